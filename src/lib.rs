@@ -1,0 +1,1 @@
+//! Tells Elevate 3.
