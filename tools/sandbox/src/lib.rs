@@ -1,1 +1,286 @@
-//! Sandbox.
+//! A local stand-in for the Elevate 3 notification service.
+//!
+//! It answers `POST /api/v1/notifications/adding-to-cart` as the vendor's page says, remembers
+//! what it received, and misbehaves on request: see [`Answer`] for all the ways. It is used by
+//! tests in process, by tests in other languages through its control interface, and by people who
+//! want to see whether their shop's events arrive. It is not for production: it keeps what it
+//! receives in memory and shows it to whoever can reach its port.
+//!
+//! ```
+//! use esales_notify_sandbox::{Answer, Options, Sandbox};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let sandbox = Sandbox::start(Options::default())?;
+//! sandbox.script(Answer::parse_list("503:retry-after=1, 204")?);
+//! println!("send notifications to {}", sandbox.base_url());
+//! assert_eq!(sandbox.stats().script_left, 2);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # The control interface
+//! On the same listener, for tests in other languages. Its requests are not recorded or counted.
+//!
+//! | request | answer |
+//! |---|---|
+//! | `GET /sandbox/received` | a JSON array of [`Received`], oldest first |
+//! | `DELETE /sandbox/received` | 204, after [`Sandbox::clear`] |
+//! | `PUT /sandbox/script` | 204, after [`Sandbox::script`] with the body's text; 400 in words if it does not parse |
+//! | `GET /sandbox/status` | [`Stats`] as JSON |
+//! | `POST /sandbox/close-idle` | `{"closed":N}`, after [`Sandbox::close_idle_connections`] |
+//! | `GET /sandbox/ca.pem` | the CA's certificate; 404 without TLS |
+//!
+//! # What is recorded
+//! Every request that arrived whole, whatever its path and method, but for those above and a
+//! browser's `GET /` and `GET /favicon.ico`. Scripted answers go to POSTs of the notification path
+//! only, one each, whatever they contain (but a body over 1 MiB gets 413 and uses none up).
+
+mod answer;
+mod connection;
+mod grammar;
+mod record;
+mod server;
+mod tls;
+mod verdict;
+mod wire;
+
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use tokio::runtime::{Builder, Handle};
+use tokio::sync::oneshot;
+use tokio_rustls::TlsAcceptor;
+
+pub use answer::{Answer, ParseError};
+pub use record::{Notification, Received, Stats, Visitor};
+pub use tls::{TlsIdentity, UnknownTlsIdentity};
+
+/// Where notifications go. Anything may stand before it (a shop may have a proxy with a prefix).
+pub const NOTIFICATION_PATH: &str = "/api/v1/notifications/adding-to-cart";
+
+/// How to start a [`Sandbox`].
+#[derive(Clone)]
+pub struct Options {
+    /// The address to listen on; port 0 takes a free one. Default: `127.0.0.1:0`.
+    pub listen: SocketAddr,
+    /// Speak TLS with this certificate. Default: none, plain HTTP.
+    pub tls: Option<TlsIdentity>,
+    /// The private key that tokens are validated with; not empty. Default: none, and every
+    /// SHA-256 customer key is answered 403.
+    pub private_key: Option<String>,
+    /// How many requests are remembered; older ones are forgotten, but stay counted. Each may
+    /// hold a body of up to 1 MiB. Default: 10000.
+    pub remember: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            tls: None,
+            private_key: None,
+            remember: 10_000,
+        }
+    }
+}
+
+impl fmt::Debug for Options {
+    /// Without the private key, which is not to get into logs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("listen", &self.listen)
+            .field("tls", &self.tls)
+            .field("private_key", &self.private_key.as_ref().map(|_| "..."))
+            .field("remember", &self.remember)
+            .finish()
+    }
+}
+
+/// Why a sandbox did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The address cannot be listened on: taken, forbidden, or not this machine's.
+    #[error("cannot listen on {addr}: {source}")]
+    Listen {
+        /// The address that was asked for.
+        addr: SocketAddr,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The private key is the empty string, with which no token can be made.
+    #[error("the private key is empty")]
+    EmptyPrivateKey,
+    /// The certificate could not be made.
+    #[error("cannot make a certificate: {0}")]
+    Certificate(String),
+    /// The system gave no thread or no event queue.
+    #[error("cannot start the server's thread: {0}")]
+    Thread(io::Error),
+}
+
+/// A running sandbox, on a thread of its own.
+///
+/// May be used from any number of threads at once. Dropping it closes the listener and all
+/// connections at once, whatever they are in the middle of, and joins the thread.
+pub struct Sandbox {
+    addr: SocketAddr,
+    shared: Arc<server::Shared>,
+    runtime: Handle,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Sandbox {
+    /// Starts listening; connections are accepted from when this returns.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub fn start(options: Options) -> Result<Sandbox, StartError> {
+        if options.private_key.as_deref() == Some("") {
+            return Err(StartError::EmptyPrivateKey);
+        }
+        let tls = options.tls.map(tls::make).transpose();
+        let tls = tls.map_err(StartError::Certificate)?;
+        let (acceptor, ca_pem) = tls
+            .map(|tls| (TlsAcceptor::from(tls.config), tls.ca_pem))
+            .unzip();
+        let (listener, addr) = listen(options.listen).map_err(|source| StartError::Listen {
+            addr: options.listen,
+            source,
+        })?;
+
+        let runtime = Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(StartError::Thread)?;
+        let shared = server::Shared::new(options.remember, options.private_key, ca_pem);
+        let shared = Arc::new(shared);
+        let handle = runtime.handle().clone();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let server = {
+            let _context = runtime.enter();
+            let listener = tokio::net::TcpListener::from_std(listener);
+            let listener = listener.map_err(StartError::Thread)?;
+            server::run(listener, acceptor, Arc::clone(&shared))
+        };
+        let thread = thread::Builder::new()
+            .name("esales-sandbox".to_owned())
+            .spawn(move || {
+                runtime.block_on(async {
+                    tokio::select! {
+                        biased;
+                        _ = stopped => {}
+                        () = server => {}
+                    }
+                });
+                // The runtime is dropped here, and with it every connection.
+            })
+            .map_err(StartError::Thread)?;
+        Ok(Sandbox {
+            addr,
+            shared,
+            runtime: handle,
+            stop: Some(stop),
+            thread: Some(thread),
+        })
+    }
+
+    /// The address that is listened on, with the port that was found for port 0.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// `http://127.0.0.1:PORT` or `https://127.0.0.1:PORT`, without a slash at the end. An
+    /// unspecified address (0.0.0.0, ::) is given as the loopback address of its family.
+    pub fn base_url(&self) -> String {
+        let mut addr = self.addr;
+        match addr.ip() {
+            IpAddr::V4(ip) if ip.is_unspecified() => addr.set_ip(Ipv4Addr::LOCALHOST.into()),
+            IpAddr::V6(ip) if ip.is_unspecified() => addr.set_ip(Ipv6Addr::LOCALHOST.into()),
+            _ => {}
+        }
+        let scheme = match self.shared.ca_pem {
+            Some(_) => "https",
+            None => "http",
+        };
+        format!("{scheme}://{addr}")
+    }
+
+    /// The certificate, in PEM, of the CA that a client is to trust; `None` without TLS. For
+    /// `SelfSigned` and `UnknownCa` it is a CA that did not sign what the sandbox shows.
+    pub fn ca_pem(&self) -> Option<&str> {
+        self.shared.ca_pem.as_deref()
+    }
+
+    /// Answers the next notifications from this list, in order; what was left of an earlier list
+    /// is dropped. An empty list, or the end of the list, brings the honest answers back.
+    pub fn script(&self, answers: Vec<Answer>) {
+        self.shared.journal.set_script(answers);
+    }
+
+    /// What was received and is remembered, oldest first.
+    pub fn received(&self) -> Vec<Received> {
+        self.shared.journal.records()
+    }
+
+    /// Forgets what was received, and which ids were seen, and counts from 1 again: requests, and
+    /// connections too (one that is still open is counted when it is next used). The script stays.
+    pub fn clear(&self) {
+        self.shared.journal.clear();
+    }
+
+    /// The counters.
+    pub fn stats(&self) -> Stats {
+        self.shared.journal.stats()
+    }
+
+    /// Waits until `n` requests have been received since the start or the last `clear`, forgotten
+    /// ones included. False when `timeout` is over first.
+    ///
+    /// A request is received when it has arrived whole: its answer may still be on its way.
+    pub fn wait_received(&self, n: usize, timeout: Duration) -> bool {
+        self.shared.journal.wait(n, timeout)
+    }
+
+    /// Closes every open connection that is idle, which is what a server does sooner or later to
+    /// connections that are kept alive, and returns how many, when they are closed. Idle: no
+    /// request is being read or answered.
+    pub fn close_idle_connections(&self) -> usize {
+        let (done, wait) = mpsc::channel();
+        let shared = Arc::clone(&self.shared);
+        self.runtime.spawn(async move {
+            let _ = done.send(shared.close_idle().await); // the receiver waits below
+        });
+        wait.recv().unwrap_or(0)
+    }
+}
+
+impl fmt::Debug for Sandbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sandbox")
+            .field("addr", &self.addr)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join(); // it holds nothing of ours, even if it panicked
+        }
+    }
+}
+
+fn listen(addr: SocketAddr) -> io::Result<(std::net::TcpListener, SocketAddr)> {
+    let listener = std::net::TcpListener::bind(addr)?;
+    listener.set_nonblocking(true)?;
+    let addr = listener.local_addr()?;
+    Ok((listener, addr))
+}

@@ -1,0 +1,190 @@
+//! Scripted answers: what the next requests get instead of the honest answer.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::grammar::{DEFAULT_EVERY_MS, parse_item, split_items};
+
+/// One scripted answer, made from text such as `503:retry-after=1:times=2`.
+///
+/// | action | what the peer sees |
+/// |---|---|
+/// | `200`..`599` | that status, through the ordinary server |
+/// | `hang` | the request is read and never answered |
+/// | `close` | the request is read, the connection closed without a byte |
+/// | `reset` | the same with a TCP reset |
+/// | `drip` | a whole 204 (200 with `body`), one byte at a time from the status line on |
+/// | `drip-body` | a 200 head at once, then 1000 bytes of body, one at a time |
+/// | `endless` | a 200 whose chunked body never ends, as fast as the peer reads |
+/// | `endless-head` | a 200 whose header lines never end |
+/// | `garbage` | bytes that are not HTTP, then the end of the connection |
+///
+/// | modifier | goes with | meaning |
+/// |---|---|---|
+/// | `wait=MS` | all | pause before answering, 0..=3600000 ms |
+/// | `times=N` | all | the next N requests get it, 1..=1000000000 |
+/// | `retry-after=TEXT` | a status | the header's value, as it is |
+/// | `location=URL` | a status | the header's value, as it is |
+/// | `body=TEXT` | a status, `drip` | the body, as `text/plain; charset=utf-8` |
+/// | `then=close` | a status | the connection is closed after the answer, unannounced |
+/// | `every=MS` | `drip`, `drip-body` | pause between two bytes, 1..=3600000 ms, default 1000 |
+///
+/// `Display` gives the text back in one canonical form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    pub(crate) action: Action,
+    pub(crate) wait_ms: u64,
+    pub(crate) times: u64,
+}
+
+/// What is done with the request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Action {
+    Status(Status),
+    Hang,
+    Close,
+    Reset,
+    Drip { every_ms: u64, body: Option<String> },
+    DripBody { every_ms: u64 },
+    Endless,
+    EndlessHead,
+    Garbage,
+}
+
+/// A complete HTTP answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Status {
+    pub(crate) code: u16,
+    pub(crate) retry_after: Option<String>,
+    pub(crate) location: Option<String>,
+    pub(crate) body: Option<String>,
+    pub(crate) then_close: bool,
+}
+
+/// Why a script was refused: which item, its text, and what is wrong with it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("answer {item} of the script, `{text}`: {problem}")]
+pub struct ParseError {
+    /// Which item of the list, counted from 1.
+    pub item: usize,
+    /// The item as it was written, without the spaces around it.
+    pub text: String,
+    /// What is wrong with it, in words that name the bad part.
+    pub problem: String,
+}
+
+impl Answer {
+    /// Reads a comma-separated list. An empty (or blank) text is an empty list.
+    ///
+    /// # Errors
+    /// The first item that does not parse.
+    pub fn parse_list(text: &str) -> Result<Vec<Answer>, ParseError> {
+        if text.trim().is_empty() {
+            return Ok(Vec::new());
+        }
+        split_items(text)
+            .into_iter()
+            .enumerate()
+            .map(|(index, item)| {
+                let item = item.trim();
+                parse_item(item).map_err(|problem| ParseError {
+                    item: index + 1,
+                    text: item.to_owned(),
+                    problem,
+                })
+            })
+            .collect()
+    }
+
+    /// The status the peer will see, if it sees one.
+    pub(crate) fn status(&self) -> Option<u16> {
+        match &self.action {
+            Action::Status(status) => Some(status.code),
+            Action::Drip { body, .. } => Some(if body.is_some() { 200 } else { 204 }),
+            Action::DripBody { .. } | Action::Endless => Some(200),
+            Action::Hang
+            | Action::Close
+            | Action::Reset
+            | Action::EndlessHead
+            | Action::Garbage => None,
+        }
+    }
+}
+
+impl FromStr for Answer {
+    type Err = ParseError;
+
+    /// Reads exactly one answer.
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        let problem = match <[Answer; 1]>::try_from(Answer::parse_list(text)?) {
+            Ok([answer]) => return Ok(answer),
+            Err(answers) => format!("one answer is wanted, not {}", answers.len()),
+        };
+        Err(ParseError {
+            item: 1,
+            text: text.trim().to_owned(),
+            problem,
+        })
+    }
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = |f: &mut fmt::Formatter<'_>, key: &str, value: &Option<String>| match value {
+            Some(value) => write!(f, ":{key}={}", quoted(value)),
+            None => Ok(()),
+        };
+        let every = |f: &mut fmt::Formatter<'_>, every_ms: u64| match every_ms {
+            DEFAULT_EVERY_MS => Ok(()),
+            ms => write!(f, ":every={ms}"),
+        };
+        match &self.action {
+            Action::Status(status) => write!(f, "{}", status.code)?,
+            Action::Hang => f.write_str("hang")?,
+            Action::Close => f.write_str("close")?,
+            Action::Reset => f.write_str("reset")?,
+            Action::Drip { .. } => f.write_str("drip")?,
+            Action::DripBody { .. } => f.write_str("drip-body")?,
+            Action::Endless => f.write_str("endless")?,
+            Action::EndlessHead => f.write_str("endless-head")?,
+            Action::Garbage => f.write_str("garbage")?,
+        }
+        if self.wait_ms > 0 {
+            write!(f, ":wait={}", self.wait_ms)?;
+        }
+        match &self.action {
+            Action::Status(status) => {
+                text(f, "retry-after", &status.retry_after)?;
+                text(f, "location", &status.location)?;
+                text(f, "body", &status.body)?;
+                if status.then_close {
+                    f.write_str(":then=close")?;
+                }
+            }
+            Action::Drip { every_ms, body } => {
+                text(f, "body", body)?;
+                every(f, *every_ms)?;
+            }
+            Action::DripBody { every_ms } => every(f, *every_ms)?,
+            _ => {}
+        }
+        if self.times > 1 {
+            write!(f, ":times={}", self.times)?;
+        }
+        Ok(())
+    }
+}
+
+/// The value in quotes when the grammar needs them.
+fn quoted(value: &str) -> String {
+    let plain = value.trim() == value && !value.is_empty() && !value.contains([',', ':', '"']);
+    if plain {
+        value.to_owned()
+    } else {
+        format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""))
+    }
+}
+
+#[cfg(test)]
+#[path = "answer_tests.rs"]
+mod tests;
