@@ -1,1 +1,40 @@
-//! Tells Elevate 3.
+//! Tells the Elevate 3 commerce search service (formerly Apptus eSales) that a visitor added a product to the cart.
+//!
+//! ```no_run
+//! use esales_notify::{Client, Config, Visitor};
+//!
+//! # fn main() -> Result<(), esales_notify::Error> {
+//! let mut config = Config::new();
+//! config.set("cluster_id", "w5d1cc1f4")?;
+//! let client = Client::new(&config)?;
+//! let visitor = Visitor::anonymous(
+//!     "d9528030-509c-4e0f-b585-7168f1e9feca",
+//!     "b106299c-eac0-4f6f-96d2-93e57c255784",
+//! );
+//! let receipt = client.notify_add_to_cart(&visitor.in_market("UK"), "Oy9keW5h...", None)?;
+//! println!("{} {}", receipt.status, receipt.id);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A call blocks for at most `timeout_ms`, sends the same bytes with the same id at every attempt, and says in its
+//! receipt what became of the notification. The same crate is the shared library `libesales_notify` with a C ABI
+//! (`include/esales_notify.h`), which the C++, Python, PHP and C# bindings use.
+//!
+//! Modules point downwards only: `ffi` → [`Client`] → `transport` → `wire`, `identity`; `host` is what it takes to
+//! be a guest in another program's process.
+
+mod client;
+mod config;
+mod ffi;
+mod host;
+mod identity;
+mod status;
+mod transport;
+mod wire;
+
+pub use client::Client;
+pub use config::{Config, Kind, OPTIONS, OptionSpec};
+pub use identity::{MAX_IDENTITY, customer_key, customer_token, new_key};
+pub use status::{Error, Receipt, Status};
+pub use wire::{ADD_TO_CART_PATH, MAX_ID, MAX_KEY, MAX_MARKET, MAX_TICKET, Visitor};

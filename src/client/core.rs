@@ -1,0 +1,205 @@
+//! Cores: what clients of an equal route share, and keep warm when the last of them goes.
+//!
+//! Under php-fpm a client lives for one page. Its core (connections, resolved addresses, trusted roots) stays in
+//! the process, so that the next page finds the TLS connection open.
+//!
+//! The registry belongs to one process. A child after fork leaves the inherited one alone, locked or not, and
+//! starts its own: it never writes to a socket that its parent also holds.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use ureq::tls::RootCerts;
+
+use crate::config::Route;
+use crate::host::{self, PerProcess};
+use crate::status::Error;
+use crate::transport::{Transport, roots_of_file, roots_of_system};
+
+/// How many cores without a client are kept. A shop has one or two.
+const MAX_WARM: usize = 8;
+
+/// One route's connections, of one process.
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub(crate) transport: Transport,
+    pid: u32,
+}
+
+impl Core {
+    /// Whether it belongs to this process, rather than to the parent it was forked from.
+    pub(crate) fn is_ours(&self) -> bool {
+        self.pid == host::pid()
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Key {
+    route: Route,
+    /// A `ca_file` that was replaced is read again.
+    ca_file_version: Option<(SystemTime, u64)>,
+}
+
+struct Entry {
+    core: Arc<Core>,
+    last_use: Instant,
+}
+
+#[derive(Default)]
+struct Registry {
+    system_roots: OnceLock<RootCerts>,
+    cores: Mutex<HashMap<Key, Entry>>,
+}
+
+static REGISTRY: PerProcess<Registry> = PerProcess::new();
+
+/// The registry of this process. From the parent it takes over the trusted roots and nothing else; reading a
+/// finished `OnceLock` takes no lock that the fork could have left held.
+fn registry() -> &'static Registry {
+    REGISTRY.get(|parents| Registry {
+        system_roots: parents
+            .and_then(|r| r.system_roots.get().cloned())
+            .map_or_else(OnceLock::new, OnceLock::from),
+        cores: Mutex::default(),
+    })
+}
+
+/// The core of this route, made now or found warm.
+pub(crate) fn of(route: &Route) -> Result<Arc<Core>, Error> {
+    let registry = registry();
+    let key = Key {
+        route: route.clone(),
+        ca_file_version: route.ca_file.as_deref().and_then(version),
+    };
+    let now = Instant::now();
+    let mut cores = registry
+        .cores
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner);
+    if let Some(entry) = cores.get_mut(&key) {
+        entry.last_use = now;
+        return Ok(Arc::clone(&entry.core));
+    }
+    drop(cores);
+    // Outside the lock: this may read files. Two threads may do it at once; one core wins.
+    let transport = Transport::new(route, || match &route.ca_file {
+        Some(path) => roots_of_file(path),
+        None => Ok(registry.system_roots.get_or_init(roots_of_system).clone()),
+    })?;
+    let core = Arc::new(Core {
+        transport,
+        pid: host::pid(),
+    });
+    let mut cores = registry
+        .cores
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner);
+    let evicted = make_room(&mut cores, now);
+    let entry = cores.entry(key).or_insert(Entry {
+        core,
+        last_use: now,
+    });
+    let core = Arc::clone(&entry.core);
+    drop(cores);
+    // Closes sockets: not under the lock.
+    drop(evicted);
+    Ok(core)
+}
+
+/// Takes out the cores that nobody holds and that have cooled down, or are too many.
+fn make_room(cores: &mut HashMap<Key, Entry>, now: Instant) -> Vec<Entry> {
+    let unused = |e: &Entry| Arc::strong_count(&e.core) == 1;
+    let linger = |k: &Key| k.route.keep_alive.max(Duration::from_secs(1));
+    let mut gone: Vec<Entry> = cores
+        .extract_if(|k, e| unused(e) && now.duration_since(e.last_use) > linger(k))
+        .map(|(_, e)| e)
+        .collect();
+    let mut warm: Vec<(Instant, Key)> = cores
+        .iter()
+        .filter(|(_, e)| unused(e))
+        .map(|(k, e)| (e.last_use, k.clone()))
+        .collect();
+    warm.sort_by_key(|(last_use, _)| *last_use);
+    let excess = (warm.len() + 1).saturating_sub(MAX_WARM);
+    gone.extend(
+        warm.iter()
+            .take(excess)
+            .filter_map(|(_, key)| cores.remove(key)),
+    );
+    gone
+}
+
+fn version(path: &str) -> Option<(SystemTime, u64)> {
+    let metadata = std::fs::metadata(path).ok()?;
+    Some((metadata.modified().ok()?, metadata.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Config;
+
+    fn route(port: u16, keep_alive: &str) -> Route {
+        let mut config = Config::new();
+        config
+            .set("base_url", &format!("http://127.0.0.1:{port}"))
+            .unwrap();
+        config.set("keep_alive_s", keep_alive).unwrap();
+        config.settings().unwrap().route
+    }
+
+    #[test]
+    fn equal_routes_share_a_core_also_after_the_last_client_went() {
+        let first = Arc::as_ptr(&of(&route(1, "60")).unwrap());
+        assert_eq!(first, Arc::as_ptr(&of(&route(1, "60")).unwrap()));
+        assert_ne!(first, Arc::as_ptr(&of(&route(1, "61")).unwrap()));
+    }
+
+    #[test]
+    fn cores_cool_down_and_are_bounded_but_never_while_in_use() {
+        let mut cores = HashMap::new();
+        let start = Instant::now();
+        let put = |cores: &mut HashMap<Key, Entry>, port: u16, last_use| {
+            let key = Key {
+                route: route(port, "60"),
+                ca_file_version: None,
+            };
+            let core = Arc::new(Core {
+                transport: Transport::new(&key.route, || Ok(RootCerts::WebPki)).unwrap(),
+                pid: host::pid(),
+            });
+            cores.insert(
+                key,
+                Entry {
+                    core: Arc::clone(&core),
+                    last_use,
+                },
+            );
+            core
+        };
+        let in_use = put(&mut cores, 1, start);
+        drop(put(&mut cores, 2, start));
+        assert!(make_room(&mut cores, start + Duration::from_secs(60)).is_empty());
+        assert_eq!(
+            make_room(&mut cores, start + Duration::from_secs(61)).len(),
+            1
+        );
+        for port in 10..30 {
+            drop(put(
+                &mut cores,
+                port,
+                start + Duration::from_millis(u64::from(port)),
+            ));
+        }
+        let gone = make_room(&mut cores, start + Duration::from_secs(1));
+        assert_eq!(gone.len(), 20 - (MAX_WARM - 1));
+        // The oldest went, and the one in use stayed.
+        assert!(
+            cores
+                .keys()
+                .all(|k| k.route == route(1, "60") || !k.route.endpoint.url.contains(":10/"))
+        );
+        drop(in_use);
+    }
+}

@@ -1,0 +1,260 @@
+//! Where notifications go: the address made from `cluster_id` or `base_url`, and the proxy on the way.
+
+use std::net::IpAddr;
+
+use ureq::http::Uri;
+
+use crate::status::Error;
+use crate::wire::ADD_TO_CART_PATH;
+
+/// A checked address of the service.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Endpoint {
+    /// The whole URL of the notification.
+    pub(crate) url: String,
+    pub(crate) is_loopback: bool,
+    pub(crate) is_https: bool,
+}
+
+impl Endpoint {
+    pub(crate) fn of_cluster(cluster_id: &str) -> Endpoint {
+        Endpoint {
+            url: format!("https://{cluster_id}.api.esales.apptus.cloud{ADD_TO_CART_PATH}"),
+            is_loopback: false,
+            is_https: true,
+        }
+    }
+
+    pub(crate) fn of_base_url(base_url: &str) -> Result<Endpoint, Error> {
+        let uri = check_base_url(base_url)?;
+        let host = uri.host().unwrap_or_default();
+        Ok(Endpoint {
+            url: format!("{}{ADD_TO_CART_PATH}", base_url.trim_end_matches('/')),
+            is_loopback: is_loopback(host),
+            is_https: uri.scheme_str() == Some("https"),
+        })
+    }
+}
+
+/// A plain host label (RFC 1123): nothing that could lead to another host can be written in one.
+pub(crate) fn check_cluster_id(value: &str) -> Result<(), Error> {
+    let inner = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
+    let plain = (1..=63).contains(&value.len())
+        && value.bytes().all(inner)
+        && !value.starts_with('-')
+        && !value.ends_with('-');
+    if plain {
+        return Ok(());
+    }
+    Err(Error::config(format!(
+        "cluster_id is not a plain host label (1 to 63 letters, digits and inner hyphens): {}",
+        shown(value)
+    )))
+}
+
+pub(crate) fn check_base_url(value: &str) -> Result<Uri, Error> {
+    let refuse = |why: &str| Err(Error::config(format!("base_url {why}")));
+    // Before anything is quoted: a password must not end up in a message.
+    if value.contains('@') {
+        return refuse("must not carry credentials (an `@` is not allowed in it)");
+    }
+    if value.contains(['#', '?', '\\']) || value.chars().any(|c| c.is_whitespace()) {
+        return refuse("must be scheme, host and optional path: no `?`, `#`, `\\` or white space");
+    }
+    let Ok(uri) = value.parse::<Uri>() else {
+        return refuse(&format!("is not a URL: {}", shown(value)));
+    };
+    if !matches!(uri.scheme_str(), Some("http" | "https")) {
+        return refuse(&format!(
+            "must start with https:// (or http://): {}",
+            shown(value)
+        ));
+    }
+    if uri.host().is_none_or(str::is_empty) || !has_plain_port(&uri) {
+        return refuse(&format!("has no valid host and port: {}", shown(value)));
+    }
+    Ok(uri)
+}
+
+/// `host:`, `host:0` and `host:99999` parse as URLs but lead nowhere.
+fn has_plain_port(uri: &Uri) -> bool {
+    let authority = uri.authority().map_or("", |a| a.as_str());
+    let host = uri.host().unwrap_or_default();
+    match authority.strip_prefix(host) {
+        Some("") => true,
+        Some(port) => port
+            .strip_prefix(':')
+            .is_some_and(|p| p.parse::<u16>().is_ok_and(|n| n > 0)),
+        None => false,
+    }
+}
+
+pub(crate) fn check_proxy(value: &str) -> Result<(), Error> {
+    if value.is_empty() {
+        return Ok(());
+    }
+    // Never quoted: it may hold a password.
+    let (scheme, _) = value.split_once("://").unwrap_or(("http", value));
+    if !matches!(scheme.to_ascii_lowercase().as_str(), "http" | "https") {
+        return Err(Error::config(
+            "proxy must be an HTTP proxy: http://[user:password@]host:port",
+        ));
+    }
+    match ureq::Proxy::new(value) {
+        Ok(_) => Ok(()),
+        Err(_) => Err(Error::config(
+            "proxy is not an address of the form http://[user:password@]host:port",
+        )),
+    }
+}
+
+/// Whether `host` (as in a URL, an IPv6 address in brackets) cannot leave this machine.
+pub(crate) fn is_loopback(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost")
+        || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+/// A value as it may stand in a message: short, on one line.
+pub(crate) fn shown(value: &str) -> String {
+    const MOST: usize = 60;
+    let mut text: String = value
+        .chars()
+        .take(MOST)
+        .collect::<String>()
+        .escape_debug()
+        .collect();
+    if value.chars().nth(MOST).is_some() {
+        text.push('…');
+    }
+    format!("\"{text}\"")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cluster_ids() {
+        let longest = "a".repeat(63);
+        for good in ["w5d1cc1f4", "A", "a-b", "0", longest.as_str()] {
+            check_cluster_id(good).unwrap();
+        }
+        let too_long = "a".repeat(64);
+        for bad in [
+            "",
+            "-a",
+            "a-",
+            "a.b",
+            "x@evil.example/",
+            "a/b",
+            "a:1",
+            "a b",
+            "a\n",
+            "ä",
+            "%61",
+            "[::1]",
+            too_long.as_str(),
+        ] {
+            let err = check_cluster_id(bad).unwrap_err();
+            assert!(err.detail().contains("cluster_id"), "{bad}: {err}");
+        }
+    }
+
+    #[test]
+    fn base_urls() {
+        for (good, url, loopback, https) in [
+            (
+                "http://127.0.0.1:8080",
+                "http://127.0.0.1:8080/api/v1/notifications/adding-to-cart",
+                true,
+                false,
+            ),
+            (
+                "https://gw.example/esales/",
+                "https://gw.example/esales/api/v1/notifications/adding-to-cart",
+                false,
+                true,
+            ),
+            (
+                "http://[::1]:1/",
+                "http://[::1]:1/api/v1/notifications/adding-to-cart",
+                true,
+                false,
+            ),
+            (
+                "https://LOCALHOST",
+                "https://LOCALHOST/api/v1/notifications/adding-to-cart",
+                true,
+                true,
+            ),
+        ] {
+            let endpoint = Endpoint::of_base_url(good).unwrap();
+            assert_eq!(
+                (
+                    endpoint.url.as_str(),
+                    endpoint.is_loopback,
+                    endpoint.is_https
+                ),
+                (url, loopback, https)
+            );
+        }
+        for bad in [
+            "",
+            "x",
+            "/path",
+            "ftp://h",
+            "http://",
+            "https://:443",
+            "https://h:",
+            "https://h:0",
+            "https://h:99999",
+            "https://u:secret@h/",
+            "https://h/?q",
+            "https://h/#f",
+            "https://h /",
+            "https://h\\@x",
+            "javascript:alert(1)",
+        ] {
+            let err = Endpoint::of_base_url(bad).unwrap_err();
+            assert!(
+                err.detail().contains("base_url") && !err.detail().contains("secret"),
+                "{bad}: {err}"
+            );
+        }
+    }
+
+    #[test]
+    fn loopback_is_more_than_one_address() {
+        for yes in ["127.0.0.1", "127.9.9.9", "[::1]", "localhost"] {
+            assert!(is_loopback(yes), "{yes}");
+        }
+        for no in ["localhost.example", "10.0.0.1", "0.0.0.0", "[::2]", ""] {
+            assert!(!is_loopback(no), "{no}");
+        }
+    }
+
+    #[test]
+    fn proxies() {
+        for good in [
+            "",
+            "http://127.0.0.1:3128",
+            "http://u:p@proxy:1",
+            "proxy:8080",
+        ] {
+            check_proxy(good).unwrap();
+        }
+        for bad in [
+            "socks5://secret:1",
+            "ftp://secret",
+            "http://",
+            "http://secret host",
+        ] {
+            let err = check_proxy(bad).unwrap_err();
+            assert!(
+                err.detail().contains("proxy") && !err.detail().contains("secret"),
+                "{err}"
+            );
+        }
+    }
+}

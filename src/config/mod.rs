@@ -1,0 +1,371 @@
+//! Configuration: name/value strings checked against one table, as in librdkafka.
+
+mod endpoint;
+mod table;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+pub(crate) use endpoint::Endpoint;
+pub use table::{Kind, OPTIONS, OptionSpec};
+
+use crate::status::Error;
+use crate::wire::{MAX_MARKET, check};
+
+/// A set of options, each checked when it is set. Options that contradict one another are found by
+/// [`crate::Client::new`].
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Config {
+    values: BTreeMap<&'static str, String>,
+}
+
+/// Shows the names only: a value may hold a password.
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.values.keys()).finish()
+    }
+}
+
+impl Config {
+    /// No option set. The environment is not read.
+    #[must_use]
+    pub fn new() -> Config {
+        Config::default()
+    }
+
+    /// The options that `ESALES_*` environment variables set; an empty variable counts as not set.
+    ///
+    /// # Errors
+    /// [`crate::Status::InvalidConfig`] naming the variable whose value is refused or is not UTF-8.
+    pub fn from_env() -> Result<Config, Error> {
+        let mut config = Config::new();
+        for option in OPTIONS {
+            let variable = option.environment_variable();
+            let Some(value) = std::env::var_os(&variable).filter(|v| !v.is_empty()) else {
+                continue;
+            };
+            let Some(value) = value.to_str() else {
+                return Err(Error::config(format!("{variable} is not UTF-8")));
+            };
+            config
+                .set(option.name, value)
+                .map_err(|e| Error::config(format!("{} (from {variable})", e.detail())))?;
+        }
+        Ok(config)
+    }
+
+    /// Sets one option; a later value replaces an earlier one.
+    ///
+    /// # Errors
+    /// [`crate::Status::InvalidConfig`] for an unknown name (the nearest known one is suggested) or a value out of
+    /// range. The configuration is then unchanged.
+    pub fn set(&mut self, name: &str, value: &str) -> Result<(), Error> {
+        let Some(option) = OPTIONS.iter().find(|o| o.name == name) else {
+            return Err(unknown(name));
+        };
+        check_value(option, value)?;
+        self.values.insert(option.name, value.to_owned());
+        Ok(())
+    }
+
+    /// The value that holds: the one set, else the default.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        let set = self.values.get(name).map(String::as_str);
+        set.or_else(|| OPTIONS.iter().find(|o| o.name == name)?.default)
+    }
+
+    fn integer(&self, name: &str) -> Result<u64, Error> {
+        self.get(name)
+            .and_then(|v| v.parse().ok())
+            .ok_or_else(|| Error::config(format!("{name} has no value")))
+    }
+
+    /// The typed view, after the checks that need more than one option.
+    pub(crate) fn settings(&self) -> Result<Settings, Error> {
+        let endpoint = match (self.get(table::CLUSTER_ID), self.get(table::BASE_URL)) {
+            (Some(cluster_id), None) => Endpoint::of_cluster(cluster_id),
+            (None, Some(base_url)) => Endpoint::of_base_url(base_url)?,
+            (None, None) => {
+                return Err(Error::config(
+                    "cluster_id is missing: set it (or ESALES_CLUSTER_ID) to your cluster's id, or set base_url",
+                ));
+            }
+            (Some(_), Some(_)) => {
+                return Err(Error::config(
+                    "cluster_id and base_url contradict each other: set one of them",
+                ));
+            }
+        };
+        let allow_http = self.get(table::ALLOW_HTTP).is_some_and(is_true);
+        if !(endpoint.is_https || endpoint.is_loopback || allow_http) {
+            return Err(Error::config(
+                "base_url is http:// and not a loopback address: visitor data would cross the network in clear; \
+                 use https://, or set allow_http if you accept that",
+            ));
+        }
+        let seconds = |name| self.integer(name).map(Duration::from_secs);
+        Ok(Settings {
+            market: self.get(table::MARKET).map(str::to_owned),
+            timeout: Duration::from_millis(self.integer(table::TIMEOUT_MS)?),
+            max_attempts: self.integer(table::MAX_ATTEMPTS)? as u32,
+            backoff: Duration::from_millis(self.integer(table::BACKOFF_MS)?),
+            route: Route {
+                proxy: self.proxy(&endpoint),
+                endpoint,
+                ca_file: self.get(table::CA_FILE).map(str::to_owned),
+                keep_alive: seconds(table::KEEP_ALIVE_S)?,
+                dns_cache: seconds(table::DNS_CACHE_S)?,
+            },
+        })
+    }
+
+    fn proxy(&self, endpoint: &Endpoint) -> Option<ProxyRoute> {
+        let url = match self.get(table::PROXY) {
+            Some(url) => url.to_owned(),
+            // As Go does: what the environment says is for the network, and loopback is not on it.
+            None if endpoint.is_loopback => return None,
+            None => proxy_of_environment(endpoint.is_https)?,
+        };
+        if url.is_empty() {
+            return None;
+        }
+        let no_proxy = match self.get(table::NO_PROXY) {
+            Some(hosts) => hosts.to_owned(),
+            None => environment(&["no_proxy", "NO_PROXY"]).unwrap_or_default(),
+        };
+        Some(ProxyRoute { url, no_proxy })
+    }
+}
+
+/// The configuration as the client uses it.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) market: Option<String>,
+    pub(crate) timeout: Duration,
+    pub(crate) max_attempts: u32,
+    pub(crate) backoff: Duration,
+    pub(crate) route: Route,
+}
+
+/// Everything that decides how a request travels. Clients with an equal route share connections.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Route {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) proxy: Option<ProxyRoute>,
+    pub(crate) ca_file: Option<String>,
+    pub(crate) keep_alive: Duration,
+    pub(crate) dns_cache: Duration,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(crate) struct ProxyRoute {
+    pub(crate) url: String,
+    pub(crate) no_proxy: String,
+}
+
+impl fmt::Debug for ProxyRoute {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ProxyRoute(..)")
+    }
+}
+
+fn check_value(option: &OptionSpec, value: &str) -> Result<(), Error> {
+    let name = option.name;
+    match option.kind {
+        Kind::Flag if is_true(value) || matches!(value, "false" | "0") => Ok(()),
+        Kind::Flag => Err(Error::config(format!(
+            "{name} must be true or false: {}",
+            endpoint::shown(value)
+        ))),
+        Kind::Integer { min, max } => {
+            let digits = !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit());
+            match value.parse::<u64>() {
+                Ok(number) if digits && (min..=max).contains(&number) => Ok(()),
+                _ => Err(Error::config(format!(
+                    "{name} must be a whole number from {min} to {max}: {}",
+                    endpoint::shown(value)
+                ))),
+            }
+        }
+        Kind::Text => check_text(name, value),
+    }
+}
+
+fn check_text(name: &str, value: &str) -> Result<(), Error> {
+    // Longer than any URL, path or list of hosts that works anywhere.
+    const MAX_TEXT: usize = 4096;
+    if value.len() > MAX_TEXT {
+        return Err(Error::config(format!(
+            "{name} is {} bytes long; at most {MAX_TEXT} are allowed",
+            value.len()
+        )));
+    }
+    if value.chars().any(char::is_control) {
+        return Err(Error::config(format!(
+            "{name} contains a control character"
+        )));
+    }
+    match name {
+        table::CLUSTER_ID => endpoint::check_cluster_id(value),
+        table::BASE_URL => endpoint::check_base_url(value).map(drop),
+        table::PROXY => endpoint::check_proxy(value),
+        table::MARKET => check(name, value, MAX_MARKET).map_err(|e| Error::config(e.detail())),
+        table::CA_FILE if value.is_empty() => Err(Error::config("ca_file is empty")),
+        _ => Ok(()),
+    }
+}
+
+fn is_true(value: &str) -> bool {
+    matches!(value, "true" | "1")
+}
+
+fn unknown(name: &str) -> Error {
+    let nearest = OPTIONS
+        .iter()
+        .map(|o| {
+            (
+                strsim::damerau_levenshtein(o.name, &name.chars().take(64).collect::<String>()),
+                o.name,
+            )
+        })
+        .min()
+        .filter(|(distance, _)| *distance <= 3);
+    let hint = nearest.map_or(String::new(), |(_, n)| format!("; did you mean {n}?"));
+    Error::config(format!(
+        "there is no option {}{hint}",
+        endpoint::shown(name)
+    ))
+}
+
+/// `HTTP_PROXY` in capitals is not read: in a CGI program a visitor sets it with a `Proxy:` header ("httpoxy").
+fn proxy_of_environment(https: bool) -> Option<String> {
+    let names: &[&str] = if https {
+        &["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]
+    } else {
+        &["http_proxy", "all_proxy", "ALL_PROXY"]
+    };
+    environment(names)
+}
+
+fn environment(names: &[&str]) -> Option<String> {
+    names
+        .iter()
+        .find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(options: &[(&str, &str)]) -> Config {
+        let mut config = Config::new();
+        for (name, value) in options {
+            config.set(name, value).unwrap();
+        }
+        config
+    }
+
+    #[test]
+    fn every_integer_at_its_edges() {
+        for option in OPTIONS {
+            let Kind::Integer { min, max } = option.kind else {
+                continue;
+            };
+            let mut config = Config::new();
+            config.set(option.name, &min.to_string()).unwrap();
+            config.set(option.name, &max.to_string()).unwrap();
+            let outside = [
+                (max + 1).to_string(),
+                "-1".to_owned(),
+                "+1".to_owned(),
+                "1.5".to_owned(),
+                " 1".to_owned(),
+                String::new(),
+                "99999999999999999999".to_owned(),
+            ];
+            for bad in outside
+                .into_iter()
+                .chain(min.checked_sub(1).map(|n| n.to_string()))
+            {
+                let err = config.set(option.name, &bad).unwrap_err();
+                assert!(err.detail().contains(option.name), "{err}");
+            }
+            assert_eq!(config.get(option.name), Some(max.to_string().as_str()));
+        }
+    }
+
+    #[test]
+    fn an_unknown_name_is_refused_with_the_nearest() {
+        let err = Config::new().set("timeout", "1").unwrap_err();
+        assert_eq!(
+            err.detail(),
+            "there is no option \"timeout\"; did you mean timeout_ms?"
+        );
+        let err = Config::new().set("colour", "1").unwrap_err();
+        assert_eq!(err.detail(), "there is no option \"colour\"");
+    }
+
+    #[test]
+    fn contradictions() {
+        for (options, named) in [
+            (&[][..], "cluster_id"),
+            (
+                &[("cluster_id", "a"), ("base_url", "https://h")][..],
+                "base_url",
+            ),
+            (&[("base_url", "http://h")][..], "allow_http"),
+            (
+                &[("base_url", "http://h"), ("allow_http", "false")][..],
+                "allow_http",
+            ),
+        ] {
+            let err = config(options).settings().unwrap_err();
+            assert!(err.detail().contains(named), "{err}");
+        }
+        config(&[("base_url", "http://h"), ("allow_http", "true")])
+            .settings()
+            .unwrap();
+        config(&[("base_url", "http://127.0.0.1:1")])
+            .settings()
+            .unwrap();
+    }
+
+    #[test]
+    fn settings_of_a_cluster() {
+        let settings = config(&[
+            ("cluster_id", "w1"),
+            ("proxy", "http://p:1"),
+            ("no_proxy", "a,b"),
+        ])
+        .settings()
+        .unwrap();
+        assert_eq!(
+            settings.route.endpoint.url,
+            "https://w1.api.esales.apptus.cloud/api/v1/notifications/adding-to-cart"
+        );
+        assert_eq!(settings.timeout, Duration::from_millis(3000));
+        let proxy = settings.route.proxy.unwrap();
+        assert_eq!(
+            (proxy.url.as_str(), proxy.no_proxy.as_str()),
+            ("http://p:1", "a,b")
+        );
+        assert!(
+            config(&[("cluster_id", "w1"), ("proxy", "")])
+                .settings()
+                .unwrap()
+                .route
+                .proxy
+                .is_none()
+        );
+    }
+
+    #[test]
+    fn debug_shows_no_value() {
+        assert_eq!(
+            format!("{:?}", config(&[("proxy", "http://u:secret@p:1")])),
+            "{\"proxy\"}"
+        );
+    }
+}

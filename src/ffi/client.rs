@@ -1,0 +1,118 @@
+//! `esales_client`: sends notifications.
+
+use std::ffi::c_char;
+use std::time::{Duration, Instant};
+
+use super::config::esales_config;
+use super::receipt::{self, esales_receipt};
+use super::visitor::{self, esales_visitor};
+use super::{boundary, optional_text, out, reference, text};
+use crate::client::Client;
+use crate::config::Config;
+use crate::status::{Error, Receipt};
+
+/// Sends notifications. May be used from any number of threads at once, and after a fork in the parent and in the
+/// child. Cheap: clients that lead to the same place share their connections, process-wide.
+#[allow(non_camel_case_types)]
+pub struct esales_client(Client);
+
+/// Makes a client. Nothing is sent, no thread is started.
+///
+/// config: its options, copied; NULL: the options are read from ESALES_* environment variables.
+/// out:    receives the handle; free it with esales_client_free.
+/// Returns 0, ESALES_INVALID_ARGUMENT, or ESALES_INVALID_CONFIG when options are missing or contradict one another
+/// or ca_file cannot be used.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn esales_client_new(
+    config: *const esales_config,
+    out: *mut *mut esales_client,
+) -> i32 {
+    boundary(|| {
+        let slot = self::out("out", out)?;
+        // SAFETY: the caller promises a live handle or NULL.
+        let config = match unsafe { config.as_ref() } {
+            Some(config) => config.snapshot(),
+            None => Config::from_env()?,
+        };
+        let client = Box::new(esales_client(Client::new(&config)?));
+        // SAFETY: not NULL; the caller promises a writable pointer.
+        unsafe { slot.write(Box::into_raw(client)) };
+        Ok(0)
+    })
+}
+
+/// Frees a client; NULL is fine. Returns at once: its connections stay warm for other clients, for the time that
+/// keep_alive_s says. No other thread may be using it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn esales_client_free(client: *mut esales_client) {
+    boundary(|| {
+        if !client.is_null() {
+            // SAFETY: the caller promises a handle from esales_client_new that was not freed before.
+            drop(unsafe { Box::from_raw(client) });
+        }
+        Ok(())
+    })
+}
+
+/// Tells the service that the visitor added the product behind the ticket to the cart, and waits for the answer.
+/// Blocks for at most the option timeout_ms, whatever the network does.
+///
+/// ticket:  the service's own opaque string, at most 8192 bytes, sent as it is.
+/// id:      names this one event, at most 128 bytes; NULL: a new UUID. It is the same in every attempt. To send the
+///          same event again, pass the id of the receipt.
+/// receipt: receives what became of it; may be NULL.
+/// Returns ESALES_DELIVERED or an error. After ESALES_TIMEOUT, ESALES_CONNECTION_LOST and ESALES_BAD_RESPONSE the
+/// event may have arrived all the same.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn esales_notify_add_to_cart(
+    client: *const esales_client,
+    visitor: *const esales_visitor,
+    ticket: *const c_char,
+    id: *const c_char,
+    receipt: *mut esales_receipt,
+) -> i32 {
+    boundary(|| {
+        let start = Instant::now();
+        // SAFETY: the caller promises a writable receipt or NULL.
+        unsafe { receipt::prepare(receipt) }?;
+        // SAFETY: the caller's promises are those of notify_add_to_cart.
+        let result = unsafe { notify_add_to_cart(client, visitor, ticket, id) };
+        let outcome = match &result {
+            Ok(delivered) => delivered.clone(),
+            Err(error) => refused(error, start.elapsed()),
+        };
+        // SAFETY: prepare accepted it.
+        unsafe { receipt::write(receipt, &outcome) };
+        result.map(|delivered| delivered.status.code())
+    })
+}
+
+/// # Safety
+/// Each pointer is NULL or what the header says, alive through the call.
+unsafe fn notify_add_to_cart(
+    client: *const esales_client,
+    visitor: *const esales_visitor,
+    ticket: *const c_char,
+    id: *const c_char,
+) -> Result<Receipt, Error> {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let client = reference("client", client)?;
+        let visitor = visitor::read(visitor)?;
+        let ticket = text("ticket", ticket)?;
+        let id = optional_text("id", id)?;
+        client.0.notify_add_to_cart(&visitor, ticket, id)
+    }
+}
+
+/// The receipt of an error: its own, or, for an argument that C got wrong, one that says so.
+fn refused(error: &Error, elapsed: Duration) -> Receipt {
+    error.receipt().cloned().unwrap_or_else(|| Receipt {
+        status: error.status(),
+        http_status: None,
+        attempts: 0,
+        elapsed,
+        id: String::new(),
+        detail: error.detail().to_owned(),
+    })
+}

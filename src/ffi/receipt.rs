@@ -1,0 +1,69 @@
+//! `esales_receipt`: what became of a notification.
+
+use std::ffi::c_char;
+
+use super::copy_text;
+use super::visitor::check_size;
+use crate::status::{Error, Receipt, Status};
+
+/// What became of a notification. Begin with ESALES_RECEIPT_INIT; owned by the caller, nothing to free. Written
+/// also when the call fails, except when struct_size is wrong.
+#[allow(non_camel_case_types)]
+#[repr(C)]
+pub struct esales_receipt {
+    /// sizeof(esales_receipt), set by ESALES_RECEIPT_INIT.
+    pub struct_size: u32,
+    /// The code that the function returned.
+    pub status: i32,
+    /// HTTP status of the last answer; 0: no answer.
+    pub http_status: i32,
+    /// Attempts that were started; 0: nothing was sent.
+    pub attempts: u32,
+    /// Duration of the call in microseconds.
+    pub elapsed_us: u64,
+    /// The id that was sent; empty if the arguments were refused.
+    pub id: [c_char; 129],
+    /// What happened, for a person; UTF-8, cut at a character boundary.
+    pub detail: [c_char; 256],
+}
+
+/// Checks the caller's receipt, if there is one, and marks it as INTERNAL: what it says should the call panic.
+///
+/// # Safety
+/// `pointer` is NULL or points to a receipt that is writable through the call.
+pub(super) unsafe fn prepare(pointer: *mut esales_receipt) -> Result<(), Error> {
+    if pointer.is_null() {
+        return Ok(());
+    }
+    // SAFETY: every version of the struct begins with its size.
+    let size = unsafe { (&raw const (*pointer).struct_size).read() };
+    check_size::<esales_receipt>("receipt", size)?;
+    let unknown = Receipt {
+        status: Status::Internal,
+        http_status: None,
+        attempts: 0,
+        elapsed: std::time::Duration::ZERO,
+        id: String::new(),
+        detail: Status::Internal.text().to_owned(),
+    };
+    // SAFETY: the caller's promise.
+    unsafe { write(pointer, &unknown) };
+    Ok(())
+}
+
+/// # Safety
+/// `pointer` is NULL or was accepted by [`prepare`].
+pub(super) unsafe fn write(pointer: *mut esales_receipt, receipt: &Receipt) {
+    if pointer.is_null() {
+        return;
+    }
+    // SAFETY: the caller's promise; the arrays are as long as their types say.
+    unsafe {
+        (*pointer).status = receipt.status.code();
+        (*pointer).http_status = receipt.http_status.map_or(0, i32::from);
+        (*pointer).attempts = receipt.attempts;
+        (*pointer).elapsed_us = u64::try_from(receipt.elapsed.as_micros()).unwrap_or(u64::MAX);
+        copy_text(&receipt.id, (&raw mut (*pointer).id).cast(), 129);
+        copy_text(&receipt.detail, (&raw mut (*pointer).detail).cast(), 256);
+    }
+}

@@ -1,0 +1,171 @@
+//! One HTTP exchange: request bytes in, outcome out, never later than the deadline.
+
+mod answer;
+mod resolver;
+mod tcp;
+mod tls;
+mod trace;
+
+use std::io::Read;
+use std::time::{Duration, Instant, SystemTime};
+
+use ureq::tls::{RootCerts, TlsConfig};
+use ureq::unversioned::transport::{ConnectProxyConnector, Connector, RustlsConnector};
+use ureq::{Agent, Body, Proxy, http};
+
+pub(crate) use answer::Outcome;
+pub(crate) use tls::{roots_of_file, roots_of_system};
+
+use crate::config::{ProxyRoute, Route};
+use crate::status::{Error, Status};
+use resolver::CachingResolver;
+use tcp::{TcpConnector, WatchConnector};
+use trace::Step;
+
+/// How much of an answer's body is read, in bytes. A longer one costs the connection, nothing else.
+const MAX_ANSWER: u64 = 64 * 1024;
+/// The status line decides; its body is only for the words of the receipt and is not worth more than this.
+const BODY_PATIENCE: Duration = Duration::from_secs(1);
+/// Idle connections kept per core: one for each thread that sends at the same time.
+const MAX_IDLE: usize = 64;
+const BUFFER: usize = 32 * 1024;
+const MAX_HEAD: usize = 16 * 1024;
+
+/// The connections to one endpoint.
+#[derive(Debug)]
+pub(crate) struct Transport {
+    agent: Agent,
+    resolver: CachingResolver,
+    url: http::Uri,
+}
+
+impl Transport {
+    /// `roots` is asked for only if the route needs TLS.
+    pub(crate) fn new(
+        route: &Route,
+        roots: impl FnOnce() -> Result<RootCerts, Error>,
+    ) -> Result<Transport, Error> {
+        let url = route.endpoint.url.parse().map_err(|e| {
+            Error::config(format!(
+                "the address {} is not a URL: {e}",
+                route.endpoint.url
+            ))
+        })?;
+        let mut tls = TlsConfig::builder();
+        if route.endpoint.is_https {
+            tls = tls.root_certs(roots()?);
+        }
+        let proxy = route.proxy.as_ref().map(proxy).transpose()?;
+        let config = Agent::config_builder()
+            .tls_config(tls.build())
+            .proxy(proxy)
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .user_agent(concat!("esales-notify/", env!("CARGO_PKG_VERSION")))
+            .accept("*/*")
+            .max_idle_age(route.keep_alive)
+            .max_idle_connections(MAX_IDLE)
+            .max_idle_connections_per_host(MAX_IDLE)
+            .input_buffer_size(BUFFER)
+            .output_buffer_size(BUFFER)
+            .max_response_header_size(MAX_HEAD)
+            .build();
+        let connector =
+            ().chain(ConnectProxyConnector::default())
+                .chain(TcpConnector)
+                .chain(RustlsConnector::default())
+                .chain(WatchConnector);
+        let resolver = CachingResolver::new(route.dns_cache);
+        Ok(Transport {
+            agent: Agent::with_parts(config, connector, resolver.clone()),
+            resolver,
+            url,
+        })
+    }
+
+    /// Sends `body` and waits for the answer until `deadline`.
+    ///
+    /// A kept-alive connection that turns out to be closed is replaced at once, by the next kept one and at last
+    /// by a new one: that is housekeeping, not an attempt.
+    pub(crate) fn exchange(&self, body: &[u8], deadline: Instant) -> Outcome {
+        for _ in 0..=MAX_IDLE {
+            trace::begin(deadline);
+            let error = match self.post(body) {
+                Ok(outcome) => return outcome,
+                Err(error) => error,
+            };
+            let step = trace::step();
+            if step == Step::Connect {
+                self.resolver.forget();
+            }
+            let outcome = answer::of_error(&error, step);
+            let went_stale = !trace::is_fresh()
+                && outcome.status == Status::ConnectionLost
+                && step == Step::Exchange;
+            if !went_stale {
+                return outcome;
+            }
+        }
+        Outcome {
+            status: Status::ConnectionLost,
+            http_status: None,
+            detail: "every kept-alive connection was closed by the server".to_owned(),
+            retry_after: None,
+        }
+    }
+
+    fn post(&self, body: &[u8]) -> Result<Outcome, ureq::Error> {
+        let response = self
+            .agent
+            .post(&self.url)
+            .header("content-type", "application/json")
+            .send(body)?;
+        let code = response.status().as_u16();
+        let retry_after = response
+            .headers()
+            .get("retry-after")
+            .and_then(|v| v.to_str().ok())
+            .and_then(|v| answer::parse_retry_after(v, SystemTime::now()));
+        let words = read_words(response.into_body());
+        Ok(answer::of_answer(code, &words, retry_after))
+    }
+}
+
+/// Reads the body to its end, so that the connection can be kept. Whatever goes wrong here, the status line has
+/// already said what became of the notification.
+fn read_words(body: Body) -> String {
+    trace::at_most(BODY_PATIENCE);
+    let mut bytes = Vec::new();
+    let mut reader = body.into_reader().take(MAX_ANSWER);
+    let complete = reader.read_to_end(&mut bytes).is_ok() && bytes.len() < MAX_ANSWER as usize;
+    let mut words = String::from_utf8_lossy(&bytes).into_owned();
+    if !complete {
+        words.insert_str(0, "[the answer's body did not end] ");
+    }
+    words
+}
+
+fn proxy(route: &ProxyRoute) -> Result<Proxy, Error> {
+    let refused =
+        |_| Error::config("proxy is not an address of the form http://[user:password@]host:port");
+    let parsed = Proxy::new(&route.url).map_err(refused)?;
+    let mut builder = Proxy::builder(parsed.protocol())
+        .host(parsed.host())
+        .port(parsed.port());
+    if let Some(user) = parsed.username() {
+        builder = builder.username(user);
+    }
+    if let Some(password) = parsed.password() {
+        builder = builder.password(password);
+    }
+    for host in route
+        .no_proxy
+        .split(',')
+        .map(str::trim)
+        .filter(|h| !h.is_empty())
+    {
+        builder = builder.no_proxy(host);
+    }
+    builder.build().map_err(refused)
+}

@@ -1,0 +1,195 @@
+//! TCP under a deadline: every connect, read and write gets what is left of the call's budget, no more.
+//!
+//! ureq's own connection restarts its timeout with each partial write and, behind a proxy, with each read; a peer
+//! that drips could stretch a call beyond its budget. This one cannot.
+
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::Duration;
+
+use ureq::unversioned::transport::{
+    Buffers, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout, Transport,
+};
+use ureq::{Error, Timeout};
+
+use super::trace::{self, Step};
+
+#[derive(Debug)]
+pub(super) struct TcpConnector;
+
+impl<In: Transport> Connector<In> for TcpConnector {
+    type Out = Either<In, TcpTransport>;
+
+    fn connect(
+        &self,
+        details: &ConnectionDetails,
+        chained: Option<In>,
+    ) -> Result<Option<Self::Out>, Error> {
+        trace::connection_is_fresh();
+        let connected = match chained {
+            // A tunnel through the proxy.
+            Some(tunnel) => Either::A(tunnel),
+            None => Either::B(open(details)?),
+        };
+        trace::enter(if details.needs_tls() {
+            Step::Tls
+        } else {
+            Step::Exchange
+        });
+        Ok(Some(connected))
+    }
+}
+
+fn open(details: &ConnectionDetails) -> Result<TcpTransport, Error> {
+    trace::enter(Step::Connect);
+    let mut last = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
+    let mut left_to_try = details.addrs.len() as u32;
+    for addr in details.addrs.iter() {
+        let Some(remaining) = trace::remaining() else {
+            return Err(Error::Timeout(Timeout::Connect));
+        };
+        // Half of what is left for each address but the last, so that one dead address does not eat the budget.
+        let share = if left_to_try > 1 {
+            remaining / 2
+        } else {
+            remaining
+        };
+        left_to_try = left_to_try.saturating_sub(1);
+        match connect(addr, share) {
+            Ok(stream) => {
+                let config = details.config;
+                let buffers =
+                    LazyBuffers::new(config.input_buffer_size(), config.output_buffer_size());
+                return Ok(TcpTransport { stream, buffers });
+            }
+            Err(e) => last = io::Error::new(e.kind(), format!("{addr}: {e}")),
+        }
+    }
+    if last.kind() == io::ErrorKind::TimedOut {
+        return Err(Error::Timeout(Timeout::Connect));
+    }
+    Err(last.into())
+}
+
+fn connect(addr: &SocketAddr, share: Duration) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect_timeout(addr, share)?;
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+#[derive(Debug)]
+pub(super) struct TcpTransport {
+    stream: TcpStream,
+    buffers: LazyBuffers,
+}
+
+/// Runs one system call under what is left of the budget; an interrupting signal of the host's restarts it.
+fn within_budget<T>(
+    set_timeout: impl Fn(Option<Duration>) -> io::Result<()>,
+    mut call: impl FnMut() -> io::Result<T>,
+) -> Result<T, Error> {
+    loop {
+        let Some(remaining) = trace::remaining() else {
+            return Err(Error::Timeout(Timeout::Global));
+        };
+        // The kernel counts in microseconds, and 0 would mean for ever.
+        set_timeout(Some(remaining.max(Duration::from_micros(1))))?;
+        match call() {
+            Ok(value) => return Ok(value),
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e)
+                if matches!(
+                    e.kind(),
+                    io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
+                ) =>
+            {
+                return Err(Error::Timeout(Timeout::Global));
+            }
+            Err(e) => return Err(e.into()),
+        }
+    }
+}
+
+impl Transport for TcpTransport {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        &mut self.buffers
+    }
+
+    fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), Error> {
+        let mut stream = &self.stream;
+        let mut rest = self.buffers.output().get(..amount).unwrap_or_default();
+        while !rest.is_empty() {
+            let written = within_budget(|t| stream.set_write_timeout(t), || stream.write(rest))?;
+            if written == 0 {
+                return Err(io::Error::from(io::ErrorKind::WriteZero).into());
+            }
+            rest = rest.get(written..).unwrap_or_default();
+        }
+        Ok(())
+    }
+
+    fn await_input(&mut self, _: NextTimeout) -> Result<bool, Error> {
+        let mut stream = &self.stream;
+        let input = self.buffers.input_append_buf();
+        let amount = within_budget(|t| stream.set_read_timeout(t), || stream.read(input))?;
+        self.buffers.input_appended(amount);
+        Ok(amount > 0)
+    }
+
+    /// An idle connection is good only if there is nothing to read: no end, no error, no stray byte.
+    fn is_open(&mut self) -> bool {
+        let quiet = || -> io::Result<bool> {
+            self.stream.set_nonblocking(true)?;
+            let peeked = self.stream.peek(&mut [0]);
+            self.stream.set_nonblocking(false)?;
+            Ok(matches!(peeked, Err(e) if e.kind() == io::ErrorKind::WouldBlock))
+        };
+        quiet().unwrap_or(false)
+    }
+}
+
+/// Last in the chain: notes that the connection stands, and when the first byte of an answer came.
+#[derive(Debug)]
+pub(super) struct WatchConnector;
+
+impl<In: Transport> Connector<In> for WatchConnector {
+    type Out = Watched<In>;
+
+    fn connect(
+        &self,
+        _: &ConnectionDetails,
+        chained: Option<In>,
+    ) -> Result<Option<Self::Out>, Error> {
+        trace::enter(Step::Exchange);
+        Ok(chained.map(Watched))
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Watched<T>(T);
+
+impl<T: Transport> Transport for Watched<T> {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        self.0.buffers()
+    }
+
+    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
+        self.0.transmit_output(amount, timeout)
+    }
+
+    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
+        let more = self.0.await_input(timeout)?;
+        if more {
+            trace::enter(Step::Answer);
+        }
+        Ok(more)
+    }
+
+    fn is_open(&mut self) -> bool {
+        self.0.is_open()
+    }
+
+    fn is_tls(&self) -> bool {
+        self.0.is_tls()
+    }
+}

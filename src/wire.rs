@@ -1,0 +1,239 @@
+//! The notification as it goes over the wire: fields, validation, JSON. Pure: no clock, no network, no randomness.
+//!
+//! The fields and their order are those of the vendor's page "Adding to cart notification"; the rules about what
+//! belongs together (a SHA-256 customer key needs a token) are from the same page.
+
+use serde::Serialize;
+
+use crate::status::Error;
+
+/// Path of the notification below the cluster's address.
+pub const ADD_TO_CART_PATH: &str = "/api/v1/notifications/adding-to-cart";
+
+/// Longest `market`, in bytes.
+pub const MAX_MARKET: usize = 128;
+/// Longest customer key, session key or token, in bytes.
+pub const MAX_KEY: usize = 256;
+/// Longest notification id, in bytes.
+pub const MAX_ID: usize = 128;
+/// Longest ticket, in bytes. The service's own are a few hundred.
+pub const MAX_TICKET: usize = 8192;
+
+/// Who did it. All four are sent as given; nothing is trimmed or changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Visitor<'a> {
+    /// Storefront market, 1 to 128 bytes; `None`: the client's `market` option.
+    pub market: Option<&'a str>,
+    /// A UUID of the shop's for an anonymous visitor, [`crate::customer_key`] of the visitor's id for a signed-in
+    /// one; 1 to 256 bytes.
+    pub customer_key: &'a str,
+    /// A UUID for the visit, 1 to 256 bytes.
+    pub session_key: &'a str,
+    /// [`crate::customer_token`] for a signed-in visitor, 1 to 256 bytes; `None` for an anonymous one.
+    pub token: Option<&'a str>,
+}
+
+impl<'a> Visitor<'a> {
+    /// A visitor who is not signed in.
+    #[must_use]
+    pub fn anonymous(customer_key: &'a str, session_key: &'a str) -> Visitor<'a> {
+        Visitor {
+            market: None,
+            customer_key,
+            session_key,
+            token: None,
+        }
+    }
+
+    /// A visitor who is signed in: `customer_key` from [`crate::customer_key`], `token` from
+    /// [`crate::customer_token`].
+    #[must_use]
+    pub fn signed_in(customer_key: &'a str, session_key: &'a str, token: &'a str) -> Visitor<'a> {
+        Visitor {
+            token: Some(token),
+            ..Visitor::anonymous(customer_key, session_key)
+        }
+    }
+
+    /// The same visitor in this market.
+    #[must_use]
+    pub fn in_market(self, market: &'a str) -> Visitor<'a> {
+        Visitor {
+            market: Some(market),
+            ..self
+        }
+    }
+}
+
+/// One notification, validated. The members stand in the order of the vendor's example.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct AddToCart<'a> {
+    market: &'a str,
+    customer_key: &'a str,
+    session_key: &'a str,
+    id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token: Option<&'a str>,
+    ticket: &'a str,
+}
+
+impl<'a> AddToCart<'a> {
+    /// Checks every field; the error names the first that is wrong.
+    pub(crate) fn new(
+        visitor: &Visitor<'a>,
+        default_market: Option<&'a str>,
+        id: &'a str,
+        ticket: &'a str,
+    ) -> Result<AddToCart<'a>, Error> {
+        let Some(market) = visitor.market.or(default_market) else {
+            return Err(Error::argument(
+                "market is missing: give the visitor one, or set the client's option `market`",
+            ));
+        };
+        check("market", market, MAX_MARKET)?;
+        check("customer_key", visitor.customer_key, MAX_KEY)?;
+        check("session_key", visitor.session_key, MAX_KEY)?;
+        check("id", id, MAX_ID)?;
+        if let Some(token) = visitor.token {
+            if token.is_empty() {
+                return Err(Error::argument(
+                    "token is empty: leave it out (NULL) for an anonymous visitor",
+                ));
+            }
+            check("token", token, MAX_KEY)?;
+        }
+        check("ticket", ticket, MAX_TICKET)?;
+        check_customer_key(visitor.customer_key, visitor.token)?;
+        Ok(AddToCart {
+            market,
+            customer_key: visitor.customer_key,
+            session_key: visitor.session_key,
+            id,
+            token: visitor.token,
+            ticket,
+        })
+    }
+
+    /// The request body: UTF-8 JSON without insignificant white space.
+    pub(crate) fn to_json(&self) -> Result<Vec<u8>, Error> {
+        serde_json::to_vec(self)
+            .map_err(|e| Error::new(crate::status::Status::Internal, format!("JSON: {e}")))
+    }
+}
+
+/// Not empty, not over `max` bytes, no control character: a line break or a NUL in one of these is always a slip,
+/// such as a key read from a file together with its newline.
+pub(crate) fn check(name: &str, value: &str, max: usize) -> Result<(), Error> {
+    if value.is_empty() {
+        return Err(Error::argument(format!("{name} is empty")));
+    }
+    if value.len() > max {
+        return Err(Error::argument(format!(
+            "{name} is {} bytes long; at most {max} are allowed",
+            value.len()
+        )));
+    }
+    if value.trim().is_empty() {
+        return Err(Error::argument(format!("{name} is only white space")));
+    }
+    if let Some(c) = value.chars().find(|c| c.is_control()) {
+        return Err(Error::argument(format!(
+            "{name} contains the control character U+{:04X}",
+            u32::from(c)
+        )));
+    }
+    Ok(())
+}
+
+fn check_customer_key(key: &str, token: Option<&str>) -> Result<(), Error> {
+    let sha256_shaped = key.len() == 64 && key.bytes().all(|b| b.is_ascii_hexdigit());
+    if !sha256_shaped {
+        return Ok(());
+    }
+    if token.is_none() {
+        return Err(Error::argument(
+            "token is missing: customer_key is a SHA-256 (a signed-in visitor), which the service accepts only with \
+             a token from esales_customer_token; an anonymous visitor's customer_key is a UUID",
+        ));
+    }
+    if key.bytes().any(|b| b.is_ascii_uppercase()) {
+        return Err(Error::argument(
+            "customer_key is a SHA-256 with upper-case digits: the service knows it only in lower case",
+        ));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &str = "d9528030-509c-4e0f-b585-7168f1e9feca";
+    const SESSION: &str = "b106299c-eac0-4f6f-96d2-93e57c255784";
+    const TICKET: &str = "Oy9keW5hbWljLXBhZ2VzL3N0YXJ0L2VzYWxlcy1zdGFydC0xOyM7cHJvZHVjdF9rZXk7UF8xMjUzODMtMDAxNF9VSzsjOztOT05FOk5PTkU7NjE7";
+
+    #[test]
+    fn the_references_example_byte_for_byte() {
+        let visitor = Visitor::anonymous(KEY, SESSION).in_market("UK");
+        let body = AddToCart::new(&visitor, None, "0.nd2bj6h4pi9", TICKET)
+            .unwrap()
+            .to_json()
+            .unwrap();
+        assert_eq!(
+            String::from_utf8(body).unwrap(),
+            format!(
+                r#"{{"market":"UK","customerKey":"{KEY}","sessionKey":"{SESSION}","id":"0.nd2bj6h4pi9","ticket":"{TICKET}"}}"#
+            )
+        );
+    }
+
+    #[test]
+    fn a_token_stands_before_the_ticket() {
+        let key = "a".repeat(64);
+        let visitor = Visitor::signed_in(&key, SESSION, "t0k");
+        let body = AddToCart::new(&visitor, Some("SE"), "1", "x\"y")
+            .unwrap()
+            .to_json()
+            .unwrap();
+        assert_eq!(
+            String::from_utf8(body).unwrap(),
+            format!(
+                r#"{{"market":"SE","customerKey":"{key}","sessionKey":"{SESSION}","id":"1","token":"t0k","ticket":"x\"y"}}"#
+            )
+        );
+    }
+
+    #[test]
+    fn limits_at_their_edge() {
+        for (name, max) in [
+            ("market", MAX_MARKET),
+            ("customer_key", MAX_KEY),
+            ("session_key", MAX_KEY),
+            ("id", MAX_ID),
+            ("token", MAX_KEY),
+            ("ticket", MAX_TICKET),
+        ] {
+            for (len, fits) in [(1, true), (max, true), (max + 1, false)] {
+                let long = "x".repeat(len);
+                let pick = |field: &str, usual: &'static str| -> &str {
+                    if field == name { &long } else { usual }
+                };
+                let visitor = Visitor {
+                    market: Some(pick("market", "UK")),
+                    customer_key: pick("customer_key", KEY),
+                    session_key: pick("session_key", SESSION),
+                    token: Some(pick("token", "t")),
+                };
+                let made = AddToCart::new(&visitor, None, pick("id", "1"), pick("ticket", TICKET));
+                match made {
+                    Ok(_) => assert!(fits, "{name} of {len} bytes was taken"),
+                    Err(e) => {
+                        assert!(!fits, "{name} of {len} bytes: {e}");
+                        assert!(e.detail().starts_with(name), "{e}");
+                    }
+                }
+            }
+        }
+    }
+}
