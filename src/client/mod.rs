@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::config::{Config, Settings};
 use crate::identity::new_key;
-use crate::status::{Error, Receipt, Status};
+use crate::status::{Error, Receipt};
 use crate::wire::{AddToCart, Visitor};
 use retry::{Policy, SystemClock};
 
@@ -27,7 +27,7 @@ impl Client {
     /// Makes a client. Nothing is sent and no thread is started.
     ///
     /// # Errors
-    /// [`Status::InvalidConfig`] if options are missing or contradict one another, or `ca_file` cannot be used.
+    /// [`Status::InvalidConfig`](crate::Status::InvalidConfig) if options are missing or contradict one another, or `ca_file` cannot be used.
     pub fn new(config: &Config) -> Result<Client, Error> {
         let settings = config.settings()?;
         let core = core::of(&settings.route)?;
@@ -42,7 +42,7 @@ impl Client {
     ///
     /// # Errors
     /// An [`Error`] whose [`Error::receipt`] says what became of the notification. The event may still have arrived
-    /// when the status is [`Status::Timeout`], [`Status::ConnectionLost`] or [`Status::BadResponse`].
+    /// when the status is [`Status::Timeout`](crate::Status::Timeout), [`Status::ConnectionLost`](crate::Status::ConnectionLost) or [`Status::BadResponse`](crate::Status::BadResponse).
     pub fn notify_add_to_cart(
         &self,
         visitor: &Visitor<'_>,
