@@ -249,8 +249,8 @@ impl Sandbox {
     }
 
     /// Closes every open connection that is idle, which is what a server does sooner or later to
-    /// connections that are kept alive, and returns how many, when they are closed. Idle: no
-    /// request is being read or answered.
+    /// connections that are kept alive; returns how many, when they are closed. Idle: no
+    /// request is being answered, and none of the next has come further than its head.
     pub fn close_idle_connections(&self) -> usize {
         let (done, wait) = mpsc::channel();
         let shared = Arc::clone(&self.shared);

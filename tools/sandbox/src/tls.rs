@@ -30,7 +30,7 @@ pub enum TlsIdentity {
     Expired,
     /// The names of `Valid`, signed by itself.
     SelfSigned,
-    /// The names of `Valid`, signed by another CA of the same name that `ca_pem` does not return.
+    /// The names of `Valid`, signed by another CA, which `ca_pem` does not return.
     UnknownCa,
 }
 
@@ -80,7 +80,7 @@ pub(crate) struct Material {
 }
 
 pub(crate) fn make(identity: TlsIdentity) -> Result<Material, String> {
-    let ca = certificate_authority().map_err(|e| e.to_string())?;
+    let ca = certificate_authority("esales-notify sandbox CA").map_err(|e| e.to_string())?;
     let key = KeyPair::generate().map_err(|e| e.to_string())?;
     let leaf = leaf(identity, &ca, &key).map_err(|e| e.to_string())?;
     let private = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
@@ -101,11 +101,9 @@ pub(crate) fn make(identity: TlsIdentity) -> Result<Material, String> {
 
 type Ca = CertifiedIssuer<'static, KeyPair>;
 
-fn certificate_authority() -> Result<Ca, rcgen::Error> {
+fn certificate_authority(name: &str) -> Result<Ca, rcgen::Error> {
     let mut params = CertificateParams::default();
-    params
-        .distinguished_name
-        .push(DnType::CommonName, "esales-notify sandbox CA");
+    params.distinguished_name.push(DnType::CommonName, name);
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     // Older than the expired leaf, so that the leaf's date is the only thing wrong with it.
@@ -135,7 +133,10 @@ fn leaf(identity: TlsIdentity, ca: &Ca, key: &KeyPair) -> Result<rcgen::Certific
     }
     match identity {
         TlsIdentity::SelfSigned => params.self_signed(key),
-        TlsIdentity::UnknownCa => params.signed_by(key, &*certificate_authority()?),
+        TlsIdentity::UnknownCa => {
+            let other = certificate_authority("esales-notify sandbox, another CA")?;
+            params.signed_by(key, &*other)
+        }
         _ => params.signed_by(key, ca),
     }
 }
