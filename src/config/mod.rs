@@ -222,14 +222,15 @@ fn is_true(value: &str) -> bool {
 }
 
 fn unknown(name: &str) -> Error {
+    // The distance is quadratic in the lengths: a name of a megabyte must not cost a second.
+    let start: String = name
+        .chars()
+        .take(64)
+        .collect::<String>()
+        .to_ascii_lowercase();
     let nearest = OPTIONS
         .iter()
-        .map(|o| {
-            (
-                strsim::damerau_levenshtein(o.name, &name.chars().take(64).collect::<String>()),
-                o.name,
-            )
-        })
+        .map(|o| (strsim::damerau_levenshtein(o.name, &start), o.name))
         .min()
         .filter(|(distance, _)| *distance <= 3);
     let hint = nearest.map_or(String::new(), |(_, n)| format!("; did you mean {n}?"));

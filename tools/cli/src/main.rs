@@ -1,2 +1,74 @@
-//! CLI.
-fn main() {}
+//! The `esales-notify` command.
+
+mod demo;
+mod options;
+mod sandbox;
+mod send;
+
+use std::io;
+use std::process::ExitCode;
+
+use clap::{Arg, ArgMatches, Command, value_parser};
+use clap_complete::{Shell, generate};
+
+/// Wrong usage, options or arguments; clap exits with it too.
+const EXIT_USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    let matches = command().get_matches();
+    let result = match matches.subcommand() {
+        Some(("send", args)) => send::run(args),
+        Some(("sandbox", args)) => sandbox::run(args),
+        Some(("demo", args)) => demo::run(args),
+        Some(("options", args)) => options::run(args),
+        Some(("completions", args)) => completions(args),
+        _ => Err("no such command".to_owned()),
+    };
+    result.unwrap_or_else(|words| {
+        eprintln!("esales-notify: {words}");
+        ExitCode::from(EXIT_USAGE)
+    })
+}
+
+fn command() -> Command {
+    Command::new("esales-notify")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("Tells Elevate 3 (formerly Apptus eSales) that a visitor added a product to the cart")
+        .long_about(
+            "Tells Elevate 3 (formerly Apptus eSales) that a visitor added a product to the cart.\n\n\
+             To look around without a cluster:\n  \
+             esales-notify demo\n  \
+             esales-notify sandbox --listen 127.0.0.1:8080      (and in another terminal)\n  \
+             esales-notify send --base-url http://127.0.0.1:8080 --market UK --ticket abc",
+        )
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommand(send::command())
+        .subcommand(sandbox::command())
+        .subcommand(demo::command())
+        .subcommand(options::command())
+        .subcommand(
+            Command::new("completions")
+                .about("Print a completion script for your shell")
+                .arg(
+                    Arg::new("shell")
+                        .required(true)
+                        .value_parser(value_parser!(Shell))
+                        .help("The shell, as in: esales-notify completions bash > /etc/bash_completion.d/esales-notify"),
+                ),
+        )
+}
+
+fn completions(args: &ArgMatches) -> Result<ExitCode, String> {
+    let shell = *args.get_one::<Shell>("shell").ok_or("which shell?")?;
+    generate(shell, &mut command(), "esales-notify", &mut io::stdout());
+    Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::command().debug_assert();
+    }
+}

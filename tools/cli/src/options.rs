@@ -1,0 +1,100 @@
+//! `options`: the option table, and the flags made from it.
+
+use std::process::ExitCode;
+
+use clap::{Arg, ArgAction, ArgMatches, Command};
+use esales_notify::{Config, OPTIONS, OptionSpec};
+use serde_json::json;
+
+pub(crate) fn command() -> Command {
+    let format = |name: &'static str, help: &'static str| {
+        Arg::new(name)
+            .long(name)
+            .action(ArgAction::SetTrue)
+            .help(help)
+    };
+    Command::new("options")
+        .about("Print the option table: name, range, default, environment variable, meaning")
+        .arg(format("json", "As JSON").conflicts_with("markdown"))
+        .arg(format("markdown", "As a Markdown table"))
+}
+
+pub(crate) fn run(args: &ArgMatches) -> Result<ExitCode, String> {
+    if args.get_flag("json") {
+        let rows: Vec<_> = OPTIONS.iter().map(as_json).collect();
+        println!("{:#}", serde_json::Value::from(rows));
+    } else if args.get_flag("markdown") {
+        print!("{}", markdown());
+    } else {
+        for option in OPTIONS {
+            let default = option
+                .default
+                .map_or("unset".to_owned(), |d| format!("default {d}"));
+            println!(
+                "{} ({}; {default}; {})",
+                option.name,
+                option.range(),
+                option.environment_variable()
+            );
+            println!("    {}", option.doc);
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn as_json(option: &OptionSpec) -> serde_json::Value {
+    json!({
+        "name": option.name,
+        "range": option.range(),
+        "default": option.default,
+        "environment_variable": option.environment_variable(),
+        "doc": option.doc,
+    })
+}
+
+fn markdown() -> String {
+    let mut table = "| option | range | default | meaning |\n|---|---|---|---|\n".to_owned();
+    for option in OPTIONS {
+        let default = option.default.unwrap_or("unset");
+        table += &format!(
+            "| `{}` | {} | {default} | {} |\n",
+            option.name,
+            option.range(),
+            option.doc
+        );
+    }
+    table
+}
+
+/// A flag for every option: `timeout_ms` is `--timeout-ms`, or `ESALES_TIMEOUT_MS` in the environment.
+pub(crate) fn flags() -> impl Iterator<Item = Arg> {
+    OPTIONS.iter().map(|option| {
+        let mut help = option.doc.to_owned();
+        if let Some(default) = option.default {
+            help += &format!(" [default: {default}]");
+        }
+        Arg::new(option.name)
+            .long(option.name.replace('_', "-"))
+            .env(option.environment_variable())
+            .hide_env_values(true)
+            .value_name("VALUE")
+            .help(help)
+            .help_heading("Options of the client")
+    })
+}
+
+/// The configuration that the flags and the environment say; an empty variable counts as not set.
+pub(crate) fn config(args: &ArgMatches) -> Result<Config, String> {
+    let mut config = Config::new();
+    for option in OPTIONS {
+        let Some(value) = args.get_one::<String>(option.name) else {
+            continue;
+        };
+        let from_flag =
+            args.value_source(option.name) == Some(clap::parser::ValueSource::CommandLine);
+        if from_flag || !value.is_empty() {
+            config.set(option.name, value).map_err(|e| e.to_string())?;
+        }
+    }
+    Ok(config)
+}

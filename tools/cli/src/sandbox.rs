@@ -1,0 +1,134 @@
+//! `sandbox`: the stand-in for the service, in the foreground.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use esales_notify_sandbox::{Answer, Options, Sandbox, TlsIdentity, Visitor};
+use serde_json::json;
+
+pub(crate) fn command() -> Command {
+    Command::new("sandbox")
+        .about("Run a local stand-in for the service and show what it receives")
+        .long_about(
+            "Runs a local stand-in for the service and shows what it receives. It answers as the vendor's page says: \
+             204, 400 without a ticket, 403 for a signed-in visitor whose token is not right. Nothing leaves this \
+             machine. Ctrl-C stops it.\n\n\
+             Point a shop at it with base_url (ESALES_BASE_URL). What it received is at /sandbox/received, as JSON.",
+        )
+        .arg(
+            Arg::new("listen")
+                .long("listen")
+                .value_name("ADDRESS")
+                .default_value("127.0.0.1:8080")
+                .value_parser(value_parser!(SocketAddr))
+                .help("Address and port; port 0 takes a free one"),
+        )
+        .arg(
+            Arg::new("private-key")
+                .long("private-key")
+                .value_name("SECRET")
+                .env("ESALES_PRIVATE_KEY")
+                .hide_env_values(true)
+                .help("Validate signed-in visitors with this private key; without one they all get 403"),
+        )
+        .arg(
+            Arg::new("tls")
+                .long("tls")
+                .value_name("CERTIFICATE")
+                .num_args(0..=1)
+                .default_missing_value("valid")
+                .value_parser(|text: &str| text.parse::<TlsIdentity>().map_err(|e| e.to_string()))
+                .help("Speak TLS, with a certificate made at start: valid, wrong-host, expired, self-signed, unknown-ca"),
+        )
+        .arg(
+            Arg::new("ca-file")
+                .long("ca-file")
+                .value_name("PATH")
+                .requires("tls")
+                .help("Write the certificate authority to trust (option ca_file) to this file"),
+        )
+        .arg(
+            Arg::new("answers")
+                .long("answers")
+                .value_name("LIST")
+                .value_parser(|text: &str| Answer::parse_list(text).map_err(|e| e.to_string()))
+                .help("Answers for the first notifications, such as \"503:retry-after=1, hang, 204\""),
+        )
+        .arg(
+            Arg::new("json")
+                .long("json")
+                .action(ArgAction::SetTrue)
+                .help("For programs: print one line of JSON with base_url and ca_file, and nothing else"),
+        )
+}
+
+pub(crate) fn run(args: &ArgMatches) -> Result<ExitCode, String> {
+    let defaults = Options::default();
+    let sandbox = Sandbox::start(Options {
+        listen: *args.get_one("listen").unwrap_or(&defaults.listen),
+        tls: args.get_one::<TlsIdentity>("tls").copied(),
+        private_key: args.get_one::<String>("private-key").cloned(),
+        ..defaults
+    })
+    .map_err(|e| e.to_string())?;
+    if let Some(answers) = args.get_one::<Vec<Answer>>("answers") {
+        sandbox.script(answers.clone());
+    }
+    let ca_file = args.get_one::<String>("ca-file");
+    if let (Some(path), Some(pem)) = (ca_file, sandbox.ca_pem()) {
+        fs::write(path, pem).map_err(|e| format!("--ca-file {path}: {e}"))?;
+    }
+    if args.get_flag("json") {
+        println!(
+            "{}",
+            json!({ "base_url": sandbox.base_url(), "ca_file": ca_file })
+        );
+        loop {
+            std::thread::park();
+        }
+    }
+    println!("listening on {}", sandbox.base_url());
+    println!(
+        "set ESALES_BASE_URL={} in your shop; Ctrl-C stops",
+        sandbox.base_url()
+    );
+    follow(&sandbox)
+}
+
+/// Prints a line for each notification as it arrives.
+fn follow(sandbox: &Sandbox) -> ! {
+    let mut shown: u64 = 0;
+    loop {
+        let next = usize::try_from(shown + 1).unwrap_or(usize::MAX);
+        if !sandbox.wait_received(next, Duration::from_secs(1)) {
+            // Somebody cleared it over the control interface: the count began again.
+            shown = shown.min(sandbox.stats().received);
+            continue;
+        }
+        let since = shown;
+        for received in sandbox.received().into_iter().filter(|r| r.seq > since) {
+            shown = received.seq;
+            let visitor = match received.visitor {
+                Some(Visitor::SignedIn) => "signed in",
+                Some(Visitor::Anonymous) => "anonymous",
+                None => "-",
+            };
+            let duplicate = if received.duplicate {
+                " (duplicate)"
+            } else {
+                ""
+            };
+            println!(
+                "{} {} -> {}  {visitor}{duplicate}",
+                received.method, received.path, received.answer
+            );
+            println!("    {}", received.body.escape_debug());
+            for warning in &received.warnings {
+                println!("    warning: {warning}");
+            }
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! `send`: one notification from flags or environment.
+
+use std::process::ExitCode;
+
+use clap::{Arg, ArgAction, ArgMatches, Command};
+use esales_notify::{Client, Receipt, Status, Visitor, customer_key, customer_token, new_key};
+use serde_json::json;
+
+use crate::{EXIT_USAGE, options};
+
+const EXIT_CODES: &str = "\
+Exit code: 0 delivered; 2 wrong usage, arguments or options; 3 refused for good by the service (400, 403, ...); \
+4 not delivered, may succeed later with the same --id (5xx, 429, network); 70 a defect of this program.";
+
+pub(crate) fn command() -> Command {
+    let field = |name: &'static str, value: &'static str, help: &'static str| {
+        Arg::new(name)
+            .long(name)
+            .value_name(value)
+            .env(format!(
+                "ESALES_{}",
+                name.replace('-', "_").to_ascii_uppercase()
+            ))
+            .hide_env_values(true)
+            .help(help)
+    };
+    Command::new("send")
+        .about("Send one add-to-cart notification and print its receipt")
+        .after_help(EXIT_CODES)
+        .arg(
+            field(
+                "ticket",
+                "TICKET",
+                "The ticket that the service gave with the product",
+            )
+            .required(true),
+        )
+        .arg(field(
+            "customer-key",
+            "KEY",
+            "Who the visitor is; a new UUID (an anonymous visitor) if left out",
+        ))
+        .arg(field(
+            "session-key",
+            "KEY",
+            "The visit; a new UUID if left out",
+        ))
+        .arg(field("token", "TOKEN", "Token of a signed-in visitor"))
+        .arg(
+            field(
+                "customer-id",
+                "ID",
+                "A signed-in visitor's id in the shop: makes --customer-key and --token",
+            )
+            .conflicts_with_all(["customer-key", "token"])
+            .requires("private-key"),
+        )
+        .arg(field(
+            "private-key",
+            "SECRET",
+            "The shop's private key, for --customer-id (better in the environment)",
+        ))
+        .arg(field(
+            "id",
+            "ID",
+            "Names this one event; a new UUID if left out",
+        ))
+        .arg(
+            Arg::new("json")
+                .long("json")
+                .action(ArgAction::SetTrue)
+                .help("Print the receipt as JSON"),
+        )
+        .args(options::flags())
+}
+
+pub(crate) fn run(args: &ArgMatches) -> Result<ExitCode, String> {
+    let given = |name: &str| args.get_one::<String>(name).map(String::as_str);
+    let words = |e: esales_notify::Error| e.to_string();
+    let client = Client::new(&options::config(args)?).map_err(words)?;
+    let session_key =
+        given("session-key").map_or_else(|| new_key().map_err(words), |k| Ok(k.to_owned()))?;
+    let (key, token) = match (given("customer-id"), given("private-key")) {
+        (Some(customer_id), Some(private_key)) => {
+            let key = customer_key(customer_id).map_err(words)?;
+            let token = customer_token(private_key, &key).map_err(words)?;
+            (key, Some(token))
+        }
+        _ => {
+            let key = given("customer-key")
+                .map_or_else(|| new_key().map_err(words), |k| Ok(k.to_owned()))?;
+            (key, given("token").map(str::to_owned))
+        }
+    };
+    let visitor = Visitor {
+        market: None,
+        customer_key: &key,
+        session_key: &session_key,
+        token: token.as_deref(),
+    };
+    let ticket = given("ticket").unwrap_or_default();
+    let receipt = match client.notify_add_to_cart(&visitor, ticket, given("id")) {
+        Ok(receipt) => receipt,
+        Err(error) => error.receipt().cloned().ok_or_else(|| error.to_string())?,
+    };
+    if args.get_flag("json") {
+        println!("{}", as_json(&receipt));
+    } else {
+        print(&receipt, &visitor);
+    }
+    Ok(ExitCode::from(exit_code(receipt.status)))
+}
+
+fn print(receipt: &Receipt, visitor: &Visitor<'_>) {
+    println!("{}: {}", receipt.status, receipt.detail);
+    println!("  {}", receipt.status.text());
+    println!("  id            {}", receipt.id);
+    println!("  customer key  {}", visitor.customer_key);
+    println!("  session key   {}", visitor.session_key);
+    println!("  attempts      {}", receipt.attempts);
+    println!(
+        "  elapsed       {:.1} ms",
+        receipt.elapsed.as_secs_f64() * 1000.0
+    );
+}
+
+fn as_json(receipt: &Receipt) -> serde_json::Value {
+    json!({
+        "status": receipt.status.code(),
+        "status_name": receipt.status.name(),
+        "http_status": receipt.http_status,
+        "attempts": receipt.attempts,
+        "elapsed_us": u64::try_from(receipt.elapsed.as_micros()).unwrap_or(u64::MAX),
+        "id": receipt.id,
+        "detail": receipt.detail,
+    })
+}
+
+fn exit_code(status: Status) -> u8 {
+    match status {
+        s if s.is_success() => 0,
+        Status::Internal => 70,
+        s if s.is_retryable() => 4,
+        Status::TicketMissing | Status::Forbidden | Status::Rejected => 3,
+        _ => EXIT_USAGE,
+    }
+}
