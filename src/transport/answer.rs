@@ -35,21 +35,21 @@ pub(super) fn of_answer(code: u16, body: &str, retry_after: Option<Duration>) ->
         400 => (Status::TicketMissing, ""),
         403 => (
             Status::Forbidden,
-            ": is the token made with the current private key, for this customer_key?",
+            " (is the token made with the current private key, for this customer_key?)",
         ),
         404 => (
             Status::Rejected,
-            ": is the v1 API enabled for this cluster?",
+            " (is the v1 API enabled for this cluster?)",
         ),
         300..=399 => (
             Status::Rejected,
-            ": redirects are not followed; check the address",
+            " (redirects are not followed; check the address)",
         ),
         408 => (Status::Timeout, ""),
         425 | 429 => (Status::Throttled, ""),
         401..=499 => (Status::Rejected, ""),
         500..=599 => (Status::ServerError, ""),
-        _ => (Status::BadResponse, ": not a status of HTTP"),
+        _ => (Status::BadResponse, " (not a status of HTTP)"),
     };
     let mut detail = format!("HTTP {code}{hint}");
     let words: String = body.split_whitespace().collect::<Vec<_>>().join(" ");

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use esales_notify::{Config, OPTIONS, OptionSpec};
 use serde_json::json;
@@ -83,16 +84,21 @@ pub(crate) fn flags() -> impl Iterator<Item = Arg> {
     })
 }
 
-/// The configuration that the flags and the environment say; an empty variable counts as not set.
+/// The configuration that the flags and the environment say. An empty variable counts as not set, and a flag for one
+/// address outweighs a variable for the other.
 pub(crate) fn config(args: &ArgMatches) -> Result<Config, String> {
+    let by_flag = |name: &str| args.value_source(name) == Some(ValueSource::CommandLine);
     let mut config = Config::new();
     for option in OPTIONS {
         let Some(value) = args.get_one::<String>(option.name) else {
             continue;
         };
-        let from_flag =
-            args.value_source(option.name) == Some(clap::parser::ValueSource::CommandLine);
-        if from_flag || !value.is_empty() {
+        let outweighed = match option.name {
+            "cluster_id" => by_flag("base_url"),
+            "base_url" => by_flag("cluster_id"),
+            _ => false,
+        };
+        if by_flag(option.name) || !(value.is_empty() || outweighed) {
             config.set(option.name, value).map_err(|e| e.to_string())?;
         }
     }

@@ -1,0 +1,174 @@
+//! A call returns within its budget, whatever the network does, and says in words what happened.
+//! (A resolver that never answers needs a network namespace: tests/net.)
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+mod common;
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::thread;
+use std::time::Duration;
+
+use common::{client, refused, scripted, send};
+use esales_notify::{Client, Receipt, Status};
+use socket2::{Domain, Socket, Type};
+
+const BUDGET: Duration = Duration::from_millis(400);
+/// What the issue allows beyond the budget.
+const GRACE: Duration = Duration::from_millis(100);
+
+fn hurried(base_url: &str) -> Client {
+    client(base_url, &[("timeout_ms", "400"), ("backoff_ms", "0")])
+}
+
+fn within_budget(receipt: &Receipt, case: &str) {
+    assert!(receipt.elapsed <= BUDGET + GRACE, "{case}: {receipt:?}");
+}
+
+#[test]
+fn a_server_that_does_not_get_on_with_it() {
+    for (answer, status, words) in [
+        ("hang", Status::Timeout, "waiting for the answer"),
+        ("204:wait=60000", Status::Timeout, "waiting for the answer"),
+        ("drip:every=100", Status::Timeout, "reading the answer"),
+        (
+            "503:wait=250:times=3",
+            Status::Timeout,
+            "waiting for the answer",
+        ),
+    ] {
+        let sandbox = scripted(answer);
+        let receipt = refused(&hurried(&sandbox.base_url()));
+        assert_eq!(receipt.status, status, "{answer}: {receipt:?}");
+        assert!(receipt.detail.contains(words), "{answer}: {receipt:?}");
+        within_budget(&receipt, answer);
+    }
+}
+
+#[test]
+fn a_head_without_end_is_cut_off() {
+    let sandbox = scripted("endless-head:times=3");
+    let receipt = refused(&hurried(&sandbox.base_url()));
+    assert_eq!(receipt.status, Status::BadResponse, "{receipt:?}");
+    within_budget(&receipt, "endless-head");
+}
+
+#[test]
+fn a_body_without_end_does_not_undo_the_status_line() {
+    for answer in ["endless", "drip-body:every=100"] {
+        let sandbox = scripted(answer);
+        let receipt = send(&hurried(&sandbox.base_url())).unwrap();
+        assert_eq!(
+            (receipt.status, receipt.attempts),
+            (Status::Delivered, 1),
+            "{answer}"
+        );
+        assert!(
+            receipt.detail.contains("did not end"),
+            "{answer}: {receipt:?}"
+        );
+        within_budget(&receipt, answer);
+    }
+}
+
+#[test]
+fn a_body_that_drips_costs_a_second_and_not_the_budget() {
+    let sandbox = scripted("drip-body:every=1000");
+    let client = client(&sandbox.base_url(), &[("timeout_ms", "30000")]);
+    let receipt = send(&client).unwrap();
+    assert!(receipt.elapsed < Duration::from_secs(10), "{receipt:?}");
+}
+
+/// A listener whose backlog is full: the kernel drops further SYNs, and connect never completes.
+fn full_backlog() -> (Socket, SocketAddr, Vec<Socket>) {
+    let listener = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    listener
+        .bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into())
+        .unwrap();
+    listener.listen(0).unwrap();
+    let addr = listener.local_addr().unwrap().as_socket().unwrap();
+    let mut waiting = Vec::new();
+    loop {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        let full = socket
+            .connect_timeout(&addr.into(), Duration::from_millis(200))
+            .is_err();
+        waiting.push(socket);
+        if full {
+            return (listener, addr, waiting);
+        }
+        assert!(waiting.len() < 64, "the backlog does not fill");
+    }
+}
+
+#[test]
+fn a_connect_that_never_completes() {
+    let (_listener, addr, _waiting) = full_backlog();
+    let receipt = refused(&hurried(&format!("http://{addr}")));
+    assert_eq!(
+        (receipt.status, receipt.attempts),
+        (Status::Timeout, 1),
+        "{receipt:?}"
+    );
+    assert!(receipt.detail.contains("connecting"), "{receipt:?}");
+    within_budget(&receipt, "full backlog");
+}
+
+#[test]
+fn a_tls_handshake_that_never_ends() {
+    // Accepts, and then neither speaks nor reads.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let base_url = format!("https://{}", listener.local_addr().unwrap());
+    let receipt = refused(&hurried(&base_url));
+    assert_eq!(receipt.status, Status::Timeout, "{receipt:?}");
+    assert!(receipt.detail.contains("setting up TLS"), "{receipt:?}");
+    within_budget(&receipt, "TLS");
+}
+
+#[test]
+fn a_proxy_that_drips() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let proxy = format!("http://{}", listener.local_addr().unwrap());
+    let dripping = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut head = [0; 1024];
+        assert!(stream.read(&mut head).unwrap() > 0);
+        drip(stream)
+    });
+    let client = client(
+        "http://127.0.0.1:9",
+        &[
+            ("timeout_ms", "400"),
+            ("max_attempts", "1"),
+            ("proxy", &proxy),
+        ],
+    );
+    let receipt = refused(&client);
+    assert_eq!(receipt.status, Status::Timeout, "{receipt:?}");
+    within_budget(&receipt, "proxy");
+    assert!(dripping.join().unwrap() > 1, "the proxy did not drip");
+}
+
+/// A byte now and then until the peer has gone; how many were sent.
+fn drip(mut stream: TcpStream) -> usize {
+    stream
+        .set_read_timeout(Some(Duration::from_millis(50)))
+        .unwrap();
+    let head = b"HTTP/1.1 200 OK\r\nX: "
+        .iter()
+        .chain(std::iter::repeat(&b'x'));
+    let mut sent = 0;
+    for byte in head {
+        let gone = matches!(stream.read(&mut [0]), Ok(0));
+        if gone || stream.write_all(&[*byte]).is_err() {
+            break;
+        }
+        sent += 1;
+    }
+    sent
+}

@@ -1,0 +1,45 @@
+//! What the integration tests share.
+#![allow(dead_code)]
+
+use esales_notify::{Client, Config, Error, Receipt, Visitor};
+use esales_notify_sandbox::{Answer, Options, Sandbox};
+
+pub const KEY: &str = "d9528030-509c-4e0f-b585-7168f1e9feca";
+pub const SESSION: &str = "b106299c-eac0-4f6f-96d2-93e57c255784";
+
+pub fn sandbox() -> Sandbox {
+    Sandbox::start(Options::default()).unwrap()
+}
+
+pub fn scripted(answers: &str) -> Sandbox {
+    let sandbox = sandbox();
+    sandbox.script(Answer::parse_list(answers).unwrap());
+    sandbox
+}
+
+pub fn config(options: &[(&str, &str)]) -> Config {
+    let mut config = Config::new();
+    for (name, value) in options {
+        config.set(name, value).unwrap();
+    }
+    config
+}
+
+pub fn client(base_url: &str, options: &[(&str, &str)]) -> Client {
+    let mut config = config(options);
+    config.set("base_url", base_url).unwrap();
+    Client::new(&config).unwrap()
+}
+
+pub fn visitor() -> Visitor<'static> {
+    Visitor::anonymous(KEY, SESSION).in_market("UK")
+}
+
+pub fn send(client: &Client) -> Result<Receipt, Error> {
+    client.notify_add_to_cart(&visitor(), "ticket", None)
+}
+
+/// The receipt of a call that must not have succeeded.
+pub fn refused(client: &Client) -> Receipt {
+    send(client).unwrap_err().receipt().unwrap().clone()
+}

@@ -1,0 +1,110 @@
+//! Connections are kept, shared and replaced without anybody noticing.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+mod common;
+
+use std::thread;
+
+use common::{client, sandbox, scripted, send};
+use esales_notify::Status;
+
+#[test]
+fn a_thousand_sends_use_one_connection() {
+    let sandbox = sandbox();
+    let client = client(&sandbox.base_url(), &[]);
+    for _ in 0..1000 {
+        send(&client).unwrap();
+    }
+    assert_eq!(
+        (sandbox.stats().connections, sandbox.stats().received),
+        (1, 1000)
+    );
+}
+
+#[test]
+fn clients_made_one_after_another_use_one_connection() {
+    let sandbox = sandbox();
+    for timeout in ["1000", "2000", "2000"] {
+        // The budget is the client's own: it does not part the connections.
+        send(&client(&sandbox.base_url(), &[("timeout_ms", timeout)])).unwrap();
+    }
+    assert_eq!(sandbox.stats().connections, 1);
+}
+
+#[test]
+fn an_answer_with_a_body_keeps_the_connection() {
+    let sandbox = scripted("500:body=\"the cluster is busy\", 204");
+    let receipt = send(&client(&sandbox.base_url(), &[("backoff_ms", "0")])).unwrap();
+    assert_eq!(receipt.attempts, 2);
+    assert_eq!(sandbox.stats().connections, 1);
+}
+
+#[test]
+fn a_connection_closed_while_idle_costs_no_attempt() {
+    let sandbox = sandbox();
+    let client = client(&sandbox.base_url(), &[("max_attempts", "1")]);
+    for round in 1..=20 {
+        let receipt = send(&client).unwrap();
+        assert_eq!((receipt.status, receipt.attempts), (Status::Delivered, 1));
+        assert_eq!(sandbox.stats().connections, round);
+        sandbox.close_idle_connections();
+    }
+}
+
+/// The close that the check before sending cannot see: the server reads the request on the kept connection and
+/// closes without a byte.
+#[test]
+fn a_kept_connection_that_dies_under_the_request_is_replaced_once() {
+    let sandbox = scripted("204, close, 204");
+    let client = client(&sandbox.base_url(), &[("max_attempts", "1")]);
+    send(&client).unwrap();
+    let receipt = send(&client).unwrap();
+    assert_eq!((receipt.status, receipt.attempts), (Status::Delivered, 1));
+    assert_eq!(sandbox.stats().connections, 2);
+    let ids: Vec<_> = sandbox
+        .received()
+        .iter()
+        .map(|r| r.notification.clone().unwrap().id)
+        .collect();
+    assert_eq!(ids[1], ids[2]);
+}
+
+#[test]
+fn a_fresh_connection_that_dies_is_a_failed_attempt() {
+    let sandbox = scripted("close, 204");
+    let client = client(&sandbox.base_url(), &[("max_attempts", "1")]);
+    assert_eq!(send(&client).unwrap_err().status(), Status::ConnectionLost);
+    assert_eq!(sandbox.stats().received, 1);
+}
+
+#[test]
+fn sixteen_threads_share_one_client() {
+    let sandbox = sandbox();
+    let client = client(&sandbox.base_url(), &[("timeout_ms", "20000")]);
+    thread::scope(|scope| {
+        for _ in 0..16 {
+            scope.spawn(|| {
+                for _ in 0..50 {
+                    send(&client).unwrap();
+                }
+            });
+        }
+    });
+    assert_eq!(sandbox.stats().received, 800);
+    assert!(sandbox.stats().connections <= 16, "{:?}", sandbox.stats());
+}
+
+#[test]
+fn keep_alive_0_keeps_none() {
+    let sandbox = sandbox();
+    let client = client(&sandbox.base_url(), &[("keep_alive_s", "0")]);
+    for _ in 0..3 {
+        send(&client).unwrap();
+    }
+    assert_eq!(sandbox.stats().connections, 3);
+}
