@@ -36,191 +36,166 @@
 #define ESALES_RECEIPT_INIT { (uint32_t)sizeof(esales_receipt), 0, 0, 0, 0, { 0 }, { 0 } }
 
 
-/*
- The service received the notification (2xx).
+/**
+ * The service received the notification (2xx).
  */
 #define ESALES_DELIVERED 0
 
-/*
- The notification is in the queue and will be delivered.
+/**
+ * The notification is in the queue and will be delivered.
  */
 #define ESALES_QUEUED 1
 
-/*
- An argument is missing or malformed; nothing was sent.
+/**
+ * An argument is missing or malformed; nothing was sent.
  */
 #define ESALES_INVALID_ARGUMENT -1
 
-/*
- An option is unknown, out of range, or contradicts another.
+/**
+ * An option is unknown, out of range, or contradicts another.
  */
 #define ESALES_INVALID_CONFIG -2
 
-/*
- The client was closed.
+/**
+ * The client was closed.
  */
 #define ESALES_CLOSED -3
 
-/*
- 400: the service found no ticket. Final.
+/**
+ * 400: the service found no ticket. Final.
  */
 #define ESALES_TICKET_MISSING -10
 
-/*
- 403: the customer key of a signed-in visitor could not be validated. Final.
+/**
+ * 403: the customer key of a signed-in visitor could not be validated. Final.
  */
 #define ESALES_FORBIDDEN -11
 
-/*
- Any other final answer.
+/**
+ * Any other final answer.
  */
 #define ESALES_REJECTED -12
 
-/*
- 5xx: unavailable or busy. May succeed later, with the same id.
+/**
+ * 5xx: unavailable or busy. May succeed later, with the same id.
  */
 #define ESALES_SERVER_ERROR -20
 
-/*
- 429 or 425: come back later. May succeed later, with the same id.
+/**
+ * 429 or 425: come back later. May succeed later, with the same id.
  */
 #define ESALES_THROTTLED -21
 
-/*
- No answer within timeout_ms, or 408. May succeed later, with the same id.
+/**
+ * No answer within timeout_ms, or 408. May succeed later, with the same id.
  */
 #define ESALES_TIMEOUT -22
 
-/*
- Name not found, or no connection. May succeed later, with the same id.
+/**
+ * Name not found, or no connection. May succeed later, with the same id.
  */
 #define ESALES_CONNECT_FAILED -23
 
-/*
- TLS handshake failed or certificate refused. May succeed later, once mended.
+/**
+ * TLS handshake failed or certificate refused. May succeed later, once mended.
  */
 #define ESALES_TLS_FAILED -24
 
-/*
- The connection broke before the answer. May succeed later, with the same id.
+/**
+ * The connection broke before the answer. May succeed later, with the same id.
  */
 #define ESALES_CONNECTION_LOST -25
 
-/*
- The answer is not HTTP. May succeed later, with the same id.
+/**
+ * The answer is not HTTP. May succeed later, with the same id.
  */
 #define ESALES_BAD_RESPONSE -26
 
-/*
- The queue is full; not accepted.
+/**
+ * The queue is full; not accepted.
  */
 #define ESALES_QUEUE_FULL -30
 
-/*
- The spool could not be written; not accepted.
+/**
+ * The spool could not be written; not accepted.
  */
 #define ESALES_SPOOL_FAILED -31
 
-/*
- A defect in this library.
+/**
+ * A defect in this library.
  */
 #define ESALES_INTERNAL -90
 
-/*
- Longest customer id, private key or customer key to sign, in bytes.
- */
-#define MAX_IDENTITY 4096
-
-/*
- Longest `market`, in bytes.
- */
-#define MAX_MARKET 128
-
-/*
- Longest customer key, session key or token, in bytes.
- */
-#define MAX_KEY 256
-
-/*
- Longest notification id, in bytes.
- */
-#define MAX_ID 128
-
-/*
- Longest ticket, in bytes. The service's own are a few hundred.
- */
-#define MAX_TICKET 8192
-
-/*
- Sends notifications. May be used from any number of threads at once, and after a fork in the parent and in the
- child. Cheap: clients that lead to the same place share their connections, process-wide.
+/**
+ * Sends notifications. May be used from any number of threads at once, and after a fork in the parent and in the
+ * child. Cheap: clients that lead to the same place share their connections, process-wide.
  */
 typedef struct esales_client esales_client;
 
-/*
- Options for clients: name and value strings, see the option table. May be used from any number of threads.
+/**
+ * Options for clients: name and value strings, see the option table. May be used from any number of threads.
  */
 typedef struct esales_config esales_config;
 
-/*
- Who added the product to the cart. Begin with ESALES_VISITOR_INIT. The strings are borrowed for the call and
- sent as they are; none may be empty or hold a control character.
+/**
+ * Who added the product to the cart. Begin with ESALES_VISITOR_INIT. The strings are borrowed for the call and
+ * sent as they are; none may be empty or hold a control character.
  */
 typedef struct esales_visitor {
-  /*
-   sizeof(esales_visitor), set by ESALES_VISITOR_INIT.
+  /**
+   * sizeof(esales_visitor), set by ESALES_VISITOR_INIT.
    */
   uint32_t struct_size;
-  /*
-   Storefront market, at most 128 bytes. NULL: the client's option "market".
+  /**
+   * Storefront market, at most 128 bytes. NULL: the client's option "market".
    */
   const char *market;
-  /*
-   Who the visitor is, at most 256 bytes. Anonymous: a UUID that the shop made and keeps (esales_new_key).
-   Signed in: esales_customer_key of the visitor's id.
+  /**
+   * Who the visitor is, at most 256 bytes. Anonymous: a UUID that the shop made and keeps (esales_new_key).
+   * Signed in: esales_customer_key of the visitor's id.
    */
   const char *customer_key;
-  /*
-   A UUID for the visit, at most 256 bytes.
+  /**
+   * A UUID for the visit, at most 256 bytes.
    */
   const char *session_key;
-  /*
-   Signed in: esales_customer_token, at most 256 bytes. NULL: an anonymous visitor.
+  /**
+   * Signed in: esales_customer_token, at most 256 bytes. NULL: an anonymous visitor.
    */
   const char *token;
 } esales_visitor;
 
-/*
- What became of a notification. Begin with ESALES_RECEIPT_INIT; owned by the caller, nothing to free. Written
- also when the call fails, except when struct_size is wrong.
+/**
+ * What became of a notification. Begin with ESALES_RECEIPT_INIT; owned by the caller, nothing to free. Written
+ * also when the call fails, except when struct_size is wrong.
  */
 typedef struct esales_receipt {
-  /*
-   sizeof(esales_receipt), set by ESALES_RECEIPT_INIT.
+  /**
+   * sizeof(esales_receipt), set by ESALES_RECEIPT_INIT.
    */
   uint32_t struct_size;
-  /*
-   The code that the function returned.
+  /**
+   * The code that the function returned.
    */
   int32_t status;
-  /*
-   HTTP status of the last answer; 0: no answer.
+  /**
+   * HTTP status of the last answer; 0: no answer.
    */
   int32_t http_status;
-  /*
-   Attempts that were started; 0: nothing was sent.
+  /**
+   * Attempts that were started; 0: nothing was sent.
    */
   uint32_t attempts;
-  /*
-   Duration of the call in microseconds.
+  /**
+   * Duration of the call in microseconds.
    */
   uint64_t elapsed_us;
-  /*
-   The id that was sent; empty if the arguments were refused.
+  /**
+   * The id that was sent; empty if the arguments were refused.
    */
   char id[129];
-  /*
-   What happened, for a person; UTF-8, cut at a character boundary.
+  /**
+   * What happened, for a person; UTF-8, cut at a character boundary.
    */
   char detail[256];
 } esales_receipt;
@@ -229,33 +204,33 @@ typedef struct esales_receipt {
 extern "C" {
 #endif // __cplusplus
 
-/*
- Makes a client. Nothing is sent, no thread is started.
-
- config: its options, copied; NULL: the options are read from ESALES_* environment variables.
- out:    receives the handle; free it with esales_client_free.
- Returns 0, ESALES_INVALID_ARGUMENT, or ESALES_INVALID_CONFIG when options are missing or contradict one another
- or ca_file cannot be used.
+/**
+ * Makes a client. Nothing is sent, no thread is started.
+ *
+ * config: its options, copied; NULL: the options are read from ESALES_* environment variables.
+ * out:    receives the handle; free it with esales_client_free.
+ * Returns 0, ESALES_INVALID_ARGUMENT, or ESALES_INVALID_CONFIG when options are missing or contradict one another
+ * or ca_file cannot be used.
  */
 int32_t esales_client_new(const struct esales_config *config,
                           struct esales_client **out);
 
-/*
- Frees a client; NULL is fine. Returns at once: its connections stay warm for other clients, for the time that
- keep_alive_s says. No other thread may be using it.
+/**
+ * Frees a client; NULL is fine. Returns at once: its connections stay warm for other clients, for the time that
+ * keep_alive_s says. No other thread may be using it.
  */
 void esales_client_free(struct esales_client *client);
 
-/*
- Tells the service that the visitor added the product behind the ticket to the cart, and waits for the answer.
- Blocks for at most the option timeout_ms, whatever the network does.
-
- ticket:  the service's own opaque string, at most 8192 bytes, sent as it is.
- id:      names this one event, at most 128 bytes; NULL: a new UUID. It is the same in every attempt. To send the
-          same event again, pass the id of the receipt.
- receipt: receives what became of it; may be NULL.
- Returns ESALES_DELIVERED or an error. After ESALES_TIMEOUT, ESALES_CONNECTION_LOST and ESALES_BAD_RESPONSE the
- event may have arrived all the same.
+/**
+ * Tells the service that the visitor added the product behind the ticket to the cart, and waits for the answer.
+ * Blocks for at most the option timeout_ms, whatever the network does.
+ *
+ * ticket:  the service's own opaque string, at most 8192 bytes, sent as it is.
+ * id:      names this one event, at most 128 bytes; NULL: a new UUID. It is the same in every attempt. To send the
+ *          same event again, pass the id of the receipt.
+ * receipt: receives what became of it; may be NULL.
+ * Returns ESALES_DELIVERED or an error. After ESALES_TIMEOUT, ESALES_CONNECTION_LOST and ESALES_BAD_RESPONSE the
+ * event may have arrived all the same.
  */
 int32_t esales_notify_add_to_cart(const struct esales_client *client,
                                   const struct esales_visitor *visitor,
@@ -263,83 +238,83 @@ int32_t esales_notify_add_to_cart(const struct esales_client *client,
                                   const char *id,
                                   struct esales_receipt *receipt);
 
-/*
- Makes an empty configuration; the environment is not read.
-
- out: receives the handle; free it with esales_config_free.
- Returns 0, or ESALES_INVALID_ARGUMENT.
+/**
+ * Makes an empty configuration; the environment is not read.
+ *
+ * out: receives the handle; free it with esales_config_free.
+ * Returns 0, or ESALES_INVALID_ARGUMENT.
  */
 int32_t esales_config_new(struct esales_config **out);
 
-/*
- Sets one option; a later value replaces an earlier one. On failure the configuration is unchanged.
-
- name:  the option, such as "timeout_ms".
- value: its value as text, such as "500"; flags are "true" or "false".
- Returns 0, ESALES_INVALID_ARGUMENT, or ESALES_INVALID_CONFIG for an unknown name (esales_last_error suggests
- the nearest one) or a value out of range.
+/**
+ * Sets one option; a later value replaces an earlier one. On failure the configuration is unchanged.
+ *
+ * name:  the option, such as "timeout_ms".
+ * value: its value as text, such as "500"; flags are "true" or "false".
+ * Returns 0, ESALES_INVALID_ARGUMENT, or ESALES_INVALID_CONFIG for an unknown name (esales_last_error suggests
+ * the nearest one) or a value out of range.
  */
 int32_t esales_config_set(struct esales_config *config,
                           const char *name,
                           const char *value);
 
-/*
- Frees a configuration; NULL is fine. Clients made from it are not affected.
+/**
+ * Frees a configuration; NULL is fine. Clients made from it are not affected.
  */
 void esales_config_free(struct esales_config *config);
 
-/*
- The customer key of a signed-in visitor: SHA-256 of the visitor's id in the shop, as 64 lower-case hex digits.
-
- customer_id: 1 to 4096 bytes, no control character.
- out:         receives 64 digits and a NUL.
- Returns 0 or ESALES_INVALID_ARGUMENT.
-
+/**
+ * The customer key of a signed-in visitor: SHA-256 of the visitor's id in the shop, as 64 lower-case hex digits.
+ *
+ * customer_id: 1 to 4096 bytes, no control character.
+ * out:         receives 64 digits and a NUL.
+ * Returns 0 or ESALES_INVALID_ARGUMENT.
+ *
  */
 int32_t esales_customer_key(const char *customer_id,
                             char out[65]);
 
-/*
- The token of a signed-in visitor: HMAC-SHA256 of the customer key under the shop's private key, as 64 lower-case
- hex digits.
-
- private_key:  from the vendor, 1 to 4096 bytes, no control character (mind a file's final line break).
- customer_key: from esales_customer_key.
- out:          receives 64 digits and a NUL.
- Returns 0 or ESALES_INVALID_ARGUMENT.
-
+/**
+ * The token of a signed-in visitor: HMAC-SHA256 of the customer key under the shop's private key, as 64 lower-case
+ * hex digits.
+ *
+ * private_key:  from the vendor, 1 to 4096 bytes, no control character (mind a file's final line break).
+ * customer_key: from esales_customer_key.
+ * out:          receives 64 digits and a NUL.
+ * Returns 0 or ESALES_INVALID_ARGUMENT.
+ *
  */
 int32_t esales_customer_token(const char *private_key,
                               const char *customer_key,
                               char out[65]);
 
-/*
- A new random key (UUID version 4): for anonymous customer keys, session keys and ids.
-
- out: receives 36 characters and a NUL.
- Returns 0, ESALES_INVALID_ARGUMENT, or ESALES_INTERNAL if the system gives no random bytes.
-
+/**
+ * A new random key (UUID version 4): for anonymous customer keys, session keys and ids.
+ *
+ * out: receives 36 characters and a NUL.
+ * Returns 0, ESALES_INVALID_ARGUMENT, or ESALES_INTERNAL if the system gives no random bytes.
+ *
  */
 int32_t esales_new_key(char out[37]);
 
-/*
- The name of a code, such as "ESALES_TIMEOUT"; "ESALES_UNKNOWN" for a number that is none. Static.
+/**
+ * The name of a code, such as "ESALES_TIMEOUT"; "ESALES_UNKNOWN" for a number that is none. Static.
  */
 const char *esales_status_name(int32_t status);
 
-/*
- What a code means, in one sentence. Static.
+/**
+ * What a code means, in one sentence. Static.
  */
 const char *esales_status_text(int32_t status);
 
-/*
- This thread's last failure, in words that name the argument or option; "" if there was none. Success does not
- clear it. Valid until this thread's next failing call.
+/**
+ * This thread's last failure, in words that name the argument or option; "" if there was none. Success does not
+ * clear it. Valid until this thread's next failing call.
  */
 const char *esales_last_error(void);
 
-/*
- The library's version, such as "0.1.0"; compare with ESALES_VERSION of the header. Static.
+/**
+ * The library's version, such as "0.1.0"; compare with ESALES_VERSION of the header. Static.
  */
 const char *esales_version(void);
 

@@ -1,0 +1,71 @@
+# make demo   the main job before your eyes; needs a Rust toolchain, a C compiler and Python
+# make test   everything that is tested; installs what it needs (Debian packages, PyPI, npm) first
+# The other targets are the parts of `make test`.
+
+.POSIX:
+SHELL = /bin/sh
+
+LIBRARY = $(CURDIR)/target/release/libesales_notify.so
+COMMAND = $(CURDIR)/target/debug/esales-notify
+PANIC_LIBRARY = $(CURDIR)/target/test-panic/release/libesales_notify.so
+DOTNET = $(CURDIR)/target/dotnet/node_modules/dotnet-3.1-linux-x64/bin/dotnet
+PYTHON = $(CURDIR)/.venv/bin/python
+
+# What every suite outside Rust runs against.
+RUN = env ESALES_NOTIFY_LIBRARY=$(LIBRARY) ESALES_NOTIFY_COMMAND=$(COMMAND) \
+	ESALES_NOTIFY_TEST_PANIC_LIBRARY=$(PANIC_LIBRARY)
+
+.PHONY: demo test build tools lint test-rust test-outside test-python test-php test-csharp headers clean
+
+demo: build
+	sh tools/demo.sh $(LIBRARY) $(COMMAND)
+
+test: tools build
+	$(MAKE) lint
+	$(MAKE) test-rust
+	$(MAKE) test-outside
+	$(MAKE) test-python
+	$(MAKE) test-php
+	$(MAKE) test-csharp
+	$(MAKE) headers
+
+# The library as shipped, and the command.
+build:
+	cargo build --locked --release
+	cargo build --locked -p esales-notify-cli
+
+# Debian packages, the Python environment and the .NET runtime that the suites need.
+tools:
+	sh tools/install-test-tools.sh
+
+lint:
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	cargo clippy --locked --features test-panic -- -D warnings
+	env RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps
+
+test-rust:
+	cargo test --locked --workspace
+
+# C, C++, the ABI, the command, the resolver, the README.
+test-outside: build
+	env CARGO_TARGET_DIR=target/test-panic cargo build --locked --release --features test-panic
+	$(RUN) $(PYTHON) -m pytest -q tests
+
+test-python: build
+	$(RUN) $(PYTHON) -m pytest -q bindings/python/tests
+
+test-php: build
+	cd bindings/php && $(RUN) phpunit
+
+test-csharp: build
+	$(RUN) bash bindings/csharp/test.sh mono
+	$(RUN) bash bindings/csharp/test.sh dotnet $(DOTNET)
+
+# The committed headers are those of the source: the build has just written them.
+headers: build
+	git diff --exit-code -- include/esales_notify.h bindings/php/resources/esales_notify.h
+
+clean:
+	cargo clean
+	rm -rf .venv

@@ -1,0 +1,69 @@
+"""What the shared library shows to the world: its symbols, its name, how it is linked, its headers, its size."""
+
+import re
+import subprocess
+
+
+def output(*command):
+    return subprocess.run([str(part) for part in command], check=True, capture_output=True, text=True).stdout
+
+
+def test_the_exported_symbols_are_the_committed_list(root, library):
+    exported = [line.split()[-1] for line in output("nm", "-D", "--defined-only", library).splitlines()]
+    assert exported == (root / "tests/abi/symbols.txt").read_text().split()
+
+
+def test_soname_and_nodelete(library):
+    dynamic = output("readelf", "-d", library)
+    assert "soname: [libesales_notify.so.0]" in dynamic
+    assert re.search(r"Flags:.*NODELETE", dynamic)
+
+
+def test_nothing_but_the_c_library_is_needed(library):
+    needed = re.findall(r"NEEDED.*\[(.*)\]", output("readelf", "-d", library))
+    assert set(needed) <= {"libc.so.6", "libgcc_s.so.1", "ld-linux-x86-64.so.2", "libm.so.6"}
+
+
+def test_the_library_runs_no_code_of_ours_when_it_is_loaded(library):
+    """No constructor beyond the compiler's frame_dummy and std's argument catcher (which only stores argc and argv)."""
+    section = re.search(r"\.init_array\s+INIT_ARRAY\s+\S+\s+\S+\s+(\S+)", output("readelf", "-SW", library))
+    assert int(section.group(1), 16) <= 2 * 8
+
+
+def test_headers_use_only_prefixed_names(root):
+    for header in ("include/esales_notify.h", "bindings/php/resources/esales_notify.h"):
+        text = (root / header).read_text()
+        for macro in re.findall(r"^#define (\w+)", text, re.M):
+            assert macro.startswith(("ESALES_", "FFI_")), macro
+        for name in re.findall(r"^(?:int32_t|void|const char \*) ?(\w+)\(", text, re.M):
+            assert name.startswith("esales_"), name
+
+
+def test_every_symbol_is_declared_and_nothing_more(root):
+    symbols = set((root / "tests/abi/symbols.txt").read_text().split())
+    for header in ("include/esales_notify.h", "bindings/php/resources/esales_notify.h"):
+        declared = set(re.findall(r"\b(esales_\w+)\(", re.sub(r"/\*.*?\*/", "", (root / header).read_text(), flags=re.S)))
+        assert declared == symbols, header
+
+
+def test_versions_agree(root):
+    version = re.search(r'^version = "(.*)"', (root / "Cargo.toml").read_text(), re.M).group(1)
+    assert f'#define ESALES_VERSION "{version}"' in (root / "include/esales_notify.h").read_text()
+    assert f"## {version}" in (root / "CHANGELOG.md").read_text()
+
+
+def test_tool_dependencies_do_not_reach_the_library(root):
+    tree = output("cargo", "tree", "--manifest-path", root / "Cargo.toml", "-p", "esales-notify", "-e", "normal", "--prefix", "none")
+    for crate in ("clap", "tokio", "hyper", "axum", "rcgen", "cbindgen", "socket2"):
+        assert not re.search(rf"^{crate} ", tree, re.M), crate
+
+
+def test_size_and_load_time_are_shown_and_the_size_is_bounded(library, tmp_path, root, capsys):
+    stripped = tmp_path / "stripped.so"
+    output("strip", "-o", stripped, library)
+    size = stripped.stat().st_size
+    program = tmp_path / "load"
+    output("gcc", "-O2", "-o", program, root / "tests/abi/load_time.c", "-ldl")
+    with capsys.disabled():
+        print(f"\nstripped library: {size / 2**20:.2f} MiB; dlopen: {output(program, stripped).strip()}")
+    assert size <= 4 * 2**20

@@ -1,0 +1,108 @@
+// The C++ header: RAII, results, string_view, and no NUL slips through. ESALES_BASE_URL is a sandbox.
+#define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
+#include <doctest/doctest.h>
+
+#include <cstdlib>
+#include <string>
+#include <thread>
+#include <type_traits>
+#include <vector>
+
+#include "esales_notify.hpp"
+
+static const auto anna = esales::visitor::anonymous("d9528030-509c-4e0f-b585-7168f1e9feca",
+                                                    "b106299c-eac0-4f6f-96d2-93e57c255784")
+                             .in_market("UK");
+
+static esales::client sandbox() {
+    auto made = esales::client::create({{"base_url", std::getenv("ESALES_BASE_URL")}, {"timeout_ms", "30000"}});
+    REQUIRE(made);
+    return *std::move(made);
+}
+
+TEST_CASE("a delivery has a receipt") {
+    const auto client = sandbox();
+    const auto receipt = client.notify_add_to_cart(anna, "ticket");
+    CHECK(receipt);
+    CHECK(receipt.status == ESALES_DELIVERED);
+    CHECK(receipt.http_status == 204);
+    CHECK(receipt.attempts == 1);
+    CHECK(receipt.id.size() == 36);
+    CHECK(receipt.elapsed.count() > 0);
+    CHECK(std::string(receipt.status_name()) == "ESALES_DELIVERED");
+    CHECK(client.notify_add_to_cart(anna, "ticket", "my-id").id == "my-id");
+}
+
+TEST_CASE("a part of a longer string is sent as that part") {
+    const std::string page = "ticket=abc&x";
+    const auto ticket = std::string_view(page).substr(7, 3);
+    CHECK(sandbox().notify_add_to_cart(anna, ticket, "part"));
+}
+
+TEST_CASE("a client is made from the environment") {
+    const auto client = esales::client::from_environment();
+    REQUIRE(client);
+    CHECK(client->notify_add_to_cart(anna, "ticket"));
+}
+
+TEST_CASE("bad options are results") {
+    using namespace std::string_view_literals;
+    const auto unknown = esales::client::create({{"timeout", "1"}});
+    CHECK_FALSE(unknown);
+    CHECK(unknown.failure().status == ESALES_INVALID_CONFIG);
+    CHECK(unknown.failure().detail.find("timeout_ms") != std::string::npos);
+    CHECK(esales::client::create({}).failure().detail.find("cluster_id") != std::string::npos);
+    const auto nul = esales::client::create({{"market", "a\0b"sv}});
+    CHECK(nul.failure().status == ESALES_INVALID_ARGUMENT);
+    CHECK(nul.failure().detail.find("market") != std::string::npos);
+}
+
+TEST_CASE("NULs and empty strings are refused by name") {
+    using namespace std::string_view_literals;
+    const auto client = sandbox();
+    const auto names = [](const esales::receipt& receipt, const char* name) {
+        return receipt.status == ESALES_INVALID_ARGUMENT && receipt.attempts == 0 &&
+               receipt.detail.find(name) != std::string::npos;
+    };
+    CHECK(names(client.notify_add_to_cart(anna, "a\0b"sv), "ticket"));
+    CHECK(names(client.notify_add_to_cart(anna, ""), "ticket"));
+    CHECK(names(client.notify_add_to_cart(anna, "t", "a\0b"sv), "id"));
+    CHECK(names(client.notify_add_to_cart(anna.in_market("a\0b"sv), "t"), "market"));
+    CHECK(names(client.notify_add_to_cart(esales::visitor::anonymous("a\0b"sv, "s").in_market("UK"), "t"), "customer_key"));
+    CHECK(names(client.notify_add_to_cart(esales::visitor::anonymous("a", "s\0"sv).in_market("UK"), "t"), "session_key"));
+    CHECK(names(client.notify_add_to_cart(esales::visitor::signed_in("a", "s", "\0"sv).in_market("UK"), "t"), "token"));
+    CHECK(esales::customer_key("a\0b"sv).failure().status == ESALES_INVALID_ARGUMENT);
+    CHECK(esales::customer_token("\0"sv, "k").failure().detail.find("private_key") != std::string::npos);
+}
+
+TEST_CASE("identity") {
+    const auto key = esales::customer_key("abc");
+    REQUIRE(key);
+    CHECK(*key == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    const auto token = esales::customer_token("key", "The quick brown fox jumps over the lazy dog");
+    REQUIRE(token);
+    CHECK(*token == "f7bc83f430538424b13298e6aa6fb143ef4d59a14946175997479dbc2d1a3cd8");
+    CHECK(esales::new_key()->size() == 36);
+    CHECK(esales::version() == ESALES_VERSION);
+}
+
+TEST_CASE("a client moves, and is shared by threads") {
+    static_assert(!std::is_copy_constructible_v<esales::client>);
+    static_assert(std::is_nothrow_move_constructible_v<esales::client>);
+    auto first = sandbox();
+    const auto second = std::move(first);
+    // Not a crash: a moved-from client is a NULL handle to C.
+    CHECK(first.notify_add_to_cart(anna, "t").status == ESALES_INVALID_ARGUMENT);
+    std::vector<std::thread> threads;
+    for (int i = 0; i < 8; i++) threads.emplace_back([&] { CHECK(second.notify_add_to_cart(anna, "t")); });
+    for (auto& thread : threads) thread.join();
+}
+
+TEST_CASE("a failure says whether to try again") {
+    const auto client = esales::client::create({{"base_url", "http://127.0.0.1:9"}, {"max_attempts", "1"}});
+    const auto receipt = client->notify_add_to_cart(anna, "t");
+    CHECK_FALSE(receipt);
+    CHECK(receipt.status == ESALES_CONNECT_FAILED);
+    CHECK(receipt.is_retryable());
+    CHECK_FALSE(client->notify_add_to_cart(anna, "").is_retryable());
+}

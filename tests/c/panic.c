@@ -1,0 +1,61 @@
+/* A panic forced inside a library of the release profile comes back as ESALES_INTERNAL, from every function, and
+ * the next call works. Built against a library with the test-only feature. */
+#include <stdio.h>
+#include <string.h>
+
+#include "esales_notify.h"
+
+void esales_test_panic_next(void);
+
+static int failures = 0;
+static int calls = 0;
+
+static void check(int ok, const char *what) {
+    calls++;
+    if (!ok) {
+        failures++;
+        fprintf(stderr, "failed: %s (%s)\n", what, esales_last_error());
+    }
+}
+
+/* Each with a panic armed; the symbol's name is printed, so that the driver can hold the list against nm's. */
+#define PANICS(call) (puts(#call), esales_test_panic_next(), check((call) == ESALES_INTERNAL, #call), \
+                      check(strstr(esales_last_error(), "forced by a test") != NULL, #call " words"))
+#define PANICS_TEXT(call) (puts(#call), esales_test_panic_next(), check(strcmp((call), "") == 0, #call))
+#define PANICS_VOID(call) (puts(#call), esales_test_panic_next(), (call), check(1, #call))
+
+int main(void) {
+    esales_config *config = NULL, *doomed = NULL;
+    esales_client *client = NULL, *other = NULL;
+    esales_visitor visitor = ESALES_VISITOR_INIT;
+    esales_receipt receipt = ESALES_RECEIPT_INIT;
+    char out[65];
+    visitor.market = "UK";
+    visitor.customer_key = visitor.session_key = "k";
+
+    PANICS(esales_config_new(&config));
+    check(config == NULL, "no handle after a panic");
+    check(esales_config_new(&config) == 0 && esales_config_new(&doomed) == 0, "the next call works");
+    PANICS(esales_config_set(config, "base_url", "http://127.0.0.1:9"));
+    check(esales_config_set(config, "base_url", "http://127.0.0.1:9") == 0, "set after a panic");
+    check(esales_config_set(config, "max_attempts", "1") == 0, "set");
+    PANICS(esales_client_new(config, &client));
+    check(client == NULL, "no client after a panic");
+    check(esales_client_new(config, &client) == 0 && esales_client_new(config, &other) == 0, "client after a panic");
+    PANICS(esales_notify_add_to_cart(client, &visitor, "t", NULL, &receipt));
+    check(esales_notify_add_to_cart(client, &visitor, "t", NULL, &receipt) == ESALES_CONNECT_FAILED, "send after a panic");
+    PANICS(esales_customer_key("1", out));
+    PANICS(esales_customer_token("k", "1", out));
+    PANICS(esales_new_key(out));
+    PANICS_TEXT(esales_status_name(0));
+    PANICS_TEXT(esales_status_text(0));
+    PANICS_TEXT(esales_last_error());
+    PANICS_TEXT(esales_version());
+    /* These leak what they should have freed, and that is all. */
+    PANICS_VOID(esales_config_free(doomed));
+    PANICS_VOID(esales_client_free(other));
+    esales_config_free(config);
+    esales_client_free(client);
+    printf("%d checks, %d failed\n", calls, failures);
+    return failures != 0;
+}

@@ -1,0 +1,397 @@
+/* Whatever C can do wrong gets a code and words that name the argument; nothing crashes and nothing is sent.
+ * ESALES_BASE_URL is a sandbox; argv[1] is the folder of the shared vectors. */
+#include <cjson/cJSON.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "esales_notify.h"
+
+#define KEY "d9528030-509c-4e0f-b585-7168f1e9feca"
+#define SESSION "b106299c-eac0-4f6f-96d2-93e57c255784"
+#define INVALID_UTF8 "a\xff"
+
+static const char *vectors;
+
+static esales_client *new_client(void) {
+    esales_config *config = NULL;
+    esales_client *client = NULL;
+    assert_int_equal(esales_config_new(&config), 0);
+    assert_int_equal(esales_config_set(config, "base_url", getenv("ESALES_BASE_URL")), 0);
+    assert_int_equal(esales_config_set(config, "timeout_ms", "30000"), 0);
+    assert_int_equal(esales_client_new(config, &client), 0);
+    /* The client outlives its configuration: every test that uses one shows it. */
+    esales_config_free(config);
+    return client;
+}
+
+static esales_visitor example(void) {
+    esales_visitor visitor = ESALES_VISITOR_INIT;
+    visitor.market = "UK";
+    visitor.customer_key = KEY;
+    visitor.session_key = SESSION;
+    return visitor;
+}
+
+static void expect_refusal(int32_t code, const char *names) {
+    assert_int_equal(code, ESALES_INVALID_ARGUMENT);
+    if (!strstr(esales_last_error(), names)) fail_msg("\"%s\" does not name %s", esales_last_error(), names);
+}
+
+static void null_everywhere(void **state) {
+    char out[65];
+    esales_config *config = NULL;
+    esales_client *client = new_client();
+    esales_visitor visitor = example();
+    (void)state;
+    expect_refusal(esales_config_new(NULL), "out");
+    assert_int_equal(esales_config_new(&config), 0);
+    expect_refusal(esales_config_set(NULL, "market", "UK"), "config");
+    expect_refusal(esales_config_set(config, NULL, "UK"), "name");
+    expect_refusal(esales_config_set(config, "market", NULL), "value");
+    expect_refusal(esales_client_new(config, NULL), "out");
+    expect_refusal(esales_notify_add_to_cart(NULL, &visitor, "t", NULL, NULL), "client");
+    expect_refusal(esales_notify_add_to_cart(client, NULL, "t", NULL, NULL), "visitor");
+    expect_refusal(esales_notify_add_to_cart(client, &visitor, NULL, NULL, NULL), "ticket");
+    expect_refusal(esales_customer_key(NULL, out), "customer_id");
+    expect_refusal(esales_customer_key("1", NULL), "out");
+    expect_refusal(esales_customer_token(NULL, "k", out), "private_key");
+    expect_refusal(esales_customer_token("k", NULL, out), "customer_key");
+    expect_refusal(esales_customer_token("k", "k", NULL), "out");
+    expect_refusal(esales_new_key(NULL), "out");
+    esales_config_free(NULL);
+    esales_client_free(NULL);
+    esales_config_free(config);
+    esales_client_free(client);
+}
+
+static void invalid_utf8_everywhere(void **state) {
+    char out[65] = "untouched";
+    esales_config *config = NULL;
+    esales_client *client = new_client();
+    esales_visitor visitor = example();
+    (void)state;
+    assert_int_equal(esales_config_new(&config), 0);
+    expect_refusal(esales_config_set(config, INVALID_UTF8, "UK"), "name");
+    expect_refusal(esales_config_set(config, "market", INVALID_UTF8), "value");
+    expect_refusal(esales_notify_add_to_cart(client, &visitor, INVALID_UTF8, NULL, NULL), "ticket");
+    expect_refusal(esales_notify_add_to_cart(client, &visitor, "t", INVALID_UTF8, NULL), "id");
+    expect_refusal(esales_customer_key(INVALID_UTF8, out), "customer_id");
+    expect_refusal(esales_customer_token(INVALID_UTF8, "k", out), "private_key");
+    expect_refusal(esales_customer_token("k", INVALID_UTF8, out), "customer_key");
+    assert_string_equal(out, "untouched");
+    esales_config_free(config);
+    esales_client_free(client);
+}
+
+static void wrong_struct_sizes(void **state) {
+    const uint32_t sizes[] = {0, 1, 4, (uint32_t)sizeof(esales_visitor) - 8, (uint32_t)sizeof(esales_visitor) + 8,
+                              UINT32_MAX};
+    esales_client *client = new_client();
+    size_t i;
+    (void)state;
+    for (i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        esales_visitor visitor = example();
+        esales_receipt receipt = ESALES_RECEIPT_INIT;
+        visitor.struct_size = sizes[i];
+        expect_refusal(esales_notify_add_to_cart(client, &visitor, "t", NULL, &receipt), "visitor.struct_size");
+        assert_int_equal(receipt.status, ESALES_INVALID_ARGUMENT);
+        /* A receipt of an unknown size is not written to, and nothing is sent. */
+        visitor = example();
+        memset(&receipt, 'x', sizeof receipt);
+        receipt.struct_size = sizes[i];
+        expect_refusal(esales_notify_add_to_cart(client, &visitor, "t", NULL, &receipt), "receipt.struct_size");
+        assert_int_equal(receipt.detail[0], 'x');
+    }
+    esales_client_free(client);
+}
+
+static void out_parameters_are_left_alone_on_failure(void **state) {
+    esales_client *client = (esales_client *)(void *)&vectors;
+    esales_config *config = NULL;
+    (void)state;
+    assert_int_equal(esales_config_new(&config), 0);
+    assert_int_equal(esales_client_new(config, &client), ESALES_INVALID_CONFIG);
+    assert_ptr_equal(client, &vectors);
+    assert_non_null(strstr(esales_last_error(), "cluster_id"));
+    esales_config_free(config);
+}
+
+static void the_receipt_of_a_delivery(void **state) {
+    esales_client *client = new_client();
+    esales_visitor visitor = example();
+    esales_receipt receipt = ESALES_RECEIPT_INIT;
+    (void)state;
+    assert_int_equal(esales_notify_add_to_cart(client, &visitor, "t", NULL, &receipt), ESALES_DELIVERED);
+    assert_int_equal(receipt.status, ESALES_DELIVERED);
+    assert_int_equal(receipt.http_status, 204);
+    assert_int_equal(receipt.attempts, 1);
+    assert_int_equal(strlen(receipt.id), 36);
+    assert_true(receipt.elapsed_us > 0);
+    /* A receipt may be used again, and an id of the caller's comes back. */
+    assert_int_equal(esales_notify_add_to_cart(client, &visitor, "t", "my-id", &receipt), ESALES_DELIVERED);
+    assert_string_equal(receipt.id, "my-id");
+    assert_int_equal(esales_notify_add_to_cart(client, &visitor, "t", NULL, NULL), ESALES_DELIVERED);
+    esales_client_free(client);
+}
+
+static void names_and_words_of_any_number(void **state) {
+    int32_t code;
+    (void)state;
+    for (code = -1000; code < 1000; code++) {
+        assert_non_null(esales_status_name(code));
+        assert_non_null(esales_status_text(code));
+    }
+    assert_string_equal(esales_status_name(ESALES_TIMEOUT), "ESALES_TIMEOUT");
+    assert_string_equal(esales_status_name(-4), "ESALES_UNKNOWN");
+    assert_string_equal(esales_status_name(INT32_MIN), "ESALES_UNKNOWN");
+    assert_string_equal(esales_version(), ESALES_VERSION);
+}
+
+static void *other_thread(void *argument) {
+    (void)argument;
+    assert_string_equal(esales_last_error(), "");
+    assert_int_equal(esales_new_key(NULL), ESALES_INVALID_ARGUMENT);
+    return NULL;
+}
+
+static void the_last_error_is_the_threads_own(void **state) {
+    pthread_t thread;
+    char key[65];
+    (void)state;
+    expect_refusal(esales_customer_key(NULL, key), "customer_id");
+    assert_int_equal(pthread_create(&thread, NULL, other_thread, NULL), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_int_equal(esales_new_key(key), 0);
+    assert_non_null(strstr(esales_last_error(), "customer_id"));
+}
+
+/* Sixteen threads share one client and one configuration, and call everything. */
+struct shared {
+    esales_client *client;
+    esales_config *config;
+    int failures;
+};
+
+static void *hammer(void *argument) {
+    struct shared *shared = argument;
+    int i;
+    for (i = 0; i < 25; i++) {
+        esales_visitor visitor = example();
+        esales_receipt receipt = ESALES_RECEIPT_INIT;
+        esales_client *own = NULL;
+        char out[65];
+        int bad = 0;
+        bad |= esales_notify_add_to_cart(shared->client, &visitor, "t", NULL, &receipt) != ESALES_DELIVERED;
+        bad |= esales_notify_add_to_cart(shared->client, &visitor, "", NULL, &receipt) != ESALES_INVALID_ARGUMENT;
+        bad |= strstr(esales_last_error(), "ticket") == NULL;
+        bad |= esales_config_set(shared->config, "market", i % 2 ? "UK" : "SE") != 0;
+        bad |= esales_client_new(shared->config, &own) != 0;
+        bad |= esales_notify_add_to_cart(own, &visitor, "t", NULL, NULL) != ESALES_DELIVERED;
+        bad |= esales_customer_key("1", out) != 0 || esales_customer_token("k", out, out) != 0;
+        bad |= esales_new_key(out) != 0 || !*esales_version() || !*esales_status_text(0);
+        esales_client_free(own);
+        if (bad) __atomic_fetch_add(&shared->failures, 1, __ATOMIC_SEQ_CST);
+    }
+    return NULL;
+}
+
+static void sixteen_threads_at_once(void **state) {
+    pthread_t threads[16];
+    struct shared shared = {NULL, NULL, 0};
+    size_t i;
+    (void)state;
+    shared.client = new_client();
+    assert_int_equal(esales_config_new(&shared.config), 0);
+    assert_int_equal(esales_config_set(shared.config, "base_url", getenv("ESALES_BASE_URL")), 0);
+    assert_int_equal(esales_config_set(shared.config, "timeout_ms", "60000"), 0);
+    for (i = 0; i < 16; i++) assert_int_equal(pthread_create(&threads[i], NULL, hammer, &shared), 0);
+    for (i = 0; i < 16; i++) assert_int_equal(pthread_join(threads[i], NULL), 0);
+    assert_int_equal(shared.failures, 0);
+    esales_config_free(shared.config);
+    esales_client_free(shared.client);
+}
+
+/* --- the shared vectors --- */
+
+static cJSON *load(const char *name) {
+    char path[4096];
+    char *text;
+    long length;
+    FILE *file;
+    cJSON *json;
+    snprintf(path, sizeof path, "%s/%s", vectors, name);
+    file = fopen(path, "rb");
+    assert_non_null(file);
+    fseek(file, 0, SEEK_END);
+    length = ftell(file);
+    rewind(file);
+    text = calloc(1, (size_t)length + 1);
+    assert_int_equal(fread(text, 1, (size_t)length, file), length);
+    fclose(file);
+    /* cJSON cannot hold a NUL, and C strings end there: such values are left out. They are marked first. */
+    for (char *nul = text; (nul = strstr(nul, "\\u0000")) != NULL;) memcpy(nul, "<NUL>!", 6);
+    json = cJSON_Parse(text);
+    assert_non_null(json);
+    free(text);
+    return json;
+}
+
+/* A vector's value as C bytes, to be freed; NULL for null. */
+static char *value_of(const cJSON *value) {
+    const cJSON *hex = cJSON_GetObjectItem(value, "hex");
+    const cJSON *repeat = cJSON_GetObjectItem(value, "repeat");
+    char *text;
+    size_t i;
+    if (cJSON_IsNull(value)) return NULL;
+    if (cJSON_IsString(value)) return strdup(value->valuestring);
+    if (hex) {
+        size_t length = strlen(hex->valuestring) / 2;
+        text = calloc(1, length + 1);
+        for (i = 0; i < length; i++) {
+            unsigned byte;
+            assert_int_equal(sscanf(hex->valuestring + 2 * i, "%2x", &byte), 1);
+            text[i] = (char)byte;
+        }
+        return text;
+    }
+    assert_non_null(repeat);
+    {
+        size_t times = (size_t)cJSON_GetObjectItem(value, "times")->valuedouble;
+        size_t length = strlen(repeat->valuestring);
+        text = calloc(1, times * length + 1);
+        for (i = 0; i < times; i++) memcpy(text + i * length, repeat->valuestring, length);
+        return text;
+    }
+}
+
+static char *field(const cJSON *example_row, const cJSON *set, const char *name) {
+    const cJSON *changed = set ? cJSON_GetObjectItem(set, name) : NULL;
+    return value_of(changed ? changed : cJSON_GetObjectItem(example_row, name));
+}
+
+static int32_t notify(esales_client *client, const cJSON *row, const cJSON *set) {
+    esales_visitor visitor = ESALES_VISITOR_INIT;
+    esales_receipt receipt = ESALES_RECEIPT_INIT;
+    char *market = field(row, set, "market"), *customer_key = field(row, set, "customer_key");
+    char *session_key = field(row, set, "session_key"), *token = field(row, set, "token");
+    char *ticket = field(row, set, "ticket"), *id = field(row, set, "id");
+    int32_t code;
+    visitor.market = market;
+    visitor.customer_key = customer_key;
+    visitor.session_key = session_key;
+    visitor.token = token;
+    code = esales_notify_add_to_cart(client, &visitor, ticket, id, &receipt);
+    assert_int_equal(receipt.status, code);
+    free(market), free(customer_key), free(session_key), free(token), free(ticket), free(id);
+    return code;
+}
+
+static int32_t make_client(const cJSON *options) {
+    const cJSON *option;
+    esales_config *config = NULL;
+    esales_client *client = NULL;
+    int32_t code;
+    assert_int_equal(esales_config_new(&config), 0);
+    cJSON_ArrayForEach(option, options) {
+        assert_int_equal(esales_config_set(config, option->string, option->valuestring), 0);
+    }
+    code = esales_client_new(config, &client);
+    esales_config_free(config);
+    esales_client_free(client);
+    return code;
+}
+
+static int32_t attempt(esales_client *client, const cJSON *example_row, const cJSON *row) {
+    const char *call = cJSON_GetObjectItem(row, "call")->valuestring;
+    const cJSON *set = cJSON_GetObjectItem(row, "set");
+    char out[65];
+    int32_t code;
+    if (!strcmp(call, "notify")) return notify(client, example_row, set);
+    if (!strcmp(call, "client")) return make_client(cJSON_GetObjectItem(row, "options"));
+    if (!strcmp(call, "config")) {
+        esales_config *config = NULL;
+        char *value = value_of(cJSON_GetObjectItem(row, "value"));
+        assert_int_equal(esales_config_new(&config), 0);
+        code = esales_config_set(config, cJSON_GetObjectItem(row, "option")->valuestring, value);
+        esales_config_free(config);
+        free(value);
+        return code;
+    }
+    if (!strcmp(call, "customer_key")) {
+        char *customer_id = field(NULL, set, "customer_id");
+        code = esales_customer_key(customer_id, out);
+        free(customer_id);
+        return code;
+    }
+    assert_string_equal(call, "customer_token");
+    {
+        char *private_key = field(NULL, set, "private_key"), *customer_key = field(NULL, set, "customer_key");
+        code = esales_customer_token(private_key, customer_key, out);
+        free(private_key), free(customer_key);
+        return code;
+    }
+}
+
+static void bad_input(void **state) {
+    cJSON *examples = load("notifications.json"), *rows = load("bad_input.json"), *row;
+    esales_client *client = new_client();
+    int tried = 0;
+    (void)state;
+    cJSON_ArrayForEach(row, rows) {
+        const char *name = cJSON_GetObjectItem(row, "name")->valuestring;
+        const char *names = cJSON_GetObjectItem(row, "names")->valuestring;
+        const int32_t expected = (int32_t)cJSON_GetObjectItem(row, "status")->valuedouble;
+        char *text = cJSON_PrintUnformatted(row);
+        const int has_nul = strstr(text, "<NUL>!") != NULL;
+        int32_t code;
+        free(text);
+        if (has_nul) continue;
+        code = attempt(client, cJSON_GetArrayItem(examples, 0), row);
+        if (code != expected) fail_msg("%s: %d, not %d: %s", name, code, expected, esales_last_error());
+        if (!strstr(esales_last_error(), names)) fail_msg("%s: \"%s\" does not name %s", name, esales_last_error(), names);
+        tried++;
+    }
+    assert_true(tried >= 60);
+    esales_client_free(client);
+    cJSON_Delete(examples), cJSON_Delete(rows);
+}
+
+static void identities(void **state) {
+    cJSON *json = load("identity.json"), *row;
+    char out[65];
+    (void)state;
+    cJSON_ArrayForEach(row, cJSON_GetObjectItem(json, "customer_keys")) {
+        assert_int_equal(esales_customer_key(cJSON_GetObjectItem(row, "customer_id")->valuestring, out), 0);
+        assert_string_equal(out, cJSON_GetObjectItem(row, "customer_key")->valuestring);
+    }
+    cJSON_ArrayForEach(row, cJSON_GetObjectItem(json, "tokens")) {
+        assert_int_equal(esales_customer_token(cJSON_GetObjectItem(row, "private_key")->valuestring,
+                                               cJSON_GetObjectItem(row, "customer_key")->valuestring, out), 0);
+        assert_string_equal(out, cJSON_GetObjectItem(row, "token")->valuestring);
+    }
+    cJSON_Delete(json);
+}
+
+int main(int argc, char **argv) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(null_everywhere),
+        cmocka_unit_test(invalid_utf8_everywhere),
+        cmocka_unit_test(wrong_struct_sizes),
+        cmocka_unit_test(out_parameters_are_left_alone_on_failure),
+        cmocka_unit_test(the_receipt_of_a_delivery),
+        cmocka_unit_test(names_and_words_of_any_number),
+        cmocka_unit_test(the_last_error_is_the_threads_own),
+        cmocka_unit_test(sixteen_threads_at_once),
+        cmocka_unit_test(bad_input),
+        cmocka_unit_test(identities),
+    };
+    if (argc != 2 || !getenv("ESALES_BASE_URL")) return fprintf(stderr, "usage: ESALES_BASE_URL=... %s VECTORS\n", argv[0]), 2;
+    vectors = argv[1];
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,105 @@
+"""Compiles C99 and C++ programs against the built library and runs them, also under valgrind."""
+
+import json
+import os
+import subprocess
+
+import pytest
+
+C99 = ["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]
+CPP17 = ["-std=c++17", "-Wall", "-Wextra", "-Wpedantic", "-Werror"]
+# POSIX for threads and strdup; cmocka needs setjmp and stdarg, which C99 has.
+C_TEST = ["-std=gnu99", "-Wall", "-Wextra", "-Werror", "-g", "-O1", "-pthread"]
+
+
+def run(*command, env=None, stdin=None):
+    result = subprocess.run(
+        [str(part) for part in command], env={**os.environ, **(env or {})}, input=stdin, capture_output=True
+    )
+    words = (result.stdout + result.stderr).decode(errors="replace")
+    assert result.returncode == 0, f"{command}:\n{words}"
+    return result.stdout.decode(errors="replace") + result.stderr.decode(errors="replace")
+
+
+@pytest.fixture(scope="session")
+def build(root, library_dir, tmp_path_factory):
+    out = tmp_path_factory.mktemp("programs")
+
+    def compile_program(source, *flags):
+        compiler, standard = ("g++", CPP17) if source.endswith(".cpp") else ("gcc", C_TEST)
+        program = out / source.replace("/", "-").rsplit(".", 1)[0]
+        if not program.exists():
+            # Flags after the sources: they hold the libraries.
+            run(compiler, *standard, f"-I{root}/include", root / source, f"-L{library_dir}", *flags,
+                "-lesales_notify", "-o", program)
+        return program
+
+    return compile_program
+
+
+@pytest.fixture
+def environment(library_dir, sandbox):
+    return {"LD_LIBRARY_PATH": str(library_dir), "ESALES_BASE_URL": sandbox.base_url}
+
+
+@pytest.mark.parametrize(
+    "compiler",
+    [
+        ["gcc", *C99], ["clang", *C99], ["gcc", "-std=c11", *C99[1:]],
+        ["g++", "-x", "c++", *CPP17], ["clang++", "-x", "c++", *CPP17], ["g++", "-x", "c++", "-std=c++98", "-Wall", "-Werror"],
+    ],
+    ids=lambda c: " ".join(c),
+)
+def test_the_header_compiles_everywhere(root, tmp_path, library_dir, compiler):
+    program = tmp_path / "header"
+    run(*compiler, f"-I{root}/include", root / "tests/c/header.c", "-o", program)
+    run(program)
+
+
+@pytest.mark.parametrize("compiler", ["g++", "clang++"])
+@pytest.mark.parametrize("flags", [[], ["-fno-exceptions"], ["-fno-rtti", "-O2"], ["-std=c++20"]], ids=" ".join)
+def test_the_cpp_header_compiles_everywhere(root, tmp_path, compiler, flags):
+    run(compiler, *CPP17, *flags, f"-I{root}/include", "-c", root / "examples/cpp/add_to_cart.cpp", "-o", tmp_path / "o")
+
+
+def test_robustness(root, build, environment, sandbox):
+    program = build("tests/c/robustness.c", "-lcmocka", "-lcjson")
+    words = run(program, root / "tests/vectors", env=environment)
+    assert "[  PASSED  ] 10 test(s)." in words, words
+    # What its good calls send is all that was sent: 3, and 2 in each of 25 rounds of 16 threads.
+    assert sandbox.status()["received"] == 3 + 16 * 25 * 2
+
+
+def test_bodies_are_byte_identical(root, build, environment, sandbox):
+    rows = json.loads((root / "tests/vectors/notifications.json").read_text())
+    names = ("market", "customer_key", "session_key", "token", "ticket", "id")
+    stdin = "".join((row[name] or "") + "\0" for row in rows for name in names)
+    run(build("tests/c/bodies.c"), env=environment, stdin=stdin.encode())
+    assert [r["body"] for r in sandbox.received()] == [row["body"] for row in rows]
+
+
+def test_cpp(build, environment):
+    words = run(build("tests/c/cpp.cpp", "-pthread"), env=environment)
+    assert "SUCCESS" in words, words
+
+
+def test_valgrind_finds_no_error_and_no_leak_of_ours(root, build, environment):
+    memcheck = ["valgrind", "--error-exitcode=99", "--leak-check=full", "--errors-for-leak-kinds=definite,indirect",
+                "--show-leak-kinds=definite,indirect"]
+    program = build("tests/c/robustness.c", "-lcmocka", "-lcjson")
+    words = run(*memcheck, program, root / "tests/vectors", env=environment)
+    # Proof that it ran over our program, not only that it did not complain.
+    assert "Memcheck" in words and "ERROR SUMMARY: 0 errors" in words, words
+
+
+def test_a_forced_panic_comes_back_as_internal(root, tmp_path):
+    panicking = os.environ.get("ESALES_NOTIFY_TEST_PANIC_LIBRARY", "")
+    assert os.path.isfile(panicking), "ESALES_NOTIFY_TEST_PANIC_LIBRARY must name the library; `make test` sets it"
+    for name in ("libesales_notify.so.0", "libesales_notify.so"):
+        (tmp_path / name).symlink_to(panicking)
+    program = tmp_path / "panic"
+    run("gcc", *C_TEST, f"-I{root}/include", root / "tests/c/panic.c", f"-L{tmp_path}", "-lesales_notify", "-o", program)
+    words = run(program, env={"LD_LIBRARY_PATH": str(tmp_path)})
+    symbols = (root / "tests/abi/symbols.txt").read_text().split()
+    not_tried = [symbol for symbol in symbols if f"{symbol}(" not in words]
+    assert not not_tried, f"no panic was forced in {not_tried}"

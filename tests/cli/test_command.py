@@ -1,0 +1,129 @@
+"""The esales-notify command, as a newcomer and as a script meet it."""
+
+import json
+import os
+import subprocess
+
+import pytest
+
+EXAMPLE = ["--market", "UK", "--customer-key", "d9528030-509c-4e0f-b585-7168f1e9feca",
+           "--session-key", "b106299c-eac0-4f6f-96d2-93e57c255784", "--ticket", "abc"]
+
+
+@pytest.fixture
+def run(command):
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("ESALES_")}
+
+    def run_command(*arguments, env=None):
+        return subprocess.run([str(command), *arguments], env={**clean, **(env or {})}, capture_output=True, text=True)
+
+    return run_command
+
+
+@pytest.mark.parametrize(
+    "answers, code, name",
+    [("204", 0, "ESALES_DELIVERED"), ("400", 3, "ESALES_TICKET_MISSING"), ("403", 3, "ESALES_FORBIDDEN"),
+     ("404", 3, "ESALES_REJECTED"), ("503:times=3", 4, "ESALES_SERVER_ERROR"), ("429:times=3", 4, "ESALES_THROTTLED")],
+)
+def test_send_exits_by_outcome(run, sandbox, answers, code, name):
+    for extra in ([], ["--json"]):
+        sandbox.script(answers)
+        sent = run("send", *EXAMPLE, "--base-url", sandbox.base_url, "--backoff-ms", "0", *extra)
+        assert sent.returncode == code, sent
+        if extra:
+            receipt = json.loads(sent.stdout)
+            assert receipt["status_name"] == name
+            assert receipt["id"] == sandbox.received()[-1]["notification"]["id"]
+        else:
+            assert sent.stdout.startswith(name)
+
+
+def test_send_from_the_environment(run, sandbox):
+    env = {"ESALES_BASE_URL": sandbox.base_url, "ESALES_MARKET": "SE", "ESALES_TICKET": "from-env", "ESALES_TOKEN": ""}
+    assert run("send", env={k: v for k, v in env.items() if v}).returncode == 0
+    notification = sandbox.received()[0]["notification"]
+    assert (notification["market"], notification["ticket"]) == ("SE", "from-env")
+    assert len(notification["customerKey"]) == len(notification["sessionKey"]) == 36
+
+
+def test_a_flag_for_one_address_outweighs_a_variable_for_the_other(run, sandbox):
+    sent = run("send", *EXAMPLE, "--base-url", sandbox.base_url, env={"ESALES_CLUSTER_ID": "w1"})
+    assert sent.returncode == 0, sent
+    sent = run("send", *EXAMPLE, env={"ESALES_BASE_URL": sandbox.base_url, "ESALES_CLUSTER_ID": "w1"})
+    assert sent.returncode == 2 and "contradict" in sent.stderr
+
+
+def test_send_signs_in(run, command):
+    from sandbox import Sandbox
+
+    with Sandbox(command, "--private-key", "right") as sandbox:
+        for key, code in (("right", 0), ("wrong", 3)):
+            sent = run("send", "--base-url", sandbox.base_url, "--market", "UK", "--ticket", "t", "--customer-id", "4711",
+                       env={"ESALES_PRIVATE_KEY": key})
+            assert sent.returncode == code, sent
+            assert key not in sent.stdout + sent.stderr
+        assert [r["token_valid"] for r in sandbox.received()] == [True, False]
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [(["send"], "--ticket"), (["send", "--ticket", "t"], "cluster_id"),
+     (["send", "--ticket", "t", "--cluster-id", "x@evil.example/"], "cluster_id"),
+     (["send", "--ticket", "t", "--base-url", "http://127.0.0.1:9", "--timeout-ms", "0"], "timeout_ms"),
+     (["send", "--ticket", "", "--base-url", "http://127.0.0.1:9", "--market", "UK"], "ticket"),
+     (["send", "--ticket", "t", "--customer-id", "1"], "--private-key"),
+     (["sandbox", "--answers", "soon"], "soon"), (["sandbox", "--tls", "best"], "best"), (["nonsense"], "nonsense")],
+)
+def test_bad_usage_exits_2_and_says_why(run, arguments, words):
+    result = run(*arguments)
+    assert result.returncode == 2, result
+    assert words in result.stdout + result.stderr
+
+
+def test_options_in_all_forms(run):
+    rows = json.loads(run("options", "--json").stdout)
+    assert {"timeout_ms", "cluster_id", "ca_file"} <= {row["name"] for row in rows}
+    human, markdown, flags = run("options").stdout, run("options", "--markdown").stdout, run("send", "--help").stdout
+    for row in rows:
+        assert row["name"] in human and f"`{row['name']}`" in markdown and row["environment_variable"] in human
+        assert "--" + row["name"].replace("_", "-") in flags
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completions(run, shell):
+    script = run("completions", shell)
+    assert script.returncode == 0 and "sandbox" in script.stdout
+
+
+def test_bash_takes_the_completions(run, tmp_path):
+    script = tmp_path / "completions"
+    script.write_text(run("completions", "bash").stdout)
+    subprocess.run(["bash", "-n", str(script)], check=True)
+
+
+def test_the_sandbox_shows_what_it_receives(command, run):
+    serving = subprocess.Popen([str(command), "sandbox", "--listen", "127.0.0.1:0"], stdout=subprocess.PIPE, text=True)
+    try:
+        base_url = serving.stdout.readline().split()[-1]
+        assert "ESALES_BASE_URL" in serving.stdout.readline()
+        assert run("send", *EXAMPLE, "--base-url", base_url, "--id", "seen").returncode == 0
+        assert "-> 204  anonymous" in serving.stdout.readline()
+        assert "seen" in serving.stdout.readline()
+    finally:
+        serving.kill()
+        serving.wait()
+        serving.stdout.close()
+
+
+def test_the_demo_explains_400_and_403(run):
+    demo = run("demo", "--missing", "PHP=apt-get install php-cli")
+    assert demo.returncode == 0, demo
+    for words in ("Ticket is missing.", "could not be validated", "503, 503, 204", "PHP is not installed"):
+        assert words in demo.stdout, demo.stdout
+
+
+def test_a_failing_example_fails_the_demo(run):
+    demo = run("demo", "--run", "C=echo it broke >&2; false")
+    assert demo.returncode != 0 and "it broke" in demo.stderr
+    silent = run("demo", "--run", "C=echo ESALES_DELIVERED made-up")
+    assert silent.returncode != 0, "an example that sent nothing passed"

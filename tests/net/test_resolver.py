@@ -1,0 +1,33 @@
+"""A resolver that never answers, and a name that does not exist: the real getaddrinfo, in a network of its own."""
+
+import json
+import pathlib
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).parent
+
+
+def send(behaviour, command, *options):
+    result = subprocess.run(
+        [sys.executable, str(HERE / "in_namespace.py"), behaviour, str(command), "send", "--json", "--ticket", "t",
+         "--market", "UK", "--base-url", "http://shop.test", "--allow-http", "true", *options],
+        capture_output=True, text=True,
+    )
+    assert result.returncode == 4, result.stdout + result.stderr
+    return json.loads(result.stdout)
+
+
+def test_a_resolver_that_never_answers(command):
+    receipt = send("silent", command, "--timeout-ms", "400")
+    assert receipt["status_name"] == "ESALES_TIMEOUT", receipt
+    assert "looking up the host name" in receipt["detail"]
+    assert receipt["elapsed_us"] <= 500_000, receipt
+
+
+def test_a_name_that_does_not_exist(command):
+    receipt = send("nxdomain", command, "--timeout-ms", "2000", "--backoff-ms", "0")
+    assert receipt["status_name"] == "ESALES_CONNECT_FAILED", receipt
+    assert "shop.test" in receipt["detail"]
+    assert receipt["attempts"] == 3
+    assert receipt["elapsed_us"] <= 2_100_000, receipt

@@ -1,0 +1,40 @@
+"""The sandbox as a child process, for suites written in Python."""
+
+import json
+import subprocess
+import urllib.request
+
+
+class Sandbox:
+    """`esales-notify sandbox`, stopped by its own handle."""
+
+    def __init__(self, command, *arguments):
+        self._arguments = [str(command), "sandbox", "--listen", "127.0.0.1:0", "--json", *map(str, arguments)]
+
+    def __enter__(self):
+        self._process = subprocess.Popen(self._arguments, stdout=subprocess.PIPE)
+        started = self._process.stdout.readline()
+        assert started, "the sandbox did not start"
+        self.base_url = json.loads(started)["base_url"]
+        return self
+
+    def __exit__(self, *_):
+        self._process.kill()
+        self._process.wait()
+        self._process.stdout.close()
+
+    def _ask(self, method, path, body=None):
+        # Never through a proxy of the environment: this is loopback.
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        request = urllib.request.Request(self.base_url + path, data=body, method=method)
+        with opener.open(request) as answer:
+            return answer.read()
+
+    def received(self):
+        return json.loads(self._ask("GET", "/sandbox/received"))
+
+    def status(self):
+        return json.loads(self._ask("GET", "/sandbox/status"))
+
+    def script(self, answers):
+        self._ask("PUT", "/sandbox/script", answers.encode())
