@@ -1,0 +1,51 @@
+"""Keys and tokens."""
+
+from __future__ import annotations
+
+import ctypes
+from typing import Optional
+
+from ._library import LibraryPath, load
+from ._text import encode
+
+
+def customer_key(customer_id: str, *, library: Optional[LibraryPath] = None) -> str:
+    """The customer key of a signed-in visitor: SHA-256 of the visitor's id in the shop, 64 lower-case hex digits.
+
+    ``customer_id``: 1 to 4096 bytes of UTF-8, no control character. Raises :class:`InvalidArgumentError`.
+    May be called from any thread.
+    """
+    c = load(library)
+    out = ctypes.create_string_buffer(65)
+    c.check(c.customer_key(encode("customer_id", customer_id), out))
+    return out.value.decode("ascii")
+
+
+def customer_token(private_key: str, customer_key: str, *, library: Optional[LibraryPath] = None) -> str:
+    """The token of a signed-in visitor: HMAC-SHA256 of the customer key under the shop's private key, 64 lower-case
+    hex digits.
+
+    ``private_key``: from the vendor, 1 to 4096 bytes of UTF-8, no control character (mind a file's final line
+    break). ``customer_key``: from :func:`customer_key`. Raises :class:`InvalidArgumentError`.
+    May be called from any thread.
+    """
+    c = load(library)
+    out = ctypes.create_string_buffer(65)
+    c.check(c.customer_token(encode("private_key", private_key), encode("customer_key", customer_key), out))
+    return out.value.decode("ascii")
+
+
+def new_key(*, library: Optional[LibraryPath] = None) -> str:
+    """A new random key (UUID version 4): for anonymous customer keys, session keys and ids.
+
+    Raises :class:`InternalError` if the system gives no random bytes. May be called from any thread.
+    """
+    c = load(library)
+    out = ctypes.create_string_buffer(37)
+    c.check(c.new_key(out))
+    return out.value.decode("ascii")
+
+
+def version(*, library: Optional[LibraryPath] = None) -> str:
+    """The version of libesales_notify, such as ``"0.1.0"``; ``__version__`` is the package's own."""
+    return load(library).version()

@@ -1,0 +1,181 @@
+"""Finds libesales_notify and declares its functions, once per library.
+
+Nothing here takes a lock: loading twice at the same time does no harm, and a fork could leave a lock held.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from ctypes import POINTER, c_char_p, c_int32, c_uint32, c_uint64, c_void_p
+from typing import TYPE_CHECKING, Any, Dict, List, Optional, Union
+
+from ._errors import LibraryNotFoundError, error_class
+from ._text import refusal
+from ._version import __version__
+
+if TYPE_CHECKING:
+    PathLike = os.PathLike[str]
+else:
+    # On Python 3.8 os.PathLike takes no parameter when it runs.
+    PathLike = os.PathLike
+
+VARIABLE = "ESALES_NOTIFY_LIBRARY"
+NEXT_TO_PACKAGE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "libesales_notify.so")
+SYSTEM_NAME = "libesales_notify.so.0"
+
+LibraryPath = Union[str, PathLike]
+
+
+class VisitorStruct(ctypes.Structure):
+    """``esales_visitor``"""
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("market", c_char_p),
+        ("customer_key", c_char_p),
+        ("session_key", c_char_p),
+        ("token", c_char_p),
+    ]
+
+
+class ReceiptStruct(ctypes.Structure):
+    """``esales_receipt``"""
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("status", c_int32),
+        ("http_status", c_int32),
+        ("attempts", c_uint32),
+        ("elapsed_us", c_uint64),
+        ("id", ctypes.c_char * 129),
+        ("detail", ctypes.c_char * 256),
+    ]
+
+
+class Library:
+    """The C functions, each looked up once and with its types declared.
+
+    CDLL gives the interpreter's lock back while a function runs, so other threads go on during a call.
+    """
+
+    def __init__(self, path: str) -> None:
+        dll = ctypes.CDLL(path)
+
+        def function(name: str, result: Any, *arguments: Any) -> Any:
+            try:
+                found = getattr(dll, name)
+            except AttributeError:
+                raise LibraryNotFoundError(
+                    f"{path} is not libesales_notify: it has no function {name}", path=path
+                ) from None
+            found.restype, found.argtypes = result, arguments
+            return found
+
+        self.path = path
+        self._version = function("esales_version", c_char_p)
+        # Before the other functions: "another version" says more than "has no function".
+        self._check_version()
+        self._status_name = function("esales_status_name", c_char_p, c_int32)
+        self._last_error = function("esales_last_error", c_char_p)
+        self.config_new = function("esales_config_new", c_int32, POINTER(c_void_p))
+        self.config_set = function("esales_config_set", c_int32, c_void_p, c_char_p, c_char_p)
+        self.config_free = function("esales_config_free", None, c_void_p)
+        self.client_new = function("esales_client_new", c_int32, c_void_p, POINTER(c_void_p))
+        self.client_free = function("esales_client_free", None, c_void_p)
+        self.notify_add_to_cart = function(
+            "esales_notify_add_to_cart",
+            c_int32,
+            c_void_p,
+            POINTER(VisitorStruct),
+            c_char_p,
+            c_char_p,
+            POINTER(ReceiptStruct),
+        )
+        self.customer_key = function("esales_customer_key", c_int32, c_char_p, c_char_p)
+        self.customer_token = function("esales_customer_token", c_int32, c_char_p, c_char_p, c_char_p)
+        self.new_key = function("esales_new_key", c_int32, c_char_p)
+
+    def version(self) -> str:
+        return _words(self._version())
+
+    def status_name(self, status: int) -> str:
+        return _words(self._status_name(status))
+
+    def last_error(self) -> str:
+        return _words(self._last_error())
+
+    def check(self, status: int) -> None:
+        """Raises what a failed call of this thread, one without a receipt, has to say."""
+        if status < 0:
+            raise error_class(status)(self.last_error(), status, self.status_name(status))
+
+    def _check_version(self) -> None:
+        theirs, ours = self.version(), __version__
+        if theirs.split(".")[:2] != ours.split(".")[:2]:
+            raise LibraryNotFoundError(
+                f"{self.path} is libesales_notify {theirs}, but this package is esales-notify {ours}: "
+                "the first two numbers must be equal; install the package or the library of the other's version",
+                path=self.path,
+            )
+
+
+def _words(text: bytes) -> str:
+    return text.decode("utf-8", "replace")
+
+
+# What was loaded, by the path that was asked for; None: nobody named one.
+_loaded: Dict[Optional[str], Library] = {}
+
+
+def load(path: Optional[LibraryPath] = None) -> Library:
+    """The library at ``path``; without one: of the environment variable, next to this package, of the system."""
+    if path is not None:
+        given = os.fspath(path) if isinstance(path, (str, os.PathLike)) else path
+        if not isinstance(given, str):
+            raise TypeError(f"library must be a str or an os.PathLike of str, not {type(path).__name__}")
+        if not given:
+            raise refusal("library is empty")
+        return _load_given(given, "the argument library")
+    # An empty variable counts as not set, as with the options.
+    given = os.environ.get(VARIABLE, "")
+    if given:
+        return _load_given(given, VARIABLE)
+    library = _loaded.get(None)
+    if library is None:
+        library = _loaded[None] = _find()
+    return library
+
+
+def _load_given(path: str, source: str) -> Library:
+    """A path that somebody named: this one or none."""
+    library = _loaded.get(path)
+    if library is None:
+        if "\0" in path:
+            raise refusal("library contains a NUL character")
+        # Absolute: dlopen would look for a bare name in the system's directories.
+        absolute = os.path.abspath(path)
+        try:
+            library = _loaded[path] = Library(absolute)
+        except OSError as error:
+            raise LibraryNotFoundError(
+                f"the library {path} (from {source}) cannot be loaded: {error}", path=path
+            ) from error
+    return library
+
+
+def _find() -> Library:
+    tried: List[str] = ["the argument library: not given", f"the variable {VARIABLE}: not set"]
+    # A file that is there is meant to be used: if it is broken, that is said, not passed over.
+    if os.path.lexists(NEXT_TO_PACKAGE):
+        return _load_given(NEXT_TO_PACKAGE, "next to the package")
+    tried.append(f"{NEXT_TO_PACKAGE}: no such file")
+    try:
+        return Library(SYSTEM_NAME)
+    except OSError as error:
+        tried.append(f"the system's loader: {error}")
+    raise LibraryNotFoundError(
+        "libesales_notify was not found. Tried:\n"
+        + "".join(f"  - {line}\n" for line in tried)
+        + f"Install libesales_notify, or set {VARIABLE} to the path of libesales_notify.so."
+    )

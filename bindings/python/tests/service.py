@@ -1,0 +1,125 @@
+"""The sandbox, run as a process, and what the tests share."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import ssl
+import subprocess
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Dict, List, Optional, Type
+from urllib.parse import urlsplit
+
+LIBRARY_VARIABLE = "ESALES_NOTIFY_LIBRARY"
+COMMAND_VARIABLE = "ESALES_NOTIFY_COMMAND"
+FOLDER = Path(__file__).resolve().parent.parent
+REPOSITORY = FOLDER.parent.parent
+VECTORS = REPOSITORY / "tests" / "vectors"
+
+#: The longest that a test waits for something that should have happened long before, in seconds.
+PATIENCE_S = 60
+
+
+def what_is_missing() -> List[str]:
+    """In words, what of the environment the suite cannot do without."""
+    missing = []
+    for variable, what in ((LIBRARY_VARIABLE, "the built libesales_notify.so"), (COMMAND_VARIABLE, "esales-notify")):
+        path = os.environ.get(variable)
+        if not path:
+            missing.append(f"{variable} is not set: it must be the path of {what}")
+        elif not os.path.isfile(path):
+            missing.append(f"{variable} is {path}, and there is no such file: it must be the path of {what}")
+    return missing
+
+
+def library() -> str:
+    return os.path.abspath(os.environ[LIBRARY_VARIABLE])
+
+
+def vectors(name: str) -> Any:
+    return json.loads((VECTORS / name).read_text("utf-8"))
+
+
+class Control:
+    """Looks into a sandbox that is running, and tells it what to answer."""
+
+    def __init__(self, base_url: str) -> None:
+        self.base_url = base_url
+
+    def script(self, answers: str) -> None:
+        self._ask("PUT", "/sandbox/script", answers)
+
+    def clear(self) -> None:
+        self.script("")
+        self._ask("DELETE", "/sandbox/received")
+
+    def received(self) -> List[Dict[str, Any]]:
+        return list(json.loads(self._ask("GET", "/sandbox/received")))
+
+    def ids(self) -> List[str]:
+        return [one["notification"]["id"] for one in self.received()]
+
+    def wait_for(self, count: int) -> None:
+        """Asks until this many notifications came; each question is answered by the sandbox, so nothing spins."""
+        for _ in range(100_000):
+            if len(self.received()) >= count:
+                return
+        raise AssertionError(f"{count} notifications were awaited, {len(self.received())} came")
+
+    def _ask(self, method: str, path: str, body: Optional[str] = None) -> bytes:
+        address = urlsplit(self.base_url)
+        host, port = address.hostname or "", address.port
+        if address.scheme == "https":
+            # Whom the tests trust is another question: this only asks what came in.
+            context = ssl._create_unverified_context()
+            connection: http.client.HTTPConnection = http.client.HTTPSConnection(
+                host, port, timeout=PATIENCE_S, context=context
+            )
+        else:
+            connection = http.client.HTTPConnection(host, port, timeout=PATIENCE_S)
+        try:
+            connection.request(method, path, body)
+            answer = connection.getresponse()
+            content = answer.read()
+        finally:
+            connection.close()
+        assert answer.status < 300, f"{method} {path}: {answer.status} {content!r}"
+        return content
+
+
+class Sandbox(Control):
+    """One `esales-notify sandbox`: serves until it is stopped."""
+
+    def __init__(self, *arguments: str) -> None:
+        command = os.path.abspath(os.environ[COMMAND_VARIABLE])
+        self._process = subprocess.Popen(
+            [command, "sandbox", "--listen", "127.0.0.1:0", "--json", *arguments], stdout=subprocess.PIPE
+        )
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            self.stop()
+            raise RuntimeError(f"the sandbox ended without a word, with {self._process.returncode}")
+        said = json.loads(line)
+        super().__init__(said["base_url"])
+        self.ca_file: Optional[str] = said["ca_file"]
+
+    def stop(self) -> None:
+        """Ends it; every connection breaks."""
+        self._process.kill()
+        self._process.wait()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+
+    def __enter__(self) -> Sandbox:
+        return self
+
+    def __exit__(
+        self,
+        kind: Optional[Type[BaseException]],
+        error: Optional[BaseException],
+        traceback: Optional[TracebackType],
+    ) -> None:
+        self.stop()

@@ -1,0 +1,110 @@
+"""The package: what it says, its types, and the wheel that is made of it."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+from typing import Dict
+
+import pytest
+
+import esales_notify as e
+from service import FOLDER, LIBRARY_VARIABLE, REPOSITORY, Sandbox, library
+
+EXAMPLE = FOLDER / "examples" / "add_to_cart.py"
+
+
+def run(*command: str, environment: Dict[str, str], directory: Path = FOLDER) -> str:
+    done = subprocess.run(
+        command, env=environment, cwd=str(directory), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
+    )
+    words = done.stdout.decode()
+    assert done.returncode == 0, words
+    return words
+
+
+def test_the_status_constants_are_those_of_the_header() -> None:
+    header = (REPOSITORY / "include" / "esales_notify.h").read_text("utf-8")
+    theirs = {name: int(code) for name, code in re.findall(r"^#define (ESALES_\w+) (-?\d+)$", header, re.MULTILINE)}
+    assert len(theirs) >= 18
+    ours = {name: code for name, code in vars(e).items() if name.startswith("ESALES_")}
+    assert ours == theirs
+
+
+def test_the_version_is_that_of_the_header() -> None:
+    header = (REPOSITORY / "include" / "esales_notify.h").read_text("utf-8")
+    assert f'#define ESALES_VERSION "{e.__version__}"' in header
+
+
+def test_everything_public_is_listed_and_documented() -> None:
+    for name in e.__all__:
+        value = getattr(e, name)
+        if callable(value):
+            assert value.__doc__, name
+    public = {name for name in vars(e) if not name.startswith("_")}
+    assert public == set(e.__all__) - {"__version__"}
+
+
+def test_the_readme_quotes_the_example() -> None:
+    source = EXAMPLE.read_text("utf-8")
+    assert len(source.splitlines()) <= 10
+    assert f"```python\n{source}```" in (FOLDER / "README.md").read_text("utf-8")
+
+
+def test_the_readme_lists_every_error() -> None:
+    readme = (FOLDER / "README.md").read_text("utf-8")
+    errors = [name for name in e.__all__ if name.endswith("Error")]
+    assert len(errors) >= 18
+    for name in errors:
+        assert f"`{name}`" in readme, name
+
+
+def test_the_example_runs(sandbox: Sandbox, environment: Dict[str, str], example: Dict[str, str]) -> None:
+    environment["ESALES_BASE_URL"] = sandbox.base_url
+    words = run(sys.executable, str(EXAMPLE), environment=environment)
+    (received,) = sandbox.received()
+    sent = received["notification"]
+    assert words == f"ESALES_DELIVERED {sent['id']}\n"
+    names = {"market": "market", "customerKey": "customer_key", "sessionKey": "session_key", "ticket": "ticket"}
+    assert {theirs: sent[theirs] for theirs in names} == {theirs: example[ours] for theirs, ours in names.items()}
+
+
+def test_the_types_hold(environment: Dict[str, str]) -> None:
+    words = run(sys.executable, "-m", "mypy", "--strict", "src", "tests", "examples", environment=environment)
+    assert "Success" in words
+
+
+@pytest.mark.parametrize("with_library", [True, False])
+def test_the_wheel_works_elsewhere(tmp_path: Path, environment: Dict[str, str], with_library: bool) -> None:
+    copy = tmp_path / "python"
+    shutil.copytree(FOLDER, copy, ignore=shutil.ignore_patterns("*.so", "__pycache__", ".*"))
+    if with_library:
+        shutil.copy(library(), copy / "src" / "esales_notify" / "libesales_notify.so")
+    run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path), environment=environment, directory=copy)
+    (wheel,) = tmp_path.glob("*.whl")
+    tag = wheel.name[: -len(".whl")].split("-", 2)[2]
+    assert tag.startswith("py3-none-linux_") if with_library else tag == "py3-none-any"
+    site = tmp_path / "site"
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(site)
+        names = archive.namelist()
+    assert "esales_notify/py.typed" in names
+    assert ("esales_notify/libesales_notify.so" in names) == with_library
+    assert not [name for name in names if not name.startswith("esales_notify")]
+    metadata = next(site.glob("*.dist-info")) / "METADATA"
+    text = metadata.read_text("utf-8")
+    assert f"Version: {e.__version__}\n" in text
+    assert "License-Expression: MIT OR Apache-2.0\n" in text
+    environment["PYTHONPATH"] = str(site)
+    if with_library:
+        del environment[LIBRARY_VARIABLE]
+    else:
+        environment[LIBRARY_VARIABLE] = os.path.abspath(library())
+    program = "import esales_notify as e; print(len(e.new_key()), e.__file__)"
+    words = run(sys.executable, "-c", program, environment=environment, directory=tmp_path)
+    assert words.split() == ["36", str(site / "esales_notify" / "__init__.py")]

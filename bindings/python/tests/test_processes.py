@@ -1,0 +1,173 @@
+"""Threads, fork, and the end of the interpreter."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Callable, Dict, List
+
+import pytest
+
+import esales_notify as e
+from esales_notify import Client, Visitor
+from service import FOLDER, PATIENCE_S, Sandbox
+
+START = Callable[..., Sandbox]
+
+#: No call of these tests may end by its own budget: only by what the test does.
+NEVER_MS = 300_000
+
+
+def watch_frees(client: Client) -> List[int]:
+    """What is freed of this client from here on."""
+    handle = client._handle
+    assert handle is not None
+    freed: List[int] = []
+    really_free = handle._free
+
+    def free(pointer: int) -> None:
+        freed.append(pointer)
+        really_free(pointer)
+
+    handle._free = free
+    return freed
+
+
+class HangingCall:
+    """A call in a thread of its own, which the service does not answer."""
+
+    def __init__(self, sandbox: Sandbox, client: Client, visitor: Visitor) -> None:
+        self.name = ""
+        sandbox.script("hang")
+
+        def call() -> None:
+            try:
+                self.name = client.notify_add_to_cart(visitor, "t").name
+            except e.NotifyError as error:
+                self.name = error.name
+
+        self._thread = threading.Thread(target=call)
+        self._thread.start()
+        sandbox.wait_for(1)
+
+    def name_of_its_end(self) -> str:
+        self._thread.join(PATIENCE_S)
+        assert not self._thread.is_alive()
+        return self.name
+
+
+def test_another_thread_runs_during_a_call(start_sandbox: START, visitor: Visitor) -> None:
+    sandbox = start_sandbox()
+    with Client(base_url=sandbox.base_url, max_attempts=1, timeout_ms=30_000) as client:
+        # Waits for the sandbox to say that the request is there, so this thread ran while the other was in its call.
+        call = HangingCall(sandbox, client, visitor)
+        # Only this thread can break the connection. Had it to wait for the call, the call would end by its budget.
+        sandbox.stop()
+        assert call.name_of_its_end() == "ESALES_CONNECTION_LOST"
+
+
+def test_closing_leaves_the_calls_in_flight_alone(start_sandbox: START, visitor: Visitor) -> None:
+    sandbox = start_sandbox()
+    client = Client(base_url=sandbox.base_url, max_attempts=1, timeout_ms=NEVER_MS)
+    freed = watch_frees(client)
+    call = HangingCall(sandbox, client, visitor)
+    client.close()
+    with pytest.raises(e.ClosedError):
+        client.notify_add_to_cart(visitor, "t")
+    assert freed == []
+    sandbox.stop()
+    assert call.name_of_its_end() == "ESALES_CONNECTION_LOST"
+    assert len(freed) == 1
+
+
+def test_a_client_is_freed_once(sandbox: Sandbox, visitor: Visitor) -> None:
+    client = Client(base_url=sandbox.base_url, max_attempts=1)
+    freed = watch_frees(client)
+    client.notify_add_to_cart(visitor, "t")
+    sandbox.script("503")
+    with pytest.raises(e.ServerError) as kept:
+        client.notify_add_to_cart(visitor, "t")
+    assert freed == []
+    client.close()
+    # Also while an exception, and with it the frames of the call, is kept.
+    assert kept.value.status == e.ESALES_SERVER_ERROR
+    assert len(freed) == 1
+    client.close()
+    del client
+    assert len(freed) == 1
+
+
+def test_many_threads_use_one_client(sandbox: Sandbox, client: Client, visitor: Visitor) -> None:
+    def send(number: int) -> str:
+        return client.notify_add_to_cart(visitor, "t", f"id-{number}").id
+
+    with ThreadPoolExecutor(16) as pool:
+        ids = list(pool.map(send, range(400)))
+    assert ids == [f"id-{number}" for number in range(400)]
+    assert sorted(sandbox.ids()) == sorted(ids)
+
+
+def test_threads_that_send_while_another_closes(sandbox: Sandbox, visitor: Visitor) -> None:
+    for _ in range(20):
+        client = Client(base_url=sandbox.base_url)
+        together = threading.Barrier(9)
+
+        def send(client: Client = client, together: threading.Barrier = together) -> int:
+            together.wait(PATIENCE_S)
+            sent = 0
+            try:
+                while True:
+                    client.notify_add_to_cart(visitor, "t")
+                    sent += 1
+            except e.ClosedError:
+                return sent
+
+        with ThreadPoolExecutor(8) as pool:
+            running = [pool.submit(send) for _ in range(8)]
+            together.wait(PATIENCE_S)
+            client.close()
+            sent = sum(one.result(PATIENCE_S) for one in running)
+        assert len(sandbox.received()) == sent
+        sandbox.clear()
+
+
+def run_program(name: str, sandbox: Sandbox, environment: Dict[str, str]) -> None:
+    done = subprocess.run(
+        # Python 3.12 warns of any fork with threads; that it works with this library is what is tested.
+        [sys.executable, "-W", "ignore::DeprecationWarning", str(FOLDER / "tests" / "programs.py"), name, sandbox.base_url],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=3 * PATIENCE_S,
+        check=False,
+    )
+    assert (done.returncode, done.stdout.decode()) == (0, "")
+
+
+def test_children_forked_while_threads_send(start_sandbox: START, environment: Dict[str, str]) -> None:
+    sandbox = start_sandbox()
+    run_program("fork_while_threads_send", sandbox, environment)
+    ids = sandbox.ids()
+    assert len(set(ids)) == len(ids), "something arrived twice"
+    expected = {f"child-{name}-{what}" for name in range(10) for what in (0, 1, 2, "own")}
+    assert expected <= set(ids)
+    # Neither ever wrote to a connection of the other.
+    who = [(one["connection"], one["notification"]["id"].rsplit("-", 1)[0]) for one in sandbox.received()]
+    of_children = {connection for connection, name in who if name.startswith("child")}
+    of_the_parent = {connection for connection, name in who if name.startswith("parent")}
+    assert not of_children & of_the_parent
+    assert "parent-last" in ids
+
+
+def test_a_child_forked_during_a_call(start_sandbox: START, environment: Dict[str, str]) -> None:
+    sandbox = start_sandbox()
+    run_program("fork_during_a_call", sandbox, environment)
+    assert sandbox.ids() == ["hanging", "child", "parent"]
+
+
+def test_the_interpreter_ends_with_a_client_open(start_sandbox: START, environment: Dict[str, str]) -> None:
+    sandbox = start_sandbox()
+    run_program("end_without_closing", sandbox, environment)
+    assert len(sandbox.received()) == 1
