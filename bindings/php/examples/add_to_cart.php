@@ -1,0 +1,13 @@
+<?php
+
+require 'vendor/autoload.php';
+
+$client = new Esales\Notify\Client(); // its options come from ESALES_CLUSTER_ID, ESALES_TIMEOUT_MS and so on
+$customerKey = 'd9528030-509c-4e0f-b585-7168f1e9feca'; // the visitor's, kept in a cookie
+$sessionKey = 'b106299c-eac0-4f6f-96d2-93e57c255784'; // the visit's
+$visitor = Esales\Notify\Visitor::anonymous($customerKey, $sessionKey, 'UK');
+$receipt = $client->notifyAddToCart(
+    $visitor,
+    'Oy9keW5hbWljLXBhZ2VzL3N0YXJ0L2VzYWxlcy1zdGFydC0xOyM7cHJvZHVjdF9rZXk7UF8xMjUzODMtMDAxNF9VSzsjOztOT05FOk5PTkU7NjE7'
+);
+echo $receipt->getStatusName(), ' ', $receipt->getId(), "\n";

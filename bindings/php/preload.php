@@ -1,0 +1,47 @@
+<?php
+
+/**
+ * Loads every class of the package, each after those that it needs.
+ *
+ * For the ini setting opcache.preload, alone or required by a preload script of your own: with PHP's default
+ * ffi.enable=preload, a web server's PHP lets only preloaded code use FFI. It also serves where there is no Composer.
+ */
+
+declare(strict_types=1);
+
+foreach (
+    [
+        'Exception/NotifyException',
+        'Exception/HasStatus',
+        'Exception/InvalidArgumentException',
+        'Exception/InvalidConfigException',
+        'Exception/ClosedException',
+        'Exception/LibraryException',
+        'Exception/InternalException',
+        'Exception/FinalException',
+        'Exception/TicketMissingException',
+        'Exception/ForbiddenException',
+        'Exception/RejectedException',
+        'Exception/RetryableException',
+        'Exception/ServerErrorException',
+        'Exception/ThrottledException',
+        'Exception/TimeoutException',
+        'Exception/ConnectFailedException',
+        'Exception/TlsFailedException',
+        'Exception/ConnectionLostException',
+        'Exception/BadResponseException',
+        'Status',
+        'Receipt',
+        'Internal/Text',
+        'Internal/Failure',
+        'Visitor',
+        'Internal/Library',
+        'Client',
+        'Internal/Loader',
+        'Internal/PreloadHeader',
+        'Identity',
+    ] as $esalesNotifyClass
+) {
+    require_once __DIR__ . '/src/' . $esalesNotifyClass . '.php';
+}
+unset($esalesNotifyClass);

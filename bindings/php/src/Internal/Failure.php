@@ -1,0 +1,74 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Esales\Notify\Internal;
+
+use Esales\Notify\Exception\BadResponseException;
+use Esales\Notify\Exception\ClosedException;
+use Esales\Notify\Exception\ConnectFailedException;
+use Esales\Notify\Exception\ConnectionLostException;
+use Esales\Notify\Exception\FinalException;
+use Esales\Notify\Exception\ForbiddenException;
+use Esales\Notify\Exception\InternalException;
+use Esales\Notify\Exception\InvalidArgumentException;
+use Esales\Notify\Exception\InvalidConfigException;
+use Esales\Notify\Exception\NotifyException;
+use Esales\Notify\Exception\RejectedException;
+use Esales\Notify\Exception\RetryableException;
+use Esales\Notify\Exception\ServerErrorException;
+use Esales\Notify\Exception\ThrottledException;
+use Esales\Notify\Exception\TicketMissingException;
+use Esales\Notify\Exception\TimeoutException;
+use Esales\Notify\Exception\TlsFailedException;
+use Esales\Notify\Receipt;
+use Esales\Notify\Status;
+
+/**
+ * From status codes to exceptions.
+ *
+ * @internal
+ */
+final class Failure
+{
+    private const CLASSES = [
+        Status::INVALID_ARGUMENT => InvalidArgumentException::class,
+        Status::INVALID_CONFIG => InvalidConfigException::class,
+        Status::CLOSED => ClosedException::class,
+        Status::TICKET_MISSING => TicketMissingException::class,
+        Status::FORBIDDEN => ForbiddenException::class,
+        Status::REJECTED => RejectedException::class,
+        Status::SERVER_ERROR => ServerErrorException::class,
+        Status::THROTTLED => ThrottledException::class,
+        Status::TIMEOUT => TimeoutException::class,
+        Status::CONNECT_FAILED => ConnectFailedException::class,
+        Status::TLS_FAILED => TlsFailedException::class,
+        Status::CONNECTION_LOST => ConnectionLostException::class,
+        Status::BAD_RESPONSE => BadResponseException::class,
+    ];
+
+    private function __construct()
+    {
+    }
+
+    /**
+     * The exception for a code below 0.
+     *
+     * A code that a later library added is still told apart by its range: -10 to -19 is final, -20 to -29 retryable.
+     */
+    public static function of(int $status, string $statusName, string $words, ?Receipt $receipt): NotifyException
+    {
+        $class = self::CLASSES[$status] ?? null;
+        if ($class === null) {
+            if ($status <= -10 && $status >= -19) {
+                $class = FinalException::class;
+            } elseif ($status <= -20 && $status >= -29) {
+                $class = RetryableException::class;
+            } else {
+                $class = InternalException::class;
+            }
+        }
+
+        return new $class($words, $status, $statusName, $receipt);
+    }
+}

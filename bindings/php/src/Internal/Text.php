@@ -1,0 +1,82 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Esales\Notify\Internal;
+
+use Esales\Notify\Exception\InvalidArgumentException;
+use Esales\Notify\Status;
+
+/**
+ * PHP values to the strings that the C API takes.
+ *
+ * Only what C could not see is checked here: a NUL byte, which would cut the string short without a word, and types.
+ * Everything else is the library's to judge, so that every language refuses the same things in the same words.
+ *
+ * @internal
+ */
+final class Text
+{
+    private function __construct()
+    {
+    }
+
+    /**
+     * @param string $name  what the words of a refusal call it
+     * @param string $value
+     *
+     * @throws InvalidArgumentException for a NUL byte
+     */
+    public static function withoutNul(
+        string $name,
+        #[\SensitiveParameter]
+        string $value
+    ): string {
+        if (strpos($value, "\0") !== false) {
+            throw self::refusal($name . ' contains a NUL byte');
+        }
+
+        return $value;
+    }
+
+    /**
+     * Options as the C API takes them: names and values as text, without those that are null.
+     *
+     * @param array<mixed> $options
+     *
+     * @return array<string, string>
+     *
+     * @throws InvalidArgumentException for a wrong type or a NUL byte
+     */
+    public static function options(array $options): array
+    {
+        $texts = [];
+        foreach ($options as $name => $value) {
+            if (!is_string($name)) {
+                throw self::refusal('the options need names: [\'name\' => value], not position ' . $name);
+            }
+            self::withoutNul('an option\'s name', $name);
+            if ($value === null) {
+                continue;
+            }
+            if (is_bool($value)) {
+                $value = $value ? 'true' : 'false';
+            } elseif (is_int($value)) {
+                $value = (string) $value;
+            } elseif (!is_string($value)) {
+                throw self::refusal(
+                    'the value of option "' . $name . '" must be a string, an int, a bool or null, not '
+                    . (is_object($value) ? get_class($value) : gettype($value))
+                );
+            }
+            $texts[$name] = self::withoutNul('the value of option "' . $name . '"', $value);
+        }
+
+        return $texts;
+    }
+
+    private static function refusal(string $words): InvalidArgumentException
+    {
+        return new InvalidArgumentException($words, Status::INVALID_ARGUMENT, 'ESALES_INVALID_ARGUMENT');
+    }
+}

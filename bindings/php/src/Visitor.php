@@ -1,0 +1,101 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Esales\Notify;
+
+use Esales\Notify\Internal\Text;
+
+/**
+ * Who added the product to the cart. Immutable.
+ *
+ * The strings are UTF-8 and sent as they are; none may be empty or hold a control character. A NUL byte is refused
+ * here, everything else by Client::notifyAddToCart(), before anything is sent.
+ */
+final class Visitor
+{
+    private ?string $market;
+
+    private string $customerKey;
+
+    private string $sessionKey;
+
+    private ?string $token;
+
+    private function __construct(
+        ?string $market,
+        string $customerKey,
+        string $sessionKey,
+        ?string $token
+    ) {
+        $this->market = $market === null ? null : Text::withoutNul('market', $market);
+        $this->customerKey = Text::withoutNul('customer_key', $customerKey);
+        $this->sessionKey = Text::withoutNul('session_key', $sessionKey);
+        $this->token = $token === null ? null : Text::withoutNul('token', $token);
+    }
+
+    /**
+     * A visitor who is not signed in.
+     *
+     * @param string      $customerKey a UUID that the shop made (Identity::newKey()) and keeps, at most 256 bytes
+     * @param string      $sessionKey  a UUID for the visit, at most 256 bytes
+     * @param string|null $market      storefront market, at most 128 bytes; null: the client's option "market"
+     *
+     * @throws Exception\InvalidArgumentException for a NUL byte
+     */
+    public static function anonymous(string $customerKey, string $sessionKey, ?string $market = null): self
+    {
+        return new self($market, $customerKey, $sessionKey, null);
+    }
+
+    /**
+     * A signed-in visitor.
+     *
+     * @param string      $customerKey Identity::customerKey() of the visitor's id in the shop
+     * @param string      $sessionKey  a UUID for the visit, at most 256 bytes
+     * @param string      $token       Identity::customerToken(), at most 256 bytes
+     * @param string|null $market      storefront market, at most 128 bytes; null: the client's option "market"
+     *
+     * @throws Exception\InvalidArgumentException for a NUL byte
+     */
+    public static function signedIn(
+        string $customerKey,
+        string $sessionKey,
+        string $token,
+        ?string $market = null
+    ): self {
+        return new self($market, $customerKey, $sessionKey, $token);
+    }
+
+    /**
+     * The storefront market; null: the client's option "market".
+     */
+    public function getMarket(): ?string
+    {
+        return $this->market;
+    }
+
+    /**
+     * Who the visitor is.
+     */
+    public function getCustomerKey(): string
+    {
+        return $this->customerKey;
+    }
+
+    /**
+     * The visit.
+     */
+    public function getSessionKey(): string
+    {
+        return $this->sessionKey;
+    }
+
+    /**
+     * The token of a signed-in visitor; null: an anonymous one.
+     */
+    public function getToken(): ?string
+    {
+        return $this->token;
+    }
+}
