@@ -8,7 +8,7 @@ SHELL = /bin/sh
 LIBRARY = $(CURDIR)/target/release/libesales_notify.so
 COMMAND = $(CURDIR)/target/debug/esales-notify
 PANIC_LIBRARY = $(CURDIR)/target/test-panic/release/libesales_notify.so
-DOTNET = $(CURDIR)/target/dotnet/node_modules/dotnet-3.1-linux-x64/bin/dotnet
+DOTNET = $(CURDIR)/target/dotnet/node_modules/dotnet-3.1-linux-x64/dotnet
 PYTHON = $(CURDIR)/.venv/bin/python
 
 # What every suite outside Rust runs against.
@@ -32,6 +32,7 @@ test: tools build
 # The library as shipped, and the command.
 build:
 	cargo build --locked --release
+	ln -sf libesales_notify.so target/release/libesales_notify.so.0
 	cargo build --locked -p esales-notify-cli
 
 # Debian packages, the Python environment and the .NET runtime that the suites need.

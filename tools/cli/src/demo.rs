@@ -36,6 +36,8 @@ struct Row {
     from: String,
     sent: &'static str,
     result: String,
+    /// The id that the caller was told.
+    id: String,
     words: String,
 }
 
@@ -55,7 +57,10 @@ pub(crate) fn run(args: &ArgMatches) -> Result<ExitCode, String> {
     let mut show = |row: Row| {
         let received = sandbox.received();
         sandbox.clear();
-        failed |= received.is_empty();
+        // What the caller was told must be what the other side saw.
+        failed |= received
+            .last()
+            .is_none_or(|r| id_of(r) != Some(row.id.as_str()));
         table.push((row, received));
     };
     for program in given(args, "run")? {
@@ -107,6 +112,7 @@ fn run_program((name, command): (&str, &str), base_url: &str) -> Result<Row, Str
         from: name.to_owned(),
         sent: "the vendor's example",
         result: line.split(' ').next().unwrap_or_default().to_owned(),
+        id: line.split(' ').next_back().unwrap_or_default().to_owned(),
         words: String::new(),
     })
 }
@@ -119,7 +125,7 @@ fn our_own(sandbox: &Sandbox) -> impl Iterator<Item = Result<Row, String>> + use
         ("signed in, right token", Some(PRIVATE_KEY), None),
         ("(told to be busy twice)", None, Some("503, 503, 204")),
         (
-            "a ticket it does not know",
+            "(told to answer 400)",
             None,
             Some("400:body=\"Ticket is missing.\""),
         ),
@@ -151,9 +157,14 @@ fn our_own(sandbox: &Sandbox) -> impl Iterator<Item = Result<Row, String>> + use
             from: "this command".to_owned(),
             sent,
             result: receipt.status.name().to_owned(),
+            id: receipt.id,
             words: receipt.detail,
         })
     })
+}
+
+fn id_of(received: &Received) -> Option<&str> {
+    received.notification.as_ref()?.id.as_deref()
 }
 
 fn print(table: &[(Row, Vec<Received>)]) {
@@ -172,16 +183,12 @@ fn print(table: &[(Row, Vec<Received>)]) {
         "THE CALLER GOT",
     );
     for (row, received) in table {
-        let ids: Vec<&str> = received
-            .iter()
-            .filter_map(|r| r.notification.as_ref()?.id.as_deref())
-            .collect();
         let answers: Vec<String> = received
             .iter()
             .map(|r| r.status.map_or_else(|| r.answer.clone(), |s| s.to_string()))
             .collect();
         // Every attempt carries the same id.
-        let id = ids.first().copied().unwrap_or("nothing");
+        let id = received.first().and_then(id_of).unwrap_or("nothing");
         line(&row.from, row.sent, id, &answers.join(", "), &row.result);
         if !row.words.is_empty() && row.result != "ESALES_DELIVERED" {
             println!("{:<15}{}", "", row.words);

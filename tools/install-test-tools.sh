@@ -1,0 +1,40 @@
+#!/bin/sh
+# Installs what `make test` needs beside Rust: Debian packages, the Python environment .venv, and the .NET runtime.
+# Does nothing where all of it is there. Needs root, or sudo, only for packages that are missing.
+set -eu
+
+root=$(cd "$(dirname "$0")/.." && pwd)
+cd "$root"
+
+# The first line is for C and C++, then PHP, then C#.
+packages="gcc g++ clang binutils valgrind libcmocka-dev libcjson-dev doctest-dev
+    php-cli phpunit composer php-codesniffer
+    mono-mcs mono-runtime libmono-system-core4.0-cil libmono-system-runtime-serialization4.0-cil libmono-system-xml4.0-cil"
+# Whatever provides these commands will do; Debian's packages if nothing does.
+command -v npm >/dev/null || packages="$packages npm"
+python3 -c 'import ensurepip' 2>/dev/null || packages="$packages python3-venv"
+
+missing=
+for package in $packages; do
+    state=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
+    [ "$state" = installed ] || missing="$missing $package"
+done
+if [ -n "$missing" ]; then
+    sudo=
+    [ "$(id -u)" = 0 ] || sudo=sudo
+    $sudo apt-get update -qq
+    # shellcheck disable=SC2086 -- the list is meant to split.
+    $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing
+fi
+
+if ! cmp -s tests/requirements.txt .venv/installed; then
+    python3 -m venv .venv
+    .venv/bin/pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+    cp tests/requirements.txt .venv/installed
+fi
+
+dotnet=target/dotnet/node_modules/dotnet-3.1-linux-x64/dotnet
+if [ ! -x "$dotnet" ]; then
+    npm install --silent --no-save --no-package-lock --prefix target/dotnet dotnet-3.1-linux-x64@3.1.1007
+fi
+[ -x "$dotnet" ] || { echo "the .NET runtime is not at $dotnet" >&2; exit 1; }
