@@ -6,7 +6,7 @@ from typing import Callable, Dict, Iterator, List
 import pytest
 
 from esales_notify import Client, Visitor
-from service import COMMAND_VARIABLE, FOLDER, LIBRARY_VARIABLE, Sandbox, vectors, what_is_missing
+from service import COMMAND_VARIABLE, FOLDER, LIBRARY_VARIABLE, Sandbox, library, vectors, what_is_missing
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -75,5 +75,6 @@ def ticket(example: Dict[str, str]) -> str:
 
 @pytest.fixture
 def environment() -> Dict[str, str]:
-    """The environment for a program that a test runs."""
-    return {**os.environ, "PYTHONPATH": str(FOLDER / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
+    """The environment for a program that a test runs, in whatever directory."""
+    ours = {"PYTHONPATH": str(FOLDER / "src"), "PYTHONDONTWRITEBYTECODE": "1", LIBRARY_VARIABLE: library()}
+    return {**os.environ, **ours}

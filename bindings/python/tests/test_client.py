@@ -14,6 +14,7 @@ import pytest
 
 import esales_notify as e
 from esales_notify import Client, NotifyError, Receipt, Visitor
+from esales_notify._client import Option, _text_of
 from esales_notify._errors import error_class
 from service import Sandbox
 
@@ -79,6 +80,14 @@ def test_options_are_passed_as_text(tmp_path: Path) -> None:
         Client(cluster_id="a", timeout_ms=300001)
     with pytest.raises(e.InvalidConfigError, match="no-such-file"):
         Client(cluster_id="a", ca_file=tmp_path / "no-such-file.pem")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(True, "true"), (False, "false"), (1, "1"), (0, "0"), (-5, "-5"), ("a b", "a b"), (Path("/a"), "/a")],
+)
+def test_the_text_of_an_option(value: Option, text: str) -> None:
+    assert _text_of("name", value) == text
 
 
 def test_an_unknown_option_is_refused_with_a_suggestion() -> None:
