@@ -44,6 +44,23 @@ fn an_answer_with_a_body_keeps_the_connection() {
     assert_eq!(sandbox.stats().connections, 1);
 }
 
+/// The limit of an answer's body, at its edge: 64 KiB cannot be told from more, and cost the connection.
+#[test]
+fn bodies_up_to_the_limit_keep_the_connection() {
+    for (length, connections) in [(65_535, 1), (65_536, 2)] {
+        let sandbox = scripted(&format!("200:body={}, 204", "x".repeat(length)));
+        let client = client(&sandbox.base_url(), &[("timeout_ms", "20000")]);
+        let first = send(&client).unwrap();
+        assert_eq!(
+            first.detail.contains("did not end"),
+            connections == 2,
+            "{length}: {first:?}"
+        );
+        send(&client).unwrap();
+        assert_eq!(sandbox.stats().connections, connections, "{length} bytes");
+    }
+}
+
 #[test]
 fn a_connection_closed_while_idle_costs_no_attempt() {
     let sandbox = sandbox();

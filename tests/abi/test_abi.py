@@ -1,5 +1,6 @@
 """What the shared library shows to the world: its symbols, its name, how it is linked, its headers, its size."""
 
+import collections
 import re
 import subprocess
 
@@ -58,6 +59,17 @@ def test_tool_dependencies_do_not_reach_the_library(root):
         assert not re.search(rf"^{crate} ", tree, re.M), crate
 
 
+def weights(library):
+    """The largest parts by crate, from the symbols (data and code of ring's C and assembly count as ring)."""
+    parts = collections.Counter()
+    for line in output("nm", "-C", "-S", library).splitlines():
+        fields = line.split(None, 3)
+        if len(fields) == 4 and fields[2] in "tTrRdD":
+            crate = re.match(r"<*&?(?:mut |dyn )?(\w+)(::)?", fields[3])
+            parts[crate.group(1) if crate and crate.group(2) else "ring"] += int(fields[1], 16)
+    return parts.most_common(6)
+
+
 def test_size_and_load_time_are_shown_and_the_size_is_bounded(library, tmp_path, root, capsys):
     stripped = tmp_path / "stripped.so"
     output("strip", "-o", stripped, library)
@@ -66,4 +78,5 @@ def test_size_and_load_time_are_shown_and_the_size_is_bounded(library, tmp_path,
     output("gcc", "-O2", "-o", program, root / "tests/abi/load_time.c", "-ldl")
     with capsys.disabled():
         print(f"\nstripped library: {size / 2**20:.2f} MiB; dlopen: {output(program, stripped).strip()}")
+        print("what weighs: " + ", ".join(f"{name} {weight >> 10} KiB" for name, weight in weights(library)))
     assert size <= 4 * 2**20

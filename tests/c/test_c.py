@@ -83,6 +83,12 @@ def test_cpp(build, environment):
     assert "SUCCESS" in words, words
 
 
+def test_a_fork_leaves_the_parents_connection_alone(build, environment, sandbox):
+    run(build("tests/c/fork.c"), env=environment)
+    connections = {r["notification"]["id"]: r["connection"] for r in sandbox.received()}
+    assert connections == {"parent 1": 1, "child 1": 2, "child 2": 2, "child 3": 2, "parent 2": 1}
+
+
 def test_valgrind_finds_no_error_and_no_leak_of_ours(root, build, environment):
     memcheck = ["valgrind", "--error-exitcode=99", "--leak-check=full", "--errors-for-leak-kinds=definite,indirect",
                 "--show-leak-kinds=definite,indirect"]

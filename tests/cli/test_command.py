@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 
 import pytest
@@ -127,3 +128,18 @@ def test_a_failing_example_fails_the_demo(run):
     assert demo.returncode != 0 and "it broke" in demo.stderr
     silent = run("demo", "--run", "C=echo ESALES_DELIVERED made-up")
     assert silent.returncode != 0, "an example that sent nothing passed"
+
+
+def test_the_proxy_of_the_environment_is_used_but_not_for_loopback(run, sandbox):
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+        env = {"http_proxy": f"http://127.0.0.1:{proxy.getsockname()[1]}", "no_proxy": ""}
+        assert run("send", *EXAMPLE, "--base-url", sandbox.base_url, env=env).returncode == 0
+        proxy.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            proxy.accept()
+        # The proxy is to look the name up; it takes the connection and says nothing.
+        sent = run("send", *EXAMPLE, "--base-url", "http://shop.test", "--allow-http", "true", "--timeout-ms", "200", env=env)
+        assert sent.returncode == 4, sent
+        proxy.setblocking(True)
+        with proxy.accept()[0] as connection:
+            assert connection.recv(100).startswith(b"CONNECT shop.test:80 ")

@@ -1,6 +1,7 @@
 """A resolver that never answers, and a name that does not exist: the real getaddrinfo, in a network of its own."""
 
 import json
+import os
 import pathlib
 import subprocess
 import sys
@@ -8,11 +9,11 @@ import sys
 HERE = pathlib.Path(__file__).parent
 
 
-def send(behaviour, command, *options):
+def send(behaviour, command, *options, env=None):
     result = subprocess.run(
         [sys.executable, str(HERE / "in_namespace.py"), behaviour, str(command), "send", "--json", "--ticket", "t",
          "--market", "UK", "--base-url", "http://shop.test", "--allow-http", "true", *options],
-        capture_output=True, text=True,
+        capture_output=True, text=True, env={**os.environ, **(env or {})},
     )
     assert result.returncode == 4, result.stdout + result.stderr
     return json.loads(result.stdout)
@@ -31,3 +32,10 @@ def test_a_name_that_does_not_exist(command):
     assert "shop.test" in receipt["detail"]
     assert receipt["attempts"] == 3
     assert receipt["elapsed_us"] <= 2_100_000, receipt
+
+
+def test_a_proxy_variable_in_capitals_is_not_read(command):
+    """In a CGI program a visitor sets HTTP_PROXY by a `Proxy:` header."""
+    variables = {"http_proxy": "", "all_proxy": "", "ALL_PROXY": "", "HTTP_PROXY": "http://127.0.0.1:9"}
+    receipt = send("nxdomain", command, "--max-attempts", "1", env=variables)
+    assert "could not be resolved" in receipt["detail"], receipt
