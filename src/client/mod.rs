@@ -1,6 +1,6 @@
 //! The client: one notification at a time, blocking, inside a time budget.
 
-mod core;
+mod cores;
 mod retry;
 
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use retry::{Policy, SystemClock};
 #[derive(Debug)]
 pub struct Client {
     settings: Settings,
-    core: Arc<core::Core>,
+    core: Arc<cores::Core>,
 }
 
 impl Client {
@@ -30,7 +30,7 @@ impl Client {
     /// [`Status::InvalidConfig`](crate::Status::InvalidConfig) if options are missing or contradict one another, or `ca_file` cannot be used.
     pub fn new(config: &Config) -> Result<Client, Error> {
         let settings = config.settings()?;
-        let core = core::of(&settings.route)?;
+        let core = cores::of(&settings.route)?;
         Ok(Client { settings, core })
     }
 
@@ -108,11 +108,11 @@ impl Client {
     }
 
     /// This process's core: the client's own, or, in a forked child, one that the child made.
-    fn core(&self) -> Result<Arc<core::Core>, Error> {
+    fn core(&self) -> Result<Arc<cores::Core>, Error> {
         if self.core.is_ours() {
             Ok(Arc::clone(&self.core))
         } else {
-            core::of(&self.settings.route)
+            cores::of(&self.settings.route)
         }
     }
 }
