@@ -148,7 +148,8 @@ impl Transport for TcpTransport {
     }
 }
 
-/// Last in the chain: notes that the connection stands, and when the first byte of an answer came.
+/// Last in the chain: notes that the connection stands, and when the first byte of an answer came; and sends a
+/// request in one write, where ureq makes two, of head and body.
 #[derive(Debug)]
 pub(super) struct WatchConnector;
 
@@ -161,24 +162,48 @@ impl<In: Transport> Connector<In> for WatchConnector {
         chained: Option<In>,
     ) -> Result<Option<Self::Out>, Error> {
         trace::enter(Step::Exchange);
-        Ok(chained.map(Watched))
+        Ok(chained.map(|inner| Watched {
+            inner,
+            held: Vec::new(),
+        }))
     }
 }
 
 #[derive(Debug)]
-pub(super) struct Watched<T>(T);
+pub(super) struct Watched<T> {
+    inner: T,
+    /// What ureq wrote and is not sent yet. A request is small, and waiting for its answer sends it.
+    held: Vec<u8>,
+}
+
+impl<T: Transport> Watched<T> {
+    fn flush(&mut self, timeout: NextTimeout) -> Result<(), Error> {
+        while !self.held.is_empty() {
+            let output = self.inner.buffers().output();
+            let amount = output.len().min(self.held.len());
+            for (to, from) in output.iter_mut().zip(self.held.drain(..amount)) {
+                *to = from;
+            }
+            self.inner.transmit_output(amount, timeout)?;
+        }
+        Ok(())
+    }
+}
 
 impl<T: Transport> Transport for Watched<T> {
     fn buffers(&mut self) -> &mut dyn Buffers {
-        self.0.buffers()
+        self.inner.buffers()
     }
 
-    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
-        self.0.transmit_output(amount, timeout)
+    fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), Error> {
+        let output = self.inner.buffers().output();
+        self.held.extend(output.iter().take(amount));
+        Ok(())
     }
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
-        let more = self.0.await_input(timeout)?;
+        self.flush(timeout)?;
+        let more = self.inner.await_input(timeout)?;
         if more {
             trace::enter(Step::Answer);
         }
@@ -186,10 +211,74 @@ impl<T: Transport> Transport for Watched<T> {
     }
 
     fn is_open(&mut self) -> bool {
-        self.0.is_open()
+        self.held.is_empty() && self.inner.is_open()
     }
 
     fn is_tls(&self) -> bool {
-        self.0.is_tls()
+        self.inner.is_tls()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Remembers its writes, and has room for 8 bytes at a time.
+    #[derive(Debug)]
+    struct Recorder {
+        buffers: LazyBuffers,
+        writes: Vec<Vec<u8>>,
+    }
+
+    impl Transport for Recorder {
+        fn buffers(&mut self) -> &mut dyn Buffers {
+            &mut self.buffers
+        }
+
+        fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), Error> {
+            let written = self.buffers.output()[..amount].to_vec();
+            self.writes.push(written);
+            Ok(())
+        }
+
+        fn await_input(&mut self, _: NextTimeout) -> Result<bool, Error> {
+            Ok(true)
+        }
+
+        fn is_open(&mut self) -> bool {
+            true
+        }
+    }
+
+    fn writes_of(parts: &[&[u8]]) -> Vec<Vec<u8>> {
+        let mut watched = Watched {
+            inner: Recorder {
+                buffers: LazyBuffers::new(8, 8),
+                writes: Vec::new(),
+            },
+            held: Vec::new(),
+        };
+        for part in parts {
+            watched.buffers().output()[..part.len()].copy_from_slice(part);
+            watched
+                .transmit_output(part.len(), NextTimeout::default())
+                .unwrap();
+        }
+        assert!(!watched.is_open(), "kept with a request half sent");
+        watched.await_input(NextTimeout::default()).unwrap();
+        assert!(watched.is_open());
+        watched.inner.writes
+    }
+
+    #[test]
+    fn head_and_body_leave_in_one_write() {
+        assert_eq!(writes_of(&[b"head", b"body"]), [b"headbody"]);
+    }
+
+    #[test]
+    fn what_does_not_fit_leaves_in_several_and_in_order() {
+        let writes = writes_of(&[b"12345678", b"9abcdefg", b"h"]);
+        assert_eq!(writes.concat(), b"123456789abcdefgh");
+        assert_eq!(writes.len(), 3);
     }
 }
