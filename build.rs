@@ -33,9 +33,10 @@ fn macros() -> String {
 /* The version of this header; esales_version() tells the library's. */
 #define ESALES_VERSION \"{version}\"
 
-/* Begin every struct with its macro: it sets struct_size and clears the rest. */
+/* Begin every struct with its macro: it sets struct_size and clears the rest. A receipt that no call has written
+   does not say that anything was delivered. */
 #define ESALES_VISITOR_INIT {{ (uint32_t)sizeof(esales_visitor), NULL, NULL, NULL, NULL }}
-#define ESALES_RECEIPT_INIT {{ (uint32_t)sizeof(esales_receipt), 0, 0, 0, 0, {{ 0 }}, {{ 0 }} }}
+#define ESALES_RECEIPT_INIT {{ (uint32_t)sizeof(esales_receipt), ESALES_INTERNAL, 0, 0, 0, {{ 0 }}, {{ 0 }} }}
 "
     )
 }

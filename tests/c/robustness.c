@@ -127,6 +127,8 @@ static void the_receipt_of_a_delivery(void **state) {
     esales_visitor visitor = example();
     esales_receipt receipt = ESALES_RECEIPT_INIT;
     (void)state;
+    /* Before a call it does not claim a delivery. */
+    assert_true(receipt.status < 0);
     assert_int_equal(esales_notify_add_to_cart(client, &visitor, "t", NULL, &receipt), ESALES_DELIVERED);
     assert_int_equal(receipt.status, ESALES_DELIVERED);
     assert_int_equal(receipt.http_status, 204);
