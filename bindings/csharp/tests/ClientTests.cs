@@ -1,0 +1,190 @@
+using System;
+using System.Collections.Generic;
+using System.Linq;
+
+namespace Esales.Notify.Tests
+{
+    /// <summary>Options, arguments of the wrong kind, kept connections, and use after close.</summary>
+    internal static class ClientTests
+    {
+        public static void Options_become_text()
+        {
+            var options = new ClientOptions(new Dictionary<string, string> { ["market"] = "UK", ["proxy"] = null })
+            {
+                ["timeout_ms"] = 500,
+                ["keep_alive_s"] = 3600L,
+                ["allow_http"] = true,
+                ["later"] = false,
+                ["ca_file"] = null,
+                ["unset"] = "x",
+            };
+            options["unset"] = null;
+            Check.Equal(
+                "allow_http=true keep_alive_s=3600 later=false market=UK timeout_ms=500",
+                string.Join(" ", options.OrderBy(o => o.Key, StringComparer.Ordinal).Select(o => o.Key + "=" + o.Value)),
+                "options");
+            Check.Equal(5, options.Count, "count");
+            Check.Equal("500", options["timeout_ms"].ToString(), "one that is set");
+            Check.Equal(null, options["ca_file"].ToString(), "one that is not");
+        }
+
+        public static void Options_reach_the_library()
+        {
+            var options = new ClientOptions { ["base_url"] = "http://shop.example" };
+            Check.Throws<InvalidConfigException>(() => new Client(options), "http without leave");
+            options["allow_http"] = true;
+            new Client(options).Dispose();
+            options["allow_http"] = false;
+            var e = Check.Throws<InvalidConfigException>(() => new Client(options), "http without leave");
+            Check.Equal(StatusCode.InvalidConfig, e.StatusCode, "code");
+            Check.Equal("ESALES_INVALID_CONFIG", e.StatusName, "name");
+            Check.Equal(null, e.Receipt, "receipt");
+        }
+
+        public static void The_option_market_is_for_visitors_without_one()
+        {
+            using (var sandbox = new Sandbox())
+            using (Client client = sandbox.Client(Sandbox.Option("market", "Sweden")))
+            {
+                client.NotifyAddToCart(Visitor.Anonymous(Sample.CustomerKey, Sample.SessionKey), Sample.Ticket);
+                Check.Contains("{\"market\":\"Sweden\",", (string)sandbox.Received[0]["body"], "body");
+            }
+        }
+
+        public static void Arguments_of_the_wrong_kind_are_refused_by_name()
+        {
+            using (var sandbox = new Sandbox())
+            using (Client client = sandbox.Client())
+            {
+                Refused("option name", "name", () => new ClientOptions { ["a\0b"] = "1" }.MakeClient());
+                Refused("option name", "name", () => new ClientOptions { ["\udc00"] = "1" }.MakeClient());
+                Refused("option", "name", () => new ClientOptions { [null] = "1" }.MakeClient());
+                Refused("value of option market", "value", () => new ClientOptions { ["market"] = "\0" }.MakeClient());
+                Refused("token", "token", () => Visitor.SignedIn(Sample.CustomerKey, Sample.SessionKey, null));
+                Refused("visitor", null, () => client.NotifyAddToCart(null, Sample.Ticket));
+                Refused("ticket", null, () => client.NotifyAddToCart(Sample.Anna, null));
+                Refused("ticket", "ticket", () => client.NotifyAddToCart(Sample.Anna, "a\0"));
+                Refused("ticket", "ticket", () => client.NotifyAddToCart(Sample.Anna, "\ud83d"));
+                Refused("id", "id", () => client.NotifyAddToCart(Sample.Anna, Sample.Ticket, "\udc00\ud800"));
+                Refused("customer_key", "visitor", () => client.NotifyAddToCart(
+                    Visitor.Anonymous("\ud800", Sample.SessionKey, "UK"), Sample.Ticket));
+                Refused("customer_id", "customerId", () => Identity.CustomerKey("\0"));
+                Refused("customer_id", null, () => Identity.CustomerKey(null));
+                Refused("private_key", "privateKey", () => Identity.CustomerToken("\0", "k"));
+                Refused("customer_key", "customerKey", () => Identity.CustomerToken("k", "\ud800"));
+                Refused("path", "path", () => NotifyLibrary.Load(""));
+                Refused("path", "path", () => NotifyLibrary.Load("a\0b"));
+                Check.Equal(0, sandbox.ReceivedCount, "received");
+            }
+        }
+
+        public static void A_refusal_by_the_library_has_a_receipt()
+        {
+            using (var sandbox = new Sandbox())
+            using (Client client = sandbox.Client())
+            {
+                var e = Check.Throws<InvalidArgumentException>(() => client.NotifyAddToCart(Sample.Anna, ""), "empty");
+                Check.Equal(StatusCode.InvalidArgument, e.Receipt.StatusCode, "code");
+                Check.Equal(0, e.Receipt.Attempts, "attempts");
+                Check.Equal((int?)null, e.Receipt.HttpStatus, "HTTP status");
+                Check.Equal("", e.Receipt.Id, "id");
+            }
+        }
+
+        public static void New_keys_are_uuids_and_differ()
+        {
+            var keys = Enumerable.Range(0, 100).Select(_ => Identity.NewKey()).ToList();
+            Check.Equal(100, keys.Distinct().Count(), "different keys");
+            Check.That(keys.All(k => k == new Guid(k).ToString("D") && k[14] == '4'), "shape: " + keys[0]);
+        }
+
+        public static void Fifty_sends_use_one_connection()
+        {
+            using (var sandbox = new Sandbox())
+            using (Client client = sandbox.Client())
+            {
+                for (int i = 0; i < 50; i++)
+                {
+                    client.NotifyAddToCart(Sample.Anna, Sample.Ticket);
+                }
+                Check.Equal(50, sandbox.ReceivedCount, "received");
+                Check.Equal(1, sandbox.Connections, "connections");
+            }
+        }
+
+        public static void A_client_finds_the_connection_of_the_one_before_open()
+        {
+            using (var sandbox = new Sandbox())
+            {
+                for (int i = 0; i < 2; i++)
+                {
+                    using (Client client = sandbox.Client())
+                    {
+                        client.NotifyAddToCart(Sample.Anna, Sample.Ticket);
+                    }
+                }
+                Check.Equal(2, sandbox.ReceivedCount, "received");
+                Check.Equal(1, sandbox.Connections, "connections");
+            }
+        }
+
+        public static void After_dispose_the_client_is_closed()
+        {
+            using (var sandbox = new Sandbox())
+            {
+                Client client = sandbox.Client();
+                client.Dispose();
+                client.Dispose();
+                var e = Check.Throws<ClosedException>(() => client.NotifyAddToCart(Sample.Anna, Sample.Ticket), "closed");
+                Check.That(e is ObjectDisposedException, "not .NET's own");
+                Check.Equal(StatusCode.Closed, e.StatusCode, "code");
+                Check.Equal("ESALES_CLOSED", e.StatusName, "name");
+                Check.Equal("Esales.Notify.Client", e.ObjectName, "object");
+                Check.Contains("ESALES_CLOSED", e.Message, "words");
+                Check.Equal(0, sandbox.ReceivedCount, "received");
+            }
+        }
+
+        public static void Without_options_the_environment_counts()
+        {
+            using (var sandbox = new Sandbox())
+            {
+                var environment = new Dictionary<string, string> { ["ESALES_BASE_URL"] = sandbox.BaseUrl, ["ESALES_MARKET"] = "Norway" };
+                foreach (string kind in new[] { "none", "null", "empty" })
+                {
+                    sandbox.Forget();
+                    Ended ended = Processes.Run(Processes.BuildFolder, environment, "tests.exe", "child", "send", kind);
+                    Check.Equal("ESALES_DELIVERED", ended.Output, kind + " " + ended.Errors);
+                    Check.Equal(0, ended.Code, kind + " " + ended.Errors);
+                    Check.Contains("\"market\":\"Norway\"", (string)sandbox.Received[0]["body"], kind);
+                }
+            }
+        }
+
+        public static void With_any_option_the_environment_does_not_count()
+        {
+            using (var sandbox = new Sandbox())
+            {
+                var environment = new Dictionary<string, string> { ["ESALES_BASE_URL"] = sandbox.BaseUrl };
+                Ended ended = Processes.Run(Processes.BuildFolder, environment, "tests.exe", "child", "send", "one");
+                Check.Contains("InvalidConfigException: ESALES_INVALID_CONFIG: cluster_id", ended.Output, ended.Errors);
+                Check.Equal(0, sandbox.ReceivedCount, "received");
+            }
+        }
+
+        private static void MakeClient(this ClientOptions options)
+        {
+            new Client(options).Dispose();
+        }
+
+        private static void Refused(string words, string parameter, Action action)
+        {
+            var e = Check.Throws<InvalidArgumentException>(action, words);
+            Check.That(e is ArgumentException, "not .NET's own");
+            Check.Equal(StatusCode.InvalidArgument, e.StatusCode, words);
+            Check.Equal("ESALES_INVALID_ARGUMENT", e.StatusName, words);
+            Check.Contains(words, e.Message, "words");
+            Check.Equal(parameter, e.ParamName, words);
+        }
+    }
+}

@@ -1,0 +1,201 @@
+using System;
+using System.Collections.Generic;
+using System.IO;
+using System.Linq;
+using System.Text;
+
+namespace Esales.Notify.Tests
+{
+    /// <summary>Where the native library is looked for, in which order, and what is said when it is not there.</summary>
+    internal static class LibraryTests
+    {
+        // A name that a shop's server might have, and that must not be taken for an address or a pattern.
+        private const string Awkward = "esales åäö #1 100%25";
+
+        public static void It_is_the_one_named_by_the_environment()
+        {
+            Check.Equal(Processes.Library, NotifyLibrary.LoadedFrom, "path");
+            NotifyLibrary.Load();
+            NotifyLibrary.Load(Processes.Library);
+        }
+
+        public static void A_path_beats_the_environment()
+        {
+            using (var folder = new Folder(Awkward))
+            {
+                string copy = Copy(folder.File("given.so"));
+                Loaded(copy, Run(folder, "/nonexistent/variable.so", null, copy));
+            }
+        }
+
+        public static void The_environment_beats_the_package()
+        {
+            using (var folder = new Folder(Awkward))
+            {
+                Copy(folder.File("libesales_notify.so"));
+                string copy = Copy(folder.File("elsewhere", "named.so"));
+                Loaded(copy, Run(folder, copy, null));
+            }
+        }
+
+        public static void The_package_beats_the_system()
+        {
+            using (var folder = new Folder(Awkward))
+            {
+                string system = Path.GetDirectoryName(Copy(folder.File("system", "libesales_notify.so.0")));
+                string deep = Copy(folder.File("runtimes", "linux-x64", "native", "libesales_notify.so"));
+                Loaded(deep, Run(folder, null, system));
+                string beside = Copy(folder.File("libesales_notify.so"));
+                Loaded(beside, Run(folder, null, system));
+            }
+        }
+
+        public static void The_system_comes_last()
+        {
+            using (var folder = new Folder(Awkward))
+            {
+                string system = Path.GetDirectoryName(Copy(folder.File("system", "libesales_notify.so.0")));
+                Loaded("libesales_notify.so.0", Run(folder, null, system));
+                // An empty variable is as good as none.
+                Loaded("libesales_notify.so.0", Run(folder, "", system));
+            }
+        }
+
+        public static void A_path_that_was_given_is_not_searched_around()
+        {
+            using (var folder = new Folder(Awkward))
+            {
+                Copy(folder.File("libesales_notify.so"));
+                string missing = Path.Combine(folder.Path, "missing.so");
+                string output = Failed(Run(folder, null, null, missing));
+                Check.Contains(missing + " (from the path given to NotifyLibrary.Load)", output, "words");
+                Check.Contains("No such file", output, "words");
+                output = Failed(Run(folder, missing, null));
+                Check.Contains(missing + " (from the environment variable ESALES_NOTIFY_LIBRARY)", output, "words");
+
+                string text = folder.File("text.so");
+                File.WriteAllText(text, "this is no library");
+                Check.Contains(text, Failed(Run(folder, null, null, text)), "words");
+            }
+        }
+
+        public static void When_there_is_none_the_words_say_what_was_tried_and_what_to_do()
+        {
+            using (var folder = new Folder(Awkward))
+            {
+                // So that a library that is installed on this machine is not found.
+                string broken = folder.File("system", "libesales_notify.so.0");
+                File.WriteAllText(broken, "this is no library");
+                string output = Failed(Run(folder, null, Path.GetDirectoryName(broken)));
+                foreach (string part in new[]
+                {
+                    Path.Combine(folder.Path, "libesales_notify.so") + ": ",
+                    Path.Combine(folder.Path, "runtimes", "linux-x64", "native", "libesales_notify.so") + ": ",
+                    "\n  libesales_notify.so.0: ",
+                    "set ESALES_NOTIFY_LIBRARY to its path",
+                    "NotifyLibrary.Load",
+                })
+                {
+                    Check.Contains(part, output, "words");
+                }
+            }
+        }
+
+        public static void Another_minor_version_is_refused()
+        {
+            using (var folder = new Folder(Awkward))
+            {
+                string ours = NotifyLibrary.Version;
+                string theirs = "0.9" + ours.Substring(3);
+                string patched = folder.File("other.so");
+                File.WriteAllBytes(patched, Replaced(File.ReadAllBytes(Processes.Library), ours, theirs));
+                string output = Failed(Run(folder, null, null, patched));
+                Check.Contains(patched, output, "words");
+                Check.Contains("version " + theirs + ", and this binding needs 0.1.x", output, "words");
+
+                // Also in the package: another version there is a mistake to be told, not to be searched around.
+                File.Copy(patched, folder.File("libesales_notify.so"));
+                string system = Path.GetDirectoryName(Copy(folder.File("system", "libesales_notify.so.0")));
+                Check.Contains("version " + theirs, Failed(Run(folder, null, system)), "words");
+            }
+        }
+
+        public static void Some_other_library_is_refused()
+        {
+            using (var folder = new Folder(Awkward))
+            {
+                string output = Failed(Run(folder, null, null, "libc.so.6"));
+                Check.Contains("libc.so.6: it lacks the function esales_version", output, "words");
+            }
+        }
+
+        public static void A_second_library_is_refused()
+        {
+            using (var folder = new Folder(Awkward))
+            {
+                string copy = Copy(folder.File("one.so"));
+                Ended ended = Run(folder, null, null, copy, Processes.Library);
+                Check.Contains("InvalidOperationException: ", ended.Output, ended.Errors);
+                Check.Contains("loaded before, from " + copy, ended.Output, ended.Errors);
+            }
+        }
+
+        /// <summary>Copies the package into the folder and lets a process there load the library.</summary>
+        private static Ended Run(Folder folder, string variable, string systemFolder, params string[] paths)
+        {
+            if (!File.Exists(Path.Combine(folder.Path, "tests.exe")))
+            {
+                folder.AddPackage();
+            }
+            var environment = new Dictionary<string, string>
+            {
+                ["ESALES_NOTIFY_LIBRARY"] = variable,
+                ["LD_LIBRARY_PATH"] = systemFolder,
+            };
+            return Processes.Run(
+                folder.Path, environment, new[] { "tests.exe", "child", "load" }.Concat(paths).ToArray());
+        }
+
+        private static void Loaded(string from, Ended ended)
+        {
+            Check.Equal(NotifyLibrary.Version + " " + from, ended.Output, ended.Errors);
+        }
+
+        private static string Failed(Ended ended)
+        {
+            Check.That(
+                ended.Output.StartsWith("LibraryNotFoundException: ", StringComparison.Ordinal),
+                ended.Output + ended.Errors);
+            return ended.Output;
+        }
+
+        private static string Copy(string to)
+        {
+            File.Copy(Processes.Library, to);
+            return to;
+        }
+
+        private static byte[] Replaced(byte[] bytes, string from, string to)
+        {
+            byte[] before = Encoding.ASCII.GetBytes(from + "\0");
+            byte[] after = Encoding.ASCII.GetBytes(to + "\0");
+            Check.Equal(before.Length, after.Length, "length");
+            int found = 0;
+            for (int at = 0; at + before.Length <= bytes.Length; at++)
+            {
+                int same = 0;
+                while (same < before.Length && bytes[at + same] == before[same])
+                {
+                    same++;
+                }
+                if (same == before.Length)
+                {
+                    after.CopyTo(bytes, at);
+                    found++;
+                }
+            }
+            Check.That(found > 0, "the library does not contain its version " + from);
+            return bytes;
+        }
+    }
+}

@@ -1,0 +1,69 @@
+using System;
+using System.Collections.Generic;
+using System.Linq;
+using System.Reflection;
+
+namespace Esales.Notify.Tests
+{
+    /// <summary>
+    /// Runs every public method of the classes whose names end in Tests. The first argument is a filter: only tests
+    /// whose names contain it. With "child" as the first argument it is a helper process of a test instead.
+    /// </summary>
+    internal static class Program
+    {
+        private static int Main(string[] arguments)
+        {
+            if (arguments.Length > 0 && arguments[0] == "child")
+            {
+                return Child.Run(arguments.Skip(1).ToArray());
+            }
+            string filter = arguments.Length > 0 ? arguments[0] : "";
+            foreach (string variable in new[]
+                { "ESALES_NOTIFY_LIBRARY", "ESALES_NOTIFY_COMMAND", "ESALES_TEST_ROOT", "ESALES_TEST_RUN" })
+            {
+                if (string.IsNullOrEmpty(Environment.GetEnvironmentVariable(variable)))
+                {
+                    Console.WriteLine(
+                        "The environment variable " + variable + " is missing. ESALES_NOTIFY_LIBRARY names the built "
+                        + "library, ESALES_NOTIFY_COMMAND the command esales-notify; test.sh sets the others.");
+                    return 1;
+                }
+            }
+
+            int passed = 0;
+            int failed = 0;
+            foreach (MethodInfo test in Tests(filter))
+            {
+                string name = test.DeclaringType.Name + "." + test.Name;
+                try
+                {
+                    test.Invoke(null, null);
+                    Console.WriteLine("ok      " + name);
+                    passed++;
+                }
+                catch (TargetInvocationException e)
+                {
+                    Console.WriteLine("FAILED  " + name + "\n" + e.InnerException);
+                    failed++;
+                }
+            }
+            if (passed + failed == 0)
+            {
+                Console.WriteLine("no test has a name that contains " + filter);
+                failed = 1;
+            }
+            Console.WriteLine(passed + " passed, " + failed + " failed");
+            return failed == 0 ? 0 : 1;
+        }
+
+        private static IEnumerable<MethodInfo> Tests(string filter)
+        {
+            return from type in typeof(Program).Assembly.GetTypes()
+                   where type.Name.EndsWith("Tests", StringComparison.Ordinal)
+                   orderby type.Name
+                   from method in type.GetMethods(BindingFlags.Public | BindingFlags.Static)
+                   where (type.Name + "." + method.Name).IndexOf(filter, StringComparison.OrdinalIgnoreCase) >= 0
+                   select method;
+        }
+    }
+}

@@ -1,0 +1,131 @@
+using System;
+using System.Collections.Generic;
+using System.Diagnostics;
+using System.IO;
+using System.Linq;
+using System.Net.Sockets;
+using System.Text;
+
+namespace Esales.Notify.Tests
+{
+    /// <summary>A sandbox of its own for one test: a process that is ended when this is disposed.</summary>
+    internal sealed class Sandbox : IDisposable
+    {
+        private readonly Process process;
+        private bool ended;
+
+        internal Sandbox(params string[] arguments)
+        {
+            string[] all = new[] { "sandbox", "--listen", "127.0.0.1:0", "--json" }.Concat(arguments).ToArray();
+            ProcessStartInfo start = Processes.Command(
+                Environment.GetEnvironmentVariable("ESALES_NOTIFY_COMMAND"), all);
+            // Nobody reads it; it belongs where the suite's own goes.
+            start.RedirectStandardError = false;
+            process = Process.Start(start);
+            string line = process.StandardOutput.ReadLine();
+            Check.That(line != null, "the sandbox ended before it listened; arguments: " + string.Join(" ", all));
+            BaseUrl = (string)((Dictionary<string, object>)Json.Read(line))["base_url"];
+        }
+
+        internal string BaseUrl { get; }
+
+        /// <summary>Requests that were received, oldest first.</summary>
+        internal List<Dictionary<string, object>> Received
+        {
+            get
+            {
+                var list = (List<object>)Json.Read(Control("GET", "received", null));
+                return list.Cast<Dictionary<string, object>>().ToList();
+            }
+        }
+
+        /// <summary>Connections that a notification came on.</summary>
+        internal int Connections
+        {
+            get { return Status("connections"); }
+        }
+
+        internal int ReceivedCount
+        {
+            get { return Status("received"); }
+        }
+
+        internal void Script(string answers)
+        {
+            Control("PUT", "script", answers);
+        }
+
+        internal void Forget()
+        {
+            Control("DELETE", "received", null);
+        }
+
+        /// <summary>Waits until so many requests have been received.</summary>
+        internal void Await(int count)
+        {
+            var watch = Stopwatch.StartNew();
+            while (ReceivedCount < count)
+            {
+                Check.That(watch.Elapsed < TimeSpan.FromSeconds(60), "the sandbox received less than " + count);
+            }
+        }
+
+        internal Client Client(params KeyValuePair<string, string>[] options)
+        {
+            return new Client(new ClientOptions(options) { ["base_url"] = BaseUrl });
+        }
+
+        internal static KeyValuePair<string, string> Option(string name, string value)
+        {
+            return new KeyValuePair<string, string>(name, value);
+        }
+
+        /// <summary>Ends it. A second time is fine: some tests end it in the middle.</summary>
+        public void Dispose()
+        {
+            if (ended)
+            {
+                return;
+            }
+            ended = true;
+            if (!process.HasExited)
+            {
+                process.Kill();
+            }
+            process.WaitForExit();
+            process.Dispose();
+        }
+
+        private int Status(string counter)
+        {
+            return (int)(double)((Dictionary<string, object>)Json.Read(Control("GET", "status", null)))[counter];
+        }
+
+        /// <summary>
+        /// One request of the control interface, on a connection of its own. By hand: Mono's HttpWebRequest
+        /// now and then aborts one by itself.
+        /// </summary>
+        private string Control(string method, string what, string body)
+        {
+            var address = new Uri(BaseUrl);
+            byte[] content = Encoding.UTF8.GetBytes(body ?? "");
+            byte[] head = Encoding.ASCII.GetBytes(
+                method + " /sandbox/" + what + " HTTP/1.1\r\nHost: " + address.Authority
+                + "\r\nConnection: close\r\nContent-Length: " + content.Length + "\r\n\r\n");
+            using (var tcp = new TcpClient(address.Host, address.Port))
+            using (NetworkStream stream = tcp.GetStream())
+            using (var answer = new MemoryStream())
+            {
+                stream.Write(head.Concat(content).ToArray(), 0, head.Length + content.Length);
+                stream.CopyTo(answer);
+                string text = Encoding.UTF8.GetString(answer.ToArray());
+                int end = text.IndexOf("\r\n\r\n", StringComparison.Ordinal);
+                Check.That(
+                    end > 0 && text.StartsWith("HTTP/1.1 2", StringComparison.Ordinal)
+                        && text.IndexOf("transfer-encoding", 0, end, StringComparison.OrdinalIgnoreCase) < 0,
+                    method + " /sandbox/" + what + ": " + text);
+                return text.Substring(end + 4);
+            }
+        }
+    }
+}
