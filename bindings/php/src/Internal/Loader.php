@@ -175,7 +175,8 @@ final class Loader
         }
         throw new LibraryException(
             'the esales-notify library was not found. Tried: the argument $library: not given; the environment'
-            . ' variable ' . self::VARIABLE . ': not set; ffi.preload: no scope "' . self::SCOPE . '"; ' . implode('; ', $tried)
+            . ' variable ' . self::VARIABLE . ': not set; ffi.preload: no scope "' . self::SCOPE . '"; '
+            . implode('; ', $tried)
             . '. Install the library for the system, or set ' . self::VARIABLE . ' to its path, or copy it to '
             . self::packaged() . '.',
             $last
@@ -224,8 +225,8 @@ final class Loader
         if (!extension_loaded('FFI')) {
             throw new LibraryException(
                 'PHP\'s extension FFI is not loaded. Install it (on Debian it is part of php-common: run "phpenmod'
-                . ' ffi"; in the official Docker images: "docker-php-ext-install ffi") and see that php.ini has the line'
-                . ' "extension=ffi".'
+                . ' ffi"; in the official Docker images: "docker-php-ext-install ffi") and see that php.ini has the'
+                . ' line "extension=ffi".'
             );
         }
     }

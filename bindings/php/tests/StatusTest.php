@@ -1,0 +1,76 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Esales\Notify\Tests;
+
+use Esales\Notify\Client;
+use Esales\Notify\Exception\FinalException;
+use Esales\Notify\Exception\InternalException;
+use Esales\Notify\Exception\RetryableException;
+use Esales\Notify\Internal\Failure;
+use Esales\Notify\Status;
+use Esales\Notify\Tests\Support\Package;
+use PHPUnit\Framework\TestCase;
+
+/**
+ * The codes and versions are the C header's.
+ */
+final class StatusTest extends TestCase
+{
+    public function testConstantsAreThoseOfTheHeader(): void
+    {
+        preg_match_all(
+            '/^#define ESALES_([A-Z_]+) (-?\d+)$/m',
+            Package::shared('include/esales_notify.h'),
+            $found
+        );
+        $header = array_filter(
+            array_combine($found[1], array_map('intval', $found[2])),
+            // Limits, should they come to have the prefix, are no codes.
+            static fn (string $name): bool => strpos($name, 'MAX_') !== 0,
+            ARRAY_FILTER_USE_KEY
+        );
+        $constants = (new \ReflectionClass(Status::class))->getConstants();
+
+        self::assertGreaterThanOrEqual(18, count($header));
+        ksort($header);
+        ksort($constants);
+        self::assertSame($header, $constants);
+        foreach ($constants as $name => $code) {
+            self::assertSame('ESALES_' . $name, Status::name($code));
+            self::assertStringEndsWith('.', Status::text($code));
+        }
+        self::assertSame('ESALES_UNKNOWN', Status::name(12345));
+    }
+
+    public function testVersionsAreThoseOfTheHeader(): void
+    {
+        $header = Package::shared('include/esales_notify.h');
+        self::assertSame(1, preg_match('/^#define ESALES_VERSION "(.+)"$/m', $header, $found));
+        self::assertSame($found[1], Client::VERSION);
+        self::assertSame($found[1], Client::libraryVersion());
+    }
+
+    public function testACodeOfALaterLibraryIsToldByItsRange(): void
+    {
+        $class = static fn (int $code): string => get_class(Failure::of($code, 'ESALES_NEW', 'words', null));
+        self::assertSame(FinalException::class, $class(-19));
+        self::assertSame(RetryableException::class, $class(-29));
+        self::assertSame(InternalException::class, $class(Status::INTERNAL));
+        self::assertSame(InternalException::class, $class(-77));
+        self::assertSame(-77, Failure::of(-77, 'ESALES_NEW', 'words', null)->getStatus());
+    }
+
+    public function testEveryErrorCodeHasAnException(): void
+    {
+        foreach ((new \ReflectionClass(Status::class))->getConstants() as $name => $code) {
+            // The binding has no queue yet.
+            if ($code < 0 && !in_array($code, [Status::QUEUE_FULL, Status::SPOOL_FAILED], true)) {
+                $words = str_replace('_', '', ucwords(strtolower($name), '_'));
+                $class = get_class(Failure::of($code, $name, 'words', null));
+                self::assertSame('Esales\Notify\Exception\\' . $words . 'Exception', $class);
+            }
+        }
+    }
+}

@@ -1,0 +1,81 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Esales\Notify\Tests\Support;
+
+/**
+ * A folder of its own for one test, removed with this object. All may read it: PHP's preload_user must.
+ */
+final class Folder
+{
+    private string $path;
+
+    public function __construct()
+    {
+        $this->path = sys_get_temp_dir() . '/esales-notify-php-' . bin2hex(random_bytes(8));
+        mkdir($this->path, 0755);
+    }
+
+    public function __destruct()
+    {
+        self::remove($this->path);
+    }
+
+    public function path(string $name = ''): string
+    {
+        return $this->path . ($name === '' ? '' : '/' . $name);
+    }
+
+    public function write(string $name, string $text): string
+    {
+        file_put_contents($this->path($name), $text);
+
+        return $this->path($name);
+    }
+
+    /**
+     * A copy of what the package ships.
+     *
+     * @return string its folder
+     */
+    public function package(): string
+    {
+        $target = $this->path('package');
+        foreach (['src', 'bin', 'resources', 'examples', 'composer.json', 'preload.php'] as $part) {
+            self::copy(Package::directory() . '/' . $part, $target . '/' . $part);
+        }
+
+        return $target;
+    }
+
+    private static function copy(string $from, string $to): void
+    {
+        if (!is_dir($from)) {
+            if (!is_dir(dirname($to))) {
+                mkdir(dirname($to), 0755, true);
+            }
+            copy($from, $to);
+            chmod($to, fileperms($from) | 0444);
+
+            return;
+        }
+        mkdir($to, 0755, true);
+        foreach (array_diff((array) scandir($from), ['.', '..']) as $name) {
+            self::copy($from . '/' . $name, $to . '/' . $name);
+        }
+    }
+
+    private static function remove(string $path): void
+    {
+        if (is_link($path) || !is_dir($path)) {
+            unlink($path);
+
+            return;
+        }
+        foreach (array_diff((array) scandir($path), ['.', '..']) as $name) {
+            self::remove($path . '/' . $name);
+        }
+        rmdir($path);
+    }
+}

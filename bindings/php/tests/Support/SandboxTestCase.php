@@ -1,0 +1,61 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Esales\Notify\Tests\Support;
+
+use Esales\Notify\Client;
+use Esales\Notify\Exception\NotifyException;
+use Esales\Notify\Receipt;
+use Esales\Notify\Visitor;
+use PHPUnit\Framework\TestCase;
+
+/**
+ * A test with a sandbox of its own, so that nothing is shared: not its connections, not what it received.
+ */
+abstract class SandboxTestCase extends TestCase
+{
+    protected const CUSTOMER_KEY = 'd9528030-509c-4e0f-b585-7168f1e9feca';
+
+    protected const SESSION_KEY = 'b106299c-eac0-4f6f-96d2-93e57c255784';
+
+    protected const PRIVATE_KEY = 'a private key';
+
+    /** Generous: no test is about the budget unless it sets one. */
+    protected const BUDGET_MS = 20000;
+
+    protected Sandbox $sandbox;
+
+    protected function setUp(): void
+    {
+        $this->sandbox = new Sandbox(['--private-key', self::PRIVATE_KEY]);
+    }
+
+    /**
+     * @param array<string, string|int|bool|null> $options
+     */
+    protected function client(array $options = []): Client
+    {
+        return new Client($options + ['base_url' => $this->sandbox->baseUrl(), 'timeout_ms' => self::BUDGET_MS]);
+    }
+
+    protected function visitor(): Visitor
+    {
+        return Visitor::anonymous(self::CUSTOMER_KEY, self::SESSION_KEY, 'UK');
+    }
+
+    protected function send(Client $client): Receipt
+    {
+        return $client->notifyAddToCart($this->visitor(), 'ticket');
+    }
+
+    protected function failure(callable $call): NotifyException
+    {
+        try {
+            $call();
+        } catch (NotifyException $e) {
+            return $e;
+        }
+        self::fail('nothing was thrown');
+    }
+}

@@ -1,0 +1,171 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Esales\Notify\Tests;
+
+use Esales\Notify\Tests\Support\Folder;
+use Esales\Notify\Tests\Support\Http;
+use Esales\Notify\Tests\Support\Package;
+use Esales\Notify\Tests\Support\Process;
+use Esales\Notify\Tests\Support\SandboxTestCase;
+
+/**
+ * Under a web server, where PHP restricts FFI: `php -S` is one, to PHP.
+ *
+ * Every test asks for several pages of one server: the connection of the first page view must serve the others.
+ */
+final class WebServerTest extends SandboxTestCase
+{
+    private const OK = "cli-server ESALES_DELIVERED\n";
+
+    private Folder $folder;
+
+    protected function setUp(): void
+    {
+        parent::setUp();
+        $this->folder = new Folder();
+    }
+
+    /**
+     * The answers to three page views.
+     *
+     * @param array<string, string> $ini
+     * @param array<string, string> $environment
+     *
+     * @return list<string>
+     */
+    private function pages(array $ini, array $environment): array
+    {
+        // The page and the package are copied: opcache.preload_user need not be able to read the repository.
+        $this->folder->write('page.php', (string) file_get_contents(__DIR__ . '/programs/page.php'));
+        $settings = [];
+        foreach ($ini as $name => $value) {
+            array_push($settings, '-d', $name . '=' . $value);
+        }
+        $server = new Process(
+            array_merge([PHP_BINARY], $settings, ['-S', '127.0.0.1:0', '-t', $this->folder->path()]),
+            $environment + [
+                'ESALES_BASE_URL' => $this->sandbox->baseUrl(),
+                'TEST_PRELOAD_PHP' => $this->packaged() . '/preload.php',
+                // The server would otherwise share its port among processes, if the caller's environment says so.
+                'PHP_CLI_SERVER_WORKERS' => '1',
+            ]
+        );
+        $address = $server->waitFor(2, '~Development Server \((http://\S+)\) started~');
+        $answers = [];
+        for ($i = 0; $i < 3; $i++) {
+            $answer = Http::request('GET', $address . '/page.php');
+            self::assertSame(200, $answer['status'], $answer['body']);
+            $answers[] = $answer['body'];
+        }
+
+        return $answers;
+    }
+
+    private function packaged(): string
+    {
+        $path = $this->folder->path('package');
+
+        return is_dir($path) ? $path : $this->folder->package();
+    }
+
+    /**
+     * @return array<string, string>
+     */
+    private function variable(): array
+    {
+        return ['ESALES_NOTIFY_LIBRARY' => Package::library()];
+    }
+
+    private function header(): string
+    {
+        $script = Package::directory() . '/bin/esales-notify-preload-header';
+        [$code, $header, $errors] = (new Process([PHP_BINARY, $script, Package::library()]))->finish();
+        self::assertSame([0, ''], [$code, $errors]);
+
+        return $this->folder->write('preload.h', $header);
+    }
+
+    /**
+     * @return array<string, string>
+     */
+    private function opcachePreload(): array
+    {
+        return [
+            'opcache.enable' => '1',
+            'opcache.enable_cli' => '1',
+            'opcache.preload' => $this->packaged() . '/preload.php',
+            // Root may not preload; for others, it is whom they are anyway.
+            'opcache.preload_user' => posix_geteuid() === 0 ? 'nobody' : posix_getpwuid(posix_geteuid())['name'],
+        ];
+    }
+
+    /**
+     * @param list<string> $answers
+     */
+    private function assertDeliveredOverOneConnection(array $answers): void
+    {
+        self::assertSame([self::OK, self::OK, self::OK], $answers);
+        self::assertCount(3, $this->sandbox->received());
+        self::assertSame(1, $this->sandbox->connections());
+    }
+
+    /**
+     * @param list<string> $answers
+     */
+    private function assertRefusedWithAdvice(array $answers): void
+    {
+        self::assertCount(1, array_unique($answers));
+        self::assertStringStartsWith('cli-server LibraryException ', $answers[0]);
+        foreach (['ffi.enable=preload', '"ffi.enable=1"', $this->packaged() . '/preload.php"'] as $word) {
+            self::assertStringContainsString($word, $answers[0]);
+        }
+        self::assertSame([], $this->sandbox->received());
+    }
+
+    public function testPhpsDefaultIsRefusedWithAdvice(): void
+    {
+        $this->assertRefusedWithAdvice($this->pages(['ffi.enable' => 'preload'], $this->variable()));
+    }
+
+    public function testFfiPreloadAloneIsRefusedWithAdvice(): void
+    {
+        // PHP restricts the call of FFI::scope() just as that of FFI::cdef().
+        $ini = ['ffi.enable' => 'preload', 'ffi.preload' => $this->header()];
+        $this->assertRefusedWithAdvice($this->pages($ini, $this->variable()));
+    }
+
+    public function testFfiEnabled(): void
+    {
+        $this->assertDeliveredOverOneConnection($this->pages(['ffi.enable' => '1'], $this->variable()));
+    }
+
+    public function testFfiEnabledWithFfiPreload(): void
+    {
+        // Without the variable: only the header leads to the library.
+        $ini = ['ffi.enable' => '1', 'ffi.preload' => $this->header()];
+        $this->assertDeliveredOverOneConnection($this->pages($ini, ['LD_LIBRARY_PATH' => '']));
+    }
+
+    public function testTheAdviceOfOpcachePreloadWorks(): void
+    {
+        $ini = ['ffi.enable' => 'preload'] + $this->opcachePreload();
+        $this->assertDeliveredOverOneConnection($this->pages($ini, $this->variable()));
+    }
+
+    public function testOpcachePreloadWithFfiPreload(): void
+    {
+        $ini = ['ffi.enable' => 'preload', 'ffi.preload' => $this->header()] + $this->opcachePreload();
+        $this->assertDeliveredOverOneConnection($this->pages($ini, ['LD_LIBRARY_PATH' => '']));
+    }
+
+    public function testFfiSwitchedOff(): void
+    {
+        $answers = $this->pages(['ffi.enable' => '0'], $this->variable());
+
+        self::assertStringStartsWith('cli-server LibraryException ', $answers[0]);
+        self::assertStringContainsString('"ffi.enable=1"', $answers[0]);
+        self::assertStringNotContainsString('opcache', $answers[0]);
+    }
+}
