@@ -212,6 +212,9 @@ extern "C" {
  * out:    receives the handle; free it with esales_client_free.
  * Returns 0, ESALES_INVALID_ARGUMENT, or ESALES_INVALID_CONFIG when options are missing or contradict one another
  * or ca_file cannot be used.
+ *
+ * The environment is read here and nowhere else: ESALES_* if config is NULL, the proxy variables if the options
+ * proxy or no_proxy are not set. As with getenv, no other thread may change it (setenv) at the same time.
  */
 int32_t esales_client_new(const struct esales_config *config,
                           struct esales_client **out);

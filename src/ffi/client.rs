@@ -22,6 +22,9 @@ pub struct esales_client(Client);
 /// out:    receives the handle; free it with esales_client_free.
 /// Returns 0, ESALES_INVALID_ARGUMENT, or ESALES_INVALID_CONFIG when options are missing or contradict one another
 /// or ca_file cannot be used.
+///
+/// The environment is read here and nowhere else: ESALES_* if config is NULL, the proxy variables if the options
+/// proxy or no_proxy are not set. As with getenv, no other thread may change it (setenv) at the same time.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn esales_client_new(
     config: *const esales_config,

@@ -1,6 +1,7 @@
 """What the shared library shows to the world: its symbols, its name, how it is linked, its headers, its size."""
 
 import collections
+import os
 import re
 import subprocess
 
@@ -45,6 +46,19 @@ def test_every_symbol_is_declared_and_nothing_more(root):
     for header in ("include/esales_notify.h", "bindings/php/resources/esales_notify.h"):
         declared = set(re.findall(r"\b(esales_\w+)\(", re.sub(r"/\*.*?\*/", "", (root / header).read_text(), flags=re.S)))
         assert declared == symbols, header
+
+
+def test_php_takes_its_header_as_it_is(root, library_dir):
+    """As the ini setting ffi.preload and as FFI::load, which read the library's name from it."""
+    header = root / "bindings/php/resources/esales_notify.h"
+    version = 'echo $ffi->esales_version(), " ", FFI::sizeof($ffi->new("esales_receipt"));'
+    env = {**os.environ, "LD_LIBRARY_PATH": str(library_dir)}
+    for arguments in (
+        ["-d", f"ffi.preload={header}", "-r", f'$ffi = FFI::scope("esales_notify"); {version}'],
+        ["-r", f'$ffi = FFI::load("{header}"); {version}'],
+    ):
+        result = subprocess.run(["php", *arguments], env=env, capture_output=True, text=True)
+        assert (result.returncode, result.stdout) == (0, "0.1.0 416"), result
 
 
 def test_versions_agree(root):

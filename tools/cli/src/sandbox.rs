@@ -9,6 +9,17 @@ use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use esales_notify_sandbox::{Answer, Options, Sandbox, TlsIdentity, Visitor};
 use serde_json::json;
 
+const ANSWERS: &str = "\
+Answers, separated by commas, one for each notification; when they are used up, the sandbox is honest again:
+  204, 503, ...   that status
+  hang            never answers
+  close, reset    reads the request, then closes the connection, politely or not
+  drip            an answer of one byte a second, from its first; drip-body: only its body
+  endless         a body without end; endless-head: header lines without end
+  garbage         bytes that are not HTTP
+Each may be followed by :wait=MS, :retry-after=TEXT, :body=TEXT, :location=URL, :every=MS (drip),
+:then=close, :times=N. A text with commas or colons stands in double quotes.";
+
 pub(crate) fn command() -> Command {
     Command::new("sandbox")
         .about("Run a local stand-in for the service and show what it receives")
@@ -18,6 +29,7 @@ pub(crate) fn command() -> Command {
              machine. Ctrl-C stops it.\n\n\
              Point a shop at it with base_url (ESALES_BASE_URL). What it received is at /sandbox/received, as JSON.",
         )
+        .after_long_help(ANSWERS)
         .arg(
             Arg::new("listen")
                 .long("listen")
@@ -55,7 +67,7 @@ pub(crate) fn command() -> Command {
                 .long("answers")
                 .value_name("LIST")
                 .value_parser(|text: &str| Answer::parse_list(text).map_err(|e| e.to_string()))
-                .help("Answers for the first notifications, such as \"503:retry-after=1, hang, 204\""),
+                .help("Answers for the first notifications, such as \"503:retry-after=1, hang, 204\" (see --help)"),
         )
         .arg(
             Arg::new("json")
