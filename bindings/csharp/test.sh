@@ -64,4 +64,6 @@ JSON
 fi
 chmod +x "$build/run"
 
+# Some tests use paths that are not ASCII, and Mono prints a question mark for each such character under the C locale.
+export LC_ALL=C.UTF-8
 ESALES_TEST_ROOT=$root ESALES_TEST_RUN=$build/run exec "$build/run" "$build/tests.exe" "$filter"

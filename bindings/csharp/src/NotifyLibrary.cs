@@ -172,8 +172,13 @@ namespace Esales.Notify
             {
                 yield return Path.Combine(directory, Loader.FileName);
                 yield return Path.Combine(directory, platform, Loader.FileName);
-                // In the package manager's own cache the assembly is in lib/netstandard2.0.
-                yield return Path.GetFullPath(Path.Combine(directory, "..", "..", platform, Loader.FileName));
+                // In the package manager's own cache the assembly is in lib/netstandard2.0. Nowhere else is the folder
+                // two levels up the package's, and what lies there is not ours to load.
+                string parent = Path.GetDirectoryName(directory);
+                if (Path.GetFileName(parent) == "lib")
+                {
+                    yield return Path.Combine(Path.GetDirectoryName(parent), platform, Loader.FileName);
+                }
             }
             yield return Loader.SystemName;
         }

@@ -50,6 +50,22 @@ namespace Esales.Notify.Tests
             }
         }
 
+        public static void The_package_managers_layout_is_known_and_no_other_folder_two_levels_up()
+        {
+            foreach (string parent in new[] { "lib", "bin" })
+            {
+                using (var folder = new Folder(Awkward))
+                {
+                    string system = Path.GetDirectoryName(Copy(folder.File("system", "libesales_notify.so.0")));
+                    string above = Copy(folder.File("runtimes", "linux-x64", "native", "libesales_notify.so"));
+                    folder.AddPackage(parent, "netstandard2.0");
+                    Loaded(
+                        parent == "lib" ? above : "libesales_notify.so.0",
+                        Run(Path.Combine(folder.Path, parent, "netstandard2.0"), null, system));
+                }
+            }
+        }
+
         public static void The_system_comes_last()
         {
             using (var folder = new Folder(Awkward))
@@ -147,13 +163,18 @@ namespace Esales.Notify.Tests
             {
                 folder.AddPackage();
             }
+            return Run(folder.Path, variable, systemFolder, paths);
+        }
+
+        private static Ended Run(string folder, string variable, string systemFolder, params string[] paths)
+        {
             var environment = new Dictionary<string, string>
             {
                 ["ESALES_NOTIFY_LIBRARY"] = variable,
                 ["LD_LIBRARY_PATH"] = systemFolder,
             };
             return Processes.Run(
-                folder.Path, environment, new[] { "tests.exe", "child", "load" }.Concat(paths).ToArray());
+                folder, environment, new[] { "tests.exe", "child", "load" }.Concat(paths).ToArray());
         }
 
         private static void Loaded(string from, Ended ended)

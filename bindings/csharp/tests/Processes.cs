@@ -95,12 +95,12 @@ namespace Esales.Notify.Tests
             return file;
         }
 
-        /// <summary>Copies the binding and the test program into it.</summary>
-        internal void AddPackage()
+        /// <summary>Copies the binding and the test program into it, or into a folder below it.</summary>
+        internal void AddPackage(params string[] below)
         {
             foreach (string name in new[] { "Esales.Notify.dll", "tests.exe" })
             {
-                System.IO.File.Copy(System.IO.Path.Combine(Processes.BuildFolder, name), File(name));
+                System.IO.File.Copy(System.IO.Path.Combine(Processes.BuildFolder, name), File(below.Concat(new[] { name }).ToArray()));
             }
         }
 
