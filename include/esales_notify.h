@@ -180,7 +180,7 @@ typedef struct esales_receipt {
    */
   int32_t status;
   /**
-   * HTTP status of the last answer; 0: no answer.
+   * HTTP status of the last attempt's answer; 0: it got none.
    */
   int32_t http_status;
   /**

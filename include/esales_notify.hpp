@@ -77,7 +77,7 @@ struct visitor {
 struct [[nodiscard]] receipt {
     /** ESALES_DELIVERED, or an ESALES_* code below 0. */
     std::int32_t status = ESALES_INTERNAL;
-    /** HTTP status of the last answer; 0: no answer. */
+    /** HTTP status of the last attempt's answer; 0: it got none. */
     std::int32_t http_status = 0;
     /** Attempts that were started; 0: nothing was sent. */
     std::uint32_t attempts = 0;

@@ -120,7 +120,7 @@ impl fmt::Display for Status {
 pub struct Receipt {
     /// The outcome.
     pub status: Status,
-    /// The HTTP status of the last answer; `None` if there was none.
+    /// The HTTP status of the last attempt's answer; `None` if it got none.
     pub http_status: Option<u16>,
     /// How many attempts were started: 0 if nothing was sent.
     pub attempts: u32,
@@ -130,6 +130,20 @@ pub struct Receipt {
     pub id: String,
     /// What happened, in words for a person.
     pub detail: String,
+}
+
+impl Receipt {
+    /// The receipt of a notification of which nothing was sent.
+    pub(crate) fn unsent(status: Status, detail: &str, elapsed: Duration) -> Receipt {
+        Receipt {
+            status,
+            http_status: None,
+            attempts: 0,
+            elapsed,
+            id: String::new(),
+            detail: detail.to_owned(),
+        }
+    }
 }
 
 /// Why a call failed.

@@ -51,6 +51,17 @@ fn a_server_that_does_not_get_on_with_it() {
 }
 
 #[test]
+fn the_receipt_is_that_of_the_last_attempt() {
+    let sandbox = scripted("503, hang");
+    let receipt = refused(&hurried(&sandbox.base_url()));
+    assert_eq!(
+        (receipt.status, receipt.http_status, receipt.attempts),
+        (Status::Timeout, None, 2)
+    );
+    within_budget(&receipt, "503, hang");
+}
+
+#[test]
 fn a_head_without_end_is_cut_off() {
     let sandbox = scripted("endless-head:times=3");
     let receipt = refused(&hurried(&sandbox.base_url()));

@@ -56,14 +56,7 @@ impl Client {
                 receipt.elapsed = start.elapsed();
                 receipt
             }
-            Err(error) => Receipt {
-                status: error.status(),
-                http_status: None,
-                attempts: 0,
-                elapsed: start.elapsed(),
-                id: String::new(),
-                detail: error.detail().to_owned(),
-            },
+            Err(error) => Receipt::unsent(error.status(), error.detail(), start.elapsed()),
         };
         if receipt.status.is_success() {
             Ok(receipt)

@@ -110,12 +110,6 @@ unsafe fn notify_add_to_cart(
 
 /// The receipt of an error: its own, or, for an argument that C got wrong, one that says so.
 fn refused(error: &Error, elapsed: Duration) -> Receipt {
-    error.receipt().cloned().unwrap_or_else(|| Receipt {
-        status: error.status(),
-        http_status: None,
-        attempts: 0,
-        elapsed,
-        id: String::new(),
-        detail: error.detail().to_owned(),
-    })
+    let own = error.receipt().cloned();
+    own.unwrap_or_else(|| Receipt::unsent(error.status(), error.detail(), elapsed))
 }

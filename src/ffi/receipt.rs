@@ -1,6 +1,7 @@
 //! `esales_receipt`: what became of a notification.
 
 use std::ffi::c_char;
+use std::time::Duration;
 
 use super::copy_text;
 use super::visitor::check_size;
@@ -15,7 +16,7 @@ pub struct esales_receipt {
     pub struct_size: u32,
     /// The code that the function returned.
     pub status: i32,
-    /// HTTP status of the last answer; 0: no answer.
+    /// HTTP status of the last attempt's answer; 0: it got none.
     pub http_status: i32,
     /// Attempts that were started; 0: nothing was sent.
     pub attempts: u32,
@@ -38,14 +39,7 @@ pub(super) unsafe fn prepare(pointer: *mut esales_receipt) -> Result<(), Error> 
     // SAFETY: every version of the struct begins with its size.
     let size = unsafe { (&raw const (*pointer).struct_size).read() };
     check_size::<esales_receipt>("receipt", size)?;
-    let unknown = Receipt {
-        status: Status::Internal,
-        http_status: None,
-        attempts: 0,
-        elapsed: std::time::Duration::ZERO,
-        id: String::new(),
-        detail: Status::Internal.text().to_owned(),
-    };
+    let unknown = Receipt::unsent(Status::Internal, Status::Internal.text(), Duration::ZERO);
     // SAFETY: the caller's promise.
     unsafe { write(pointer, &unknown) };
     Ok(())

@@ -24,7 +24,7 @@ namespace Esales.Notify
         /// <summary>The outcome's name in the C API, such as <c>ESALES_DELIVERED</c>.</summary>
         public string StatusName { get; }
 
-        /// <summary>HTTP status of the last answer; null if there was none.</summary>
+        /// <summary>HTTP status of the last attempt's answer; null if it got none.</summary>
         public int? HttpStatus { get; }
 
         /// <summary>Attempts that were started; 0 if nothing was sent.</summary>

@@ -63,7 +63,7 @@ final class Receipt
     }
 
     /**
-     * The HTTP status of the last answer; null: there was no answer.
+     * The HTTP status of the last attempt's answer; null: it got none.
      */
     public function getHttpStatus(): ?int
     {

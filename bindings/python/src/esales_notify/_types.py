@@ -55,7 +55,7 @@ class Receipt:
     status: int
     #: The code's name, such as ``"ESALES_DELIVERED"``.
     name: str
-    #: HTTP status of the last answer; ``None``: there was no answer.
+    #: HTTP status of the last attempt's answer; ``None``: it got none.
     http_status: Optional[int]
     #: Attempts that were started; 0: nothing was sent.
     attempts: int
