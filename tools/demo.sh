@@ -30,15 +30,9 @@ l="env ESALES_NOTIFY_LIBRARY='$library'"
 set -- "$@" --run "Python=$l PYTHONPATH='$root/bindings/python/src' python3 '$root/bindings/python/examples/add_to_cart.py'"
 
 if command -v php >/dev/null && php -r 'exit(extension_loaded("FFI") ? 0 : 1);'; then
-    # In a shop, composer makes this file.
+    # In a shop, composer makes this file; preload.php stands in for it.
     mkdir -p "$out/vendor"
-    cat >"$out/vendor/autoload.php" <<'PHP'
-<?php
-spl_autoload_register(static function (string $class): void {
-    $path = strtr(substr($class, strlen('Esales\\Notify\\')), '\\', '/');
-    require dirname(__DIR__, 3) . "/bindings/php/src/$path.php";
-});
-PHP
+    echo "<?php require '$root/bindings/php/preload.php';" >"$out/vendor/autoload.php"
     set -- "$@" --run "PHP=cd '$out' && $l php '$root/bindings/php/examples/add_to_cart.php'"
 else
     set -- "$@" --missing "PHP=apt-get install php-cli (7.4 or newer, with its FFI extension)"

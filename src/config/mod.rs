@@ -112,7 +112,7 @@ impl Config {
             max_attempts: self.integer(table::MAX_ATTEMPTS)? as u32,
             backoff: Duration::from_millis(self.integer(table::BACKOFF_MS)?),
             route: Route {
-                proxy: self.proxy(&endpoint),
+                proxy: self.proxy(&endpoint)?,
                 endpoint,
                 ca_file: self.get(table::CA_FILE).map(str::to_owned),
                 keep_alive: seconds(table::KEEP_ALIVE_S)?,
@@ -121,21 +121,21 @@ impl Config {
         })
     }
 
-    fn proxy(&self, endpoint: &Endpoint) -> Option<ProxyRoute> {
+    fn proxy(&self, endpoint: &Endpoint) -> Result<Option<ProxyRoute>, Error> {
         let url = match self.get(table::PROXY) {
             Some(url) => url.to_owned(),
             // As Go does: what the environment says is for the network, and loopback is not on it.
-            None if endpoint.is_loopback => return None,
-            None => proxy_of_environment(endpoint.is_https)?,
+            None if endpoint.is_loopback => return Ok(None),
+            None => proxy_of_environment(endpoint.is_https)?.unwrap_or_default(),
         };
         if url.is_empty() {
-            return None;
+            return Ok(None);
         }
         let no_proxy = match self.get(table::NO_PROXY) {
             Some(hosts) => hosts.to_owned(),
-            None => environment(&["no_proxy", "NO_PROXY"]).unwrap_or_default(),
+            None => environment(&["no_proxy", "NO_PROXY"]).map_or_else(String::new, |(_, v)| v),
         };
-        Some(ProxyRoute { url, no_proxy })
+        Ok(Some(ProxyRoute { url, no_proxy }))
     }
 }
 
@@ -241,19 +241,30 @@ fn unknown(name: &str) -> Error {
 }
 
 /// `HTTP_PROXY` in capitals is not read: in a CGI program a visitor sets it with a `Proxy:` header ("httpoxy").
-fn proxy_of_environment(https: bool) -> Option<String> {
+fn proxy_of_environment(https: bool) -> Result<Option<String>, Error> {
     let names: &[&str] = if https {
         &["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]
     } else {
         &["http_proxy", "all_proxy", "ALL_PROXY"]
     };
-    environment(names)
+    let Some((name, url)) = environment(names) else {
+        return Ok(None);
+    };
+    endpoint::check_proxy(&url).map_err(|e| {
+        Error::config(format!(
+            "{} (from {name}; the option proxy outweighs it)",
+            e.detail()
+        ))
+    })?;
+    Ok(Some(url))
 }
 
-fn environment(names: &[&str]) -> Option<String> {
-    names
-        .iter()
-        .find_map(|name| std::env::var(name).ok().filter(|v| !v.is_empty()))
+/// The first of these variables that is set and not empty.
+fn environment<'a>(names: &[&'a str]) -> Option<(&'a str, String)> {
+    names.iter().find_map(|name| {
+        let value = std::env::var(name).ok().filter(|v| !v.is_empty())?;
+        Some((*name, value))
+    })
 }
 
 #[cfg(test)]

@@ -143,3 +143,17 @@ def test_the_proxy_of_the_environment_is_used_but_not_for_loopback(run, sandbox)
         proxy.setblocking(True)
         with proxy.accept()[0] as connection:
             assert connection.recv(100).startswith(b"CONNECT shop.test:80 ")
+
+
+def test_a_proxy_of_the_environment_that_is_none_of_http_is_refused_by_name(run):
+    env = {"https_proxy": "", "HTTPS_PROXY": "", "all_proxy": "socks5://user:secret@127.0.0.1:9"}
+    arguments = ["send", *EXAMPLE, "--base-url", "https://shop.test", "--timeout-ms", "200"]
+    refused = run(*arguments, env=env)
+    assert refused.returncode == 2 and "all_proxy" in refused.stderr, refused
+    assert "secret" not in refused.stdout + refused.stderr
+
+
+def test_the_demo_does_not_mind_the_callers_own_cluster(run, command):
+    example = f"E='{command}'; $E send --json --ticket t --market UK | sed 's/.*\"id\":\"\\([^\"]*\\)\".*/ESALES_DELIVERED \\1/'"
+    demo = run("demo", "--run", f"Command={example}", env={"ESALES_CLUSTER_ID": "w1", "ESALES_TIMEOUT_MS": "1"})
+    assert demo.returncode == 0, demo

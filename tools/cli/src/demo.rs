@@ -3,7 +3,7 @@
 use std::process::{Command as Process, ExitCode};
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use esales_notify::{Client, Config, Visitor, customer_key, customer_token};
+use esales_notify::{Client, Config, OPTIONS, Visitor, customer_key, customer_token};
 use esales_notify_sandbox::{Answer, Options, Received, Sandbox};
 
 const PRIVATE_KEY: &str = "demo-private-key";
@@ -95,8 +95,13 @@ fn given<'a>(args: &'a ArgMatches, name: &str) -> Result<Vec<(&'a str, &'a str)>
 }
 
 fn run_program((name, command): (&str, &str), base_url: &str) -> Result<Row, String> {
-    let output = Process::new("sh")
-        .args(["-c", command])
+    let mut process = Process::new("sh");
+    process.args(["-c", command]);
+    // The caller's own cluster or proxy has no place here: nothing is to leave this machine.
+    for option in OPTIONS {
+        process.env_remove(option.environment_variable());
+    }
+    let output = process
         .env("ESALES_BASE_URL", base_url)
         .output()
         .map_err(|e| format!("{name}: {e}"))?;
