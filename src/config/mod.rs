@@ -5,6 +5,7 @@ mod table;
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 pub(crate) use endpoint::Endpoint;
@@ -118,7 +119,43 @@ impl Config {
                 keep_alive: seconds(table::KEEP_ALIVE_S)?,
                 dns_cache: seconds(table::DNS_CACHE_S)?,
             },
+            queue_on_failure: self.get(table::ON_FAILURE) == Some("queue"),
+            queue: self.queue_settings()?,
         })
+    }
+
+    fn queue_settings(&self) -> Result<QueueSettings, Error> {
+        let millis = |name| self.integer(name).map(Duration::from_millis);
+        let settings = QueueSettings {
+            spool: self.get(table::SPOOL).map(PathBuf::from),
+            is_synced: self.get(table::DURABILITY) == Some("disk"),
+            delivers: self.get(table::DELIVERY) == Some("background"),
+            enqueue_timeout: millis(table::ENQUEUE_TIMEOUT_MS)?,
+            max_items: self.integer(table::MAX_ITEMS)?,
+            max_bytes: self.integer(table::MAX_BYTES)?,
+            drops_oldest: self.get(table::OVERFLOW) == Some("drop_oldest"),
+            max_dead: self.integer(table::MAX_DEAD)?,
+            max_age: Duration::from_secs(self.integer(table::MAX_AGE_S)?),
+            concurrency: self.integer(table::CONCURRENCY)? as usize,
+            gate_min: millis(table::GATE_MIN_MS)?,
+            gate_max: millis(table::GATE_MAX_MS)?,
+            receipt_retention: Duration::from_secs(self.integer(table::RECEIPT_RETENTION_S)?),
+            attempt_timeout: millis(table::TIMEOUT_MS)?,
+        };
+        if settings.spool.is_none() && !settings.delivers {
+            return Err(Error::config(
+                "delivery is none and spool is not set: nobody could ever deliver a queue in the memory of this process",
+            ));
+        }
+        if settings.spool.is_none() && settings.is_synced {
+            return Err(Error::config(
+                "durability is disk and spool is not set: a queue in memory survives nothing",
+            ));
+        }
+        if settings.gate_min > settings.gate_max {
+            return Err(Error::config("gate_min_ms is greater than gate_max_ms"));
+        }
+        Ok(settings)
     }
 
     fn proxy(&self, endpoint: &Endpoint) -> Result<Option<ProxyRoute>, Error> {
@@ -147,6 +184,31 @@ pub(crate) struct Settings {
     pub(crate) max_attempts: u32,
     pub(crate) backoff: Duration,
     pub(crate) route: Route,
+    pub(crate) queue_on_failure: bool,
+    pub(crate) queue: QueueSettings,
+}
+
+/// The queue and its delivery. Clients whose route and queue settings are equal share one queue in a process.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct QueueSettings {
+    /// `None`: in memory.
+    pub(crate) spool: Option<PathBuf>,
+    /// Whether an enqueue waits for an fsync.
+    pub(crate) is_synced: bool,
+    /// Whether a thread of this process delivers.
+    pub(crate) delivers: bool,
+    pub(crate) enqueue_timeout: Duration,
+    pub(crate) max_items: u64,
+    pub(crate) max_bytes: u64,
+    pub(crate) drops_oldest: bool,
+    pub(crate) max_dead: u64,
+    pub(crate) max_age: Duration,
+    pub(crate) concurrency: usize,
+    pub(crate) gate_min: Duration,
+    pub(crate) gate_max: Duration,
+    pub(crate) receipt_retention: Duration,
+    /// The budget of one delivery attempt.
+    pub(crate) attempt_timeout: Duration,
 }
 
 /// Everything that decides how a request travels. Clients with an equal route share connections.
@@ -189,6 +251,12 @@ fn check_value(option: &OptionSpec, value: &str) -> Result<(), Error> {
                 ))),
             }
         }
+        Kind::Choice(words) if words.contains(&value) => Ok(()),
+        Kind::Choice(_) => Err(Error::config(format!(
+            "{name} must be {}: {}",
+            option.range(),
+            endpoint::shown(value)
+        ))),
         Kind::Text => check_text(name, value),
     }
 }
@@ -212,7 +280,9 @@ fn check_text(name: &str, value: &str) -> Result<(), Error> {
         table::BASE_URL => endpoint::check_base_url(value).map(drop),
         table::PROXY => endpoint::check_proxy(value),
         table::MARKET => check(name, value, MAX_MARKET).map_err(|e| Error::config(e.detail())),
-        table::CA_FILE if value.is_empty() => Err(Error::config("ca_file is empty")),
+        table::CA_FILE | table::SPOOL if value.is_empty() => {
+            Err(Error::config(format!("{name} is empty")))
+        }
         _ => Ok(()),
     }
 }
@@ -321,7 +391,11 @@ mod tests {
 
     #[test]
     fn contradictions() {
+        let at = ("cluster_id", "a");
         for (options, named) in [
+            (&[at, ("delivery", "none")][..], "spool"),
+            (&[at, ("durability", "disk")], "spool"),
+            (&[at, ("gate_min_ms", "1001"), ("gate_max_ms", "1000")], "gate_max_ms"),
             (&[][..], "cluster_id"),
             (
                 &[("cluster_id", "a"), ("base_url", "https://h")][..],

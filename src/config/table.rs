@@ -16,6 +16,8 @@ pub enum Kind {
         /// Largest value.
         max: u64,
     },
+    /// One of these words.
+    Choice(&'static [&'static str]),
 }
 
 /// One option.
@@ -46,6 +48,7 @@ impl OptionSpec {
             Kind::Text => "text".to_owned(),
             Kind::Flag => "true or false".to_owned(),
             Kind::Integer { min, max } => format!("{min} to {max}"),
+            Kind::Choice(words) => words.join(" or "),
         }
     }
 }
@@ -62,6 +65,20 @@ pub(crate) const NO_PROXY: &str = "no_proxy";
 pub(crate) const ALLOW_HTTP: &str = "allow_http";
 pub(crate) const KEEP_ALIVE_S: &str = "keep_alive_s";
 pub(crate) const DNS_CACHE_S: &str = "dns_cache_s";
+pub(crate) const SPOOL: &str = "spool";
+pub(crate) const DURABILITY: &str = "durability";
+pub(crate) const DELIVERY: &str = "delivery";
+pub(crate) const ON_FAILURE: &str = "on_failure";
+pub(crate) const ENQUEUE_TIMEOUT_MS: &str = "enqueue_timeout_ms";
+pub(crate) const MAX_ITEMS: &str = "max_items";
+pub(crate) const MAX_BYTES: &str = "max_bytes";
+pub(crate) const OVERFLOW: &str = "overflow";
+pub(crate) const MAX_DEAD: &str = "max_dead";
+pub(crate) const MAX_AGE_S: &str = "max_age_s";
+pub(crate) const CONCURRENCY: &str = "concurrency";
+pub(crate) const GATE_MIN_MS: &str = "gate_min_ms";
+pub(crate) const GATE_MAX_MS: &str = "gate_max_ms";
+pub(crate) const RECEIPT_RETENTION_S: &str = "receipt_retention_s";
 
 const fn row(
     name: &'static str,
@@ -75,6 +92,10 @@ const fn row(
         default,
         doc,
     }
+}
+
+const fn one_of(words: &'static [&'static str]) -> Kind {
+    Kind::Choice(words)
 }
 
 const fn int(min: u64, max: u64) -> Kind {
@@ -108,6 +129,34 @@ pub const OPTIONS: &[OptionSpec] = &[
         "How long an idle connection is kept for the next call, in seconds, also after the last client is freed. 0: not at all."),
     row(DNS_CACHE_S, int(0, 3600), Some("60"),
         "How long a looked-up address is used before it is looked up again, in seconds."),
+    row(SPOOL, Kind::Text, None,
+        "File that holds the queue, shared by any number of processes of this machine; its folder must exist. Unset: in memory, lost with the process."),
+    row(DURABILITY, one_of(&["process", "disk"]), Some("process"),
+        "What an accepted notification in the `spool` file survives. `process`: the end of every process, kill -9 included. `disk`: a power loss too, at the price of an fsync for each group of enqueues."),
+    row(DELIVERY, one_of(&["background", "none"]), Some("background"),
+        "Who delivers the queue. `background`: a thread of this process, unless another process is delivering the same spool. `none`: some other process, such as `esales-notify drain`; needs `spool`."),
+    row(ON_FAILURE, one_of(&["error", "queue"]), Some("error"),
+        "What a blocking call does when it ends on an outcome that may succeed later. `error`: it says so. `queue`: the notification goes into the queue under the same id, at once while deliveries are failing, and the call returns ESALES_QUEUED."),
+    row(ENQUEUE_TIMEOUT_MS, int(1, 60_000), Some("1000"),
+        "Longest time an enqueue waits for the disk or for other processes, in milliseconds."),
+    row(MAX_ITEMS, int(1, 10_000_000), Some("100000"),
+        "Most notifications that wait in the queue."),
+    row(MAX_BYTES, int(1024, 64 << 30), Some("67108864"),
+        "Most bytes of notifications (their JSON) that wait in the queue."),
+    row(OVERFLOW, one_of(&["refuse", "drop_oldest"]), Some("refuse"),
+        "What happens to a notification over `max_items` or `max_bytes`. `refuse`: it gets ESALES_QUEUE_FULL. `drop_oldest`: it is accepted, and the oldest are dropped and counted."),
+    row(MAX_DEAD, int(0, 1_000_000), Some("10000"),
+        "Most dead letters that are kept for an operator; over that, the oldest are dropped and counted."),
+    row(MAX_AGE_S, int(1, 2_592_000), Some("86400"),
+        "How long a notification is tried, in seconds; then it expires."),
+    row(CONCURRENCY, int(1, 64), Some("4"),
+        "Most deliveries at the same time."),
+    row(GATE_MIN_MS, int(10, 60_000), Some("1000"),
+        "After a failed delivery, the longest pause before the next one is tried, in milliseconds; it doubles with every further failure. The pause is drawn at random from 0 to that, and is never shorter than a `Retry-After` (up to an hour)."),
+    row(GATE_MAX_MS, int(10, 3_600_000), Some("300000"),
+        "Where the doubling of `gate_min_ms` ends, in milliseconds."),
+    row(RECEIPT_RETENTION_S, int(0, 2_592_000), Some("3600"),
+        "How long it can be asked what became of a notification that left the queue, in seconds; at most the last `max_items`."),
 ];
 
 #[cfg(test)]
@@ -123,6 +172,9 @@ mod tests {
                     "{}",
                     option.name
                 );
+            }
+            if let (Kind::Choice(words), Some(default)) = (option.kind, option.default) {
+                assert!(words.contains(&default), "{}", option.name);
             }
             assert!(option.doc.ends_with('.'), "{}", option.name);
             assert!(OPTIONS[..i].iter().all(|o| o.name != option.name));

@@ -1,0 +1,111 @@
+//! What a queue has done, in numbers that obey a law.
+
+use std::time::Duration;
+
+/// Counted notifications. The law: `accepted = delivered + dead + expired + dropped + pending`, always.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counts {
+    /// Taken into the queue.
+    pub accepted: u64,
+    /// Answered 2xx.
+    pub delivered: u64,
+    /// Refused for good by the service, and kept for an operator as dead letters.
+    pub dead: u64,
+    /// Not delivered within `max_age_s`.
+    pub expired: u64,
+    /// Dropped to make room (`overflow`, `max_dead`), or by an operator.
+    pub dropped: u64,
+    /// Still to be delivered.
+    pub pending: u64,
+}
+
+impl Counts {
+    /// Whether the law holds.
+    #[must_use]
+    pub fn is_balanced(&self) -> bool {
+        self.accepted == self.delivered + self.dead + self.expired + self.dropped + self.pending
+    }
+}
+
+/// The middle and the tail of the last deliveries.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Percentiles {
+    /// Half of them took no longer.
+    pub p50: Duration,
+    /// 95 in 100 took no longer.
+    pub p95: Duration,
+    /// 99 in 100 took no longer.
+    pub p99: Duration,
+}
+
+impl Percentiles {
+    /// By nearest rank; zeros if there were none.
+    pub(crate) fn of(mut values: Vec<Duration>) -> Percentiles {
+        values.sort_unstable();
+        let rank = |percent: usize| {
+            let index = (values.len() * percent).div_ceil(100).saturating_sub(1);
+            values.get(index).copied().unwrap_or_default()
+        };
+        Percentiles {
+            p50: rank(50),
+            p95: rank(95),
+            p99: rank(99),
+        }
+    }
+}
+
+/// The state of a queue.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// The whole spool: what all processes accepted, and what became of it, since the spool was made.
+    pub spool: Counts,
+    /// What this process accepted, and what became of that, whoever delivered it.
+    pub process: Counts,
+    /// Calls of this process that the queue refused, full or failing. They are not among the accepted.
+    pub process_refused: u64,
+    /// Bytes of the notifications that are pending.
+    pub pending_bytes: u64,
+    /// How long the oldest pending notification has been waiting; zero if none is.
+    pub oldest_age: Duration,
+    /// Until the next probe, while the gate of this client's endpoint is closed; `None`: it is open.
+    pub gate_closed_for: Option<Duration>,
+    /// Deliveries in a row that failed; 0 while the gate is open.
+    pub gate_failures: u32,
+    /// From acceptance to the service's answer, of the last 1,000 delivered whose receipts are still kept.
+    pub delivery_age: Percentiles,
+    /// Of the attempt that delivered, of the same 1,000.
+    pub attempt_latency: Percentiles,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_by_nearest_rank() {
+        let ms = Duration::from_millis;
+        let p = Percentiles::of((1..=200).rev().map(ms).collect());
+        assert_eq!((p.p50, p.p95, p.p99), (ms(100), ms(190), ms(198)));
+        let p = Percentiles::of(vec![ms(7)]);
+        assert_eq!((p.p50, p.p99), (ms(7), ms(7)));
+        assert_eq!(Percentiles::of(Vec::new()), Percentiles::default());
+    }
+
+    #[test]
+    fn the_law_can_be_broken() {
+        let mut counts = Counts {
+            accepted: 5,
+            delivered: 1,
+            dead: 1,
+            expired: 1,
+            dropped: 1,
+            pending: 1,
+        };
+        assert!(counts.is_balanced());
+        counts.pending = 0;
+        assert!(!counts.is_balanced());
+    }
+}
