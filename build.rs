@@ -36,6 +36,7 @@ fn macros() -> String {
 /* Begin every struct with its macro: it sets struct_size and clears the rest. A receipt that no call has written
    does not say that anything was delivered. */
 #define ESALES_VISITOR_INIT {{ (uint32_t)sizeof(esales_visitor), NULL, NULL, NULL, NULL }}
+#define ESALES_STATS_INIT {{ (uint32_t)sizeof(esales_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }}
 #define ESALES_RECEIPT_INIT {{ (uint32_t)sizeof(esales_receipt), ESALES_INTERNAL, 0, 0, 0, {{ 0 }}, {{ 0 }} }}
 "
     )

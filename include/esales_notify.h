@@ -15,11 +15,14 @@
  *  6. Threads. A handle may be used from any number of threads at once; only freeing it needs that nobody uses it.
  *  7. fork. A client works in the parent and in the child. The child opens connections of its own and leaves the
  *     parent's alone.
- *  8. Time. A call that sends returns within the option timeout_ms, whatever the network does.
+ *  8. Time. A call that sends returns within the option timeout_ms, whatever the network does; one that enqueues
+ *     within enqueue_timeout_ms, whatever the disk does.
  *  9. Panics do not cross this border: a defect of the library is reported as ESALES_INTERNAL.
  * 10. Loading the library does nothing: no thread, no file, no socket, no environment read, no signal handler.
  *     It stays loaded: dlclose is safe at any time.
- * 11. Structs grow at their end only, in later versions; struct_size tells which one the caller was compiled with.
+ * 11. Callbacks run on any thread, with no lock of the library held, and never after they were taken back. What they
+ *     are handed is valid during the call.
+ * 12. Structs grow at their end only, in later versions; struct_size tells which one the caller was compiled with.
  */
 
 #ifndef ESALES_NOTIFY_H
@@ -34,8 +37,34 @@
 /* Begin every struct with its macro: it sets struct_size and clears the rest. A receipt that no call has written
    does not say that anything was delivered. */
 #define ESALES_VISITOR_INIT { (uint32_t)sizeof(esales_visitor), NULL, NULL, NULL, NULL }
+#define ESALES_STATS_INIT { (uint32_t)sizeof(esales_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 #define ESALES_RECEIPT_INIT { (uint32_t)sizeof(esales_receipt), ESALES_INTERNAL, 0, 0, 0, { 0 }, { 0 } }
 
+
+/**
+ * No messages.
+ */
+#define ESALES_LOG_OFF 0
+
+/**
+ * Events may be lost, or were: an operator must act.
+ */
+#define ESALES_LOG_ERROR 1
+
+/**
+ * Something to look at: a dead letter, an outage, expired or dropped events.
+ */
+#define ESALES_LOG_WARN 2
+
+/**
+ * Turns in the delivery: the service is back.
+ */
+#define ESALES_LOG_INFO 3
+
+/**
+ * Every attempt.
+ */
+#define ESALES_LOG_DEBUG 4
 
 /**
  * The service received the notification (2xx).
@@ -129,7 +158,7 @@
 
 /**
  * Sends notifications. May be used from any number of threads at once, and after a fork in the parent and in the
- * child. Cheap: clients that lead to the same place share their connections, process-wide.
+ * child. Cheap: clients that lead to the same place share their connections and their queue, process-wide.
  */
 typedef struct esales_client esales_client;
 
@@ -176,7 +205,7 @@ typedef struct esales_receipt {
    */
   uint32_t struct_size;
   /**
-   * The code that the function returned.
+   * What became of it; the code that the function returned, if it sends or enqueues.
    */
   int32_t status;
   /**
@@ -201,17 +230,131 @@ typedef struct esales_receipt {
   char detail[256];
 } esales_receipt;
 
+/**
+ * What esales_log_to calls: level is one of ESALES_LOG_ERROR to ESALES_LOG_DEBUG, message is UTF-8, valid during
+ * the call.
+ */
+typedef void (*esales_log_callback)(void *user_data, int32_t level, const char *message);
+
+/**
+ * The queue in numbers. Begin with ESALES_STATS_INIT; owned by the caller, nothing to free. At every moment
+ * accepted = delivered + dead + expired + dropped + pending, and the same for what begins with process_.
+ */
+typedef struct esales_stats {
+  /**
+   * sizeof(esales_stats), set by ESALES_STATS_INIT.
+   */
+  uint32_t struct_size;
+  /**
+   * Deliveries in a row that failed; 0: the gate is open.
+   */
+  uint32_t gate_failures;
+  /**
+   * Milliseconds until the next delivery is tried; 0: the gate is open, or it is due.
+   */
+  uint64_t gate_closed_ms;
+  /**
+   * Notifications that all processes put into this spool, since it was made.
+   */
+  uint64_t accepted;
+  /**
+   * Of these: answered 2xx.
+   */
+  uint64_t delivered;
+  /**
+   * Refused for good by the service, kept as dead letters.
+   */
+  uint64_t dead;
+  /**
+   * Not delivered within max_age_s.
+   */
+  uint64_t expired;
+  /**
+   * Dropped to make room, or by an operator.
+   */
+  uint64_t dropped;
+  /**
+   * Still to be delivered.
+   */
+  uint64_t pending;
+  /**
+   * Bytes of the pending ones.
+   */
+  uint64_t pending_bytes;
+  /**
+   * Milliseconds that the oldest pending one has been waiting.
+   */
+  uint64_t oldest_age_ms;
+  /**
+   * Notifications that this process accepted.
+   */
+  uint64_t process_accepted;
+  /**
+   * Of these: answered 2xx, whoever delivered them.
+   */
+  uint64_t process_delivered;
+  /**
+   * Refused for good by the service.
+   */
+  uint64_t process_dead;
+  /**
+   * Not delivered within max_age_s.
+   */
+  uint64_t process_expired;
+  /**
+   * Dropped.
+   */
+  uint64_t process_dropped;
+  /**
+   * Still to be delivered.
+   */
+  uint64_t process_pending;
+  /**
+   * Calls of this process that ended with ESALES_QUEUE_FULL or ESALES_SPOOL_FAILED; not among the accepted.
+   */
+  uint64_t process_refused;
+  /**
+   * From acceptance to the service's answer, in milliseconds: median of the last 1000 delivered.
+   */
+  uint64_t age_p50_ms;
+  /**
+   * 95th percentile.
+   */
+  uint64_t age_p95_ms;
+  /**
+   * 99th percentile.
+   */
+  uint64_t age_p99_ms;
+  /**
+   * Duration of the attempt that delivered, in microseconds: median of the last 1000 delivered.
+   */
+  uint64_t latency_p50_us;
+  /**
+   * 95th percentile.
+   */
+  uint64_t latency_p95_us;
+  /**
+   * 99th percentile.
+   */
+  uint64_t latency_p99_us;
+} esales_stats;
+
+/**
+ * What esales_client_on_delivery calls: with what became of one notification. The receipt is valid during the call.
+ */
+typedef void (*esales_delivery_callback)(void *user_data, const struct esales_receipt *receipt);
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
 
 /**
- * Makes a client. Nothing is sent, no thread is started.
+ * Makes a client. Nothing is sent, no file is written, no thread is started.
  *
  * config: its options, copied; NULL: the options are read from ESALES_* environment variables.
  * out:    receives the handle; free it with esales_client_free.
  * Returns 0, ESALES_INVALID_ARGUMENT, or ESALES_INVALID_CONFIG when options are missing or contradict one another
- * or ca_file cannot be used.
+ * or ca_file or the folder of spool cannot be used.
  *
  * The environment is read here and nowhere else: ESALES_* if config is NULL, the proxy variables if the options
  * proxy or no_proxy are not set. As with getenv, no other thread may change it (setenv) at the same time.
@@ -221,7 +364,7 @@ int32_t esales_client_new(const struct esales_config *config,
 
 /**
  * Frees a client; NULL is fine. Returns at once: its connections stay warm for other clients, for the time that
- * keep_alive_s says. No other thread may be using it.
+ * keep_alive_s says, and what is in the queue is delivered further. No other thread may be using it.
  */
 void esales_client_free(struct esales_client *client);
 
@@ -233,7 +376,7 @@ void esales_client_free(struct esales_client *client);
  * id:      names this one event, at most 128 bytes; NULL: a new UUID. It is the same in every attempt. To send the
  *          same event again, pass the id of the receipt.
  * receipt: receives what became of it; may be NULL.
- * Returns ESALES_DELIVERED or an error. After ESALES_TIMEOUT, ESALES_CONNECTION_LOST and ESALES_BAD_RESPONSE the
+ * Returns ESALES_DELIVERED, with on_failure=queue ESALES_QUEUED, or an error. After ESALES_TIMEOUT, ESALES_CONNECTION_LOST and ESALES_BAD_RESPONSE the
  * event may have arrived all the same.
  */
 int32_t esales_notify_add_to_cart(const struct esales_client *client,
@@ -300,6 +443,89 @@ int32_t esales_customer_token(const char *private_key,
  *
  */
 int32_t esales_new_key(char out[37]);
+
+/**
+ * Says where the library's messages go, for the whole process. Keys, tokens and tickets never appear in them.
+ *
+ * callback:  runs on any thread, the library's own among them, with no lock held. NULL: the last 256 messages are
+ *            kept for esales_log_next. When this returns, an earlier callback has ended, except when it is called
+ *            from within it.
+ * user_data: handed to the callback as it is.
+ * level:     the most verbose level that is wanted, ESALES_LOG_OFF to ESALES_LOG_DEBUG. Off, which it is to begin
+ *            with: nothing is called or kept.
+ * Returns 0 or ESALES_INVALID_ARGUMENT.
+ */
+int32_t esales_log_to(esales_log_callback callback,
+                      void *user_data,
+                      int32_t level);
+
+/**
+ * Takes the oldest message that was kept because esales_log_to was given no callback.
+ *
+ * level:   receives its level.
+ * message: receives at most 511 bytes and a NUL; cut at a character boundary.
+ * Returns 1, 0 if there is none, or ESALES_INVALID_ARGUMENT.
+ *
+ */
+int32_t esales_log_next(int32_t *level, char message[512]);
+
+/**
+ * Accepts the notification into the queue and returns at once; it is delivered later, by a thread of this process
+ * or by another process (option delivery). The arguments are those of esales_notify_add_to_cart, checked as there.
+ * Never waits on the network; on the disk and other processes at most enqueue_timeout_ms.
+ *
+ * Returns ESALES_QUEUED, ESALES_INVALID_ARGUMENT, ESALES_QUEUE_FULL or ESALES_SPOOL_FAILED. What it returned
+ * ESALES_QUEUED for is delivered at least once, always with the same id, or counted as dead, expired or dropped.
+ */
+int32_t esales_enqueue_add_to_cart(const struct esales_client *client,
+                                   const struct esales_visitor *visitor,
+                                   const char *ticket,
+                                   const char *id,
+                                   struct esales_receipt *receipt);
+
+/**
+ * Waits until everything that was accepted before the call has left the queue, for at most timeout_ms. What is
+ * left then stays in the queue.
+ *
+ * stats: receives the numbers afterwards, also with ESALES_TIMEOUT; may be NULL.
+ * Returns 0, ESALES_TIMEOUT, ESALES_INVALID_ARGUMENT or ESALES_SPOOL_FAILED.
+ */
+int32_t esales_client_flush(const struct esales_client *client,
+                            uint32_t timeout_ms,
+                            struct esales_stats *stats);
+
+/**
+ * The queue in numbers.
+ *
+ * Returns 0, ESALES_INVALID_ARGUMENT, or ESALES_SPOOL_FAILED if the spool cannot be read within
+ * enqueue_timeout_ms.
+ */
+int32_t esales_client_stats(const struct esales_client *client, struct esales_stats *stats);
+
+/**
+ * What became of a notification that went into the queue.
+ *
+ * receipt: its status is ESALES_QUEUED while the notification waits, ESALES_DELIVERED, the code it died with,
+ *          ESALES_TIMEOUT if it expired, or ESALES_QUEUE_FULL if it was dropped; elapsed_us counts from acceptance.
+ * Returns 0, ESALES_INVALID_ARGUMENT if nothing is known of the id (never accepted here, or settled longer ago
+ * than receipt_retention_s), or ESALES_SPOOL_FAILED.
+ */
+int32_t esales_client_receipt(const struct esales_client *client,
+                              const char *id,
+                              struct esales_receipt *receipt);
+
+/**
+ * Calls back, on a thread of the library, for every notification that this process's delivery settles (delivered,
+ * dead, expired), after it is recorded. No lock is held: the callback may use the library.
+ *
+ * callback:  replaces an earlier one; NULL ends it. When this, or esales_client_free, returns, an earlier callback
+ *            has ended, except when it is called from within it.
+ * user_data: handed to the callback as it is.
+ * Returns 0, ESALES_INVALID_ARGUMENT or ESALES_INVALID_CONFIG. After a fork, set it again in the child.
+ */
+int32_t esales_client_on_delivery(const struct esales_client *client,
+                                  esales_delivery_callback callback,
+                                  void *user_data);
 
 /**
  * The name of a code, such as "ESALES_TIMEOUT"; "ESALES_UNKNOWN" for a number that is none. Static.

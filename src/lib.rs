@@ -21,14 +21,20 @@
 //! receipt what became of the notification. The same crate is the shared library `libesales_notify` with a C ABI
 //! (`include/esales_notify.h`), which the C++, Python, PHP and C# bindings use.
 //!
-//! Modules point downwards only: `ffi` → [`Client`] → `transport` → `wire`, `identity`; `host` is what it takes to
-//! be a guest in another program's process.
+//! [`Client::enqueue_add_to_cart`] does not block: it puts the notification into a queue, in memory or in a file that
+//! survives the process, and a thread of this or another process delivers it.
+//!
+//! Modules point downwards only: `ffi` → [`Client`] → `queue` → `transport` → `wire`, `identity`; `host` is what it
+//! takes to be a guest in another program's process.
 
 mod client;
 mod config;
 mod ffi;
+mod hook;
 mod host;
 mod identity;
+mod log;
+mod queue;
 mod status;
 mod transport;
 mod wire;
@@ -36,5 +42,7 @@ mod wire;
 pub use client::Client;
 pub use config::{Config, Kind, OPTIONS, OptionSpec};
 pub use identity::{MAX_IDENTITY, customer_key, customer_token, new_key};
+pub use log::{LogLevel, log_keep, log_next, log_to};
+pub use queue::{Counts, DeadLetter, Percentiles, SpoolFile, SpoolReport, Stats};
 pub use status::{Error, Receipt, Status};
 pub use wire::{ADD_TO_CART_PATH, MAX_ID, MAX_KEY, MAX_MARKET, MAX_TICKET, Visitor};

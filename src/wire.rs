@@ -3,7 +3,9 @@
 //! The fields and their order are those of the vendor's page "Adding to cart notification"; the rules about what
 //! belongs together (a SHA-256 customer key needs a token) are from the same page.
 
-use serde::Serialize;
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
 
 use crate::status::Error;
 
@@ -66,16 +68,21 @@ impl<'a> Visitor<'a> {
 }
 
 /// One notification, validated. The members stand in the order of the vendor's example.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct AddToCart<'a> {
-    market: &'a str,
-    customer_key: &'a str,
-    session_key: &'a str,
-    id: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    token: Option<&'a str>,
-    ticket: &'a str,
+    #[serde(borrow)]
+    market: Cow<'a, str>,
+    #[serde(borrow)]
+    customer_key: Cow<'a, str>,
+    #[serde(borrow)]
+    session_key: Cow<'a, str>,
+    #[serde(borrow)]
+    id: Cow<'a, str>,
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    token: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    ticket: Cow<'a, str>,
 }
 
 impl<'a> AddToCart<'a> {
@@ -106,20 +113,59 @@ impl<'a> AddToCart<'a> {
         check("ticket", ticket, MAX_TICKET)?;
         check_customer_key(visitor.customer_key, visitor.token)?;
         Ok(AddToCart {
-            market,
-            customer_key: visitor.customer_key,
-            session_key: visitor.session_key,
-            id,
-            token: visitor.token,
-            ticket,
+            market: market.into(),
+            customer_key: visitor.customer_key.into(),
+            session_key: visitor.session_key.into(),
+            id: id.into(),
+            token: visitor.token.map(Cow::from),
+            ticket: ticket.into(),
         })
     }
 
     /// The request body: UTF-8 JSON without insignificant white space.
-    pub(crate) fn to_json(&self) -> Result<Vec<u8>, Error> {
-        serde_json::to_vec(self)
+    pub(crate) fn to_json(&self) -> Result<String, Error> {
+        serde_json::to_string(self)
             .map_err(|e| Error::new(crate::status::Status::Internal, format!("JSON: {e}")))
     }
+}
+
+/// A stored body for a person to read: without the token.
+pub(crate) fn without_token(body: &str) -> String {
+    match serde_json::from_str::<AddToCart<'_>>(body) {
+        Ok(mut stored) => {
+            if stored.token.is_some() {
+                stored.token = Some("...".into());
+            }
+            serde_json::to_string(&stored).unwrap_or_default()
+        }
+        Err(_) => "(not a notification)".to_owned(),
+    }
+}
+
+/// A stored body with a token made from this private key; `None` if it has none, or cannot be read.
+pub(crate) fn sign_anew(body: &str, private_key: &str) -> Option<String> {
+    let mut stored: AddToCart<'_> = serde_json::from_str(body).ok()?;
+    stored.token.as_ref()?;
+    let token = crate::identity::customer_token(private_key, &stored.customer_key).ok()?;
+    stored.token = Some(token.into());
+    serde_json::to_string(&stored).ok()
+}
+
+/// `words` without the values by which a visitor could be known or impersonated, should a server repeat them.
+pub(crate) fn scrub(words: &str, body: &[u8]) -> String {
+    let mut scrubbed = words.to_owned();
+    if let Ok(sent) = serde_json::from_slice::<AddToCart<'_>>(body) {
+        let secrets = [
+            Some(sent.customer_key),
+            Some(sent.session_key),
+            sent.token,
+            Some(sent.ticket),
+        ];
+        for secret in secrets.iter().flatten().filter(|s| s.len() >= 8) {
+            scrubbed = scrubbed.replace(&**secret, "...");
+        }
+    }
+    scrubbed
 }
 
 /// Not empty, not over `max` bytes, no control character: a line break or a NUL in one of these is always a slip,
@@ -181,7 +227,7 @@ mod tests {
             .to_json()
             .unwrap();
         assert_eq!(
-            String::from_utf8(body).unwrap(),
+            body,
             format!(
                 r#"{{"market":"UK","customerKey":"{KEY}","sessionKey":"{SESSION}","id":"0.nd2bj6h4pi9","ticket":"{TICKET}"}}"#
             )
@@ -197,7 +243,7 @@ mod tests {
             .to_json()
             .unwrap();
         assert_eq!(
-            String::from_utf8(body).unwrap(),
+            body,
             format!(
                 r#"{{"market":"SE","customerKey":"{key}","sessionKey":"{SESSION}","id":"1","token":"t0k","ticket":"x\"y"}}"#
             )

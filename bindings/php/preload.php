@@ -30,8 +30,13 @@ foreach (
         'Exception/TlsFailedException',
         'Exception/ConnectionLostException',
         'Exception/BadResponseException',
+        'Exception/QueueFullException',
+        'Exception/SpoolFailedException',
         'Status',
         'Receipt',
+        'Counts',
+        'Percentiles',
+        'Stats',
         'Internal/Text',
         'Internal/Failure',
         'Visitor',
@@ -40,6 +45,7 @@ foreach (
         'Internal/Loader',
         'Internal/PreloadHeader',
         'Identity',
+        'Log',
     ] as $esalesNotifyClass
 ) {
     require_once __DIR__ . '/src/' . $esalesNotifyClass . '.php';

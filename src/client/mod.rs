@@ -1,37 +1,53 @@
-//! The client: one notification at a time, blocking, inside a time budget.
+//! The client: one notification at a time, blocking inside a time budget, or by way of the queue.
 
-mod cores;
 mod retry;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use crate::config::{Config, Settings};
+use crate::hook::Hook;
 use crate::identity::new_key;
-use crate::status::{Error, Receipt};
+use crate::log;
+use crate::queue::{self, Listener, Queue, Stats};
+use crate::status::{Error, Receipt, Status};
+use crate::transport::{self, Core};
 use crate::wire::{AddToCart, Visitor};
 use retry::{Policy, SystemClock};
 
 /// Sends notifications. May be used from any number of threads at once.
 ///
-/// Cheap to make and to drop: clients whose options lead to the same place share their connections, process-wide,
-/// and the connections stay warm for `keep_alive_s` after the last client went. After a fork, a client works in the
-/// parent and in the child; the child opens connections of its own.
+/// Cheap to make and to drop: clients whose options lead to the same place share their connections and their queue,
+/// process-wide, and the connections stay warm for `keep_alive_s` after the last client went. After a fork, a client
+/// works in the parent and in the child; the child opens connections of its own.
 #[derive(Debug)]
 pub struct Client {
     settings: Settings,
-    core: Arc<cores::Core>,
+    core: Arc<Core>,
+    /// Opened at the first need.
+    queue: OnceLock<Arc<Queue>>,
+    listener: Arc<Listener>,
 }
 
 impl Client {
-    /// Makes a client. Nothing is sent and no thread is started.
+    /// Makes a client. Nothing is sent, no file is written and no thread is started.
     ///
     /// # Errors
-    /// [`Status::InvalidConfig`](crate::Status::InvalidConfig) if options are missing or contradict one another, or `ca_file` cannot be used.
+    /// [`Status::InvalidConfig`] if options are missing or contradict one another, or `ca_file` or the folder of
+    /// `spool` cannot be used.
     pub fn new(config: &Config) -> Result<Client, Error> {
         let settings = config.settings()?;
-        let core = cores::of(&settings.route)?;
-        Ok(Client { settings, core })
+        let core = transport::core_of(&settings.route)?;
+        let client = Client {
+            settings,
+            core,
+            queue: OnceLock::new(),
+            listener: Arc::new(Listener(Hook::new(None))),
+        };
+        if client.settings.queue.spool.is_some() {
+            client.queue()?;
+        }
+        Ok(client)
     }
 
     /// Tells the service that `visitor` added the product behind `ticket` to the cart, and waits for the answer.
@@ -40,29 +56,113 @@ impl Client {
     /// to 8192 bytes, sent as it is. `id` names this one event, 1 to 128 bytes; `None` makes a UUID. It is the same
     /// in every attempt; to send the same event again later, pass the id of the receipt.
     ///
+    /// With `on_failure = queue` an outcome that may succeed later puts the notification into the queue, and the
+    /// receipt says [`Status::Queued`].
+    ///
     /// # Errors
     /// An [`Error`] whose [`Error::receipt`] says what became of the notification. The event may still have arrived
-    /// when the status is [`Status::Timeout`](crate::Status::Timeout), [`Status::ConnectionLost`](crate::Status::ConnectionLost) or [`Status::BadResponse`](crate::Status::BadResponse).
+    /// when the status is [`Status::Timeout`], [`Status::ConnectionLost`] or [`Status::BadResponse`].
     pub fn notify_add_to_cart(
         &self,
         visitor: &Visitor<'_>,
         ticket: &str,
         id: Option<&str>,
     ) -> Result<Receipt, Error> {
-        let start = Instant::now();
-        let deadline = start + self.settings.timeout;
-        let receipt = match self.deliver(visitor, ticket, id, deadline) {
-            Ok(mut receipt) => {
-                receipt.elapsed = start.elapsed();
-                receipt
+        timed(|start| self.deliver(visitor, ticket, id, start + self.settings.timeout))
+    }
+
+    /// Accepts the notification into the queue and returns; it is delivered later, by a thread of this process or by
+    /// another process (`delivery`). The arguments are those of [`Client::notify_add_to_cart`], and checked as there.
+    ///
+    /// Never waits on the network, and on the disk or other processes at most `enqueue_timeout_ms`.
+    ///
+    /// # Errors
+    /// [`Status::InvalidArgument`], [`Status::QueueFull`] or [`Status::SpoolFailed`]; it was not accepted.
+    pub fn enqueue_add_to_cart(
+        &self,
+        visitor: &Visitor<'_>,
+        ticket: &str,
+        id: Option<&str>,
+    ) -> Result<Receipt, Error> {
+        timed(|_| {
+            let (id, body) = self.body(visitor, ticket, id)?;
+            let queue = self.queue()?;
+            if let Err(e) = queue.push(&id, body, (0, ""), queue.deadline()) {
+                return Ok(Receipt {
+                    id,
+                    ..Receipt::unsent(e.status(), e.detail(), Duration::ZERO)
+                });
             }
-            Err(error) => Receipt::unsent(error.status(), error.detail(), start.elapsed()),
-        };
-        if receipt.status.is_success() {
-            Ok(receipt)
-        } else {
-            Err(receipt.into())
+            Ok(Receipt {
+                id,
+                ..Receipt::unsent(Status::Queued, "queued", Duration::ZERO)
+            })
+        })
+    }
+
+    /// Waits until everything that was accepted before the call has left the queue, for at most `timeout`; false if
+    /// it has not. What is left stays in the queue.
+    ///
+    /// # Errors
+    /// [`Status::SpoolFailed`] if the spool cannot be read.
+    pub fn flush(&self, timeout: Duration) -> Result<bool, Error> {
+        self.queue()?.flush(timeout)
+    }
+
+    /// The queue in numbers.
+    ///
+    /// # Errors
+    /// [`Status::SpoolFailed`] if the spool cannot be read within `enqueue_timeout_ms`.
+    pub fn stats(&self) -> Result<Stats, Error> {
+        let queue = self.queue()?;
+        queue.wake();
+        queue.stats(queue.deadline())
+    }
+
+    /// What became of a notification that went into the queue: [`Status::Queued`] while it waits; `None` if nothing
+    /// is known of the id (never accepted here, or longer ago than `receipt_retention_s`).
+    ///
+    /// # Errors
+    /// [`Status::SpoolFailed`] if the spool cannot be read.
+    pub fn receipt(&self, id: &str) -> Result<Option<Receipt>, Error> {
+        self.queue()?.receipt(id)
+    }
+
+    /// Calls `callback`, on a thread of the library, for every notification that this process's delivery settles,
+    /// after it is recorded. `None` ends it. When this returns, or the client is dropped, an earlier callback has
+    /// ended (unless this is called from within it). A forked child has no callback until it sets one.
+    ///
+    /// # Errors
+    /// [`Status::InvalidConfig`] if the queue cannot be used.
+    pub fn on_delivery(
+        &self,
+        callback: Option<Box<dyn Fn(&Receipt) + Send + Sync>>,
+    ) -> Result<(), Error> {
+        let queue = self.queue()?;
+        match callback {
+            Some(callback) => {
+                self.listener.0.set(Some(Arc::from(callback)));
+                queue.listen(&self.listener);
+            }
+            None => queue.forget(&self.listener),
         }
+        Ok(())
+    }
+
+    /// The id, made if none is given, and the checked body.
+    fn body(
+        &self,
+        visitor: &Visitor<'_>,
+        ticket: &str,
+        id: Option<&str>,
+    ) -> Result<(String, String), Error> {
+        let id = match id {
+            Some(id) => id.to_owned(),
+            None => new_key()?,
+        };
+        let market = self.settings.market.as_deref();
+        let body = AddToCart::new(visitor, market, &id, ticket)?.to_json()?;
+        Ok((id, body))
     }
 
     fn deliver(
@@ -72,49 +172,139 @@ impl Client {
         id: Option<&str>,
         deadline: Instant,
     ) -> Result<Receipt, Error> {
-        let id = match id {
-            Some(id) => id.to_owned(),
-            None => new_key()?,
-        };
-        let market = self.settings.market.as_deref();
-        let body = AddToCart::new(visitor, market, &id, ticket)?.to_json()?;
+        let (id, body) = self.body(visitor, ticket, id)?;
+        if !self.settings.queue_on_failure {
+            return self.send(&id, &body, deadline);
+        }
+        let queue = self.queue()?;
+        // What an earlier process left in the spool is not to wait for the next failure.
+        queue.wake();
+        if queue.is_gate_closed() {
+            let words = "deliveries are failing; queued at once";
+            return Ok(or_queue(
+                &queue,
+                body,
+                deadline,
+                words,
+                Receipt {
+                    id,
+                    ..Receipt::unsent(
+                        Status::ConnectFailed,
+                        "deliveries are failing",
+                        Duration::ZERO,
+                    )
+                },
+            ));
+        }
+        let reserve = self
+            .settings
+            .queue
+            .enqueue_timeout
+            .min(self.settings.timeout / 4);
+        let receipt = self.send(&id, &body, deadline - reserve)?;
+        if receipt.status.is_retryable() {
+            return Ok(or_queue(&queue, body, deadline, "queued", receipt));
+        }
+        Ok(receipt)
+    }
+
+    fn send(&self, id: &str, body: &str, deadline: Instant) -> Result<Receipt, Error> {
         let core = self.core()?;
         let policy = Policy {
             max_attempts: self.settings.max_attempts,
             backoff: self.settings.backoff,
         };
         let (outcome, attempts) = retry::run(policy, deadline, &SystemClock, || {
-            core.transport.exchange(&body, deadline)
+            core.transport.exchange(body.as_bytes(), deadline)
         });
         let mut detail = outcome.detail;
         if attempts > 1 {
             detail.push_str(&format!(" (attempt {attempts})"));
         }
+        log::debug(|| format!("{id}: {} {detail}", outcome.status));
         Ok(Receipt {
             status: outcome.status,
             http_status: outcome.http_status,
             attempts,
             elapsed: Duration::ZERO,
-            id,
+            id: id.to_owned(),
             detail,
         })
     }
 
     /// This process's core: the client's own, or, in a forked child, one that the child made.
-    fn core(&self) -> Result<Arc<cores::Core>, Error> {
+    fn core(&self) -> Result<Arc<Core>, Error> {
         if self.core.is_ours() {
             Ok(Arc::clone(&self.core))
         } else {
-            cores::of(&self.settings.route)
+            transport::core_of(&self.settings.route)
         }
+    }
+
+    /// This process's queue, as with the core.
+    fn queue(&self) -> Result<Arc<Queue>, Error> {
+        if let Some(queue) = self.queue.get().filter(|q| q.is_ours()) {
+            return Ok(Arc::clone(queue));
+        }
+        let queue = queue::of(&self.settings.route, &self.settings.queue)?;
+        Ok(if self.core.is_ours() {
+            Arc::clone(self.queue.get_or_init(|| queue))
+        } else {
+            queue
+        })
     }
 }
 
 impl Drop for Client {
     fn drop(&mut self) {
-        if !self.core.is_ours() {
-            // In a forked child: the connections are the parent's. One reference too many, and they are never closed.
-            std::mem::forget(Arc::clone(&self.core));
+        if self.core.is_ours() {
+            if let Some(queue) = self.queue.get() {
+                queue.forget(&self.listener);
+            }
+            return;
         }
+        // In a forked child: the connections and the spool are the parent's. One reference too many, and they are
+        // never closed.
+        std::mem::forget(Arc::clone(&self.core));
+        std::mem::forget(self.queue.get().cloned());
     }
+}
+
+/// Runs a call, and puts its duration into the receipt; a receipt that is no success becomes the error.
+fn timed(call: impl FnOnce(Instant) -> Result<Receipt, Error>) -> Result<Receipt, Error> {
+    let start = Instant::now();
+    let receipt = match call(start) {
+        Ok(mut receipt) => {
+            receipt.elapsed = start.elapsed();
+            receipt
+        }
+        Err(error) => Receipt::unsent(error.status(), error.detail(), start.elapsed()),
+    };
+    if receipt.status.is_success() {
+        Ok(receipt)
+    } else {
+        Err(receipt.into())
+    }
+}
+
+/// Puts what did not get through into the queue; if that fails too, the receipt says both.
+fn or_queue(
+    queue: &Arc<Queue>,
+    body: String,
+    deadline: Instant,
+    words: &str,
+    mut receipt: Receipt,
+) -> Receipt {
+    let so_far = (receipt.attempts, receipt.detail.as_str());
+    match queue.push(&receipt.id, body, so_far, deadline) {
+        Ok(()) => {
+            receipt.status = Status::Queued;
+            receipt.detail = match receipt.attempts {
+                0 => words.to_owned(),
+                _ => format!("{words}, after: {}", receipt.detail),
+            };
+        }
+        Err(e) => receipt.detail.push_str(&format!("; not queued: {e}")),
+    }
+    receipt
 }

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::status::Status;
-use crate::transport::Outcome;
+use crate::transport::{Outcome, dice};
 
 /// Time and chance, so that tests can do without both.
 pub(crate) trait Clock {
@@ -26,9 +26,7 @@ impl Clock for SystemClock {
     }
 
     fn dice(&self) -> f64 {
-        // Without randomness there is no jitter, and the pause is the longest one.
-        let drawn = getrandom::u32().unwrap_or(u32::MAX);
-        f64::from(drawn) / (f64::from(u32::MAX) + 1.0)
+        dice()
     }
 }
 

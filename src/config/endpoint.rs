@@ -25,6 +25,16 @@ impl Endpoint {
         }
     }
 
+    /// Of a URL that some process checked before it accepted notifications for it.
+    pub(crate) fn of_accepted(url: &str) -> Endpoint {
+        let host = url.parse::<Uri>().ok();
+        Endpoint {
+            url: url.to_owned(),
+            is_loopback: host.is_some_and(|uri| uri.host().is_some_and(is_loopback)),
+            is_https: url.starts_with("https://"),
+        }
+    }
+
     pub(crate) fn of_base_url(base_url: &str) -> Result<Endpoint, Error> {
         let uri = check_base_url(base_url)?;
         let host = uri.host().unwrap_or_default();

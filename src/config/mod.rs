@@ -124,7 +124,7 @@ impl Config {
         })
     }
 
-    fn queue_settings(&self) -> Result<QueueSettings, Error> {
+    pub(crate) fn queue_settings(&self) -> Result<QueueSettings, Error> {
         let millis = |name| self.integer(name).map(Duration::from_millis);
         let settings = QueueSettings {
             spool: self.get(table::SPOOL).map(PathBuf::from),
@@ -395,7 +395,10 @@ mod tests {
         for (options, named) in [
             (&[at, ("delivery", "none")][..], "spool"),
             (&[at, ("durability", "disk")], "spool"),
-            (&[at, ("gate_min_ms", "1001"), ("gate_max_ms", "1000")], "gate_max_ms"),
+            (
+                &[at, ("gate_min_ms", "1001"), ("gate_max_ms", "1000")],
+                "gate_max_ms",
+            ),
             (&[][..], "cluster_id"),
             (
                 &[("cluster_id", "a"), ("base_url", "https://h")][..],

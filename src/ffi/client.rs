@@ -10,18 +10,19 @@ use super::{boundary, optional_text, out, reference, text};
 use crate::client::Client;
 use crate::config::Config;
 use crate::status::{Error, Receipt};
+use crate::wire::Visitor;
 
 /// Sends notifications. May be used from any number of threads at once, and after a fork in the parent and in the
-/// child. Cheap: clients that lead to the same place share their connections, process-wide.
+/// child. Cheap: clients that lead to the same place share their connections and their queue, process-wide.
 #[allow(non_camel_case_types)]
-pub struct esales_client(Client);
+pub struct esales_client(pub(super) Client);
 
-/// Makes a client. Nothing is sent, no thread is started.
+/// Makes a client. Nothing is sent, no file is written, no thread is started.
 ///
 /// config: its options, copied; NULL: the options are read from ESALES_* environment variables.
 /// out:    receives the handle; free it with esales_client_free.
 /// Returns 0, ESALES_INVALID_ARGUMENT, or ESALES_INVALID_CONFIG when options are missing or contradict one another
-/// or ca_file cannot be used.
+/// or ca_file or the folder of spool cannot be used.
 ///
 /// The environment is read here and nowhere else: ESALES_* if config is NULL, the proxy variables if the options
 /// proxy or no_proxy are not set. As with getenv, no other thread may change it (setenv) at the same time.
@@ -45,7 +46,7 @@ pub unsafe extern "C" fn esales_client_new(
 }
 
 /// Frees a client; NULL is fine. Returns at once: its connections stay warm for other clients, for the time that
-/// keep_alive_s says. No other thread may be using it.
+/// keep_alive_s says, and what is in the queue is delivered further. No other thread may be using it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn esales_client_free(client: *mut esales_client) {
     boundary(|| {
@@ -64,7 +65,7 @@ pub unsafe extern "C" fn esales_client_free(client: *mut esales_client) {
 /// id:      names this one event, at most 128 bytes; NULL: a new UUID. It is the same in every attempt. To send the
 ///          same event again, pass the id of the receipt.
 /// receipt: receives what became of it; may be NULL.
-/// Returns ESALES_DELIVERED or an error. After ESALES_TIMEOUT, ESALES_CONNECTION_LOST and ESALES_BAD_RESPONSE the
+/// Returns ESALES_DELIVERED, with on_failure=queue ESALES_QUEUED, or an error. After ESALES_TIMEOUT, ESALES_CONNECTION_LOST and ESALES_BAD_RESPONSE the
 /// event may have arrived all the same.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn esales_notify_add_to_cart(
@@ -75,41 +76,66 @@ pub unsafe extern "C" fn esales_notify_add_to_cart(
     receipt: *mut esales_receipt,
 ) -> i32 {
     boundary(|| {
+        // SAFETY: the caller's promises are those of Call.
+        unsafe {
+            Call {
+                client,
+                visitor,
+                ticket,
+                id,
+                receipt,
+            }
+            .make(Client::notify_add_to_cart)
+        }
+    })
+}
+
+/// The arguments of a call about one notification: each pointer is NULL or what the header says, alive through the
+/// call.
+pub(super) struct Call {
+    pub(super) client: *const esales_client,
+    pub(super) visitor: *const esales_visitor,
+    pub(super) ticket: *const c_char,
+    pub(super) id: *const c_char,
+    pub(super) receipt: *mut esales_receipt,
+}
+
+type Method = fn(&Client, &Visitor<'_>, &str, Option<&str>) -> Result<Receipt, Error>;
+
+impl Call {
+    /// # Safety
+    /// The pointers are what the struct says.
+    pub(super) unsafe fn make(&self, method: Method) -> Result<i32, Error> {
         let start = Instant::now();
-        // SAFETY: the caller promises a writable receipt or NULL.
-        unsafe { receipt::prepare(receipt) }?;
-        // SAFETY: the caller's promises are those of notify_add_to_cart.
-        let result = unsafe { notify_add_to_cart(client, visitor, ticket, id) };
+        // SAFETY: the caller's promise.
+        unsafe { receipt::prepare(self.receipt) }?;
+        // SAFETY: the caller's promise.
+        let result = unsafe { self.run(method) };
         let outcome = match &result {
             Ok(delivered) => delivered.clone(),
             Err(error) => refused(error, start.elapsed()),
         };
         // SAFETY: prepare accepted it.
-        unsafe { receipt::write(receipt, &outcome) };
+        unsafe { receipt::write(self.receipt, &outcome) };
         result.map(|delivered| delivered.status.code())
-    })
-}
+    }
 
-/// # Safety
-/// Each pointer is NULL or what the header says, alive through the call.
-unsafe fn notify_add_to_cart(
-    client: *const esales_client,
-    visitor: *const esales_visitor,
-    ticket: *const c_char,
-    id: *const c_char,
-) -> Result<Receipt, Error> {
-    // SAFETY: the caller's promise.
-    unsafe {
-        let client = reference("client", client)?;
-        let visitor = visitor::read(visitor)?;
-        let ticket = text("ticket", ticket)?;
-        let id = optional_text("id", id)?;
-        client.0.notify_add_to_cart(&visitor, ticket, id)
+    /// # Safety
+    /// The pointers are what the struct says.
+    unsafe fn run(&self, method: Method) -> Result<Receipt, Error> {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let client = reference("client", self.client)?;
+            let visitor = visitor::read(self.visitor)?;
+            let ticket = text("ticket", self.ticket)?;
+            let id = optional_text("id", self.id)?;
+            method(&client.0, &visitor, ticket, id)
+        }
     }
 }
 
 /// The receipt of an error: its own, or, for an argument that C got wrong, one that says so.
-fn refused(error: &Error, elapsed: Duration) -> Receipt {
+pub(super) fn refused(error: &Error, elapsed: Duration) -> Receipt {
     let own = error.receipt().cloned();
     own.unwrap_or_else(|| Receipt::unsent(error.status(), error.detail(), elapsed))
 }

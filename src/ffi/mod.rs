@@ -8,13 +8,16 @@
 mod client;
 mod config;
 mod identity;
+mod log;
+mod queue;
 mod receipt;
+mod stats;
 mod status;
 mod visitor;
 
 use std::any::Any;
 use std::cell::RefCell;
-use std::ffi::{CStr, CString, c_char};
+use std::ffi::{CStr, CString, c_char, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::status::{Error, Status};
@@ -74,6 +77,21 @@ fn remember(detail: &str) {
     let text = CString::new(text).unwrap_or_default();
     // At thread exit the slot may be gone already; then there is nobody left to read it.
     let _ = LAST_ERROR.try_with(|slot| *slot.borrow_mut() = text);
+}
+
+/// What the host wants to have handed to its callback.
+#[derive(Clone, Copy)]
+struct UserData(*mut c_void);
+
+// SAFETY: the library never looks at it; that its callback may run on any thread is the host's promise.
+unsafe impl Send for UserData {}
+// SAFETY: as above.
+unsafe impl Sync for UserData {}
+
+impl UserData {
+    fn get(self) -> *mut c_void {
+        self.0
+    }
 }
 
 fn missing(name: &str) -> Error {
@@ -169,7 +187,10 @@ mod tests {
             include_str!("client.rs"),
             include_str!("config.rs"),
             include_str!("identity.rs"),
+            include_str!("log.rs"),
+            include_str!("queue.rs"),
             include_str!("receipt.rs"),
+            include_str!("stats.rs"),
             include_str!("status.rs"),
             include_str!("visitor.rs"),
         ];

@@ -14,7 +14,7 @@ use crate::status::{Error, Receipt, Status};
 pub struct esales_receipt {
     /// sizeof(esales_receipt), set by ESALES_RECEIPT_INIT.
     pub struct_size: u32,
-    /// The code that the function returned.
+    /// What became of it; the code that the function returned, if it sends or enqueues.
     pub status: i32,
     /// HTTP status of the last attempt's answer; 0: it got none.
     pub http_status: i32,
@@ -48,16 +48,27 @@ pub(super) unsafe fn prepare(pointer: *mut esales_receipt) -> Result<(), Error> 
 /// # Safety
 /// `pointer` is NULL or was accepted by [`prepare`].
 pub(super) unsafe fn write(pointer: *mut esales_receipt, receipt: &Receipt) {
-    if pointer.is_null() {
-        return;
+    if !pointer.is_null() {
+        // SAFETY: the caller's promise.
+        unsafe { pointer.write(of(receipt)) };
     }
-    // SAFETY: the caller's promise; the arrays are as long as their types say.
+}
+
+/// The receipt as C sees it.
+pub(super) fn of(receipt: &Receipt) -> esales_receipt {
+    let mut told = esales_receipt {
+        struct_size: size_of::<esales_receipt>() as u32,
+        status: receipt.status.code(),
+        http_status: receipt.http_status.map_or(0, i32::from),
+        attempts: receipt.attempts,
+        elapsed_us: u64::try_from(receipt.elapsed.as_micros()).unwrap_or(u64::MAX),
+        id: [0; 129],
+        detail: [0; 256],
+    };
+    // SAFETY: the arrays are as long as their types say.
     unsafe {
-        (*pointer).status = receipt.status.code();
-        (*pointer).http_status = receipt.http_status.map_or(0, i32::from);
-        (*pointer).attempts = receipt.attempts;
-        (*pointer).elapsed_us = u64::try_from(receipt.elapsed.as_micros()).unwrap_or(u64::MAX);
-        copy_text(&receipt.id, (&raw mut (*pointer).id).cast(), 129);
-        copy_text(&receipt.detail, (&raw mut (*pointer).detail).cast(), 256);
+        copy_text(&receipt.id, (&raw mut told.id).cast(), 129);
+        copy_text(&receipt.detail, (&raw mut told.detail).cast(), 256);
     }
+    told
 }

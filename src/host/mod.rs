@@ -2,11 +2,17 @@
 
 #![allow(unsafe_code)]
 
+mod record_lock;
+mod sqlite;
+
 use std::io;
 use std::mem::MaybeUninit;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 use std::thread;
+
+pub(crate) use record_lock::RecordLocks;
+pub(crate) use sqlite::tell_processes_apart;
 
 /// This process. Compared at every entry: after a fork the child must not touch what it inherited.
 pub(crate) fn pid() -> u32 {

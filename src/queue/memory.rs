@@ -28,7 +28,6 @@ struct State {
     counts: Counts,
     gates: HashMap<Arc<str>, Gate>,
     receipts: VecDeque<Kept>,
-    has_drainer: bool,
     is_changed: bool,
 }
 
@@ -126,12 +125,11 @@ impl Spool for MemorySpool {
     }
 
     fn lead(&self) -> Result<bool, Error> {
-        Ok(!std::mem::replace(&mut self.lock().has_drainer, true))
+        // Only the one worker of this process's queue ever asks.
+        Ok(true)
     }
 
-    fn resign(&self) {
-        self.lock().has_drainer = false;
-    }
+    fn resign(&self) {}
 
     fn destinations(&self) -> Result<Vec<Destination>, Error> {
         let state = self.lock();
@@ -159,9 +157,10 @@ impl Spool for MemorySpool {
         skip: &HashSet<i64>,
     ) -> Result<Vec<Item>, Error> {
         let state = self.lock();
-        let due = state.items.values().filter(|e| {
-            &*e.url == url && e.not_before <= now && !skip.contains(&e.item.seq)
-        });
+        let due = state
+            .items
+            .values()
+            .filter(|e| &*e.url == url && e.not_before <= now && !skip.contains(&e.item.seq));
         Ok(due.take(limit).map(|e| e.item.clone()).collect())
     }
 
@@ -220,7 +219,7 @@ impl Spool for MemorySpool {
         Ok(())
     }
 
-    fn totals(&self) -> Result<Totals, Error> {
+    fn totals(&self, _deadline: Instant) -> Result<Totals, Error> {
         let state = self.lock();
         let counts = Counts {
             pending: state.items.len() as u64,
@@ -259,11 +258,11 @@ impl Spool for MemorySpool {
         Ok(kept.map(|k| k.receipt.clone()))
     }
 
-    fn mark(&self) -> Result<i64, Error> {
+    fn mark(&self, _deadline: Instant) -> Result<i64, Error> {
         Ok(self.lock().last_seq)
     }
 
-    fn is_settled(&self, mark: i64) -> Result<bool, Error> {
+    fn is_settled(&self, mark: i64, _deadline: Instant) -> Result<bool, Error> {
         let state = self.lock();
         Ok(state.items.keys().next().is_none_or(|first| *first > mark))
     }

@@ -145,14 +145,14 @@ pub(crate) trait Spool: Debug + Send + Sync {
     /// Housekeeping, now and then, by the drainer.
     fn maintain(&self, now: u64) -> Result<(), Error>;
 
-    fn totals(&self) -> Result<Totals, Error>;
+    fn totals(&self, deadline: Instant) -> Result<Totals, Error>;
 
     /// What is known of an id.
     fn receipt(&self, id: &str, now: u64) -> Result<Option<Receipt>, Error>;
 
     /// A mark behind everything that was accepted so far.
-    fn mark(&self) -> Result<i64, Error>;
+    fn mark(&self, deadline: Instant) -> Result<i64, Error>;
 
     /// Whether nothing in front of the mark is left.
-    fn is_settled(&self, mark: i64) -> Result<bool, Error>;
+    fn is_settled(&self, mark: i64, deadline: Instant) -> Result<bool, Error>;
 }

@@ -1,6 +1,7 @@
 //! One HTTP exchange: request bytes in, outcome out, never later than the deadline.
 
 mod answer;
+mod cores;
 mod resolver;
 mod tcp;
 mod tls;
@@ -14,10 +15,12 @@ use ureq::unversioned::transport::{ConnectProxyConnector, Connector, RustlsConne
 use ureq::{Agent, Body, Proxy, http};
 
 pub(crate) use answer::Outcome;
-pub(crate) use tls::{roots_of_file, roots_of_system};
+pub(crate) use cores::{Core, core_of};
+use tls::{roots_of_file, roots_of_system};
 
 use crate::config::{ProxyRoute, Route};
 use crate::status::{Error, Status};
+use crate::wire;
 use resolver::CachingResolver;
 use tcp::{TcpConnector, WatchConnector};
 use trace::Step;
@@ -30,6 +33,12 @@ const BODY_PATIENCE: Duration = Duration::from_secs(1);
 const MAX_IDLE: usize = 64;
 const BUFFER: usize = 32 * 1024;
 const MAX_HEAD: usize = 16 * 1024;
+
+/// A number from 0 (included) to 1 (excluded), for jitter. Without randomness it is close to 1: the longest pause.
+pub(crate) fn dice() -> f64 {
+    let drawn = getrandom::u32().unwrap_or(u32::MAX);
+    f64::from(drawn) / (f64::from(u32::MAX) + 1.0)
+}
 
 /// The connections to one endpoint.
 #[derive(Debug)]
@@ -127,7 +136,7 @@ impl Transport {
             .get("retry-after")
             .and_then(|v| v.to_str().ok())
             .and_then(|v| answer::parse_retry_after(v, SystemTime::now()));
-        let words = read_words(response.into_body());
+        let words = wire::scrub(&read_words(response.into_body()), body);
         Ok(answer::of_answer(code, &words, retry_after))
     }
 }

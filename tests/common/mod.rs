@@ -43,3 +43,25 @@ pub fn send(client: &Client) -> Result<Receipt, Error> {
 pub fn refused(client: &Client) -> Receipt {
     send(client).unwrap_err().receipt().unwrap().clone()
 }
+
+/// A folder of the test's own, gone with it.
+pub struct Folder(std::path::PathBuf);
+
+impl Folder {
+    pub fn new() -> Folder {
+        let name = format!("esales-{}", esales_notify::new_key().unwrap());
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir(&path).unwrap();
+        Folder(path)
+    }
+
+    pub fn path(&self, name: &str) -> String {
+        self.0.join(name).to_str().unwrap().to_owned()
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        std::fs::remove_dir_all(&self.0).unwrap();
+    }
+}

@@ -25,6 +25,37 @@ typedef struct esales_receipt {
   char detail[256];
 } esales_receipt;
 
+typedef void (*esales_log_callback)(void *user_data, int32_t level, const char *message);
+
+typedef struct esales_stats {
+  uint32_t struct_size;
+  uint32_t gate_failures;
+  uint64_t gate_closed_ms;
+  uint64_t accepted;
+  uint64_t delivered;
+  uint64_t dead;
+  uint64_t expired;
+  uint64_t dropped;
+  uint64_t pending;
+  uint64_t pending_bytes;
+  uint64_t oldest_age_ms;
+  uint64_t process_accepted;
+  uint64_t process_delivered;
+  uint64_t process_dead;
+  uint64_t process_expired;
+  uint64_t process_dropped;
+  uint64_t process_pending;
+  uint64_t process_refused;
+  uint64_t age_p50_ms;
+  uint64_t age_p95_ms;
+  uint64_t age_p99_ms;
+  uint64_t latency_p50_us;
+  uint64_t latency_p95_us;
+  uint64_t latency_p99_us;
+} esales_stats;
+
+typedef void (*esales_delivery_callback)(void *user_data, const struct esales_receipt *receipt);
+
 int32_t esales_client_new(const struct esales_config *config, struct esales_client **out);
 
 void esales_client_free(struct esales_client *client);
@@ -46,6 +77,30 @@ int32_t esales_customer_key(const char *customer_id, char out[65]);
 int32_t esales_customer_token(const char *private_key, const char *customer_key, char out[65]);
 
 int32_t esales_new_key(char out[37]);
+
+int32_t esales_log_to(esales_log_callback callback, void *user_data, int32_t level);
+
+int32_t esales_log_next(int32_t *level, char message[512]);
+
+int32_t esales_enqueue_add_to_cart(const struct esales_client *client,
+                                   const struct esales_visitor *visitor,
+                                   const char *ticket,
+                                   const char *id,
+                                   struct esales_receipt *receipt);
+
+int32_t esales_client_flush(const struct esales_client *client,
+                            uint32_t timeout_ms,
+                            struct esales_stats *stats);
+
+int32_t esales_client_stats(const struct esales_client *client, struct esales_stats *stats);
+
+int32_t esales_client_receipt(const struct esales_client *client,
+                              const char *id,
+                              struct esales_receipt *receipt);
+
+int32_t esales_client_on_delivery(const struct esales_client *client,
+                                  esales_delivery_callback callback,
+                                  void *user_data);
 
 const char *esales_status_name(int32_t status);
 

@@ -12,10 +12,10 @@ use std::time::{Duration, Instant, SystemTime};
 
 use ureq::tls::RootCerts;
 
+use super::{Transport, roots_of_file, roots_of_system};
 use crate::config::Route;
 use crate::host::{self, PerProcess};
 use crate::status::Error;
-use crate::transport::{Transport, roots_of_file, roots_of_system};
 
 /// How many cores without a client are kept. A shop has one or two.
 const MAX_WARM: usize = 8;
@@ -66,7 +66,7 @@ fn registry() -> &'static Registry {
 }
 
 /// The core of this route, made now or found warm.
-pub(crate) fn of(route: &Route) -> Result<Arc<Core>, Error> {
+pub(crate) fn core_of(route: &Route) -> Result<Arc<Core>, Error> {
     let registry = registry();
     let key = Key {
         route: route.clone(),
@@ -151,9 +151,9 @@ mod tests {
 
     #[test]
     fn equal_routes_share_a_core_also_after_the_last_client_went() {
-        let first = Arc::as_ptr(&of(&route(1, "60")).unwrap());
-        assert_eq!(first, Arc::as_ptr(&of(&route(1, "60")).unwrap()));
-        assert_ne!(first, Arc::as_ptr(&of(&route(1, "61")).unwrap()));
+        let first = Arc::as_ptr(&core_of(&route(1, "60")).unwrap());
+        assert_eq!(first, Arc::as_ptr(&core_of(&route(1, "60")).unwrap()));
+        assert_ne!(first, Arc::as_ptr(&core_of(&route(1, "61")).unwrap()));
     }
 
     #[test]

@@ -1,0 +1,86 @@
+//! The log, for C.
+
+// The constants are read by cbindgen.
+#![allow(dead_code)]
+
+use std::ffi::{CString, c_char, c_void};
+
+use super::{UserData, boundary, copy_text, out};
+use crate::log::{self, LogLevel};
+use crate::status::Error;
+
+/// No messages.
+pub const ESALES_LOG_OFF: i32 = 0;
+/// Events may be lost, or were: an operator must act.
+pub const ESALES_LOG_ERROR: i32 = 1;
+/// Something to look at: a dead letter, an outage, expired or dropped events.
+pub const ESALES_LOG_WARN: i32 = 2;
+/// Turns in the delivery: the service is back.
+pub const ESALES_LOG_INFO: i32 = 3;
+/// Every attempt.
+pub const ESALES_LOG_DEBUG: i32 = 4;
+
+/// What esales_log_to calls: level is one of ESALES_LOG_ERROR to ESALES_LOG_DEBUG, message is UTF-8, valid during
+/// the call.
+#[allow(non_camel_case_types)]
+pub type esales_log_callback =
+    Option<unsafe extern "C" fn(user_data: *mut c_void, level: i32, message: *const c_char)>;
+
+/// Says where the library's messages go, for the whole process. Keys, tokens and tickets never appear in them.
+///
+/// callback:  runs on any thread, the library's own among them, with no lock held. NULL: the last 256 messages are
+///            kept for esales_log_next. When this returns, an earlier callback has ended, except when it is called
+///            from within it.
+/// user_data: handed to the callback as it is.
+/// level:     the most verbose level that is wanted, ESALES_LOG_OFF to ESALES_LOG_DEBUG. Off, which it is to begin
+///            with: nothing is called or kept.
+/// Returns 0 or ESALES_INVALID_ARGUMENT.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn esales_log_to(
+    callback: esales_log_callback,
+    user_data: *mut c_void,
+    level: i32,
+) -> i32 {
+    boundary(|| {
+        let wanted = LogLevel::from_code(level);
+        if wanted.is_none() && level != ESALES_LOG_OFF {
+            return Err(Error::argument(format!("level is {level}, not 0 to 4")));
+        }
+        let user_data = UserData(user_data);
+        match (callback, wanted) {
+            (Some(callback), Some(wanted)) => log::log_to(
+                wanted,
+                Some(Box::new(move |level, message| {
+                    let message = CString::new(message).unwrap_or_default();
+                    // SAFETY: the caller promises a function that may be called on any thread until it is replaced.
+                    unsafe { callback(user_data.get(), level as i32, message.as_ptr()) };
+                })),
+            ),
+            _ => log::log_keep(wanted),
+        }
+        Ok(0)
+    })
+}
+
+/// Takes the oldest message that was kept because esales_log_to was given no callback.
+///
+/// level:   receives its level.
+/// message: receives at most 511 bytes and a NUL; cut at a character boundary.
+/// Returns 1, 0 if there is none, or ESALES_INVALID_ARGUMENT.
+///
+/// cbindgen:ptrs-as-arrays=[[message;512]]
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn esales_log_next(level: *mut i32, message: *mut c_char) -> i32 {
+    boundary(|| {
+        let (level, message) = (out("level", level)?, out("message", message)?);
+        let Some((said, words)) = log::log_next() else {
+            return Ok(0);
+        };
+        // SAFETY: not NULL; the caller promises a writable number and 512 writable bytes.
+        unsafe {
+            level.write(said as i32);
+            copy_text(&words, message, 512);
+        }
+        Ok(1)
+    })
+}

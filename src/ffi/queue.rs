@@ -1,0 +1,157 @@
+//! The queue, for C: enqueue, flush, statistics, receipts, the delivery callback.
+
+use std::ffi::{c_char, c_void};
+use std::time::Duration;
+
+use super::client::{Call, esales_client, refused};
+use super::receipt::{self, esales_receipt};
+use super::stats::{self, esales_stats};
+use super::visitor::esales_visitor;
+use super::{UserData, boundary, reference, text};
+use crate::client::Client;
+use crate::status::{Error, Receipt, Status};
+
+/// What esales_client_on_delivery calls: with what became of one notification. The receipt is valid during the call.
+#[allow(non_camel_case_types)]
+pub type esales_delivery_callback =
+    Option<unsafe extern "C" fn(user_data: *mut c_void, receipt: *const esales_receipt)>;
+
+/// Accepts the notification into the queue and returns at once; it is delivered later, by a thread of this process
+/// or by another process (option delivery). The arguments are those of esales_notify_add_to_cart, checked as there.
+/// Never waits on the network; on the disk and other processes at most enqueue_timeout_ms.
+///
+/// Returns ESALES_QUEUED, ESALES_INVALID_ARGUMENT, ESALES_QUEUE_FULL or ESALES_SPOOL_FAILED. What it returned
+/// ESALES_QUEUED for is delivered at least once, always with the same id, or counted as dead, expired or dropped.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn esales_enqueue_add_to_cart(
+    client: *const esales_client,
+    visitor: *const esales_visitor,
+    ticket: *const c_char,
+    id: *const c_char,
+    receipt: *mut esales_receipt,
+) -> i32 {
+    boundary(|| {
+        // SAFETY: the caller's promises are those of Call.
+        unsafe {
+            Call {
+                client,
+                visitor,
+                ticket,
+                id,
+                receipt,
+            }
+            .make(Client::enqueue_add_to_cart)
+        }
+    })
+}
+
+/// Waits until everything that was accepted before the call has left the queue, for at most timeout_ms. What is
+/// left then stays in the queue.
+///
+/// stats: receives the numbers afterwards, also with ESALES_TIMEOUT; may be NULL.
+/// Returns 0, ESALES_TIMEOUT, ESALES_INVALID_ARGUMENT or ESALES_SPOOL_FAILED.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn esales_client_flush(
+    client: *const esales_client,
+    timeout_ms: u32,
+    stats: *mut esales_stats,
+) -> i32 {
+    boundary(|| {
+        // SAFETY: the caller promises a live handle or NULL, and writable stats or NULL.
+        let client = unsafe { reference("client", client) }?;
+        if !stats.is_null() {
+            // SAFETY: as above.
+            unsafe { stats::prepare(stats) }?;
+        }
+        let is_done = client.0.flush(Duration::from_millis(timeout_ms.into()))?;
+        if !stats.is_null() {
+            // SAFETY: prepare accepted it.
+            unsafe { stats::write(stats, &client.0.stats()?) };
+        }
+        match is_done {
+            true => Ok(0),
+            false => Err(Error::new(
+                Status::Timeout,
+                "notifications are still in the queue",
+            )),
+        }
+    })
+}
+
+/// The queue in numbers.
+///
+/// Returns 0, ESALES_INVALID_ARGUMENT, or ESALES_SPOOL_FAILED if the spool cannot be read within
+/// enqueue_timeout_ms.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn esales_client_stats(
+    client: *const esales_client,
+    stats: *mut esales_stats,
+) -> i32 {
+    boundary(|| {
+        // SAFETY: the caller promises a live handle or NULL, and writable stats or NULL.
+        let (client, slot) = unsafe { (reference("client", client)?, stats::prepare(stats)?) };
+        let found = client.0.stats()?;
+        // SAFETY: prepare accepted it.
+        unsafe { stats::write(slot, &found) };
+        Ok(0)
+    })
+}
+
+/// What became of a notification that went into the queue.
+///
+/// receipt: its status is ESALES_QUEUED while the notification waits, ESALES_DELIVERED, the code it died with,
+///          ESALES_TIMEOUT if it expired, or ESALES_QUEUE_FULL if it was dropped; elapsed_us counts from acceptance.
+/// Returns 0, ESALES_INVALID_ARGUMENT if nothing is known of the id (never accepted here, or settled longer ago
+/// than receipt_retention_s), or ESALES_SPOOL_FAILED.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn esales_client_receipt(
+    client: *const esales_client,
+    id: *const c_char,
+    receipt: *mut esales_receipt,
+) -> i32 {
+    boundary(|| {
+        // SAFETY: the caller promises a live handle, a string and a writable receipt, or NULL.
+        let (client, id) = unsafe {
+            receipt::prepare(reference("receipt", receipt).map(|_| receipt)?)?;
+            (reference("client", client)?, text("id", id)?)
+        };
+        let Some(found) = client.0.receipt(id)? else {
+            let error = Error::argument(format!("id {id:?} is not known to the queue"));
+            // SAFETY: prepare accepted it.
+            unsafe { receipt::write(receipt, &refused(&error, Duration::ZERO)) };
+            return Err(error);
+        };
+        // SAFETY: prepare accepted it.
+        unsafe { receipt::write(receipt, &found) };
+        Ok(0)
+    })
+}
+
+/// Calls back, on a thread of the library, for every notification that this process's delivery settles (delivered,
+/// dead, expired), after it is recorded. No lock is held: the callback may use the library.
+///
+/// callback:  replaces an earlier one; NULL ends it. When this, or esales_client_free, returns, an earlier callback
+///            has ended, except when it is called from within it.
+/// user_data: handed to the callback as it is.
+/// Returns 0, ESALES_INVALID_ARGUMENT or ESALES_INVALID_CONFIG. After a fork, set it again in the child.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn esales_client_on_delivery(
+    client: *const esales_client,
+    callback: esales_delivery_callback,
+    user_data: *mut c_void,
+) -> i32 {
+    boundary(|| {
+        // SAFETY: the caller promises a live handle or NULL.
+        let client = unsafe { reference("client", client) }?;
+        let user_data = UserData(user_data);
+        client.0.on_delivery(callback.map(|callback| {
+            let call = move |settled: &Receipt| {
+                let told = receipt::of(settled);
+                // SAFETY: the caller promises a function that may be called on any thread until it is taken back.
+                unsafe { callback(user_data.get(), &raw const told) };
+            };
+            Box::new(call) as Box<dyn Fn(&Receipt) + Send + Sync>
+        }))?;
+        Ok(0)
+    })
+}

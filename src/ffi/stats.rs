@@ -1,0 +1,111 @@
+//! `esales_stats`: the queue in numbers.
+
+use std::time::Duration;
+
+use super::visitor::check_size;
+use super::{out, reference};
+use crate::queue::Stats;
+use crate::status::Error;
+
+/// The queue in numbers. Begin with ESALES_STATS_INIT; owned by the caller, nothing to free. At every moment
+/// accepted = delivered + dead + expired + dropped + pending, and the same for what begins with process_.
+#[allow(non_camel_case_types)]
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct esales_stats {
+    /// sizeof(esales_stats), set by ESALES_STATS_INIT.
+    pub struct_size: u32,
+    /// Deliveries in a row that failed; 0: the gate is open.
+    pub gate_failures: u32,
+    /// Milliseconds until the next delivery is tried; 0: the gate is open, or it is due.
+    pub gate_closed_ms: u64,
+    /// Notifications that all processes put into this spool, since it was made.
+    pub accepted: u64,
+    /// Of these: answered 2xx.
+    pub delivered: u64,
+    /// Refused for good by the service, kept as dead letters.
+    pub dead: u64,
+    /// Not delivered within max_age_s.
+    pub expired: u64,
+    /// Dropped to make room, or by an operator.
+    pub dropped: u64,
+    /// Still to be delivered.
+    pub pending: u64,
+    /// Bytes of the pending ones.
+    pub pending_bytes: u64,
+    /// Milliseconds that the oldest pending one has been waiting.
+    pub oldest_age_ms: u64,
+    /// Notifications that this process accepted.
+    pub process_accepted: u64,
+    /// Of these: answered 2xx, whoever delivered them.
+    pub process_delivered: u64,
+    /// Refused for good by the service.
+    pub process_dead: u64,
+    /// Not delivered within max_age_s.
+    pub process_expired: u64,
+    /// Dropped.
+    pub process_dropped: u64,
+    /// Still to be delivered.
+    pub process_pending: u64,
+    /// Calls of this process that ended with ESALES_QUEUE_FULL or ESALES_SPOOL_FAILED; not among the accepted.
+    pub process_refused: u64,
+    /// From acceptance to the service's answer, in milliseconds: median of the last 1000 delivered.
+    pub age_p50_ms: u64,
+    /// 95th percentile.
+    pub age_p95_ms: u64,
+    /// 99th percentile.
+    pub age_p99_ms: u64,
+    /// Duration of the attempt that delivered, in microseconds: median of the last 1000 delivered.
+    pub latency_p50_us: u64,
+    /// 95th percentile.
+    pub latency_p95_us: u64,
+    /// 99th percentile.
+    pub latency_p99_us: u64,
+}
+
+/// Checks the caller's struct.
+///
+/// # Safety
+/// `pointer` is NULL or points to a struct that is writable through the call.
+pub(super) unsafe fn prepare(pointer: *mut esales_stats) -> Result<*mut esales_stats, Error> {
+    let slot = out("stats", pointer)?;
+    // SAFETY: not NULL; every version of the struct begins with its size.
+    let size = unsafe { reference("stats", (&raw const (*slot).struct_size).cast::<u32>())? };
+    check_size::<esales_stats>("stats", *size)?;
+    Ok(slot)
+}
+
+/// # Safety
+/// `slot` was accepted by [`prepare`].
+pub(super) unsafe fn write(slot: *mut esales_stats, stats: &Stats) {
+    let ms = |d: Duration| u64::try_from(d.as_millis()).unwrap_or(u64::MAX);
+    let us = |d: Duration| u64::try_from(d.as_micros()).unwrap_or(u64::MAX);
+    let written = esales_stats {
+        struct_size: size_of::<esales_stats>() as u32,
+        gate_failures: stats.gate_failures,
+        gate_closed_ms: stats.gate_closed_for.map_or(0, ms),
+        accepted: stats.spool.accepted,
+        delivered: stats.spool.delivered,
+        dead: stats.spool.dead,
+        expired: stats.spool.expired,
+        dropped: stats.spool.dropped,
+        pending: stats.spool.pending,
+        pending_bytes: stats.pending_bytes,
+        oldest_age_ms: ms(stats.oldest_age),
+        process_accepted: stats.process.accepted,
+        process_delivered: stats.process.delivered,
+        process_dead: stats.process.dead,
+        process_expired: stats.process.expired,
+        process_dropped: stats.process.dropped,
+        process_pending: stats.process.pending,
+        process_refused: stats.process_refused,
+        age_p50_ms: ms(stats.delivery_age.p50),
+        age_p95_ms: ms(stats.delivery_age.p95),
+        age_p99_ms: ms(stats.delivery_age.p99),
+        latency_p50_us: us(stats.attempt_latency.p50),
+        latency_p95_us: us(stats.attempt_latency.p95),
+        latency_p99_us: us(stats.attempt_latency.p99),
+    };
+    // SAFETY: prepare found the struct to be as large as ours.
+    unsafe { slot.write(written) };
+}

@@ -1,0 +1,259 @@
+//! The queue: notifications are accepted at once and delivered later, by whoever drains the spool.
+//!
+//! Accepted means accepted: whatever becomes of a notification is counted, and at every moment
+//! `accepted = delivered + dead + expired + dropped + pending`.
+//!
+//! `spool` is where they wait (in `memory`, or in an SQLite file), `gate` when they may go, `worker` who takes them.
+
+mod gate;
+mod memory;
+mod registry;
+mod spool;
+mod sqlite;
+mod stats;
+mod timed;
+mod worker;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+pub(crate) use registry::of;
+pub use sqlite::{DeadLetter, SpoolFile, SpoolReport};
+pub use stats::{Counts, Percentiles, Stats};
+
+use crate::config::{QueueSettings, Route};
+use crate::hook::Hook;
+use crate::host;
+use crate::log;
+use crate::status::{Error, Receipt, Status};
+use spool::{Item, NewItem, Spool};
+use worker::Worker;
+
+/// How often a flush looks whether other processes have delivered.
+const FLUSH_TICK: Duration = Duration::from_millis(10);
+
+/// What is called for every settled notification.
+pub(crate) type OnDelivery = dyn Fn(&Receipt) + Send + Sync;
+
+/// One spool, as this process uses it. Clients of equal settings share it.
+#[derive(Debug)]
+pub(crate) struct Queue {
+    spool: Arc<dyn Spool>,
+    settings: QueueSettings,
+    route: Route,
+    url: Arc<str>,
+    pid: u32,
+    refused: AtomicU64,
+    worker: Worker,
+    listeners: Mutex<Vec<Arc<Listener>>>,
+    /// Raised whenever the worker settled something.
+    settled: (Mutex<u64>, Condvar),
+}
+
+/// A client's delivery callback.
+pub(crate) struct Listener(pub(crate) Hook<OnDelivery>);
+
+impl std::fmt::Debug for Listener {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Listener")
+    }
+}
+
+impl Queue {
+    fn new(route: &Route, settings: &QueueSettings) -> Result<Arc<Queue>, Error> {
+        let spool: Arc<dyn Spool> = match &settings.spool {
+            Some(path) => sqlite::SqliteSpool::new(sqlite::check(path)?, settings),
+            None => Arc::new(memory::MemorySpool::new(settings)),
+        };
+        Ok(Arc::new(Queue {
+            spool,
+            settings: settings.clone(),
+            url: Arc::from(route.endpoint.url.as_str()),
+            route: route.clone(),
+            pid: host::pid(),
+            refused: AtomicU64::new(0),
+            worker: Worker::default(),
+            listeners: Mutex::default(),
+            settled: (Mutex::new(0), Condvar::new()),
+        }))
+    }
+
+    /// Whether it belongs to this process, rather than to the parent it was forked from.
+    pub(crate) fn is_ours(&self) -> bool {
+        self.pid == host::pid()
+    }
+
+    /// Accepts a notification before `deadline`. `so_far` is what a blocking call met before it gave up.
+    pub(crate) fn push(
+        self: &Arc<Self>,
+        id: &str,
+        body: String,
+        so_far: (u32, &str),
+        deadline: Instant,
+    ) -> Result<(), Error> {
+        let item = NewItem {
+            id: id.to_owned(),
+            url: Arc::clone(&self.url),
+            body,
+            accepted_at: unix_ms(SystemTime::now()),
+            attempts: so_far.0,
+            detail: so_far.1.to_owned(),
+        };
+        match self.spool.push(item, deadline) {
+            Ok(()) => {
+                self.wake();
+                Ok(())
+            }
+            Err(e) => {
+                self.refused.fetch_add(1, Ordering::Relaxed);
+                log::error(|| format!("{id} was not accepted: {e}"));
+                Err(e)
+            }
+        }
+    }
+
+    /// When an enqueue that begins now must be done.
+    pub(crate) fn deadline(&self) -> Instant {
+        Instant::now() + self.settings.enqueue_timeout
+    }
+
+    /// Sees to it that somebody in this process delivers, if this process is to.
+    pub(crate) fn wake(self: &Arc<Self>) {
+        if self.settings.delivers {
+            self.worker.wake(self);
+        }
+    }
+
+    /// Whether deliveries are failing just now, so that it is not worth trying. A spool that cannot tell is no
+    /// reason not to try.
+    pub(crate) fn is_gate_closed(&self) -> bool {
+        let gate = self.spool.gate(&self.url).unwrap_or_default();
+        !gate.wait(unix_ms(SystemTime::now())).is_zero()
+    }
+
+    /// Waits until everything accepted before the call has left the queue, for at most `timeout`.
+    pub(crate) fn flush(self: &Arc<Self>, timeout: Duration) -> Result<bool, Error> {
+        let deadline = Instant::now() + timeout;
+        self.wake();
+        let mark = self.spool.mark(deadline)?;
+        loop {
+            let seen = *self.lock_settled();
+            if self.spool.is_settled(mark, deadline)? {
+                return Ok(true);
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Ok(false);
+            }
+            let settled = self.lock_settled();
+            if *settled == seen {
+                drop(
+                    self.settled
+                        .1
+                        .wait_timeout(settled, left.min(FLUSH_TICK))
+                        .unwrap_or_else(PoisonError::into_inner),
+                );
+            }
+        }
+    }
+
+    fn lock_settled(&self) -> std::sync::MutexGuard<'_, u64> {
+        self.settled
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The numbers, asked for within `deadline`.
+    pub(crate) fn stats(&self, deadline: Instant) -> Result<Stats, Error> {
+        let totals = self.spool.totals(deadline)?;
+        let gate = self.spool.gate(&self.url)?;
+        let now = unix_ms(SystemTime::now());
+        let (ages, latencies) = totals.recent.into_iter().unzip();
+        let age = |at| Duration::from_millis(now.saturating_sub(at));
+        Ok(Stats {
+            spool: totals.spool,
+            process: totals.process,
+            process_refused: self.refused.load(Ordering::Relaxed),
+            pending_bytes: totals.pending_bytes,
+            oldest_age: totals.oldest_at.map_or(Duration::ZERO, age),
+            gate_closed_for: (!gate.is_open()).then(|| gate.wait(now)),
+            gate_failures: gate.failures,
+            delivery_age: Percentiles::of(ages),
+            attempt_latency: Percentiles::of(latencies),
+        })
+    }
+
+    /// What is known of an id.
+    pub(crate) fn receipt(&self, id: &str) -> Result<Option<Receipt>, Error> {
+        self.spool.receipt(id, unix_ms(SystemTime::now()))
+    }
+
+    pub(crate) fn listen(&self, listener: &Arc<Listener>) {
+        let mut listeners = self.lock_listeners();
+        if !listeners.iter().any(|l| Arc::ptr_eq(l, listener)) {
+            listeners.push(Arc::clone(listener));
+        }
+    }
+
+    pub(crate) fn forget(&self, listener: &Arc<Listener>) {
+        self.lock_listeners().retain(|l| !Arc::ptr_eq(l, listener));
+        listener.0.set(None);
+    }
+
+    fn lock_listeners(&self) -> std::sync::MutexGuard<'_, Vec<Arc<Listener>>> {
+        self.listeners
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells those who wait, and those who listen. No lock is held while they are called.
+    fn announce(&self, receipts: &[Receipt]) {
+        *self.lock_settled() += 1;
+        self.settled.1.notify_all();
+        let listeners = self.lock_listeners().clone();
+        for receipt in receipts {
+            for listener in &listeners {
+                listener.0.run(|callback| callback(receipt));
+            }
+        }
+    }
+
+    /// Whether it can be let go when no client has it: nothing waits in memory, and nobody works on it.
+    fn is_idle(&self) -> bool {
+        let waits = || {
+            let totals = self.spool.totals(Instant::now());
+            totals.is_ok_and(|t| t.spool.pending > 0)
+        };
+        !self.worker.is_running() && (self.settings.spool.is_some() || !waits())
+    }
+}
+
+/// Milliseconds since 1970-01-01 UTC.
+pub(crate) fn unix_ms(time: SystemTime) -> u64 {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, gate::millis)
+}
+
+fn too_many(limits: &QueueSettings) -> Error {
+    Error::new(
+        Status::QueueFull,
+        format!(
+            "the queue is full (max_items {}, max_bytes {})",
+            limits.max_items, limits.max_bytes
+        ),
+    )
+}
+
+/// The receipt of an item that made room for a newer one.
+fn dropped_to_make_room(item: Item, now: u64) -> Receipt {
+    Receipt {
+        status: Status::QueueFull,
+        http_status: None,
+        attempts: item.attempts,
+        elapsed: Duration::from_millis(now.saturating_sub(item.accepted_at)),
+        id: item.id,
+        detail: "dropped to make room for newer notifications".to_owned(),
+    }
+}

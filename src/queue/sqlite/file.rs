@@ -1,0 +1,225 @@
+//! The spool's files: whether they may be used, who leads, and what happens to a damaged one.
+//!
+//! Nothing here opens the database file itself while SQLite may have it open: closing any descriptor of it would
+//! give up SQLite's locks.
+
+use std::collections::HashMap;
+use std::fs::{self, OpenOptions};
+use std::io;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::host::{PerProcess, RecordLocks};
+use crate::log;
+use crate::queue::unix_ms;
+use crate::status::Error;
+
+/// Device and inode: which file a path leads to.
+pub(super) type Identity = (u64, u64);
+
+const LEADER: u8 = 0;
+const OPENING: u8 = 1;
+
+/// The path with its folder resolved, after the checks that need no writing.
+pub(crate) fn check(path: &Path) -> Result<PathBuf, Error> {
+    let shown = path.display();
+    let refuse = |why: String| Err(Error::config(format!("spool {shown}: {why}")));
+    let Some(name) = path.file_name() else {
+        return refuse("is not the path of a file".to_owned());
+    };
+    let folder = match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    };
+    let folder = match fs::canonicalize(folder) {
+        Ok(folder) => folder,
+        Err(e) => return refuse(format!("its folder cannot be used: {e}")),
+    };
+    let metadata = match fs::metadata(&folder) {
+        Ok(metadata) => metadata,
+        Err(e) => return refuse(format!("its folder cannot be used: {e}")),
+    };
+    if !metadata.is_dir() {
+        return refuse(format!("{} is not a folder", folder.display()));
+    }
+    let mode = metadata.mode();
+    if mode & 0o002 != 0 && mode & 0o1000 == 0 {
+        return refuse(format!(
+            "anybody may replace files in its folder {} (world-writable without the sticky bit)",
+            folder.display()
+        ));
+    }
+    let path = folder.join(name);
+    match fs::symlink_metadata(&path) {
+        Ok(m) if m.is_symlink() => refuse("is a symbolic link".to_owned()),
+        Ok(m) if !m.is_file() => refuse("is not a regular file".to_owned()),
+        Ok(_) => Ok(path),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(path),
+        Err(e) => refuse(e.to_string()),
+    }
+}
+
+pub(super) fn identity(path: &Path) -> io::Result<Identity> {
+    let metadata = fs::symlink_metadata(path)?;
+    Ok((metadata.dev(), metadata.ino()))
+}
+
+/// Makes the file if there is none, for its owner alone; true if it is new. What cannot be a spool of ours is an
+/// error, and is left as it is.
+pub(super) fn prepare(path: &Path) -> io::Result<bool> {
+    let made = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path);
+    match made {
+        Ok(_) => return Ok(true),
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+        Err(e) => return Err(e),
+    }
+    let metadata = fs::symlink_metadata(path)?;
+    if !metadata.is_file() {
+        return Err(io::Error::other("it is not a regular file"));
+    }
+    if metadata.mode() & 0o077 != 0 {
+        log::warn(|| {
+            format!(
+                "the spool {} was open to other users: it is now for its owner alone",
+                path.display()
+            )
+        });
+        fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
+    }
+    if metadata.len() == 0 && fs::metadata(beside(path, "-wal")).is_ok_and(|w| w.len() > 0) {
+        // SQLite would take it for new, and throw the log away.
+        set_aside(path)?;
+        return prepare(path);
+    }
+    Ok(false)
+}
+
+/// Whether a file that is not a usable database may be moved out of the way: only what looks like ours.
+pub(super) fn is_ours(path: &Path) -> bool {
+    fs::symlink_metadata(path)
+        .is_ok_and(|m| m.is_file() && m.mode() & 0o777 == 0o600 && m.nlink() == 1)
+        && beside(path, ".lock").exists()
+}
+
+/// Renames a damaged spool, with its log, and says so. Nothing is deleted.
+pub(super) fn set_aside(path: &Path) -> io::Result<()> {
+    let mut aside = beside(path, &format!(".damaged-{}", unix_ms(SystemTime::now())));
+    while aside.exists() {
+        aside = beside(&aside, "x");
+    }
+    fs::rename(path, &aside)?;
+    for suffix in ["-wal", "-shm"] {
+        match fs::rename(beside(path, suffix), beside(&aside, suffix)) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+            _ => {}
+        }
+    }
+    log::error(|| {
+        format!(
+            "the spool {} is damaged; it was set aside as {} and a new one begun",
+            path.display(),
+            aside.display()
+        )
+    });
+    Ok(())
+}
+
+pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+/// The locks of one spool, as this process holds them. One for each path and process, never closed.
+#[derive(Debug, Default)]
+pub(super) struct Locks {
+    state: Mutex<State>,
+    /// Within this process; between processes it is the byte OPENING.
+    opening: Mutex<()>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    file: Option<RecordLocks>,
+    is_leading: bool,
+}
+
+static LOCKS: PerProcess<Mutex<HashMap<PathBuf, Arc<Locks>>>> = PerProcess::new();
+
+/// The locks of the spool at `path`.
+pub(super) fn locks(path: &Path) -> Arc<Locks> {
+    let all = LOCKS.get(|_| Mutex::default());
+    let mut all = all.lock().unwrap_or_else(PoisonError::into_inner);
+    Arc::clone(all.entry(path.to_owned()).or_default())
+}
+
+impl Locks {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether `is_leading_already` still holds, or this process leads from now on.
+    pub(super) fn lead(&self, path: &Path, is_leading_already: bool) -> io::Result<bool> {
+        let mut state = self.lock();
+        if state.is_leading && !is_leading_already {
+            // Another client of this process.
+            return Ok(false);
+        }
+        state.is_leading = state.open(path)?.try_lock(LEADER)?;
+        Ok(state.is_leading)
+    }
+
+    pub(super) fn resign(&self) -> io::Result<()> {
+        let mut state = self.lock();
+        state.is_leading = false;
+        state.file.as_ref().map_or(Ok(()), |f| f.unlock(LEADER))
+    }
+
+    /// Runs `f` while no other process opens, makes or sets aside the spool.
+    pub(super) fn while_opening<T>(
+        &self,
+        path: &Path,
+        deadline: Instant,
+        f: impl FnOnce() -> Result<T, super::Failure>,
+    ) -> Result<T, super::Failure> {
+        let _in_this_process = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
+        while !self.lock().open(path)?.try_lock(OPENING)? {
+            if Instant::now() >= deadline {
+                return Err(super::Failure::Busy);
+            }
+            std::thread::sleep(Duration::from_micros(200));
+        }
+        let result = f();
+        if let Some(file) = &self.lock().file {
+            file.unlock(OPENING)?;
+        }
+        result
+    }
+}
+
+impl State {
+    /// The lock file; opened again if somebody deleted it, for the others then lock a new one.
+    fn open(&mut self, path: &Path) -> io::Result<&RecordLocks> {
+        let path = beside(path, ".lock");
+        let is_current = match (&self.file, identity(&path)) {
+            (Some(file), Ok(there)) => {
+                let ours = file.metadata()?;
+                (ours.dev(), ours.ino()) == there
+            }
+            _ => false,
+        };
+        if !is_current {
+            self.file = None;
+        }
+        match self.file.take() {
+            Some(file) => Ok(self.file.insert(file)),
+            None => Ok(self.file.insert(RecordLocks::open(&path)?)),
+        }
+    }
+}

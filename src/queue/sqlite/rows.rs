@@ -1,0 +1,566 @@
+//! The statements: each function is one transaction, or one query.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rusqlite::{
+    Connection, OptionalExtension, Result, Row, Transaction, TransactionBehavior, params,
+};
+
+use super::Open;
+use crate::config::QueueSettings;
+use crate::queue::dropped_to_make_room;
+use crate::queue::gate::{Gate, millis};
+use crate::queue::spool::{Destination, Fate, Item, NewItem, RECENT, Settlement, Totals};
+use crate::queue::stats::Counts;
+use crate::status::{Receipt, Status};
+
+pub(super) fn begin(connection: &mut Connection) -> Result<Transaction<'_>> {
+    connection.transaction_with_behavior(TransactionBehavior::Immediate)
+}
+
+/// Inserts all that fit, in one transaction; says of each whether it did.
+pub(super) fn push(
+    open: &mut Open,
+    limits: &QueueSettings,
+    items: &[NewItem],
+) -> Result<Vec<bool>> {
+    let (mut origin, mut known) = (open.origin, open.destinations.clone());
+    let tx = begin(&mut open.connection)?;
+    let mut accepted = Vec::with_capacity(items.len());
+    for item in items {
+        let Some(seq) = make_room(&tx, limits, item)? else {
+            accepted.push(false);
+            continue;
+        };
+        let origin = match origin {
+            Some(origin) => origin,
+            None => {
+                tx.execute("INSERT INTO origin DEFAULT VALUES", [])?;
+                *origin.insert(tx.last_insert_rowid())
+            }
+        };
+        let destination = match known.get(&item.url) {
+            Some(id) => *id,
+            None => {
+                let id = destination(&tx, &item.url)?;
+                known = Arc::new(with(&known, &item.url, id));
+                id
+            }
+        };
+        tx.prepare_cached("INSERT INTO item VALUES(?1, ?2, ?3, ?4, ?5, 0, ?6, NULL, ?7, ?8)")?
+            .execute(params![
+                seq,
+                item.id,
+                destination,
+                origin,
+                signed(item.accepted_at),
+                item.attempts,
+                item.detail,
+                item.body
+            ])?;
+        accepted.push(true);
+    }
+    tx.commit()?;
+    open.origin = origin;
+    open.destinations = known;
+    open.accepted += accepted.iter().filter(|a| **a).count() as u64;
+    Ok(accepted)
+}
+
+fn with(known: &HashMap<Arc<str>, i64>, url: &Arc<str>, id: i64) -> HashMap<Arc<str>, i64> {
+    let mut known = known.clone();
+    known.insert(Arc::clone(url), id);
+    known
+}
+
+fn destination(tx: &Transaction<'_>, url: &str) -> Result<i64> {
+    tx.execute("INSERT OR IGNORE INTO destination(url) VALUES(?1)", [url])?;
+    tx.query_row("SELECT id FROM destination WHERE url = ?1", [url], |r| {
+        r.get(0)
+    })
+}
+
+/// Counts the item in and gives it its place; `None` if it does not fit.
+fn make_room(tx: &Transaction<'_>, limits: &QueueSettings, item: &NewItem) -> Result<Option<i64>> {
+    let size = item.body.len() as i64;
+    let (max_items, max_bytes) = (signed(limits.max_items), signed(limits.max_bytes));
+    loop {
+        let seq = tx
+            .prepare_cached(
+                "UPDATE total SET accepted = accepted + 1, last_seq = last_seq + 1, items = items + 1,
+                        bytes = bytes + ?1
+                 WHERE items < ?2 AND bytes + ?1 <= ?3 RETURNING last_seq",
+            )?
+            .query_row(params![size, max_items, max_bytes], |r| r.get(0))
+            .optional()?;
+        if seq.is_some() || !limits.drops_oldest || size > max_bytes {
+            return Ok(seq);
+        }
+        if !drop_oldest(tx, limits, item.accepted_at)? {
+            return Ok(None);
+        }
+    }
+}
+
+fn drop_oldest(tx: &Transaction<'_>, limits: &QueueSettings, now: u64) -> Result<bool> {
+    let oldest = tx
+        .prepare_cached(
+            "SELECT seq, id, body, accepted_at, attempts, origin FROM item ORDER BY seq LIMIT 1",
+        )?
+        .query_row([], |r| Ok((item_of(r)?, r.get::<_, i64>(5)?)))
+        .optional()?;
+    let Some((item, origin)) = oldest else {
+        return Ok(false);
+    };
+    tx.prepare_cached("DELETE FROM item WHERE seq = ?1")?
+        .execute([item.seq])?;
+    let mut delta = Delta::default();
+    delta.leaves(item.body.len());
+    delta.count(origin, |c| c.dropped += 1);
+    delta.apply(tx)?;
+    keep(
+        tx,
+        limits,
+        &dropped_to_make_room(item, now),
+        now,
+        Duration::ZERO,
+    )?;
+    Ok(true)
+}
+
+fn item_of(row: &Row<'_>) -> Result<Item> {
+    Ok(Item {
+        seq: row.get(0)?,
+        id: row.get(1)?,
+        body: row.get(2)?,
+        accepted_at: unsigned(row.get(3)?),
+        attempts: row.get(4)?,
+    })
+}
+
+pub(super) fn oldest(
+    connection: &Connection,
+    url: &str,
+    now: u64,
+    limit: usize,
+    skip: &HashSet<i64>,
+) -> Result<Vec<Item>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT seq, id, body, accepted_at, attempts FROM item
+         WHERE destination = (SELECT id FROM destination WHERE url = ?1) AND not_before <= ?2
+         ORDER BY seq LIMIT ?3",
+    )?;
+    let most = (limit + skip.len()) as i64;
+    let rows = statement.query_map(params![url, signed(now), most], item_of)?;
+    rows.filter(|item| item.as_ref().map_or(true, |i| !skip.contains(&i.seq)))
+        .take(limit)
+        .collect()
+}
+
+pub(super) fn overdue(
+    connection: &Connection,
+    before: u64,
+    skip: &HashSet<i64>,
+) -> Result<Vec<Item>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT seq, id, body, accepted_at, attempts FROM item ORDER BY seq LIMIT ?1",
+    )?;
+    let most = (RECENT + skip.len()) as i64;
+    let mut overdue = Vec::new();
+    for item in statement.query_map([most], item_of)? {
+        let item = item?;
+        if skip.contains(&item.seq) {
+            continue;
+        }
+        if item.accepted_at >= before {
+            break;
+        }
+        overdue.push(item);
+    }
+    Ok(overdue)
+}
+
+pub(super) fn destinations(connection: &Connection) -> Result<Vec<Destination>> {
+    connection
+        .prepare_cached("SELECT url, failures, closed_until FROM destination")?
+        .query_map([], |r| {
+            Ok(Destination {
+                url: r.get::<_, String>(0)?.into(),
+                gate: Gate {
+                    failures: r.get(1)?,
+                    closed_until: unsigned(r.get(2)?),
+                },
+            })
+        })?
+        .collect()
+}
+
+pub(super) fn set_gate(connection: &Connection, url: &str, gate: Gate) -> Result<()> {
+    connection
+        .prepare_cached("UPDATE destination SET failures = ?2, closed_until = ?3 WHERE url = ?1")?
+        .execute(params![url, gate.failures, signed(gate.closed_until)])
+        .map(drop)
+}
+
+/// Changes of the counters, collected so that each row is written once.
+#[derive(Default)]
+pub(super) struct Delta {
+    items: i64,
+    bytes: i64,
+    by_origin: HashMap<i64, Change>,
+}
+
+/// What is added to the counters of one origin.
+#[derive(Default)]
+pub(super) struct Change {
+    pub(super) delivered: i64,
+    pub(super) dead: i64,
+    pub(super) expired: i64,
+    pub(super) dropped: i64,
+}
+
+impl Delta {
+    pub(super) fn leaves(&mut self, bytes: usize) {
+        self.items -= 1;
+        self.bytes -= bytes as i64;
+    }
+
+    pub(super) fn returns(&mut self, bytes: usize) {
+        self.items += 1;
+        self.bytes += bytes as i64;
+    }
+
+    pub(super) fn count(&mut self, origin: i64, change: impl FnOnce(&mut Change)) {
+        change(self.by_origin.entry(origin).or_default());
+    }
+
+    pub(super) fn apply(self, tx: &Transaction<'_>) -> Result<()> {
+        let mut sum = Change::default();
+        for (origin, c) in &self.by_origin {
+            sum.delivered += c.delivered;
+            sum.dead += c.dead;
+            sum.expired += c.expired;
+            sum.dropped += c.dropped;
+            tx.prepare_cached(
+                "UPDATE origin SET delivered = delivered + ?2, dead = dead + ?3, expired = expired + ?4,
+                        dropped = dropped + ?5 WHERE id = ?1",
+            )?
+            .execute(params![origin, c.delivered, c.dead, c.expired, c.dropped])?;
+        }
+        tx.prepare_cached(
+            "UPDATE total SET delivered = delivered + ?1, dead = dead + ?2, expired = expired + ?3,
+                    dropped = dropped + ?4, items = items + ?5, bytes = bytes + ?6",
+        )?
+        .execute(params![
+            sum.delivered,
+            sum.dead,
+            sum.expired,
+            sum.dropped,
+            self.items,
+            self.bytes
+        ])
+        .map(drop)
+    }
+}
+
+pub(super) fn settle(
+    connection: &mut Connection,
+    limits: &QueueSettings,
+    settlements: &[Settlement],
+) -> Result<()> {
+    let tx = begin(connection)?;
+    let mut delta = Delta::default();
+    for settled in settlements {
+        if let Fate::Retry { not_before } = settled.fate {
+            tx.prepare_cached(
+                "UPDATE item SET attempts = ?3, not_before = ?4, http_status = ?5, detail = ?6
+                 WHERE seq = ?1 AND id = ?2",
+            )?
+            .execute(params![
+                settled.item.seq,
+                settled.item.id,
+                settled.item.attempts,
+                signed(not_before),
+                settled.http_status,
+                settled.detail
+            ])?;
+            continue;
+        }
+        settle_one(&tx, settled, &mut delta)?;
+        let latency = settled.latency;
+        keep(&tx, limits, &settled.receipt(), settled.at, latency)?;
+    }
+    trim_dead(&tx, limits, &mut delta)?;
+    delta.apply(&tx)?;
+    tx.commit()
+}
+
+fn settle_one(tx: &Transaction<'_>, settled: &Settlement, delta: &mut Delta) -> Result<()> {
+    let item = &settled.item;
+    let gone = tx
+        .prepare_cached(
+            "DELETE FROM item WHERE seq = ?1 AND id = ?2 RETURNING origin, destination",
+        )?
+        .query_row(params![item.seq, item.id], |r| Ok((r.get(0)?, r.get(1)?)))
+        .optional()?;
+    let Some((origin, destination)) = gone else {
+        if settled.fate == Fate::Delivered {
+            // Dropped while it was under way: it arrived all the same, and is counted as that. Whose it was is no
+            // longer known; origin 0 has no row.
+            delta.count(0, |c| {
+                c.dropped -= 1;
+                c.delivered += 1;
+            });
+        }
+        return Ok(());
+    };
+    let origin: i64 = origin;
+    let destination: i64 = destination;
+    delta.leaves(item.body.len());
+    match settled.fate {
+        Fate::Delivered => delta.count(origin, |c| c.delivered += 1),
+        Fate::Expired => delta.count(origin, |c| c.expired += 1),
+        Fate::Retry { .. } => {}
+        Fate::Dead => {
+            delta.count(origin, |c| c.dead += 1);
+            tx.prepare_cached(
+                "INSERT INTO dead VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+            )?
+            .execute(params![
+                item.seq,
+                item.id,
+                destination,
+                origin,
+                signed(item.accepted_at),
+                signed(settled.at),
+                item.attempts,
+                settled.status.code(),
+                settled.http_status,
+                settled.detail,
+                item.body
+            ])?;
+        }
+    }
+    Ok(())
+}
+
+/// Dead letters over `max_dead`: the oldest go.
+fn trim_dead(tx: &Transaction<'_>, limits: &QueueSettings, delta: &mut Delta) -> Result<()> {
+    let mut statement = tx.prepare_cached(
+        "DELETE FROM dead WHERE seq IN (SELECT seq FROM dead ORDER BY seq DESC LIMIT -1 OFFSET ?1)
+         RETURNING origin",
+    )?;
+    let mut rows = statement.query([signed(limits.max_dead)])?;
+    while let Some(row) = rows.next()? {
+        delta.count(row.get(0)?, |c| {
+            c.dead -= 1;
+            c.dropped += 1;
+        });
+    }
+    Ok(())
+}
+
+/// Keeps a receipt; at most as many as there may be items.
+fn keep(
+    tx: &Transaction<'_>,
+    limits: &QueueSettings,
+    receipt: &Receipt,
+    at: u64,
+    latency: Duration,
+) -> Result<()> {
+    if limits.receipt_retention.is_zero() {
+        return Ok(());
+    }
+    tx.prepare_cached("INSERT INTO receipt VALUES(NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?
+        .execute(params![
+            receipt.id,
+            signed(at),
+            receipt.status.code(),
+            receipt.http_status,
+            receipt.attempts,
+            signed(millis(receipt.elapsed)),
+            latency.as_micros() as i64,
+            receipt.detail
+        ])?;
+    let too_old = tx
+        .last_insert_rowid()
+        .saturating_sub(signed(limits.max_items));
+    if too_old > 0 {
+        tx.prepare_cached("DELETE FROM receipt WHERE n <= ?1")?
+            .execute([too_old])?;
+    }
+    Ok(())
+}
+
+/// Forgets receipts that are too old, and processes that are long gone.
+pub(super) fn forget(connection: &Connection, before: u64) -> Result<()> {
+    // They stand in the order in which they were settled; a few at a time, so that nobody waits.
+    connection
+        .prepare_cached(
+            "DELETE FROM receipt WHERE n IN (SELECT n FROM receipt ORDER BY n LIMIT 1000) AND settled_at < ?1",
+        )?
+        .execute([signed(before)])?;
+    connection
+        .prepare_cached("DELETE FROM origin WHERE id < (SELECT max(id) FROM origin) - 10000")?
+        .execute([])
+        .map(drop)
+}
+
+pub(super) fn totals(
+    connection: &Connection,
+    origin: Option<i64>,
+    accepted_here: u64,
+) -> Result<Totals> {
+    let tx = connection.unchecked_transaction()?;
+    let (spool, pending_bytes) = tx
+        .prepare_cached(
+            "SELECT accepted, delivered, dead, expired, dropped, items, bytes FROM total",
+        )?
+        .query_row([], |r| {
+            let counts = Counts {
+                accepted: unsigned(r.get(0)?),
+                delivered: unsigned(r.get(1)?),
+                dead: unsigned(r.get(2)?),
+                expired: unsigned(r.get(3)?),
+                dropped: unsigned(r.get(4)?),
+                pending: unsigned(r.get(5)?),
+            };
+            Ok((counts, unsigned(r.get(6)?)))
+        })?;
+    let mut process = tx
+        .prepare_cached("SELECT delivered, dead, expired, dropped FROM origin WHERE id = ?1")?
+        .query_row([origin], |r| {
+            Ok(Counts {
+                accepted: accepted_here,
+                delivered: unsigned(r.get(0)?),
+                dead: unsigned(r.get(1)?),
+                expired: unsigned(r.get(2)?),
+                dropped: unsigned(r.get(3)?),
+                pending: 0,
+            })
+        })
+        .optional()?
+        .unwrap_or_default();
+    let settled = process.delivered + process.dead + process.expired + process.dropped;
+    process.pending = process.accepted.saturating_sub(settled);
+    let oldest_at: Option<i64> = tx
+        .prepare_cached("SELECT accepted_at FROM item ORDER BY seq LIMIT 1")?
+        .query_row([], |r| r.get(0))
+        .optional()?;
+    let recent = tx
+        .prepare_cached(
+            "SELECT age_ms, latency_us FROM receipt WHERE status = 0 ORDER BY n DESC LIMIT ?1",
+        )?
+        .query_map([RECENT as i64], |r| {
+            let (age, latency) = (unsigned(r.get(0)?), unsigned(r.get(1)?));
+            Ok((Duration::from_millis(age), Duration::from_micros(latency)))
+        })?
+        .collect::<Result<_>>()?;
+    Ok(Totals {
+        spool,
+        process,
+        pending_bytes,
+        oldest_at: oldest_at.map(unsigned),
+        recent,
+    })
+}
+
+/// What is known of an id: it waits, or there is a receipt, or nothing.
+pub(super) fn receipt(connection: &Connection, id: &str, now: u64) -> Result<Option<Receipt>> {
+    // No index: every enqueue would pay for it. At the most, this reads the queue once.
+    let waiting = connection
+        .prepare_cached(
+            "SELECT accepted_at, http_status, attempts, detail FROM item WHERE id = ?1 ORDER BY seq DESC LIMIT 1",
+        )?
+        .query_row([id], |r| {
+            Ok(Receipt {
+                status: Status::Queued,
+                elapsed: Duration::from_millis(now.saturating_sub(unsigned(r.get(0)?))),
+                http_status: r.get(1)?,
+                attempts: r.get(2)?,
+                id: id.to_owned(),
+                detail: r.get(3)?,
+            })
+        })
+        .optional()?;
+    if waiting.is_some() {
+        return Ok(waiting);
+    }
+    connection
+        .prepare_cached(
+            "SELECT status, http_status, attempts, age_ms, detail FROM receipt WHERE id = ?1 ORDER BY n DESC LIMIT 1",
+        )?
+        .query_row([id], |r| {
+            Ok(Receipt {
+                status: status_of(r.get(0)?),
+                http_status: r.get(1)?,
+                attempts: r.get(2)?,
+                elapsed: Duration::from_millis(unsigned(r.get(3)?)),
+                id: id.to_owned(),
+                detail: r.get(4)?,
+            })
+        })
+        .optional()
+}
+
+pub(super) fn status_of(code: i32) -> Status {
+    Status::from_code(code).unwrap_or(Status::Internal)
+}
+
+/// SQLite's integers are signed; ours are far from the end.
+pub(super) fn signed(n: u64) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}
+
+pub(super) fn unsigned(n: i64) -> u64 {
+    u64::try_from(n).unwrap_or(0)
+}
+
+/// Copies what waits, and the dead letters, from a spool that was deleted or damaged while it was open, as far as
+/// they can be read.
+pub(super) fn rescue(old: &Connection, new: &mut Connection) -> Result<u64> {
+    let tx = begin(new)?;
+    let mut rescued = 0;
+    for order in ["ASC", "DESC"] {
+        let Ok(mut statement) = old.prepare(&format!(
+            "SELECT seq, id, destination, accepted_at, not_before, attempts, http_status, detail, body, url
+             FROM item JOIN destination d ON d.id = destination ORDER BY seq {order}"
+        )) else {
+            break;
+        };
+        let Ok(mut rows) = statement.query([]) else {
+            break;
+        };
+        // Up to the first row that cannot be read; then once more from the other end.
+        while let Ok(Some(row)) = rows.next() {
+            let destination = destination(&tx, &row.get::<_, String>(9)?)?;
+            let body: String = row.get(8)?;
+            let is_new = tx.execute(
+                "INSERT OR IGNORE INTO item VALUES(?1, ?2, ?3, 0, ?4, ?5, ?6, ?7, ?8, ?9)",
+                params![
+                    row.get::<_, i64>(0)?,
+                    row.get::<_, String>(1)?,
+                    destination,
+                    row.get::<_, i64>(3)?,
+                    row.get::<_, i64>(4)?,
+                    row.get::<_, i64>(5)?,
+                    row.get::<_, Option<i64>>(6)?,
+                    row.get::<_, String>(7)?,
+                    body
+                ],
+            )?;
+            if is_new == 1 {
+                rescued += 1;
+                tx.execute(
+                    "UPDATE total SET accepted = accepted + 1, items = items + 1, bytes = bytes + ?1,
+                            last_seq = max(last_seq, ?2)",
+                    params![body.len() as i64, row.get::<_, i64>(0)?],
+                )?;
+            }
+        }
+    }
+    tx.commit()?;
+    Ok(rescued)
+}

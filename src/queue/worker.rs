@@ -1,0 +1,468 @@
+//! The worker: one thread of this process that drains the spool, if no other process does.
+//!
+//! It ends when there has been nothing to do for a while, and starts again with the next enqueue. What it takes out
+//! it holds in its own memory only: should the process die, the spool still has it.
+
+mod senders;
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use super::gate::{Backoff, Gate, REPEAT_OFFENDER, millis, not_before};
+use super::spool::{Fate, Item, Settlement};
+use super::{Queue, unix_ms};
+use crate::config::{Endpoint, Route};
+use crate::host;
+use crate::log;
+use crate::status::{Error, Receipt, Status};
+use crate::transport::{self, Core, Outcome, dice};
+use senders::{Done, Job, Senders};
+
+/// How often a process that does not drain tries to take over.
+const TAKEOVER: Duration = Duration::from_millis(250);
+/// How often the drainer looks for what other processes put in: at first, and when nothing has come for a while.
+const LOOK: Duration = Duration::from_millis(20);
+const LOOK_IDLE: Duration = Duration::from_millis(200);
+const BUSY_FOR: Duration = Duration::from_secs(2);
+/// Receipts, the log, what is overdue, whether we still lead.
+const HOUSEKEEPING: Duration = Duration::from_secs(1);
+/// After this long with nothing to do the thread ends.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// When the spool itself fails.
+const TROUBLE: Duration = Duration::from_millis(500);
+/// Items read ahead.
+const AHEAD: usize = 64;
+
+/// The worker of a queue: asleep, or running on a thread of its own.
+#[derive(Debug, Default)]
+pub(super) struct Worker {
+    state: Mutex<State>,
+    event: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    is_running: bool,
+    is_woken: bool,
+    done: Vec<Done>,
+}
+
+impl Worker {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn is_running(&self) -> bool {
+        self.lock().is_running
+    }
+
+    /// There may be something to do.
+    pub(super) fn wake(&self, queue: &Arc<Queue>) {
+        let mut state = self.lock();
+        if state.is_running {
+            if !state.is_woken {
+                state.is_woken = true;
+                self.event.notify_one();
+            }
+            return;
+        }
+        let ours = Arc::clone(queue);
+        match host::spawn("esales-worker", move || run(&ours)) {
+            Ok(()) => state.is_running = true,
+            Err(e) => {
+                drop(state);
+                log::error(|| format!("no thread to deliver with: {e}; it is tried again"));
+            }
+        }
+    }
+
+    /// Called by a sender.
+    fn done(&self, done: Done) {
+        self.lock().done.push(done);
+        self.event.notify_one();
+    }
+
+    /// Waits for an enqueue or a finished delivery, at most this long.
+    fn wait(&self, at_most: Duration) -> (bool, Vec<Done>) {
+        let mut state = self.lock();
+        if !state.is_woken && state.done.is_empty() {
+            (state, _) = self
+                .event
+                .wait_timeout(state, at_most)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        (
+            std::mem::take(&mut state.is_woken),
+            std::mem::take(&mut state.done),
+        )
+    }
+}
+
+/// Whatever ends the thread, the next enqueue starts another.
+struct Running<'a>(&'a Queue);
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.worker.lock().is_running = false;
+        self.0.spool.resign();
+    }
+}
+
+fn run(queue: &Arc<Queue>) {
+    let _running = Running(queue);
+    let mut drain = Drain::new(queue);
+    let mut at_most = Duration::ZERO;
+    loop {
+        let (is_woken, done) = queue.worker.wait(at_most);
+        if is_woken {
+            drain.last_activity = Instant::now();
+        }
+        match drain.turn(is_woken, done) {
+            Ok(pause) => {
+                drain.trouble = None;
+                at_most = pause;
+            }
+            Err(e) => {
+                if drain.trouble.as_ref() != Some(&e) {
+                    log::error(|| format!("delivery cannot go on: {e}"));
+                    drain.trouble = Some(e);
+                }
+                at_most = TROUBLE;
+            }
+        }
+        if drain.may_end() {
+            // An enqueue that came meanwhile has set the flag under the same lock.
+            let mut state = queue.worker.lock();
+            if !state.is_woken {
+                state.is_running = false;
+                return;
+            }
+        }
+    }
+}
+
+/// What goes to one address.
+struct Lane {
+    gate: Gate,
+    route: Route,
+    core: Option<Arc<Core>>,
+    ahead: VecDeque<Item>,
+    in_flight: usize,
+    /// Nothing was left when it was last looked.
+    is_exhausted: bool,
+}
+
+struct Drain<'a> {
+    queue: &'a Queue,
+    senders: Senders,
+    backoff: Backoff,
+    is_leading: bool,
+    lanes: HashMap<Arc<str>, Lane>,
+    /// Taken and not yet settled.
+    taken: HashSet<i64>,
+    unsettled: Vec<Settlement>,
+    last_activity: Instant,
+    next_housekeeping: Instant,
+    trouble: Option<Error>,
+}
+
+impl<'a> Drain<'a> {
+    fn new(queue: &'a Arc<Queue>) -> Drain<'a> {
+        let settings = &queue.settings;
+        Drain {
+            queue,
+            senders: Senders::new(queue, settings.concurrency),
+            backoff: Backoff {
+                min: settings.gate_min,
+                max: settings.gate_max,
+            },
+            is_leading: false,
+            lanes: HashMap::new(),
+            taken: HashSet::new(),
+            unsettled: Vec::new(),
+            last_activity: Instant::now(),
+            next_housekeeping: Instant::now(),
+            trouble: None,
+        }
+    }
+
+    /// One round; returns how long the next may wait.
+    fn turn(&mut self, is_woken: bool, done: Vec<Done>) -> Result<Duration, Error> {
+        for done in done {
+            self.judge(done);
+        }
+        self.settle()?;
+        if !self.is_leading {
+            self.is_leading = self.queue.spool.lead()?;
+            if !self.is_leading {
+                return Ok(TAKEOVER);
+            }
+            self.lanes.clear();
+            self.look_around()?;
+        }
+        if Instant::now() >= self.next_housekeeping {
+            self.keep_house()?;
+        }
+        let has_changed = self.queue.spool.has_changed();
+        if has_changed || is_woken {
+            self.last_activity = Instant::now();
+            self.look_around()?;
+        }
+        let urls: Vec<Arc<str>> = self.lanes.keys().cloned().collect();
+        for url in urls {
+            self.dispatch(&url)?;
+        }
+        self.settle()?;
+        Ok(self.pause())
+    }
+
+    fn pause(&self) -> Duration {
+        let now = unix_ms(SystemTime::now());
+        let look = if self.last_activity.elapsed() < BUSY_FOR {
+            LOOK
+        } else {
+            LOOK_IDLE
+        };
+        let waits = self
+            .lanes
+            .values()
+            .filter(|l| !l.gate.is_open() && l.in_flight == 0);
+        waits
+            .map(|l| l.gate.wait(now))
+            .filter(|wait| !wait.is_zero())
+            .fold(look, Duration::min)
+    }
+
+    fn may_end(&self) -> bool {
+        let is_idle = self.taken.is_empty()
+            && self.unsettled.is_empty()
+            && self.last_activity.elapsed() >= PATIENCE;
+        is_idle
+            && self
+                .queue
+                .spool
+                .is_settled(i64::MAX, Instant::now() + TROUBLE)
+                .unwrap_or(false)
+    }
+
+    /// Learns of new addresses, and that there may be more to take.
+    fn look_around(&mut self) -> Result<(), Error> {
+        for destination in self.queue.spool.destinations()? {
+            let route = &self.queue.route;
+            let lane = self
+                .lanes
+                .entry(destination.url)
+                .or_insert_with_key(|url| Lane {
+                    gate: destination.gate,
+                    route: route_to(url, route),
+                    core: None,
+                    ahead: VecDeque::new(),
+                    in_flight: 0,
+                    is_exhausted: false,
+                });
+            lane.is_exhausted = false;
+        }
+        Ok(())
+    }
+
+    fn keep_house(&mut self) -> Result<(), Error> {
+        self.next_housekeeping = Instant::now() + HOUSEKEEPING;
+        let spool = &self.queue.spool;
+        let still_leads = spool.lead()?;
+        if !still_leads {
+            // The lock's file was replaced, and another process was faster.
+            self.is_leading = false;
+            return Ok(());
+        }
+        let now = unix_ms(SystemTime::now());
+        spool.maintain(now)?;
+        let before = now.saturating_sub(millis(self.queue.settings.max_age));
+        for item in spool.overdue(before, &self.taken)? {
+            self.expire(item, now);
+        }
+        for lane in self.lanes.values_mut() {
+            // Some may have been waiting for their time; what was read ahead may have expired.
+            lane.is_exhausted = false;
+            lane.ahead.clear();
+        }
+        self.settle()
+    }
+
+    fn expire(&mut self, item: Item, now: u64) {
+        let max_age = self.queue.settings.max_age.as_secs();
+        let words = format!("expired: not delivered within max_age_s = {max_age}");
+        log::warn(|| format!("{} {words}", item.id));
+        self.taken.insert(item.seq);
+        self.unsettled.push(Settlement {
+            item,
+            fate: Fate::Expired,
+            status: Status::Timeout,
+            http_status: None,
+            detail: words,
+            latency: Duration::ZERO,
+            at: now,
+        });
+    }
+
+    /// Starts as many deliveries to `url` as its gate allows.
+    fn dispatch(&mut self, url: &Arc<str>) -> Result<(), Error> {
+        let now = unix_ms(SystemTime::now());
+        let settings = &self.queue.settings;
+        let oldest = now.saturating_sub(millis(settings.max_age));
+        let Some(lane) = self.lanes.get_mut(url) else {
+            return Ok(());
+        };
+        let mut overdue = Vec::new();
+        let mut room = lane.gate.room(now, lane.in_flight, settings.concurrency);
+        while room > 0 && !lane.is_exhausted {
+            let Some(item) = lane.ahead.pop_front() else {
+                let more = self.queue.spool.oldest(url, now, AHEAD, &self.taken)?;
+                lane.is_exhausted = more.is_empty();
+                lane.ahead = more.into();
+                continue;
+            };
+            if item.accepted_at < oldest {
+                self.taken.insert(item.seq);
+                overdue.push(item);
+                continue;
+            }
+            let core = match &lane.core {
+                Some(core) => Arc::clone(core),
+                None => Arc::clone(lane.core.insert(transport::core_of(&lane.route)?)),
+            };
+            self.taken.insert(item.seq);
+            lane.in_flight += 1;
+            room -= 1;
+            self.last_activity = Instant::now();
+            self.senders.send(Job {
+                url: Arc::clone(url),
+                is_probe: !lane.gate.is_open(),
+                item,
+                core,
+                timeout: settings.attempt_timeout,
+            });
+        }
+        for item in overdue {
+            self.expire(item, now);
+        }
+        Ok(())
+    }
+
+    /// From what a delivery brought to what becomes of the item and the gate.
+    fn judge(&mut self, done: Done) {
+        let Done {
+            job,
+            outcome,
+            latency,
+        } = done;
+        let now = unix_ms(SystemTime::now());
+        let mut item = job.item;
+        item.attempts += 1;
+        log::debug(|| {
+            format!(
+                "{} attempt {}: {} {}",
+                item.id, item.attempts, outcome.status, outcome.detail
+            )
+        });
+        let fate = if outcome.status == Status::Delivered {
+            Fate::Delivered
+        } else if outcome.status.is_retryable() {
+            Fate::Retry {
+                not_before: not_before(item.attempts, now, self.backoff),
+            }
+        } else {
+            log::warn(|| {
+                format!(
+                    "{} is a dead letter: {} {}",
+                    item.id, outcome.status, outcome.detail
+                )
+            });
+            Fate::Dead
+        };
+        let is_repeated = item.attempts > REPEAT_OFFENDER;
+        self.turn_gate(&job.url, &outcome, fate, job.is_probe, is_repeated, now);
+        self.unsettled.push(Settlement {
+            item,
+            fate,
+            status: outcome.status,
+            http_status: outcome.http_status,
+            detail: outcome.detail,
+            latency,
+            at: now,
+        });
+    }
+
+    fn turn_gate(
+        &mut self,
+        url: &Arc<str>,
+        outcome: &Outcome,
+        fate: Fate,
+        is_probe: bool,
+        is_repeated: bool,
+        now: u64,
+    ) {
+        let Some(lane) = self.lanes.get_mut(url) else {
+            return;
+        };
+        lane.in_flight = lane.in_flight.saturating_sub(1);
+        let before = lane.gate;
+        lane.gate = match fate {
+            Fate::Retry { .. } => {
+                // It may have to step back, and is to be read again.
+                lane.ahead.clear();
+                lane.is_exhausted = false;
+                let counts = (before.is_open() || is_probe) && !is_repeated;
+                before.closed(counts, outcome.retry_after, now, self.backoff, dice())
+            }
+            _ => Gate::default(),
+        };
+        if lane.gate == before {
+            return;
+        }
+        if before.is_open() {
+            log::warn(|| {
+                let wait = lane.gate.wait(now);
+                format!(
+                    "deliveries to {url} are failing: {}; next try in {wait:?}",
+                    outcome.detail
+                )
+            });
+        } else if lane.gate.is_open() {
+            log::info(|| format!("deliveries to {url} are getting through again"));
+        }
+        if let Err(e) = self.queue.spool.set_gate(url, lane.gate) {
+            log::warn(|| format!("the gate could not be recorded: {e}"));
+        }
+    }
+
+    /// Records what is done. Until that has worked, nothing more is sent: it would be sent twice.
+    fn settle(&mut self) -> Result<(), Error> {
+        if self.unsettled.is_empty() {
+            return Ok(());
+        }
+        self.queue.spool.settle(&self.unsettled)?;
+        let settled = std::mem::take(&mut self.unsettled);
+        for settlement in &settled {
+            self.taken.remove(&settlement.item.seq);
+        }
+        let receipts: Vec<Receipt> = settled
+            .iter()
+            .filter(|s| !matches!(s.fate, Fate::Retry { .. }))
+            .map(Settlement::receipt)
+            .collect();
+        self.queue.announce(&receipts);
+        Ok(())
+    }
+}
+
+/// The way to an address: this client's own, or the same way to another one whose notifications are in the spool.
+fn route_to(url: &str, own: &Route) -> Route {
+    if own.endpoint.url == url {
+        return own.clone();
+    }
+    Route {
+        endpoint: Endpoint::of_accepted(url),
+        ..own.clone()
+    }
+}

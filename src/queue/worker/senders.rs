@@ -1,0 +1,133 @@
+//! The threads that talk to the service: at most `concurrency`, started when there is something to send.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::super::Queue;
+use super::super::spool::Item;
+use crate::host;
+use crate::status::Status;
+use crate::transport::{Core, Outcome};
+
+/// One delivery.
+#[derive(Debug)]
+pub(super) struct Job {
+    pub(super) url: Arc<str>,
+    pub(super) item: Item,
+    pub(super) core: Arc<Core>,
+    pub(super) timeout: Duration,
+    /// Sent through a closed gate.
+    pub(super) is_probe: bool,
+}
+
+/// A delivery that ended, however.
+#[derive(Debug)]
+pub(super) struct Done {
+    pub(super) job: Job,
+    pub(super) outcome: Outcome,
+    pub(super) latency: Duration,
+}
+
+/// After this long without work a thread ends.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Dropped with the worker; the threads then end by themselves.
+pub(super) struct Senders {
+    queue: Arc<Queue>,
+    most: usize,
+    jobs: Arc<Jobs>,
+}
+
+#[derive(Default)]
+struct Jobs {
+    state: Mutex<State>,
+    arrived: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    waiting: VecDeque<Job>,
+    threads: usize,
+    idle: usize,
+}
+
+impl Jobs {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Senders {
+    pub(super) fn new(queue: &Arc<Queue>, most: usize) -> Senders {
+        Senders {
+            queue: Arc::clone(queue),
+            most,
+            jobs: Arc::default(),
+        }
+    }
+
+    pub(super) fn send(&self, job: Job) {
+        let mut state = self.jobs.lock();
+        state.waiting.push_back(job);
+        if state.waiting.len() > state.idle && state.threads < self.most {
+            let (queue, jobs) = (Arc::clone(&self.queue), Arc::clone(&self.jobs));
+            if host::spawn("esales-sender", move || work(&queue, &jobs)).is_ok() {
+                state.threads += 1;
+            } else if state.threads == 0
+                && let Some(job) = state.waiting.pop_back()
+            {
+                // The system gives no thread: slower, but it goes on.
+                drop(state);
+                self.queue.worker.done(deliver(job));
+                return;
+            }
+        }
+        drop(state);
+        self.jobs.arrived.notify_one();
+    }
+}
+
+fn work(queue: &Queue, jobs: &Jobs) {
+    let mut state = jobs.lock();
+    loop {
+        if let Some(job) = state.waiting.pop_front() {
+            drop(state);
+            queue.worker.done(deliver(job));
+            state = jobs.lock();
+            continue;
+        }
+        state.idle += 1;
+        let (guard, timeout) = jobs
+            .arrived
+            .wait_timeout(state, PATIENCE)
+            .unwrap_or_else(PoisonError::into_inner);
+        state = guard;
+        state.idle -= 1;
+        if timeout.timed_out() && state.waiting.is_empty() {
+            state.threads -= 1;
+            return;
+        }
+    }
+}
+
+fn deliver(job: Job) -> Done {
+    let start = Instant::now();
+    let exchanged = catch_unwind(AssertUnwindSafe(|| {
+        job.core
+            .transport
+            .exchange(job.item.body.as_bytes(), start + job.timeout)
+    }));
+    Done {
+        // A defect of ours must not cost the event: it is tried again like a broken connection.
+        outcome: exchanged.unwrap_or_else(|_| Outcome {
+            status: Status::ConnectionLost,
+            http_status: None,
+            detail: "a defect in esales-notify ended this attempt".to_owned(),
+            retry_after: None,
+        }),
+        latency: start.elapsed(),
+        job,
+    }
+}

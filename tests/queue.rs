@@ -1,0 +1,485 @@
+//! The queue against the sandbox, with both spools: accepted means delivered, or counted.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+mod common;
+
+use std::sync::{Arc, Mutex, mpsc};
+use std::time::{Duration, Instant};
+
+use common::{Folder, KEY, SESSION, client, config, sandbox, scripted, visitor};
+use esales_notify::{
+    Client, LogLevel, Receipt, SpoolFile, Status, Visitor, customer_key, customer_token, log_to,
+};
+use esales_notify_sandbox::{Answer, Options, Sandbox};
+
+const LONG: Duration = Duration::from_secs(20);
+
+/// A client of each kind of spool; the folder lives as long as the test needs it.
+fn both(base_url: &str, options: &[(&str, &str)]) -> Vec<(Client, Folder)> {
+    let folder = Folder::new();
+    let path = folder.path("spool");
+    let mut on_disk = vec![("spool", path.as_str())];
+    on_disk.extend(options);
+    let in_memory = (client(base_url, options), Folder::new());
+    vec![in_memory, (client(base_url, &on_disk), folder)]
+}
+
+fn enqueue(client: &Client, id: &str) -> Receipt {
+    client
+        .enqueue_add_to_cart(&visitor(), "ticket-4711", Some(id))
+        .unwrap()
+}
+
+fn ids(sandbox: &Sandbox) -> Vec<String> {
+    let received = sandbox.received().into_iter();
+    received
+        .map(|r| r.notification.unwrap().id.unwrap())
+        .collect()
+}
+
+#[test]
+fn what_is_accepted_arrives_and_is_counted() {
+    let sandbox = sandbox();
+    for (client, _folder) in both(&sandbox.base_url(), &[]) {
+        sandbox.clear();
+        for n in 0..50 {
+            let receipt = enqueue(&client, &n.to_string());
+            assert_eq!((receipt.status, receipt.attempts), (Status::Queued, 0));
+        }
+        assert!(client.flush(LONG).unwrap());
+        let mut arrived = ids(&sandbox);
+        arrived.sort_by_key(|id| id.parse::<u32>().unwrap());
+        let sent: Vec<String> = (0..50).map(|n| n.to_string()).collect();
+        assert_eq!(arrived, sent);
+        let stats = client.stats().unwrap();
+        assert_eq!((stats.spool.accepted, stats.spool.delivered), (50, 50));
+        assert_eq!(stats.process, stats.spool);
+        assert!(stats.spool.is_balanced());
+        assert!(stats.attempt_latency.p50 > Duration::ZERO);
+        let receipt = client.receipt("7").unwrap().unwrap();
+        assert_eq!(
+            (receipt.status, receipt.http_status, receipt.attempts),
+            (Status::Delivered, Some(204), 1)
+        );
+        assert_eq!(client.receipt("never").unwrap(), None);
+    }
+}
+
+#[test]
+fn the_oldest_go_first() {
+    let sandbox = sandbox();
+    for (client, _folder) in both(&sandbox.base_url(), &[("concurrency", "1")]) {
+        sandbox.clear();
+        for n in 0..20 {
+            enqueue(&client, &n.to_string());
+        }
+        assert!(client.flush(LONG).unwrap());
+        let sent: Vec<String> = (0..20).map(|n| n.to_string()).collect();
+        assert_eq!(ids(&sandbox), sent);
+    }
+}
+
+#[test]
+fn a_failure_is_tried_again_with_the_same_bytes() {
+    for kind in 0..2 {
+        let sandbox = scripted("503, 429:retry-after=0, 500, 204");
+        let (client, _folder) = both(&sandbox.base_url(), &[("gate_min_ms", "10")]).remove(kind);
+        enqueue(&client, "same");
+        assert!(client.flush(LONG).unwrap());
+        let bodies: Vec<String> = sandbox.received().into_iter().map(|r| r.body).collect();
+        assert_eq!(bodies.len(), 4);
+        assert!(bodies.iter().all(|b| *b == bodies[0]));
+        let receipt = client.receipt("same").unwrap().unwrap();
+        assert_eq!((receipt.status, receipt.attempts), (Status::Delivered, 4));
+    }
+}
+
+#[test]
+fn the_gate_lets_one_probe_through_and_retry_after_is_kept() {
+    for kind in 0..2 {
+        let sandbox = scripted("503:retry-after=1:times=2");
+        let options = [("gate_min_ms", "10"), ("concurrency", "1")];
+        let (client, _folder) = both(&sandbox.base_url(), &options).remove(kind);
+        for n in 0..20 {
+            enqueue(&client, &n.to_string());
+        }
+        assert!(sandbox.wait_received(1, LONG));
+        assert!(client.flush(LONG).unwrap());
+        let at: Vec<u64> = sandbox.received().iter().map(|r| r.at_unix_ms).collect();
+        assert_eq!(at.len(), 22);
+        assert!(at[1] - at[0] >= 1000 && at[2] - at[1] >= 1000, "{at:?}");
+        assert_eq!(client.stats().unwrap().gate_failures, 0);
+    }
+}
+
+#[test]
+fn a_final_answer_makes_a_dead_letter_and_holds_up_nobody() {
+    for kind in 0..2 {
+        let sandbox = scripted("400:body=\"Ticket is missing.\", 204");
+        let (client, _folder) = both(&sandbox.base_url(), &[("concurrency", "1")]).remove(kind);
+        enqueue(&client, "bad");
+        enqueue(&client, "good");
+        assert!(client.flush(LONG).unwrap());
+        let stats = client.stats().unwrap();
+        assert_eq!((stats.spool.dead, stats.spool.delivered), (1, 1));
+        assert!(stats.spool.is_balanced());
+        let receipt = client.receipt("bad").unwrap().unwrap();
+        assert_eq!(receipt.status, Status::TicketMissing);
+        assert!(receipt.detail.contains("Ticket is missing."), "{receipt:?}");
+    }
+}
+
+#[test]
+fn what_cannot_be_digested_stands_in_nobodys_way() {
+    for kind in 0..2 {
+        // The first is answered 500 whenever it comes; the others get through between its tries.
+        let sandbox = scripted("500, 500, 500, 204, 204, 204");
+        let options = [
+            ("gate_min_ms", "10"),
+            ("gate_max_ms", "600000"),
+            ("concurrency", "1"),
+        ];
+        let options = &options[..1]
+            .iter()
+            .chain(&options[2..])
+            .copied()
+            .collect::<Vec<_>>();
+        let (client, _folder) = both(&sandbox.base_url(), options).remove(kind);
+        enqueue(&client, "poison");
+        assert!(sandbox.wait_received(3, LONG));
+        enqueue(&client, "next");
+        assert!(client.flush(LONG).unwrap());
+        assert_eq!(ids(&sandbox)[..3], ["poison", "poison", "poison"]);
+        assert!(client.stats().unwrap().spool.is_balanced());
+    }
+}
+
+#[test]
+fn it_expires_after_max_age() {
+    for kind in 0..2 {
+        let sandbox = scripted("503:times=1000");
+        let options = [
+            ("gate_min_ms", "50"),
+            ("gate_max_ms", "100"),
+            ("max_age_s", "1"),
+        ];
+        let (client, _folder) = both(&sandbox.base_url(), &options).remove(kind);
+        enqueue(&client, "late");
+        assert!(client.flush(LONG).unwrap());
+        let stats = client.stats().unwrap();
+        assert_eq!((stats.spool.expired, stats.spool.pending), (1, 0));
+        assert!(stats.spool.is_balanced());
+        let receipt = client.receipt("late").unwrap().unwrap();
+        assert_eq!(receipt.status, Status::Timeout);
+        assert!(receipt.detail.contains("max_age_s"), "{receipt:?}");
+    }
+}
+
+/// Nothing listens there.
+const DOWN: &str = "http://127.0.0.1:9";
+
+#[test]
+fn over_the_limits_the_new_one_is_refused() {
+    for limit in [("max_items", "2"), ("max_bytes", "1024")] {
+        for (client, _folder) in both(DOWN, &[limit]) {
+            let ticket = "t".repeat(300);
+            let push = |id: &str| client.enqueue_add_to_cart(&visitor(), &ticket, Some(id));
+            push("1").unwrap();
+            push("2").unwrap();
+            let refused = push("3").unwrap_err();
+            assert_eq!(refused.status(), Status::QueueFull, "{limit:?}");
+            assert_eq!(refused.receipt().unwrap().id, "3");
+            assert!(refused.detail().contains(limit.0), "{refused}");
+            let stats = client.stats().unwrap();
+            assert_eq!((stats.spool.accepted, stats.process_refused), (2, 1));
+        }
+    }
+}
+
+#[test]
+fn or_the_oldest_are_dropped_and_counted() {
+    let limits = [("max_items", "2"), ("overflow", "drop_oldest")];
+    for (client, _folder) in both(DOWN, &limits) {
+        for n in 0..5 {
+            enqueue(&client, &n.to_string());
+        }
+        let stats = client.stats().unwrap();
+        assert_eq!(
+            (
+                stats.spool.accepted,
+                stats.spool.dropped,
+                stats.spool.pending
+            ),
+            (5, 3, 2)
+        );
+        assert!(stats.spool.is_balanced() && stats.process.is_balanced());
+        assert_eq!(
+            client.receipt("2").unwrap().unwrap().status,
+            Status::QueueFull
+        );
+        assert_eq!(client.receipt("4").unwrap().unwrap().status, Status::Queued);
+    }
+    // What is greater than the whole queue drops nobody.
+    for (client, _folder) in both(DOWN, &[("max_bytes", "1024"), ("overflow", "drop_oldest")]) {
+        enqueue(&client, "small");
+        let large = client.enqueue_add_to_cart(&visitor(), &"t".repeat(1024), None);
+        assert_eq!(large.unwrap_err().status(), Status::QueueFull);
+        assert_eq!(client.stats().unwrap().spool.pending, 1);
+    }
+}
+
+#[test]
+fn a_flush_keeps_its_deadline_and_what_is_left_is_counted() {
+    let hanging = scripted("hang:times=1000");
+    for base_url in [DOWN, &hanging.base_url()] {
+        for (client, _folder) in both(base_url, &[]) {
+            enqueue(&client, "left");
+            for ms in [0, 100] {
+                let start = Instant::now();
+                assert!(!client.flush(Duration::from_millis(ms)).unwrap());
+                assert!(start.elapsed() < Duration::from_millis(ms + 500));
+            }
+            assert_eq!(client.stats().unwrap().spool.pending, 1);
+            let start = Instant::now();
+            drop(client);
+            assert!(start.elapsed() < Duration::from_millis(500));
+        }
+    }
+}
+
+#[test]
+fn bad_input_is_refused_before_it_is_accepted() {
+    for (client, _folder) in both(DOWN, &[("max_items", "1001")]) {
+        let refused = client
+            .enqueue_add_to_cart(&visitor(), "", None)
+            .unwrap_err();
+        assert_eq!(refused.status(), Status::InvalidArgument);
+        assert_eq!(client.stats().unwrap().spool.accepted, 0);
+    }
+}
+
+#[test]
+fn on_failure_the_notification_is_queued_under_its_id() {
+    for kind in 0..2 {
+        let sandbox = scripted("503, 503, 204, 204");
+        let options = [
+            ("on_failure", "queue"),
+            ("max_attempts", "2"),
+            ("backoff_ms", "0"),
+        ];
+        let (client, _folder) = both(&sandbox.base_url(), &options).remove(kind);
+        let receipt = client
+            .notify_add_to_cart(&visitor(), "ticket", Some("mine"))
+            .unwrap();
+        assert_eq!(
+            (receipt.status, receipt.http_status, receipt.attempts),
+            (Status::Queued, Some(503), 2)
+        );
+        assert!(client.flush(LONG).unwrap());
+        assert_eq!(ids(&sandbox), ["mine"; 3]);
+        let receipt = client.receipt("mine").unwrap().unwrap();
+        assert_eq!((receipt.status, receipt.attempts), (Status::Delivered, 3));
+        // A final refusal is not queued.
+        sandbox.script(Answer::parse_list("400").unwrap());
+        let refused = client.notify_add_to_cart(&visitor(), "ticket", None);
+        assert_eq!(refused.unwrap_err().status(), Status::TicketMissing);
+        assert_eq!(client.stats().unwrap().spool.accepted, 1);
+    }
+}
+
+#[test]
+fn while_deliveries_fail_a_blocking_call_queues_at_once() {
+    for kind in 0..2 {
+        let sandbox = scripted("503:retry-after=3600");
+        let (client, _folder) = both(&sandbox.base_url(), &[("on_failure", "queue")]).remove(kind);
+        enqueue(&client, "first");
+        assert!(sandbox.wait_received(1, LONG));
+        let deadline = Instant::now() + LONG;
+        while client.stats().unwrap().gate_failures == 0 {
+            assert!(Instant::now() < deadline, "the gate stays open");
+            std::thread::yield_now();
+        }
+        let receipt = client
+            .notify_add_to_cart(&visitor(), "ticket", Some("second"))
+            .unwrap();
+        assert_eq!((receipt.status, receipt.attempts), (Status::Queued, 0));
+        assert_eq!(sandbox.received().len(), 1);
+    }
+}
+
+#[test]
+fn the_callback_hears_of_every_end() {
+    for kind in 0..2 {
+        let sandbox = scripted("204, 400");
+        let (client, _folder) = both(&sandbox.base_url(), &[("concurrency", "1")]).remove(kind);
+        let (tx, rx) = mpsc::channel();
+        let tx = Mutex::new(tx);
+        client
+            .on_delivery(Some(Box::new(move |receipt| {
+                tx.lock().unwrap().send(receipt.clone()).unwrap();
+            })))
+            .unwrap();
+        enqueue(&client, "1");
+        enqueue(&client, "2");
+        let told: Vec<Receipt> = (0..2).map(|_| rx.recv_timeout(LONG).unwrap()).collect();
+        assert_eq!(
+            (told[0].id.as_str(), told[0].status),
+            ("1", Status::Delivered)
+        );
+        assert_eq!(
+            (told[1].id.as_str(), told[1].status),
+            ("2", Status::TicketMissing)
+        );
+        client.on_delivery(None).unwrap();
+        enqueue(&client, "3");
+        assert!(client.flush(LONG).unwrap());
+        assert!(rx.try_recv().is_err());
+    }
+}
+
+#[test]
+fn another_client_delivers_what_one_without_delivery_put_in() {
+    let sandbox = sandbox();
+    let folder = Folder::new();
+    let path = folder.path("spool");
+    let options = [("spool", path.as_str()), ("delivery", "none")];
+    let producer = client(&sandbox.base_url(), &options);
+    enqueue(&producer, "handed over");
+    assert!(!producer.flush(Duration::from_millis(50)).unwrap());
+    let drainer = client(&sandbox.base_url(), &options[..1]);
+    assert!(drainer.flush(LONG).unwrap());
+    assert!(producer.flush(LONG).unwrap());
+    assert_eq!(ids(&sandbox), ["handed over"]);
+    assert_eq!(producer.stats().unwrap().process.delivered, 1);
+    assert_eq!(drainer.stats().unwrap().process.accepted, 0);
+}
+
+#[test]
+fn what_was_accepted_for_one_address_goes_to_no_other() {
+    let (first, second) = (sandbox(), sandbox());
+    let folder = Folder::new();
+    let path = folder.path("spool");
+    let options = [("spool", path.as_str()), ("delivery", "none")];
+    enqueue(&client(&first.base_url(), &options), "for the first");
+    let drainer = client(&second.base_url(), &options[..1]);
+    enqueue(&drainer, "for the second");
+    assert!(drainer.flush(LONG).unwrap());
+    assert_eq!(ids(&first), ["for the first"]);
+    assert_eq!(ids(&second), ["for the second"]);
+}
+
+#[test]
+fn an_operator_inspects_repairs_and_replays() {
+    let sandbox = Sandbox::start(Options {
+        private_key: Some("rotated".to_owned()),
+        ..Options::default()
+    })
+    .unwrap();
+    let folder = Folder::new();
+    let path = folder.path("spool");
+    let client = client(&sandbox.base_url(), &[("spool", &path)]);
+    let key = customer_key("4711").unwrap();
+    let token = customer_token("old", &key).unwrap();
+    let signed_in = Visitor::signed_in(&key, SESSION, &token).in_market("UK");
+    for id in ["a", "b"] {
+        client
+            .enqueue_add_to_cart(&signed_in, "ticket", Some(id))
+            .unwrap();
+    }
+    enqueue(&client, "c");
+    assert!(client.flush(LONG).unwrap());
+
+    let spool = SpoolFile::open(&config(&[("spool", &path)])).unwrap();
+    let report = spool.report().unwrap();
+    assert!(report.is_balanced() && report.has_drainer, "{report:?}");
+    assert_eq!(report.dead_by_status, [(Status::Forbidden, 2)]);
+    let mut dead = spool.dead_letters().unwrap();
+    dead.sort_by(|a, b| a.id.cmp(&b.id));
+    assert_eq!((dead[0].id.as_str(), dead[0].http_status), ("a", Some(403)));
+    assert!(!format!("{dead:?}").contains(&token));
+    let (receipt, body) = spool.show("a").unwrap().unwrap();
+    assert_eq!(receipt.status, Status::Forbidden);
+    assert!(body.unwrap().contains("\"id\":\"a\""));
+
+    assert_eq!(
+        spool
+            .retry_dead(Some(&["a".to_owned()]), Some("rotated"))
+            .unwrap(),
+        1
+    );
+    assert!(client.flush(LONG).unwrap());
+    assert_eq!(
+        client.receipt("a").unwrap().unwrap().status,
+        Status::Delivered
+    );
+    assert_eq!(spool.drop_dead(None).unwrap(), 1);
+    let counts = spool.report().unwrap().counts;
+    assert_eq!((counts.delivered, counts.dead, counts.dropped), (2, 0, 1));
+    assert!(client.stats().unwrap().process.is_balanced());
+}
+
+#[test]
+fn a_person_is_erased_from_the_file_too() {
+    let folder = Folder::new();
+    let path = folder.path("spool");
+    let options = [("spool", path.as_str()), ("delivery", "none")];
+    let client = client(DOWN, &options);
+    let other = Visitor::anonymous("somebody-else", SESSION).in_market("UK");
+    client
+        .enqueue_add_to_cart(&other, "t", Some("stays"))
+        .unwrap();
+    for n in 0..20 {
+        enqueue(&client, &format!("gone-{n}"));
+    }
+    let spool = SpoolFile::open(&config(&options)).unwrap();
+    assert_eq!(spool.purge(KEY).unwrap(), 20);
+    let report = spool.report().unwrap();
+    assert_eq!((report.counts.dropped, report.counts.pending), (20, 1));
+    assert!(report.is_balanced());
+    for suffix in ["", "-wal"] {
+        let bytes = std::fs::read(format!("{path}{suffix}")).unwrap();
+        let text = String::from_utf8_lossy(&bytes);
+        assert!(!text.contains(KEY), "{suffix}");
+    }
+}
+
+#[test]
+fn the_log_tells_what_happens_and_no_secret() {
+    let (key, token) = (customer_key("log").unwrap(), "t0ken-that-must-not-be-seen");
+    let said = Arc::new(Mutex::new(Vec::new()));
+    let log = Arc::clone(&said);
+    log_to(
+        LogLevel::Debug,
+        Some(Box::new(move |level, words| {
+            log.lock().unwrap().push((level, words.to_owned()));
+        })),
+    );
+    // A server that repeats what it was sent.
+    let sandbox = scripted(&format!("503:body=\"{key} {token}\", 403:body=\"{token}\""));
+    let client = client(&sandbox.base_url(), &[("gate_min_ms", "10")]);
+    let visitor = Visitor::signed_in(&key, SESSION, token).in_market("UK");
+    client
+        .enqueue_add_to_cart(&visitor, "ticket-in-the-log", Some("logged"))
+        .unwrap();
+    assert!(client.flush(LONG).unwrap());
+    log_to(LogLevel::Error, None);
+    let said = said.lock().unwrap();
+    let words: Vec<&str> = said.iter().map(|(_, words)| words.as_str()).collect();
+    let all = words.join("\n");
+    assert!(
+        all.contains("logged is a dead letter: ESALES_FORBIDDEN"),
+        "{all}"
+    );
+    assert!(
+        all.contains("are failing") && all.contains("getting through"),
+        "{all}"
+    );
+    for secret in [&*key, token, "ticket-in-the-log", SESSION] {
+        assert!(!all.contains(secret), "{all}");
+    }
+}
