@@ -102,15 +102,26 @@ impl Worker {
 /// Whatever ends the thread, the next enqueue starts another.
 struct Running<'a>(&'a Queue);
 
+impl Running<'_> {
+    /// Under the lock, once: a thread that starts right after must find neither flag nor leadership taken back.
+    fn end(&self, state: &mut State) {
+        if std::mem::take(&mut state.is_running) {
+            self.0.spool.resign();
+        }
+    }
+}
+
 impl Drop for Running<'_> {
     fn drop(&mut self) {
-        self.0.worker.lock().is_running = false;
-        self.0.spool.resign();
+        // A panic: the regular end has its own call, and a new thread may be running by now.
+        if std::thread::panicking() {
+            self.end(&mut self.0.worker.lock());
+        }
     }
 }
 
 fn run(queue: &Arc<Queue>) {
-    let _running = Running(queue);
+    let running = Running(queue);
     let mut drain = Drain::new(queue);
     let mut at_most = Duration::ZERO;
     loop {
@@ -135,7 +146,7 @@ fn run(queue: &Arc<Queue>) {
             // An enqueue that came meanwhile has set the flag under the same lock.
             let mut state = queue.worker.lock();
             if !state.is_woken {
-                state.is_running = false;
+                running.end(&mut state);
                 return;
             }
         }

@@ -69,26 +69,96 @@ final class Client
      * @param string|null $id      names this one event, at most 128 bytes; null: a new UUID. To send the same event
      *                             again, pass the id of the receipt.
      *
+     * @return Receipt its status is Status::DELIVERED; with the option on_failure=queue it may be Status::QUEUED: the
+     *                 notification did not get through and is in the queue, under the same id
+     *
      * @throws Exception\InvalidArgumentException if an argument is malformed; nothing was sent
      * @throws Exception\ClosedException          if the client was closed
      * @throws Exception\FinalException           if the service refused it: the same bytes cannot succeed
      * @throws Exception\RetryableException       if it may succeed later, with the same id. After a
      *                                            TimeoutException, ConnectionLostException and BadResponseException
-     *                                            it may have arrived all the same.
+     *                                            it may have arrived all the same. With on_failure=queue: if it
+     *                                            could not be put into the queue either.
      * @throws Exception\InternalException        for a defect of the library
      */
     public function notifyAddToCart(Visitor $visitor, string $ticket, ?string $id = null): Receipt
     {
-        if ($this->handle === null) {
-            throw new ClosedException('the client was closed', Status::CLOSED, 'ESALES_CLOSED');
-        }
+        return $this->library->notifyAddToCart($this->open(), $visitor, $ticket, $id);
+    }
 
-        return $this->library->notifyAddToCart($this->handle, $visitor, $ticket, $id);
+    /**
+     * Puts into the queue that the visitor added the product behind the ticket to the cart, and returns without
+     * waiting for the service: the library delivers it in the background, also after the end of the page view.
+     *
+     * Without the option spool, the queue is in the memory of this process: a program that ends calls flush() first.
+     *
+     * @param Visitor     $visitor who did it
+     * @param string      $ticket  the service's own opaque string, at most 8192 bytes, sent as it is
+     * @param string|null $id      names this one event, at most 128 bytes; null: a new UUID
+     *
+     * @return Receipt its status is Status::QUEUED; with its id, receipt() tells what becomes of it
+     *
+     * @throws Exception\InvalidArgumentException if an argument is malformed; nothing was accepted
+     * @throws Exception\ClosedException          if the client was closed
+     * @throws Exception\QueueFullException       if the queue is full; not accepted
+     * @throws Exception\SpoolFailedException     if the spool could not be written within the option
+     *                                            enqueue_timeout_ms (milliseconds); not accepted
+     * @throws Exception\InternalException        for a defect of the library
+     */
+    public function enqueueAddToCart(Visitor $visitor, string $ticket, ?string $id = null): Receipt
+    {
+        return $this->library->enqueueAddToCart($this->open(), $visitor, $ticket, $id);
+    }
+
+    /**
+     * Waits until everything that was accepted before this call has left the queue.
+     *
+     * @param int $timeoutMs longest time to wait, in milliseconds: 0 to 4294967295
+     *
+     * @return bool true: all of it is gone; false: not within the time. What is left stays in the queue, stats()
+     *              says how much.
+     *
+     * @throws Exception\InvalidArgumentException if the time is out of range
+     * @throws Exception\ClosedException          if the client was closed
+     * @throws Exception\SpoolFailedException     if the spool could not be read
+     */
+    public function flush(int $timeoutMs): bool
+    {
+        return $this->library->flush($this->open(), $timeoutMs);
+    }
+
+    /**
+     * The queue in numbers.
+     *
+     * @throws Exception\ClosedException      if the client was closed
+     * @throws Exception\SpoolFailedException if the spool could not be read
+     */
+    public function stats(): Stats
+    {
+        return $this->library->stats($this->open());
+    }
+
+    /**
+     * What became of a notification that was in the queue.
+     *
+     * @param string $id the id of the receipt of enqueueAddToCart()
+     *
+     * @return Receipt|null its status is Status::QUEUED while it waits, Status::DELIVERED, the code that the service
+     *                      refused it with, Status::TIMEOUT if it expired, or Status::QUEUE_FULL if it made room for
+     *                      a newer one; null: nothing is known of the id, or no longer (option receipt_retention_s)
+     *
+     * @throws Exception\InvalidArgumentException for a NUL byte
+     * @throws Exception\ClosedException          if the client was closed
+     * @throws Exception\SpoolFailedException     if the spool could not be read
+     */
+    public function receipt(string $id): ?Receipt
+    {
+        return $this->library->receipt($this->open(), $id);
     }
 
     /**
      * Frees the client; a second time does nothing. Returns at once: its connections stay warm for other clients,
-     * for the time that the option keep_alive_s says.
+     * for the time that the option keep_alive_s says, and what is in the queue is delivered all the same.
      */
     public function close(): void
     {
@@ -110,5 +180,17 @@ final class Client
     public static function libraryVersion(?string $library = null): string
     {
         return Loader::load($library)->version();
+    }
+
+    /**
+     * @throws ClosedException
+     */
+    private function open(): CData
+    {
+        if ($this->handle === null) {
+            throw new ClosedException('the client was closed', Status::CLOSED, 'ESALES_CLOSED');
+        }
+
+        return $this->handle;
     }
 }

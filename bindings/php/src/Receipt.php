@@ -79,7 +79,8 @@ final class Receipt
     }
 
     /**
-     * How long the call took, in microseconds.
+     * How long the call took, in microseconds; of a receipt of Client::receipt(): from acceptance to the outcome, or
+     * to now while it waits.
      */
     public function getElapsedMicroseconds(): int
     {
@@ -89,7 +90,8 @@ final class Receipt
     /**
      * The id that was sent, the same in every attempt; empty if the arguments were refused.
      *
-     * To send the same event again, pass it to Client::notifyAddToCart().
+     * To send the same event again, pass it to Client::notifyAddToCart(); to ask what became of one that was queued,
+     * to Client::receipt().
      */
     public function getId(): string
     {

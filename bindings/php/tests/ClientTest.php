@@ -9,6 +9,7 @@ use Esales\Notify\Exception\ClosedException;
 use Esales\Notify\Exception\InvalidArgumentException;
 use Esales\Notify\Exception\NotifyException;
 use Esales\Notify\Identity;
+use Esales\Notify\Log;
 use Esales\Notify\Status;
 use Esales\Notify\Tests\Support\Package;
 use Esales\Notify\Tests\Support\Process;
@@ -159,6 +160,9 @@ final class ClientTest extends SandboxTestCase
         return [
             'ticket' => [static fn () => $client->notifyAddToCart($visitor, 7), '$ticket'],
             'id' => [static fn () => $client->notifyAddToCart($visitor, 'ticket', 7), '$id'],
+            'timeout' => [static fn () => $client->flush('7'), '$timeoutMs'],
+            'id of a receipt' => [static fn () => $client->receipt(7), '$id'],
+            'logger' => [static fn () => Log::to('a logger'), '$logger'],
             'visitor' => [static fn () => $client->notifyAddToCart(null, 'ticket'), '$visitor'],
             'customer key' => [static fn () => Visitor::anonymous(7, 's'), '$customerKey'],
             'session key' => [static fn () => Visitor::anonymous('c', null), '$sessionKey'],

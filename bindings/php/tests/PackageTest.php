@@ -148,12 +148,36 @@ final class PackageTest extends SandboxTestCase
         );
     }
 
-    public function testTheReadmeQuotesTheExample(): void
+    public function testTheExampleOfTheQueueRunsWithComposersAutoloader(): void
     {
-        $example = (string) file_get_contents(Package::directory() . '/examples/add_to_cart.php');
-        $readme = (string) file_get_contents(Package::directory() . '/README.md');
+        $package = $this->folder->package();
+        $this->composer(['dump-autoload'], $package);
 
-        self::assertStringContainsString("```php\n" . $example . "```\n", $readme);
+        $output = $this->mustRun(
+            [PHP_BINARY, 'examples/enqueue.php'],
+            [
+                'ESALES_BASE_URL' => $this->sandbox->baseUrl(),
+                'ESALES_SPOOL' => $this->folder->path('spool'),
+                'ESALES_NOTIFY_LIBRARY' => Package::library(),
+            ],
+            $package
+        );
+
+        $received = $this->sandbox->received();
+        self::assertCount(1, $received);
+        $id = $received[0]['notification']['id'];
+        self::assertSame("ESALES_QUEUED $id\nESALES_DELIVERED\n", $output);
+    }
+
+    public function testTheReadmeQuotesTheExamples(): void
+    {
+        $readme = (string) file_get_contents(Package::directory() . '/README.md');
+        $examples = (array) glob(Package::directory() . '/examples/*.php');
+
+        self::assertNotSame([], $examples);
+        foreach ($examples as $example) {
+            self::assertStringContainsString("```php\n" . file_get_contents($example) . "```\n", $readme);
+        }
     }
 
     public function testTheReadmeNamesEveryException(): void

@@ -9,6 +9,7 @@ use Esales\Notify\Exception\FinalException;
 use Esales\Notify\Exception\InternalException;
 use Esales\Notify\Exception\RetryableException;
 use Esales\Notify\Internal\Failure;
+use Esales\Notify\Internal\Library;
 use Esales\Notify\Status;
 use Esales\Notify\Tests\Support\Package;
 use PHPUnit\Framework\TestCase;
@@ -27,8 +28,8 @@ final class StatusTest extends TestCase
         );
         $header = array_filter(
             array_combine($found[1], array_map('intval', $found[2])),
-            // Limits, should they come to have the prefix, are no codes.
-            static fn (string $name): bool => strpos($name, 'MAX_') !== 0,
+            // Levels are no codes; nor are limits, should they come to have the prefix.
+            static fn (string $name): bool => preg_match('/^(MAX|LOG)_/', $name) !== 1,
             ARRAY_FILTER_USE_KEY
         );
         $constants = (new \ReflectionClass(Status::class))->getConstants();
@@ -42,6 +43,27 @@ final class StatusTest extends TestCase
             self::assertStringEndsWith('.', Status::text($code));
         }
         self::assertSame('ESALES_UNKNOWN', Status::name(12345));
+    }
+
+    public function testLevelsAreThoseOfTheHeader(): void
+    {
+        preg_match_all(
+            '/^#define ESALES_LOG_([A-Z]+) (\d+)$/m',
+            Package::shared('include/esales_notify.h'),
+            $found
+        );
+        $header = array_combine(array_map('intval', $found[2]), $found[1]);
+        $constants = (new \ReflectionClass(Library::class))->getConstants();
+
+        // PSR-3 has another word for one of them.
+        $names = array_map(
+            static fn (string $name): string => strtoupper(strtr($name, ['warning' => 'warn'])),
+            $constants['LEVEL_NAMES']
+        );
+        self::assertSame([0 => 'OFF'] + $names, $header);
+        foreach ($constants['LEVEL_NAMES'] as $level => $name) {
+            self::assertSame($level, $constants['LEVELS'][$name]);
+        }
     }
 
     public function testVersionsAreThoseOfTheHeader(): void
@@ -65,8 +87,7 @@ final class StatusTest extends TestCase
     public function testEveryErrorCodeHasAnException(): void
     {
         foreach ((new \ReflectionClass(Status::class))->getConstants() as $name => $code) {
-            // The binding has no queue yet.
-            if ($code < 0 && !in_array($code, [Status::QUEUE_FULL, Status::SPOOL_FAILED], true)) {
+            if ($code < 0) {
                 $words = str_replace('_', '', ucwords(strtolower($name), '_'));
                 $class = get_class(Failure::of($code, $name, 'words', null));
                 self::assertSame('Esales\Notify\Exception\\' . $words . 'Exception', $class);

@@ -21,10 +21,50 @@ final class WebServerTest extends SandboxTestCase
 
     private Folder $folder;
 
+    /** It must not end before the test. */
+    private Process $server;
+
     protected function setUp(): void
     {
         parent::setUp();
         $this->folder = new Folder();
+    }
+
+    /**
+     * Starts a server of one page.
+     *
+     * @param array<string, string> $ini
+     * @param array<string, string> $environment
+     *
+     * @return string the page's address
+     */
+    private function serve(string $page, array $ini, array $environment): string
+    {
+        // The page and the package are copied: opcache.preload_user need not be able to read the repository.
+        $this->folder->write($page, (string) file_get_contents(__DIR__ . '/programs/' . $page));
+        $settings = [];
+        foreach ($ini as $name => $value) {
+            array_push($settings, '-d', $name . '=' . $value);
+        }
+        $this->server = new Process(
+            array_merge([PHP_BINARY], $settings, ['-S', '127.0.0.1:0', '-t', $this->folder->path()]),
+            $environment + [
+                'ESALES_BASE_URL' => $this->sandbox->baseUrl(),
+                'TEST_PRELOAD_PHP' => $this->packaged() . '/preload.php',
+                // The server would otherwise share its port among processes, if the caller's environment says so.
+                'PHP_CLI_SERVER_WORKERS' => '1',
+            ]
+        );
+
+        return $this->server->waitFor(2, '~Development Server \((http://\S+)\) started~') . '/' . $page;
+    }
+
+    private function page(string $address): string
+    {
+        $answer = Http::request('GET', $address);
+        self::assertSame(200, $answer['status'], $answer['body']);
+
+        return $answer['body'];
     }
 
     /**
@@ -37,30 +77,9 @@ final class WebServerTest extends SandboxTestCase
      */
     private function pages(array $ini, array $environment): array
     {
-        // The page and the package are copied: opcache.preload_user need not be able to read the repository.
-        $this->folder->write('page.php', (string) file_get_contents(__DIR__ . '/programs/page.php'));
-        $settings = [];
-        foreach ($ini as $name => $value) {
-            array_push($settings, '-d', $name . '=' . $value);
-        }
-        $server = new Process(
-            array_merge([PHP_BINARY], $settings, ['-S', '127.0.0.1:0', '-t', $this->folder->path()]),
-            $environment + [
-                'ESALES_BASE_URL' => $this->sandbox->baseUrl(),
-                'TEST_PRELOAD_PHP' => $this->packaged() . '/preload.php',
-                // The server would otherwise share its port among processes, if the caller's environment says so.
-                'PHP_CLI_SERVER_WORKERS' => '1',
-            ]
-        );
-        $address = $server->waitFor(2, '~Development Server \((http://\S+)\) started~');
-        $answers = [];
-        for ($i = 0; $i < 3; $i++) {
-            $answer = Http::request('GET', $address . '/page.php');
-            self::assertSame(200, $answer['status'], $answer['body']);
-            $answers[] = $answer['body'];
-        }
+        $address = $this->serve('page.php', $ini, $environment);
 
-        return $answers;
+        return [$this->page($address), $this->page($address), $this->page($address)];
     }
 
     private function packaged(): string
@@ -158,6 +177,40 @@ final class WebServerTest extends SandboxTestCase
     {
         $ini = ['ffi.enable' => 'preload', 'ffi.preload' => $this->header()] + $this->opcachePreload();
         $this->assertDeliveredOverOneConnection($this->pages($ini, ['LD_LIBRARY_PATH' => '']));
+    }
+
+    public function testAPageThatEnqueuesDoesNotWaitForTheService(): void
+    {
+        $this->sandbox->script('204, hang');
+        // The narrowest settings: only preloaded code may use FFI, also when it logs.
+        $ini = ['ffi.enable' => 'preload', 'ffi.preload' => $this->header()] + $this->opcachePreload();
+        $address = $this->serve('enqueue.php', $ini, ['ESALES_TIMEOUT_MS' => (string) self::BUDGET_MS]);
+        $before = hrtime(true);
+
+        self::assertStringEndsWith("cli-server ESALES_QUEUED\n", $this->page($address . '?id=one'));
+        $this->awaitReceived(['one']);
+        $answers = $this->page($address . '?id=two');
+        self::assertStringEndsWith("cli-server ESALES_QUEUED\n", $answers);
+        $this->awaitReceived(['one', 'two']);
+        // The second hangs, and nobody minds. A later page view gets what was said of the first when its own was over.
+        $this->eventually(function () use ($address, &$answers): ?bool {
+            $answers .= $this->page($address . '?id=later');
+
+            return preg_match('/^debug .*\bone\b/m', $answers) === 1 ? true : null;
+        });
+        self::assertLessThan(self::BUDGET_MS * 1e6, hrtime(true) - $before, 'it waited until the service hung up');
+    }
+
+    /**
+     * @param list<string> $ids
+     */
+    private function awaitReceived(array $ids): void
+    {
+        $this->eventually(function () use ($ids): ?bool {
+            $received = array_column(array_column($this->sandbox->received(), 'notification'), 'id');
+
+            return $received === $ids ? true : null;
+        });
     }
 
     public function testFfiSwitchedOff(): void

@@ -83,15 +83,6 @@ pub(super) fn prepare(path: &Path) -> io::Result<bool> {
     if !metadata.is_file() {
         return Err(io::Error::other("it is not a regular file"));
     }
-    if metadata.mode() & 0o077 != 0 {
-        log::warn(|| {
-            format!(
-                "the spool {} was open to other users: it is now for its owner alone",
-                path.display()
-            )
-        });
-        fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
-    }
     if metadata.len() == 0 && fs::metadata(beside(path, "-wal")).is_ok_and(|w| w.len() > 0) {
         // SQLite would take it for new, and throw the log away.
         set_aside(path)?;
@@ -100,11 +91,26 @@ pub(super) fn prepare(path: &Path) -> io::Result<bool> {
     Ok(false)
 }
 
-/// Whether a file that is not a usable database may be moved out of the way: only what looks like ours.
-pub(super) fn is_ours(path: &Path) -> bool {
+/// Whether a file that is no database may be moved out of the way: only one that is closed to others, as ours are.
+/// A file that somebody named by mistake is left alone.
+pub(super) fn looks_like_ours(path: &Path) -> bool {
     fs::symlink_metadata(path)
         .is_ok_and(|m| m.is_file() && m.mode() & 0o777 == 0o600 && m.nlink() == 1)
-        && beside(path, ".lock").exists()
+}
+
+/// Closes a spool to everybody but its owner.
+pub(super) fn close_to_others(path: &Path) -> io::Result<()> {
+    for file in ["", "-wal", "-shm"].map(|suffix| beside(path, suffix)) {
+        let is_open = |m: fs::Metadata| m.is_file() && m.mode() & 0o077 != 0;
+        if fs::symlink_metadata(&file).is_ok_and(is_open) {
+            fs::set_permissions(&file, fs::Permissions::from_mode(0o600))?;
+            log::warn(|| {
+                let shown = file.display();
+                format!("{shown} was open to other users: it is now for its owner alone")
+            });
+        }
+    }
+    Ok(())
 }
 
 /// Renames a damaged spool, with its log, and says so. Nothing is deleted.

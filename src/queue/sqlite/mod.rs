@@ -141,12 +141,13 @@ impl SqliteSpool {
             }
             let mut is_new = file::prepare(path)?;
             let mut opened = schema::connect(path, is_synced);
-            if opened.as_ref().is_err_and(Failure::is_damage) && file::is_ours(path) {
+            if opened.as_ref().is_err_and(Failure::is_damage) && file::looks_like_ours(path) {
                 file::set_aside(path)?;
                 is_new = file::prepare(path)?;
                 opened = schema::connect(path, is_synced);
             }
             let mut connection = opened?;
+            file::close_to_others(path)?;
             if let (true, Some(old)) = (is_new, old) {
                 let rescued = rows::rescue(&old.connection, &mut connection)?;
                 log::warn(|| {

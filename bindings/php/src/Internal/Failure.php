@@ -14,9 +14,11 @@ use Esales\Notify\Exception\InternalException;
 use Esales\Notify\Exception\InvalidArgumentException;
 use Esales\Notify\Exception\InvalidConfigException;
 use Esales\Notify\Exception\NotifyException;
+use Esales\Notify\Exception\QueueFullException;
 use Esales\Notify\Exception\RejectedException;
 use Esales\Notify\Exception\RetryableException;
 use Esales\Notify\Exception\ServerErrorException;
+use Esales\Notify\Exception\SpoolFailedException;
 use Esales\Notify\Exception\ThrottledException;
 use Esales\Notify\Exception\TicketMissingException;
 use Esales\Notify\Exception\TimeoutException;
@@ -45,6 +47,8 @@ final class Failure
         Status::TLS_FAILED => TlsFailedException::class,
         Status::CONNECTION_LOST => ConnectionLostException::class,
         Status::BAD_RESPONSE => BadResponseException::class,
+        Status::QUEUE_FULL => QueueFullException::class,
+        Status::SPOOL_FAILED => SpoolFailedException::class,
     ];
 
     private function __construct()

@@ -4,8 +4,13 @@ declare(strict_types=1);
 
 namespace Esales\Notify\Internal;
 
+use Esales\Notify\Counts;
+use Esales\Notify\Exception\InvalidArgumentException;
 use Esales\Notify\Exception\NotifyException;
+use Esales\Notify\Percentiles;
 use Esales\Notify\Receipt;
+use Esales\Notify\Stats;
+use Esales\Notify\Status;
 use Esales\Notify\Visitor;
 use FFI;
 use FFI\CData;
@@ -20,6 +25,30 @@ use FFI\CData;
  */
 final class Library
 {
+    /** The C API's levels by their names in PSR-3, which has more of them. */
+    private const LEVELS = [
+        'emergency' => 1,
+        'alert' => 1,
+        'critical' => 1,
+        'error' => 1,
+        'warning' => 2,
+        'notice' => 2,
+        'info' => 3,
+        'debug' => 4,
+    ];
+
+    /** The names of the C API's levels. */
+    private const LEVEL_NAMES = [1 => 'error', 2 => 'warning', 3 => 'info', 4 => 'debug'];
+
+    /** Most messages that one call hands on: as many as the library keeps. */
+    private const MAX_MESSAGES = 256;
+
+    /** One for all libraries: PHP code that loads the same one by two ways has two objects of this class. */
+    private static ?object $logger = null;
+
+    /** Whether the logger is being called: it may itself call a client. */
+    private static bool $isLogging = false;
+
     private FFI $ffi;
 
     public function __construct(FFI $ffi)
@@ -113,6 +142,7 @@ final class Library
     public function freeClient(CData $client): void
     {
         $this->ffi->esales_client_free($client);
+        $this->passMessagesOn();
     }
 
     /**
@@ -120,6 +150,113 @@ final class Library
      */
     public function notifyAddToCart(CData $client, Visitor $visitor, string $ticket, ?string $id): Receipt
     {
+        return $this->addToCart('esales_notify_add_to_cart', $client, $visitor, $ticket, $id);
+    }
+
+    /**
+     * @throws NotifyException
+     */
+    public function enqueueAddToCart(CData $client, Visitor $visitor, string $ticket, ?string $id): Receipt
+    {
+        return $this->addToCart('esales_enqueue_add_to_cart', $client, $visitor, $ticket, $id);
+    }
+
+    /**
+     * @return bool false: not within the time
+     *
+     * @throws NotifyException
+     */
+    public function flush(CData $client, int $timeoutMs): bool
+    {
+        Text::uint32('timeout_ms', $timeoutMs);
+
+        return $this->check($this->ffi->esales_client_flush($client, $timeoutMs, null), Status::TIMEOUT);
+    }
+
+    /**
+     * @throws NotifyException
+     */
+    public function stats(CData $client): Stats
+    {
+        $stats = $this->ffi->new('esales_stats');
+        $stats->struct_size = FFI::sizeof($stats);
+        $this->check($this->ffi->esales_client_stats($client, FFI::addr($stats)));
+
+        return new Stats(
+            new Counts(
+                $stats->accepted,
+                $stats->delivered,
+                $stats->dead,
+                $stats->expired,
+                $stats->dropped,
+                $stats->pending
+            ),
+            new Counts(
+                $stats->process_accepted,
+                $stats->process_delivered,
+                $stats->process_dead,
+                $stats->process_expired,
+                $stats->process_dropped,
+                $stats->process_pending
+            ),
+            $stats->process_refused,
+            $stats->pending_bytes,
+            $stats->oldest_age_ms,
+            $stats->gate_failures,
+            $stats->gate_closed_ms,
+            new Percentiles($stats->age_p50_ms, $stats->age_p95_ms, $stats->age_p99_ms),
+            new Percentiles($stats->latency_p50_us, $stats->latency_p95_us, $stats->latency_p99_us)
+        );
+    }
+
+    /**
+     * @return Receipt|null null: nothing is known of the id
+     *
+     * @throws NotifyException
+     */
+    public function receipt(CData $client, string $id): ?Receipt
+    {
+        Text::withoutNul('id', $id);
+        $receipt = $this->newReceipt();
+        $isKnown = $this->check(
+            $this->ffi->esales_client_receipt($client, $id, FFI::addr($receipt)),
+            Status::INVALID_ARGUMENT
+        );
+
+        return $isKnown ? $this->receiptOf($receipt->status, $receipt) : null;
+    }
+
+    /**
+     * @param object|null $logger anything with the method log() of PSR-3; null: no more logging
+     * @param string      $level  a name of PSR-3
+     *
+     * @throws InvalidArgumentException
+     * @throws NotifyException
+     */
+    public function logTo(?object $logger, string $level): void
+    {
+        if ($logger !== null && !is_callable([$logger, 'log'])) {
+            throw Text::refusal('logger has no method log(): ' . get_class($logger));
+        }
+        if (!isset(self::LEVELS[$level])) {
+            throw Text::refusal('level must be one of ' . implode(', ', array_keys(self::LEVELS)));
+        }
+        $this->passMessagesOn();
+        self::$logger = $logger;
+        // Without a callback, the library keeps its messages. ESALES_LOG_OFF is 0.
+        $this->check($this->ffi->esales_log_to(null, null, $logger === null ? 0 : self::LEVELS[$level]));
+    }
+
+    /**
+     * @throws NotifyException
+     */
+    private function addToCart(
+        string $function,
+        CData $client,
+        Visitor $visitor,
+        string $ticket,
+        ?string $id
+    ): Receipt {
         Text::withoutNul('ticket', $ticket);
         if ($id !== null) {
             Text::withoutNul('id', $id);
@@ -138,17 +275,28 @@ final class Library
         $who->session_key = $this->pointer($sessionKey);
         $who->token = $this->pointer($token);
 
+        $receipt = $this->newReceipt();
+        $status = $this->ffi->$function($client, FFI::addr($who), $ticket, $id, FFI::addr($receipt));
+        $result = $this->receiptOf($status, $receipt);
+        $this->passMessagesOn();
+        if ($status < 0) {
+            throw Failure::of($status, $result->getStatusName(), $result->getDetail(), $result);
+        }
+
+        return $result;
+    }
+
+    private function newReceipt(): CData
+    {
         $receipt = $this->ffi->new('esales_receipt');
         $receipt->struct_size = FFI::sizeof($receipt);
 
-        $status = $this->ffi->esales_notify_add_to_cart(
-            $client,
-            FFI::addr($who),
-            $ticket,
-            $id,
-            FFI::addr($receipt)
-        );
-        $result = new Receipt(
+        return $receipt;
+    }
+
+    private function receiptOf(int $status, CData $receipt): Receipt
+    {
+        return new Receipt(
             $status,
             $this->statusName($status),
             $receipt->http_status === 0 ? null : $receipt->http_status,
@@ -157,11 +305,6 @@ final class Library
             FFI::string($receipt->id),
             FFI::string($receipt->detail)
         );
-        if ($status < 0) {
-            throw Failure::of($status, $result->getStatusName(), $result->getDetail(), $result);
-        }
-
-        return $result;
     }
 
     /**
@@ -189,12 +332,48 @@ final class Library
     }
 
     /**
+     * @param int|null $expected a code below 0 that is no error here
+     *
+     * @return bool false: it is that code
+     *
      * @throws NotifyException if the code is an error
      */
-    private function check(int $status): void
+    private function check(int $status, ?int $expected = null): bool
     {
-        if ($status < 0) {
-            throw Failure::of($status, $this->statusName($status), $this->ffi->esales_last_error(), null);
+        $failure = $status < 0 && $status !== $expected
+            ? Failure::of($status, $this->statusName($status), $this->ffi->esales_last_error(), null)
+            : null;
+        // After the last error was read: the logger may call the library.
+        $this->passMessagesOn();
+        if ($failure !== null) {
+            throw $failure;
+        }
+
+        return $status >= 0;
+    }
+
+    /**
+     * Gives the logger what the library said since the last time.
+     */
+    private function passMessagesOn(): void
+    {
+        if (self::$logger === null || self::$isLogging) {
+            return;
+        }
+        self::$isLogging = true;
+        try {
+            $level = $this->ffi->new('int32_t');
+            $message = $this->ffi->new('char[512]');
+            for ($i = 0; $i < self::MAX_MESSAGES; $i++) {
+                if ($this->ffi->esales_log_next(FFI::addr($level), $message) !== 1) {
+                    return;
+                }
+                self::$logger->log(self::LEVEL_NAMES[$level->cdata] ?? 'error', FFI::string($message));
+            }
+        } catch (\Throwable $e) {
+            // As Log::to() says: what the caller's call says matters more.
+        } finally {
+            self::$isLogging = false;
         }
     }
 }

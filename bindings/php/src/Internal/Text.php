@@ -10,7 +10,8 @@ use Esales\Notify\Status;
 /**
  * PHP values to the strings that the C API takes.
  *
- * Only what C could not see is checked here: a NUL byte, which would cut the string short without a word, and types.
+ * Only what C could not see is checked here: a NUL byte, which would cut the string short without a word, a number that
+ * does not fit, and types.
  * Everything else is the library's to judge, so that every language refuses the same things in the same words.
  *
  * @internal
@@ -75,7 +76,23 @@ final class Text
         return $texts;
     }
 
-    private static function refusal(string $words): InvalidArgumentException
+    /**
+     * A number for a uint32_t: FFI would cut it down to 32 bits without a word.
+     *
+     * @param string $name what the words of a refusal call it
+     *
+     * @throws InvalidArgumentException if it does not fit
+     */
+    public static function uint32(string $name, int $value): int
+    {
+        if ($value < 0 || $value > 0xFFFFFFFF) {
+            throw self::refusal($name . ' must be from 0 to 4294967295, not ' . $value);
+        }
+
+        return $value;
+    }
+
+    public static function refusal(string $words): InvalidArgumentException
     {
         return new InvalidArgumentException($words, Status::INVALID_ARGUMENT, 'ESALES_INVALID_ARGUMENT');
     }

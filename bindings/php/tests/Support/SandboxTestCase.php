@@ -49,6 +49,22 @@ abstract class SandboxTestCase extends TestCase
         return $client->notifyAddToCart($this->visitor(), 'ticket');
     }
 
+    /**
+     * Asks until the answer is not null, and returns it.
+     *
+     * @return mixed
+     */
+    protected function eventually(callable $ask)
+    {
+        $deadline = microtime(true) + Process::PATIENCE;
+        while (($answer = $ask()) === null) {
+            self::assertLessThan($deadline, microtime(true), 'it did not happen');
+            usleep(5000);
+        }
+
+        return $answer;
+    }
+
     protected function failure(callable $call): NotifyException
     {
         try {

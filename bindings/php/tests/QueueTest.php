@@ -1,0 +1,383 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Esales\Notify\Tests;
+
+use Esales\Notify\Client;
+use Esales\Notify\Exception\ClosedException;
+use Esales\Notify\Exception\InvalidArgumentException;
+use Esales\Notify\Exception\QueueFullException;
+use Esales\Notify\Exception\ServerErrorException;
+use Esales\Notify\Exception\SpoolFailedException;
+use Esales\Notify\Receipt;
+use Esales\Notify\Status;
+use Esales\Notify\Tests\Support\Folder;
+use Esales\Notify\Tests\Support\Package;
+use Esales\Notify\Tests\Support\Process;
+use Esales\Notify\Tests\Support\SandboxTestCase;
+
+/**
+ * The queue: what is accepted, what becomes of it, and what can be known of that.
+ *
+ * A queue outlives its clients and its sandbox. So a test that leaves anything behind lets it expire: a later sandbox
+ * may get the same port.
+ */
+final class QueueTest extends SandboxTestCase
+{
+    private const UUID = '/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/D';
+
+    /** For flush() where it must succeed, in milliseconds. */
+    private const PATIENCE_MS = Process::PATIENCE * 1000;
+
+    /** A client whose deliveries are tried again at once. */
+    private const IMPATIENT = ['gate_min_ms' => 10, 'gate_max_ms' => 10];
+
+    /** A client whose notifications expire soon. */
+    private const FORGETFUL = ['max_age_s' => 2] + self::IMPATIENT;
+
+    private function enqueue(Client $client, ?string $id = null): Receipt
+    {
+        return $client->enqueueAddToCart($this->visitor(), 'ticket', $id);
+    }
+
+    /**
+     * The base_url of a service that is down.
+     */
+    private function nobody(): string
+    {
+        $listener = stream_socket_server('tcp://127.0.0.1:0');
+        $address = stream_socket_get_name($listener, false);
+        fclose($listener);
+
+        return 'http://' . $address;
+    }
+
+    /**
+     * @return list<string>
+     */
+    private function receivedIds(): array
+    {
+        return array_column(array_column($this->sandbox->received(), 'notification'), 'id');
+    }
+
+    /**
+     * Asks for a receipt until it shows an attempt.
+     */
+    private function attempted(Client $client, string $id): Receipt
+    {
+        return $this->eventually(static function () use ($client, $id): ?Receipt {
+            $receipt = $client->receipt($id);
+
+            return $receipt !== null && $receipt->getAttempts() > 0 ? $receipt : null;
+        });
+    }
+
+    public function testWhatIsEnqueuedIsDelivered(): void
+    {
+        $client = $this->client();
+
+        $receipt = $this->enqueue($client);
+
+        self::assertSame(Status::QUEUED, $receipt->getStatus());
+        self::assertSame('ESALES_QUEUED', $receipt->getStatusName());
+        self::assertNull($receipt->getHttpStatus());
+        self::assertSame(0, $receipt->getAttempts());
+        self::assertMatchesRegularExpression(self::UUID, $receipt->getId());
+        self::assertTrue($client->flush(self::PATIENCE_MS));
+        self::assertSame([$receipt->getId()], $this->receivedIds());
+        self::assertSame('ticket', $this->sandbox->received()[0]['notification']['ticket']);
+    }
+
+    public function testAnIdOfTheCallersIsSent(): void
+    {
+        $client = $this->client();
+        self::assertSame('order 7, row 2', $this->enqueue($client, 'order 7, row 2')->getId());
+        self::assertTrue($client->flush(self::PATIENCE_MS));
+        self::assertSame(['order 7, row 2'], $this->receivedIds());
+    }
+
+    public function testAClosedClientsQueueIsDelivered(): void
+    {
+        $client = $this->client();
+        $this->enqueue($client);
+        $client->close();
+
+        // Clients with the same options have the same queue.
+        self::assertTrue($this->client()->flush(self::PATIENCE_MS));
+        self::assertCount(1, $this->receivedIds());
+    }
+
+    public function testTheReceiptOfWhatWaitsAndOfWhatIsUnknown(): void
+    {
+        $this->sandbox->script('503:retry-after=30');
+        $client = $this->client(self::FORGETFUL);
+        $this->enqueue($client, 'waits');
+
+        $receipt = $this->attempted($client, 'waits');
+
+        self::assertSame(Status::QUEUED, $receipt->getStatus());
+        self::assertSame('ESALES_QUEUED', $receipt->getStatusName());
+        self::assertSame('waits', $receipt->getId());
+        self::assertSame(1, $receipt->getAttempts());
+        self::assertSame(503, $receipt->getHttpStatus());
+        self::assertGreaterThan(0, $receipt->getElapsedMicroseconds());
+        foreach (['another', '', str_repeat('x', 1000)] as $unknown) {
+            self::assertNull($client->receipt($unknown));
+        }
+        $stats = $client->stats();
+        self::assertSame(1, $stats->getGateFailures());
+        self::assertGreaterThan(0, $stats->getGateClosedMilliseconds());
+        self::assertLessThanOrEqual(30000, $stats->getGateClosedMilliseconds());
+        self::assertGreaterThan(0, $stats->getPendingBytes());
+
+        // It expires, although the service asked for patience.
+        self::assertTrue($client->flush(self::PATIENCE_MS));
+        self::assertSame(Status::TIMEOUT, $client->receipt('waits')->getStatus());
+        self::assertSame(1, $client->stats()->getProcess()->getExpired());
+        self::assertSame(['waits'], $this->receivedIds());
+    }
+
+    public function testTheReceiptOfWhatWasDeliveredOrRefused(): void
+    {
+        $this->sandbox->script('503, 204, 400');
+        $client = $this->client(self::IMPATIENT);
+        foreach (['delivered', 'refused'] as $id) {
+            $this->enqueue($client, $id);
+            self::assertTrue($client->flush(self::PATIENCE_MS));
+        }
+
+        $delivered = $client->receipt('delivered');
+        self::assertSame(Status::DELIVERED, $delivered->getStatus());
+        self::assertSame('ESALES_DELIVERED', $delivered->getStatusName());
+        self::assertSame(204, $delivered->getHttpStatus());
+        self::assertSame(2, $delivered->getAttempts());
+        $refused = $client->receipt('refused');
+        self::assertSame(Status::TICKET_MISSING, $refused->getStatus());
+        self::assertSame(400, $refused->getHttpStatus());
+        self::assertNotSame('', $refused->getDetail());
+    }
+
+    public function testAFlushEndsInTimeAlthoughTheServiceIsDown(): void
+    {
+        $client = $this->client(['base_url' => $this->nobody()] + self::FORGETFUL);
+        for ($i = 0; $i < 3; $i++) {
+            $this->enqueue($client);
+        }
+        $before = hrtime(true);
+
+        self::assertFalse($client->flush(200));
+
+        $took = (hrtime(true) - $before) / 1e6;
+        self::assertGreaterThanOrEqual(200, $took);
+        // The margin is for a machine that is busy with other things; they have not expired by then.
+        self::assertLessThan(200 + 1500, $took);
+        $stats = $client->stats();
+        self::assertTrue($stats->isBalanced());
+        self::assertSame(3, $stats->getProcess()->getAccepted());
+        self::assertSame(3, $stats->getProcess()->getPending());
+        self::assertGreaterThan(0, $stats->getOldestAgeMilliseconds());
+        self::assertFalse($client->flush(0));
+
+        self::assertTrue($client->flush(self::PATIENCE_MS));
+        $stats = $client->stats();
+        self::assertTrue($stats->isBalanced());
+        self::assertSame(3, $stats->getProcess()->getExpired());
+        self::assertSame([0, 0], [$stats->getPendingBytes(), $stats->getOldestAgeMilliseconds()]);
+    }
+
+    public function testEverythingIsCounted(): void
+    {
+        $client = $this->client(self::IMPATIENT + ['concurrency' => 1]);
+        $this->sandbox->script('204, 503, 403, 204');
+        for ($i = 0; $i < 3; $i++) {
+            $this->enqueue($client);
+            self::assertTrue($client->stats()->isBalanced());
+        }
+        self::assertTrue($client->flush(self::PATIENCE_MS));
+
+        $stats = $client->stats();
+        self::assertTrue($stats->isBalanced());
+        foreach ([$stats->getSpool(), $stats->getProcess()] as $counts) {
+            self::assertTrue($counts->isBalanced());
+            self::assertSame(3, $counts->getAccepted());
+            self::assertSame(2, $counts->getDelivered());
+            self::assertSame(1, $counts->getDead());
+            self::assertSame([0, 0, 0], [$counts->getExpired(), $counts->getDropped(), $counts->getPending()]);
+        }
+        self::assertSame(0, $stats->getProcessRefused());
+        self::assertSame([0, 0], [$stats->getGateFailures(), $stats->getGateClosedMilliseconds()]);
+        foreach ([$stats->getAgeMilliseconds(), $stats->getLatencyMicroseconds()] as $times) {
+            self::assertGreaterThanOrEqual($times->getP50(), $times->getP95());
+            self::assertGreaterThanOrEqual($times->getP95(), $times->getP99());
+        }
+        self::assertGreaterThan(0, $stats->getLatencyMicroseconds()->getP50());
+    }
+
+    public function testABlockingCallThatDoesNotGetThroughIsQueued(): void
+    {
+        $this->sandbox->script('503, 204');
+        $client = $this->client(['on_failure' => 'queue', 'max_attempts' => 1] + self::IMPATIENT);
+
+        $receipt = $this->send($client);
+
+        self::assertSame(Status::QUEUED, $receipt->getStatus());
+        self::assertSame(1, $receipt->getAttempts());
+        self::assertTrue($client->flush(self::PATIENCE_MS));
+        self::assertSame(Status::DELIVERED, $client->receipt($receipt->getId())->getStatus());
+        self::assertSame([$receipt->getId(), $receipt->getId()], $this->receivedIds());
+    }
+
+    public function testAFullQueueRefuses(): void
+    {
+        $client = $this->client(['base_url' => $this->nobody(), 'max_items' => 1] + self::FORGETFUL);
+        $this->enqueue($client);
+
+        $e = $this->failure(fn () => $this->enqueue($client, 'one too many'));
+
+        self::assertSame(QueueFullException::class, get_class($e));
+        self::assertSame(Status::QUEUE_FULL, $e->getStatus());
+        self::assertSame(Status::name(Status::QUEUE_FULL), $e->getStatusName());
+        self::assertSame('one too many', $e->getReceipt()->getId());
+        self::assertSame($e->getMessage(), $e->getReceipt()->getDetail());
+        self::assertNull($client->receipt('one too many'));
+        $stats = $client->stats();
+        self::assertSame(1, $stats->getProcessRefused());
+        self::assertSame(1, $stats->getProcess()->getAccepted());
+        self::assertTrue($client->flush(self::PATIENCE_MS));
+    }
+
+    public function testAFullQueueMayDropTheOldest(): void
+    {
+        $options = ['base_url' => $this->nobody(), 'max_items' => 1, 'overflow' => 'drop_oldest'];
+        $client = $this->client($options + self::FORGETFUL);
+        $this->enqueue($client, 'old');
+        $this->enqueue($client, 'new');
+
+        self::assertSame(Status::QUEUE_FULL, $client->receipt('old')->getStatus());
+        self::assertSame(Status::QUEUED, $client->receipt('new')->getStatus());
+        self::assertSame(1, $client->stats()->getProcess()->getDropped());
+        self::assertTrue($client->stats()->isBalanced());
+        self::assertTrue($client->flush(self::PATIENCE_MS));
+    }
+
+    public function testASpoolThatCannotBeWritten(): void
+    {
+        $folder = new Folder();
+        $spool = $folder->path('queue/spool');
+        mkdir(dirname($spool));
+        $client = $this->client(['spool' => $spool, 'delivery' => 'none']);
+        rmdir(dirname($spool));
+
+        $e = $this->failure(fn () => $this->enqueue($client, 'an id'));
+
+        self::assertSame(SpoolFailedException::class, get_class($e));
+        self::assertSame(Status::SPOOL_FAILED, $e->getStatus());
+        self::assertStringContainsString($spool, $e->getMessage());
+        self::assertSame('an id', $e->getReceipt()->getId());
+        foreach (['stats' => [], 'flush' => [0], 'receipt' => ['an id']] as $method => $arguments) {
+            $e = $this->failure(static fn () => $client->$method(...$arguments));
+            self::assertSame(SpoolFailedException::class, get_class($e), $method);
+            self::assertStringContainsString($spool, $e->getMessage());
+        }
+    }
+
+    public function testABlockingCallThatCanNotBeQueuedEitherSaysWhy(): void
+    {
+        $this->sandbox->script('503');
+        $folder = new Folder();
+        $spool = $folder->path('queue/spool');
+        mkdir(dirname($spool));
+        $options = ['spool' => $spool, 'delivery' => 'none', 'on_failure' => 'queue', 'max_attempts' => 1];
+        $client = $this->client($options);
+        rmdir(dirname($spool));
+
+        $e = $this->failure(fn () => $this->send($client));
+
+        self::assertSame(ServerErrorException::class, get_class($e));
+        self::assertStringContainsString($spool, $e->getMessage());
+    }
+
+    public function testAnotherProcessDeliversTheSpool(): void
+    {
+        $folder = new Folder();
+        $spool = $folder->path('spool');
+        $client = $this->client(['spool' => $spool, 'delivery' => 'none']);
+        $ids = [];
+        for ($i = 0; $i < 3; $i++) {
+            $ids[] = $this->enqueue($client)->getId();
+        }
+        self::assertFalse($client->flush(0));
+        self::assertSame(3, $client->stats()->getSpool()->getPending());
+        self::assertSame([], $this->receivedIds());
+
+        $other = new Process([PHP_BINARY, __DIR__ . '/programs/deliver.php'], [
+            'ESALES_BASE_URL' => $this->sandbox->baseUrl(),
+            'ESALES_SPOOL' => $spool,
+            'ESALES_NOTIFY_LIBRARY' => Package::library(),
+        ]);
+        self::assertSame([0, "[true,3,0]\n", ''], $other->finish());
+
+        self::assertEqualsCanonicalizing($ids, $this->receivedIds());
+        self::assertTrue($client->flush(0));
+        $stats = $client->stats();
+        self::assertTrue($stats->isBalanced());
+        self::assertSame([3, 3], [$stats->getSpool()->getDelivered(), $stats->getProcess()->getDelivered()]);
+        self::assertSame(Status::DELIVERED, $client->receipt($ids[2])->getStatus());
+    }
+
+    public function testAClosedClientSaysSo(): void
+    {
+        $client = $this->client();
+        $client->close();
+        $calls = [
+            fn () => $this->enqueue($client),
+            static fn () => $client->flush(0),
+            static fn () => $client->stats(),
+            static fn () => $client->receipt('an id'),
+        ];
+        foreach ($calls as $call) {
+            self::assertInstanceOf(ClosedException::class, $this->failure($call));
+        }
+    }
+
+    public function testAMalformedArgumentIsRefused(): void
+    {
+        $client = $this->client();
+        $visitor = $this->visitor();
+        $calls = [
+            'ticket contains a NUL byte' => static fn () => $client->enqueueAddToCart($visitor, "a\0b"),
+            'id contains a NUL byte' => static fn () => $client->enqueueAddToCart($visitor, 'ticket', "a\0b"),
+            ' id contains a NUL byte' => static fn () => $client->receipt("a\0b"),
+            'timeout_ms must be from 0' => static fn () => $client->flush(-1),
+            'timeout_ms must be from 0 to 4294967295' => static fn () => $client->flush(1 << 32),
+            'ticket' => static fn () => $client->enqueueAddToCart($visitor, ''),
+        ];
+        foreach ($calls as $words => $call) {
+            $e = $this->failure($call);
+            self::assertInstanceOf(InvalidArgumentException::class, $e);
+            self::assertSame(Status::INVALID_ARGUMENT, $e->getStatus());
+            self::assertStringContainsString(trim($words), $e->getMessage());
+        }
+        self::assertSame(0, $client->stats()->getProcess()->getAccepted());
+        self::assertTrue($client->flush(0xFFFFFFFF));
+    }
+
+    public function testManyCallsLeakNothing(): void
+    {
+        $client = $this->client();
+        $use = function () use ($client): void {
+            for ($i = 0; $i < 200; $i++) {
+                $receipt = $client->enqueueAddToCart($this->visitor(), str_repeat('t', 8000));
+                $client->receipt($receipt->getId());
+                $client->stats();
+            }
+        };
+        $use();
+        $before = memory_get_usage();
+        $use();
+        self::assertLessThan(8000, memory_get_usage() - $before);
+        self::assertTrue($client->flush(self::PATIENCE_MS));
+        self::assertCount(400, $this->sandbox->received());
+    }
+}
