@@ -34,6 +34,9 @@ impl LogLevel {
     }
 }
 
+/// What [`log_to`] calls.
+pub type LogCallback = Box<dyn Fn(LogLevel, &str) + Send + Sync>;
+
 type Callback = dyn Fn(LogLevel, &str) + Send + Sync;
 
 /// How many messages wait for [`log_next`].
@@ -59,7 +62,7 @@ fn log() -> &'static Log {
 
 /// Sends the library's messages, up to `level`, to `callback`, process-wide; `None` ends it. The callback runs on
 /// any thread, the library's own among them. When this returns, an earlier callback has ended.
-pub fn log_to(level: LogLevel, callback: Option<Box<dyn Fn(LogLevel, &str) + Send + Sync>>) {
+pub fn log_to(level: LogLevel, callback: Option<LogCallback>) {
     let callback: Option<Arc<Callback>> = callback.map(Arc::from);
     log().level.store(
         callback.as_ref().map_or(0, |_| level as u8),

@@ -15,6 +15,9 @@ use crate::transport::{self, Core};
 use crate::wire::{AddToCart, Visitor};
 use retry::{Policy, SystemClock};
 
+/// What [`Client::on_delivery`] calls.
+pub type DeliveryCallback = Box<dyn Fn(&Receipt) + Send + Sync>;
+
 /// Sends notifications. May be used from any number of threads at once.
 ///
 /// Cheap to make and to drop: clients whose options lead to the same place share their connections and their queue,
@@ -134,10 +137,7 @@ impl Client {
     ///
     /// # Errors
     /// [`Status::InvalidConfig`] if the queue cannot be used.
-    pub fn on_delivery(
-        &self,
-        callback: Option<Box<dyn Fn(&Receipt) + Send + Sync>>,
-    ) -> Result<(), Error> {
+    pub fn on_delivery(&self, callback: Option<DeliveryCallback>) -> Result<(), Error> {
         let queue = self.queue()?;
         match callback {
             Some(callback) => {

@@ -8,7 +8,7 @@ use super::receipt::{self, esales_receipt};
 use super::stats::{self, esales_stats};
 use super::visitor::esales_visitor;
 use super::{UserData, boundary, reference, text};
-use crate::client::Client;
+use crate::client::{Client, DeliveryCallback};
 use crate::status::{Error, Receipt, Status};
 
 /// What esales_client_on_delivery calls: with what became of one notification. The receipt is valid during the call.
@@ -150,7 +150,7 @@ pub unsafe extern "C" fn esales_client_on_delivery(
                 // SAFETY: the caller promises a function that may be called on any thread until it is taken back.
                 unsafe { callback(user_data.get(), &raw const told) };
             };
-            Box::new(call) as Box<dyn Fn(&Receipt) + Send + Sync>
+            Box::new(call) as DeliveryCallback
         }))?;
         Ok(0)
     })

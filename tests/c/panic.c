@@ -29,7 +29,9 @@ int main(void) {
     esales_client *client = NULL, *other = NULL;
     esales_visitor visitor = ESALES_VISITOR_INIT;
     esales_receipt receipt = ESALES_RECEIPT_INIT;
-    char out[65];
+    esales_stats stats = ESALES_STATS_INIT;
+    int32_t level;
+    char out[65], message[512];
     visitor.market = "UK";
     visitor.customer_key = visitor.session_key = "k";
 
@@ -44,6 +46,16 @@ int main(void) {
     check(esales_client_new(config, &client) == 0 && esales_client_new(config, &other) == 0, "client after a panic");
     PANICS(esales_notify_add_to_cart(client, &visitor, "t", NULL, &receipt));
     check(esales_notify_add_to_cart(client, &visitor, "t", NULL, &receipt) == ESALES_CONNECT_FAILED, "send after a panic");
+    PANICS(esales_enqueue_add_to_cart(client, &visitor, "t", NULL, &receipt));
+    check(receipt.status == ESALES_INTERNAL || receipt.status == ESALES_CONNECT_FAILED, "no claim after a panic");
+    check(esales_enqueue_add_to_cart(client, &visitor, "t", "x", &receipt) == ESALES_QUEUED, "enqueue after a panic");
+    PANICS(esales_client_flush(client, 0, &stats));
+    PANICS(esales_client_stats(client, &stats));
+    check(esales_client_stats(client, &stats) == 0 && stats.accepted == 1, "stats after a panic");
+    PANICS(esales_client_receipt(client, "x", &receipt));
+    PANICS(esales_client_on_delivery(client, NULL, NULL));
+    PANICS(esales_log_to(NULL, NULL, ESALES_LOG_OFF));
+    PANICS(esales_log_next(&level, message));
     PANICS(esales_customer_key("1", out));
     PANICS(esales_customer_token("k", "1", out));
     PANICS(esales_new_key(out));

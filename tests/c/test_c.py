@@ -70,6 +70,13 @@ def test_robustness(root, build, environment, sandbox):
     assert sandbox.status()["received"] == 3 + 16 * 25 * 2
 
 
+def test_queue(build, environment, sandbox, tmp_path):
+    words = run(build("tests/c/queue.c", "-lcmocka"), tmp_path, env=environment)
+    assert "[  PASSED  ] 5 test(s)." in words, words
+    ids = [r["notification"]["id"] for r in sandbox.received()]
+    assert len(ids) == len(set(ids)) == 2 * 160 + 20 + 20 + 420
+
+
 def test_bodies_are_byte_identical(root, build, environment, sandbox):
     rows = json.loads((root / "tests/vectors/notifications.json").read_text())
     names = ("market", "customer_key", "session_key", "token", "ticket", "id")
@@ -89,11 +96,13 @@ def test_a_fork_leaves_the_parents_connection_alone(build, environment, sandbox)
     assert connections == {"parent 1": 1, "child 1": 2, "child 2": 2, "child 3": 2, "parent 2": 1}
 
 
-def test_valgrind_finds_no_error_and_no_leak_of_ours(root, build, environment):
+@pytest.mark.parametrize("source", ["robustness.c", "queue.c"])
+def test_valgrind_finds_no_error_and_no_leak_of_ours(root, build, environment, tmp_path, source):
     memcheck = ["valgrind", "--error-exitcode=99", "--leak-check=full", "--errors-for-leak-kinds=definite,indirect",
                 "--show-leak-kinds=definite,indirect"]
-    program = build("tests/c/robustness.c", "-lcmocka", "-lcjson")
-    words = run(*memcheck, program, root / "tests/vectors", env=environment)
+    program = build(f"tests/c/{source}", "-lcmocka", "-lcjson")
+    argument = tmp_path if source == "queue.c" else root / "tests/vectors"
+    words = run(*memcheck, program, argument, env=environment)
     # Proof that it ran over our program, not only that it did not complain.
     assert "Memcheck" in words and "ERROR SUMMARY: 0 errors" in words, words
 

@@ -1,0 +1,229 @@
+/* The queue through the C ABI: bad arguments, callbacks, the log, and fork. Run under valgrind too.
+ * ESALES_BASE_URL is a sandbox; the only argument is a folder of the test's own. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "esales_notify.h"
+
+#define INVALID_UTF8 "\xff\xfe"
+#define LONG_MS 20000
+
+static const char *folder;
+
+static esales_visitor example(void) {
+    esales_visitor visitor = ESALES_VISITOR_INIT;
+    visitor.market = "UK";
+    visitor.customer_key = "d9528030-509c-4e0f-b585-7168f1e9feca";
+    visitor.session_key = "b106299c-eac0-4f6f-96d2-93e57c255784";
+    return visitor;
+}
+
+/* NULL: a queue in memory. */
+static esales_client *new_client(const char *spool) {
+    esales_client *client = NULL;
+    esales_config *config = NULL;
+    char path[4096];
+    assert_int_equal(esales_config_new(&config), 0);
+    assert_int_equal(esales_config_set(config, "base_url", getenv("ESALES_BASE_URL")), 0);
+    if (spool) {
+        snprintf(path, sizeof path, "%s/%s", folder, spool);
+        assert_int_equal(esales_config_set(config, "spool", path), 0);
+    }
+    assert_int_equal(esales_client_new(config, &client), 0);
+    esales_config_free(config);
+    return client;
+}
+
+static void expect_refusal(int32_t code, const char *names) {
+    assert_int_equal(code, ESALES_INVALID_ARGUMENT);
+    assert_non_null(strstr(esales_last_error(), names));
+}
+
+static void bad_arguments(void **state) {
+    esales_client *client = new_client(NULL);
+    esales_visitor visitor = example();
+    esales_stats stats = ESALES_STATS_INIT;
+    esales_receipt receipt = ESALES_RECEIPT_INIT;
+    int32_t level = 7;
+    char message[512];
+    (void)state;
+    expect_refusal(esales_enqueue_add_to_cart(NULL, &visitor, "t", NULL, NULL), "client");
+    expect_refusal(esales_enqueue_add_to_cart(client, NULL, "t", NULL, NULL), "visitor");
+    expect_refusal(esales_enqueue_add_to_cart(client, &visitor, NULL, NULL, &receipt), "ticket");
+    assert_int_equal(receipt.status, ESALES_INVALID_ARGUMENT);
+    expect_refusal(esales_enqueue_add_to_cart(client, &visitor, INVALID_UTF8, NULL, NULL), "ticket");
+    expect_refusal(esales_enqueue_add_to_cart(client, &visitor, "t", INVALID_UTF8, NULL), "id");
+    expect_refusal(esales_client_flush(NULL, 0, NULL), "client");
+    expect_refusal(esales_client_stats(NULL, &stats), "client");
+    expect_refusal(esales_client_stats(client, NULL), "stats");
+    stats.struct_size = 8;
+    expect_refusal(esales_client_stats(client, &stats), "stats.struct_size");
+    expect_refusal(esales_client_flush(client, 0, &stats), "stats.struct_size");
+    expect_refusal(esales_client_receipt(NULL, "x", &receipt), "client");
+    expect_refusal(esales_client_receipt(client, NULL, &receipt), "id");
+    expect_refusal(esales_client_receipt(client, INVALID_UTF8, &receipt), "id");
+    expect_refusal(esales_client_receipt(client, "x", NULL), "receipt");
+    expect_refusal(esales_client_receipt(client, "never seen", &receipt), "never seen");
+    assert_int_equal(receipt.status, ESALES_INVALID_ARGUMENT);
+    expect_refusal(esales_client_on_delivery(NULL, NULL, NULL), "client");
+    expect_refusal(esales_log_to(NULL, NULL, 5), "level");
+    expect_refusal(esales_log_to(NULL, NULL, -1), "level");
+    expect_refusal(esales_log_next(NULL, message), "level");
+    expect_refusal(esales_log_next(&level, NULL), "message");
+    assert_int_equal(esales_log_next(&level, message), 0);
+    assert_int_equal(level, 7);
+    stats.struct_size = sizeof stats;
+    assert_int_equal(esales_client_stats(client, &stats), 0);
+    assert_int_equal(stats.accepted, 0);
+    esales_client_free(client);
+}
+
+struct heard {
+    esales_client *client;
+    pthread_mutex_t lock;
+    int count, unlike;
+};
+
+static void hear(void *user_data, const esales_receipt *receipt) {
+    struct heard *heard = user_data;
+    esales_stats stats = ESALES_STATS_INIT;
+    esales_receipt again = ESALES_RECEIPT_INIT;
+    /* No lock is held: the library may be used, and it is recorded already. */
+    int known = esales_client_receipt(heard->client, receipt->id, &again) == 0 && again.status == receipt->status;
+    known = known && esales_client_stats(heard->client, &stats) == 0 && stats.delivered > 0;
+    pthread_mutex_lock(&heard->lock);
+    heard->count++;
+    heard->unlike += !known || receipt->status != ESALES_DELIVERED || receipt->struct_size != sizeof *receipt;
+    pthread_mutex_unlock(&heard->lock);
+}
+
+static void *enqueue_many(void *argument) {
+    esales_visitor visitor = example();
+    int i;
+    for (i = 0; i < 20; i++)
+        if (esales_enqueue_add_to_cart(argument, &visitor, "t", NULL, NULL) != ESALES_QUEUED) return argument;
+    return NULL;
+}
+
+static void callbacks_from_many_threads(void **state) {
+    const char *spools[] = {NULL, "callbacks"};
+    size_t kind, t;
+    (void)state;
+    for (kind = 0; kind < 2; kind++) {
+        esales_client *client = new_client(spools[kind]);
+        esales_stats stats = ESALES_STATS_INIT;
+        struct heard heard = {client, PTHREAD_MUTEX_INITIALIZER, 0, 0};
+        pthread_t threads[8];
+        void *failed;
+        assert_int_equal(esales_client_on_delivery(client, hear, &heard), 0);
+        for (t = 0; t < 8; t++) assert_int_equal(pthread_create(&threads[t], NULL, enqueue_many, client), 0);
+        for (t = 0; t < 8; t++) {
+            pthread_join(threads[t], &failed);
+            assert_null(failed);
+        }
+        assert_int_equal(esales_client_flush(client, LONG_MS, &stats), 0);
+        assert_int_equal(stats.accepted, 160);
+        assert_int_equal(stats.delivered, 160);
+        /* Ends only when the last callback has ended: `heard` leaves this scope. */
+        assert_int_equal(esales_client_on_delivery(client, NULL, NULL), 0);
+        assert_true(heard.count <= 160);
+        assert_int_equal(heard.unlike, 0);
+        esales_client_free(client);
+    }
+}
+
+static void take_back(void *user_data, const esales_receipt *receipt) {
+    (void)receipt;
+    esales_client_on_delivery(user_data, NULL, NULL);
+}
+
+static void a_callback_may_take_itself_back(void **state) {
+    esales_client *client = new_client(NULL);
+    (void)state;
+    assert_int_equal(esales_client_on_delivery(client, take_back, client), 0);
+    assert_null(enqueue_many(client));
+    assert_int_equal(esales_client_flush(client, LONG_MS, NULL), 0);
+    esales_client_free(client);
+}
+
+static void the_log_is_kept_for_those_who_cannot_be_called(void **state) {
+    esales_client *client = new_client(NULL);
+    int32_t level = 0;
+    char message[512];
+    int messages = 0;
+    (void)state;
+    assert_int_equal(esales_log_to(NULL, NULL, ESALES_LOG_DEBUG), 0);
+    assert_null(enqueue_many(client));
+    assert_int_equal(esales_client_flush(client, LONG_MS, NULL), 0);
+    while (esales_log_next(&level, message) == 1) {
+        assert_int_equal(level, ESALES_LOG_DEBUG);
+        assert_non_null(strstr(message, "ESALES_DELIVERED"));
+        messages++;
+    }
+    assert_int_equal(messages, 20);
+    assert_int_equal(esales_log_to(NULL, NULL, ESALES_LOG_OFF), 0);
+    esales_client_free(client);
+}
+
+static void *keep_enqueueing(void *argument) {
+    int i;
+    for (i = 0; i < 10; i++)
+        if (enqueue_many(argument)) return argument;
+    return NULL;
+}
+
+/* Children that are forked while the parent delivers, and while its other threads enqueue. */
+static void parent_and_children_use_one_spool(void **state) {
+    esales_client *client = new_client("forked");
+    esales_stats stats = ESALES_STATS_INIT;
+    pthread_t thread;
+    void *failed;
+    int i, status;
+    (void)state;
+    assert_null(enqueue_many(client));
+    assert_int_equal(pthread_create(&thread, NULL, keep_enqueueing, client), 0);
+    for (i = 0; i < 10; i++) {
+        pid_t child = fork();
+        if (child == 0) {
+            alarm(30);
+            /* Half of them leave the inherited client alone. */
+            int failed_here = enqueue_many(client) != NULL;
+            if (i % 2) esales_client_free(client);
+            _exit(failed_here);
+        }
+        assert_true(child > 0);
+        assert_int_equal(waitpid(child, &status, 0), child);
+        assert_true(WIFEXITED(status));
+        assert_int_equal(WEXITSTATUS(status), 0);
+    }
+    pthread_join(thread, &failed);
+    assert_null(failed);
+    assert_int_equal(esales_client_flush(client, LONG_MS, &stats), 0);
+    assert_int_equal(stats.accepted, 20 + 10 * 20 + 10 * 20);
+    assert_int_equal(stats.delivered, stats.accepted);
+    assert_int_equal(stats.process_accepted, 20 + 10 * 20);
+    assert_int_equal(stats.process_delivered, stats.process_accepted);
+    esales_client_free(client);
+}
+
+int main(int argc, char **argv) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(bad_arguments),
+        cmocka_unit_test(callbacks_from_many_threads),
+        cmocka_unit_test(a_callback_may_take_itself_back),
+        cmocka_unit_test(the_log_is_kept_for_those_who_cannot_be_called),
+        cmocka_unit_test(parent_and_children_use_one_spool),
+    };
+    if (argc != 2) return 2;
+    folder = argv[1];
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
