@@ -7,7 +7,7 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root"
 
 # The first line is for C and C++, then PHP, then C#.
-packages="gcc g++ clang binutils valgrind libcmocka-dev libcjson-dev doctest-dev
+packages="gcc g++ clang binutils valgrind strace libcmocka-dev libcjson-dev doctest-dev
     php-cli phpunit composer php-codesniffer
     mono-mcs mono-runtime libmono-system-core4.0-cil libmono-system-runtime-serialization4.0-cil libmono-system-xml4.0-cil"
 # Whatever provides these commands will do; Debian's packages if nothing does.
