@@ -3,6 +3,8 @@
  *   spooler produce PREFIX COUNT [THREADS]   enqueues; prints each accepted id on a line of its own, unbuffered, after
  *                                            the call returned, and to stderr the percentiles of the calls
  *   spooler drain                            delivers until stdin ends, and prints "ready" first
+ *   spooler shut                             enqueues one, flushes for 300 ms, frees the client, and prints the milliseconds
+ *                                            that each took, and what the flush returned
  *   spooler flood COUNT                      enqueues and prints only the resident memory, in KiB, before and after
  */
 #include <errno.h>
@@ -103,6 +105,17 @@ int main(int argc, char **argv) {
     printf("ready\n");
     fflush(stdout);
     while (read(0, &byte, 1) > 0) esales_client_flush(client, 0, NULL);
+  } else if (argc >= 2 && strcmp(argv[1], "shut") == 0) {
+    uint64_t start = now_ns(), enqueued, flushed;
+    int status;
+    enqueue("shut");
+    enqueued = now_ns();
+    status = esales_client_flush(client, 300, NULL);
+    flushed = now_ns();
+    esales_client_free(client);
+    printf("%d %d %d %s\n", (int)((enqueued - start) / 1000000), (int)((flushed - enqueued) / 1000000),
+           (int)((now_ns() - flushed) / 1000000), esales_status_name(status));
+    return 0;
   } else if (argc >= 3 && strcmp(argv[1], "flood") == 0) {
     count = atoi(argv[2]);
     char id[32];
