@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
+import multiprocessing
 import os
 import signal
 import sys
+import tempfile
 import threading
 from typing import Callable, Dict, List
 
-from esales_notify import Client, Visitor
-from service import PATIENCE_S, Control
+from esales_notify import Client, Receipt, Visitor, log_to
+from service import PATIENCE_S, Control, until
 
 VISITOR = Visitor.anonymous("c", "s", "UK")
 
@@ -107,8 +110,143 @@ def end_without_closing(base_url: str) -> None:
     globals()["unclosed"] = client
 
 
+def enqueue_for_another(base_url: str) -> None:
+    """Leaves three in the spool that the environment names, for another process to deliver."""
+    os.environ["ESALES_BASE_URL"] = base_url
+    with Client() as client:
+        for number in range(3):
+            client.enqueue_add_to_cart(VISITOR, "t", f"other-{number}")
+        assert not client.flush(0)
+        assert client.stats().process.pending == 3
+
+
+def log_to_nothing() -> None:
+    """The library says all it can, to a handler that writes it out and throws it away."""
+    logging.getLogger("esales_notify").addHandler(logging.StreamHandler(open(os.devnull, "w", encoding="utf-8")))
+    logging.getLogger("esales_notify").propagate = False
+    log_to(level=logging.DEBUG)
+
+
+def end_with_callbacks_at_work(base_url: str) -> None:
+    """The interpreter ends while the library delivers, calls back and logs; nothing is closed or taken back."""
+    client = Client(base_url=base_url)
+    has_begun = threading.Event()
+    log_to_nothing()
+
+    def busy(receipt: Receipt) -> None:
+        has_begun.set()
+        sum(range(10_000))
+
+    client.on_delivery(busy)
+    for _ in range(5000):
+        client.enqueue_add_to_cart(VISITOR, "t")
+    assert has_begun.wait(PATIENCE_S)
+    globals()["unclosed"] = client
+
+
+def end_while_callbacks_are_set(base_url: str) -> None:
+    """The interpreter ends while a daemon thread sets callbacks, and makes and drops clients."""
+    has_begun = threading.Event()
+
+    def forever() -> None:
+        while True:
+            client = Client(base_url=base_url)
+            try:
+                client.on_delivery(lambda receipt: None)
+                log_to_nothing()
+            except RuntimeError as error:
+                assert "is ending" in str(error), error
+            client.enqueue_add_to_cart(VISITOR, "t")
+            has_begun.set()
+
+    for _ in range(3):
+        threading.Thread(target=forever, daemon=True).start()
+    assert has_begun.wait(PATIENCE_S)
+
+
+def fork_with_a_spool(base_url: str) -> None:
+    """A child of multiprocessing puts into the spool that its parent used before, and is called back."""
+    with tempfile.TemporaryDirectory() as folder:
+        client = Client(base_url=base_url, spool=os.path.join(folder, "spool.db"))
+        of_parent: List[str] = []
+        client.on_delivery(lambda receipt: of_parent.append(receipt.id))
+        client.enqueue_add_to_cart(VISITOR, "t", "parent-0")
+        assert client.flush(PATIENCE_S)
+        until("the parent was called back", lambda: of_parent == ["parent-0"])
+
+        def child() -> None:
+            signal.alarm(PATIENCE_S)
+            assert client.stats().spool.delivered == 1
+            client.enqueue_add_to_cart(VISITOR, "t", "child-0")
+            assert client.flush(PATIENCE_S)
+            # It has no callback until it sets one of its own.
+            of_child: List[str] = []
+            client.on_delivery(lambda receipt: of_child.append(receipt.id))
+            client.enqueue_add_to_cart(VISITOR, "t", "child-1")
+            assert client.flush(PATIENCE_S)
+            stats = client.stats()
+            assert (stats.spool.delivered, stats.process.accepted, stats.is_balanced) == (3, 2, True), stats
+            for id in ("parent-0", "child-0", "child-1"):
+                receipt = client.receipt(id)
+                assert receipt is not None and receipt.name == "ESALES_DELIVERED", receipt
+            assert of_parent == ["parent-0"], of_parent
+            # Who delivered it, this process or its parent, is called back.
+            assert set(of_child) <= {"child-1"}, of_child
+            client.close()
+
+        process = multiprocessing.get_context("fork").Process(target=child)
+        process.start()
+        process.join(2 * PATIENCE_S)
+        assert process.exitcode == 0, process.exitcode
+        client.enqueue_add_to_cart(VISITOR, "t", "parent-1")
+        assert client.flush(PATIENCE_S)
+        stats = client.stats()
+        assert (stats.spool.delivered, stats.process.accepted, stats.is_balanced) == (4, 2, True), stats
+        client.close()
+
+
+def fork_with_a_queue_in_memory(base_url: str) -> None:
+    """A child has a queue of its own, and callbacks when it has set them; it ends in the usual way."""
+    service = Control(base_url)
+    service.script("503:times=1000000")
+    client = Client(base_url=base_url, gate_min_ms=10, gate_max_ms=10)
+    of_parent: List[str] = []
+    client.on_delivery(lambda receipt: of_parent.append(receipt.id))
+    log_to_nothing()
+    client.enqueue_add_to_cart(VISITOR, "t", "parent")
+    service.wait_for(1)
+    pid = os.fork()
+    if pid == 0:
+        # No os._exit: the interpreter's own end, with what the child inherited.
+        signal.alarm(PATIENCE_S)
+        assert client.stats().spool.accepted == 0
+        service.script("")
+        of_child: List[str] = []
+        client.on_delivery(lambda receipt: of_child.append(receipt.id))
+        client.enqueue_add_to_cart(VISITOR, "t", "child")
+        assert client.flush(PATIENCE_S)
+        until("the child was called back", lambda: of_child == ["child"])
+        assert of_parent == [], of_parent
+        sys.exit(0)
+    ended = wait_for_child(pid)
+    assert ended == 0, f"the child ended with {ended}"
+    assert client.flush(PATIENCE_S)
+    until("the parent was called back", lambda: of_parent == ["parent"])
+    client.close()
+
+
 PROGRAMS: Dict[str, Callable[[str], None]] = {
-    program.__name__: program for program in (fork_while_threads_send, fork_during_a_call, end_without_closing)
+    program.__name__: program
+    for program in (
+        fork_while_threads_send,
+        fork_during_a_call,
+        end_without_closing,
+        enqueue_for_another,
+        end_with_callbacks_at_work,
+        end_while_callbacks_are_set,
+        fork_with_a_spool,
+        fork_with_a_queue_in_memory,
+    )
 }
 
 if __name__ == "__main__":

@@ -7,10 +7,14 @@ import json
 import os
 import ssl
 import subprocess
+import sys
+import time
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Dict, List, Optional, Type
+from typing import Any, Callable, Dict, List, Optional, Type
 from urllib.parse import urlsplit
+
+from esales_notify import Client
 
 LIBRARY_VARIABLE = "ESALES_NOTIFY_LIBRARY"
 COMMAND_VARIABLE = "ESALES_NOTIFY_COMMAND"
@@ -40,6 +44,43 @@ def library() -> str:
 
 def vectors(name: str) -> Any:
     return json.loads((VECTORS / name).read_text("utf-8"))
+
+
+def until(what: str, is_so: Callable[[], bool]) -> None:
+    """Asks again and again, and not for ever."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not is_so():
+        assert time.monotonic() < deadline, f"it was awaited that {what}"
+        time.sleep(0.005)
+
+
+def watch_frees(client: Client) -> List[int]:
+    """What is freed of this client from here on."""
+    handle = client._handle
+    assert handle is not None
+    freed: List[int] = []
+    really_free = handle._free
+
+    def free(pointer: int) -> None:
+        freed.append(pointer)
+        really_free(pointer)
+
+    handle._free = free
+    return freed
+
+
+def run_program(name: str, base_url: str, environment: Dict[str, str]) -> None:
+    """Runs one of programs.py, which has nothing to say."""
+    done = subprocess.run(
+        # Python 3.12 warns of any fork with threads; that it works with this library is what is tested.
+        [sys.executable, "-W", "ignore::DeprecationWarning", str(FOLDER / "tests" / "programs.py"), name, base_url],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=3 * PATIENCE_S,
+        check=False,
+    )
+    assert (done.returncode, done.stdout.decode()) == (0, "")
 
 
 class Control:

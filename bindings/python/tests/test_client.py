@@ -108,9 +108,18 @@ def test_a_closed_client_refuses(sandbox: Sandbox, visitor: Visitor, ticket: str
     client.close()
     client.close()
     assert (client.closed, repr(client)) == (True, "<esales_notify.Client closed>")
-    with pytest.raises(e.ClosedError) as refused:
-        client.notify_add_to_cart(visitor, ticket)
-    assert (refused.value.status, refused.value.name) == (e.ESALES_CLOSED, "ESALES_CLOSED")
+    calls: List[Callable[[], object]] = [
+        lambda: client.notify_add_to_cart(visitor, ticket),
+        lambda: client.enqueue_add_to_cart(visitor, ticket),
+        lambda: client.flush(0),
+        client.stats,
+        lambda: client.receipt("i"),
+        lambda: client.on_delivery(None),
+    ]
+    for call in calls:
+        with pytest.raises(e.ClosedError) as refused:
+            call()
+        assert (refused.value.status, refused.value.name) == (e.ESALES_CLOSED, "ESALES_CLOSED")
     assert sandbox.received() == []
 
 
@@ -135,6 +144,15 @@ def test_the_context_manager_closes_also_after_an_exception(sandbox: Sandbox) ->
         ("ticket", lambda c: c.notify_add_to_cart(Visitor("c", "s", None, "UK"), None)),
         ("ticket", lambda c: c.notify_add_to_cart(Visitor("c", "s", None, "UK"), b"t")),
         ("id", lambda c: c.notify_add_to_cart(Visitor("c", "s", None, "UK"), "t", 7)),
+        ("visitor", lambda c: c.enqueue_add_to_cart("somebody", "t")),
+        ("id", lambda c: c.receipt(None)),
+        ("timeout", lambda c: c.flush("1")),
+        ("timeout", lambda c: c.flush(None)),
+        ("timeout", lambda c: c.flush(True)),
+        ("callback", lambda c: c.on_delivery("f")),
+        ("logger", lambda c: e.log_to(5)),  # type: ignore[arg-type]
+        ("level", lambda c: e.log_to("a", "INFO")),  # type: ignore[arg-type]
+        ("level", lambda c: e.log_to("a", True)),
         ("customer_id", lambda c: e.customer_key(4711)),  # type: ignore[arg-type]
         ("private_key", lambda c: e.customer_token(None, "c")),  # type: ignore[arg-type]
         ("customer_key", lambda c: e.customer_token("k", b"c")),  # type: ignore[arg-type]

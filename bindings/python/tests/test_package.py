@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import ctypes
+import logging
 import re
 import shutil
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
-from typing import Dict
+from typing import Dict, Type
 
 import pytest
 
 import esales_notify as e
+from esales_notify._callbacks import LEVELS
+from esales_notify._library import ReceiptStruct, StatsStruct, VisitorStruct
 from service import FOLDER, LIBRARY_VARIABLE, REPOSITORY, Sandbox, library
 
 EXAMPLE = FOLDER / "examples" / "add_to_cart.py"
+QUEUE_EXAMPLE = FOLDER / "examples" / "enqueue.py"
 
 
 def run(*command: str, environment: Dict[str, str], directory: Path = FOLDER) -> str:
@@ -27,11 +32,43 @@ def run(*command: str, environment: Dict[str, str], directory: Path = FOLDER) ->
     return words
 
 
-def test_the_status_constants_are_those_of_the_header() -> None:
+def numbers_of_the_header() -> Dict[str, int]:
     header = (REPOSITORY / "include" / "esales_notify.h").read_text("utf-8")
-    theirs = {name: int(code) for name, code in re.findall(r"^#define (ESALES_\w+) (-?\d+)$", header, re.MULTILINE)}
+    return {name: int(code) for name, code in re.findall(r"^#define (ESALES_\w+) (-?\d+)$", header, re.MULTILINE)}
+
+
+def test_the_status_constants_are_those_of_the_header() -> None:
+    theirs = {name: code for name, code in numbers_of_the_header().items() if not name.startswith("ESALES_LOG_")}
     assert len(theirs) >= 18
     ours = {name: code for name, code in vars(e).items() if name.startswith("ESALES_")}
+    assert ours == theirs
+
+
+def test_the_log_levels_are_those_of_the_header() -> None:
+    theirs = {name: code for name, code in numbers_of_the_header().items() if name.startswith("ESALES_LOG_")}
+    assert theirs.pop("ESALES_LOG_OFF") == 0
+    names = {logging.ERROR: "ERROR", logging.WARNING: "WARN", logging.INFO: "INFO", logging.DEBUG: "DEBUG"}
+    assert {f"ESALES_LOG_{names[level]}": code for code, level in LEVELS.items()} == theirs
+
+
+@pytest.mark.parametrize(
+    ("name", "struct"), [("esales_visitor", VisitorStruct), ("esales_receipt", ReceiptStruct), ("esales_stats", StatsStruct)]
+)
+def test_the_structs_are_those_of_the_header(name: str, struct: Type[ctypes.Structure]) -> None:
+    header = (REPOSITORY / "include" / "esales_notify.h").read_text("utf-8")
+    found = re.search(rf"typedef struct {name} {{(.*?)}} {name};", header, re.DOTALL)
+    assert found is not None
+    words = re.sub(r"/\*.*?\*/", "", found.group(1), flags=re.DOTALL)
+    theirs = [tuple(field) for field in re.findall(r"^ *(\w[\w ]*?\*?)\s*(\w+(?:\[\d+\])?);$", words, re.MULTILINE)]
+    types = {
+        ctypes.c_char_p: ("const char *", ""),
+        ctypes.c_int32: ("int32_t", ""),
+        ctypes.c_uint32: ("uint32_t", ""),
+        ctypes.c_uint64: ("uint64_t", ""),
+        ctypes.c_char * 129: ("char", "[129]"),
+        ctypes.c_char * 256: ("char", "[256]"),
+    }
+    ours = [(types[field[1]][0], field[0] + types[field[1]][1]) for field in struct._fields_]
     assert ours == theirs
 
 
@@ -49,9 +86,10 @@ def test_everything_public_is_listed_and_documented() -> None:
     assert public == set(e.__all__) - {"__version__"}
 
 
-def test_the_readme_quotes_the_example() -> None:
-    source = EXAMPLE.read_text("utf-8")
-    assert len(source.splitlines()) <= 10
+@pytest.mark.parametrize(("example", "lines"), [(EXAMPLE, 10), (QUEUE_EXAMPLE, 15)])
+def test_the_readme_quotes_the_example(example: Path, lines: int) -> None:
+    source = example.read_text("utf-8")
+    assert len(source.splitlines()) <= lines
     assert f"```python\n{source}```" in (FOLDER / "README.md").read_text("utf-8")
 
 
@@ -71,6 +109,14 @@ def test_the_example_runs(sandbox: Sandbox, environment: Dict[str, str], example
     assert words == f"ESALES_DELIVERED {sent['id']}\n"
     names = {"market": "market", "customerKey": "customer_key", "sessionKey": "session_key", "ticket": "ticket"}
     assert {theirs: sent[theirs] for theirs in names} == {theirs: example[ours] for theirs, ours in names.items()}
+
+
+def test_the_example_of_the_queue_runs(sandbox: Sandbox, environment: Dict[str, str], tmp_path: Path) -> None:
+    environment["ESALES_BASE_URL"] = sandbox.base_url
+    environment["ESALES_SPOOL"] = str(tmp_path / "spool.db")
+    words = run(sys.executable, str(QUEUE_EXAMPLE), environment=environment)
+    (sent,) = sandbox.ids()
+    assert words == f"ESALES_QUEUED {sent}\nESALES_DELIVERED {sent}\n"
 
 
 def test_the_types_hold(environment: Dict[str, str]) -> None:

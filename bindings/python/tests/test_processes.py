@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Callable, Dict, List
@@ -12,27 +10,12 @@ import pytest
 
 import esales_notify as e
 from esales_notify import Client, Visitor
-from service import FOLDER, PATIENCE_S, Sandbox
+from service import PATIENCE_S, Sandbox, run_program, watch_frees
 
 START = Callable[..., Sandbox]
 
 #: No call of these tests may end by its own budget: only by what the test does. A suite that fails still ends.
 BUDGET_MS = 30_000
-
-
-def watch_frees(client: Client) -> List[int]:
-    """What is freed of this client from here on."""
-    handle = client._handle
-    assert handle is not None
-    freed: List[int] = []
-    really_free = handle._free
-
-    def free(pointer: int) -> None:
-        freed.append(pointer)
-        really_free(pointer)
-
-    handle._free = free
-    return freed
 
 
 class HangingCall:
@@ -133,22 +116,9 @@ def test_threads_that_send_while_another_closes(sandbox: Sandbox, visitor: Visit
         sandbox.clear()
 
 
-def run_program(name: str, sandbox: Sandbox, environment: Dict[str, str]) -> None:
-    done = subprocess.run(
-        # Python 3.12 warns of any fork with threads; that it works with this library is what is tested.
-        [sys.executable, "-W", "ignore::DeprecationWarning", str(FOLDER / "tests" / "programs.py"), name, sandbox.base_url],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        timeout=3 * PATIENCE_S,
-        check=False,
-    )
-    assert (done.returncode, done.stdout.decode()) == (0, "")
-
-
 def test_children_forked_while_threads_send(start_sandbox: START, environment: Dict[str, str]) -> None:
     sandbox = start_sandbox()
-    run_program("fork_while_threads_send", sandbox, environment)
+    run_program("fork_while_threads_send", sandbox.base_url, environment)
     ids = sandbox.ids()
     assert len(set(ids)) == len(ids), "something arrived twice"
     expected = {f"child-{name}-{what}" for name in range(10) for what in (0, 1, 2, "own")}
@@ -163,11 +133,11 @@ def test_children_forked_while_threads_send(start_sandbox: START, environment: D
 
 def test_a_child_forked_during_a_call(start_sandbox: START, environment: Dict[str, str]) -> None:
     sandbox = start_sandbox()
-    run_program("fork_during_a_call", sandbox, environment)
+    run_program("fork_during_a_call", sandbox.base_url, environment)
     assert sandbox.ids() == ["hanging", "child", "parent"]
 
 
 def test_the_interpreter_ends_with_a_client_open(start_sandbox: START, environment: Dict[str, str]) -> None:
     sandbox = start_sandbox()
-    run_program("end_without_closing", sandbox, environment)
+    run_program("end_without_closing", sandbox.base_url, environment)
     assert len(sandbox.received()) == 1

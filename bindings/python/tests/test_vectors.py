@@ -16,7 +16,7 @@ from esales_notify import (
     customer_key,
     customer_token,
 )
-from service import Sandbox, vectors
+from service import PATIENCE_S, Sandbox, vectors
 
 Row = Dict[str, Any]
 
@@ -38,19 +38,25 @@ def value_of(value: Any) -> Any:
     return value
 
 
-def send(client: Client, row: Row) -> None:
+#: Both take the same arguments, and check them alike.
+WAYS = ["notify_add_to_cart", "enqueue_add_to_cart"]
+
+
+def send(client: Client, row: Row, way: str) -> None:
     if row["token"] is None:
         visitor = Visitor.anonymous(row["customer_key"], row["session_key"], row["market"])
     else:
         visitor = Visitor.signed_in(row["customer_key"], row["session_key"], row["token"], row["market"])
-    client.notify_add_to_cart(visitor, row["ticket"], row["id"])
+    getattr(client, way)(visitor, row["ticket"], row["id"])
 
 
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("row", NOTIFICATIONS, ids=by_name)
-def test_a_notification_arrives_byte_for_byte(row: Row, sandbox: Sandbox, client: Client) -> None:
+def test_a_notification_arrives_byte_for_byte(row: Row, sandbox: Sandbox, client: Client, way: str) -> None:
     # Signed-in rows would otherwise meet 403: this sandbox knows no private key.
     sandbox.script("204")
-    send(client, row)
+    send(client, row, way)
+    assert client.flush(PATIENCE_S)
     (received,) = sandbox.received()
     assert received["body"] == row["body"]
 
@@ -65,12 +71,12 @@ def test_customer_tokens(row: Row) -> None:
     assert customer_token(row["private_key"], row["customer_key"]) == row["token"]
 
 
-def call_with_bad_input(row: Row, sandbox: Sandbox) -> None:
+def call_with_bad_input(row: Row, sandbox: Sandbox, way: str) -> None:
     call = row["call"]
     if call == "notify":
         changed = {**NOTIFICATIONS[0], **{name: value_of(value) for name, value in row["set"].items()}}
         with Client(base_url=sandbox.base_url) as client:
-            send(client, changed)
+            send(client, changed, way)
     elif call == "config":
         # An address that is good, so that only the option can be what is wrong.
         options = {"base_url": sandbox.base_url, row["option"]: value_of(row["value"])}
@@ -85,10 +91,14 @@ def call_with_bad_input(row: Row, sandbox: Sandbox) -> None:
         customer_token(arguments["private_key"], arguments["customer_key"])
 
 
-@pytest.mark.parametrize("row", BAD_INPUT, ids=by_name)
-def test_bad_input_is_refused_and_nothing_is_sent(row: Row, sandbox: Sandbox) -> None:
+@pytest.mark.parametrize(
+    ("row", "way"),
+    [(row, way) for row in BAD_INPUT for way in (WAYS if row["call"] == "notify" else WAYS[:1])],
+    ids=lambda value: by_name(value) if isinstance(value, dict) else value,
+)
+def test_bad_input_is_refused_and_nothing_is_sent(row: Row, sandbox: Sandbox, way: str) -> None:
     with pytest.raises((NotifyError, TypeError)) as refused:
-        call_with_bad_input(row, sandbox)
+        call_with_bad_input(row, sandbox, way)
     error = refused.value
     words = str(error)
     assert row["names"] in words or (row.get("option") and row["option"] in words), words

@@ -18,14 +18,17 @@ from ._errors import (
     LibraryNotFoundError,
     NotifyError,
     NotifyTimeoutError,
+    QueueFullError,
     RejectedError,
     RetryableError,
     ServerError,
+    SpoolFailedError,
     ThrottledError,
     TicketMissingError,
     TlsFailedError,
 )
 from ._identity import customer_key, customer_token, new_key, version
+from ._log import log_to
 from ._status import (
     ESALES_BAD_RESPONSE,
     ESALES_CLOSED,
@@ -46,7 +49,7 @@ from ._status import (
     ESALES_TIMEOUT,
     ESALES_TLS_FAILED,
 )
-from ._types import Receipt, Visitor
+from ._types import Counts, Percentiles, Receipt, Stats, Visitor
 from ._version import __version__
 
 __all__ = [
@@ -73,6 +76,7 @@ __all__ = [
     "ClosedError",
     "ConnectFailedError",
     "ConnectionLostError",
+    "Counts",
     "FinalError",
     "ForbiddenError",
     "InternalError",
@@ -81,10 +85,14 @@ __all__ = [
     "LibraryNotFoundError",
     "NotifyError",
     "NotifyTimeoutError",
+    "Percentiles",
+    "QueueFullError",
     "Receipt",
     "RejectedError",
     "RetryableError",
     "ServerError",
+    "SpoolFailedError",
+    "Stats",
     "ThrottledError",
     "TicketMissingError",
     "TlsFailedError",
@@ -92,6 +100,7 @@ __all__ = [
     "__version__",
     "customer_key",
     "customer_token",
+    "log_to",
     "new_key",
     "version",
 ]

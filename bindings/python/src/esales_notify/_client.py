@@ -2,40 +2,26 @@
 
 from __future__ import annotations
 
+import math
 import os
 from ctypes import byref, c_void_p, sizeof
 from types import TracebackType
 from typing import Any, NoReturn, Optional, Type, Union
 
+from ._callbacks import DeliveryCallback, Handle
 from ._errors import ClosedError, error_class
-from ._library import Library, LibraryPath, PathLike, ReceiptStruct, VisitorStruct, load
-from ._status import ESALES_CLOSED
-from ._text import encode, encode_optional
-from ._types import Receipt, Visitor
+from ._library import Library, LibraryPath, PathLike, ReceiptStruct, StatsStruct, VisitorStruct, load
+from ._status import ESALES_CLOSED, ESALES_INVALID_ARGUMENT, ESALES_TIMEOUT
+from ._text import encode, encode_optional, refusal
+from ._types import Receipt, Stats, Visitor
 
 Option = Union[str, int, bool, PathLike, None]
 
 _VISITOR_SIZE = sizeof(VisitorStruct)
 _RECEIPT_SIZE = sizeof(ReceiptStruct)
-
-
-class _Handle:
-    """Owns one ``esales_client`` and frees it when the last reference goes.
-
-    A call holds a reference while it runs, so the interpreter counts the calls in flight for us and frees the
-    client after the last one, without a lock that a fork could leave held. In a forked child the references of
-    threads that it does not have are never dropped: the child leaks the handle, which is what it should do.
-    """
-
-    __slots__ = ("_free", "pointer")
-
-    def __init__(self, library: Library, pointer: int) -> None:
-        # Kept here: when the interpreter ends, module globals may be gone before the last handle.
-        self._free = library.client_free
-        self.pointer = pointer
-
-    def __del__(self) -> None:
-        self._free(self.pointer)
+_STATS_SIZE = sizeof(StatsStruct)
+#: What C's uint32_t holds.
+_LONGEST_MS = 2**32 - 1
 
 
 class Client:
@@ -49,13 +35,13 @@ class Client:
     ``library`` is the path of libesales_notify.so; without it, see the README for where it is looked for.
 
     Making a client sends nothing and starts no thread. Clients whose options lead to the same place share their
-    connections, which stay warm for ``keep_alive_s`` after the last client was closed.
+    connections, which stay warm for ``keep_alive_s`` after the last client was closed, and their queue.
 
     Raises :class:`InvalidConfigError`, :class:`LibraryNotFoundError`, ``TypeError`` naming the option.
     """
 
     def __init__(self, *, library: Optional[LibraryPath] = None, **options: Option) -> None:
-        self._handle: Optional[_Handle] = None
+        self._handle: Optional[Handle] = None
         self._library = load(library)
         given = {name: value for name, value in options.items() if value is not None}
         config = _config(self._library, given) if given else c_void_p()
@@ -66,7 +52,7 @@ class Client:
             # NULL when the environment is read; freeing NULL is fine.
             self._library.config_free(config)
         assert pointer.value is not None
-        self._handle = _Handle(self._library, pointer.value)
+        self._handle = Handle(self._library, pointer.value)
 
     def notify_add_to_cart(self, visitor: Visitor, ticket: str, id: Optional[str] = None) -> Receipt:
         """Tells the service that the visitor added the product behind the ticket to the cart; waits for the answer.
@@ -78,14 +64,112 @@ class Client:
         ``id``: names this one event, 1 to 128 bytes of UTF-8; ``None``: a new UUID. It is the same in every attempt.
         To send the same event again, pass the id of the receipt.
 
+        With the option ``on_failure="queue"``, what may get through later goes into the queue under the same id
+        instead of raising a :class:`RetryableError`: the receipt's status is then ``ESALES_QUEUED``.
+
         Raises a :class:`NotifyError` by outcome, with the receipt in its ``receipt``; ``TypeError`` naming an
         argument of a wrong type. After :class:`NotifyTimeoutError`, :class:`ConnectionLostError` and
         :class:`BadResponseError` the event may have arrived all the same.
         """
-        # A reference of our own: close() in another thread then frees the client only after this call.
+        return self._tell(self._library.notify_add_to_cart, visitor, ticket, id)
+
+    def enqueue_add_to_cart(self, visitor: Visitor, ticket: str, id: Optional[str] = None) -> Receipt:
+        """Puts into the queue that the visitor added the product behind the ticket to the cart, and returns.
+
+        It is delivered later, again and again until the service answers for good or it is older than ``max_age_s``:
+        by a thread of this process, or by another process that has the same ``spool`` (option ``delivery``). Without
+        the option ``spool`` the queue is in the memory of this process and ends with it: call :meth:`flush` first.
+
+        The arguments are those of :meth:`notify_add_to_cart`, and checked as there. Never waits on the network; on
+        the disk and other processes at most ``enqueue_timeout_ms``.
+
+        Returns a receipt whose status is ``ESALES_QUEUED``; with its id, :meth:`receipt` tells what becomes of it.
+
+        Raises :class:`QueueFullError` and :class:`SpoolFailedError`: it was not accepted;
+        :class:`InvalidArgumentError`; ``TypeError`` naming an argument of a wrong type.
+        """
+        return self._tell(self._library.enqueue_add_to_cart, visitor, ticket, id)
+
+    def flush(self, timeout: float) -> bool:
+        """Waits until everything that was accepted before this call has left the queue, for at most ``timeout``
+        seconds; other threads run meanwhile, and a signal's Python handler when the call has returned.
+
+        Returns True: all of it is gone; False: not within the time. What is left stays in the queue, and
+        :meth:`stats` says how much.
+
+        ``timeout``: 0 only looks; more than 4294967 seconds count as that.
+        Raises :class:`SpoolFailedError`; :class:`InvalidArgumentError` for a negative ``timeout`` or NaN.
+        """
+        status = self._call(self._library.client_flush, _milliseconds(timeout), None)
+        if status == ESALES_TIMEOUT:
+            return False
+        self._library.check(status)
+        return True
+
+    def stats(self) -> Stats:
+        """The queue in numbers. Waits at most ``enqueue_timeout_ms`` for the disk and other processes.
+
+        Raises :class:`SpoolFailedError`.
+        """
+        out = StatsStruct(_STATS_SIZE)
+        self._library.check(self._call(self._library.client_stats, byref(out)))
+        return out.value()
+
+    def receipt(self, id: str) -> Optional[Receipt]:
+        """What became of a notification that was put into the queue.
+
+        Its status is ``ESALES_QUEUED`` while it waits, ``ESALES_DELIVERED``, the code of the answer that refused it
+        for good, ``ESALES_TIMEOUT`` if it expired, or ``ESALES_QUEUE_FULL`` if it was dropped. ``None``: nothing is
+        known of the id, or no longer (option ``receipt_retention_s``).
+
+        Raises :class:`SpoolFailedError`.
+        """
+        out = ReceiptStruct(_RECEIPT_SIZE)
+        status = self._call(self._library.client_receipt, encode("id", id), byref(out))
+        if status == ESALES_INVALID_ARGUMENT:
+            return None
+        self._library.check(status)
+        return self._library.receipt(out.status, out)
+
+    def on_delivery(self, callback: Optional[DeliveryCallback]) -> None:
+        """Has ``callback(receipt)`` called for every notification whose delivery by this process has come to an end:
+        delivered, refused for good, or expired. It is recorded by then. ``None`` ends it.
+
+        The callback runs on a thread of the library, and holds up the next deliveries while it does. It may use the
+        client. What it raises is logged as an error by the logger ``esales_notify``, and goes no further.
+
+        Replaces an earlier callback; when this returns, that one has ended, except when it is itself the caller. So
+        do not call this while holding a lock that the callback needs. The client keeps the callback until it is
+        closed. After a fork the child has no callback: register again in the child.
+
+        The end of the interpreter waits for a callback that is running, and takes all of them back with its
+        ``atexit`` functions; to set one later raises ``RuntimeError``.
+        """
+        if callback is not None and not callable(callback):
+            raise TypeError(f"callback must be callable or None, not {type(callback).__name__}")
+        self._library.check(self._open().on_delivery(callback))
+
+    def close(self) -> None:
+        """Closes the client; closing twice is fine. Returns at once, from any thread: calls in flight go on and
+        end as they would have, a running callback too; later ones raise :class:`ClosedError`. The callback is not
+        called any more. What is in the queue is delivered all the same, as long as this process lives."""
+        handle, self._handle = self._handle, None
+        if handle is not None:
+            handle.callback = None
+
+    def _open(self) -> Handle:
         handle = self._handle
         if handle is None:
             raise ClosedError("the client was closed", ESALES_CLOSED, "ESALES_CLOSED")
+        return handle
+
+    def _call(self, function: Any, *arguments: Any) -> int:
+        # A reference of our own: close() in another thread then frees the client only after this call. It is gone
+        # when we return; an exception's traceback, which keeps the frames, would keep the client with it.
+        handle = self._open()
+        return int(function(handle.pointer, *arguments))
+
+    def _tell(self, function: Any, visitor: Visitor, ticket: str, id: Optional[str]) -> Receipt:
         if not isinstance(visitor, Visitor):
             raise TypeError(f"visitor must be a Visitor, not {type(visitor).__name__}")
         who = VisitorStruct(
@@ -98,26 +182,11 @@ class Client:
         ticket_bytes = encode("ticket", ticket)
         id_bytes = encode_optional("id", id)
         out = ReceiptStruct(_RECEIPT_SIZE)
-        status = self._library.notify_add_to_cart(handle.pointer, byref(who), ticket_bytes, id_bytes, byref(out))
-        # An exception's traceback keeps this frame, and would keep the client with it.
-        del handle
-        receipt = Receipt(
-            status,
-            self._library.status_name(status),
-            out.http_status or None,
-            out.attempts,
-            out.elapsed_us,
-            out.id.decode("utf-8"),
-            out.detail.decode("utf-8"),
-        )
+        status = self._call(function, byref(who), ticket_bytes, id_bytes, byref(out))
+        receipt = self._library.receipt(status, out)
         if status < 0:
             raise error_class(status)(receipt.detail, status, receipt.name, receipt)
         return receipt
-
-    def close(self) -> None:
-        """Closes the client; closing twice is fine. Returns at once, from any thread: calls in flight go on and
-        end as they would have; later ones raise :class:`ClosedError`."""
-        self._handle = None
 
     @property
     def closed(self) -> bool:
@@ -168,3 +237,12 @@ def _text_of(name: str, value: Option) -> str:
     if isinstance(value, str):
         return value
     raise TypeError(f"{name} must be a str, an int, a bool or a path, not {type(value).__name__}")
+
+
+def _milliseconds(timeout: float) -> int:
+    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
+        raise TypeError(f"timeout must be a number of seconds, not {type(timeout).__name__}")
+    if not timeout >= 0:
+        raise refusal(f"timeout is {timeout}, not a number of seconds from 0")
+    # Rounded up: a moment is not to become none.
+    return _LONGEST_MS if timeout >= _LONGEST_MS / 1000 else math.ceil(timeout * 1000)

@@ -101,6 +101,14 @@ class BadResponseError(RetryableError):
     """-26: the answer is not HTTP. The notification may have arrived all the same."""
 
 
+class QueueFullError(NotifyError):
+    """-30: the queue is full (``max_items``, ``max_bytes``); the notification was not accepted."""
+
+
+class SpoolFailedError(NotifyError):
+    """-31: the spool could not be read, or not be written: then the notification was not accepted."""
+
+
 class InternalError(NotifyError):
     """-90: a defect in the library."""
 
@@ -119,6 +127,8 @@ _BY_STATUS: Dict[int, Type[NotifyError]] = {
     s.ESALES_TLS_FAILED: TlsFailedError,
     s.ESALES_CONNECTION_LOST: ConnectionLostError,
     s.ESALES_BAD_RESPONSE: BadResponseError,
+    s.ESALES_QUEUE_FULL: QueueFullError,
+    s.ESALES_SPOOL_FAILED: SpoolFailedError,
     s.ESALES_INTERNAL: InternalError,
 }
 

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import ctypes
 import os
-from ctypes import POINTER, c_char_p, c_int32, c_uint32, c_uint64, c_void_p
+from ctypes import CFUNCTYPE, POINTER, c_char_p, c_int32, c_uint32, c_uint64, c_void_p
 from typing import TYPE_CHECKING, Any, Dict, List, Optional, Union
 
 from ._errors import LibraryNotFoundError, error_class
 from ._text import refusal
+from ._types import Counts, Percentiles, Receipt, Stats
 from ._version import __version__
 
 if TYPE_CHECKING:
@@ -53,6 +54,62 @@ class ReceiptStruct(ctypes.Structure):
     ]
 
 
+class StatsStruct(ctypes.Structure):
+    """``esales_stats``"""
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("gate_failures", c_uint32),
+        ("gate_closed_ms", c_uint64),
+        ("accepted", c_uint64),
+        ("delivered", c_uint64),
+        ("dead", c_uint64),
+        ("expired", c_uint64),
+        ("dropped", c_uint64),
+        ("pending", c_uint64),
+        ("pending_bytes", c_uint64),
+        ("oldest_age_ms", c_uint64),
+        ("process_accepted", c_uint64),
+        ("process_delivered", c_uint64),
+        ("process_dead", c_uint64),
+        ("process_expired", c_uint64),
+        ("process_dropped", c_uint64),
+        ("process_pending", c_uint64),
+        ("process_refused", c_uint64),
+        ("age_p50_ms", c_uint64),
+        ("age_p95_ms", c_uint64),
+        ("age_p99_ms", c_uint64),
+        ("latency_p50_us", c_uint64),
+        ("latency_p95_us", c_uint64),
+        ("latency_p99_us", c_uint64),
+    ]
+
+    def value(self) -> Stats:
+        return Stats(
+            spool=Counts(self.accepted, self.delivered, self.dead, self.expired, self.dropped, self.pending),
+            process=Counts(
+                self.process_accepted,
+                self.process_delivered,
+                self.process_dead,
+                self.process_expired,
+                self.process_dropped,
+                self.process_pending,
+            ),
+            process_refused=self.process_refused,
+            pending_bytes=self.pending_bytes,
+            oldest_age_ms=self.oldest_age_ms,
+            gate_failures=self.gate_failures,
+            gate_closed_ms=self.gate_closed_ms,
+            age_ms=Percentiles(self.age_p50_ms, self.age_p95_ms, self.age_p99_ms),
+            latency_us=Percentiles(self.latency_p50_us, self.latency_p95_us, self.latency_p99_us),
+        )
+
+
+#: ``esales_delivery_callback`` and ``esales_log_callback``; without an argument they make NULL.
+DeliveryFunction = CFUNCTYPE(None, c_void_p, POINTER(ReceiptStruct))
+LogFunction = CFUNCTYPE(None, c_void_p, c_int32, c_char_p)
+
+
 class Library:
     """The C functions, each looked up once and with its types declared.
 
@@ -83,15 +140,16 @@ class Library:
         self.config_free = function("esales_config_free", None, c_void_p)
         self.client_new = function("esales_client_new", c_int32, c_void_p, POINTER(c_void_p))
         self.client_free = function("esales_client_free", None, c_void_p)
-        self.notify_add_to_cart = function(
-            "esales_notify_add_to_cart",
-            c_int32,
-            c_void_p,
-            POINTER(VisitorStruct),
-            c_char_p,
-            c_char_p,
-            POINTER(ReceiptStruct),
+        about_a_cart = (c_void_p, POINTER(VisitorStruct), c_char_p, c_char_p, POINTER(ReceiptStruct))
+        self.notify_add_to_cart = function("esales_notify_add_to_cart", c_int32, *about_a_cart)
+        self.enqueue_add_to_cart = function("esales_enqueue_add_to_cart", c_int32, *about_a_cart)
+        self.client_flush = function("esales_client_flush", c_int32, c_void_p, c_uint32, POINTER(StatsStruct))
+        self.client_stats = function("esales_client_stats", c_int32, c_void_p, POINTER(StatsStruct))
+        self.client_receipt = function("esales_client_receipt", c_int32, c_void_p, c_char_p, POINTER(ReceiptStruct))
+        self.client_on_delivery = function(
+            "esales_client_on_delivery", c_int32, c_void_p, DeliveryFunction, c_void_p
         )
+        self.log_to = function("esales_log_to", c_int32, LogFunction, c_void_p, c_int32)
         self.customer_key = function("esales_customer_key", c_int32, c_char_p, c_char_p)
         self.customer_token = function("esales_customer_token", c_int32, c_char_p, c_char_p, c_char_p)
         self.new_key = function("esales_new_key", c_int32, c_char_p)
@@ -104,6 +162,18 @@ class Library:
 
     def last_error(self) -> str:
         return _words(self._last_error())
+
+    def receipt(self, status: int, out: ReceiptStruct) -> Receipt:
+        """The receipt that C wrote, with the status that counts: a call's own, or the one that it holds."""
+        return Receipt(
+            status,
+            self.status_name(status),
+            out.http_status or None,
+            out.attempts,
+            out.elapsed_us,
+            out.id.decode("utf-8"),
+            out.detail.decode("utf-8"),
+        )
 
     def check(self, status: int) -> None:
         """Raises what a failed call of this thread, one without a receipt, has to say."""

@@ -1,0 +1,246 @@
+"""The library's messages in the logging module."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import sys
+import threading
+from typing import Any, Callable, Iterator, List, Optional, Tuple
+
+import pytest
+
+import esales_notify as e
+from esales_notify import Client, Receipt, Visitor, log_to
+from esales_notify._callbacks import _here
+from service import PATIENCE_S, Sandbox
+
+START = Callable[..., Sandbox]
+
+
+class Kept(logging.Handler):
+    """Keeps what it gets; `then` is done for each."""
+
+    def __init__(self, then: Optional[Callable[[logging.LogRecord], object]] = None) -> None:
+        super().__init__()
+        self.records: List[logging.LogRecord] = []
+        self._came: queue.Queue[logging.LogRecord] = queue.Queue()
+        self._then = then
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records.append(record)
+        self._came.put(record)
+        if self._then is not None:
+            self._then(record)
+
+    def next(self) -> logging.LogRecord:
+        return self._came.get(timeout=PATIENCE_S)
+
+    def messages(self) -> List[str]:
+        return [record.getMessage() for record in self.records]
+
+
+@pytest.fixture
+def logger() -> Iterator[logging.Logger]:
+    """The logger that is meant to be used, and nobody else sees it. The log is off afterwards."""
+    logger = logging.getLogger("esales_notify")
+    logger.propagate = False
+    logger.setLevel(logging.DEBUG)
+    yield logger
+    log_to(None)
+    logger.propagate = True
+    logger.setLevel(logging.NOTSET)
+    for handler in list(logger.handlers):
+        logger.removeHandler(handler)
+
+
+def kept(logger: logging.Logger, then: Optional[Callable[[logging.LogRecord], object]] = None) -> Kept:
+    handler = Kept(then)
+    logger.addHandler(handler)
+    return handler
+
+
+def test_messages_arrive_by_the_name_of_the_package(
+    logger: logging.Logger, start_sandbox: START, visitor: Visitor, ticket: str
+) -> None:
+    service = start_sandbox()
+    service.script("400:body=100%s")
+    handler = kept(logger)
+    log_to(level=logging.WARNING)
+    with Client(base_url=service.base_url) as client:
+        id = client.enqueue_add_to_cart(visitor, ticket).id
+        record = handler.next()
+    assert (record.name, record.levelno, record.levelname) == ("esales_notify", logging.WARNING, "WARNING")
+    # Percent signs of the service's are no business of the formatting.
+    assert id in record.getMessage()
+    assert "ESALES_TICKET_MISSING" in record.getMessage()
+
+
+def test_an_outage_is_a_warning_and_its_end_is_information(
+    logger: logging.Logger, start_sandbox: START, visitor: Visitor, ticket: str
+) -> None:
+    service = start_sandbox()
+    service.script("503")
+    handler = kept(logger)
+    log_to("esales_notify", logging.INFO)
+    with Client(base_url=service.base_url, gate_min_ms=10, gate_max_ms=10) as client:
+        client.enqueue_add_to_cart(visitor, ticket)
+        levels = [handler.next().levelno for _ in range(2)]
+    assert levels == [logging.WARNING, logging.INFO]
+
+
+def test_what_is_refused_is_an_error(
+    logger: logging.Logger, client: Client, visitor: Visitor, ticket: str, sandbox: Sandbox
+) -> None:
+    handler = kept(logger)
+    log_to(level=logging.ERROR)
+    with Client(base_url=sandbox.base_url, max_bytes=1024) as client:
+        with pytest.raises(e.QueueFullError):
+            client.enqueue_add_to_cart(visitor, "t" * 2000, "one-id")
+    assert [(record.levelno, "one-id" in record.getMessage()) for record in handler.records] == [(logging.ERROR, True)]
+
+
+@pytest.mark.parametrize(
+    ("of_the_logger", "given", "hears"),
+    [
+        (logging.DEBUG, None, True),
+        (logging.INFO, None, False),
+        (logging.WARNING, None, False),
+        (logging.DEBUG, logging.DEBUG, True),
+        (logging.DEBUG, logging.NOTSET, True),
+        (logging.DEBUG, 5, True),
+        (logging.DEBUG, 15, False),
+        (logging.DEBUG, logging.INFO, False),
+        (logging.DEBUG, logging.CRITICAL, False),
+        (logging.DEBUG, 10**30, False),
+    ],
+)
+def test_the_level(
+    logger: logging.Logger,
+    client: Client,
+    visitor: Visitor,
+    ticket: str,
+    of_the_logger: int,
+    given: Optional[int],
+    hears: bool,
+) -> None:
+    handler = kept(logger)
+    logger.setLevel(of_the_logger)
+    log_to(logger, given)
+    # A blocking call says something at DEBUG, on its own thread.
+    receipt = client.notify_add_to_cart(visitor, ticket)
+    assert [record.levelno for record in handler.records] == ([logging.DEBUG] if hears else [])
+    assert all(receipt.id in words for words in handler.messages())
+
+
+def test_it_is_off_to_begin_with_and_again(
+    logger: logging.Logger, client: Client, visitor: Visitor, ticket: str
+) -> None:
+    handler = kept(logger)
+    client.notify_add_to_cart(visitor, ticket)
+    assert handler.records == []
+    log_to()
+    client.notify_add_to_cart(visitor, ticket)
+    assert len(handler.records) == 1
+    for _ in range(2):
+        log_to(None)
+        client.notify_add_to_cart(visitor, ticket)
+    assert len(handler.records) == 1
+
+
+def test_another_logger_takes_over(logger: logging.Logger, client: Client, visitor: Visitor, ticket: str) -> None:
+    handler = kept(logger)
+    other = logging.getLogger("shop.carts")
+    other.propagate = False
+    theirs = kept(other)
+    log_to(level=logging.DEBUG)
+    log_to(logging.LoggerAdapter(other, {}), logging.DEBUG)
+    other.setLevel(logging.DEBUG)
+    client.notify_add_to_cart(visitor, ticket)
+    assert (handler.records, [record.name for record in theirs.records]) == ([], ["shop.carts"])
+
+
+def test_what_identifies_a_visitor_stays_out(logger: logging.Logger, start_sandbox: START) -> None:
+    service = start_sandbox()
+    who = Visitor.signed_in("the-customer-key", "the-session-key", "the-secret-token", "UK")
+    ticket = "the-opaque-ticket"
+    # The service repeats what it was sent.
+    says = "the-customer-key the-session-key the-secret-token the-opaque-ticket"
+    service.script(f'503:body="{says}", 400:body="{says}":times=2')
+    handler = kept(logger)
+    log_to(level=logging.DEBUG)
+    settled: queue.Queue[Receipt] = queue.Queue()
+    with Client(base_url=service.base_url, max_attempts=1, gate_min_ms=10, gate_max_ms=10) as client:
+        client.on_delivery(settled.put)
+        client.enqueue_add_to_cart(who, ticket)
+        settled.get(timeout=PATIENCE_S)
+        with pytest.raises(e.TicketMissingError):
+            client.notify_add_to_cart(who, ticket)
+    words = "\n".join(handler.messages())
+    assert words.count("ESALES_TICKET_MISSING") >= 2
+    assert "ESALES_SERVER_ERROR" in words
+    for secret in (who.token, who.customer_key, who.session_key, ticket):
+        assert secret is not None and secret not in words
+
+
+def test_a_handler_may_use_the_library(
+    logger: logging.Logger, client: Client, visitor: Visitor, ticket: str, sandbox: Sandbox
+) -> None:
+    def tell(record: logging.LogRecord) -> None:
+        client.notify_add_to_cart(visitor, ticket, "by the handler")
+        assert client.stats().is_balanced
+
+    handler = kept(logger, tell)
+    log_to(level=logging.DEBUG)
+    for _ in range(2):
+        client.notify_add_to_cart(visitor, ticket, "by the shop")
+    assert sandbox.ids() == ["by the shop", "by the handler"] * 2
+    # What it caused itself is not said: that would have no end.
+    assert ["by the shop" in words for words in handler.messages()] == [True, True]
+
+
+def test_a_handler_may_end_it(logger: logging.Logger, start_sandbox: START, visitor: Visitor, ticket: str) -> None:
+    with Client(base_url=start_sandbox().base_url) as client:
+        for call in (client.notify_add_to_cart, client.enqueue_add_to_cart):
+            handler = kept(logger, lambda record: log_to(None))
+            log_to(level=logging.DEBUG)
+            call(visitor, ticket)
+            handler.next()
+            logger.removeHandler(handler)
+            call(visitor, ticket)
+            assert client.flush(PATIENCE_S)
+            assert len(handler.records) == 1
+
+
+def test_what_a_logger_raises_goes_no_further(
+    logger: logging.Logger, client: Client, visitor: Visitor, ticket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ignored: List[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda what: ignored.append(what.exc_type))
+
+    def fail(record: logging.LogRecord) -> bool:
+        raise KeyError("the shop's own")
+
+    logger.addFilter(fail)
+    try:
+        log_to(level=logging.DEBUG)
+        receipts = [client.notify_add_to_cart(visitor, ticket) for _ in range(2)]
+    finally:
+        logger.removeFilter(fail)
+    assert {receipt.name for receipt in receipts} == {"ESALES_DELIVERED"}
+    assert ignored == [KeyError, KeyError]
+    assert not _here.is_logging
+
+
+def test_messages_come_on_the_thread_that_speaks(
+    logger: logging.Logger, start_sandbox: START, visitor: Visitor, ticket: str
+) -> None:
+    threads: queue.Queue[Tuple[str, int]] = queue.Queue()
+    kept(logger, lambda record: threads.put((record.getMessage(), threading.get_ident())))
+    log_to(level=logging.DEBUG)
+    with Client(base_url=start_sandbox().base_url) as client:
+        client.notify_add_to_cart(visitor, ticket)
+        assert threads.get(timeout=PATIENCE_S)[1] == threading.get_ident()
+        client.enqueue_add_to_cart(visitor, ticket)
+        assert threads.get(timeout=PATIENCE_S)[1] != threading.get_ident()
+        assert client.flush(PATIENCE_S)

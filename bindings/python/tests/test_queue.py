@@ -1,0 +1,526 @@
+"""The queue: enqueue, flush, statistics, receipts, the delivery callback."""
+
+from __future__ import annotations
+
+import dataclasses
+import gc
+import logging
+import pickle
+import queue
+import socket
+import threading
+import time
+import weakref
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple, Type
+
+import pytest
+
+import esales_notify as e
+from esales_notify import Client, Counts, Percentiles, Receipt, Visitor
+from service import PATIENCE_S, Sandbox, run_program, until, watch_frees
+
+START = Callable[..., Sandbox]
+MAKE = Callable[..., Client]
+
+
+@pytest.fixture
+def service(start_sandbox: START) -> Sandbox:
+    """A sandbox of the test's own: what it leaves in a queue meets no other test."""
+    return start_sandbox()
+
+
+@pytest.fixture
+def make(service: Sandbox) -> Iterator[MAKE]:
+    """Makes clients of that sandbox. They try again soon."""
+    made: List[Client] = []
+
+    def make(**options: Any) -> Client:
+        made.append(Client(**{"base_url": service.base_url, "gate_min_ms": 10, "gate_max_ms": 10, **options}))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+@pytest.fixture
+def nowhere() -> Iterator[str]:
+    """An address where the service is down."""
+    with socket.socket() as bound:
+        # Bound, so that nobody else gets the port, and not listening.
+        bound.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{bound.getsockname()[1]}"
+
+
+@pytest.fixture(params=["memory", "file"])
+def spool(request: pytest.FixtureRequest, tmp_path: Path) -> Optional[Path]:
+    """Both kinds."""
+    return tmp_path / "spool.db" if request.param == "file" else None
+
+
+def found(client: Client, id: str) -> Receipt:
+    receipt = client.receipt(id)
+    assert receipt is not None
+    return receipt
+
+
+def assert_counts(client: Client, **expected: int) -> None:
+    """Of the spool and of this process, where nobody else uses the spool; what is not named is 0."""
+    stats = client.stats()
+    nothing = {field.name: 0 for field in dataclasses.fields(Counts)}
+    assert stats.spool == stats.process == Counts(**{**nothing, **expected})
+    assert stats.is_balanced
+    assert stats.spool.is_balanced
+
+
+def test_what_is_enqueued_is_delivered(
+    service: Sandbox, make: MAKE, visitor: Visitor, ticket: str, spool: Optional[Path]
+) -> None:
+    client = make(spool=spool)
+    receipt = client.enqueue_add_to_cart(visitor, ticket)
+    assert (receipt.status, receipt.name) == (e.ESALES_QUEUED, "ESALES_QUEUED")
+    assert (receipt.http_status, receipt.attempts) == (None, 0)
+    assert client.enqueue_add_to_cart(visitor, ticket, "one-id").id == "one-id"
+    assert client.flush(PATIENCE_S)
+    assert sorted(service.ids()) == sorted([receipt.id, "one-id"])
+    assert {one["notification"]["ticket"] for one in service.received()} == {ticket}
+    for id in (receipt.id, "one-id"):
+        delivered = found(client, id)
+        assert (delivered.status, delivered.name) == (e.ESALES_DELIVERED, "ESALES_DELIVERED")
+        assert (delivered.http_status, delivered.attempts, delivered.id) == (204, 1, id)
+    assert_counts(client, accepted=2, delivered=2)
+
+
+def test_a_receipt_while_it_waits(
+    service: Sandbox, make: MAKE, visitor: Visitor, ticket: str, spool: Optional[Path]
+) -> None:
+    service.script("503:retry-after=30")
+    client = make(spool=spool)
+    id = client.enqueue_add_to_cart(visitor, ticket).id
+    until("the first attempt is recorded", lambda: found(client, id).attempts == 1)
+    waiting = found(client, id)
+    assert (waiting.status, waiting.name) == (e.ESALES_QUEUED, "ESALES_QUEUED")
+    assert (waiting.http_status, waiting.id) == (503, id)
+    until("the gate is recorded", lambda: client.stats().gate_failures == 1)
+    stats = client.stats()
+    assert 0 < stats.gate_closed_ms <= 30_000
+    assert stats.pending_bytes > len(ticket)
+    assert_counts(client, accepted=1, pending=1)
+
+
+def test_a_receipt_after_a_retry(service: Sandbox, make: MAKE, visitor: Visitor, ticket: str) -> None:
+    service.script("503, 204")
+    client = make()
+    id = client.enqueue_add_to_cart(visitor, ticket).id
+    assert client.flush(PATIENCE_S)
+    delivered = found(client, id)
+    assert (delivered.status, delivered.http_status, delivered.attempts) == (e.ESALES_DELIVERED, 204, 2)
+    assert service.ids() == [id, id]
+    assert len({one["body"] for one in service.received()}) == 1
+
+
+@pytest.mark.parametrize(("answer", "status"), [("400", e.ESALES_TICKET_MISSING), ("403", e.ESALES_FORBIDDEN)])
+def test_the_receipt_of_a_dead_letter(
+    service: Sandbox, make: MAKE, visitor: Visitor, ticket: str, answer: str, status: int
+) -> None:
+    service.script(answer)
+    client = make()
+    id = client.enqueue_add_to_cart(visitor, ticket).id
+    assert client.flush(PATIENCE_S)
+    dead = found(client, id)
+    assert (dead.status, dead.http_status, dead.attempts) == (status, int(answer), 1)
+    assert dead.detail != ""
+    assert_counts(client, accepted=1, dead=1)
+
+
+def test_the_receipt_of_one_that_expired(make: MAKE, visitor: Visitor, ticket: str, nowhere: str) -> None:
+    client = make(base_url=nowhere, max_age_s=1)
+    settled: queue.Queue[Receipt] = queue.Queue()
+    client.on_delivery(settled.put)
+    id = client.enqueue_add_to_cart(visitor, ticket).id
+    assert client.flush(PATIENCE_S)
+    expired = found(client, id)
+    assert (expired.status, expired.id) == (e.ESALES_TIMEOUT, id)
+    assert settled.get(timeout=PATIENCE_S) == expired
+    assert_counts(client, accepted=1, expired=1)
+
+
+def test_the_receipt_of_one_that_was_dropped(make: MAKE, visitor: Visitor, ticket: str, nowhere: str) -> None:
+    client = make(base_url=nowhere, max_items=1, overflow="drop_oldest")
+    first, second = (client.enqueue_add_to_cart(visitor, ticket).id for _ in range(2))
+    assert found(client, first).status == e.ESALES_QUEUE_FULL
+    assert found(client, second).status == e.ESALES_QUEUED
+    assert_counts(client, accepted=2, dropped=1, pending=1)
+
+
+def test_an_id_that_is_not_known(client: Client) -> None:
+    for id in ("nobody's", "", "x" * 1000):
+        assert client.receipt(id) is None
+    with pytest.raises(e.InvalidArgumentError, match="id contains a NUL"):
+        client.receipt("a\0b")
+
+
+def test_a_flush_ends_in_time_and_loses_nothing(
+    make: MAKE, visitor: Visitor, ticket: str, nowhere: str, spool: Optional[Path]
+) -> None:
+    client = make(base_url=nowhere, spool=spool)
+    assert client.flush(0)
+    ids = [client.enqueue_add_to_cart(visitor, ticket).id for _ in range(3)]
+    for timeout in (0, 0.0004, 0.2):
+        start = time.monotonic()
+        assert client.flush(timeout) is False
+        took = time.monotonic() - start
+        # Its own time, and a margin for a busy machine.
+        assert timeout <= took < timeout + 10
+    assert_counts(client, accepted=3, pending=3)
+    assert {found(client, id).status for id in ids} == {e.ESALES_QUEUED}
+
+
+@pytest.mark.parametrize("forever", [float("inf"), 1e300, 2**32 / 1000, 10**30])
+def test_a_flush_may_take_its_time(client: Client, forever: float) -> None:
+    assert client.flush(forever)
+
+
+@pytest.mark.parametrize("bad", [-1, -0.001, float("nan"), float("-inf")])
+def test_a_flush_of_no_time(client: Client, bad: float) -> None:
+    with pytest.raises(e.InvalidArgumentError, match="timeout"):
+        client.flush(bad)
+
+
+def test_another_thread_runs_during_a_flush(service: Sandbox, make: MAKE, visitor: Visitor, ticket: str) -> None:
+    service.script("503:times=1000000")
+    client = make()
+    client.enqueue_add_to_cart(visitor, ticket)
+    with ThreadPoolExecutor(1) as pool:
+        flushed = pool.submit(client.flush, PATIENCE_S)
+        # Only this thread can mend the service. Had it to wait for the flush, that would end by its own time.
+        service.wait_for(3)
+        service.script("")
+        assert flushed.result(PATIENCE_S)
+
+
+def test_the_statistics(service: Sandbox, make: MAKE, visitor: Visitor, ticket: str, spool: Optional[Path]) -> None:
+    service.script("204:times=4, 400")
+    client = make(spool=spool, concurrency=1)
+    assert_counts(client)
+    for _ in range(5):
+        client.enqueue_add_to_cart(visitor, ticket)
+        # The law holds at every moment.
+        assert client.stats().is_balanced
+    assert client.flush(PATIENCE_S)
+    assert_counts(client, accepted=5, delivered=4, dead=1)
+    stats = client.stats()
+    assert (stats.process_refused, stats.pending_bytes, stats.oldest_age_ms) == (0, 0, 0)
+    assert (stats.gate_failures, stats.gate_closed_ms) == (0, 0)
+    assert 0 < stats.latency_us.p50 <= stats.latency_us.p95 <= stats.latency_us.p99 < PATIENCE_S * 1_000_000
+    assert 0 <= stats.age_ms.p50 <= stats.age_ms.p95 <= stats.age_ms.p99 < PATIENCE_S * 1_000
+    assert pickle.loads(pickle.dumps(stats)) == stats
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        stats.spool = stats.process  # type: ignore[misc]
+
+
+def test_the_law() -> None:
+    assert Counts(15, 5, 4, 3, 2, 1).is_balanced
+    unbalanced = Counts(15, 5, 4, 3, 2, 0)
+    assert not unbalanced.is_balanced
+    balanced, none = Counts(0, 0, 0, 0, 0, 0), Percentiles(0, 0, 0)
+    for spool, process, expected in (
+        (balanced, balanced, True),
+        (unbalanced, balanced, False),
+        (balanced, unbalanced, False),
+    ):
+        assert e.Stats(spool, process, 0, 0, 0, 0, 0, none, none).is_balanced == expected
+
+
+def test_a_blocking_call_that_fails_goes_into_the_queue(
+    service: Sandbox, make: MAKE, visitor: Visitor, ticket: str
+) -> None:
+    service.script("503, 204")
+    client = make(on_failure="queue", max_attempts=1)
+    receipt = client.notify_add_to_cart(visitor, ticket, "one-id")
+    assert (receipt.status, receipt.name, receipt.id) == (e.ESALES_QUEUED, "ESALES_QUEUED", "one-id")
+    assert (receipt.http_status, receipt.attempts) == (503, 1)
+    assert client.flush(PATIENCE_S)
+    assert service.ids() == ["one-id", "one-id"]
+    assert found(client, "one-id").attempts == 2
+    # What cannot get through later is an error as ever.
+    service.script("400")
+    with pytest.raises(e.TicketMissingError):
+        client.notify_add_to_cart(visitor, ticket)
+    assert_counts(client, accepted=1, delivered=1)
+
+
+def test_a_queue_that_is_full(
+    make: MAKE, visitor: Visitor, ticket: str, nowhere: str, spool: Optional[Path]
+) -> None:
+    client = make(base_url=nowhere, max_items=1, spool=spool)
+    client.enqueue_add_to_cart(visitor, ticket)
+    with pytest.raises(e.QueueFullError) as refused:
+        client.enqueue_add_to_cart(visitor, ticket, "one-id")
+    error = refused.value
+    assert (error.status, error.name) == (e.ESALES_QUEUE_FULL, "ESALES_QUEUE_FULL")
+    assert error.receipt is not None
+    assert (error.receipt.status, error.receipt.id) == (e.ESALES_QUEUE_FULL, "one-id")
+    assert "max_items" in error.detail
+    assert client.receipt("one-id") is None
+    assert client.stats().process_refused == 1
+    assert_counts(client, accepted=1, pending=1)
+
+
+def test_a_spool_that_cannot_be_used(make: MAKE, visitor: Visitor, ticket: str, tmp_path: Path) -> None:
+    somebodys = tmp_path / "letter.txt"
+    somebodys.write_text("Dear customer, " * 100)
+    client = make(spool=somebodys)
+    calls: List[Callable[[], object]] = [
+        lambda: client.enqueue_add_to_cart(visitor, ticket),
+        lambda: client.flush(1),
+        client.stats,
+        lambda: client.receipt("one-id"),
+    ]
+    for call in calls:
+        with pytest.raises(e.SpoolFailedError, match="letter.txt") as failed:
+            call()
+        assert (failed.value.status, failed.value.name) == (e.ESALES_SPOOL_FAILED, "ESALES_SPOOL_FAILED")
+    assert somebodys.read_text() == "Dear customer, " * 100
+
+
+def test_options_of_the_queue_are_checked(tmp_path: Path) -> None:
+    for options in (
+        {"delivery": "none"},
+        {"durability": "disk"},
+        {"spool": tmp_path / "no-such-folder" / "spool.db"},
+        {"on_failure": "maybe"},
+    ):
+        with pytest.raises(e.InvalidConfigError):
+            Client(cluster_id="a", **options)
+
+
+def test_the_callback_gets_every_receipt(service: Sandbox, make: MAKE, visitor: Visitor, ticket: str) -> None:
+    service.script("204, 400, 204")
+    client = make(concurrency=1)
+    settled: queue.Queue[Tuple[Receipt, int]] = queue.Queue()
+    client.on_delivery(lambda receipt: settled.put((receipt, threading.get_ident())))
+    ids = [client.enqueue_add_to_cart(visitor, ticket).id for _ in range(3)]
+    came = [settled.get(timeout=PATIENCE_S) for _ in range(3)]
+    statuses = [e.ESALES_DELIVERED, e.ESALES_TICKET_MISSING, e.ESALES_DELIVERED]
+    assert [(receipt.id, receipt.status) for receipt, _ in came] == list(zip(ids, statuses))
+    dead = came[1][0]
+    assert (dead.name, dead.http_status, dead.attempts) == ("ESALES_TICKET_MISSING", 400, 1)
+    assert dead.elapsed_us >= 0
+    # It is recorded by then, and the same.
+    assert [found(client, id) for id in ids] == [receipt for receipt, _ in came]
+    assert threading.get_ident() not in {thread for _, thread in came}
+
+
+def test_a_callback_may_use_the_client(service: Sandbox, make: MAKE, visitor: Visitor, ticket: str) -> None:
+    client = make()
+    answers: queue.Queue[Tuple[Optional[Receipt], bool, str]] = queue.Queue()
+
+    def follow_up(receipt: Receipt) -> None:
+        if receipt.id == "first":
+            follows = client.enqueue_add_to_cart(visitor, ticket, "second").name
+            answers.put((client.receipt(receipt.id), client.stats().is_balanced, follows))
+
+    client.on_delivery(follow_up)
+    client.enqueue_add_to_cart(visitor, ticket, "first")
+    receipt, is_balanced, follows = answers.get(timeout=PATIENCE_S)
+    assert receipt is not None
+    assert (receipt.status, is_balanced, follows) == (e.ESALES_DELIVERED, True, "ESALES_QUEUED")
+    assert client.flush(PATIENCE_S)
+    assert service.ids() == ["first", "second"]
+
+
+@pytest.mark.parametrize("kind", [ValueError, SystemExit, KeyboardInterrupt])
+def test_what_a_callback_raises_is_logged(
+    make: MAKE, visitor: Visitor, ticket: str, caplog: pytest.LogCaptureFixture, kind: Type[BaseException]
+) -> None:
+    client = make()
+    settled: queue.Queue[str] = queue.Queue()
+
+    def fail(receipt: Receipt) -> None:
+        settled.put(receipt.id)
+        raise kind("the shop's own")
+
+    client.on_delivery(fail)
+    ids = [client.enqueue_add_to_cart(visitor, ticket).id for _ in range(2)]
+    assert sorted(settled.get(timeout=PATIENCE_S) for _ in ids) == sorted(ids)
+    # Waits until it is out of there.
+    client.on_delivery(None)
+    records = [record for record in caplog.records if record.name == "esales_notify"]
+    assert [(record.levelno, record.exc_info and record.exc_info[0]) for record in records] == [(logging.ERROR, kind)] * 2
+    # The delivery goes on.
+    assert client.flush(PATIENCE_S)
+    assert_counts(client, accepted=2, delivered=2)
+
+
+def deliver(client: Client, visitor: Visitor, ticket: str) -> str:
+    id = client.enqueue_add_to_cart(visitor, ticket).id
+    assert client.flush(PATIENCE_S)
+    return id
+
+
+def test_a_callback_is_replaced_and_taken_back(make: MAKE, visitor: Visitor, ticket: str) -> None:
+    client = make()
+    came: List[Tuple[str, str]] = []
+    # It is announced after it is recorded, so a flush may be over before. Setting one waits for its end.
+    client.on_delivery(None)
+    client.on_delivery(lambda receipt: came.append(("first", receipt.id)))
+    one = deliver(client, visitor, ticket)
+    until("the first callback was called", lambda: len(came) == 1)
+    client.on_delivery(lambda receipt: came.append(("second", receipt.id)))
+    two = deliver(client, visitor, ticket)
+    until("the second callback was called", lambda: len(came) == 2)
+    client.on_delivery(None)
+    client.on_delivery(None)
+    three = deliver(client, visitor, ticket)
+    witness = make()
+    told: queue.Queue[str] = queue.Queue()
+    witness.on_delivery(lambda receipt: told.put(receipt.id))
+    four = deliver(client, visitor, ticket)
+    # Both clients share a queue, in whose order callbacks are called: three is past.
+    while told.get(timeout=PATIENCE_S) != four:
+        pass
+    assert came == [("first", one), ("second", two)]
+    assert found(client, three).status == e.ESALES_DELIVERED
+
+
+def test_taking_a_callback_back_waits_for_its_end(make: MAKE, visitor: Visitor, ticket: str) -> None:
+    client = make()
+    entered, may_leave = threading.Event(), threading.Event()
+    has_ended: List[bool] = []
+
+    def slow(receipt: Receipt) -> None:
+        entered.set()
+        assert may_leave.wait(PATIENCE_S)
+        has_ended.append(True)
+
+    client.on_delivery(slow)
+    client.enqueue_add_to_cart(visitor, ticket)
+    assert entered.wait(PATIENCE_S)
+
+    def take_back() -> bool:
+        client.on_delivery(None)
+        return has_ended == [True]
+
+    with ThreadPoolExecutor(1) as pool:
+        taken = pool.submit(take_back)
+        may_leave.set()
+        assert taken.result(PATIENCE_S)
+
+
+def test_a_callback_may_take_itself_back_and_close_its_client(make: MAKE, visitor: Visitor, ticket: str) -> None:
+    for end in (lambda client: client.on_delivery(None), lambda client: client.close()):
+        client, witness = make(), make()
+        came: List[str] = []
+        told: queue.Queue[str] = queue.Queue()
+
+        def once(receipt: Receipt, client: Client = client, end: Callable[[Client], None] = end) -> None:
+            came.append(receipt.id)
+            end(client)
+
+        client.on_delivery(once)
+        witness.on_delivery(lambda receipt: told.put(receipt.id))
+        ids = []
+        for _ in range(2):
+            ids.append(witness.enqueue_add_to_cart(visitor, ticket).id)
+            assert told.get(timeout=PATIENCE_S) == ids[-1]
+        assert came == ids[:1]
+        witness.on_delivery(None)
+
+
+def test_closing_leaves_a_running_callback_alone(make: MAKE, visitor: Visitor, ticket: str) -> None:
+    client = make()
+    entered, may_leave = threading.Event(), threading.Event()
+    ended: queue.Queue[str] = queue.Queue()
+
+    def slow(receipt: Receipt) -> None:
+        entered.set()
+        assert may_leave.wait(PATIENCE_S)
+        ended.put(receipt.id)
+
+    client.on_delivery(slow)
+    freed = watch_frees(client)
+    id = client.enqueue_add_to_cart(visitor, ticket).id
+    assert entered.wait(PATIENCE_S)
+    client.close()
+    assert (freed, ended.empty()) == ([], True)
+    may_leave.set()
+    assert ended.get(timeout=PATIENCE_S) == id
+    until("the client is freed", lambda: len(freed) == 1)
+
+
+def test_a_closed_client_calls_back_no_more(service: Sandbox, make: MAKE, visitor: Visitor, ticket: str) -> None:
+    client, witness = make(), make()
+    came: List[Receipt] = []
+    told: queue.Queue[str] = queue.Queue()
+    client.on_delivery(came.append)
+    freed = watch_frees(client)
+    # The queue is that of both, and delivers what a client left in it.
+    service.script("503:times=1000000")
+    id = client.enqueue_add_to_cart(visitor, ticket).id
+    client.close()
+    assert len(freed) == 1
+    witness.on_delivery(lambda receipt: told.put(receipt.id))
+    service.script("")
+    assert told.get(timeout=PATIENCE_S) == id
+    assert came == []
+
+
+def test_a_callback_that_refers_to_its_client_does_not_keep_it(service: Sandbox) -> None:
+    client = Client(base_url=service.base_url)
+    client.on_delivery(lambda receipt: client.close())
+    freed = watch_frees(client)
+    gone = weakref.ref(client)
+    del client
+    gc.collect()
+    assert gone() is None
+    assert len(freed) == 1
+
+
+def test_a_spool_file_is_shared_with_another_process(
+    service: Sandbox, make: MAKE, environment: Dict[str, str], tmp_path: Path
+) -> None:
+    spool = tmp_path / "spool.db"
+    environment.update(ESALES_SPOOL=str(spool), ESALES_DELIVERY="none")
+    run_program("enqueue_for_another", service.base_url, environment)
+    assert service.received() == []
+    client = make(spool=spool)
+    stats = client.stats()
+    assert (stats.spool.accepted, stats.process.accepted, stats.is_balanced) == (3, 0, True)
+    # Also who put nothing in can wait for the end of it.
+    assert client.flush(PATIENCE_S)
+    assert sorted(service.ids()) == ["other-0", "other-1", "other-2"]
+    assert {found(client, id).status for id in service.ids()} == {e.ESALES_DELIVERED}
+    stats = client.stats()
+    assert stats.spool == Counts(accepted=3, delivered=3, dead=0, expired=0, dropped=0, pending=0)
+    assert stats.process.accepted == 0
+    assert stats.is_balanced
+
+
+def test_the_interpreter_ends_while_callbacks_are_called(start_sandbox: START, environment: Dict[str, str]) -> None:
+    for _ in range(5):
+        sandbox = start_sandbox()
+        run_program("end_with_callbacks_at_work", sandbox.base_url, environment)
+        # It did deliver, or nothing was tested.
+        assert sandbox.received() != []
+
+
+def test_the_interpreter_ends_while_callbacks_are_set(start_sandbox: START, environment: Dict[str, str]) -> None:
+    run_program("end_while_callbacks_are_set", start_sandbox().base_url, environment)
+
+
+def test_a_forked_child_uses_the_spool_of_its_parent(start_sandbox: START, environment: Dict[str, str]) -> None:
+    sandbox = start_sandbox()
+    run_program("fork_with_a_spool", sandbox.base_url, environment)
+    assert sorted(sandbox.ids()) == ["child-0", "child-1", "parent-0", "parent-1"]
+
+
+def test_a_forked_child_leaves_the_memory_of_its_parent_alone(
+    start_sandbox: START, environment: Dict[str, str]
+) -> None:
+    sandbox = start_sandbox()
+    run_program("fork_with_a_queue_in_memory", sandbox.base_url, environment)
+    delivered = [one["notification"]["id"] for one in sandbox.received() if one["status"] == 204]
+    assert sorted(delivered) == ["child", "parent"]
