@@ -1,7 +1,10 @@
 //! The `esales-notify` command.
 
 mod demo;
+mod drain;
 mod options;
+mod prometheus;
+mod queue;
 mod sandbox;
 mod send;
 
@@ -13,11 +16,15 @@ use clap_complete::{Shell, generate};
 
 /// Wrong usage, options or arguments; clap exits with it too.
 const EXIT_USAGE: u8 = 2;
+/// The spool could not be read or written.
+const EXIT_SPOOL: u8 = 6;
 
 fn main() -> ExitCode {
     let matches = command().get_matches();
     let result = match matches.subcommand() {
         Some(("send", args)) => send::run(args),
+        Some(("drain", args)) => drain::run(args),
+        Some(("queue", args)) => queue::run(args),
         Some(("sandbox", args)) => sandbox::run(args),
         Some(("demo", args)) => demo::run(args),
         Some(("options", args)) => options::run(args),
@@ -28,6 +35,18 @@ fn main() -> ExitCode {
         eprintln!("esales-notify: {words}");
         ExitCode::from(EXIT_USAGE)
     })
+}
+
+/// What a command that works on a spool exits with; the words of wrong usage are the caller's to print.
+fn of_spool(result: Result<ExitCode, esales_notify::Error>) -> Result<ExitCode, String> {
+    match result {
+        Ok(code) => Ok(code),
+        Err(e) if e.status() == esales_notify::Status::SpoolFailed => {
+            eprintln!("esales-notify: {e}");
+            Ok(ExitCode::from(EXIT_SPOOL))
+        }
+        Err(e) => Err(e.to_string()),
+    }
 }
 
 fn command() -> Command {
@@ -44,6 +63,8 @@ fn command() -> Command {
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommand(send::command())
+        .subcommand(drain::command())
+        .subcommand(queue::command())
         .subcommand(sandbox::command())
         .subcommand(demo::command())
         .subcommand(options::command())

@@ -87,10 +87,14 @@ pub(crate) fn flags() -> impl Iterator<Item = Arg> {
 /// The configuration that the flags and the environment say. An empty variable counts as not set, and a flag for one
 /// address outweighs a variable for the other.
 pub(crate) fn config(args: &ArgMatches) -> Result<Config, String> {
-    let by_flag = |name: &str| args.value_source(name) == Some(ValueSource::CommandLine);
+    let by_flag = |name: &str| {
+        let is_there = args.try_contains_id(name).is_ok();
+        is_there && args.value_source(name) == Some(ValueSource::CommandLine)
+    };
     let mut config = Config::new();
     for option in OPTIONS {
-        let Some(value) = args.get_one::<String>(option.name) else {
+        // Not every command has every flag.
+        let Ok(Some(value)) = args.try_get_one::<String>(option.name) else {
             continue;
         };
         let outweighed = match option.name {

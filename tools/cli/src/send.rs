@@ -124,7 +124,7 @@ fn print(receipt: &Receipt, visitor: &Visitor<'_>) {
     );
 }
 
-fn as_json(receipt: &Receipt) -> serde_json::Value {
+pub(crate) fn as_json(receipt: &Receipt) -> serde_json::Value {
     json!({
         "status": receipt.status.code(),
         "status_name": receipt.status.name(),
