@@ -63,7 +63,7 @@ impl std::fmt::Debug for Listener {
 impl Queue {
     fn new(route: &Route, settings: &QueueSettings) -> Result<Arc<Queue>, Error> {
         let spool: Arc<dyn Spool> = match &settings.spool {
-            Some(path) => sqlite::SqliteSpool::new(sqlite::check(path)?, settings),
+            Some(path) => sqlite::SqliteSpool::new(sqlite::check(path)?, settings, false),
             None => Arc::new(memory::MemorySpool::new(settings)),
         };
         Ok(Arc::new(Queue {

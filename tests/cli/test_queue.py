@@ -305,10 +305,14 @@ def test_spools_that_were_set_aside_are_listed(operator, sandbox):
     # Closed to others as a spool is, and no database any more; its log would repair it.
     for companion in ("-wal", "-shm"):
         pathlib.Path(operator.spool + companion).unlink(missing_ok=True)
+    pathlib.Path(operator.spool + "-wal").touch(0o600)
     pathlib.Path(operator.spool).write_bytes(b"damage" * 1000)
-    found = operator("queue", "status", "--json")
-    aside, = json.loads(found.stdout)["set_aside"]
-    assert aside.startswith(operator.spool + ".damaged-") and "is damaged" in found.stderr
+    # Whoever looks changes nothing; the next who puts in begins a new one.
+    assert operator("queue", "status").returncode != 0
+    assert pathlib.Path(operator.spool).read_bytes() == b"damage" * 1000
+    operator.fill(sandbox.base_url, ["i"])
+    aside, = json.loads(operator("queue", "status", "--json").stdout)["set_aside"]
+    assert aside.startswith(operator.spool + ".damaged-")
     assert aside in operator("queue", "status").stdout
     assert sample_of(operator("queue", "status", "--prometheus").stdout)["esales_queue_set_aside_spools"] == 1
 

@@ -120,6 +120,8 @@ def test_a_damaged_file_is_set_aside(spooler, options, tmp_path, damage):
     database.close()
     spool = pathlib.Path(options["spool"])
     whole = spool.read_bytes()
+    # Emptied, but there, as our own connections leave it.
+    pathlib.Path(f"{spool}-wal").touch(0o600)
     if damage == "emptied":
         produced(spooler, "logged", 5, options)
         assert pathlib.Path(f"{spool}-wal").stat().st_size > 0
@@ -170,7 +172,11 @@ def test_files_that_are_not_ours_are_left_alone(spooler, options, tmp_path):
     with sqlite3.connect(newer) as database:
         database.execute("PRAGMA user_version = 99")
     database.close()
-    for path, expected in ((foreign, "another program"), (text, "not a database"), (newer, "version 99")):
+    key = tmp_path / "key"
+    key.write_text("a private key " * 50)
+    key.chmod(0o600)
+    for path, expected in ((foreign, "another program"), (text, "not a database"), (key, "not a database"),
+                           (newer, "version 99")):
         before = path.read_bytes()
         ids, words, code = produced(spooler, "x", 1, {**options, "spool": path})
         assert (ids, code) == ([], 1) and expected in words, words

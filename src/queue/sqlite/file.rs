@@ -67,8 +67,11 @@ pub(super) fn identity(path: &Path) -> io::Result<Identity> {
 }
 
 /// Makes the file if there is none, for its owner alone; true if it is new. What cannot be a spool of ours is an
-/// error, and is left as it is.
-pub(super) fn prepare(path: &Path) -> io::Result<bool> {
+/// error, and is left as it is; so is everything, if nothing may be changed.
+pub(super) fn prepare(path: &Path, may_change: bool) -> io::Result<bool> {
+    if !may_change {
+        return fs::symlink_metadata(path).map(|_| false);
+    }
     let made = OpenOptions::new()
         .write(true)
         .create_new(true)
@@ -86,16 +89,17 @@ pub(super) fn prepare(path: &Path) -> io::Result<bool> {
     if metadata.len() == 0 && fs::metadata(beside(path, "-wal")).is_ok_and(|w| w.len() > 0) {
         // SQLite would take it for new, and throw the log away.
         set_aside(path)?;
-        return prepare(path);
+        return prepare(path, may_change);
     }
     Ok(false)
 }
 
-/// Whether a file that is no database may be moved out of the way: only one that is closed to others, as ours are.
-/// A file that somebody named by mistake is left alone.
+/// Whether a file that is no database may be moved out of the way: only one that is closed to others and has
+/// SQLite's log beside it, as ours always have. A file that somebody named by mistake is left alone.
 pub(super) fn looks_like_ours(path: &Path) -> bool {
     fs::symlink_metadata(path)
         .is_ok_and(|m| m.is_file() && m.mode() & 0o777 == 0o600 && m.nlink() == 1)
+        && beside(path, "-wal").exists()
 }
 
 /// Closes a spool to everybody but its owner.

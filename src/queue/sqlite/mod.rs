@@ -98,6 +98,7 @@ pub(super) struct Open {
 #[derive(Debug)]
 pub(crate) struct SqliteSpool {
     path: PathBuf,
+    is_operators: bool,
     settings: QueueSettings,
     producer: Timed<Option<Open>>,
     drainer: Timed<Option<Open>>,
@@ -110,10 +111,17 @@ pub(crate) struct SqliteSpool {
 
 impl SqliteSpool {
     /// `path` comes from [`check`]. Nothing is opened yet.
-    pub(crate) fn new(path: PathBuf, settings: &QueueSettings) -> Arc<SqliteSpool> {
+    ///
+    /// An operator who looks makes no file and sets none aside: a name may be a slip.
+    pub(crate) fn new(
+        path: PathBuf,
+        settings: &QueueSettings,
+        is_operators: bool,
+    ) -> Arc<SqliteSpool> {
         Arc::new_cyclic(|myself| SqliteSpool {
             locks: file::locks(&path),
             path,
+            is_operators,
             producer: Timed::new(None),
             drainer: Timed::new(None),
             is_leading: AtomicBool::new(false),
@@ -139,11 +147,14 @@ impl SqliteSpool {
             if is_damaged && old.is_some_and(is_still_there) {
                 file::set_aside(path)?;
             }
-            let mut is_new = file::prepare(path)?;
+            let mut is_new = file::prepare(path, !self.is_operators)?;
             let mut opened = schema::connect(path, is_synced);
-            if opened.as_ref().is_err_and(Failure::is_damage) && file::looks_like_ours(path) {
+            if opened.as_ref().is_err_and(Failure::is_damage)
+                && !self.is_operators
+                && file::looks_like_ours(path)
+            {
                 file::set_aside(path)?;
-                is_new = file::prepare(path)?;
+                is_new = file::prepare(path, true)?;
                 opened = schema::connect(path, is_synced);
             }
             let mut connection = opened?;
@@ -192,7 +203,9 @@ impl SqliteSpool {
                     return Err(Failure::Busy);
                 };
                 match work(open).map_err(Failure::from) {
-                    Err(e) if e.is_damage() && !is_damaged => is_damaged = true,
+                    Err(e) if e.is_damage() && !is_damaged && !self.is_operators => {
+                        is_damaged = true
+                    }
                     result => return result,
                 }
             }

@@ -96,7 +96,7 @@ impl SpoolFile {
             let words = format!("spool {}: there is no such file", path.display());
             return Err(Error::config(words));
         }
-        let spool = SqliteSpool::new(path.clone(), &settings);
+        let spool = SqliteSpool::new(path.clone(), &settings, true);
         Ok(SpoolFile { path, spool })
     }
 
