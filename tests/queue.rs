@@ -386,6 +386,32 @@ fn a_delivery_that_cannot_end_in_time_says_so() {
 }
 
 #[test]
+fn a_deleted_spool_is_taken_over_with_its_dead_letters() {
+    let sandbox = scripted("400, 503:retry-after=600");
+    let (client, folder) = both(&sandbox.base_url(), &[("concurrency", "1")]).remove(1);
+    let path = folder.path("spool");
+    enqueue(&client, "dead");
+    assert!(client.flush(LONG).unwrap());
+    enqueue(&client, "waiting");
+    while sandbox.received().len() < 2 {
+        std::thread::yield_now();
+    }
+    for suffix in ["", "-wal", "-shm"] {
+        std::fs::remove_file(format!("{path}{suffix}")).unwrap();
+    }
+    enqueue(&client, "after");
+    let spool = client.stats().unwrap().spool;
+    assert_eq!((spool.accepted, spool.dead, spool.pending), (3, 1, 2));
+    let config = config(&[("base_url", &sandbox.base_url()), ("spool", &path)]);
+    let letters = SpoolFile::open(&config).unwrap().dead_letters().unwrap();
+    assert_eq!(letters.len(), 1);
+    assert_eq!(
+        (letters[0].id.as_str(), letters[0].status),
+        ("dead", Status::TicketMissing)
+    );
+}
+
+#[test]
 fn what_was_accepted_for_one_address_goes_to_no_other() {
     let (first, second) = (sandbox(), sandbox());
     let folder = Folder::new();
