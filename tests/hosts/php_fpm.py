@@ -2,12 +2,11 @@
 
 import contextlib
 import os
-import random
 import signal
 import subprocess
 
 from counting import wait_for
-from shop import USER, assert_no_zombies, children, crashes, free_port, get
+from shop import DEPLOYMENT, USER, assert_no_zombies, children, crashes, free_port, get
 
 NGINX = """\
 user {user};
@@ -30,9 +29,16 @@ http {{
 
 
 class PhpFpm:
-    """`env` and `pool` are lines on top of the documented pool; `None` as the loading: no ini file of ours."""
+    """`env` (options) and `pool` (lines) come on top of the documented pool; without `workers` it is as documented.
+    Without `base_url` the pool names no address."""
 
-    def __init__(self, shop, base_url, loading="enable", env=None, pool=None, environment=None, named=True):
+    SAPI = "fpm-fcgi"
+    # nginx asks another worker.
+    WHEN_KILLED = ()
+    PAGES = 600
+
+    def __init__(self, shop, base_url, loading="enable", delivery="background", env=None, workers=1, pages_per_worker=0,
+                 pool=None, environment=None):
         self.shop = shop
         self.killed = set()
         folder = shop.folder
@@ -49,17 +55,21 @@ class PhpFpm:
             "= www-data": f"= {USER}",
             "/run/php/shop.sock": folder / "shop.sock",
             # The service is never asked from here: the sandbox stands in for it.
-            "env[ESALES_CLUSTER_ID] = mycluster": f"env[ESALES_BASE_URL] = {base_url}" if named else "",
+            "env[ESALES_CLUSTER_ID] = mycluster": f"env[ESALES_BASE_URL] = {base_url}" if base_url else "",
             "/var/lib/esales-notify/spool.db": shop.spool,
         }, "pool.d/shop.conf")
+        if delivery == "none":
+            with open(folder / "pool.d/shop.conf", "a") as documented:
+                documented.write((DEPLOYMENT / "php-fpm/delivery-none.conf").read_text())
         # A section that is named again goes on.
         lines = [f"{name} = {value}" for name, value in (pool or {}).items()]
+        if workers:
+            lines += ["pm = static", f"pm.max_children = {workers}", f"pm.max_requests = {pages_per_worker}"]
         lines += [f"env[ESALES_{name.upper()}] = \"{value}\"" for name, value in (env or {}).items()]
         (folder / "pool.d/test.conf").write_text("\n".join(["[shop]", *lines, ""]))
         main = shop.configured("php-fpm/php-fpm.conf", {}, "php-fpm.conf")
         main.write_text(f"{main.read_text()}error_log = {self._log}\ndaemonize = no\ninclude = {folder}/pool.d/*.conf\n")
-        scan = f":{shop.ini_files(loading)}" if loading else ""
-        self._environment = {"PATH": os.environ["PATH"], "PHP_INI_SCAN_DIR": f"/etc/php/8.2/fpm/conf.d{scan}"}
+        self._environment = {"PATH": os.environ["PATH"], "PHP_INI_SCAN_DIR": f"/etc/php/8.2/fpm/conf.d:{shop.ini_files(loading)}"}
         self._environment.update(environment or {})
 
     def __enter__(self):
@@ -104,7 +114,7 @@ class PhpFpm:
     def workers(self):
         return children(self.fpm.pid)
 
-    def kill_a_worker(self, dice=random):
+    def kill_a_worker(self, dice):
         """SIGKILL, whatever it is doing. There may be none for a moment, or it may just have ended."""
         workers = self.workers()
         for victim in dice.sample(workers, min(1, len(workers))):
@@ -117,6 +127,10 @@ class PhpFpm:
         ready = self.log().count("ready to handle connections")
         self.fpm.send_signal(signal.SIGUSR2)
         wait_for(lambda: self.log().count("ready to handle connections") > ready, "php-fpm does not reload", 60)
+
+    def answered(self):
+        """How many pages were answered."""
+        return len(self.views())
 
     def views(self):
         """(status, statuses of the workers that were asked) of every page view, as nginx saw it."""

@@ -35,8 +35,9 @@ class Shop:
         self.library = pathlib.Path(shutil.copy(library, self.package / "lib/libesales_notify.so"))
         self.command = pathlib.Path(shutil.copy(command, self.folder))
         self.state = self.folder / "state"
-        self.state.mkdir(mode=0o700)
-        shutil.chown(self.state, USER)
+        script = self.configured("spool-folder.sh", {
+            "-o www-data -g www-data": f"-o {USER} -g {group()}", "/var/lib/esales-notify": self.state}, "spool-folder.sh")
+        subprocess.run(["sh", "-e", str(script)], check=True)
         self.spool = self.state / "spool.db"
 
     def remove(self):
@@ -75,8 +76,13 @@ class Shop:
         return subprocess.Popen([str(self.command), *arguments], cwd=self.state, user=USER, group=group(),
                                 extra_groups=[] if os.geteuid() == 0 else None, text=True, **options)
 
-    def drain(self, sandbox_url, **options):
-        environment = {"ESALES_BASE_URL": sandbox_url, "ESALES_SPOOL": str(self.spool)}
+    def drain(self, base_url, **options):
+        """What the systemd unit runs, with its file of variables."""
+        file = self.configured("drain.env", {
+            "ESALES_CLUSTER_ID=mycluster": f"ESALES_BASE_URL={base_url}",
+            "/var/lib/esales-notify/spool.db": self.spool,
+        }, "drain.env")
+        environment = dict(line.split("=", 1) for line in file.read_text().splitlines() if not line.startswith("#"))
         environment.update({f"ESALES_{name.upper()}": str(value) for name, value in options.items()})
         return self.run("drain", env=environment, stderr=subprocess.DEVNULL)
 

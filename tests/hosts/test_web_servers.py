@@ -1,0 +1,118 @@
+"""nginx with php-fpm, and Apache with mod_php: workers that are recycled, reloaded and killed, with the library in them."""
+
+import contextlib
+import json
+import random
+import re
+
+import pytest
+
+from apache import Apache
+from counting import wait_for
+from ledger import assert_told_the_truth, most_pages_of_a_worker
+from php_fpm import PhpFpm
+from shop import Shop
+from visitors import Visits
+
+SERVERS = [PhpFpm, Apache]
+LOADING = ["enable", "preload", "preload with header"]
+
+
+@pytest.fixture
+def shop(library, command):
+    shop = Shop(library, command)
+    yield shop
+    shop.remove()
+
+
+@pytest.mark.parametrize("loading", LOADING)
+@pytest.mark.parametrize("server", SERVERS)
+def test_the_next_page_uses_the_connection_of_the_last(shop, sandbox, server, loading):
+    with server(shop, sandbox.base_url, loading, workers=1) as server:
+        pages = [server.page(f"do=send&id=page-{n}") for n in range(5)]
+        assert [(page["sapi"], page["status"]) for page in pages] == [(server.SAPI, "ESALES_DELIVERED")] * 5
+        assert len({page["pid"] for page in pages}) == 1
+        assert [r["notification"]["id"] for r in sandbox.received()] == [f"page-{n}" for n in range(5)]
+        assert {r["connection"] for r in sandbox.received()} == {1}
+        server.assert_well()
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_a_child_process_inherits_no_descriptor_of_ours(shop, sandbox, server):
+    with server(shop, sandbox.base_url, workers=1) as server:
+        before = server.page("descriptors")
+        # The spool, its lock, the connection of the page and that of the delivery: all are open now.
+        server.page("do=enqueue&id=one")
+        shop.settled()
+        after = server.page("do=send&id=two&descriptors")
+        assert before["pid"] == after["pid"]
+        assert len(after["own"]) >= len(before["own"]) + 3
+        assert any(str(shop.spool) in name for name in after["own"]), after["own"]
+        assert kinds(after["inherited"]) == kinds(before["inherited"])
+        server.assert_well()
+
+
+def kinds(descriptors):
+    """Where they lead, without the numbers of sockets, pipes and processes."""
+    return sorted(re.sub(r"\d+", "N", name) for name in descriptors)
+
+
+@pytest.mark.parametrize("delivery", ["background", "none"])
+@pytest.mark.parametrize("loading", LOADING)
+@pytest.mark.parametrize("server", SERVERS)
+def test_nothing_is_lost_while_workers_are_recycled_reloaded_and_killed(shop, sandbox, server, loading, delivery):
+    pages, recycled_after, dice = server.PAGES, 20, random.Random(loading + delivery)
+    env = {"gate_min_ms": 10, "gate_max_ms": 100}
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(
+            server(shop, sandbox.base_url, loading, delivery, env, workers=10, pages_per_worker=recycled_after))
+        if delivery == "none":
+            stack.enter_context(drained(shop, sandbox))
+        visits = Visits(server.address, "v", pages, at_once=12, pause_ms=5, does=["enqueue"] * 9 + ["send"])
+        for number in range(1, 16):
+            wait_for(lambda: server.answered() >= number * pages // 16 or not visits.under_way(), "the pages hang")
+            if number % 5 == 0:
+                server.reload()
+            else:
+                server.kill_a_worker(dice)
+        views = visits.done()
+        assert {view["http"] for view in views} <= {200, *server.WHEN_KILLED}
+        broken = server.assert_well(views)
+        assert most_pages_of_a_worker(views) <= recycled_after
+
+        # Who delivered may be dead. In the background it is the next event that makes a new worker deliver.
+        views.append({"id": "last", "http": 200, "body": json.dumps(server.page("do=enqueue&id=last"))})
+        status = shop.settled()
+        assert_told_the_truth(views, sandbox)
+        events = pages * 9 // 10 + 1
+        # A page that broke may have put its event into the queue, or have done so twice, under one id.
+        assert events - broken <= status["accepted"] == status["delivered"] <= events + broken
+        server.assert_well(views)
+
+
+@contextlib.contextmanager
+def drained(shop, sandbox):
+    """What the systemd unit runs."""
+    process = shop.drain(sandbox.base_url, gate_min_ms=10, gate_max_ms=100)
+    try:
+        yield process
+        process.terminate()
+        assert process.wait(60) == 0
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_workers_end_by_themselves_after_their_pages(shop, sandbox, server):
+    """Without a kill or a reload: every end of a worker is a regular one, with deliveries under way in its threads."""
+    sandbox.script("204:wait=20:times=100")
+    with server(shop, sandbox.base_url, "preload", workers=8, pages_per_worker=5) as server:
+        views = Visits(server.address, "v", 100, at_once=8).done()
+        assert {view["http"] for view in views} == {200}
+        assert server.assert_well(views) == 0
+        assert most_pages_of_a_worker(views) == 5
+        views.append({"id": "last", "http": 200, "body": json.dumps(server.page("do=enqueue&id=last"))})
+        assert shop.settled()["delivered"] == 101
+        assert_told_the_truth(views, sandbox)
+        server.assert_well()
