@@ -6,7 +6,7 @@ import signal
 import subprocess
 
 from counting import wait_for
-from shop import DEPLOYMENT, USER, assert_no_zombies, children, crashes, free_port, get
+from shop import DEPLOYMENT, USER, assert_no_zombies, assert_untouched, children, crashes, free_port, get
 
 MODULES = "/usr/lib/apache2/modules"
 CONFIGURATION = """\
@@ -124,6 +124,7 @@ class Apache:
         """No crash, no zombie, and no page broke but under a worker that was killed. Returns how many did."""
         assert crashes(self.log()) == []
         assert_no_zombies(self.process.pid)
+        assert_untouched(self.process.pid, self.shop)
         broken = sum(view["http"] == 0 or not view["body"] for view in views)
         assert broken <= len(self.killed), f"{broken} pages broke, {len(self.killed)} workers were killed\n{self.log()}"
         return broken

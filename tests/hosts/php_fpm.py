@@ -6,7 +6,7 @@ import signal
 import subprocess
 
 from counting import wait_for
-from shop import DEPLOYMENT, USER, assert_no_zombies, children, crashes, free_port, get
+from shop import DEPLOYMENT, USER, assert_no_zombies, assert_untouched, children, crashes, free_port, get
 
 NGINX = """\
 user {user};
@@ -71,6 +71,11 @@ class PhpFpm:
         main.write_text(f"{main.read_text()}error_log = {self._log}\ndaemonize = no\ninclude = {folder}/pool.d/*.conf\n")
         self._environment = {"PATH": os.environ["PATH"], "PHP_INI_SCAN_DIR": f"/etc/php/8.2/fpm/conf.d:{shop.ini_files(loading)}"}
         self._environment.update(environment or {})
+
+    def check(self):
+        """What php-fpm says of its configuration."""
+        command = ["php-fpm8.2", "-t", "-y", str(self.shop.folder / "php-fpm.conf")]
+        return subprocess.run(command, env=self._environment, capture_output=True, text=True)
 
     def __enter__(self):
         folder = self.shop.folder
@@ -146,6 +151,7 @@ class PhpFpm:
         """
         assert crashes(self.log()) == []
         assert_no_zombies(self.fpm.pid)
+        assert_untouched(self.fpm.pid, self.shop)
         broken = sum(status == "502" for _, statuses in self.views() for status in statuses)
         broken += sum(view["http"] == 200 and not view["body"] for view in views)
         assert broken <= len(self.killed), f"{broken} pages broke, {len(self.killed)} workers were killed\n{self.log()}"

@@ -115,11 +115,11 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def get(address):
+def get(address, method="GET"):
     """(HTTP status, the page's JSON)."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(address, timeout=60) as answer:
+        with opener.open(urllib.request.Request(address, method=method), timeout=60) as answer:
             return answer.status, json.loads(answer.read())
     except urllib.error.HTTPError as refused:
         return refused.code, refused.read().decode()
@@ -144,6 +144,13 @@ def children(pid):
 def assert_no_zombies(pid):
     """A zombie is there for a moment whenever a process ends; one that stays is a fault."""
     wait_for(lambda: not any(state == "Z" and parent == pid for parent, state in processes().values()), "zombies", 20)
+
+
+def assert_untouched(master, shop):
+    """The process that starts the workers has nothing of ours: no thread, no descriptor of the spool."""
+    assert len(os.listdir(f"/proc/{master}/task")) == 1
+    open_there = [os.readlink(path) for path in pathlib.Path(f"/proc/{master}/fd").iterdir()]
+    assert not any(str(shop.state) in name for name in open_there), open_there
 
 
 def crashes(log):

@@ -42,16 +42,46 @@ def test_the_pool_as_it_is_documented_with_its_dynamic_workers(shop, sandbox):
         assert shop.settled()["delivered"] == 200
 
 
+def test_a_value_without_quotation_marks_may_be_none(shop):
+    server = PhpFpm(shop, None)
+    pool = shop.folder / "pool.d/test.conf"
+    pool.write_text("[shop]\nenv[ESALES_DELIVERY] = none\n")
+    refused = server.check()
+    assert refused.returncode != 0 and "empty value" in refused.stderr
+    pool.write_text('[shop]\nenv[ESALES_DELIVERY] = "none"\n')
+    assert server.check().returncode == 0
+
+
+def reloaded_under_pages(server, sandbox):
+    """What visitors see whose every page takes its time when the reload comes."""
+    sandbox.script("204:wait=100:times=1000")
+    visits = Visits(server.address, "v", 60, at_once=4, does=["send"])
+    for _ in range(3):
+        sandbox_has = sandbox.status()["received"]
+        wait_for(lambda: sandbox.status()["received"] > sandbox_has + 4, "the pages hang")
+        server.reload()
+    return visits.done()
+
+
 def test_a_reload_breaks_no_page(shop, sandbox):
-    """Thanks to process_control_timeout: without it php-fpm kills its workers at once."""
     with PhpFpm(shop, sandbox.base_url, workers=4) as server:
-        # Every page takes its time when the reload comes.
-        sandbox.script("204:wait=100:times=1000")
-        visits = Visits(server.address, "v", 60, at_once=4, does=["send"])
-        for _ in range(3):
-            sandbox_has = sandbox.status()["received"]
-            wait_for(lambda: sandbox.status()["received"] > sandbox_has + 4, "the pages hang")
-            server.reload()
-        views = visits.done()
+        views = reloaded_under_pages(server, sandbox)
         assert {view["http"] for view in views} == {200}
         assert server.assert_well(views) == 0
+
+
+def test_a_reload_without_process_control_timeout_breaks_pages(shop, sandbox):
+    """Why the page on deployment has that line. What nginx makes good shows in its log."""
+    server = PhpFpm(shop, sandbox.base_url, workers=4)
+    main = shop.folder / "php-fpm.conf"
+    main.write_text(main.read_text().replace("process_control_timeout = 10", ""))
+    with server:
+        reloaded_under_pages(server, sandbox)
+        assert any("502" in statuses for _, statuses in server.views())
+
+
+@pytest.mark.parametrize("method, asked", [("GET", 3), ("POST", 1)])
+def test_nginx_asks_another_worker_for_a_get_only(shop, sandbox, method, asked):
+    with PhpFpm(shop, sandbox.base_url, workers=4) as server:
+        assert get(f"{server.address}/page.php?do=die", method)[0] == 502
+        assert server.views()[-1] == (502, ["502"] * asked)

@@ -2,6 +2,8 @@
 
 import contextlib
 import json
+import os
+import pathlib
 import random
 import re
 
@@ -9,7 +11,7 @@ import pytest
 
 from apache import Apache
 from counting import wait_for
-from ledger import assert_told_the_truth, most_pages_of_a_worker
+from ledger import assert_told_the_truth, most_pages_of_a_worker, words
 from php_fpm import PhpFpm
 from shop import Shop
 from visitors import Visits
@@ -55,6 +57,33 @@ def test_a_child_process_inherits_no_descriptor_of_ours(shop, sandbox, server):
 def kinds(descriptors):
     """Where they lead, without the numbers of sockets, pipes and processes."""
     return sorted(re.sub(r"\d+", "N", name) for name in descriptors)
+
+
+@pytest.mark.parametrize("loading", LOADING)
+@pytest.mark.parametrize("server", SERVERS)
+def test_a_worker_does_not_grow_with_its_pages(shop, sandbox, server, loading):
+    with server(shop, sandbox.base_url, loading, workers=1) as server:
+        def used_after(pages, prefix):
+            views = Visits(server.address, prefix, pages, at_once=1, does=["enqueue", "send"]).done()
+            assert most_pages_of_a_worker(views) == pages, "another worker took part"
+            shop.settled()
+            return used(words(views)[0]["pid"])
+
+        pages = 1000
+        memory, _, descriptors = used_after(500, "warm")
+        memory_then, threads_then, descriptors_then = used_after(pages, "more")
+        # Whatever stays of a page would be more than this.
+        assert memory_then - memory <= pages, (memory, memory_then)
+        # PHP's own, the one that delivers, and the option concurrency; each of these may have a connection.
+        assert threads_then <= 1 + 1 + 4
+        assert descriptors_then <= descriptors + 4
+        server.assert_well()
+
+
+def used(pid):
+    """(KiB of memory, threads, descriptors)."""
+    status = dict(line.split(":\t") for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines())
+    return int(status["VmRSS"].split()[0]), int(status["Threads"]), len(os.listdir(f"/proc/{pid}/fd"))
 
 
 @pytest.mark.parametrize("delivery", ["background", "none"])

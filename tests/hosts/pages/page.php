@@ -48,6 +48,10 @@ try {
         $receipt = $client->$call($visitor, 'ticket', $_GET['id']);
         $answer += ['status' => $receipt->getStatusName(), 'id' => $receipt->getId()];
     }
+    if ($do === 'die') {
+        // As the out-of-memory killer would have it.
+        posix_kill(getmypid(), 9);
+    }
     if (isset($_GET['descriptors'])) {
         $answer += ['own' => own(), 'inherited' => inherited()];
     }
