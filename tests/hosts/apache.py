@@ -6,7 +6,7 @@ import signal
 import subprocess
 
 from counting import wait_for
-from shop import DEPLOYMENT, USER, assert_no_zombies, assert_untouched, children, crashes, free_port, get
+from shop import DEPLOYMENT, USER, assert_gone, assert_no_crash, assert_no_zombies, assert_untouched, children, free_port, get
 
 MODULES = "/usr/lib/apache2/modules"
 CONFIGURATION = """\
@@ -122,7 +122,7 @@ class Apache:
 
     def assert_well(self, views=()):
         """No crash, no zombie, and no page broke but under a worker that was killed. Returns how many did."""
-        assert crashes(self.log()) == []
+        assert_no_crash(self.log())
         assert_no_zombies(self.process.pid)
         assert_untouched(self.process.pid, self.shop)
         broken = sum(view["http"] == 0 or not view["body"] for view in views)
@@ -134,10 +134,10 @@ class Apache:
         self._stop()
         if kind is None:
             assert self.process.returncode == 0
-            assert crashes(self.log()) == []
+            assert_no_crash(self.log())
             # What it says of workers that do not end by themselves.
             assert "did not exit" not in self.log()
-            assert not any(os.path.exists(f"/proc/{worker}") for worker in workers), "workers were left behind"
+            assert_gone(workers)
 
     def _stop(self):
         """SIGKILL would leave its workers behind, without a parent."""

@@ -95,8 +95,9 @@ class Shop:
     def assert_balanced(self):
         """The law of the queue, when nothing is under way."""
         status = self.status()
-        assert status["accepted"] == sum(status[name] for name in ("delivered", "dead", "expired", "dropped", "pending"))
-        assert status["is_balanced"] and status["found"] == {"pending": status["pending"], "dead": status["dead"]}
+        left = sum(status[name] for name in ("delivered", "dead", "expired", "dropped", "pending"))
+        assert status["accepted"] == left and status["is_balanced"], status
+        assert status["found"] == {"pending": status["pending"], "dead": status["dead"]}, status
         return status
 
     def settled(self, seconds=120):
@@ -146,6 +147,12 @@ def assert_no_zombies(pid):
     wait_for(lambda: not any(state == "Z" and parent == pid for parent, state in processes().values()), "zombies", 20)
 
 
+def assert_gone(pids):
+    """Workers end before the process that started them; an orphan would not."""
+    left = set(pids) & set(processes())
+    assert not left, left
+
+
 def assert_untouched(master, shop):
     """The process that starts the workers has nothing of ours: no thread, no descriptor of the spool."""
     assert len(os.listdir(f"/proc/{master}/task")) == 1
@@ -157,3 +164,8 @@ def crashes(log):
     """What a web server says of processes that ended by a signal other than the test's SIGKILL."""
     ends = re.findall(r"^.*(?:exited on signal|exit signal|[Ss]egmentation|SIGSEGV|SIGABRT|core dump).*$", log, re.M)
     return [line for line in ends if not re.search(r"signal 9 |Killed \(9\)|signal 15 ", line)]
+
+
+def assert_no_crash(log):
+    found = crashes(log)
+    assert not found, found

@@ -42,6 +42,21 @@ def test_the_pool_as_it_is_documented_with_its_dynamic_workers(shop, sandbox):
         assert shop.settled()["delivered"] == 200
 
 
+def test_idle_workers_that_php_fpm_ends_take_the_delivery_with_them(shop, sandbox):
+    """pm = ondemand: nothing is lost, but it waits for the next event."""
+    pool = {"pm": "ondemand", "pm.max_children": 2, "pm.process_idle_timeout": "1s"}
+    with PhpFpm(shop, sandbox.base_url, workers=None, pool=pool, env={"gate_min_ms": 10, "gate_max_ms": 100}) as server:
+        sandbox.script("503:times=1000000")
+        assert server.page("do=enqueue&id=one")["status"] == "ESALES_QUEUED"
+        wait_for(lambda: not server.workers(), "php-fpm keeps its idle worker")
+        sandbox.script("")
+        status = shop.assert_balanced()
+        assert status["pending"] == 1 and not status["has_drainer"]
+        server.page("do=enqueue&id=two")
+        assert shop.settled()["delivered"] == 2
+        server.assert_well()
+
+
 def test_a_value_without_quotation_marks_may_be_none(shop):
     server = PhpFpm(shop, None)
     pool = shop.folder / "pool.d/test.conf"
@@ -74,7 +89,8 @@ def test_a_reload_without_process_control_timeout_breaks_pages(shop, sandbox):
     """Why the page on deployment has that line. What nginx makes good shows in its log."""
     server = PhpFpm(shop, sandbox.base_url, workers=4)
     main = shop.folder / "php-fpm.conf"
-    main.write_text(main.read_text().replace("process_control_timeout = 10", ""))
+    assert "process_control_timeout = 300" in main.read_text()
+    main.write_text(main.read_text().replace("process_control_timeout = 300", ""))
     with server:
         reloaded_under_pages(server, sandbox)
         assert any("502" in statuses for _, statuses in server.views())

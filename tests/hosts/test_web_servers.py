@@ -6,6 +6,7 @@ import os
 import pathlib
 import random
 import re
+import signal
 
 import pytest
 
@@ -13,7 +14,7 @@ from apache import Apache
 from counting import wait_for
 from ledger import assert_told_the_truth, most_pages_of_a_worker, words
 from php_fpm import PhpFpm
-from shop import Shop
+from shop import Shop, crashes
 from visitors import Visits
 
 SERVERS = [PhpFpm, Apache]
@@ -57,6 +58,14 @@ def test_a_child_process_inherits_no_descriptor_of_ours(shop, sandbox, server):
 def kinds(descriptors):
     """Where they lead, without the numbers of sockets, pipes and processes."""
     return sorted(re.sub(r"\d+", "N", name) for name in descriptors)
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_a_crash_would_be_seen(shop, sandbox, server):
+    """A test of the tests: what a worker that crashes leaves in the log."""
+    with pytest.raises(AssertionError, match="signal"), server(shop, sandbox.base_url) as server:
+        os.kill(server.page("do=enqueue&id=one")["pid"], signal.SIGSEGV)
+        wait_for(lambda: crashes(server.log()), "the log does not tell")
 
 
 @pytest.mark.parametrize("loading", LOADING)
