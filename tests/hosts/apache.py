@@ -6,7 +6,9 @@ import signal
 import subprocess
 
 from counting import wait_for
-from shop import DEPLOYMENT, USER, assert_gone, assert_no_crash, assert_no_zombies, assert_untouched, children, free_port, get
+from shop import (
+    DEPLOYMENT, GROUP, USER, assert_gone, assert_no_crash, assert_no_zombies, assert_untouched, children, free_port, get,
+)
 
 MODULES = "/usr/lib/apache2/modules"
 CONFIGURATION = """\
@@ -14,7 +16,7 @@ ServerRoot {folder}
 ServerName shop
 Listen 127.0.0.1:{port}
 User {user}
-Group {user}
+Group {group}
 PidFile {folder}/apache.pid
 DefaultRuntimeDir {folder}
 ErrorLog {folder}/apache.log
@@ -65,14 +67,15 @@ class Apache:
                 lines.write((DEPLOYMENT / "apache/delivery-none.envvars").read_text())
             lines.writelines(f"export ESALES_{name.upper()}={value}\n" for name, value in (env or {}).items())
         (folder / "apache.conf").write_text(CONFIGURATION.format(
-            folder=folder, port=port, user=USER, modules=MODULES, workers=workers, pages_per_worker=pages_per_worker)
+            folder=folder, port=port, user=USER, group=GROUP, modules=MODULES, workers=workers,
+            pages_per_worker=pages_per_worker)
             + directives)
         self._environment = {
             "PATH": os.environ["PATH"], "PHP_INI_SCAN_DIR": f"/etc/php/8.2/apache2/conf.d:{shop.ini_files(loading)}"}
 
     def __enter__(self):
         # As apachectl does it.
-        command = f". {self._envvars}; exec apache2 -f {self.shop.folder}/apache.conf -D FOREGROUND"
+        command = f". {self._envvars}; exec /usr/sbin/apache2 -f {self.shop.folder}/apache.conf -D FOREGROUND"
         with open(self.shop.folder / "apache.err", "wb") as errors:
             # Apache signals its whole process group when it ends: it must not be ours.
             self.process = subprocess.Popen(["sh", "-c", command], env=self._environment, stdout=errors, stderr=errors,

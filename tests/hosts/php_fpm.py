@@ -6,10 +6,12 @@ import signal
 import subprocess
 
 from counting import wait_for
-from shop import DEPLOYMENT, USER, assert_gone, assert_no_crash, assert_no_zombies, assert_untouched, children, free_port, get
+from shop import (
+    DEPLOYMENT, GROUP, USER, assert_gone, assert_no_crash, assert_no_zombies, assert_untouched, children, free_port, get,
+)
 
 NGINX = """\
-user {user};
+user {user} {group};
 worker_processes 2;
 daemon off;
 pid {folder}/nginx.pid;
@@ -50,9 +52,11 @@ class PhpFpm:
             "listen 80;": f"listen 127.0.0.1:{self._port};",
             "/var/www/shop": folder,
         }, "nginx/shop.conf")
-        (folder / "nginx.conf").write_text(NGINX.format(user=USER, folder=folder))
+        (folder / "nginx.conf").write_text(NGINX.format(user=USER, group=GROUP, folder=folder))
         shop.configured("php-fpm/pool.conf", {
-            "= www-data": f"= {USER}",
+            "user = www-data": f"user = {USER}",
+            "owner = www-data": f"owner = {USER}",
+            "group = www-data": f"group = {GROUP}",
             "/run/php/shop.sock": folder / "shop.sock",
             # The service is never asked from here: the sandbox stands in for it.
             "env[ESALES_CLUSTER_ID] = mycluster": f"env[ESALES_BASE_URL] = {base_url}" if base_url else "",
@@ -70,12 +74,13 @@ class PhpFpm:
         # Longer than anybody waits here: a worker that does not end by itself is not to be overlooked.
         main = shop.configured("php-fpm/php-fpm.conf", {"timeout = 10": "timeout = 300"}, "php-fpm.conf")
         main.write_text(f"{main.read_text()}error_log = {self._log}\ndaemonize = no\ninclude = {folder}/pool.d/*.conf\n")
-        self._environment = {"PATH": os.environ["PATH"], "PHP_INI_SCAN_DIR": f"/etc/php/8.2/fpm/conf.d:{shop.ini_files(loading)}"}
+        self._environment = {
+            "PATH": os.environ["PATH"], "PHP_INI_SCAN_DIR": f"/etc/php/8.2/fpm/conf.d:{shop.ini_files(loading)}"}
         self._environment.update(environment or {})
 
     def check(self):
         """What php-fpm says of its configuration."""
-        command = ["php-fpm8.2", "-t", "-y", str(self.shop.folder / "php-fpm.conf")]
+        command = ["/usr/sbin/php-fpm8.2", "-t", "-y", str(self.shop.folder / "php-fpm.conf")]
         return subprocess.run(command, env=self._environment, capture_output=True, text=True)
 
     def __enter__(self):
@@ -83,14 +88,14 @@ class PhpFpm:
         # Its own standard error: what dies with a message says it there.
         with open(folder / "fpm.err", "wb") as errors:
             self.fpm = subprocess.Popen(
-                ["php-fpm8.2", "-y", str(folder / "php-fpm.conf")], env=self._environment, stdout=errors, stderr=errors)
+                ["/usr/sbin/php-fpm8.2", "-y", str(folder / "php-fpm.conf")], env=self._environment, stdout=errors, stderr=errors)
         self.nginx = None
         try:
             wait_for(lambda: self._runs(self.fpm, "fpm") and "ready to handle connections" in self.log(),
                      "php-fpm does not start", 60)
             with open(folder / "nginx.err", "wb") as errors:
                 self.nginx = subprocess.Popen(
-                    ["nginx", "-p", str(folder), "-c", str(folder / "nginx.conf")], stdout=errors, stderr=errors)
+                    ["/usr/sbin/nginx", "-p", str(folder), "-c", str(folder / "nginx.conf")], stdout=errors, stderr=errors)
             wait_for(lambda: self._runs(self.nginx, "nginx") and self._answers(), "nginx does not start", 60)
         except BaseException:
             self._kill()

@@ -1,5 +1,6 @@
 """A shop on this machine: its folder, its spool, and what holds for every web server that serves it."""
 
+import grp
 import json
 import os
 import pathlib
@@ -9,6 +10,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import urllib.error
 import urllib.request
 
 from counting import wait_for
@@ -17,6 +19,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 DEPLOYMENT = ROOT / "examples/deployment"
 # Web servers that are started by root give it up.
 USER = "www-data" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
+GROUP = grp.getgrgid(pwd.getpwnam(USER).pw_gid).gr_name
 
 
 class Shop:
@@ -36,7 +39,7 @@ class Shop:
         self.command = pathlib.Path(shutil.copy(command, self.folder))
         self.state = self.folder / "state"
         script = self.configured("spool-folder.sh", {
-            "-o www-data -g www-data": f"-o {USER} -g {group()}", "/var/lib/esales-notify": self.state}, "spool-folder.sh")
+            "-o www-data -g www-data": f"-o {USER} -g {GROUP}", "/var/lib/esales-notify": self.state}, "spool-folder.sh")
         subprocess.run(["sh", "-e", str(script)], check=True)
         self.spool = self.state / "spool.db"
 
@@ -58,7 +61,8 @@ class Shop:
         """What bin/esales-notify-preload-header prints, for ffi.preload."""
         script = ROOT / "bindings/php/bin/esales-notify-preload-header"
         header = self.folder / "esales_notify.h"
-        header.write_bytes(subprocess.run(["php", str(script), str(self.library)], check=True, stdout=subprocess.PIPE).stdout)
+        with open(header, "wb") as out:
+            subprocess.run(["php", str(script), str(self.library)], check=True, stdout=out)
         return header
 
     def ini_files(self, loading):
@@ -73,7 +77,7 @@ class Shop:
         return self.folder / "conf.d"
 
     def run(self, *arguments, **options):
-        return subprocess.Popen([str(self.command), *arguments], cwd=self.state, user=USER, group=group(),
+        return subprocess.Popen([str(self.command), *arguments], cwd=self.state, user=USER, group=GROUP,
                                 extra_groups=[] if os.geteuid() == 0 else None, text=True, **options)
 
     def drain(self, base_url, **options):
@@ -104,10 +108,6 @@ class Shop:
         """Waits until nothing is pending; returns the numbers."""
         wait_for(lambda: self.status()["pending"] == 0, "the queue does not become empty", seconds)
         return self.assert_balanced()
-
-
-def group():
-    return pwd.getpwnam(USER).pw_gid
 
 
 def free_port():

@@ -17,7 +17,9 @@ from shop import Shop
 from visitors import Visits
 
 IS_SOAK = os.environ.get("ESALES_NOTIFY_SOAK") == "1"
-WORKERS, ROUNDS, UP, DOWN, RECOVERING, PAGES_PER_KILL = (50, 12, 700, 700, 250, 200) if IS_SOAK else (12, 3, 300, 300, 100, 50)
+# A multiple of the kinds of outage; and the page views of one round.
+ROUNDS = 12 if IS_SOAK else 3
+WORKERS, UP, DOWN, RECOVERING, PAGES_PER_KILL = (50, 700, 700, 250, 200) if IS_SOAK else (12, 300, 300, 100, 50)
 KINDS = ("503", "refuses", "hangs")
 # A page that waited for the service would take a hundred times longer.
 MOST_OF_EACH_KIND = 5
