@@ -8,7 +8,7 @@ cd "$root"
 
 # The first line is for C and C++, then PHP, then C#.
 packages="gcc g++ clang binutils valgrind strace libcmocka-dev libcjson-dev doctest-dev
-    php-cli phpunit composer php-codesniffer
+    php-cli nginx-light php-fpm apache2-bin libapache2-mod-php8.2 phpunit composer php-codesniffer
     mono-mcs mono-runtime libmono-system-core4.0-cil libmono-system-runtime-serialization4.0-cil libmono-system-xml4.0-cil"
 # Whatever provides these commands will do; Debian's packages if nothing does.
 command -v npm >/dev/null || packages="$packages npm"
