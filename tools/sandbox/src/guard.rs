@@ -70,10 +70,7 @@ fn objection(request: &Request, allow_hosts: &[String]) -> Option<String> {
     let host = match request.uri().authority() {
         Some(authority) => authority.as_str(),
         // A browser always sends one.
-        None => match text(headers, HOST) {
-            Some(host) => host,
-            None => return None,
-        },
+        None => text(headers, HOST)?,
     };
     let name = name_of(host);
     if !is_ours(name, allow_hosts) {

@@ -19,10 +19,10 @@ function pretty(body) {
 function visitorLine(record) {
   if (record.visitor === null) return ["This is not a notification: no visitor could be read from it."];
   if (record.visitor === "anonymous") return ["Anonymous: the customer key is not a SHA-256 hash, and needs no token."];
-  const line = [`${visitorName(record)[0].toUpperCase()}${visitorName(record).slice(1)}`];
   if (record.token_valid === true) return ["Signed in: the token belongs to the customer key."];
-  line.push(`: ${record.token_problem}.`);
-  return [element("span", { class: "bad" }, line.join(""))];
+  // The reason is in the answer already, unless the answer was another one.
+  const why = record.answer_text.includes(record.token_problem) ? "" : `: ${record.token_problem}`;
+  return [element("span", { class: "bad" }, `Signed in, but ${visitorName(record)}${why}.`)];
 }
 
 export class Detail {

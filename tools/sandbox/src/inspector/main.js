@@ -105,14 +105,15 @@ function draw() {
     // A row that was cleared away, or pushed out by newer ones, is not shown any more.
     if (table.active && !store.shown.includes(table.active) && !store.rows.includes(table.active)) table.activate(null, false);
     table.show(store.shown);
-    const count = store.count();
-    const shown = store.countShown();
+    const count = Store.count(store.rows);
+    const shown = Store.count(store.shown);
     const total = count.toLocaleString("en");
-    by("count").textContent = shown === count ? `${total} received` : `${shown.toLocaleString("en")} of ${total} received`;
+    const older = store.forgotten > 0 ? `, ${store.forgotten.toLocaleString("en")} older not kept` : "";
+    by("count").textContent = `${shown === count ? "" : `${shown.toLocaleString("en")} of `}${total} received${older}`;
     by("empty").hidden = store.rows.length > 0 || store.waiting.length > 0;
     by("nothing").hidden = store.rows.length === 0 || store.shown.length > 0;
     by("table").hidden = store.shown.length === 0;
-    by("pause").textContent = store.paused ? `Resume (${store.waiting.length.toLocaleString("en")} new)` : "Pause";
+    by("pause").textContent = store.paused ? `Resume (${Store.count(store.waiting).toLocaleString("en")} new)` : "Pause";
     by("pause").setAttribute("aria-pressed", store.paused);
     document.title = `${count > 0 ? `(${total}) ` : ""}Inspector - esales-notify sandbox`;
   });

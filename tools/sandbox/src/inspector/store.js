@@ -24,8 +24,10 @@ function haystack(row) {
     const { record } = row;
     const parts = ticketParts(record.notification?.ticket ?? "") ?? [];
     const words = [record.method, record.path, record.answer, record.answer_text, record.visitor ?? ""];
+    // Values without the names around them: "se" is to find a market, and not every sessionKey.
+    words.push(...(record.notification ? Object.values(record.notification) : [record.body]));
     words.push(record.duplicate ? "duplicate" : "", record.scripted ? "scripted" : "");
-    row.haystack = [...words, ...record.warnings, record.body, ...parts].join("\n").toLowerCase();
+    row.haystack = [...words, ...record.warnings, ...parts].join("\n").toLowerCase();
   }
   return row.haystack;
 }
@@ -38,6 +40,8 @@ export class Store {
   rows = [];
   /** What arrived while the page is paused. */
   waiting = [];
+  /** Notifications that this page does not have, or not any more, because there were too many. */
+  forgotten = 0;
   paused = false;
   /** The rows that the filter lets through, newest first. */
   shown = [];
@@ -62,7 +66,7 @@ export class Store {
       this.#forget();
       return "cleared";
     }
-    return this.count() === 0 ? "first" : "restart";
+    return this.rows.length + this.waiting.length === 0 ? "first" : "restart";
   }
 
   #forget() {
@@ -70,6 +74,7 @@ export class Store {
     this.waiting = [];
     this.shown = [];
     this.#characters = 0;
+    this.forgotten = 0;
   }
 
   /** A remark among the rows. */
@@ -83,6 +88,7 @@ export class Store {
     const first = fresh[0]?.seq ?? 0;
     if (first > this.#seq + 1) {
       const missed = first - this.#seq - 1;
+      this.forgotten += missed;
       this.note(`${missed.toLocaleString("en")} before this ${missed === 1 ? "was" : "were"} already forgotten by the sandbox.`);
     }
     if (fresh.length > 0) this.#seq = fresh[fresh.length - 1].seq;
@@ -107,7 +113,7 @@ export class Store {
     while (this.rows.length - drop + this.waiting.length > MOST_ROWS || this.#characters > MOST_CHARACTERS) {
       const row = this.rows[drop];
       if (row === undefined) break;
-      this.#characters -= row.size;
+      this.#drop(row);
       drop += 1;
     }
     if (drop > 0) {
@@ -117,8 +123,13 @@ export class Store {
     }
     // All that is left may be waiting.
     while (this.waiting.length > MOST_ROWS || (this.#characters > MOST_CHARACTERS && this.waiting.length > 1)) {
-      this.#characters -= this.waiting.shift().size;
+      this.#drop(this.waiting.shift());
     }
+  }
+
+  #drop(row) {
+    this.#characters -= row.size;
+    if (row.record) this.forgotten += 1;
   }
 
   #lets(row) {
@@ -146,12 +157,8 @@ export class Store {
     this.#trim();
   }
 
-  /** Notifications that the page has, without the remarks. */
-  count() {
-    return this.rows.reduce((sum, row) => sum + (row.record ? 1 : 0), 0);
-  }
-
-  countShown() {
-    return this.shown.reduce((sum, row) => sum + (row.record ? 1 : 0), 0);
+  /** Notifications in the list, without the remarks. */
+  static count(rows) {
+    return rows.reduce((sum, row) => sum + (row.record ? 1 : 0), 0);
   }
 }

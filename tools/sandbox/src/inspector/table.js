@@ -24,7 +24,7 @@ export function visitorName(record) {
   if (record.visitor === null) return "not a notification";
   if (record.visitor === "anonymous") return "anonymous";
   if (record.token_valid === true) return "signed in";
-  return record.token_valid === false ? "signed in, token not valid" : "signed in, not validated";
+  return record.token_valid === false ? "token not valid" : "not validated";
 }
 
 const mark = (kind, text) => element("span", { class: `mark ${kind}` }, text);
@@ -127,9 +127,10 @@ export class Table {
 
   activate(row, entered) {
     this.#active = row;
+    // It may make the details appear, and the rows' part of the page smaller.
+    this.#onActive(row, entered);
     if (row) this.#bringIntoSight(this.#rows.indexOf(row));
     this.#draw();
-    this.#onActive(row, entered);
   }
 
   #move(event) {
