@@ -8,8 +8,8 @@ import urllib.request
 class Sandbox:
     """`esales-notify sandbox`, stopped by its own handle, and by the end of this process, however that ends."""
 
-    def __init__(self, command, *arguments):
-        self._arguments = [str(command), "sandbox", "--listen", "127.0.0.1:0", "--json", "--until-stdin-closes",
+    def __init__(self, command, *arguments, listen="127.0.0.1:0"):
+        self._arguments = [str(command), "sandbox", "--listen", listen, "--json", "--until-stdin-closes",
                            *map(str, arguments)]
 
     def __enter__(self):
