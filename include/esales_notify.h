@@ -376,8 +376,8 @@ void esales_client_free(struct esales_client *client);
  * id:      names this one event, at most 128 bytes; NULL: a new UUID. It is the same in every attempt. To send the
  *          same event again, pass the id of the receipt.
  * receipt: receives what became of it; may be NULL.
- * Returns ESALES_DELIVERED, with on_failure=queue ESALES_QUEUED, or an error. After ESALES_TIMEOUT, ESALES_CONNECTION_LOST and ESALES_BAD_RESPONSE the
- * event may have arrived all the same.
+ * Returns ESALES_DELIVERED, with on_failure=queue ESALES_QUEUED, or an error. After ESALES_TIMEOUT,
+ * ESALES_CONNECTION_LOST and ESALES_BAD_RESPONSE the event may have arrived all the same.
  */
 int32_t esales_notify_add_to_cart(const struct esales_client *client,
                                   const struct esales_visitor *visitor,

@@ -65,8 +65,8 @@ pub unsafe extern "C" fn esales_client_free(client: *mut esales_client) {
 /// id:      names this one event, at most 128 bytes; NULL: a new UUID. It is the same in every attempt. To send the
 ///          same event again, pass the id of the receipt.
 /// receipt: receives what became of it; may be NULL.
-/// Returns ESALES_DELIVERED, with on_failure=queue ESALES_QUEUED, or an error. After ESALES_TIMEOUT, ESALES_CONNECTION_LOST and ESALES_BAD_RESPONSE the
-/// event may have arrived all the same.
+/// Returns ESALES_DELIVERED, with on_failure=queue ESALES_QUEUED, or an error. After ESALES_TIMEOUT,
+/// ESALES_CONNECTION_LOST and ESALES_BAD_RESPONSE the event may have arrived all the same.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn esales_notify_add_to_cart(
     client: *const esales_client,
