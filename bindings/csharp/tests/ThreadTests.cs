@@ -168,7 +168,9 @@ namespace Esales.Notify.Tests
         {
             for (int i = 0; i < count; i++)
             {
-                new Client(new ClientOptions { ["cluster_id"] = "shop" });
+                var client = new Client(new ClientOptions { ["cluster_id"] = "shop" });
+                // Only the client itself is known to it: the two are to go together.
+                client.Settled += (sender, e) => client.Dispose();
             }
         }
 
