@@ -462,12 +462,13 @@ int32_t esales_log_to(esales_log_callback callback,
 /**
  * Takes the oldest message that was kept because esales_log_to was given no callback.
  *
- * level:   receives its level.
- * message: receives at most 511 bytes and a NUL; cut at a character boundary.
+ * timeout_ms: how long to wait for one, in milliseconds; 0: not at all.
+ * level:      receives its level.
+ * message:    receives at most 511 bytes and a NUL; cut at a character boundary.
  * Returns 1, 0 if there is none, or ESALES_INVALID_ARGUMENT.
  *
  */
-int32_t esales_log_next(int32_t *level, char message[512]);
+int32_t esales_log_next(uint32_t timeout_ms, int32_t *level, char message[512]);
 
 /**
  * Accepts the notification into the queue and returns at once; it is delivered later, by a thread of this process
@@ -513,6 +514,21 @@ int32_t esales_client_stats(const struct esales_client *client, struct esales_st
 int32_t esales_client_receipt(const struct esales_client *client,
                               const char *id,
                               struct esales_receipt *receipt);
+
+/**
+ * Takes the oldest notification that this process's delivery has settled (delivered, dead, expired) and this function
+ * has not yet told of. For hosts that a thread of the library cannot call back.
+ *
+ * They are kept from the first call on, at most 1024 (esales_client_receipt knows of older ones), until
+ * esales_client_on_delivery is called with NULL, or the client is freed. In a forked child, from its first call on.
+ *
+ * timeout_ms: how long to wait for one, in milliseconds; 0: not at all.
+ * receipt:    receives what became of it.
+ * Returns 1, 0 if there is none, ESALES_INVALID_ARGUMENT or ESALES_INVALID_CONFIG.
+ */
+int32_t esales_client_delivery_next(const struct esales_client *client,
+                                    uint32_t timeout_ms,
+                                    struct esales_receipt *receipt);
 
 /**
  * Calls back, on a thread of the library, for every notification that this process's delivery settles (delivered,

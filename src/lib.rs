@@ -33,6 +33,7 @@ mod ffi;
 mod hook;
 mod host;
 mod identity;
+mod kept;
 mod log;
 mod queue;
 mod status;

@@ -3,12 +3,13 @@
 //! Never a key, a token or a ticket: messages hold ids, statuses, addresses without credentials, and the service's
 //! words, from which the visitor's values are taken out (see `transport`).
 
-use std::collections::VecDeque;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use crate::hook::Hook;
 use crate::host::PerProcess;
+use crate::kept::Kept;
 
 /// How bad, or how much detail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,7 +47,7 @@ struct Log {
     /// The most verbose level that is wanted; 0: none.
     level: AtomicU8,
     hook: Hook<Callback>,
-    kept: Mutex<VecDeque<(LogLevel, String)>>,
+    kept: Kept<(LogLevel, String)>,
 }
 
 static LOG: PerProcess<Log> = PerProcess::new();
@@ -56,7 +57,7 @@ fn log() -> &'static Log {
     LOG.get(|parents| Log {
         level: AtomicU8::new(parents.map_or(0, |p| p.level.load(Ordering::Relaxed))),
         hook: Hook::new(parents.and_then(|p| p.hook.peek())),
-        kept: Mutex::default(),
+        kept: Kept::new(KEPT),
     })
 }
 
@@ -79,18 +80,14 @@ pub fn log_keep(level: Option<LogLevel>) {
         .level
         .store(level.map_or(0, |l| l as u8), Ordering::Relaxed);
     if level.is_none() {
-        kept(|kept| kept.clear());
+        log().kept.clear();
     }
 }
 
-/// Takes the oldest message that was kept.
+/// Takes the oldest message that was kept; waits for one for at most `timeout`.
 #[must_use]
-pub fn log_next() -> Option<(LogLevel, String)> {
-    kept(VecDeque::pop_front)
-}
-
-fn kept<T>(f: impl FnOnce(&mut VecDeque<(LogLevel, String)>) -> T) -> T {
-    f(&mut log().kept.lock().unwrap_or_else(PoisonError::into_inner))
+pub fn log_next(timeout: Duration) -> Option<(LogLevel, String)> {
+    log().kept.take(timeout)
 }
 
 /// Says it, if anybody listens; `words` is not called otherwise.
@@ -105,12 +102,7 @@ pub(crate) fn say(level: LogLevel, words: impl FnOnce() -> String) {
         callback(level, &words);
     });
     if !was_called {
-        kept(|kept| {
-            if kept.len() == KEPT {
-                kept.pop_front();
-            }
-            kept.push_back((level, words));
-        });
+        log().kept.keep((level, words));
     }
 }
 

@@ -2,14 +2,14 @@
 
 mod retry;
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use crate::config::{Config, Settings};
-use crate::hook::Hook;
 use crate::identity::new_key;
 use crate::log;
-use crate::queue::{self, Listener, Queue, Stats};
+use crate::queue::{self, OnDelivery, Queue, Stats};
 use crate::status::{Error, Receipt, Status};
 use crate::transport::{self, Core};
 use crate::wire::{AddToCart, Visitor};
@@ -29,8 +29,11 @@ pub struct Client {
     core: Arc<Core>,
     /// Opened at the first need.
     queue: OnceLock<Arc<Queue>>,
-    listener: Arc<Listener>,
+    /// Under which the queue knows its listener.
+    number: u64,
 }
+
+static LAST_NUMBER: AtomicU64 = AtomicU64::new(0);
 
 impl Client {
     /// Makes a client. Nothing is sent, no file is written and no thread is started.
@@ -45,7 +48,7 @@ impl Client {
             settings,
             core,
             queue: OnceLock::new(),
-            listener: Arc::new(Listener(Hook::new(None))),
+            number: LAST_NUMBER.fetch_add(1, Ordering::Relaxed),
         };
         if client.settings.queue.spool.is_some() {
             client.queue()?;
@@ -139,14 +142,23 @@ impl Client {
     /// [`Status::InvalidConfig`] if the queue cannot be used.
     pub fn on_delivery(&self, callback: Option<DeliveryCallback>) -> Result<(), Error> {
         let queue = self.queue()?;
-        match callback {
-            Some(callback) => {
-                self.listener.0.set(Some(Arc::from(callback)));
-                queue.listen(&self.listener);
-            }
-            None => queue.forget(&self.listener),
+        match callback.map(Arc::<OnDelivery>::from) {
+            Some(callback) => queue.listeners.call(self.number, callback),
+            None => queue.listeners.forget(self.number),
         }
         Ok(())
+    }
+
+    /// The oldest notification that this process's delivery has settled and this method has not yet told of; waits
+    /// for one for at most `timeout`. For hosts that cannot be called back.
+    ///
+    /// They are kept from the first call on, 1024 at most (of older ones [`Client::receipt`] knows), until
+    /// `on_delivery(None)`.
+    ///
+    /// # Errors
+    /// [`Status::InvalidConfig`] if the queue cannot be used.
+    pub fn delivery_next(&self, timeout: Duration) -> Result<Option<Receipt>, Error> {
+        Ok(self.queue()?.listeners.next(self.number, timeout))
     }
 
     /// The id, made if none is given, and the checked body.
@@ -259,12 +271,15 @@ impl Drop for Client {
     fn drop(&mut self) {
         if self.core.is_ours() {
             if let Some(queue) = self.queue.get() {
-                queue.forget(&self.listener);
+                queue.listeners.forget(self.number);
             }
             return;
         }
-        // In a forked child: the connections and the spool are the parent's. One reference too many, and they are
-        // never closed.
+        // In a forked child: a callback of the child's own ends as well.
+        if let Some(queue) = queue::known(&self.settings.route, &self.settings.queue) {
+            queue.listeners.forget(self.number);
+        }
+        // The connections and the spool are the parent's: one reference too many, and they are never closed.
         std::mem::forget(Arc::clone(&self.core));
         std::mem::forget(self.queue.get().cloned());
     }

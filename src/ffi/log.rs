@@ -4,6 +4,7 @@
 #![allow(dead_code)]
 
 use std::ffi::{CString, c_char, c_void};
+use std::time::Duration;
 
 use super::{UserData, boundary, copy_text, out};
 use crate::log::{self, LogLevel};
@@ -64,16 +65,21 @@ pub unsafe extern "C" fn esales_log_to(
 
 /// Takes the oldest message that was kept because esales_log_to was given no callback.
 ///
-/// level:   receives its level.
-/// message: receives at most 511 bytes and a NUL; cut at a character boundary.
+/// timeout_ms: how long to wait for one, in milliseconds; 0: not at all.
+/// level:      receives its level.
+/// message:    receives at most 511 bytes and a NUL; cut at a character boundary.
 /// Returns 1, 0 if there is none, or ESALES_INVALID_ARGUMENT.
 ///
 /// cbindgen:ptrs-as-arrays=[[message;512]]
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn esales_log_next(level: *mut i32, message: *mut c_char) -> i32 {
+pub unsafe extern "C" fn esales_log_next(
+    timeout_ms: u32,
+    level: *mut i32,
+    message: *mut c_char,
+) -> i32 {
     boundary(|| {
         let (level, message) = (out("level", level)?, out("message", message)?);
-        let Some((said, words)) = log::log_next() else {
+        let Some((said, words)) = log::log_next(Duration::from_millis(timeout_ms.into())) else {
             return Ok(0);
         };
         // SAFETY: not NULL; the caller promises a writable number and 512 writable bytes.

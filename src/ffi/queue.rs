@@ -127,6 +127,37 @@ pub unsafe extern "C" fn esales_client_receipt(
     })
 }
 
+/// Takes the oldest notification that this process's delivery has settled (delivered, dead, expired) and this function
+/// has not yet told of. For hosts that a thread of the library cannot call back.
+///
+/// They are kept from the first call on, at most 1024 (esales_client_receipt knows of older ones), until
+/// esales_client_on_delivery is called with NULL, or the client is freed. In a forked child, from its first call on.
+///
+/// timeout_ms: how long to wait for one, in milliseconds; 0: not at all.
+/// receipt:    receives what became of it.
+/// Returns 1, 0 if there is none, ESALES_INVALID_ARGUMENT or ESALES_INVALID_CONFIG.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn esales_client_delivery_next(
+    client: *const esales_client,
+    timeout_ms: u32,
+    receipt: *mut esales_receipt,
+) -> i32 {
+    boundary(|| {
+        // SAFETY: the caller promises a live handle and a writable receipt, or NULL.
+        let client = unsafe {
+            receipt::prepare(reference("receipt", receipt).map(|_| receipt)?)?;
+            reference("client", client)?
+        };
+        let timeout = Duration::from_millis(timeout_ms.into());
+        let Some(settled) = client.0.delivery_next(timeout)? else {
+            return Ok(0);
+        };
+        // SAFETY: prepare accepted it.
+        unsafe { receipt::write(receipt, &settled) };
+        Ok(1)
+    })
+}
+
 /// Calls back, on a thread of the library, for every notification that this process's delivery settles (delivered,
 /// dead, expired), after it is recorded. No lock is held: the callback may use the library.
 ///

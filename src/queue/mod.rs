@@ -6,6 +6,7 @@
 //! `spool` is where they wait (in `memory`, or in an SQLite file), `gate` when they may go, `worker` who takes them.
 
 mod gate;
+mod listeners;
 mod memory;
 mod registry;
 mod spool;
@@ -18,12 +19,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-pub(crate) use registry::of;
+pub(crate) use listeners::{Listeners, OnDelivery};
+pub(crate) use registry::{known, of};
 pub use sqlite::{DeadLetter, SpoolFile, SpoolReport};
 pub use stats::{Counts, Percentiles, Stats};
 
 use crate::config::{QueueSettings, Route};
-use crate::hook::Hook;
 use crate::host;
 use crate::log;
 use crate::status::{Error, Receipt, Status};
@@ -32,9 +33,6 @@ use worker::Worker;
 
 /// How often a flush looks whether other processes have delivered.
 const FLUSH_TICK: Duration = Duration::from_millis(10);
-
-/// What is called for every settled notification.
-pub(crate) type OnDelivery = dyn Fn(&Receipt) + Send + Sync;
 
 /// One spool, as this process uses it. Clients of equal settings share it.
 #[derive(Debug)]
@@ -46,18 +44,10 @@ pub(crate) struct Queue {
     pid: u32,
     refused: AtomicU64,
     worker: Worker,
-    listeners: Mutex<Vec<Arc<Listener>>>,
+    /// Who wants to hear.
+    pub(crate) listeners: Listeners,
     /// Raised whenever the worker settled something.
     settled: (Mutex<u64>, Condvar),
-}
-
-/// A client's delivery callback.
-pub(crate) struct Listener(pub(crate) Hook<OnDelivery>);
-
-impl std::fmt::Debug for Listener {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Listener")
-    }
 }
 
 impl Queue {
@@ -74,7 +64,7 @@ impl Queue {
             pid: host::pid(),
             refused: AtomicU64::new(0),
             worker: Worker::default(),
-            listeners: Mutex::default(),
+            listeners: Listeners::default(),
             settled: (Mutex::new(0), Condvar::new()),
         }))
     }
@@ -190,34 +180,11 @@ impl Queue {
         self.spool.receipt(id, unix_ms(SystemTime::now()))
     }
 
-    pub(crate) fn listen(&self, listener: &Arc<Listener>) {
-        let mut listeners = self.lock_listeners();
-        if !listeners.iter().any(|l| Arc::ptr_eq(l, listener)) {
-            listeners.push(Arc::clone(listener));
-        }
-    }
-
-    pub(crate) fn forget(&self, listener: &Arc<Listener>) {
-        self.lock_listeners().retain(|l| !Arc::ptr_eq(l, listener));
-        listener.0.set(None);
-    }
-
-    fn lock_listeners(&self) -> std::sync::MutexGuard<'_, Vec<Arc<Listener>>> {
-        self.listeners
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Tells those who wait, and those who listen. No lock is held while they are called.
     fn announce(&self, receipts: &[Receipt]) {
         *self.lock_settled() += 1;
         self.settled.1.notify_all();
-        let listeners = self.lock_listeners().clone();
-        for receipt in receipts {
-            for listener in &listeners {
-                listener.0.run(|callback| callback(receipt));
-            }
-        }
+        self.listeners.tell(receipts);
     }
 
     /// Whether it can be let go when no client has it: nothing waits in memory, and nobody works on it.

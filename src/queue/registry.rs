@@ -15,6 +15,13 @@ const MAX_IDLE: usize = 8;
 
 static REGISTRY: PerProcess<Mutex<HashMap<Key, Arc<Queue>>>> = PerProcess::new();
 
+/// The queue of these settings, if this process has it.
+pub(crate) fn known(route: &Route, settings: &QueueSettings) -> Option<Arc<Queue>> {
+    let registry = REGISTRY.get(|_| Mutex::default());
+    let queues = registry.lock().unwrap_or_else(PoisonError::into_inner);
+    queues.get(&(route.clone(), settings.clone())).cloned()
+}
+
 /// The queue of these settings, made now or found.
 pub(crate) fn of(route: &Route, settings: &QueueSettings) -> Result<Arc<Queue>, Error> {
     let registry = REGISTRY.get(|_| Mutex::default());

@@ -54,8 +54,9 @@ int main(void) {
     check(esales_client_stats(client, &stats) == 0 && stats.accepted == 1, "stats after a panic");
     PANICS(esales_client_receipt(client, "x", &receipt));
     PANICS(esales_client_on_delivery(client, NULL, NULL));
+    PANICS(esales_client_delivery_next(client, 0, &receipt));
     PANICS(esales_log_to(NULL, NULL, ESALES_LOG_OFF));
-    PANICS(esales_log_next(&level, message));
+    PANICS(esales_log_next(0, &level, message));
     PANICS(esales_customer_key("1", out));
     PANICS(esales_customer_token("k", "1", out));
     PANICS(esales_new_key(out));

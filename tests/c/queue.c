@@ -75,11 +75,13 @@ static void bad_arguments(void **state) {
     expect_refusal(esales_client_receipt(client, "never seen", &receipt), "never seen");
     assert_int_equal(receipt.status, ESALES_INVALID_ARGUMENT);
     expect_refusal(esales_client_on_delivery(NULL, NULL, NULL), "client");
+    expect_refusal(esales_client_delivery_next(NULL, 0, &receipt), "client");
+    expect_refusal(esales_client_delivery_next(client, 0, NULL), "receipt");
     expect_refusal(esales_log_to(NULL, NULL, 5), "level");
     expect_refusal(esales_log_to(NULL, NULL, -1), "level");
-    expect_refusal(esales_log_next(NULL, message), "level");
-    expect_refusal(esales_log_next(&level, NULL), "message");
-    assert_int_equal(esales_log_next(&level, message), 0);
+    expect_refusal(esales_log_next(0, NULL, message), "level");
+    expect_refusal(esales_log_next(0, &level, NULL), "message");
+    assert_int_equal(esales_log_next(0, &level, message), 0);
     assert_int_equal(level, 7);
     stats.struct_size = sizeof stats;
     assert_int_equal(esales_client_stats(client, &stats), 0);
@@ -155,6 +157,33 @@ static void a_callback_may_take_itself_back(void **state) {
     esales_client_free(client);
 }
 
+static void deliveries_are_kept_for_those_who_cannot_be_called(void **state) {
+    const char *spools[] = {NULL, "kept"};
+    size_t kind;
+    (void)state;
+    for (kind = 0; kind < 2; kind++) {
+        esales_client *client = new_client(spools[kind]);
+        esales_receipt receipt = ESALES_RECEIPT_INIT;
+        int told = 0;
+        /* Kept from here on. */
+        assert_int_equal(esales_client_delivery_next(client, 0, &receipt), 0);
+        assert_null(enqueue_many(client));
+        while (told < 20 && esales_client_delivery_next(client, LONG_MS, &receipt) == 1) {
+            assert_int_equal(receipt.status, ESALES_DELIVERED);
+            told++;
+        }
+        assert_int_equal(told, 20);
+        /* Waits as long as it is told to, and no longer. */
+        assert_int_equal(esales_client_delivery_next(client, 1, &receipt), 0);
+        /* Ended: what is settled now is not told of later. */
+        assert_int_equal(esales_client_on_delivery(client, NULL, NULL), 0);
+        assert_null(enqueue_many(client));
+        assert_int_equal(esales_client_flush(client, LONG_MS, NULL), 0);
+        assert_int_equal(esales_client_delivery_next(client, 0, &receipt), 0);
+        esales_client_free(client);
+    }
+}
+
 static void the_log_is_kept_for_those_who_cannot_be_called(void **state) {
     esales_client *client = new_client(NULL);
     int32_t level = 0;
@@ -164,7 +193,7 @@ static void the_log_is_kept_for_those_who_cannot_be_called(void **state) {
     assert_int_equal(esales_log_to(NULL, NULL, ESALES_LOG_DEBUG), 0);
     assert_null(enqueue_many(client));
     assert_int_equal(esales_client_flush(client, LONG_MS, NULL), 0);
-    while (esales_log_next(&level, message) == 1) {
+    while (esales_log_next(0, &level, message) == 1) {
         assert_int_equal(level, ESALES_LOG_DEBUG);
         assert_non_null(strstr(message, "ESALES_DELIVERED"));
         messages++;
@@ -198,8 +227,13 @@ static void parent_and_children_use_one_spool(void **state) {
         if (child == 0) {
             alarm(30);
             /* Half of them leave the inherited client alone. */
+            struct heard heard = {client, PTHREAD_MUTEX_INITIALIZER, 0, 0};
             char worked = enqueue_many(client) == NULL ? 'y' : 'n';
-            if (i % 2) esales_client_free(client);
+            if (i % 2) {
+                /* A callback of the child's own: whatever the parent's thread held at the fork, it is not waited for. */
+                if (esales_client_on_delivery(client, hear, &heard) != 0) worked = 'n';
+                esales_client_free(client);
+            }
             /* Not by the exit code, which is valgrind's: the child leaks what it inherited, as it should. */
             _exit(write(result[1], &worked, 1) != 1);
         }
@@ -225,6 +259,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(callbacks_from_many_threads),
         cmocka_unit_test(a_callback_may_take_itself_back),
         cmocka_unit_test(the_log_is_kept_for_those_who_cannot_be_called),
+        cmocka_unit_test(deliveries_are_kept_for_those_who_cannot_be_called),
         cmocka_unit_test(parent_and_children_use_one_spool),
     };
     if (argc != 2) return 2;

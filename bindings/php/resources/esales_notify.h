@@ -80,7 +80,7 @@ int32_t esales_new_key(char out[37]);
 
 int32_t esales_log_to(esales_log_callback callback, void *user_data, int32_t level);
 
-int32_t esales_log_next(int32_t *level, char message[512]);
+int32_t esales_log_next(uint32_t timeout_ms, int32_t *level, char message[512]);
 
 int32_t esales_enqueue_add_to_cart(const struct esales_client *client,
                                    const struct esales_visitor *visitor,
@@ -97,6 +97,10 @@ int32_t esales_client_stats(const struct esales_client *client, struct esales_st
 int32_t esales_client_receipt(const struct esales_client *client,
                               const char *id,
                               struct esales_receipt *receipt);
+
+int32_t esales_client_delivery_next(const struct esales_client *client,
+                                    uint32_t timeout_ms,
+                                    struct esales_receipt *receipt);
 
 int32_t esales_client_on_delivery(const struct esales_client *client,
                                   esales_delivery_callback callback,

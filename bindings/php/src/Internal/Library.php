@@ -365,7 +365,7 @@ final class Library
             $level = $this->ffi->new('int32_t');
             $message = $this->ffi->new('char[512]');
             for ($i = 0; $i < self::MAX_MESSAGES; $i++) {
-                if ($this->ffi->esales_log_next(FFI::addr($level), $message) !== 1) {
+                if ($this->ffi->esales_log_next(0, FFI::addr($level), $message) !== 1) {
                     return;
                 }
                 self::$logger->log(self::LEVEL_NAMES[$level->cdata] ?? 'error', FFI::string($message));

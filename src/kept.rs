@@ -1,0 +1,78 @@
+//! The last few of something, for a host that asks instead of being called: PHP cannot be called from a thread of
+//! ours, and a runtime that stops its threads by signals (Mono) must not be, because ours block them.
+
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// At most `limit`; over that the oldest are forgotten.
+pub(crate) struct Kept<T> {
+    limit: usize,
+    waiting: Mutex<VecDeque<T>>,
+    arrived: Condvar,
+}
+
+impl<T> Kept<T> {
+    pub(crate) fn new(limit: usize) -> Kept<T> {
+        Kept {
+            limit,
+            waiting: Mutex::default(),
+            arrived: Condvar::new(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, VecDeque<T>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn keep(&self, one: T) {
+        let mut waiting = self.lock();
+        if waiting.len() >= self.limit {
+            waiting.pop_front();
+        }
+        waiting.push_back(one);
+        drop(waiting);
+        self.arrived.notify_one();
+    }
+
+    /// Takes the oldest; waits for one for at most `timeout`.
+    pub(crate) fn take(&self, timeout: Duration) -> Option<T> {
+        let (mut waiting, _) = self
+            .arrived
+            .wait_timeout_while(self.lock(), timeout, |waiting| waiting.is_empty())
+            .unwrap_or_else(PoisonError::into_inner);
+        waiting.pop_front()
+    }
+
+    pub(crate) fn clear(&self) {
+        self.lock().clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::thread;
+
+    #[test]
+    fn the_oldest_are_forgotten_over_the_limit() {
+        let kept = Kept::new(2);
+        for one in 1..=3 {
+            kept.keep(one);
+        }
+        assert_eq!(kept.take(Duration::ZERO), Some(2));
+        assert_eq!(kept.take(Duration::ZERO), Some(3));
+        assert_eq!(kept.take(Duration::ZERO), None);
+    }
+
+    #[test]
+    fn taking_waits_for_one() {
+        let kept = Kept::new(2);
+        thread::scope(|scope| {
+            let taker = scope.spawn(|| kept.take(Duration::from_secs(60)));
+            kept.keep(7);
+            assert_eq!(taker.join().unwrap(), Some(7));
+        });
+        assert_eq!(kept.take(Duration::from_millis(1)), None);
+    }
+}

@@ -1,0 +1,85 @@
+//! Who in this process wants to hear what became of notifications. A client either is called back, or asks.
+//!
+//! They are found by the client's number in the queue, which is this process's own: what a forked child inherits of
+//! its parent's listeners, a lock perhaps among them, is never looked at.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use crate::hook::Hook;
+use crate::kept::Kept;
+use crate::status::Receipt;
+
+/// What is called for every settled notification.
+pub(crate) type OnDelivery = dyn Fn(&Receipt) + Send + Sync;
+
+/// How many settled notifications wait for a client that asks.
+const KEPT: usize = 1024;
+
+/// The listeners of a queue, by the number of their client.
+#[derive(Default)]
+pub(crate) struct Listeners(Mutex<HashMap<u64, Arc<Listener>>>);
+
+struct Listener {
+    hook: Hook<OnDelivery>,
+    /// Made when the client asks for the first time.
+    kept: OnceLock<Kept<Receipt>>,
+}
+
+impl std::fmt::Debug for Listeners {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Listeners")
+    }
+}
+
+impl Listeners {
+    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Arc<Listener>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn of(&self, client: u64) -> Arc<Listener> {
+        let mut listeners = self.lock();
+        let listener = listeners.entry(client).or_insert_with(|| {
+            Arc::new(Listener {
+                hook: Hook::new(None),
+                kept: OnceLock::new(),
+            })
+        });
+        Arc::clone(listener)
+    }
+
+    /// Calls `callback` from now on. When this returns, an earlier one has ended.
+    pub(crate) fn call(&self, client: u64, callback: Arc<OnDelivery>) {
+        self.of(client).hook.set(Some(callback));
+    }
+
+    /// Takes the oldest settled one that the client has not been told of; waits for it for at most `timeout`. The
+    /// first time there is none: from then on they are kept.
+    pub(crate) fn next(&self, client: u64, timeout: Duration) -> Option<Receipt> {
+        let listener = self.of(client);
+        listener.kept.get_or_init(|| Kept::new(KEPT)).take(timeout)
+    }
+
+    /// The client wants to hear no more. When this returns, its callback has ended.
+    pub(crate) fn forget(&self, client: u64) {
+        // Taken out in a statement of its own: the lock must not be held while the callback ends.
+        let forgotten = self.lock().remove(&client);
+        if let Some(listener) = forgotten {
+            listener.hook.set(None);
+        }
+    }
+
+    /// No lock is held while callbacks run.
+    pub(super) fn tell(&self, receipts: &[Receipt]) {
+        let listeners: Vec<_> = self.lock().values().cloned().collect();
+        for receipt in receipts {
+            for listener in &listeners {
+                if let Some(kept) = listener.kept.get() {
+                    kept.keep(receipt.clone());
+                }
+                listener.hook.run(|callback| callback(receipt));
+            }
+        }
+    }
+}
