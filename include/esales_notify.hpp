@@ -3,19 +3,23 @@
  *
  * Failures are results, not exceptions: that an event does not get through is part of every shop's day, and a page
  * must never fall over it because somebody forgot a catch. Nothing here throws but std::bad_alloc, and the header
- * compiles with -fno-exceptions.
+ * compiles with -fno-exceptions. A callback of yours must not throw either: that ends the process (std::terminate).
  */
 #ifndef ESALES_NOTIFY_HPP
 #define ESALES_NOTIFY_HPP
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <initializer_list>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <variant>
 
 #include "esales_notify.h"
 
@@ -52,6 +56,9 @@ private:
     error error_{ESALES_DELIVERED, {}};
 };
 
+/** That something was done, or why not. */
+using done = result<std::monostate>;
+
 /** Who added the product to the cart. The strings are borrowed for the call. */
 struct visitor {
     /** Storefront market, at most 128 bytes; none: the client's option "market". */
@@ -75,13 +82,13 @@ struct visitor {
 
 /** What became of a notification. */
 struct [[nodiscard]] receipt {
-    /** ESALES_DELIVERED, or an ESALES_* code below 0. */
+    /** ESALES_DELIVERED, ESALES_QUEUED, or an ESALES_* code below 0. */
     std::int32_t status = ESALES_INTERNAL;
     /** HTTP status of the last attempt's answer; 0: it got none. */
     std::int32_t http_status = 0;
     /** Attempts that were started; 0: nothing was sent. */
     std::uint32_t attempts = 0;
-    /** Duration of the call. */
+    /** Duration of the call; of a notification in the queue: the time since it was accepted. */
     std::chrono::microseconds elapsed{0};
     /** The id that was sent; empty if the arguments were refused. */
     std::string id;
@@ -95,6 +102,53 @@ struct [[nodiscard]] receipt {
     /** The code's name, such as "ESALES_TIMEOUT". */
     const char* status_name() const noexcept { return esales_status_name(status); }
 };
+
+/** Notifications, by what became of them: accepted = delivered + dead + expired + dropped + pending, always. */
+struct counts {
+    std::uint64_t accepted = 0, delivered = 0, dead = 0, expired = 0, dropped = 0, pending = 0;
+};
+
+/** Of the last 1000 delivered; 0 if there are none. */
+template <class Duration>
+struct percentiles {
+    Duration p50{0}, p95{0}, p99{0};
+};
+
+/** A queue in numbers. See esales_stats. */
+struct queue_stats {
+    /** Of the spool, whoever put them in. */
+    counts spool;
+    /** Of these, the ones that this process accepted. */
+    counts process;
+    /** Calls of this process that the queue refused; not among the accepted. */
+    std::uint64_t process_refused = 0;
+    /** Bytes of the pending ones. */
+    std::uint64_t pending_bytes = 0;
+    /** How long the oldest pending one has been waiting. */
+    std::chrono::milliseconds oldest_age{0};
+    /** Failed deliveries in a row; 0: the gate is open. */
+    std::uint32_t gate_failures = 0;
+    /** Until the next try, while deliveries are failing. */
+    std::chrono::milliseconds gate_closed{0};
+    /** From acceptance to the service's answer. */
+    percentiles<std::chrono::milliseconds> age;
+    /** Duration of the attempt that delivered. */
+    percentiles<std::chrono::microseconds> latency;
+};
+
+/** How bad a message is, or how much detail. */
+enum class log_level : std::int32_t {
+    off = ESALES_LOG_OFF,
+    error = ESALES_LOG_ERROR,
+    warn = ESALES_LOG_WARN,
+    info = ESALES_LOG_INFO,
+    debug = ESALES_LOG_DEBUG
+};
+
+/** What client::on_delivery calls. */
+using delivery_callback = std::function<void(const receipt&)>;
+/** What log_to calls; the message is valid during the call. */
+using log_callback = std::function<void(log_level, std::string_view)>;
 
 namespace detail {
 
@@ -122,6 +176,91 @@ private:
 };
 
 inline const char* pointer(const std::optional<std::string>& text) { return text ? text->c_str() : nullptr; }
+
+/** A call's arguments, as C takes them. */
+class c_arguments {
+public:
+    c_arguments(const visitor& who, std::string_view ticket, std::optional<std::string_view> id)
+        : market_(strings_.copy("market", who.market)),
+          customer_key_(strings_.copy("customer_key", who.customer_key)),
+          session_key_(strings_.copy("session_key", who.session_key)),
+          token_(strings_.copy("token", who.token)),
+          ticket_(strings_.copy("ticket", ticket)),
+          id_(strings_.copy("id", id)) {}
+
+    std::optional<error> refusal() const { return strings_.refusal(); }
+    const char* ticket() const { return ticket_.c_str(); }
+    const char* id() const { return pointer(id_); }
+    /** Borrows the strings of this. */
+    esales_visitor visitor() const {
+        esales_visitor made = ESALES_VISITOR_INIT;
+        made.market = pointer(market_);
+        made.customer_key = customer_key_.c_str();
+        made.session_key = session_key_.c_str();
+        made.token = pointer(token_);
+        return made;
+    }
+
+private:
+    c_strings strings_;
+    std::optional<std::string> market_;
+    std::string customer_key_, session_key_;
+    std::optional<std::string> token_;
+    std::string ticket_;
+    std::optional<std::string> id_;
+};
+
+inline receipt receipt_of(const esales_receipt& c) {
+    receipt made;
+    made.status = c.status;
+    made.http_status = c.http_status;
+    made.attempts = c.attempts;
+    made.elapsed = std::chrono::microseconds(c.elapsed_us);
+    made.id = c.id;
+    made.detail = c.detail;
+    return made;
+}
+
+inline queue_stats stats_of(const esales_stats& c) {
+    using ms = std::chrono::milliseconds;
+    using us = std::chrono::microseconds;
+    queue_stats made;
+    made.spool = {c.accepted, c.delivered, c.dead, c.expired, c.dropped, c.pending};
+    made.process = {c.process_accepted, c.process_delivered, c.process_dead,
+                    c.process_expired,  c.process_dropped,   c.process_pending};
+    made.process_refused = c.process_refused;
+    made.pending_bytes = c.pending_bytes;
+    made.oldest_age = ms(c.oldest_age_ms);
+    made.gate_failures = c.gate_failures;
+    made.gate_closed = ms(c.gate_closed_ms);
+    made.age = {ms(c.age_p50_ms), ms(c.age_p95_ms), ms(c.age_p99_ms)};
+    made.latency = {us(c.latency_p50_us), us(c.latency_p95_us), us(c.latency_p99_us)};
+    return made;
+}
+
+/** A callback that may be replaced while it runs, also by itself: whoever calls it holds it. */
+template <class F>
+class callback_slot {
+public:
+    void set(F callback) {
+        auto fresh = callback ? std::make_shared<const F>(std::move(callback)) : nullptr;
+        const std::lock_guard<std::mutex> guard(mutex_);
+        callback_.swap(fresh);
+    }
+    template <class... Arguments>
+    void call(Arguments&&... arguments) {
+        std::shared_ptr<const F> held;
+        {
+            const std::lock_guard<std::mutex> guard(mutex_);
+            held = callback_;
+        }
+        if (held) (*held)(std::forward<Arguments>(arguments)...);
+    }
+
+private:
+    std::mutex mutex_;
+    std::shared_ptr<const F> callback_;
+};
 
 struct free_config {
     void operator()(esales_config* config) const noexcept { esales_config_free(config); }
@@ -162,37 +301,100 @@ public:
      */
     receipt notify_add_to_cart(const visitor& who, std::string_view ticket,
                                std::optional<std::string_view> id = std::nullopt) const {
+        return call(&esales_notify_add_to_cart, who, ticket, id);
+    }
+
+    /**
+     * Accepts the notification into the queue and returns; status ESALES_QUEUED. It never waits on the network, and on
+     * the disk and other processes at most enqueue_timeout_ms. See esales_enqueue_add_to_cart.
+     */
+    receipt enqueue_add_to_cart(const visitor& who, std::string_view ticket,
+                                std::optional<std::string_view> id = std::nullopt) const {
+        return call(&esales_enqueue_add_to_cart, who, ticket, id);
+    }
+
+    /**
+     * Waits until everything accepted before the call has left the queue, for at most `timeout` (0 to about 49 days).
+     * False: it has not, and what is left stays in the queue.
+     */
+    result<bool> flush(std::chrono::milliseconds timeout) const {
+        constexpr std::chrono::milliseconds longest(UINT32_MAX);
+        const auto ms = std::clamp(timeout, std::chrono::milliseconds(0), longest).count();
+        const auto status = esales_client_flush(handle(), static_cast<std::uint32_t>(ms), nullptr);
+        if (status == ESALES_TIMEOUT) return false;
+        if (status < 0) return detail::last_error(status);
+        return true;
+    }
+
+    /** The queue in numbers. Fails with ESALES_SPOOL_FAILED. */
+    result<queue_stats> stats() const {
+        esales_stats found = ESALES_STATS_INIT;
+        if (const auto status = esales_client_stats(handle(), &found); status < 0) return detail::last_error(status);
+        return detail::stats_of(found);
+    }
+
+    /**
+     * What became of a notification that went into the queue. Fails with ESALES_INVALID_ARGUMENT if nothing is known
+     * of the id. See esales_client_receipt.
+     */
+    result<receipt> find_receipt(std::string_view id) const {
         detail::c_strings strings;
-        const auto market = strings.copy("market", who.market);
-        const auto customer_key = strings.copy("customer_key", who.customer_key);
-        const auto session_key = strings.copy("session_key", who.session_key);
-        const auto token = strings.copy("token", who.token);
-        const auto c_ticket = strings.copy("ticket", ticket);
         const auto c_id = strings.copy("id", id);
-        receipt made;
-        if (auto refusal = strings.refusal()) {
+        if (auto refusal = strings.refusal()) return *refusal;
+        esales_receipt found = ESALES_RECEIPT_INIT;
+        const auto status = esales_client_receipt(handle(), c_id.c_str(), &found);
+        if (status < 0) return detail::last_error(status);
+        return detail::receipt_of(found);
+    }
+
+    /**
+     * Calls back, on a thread of the library, for every notification that this process's delivery settles; an empty
+     * function ends it. When this or the destructor returns, an earlier callback has ended, except when it is called
+     * from within it. Not to be called by several threads at once. See esales_client_on_delivery.
+     */
+    done on_delivery(delivery_callback callback) {
+        if (!state_) return error{ESALES_INVALID_ARGUMENT, "client was moved from"};
+        const bool is_wanted = static_cast<bool>(callback);
+        state_->on_delivery.set(std::move(callback));
+        const auto status =
+            esales_client_on_delivery(handle(), is_wanted ? &client::settled : nullptr, &state_->on_delivery);
+        if (status < 0) return detail::last_error(status);
+        return std::monostate();
+    }
+
+private:
+    using function = std::int32_t (*)(const esales_client*, const esales_visitor*, const char*, const char*,
+                                      esales_receipt*);
+    /** In one piece, so that the handle always goes first: its callback may be running until then. */
+    struct state {
+        detail::callback_slot<delivery_callback> on_delivery;
+        std::unique_ptr<esales_client, detail::free_client> handle;
+    };
+
+    explicit client(esales_client* handle) : state_(std::make_unique<state>()) { state_->handle.reset(handle); }
+
+    const esales_client* handle() const noexcept { return state_ ? state_->handle.get() : nullptr; }
+
+    static void settled(void* slot, const esales_receipt* what) noexcept {
+        static_cast<detail::callback_slot<delivery_callback>*>(slot)->call(detail::receipt_of(*what));
+    }
+
+    receipt call(function send, const visitor& who, std::string_view ticket,
+                 std::optional<std::string_view> id) const {
+        const detail::c_arguments arguments(who, ticket, id);
+        if (auto refusal = arguments.refusal()) {
+            receipt made;
             made.status = refusal->status;
             made.detail = std::move(refusal->detail);
             return made;
         }
-        esales_visitor c_visitor = ESALES_VISITOR_INIT;
-        c_visitor.market = detail::pointer(market);
-        c_visitor.customer_key = customer_key.c_str();
-        c_visitor.session_key = session_key.c_str();
-        c_visitor.token = detail::pointer(token);
+        const esales_visitor c_visitor = arguments.visitor();
         esales_receipt c_receipt = ESALES_RECEIPT_INIT;
-        made.status = esales_notify_add_to_cart(handle_.get(), &c_visitor, c_ticket.c_str(), detail::pointer(c_id),
-                                                &c_receipt);
-        made.http_status = c_receipt.http_status;
-        made.attempts = c_receipt.attempts;
-        made.elapsed = std::chrono::microseconds(c_receipt.elapsed_us);
-        made.id = c_receipt.id;
-        made.detail = c_receipt.detail;
+        const auto status = send(handle(), &c_visitor, arguments.ticket(), arguments.id(), &c_receipt);
+        auto made = detail::receipt_of(c_receipt);
+        made.status = status;
         return made;
     }
-
-private:
-    explicit client(esales_client* handle) : handle_(handle) {}
 
     static result<client> from(const esales_config* config) {
         esales_client* made = nullptr;
@@ -200,8 +402,27 @@ private:
         return client(made);
     }
 
-    std::unique_ptr<esales_client, detail::free_client> handle_;
+    std::unique_ptr<state> state_;
 };
+
+/**
+ * Says where the library's messages go, for the whole process: to `callback`, up to `level`. It runs on any thread, the
+ * library's own among them; an empty function, or log_level::off, ends it. Keys, tokens and tickets never appear in
+ * them. When this returns, an earlier callback has ended, except when it is called from within it.
+ */
+inline done log_to(log_level level, log_callback callback) {
+    // Never destroyed: a thread of the library may have something to say while the process ends.
+    static auto& slot = *new detail::callback_slot<log_callback>();
+    const bool is_wanted = static_cast<bool>(callback) && level != log_level::off;
+    const esales_log_callback say = [](void*, std::int32_t how, const char* words) {
+        slot.call(static_cast<log_level>(how), std::string_view(words));
+    };
+    slot.set(std::move(callback));
+    const auto status = esales_log_to(is_wanted ? say : nullptr, nullptr,
+                                      static_cast<std::int32_t>(is_wanted ? level : log_level::off));
+    if (status < 0) return detail::last_error(status);
+    return std::monostate();
+}
 
 /** The customer key of a signed-in visitor: SHA-256 of the visitor's id, as 64 lower-case hex digits. */
 inline result<std::string> customer_key(std::string_view customer_id) {

@@ -351,6 +351,67 @@ fn another_client_delivers_what_one_without_delivery_put_in() {
 }
 
 #[test]
+fn a_delivery_that_is_told_to_stop_ends_what_it_began_and_begins_no_more() {
+    for kind in 0..2 {
+        let sandbox = sandbox();
+        let (client, _folder) = both(&sandbox.base_url(), &[("concurrency", "2")]).remove(kind);
+        sandbox.script(Answer::parse_list("204:wait=200:times=20").unwrap());
+        for n in 0..20 {
+            enqueue(&client, &n.to_string());
+        }
+        while sandbox.received().is_empty() {
+            std::thread::yield_now();
+        }
+        assert!(client.stop_delivery(LONG).unwrap());
+        let begun = sandbox.received().len();
+        let stats = client.stats().unwrap();
+        assert_eq!(stats.spool.delivered, begun as u64);
+        assert!(begun < 20);
+        // It goes on accepting, and stays stopped.
+        enqueue(&client, "later");
+        assert!(!client.flush(Duration::from_millis(50)).unwrap());
+        assert_eq!(sandbox.received().len(), begun);
+    }
+}
+
+#[test]
+fn a_delivery_that_cannot_end_in_time_says_so() {
+    let sandbox = scripted("hang");
+    let (client, _folder) = both(&sandbox.base_url(), &[]).remove(1);
+    enqueue(&client, "held");
+    while sandbox.received().is_empty() {
+        std::thread::yield_now();
+    }
+    assert!(!client.stop_delivery(Duration::from_millis(50)).unwrap());
+}
+
+#[test]
+fn a_deleted_spool_is_taken_over_with_its_dead_letters() {
+    let sandbox = scripted("400, 503:retry-after=600");
+    let (client, folder) = both(&sandbox.base_url(), &[("concurrency", "1")]).remove(1);
+    let path = folder.path("spool");
+    enqueue(&client, "dead");
+    assert!(client.flush(LONG).unwrap());
+    enqueue(&client, "waiting");
+    while sandbox.received().len() < 2 {
+        std::thread::yield_now();
+    }
+    for suffix in ["", "-wal", "-shm"] {
+        std::fs::remove_file(format!("{path}{suffix}")).unwrap();
+    }
+    enqueue(&client, "after");
+    let spool = client.stats().unwrap().spool;
+    assert_eq!((spool.accepted, spool.dead, spool.pending), (3, 1, 2));
+    let config = config(&[("base_url", &sandbox.base_url()), ("spool", &path)]);
+    let letters = SpoolFile::open(&config).unwrap().dead_letters().unwrap();
+    assert_eq!(letters.len(), 1);
+    assert_eq!(
+        (letters[0].id.as_str(), letters[0].status),
+        ("dead", Status::TicketMissing)
+    );
+}
+
+#[test]
 fn what_was_accepted_for_one_address_goes_to_no_other() {
     let (first, second) = (sandbox(), sandbox());
     let folder = Folder::new();

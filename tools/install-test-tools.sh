@@ -6,10 +6,11 @@ set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root"
 
-# The first line is for C and C++, then PHP, then C#.
+# The first line is for C and C++, then PHP, then C#, then the sandbox's page.
 packages="gcc g++ clang binutils valgrind strace libcmocka-dev libcjson-dev doctest-dev
-    php-cli phpunit composer php-codesniffer
-    mono-mcs mono-runtime libmono-system-core4.0-cil libmono-system-runtime-serialization4.0-cil libmono-system-xml4.0-cil"
+    php-cli nginx-light php-fpm apache2-bin libapache2-mod-php8.2 phpunit composer php-codesniffer
+    mono-mcs mono-runtime libmono-system-core4.0-cil libmono-system-runtime-serialization4.0-cil libmono-system-xml4.0-cil
+    chromium curl fonts-dejavu-core"
 # Whatever provides these commands will do; Debian's packages if nothing does.
 command -v npm >/dev/null || packages="$packages npm"
 python3 -c 'import ensurepip' 2>/dev/null || packages="$packages python3-venv"
@@ -38,3 +39,9 @@ if [ ! -x "$dotnet" ]; then
     npm install --silent --no-save --no-package-lock --prefix target/dotnet dotnet-3.1-linux-x64@3.1.1007
 fi
 [ -x "$dotnet" ] || { echo "the .NET runtime is not at $dotnet" >&2; exit 1; }
+
+axe=target/axe/node_modules/axe-core/axe.min.js
+if [ ! -f "$axe" ]; then
+    npm install --silent --no-save --no-package-lock --prefix target/axe axe-core@4.14.1
+fi
+[ -f "$axe" ] || { echo "axe-core is not at $axe" >&2; exit 1; }

@@ -115,6 +115,17 @@ impl Client {
         self.queue()?.flush(timeout)
     }
 
+    /// Ends this process's part in the delivery of the queue, for good: nothing more is taken out, and what is just
+    /// being sent is waited for, for at most `timeout`. False if that was not enough: what is still being sent then
+    /// is sent once more later, with the same id. What is left stays in the queue, and enqueues go on. Another
+    /// process takes over a spool at once. For services that are told to stop.
+    ///
+    /// # Errors
+    /// [`Status::InvalidConfig`] if the queue cannot be used.
+    pub fn stop_delivery(&self, timeout: Duration) -> Result<bool, Error> {
+        Ok(self.queue()?.stop_delivery(timeout))
+    }
+
     /// The queue in numbers.
     ///
     /// # Errors

@@ -115,6 +115,11 @@ impl Queue {
         }
     }
 
+    /// Ends this process's delivery; see [`crate::Client::stop_delivery`].
+    pub(crate) fn stop_delivery(&self, timeout: Duration) -> bool {
+        self.worker.stop(timeout)
+    }
+
     /// Whether deliveries are failing just now, so that it is not worth trying. A spool that cannot tell is no
     /// reason not to try.
     pub(crate) fn is_gate_closed(&self) -> bool {

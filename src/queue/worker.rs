@@ -39,12 +39,15 @@ const AHEAD: usize = 64;
 pub(super) struct Worker {
     state: Mutex<State>,
     event: Condvar,
+    ended: Condvar,
 }
 
 #[derive(Debug, Default)]
 struct State {
     is_running: bool,
     is_woken: bool,
+    /// For good: nothing more is taken out.
+    is_stopping: bool,
     done: Vec<Done>,
 }
 
@@ -60,6 +63,9 @@ impl Worker {
     /// There may be something to do.
     pub(super) fn wake(&self, queue: &Arc<Queue>) {
         let mut state = self.lock();
+        if state.is_stopping {
+            return;
+        }
         if state.is_running {
             if !state.is_woken {
                 state.is_woken = true;
@@ -77,6 +83,19 @@ impl Worker {
         }
     }
 
+    /// Takes nothing more out, for good, and waits until what is under way is recorded, for at most `timeout`;
+    /// whether it is.
+    pub(super) fn stop(&self, timeout: Duration) -> bool {
+        let mut state = self.lock();
+        state.is_stopping = true;
+        self.event.notify_one();
+        let (state, _) = self
+            .ended
+            .wait_timeout_while(state, timeout, |state| state.is_running)
+            .unwrap_or_else(PoisonError::into_inner);
+        !state.is_running
+    }
+
     /// Called by a sender.
     fn done(&self, done: Done) {
         self.lock().done.push(done);
@@ -84,7 +103,7 @@ impl Worker {
     }
 
     /// Waits for an enqueue or a finished delivery, at most this long.
-    fn wait(&self, at_most: Duration) -> (bool, Vec<Done>) {
+    fn wait(&self, at_most: Duration) -> News {
         let mut state = self.lock();
         if !state.is_woken && state.done.is_empty() {
             (state, _) = self
@@ -92,11 +111,19 @@ impl Worker {
                 .wait_timeout(state, at_most)
                 .unwrap_or_else(PoisonError::into_inner);
         }
-        (
-            std::mem::take(&mut state.is_woken),
-            std::mem::take(&mut state.done),
-        )
+        News {
+            is_woken: std::mem::take(&mut state.is_woken),
+            is_stopping: state.is_stopping,
+            done: std::mem::take(&mut state.done),
+        }
     }
+}
+
+/// What a turn begins with.
+struct News {
+    is_woken: bool,
+    is_stopping: bool,
+    done: Vec<Done>,
 }
 
 /// Whatever ends the thread, the next enqueue starts another.
@@ -107,6 +134,7 @@ impl Running<'_> {
     fn end(&self, state: &mut State) {
         if std::mem::take(&mut state.is_running) {
             self.0.spool.resign();
+            self.0.worker.ended.notify_all();
         }
     }
 }
@@ -125,11 +153,12 @@ fn run(queue: &Arc<Queue>) {
     let mut drain = Drain::new(queue);
     let mut at_most = Duration::ZERO;
     loop {
-        let (is_woken, done) = queue.worker.wait(at_most);
-        if is_woken {
+        let news = queue.worker.wait(at_most);
+        let is_stopping = news.is_stopping;
+        if news.is_woken {
             drain.last_activity = Instant::now();
         }
-        match drain.turn(is_woken, done) {
+        match drain.turn(news) {
             Ok(pause) => {
                 drain.trouble = None;
                 at_most = pause;
@@ -142,10 +171,10 @@ fn run(queue: &Arc<Queue>) {
                 at_most = TROUBLE;
             }
         }
-        if drain.may_end() {
+        if is_stopping && drain.has_nothing_under_way() || drain.may_end() {
             // An enqueue that came meanwhile has set the flag under the same lock.
             let mut state = queue.worker.lock();
-            if !state.is_woken {
+            if is_stopping || !state.is_woken {
                 running.end(&mut state);
                 return;
             }
@@ -199,11 +228,14 @@ impl<'a> Drain<'a> {
     }
 
     /// One round; returns how long the next may wait.
-    fn turn(&mut self, is_woken: bool, done: Vec<Done>) -> Result<Duration, Error> {
-        for done in done {
+    fn turn(&mut self, news: News) -> Result<Duration, Error> {
+        for done in news.done {
             self.judge(done);
         }
         self.settle()?;
+        if news.is_stopping {
+            return Ok(LOOK_IDLE);
+        }
         if !self.is_leading {
             self.is_leading = self.queue.spool.lead()?;
             if !self.is_leading {
@@ -216,7 +248,7 @@ impl<'a> Drain<'a> {
             self.keep_house()?;
         }
         let has_changed = self.queue.spool.has_changed();
-        if has_changed || is_woken {
+        if has_changed || news.is_woken {
             self.last_activity = Instant::now();
             self.look_around()?;
         }
@@ -245,11 +277,13 @@ impl<'a> Drain<'a> {
             .fold(look, Duration::min)
     }
 
+    fn has_nothing_under_way(&self) -> bool {
+        self.taken.is_empty() && self.unsettled.is_empty()
+    }
+
     fn may_end(&self) -> bool {
-        let is_idle = self.taken.is_empty()
-            && self.unsettled.is_empty()
-            && self.last_activity.elapsed() >= PATIENCE;
-        is_idle
+        self.has_nothing_under_way()
+            && self.last_activity.elapsed() >= PATIENCE
             && self
                 .queue
                 .spool

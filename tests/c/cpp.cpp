@@ -2,7 +2,13 @@
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
 #include <cstdlib>
+#include <memory>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <type_traits>
@@ -84,6 +90,99 @@ TEST_CASE("identity") {
     CHECK(*token == "f7bc83f430538424b13298e6aa6fb143ef4d59a14946175997479dbc2d1a3cd8");
     CHECK(esales::new_key()->size() == 36);
     CHECK(esales::version() == ESALES_VERSION);
+}
+
+static const auto LONG = std::chrono::seconds(60);
+
+TEST_CASE("what is queued is delivered, counted and told of") {
+    std::mutex mutex;
+    std::condition_variable told;
+    std::vector<std::string> ids;
+    auto client = sandbox();
+    REQUIRE(client.on_delivery([&](const esales::receipt& receipt) {
+        const std::lock_guard<std::mutex> guard(mutex);
+        if (receipt.status == ESALES_DELIVERED) ids.push_back(receipt.id);
+        told.notify_one();
+    }));
+    // The callback goes where its client goes.
+    auto moved = std::move(client);
+    CHECK_FALSE(client.on_delivery(nullptr));
+    const auto queued = moved.enqueue_add_to_cart(anna, "ticket");
+    CHECK(queued);
+    CHECK(queued.status == ESALES_QUEUED);
+    CHECK(moved.enqueue_add_to_cart(anna, "ticket", "my-queued-id").id == "my-queued-id");
+    const auto flushed = moved.flush(LONG);
+    REQUIRE(flushed);
+    CHECK(*flushed);
+    {
+        std::unique_lock<std::mutex> lock(mutex);
+        CHECK(told.wait_for(lock, LONG, [&] { return ids.size() == 2; }));
+        CHECK(std::find(ids.begin(), ids.end(), queued.id) != ids.end());
+    }
+    const auto found = moved.find_receipt(queued.id);
+    REQUIRE(found);
+    CHECK(found->status == ESALES_DELIVERED);
+    CHECK(moved.find_receipt("never seen").failure().status == ESALES_INVALID_ARGUMENT);
+    const auto stats = moved.stats();
+    REQUIRE(stats);
+    CHECK(stats->spool.accepted >= 2);
+    CHECK(stats->spool.accepted == stats->spool.delivered);
+    CHECK(stats->process.accepted == stats->spool.accepted);
+    CHECK(stats->process_refused == 0);
+    CHECK(stats->pending_bytes == 0);
+    CHECK(stats->gate_failures == 0);
+    CHECK(stats->latency.p50.count() > 0);
+}
+
+TEST_CASE("a callback may take itself back") {
+    auto client = sandbox();
+    std::atomic<int> calls{0};
+    auto kept = std::make_shared<int>(7);
+    std::weak_ptr<int> watched = kept;
+    REQUIRE(client.on_delivery([&, kept](const esales::receipt&) {
+        CHECK(client.on_delivery(nullptr));
+        // What the function holds lives until it has ended.
+        calls += *kept == 7;
+    }));
+    kept.reset();
+    for (int i = 0; i < 20; i++) CHECK(client.enqueue_add_to_cart(anna, "ticket"));
+    CHECK(*client.flush(LONG));
+    // Flushed is a little earlier than told of.
+    while (calls == 0) std::this_thread::yield();
+    CHECK(client.on_delivery(nullptr));
+    CHECK(calls == 1);
+    CHECK(watched.expired());
+}
+
+TEST_CASE("what does not fit into the queue is a result") {
+    using namespace std::string_view_literals;
+    const auto client = esales::client::create({{"base_url", "http://127.0.0.1:9"}, {"max_items", "1"}});
+    REQUIRE(client);
+    CHECK(client->enqueue_add_to_cart(anna, "t"));
+    const auto refused = client->enqueue_add_to_cart(anna, "t");
+    CHECK_FALSE(refused);
+    CHECK(refused.status == ESALES_QUEUE_FULL);
+    CHECK(client->enqueue_add_to_cart(anna, "a\0b"sv).detail.find("ticket") != std::string::npos);
+    CHECK(client->find_receipt("a\0b"sv).failure().detail.find("id") != std::string::npos);
+    const auto flushed = client->flush(std::chrono::milliseconds(-1));
+    REQUIRE(flushed);
+    CHECK_FALSE(*flushed);
+}
+
+TEST_CASE("the log is called, and ends") {
+    std::mutex mutex;
+    std::vector<std::string> said;
+    const auto client = sandbox();
+    REQUIRE(esales::log_to(esales::log_level::debug, [&](esales::log_level level, std::string_view words) {
+        const std::lock_guard<std::mutex> guard(mutex);
+        if (level == esales::log_level::debug) said.emplace_back(words);
+    }));
+    CHECK(client.notify_add_to_cart(anna, "ticket", "logged"));
+    REQUIRE(esales::log_to(esales::log_level::off, nullptr));
+    const auto before = said.size();
+    CHECK(before > 0);
+    CHECK(client.notify_add_to_cart(anna, "ticket"));
+    CHECK(said.size() == before);
 }
 
 TEST_CASE("a client moves, and is shared by threads") {

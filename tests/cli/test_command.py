@@ -107,6 +107,7 @@ def test_the_sandbox_shows_what_it_receives(command, run):
     try:
         base_url = serving.stdout.readline().split()[-1]
         assert "ESALES_BASE_URL" in serving.stdout.readline()
+        assert f"open {base_url}/ in a browser" in serving.stdout.readline()
         assert run("send", *EXAMPLE, "--base-url", base_url, "--id", "seen").returncode == 0
         assert "-> 204  anonymous" in serving.stdout.readline()
         assert "seen" in serving.stdout.readline()

@@ -6,13 +6,14 @@ import urllib.request
 
 
 class Sandbox:
-    """`esales-notify sandbox`, stopped by its own handle."""
+    """`esales-notify sandbox`, stopped by its own handle, and by the end of this process, however that ends."""
 
-    def __init__(self, command, *arguments):
-        self._arguments = [str(command), "sandbox", "--listen", "127.0.0.1:0", "--json", *map(str, arguments)]
+    def __init__(self, command, *arguments, listen="127.0.0.1:0"):
+        self._arguments = [str(command), "sandbox", "--listen", listen, "--json", "--until-stdin-closes",
+                           *map(str, arguments)]
 
     def __enter__(self):
-        self._process = subprocess.Popen(self._arguments, stdout=subprocess.PIPE)
+        self._process = subprocess.Popen(self._arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         started = self._process.stdout.readline()
         assert started, "the sandbox did not start"
         self.base_url = json.loads(started)["base_url"]
@@ -21,6 +22,7 @@ class Sandbox:
     def __exit__(self, *_):
         self._process.kill()
         self._process.wait()
+        self._process.stdin.close()
         self._process.stdout.close()
 
     def _ask(self, method, path, body=None):

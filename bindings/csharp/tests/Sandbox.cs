@@ -16,11 +16,13 @@ namespace Esales.Notify.Tests
 
         internal Sandbox(params string[] arguments)
         {
-            string[] all = new[] { "sandbox", "--listen", "127.0.0.1:0", "--json" }.Concat(arguments).ToArray();
+            string[] all = new[] { "sandbox", "--listen", "127.0.0.1:0", "--json", "--until-stdin-closes" }.Concat(arguments).ToArray();
             ProcessStartInfo start = Processes.Command(
                 Environment.GetEnvironmentVariable("ESALES_NOTIFY_COMMAND"), all);
             // Nobody reads it; it belongs where the suite's own goes.
             start.RedirectStandardError = false;
+            // Never written to: it closes with this process, and the sandbox with it.
+            start.RedirectStandardInput = true;
             process = Process.Start(start);
             string line = process.StandardOutput.ReadLine();
             Check.That(line != null, "the sandbox ended before it listened; arguments: " + string.Join(" ", all));

@@ -131,12 +131,14 @@ class Control:
 
 
 class Sandbox(Control):
-    """One `esales-notify sandbox`: serves until it is stopped."""
+    """One `esales-notify sandbox`: serves until it is stopped, or this process ends, however that ends."""
 
     def __init__(self, *arguments: str) -> None:
         command = os.path.abspath(os.environ[COMMAND_VARIABLE])
         self._process = subprocess.Popen(
-            [command, "sandbox", "--listen", "127.0.0.1:0", "--json", *arguments], stdout=subprocess.PIPE
+            [command, "sandbox", "--listen", "127.0.0.1:0", "--json", "--until-stdin-closes", *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
         )
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
@@ -151,8 +153,9 @@ class Sandbox(Control):
         """Ends it; every connection breaks."""
         self._process.kill()
         self._process.wait()
-        if self._process.stdout is not None:
-            self._process.stdout.close()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()
 
     def __enter__(self) -> Sandbox:
         return self

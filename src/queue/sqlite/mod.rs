@@ -7,6 +7,7 @@ mod busy;
 mod file;
 mod group;
 mod operator;
+mod rescue;
 mod rows;
 mod schema;
 
@@ -160,10 +161,7 @@ impl SqliteSpool {
             let mut connection = opened?;
             file::close_to_others(path)?;
             if let (true, Some(old)) = (is_new, old) {
-                let rescued = rows::rescue(&old.connection, &mut connection)?;
-                log::warn(|| {
-                    format!("{rescued} waiting notifications were taken over into the new spool")
-                });
+                rescue::rescue(&old.connection, &mut connection)?;
             }
             Ok(Open {
                 connection,

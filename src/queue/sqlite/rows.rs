@@ -10,7 +10,6 @@ use rusqlite::{
 
 use super::Open;
 use crate::config::QueueSettings;
-use crate::log;
 use crate::queue::dropped_to_make_room;
 use crate::queue::gate::{Gate, millis};
 use crate::queue::spool::{Destination, Fate, Item, NewItem, RECENT, Settlement, Totals};
@@ -76,7 +75,7 @@ fn with(known: &HashMap<Arc<str>, i64>, url: &Arc<str>, id: i64) -> HashMap<Arc<
     known
 }
 
-fn destination(tx: &Transaction<'_>, url: &str) -> Result<i64> {
+pub(super) fn destination(tx: &Transaction<'_>, url: &str) -> Result<i64> {
     tx.execute("INSERT OR IGNORE INTO destination(url) VALUES(?1)", [url])?;
     tx.query_row("SELECT id FROM destination WHERE url = ?1", [url], |r| {
         r.get(0)
@@ -517,53 +516,4 @@ pub(super) fn signed(n: u64) -> i64 {
 
 pub(super) fn unsigned(n: i64) -> u64 {
     u64::try_from(n).unwrap_or(0)
-}
-
-/// Copies what waits from a spool that was deleted or damaged while it was open, as far as it can be read: up to the
-/// first row that cannot, and then once more from the other end.
-pub(super) fn rescue(old: &Connection, new: &mut Connection) -> Result<u64> {
-    let tx = begin(new)?;
-    let mut rescued = 0;
-    for order in ["ASC", "DESC"] {
-        if let Err(e) = rescue_in(order, old, &tx, &mut rescued) {
-            log::warn(|| format!("reading the old spool ended early: {e}"));
-        }
-    }
-    tx.commit()?;
-    Ok(rescued)
-}
-
-fn rescue_in(order: &str, old: &Connection, tx: &Transaction<'_>, rescued: &mut u64) -> Result<()> {
-    let mut statement = old.prepare(&format!(
-        "SELECT seq, item.id, url, accepted_at, not_before, attempts, http_status, detail, body
-         FROM item JOIN destination ON destination.id = item.destination ORDER BY seq {order}"
-    ))?;
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
-        let seq: i64 = row.get(0)?;
-        let body: String = row.get(8)?;
-        let is_new = tx.execute(
-            "INSERT OR IGNORE INTO item VALUES(?1, ?2, ?3, 0, ?4, ?5, ?6, ?7, ?8, ?9)",
-            params![
-                seq,
-                row.get::<_, String>(1)?,
-                destination(tx, &row.get::<_, String>(2)?)?,
-                row.get::<_, i64>(3)?,
-                row.get::<_, i64>(4)?,
-                row.get::<_, i64>(5)?,
-                row.get::<_, Option<i64>>(6)?,
-                row.get::<_, String>(7)?,
-                body
-            ],
-        )?;
-        if is_new == 1 {
-            *rescued += 1;
-            tx.execute(
-                "UPDATE total SET accepted = accepted + 1, items = items + 1, bytes = bytes + ?1,
-                        last_seq = max(last_seq, ?2)",
-                params![body.len() as i64, seq],
-            )?;
-        }
-    }
-    Ok(())
 }

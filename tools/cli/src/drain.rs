@@ -32,8 +32,9 @@ Delivers a spool: the file that the option spool (--spool, ESALES_SPOOL) names, 
 machine put notifications. It must run as the user who owns the spool.
 
 Without --once it is a service in the foreground: it delivers what is there and what comes, until SIGTERM or SIGINT. \
-Then it waits up to --stop-timeout-s for what the queue still holds, and exits with 0; what is left stays in the \
-spool, and what is being sent at that very moment is sent once more later, with the same id. A second signal ends the waiting. Any number may run: one delivers, the others stand by and take over when it \
+Then it takes nothing more out, waits up to --stop-timeout-s for the answers to what is being sent, and exits with 0; \
+what is left stays in the spool. What has no answer by then is sent once more later, with the same id. A second \
+signal ends the waiting. Any number may run: one delivers, the others stand by and take over when it \
 ends, however it ends. Under systemd it speaks the notification protocol (Type=notify, WatchdogSec), and its messages \
 carry their priority.
 
@@ -82,7 +83,7 @@ pub(crate) fn command() -> Command {
             seconds(
                 "stop-timeout-s",
                 0,
-                "After a signal, how long the queue gets to become empty, in seconds",
+                "After a signal, how long what is being sent may take, in seconds",
             )
             .default_value("5"),
         )
@@ -183,8 +184,10 @@ fn progress_bar(is_wanted: bool) -> ProgressBar {
 
 enum Event {
     Signal,
-    /// What a flush brought.
+    /// What the queue held has left it, or not.
     Flushed(Result<bool, Error>),
+    /// The delivery has ended.
+    Stopped,
 }
 
 fn listen(mut signals: Signals, events: Sender<Event>) {
@@ -231,7 +234,7 @@ impl Drain {
         // Opens the spool, makes it if need be, and starts the delivery: now the service can be said to be ready.
         let stats = self.client.stats()?;
         tell(&[NotifyState::Ready, NotifyState::Status(&in_words(&stats))]);
-        let _signal = self.next_event(None, LOOK, || {
+        let _signal = self.next_event(LOOK, || {
             // A spool that cannot be read just now: the library's worker says so, and goes on when it can.
             if let Ok(stats) = self.client.stats() {
                 tell(&[NotifyState::Status(&in_words(&stats))]);
@@ -255,9 +258,12 @@ impl Drain {
                 self.bar.set_message(in_words(&stats));
             }
         };
-        let mut is_empty = match self.next_event(None, DRAW, draw) {
+        let mut is_empty = match self.next_event(DRAW, draw) {
             Event::Flushed(result) => result?,
-            Event::Signal => self.stop(),
+            Event::Signal | Event::Stopped => {
+                self.stop();
+                false
+            }
         };
         let after = self.client.stats()?;
         is_empty |= after.spool.pending == 0;
@@ -276,17 +282,18 @@ impl Drain {
         })
     }
 
-    /// Gives what the queue holds the time that is left to it; whether that was enough.
-    fn stop(&self) -> bool {
+    /// Gives what is being sent the time that is left to it.
+    fn stop(&self) {
         tell(&[NotifyState::Stopping, NotifyState::Status("stopping")]);
-        // An earlier flush may still be running, and would answer first.
-        while self.events.try_recv().is_ok() {}
-        self.flush(self.stop_timeout);
-        let deadline = Instant::now() + self.stop_timeout + DRAW;
-        matches!(
-            self.next_event(Some(deadline), DRAW, || ()),
-            Event::Flushed(Ok(true))
-        )
+        let (client, sender) = (Arc::clone(&self.client), self.sender.clone());
+        let timeout = self.stop_timeout;
+        thread::spawn(move || {
+            // What is still being sent is in the spool: there is nothing more to do about it.
+            let _ = client.stop_delivery(timeout);
+            let _ = sender.send(Event::Stopped);
+        });
+        // A flush that `once` began may end meanwhile.
+        while matches!(self.next_event(DRAW, || ()), Event::Flushed(_)) {}
     }
 
     /// Starts a flush; its end is an event.
@@ -298,7 +305,7 @@ impl Drain {
     }
 
     /// Waits for an event, calls `look` meanwhile as often as `every` says, and keeps the watchdog quiet.
-    fn next_event(&self, deadline: Option<Instant>, every: Duration, look: impl Fn()) -> Event {
+    fn next_event(&self, every: Duration, look: impl Fn()) -> Event {
         let mut next_look = Instant::now() + every;
         loop {
             let pause = self.watchdog.map_or(every, |w| w.min(every));
@@ -312,9 +319,6 @@ impl Drain {
                 tell(&[NotifyState::Watchdog]);
             }
             let now = Instant::now();
-            if deadline.is_some_and(|d| now >= d) {
-                return Event::Flushed(Ok(false));
-            }
             if now >= next_look {
                 look();
                 next_look = Instant::now() + every;

@@ -1,9 +1,9 @@
 //! `sandbox`: the stand-in for the service, in the foreground.
 
-use std::fs;
 use std::net::SocketAddr;
-use std::process::ExitCode;
+use std::process::{self, ExitCode};
 use std::time::Duration;
+use std::{fs, io, thread};
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use esales_notify_sandbox::{Answer, Options, Sandbox, TlsIdentity, Visitor};
@@ -18,7 +18,7 @@ Answers, separated by commas, one for each notification; when they are used up, 
   endless         a body without end; endless-head: header lines without end
   garbage         bytes that are not HTTP
 Each may be followed by :wait=MS, :retry-after=TEXT, :body=TEXT, :location=URL, :every=MS (drip),
-:then=close, :times=N. A text with commas or colons stands in double quotes.";
+:then=close, :times=N or :times=forever. A text with commas or colons stands in double quotes.";
 
 pub(crate) fn command() -> Command {
     Command::new("sandbox")
@@ -27,7 +27,8 @@ pub(crate) fn command() -> Command {
             "Runs a local stand-in for the service and shows what it receives. It answers as the vendor's page says: \
              204, 400 without a ticket, 403 for a signed-in visitor whose token is not right. Nothing leaves this \
              machine. Ctrl-C stops it.\n\n\
-             Point a shop at it with base_url (ESALES_BASE_URL). What it received is at /sandbox/received, as JSON.",
+             Point a shop at it with base_url (ESALES_BASE_URL), and open the same address in a browser to watch what \
+             arrives and to make the next answers fail. What it received is also at /sandbox/received, as JSON.",
         )
         .after_long_help(ANSWERS)
         .arg(
@@ -70,6 +71,19 @@ pub(crate) fn command() -> Command {
                 .help("Answers for the first notifications, such as \"503:retry-after=1, hang, 204\" (see --help)"),
         )
         .arg(
+            Arg::new("allow-host")
+                .long("allow-host")
+                .value_name("NAME")
+                .action(ArgAction::Append)
+                .help("Also answer under this host name, such as a container's; localhost and addresses always work"),
+        )
+        .arg(
+            Arg::new("until-stdin-closes")
+                .long("until-stdin-closes")
+                .action(ArgAction::SetTrue)
+                .help("End when standard input ends: with the program that started this one, however that ends"),
+        )
+        .arg(
             Arg::new("json")
                 .long("json")
                 .action(ArgAction::SetTrue)
@@ -83,6 +97,10 @@ pub(crate) fn run(args: &ArgMatches) -> Result<ExitCode, String> {
         listen: *args.get_one("listen").unwrap_or(&defaults.listen),
         tls: args.get_one::<TlsIdentity>("tls").copied(),
         private_key: args.get_one::<String>("private-key").cloned(),
+        allow_hosts: args
+            .get_many::<String>("allow-host")
+            .map(|names| names.cloned().collect())
+            .unwrap_or_default(),
         ..defaults
     })
     .map_err(|e| e.to_string())?;
@@ -93,13 +111,16 @@ pub(crate) fn run(args: &ArgMatches) -> Result<ExitCode, String> {
     if let (Some(path), Some(pem)) = (ca_file, sandbox.ca_pem()) {
         fs::write(path, pem).map_err(|e| format!("--ca-file {path}: {e}"))?;
     }
+    if args.get_flag("until-stdin-closes") {
+        thread::spawn(end_with_stdin);
+    }
     if args.get_flag("json") {
         println!(
             "{}",
             json!({ "base_url": sandbox.base_url(), "ca_file": ca_file })
         );
         loop {
-            std::thread::park();
+            thread::park();
         }
     }
     println!("listening on {}", sandbox.base_url());
@@ -107,7 +128,19 @@ pub(crate) fn run(args: &ArgMatches) -> Result<ExitCode, String> {
         "set ESALES_BASE_URL={} in your shop; Ctrl-C stops",
         sandbox.base_url()
     );
+    println!(
+        "open {}/ in a browser to watch what arrives",
+        sandbox.base_url()
+    );
     follow(&sandbox)
+}
+
+/// Ends the program at the end of standard input. Whoever started it holds the other end, and the
+/// system closes that when they end, even by kill -9.
+fn end_with_stdin() {
+    // Bytes are of no interest, and an error is an end too.
+    let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
+    process::exit(0);
 }
 
 /// Prints a line for each notification as it arrives.

@@ -22,7 +22,7 @@ use crate::grammar::{DEFAULT_EVERY_MS, parse_item, split_items};
 /// | modifier | goes with | meaning |
 /// |---|---|---|
 /// | `wait=MS` | all | pause before answering, 0..=3600000 ms |
-/// | `times=N` | all | the next N requests get it, 1..=1000000000 |
+/// | `times=N` | all | the next N requests get it, 1..=1000000000; `times=forever`: all that follow |
 /// | `retry-after=TEXT` | a status | the header's value, as it is |
 /// | `location=URL` | a status | the header's value, as it is |
 /// | `body=TEXT` | a status, `drip` | the body, as `text/plain; charset=utf-8` |
@@ -36,6 +36,9 @@ pub struct Answer {
     pub(crate) wait_ms: u64,
     pub(crate) times: u64,
 }
+
+/// The `times` of an answer that is given until the script is replaced.
+pub(crate) const FOR_EVER: u64 = u64::MAX;
 
 /// What is done with the request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,6 +112,15 @@ impl Answer {
             | Action::Garbage => None,
         }
     }
+
+    /// The body that the script gives the answer, if it does.
+    pub(crate) fn body(&self) -> Option<&str> {
+        match &self.action {
+            Action::Status(status) => status.body.as_deref(),
+            Action::Drip { body, .. } => body.as_deref(),
+            _ => None,
+        }
+    }
 }
 
 impl FromStr for Answer {
@@ -168,7 +180,9 @@ impl fmt::Display for Answer {
             Action::DripBody { every_ms } => every(f, *every_ms)?,
             _ => {}
         }
-        if self.times > 1 {
+        if self.times == FOR_EVER {
+            f.write_str(":times=forever")?;
+        } else if self.times > 1 {
             write!(f, ":times={}", self.times)?;
         }
         Ok(())

@@ -9,7 +9,7 @@ fn shown(list: &str) -> Vec<String> {
 
 #[test]
 fn lists_that_parse() {
-    let table: [(&str, &[&str]); 17] = [
+    let table: [(&str, &[&str]); 18] = [
         ("", &[]),
         (" \n", &[]),
         ("204", &["204"]),
@@ -27,6 +27,7 @@ fn lists_that_parse() {
         ),
         ("hang:times=2:wait=7", &["hang:wait=7:times=2"]),
         ("599:times=1", &["599"]),
+        ("close:times=forever", &["close:times=forever"]),
         (
             "503:retry-after=\"Wed, 21 Oct 2015 07:28:00 GMT\":times=3,204",
             &[

@@ -13,7 +13,7 @@
 
 use std::ops::RangeInclusive;
 
-use crate::answer::{Action, Answer, Status};
+use crate::answer::{Action, Answer, FOR_EVER, Status};
 
 /// The longest `wait` and `every`, in milliseconds: one hour.
 const LONGEST_MS: u64 = 3_600_000;
@@ -64,7 +64,7 @@ pub(crate) fn parse_item(item: &str) -> Result<Answer, String> {
     };
     let mut modifiers = Modifiers::parse(rest)?;
     let wait_ms = modifiers.number("wait", 0..=LONGEST_MS)?.unwrap_or(0);
-    let times = modifiers.number("times", 1..=MOST_TIMES)?.unwrap_or(1);
+    let times = modifiers.times()?;
     let action = match name {
         "hang" => Action::Hang,
         "close" => Action::Close,
@@ -167,6 +167,15 @@ impl Modifiers {
                 range.end()
             )),
         }
+    }
+
+    fn times(&mut self) -> Result<u64, String> {
+        let forever = |(name, value): &(String, String)| name == "times" && value == "forever";
+        if self.0.iter().any(forever) {
+            self.take("times");
+            return Ok(FOR_EVER);
+        }
+        Ok(self.number("times", 1..=MOST_TIMES)?.unwrap_or(1))
     }
 
     fn every(&mut self) -> Result<u64, String> {

@@ -18,17 +18,28 @@
 //! # }
 //! ```
 //!
+//! # The page
+//! `GET /` is the inspector: a page that shows what arrives as it arrives, and makes the next
+//! answers fail. It needs nothing from anywhere else, and is an ordinary user of what follows.
+//!
 //! # The control interface
-//! On the same listener, for tests in other languages. Its requests are not recorded or counted.
+//! On the same listener, for the page and for tests in other languages. Its requests are not
+//! recorded or counted.
 //!
 //! | request | answer |
 //! |---|---|
+//! | `GET /sandbox/events` | server-sent events: `state` (`run`, `era`, `script`, `script_left`, `private_key`) at first and when it changes, `received` (an array of [`Received`]) as they arrive; the id of the last one in `Last-Event-ID` or `?after=` goes on from there |
 //! | `GET /sandbox/received` | a JSON array of [`Received`], oldest first |
 //! | `DELETE /sandbox/received` | 204, after [`Sandbox::clear`] |
 //! | `PUT /sandbox/script` | 204, after [`Sandbox::script`] with the body's text; 400 in words if it does not parse |
 //! | `GET /sandbox/status` | [`Stats`] as JSON |
 //! | `POST /sandbox/close-idle` | `{"closed":N}`, after [`Sandbox::close_idle_connections`] |
 //! | `GET /sandbox/ca.pem` | the CA's certificate; 404 without TLS |
+//!
+//! Whatever a browser asks for is refused with 403 when it comes from a page of another origin, and
+//! so is any request under a host name that is not `localhost`, an address, or one of
+//! [`Options::allow_hosts`]: no web site can read, script or clear the sandbox of somebody who
+//! visits it. It can send notifications, as anybody can.
 //!
 //! # What is recorded
 //! Every request that arrived whole, whatever its path and method, but for those above and a
@@ -37,7 +48,10 @@
 
 mod answer;
 mod connection;
+mod events;
 mod grammar;
+mod guard;
+mod page;
 mod record;
 mod server;
 mod tls;
@@ -76,6 +90,9 @@ pub struct Options {
     /// How many requests are remembered; older ones are forgotten, but stay counted. Each may
     /// hold a body of up to 1 MiB. Default: 10000.
     pub remember: usize,
+    /// Host names, beside `localhost` and any address, under which the page and the control
+    /// interface may be used: the name of a container, say. Default: none.
+    pub allow_hosts: Vec<String>,
 }
 
 impl Default for Options {
@@ -85,6 +102,7 @@ impl Default for Options {
             tls: None,
             private_key: None,
             remember: 10_000,
+            allow_hosts: Vec::new(),
         }
     }
 }
@@ -97,6 +115,7 @@ impl fmt::Debug for Options {
             .field("tls", &self.tls)
             .field("private_key", &self.private_key.as_ref().map(|_| "..."))
             .field("remember", &self.remember)
+            .field("allow_hosts", &self.allow_hosts)
             .finish()
     }
 }
@@ -159,7 +178,12 @@ impl Sandbox {
             .enable_all()
             .build()
             .map_err(StartError::Thread)?;
-        let shared = server::Shared::new(options.remember, options.private_key, ca_pem);
+        let shared = server::Shared::new(
+            options.remember,
+            options.private_key,
+            ca_pem,
+            options.allow_hosts,
+        );
         let shared = Arc::new(shared);
         let handle = runtime.handle().clone();
         let (stop, stopped) = oneshot::channel::<()>();
@@ -226,7 +250,8 @@ impl Sandbox {
 
     /// What was received and is remembered, oldest first.
     pub fn received(&self) -> Vec<Received> {
-        self.shared.journal.records()
+        let records = self.shared.journal.records();
+        records.into_iter().map(Arc::unwrap_or_clone).collect()
     }
 
     /// Forgets what was received, and which ids were seen, and counts from 1 again: requests, and

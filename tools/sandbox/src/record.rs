@@ -4,13 +4,15 @@
 //! place in the records in one step: the third record always got the third answer.
 
 use std::collections::{HashSet, VecDeque};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+use tokio::sync::watch;
 
-use crate::answer::Answer;
+use crate::answer::{Answer, FOR_EVER};
 use crate::verdict::{Verdict, hex};
 
 /// One request as it arrived, and what was answered. Written before the answer is sent.
@@ -41,6 +43,9 @@ pub struct Received {
     /// Whether the token belongs to the customer key. `None`: an anonymous visitor, no token, or
     /// no private key to tell by.
     pub token_valid: Option<bool>,
+    /// Why `token_valid` is not true for a signed-in visitor, in words; `None` when there is
+    /// nothing to explain.
+    pub token_problem: Option<String>,
     /// Whether a request with this `id` was received before, whatever it was answered.
     pub duplicate: bool,
     /// Oddities that the vendor's page neither allows nor forbids, in words.
@@ -49,6 +54,10 @@ pub struct Received {
     pub answer: String,
     /// The status that was answered; `None` when the scripted answer has none.
     pub status: Option<u16>,
+    /// The body of that answer, mostly the reason for a refusal; empty when there is none.
+    pub answer_text: String,
+    /// Whether the answer came from the script, and not from what the notification deserves.
+    pub scripted: bool,
 }
 
 /// The members of a notification that were strings; the others are `None` (and left out of JSON).
@@ -96,7 +105,7 @@ pub struct Stats {
     /// Requests received, those that are no longer remembered included. Requests of the control
     /// interface are not counted.
     pub received: u64,
-    /// Requests that the script will still answer.
+    /// Requests that the script will still answer; `usize::MAX` when it has no end.
     pub script_left: usize,
 }
 
@@ -116,8 +125,33 @@ pub(crate) struct Arrival<'a> {
     pub(crate) scriptable: bool,
 }
 
+/// How far somebody has read: the records up to `seq` of one era of one run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Cursor {
+    /// Which start of a sandbox; a number that no other start is likely to have.
+    pub(crate) run: u64,
+    /// How often its records had been cleared.
+    pub(crate) era: u64,
+    pub(crate) seq: u64,
+}
+
+/// What has changed for somebody who had read up to a [`Cursor`].
+pub(crate) struct News {
+    /// Where the records begin: the cursor that was given, or the start of the current era.
+    pub(crate) from: Cursor,
+    /// The oldest of the records after it.
+    pub(crate) records: Vec<Arc<Received>>,
+    /// The next answers of the script.
+    pub(crate) script: Vec<Answer>,
+    /// How many requests the whole script answers; `u64::MAX` and more: without end.
+    pub(crate) script_left: u64,
+}
+
 pub(crate) struct Journal {
     remember: usize,
+    run: u64,
+    /// Touched after each change, for those who wait for [`Journal::news`].
+    changed: watch::Sender<()>,
     state: Mutex<State>,
     arrived: Condvar,
 }
@@ -128,7 +162,7 @@ struct State {
     era: u64,
     connections: u64,
     received: u64,
-    records: VecDeque<Received>,
+    records: VecDeque<Arc<Received>>,
     /// The ids seen, by half their SHA-256: a long run must not keep every id whole.
     ids: HashSet<[u8; 16]>,
     script: VecDeque<Answer>,
@@ -138,6 +172,9 @@ impl Journal {
     pub(crate) fn new(remember: usize) -> Self {
         Journal {
             remember,
+            // A new RandomState is random enough to tell two starts apart, and std has it.
+            run: RandomState::new().hash_one(0),
+            changed: watch::Sender::new(()),
             state: Mutex::default(),
             arrived: Condvar::new(),
         }
@@ -164,10 +201,13 @@ impl Journal {
             notification: arrival.verdict.notification.clone(),
             visitor: arrival.verdict.visitor,
             token_valid: arrival.verdict.token_valid,
+            token_problem: arrival.verdict.token_problem.map(str::to_owned),
             duplicate: false,
             warnings: arrival.verdict.warnings.clone(),
             answer: arrival.verdict.status.to_string(),
             status: Some(arrival.verdict.status),
+            answer_text: arrival.verdict.text.clone(),
+            scripted: false,
         };
         let id = record.notification.as_ref().and_then(|n| n.id.as_deref());
         let id = id.map(fingerprint);
@@ -177,22 +217,59 @@ impl Journal {
         if let Some(answer) = &scripted {
             record.answer = answer.to_string();
             record.status = answer.status();
+            record.answer_text = answer.body().unwrap_or_default().to_owned();
+            record.scripted = true;
         }
         state.received += 1;
         record.seq = state.received;
         record.connection = state.number(arrival.connection);
         record.duplicate = id.is_some_and(|id| !state.ids.insert(id));
-        state.records.push_back(record);
+        state.records.push_back(Arc::new(record));
         while state.records.len() > self.remember {
             state.records.pop_front();
         }
         drop(state);
         self.arrived.notify_all();
+        self.changed.send_replace(());
         scripted
     }
 
-    pub(crate) fn records(&self) -> Vec<Received> {
+    pub(crate) fn records(&self) -> Vec<Arc<Received>> {
         self.lock().records.iter().cloned().collect()
+    }
+
+    /// Wakes after each change.
+    pub(crate) fn changes(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
+    }
+
+    /// What came after `cursor`: at most `records` records, and `answers` of the script. `None`,
+    /// or a cursor of another run or an earlier era, has read nothing.
+    pub(crate) fn news(&self, cursor: Option<Cursor>, records: usize, answers: usize) -> News {
+        let state = self.lock();
+        let start = Cursor {
+            run: self.run,
+            era: state.era,
+            seq: 0,
+        };
+        let from = cursor
+            .filter(|c| (c.run, c.era) == (start.run, start.era))
+            .unwrap_or(start);
+        // The records are numbered without a gap.
+        let oldest = state.records.front().map_or(0, |record| record.seq);
+        let skip = usize::try_from((from.seq + 1).saturating_sub(oldest)).unwrap_or(usize::MAX);
+        News {
+            from,
+            records: state
+                .records
+                .iter()
+                .skip(skip)
+                .take(records)
+                .cloned()
+                .collect(),
+            script: state.script.iter().take(answers).cloned().collect(),
+            script_left: state.script_left(),
+        }
     }
 
     /// Forgets the records, the ids and the counters, not the script.
@@ -204,20 +281,21 @@ impl Journal {
             ..State::default()
         };
         *state = fresh;
+        drop(state);
+        self.changed.send_replace(());
     }
 
     pub(crate) fn set_script(&self, script: Vec<Answer>) {
         self.lock().script = script.into();
+        self.changed.send_replace(());
     }
 
     pub(crate) fn stats(&self) -> Stats {
         let state = self.lock();
-        let left = state.script.iter().map(|answer| answer.times);
-        let left = left.fold(0, u64::saturating_add);
         Stats {
             connections: state.connections,
             received: state.received,
-            script_left: usize::try_from(left).unwrap_or(usize::MAX),
+            script_left: usize::try_from(state.script_left()).unwrap_or(usize::MAX),
         }
     }
 
@@ -242,10 +320,17 @@ impl Journal {
 }
 
 impl State {
+    fn script_left(&self) -> u64 {
+        let left = self.script.iter().map(|answer| answer.times);
+        left.fold(0, u64::saturating_add)
+    }
+
     fn next_answer(&mut self) -> Option<Answer> {
         let mut answer = self.script.pop_front()?;
         if answer.times > 1 {
-            answer.times -= 1;
+            if answer.times != FOR_EVER {
+                answer.times -= 1;
+            }
             self.script.push_front(answer.clone());
         }
         answer.times = 1;
@@ -281,69 +366,5 @@ fn unix_ms() -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::verdict::judge;
-
-    fn arrive(journal: &Journal, connection: &ConnectionNumber, body: &[u8]) -> Option<Answer> {
-        journal.record(Arrival {
-            connection,
-            method: "POST".to_owned(),
-            path: "/".to_owned(),
-            headers: Vec::new(),
-            body,
-            verdict: &judge(body, Some("application/json"), None),
-            scriptable: true,
-        })
-    }
-
-    #[test]
-    fn the_oldest_are_forgotten_but_counted() {
-        let journal = Journal::new(2);
-        let (one, two) = (ConnectionNumber::default(), ConnectionNumber::default());
-        for connection in [&one, &two, &one] {
-            arrive(&journal, connection, br#"{"id":"a"}"#);
-        }
-        let seen: Vec<_> = journal.records();
-        let seen: Vec<_> = seen
-            .iter()
-            .map(|r| (r.seq, r.connection, r.duplicate))
-            .collect();
-        assert_eq!(seen, [(2, 2, true), (3, 1, true)]);
-        assert_eq!(journal.stats().received, 3);
-        assert_eq!(journal.stats().connections, 2);
-        assert!(journal.wait(3, Duration::ZERO));
-        assert!(!journal.wait(4, Duration::from_millis(5)));
-    }
-
-    #[test]
-    fn after_clear_everything_counts_from_one_again() {
-        let journal = Journal::new(10);
-        let (one, two) = (ConnectionNumber::default(), ConnectionNumber::default());
-        journal.set_script(Answer::parse_list("503:times=5").unwrap());
-        arrive(&journal, &one, br#"{"id":"a"}"#);
-        arrive(&journal, &two, br#"{"id":"b"}"#);
-        journal.clear();
-        let empty = Stats {
-            script_left: 3,
-            ..Stats::default()
-        };
-        assert_eq!(journal.stats(), empty);
-        arrive(&journal, &two, br#"{"id":"a"}"#);
-        let record = journal.records().remove(0);
-        assert_eq!(
-            (record.seq, record.connection, record.duplicate),
-            (1, 1, false)
-        );
-        assert_eq!((record.answer.as_str(), record.status), ("503", Some(503)));
-    }
-
-    #[test]
-    fn bodies_that_are_not_utf8_are_kept_in_hex() {
-        let journal = Journal::new(1);
-        arrive(&journal, &ConnectionNumber::default(), b"\xffa");
-        let record = journal.records().remove(0);
-        assert_eq!(record.body, "\u{fffd}a");
-        assert_eq!(record.body_hex.as_deref(), Some("ff61"));
-    }
-}
+#[path = "record_tests.rs"]
+mod tests;

@@ -7,6 +7,7 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::{ALLOW, CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post, put};
 use axum::{Extension, Router};
@@ -20,7 +21,10 @@ use tokio_rustls::TlsAcceptor;
 use crate::NOTIFICATION_PATH;
 use crate::answer::{Action, Answer, Status};
 use crate::connection::{self, CloseIfIdle, Connection};
-use crate::record::{Arrival, Journal};
+use crate::events::events;
+use crate::guard::guard;
+use crate::page;
+use crate::record::{Arrival, Journal, Received};
 use crate::verdict::{Verdict, judge};
 
 /// The longest request body that is read, in bytes.
@@ -35,6 +39,8 @@ pub(crate) struct Shared {
     pub(crate) journal: Journal,
     pub(crate) private_key: Option<String>,
     pub(crate) ca_pem: Option<String>,
+    /// Names beside localhost under which the page and the control interface may be used.
+    pub(crate) allow_hosts: Vec<String>,
     open: Mutex<Vec<UnboundedSender<CloseIfIdle>>>,
 }
 
@@ -43,11 +49,13 @@ impl Shared {
         remember: usize,
         private_key: Option<String>,
         ca_pem: Option<String>,
+        allow_hosts: Vec<String>,
     ) -> Self {
         Shared {
             journal: Journal::new(remember),
             private_key,
             ca_pem,
+            allow_hosts,
             open: Mutex::default(),
         }
     }
@@ -109,17 +117,25 @@ async fn welcome(stream: TcpStream, tls: Option<TlsAcceptor>, router: Router, sh
     }
 }
 
-/// The control interface by name; everything else is taken for a notification, well addressed or
-/// not, so that a shop with the wrong path sees its requests too. `/` is kept for a page.
+/// The page and the control interface by name, behind the guard; everything else is taken for a
+/// notification, well addressed or not, so that a shop with the wrong path sees its requests too.
 fn routes(shared: Arc<Shared>) -> Router {
-    Router::new()
-        .route("/", get(nothing_here).fallback(notification))
-        .route("/favicon.ico", get(nothing_here).fallback(notification))
+    let guard = from_fn_with_state(Arc::clone(&shared), guard);
+    let control = Router::new()
+        .route("/sandbox/events", get(events))
         .route("/sandbox/received", get(received).delete(clear))
         .route("/sandbox/script", put(script))
         .route("/sandbox/status", get(status))
         .route("/sandbox/close-idle", post(close_idle))
         .route("/sandbox/ca.pem", get(ca_pem))
+        .merge(page::files())
+        .route_layer(guard.clone());
+    // What is not GET at these two is a notification, with which the guard has no business.
+    let home = get(page::page).layer(guard.clone()).fallback(notification);
+    let icon = get(nothing_here).layer(guard).fallback(notification);
+    control
+        .route("/", home)
+        .route("/favicon.ico", icon)
         .fallback(notification)
         .with_state(shared)
 }
@@ -127,7 +143,9 @@ fn routes(shared: Arc<Shared>) -> Router {
 type App = State<Arc<Shared>>;
 
 async fn received(State(shared): App) -> Response {
-    json(&shared.journal.records())
+    let records = shared.journal.records();
+    let records: Vec<&Received> = records.iter().map(AsRef::as_ref).collect();
+    json(&records)
 }
 
 async fn clear(State(shared): App) -> StatusCode {
@@ -168,7 +186,7 @@ async fn ca_pem(State(shared): App) -> Response {
 }
 
 async fn nothing_here() -> Response {
-    plain(StatusCode::NOT_FOUND, "Sandbox: there is no page here.")
+    plain(StatusCode::NOT_FOUND, "Sandbox: there is nothing here.")
 }
 
 async fn notification(
@@ -287,7 +305,7 @@ fn scripted(status: &Status) -> Response {
     response
 }
 
-fn plain(status: StatusCode, text: impl Into<String>) -> Response {
+pub(crate) fn plain(status: StatusCode, text: impl Into<String>) -> Response {
     let headers = [(CONTENT_TYPE, "text/plain; charset=utf-8")];
     (status, headers, text.into()).into_response()
 }

@@ -39,6 +39,8 @@ pub(crate) struct Verdict {
     pub(crate) notification: Option<Notification>,
     pub(crate) visitor: Option<Visitor>,
     pub(crate) token_valid: Option<bool>,
+    /// Why the token is not valid, or cannot be told to be.
+    pub(crate) token_problem: Option<&'static str>,
     pub(crate) warnings: Vec<String>,
 }
 
@@ -83,6 +85,10 @@ pub(crate) fn judge(body: &[u8], content_type: Option<&str>, private_key: Option
         Token::NotNeeded | Token::Unknown(_) => None,
         Token::Valid => Some(true),
         Token::Invalid(_) => Some(false),
+    };
+    verdict.token_problem = match token {
+        Token::NotNeeded | Token::Valid => None,
+        Token::Invalid(reason) | Token::Unknown(reason) => Some(reason),
     };
     let has_token = notification.token.as_deref().is_some_and(|t| !t.is_empty());
     if visitor == Visitor::Anonymous && has_token {

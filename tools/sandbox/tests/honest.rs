@@ -169,6 +169,7 @@ fn the_control_interface() {
     assert_eq!(records[0]["answer"], "503:retry-after=1");
     assert_eq!(records[0]["visitor"], "anonymous");
     assert_eq!(records[0]["token_valid"], serde_json::Value::Null);
+    assert_eq!(records[0]["scripted"], true);
     assert_eq!(
         records[0]["notification"]["sessionKey"],
         "b106299c-eac0-4f6f-96d2-93e57c255784"
@@ -183,7 +184,7 @@ fn the_control_interface() {
     assert_eq!(control("GET", "/sandbox/ca.pem", "").0, 404);
     assert_eq!(control("POST", "/sandbox/status", "").0, 405);
     assert_eq!(control("GET", "/sandbox/nonsense", "").0, 404);
-    assert_eq!(control("GET", "/", "").0, 404);
+    assert_eq!(control("GET", "/favicon.ico", "").0, 404);
     assert_eq!(sandbox.stats().received, 0);
 }
 

@@ -1,0 +1,187 @@
+"""nginx and php-fpm from Debian's packages, with the files of examples/deployment, on a port of their own."""
+
+import contextlib
+import os
+import signal
+import subprocess
+
+from counting import wait_for
+from shop import (
+    DEPLOYMENT, GROUP, USER, assert_gone, assert_no_crash, assert_no_zombies, assert_untouched, children, free_port, get,
+)
+
+NGINX = """\
+user {user} {group};
+worker_processes 2;
+daemon off;
+pid {folder}/nginx.pid;
+error_log {folder}/nginx.log warn;
+events {{ worker_connections 1024; }}
+http {{
+    log_format test '$status $upstream_status $request_uri';
+    access_log {folder}/access.log test;
+    client_body_temp_path {folder}/tmp;
+    fastcgi_temp_path {folder}/tmp;
+    proxy_temp_path {folder}/tmp;
+    scgi_temp_path {folder}/tmp;
+    uwsgi_temp_path {folder}/tmp;
+    include {folder}/nginx/shop.conf;
+}}
+"""
+
+
+class PhpFpm:
+    """`env` (options) and `pool` (lines) come on top of the documented pool; without `workers` it is as documented.
+    Without `base_url` the pool names no address."""
+
+    SAPI = "fpm-fcgi"
+    # nginx asks another worker.
+    WHEN_KILLED = ()
+    PAGES = 600
+
+    def __init__(self, shop, base_url, loading="enable", delivery="background", env=None, workers=1, pages_per_worker=0,
+                 pool=None, environment=None):
+        self.shop = shop
+        self.killed = set()
+        folder = shop.folder
+        self._port = free_port()
+        self.address = f"http://127.0.0.1:{self._port}"
+        self._log = folder / "fpm.log"
+        shop.configured("nginx/shop.conf", {
+            "unix:/run/php/shop.sock": f"unix:{folder}/shop.sock",
+            "listen 80;": f"listen 127.0.0.1:{self._port};",
+            "/var/www/shop": folder,
+        }, "nginx/shop.conf")
+        (folder / "nginx.conf").write_text(NGINX.format(user=USER, group=GROUP, folder=folder))
+        shop.configured("php-fpm/pool.conf", {
+            "user = www-data": f"user = {USER}",
+            "owner = www-data": f"owner = {USER}",
+            "group = www-data": f"group = {GROUP}",
+            "/run/php/shop.sock": folder / "shop.sock",
+            # The service is never asked from here: the sandbox stands in for it.
+            "env[ESALES_CLUSTER_ID] = mycluster": f"env[ESALES_BASE_URL] = {base_url}" if base_url else "",
+            "/var/lib/esales-notify/spool.db": shop.spool,
+        }, "pool.d/shop.conf")
+        if delivery == "none":
+            with open(folder / "pool.d/shop.conf", "a") as documented:
+                documented.write((DEPLOYMENT / "php-fpm/delivery-none.conf").read_text())
+        # A section that is named again goes on.
+        lines = [f"{name} = {value}" for name, value in (pool or {}).items()]
+        if workers:
+            lines += ["pm = static", f"pm.max_children = {workers}", f"pm.max_requests = {pages_per_worker}"]
+        lines += [f"env[ESALES_{name.upper()}] = \"{value}\"" for name, value in (env or {}).items()]
+        (folder / "pool.d/test.conf").write_text("\n".join(["[shop]", *lines, ""]))
+        # Longer than anybody waits here: a worker that does not end by itself is not to be overlooked.
+        main = shop.configured("php-fpm/php-fpm.conf", {"timeout = 10": "timeout = 300"}, "php-fpm.conf")
+        main.write_text(f"{main.read_text()}error_log = {self._log}\ndaemonize = no\ninclude = {folder}/pool.d/*.conf\n")
+        self._environment = {
+            "PATH": os.environ["PATH"], "PHP_INI_SCAN_DIR": f"/etc/php/8.2/fpm/conf.d:{shop.ini_files(loading)}"}
+        self._environment.update(environment or {})
+
+    def check(self):
+        """What php-fpm says of its configuration."""
+        command = ["/usr/sbin/php-fpm8.2", "-t", "-y", str(self.shop.folder / "php-fpm.conf")]
+        return subprocess.run(command, env=self._environment, capture_output=True, text=True)
+
+    def __enter__(self):
+        folder = self.shop.folder
+        # Its own standard error: what dies with a message says it there.
+        with open(folder / "fpm.err", "wb") as errors:
+            self.fpm = subprocess.Popen(
+                ["/usr/sbin/php-fpm8.2", "-y", str(folder / "php-fpm.conf")], env=self._environment, stdout=errors, stderr=errors)
+        self.nginx = None
+        try:
+            wait_for(lambda: self._runs(self.fpm, "fpm") and "ready to handle connections" in self.log(),
+                     "php-fpm does not start", 60)
+            with open(folder / "nginx.err", "wb") as errors:
+                self.nginx = subprocess.Popen(
+                    ["/usr/sbin/nginx", "-p", str(folder), "-c", str(folder / "nginx.conf")], stdout=errors, stderr=errors)
+            wait_for(lambda: self._runs(self.nginx, "nginx") and self._answers(), "nginx does not start", 60)
+        except BaseException:
+            self._kill()
+            raise
+        return self
+
+    def _runs(self, process, name):
+        said = [path.read_text() for path in self.shop.folder.glob(f"{name}.[el]*")]
+        assert process.poll() is None, "".join(said)
+        return True
+
+    def _answers(self):
+        try:
+            return get(f"{self.address}/page.php")[0] == 200
+        except OSError:
+            return False
+
+    def page(self, query):
+        """What the page says; it must be one."""
+        status, page = get(f"{self.address}/page.php?{query}")
+        assert status == 200, page
+        return page
+
+    def log(self):
+        return (self._log.read_text() if self._log.exists() else "") + (self.shop.folder / "fpm.err").read_text()
+
+    def workers(self):
+        return children(self.fpm.pid)
+
+    def kill_a_worker(self, dice):
+        """SIGKILL, whatever it is doing. There may be none for a moment, or it may just have ended."""
+        workers = self.workers()
+        for victim in dice.sample(workers, min(1, len(workers))):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(victim, signal.SIGKILL)
+                self.killed.add(victim)
+
+    def reload(self):
+        """As `systemctl reload php8.2-fpm` does; waits until the new one is ready."""
+        ready = self.log().count("ready to handle connections")
+        self.fpm.send_signal(signal.SIGUSR2)
+        wait_for(lambda: self.log().count("ready to handle connections") > ready, "php-fpm does not reload", 60)
+
+    def answered(self):
+        """How many pages were answered."""
+        return len(self.views())
+
+    def views(self):
+        """(status, statuses of the workers that were asked) of every page view, as nginx saw it."""
+        lines = (line.split(" /")[0] for line in (self.shop.folder / "access.log").read_text().splitlines())
+        return [(int(status), upstream.split(", ")) for status, _, upstream in (line.partition(" ") for line in lines)]
+
+    def assert_well(self, views=()):
+        """No crash, no zombie, and no page broke but under a worker that was killed. Returns how many did.
+
+        Of those that broke before their first byte nginx asked another worker, and the visitor knows nothing of it. One
+        whose worker is killed between its output and the end of the connection comes out empty: no setting helps
+        there, and no library.
+        """
+        assert_no_crash(self.log())
+        assert_no_zombies(self.fpm.pid)
+        assert_untouched(self.fpm.pid, self.shop)
+        broken = sum(status == "502" for _, statuses in self.views() for status in statuses)
+        broken += sum(view["http"] == 200 and not view["body"] for view in views)
+        assert broken <= len(self.killed), f"{broken} pages broke, {len(self.killed)} workers were killed\n{self.log()}"
+        return broken
+
+    def __exit__(self, kind, *_):
+        if kind is not None:
+            self._kill()
+            return
+        workers = self.workers()
+        # Gracefully: a worker that does not end is a hang.
+        self.fpm.send_signal(signal.SIGQUIT)
+        self.nginx.send_signal(signal.SIGQUIT)
+        try:
+            assert self.fpm.wait(60) == 0
+            assert self.nginx.wait(60) == 0
+            assert_no_crash(self.log())
+            assert_gone(workers)
+        finally:
+            self._kill()
+
+    def _kill(self):
+        """SIGKILL would leave their workers behind, without a parent."""
+        for process in filter(None, (self.fpm, self.nginx)):
+            process.terminate()
+        for process in filter(None, (self.fpm, self.nginx)):
+            process.wait(60)

@@ -1,0 +1,171 @@
+"""A shop on this machine: its folder, its spool, and what holds for every web server that serves it."""
+
+import grp
+import json
+import os
+import pathlib
+import pwd
+import re
+import shutil
+import socket
+import subprocess
+import tempfile
+import urllib.error
+import urllib.request
+
+from counting import wait_for
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+DEPLOYMENT = ROOT / "examples/deployment"
+# Web servers that are started by root give it up.
+USER = "www-data" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
+GROUP = grp.getgrgid(pwd.getpwnam(USER).pw_gid).gr_name
+
+
+class Shop:
+    """A folder that the servers' user can read: the page, the package with the library in it, the command."""
+
+    def __init__(self, library, command):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="esales-notify-shop-"))
+        self.folder.chmod(0o755)
+        self.public = self.folder / "public"
+        self.package = self.folder / "vendor/esales/notify"
+        shutil.copytree(ROOT / "tests/hosts/pages", self.public)
+        for part in ("src", "resources"):
+            shutil.copytree(ROOT / "bindings/php" / part, self.package / part)
+        shutil.copy(ROOT / "bindings/php/preload.php", self.package)
+        (self.package / "lib").mkdir()
+        self.library = pathlib.Path(shutil.copy(library, self.package / "lib/libesales_notify.so"))
+        self.command = pathlib.Path(shutil.copy(command, self.folder))
+        self.state = self.folder / "state"
+        script = self.configured("spool-folder.sh", {
+            "-o www-data -g www-data": f"-o {USER} -g {GROUP}", "/var/lib/esales-notify": self.state}, "spool-folder.sh")
+        subprocess.run(["sh", "-e", str(script)], check=True)
+        self.spool = self.state / "spool.db"
+
+    def remove(self):
+        shutil.rmtree(self.folder)
+
+    def configured(self, name, substitutes, to):
+        """A file of examples/deployment with the things that differ here; each of them must be in it."""
+        text = (DEPLOYMENT / name).read_text()
+        for documented, here in substitutes.items():
+            assert documented in text, f"{name} has no {documented}"
+            text = text.replace(documented, str(here))
+        path = self.folder / to
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        return path
+
+    def preload_header(self):
+        """What bin/esales-notify-preload-header prints, for ffi.preload."""
+        script = ROOT / "bindings/php/bin/esales-notify-preload-header"
+        header = self.folder / "esales_notify.h"
+        with open(header, "wb") as out:
+            subprocess.run(["php", str(script), str(self.library)], check=True, stdout=out)
+        return header
+
+    def ini_files(self, loading):
+        """The folder of ini files for one way of loading: "enable", "preload" or "preload with header"."""
+        if loading == "enable":
+            self.configured("php/esales-notify.ini", {}, "conf.d/90-esales-notify.ini")
+        else:
+            path = self.configured("php/esales-notify-preload.ini", {"/var/www/shop": self.folder, "www-data": USER},
+                                   "conf.d/90-esales-notify.ini")
+            if loading == "preload with header":
+                path.write_text(f"{path.read_text()}ffi.preload = {self.preload_header()}\n")
+        return self.folder / "conf.d"
+
+    def run(self, *arguments, **options):
+        return subprocess.Popen([str(self.command), *arguments], cwd=self.state, user=USER, group=GROUP,
+                                extra_groups=[] if os.geteuid() == 0 else None, text=True, **options)
+
+    def drain(self, base_url, **options):
+        """What the systemd unit runs, with its file of variables."""
+        file = self.configured("drain.env", {
+            "ESALES_CLUSTER_ID=mycluster": f"ESALES_BASE_URL={base_url}",
+            "/var/lib/esales-notify/spool.db": self.spool,
+        }, "drain.env")
+        environment = dict(line.split("=", 1) for line in file.read_text().splitlines() if not line.startswith("#"))
+        environment.update({f"ESALES_{name.upper()}": str(value) for name, value in options.items()})
+        return self.run("drain", env=environment, stderr=subprocess.DEVNULL)
+
+    def status(self):
+        process = self.run("queue", "status", "--json", env={"ESALES_SPOOL": str(self.spool)}, stdout=subprocess.PIPE)
+        status = json.loads(process.communicate()[0])
+        assert process.returncode == 0, status
+        return status
+
+    def assert_balanced(self):
+        """The law of the queue, when nothing is under way."""
+        status = self.status()
+        left = sum(status[name] for name in ("delivered", "dead", "expired", "dropped", "pending"))
+        assert status["accepted"] == left and status["is_balanced"], status
+        assert status["found"] == {"pending": status["pending"], "dead": status["dead"]}, status
+        return status
+
+    def settled(self, seconds=120):
+        """Waits until nothing is pending; returns the numbers."""
+        wait_for(lambda: self.status()["pending"] == 0, "the queue does not become empty", seconds)
+        return self.assert_balanced()
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def get(address, method="GET"):
+    """(HTTP status, the page's JSON)."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(urllib.request.Request(address, method=method), timeout=60) as answer:
+            return answer.status, json.loads(answer.read())
+    except urllib.error.HTTPError as refused:
+        return refused.code, refused.read().decode()
+
+
+def processes():
+    """pid -> (parent, state) of every process."""
+    found = {}
+    for path in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, parent = path.read_text().rpartition(")")[2].split()[:2]
+        except OSError:
+            continue  # It ended meanwhile.
+        found[int(path.parent.name)] = int(parent), state
+    return found
+
+
+def children(pid):
+    return [child for child, (parent, _) in processes().items() if parent == pid]
+
+
+def assert_no_zombies(pid):
+    """A zombie is there for a moment whenever a process ends; one that stays is a fault."""
+    wait_for(lambda: not any(state == "Z" and parent == pid for parent, state in processes().values()), "zombies", 20)
+
+
+def assert_gone(pids):
+    """Workers end before the process that started them; an orphan would not."""
+    left = set(pids) & set(processes())
+    assert not left, left
+
+
+def assert_untouched(master, shop):
+    """The process that starts the workers has nothing of ours: no thread, no descriptor of the spool."""
+    assert len(os.listdir(f"/proc/{master}/task")) == 1
+    open_there = [os.readlink(path) for path in pathlib.Path(f"/proc/{master}/fd").iterdir()]
+    assert not any(str(shop.state) in name for name in open_there), open_there
+
+
+def crashes(log):
+    """What a web server says of processes that ended by a signal other than the test's SIGKILL."""
+    ends = re.findall(r"^.*(?:exited on signal|exit signal|[Ss]egmentation|SIGSEGV|SIGABRT|core dump).*$", log, re.M)
+    return [line for line in ends if not re.search(r"signal 9 |Killed \(9\)|signal 15 ", line)]
+
+
+def assert_no_crash(log):
+    found = crashes(log)
+    assert not found, found

@@ -1,0 +1,180 @@
+"""nginx with php-fpm, and Apache with mod_php: workers that are recycled, reloaded and killed, with the library in them."""
+
+import contextlib
+import json
+import os
+import pathlib
+import random
+import re
+import signal
+import ssl
+import urllib.request
+
+import pytest
+
+from apache import Apache
+from counting import wait_for
+from ledger import assert_told_the_truth, most_pages_of_a_worker, words
+from php_fpm import PhpFpm
+from sandbox import Sandbox
+from shop import Shop, crashes
+from visitors import Visits
+
+SERVERS = [PhpFpm, Apache]
+LOADING = ["enable", "preload", "preload with header"]
+
+
+@pytest.fixture
+def shop(library, command):
+    shop = Shop(library, command)
+    yield shop
+    shop.remove()
+
+
+@pytest.mark.parametrize("loading", LOADING)
+@pytest.mark.parametrize("server", SERVERS)
+def test_the_next_page_uses_the_connection_of_the_last(shop, sandbox, server, loading):
+    with server(shop, sandbox.base_url, loading, workers=1) as server:
+        pages = [server.page(f"do=send&id=page-{n}") for n in range(5)]
+        assert [(page["sapi"], page["status"]) for page in pages] == [(server.SAPI, "ESALES_DELIVERED")] * 5
+        assert len({page["pid"] for page in pages}) == 1
+        assert [r["notification"]["id"] for r in sandbox.received()] == [f"page-{n}" for n in range(5)]
+        assert {r["connection"] for r in sandbox.received()} == {1}
+        server.assert_well()
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_so_it_does_with_tls(shop, command, server):
+    authority = shop.folder / "ca.pem"
+    with Sandbox(command, "--tls", "--ca-file", authority) as sandbox:
+        with server(shop, sandbox.base_url, workers=1, env={"ca_file": authority}) as server:
+            assert [server.page(f"do=send&id={n}")["status"] for n in range(5)] == ["ESALES_DELIVERED"] * 5
+            # The sandbox's own pages are on TLS too: what it counts are the connections of notifications.
+            assert {r["connection"] for r in json.loads(fetched(sandbox, authority))} == {1}
+
+
+def fetched(sandbox, authority):
+    context = ssl.create_default_context(cafile=str(authority))
+    with urllib.request.urlopen(f"{sandbox.base_url}/sandbox/received", context=context) as answer:
+        return answer.read()
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_a_child_process_inherits_no_descriptor_of_ours(shop, sandbox, server):
+    with server(shop, sandbox.base_url, workers=1) as server:
+        before = server.page("descriptors")
+        # The spool, its lock, the connection of the page and that of the delivery: all are open now.
+        server.page("do=enqueue&id=one")
+        shop.settled()
+        after = server.page("do=send&id=two&descriptors")
+        assert before["pid"] == after["pid"]
+        assert len(after["own"]) >= len(before["own"]) + 3
+        assert any(str(shop.spool) in name for name in after["own"]), after["own"]
+        assert kinds(after["inherited"]) == kinds(before["inherited"])
+        server.assert_well()
+
+
+def kinds(descriptors):
+    """Where they lead, without the numbers of sockets, pipes and processes."""
+    return sorted(re.sub(r"\d+", "N", name) for name in descriptors)
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_a_crash_would_be_seen(shop, sandbox, server):
+    """A test of the tests: what a worker that crashes leaves in the log."""
+    with pytest.raises(AssertionError, match="signal"), server(shop, sandbox.base_url) as server:
+        os.kill(server.page("do=enqueue&id=one")["pid"], signal.SIGSEGV)
+        wait_for(lambda: crashes(server.log()), "the log does not tell")
+
+
+@pytest.mark.parametrize("loading", LOADING)
+@pytest.mark.parametrize("server", SERVERS)
+def test_a_worker_does_not_grow_with_its_pages(shop, sandbox, server, loading):
+    with server(shop, sandbox.base_url, loading, workers=1) as server:
+        def used_after(pages, prefix):
+            views = Visits(server.address, prefix, pages, at_once=1, does=["enqueue", "send"]).done()
+            assert most_pages_of_a_worker(views) == pages, "another worker took part"
+            shop.settled()
+            return used(words(views)[0]["pid"])
+
+        pages = 1000
+        memory, _, descriptors = used_after(500, "warm")
+        memory_then, threads_then, descriptors_then = used_after(pages, "more")
+        # Whatever stays of a page would be more than this.
+        assert memory_then - memory <= pages, (memory, memory_then)
+        # PHP's own, the one that delivers, and the option concurrency; each of these may have a connection.
+        assert threads_then <= 1 + 1 + 4
+        assert descriptors_then <= descriptors + 4
+        server.assert_well()
+
+
+def used(pid):
+    """(KiB of memory, threads, descriptors)."""
+    status = dict(line.split(":\t") for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines())
+    return int(status["VmRSS"].split()[0]), int(status["Threads"]), len(os.listdir(f"/proc/{pid}/fd"))
+
+
+@pytest.mark.parametrize("delivery", ["background", "none"])
+@pytest.mark.parametrize("loading", LOADING)
+@pytest.mark.parametrize("server", SERVERS)
+def test_nothing_is_lost_while_workers_are_recycled_reloaded_and_killed(shop, sandbox, server, loading, delivery):
+    pages, recycled_after, dice = server.PAGES, 20, random.Random(loading + delivery)
+    env = {"gate_min_ms": 10, "gate_max_ms": 100}
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(
+            server(shop, sandbox.base_url, loading, delivery, env, workers=10, pages_per_worker=recycled_after))
+        if delivery == "none":
+            stack.enter_context(drained(shop, sandbox))
+        visits = Visits(server.address, "v", pages, at_once=12, pause_ms=5, does=["enqueue"] * 9 + ["send"])
+        for number in range(1, 16):
+            wait_for(lambda: server.answered() >= number * pages // 16 or not visits.under_way(), "the pages hang")
+            if number % 5 == 0:
+                server.reload()
+            else:
+                server.kill_a_worker(dice)
+        views = visits.done()
+        assert {view["http"] for view in views} <= {200, *server.WHEN_KILLED}
+        broken = server.assert_well(views)
+        assert most_pages_of_a_worker(views) <= recycled_after
+
+        # Who delivered may be dead. In the background it is the next event that makes a new worker deliver.
+        views.append({"id": "last", "http": 200, "body": json.dumps(server.page("do=enqueue&id=last"))})
+        status = shop.settled()
+        assert_told_the_truth(views, sandbox)
+        events = pages * 9 // 10 + 1
+        # A page that broke may have put its event into the queue, or have done so twice, under one id.
+        assert events - broken <= status["accepted"] == status["delivered"] <= events + broken
+        if delivery == "none":
+            # The process that delivers is none of those that ended: nothing arrives twice but what was done twice.
+            assert sum(r["duplicate"] for r in sandbox.received()) <= broken
+        server.assert_well(views)
+
+
+@contextlib.contextmanager
+def drained(shop, sandbox):
+    """What the systemd unit runs."""
+    process = shop.drain(sandbox.base_url, gate_min_ms=10, gate_max_ms=100)
+    try:
+        yield process
+        process.terminate()
+        assert process.wait(60) == 0
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_workers_end_by_themselves_after_their_pages(shop, sandbox, server):
+    """Without a kill or a reload: every end of a worker is a regular one, with deliveries that hang in its threads."""
+    sandbox.script("hang:times=1000000")
+    env = {"timeout_ms": 500, "gate_min_ms": 10, "gate_max_ms": 50}
+    with server(shop, sandbox.base_url, "preload", env=env, workers=8, pages_per_worker=5) as server:
+        views = Visits(server.address, "v", 100, at_once=8).done()
+        sandbox.script("")
+        assert {view["http"] for view in views} == {200}
+        assert server.assert_well(views) == 0
+        assert most_pages_of_a_worker(views) == 5
+        views.append({"id": "last", "http": 200, "body": json.dumps(server.page("do=enqueue&id=last"))})
+        assert shop.settled()["delivered"] == 101
+        assert_told_the_truth(views, sandbox)
+        server.assert_well()

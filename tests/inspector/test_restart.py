@@ -1,0 +1,134 @@
+"""The page outlives its sandbox, and shows nothing twice and misses nothing."""
+
+import socket
+import threading
+from urllib.parse import urlsplit
+
+import pytest
+
+from conftest import connected, rows, send, wait_rows, wait_text
+from sandbox import Sandbox
+
+
+def ids(page):
+    return [row[4].split()[-1] for row in rows(page) if len(row) > 1]
+
+
+def test_a_restart_is_said_and_what_the_page_has_is_kept(command, opened):
+    with Sandbox(command) as first:
+        address = urlsplit(first.base_url).netloc
+        page = opened(first.base_url)
+        send(first, id="before-1")
+        send(first, id="before-2")
+        wait_rows(page, 2)
+    wait_text(page, "#connection", "Not connected since")
+    assert ids(page) == ["before-2", "before-1"]
+    with Sandbox(command, listen=address) as second:
+        # It may come before the page is back: it is caught up with.
+        send(second, id="after-1")
+        connected(page)
+        send(second, id="after-2")
+        seen = wait_rows(page, 5)
+        assert ids(page) == ["after-2", "after-1", "before-2", "before-1"]
+        assert "The sandbox was restarted" in seen[2][0] and len(seen[2]) == 1
+        wait_text(page, "#notice", "The sandbox was restarted")
+        # A switch shows what the new one is scripted to, and clearing takes what is left of the old one too.
+        page.get_by_role("button", name="503", exact=True).click()
+        wait_text(page, "#scripted", "The next answer is 503")
+        assert second.status()["script_left"] == 1
+        page.get_by_role("button", name="Clear").click()
+        page.locator("#empty").wait_for()
+
+
+def test_a_restart_while_the_page_is_paused(command, opened):
+    with Sandbox(command) as first:
+        address = urlsplit(first.base_url).netloc
+        page = opened(first.base_url)
+        send(first, id="before")
+        wait_rows(page, 1)
+        page.get_by_role("button", name="Pause").click()
+    wait_text(page, "#connection", "Not connected since")
+    with Sandbox(command, listen=address) as second:
+        send(second, id="after")
+        page.get_by_role("button", name="Resume (1 new)").click()
+        wait_rows(page, 3)
+        assert ids(page) == ["after", "before"]
+
+
+class Cable:
+    """A way to the sandbox that can be cut, on an address of its own."""
+
+    def __init__(self, base_url):
+        self._to = (urlsplit(base_url).hostname, urlsplit(base_url).port)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.base_url = "http://127.0.0.1:%d" % self._listener.getsockname()[1]
+        self._ends = []
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        while True:
+            try:
+                near = self._listener.accept()[0]
+            except OSError:
+                return
+            far = socket.create_connection(self._to)
+            self._ends += [near, far]
+            for one, other in ((near, far), (far, near)):
+                threading.Thread(target=self._pass_on, args=(one, other), daemon=True).start()
+
+    @staticmethod
+    def _pass_on(one, other):
+        try:
+            while data := one.recv(65536):
+                other.sendall(data)
+            other.shutdown(socket.SHUT_WR)
+        except OSError:
+            return  # cut, or closed by one of the two
+
+    def cut(self):
+        for end in self._ends:
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass  # closed by its other side already
+            end.close()
+        self._ends = []
+
+    def close(self):
+        self._listener.close()
+        self.cut()
+
+
+@pytest.fixture
+def cable(sandbox):
+    made = Cable(sandbox.base_url)
+    yield made
+    made.close()
+
+
+def test_after_a_lost_connection_nothing_is_missing_and_nothing_twice(cable, opened, sandbox):
+    page = opened(cable.base_url)
+    sent = []
+    for round_number in range(5):
+        for number in range(4):
+            sent.insert(0, f"{round_number}-{number}")
+            send(sandbox, id=sent[0])
+            if number == 1:
+                wait_rows(page, len(sent))
+                cable.cut()
+        wait_rows(page, len(sent))
+        assert ids(page) == sent
+    connected(page)
+    assert not [row for row in rows(page) if len(row) == 1], "it was no restart"
+
+
+def test_a_page_that_was_cleared_while_it_was_away(cable, opened, sandbox):
+    page = opened(cable.base_url)
+    send(sandbox, id="old")
+    wait_rows(page, 1)
+    # Cleared and filled while it is away, or just back: the new one has the old one's number.
+    cable.cut()
+    sandbox._ask("DELETE", "/sandbox/received")
+    send(sandbox, id="new")
+    page.wait_for_function("() => document.querySelector('#rows').innerText.includes('new')")
+    assert ids(page) == ["new"]

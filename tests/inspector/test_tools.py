@@ -1,0 +1,181 @@
+"""Filter, pause, clear, copy, and the switches."""
+
+import json
+import subprocess
+
+import pytest
+
+from conftest import PATH, SIGNED_IN, TOKEN, notification, request, rows, send, until, wait_rows, wait_text
+
+LAST = "#rows tr:not(.spacer)"
+
+
+def ids(page):
+    return [row[4].split()[-1] for row in rows(page)]
+
+
+def test_filter(page, sandbox):
+    send(sandbox, id="a", market="UK")
+    send(sandbox, id="b", market="SE", ticket="unusual")
+    send(sandbox, id="b", market="SE")
+    send(sandbox, id="c", ticket=None)
+    send(sandbox, id="d", customerKey=SIGNED_IN, token=TOKEN)
+    wait_rows(page, 5)
+    for text, found in [("UNUSUAL", "b"), ("p_125383-0014 se", "b"), ("SE", "bb"), ("ticket is missing", "c"), ("nowhere", "")]:
+        page.get_by_role("searchbox").fill(text)
+        wait_rows(page, len(found))
+        assert "".join(ids(page)) == found, text
+    assert page.locator("#nothing").is_visible() and page.locator("#table").is_hidden()
+    page.get_by_role("button", name="Show all").click()
+    wait_rows(page, 5)
+    for show, found in [("Problems", "c"), ("Duplicates", "b"), ("Signed in", "d"), ("Anonymous", "cbba")]:
+        page.get_by_role("combobox", name="Show").select_option(show)
+        wait_rows(page, len(found))
+        assert "".join(ids(page)) == found, show
+    assert page.locator("#count").inner_text() == "4 of 5 received"
+    # What arrives is filtered too.
+    send(sandbox, id="e")
+    send(sandbox, id="f", customerKey=SIGNED_IN, token=TOKEN)
+    wait_text(page, "#count", "5 of 7 received")
+    assert ids(page)[0] == "e"
+
+
+def test_all_with_one_id(page, sandbox):
+    for name in ("twice", "once", "twice"):
+        send(sandbox, id=name)
+    wait_rows(page, 3)
+    page.locator(LAST).first.click()
+    page.get_by_role("button", name="Show all with this id").click()
+    wait_rows(page, 2)
+    assert set(ids(page)) == {"twice"}
+
+
+def test_pause_holds_the_page_and_loses_nothing(page, sandbox):
+    send(sandbox, id="before")
+    wait_rows(page, 1)
+    page.get_by_role("button", name="Pause").click()
+    for number in range(3):
+        send(sandbox, id=f"held-{number}")
+    page.get_by_role("button", name="Resume (3 new)").wait_for()
+    assert ids(page) == ["before"]
+    page.get_by_role("button", name="Resume (3 new)").click()
+    wait_rows(page, 4)
+    assert ids(page) == ["held-2", "held-1", "held-0", "before"]
+
+
+def test_clear_empties_the_sandbox_and_every_page(page, opened, sandbox):
+    other = opened(sandbox.base_url)
+    send(sandbox)
+    for one in (page, other):
+        wait_rows(one, 1)
+    page.locator(LAST).click()
+    page.get_by_role("button", name="Clear").click()
+    for one in (page, other):
+        one.locator("#empty").wait_for()
+        assert rows(one) == []
+    assert page.locator("#detail").is_hidden()
+    assert sandbox.received() == []
+    send(sandbox)
+    assert wait_rows(page, 1)[0][4] == "one", "counted from one again, and not taken for a duplicate"
+
+
+ODD = [
+    ("usual", PATH, json.dumps(notification()).encode(), {"Content-Type": "application/json", "X-Shop": "it's"}),
+    ("quotes", f"{PATH}?a=%27$(id)", b"""{"id":"it's `$HOME` \\"quoted\\" \\\\ !"}""", {"Content-Type": "text/plain"}),
+    ("a file's name", PATH, b"@/etc/hostname", {}),
+    ("control characters", PATH, b'{"id":"\x1b[201~\nrm -rf %s\\n\x00"}', {"Content-Type": "application/json"}),
+    ("marks of direction", PATH, '{"id":"\u202egnp.exe", "a":"é"}'.encode(), {"Content-Type": "application/json"}),
+    ("not UTF-8", PATH, b"\xff\xfe'%d\\", {"Content-Type": "application/json"}),
+    ("globs and dots", "/shop/../{a,b}[1-3]" + PATH, b"{}", {"Content-Type": "application/json", "X-Empty": ""}),
+    ("another method", PATH, b"", {"Accept": "text/html"}),
+]
+
+
+@pytest.mark.parametrize("what, path, body, headers", ODD, ids=[row[0] for row in ODD])
+def test_the_copied_command_sends_the_same_again(page, sandbox, what, path, body, headers):
+    method = "PUT" if what == "another method" else "POST"
+    request(sandbox.base_url, method, path, body, headers)
+    wait_rows(page, 1)
+    page.locator(LAST).click()
+    page.get_by_role("button", name="Copy as cURL").click()
+    wait_text(page, "#notice", "is copied")
+    copied = page.evaluate("navigator.clipboard.readText()")
+    # Nothing that a terminal would act upon while it is pasted.
+    assert not [c for c in copied if (ord(c) < 32 and c != "\n") or 0x7f <= ord(c) < 0xa0 or c == "\u202e"]
+    done = subprocess.run(["sh", "-c", copied], capture_output=True, text=True, env={"PATH": "/usr/bin:/bin"})
+    assert done.returncode == 0, (copied, done.stderr)
+    first, second = sandbox.received()
+    same = ("method", "path", "body", "body_hex", "notification", "visitor", "token_valid", "warnings", "status")
+    assert {k: first.get(k) for k in same} == {k: second.get(k) for k in same}, copied
+
+    def compared(record):
+        return sorted([n, v] for n, v in record["headers"] if n not in ("host", "content-length", "accept-encoding"))
+
+    assert compared(first) == compared(second), copied
+
+
+def test_the_copied_command_has_the_whole_token(page, sandbox):
+    send(sandbox, customerKey=SIGNED_IN, token=TOKEN)
+    wait_rows(page, 1)
+    page.locator(LAST).click()
+    page.get_by_role("button", name="Copy as cURL").click()
+    wait_text(page, "#notice", "is copied")
+    subprocess.run(["sh", "-c", page.evaluate("navigator.clipboard.readText()")], check=True, capture_output=True)
+    assert [r["token_valid"] for r in sandbox.received()] == [True, True]
+
+
+def test_where_the_browser_does_not_copy_one_can_by_hand(opened, sandbox):
+    page = opened(sandbox.base_url)
+    page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(new Error('no')); }")
+    page.get_by_role("button", name="Copy the address").click()
+    assert page.locator("#by-hand textarea").input_value() == sandbox.base_url
+    page.keyboard.press("Escape")
+    assert page.locator("#by-hand").is_hidden()
+
+
+@pytest.mark.parametrize("switch, status", [("503", 503), ("403", 403), ("Close", 0), ("Wait", 204)])
+def test_a_switch_makes_the_next_answers_fail(page, sandbox, switch, status):
+    page.get_by_label("for the next").fill("2")
+    page.locator("#wait").fill("7")
+    button = page.get_by_role("button", name=switch, exact=True)
+    button.click()
+    wait_text(page, "#scripted", "The next 2 answers are")
+    assert button.get_attribute("aria-pressed") == "true"
+    for left in (1, 0):
+        assert send(sandbox)[0] == status
+        until("it counts down", lambda: sandbox.status()["script_left"] == left)
+    wait_text(page, "#scripted", "The sandbox answers honestly.")
+    assert button.get_attribute("aria-pressed") == "false"
+    assert send(sandbox)[0] == 204
+    answers = [r["answer"] for r in sandbox.received()]
+    assert answers[0] == answers[1] and answers[2] == "204"
+    assert answers[0] == {"503": "503", "403": "403", "Close": "close", "Wait": "204:wait=7"}[switch]
+
+
+def test_a_switch_stays_until_it_is_switched_off(page, sandbox):
+    page.get_by_label("until switched off").check()
+    assert page.get_by_label("for the next").is_disabled()
+    page.get_by_role("button", name="503", exact=True).click()
+    wait_text(page, "#scripted", "Every answer is 503 until switched off.")
+    assert [send(sandbox)[0] for _ in range(5)] == [503] * 5
+    page.get_by_role("button", name="403", exact=True).click()
+    wait_text(page, "#scripted", "Every answer is 403")
+    assert send(sandbox)[0] == 403
+    page.get_by_role("button", name="403", exact=True).click()
+    wait_text(page, "#scripted", "honestly")
+    assert send(sandbox)[0] == 204
+
+
+def test_what_others_scripted_is_shown_and_can_be_switched_off(page, sandbox):
+    sandbox.script("503:retry-after=1, hang, 204:times=forever")
+    wait_text(page, "#scripted", "Scripted: 503:retry-after=1, hang, 204:times=forever (without end).")
+    assert page.locator("[data-answer][aria-pressed=true]").count() == 0
+    page.get_by_role("button", name="Switch off").click()
+    wait_text(page, "#scripted", "honestly")
+    assert sandbox.status()["script_left"] == 0
+
+
+def test_a_request_that_fails_is_told(page, sandbox):
+    page.route("**/sandbox/script", lambda route: route.fulfill(status=400, body="no such answer"))
+    page.get_by_role("button", name="503", exact=True).click()
+    wait_text(page, "#notice", "That did not work: no such answer")

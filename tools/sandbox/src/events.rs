@@ -1,0 +1,163 @@
+//! `GET /sandbox/events`: what is received, as it is received, for the page.
+//!
+//! A stream of server-sent events. Nothing is pushed into it: each stream remembers how far it has
+//! told its reader, is woken by any change, and then reads the journal from there. So a slow reader
+//! costs no memory and gets nothing twice; it misses only what the journal itself has forgotten by
+//! then, and sees that by the gap in `seq`. A reader that comes back names the last event it had
+//! (`Last-Event-ID`, or `?after=`), and goes on from there; after a restart or a clear it starts
+//! from the beginning of what is remembered, and sees by `run` or `era` that it did.
+//!
+//! | event | data | when |
+//! |---|---|---|
+//! | `state` | [`State`] | first of all, and whenever it changes; always before the records of a new run or era |
+//! | `received` | an array of [`Received`], oldest first | as they arrive; several at once for a reader that is behind |
+//! | `alive` | nothing | when there was nothing else for ten seconds |
+
+use std::convert::Infallible;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State as Shared;
+use axum::http::{HeaderMap, Uri};
+use axum::response::sse::{Event, Sse};
+use futures_util::stream::{Stream, unfold};
+use serde::Serialize;
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use crate::record::{Cursor, Received};
+use crate::server;
+
+/// The most records of one event. One by one would be slow for a reader that is far behind.
+const BATCH: usize = 100;
+/// The bodies of one event are at most so long in all, in bytes, unless one alone is longer.
+const BATCH_BYTES: usize = 1024 * 1024;
+/// How much of the script a reader is told.
+const ANSWERS: usize = 5;
+/// An idle stream carries an event `alive` so often, by which both sides see that the other is there.
+const HEARTBEAT: Duration = Duration::from_secs(10);
+
+/// What there is to know beside the records.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct State {
+    /// Another one after each start of a sandbox, in hexadecimal digits.
+    run: String,
+    /// How often the records were cleared in this run.
+    era: u64,
+    /// The next answers of the script, at most [`ANSWERS`].
+    script: Vec<String>,
+    /// How many requests the script answers; `null`: it has no end.
+    script_left: Option<u64>,
+    /// Whether tokens can be validated.
+    private_key: bool,
+}
+
+pub(crate) async fn events(
+    Shared(shared): Shared<Arc<server::Shared>>,
+    address: Uri,
+    headers: HeaderMap,
+) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+    // What a browser sends when it comes back by itself outweighs the address it began with.
+    let last = headers.get("last-event-id").and_then(|id| id.to_str().ok());
+    let cursor = last.or_else(|| address.query()?.strip_prefix("after="));
+    let reader = Reader {
+        changes: shared.journal.changes(),
+        shared,
+        // One that does not parse has read nothing: it gets everything, and no error.
+        cursor: cursor.and_then(|cursor| cursor.parse().ok()),
+        told: None,
+    };
+    Sse::new(unfold(reader, |mut reader| async {
+        let event = reader.next().await;
+        Some((Ok(event), reader))
+    }))
+}
+
+struct Reader {
+    shared: Arc<server::Shared>,
+    changes: watch::Receiver<()>,
+    cursor: Option<Cursor>,
+    told: Option<State>,
+}
+
+impl Reader {
+    async fn next(&mut self) -> Event {
+        loop {
+            // Before the journal is read: what changes after that wakes us.
+            self.changes.borrow_and_update();
+            if let Some(event) = self.news() {
+                return event;
+            }
+            if timeout(HEARTBEAT, self.changes.changed()).await.is_err() {
+                return Event::default().event("alive").data("");
+            }
+        }
+    }
+
+    fn news(&mut self) -> Option<Event> {
+        let journal = &self.shared.journal;
+        let news = journal.news(self.cursor, BATCH, ANSWERS);
+        let state = State {
+            run: format!("{:x}", news.from.run),
+            era: news.from.era,
+            script: news.script.iter().map(ToString::to_string).collect(),
+            script_left: (news.script_left < u64::MAX).then_some(news.script_left),
+            private_key: self.shared.private_key.is_some(),
+        };
+        let mut cursor = news.from;
+        let event = if self.told.as_ref() != Some(&state) {
+            let event = event("state", &state);
+            self.told = Some(state);
+            event
+        } else {
+            let mut bytes = 0;
+            let fits = |record: &&Arc<Received>| {
+                let first = bytes == 0;
+                bytes += record.body.len() + 1;
+                first || bytes <= BATCH_BYTES
+            };
+            let records: Vec<&Received> = news
+                .records
+                .iter()
+                .take_while(fits)
+                .map(AsRef::as_ref)
+                .collect();
+            cursor.seq = records.last()?.seq;
+            event("received", &records)
+        };
+        self.cursor = Some(cursor);
+        Some(event.id(cursor.to_string()))
+    }
+}
+
+fn event(name: &str, data: &impl Serialize) -> Event {
+    // Strings and numbers always serialise; JSON has no bare line feed that would end the data.
+    let data = serde_json::to_string(data).unwrap_or_default();
+    Event::default().event(name).data(data)
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:x}-{}-{}", self.run, self.era, self.seq)
+    }
+}
+
+impl FromStr for Cursor {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let mut parts = text.split('-');
+        let (Some(run), Some(era), Some(seq), None) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return Err(());
+        };
+        Ok(Cursor {
+            run: u64::from_str_radix(run, 16).map_err(|_| ())?,
+            era: era.parse().map_err(|_| ())?,
+            seq: seq.parse().map_err(|_| ())?,
+        })
+    }
+}

@@ -1,0 +1,198 @@
+// The page: puts the parts together.
+
+import { Detail } from "./detail.js";
+import { Store } from "./store.js";
+import { listen } from "./stream.js";
+import { Switches } from "./switches.js";
+import { answerName, Table, visitorName } from "./table.js";
+import { clock, visible } from "./text.js";
+
+/** A screen reader is told of new notifications at most so often, in milliseconds. */
+const ANNOUNCE_MS = 2000;
+
+const by = (id) => document.getElementById(id);
+const store = new Store();
+
+// Telling
+
+function notice(text) {
+  by("notice").textContent = text;
+  by("notice").hidden = text === "";
+}
+
+function announce(text) {
+  by("announce").textContent = text;
+}
+
+let unannounced = 0;
+let lastRecord = null;
+let announcing = false;
+
+function announceNew(records) {
+  unannounced += records.length;
+  lastRecord = records[records.length - 1] ?? lastRecord;
+  if (announcing || unannounced === 0) return;
+  const market = lastRecord.notification?.market;
+  const last = [answerName(lastRecord), visitorName(lastRecord), market ? `market ${visible(market, 40)}` : ""];
+  announce(`${unannounced} new. The last: ${last.filter((word) => word !== "").join(", ")}.`);
+  unannounced = 0;
+  announcing = true;
+  setTimeout(() => {
+    announcing = false;
+    announceNew([]);
+  }, ANNOUNCE_MS);
+}
+
+async function copy(text, what) {
+  try {
+    await navigator.clipboard.writeText(text);
+    announce(`${what} is copied.`);
+    notice(`${what} is copied.`);
+  } catch {
+    const area = by("by-hand").querySelector("textarea");
+    area.value = text;
+    by("by-hand").showModal();
+    area.select();
+  }
+}
+
+async function ask(method, path, body) {
+  try {
+    const answer = await fetch(path, { method, body });
+    if (!answer.ok) throw new Error(await answer.text());
+    notice("");
+    return true;
+  } catch (error) {
+    notice(`That did not work: ${visible(error.message, 300)}`);
+    return false;
+  }
+}
+
+// Showing
+
+const table = new Table(by("scroller"), {
+  onActive(row, entered) {
+    detail.show(row);
+    by("main").dataset.detail = row?.record !== undefined;
+    if (entered) detail.focus();
+  },
+  onLeave: () => closeDetail(),
+});
+
+const detail = new Detail(by("detail"), {
+  close: () => closeDetail(),
+  leave: () => table.focus(),
+  sameId(id) {
+    by("filter").value = id;
+    filter();
+    by("filter").focus();
+  },
+  copy,
+});
+
+function closeDetail() {
+  table.activate(null, false);
+  table.focus();
+}
+
+let drawing = false;
+
+function draw() {
+  if (drawing) return;
+  drawing = true;
+  requestAnimationFrame(() => {
+    drawing = false;
+    // A row that was cleared away, or pushed out by newer ones, is not shown any more.
+    if (table.active && !store.shown.includes(table.active) && !store.rows.includes(table.active)) table.activate(null, false);
+    table.show(store.shown);
+    const count = Store.count(store.rows);
+    const shown = Store.count(store.shown);
+    const total = count.toLocaleString("en");
+    const older = store.forgotten > 0 ? `, ${store.forgotten.toLocaleString("en")} older not kept` : "";
+    by("count").textContent = `${shown === count ? "" : `${shown.toLocaleString("en")} of `}${total} received${older}`;
+    by("empty").hidden = store.rows.length > 0 || store.waiting.length > 0;
+    by("nothing").hidden = store.rows.length === 0 || store.shown.length > 0;
+    by("table").hidden = store.shown.length === 0;
+    by("pause").textContent = store.paused ? `Resume (${Store.count(store.waiting).toLocaleString("en")} new)` : "Pause";
+    by("pause").setAttribute("aria-pressed", store.paused);
+    document.title = `${count > 0 ? `(${total}) ` : ""}Inspector - esales-notify sandbox`;
+  });
+}
+
+function filter() {
+  store.filter(by("filter").value, by("show").value);
+  draw();
+}
+
+by("filter").addEventListener("input", filter);
+by("show").addEventListener("change", filter);
+by("unfilter").addEventListener("click", () => {
+  by("filter").value = "";
+  by("show").value = "all";
+  filter();
+  by("filter").focus();
+});
+by("pause").addEventListener("click", () => {
+  if (store.paused) store.resume();
+  else store.paused = true;
+  draw();
+});
+by("clear").addEventListener("click", async () => {
+  if (await ask("DELETE", "/sandbox/received")) announce("Cleared.");
+});
+by("by-hand-close").addEventListener("click", () => by("by-hand").close());
+
+// How to begin
+
+const origin = location.origin;
+const secure = location.protocol === "https:" ? "--insecure " : "";
+const COMMANDS = {
+  environment: `ESALES_BASE_URL=${origin}`,
+  send: `esales-notify send --base-url ${origin} --market UK --ticket abc`,
+  curl: `curl -i ${secure}${origin}/api/v1/notifications/adding-to-cart \\
+  -H 'Content-Type: application/json' \\
+  -d '{"market":"UK","customerKey":"d9528030-509c-4e0f-b585-7168f1e9feca","sessionKey":"b106299c-eac0-4f6f-96d2-93e57c255784","id":"first","ticket":"abc"}'`,
+};
+for (const code of document.querySelectorAll("[data-command]")) code.textContent = COMMANDS[code.dataset.command];
+for (const button of document.querySelectorAll("[data-copy]")) {
+  button.addEventListener("click", () => copy(COMMANDS[button.dataset.copy], "The text"));
+}
+by("address").textContent = origin;
+by("copy-address").addEventListener("click", () => copy(origin, "The address"));
+
+// Listening
+
+const switches = new Switches(ask);
+let lostAt = null;
+
+function connection(state, text) {
+  by("connection").dataset.state = state;
+  if (by("connection").textContent !== text) by("connection").textContent = text;
+}
+
+listen({
+  open() {
+    lostAt = null;
+    connection("on", "Connected");
+  },
+  lost() {
+    lostAt ??= Date.now();
+    const since = clock(lostAt).slice(0, 8);
+    connection("off", `Not connected since ${since}: the sandbox has stopped or cannot be reached. Trying again.`);
+  },
+  state(state) {
+    const change = store.state(state);
+    if (change === "restart") {
+      store.note("The sandbox was restarted. What is below is gone from it, and kept on this page until it is cleared or reloaded.");
+      notice("The sandbox was restarted. What it received before is gone from it, and kept on this page.");
+    }
+    if (change === "cleared") notice("Cleared.");
+    switches.state(state);
+    draw();
+  },
+  received(records) {
+    announceNew(store.received(records));
+    draw();
+  },
+});
+draw();

@@ -1,0 +1,164 @@
+// What the page has: the rows, newest last, those that wait while it is paused, and which of them are shown.
+
+import { matches, ticketParts } from "./text.js";
+
+/** The most rows; the oldest go first. As many as the sandbox remembers unless it is told otherwise. */
+export const MOST_ROWS = 10000;
+/** The most characters of bodies that are kept, for a page that is left open next to a large test. */
+const MOST_CHARACTERS = 64 * 1024 * 1024;
+
+export const isProblem = (record) =>
+  record.status === null || record.status >= 300 || record.warnings.length > 0 || record.token_problem !== null;
+
+const SHOW = {
+  all: () => true,
+  problems: isProblem,
+  duplicates: (record) => record.duplicate,
+  "signed-in": (record) => record.visitor === "signed-in",
+  anonymous: (record) => record.visitor === "anonymous",
+};
+
+/** What the filter looks into, made when it is first asked for. */
+function haystack(row) {
+  if (row.haystack === undefined) {
+    const { record } = row;
+    const parts = ticketParts(record.notification?.ticket ?? "") ?? [];
+    const words = [record.method, record.path, record.answer, record.answer_text, record.visitor ?? ""];
+    // Values without the names around them: "se" is to find a market, and not every sessionKey.
+    words.push(...(record.notification ? Object.values(record.notification) : [record.body]));
+    words.push(record.duplicate ? "duplicate" : "", record.scripted ? "scripted" : "");
+    row.haystack = [...words, ...record.warnings, ...parts].join("\n").toLowerCase();
+  }
+  return row.haystack;
+}
+
+/**
+ * A row is `{ key, record }` for a notification, or `{ key, note }` for a remark between two: a restart, a gap.
+ * Keys are numbers that grow and are never used twice; nothing else identifies a row beyond a restart.
+ */
+export class Store {
+  rows = [];
+  /** What arrived while the page is paused. */
+  waiting = [];
+  /** Notifications that this page does not have, or not any more, because there were too many. */
+  forgotten = 0;
+  paused = false;
+  /** The rows that the filter lets through, newest first. */
+  shown = [];
+  #words = [];
+  #show = "all";
+  #nextKey = 1;
+  #characters = 0;
+  /** Where in which run the records were read to. */
+  #run = null;
+  #era = null;
+  #seq = 0;
+
+  /** Takes the state in; returns "first", "restart", "cleared" or "same". */
+  state({ run, era }) {
+    const before = { run: this.#run, era: this.#era };
+    if (before.run === run && before.era === era) return "same";
+    this.#run = run;
+    this.#era = era;
+    this.#seq = 0;
+    if (before.run === null) return "first";
+    if (before.run === run) {
+      this.#forget();
+      return "cleared";
+    }
+    return this.rows.length + this.waiting.length === 0 ? "first" : "restart";
+  }
+
+  #forget() {
+    this.rows = [];
+    this.waiting = [];
+    this.shown = [];
+    this.#characters = 0;
+    this.forgotten = 0;
+  }
+
+  /** A remark among the rows. */
+  note(text) {
+    this.#add([{ note: text }]);
+  }
+
+  /** Takes records in; returns those that are new. */
+  received(records) {
+    const fresh = records.filter((record) => record.seq > this.#seq);
+    const first = fresh[0]?.seq ?? 0;
+    if (first > this.#seq + 1) {
+      const missed = first - this.#seq - 1;
+      this.forgotten += missed;
+      this.note(`${missed.toLocaleString("en")} before this ${missed === 1 ? "was" : "were"} already forgotten by the sandbox.`);
+    }
+    if (fresh.length > 0) this.#seq = fresh[fresh.length - 1].seq;
+    this.#add(fresh.map((record) => ({ record })));
+    return fresh;
+  }
+
+  #add(rows) {
+    for (const row of rows) {
+      row.key = this.#nextKey++;
+      row.size = row.record ? row.record.body.length : 0;
+      this.#characters += row.size;
+    }
+    const to = this.paused ? this.waiting : this.rows;
+    for (const row of rows) to.push(row);
+    if (!this.paused) this.#showMore(rows);
+    this.#trim();
+  }
+
+  #trim() {
+    let drop = 0;
+    while (this.rows.length - drop + this.waiting.length > MOST_ROWS || this.#characters > MOST_CHARACTERS) {
+      const row = this.rows[drop];
+      if (row === undefined) break;
+      this.#drop(row);
+      drop += 1;
+    }
+    if (drop > 0) {
+      const oldest = this.rows[drop]?.key ?? Infinity;
+      this.rows.splice(0, drop);
+      while (this.shown.length > 0 && this.shown[this.shown.length - 1].key < oldest) this.shown.pop();
+    }
+    // All that is left may be waiting.
+    while (this.waiting.length > MOST_ROWS || (this.#characters > MOST_CHARACTERS && this.waiting.length > 1)) {
+      this.#drop(this.waiting.shift());
+    }
+  }
+
+  #drop(row) {
+    this.#characters -= row.size;
+    if (row.record) this.forgotten += 1;
+  }
+
+  #lets(row) {
+    if (row.note !== undefined) return this.#words.length === 0 && this.#show === "all";
+    return SHOW[this.#show](row.record) && (this.#words.length === 0 || matches(haystack(row), this.#words));
+  }
+
+  #showMore(rows) {
+    const more = rows.filter((row) => this.#lets(row)).reverse();
+    if (more.length > 0) this.shown = more.concat(this.shown);
+  }
+
+  filter(text, show) {
+    this.#words = text.toLowerCase().split(/\s+/).filter((word) => word !== "");
+    this.#show = show;
+    this.shown = this.rows.filter((row) => this.#lets(row)).reverse();
+  }
+
+  resume() {
+    this.paused = false;
+    const rows = this.waiting;
+    this.waiting = [];
+    for (const row of rows) this.rows.push(row);
+    this.#showMore(rows);
+    this.#trim();
+  }
+
+  /** Notifications in the list, without the remarks. */
+  static count(rows) {
+    return rows.reduce((sum, row) => sum + (row.record ? 1 : 0), 0);
+  }
+}

@@ -1,0 +1,191 @@
+// The rows on the screen. There may be ten thousand; only those in sight, and a few around them, are in the document.
+
+import { clock, element, line, ticketParts } from "./text.js";
+
+/** The height of a row and of the head, in pixels; the style sheet has the same. */
+const ROW = 32;
+const HEAD = 32;
+/** Rows beyond each edge of what is in sight. */
+const AROUND = 12;
+const COLUMNS = 6;
+
+/** How an answer looks: good, warned of, refused by the notification's own fault, or failed. */
+export function tone(record) {
+  if (record.status === null || record.status >= 500) return "failed";
+  if (record.status >= 300) return "refused";
+  return record.warnings.length > 0 ? "warned" : "good";
+}
+
+/** The answer in a word. */
+export const answerName = (record) => (record.status === null ? line(record.answer.split(":")[0]) : String(record.status));
+
+/** Who the visitor is, in a few words. */
+export function visitorName(record) {
+  if (record.visitor === null) return "not a notification";
+  if (record.visitor === "anonymous") return "anonymous";
+  if (record.token_valid === true) return "signed in";
+  return record.token_valid === false ? "token not valid" : "not validated";
+}
+
+const mark = (kind, text) => element("span", { class: `mark ${kind}` }, text);
+
+function cells(record) {
+  const notification = record.notification ?? {};
+  const answer = element("td", {}, element("span", { class: `answer ${tone(record)}` }, answerName(record)));
+  if (record.scripted) answer.append(" ", mark("quiet", "scripted"));
+  const visitor = element("td", {}, visitorName(record));
+  if (record.token_problem !== null) visitor.className = "bad";
+  const id = element("td", { class: "mono" });
+  if (record.duplicate) id.append(mark("again", "duplicate"), " ");
+  id.append(element("bdi", {}, line(notification.id ?? (record.notification ? "-" : `${record.method} ${record.path}`))));
+  const ticket = element("td");
+  const parts = ticketParts(notification.ticket ?? "");
+  if (parts === null) {
+    ticket.className = "mono";
+    ticket.append(element("bdi", {}, line(notification.ticket ?? "")));
+  } else {
+    ticket.append(element("bdi", {}, line(parts.join("  "))));
+  }
+  return [
+    element("td", { class: "mono" }, clock(record.at_unix_ms)),
+    answer,
+    element("td", {}, element("bdi", {}, line(notification.market ?? ""))),
+    visitor,
+    id,
+    ticket,
+  ];
+}
+
+function makeRow(row) {
+  const made = element("tr", { id: `row-${row.key}` });
+  if (row.note !== undefined) {
+    made.className = "note";
+    made.append(element("td", { colspan: COLUMNS }, row.note));
+  } else {
+    made.dataset.at = row.record.at_unix_ms;
+    made.append(...cells(row.record));
+  }
+  return made;
+}
+
+function spacer() {
+  const cell = element("td", { colspan: COLUMNS });
+  return { row: element("tr", { class: "spacer", "aria-hidden": "true" }, cell), cell };
+}
+
+export class Table {
+  #scroller;
+  #table;
+  #body;
+  #above = spacer();
+  #below = spacer();
+  #made = new Map();
+  #rows = [];
+  #active = null;
+  #onActive;
+
+  /** `onActive(row, entered)`: a row was chosen; `entered` by Enter. `onLeave()`: Escape. */
+  constructor(scroller, { onActive, onLeave }) {
+    this.#scroller = scroller;
+    this.#table = scroller.querySelector("table");
+    this.#body = this.#table.querySelector("tbody");
+    this.#onActive = onActive;
+    this.#body.append(this.#above.row, this.#below.row);
+    scroller.addEventListener("scroll", () => this.#draw(), { passive: true });
+    new ResizeObserver(() => this.#draw()).observe(scroller);
+    this.#body.addEventListener("click", (event) => {
+      const key = event.target.closest("tr")?.id.slice("row-".length);
+      const row = this.#rows.find((one) => String(one.key) === key);
+      if (row) this.activate(row, false);
+    });
+    this.#table.addEventListener("keydown", (event) => {
+      if (event.key === "Escape") onLeave();
+      else if (!this.#move(event)) return;
+      event.preventDefault();
+    });
+  }
+
+  /** Shows these rows, newest first. What is in sight stays in sight, unless that is the newest. */
+  show(rows) {
+    const { scrollTop } = this.#scroller;
+    const before = this.#rows[0];
+    const added = before === undefined || scrollTop === 0 ? 0 : Math.max(0, rows.indexOf(before));
+    this.#rows = rows;
+    this.#table.setAttribute("aria-rowcount", rows.length + 1);
+    // The spacers first: one cannot scroll further than there is something.
+    this.#draw(scrollTop + added * ROW);
+    if (added > 0) this.#scroller.scrollTop = scrollTop + added * ROW;
+  }
+
+  get active() {
+    return this.#active;
+  }
+
+  focus() {
+    this.#table.focus();
+  }
+
+  activate(row, entered) {
+    this.#active = row;
+    // It may make the details appear, and the rows' part of the page smaller.
+    this.#onActive(row, entered);
+    if (row) this.#bringIntoSight(this.#rows.indexOf(row));
+    this.#draw();
+  }
+
+  #move(event) {
+    if (event.altKey || event.ctrlKey || event.metaKey || this.#rows.length === 0) return false;
+    const last = this.#rows.length - 1;
+    const at = this.#rows.indexOf(this.#active);
+    const page = Math.max(1, Math.floor((this.#scroller.clientHeight - HEAD) / ROW) - 1);
+    const to = {
+      ArrowDown: at + 1,
+      ArrowUp: at < 0 ? 0 : at - 1,
+      PageDown: at + page,
+      PageUp: at - page,
+      Home: 0,
+      End: last,
+      Enter: Math.max(at, 0),
+    }[event.key];
+    if (to === undefined) return false;
+    this.activate(this.#rows[Math.min(Math.max(to, 0), last)], event.key === "Enter");
+    return true;
+  }
+
+  #bringIntoSight(index) {
+    if (index < 0) return;
+    const top = index * ROW;
+    const height = this.#scroller.clientHeight - HEAD;
+    if (top < this.#scroller.scrollTop) this.#scroller.scrollTop = top;
+    else if (top + ROW > this.#scroller.scrollTop + height) this.#scroller.scrollTop = top + ROW - height;
+  }
+
+  #draw(scrollTop = this.#scroller.scrollTop) {
+    const total = this.#rows.length;
+    const inSight = Math.ceil(this.#scroller.clientHeight / ROW);
+    const from = Math.max(0, Math.min(Math.floor(scrollTop / ROW) - AROUND, total - inSight));
+    const to = Math.min(total, Math.floor(scrollTop / ROW) + inSight + AROUND);
+    const made = new Map();
+    let place = this.#above.row;
+    for (let index = from; index < to; index += 1) {
+      const row = this.#rows[index];
+      const drawn = this.#made.get(row.key) ?? makeRow(row);
+      made.set(row.key, drawn);
+      drawn.setAttribute("aria-rowindex", index + 2);
+      drawn.setAttribute("aria-selected", row === this.#active);
+      if (place.nextSibling !== drawn) place.after(drawn);
+      place = drawn;
+    }
+    for (const [key, drawn] of this.#made) if (!made.has(key)) drawn.remove();
+    this.#made = made;
+    this.#above.cell.style.height = `${from * ROW}px`;
+    this.#above.row.hidden = from === 0;
+    this.#below.cell.style.height = `${(total - to) * ROW}px`;
+    this.#below.row.hidden = to >= total;
+    if (this.#active && made.has(this.#active.key)) {
+      this.#table.setAttribute("aria-activedescendant", `row-${this.#active.key}`);
+    } else {
+      this.#table.removeAttribute("aria-activedescendant");
+    }
+  }
+}

@@ -1,0 +1,73 @@
+//! The files of the inspector, the page at `/`. They are part of the program: nothing to install.
+
+use axum::Router;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+
+const JS: &str = "text/javascript; charset=utf-8";
+const CSS: &str = "text/css; charset=utf-8";
+const SVG: &str = "image/svg+xml";
+
+/// Address, type and text of each file that the page asks for.
+const FILES: [(&str, &str, &str); 9] = [
+    (
+        "/sandbox/inspector/inspector.css",
+        CSS,
+        include_str!("inspector/inspector.css"),
+    ),
+    (
+        "/sandbox/inspector/icon.svg",
+        SVG,
+        include_str!("inspector/icon.svg"),
+    ),
+    (
+        "/sandbox/inspector/main.js",
+        JS,
+        include_str!("inspector/main.js"),
+    ),
+    (
+        "/sandbox/inspector/stream.js",
+        JS,
+        include_str!("inspector/stream.js"),
+    ),
+    (
+        "/sandbox/inspector/store.js",
+        JS,
+        include_str!("inspector/store.js"),
+    ),
+    (
+        "/sandbox/inspector/table.js",
+        JS,
+        include_str!("inspector/table.js"),
+    ),
+    (
+        "/sandbox/inspector/detail.js",
+        JS,
+        include_str!("inspector/detail.js"),
+    ),
+    (
+        "/sandbox/inspector/switches.js",
+        JS,
+        include_str!("inspector/switches.js"),
+    ),
+    (
+        "/sandbox/inspector/text.js",
+        JS,
+        include_str!("inspector/text.js"),
+    ),
+];
+
+/// The routes of those files.
+pub(crate) fn files<S: Clone + Send + Sync + 'static>() -> Router<S> {
+    FILES
+        .into_iter()
+        .fold(Router::new(), |router, (path, kind, text)| {
+            router.route(path, get(async move || ([(CONTENT_TYPE, kind)], text)))
+        })
+}
+
+pub(crate) async fn page() -> Response {
+    let headers = [(CONTENT_TYPE, "text/html; charset=utf-8")];
+    (headers, include_str!("inspector/index.html")).into_response()
+}
