@@ -1,4 +1,5 @@
 using System;
+using System.Runtime.CompilerServices;
 using System.Threading;
 
 namespace Esales.Notify
@@ -13,8 +14,11 @@ namespace Esales.Notify
         private readonly Native native;
         private readonly ClientHandle handle;
         private readonly object gate = new object();
+
+        // Held while handlers run.
+        private readonly object raising = new object();
         private EventHandler<SettledEventArgs> settled;
-        private bool isConnected;
+        private bool isListening;
 
         /// <summary>
         /// Makes a client whose options are read from the <c>ESALES_*</c> environment variables of the process. Nothing
@@ -62,8 +66,9 @@ namespace Esales.Notify
 
         /// <summary>
         /// A notification has left the queue: delivered, dead or expired. Raised for what this process delivers, whichever
-        /// client of the same queue accepted it, after it is recorded. Handlers run on a thread of the library, and
-        /// delivery waits for them: be quick. They may use the client, and what they throw is ignored but for a message to
+        /// client of the same queue accepted it, after it is recorded. Handlers run one after the other on a thread that the
+        /// first one starts; delivery does not wait for them, but if they fall behind by more than 1024 notifications, the
+        /// oldest of these are not told. They may use the client, and what they throw is ignored but for a message to
         /// <see cref="NotifyLog"/>. It ends when the client is disposed, or forgotten and collected: keep the client.
         /// </summary>
         /// <exception cref="ClosedException">The client was disposed, when a handler is added.</exception>
@@ -74,11 +79,12 @@ namespace Esales.Notify
             {
                 lock (gate)
                 {
-                    // Once and for all: taking it back would wait for handlers, which may wait for this lock.
-                    if (!isConnected)
+                    if (!isListening)
                     {
-                        handle.Connect(this);
-                        isConnected = true;
+                        // From here on the library keeps what is settled.
+                        Receipt first = handle.NextSettled(0);
+                        isListening = true;
+                        Listen(handle, new WeakReference<Client>(this), first);
                     }
                     settled += value;
                 }
@@ -155,7 +161,7 @@ namespace Esales.Notify
         public unsafe bool Flush(TimeSpan timeout)
         {
             double milliseconds = Math.Ceiling(timeout.TotalMilliseconds);
-            if (milliseconds < 0 || milliseconds > uint.MaxValue)
+            if (timeout < TimeSpan.Zero || milliseconds > uint.MaxValue)
             {
                 throw new InvalidArgumentException("timeout is " + timeout + ", not 0 to 49 days", nameof(timeout));
             }
@@ -255,24 +261,69 @@ namespace Esales.Notify
         /// </summary>
         public void Dispose()
         {
-            bool wasConnected;
             lock (gate)
             {
-                wasConnected = isConnected;
-                isConnected = false;
                 settled = null;
-            }
-            if (wasConnected)
-            {
-                handle.Disconnect();
+                isListening = false;
             }
             handle.Dispose();
+            lock (raising)
+            {
+                // A handler that was running has ended, and none is called again.
+            }
         }
 
-        /// <summary>Called by the library.</summary>
-        internal void OnSettled(Receipt receipt)
+        /// <summary>
+        /// Knows the client weakly: one that was forgotten is collected although it is listened to, and its handle with it.
+        /// </summary>
+        private static void Listen(ClientHandle handle, WeakReference<Client> listener, Receipt first)
         {
-            NotifyLog.Raise(Volatile.Read(ref settled), this, new SettledEventArgs(receipt), "Client.Settled");
+            Receipt next = first;
+            Listening.Start("esales-settled", () =>
+            {
+                try
+                {
+                    next = next ?? handle.NextSettled(Listening.SliceMilliseconds);
+                }
+                catch (Exception e) when (e is INotifyError)
+                {
+                    // Disposed. (Nothing else can go wrong once it began.)
+                    return false;
+                }
+                if (!Tell(listener, next))
+                {
+                    handle.Dispose();
+                    return false;
+                }
+                next = null;
+                return true;
+            });
+        }
+
+        /// <summary>
+        /// False if the client is gone. On its own, so that no reference stays on the stack of the thread while it waits.
+        /// </summary>
+        [MethodImpl(MethodImplOptions.NoInlining)]
+        private static bool Tell(WeakReference<Client> listener, Receipt next)
+        {
+            Client client;
+            if (!listener.TryGetTarget(out client))
+            {
+                return false;
+            }
+            if (next != null)
+            {
+                client.OnSettled(next);
+            }
+            return true;
+        }
+
+        private void OnSettled(Receipt receipt)
+        {
+            lock (raising)
+            {
+                NotifyLog.Raise(Volatile.Read(ref settled), this, new SettledEventArgs(receipt), "Client.Settled");
+            }
         }
 
         private unsafe Receipt Call(Native.NotifyFunction function, Visitor visitor, string ticket, string id)

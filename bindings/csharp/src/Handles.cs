@@ -96,9 +96,6 @@ namespace Esales.Notify
 
     internal sealed class ClientHandle : NativeHandle
     {
-        // Zero: never connected.
-        private IntPtr number;
-
         /// <param name="native">The library.</param>
         /// <param name="config">The options; null: from the environment.</param>
         internal unsafe ClientHandle(Native native, ConfigHandle config)
@@ -121,39 +118,19 @@ namespace Esales.Notify
             }
         }
 
-        /// <summary>Lets the client be told what is settled. To be called by one thread at a time.</summary>
-        internal void Connect(Client client)
+        /// <summary>
+        /// What was settled since the first call of this method and not yet taken; null if nothing is within the time.
+        /// </summary>
+        /// <exception cref="ClosedException">It was disposed.</exception>
+        internal unsafe Receipt NextSettled(uint milliseconds)
         {
+            var result = new NativeReceipt { StructSize = (uint)sizeof(NativeReceipt) };
             bool held = false;
             try
             {
-                IntPtr pointer = Hold(ref held);
-                if (number == IntPtr.Zero)
-                {
-                    number = Native.Settlements.Add(client);
-                }
-                Native.Check(Native.ClientOnDelivery(pointer, Native.Settlements.Callback, number));
-            }
-            finally
-            {
-                if (held)
-                {
-                    DangerousRelease();
-                }
-            }
-        }
-
-        /// <summary>Ends that, and waits until the client is being told nothing; not if this thread is telling it.</summary>
-        internal void Disconnect()
-        {
-            bool held = false;
-            try
-            {
-                Native.ClientOnDelivery(Hold(ref held), IntPtr.Zero, IntPtr.Zero);
-            }
-            catch (ClosedException)
-            {
-                // Another thread was faster, and freeing the client does the same.
+                int status = Native.ClientDeliveryNext(Hold(ref held), milliseconds, &result);
+                Native.Check(status);
+                return status == 0 ? null : new Receipt(Native, &result);
             }
             finally
             {
@@ -167,10 +144,6 @@ namespace Esales.Notify
         protected override bool ReleaseHandle()
         {
             Native.ClientFree(handle);
-            if (number != IntPtr.Zero)
-            {
-                Native.Settlements.Remove(number);
-            }
             return true;
         }
     }

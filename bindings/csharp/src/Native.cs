@@ -76,12 +76,12 @@ namespace Esales.Notify
         internal readonly FlushFunction ClientFlush;
         internal readonly StatsFunction ClientStats;
         internal readonly ReceiptFunction ClientReceipt;
-        internal readonly OnDeliveryFunction ClientOnDelivery;
+        internal readonly DeliveryNextFunction ClientDeliveryNext;
         internal readonly LogToFunction LogTo;
+        internal readonly LogNextFunction LogNext;
         internal readonly TextToTextFunction CustomerKey;
         internal readonly TwoTextsToTextFunction CustomerToken;
         internal readonly ToTextFunction NewKey;
-        internal readonly Settlements Settlements;
         private readonly NumberToTextFunction statusName;
         private readonly NumberToTextFunction statusText;
         private readonly TextFunction lastError;
@@ -103,15 +103,15 @@ namespace Esales.Notify
             ClientFlush = Bind<FlushFunction>(symbol, "esales_client_flush");
             ClientStats = Bind<StatsFunction>(symbol, "esales_client_stats");
             ClientReceipt = Bind<ReceiptFunction>(symbol, "esales_client_receipt");
-            ClientOnDelivery = Bind<OnDeliveryFunction>(symbol, "esales_client_on_delivery");
+            ClientDeliveryNext = Bind<DeliveryNextFunction>(symbol, "esales_client_delivery_next");
             LogTo = Bind<LogToFunction>(symbol, "esales_log_to");
+            LogNext = Bind<LogNextFunction>(symbol, "esales_log_next");
             CustomerKey = Bind<TextToTextFunction>(symbol, "esales_customer_key");
             CustomerToken = Bind<TwoTextsToTextFunction>(symbol, "esales_customer_token");
             NewKey = Bind<ToTextFunction>(symbol, "esales_new_key");
             statusName = Bind<NumberToTextFunction>(symbol, "esales_status_name");
             statusText = Bind<NumberToTextFunction>(symbol, "esales_status_text");
             lastError = Bind<TextFunction>(symbol, "esales_last_error");
-            Settlements = new Settlements(this);
         }
 
         [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
@@ -140,16 +140,13 @@ namespace Esales.Notify
         internal delegate int ReceiptFunction(IntPtr client, byte* id, NativeReceipt* receipt);
 
         [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
-        internal delegate int OnDeliveryFunction(IntPtr client, IntPtr callback, IntPtr userData);
+        internal delegate int DeliveryNextFunction(IntPtr client, uint milliseconds, NativeReceipt* receipt);
 
         [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
         internal delegate int LogToFunction(IntPtr callback, IntPtr userData, int level);
 
         [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
-        internal delegate void SettledFunction(IntPtr userData, NativeReceipt* receipt);
-
-        [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
-        internal delegate void LogFunction(IntPtr userData, int level, byte* message);
+        internal delegate int LogNextFunction(uint milliseconds, int* level, byte* message);
 
         [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
         internal delegate int ToTextFunction(byte* result);

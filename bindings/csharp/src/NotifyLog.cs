@@ -1,5 +1,4 @@
 using System;
-using System.Runtime.InteropServices;
 using System.Threading;
 
 namespace Esales.Notify
@@ -52,28 +51,33 @@ namespace Esales.Notify
     /// </summary>
     public static unsafe class NotifyLog
     {
-        private static readonly object Gate = new object();
+        // Of a message, with its NUL.
+        private const int Size = 512;
 
-        // The collector does not see that C holds it.
-        private static readonly Native.LogFunction Function = Call;
-        private static readonly IntPtr Callback = Marshal.GetFunctionPointerForDelegate(Function);
+        private static readonly object Gate = new object();
 
         private static EventHandler<LogMessageEventArgs> handlers;
         private static LogLevel level = LogLevel.Info;
-        private static bool isChanged;
-        private static bool isApplying;
+        private static bool isListening;
 
         static NotifyLog()
         {
             // A web server may unload the domain and keep the process, and with it the library.
-            AppDomain.CurrentDomain.DomainUnload += (sender, e) => Set(ref handlers, null);
+            AppDomain.CurrentDomain.DomainUnload += (sender, e) =>
+            {
+                lock (Gate)
+                {
+                    handlers = null;
+                    Apply();
+                }
+            };
         }
 
         /// <summary>
         /// A message. The first handler switches the log on, and loads the library; removing the last one switches it
-        /// off, and waits for a handler that is running on another thread: do not hold a lock that the handler takes.
-        /// Handlers run on any thread, the library's own among them, and delivery waits for them: be quick. What a
-        /// handler throws is ignored. The sender is null.
+        /// off; as with any event, it may be running at that moment. Handlers run on a thread that the first one starts
+        /// (and on that of <see cref="Client.Settled"/>, when a handler there has thrown). The library does not wait for
+        /// them: it keeps 256 messages, of more the newest. What a handler throws is ignored. The sender is null.
         /// </summary>
         /// <exception cref="LibraryNotFoundException">The native library cannot be loaded.</exception>
         public static event EventHandler<LogMessageEventArgs> Message
@@ -85,8 +89,13 @@ namespace Esales.Notify
                 lock (Gate)
                 {
                     handlers += value;
+                    Apply();
+                    if (handlers != null && !isListening)
+                    {
+                        isListening = true;
+                        Listening.Start("esales-log", Listen);
+                    }
                 }
-                Apply();
             }
 
             remove
@@ -94,14 +103,13 @@ namespace Esales.Notify
                 lock (Gate)
                 {
                     handlers -= value;
+                    Apply();
                 }
-                Apply();
             }
         }
 
         /// <summary>
-        /// The most verbose level that is wanted; <see cref="LogLevel.Info"/> unless set. Setting it waits as removing
-        /// the last handler does.
+        /// The most verbose level that is wanted; <see cref="LogLevel.Info"/> unless set.
         /// </summary>
         /// <exception cref="InvalidArgumentException">The value is no level.</exception>
         public static LogLevel Level
@@ -120,7 +128,11 @@ namespace Esales.Notify
                 {
                     throw new InvalidArgumentException("level is " + (int)value + ", not 0 to 4", nameof(value));
                 }
-                Set(ref level, value);
+                lock (Gate)
+                {
+                    level = value;
+                    Apply();
+                }
             }
         }
 
@@ -151,49 +163,14 @@ namespace Esales.Notify
             }
         }
 
-        private static void Set<T>(ref T field, T value)
-        {
-            lock (Gate)
-            {
-                field = value;
-            }
-            Apply();
-        }
-
-        /// <summary>
-        /// Tells the library what is wanted. No lock is held meanwhile, because the library waits for handlers, which
-        /// may be here as well: a thread that comes while another is at it leaves the work to that one.
-        /// </summary>
+        /// <summary>Tells the library what is wanted. To be called with the gate held.</summary>
         private static void Apply()
         {
-            lock (Gate)
+            // Without a handler there may be no library, nor is one needed.
+            if (NotifyLibrary.IsLoaded)
             {
-                isChanged = true;
-                if (isApplying)
-                {
-                    return;
-                }
-                isApplying = true;
-            }
-            for (;;)
-            {
-                LogLevel wanted;
-                lock (Gate)
-                {
-                    if (!isChanged)
-                    {
-                        isApplying = false;
-                        return;
-                    }
-                    isChanged = false;
-                    wanted = handlers == null ? LogLevel.Off : level;
-                }
-                // Without a handler there may be no library, nor is one needed.
-                if (NotifyLibrary.IsLoaded)
-                {
-                    IntPtr callback = wanted == LogLevel.Off ? IntPtr.Zero : Callback;
-                    NotifyLibrary.Native.LogTo(callback, IntPtr.Zero, (int)wanted);
-                }
+                LogLevel wanted = handlers == null ? LogLevel.Off : level;
+                NotifyLibrary.Native.LogTo(IntPtr.Zero, IntPtr.Zero, (int)wanted);
             }
         }
 
@@ -202,15 +179,18 @@ namespace Esales.Notify
             Raise(Volatile.Read(ref handlers), null, new LogMessageEventArgs(how, words), null);
         }
 
-        private static void Call(IntPtr userData, int how, byte* words)
+        private static bool Listen()
         {
-            try
+            int how;
+            byte* words = stackalloc byte[Size];
+            if (NotifyLibrary.Native.LogNext(Listening.SliceMilliseconds, &how, words) == 1)
             {
                 Say((LogLevel)how, Utf8.Read(words));
             }
-            catch (Exception)
+            lock (Gate)
             {
-                // Out of memory, say. It would end the process if it crossed into native code.
+                isListening = handlers != null;
+                return isListening;
             }
         }
     }
