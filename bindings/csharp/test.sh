@@ -1,5 +1,5 @@
 #!/bin/sh
-# Compiles the binding, its tests and its example with Mono's compiler, and runs the suite.
+# Compiles the binding, its tests and its examples with Mono's compiler, and runs the suite.
 #
 #   test.sh [-b BUILD] [-f FILTER] mono
 #   test.sh [-b BUILD] [-f FILTER] dotnet PATH_TO_DOTNET
@@ -47,7 +47,9 @@ build=$(cd "$build" && pwd)
 compile="mcs -langversion:7.2 -warnaserror -optimize+"
 $compile -unsafe -target:library -out:"$build/Esales.Notify.dll" -doc:"$build/Esales.Notify.xml" "$here"/src/*.cs
 $compile -r:"$build/Esales.Notify.dll" -out:"$build/tests.exe" "$here"/tests/*.cs
-$compile -r:"$build/Esales.Notify.dll" -out:"$build/AddToCart.exe" "$here"/examples/AddToCart.cs
+for example in AddToCart Queue; do
+    $compile -r:"$build/Esales.Notify.dll" -out:"$build/$example.exe" "$here/examples/$example.cs"
+done
 
 # The tests start programs of their own by this script, in the same runtime.
 if [ "$runtime" = mono ]; then

@@ -1,15 +1,24 @@
 using System;
+using System.Runtime.CompilerServices;
+using System.Threading;
 
 namespace Esales.Notify
 {
     /// <summary>
     /// Sends notifications. May be used from any number of threads at once. Cheap: clients that lead to the same place
-    /// share their connections, process-wide, also after they are disposed (option <c>keep_alive_s</c>).
+    /// share their connections, process-wide, also after they are disposed (option <c>keep_alive_s</c>). Those whose
+    /// options for the queue are the same too share their queue: what is in it is delivered also after they are disposed.
     /// </summary>
     public sealed class Client : IDisposable
     {
         private readonly Native native;
         private readonly ClientHandle handle;
+        private readonly object gate = new object();
+
+        // Held while handlers run.
+        private readonly object raising = new object();
+        private EventHandler<SettledEventArgs> settled;
+        private bool isListening;
 
         /// <summary>
         /// Makes a client whose options are read from the <c>ESALES_*</c> environment variables of the process. Nothing
@@ -30,7 +39,8 @@ namespace Esales.Notify
         /// read from the <c>ESALES_*</c> environment variables of the process.
         /// </param>
         /// <exception cref="InvalidConfigException">
-        /// An option is unknown, missing, out of range, or contradicts another, or <c>ca_file</c> cannot be used.
+        /// An option is unknown, missing, out of range, or contradicts another, or <c>ca_file</c> or the folder of
+        /// <c>spool</c> cannot be used.
         /// </exception>
         /// <exception cref="InvalidArgumentException">
         /// A name or value holds a NUL or half of a surrogate pair.
@@ -55,6 +65,41 @@ namespace Esales.Notify
         }
 
         /// <summary>
+        /// A notification has left the queue: delivered, dead or expired. Raised for what this process delivers, whichever
+        /// client of the same queue accepted it, after it is recorded. Handlers run one after the other on a thread that the
+        /// first one starts; delivery does not wait for them, but if they fall behind by more than 1024 notifications, the
+        /// oldest of these are not told. They may use the client, and what they throw is ignored but for a message to
+        /// <see cref="NotifyLog"/>. It ends when the client is disposed, or forgotten and collected: keep the client.
+        /// </summary>
+        /// <exception cref="ClosedException">The client was disposed, when a handler is added.</exception>
+        /// <exception cref="NotifyException">The queue cannot be used, when the first handler is added.</exception>
+        public event EventHandler<SettledEventArgs> Settled
+        {
+            add
+            {
+                lock (gate)
+                {
+                    if (!isListening)
+                    {
+                        // From here on the library keeps what is settled.
+                        Receipt first = handle.NextSettled(0);
+                        isListening = true;
+                        Listen(handle, new WeakReference<Client>(this), first);
+                    }
+                    settled += value;
+                }
+            }
+
+            remove
+            {
+                lock (gate)
+                {
+                    settled -= value;
+                }
+            }
+        }
+
+        /// <summary>
         /// Tells the service that the visitor added the product behind the ticket to the cart, and waits for the
         /// answer. Blocks for at most the option <c>timeout_ms</c>, whatever the network does.
         /// </summary>
@@ -64,7 +109,10 @@ namespace Esales.Notify
         /// Names this one event, at most 128 bytes; null: a new UUID. It is the same in every attempt. To send the same
         /// event again, pass the id of the receipt.
         /// </param>
-        /// <returns>The receipt of a delivered notification. Failures are thrown and carry theirs.</returns>
+        /// <returns>
+        /// The receipt of a delivered notification, or, with <c>on_failure=queue</c>, of one in the queue
+        /// (<see cref="StatusCode.Queued"/>). Failures are thrown and carry theirs.
+        /// </returns>
         /// <exception cref="InvalidArgumentException">An argument is missing or malformed; nothing was sent.</exception>
         /// <exception cref="ClosedException">The client was disposed; nothing was sent.</exception>
         /// <exception cref="FinalException">The service refused it for good: the same again cannot help.</exception>
@@ -74,7 +122,211 @@ namespace Esales.Notify
         /// the same.
         /// </exception>
         /// <exception cref="InternalException">A defect in the library.</exception>
-        public unsafe Receipt NotifyAddToCart(Visitor visitor, string ticket, string id = null)
+        public Receipt NotifyAddToCart(Visitor visitor, string ticket, string id = null)
+        {
+            return Call(native.NotifyAddToCart, visitor, ticket, id);
+        }
+
+        /// <summary>
+        /// Accepts the notification into the queue and returns at once; it is delivered later, by a thread of this process
+        /// or by another process (option <c>delivery</c>). Never waits on the network; on the disk and other processes at
+        /// most <c>enqueue_timeout_ms</c>. What is accepted is delivered at least once, always with the same id, or counted
+        /// as dead, expired or dropped.
+        /// </summary>
+        /// <param name="visitor">Who did it.</param>
+        /// <param name="ticket">The service's own opaque string, at most 8192 bytes, sent as it is.</param>
+        /// <param name="id">Names this one event, at most 128 bytes; null: a new UUID.</param>
+        /// <returns>
+        /// A receipt that says <see cref="StatusCode.Queued"/>; <see cref="GetReceipt"/> tells by its id what became of it.
+        /// </returns>
+        /// <exception cref="InvalidArgumentException">An argument is missing or malformed; not accepted.</exception>
+        /// <exception cref="ClosedException">The client was disposed; not accepted.</exception>
+        /// <exception cref="QueueFullException">The queue is full; not accepted.</exception>
+        /// <exception cref="SpoolFailedException">The spool could not be written; not accepted.</exception>
+        /// <exception cref="InternalException">A defect in the library.</exception>
+        public Receipt EnqueueAddToCart(Visitor visitor, string ticket, string id = null)
+        {
+            return Call(native.EnqueueAddToCart, visitor, ticket, id);
+        }
+
+        /// <summary>
+        /// Waits until everything that was accepted before the call has left the queue. What has not then stays in the
+        /// queue; <see cref="GetStats"/> says how much that is.
+        /// </summary>
+        /// <param name="timeout">Waits at most so long, rounded up to the millisecond; 0 to 49 days.</param>
+        /// <returns>Whether everything has left the queue.</returns>
+        /// <exception cref="InvalidArgumentException">The timeout is negative or too long.</exception>
+        /// <exception cref="ClosedException">The client was disposed.</exception>
+        /// <exception cref="SpoolFailedException">The spool cannot be read.</exception>
+        public unsafe bool Flush(TimeSpan timeout)
+        {
+            double milliseconds = Math.Ceiling(timeout.TotalMilliseconds);
+            if (timeout < TimeSpan.Zero || milliseconds > uint.MaxValue)
+            {
+                throw new InvalidArgumentException("timeout is " + timeout + ", not 0 to 49 days", nameof(timeout));
+            }
+            bool held = false;
+            try
+            {
+                int status = native.ClientFlush(handle.Hold(ref held), (uint)milliseconds, null);
+                if (status == (int)StatusCode.Timeout)
+                {
+                    return false;
+                }
+                native.Check(status);
+                return true;
+            }
+            finally
+            {
+                if (held)
+                {
+                    handle.DangerousRelease();
+                }
+            }
+        }
+
+        /// <summary>The queue in numbers.</summary>
+        /// <returns>The numbers of one moment.</returns>
+        /// <exception cref="ClosedException">The client was disposed.</exception>
+        /// <exception cref="SpoolFailedException">
+        /// The spool cannot be read within <c>enqueue_timeout_ms</c>.
+        /// </exception>
+        public unsafe Stats GetStats()
+        {
+            var result = new NativeStats { StructSize = (uint)sizeof(NativeStats) };
+            bool held = false;
+            try
+            {
+                native.Check(native.ClientStats(handle.Hold(ref held), &result));
+            }
+            finally
+            {
+                if (held)
+                {
+                    handle.DangerousRelease();
+                }
+            }
+            return new Stats(&result);
+        }
+
+        /// <summary>What became of a notification that went into the queue.</summary>
+        /// <param name="id">Its id, from the receipt of <see cref="EnqueueAddToCart"/>.</param>
+        /// <returns>
+        /// Its status is <see cref="StatusCode.Queued"/> while the notification waits,
+        /// <see cref="StatusCode.Delivered"/>, the code it died with, <see cref="StatusCode.Timeout"/> if it expired, or
+        /// <see cref="StatusCode.QueueFull"/> if it was dropped. Null if nothing is known of the id: never accepted here,
+        /// or settled longer ago than <c>receipt_retention_s</c>.
+        /// </returns>
+        /// <exception cref="InvalidArgumentException">The id is null or malformed.</exception>
+        /// <exception cref="ClosedException">The client was disposed.</exception>
+        /// <exception cref="SpoolFailedException">The spool cannot be read.</exception>
+        public unsafe Receipt GetReceipt(string id)
+        {
+            if (id == null)
+            {
+                throw new InvalidArgumentException("id is null", nameof(id));
+            }
+            byte[] idBytes = Utf8.Encode("id", nameof(id), id);
+            var result = new NativeReceipt { StructSize = (uint)sizeof(NativeReceipt) };
+            bool held = false;
+            try
+            {
+                IntPtr client = handle.Hold(ref held);
+                fixed (byte* i = idBytes)
+                {
+                    int status = native.ClientReceipt(client, i, &result);
+                    // Of the arguments only the id can be wrong, and it is well-formed.
+                    if (status == (int)StatusCode.InvalidArgument)
+                    {
+                        return null;
+                    }
+                    native.Check(status);
+                }
+            }
+            finally
+            {
+                if (held)
+                {
+                    handle.DangerousRelease();
+                }
+            }
+            return new Receipt(native, &result);
+        }
+
+        /// <summary>
+        /// Closes the client. Returns at once, also while other threads are in a call: those finish undisturbed, later
+        /// ones get a <see cref="ClosedException"/>. What is in the queue is delivered further. Only for a handler of
+        /// <see cref="Settled"/> that is running on another thread it waits: do not hold a lock that the handler takes.
+        /// No handler runs after that. Doing it twice is fine.
+        /// </summary>
+        public void Dispose()
+        {
+            lock (gate)
+            {
+                settled = null;
+                isListening = false;
+            }
+            handle.Dispose();
+            lock (raising)
+            {
+                // A handler that was running has ended, and none is called again.
+            }
+        }
+
+        /// <summary>
+        /// Knows the client weakly: one that was forgotten is collected although it is listened to, and its handle with it.
+        /// </summary>
+        private static void Listen(ClientHandle handle, WeakReference<Client> listener, Receipt first)
+        {
+            Receipt next = first;
+            Listening.Start("esales-settled", () =>
+            {
+                try
+                {
+                    next = next ?? handle.NextSettled(Listening.SliceMilliseconds);
+                }
+                catch (Exception e) when (e is INotifyError)
+                {
+                    // Disposed. (Nothing else can go wrong once it began.)
+                    return false;
+                }
+                if (!Tell(listener, next))
+                {
+                    handle.Dispose();
+                    return false;
+                }
+                next = null;
+                return true;
+            });
+        }
+
+        /// <summary>
+        /// False if the client is gone. On its own, so that no reference stays on the stack of the thread while it waits.
+        /// </summary>
+        [MethodImpl(MethodImplOptions.NoInlining)]
+        private static bool Tell(WeakReference<Client> listener, Receipt next)
+        {
+            Client client;
+            if (!listener.TryGetTarget(out client))
+            {
+                return false;
+            }
+            if (next != null)
+            {
+                client.OnSettled(next);
+            }
+            return true;
+        }
+
+        private void OnSettled(Receipt receipt)
+        {
+            lock (raising)
+            {
+                NotifyLog.Raise(Volatile.Read(ref settled), this, new SettledEventArgs(receipt), "Client.Settled");
+            }
+        }
+
+        private unsafe Receipt Call(Native.NotifyFunction function, Visitor visitor, string ticket, string id)
         {
             byte[] market = Utf8.Encode("market", nameof(visitor), visitor?.Market);
             byte[] customerKey = Utf8.Encode("customer_key", nameof(visitor), visitor?.CustomerKey);
@@ -99,7 +351,7 @@ namespace Esales.Notify
                         SessionKey = s,
                         Token = t,
                     };
-                    status = native.NotifyAddToCart(client, visitor == null ? null : &who, k, i, &result);
+                    status = function(client, visitor == null ? null : &who, k, i, &result);
                 }
                 if (status < 0)
                 {
@@ -115,15 +367,6 @@ namespace Esales.Notify
                 }
             }
             return new Receipt(native, &result);
-        }
-
-        /// <summary>
-        /// Closes the client. Returns at once, also while other threads are in a call: those finish undisturbed, later
-        /// ones get a <see cref="ClosedException"/>. Doing it twice is fine.
-        /// </summary>
-        public void Dispose()
-        {
-            handle.Dispose();
         }
     }
 }

@@ -200,6 +200,26 @@ namespace Esales.Notify
         }
     }
 
+    /// <summary>-30: the queue is full (<c>max_items</c>, <c>max_bytes</c>); the notification was not accepted.</summary>
+    public sealed class QueueFullException : NotifyException
+    {
+        internal QueueFullException(Failure failure)
+            : base(failure)
+        {
+        }
+    }
+
+    /// <summary>
+    /// -31: the spool could not be read or written within <c>enqueue_timeout_ms</c>; a notification was not accepted.
+    /// </summary>
+    public sealed class SpoolFailedException : NotifyException
+    {
+        internal SpoolFailedException(Failure failure)
+            : base(failure)
+        {
+        }
+    }
+
     /// <summary>-90: a defect in the library.</summary>
     public sealed class InternalException : NotifyException
     {

@@ -118,6 +118,29 @@ namespace Esales.Notify
             }
         }
 
+        /// <summary>
+        /// What was settled since the first call of this method and not yet taken; null if nothing is within the time.
+        /// </summary>
+        /// <exception cref="ClosedException">It was disposed.</exception>
+        internal unsafe Receipt NextSettled(uint milliseconds)
+        {
+            var result = new NativeReceipt { StructSize = (uint)sizeof(NativeReceipt) };
+            bool held = false;
+            try
+            {
+                int status = Native.ClientDeliveryNext(Hold(ref held), milliseconds, &result);
+                Native.Check(status);
+                return status == 0 ? null : new Receipt(Native, &result);
+            }
+            finally
+            {
+                if (held)
+                {
+                    DangerousRelease();
+                }
+            }
+        }
+
         protected override bool ReleaseHandle()
         {
             Native.ClientFree(handle);

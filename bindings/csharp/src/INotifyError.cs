@@ -58,6 +58,8 @@ namespace Esales.Notify
                 case StatusCode.TlsFailed: return new TlsFailedException(failure);
                 case StatusCode.ConnectionLost: return new ConnectionLostException(failure);
                 case StatusCode.BadResponse: return new BadResponseException(failure);
+                case StatusCode.QueueFull: return new QueueFullException(failure);
+                case StatusCode.SpoolFailed: return new SpoolFailedException(failure);
                 case StatusCode.Internal: return new InternalException(failure);
             }
             // -20 to -29 are kept for what may succeed later, -10 to -19 for what cannot.

@@ -30,6 +30,36 @@ namespace Esales.Notify
         internal fixed byte Detail[DetailSize];
     }
 
+    /// <summary><c>esales_stats</c>.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    internal struct NativeStats
+    {
+        internal uint StructSize;
+        internal uint GateFailures;
+        internal ulong GateClosedMilliseconds;
+        internal ulong Accepted;
+        internal ulong Delivered;
+        internal ulong Dead;
+        internal ulong Expired;
+        internal ulong Dropped;
+        internal ulong Pending;
+        internal ulong PendingBytes;
+        internal ulong OldestAgeMilliseconds;
+        internal ulong ProcessAccepted;
+        internal ulong ProcessDelivered;
+        internal ulong ProcessDead;
+        internal ulong ProcessExpired;
+        internal ulong ProcessDropped;
+        internal ulong ProcessPending;
+        internal ulong ProcessRefused;
+        internal ulong AgeP50Milliseconds;
+        internal ulong AgeP95Milliseconds;
+        internal ulong AgeP99Milliseconds;
+        internal ulong LatencyP50Microseconds;
+        internal ulong LatencyP95Microseconds;
+        internal ulong LatencyP99Microseconds;
+    }
+
     /// <summary>
     /// The C functions of one loaded library. Every parameter is a plain number or pointer, so that neither runtime
     /// copies or converts anything.
@@ -42,6 +72,13 @@ namespace Esales.Notify
         internal readonly NewFromFunction ClientNew;
         internal readonly FreeFunction ClientFree;
         internal readonly NotifyFunction NotifyAddToCart;
+        internal readonly NotifyFunction EnqueueAddToCart;
+        internal readonly FlushFunction ClientFlush;
+        internal readonly StatsFunction ClientStats;
+        internal readonly ReceiptFunction ClientReceipt;
+        internal readonly DeliveryNextFunction ClientDeliveryNext;
+        internal readonly LogToFunction LogTo;
+        internal readonly LogNextFunction LogNext;
         internal readonly TextToTextFunction CustomerKey;
         internal readonly TwoTextsToTextFunction CustomerToken;
         internal readonly ToTextFunction NewKey;
@@ -62,6 +99,13 @@ namespace Esales.Notify
             ClientNew = Bind<NewFromFunction>(symbol, "esales_client_new");
             ClientFree = Bind<FreeFunction>(symbol, "esales_client_free");
             NotifyAddToCart = Bind<NotifyFunction>(symbol, "esales_notify_add_to_cart");
+            EnqueueAddToCart = Bind<NotifyFunction>(symbol, "esales_enqueue_add_to_cart");
+            ClientFlush = Bind<FlushFunction>(symbol, "esales_client_flush");
+            ClientStats = Bind<StatsFunction>(symbol, "esales_client_stats");
+            ClientReceipt = Bind<ReceiptFunction>(symbol, "esales_client_receipt");
+            ClientDeliveryNext = Bind<DeliveryNextFunction>(symbol, "esales_client_delivery_next");
+            LogTo = Bind<LogToFunction>(symbol, "esales_log_to");
+            LogNext = Bind<LogNextFunction>(symbol, "esales_log_next");
             CustomerKey = Bind<TextToTextFunction>(symbol, "esales_customer_key");
             CustomerToken = Bind<TwoTextsToTextFunction>(symbol, "esales_customer_token");
             NewKey = Bind<ToTextFunction>(symbol, "esales_new_key");
@@ -85,6 +129,24 @@ namespace Esales.Notify
         [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
         internal delegate int NotifyFunction(
             IntPtr client, NativeVisitor* visitor, byte* ticket, byte* id, NativeReceipt* receipt);
+
+        [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
+        internal delegate int FlushFunction(IntPtr client, uint milliseconds, NativeStats* stats);
+
+        [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
+        internal delegate int StatsFunction(IntPtr client, NativeStats* stats);
+
+        [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
+        internal delegate int ReceiptFunction(IntPtr client, byte* id, NativeReceipt* receipt);
+
+        [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
+        internal delegate int DeliveryNextFunction(IntPtr client, uint milliseconds, NativeReceipt* receipt);
+
+        [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
+        internal delegate int LogToFunction(IntPtr callback, IntPtr userData, int level);
+
+        [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
+        internal delegate int LogNextFunction(uint milliseconds, int* level, byte* message);
 
         [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
         internal delegate int ToTextFunction(byte* result);

@@ -42,6 +42,11 @@ namespace Esales.Notify
             }
         }
 
+        internal static bool IsLoaded
+        {
+            get { return native != null; }
+        }
+
         internal static Native Native
         {
             get

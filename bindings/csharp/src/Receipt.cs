@@ -11,7 +11,7 @@ namespace Esales.Notify
             StatusName = native.NameOf(receipt->Status);
             HttpStatus = receipt->HttpStatus == 0 ? (int?)null : receipt->HttpStatus;
             Attempts = (int)receipt->Attempts;
-            Elapsed = TimeSpan.FromTicks((long)receipt->ElapsedMicroseconds * TicksPerMicrosecond);
+            Elapsed = Microseconds(receipt->ElapsedMicroseconds);
             Id = Utf8.Read(receipt->Id, NativeReceipt.IdSize);
             Detail = Utf8.Read(receipt->Detail, NativeReceipt.DetailSize);
         }
@@ -30,7 +30,10 @@ namespace Esales.Notify
         /// <summary>Attempts that were started; 0 if nothing was sent.</summary>
         public int Attempts { get; }
 
-        /// <summary>Duration of the call, to the microsecond.</summary>
+        /// <summary>
+        /// Duration of the call, to the microsecond. From <see cref="Client.GetReceipt"/> and
+        /// <see cref="Client.Settled"/>: from acceptance to settlement, or to now while it waits.
+        /// </summary>
         public TimeSpan Elapsed { get; }
 
         /// <summary>
@@ -46,6 +49,11 @@ namespace Esales.Notify
         public override string ToString()
         {
             return StatusName + " " + Id + ": " + Detail;
+        }
+
+        internal static TimeSpan Microseconds(ulong microseconds)
+        {
+            return TimeSpan.FromTicks((long)microseconds * TicksPerMicrosecond);
         }
     }
 }

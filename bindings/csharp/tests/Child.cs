@@ -1,4 +1,6 @@
 using System;
+using System.Collections.Generic;
+using System.Linq;
 
 namespace Esales.Notify.Tests
 {
@@ -27,6 +29,21 @@ namespace Esales.Notify.Tests
                         left = new Client();
                         new Client();
                         Send(left);
+                        return 0;
+                    case "enqueue":
+                        using (var client = new Client())
+                        {
+                            Enqueue(client, int.Parse(arguments[1])).ForEach(r => Console.WriteLine(r.Id));
+                        }
+                        return 0;
+                    case "leave-busy":
+                        // The process ends while notifications are delivered and handlers are called.
+                        left = new Client();
+                        left.Settled += (sender, e) => GC.KeepAlive(e.Receipt.ToString());
+                        NotifyLog.Level = LogLevel.Debug;
+                        NotifyLog.Message += (sender, e) => GC.KeepAlive(e.ToString());
+                        Enqueue(left, 500);
+                        Console.WriteLine("busy");
                         return 0;
                     default:
                         Console.WriteLine("unknown task " + arguments[0]);
@@ -59,6 +76,12 @@ namespace Esales.Notify.Tests
                 case "empty": return new Client(new ClientOptions { ["timeout_ms"] = null });
                 default: return new Client(new ClientOptions { ["timeout_ms"] = 500 });
             }
+        }
+
+        private static List<Receipt> Enqueue(Client client, int count)
+        {
+            Visitor visitor = Visitor.Anonymous(Sample.CustomerKey, Sample.SessionKey);
+            return Enumerable.Range(0, count).Select(_ => client.EnqueueAddToCart(visitor, Sample.Ticket)).ToList();
         }
 
         private static void Send(Client client)

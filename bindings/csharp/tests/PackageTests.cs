@@ -10,20 +10,27 @@ namespace Esales.Notify.Tests
     {
         internal static string Name(StatusCode code)
         {
-            return "ESALES" + Regex.Replace(code.ToString(), "[A-Z]", m => "_" + m.Value).ToUpperInvariant();
+            return Name("ESALES", code);
+        }
+
+        internal static string Name(string prefix, Enum code)
+        {
+            return prefix + Regex.Replace(code.ToString(), "[A-Z]", m => "_" + m.Value).ToUpperInvariant();
         }
     }
 
     /// <summary>What surrounds the code: the header, the project file, the README and the example.</summary>
     internal static class PackageTests
     {
-        public static void Status_codes_are_those_of_the_header()
+        public static void Codes_and_levels_are_those_of_the_header()
         {
             string header = Processes.Text("include", "esales_notify.h");
-            var theirs = Regex.Matches(header, @"^#define (ESALES_(?!LOG_)\w+) (-?\d+)$", RegexOptions.Multiline).Cast<Match>()
+            var theirs = Regex.Matches(header, @"^#define (ESALES_\w+) (-?\d+)$", RegexOptions.Multiline).Cast<Match>()
                 .Select(m => m.Groups[1].Value + " " + m.Groups[2].Value);
             var ours = Enum.GetValues(typeof(StatusCode)).Cast<StatusCode>()
-                .Select(code => Snake.Name(code) + " " + (int)code);
+                .Select(code => Snake.Name(code) + " " + (int)code)
+                .Concat(Enum.GetValues(typeof(LogLevel)).Cast<LogLevel>()
+                    .Select(level => Snake.Name("ESALES_LOG", level) + " " + (int)level));
             Check.Equal(
                 string.Join("\n", theirs.OrderBy(s => s, StringComparer.Ordinal)),
                 string.Join("\n", ours.OrderBy(s => s, StringComparer.Ordinal)),
@@ -55,12 +62,15 @@ namespace Esales.Notify.Tests
             Check.Contains("license = \"" + Project("PackageLicenseExpression") + "\"", cargo, "licence");
         }
 
-        public static void The_readme_quotes_the_example()
+        public static void The_readme_quotes_the_examples()
         {
-            Check.Contains(
-                "```csharp\n" + Processes.Text("bindings", "csharp", "examples", "AddToCart.cs") + "```\n",
-                Processes.Text("bindings", "csharp", "README.md"),
-                "README.md");
+            foreach (string example in new[] { "AddToCart.cs", "Queue.cs" })
+            {
+                Check.Contains(
+                    "```csharp\n" + Processes.Text("bindings", "csharp", "examples", example) + "```\n",
+                    Processes.Text("bindings", "csharp", "README.md"),
+                    "README.md");
+            }
         }
 
         public static void The_readme_names_every_exception_and_code()
@@ -89,6 +99,19 @@ namespace Esales.Notify.Tests
                 Check.Equal(Sample.SessionKey, (string)notification["sessionKey"], "session key");
                 Check.Equal(Sample.Ticket, (string)notification["ticket"], "ticket");
                 Check.That(!notification.ContainsKey("token"), "a token");
+            }
+        }
+
+        public static void The_example_of_the_queue_delivers()
+        {
+            using (var sandbox = new Sandbox())
+            {
+                var environment = new Dictionary<string, string> { ["ESALES_BASE_URL"] = sandbox.BaseUrl };
+                Ended ended = Processes.Run(Processes.BuildFolder, environment, "Queue.exe");
+                Check.Equal(0, ended.Code, ended.Output + ended.Errors);
+                // The event may come a little after the notification has left the queue.
+                Check.Contains("receipt: ESALES_DELIVERED", ended.Output, ended.Errors);
+                Check.Equal(1, sandbox.ReceivedCount, "received");
             }
         }
 

@@ -1,0 +1,659 @@
+using System;
+using System.Collections.Concurrent;
+using System.Collections.Generic;
+using System.Diagnostics;
+using System.IO;
+using System.Linq;
+using System.Threading;
+
+namespace Esales.Notify.Tests
+{
+    /// <summary>The queue: what is accepted is delivered or counted, and can be asked for and listened to.</summary>
+    internal static class QueueTests
+    {
+        /// <summary>So that what never comes fails a test and does not hang the suite.</summary>
+        private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
+
+        public static void What_is_enqueued_is_delivered()
+        {
+            using (var sandbox = new Sandbox())
+            using (Client client = sandbox.Client())
+            {
+                Receipt queued = client.EnqueueAddToCart(Sample.Anna, Sample.Ticket);
+                Check.Equal(StatusCode.Queued, queued.StatusCode, "code");
+                Check.Equal("ESALES_QUEUED", queued.StatusName, "name");
+                Check.Equal((int?)null, queued.HttpStatus, "HTTP status");
+                Check.Equal(0, queued.Attempts, "attempts");
+                Check.Equal(queued.Id, new Guid(queued.Id).ToString("D"), "shape of the id");
+                Check.Equal("an id", client.EnqueueAddToCart(Sample.Anna, Sample.Ticket, "an id").Id, "id");
+                Check.That(client.Flush(Limit), "not flushed");
+
+                // Several are under way at a time, and may arrive in another order.
+                Check.Equal("an id, " + queued.Id, string.Join(", ", Ids(sandbox).OrderByDescending(i => i == "an id")), "received");
+                Receipt delivered = client.GetReceipt(queued.Id);
+                Check.Equal(StatusCode.Delivered, delivered.StatusCode, "code");
+                Check.Equal(204, delivered.HttpStatus, "HTTP status");
+                Check.Equal(1, delivered.Attempts, "attempts");
+                Check.Equal(queued.Id, delivered.Id, "id");
+                Check.That(delivered.Elapsed > TimeSpan.Zero, "no time passed");
+            }
+        }
+
+        public static void Arguments_are_checked_as_in_a_blocking_call()
+        {
+            using (var sandbox = new Sandbox())
+            using (Client client = sandbox.Client())
+            {
+                Refused("visitor", () => client.EnqueueAddToCart(null, Sample.Ticket));
+                Refused("ticket", () => client.EnqueueAddToCart(Sample.Anna, null));
+                Refused("ticket", () => client.EnqueueAddToCart(Sample.Anna, "a\0"));
+                Refused("id", () => client.EnqueueAddToCart(Sample.Anna, Sample.Ticket, "\udc00"));
+                Refused("id", () => client.GetReceipt(null));
+                Refused("id", () => client.GetReceipt("a\0"));
+                Refused("timeout", () => client.Flush(TimeSpan.FromTicks(-1)));
+                Refused("timeout", () => client.Flush(Timeout.InfiniteTimeSpan));
+                Refused("timeout", () => client.Flush(TimeSpan.MaxValue));
+                Check.That(client.Flush(TimeSpan.Zero), "nothing was accepted");
+                Check.Equal(0L, client.GetStats().Spool.Accepted, "accepted");
+                Check.Equal(0L, client.GetStats().ProcessRefused, "refused");
+            }
+        }
+
+        public static void A_receipt_is_known_while_it_waits()
+        {
+            using (var sandbox = new Sandbox())
+            // It expires before the service wants to be asked again: nothing is left behind for later tests.
+            using (Client client = sandbox.Client(Sandbox.Option("max_age_s", "20")))
+            {
+                sandbox.Script("503:retry-after=30");
+                string id = client.EnqueueAddToCart(Sample.Anna, Sample.Ticket).Id;
+                Receipt receipt = null;
+                Await(() => (receipt = client.GetReceipt(id)).Attempts > 0, "no attempt");
+                Check.Equal(StatusCode.Queued, receipt.StatusCode, "code");
+                Check.Equal("ESALES_QUEUED", receipt.StatusName, "name");
+                Check.Equal(id, receipt.Id, "id");
+                Check.Equal(1, receipt.Attempts, "attempts");
+                Check.Equal(null, client.GetReceipt("never seen"), "unknown");
+                Check.Equal(null, client.GetReceipt(""), "empty");
+
+                Stats stats = client.GetStats();
+                Check.Equal(1, stats.GateFailures, "failures");
+                Check.That(stats.GateClosedFor > TimeSpan.FromSeconds(5), "closed for " + stats.GateClosedFor);
+                Check.That(stats.GateClosedFor <= TimeSpan.FromSeconds(30), "closed for " + stats.GateClosedFor);
+                Check.That(stats.OldestAge > TimeSpan.Zero, "oldest: " + stats.OldestAge);
+                Check.That(stats.PendingBytes > Sample.Ticket.Length, "bytes: " + stats.PendingBytes);
+            }
+        }
+
+        public static void A_receipt_is_known_afterwards()
+        {
+            using (var sandbox = new Sandbox())
+            using (Client client = sandbox.Client())
+            {
+                sandbox.Script("503:retry-after=1");
+                string id = client.EnqueueAddToCart(Sample.Anna, Sample.Ticket).Id;
+                Check.That(client.Flush(Limit), "not flushed");
+                Receipt receipt = client.GetReceipt(id);
+                Check.Equal(StatusCode.Delivered, receipt.StatusCode, "code");
+                Check.Equal(2, receipt.Attempts, "attempts");
+                Check.That(receipt.Elapsed >= TimeSpan.FromSeconds(1), "elapsed: " + receipt.Elapsed);
+            }
+        }
+
+        public static void Flush_ends_in_time_when_the_service_is_down_and_everything_is_counted()
+        {
+            using (Client client = Down("max_items", "1001"))
+            {
+                for (int i = 0; i < 3; i++)
+                {
+                    client.EnqueueAddToCart(Sample.Anna, Sample.Ticket);
+                }
+                var watch = Stopwatch.StartNew();
+                Check.That(!client.Flush(TimeSpan.FromMilliseconds(300)), "flushed");
+                Check.That(watch.ElapsedMilliseconds >= 295, "took " + watch.Elapsed);
+                Check.That(watch.Elapsed < TimeSpan.FromSeconds(10), "took " + watch.Elapsed);
+                Check.That(!client.Flush(TimeSpan.Zero), "flushed");
+                Stats stats = client.GetStats();
+                Counted("accepted 3 = delivered 0 + dead 0 + expired 0 + dropped 0 + pending 3", stats.Spool);
+                Counted("accepted 3 = delivered 0 + dead 0 + expired 0 + dropped 0 + pending 3", stats.Process);
+                Await(() => client.GetStats().GateFailures > 0, "no failure");
+            }
+        }
+
+        public static void The_numbers_add_up()
+        {
+            using (var sandbox = new Sandbox())
+            using (Client client = sandbox.Client())
+            {
+                sandbox.Script("204, 204, 400, 404, 204");
+                for (int i = 0; i < 10; i++)
+                {
+                    client.EnqueueAddToCart(Sample.Anna, Sample.Ticket);
+                    Balanced(client.GetStats());
+                }
+                Check.That(client.Flush(Limit), "not flushed");
+                Stats stats = client.GetStats();
+                Counted("accepted 10 = delivered 8 + dead 2 + expired 0 + dropped 0 + pending 0", stats.Spool);
+                Counted("accepted 10 = delivered 8 + dead 2 + expired 0 + dropped 0 + pending 0", stats.Process);
+                Check.Equal(0L, stats.ProcessRefused, "refused");
+                Check.Equal(0L, stats.PendingBytes, "bytes");
+                Check.Equal(TimeSpan.Zero, stats.OldestAge, "oldest");
+                Check.Equal(0, stats.GateFailures, "failures");
+                Check.Equal(TimeSpan.Zero, stats.GateClosedFor, "closed");
+                Check.That(stats.AttemptLatency.P50 > TimeSpan.Zero, "latency: " + stats.AttemptLatency.P50);
+                foreach (Percentiles p in new[] { stats.AttemptLatency, stats.DeliveryAge })
+                {
+                    Check.That(p.P50 <= p.P95 && p.P95 <= p.P99 && p.P99 < Limit, p.P50 + ", " + p.P95 + ", " + p.P99);
+                }
+            }
+        }
+
+        public static void A_blocking_call_that_fails_may_go_into_the_queue()
+        {
+            using (var sandbox = new Sandbox())
+            using (Client client = sandbox.Client(
+                Sandbox.Option("on_failure", "queue"), Sandbox.Option("max_attempts", "1")))
+            {
+                Check.Equal(
+                    StatusCode.Delivered, client.NotifyAddToCart(Sample.Anna, Sample.Ticket).StatusCode, "code");
+                sandbox.Script("503");
+                Receipt queued = client.NotifyAddToCart(Sample.Anna, Sample.Ticket, "an id");
+                Check.Equal(StatusCode.Queued, queued.StatusCode, "code");
+                Check.Equal(503, queued.HttpStatus, "HTTP status");
+                Check.Equal(1, queued.Attempts, "attempts");
+                Check.That(client.Flush(Limit), "not flushed");
+                Receipt delivered = client.GetReceipt("an id");
+                Check.Equal(StatusCode.Delivered, delivered.StatusCode, "code");
+                Check.Equal(2, delivered.Attempts, "attempts");
+
+                sandbox.Script("400");
+                Check.Throws<TicketMissingException>(() => client.NotifyAddToCart(Sample.Anna, Sample.Ticket), "final");
+            }
+        }
+
+        public static void A_full_queue_refuses()
+        {
+            using (Client client = Down("max_items", "1"))
+            {
+                client.EnqueueAddToCart(Sample.Anna, Sample.Ticket, "first");
+                var e = Check.Throws<QueueFullException>(
+                    () => client.EnqueueAddToCart(Sample.Anna, Sample.Ticket, "second"), "full");
+                Check.Equal(StatusCode.QueueFull, e.StatusCode, "code");
+                Check.Equal("ESALES_QUEUE_FULL", e.StatusName, "name");
+                Check.Contains("max_items", e.Message, "words");
+                Check.Equal(StatusCode.QueueFull, e.Receipt.StatusCode, "code");
+                Check.Equal("second", e.Receipt.Id, "id");
+                Check.Equal(null, client.GetReceipt("second"), "receipt");
+                Stats stats = client.GetStats();
+                Check.Equal(1L, stats.ProcessRefused, "refused");
+                Counted("accepted 1 = delivered 0 + dead 0 + expired 0 + dropped 0 + pending 1", stats.Process);
+            }
+        }
+
+        public static void A_full_queue_drops_the_oldest_if_told_so()
+        {
+            using (Client client = Down("max_items", "2", Sandbox.Option("overflow", "drop_oldest")))
+            {
+                foreach (string id in new[] { "first", "second", "third" })
+                {
+                    client.EnqueueAddToCart(Sample.Anna, Sample.Ticket, id);
+                }
+                Check.Equal(StatusCode.QueueFull, client.GetReceipt("first").StatusCode, "oldest");
+                Check.Equal(StatusCode.Queued, client.GetReceipt("third").StatusCode, "newest");
+                Counted(
+                    "accepted 3 = delivered 0 + dead 0 + expired 0 + dropped 1 + pending 2", client.GetStats().Process);
+            }
+        }
+
+        public static void A_spool_that_cannot_be_written_refuses()
+        {
+            using (var folder = new Folder("esales spool"))
+            {
+                string spool = folder.File("spool");
+                File.WriteAllText(spool, "this is no spool, and must stay as it is");
+                using (Client client = Down("spool", spool))
+                {
+                    var e = Check.Throws<SpoolFailedException>(
+                        () => client.EnqueueAddToCart(Sample.Anna, Sample.Ticket, "an id"), "no spool");
+                    Check.Equal(StatusCode.SpoolFailed, e.StatusCode, "code");
+                    Check.Equal("ESALES_SPOOL_FAILED", e.StatusName, "name");
+                    Check.Equal("an id", e.Receipt.Id, "id");
+                    Check.Throws<SpoolFailedException>(() => client.GetStats(), "numbers");
+                    Check.Throws<SpoolFailedException>(() => client.GetReceipt("an id"), "receipt");
+                    Check.Throws<SpoolFailedException>(() => client.Flush(TimeSpan.FromSeconds(1)), "flush");
+                }
+                Check.Equal("this is no spool, and must stay as it is", File.ReadAllText(spool), "file");
+                Check.Throws<InvalidConfigException>(() => Down("spool", spool + "/not/there"), "folder");
+            }
+        }
+
+        public static void Neither_derives_from_what_may_succeed_later()
+        {
+            foreach (Type type in new[] { typeof(QueueFullException), typeof(SpoolFailedException) })
+            {
+                Check.Equal(typeof(NotifyException), type.BaseType, type.Name);
+            }
+        }
+
+        public static void The_event_tells_what_was_settled()
+        {
+            using (var sandbox = new Sandbox())
+            using (Client client = sandbox.Client())
+            using (var settled = new BlockingCollection<Receipt>())
+            {
+                bool isRecorded = true;
+                client.Settled += (sender, e) =>
+                {
+                    // It is recorded by then, and the client may be used.
+                    isRecorded &= sender == client
+                        && ((Client)sender).GetReceipt(e.Receipt.Id).StatusCode == e.Receipt.StatusCode;
+                    settled.Add(e.Receipt);
+                };
+                sandbox.Script("204, 400");
+                foreach (string id in new[] { "first", "second" })
+                {
+                    client.EnqueueAddToCart(Sample.Anna, Sample.Ticket, id);
+                    Receipt receipt = Next(settled);
+                    Check.Equal(id, receipt.Id, "id");
+                    bool isFirst = id == "first";
+                    Check.Equal(isFirst ? StatusCode.Delivered : StatusCode.TicketMissing, receipt.StatusCode, id);
+                    Check.Equal(isFirst ? 204 : 400, receipt.HttpStatus, id);
+                    Check.Equal(1, receipt.Attempts, id);
+                    Check.That(receipt.Elapsed > TimeSpan.Zero, "no time passed");
+                }
+                Check.That(isRecorded, "not recorded, or another sender");
+                // Dead letters are no success, and nothing waits for them.
+                Check.That(client.Flush(Limit), "not flushed");
+                Check.Equal(1L, client.GetStats().Process.Dead, "dead");
+            }
+        }
+
+        public static void A_handler_that_throws_disturbs_nobody()
+        {
+            using (var sandbox = new Sandbox())
+            using (Client client = sandbox.Client())
+            using (var settled = new BlockingCollection<Receipt>())
+            using (var log = new Messages(LogLevel.Error))
+            {
+                client.Settled += (sender, e) => { throw new InvalidOperationException("the token is 4711"); };
+                client.Settled += (sender, e) => settled.Add(e.Receipt);
+                for (int i = 0; i < 3; i++)
+                {
+                    client.EnqueueAddToCart(Sample.Anna, Sample.Ticket, "id " + i);
+                    Check.Equal("id " + i, Next(settled).Id, "settled");
+                }
+                Check.That(client.Flush(Limit), "not flushed");
+                Check.Equal(
+                    "Error: a handler of Client.Settled threw System.InvalidOperationException",
+                    string.Join("\n", log.Lines.Distinct()),
+                    "log");
+            }
+        }
+
+        public static void Handlers_come_and_go()
+        {
+            using (var sandbox = new Sandbox())
+            using (Client client = sandbox.Client())
+            using (var settled = new BlockingCollection<Receipt>())
+            {
+                int gone = 0;
+                EventHandler<SettledEventArgs> goes = null;
+                goes = (sender, e) =>
+                {
+                    gone++;
+                    client.Settled -= goes;
+                    client.Settled += (again, f) => settled.Add(f.Receipt);
+                };
+                client.Settled += null;
+                client.Settled -= goes;
+                client.Settled += goes;
+                client.EnqueueAddToCart(Sample.Anna, Sample.Ticket, "first");
+                Await(() => Volatile.Read(ref gone) == 1 && client.Flush(Limit), "not called");
+                client.EnqueueAddToCart(Sample.Anna, Sample.Ticket, "second");
+                Check.Equal("second", Next(settled).Id, "settled");
+                Check.Equal(1, Volatile.Read(ref gone), "calls of the one that was removed");
+            }
+        }
+
+        public static void Clients_of_one_queue_are_told_until_they_are_disposed()
+        {
+            using (var sandbox = new Sandbox())
+            using (Client second = sandbox.Client())
+            using (var settled = new BlockingCollection<Receipt>())
+            {
+                Client first = sandbox.Client();
+                int told = 0;
+                first.Settled += (sender, e) => Interlocked.Increment(ref told);
+                second.Settled += (sender, e) => settled.Add(e.Receipt);
+                second.EnqueueAddToCart(Sample.Anna, Sample.Ticket);
+                Next(settled);
+                Await(() => Volatile.Read(ref told) == 1, "the first was not told");
+
+                first.EnqueueAddToCart(Sample.Anna, Sample.Ticket, "left behind");
+                first.Dispose();
+                int before = Volatile.Read(ref told);
+                Check.Equal("left behind", Next(settled).Id, "settled");
+                second.EnqueueAddToCart(Sample.Anna, Sample.Ticket);
+                Next(settled);
+                Check.Equal(before, Volatile.Read(ref told), "told after it was disposed");
+                Check.Throws<ClosedException>(() => first.Settled += (sender, e) => { }, "closed");
+                first.Settled -= (sender, e) => { };
+                Check.Throws<ClosedException>(() => first.EnqueueAddToCart(Sample.Anna, Sample.Ticket), "closed");
+                Check.Throws<ClosedException>(() => first.Flush(TimeSpan.Zero), "closed");
+                Check.Throws<ClosedException>(() => first.GetStats(), "closed");
+                Check.Throws<ClosedException>(() => first.GetReceipt("left behind"), "closed");
+            }
+        }
+
+        public static void Dispose_waits_for_the_handler_that_is_running()
+        {
+            using (var sandbox = new Sandbox())
+            using (var entered = new ManualResetEventSlim())
+            using (var mayGoOn = new ManualResetEventSlim())
+            {
+                Client client = sandbox.Client();
+                bool hasEnded = false;
+                bool hadEnded = false;
+                client.Settled += (sender, e) =>
+                {
+                    entered.Set();
+                    mayGoOn.Wait(Limit);
+                    Volatile.Write(ref hasEnded, true);
+                };
+                client.EnqueueAddToCart(Sample.Anna, Sample.Ticket);
+                Check.That(entered.Wait(Limit), "not called");
+                var disposer = new Thread(() =>
+                {
+                    client.Dispose();
+                    hadEnded = Volatile.Read(ref hasEnded);
+                });
+                disposer.Start();
+                mayGoOn.Set();
+                Check.That(disposer.Join(Limit), "dispose does not end");
+                Check.That(hadEnded, "dispose returned while the handler was running");
+            }
+        }
+
+        public static void A_handler_may_dispose_its_client()
+        {
+            using (var sandbox = new Sandbox())
+            using (var disposed = new ManualResetEventSlim())
+            {
+                Client client = sandbox.Client();
+                client.Settled += (sender, e) =>
+                {
+                    ((Client)sender).Dispose();
+                    disposed.Set();
+                };
+                client.EnqueueAddToCart(Sample.Anna, Sample.Ticket);
+                Check.That(disposed.Wait(Limit), "dispose does not end");
+                Check.Throws<ClosedException>(() => client.GetStats(), "closed");
+            }
+        }
+
+        public static void Many_threads_enqueue_while_memory_is_collected()
+        {
+            const int Count = 8 * 50;
+            using (var sandbox = new Sandbox())
+            using (Client client = sandbox.Client())
+            using (var all = new CountdownEvent(Count))
+            {
+                var ids = new ConcurrentBag<string>();
+                client.Settled += (sender, e) =>
+                {
+                    if (e.Receipt.StatusCode == StatusCode.Delivered)
+                    {
+                        all.Signal();
+                    }
+                };
+                var threads = Enumerable.Range(0, 8).Select(_ => new Thread(() =>
+                {
+                    for (int n = 0; n < 50; n++)
+                    {
+                        ids.Add(client.EnqueueAddToCart(Sample.Anna, Sample.Ticket).Id);
+                    }
+                })).ToList();
+                threads.ForEach(t => t.Start());
+                while (threads.Any(t => t.IsAlive))
+                {
+                    GC.Collect();
+                }
+                Check.That(client.Flush(Limit), "not flushed");
+                Check.That(all.Wait(Limit), all.CurrentCount + " were not told");
+                Check.Equal(Count, ids.Distinct().Count(), "ids");
+                Check.That(new HashSet<string>(Ids(sandbox)).SetEquals(ids), "other ids arrived");
+                Stats stats = client.GetStats();
+                Balanced(stats);
+                Check.Equal((long)Count, stats.Process.Delivered, "delivered");
+            }
+        }
+
+        public static void Two_processes_share_a_spool()
+        {
+            using (var folder = new Folder("esales spool åäö"))
+            using (var sandbox = new Sandbox())
+            {
+                string spool = folder.File("spool");
+                var environment = new Dictionary<string, string>
+                {
+                    ["ESALES_BASE_URL"] = sandbox.BaseUrl,
+                    ["ESALES_MARKET"] = "UK",
+                    ["ESALES_SPOOL"] = spool,
+                    ["ESALES_DELIVERY"] = "none",
+                };
+                Ended ended = Processes.Run(Processes.BuildFolder, environment, "tests.exe", "child", "enqueue", "5");
+                Check.Equal(0, ended.Code, ended.Output + ended.Errors);
+                string[] theirs = ended.Output.Split('\n').Select(line => line.Trim()).ToArray();
+                Check.Equal(5, theirs.Length, ended.Output + ended.Errors);
+                Check.Equal(0, sandbox.ReceivedCount, "received from a process that is not to deliver");
+
+                using (Client client = sandbox.Client(Sandbox.Option("spool", spool)))
+                {
+                    string ours = client.EnqueueAddToCart(Sample.Anna, Sample.Ticket).Id;
+                    Check.That(client.Flush(Limit), "not flushed");
+                    Check.That(
+                        new HashSet<string>(Ids(sandbox)).SetEquals(theirs.Concat(new[] { ours })), "other ids arrived");
+                    Stats stats = client.GetStats();
+                    Counted("accepted 6 = delivered 6 + dead 0 + expired 0 + dropped 0 + pending 0", stats.Spool);
+                    Counted("accepted 1 = delivered 1 + dead 0 + expired 0 + dropped 0 + pending 0", stats.Process);
+                    Check.Equal(StatusCode.Delivered, client.GetReceipt(theirs[0]).StatusCode, "receipt");
+                }
+            }
+        }
+
+        public static void A_busy_queue_does_not_disturb_the_end_of_the_process()
+        {
+            using (var sandbox = new Sandbox())
+            {
+                var environment = new Dictionary<string, string>
+                    { ["ESALES_BASE_URL"] = sandbox.BaseUrl, ["ESALES_MARKET"] = "UK" };
+                for (int i = 0; i < 3; i++)
+                {
+                    Ended ended = Processes.Run(Processes.BuildFolder, environment, "tests.exe", "child", "leave-busy");
+                    Check.Equal("0 busy ", ended.Code + " " + ended.Output + " " + ended.Errors, "end");
+                }
+            }
+        }
+
+        public static void The_log_tells_what_happens_and_no_secret()
+        {
+            using (var sandbox = new Sandbox())
+            using (Client client = sandbox.Client(Sandbox.Option("gate_min_ms", "10")))
+            using (var log = new Messages(LogLevel.Debug))
+            {
+                string key = Identity.CustomerKey("customer-4711");
+                string token = Identity.CustomerToken("a private key", key);
+                Visitor visitor = Visitor.SignedIn(key, Sample.SessionKey, token, "UK");
+                // Services quote what they do not like.
+                string quoted = "\"no " + token + " for " + key + ", " + Sample.Ticket + "\"";
+                sandbox.Script("503:body=" + quoted + ", 400:body=" + quoted + ", 403:body=" + quoted);
+                client.EnqueueAddToCart(visitor, Sample.Ticket, "an id");
+                Check.That(client.Flush(Limit), "not flushed");
+                Check.Fails(() => client.NotifyAddToCart(visitor, Sample.Ticket, "the last"), "403");
+                Await(() => log.Lines.Any(line => line.Contains("the last")), "no message of the last");
+                Check.Contains("an id", log.ToString(), "messages");
+                Check.Contains("Warn: ", log.ToString(), "messages");
+                Check.Contains("Debug: ", log.ToString(), "messages");
+                foreach (string secret in new[] { token, key, Sample.Ticket, "a private key" })
+                {
+                    Check.That(log.ToString().IndexOf(secret, StringComparison.Ordinal) < 0, secret + " in " + log);
+                }
+            }
+        }
+
+        public static void The_log_is_off_until_somebody_listens_and_has_a_level()
+        {
+            using (var sandbox = new Sandbox())
+            using (Client client = sandbox.Client())
+            {
+                Check.Equal(LogLevel.Info, NotifyLog.Level, "level");
+                Check.Throws<InvalidArgumentException>(() => NotifyLog.Level = (LogLevel)5, "level");
+                Check.Throws<InvalidArgumentException>(() => NotifyLog.Level = (LogLevel)(-1), "level");
+                Messages log;
+                using (log = new Messages(LogLevel.Warn))
+                {
+                    DeadLetter(client, sandbox, "warned of");
+                    Await(() => log.Lines.Count > 0, "no message");
+                    Check.Equal(1, log.Lines.Count, log.ToString());
+                    Check.Contains("Warn: warned of ", log.ToString(), "dead letter");
+                    NotifyLog.Level = LogLevel.Off;
+                    DeadLetter(client, sandbox, "unheard");
+                    NotifyLog.Level = LogLevel.Debug;
+                    DeadLetter(client, sandbox, "attempted");
+                    Await(() => log.Lines.Any(line => line.StartsWith("Debug: attempted ")), log.ToString());
+                    Check.That(!log.ToString().Contains("unheard"), log.ToString());
+                }
+                DeadLetter(client, sandbox, "too late");
+                // A second listener has heard, and the first has not.
+                using (var second = new Messages(LogLevel.Warn))
+                {
+                    DeadLetter(client, sandbox, "later");
+                    Await(() => second.Lines.Any(line => line.Contains("later")), "no message");
+                    Check.That(!second.ToString().Contains("too late"), second.ToString());
+                }
+                Check.That(!log.ToString().Contains("late"), log.ToString());
+            }
+        }
+
+        public static void Handlers_of_the_log_may_throw_and_switch_it_off()
+        {
+            using (var sandbox = new Sandbox())
+            using (Client client = sandbox.Client())
+            {
+                int calls = 0;
+                EventHandler<LogMessageEventArgs> thrower = (sender, e) => { throw new InvalidOperationException(); };
+                EventHandler<LogMessageEventArgs> once = null;
+                once = (sender, e) =>
+                {
+                    calls++;
+                    NotifyLog.Message -= once;
+                    NotifyLog.Message -= thrower;
+                };
+                NotifyLog.Message += thrower;
+                NotifyLog.Message += once;
+                DeadLetter(client, sandbox, "first");
+                Await(() => Volatile.Read(ref calls) == 1, "not called");
+                DeadLetter(client, sandbox, "second");
+                Check.Equal(1, Volatile.Read(ref calls), "calls");
+            }
+        }
+
+        /// <summary>One more; when this returns, the library has said all it has to say about it.</summary>
+        private static void DeadLetter(Client client, Sandbox sandbox, string id)
+        {
+            using (var settled = new ManualResetEventSlim())
+            {
+                EventHandler<SettledEventArgs> handler = (sender, e) =>
+                {
+                    if (e.Receipt.Id == id)
+                    {
+                        settled.Set();
+                    }
+                };
+                client.Settled += handler;
+                sandbox.Script("400");
+                client.EnqueueAddToCart(Sample.Anna, Sample.Ticket, id);
+                Check.That(settled.Wait(Limit), "not settled");
+                client.Settled -= handler;
+            }
+        }
+
+        /// <summary>
+        /// A client of a service that nobody can reach. Clients of equal options share their queue: the option is to
+        /// be another one in every test.
+        /// </summary>
+        private static Client Down(string option, string value, params KeyValuePair<string, string>[] more)
+        {
+            return new Client(new ClientOptions(more)
+                { ["base_url"] = "http://127.0.0.1:9", ["gate_max_ms"] = 60000, [option] = value });
+        }
+
+        private static List<string> Ids(Sandbox sandbox)
+        {
+            return sandbox.Received
+                .Select(r => (string)((Dictionary<string, object>)r["notification"])["id"])
+                .ToList();
+        }
+
+        private static Receipt Next(BlockingCollection<Receipt> settled)
+        {
+            Receipt receipt;
+            Check.That(settled.TryTake(out receipt, Limit), "the event did not come");
+            return receipt;
+        }
+
+        private static void Await(Func<bool> condition, string words)
+        {
+            var watch = Stopwatch.StartNew();
+            while (!condition())
+            {
+                Check.That(watch.Elapsed < Limit, words);
+            }
+        }
+
+        private static void Balanced(Stats stats)
+        {
+            Check.That(stats.Spool.IsBalanced, stats.Spool.ToString());
+            Check.That(stats.Process.IsBalanced, stats.Process.ToString());
+        }
+
+        private static void Counted(string expected, Counts counts)
+        {
+            Check.Equal(expected, counts.ToString(), "numbers");
+            Check.That(counts.IsBalanced, counts.ToString());
+        }
+
+        private static void Refused(string words, Action action)
+        {
+            Check.Contains(words, Check.Throws<InvalidArgumentException>(action, words).Message, "words");
+        }
+
+        /// <summary>Listens to the log until it is disposed.</summary>
+        private sealed class Messages : IDisposable
+        {
+            internal readonly ConcurrentQueue<string> Lines = new ConcurrentQueue<string>();
+
+            internal Messages(LogLevel level)
+            {
+                NotifyLog.Level = level;
+                NotifyLog.Message += Listen;
+            }
+
+            public void Dispose()
+            {
+                NotifyLog.Message -= Listen;
+                NotifyLog.Level = LogLevel.Info;
+            }
+
+            public override string ToString()
+            {
+                return string.Join("\n", Lines);
+            }
+
+            private void Listen(object sender, LogMessageEventArgs e)
+            {
+                Lines.Enqueue(e.ToString());
+            }
+        }
+    }
+}
