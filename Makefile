@@ -32,7 +32,7 @@ test: tools build
 
 # What the queue survives, at the large counts: 2,000 rounds of kill -9, a million enqueues in an outage.
 soak: tools build
-	$(RUN) env ESALES_NOTIFY_SOAK=1 $(PYTHON) -m pytest -q -s tests/reliability
+	$(RUN) env ESALES_NOTIFY_SOAK=1 $(PYTHON) -m pytest -q -s tests/reliability tests/hosts
 
 # The library as shipped, and the command.
 build:
