@@ -1,0 +1,33 @@
+"""The library in real hosts; the modest counts of `make test`, or the large ones of `make soak`."""
+
+import os
+import subprocess
+
+import pytest
+
+@pytest.fixture(scope="session")
+def soak() -> bool:
+    """Whether the large counts are wanted: `make soak` sets ESALES_NOTIFY_SOAK."""
+    return os.environ.get("ESALES_NOTIFY_SOAK") == "1"
+
+
+@pytest.fixture(scope="session")
+def plain_environment() -> dict:
+    """The environment without options of the machine's own."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("ESALES_")}
+
+
+@pytest.fixture(scope="session")
+def compiled(root, tmp_path_factory):
+    """Compiles a program of this folder that loads the library by itself, or links it if told where it is."""
+    out = tmp_path_factory.mktemp("hosts")
+
+    def compile_host(name, *flags):
+        compiler = ["g++", "-std=c++17"] if name.endswith(".cpp") else ["gcc", "-std=gnu99"]
+        program = out / name.rsplit(".", 1)[0]
+        if not program.exists():
+            subprocess.run([*compiler, "-Wall", "-Wextra", "-Werror", "-g", "-O1", "-pthread", f"-I{root}/include",
+                            str(root / "tests/hosts" / name), "-o", str(program), *map(str, flags)], check=True)
+        return program
+
+    return compile_host

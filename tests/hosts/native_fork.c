@@ -1,0 +1,281 @@
+/* A C host with busy threads that forks in every way there is. ESALES_BASE_URL is the service.
+ *
+ *   native_fork forks WARM ROUNDS SPOOL     prints "flat: KIB KIB DESCRIPTORS DESCRIPTORS" of the parent on stderr
+ *   native_fork daemon SPOOL|- REPORT       a daemon is made of a process that used the library; it ends its report with "done"
+ *   native_fork first ROUNDS LONGEST_US     forks at a random moment of the first use; its options are in ESALES_*
+ *   native_fork resolve ROUNDS              forks while other threads look names up; its options are in ESALES_*
+ *   native_fork fds                         what an exec'd program finds open beyond 0, 1 and 2
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "guest.h"
+
+static struct guest guest;
+/* In memory; in a file, delivered here; in the same file, left to others. */
+static esales_client *memory, *file, *others;
+
+static int tell(const esales_client *client, enum how how, const char *who, int number) {
+    char id[96];
+    snprintf(id, sizeof id, "%s-%d", who, number);
+    return guest_tell(&guest, client, how, id);
+}
+
+static int ended_well(pid_t child) {
+    int status = -1;
+    const pid_t ended = waitpid(child, &status, 0);
+    if (child > 0 && ended == child && status == 0) return 1;
+    fprintf(stderr, "child %d: waitpid %d, status %#x\n", (int)child, (int)ended, status);
+    return 0;
+}
+
+/* Everything, on clients that were inherited and on one of its own. */
+static int use_all(const char *who, int number) {
+    esales_stats stats = ESALES_STATS_INIT;
+    char own_name[64];
+    esales_client *own = NULL;
+    int ok = tell(memory, SEND, who, number * 10) && tell(memory, ENQUEUE, who, number * 10 + 1);
+    ok = ok && tell(file, ENQUEUE, who, number * 10 + 2) && tell(others, ENQUEUE, who, number * 10 + 3);
+    snprintf(own_name, sizeof own_name, "%s-own", who);
+    ok = ok && (own = guest_client(&guest, NULL, NULL)) && tell(own, ENQUEUE, own_name, number);
+    /* What is in memory ends with the process: it is flushed. What is in the file is not. */
+    ok = ok && guest.client_flush(memory, FLUSH_MS, &stats) == 0 && stats.process_accepted == stats.process_delivered;
+    /* Nothing of the parent's is in the child's queue. */
+    ok = ok && stats.process_accepted <= 10;
+    guest.client_free(own);
+    return ok;
+}
+
+static int in_thread_ok;
+
+static void *use_in_thread(void *number) {
+    in_thread_ok = use_all("thread", (int)(intptr_t)number);
+    return NULL;
+}
+
+static void child_life(int kind, int number) {
+    int ok = 1;
+    alarm(CHILD_S);
+    if (kind == 1) { /* double fork */
+        const pid_t grandchild = fork();
+        if (grandchild == 0) {
+            alarm(CHILD_S);
+            _exit(!use_all("grandchild", number));
+        }
+        _exit(!(tell(memory, SEND, "between", number) && ended_well(grandchild)));
+    }
+    if (kind == 2) { /* exec at once, and after use */
+        if (number / 12 % 2) ok = use_all("before-exec", number);
+        if (ok) execl("/proc/self/exe", "native_fork", "fds", (char *)NULL);
+        _exit(3);
+    }
+    if (kind == 3) { /* threads of its own */
+        pthread_t thread;
+        ok = pthread_create(&thread, NULL, use_in_thread, (void *)(intptr_t)number) == 0 && tell(memory, SEND, "beside", number);
+        ok = ok && pthread_join(thread, NULL) == 0 && in_thread_ok;
+        _exit(!ok);
+    }
+    ok = use_all("child", number);
+    guest.client_free(memory), guest.client_free(file), guest.client_free(others);
+    if (kind == 4) exit(!ok); /* the regular end: atexit and all */
+    _exit(!ok);
+}
+
+struct forking {
+    int kind, number, ok;
+};
+
+static void *fork_and_wait(void *argument) {
+    struct forking *forking = argument;
+    const pid_t child = fork();
+    if (child == 0) child_life(forking->kind, forking->number);
+    forking->ok = ended_well(child);
+    return NULL;
+}
+
+static int should_stop, went_wrong;
+/* How often each thread has been round: a fork must not find one that has not begun. */
+static int turns[4];
+
+static void *send_on(void *unused) {
+    int i;
+    for (i = 0; !__atomic_load_n(&should_stop, __ATOMIC_RELAXED); i++, turns[0] = i)
+        if (!tell(memory, SEND, "parent-sent", i)) went_wrong = 1;
+    return unused;
+}
+
+static void pause_a_little(void) {
+    const struct timespec little = {0, 300000};
+    nanosleep(&little, NULL);
+}
+
+static void *enqueue_on(void *unused) {
+    int i;
+    for (i = 0; !__atomic_load_n(&should_stop, __ATOMIC_RELAXED); i++, turns[1] = i) {
+        if (!tell(i % 2 ? memory : file, ENQUEUE, "parent-enqueued", i)) went_wrong = 1;
+        pause_a_little();
+    }
+    return unused;
+}
+
+static void *make_clients_on(void *number) {
+    const int n = (int)(intptr_t)number;
+    int i;
+    for (i = 0; !__atomic_load_n(&should_stop, __ATOMIC_RELAXED); i++, turns[n] = i) {
+        esales_client *client = NULL;
+        /* Reads the environment. */
+        if (guest.client_new(NULL, &client) != 0) went_wrong = 1;
+        guest.client_free(client);
+        if (i % 64 == 0) pause_a_little();
+    }
+    return NULL;
+}
+
+static int forks(int warm, int rounds, const char *spool) {
+    pthread_t threads[4], forker;
+    esales_stats stats = ESALES_STATS_INIT;
+    long before = 0, open = 0;
+    int i;
+    memory = guest_client(&guest, NULL, NULL);
+    file = guest_client(&guest, spool, "background");
+    others = guest_client(&guest, spool, "none");
+    if (!memory || !file || !others) return 1;
+    if (pthread_create(&threads[0], NULL, send_on, NULL) || pthread_create(&threads[1], NULL, enqueue_on, NULL)) return 2;
+    for (i = 2; i < 4; i++)
+        if (pthread_create(&threads[i], NULL, make_clients_on, (void *)(intptr_t)i)) return 2;
+    for (i = 0; i < 4; i++)
+        while (__atomic_load_n(&turns[i], __ATOMIC_RELAXED) == 0) pause_a_little();
+    for (i = 0; i < warm + rounds; i++) {
+        struct forking forking = {i % 6, i, 0};
+        if (i == warm) before = resident_kib(), open = descriptors();
+        if (i / 6 % 2 == 0) {
+            fork_and_wait(&forking);
+        } else { /* from a thread, and while another fork may be under way */
+            if (pthread_create(&forker, NULL, fork_and_wait, &forking)) return 2;
+            pthread_join(forker, NULL);
+        }
+        if (!forking.ok) return fprintf(stderr, "round %d\n", i), 1;
+    }
+    fprintf(stderr, "flat: %ld %ld %ld %ld\n", before, resident_kib(), open, descriptors());
+    __atomic_store_n(&should_stop, 1, __ATOMIC_RELAXED);
+    for (i = 0; i < 4; i++) pthread_join(threads[i], NULL);
+    if (guest.client_flush(memory, FLUSH_MS, &stats) != 0 || stats.accepted != stats.delivered) return 1;
+    if (guest.client_flush(file, FLUSH_MS, &stats) != 0 || stats.accepted != stats.delivered) return 1;
+    /* No zombie, and nobody's child but ours. */
+    if (waitpid(-1, NULL, WNOHANG) != -1 || errno != ECHILD) return fprintf(stderr, "a child is left\n"), 1;
+    return went_wrong;
+}
+
+static int daemonise(const char *spool, const char *report) {
+    pid_t child;
+    FILE *out;
+    int ok, fd;
+    memory = guest_client(&guest, NULL, NULL);
+    file = guest_client(&guest, spool, NULL);
+    others = guest_client(&guest, spool, spool ? "none" : NULL);
+    if (!use_all("before", 0) || guest.client_flush(file, FLUSH_MS, NULL) != 0) return 1;
+    child = fork();
+    if (child != 0) return !ended_well(child);
+    if (setsid() < 0) _exit(4);
+    if (fork() != 0) exit(0);
+    for (fd = 0; fd < 1024; fd++) close(fd);
+    /* The ids go to the report instead of stdout. */
+    if (open("/dev/null", O_RDONLY) != 0 || open(report, O_WRONLY | O_CREAT | O_APPEND, 0600) != 1 || dup(1) != 2) _exit(5);
+    alarm(CHILD_S);
+    ok = use_all("daemon", 1) && use_all("daemon", 2);
+    ok = ok && guest.client_flush(file, FLUSH_MS, NULL) == 0;
+    out = fdopen(1, "a");
+    fprintf(out, "%s\n", ok ? "done" : "failed");
+    fclose(out);
+    _exit(0);
+}
+
+static void *first_use(void *result) {
+    esales_client *client = NULL;
+    const int ok = guest.client_new(NULL, &client) == 0 && tell(client, ENQUEUE, "first", (int)getpid()) &&
+                   tell(client, SEND, "first-sent", (int)getpid()) && guest.client_flush(client, FLUSH_MS, NULL) == 0;
+    guest.client_free(client);
+    *(int *)result = ok;
+    return NULL;
+}
+
+static uint64_t now_ns(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* One process uses the library for the first time while it is forked; this one never does. */
+static int first(int rounds, uint64_t longest_ns) {
+    int i;
+    srandom(4711);
+    for (i = 0; i < rounds; i++) {
+        const uint64_t delay = (uint64_t)random() % longest_ns;
+        const pid_t child = fork();
+        if (child == 0) {
+            pthread_t thread;
+            int user_ok = 0, child_ok = 0;
+            const uint64_t start = now_ns();
+            pid_t grandchild;
+            alarm(CHILD_S);
+            if (pthread_create(&thread, NULL, first_use, &user_ok)) _exit(2);
+            while (now_ns() - start < delay) continue;
+            grandchild = fork();
+            if (grandchild == 0) {
+                alarm(CHILD_S / 3);
+                first_use(&child_ok);
+                _exit(!child_ok);
+            }
+            child_ok = ended_well(grandchild);
+            pthread_join(thread, NULL);
+            _exit(!(user_ok && child_ok));
+        }
+        if (!ended_well(child)) return fprintf(stderr, "round %d, forked after %llu ns\n", i, (unsigned long long)delay), 1;
+    }
+    return 0;
+}
+
+static void *look_up_on(void *unused) {
+    int i;
+    for (i = 0; !__atomic_load_n(&should_stop, __ATOMIC_RELAXED); i++)
+        if (!tell(memory, SEND, "looked-up", (int)(intptr_t)unused * 1000000 + i)) went_wrong = 1;
+    return NULL;
+}
+
+static int resolve(int rounds) {
+    pthread_t threads[4];
+    int i;
+    if (guest.client_new(NULL, &memory) != 0) return 1;
+    for (i = 0; i < 4; i++)
+        if (pthread_create(&threads[i], NULL, look_up_on, (void *)(intptr_t)i)) return 2;
+    for (i = 0; i < rounds; i++) {
+        const pid_t child = fork();
+        if (child == 0) {
+            alarm(CHILD_S);
+            _exit(!tell(memory, SEND, "child", i));
+        }
+        if (!ended_well(child)) return fprintf(stderr, "round %d\n", i), 1;
+    }
+    __atomic_store_n(&should_stop, 1, __ATOMIC_RELAXED);
+    for (i = 0; i < 4; i++) pthread_join(threads[i], NULL);
+    return went_wrong;
+}
+
+int main(int argc, char **argv) {
+    const char *what = argc > 1 ? argv[1] : "";
+    if (strcmp(what, "fds") == 0) {
+        const long extra = descriptors() - 3;
+        if (extra) fprintf(stderr, "%ld descriptors leaked to an exec'd program\n", extra);
+        return extra != 0;
+    }
+    guest = guest_open();
+    if (strcmp(what, "forks") == 0 && argc == 5) return forks(atoi(argv[2]), atoi(argv[3]), argv[4]);
+    if (strcmp(what, "daemon") == 0 && argc == 4) return daemonise(strcmp(argv[2], "-") ? argv[2] : NULL, argv[3]);
+    if (strcmp(what, "first") == 0 && argc == 4) return first(atoi(argv[2]), strtoull(argv[3], NULL, 10) * 1000);
+    if (strcmp(what, "resolve") == 0 && argc == 3) return resolve(atoi(argv[2]));
+    return 2;
+}

@@ -1,0 +1,176 @@
+"""A C host that loads by dlopen, forks in every way there is, and lets go again: nothing leaks, nothing hangs, and what
+was accepted arrives."""
+
+import os
+import re
+import signal
+import subprocess
+
+import pytest
+from counting import Service, wait_for
+
+# What memory may grow by after the warm-up. It is measured in pages, and threads come and go.
+FLAT_KIB = 512
+LONG_S = 500
+
+
+def run(program, *arguments, env):
+    """What it says on stdout and stderr; if it hangs, it and its children are ended."""
+    process = subprocess.Popen([str(program), *map(str, arguments)], env=env, text=True, stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, start_new_session=True)
+    try:
+        out, err = process.communicate(timeout=LONG_S)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        out, err = process.communicate()
+    assert process.returncode == 0, err
+    return out, err
+
+
+def all_arrived(service, out, once=True):
+    ids = out.split()
+    assert ids and len(set(ids)) == len(ids)
+    lost = set(ids) - set(service.ids)
+    assert not lost, f"{len(lost)} lost, such as {sorted(lost)[:5]}"
+    assert set(service.ids) == set(ids), "something arrived that was not accepted"
+    twice = [id for id, times in service.ids.items() if len(times) > 1]
+    assert not (once and twice), twice[:5]
+
+
+def flat(words):
+    """Growth in KiB and in descriptors."""
+    memory, memory_after, open_before, open_after = map(int, re.search(r"^flat: (\d+) (\d+) (\d+) (\d+)$", words, re.M).groups())
+    return memory_after - memory, open_after - open_before
+
+
+@pytest.fixture
+def service():
+    with Service() as service:
+        yield service
+
+
+@pytest.fixture
+def environment(plain_environment, library, service):
+    return {**plain_environment, "HOST_LIBRARY": str(library), "ESALES_BASE_URL": service.base_url}
+
+
+def test_loading_and_unloading_for_ever(compiled, environment, service, soak, capsys):
+    rounds = 100_000 if soak else 10_000
+    out, err = run(compiled("native_load.c"), 500, rounds, env=environment)
+    all_arrived(service, out)
+    with capsys.disabled():
+        print(f"\n  {rounds} rounds of dlopen, use, dlclose: {flat(err)[0]} KiB, {flat(err)[1]} descriptors more")
+    assert flat(err)[0] <= FLAT_KIB and flat(err)[1] <= 0, err
+
+
+def test_the_measure_sees_a_host_that_leaks(compiled, environment, service):
+    out, err = run(compiled("native_load.c"), 500, 5000, "leak", env=environment)
+    all_arrived(service, out)
+    assert flat(err)[0] > FLAT_KIB, err
+
+
+def test_loading_and_unloading_from_many_threads(compiled, environment, service, soak):
+    out, _ = run(compiled("native_load.c"), "threads", 16, 2000 if soak else 100, env=environment)
+    all_arrived(service, out)
+
+
+def test_forking_in_every_way_while_threads_are_busy(compiled, environment, service, soak, tmp_path, capsys):
+    """Plain, double, from a thread, then exec, then threads of its own; in memory and with a spool. An exec'd program
+    finds no descriptor of ours, and the parent no zombie (native_fork.c looks)."""
+    rounds = 3000 if soak else 300
+    out, err = run(compiled("native_fork.c"), "forks", 120, rounds, tmp_path / "spool", env=environment)
+    # A child that ends while it delivers from the file leaves what was under way to be sent once more.
+    all_arrived(service, out, once=False)
+    for who in ("child", "grandchild", "thread", "before-exec", "parent-sent", "parent-enqueued"):
+        assert f"\n{who}-" in out, who
+    with capsys.disabled():
+        print(f"\n  {rounds} forks: {flat(err)[0]} KiB, {flat(err)[1]} descriptors more in the parent")
+    # Those who send at the same time have a connection each, of which some are open at the moment and some not.
+    assert flat(err)[0] <= FLAT_KIB and flat(err)[1] <= 8, err
+
+
+@pytest.mark.parametrize("in_file", [False, True], ids=["memory", "file"])
+def test_a_daemon_made_of_a_process_that_used_it(compiled, environment, service, tmp_path, in_file):
+    """Double fork, setsid, all descriptors closed: the daemon goes on sending and enqueueing."""
+    report = tmp_path / "report"
+    out, _ = run(compiled("native_fork.c"), "daemon", tmp_path / "spool" if in_file else "-", report, env=environment)
+    wait_for(lambda: report.exists() and report.read_text().endswith(("done\n", "failed\n")), "the daemon hangs", 120)
+    *ids, end = report.read_text().split()
+    assert end == "done" and len(ids) == 10, report.read_text()
+    all_arrived(service, out + "\n".join(ids))
+
+
+def test_forking_in_the_middle_of_the_first_use(compiled, command, environment, soak, tmp_path):
+    """With TLS: what is set up once in a process is set up while it is forked."""
+    from sandbox import Sandbox
+
+    with Sandbox(command, "--tls", "--ca-file", tmp_path / "ca.pem") as sandbox:
+        env = {**environment, "ESALES_BASE_URL": sandbox.base_url, "ESALES_CA_FILE": str(tmp_path / "ca.pem"),
+               "ESALES_TIMEOUT_MS": "60000"}
+        for longest_us in (300, 3000):
+            out, _ = run(compiled("native_fork.c"), "first", 5000 if soak else 150, longest_us, env=env)
+            assert len(set(out.split())) == 4 * (5000 if soak else 150)
+
+
+# --- loading alone ---
+
+ENVIRONMENTS = [
+    {},
+    {"ESALES_BASE_URL": "http://127.0.0.1:9", "ESALES_SPOOL": "/nowhere/spool", "ESALES_DELIVERY": "background"},
+    {"ESALES_TIMEOUT_MS": "not a number", "ESALES_CA_FILE": "/nowhere/ca.pem", "http_proxy": "http://127.0.0.1:9"},
+    {"RUST_BACKTRACE": "full", "RUST_LOG": "trace", "RUST_MIN_STACK": "1", "SSL_CERT_FILE": "/nowhere", "SQLITE_TMPDIR": "/nowhere"},
+]
+
+
+def calls_while_loading(program, library, env, trace):
+    """The system calls from the mark before dlopen to the process's end, as far as they are not addresses and sizes. Mapping
+    the file, in as many parts as it has, is one step."""
+    run("strace", "-f", "-o", trace, program, library, env=env)
+    text = trace.read_text()
+    calls = []
+    for line in text[text.index('"begin"'):].splitlines()[1:]:
+        line = line.split(None, 1)[1]
+        if line.startswith("+++"):
+            calls.append(line)
+            continue
+        name = line.split("(", 1)[0]
+        paths = re.findall(r'"(/[^"]*)"', line)
+        call = (name, *("LIBRARY" if path == str(library) else path for path in paths))
+        if name == "mmap" and re.search(r"MAP_FIXED|MAP_PRIVATE\|MAP_DENYWRITE, \d", line):
+            call = ("map a part of a file",)
+            if calls[-1] == call:
+                continue
+        calls.append(call)
+    return calls
+
+
+def test_loading_does_what_loading_nothing_does(compiled, library, plain_environment, tmp_path):
+    program = compiled("load_only.c")
+    (tmp_path / "empty.c").touch()
+    empty = tmp_path / "empty.so"
+    # Needs what the library needs.
+    subprocess.run(["gcc", "-shared", tmp_path / "empty.c", "-Wl,--no-as-needed", "-lgcc_s", "-o", empty], check=True)
+    nothing = calls_while_loading(program, empty, plain_environment, tmp_path / "trace")
+    assert ("openat", "LIBRARY") in nothing and ("exit_group",) in nothing
+    for extra in ENVIRONMENTS:
+        assert calls_while_loading(program, library, {**plain_environment, **extra}, tmp_path / "trace") == nothing, extra
+
+
+def test_the_comparison_sees_a_library_that_does_something(compiled, plain_environment, tmp_path):
+    program = compiled("load_only.c")
+    sources = {
+        "nothing": "",
+        "reads a file": '#include <fcntl.h>\n__attribute__((constructor)) static void at_load(void) { (void)open("/etc/hosts", 0); }',
+        "a thread": "#include <pthread.h>\nstatic void *f(void *p) { return p; }\n"
+                    "__attribute__((constructor)) static void at_load(void) { pthread_t t; pthread_create(&t, 0, f, 0); pthread_join(t, 0); }",
+        "a handler": "#include <signal.h>\n__attribute__((constructor)) static void at_load(void) { signal(SIGPIPE, SIG_IGN); }",
+        "atexit": '#include <stdlib.h>\n#include <unistd.h>\nstatic void end(void) { (void)!write(-1, "", 0); }\n'
+                  "__attribute__((constructor)) static void at_load(void) { atexit(end); }",
+    }
+    seen = {}
+    for name, source in sources.items():
+        (tmp_path / "guest.c").write_text(source)
+        subprocess.run(["gcc", "-shared", "-fPIC", tmp_path / "guest.c", "-o", tmp_path / "guest.so"], check=True)
+        seen[name] = calls_while_loading(program, tmp_path / "guest.so", plain_environment, tmp_path / "trace")
+    for name in sources:
+        assert (seen[name] == seen["nothing"]) == (name == "nothing"), name
