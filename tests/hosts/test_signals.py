@@ -1,0 +1,133 @@
+"""A C++ host with handlers and interval timers of its own: its signals run on its threads, and none comes from us."""
+
+import contextlib
+import random
+import re
+import signal
+import socket
+import ssl
+import struct
+import subprocess
+import threading
+import urllib.request
+
+import pytest
+from counting import Service, wait_for
+from sandbox import Sandbox
+
+
+class TlsSandbox(Sandbox):
+    """Asked over TLS, as the host asks it."""
+
+    def __init__(self, command, ca_file):
+        super().__init__(command, "--tls", "--ca-file", ca_file)
+        self.ca_file = ca_file
+
+    def _ask(self, method, path, body=None):
+        context = ssl.create_default_context(cafile=str(self.ca_file))
+        handlers = urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
+        with urllib.request.build_opener(*handlers).open(self.base_url + path) as answer:
+            return answer.read()
+
+
+class Resetting:
+    """A relay to the service that resets connections: before, within and after a request, and while they idle."""
+
+    def __init__(self, target):
+        self._target = target
+        self._dice = random.Random(4711)
+        self.resets = 0
+        self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self.base_url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self._thread = threading.Thread(target=self._accept)
+        self._thread.start()
+
+    def _accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                threading.Thread(target=self._relay, args=(client,), daemon=True).start()
+
+    def _relay(self, client):
+        with contextlib.suppress(OSError), client, socket.create_connection(self._target) as server:
+            left = self._dice.randrange(0, 4000)
+            while left > 0:
+                data = client.recv(min(left, 65536))
+                if not data:
+                    return
+                left -= len(data)
+                server.sendall(data)
+                if left > 0 and data.endswith(b"}"):
+                    client.sendall(server.recv(65536))
+            # A reset: the next write of the peer would raise SIGPIPE in one who does not mind.
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.resets += 1
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._thread.join()
+
+
+@pytest.fixture
+def start(compiled, library_dir, plain_environment, tmp_path):
+    program = compiled("signals.cpp", f"-L{library_dir}", "-lesales_notify", f"-Wl,-rpath,{library_dir}")
+
+    def start(**options):
+        env = {**plain_environment, **{f"ESALES_{name.upper()}": str(value) for name, value in options.items()}}
+        # Into a file: a pipe would be full before anybody reads it.
+        with open(tmp_path / "taken", "w") as taken:
+            return subprocess.Popen([str(program), "120"], env=env, text=True, stdout=taken, stderr=subprocess.PIPE)
+
+    return start
+
+
+@pytest.fixture
+def stop(tmp_path):
+    return lambda process: stopped(process, tmp_path / "taken")
+
+
+def stopped(process, taken):
+    """As a service manager does; what was accepted is flushed. What the host counted, and the ids that were taken."""
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    seen = {name: int(value) for name, value in re.findall(r"(\w+) (\d+)", err.splitlines()[-1])}
+    # The timers did fire, the host's children were its own, and nothing of ours raised SIGPIPE.
+    assert seen["PROF"] >= 5 and seen["ALRM"] >= 50 and seen["children"] >= 1 and seen["CHLD"] >= 1, err
+    assert seen["PIPE"] == 0 and seen["TERM"] == 1, err
+    # Threads of ours were there to be looked at.
+    assert seen["threads"] >= 2, err
+    ids = [line for line in taken.read_text().split() if line != "ready"]
+    assert len(ids) == len(set(ids)) == seen["sent"] + seen["enqueued"]
+    assert seen["sent"] > 10 and seen["enqueued"] > 10, err
+    return seen, set(ids)
+
+
+def test_a_graceful_stop_in_a_storm_of_signals(start, stop):
+    with Service() as service:
+        process = start(base_url=service.base_url, timeout_ms=60000)
+        wait_for(lambda: len(service.ids) >= 5000, "the host does not send")
+        seen, ids = stop(process)
+        assert ids == set(service.ids) and seen["lost"] == 0
+
+
+def test_over_tls(start, stop, command, tmp_path):
+    with TlsSandbox(command, tmp_path / "ca.pem") as sandbox:
+        # Connections are not kept: there is a handshake for every notification.
+        process = start(base_url=sandbox.base_url, ca_file=sandbox.ca_file, timeout_ms=60000, keep_alive_s=0)
+        wait_for(lambda: sandbox.status()["received"] >= 300, "the host does not send")
+        seen, ids = stop(process)
+        assert seen["lost"] == 0 and sandbox.status()["received"] == len(ids)
+        assert {one["notification"]["id"] for one in sandbox.received()} <= ids
+
+
+def test_a_peer_that_resets_connections(start, stop):
+    with Service() as service, Resetting(("127.0.0.1", service.port)) as relay:
+        process = start(base_url=relay.base_url, timeout_ms=60000, gate_min_ms=10, gate_max_ms=20, max_attempts=5, backoff_ms=1)
+        wait_for(lambda: relay.resets >= 300 and len(service.ids) >= 1500, "the host does not send")
+        _, ids = stop(process)
+        assert ids <= set(service.ids)
