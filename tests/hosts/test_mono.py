@@ -1,0 +1,74 @@
+"""Mono: many threads, domains that are unloaded, processes that are killed, while delivery is under way."""
+
+import random
+import subprocess
+
+import pytest
+from counting import wait_for
+
+
+@pytest.fixture(scope="session")
+def program(root, tmp_path_factory):
+    """The binding and the host, compiled as a shop would."""
+    folder = tmp_path_factory.mktemp("mono")
+    compiler = ["mcs", "-langversion:7.2", "-warnaserror"]
+    sources = sorted(map(str, (root / "bindings/csharp/src").glob("*.cs")))
+    subprocess.run([*compiler, "-unsafe", "-target:library", f"-out:{folder}/Esales.Notify.dll", *sources], check=True)
+    subprocess.run([*compiler, f"-r:{folder}/Esales.Notify.dll", f"-out:{folder}/recycling.exe",
+                    str(root / "tests/hosts/recycling.cs")], check=True)
+    return folder / "recycling.exe"
+
+
+@pytest.fixture
+def run(program, library, plain_environment, sandbox, tmp_path):
+    """Starts the host; stdout is a file, which a killed one leaves behind."""
+
+    def start(name, *arguments, **options):
+        env = {**plain_environment, "ESALES_NOTIFY_LIBRARY": str(library), "ESALES_BASE_URL": sandbox.base_url,
+               "ESALES_TIMEOUT_MS": "60000", **{f"ESALES_{key.upper()}": str(value) for key, value in options.items()}}
+        with open(tmp_path / name, "w") as out:
+            return subprocess.Popen(["mono", str(program), *map(str, arguments)], env=env, stdout=out,
+                                    stderr=subprocess.PIPE, text=True)
+
+    return start
+
+
+def ended(process):
+    _, words = process.communicate(timeout=180)
+    assert (process.returncode, words) == (0, "")
+
+
+def taken(path):
+    """A line that a kill cut off was not taken."""
+    return [line.strip() for line in path.read_text().splitlines(keepends=True) if line.endswith("\n")]
+
+
+def arrived(sandbox):
+    return [one["notification"]["id"] for one in sandbox.received()]
+
+
+def test_many_threads(run, sandbox, tmp_path):
+    ended(run("ids", "threads", 20))
+    assert sorted(taken(tmp_path / "ids")) == sorted(arrived(sandbox))
+    assert len(arrived(sandbox)) == 16 * 20
+
+
+def test_domains_that_are_unloaded_while_they_listen(run, sandbox, soak, tmp_path):
+    count = 200 if soak else 10
+    ended(run("ids", "domains", count))
+    assert sorted(taken(tmp_path / "ids")) == sorted(arrived(sandbox))
+    assert len(arrived(sandbox)) == count * 8
+
+
+def test_processes_that_are_killed_and_started_again(run, sandbox, command, soak, tmp_path):
+    dice = random.Random(4711)
+    names = [f"ids-{n}" for n in range(60 if soak else 6)]
+    for name in names:
+        process = run(name, "threads", 10000, spool=tmp_path / "spool", gate_min_ms=10, gate_max_ms=50)
+        enough = dice.randrange(1, 60)
+        wait_for(lambda: len(taken(tmp_path / name)) >= enough or process.poll() is not None, "the host does not send")
+        process.kill()
+        assert process.communicate()[1] == ""
+    ended(run("last", "threads", 2, spool=tmp_path / "spool", gate_min_ms=10, gate_max_ms=50))
+    ids = {id for name in [*names, "last"] for id in taken(tmp_path / name)}
+    assert len(ids) > len(names) and ids <= set(arrived(sandbox))
