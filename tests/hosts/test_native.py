@@ -109,7 +109,8 @@ def test_forking_in_the_middle_of_the_first_use(compiled, command, environment, 
                "ESALES_TIMEOUT_MS": "60000"}
         for longest_us in (300, 3000):
             out, _ = run(compiled("native_fork.c"), "first", 5000 if soak else 150, longest_us, env=env)
-            assert len(set(out.split())) == 4 * (5000 if soak else 150)
+            # Ids hold the process id, which the system uses again in the end.
+            assert len(out.split()) == 4 * (5000 if soak else 150)
 
 
 # --- loading alone ---
