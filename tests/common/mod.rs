@@ -62,6 +62,10 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        std::fs::remove_dir_all(&self.0).unwrap();
+        // Under another name first: a worker that still has something to record there would otherwise put files back
+        // while they are removed.
+        let gone = self.0.with_extension("gone");
+        std::fs::rename(&self.0, &gone).unwrap();
+        std::fs::remove_dir_all(&gone).unwrap();
     }
 }
