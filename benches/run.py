@@ -24,6 +24,8 @@ def arguments():
     parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="the numbers, for programs")
     parser.add_argument("--write", type=pathlib.Path, metavar="FILE",
                         help="a Markdown page: replaces what it has between its marks")
+    parser.add_argument("--baseline", action="store_true",
+                        help="the section instructions: commit what is counted, instead of comparing with it")
     chosen = parser.parse_args()
     chosen.sections = [name.strip() for name in chosen.sections.split(",") if name.strip()] or list(SECTIONS)
     unknown = [name for name in chosen.sections if name not in SECTIONS]
@@ -48,7 +50,7 @@ def main():
     effort = QUICK if chosen.quick else FULL
     library, command = built("ESALES_NOTIFY_LIBRARY"), built("ESALES_NOTIFY_COMMAND")
     noise, found = Noise(ROOT, effort), []
-    with Stage(library, command, effort, say) as stage:
+    with Stage(library, command, effort, say, chosen.baseline) as stage:
         for name in chosen.sections:
             say(f"{name}:")
             found.append(SECTIONS[name](stage))

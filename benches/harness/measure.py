@@ -62,8 +62,9 @@ def pinned(cpu, *command):
 
 
 def environment(extra):
-    """The machine's own options and proxies stay out."""
-    unwanted = ("esales_", "http_proxy", "https_proxy", "all_proxy", "no_proxy")
+    """The machine's own options, proxies and authorities stay out."""
+    unwanted = ("esales_", "http_proxy", "https_proxy", "all_proxy", "no_proxy", "requests_ca_bundle", "curl_ca_bundle",
+                "ssl_cert_")
     kept = {name: value for name, value in os.environ.items() if not name.lower().startswith(unwanted)}
     return {**kept, **{name: str(value) for name, value in extra.items()}}
 

@@ -81,9 +81,9 @@ def listens(port):
 class Stage:
     """Everything the sections need; `with` starts the servers and ends them by their handles."""
 
-    def __init__(self, library, command, effort, say):
+    def __init__(self, library, command, effort, say, is_baseline=False):
         self.library, self.command = pathlib.Path(library).resolve(), pathlib.Path(command).resolve()
-        self.effort, self.say = effort, say
+        self.effort, self.say, self.is_baseline = effort, say, is_baseline
         self.folder = ROOT / "target/bench"
         # The last one: the first often serves the interrupts.
         self.cpu = max(os.sched_getaffinity(0))

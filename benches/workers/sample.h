@@ -14,6 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#define MAYBE_UNUSED __attribute__((unused))
+
 static uint64_t now_ns(void) {
   struct timespec t;
   clock_gettime(CLOCK_MONOTONIC, &t);
@@ -25,7 +27,7 @@ static void fail(const char *what) {
   exit(1);
 }
 
-static const char *setting(const char *name) {
+MAYBE_UNUSED static const char *setting(const char *name) {
   const char *value = getenv(name);
   if (!value) fail(name);
   return value;
@@ -41,7 +43,7 @@ static void wait_until(uint64_t due) {
   clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL);
 }
 
-static void sample(void (*one)(void)) {
+MAYBE_UNUSED static void sample(void (*one)(void)) {
   long count = number("BENCH_COUNT"), rate = number("BENCH_RATE");
   uint64_t *took = calloc((size_t)count, sizeof *took);
   if (!took) fail("memory");

@@ -4,6 +4,8 @@ import itertools
 
 from ..measure import Way, compare
 from ..report import Found, plain, timings
+from ..stage import WORKERS
+from .hosts import python_environment
 
 FLOOR = "append by write()"
 OURS = "ours, durability=process"
@@ -61,6 +63,19 @@ def one_process(stage):
         },
         {"enqueue": plain(found)},
     )
+
+
+def from_python(stage):
+    count = stage.effort.count(5000)
+    env = {**python_environment(stage, "http"), **durable(stage)}
+    found = compare([
+        Way(name, (stage.python(), WORKERS / "enqueue.py", argument), count, env, stage.cpu, prepare=own_file(stage))
+        for name, argument in (("segment track, in memory", "segment"), ("posthog capture, in memory", "posthog"),
+                               ("sentry capture_event, in memory", "sentry"), (OURS, "ours"))
+    ], stage.effort.rounds, stage.say)
+    segment = found["segment track, in memory"]
+    return Found([timings("Enqueue from Python", found, note="Nobody delivers meanwhile.")],
+                 {"enqueue/segment": found[OURS].p50 / segment.p50}, {"enqueue/python": plain(found)})
 
 
 def eight_processes(stage):
