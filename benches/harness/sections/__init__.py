@@ -1,6 +1,6 @@
 """One function a section: from a Stage to what was Found."""
 
-from . import drain, hosts, page, queue, weight, wire
+from . import drain, hosts, inner, page, queue, weight, wire
 
 # In the order of the report.
 SECTIONS = {
@@ -18,4 +18,5 @@ SECTIONS = {
     "load": weight.load,
     "memory": weight.memory,
     "instructions": weight.instructions,
+    "inner": inner.inner,
 }
