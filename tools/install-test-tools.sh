@@ -35,6 +35,13 @@ if ! cmp -s tests/requirements.txt .venv/installed; then
     cp tests/requirements.txt .venv/installed
 fi
 
+# The Python peers of the benchmarks, apart from what the tests use.
+if ! cmp -s benches/requirements.txt target/bench-venv/installed; then
+    python3 -m venv target/bench-venv
+    target/bench-venv/bin/pip install --quiet --disable-pip-version-check -r benches/requirements.txt
+    cp benches/requirements.txt target/bench-venv/installed
+fi
+
 dotnet=target/dotnet/node_modules/dotnet-3.1-linux-x64/dotnet
 if [ ! -x "$dotnet" ]; then
     npm install --silent --no-save --no-package-lock --prefix target/dotnet dotnet-3.1-linux-x64@3.1.1007

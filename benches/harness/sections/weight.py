@@ -35,7 +35,7 @@ def growth(stage, what, env, count, warmup):
     grown = []
     for _ in range(stage.effort.rounds):
         done = run(command, {**env, "BENCH_COUNT": count, "BENCH_WARMUP": warmup})
-        before, after = ([int(word) * 1024 / count for word in line.split()] for line in done.stdout.splitlines())
+        _, before, after = ([int(word) * 1024 / count for word in line.split()] for line in done.stdout.splitlines())
         grown.append([b - a for a, b in zip(before, after)])
     return [statistics.median(values) for values in zip(*grown)]
 
