@@ -30,6 +30,8 @@ def figure(value):
     """Three significant digits, as people read them."""
     if value >= 1000:
         return f"{value:,.0f}"
+    if value == 0:
+        return "0"
     digits = 0 if value >= 100 else 1 if value >= 10 else 2 if value >= 0.1 else 4
     return f"{value:.{digits}f}"
 
