@@ -155,7 +155,9 @@ impl Probe {
             Err(e) if e.kind() == std::io::ErrorKind::TimedOut => {
                 Err(in_words(&ureq::Error::Timeout(ureq::Timeout::Connect)))
             }
-            Err(e) => Err(in_words(&std::io::Error::new(e.kind(), format!("{addr}: {e}")).into())),
+            Err(e) => Err(in_words(
+                &std::io::Error::new(e.kind(), format!("{addr}: {e}")).into(),
+            )),
         }
     }
 
@@ -218,10 +220,7 @@ impl Probe {
             to_proxy: RustlsConnector::default(),
         };
         let has_arrived = Arc::clone(&end.has_arrived);
-        let connector =
-            ().chain(ConnectProxyConnector::default())
-                .chain(TcpConnector)
-                .chain(end);
+        let connector = ().chain(ConnectProxyConnector::default()).chain(TcpConnector).chain(end);
         let transport = &self.core.transport;
         let agent = Agent::with_parts(
             transport.agent.config().clone(),
