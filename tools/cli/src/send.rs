@@ -41,9 +41,7 @@ pub(crate) fn fields() -> [Arg; 7] {
             "customer-id",
             "ID",
             "A signed-in visitor's id in the shop: makes --customer-key and --token",
-        )
-        .conflicts_with_all(["customer-key", "token"])
-        .requires("private-key"),
+        ),
         field(
             "private-key",
             "SECRET",
@@ -64,6 +62,10 @@ pub(crate) fn command() -> Command {
         .after_help(EXIT_CODES)
         .args(fields())
         .mut_arg("ticket", |ticket| ticket.required(true))
+        .mut_arg("customer-id", |id| {
+            id.conflicts_with_all(["customer-key", "token"])
+                .requires("private-key")
+        })
         .arg(
             Arg::new("json")
                 .long("json")
@@ -89,7 +91,8 @@ pub(crate) fn notify(
             let token = customer_token(private_key, &key).map_err(words)?;
             (key, Some(token))
         }
-        _ => {
+        (Some(_), None) => return Err("customer-id needs private-key".to_owned()),
+        (None, _) => {
             let key = given("customer-key")
                 .map_or_else(|| new_key().map_err(words), |k| Ok(k.to_owned()))?;
             (key, given("token").map(str::to_owned))

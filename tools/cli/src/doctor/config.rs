@@ -40,18 +40,24 @@ pub(super) fn checks(args: &ArgMatches) -> (Option<Config>, Vec<Check>) {
 fn options_check(config: &Config, given: &[(&str, &str)]) -> Check {
     let probe = match Probe::new(config) {
         Ok(probe) => probe,
-        Err(e) => return Check::failed("options", e.detail(), "mend the options"),
+        Err(e) => {
+            let advice = "mend the options; `esales-notify options` explains each";
+            return Check::failed("options", e.detail(), advice);
+        }
     };
     let named: Vec<String> = given
         .iter()
         .map(|(name, value)| shown(name, value))
         .collect();
-    let found = format!(
+    let is_given = |name| given.iter().any(|(n, _)| *n == name);
+    let mut found = format!(
         "{}; the rest is as by default. Notifications go to {}",
         named.join(", "),
         probe.url()
     );
-    let is_given = |name| given.iter().any(|(n, _)| *n == name);
+    if !is_given("market") {
+        found += ". market is not set, so every visitor must name one";
+    }
     let mut odd = Vec::new();
     if !(probe.is_https() || probe.is_loopback()) {
         odd.push("visitor data crosses the network in clear (http://): use https:// if you can");
@@ -62,15 +68,8 @@ fn options_check(config: &Config, given: &[(&str, &str)]) -> Check {
     if is_given("no_proxy") && !probe.has_proxy() {
         odd.push("no_proxy has no effect without a proxy");
     }
-    if !is_given("market") {
-        odd.push("market is not set: every visitor must name one");
-    }
     let check = match odd.as_slice() {
-        // Programs may well name the market with each visitor.
-        [] | ["market is not set: every visitor must name one"] => {
-            let words = odd.first().map_or(String::new(), |w| format!(" ({w})"));
-            Check::ok("options", found + &words)
-        }
+        [] => Check::ok("options", found),
         _ => Check::warning("options", found, odd.join("; ")),
     };
     check.fact("url", probe.url())

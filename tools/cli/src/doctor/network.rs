@@ -23,21 +23,13 @@ const NAMES: [&str; 6] = ["name", "connection", "proxy", "tls", "service", "cloc
 /// Every step as far as the way goes; what lies beyond a failed one is skipped.
 pub(super) fn checks(probe: Option<&Probe>) -> Vec<Check> {
     let mut checks = Vec::new();
-    let why = match probe {
-        None => "the configuration must be mended first".to_owned(),
-        Some(probe) => {
-            walk(probe, &mut checks);
-            let failed = checks
-                .iter()
-                .zip(NAMES)
-                .find(|(c, _)| c.state == State::Failed);
-            failed.map_or_else(String::new, |(_, name)| {
-                format!("{name} must be mended first")
-            })
-        }
-    };
+    if let Some(probe) = probe {
+        walk(probe, &mut checks);
+    }
+    let failed = checks.last().map_or("options", |check| check.name);
     let left = NAMES.iter().skip(checks.len());
-    checks.extend(left.map(|name| Check::skipped(name, &why)));
+    let left: Vec<Check> = left.map(|name| Check::not_tried(name, failed)).collect();
+    checks.extend(left);
     checks
 }
 
@@ -202,7 +194,7 @@ fn tls(probe: &Probe, answer: &Result<ProbeAnswer, Error>) -> Check {
         Ok(chain) => chain,
         Err(e) => {
             let words = refused.unwrap_or(e.detail());
-            return Check::failed("tls", words, advice(e.status()));
+            return Check::failed("tls", words, advice(e.status(), words));
         }
     };
     let shown = Shown::of(&chain);
@@ -216,8 +208,8 @@ fn tls(probe: &Probe, answer: &Result<ProbeAnswer, Error>) -> Check {
     let check = match (refused, days) {
         (Some(reason), _) => Check::failed(
             "tls",
-            format!("{reason}. {found}"),
-            advice(Status::TlsFailed),
+            format!("{reason}. That was {found}"),
+            advice(Status::TlsFailed, reason),
         ),
         (None, Some(days)) if days < SOON => Check::warning(
             "tls",
@@ -234,14 +226,23 @@ fn tls(probe: &Probe, answer: &Result<ProbeAnswer, Error>) -> Check {
         .fact("days_left", days)
 }
 
-fn advice(status: Status) -> &'static str {
+/// `words` are the library's about a failure of this status.
+fn advice(status: Status, words: &str) -> &'static str {
     match status {
+        Status::TlsFailed if words.contains("expired") || words.contains("not valid yet") => {
+            "see this machine's clock (`date -u`); if it is right, whoever runs the service must renew the certificate"
+        }
+        Status::TlsFailed if words.contains("another host") => {
+            "use a name that the certificate is for: see cluster_id or base_url"
+        }
+        Status::TlsFailed if words.contains("not trusted") => {
+            "put the authority into a PEM file and name it by ca_file: a private one, or that of a proxy that opens TLS"
+        }
         Status::TlsFailed => {
-            "a private authority, or a proxy that opens TLS, goes into ca_file; for another host, see cluster_id or \
-             base_url; if it has expired or is not valid yet, see this machine's clock, then whoever runs the service"
+            "check the address and the port, and what stands between: a proxy, a gateway"
         }
         Status::Timeout => {
-            "the service is slow or silent: try again, or give it a longer --timeout-ms"
+            "the service is slow or silent: try again, or with a longer --timeout-ms"
         }
         Status::ConnectionLost => {
             "something on the way closes the connection: a firewall, a proxy, or a wrong port"
@@ -254,7 +255,7 @@ fn advice(status: Status) -> &'static str {
 fn service(probe: &Probe, answer: &Result<ProbeAnswer, Error>) -> Check {
     let url = probe.url();
     match answer {
-        Err(e) => Check::failed("service", e.detail(), advice(e.status())),
+        Err(e) => Check::failed("service", e.detail(), advice(e.status(), e.detail())),
         Ok(answer) if answer.http_status >= 500 => Check::warning(
             "service",
             format!("HTTP {} to HEAD {url}", answer.http_status),

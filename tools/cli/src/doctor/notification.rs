@@ -15,7 +15,7 @@ pub(super) fn check(args: &ArgMatches, is_configured: bool) -> Check {
         return Check::skipped(NAME, "--send was not given");
     }
     if !is_configured {
-        return Check::skipped(NAME, "the configuration must be mended first");
+        return Check::not_tried(NAME, "options");
     }
     let mut config = Config::new();
     for (name, value) in options::given(args).filter(|(name, _)| !OF_THE_QUEUE.contains(name)) {

@@ -27,7 +27,7 @@ impl State {
 /// One check. Its words may come from the network or the environment, so they are made harmless.
 #[derive(Debug)]
 pub(super) struct Check {
-    name: &'static str,
+    pub(super) name: &'static str,
     pub(super) state: State,
     pub(super) found: String,
     advice: Option<String>,
@@ -52,6 +52,11 @@ impl Check {
     /// `why` it could not, or need not, be checked.
     pub(super) fn skipped(name: &'static str, why: impl AsRef<str>) -> Check {
         Check::new(name, State::Skipped, why.as_ref(), None)
+    }
+
+    /// Because of what must be mended first.
+    pub(super) fn not_tried(name: &'static str, failed: &str) -> Check {
+        Check::skipped(name, format!("not tried, because {failed} failed"))
     }
 
     pub(super) fn warning(
@@ -113,11 +118,18 @@ impl Report {
         let mut out = String::new();
         for (group, checks) in &self.groups {
             let _ = writeln!(out, "{group}");
-            for check in checks {
-                let state = check.state.name();
-                let _ = writeln!(out, "  {state:<8} {:<12} {}", check.name, check.found);
-                if let Some(advice) = &check.advice {
-                    let _ = writeln!(out, "{:24}-> {advice}", "");
+            // What was skipped for one reason stands in one line.
+            for alike in checks.chunk_by(|a, b| a.state == State::Skipped && a.found == b.found) {
+                if let Some(check) = alike.first() {
+                    let state = check.state.name();
+                    let names: Vec<&str> = alike.iter().map(|c| c.name).collect();
+                    let _ = match names.as_slice() {
+                        [name] => writeln!(out, "  {state:<8} {name:<12} {}", check.found),
+                        _ => writeln!(out, "  {state:<8} {}: {}", names.join(", "), check.found),
+                    };
+                    if let Some(advice) = &check.advice {
+                        let _ = writeln!(out, "{:24}-> {advice}", "");
+                    }
                 }
             }
         }
@@ -221,6 +233,18 @@ mod tests {
         assert_eq!(json["checks"][0]["facts"]["n"], 1);
         assert_eq!(json["checks"][0]["advice"], Value::Null);
         assert_eq!(json["checks"][1]["advice"], "mend it");
+    }
+
+    #[test]
+    fn what_is_skipped_for_one_reason_stands_in_one_line() {
+        let report = of(vec![
+            Check::skipped("a", "no need"),
+            Check::skipped("b", "no need"),
+            Check::skipped("c", "no way"),
+        ]);
+        let text = report.text();
+        assert!(text.contains("\n  skipped  a, b: no need\n  skipped  c            no way\n"));
+        assert_eq!(report.json()["checks"].as_array().unwrap().len(), 3);
     }
 
     #[test]

@@ -31,27 +31,33 @@ const LONG: Duration = Duration::from_secs(300);
 pub(super) fn checks(config: Option<&Config>) -> Vec<Check> {
     let mut checks = Vec::new();
     let why = match config {
-        None => "the configuration must be mended first".to_owned(),
+        None => return NAMES.map(|name| Check::not_tried(name, "options")).into(),
         Some(config) => look(config, &mut checks),
     };
     let left = NAMES.iter().skip(checks.len());
-    checks.extend(left.map(|name| Check::skipped(name, &why)));
+    let left: Vec<Check> = left
+        .map(|name| match &why {
+            Some(why) => Check::skipped(name, why),
+            None => Check::not_tried(name, checks.last().map_or("path", |check| check.name)),
+        })
+        .collect();
+    checks.extend(left);
     checks
 }
 
-/// Adds the checks that can be made, and returns why the others cannot.
-fn look(config: &Config, checks: &mut Vec<Check>) -> String {
+/// Adds the checks that can be made, and returns why the others need not, or (`None`) cannot.
+fn look(config: &Config, checks: &mut Vec<Check>) -> Option<String> {
     let path = match SpoolFile::path(config) {
         Ok(Some(path)) => path,
         Ok(None) => {
-            return "the option spool is not set: a queue is in the memory of its process, and lost with it"
-                .to_owned();
+            let why = "spool is not set: a queue is in the memory of its process, and lost with it";
+            return Some(why.to_owned());
         }
         Err(e) => {
             let advice = "an enqueue is refused there: make a folder for the spool alone, of the shop's user, with \
                           mode 0700";
             checks.push(Check::failed("path", e.detail(), advice));
-            return "path must be mended first".to_owned();
+            return None;
         }
     };
     let file = fs::symlink_metadata(&path).ok();
@@ -72,23 +78,23 @@ fn look(config: &Config, checks: &mut Vec<Check>) -> String {
     checks.push(check);
     checks.push(space(folder, number(config, "max_bytes")));
     if file.is_none() {
-        return "nothing was ever put in".to_owned();
+        return Some("nothing was ever put in".to_owned());
     }
     if !is_ours {
-        return "the spool belongs to another user, as whom this must be run".to_owned();
+        return Some("the spool belongs to another user, as whom this must be run".to_owned());
     }
     let report = SpoolFile::open(config).and_then(|spool| spool.report());
     match report {
         Err(e) => {
             checks.push(Check::failed("contents", e.detail(), of_unusable(&e)));
-            "contents must be mended first".to_owned()
+            None
         }
         Ok(report) => {
             checks.push(contents(&report));
             checks.push(drainer(&report, config.get("delivery") == Some("none")));
             checks.push(waiting(&report, config));
             checks.push(dead(&report));
-            String::new()
+            None
         }
     }
 }
