@@ -28,7 +28,7 @@ environment as the other commands and the bindings do, so run it as the user, an
 
 It sends no notification unless --send says so: it asks the service for the head of the notification's address \
 (HEAD). It changes nothing, but opens the spool as the library does, which closes one that is open to other users. \
-Each step on the network takes at most --timeout-ms. No key, token or password is shown.
+Each step on the network, and each PHP, takes at most --timeout-ms. No key, token or password is shown.
 
 A check ends as ok, warning, failed, or skipped, with the reason.";
 
@@ -77,7 +77,7 @@ pub(crate) fn run(args: &ArgMatches) -> Result<ExitCode, String> {
     );
     report.add("spool", spool::checks(config.as_ref()));
     let named: Vec<&String> = args.get_many("php").into_iter().flatten().collect();
-    let patience = probe.map_or(php::PATIENCE, |p| p.timeout().max(php::PATIENCE));
+    let patience = probe.map_or(php::PATIENCE, |p| p.timeout());
     report.add("php", php::checks(&named, patience));
     let text = if args.get_flag("json") {
         format!("{:#}\n", report.json())

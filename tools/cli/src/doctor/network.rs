@@ -44,10 +44,20 @@ fn walk(probe: &Probe, checks: &mut Vec<Check>) {
     if !goes_on(check) || !goes_on(connection(probe, &addresses)) || !goes_on(proxy(probe)) {
         return;
     }
+    let chain = probe.is_https().then(|| probe.certificates());
+    if let Some(Err(e)) = &chain {
+        goes_on(Check::failed(
+            "tls",
+            e.detail(),
+            advice(e.status(), e.detail()),
+        ));
+        return;
+    }
     let before = SystemTime::now();
     let answer = probe.ask();
     let after = SystemTime::now();
-    if !goes_on(tls(probe, &answer)) || !goes_on(service(probe, &answer)) {
+    let chain = chain.and_then(Result::ok);
+    if !goes_on(tls(probe, chain.as_deref(), &answer)) || !goes_on(service(probe, &answer)) {
         return;
     }
     let date = answer.ok().and_then(|a| a.date);
@@ -181,23 +191,16 @@ fn trusted(trust: Option<Trust>) -> String {
 }
 
 /// Whether the certificate is trusted is what the library says, in the words of its receipts.
-fn tls(probe: &Probe, answer: &Result<ProbeAnswer, Error>) -> Check {
-    if !probe.is_https() {
+fn tls(probe: &Probe, chain: Option<&[Vec<u8>]>, answer: &Result<ProbeAnswer, Error>) -> Check {
+    let Some(chain) = chain else {
         return Check::skipped("tls", "the address is http://");
-    }
+    };
     let trust = trusted(probe.trust());
     let refused = match answer {
         Err(e) if e.status() == Status::TlsFailed => Some(e.detail()),
         _ => None,
     };
-    let chain = match probe.certificates() {
-        Ok(chain) => chain,
-        Err(e) => {
-            let words = refused.unwrap_or(e.detail());
-            return Check::failed("tls", words, advice(e.status(), words));
-        }
-    };
-    let shown = Shown::of(&chain);
+    let shown = Shown::of(chain);
     let now = SystemTime::now();
     let days = shown.as_ref().and_then(|s| s.days_left(now));
     let words = shown.as_ref().map_or_else(

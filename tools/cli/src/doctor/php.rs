@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use super::report::Check;
 
-/// How long one PHP may take to describe itself.
-pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+/// How long one PHP may take to describe itself where `timeout_ms` is not to be had.
+pub(super) const PATIENCE: Duration = Duration::from_secs(3);
 /// The binding needs it.
 const OLDEST: (u32, u32) = (7, 4);
 
@@ -167,7 +167,7 @@ fn ask(program: &Path, patience: Duration) -> Result<Info, String> {
     let _ = child.kill();
     let _ = child.wait();
     let bytes = read
-        .map_err(|_| format!("no answer to -i within {} s", patience.as_secs()))?
+        .map_err(|_| format!("no answer to -i within {} ms", patience.as_millis()))?
         .map_err(words)?;
     Info::parse(&String::from_utf8_lossy(&bytes))
         .ok_or_else(|| "what it prints with -i is not PHP's description of itself".to_owned())
