@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 
 import pytest
@@ -201,9 +202,40 @@ def test_help_explains_itself(doctor):
 
 def test_its_page_names_every_check_and_state(root):
     page = (root / "docs/doctor.md").read_text()
-    assert re.findall(r"^\| `(\w+\.\w+)` \|", page, re.M) == CHECKS
+    checks, facts = page.split("## For monitoring")
+    assert re.findall(r"^\| `(\w+\.\w+)` \|", checks, re.M) == CHECKS
+    # The last row is of both.
+    assert re.findall(r"^\| `(\w+\.\w+)`", facts, re.M) == CHECKS[:-1]
     shown, = re.findall(r"```json\n(.*?)```", page, re.S)
     assert set(json.loads(shown)) == {"check", "state", "found", "advice", "facts"}
+
+
+def test_its_page_names_every_fact(root, doctor, sandbox, command, tmp_path):
+    page = (root / "docs/doctor.md").read_text().split("## For monitoring")[1]
+    promised = {}
+    for names, facts in re.findall(r"^\| (`\w+\.\w+`[^|]*) \| (.*) \|$", page, re.M):
+        facts = set(re.findall(r"`(\w+)`", facts))
+        promised.update((name, facts) for name in re.findall(r"`(\w+\.\w+)`", names))
+    spool = tmp_path / "spool.db"
+    Operator(command, os.environ["ESALES_NOTIFY_LIBRARY"], spool).fill(sandbox.base_url, ["a"])
+    plain = doctor("--base-url", sandbox.base_url, "--market", "UK", "--send", "--ticket", "t", "--spool", spool,
+                   "--php", shutil.which("php"), "--php", shutil.which("php-fpm8.2", path="/usr/sbin:/usr/bin"))
+    with Sandbox(command, "--tls", "valid", "--ca-file", tmp_path / "ca.pem") as secure:
+        tls = doctor("--base-url", secure.base_url, "--ca-file", tmp_path / "ca.pem")
+    proxy = doctor("--base-url", "http://127.0.0.1:1", "--proxy", sandbox.base_url)
+    seen = {name: set(check["facts"]) for name, check in plain.checks.items()}
+    seen["network.tls"] = set(tls["network.tls"]["facts"])
+    seen["network.proxy"] = set(proxy["network.proxy"]["facts"])
+    assert seen == promised
+
+
+def test_its_page_names_tests_and_pages_that_exist(root):
+    page = (root / "docs/doctor.md").read_text()
+    sources = "".join(path.read_text() for path in (root / "tests/cli").glob("test_*.py"))
+    for name in re.findall(r"`(test_\w+)`", page):
+        assert f"def {name}(" in sources, name
+    for target in re.findall(r"\]\(([^)]+)\)", page):
+        assert (root / "docs" / target).exists(), target
 
 
 def test_its_page_shows_what_is_printed(root, command, library, doctor, sandbox, tmp_path):

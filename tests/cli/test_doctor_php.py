@@ -1,7 +1,10 @@
 """PHP as doctor finds it: the real php and php-fpm, with other settings, by a script that passes them on."""
 
+import os
+import pathlib
 import shutil
 import subprocess
+import tempfile
 
 import pytest
 
@@ -62,14 +65,28 @@ def test_php_fpm_as_debian_has_it(judge):
     assert facts["sapi"] == "FPM/FastCGI"
 
 
-def test_settings_of_php_fpm(judge, php, tmp_path):
-    there = tmp_path / "preload.php"
+@pytest.fixture
+def readable():
+    """A folder that www-data can read too."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        yield pathlib.Path(folder)
+
+
+def test_settings_of_php_fpm(judge, php, readable):
+    there = readable / "preload.php"
     there.write_text("<?php\n")
+    broken = readable / "broken.php"
+    broken.write_text("<?php nonsense();\n")
+    (readable / "preload.php.h").write_text('#define FFI_SCOPE "test"\nint abs(int);\n')
     for settings, state, words in [
         (["ffi.enable=1"], "ok", "all code"),
         (["ffi.enable=0"], "failed", "switched off"),
-        (["ffi.preload=/nonexistent.h"], "failed", "opcache.preload is not set"),
-        (["opcache.preload=/nonexistent.php"], "failed", "names no file"),
+        (["ffi.preload=/nonexistent.h"], "failed", "/nonexistent.h"),
+        ([f"ffi.preload={there}.h"], "failed", "opcache.preload is not set"),
+        (["opcache.preload=/nonexistent.php", "opcache.preload_user=www-data"], "failed", "Failed opening required"),
+        ([f"opcache.preload={broken}", "opcache.preload_user=www-data"], "failed", "Fatal error"),
+        ([f"opcache.preload={there}"], "failed", "opcache.preload_user"),
         ([f"opcache.preload={there}", "opcache.enable=0"], "failed", "without opcache.enable=1"),
         ([f"opcache.preload={there}", "opcache.preload_user=www-data"], "ok", "must load the binding's preload.php"),
     ]:
@@ -96,14 +113,15 @@ def test_several_that_were_named(doctor, php):
 
 
 def test_what_is_no_php(judge, php, tmp_path):
-    judge("/bin/true").expect("php.cli", "failed", "not PHP's description")
+    judge("/bin/true").expect("php.cli", "failed", "does not describe itself")
     judge(tmp_path / "nonexistent").expect("php.cli", "failed", "No such file")
-    judge(php("php-fpm", body="echo hello")).expect("php.web", "failed", "not PHP's description", "-i")
+    judge(php("php-fpm", body="echo hello >&2; true")).expect("php.web", "failed", "with -i: hello", "run it with -i")
 
 
 def test_a_php_that_does_not_end_is_ended(judge, php, tmp_path):
     """It holds a lock file open; when doctor has given up, nobody does."""
     mark = tmp_path / "mark"
-    stuck = php("php", body=f"exec 9>{mark}; flock 9; exec sleep 1000; #")
+    flock, sleep = shutil.which("flock"), shutil.which("sleep")
+    stuck = php("php", body=f"exec 9>{mark}; {flock} 9; exec {sleep} 1000; #")
     judge(stuck, "--timeout-ms", "300").expect("php.cli", "failed", "no answer to -i")
-    assert subprocess.run(["flock", "--nonblock", str(mark), "true"]).returncode == 0
+    assert subprocess.run([flock, "--nonblock", str(mark), "true"]).returncode == 0

@@ -225,7 +225,7 @@ def test_a_drainer_that_is_alive_and_one_that_is_not(look, operator, sandbox):
     operator.fill(sandbox.base_url, ["a"])
     dead = look("--delivery", "none")
     assert dead.code == 2
-    assert dead.expect("spool.drainer", "failed", "1 wait, and no process", "esales-notify drain") == {"has_drainer": False}
+    assert dead.expect("spool.drainer", "failed", "1 notification waits, and no process", "esales-notify drain") == {"has_drainer": False}
     look().expect("spool.drainer", "failed", advice="begin again at the next event")
     with operator.drain("--base-url", sandbox.base_url) as draining:
         wait_for(lambda: operator.status()["delivered"] == 1, "not delivered")
@@ -250,7 +250,7 @@ def older(operator, seconds):
 def test_what_waits_for_long(look, operator, sandbox, age, state, advice):
     operator.fill(sandbox.base_url, numbered("a", 2))
     older(operator, age)
-    facts = look().expect("spool.waiting", state, "2 wait", advice)
+    facts = look().expect("spool.waiting", state, "2 notifications wait (", advice)
     assert facts["pending"] == 2 and facts["pending_bytes"] > 0 and facts["oldest_age_ms"] >= age * 1000
 
 

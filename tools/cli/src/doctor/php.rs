@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::env;
-use std::io::{self, Read};
+use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
 
@@ -37,7 +37,7 @@ pub(super) fn checks(named: &[&String], patience: Duration) -> Vec<Check> {
             Err(words) => {
                 let is_cli = !is_fpm(&program);
                 let found = format!("{}: {words}", program.display());
-                let advice = "see what it prints with -i";
+                let advice = "run it with -i, and see what it says";
                 (is_cli, bad(name_of(is_cli), is_named, &found, advice))
             }
         };
@@ -103,7 +103,11 @@ fn on_the_path(folders: impl Iterator<Item = PathBuf>) -> Vec<PathBuf> {
 
 /// What `php -i` says.
 #[derive(Debug)]
-struct Info(BTreeMap<String, String>);
+struct Info {
+    settings: BTreeMap<String, String>,
+    /// What it complained of when it started.
+    fatal: Option<String>,
+}
 
 impl Info {
     /// Lines of the form "name => value"; of an ini setting, "name => local => master".
@@ -119,12 +123,15 @@ impl Info {
             let value = if value == "no value" { "" } else { value };
             wanted(name).then(|| (name.to_owned(), value.to_owned()))
         });
-        let info = Info(all.collect());
-        info.0.contains_key("Server API").then_some(info)
+        let settings: BTreeMap<String, String> = all.collect();
+        settings.contains_key("Server API").then_some(Info {
+            settings,
+            fatal: None,
+        })
     }
 
     fn get(&self, name: &str) -> &str {
-        self.0.get(name).map_or("", String::as_str)
+        self.settings.get(name).map_or("", String::as_str)
     }
 
     fn is_on(&self, name: &str) -> bool {
@@ -145,32 +152,47 @@ impl Info {
 }
 
 fn ask(program: &Path, patience: Duration) -> Result<Info, String> {
-    let words = |e: io::Error| e.to_string();
     let mut child = Command::new(program)
         .arg("-i")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
+        .stderr(Stdio::piped())
         .spawn()
-        .map_err(words)?;
-    let (sender, receiver) = channel();
-    if let Some(mut stdout) = child.stdout.take() {
-        thread::spawn(move || {
-            let mut bytes = Vec::new();
-            let read = stdout.read_to_end(&mut bytes);
-            // Nobody waits any more: it took too long.
-            let _ = sender.send(read.map(|_| bytes));
-        });
-    }
-    let read = receiver.recv_timeout(patience);
+        .map_err(|e| e.to_string())?;
+    let described = read(child.stdout.take());
+    let complained = read(child.stderr.take());
+    let text = described.recv_timeout(patience);
     // It has ended, or is to end now.
     let _ = child.kill();
     let _ = child.wait();
-    let bytes = read
-        .map_err(|_| format!("no answer to -i within {} ms", patience.as_millis()))?
-        .map_err(words)?;
-    Info::parse(&String::from_utf8_lossy(&bytes))
-        .ok_or_else(|| "what it prints with -i is not PHP's description of itself".to_owned())
+    let text = text.map_err(|_| format!("no answer to -i within {} ms", patience.as_millis()))?;
+    let words = complained.recv_timeout(patience).unwrap_or_default();
+    let short = |line: &str| line.chars().take(200).collect::<String>();
+    let Some(mut info) = Info::parse(&text) else {
+        let mut lines = text.lines().chain(words.lines());
+        let first = lines.find(|line| !line.trim().is_empty());
+        let first = short(first.unwrap_or("it says nothing"));
+        return Err(format!("it does not describe itself with -i: {first}"));
+    };
+    // Such as of a preload script that fails.
+    let fatal = words.lines().find(|line| line.contains("Fatal error"));
+    info.fatal = fatal.map(short);
+    Ok(info)
+}
+
+/// All that comes, when it has ended.
+fn read(from: Option<impl Read + Send + 'static>) -> Receiver<String> {
+    let (sender, receiver) = channel();
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(mut from) = from {
+            // What came before an error is worth as much.
+            let _ = from.read_to_end(&mut bytes);
+        }
+        // Nobody waits any more if it took too long.
+        let _ = sender.send(String::from_utf8_lossy(&bytes).into_owned());
+    });
+    receiver
 }
 
 fn judge(program: &Path, info: &Info, is_named: bool) -> Check {
@@ -204,11 +226,14 @@ fn verdict(info: &Info) -> Result<String, (String, String)> {
     if info.is_too_old() {
         return no("too old for FFI", "the binding needs PHP 7.4 or newer");
     }
-    if !info.0.contains_key("ffi.enable") {
+    if !info.settings.contains_key("ffi.enable") {
         return no(
             "the extension FFI is not loaded",
             "install it (Debian: phpenmod ffi; official Docker images: docker-php-ext-install ffi)",
         );
+    }
+    if let Some(fatal) = &info.fatal {
+        return no(fatal, "mend that first: its pages will not start either");
     }
     if info.is_on("ffi.enable") {
         return Ok("ffi.enable=1, all code may use FFI".to_owned());

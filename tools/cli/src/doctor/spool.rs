@@ -260,13 +260,20 @@ fn contents(report: &SpoolReport) -> Check {
         .fact("set_aside", aside)
 }
 
+fn waiting_words(pending: u64) -> String {
+    match pending {
+        1 => "1 notification waits".to_owned(),
+        n => format!("{n} notifications wait"),
+    }
+}
+
 fn drainer(report: &SpoolReport, is_drained_apart: bool) -> Check {
     let pending = report.counts.pending;
     let start = "start `esales-notify drain` (there is a systemd unit), or look why it ended";
     let check = if report.has_drainer {
         Check::ok("drainer", "some process is delivering this spool")
     } else if pending > 0 {
-        let found = format!("{pending} wait, and no process delivers them");
+        let found = format!("{}, and no process delivers", waiting_words(pending));
         let advice = match is_drained_apart {
             true => start.to_owned(),
             false => format!(
@@ -305,7 +312,8 @@ fn waiting(report: &SpoolReport, config: &Config) -> Check {
     let found = match pending {
         0 => "nothing waits".to_owned(),
         n => format!(
-            "{n} wait ({} bytes), the oldest for {}",
+            "{} ({} bytes), the oldest for {}",
+            waiting_words(n),
             report.pending_bytes,
             span(age)
         ),
