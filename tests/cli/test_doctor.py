@@ -96,6 +96,7 @@ def test_contradictions_in_the_words_of_the_library(doctor, options, words):
     bad = doctor(env=env)
     bad.expect("configuration.options", "failed", words, "esales-notify options")
     assert bad.code == 2 and "secret" not in bad.text
+    assert set(bad.states("network") + bad.states("spool")) == {"skipped"}
 
 
 def test_variables_that_nothing_reads(doctor, sandbox):

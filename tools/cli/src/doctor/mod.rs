@@ -9,6 +9,7 @@ mod config;
 mod network;
 mod notification;
 mod php;
+mod place;
 mod report;
 mod spool;
 
