@@ -180,7 +180,8 @@ fn proxy(probe: &Probe) -> Check {
 
 fn trusted(trust: Option<Trust>) -> String {
     match trust {
-        Some(Trust::CaFile(path, n)) => format!("trusted: {n} of ca_file {path}"),
+        Some(Trust::CaFile(path, 1)) => format!("trusted: the one authority in ca_file {path}"),
+        Some(Trust::CaFile(path, n)) => format!("trusted: the {n} authorities in ca_file {path}"),
         Some(Trust::System(n)) => {
             let file = env::var("SSL_CERT_FILE").ok().filter(|f| !f.is_empty());
             let file = file.map_or_else(String::new, |f| format!(" (SSL_CERT_FILE={f})"));
@@ -211,7 +212,7 @@ fn tls(probe: &Probe, chain: Option<&[Vec<u8>]>, answer: &Result<ProbeAnswer, Er
     let check = match (refused, days) {
         (Some(reason), _) => Check::failed(
             "tls",
-            format!("{reason}. That was {found}"),
+            format!("{reason}; {found}"),
             advice(Status::TlsFailed, reason),
         ),
         (None, Some(days)) if days < SOON => Check::warning(
