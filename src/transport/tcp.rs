@@ -77,7 +77,7 @@ fn open(details: &ConnectionDetails) -> Result<TcpTransport, Error> {
     Err(last.into())
 }
 
-fn connect(addr: &SocketAddr, share: Duration) -> io::Result<TcpStream> {
+pub(super) fn connect(addr: &SocketAddr, share: Duration) -> io::Result<TcpStream> {
     let stream = TcpStream::connect_timeout(addr, share)?;
     stream.set_nodelay(true)?;
     Ok(stream)

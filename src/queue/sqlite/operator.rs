@@ -82,16 +82,25 @@ pub struct DeadLetter {
 }
 
 impl SpoolFile {
+    /// The file that the option `spool` names, its folder resolved, after the checks that every client makes of it;
+    /// `None` if the option is not set. The file need not exist.
+    ///
+    /// # Errors
+    /// [`Status::InvalidConfig`] if a client would refuse it, or if the options of the queue contradict one another.
+    pub fn path(config: &Config) -> Result<Option<PathBuf>, Error> {
+        let settings = config.queue_settings()?;
+        settings.spool.as_deref().map(file::check).transpose()
+    }
+
     /// Opens the spool that the option `spool` names; the file must exist.
     ///
     /// # Errors
     /// [`Status::InvalidConfig`] if `spool` is not set or names no file.
     pub fn open(config: &Config) -> Result<SpoolFile, Error> {
         let settings = config.queue_settings()?;
-        let Some(path) = &settings.spool else {
+        let Some(path) = SpoolFile::path(config)? else {
             return Err(Error::config("spool is missing: name the spool's file"));
         };
-        let path = file::check(path)?;
         if !path.exists() {
             let words = format!("spool {}: there is no such file", path.display());
             return Err(Error::config(words));
