@@ -70,8 +70,10 @@ def elsewhere(code):
 MARK = "--- end of a block ---"
 
 
-def run(code_blocks):
+def run(code_blocks, scratch):
     """Runs shell blocks as a reader does, in their order, in one bash in the repository's root; (status, output) of each.
+
+    What they make by mktemp is made in the folder `scratch`.
 
     A line that ends in & is a server: what follows it waits for the first line that it prints.
     """
@@ -82,6 +84,7 @@ def run(code_blocks):
     # Nothing of the suite's own settings, and loopback is not asked through a proxy.
     env = {name: value for name, value in os.environ.items()
            if not name.startswith("ESALES_") and not name.lower().endswith("_proxy")}
+    env["TMPDIR"] = str(scratch)
     bash = subprocess.Popen(["bash", "-c", script], cwd=ROOT, env=env, stdin=subprocess.DEVNULL,
                             stdout=subprocess.PIPE, text=True, start_new_session=True)
     printed = ""

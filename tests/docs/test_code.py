@@ -42,10 +42,10 @@ def test_its_programs_are_files_that_it_runs(page):
 
 
 @pytest.mark.parametrize("page", STORIES, ids=named)
-def test_its_commands_run_and_print_what_it_says(page):
+def test_its_commands_run_and_print_what_it_says(page, tmp_path):
     found = blocks(elsewhere(page.read_text()))
     shell = [at for at, block in enumerate(found) if block.language == "sh"]
-    results = run([found[at].code for at in shell]) if shell else []
+    results = run([found[at].code for at in shell], tmp_path) if shell else []
     for at, (status, output) in zip(shell, results):
         shown = found[at + 1] if at + 1 < len(found) and found[at + 1].language == "text" else None
         where = f"line {found[at].line}:\n{output}"
@@ -73,13 +73,13 @@ def test_what_a_bindings_page_shows_is_an_example_or_compiles(page):
             compiles(block.language, block.code)
 
 
-def test_a_wrong_block_is_found():
+def test_a_wrong_block_is_found(tmp_path):
     found = blocks("```sh\ntrue\n```\nwords\n\n````text\n```\n````\n")
     assert [(b.language, b.code, b.line, b.before) for b in found] == [
         ("sh", "true\n", 1, ""), ("text", "```\n", 6, "words")]
-    assert run(["echo a; false", "cd src; printf b"]) == [(1, "a\n"), (0, "b")]
+    assert run(["echo a; false", "cd src; printf b"], tmp_path) == [(1, "a\n"), (0, "b")]
     with pytest.raises(AssertionError, match="ended early"):
-        run(["exit 3", "true"])
+        run(["exit 3", "true"], tmp_path)
     assert comparable("in 1.5 ms") == comparable("in 30 ms") != comparable("in 30 attempts")
     with pytest.raises(SyntaxError):
         compiles("python", "def")
