@@ -61,13 +61,3 @@ def test_its_limits_are_the_codes(root, readme):
         f"ticket {limits['TICKET']}; customer id and private key {limits['IDENTITY']}."
     )
     assert words in " ".join(readme.split())
-
-
-def test_the_tests_that_the_page_on_delivery_names_exist(root):
-    page = (root / "docs/delivery.md").read_text()
-    sources = "".join(path.read_text() for path in (root / "tests").rglob("*") if path.suffix in (".rs", ".py", ".c"))
-    for name in re.findall(r"`([a-z]\w*_\w+_\w+_\w+_\w+)(?:\.\.\.)?`", page):
-        if not name.startswith("esales_"):
-            assert name in sources, name
-    for path in re.findall(r"`(tests/[\w./]+)`", page):
-        assert (root / path).is_file(), path
