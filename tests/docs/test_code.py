@@ -11,7 +11,10 @@ DOCS = [page for page in pages() if page.is_relative_to(ROOT / "docs")]
 DEPLOYMENT = ROOT / "docs/deployment"
 # Held by test_deployment.
 SNIPPETS = [DEPLOYMENT / name for name in FILES]
-STORIES = [page for page in DOCS if page not in SNIPPETS]
+# These blocks of the page are held by tests/cli/test_doctor.py, which knows how to bring them about.
+DOCTOR = ROOT / "docs/doctor.md"
+DOCTORS = ["text", "json"]
+STORIES = [page for page in DOCS if page not in [*SNIPPETS, DOCTOR]]
 BINDINGS = [page for page in pages() if page.is_relative_to(ROOT / "bindings")]
 PROGRAMS = {"c", "cpp", "csharp", "php", "python", "rust"}
 
@@ -63,6 +66,10 @@ def test_the_tests_and_files_that_it_names_exist(page):
         assert name in sources or name.startswith("esales_"), name
     for path in re.findall(r"`((?:tests|src|include)/[\w./]+)`", text):
         assert (ROOT / path).exists(), path
+
+
+def test_the_doctors_page_has_no_blocks_but_those_that_its_own_test_holds():
+    assert [block.language for block in blocks(DOCTOR.read_text())] == DOCTORS
 
 
 def compiles(language, code):
