@@ -2,6 +2,7 @@
 # make test   everything that is tested; installs what it needs (Debian packages, PyPI, npm) first
 # make soak   what the queue and a shop's pages survive, at large counts (about half an hour)
 # make screenshot   the README's picture of the inspector
+# make docs   the reference of the C and C++ API, as web pages: target/docs/c-api/index.html
 # The other targets are the parts of `make test`.
 
 .POSIX:
@@ -17,7 +18,7 @@ PYTHON = $(CURDIR)/.venv/bin/python
 RUN = env ESALES_NOTIFY_LIBRARY=$(LIBRARY) ESALES_NOTIFY_COMMAND=$(COMMAND) \
 	ESALES_NOTIFY_TEST_PANIC_LIBRARY=$(PANIC_LIBRARY)
 
-.PHONY: demo test soak screenshot build tools lint test-rust test-outside test-python test-php test-csharp headers clean
+.PHONY: demo test soak screenshot docs build tools lint test-rust test-outside test-python test-php test-csharp headers clean
 
 demo: build
 	sh tools/demo.sh $(LIBRARY) $(COMMAND)
@@ -38,6 +39,11 @@ soak: tools build
 # The README's picture, made of what the demo sends. It is committed; the times in it differ from run to run.
 screenshot: tools build
 	$(PYTHON) tests/inspector/screenshot.py $(COMMAND) docs/images/inspector.png
+
+# Of the committed headers; any remark of Doxygen fails. Needs only doxygen.
+docs:
+	mkdir -p target/docs/c-api
+	doxygen docs/c-api/Doxyfile
 
 # The library as shipped, and the command.
 build:
