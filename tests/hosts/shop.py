@@ -23,9 +23,11 @@ GROUP = grp.getgrgid(pwd.getpwnam(USER).pw_gid).gr_name
 
 
 class Shop:
-    """A folder that the servers' user can read: the page, the package with the library in it, the command."""
+    """A folder that the servers' user can read: the pages, the packages with the library in them, the command."""
 
-    def __init__(self, library, command):
+    def __init__(self, library, command, user=USER):
+        self.user = user
+        self.group = grp.getgrgid(pwd.getpwnam(user).pw_gid).gr_name
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="esales-notify-shop-"))
         self.folder.chmod(0o755)
         self.public = self.folder / "public"
@@ -36,10 +38,13 @@ class Shop:
         shutil.copy(ROOT / "bindings/php/preload.php", self.package)
         (self.package / "lib").mkdir()
         self.library = pathlib.Path(shutil.copy(library, self.package / "lib/libesales_notify.so"))
+        # What pip would have installed, with the library next to it.
+        shutil.copytree(ROOT / "bindings/python/src/esales_notify", self.folder / "python/esales_notify")
+        shutil.copy(library, self.folder / "python/esales_notify/libesales_notify.so")
         self.command = pathlib.Path(shutil.copy(command, self.folder))
         self.state = self.folder / "state"
         script = self.configured("spool-folder.sh", {
-            "-o www-data -g www-data": f"-o {USER} -g {GROUP}", "/var/lib/esales-notify": self.state}, "spool-folder.sh")
+            "-o www-data -g www-data": f"-o {self.user} -g {self.group}", "/var/lib/esales-notify": self.state}, "spool-folder.sh")
         subprocess.run(["sh", "-e", str(script)], check=True)
         self.spool = self.state / "spool.db"
 
@@ -77,8 +82,8 @@ class Shop:
         return self.folder / "conf.d"
 
     def run(self, *arguments, **options):
-        return subprocess.Popen([str(self.command), *arguments], cwd=self.state, user=USER, group=GROUP,
-                                extra_groups=[] if os.geteuid() == 0 else None, text=True, **options)
+        return subprocess.Popen([str(self.command), *arguments], cwd=self.state, user=self.user,
+                                group=self.group, extra_groups=[] if os.geteuid() == 0 else None, text=True, **options)
 
     def drain(self, base_url, **options):
         """What the systemd unit runs, with its file of variables."""

@@ -1,0 +1,231 @@
+"""gunicorn from PyPI and uWSGI from Debian's packages, with the files of examples/deployment, on a port of their own."""
+
+import contextlib
+import json
+import os
+import pathlib
+import random
+import re
+import signal
+import subprocess
+import sys
+
+from counting import wait_for
+from ledger import assert_told_the_truth, most_pages_of_a_worker
+from shop import DEPLOYMENT, assert_gone, assert_no_zombies, children, free_port, get
+from visitors import Visits
+
+AT_ONCE = 12
+
+
+class Server:
+    """What both have in common. `loading`: "worker" (every worker imports the program), "preload" (the master does,
+    before it forks), "preload and use" (it sends and enqueues then, too)."""
+
+    # The worst that was seen of a worker: it ends by a signal, with an error, or not at all.
+    UNWELL = None
+
+    def __init__(self, shop, base_url, loading, delivery, env, program):
+        self.shop, self.loading, self.killed = shop, loading, set()
+        self.port = free_port()
+        self.address = f"http://127.0.0.1:{self.port}"
+        self.program = program
+        file = shop.configured("python/shop.env", self.substitutes(base_url), "shop.env")
+        if delivery == "none":
+            file.write_text(file.read_text() + (DEPLOYMENT / "python/delivery-none.env").read_text())
+        self.variables = dict(line.split("=", 1) for line in file.read_text().splitlines() if line[0] not in "#;")
+        self.variables.update({f"ESALES_{name.upper()}": str(value) for name, value in (env or {}).items()})
+        if loading == "preload and use":
+            self.variables["SHOP_USES_IT_AT_IMPORT"] = "1"
+        self.environment = {"PATH": os.environ["PATH"], "HOME": str(shop.folder),
+                            "PYTHONPATH": f"{shop.folder}/python:{shop.public}:{DEPLOYMENT}/python"}
+
+    def substitutes(self, base_url):
+        """The service is never asked from here: the sandbox stands in for it."""
+        return {"ESALES_CLUSTER_ID=mycluster": f"ESALES_BASE_URL={base_url}",
+                "/var/lib/esales-notify/spool.db": self.shop.spool}
+
+    def __enter__(self):
+        with open(self.shop.folder / "server.log", "wb") as log:
+            self.process = subprocess.Popen(self.command(), env=self.environment, cwd=self.shop.public, stdout=log,
+                                            stderr=log, stdin=subprocess.DEVNULL)
+        try:
+            wait_for(self._answers, "the server does not start", 60)
+        except BaseException:
+            self._stop()
+            raise
+        return self
+
+    def _answers(self):
+        assert self.process.poll() is None, self.log()
+        try:
+            get(f"{self.address}/")
+            return True
+        except OSError:
+            return False
+
+    def page(self, query):
+        status, page = get(f"{self.address}/page.php?{query}")
+        assert status == 200, page
+        return page
+
+    def log(self):
+        return (self.shop.folder / "server.log").read_text()
+
+    def answered(self):
+        """How many pages were answered."""
+        access = self.shop.folder / "access.log"
+        return access.read_text().count("\n") if access.exists() else 0
+
+    def workers(self):
+        return children(self.process.pid)
+
+    def kill_a_worker(self, dice):
+        """SIGKILL, whatever it is doing. It may just have ended."""
+        for victim in dice.sample(self.workers(), 1):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(victim, signal.SIGKILL)
+                self.killed.add(victim)
+
+    def reload(self):
+        """Waits until no worker of before is left."""
+        before = set(self.workers())
+        self.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: not before & set(self.workers()) and self._answers(), "the server does not reload", 60)
+
+    def assert_well(self, views=()):
+        """No worker ended but as it should, no zombie, no page broke but under a worker that was killed, and the master
+        has of ours what it used. Returns how many pages broke."""
+        log = self.log()
+        found = [line for line in log.splitlines() if re.search(self.UNWELL, line) and not self.is_of_the_killed(line)]
+        assert not found, found
+        assert_no_zombies(self.process.pid)
+        if self.loading != "preload and use":
+            self.assert_untouched()
+        broken = sum(view["http"] == 0 for view in views)
+        assert {view["http"] for view in views} <= {200, 0}, [view for view in views if view["http"] not in (200, 0)][:3]
+        # A worker of many threads has as many pages under way.
+        assert broken <= len(self.killed) * AT_ONCE, f"{broken} broke, {len(self.killed)} were killed\n{log}"
+        return broken
+
+    def is_of_the_killed(self, line):
+        return any(re.search(rf"\b{pid}\b", line) for pid in self.killed)
+
+    def assert_untouched(self):
+        """The process that starts the workers has nothing of ours, although it may have made the client."""
+        proc = pathlib.Path(f"/proc/{self.process.pid}")
+        threads = [path.read_text().strip() for path in proc.glob("task/*/comm")]
+        assert threads and not any(name.startswith("esales") for name in threads), threads
+        open_there = [os.readlink(path) for path in (proc / "fd").iterdir()]
+        assert not any(str(self.shop.state) in name for name in open_there), open_there
+
+    def __exit__(self, kind, *_):
+        workers = self.workers()
+        self._stop()
+        if kind is None:
+            assert self.process.returncode == 0, self.log()
+            self.assert_ended_well()
+            assert_gone(workers)
+
+    def assert_ended_well(self):
+        found = [line for line in self.log().splitlines() if re.search(self.UNWELL, line) and not self.is_of_the_killed(line)]
+        assert not found, found
+
+    def _stop(self):
+        """SIGKILL would leave its workers behind, without a parent."""
+        self.process.terminate()
+        self.process.wait(60)
+
+
+class Gunicorn(Server):
+    """`threads` is None for the kind "sync"; `settings` come on top of the documented ones, and `lines` after them."""
+
+    UNWELL = r"was sent SIG(?!TERM)|exited with code|WORKER TIMEOUT|Traceback|Error"
+
+    def __init__(self, shop, base_url, loading="preload", delivery="background", env=None, program="page:application",
+                 threads=None, workers=1, pages_per_worker=0, lines=""):
+        super().__init__(shop, base_url, loading, delivery, env, program)
+        self.environment.update(self.variables)
+        configured = shop.configured("gunicorn/gunicorn.conf.py", {
+            "127.0.0.1:8000": f"127.0.0.1:{self.port}",
+            "workers = 4": f"workers = {workers}",
+            "threads = 4": f"threads = {threads or 1}",
+            "preload_app = True": f"preload_app = {loading != 'worker'}",
+            "max_requests = 5000": f"max_requests = {pages_per_worker}",
+            "max_requests_jitter = 500": "max_requests_jitter = 0",
+            # Longer than anybody waits here: a worker that does not end by itself is not to be overlooked.
+            "graceful_timeout = 30": "graceful_timeout = 300",
+        }, "gunicorn.conf.py")
+        with open(configured, "a") as settings:
+            settings.write(f'accesslog = "{shop.folder}/access.log"\n'
+                           # A page a connection: one that breaks is then one that a worker broke.
+                           "keepalive = 0\n"
+                           f'control_socket = "{shop.folder}/gunicorn.ctl"\n{lines}')
+
+    def command(self):
+        return [sys.executable, "-m", "gunicorn", "-c", str(self.shop.folder / "gunicorn.conf.py"), self.program]
+
+
+class Uwsgi(Server):
+    """`lines` come on top of the documented file."""
+
+    UNWELL = r"died, killed|Segmentation|HARAKIRI|no cheap mode|Traceback|Error"
+
+    def __init__(self, shop, base_url, loading="preload", delivery="background", env=None, program="page:application",
+                 workers=1, pages_per_worker=0, threads=True, lines=""):
+        super().__init__(shop, base_url, loading, delivery, env, program)
+        configured = shop.configured("uwsgi/shop.ini", {
+            "uid = www-data": f"uid = {shop.user}",
+            "gid = www-data": f"gid = {shop.group}",
+            "127.0.0.1:8000": f"127.0.0.1:{self.port}",
+            "/var/www/shop": shop.public,
+            "shop:application": program,
+            "processes = 4": f"processes = {workers}",
+            "max-requests = 5000": f"max-requests = {pages_per_worker}" if pages_per_worker else "",
+            "enable-threads = true": "enable-threads = true" if threads else "",
+            **self.substitutes(base_url),
+        }, "shop.ini")
+        documented = configured.read_text()
+        with open(configured, "a") as settings:
+            if delivery == "none":
+                settings.write((DEPLOYMENT / "uwsgi/delivery-none.ini").read_text())
+            settings.writelines(f"env = {name}={value}\n" for name, value in self.variables.items()
+                                if f"{name}={value}" not in documented)
+            # A page a connection, which uWSGI does not say by itself.
+            settings.write("add-header = Connection: close\n"
+                           f"req-logger = file:{shop.folder}/access.log\n"
+                           f"worker-reload-mercy = 300\nreload-mercy = 300\n{lines}")
+            if loading == "worker":
+                settings.write("lazy-apps = true\n")
+
+    def command(self):
+        return ["uwsgi", "--ini", str(self.shop.folder / "shop.ini")]
+
+
+def a_busy_day(server, shop, sandbox, pages, recycled_after, seed):
+    """Pages while workers are recycled, reloaded and killed; nothing is lost."""
+    dice = random.Random(seed)
+    visits = Visits(server.address, "v", pages, at_once=AT_ONCE, pause_ms=5, does=["enqueue"] * 9 + ["send"])
+    for number in range(1, 16):
+        wait_for(lambda: server.answered() >= number * pages // 16 or not visits.under_way(), "the pages hang")
+        if number % 5 == 0:
+            server.reload()
+        else:
+            server.kill_a_worker(dice)
+    views = visits.done()
+    broken = server.assert_well(views)
+    assert most_pages_of_a_worker(views) <= recycled_after
+    # Who delivered may be dead. In the background it is the next event that makes a new worker deliver.
+    views.append({"id": "last", "http": 200, "body": json.dumps(server.page("do=enqueue&id=last"))})
+    events = pages * 9 // 10 + 1
+    if server.loading == "preload and use":
+        pid = server.process.pid
+        said = {f"sent-at-import-{pid}": "ESALES_DELIVERED", f"queued-at-import-{pid}": "ESALES_QUEUED"}
+        views += [{"id": id, "http": 200, "body": json.dumps({"status": status, "id": id, "pid": pid})}
+                  for id, status in said.items()]
+        events += 1
+    status = shop.settled()
+    assert_told_the_truth(views, sandbox)
+    assert events - broken <= status["accepted"] == status["delivered"] <= events
+    server.assert_well(views)
+    return broken
