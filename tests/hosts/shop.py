@@ -1,5 +1,6 @@
 """A shop on this machine: its folder, its spool, and what holds for every web server that serves it."""
 
+import contextlib
 import grp
 import json
 import os
@@ -95,6 +96,18 @@ class Shop:
         environment.update({f"ESALES_{name.upper()}": str(value) for name, value in options.items()})
         return self.run("drain", env=environment, stderr=subprocess.DEVNULL)
 
+    @contextlib.contextmanager
+    def drained(self, base_url, **options):
+        """While that runs, and ends as it should."""
+        process = self.drain(base_url, **options)
+        try:
+            yield
+            process.terminate()
+            assert process.wait(60) == 0
+        finally:
+            process.kill()
+            process.wait()
+
     def status(self):
         process = self.run("queue", "status", "--json", env={"ESALES_SPOOL": str(self.spool)}, stdout=subprocess.PIPE)
         status = json.loads(process.communicate()[0])
@@ -163,6 +176,11 @@ def assert_untouched(master, shop):
     assert len(os.listdir(f"/proc/{master}/task")) == 1
     open_there = [os.readlink(path) for path in pathlib.Path(f"/proc/{master}/fd").iterdir()]
     assert not any(str(shop.state) in name for name in open_there), open_there
+
+
+def kinds(descriptors):
+    """Where they lead, without the numbers of sockets, pipes and processes."""
+    return sorted(re.sub(r"\d+", "N", name) for name in descriptors)
 
 
 def crashes(log):
