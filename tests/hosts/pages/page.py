@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import sys
 import traceback
 import urllib.parse
 
@@ -11,10 +12,24 @@ from esales_notify import Client, Visitor
 VISITOR = Visitor.anonymous("d9528030-509c-4e0f-b585-7168f1e9feca", "b106299c-eac0-4f6f-96d2-93e57c255784")
 # Made at import time: before the fork, where the server preloads the program.
 client = Client()
-if os.environ.get("SHOP_USES_IT_AT_IMPORT"):
-    client.notify_add_to_cart(VISITOR, "ticket", f"sent-at-import-{os.getpid()}")
-    client.enqueue_add_to_cart(VISITOR, "ticket", f"queued-at-import-{os.getpid()}")
 heard = []
+
+
+def log(**words):
+    """Into the server's log, a line."""
+    sys.stderr.write(f"PAGE {json.dumps({'pid': os.getpid(), **words})}\n")
+    sys.stderr.flush()
+
+
+if os.environ.get("SHOP_USES_IT_AT_IMPORT"):
+    for call in (client.notify_add_to_cart, client.enqueue_add_to_cart):
+        receipt = call(VISITOR, "ticket")
+        log(id=receipt.id, status=receipt.name)
+
+
+def hear(receipt):
+    heard.append(receipt.id)
+    log(heard=receipt.id)
 
 
 def own():
@@ -37,9 +52,11 @@ def inherited():
 def answer(query):
     words = {"pid": os.getpid()}
     if "listen" in query:
-        client.on_delivery(lambda receipt: heard.append(receipt.id))
+        client.on_delivery(hear)
     if query.get("do") in ("enqueue", "send"):
         call = client.notify_add_to_cart if query["do"] == "send" else client.enqueue_add_to_cart
+        for number in range(1, int(query.get("times", 1))):
+            call(VISITOR, "ticket", f"{query['id']}-{number}")
         receipt = call(VISITOR, "ticket", query["id"])
         words.update(status=receipt.name, id=receipt.id)
     if "flush" in query:
