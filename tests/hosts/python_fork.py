@@ -14,7 +14,7 @@ import threading
 
 from esales_notify import Client, Visitor
 
-VISITOR = Visitor.anonymous("d9528030-509c-4e0f-b585-7168f1e9feca", "b106299c-eac0-4f6f-96d2-93e57c255784")
+VISITOR = Visitor.anonymous("d9528030-509c-4e0f-b585-7168f1e9feca", "b106299c-eac0-4f6f-96d2-93e57c255784", "UK")
 PATIENCE_S = 120
 IN_FILE = "ESALES_SPOOL" in os.environ
 client = Client()
@@ -48,6 +48,7 @@ class Busy:
                     self._has_begun.wait(PATIENCE_S)
         except BaseException as error:
             self._failed.append(error)
+            self._has_begun.abort()
             raise
 
     def __enter__(self):
@@ -151,7 +152,8 @@ def started(folder, rounds, leaks=""):
 
     def start():
         for _ in range(rounds):
-            assert [inherited(**way) for way in ways] == expected
+            found = [inherited(**way) for way in ways]
+            assert found == expected, found
 
     def caught(work, *arguments):
         try:

@@ -76,4 +76,4 @@ def test_started_processes_inherit_no_descriptor_of_ours(run, soak, tmp_path):
 
 def test_a_descriptor_that_leaks_would_be_seen(run, tmp_path):
     words, _ = run("started", tmp_path, 1, "leaks", works=False)
-    assert "AssertionError" in words and f"{tmp_path}/leaks".translate({ord(d): None for d in "0123456789"})[:4] in words
+    assert "AssertionError" in words and "/leaks'" in words, words
