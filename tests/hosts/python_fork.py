@@ -95,14 +95,16 @@ def prefork(tasks, each):
             children.add(pid)
             return
         signal.alarm(PATIENCE_S)
+        code = 0
         for _ in range(each):
             number = os.read(waiting, 8)
             if not number:
-                os._exit(3)
+                code = 3
+                break
             tell(int(number), "task")
         assert IN_FILE or client.flush(PATIENCE_S)
         # Some end as a program ends, some at once.
-        sys.exit(0) if dice.random() < 0.5 else os._exit(0)
+        sys.exit(code) if dice.random() < 0.5 else os._exit(code)
 
     with Busy(3):
         for _ in range(4):

@@ -110,7 +110,8 @@ class Server:
         """Waits until the workers are new ones."""
         before, starts = set(self.workers()), len(re.findall(self.STARTS, self.log(), re.M))
         self.process.send_signal(signal.SIGHUP)
-        wait_for(lambda: len(re.findall(self.STARTS, self.log(), re.M)) > starts and not before & set(self.workers()), "the server does not reload", 60)
+        wait_for(lambda: len(re.findall(self.STARTS, self.log(), re.M)) > starts and not before & set(self.workers()),
+                 "the server does not reload", 60)
 
     def assert_well(self, views=()):
         """No worker ended but as it should, no zombie, no page broke but under a worker that was killed, and the master
@@ -132,10 +133,14 @@ class Server:
 
     def assert_untouched(self):
         """The process that starts the workers has nothing of ours, although it may have made the client."""
-        proc = pathlib.Path(f"/proc/{self.process.pid}")
-        threads = [path.read_text().strip() for path in proc.glob("task/*/comm")]
+        threads, open_there = [], []
+        for path in pathlib.Path(f"/proc/{self.process.pid}").glob("task/*/comm"):
+            with contextlib.suppress(OSError):  # It ended meanwhile, as below.
+                threads.append(path.read_text().strip())
         assert threads and not any(name.startswith("esales") for name in threads), threads
-        open_there = [os.readlink(path) for path in (proc / "fd").iterdir()]
+        for path in pathlib.Path(f"/proc/{self.process.pid}/fd").iterdir():
+            with contextlib.suppress(OSError):
+                open_there.append(os.readlink(path))
         assert not any(str(self.shop.state) in name for name in open_there), open_there
 
     def __exit__(self, kind, *_):
@@ -218,6 +223,15 @@ class Uwsgi(Server):
                            f"worker-reload-mercy = 300\nreload-mercy = 300\n{lines}")
             if loading == "worker":
                 settings.write("lazy-apps = true\n")
+
+    def reload(self):
+        """A worker that is still importing the program would miss the signal, and uWSGI kill it in the end."""
+        def have_all_answered():
+            self.page("")
+            return {str(pid) for pid in self.workers()} <= set(re.findall(r"\[pid: (\d+)\|", self.log()))
+
+        wait_for(have_all_answered, "a worker does not answer")
+        super().reload()
 
     def command(self):
         return ["uwsgi", "--ini", str(self.shop.folder / "shop.ini")]
