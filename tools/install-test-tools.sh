@@ -6,9 +6,10 @@ set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root"
 
-# The first line is for C and C++, then PHP, then C#, then the sandbox's page and the reference of the C API.
+# The first line is for C and C++, then PHP, Python, C#, then the sandbox's page and the reference of the C API.
 packages="gcc g++ clang binutils valgrind strace libcmocka-dev libcjson-dev doctest-dev
     php-cli nginx-light php-fpm apache2-bin libapache2-mod-php8.2 phpunit composer php-codesniffer
+    uwsgi-core uwsgi-plugin-python3
     mono-mcs mono-runtime libmono-system-core4.0-cil libmono-system-runtime-serialization4.0-cil libmono-system-xml4.0-cil
     chromium curl fonts-dejavu-core doxygen"
 # Whatever provides these commands will do; Debian's packages if nothing does.
