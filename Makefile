@@ -1,6 +1,7 @@
 # make demo   the main job before your eyes; needs a Rust toolchain, a C compiler and Python
 # make test   everything that is tested; installs what it needs (Debian packages, PyPI, npm) first
 # make soak   what the queue and a shop's pages survive, at large counts (about half an hour)
+# make bench  ours against its peers on this machine; SECTION=c,python for parts, BENCH_QUICK=1 for a glance
 # make screenshot   the README's picture of the inspector
 # make docs   the reference of the C and C++ API, as web pages: target/docs/c-api/index.html
 # The other targets are the parts of `make test`.
@@ -18,7 +19,7 @@ PYTHON = $(CURDIR)/.venv/bin/python
 RUN = env ESALES_NOTIFY_LIBRARY=$(LIBRARY) ESALES_NOTIFY_COMMAND=$(COMMAND) \
 	ESALES_NOTIFY_TEST_PANIC_LIBRARY=$(PANIC_LIBRARY)
 
-.PHONY: demo test soak screenshot docs build tools lint test-rust test-outside test-python test-php test-csharp headers clean
+.PHONY: demo test soak screenshot docs build tools lint test-rust test-outside test-python test-php test-csharp headers bench clean
 
 demo: build
 	sh tools/demo.sh $(LIBRARY) $(COMMAND)
@@ -35,6 +36,12 @@ test: tools build
 # The large counts: 2,000 rounds of kill -9, a million enqueues in an outage, 20,000 page views of 50 php-fpm workers.
 soak: tools build
 	$(RUN) env ESALES_NOTIFY_SOAK=1 $(PYTHON) -m pytest -q -s tests/reliability tests/hosts
+
+# See benches/README.md. ARGS="--write docs/performance.md" puts the tables into the results page.
+bench: tools build
+	cargo build --locked --release -p esales-notify-cli
+	$(RUN) env ESALES_NOTIFY_COMMAND=$(CURDIR)/target/release/esales-notify \
+		python3 benches/run.py --sections "$(SECTION)" $(ARGS)
 
 # The README's picture, made of what the demo sends. It is committed; the times in it differ from run to run.
 screenshot: tools build
