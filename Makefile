@@ -1,6 +1,8 @@
 # make demo   the main job before your eyes; needs a Rust toolchain, a C compiler and Python
 # make test   everything that is tested; installs what it needs (Debian packages, PyPI, npm) first
 # make soak   what the queue and a shop's pages survive, at large counts (about half an hour)
+# make sanitize   the C programs under AddressSanitizer and ThreadSanitizer (needs clang; about three minutes)
+# make fuzz   what parses is fed nonsense, FUZZ_SECONDS for each entry; see docs/contributing/sanitizers.md
 # make screenshot   the README's picture of the inspector
 # The other targets are the parts of `make test`.
 
@@ -17,7 +19,7 @@ PYTHON = $(CURDIR)/.venv/bin/python
 RUN = env ESALES_NOTIFY_LIBRARY=$(LIBRARY) ESALES_NOTIFY_COMMAND=$(COMMAND) \
 	ESALES_NOTIFY_TEST_PANIC_LIBRARY=$(PANIC_LIBRARY)
 
-.PHONY: demo test soak screenshot build tools lint test-rust test-outside test-python test-php test-csharp headers clean
+.PHONY: demo test soak sanitize fuzz screenshot build tools lint test-rust test-outside test-python test-php test-csharp headers clean
 
 demo: build
 	sh tools/demo.sh $(LIBRARY) $(COMMAND)
@@ -34,6 +36,12 @@ test: tools build
 # The large counts: 2,000 rounds of kill -9, a million enqueues in an outage, 20,000 page views of 50 php-fpm workers.
 soak: tools build
 	$(RUN) env ESALES_NOTIFY_SOAK=1 $(PYTHON) -m pytest -q -s tests/reliability tests/hosts
+
+sanitize: tools build
+	$(RUN) sh tools/sanitize.sh
+
+fuzz:
+	sh tools/fuzz.sh
 
 # The README's picture, made of what the demo sends. It is committed; the times in it differ from run to run.
 screenshot: tools build

@@ -7,6 +7,8 @@
 
 mod client;
 mod config;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod identity;
 mod log;
 mod queue;
