@@ -95,7 +95,8 @@ pub fn spool(data: &[u8]) {
         let _ = fs::remove_file(super::file::beside(&path, suffix));
     }
     fs::write(&path, untouched).unwrap();
-    if input.byte().is_multiple_of(2) {
+    let has_tables = input.byte().is_multiple_of(2);
+    if has_tables {
         let connection = Connection::open(&path).unwrap();
         while !input.is_empty() {
             overwrite(&connection, &mut input);
@@ -109,7 +110,7 @@ pub fn spool(data: &[u8]) {
         fs::write(&path, file).unwrap();
     }
     operate(&path);
-    deliver(&path);
+    deliver(&path, has_tables);
     fs::remove_dir_all(&folder).unwrap();
 }
 
@@ -212,7 +213,7 @@ fn operate(path: &Path) {
     let _ = file.drop_dead(None);
 }
 
-fn deliver(path: &Path) {
+fn deliver(path: &Path, has_tables: bool) {
     let spool = opened(path);
     let now = unix_ms(SystemTime::now());
     let _ = spool.totals(soon());
@@ -249,10 +250,10 @@ fn deliver(path: &Path) {
     let _ = spool.maintain(now);
     // Accepted is accepted: what comes in now can be asked for.
     if spool.push(item("5"), soon()).is_ok() {
-        let receipt = spool
-            .receipt("5", now)
-            .expect("what was accepted can be read");
-        assert_eq!(receipt.map(|r| r.status), Some(Status::Queued));
+        let receipt = spool.receipt("5", now);
+        let is_there = matches!(&receipt, Ok(Some(r)) if r.status == Status::Queued);
+        // Damaged bytes may have been those of the table's columns.
+        assert!(is_there || !has_tables, "{receipt:?}");
     }
     if let Ok(mark) = spool.mark(soon()) {
         let _ = spool.is_settled(mark, soon());
