@@ -141,6 +141,15 @@ unsafe fn optional_text<'a>(name: &str, pointer: *const c_char) -> Result<Option
     }
 }
 
+/// A copy of an id, NULL or not: it may stand in the receipt that the same call writes.
+///
+/// # Safety
+/// As for [`text`].
+unsafe fn copied(pointer: *const c_char) -> Option<CString> {
+    // SAFETY: not NULL, and the caller's promise for the rest.
+    (!pointer.is_null()).then(|| unsafe { CStr::from_ptr(pointer) }.to_owned())
+}
+
 /// Copies `text` and a NUL into the caller's memory, cut at a character boundary if it does not fit.
 ///
 /// # Safety
