@@ -1,7 +1,7 @@
 # make demo   the main job before your eyes; needs a Rust toolchain, a C compiler and Python
 # make test   everything that is tested; installs what it needs (Debian packages, PyPI, npm) first
 # make soak   what the queue and a shop's pages survive, at large counts (about half an hour)
-# make sanitize   the C programs under AddressSanitizer and ThreadSanitizer (needs clang; about three minutes)
+# make sanitize   the C programs under AddressSanitizer and ThreadSanitizer (about five minutes)
 # make fuzz   what parses is fed nonsense, FUZZ_SECONDS for each entry; see docs/contributing/sanitizers.md
 # make screenshot   the README's picture of the inspector
 # The other targets are the parts of `make test`.
@@ -66,10 +66,10 @@ lint:
 test-rust:
 	cargo test --locked --workspace
 
-# C, C++, the ABI, the command, the resolver, what the queue survives, the web servers, the inspector, the README.
+# All but `make sanitize`: C, C++, the ABI, the command, the resolver, what the queue survives, the web servers, the inspector, the README.
 test-outside: build
 	env CARGO_TARGET_DIR=target/test-panic cargo build --locked --release --features test-panic
-	$(RUN) $(PYTHON) -m pytest -q tests
+	$(RUN) $(PYTHON) -m pytest -q tests --ignore=tests/sanitize
 
 test-python: build
 	$(RUN) $(PYTHON) -m pytest -q bindings/python/tests
