@@ -66,7 +66,7 @@ lint:
 test-rust:
 	cargo test --locked --workspace
 
-# All but `make sanitize`: C, C++, the ABI, the command, the resolver, what the queue survives, the web servers, the inspector, the README.
+# C, C++, the ABI, the command, the resolver, what the queue survives, the web servers, the inspector, the README.
 test-outside: build
 	env CARGO_TARGET_DIR=target/test-panic cargo build --locked --release --features test-panic
 	$(RUN) $(PYTHON) -m pytest -q tests --ignore=tests/sanitize

@@ -2,6 +2,7 @@
 
 mod answer;
 mod cores;
+mod probe;
 mod resolver;
 mod tcp;
 mod tls;
@@ -18,6 +19,7 @@ pub(crate) use answer::Outcome;
 #[cfg(any(test, fuzzing))]
 pub(crate) use answer::parse_retry_after;
 pub(crate) use cores::{Core, core_of};
+pub use probe::{Probe, ProbeAnswer, Trust};
 use tls::{roots_of_file, roots_of_system};
 
 use crate::config::{ProxyRoute, Route};
