@@ -2,6 +2,8 @@
 # make test   everything that is tested; installs what it needs (Debian packages, PyPI, npm) first
 # make soak   what the queue and a shop's pages survive, at large counts (about half an hour)
 # make bench  ours against its peers on this machine; SECTION=c,python for parts, BENCH_QUICK=1 for a glance
+# make sanitize   the C programs under AddressSanitizer and ThreadSanitizer (about five minutes)
+# make fuzz   what parses is fed nonsense, FUZZ_SECONDS for each entry; see docs/contributing/sanitizers.md
 # make screenshot   the README's picture of the inspector
 # make docs   the reference of the C and C++ API, as web pages: target/docs/c-api/index.html
 # The other targets are the parts of `make test`.
@@ -19,7 +21,7 @@ PYTHON = $(CURDIR)/.venv/bin/python
 RUN = env ESALES_NOTIFY_LIBRARY=$(LIBRARY) ESALES_NOTIFY_COMMAND=$(COMMAND) \
 	ESALES_NOTIFY_TEST_PANIC_LIBRARY=$(PANIC_LIBRARY)
 
-.PHONY: demo test soak screenshot docs build tools lint test-rust test-outside test-python test-php test-csharp headers bench clean
+.PHONY: demo test soak screenshot docs build tools lint test-rust test-outside test-python test-php test-csharp headers bench sanitize fuzz clean
 
 demo: build
 	sh tools/demo.sh $(LIBRARY) $(COMMAND)
@@ -42,6 +44,12 @@ bench: tools build
 	cargo build --locked --release -p esales-notify-cli
 	$(RUN) env ESALES_NOTIFY_COMMAND=$(CURDIR)/target/release/esales-notify \
 		python3 benches/run.py --sections "$(SECTION)" $(ARGS)
+
+sanitize: tools build
+	$(RUN) sh tools/sanitize.sh
+
+fuzz:
+	sh tools/fuzz.sh
 
 # The README's picture, made of what the demo sends. It is committed; the times in it differ from run to run.
 screenshot: tools build
@@ -74,7 +82,7 @@ test-rust:
 # C, C++, the ABI, the command, the resolver, what the queue survives, the web servers, the inspector, the README.
 test-outside: build
 	env CARGO_TARGET_DIR=target/test-panic cargo build --locked --release --features test-panic
-	$(RUN) $(PYTHON) -m pytest -q tests
+	$(RUN) $(PYTHON) -m pytest -q tests --ignore=tests/sanitize
 
 test-python: build
 	$(RUN) $(PYTHON) -m pytest -q bindings/python/tests

@@ -1,12 +1,13 @@
 //! `esales_client`: sends notifications.
 
-use std::ffi::c_char;
+use std::ffi::{CStr, c_char};
+use std::ptr::null;
 use std::time::{Duration, Instant};
 
 use super::config::esales_config;
 use super::receipt::{self, esales_receipt};
 use super::visitor::{self, esales_visitor};
-use super::{boundary, optional_text, out, reference, text};
+use super::{boundary, copied, optional_text, out, reference, text};
 use crate::client::Client;
 use crate::config::Config;
 use crate::status::{Error, Receipt};
@@ -112,9 +113,11 @@ impl Call {
     pub(super) unsafe fn make(&self, method: Method) -> Result<i32, Error> {
         let start = Instant::now();
         // SAFETY: the caller's promise.
-        unsafe { receipt::prepare(self.receipt) }?;
+        let id = unsafe { copied(self.id) };
         // SAFETY: the caller's promise.
-        let result = unsafe { self.run(method) };
+        unsafe { receipt::prepare(self.receipt) }?;
+        // SAFETY: the caller's promise, and the copy lives through the call.
+        let result = unsafe { self.run(id.as_deref(), method) };
         let outcome = match &result {
             Ok(delivered) => delivered.clone(),
             Err(error) => refused(error, start.elapsed()),
@@ -126,13 +129,13 @@ impl Call {
 
     /// # Safety
     /// The pointers are what the struct says.
-    unsafe fn run(&self, method: Method) -> Result<Receipt, Error> {
+    unsafe fn run(&self, id: Option<&CStr>, method: Method) -> Result<Receipt, Error> {
         // SAFETY: the caller's promise.
         unsafe {
             let client = reference("client", self.client)?;
             let visitor = visitor::read(self.visitor)?;
             let ticket = text("ticket", self.ticket)?;
-            let id = optional_text("id", self.id)?;
+            let id = optional_text("id", id.map_or(null(), CStr::as_ptr))?;
             method(&client.0, &visitor, ticket, id)
         }
     }

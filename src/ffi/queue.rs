@@ -1,13 +1,14 @@
 //! The queue, for C: enqueue, flush, statistics, receipts, the delivery callback.
 
-use std::ffi::{c_char, c_void};
+use std::ffi::{CStr, c_char, c_void};
+use std::ptr::null;
 use std::time::Duration;
 
 use super::client::{Call, esales_client, refused};
 use super::receipt::{self, esales_receipt};
 use super::stats::{self, esales_stats};
 use super::visitor::esales_visitor;
-use super::{UserData, boundary, reference, text};
+use super::{UserData, boundary, copied, reference, text};
 use crate::client::{Client, DeliveryCallback};
 use crate::status::{Error, Receipt, Status};
 
@@ -123,9 +124,12 @@ pub unsafe extern "C" fn esales_client_receipt(
 ) -> i32 {
     boundary(|| {
         // SAFETY: the caller promises a live handle, a string and a writable receipt, or NULL.
+        let id = unsafe { copied(id) };
+        // SAFETY: as above, and the copy lives through the call.
         let (client, id) = unsafe {
             receipt::prepare(reference("receipt", receipt).map(|_| receipt)?)?;
-            (reference("client", client)?, text("id", id)?)
+            let id = text("id", id.as_deref().map_or(null(), CStr::as_ptr))?;
+            (reference("client", client)?, id)
         };
         let Some(found) = client.0.receipt(id)? else {
             let error = Error::argument(format!("id {id:?} is not known to the queue"));

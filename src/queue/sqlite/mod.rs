@@ -5,6 +5,8 @@
 
 mod busy;
 mod file;
+#[cfg(any(test, fuzzing))]
+pub(super) mod fuzz;
 mod group;
 mod operator;
 mod rescue;
