@@ -106,7 +106,10 @@ namespace Esales.Notify.Tests
 
         public void Dispose()
         {
-            Directory.Delete(Path, true);
+            // Under another name first: a worker that still has something to record there would otherwise put files
+            // back while they are removed.
+            Directory.Move(Path, Path + ".gone");
+            Directory.Delete(Path + ".gone", true);
         }
     }
 }

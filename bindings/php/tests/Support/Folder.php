@@ -19,7 +19,10 @@ final class Folder
 
     public function __destruct()
     {
-        self::remove($this->path);
+        // Under another name first: a worker that still has something to record there would otherwise put files back
+        // while they are removed.
+        rename($this->path, $this->path . '.gone');
+        self::remove($this->path . '.gone');
     }
 
     public function path(string $name = ''): string
