@@ -2,6 +2,7 @@
 # make test   everything that is tested; installs what it needs (Debian packages, PyPI, npm) first
 # make soak   what the queue and a shop's pages survive, at large counts (about half an hour)
 # make screenshot   the README's picture of the inspector
+# make install, make packages   see packaging/packages.mk
 # The other targets are the parts of `make test`.
 
 .POSIX:
@@ -76,6 +77,8 @@ test-csharp: build
 # The committed headers are those of the source: the build has just written them.
 headers: build
 	git diff --exit-code -- include/esales_notify.h bindings/php/resources/esales_notify.h
+
+include packaging/packages.mk
 
 clean:
 	cargo clean
