@@ -33,8 +33,8 @@ case $kind in
     *) sed -n 's/^#   /usage: /p' "$0" >&2; exit 2 ;;
 esac
 cp "$built/esales-notify" "$out"
-strip --strip-unneeded "$out/libesales_notify.so" "$out/esales-notify"
-strip --strip-debug --enable-deterministic-archives "$out/libesales_notify.a"
+strip --strip-unneeded --remove-section=.comment "$out/libesales_notify.so" "$out/esales-notify"
+strip --strip-debug --remove-section=.comment --enable-deterministic-archives "$out/libesales_notify.a"
 
 "$out/esales-notify" man "$out/man"
 for shell in bash zsh fish; do

@@ -34,7 +34,7 @@ fill() { # TEMPLATE TARGET
 
 case $1 in
     install)
-        put 755 "$FROM/libesales_notify.so" "$LIBDIR/libesales_notify.so.$version"
+        put 644 "$FROM/libesales_notify.so" "$LIBDIR/libesales_notify.so.$version"
         ln -sf "libesales_notify.so.$version" "$DESTDIR$LIBDIR/$soname"
         ln -sf "$soname" "$DESTDIR$LIBDIR/libesales_notify.so"
         put 644 "$FROM/libesales_notify.a" "$LIBDIR/libesales_notify.a"
