@@ -62,7 +62,7 @@ test-rust:
 # C, C++, the ABI, the command, the resolver, what the queue survives, the web servers, the inspector, the README.
 test-outside: build
 	env CARGO_TARGET_DIR=target/test-panic cargo build --locked --release --features test-panic
-	$(RUN) $(PYTHON) -m pytest -q tests
+	$(RUN) $(PYTHON) -m pytest -q tests --ignore=tests/packages
 
 test-python: build
 	$(RUN) $(PYTHON) -m pytest -q bindings/python/tests

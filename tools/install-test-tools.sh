@@ -6,11 +6,12 @@ set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root"
 
-# The first line is for C and C++, then PHP, then C#, then the sandbox's page.
+# The first line is for C and C++, then PHP, then C#, then the sandbox's page, then the packages.
 packages="gcc g++ clang binutils valgrind strace libcmocka-dev libcjson-dev doctest-dev
-    php-cli nginx-light php-fpm apache2-bin libapache2-mod-php8.2 phpunit composer php-codesniffer
+    php-cli php-zip nginx-light php-fpm apache2-bin libapache2-mod-php8.2 phpunit composer php-codesniffer
     mono-mcs mono-runtime libmono-system-core4.0-cil libmono-system-runtime-serialization4.0-cil libmono-system-xml4.0-cil
-    chromium curl fonts-dejavu-core"
+    chromium curl fonts-dejavu-core
+    abigail-tools cmake lintian make man-db pkg-config"
 # Whatever provides these commands will do; Debian's packages if nothing does.
 command -v npm >/dev/null || packages="$packages npm"
 python3 -c 'import ensurepip' 2>/dev/null || packages="$packages python3-venv"
