@@ -53,7 +53,7 @@ tools:
 lint:
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
-	cargo clippy --locked --features test-panic -- -D warnings
+	cargo clippy --locked --features test-panic,test-grown -- -D warnings
 	env RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps
 
 test-rust:
@@ -61,7 +61,7 @@ test-rust:
 
 # C, C++, the ABI, the command, the resolver, what the queue survives, the web servers, the inspector, the README.
 test-outside: build
-	env CARGO_TARGET_DIR=target/test-panic cargo build --locked --release --features test-panic
+	env CARGO_TARGET_DIR=target/test-panic cargo build --locked --release --features test-panic,test-grown
 	$(RUN) $(PYTHON) -m pytest -q tests --ignore=tests/packages
 
 test-python: build

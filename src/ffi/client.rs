@@ -108,15 +108,15 @@ impl Call {
     pub(super) unsafe fn make(&self, method: Method) -> Result<i32, Error> {
         let start = Instant::now();
         // SAFETY: the caller's promise.
-        unsafe { receipt::prepare(self.receipt) }?;
+        let slot = unsafe { receipt::prepare_optional(self.receipt) }?;
         // SAFETY: the caller's promise.
         let result = unsafe { self.run(method) };
-        let outcome = match &result {
-            Ok(delivered) => delivered.clone(),
-            Err(error) => refused(error, start.elapsed()),
-        };
-        // SAFETY: prepare accepted it.
-        unsafe { receipt::write(self.receipt, &outcome) };
+        if let Some(slot) = slot {
+            slot.write(match &result {
+                Ok(delivered) => receipt::of(delivered),
+                Err(error) => receipt::of(&refused(error, start.elapsed())),
+            });
+        }
         result.map(|delivered| delivered.status.code())
     }
 

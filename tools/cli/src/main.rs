@@ -96,8 +96,11 @@ fn completions(args: &ArgMatches) -> Result<ExitCode, String> {
 }
 
 fn man(args: &ArgMatches) -> Result<ExitCode, String> {
-    let folder = args.get_one::<PathBuf>("folder").ok_or("into which folder?")?;
-    clap_mangen::generate_to(command(), folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+    let folder = args
+        .get_one::<PathBuf>("folder")
+        .ok_or("into which folder?")?;
+    clap_mangen::generate_to(command(), folder)
+        .map_err(|e| format!("{}: {e}", folder.display()))?;
     Ok(ExitCode::SUCCESS)
 }
 
