@@ -27,6 +27,7 @@ test: tools build
 	$(MAKE) lint
 	$(MAKE) test-rust
 	$(MAKE) test-outside
+	$(MAKE) test-packages
 	$(MAKE) test-python
 	$(MAKE) test-php
 	$(MAKE) test-csharp

@@ -18,9 +18,9 @@ HEADER = ROOT / "include/esales_notify.h"
 GROWING = ("esales_visitor", "esales_receipt", "esales_stats")
 
 
-def output(*command, accept=(0,)):
+def output(*command):
     done = subprocess.run([str(part) for part in command], capture_output=True, text=True)
-    if done.returncode not in accept:
+    if done.returncode != 0:
         sys.exit(f"{command[0]}: exit code {done.returncode}\n{done.stdout}{done.stderr}")
     return done.stdout
 
@@ -109,10 +109,10 @@ def faults(library, header):
         rules = "".join(f"[suppress_type]\n  name = {name}\n  type_kind = struct\n  has_data_member_inserted_at = end\n"
                         for name in GROWING)
         (folder / "rules").write_text(rules)
-        report = output("abidiff", "--no-added-syms", "--suppressions", folder / "rules", old / "esales_notify.abi",
-                        folder / "now.abi", accept=(0, 4, 8, 12))
-        if re.search(r"^ *\d+ \w+ with some|\[[CD]\]", report, re.M):
-            found.append("abidiff:\n" + report)
+        compared = subprocess.run(["abidiff", "--no-added-syms", "--suppressions", folder / "rules",
+                                   old / "esales_notify.abi", folder / "now.abi"], capture_output=True, text=True)
+        if compared.returncode != 0:
+            found.append("abidiff:\n" + compared.stdout + compared.stderr)
     return found
 
 

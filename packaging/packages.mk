@@ -27,7 +27,7 @@ PACKAGING_PYTHON = target/packaging-venv/bin/python
 WHERE = env DESTDIR="$(DESTDIR)" PREFIX="$(PREFIX)" BINDIR="$(BINDIR)" LIBDIR="$(LIBDIR)" INCLUDEDIR="$(INCLUDEDIR)" \
 	DATADIR="$(DATADIR)" MANDIR="$(MANDIR)" DOCDIR="$(DOCDIR)" UNITDIR="$(UNITDIR)"
 
-.PHONY: install uninstall native portable packages wheel deb composer nuget tarball test-packages
+.PHONY: install uninstall native portable packages wheel deb composer nuget tarball test-packages abi-check abi-record
 
 install:
 	[ -n "$(FROM)" ] || $(MAKE) native
@@ -63,3 +63,10 @@ wheel deb composer nuget tarball: portable
 
 test-packages: tools packages
 	$(RUN) $(PYTHON) -m pytest -q tests/packages
+
+# Whether a program compiled for the release goes on with the present library; abi/README.md.
+abi-check: build
+	python3 packaging/abi.py check $(LIBRARY)
+
+abi-record: build
+	python3 packaging/abi.py record $(LIBRARY)
