@@ -77,6 +77,23 @@ impl Config {
         set.or_else(|| OPTIONS.iter().find(|o| o.name == name)?.default)
     }
 
+    /// The option whose name is most like `name`, if one is much like it: for words about a slip.
+    #[must_use]
+    pub fn nearest(name: &str) -> Option<&'static str> {
+        // The distance is quadratic in the lengths: a name of a megabyte must not cost a second.
+        let start: String = name
+            .chars()
+            .take(64)
+            .collect::<String>()
+            .to_ascii_lowercase();
+        OPTIONS
+            .iter()
+            .map(|o| (strsim::damerau_levenshtein(o.name, &start), o.name))
+            .min()
+            .filter(|(distance, _)| *distance <= 3)
+            .map(|(_, name)| name)
+    }
+
     fn integer(&self, name: &str) -> Result<u64, Error> {
         self.get(name)
             .and_then(|v| v.parse().ok())
@@ -292,18 +309,7 @@ fn is_true(value: &str) -> bool {
 }
 
 fn unknown(name: &str) -> Error {
-    // The distance is quadratic in the lengths: a name of a megabyte must not cost a second.
-    let start: String = name
-        .chars()
-        .take(64)
-        .collect::<String>()
-        .to_ascii_lowercase();
-    let nearest = OPTIONS
-        .iter()
-        .map(|o| (strsim::damerau_levenshtein(o.name, &start), o.name))
-        .min()
-        .filter(|(distance, _)| *distance <= 3);
-    let hint = nearest.map_or(String::new(), |(_, n)| format!("; did you mean {n}?"));
+    let hint = Config::nearest(name).map_or(String::new(), |n| format!("; did you mean {n}?"));
     Error::config(format!(
         "there is no option {}{hint}",
         endpoint::shown(name)

@@ -2,7 +2,9 @@
 
 #![allow(unsafe_code)]
 
+mod identity;
 mod record_lock;
+mod socket;
 mod sqlite;
 
 use std::io;
@@ -11,13 +13,10 @@ use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 use std::thread;
 
+pub(crate) use identity::pid;
 pub(crate) use record_lock::RecordLocks;
+pub(crate) use socket::{is_quiet, send_now};
 pub(crate) use sqlite::tell_processes_apart;
-
-/// This process. Compared at every entry: after a fork the child must not touch what it inherited.
-pub(crate) fn pid() -> u32 {
-    std::process::id()
-}
 
 /// A value of which every process has its own, also after a fork: a child never sees its parent's, which may be
 /// locked or half changed by a thread that the child does not have. Each is made on first use and never freed.

@@ -7,33 +7,46 @@ use std::time::Instant;
 /// inherit locked.)
 #[derive(Debug)]
 pub(crate) struct Timed<T> {
-    value: Mutex<Option<T>>,
+    slot: Mutex<Slot<T>>,
     free: Condvar,
+}
+
+#[derive(Debug)]
+struct Slot<T> {
+    /// Taken while somebody works with it.
+    value: Option<T>,
+    /// How many wait: waking nobody would be a system call too.
+    waiting: usize,
 }
 
 impl<T> Timed<T> {
     pub(crate) fn new(value: T) -> Timed<T> {
         Timed {
-            value: Mutex::new(Some(value)),
+            slot: Mutex::new(Slot {
+                value: Some(value),
+                waiting: 0,
+            }),
             free: Condvar::new(),
         }
     }
 
     /// Runs `f` with the value; `None` if others kept it past the deadline.
     pub(crate) fn with<R>(&self, deadline: Instant, f: impl FnOnce(&mut T) -> R) -> Option<R> {
-        let mut slot = self.value.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut slot = self.slot.lock().unwrap_or_else(PoisonError::into_inner);
         let value = loop {
-            if let Some(value) = slot.take() {
+            if let Some(value) = slot.value.take() {
                 break value;
             }
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return None;
             }
+            slot.waiting += 1;
             (slot, _) = self
                 .free
                 .wait_timeout(slot, left)
                 .unwrap_or_else(PoisonError::into_inner);
+            slot.waiting -= 1;
         };
         drop(slot);
         let mut back = PutBack(self, Some(value));
@@ -46,7 +59,10 @@ struct PutBack<'a, T>(&'a Timed<T>, Option<T>);
 
 impl<T> Drop for PutBack<'_, T> {
     fn drop(&mut self) {
-        *self.0.value.lock().unwrap_or_else(PoisonError::into_inner) = self.1.take();
-        self.0.free.notify_one();
+        let mut slot = self.0.slot.lock().unwrap_or_else(PoisonError::into_inner);
+        slot.value = self.1.take();
+        if slot.waiting > 0 {
+            self.0.free.notify_one();
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 mod answer;
 mod cores;
+mod probe;
 mod resolver;
 mod tcp;
 mod tls;
@@ -16,6 +17,7 @@ use ureq::{Agent, Body, Proxy, http};
 
 pub(crate) use answer::Outcome;
 pub(crate) use cores::{Core, core_of};
+pub use probe::{Probe, ProbeAnswer, Trust};
 use tls::{roots_of_file, roots_of_system};
 
 use crate::config::{ProxyRoute, Route};

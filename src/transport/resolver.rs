@@ -81,7 +81,8 @@ impl CachingResolver {
         lock(&self.0.hosts).clear();
     }
 
-    fn addresses(&self, name: &str, port: u16) -> Result<Vec<SocketAddr>, Error> {
+    /// The addresses of `name`, looked up within the budget of this thread's call or remembered.
+    pub(super) fn addresses(&self, name: &str, port: u16) -> Result<Vec<SocketAddr>, Error> {
         let bare = name.trim_start_matches('[').trim_end_matches(']');
         if let Ok(ip) = bare.parse::<IpAddr>() {
             return Ok(vec![SocketAddr::new(ip, port)]);

@@ -13,6 +13,7 @@ use ureq::unversioned::transport::{
 use ureq::{Error, Timeout};
 
 use super::trace::{self, Step};
+use crate::host;
 
 #[derive(Debug)]
 pub(super) struct TcpConnector;
@@ -60,7 +61,12 @@ fn open(details: &ConnectionDetails) -> Result<TcpTransport, Error> {
                 let config = details.config;
                 let buffers =
                     LazyBuffers::new(config.input_buffer_size(), config.output_buffer_size());
-                return Ok(TcpTransport { stream, buffers });
+                return Ok(TcpTransport {
+                    stream,
+                    buffers,
+                    read_timeout: Duration::ZERO,
+                    has_just_answered: false,
+                });
             }
             Err(e) => last = io::Error::new(e.kind(), format!("{addr}: {e}")),
         }
@@ -71,7 +77,7 @@ fn open(details: &ConnectionDetails) -> Result<TcpTransport, Error> {
     Err(last.into())
 }
 
-fn connect(addr: &SocketAddr, share: Duration) -> io::Result<TcpStream> {
+pub(super) fn connect(addr: &SocketAddr, share: Duration) -> io::Result<TcpStream> {
     let stream = TcpStream::connect_timeout(addr, share)?;
     stream.set_nodelay(true)?;
     Ok(stream)
@@ -81,33 +87,40 @@ fn connect(addr: &SocketAddr, share: Duration) -> io::Result<TcpStream> {
 pub(super) struct TcpTransport {
     stream: TcpStream,
     buffers: LazyBuffers,
+    /// The kernel's timeout for reads.
+    read_timeout: Duration,
+    /// An answer came, and nobody has asked since whether the connection is still open.
+    has_just_answered: bool,
 }
 
 /// Runs one system call under what is left of the budget; an interrupting signal of the host's restarts it.
+/// `prepare` tells the kernel how long it may wait at most; it may be less than asked for.
 fn within_budget<T>(
-    set_timeout: impl Fn(Option<Duration>) -> io::Result<()>,
+    mut prepare: impl FnMut(Duration) -> io::Result<()>,
     mut call: impl FnMut() -> io::Result<T>,
 ) -> Result<T, Error> {
     loop {
         let Some(remaining) = trace::remaining() else {
             return Err(Error::Timeout(Timeout::Global));
         };
-        // The kernel counts in microseconds, and 0 would mean for ever.
-        set_timeout(Some(remaining.max(Duration::from_micros(1))))?;
+        prepare(remaining)?;
         match call() {
             Ok(value) => return Ok(value),
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
             Err(e)
                 if matches!(
                     e.kind(),
-                    io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
-                ) =>
-            {
-                return Err(Error::Timeout(Timeout::Global));
-            }
+                    io::ErrorKind::Interrupted
+                        | io::ErrorKind::WouldBlock
+                        | io::ErrorKind::TimedOut
+                ) => {}
             Err(e) => return Err(e.into()),
         }
     }
+}
+
+/// The kernel counts in microseconds, and 0 would mean for ever.
+fn timeout(duration: Duration) -> Option<Duration> {
+    Some(duration.max(Duration::from_micros(1)))
 }
 
 impl Transport for TcpTransport {
@@ -119,7 +132,14 @@ impl Transport for TcpTransport {
         let mut stream = &self.stream;
         let mut rest = self.buffers.output().get(..amount).unwrap_or_default();
         while !rest.is_empty() {
-            let written = within_budget(|t| stream.set_write_timeout(t), || stream.write(rest))?;
+            // The kernel takes a request at once, unless the other side reads nothing.
+            let written = match host::send_now(stream, rest) {
+                Ok(written) => written,
+                Err(_) => within_budget(
+                    |left| stream.set_write_timeout(timeout(left)),
+                    || stream.write(rest),
+                )?,
+            };
             if written == 0 {
                 return Err(io::Error::from(io::ErrorKind::WriteZero).into());
             }
@@ -131,20 +151,28 @@ impl Transport for TcpTransport {
     fn await_input(&mut self, _: NextTimeout) -> Result<bool, Error> {
         let mut stream = &self.stream;
         let input = self.buffers.input_append_buf();
-        let amount = within_budget(|t| stream.set_read_timeout(t), || stream.read(input))?;
+        let kernels = &mut self.read_timeout;
+        let amount = within_budget(
+            |left| {
+                // Three quarters of the budget: the next call on this connection, with as much, need not set it.
+                if !(left / 2..=left).contains(kernels) {
+                    *kernels = left - left / 4;
+                    stream.set_read_timeout(timeout(*kernels))?;
+                }
+                Ok(())
+            },
+            || stream.read(input),
+        )?;
         self.buffers.input_appended(amount);
+        self.has_just_answered = true;
         Ok(amount > 0)
     }
 
     /// An idle connection is good only if there is nothing to read: no end, no error, no stray byte.
+    ///
+    /// ureq asks when it gives a connection back to its pool, and when it takes it out again. The second time decides.
     fn is_open(&mut self) -> bool {
-        let quiet = || -> io::Result<bool> {
-            self.stream.set_nonblocking(true)?;
-            let peeked = self.stream.peek(&mut [0]);
-            self.stream.set_nonblocking(false)?;
-            Ok(matches!(peeked, Err(e) if e.kind() == io::ErrorKind::WouldBlock))
-        };
-        quiet().unwrap_or(false)
+        std::mem::take(&mut self.has_just_answered) || host::is_quiet(&self.stream)
     }
 }
 

@@ -150,7 +150,7 @@ def test_the_command_and_its_pages(elsewhere, prefix, version):
     # Each subcommand that is shown has its page, and the hidden one, which wrote them, has none.
     shown = elsewhere.run(command, "--help")
     pages = {page.stem for page in (prefix / "share/man/man1").iterdir()}
-    for name in ("send", "drain", "queue", "sandbox", "demo", "options", "completions"):
+    for name in ("send", "drain", "queue", "doctor", "sandbox", "demo", "options", "completions"):
         assert f"  {name} " in shown and f"esales-notify-{name}" in pages
     assert "esales-notify-man" not in pages
 

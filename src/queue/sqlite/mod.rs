@@ -342,7 +342,7 @@ impl Spool for SqliteSpool {
     fn mark(&self, deadline: Instant) -> Result<i64, Error> {
         self.ask(deadline, |open| {
             open.connection
-                .query_row("SELECT last_seq FROM total", [], |r| r.get(0))
+                .query_row("SELECT last_seq FROM now", [], |r| r.get(0))
         })
     }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use rusqlite::{Connection, params};
 
-use super::rows::{Delta, begin, signed, status_of, unsigned};
+use super::rows::{Delta, begin, counts, signed, status_of, unsigned};
 use super::{PATIENCE, SqliteSpool, file};
 use crate::config::Config;
 use crate::identity::customer_token;
@@ -82,16 +82,25 @@ pub struct DeadLetter {
 }
 
 impl SpoolFile {
+    /// The file that the option `spool` names, its folder resolved, after the checks that every client makes of it;
+    /// `None` if the option is not set. The file need not exist.
+    ///
+    /// # Errors
+    /// [`Status::InvalidConfig`] if a client would refuse it, or if the options of the queue contradict one another.
+    pub fn path(config: &Config) -> Result<Option<PathBuf>, Error> {
+        let settings = config.queue_settings()?;
+        settings.spool.as_deref().map(file::check).transpose()
+    }
+
     /// Opens the spool that the option `spool` names; the file must exist.
     ///
     /// # Errors
     /// [`Status::InvalidConfig`] if `spool` is not set or names no file.
     pub fn open(config: &Config) -> Result<SpoolFile, Error> {
         let settings = config.queue_settings()?;
-        let Some(path) = &settings.spool else {
+        let Some(path) = SpoolFile::path(config)? else {
             return Err(Error::config("spool is missing: name the spool's file"));
         };
-        let path = file::check(path)?;
         if !path.exists() {
             let words = format!("spool {}: there is no such file", path.display());
             return Err(Error::config(words));
@@ -199,17 +208,12 @@ impl SpoolFile {
                 if let Some(signed_anew) = private_key.and_then(|k| wire::sign_anew(&body, k)) {
                     body = signed_anew;
                 }
-                let place: i64 = tx.query_row(
-                    "UPDATE total SET last_seq = last_seq + 1 RETURNING last_seq",
-                    [],
-                    |r| r.get(0),
-                )?;
                 tx.execute(
-                    "INSERT INTO item SELECT ?2, id, destination, origin, ?3, 0, 0, NULL, '', ?4 FROM dead WHERE seq = ?1",
-                    params![seq, place, signed(now), body],
+                    "INSERT INTO item SELECT now.last_seq + 1, now.accepted, now.bytes_in + ?2, id, destination,
+                            origin, ?3, 0, 0, NULL, '', ?4 FROM now JOIN dead ON dead.seq = ?1",
+                    params![seq, body.len() as i64, signed(now), body],
                 )?;
                 tx.execute("DELETE FROM dead WHERE seq = ?1", [seq])?;
-                delta.returns(body.len());
                 delta.count(origin, |c| c.dead -= 1);
                 retried += 1;
             }
@@ -255,20 +259,20 @@ impl SpoolFile {
             let tx = begin(connection)?;
             let mut delta = Delta::default();
             let mut purged = 0;
-            for (table, was_dead) in [("item", false), ("dead", true)] {
+            for (table, counters) in [("item", "accepted, bytes_in"), ("dead", "NULL, NULL")] {
                 let mut statement = tx.prepare(&format!(
                     "DELETE FROM {table} WHERE json_extract(body, '$.customerKey') = ?1
-                     RETURNING id, origin, length(CAST(body AS BLOB))"
+                     RETURNING id, origin, length(CAST(body AS BLOB)), seq, {counters}"
                 ))?;
                 let mut rows = statement.query([customer_key])?;
                 while let Some(row) = rows.next()? {
-                    let (id, origin, size): (String, i64, i64) =
-                        (row.get(0)?, row.get(1)?, row.get(2)?);
+                    let (id, origin): (String, i64) = (row.get(0)?, row.get(1)?);
                     tx.execute("DELETE FROM receipt WHERE id = ?1", [id])?;
-                    if was_dead {
-                        delta.count(origin, |c| c.dead -= 1);
-                    } else {
-                        delta.leaves(usize::try_from(size).unwrap_or_default());
+                    match row.get(4)? {
+                        Some(accepted) => {
+                            delta.leaves(row.get(2)?, row.get(3)?, accepted, row.get(5)?);
+                        }
+                        None => delta.count(origin, |c| c.dead -= 1),
                     }
                     delta.count(origin, |c| c.dropped += 1);
                     purged += 1;
@@ -310,21 +314,7 @@ fn chosen(tx: &Connection, ids: Option<&[String]>) -> rusqlite::Result<Vec<(i64,
 
 fn look(connection: &Connection, now: u64) -> rusqlite::Result<SpoolReport> {
     let tx = connection.unchecked_transaction()?;
-    let counts = tx.query_row(
-        "SELECT accepted, delivered, dead, expired, dropped, items, bytes FROM total",
-        [],
-        |r| {
-            let counts = Counts {
-                accepted: unsigned(r.get(0)?),
-                delivered: unsigned(r.get(1)?),
-                dead: unsigned(r.get(2)?),
-                expired: unsigned(r.get(3)?),
-                dropped: unsigned(r.get(4)?),
-                pending: unsigned(r.get(5)?),
-            };
-            Ok((counts, unsigned(r.get(6)?)))
-        },
-    )?;
+    let (counts, pending_bytes) = counts(&tx)?;
     let count = |table: &str| -> rusqlite::Result<u64> {
         tx.query_row(&format!("SELECT count(*) FROM {table}"), [], |r| {
             r.get(0).map(unsigned)
@@ -346,8 +336,8 @@ fn look(connection: &Connection, now: u64) -> rusqlite::Result<SpoolReport> {
         .query_map([], |r| Ok((status_of(r.get(0)?), unsigned(r.get(1)?))))?
         .collect::<rusqlite::Result<_>>()?;
     Ok(SpoolReport {
-        counts: counts.0,
-        pending_bytes: counts.1,
+        counts,
+        pending_bytes,
         found,
         destinations,
         dead_by_status,

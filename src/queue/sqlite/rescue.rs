@@ -53,10 +53,13 @@ fn copy(
 
 fn pending(tx: &Transaction<'_>, row: &Row<'_>) -> Result<bool> {
     let (seq, body) = (row.get::<_, i64>(0)?, row.get::<_, String>(7)?);
+    let before: i64 = tx.query_row("SELECT bytes_in FROM total", [], |r| r.get(0))?;
+    let size = body.len() as i64;
     let is_new = tx.execute(
-        "INSERT OR IGNORE INTO item VALUES(?1, ?2, ?3, 0, ?4, ?5, ?6, ?7, ?8, ?9)",
+        "INSERT OR IGNORE INTO item VALUES(?1, 0, ?2, ?3, ?4, 0, ?5, ?6, ?7, ?8, ?9, ?10)",
         params![
             seq,
+            before + size,
             row.get::<_, String>(1)?,
             destination(tx, &row.get::<_, String>(2)?)?,
             row.get::<_, i64>(3)?,
@@ -68,10 +71,10 @@ fn pending(tx: &Transaction<'_>, row: &Row<'_>) -> Result<bool> {
         ],
     )? == 1;
     if is_new {
+        // In the one row at once: they may come from both ends.
         tx.execute(
-            "UPDATE total SET accepted = accepted + 1, items = items + 1, bytes = bytes + ?1,
-                    last_seq = max(last_seq, ?2)",
-            params![body.len() as i64, seq],
+            "UPDATE total SET accepted = accepted + 1, bytes_in = bytes_in + ?1, last_seq = max(last_seq, ?2)",
+            params![size, seq],
         )?;
     }
     Ok(is_new)

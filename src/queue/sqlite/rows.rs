@@ -26,14 +26,18 @@ pub(super) fn push(
     limits: &QueueSettings,
     items: &[NewItem],
 ) -> Result<Vec<bool>> {
+    if let ([item], Some(origin)) = (items, open.origin)
+        && let Some(destination) = open.destinations.get(&item.url)
+        && insert(&open.connection, limits, item, origin, *destination)?
+    {
+        // One statement is a transaction by itself.
+        open.accepted += 1;
+        return Ok(vec![true]);
+    }
     let (mut origin, mut known) = (open.origin, open.destinations.clone());
     let tx = begin(&mut open.connection)?;
     let mut accepted = Vec::with_capacity(items.len());
     for item in items {
-        let Some(seq) = make_room(&tx, limits, item)? else {
-            accepted.push(false);
-            continue;
-        };
         let origin = match origin {
             Some(origin) => origin,
             None => {
@@ -49,24 +53,52 @@ pub(super) fn push(
                 id
             }
         };
-        tx.prepare_cached("INSERT INTO item VALUES(?1, ?2, ?3, ?4, ?5, 0, ?6, NULL, ?7, ?8)")?
-            .execute(params![
-                seq,
-                item.id,
-                destination,
-                origin,
-                signed(item.accepted_at),
-                item.attempts,
-                item.detail,
-                item.body
-            ])?;
-        accepted.push(true);
+        accepted.push(loop {
+            if insert(&tx, limits, item, origin, destination)? {
+                break true;
+            }
+            let can_fit = item.body.len() as i64 <= signed(limits.max_bytes);
+            if !limits.drops_oldest || !can_fit || !drop_oldest(&tx, limits, item.accepted_at)? {
+                break false;
+            }
+        });
     }
     tx.commit()?;
     open.origin = origin;
     open.destinations = known;
     open.accepted += accepted.iter().filter(|a| **a).count() as u64;
     Ok(accepted)
+}
+
+/// Inserts an item behind the last one, if it fits; an item without an id is none, and ignored.
+fn insert(
+    connection: &Connection,
+    limits: &QueueSettings,
+    item: &NewItem,
+    origin: i64,
+    destination: i64,
+) -> Result<bool> {
+    let inserted = connection
+        .prepare_cached(
+            "INSERT OR IGNORE INTO item VALUES(
+                (SELECT last_seq FROM now) + 1, (SELECT accepted FROM now) + 1, (SELECT bytes_in FROM now) + ?1,
+                CASE WHEN (SELECT accepted - delivered - dead - expired - dropped FROM now) < ?2
+                      AND (SELECT bytes_in - bytes_out FROM now) + ?1 <= ?3 THEN ?4 END,
+                ?5, ?6, ?7, 0, ?8, NULL, ?9, ?10)",
+        )?
+        .execute(params![
+            item.body.len() as i64,
+            signed(limits.max_items),
+            signed(limits.max_bytes),
+            item.id,
+            destination,
+            origin,
+            signed(item.accepted_at),
+            item.attempts,
+            item.detail,
+            item.body
+        ])?;
+    Ok(inserted == 1)
 }
 
 fn with(known: &HashMap<Arc<str>, i64>, url: &Arc<str>, id: i64) -> HashMap<Arc<str>, i64> {
@@ -82,43 +114,20 @@ pub(super) fn destination(tx: &Transaction<'_>, url: &str) -> Result<i64> {
     })
 }
 
-/// Counts the item in and gives it its place; `None` if it does not fit.
-fn make_room(tx: &Transaction<'_>, limits: &QueueSettings, item: &NewItem) -> Result<Option<i64>> {
-    let size = item.body.len() as i64;
-    let (max_items, max_bytes) = (signed(limits.max_items), signed(limits.max_bytes));
-    loop {
-        let seq = tx
-            .prepare_cached(
-                "UPDATE total SET accepted = accepted + 1, last_seq = last_seq + 1, items = items + 1,
-                        bytes = bytes + ?1
-                 WHERE items < ?2 AND bytes + ?1 <= ?3 RETURNING last_seq",
-            )?
-            .query_row(params![size, max_items, max_bytes], |r| r.get(0))
-            .optional()?;
-        if seq.is_some() || !limits.drops_oldest || size > max_bytes {
-            return Ok(seq);
-        }
-        if !drop_oldest(tx, limits, item.accepted_at)? {
-            return Ok(None);
-        }
-    }
-}
-
 fn drop_oldest(tx: &Transaction<'_>, limits: &QueueSettings, now: u64) -> Result<bool> {
     let oldest = tx
         .prepare_cached(
-            "SELECT seq, id, body, accepted_at, attempts, origin FROM item ORDER BY seq LIMIT 1",
+            "SELECT seq, id, body, accepted_at, attempts FROM item ORDER BY seq LIMIT 1",
         )?
-        .query_row([], |r| Ok((item_of(r)?, r.get::<_, i64>(5)?)))
+        .query_row([], item_of)
         .optional()?;
-    let Some((item, origin)) = oldest else {
+    let Some(item) = oldest else {
         return Ok(false);
     };
-    tx.prepare_cached("DELETE FROM item WHERE seq = ?1")?
-        .execute([item.seq])?;
     let mut delta = Delta::default();
-    delta.leaves(item.body.len());
-    delta.count(origin, |c| c.dropped += 1);
+    if let Some(gone) = take(tx, &item, &mut delta)? {
+        delta.count(gone.origin, |c| c.dropped += 1);
+    }
     delta.apply(tx)?;
     keep(
         tx,
@@ -128,6 +137,38 @@ fn drop_oldest(tx: &Transaction<'_>, limits: &QueueSettings, now: u64) -> Result
         Duration::ZERO,
     )?;
     Ok(true)
+}
+
+/// Whose an item was, and where it was to go.
+struct Gone {
+    origin: i64,
+    destination: i64,
+}
+
+/// Takes an item out, unless it is gone already.
+fn take(tx: &Transaction<'_>, item: &Item, delta: &mut Delta) -> Result<Option<Gone>> {
+    let found = tx
+        .prepare_cached(
+            "SELECT accepted, bytes_in, origin, destination FROM item WHERE seq = ?1 AND id = ?2",
+        )?
+        .query_row(params![item.seq, item.id], |r| {
+            let (origin, destination) = (r.get(2)?, r.get(3)?);
+            Ok((
+                (r.get(0)?, r.get(1)?),
+                Gone {
+                    origin,
+                    destination,
+                },
+            ))
+        })
+        .optional()?;
+    let Some(((accepted, bytes_in), gone)) = found else {
+        return Ok(None);
+    };
+    tx.prepare_cached("DELETE FROM item WHERE seq = ?1")?
+        .execute([item.seq])?;
+    delta.leaves(item.body.len() as i64, item.seq, accepted, bytes_in);
+    Ok(Some(gone))
 }
 
 fn item_of(row: &Row<'_>) -> Result<Item> {
@@ -207,8 +248,9 @@ pub(super) fn set_gate(connection: &Connection, url: &str, gate: Gate) -> Result
 /// Changes of the counters, collected so that each row is written once.
 #[derive(Default)]
 pub(super) struct Delta {
-    items: i64,
-    bytes: i64,
+    /// Place, and counters up to it, of the last item that left.
+    last: (i64, i64, i64),
+    bytes_out: i64,
     by_origin: HashMap<i64, Change>,
 }
 
@@ -222,14 +264,10 @@ pub(super) struct Change {
 }
 
 impl Delta {
-    pub(super) fn leaves(&mut self, bytes: usize) {
-        self.items -= 1;
-        self.bytes -= bytes as i64;
-    }
-
-    pub(super) fn returns(&mut self, bytes: usize) {
-        self.items += 1;
-        self.bytes += bytes as i64;
+    /// An item of so many bytes leaves.
+    pub(super) fn leaves(&mut self, bytes: i64, seq: i64, accepted: i64, bytes_in: i64) {
+        self.last = self.last.max((seq, accepted, bytes_in));
+        self.bytes_out += bytes;
     }
 
     pub(super) fn count(&mut self, origin: i64, change: impl FnOnce(&mut Change)) {
@@ -249,17 +287,21 @@ impl Delta {
             )?
             .execute(params![origin, c.delivered, c.dead, c.expired, c.dropped])?;
         }
+        let (last_seq, accepted, bytes_in) = self.last;
         tx.prepare_cached(
             "UPDATE total SET delivered = delivered + ?1, dead = dead + ?2, expired = expired + ?3,
-                    dropped = dropped + ?4, items = items + ?5, bytes = bytes + ?6",
+                    dropped = dropped + ?4, bytes_out = bytes_out + ?5, last_seq = max(last_seq, ?6),
+                    accepted = max(accepted, ?7), bytes_in = max(bytes_in, ?8)",
         )?
         .execute(params![
             sum.delivered,
             sum.dead,
             sum.expired,
             sum.dropped,
-            self.items,
-            self.bytes
+            self.bytes_out,
+            last_seq,
+            accepted,
+            bytes_in
         ])
         .map(drop)
     }
@@ -299,13 +341,11 @@ pub(super) fn settle(
 
 fn settle_one(tx: &Transaction<'_>, settled: &Settlement, delta: &mut Delta) -> Result<()> {
     let item = &settled.item;
-    let gone = tx
-        .prepare_cached(
-            "DELETE FROM item WHERE seq = ?1 AND id = ?2 RETURNING origin, destination",
-        )?
-        .query_row(params![item.seq, item.id], |r| Ok((r.get(0)?, r.get(1)?)))
-        .optional()?;
-    let Some((origin, destination)) = gone else {
+    let Some(Gone {
+        origin,
+        destination,
+    }) = take(tx, item, delta)?
+    else {
         if settled.fate == Fate::Delivered {
             // Dropped while it was under way: it arrived all the same, and is counted as that. Whose it was is no
             // longer known; origin 0 has no row.
@@ -316,9 +356,6 @@ fn settle_one(tx: &Transaction<'_>, settled: &Settlement, delta: &mut Delta) -> 
         }
         return Ok(());
     };
-    let origin: i64 = origin;
-    let destination: i64 = destination;
-    delta.leaves(item.body.len());
     match settled.fate {
         Fate::Delivered => delta.count(origin, |c| c.delivered += 1),
         Fate::Expired => delta.count(origin, |c| c.expired += 1),
@@ -408,15 +445,12 @@ pub(super) fn forget(connection: &Connection, before: u64) -> Result<()> {
         .map(drop)
 }
 
-pub(super) fn totals(
-    connection: &Connection,
-    origin: Option<i64>,
-    accepted_here: u64,
-) -> Result<Totals> {
-    let tx = connection.unchecked_transaction()?;
-    let (spool, pending_bytes) = tx
+/// The counters, and the bytes that wait.
+pub(super) fn counts(connection: &Connection) -> Result<(Counts, u64)> {
+    connection
         .prepare_cached(
-            "SELECT accepted, delivered, dead, expired, dropped, items, bytes FROM total",
+            "SELECT accepted, delivered, dead, expired, dropped,
+                    accepted - delivered - dead - expired - dropped, bytes_in - bytes_out FROM now",
         )?
         .query_row([], |r| {
             let counts = Counts {
@@ -428,7 +462,16 @@ pub(super) fn totals(
                 pending: unsigned(r.get(5)?),
             };
             Ok((counts, unsigned(r.get(6)?)))
-        })?;
+        })
+}
+
+pub(super) fn totals(
+    connection: &Connection,
+    origin: Option<i64>,
+    accepted_here: u64,
+) -> Result<Totals> {
+    let tx = connection.unchecked_transaction()?;
+    let (spool, pending_bytes) = counts(&tx)?;
     let mut process = tx
         .prepare_cached("SELECT delivered, dead, expired, dropped FROM origin WHERE id = ?1")?
         .query_row([origin], |r| {

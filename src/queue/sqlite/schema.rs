@@ -13,10 +13,11 @@ const APPLICATION_ID: i64 = 0x6573_616c;
 pub(super) const VERSION: i64 = 1;
 
 const TABLES: &str = "
-    -- One row: what became of everything that was ever accepted here.
+    -- One row: what became of everything that was ever accepted here. An item carries how many were accepted up to it,
+    -- and how many bytes came in; here are those of the last item that left. So an enqueue writes one page, its own.
     CREATE TABLE total(
-        accepted INTEGER NOT NULL, delivered INTEGER NOT NULL, dead INTEGER NOT NULL, expired INTEGER NOT NULL,
-        dropped INTEGER NOT NULL, items INTEGER NOT NULL, bytes INTEGER NOT NULL, last_seq INTEGER NOT NULL);
+        accepted INTEGER NOT NULL, last_seq INTEGER NOT NULL, bytes_in INTEGER NOT NULL, bytes_out INTEGER NOT NULL,
+        delivered INTEGER NOT NULL, dead INTEGER NOT NULL, expired INTEGER NOT NULL, dropped INTEGER NOT NULL);
     INSERT INTO total VALUES(0, 0, 0, 0, 0, 0, 0, 0);
     -- The processes that accepted, and what became of theirs.
     CREATE TABLE origin(
@@ -26,9 +27,16 @@ const TABLES: &str = "
         id INTEGER PRIMARY KEY, url TEXT NOT NULL UNIQUE, failures INTEGER NOT NULL DEFAULT 0,
         closed_until INTEGER NOT NULL DEFAULT 0);
     CREATE TABLE item(
-        seq INTEGER PRIMARY KEY, id TEXT NOT NULL, destination INTEGER NOT NULL, origin INTEGER NOT NULL,
-        accepted_at INTEGER NOT NULL, not_before INTEGER NOT NULL, attempts INTEGER NOT NULL, http_status INTEGER,
-        detail TEXT NOT NULL, body TEXT NOT NULL);
+        seq INTEGER PRIMARY KEY, accepted INTEGER NOT NULL, bytes_in INTEGER NOT NULL, id TEXT NOT NULL,
+        destination INTEGER NOT NULL, origin INTEGER NOT NULL, accepted_at INTEGER NOT NULL,
+        not_before INTEGER NOT NULL, attempts INTEGER NOT NULL, http_status INTEGER, detail TEXT NOT NULL,
+        body TEXT NOT NULL);
+    -- The counters as they are now.
+    CREATE VIEW now AS SELECT
+        max(accepted, coalesce((SELECT accepted FROM item ORDER BY seq DESC LIMIT 1), 0)) AS accepted,
+        max(last_seq, coalesce((SELECT max(seq) FROM item), 0)) AS last_seq,
+        max(bytes_in, coalesce((SELECT bytes_in FROM item ORDER BY seq DESC LIMIT 1), 0)) AS bytes_in,
+        bytes_out, delivered, dead, expired, dropped FROM total;
     CREATE TABLE dead(
         seq INTEGER PRIMARY KEY, id TEXT NOT NULL, destination INTEGER NOT NULL, origin INTEGER NOT NULL,
         accepted_at INTEGER NOT NULL, died_at INTEGER NOT NULL, attempts INTEGER NOT NULL, status INTEGER NOT NULL,
@@ -69,6 +77,8 @@ pub(super) fn connect(path: &Path, is_synced: bool) -> Result<Connection, Failur
             ));
         }
     }
+    // An enqueue writes one page into the log; a few notifications fit.
+    connection.pragma_update(None, "page_size", 2048)?;
     let mode: String = connection.pragma_update_and_check(None, "journal_mode", "WAL", first)?;
     if mode != "wal" {
         return Err(Failure::Foreign(

@@ -1,6 +1,7 @@
 //! The `esales-notify` command.
 
 mod demo;
+mod doctor;
 mod drain;
 mod options;
 mod prometheus;
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
         Some(("send", args)) => send::run(args),
         Some(("drain", args)) => drain::run(args),
         Some(("queue", args)) => queue::run(args),
+        Some(("doctor", args)) => doctor::run(args),
         Some(("sandbox", args)) => sandbox::run(args),
         Some(("demo", args)) => demo::run(args),
         Some(("options", args)) => options::run(args),
@@ -67,6 +69,7 @@ fn command() -> Command {
         .subcommand(send::command())
         .subcommand(drain::command())
         .subcommand(queue::command())
+        .subcommand(doctor::command())
         .subcommand(sandbox::command())
         .subcommand(demo::command())
         .subcommand(options::command())

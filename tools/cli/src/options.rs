@@ -84,27 +84,31 @@ pub(crate) fn flags() -> impl Iterator<Item = Arg> {
     })
 }
 
-/// The configuration that the flags and the environment say. An empty variable counts as not set, and a flag for one
-/// address outweighs a variable for the other.
+/// The configuration that the flags and the environment say.
 pub(crate) fn config(args: &ArgMatches) -> Result<Config, String> {
+    let mut config = Config::new();
+    for (name, value) in given(args) {
+        config.set(name, value).map_err(|e| e.to_string())?;
+    }
+    Ok(config)
+}
+
+/// The options that the flags and the environment set. An empty variable counts as not set, and a flag for one
+/// address outweighs a variable for the other.
+pub(crate) fn given(args: &ArgMatches) -> impl Iterator<Item = (&'static str, &str)> {
     let by_flag = |name: &str| {
         let is_there = args.try_contains_id(name).is_ok();
         is_there && args.value_source(name) == Some(ValueSource::CommandLine)
     };
-    let mut config = Config::new();
-    for option in OPTIONS {
+    OPTIONS.iter().filter_map(move |option| {
         // Not every command has every flag.
-        let Ok(Some(value)) = args.try_get_one::<String>(option.name) else {
-            continue;
-        };
+        let value = args.try_get_one::<String>(option.name).ok()??;
         let outweighed = match option.name {
             "cluster_id" => by_flag("base_url"),
             "base_url" => by_flag("cluster_id"),
             _ => false,
         };
-        if by_flag(option.name) || !(value.is_empty() || outweighed) {
-            config.set(option.name, value).map_err(|e| e.to_string())?;
-        }
-    }
-    Ok(config)
+        let counts = by_flag(option.name) || !(value.is_empty() || outweighed);
+        counts.then_some((option.name, value.as_str()))
+    })
 }

@@ -205,7 +205,7 @@ fn status(spool: &SpoolFile, args: &ArgMatches) -> Result<Answer, Error> {
     Ok(answer)
 }
 
-fn millis(duration: Duration) -> u64 {
+pub(crate) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
@@ -315,7 +315,7 @@ fn report_text(report: &SpoolReport) -> String {
 }
 
 /// A duration for a person.
-fn span(duration: Duration) -> String {
+pub(crate) fn span(duration: Duration) -> String {
     let s = duration.as_secs();
     match s {
         0 => format!("{} ms", duration.as_millis()),

@@ -3,7 +3,9 @@
 use std::process::ExitCode;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use esales_notify::{Client, Receipt, Status, Visitor, customer_key, customer_token, new_key};
+use esales_notify::{
+    Client, Config, Receipt, Status, Visitor, customer_key, customer_token, new_key,
+};
 use serde_json::json;
 
 use crate::{EXIT_USAGE, options};
@@ -12,59 +14,58 @@ const EXIT_CODES: &str = "\
 Exit code: 0 delivered; 2 wrong usage, arguments or options; 3 refused for good by the service (400, 403, ...); \
 4 not delivered, may succeed later with the same --id (5xx, 429, network); 70 a defect of this program.";
 
-pub(crate) fn command() -> Command {
+/// Who put what in the cart, by flag or environment.
+pub(crate) fn fields() -> [Arg; 7] {
     let field = |name: &'static str, value: &'static str, help: &'static str| {
         Arg::new(name)
             .long(name)
             .value_name(value)
-            .env(format!(
-                "ESALES_{}",
-                name.replace('-', "_").to_ascii_uppercase()
-            ))
+            .env(variable(name))
             .hide_env_values(true)
             .help(help)
     };
-    Command::new("send")
-        .about("Send one add-to-cart notification and print its receipt")
-        .after_help(EXIT_CODES)
-        .arg(
-            field(
-                "ticket",
-                "TICKET",
-                "The ticket that the service gave with the product",
-            )
-            .required(true),
-        )
-        .arg(field(
+    [
+        field(
+            "ticket",
+            "TICKET",
+            "The ticket that the service gave with the product",
+        ),
+        field(
             "customer-key",
             "KEY",
             "Who the visitor is; a new UUID (an anonymous visitor) if left out",
-        ))
-        .arg(field(
-            "session-key",
-            "KEY",
-            "The visit; a new UUID if left out",
-        ))
-        .arg(field("token", "TOKEN", "Token of a signed-in visitor"))
-        .arg(
-            field(
-                "customer-id",
-                "ID",
-                "A signed-in visitor's id in the shop: makes --customer-key and --token",
-            )
-            .conflicts_with_all(["customer-key", "token"])
-            .requires("private-key"),
-        )
-        .arg(field(
+        ),
+        field("session-key", "KEY", "The visit; a new UUID if left out"),
+        field("token", "TOKEN", "Token of a signed-in visitor"),
+        field(
+            "customer-id",
+            "ID",
+            "A signed-in visitor's id in the shop: makes --customer-key and --token",
+        ),
+        field(
             "private-key",
             "SECRET",
             "The shop's private key, for --customer-id (better in the environment)",
-        ))
-        .arg(field(
-            "id",
-            "ID",
-            "Names this one event; a new UUID if left out",
-        ))
+        ),
+        field("id", "ID", "Names this one event; a new UUID if left out"),
+    ]
+}
+
+/// The environment variable of a field.
+pub(crate) fn variable(field: &str) -> String {
+    format!("ESALES_{}", field.replace('-', "_").to_ascii_uppercase())
+}
+
+pub(crate) fn command() -> Command {
+    Command::new("send")
+        .about("Send one add-to-cart notification and print its receipt")
+        .after_help(EXIT_CODES)
+        .args(fields())
+        .mut_arg("ticket", |ticket| ticket.required(true))
+        .mut_arg("customer-id", |id| {
+            id.conflicts_with_all(["customer-key", "token"])
+                .requires("private-key")
+        })
         .arg(
             Arg::new("json")
                 .long("json")
@@ -74,10 +75,14 @@ pub(crate) fn command() -> Command {
         .args(options::flags())
 }
 
-pub(crate) fn run(args: &ArgMatches) -> Result<ExitCode, String> {
+/// Sends what the fields say; with the receipt, whatever the outcome, come the customer key and the session key.
+pub(crate) fn notify(
+    args: &ArgMatches,
+    config: &Config,
+) -> Result<(Receipt, String, String), String> {
     let given = |name: &str| args.get_one::<String>(name).map(String::as_str);
     let words = |e: esales_notify::Error| e.to_string();
-    let client = Client::new(&options::config(args)?).map_err(words)?;
+    let client = Client::new(config).map_err(words)?;
     let session_key =
         given("session-key").map_or_else(|| new_key().map_err(words), |k| Ok(k.to_owned()))?;
     let (key, token) = match (given("customer-id"), given("private-key")) {
@@ -86,7 +91,8 @@ pub(crate) fn run(args: &ArgMatches) -> Result<ExitCode, String> {
             let token = customer_token(private_key, &key).map_err(words)?;
             (key, Some(token))
         }
-        _ => {
+        (Some(_), None) => return Err("customer-id needs private-key".to_owned()),
+        (None, _) => {
             let key = given("customer-key")
                 .map_or_else(|| new_key().map_err(words), |k| Ok(k.to_owned()))?;
             (key, given("token").map(str::to_owned))
@@ -103,20 +109,25 @@ pub(crate) fn run(args: &ArgMatches) -> Result<ExitCode, String> {
         Ok(receipt) => receipt,
         Err(error) => error.receipt().cloned().ok_or_else(|| error.to_string())?,
     };
+    Ok((receipt, key, session_key))
+}
+
+pub(crate) fn run(args: &ArgMatches) -> Result<ExitCode, String> {
+    let (receipt, customer_key, session_key) = notify(args, &options::config(args)?)?;
     if args.get_flag("json") {
         println!("{}", as_json(&receipt));
     } else {
-        print(&receipt, &visitor);
+        print(&receipt, &customer_key, &session_key);
     }
     Ok(ExitCode::from(exit_code(receipt.status)))
 }
 
-fn print(receipt: &Receipt, visitor: &Visitor<'_>) {
+fn print(receipt: &Receipt, customer_key: &str, session_key: &str) {
     println!("{}: {}", receipt.status, receipt.detail);
     println!("  {}", receipt.status.text());
     println!("  id            {}", receipt.id);
-    println!("  customer key  {}", visitor.customer_key);
-    println!("  session key   {}", visitor.session_key);
+    println!("  customer key  {customer_key}");
+    println!("  session key   {session_key}");
     println!("  attempts      {}", receipt.attempts);
     println!(
         "  elapsed       {:.1} ms",

@@ -19,11 +19,13 @@ const NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 
 /// Which certificate the sandbox shows. All of them are made at start, with new keys.
 ///
-/// As text (`FromStr`, `Display`): `valid`, `wrong-host`, `expired`, `self-signed`, `unknown-ca`.
+/// As text (`FromStr`, `Display`): `valid`, `expiring`, `wrong-host`, `expired`, `self-signed`, `unknown-ca`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TlsIdentity {
     /// For `localhost`, `127.0.0.1` and `::1`, signed by the CA that `ca_pem` returns.
     Valid,
+    /// As `Valid`, for three more days.
+    Expiring,
     /// For `wrong.example` only, signed by that CA.
     WrongHost,
     /// The names of `Valid`, signed by that CA, out of date since 2021.
@@ -35,8 +37,9 @@ pub enum TlsIdentity {
 }
 
 impl TlsIdentity {
-    const ALL: [(TlsIdentity, &'static str); 5] = [
+    const ALL: [(TlsIdentity, &'static str); 6] = [
         (TlsIdentity::Valid, "valid"),
+        (TlsIdentity::Expiring, "expiring"),
         (TlsIdentity::WrongHost, "wrong-host"),
         (TlsIdentity::Expired, "expired"),
         (TlsIdentity::SelfSigned, "self-signed"),
@@ -48,6 +51,7 @@ impl fmt::Display for TlsIdentity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             TlsIdentity::Valid => "valid",
+            TlsIdentity::Expiring => "expiring",
             TlsIdentity::WrongHost => "wrong-host",
             TlsIdentity::Expired => "expired",
             TlsIdentity::SelfSigned => "self-signed",
@@ -58,7 +62,7 @@ impl fmt::Display for TlsIdentity {
 
 /// The text is not the name of a [`TlsIdentity`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not valid, wrong-host, expired, self-signed or unknown-ca")]
+#[error("`{0}` is not valid, expiring, wrong-host, expired, self-signed or unknown-ca")]
 pub struct UnknownTlsIdentity(String);
 
 impl FromStr for TlsIdentity {
@@ -129,7 +133,12 @@ fn leaf(identity: TlsIdentity, ca: &Ca, key: &KeyPair) -> Result<rcgen::Certific
         params.not_after = date_time_ymd(2021, 1, 1);
     } else {
         params.not_before = (SystemTime::now() - DAY).into();
-        params.not_after = (SystemTime::now() + 365 * DAY).into();
+        let days = if identity == TlsIdentity::Expiring {
+            3
+        } else {
+            365
+        };
+        params.not_after = (SystemTime::now() + days * DAY).into();
     }
     match identity {
         TlsIdentity::SelfSigned => params.self_signed(key),
@@ -155,7 +164,7 @@ mod tests {
         assert!(
             error
                 .to_string()
-                .contains("`Valid` is not valid, wrong-host")
+                .contains("`Valid` is not valid, expiring, wrong-host")
         );
     }
 }

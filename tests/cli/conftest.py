@@ -1,0 +1,57 @@
+"""`esales-notify doctor` as the tests of it run it."""
+
+import json
+import os
+import pathlib
+import subprocess
+
+import pytest
+
+#: In a clean environment: no option, no proxy, and no PHP unless a test brings one.
+CLEAN = {name: value for name, value in os.environ.items()
+         if not name.startswith("ESALES_") and not name.lower().endswith("_proxy")}
+
+
+class Diagnosis:
+    """What one run said."""
+
+    def __init__(self, done):
+        self.code, self.text, self.words = done.returncode, done.stdout, done.stderr
+        self.report = json.loads(done.stdout)
+        self.checks = {check["check"]: check for check in self.report["checks"]}
+
+    def __getitem__(self, name):
+        return self.checks[name]
+
+    def states(self, group):
+        """The states of a group's checks, in their order."""
+        return [check["state"] for check in self.report["checks"] if check["check"].startswith(group + ".")]
+
+    def expect(self, name, state, found="", advice=""):
+        """This check ended so, in words that hold these; returns its facts."""
+        check = self.checks[name]
+        assert check["state"] == state and found in check["found"], check
+        assert advice in (check["advice"] or ""), check
+        return check["facts"]
+
+
+class Doctor:
+    def __init__(self, command, path):
+        self.command, self.path = str(command), str(path)
+
+    def raw(self, *arguments, env=None, **more):
+        return subprocess.run([self.command, "doctor", *map(str, arguments)], capture_output=True, text=True, timeout=60,
+                              env={**CLEAN, "PATH": self.path, **(env or {})}, **more)
+
+    def __call__(self, *arguments, env=None, **more):
+        done = self.raw("--json", *arguments, env=env, **more)
+        assert done.stdout, done
+        return Diagnosis(done)
+
+
+@pytest.fixture
+def doctor(command, tmp_path):
+    """Finds no PHP, as its PATH is an empty folder."""
+    nothing = tmp_path / "no-programs"
+    nothing.mkdir()
+    return Doctor(pathlib.Path(command), nothing)

@@ -1,0 +1,112 @@
+//! The way to the service, walked step by step: what a diagnosis sees is what a notification meets.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+mod common;
+
+use common::{client, config, refused, sandbox};
+use esales_notify::{Config, Probe, Status, Trust};
+use esales_notify_sandbox::{Options, Sandbox, TlsIdentity};
+
+fn tls_sandbox(identity: TlsIdentity) -> Sandbox {
+    Sandbox::start(Options {
+        tls: Some(identity),
+        ..Options::default()
+    })
+    .unwrap()
+}
+
+#[test]
+fn every_step_to_a_service_in_clear() {
+    let sandbox = sandbox();
+    let probe = Probe::new(&config(&[("base_url", &sandbox.base_url())])).unwrap();
+    assert_eq!(probe.addresses().unwrap(), [sandbox.addr()]);
+    probe.connect(&sandbox.addr()).unwrap();
+    probe.reach().unwrap();
+    assert_eq!((probe.is_https(), probe.trust()), (false, None));
+    assert_eq!(probe.proxy(), None);
+    let answer = probe.ask().unwrap();
+    assert_eq!(answer.http_status, 405);
+    assert!(answer.date.is_some());
+    // Nothing that was sent is a notification.
+    let received = sandbox.received();
+    assert_eq!(received.len(), 1);
+    assert_eq!(
+        (received[0].method.as_str(), received[0].body.as_str()),
+        ("HEAD", "")
+    );
+}
+
+#[test]
+fn certificates_are_shown_also_where_they_are_refused() {
+    for identity in [
+        TlsIdentity::Valid,
+        TlsIdentity::Expired,
+        TlsIdentity::WrongHost,
+        TlsIdentity::SelfSigned,
+        TlsIdentity::UnknownCa,
+    ] {
+        let sandbox = tls_sandbox(identity);
+        let options = [
+            ("base_url", sandbox.base_url()),
+            ("max_attempts", "1".to_owned()),
+        ];
+        let options: Vec<(&str, &str)> = options.iter().map(|(n, v)| (*n, v.as_str())).collect();
+        let probe = Probe::new(&config(&options)).unwrap();
+        assert!(!probe.certificates().unwrap()[0].is_empty(), "{identity}");
+        assert!(matches!(
+            probe.trust(),
+            Some(Trust::System(_) | Trust::Bundled)
+        ));
+        // None is trusted without ca_file, by the probe as little as by a client.
+        let error = probe.ask().unwrap_err();
+        let receipt = refused(&client(&sandbox.base_url(), &options));
+        assert_eq!(error.status(), receipt.status);
+        assert_eq!(error.status(), Status::TlsFailed);
+        assert_eq!(
+            error.detail().split('(').next(),
+            receipt.detail.split('(').next()
+        );
+    }
+}
+
+#[test]
+fn a_port_without_tls_has_no_certificate() {
+    let sandbox = sandbox();
+    let base_url = sandbox.base_url().replace("http:", "https:");
+    let probe = Probe::new(&config(&[("base_url", &base_url)])).unwrap();
+    assert_eq!(
+        probe.certificates().unwrap_err().status(),
+        Status::TlsFailed
+    );
+}
+
+#[test]
+fn no_proxy_decides_as_for_a_client() {
+    for (no_proxy, proxy) in [
+        ("other.example", Some(("proxy.test", 3128))),
+        (".test, shop.test", None),
+        ("*", None),
+    ] {
+        let probe = Probe::new(&config(&[
+            ("base_url", "https://shop.test"),
+            ("proxy", "http://u:p@proxy.test:3128"),
+            ("no_proxy", no_proxy),
+        ]))
+        .unwrap();
+        assert_eq!(probe.proxy(), proxy, "{no_proxy}");
+        assert!(probe.has_proxy());
+        assert_eq!(probe.service(), ("shop.test", 443));
+    }
+}
+
+#[test]
+fn a_slip_in_a_name_is_recognised() {
+    assert_eq!(Config::nearest("TIMEOUT"), Some("timeout_ms"));
+    assert_eq!(Config::nearest("colour"), None);
+    assert_eq!(Config::nearest(&"x".repeat(1_000_000)), None);
+}

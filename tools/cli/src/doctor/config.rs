@@ -1,0 +1,185 @@
+//! The options and the variables that set them.
+
+use std::env;
+use std::path::Path;
+
+use clap::ArgMatches;
+use esales_notify::{Config, OPTIONS, Probe};
+
+use super::report::Check;
+use crate::{options, send};
+
+/// The path of the library, for the bindings.
+const LIBRARY: &str = "ESALES_NOTIFY_LIBRARY";
+/// Variables that begin so belong to the bindings and to tests.
+const OURS: &str = "ESALES_NOTIFY_";
+
+/// The configuration, unless a value was refused: then nothing that follows from it can be checked.
+pub(super) fn checks(args: &ArgMatches) -> (Option<Config>, Vec<Check>) {
+    let mut config = Config::new();
+    let mut refused = Vec::new();
+    let given: Vec<_> = options::given(args).collect();
+    for (name, value) in &given {
+        if let Err(e) = config.set(name, value) {
+            refused.push(e.detail().to_owned());
+        }
+    }
+    let check = if refused.is_empty() {
+        options_check(&config, &given)
+    } else {
+        Check::failed(
+            "options",
+            refused.join("; "),
+            "mend these values; `esales-notify options` prints the ranges",
+        )
+    };
+    let config = refused.is_empty().then_some(config);
+    (config, vec![check, variables_check()])
+}
+
+fn options_check(config: &Config, given: &[(&str, &str)]) -> Check {
+    let probe = match Probe::new(config) {
+        Ok(probe) => probe,
+        Err(e) => {
+            let advice = "mend the options; `esales-notify options` explains each";
+            return Check::failed("options", e.detail(), advice);
+        }
+    };
+    let named: Vec<String> = given
+        .iter()
+        .map(|(name, value)| shown(name, value))
+        .collect();
+    let is_given = |name| given.iter().any(|(n, _)| *n == name);
+    let mut found = format!(
+        "{}; the rest is as by default. Notifications go to {}",
+        named.join(", "),
+        probe.url()
+    );
+    if !is_given("market") {
+        found += ". market is not set, so every visitor must name one";
+    }
+    let mut odd = Vec::new();
+    if !(probe.is_https() || probe.is_loopback()) {
+        odd.push("visitor data crosses the network in clear (http://): use https:// if you can");
+    }
+    if is_given("ca_file") && !probe.is_https() {
+        odd.push("ca_file has no effect on http://");
+    }
+    if is_given("no_proxy") && !probe.has_proxy() {
+        odd.push("no_proxy has no effect without a proxy");
+    }
+    let check = match odd.as_slice() {
+        [] => Check::ok("options", found),
+        _ => Check::warning("options", found, odd.join("; ")),
+    };
+    check.fact("url", probe.url())
+}
+
+/// An option in words; a proxy's address may hold a password.
+fn shown(name: &str, value: &str) -> String {
+    match name {
+        "proxy" if value.is_empty() => "proxy none".to_owned(),
+        "proxy" => "proxy (its address is below)".to_owned(),
+        _ => format!("{name} {value}"),
+    }
+}
+
+fn variables_check() -> Check {
+    let mut names: Vec<String> = env::vars_os()
+        .map(|(name, _)| name.to_string_lossy().into_owned())
+        .filter(|name| name.starts_with("ESALES_"))
+        .collect();
+    names.sort();
+    let library = env::var_os(LIBRARY).filter(|path| !path.is_empty());
+    let unknown = unknown(&names);
+    if !unknown.is_empty() {
+        let list: Vec<&str> = unknown.iter().map(|(name, _)| name.as_str()).collect();
+        let advice: Vec<String> = unknown
+            .iter()
+            .map(|(name, nearest)| match nearest {
+                Some(nearest) => format!("{name}: did you mean {nearest}?"),
+                None => format!("{name}: nothing reads it"),
+            })
+            .collect();
+        return Check::warning(
+            "variables",
+            format!("of no option: {}", list.join(", ")),
+            advice.join(" "),
+        )
+        .fact("unknown", list);
+    }
+    let check = match library {
+        Some(path) if !Path::new(&path).is_file() => Check::warning(
+            "variables",
+            format!("{LIBRARY} names no file: {}", path.to_string_lossy()),
+            "the bindings cannot load the library: mend the path, or unset the variable",
+        ),
+        _ => Check::ok(
+            "variables",
+            match names.len() {
+                0 => "no ESALES_ variable is set".to_owned(),
+                n => format!("each of the {n} ESALES_ variables is known"),
+            },
+        ),
+    };
+    check.fact("unknown", Vec::<String>::new())
+}
+
+/// Those that nothing reads, with the variable that may have been meant.
+fn unknown(names: &[String]) -> Vec<(String, Option<String>)> {
+    let mut known: Vec<String> = OPTIONS.iter().map(|o| o.environment_variable()).collect();
+    known.extend(
+        send::fields()
+            .iter()
+            .map(|field| send::variable(field.get_id().as_str())),
+    );
+    names
+        .iter()
+        .filter(|name| !(known.contains(name) || name.starts_with(OURS)))
+        .map(|name| {
+            let rest = name.trim_start_matches("ESALES_");
+            let nearest = Config::nearest(rest)
+                .map(|option| format!("ESALES_{}", option.to_ascii_uppercase()));
+            (name.clone(), nearest)
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_that_nothing_reads() {
+        let names = [
+            "ESALES_TIMEOUT_MS",
+            "ESALES_TIMEOUT",
+            "ESALES_COLOUR_OF_TRUCKS",
+            "ESALES_PRIVATE_KEY",
+            "ESALES_TICKET",
+            "ESALES_NOTIFY_LIBRARY",
+            "ESALES_timeout_ms",
+        ]
+        .map(str::to_owned);
+        assert_eq!(
+            unknown(&names),
+            [
+                (
+                    "ESALES_TIMEOUT".to_owned(),
+                    Some("ESALES_TIMEOUT_MS".to_owned())
+                ),
+                ("ESALES_COLOUR_OF_TRUCKS".to_owned(), None),
+                (
+                    "ESALES_timeout_ms".to_owned(),
+                    Some("ESALES_TIMEOUT_MS".to_owned())
+                ),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_proxy_is_not_shown() {
+        assert!(!shown("proxy", "http://u:secret@p:1").contains("secret"));
+        assert_eq!(shown("market", "UK"), "market UK");
+    }
+}

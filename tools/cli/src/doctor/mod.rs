@@ -1,0 +1,95 @@
+//! `doctor`: why does nothing arrive? Looks at everything between the configuration and the service, and says of each
+//! part what was found and what to do.
+//!
+//! What it says is what the library does: the configuration, the way to the service and the spool are read by the
+//! library's own code. Here it is put into words.
+
+mod certificate;
+mod config;
+mod network;
+mod notification;
+mod php;
+mod place;
+mod report;
+mod spool;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::{Arg, ArgAction, ArgMatches, Command};
+use esales_notify::Probe;
+
+use crate::{options, send};
+use report::Report;
+
+const LONG_ABOUT: &str = "\
+Finds out why nothing arrives: checks the configuration, the way to the service (name, connection, proxy, TLS), this \
+machine's clock, the spool and PHP, and says of each what was found and what to do. It uses the options, flags and \
+environment as the other commands and the bindings do, so run it as the user, and with the environment, of the shop.
+
+It sends no notification unless --send says so: it asks the service for the head of the notification's address \
+(HEAD). It changes nothing, but opens the spool as the library does, which closes one that is open to other users. \
+Each step on the network, and each PHP, takes at most --timeout-ms. No key, token or password is shown.
+
+A check ends as ok, warning, failed, or skipped, with the reason.";
+
+const EXIT_CODES: &str = "\
+Exit code: 0 no check failed; 1 with --strict, none failed and there is a warning; 2 a check failed, or wrong usage \
+(then nothing is on stdout). These are the codes of a Nagios plug-in.";
+
+pub(crate) fn command() -> Command {
+    let flag = |name: &'static str, help: &'static str| {
+        Arg::new(name)
+            .long(name)
+            .action(ArgAction::SetTrue)
+            .help(help)
+    };
+    let of_test = "The notification of --send";
+    Command::new("doctor")
+        .about("Find out why nothing arrives: check configuration, network, clock, spool, PHP")
+        .long_about(LONG_ABOUT)
+        .after_help(EXIT_CODES)
+        .arg(flag("json", "For programs: as JSON"))
+        .arg(flag("strict", "Exit with 1 if there is a warning"))
+        .arg(
+            Arg::new("php")
+                .long("php")
+                .value_name("PATH")
+                .action(ArgAction::Append)
+                .help("Check this PHP, such as /usr/sbin/php-fpm8.2; without it, every php and php-fpm on the PATH"),
+        )
+        .arg(
+            flag("send", "Also send one test notification, which the service counts like any other")
+                .requires("ticket"),
+        )
+        .args(send::fields().map(|field| field.help_heading(of_test)))
+        .args(options::flags())
+}
+
+pub(crate) fn run(args: &ArgMatches) -> Result<ExitCode, String> {
+    let mut report = Report::default();
+    let (config, checks) = config::checks(args);
+    report.add("configuration", checks);
+    let probe = config.as_ref().and_then(|c| Probe::new(c).ok());
+    report.add("network", network::checks(probe.as_ref()));
+    report.add(
+        "notification",
+        vec![notification::check(args, probe.is_some())],
+    );
+    report.add("spool", spool::checks(config.as_ref()));
+    let named: Vec<&String> = args.get_many("php").into_iter().flatten().collect();
+    let patience = probe.map_or(php::PATIENCE, |p| p.timeout());
+    report.add("php", php::checks(&named, patience));
+    let text = if args.get_flag("json") {
+        format!("{:#}\n", report.json())
+    } else {
+        report.text()
+    };
+    match io::stdout().write_all(text.as_bytes()) {
+        // A reader that has seen enough, such as head.
+        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => {}
+        Err(e) => return Err(format!("stdout: {e}")),
+        Ok(()) => {}
+    }
+    Ok(ExitCode::from(report.exit_code(args.get_flag("strict"))))
+}

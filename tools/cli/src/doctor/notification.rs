@@ -1,0 +1,59 @@
+//! The test notification: `--send`.
+
+use clap::ArgMatches;
+use esales_notify::{Config, Status};
+
+use super::report::Check;
+use crate::{options, send};
+
+const NAME: &str = "send";
+/// A test is to say what the service answers, and to leave nothing in a queue.
+const OF_THE_QUEUE: [&str; 4] = ["spool", "durability", "delivery", "on_failure"];
+
+pub(super) fn check(args: &ArgMatches, is_configured: bool) -> Check {
+    if !args.get_flag(NAME) {
+        return Check::skipped(NAME, "--send was not given");
+    }
+    if !is_configured {
+        return Check::not_tried(NAME, "options");
+    }
+    let mut config = Config::new();
+    for (name, value) in options::given(args).filter(|(name, _)| !OF_THE_QUEUE.contains(name)) {
+        // Each was accepted before.
+        let _ = config.set(name, value);
+    }
+    let (receipt, ..) = match send::notify(args, &config) {
+        Ok(sent) => sent,
+        Err(words) => return Check::failed(NAME, words, "mend the arguments of the notification"),
+    };
+    let found = format!("{}: {}", receipt.status, receipt.detail);
+    let check = match receipt.status {
+        s if s.is_success() => Check::ok(NAME, found),
+        s => Check::failed(NAME, found, advice(s)),
+    };
+    check
+        .fact("status_name", receipt.status.name())
+        .fact("http_status", receipt.http_status)
+        .fact("attempts", receipt.attempts)
+        .fact("id", receipt.id)
+}
+
+fn advice(status: Status) -> &'static str {
+    match status {
+        Status::TicketMissing => "pass a ticket as the service gave it, byte for byte",
+        Status::Forbidden => {
+            "the customer key was not validated: is the private key the current one of this cluster, and the token \
+             made for this customer key?"
+        }
+        Status::Rejected => {
+            "check cluster_id or base_url; the v1 API must have been enabled for the cluster by the vendor's support"
+        }
+        Status::ServerError | Status::Throttled => {
+            "the service is unavailable or busy: try later; a queue would try for you"
+        }
+        Status::InvalidArgument => {
+            "mend the arguments of the notification (--market, --ticket, ...)"
+        }
+        _ => "see the checks of the network above",
+    }
+}

@@ -1,0 +1,255 @@
+//! What was checked and what came of it, for a person and for a program.
+
+use std::fmt::Write as _;
+
+use serde_json::{Map, Value, json};
+
+/// The worst comes last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum State {
+    Skipped,
+    Ok,
+    Warning,
+    Failed,
+}
+
+impl State {
+    fn name(self) -> &'static str {
+        match self {
+            State::Skipped => "skipped",
+            State::Ok => "ok",
+            State::Warning => "warning",
+            State::Failed => "failed",
+        }
+    }
+}
+
+/// One check. Its words may come from the network or the environment, so they are made harmless.
+#[derive(Debug)]
+pub(super) struct Check {
+    pub(super) name: &'static str,
+    pub(super) state: State,
+    pub(super) found: String,
+    advice: Option<String>,
+    facts: Map<String, Value>,
+}
+
+impl Check {
+    fn new(name: &'static str, state: State, found: &str, advice: Option<&str>) -> Check {
+        Check {
+            name,
+            state,
+            found: harmless(found),
+            advice: advice.map(harmless),
+            facts: Map::new(),
+        }
+    }
+
+    pub(super) fn ok(name: &'static str, found: impl AsRef<str>) -> Check {
+        Check::new(name, State::Ok, found.as_ref(), None)
+    }
+
+    /// `why` it could not, or need not, be checked.
+    pub(super) fn skipped(name: &'static str, why: impl AsRef<str>) -> Check {
+        Check::new(name, State::Skipped, why.as_ref(), None)
+    }
+
+    /// Because of what must be mended first.
+    pub(super) fn not_tried(name: &'static str, failed: &str) -> Check {
+        Check::skipped(name, format!("not tried, because {failed} failed"))
+    }
+
+    pub(super) fn warning(
+        name: &'static str,
+        found: impl AsRef<str>,
+        advice: impl AsRef<str>,
+    ) -> Check {
+        Check::new(name, State::Warning, found.as_ref(), Some(advice.as_ref()))
+    }
+
+    pub(super) fn failed(
+        name: &'static str,
+        found: impl AsRef<str>,
+        advice: impl AsRef<str>,
+    ) -> Check {
+        Check::new(name, State::Failed, found.as_ref(), Some(advice.as_ref()))
+    }
+
+    /// With a fact for programs.
+    pub(super) fn fact(mut self, name: &str, value: impl Into<Value>) -> Check {
+        self.facts.insert(name.to_owned(), value.into());
+        self
+    }
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Report {
+    groups: Vec<(&'static str, Vec<Check>)>,
+}
+
+impl Report {
+    pub(super) fn add(&mut self, group: &'static str, checks: Vec<Check>) {
+        self.groups.push((group, checks));
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Check> {
+        self.groups.iter().flat_map(|(_, checks)| checks)
+    }
+
+    fn count(&self, state: State) -> usize {
+        self.all().filter(|check| check.state == state).count()
+    }
+
+    /// The worst that was found.
+    fn state(&self) -> State {
+        let worst = self.all().map(|check| check.state).max();
+        worst.unwrap_or(State::Ok).max(State::Ok)
+    }
+
+    pub(super) fn exit_code(&self, is_strict: bool) -> u8 {
+        match self.state() {
+            State::Failed => 2,
+            State::Warning if is_strict => 1,
+            _ => 0,
+        }
+    }
+
+    pub(super) fn text(&self) -> String {
+        let mut out = String::new();
+        for (group, checks) in &self.groups {
+            let _ = writeln!(out, "{group}");
+            // What was skipped for one reason stands in one line.
+            for alike in checks.chunk_by(|a, b| a.state == State::Skipped && a.found == b.found) {
+                if let Some(check) = alike.first() {
+                    let state = check.state.name();
+                    let names: Vec<&str> = alike.iter().map(|c| c.name).collect();
+                    let _ = match names.as_slice() {
+                        [name] => writeln!(out, "  {state:<8} {name:<12} {}", check.found),
+                        _ => writeln!(out, "  {state:<8} {}: {}", names.join(", "), check.found),
+                    };
+                    if let Some(advice) = &check.advice {
+                        let _ = writeln!(out, "{:24}-> {advice}", "");
+                    }
+                }
+            }
+        }
+        let _ = writeln!(
+            out,
+            "\n{} failed, {} with a warning, {} ok, {} skipped",
+            self.count(State::Failed),
+            self.count(State::Warning),
+            self.count(State::Ok),
+            self.count(State::Skipped)
+        );
+        out
+    }
+
+    pub(super) fn json(&self) -> Value {
+        let checks = self.groups.iter().flat_map(|(group, checks)| {
+            checks.iter().map(move |check| {
+                json!({
+                    "check": format!("{group}.{}", check.name),
+                    "state": check.state.name(),
+                    "found": check.found,
+                    "advice": check.advice,
+                    "facts": check.facts,
+                })
+            })
+        });
+        json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "state": self.state().name(),
+            "failed": self.count(State::Failed),
+            "warnings": self.count(State::Warning),
+            "ok": self.count(State::Ok),
+            "skipped": self.count(State::Skipped),
+            "checks": checks.collect::<Vec<_>>(),
+        })
+    }
+}
+
+/// Without control characters, which could command a terminal, and of a bounded length.
+fn harmless(words: &str) -> String {
+    const MOST: usize = 2000;
+    let mut out = String::new();
+    for c in words.chars().take(MOST) {
+        if c.is_control() {
+            out.extend(c.escape_default());
+        } else {
+            out.push(c);
+        }
+    }
+    if words.chars().nth(MOST).is_some() {
+        out.push('…');
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(checks: Vec<Check>) -> Report {
+        let mut report = Report::default();
+        report.add("group", checks);
+        report
+    }
+
+    #[test]
+    fn the_worst_check_decides() {
+        let ok = || Check::ok("a", "fine");
+        let warning = || Check::warning("b", "odd", "look");
+        let failed = || Check::failed("c", "broken", "mend");
+        let skipped = || Check::skipped("d", "no need");
+        for (checks, state, lenient, strict) in [
+            (vec![], "ok", 0, 0),
+            (vec![skipped()], "ok", 0, 0),
+            (vec![ok(), skipped()], "ok", 0, 0),
+            (vec![warning(), ok()], "warning", 0, 1),
+            (vec![failed(), warning(), ok()], "failed", 2, 2),
+        ] {
+            let report = of(checks);
+            assert_eq!(report.json()["state"], state);
+            assert_eq!(
+                (report.exit_code(false), report.exit_code(true)),
+                (lenient, strict)
+            );
+        }
+    }
+
+    #[test]
+    fn every_check_has_its_line_and_its_object() {
+        let report = of(vec![
+            Check::ok("a", "fine").fact("n", 1),
+            Check::failed("b", "broken", "mend it"),
+        ]);
+        assert_eq!(
+            report.text(),
+            "group\n  ok       a            fine\n  failed   b            broken\n                        \
+             -> mend it\n\n1 failed, 0 with a warning, 1 ok, 0 skipped\n"
+        );
+        let json = report.json();
+        assert_eq!(json["checks"][0]["check"], "group.a");
+        assert_eq!(json["checks"][0]["facts"]["n"], 1);
+        assert_eq!(json["checks"][0]["advice"], Value::Null);
+        assert_eq!(json["checks"][1]["advice"], "mend it");
+    }
+
+    #[test]
+    fn what_is_skipped_for_one_reason_stands_in_one_line() {
+        let report = of(vec![
+            Check::skipped("a", "no need"),
+            Check::skipped("b", "no need"),
+            Check::skipped("c", "no way"),
+        ]);
+        let text = report.text();
+        assert!(text.contains("\n  skipped  a, b: no need\n  skipped  c            no way\n"));
+        assert_eq!(report.json()["checks"].as_array().unwrap().len(), 3);
+    }
+
+    #[test]
+    fn words_from_outside_command_no_terminal() {
+        assert_eq!(harmless("a\u{1b}[2Jb\nc"), "a\\u{1b}[2Jb\\nc");
+        assert_eq!(harmless(&"x".repeat(3000)).chars().count(), 2001);
+    }
+}
