@@ -6,6 +6,7 @@
 # make fuzz   what parses is fed nonsense, FUZZ_SECONDS for each entry; see docs/contributing/sanitizers.md
 # make screenshot   the README's picture of the inspector
 # make docs   the reference of the C and C++ API, as web pages: target/docs/c-api/index.html
+# make install, make packages   see packaging/packages.mk
 # The other targets are the parts of `make test`.
 
 .POSIX:
@@ -30,6 +31,7 @@ test: tools build
 	$(MAKE) lint
 	$(MAKE) test-rust
 	$(MAKE) test-outside
+	$(MAKE) test-packages
 	$(MAKE) test-python
 	$(MAKE) test-php
 	$(MAKE) test-csharp
@@ -73,7 +75,7 @@ tools:
 lint:
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
-	cargo clippy --locked --features test-panic -- -D warnings
+	cargo clippy --locked --features test-panic,test-grown -- -D warnings
 	env RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps
 
 test-rust:
@@ -81,8 +83,8 @@ test-rust:
 
 # C, C++, the ABI, the command, the resolver, what the queue survives, the web servers, the inspector, the README.
 test-outside: build
-	env CARGO_TARGET_DIR=target/test-panic cargo build --locked --release --features test-panic
-	$(RUN) $(PYTHON) -m pytest -q tests --ignore=tests/sanitize
+	env CARGO_TARGET_DIR=target/test-panic cargo build --locked --release --features test-panic,test-grown
+	$(RUN) $(PYTHON) -m pytest -q tests --ignore=tests/sanitize --ignore=tests/packages
 
 test-python: build
 	$(RUN) $(PYTHON) -m pytest -q bindings/python/tests
@@ -97,6 +99,8 @@ test-csharp: build
 # The committed headers are those of the source: the build has just written them.
 headers: build
 	git diff --exit-code -- include/esales_notify.h bindings/php/resources/esales_notify.h
+
+include packaging/packages.mk
 
 clean:
 	cargo clean

@@ -115,15 +115,15 @@ impl Call {
         // SAFETY: the caller's promise.
         let id = unsafe { copied(self.id) };
         // SAFETY: the caller's promise.
-        unsafe { receipt::prepare(self.receipt) }?;
+        let slot = unsafe { receipt::prepare_optional(self.receipt) }?;
         // SAFETY: the caller's promise, and the copy lives through the call.
         let result = unsafe { self.run(id.as_deref(), method) };
-        let outcome = match &result {
-            Ok(delivered) => delivered.clone(),
-            Err(error) => refused(error, start.elapsed()),
-        };
-        // SAFETY: prepare accepted it.
-        unsafe { receipt::write(self.receipt, &outcome) };
+        if let Some(slot) = slot {
+            slot.write(match &result {
+                Ok(delivered) => receipt::of(delivered),
+                Err(error) => receipt::of(&refused(error, start.elapsed())),
+            });
+        }
         result.map(|delivered| delivered.status.code())
     }
 

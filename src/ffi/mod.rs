@@ -13,6 +13,7 @@ mod identity;
 mod log;
 mod queue;
 mod receipt;
+mod sized;
 mod stats;
 mod status;
 mod visitor;

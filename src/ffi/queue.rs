@@ -68,14 +68,14 @@ pub unsafe extern "C" fn esales_client_flush(
     boundary(|| {
         // SAFETY: the caller promises a live handle or NULL, and writable stats or NULL.
         let client = unsafe { reference("client", client) }?;
-        if !stats.is_null() {
+        let slot = match stats.is_null() {
+            true => None,
             // SAFETY: as above.
-            unsafe { stats::prepare(stats) }?;
-        }
+            false => Some(unsafe { stats::prepare(stats) }?),
+        };
         let is_done = client.0.flush(Duration::from_millis(timeout_ms.into()))?;
-        if !stats.is_null() {
-            // SAFETY: prepare accepted it.
-            unsafe { stats::write(stats, &client.0.stats()?) };
+        if let Some(slot) = slot {
+            slot.write(stats::of(&client.0.stats()?));
         }
         match is_done {
             true => Ok(0),
@@ -100,9 +100,7 @@ pub unsafe extern "C" fn esales_client_stats(
     boundary(|| {
         // SAFETY: the caller promises a live handle or NULL, and writable stats or NULL.
         let (client, slot) = unsafe { (reference("client", client)?, stats::prepare(stats)?) };
-        let found = client.0.stats()?;
-        // SAFETY: prepare accepted it.
-        unsafe { stats::write(slot, &found) };
+        slot.write(stats::of(&client.0.stats()?));
         Ok(0)
     })
 }
@@ -126,19 +124,19 @@ pub unsafe extern "C" fn esales_client_receipt(
         // SAFETY: the caller promises a live handle, a string and a writable receipt, or NULL.
         let id = unsafe { copied(id) };
         // SAFETY: as above, and the copy lives through the call.
-        let (client, id) = unsafe {
-            receipt::prepare(reference("receipt", receipt).map(|_| receipt)?)?;
-            let id = text("id", id.as_deref().map_or(null(), CStr::as_ptr))?;
-            (reference("client", client)?, id)
+        let (slot, client, id) = unsafe {
+            (
+                receipt::prepare(receipt)?,
+                reference("client", client)?,
+                text("id", id.as_deref().map_or(null(), CStr::as_ptr))?,
+            )
         };
         let Some(found) = client.0.receipt(id)? else {
             let error = Error::argument(format!("id {id:?} is not known to the queue"));
-            // SAFETY: prepare accepted it.
-            unsafe { receipt::write(receipt, &refused(&error, Duration::ZERO)) };
+            slot.write(receipt::of(&refused(&error, Duration::ZERO)));
             return Err(error);
         };
-        // SAFETY: prepare accepted it.
-        unsafe { receipt::write(receipt, &found) };
+        slot.write(receipt::of(&found));
         Ok(0)
     })
 }
@@ -161,16 +159,12 @@ pub unsafe extern "C" fn esales_client_delivery_next(
 ) -> i32 {
     boundary(|| {
         // SAFETY: the caller promises a live handle and a writable receipt, or NULL.
-        let client = unsafe {
-            receipt::prepare(reference("receipt", receipt).map(|_| receipt)?)?;
-            reference("client", client)?
-        };
+        let (slot, client) = unsafe { (receipt::prepare(receipt)?, reference("client", client)?) };
         let timeout = Duration::from_millis(timeout_ms.into());
         let Some(settled) = client.0.delivery_next(timeout)? else {
             return Ok(0);
         };
-        // SAFETY: prepare accepted it.
-        unsafe { receipt::write(receipt, &settled) };
+        slot.write(receipt::of(&settled));
         Ok(1)
     })
 }

@@ -47,6 +47,18 @@ def test_it_opens_with_the_two_commands_that_ci_runs(root, readme):
     assert "make test" in ci and "make demo" in ci
 
 
+def test_it_says_how_each_package_is_made_and_installed(root, readme):
+    section = readme.split("\n## Install\n")[1].split("\n## ")[0]
+    rules = (root / "packaging/packages.mk").read_text()
+    (targets,) = re.findall(r"^packages: (.*)$", rules, re.M)
+    for target in ["install", "uninstall", "packages", *targets.split()]:
+        assert f"`make {target}`" in section, target
+    version = re.search(r'^version = "(.*)"', (root / "Cargo.toml").read_text(), re.M).group(1)
+    for name in (f"libesales-notify0_{version}-1_amd64.deb", "libesales-notify-dev", f"esales_notify-{version}-py3-none-manylinux_2_17_x86_64.whl",
+                 f"esales-notify-php-{version}.zip", f"Esales.Notify.{version}.nupkg", f"esales-notify-{version}-linux-x86_64.tar.gz"):
+        assert name in section, name
+
+
 def test_the_status_table_is_the_headers(root, readme):
     header = dict(re.findall(r"^#define (ESALES_(?!LOG_)\w+) (-?\d+)$", (root / "include/esales_notify.h").read_text(), re.M))
     table = {name: code for code, name in re.findall(r"^\| (-?\d+) \| `(\w+)` \|", readme, re.M)}
