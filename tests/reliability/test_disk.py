@@ -60,7 +60,7 @@ def test_a_full_disk(spooler, options, small_disk):
     # A drainer that is at work meanwhile sends nothing twice, and goes on by itself when there is room again.
     drainer = spooler("drain", options=options)
     wait_for(lambda: "esales-worker" in threads(drainer), "the drainer does not even try", 30)
-    subprocess.run(["mount", "-o", "remount,size=8m", str(small_disk)], check=True)
+    subprocess.run(["mount", "-o", "remount,size=32m", str(small_disk)], check=True)
     wait_for(lambda: set(ids) <= set(service.ids), "lost", 30)
     kill(drainer)
     assert all(len(times) == 1 for times in service.ids.values())

@@ -41,8 +41,6 @@ use crate::status::{Error, Receipt, Status};
 /// How long the drainer, and questions, wait for other processes.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-const DISK_FULL: &str = "the disk is full";
-
 /// Why the spool could not do it.
 #[derive(Debug)]
 pub(super) enum Failure {
@@ -74,17 +72,27 @@ impl Failure {
         ))
     }
 
+    fn is_full_disk(&self) -> bool {
+        match self {
+            Failure::Sqlite(e) => e.sqlite_error_code() == Some(ErrorCode::DiskFull),
+            Failure::Io(e) => e.kind() == io::ErrorKind::StorageFull,
+            _ => false,
+        }
+    }
+
     fn into_error(self, path: &Path) -> Error {
+        if self.is_full_disk() {
+            let words = format!("spool {}: the disk is full", path.display());
+            return Error::new(Status::SpoolFailed, words);
+        }
         let words = match &self {
             Failure::Busy => "other processes kept it busy for too long".to_owned(),
-            Failure::Io(e) if e.kind() == io::ErrorKind::StorageFull => DISK_FULL.to_owned(),
             Failure::Io(e) => e.to_string(),
             Failure::Foreign(words) => words.clone(),
             Failure::Sqlite(e) => match e.sqlite_error_code() {
                 Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
                     "other processes kept it busy for too long".to_owned()
                 }
-                Some(ErrorCode::DiskFull) => DISK_FULL.to_owned(),
                 _ => e.to_string(),
             },
         };
@@ -107,6 +115,8 @@ pub(super) struct Open {
     /// `None` only for an operator, and between one inbox and the next.
     inbox: Option<Inbox>,
     seen: Seen,
+    /// The disk had no room to take over what is in the inbox.
+    is_behind: bool,
 }
 
 #[derive(Debug)]
@@ -196,6 +206,7 @@ impl SqliteSpool {
                 accepted: 0,
                 inbox,
                 seen: Seen::nothing(),
+                is_behind: false,
             })
         })
     }
@@ -210,6 +221,7 @@ impl SqliteSpool {
         let done = slot.with(deadline, |slot| {
             busy::set_deadline(deadline);
             let mut is_damaged = false;
+            let mut was_full = false;
             loop {
                 if is_damaged || !slot.as_ref().is_some_and(|o| o.is_current(&self.path)) {
                     if slot.is_some() && !is_damaged {
@@ -227,7 +239,12 @@ impl SqliteSpool {
                     return Err(Failure::Busy);
                 };
                 let done = self.take_over(open, deadline);
-                match done.and_then(|()| work(open).map_err(Failure::from)) {
+                let done = done.and_then(|()| work(open).map_err(Failure::from));
+                let is_full = open.is_behind || done.as_ref().is_err_and(Failure::is_full_disk);
+                if is_full && !std::mem::replace(&mut was_full, true) && open.empty_log() {
+                    continue;
+                }
+                match done {
                     Err(e) if e.is_damage() && !is_damaged && !self.is_operators => {
                         is_damaged = true
                     }
@@ -241,7 +258,13 @@ impl SqliteSpool {
 
     /// So that whatever is asked is asked of everything that was accepted.
     fn take_over(&self, open: &mut Open, deadline: Instant) -> Result<(), Failure> {
-        if open.take_over(&self.path)? {
+        let taken = open.take_over(&self.path);
+        open.is_behind = taken.as_ref().is_err_and(Failure::is_full_disk);
+        if open.is_behind {
+            // What is in the tables can be asked for, and delivered, all the same.
+            return Ok(());
+        }
+        if taken? {
             self.has_taken_over.store(true, Ordering::Relaxed);
         }
         if open.inbox.is_none() && !self.is_operators {
@@ -305,9 +328,12 @@ impl SqliteSpool {
             Some(open) => open.append(&self.path, &self.settings, item),
             None => Ok(false),
         });
-        appended
-            .unwrap_or(Err(Failure::Busy))
-            .map_err(|failure| failure.into_error(&self.path))
+        match appended.unwrap_or(Err(Failure::Busy)) {
+            // There may be room in the log.
+            Err(e) if e.is_full_disk() => Ok(false),
+            done => done,
+        }
+        .map_err(|failure| failure.into_error(&self.path))
     }
 
     fn write(&self, items: &[NewItem], deadline: Instant) -> Vec<Result<(), Error>> {
@@ -411,10 +437,10 @@ impl Spool for SqliteSpool {
     fn maintain(&self, now: u64) -> Result<(), Error> {
         let before = now.saturating_sub(millis(self.settings.receipt_retention));
         self.drain(|open| {
-            rows::forget(&open.connection, before)?;
-            // PASSIVE: nobody waits for it.
+            // First: it makes room in the log, also on a full disk. PASSIVE: nobody waits for it.
             open.connection
                 .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
+            rows::forget(&open.connection, before)?;
             Ok(open.inbox_offset())
         })
         .and_then(|offset| {
@@ -440,6 +466,11 @@ impl Spool for SqliteSpool {
 
     fn mark(&self, deadline: Instant) -> Result<i64, Error> {
         self.ask(deadline, |open| {
+            if open.is_behind {
+                // What is in the inbox has no place yet that a mark could stand behind.
+                let full = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL);
+                return Err(rusqlite::Error::SqliteFailure(full, None));
+            }
             open.connection
                 .query_row("SELECT last_seq FROM now", [], |r| r.get(0))
         })

@@ -159,6 +159,13 @@ impl Open {
         Ok(true)
     }
 
+    /// Empties SQLite's log, which may be what fills the disk; whether it did.
+    pub(super) fn empty_log(&self) -> bool {
+        self.connection
+            .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |r| r.get(0))
+            .is_ok_and(|is_busy: bool| !is_busy)
+    }
+
     /// How far the inbox was taken over.
     pub(super) fn inbox_offset(&self) -> u64 {
         self.seen.offset
