@@ -283,11 +283,11 @@ impl SpoolFile {
             tx.commit()?;
             Ok(purged)
         })?;
-        // The log holds old pages until it is emptied.
+        // The log holds old pages until it is emptied, and the inbox what was taken over until it is replaced.
         let is_busy: bool = self.ask(|connection| {
             connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |r| r.get(0))
         })?;
-        if is_busy {
+        if is_busy || !self.spool.erase_inbox(Instant::now() + PATIENCE)? {
             return Err(Error::new(
                 Status::SpoolFailed,
                 "purged, but the spool's log was in use and still holds copies: run it again",
