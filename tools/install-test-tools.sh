@@ -6,12 +6,15 @@ set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root"
 
-# The first line is for C and C++, then PHP, then C#, then the sandbox's page, and last the peers of the benchmarks.
+# The first line is for C and C++, then PHP, Python, C#, then the sandbox's page and the reference of the C API, the peers
+# of the benchmarks, and last the packages.
 packages="gcc g++ clang binutils valgrind strace libcmocka-dev libcjson-dev doctest-dev
-    php-cli nginx-light php-fpm apache2-bin libapache2-mod-php8.2 phpunit composer php-codesniffer
+    php-cli php-zip nginx-light php-fpm apache2-bin libapache2-mod-php8.2 phpunit composer php-codesniffer
+    uwsgi-core uwsgi-plugin-python3
     mono-mcs mono-runtime libmono-system-core4.0-cil libmono-system-runtime-serialization4.0-cil libmono-system-xml4.0-cil
-    chromium curl fonts-dejavu-core
-    wrk php-curl libcurl4-openssl-dev libmono-system-net-http4.0-cil openssl ca-certificates"
+    chromium curl fonts-dejavu-core doxygen
+    wrk php-curl libcurl4-openssl-dev libmono-system-net-http4.0-cil openssl ca-certificates
+    abigail-tools cmake lintian make man-db pkg-config"
 # Whatever provides these commands will do; Debian's packages if nothing does.
 command -v npm >/dev/null || packages="$packages npm"
 python3 -c 'import ensurepip' 2>/dev/null || packages="$packages python3-venv"

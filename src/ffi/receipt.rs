@@ -1,10 +1,11 @@
 //! `esales_receipt`: what became of a notification.
 
 use std::ffi::c_char;
+use std::mem::offset_of;
 use std::time::Duration;
 
 use super::copy_text;
-use super::visitor::check_size;
+use super::sized::{self, Growing, Slot};
 use crate::status::{Error, Receipt, Status};
 
 /// What became of a notification. Begin with ESALES_RECEIPT_INIT; owned by the caller, nothing to free. Written
@@ -28,30 +29,42 @@ pub struct esales_receipt {
     pub detail: [c_char; 256],
 }
 
-/// Checks the caller's receipt, if there is one, and marks it as INTERNAL: what it says should the call panic.
-///
-/// # Safety
-/// `pointer` is NULL or points to a receipt that is writable through the call.
-pub(super) unsafe fn prepare(pointer: *mut esales_receipt) -> Result<(), Error> {
-    if pointer.is_null() {
-        return Ok(());
+// SAFETY: its first member is its size, and the others are numbers.
+unsafe impl Growing for esales_receipt {
+    #[cfg(not(feature = "test-grown"))]
+    const FIRST: usize = sized::up_to::<Self>(offset_of!(Self, detail), 256);
+    #[cfg(feature = "test-grown")]
+    const FIRST: usize = sized::up_to::<Self>(offset_of!(Self, id), 129);
+
+    fn set_struct_size(&mut self, size: u32) {
+        self.struct_size = size;
     }
-    // SAFETY: every version of the struct begins with its size.
-    let size = unsafe { (&raw const (*pointer).struct_size).read() };
-    check_size::<esales_receipt>("receipt", size)?;
-    let unknown = Receipt::unsent(Status::Internal, Status::Internal.text(), Duration::ZERO);
-    // SAFETY: the caller's promise.
-    unsafe { write(pointer, &unknown) };
-    Ok(())
 }
 
+/// Checks the caller's receipt and marks it as INTERNAL: what it says should the call panic.
+///
 /// # Safety
-/// `pointer` is NULL or was accepted by [`prepare`].
-pub(super) unsafe fn write(pointer: *mut esales_receipt, receipt: &Receipt) {
-    if !pointer.is_null() {
-        // SAFETY: the caller's promise.
-        unsafe { pointer.write(of(receipt)) };
+/// `pointer` is NULL or points to a receipt that is writable for as long as the slot lives.
+pub(super) unsafe fn prepare(pointer: *mut esales_receipt) -> Result<Slot<esales_receipt>, Error> {
+    // SAFETY: the caller's promise.
+    let slot = unsafe { Slot::new("receipt", pointer) }?;
+    let unknown = Receipt::unsent(Status::Internal, Status::Internal.text(), Duration::ZERO);
+    slot.write(of(&unknown));
+    Ok(slot)
+}
+
+/// The same for a receipt that may be NULL.
+///
+/// # Safety
+/// As for [`prepare`].
+pub(super) unsafe fn prepare_optional(
+    pointer: *mut esales_receipt,
+) -> Result<Option<Slot<esales_receipt>>, Error> {
+    if pointer.is_null() {
+        return Ok(None);
     }
+    // SAFETY: the caller's promise.
+    unsafe { prepare(pointer) }.map(Some)
 }
 
 /// The receipt as C sees it.

@@ -1,9 +1,9 @@
 //! `esales_stats`: the queue in numbers.
 
+use std::mem::offset_of;
 use std::time::Duration;
 
-use super::visitor::check_size;
-use super::{out, reference};
+use super::sized::{self, Growing, Slot};
 use crate::queue::Stats;
 use crate::status::Error;
 
@@ -63,24 +63,32 @@ pub struct esales_stats {
     pub latency_p99_us: u64,
 }
 
+// SAFETY: its first member is its size, and the others are numbers.
+unsafe impl Growing for esales_stats {
+    #[cfg(not(feature = "test-grown"))]
+    const FIRST: usize = sized::up_to::<Self>(offset_of!(Self, latency_p99_us), size_of::<u64>());
+    #[cfg(feature = "test-grown")]
+    const FIRST: usize = sized::up_to::<Self>(offset_of!(Self, latency_p95_us), size_of::<u64>());
+
+    fn set_struct_size(&mut self, size: u32) {
+        self.struct_size = size;
+    }
+}
+
 /// Checks the caller's struct.
 ///
 /// # Safety
-/// `pointer` is NULL or points to a struct that is writable through the call.
-pub(super) unsafe fn prepare(pointer: *mut esales_stats) -> Result<*mut esales_stats, Error> {
-    let slot = out("stats", pointer)?;
-    // SAFETY: not NULL; every version of the struct begins with its size.
-    let size = unsafe { reference("stats", (&raw const (*slot).struct_size).cast::<u32>())? };
-    check_size::<esales_stats>("stats", *size)?;
-    Ok(slot)
+/// `pointer` is NULL or points to a struct that is writable for as long as the slot lives.
+pub(super) unsafe fn prepare(pointer: *mut esales_stats) -> Result<Slot<esales_stats>, Error> {
+    // SAFETY: the caller's promise.
+    unsafe { Slot::new("stats", pointer) }
 }
 
-/// # Safety
-/// `slot` was accepted by [`prepare`].
-pub(super) unsafe fn write(slot: *mut esales_stats, stats: &Stats) {
+/// The numbers as C sees them.
+pub(super) fn of(stats: &Stats) -> esales_stats {
     let ms = |d: Duration| u64::try_from(d.as_millis()).unwrap_or(u64::MAX);
     let us = |d: Duration| u64::try_from(d.as_micros()).unwrap_or(u64::MAX);
-    let written = esales_stats {
+    esales_stats {
         struct_size: size_of::<esales_stats>() as u32,
         gate_failures: stats.gate_failures,
         gate_closed_ms: stats.gate_closed_for.map_or(0, ms),
@@ -105,7 +113,5 @@ pub(super) unsafe fn write(slot: *mut esales_stats, stats: &Stats) {
         latency_p50_us: us(stats.attempt_latency.p50),
         latency_p95_us: us(stats.attempt_latency.p95),
         latency_p99_us: us(stats.attempt_latency.p99),
-    };
-    // SAFETY: prepare found the struct to be as large as ours.
-    unsafe { slot.write(written) };
+    }
 }

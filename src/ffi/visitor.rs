@@ -1,8 +1,10 @@
 //! `esales_visitor`: who did it.
 
 use std::ffi::c_char;
+use std::mem::offset_of;
 
-use super::{optional_text, reference, text};
+use super::sized::{self, Growing};
+use super::{optional_text, text};
 use crate::status::Error;
 use crate::wire::Visitor;
 
@@ -24,19 +26,25 @@ pub struct esales_visitor {
     pub token: *const c_char,
 }
 
+// SAFETY: its first member is its size, and the others are pointers, which may be NULL.
+unsafe impl Growing for esales_visitor {
+    #[cfg(not(feature = "test-grown"))]
+    const FIRST: usize = sized::up_to::<Self>(offset_of!(Self, token), size_of::<*const c_char>());
+    #[cfg(feature = "test-grown")]
+    const FIRST: usize =
+        sized::up_to::<Self>(offset_of!(Self, session_key), size_of::<*const c_char>());
+
+    fn set_struct_size(&mut self, size: u32) {
+        self.struct_size = size;
+    }
+}
+
 /// # Safety
 /// `pointer` is NULL or points to a visitor whose strings live and stay unchanged through the call.
 pub(super) unsafe fn read<'a>(pointer: *const esales_visitor) -> Result<Visitor<'a>, Error> {
-    if pointer.is_null() {
-        return Err(super::missing("visitor"));
-    }
-    // Only the size may be read before it is known that the rest is there.
-    // SAFETY: every version of the struct begins with its size.
-    let size = unsafe { (&raw const (*pointer).struct_size).read() };
-    check_size::<esales_visitor>("visitor", size)?;
-    // SAFETY: the caller's promise, and the struct is as large as ours.
+    // SAFETY: the caller's promise.
     unsafe {
-        let visitor = reference("visitor", pointer)?;
+        let visitor = sized::read("visitor", pointer)?;
         Ok(Visitor {
             market: optional_text("visitor.market", visitor.market)?,
             customer_key: text("visitor.customer_key", visitor.customer_key)?,
@@ -44,15 +52,4 @@ pub(super) unsafe fn read<'a>(pointer: *const esales_visitor) -> Result<Visitor<
             token: optional_text("visitor.token", visitor.token)?,
         })
     }
-}
-
-/// The rule for growing: a struct gains members at its end only, and every size that was ever released stays valid.
-pub(super) fn check_size<T>(name: &str, size: u32) -> Result<(), Error> {
-    let ours = size_of::<T>();
-    if usize::try_from(size) == Ok(ours) {
-        return Ok(());
-    }
-    Err(Error::argument(format!(
-        "{name}.struct_size is {size}, not {ours}: begin with the ESALES_..._INIT macro of this library's header"
-    )))
 }

@@ -10,6 +10,7 @@ mod sandbox;
 mod send;
 
 use std::io;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Arg, ArgMatches, Command, value_parser};
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
         Some(("demo", args)) => demo::run(args),
         Some(("options", args)) => options::run(args),
         Some(("completions", args)) => completions(args),
+        Some(("man", args)) => man(args),
         _ => Err("no such command".to_owned()),
     };
     result.unwrap_or_else(|words| {
@@ -81,11 +83,27 @@ fn command() -> Command {
                         .help("The shell, as in: esales-notify completions bash > /etc/bash_completion.d/esales-notify"),
                 ),
         )
+        .subcommand(
+            // For packages, which is why it is hidden: whoever has the command installed has the pages.
+            Command::new("man")
+                .about("Write the manual pages into a folder")
+                .hide(true)
+                .arg(Arg::new("folder").required(true).value_parser(value_parser!(PathBuf))),
+        )
 }
 
 fn completions(args: &ArgMatches) -> Result<ExitCode, String> {
     let shell = *args.get_one::<Shell>("shell").ok_or("which shell?")?;
     generate(shell, &mut command(), "esales-notify", &mut io::stdout());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn man(args: &ArgMatches) -> Result<ExitCode, String> {
+    let folder = args
+        .get_one::<PathBuf>("folder")
+        .ok_or("into which folder?")?;
+    clap_mangen::generate_to(command(), folder)
+        .map_err(|e| format!("{}: {e}", folder.display()))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -1,0 +1,571 @@
+/*
+ * esales-notify: tells the Elevate 3 commerce search service that a visitor added a product to the cart.
+ * Generated from the Rust source by cbindgen; do not edit.
+ *
+ * Rules
+ *
+ *  1. Names. Functions and types begin with esales_, macros with ESALES_. Nothing else is exported.
+ *  2. Results. A function that can fail returns int32_t: >= 0 is success, < 0 an error code from the list below.
+ *     The codes are frozen: never renumbered, never reused. esales_last_error() has the words.
+ *  3. Out-parameters are written on success only; a receipt is written on failure too.
+ *  4. Strings in are UTF-8, NUL-terminated and borrowed for the call. Strings out are static, or copied into the
+ *     caller's memory. There is nothing to free but handles.
+ *  5. Bad input (NULL where it is not allowed, invalid UTF-8, a wrong struct_size) gives ESALES_INVALID_ARGUMENT
+ *     with words that name the argument, and nothing is sent. Freeing NULL is fine.
+ *  6. Threads. A handle may be used from any number of threads at once; only freeing it needs that nobody uses it.
+ *  7. fork. A client works in the parent and in the child. The child opens connections of its own and leaves the
+ *     parent's alone.
+ *  8. Time. A call that sends returns within the option timeout_ms, whatever the network does; one that enqueues
+ *     within enqueue_timeout_ms, whatever the disk does.
+ *  9. Panics do not cross this border: a defect of the library is reported as ESALES_INTERNAL.
+ * 10. Loading the library does nothing: no thread, no file, no socket, no environment read, no signal handler.
+ *     It stays loaded: dlclose is safe at any time.
+ * 11. Callbacks run on any thread, with no lock of the library held, and never after they were taken back. What they
+ *     are handed is valid during the call.
+ * 12. Structs grow at their end only, in later versions; struct_size tells which one the caller was compiled with.
+ */
+
+#ifndef ESALES_NOTIFY_H
+#define ESALES_NOTIFY_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* The version of this header; esales_version() tells the library's. */
+#define ESALES_VERSION "0.1.0"
+
+/* Begin every struct with its macro: it sets struct_size and clears the rest. A receipt that no call has written
+   does not say that anything was delivered. */
+#define ESALES_VISITOR_INIT { (uint32_t)sizeof(esales_visitor), NULL, NULL, NULL, NULL }
+#define ESALES_STATS_INIT { (uint32_t)sizeof(esales_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+#define ESALES_RECEIPT_INIT { (uint32_t)sizeof(esales_receipt), ESALES_INTERNAL, 0, 0, 0, { 0 }, { 0 } }
+
+
+/**
+ * No messages.
+ */
+#define ESALES_LOG_OFF 0
+
+/**
+ * Events may be lost, or were: an operator must act.
+ */
+#define ESALES_LOG_ERROR 1
+
+/**
+ * Something to look at: a dead letter, an outage, expired or dropped events.
+ */
+#define ESALES_LOG_WARN 2
+
+/**
+ * Turns in the delivery: the service is back.
+ */
+#define ESALES_LOG_INFO 3
+
+/**
+ * Every attempt.
+ */
+#define ESALES_LOG_DEBUG 4
+
+/**
+ * The service received the notification (2xx).
+ */
+#define ESALES_DELIVERED 0
+
+/**
+ * The notification is in the queue and will be delivered.
+ */
+#define ESALES_QUEUED 1
+
+/**
+ * An argument is missing or malformed; nothing was sent.
+ */
+#define ESALES_INVALID_ARGUMENT -1
+
+/**
+ * An option is unknown, out of range, or contradicts another.
+ */
+#define ESALES_INVALID_CONFIG -2
+
+/**
+ * The client was closed.
+ */
+#define ESALES_CLOSED -3
+
+/**
+ * 400: the service found no ticket. Final.
+ */
+#define ESALES_TICKET_MISSING -10
+
+/**
+ * 403: the customer key of a signed-in visitor could not be validated. Final.
+ */
+#define ESALES_FORBIDDEN -11
+
+/**
+ * Any other final answer.
+ */
+#define ESALES_REJECTED -12
+
+/**
+ * 5xx: unavailable or busy. May succeed later, with the same id.
+ */
+#define ESALES_SERVER_ERROR -20
+
+/**
+ * 429 or 425: come back later. May succeed later, with the same id.
+ */
+#define ESALES_THROTTLED -21
+
+/**
+ * No answer within timeout_ms, or 408. May succeed later, with the same id.
+ */
+#define ESALES_TIMEOUT -22
+
+/**
+ * Name not found, or no connection. May succeed later, with the same id.
+ */
+#define ESALES_CONNECT_FAILED -23
+
+/**
+ * TLS handshake failed or certificate refused. May succeed later, once mended.
+ */
+#define ESALES_TLS_FAILED -24
+
+/**
+ * The connection broke before the answer. May succeed later, with the same id.
+ */
+#define ESALES_CONNECTION_LOST -25
+
+/**
+ * The answer is not HTTP. May succeed later, with the same id.
+ */
+#define ESALES_BAD_RESPONSE -26
+
+/**
+ * The queue is full; not accepted.
+ */
+#define ESALES_QUEUE_FULL -30
+
+/**
+ * The spool could not be written; not accepted.
+ */
+#define ESALES_SPOOL_FAILED -31
+
+/**
+ * A defect in this library.
+ */
+#define ESALES_INTERNAL -90
+
+/**
+ * Sends notifications. May be used from any number of threads at once, and after a fork in the parent and in the
+ * child. Cheap: clients that lead to the same place share their connections and their queue, process-wide.
+ */
+typedef struct esales_client esales_client;
+
+/**
+ * Options for clients: name and value strings, see the option table. May be used from any number of threads.
+ */
+typedef struct esales_config esales_config;
+
+/**
+ * Who added the product to the cart. Begin with ESALES_VISITOR_INIT. The strings are borrowed for the call and
+ * sent as they are; none may be empty or hold a control character.
+ */
+typedef struct esales_visitor {
+  /**
+   * sizeof(esales_visitor), set by ESALES_VISITOR_INIT.
+   */
+  uint32_t struct_size;
+  /**
+   * Storefront market, at most 128 bytes. NULL: the client's option "market".
+   */
+  const char *market;
+  /**
+   * Who the visitor is, at most 256 bytes. Anonymous: a UUID that the shop made and keeps (esales_new_key).
+   * Signed in: esales_customer_key of the visitor's id.
+   */
+  const char *customer_key;
+  /**
+   * A UUID for the visit, at most 256 bytes.
+   */
+  const char *session_key;
+  /**
+   * Signed in: esales_customer_token, at most 256 bytes. NULL: an anonymous visitor.
+   */
+  const char *token;
+} esales_visitor;
+
+/**
+ * What became of a notification. Begin with ESALES_RECEIPT_INIT; owned by the caller, nothing to free. Written
+ * also when the call fails, except when struct_size is wrong.
+ */
+typedef struct esales_receipt {
+  /**
+   * sizeof(esales_receipt), set by ESALES_RECEIPT_INIT.
+   */
+  uint32_t struct_size;
+  /**
+   * What became of it; the code that the function returned, if it sends or enqueues.
+   */
+  int32_t status;
+  /**
+   * HTTP status of the last attempt's answer; 0: it got none.
+   */
+  int32_t http_status;
+  /**
+   * Attempts that were started; 0: nothing was sent.
+   */
+  uint32_t attempts;
+  /**
+   * Duration of the call in microseconds.
+   */
+  uint64_t elapsed_us;
+  /**
+   * The id that was sent; empty if the arguments were refused.
+   */
+  char id[129];
+  /**
+   * What happened, for a person; UTF-8, cut at a character boundary.
+   */
+  char detail[256];
+} esales_receipt;
+
+/**
+ * What esales_log_to calls: level is one of ESALES_LOG_ERROR to ESALES_LOG_DEBUG, message is UTF-8, valid during
+ * the call.
+ */
+typedef void (*esales_log_callback)(void *user_data, int32_t level, const char *message);
+
+/**
+ * The queue in numbers. Begin with ESALES_STATS_INIT; owned by the caller, nothing to free. At every moment
+ * accepted = delivered + dead + expired + dropped + pending, and the same for what begins with process_.
+ */
+typedef struct esales_stats {
+  /**
+   * sizeof(esales_stats), set by ESALES_STATS_INIT.
+   */
+  uint32_t struct_size;
+  /**
+   * Deliveries in a row that failed; 0: the gate is open.
+   */
+  uint32_t gate_failures;
+  /**
+   * Milliseconds until the next delivery is tried; 0: the gate is open, or it is due.
+   */
+  uint64_t gate_closed_ms;
+  /**
+   * Notifications that all processes put into this spool, since it was made.
+   */
+  uint64_t accepted;
+  /**
+   * Of these: answered 2xx.
+   */
+  uint64_t delivered;
+  /**
+   * Refused for good by the service, kept as dead letters.
+   */
+  uint64_t dead;
+  /**
+   * Not delivered within max_age_s.
+   */
+  uint64_t expired;
+  /**
+   * Dropped to make room, or by an operator.
+   */
+  uint64_t dropped;
+  /**
+   * Still to be delivered.
+   */
+  uint64_t pending;
+  /**
+   * Bytes of the pending ones.
+   */
+  uint64_t pending_bytes;
+  /**
+   * Milliseconds that the oldest pending one has been waiting.
+   */
+  uint64_t oldest_age_ms;
+  /**
+   * Notifications that this process accepted.
+   */
+  uint64_t process_accepted;
+  /**
+   * Of these: answered 2xx, whoever delivered them.
+   */
+  uint64_t process_delivered;
+  /**
+   * Refused for good by the service.
+   */
+  uint64_t process_dead;
+  /**
+   * Not delivered within max_age_s.
+   */
+  uint64_t process_expired;
+  /**
+   * Dropped.
+   */
+  uint64_t process_dropped;
+  /**
+   * Still to be delivered.
+   */
+  uint64_t process_pending;
+  /**
+   * Calls of this process that ended with ESALES_QUEUE_FULL or ESALES_SPOOL_FAILED; not among the accepted.
+   */
+  uint64_t process_refused;
+  /**
+   * From acceptance to the service's answer, in milliseconds: median of the last 1000 delivered.
+   */
+  uint64_t age_p50_ms;
+  /**
+   * 95th percentile.
+   */
+  uint64_t age_p95_ms;
+  /**
+   * 99th percentile.
+   */
+  uint64_t age_p99_ms;
+  /**
+   * Duration of the attempt that delivered, in microseconds: median of the last 1000 delivered.
+   */
+  uint64_t latency_p50_us;
+  /**
+   * 95th percentile.
+   */
+  uint64_t latency_p95_us;
+  /**
+   * 99th percentile.
+   */
+  uint64_t latency_p99_us;
+} esales_stats;
+
+/**
+ * What esales_client_on_delivery calls: with what became of one notification. The receipt is valid during the call.
+ */
+typedef void (*esales_delivery_callback)(void *user_data, const struct esales_receipt *receipt);
+
+#ifdef __cplusplus
+extern "C" {
+#endif // __cplusplus
+
+/**
+ * Makes a client. Nothing is sent, no file is written, no thread is started.
+ *
+ * config: its options, copied; NULL: the options are read from ESALES_* environment variables.
+ * out:    receives the handle; free it with esales_client_free.
+ * Returns 0, ESALES_INVALID_ARGUMENT, or ESALES_INVALID_CONFIG when options are missing or contradict one another
+ * or ca_file or the folder of spool cannot be used.
+ *
+ * The environment is read here and nowhere else: ESALES_* if config is NULL, the proxy variables if the options
+ * proxy or no_proxy are not set. As with getenv, no other thread may change it (setenv) at the same time.
+ */
+int32_t esales_client_new(const struct esales_config *config,
+                          struct esales_client **out);
+
+/**
+ * Frees a client; NULL is fine. Returns at once: its connections stay warm for other clients, for the time that
+ * keep_alive_s says, and what is in the queue is delivered further. No other thread may be using it.
+ */
+void esales_client_free(struct esales_client *client);
+
+/**
+ * Tells the service that the visitor added the product behind the ticket to the cart, and waits for the answer.
+ * Blocks for at most the option timeout_ms, whatever the network does.
+ *
+ * ticket:  the service's own opaque string, at most 8192 bytes, sent as it is.
+ * id:      names this one event, at most 128 bytes; NULL: a new UUID. It is the same in every attempt. To send the
+ *          same event again, pass the id of the receipt.
+ * receipt: receives what became of it; may be NULL.
+ * Returns ESALES_DELIVERED, with on_failure=queue ESALES_QUEUED, or an error. After ESALES_TIMEOUT,
+ * ESALES_CONNECTION_LOST and ESALES_BAD_RESPONSE the event may have arrived all the same.
+ */
+int32_t esales_notify_add_to_cart(const struct esales_client *client,
+                                  const struct esales_visitor *visitor,
+                                  const char *ticket,
+                                  const char *id,
+                                  struct esales_receipt *receipt);
+
+/**
+ * Makes an empty configuration; the environment is not read.
+ *
+ * out: receives the handle; free it with esales_config_free.
+ * Returns 0, or ESALES_INVALID_ARGUMENT.
+ */
+int32_t esales_config_new(struct esales_config **out);
+
+/**
+ * Sets one option; a later value replaces an earlier one. On failure the configuration is unchanged.
+ *
+ * name:  the option, such as "timeout_ms".
+ * value: its value as text, such as "500"; flags are "true" or "false".
+ * Returns 0, ESALES_INVALID_ARGUMENT, or ESALES_INVALID_CONFIG for an unknown name (esales_last_error suggests
+ * the nearest one) or a value out of range.
+ */
+int32_t esales_config_set(struct esales_config *config,
+                          const char *name,
+                          const char *value);
+
+/**
+ * Frees a configuration; NULL is fine. Clients made from it are not affected.
+ */
+void esales_config_free(struct esales_config *config);
+
+/**
+ * The customer key of a signed-in visitor: SHA-256 of the visitor's id in the shop, as 64 lower-case hex digits.
+ *
+ * customer_id: 1 to 4096 bytes, no control character.
+ * out:         receives 64 digits and a NUL.
+ * Returns 0 or ESALES_INVALID_ARGUMENT.
+ *
+ */
+int32_t esales_customer_key(const char *customer_id,
+                            char out[65]);
+
+/**
+ * The token of a signed-in visitor: HMAC-SHA256 of the customer key under the shop's private key, as 64 lower-case
+ * hex digits.
+ *
+ * private_key:  from the vendor, 1 to 4096 bytes, no control character (mind a file's final line break).
+ * customer_key: from esales_customer_key.
+ * out:          receives 64 digits and a NUL.
+ * Returns 0 or ESALES_INVALID_ARGUMENT.
+ *
+ */
+int32_t esales_customer_token(const char *private_key,
+                              const char *customer_key,
+                              char out[65]);
+
+/**
+ * A new random key (UUID version 4): for anonymous customer keys, session keys and ids.
+ *
+ * out: receives 36 characters and a NUL.
+ * Returns 0, ESALES_INVALID_ARGUMENT, or ESALES_INTERNAL if the system gives no random bytes.
+ *
+ */
+int32_t esales_new_key(char out[37]);
+
+/**
+ * Says where the library's messages go, for the whole process. Keys, tokens and tickets never appear in them.
+ *
+ * callback:  runs on any thread, the library's own among them, with no lock held. NULL: the last 256 messages are
+ *            kept for esales_log_next. When this returns, an earlier callback has ended, except when it is called
+ *            from within it.
+ * user_data: handed to the callback as it is.
+ * level:     the most verbose level that is wanted, ESALES_LOG_OFF to ESALES_LOG_DEBUG. Off, which it is to begin
+ *            with: nothing is called or kept.
+ * Returns 0 or ESALES_INVALID_ARGUMENT.
+ */
+int32_t esales_log_to(esales_log_callback callback,
+                      void *user_data,
+                      int32_t level);
+
+/**
+ * Takes the oldest message that was kept because esales_log_to was given no callback.
+ *
+ * timeout_ms: how long to wait for one, in milliseconds; 0: not at all.
+ * level:      receives its level.
+ * message:    receives at most 511 bytes and a NUL; cut at a character boundary.
+ * Returns 1, 0 if there is none, or ESALES_INVALID_ARGUMENT.
+ *
+ */
+int32_t esales_log_next(uint32_t timeout_ms, int32_t *level, char message[512]);
+
+/**
+ * Accepts the notification into the queue and returns at once; it is delivered later, by a thread of this process
+ * or by another process (option delivery). The arguments are those of esales_notify_add_to_cart, checked as there.
+ * Never waits on the network; on the disk and other processes at most enqueue_timeout_ms.
+ *
+ * Returns ESALES_QUEUED, ESALES_INVALID_ARGUMENT, ESALES_QUEUE_FULL or ESALES_SPOOL_FAILED. What it returned
+ * ESALES_QUEUED for is delivered at least once, always with the same id, or counted as dead, expired or dropped.
+ */
+int32_t esales_enqueue_add_to_cart(const struct esales_client *client,
+                                   const struct esales_visitor *visitor,
+                                   const char *ticket,
+                                   const char *id,
+                                   struct esales_receipt *receipt);
+
+/**
+ * Waits until everything that was accepted before the call has left the queue, for at most timeout_ms. What is
+ * left then stays in the queue.
+ *
+ * stats: receives the numbers afterwards, also with ESALES_TIMEOUT; may be NULL.
+ * Returns 0, ESALES_TIMEOUT, ESALES_INVALID_ARGUMENT or ESALES_SPOOL_FAILED.
+ */
+int32_t esales_client_flush(const struct esales_client *client,
+                            uint32_t timeout_ms,
+                            struct esales_stats *stats);
+
+/**
+ * The queue in numbers.
+ *
+ * Returns 0, ESALES_INVALID_ARGUMENT, or ESALES_SPOOL_FAILED if the spool cannot be read within
+ * enqueue_timeout_ms.
+ */
+int32_t esales_client_stats(const struct esales_client *client, struct esales_stats *stats);
+
+/**
+ * What became of a notification that went into the queue.
+ *
+ * receipt: its status is ESALES_QUEUED while the notification waits, ESALES_DELIVERED, the code it died with,
+ *          ESALES_TIMEOUT if it expired, or ESALES_QUEUE_FULL if it was dropped; elapsed_us counts from acceptance.
+ * Returns 0, ESALES_INVALID_ARGUMENT if nothing is known of the id (never accepted here, or settled longer ago
+ * than receipt_retention_s), or ESALES_SPOOL_FAILED.
+ */
+int32_t esales_client_receipt(const struct esales_client *client,
+                              const char *id,
+                              struct esales_receipt *receipt);
+
+/**
+ * Takes the oldest notification that this process's delivery has settled (delivered, dead, expired) and this function
+ * has not yet told of. For hosts that a thread of the library cannot call back.
+ *
+ * They are kept from the first call on, at most 1024 (esales_client_receipt knows of older ones), until
+ * esales_client_on_delivery is called with NULL, or the client is freed. In a forked child, from its first call on.
+ *
+ * timeout_ms: how long to wait for one, in milliseconds; 0: not at all.
+ * receipt:    receives what became of it.
+ * Returns 1, 0 if there is none, ESALES_INVALID_ARGUMENT or ESALES_INVALID_CONFIG.
+ */
+int32_t esales_client_delivery_next(const struct esales_client *client,
+                                    uint32_t timeout_ms,
+                                    struct esales_receipt *receipt);
+
+/**
+ * Calls back, on a thread of the library, for every notification that this process's delivery settles (delivered,
+ * dead, expired), after it is recorded. No lock is held: the callback may use the library.
+ *
+ * callback:  replaces an earlier one; NULL ends it. When this, or esales_client_free, returns, an earlier callback
+ *            has ended, except when it is called from within it.
+ * user_data: handed to the callback as it is.
+ * Returns 0, ESALES_INVALID_ARGUMENT or ESALES_INVALID_CONFIG. After a fork, set it again in the child.
+ */
+int32_t esales_client_on_delivery(const struct esales_client *client,
+                                  esales_delivery_callback callback,
+                                  void *user_data);
+
+/**
+ * The name of a code, such as "ESALES_TIMEOUT"; "ESALES_UNKNOWN" for a number that is none. Static.
+ */
+const char *esales_status_name(int32_t status);
+
+/**
+ * What a code means, in one sentence. Static.
+ */
+const char *esales_status_text(int32_t status);
+
+/**
+ * This thread's last failure, in words that name the argument or option; "" if there was none. Success does not
+ * clear it. Valid until this thread's next failing call.
+ */
+const char *esales_last_error(void);
+
+/**
+ * The library's version, such as "0.1.0"; compare with ESALES_VERSION of the header. Static.
+ */
+const char *esales_version(void);
+
+#ifdef __cplusplus
+}  // extern "C"
+#endif  // __cplusplus
+
+#endif  /* ESALES_NOTIFY_H */

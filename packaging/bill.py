@@ -1,0 +1,140 @@
+"""What is inside the binaries: bill.py KIND FOLDER writes the library's bill of materials (CycloneDX 1.5) and the
+licences of everything that is linked into the library or the command."""
+
+import hashlib
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import uuid
+from datetime import datetime, timezone
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+TARGET = "x86_64-unknown-linux-gnu"
+
+
+def output(*command):
+    return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+
+
+def linked(package):
+    """What cargo links into a package: (name, version). Not what only runs in the compiler."""
+    tree = output("cargo", "tree", "--locked", "-p", package, "-e", "normal,no-proc-macro", "--target", TARGET,
+                  "--prefix", "none", "--format", "{p}")
+    found = {tuple(line.split()[:2]) for line in tree.splitlines()}
+    return {(name, version[1:]) for name, version in found}
+
+
+def crates():
+    """cargo's description of each crate of the lock file, and the edges between them."""
+    metadata = json.loads(output("cargo", "metadata", "--locked", "--format-version", "1", "--filter-platform", TARGET))
+    by_id = {package["id"]: package for package in metadata["packages"]}
+    key = {name: (package["name"], package["version"]) for name, package in by_id.items()}
+    edges = {key[node["id"]]: {key[dependency["pkg"]] for dependency in node["deps"]
+                              if any(kind["kind"] is None for kind in dependency["dep_kinds"])}
+             for node in metadata["resolve"]["nodes"]}
+    return {key[name]: package for name, package in by_id.items()}, edges
+
+
+def checksums():
+    lock = (ROOT / "Cargo.lock").read_text()
+    pattern = r'name = "(.+)"\nversion = "(.+)"\nsource = ".+"\nchecksum = "(.+)"'
+    return {(name, version): checksum for name, version, checksum in re.findall(pattern, lock)}
+
+
+def sqlite_version(package):
+    header = pathlib.Path(package["manifest_path"]).parent / "sqlite3/sqlite3.h"
+    return re.search(r'#define SQLITE_VERSION +"(.+)"', header.read_text()).group(1)
+
+
+def beside_crates(described, kind):
+    """What is linked in and is no crate of the lock file: (name, version, licence, purl, part of)."""
+    (libsqlite,) = [key for key in described if key[0] == "libsqlite3-sys"]
+    rust = re.search(r"rustc (\S+)", output("rustc", "--version")).group(1)
+    version = sqlite_version(described[libsqlite])
+    found = [("sqlite", version, "blessing", f"pkg:generic/sqlite@{version}", libsqlite),
+             ("rust-std", rust, "MIT OR Apache-2.0", f"pkg:generic/rust-std@{rust}", None)]
+    if kind == "portable":
+        pinned = (ROOT / "packaging/requirements.txt").read_text()
+        zig = re.search(r"^ziglang==(\S+)", pinned, re.M).group(1)
+        # LLVM's unwinder, from zig's copy, instead of libgcc_s.
+        found.append(("libunwind", zig, "Apache-2.0 WITH LLVM-exception", f"pkg:pypi/ziglang@{zig}", None))
+    return found
+
+
+def bill(kind, described, edges):
+    ours = linked("esales-notify")
+    (root,) = [key for key in ours if key[0] == "esales-notify"]
+    sums = checksums()
+    refs = {key: f"pkg:cargo/{key[0]}@{key[1]}" for key in ours}
+
+    def component(key):
+        package = described[key]
+        made = {"type": "library", "bom-ref": refs[key], "name": key[0], "version": key[1], "scope": "required",
+                "purl": refs[key], "licenses": [{"expression": package["license"].replace("/", " OR ")}]}
+        if key in sums:
+            made["hashes"] = [{"alg": "SHA-256", "content": sums[key]}]
+        if package["repository"]:
+            made["externalReferences"] = [{"type": "vcs", "url": package["repository"]}]
+        return made
+
+    subject = component(root)
+    del subject["scope"]
+    components = [component(key) for key in sorted(ours - {root})]
+    graph = {refs[key]: {refs[other] for other in edges[key] & ours} for key in ours}
+    for name, version, licence, purl, part_of in beside_crates(described, kind):
+        components.append({"type": "library", "bom-ref": purl, "name": name, "version": version, "scope": "required",
+                           "purl": purl, "licenses": [{"expression": licence}]})
+        graph[purl] = set()
+        graph[refs[part_of or root]].add(purl)
+    made = {
+        "$schema": "http://cyclonedx.org/schema/bom-1.5.schema.json",
+        "bomFormat": "CycloneDX", "specVersion": "1.5", "version": 1,
+        "metadata": {"component": subject}, "components": components,
+        "dependencies": [{"ref": ref, "dependsOn": sorted(others)} for ref, others in sorted(graph.items())],
+    }
+    # The same sources give the same file: its number and time are theirs.
+    digest = hashlib.sha256(json.dumps(made, sort_keys=True).encode()).hexdigest()
+    made["serialNumber"] = f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_OID, digest)}"
+    moment = datetime.fromtimestamp(int(os.environ["SOURCE_DATE_EPOCH"]), timezone.utc)
+    made["metadata"]["timestamp"] = moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return made
+
+
+def licences(described):
+    """Each text once, with the crates that come under it."""
+    ours = {"esales-notify", "esales-notify-cli", "esales-notify-sandbox"}
+    texts = {}
+    without = []
+    for key in sorted(linked("esales-notify") | linked("esales-notify-cli")):
+        if key[0] in ours:
+            continue
+        package = described[key]
+        folder = pathlib.Path(package["manifest_path"]).parent
+        files = sorted(path for path in folder.iterdir()
+                       if path.is_file() and re.match(r"(?i)(licen[cs]e|copying|copyright|notice)", path.name))
+        title = f"{key[0]} {key[1]} ({package['license']})"
+        if not files:
+            without.append(title)
+        for path in files:
+            text = "\n".join(line.rstrip() for line in path.read_text(errors="replace").strip().splitlines())
+            texts.setdefault(text, []).append(title)
+    parts = ["The binaries of esales-notify contain the following works, under the terms given with each.\n\n"
+             "SQLite (in libsqlite3-sys) is in the public domain. The standard library of Rust is under MIT or Apache-2.0.\n"
+             "The packages for all of Linux also contain LLVM's libunwind, under Apache-2.0 with the LLVM exception.\n"]
+    if without:
+        parts.append("These carry no text of their own; their licence is one of those below:\n\n" + "\n".join(without) + "\n")
+    parts += ["\n".join(titles) + "\n\n" + text + "\n" for text, titles in texts.items()]
+    return ("\n" + "-" * 80 + "\n\n").join(parts)
+
+
+def main():
+    kind, folder = sys.argv[1], pathlib.Path(sys.argv[2])
+    described, edges = crates()
+    (folder / "esales-notify.cdx.json").write_text(json.dumps(bill(kind, described, edges), indent=1) + "\n")
+    (folder / "THIRD-PARTY-LICENSES.txt").write_text(licences(described))
+
+
+main()

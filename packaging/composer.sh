@@ -1,0 +1,19 @@
+#!/bin/sh
+# esales-notify-php-VERSION.zip: the Composer package with the library inside, for an artifact repository.
+. "$(dirname "$0")/common.sh"
+
+stage composer
+cp -R bindings/php/bin bindings/php/examples bindings/php/preload.php bindings/php/README.md bindings/php/resources \
+    bindings/php/src LICENSE-MIT LICENSE-APACHE "$portable/THIRD-PARTY-LICENSES.txt" "$stage"
+install -D -m 755 "$portable/libesales_notify.so" "$stage/lib/libesales_notify.so"
+python3 - bindings/php/composer.json "$version" >"$stage/composer.json" <<'PYTHON'
+import json, sys
+package = json.load(open(sys.argv[1]))
+# In a repository of sources the tag says the version; in a file nothing else does.
+package["version"] = sys.argv[2]
+for key in ("require-dev", "autoload-dev"):
+    del package[key]
+print(json.dumps(package, indent=4, ensure_ascii=False))
+PYTHON
+settle "$stage"
+python3 packaging/zip.py "$stage" "$packages/esales-notify-php-$version.zip"

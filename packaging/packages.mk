@@ -1,0 +1,72 @@
+# Installing, and the packages. Included by the Makefile. Everything is built below target/packages.
+#
+#   make install [PREFIX=/usr/local] [DESTDIR=] [LIBDIR=...]   builds for this machine, and installs
+#   make uninstall                                             with the same variables: removes what install put there
+#   make packages                                              all packages, for Linux on x86-64 with glibc 2.17 or later
+#   make test-packages                                         installs each of them somewhere else and uses it there
+#
+# To install as root what another user built: `make native`, then `sudo make install FROM=target/packages/native`.
+
+PREFIX = /usr/local
+BINDIR = $(PREFIX)/bin
+LIBDIR = $(PREFIX)/lib
+INCLUDEDIR = $(PREFIX)/include
+DATADIR = $(PREFIX)/share
+MANDIR = $(DATADIR)/man
+DOCDIR = $(DATADIR)/doc/esales-notify
+UNITDIR = $(PREFIX)/lib/systemd/system
+DESTDIR =
+# A folder with what is to be installed. Empty: it is built for this machine.
+FROM =
+
+PACKAGES = $(CURDIR)/target/packages
+NATIVE = $(PACKAGES)/native
+PORTABLE = $(PACKAGES)/portable
+PACKAGING_PYTHON = target/packaging-venv/bin/python
+
+WHERE = env DESTDIR="$(DESTDIR)" PREFIX="$(PREFIX)" BINDIR="$(BINDIR)" LIBDIR="$(LIBDIR)" INCLUDEDIR="$(INCLUDEDIR)" \
+	DATADIR="$(DATADIR)" MANDIR="$(MANDIR)" DOCDIR="$(DOCDIR)" UNITDIR="$(UNITDIR)"
+
+.PHONY: install uninstall native portable packages wheel deb composer nuget tarball test-packages abi-check abi-record
+
+install:
+	[ -n "$(FROM)" ] || $(MAKE) native
+	$(WHERE) FROM="$(if $(FROM),$(FROM),$(NATIVE))" sh packaging/install.sh install
+
+uninstall:
+	$(WHERE) sh packaging/install.sh uninstall
+
+# Library, command, manual pages and so on, for this machine.
+native:
+	sh packaging/build.sh native
+
+# The same, for any Linux on x86-64 with glibc 2.17 or later. Built anew when a source is newer.
+portable: $(PORTABLE)/complete
+
+PORTABLE_SOURCES = $(shell find src tools/cli tools/sandbox packaging/build.sh packaging/bill.py Cargo.toml Cargo.lock \
+	build.rs .cargo include -type f ! -name '*.md')
+
+$(PORTABLE)/complete: $(PORTABLE_SOURCES) $(PACKAGING_PYTHON)
+	sh packaging/build.sh portable
+	touch $@
+
+$(PACKAGING_PYTHON): packaging/requirements.txt
+	python3 -m venv target/packaging-venv
+	$(PACKAGING_PYTHON) -m pip install --quiet --disable-pip-version-check -r packaging/requirements.txt
+	touch $@
+
+packages: wheel deb composer nuget tarball
+	cd $(PACKAGES) && sha256sum -- *.whl *.tar.gz *.deb *.zip *.nupkg *.cdx.json >SHA256SUMS
+
+wheel deb composer nuget tarball: portable
+	sh packaging/$@.sh
+
+test-packages: tools packages
+	$(RUN) $(PYTHON) -m pytest -q tests/packages
+
+# Whether a program compiled for the release goes on with the present library; abi/README.md.
+abi-check: build
+	python3 packaging/abi.py check $(LIBRARY)
+
+abi-record: build
+	python3 packaging/abi.py record $(LIBRARY)

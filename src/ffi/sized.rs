@@ -1,0 +1,234 @@
+//! Structs that begin with their size, and grow.
+//!
+//! A struct gains members at its end only, each of which makes it larger (none goes into the padding at the end, of which
+//! an older program knows nothing) and means "as before" when it is zero. So a smaller size is that of a program
+//! which was compiled with an older header: of its struct that much is read or written and no more. A larger size is
+//! that of a newer header, whose members this library would pass over in silence: it is refused.
+
+use std::mem::MaybeUninit;
+
+use super::missing;
+use crate::status::Error;
+
+/// A struct of the C ABI that begins with `struct_size`.
+///
+/// # Safety
+/// `repr(C)`, its first member is the `u32` `struct_size`, and zero is a valid value of each of its members.
+pub(super) unsafe trait Growing {
+    /// Its size in 0.1, the smallest that is accepted.
+    const FIRST: usize;
+
+    fn set_struct_size(&mut self, size: u32);
+}
+
+/// The size of the struct `T` while the member at `offset`, `size` bytes long, was its last.
+pub(super) const fn up_to<T>(offset: usize, size: usize) -> usize {
+    (offset + size).next_multiple_of(align_of::<T>())
+}
+
+/// How much of the caller's struct there is.
+///
+/// # Safety
+/// `pointer` points to a struct of which at least `struct_size` is readable.
+unsafe fn accepted<T: Growing>(name: &str, pointer: *const T) -> Result<u32, Error> {
+    // SAFETY: every version of the struct begins with its size.
+    let size = unsafe { pointer.cast::<u32>().read() };
+    let (first, ours) = (T::FIRST, size_of::<T>());
+    match usize::try_from(size) {
+        Ok(bytes) if (first..=ours).contains(&bytes) => Ok(size),
+        Ok(bytes) if bytes < first => Err(Error::argument(format!(
+            "{name}.struct_size is {size}, not {ours}: begin with the ESALES_..._INIT macro of the header"
+        ))),
+        _ => Err(Error::argument(format!(
+            "{name}.struct_size is {size}, but this library knows {ours} bytes of it: the program was compiled with \
+             the header of a later version, or did not begin with its ESALES_..._INIT macro"
+        ))),
+    }
+}
+
+/// A copy of the caller's struct; what an older program's lacks is zero.
+///
+/// # Safety
+/// `pointer` is NULL or points to a struct that is as large as its `struct_size` says and that nobody changes during
+/// the call.
+pub(super) unsafe fn read<T: Growing>(name: &str, pointer: *const T) -> Result<T, Error> {
+    if pointer.is_null() {
+        return Err(missing(name));
+    }
+    // SAFETY: not NULL, and the caller's promise.
+    let size = unsafe { accepted(name, pointer) }?;
+    let mut copy = MaybeUninit::<T>::zeroed();
+    // SAFETY: the caller's struct has `size` bytes, and `copy` no fewer.
+    unsafe {
+        std::ptr::copy_nonoverlapping(
+            pointer.cast::<u8>(),
+            copy.as_mut_ptr().cast::<u8>(),
+            size as usize,
+        );
+    }
+    // SAFETY: zero is a valid value of each member, and so is what the caller's have.
+    Ok(unsafe { copy.assume_init() })
+}
+
+/// A struct of the caller's that is to be written, of which the size is known.
+pub(super) struct Slot<T> {
+    pointer: *mut T,
+    size: u32,
+}
+
+impl<T: Growing> Slot<T> {
+    /// # Safety
+    /// `pointer` is NULL or points to a struct that is as large as its `struct_size` says, and writable for as long as
+    /// the slot lives.
+    pub(super) unsafe fn new(name: &str, pointer: *mut T) -> Result<Slot<T>, Error> {
+        if pointer.is_null() {
+            return Err(missing(name));
+        }
+        // SAFETY: not NULL, and the caller's promise.
+        let size = unsafe { accepted(name, pointer.cast_const()) }?;
+        Ok(Slot { pointer, size })
+    }
+
+    /// As much of `value` as the caller's struct holds. Its size stays the caller's.
+    pub(super) fn write(&self, mut value: T) {
+        value.set_struct_size(self.size);
+        // SAFETY: `new` was promised a writable struct of this size, and found it not to be larger than ours.
+        unsafe {
+            std::ptr::copy_nonoverlapping(
+                (&raw const value).cast::<u8>(),
+                self.pointer.cast::<u8>(),
+                self.size as usize,
+            );
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::mem::offset_of;
+
+    /// As released, and as a later version has it.
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    struct Old {
+        struct_size: u32,
+        number: u64,
+        letters: [u8; 3],
+    }
+
+    #[repr(C)]
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    struct New {
+        struct_size: u32,
+        number: u64,
+        letters: [u8; 3],
+        added: u64,
+    }
+
+    // SAFETY: as the trait wants it.
+    unsafe impl Growing for New {
+        const FIRST: usize = up_to::<New>(offset_of!(New, letters), 3);
+
+        fn set_struct_size(&mut self, size: u32) {
+            self.struct_size = size;
+        }
+    }
+
+    /// The older struct with something of the caller's behind it.
+    #[repr(C)]
+    struct Memory {
+        old: Old,
+        behind: u64,
+    }
+
+    const OLD: u32 = size_of::<Old>() as u32;
+    const NEW: u32 = size_of::<New>() as u32;
+    const UNTOUCHED: u64 = 0x5a5a_5a5a_5a5a_5a5a;
+
+    fn memory(struct_size: u32) -> Memory {
+        Memory {
+            old: Old {
+                struct_size,
+                number: 7,
+                letters: *b"abc",
+            },
+            behind: UNTOUCHED,
+        }
+    }
+
+    #[test]
+    fn the_first_size_counts_its_padding() {
+        assert_eq!(New::FIRST, size_of::<Old>());
+        assert_eq!(New::FIRST, 24);
+    }
+
+    #[test]
+    fn of_an_older_struct_its_own_members_are_read() {
+        let memory = memory(OLD);
+        // SAFETY: it is as large as it says.
+        let read = unsafe { read("thing", (&raw const memory).cast::<New>()) }.unwrap();
+        assert_eq!((read.number, &read.letters), (7, b"abc"));
+        assert_eq!(read.added, 0, "what lies behind is not the member's");
+    }
+
+    #[test]
+    fn of_an_older_struct_its_own_members_are_written() {
+        let mut memory = memory(OLD);
+        // SAFETY: as above.
+        let slot = unsafe { Slot::new("thing", (&raw mut memory).cast::<New>()) }.unwrap();
+        slot.write(New {
+            struct_size: NEW,
+            number: 8,
+            letters: *b"xyz",
+            added: 9,
+        });
+        assert_eq!((memory.old.number, &memory.old.letters), (8, b"xyz"));
+        assert_eq!(memory.old.struct_size, OLD, "the size is the caller's");
+        assert_eq!(memory.behind, UNTOUCHED);
+    }
+
+    #[test]
+    fn a_struct_of_our_size_is_read_and_written_in_full() {
+        let mut thing = New {
+            struct_size: NEW,
+            number: 1,
+            letters: *b"abc",
+            added: 2,
+        };
+        // SAFETY: it is as large as it says.
+        assert_eq!(unsafe { read("thing", &raw const thing) }.unwrap(), thing);
+        // SAFETY: as above.
+        let slot = unsafe { Slot::new("thing", &raw mut thing) }.unwrap();
+        slot.write(New { added: 3, ..thing });
+        assert_eq!((thing.added, thing.struct_size), (3, NEW));
+    }
+
+    #[test]
+    fn every_other_size_is_refused_by_name() {
+        for size in [0, 1, OLD - 1, NEW + 1, u32::MAX] {
+            let mut memory = memory(size);
+            let pointer = (&raw mut memory).cast::<New>();
+            // SAFETY: its size can be read, and nothing more is.
+            let refused = unsafe {
+                [
+                    read("thing", pointer).err(),
+                    Slot::new("thing", pointer).err(),
+                ]
+            };
+            for error in refused {
+                let words = error.unwrap().detail().to_owned();
+                assert!(
+                    words.starts_with(&format!("thing.struct_size is {size}, ")),
+                    "{words}"
+                );
+                assert_eq!(words.contains("later version"), size > NEW, "{words}");
+            }
+        }
+        // SAFETY: NULL is refused.
+        let refused = unsafe { read("thing", std::ptr::null::<New>()) }
+            .err()
+            .unwrap();
+        assert_eq!(refused.detail(), "thing is NULL");
+    }
+}

@@ -1,0 +1,84 @@
+/* A program that was compiled when each struct lacked its last member, run against a library that takes these members
+ * for later ones (feature test-grown). Behind each struct lies something that must be neither read nor written. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define esales_visitor esales_visitor_of_now
+#define esales_receipt esales_receipt_of_now
+#define esales_stats esales_stats_of_now
+#include "esales_notify.h"
+#undef esales_visitor
+#undef esales_receipt
+#undef esales_stats
+
+typedef struct { uint32_t struct_size; const char *market, *customer_key, *session_key; } esales_visitor;
+typedef struct {
+    uint32_t struct_size;
+    int32_t status, http_status;
+    uint32_t attempts;
+    uint64_t elapsed_us;
+    char id[129];
+} esales_receipt;
+typedef struct { uint32_t struct_size, gate_failures; uint64_t gate_closed_ms, accepted, others[19]; } esales_stats;
+
+#define GUARDED(type) struct { type it; unsigned char behind[512]; }
+
+static void must(int ok, const char *what) {
+    if (!ok) {
+        fprintf(stderr, "%s (%s)\n", what, esales_last_error());
+        exit(1);
+    }
+}
+
+static void untouched(const unsigned char *behind, const char *what) {
+    size_t i;
+    for (i = 0; i < 512; i++) must(behind[i] == 0x5a, what);
+}
+
+int main(void) {
+    GUARDED(esales_visitor) visitor;
+    GUARDED(esales_receipt) receipt;
+    GUARDED(esales_stats) stats;
+    const esales_visitor_of_now *who = (const void *)&visitor.it;
+    esales_receipt_of_now *told = (void *)&receipt.it;
+    esales_stats_of_now *numbers = (void *)&stats.it;
+    esales_client *client = NULL;
+
+    must(sizeof visitor.it < sizeof *who && sizeof receipt.it < sizeof *told && sizeof stats.it < sizeof *numbers, "smaller");
+    /* Read as a pointer, what lies behind the visitor would crash; as a token it would be refused. */
+    memset(&visitor, 0x5a, sizeof visitor);
+    memset(&receipt, 0x5a, sizeof receipt);
+    memset(&stats, 0x5a, sizeof stats);
+    visitor.it.struct_size = sizeof visitor.it;
+    visitor.it.market = "UK";
+    visitor.it.customer_key = visitor.it.session_key = "b106299c-eac0-4f6f-96d2-93e57c255784";
+    receipt.it.struct_size = sizeof receipt.it;
+    stats.it.struct_size = sizeof stats.it;
+
+    must(esales_client_new(NULL, &client) == 0, "client");
+    must(esales_notify_add_to_cart(client, who, "ticket", "an id", told) == ESALES_DELIVERED, "send");
+    must(receipt.it.status == ESALES_DELIVERED && receipt.it.attempts == 1, "receipt");
+    must(receipt.it.http_status == 204 && strcmp(receipt.it.id, "an id") == 0, "receipt");
+    must(esales_enqueue_add_to_cart(client, who, "ticket", "another", told) == ESALES_QUEUED, "enqueue");
+    must(esales_client_flush(client, 10000, numbers) == 0 && stats.it.accepted == 1, "flush");
+    must(esales_client_stats(client, numbers) == 0 && stats.it.accepted == 1, "stats");
+    must(esales_client_receipt(client, "another", told) == 0 && receipt.it.status == ESALES_DELIVERED, "settled");
+    must(receipt.it.struct_size == sizeof receipt.it && stats.it.struct_size == sizeof stats.it, "sizes");
+    untouched(visitor.behind, "behind the visitor");
+    untouched(receipt.behind, "behind the receipt");
+    untouched(stats.behind, "behind the stats");
+
+    /* Smaller than 0.1's, and larger than the library's: refused by name, and nothing is written. */
+    receipt.it.struct_size = sizeof receipt.it - 8;
+    must(esales_notify_add_to_cart(client, who, "ticket", NULL, told) == ESALES_INVALID_ARGUMENT, "too small");
+    must(strstr(esales_last_error(), "receipt.struct_size") != NULL, "too small: words");
+    receipt.it.struct_size = sizeof *told + 8;
+    must(esales_notify_add_to_cart(client, who, "ticket", NULL, told) == ESALES_INVALID_ARGUMENT, "too large");
+    must(strstr(esales_last_error(), "receipt.struct_size") != NULL, "too large: words");
+    must(strstr(esales_last_error(), "later version") != NULL, "too large: why");
+    untouched(receipt.behind, "behind the refused receipt");
+    esales_client_free(client);
+    puts("older programs go on");
+    return 0;
+}

@@ -1,0 +1,96 @@
+"""What was compiled for the release goes on: the recorded ABI, the previous header, smaller structs."""
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+
+def check(root, library, *header):
+    return subprocess.run([sys.executable, root / "packaging/abi.py", "check", library, *header], capture_output=True, text=True)
+
+
+def test_the_present_abi_is_compatible_with_the_release(root, library):
+    done = check(root, library)
+    assert done.returncode == 0, done.stderr
+
+
+# Each is planted into the header; the words are those that make abi-check fail with.
+BREAKING = {
+    "a wider parameter": ("uint32_t timeout_ms,", "uint64_t timeout_ms,", "abidiff"),
+    "another parameter": ("const char *ticket,", "const char *ticket, int32_t more,", "abidiff"),
+    "another result of a callback": ("void (*esales_delivery_callback)", "int (*esales_delivery_callback)", "abidiff"),
+    "another number": ("#define ESALES_TIMEOUT -22", "#define ESALES_TIMEOUT -27", "ESALES_TIMEOUT was -22 and is now -27"),
+    "a number gone": ("#define ESALES_QUEUE_FULL -30", "", "ESALES_QUEUE_FULL was -30 and is now gone"),
+    "a member in the middle": ("  int32_t http_status;", "  uint32_t more;\n  int32_t http_status;", "may only grow at its end"),
+    "a longer member": ("char detail[256];", "char detail[512];", "may only grow at its end"),
+    "a member in the padding": ("char detail[256];", "char detail[256];\n  uint32_t more;", "padding"),
+    "a function gone": ("int32_t esales_new_key(", "int32_t esales_newer_key(", "abidiff"),
+}
+COMPATIBLE = {
+    "a member at the end": ("char detail[256];", "char detail[256];\n  uint64_t more;"),
+    "a function more": ("const char *esales_version(void);", "const char *esales_version(void);\nint32_t esales_more(void);"),
+    "a number more": ("#define ESALES_TIMEOUT -22", "#define ESALES_TIMEOUT -22\n#define ESALES_MORE -27"),
+}
+
+
+def planted(root, folder, old, new):
+    text = (root / "include/esales_notify.h").read_text()
+    assert old in text
+    header = folder / "esales_notify.h"
+    header.write_text(text.replace(old, new))
+    return header
+
+
+@pytest.mark.parametrize("change", BREAKING)
+def test_a_breaking_change_is_found(root, library, tmp_path, change):
+    old, new, words = BREAKING[change]
+    done = check(root, library, planted(root, tmp_path, old, new))
+    assert done.returncode == 1 and words in done.stderr, done.stderr
+
+
+@pytest.mark.parametrize("change", COMPATIBLE)
+def test_growing_is_no_breaking_change(root, library, tmp_path, change):
+    done = check(root, library, planted(root, tmp_path, *COMPATIBLE[change]))
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_symbol_that_is_gone_is_found(root, tmp_path):
+    (tmp_path / "empty.c").write_text("int32_t esales_version(void) { return 0; }\n".replace("int32_t", "int"))
+    subprocess.run(["gcc", "-shared", "-o", tmp_path / "lib.so", tmp_path / "empty.c"], check=True)
+    done = check(root, tmp_path / "lib.so")
+    assert done.returncode == 1 and "esales_new_key is not exported any more" in done.stderr
+
+
+def run(*command, **environment):
+    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, env={**os.environ, **environment})
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def releases(root):
+    return sorted(path for path in (root / "abi").iterdir() if path.is_dir())
+
+
+def test_a_program_compiled_with_the_previous_header_runs(root, library_dir, sandbox, tmp_path):
+    minor = re.search(r'^version = "(\d+\.\d+)\.', (root / "Cargo.toml").read_text(), re.M).group(1)
+    header = root / "abi" / minor
+    assert header in releases(root)
+    run("cc", f"-I{header}", root / "examples/c/add_to_cart.c", f"-L{library_dir}", "-lesales_notify", "-o", tmp_path / "program")
+    words = run(tmp_path / "program", LD_LIBRARY_PATH=str(library_dir), ESALES_BASE_URL=sandbox.base_url)
+    (sent,) = sandbox.received()
+    assert words == f"ESALES_DELIVERED {sent['notification']['id']}\n"
+
+
+def test_a_program_with_older_and_smaller_structs_goes_on(root, sandbox, tmp_path):
+    grown = os.environ.get("ESALES_NOTIFY_TEST_PANIC_LIBRARY", "")
+    assert os.path.isfile(grown), "ESALES_NOTIFY_TEST_PANIC_LIBRARY must name the library; `make test` sets it"
+    for name in ("libesales_notify.so", "libesales_notify.so.0"):
+        (tmp_path / name).symlink_to(grown)
+    run("gcc", "-std=gnu99", "-Wall", "-Wextra", "-Werror", f"-I{root}/include", root / "tests/abi/older.c", f"-L{tmp_path}",
+        "-lesales_notify", "-o", tmp_path / "older")
+    words = run(tmp_path / "older", LD_LIBRARY_PATH=str(tmp_path), ESALES_BASE_URL=sandbox.base_url)
+    assert words == "older programs go on\n"
+    assert len(sandbox.received()) == 2

@@ -1,0 +1,165 @@
+"""make install: what it puts where, and C programs that find it by pkg-config and by CMake."""
+
+import subprocess
+
+import pytest
+
+
+def files(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir() or path.is_symlink())
+
+
+@pytest.fixture
+def prefix(make_install, tmp_path):
+    """Installed below one folder, then moved: nothing may know where it was put."""
+    make_install("install", PREFIX=tmp_path / "first", DESTDIR="")
+    (tmp_path / "first").rename(tmp_path / "prefix")
+    return tmp_path / "prefix"
+
+
+def test_what_is_installed(prefix, version):
+    found = files(prefix)
+    pages = [path for path in found if path.startswith("share/man/man1/")]
+    assert {"share/man/man1/esales-notify.1", "share/man/man1/esales-notify-drain.1"} <= set(pages)
+    assert [path for path in found if path not in pages] == [
+        "bin/esales-notify",
+        "include/esales_notify.h",
+        "include/esales_notify.hpp",
+        "lib/cmake/esales_notify/esales_notify-config-version.cmake",
+        "lib/cmake/esales_notify/esales_notify-config.cmake",
+        "lib/libesales_notify.a",
+        "lib/libesales_notify.so",
+        "lib/libesales_notify.so.0",
+        f"lib/libesales_notify.so.{version}",
+        "lib/pkgconfig/esales_notify.pc",
+        "lib/systemd/system/esales-notify-drain.service",
+        "share/bash-completion/completions/esales-notify",
+        "share/doc/esales-notify/CHANGELOG.md",
+        "share/doc/esales-notify/LICENSE-APACHE",
+        "share/doc/esales-notify/LICENSE-MIT",
+        "share/doc/esales-notify/README.md",
+        "share/doc/esales-notify/THIRD-PARTY-LICENSES.txt",
+        "share/fish/vendor_completions.d/esales-notify.fish",
+        "share/zsh/site-functions/_esales-notify",
+    ]
+    assert (prefix / "lib/libesales_notify.so").readlink().name == "libesales_notify.so.0"
+    assert (prefix / "lib/libesales_notify.so.0").readlink().name == f"libesales_notify.so.{version}"
+
+
+def test_the_folders_are_where_they_are_told_to_be(make_install, tmp_path):
+    where = {"PREFIX": "/opt/shop", "LIBDIR": "/opt/shop/lib/x86_64-linux-gnu", "INCLUDEDIR": "/opt/headers"}
+    make_install("install", DESTDIR=tmp_path / "stage", **where)
+    found = files(tmp_path / "stage")
+    assert "opt/shop/lib/x86_64-linux-gnu/libesales_notify.so.0" in found
+    assert "opt/headers/esales_notify.h" in found
+    unit = (tmp_path / "stage/opt/shop/lib/systemd/system/esales-notify-drain.service").read_text()
+    assert "ExecStart=/opt/shop/bin/esales-notify drain\n" in unit and "/usr/bin" not in unit
+    for path in found:
+        assert str(tmp_path).encode() not in (tmp_path / "stage" / path).read_bytes(), path
+
+
+def test_uninstall_removes_that_and_nothing_else(make_install, tmp_path):
+    make_install("install", PREFIX="/usr", DESTDIR=tmp_path)
+    others = ["usr/lib/libother.so", "usr/share/man/man1/esales.1", "usr/share/doc/esales-notify/mine.txt"]
+    for other in others:
+        (tmp_path / other).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / other).write_text("")
+    make_install("uninstall", PREFIX="/usr", DESTDIR=tmp_path)
+    assert files(tmp_path) == sorted(others)
+    assert not (tmp_path / "usr/lib/cmake/esales_notify").exists()
+
+
+def test_a_second_install_replaces_the_first(make_install, tmp_path):
+    make_install("install", PREFIX="/usr", DESTDIR=tmp_path)
+    first = files(tmp_path)
+    make_install("install", PREFIX="/usr", DESTDIR=tmp_path)
+    assert files(tmp_path) == first
+
+
+def pkg_config(elsewhere, prefix, *arguments):
+    return elsewhere.run("pkg-config", *arguments, "esales_notify", PKG_CONFIG_PATH=str(prefix / "lib/pkgconfig")).split()
+
+
+@pytest.mark.parametrize("language", ["c", "cpp"])
+def test_a_program_finds_the_shared_library_by_pkg_config(elsewhere, prefix, delivers, language, version):
+    compiler = {"c": ["cc"], "cpp": ["c++", "-std=c++17"]}[language]
+    source = elsewhere.copy(f"examples/{language}/add_to_cart.{language}")
+    assert pkg_config(elsewhere, prefix, "--modversion") == [version]
+    elsewhere.run(*compiler, source, "-o", "program", *pkg_config(elsewhere, prefix, "--cflags", "--libs"))
+    assert "libesales_notify.so.0" in elsewhere.run("readelf", "-d", "program")
+    delivers("./program", LD_LIBRARY_PATH=str(prefix / "lib"))
+
+
+def test_a_program_finds_the_static_library_by_pkg_config(elsewhere, prefix, delivers):
+    (prefix / "lib/libesales_notify.so").unlink()
+    source = elsewhere.copy("examples/c/add_to_cart.c")
+    elsewhere.run("cc", source, "-o", "program", *pkg_config(elsewhere, prefix, "--static", "--cflags", "--libs"))
+    assert "libesales_notify" not in elsewhere.run("readelf", "-d", "program")
+    delivers("./program")
+
+
+def test_the_libraries_for_static_linking_are_those_of_rust(prefix, tmp_path):
+    done = subprocess.run(["rustc", "--edition=2024", "--crate-type=staticlib", "--crate-name=empty", "--print=native-static-libs",
+                           "-o", tmp_path / "empty.a", "-"], input="", check=True, capture_output=True, text=True)
+    words = done.stderr.split("native-static-libs: ")[1].splitlines()[0]
+    assert f"Libs.private: {words}\n" in (prefix / "lib/pkgconfig/esales_notify.pc").read_text()
+    names = ";".join(word.removeprefix("-l") for word in words.split())
+    assert f'INTERFACE_LINK_LIBRARIES "{names}"' in (prefix / "lib/cmake/esales_notify/esales_notify-config.cmake").read_text()
+
+
+CMAKE = """cmake_minimum_required(VERSION 3.13)
+project(shop C CXX)
+find_package(esales_notify {version} REQUIRED)
+add_executable(program add_to_cart.c)
+target_link_libraries(program PRIVATE {target})
+add_executable(program_cpp add_to_cart.cpp)
+target_compile_features(program_cpp PRIVATE cxx_std_17)
+target_link_libraries(program_cpp PRIVATE {target})
+"""
+
+
+@pytest.mark.parametrize("target", ["esales_notify::esales_notify", "esales_notify::static"])
+def test_programs_find_it_by_cmake(elsewhere, prefix, delivers, target):
+    elsewhere.copy("examples/c/add_to_cart.c")
+    elsewhere.copy("examples/cpp/add_to_cart.cpp")
+    elsewhere.write("CMakeLists.txt", CMAKE.format(version="0.1", target=target))
+    elsewhere.run("cmake", "-S", ".", "-B", "build", f"-DCMAKE_PREFIX_PATH={prefix}")
+    elsewhere.run("cmake", "--build", "build")
+    for program in ("build/program", "build/program_cpp"):
+        linked = "libesales_notify" in elsewhere.run("readelf", "-d", program)
+        assert linked == (target != "esales_notify::static")
+        # CMake has written the library's folder into the program.
+        delivers(elsewhere.folder / program)
+
+
+@pytest.mark.parametrize("wanted", ["0.2", "1.0", "0.0.9", "0.1.99"])
+def test_cmake_refuses_another_version(elsewhere, prefix, wanted):
+    elsewhere.copy("examples/c/add_to_cart.c")
+    elsewhere.copy("examples/cpp/add_to_cart.cpp")
+    elsewhere.write("CMakeLists.txt", CMAKE.format(version=wanted, target="esales_notify::static"))
+    words = elsewhere.run("cmake", "-S", ".", "-B", "build", f"-DCMAKE_PREFIX_PATH={prefix}", code=1)
+    assert "compatible with requested version" in " ".join(words.split())
+
+
+def test_the_command_and_its_pages(elsewhere, prefix, version):
+    command = prefix / "bin/esales-notify"
+    assert elsewhere.run(command, "--version") == f"esales-notify {version}\n"
+    for page in sorted((prefix / "share/man/man1").iterdir()):
+        words = elsewhere.run("man", "--warnings", "-l", page, MANPAGER="cat", LC_ALL="C.UTF-8", MANWIDTH="100")
+        assert "NAME" in words and "warning" not in words, page
+    # Each subcommand that is shown has its page, and the hidden one, which wrote them, has none.
+    shown = elsewhere.run(command, "--help")
+    pages = {page.stem for page in (prefix / "share/man/man1").iterdir()}
+    for name in ("send", "drain", "queue", "doctor", "sandbox", "demo", "options", "completions"):
+        assert f"  {name} " in shown and f"esales-notify-{name}" in pages
+    assert "esales-notify-man" not in pages
+
+
+def test_the_completions_are_read_by_bash(elsewhere, prefix):
+    script = prefix / "share/bash-completion/completions/esales-notify"
+    ask = f"""source {script}
+        function=$(complete -p esales-notify | sed 's/.*-F \\([^ ]*\\).*/\\1/')
+        COMP_WORDS=(esales-notify dr) COMP_CWORD=1
+        $function esales-notify dr esales-notify
+        echo "${{COMPREPLY[@]}}" """
+    assert elsewhere.run("bash", "-c", ask) == "drain\n"
