@@ -1,7 +1,11 @@
 # make demo   the main job before your eyes; needs a Rust toolchain, a C compiler and Python
 # make test   everything that is tested; installs what it needs (Debian packages, PyPI, npm) first
 # make soak   what the queue and a shop's pages survive, at large counts (about half an hour)
+# make bench  ours against its peers on this machine; SECTION=c,python for parts, BENCH_QUICK=1 for a glance
+# make sanitize   the C programs under AddressSanitizer and ThreadSanitizer (about five minutes)
+# make fuzz   what parses is fed nonsense, FUZZ_SECONDS for each entry; see docs/contributing/sanitizers.md
 # make screenshot   the README's picture of the inspector
+# make docs   the reference of the C and C++ API, as web pages: target/docs/c-api/index.html
 # make install, make packages   see packaging/packages.mk
 # The other targets are the parts of `make test`.
 
@@ -18,7 +22,7 @@ PYTHON = $(CURDIR)/.venv/bin/python
 RUN = env ESALES_NOTIFY_LIBRARY=$(LIBRARY) ESALES_NOTIFY_COMMAND=$(COMMAND) \
 	ESALES_NOTIFY_TEST_PANIC_LIBRARY=$(PANIC_LIBRARY)
 
-.PHONY: demo test soak screenshot build tools lint test-rust test-outside test-python test-php test-csharp headers clean
+.PHONY: demo test soak screenshot docs build tools lint test-rust test-outside test-python test-php test-csharp headers bench sanitize fuzz clean
 
 demo: build
 	sh tools/demo.sh $(LIBRARY) $(COMMAND)
@@ -37,9 +41,26 @@ test: tools build
 soak: tools build
 	$(RUN) env ESALES_NOTIFY_SOAK=1 $(PYTHON) -m pytest -q -s tests/reliability tests/hosts
 
+# See benches/README.md. ARGS="--write docs/performance.md" puts the tables into the results page.
+bench: tools build
+	cargo build --locked --release -p esales-notify-cli
+	$(RUN) env ESALES_NOTIFY_COMMAND=$(CURDIR)/target/release/esales-notify \
+		python3 benches/run.py --sections "$(SECTION)" $(ARGS)
+
+sanitize: tools build
+	$(RUN) sh tools/sanitize.sh
+
+fuzz:
+	sh tools/fuzz.sh
+
 # The README's picture, made of what the demo sends. It is committed; the times in it differ from run to run.
 screenshot: tools build
 	$(PYTHON) tests/inspector/screenshot.py $(COMMAND) docs/images/inspector.png
+
+# Of the committed headers; any remark of Doxygen fails. Needs only doxygen.
+docs:
+	mkdir -p target/docs/c-api
+	doxygen docs/c-api/Doxyfile
 
 # The library as shipped, and the command.
 build:
@@ -63,7 +84,7 @@ test-rust:
 # C, C++, the ABI, the command, the resolver, what the queue survives, the web servers, the inspector, the README.
 test-outside: build
 	env CARGO_TARGET_DIR=target/test-panic cargo build --locked --release --features test-panic,test-grown
-	$(RUN) $(PYTHON) -m pytest -q tests --ignore=tests/packages
+	$(RUN) $(PYTHON) -m pytest -q tests --ignore=tests/sanitize --ignore=tests/packages
 
 test-python: build
 	$(RUN) $(PYTHON) -m pytest -q bindings/python/tests

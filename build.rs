@@ -30,13 +30,15 @@ fn macros() -> String {
     let version = env::var("CARGO_PKG_VERSION").unwrap_or_default();
     format!(
         "
-/* The version of this header; esales_version() tells the library's. */
+/** The version of this header; esales_version() tells the library's. */
 #define ESALES_VERSION \"{version}\"
 
-/* Begin every struct with its macro: it sets struct_size and clears the rest. A receipt that no call has written
-   does not say that anything was delivered. */
+/** Begin every esales_visitor with this: it sets struct_size and clears the rest. */
 #define ESALES_VISITOR_INIT {{ (uint32_t)sizeof(esales_visitor), NULL, NULL, NULL, NULL }}
+/** Begin every esales_stats with this: it sets struct_size and clears the rest. */
 #define ESALES_STATS_INIT {{ (uint32_t)sizeof(esales_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }}
+/** Begin every esales_receipt with this: it sets struct_size and clears the rest. A receipt that no call has written
+    does not say that anything was delivered. */
 #define ESALES_RECEIPT_INIT {{ (uint32_t)sizeof(esales_receipt), ESALES_INTERNAL, 0, 0, 0, {{ 0 }}, {{ 0 }} }}
 "
     )

@@ -1,4 +1,5 @@
-/*
+/**
+ * @file
  * esales-notify for C++17: a header over the C API (esales_notify.h, whose rules hold here too).
  *
  * Failures are results, not exceptions: that an event does not get through is part of every shop's day, and a page
@@ -23,6 +24,7 @@
 
 #include "esales_notify.h"
 
+/** The C++17 API. */
 namespace esales {
 
 /** Why a call failed. */
@@ -37,16 +39,22 @@ struct error {
 template <class T>
 class [[nodiscard]] result {
 public:
+    /** With a value. */
     result(T value) : value_(std::move(value)) {}
+    /** Without one. */
     result(error why) : error_(std::move(why)) {}
 
     /** Whether there is a value. */
     explicit operator bool() const noexcept { return value_.has_value(); }
     /** The value; only if there is one. */
     T& operator*() & noexcept { return *value_; }
+    /** The value; only if there is one. */
     const T& operator*() const& noexcept { return *value_; }
+    /** The value, moved out; only if there is one. */
     T&& operator*() && noexcept { return *std::move(value_); }
+    /** A member of the value; only if there is one. */
     T* operator->() noexcept { return &*value_; }
+    /** A member of the value; only if there is one. */
     const T* operator->() const noexcept { return &*value_; }
     /** Why there is no value; status 0 and no words if there is one. */
     const error& failure() const noexcept { return error_; }
@@ -70,9 +78,11 @@ struct visitor {
     /** customer_token() of a signed-in visitor, at most 256 bytes; none: anonymous. */
     std::optional<std::string_view> token;
 
+    /** A visitor who is not signed in. */
     static visitor anonymous(std::string_view customer_key, std::string_view session_key) {
         return {std::nullopt, customer_key, session_key, std::nullopt};
     }
+    /** A visitor who is signed in: customer_key() of their id, and customer_token() of that. */
     static visitor signed_in(std::string_view customer_key, std::string_view session_key, std::string_view token) {
         return {std::nullopt, customer_key, session_key, token};
     }
@@ -105,13 +115,20 @@ struct [[nodiscard]] receipt {
 
 /** Notifications, by what became of them: accepted = delivered + dead + expired + dropped + pending, always. */
 struct counts {
-    std::uint64_t accepted = 0, delivered = 0, dead = 0, expired = 0, dropped = 0, pending = 0;
+    std::uint64_t accepted = 0;   ///< Put into the queue.
+    std::uint64_t delivered = 0;  ///< Answered 2xx.
+    std::uint64_t dead = 0;       ///< Refused for good by the service.
+    std::uint64_t expired = 0;    ///< Not delivered within max_age_s.
+    std::uint64_t dropped = 0;    ///< Dropped to make room, or by an operator.
+    std::uint64_t pending = 0;    ///< Still to be delivered.
 };
 
 /** Of the last 1000 delivered; 0 if there are none. */
 template <class Duration>
 struct percentiles {
-    Duration p50{0}, p95{0}, p99{0};
+    Duration p50{0};  ///< The median.
+    Duration p95{0};  ///< The 95th percentile.
+    Duration p99{0};  ///< The 99th percentile.
 };
 
 /** A queue in numbers. See esales_stats. */
@@ -274,6 +291,7 @@ struct free_client {
 /** Sends notifications. Movable, not copyable; may be used from any number of threads at once. */
 class client {
 public:
+    /** An option's name and its value. */
     using option = std::pair<std::string_view, std::string_view>;
 
     /** A client with these options, such as {{"cluster_id", "w5d1cc1f4"}, {"timeout_ms", "500"}}. */

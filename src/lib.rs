@@ -30,6 +30,8 @@
 mod client;
 mod config;
 mod ffi;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 mod hook;
 mod host;
 mod identity;

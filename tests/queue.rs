@@ -501,6 +501,36 @@ fn a_person_is_erased_from_the_file_too() {
 }
 
 #[test]
+fn erasing_a_person_reaches_what_was_delivered_before() {
+    let sandbox = sandbox();
+    let folder = Folder::new();
+    let path = folder.path("spool");
+    let options = [("spool", path.as_str())];
+    let waiting = client(
+        &sandbox.base_url(),
+        &[("spool", path.as_str()), ("delivery", "none")],
+    );
+    for n in 0..500 {
+        enqueue(&waiting, &n.to_string());
+    }
+    assert!(
+        client(&sandbox.base_url(), &options).flush(LONG).unwrap(),
+        "not delivered"
+    );
+    let holds_key = || {
+        ["", "-wal"].iter().any(|suffix| {
+            let bytes = std::fs::read(format!("{path}{suffix}")).unwrap();
+            String::from_utf8_lossy(&bytes).contains(KEY)
+        })
+    };
+    assert!(holds_key(), "nothing is left that could be overwritten");
+    let spool = SpoolFile::open(&config(&options)).unwrap();
+    assert_eq!(spool.purge(KEY).unwrap(), 0);
+    assert!(!holds_key());
+    assert_eq!(spool.report().unwrap().counts.delivered, 500);
+}
+
+#[test]
 fn the_log_tells_what_happens_and_no_secret() {
     let (key, token) = (customer_key("log").unwrap(), "t0ken-that-must-not-be-seen");
     let said = Arc::new(Mutex::new(Vec::new()));

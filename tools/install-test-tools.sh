@@ -6,11 +6,14 @@ set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root"
 
-# The first line is for C and C++, then PHP, then C#, then the sandbox's page, then the packages.
+# The first line is for C and C++, then PHP, Python, C#, then the sandbox's page and the reference of the C API, the peers
+# of the benchmarks, and last the packages.
 packages="gcc g++ clang binutils valgrind strace libcmocka-dev libcjson-dev doctest-dev
     php-cli php-zip nginx-light php-fpm apache2-bin libapache2-mod-php8.2 phpunit composer php-codesniffer
+    uwsgi-core uwsgi-plugin-python3
     mono-mcs mono-runtime libmono-system-core4.0-cil libmono-system-runtime-serialization4.0-cil libmono-system-xml4.0-cil
-    chromium curl fonts-dejavu-core
+    chromium curl fonts-dejavu-core doxygen
+    wrk php-curl libcurl4-openssl-dev libmono-system-net-http4.0-cil openssl ca-certificates
     abigail-tools cmake lintian make man-db pkg-config"
 # Whatever provides these commands will do; Debian's packages if nothing does.
 command -v npm >/dev/null || packages="$packages npm"
@@ -33,6 +36,13 @@ if ! cmp -s tests/requirements.txt .venv/installed; then
     python3 -m venv .venv
     .venv/bin/pip install --quiet --disable-pip-version-check -r tests/requirements.txt
     cp tests/requirements.txt .venv/installed
+fi
+
+# The Python peers of the benchmarks, apart from what the tests use.
+if ! cmp -s benches/requirements.txt target/bench-venv/installed; then
+    python3 -m venv target/bench-venv
+    target/bench-venv/bin/pip install --quiet --disable-pip-version-check -r benches/requirements.txt
+    cp benches/requirements.txt target/bench-venv/installed
 fi
 
 dotnet=target/dotnet/node_modules/dotnet-3.1-linux-x64/dotnet

@@ -1,6 +1,6 @@
 //! The client: one notification at a time, blocking inside a time budget, or by way of the queue.
 
-mod retry;
+pub(crate) mod retry;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};

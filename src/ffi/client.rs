@@ -1,12 +1,13 @@
 //! `esales_client`: sends notifications.
 
-use std::ffi::c_char;
+use std::ffi::{CStr, c_char};
+use std::ptr::null;
 use std::time::{Duration, Instant};
 
 use super::config::esales_config;
 use super::receipt::{self, esales_receipt};
 use super::visitor::{self, esales_visitor};
-use super::{boundary, optional_text, out, reference, text};
+use super::{boundary, copied, optional_text, out, reference, text};
 use crate::client::Client;
 use crate::config::Config;
 use crate::status::{Error, Receipt};
@@ -19,13 +20,13 @@ pub struct esales_client(pub(super) Client);
 
 /// Makes a client. Nothing is sent, no file is written, no thread is started.
 ///
-/// config: its options, copied; NULL: the options are read from ESALES_* environment variables.
-/// out:    receives the handle; free it with esales_client_free.
-/// Returns 0, ESALES_INVALID_ARGUMENT, or ESALES_INVALID_CONFIG when options are missing or contradict one another
-/// or ca_file or the folder of spool cannot be used.
-///
 /// The environment is read here and nowhere else: ESALES_* if config is NULL, the proxy variables if the options
 /// proxy or no_proxy are not set. As with getenv, no other thread may change it (setenv) at the same time.
+///
+/// @param config  its options, copied; NULL: the options are read from ESALES_* environment variables.
+/// @param out     receives the handle; free it with esales_client_free.
+/// @return 0, ESALES_INVALID_ARGUMENT, or ESALES_INVALID_CONFIG when options are missing or contradict one another or
+///         ca_file or the folder of spool cannot be used.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn esales_client_new(
     config: *const esales_config,
@@ -47,6 +48,8 @@ pub unsafe extern "C" fn esales_client_new(
 
 /// Frees a client; NULL is fine. Returns at once: its connections stay warm for other clients, for the time that
 /// keep_alive_s says, and what is in the queue is delivered further. No other thread may be using it.
+///
+/// @param client  the handle, or NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn esales_client_free(client: *mut esales_client) {
     boundary(|| {
@@ -61,12 +64,14 @@ pub unsafe extern "C" fn esales_client_free(client: *mut esales_client) {
 /// Tells the service that the visitor added the product behind the ticket to the cart, and waits for the answer.
 /// Blocks for at most the option timeout_ms, whatever the network does.
 ///
-/// ticket:  the service's own opaque string, at most 8192 bytes, sent as it is.
-/// id:      names this one event, at most 128 bytes; NULL: a new UUID. It is the same in every attempt. To send the
-///          same event again, pass the id of the receipt.
-/// receipt: receives what became of it; may be NULL.
-/// Returns ESALES_DELIVERED, with on_failure=queue ESALES_QUEUED, or an error. After ESALES_TIMEOUT,
-/// ESALES_CONNECTION_LOST and ESALES_BAD_RESPONSE the event may have arrived all the same.
+/// @param client   from esales_client_new.
+/// @param visitor  who added the product.
+/// @param ticket   the service's own opaque string, at most 8192 bytes, sent as it is.
+/// @param id       names this one event, at most 128 bytes; NULL: a new UUID. It is the same in every attempt. To send
+///                 the same event again, pass the id of the receipt.
+/// @param receipt  receives what became of it; may be NULL.
+/// @return ESALES_DELIVERED, with on_failure=queue ESALES_QUEUED, or an error. After ESALES_TIMEOUT,
+///         ESALES_CONNECTION_LOST and ESALES_BAD_RESPONSE the event may have arrived all the same.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn esales_notify_add_to_cart(
     client: *const esales_client,
@@ -108,9 +113,11 @@ impl Call {
     pub(super) unsafe fn make(&self, method: Method) -> Result<i32, Error> {
         let start = Instant::now();
         // SAFETY: the caller's promise.
-        let slot = unsafe { receipt::prepare_optional(self.receipt) }?;
+        let id = unsafe { copied(self.id) };
         // SAFETY: the caller's promise.
-        let result = unsafe { self.run(method) };
+        let slot = unsafe { receipt::prepare_optional(self.receipt) }?;
+        // SAFETY: the caller's promise, and the copy lives through the call.
+        let result = unsafe { self.run(id.as_deref(), method) };
         if let Some(slot) = slot {
             slot.write(match &result {
                 Ok(delivered) => receipt::of(delivered),
@@ -122,13 +129,13 @@ impl Call {
 
     /// # Safety
     /// The pointers are what the struct says.
-    unsafe fn run(&self, method: Method) -> Result<Receipt, Error> {
+    unsafe fn run(&self, id: Option<&CStr>, method: Method) -> Result<Receipt, Error> {
         // SAFETY: the caller's promise.
         unsafe {
             let client = reference("client", self.client)?;
             let visitor = visitor::read(self.visitor)?;
             let ticket = text("ticket", self.ticket)?;
-            let id = optional_text("id", self.id)?;
+            let id = optional_text("id", id.map_or(null(), CStr::as_ptr))?;
             method(&client.0, &visitor, ticket, id)
         }
     }

@@ -21,8 +21,8 @@ impl esales_config {
 
 /// Makes an empty configuration; the environment is not read.
 ///
-/// out: receives the handle; free it with esales_config_free.
-/// Returns 0, or ESALES_INVALID_ARGUMENT.
+/// @param out  receives the handle; free it with esales_config_free.
+/// @return 0, or ESALES_INVALID_ARGUMENT.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn esales_config_new(out: *mut *mut esales_config) -> i32 {
     boundary(|| {
@@ -36,10 +36,11 @@ pub unsafe extern "C" fn esales_config_new(out: *mut *mut esales_config) -> i32 
 
 /// Sets one option; a later value replaces an earlier one. On failure the configuration is unchanged.
 ///
-/// name:  the option, such as "timeout_ms".
-/// value: its value as text, such as "500"; flags are "true" or "false".
-/// Returns 0, ESALES_INVALID_ARGUMENT, or ESALES_INVALID_CONFIG for an unknown name (esales_last_error suggests
-/// the nearest one) or a value out of range.
+/// @param config  from esales_config_new.
+/// @param name    the option, such as "timeout_ms".
+/// @param value   its value as text, such as "500"; flags are "true" or "false".
+/// @return 0, ESALES_INVALID_ARGUMENT, or ESALES_INVALID_CONFIG for an unknown name (esales_last_error suggests the
+///         nearest one) or a value out of range.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn esales_config_set(
     config: *mut esales_config,
@@ -65,6 +66,8 @@ pub unsafe extern "C" fn esales_config_set(
 }
 
 /// Frees a configuration; NULL is fine. Clients made from it are not affected.
+///
+/// @param config  the handle, or NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn esales_config_free(config: *mut esales_config) {
     boundary(|| {

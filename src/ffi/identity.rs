@@ -7,9 +7,9 @@ use crate::identity;
 
 /// The customer key of a signed-in visitor: SHA-256 of the visitor's id in the shop, as 64 lower-case hex digits.
 ///
-/// customer_id: 1 to 4096 bytes, no control character.
-/// out:         receives 64 digits and a NUL.
-/// Returns 0 or ESALES_INVALID_ARGUMENT.
+/// @param customer_id  1 to 4096 bytes, no control character.
+/// @param out          receives 64 digits and a NUL.
+/// @return 0 or ESALES_INVALID_ARGUMENT.
 ///
 /// cbindgen:ptrs-as-arrays=[[out;65]]
 #[unsafe(no_mangle)]
@@ -31,10 +31,10 @@ pub unsafe extern "C" fn esales_customer_key(customer_id: *const c_char, out: *m
 /// The token of a signed-in visitor: HMAC-SHA256 of the customer key under the shop's private key, as 64 lower-case
 /// hex digits.
 ///
-/// private_key:  from the vendor, 1 to 4096 bytes, no control character (mind a file's final line break).
-/// customer_key: from esales_customer_key.
-/// out:          receives 64 digits and a NUL.
-/// Returns 0 or ESALES_INVALID_ARGUMENT.
+/// @param private_key   from the vendor, 1 to 4096 bytes, no control character (mind a file's final line break).
+/// @param customer_key  from esales_customer_key.
+/// @param out           receives 64 digits and a NUL.
+/// @return 0 or ESALES_INVALID_ARGUMENT.
 ///
 /// cbindgen:ptrs-as-arrays=[[out;65]]
 #[unsafe(no_mangle)]
@@ -61,8 +61,8 @@ pub unsafe extern "C" fn esales_customer_token(
 
 /// A new random key (UUID version 4): for anonymous customer keys, session keys and ids.
 ///
-/// out: receives 36 characters and a NUL.
-/// Returns 0, ESALES_INVALID_ARGUMENT, or ESALES_INTERNAL if the system gives no random bytes.
+/// @param out  receives 36 characters and a NUL.
+/// @return 0, ESALES_INVALID_ARGUMENT, or ESALES_INTERNAL if the system gives no random bytes.
 ///
 /// cbindgen:ptrs-as-arrays=[[out;37]]
 #[unsafe(no_mangle)]

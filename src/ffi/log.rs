@@ -29,13 +29,13 @@ pub type esales_log_callback =
 
 /// Says where the library's messages go, for the whole process. Keys, tokens and tickets never appear in them.
 ///
-/// callback:  runs on any thread, the library's own among them, with no lock held. NULL: the last 256 messages are
-///            kept for esales_log_next. When this returns, an earlier callback has ended, except when it is called
-///            from within it.
-/// user_data: handed to the callback as it is.
-/// level:     the most verbose level that is wanted, ESALES_LOG_OFF to ESALES_LOG_DEBUG. Off, which it is to begin
-///            with: nothing is called or kept.
-/// Returns 0 or ESALES_INVALID_ARGUMENT.
+/// @param callback   runs on any thread, the library's own among them, with no lock held. NULL: the last 256 messages
+///                   are kept for esales_log_next. When this returns, an earlier callback has ended, except when it is
+///                   called from within it.
+/// @param user_data  handed to the callback as it is.
+/// @param level      the most verbose level that is wanted, ESALES_LOG_OFF to ESALES_LOG_DEBUG. Off, which it is to
+///                   begin with: nothing is called or kept.
+/// @return 0 or ESALES_INVALID_ARGUMENT.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn esales_log_to(
     callback: esales_log_callback,
@@ -65,10 +65,10 @@ pub unsafe extern "C" fn esales_log_to(
 
 /// Takes the oldest message that was kept because esales_log_to was given no callback.
 ///
-/// timeout_ms: how long to wait for one, in milliseconds; 0: not at all.
-/// level:      receives its level.
-/// message:    receives at most 511 bytes and a NUL; cut at a character boundary.
-/// Returns 1, 0 if there is none, or ESALES_INVALID_ARGUMENT.
+/// @param timeout_ms  how long to wait for one, in milliseconds; 0: not at all.
+/// @param level       receives its level.
+/// @param message     receives at most 511 bytes and a NUL; cut at a character boundary.
+/// @return 1, 0 if there is none, or ESALES_INVALID_ARGUMENT.
 ///
 /// cbindgen:ptrs-as-arrays=[[message;512]]
 #[unsafe(no_mangle)]

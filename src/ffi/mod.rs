@@ -7,6 +7,8 @@
 
 mod client;
 mod config;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod identity;
 mod log;
 mod queue;
@@ -138,6 +140,15 @@ unsafe fn optional_text<'a>(name: &str, pointer: *const c_char) -> Result<Option
         Ok(text) => Ok(Some(text)),
         Err(_) => Err(Error::argument(format!("{name} is not UTF-8"))),
     }
+}
+
+/// A copy of an id, NULL or not: it may stand in the receipt that the same call writes.
+///
+/// # Safety
+/// As for [`text`].
+unsafe fn copied(pointer: *const c_char) -> Option<CString> {
+    // SAFETY: not NULL, and the caller's promise for the rest.
+    (!pointer.is_null()).then(|| unsafe { CStr::from_ptr(pointer) }.to_owned())
 }
 
 /// Copies `text` and a NUL into the caller's memory, cut at a character boundary if it does not fit.

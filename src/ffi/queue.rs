@@ -1,13 +1,14 @@
 //! The queue, for C: enqueue, flush, statistics, receipts, the delivery callback.
 
-use std::ffi::{c_char, c_void};
+use std::ffi::{CStr, c_char, c_void};
+use std::ptr::null;
 use std::time::Duration;
 
 use super::client::{Call, esales_client, refused};
 use super::receipt::{self, esales_receipt};
 use super::stats::{self, esales_stats};
 use super::visitor::esales_visitor;
-use super::{UserData, boundary, reference, text};
+use super::{UserData, boundary, copied, reference, text};
 use crate::client::{Client, DeliveryCallback};
 use crate::status::{Error, Receipt, Status};
 
@@ -20,8 +21,14 @@ pub type esales_delivery_callback =
 /// or by another process (option delivery). The arguments are those of esales_notify_add_to_cart, checked as there.
 /// Never waits on the network; on the disk and other processes at most enqueue_timeout_ms.
 ///
-/// Returns ESALES_QUEUED, ESALES_INVALID_ARGUMENT, ESALES_QUEUE_FULL or ESALES_SPOOL_FAILED. What it returned
-/// ESALES_QUEUED for is delivered at least once, always with the same id, or counted as dead, expired or dropped.
+/// @param client   from esales_client_new.
+/// @param visitor  who added the product.
+/// @param ticket   as for esales_notify_add_to_cart.
+/// @param id       as for esales_notify_add_to_cart.
+/// @param receipt  receives ESALES_QUEUED and the id, or why it was not accepted; may be NULL.
+/// @return ESALES_QUEUED, ESALES_INVALID_ARGUMENT, ESALES_QUEUE_FULL or ESALES_SPOOL_FAILED. What it returned
+///         ESALES_QUEUED for is delivered at least once, always with the same id, or counted as dead, expired or
+///         dropped.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn esales_enqueue_add_to_cart(
     client: *const esales_client,
@@ -48,8 +55,10 @@ pub unsafe extern "C" fn esales_enqueue_add_to_cart(
 /// Waits until everything that was accepted before the call has left the queue, for at most timeout_ms. What is
 /// left then stays in the queue.
 ///
-/// stats: receives the numbers afterwards, also with ESALES_TIMEOUT; may be NULL.
-/// Returns 0, ESALES_TIMEOUT, ESALES_INVALID_ARGUMENT or ESALES_SPOOL_FAILED.
+/// @param client      from esales_client_new.
+/// @param timeout_ms  how long to wait, in milliseconds; 0: not at all.
+/// @param stats       receives the numbers afterwards, also with ESALES_TIMEOUT; may be NULL.
+/// @return 0, ESALES_TIMEOUT, ESALES_INVALID_ARGUMENT or ESALES_SPOOL_FAILED.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn esales_client_flush(
     client: *const esales_client,
@@ -80,8 +89,9 @@ pub unsafe extern "C" fn esales_client_flush(
 
 /// The queue in numbers.
 ///
-/// Returns 0, ESALES_INVALID_ARGUMENT, or ESALES_SPOOL_FAILED if the spool cannot be read within
-/// enqueue_timeout_ms.
+/// @param client  from esales_client_new.
+/// @param stats   receives the numbers.
+/// @return 0, ESALES_INVALID_ARGUMENT, or ESALES_SPOOL_FAILED if the spool cannot be read within enqueue_timeout_ms.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn esales_client_stats(
     client: *const esales_client,
@@ -97,10 +107,13 @@ pub unsafe extern "C" fn esales_client_stats(
 
 /// What became of a notification that went into the queue.
 ///
-/// receipt: its status is ESALES_QUEUED while the notification waits, ESALES_DELIVERED, the code it died with,
-///          ESALES_TIMEOUT if it expired, or ESALES_QUEUE_FULL if it was dropped; elapsed_us counts from acceptance.
-/// Returns 0, ESALES_INVALID_ARGUMENT if nothing is known of the id (never accepted here, or settled longer ago
-/// than receipt_retention_s), or ESALES_SPOOL_FAILED.
+/// @param client   from esales_client_new.
+/// @param id       the id of its receipt when it was accepted.
+/// @param receipt  its status is ESALES_QUEUED while the notification waits, ESALES_DELIVERED, the code it died with,
+///                 ESALES_TIMEOUT if it expired, or ESALES_QUEUE_FULL if it was dropped; elapsed_us counts from
+///                 acceptance.
+/// @return 0, ESALES_INVALID_ARGUMENT if nothing is known of the id (never accepted here, or settled longer ago than
+///         receipt_retention_s), or ESALES_SPOOL_FAILED.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn esales_client_receipt(
     client: *const esales_client,
@@ -109,11 +122,13 @@ pub unsafe extern "C" fn esales_client_receipt(
 ) -> i32 {
     boundary(|| {
         // SAFETY: the caller promises a live handle, a string and a writable receipt, or NULL.
+        let id = unsafe { copied(id) };
+        // SAFETY: as above, and the copy lives through the call.
         let (slot, client, id) = unsafe {
             (
                 receipt::prepare(receipt)?,
                 reference("client", client)?,
-                text("id", id)?,
+                text("id", id.as_deref().map_or(null(), CStr::as_ptr))?,
             )
         };
         let Some(found) = client.0.receipt(id)? else {
@@ -132,9 +147,10 @@ pub unsafe extern "C" fn esales_client_receipt(
 /// They are kept from the first call on, at most 1024 (esales_client_receipt knows of older ones), until
 /// esales_client_on_delivery is called with NULL, or the client is freed. In a forked child, from its first call on.
 ///
-/// timeout_ms: how long to wait for one, in milliseconds; 0: not at all.
-/// receipt:    receives what became of it.
-/// Returns 1, 0 if there is none, ESALES_INVALID_ARGUMENT or ESALES_INVALID_CONFIG.
+/// @param client      from esales_client_new.
+/// @param timeout_ms  how long to wait for one, in milliseconds; 0: not at all.
+/// @param receipt     receives what became of it.
+/// @return 1, 0 if there is none, ESALES_INVALID_ARGUMENT or ESALES_INVALID_CONFIG.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn esales_client_delivery_next(
     client: *const esales_client,
@@ -156,10 +172,11 @@ pub unsafe extern "C" fn esales_client_delivery_next(
 /// Calls back, on a thread of the library, for every notification that this process's delivery settles (delivered,
 /// dead, expired), after it is recorded. No lock is held: the callback may use the library.
 ///
-/// callback:  replaces an earlier one; NULL ends it. When this, or esales_client_free, returns, an earlier callback
-///            has ended, except when it is called from within it.
-/// user_data: handed to the callback as it is.
-/// Returns 0, ESALES_INVALID_ARGUMENT or ESALES_INVALID_CONFIG. After a fork, set it again in the child.
+/// @param client     from esales_client_new.
+/// @param callback   replaces an earlier one; NULL ends it. When this, or esales_client_free, returns, an earlier
+///                   callback has ended, except when it is called from within it.
+/// @param user_data  handed to the callback as it is.
+/// @return 0, ESALES_INVALID_ARGUMENT or ESALES_INVALID_CONFIG. After a fork, set it again in the child.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn esales_client_on_delivery(
     client: *const esales_client,

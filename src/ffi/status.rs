@@ -46,6 +46,8 @@ pub const ESALES_SPOOL_FAILED: i32 = -31;
 pub const ESALES_INTERNAL: i32 = -90;
 
 /// The name of a code, such as "ESALES_TIMEOUT"; "ESALES_UNKNOWN" for a number that is none. Static.
+///
+/// @param status  an ESALES_* code.
 #[unsafe(no_mangle)]
 pub extern "C" fn esales_status_name(status: i32) -> *const c_char {
     boundary(|| {
@@ -56,6 +58,8 @@ pub extern "C" fn esales_status_name(status: i32) -> *const c_char {
 }
 
 /// What a code means, in one sentence. Static.
+///
+/// @param status  an ESALES_* code.
 #[unsafe(no_mangle)]
 pub extern "C" fn esales_status_text(status: i32) -> *const c_char {
     boundary(|| {

@@ -5,7 +5,7 @@
 //!
 //! `spool` is where they wait (in `memory`, or in an SQLite file), `gate` when they may go, `worker` who takes them.
 
-mod gate;
+pub(crate) mod gate;
 mod listeners;
 mod memory;
 mod registry;
@@ -21,6 +21,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 pub(crate) use listeners::{Listeners, OnDelivery};
 pub(crate) use registry::{known, of};
+#[cfg(any(test, fuzzing))]
+pub use sqlite::fuzz::spool as fuzz_spool;
 pub use sqlite::{DeadLetter, SpoolFile, SpoolReport};
 pub use stats::{Counts, Percentiles, Stats};
 

@@ -403,7 +403,8 @@ impl<'a> Drain<'a> {
         } = done;
         let now = unix_ms(SystemTime::now());
         let mut item = job.item;
-        item.attempts += 1;
+        // From a spool that somebody else wrote to, it can be any number.
+        item.attempts = item.attempts.saturating_add(1);
         log::debug(|| {
             format!(
                 "{} attempt {}: {} {}",

@@ -110,13 +110,13 @@ fn of_io(e: &std::io::Error, step: Step) -> Outcome {
 }
 
 /// `Retry-After` in both of its forms: seconds, or an HTTP date (measured against `now`).
-pub(super) fn parse_retry_after(value: &str, now: SystemTime) -> Option<Duration> {
+pub(crate) fn parse_retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     let value = value.trim();
     if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) {
-        // More digits than fit mean "very long", not "no header".
-        return Some(Duration::from_secs(
-            value.parse().unwrap_or(u64::from(u32::MAX)),
-        ));
+        // More than this, and more digits than fit, mean "very long", not "no header". A clock cannot go on for as
+        // long as a server can write.
+        let seconds = value.parse().unwrap_or(u32::MAX);
+        return Some(Duration::from_secs(seconds.into()));
     }
     let at = httpdate::parse_http_date(value).ok()?;
     Some(at.duration_since(now).unwrap_or(Duration::ZERO))
@@ -163,6 +163,8 @@ mod tests {
             ("0", Some(0)),
             (" 120 ", Some(120)),
             ("99999999999999999999999", Some(u64::from(u32::MAX))),
+            // Fits into a number, but no clock can be set on by that much.
+            ("9999990017770719044", Some(u64::from(u32::MAX))),
             ("Wed, 21 Oct 2015 07:28:30 GMT", Some(30)),
             ("Wed, 21 Oct 2015 07:27:00 GMT", Some(0)),
             ("-1", None),

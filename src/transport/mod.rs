@@ -16,6 +16,8 @@ use ureq::unversioned::transport::{ConnectProxyConnector, Connector, RustlsConne
 use ureq::{Agent, Body, Proxy, http};
 
 pub(crate) use answer::Outcome;
+#[cfg(any(test, fuzzing))]
+pub(crate) use answer::parse_retry_after;
 pub(crate) use cores::{Core, core_of};
 pub use probe::{Probe, ProbeAnswer, Trust};
 use tls::{roots_of_file, roots_of_system};

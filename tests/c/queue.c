@@ -184,6 +184,9 @@ static void deliveries_are_kept_for_those_who_cannot_be_called(void **state) {
         for (i = 0; i < 20; i++) {
             assert_int_equal(esales_enqueue_add_to_cart(client, &visitor, "dGlja2V0", NULL, &receipt), ESALES_QUEUED);
             snprintf(ids[i], sizeof ids[i], "%s", receipt.id);
+            /* Asked for by the id in the receipt that receives the answer. */
+            assert_int_equal(esales_client_receipt(client, receipt.id, &receipt), 0);
+            assert_string_equal(receipt.id, ids[i]);
         }
         while (told < 20 && esales_client_delivery_next(client, LONG_MS, &receipt) == 1) {
             assert_int_equal(receipt.status, ESALES_DELIVERED);

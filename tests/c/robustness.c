@@ -138,6 +138,9 @@ static void the_receipt_of_a_delivery(void **state) {
     /* A receipt may be used again, and an id of the caller's comes back. */
     assert_int_equal(esales_notify_add_to_cart(client, &visitor, "t", "my-id", &receipt), ESALES_DELIVERED);
     assert_string_equal(receipt.id, "my-id");
+    /* Sent again as the header says, by the id of the receipt, which is written anew meanwhile. */
+    assert_int_equal(esales_notify_add_to_cart(client, &visitor, "t", receipt.id, &receipt), ESALES_DELIVERED);
+    assert_string_equal(receipt.id, "my-id");
     assert_int_equal(esales_notify_add_to_cart(client, &visitor, "t", NULL, NULL), ESALES_DELIVERED);
     esales_client_free(client);
 }

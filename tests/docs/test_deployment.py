@@ -1,4 +1,4 @@
-"""The pages on web servers show the files that tests/hosts runs, all of each, and name tests that exist."""
+"""The pages on deployment show the files that tests/hosts runs, all of each, and name tests that exist."""
 
 import re
 
@@ -13,6 +13,13 @@ FILES = {
         "php/esales-notify.ini", "php/esales-notify-preload.ini", "spool-folder.sh", "apache/envvars",
         "apache/delivery-none.envvars", "drain.env",
     ],
+    "gunicorn.md": [
+        "python/shop.py", "gunicorn/gunicorn.conf.py", "spool-folder.sh", "python/shop.env", "python/delivery-none.env",
+        "drain.env", "gunicorn/on_delivery.conf.py",
+    ],
+    "uwsgi.md": ["python/shop.py", "uwsgi/shop.ini", "spool-folder.sh", "uwsgi/delivery-none.ini", "drain.env"],
+    "c-cpp.md": ["c-cpp/shared.sh", "c-cpp/static.sh", "c-cpp/plugin.c", "c-cpp/plugin.sh", "spool-folder.sh"],
+    "dotnet.md": ["dotnet/install.sh", "dotnet/Cart.cs", "python/shop.env", "spool-folder.sh", "drain.env"],
 }
 
 
@@ -26,12 +33,17 @@ def test_its_snippets_are_the_files_that_are_run(root, page):
     assert blocks == [(root / "examples/deployment" / name).read_text() for name in FILES[page.name]]
 
 
+def test_each_file_is_on_a_page_and_each_page_in_the_index(root):
+    files = {str(path.relative_to(root / "examples/deployment")) for path in (root / "examples/deployment").rglob("*")
+             if path.is_file() and "__pycache__" not in path.parts}
+    assert files == {name for names in FILES.values() for name in names}
+    index = (root / "docs/deployment/README.md").read_text()
+    assert sorted(re.findall(r"^- .*\]\((\S+\.md)\)", index, re.M)) == sorted(FILES)
+    pages = {path.name for path in (root / "docs/deployment").glob("*.md")}
+    assert pages == {*FILES, "README.md"}
+
+
 def test_the_tests_that_it_names_exist(root, page):
     sources = "".join(path.read_text() for path in (root / "tests/hosts").glob("test_*.py"))
     for name in re.findall(r"`(test_\w+)`", page.read_text()):
         assert f"def {name}(" in sources, name
-
-
-def test_its_links_lead_somewhere(page):
-    for target in re.findall(r"\]\(([^)]+)\)", page.read_text()):
-        assert (page.parent / target).exists(), target

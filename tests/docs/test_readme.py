@@ -1,10 +1,8 @@
 """The README holds: its commands run, its examples are the files that are tested, its tables are the code's."""
 
-import os
 import re
-import socket
-import subprocess
 
+import markdown
 import pytest
 
 EXAMPLES = {
@@ -34,38 +32,13 @@ def test_no_other_code_stands_in_it(readme):
     assert set(re.findall(r"```(\w+)", readme)) == {*EXAMPLES, "sh"}
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def test_its_commands_run_in_their_order(root, readme):
-    """All of them, in one shell's environment. The port of the page may be taken here, so a free one stands in."""
-    port = free_port()
-    env = {name: value for name, value in os.environ.items() if not name.startswith("ESALES_")}
-    serving = []
-    printed = ""
-    try:
-        for line in "".join(blocks(readme, "sh")).splitlines():
-            line = line.replace(":8080", f":{port}")
-            if line.endswith("&"):
-                server = subprocess.Popen(line[:-1].split(), cwd=root, env=env, stdout=subprocess.PIPE, text=True)
-                serving.append(server)
-                assert "listening" in server.stdout.readline(), line
-            elif line.startswith("export "):
-                env.update(pair.split("=", 1) for pair in line.split()[1:])
-            else:
-                result = subprocess.run(["bash", "-c", line], cwd=root, env=env, capture_output=True, text=True)
-                assert result.returncode == 0, f"{line}\n{result.stdout}{result.stderr}"
-                printed += result.stdout
-    finally:
-        for server in serving:
-            server.kill()
-            server.wait()
-            server.stdout.close()
+def test_its_commands_run_in_their_order(readme, tmp_path):
+    """All of them, in one shell."""
+    results = markdown.run(blocks(markdown.elsewhere(readme), "sh"), tmp_path)
+    for status, output in results:
+        assert status == 0, output
     # The command's, the C example's and the C++ example's.
-    assert printed.count("ESALES_DELIVERED") == 3, printed
+    assert sum(output.count("ESALES_DELIVERED") for _, output in results) == 3, results
 
 
 def test_it_opens_with_the_two_commands_that_ci_runs(root, readme):
@@ -86,11 +59,6 @@ def test_it_says_how_each_package_is_made_and_installed(root, readme):
         assert name in section, name
 
 
-def test_the_option_table_is_the_codes(readme, command):
-    table = subprocess.run([str(command), "options", "--markdown"], check=True, capture_output=True, text=True).stdout
-    assert table in readme
-
-
 def test_the_status_table_is_the_headers(root, readme):
     header = dict(re.findall(r"^#define (ESALES_(?!LOG_)\w+) (-?\d+)$", (root / "include/esales_notify.h").read_text(), re.M))
     table = {name: code for code, name in re.findall(r"^\| (-?\d+) \| `(\w+)` \|", readme, re.M)}
@@ -105,18 +73,3 @@ def test_its_limits_are_the_codes(root, readme):
         f"ticket {limits['TICKET']}; customer id and private key {limits['IDENTITY']}."
     )
     assert words in " ".join(readme.split())
-
-
-def test_its_links_lead_somewhere(root, readme):
-    for target in re.findall(r"\]\(([^)]+)\)", readme):
-        assert (root / target).exists(), target
-
-
-def test_the_tests_that_the_page_on_delivery_names_exist(root):
-    page = (root / "docs/delivery.md").read_text()
-    sources = "".join(path.read_text() for path in (root / "tests").rglob("*") if path.suffix in (".rs", ".py", ".c"))
-    for name in re.findall(r"`([a-z]\w*_\w+_\w+_\w+_\w+)(?:\.\.\.)?`", page):
-        if not name.startswith("esales_"):
-            assert name in sources, name
-    for path in re.findall(r"`(tests/[\w./]+)`", page):
-        assert (root / path).is_file(), path

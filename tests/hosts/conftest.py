@@ -1,14 +1,26 @@
 """The library in real hosts; the modest counts of `make test`, or the large ones of `make soak`."""
 
 import os
+import pwd
 import subprocess
 
 import pytest
+
+from shop import Shop
+
 
 @pytest.fixture(scope="session")
 def soak() -> bool:
     """Whether the large counts are wanted: `make soak` sets ESALES_NOTIFY_SOAK."""
     return os.environ.get("ESALES_NOTIFY_SOAK") == "1"
+
+
+@pytest.fixture
+def python_shop(library, command):
+    """A shop of whoever runs this: nobody else may be able to read Python itself."""
+    shop = Shop(library, command, pwd.getpwuid(os.geteuid()).pw_name)
+    yield shop
+    shop.remove()
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """A shop on this machine: its folder, its spool, and what holds for every web server that serves it."""
 
+import contextlib
 import grp
 import json
 import os
@@ -23,9 +24,11 @@ GROUP = grp.getgrgid(pwd.getpwnam(USER).pw_gid).gr_name
 
 
 class Shop:
-    """A folder that the servers' user can read: the page, the package with the library in it, the command."""
+    """A folder that the servers' user can read: the pages, the packages with the library in them, the command."""
 
-    def __init__(self, library, command):
+    def __init__(self, library, command, user=USER):
+        self.user = user
+        self.group = grp.getgrgid(pwd.getpwnam(user).pw_gid).gr_name
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="esales-notify-shop-"))
         self.folder.chmod(0o755)
         self.public = self.folder / "public"
@@ -36,10 +39,13 @@ class Shop:
         shutil.copy(ROOT / "bindings/php/preload.php", self.package)
         (self.package / "lib").mkdir()
         self.library = pathlib.Path(shutil.copy(library, self.package / "lib/libesales_notify.so"))
+        # What pip would have installed, with the library next to it.
+        shutil.copytree(ROOT / "bindings/python/src/esales_notify", self.folder / "python/esales_notify")
+        shutil.copy(library, self.folder / "python/esales_notify/libesales_notify.so")
         self.command = pathlib.Path(shutil.copy(command, self.folder))
         self.state = self.folder / "state"
         script = self.configured("spool-folder.sh", {
-            "-o www-data -g www-data": f"-o {USER} -g {GROUP}", "/var/lib/esales-notify": self.state}, "spool-folder.sh")
+            "-o www-data -g www-data": f"-o {self.user} -g {self.group}", "/var/lib/esales-notify": self.state}, "spool-folder.sh")
         subprocess.run(["sh", "-e", str(script)], check=True)
         self.spool = self.state / "spool.db"
 
@@ -77,8 +83,8 @@ class Shop:
         return self.folder / "conf.d"
 
     def run(self, *arguments, **options):
-        return subprocess.Popen([str(self.command), *arguments], cwd=self.state, user=USER, group=GROUP,
-                                extra_groups=[] if os.geteuid() == 0 else None, text=True, **options)
+        return subprocess.Popen([str(self.command), *arguments], cwd=self.state, user=self.user,
+                                group=self.group, extra_groups=[] if os.geteuid() == 0 else None, text=True, **options)
 
     def drain(self, base_url, **options):
         """What the systemd unit runs, with its file of variables."""
@@ -89,6 +95,18 @@ class Shop:
         environment = dict(line.split("=", 1) for line in file.read_text().splitlines() if not line.startswith("#"))
         environment.update({f"ESALES_{name.upper()}": str(value) for name, value in options.items()})
         return self.run("drain", env=environment, stderr=subprocess.DEVNULL)
+
+    @contextlib.contextmanager
+    def drained(self, base_url, **options):
+        """While that runs, and ends as it should."""
+        process = self.drain(base_url, **options)
+        try:
+            yield
+            process.terminate()
+            assert process.wait(60) == 0
+        finally:
+            process.kill()
+            process.wait()
 
     def status(self):
         process = self.run("queue", "status", "--json", env={"ESALES_SPOOL": str(self.spool)}, stdout=subprocess.PIPE)
@@ -158,6 +176,11 @@ def assert_untouched(master, shop):
     assert len(os.listdir(f"/proc/{master}/task")) == 1
     open_there = [os.readlink(path) for path in pathlib.Path(f"/proc/{master}/fd").iterdir()]
     assert not any(str(shop.state) in name for name in open_there), open_there
+
+
+def kinds(descriptors):
+    """Where they lead, without the numbers of sockets, pipes and processes."""
+    return sorted(re.sub(r"\d+", "N", name) for name in descriptors)
 
 
 def crashes(log):

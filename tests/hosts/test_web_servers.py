@@ -5,7 +5,6 @@ import json
 import os
 import pathlib
 import random
-import re
 import signal
 import ssl
 import urllib.request
@@ -17,7 +16,7 @@ from counting import wait_for
 from ledger import assert_told_the_truth, most_pages_of_a_worker, words
 from php_fpm import PhpFpm
 from sandbox import Sandbox
-from shop import Shop, crashes
+from shop import Shop, crashes, kinds
 from visitors import Visits
 
 SERVERS = [PhpFpm, Apache]
@@ -74,11 +73,6 @@ def test_a_child_process_inherits_no_descriptor_of_ours(shop, sandbox, server):
         server.assert_well()
 
 
-def kinds(descriptors):
-    """Where they lead, without the numbers of sockets, pipes and processes."""
-    return sorted(re.sub(r"\d+", "N", name) for name in descriptors)
-
-
 @pytest.mark.parametrize("server", SERVERS)
 def test_a_crash_would_be_seen(shop, sandbox, server):
     """A test of the tests: what a worker that crashes leaves in the log."""
@@ -124,7 +118,7 @@ def test_nothing_is_lost_while_workers_are_recycled_reloaded_and_killed(shop, sa
         server = stack.enter_context(
             server(shop, sandbox.base_url, loading, delivery, env, workers=10, pages_per_worker=recycled_after))
         if delivery == "none":
-            stack.enter_context(drained(shop, sandbox))
+            stack.enter_context(shop.drained(sandbox.base_url, **env))
         visits = Visits(server.address, "v", pages, at_once=12, pause_ms=5, does=["enqueue"] * 9 + ["send"])
         for number in range(1, 16):
             wait_for(lambda: server.answered() >= number * pages // 16 or not visits.under_way(), "the pages hang")
@@ -148,19 +142,6 @@ def test_nothing_is_lost_while_workers_are_recycled_reloaded_and_killed(shop, sa
             # The process that delivers is none of those that ended: nothing arrives twice but what was done twice.
             assert sum(r["duplicate"] for r in sandbox.received()) <= broken
         server.assert_well(views)
-
-
-@contextlib.contextmanager
-def drained(shop, sandbox):
-    """What the systemd unit runs."""
-    process = shop.drain(sandbox.base_url, gate_min_ms=10, gate_max_ms=100)
-    try:
-        yield process
-        process.terminate()
-        assert process.wait(60) == 0
-    finally:
-        process.kill()
-        process.wait()
 
 
 @pytest.mark.parametrize("server", SERVERS)

@@ -47,6 +47,10 @@ def small_disk(tmp_path):
     subprocess.run(["umount", str(folder)], check=True)
 
 
+def threads(process):
+    return {path.read_text().strip() for path in pathlib.Path(f"/proc/{process.pid}/task").glob("*/comm")}
+
+
 def test_a_full_disk(spooler, options, small_disk):
     service, options = split(options)
     options["spool"] = small_disk / "spool"
@@ -55,8 +59,8 @@ def test_a_full_disk(spooler, options, small_disk):
     assert len(ids) > 100
     # A drainer that is at work meanwhile sends nothing twice, and goes on by itself when there is room again.
     drainer = spooler("drain", options=options)
-    wait_for(lambda: service.ids, "the drainer does not even try", 30)
-    subprocess.run(["mount", "-o", "remount,size=8m", str(small_disk)], check=True)
+    wait_for(lambda: "esales-worker" in threads(drainer), "the drainer does not even try", 30)
+    subprocess.run(["mount", "-o", "remount,size=32m", str(small_disk)], check=True)
     wait_for(lambda: set(ids) <= set(service.ids), "lost", 30)
     kill(drainer)
     assert all(len(times) == 1 for times in service.ids.values())

@@ -104,7 +104,7 @@ pub(super) fn looks_like_ours(path: &Path) -> bool {
 
 /// Closes a spool to everybody but its owner.
 pub(super) fn close_to_others(path: &Path) -> io::Result<()> {
-    for file in ["", "-wal", "-shm"].map(|suffix| beside(path, suffix)) {
+    for file in ["", "-wal", "-shm", "-inbox"].map(|suffix| beside(path, suffix)) {
         let is_open = |m: fs::Metadata| m.is_file() && m.mode() & 0o077 != 0;
         if fs::symlink_metadata(&file).is_ok_and(is_open) {
             fs::set_permissions(&file, fs::Permissions::from_mode(0o600))?;
@@ -117,26 +117,32 @@ pub(super) fn close_to_others(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Renames a damaged spool, with its log, and says so. Nothing is deleted.
-pub(super) fn set_aside(path: &Path) -> io::Result<()> {
+/// Renames what is damaged, and says so; its new name.
+pub(super) fn move_aside(path: &Path) -> io::Result<PathBuf> {
     let mut aside = beside(path, &format!(".damaged-{}", unix_ms(SystemTime::now())));
     while aside.exists() {
         aside = beside(&aside, "x");
     }
     fs::rename(path, &aside)?;
+    log::error(|| {
+        format!(
+            "{} is damaged; it was set aside as {} and a new one begun",
+            path.display(),
+            aside.display()
+        )
+    });
+    Ok(aside)
+}
+
+/// Renames a damaged spool, with its log, and says so. Nothing is deleted.
+pub(super) fn set_aside(path: &Path) -> io::Result<()> {
+    let aside = move_aside(path)?;
     for suffix in ["-wal", "-shm"] {
         match fs::rename(beside(path, suffix), beside(&aside, suffix)) {
             Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
             _ => {}
         }
     }
-    log::error(|| {
-        format!(
-            "the spool {} is damaged; it was set aside as {} and a new one begun",
-            path.display(),
-            aside.display()
-        )
-    });
     Ok(())
 }
 

@@ -1,20 +1,26 @@
 //! The spool in an SQLite file, shared by any number of processes.
 //!
+//! An enqueue goes into the `inbox`, a file beside it, and from there into the tables when somebody next looks.
+//!
 //! Two connections a process: one for those who put in and ask, one for the drainer, so that neither waits for the
 //! other's work. What happens to the file under our feet (deleted, replaced, damaged) is noticed at the next call.
 
 mod busy;
 mod file;
+#[cfg(any(test, fuzzing))]
+pub(super) mod fuzz;
 mod group;
+mod inbox;
 mod operator;
 mod rescue;
 mod rows;
 mod schema;
+mod takeover;
 
 use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -22,6 +28,9 @@ use rusqlite::{Connection, ErrorCode};
 
 pub(crate) use file::check;
 pub use operator::{DeadLetter, SpoolFile, SpoolReport};
+
+use inbox::Inbox;
+use takeover::Seen;
 
 use super::gate::{Gate, millis};
 use super::spool::{Destination, Item, NewItem, Settlement, Spool, Totals};
@@ -65,7 +74,19 @@ impl Failure {
         ))
     }
 
+    fn is_full_disk(&self) -> bool {
+        match self {
+            Failure::Sqlite(e) => e.sqlite_error_code() == Some(ErrorCode::DiskFull),
+            Failure::Io(e) => e.kind() == io::ErrorKind::StorageFull,
+            _ => false,
+        }
+    }
+
     fn into_error(self, path: &Path) -> Error {
+        if self.is_full_disk() {
+            let words = format!("spool {}: the disk is full", path.display());
+            return Error::new(Status::SpoolFailed, words);
+        }
         let words = match &self {
             Failure::Busy => "other processes kept it busy for too long".to_owned(),
             Failure::Io(e) => e.to_string(),
@@ -74,7 +95,6 @@ impl Failure {
                 Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
                     "other processes kept it busy for too long".to_owned()
                 }
-                Some(ErrorCode::DiskFull) => "the disk is full".to_owned(),
                 _ => e.to_string(),
             },
         };
@@ -94,6 +114,11 @@ pub(super) struct Open {
     /// This process in the table of those who accepted.
     origin: Option<i64>,
     accepted: u64,
+    /// `None` only for an operator, and between one inbox and the next.
+    inbox: Option<Inbox>,
+    seen: Seen,
+    /// The disk had no room to take over what is in the inbox.
+    is_behind: bool,
 }
 
 #[derive(Debug)]
@@ -106,6 +131,10 @@ pub(crate) struct SqliteSpool {
     locks: Arc<file::Locks>,
     is_leading: AtomicBool,
     data_version: AtomicI64,
+    /// How far the drainer had taken over the inbox when it last kept house.
+    inbox_offset: AtomicU64,
+    /// Whether the drainer has taken something over since it was last asked.
+    has_taken_over: AtomicBool,
     group: Option<group::Group>,
     myself: Weak<SqliteSpool>,
 }
@@ -127,6 +156,8 @@ impl SqliteSpool {
             drainer: Timed::new(None),
             is_leading: AtomicBool::new(false),
             data_version: AtomicI64::new(-1),
+            inbox_offset: AtomicU64::new(0),
+            has_taken_over: AtomicBool::new(false),
             group: settings.is_synced.then(group::Group::default),
             settings: settings.clone(),
             myself: myself.clone(),
@@ -137,15 +168,20 @@ impl SqliteSpool {
     /// deleted, replaced, or (`is_damaged`) unreadable; what it still holds goes into a file that is made anew.
     fn open(
         &self,
-        old: Option<&Open>,
+        mut old: Option<&mut Open>,
         is_damaged: bool,
         is_synced: bool,
         deadline: Instant,
     ) -> Result<Open, Failure> {
         let path = &self.path;
         self.locks.while_opening(path, deadline, || {
-            let is_still_there = |o: &Open| file::identity(path).is_ok_and(|id| id == o.file);
-            if is_damaged && old.is_some_and(is_still_there) {
+            if let Some(old) = &mut old
+                && let Err(e) = old.take_over(path)
+            {
+                // The new one takes it over, unless it was deleted as well.
+                log::warn(|| format!("the inbox: {}", e.into_error(path)));
+            }
+            if is_damaged && old.as_ref().is_some_and(|o| o.is_current(path)) {
                 file::set_aside(path)?;
             }
             let mut is_new = file::prepare(path, !self.is_operators)?;
@@ -159,16 +195,20 @@ impl SqliteSpool {
                 opened = schema::connect(path, is_synced);
             }
             let mut connection = opened?;
-            file::close_to_others(path)?;
             if let (true, Some(old)) = (is_new, old) {
                 rescue::rescue(&old.connection, &mut connection)?;
             }
+            let inbox = Inbox::of(&connection, path, !self.is_operators)?;
+            file::close_to_others(path)?;
             Ok(Open {
                 connection,
                 file: file::identity(path)?,
                 destinations: Arc::default(),
                 origin: None,
                 accepted: 0,
+                inbox,
+                seen: Seen::nothing(),
+                is_behind: false,
             })
         })
     }
@@ -183,9 +223,9 @@ impl SqliteSpool {
         let done = slot.with(deadline, |slot| {
             busy::set_deadline(deadline);
             let mut is_damaged = false;
+            let mut was_full = false;
             loop {
-                let is_current = |o: &Open| file::identity(&self.path).is_ok_and(|id| id == o.file);
-                if is_damaged || !slot.as_ref().is_some_and(is_current) {
+                if is_damaged || !slot.as_ref().is_some_and(|o| o.is_current(&self.path)) {
                     if slot.is_some() && !is_damaged {
                         log::error(|| {
                             format!(
@@ -194,13 +234,19 @@ impl SqliteSpool {
                             )
                         });
                     }
-                    let opened = self.open(slot.as_ref(), is_damaged, is_synced, deadline)?;
+                    let opened = self.open(slot.as_mut(), is_damaged, is_synced, deadline)?;
                     *slot = Some(opened);
                 }
                 let Some(open) = slot.as_mut() else {
                     return Err(Failure::Busy);
                 };
-                match work(open).map_err(Failure::from) {
+                let done = self.take_over(open, deadline);
+                let done = done.and_then(|()| work(open).map_err(Failure::from));
+                let is_full = open.is_behind || done.as_ref().is_err_and(Failure::is_full_disk);
+                if is_full && !std::mem::replace(&mut was_full, true) && open.empty_log() {
+                    continue;
+                }
+                match done {
                     Err(e) if e.is_damage() && !is_damaged && !self.is_operators => {
                         is_damaged = true
                     }
@@ -210,6 +256,58 @@ impl SqliteSpool {
         });
         done.unwrap_or(Err(Failure::Busy))
             .map_err(|failure| failure.into_error(&self.path))
+    }
+
+    /// So that whatever is asked is asked of everything that was accepted.
+    fn take_over(&self, open: &mut Open, deadline: Instant) -> Result<(), Failure> {
+        let taken = open.take_over(&self.path);
+        open.is_behind = taken.as_ref().is_err_and(Failure::is_full_disk);
+        if open.is_behind {
+            // What is in the tables can be asked for, and delivered, all the same.
+            return Ok(());
+        }
+        if taken? {
+            self.has_taken_over.store(true, Ordering::Relaxed);
+        }
+        if open.inbox.is_none() && !self.is_operators {
+            open.inbox = self.locks.while_opening(&self.path, deadline, || {
+                Inbox::of(&open.connection, &self.path, true)
+            })?;
+            open.seen = Seen::nothing();
+            return self.take_over(open, deadline);
+        }
+        Ok(())
+    }
+
+    /// Replaces the inbox of this connection's, if it was taken over whole and holds something; whether it holds
+    /// nothing now.
+    fn renew_inbox(
+        &self,
+        slot: &Timed<Option<Open>>,
+        erases: bool,
+        deadline: Instant,
+    ) -> Result<bool, Error> {
+        let renewed = slot.with(deadline, |slot| match slot {
+            Some(open) if open.has_used_inbox() => open.replace_inbox(&self.path, erases),
+            _ => Ok(true),
+        });
+        renewed
+            .unwrap_or(Err(Failure::Busy))
+            .map_err(|failure| failure.into_error(&self.path))
+    }
+
+    /// For an erasure: overwrites what is left in the inbox; false if others kept it in use.
+    fn erase_inbox(&self, deadline: Instant) -> Result<bool, Error> {
+        loop {
+            self.ask(deadline, |_| Ok(()))?;
+            if self.renew_inbox(&self.producer, true, deadline)? {
+                return Ok(true);
+            }
+            if Instant::now() >= deadline {
+                return Ok(false);
+            }
+            std::thread::yield_now();
+        }
     }
 
     /// For those who put in and ask.
@@ -224,6 +322,20 @@ impl SqliteSpool {
     /// For the drainer. It never waits for an fsync: what it loses in a power cut is sent once more.
     fn drain<T>(&self, work: impl FnMut(&mut Open) -> rusqlite::Result<T>) -> Result<T, Error> {
         self.with(&self.drainer, false, Instant::now() + PATIENCE, work)
+    }
+
+    /// The short way in, where it is open.
+    fn append(&self, item: &NewItem, deadline: Instant) -> Result<bool, Error> {
+        let appended = self.producer.with(deadline, |slot| match slot {
+            Some(open) => open.append(&self.path, &self.settings, item),
+            None => Ok(false),
+        });
+        match appended.unwrap_or(Err(Failure::Busy)) {
+            // There may be room in the log.
+            Err(e) if e.is_full_disk() => Ok(false),
+            done => done,
+        }
+        .map_err(|failure| failure.into_error(&self.path))
     }
 
     fn write(&self, items: &[NewItem], deadline: Instant) -> Vec<Result<(), Error>> {
@@ -253,7 +365,11 @@ impl Spool for SqliteSpool {
     fn push(&self, item: NewItem, deadline: Instant) -> Result<(), Error> {
         match &self.group {
             Some(group) => group.push(&self.myself, item, deadline),
-            None => self.write(&[item], deadline).pop().unwrap_or(Ok(())),
+            None => match self.append(&item, deadline) {
+                Ok(true) => Ok(()),
+                Ok(false) => self.write(&[item], deadline).pop().unwrap_or(Ok(())),
+                Err(e) => Err(e),
+            },
         }
     }
 
@@ -313,17 +429,28 @@ impl Spool for SqliteSpool {
             open.connection
                 .pragma_query_value(None, "data_version", |r| r.get::<_, i64>(0))
         });
+        let has_taken_over = self.has_taken_over.swap(false, Ordering::Relaxed);
         // A spool that fails is looked at again.
-        version.map_or(true, |v| self.data_version.swap(v, Ordering::Relaxed) != v)
+        version.map_or(true, |v| {
+            self.data_version.swap(v, Ordering::Relaxed) != v || has_taken_over
+        })
     }
 
     fn maintain(&self, now: u64) -> Result<(), Error> {
         let before = now.saturating_sub(millis(self.settings.receipt_retention));
         self.drain(|open| {
-            rows::forget(&open.connection, before)?;
-            // PASSIVE: nobody waits for it.
+            // First: it makes room in the log, also on a full disk. PASSIVE: nobody waits for it.
             open.connection
-                .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))
+                .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
+            rows::forget(&open.connection, before)?;
+            Ok(open.inbox_offset())
+        })
+        .and_then(|offset| {
+            // Not while it grows. A spool that is deleted by hand should not leave an inbox of what was long delivered.
+            if self.inbox_offset.swap(offset, Ordering::Relaxed) == offset {
+                self.renew_inbox(&self.drainer, false, Instant::now() + PATIENCE)?;
+            }
+            Ok(())
         })
     }
 
@@ -341,6 +468,11 @@ impl Spool for SqliteSpool {
 
     fn mark(&self, deadline: Instant) -> Result<i64, Error> {
         self.ask(deadline, |open| {
+            if open.is_behind {
+                // What is in the inbox has no place yet that a mark could stand behind.
+                let full = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL);
+                return Err(rusqlite::Error::SqliteFailure(full, None));
+            }
             open.connection
                 .query_row("SELECT last_seq FROM now", [], |r| r.get(0))
         })

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Transaction, params};
 
 use super::rows::{Delta, begin, counts, signed, status_of, unsigned};
 use super::{PATIENCE, SqliteSpool, file};
@@ -279,14 +279,15 @@ impl SpoolFile {
                 }
             }
             delta.apply(&tx)?;
+            overwrite_free_pages(&tx)?;
             tx.commit()?;
             Ok(purged)
         })?;
-        // The log holds old pages until it is emptied.
+        // The log holds old pages until it is emptied, and the inbox what was taken over until it is replaced.
         let is_busy: bool = self.ask(|connection| {
             connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |r| r.get(0))
         })?;
-        if is_busy {
+        if is_busy || !self.spool.erase_inbox(Instant::now() + PATIENCE)? {
             return Err(Error::new(
                 Status::SpoolFailed,
                 "purged, but the spool's log was in use and still holds copies: run it again",
@@ -364,4 +365,30 @@ fn set_aside(path: &Path) -> Vec<PathBuf> {
         .collect();
     found.sort();
     found
+}
+
+/// Free pages still hold what was delivered and not yet overwritten by something new: a letter of zeros takes them all,
+/// and gives them back.
+fn overwrite_free_pages(tx: &Transaction<'_>) -> rusqlite::Result<()> {
+    /// Pages of one letter; SQLite allows no value over 10^9 bytes.
+    const MOST: i64 = 1 << 12;
+    let number = |name| tx.pragma_query_value(None, name, |r| r.get::<_, i64>(0));
+    // Each page of a long value begins with the number of the next.
+    let room = number("page_size")? - 4;
+    let first: i64 = tx.query_row("SELECT coalesce(max(seq), 0) + 1 FROM dead", [], |r| {
+        r.get(0)
+    })?;
+    loop {
+        let free = number("freelist_count")?.min(MOST);
+        if free == 0 {
+            break;
+        }
+        tx.execute(
+            "INSERT INTO dead(id, destination, origin, accepted_at, died_at, attempts, status, detail, body)
+             VALUES('', 0, 0, 0, 0, 0, 0, '', zeroblob(?1))",
+            [free * room],
+        )?;
+    }
+    tx.execute("DELETE FROM dead WHERE seq >= ?1", [first])
+        .map(drop)
 }

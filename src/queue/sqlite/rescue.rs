@@ -3,12 +3,17 @@
 use rusqlite::{Connection, Result, Row, Transaction, params};
 
 use super::rows::{begin, destination};
+use super::takeover::{place, set_place};
 use crate::log;
 
 /// Copies what waits, and the dead letters, as far as they can be read; says so. They count as accepted by the new
 /// spool, whose counters begin anew.
 pub(super) fn rescue(old: &Connection, new: &mut Connection) -> Result<()> {
     let tx = begin(new)?;
+    match place(old) {
+        Ok(old) => set_place(&tx, old)?,
+        Err(e) => log::warn(|| format!("all of the inbox is taken over once more: {e}")),
+    }
     let pending = copy(old, &tx, ITEMS, pending)?;
     let dead = copy(old, &tx, DEAD, dead)?;
     tx.commit()?;

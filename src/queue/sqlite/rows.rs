@@ -28,7 +28,7 @@ pub(super) fn push(
 ) -> Result<Vec<bool>> {
     if let ([item], Some(origin)) = (items, open.origin)
         && let Some(destination) = open.destinations.get(&item.url)
-        && insert(&open.connection, limits, item, origin, *destination)?
+        && insert(&open.connection, Some(limits), item, origin, *destination)?
     {
         // One statement is a transaction by itself.
         open.accepted += 1;
@@ -45,16 +45,9 @@ pub(super) fn push(
                 *origin.insert(tx.last_insert_rowid())
             }
         };
-        let destination = match known.get(&item.url) {
-            Some(id) => *id,
-            None => {
-                let id = destination(&tx, &item.url)?;
-                known = Arc::new(with(&known, &item.url, id));
-                id
-            }
-        };
+        let destination = destination_of(&tx, &mut known, &item.url)?;
         accepted.push(loop {
-            if insert(&tx, limits, item, origin, destination)? {
+            if insert(&tx, Some(limits), item, origin, destination)? {
                 break true;
             }
             let can_fit = item.body.len() as i64 <= signed(limits.max_bytes);
@@ -71,9 +64,9 @@ pub(super) fn push(
 }
 
 /// Inserts an item behind the last one, if it fits; an item without an id is none, and ignored.
-fn insert(
+pub(super) fn insert(
     connection: &Connection,
-    limits: &QueueSettings,
+    limits: Option<&QueueSettings>,
     item: &NewItem,
     origin: i64,
     destination: i64,
@@ -88,8 +81,8 @@ fn insert(
         )?
         .execute(params![
             item.body.len() as i64,
-            signed(limits.max_items),
-            signed(limits.max_bytes),
+            limits.map_or(i64::MAX, |l| signed(l.max_items)),
+            limits.map_or(i64::MAX, |l| signed(l.max_bytes)),
             item.id,
             destination,
             origin,
@@ -101,10 +94,18 @@ fn insert(
     Ok(inserted == 1)
 }
 
-fn with(known: &HashMap<Arc<str>, i64>, url: &Arc<str>, id: i64) -> HashMap<Arc<str>, i64> {
-    let mut known = known.clone();
-    known.insert(Arc::clone(url), id);
-    known
+/// The number of an address; a new one is known from the transaction's end on.
+pub(super) fn destination_of(
+    tx: &Transaction<'_>,
+    known: &mut Arc<HashMap<Arc<str>, i64>>,
+    url: &Arc<str>,
+) -> Result<i64> {
+    if let Some(id) = known.get(url) {
+        return Ok(*id);
+    }
+    let id = destination(tx, url)?;
+    Arc::make_mut(known).insert(Arc::clone(url), id);
+    Ok(id)
 }
 
 pub(super) fn destination(tx: &Transaction<'_>, url: &str) -> Result<i64> {

@@ -17,8 +17,10 @@ const TABLES: &str = "
     -- and how many bytes came in; here are those of the last item that left. So an enqueue writes one page, its own.
     CREATE TABLE total(
         accepted INTEGER NOT NULL, last_seq INTEGER NOT NULL, bytes_in INTEGER NOT NULL, bytes_out INTEGER NOT NULL,
-        delivered INTEGER NOT NULL, dead INTEGER NOT NULL, expired INTEGER NOT NULL, dropped INTEGER NOT NULL);
-    INSERT INTO total VALUES(0, 0, 0, 0, 0, 0, 0, 0);
+        delivered INTEGER NOT NULL, dead INTEGER NOT NULL, expired INTEGER NOT NULL, dropped INTEGER NOT NULL,
+        -- How far which inbox was taken over.
+        inbox_generation INTEGER NOT NULL, inbox_offset INTEGER NOT NULL);
+    INSERT INTO total VALUES(0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
     -- The processes that accepted, and what became of theirs.
     CREATE TABLE origin(
         id INTEGER PRIMARY KEY, delivered INTEGER NOT NULL DEFAULT 0, dead INTEGER NOT NULL DEFAULT 0,

@@ -1,0 +1,103 @@
+"""What was found, as Markdown that also reads well in a terminal, and as JSON."""
+
+import dataclasses
+
+from .targets import TARGETS
+
+BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
+
+
+@dataclasses.dataclass
+class Table:
+    title: str
+    columns: tuple
+    rows: list
+    note: str = ""
+
+
+@dataclasses.dataclass
+class Found:
+    """What a section found: tables to read, ratios for the targets, and numbers for programs."""
+
+    tables: list = dataclasses.field(default_factory=list)
+    ratios: dict = dataclasses.field(default_factory=dict)
+    numbers: dict = dataclasses.field(default_factory=dict)
+    # What crept beyond its bound: the run fails.
+    failures: list = dataclasses.field(default_factory=list)
+
+
+def figure(value):
+    """Three significant digits, as people read them."""
+    if value >= 1000:
+        return f"{value:,.0f}"
+    if value == 0:
+        return "0"
+    digits = 0 if value >= 100 else 1 if value >= 10 else 2 if value >= 0.1 else 4
+    return f"{value:.{digits}f}"
+
+
+def micro(nanoseconds):
+    return figure(nanoseconds / 1000)
+
+
+def timings(title, found, floor=None, note="", with_rate=False):
+    """One row a way; the last column is its p50 against that of `floor`, or of the first."""
+    base = found[floor or next(iter(found))]
+    columns = ["way", "p50 µs", "p99 µs", "p99.9 µs", "p50 ratio"] + (["a second"] if with_rate else [])
+    rows = []
+    for name, timing in found.items():
+        row = [name, micro(timing.p50), micro(timing.p99), micro(timing.p999), figure(timing.p50 / base.p50)]
+        rows.append(row + [figure(timing.rate)] if with_rate else row)
+    return Table(title, tuple(columns), rows, note)
+
+
+def plain(found):
+    return {name: dataclasses.asdict(timing) for name, timing in found.items()}
+
+
+def markdown(table):
+    lines = [f"### {table.title}", ""]
+    if table.note:
+        lines += [table.note, ""]
+    lines += ["| " + " | ".join(table.columns) + " |", "|---" + "|--:" * (len(table.columns) - 1) + "|"]
+    lines += ["| " + " | ".join(map(str, row)) + " |" for row in table.rows]
+    return "\n".join([*lines, ""])
+
+
+def goals(found):
+    """The issue's table with what was measured, for the sections that ran."""
+    rows = []
+    for target in TARGETS:
+        for one in found:
+            if target.key in one.ratios:
+                measured = one.ratios[target.key]
+                rows.append([target.words, *(f"{figure(bound)}{target.unit}" for bound in (target.least, target.aim, measured)),
+                             target.verdict(measured)])
+    return Table("Against the goals", ("", "at least", "aim", "measured", "verdict"), rows)
+
+
+def page(found, noise):
+    parts = [markdown(goals(found)), noise.markdown()]
+    parts += [markdown(table) for one in found for table in one.tables]
+    return "\n".join(parts)
+
+
+def as_json(found, noise):
+    verdicts = {target.key: target.verdict(one.ratios[target.key])
+                for target in TARGETS for one in found if target.key in one.ratios}
+    return {
+        "ratios": {key: value for one in found for key, value in one.ratios.items()},
+        "verdicts": verdicts,
+        "numbers": {key: value for one in found for key, value in one.numbers.items()},
+        "failures": [words for one in found for words in one.failures],
+        "noise": noise.numbers(),
+    }
+
+
+def write_into(path, text):
+    """Replaces what stands between the marks; the prose around them is somebody's."""
+    before, begin, rest = path.read_text().partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        raise SystemExit(f"{path} lacks the line {BEGIN} or {END}")
+    path.write_text(f"{before}{BEGIN}\n{text}\n{END}{after}")

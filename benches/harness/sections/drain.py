@@ -1,0 +1,53 @@
+"""How fast a spool is delivered, against what the same server takes from a program that only asks."""
+
+import json
+import re
+import statistics
+
+from ..measure import pinned, run
+from ..report import Found, Table, figure
+from ..stage import WORKERS
+from .queue import durable, own_file
+
+CONNECTIONS = 8
+
+
+def wrk(stage, scheme, seconds):
+    done = run(pinned(stage.cpu, "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", WORKERS / "post.lua",
+                      stage.variables(scheme)["BENCH_URL"]), {"BENCH_BODY": stage.body})
+    if "Non-2xx" in done.stdout or "Socket errors" in done.stdout:
+        raise RuntimeError(done.stdout)
+    return float(re.search(r"Requests/sec:\s+([\d.]+)", done.stdout).group(1))
+
+
+def drained(stage, scheme, count):
+    """Fills a spool, and delivers it; every one must have arrived, and be recorded so."""
+    env = {**durable(stage), **stage.variables(scheme), "BENCH_COUNT": count}
+    own_file(stage)(env)
+    run(pinned(stage.cpu, stage.folder / "notify", "enqueue"), env)
+    done = run(pinned(stage.cpu, stage.command, "drain", "--once", "--json", "--concurrency", CONNECTIONS,
+                      "--log-level", "error"), {name: env[name] for name in env if name != "ESALES_DELIVERY"})
+    said = json.loads(done.stdout)
+    if said["delivered"] != count or not said["is_empty"]:
+        raise RuntimeError(done.stdout)
+    return count / (max(said["elapsed_ms"], 1) / 1000)
+
+
+def drain(stage):
+    stage.notify()
+    found, count, seconds = {}, stage.effort.count(30_000), 1 if stage.effort.rounds == 1 else 3
+    for number in range(stage.effort.rounds):
+        for scheme in ("http", "https"):
+            found.setdefault((scheme, "wrk"), []).append(wrk(stage, scheme, seconds))
+            found.setdefault((scheme, "drain"), []).append(drained(stage, scheme, count))
+        stage.say(f"round {number + 1} of {stage.effort.rounds}")
+    typical = {key: statistics.median(rates) for key, rates in found.items()}
+    rows = [
+        [scheme.upper(), figure(typical[scheme, "wrk"]), figure(typical[scheme, "drain"]),
+         figure(typical[scheme, "drain"] / typical[scheme, "wrk"])] for scheme in ("http", "https")
+    ]
+    note = (f"Requests a second over {CONNECTIONS} connections. `esales-notify drain --once` reads {count:,} notifications from a"
+            " spool file, sends each, and records each outcome in it. Server and client on one CPU.")
+    return Found([Table("Drain", ("", "wrk", "drain", "ratio"), rows, note)],
+                 {"drain/wrk": typical["http", "drain"] / typical["http", "wrk"]},
+                 {"drain": {f"{scheme} {who}": rate for (scheme, who), rate in typical.items()}})

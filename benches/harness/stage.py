@@ -1,0 +1,197 @@
+"""Where it is played: compiled workers, certificates, nginx and the slow reader, all below one folder and on loopback."""
+
+import contextlib
+import os
+import pathlib
+import shutil
+import socket
+import subprocess
+import time
+
+from .measure import environment, pinned
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+WORKERS = ROOT / "benches/workers"
+ADD_TO_CART = "/api/v1/notifications/adding-to-cart"
+BODY_SIZE = 350
+
+# keepalive_requests: nginx's own 1000 would put a new connection into every thousandth sample.
+NGINX = """\
+{user}
+worker_processes 1;
+daemon off;
+pid {folder}/nginx.pid;
+error_log {folder}/nginx.log warn;
+events {{ worker_connections 512; }}
+http {{
+    access_log off;
+    client_body_temp_path {folder}/tmp;
+    fastcgi_temp_path {folder}/tmp;
+    proxy_temp_path {folder}/tmp;
+    scgi_temp_path {folder}/tmp;
+    uwsgi_temp_path {folder}/tmp;
+    keepalive_requests 1000000000;
+    keepalive_timeout 600s;
+    # As services of today: the default of this nginx ends at 1.2.
+    ssl_protocols TLSv1.2 TLSv1.3;
+    ssl_certificate {folder}/server.pem;
+    ssl_certificate_key {folder}/server.key;
+    server {{
+        listen 127.0.0.1:{http} backlog=1024;
+        listen 127.0.0.1:{https} ssl backlog=1024;
+        location / {{ return 204; }}
+    }}
+}}
+"""
+
+
+def body():
+    """(the notification as ours makes it, its ticket); as large as what the issue was measured with."""
+    def text(ticket):
+        return (
+            '{"market":"UK","customerKey":"d9528030-509c-4e0f-b585-7168f1e9feca",'
+            '"sessionKey":"b106299c-eac0-4f6f-96d2-93e57c255784","id":"22ff97fa-b635-4527-9318-dd9116fbfe91",'
+            f'"ticket":"{ticket}"}}'
+        )
+    ticket = "Oy9keW5hbWljLXBhZ2Vz" * 20
+    ticket = ticket[: BODY_SIZE - len(text(""))]
+    return text(ticket), ticket
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def wait_for(condition, what, seconds=30):
+    """Polls: there is no event to wait for in another process."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise RuntimeError(what)
+        time.sleep(0.02)
+
+
+def listens(port):
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        return True
+    return False
+
+
+class Stage:
+    """Everything the sections need; `with` starts the servers and ends them by their handles."""
+
+    def __init__(self, library, command, effort, say, is_baseline=False):
+        self.library, self.command = pathlib.Path(library).resolve(), pathlib.Path(command).resolve()
+        self.effort, self.say, self.is_baseline = effort, say, is_baseline
+        self.folder = ROOT / "target/bench"
+        # The last one: the first often serves the interrupts.
+        self.cpu = max(os.sched_getaffinity(0))
+        self.body, self.ticket = body()
+        self._stack = contextlib.ExitStack()
+
+    def __enter__(self):
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "tmp").mkdir(exist_ok=True)
+        self._make_library_folder()
+        self._make_certificates()
+        with self._stack:
+            self.http, self.https = self._start_nginx()
+            self._keep = self._stack.pop_all()
+        return self
+
+    def __exit__(self, *_):
+        self._keep.close()
+
+    def _make_library_folder(self):
+        """As an installation would leave it: the library under its SONAME, and the name that -l finds."""
+        self.library_folder = self.folder / "lib"
+        self.library_folder.mkdir(exist_ok=True)
+        for name in ("libesales_notify.so.0", "libesales_notify.so"):
+            link = self.library_folder / name
+            link.unlink(missing_ok=True)
+            link.symlink_to(self.library)
+
+    def _make_certificates(self):
+        """An authority and a server's certificate, both P-256; and the distribution's bundle with the authority in it."""
+        self.ca, self.bundle = self.folder / "ca.pem", self.folder / "bundle.pem"
+        config = self.folder / "openssl.cnf"
+        config.write_text("[req]\ndistinguished_name = dn\n[dn]\n")
+        common = ["openssl", "req", "-x509", "-config", str(config), "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+                  "-nodes", "-days", "30"]
+        for more in (
+            ["-subj", "/CN=esales-notify bench authority", "-keyout", "ca.key", "-out", "ca.pem",
+             "-addext", "basicConstraints=critical,CA:TRUE", "-addext", "keyUsage=critical,keyCertSign"],
+            ["-subj", "/CN=127.0.0.1", "-keyout", "server.key", "-out", "server.pem", "-CA", "ca.pem", "-CAkey", "ca.key",
+             "-addext", "subjectAltName=IP:127.0.0.1,DNS:localhost", "-addext", "basicConstraints=critical,CA:FALSE",
+             "-addext", "extendedKeyUsage=serverAuth"],
+        ):
+            subprocess.run([*common, *more], cwd=self.folder, check=True, capture_output=True)
+        self.bundle.write_text(pathlib.Path("/etc/ssl/certs/ca-certificates.crt").read_text() + self.ca.read_text())
+
+    def start(self, *command, **options):
+        """A server on the common CPU, ended with the stage."""
+        process = subprocess.Popen(pinned(self.cpu, *command), env=environment({}), **options)
+        self._stack.callback(process.wait)
+        self._stack.callback(process.terminate)
+        return process
+
+    def _start_nginx(self):
+        http, https = free_port(), free_port()
+        user = "user root root;" if os.geteuid() == 0 else ""
+        config = self.folder / "nginx.conf"
+        config.write_text(NGINX.format(user=user, folder=self.folder, http=http, https=https))
+        nginx = shutil.which("nginx") or "/usr/sbin/nginx"
+        process = self.start(nginx, "-p", self.folder, "-c", config)
+        wait_for(lambda: process.poll() is None and listens(http) and listens(https), "nginx does not start")
+        return http, https
+
+    @contextlib.contextmanager
+    def reader(self):
+        """The port of the server that reads the whole request first."""
+        process = subprocess.Popen(pinned(self.cpu, self.compiled("reader", "-pthread")), stdin=subprocess.PIPE,
+                                   stdout=subprocess.PIPE, text=True)
+        try:
+            yield int(process.stdout.readline())
+        finally:
+            process.stdin.close()
+            process.wait()
+            process.stdout.close()
+
+    def compiled(self, name, *flags):
+        """A C worker; one that links ours runs with the library under test."""
+        program = self.folder / name
+        source = WORKERS / f"{name}.c"
+        subprocess.run(["gcc", "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", f"-I{ROOT}/include", str(source), "-o",
+                        str(program), *flags], check=True)
+        return program
+
+    def notify(self):
+        return self.compiled("notify", f"-L{self.library_folder}", f"-Wl,-rpath,{self.library_folder}", "-lesales_notify")
+
+    def peers(self):
+        return self.compiled("peers", "-lcurl")
+
+    def base_url(self, scheme):
+        return f"{scheme}://127.0.0.1:{self.port(scheme)}"
+
+    def port(self, scheme):
+        return self.https if scheme == "https" else self.http
+
+    def variables(self, scheme, port=None):
+        """What a worker must know, ours and a peer alike."""
+        port = port or self.port(scheme)
+        base = f"{scheme}://127.0.0.1:{port}"
+        known = {
+            "BENCH_URL": base + ADD_TO_CART, "BENCH_PORT": port, "BENCH_BODY": self.body, "BENCH_TICKET": self.ticket,
+            "ESALES_BASE_URL": base, "ESALES_NOTIFY_LIBRARY": self.library,
+        }
+        if scheme == "https":
+            known.update(BENCH_CA=self.ca, ESALES_CA_FILE=self.ca)
+        return known
+
+    @staticmethod
+    def python():
+        """The interpreter that has the peers: tools/install-test-tools.sh made it."""
+        return ROOT / "target/bench-venv/bin/python"

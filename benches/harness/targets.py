@@ -1,0 +1,44 @@
+"""How good it must be, and whether it is. Ratios of medians, p50 unless stated, smaller is better unless stated."""
+
+import dataclasses
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    key: str
+    words: str
+    least: float
+    aim: float
+    is_more_better: bool = False
+    unit: str = ""
+
+    def verdict(self, measured):
+        if self._reaches(measured, self.aim):
+            return "aim met"
+        return "met, aim missed" if self._reaches(measured, self.least) else "missed"
+
+    def _reaches(self, measured, bound):
+        return measured >= bound if self.is_more_better else measured <= bound
+
+
+# Memory is called flat if 10,000 sends leave no more than this, in bytes a send: less than any one thing kept.
+FLAT = 4
+
+TARGETS = (
+    Target("c/libcurl", "blocking send from C, HTTP keep-alive, against libcurl reused", 1.0, 0.75),
+    Target("c/socket", "the same against the raw socket", 1.8, 1.3),
+    Target("c/https", "blocking send from C, HTTPS keep-alive, against libcurl reused", 0.9, 0.75),
+    Target("python/pycurl", "from Python, HTTP keep-alive, against pycurl reused", 0.95, 0.7),
+    Target("python/requests", "the same against requests with a session", 0.08, 0.05),
+    Target("mono/httpclient", "from Mono, HTTP keep-alive, against HttpClient", 0.5, 0.35),
+    Target("page/one-ca", "php-fpm page over HTTPS, time in the page, against ext-curl with a new handle and one CA", 0.08, 0.04),
+    Target("page/bundle", "the same, both with the distribution's CA bundle", 0.007, 0.003),
+    Target("enqueue/p50", "enqueue, durability=process, from C, against the append floor, p50", 15, 8),
+    Target("enqueue/p99", "the same, p99", 10, 5),
+    Target("enqueue/tail", "the same, p99.9 against its own p50", 20, 8),
+    Target("enqueue/segment", "enqueue durable from Python against segment's in-memory track", 0.6, 0.4),
+    Target("enqueue/eight", "eight processes at 200/s each, p99 against the append floor under the same load", 8, 4),
+    Target("drain/wrk", "drain, 8 connections, HTTP, requests a second against wrk (more is better)", 0.25, 0.5, True),
+    Target("load/size", "library size, stripped", 3.5, 2.6, unit=" MiB"),
+    Target("memory/sends", "memory of an idle client: growth over 10,000 sends (flat)", FLAT, FLAT, unit=" bytes a send"),
+)

@@ -1,0 +1,76 @@
+//! The pure inner pieces, compiled from the library's own files: they are not public, and stay so.
+
+// Of each file only a part is used here; their unit tests are compiled, but run elsewhere.
+#![allow(dead_code, unused_imports, missing_docs)]
+
+#[path = "../../src/queue/gate.rs"]
+mod gate;
+#[path = "../../src/identity.rs"]
+mod identity;
+#[path = "../../src/status.rs"]
+mod status;
+#[path = "../../src/wire.rs"]
+mod wire;
+
+use std::time::Duration;
+
+use divan::black_box;
+use gate::{Backoff, Gate};
+use wire::{AddToCart, Visitor};
+
+const KEY: &str = "d9528030-509c-4e0f-b585-7168f1e9feca";
+const ID: &str = "22ff97fa-b635-4527-9318-dd9116fbfe91";
+
+fn main() {
+    divan::main();
+}
+
+fn ticket() -> String {
+    "Oy9keW5hbWljLXBhZ2Vz".repeat(7)
+}
+
+/// A visitor's fields are checked before anything is sent.
+#[divan::bench]
+fn validation(bencher: divan::Bencher<'_, '_>) {
+    let (visitor, ticket) = (Visitor::anonymous(KEY, KEY).in_market("UK"), ticket());
+    bencher.bench(|| AddToCart::new(black_box(&visitor), None, ID, &ticket).is_ok());
+}
+
+#[divan::bench]
+fn json(bencher: divan::Bencher<'_, '_>) {
+    let (visitor, ticket) = (Visitor::anonymous(KEY, KEY).in_market("UK"), ticket());
+    let notification = AddToCart::new(&visitor, None, ID, &ticket).ok();
+    bencher.bench(|| black_box(&notification).as_ref().map(AddToCart::to_json));
+}
+
+#[divan::bench]
+fn new_key() -> bool {
+    identity::new_key().is_ok()
+}
+
+#[divan::bench]
+fn customer_key() -> bool {
+    identity::customer_key(black_box("customer-4711")).is_ok()
+}
+
+#[divan::bench]
+fn customer_token(bencher: divan::Bencher<'_, '_>) {
+    let key = identity::customer_key("customer-4711").unwrap_or_default();
+    bencher.bench(|| identity::customer_token(black_box("private"), &key).is_ok());
+}
+
+/// May a delivery start, and what if it fails?
+#[divan::bench]
+fn gate(bencher: divan::Bencher<'_, '_>) {
+    let backoff = Backoff {
+        min: Duration::from_secs(1),
+        max: Duration::from_secs(300),
+    };
+    bencher.bench(|| {
+        let gate = black_box(Gate::default());
+        (
+            gate.room(1_000, 3, 8),
+            gate.closed(true, None, 1_000, backoff, 0.5),
+        )
+    });
+}

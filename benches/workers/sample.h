@@ -1,0 +1,65 @@
+/* What every C worker does: calls one thing many times and prints how long each call took, in nanoseconds, one a line.
+ *
+ * BENCH_WARMUP calls come first and are not told. With BENCH_AT (nanoseconds of the monotonic clock) the others wait for
+ * that moment, so that several processes measure at the same time. With BENCH_RATE (calls a second) each call begins at
+ * a random moment of its slot, so that they do not march in step. When the first began and the last ended is told on
+ * stderr.
+ */
+#ifndef SAMPLE_H
+#define SAMPLE_H
+
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+#define MAYBE_UNUSED __attribute__((unused))
+
+static uint64_t now_ns(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static void fail(const char *what) {
+  fprintf(stderr, "%s\n", what);
+  exit(1);
+}
+
+MAYBE_UNUSED static const char *setting(const char *name) {
+  const char *value = getenv(name);
+  if (!value) fail(name);
+  return value;
+}
+
+static long number(const char *name) {
+  const char *value = getenv(name);
+  return value ? atol(value) : 0;
+}
+
+static void wait_until(uint64_t due) {
+  struct timespec at = {(time_t)(due / 1000000000u), (long)(due % 1000000000u)};
+  clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL);
+}
+
+MAYBE_UNUSED static void sample(void (*one)(void)) {
+  long count = number("BENCH_COUNT"), rate = number("BENCH_RATE");
+  uint64_t *took = calloc((size_t)count, sizeof *took);
+  if (!took) fail("memory");
+  for (long i = 0, warmup = number("BENCH_WARMUP"); i < warmup; i++) one();
+  srand48(getpid());
+  wait_until((uint64_t)number("BENCH_AT"));
+  uint64_t begin = now_ns();
+  for (long i = 0; i < count; i++) {
+    if (rate) wait_until(begin + (uint64_t)(((double)i + drand48()) * 1e9 / (double)rate));
+    uint64_t start = now_ns();
+    one();
+    took[i] = now_ns() - start;
+  }
+  fprintf(stderr, "%llu %llu\n", (unsigned long long)begin, (unsigned long long)now_ns());
+  for (long i = 0; i < count; i++) printf("%llu\n", (unsigned long long)took[i]);
+  free(took);
+}
+
+#endif

@@ -1,0 +1,24 @@
+using System;
+using Esales.Notify;
+
+static class Enqueue
+{
+    static void Main()
+    {
+        using (var client = new Client()) // ESALES_SPOOL names the file that holds the queue
+        {
+            var visitor = Visitor.Anonymous(
+                "d9528030-509c-4e0f-b585-7168f1e9feca", "b106299c-eac0-4f6f-96d2-93e57c255784", "UK");
+            var receipt = client.EnqueueAddToCart(visitor, "a ticket");
+            Console.WriteLine(receipt.StatusName + " " + receipt.Id);
+
+            // A server goes on here. A program that ends waits, or what is in the memory of its process is lost.
+            if (!client.Flush(TimeSpan.FromSeconds(5)))
+            {
+                Console.WriteLine(client.GetStats().Spool.Pending + " still wait");
+            }
+            var settled = client.GetReceipt(receipt.Id);
+            Console.WriteLine(settled.StatusName + " " + settled.Id);
+        }
+    }
+}

@@ -1,0 +1,1 @@
+cc -Iinclude shop.c -Llib -lesales_notify -Wl,-rpath,'$ORIGIN/../lib' -o bin/shop

@@ -1,0 +1,1 @@
+install -m 0644 Esales.Notify.dll libesales_notify.so /var/www/shop/bin/

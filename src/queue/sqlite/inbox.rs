@@ -1,0 +1,444 @@
+//! The inbox: a file beside the spool to which an enqueue appends, with one `write`. Whoever next looks into the spool
+//! takes over what it holds. A transaction of its own would cost each enqueue a dozen system calls.
+//!
+//! It begins with its generation. A record begins with a line feed and its checksum: what a process that was killed, or
+//! a full disk, left unfinished ends where the next record begins, and costs nobody else. Appends of several processes
+//! do not mix, for the kernel locks a file while it appends.
+//!
+//! How far an inbox was taken over is recorded in the spool, in the transaction that takes over; so each record is taken
+//! over once. One that was taken over whole is replaced by the next generation, under a lock that appends share: nobody
+//! then writes to the old file any more. (Locks of `flock`: a forked child that inherits one keeps the file from being
+//! replaced, and nothing else.)
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, fchown};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::file::{beside, move_aside};
+use crate::queue::spool::NewItem;
+
+const MAGIC: &str = "esales-notify inbox 1 ";
+/// The magic and the generation, 20 digits.
+pub(super) const HEADER: u64 = MAGIC.len() as u64 + 20;
+/// Line feed and checksum, in front of a record's fields.
+const FRAME: usize = 1 + 8;
+/// No record is shorter: a line feed, the checksum, five tabs, a time of 13 digits, and a body with the names of its
+/// fields.
+pub(super) const SHORTEST: u64 = 64;
+
+/// An open inbox.
+#[derive(Debug)]
+pub(super) struct Inbox {
+    file: File,
+    pub(super) generation: u64,
+}
+
+/// What an append found.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Appended {
+    Done,
+    /// It was not even tried: the file is about to be replaced, was replaced, or is longer than `at_most`.
+    NotNow,
+}
+
+impl Inbox {
+    /// Opens the inbox of the spool at `spool`. What stands in its place and is none is moved out of the way. Call while
+    /// no other process opens the spool. `last` is the last generation that the spool knows of.
+    pub(super) fn open(spool: &Path, last: u64, may_change: bool) -> io::Result<Option<Inbox>> {
+        let path = beside(spool, "-inbox");
+        match Inbox::open_file(&path) {
+            Ok(Some(inbox)) => return Ok(Some(inbox)),
+            Ok(None) if !may_change => return Ok(None),
+            Ok(None) => drop(move_aside(&path)?),
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+            Err(_) if !may_change => return Ok(None),
+            Err(_) => {}
+        }
+        Inbox::make(spool, last + 1).map(Some)
+    }
+
+    /// `None`: it is no inbox.
+    fn open_file(path: &Path) -> io::Result<Option<Inbox>> {
+        let file = OpenOptions::new()
+            .read(true)
+            .append(true)
+            .custom_flags(libc::O_NOFOLLOW)
+            .open(path)?;
+        let mut header = [0; HEADER as usize];
+        let is_whole = file.metadata()?.is_file() && file.read_exact_at(&mut header, 0).is_ok();
+        let generation = std::str::from_utf8(&header)
+            .ok()
+            .and_then(|h| h.strip_prefix(MAGIC))
+            .filter(|_| is_whole)
+            .and_then(|digits| digits.parse().ok());
+        Ok(generation.map(|generation| Inbox { file, generation }))
+    }
+
+    /// Whole under another name first: nobody sees one without its header.
+    fn make(spool: &Path, generation: u64) -> io::Result<Inbox> {
+        let unfinished = beside(spool, "-inbox.new");
+        match fs::remove_file(&unfinished) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+            _ => {}
+        }
+        let mut file = OpenOptions::new()
+            .read(true)
+            .append(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&unfinished)?;
+        let (ours, spools) = (file.metadata()?, fs::symlink_metadata(spool)?);
+        if (ours.uid(), ours.gid()) != (spools.uid(), spools.gid()) {
+            // An administrator's process: the shop's must be able to open it.
+            fchown(&file, Some(spools.uid()), Some(spools.gid()))?;
+        }
+        file.write_all(format!("{MAGIC}{generation:020}").as_bytes())?;
+        fs::rename(&unfinished, beside(spool, "-inbox"))?;
+        Ok(Inbox { file, generation })
+    }
+
+    /// Its length, and whether it still has a name.
+    pub(super) fn state(&self) -> io::Result<(u64, bool)> {
+        let metadata = self.file.metadata()?;
+        Ok((metadata.len(), metadata.nlink() > 0))
+    }
+
+    /// Appends a record, if the file may be that long. An error: it was not accepted.
+    pub(super) fn append(&mut self, record: &[u8], at_most: u64) -> io::Result<Appended> {
+        if self.file.try_lock_shared().is_err() {
+            return Ok(Appended::NotNow);
+        }
+        let appended = self.append_locked(record, at_most);
+        self.file.unlock()?;
+        appended
+    }
+
+    fn append_locked(&mut self, record: &[u8], at_most: u64) -> io::Result<Appended> {
+        let (length, has_name) = self.state()?;
+        if !has_name || length > at_most {
+            return Ok(Appended::NotNow);
+        }
+        loop {
+            match self.file.write(record) {
+                Ok(written) if written == record.len() => return Ok(Appended::Done),
+                // Half a record is none.
+                Ok(_) => return Err(io::ErrorKind::StorageFull.into()),
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(e),
+            }
+        }
+    }
+
+    /// The records from `offset` on that are whole, and the offset behind them; behind its end there are none.
+    pub(super) fn read(&self, offset: u64) -> io::Result<Read> {
+        let (length, _) = self.state()?;
+        let Some(amount) = length.checked_sub(offset) else {
+            return Ok(parse(&[], length));
+        };
+        let mut bytes = vec![0; usize::try_from(amount).unwrap_or(0)];
+        self.file.read_exact_at(&mut bytes, offset)?;
+        Ok(parse(&bytes, offset))
+    }
+
+    /// Puts an empty inbox of the next generation in the place of this one, unless it is longer than `taken`, or somebody
+    /// is appending. `erases`: its content is overwritten.
+    pub(super) fn replace(
+        &mut self,
+        spool: &Path,
+        taken: u64,
+        erases: bool,
+    ) -> io::Result<Option<Inbox>> {
+        if self.file.try_lock().is_err() {
+            return Ok(None);
+        }
+        let replaced = self.replace_locked(spool, taken, erases);
+        self.file.unlock()?;
+        replaced
+    }
+
+    fn replace_locked(&self, spool: &Path, taken: u64, erases: bool) -> io::Result<Option<Inbox>> {
+        let (length, has_name) = self.state()?;
+        if !has_name || length > taken {
+            return Ok(None);
+        }
+        let path = beside(spool, "-inbox");
+        if erases {
+            erase(&path, length)?;
+        }
+        Inbox::make(spool, self.generation + 1).map(Some)
+    }
+}
+
+/// Zeros, through a descriptor that does not append.
+fn erase(path: &PathBuf, length: u64) -> io::Result<()> {
+    let file = OpenOptions::new()
+        .write(true)
+        .custom_flags(libc::O_NOFOLLOW)
+        .open(path)?;
+    let mut offset = HEADER;
+    while offset < length {
+        let zeros = [0; 4096];
+        let amount = usize::try_from(length - offset).map_or(zeros.len(), |n| n.min(zeros.len()));
+        file.write_all_at(zeros.get(..amount).unwrap_or_default(), offset)?;
+        offset += amount as u64;
+    }
+    file.sync_data()
+}
+
+/// What [`Inbox::read`] found.
+#[derive(Debug)]
+pub(super) struct Read {
+    /// Each with the process that accepted it.
+    pub(super) records: Vec<(i64, NewItem)>,
+    /// Behind the last whole record.
+    pub(super) end: u64,
+    /// Unfinished ones between them.
+    pub(super) unfinished: usize,
+}
+
+fn parse(bytes: &[u8], offset: u64) -> Read {
+    let mut read = Read {
+        records: Vec::new(),
+        end: offset,
+        unfinished: 0,
+    };
+    let mut unfinished = 0;
+    let mut position = offset;
+    // In front of the first line feed is the header, or nothing.
+    for line in bytes.split(|b| *b == b'\n') {
+        position += line.len() as u64;
+        if let Some(record) = decode(line) {
+            read.records.push(record);
+            read.end = position;
+            read.unfinished = unfinished;
+        } else if !line.is_empty() {
+            unfinished += 1;
+        }
+        position += 1;
+    }
+    read
+}
+
+/// The record of a notification; `None` if it has no place in a line.
+pub(super) fn encode(item: &NewItem, origin: i64) -> Option<Vec<u8>> {
+    let NewItem {
+        id,
+        url,
+        body,
+        accepted_at,
+        ..
+    } = item;
+    let mut record =
+        format!("\n--------\t{origin}\t{accepted_at}\t{id}\t{url}\t{body}").into_bytes();
+    let (frame, fields) = record.split_at_mut_checked(FRAME)?;
+    if fields.contains(&b'\n') || id.contains('\t') || url.contains('\t') {
+        return None;
+    }
+    let checksum = format!("{:08x}", crc32fast::hash(fields));
+    frame.get_mut(1..)?.copy_from_slice(checksum.as_bytes());
+    Some(record)
+}
+
+fn decode(line: &[u8]) -> Option<(i64, NewItem)> {
+    let (checksum, fields) = line.split_at_checked(FRAME - 1)?;
+    let checksum = u32::from_str_radix(std::str::from_utf8(checksum).ok()?, 16).ok()?;
+    if crc32fast::hash(fields) != checksum {
+        return None;
+    }
+    let mut fields = std::str::from_utf8(fields).ok()?.splitn(6, '\t').skip(1);
+    let origin = fields.next()?.parse().ok()?;
+    let accepted_at = fields.next()?.parse().ok()?;
+    let id = fields.next()?.to_owned();
+    let url = Arc::from(fields.next()?);
+    let body = fields.next()?.to_owned();
+    Some((
+        origin,
+        NewItem {
+            id,
+            url,
+            body,
+            accepted_at,
+            attempts: 0,
+            detail: String::new(),
+        },
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn item(id: &str) -> NewItem {
+        NewItem {
+            id: id.to_owned(),
+            url: Arc::from("http://127.0.0.1:1/api"),
+            body: format!(r#"{{"id":"{id}","ticket":"tab	and all"}}"#),
+            accepted_at: 1_700_000_000_000,
+            attempts: 0,
+            detail: String::new(),
+        }
+    }
+
+    fn record(id: &str) -> Vec<u8> {
+        encode(&item(id), 7).unwrap()
+    }
+
+    fn ids(read: &Read) -> Vec<&str> {
+        read.records.iter().map(|(_, i)| i.id.as_str()).collect()
+    }
+
+    struct Place(PathBuf);
+
+    impl Place {
+        fn new(name: &str) -> Place {
+            let folder =
+                std::env::temp_dir().join(format!("esales-inbox-{name}-{}", std::process::id()));
+            fs::create_dir(&folder).unwrap();
+            fs::write(folder.join("spool"), "").unwrap();
+            Place(folder)
+        }
+
+        fn spool(&self) -> PathBuf {
+            self.0.join("spool")
+        }
+
+        fn open(&self) -> Inbox {
+            Inbox::open(&self.spool(), 0, true).unwrap().unwrap()
+        }
+    }
+
+    impl Drop for Place {
+        fn drop(&mut self) {
+            fs::remove_dir_all(&self.0).unwrap();
+        }
+    }
+
+    #[test]
+    fn what_is_appended_is_read() {
+        let place = Place::new("read");
+        let (mut ours, mut theirs) = (place.open(), place.open());
+        assert_eq!(ours.append(&record("a"), u64::MAX).unwrap(), Appended::Done);
+        assert_eq!(
+            theirs.append(&record("b"), u64::MAX).unwrap(),
+            Appended::Done
+        );
+        let read = ours.read(HEADER).unwrap();
+        assert_eq!(ids(&read), ["a", "b"]);
+        let (origin, first) = &read.records[0];
+        assert_eq!((*origin, first.body.as_str()), (7, item("a").body.as_str()));
+        assert_eq!(first.accepted_at, item("a").accepted_at);
+        assert_eq!(read.end, ours.state().unwrap().0);
+        assert!(ours.read(read.end).unwrap().records.is_empty());
+    }
+
+    #[test]
+    fn an_unfinished_record_costs_no_other() {
+        let (whole, next) = (record("a"), record("b"));
+        for cut in 1..whole.len() {
+            // At the end it may still be growing.
+            let read = parse(&whole[..cut], HEADER);
+            assert!(read.records.is_empty() && read.end == HEADER, "{cut}");
+            let read = parse(&[&whole[..cut], &next].concat(), HEADER);
+            assert_eq!(ids(&read), ["b"], "{cut}");
+            assert_eq!(read.end, HEADER + (cut + next.len()) as u64);
+        }
+        let zeros = [0; 100];
+        assert_eq!(ids(&parse(&[&zeros[..], &next].concat(), HEADER)), ["b"]);
+    }
+
+    #[test]
+    fn any_flipped_bit_is_noticed() {
+        let whole = record("a");
+        for bit in FRAME * 8..whole.len() * 8 {
+            let mut bad = whole.clone();
+            bad[bit / 8] ^= 1 << (bit % 8);
+            assert!(parse(&bad, HEADER).records.is_empty(), "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_a_line_has_no_record() {
+        for bad in ["a\nb", "a\tb"] {
+            assert!(
+                encode(
+                    &NewItem {
+                        id: bad.to_owned(),
+                        ..item("a")
+                    },
+                    7
+                )
+                .is_none()
+            );
+        }
+        assert!(SHORTEST < record("a").len() as u64);
+    }
+
+    #[test]
+    fn nobody_appends_to_one_that_was_replaced() {
+        let place = Place::new("replaced");
+        let (mut ours, mut theirs) = (place.open(), place.open());
+        ours.append(&record("a"), u64::MAX).unwrap();
+        let taken = ours.read(HEADER).unwrap().end;
+        assert!(
+            ours.replace(&place.spool(), taken - 1, false)
+                .unwrap()
+                .is_none(),
+            "not taken over whole"
+        );
+        theirs.file.try_lock_shared().unwrap();
+        assert!(
+            ours.replace(&place.spool(), taken, false)
+                .unwrap()
+                .is_none(),
+            "somebody is appending"
+        );
+        theirs.file.unlock().unwrap();
+        let next = ours.replace(&place.spool(), taken, true).unwrap().unwrap();
+        assert_eq!(
+            (next.generation, next.state().unwrap()),
+            (2, (HEADER, true))
+        );
+        assert_eq!(
+            theirs.append(&record("b"), u64::MAX).unwrap(),
+            Appended::NotNow
+        );
+        assert_eq!(place.open().generation, 2);
+        let mut erased = vec![1; (taken - HEADER) as usize];
+        theirs.file.read_exact_at(&mut erased, HEADER).unwrap();
+        assert!(erased.iter().all(|b| *b == 0), "erased");
+    }
+
+    #[test]
+    fn it_is_no_longer_than_it_may_be() {
+        let place = Place::new("length");
+        let mut inbox = place.open();
+        assert_eq!(
+            inbox.append(&record("a"), HEADER - 1).unwrap(),
+            Appended::NotNow
+        );
+        assert_eq!(inbox.append(&record("a"), HEADER).unwrap(), Appended::Done);
+        assert_eq!(
+            inbox.append(&record("b"), HEADER).unwrap(),
+            Appended::NotNow
+        );
+    }
+
+    #[test]
+    fn what_is_no_inbox_is_moved_aside_and_an_operator_changes_nothing() {
+        let place = Place::new("aside");
+        assert!(Inbox::open(&place.spool(), 0, false).unwrap().is_none());
+        assert_eq!(fs::read_dir(&place.0).unwrap().count(), 1);
+        fs::write(place.0.join("spool-inbox"), "cut").unwrap();
+        assert!(Inbox::open(&place.spool(), 5, false).unwrap().is_none());
+        assert_eq!(
+            Inbox::open(&place.spool(), 5, true)
+                .unwrap()
+                .unwrap()
+                .generation,
+            6
+        );
+        assert_eq!(fs::read_dir(&place.0).unwrap().count(), 3);
+    }
+}

@@ -1,0 +1,101 @@
+"""`make bench` at its shortest: every section runs, every goal gets a number. No time is judged here but one against
+another that is thousands of times longer."""
+
+import json
+import math
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+# divan's own release build would take longer than all the rest; clippy compiles it.
+WITHOUT = {"inner"}
+
+
+@pytest.fixture(scope="module")
+def harness(root):
+    sys.path.insert(0, str(root / "benches"))
+    try:
+        from harness import report, sections, targets
+
+        yield {"sections": sections.SECTIONS, "targets": targets.TARGETS, "marks": (report.BEGIN, report.END)}
+    finally:
+        sys.path.remove(str(root / "benches"))
+
+
+@pytest.fixture(scope="module")
+def run(root, library, command, harness, tmp_path_factory):
+    """(what it said as JSON, the page that it wrote into)."""
+    folder = tmp_path_factory.mktemp("bench")
+    page = shutil.copy(root / "docs/performance.md", folder)
+    sections = [name for name in harness["sections"] if name not in WITHOUT]
+    done = subprocess.run(
+        [sys.executable, root / "benches/run.py", "--quick", "--sections", ",".join(sections), "--json", folder / "found.json",
+         "--write", page],
+        env={**os.environ, "ESALES_NOTIFY_LIBRARY": str(library), "ESALES_NOTIFY_COMMAND": str(command)},
+        capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-4000:]
+    return json.loads((folder / "found.json").read_text()), (folder / "performance.md").read_text()
+
+
+def timings(numbers):
+    """Every timing in it, with its name."""
+    for name, value in numbers.items():
+        if isinstance(value, dict) and "p50" in value:
+            yield name, value
+        elif isinstance(value, dict):
+            yield from timings(value)
+
+
+def test_every_goal_gets_a_number(run, harness):
+    found, _ = run
+    assert set(found["ratios"]) == {target.key for target in harness["targets"]}
+    assert all(math.isfinite(ratio) and ratio >= 0 for ratio in found["ratios"].values()), found["ratios"]
+    assert set(found["verdicts"].values()) <= {"aim met", "met, aim missed", "missed"}
+
+
+def test_every_way_was_timed(run):
+    found, _ = run
+    timed = dict(timings(found["numbers"]))
+    assert {"ours", "socket", "libcurl", "pycurl", "requests", "HttpClient", "append by write()"} <= set(timed)
+    for name, timing in timed.items():
+        assert 0 < timing["p50"] <= timing["p99"] <= timing["p999"] and timing["rate"] > 0, (name, timing)
+
+
+def test_instructions_have_not_crept(run):
+    """More than the tolerance over benches/instructions.json ends the run with a failure, which `run` would have met."""
+    found, _ = run
+    assert found["failures"] == [] and min(found["numbers"]["instructions"].values()) > 0
+
+
+def test_ours_does_not_meet_delayed_acknowledgement(run):
+    """Two writes under Nagle's algorithm wait for it, about forty milliseconds."""
+    reader = run[0]["numbers"]["reader"]
+    trapped = reader["socket, two writes with Nagle"]["p50"]
+    assert reader["socket"]["p50"] * 10 < trapped, "this server does not show delayed acknowledgement"
+    assert reader["ours"]["p50"] * 4 < trapped
+
+
+def test_the_page_gets_its_tables_and_keeps_its_prose(run, root, harness):
+    begin, end = harness["marks"]
+    written, committed = run[1], (root / "docs/performance.md").read_text()
+    assert written.partition(begin)[0] == committed.partition(begin)[0]
+    assert written.partition(end)[2] == committed.partition(end)[2]
+    for target in harness["targets"]:
+        assert f"| {target.words} |" in written
+        # Else the committed page is of other goals: run `make bench` with --write again.
+        assert f"| {target.words} |" in committed
+
+
+def test_the_readme_names_every_section(root, harness):
+    text = (root / "benches/README.md").read_text()
+    for name in harness["sections"]:
+        assert f"| `{name}` |" in text, name
+
+
+def test_an_unknown_section_is_refused(root, library, command):
+    done = subprocess.run([sys.executable, root / "benches/run.py", "--sections", "nonsense"], capture_output=True, text=True,
+                          env={**os.environ, "ESALES_NOTIFY_LIBRARY": str(library), "ESALES_NOTIFY_COMMAND": str(command)})
+    assert done.returncode == 2 and "no section nonsense" in done.stderr

@@ -1,0 +1,48 @@
+"""The page about options: its table is the code's, and the sets that it recommends are accepted."""
+
+import json
+import os
+import re
+import subprocess
+
+import pytest
+from markdown import ROOT, blocks
+
+PAGE = (ROOT / "docs/options.md").read_text()
+SETS = [dict(re.findall(r"^export (\w+)=(.*)$", block.code, re.M)) for block in blocks(PAGE)]
+
+
+def options(command, form):
+    return subprocess.run([str(command), "options", form], check=True, capture_output=True, text=True).stdout
+
+
+def test_the_table_is_the_codes_and_stands_in_one_place(command):
+    table = options(command, "--markdown")
+    assert PAGE.endswith(table)
+    row = table.splitlines()[2]
+    assert row not in (ROOT / "README.md").read_text()
+
+
+def test_every_option_is_explained_with_what_it_belongs_to(command):
+    groups = PAGE.split("## What belongs together")[1].split("## The table")[0]
+    assert set(re.findall(r"`([a-z]+_?[a-z_]*)`", groups)) - {"http"} == {o["name"] for o in json.loads(options(command, "--json"))}
+
+
+def tried(command, settings):
+    """The words of a client that is made with these, for a call that is refused before anything is sent."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith("ESALES_")}
+    done = subprocess.run([str(command), "send", "--ticket", ""], env={**env, **settings}, capture_output=True, text=True)
+    return done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("settings", SETS, ids=lambda s: " ".join(s))
+def test_a_set_is_accepted(command, tmp_path, settings):
+    assert settings
+    if "ESALES_SPOOL" in settings:
+        settings = {**settings, "ESALES_SPOOL": str(tmp_path / "spool.db")}
+    assert tried(command, settings).startswith("ESALES_INVALID_ARGUMENT: "), settings
+
+
+def test_a_set_that_is_wrong_would_be_found(command):
+    assert "ESALES_INVALID_CONFIG: durability" in tried(command, {"ESALES_CLUSTER_ID": "x", "ESALES_DURABILITY": "perhaps"})
+    assert "ESALES_INVALID_CONFIG: ca_file" in tried(command, {"ESALES_CLUSTER_ID": "x", "ESALES_CA_FILE": "/nowhere"})

@@ -1,0 +1,157 @@
+"""gunicorn: workers of both kinds, forked before or after the program is imported, recycled, reloaded and killed."""
+
+import contextlib
+import os
+import signal
+import urllib.request
+
+import pytest
+
+from counting import wait_for
+from ledger import assert_told_the_truth, most_pages_of_a_worker
+from shop import DEPLOYMENT, kinds
+from visitors import Visits
+from wsgi import Gunicorn, a_busy_day
+
+LOADING = ["worker", "preload", "preload and use"]
+# gunicorn's "sync", and its "gthread" with as many threads.
+both = pytest.mark.parametrize("threads", [None, 4], ids=["sync", "gthread"])
+
+
+@pytest.mark.parametrize("loading", LOADING)
+@both
+def test_the_next_page_uses_the_connection_of_the_last(python_shop, sandbox, loading, threads):
+    with Gunicorn(python_shop, sandbox.base_url, loading, threads=threads) as server:
+        pages = [server.page(f"do=send&id=page-{n}") for n in range(5)]
+        assert [page["status"] for page in pages] == ["ESALES_DELIVERED"] * 5
+        assert len({page["pid"] for page in pages}) == 1
+        connections = {r["notification"]["id"]: r["connection"] for r in sandbox.received()}
+        of_pages = {connections.pop(f"page-{n}") for n in range(5)}
+        # A worker never writes to a connection of the process that it was forked from.
+        assert len(of_pages) == 1 and not of_pages & set(connections.values())
+        server.assert_well()
+
+
+@pytest.mark.parametrize("loading", LOADING)
+def test_a_child_process_inherits_no_descriptor_of_ours(python_shop, sandbox, loading):
+    with Gunicorn(python_shop, sandbox.base_url, loading, threads=4) as server:
+        before = server.page("descriptors")
+        server.page("do=enqueue&id=one")
+        python_shop.settled()
+        after = server.page("do=send&id=two&descriptors")
+        assert before["pid"] == after["pid"]
+        # The spool and the connection of the page are open now; the delivery is the master's, where that has begun with it.
+        assert len(after["own"]) >= len(before["own"]) + 2
+        assert any(str(python_shop.spool) in name for name in after["own"]), after["own"]
+        assert kinds(after["inherited"]) == kinds(before["inherited"])
+        server.assert_well()
+
+
+@pytest.mark.parametrize("loading, threads, delivery", [
+    ("worker", None, "background"), ("worker", 4, "background"),
+    ("preload", None, "background"), ("preload", 4, "background"),
+    ("preload and use", None, "background"), ("preload and use", 4, "background"),
+    ("preload", 4, "none"),
+])
+def test_nothing_is_lost_while_workers_are_recycled_reloaded_and_killed(
+        python_shop, sandbox, loading, threads, delivery, soak):
+    env = {"gate_min_ms": 10, "gate_max_ms": 100}
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(Gunicorn(python_shop, sandbox.base_url, loading, delivery, env, threads=threads,
+                                              workers=4, pages_per_worker=30))
+        if delivery == "none":
+            stack.enter_context(python_shop.drained(sandbox.base_url, **env))
+        broken = a_busy_day(server, python_shop, sandbox, 6000 if soak else 320, f"{loading} {threads} {delivery}")
+        if delivery == "none":
+            # The process that delivers is none of those that ended: nothing arrives twice.
+            assert sum(r["duplicate"] for r in sandbox.received()) <= broken
+
+
+@both
+def test_workers_end_by_themselves_after_their_pages(python_shop, sandbox, threads):
+    """Without a kill or a reload: every end of a worker is a regular one, with deliveries that hang in its threads."""
+    sandbox.script("hang:times=1000000")
+    env = {"timeout_ms": 500, "gate_min_ms": 10, "gate_max_ms": 50}
+    with Gunicorn(python_shop, sandbox.base_url, env=env, threads=threads, workers=4, pages_per_worker=5) as server:
+        views = Visits(server.address, "v", 100, at_once=8).done()
+        sandbox.script("")
+        assert {view["http"] for view in views} == {200}
+        assert server.assert_well(views) == 0
+        assert most_pages_of_a_worker(views) <= 5 + (8 if threads else 0)
+        last = server.visited_until_all_is_delivered()
+        assert python_shop.assert_balanced()["delivered"] == 100 + len(last)
+        assert_told_the_truth(views + last, sandbox)
+        server.assert_well()
+
+
+@pytest.mark.parametrize("loading", ["worker", "preload"])
+@both
+def test_a_reload_breaks_no_page(python_shop, sandbox, loading, threads):
+    with Gunicorn(python_shop, sandbox.base_url, loading, threads=threads, workers=2) as server:
+        # Every page takes its time when the reload comes.
+        sandbox.script("204:wait=50:times=1000")
+        visits = Visits(server.address, "v", 80, at_once=4, does=["send"])
+        for _ in range(2):
+            sandbox_has = sandbox.status()["received"]
+            wait_for(lambda: sandbox.status()["received"] > sandbox_has + 4, "the pages hang")
+            server.reload()
+        views = visits.done()
+        assert {view["http"] for view in views} == {200}
+        assert server.assert_well(views) == 0
+
+
+def test_a_crash_would_be_seen(python_shop, sandbox):
+    """A test of the tests: what a worker that crashes leaves in the log."""
+    with pytest.raises(AssertionError, match="SIGSEGV"), Gunicorn(python_shop, sandbox.base_url) as server:
+        os.kill(server.page("do=enqueue&id=one")["pid"], signal.SIGSEGV)
+        wait_for(lambda: "SIGSEGV" in server.log(), "the log does not tell")
+        server.assert_well()
+
+
+# --- the page on deployment ---
+
+
+def test_the_program_as_it_is_documented(python_shop, sandbox):
+    hooks = (DEPLOYMENT / "gunicorn/on_delivery.conf.py").read_text()
+    with Gunicorn(python_shop, sandbox.base_url, program="shop:application", threads=4, workers=4, lines=hooks) as server:
+        request = urllib.request.Request(f"{server.address}/cart", data=b"the ticket", method="POST",
+                                         headers={"Cookie": "customer=c-1; session=s-1"})
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request) as answer:
+            assert b"ESALES_QUEUED" in answer.read()
+        python_shop.settled()
+        sent, = (r["notification"] for r in sandbox.received())
+        assert (sent["market"], sent["ticket"]) == ("UK", "the ticket")
+        wait_for(lambda: f"{sent['id']} ESALES_DELIVERED" in server.log(), "the callback does not come")
+        server.assert_well()
+
+
+def test_a_callback_that_the_master_set_is_not_called_in_a_worker(python_shop, sandbox):
+    lines = ("def when_ready(server):\n    import page\n"
+             "    page.client.on_delivery(lambda receipt: server.log.info('of the master: %s', receipt.id))\n")
+    with Gunicorn(python_shop, sandbox.base_url, lines=lines) as server:
+        assert server.page("do=enqueue&id=one&flush=60")["flushed"]
+        server.page("listen")
+        server.page("do=enqueue&id=two")
+        wait_for(lambda: "two" in server.page("")["heard"], "the worker's own callback does not come")
+        assert "of the master" not in server.log()
+        server.assert_well()
+
+
+@pytest.mark.parametrize("loading", ["worker", "preload"])
+def test_which_variables_reach_the_library(python_shop, sandbox, loading):
+    """Those that gunicorn was started with, and those of raw_env."""
+    with Gunicorn(python_shop, "http://127.0.0.1:9", loading, lines=f'raw_env = ["ESALES_BASE_URL={sandbox.base_url}"]\n') as server:
+        assert server.page("do=send&id=one")["status"] == "ESALES_DELIVERED"
+
+
+def test_a_queue_in_memory_ends_with_its_worker(python_shop, sandbox):
+    """Why the page on deployment names a spool."""
+    sandbox.script("503:times=1000000")
+    server = Gunicorn(python_shop, sandbox.base_url, env={"gate_min_ms": 10, "gate_max_ms": 50})
+    del server.environment["ESALES_SPOOL"]
+    with server:
+        assert server.page("do=enqueue&id=one")["status"] == "ESALES_QUEUED"
+        server.reload()
+        sandbox.script("")
+        assert server.page("do=enqueue&id=two&flush=60")["flushed"]
+        assert [r["notification"]["id"] for r in sandbox.received() if r["status"] == 204] == ["two"]

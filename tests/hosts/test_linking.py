@@ -1,0 +1,84 @@
+"""The ways to link the library that the page on C and C++ shows, each run against the sandbox."""
+
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from shop import DEPLOYMENT
+
+
+@pytest.fixture(scope="module")
+def archive(library):
+    path = library.parent / "libesales_notify.a"
+    assert path.is_file(), f"{path} is built beside the shared library"
+    return path
+
+
+@pytest.fixture
+def tree(root, library, archive, tmp_path):
+    """A folder as the page takes it: include, lib, bin and a shop's source."""
+    folder = tmp_path / "shop"
+    shutil.copytree(root / "include", folder / "include")
+    for name in ("lib", "bin"):
+        (folder / name).mkdir()
+    shutil.copy(library, folder / "lib/libesales_notify.so.0")
+    (folder / "lib/libesales_notify.so").symlink_to("libesales_notify.so.0")
+    (folder / "lib/libesales_notify.a").symlink_to(archive)
+    shutil.copy(root / "examples/c/add_to_cart.c", folder / "shop.c")
+    shutil.copy(root / "examples/cpp/add_to_cart.cpp", folder / "shop.cpp")
+    shutil.copy(DEPLOYMENT / "c-cpp/plugin.c", folder)
+    return folder
+
+
+@pytest.fixture
+def run(plain_environment, sandbox):
+    def run_program(*command, cwd=None, works=True):
+        env = {**plain_environment, "ESALES_BASE_URL": sandbox.base_url, "ESALES_MARKET": "UK"}
+        env.pop("LD_LIBRARY_PATH", None)
+        done = subprocess.run([*map(str, command)], cwd=cwd, env=env, capture_output=True, text=True)
+        assert (done.returncode == 0) == works, done.stdout + done.stderr
+        return done.stdout if works else done.stderr
+
+    return run_program
+
+
+def needed(program):
+    lines = subprocess.run(["readelf", "-d", str(program)], check=True, capture_output=True, text=True).stdout.splitlines()
+    return {line.split("[")[1].rstrip("]") for line in lines if "NEEDED" in line}
+
+
+def test_linked_shared_it_is_found_beside_the_program(tree, run):
+    run("sh", "-e", DEPLOYMENT / "c-cpp/shared.sh", cwd=tree)
+    # Unpacked somewhere else, with nothing set.
+    moved = tree.rename(tree.parent / "elsewhere")
+    assert run(moved / "bin/shop", cwd="/").startswith("ESALES_DELIVERED ")
+    assert "libesales_notify.so.0" in needed(moved / "bin/shop")
+
+
+def test_linked_statically_it_needs_only_the_systems_libraries(tree, run, sandbox):
+    run("sh", "-e", DEPLOYMENT / "c-cpp/static.sh", cwd=tree)
+    shutil.rmtree(tree / "lib")
+    assert run(tree / "bin/shop").startswith("ESALES_DELIVERED ")
+    assert run(tree / "bin/shop-cpp").startswith("ESALES_DELIVERED ")
+    assert sandbox.status()["received"] == 2
+    assert needed(tree / "bin/shop") <= {"libc.so.6", "libgcc_s.so.1", "libm.so.6", "ld-linux-x86-64.so.2"}
+    assert needed(tree / "bin/shop-cpp") <= needed(tree / "bin/shop") | {"libstdc++.so.6", "libm.so.6"}
+
+
+def test_the_archive_brings_sqlite_along_and_the_shared_library_hides_it(tree, run):
+    """Two of it do not go into one program."""
+    (tree / "shop.c").write_text((tree / "shop.c").read_text() + "\nconst char *sqlite3_libversion(void) { return \"theirs\"; }\n")
+    refused = run("sh", "-e", DEPLOYMENT / "c-cpp/static.sh", cwd=tree, works=False)
+    assert "multiple definition of `sqlite3_libversion'" in refused
+    run("sh", "-e", DEPLOYMENT / "c-cpp/shared.sh", cwd=tree)
+    assert run(tree / "bin/shop").startswith("ESALES_DELIVERED ")
+
+
+def test_loaded_by_dlopen(tree, run, sandbox):
+    id = run("sh", "-e", DEPLOYMENT / "c-cpp/plugin.sh", cwd=tree).strip()
+    assert [r["notification"]["id"] for r in sandbox.received()] == [id]
+    assert not {name for name in needed(tree / "bin/plugin") if "esales" in name}
+    os.remove(tree / "lib/libesales_notify.so.0")
+    assert "libesales_notify.so.0" in run("sh", "-e", DEPLOYMENT / "c-cpp/plugin.sh", cwd=tree, works=False)

@@ -1,0 +1,135 @@
+"""uWSGI: workers that the master forks with the program in it, or that import it themselves; recycled, reloaded, killed."""
+
+import contextlib
+import itertools
+import os
+import signal
+import urllib.request
+
+import pytest
+
+from counting import wait_for
+from shop import kinds
+from visitors import Visits
+from wsgi import Uwsgi, a_busy_day
+
+LOADING = ["worker", "preload", "preload and use"]
+
+
+@pytest.mark.parametrize("loading", LOADING)
+@pytest.mark.parametrize("threads", [True, False], ids=["threads", "without"])
+def test_the_next_page_uses_the_connection_of_the_last(python_shop, sandbox, loading, threads):
+    with Uwsgi(python_shop, sandbox.base_url, loading, threads=threads) as server:
+        pages = [server.page(f"do=send&id=page-{n}") for n in range(5)]
+        assert [page["status"] for page in pages] == ["ESALES_DELIVERED"] * 5
+        connections = {r["notification"]["id"]: r["connection"] for r in sandbox.received()}
+        of_pages = {connections.pop(f"page-{n}") for n in range(5)}
+        assert len(of_pages) == 1 and not of_pages & set(connections.values())
+        server.assert_well()
+
+
+@pytest.mark.parametrize("loading, threads, delivery", [
+    ("worker", True, "background"), ("preload", False, "background"), ("preload and use", True, "background"),
+    ("preload", True, "none"),
+])
+def test_nothing_is_lost_while_workers_are_recycled_reloaded_and_killed(
+        python_shop, sandbox, loading, threads, delivery, soak):
+    env = {"gate_min_ms": 10, "gate_max_ms": 100}
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(Uwsgi(python_shop, sandbox.base_url, loading, delivery, env, threads=threads,
+                                           workers=4, pages_per_worker=30))
+        if delivery == "none":
+            stack.enter_context(python_shop.drained(sandbox.base_url, **env))
+        a_busy_day(server, python_shop, sandbox, 6000 if soak else 240, f"{loading} {threads} {delivery}")
+
+
+def test_a_child_process_inherits_no_descriptor_of_ours(python_shop, sandbox):
+    with Uwsgi(python_shop, sandbox.base_url) as server:
+        before = server.page("descriptors")
+        server.page("do=enqueue&id=one")
+        python_shop.settled()
+        after = server.page("do=send&id=two&descriptors")
+        assert before["pid"] == after["pid"]
+        assert any(str(python_shop.spool) in name for name in after["own"]), after["own"]
+        assert kinds(after["inherited"]) == kinds(before["inherited"])
+        server.assert_well()
+
+
+def test_workers_end_by_themselves_after_their_pages(python_shop, sandbox):
+    """Without a kill or a reload: every end of a worker is a regular one, with deliveries that hang in its threads."""
+    sandbox.script("hang:times=1000000")
+    env = {"timeout_ms": 500, "gate_min_ms": 10, "gate_max_ms": 50}
+    with Uwsgi(python_shop, sandbox.base_url, env=env, workers=2, pages_per_worker=5) as server:
+        numbers = itertools.count(1)
+        wait_for(lambda: server.page(f"do=enqueue&id=v{next(numbers)}") and server.log().count("Seeya!") >= 4,
+                 "workers are not recycled")
+        server.assert_well()
+        sandbox.script("")
+        last = server.visited_until_all_is_delivered()
+        assert python_shop.assert_balanced()["delivered"] == next(numbers) - 1 + len(last)
+        server.assert_well()
+
+
+@pytest.mark.parametrize("loading", ["worker", "preload"])
+def test_a_reload_breaks_no_page(python_shop, sandbox, loading):
+    with Uwsgi(python_shop, sandbox.base_url, loading, workers=2) as server:
+        # Every page takes its time when the reload comes.
+        sandbox.script("204:wait=50:times=1000")
+        visits = Visits(server.address, "v", 60, at_once=4, does=["send"])
+        wait_for(lambda: sandbox.status()["received"] > 4, "the pages hang")
+        server.reload()
+        views = visits.done()
+        assert {view["http"] for view in views} == {200}
+        assert server.assert_well(views) == 0
+
+
+def test_a_crash_would_be_seen(python_shop, sandbox):
+    """A test of the tests: what a worker that crashes leaves in the log."""
+    with pytest.raises(AssertionError, match="Segmentation"), Uwsgi(python_shop, sandbox.base_url) as server:
+        os.kill(server.page("do=enqueue&id=one")["pid"], signal.SIGSEGV)
+        wait_for(lambda: "Segmentation" in server.log(), "the log does not tell")
+        server.assert_well()
+
+
+# --- the page on deployment ---
+
+
+def test_the_program_as_it_is_documented(python_shop, sandbox):
+    with Uwsgi(python_shop, sandbox.base_url, program="shop:application", workers=4) as server:
+        request = urllib.request.Request(f"{server.address}/cart", data=b"the ticket", method="POST",
+                                         headers={"Cookie": "customer=c-1; session=s-1"})
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request) as answer:
+            assert b"ESALES_QUEUED" in answer.read()
+        python_shop.settled()
+        sent, = (r["notification"] for r in sandbox.received())
+        assert (sent["market"], sent["ticket"]) == ("UK", "the ticket")
+        server.assert_well()
+
+
+def test_delivery_needs_no_threads_of_uwsgi(python_shop, sandbox):
+    with Uwsgi(python_shop, sandbox.base_url, threads=False) as server:
+        server.page("do=enqueue&id=v&times=20")
+        # No further page is asked for.
+        assert python_shop.settled()["delivered"] == 20
+        server.assert_well()
+
+
+@pytest.mark.parametrize("threads", [True, False], ids=["threads", "without"])
+def test_callbacks_need_enable_threads(python_shop, sandbox, threads):
+    """Without it they wait for a page that lets other threads run, and what is to be delivered waits for them."""
+    with Uwsgi(python_shop, sandbox.base_url, threads=threads) as server:
+        def waits():
+            return python_shop.status()["pending"]
+
+        def heard():
+            return {said["heard"] for said in server.said_by_pages()}
+
+        server.page("do=enqueue&id=v&times=20&listen")
+        if threads:
+            wait_for(lambda: waits() == 0 and len(heard()) == 20, "the callbacks do not come")
+        else:
+            wait_for(lambda: sandbox.status()["received"] >= 1, "nothing is delivered")
+            # Each of these questions takes longer than all twenty deliveries.
+            assert all(waits() > 0 for _ in range(20)) and not heard()
+            wait_for(lambda: server.page("flush=0") and waits() == 0 and len(heard()) == 20, "the callbacks do not come")
+        server.assert_well()

@@ -1,0 +1,264 @@
+"""gunicorn from PyPI and uWSGI from Debian's packages, with the files of examples/deployment, on a port of their own."""
+
+import contextlib
+import json
+import os
+import pathlib
+import random
+import re
+import signal
+import subprocess
+import sys
+
+from counting import wait_for
+from ledger import assert_told_the_truth
+from shop import DEPLOYMENT, assert_gone, assert_no_zombies, children, free_port, get
+from visitors import Visits
+
+AT_ONCE = 12
+
+
+class Server:
+    """What both have in common. `loading`: "worker" (every worker imports the program), "preload" (the master does,
+    before it forks), "preload and use" (it sends and enqueues then, too)."""
+
+    # What its log says of workers that start, and of one that ends by a signal, with an error, or not at all.
+    STARTS = UNWELL = None
+    # When, in sixteenths of a busy day.
+    RELOADS = (5, 10, 15)
+
+    def __init__(self, shop, base_url, loading, delivery, env, program):
+        self.shop, self.loading, self.killed = shop, loading, set()
+        self.port = free_port()
+        self.address = f"http://127.0.0.1:{self.port}"
+        self.program = program
+        file = shop.configured("python/shop.env", self.substitutes(base_url), "shop.env")
+        if delivery == "none":
+            file.write_text(file.read_text() + (DEPLOYMENT / "python/delivery-none.env").read_text())
+        self.variables = dict(line.split("=", 1) for line in file.read_text().splitlines() if line[0] not in "#;")
+        self.variables.update({f"ESALES_{name.upper()}": str(value) for name, value in (env or {}).items()})
+        if loading == "preload and use":
+            self.variables["SHOP_USES_IT_AT_IMPORT"] = "1"
+        self.environment = {"PATH": os.environ["PATH"], "HOME": str(shop.folder),
+                            "PYTHONPATH": f"{shop.folder}/python:{shop.public}:{DEPLOYMENT}/python"}
+
+    def substitutes(self, base_url):
+        """The service is never asked from here: the sandbox stands in for it."""
+        return {"ESALES_CLUSTER_ID=mycluster": f"ESALES_BASE_URL={base_url}",
+                "/var/lib/esales-notify/spool.db": self.shop.spool}
+
+    def __enter__(self):
+        with open(self.shop.folder / "server.log", "wb") as log:
+            self.process = subprocess.Popen(self.command(), env=self.environment, cwd=self.shop.public, stdout=log,
+                                            stderr=log, stdin=subprocess.DEVNULL)
+        try:
+            wait_for(self._has_workers, "the server does not start", 60)
+        except BaseException:
+            self._stop()
+            raise
+        return self
+
+    def _has_workers(self):
+        """It listens before it starts them."""
+        assert self.process.poll() is None, self.log()
+        return re.search(self.STARTS, self.log(), re.M)
+
+    def page(self, query):
+        status, page = get(f"{self.address}/page.php?{query}")
+        assert status == 200, page
+        return page
+
+    def log(self):
+        return (self.shop.folder / "server.log").read_text()
+
+    def said_by_pages(self):
+        """What page.py wrote into the log."""
+        return [json.loads(line) for line in re.findall(r"^PAGE (.*)$", self.log(), re.M)]
+
+    def answered(self):
+        """How many pages were answered."""
+        return self.log().count(" /page.php")
+
+    def visited_until_all_is_delivered(self):
+        """In the background it is the next event that makes a new worker deliver; and that may have been its last page.
+        Returns the page views that it took."""
+        views = []
+
+        def is_delivered():
+            status = self.shop.status()
+            if status["pending"] and not status["has_drainer"] or not views:
+                id = f"last-{len(views)}"
+                views.append({"id": id, "http": 200, "body": json.dumps(self.page(f"do=enqueue&id={id}"))})
+                return False
+            return status["pending"] == 0
+
+        wait_for(is_delivered, "the queue does not become empty", 120)
+        return views
+
+    def workers(self):
+        return children(self.process.pid)
+
+    def kill_a_worker(self, dice):
+        """SIGKILL, whatever it is doing. There may be none for a moment, or it may just have ended."""
+        workers = self.workers()
+        for victim in dice.sample(workers, min(1, len(workers))):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(victim, signal.SIGKILL)
+                self.killed.add(victim)
+
+    def reload(self):
+        """Waits until the workers are new ones."""
+        before, starts = set(self.workers()), len(re.findall(self.STARTS, self.log(), re.M))
+        self.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: len(re.findall(self.STARTS, self.log(), re.M)) > starts and not before & set(self.workers()),
+                 "the server does not reload", 60)
+
+    def assert_well(self, views=()):
+        """No worker ended but as it should, no zombie, no page broke but under a worker that was killed, and the master
+        has of ours what it used. Returns how many pages broke."""
+        self._assert_no_bad_end()
+        assert_no_zombies(self.process.pid)
+        if self.loading != "preload and use":
+            self.assert_untouched()
+        broken = sum(view["http"] == 0 for view in views)
+        assert {view["http"] for view in views} <= {200, 0}, [view for view in views if view["http"] not in (200, 0)][:3]
+        # A worker of many threads has as many pages under way.
+        assert broken <= len(self.killed) * AT_ONCE, f"{broken} broke, {len(self.killed)} were killed\n{self.log()}"
+        return broken
+
+    def _assert_no_bad_end(self):
+        found = [line for line in self.log().splitlines() if re.search(self.UNWELL, line)
+                 and not any(re.search(rf"\b{pid}\b", line) for pid in self.killed)]
+        assert not found, found
+
+    def assert_untouched(self):
+        """The process that starts the workers has nothing of ours, although it may have made the client."""
+        threads, open_there = [], []
+        for path in pathlib.Path(f"/proc/{self.process.pid}").glob("task/*/comm"):
+            with contextlib.suppress(OSError):  # It ended meanwhile, as below.
+                threads.append(path.read_text().strip())
+        assert threads and not any(name.startswith("esales") for name in threads), threads
+        for path in pathlib.Path(f"/proc/{self.process.pid}/fd").iterdir():
+            with contextlib.suppress(OSError):
+                open_there.append(os.readlink(path))
+        assert not any(str(self.shop.state) in name for name in open_there), open_there
+
+    def __exit__(self, kind, *_):
+        workers = self.workers()
+        self._stop()
+        if kind is None:
+            assert self.process.returncode == 0, self.log()
+            self._assert_no_bad_end()
+            assert_gone(workers)
+
+    def _stop(self):
+        """SIGKILL would leave its workers behind, without a parent."""
+        self.process.terminate()
+        self.process.wait(60)
+
+
+class Gunicorn(Server):
+    """`threads` is None for the kind "sync"; `lines` come on top of the documented settings."""
+
+    STARTS = r"Booting worker with pid"
+    UNWELL = r"was sent SIG(?!TERM)|exited with code|WORKER TIMEOUT|Traceback|Error"
+
+    def __init__(self, shop, base_url, loading="preload", delivery="background", env=None, program="page:application",
+                 threads=None, workers=1, pages_per_worker=0, lines=""):
+        super().__init__(shop, base_url, loading, delivery, env, program)
+        self.environment.update(self.variables)
+        configured = shop.configured("gunicorn/gunicorn.conf.py", {
+            "127.0.0.1:8000": f"127.0.0.1:{self.port}",
+            "workers = 4": f"workers = {workers}",
+            "threads = 4": f"threads = {threads or 1}",
+            "preload_app = True": f"preload_app = {loading != 'worker'}",
+            "max_requests = 5000": f"max_requests = {pages_per_worker}",
+            "max_requests_jitter = 500": "max_requests_jitter = 0",
+            # Longer than anybody waits here: a worker that does not end by itself is not to be overlooked.
+            "graceful_timeout = 30": "graceful_timeout = 300",
+        }, "gunicorn.conf.py")
+        with open(configured, "a") as settings:
+            settings.write("accesslog = '-'\n"
+                           # A page a connection: one that breaks is then one that a worker broke.
+                           "keepalive = 0\n"
+                           f'control_socket = "{shop.folder}/gunicorn.ctl"\n{lines}')
+
+    def command(self):
+        return [sys.executable, "-m", "gunicorn", "-c", str(self.shop.folder / "gunicorn.conf.py"), self.program]
+
+
+class Uwsgi(Server):
+    """`lines` come on top of the documented file."""
+
+    # It takes its time.
+    RELOADS = (8,)
+    # Not "Respawned", which is one that was killed or recycled.
+    STARTS = r"^spawned uWSGI worker 1 "
+    UNWELL = r"died, killed|Segmentation|HARAKIRI|no cheap mode|Traceback|Error"
+
+    def __init__(self, shop, base_url, loading="preload", delivery="background", env=None, program="page:application",
+                 workers=1, pages_per_worker=0, threads=True, lines=""):
+        super().__init__(shop, base_url, loading, delivery, env, program)
+        configured = shop.configured("uwsgi/shop.ini", {
+            "uid = www-data": f"uid = {shop.user}",
+            "gid = www-data": f"gid = {shop.group}",
+            "127.0.0.1:8000": f"127.0.0.1:{self.port}",
+            "/var/www/shop": shop.public,
+            "shop:application": program,
+            "processes = 4": f"processes = {workers}",
+            "max-requests = 5000": f"max-requests = {pages_per_worker}" if pages_per_worker else "",
+            "enable-threads = true": "enable-threads = true" if threads else "",
+            **self.substitutes(base_url),
+        }, "shop.ini")
+        documented = configured.read_text()
+        with open(configured, "a") as settings:
+            if delivery == "none":
+                settings.write((DEPLOYMENT / "uwsgi/delivery-none.ini").read_text())
+            settings.writelines(f"env = {name}={value}\n" for name, value in self.variables.items()
+                                if f"{name}={value}" not in documented)
+            # A page a connection, which uWSGI does not say by itself.
+            settings.write("add-header = Connection: close\n"
+                           # Its default keeps a worker for a minute at least, whatever max-requests says.
+                           "min-worker-lifetime = 1\n"
+                           f"worker-reload-mercy = 300\nreload-mercy = 300\n{lines}")
+            if loading == "worker":
+                settings.write("lazy-apps = true\n")
+
+    def reload(self):
+        """A worker that is still importing the program would miss the signal, and uWSGI kill it in the end."""
+        def have_all_answered():
+            self.page("")
+            return {str(pid) for pid in self.workers()} <= set(re.findall(r"\[pid: (\d+)\|", self.log()))
+
+        wait_for(have_all_answered, "a worker does not answer")
+        super().reload()
+
+    def command(self):
+        return ["uwsgi", "--ini", str(self.shop.folder / "shop.ini")]
+
+
+def a_busy_day(server, shop, sandbox, pages, seed):
+    """Pages while workers are recycled, reloaded and killed; nothing is lost."""
+    dice = random.Random(seed)
+    visits = Visits(server.address, "v", pages, at_once=AT_ONCE, pause_ms=5, does=["enqueue"] * 9 + ["send"])
+    for number in range(1, 16):
+        wait_for(lambda: server.answered() >= number * pages // 16 or not visits.under_way(), "the pages hang")
+        if number in server.RELOADS:
+            server.reload()
+        else:
+            server.kill_a_worker(dice)
+    views = visits.done()
+    broken = server.assert_well(views)
+    last = server.visited_until_all_is_delivered()
+    views += last
+    events = pages * 9 // 10 + len(last)
+    # uWSGI imports the program again with every reload.
+    at_import = [line for line in server.said_by_pages() if "status" in line]
+    assert bool(at_import) == (server.loading == "preload and use")
+    views += [{"id": said["id"], "http": 200, "body": json.dumps(said)} for said in at_import]
+    events += sum(said["status"] == "ESALES_QUEUED" for said in at_import)
+    status = shop.assert_balanced()
+    assert_told_the_truth(views, sandbox)
+    assert events - broken <= status["accepted"] == status["delivered"] <= events
+    server.assert_well(views)
+    return broken
