@@ -70,3 +70,8 @@ abi-check: build
 
 abi-record: build
 	python3 packaging/abi.py record $(LIBRARY)
+
+# The Debian packages installed by apt in a fresh Debian: needs root and debootstrap, and takes minutes.
+.PHONY: test-packages-chroot
+test-packages-chroot: deb
+	sh packaging/try-in-chroot.sh

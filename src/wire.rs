@@ -154,6 +154,9 @@ pub(crate) fn sign_anew(body: &str, private_key: &str) -> Option<String> {
 /// `words` without the values by which a visitor could be known or impersonated, should a server repeat them.
 pub(crate) fn scrub(words: &str, body: &[u8]) -> String {
     let mut scrubbed = words.to_owned();
+    if scrubbed.is_empty() {
+        return scrubbed;
+    }
     if let Ok(sent) = serde_json::from_slice::<AddToCart<'_>>(body) {
         let secrets = [
             Some(sent.customer_key),
@@ -183,7 +186,11 @@ pub(crate) fn check(name: &str, value: &str, max: usize) -> Result<(), Error> {
     if value.trim().is_empty() {
         return Err(Error::argument(format!("{name} is only white space")));
     }
-    if let Some(c) = value.chars().find(|c| c.is_control()) {
+    // Its bytes first, all of them, which is many times faster: every control character has one of these.
+    let suspects = |found: bool, b: u8| found | (b < 0x20) | (b == 0x7f) | (b == 0xc2);
+    if value.bytes().fold(false, suspects)
+        && let Some(c) = value.chars().find(|c| c.is_control())
+    {
         return Err(Error::argument(format!(
             "{name} contains the control character U+{:04X}",
             u32::from(c)

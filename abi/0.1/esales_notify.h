@@ -1,23 +1,24 @@
-/*
+/**
+ * @file
  * esales-notify: tells the Elevate 3 commerce search service that a visitor added a product to the cart.
  * Generated from the Rust source by cbindgen; do not edit.
  *
  * Rules
  *
- *  1. Names. Functions and types begin with esales_, macros with ESALES_. Nothing else is exported.
- *  2. Results. A function that can fail returns int32_t: >= 0 is success, < 0 an error code from the list below.
+ * 1.  Names. Functions and types begin with esales_, macros with ESALES_. Nothing else is exported.
+ * 2.  Results. A function that can fail returns int32_t: >= 0 is success, < 0 an error code from the list below.
  *     The codes are frozen: never renumbered, never reused. esales_last_error() has the words.
- *  3. Out-parameters are written on success only; a receipt is written on failure too.
- *  4. Strings in are UTF-8, NUL-terminated and borrowed for the call. Strings out are static, or copied into the
+ * 3.  Out-parameters are written on success only; a receipt is written on failure too.
+ * 4.  Strings in are UTF-8, NUL-terminated and borrowed for the call. Strings out are static, or copied into the
  *     caller's memory. There is nothing to free but handles.
- *  5. Bad input (NULL where it is not allowed, invalid UTF-8, a wrong struct_size) gives ESALES_INVALID_ARGUMENT
+ * 5.  Bad input (NULL where it is not allowed, invalid UTF-8, a wrong struct_size) gives ESALES_INVALID_ARGUMENT
  *     with words that name the argument, and nothing is sent. Freeing NULL is fine.
- *  6. Threads. A handle may be used from any number of threads at once; only freeing it needs that nobody uses it.
- *  7. fork. A client works in the parent and in the child. The child opens connections of its own and leaves the
+ * 6.  Threads. A handle may be used from any number of threads at once; only freeing it needs that nobody uses it.
+ * 7.  fork. A client works in the parent and in the child. The child opens connections of its own and leaves the
  *     parent's alone.
- *  8. Time. A call that sends returns within the option timeout_ms, whatever the network does; one that enqueues
+ * 8.  Time. A call that sends returns within the option timeout_ms, whatever the network does; one that enqueues
  *     within enqueue_timeout_ms, whatever the disk does.
- *  9. Panics do not cross this border: a defect of the library is reported as ESALES_INTERNAL.
+ * 9.  Panics do not cross this border: a defect of the library is reported as ESALES_INTERNAL.
  * 10. Loading the library does nothing: no thread, no file, no socket, no environment read, no signal handler.
  *     It stays loaded: dlclose is safe at any time.
  * 11. Callbacks run on any thread, with no lock of the library held, and never after they were taken back. What they
@@ -31,13 +32,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The version of this header; esales_version() tells the library's. */
+/** The version of this header; esales_version() tells the library's. */
 #define ESALES_VERSION "0.1.0"
 
-/* Begin every struct with its macro: it sets struct_size and clears the rest. A receipt that no call has written
-   does not say that anything was delivered. */
+/** Begin every esales_visitor with this: it sets struct_size and clears the rest. */
 #define ESALES_VISITOR_INIT { (uint32_t)sizeof(esales_visitor), NULL, NULL, NULL, NULL }
+/** Begin every esales_stats with this: it sets struct_size and clears the rest. */
 #define ESALES_STATS_INIT { (uint32_t)sizeof(esales_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+/** Begin every esales_receipt with this: it sets struct_size and clears the rest. A receipt that no call has written
+    does not say that anything was delivered. */
 #define ESALES_RECEIPT_INIT { (uint32_t)sizeof(esales_receipt), ESALES_INTERNAL, 0, 0, 0, { 0 }, { 0 } }
 
 
@@ -351,13 +354,13 @@ extern "C" {
 /**
  * Makes a client. Nothing is sent, no file is written, no thread is started.
  *
- * config: its options, copied; NULL: the options are read from ESALES_* environment variables.
- * out:    receives the handle; free it with esales_client_free.
- * Returns 0, ESALES_INVALID_ARGUMENT, or ESALES_INVALID_CONFIG when options are missing or contradict one another
- * or ca_file or the folder of spool cannot be used.
- *
  * The environment is read here and nowhere else: ESALES_* if config is NULL, the proxy variables if the options
  * proxy or no_proxy are not set. As with getenv, no other thread may change it (setenv) at the same time.
+ *
+ * @param config  its options, copied; NULL: the options are read from ESALES_* environment variables.
+ * @param out     receives the handle; free it with esales_client_free.
+ * @return 0, ESALES_INVALID_ARGUMENT, or ESALES_INVALID_CONFIG when options are missing or contradict one another or
+ *         ca_file or the folder of spool cannot be used.
  */
 int32_t esales_client_new(const struct esales_config *config,
                           struct esales_client **out);
@@ -365,6 +368,8 @@ int32_t esales_client_new(const struct esales_config *config,
 /**
  * Frees a client; NULL is fine. Returns at once: its connections stay warm for other clients, for the time that
  * keep_alive_s says, and what is in the queue is delivered further. No other thread may be using it.
+ *
+ * @param client  the handle, or NULL.
  */
 void esales_client_free(struct esales_client *client);
 
@@ -372,12 +377,14 @@ void esales_client_free(struct esales_client *client);
  * Tells the service that the visitor added the product behind the ticket to the cart, and waits for the answer.
  * Blocks for at most the option timeout_ms, whatever the network does.
  *
- * ticket:  the service's own opaque string, at most 8192 bytes, sent as it is.
- * id:      names this one event, at most 128 bytes; NULL: a new UUID. It is the same in every attempt. To send the
- *          same event again, pass the id of the receipt.
- * receipt: receives what became of it; may be NULL.
- * Returns ESALES_DELIVERED, with on_failure=queue ESALES_QUEUED, or an error. After ESALES_TIMEOUT,
- * ESALES_CONNECTION_LOST and ESALES_BAD_RESPONSE the event may have arrived all the same.
+ * @param client   from esales_client_new.
+ * @param visitor  who added the product.
+ * @param ticket   the service's own opaque string, at most 8192 bytes, sent as it is.
+ * @param id       names this one event, at most 128 bytes; NULL: a new UUID. It is the same in every attempt. To send
+ *                 the same event again, pass the id of the receipt.
+ * @param receipt  receives what became of it; may be NULL.
+ * @return ESALES_DELIVERED, with on_failure=queue ESALES_QUEUED, or an error. After ESALES_TIMEOUT,
+ *         ESALES_CONNECTION_LOST and ESALES_BAD_RESPONSE the event may have arrived all the same.
  */
 int32_t esales_notify_add_to_cart(const struct esales_client *client,
                                   const struct esales_visitor *visitor,
@@ -388,18 +395,19 @@ int32_t esales_notify_add_to_cart(const struct esales_client *client,
 /**
  * Makes an empty configuration; the environment is not read.
  *
- * out: receives the handle; free it with esales_config_free.
- * Returns 0, or ESALES_INVALID_ARGUMENT.
+ * @param out  receives the handle; free it with esales_config_free.
+ * @return 0, or ESALES_INVALID_ARGUMENT.
  */
 int32_t esales_config_new(struct esales_config **out);
 
 /**
  * Sets one option; a later value replaces an earlier one. On failure the configuration is unchanged.
  *
- * name:  the option, such as "timeout_ms".
- * value: its value as text, such as "500"; flags are "true" or "false".
- * Returns 0, ESALES_INVALID_ARGUMENT, or ESALES_INVALID_CONFIG for an unknown name (esales_last_error suggests
- * the nearest one) or a value out of range.
+ * @param config  from esales_config_new.
+ * @param name    the option, such as "timeout_ms".
+ * @param value   its value as text, such as "500"; flags are "true" or "false".
+ * @return 0, ESALES_INVALID_ARGUMENT, or ESALES_INVALID_CONFIG for an unknown name (esales_last_error suggests the
+ *         nearest one) or a value out of range.
  */
 int32_t esales_config_set(struct esales_config *config,
                           const char *name,
@@ -407,15 +415,17 @@ int32_t esales_config_set(struct esales_config *config,
 
 /**
  * Frees a configuration; NULL is fine. Clients made from it are not affected.
+ *
+ * @param config  the handle, or NULL.
  */
 void esales_config_free(struct esales_config *config);
 
 /**
  * The customer key of a signed-in visitor: SHA-256 of the visitor's id in the shop, as 64 lower-case hex digits.
  *
- * customer_id: 1 to 4096 bytes, no control character.
- * out:         receives 64 digits and a NUL.
- * Returns 0 or ESALES_INVALID_ARGUMENT.
+ * @param customer_id  1 to 4096 bytes, no control character.
+ * @param out          receives 64 digits and a NUL.
+ * @return 0 or ESALES_INVALID_ARGUMENT.
  *
  */
 int32_t esales_customer_key(const char *customer_id,
@@ -425,10 +435,10 @@ int32_t esales_customer_key(const char *customer_id,
  * The token of a signed-in visitor: HMAC-SHA256 of the customer key under the shop's private key, as 64 lower-case
  * hex digits.
  *
- * private_key:  from the vendor, 1 to 4096 bytes, no control character (mind a file's final line break).
- * customer_key: from esales_customer_key.
- * out:          receives 64 digits and a NUL.
- * Returns 0 or ESALES_INVALID_ARGUMENT.
+ * @param private_key   from the vendor, 1 to 4096 bytes, no control character (mind a file's final line break).
+ * @param customer_key  from esales_customer_key.
+ * @param out           receives 64 digits and a NUL.
+ * @return 0 or ESALES_INVALID_ARGUMENT.
  *
  */
 int32_t esales_customer_token(const char *private_key,
@@ -438,8 +448,8 @@ int32_t esales_customer_token(const char *private_key,
 /**
  * A new random key (UUID version 4): for anonymous customer keys, session keys and ids.
  *
- * out: receives 36 characters and a NUL.
- * Returns 0, ESALES_INVALID_ARGUMENT, or ESALES_INTERNAL if the system gives no random bytes.
+ * @param out  receives 36 characters and a NUL.
+ * @return 0, ESALES_INVALID_ARGUMENT, or ESALES_INTERNAL if the system gives no random bytes.
  *
  */
 int32_t esales_new_key(char out[37]);
@@ -447,13 +457,13 @@ int32_t esales_new_key(char out[37]);
 /**
  * Says where the library's messages go, for the whole process. Keys, tokens and tickets never appear in them.
  *
- * callback:  runs on any thread, the library's own among them, with no lock held. NULL: the last 256 messages are
- *            kept for esales_log_next. When this returns, an earlier callback has ended, except when it is called
- *            from within it.
- * user_data: handed to the callback as it is.
- * level:     the most verbose level that is wanted, ESALES_LOG_OFF to ESALES_LOG_DEBUG. Off, which it is to begin
- *            with: nothing is called or kept.
- * Returns 0 or ESALES_INVALID_ARGUMENT.
+ * @param callback   runs on any thread, the library's own among them, with no lock held. NULL: the last 256 messages
+ *                   are kept for esales_log_next. When this returns, an earlier callback has ended, except when it is
+ *                   called from within it.
+ * @param user_data  handed to the callback as it is.
+ * @param level      the most verbose level that is wanted, ESALES_LOG_OFF to ESALES_LOG_DEBUG. Off, which it is to
+ *                   begin with: nothing is called or kept.
+ * @return 0 or ESALES_INVALID_ARGUMENT.
  */
 int32_t esales_log_to(esales_log_callback callback,
                       void *user_data,
@@ -462,10 +472,10 @@ int32_t esales_log_to(esales_log_callback callback,
 /**
  * Takes the oldest message that was kept because esales_log_to was given no callback.
  *
- * timeout_ms: how long to wait for one, in milliseconds; 0: not at all.
- * level:      receives its level.
- * message:    receives at most 511 bytes and a NUL; cut at a character boundary.
- * Returns 1, 0 if there is none, or ESALES_INVALID_ARGUMENT.
+ * @param timeout_ms  how long to wait for one, in milliseconds; 0: not at all.
+ * @param level       receives its level.
+ * @param message     receives at most 511 bytes and a NUL; cut at a character boundary.
+ * @return 1, 0 if there is none, or ESALES_INVALID_ARGUMENT.
  *
  */
 int32_t esales_log_next(uint32_t timeout_ms, int32_t *level, char message[512]);
@@ -475,8 +485,14 @@ int32_t esales_log_next(uint32_t timeout_ms, int32_t *level, char message[512]);
  * or by another process (option delivery). The arguments are those of esales_notify_add_to_cart, checked as there.
  * Never waits on the network; on the disk and other processes at most enqueue_timeout_ms.
  *
- * Returns ESALES_QUEUED, ESALES_INVALID_ARGUMENT, ESALES_QUEUE_FULL or ESALES_SPOOL_FAILED. What it returned
- * ESALES_QUEUED for is delivered at least once, always with the same id, or counted as dead, expired or dropped.
+ * @param client   from esales_client_new.
+ * @param visitor  who added the product.
+ * @param ticket   as for esales_notify_add_to_cart.
+ * @param id       as for esales_notify_add_to_cart.
+ * @param receipt  receives ESALES_QUEUED and the id, or why it was not accepted; may be NULL.
+ * @return ESALES_QUEUED, ESALES_INVALID_ARGUMENT, ESALES_QUEUE_FULL or ESALES_SPOOL_FAILED. What it returned
+ *         ESALES_QUEUED for is delivered at least once, always with the same id, or counted as dead, expired or
+ *         dropped.
  */
 int32_t esales_enqueue_add_to_cart(const struct esales_client *client,
                                    const struct esales_visitor *visitor,
@@ -488,8 +504,10 @@ int32_t esales_enqueue_add_to_cart(const struct esales_client *client,
  * Waits until everything that was accepted before the call has left the queue, for at most timeout_ms. What is
  * left then stays in the queue.
  *
- * stats: receives the numbers afterwards, also with ESALES_TIMEOUT; may be NULL.
- * Returns 0, ESALES_TIMEOUT, ESALES_INVALID_ARGUMENT or ESALES_SPOOL_FAILED.
+ * @param client      from esales_client_new.
+ * @param timeout_ms  how long to wait, in milliseconds; 0: not at all.
+ * @param stats       receives the numbers afterwards, also with ESALES_TIMEOUT; may be NULL.
+ * @return 0, ESALES_TIMEOUT, ESALES_INVALID_ARGUMENT or ESALES_SPOOL_FAILED.
  */
 int32_t esales_client_flush(const struct esales_client *client,
                             uint32_t timeout_ms,
@@ -498,18 +516,23 @@ int32_t esales_client_flush(const struct esales_client *client,
 /**
  * The queue in numbers.
  *
- * Returns 0, ESALES_INVALID_ARGUMENT, or ESALES_SPOOL_FAILED if the spool cannot be read within
- * enqueue_timeout_ms.
+ * @param client  from esales_client_new.
+ * @param stats   receives the numbers.
+ * @return 0, ESALES_INVALID_ARGUMENT, or ESALES_SPOOL_FAILED if the spool cannot be read within enqueue_timeout_ms.
  */
-int32_t esales_client_stats(const struct esales_client *client, struct esales_stats *stats);
+int32_t esales_client_stats(const struct esales_client *client,
+                            struct esales_stats *stats);
 
 /**
  * What became of a notification that went into the queue.
  *
- * receipt: its status is ESALES_QUEUED while the notification waits, ESALES_DELIVERED, the code it died with,
- *          ESALES_TIMEOUT if it expired, or ESALES_QUEUE_FULL if it was dropped; elapsed_us counts from acceptance.
- * Returns 0, ESALES_INVALID_ARGUMENT if nothing is known of the id (never accepted here, or settled longer ago
- * than receipt_retention_s), or ESALES_SPOOL_FAILED.
+ * @param client   from esales_client_new.
+ * @param id       the id of its receipt when it was accepted.
+ * @param receipt  its status is ESALES_QUEUED while the notification waits, ESALES_DELIVERED, the code it died with,
+ *                 ESALES_TIMEOUT if it expired, or ESALES_QUEUE_FULL if it was dropped; elapsed_us counts from
+ *                 acceptance.
+ * @return 0, ESALES_INVALID_ARGUMENT if nothing is known of the id (never accepted here, or settled longer ago than
+ *         receipt_retention_s), or ESALES_SPOOL_FAILED.
  */
 int32_t esales_client_receipt(const struct esales_client *client,
                               const char *id,
@@ -522,9 +545,10 @@ int32_t esales_client_receipt(const struct esales_client *client,
  * They are kept from the first call on, at most 1024 (esales_client_receipt knows of older ones), until
  * esales_client_on_delivery is called with NULL, or the client is freed. In a forked child, from its first call on.
  *
- * timeout_ms: how long to wait for one, in milliseconds; 0: not at all.
- * receipt:    receives what became of it.
- * Returns 1, 0 if there is none, ESALES_INVALID_ARGUMENT or ESALES_INVALID_CONFIG.
+ * @param client      from esales_client_new.
+ * @param timeout_ms  how long to wait for one, in milliseconds; 0: not at all.
+ * @param receipt     receives what became of it.
+ * @return 1, 0 if there is none, ESALES_INVALID_ARGUMENT or ESALES_INVALID_CONFIG.
  */
 int32_t esales_client_delivery_next(const struct esales_client *client,
                                     uint32_t timeout_ms,
@@ -534,10 +558,11 @@ int32_t esales_client_delivery_next(const struct esales_client *client,
  * Calls back, on a thread of the library, for every notification that this process's delivery settles (delivered,
  * dead, expired), after it is recorded. No lock is held: the callback may use the library.
  *
- * callback:  replaces an earlier one; NULL ends it. When this, or esales_client_free, returns, an earlier callback
- *            has ended, except when it is called from within it.
- * user_data: handed to the callback as it is.
- * Returns 0, ESALES_INVALID_ARGUMENT or ESALES_INVALID_CONFIG. After a fork, set it again in the child.
+ * @param client     from esales_client_new.
+ * @param callback   replaces an earlier one; NULL ends it. When this, or esales_client_free, returns, an earlier
+ *                   callback has ended, except when it is called from within it.
+ * @param user_data  handed to the callback as it is.
+ * @return 0, ESALES_INVALID_ARGUMENT or ESALES_INVALID_CONFIG. After a fork, set it again in the child.
  */
 int32_t esales_client_on_delivery(const struct esales_client *client,
                                   esales_delivery_callback callback,
@@ -545,11 +570,15 @@ int32_t esales_client_on_delivery(const struct esales_client *client,
 
 /**
  * The name of a code, such as "ESALES_TIMEOUT"; "ESALES_UNKNOWN" for a number that is none. Static.
+ *
+ * @param status  an ESALES_* code.
  */
 const char *esales_status_name(int32_t status);
 
 /**
  * What a code means, in one sentence. Static.
+ *
+ * @param status  an ESALES_* code.
  */
 const char *esales_status_text(int32_t status);
 

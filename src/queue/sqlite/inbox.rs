@@ -12,6 +12,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
+use std::ops::RangeInclusive;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -39,7 +40,7 @@ pub(super) struct Inbox {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Appended {
     Done,
-    /// It was not even tried: the file is about to be replaced, was replaced, or is longer than `at_most`.
+    /// It was not even tried: the file is about to be replaced, was replaced, or is not as long as it is known to be.
     NotNow,
 }
 
@@ -105,19 +106,27 @@ impl Inbox {
         Ok((metadata.len(), metadata.nlink() > 0))
     }
 
-    /// Appends a record, if the file may be that long. An error: it was not accepted.
-    pub(super) fn append(&mut self, record: &[u8], at_most: u64) -> io::Result<Appended> {
+    /// Appends a record, if the file is as long as is expected. An error: it was not accepted.
+    pub(super) fn append(
+        &mut self,
+        record: &[u8],
+        expected: &RangeInclusive<u64>,
+    ) -> io::Result<Appended> {
         if self.file.try_lock_shared().is_err() {
             return Ok(Appended::NotNow);
         }
-        let appended = self.append_locked(record, at_most);
+        let appended = self.append_locked(record, expected);
         self.file.unlock()?;
         appended
     }
 
-    fn append_locked(&mut self, record: &[u8], at_most: u64) -> io::Result<Appended> {
+    fn append_locked(
+        &mut self,
+        record: &[u8],
+        expected: &RangeInclusive<u64>,
+    ) -> io::Result<Appended> {
         let (length, has_name) = self.state()?;
-        if !has_name || length > at_most {
+        if !has_name || !expected.contains(&length) {
             return Ok(Appended::NotNow);
         }
         loop {
@@ -319,9 +328,12 @@ mod tests {
     fn what_is_appended_is_read() {
         let place = Place::new("read");
         let (mut ours, mut theirs) = (place.open(), place.open());
-        assert_eq!(ours.append(&record("a"), u64::MAX).unwrap(), Appended::Done);
         assert_eq!(
-            theirs.append(&record("b"), u64::MAX).unwrap(),
+            ours.append(&record("a"), &(0..=u64::MAX)).unwrap(),
+            Appended::Done
+        );
+        assert_eq!(
+            theirs.append(&record("b"), &(0..=u64::MAX)).unwrap(),
             Appended::Done
         );
         let read = ours.read(HEADER).unwrap();
@@ -379,7 +391,7 @@ mod tests {
     fn nobody_appends_to_one_that_was_replaced() {
         let place = Place::new("replaced");
         let (mut ours, mut theirs) = (place.open(), place.open());
-        ours.append(&record("a"), u64::MAX).unwrap();
+        ours.append(&record("a"), &(0..=u64::MAX)).unwrap();
         let taken = ours.read(HEADER).unwrap().end;
         assert!(
             ours.replace(&place.spool(), taken - 1, false)
@@ -401,7 +413,7 @@ mod tests {
             (2, (HEADER, true))
         );
         assert_eq!(
-            theirs.append(&record("b"), u64::MAX).unwrap(),
+            theirs.append(&record("b"), &(0..=u64::MAX)).unwrap(),
             Appended::NotNow
         );
         assert_eq!(place.open().generation, 2);
@@ -415,12 +427,15 @@ mod tests {
         let place = Place::new("length");
         let mut inbox = place.open();
         assert_eq!(
-            inbox.append(&record("a"), HEADER - 1).unwrap(),
+            inbox.append(&record("a"), &(0..=HEADER - 1)).unwrap(),
             Appended::NotNow
         );
-        assert_eq!(inbox.append(&record("a"), HEADER).unwrap(), Appended::Done);
         assert_eq!(
-            inbox.append(&record("b"), HEADER).unwrap(),
+            inbox.append(&record("a"), &(HEADER..=HEADER)).unwrap(),
+            Appended::Done
+        );
+        assert_eq!(
+            inbox.append(&record("b"), &(0..=HEADER)).unwrap(),
             Appended::NotNow
         );
     }

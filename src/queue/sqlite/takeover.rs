@@ -1,5 +1,6 @@
 //! From the inbox into the tables, and what may go into the inbox.
 
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -43,9 +44,9 @@ impl Seen {
         }
     }
 
-    /// How long the inbox may be for a record with this body to be within the limits for certain: a record is longer
+    /// How long the inbox must and may be for a record with this body to be within the limits for certain: a record is longer
     /// than its body, and none is shorter than `SHORTEST`.
-    fn at_most(&self, limits: &QueueSettings, body: u64) -> Option<u64> {
+    fn expected(&self, limits: &QueueSettings, body: u64) -> Option<RangeInclusive<u64>> {
         let items = limits
             .max_items
             .checked_sub(SPARE_ITEMS)?
@@ -54,7 +55,8 @@ impl Seen {
             .max_bytes
             .checked_sub(SPARE_BYTES + body)?
             .checked_sub(self.bytes)?;
-        Some(self.offset + GROWTH.min(bytes).min(items.saturating_mul(inbox::SHORTEST)))
+        let growth = GROWTH.min(bytes).min(items.saturating_mul(inbox::SHORTEST));
+        Some(self.offset..=self.offset + growth)
     }
 }
 
@@ -76,14 +78,14 @@ impl Open {
             return Ok(false);
         };
         let is_plain = item.attempts == 0 && item.detail.is_empty();
-        let at_most = self.seen.at_most(limits, item.body.len() as u64);
-        let (true, Some(at_most)) = (is_plain, at_most) else {
+        let expected = self.seen.expected(limits, item.body.len() as u64);
+        let (true, Some(expected)) = (is_plain, expected) else {
             return Ok(false);
         };
         let Some(record) = inbox::encode(item, origin) else {
             return Ok(false);
         };
-        let is_done = inbox.append(&record, at_most)? == Appended::Done;
+        let is_done = inbox.append(&record, &expected)? == Appended::Done;
         self.accepted += u64::from(is_done);
         Ok(is_done)
     }

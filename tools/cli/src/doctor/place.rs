@@ -74,7 +74,7 @@ pub(super) fn permissions(path: &Path, folder: &Path, file: Option<&Metadata>) -
 
 /// A file of the spool's that its owner cannot use.
 fn foreign_companion(path: &Path, uid: u32) -> Option<(PathBuf, u32)> {
-    ["-wal", "-shm", ".lock"]
+    ["-wal", "-shm", "-inbox", ".lock"]
         .map(|suffix| beside(path, suffix))
         .into_iter()
         .find_map(|file| {

@@ -1,0 +1,197 @@
+//! The inbox beside a spool file: a short way in that must lose nothing, and keep the limits.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+mod common;
+
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::time::Duration;
+
+use common::{Folder, KEY, client, config, sandbox, visitor};
+use esales_notify::{Client, SpoolFile, Status};
+
+const DOWN: &str = "http://127.0.0.1:9";
+const LONG: Duration = Duration::from_secs(20);
+
+/// A spool that nobody delivers.
+fn lone(spool: &str, options: &[(&str, &str)]) -> Client {
+    let mut all = vec![("spool", spool), ("delivery", "none")];
+    all.extend(options);
+    client(DOWN, &all)
+}
+
+fn enqueue(client: &Client, n: usize) -> Result<(), Status> {
+    let done = client.enqueue_add_to_cart(&visitor(), "ticket-4711", Some(&n.to_string()));
+    done.map(drop).map_err(|e| e.status())
+}
+
+fn generation(spool: &str) -> u64 {
+    let inbox = fs::read(format!("{spool}-inbox")).unwrap();
+    let header = String::from_utf8_lossy(&inbox[..42]).into_owned();
+    header.rsplit(' ').next().unwrap().parse().unwrap()
+}
+
+fn inbox_length(spool: &str) -> u64 {
+    fs::metadata(format!("{spool}-inbox")).unwrap().len()
+}
+
+#[test]
+fn an_enqueue_goes_into_the_inbox_and_is_found_by_whoever_asks() {
+    let folder = Folder::new();
+    let spool = folder.path("spool");
+    let (ours, theirs) = (lone(&spool, &[]), lone(&spool, &[("max_dead", "9")]));
+    enqueue(&ours, 0).unwrap();
+    let before = inbox_length(&spool);
+    enqueue(&ours, 1).unwrap();
+    assert!(inbox_length(&spool) > before);
+    assert_eq!(theirs.receipt("1").unwrap().unwrap().status, Status::Queued);
+    assert_eq!(theirs.stats().unwrap().spool.accepted, 2);
+    let report = SpoolFile::open(&config(&[("spool", spool.as_str())]))
+        .unwrap()
+        .report();
+    assert!(report.unwrap().is_balanced());
+}
+
+#[test]
+fn the_limits_are_kept_to_the_last_one() {
+    // More than what is left to the exact way near a limit, so that both ways are taken; by two clients in turn.
+    for limit in [("max_items", "1500"), ("max_bytes", "1300000")] {
+        let folder = Folder::new();
+        let spool = folder.path("spool");
+        let clients = [
+            lone(&spool, &[limit]),
+            lone(&spool, &[limit, ("max_dead", "9")]),
+        ];
+        let accepted = (0..20_000)
+            .take_while(|n| enqueue(&clients[n % 2], *n).is_ok())
+            .count();
+        assert_eq!(enqueue(&clients[0], accepted), Err(Status::QueueFull));
+        let stats = clients[1].stats().unwrap();
+        assert_eq!(
+            (stats.spool.accepted, stats.spool.pending),
+            (accepted as u64, accepted as u64)
+        );
+        assert!(stats.spool.is_balanced());
+        match limit.0 {
+            "max_items" => assert_eq!(accepted, 1500),
+            _ => {
+                let each = stats.pending_bytes / accepted as u64;
+                assert!(
+                    stats.pending_bytes <= 1_300_000 && stats.pending_bytes + each + 2 > 1_300_000
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn one_that_nobody_takes_over_is_replaced_by_those_who_append() {
+    let folder = Folder::new();
+    let spool = folder.path("spool");
+    let client = lone(&spool, &[]);
+    let mut accepted = 0;
+    while accepted < 1 || generation(&spool) < 3 {
+        enqueue(&client, accepted).unwrap();
+        accepted += 1;
+        assert!(inbox_length(&spool) < 2 << 20, "it grows");
+    }
+    let stats = client.stats().unwrap();
+    assert_eq!(
+        (stats.spool.accepted, stats.process.accepted),
+        (accepted as u64, accepted as u64)
+    );
+}
+
+#[test]
+fn an_inbox_that_is_deleted_in_use_costs_nothing() {
+    let folder = Folder::new();
+    let spool = folder.path("spool");
+    let client = lone(&spool, &[]);
+    for n in 0..10 {
+        enqueue(&client, n).unwrap();
+        if n % 3 == 2 {
+            fs::remove_file(format!("{spool}-inbox")).unwrap();
+        }
+    }
+    assert_eq!(client.stats().unwrap().spool.pending, 10);
+    for n in 0..10 {
+        assert!(client.receipt(&n.to_string()).unwrap().is_some(), "{n}");
+    }
+}
+
+#[test]
+fn what_a_killed_process_left_unfinished_costs_nobody_else() {
+    let sandbox = sandbox();
+    let folder = Folder::new();
+    let spool = folder.path("spool");
+    let sender = client(
+        &sandbox.base_url(),
+        &[("spool", spool.as_str()), ("delivery", "none")],
+    );
+    for n in 0..20 {
+        enqueue(&sender, n).unwrap();
+        let mut inbox = OpenOptions::new()
+            .append(true)
+            .open(format!("{spool}-inbox"))
+            .unwrap();
+        inbox
+            .write_all(b"\n0badc0de\t1\t17955\thalf a rec")
+            .unwrap();
+    }
+    let drainer = client(&sandbox.base_url(), &[("spool", spool.as_str())]);
+    assert!(drainer.flush(LONG).unwrap());
+    let received = sandbox.received().into_iter();
+    let mut ids: Vec<usize> = received
+        .map(|r| r.notification.unwrap().id.unwrap().parse().unwrap())
+        .collect();
+    ids.sort_unstable();
+    assert_eq!(ids, (0..20).collect::<Vec<_>>());
+}
+
+#[test]
+fn what_a_power_loss_took_is_not_taken_for_what_comes_next() {
+    let folder = Folder::new();
+    let spool = folder.path("spool");
+    let first = lone(&spool, &[]);
+    for n in 0..10 {
+        enqueue(&first, n).unwrap();
+    }
+    assert_eq!(first.stats().unwrap().spool.pending, 10);
+    // As after a crash of the kernel: the tables have it, the inbox has lost its end.
+    let inbox = OpenOptions::new()
+        .write(true)
+        .open(format!("{spool}-inbox"))
+        .unwrap();
+    inbox.set_len(inbox_length(&spool) / 2).unwrap();
+    let second = lone(&spool, &[("max_dead", "9")]);
+    for n in 10..30 {
+        enqueue(&second, n).unwrap();
+    }
+    assert_eq!(second.stats().unwrap().spool.pending, 30);
+}
+
+#[test]
+fn a_person_is_erased_from_the_inbox_too() {
+    let folder = Folder::new();
+    let spool = folder.path("spool");
+    let client = lone(&spool, &[]);
+    for n in 0..10 {
+        enqueue(&client, n).unwrap();
+    }
+    let held = fs::File::open(format!("{spool}-inbox")).unwrap();
+    let operator = SpoolFile::open(&config(&[("spool", spool.as_str())])).unwrap();
+    assert_eq!(operator.purge(KEY).unwrap(), 10);
+    for bytes in [
+        fs::read(format!("{spool}-inbox")).unwrap(),
+        std::io::read_to_string(held).unwrap().into_bytes(),
+    ] {
+        assert!(!String::from_utf8_lossy(&bytes).contains(KEY));
+    }
+    enqueue(&client, 10).unwrap();
+    assert_eq!(client.stats().unwrap().spool.pending, 1);
+}
