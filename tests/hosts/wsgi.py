@@ -50,7 +50,7 @@ class Server:
     def __enter__(self):
         with open(self.shop.folder / "server.log", "wb") as log:
             self.process = subprocess.Popen(self.command(), env=self.environment, cwd=self.shop.public, stdout=log,
-                                            stderr=log, stdin=subprocess.DEVNULL)
+                                            stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
         try:
             wait_for(self._has_workers, "the server does not start", 60)
         except BaseException:
@@ -108,6 +108,7 @@ class Server:
 
     def reload(self):
         """Waits until the workers are new ones."""
+        self.wait_for_workers()
         before, starts = set(self.workers()), len(re.findall(self.STARTS, self.log(), re.M))
         self.process.send_signal(signal.SIGHUP)
         wait_for(lambda: len(re.findall(self.STARTS, self.log(), re.M)) > starts and not before & set(self.workers()),
@@ -143,7 +144,12 @@ class Server:
                 open_there.append(os.readlink(path))
         assert not any(str(self.shop.state) in name for name in open_there), open_there
 
+    def wait_for_workers(self):
+        """Until a signal to the server reaches all of them."""
+
     def __exit__(self, kind, *_):
+        if kind is None:
+            self.wait_for_workers()
         workers = self.workers()
         self._stop()
         if kind is None:
@@ -152,9 +158,14 @@ class Server:
             assert_gone(workers)
 
     def _stop(self):
-        """SIGKILL would leave its workers behind, without a parent."""
+        """SIGKILL to the master alone would leave its workers behind, without a parent."""
         self.process.terminate()
-        self.process.wait(60)
+        try:
+            self.process.wait(60)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+            raise
 
 
 class Gunicorn(Server):
@@ -224,14 +235,14 @@ class Uwsgi(Server):
             if loading == "worker":
                 settings.write("lazy-apps = true\n")
 
-    def reload(self):
-        """A worker that is still importing the program would miss the signal, and uWSGI kill it in the end."""
+    def wait_for_workers(self):
+        """With lazy-apps, one that is still importing the program misses the signal, and uWSGI kills it in the end."""
         def have_all_answered():
             self.page("")
             return {str(pid) for pid in self.workers()} <= set(re.findall(r"\[pid: (\d+)\|", self.log()))
 
-        wait_for(have_all_answered, "a worker does not answer")
-        super().reload()
+        if self.loading == "worker":
+            wait_for(have_all_answered, "a worker does not answer")
 
     def command(self):
         return ["uwsgi", "--ini", str(self.shop.folder / "shop.ini")]
