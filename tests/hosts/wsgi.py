@@ -1,7 +1,9 @@
 """gunicorn from PyPI and uWSGI from Debian's packages, with the files of examples/deployment, on a port of their own."""
 
+import collections
 import contextlib
 import json
+import math
 import os
 import pathlib
 import random
@@ -210,6 +212,7 @@ class Uwsgi(Server):
     def __init__(self, shop, base_url, loading="preload", delivery="background", env=None, program="page:application",
                  workers=1, pages_per_worker=0, threads=True, lines=""):
         super().__init__(shop, base_url, loading, delivery, env, program)
+        self.most_pages = pages_per_worker or math.inf
         configured = shop.configured("uwsgi/shop.ini", {
             "uid = www-data": f"uid = {shop.user}",
             "gid = www-data": f"gid = {shop.group}",
@@ -236,13 +239,14 @@ class Uwsgi(Server):
                 settings.write("lazy-apps = true\n")
 
     def wait_for_workers(self):
-        """With lazy-apps, one that is still importing the program misses the signal, and uWSGI kills it in the end."""
-        def have_all_answered():
+        """One that is just starting misses the signal, and uWSGI kills it in the end. So all must have answered a page, and
+        none be about to end after its last."""
+        def are_all_in_the_midst():
             self.page("")
-            return {str(pid) for pid in self.workers()} <= set(re.findall(r"\[pid: (\d+)\|", self.log()))
+            answered = collections.Counter(re.findall(r"\[pid: (\d+)\|", self.log()))
+            return all(0 < answered[str(pid)] < self.most_pages - 1 for pid in self.workers())
 
-        if self.loading == "worker":
-            wait_for(have_all_answered, "a worker does not answer")
+        wait_for(are_all_in_the_midst, "a worker does not answer")
 
     def command(self):
         return ["uwsgi", "--ini", str(self.shop.folder / "shop.ini")]
