@@ -150,10 +150,12 @@ class Server:
         """Until a signal to the server reaches all of them."""
 
     def __exit__(self, kind, *_):
-        if kind is None:
-            self.wait_for_workers()
-        workers = self.workers()
-        self._stop()
+        try:
+            if kind is None:
+                self.wait_for_workers()
+            workers = self.workers()
+        finally:
+            self._stop()
         if kind is None:
             assert self.process.returncode == 0, self.log()
             self._assert_no_bad_end()
@@ -212,7 +214,7 @@ class Uwsgi(Server):
     def __init__(self, shop, base_url, loading="preload", delivery="background", env=None, program="page:application",
                  workers=1, pages_per_worker=0, threads=True, lines=""):
         super().__init__(shop, base_url, loading, delivery, env, program)
-        self.most_pages = pages_per_worker or math.inf
+        self.count, self.most_pages = workers, pages_per_worker or math.inf
         configured = shop.configured("uwsgi/shop.ini", {
             "uid = www-data": f"uid = {shop.user}",
             "gid = www-data": f"gid = {shop.group}",
@@ -239,14 +241,16 @@ class Uwsgi(Server):
                 settings.write("lazy-apps = true\n")
 
     def wait_for_workers(self):
-        """One that is just starting misses the signal, and uWSGI kills it in the end. So all must have answered a page, and
-        none be about to end after its last."""
+        """One that is starting, or that uWSGI is about to start in the place of one that was killed, misses the signal, and
+        is killed in the end. So all must have answered a page, and none be about to end after its last."""
         def are_all_in_the_midst():
             self.page("")
             answered = collections.Counter(re.findall(r"\[pid: (\d+)\|", self.log()))
-            return all(0 < answered[str(pid)] < self.most_pages - 1 for pid in self.workers())
+            workers = self.workers()
+            return len(workers) == self.count and all(0 < answered[str(pid)] < self.most_pages - 1 for pid in workers)
 
-        wait_for(are_all_in_the_midst, "a worker does not answer")
+        if self.killed or self.most_pages < math.inf:
+            wait_for(are_all_in_the_midst, "a worker does not answer")
 
     def command(self):
         return ["uwsgi", "--ini", str(self.shop.folder / "shop.ini")]
