@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import dataclasses
 import gc
 import multiprocessing
 import pickle
@@ -197,7 +196,7 @@ def test_visitors_and_receipts_are_values(visitor: Visitor, sandbox: Sandbox, cl
     assert hash(visitor) == hash(copy.copy(visitor))
     receipt = client.notify_add_to_cart(visitor, ticket)
     for value, attribute in ((visitor, "market"), (receipt, "id")):
-        with pytest.raises(dataclasses.FrozenInstanceError):
+        with pytest.raises(AttributeError):
             setattr(value, attribute, "x")
         assert pickle.loads(pickle.dumps(value)) == value
 

@@ -134,6 +134,7 @@ class Library:
         # Before the other functions: "another version" says more than "has no function".
         self._check_version()
         self._status_name = function("esales_status_name", c_char_p, c_int32)
+        self._names: Dict[int, str] = {}
         self._last_error = function("esales_last_error", c_char_p)
         self.config_new = function("esales_config_new", c_int32, POINTER(c_void_p))
         self.config_set = function("esales_config_set", c_int32, c_void_p, c_char_p, c_char_p)
@@ -158,7 +159,11 @@ class Library:
         return _words(self._version())
 
     def status_name(self, status: int) -> str:
-        return _words(self._status_name(status))
+        name = self._names.get(status)
+        if name is None:
+            # Codes are frozen, and few.
+            name = self._names[status] = _words(self._status_name(status))
+        return name
 
     def last_error(self) -> str:
         return _words(self._last_error())
