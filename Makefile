@@ -43,8 +43,8 @@ soak: tools build
 
 # See benches/README.md. ARGS="--write docs/performance.md" puts the tables into the results page.
 bench: tools build
-	cargo build --locked --release -p esales-notify-cli
-	$(RUN) env ESALES_NOTIFY_COMMAND=$(CURDIR)/target/release/esales-notify \
+	env CARGO_TARGET_DIR=target/command cargo build --locked --release -p esales-notify-cli
+	$(RUN) env ESALES_NOTIFY_COMMAND=$(CURDIR)/target/command/release/esales-notify \
 		python3 benches/run.py --sections "$(SECTION)" $(ARGS)
 
 sanitize: tools build
@@ -62,9 +62,10 @@ docs:
 	mkdir -p target/docs/c-api
 	doxygen docs/c-api/Doxyfile
 
-# The library as shipped, and the command.
+# The library as shipped, and the command. Without the rlib: link-time optimisation then reaches all of the library, which
+# is 240 kB smaller and a seventh faster. What is built with it in release goes elsewhere, for Cargo has one name for both.
 build:
-	cargo build --locked --release
+	cargo rustc --locked --release --lib --crate-type cdylib,staticlib
 	ln -sf libesales_notify.so target/release/libesales_notify.so.0
 	cargo build --locked -p esales-notify-cli
 

@@ -15,9 +15,10 @@ mkdir -p "$out/man" "$out/completions"
 
 case $kind in
     native)
-        built=target/release
-        cargo build --locked --release -p esales-notify -p esales-notify-cli
-        cp "$built/libesales_notify.so" "$built/libesales_notify.a" "$out"
+        cargo rustc --locked --release --lib --crate-type cdylib,staticlib
+        cp target/release/libesales_notify.so target/release/libesales_notify.a "$out"
+        built=target/command/release
+        env CARGO_TARGET_DIR=target/command cargo build --locked --release -p esales-notify-cli
         ;;
     portable)
         PATH=$root/target/packaging-venv/bin:$PATH

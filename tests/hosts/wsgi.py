@@ -1,7 +1,9 @@
 """gunicorn from PyPI and uWSGI from Debian's packages, with the files of examples/deployment, on a port of their own."""
 
+import collections
 import contextlib
 import json
+import math
 import os
 import pathlib
 import random
@@ -50,7 +52,7 @@ class Server:
     def __enter__(self):
         with open(self.shop.folder / "server.log", "wb") as log:
             self.process = subprocess.Popen(self.command(), env=self.environment, cwd=self.shop.public, stdout=log,
-                                            stderr=log, stdin=subprocess.DEVNULL)
+                                            stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
         try:
             wait_for(self._has_workers, "the server does not start", 60)
         except BaseException:
@@ -108,6 +110,7 @@ class Server:
 
     def reload(self):
         """Waits until the workers are new ones."""
+        self.wait_for_workers()
         before, starts = set(self.workers()), len(re.findall(self.STARTS, self.log(), re.M))
         self.process.send_signal(signal.SIGHUP)
         wait_for(lambda: len(re.findall(self.STARTS, self.log(), re.M)) > starts and not before & set(self.workers()),
@@ -143,18 +146,30 @@ class Server:
                 open_there.append(os.readlink(path))
         assert not any(str(self.shop.state) in name for name in open_there), open_there
 
+    def wait_for_workers(self):
+        """Until a signal to the server reaches all of them."""
+
     def __exit__(self, kind, *_):
-        workers = self.workers()
-        self._stop()
+        try:
+            if kind is None:
+                self.wait_for_workers()
+            workers = self.workers()
+        finally:
+            self._stop()
         if kind is None:
             assert self.process.returncode == 0, self.log()
             self._assert_no_bad_end()
             assert_gone(workers)
 
     def _stop(self):
-        """SIGKILL would leave its workers behind, without a parent."""
+        """SIGKILL to the master alone would leave its workers behind, without a parent."""
         self.process.terminate()
-        self.process.wait(60)
+        try:
+            self.process.wait(60)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+            raise
 
 
 class Gunicorn(Server):
@@ -199,6 +214,7 @@ class Uwsgi(Server):
     def __init__(self, shop, base_url, loading="preload", delivery="background", env=None, program="page:application",
                  workers=1, pages_per_worker=0, threads=True, lines=""):
         super().__init__(shop, base_url, loading, delivery, env, program)
+        self.count, self.most_pages = workers, pages_per_worker or math.inf
         configured = shop.configured("uwsgi/shop.ini", {
             "uid = www-data": f"uid = {shop.user}",
             "gid = www-data": f"gid = {shop.group}",
@@ -224,14 +240,17 @@ class Uwsgi(Server):
             if loading == "worker":
                 settings.write("lazy-apps = true\n")
 
-    def reload(self):
-        """A worker that is still importing the program would miss the signal, and uWSGI kill it in the end."""
-        def have_all_answered():
+    def wait_for_workers(self):
+        """One that is starting, or that uWSGI is about to start in the place of one that was killed, misses the signal, and
+        is killed in the end. So all must have answered a page, and none be about to end after its last."""
+        def are_all_in_the_midst():
             self.page("")
-            return {str(pid) for pid in self.workers()} <= set(re.findall(r"\[pid: (\d+)\|", self.log()))
+            answered = collections.Counter(re.findall(r"\[pid: (\d+)\|", self.log()))
+            workers = self.workers()
+            return len(workers) == self.count and all(0 < answered[str(pid)] < self.most_pages - 1 for pid in workers)
 
-        wait_for(have_all_answered, "a worker does not answer")
-        super().reload()
+        if self.killed or self.most_pages < math.inf:
+            wait_for(are_all_in_the_midst, "a worker does not answer")
 
     def command(self):
         return ["uwsgi", "--ini", str(self.shop.folder / "shop.ini")]
