@@ -38,7 +38,12 @@ impl OptionSpec {
     /// The environment variable that sets it, such as `ESALES_TIMEOUT_MS`.
     #[must_use]
     pub fn environment_variable(&self) -> String {
-        format!("ESALES_{}", self.name.to_ascii_uppercase())
+        // In one piece of memory: a client that is made from the environment asks for all of them, on each page of PHP.
+        let mut variable = String::with_capacity("ESALES_".len() + self.name.len());
+        variable.push_str("ESALES_");
+        variable.push_str(self.name);
+        variable.make_ascii_uppercase();
+        variable
     }
 
     /// Its range in words, such as `1 to 300000`.

@@ -5,7 +5,7 @@
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout, Transport,
@@ -14,6 +14,9 @@ use ureq::{Error, Timeout};
 
 use super::trace::{self, Step};
 use crate::host;
+
+/// For how long after an answer a connection is taken to be open.
+const MOMENT: Duration = Duration::from_millis(10);
 
 #[derive(Debug)]
 pub(super) struct TcpConnector;
@@ -65,7 +68,7 @@ fn open(details: &ConnectionDetails) -> Result<TcpTransport, Error> {
                     stream,
                     buffers,
                     read_timeout: Duration::ZERO,
-                    has_just_answered: false,
+                    answered_at: None,
                 });
             }
             Err(e) => last = io::Error::new(e.kind(), format!("{addr}: {e}")),
@@ -89,8 +92,8 @@ pub(super) struct TcpTransport {
     buffers: LazyBuffers,
     /// The kernel's timeout for reads.
     read_timeout: Duration,
-    /// An answer came, and nobody has asked since whether the connection is still open.
-    has_just_answered: bool,
+    /// When the last bytes came.
+    answered_at: Option<Instant>,
 }
 
 /// Runs one system call under what is left of the budget; an interrupting signal of the host's restarts it.
@@ -164,15 +167,17 @@ impl Transport for TcpTransport {
             || stream.read(input),
         )?;
         self.buffers.input_appended(amount);
-        self.has_just_answered = true;
+        self.answered_at = Some(Instant::now());
         Ok(amount > 0)
     }
 
     /// An idle connection is good only if there is nothing to read: no end, no error, no stray byte.
     ///
-    /// ureq asks when it gives a connection back to its pool, and when it takes it out again. The second time decides.
+    /// ureq asks when it gives a connection back to its pool, and when it takes it out again. Shortly after an answer the
+    /// kernel is not asked: should the other side have closed just then, the exchange finds out, and is done again.
     fn is_open(&mut self) -> bool {
-        std::mem::take(&mut self.has_just_answered) || host::is_quiet(&self.stream)
+        let has_just_answered = self.answered_at.is_some_and(|at| at.elapsed() < MOMENT);
+        has_just_answered || host::is_quiet(&self.stream)
     }
 }
 

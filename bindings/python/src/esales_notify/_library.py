@@ -176,8 +176,8 @@ class Library:
             out.http_status or None,
             out.attempts,
             out.elapsed_us,
-            out.id.decode("utf-8"),
-            out.detail.decode("utf-8"),
+            out.id.decode(),
+            out.detail.decode(),
         )
 
     def check(self, status: int) -> None:

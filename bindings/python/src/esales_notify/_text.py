@@ -16,12 +16,13 @@ def require_text(name: str, value: object) -> None:
 
 def encode(name: str, value: str) -> bytes:
     """The string as UTF-8, refused if C could not be given all of it."""
-    require_text(name, value)
+    if not isinstance(value, str):
+        require_text(name, value)
     # C would stop at a NUL and send the rest of the string to nobody.
     if "\0" in value:
         raise refusal(f"{name} contains a NUL character")
     try:
-        return value.encode("utf-8")
+        return value.encode()
     except UnicodeEncodeError as error:
         raise refusal(f"{name} is not valid Unicode: {error.reason} at character {error.start}") from None
 
