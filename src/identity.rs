@@ -8,6 +8,7 @@
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
+use crate::host;
 use crate::status::{Error, Status};
 use crate::wire::check;
 
@@ -43,11 +44,22 @@ pub fn customer_token(private_key: &str, customer_key: &str) -> Result<String, E
 pub fn new_key() -> Result<String, Error> {
     // Not `Uuid::new_v4`: it panics where the system's generator fails.
     let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes)
-        .map_err(|e| Error::new(Status::Internal, format!("no random bytes: {e}")))?;
-    Ok(uuid::Builder::from_random_bytes(bytes)
-        .into_uuid()
-        .to_string())
+    getrandom::fill(&mut bytes).map_err(no_random_bytes)?;
+    Ok(key_of(bytes))
+}
+
+/// A new id for an event: a UUID too, of random bytes that were drawn ahead.
+pub(crate) fn new_id() -> Result<String, Error> {
+    host::random().map(key_of).map_err(no_random_bytes)
+}
+
+fn key_of(random: [u8; 16]) -> String {
+    let uuid = uuid::Builder::from_random_bytes(random).into_uuid();
+    uuid.to_string()
+}
+
+fn no_random_bytes(e: getrandom::Error) -> Error {
+    Error::new(Status::Internal, format!("no random bytes: {e}"))
 }
 
 #[cfg(test)]

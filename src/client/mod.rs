@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use crate::config::{Config, Settings};
-use crate::identity::new_key;
+use crate::identity::new_id;
 use crate::log;
 use crate::queue::{self, OnDelivery, Queue, Stats};
 use crate::status::{Error, Receipt, Status};
@@ -181,7 +181,7 @@ impl Client {
     ) -> Result<(String, String), Error> {
         let id = match id {
             Some(id) => id.to_owned(),
-            None => new_key()?,
+            None => new_id()?,
         };
         let market = self.settings.market.as_deref();
         let body = AddToCart::new(visitor, market, &id, ticket)?.to_json()?;

@@ -3,6 +3,7 @@
 #![allow(unsafe_code)]
 
 mod identity;
+mod random;
 mod record_lock;
 mod socket;
 mod sqlite;
@@ -14,6 +15,7 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 use std::thread;
 
 pub(crate) use identity::pid;
+pub(crate) use random::random;
 pub(crate) use record_lock::RecordLocks;
 pub(crate) use socket::{is_quiet, send_now};
 pub(crate) use sqlite::tell_processes_apart;

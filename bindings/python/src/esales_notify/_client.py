@@ -12,7 +12,7 @@ from ._callbacks import DeliveryCallback, Handle
 from ._errors import ClosedError, error_class
 from ._library import Library, LibraryPath, PathLike, ReceiptStruct, StatsStruct, VisitorStruct, load
 from ._status import ESALES_CLOSED, ESALES_INVALID_ARGUMENT, ESALES_TIMEOUT
-from ._text import encode, encode_optional, refusal
+from ._text import encode, refusal
 from ._types import Receipt, Stats, Visitor
 
 Option = Union[str, int, bool, PathLike, None]
@@ -167,22 +167,23 @@ class Client:
         # A reference of our own: close() in another thread then frees the client only after this call. It is gone
         # when we return; an exception's traceback, which keeps the frames, would keep the client with it.
         handle = self._open()
-        return int(function(handle.pointer, *arguments))
+        status: int = function(handle.pointer, *arguments)
+        return status
 
     def _tell(self, function: Any, visitor: Visitor, ticket: str, id: Optional[str]) -> Receipt:
         if not isinstance(visitor, Visitor):
             raise TypeError(f"visitor must be a Visitor, not {type(visitor).__name__}")
         who = VisitorStruct(
             _VISITOR_SIZE,
-            encode_optional("visitor.market", visitor.market),
+            None if visitor.market is None else encode("visitor.market", visitor.market),
             encode("visitor.customer_key", visitor.customer_key),
             encode("visitor.session_key", visitor.session_key),
-            encode_optional("visitor.token", visitor.token),
+            None if visitor.token is None else encode("visitor.token", visitor.token),
         )
         ticket_bytes = encode("ticket", ticket)
-        id_bytes = encode_optional("id", id)
+        id_bytes = None if id is None else encode("id", id)
         out = ReceiptStruct(_RECEIPT_SIZE)
-        status = self._call(function, byref(who), ticket_bytes, id_bytes, byref(out))
+        status = self._call(function, who, ticket_bytes, id_bytes, out)
         receipt = self._library.receipt(status, out)
         if status < 0:
             raise error_class(status)(receipt.detail, status, receipt.name, receipt)

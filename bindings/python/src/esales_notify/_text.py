@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Optional
-
 from ._errors import InvalidArgumentError
 from ._status import ESALES_INVALID_ARGUMENT
 
@@ -25,11 +23,6 @@ def encode(name: str, value: str) -> bytes:
         return value.encode()
     except UnicodeEncodeError as error:
         raise refusal(f"{name} is not valid Unicode: {error.reason} at character {error.start}") from None
-
-
-def encode_optional(name: str, value: Optional[str]) -> Optional[bytes]:
-    """As :func:`encode`; ``None`` stays ``None`` and becomes NULL."""
-    return None if value is None else encode(name, value)
 
 
 def refusal(detail: str) -> InvalidArgumentError:

@@ -1,0 +1,79 @@
+//! Random numbers for ids, drawn from the system several at a time; a forked child never uses what its parent has left.
+
+use std::cell::RefCell;
+
+const SIZE: usize = 16;
+const AT_A_TIME: usize = 16;
+
+struct Stock {
+    pid: u32,
+    bytes: [[u8; SIZE]; AT_A_TIME],
+    left: usize,
+}
+
+thread_local! {
+    static STOCK: RefCell<Stock> = const {
+        RefCell::new(Stock { pid: 0, bytes: [[0; SIZE]; AT_A_TIME], left: 0 })
+    };
+}
+
+/// 128 random bits. Not for secrets: the next ones lie in this process's memory.
+pub(crate) fn random() -> Result<[u8; SIZE], getrandom::Error> {
+    STOCK.with_borrow_mut(|stock| {
+        let pid = super::pid();
+        if stock.left == 0 || stock.pid != pid {
+            stock.left = 0;
+            getrandom::fill(stock.bytes.as_flattened_mut())?;
+            (stock.pid, stock.left) = (pid, AT_A_TIME);
+        }
+        stock.left -= 1;
+        stock
+            .bytes
+            .get(stock.left)
+            .copied()
+            .ok_or(getrandom::Error::UNEXPECTED)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+    use std::io::Read;
+    use std::os::fd::FromRawFd;
+
+    #[test]
+    fn they_are_distinct() {
+        let drawn: HashSet<_> = (0..1000).map(|_| random().unwrap()).collect();
+        assert_eq!(drawn.len(), 1000);
+    }
+
+    #[test]
+    fn a_forked_child_draws_its_own() {
+        random().unwrap();
+        let mut ends = [0; 2];
+        // SAFETY: the array has room for two; the child draws, writes and ends without running anything of this
+        // process; the parent owns the end that it reads.
+        let childs = unsafe {
+            assert_eq!(libc::pipe(ends.as_mut_ptr()), 0);
+            match libc::fork() {
+                0 => {
+                    let drawn = random().unwrap_or_default();
+                    libc::write(ends[1], drawn.as_ptr().cast(), drawn.len());
+                    libc::_exit(0)
+                }
+                child => {
+                    libc::close(ends[1]);
+                    let mut drawn = [0; SIZE];
+                    std::fs::File::from_raw_fd(ends[0])
+                        .read_exact(&mut drawn)
+                        .unwrap();
+                    libc::waitpid(child, std::ptr::null_mut(), 0);
+                    drawn
+                }
+            }
+        };
+        assert_ne!(childs, [0; SIZE]);
+        assert_ne!(childs, random().unwrap());
+    }
+}
