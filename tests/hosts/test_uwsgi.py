@@ -40,7 +40,7 @@ def test_nothing_is_lost_while_workers_are_recycled_reloaded_and_killed(
                                            workers=4, pages_per_worker=30))
         if delivery == "none":
             stack.enter_context(python_shop.drained(sandbox.base_url, **env))
-        a_busy_day(server, python_shop, sandbox, 6000 if soak else 240, f"{loading} {threads} {delivery}")
+        a_busy_day(server, python_shop, sandbox, 6000 if soak else 200, f"{loading} {threads} {delivery}")
 
 
 def test_a_child_process_inherits_no_descriptor_of_ours(python_shop, sandbox):
