@@ -13,11 +13,8 @@ from shop import kinds
 from visitors import Visits
 from wsgi import Uwsgi, a_busy_day
 
-LOADING = ["worker", "preload", "preload and use"]
 
-
-@pytest.mark.parametrize("loading", LOADING)
-@pytest.mark.parametrize("threads", [True, False], ids=["threads", "without"])
+@pytest.mark.parametrize("loading, threads", [("worker", True), ("preload", False), ("preload and use", True)])
 def test_the_next_page_uses_the_connection_of_the_last(python_shop, sandbox, loading, threads):
     with Uwsgi(python_shop, sandbox.base_url, loading, threads=threads) as server:
         pages = [server.page(f"do=send&id=page-{n}") for n in range(5)]
