@@ -13,11 +13,8 @@ from shop import kinds
 from visitors import Visits
 from wsgi import Uwsgi, a_busy_day
 
-LOADING = ["worker", "preload", "preload and use"]
 
-
-@pytest.mark.parametrize("loading", LOADING)
-@pytest.mark.parametrize("threads", [True, False], ids=["threads", "without"])
+@pytest.mark.parametrize("loading, threads", [("worker", True), ("preload", False), ("preload and use", True)])
 def test_the_next_page_uses_the_connection_of_the_last(python_shop, sandbox, loading, threads):
     with Uwsgi(python_shop, sandbox.base_url, loading, threads=threads) as server:
         pages = [server.page(f"do=send&id=page-{n}") for n in range(5)]
@@ -40,7 +37,7 @@ def test_nothing_is_lost_while_workers_are_recycled_reloaded_and_killed(
                                            workers=4, pages_per_worker=30))
         if delivery == "none":
             stack.enter_context(python_shop.drained(sandbox.base_url, **env))
-        a_busy_day(server, python_shop, sandbox, 6000 if soak else 240, f"{loading} {threads} {delivery}")
+        a_busy_day(server, python_shop, sandbox, 6000 if soak else 200, f"{loading} {threads} {delivery}")
 
 
 def test_a_child_process_inherits_no_descriptor_of_ours(python_shop, sandbox):
