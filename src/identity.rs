@@ -8,7 +8,6 @@
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
-use crate::host;
 use crate::status::{Error, Status};
 use crate::wire::check;
 
@@ -48,17 +47,13 @@ pub fn new_key() -> Result<String, Error> {
     Ok(key_of(bytes))
 }
 
-/// A new id for an event: a UUID too, of random bytes that were drawn ahead.
-pub(crate) fn new_id() -> Result<String, Error> {
-    host::random().map(key_of).map_err(no_random_bytes)
-}
-
-fn key_of(random: [u8; 16]) -> String {
+/// The UUID of these random bytes.
+pub(crate) fn key_of(random: [u8; 16]) -> String {
     let uuid = uuid::Builder::from_random_bytes(random).into_uuid();
     uuid.to_string()
 }
 
-fn no_random_bytes(e: getrandom::Error) -> Error {
+pub(crate) fn no_random_bytes(e: getrandom::Error) -> Error {
     Error::new(Status::Internal, format!("no random bytes: {e}"))
 }
 

@@ -7,7 +7,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use crate::config::{Config, Settings};
-use crate::identity::new_id;
+use crate::host;
+use crate::identity::{key_of, no_random_bytes};
 use crate::log;
 use crate::queue::{self, OnDelivery, Queue, Stats};
 use crate::status::{Error, Receipt, Status};
@@ -181,7 +182,7 @@ impl Client {
     ) -> Result<(String, String), Error> {
         let id = match id {
             Some(id) => id.to_owned(),
-            None => new_id()?,
+            None => host::random().map(key_of).map_err(no_random_bytes)?,
         };
         let market = self.settings.market.as_deref();
         let body = AddToCart::new(visitor, market, &id, ticket)?.to_json()?;
