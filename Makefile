@@ -2,7 +2,7 @@
 # make test   everything that is tested; installs what it needs (Debian packages, PyPI, npm) first
 # make soak   what the queue and a shop's pages survive, at large counts (about half an hour)
 # make bench  ours against its peers on this machine; SECTION=c,python for parts, BENCH_QUICK=1 for a glance
-# make sanitize   the C programs under AddressSanitizer and ThreadSanitizer (about five minutes)
+# make sanitize   the C programs under AddressSanitizer, ThreadSanitizer and DRD (about five minutes)
 # make fuzz   what parses is fed nonsense, FUZZ_SECONDS for each entry; see docs/contributing/sanitizers.md
 # make screenshot   the README's picture of the inspector
 # make docs   the reference of the C and C++ API, as web pages: target/docs/c-api/index.html
