@@ -8,6 +8,9 @@
 
 mod common;
 
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 
 use common::{client, sandbox, scripted, send};
@@ -97,6 +100,85 @@ fn a_fresh_connection_that_dies_is_a_failed_attempt() {
     let client = client(&sandbox.base_url(), &[("max_attempts", "1")]);
     assert_eq!(send(&client).unwrap_err().status(), Status::ConnectionLost);
     assert_eq!(sandbox.stats().received, 1);
+}
+
+/// A server that closes every kept connection under its request must not be given the same bytes over and over: after
+/// one such connection the others are not trusted either.
+#[test]
+fn a_request_is_repeated_on_a_new_connection_once() {
+    let sandbox = scripted("204:wait=300:times=4, close:times=5, 204");
+    let client = client(
+        &sandbox.base_url(),
+        &[("max_attempts", "1"), ("timeout_ms", "20000")],
+    );
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| send(&client).unwrap());
+        }
+    });
+    assert_eq!(sandbox.stats().connections, 4);
+    assert_eq!(send(&client).unwrap_err().status(), Status::ConnectionLost);
+    assert_eq!(
+        (sandbox.stats().received, sandbox.stats().connections),
+        (6, 5)
+    );
+}
+
+/// Answers 204 and, as some gateways do by mistake, sends the body that a 204 has not. Tells of each connection, and
+/// when the stray bytes are out.
+fn stray() -> (String, Receiver<&'static str>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let base_url = format!("http://{}", listener.local_addr().unwrap());
+    let (tell, told) = channel();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let (mut stream, tell) = (stream.unwrap(), tell.clone());
+            tell.send("connection").unwrap();
+            thread::spawn(move || {
+                stream.set_nodelay(true).unwrap();
+                let mut reader = BufReader::new(stream.try_clone().unwrap());
+                loop {
+                    let mut length = 0;
+                    loop {
+                        let mut line = String::new();
+                        if reader.read_line(&mut line).unwrap_or(0) == 0 {
+                            return;
+                        }
+                        if let Some(n) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+                            length = n.trim().parse().unwrap();
+                        }
+                        if line == "\r\n" {
+                            break;
+                        }
+                    }
+                    reader.read_exact(&mut vec![0; length]).unwrap();
+                    stream
+                        .write_all(b"HTTP/1.1 204 No Content\r\n\r\n")
+                        .unwrap();
+                    // Late enough not to be read together with the answer.
+                    thread::yield_now();
+                    if stream.write_all(b"{}").is_err() {
+                        return;
+                    }
+                    tell.send("stray").unwrap();
+                }
+            });
+        }
+    });
+    (base_url, told)
+}
+
+/// What is on a kept connection before the request is not the request's answer.
+#[test]
+fn stray_bytes_after_an_answer_are_not_taken_for_the_next_one() {
+    let (base_url, told) = stray();
+    let client = client(&base_url, &[("max_attempts", "1")]);
+    for _ in 0..20 {
+        assert_eq!(told.try_recv(), Err(std::sync::mpsc::TryRecvError::Empty));
+        assert_eq!(send(&client).unwrap().status, Status::Delivered);
+        assert_eq!(told.recv().unwrap(), "connection");
+        assert_eq!(told.recv().unwrap(), "stray");
+    }
 }
 
 #[test]

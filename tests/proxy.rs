@@ -8,7 +8,7 @@
 
 mod common;
 
-use std::io::{BufRead, BufReader, Write, copy};
+use std::io::{BufRead, BufReader, Read, Write, copy};
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
@@ -90,5 +90,26 @@ fn a_proxy_that_refuses_is_a_failed_connection() {
     ));
     assert_eq!(receipt.status, Status::ConnectFailed, "{receipt:?}");
     assert!(!receipt.detail.contains("secret"), "{receipt:?}");
+    assert_eq!(sandbox.stats().received, 0);
+}
+
+/// Nothing was sent to the service yet, so it is not said that the event may have arrived.
+#[test]
+fn a_proxy_that_breaks_off_is_a_failed_connection() {
+    let sandbox = sandbox();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            // What is not read makes the close a reset.
+            stream.unwrap().read_exact(&mut [0]).unwrap();
+        }
+    });
+    let receipt = refused(&client(
+        &sandbox.base_url(),
+        &[("proxy", &url), ("max_attempts", "1")],
+    ));
+    assert_eq!(receipt.status, Status::ConnectFailed, "{receipt:?}");
+    assert!(receipt.detail.contains("the proxy"), "{receipt:?}");
     assert_eq!(sandbox.stats().received, 0);
 }

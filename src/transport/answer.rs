@@ -102,6 +102,10 @@ fn of_io(e: &std::io::Error, step: Step) -> Outcome {
         Step::Connect => {
             Outcome::unanswered(Status::ConnectFailed, format!("no connection to {e}"))
         }
+        Step::Tunnel => Outcome::unanswered(
+            Status::ConnectFailed,
+            format!("the connection broke while {}: {e}", step.words()),
+        ),
         Step::Tls | Step::Exchange | Step::Answer => Outcome::unanswered(
             Status::ConnectionLost,
             format!("the connection broke while {}: {e}", step.words()),

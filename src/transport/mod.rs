@@ -13,7 +13,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use ureq::tls::{RootCerts, TlsConfig};
 use ureq::unversioned::transport::{ConnectProxyConnector, Connector, RustlsConnector};
-use ureq::{Agent, Body, Proxy, http};
+use ureq::{Agent, Body, Proxy, ProxyProtocol, http};
 
 pub(crate) use answer::Outcome;
 #[cfg(any(test, fuzzing))]
@@ -53,7 +53,7 @@ pub(crate) struct Transport {
 }
 
 impl Transport {
-    /// `roots` is asked for only if the route needs TLS.
+    /// `roots` is asked for only if the route needs TLS, to the service or to the proxy.
     pub(crate) fn new(
         route: &Route,
         roots: impl FnOnce() -> Result<RootCerts, Error>,
@@ -65,10 +65,12 @@ impl Transport {
             ))
         })?;
         let mut tls = TlsConfig::builder();
-        if route.endpoint.is_https {
+        let proxy = route.proxy.as_ref().map(proxy).transpose()?;
+        let has_tls_to_proxy = |proxy: &Proxy| proxy.protocol() == ProxyProtocol::Https;
+        if route.endpoint.is_https || proxy.as_ref().is_some_and(has_tls_to_proxy) {
             tls = tls.root_certs(roots()?);
         }
-        let proxy = route.proxy.as_ref().map(proxy).transpose()?;
+        let proxy_uri = proxy.as_ref().map(|proxy| proxy.uri().clone());
         let config = Agent::config_builder()
             .tls_config(tls.build())
             .proxy(proxy)
@@ -84,11 +86,13 @@ impl Transport {
             .output_buffer_size(BUFFER)
             .max_response_header_size(MAX_HEAD)
             .build();
-        let connector =
-            ().chain(ConnectProxyConnector::default())
-                .chain(TcpConnector)
-                .chain(RustlsConnector::default())
-                .chain(WatchConnector);
+        let connector = ()
+            .chain(ConnectProxyConnector::default())
+            .chain(TcpConnector {
+                proxy: proxy_uri.clone(),
+            })
+            .chain(RustlsConnector::default())
+            .chain(WatchConnector { proxy: proxy_uri });
         let resolver = CachingResolver::new(route.dns_cache);
         Ok(Transport {
             agent: Agent::with_parts(config, connector, resolver.clone()),
@@ -99,33 +103,28 @@ impl Transport {
 
     /// Sends `body` and waits for the answer until `deadline`.
     ///
-    /// A kept-alive connection that turns out to be closed is replaced at once, by the next kept one and at last
-    /// by a new one: that is housekeeping, not an attempt.
+    /// A kept-alive connection that turns out to be closed is replaced at once, by a new one: that is housekeeping, not
+    /// an attempt. The other kept ones are closed too, for they are not likely to be better.
     pub(crate) fn exchange(&self, body: &[u8], deadline: Instant) -> Outcome {
-        for _ in 0..=MAX_IDLE {
-            trace::begin(deadline);
-            let error = match self.post(body) {
-                Ok(outcome) => return outcome,
-                Err(error) => error,
-            };
+        trace::begin(deadline);
+        match self.exchange_once(body) {
+            Err(outcome) if !trace::is_fresh() && went_stale(&outcome) => {
+                trace::begin_afresh(deadline);
+                self.exchange_once(body).unwrap_or_else(|outcome| outcome)
+            }
+            Ok(outcome) | Err(outcome) => outcome,
+        }
+    }
+
+    /// `Err`: there was no answer.
+    fn exchange_once(&self, body: &[u8]) -> Result<Outcome, Outcome> {
+        self.post(body).map_err(|error| {
             let step = trace::step();
             if step == Step::Connect {
-                self.resolver.forget();
+                self.resolver.doubt();
             }
-            let outcome = answer::of_error(&error, step);
-            let went_stale = !trace::is_fresh()
-                && outcome.status == Status::ConnectionLost
-                && step == Step::Exchange;
-            if !went_stale {
-                return outcome;
-            }
-        }
-        Outcome {
-            status: Status::ConnectionLost,
-            http_status: None,
-            detail: "every kept-alive connection was closed by the server".to_owned(),
-            retry_after: None,
-        }
+            answer::of_error(&error, step)
+        })
     }
 
     fn post(&self, body: &[u8]) -> Result<Outcome, ureq::Error> {
@@ -143,6 +142,11 @@ impl Transport {
         let words = wire::scrub(&read_words(response.into_body()), body);
         Ok(answer::of_answer(code, &words, retry_after))
     }
+}
+
+/// Whether a connection seems to have been closed by the other side before it saw the request.
+fn went_stale(outcome: &Outcome) -> bool {
+    outcome.status == Status::ConnectionLost && trace::step() == Step::Exchange
 }
 
 /// Reads the body to its end, so that the connection can be kept. Whatever goes wrong here, the status line has

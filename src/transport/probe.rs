@@ -221,7 +221,10 @@ impl Probe {
             to_proxy: RustlsConnector::default(),
         };
         let has_arrived = Arc::clone(&end.has_arrived);
-        let connector = ().chain(ConnectProxyConnector::default()).chain(TcpConnector).chain(end);
+        let tcp = TcpConnector {
+            proxy: self.used_proxy().map(|proxy| proxy.uri().clone()),
+        };
+        let connector = ().chain(ConnectProxyConnector::default()).chain(tcp).chain(end);
         let transport = &self.core.transport;
         let agent = Agent::with_parts(
             transport.agent.config().clone(),

@@ -27,7 +27,7 @@ const MOST_ADDRESSES: usize = 8;
 
 type Lookup = dyn Fn(&str, u16) -> io::Result<Vec<SocketAddr>> + Send + Sync;
 
-/// Shared: the agent owns one handle, the core the other (to forget an address that did not answer).
+/// Shared: the agent owns one handle, the core the other (to doubt an address that did not answer).
 #[derive(Clone)]
 pub(super) struct CachingResolver(Arc<Inner>);
 
@@ -46,10 +46,21 @@ struct Host {
 #[derive(Default)]
 struct State {
     known: Option<(Vec<SocketAddr>, Instant)>,
+    /// An address did not answer.
+    is_doubtful: bool,
     running: bool,
     /// Counts finished look-ups, so that a waiter can tell one that ended after it began to wait.
     finished: u64,
     failure: String,
+}
+
+impl State {
+    /// The addresses that may be used, and their age.
+    fn remembered(&self, fresh_for: Duration) -> Option<(Vec<SocketAddr>, Duration)> {
+        let (addrs, since) = self.known.as_ref()?;
+        let age = since.elapsed();
+        (age < fresh_for + STALE).then(|| (addrs.clone(), age))
+    }
 }
 
 impl fmt::Debug for CachingResolver {
@@ -76,9 +87,12 @@ impl CachingResolver {
         }))
     }
 
-    /// Forgets every address: the last one could not be connected to, and may have moved.
-    pub(super) fn forget(&self) {
-        lock(&self.0.hosts).clear();
+    /// The last address could not be connected to, and may have moved: the next call waits for a new look-up, and
+    /// uses what is remembered only if that fails.
+    pub(super) fn doubt(&self) {
+        for host in lock(&self.0.hosts).values() {
+            lock(&host.state).is_doubtful = true;
+        }
     }
 
     /// The addresses of `name`, looked up within the budget of this thread's call or remembered.
@@ -93,17 +107,14 @@ impl CachingResolver {
                 .or_default(),
         );
         let mut state = lock(&host.state);
-        if let Some((addrs, since)) = &state.known {
-            let age = since.elapsed();
-            let addrs = addrs.clone();
-            if age < self.0.fresh_for {
-                return Ok(addrs);
-            }
-            if age < self.0.fresh_for + STALE {
+        if let Some((addrs, age)) = state.remembered(self.0.fresh_for)
+            && !state.is_doubtful
+        {
+            if age >= self.0.fresh_for {
                 // Look again, but do not make this caller wait. A failure to start shows at the next call.
                 let _ = self.start(&host, &mut state, name, port);
-                return Ok(addrs);
             }
+            return Ok(addrs);
         }
         let before = state.finished;
         self.start(&host, &mut state, name, port)?;
@@ -117,8 +128,8 @@ impl CachingResolver {
                 .unwrap_or_else(PoisonError::into_inner)
                 .0;
         }
-        match &state.known {
-            Some((addrs, _)) => Ok(addrs.clone()),
+        match state.remembered(self.0.fresh_for) {
+            Some((addrs, _)) => Ok(addrs),
             None => Err(io::Error::new(
                 io::ErrorKind::NotFound,
                 format!(
@@ -149,7 +160,10 @@ impl CachingResolver {
             let found = lookup(&name, port);
             let mut state = lock(&host.state);
             match found {
-                Ok(addrs) if !addrs.is_empty() => state.known = Some((addrs, Instant::now())),
+                Ok(addrs) if !addrs.is_empty() => {
+                    state.known = Some((addrs, Instant::now()));
+                    state.is_doubtful = false;
+                }
                 Ok(_) => state.failure = "it has no address".to_owned(),
                 Err(e) => state.failure = e.to_string(),
             }
@@ -187,7 +201,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
     use std::sync::mpsc;
 
     const LONG: Duration = Duration::from_secs(60);
@@ -216,9 +230,28 @@ mod tests {
             );
         }
         assert_eq!(calls.load(Ordering::SeqCst), 1);
-        resolver.forget();
+        resolver.doubt();
         resolver.addresses("shop.test", 80).unwrap();
         assert_eq!(calls.load(Ordering::SeqCst), 2);
+    }
+
+    #[test]
+    fn a_doubtful_address_is_used_if_there_is_no_other() {
+        let is_down = Arc::new(AtomicBool::new(false));
+        let down = Arc::clone(&is_down);
+        let resolver = CachingResolver::with_lookup(LONG, move |_, _| {
+            if down.load(Ordering::SeqCst) {
+                return Err(io::Error::other("the name server is down"));
+            }
+            Ok(vec![addr(1)])
+        });
+        begin(LONG);
+        resolver.addresses("shop.test", 80).unwrap();
+        is_down.store(true, Ordering::SeqCst);
+        for _ in 0..2 {
+            resolver.doubt();
+            assert_eq!(resolver.addresses("shop.test", 80).unwrap(), [addr(1)]);
+        }
     }
 
     #[test]

@@ -5,8 +5,9 @@
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use ureq::http::Uri;
 use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout, Transport,
 };
@@ -15,11 +16,11 @@ use ureq::{Error, Timeout};
 use super::trace::{self, Step};
 use crate::host;
 
-/// For how long after an answer a connection is taken to be open.
-const MOMENT: Duration = Duration::from_millis(10);
-
 #[derive(Debug)]
-pub(super) struct TcpConnector;
+pub(super) struct TcpConnector {
+    /// The way's proxy: a connection to it is there to ask it for a tunnel.
+    pub(super) proxy: Option<Uri>,
+}
 
 impl<In: Transport> Connector<In> for TcpConnector {
     type Out = Either<In, TcpTransport>;
@@ -35,7 +36,9 @@ impl<In: Transport> Connector<In> for TcpConnector {
             Some(tunnel) => Either::A(tunnel),
             None => Either::B(open(details)?),
         };
-        trace::enter(if details.needs_tls() {
+        trace::enter(if self.proxy.as_ref() == Some(details.uri) {
+            Step::Tunnel
+        } else if details.needs_tls() {
             Step::Tls
         } else {
             Step::Exchange
@@ -68,7 +71,7 @@ fn open(details: &ConnectionDetails) -> Result<TcpTransport, Error> {
                     stream,
                     buffers,
                     read_timeout: Duration::ZERO,
-                    answered_at: None,
+                    has_just_answered: false,
                 });
             }
             Err(e) => last = io::Error::new(e.kind(), format!("{addr}: {e}")),
@@ -92,8 +95,8 @@ pub(super) struct TcpTransport {
     buffers: LazyBuffers,
     /// The kernel's timeout for reads.
     read_timeout: Duration,
-    /// When the last bytes came.
-    answered_at: Option<Instant>,
+    /// Whether nobody asked since the last bytes came.
+    has_just_answered: bool,
 }
 
 /// Runs one system call under what is left of the budget; an interrupting signal of the host's restarts it.
@@ -167,37 +170,46 @@ impl Transport for TcpTransport {
             || stream.read(input),
         )?;
         self.buffers.input_appended(amount);
-        self.answered_at = Some(Instant::now());
+        self.has_just_answered = amount > 0;
         Ok(amount > 0)
     }
 
     /// An idle connection is good only if there is nothing to read: no end, no error, no stray byte.
     ///
-    /// ureq asks when it gives a connection back to its pool, and when it takes it out again. Shortly after an answer the
-    /// kernel is not asked: should the other side have closed just then, the exchange finds out, and is done again.
+    /// ureq asks when it gives a connection back to its pool, and when it takes it out again. The first time the kernel is
+    /// not asked: the second tells all.
     fn is_open(&mut self) -> bool {
-        let has_just_answered = self.answered_at.is_some_and(|at| at.elapsed() < MOMENT);
-        has_just_answered || host::is_quiet(&self.stream)
+        if trace::wants_fresh_connection() {
+            return false;
+        }
+        std::mem::take(&mut self.has_just_answered) || host::is_quiet(&self.stream)
     }
 }
 
 /// Last in the chain: notes that the connection stands, and when the first byte of an answer came; and sends a
 /// request in one write, where ureq makes two, of head and body.
 #[derive(Debug)]
-pub(super) struct WatchConnector;
+pub(super) struct WatchConnector {
+    /// As in [`TcpConnector`].
+    pub(super) proxy: Option<Uri>,
+}
 
 impl<In: Transport> Connector<In> for WatchConnector {
     type Out = Watched<In>;
 
     fn connect(
         &self,
-        _: &ConnectionDetails,
+        details: &ConnectionDetails,
         chained: Option<In>,
     ) -> Result<Option<Self::Out>, Error> {
-        trace::enter(Step::Exchange);
+        let is_to_proxy = self.proxy.as_ref() == Some(details.uri);
+        if !is_to_proxy {
+            trace::enter(Step::Exchange);
+        }
         Ok(chained.map(|inner| Watched {
             inner,
             held: Vec::new(),
+            is_to_proxy,
         }))
     }
 }
@@ -207,6 +219,8 @@ pub(super) struct Watched<T> {
     inner: T,
     /// What ureq wrote and is not sent yet. A request is small, and waiting for its answer sends it.
     held: Vec<u8>,
+    /// Then what is read is the proxy's, or belongs to what goes through the tunnel.
+    is_to_proxy: bool,
 }
 
 impl<T: Transport> Watched<T> {
@@ -237,7 +251,7 @@ impl<T: Transport> Transport for Watched<T> {
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
         self.flush(timeout)?;
         let more = self.inner.await_input(timeout)?;
-        if more {
+        if more && !self.is_to_proxy {
             trace::enter(Step::Answer);
         }
         Ok(more)
@@ -290,6 +304,7 @@ mod tests {
                 writes: Vec::new(),
             },
             held: Vec::new(),
+            is_to_proxy: false,
         };
         for part in parts {
             watched.buffers().output()[..part.len()].copy_from_slice(part);

@@ -11,6 +11,8 @@ use std::time::{Duration, Instant};
 pub(crate) enum Step {
     Resolve,
     Connect,
+    /// Asking the proxy for a way through.
+    Tunnel,
     Tls,
     Exchange,
     Answer,
@@ -22,6 +24,7 @@ impl Step {
         match self {
             Step::Resolve => "looking up the host name",
             Step::Connect => "connecting",
+            Step::Tunnel => "asking the proxy for a connection",
             Step::Tls => "setting up TLS",
             Step::Exchange => "waiting for the answer",
             Step::Answer => "reading the answer",
@@ -32,6 +35,7 @@ impl Step {
 thread_local! {
     static STEP: Cell<Step> = const { Cell::new(Step::Exchange) };
     static FRESH: Cell<bool> = const { Cell::new(false) };
+    static WANTS_FRESH: Cell<bool> = const { Cell::new(false) };
     static DEADLINE: Cell<Option<Instant>> = const { Cell::new(None) };
 }
 
@@ -39,7 +43,19 @@ thread_local! {
 pub(crate) fn begin(deadline: Instant) {
     STEP.set(Step::Exchange);
     FRESH.set(false);
+    WANTS_FRESH.set(false);
     DEADLINE.set(Some(deadline));
+}
+
+/// Begins the same exchange again, on no kept connection.
+pub(crate) fn begin_afresh(deadline: Instant) {
+    begin(deadline);
+    WANTS_FRESH.set(true);
+}
+
+/// Whether kept connections are to be closed instead of used.
+pub(crate) fn wants_fresh_connection() -> bool {
+    WANTS_FRESH.get()
 }
 
 pub(crate) fn enter(step: Step) {
@@ -52,6 +68,7 @@ pub(crate) fn step() -> Step {
 
 pub(crate) fn connection_is_fresh() {
     FRESH.set(true);
+    WANTS_FRESH.set(false);
 }
 
 pub(crate) fn is_fresh() -> bool {
