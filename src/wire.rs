@@ -151,7 +151,8 @@ pub(crate) fn sign_anew(body: &str, private_key: &str) -> Option<String> {
     serde_json::to_string(&stored).ok()
 }
 
-/// `words` without the values by which a visitor could be known or impersonated, should a server repeat them.
+/// `words` without the values by which a visitor could be known or impersonated, should a server repeat them: as they
+/// are, or with some of their characters written in another way (`\/`, `\u002B`, `%2F`).
 pub(crate) fn scrub(words: &str, body: &[u8]) -> String {
     let mut scrubbed = words.to_owned();
     if scrubbed.is_empty() {
@@ -164,8 +165,13 @@ pub(crate) fn scrub(words: &str, body: &[u8]) -> String {
             sent.token,
             Some(sent.ticket),
         ];
-        for secret in secrets.iter().flatten().filter(|s| s.len() >= 8) {
-            scrubbed = scrubbed.replace(&**secret, "...");
+        let tells_much = |text: &&str| text.len() >= 8;
+        for secret in secrets.iter().flatten().map(|s| &**s).filter(tells_much) {
+            scrubbed = scrubbed.replace(secret, "...");
+            let pieces = secret.split(|c: char| !c.is_ascii_alphanumeric());
+            for piece in pieces.filter(tells_much) {
+                scrubbed = scrubbed.replace(piece, "...");
+            }
         }
     }
     scrubbed
@@ -255,6 +261,37 @@ mod tests {
                 r#"{{"market":"SE","customerKey":"{key}","sessionKey":"{SESSION}","id":"1","token":"t0k","ticket":"x\"y"}}"#
             )
         );
+    }
+
+    #[test]
+    fn what_a_server_repeats_is_scrubbed_however_it_writes_it() {
+        let ticket = "Oy9keW5hbWlj/XBhZ2VzL3N0YXJ0+L2VzYWxlcy1zdGFydC0xOyM7cA==";
+        let visitor = Visitor::anonymous(KEY, SESSION).in_market("UK");
+        let body = AddToCart::new(&visitor, None, "1", ticket)
+            .unwrap()
+            .to_json()
+            .unwrap();
+        for written in [
+            ticket.to_owned(),
+            ticket.replace('/', r"\/"),
+            ticket.replace('+', r"\u002B").replace('=', r"\u003D"),
+            ticket
+                .replace('/', "%2F")
+                .replace('+', "%2B")
+                .replace('=', "%3D"),
+        ] {
+            let words = scrub(
+                &format!("bad ticket {written} of {KEY} in UK"),
+                body.as_bytes(),
+            );
+            assert!(
+                words.starts_with("bad ticket ...") && words.ends_with(" in UK"),
+                "{words}"
+            );
+            for piece in ["Oy9keW5hbWlj", "XBhZ2VzL3N0YXJ0", "L2VzYWxlcy1", "d9528030"] {
+                assert!(!words.contains(piece), "{words}");
+            }
+        }
     }
 
     #[test]
