@@ -27,11 +27,11 @@ impl Endpoint {
 
     /// Of a URL that some process checked before it accepted notifications for it.
     pub(crate) fn of_accepted(url: &str) -> Endpoint {
-        let host = url.parse::<Uri>().ok();
+        let uri = url.parse::<Uri>().unwrap_or_default();
         Endpoint {
             url: url.to_owned(),
-            is_loopback: host.is_some_and(|uri| uri.host().is_some_and(is_loopback)),
-            is_https: url.starts_with("https://"),
+            is_loopback: uri.host().is_some_and(is_loopback),
+            is_https: uri.scheme_str() == Some("https"),
         }
     }
 
@@ -89,8 +89,9 @@ pub(crate) fn check_base_url(value: &str) -> Result<Uri, Error> {
 /// `host:`, `host:0` and `host:99999` parse as URLs but lead nowhere.
 fn has_plain_port(uri: &Uri) -> bool {
     let authority = uri.authority().map_or("", |a| a.as_str());
+    let address = authority.rsplit('@').next().unwrap_or_default();
     let host = uri.host().unwrap_or_default();
-    match authority.strip_prefix(host) {
+    match address.strip_prefix(host) {
         Some("") => true,
         Some(port) => port
             .strip_prefix(':')
@@ -111,8 +112,8 @@ pub(crate) fn check_proxy(value: &str) -> Result<(), Error> {
         ));
     }
     match ureq::Proxy::new(value) {
-        Ok(_) => Ok(()),
-        Err(_) => Err(Error::config(
+        Ok(proxy) if !proxy.host().is_empty() && has_plain_port(proxy.uri()) => Ok(()),
+        _ => Err(Error::config(
             "proxy is not an address of the form http://[user:password@]host:port",
         )),
     }
@@ -235,6 +236,14 @@ mod tests {
     }
 
     #[test]
+    fn a_stored_address_is_the_one_that_was_accepted() {
+        for base_url in ["https://gw.example", "HTTPS://gw.example", "http://[::1]:1"] {
+            let accepted = Endpoint::of_base_url(base_url).unwrap();
+            assert_eq!(Endpoint::of_accepted(&accepted.url), accepted);
+        }
+    }
+
+    #[test]
     fn loopback_is_more_than_one_address() {
         for yes in ["127.0.0.1", "127.9.9.9", "[::1]", "localhost"] {
             assert!(is_loopback(yes), "{yes}");
@@ -259,6 +268,11 @@ mod tests {
             "ftp://secret",
             "http://",
             "http://secret host",
+            "http://:3128",
+            "http://u:secret@:3128",
+            "http://secret:",
+            "http://secret:0",
+            "http://u:secret@proxy:99999",
         ] {
             let err = check_proxy(bad).unwrap_err();
             assert!(
