@@ -38,12 +38,7 @@ impl OptionSpec {
     /// The environment variable that sets it, such as `ESALES_TIMEOUT_MS`.
     #[must_use]
     pub fn environment_variable(&self) -> String {
-        // In one piece of memory: a client that is made from the environment asks for all of them, on each page of PHP.
-        let mut variable = String::with_capacity("ESALES_".len() + self.name.len());
-        variable.push_str("ESALES_");
-        variable.push_str(self.name);
-        variable.make_ascii_uppercase();
-        variable
+        format!("{PREFIX}{}", self.name.to_ascii_uppercase())
     }
 
     /// Its range in words, such as `1 to 300000`.
@@ -56,6 +51,18 @@ impl OptionSpec {
             Kind::Choice(words) => words.join(" or "),
         }
     }
+}
+
+/// Of the variables of all options.
+const PREFIX: &str = "ESALES_";
+
+/// The option that an environment variable sets.
+pub(crate) fn of_variable(variable: &str) -> Option<&'static OptionSpec> {
+    let name = variable.strip_prefix(PREFIX)?;
+    let is_upper = |name: &str| !name.bytes().any(|b| b.is_ascii_lowercase());
+    OPTIONS
+        .iter()
+        .find(|o| is_upper(name) && o.name.eq_ignore_ascii_case(name))
 }
 
 pub(crate) const CLUSTER_ID: &str = "cluster_id";
@@ -167,6 +174,23 @@ pub const OPTIONS: &[OptionSpec] = &[
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn variables_are_in_capitals() {
+        for option in OPTIONS {
+            let variable = option.environment_variable();
+            assert_eq!(of_variable(&variable), Some(option), "{variable}");
+        }
+        for other in [
+            "ESALES_timeout_ms",
+            "esales_timeout_ms",
+            "TIMEOUT_MS",
+            "ESALES_",
+            "ESALES_NOTIFY_LIBRARY",
+        ] {
+            assert_eq!(of_variable(other), None, "{other}");
+        }
+    }
 
     #[test]
     fn defaults_are_within_their_ranges_and_names_are_unique() {
