@@ -334,6 +334,37 @@ fn the_callback_hears_of_every_end() {
 }
 
 #[test]
+fn a_callback_that_panics_costs_nobody_anything() {
+    let sandbox = sandbox();
+    let folder = Folder::new();
+    let path = folder.path("spool");
+    let options = [("spool", path.as_str())];
+    // Three of one queue, one of them with a defect; they are told in any order.
+    let clients: Vec<Client> = (0..3)
+        .map(|_| client(&sandbox.base_url(), &options))
+        .collect();
+    let (tx, rx) = mpsc::channel();
+    for (n, client) in clients.iter().enumerate() {
+        let tx = Mutex::new(tx.clone());
+        client
+            .on_delivery(Some(Box::new(move |receipt| {
+                tx.lock().unwrap().send((n, receipt.id.clone())).unwrap();
+                assert!(n != 1, "the host's defect");
+            })))
+            .unwrap();
+    }
+    for id in ["1", "2"] {
+        enqueue(&clients[0], id);
+        let mut told: Vec<_> = (0..3).map(|_| rx.recv_timeout(LONG).unwrap()).collect();
+        told.sort_unstable();
+        let expected: Vec<_> = (0..3).map(|n| (n, id.to_owned())).collect();
+        assert_eq!(told, expected);
+    }
+    // Taken back, and dropped with the rest.
+    clients[1].on_delivery(None).unwrap();
+}
+
+#[test]
 fn another_client_delivers_what_one_without_delivery_put_in() {
     let sandbox = sandbox();
     let folder = Folder::new();
