@@ -143,6 +143,7 @@ impl Drop for Running<'_> {
     fn drop(&mut self) {
         // A panic: the regular end has its own call, and a new thread may be running by now.
         if std::thread::panicking() {
+            let _held = log::hold();
             self.end(&mut self.0.worker.lock());
         }
     }
@@ -173,6 +174,7 @@ fn run(queue: &Arc<Queue>) {
         }
         if is_stopping && drain.has_nothing_under_way() || drain.may_end() {
             // An enqueue that came meanwhile has set the flag under the same lock.
+            let _held = log::hold();
             let mut state = queue.worker.lock();
             if is_stopping || !state.is_woken {
                 running.end(&mut state);
