@@ -14,7 +14,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 use std::thread;
 
-pub(crate) use identity::pid;
+pub(crate) use identity::this_process;
 pub(crate) use random::random;
 pub(crate) use record_lock::RecordLocks;
 pub(crate) use socket::{is_quiet, send_now};
@@ -31,15 +31,15 @@ impl<T: Sync> PerProcess<T> {
 
     /// This process's value; `make` gets the parent's, if there was one, and must take no lock of it.
     pub(crate) fn get(&'static self, make: impl Fn(Option<&T>) -> T) -> &'static T {
-        let pid = pid();
+        let process = this_process();
         let mut current = self.0.load(Ordering::Acquire);
         loop {
             // SAFETY: a non-null pointer came from Box::into_raw below and is never freed once it was stored.
             let found = unsafe { current.as_ref() };
-            if let Some((_, value)) = found.filter(|(owner, _)| *owner == pid) {
+            if let Some((_, value)) = found.filter(|(owner, _)| *owner == process) {
                 return value;
             }
-            let fresh = Box::into_raw(Box::new((pid, make(found.map(|(_, value)| value)))));
+            let fresh = Box::into_raw(Box::new((process, make(found.map(|(_, value)| value)))));
             let stored =
                 self.0
                     .compare_exchange(current, fresh, Ordering::AcqRel, Ordering::Acquire);

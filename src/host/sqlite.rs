@@ -58,7 +58,7 @@ unsafe extern "C" fn fstat(fd: c_int, out: *mut libc::stat) -> c_int {
     unsafe {
         let result = libc::fstat(fd, out);
         if result == 0 {
-            (*out).st_dev ^= libc::dev_t::from(super::pid()) << 32;
+            (*out).st_dev ^= libc::dev_t::from(super::this_process()) << 32;
         }
         result
     }
@@ -131,7 +131,7 @@ fn owner() -> u64 {
         }
         thread.get()
     });
-    u64::from(super::pid()) << 32 | u64::from(thread)
+    u64::from(super::this_process()) << 32 | u64::from(thread)
 }
 
 static METHODS: ffi::sqlite3_mutex_methods = ffi::sqlite3_mutex_methods {
@@ -221,7 +221,7 @@ mod tests {
     #[test]
     fn what_another_process_held_is_free() {
         let mutex = Mutex::new();
-        let parents = u64::from(super::super::pid() + 1) << 32 | 7;
+        let parents = u64::from(super::super::this_process() + 1) << 32 | 7;
         mutex.owner.store(parents, Ordering::Relaxed);
         mutex.depth.store(3, Ordering::Relaxed);
         assert!(mutex.try_enter());

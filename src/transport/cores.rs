@@ -24,13 +24,13 @@ const MAX_WARM: usize = 8;
 #[derive(Debug)]
 pub(crate) struct Core {
     pub(crate) transport: Transport,
-    pid: u32,
+    process: u32,
 }
 
 impl Core {
     /// Whether it belongs to this process, rather than to the parent it was forked from.
     pub(crate) fn is_ours(&self) -> bool {
-        self.pid == host::pid()
+        self.process == host::this_process()
     }
 }
 
@@ -89,7 +89,7 @@ pub(crate) fn core_of(route: &Route) -> Result<Arc<Core>, Error> {
     })?;
     let core = Arc::new(Core {
         transport,
-        pid: host::pid(),
+        process: host::this_process(),
     });
     let mut cores = registry
         .cores
@@ -167,7 +167,7 @@ mod tests {
             };
             let core = Arc::new(Core {
                 transport: Transport::new(&key.route, || Ok(RootCerts::WebPki)).unwrap(),
-                pid: host::pid(),
+                process: host::this_process(),
             });
             cores.insert(
                 key,
