@@ -364,6 +364,32 @@ fn a_callback_that_panics_costs_nobody_anything() {
     clients[1].on_delivery(None).unwrap();
 }
 
+/// Uses so much stack, and more where nothing is optimised; the sum of what stands there.
+fn go_deep(bytes: usize) -> usize {
+    let frame = std::hint::black_box([1_u8; 4096]);
+    match bytes.checked_sub(frame.len()) {
+        Some(left) => usize::from(frame[0]) + go_deep(left),
+        None => 0,
+    }
+}
+
+#[test]
+fn a_callback_may_go_as_deep_as_on_a_thread_of_the_hosts() {
+    let sandbox = sandbox();
+    for (client, _folder) in both(&sandbox.base_url(), &[]) {
+        let (tx, rx) = mpsc::channel();
+        let tx = Mutex::new(tx);
+        client
+            .on_delivery(Some(Box::new(move |_| {
+                tx.lock().unwrap().send(go_deep(1 << 20)).unwrap();
+            })))
+            .unwrap();
+        enqueue(&client, "deep");
+        assert_eq!(rx.recv_timeout(LONG).unwrap(), (1 << 20) / 4096);
+        client.on_delivery(None).unwrap();
+    }
+}
+
 #[test]
 fn another_client_delivers_what_one_without_delivery_put_in() {
     let sandbox = sandbox();

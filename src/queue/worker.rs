@@ -13,7 +13,7 @@ use super::gate::{Backoff, Gate, REPEAT_OFFENDER, millis, not_before};
 use super::spool::{Fate, Item, Settlement};
 use super::{Queue, unix_ms};
 use crate::config::{Endpoint, Route};
-use crate::host;
+use crate::host::{self, Stack};
 use crate::log;
 use crate::status::{Error, Receipt, Status};
 use crate::transport::{self, Core, Outcome, dice};
@@ -74,7 +74,7 @@ impl Worker {
             return;
         }
         let ours = Arc::clone(queue);
-        match host::spawn("esales-worker", move || run(&ours)) {
+        match host::spawn("esales-worker", Stack::Hosts, move || run(&ours)) {
             Ok(()) => state.is_running = true,
             Err(e) => {
                 drop(state);
