@@ -113,6 +113,18 @@ def test_forking_in_the_middle_of_the_first_use(compiled, command, environment, 
             assert len(out.split()) == 4 * (5000 if soak else 150)
 
 
+def test_a_worker_that_may_not_read_what_its_master_has_read(compiled, command, environment, tmp_path):
+    """A server begins with all rights, reads the ca_file that is for it alone, and its workers give the rights up."""
+    from sandbox import Sandbox
+
+    ca_file = tmp_path / "ca.pem"
+    with Sandbox(command, "--tls", "--ca-file", ca_file) as sandbox:
+        ca_file.chmod(0o600)
+        env = {**environment, "ESALES_BASE_URL": sandbox.base_url, "ESALES_CA_FILE": str(ca_file), "ESALES_TIMEOUT_MS": "60000"}
+        out, _ = run(compiled("native_fork.c"), "worker", env=env)
+        assert out.split() == ["master-0", "worker-0", "worker-1", "worker-2"]
+
+
 # --- loading alone ---
 
 ENVIRONMENTS = [
