@@ -100,13 +100,16 @@ def test_a_daemon_made_of_a_process_that_used_it(compiled, environment, service,
     all_arrived(service, out + "\n".join(ids))
 
 
-def test_forking_in_the_middle_of_the_first_use(compiled, command, environment, soak, tmp_path):
-    """With TLS: what is set up once in a process is set up while it is forked."""
+@pytest.mark.parametrize("in_file", [False, True], ids=["memory", "file"])
+def test_forking_in_the_middle_of_the_first_use(compiled, command, environment, soak, tmp_path, in_file):
+    """With TLS, and with a spool SQLite: what is set up once in a process is set up while it is forked."""
     from sandbox import Sandbox
 
     with Sandbox(command, "--tls", "--ca-file", tmp_path / "ca.pem") as sandbox:
         env = {**environment, "ESALES_BASE_URL": sandbox.base_url, "ESALES_CA_FILE": str(tmp_path / "ca.pem"),
-               "ESALES_TIMEOUT_MS": "60000"}
+               "ESALES_TIMEOUT_MS": "60000", "ESALES_ENQUEUE_TIMEOUT_MS": "60000"}
+        if in_file:
+            env["ESALES_SPOOL"] = str(tmp_path / "spool")
         for longest_us in (300, 3000):
             out, _ = run(compiled("native_fork.c"), "first", 5000 if soak else 150, longest_us, env=env)
             # Ids hold the process id, which the system uses again in the end.
