@@ -55,8 +55,8 @@ pub(crate) fn tell_processes_apart() {
 }
 
 /// Runs `f`, which takes some ten microseconds, while no other thread is inside the C library's `fork`. That takes the
-/// lock of the list of streams, which glibc exports, and so has to wait. Elsewhere, and for those who call the kernel by
-/// themselves, `f` just runs.
+/// lock of the list of streams, which glibc exports, and so has to wait; `fopen` and `fflush(NULL)` take it too, and are
+/// waited for. Elsewhere, and for those who call the kernel by themselves, `f` just runs.
 fn while_nobody_forks(f: impl FnOnce()) {
     type Call = unsafe extern "C" fn();
     let find = |name: &CStr| {
