@@ -22,7 +22,9 @@
  * 10. Loading the library does nothing: no thread, no file, no socket, no environment read, no signal handler.
  *     It stays loaded: dlclose is safe at any time.
  * 11. Callbacks run on any thread, with no lock of the library held, and never after they were taken back. What they
- *     are handed is valid during the call.
+ *     are handed is valid during the call. Taking one back waits until it has ended, unless it is done from within it;
+ *     so two callbacks that take each other back at the same time wait for ever. The library's own threads that run
+ *     callbacks have a stack of 8 MiB and all signals blocked.
  * 12. Structs grow at their end only, in later versions; struct_size tells which one the caller was compiled with.
  */
 
@@ -457,9 +459,11 @@ int32_t esales_new_key(char out[37]);
 /**
  * Says where the library's messages go, for the whole process. Keys, tokens and tickets never appear in them.
  *
- * @param callback   runs on any thread, the library's own among them, with no lock held. NULL: the last 256 messages
- *                   are kept for esales_log_next. When this returns, an earlier callback has ended, except when it is
- *                   called from within it.
+ * @param callback   runs on any thread, the library's own among them, with no lock held: it may use the library. What
+ *                   the library would have to say of such a call, on the same thread, is not said. NULL: the last 256
+ *                   messages are kept for esales_log_next. When this returns, an earlier callback has ended, except
+ *                   when it is called from within it. A forked child goes on with it, unless another thread was just
+ *                   calling this function.
  * @param user_data  handed to the callback as it is.
  * @param level      the most verbose level that is wanted, ESALES_LOG_OFF to ESALES_LOG_DEBUG. Off, which it is to
  *                   begin with: nothing is called or kept.

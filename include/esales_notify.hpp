@@ -432,7 +432,7 @@ inline done log_to(log_level level, log_callback callback) {
     // Never destroyed: a thread of the library may have something to say while the process ends.
     static auto& slot = *new detail::callback_slot<log_callback>();
     const bool is_wanted = static_cast<bool>(callback) && level != log_level::off;
-    const esales_log_callback say = [](void*, std::int32_t how, const char* words) {
+    const esales_log_callback say = [](void*, std::int32_t how, const char* words) noexcept {
         slot.call(static_cast<log_level>(how), std::string_view(words));
     };
     slot.set(std::move(callback));

@@ -1,75 +1,86 @@
 //! A callback of the host's: never called while a lock of ours is held, and never after it was taken back.
 
-use std::cell::Cell;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 
 thread_local! {
-    /// How many hooks are running on this thread.
-    static INSIDE: Cell<u32> = const { Cell::new(0) };
+    /// The hooks that are running on this thread, by their addresses.
+    static INSIDE: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
 }
 
 /// A place for one callback.
 pub(crate) struct Hook<F: ?Sized> {
-    state: Mutex<State<F>>,
+    /// Locked for writing only where it is replaced: a forked child can read it whatever else its parent was doing.
+    callback: RwLock<Option<Arc<F>>>,
+    running: Mutex<usize>,
     idle: Condvar,
-}
-
-struct State<F: ?Sized> {
-    callback: Option<Arc<F>>,
-    running: usize,
 }
 
 impl<F: ?Sized> Hook<F> {
     pub(crate) fn new(callback: Option<Arc<F>>) -> Hook<F> {
         Hook {
-            state: Mutex::new(State {
-                callback,
-                running: 0,
-            }),
+            callback: RwLock::new(callback),
+            running: Mutex::new(0),
             idle: Condvar::new(),
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State<F>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn running(&self) -> MutexGuard<'_, usize> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Runs `call` with the callback, if there is one.
+    fn address(&self) -> usize {
+        std::ptr::from_ref(self).addr()
+    }
+
+    /// Runs `call` with the callback, if there is one. A panic of the callback ends there, and harms nobody else.
     pub(crate) fn run(&self, call: impl FnOnce(&F)) {
-        let callback = {
-            let mut state = self.lock();
-            let Some(callback) = state.callback.clone() else {
-                return;
-            };
-            state.running += 1;
-            callback
-        };
-        INSIDE.with(|n| n.set(n.get() + 1));
-        call(&callback);
-        INSIDE.with(|n| n.set(n.get() - 1));
-        self.lock().running -= 1;
+        // Counted first, then looked: whoever replaces the callback waits for those who may have seen the old one.
+        *self.running() += 1;
+        let callback = self
+            .callback
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        if let Some(callback) = callback {
+            let _ = INSIDE.try_with(|inside| inside.borrow_mut().push(self.address()));
+            let _ = catch_unwind(AssertUnwindSafe(|| call(&callback)));
+            let _ = INSIDE.try_with(|inside| inside.borrow_mut().pop());
+        }
+        *self.running() -= 1;
         self.idle.notify_all();
     }
 
-    /// Replaces the callback. When this returns, the earlier one has ended and is not called again; within a
-    /// callback it does not wait, for it would wait for itself.
+    /// Replaces the callback. When this returns, the earlier one has ended and is not called again; within that callback
+    /// it does not wait, for it would wait for itself. It does wait within another one: two callbacks that take each
+    /// other back at the same time would wait for ever.
     pub(crate) fn set(&self, callback: Option<Arc<F>>) {
-        let mut state = self.lock();
-        state.callback = callback;
-        if INSIDE.with(Cell::get) > 0 {
-            return;
+        let before = std::mem::replace(
+            &mut *self
+                .callback
+                .write()
+                .unwrap_or_else(PoisonError::into_inner),
+            callback,
+        );
+        let is_inside = INSIDE
+            .try_with(|inside| inside.borrow().contains(&self.address()))
+            .unwrap_or(false);
+        if !is_inside {
+            drop(
+                self.idle
+                    .wait_while(self.running(), |running| *running > 0)
+                    .unwrap_or_else(PoisonError::into_inner),
+            );
         }
-        while state.running > 0 {
-            state = self
-                .idle
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
-        }
+        // What it holds is the host's too.
+        drop(before);
     }
 
-    /// The callback, if that can be told without waiting: for a forked child, to which the lock may be lost.
+    /// The callback, if that can be told without waiting: for a forked child. It cannot only if the fork fell into the
+    /// moment in which another thread replaced it.
     pub(crate) fn peek(&self) -> Option<Arc<F>> {
-        self.state.try_lock().ok()?.callback.clone()
+        self.callback.try_read().ok()?.clone()
     }
 }
 
@@ -81,6 +92,12 @@ mod tests {
     use std::thread;
 
     type Callback = dyn Fn() + Send + Sync;
+
+    fn runs(hook: &Hook<Callback>) -> bool {
+        let mut runs = false;
+        hook.run(|_| runs = true);
+        runs
+    }
 
     #[test]
     fn taking_it_back_waits_until_it_has_ended() {
@@ -112,7 +129,7 @@ mod tests {
         go_on.send(()).unwrap();
         taker.join().unwrap();
         runner.join().unwrap();
-        hook.run(|_| panic!("it was taken back"));
+        assert!(!runs(&hook), "it was taken back");
     }
 
     #[test]
@@ -121,6 +138,63 @@ mod tests {
         let inner = Arc::clone(&hook);
         hook.set(Some(Arc::new(move || inner.set(None))));
         hook.run(|f| f());
-        hook.run(|_| panic!("it took itself back"));
+        assert!(!runs(&hook), "it took itself back");
+    }
+
+    #[test]
+    fn a_panic_in_it_ends_there() {
+        let hook: Hook<Callback> = Hook::new(Some(Arc::new(|| panic!("the host's defect"))));
+        hook.run(|f| f());
+        assert!(runs(&hook), "it is called the next time too");
+        // Waits for nobody.
+        hook.set(None);
+        assert!(INSIDE.with_borrow(Vec::is_empty));
+    }
+
+    #[test]
+    fn within_one_callback_another_is_waited_for() {
+        let (entered, wait) = mpsc::channel();
+        let (go_on, may_go_on) = mpsc::channel::<()>();
+        let may_go_on = Mutex::new(may_go_on);
+        let ended = Arc::new(AtomicBool::new(false));
+        let other: Arc<Hook<Callback>> = Arc::new(Hook::new(None));
+        other.set(Some({
+            let ended = Arc::clone(&ended);
+            Arc::new(move || {
+                entered.send(()).unwrap();
+                may_go_on.lock().unwrap().recv().unwrap();
+                ended.store(true, Ordering::SeqCst);
+            })
+        }));
+        let runner = {
+            let other = Arc::clone(&other);
+            thread::spawn(move || other.run(|f| f()))
+        };
+        wait.recv().unwrap();
+        let (taking, is_taking) = mpsc::channel();
+        let taker = thread::spawn(move || {
+            let had_ended = Arc::new(AtomicBool::new(false));
+            let seen = Arc::clone(&had_ended);
+            let one: Hook<Callback> = Hook::new(Some(Arc::new(move || {
+                taking.send(()).unwrap();
+                other.set(None);
+                seen.store(ended.load(Ordering::SeqCst), Ordering::SeqCst);
+            })));
+            one.run(|f| f());
+            had_ended.load(Ordering::SeqCst)
+        });
+        is_taking.recv().unwrap();
+        go_on.send(()).unwrap();
+        assert!(taker.join().unwrap(), "it did not wait for the other one");
+        runner.join().unwrap();
+    }
+
+    #[test]
+    fn a_forked_child_finds_it_whoever_was_running_it() {
+        let hook: Hook<Callback> = Hook::new(Some(Arc::new(|| {})));
+        // As a child finds them that was forked while other threads were beginning to run it.
+        let _reading = hook.callback.read().unwrap();
+        let _counting = hook.running.lock().unwrap();
+        assert!(hook.peek().is_some());
     }
 }

@@ -24,6 +24,11 @@
 //! [`Client::enqueue_add_to_cart`] does not block: it puts the notification into a queue, in memory or in a file that
 //! survives the process, and a thread of this or another process delivers it.
 //!
+//! A spool in a file needs SQLite, of which Cargo links one copy into a program. The first client with a `spool` sets that
+//! copy up for a process that forks: mutexes of this crate's, and no memory statistics. If the program has used
+//! `rusqlite` before, it stays as it is, and a spool then works in the processes in which its client was made, but not in
+//! children that are forked while it is in use.
+//!
 //! Modules point downwards only: `ffi` → [`Client`] → `queue` → `transport` → `wire`, `identity`; `host` is what it
 //! takes to be a guest in another program's process.
 

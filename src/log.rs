@@ -3,6 +3,7 @@
 //! Never a key, a token or a ticket: messages hold ids, statuses, addresses without credentials, and the service's
 //! words, from which the visitor's values are taken out (see `transport`).
 
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
@@ -53,7 +54,7 @@ struct Log {
 static LOG: PerProcess<Log> = PerProcess::new();
 
 fn log() -> &'static Log {
-    // A forked child keeps the host's choice.
+    // A forked child keeps the host's choice, unless it was forked while another thread was just changing it.
     LOG.get(|parents| Log {
         level: AtomicU8::new(parents.map_or(0, |p| p.level.load(Ordering::Relaxed))),
         hook: Hook::new(parents.and_then(|p| p.hook.peek())),
@@ -62,7 +63,10 @@ fn log() -> &'static Log {
 }
 
 /// Sends the library's messages, up to `level`, to `callback`, process-wide; `None` ends it. The callback runs on
-/// any thread, the library's own among them. When this returns, an earlier callback has ended.
+/// any thread, the library's own among them, with no lock of the library held, and may use the library; what the
+/// library would have to say of such a call, on the same thread, is not said. A panic ends that call and nothing else.
+/// When this returns, an earlier callback has ended, unless this is called from within it. A callback must not wait
+/// for a thread that takes it back.
 pub fn log_to(level: LogLevel, callback: Option<LogCallback>) {
     let callback: Option<Arc<Callback>> = callback.map(Arc::from);
     log().level.store(
@@ -90,17 +94,58 @@ pub fn log_next(timeout: Duration) -> Option<(LogLevel, String)> {
     log().kept.take(timeout)
 }
 
+thread_local! {
+    static HELD: Cell<u32> = const { Cell::new(0) };
+    static WAITING: RefCell<Vec<(LogLevel, String)>> = const { RefCell::new(Vec::new()) };
+    static IS_SAYING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// While this lives, what this thread says waits. For sections in which a lock is held: the callback is the host's, and
+/// may call us. To be made before the lock is taken, so that it ends after it.
+#[must_use]
+pub(crate) struct Hold(());
+
+pub(crate) fn hold() -> Hold {
+    HELD.set(HELD.get() + 1);
+    Hold(())
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        HELD.set(HELD.get() - 1);
+        if HELD.get() > 0 {
+            return;
+        }
+        // Its storage may be gone already, when the host calls us at the end of a thread.
+        let waiting = WAITING.try_with(RefCell::take).unwrap_or_default();
+        for (level, words) in waiting {
+            say_now(level, words);
+        }
+    }
+}
+
 /// Says it, if anybody listens; `words` is not called otherwise.
 pub(crate) fn say(level: LogLevel, words: impl FnOnce() -> String) {
-    if (level as u8) > log().level.load(Ordering::Relaxed) {
+    // What a callback causes by its own calls would call it again, without end.
+    if IS_SAYING.get() || (level as u8) > log().level.load(Ordering::Relaxed) {
         return;
     }
     let words = words();
+    if HELD.get() == 0 {
+        say_now(level, words);
+    } else {
+        let _ = WAITING.try_with(|waiting| waiting.borrow_mut().push((level, words)));
+    }
+}
+
+fn say_now(level: LogLevel, words: String) {
     let mut was_called = false;
     log().hook.run(|callback| {
         was_called = true;
+        IS_SAYING.set(true);
         callback(level, &words);
     });
+    IS_SAYING.set(false);
     if !was_called {
         log().kept.keep((level, words));
     }

@@ -334,6 +334,63 @@ fn the_callback_hears_of_every_end() {
 }
 
 #[test]
+fn a_callback_that_panics_costs_nobody_anything() {
+    let sandbox = sandbox();
+    let folder = Folder::new();
+    let path = folder.path("spool");
+    let options = [("spool", path.as_str())];
+    // Three of one queue, one of them with a defect; they are told in any order.
+    let clients: Vec<Client> = (0..3)
+        .map(|_| client(&sandbox.base_url(), &options))
+        .collect();
+    let (tx, rx) = mpsc::channel();
+    for (n, client) in clients.iter().enumerate() {
+        let tx = Mutex::new(tx.clone());
+        client
+            .on_delivery(Some(Box::new(move |receipt| {
+                tx.lock().unwrap().send((n, receipt.id.clone())).unwrap();
+                assert!(n != 1, "the host's defect");
+            })))
+            .unwrap();
+    }
+    for id in ["1", "2"] {
+        enqueue(&clients[0], id);
+        let mut told: Vec<_> = (0..3).map(|_| rx.recv_timeout(LONG).unwrap()).collect();
+        told.sort_unstable();
+        let expected: Vec<_> = (0..3).map(|n| (n, id.to_owned())).collect();
+        assert_eq!(told, expected);
+    }
+    // Taken back, and dropped with the rest.
+    clients[1].on_delivery(None).unwrap();
+}
+
+/// Uses so much stack, and more where nothing is optimised; the sum of what stands there.
+fn go_deep(bytes: usize) -> usize {
+    let frame = std::hint::black_box([1_u8; 4096]);
+    match bytes.checked_sub(frame.len()) {
+        Some(left) => usize::from(frame[0]) + go_deep(left),
+        None => 0,
+    }
+}
+
+#[test]
+fn a_callback_may_go_as_deep_as_on_a_thread_of_the_hosts() {
+    let sandbox = sandbox();
+    for (client, _folder) in both(&sandbox.base_url(), &[]) {
+        let (tx, rx) = mpsc::channel();
+        let tx = Mutex::new(tx);
+        client
+            .on_delivery(Some(Box::new(move |_| {
+                tx.lock().unwrap().send(go_deep(1 << 20)).unwrap();
+            })))
+            .unwrap();
+        enqueue(&client, "deep");
+        assert_eq!(rx.recv_timeout(LONG).unwrap(), (1 << 20) / 4096);
+        client.on_delivery(None).unwrap();
+    }
+}
+
+#[test]
 fn another_client_delivers_what_one_without_delivery_put_in() {
     let sandbox = sandbox();
     let folder = Folder::new();

@@ -148,7 +148,8 @@ impl Client {
 
     /// Calls `callback`, on a thread of the library, for every notification that this process's delivery settles,
     /// after it is recorded. `None` ends it. When this returns, or the client is dropped, an earlier callback has
-    /// ended (unless this is called from within it). A forked child has no callback until it sets one.
+    /// ended (unless this is called from within it). Two callbacks that end each other at the same time wait for ever.
+    /// A panic in it ends that call and nothing else. A forked child has no callback until it sets one.
     ///
     /// # Errors
     /// [`Status::InvalidConfig`] if the queue cannot be used.

@@ -36,7 +36,7 @@ pub unsafe extern "C" fn esales_client_new(
         let slot = self::out("out", out)?;
         // SAFETY: the caller promises a live handle or NULL.
         let config = match unsafe { config.as_ref() } {
-            Some(config) => config.snapshot(),
+            Some(config) => config.snapshot()?,
             None => Config::from_env()?,
         };
         let client = Box::new(esales_client(Client::new(&config)?));

@@ -1,21 +1,44 @@
 //! `esales_config`: a set of options.
 
 use std::ffi::c_char;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, TryLockError};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::{boundary, out, reference, text};
 use crate::config::Config;
+use crate::status::{Error, Status};
 
 /// Options for clients: name and value strings, see the option table. May be used from any number of threads.
 #[allow(non_camel_case_types)]
 pub struct esales_config(Mutex<Config>);
 
+/// How long a configuration is waited for. It is held for microseconds, or for ever: a forked child may inherit it from
+/// a thread that it does not have.
+const PATIENCE: Duration = Duration::from_secs(3);
+
 impl esales_config {
-    pub(super) fn snapshot(&self) -> Config {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+    fn lock(&self) -> Result<MutexGuard<'_, Config>, Error> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match self.0.try_lock() {
+                Ok(config) => return Ok(config),
+                Err(TryLockError::Poisoned(config)) => return Ok(config.into_inner()),
+                Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                    thread::sleep(Duration::from_micros(50));
+                }
+                Err(TryLockError::WouldBlock) => {
+                    return Err(Error::new(
+                        Status::Internal,
+                        "another thread was using the configuration when this process was forked: make a new one",
+                    ));
+                }
+            }
+        }
+    }
+
+    pub(super) fn snapshot(&self) -> Result<Config, Error> {
+        Ok(self.lock()?.clone())
     }
 }
 
@@ -56,11 +79,7 @@ pub unsafe extern "C" fn esales_config_set(
                 text("value", value)?,
             )
         };
-        config
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .set(name, value)?;
+        config.lock()?.set(name, value)?;
         Ok(0)
     })
 }
@@ -77,4 +96,17 @@ pub unsafe extern "C" fn esales_config_free(config: *mut esales_config) {
         }
         Ok(())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_that_a_lost_thread_holds_is_not_waited_for_for_ever() {
+        let config = esales_config(Mutex::new(Config::new()));
+        // As a forked child finds it.
+        std::mem::forget(config.0.lock().unwrap());
+        assert_eq!(config.snapshot().unwrap_err().status(), Status::Internal);
+    }
 }

@@ -29,9 +29,11 @@ pub type esales_log_callback =
 
 /// Says where the library's messages go, for the whole process. Keys, tokens and tickets never appear in them.
 ///
-/// @param callback   runs on any thread, the library's own among them, with no lock held. NULL: the last 256 messages
-///                   are kept for esales_log_next. When this returns, an earlier callback has ended, except when it is
-///                   called from within it.
+/// @param callback   runs on any thread, the library's own among them, with no lock held: it may use the library. What
+///                   the library would have to say of such a call, on the same thread, is not said. NULL: the last 256
+///                   messages are kept for esales_log_next. When this returns, an earlier callback has ended, except
+///                   when it is called from within it. A forked child goes on with it, unless another thread was just
+///                   calling this function.
 /// @param user_data  handed to the callback as it is.
 /// @param level      the most verbose level that is wanted, ESALES_LOG_OFF to ESALES_LOG_DEBUG. Off, which it is to
 ///                   begin with: nothing is called or kept.

@@ -1,16 +1,22 @@
 //! Which process this is, asked at every entry and many times within: without a system call each.
+//!
+//! Not by the process id: a child in a namespace of its own has the parent's (1 and 1 in containers), and the system gives
+//! ids again.
 
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
-/// Where the id is remembered, in a page that the kernel clears in a forked child (`MADV_WIPEONFORK`), however it was
+/// Where the number is remembered, in a page that the kernel clears in a forked child (`MADV_WIPEONFORK`), however it was
 /// forked.
 static PAGE: AtomicPtr<AtomicU32> = AtomicPtr::new(ptr::null_mut());
-/// Stands for the page where the kernel has no such pages (before Linux 4.14): it stays 0.
+/// Stands for the page where the kernel has no such pages (before Linux 4.14): it stays 0, and the process id has to do.
 static NO_PAGE: AtomicU32 = AtomicU32::new(0);
+/// The last number that was given: a child inherits it, and gives itself a higher one.
+static LAST: AtomicU32 = AtomicU32::new(0);
 
-/// This process. Compared at every entry: after a fork the child must not touch what it inherited.
-pub(crate) fn pid() -> u32 {
+/// This process, as a number that is never 0 and that none of those has which it descends from. Compared at every entry:
+/// after a fork the child must not touch what it inherited.
+pub(crate) fn this_process() -> u32 {
     let mut page = PAGE.load(Ordering::Acquire);
     if page.is_null() {
         page = remember(map().unwrap_or((&raw const NO_PAGE).cast_mut()));
@@ -18,14 +24,16 @@ pub(crate) fn pid() -> u32 {
     // SAFETY: NO_PAGE or a mapping that is never unmapped once it is remembered; only ever used as an atomic.
     let known = unsafe { &*page };
     match known.load(Ordering::Relaxed) {
+        0 if ptr::eq(known, &raw const NO_PAGE) => std::process::id(),
         0 => {
-            let pid = std::process::id();
-            if !ptr::eq(known, &raw const NO_PAGE) {
-                known.store(pid, Ordering::Relaxed);
+            let fresh = LAST.fetch_add(1, Ordering::Relaxed) + 1;
+            match known.compare_exchange(0, fresh, Ordering::Relaxed, Ordering::Relaxed) {
+                Ok(_) => fresh,
+                // Another thread was faster.
+                Err(number) => number,
             }
-            pid
         }
-        pid => pid,
+        number => number,
     }
 }
 
@@ -74,26 +82,79 @@ fn map() -> Option<*mut AtomicU32> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_forked_child_is_another_process() {
-        assert_eq!(pid(), std::process::id());
-        // SAFETY: the child makes system calls only, and ends without running anything of this process.
-        let status = unsafe {
+    /// What `child` returns in a forked child; -1 if it did not end in the regular way.
+    ///
+    /// # Safety
+    /// It makes system calls only: of this process's threads the child has none but this one.
+    unsafe fn in_a_child(child: impl FnOnce() -> u8) -> i32 {
+        // SAFETY: the child ends without running anything else of this process.
+        unsafe {
             match libc::fork() {
-                0 => libc::_exit(i32::from(pid() != libc::getpid().unsigned_abs())),
-                child => {
+                0 => libc::_exit(child().into()),
+                pid => {
                     let mut status = -1;
-                    assert_eq!(libc::waitpid(child, &raw mut status, 0), child);
-                    status
+                    let has_ended = libc::waitpid(pid, &raw mut status, 0) == pid;
+                    if has_ended && libc::WIFEXITED(status) {
+                        libc::WEXITSTATUS(status)
+                    } else {
+                        -1
+                    }
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_forked_child_is_another_process() {
+        let ours = this_process();
+        assert_eq!(this_process(), ours);
+        // SAFETY: system calls only.
+        let answer = unsafe {
+            in_a_child(|| {
+                let childs = this_process();
+                let grandchilds = in_a_child(|| {
+                    let grandchilds = this_process();
+                    u8::from(grandchilds != ours && grandchilds != childs)
+                });
+                u8::from(childs != ours && childs == this_process() && grandchilds == 1)
+            })
         };
-        assert_eq!(status, 0, "the child took itself for its parent");
+        assert_eq!(answer, 1, "a child took itself for who it descends from");
+        assert_eq!(this_process(), ours);
+    }
+
+    #[test]
+    fn a_child_with_its_parents_process_id_is_another_process() {
+        // As in a container: process 1 of a namespace has a child that is process 1 of another.
+        // SAFETY: system calls only.
+        let answer = unsafe {
+            in_a_child(|| {
+                if libc::unshare(libc::CLONE_NEWPID) != 0
+                    && libc::unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWPID) != 0
+                {
+                    return 2;
+                }
+                let answer = in_a_child(|| {
+                    let ours = this_process();
+                    if libc::getpid() != 1 || libc::unshare(libc::CLONE_NEWPID) != 0 {
+                        return 2;
+                    }
+                    let answer = in_a_child(|| match libc::getpid() {
+                        1 => u8::from(this_process() != ours),
+                        _ => 2,
+                    });
+                    u8::try_from(answer).unwrap_or(2)
+                });
+                u8::try_from(answer).unwrap_or(2)
+            })
+        };
+        assert_ne!(answer, 2, "there are no such namespaces here");
+        assert_eq!(answer, 1, "the child took itself for its parent");
     }
 
     #[test]
     fn the_kernel_here_has_such_pages() {
-        pid();
+        this_process();
         assert!(!ptr::eq(PAGE.load(Ordering::Acquire), &raw const NO_PAGE));
     }
 }

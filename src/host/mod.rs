@@ -14,7 +14,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 use std::thread;
 
-pub(crate) use identity::pid;
+pub(crate) use identity::this_process;
 pub(crate) use random::random;
 pub(crate) use record_lock::RecordLocks;
 pub(crate) use socket::{is_quiet, send_now};
@@ -31,15 +31,15 @@ impl<T: Sync> PerProcess<T> {
 
     /// This process's value; `make` gets the parent's, if there was one, and must take no lock of it.
     pub(crate) fn get(&'static self, make: impl Fn(Option<&T>) -> T) -> &'static T {
-        let pid = pid();
+        let process = this_process();
         let mut current = self.0.load(Ordering::Acquire);
         loop {
             // SAFETY: a non-null pointer came from Box::into_raw below and is never freed once it was stored.
             let found = unsafe { current.as_ref() };
-            if let Some((_, value)) = found.filter(|(owner, _)| *owner == pid) {
+            if let Some((_, value)) = found.filter(|(owner, _)| *owner == process) {
                 return value;
             }
-            let fresh = Box::into_raw(Box::new((pid, make(found.map(|(_, value)| value)))));
+            let fresh = Box::into_raw(Box::new((process, make(found.map(|(_, value)| value)))));
             let stored =
                 self.0
                     .compare_exchange(current, fresh, Ordering::AcqRel, Ordering::Acquire);
@@ -56,16 +56,33 @@ impl<T: Sync> PerProcess<T> {
     }
 }
 
+/// How much stack a thread of ours gets; only what is used of it becomes memory.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Stack {
+    /// For a thread that runs code of ours only: getaddrinfo with a few NSS modules is the deepest of it.
+    Ours,
+    /// For a thread that runs callbacks, of the log also: what the host's main thread usually has. An interpreter's
+    /// recursion goes deep, and its limit assumes as much.
+    Hosts,
+}
+
+impl Stack {
+    fn bytes(self) -> usize {
+        match self {
+            Stack::Ours => 512 << 10,
+            Stack::Hosts => 8 << 20,
+        }
+    }
+}
+
 /// Starts a detached thread that is invisible to the host: every signal is blocked in it, so that the host's
-/// handlers never run on it, and it has a name and a small stack.
-pub(crate) fn spawn(name: &str, f: impl FnOnce() + Send + 'static) -> io::Result<()> {
-    // getaddrinfo with a few NSS modules is the deepest thing that runs on our threads.
-    const STACK_BYTES: usize = 512 * 1024;
+/// handlers never run on it, and it has a name and a stack of its own size.
+pub(crate) fn spawn(name: &str, stack: Stack, f: impl FnOnce() + Send + 'static) -> io::Result<()> {
     let previous = block_all_signals()?;
     // A thread inherits the mask of its creator: block first, start, then give the host's mask back.
     let started = thread::Builder::new()
         .name(name.to_owned())
-        .stack_size(STACK_BYTES)
+        .stack_size(stack.bytes())
         .spawn(f);
     restore_signals(&previous)?;
     started.map(drop)
@@ -111,7 +128,7 @@ mod tests {
     fn threads_block_signals_and_the_host_keeps_its_mask() {
         let before = blocked_here(libc::SIGTERM);
         let (tx, rx) = mpsc::channel();
-        spawn("esales-test", move || {
+        spawn("esales-test", Stack::Ours, move || {
             let name = thread::current().name().map(str::to_owned);
             tx.send((
                 blocked_here(libc::SIGTERM),
@@ -126,5 +143,30 @@ mod tests {
             (true, true, Some("esales-test".to_owned()))
         );
         assert_eq!(blocked_here(libc::SIGTERM), before);
+    }
+
+    /// The stack of the thread that asks, in bytes.
+    fn stack_here() -> usize {
+        let mut attributes = MaybeUninit::<libc::pthread_attr_t>::uninit();
+        let (mut start, mut size) = (ptr::null_mut(), 0);
+        // SAFETY: `attributes` is initialised by the first call, which is checked, and destroyed by the last.
+        unsafe {
+            let this = libc::pthread_self();
+            assert_eq!(libc::pthread_getattr_np(this, attributes.as_mut_ptr()), 0);
+            libc::pthread_attr_getstack(attributes.as_ptr(), &raw mut start, &raw mut size);
+            libc::pthread_attr_destroy(attributes.as_mut_ptr());
+        }
+        size
+    }
+
+    #[test]
+    fn a_thread_that_calls_the_host_has_the_stack_of_a_host() {
+        let (tx, rx) = mpsc::channel();
+        spawn("esales-test", Stack::Hosts, move || {
+            tx.send(stack_here()).unwrap();
+        })
+        .unwrap();
+        // More, if the C library uses the stack of a thread that has ended.
+        assert!(rx.recv().unwrap() >= 8 << 20);
     }
 }

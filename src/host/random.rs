@@ -6,25 +6,25 @@ const SIZE: usize = 16;
 const AT_A_TIME: usize = 16;
 
 struct Stock {
-    pid: u32,
+    process: u32,
     bytes: [[u8; SIZE]; AT_A_TIME],
     left: usize,
 }
 
 thread_local! {
     static STOCK: RefCell<Stock> = const {
-        RefCell::new(Stock { pid: 0, bytes: [[0; SIZE]; AT_A_TIME], left: 0 })
+        RefCell::new(Stock { process: 0, bytes: [[0; SIZE]; AT_A_TIME], left: 0 })
     };
 }
 
 /// 128 random bits. Not for secrets: the next ones lie in this process's memory.
 pub(crate) fn random() -> Result<[u8; SIZE], getrandom::Error> {
     STOCK.with_borrow_mut(|stock| {
-        let pid = super::pid();
-        if stock.left == 0 || stock.pid != pid {
+        let process = super::this_process();
+        if stock.left == 0 || stock.process != process {
             stock.left = 0;
             getrandom::fill(stock.bytes.as_flattened_mut())?;
-            (stock.pid, stock.left) = (pid, AT_A_TIME);
+            (stock.process, stock.left) = (process, AT_A_TIME);
         }
         stock.left -= 1;
         stock

@@ -5,36 +5,80 @@
 //!
 //! - The list, by device and inode, of the files that the process has open, with the locks that it holds on them.
 //!   The child inherits the list but none of the locks (they are POSIX record locks): it would read unlocked, and
-//!   wait for ever for a write lock that nobody in the child holds. So `fstat`, as SQLite sees it, adds the process
-//!   id to the device: the child's files are then not the parent's.
+//!   wait for ever for a write lock that nobody in the child holds. So `fstat`, as SQLite sees it, adds the
+//!   process to the device: the child's files are then not the parent's.
 //! - SQLite's own mutexes, which a thread that the child does not have may hold. So they are ours, and what a mutex
 //!   knows of its owner includes the process: what the parent held is free to the child.
+//!
+//! A third cannot be mended in the child: SQLite sets itself up with a flag that says that it is at it, and a child that
+//! inherits the flag waits for nobody and has half an SQLite for good. So that no child is made meanwhile is seen to here.
 
 use std::cell::Cell;
-use std::ffi::c_int;
+use std::ffi::{CStr, c_int, c_void};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use rusqlite::ffi;
 
-/// Call before a database is opened.
+/// Sets SQLite up. To be called when a spool is first spoken of, when a host is most likely still alone in its process,
+/// and before a database is opened.
 pub(crate) fn tell_processes_apart() {
     static SETTING: Mutex = Mutex::new();
     static IS_SET: AtomicBool = AtomicBool::new(false);
+    static HAS_OUR_MUTEXES: AtomicBool = AtomicBool::new(false);
 
+    if IS_SET.load(Ordering::Acquire) {
+        return;
+    }
     SETTING.enter();
     if !IS_SET.load(Ordering::Relaxed) {
-        // SAFETY: nobody uses this copy of SQLite before the flag is set, and the lock keeps others out; METHODS
-        // lives for ever, and MEMSTATUS takes an int. What fails here is left as SQLite has it.
-        unsafe {
-            ffi::sqlite3_config(ffi::SQLITE_CONFIG_MUTEX, &raw const METHODS);
-            ffi::sqlite3_config(ffi::SQLITE_CONFIG_MEMSTATUS, 0 as c_int);
-        }
-        set_fstat();
-        IS_SET.store(true, Ordering::Relaxed);
+        while_nobody_forks(|| {
+            // SAFETY: nobody in this library uses SQLite before the flag is set, and the lock keeps others out; METHODS
+            // lives for ever, and MEMSTATUS takes an int. What fails here is left as SQLite has it.
+            let status = unsafe {
+                ffi::sqlite3_config(ffi::SQLITE_CONFIG_MEMSTATUS, 0 as c_int);
+                ffi::sqlite3_config(ffi::SQLITE_CONFIG_MUTEX, &raw const METHODS)
+            };
+            if status == ffi::SQLITE_OK {
+                HAS_OUR_MUTEXES.store(true, Ordering::Relaxed);
+            }
+            // A Rust program may share this copy (Cargo links one), and use it already, with the mutexes that it then
+            // has. Its open files must not change their names under it.
+            if HAS_OUR_MUTEXES.load(Ordering::Relaxed) {
+                set_fstat();
+            }
+        });
+        IS_SET.store(true, Ordering::Release);
     }
     SETTING.leave();
+}
+
+/// Runs `f`, which takes some ten microseconds, while no other thread is inside the C library's `fork`. That takes the
+/// lock of the list of streams, which glibc exports, and so has to wait; `fopen` and `fflush(NULL)` take it too, and are
+/// waited for. Elsewhere, and for those who call the kernel by themselves, `f` just runs.
+fn while_nobody_forks(f: impl FnOnce()) {
+    type Call = unsafe extern "C" fn();
+    let find = |name: &CStr| {
+        // SAFETY: looks a name up. Both functions take nothing and return nothing.
+        unsafe {
+            std::mem::transmute::<*mut c_void, Option<Call>>(libc::dlsym(
+                libc::RTLD_DEFAULT,
+                name.as_ptr(),
+            ))
+        }
+    };
+    let (lock, unlock) = (find(c"_IO_list_lock"), find(c"_IO_list_unlock"));
+    let (Some(lock), Some(unlock)) = (lock, unlock) else {
+        return f();
+    };
+    // SAFETY: a recursive lock, given back by the thread that took it. `f` waits for no other thread that could want it,
+    // and does not panic: it makes three calls of C.
+    unsafe {
+        lock();
+        f();
+        unlock();
+    }
 }
 
 fn set_fstat() {
@@ -58,7 +102,7 @@ unsafe extern "C" fn fstat(fd: c_int, out: *mut libc::stat) -> c_int {
     unsafe {
         let result = libc::fstat(fd, out);
         if result == 0 {
-            (*out).st_dev ^= libc::dev_t::from(super::pid()) << 32;
+            (*out).st_dev ^= libc::dev_t::from(super::this_process()) << 32;
         }
         result
     }
@@ -131,7 +175,7 @@ fn owner() -> u64 {
         }
         thread.get()
     });
-    u64::from(super::pid()) << 32 | u64::from(thread)
+    u64::from(super::this_process()) << 32 | u64::from(thread)
 }
 
 static METHODS: ffi::sqlite3_mutex_methods = ffi::sqlite3_mutex_methods {
@@ -221,7 +265,7 @@ mod tests {
     #[test]
     fn what_another_process_held_is_free() {
         let mutex = Mutex::new();
-        let parents = u64::from(super::super::pid() + 1) << 32 | 7;
+        let parents = u64::from(super::super::this_process() + 1) << 32 | 7;
         mutex.owner.store(parents, Ordering::Relaxed);
         mutex.depth.store(3, Ordering::Relaxed);
         assert!(mutex.try_enter());

@@ -43,7 +43,7 @@ pub(crate) struct Queue {
     settings: QueueSettings,
     route: Route,
     url: Arc<str>,
-    pid: u32,
+    process: u32,
     refused: AtomicU64,
     worker: Worker,
     /// Who wants to hear.
@@ -63,7 +63,7 @@ impl Queue {
             settings: settings.clone(),
             url: Arc::from(route.endpoint.url.as_str()),
             route: route.clone(),
-            pid: host::pid(),
+            process: host::this_process(),
             refused: AtomicU64::new(0),
             worker: Worker::default(),
             listeners: Listeners::default(),
@@ -73,7 +73,7 @@ impl Queue {
 
     /// Whether it belongs to this process, rather than to the parent it was forked from.
     pub(crate) fn is_ours(&self) -> bool {
-        self.pid == host::pid()
+        self.process == host::this_process()
     }
 
     /// Accepts a notification before `deadline`. `so_far` is what a blocking call met before it gave up.

@@ -1,7 +1,9 @@
-//! A lock that is waited for no longer than a deadline.
+//! A lock that is waited for no longer than a deadline. What is to be logged meanwhile is logged afterwards.
 
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Instant;
+
+use crate::log;
 
 /// std's mutex has no deadline. (parking_lot's has; it also has a table of waiting threads that a forked child may
 /// inherit locked.)
@@ -32,6 +34,7 @@ impl<T> Timed<T> {
 
     /// Runs `f` with the value; `None` if others kept it past the deadline.
     pub(crate) fn with<R>(&self, deadline: Instant, f: impl FnOnce(&mut T) -> R) -> Option<R> {
+        let _held = log::hold();
         let mut slot = self.slot.lock().unwrap_or_else(PoisonError::into_inner);
         let value = loop {
             if let Some(value) = slot.value.take() {

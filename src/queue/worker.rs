@@ -13,7 +13,7 @@ use super::gate::{Backoff, Gate, REPEAT_OFFENDER, millis, not_before};
 use super::spool::{Fate, Item, Settlement};
 use super::{Queue, unix_ms};
 use crate::config::{Endpoint, Route};
-use crate::host;
+use crate::host::{self, Stack};
 use crate::log;
 use crate::status::{Error, Receipt, Status};
 use crate::transport::{self, Core, Outcome, dice};
@@ -74,7 +74,7 @@ impl Worker {
             return;
         }
         let ours = Arc::clone(queue);
-        match host::spawn("esales-worker", move || run(&ours)) {
+        match host::spawn("esales-worker", Stack::Hosts, move || run(&ours)) {
             Ok(()) => state.is_running = true,
             Err(e) => {
                 drop(state);
@@ -143,6 +143,7 @@ impl Drop for Running<'_> {
     fn drop(&mut self) {
         // A panic: the regular end has its own call, and a new thread may be running by now.
         if std::thread::panicking() {
+            let _held = log::hold();
             self.end(&mut self.0.worker.lock());
         }
     }
@@ -173,6 +174,7 @@ fn run(queue: &Arc<Queue>) {
         }
         if is_stopping && drain.has_nothing_under_way() || drain.may_end() {
             // An enqueue that came meanwhile has set the flag under the same lock.
+            let _held = log::hold();
             let mut state = queue.worker.lock();
             if is_stopping || !state.is_woken {
                 running.end(&mut state);

@@ -7,12 +7,12 @@
 //! starts its own: it never writes to a socket that its parent also holds.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime};
 
 use ureq::tls::RootCerts;
 
-use super::{Transport, roots_of_file, roots_of_system};
+use super::{Transport, read_ca_file, roots_in, roots_of_system};
 use crate::config::Route;
 use crate::host::{self, PerProcess};
 use crate::status::Error;
@@ -24,13 +24,13 @@ const MAX_WARM: usize = 8;
 #[derive(Debug)]
 pub(crate) struct Core {
     pub(crate) transport: Transport,
-    pid: u32,
+    process: u32,
 }
 
 impl Core {
     /// Whether it belongs to this process, rather than to the parent it was forked from.
     pub(crate) fn is_ours(&self) -> bool {
-        self.pid == host::pid()
+        self.process == host::this_process()
     }
 }
 
@@ -38,7 +38,19 @@ impl Core {
 struct Key {
     route: Route,
     /// A `ca_file` that was replaced is read again.
-    ca_file_version: Option<(SystemTime, u64)>,
+    ca_file_version: Version,
+}
+
+/// When a file was changed, and its length; `None`: that cannot be told.
+type Version = Option<(SystemTime, u64)>;
+
+/// What a `ca_file` held.
+#[derive(Clone)]
+struct FileRoots {
+    version: Version,
+    roots: RootCerts,
+    /// From the parent, which may have been allowed to read what this process is not.
+    is_inherited: bool,
 }
 
 struct Entry {
@@ -49,20 +61,69 @@ struct Entry {
 #[derive(Default)]
 struct Registry {
     system_roots: OnceLock<RootCerts>,
+    /// By the path. Locked for writing only while one is added.
+    file_roots: RwLock<HashMap<String, FileRoots>>,
     cores: Mutex<HashMap<Key, Entry>>,
 }
 
 static REGISTRY: PerProcess<Registry> = PerProcess::new();
 
 /// The registry of this process. From the parent it takes over the trusted roots and nothing else; reading a
-/// finished `OnceLock` takes no lock that the fork could have left held.
+/// finished `OnceLock` takes no lock that the fork could have left held, and the roots of files are left out if another
+/// thread was just adding one: they are then read again.
 fn registry() -> &'static Registry {
     REGISTRY.get(|parents| Registry {
+        file_roots: RwLock::new(parents.map_or_else(HashMap::new, inherited_roots)),
         system_roots: parents
             .and_then(|r| r.system_roots.get().cloned())
             .map_or_else(OnceLock::new, OnceLock::from),
         cores: Mutex::default(),
     })
+}
+
+fn inherited_roots(parents: &Registry) -> HashMap<String, FileRoots> {
+    let Ok(roots) = parents.file_roots.try_read() else {
+        return HashMap::new();
+    };
+    let mut roots = roots.clone();
+    roots.values_mut().for_each(|r| r.is_inherited = true);
+    roots
+}
+
+impl Registry {
+    /// The authorities in the `ca_file` at `path`: as they were read, unless it was replaced. A child that may not read
+    /// it (any more) goes on with what its parent read: servers begin as root, and their workers do not stay it.
+    fn roots_of_file(&self, path: &str, version: Version) -> Result<RootCerts, Error> {
+        let known = {
+            let all = self
+                .file_roots
+                .read()
+                .unwrap_or_else(PoisonError::into_inner);
+            all.get(path).cloned()
+        };
+        if let Some(known) = known
+            .as_ref()
+            .filter(|k| k.version.is_some() && k.version == version)
+        {
+            return Ok(known.roots.clone());
+        }
+        let pem = match (read_ca_file(path), known.filter(|k| k.is_inherited)) {
+            (Ok(pem), _) => pem,
+            (Err(_), Some(known)) => return Ok(known.roots),
+            (Err(e), None) => return Err(e),
+        };
+        let roots = roots_in(&pem, path)?;
+        let read = FileRoots {
+            version,
+            roots: roots.clone(),
+            is_inherited: false,
+        };
+        self.file_roots
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(path.to_owned(), read);
+        Ok(roots)
+    }
 }
 
 /// The core of this route, made now or found warm.
@@ -84,12 +145,12 @@ pub(crate) fn core_of(route: &Route) -> Result<Arc<Core>, Error> {
     drop(cores);
     // Outside the lock: this may read files. Two threads may do it at once; one core wins.
     let transport = Transport::new(route, || match &route.ca_file {
-        Some(path) => roots_of_file(path),
+        Some(path) => registry.roots_of_file(path, key.ca_file_version),
         None => Ok(registry.system_roots.get_or_init(roots_of_system).clone()),
     })?;
     let core = Arc::new(Core {
         transport,
-        pid: host::pid(),
+        process: host::this_process(),
     });
     let mut cores = registry
         .cores
@@ -130,7 +191,7 @@ fn make_room(cores: &mut HashMap<Key, Entry>, now: Instant) -> Vec<Entry> {
     gone
 }
 
-fn version(path: &str) -> Option<(SystemTime, u64)> {
+fn version(path: &str) -> Version {
     let metadata = std::fs::metadata(path).ok()?;
     Some((metadata.modified().ok()?, metadata.len()))
 }
@@ -167,7 +228,7 @@ mod tests {
             };
             let core = Arc::new(Core {
                 transport: Transport::new(&key.route, || Ok(RootCerts::WebPki)).unwrap(),
-                pid: host::pid(),
+                process: host::this_process(),
             });
             cores.insert(
                 key,

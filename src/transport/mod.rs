@@ -20,7 +20,7 @@ pub(crate) use answer::Outcome;
 pub(crate) use answer::parse_retry_after;
 pub(crate) use cores::{Core, core_of};
 pub use probe::{Probe, ProbeAnswer, Trust};
-use tls::{roots_of_file, roots_of_system};
+use tls::{read_ca_file, roots_in, roots_of_system};
 
 use crate::config::{ProxyRoute, Route};
 use crate::status::{Error, Status};

@@ -17,7 +17,7 @@ use ureq::unversioned::transport::NextTimeout;
 use ureq::{Error, Timeout};
 
 use super::trace::{self, Step};
-use crate::host;
+use crate::host::{self, Stack};
 
 /// How long a remembered address may still be used while newer ones cannot be had: a name server that is down
 /// must not stop deliveries. TLS proves who answers there.
@@ -156,7 +156,7 @@ impl CachingResolver {
             Arc::clone(host),
             name.to_owned(),
         );
-        host::spawn("esales-resolve", move || {
+        host::spawn("esales-resolve", Stack::Ours, move || {
             let found = lookup(&name, port);
             let mut state = lock(&host.state);
             match found {

@@ -10,12 +10,16 @@ use ureq::tls::{Certificate, PemItem, RootCerts, parse_pem};
 
 use crate::status::Error;
 
+/// The content of a `ca_file`.
+pub(crate) fn read_ca_file(path: &str) -> Result<Vec<u8>, Error> {
+    std::fs::read(Path::new(path))
+        .map_err(|e| Error::config(format!("ca_file {path} cannot be read: {e}")))
+}
+
 /// The authorities in a PEM file.
-pub(crate) fn roots_of_file(path: &str) -> Result<RootCerts, Error> {
-    let pem = std::fs::read(Path::new(path))
-        .map_err(|e| Error::config(format!("ca_file {path} cannot be read: {e}")))?;
+pub(crate) fn roots_in(pem: &[u8], path: &str) -> Result<RootCerts, Error> {
     let mut certificates = Vec::new();
-    for item in parse_pem(&pem) {
+    for item in parse_pem(pem) {
         match item {
             Ok(PemItem::Certificate(certificate)) => certificates.push(certificate),
             Ok(_) => {}

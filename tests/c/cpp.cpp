@@ -1,12 +1,15 @@
 // The C++ header: RAII, results, string_view, and no NUL slips through. ESALES_BASE_URL is a sandbox.
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <doctest/doctest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdlib>
+#include <exception>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -183,6 +186,22 @@ TEST_CASE("the log is called, and ends") {
     CHECK(before > 0);
     CHECK(client.notify_add_to_cart(anna, "ticket"));
     CHECK(said.size() == before);
+}
+
+TEST_CASE("a callback that throws ends the process by std::terminate") {
+    const auto client = sandbox();
+    const auto child = fork();
+    REQUIRE(child >= 0);
+    if (child == 0) {
+        std::set_terminate([] { _exit(42); });
+        if (!esales::log_to(esales::log_level::debug, [](esales::log_level, std::string_view) { throw 1; })) _exit(1);
+        (void)client.notify_add_to_cart(anna, "ticket");
+        _exit(2);
+    }
+    int status = 0;
+    REQUIRE(waitpid(child, &status, 0) == child);
+    CHECK(WIFEXITED(status));
+    CHECK(WEXITSTATUS(status) == 42);
 }
 
 TEST_CASE("a client moves, and is shared by threads") {

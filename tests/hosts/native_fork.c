@@ -3,6 +3,7 @@
  *   native_fork forks WARM ROUNDS SPOOL     prints "flat: KIB KIB DESCRIPTORS DESCRIPTORS" of the parent on stderr
  *   native_fork daemon SPOOL|- REPORT       a daemon is made of a process that used the library; it ends its report with "done"
  *   native_fork first ROUNDS LONGEST_US     forks at a random moment of the first use; its options are in ESALES_*
+ *   native_fork worker                      the child of a process with all rights gives them up; its options are in ESALES_*
  *   native_fork resolve ROUNDS              forks while other threads look names up; its options are in ESALES_*
  *   native_fork fds                         what an exec'd program finds open beyond 0, 1 and 2
  */
@@ -10,6 +11,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -239,6 +241,25 @@ static int first(int rounds, uint64_t longest_ns) {
     return 0;
 }
 
+static int worker(void) {
+    pid_t child;
+    if (guest.client_new(NULL, &memory) != 0 || !tell(memory, SEND, "master", 0)) return 1;
+    child = fork();
+    if (child == 0) {
+        esales_client *own = NULL;
+        int ok;
+        alarm(CHILD_S);
+        /* Root becomes nobody; anybody else closes the file to itself. */
+        if (getuid() == 0 ? setgid(65534) != 0 || setuid(65534) != 0 : chmod(getenv("ESALES_CA_FILE"), 0) != 0) _exit(2);
+        if (access(getenv("ESALES_CA_FILE"), R_OK) == 0) _exit(3);
+        ok = tell(memory, SEND, "worker", 0) && tell(memory, ENQUEUE, "worker", 1);
+        ok = ok && guest.client_flush(memory, FLUSH_MS, NULL) == 0;
+        if (ok && guest.client_new(NULL, &own) != 0) fprintf(stderr, "no client: %s\n", guest.last_error()), ok = 0;
+        _exit(!(ok && tell(own, SEND, "worker", 2)));
+    }
+    return !ended_well(child);
+}
+
 static void *look_up_on(void *unused) {
     int i;
     for (i = 0; !__atomic_load_n(&should_stop, __ATOMIC_RELAXED); i++)
@@ -276,6 +297,7 @@ int main(int argc, char **argv) {
     if (strcmp(what, "forks") == 0 && argc == 5) return forks(atoi(argv[2]), atoi(argv[3]), argv[4]);
     if (strcmp(what, "daemon") == 0 && argc == 4) return daemonise(strcmp(argv[2], "-") ? argv[2] : NULL, argv[3]);
     if (strcmp(what, "first") == 0 && argc == 4) return first(atoi(argv[2]), strtoull(argv[3], NULL, 10) * 1000);
+    if (strcmp(what, "worker") == 0 && argc == 2) return worker();
     if (strcmp(what, "resolve") == 0 && argc == 3) return resolve(atoi(argv[2]));
     return 2;
 }

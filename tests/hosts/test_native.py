@@ -100,17 +100,32 @@ def test_a_daemon_made_of_a_process_that_used_it(compiled, environment, service,
     all_arrived(service, out + "\n".join(ids))
 
 
-def test_forking_in_the_middle_of_the_first_use(compiled, command, environment, soak, tmp_path):
-    """With TLS: what is set up once in a process is set up while it is forked."""
+@pytest.mark.parametrize("in_file", [False, True], ids=["memory", "file"])
+def test_forking_in_the_middle_of_the_first_use(compiled, command, environment, soak, tmp_path, in_file):
+    """With TLS, and with a spool SQLite: what is set up once in a process is set up while it is forked."""
     from sandbox import Sandbox
 
     with Sandbox(command, "--tls", "--ca-file", tmp_path / "ca.pem") as sandbox:
         env = {**environment, "ESALES_BASE_URL": sandbox.base_url, "ESALES_CA_FILE": str(tmp_path / "ca.pem"),
-               "ESALES_TIMEOUT_MS": "60000"}
+               "ESALES_TIMEOUT_MS": "60000", "ESALES_ENQUEUE_TIMEOUT_MS": "60000"}
+        if in_file:
+            env["ESALES_SPOOL"] = str(tmp_path / "spool")
         for longest_us in (300, 3000):
             out, _ = run(compiled("native_fork.c"), "first", 5000 if soak else 150, longest_us, env=env)
             # Ids hold the process id, which the system uses again in the end.
             assert len(out.split()) == 4 * (5000 if soak else 150)
+
+
+def test_a_worker_that_may_not_read_what_its_master_has_read(compiled, command, environment, tmp_path):
+    """A server begins with all rights, reads the ca_file that is for it alone, and its workers give the rights up."""
+    from sandbox import Sandbox
+
+    ca_file = tmp_path / "ca.pem"
+    with Sandbox(command, "--tls", "--ca-file", ca_file) as sandbox:
+        ca_file.chmod(0o600)
+        env = {**environment, "ESALES_BASE_URL": sandbox.base_url, "ESALES_CA_FILE": str(ca_file), "ESALES_TIMEOUT_MS": "60000"}
+        out, _ = run(compiled("native_fork.c"), "worker", env=env)
+        assert out.split() == ["master-0", "worker-0", "worker-1", "worker-2"]
 
 
 # --- loading alone ---

@@ -204,6 +204,7 @@ impl Locks {
         deadline: Instant,
         f: impl FnOnce() -> Result<T, super::Failure>,
     ) -> Result<T, super::Failure> {
+        let _held = log::hold();
         let _in_this_process = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
         while !self.lock().open(path)?.try_lock(OPENING)? {
             if Instant::now() >= deadline {

@@ -7,7 +7,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use super::SqliteSpool;
-use crate::host;
+use crate::host::{self, Stack};
 use crate::queue::spool::NewItem;
 use crate::status::{Error, Status};
 
@@ -65,7 +65,7 @@ impl Group {
         let mut waiting = lock(&self.waiting);
         if !waiting.is_running {
             let spool = spool.clone();
-            host::spawn("esales-spool", move || {
+            host::spawn("esales-spool", Stack::Hosts, move || {
                 if let Some(spool) = spool.upgrade() {
                     spool.write_groups();
                 }

@@ -37,6 +37,7 @@ use super::spool::{Destination, Item, NewItem, Settlement, Spool, Totals};
 use super::timed::Timed;
 use super::too_many;
 use crate::config::QueueSettings;
+use crate::host;
 use crate::log;
 use crate::status::{Error, Receipt, Status};
 
@@ -148,6 +149,7 @@ impl SqliteSpool {
         settings: &QueueSettings,
         is_operators: bool,
     ) -> Arc<SqliteSpool> {
+        host::tell_processes_apart();
         Arc::new_cyclic(|myself| SqliteSpool {
             locks: file::locks(&path),
             path,

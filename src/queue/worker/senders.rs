@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::super::Queue;
 use super::super::spool::Item;
-use crate::host;
+use crate::host::{self, Stack};
 use crate::status::Status;
 use crate::transport::{Core, Outcome};
 
@@ -73,7 +73,7 @@ impl Senders {
         state.waiting.push_back(job);
         if state.waiting.len() > state.idle && state.threads < self.most {
             let (queue, jobs) = (Arc::clone(&self.queue), Arc::clone(&self.jobs));
-            if host::spawn("esales-sender", move || work(&queue, &jobs)).is_ok() {
+            if host::spawn("esales-sender", Stack::Ours, move || work(&queue, &jobs)).is_ok() {
                 state.threads += 1;
             } else if state.threads == 0
                 && let Some(job) = state.waiting.pop_back()

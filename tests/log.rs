@@ -1,0 +1,155 @@
+//! The log's callback is the host's: it may use the library whatever the library was doing, and what goes wrong in it
+//! stays there.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+mod common;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use common::{Folder, client, sandbox, visitor};
+use esales_notify::{Client, LogLevel, Status, log_to};
+
+const LONG: Duration = Duration::from_secs(20);
+
+/// The log is the process's.
+fn alone() -> MutexGuard<'static, ()> {
+    static LOG: Mutex<()> = Mutex::new(());
+    LOG.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn enqueue(client: &Client, id: &str) -> Status {
+    match client.enqueue_add_to_cart(&visitor(), "ticket", Some(id)) {
+        Ok(receipt) => receipt.status,
+        Err(e) => e.status(),
+    }
+}
+
+/// What was said, and what the callback's own enqueue brought.
+type Said = Vec<(String, Status)>;
+
+/// Enqueues with a callback that enqueues and asks for the numbers; the result, and what was said.
+fn enqueue_with_a_busy_log(client: &Arc<Client>) -> (Status, Said) {
+    let said = Arc::new(Mutex::new(Said::new()));
+    log_to(LogLevel::Debug, {
+        let (client, said) = (Arc::clone(client), Arc::clone(&said));
+        Some(Box::new(move |_, words| {
+            let status = enqueue(&client, "from the log");
+            assert_eq!(client.stats().is_ok(), status == Status::Queued);
+            said.lock().unwrap().push((words.to_owned(), status));
+        }))
+    });
+    let (tx, rx) = mpsc::channel();
+    let client = Arc::clone(client);
+    thread::spawn(move || tx.send(enqueue(&client, "1")).unwrap());
+    let status = rx.recv_timeout(LONG).expect("it hangs");
+    log_to(LogLevel::Error, None);
+    let said = std::mem::take(&mut *said.lock().unwrap());
+    (status, said)
+}
+
+/// Nobody delivers.
+fn waiting(path: &str) -> Arc<Client> {
+    let options = [("spool", path), ("delivery", "none")];
+    Arc::new(client("http://127.0.0.1:9", &options))
+}
+
+#[test]
+fn a_callback_uses_a_spool_that_was_deleted() {
+    let _alone = alone();
+    let folder = Folder::new();
+    let path = folder.path("spool");
+    let client = waiting(&path);
+    assert_eq!(enqueue(&client, "0"), Status::Queued);
+    std::fs::remove_file(&path).unwrap();
+    // It is noticed when the numbers are asked for, or at the latest by the next enqueue that looks.
+    let said = loop {
+        let (status, said) = enqueue_with_a_busy_log(&client);
+        assert_eq!(status, Status::Queued);
+        if !said.is_empty() {
+            break said;
+        }
+    };
+    let words: Vec<&str> = said.iter().map(|(words, _)| words.as_str()).collect();
+    assert!(
+        words[0].contains("was deleted or replaced while it was in use"),
+        "{words:?}"
+    );
+    assert!(
+        words
+            .iter()
+            .any(|w| w.contains("were taken over into the new spool")),
+        "{words:?}"
+    );
+    assert!(said.iter().all(|(_, s)| *s == Status::Queued), "{said:?}");
+    let stats = client.stats().unwrap();
+    assert!(stats.spool.is_balanced());
+    assert!(stats.spool.pending >= 2 + said.len() as u64, "{stats:?}");
+}
+
+#[test]
+fn a_callback_uses_a_spool_that_was_damaged() {
+    let _alone = alone();
+    let folder = Folder::new();
+    let path = folder.path("spool");
+    {
+        use std::io::Write;
+        use std::os::unix::fs::OpenOptionsExt;
+        let mut make = std::fs::OpenOptions::new();
+        let make = make.write(true).create_new(true).mode(0o600);
+        let mut damaged = make.open(&path).unwrap();
+        damaged.write_all(&[7; 8192]).unwrap();
+        make.open(format!("{path}-wal")).unwrap();
+    }
+    let client = waiting(&path);
+    let (status, said) = enqueue_with_a_busy_log(&client);
+    assert_eq!(status, Status::Queued);
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0].0.contains("is damaged; it was set aside"));
+    assert_eq!(said[0].1, Status::Queued);
+    assert_eq!(client.stats().unwrap().spool.pending, 2);
+}
+
+#[test]
+fn a_callback_whose_own_call_fails_is_not_called_again_for_that() {
+    let _alone = alone();
+    let folder = Folder::new();
+    let path = folder.path("spool");
+    // A database of another program.
+    std::fs::write(&path, [0x53; 4096]).unwrap();
+    let client = waiting(&path);
+    let (status, said) = enqueue_with_a_busy_log(&client);
+    assert_eq!(status, Status::SpoolFailed);
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0].0.contains("1 was not accepted"), "{said:?}");
+    assert_eq!(said[0].1, Status::SpoolFailed);
+}
+
+#[test]
+fn a_callback_that_panics_harms_nobody() {
+    let _alone = alone();
+    let sandbox = sandbox();
+    let client = client(&sandbox.base_url(), &[]);
+    let (tx, rx) = mpsc::channel();
+    let tx = Mutex::new(tx);
+    log_to(
+        LogLevel::Debug,
+        Some(Box::new(move |_, _| {
+            tx.lock().unwrap().send(()).unwrap();
+            panic!("the host's defect");
+        })),
+    );
+    for id in ["1", "2"] {
+        client
+            .notify_add_to_cart(&visitor(), "ticket", Some(id))
+            .unwrap();
+        rx.recv_timeout(LONG).unwrap();
+    }
+    log_to(LogLevel::Error, None);
+}
