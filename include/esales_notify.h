@@ -506,7 +506,8 @@ int32_t esales_enqueue_add_to_cart(const struct esales_client *client,
  *
  * @param client      from esales_client_new.
  * @param timeout_ms  how long to wait, in milliseconds; 0: not at all.
- * @param stats       receives the numbers afterwards, also with ESALES_TIMEOUT; may be NULL.
+ * @param stats       receives the numbers afterwards, also with ESALES_TIMEOUT; may be NULL. They are asked for within
+ *                    timeout_ms too; if the spool cannot tell by then, all of it stays as it was.
  * @return 0, ESALES_TIMEOUT, ESALES_INVALID_ARGUMENT or ESALES_SPOOL_FAILED.
  */
 int32_t esales_client_flush(const struct esales_client *client,

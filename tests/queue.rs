@@ -11,7 +11,7 @@ mod common;
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
-use common::{Folder, KEY, SESSION, client, config, sandbox, scripted, visitor};
+use common::{Folder, KEY, SESSION, client, config, in_time, sandbox, scripted, visitor};
 use esales_notify::{
     Client, LogLevel, Receipt, SpoolFile, Status, Visitor, customer_key, customer_token, log_to,
 };
@@ -280,6 +280,47 @@ fn on_failure_the_notification_is_queued_under_its_id() {
         let refused = client.notify_add_to_cart(&visitor(), "ticket", None);
         assert_eq!(refused.unwrap_err().status(), Status::TicketMissing);
         assert_eq!(client.stats().unwrap().spool.accepted, 1);
+    }
+}
+
+#[test]
+fn a_blocking_call_keeps_its_time_while_another_program_holds_the_spool() {
+    let limit = Duration::from_millis(2000 + 100);
+    for (answer, expected) in [
+        ("204", Status::Delivered),
+        ("503:times=10", Status::ServerError),
+        ("hang", Status::Timeout),
+    ] {
+        in_time(|| {
+            let sandbox = scripted(answer);
+            let folder = Folder::new();
+            let path = folder.path("spool");
+            let options = [
+                ("spool", path.as_str()),
+                ("delivery", "none"),
+                ("on_failure", "queue"),
+                ("timeout_ms", "2000"),
+                ("enqueue_timeout_ms", "5000"),
+                ("max_attempts", "1"),
+            ];
+            let caller = client(&sandbox.base_url(), &options);
+            let producer = client(&sandbox.base_url(), &options[..2]);
+            enqueue(&producer, "first");
+            caller.stats().unwrap();
+            // Now there is something in the inbox, which whoever asks must first write into the tables.
+            enqueue(&producer, "second");
+            let other_program = rusqlite::Connection::open(&path).unwrap();
+            other_program.execute_batch("BEGIN IMMEDIATE").unwrap();
+            let start = Instant::now();
+            let outcome = caller.notify_add_to_cart(&visitor(), "ticket", Some("mine"));
+            let took = start.elapsed();
+            let receipt = outcome.unwrap_or_else(|e| e.receipt().unwrap().clone());
+            assert_eq!(receipt.status, expected, "{receipt:?}");
+            assert_eq!(ids(&sandbox), ["mine"], "{receipt:?}");
+            let is_queued = !receipt.detail.contains("not queued");
+            assert_eq!(is_queued, expected == Status::Delivered, "{receipt:?}");
+            vec![(answer.to_owned(), took, limit)]
+        });
     }
 }
 

@@ -75,7 +75,7 @@ impl Client {
         ticket: &str,
         id: Option<&str>,
     ) -> Result<Receipt, Error> {
-        timed(|start| self.deliver(visitor, ticket, id, start + self.settings.timeout))
+        timed(|start| self.deliver(visitor, ticket, id, start))
     }
 
     /// Accepts the notification into the queue and returns; it is delivered later, by a thread of this process or by
@@ -113,7 +113,15 @@ impl Client {
     /// # Errors
     /// [`Status::SpoolFailed`] if the spool cannot be read.
     pub fn flush(&self, timeout: Duration) -> Result<bool, Error> {
-        self.queue()?.flush(timeout)
+        self.queue()?.flush(Instant::now() + timeout)
+    }
+
+    /// Flushes, and asks for the numbers afterwards, all within `timeout`. `None`: they could not be had by then.
+    pub(crate) fn flush_and_count(
+        &self,
+        timeout: Duration,
+    ) -> Result<(bool, Option<Stats>), Error> {
+        self.queue()?.flush_and_count(timeout)
     }
 
     /// Ends this process's part in the delivery of the queue, for good: nothing more is taken out, and what is just
@@ -194,8 +202,9 @@ impl Client {
         visitor: &Visitor<'_>,
         ticket: &str,
         id: Option<&str>,
-        deadline: Instant,
+        start: Instant,
     ) -> Result<Receipt, Error> {
+        let deadline = start + self.settings.timeout;
         let (id, body) = self.body(visitor, ticket, id)?;
         if !self.settings.queue_on_failure {
             return self.send(&id, &body, deadline);
@@ -203,7 +212,13 @@ impl Client {
         let queue = self.queue()?;
         // What an earlier process left in the spool is not to wait for the next failure.
         queue.wake();
-        if queue.is_gate_closed() {
+        // For each of the two turns to the spool: the service gets at least half of the time.
+        let reserve = self
+            .settings
+            .queue
+            .enqueue_timeout
+            .min(self.settings.timeout / 4);
+        if queue.is_gate_closed(start + reserve) {
             let words = "deliveries are failing; queued at once";
             return Ok(or_queue(
                 &queue,
@@ -220,11 +235,6 @@ impl Client {
                 },
             ));
         }
-        let reserve = self
-            .settings
-            .queue
-            .enqueue_timeout
-            .min(self.settings.timeout / 4);
         let receipt = self.send(&id, &body, deadline - reserve)?;
         if receipt.status.is_retryable() {
             return Ok(or_queue(&queue, body, deadline, "queued", receipt));

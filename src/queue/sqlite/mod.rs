@@ -395,8 +395,7 @@ impl Spool for SqliteSpool {
         self.drain(|open| rows::destinations(&open.connection))
     }
 
-    fn gate(&self, url: &str) -> Result<Gate, Error> {
-        let deadline = Instant::now() + self.settings.enqueue_timeout;
+    fn gate(&self, url: &str, deadline: Instant) -> Result<Gate, Error> {
         let all = self.ask(deadline, |open| rows::destinations(&open.connection))?;
         let found = all.into_iter().find(|d| &*d.url == url);
         Ok(found.map_or_else(Gate::default, |d| d.gate))
