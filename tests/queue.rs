@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 
 use common::{Folder, KEY, SESSION, client, config, in_time, sandbox, scripted, visitor};
 use esales_notify::{
-    Client, LogLevel, Receipt, SpoolFile, Status, Visitor, customer_key, customer_token, log_to,
+    Client, LogLevel, Receipt, SpoolFile, Stats, Status, Visitor, customer_key, customer_token,
+    log_to,
 };
 use esales_notify_sandbox::{Answer, Options, Sandbox};
 
@@ -33,6 +34,19 @@ fn enqueue(client: &Client, id: &str) -> Receipt {
     client
         .enqueue_add_to_cart(&visitor(), "ticket-4711", Some(id))
         .unwrap()
+}
+
+/// Asks for the numbers until they are as expected.
+fn wait_for(client: &Client, is_reached: impl Fn(&Stats) -> bool) -> Stats {
+    let deadline = Instant::now() + LONG;
+    loop {
+        let stats = client.stats().unwrap();
+        if is_reached(&stats) {
+            return stats;
+        }
+        assert!(Instant::now() < deadline, "{stats:?}");
+        std::thread::yield_now();
+    }
 }
 
 fn ids(sandbox: &Sandbox) -> Vec<String> {
@@ -464,6 +478,58 @@ fn what_was_accepted_for_one_address_goes_to_no_other() {
     assert!(drainer.flush(LONG).unwrap());
     assert_eq!(ids(&first), ["for the first"]);
     assert_eq!(ids(&second), ["for the second"]);
+}
+
+/// A spool with a notification for each of some addresses that a client with the returned options cannot go to: it
+/// would need a `ca_file` that is not there.
+fn with_impassable_addresses(path: &str, ids: &[&str]) {
+    for (port, id) in (1..).zip(ids) {
+        let options = [("spool", path), ("delivery", "none")];
+        enqueue(&client(&format!("https://127.0.0.1:{port}"), &options), id);
+    }
+}
+
+#[test]
+fn an_address_that_cannot_be_gone_to_holds_up_no_other() {
+    let sandbox = sandbox();
+    let folder = Folder::new();
+    let path = folder.path("spool");
+    let ca_file = folder.path("missing.pem");
+    with_impassable_addresses(&path, &["1", "2", "3", "4", "5", "6", "7", "8"]);
+    let client = client(
+        &sandbox.base_url(),
+        &[("spool", &path), ("ca_file", &ca_file)],
+    );
+    for n in 10..20 {
+        enqueue(&client, &n.to_string());
+    }
+    let stats = wait_for(&client, |stats| stats.spool.delivered == 10);
+    assert_eq!(stats.spool.pending, 8);
+    assert_eq!(ids(&sandbox).len(), 10);
+}
+
+#[test]
+fn what_is_too_old_expires_also_if_its_address_cannot_be_gone_to() {
+    let folder = Folder::new();
+    let path = folder.path("spool");
+    let ca_file = folder.path("missing.pem");
+    with_impassable_addresses(&path, &["old"]);
+    // More than are looked for at once.
+    let options = [("spool", path.as_str()), ("delivery", "none")];
+    let impassable = client("https://127.0.0.1:1", &options);
+    for n in 0..3000 {
+        enqueue(&impassable, &n.to_string());
+    }
+    // Taken over from the inbox by this.
+    assert_eq!(impassable.stats().unwrap().spool.pending, 3001);
+    let other_program = rusqlite::Connection::open(&path).unwrap();
+    let aged = other_program.execute("UPDATE item SET accepted_at = 1", []);
+    assert_eq!(aged.unwrap(), 3001);
+    enqueue(&impassable, "new");
+    let client = client(DOWN, &[("spool", &path), ("ca_file", &ca_file)]);
+    let stats = wait_for(&client, |stats| stats.spool.expired == 3001);
+    assert_eq!(stats.spool.pending, 1);
+    assert!(client.stop_delivery(LONG).unwrap());
 }
 
 #[test]

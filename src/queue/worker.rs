@@ -189,8 +189,32 @@ struct Lane {
     core: Option<Arc<Core>>,
     ahead: VecDeque<Item>,
     in_flight: usize,
-    /// Nothing was left when it was last looked.
+    /// Nothing was left when it was last looked, or nothing can be done about it.
     is_exhausted: bool,
+    /// Why there is no way to this address, as it was last told.
+    trouble: Option<Error>,
+}
+
+impl Lane {
+    /// The connections to the address; `None` if they cannot be set up.
+    fn core(&mut self) -> Option<Arc<Core>> {
+        if self.core.is_none() {
+            match transport::core_of(&self.route) {
+                Ok(core) => {
+                    self.core = Some(core);
+                    self.trouble = None;
+                }
+                Err(e) => {
+                    if self.trouble.as_ref() != Some(&e) {
+                        let url = &self.route.endpoint.url;
+                        log::error(|| format!("nothing can be delivered to {url}: {e}"));
+                        self.trouble = Some(e);
+                    }
+                }
+            }
+        }
+        self.core.clone()
+    }
 }
 
 struct Drain<'a> {
@@ -305,6 +329,7 @@ impl<'a> Drain<'a> {
                     ahead: VecDeque::new(),
                     in_flight: 0,
                     is_exhausted: false,
+                    trouble: None,
                 });
             lane.is_exhausted = false;
         }
@@ -322,9 +347,11 @@ impl<'a> Drain<'a> {
         }
         let now = unix_ms(SystemTime::now());
         spool.maintain(now)?;
-        let before = now.saturating_sub(millis(self.queue.settings.max_age));
+        let max_age = self.queue.settings.max_age;
+        let before = now.saturating_sub(millis(max_age));
         for item in spool.overdue(before, &self.taken)? {
-            self.expire(item, now);
+            self.taken.insert(item.seq);
+            self.unsettled.push(expired(item, max_age, now));
         }
         for lane in self.lanes.values_mut() {
             // Some may have been waiting for their time; what was read ahead may have expired.
@@ -332,22 +359,6 @@ impl<'a> Drain<'a> {
             lane.ahead.clear();
         }
         self.settle()
-    }
-
-    fn expire(&mut self, item: Item, now: u64) {
-        let max_age = self.queue.settings.max_age.as_secs();
-        let words = format!("expired: not delivered within max_age_s = {max_age}");
-        log::warn(|| format!("{} {words}", item.id));
-        self.taken.insert(item.seq);
-        self.unsettled.push(Settlement {
-            item,
-            fate: Fate::Expired,
-            status: Status::Timeout,
-            http_status: None,
-            detail: words,
-            latency: Duration::ZERO,
-            at: now,
-        });
     }
 
     /// Starts as many deliveries to `url` as its gate allows.
@@ -358,7 +369,6 @@ impl<'a> Drain<'a> {
         let Some(lane) = self.lanes.get_mut(url) else {
             return Ok(());
         };
-        let mut overdue = Vec::new();
         let mut room = lane.gate.room(now, lane.in_flight, settings.concurrency);
         while room > 0 && !lane.is_exhausted {
             let Some(item) = lane.ahead.pop_front() else {
@@ -369,12 +379,14 @@ impl<'a> Drain<'a> {
             };
             if item.accepted_at < oldest {
                 self.taken.insert(item.seq);
-                overdue.push(item);
+                self.unsettled.push(expired(item, settings.max_age, now));
                 continue;
             }
-            let core = match &lane.core {
-                Some(core) => Arc::clone(core),
-                None => Arc::clone(lane.core.insert(transport::core_of(&lane.route)?)),
+            let Some(core) = lane.core() else {
+                // Its matter alone. It is tried again when it is next looked what there is for it.
+                lane.ahead.push_front(item);
+                lane.is_exhausted = true;
+                break;
             };
             self.taken.insert(item.seq);
             lane.in_flight += 1;
@@ -387,9 +399,6 @@ impl<'a> Drain<'a> {
                 core,
                 timeout: settings.attempt_timeout,
             });
-        }
-        for item in overdue {
-            self.expire(item, now);
         }
         Ok(())
     }
@@ -499,6 +508,24 @@ impl<'a> Drain<'a> {
             .collect();
         self.queue.announce(&receipts);
         Ok(())
+    }
+}
+
+/// What becomes of an item that has waited for longer than `max_age`.
+fn expired(item: Item, max_age: Duration, now: u64) -> Settlement {
+    let words = format!(
+        "expired: not delivered within max_age_s = {}",
+        max_age.as_secs()
+    );
+    log::warn(|| format!("{} {words}", item.id));
+    Settlement {
+        item,
+        fate: Fate::Expired,
+        status: Status::Timeout,
+        http_status: None,
+        detail: words,
+        latency: Duration::ZERO,
+        at: now,
     }
 }
 
