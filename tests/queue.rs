@@ -608,6 +608,28 @@ fn a_person_is_erased_from_the_file_too() {
 }
 
 #[test]
+fn what_is_erased_is_not_sent_any_more() {
+    let sandbox = scripted("204:wait=500, 204");
+    let (client, folder) = both(&sandbox.base_url(), &[("concurrency", "1")]).remove(1);
+    let path = folder.path("spool");
+    // Together, so that the drainer reads them ahead.
+    let producer = common::client(
+        &sandbox.base_url(),
+        &[("spool", path.as_str()), ("delivery", "none")],
+    );
+    for n in 0..20 {
+        enqueue(&producer, &n.to_string());
+    }
+    client.stats().unwrap();
+    assert!(sandbox.wait_received(1, LONG));
+    let spool = SpoolFile::open(&config(&[("spool", path.as_str())])).unwrap();
+    assert_eq!(spool.purge(KEY).unwrap(), 20);
+    enqueue(&client, "after");
+    assert!(client.flush(LONG).unwrap());
+    assert_eq!(ids(&sandbox), ["0", "after"]);
+}
+
+#[test]
 fn erasing_a_person_reaches_what_was_delivered_before() {
     let sandbox = sandbox();
     let folder = Folder::new();

@@ -272,6 +272,12 @@ impl<'a> Drain<'a> {
             self.keep_house()?;
         }
         let has_changed = self.queue.spool.has_changed();
+        if has_changed {
+            // What was read ahead may have been erased.
+            for lane in self.lanes.values_mut() {
+                lane.ahead.clear();
+            }
+        }
         if has_changed || news.is_woken {
             self.last_activity = Instant::now();
             self.look_around()?;
