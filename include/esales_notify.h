@@ -557,7 +557,8 @@ int32_t esales_client_delivery_next(const struct esales_client *client,
 
 /**
  * Calls back, on a thread of the library, for every notification that this process's delivery settles (delivered,
- * dead, expired), after it is recorded. No lock is held: the callback may use the library.
+ * dead, expired), after it is recorded. No lock is held: the callback may use the library. A child that it forks is to
+ * call exec or _exit; coming back from the callback ends the child.
  *
  * @param client     from esales_client_new.
  * @param callback   replaces an earlier one; NULL ends it. When this, or esales_client_free, returns, an earlier

@@ -203,7 +203,7 @@ impl Queue {
     fn announce(&self, receipts: &[Receipt]) {
         *self.lock_settled() += 1;
         self.settled.1.notify_all();
-        self.listeners.tell(receipts);
+        self.listeners.tell(receipts, || self.is_ours());
     }
 
     /// Whether it can be let go when no client has it: nothing waits in memory, and nobody works on it.

@@ -158,7 +158,13 @@ fn run(queue: &Arc<Queue>) {
         if news.is_woken {
             drain.last_activity = Instant::now();
         }
-        match drain.turn(news) {
+        let turned = drain.turn(news);
+        if !queue.is_ours() {
+            // What the parent's threads may hold, its connections and its spool are not touched, not even to free them.
+            std::mem::forget((Arc::clone(queue), running, drain));
+            return;
+        }
+        match turned {
             Ok(pause) => {
                 drain.trouble = None;
                 at_most = pause;
@@ -497,8 +503,19 @@ impl<'a> Drain<'a> {
         }
     }
 
+    /// An error in a child that a callback of the host's forked, and came back in: it has this thread and no other, and
+    /// must not go on with the parent's work.
+    fn check_process(&self) -> Result<(), Error> {
+        match self.queue.is_ours() {
+            true => Ok(()),
+            false => Err(Error::new(Status::Closed, "forked within a callback")),
+        }
+    }
+
     /// Records what is done. Until that has worked, nothing more is sent: it would be sent twice.
     fn settle(&mut self) -> Result<(), Error> {
+        // The log has a callback too.
+        self.check_process()?;
         if self.unsettled.is_empty() {
             return Ok(());
         }
@@ -513,7 +530,7 @@ impl<'a> Drain<'a> {
             .map(Settlement::receipt)
             .collect();
         self.queue.announce(&receipts);
-        Ok(())
+        self.check_process()
     }
 }
 
