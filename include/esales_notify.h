@@ -289,7 +289,7 @@ typedef struct esales_stats {
    */
   uint64_t oldest_age_ms;
   /**
-   * Notifications that this process accepted.
+   * Notifications that this process accepted, by clients whose options are those of this one: they share a queue.
    */
   uint64_t process_accepted;
   /**
@@ -313,7 +313,7 @@ typedef struct esales_stats {
    */
   uint64_t process_pending;
   /**
-   * Calls of this process that ended with ESALES_QUEUE_FULL or ESALES_SPOOL_FAILED; not among the accepted.
+   * Calls, by the same clients, that ended with ESALES_QUEUE_FULL or ESALES_SPOOL_FAILED; not among the accepted.
    */
   uint64_t process_refused;
   /**
