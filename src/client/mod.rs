@@ -281,6 +281,7 @@ impl Client {
             return Ok(Arc::clone(queue));
         }
         let queue = queue::of(&self.settings.route, &self.settings.queue)?;
+        queue.join(self.number);
         Ok(if self.core.is_ours() {
             Arc::clone(self.queue.get_or_init(|| queue))
         } else {
@@ -293,13 +294,13 @@ impl Drop for Client {
     fn drop(&mut self) {
         if self.core.is_ours() {
             if let Some(queue) = self.queue.get() {
-                queue.listeners.forget(self.number);
+                queue.leave(self.number);
             }
             return;
         }
         // In a forked child: a callback of the child's own ends as well.
         if let Some(queue) = queue::known(&self.settings.route, &self.settings.queue) {
-            queue.listeners.forget(self.number);
+            queue.leave(self.number);
         }
         // The connections and the spool are the parent's: one reference too many, and they are never closed.
         std::mem::forget(Arc::clone(&self.core));

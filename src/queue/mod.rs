@@ -15,8 +15,9 @@ mod stats;
 mod timed;
 mod worker;
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 pub(crate) use listeners::{Listeners, OnDelivery};
@@ -49,6 +50,8 @@ pub(crate) struct Queue {
     pid: u32,
     refused: AtomicU64,
     worker: Worker,
+    /// The numbers of the clients that use it.
+    clients: Mutex<HashSet<u64>>,
     /// Who wants to hear.
     pub(crate) listeners: Listeners,
     /// Raised whenever the worker settled something.
@@ -69,6 +72,7 @@ impl Queue {
             pid: host::pid(),
             refused: AtomicU64::new(0),
             worker: Worker::default(),
+            clients: Mutex::default(),
             listeners: Listeners::default(),
             settled: (Mutex::new(0), Condvar::new()),
         }))
@@ -77,6 +81,26 @@ impl Queue {
     /// Whether it belongs to this process, rather than to the parent it was forked from.
     pub(crate) fn is_ours(&self) -> bool {
         self.pid == host::pid()
+    }
+
+    fn lock_clients(&self) -> MutexGuard<'_, HashSet<u64>> {
+        self.clients.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A client of this process uses it.
+    pub(crate) fn join(&self, client: u64) {
+        self.lock_clients().insert(client);
+    }
+
+    /// The client is gone. When this returns, its callback has ended.
+    pub(crate) fn leave(&self, client: u64) {
+        self.lock_clients().remove(&client);
+        self.listeners.forget(client);
+    }
+
+    /// Whether something may come that nobody in this process is told of, and somebody is here to deliver it for.
+    fn is_to_be_watched(&self) -> bool {
+        self.settings.spool.is_some() && !self.lock_clients().is_empty()
     }
 
     /// Accepts a notification before `deadline`. `so_far` is what a blocking call met before it gave up.
@@ -167,7 +191,7 @@ impl Queue {
         Ok((is_done, self.stats(deadline).ok()))
     }
 
-    fn lock_settled(&self) -> std::sync::MutexGuard<'_, u64> {
+    fn lock_settled(&self) -> MutexGuard<'_, u64> {
         self.settled
             .0
             .lock()
@@ -250,7 +274,6 @@ mod tests {
     use crate::Config;
     use gate::Gate;
     use spool::{Destination, Settlement, Totals};
-    use std::collections::HashSet;
 
     /// Holds something for ever, and cannot say how much. Remembers until when it was allowed to try.
     #[derive(Debug, Default)]

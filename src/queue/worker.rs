@@ -1,7 +1,8 @@
 //! The worker: one thread of this process that drains the spool, if no other process does.
 //!
-//! It ends when there has been nothing to do for a while, and starts again with the next enqueue. What it takes out
-//! it holds in its own memory only: should the process die, the spool still has it.
+//! It ends when there has been nothing to do for a while, and starts again with the next enqueue. That of a file stays,
+//! and looks now and then, as long as this process has a client: another process may put something in, and die. What it
+//! takes out it holds in its own memory only: should the process die, the spool still has it.
 
 mod senders;
 
@@ -27,8 +28,10 @@ const LOOK_IDLE: Duration = Duration::from_millis(200);
 const BUSY_FOR: Duration = Duration::from_secs(2);
 /// Receipts, the log, what is overdue, whether we still lead.
 const HOUSEKEEPING: Duration = Duration::from_secs(1);
-/// After this long with nothing to do the thread ends.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// After this long with nothing to do the thread ends, or looks seldom: so that fifty of them that wait cost nothing, and
+/// one of them still takes over within a second.
+const PATIENCE: Duration = Duration::from_millis(if cfg!(test) { 50 } else { 30_000 });
+const LOOK_SELDOM: Duration = Duration::from_millis(750);
 /// When the spool itself fails.
 const TROUBLE: Duration = Duration::from_millis(500);
 /// Items read ahead.
@@ -269,7 +272,11 @@ impl<'a> Drain<'a> {
         if !self.is_leading {
             self.is_leading = self.queue.spool.lead()?;
             if !self.is_leading {
-                return Ok(TAKEOVER);
+                return Ok(if self.is_idle() {
+                    LOOK_SELDOM
+                } else {
+                    TAKEOVER
+                });
             }
             self.lanes.clear();
             self.look_around()?;
@@ -300,6 +307,8 @@ impl<'a> Drain<'a> {
         let now = unix_ms(SystemTime::now());
         let look = if self.last_activity.elapsed() < BUSY_FOR {
             LOOK
+        } else if self.is_idle() {
+            LOOK_SELDOM
         } else {
             LOOK_IDLE
         };
@@ -317,9 +326,14 @@ impl<'a> Drain<'a> {
         self.taken.is_empty() && self.unsettled.is_empty()
     }
 
+    fn is_idle(&self) -> bool {
+        self.last_activity.elapsed() >= PATIENCE
+    }
+
     fn may_end(&self) -> bool {
         self.has_nothing_under_way()
-            && self.last_activity.elapsed() >= PATIENCE
+            && self.is_idle()
+            && !self.queue.is_to_be_watched()
             && self
                 .queue
                 .spool
@@ -560,5 +574,75 @@ fn route_to(url: &str, own: &Route) -> Route {
     Route {
         endpoint: Endpoint::of_accepted(url),
         ..own.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::registry;
+    use super::super::sqlite::tests::Folder;
+    use super::*;
+    use crate::Config;
+    use std::thread;
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    /// Waits for what happens on another thread.
+    fn wait_for(what: impl Fn() -> bool) {
+        let deadline = Instant::now() + LONG;
+        while !what() {
+            assert!(Instant::now() < deadline);
+            thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn it_watches_a_file_as_long_as_there_is_a_client() {
+        let folder = Folder::new();
+        let mut config = Config::new();
+        // Nothing listens there.
+        config.set("base_url", "http://127.0.0.1:9").unwrap();
+        let path = folder.0.join("spool");
+        config.set("spool", path.to_str().unwrap()).unwrap();
+        let mut settings = config.settings().unwrap();
+        let queue = registry::of(&settings.route, &settings.queue).unwrap();
+        settings.queue.delivers = false;
+        let another_process = registry::of(&settings.route, &settings.queue).unwrap();
+
+        queue.join(1);
+        queue.join(2);
+        queue.wake();
+        queue.leave(2);
+        thread::sleep(PATIENCE * 5);
+        let put_in = another_process.push("x", "{}".to_owned(), (0, ""), Instant::now() + LONG);
+        put_in.unwrap();
+        let stats = || another_process.stats(Instant::now() + LONG).unwrap();
+        wait_for(|| stats().gate_failures > 0);
+
+        assert!(queue.worker.is_running());
+        assert!(queue.stop_delivery(LONG));
+    }
+
+    #[test]
+    fn it_ends_when_there_is_nothing_to_do_and_nobody_to_do_it_for() {
+        let folder = Folder::new();
+        let path = folder.0.join("spool");
+        for spool in [None, path.to_str()] {
+            let mut config = Config::new();
+            config.set("base_url", "http://127.0.0.1:9").unwrap();
+            config.set("max_items", "7777").unwrap();
+            if let Some(path) = spool {
+                config.set("spool", path).unwrap();
+            }
+            let settings = config.settings().unwrap();
+            let queue = registry::of(&settings.route, &settings.queue).unwrap();
+            queue.join(1);
+            queue.wake();
+            assert!(queue.worker.is_running());
+            if spool.is_some() {
+                queue.leave(1);
+            }
+            wait_for(|| !queue.worker.is_running());
+        }
     }
 }

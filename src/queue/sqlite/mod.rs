@@ -17,7 +17,7 @@ mod rows;
 mod schema;
 mod takeover;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 use std::collections::{HashMap, HashSet};
 use std::io;

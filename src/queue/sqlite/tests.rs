@@ -10,10 +10,10 @@ use crate::queue::unix_ms;
 const URL: &str = "http://127.0.0.1:9/";
 
 /// A folder of the test's own, gone with it.
-struct Folder(PathBuf);
+pub(in crate::queue) struct Folder(pub(in crate::queue) PathBuf);
 
 impl Folder {
-    fn new() -> Folder {
+    pub(in crate::queue) fn new() -> Folder {
         let name = format!("esales-{}", crate::new_key().unwrap());
         let path = std::env::temp_dir().join(name);
         std::fs::create_dir(&path).unwrap();
