@@ -291,7 +291,7 @@ typedef struct esales_stats {
    */
   uint64_t oldest_age_ms;
   /**
-   * Notifications that this process accepted.
+   * Notifications that this process accepted, by clients whose options are those of this one: they share a queue.
    */
   uint64_t process_accepted;
   /**
@@ -315,7 +315,7 @@ typedef struct esales_stats {
    */
   uint64_t process_pending;
   /**
-   * Calls of this process that ended with ESALES_QUEUE_FULL or ESALES_SPOOL_FAILED; not among the accepted.
+   * Calls, by the same clients, that ended with ESALES_QUEUE_FULL or ESALES_SPOOL_FAILED; not among the accepted.
    */
   uint64_t process_refused;
   /**
@@ -510,7 +510,8 @@ int32_t esales_enqueue_add_to_cart(const struct esales_client *client,
  *
  * @param client      from esales_client_new.
  * @param timeout_ms  how long to wait, in milliseconds; 0: not at all.
- * @param stats       receives the numbers afterwards, also with ESALES_TIMEOUT; may be NULL.
+ * @param stats       receives the numbers afterwards, also with ESALES_TIMEOUT; may be NULL. They are asked for within
+ *                    timeout_ms too; if the spool cannot tell by then, all of it stays as it was.
  * @return 0, ESALES_TIMEOUT, ESALES_INVALID_ARGUMENT or ESALES_SPOOL_FAILED.
  */
 int32_t esales_client_flush(const struct esales_client *client,
@@ -560,7 +561,8 @@ int32_t esales_client_delivery_next(const struct esales_client *client,
 
 /**
  * Calls back, on a thread of the library, for every notification that this process's delivery settles (delivered,
- * dead, expired), after it is recorded. No lock is held: the callback may use the library.
+ * dead, expired), after it is recorded. No lock is held: the callback may use the library. A child that it forks is to
+ * call exec or _exit; coming back from the callback ends the child.
  *
  * @param client     from esales_client_new.
  * @param callback   replaces an earlier one; NULL ends it. When this, or esales_client_free, returns, an earlier

@@ -135,9 +135,9 @@ struct percentiles {
 struct queue_stats {
     /** Of the spool, whoever put them in. */
     counts spool;
-    /** Of these, the ones that this process accepted. */
+    /** Of these, the ones that this process accepted by clients of these options: they share a queue. */
     counts process;
-    /** Calls of this process that the queue refused; not among the accepted. */
+    /** Calls of the same clients that the queue refused; not among the accepted. */
     std::uint64_t process_refused = 0;
     /** Bytes of the pending ones. */
     std::uint64_t pending_bytes = 0;

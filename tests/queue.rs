@@ -8,12 +8,14 @@
 
 mod common;
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
-use common::{Folder, KEY, SESSION, client, config, sandbox, scripted, visitor};
+use common::{Folder, KEY, SESSION, client, config, in_time, sandbox, scripted, visitor};
 use esales_notify::{
-    Client, LogLevel, Receipt, SpoolFile, Status, Visitor, customer_key, customer_token, log_to,
+    Client, LogLevel, Receipt, SpoolFile, Stats, Status, Visitor, customer_key, customer_token,
+    log_to,
 };
 use esales_notify_sandbox::{Answer, Options, Sandbox};
 
@@ -33,6 +35,27 @@ fn enqueue(client: &Client, id: &str) -> Receipt {
     client
         .enqueue_add_to_cart(&visitor(), "ticket-4711", Some(id))
         .unwrap()
+}
+
+/// The numbers, which obey the law.
+fn counted(client: &Client) -> Stats {
+    let stats = client.stats().unwrap();
+    assert!(stats.spool.is_balanced(), "{stats:?}");
+    assert!(stats.process.is_balanced(), "{stats:?}");
+    stats
+}
+
+/// Asks for the numbers until they are as expected.
+fn wait_for(client: &Client, is_reached: impl Fn(&Stats) -> bool) -> Stats {
+    let deadline = Instant::now() + LONG;
+    loop {
+        let stats = counted(client);
+        if is_reached(&stats) {
+            return stats;
+        }
+        assert!(Instant::now() < deadline, "{stats:?}");
+        std::thread::yield_now();
+    }
 }
 
 fn ids(sandbox: &Sandbox) -> Vec<String> {
@@ -56,10 +79,9 @@ fn what_is_accepted_arrives_and_is_counted() {
         arrived.sort_by_key(|id| id.parse::<u32>().unwrap());
         let sent: Vec<String> = (0..50).map(|n| n.to_string()).collect();
         assert_eq!(arrived, sent);
-        let stats = client.stats().unwrap();
+        let stats = counted(&client);
         assert_eq!((stats.spool.accepted, stats.spool.delivered), (50, 50));
         assert_eq!(stats.process, stats.spool);
-        assert!(stats.spool.is_balanced());
         assert!(stats.attempt_latency.p50 > Duration::ZERO);
         let receipt = client.receipt("7").unwrap().unwrap();
         assert_eq!(
@@ -81,6 +103,7 @@ fn the_oldest_go_first() {
         assert!(client.flush(LONG).unwrap());
         let sent: Vec<String> = (0..20).map(|n| n.to_string()).collect();
         assert_eq!(ids(&sandbox), sent);
+        counted(&client);
     }
 }
 
@@ -96,6 +119,7 @@ fn a_failure_is_tried_again_with_the_same_bytes() {
         assert!(bodies.iter().all(|b| *b == bodies[0]));
         let receipt = client.receipt("same").unwrap().unwrap();
         assert_eq!((receipt.status, receipt.attempts), (Status::Delivered, 4));
+        counted(&client);
     }
 }
 
@@ -113,7 +137,7 @@ fn the_gate_lets_one_probe_through_and_retry_after_is_kept() {
         let at: Vec<u64> = sandbox.received().iter().map(|r| r.at_unix_ms).collect();
         assert_eq!(at.len(), 22);
         assert!(at[1] - at[0] >= 1000 && at[2] - at[1] >= 1000, "{at:?}");
-        assert_eq!(client.stats().unwrap().gate_failures, 0);
+        assert_eq!(counted(&client).gate_failures, 0);
     }
 }
 
@@ -125,9 +149,8 @@ fn a_final_answer_makes_a_dead_letter_and_holds_up_nobody() {
         enqueue(&client, "bad");
         enqueue(&client, "good");
         assert!(client.flush(LONG).unwrap());
-        let stats = client.stats().unwrap();
+        let stats = counted(&client);
         assert_eq!((stats.spool.dead, stats.spool.delivered), (1, 1));
-        assert!(stats.spool.is_balanced());
         let receipt = client.receipt("bad").unwrap().unwrap();
         assert_eq!(receipt.status, Status::TicketMissing);
         assert!(receipt.detail.contains("Ticket is missing."), "{receipt:?}");
@@ -146,7 +169,7 @@ fn what_cannot_be_digested_stands_in_nobodys_way() {
         enqueue(&client, "next");
         assert!(client.flush(LONG).unwrap());
         assert_eq!(ids(&sandbox)[..3], ["poison", "poison", "poison"]);
-        assert!(client.stats().unwrap().spool.is_balanced());
+        counted(&client);
     }
 }
 
@@ -162,9 +185,8 @@ fn it_expires_after_max_age() {
         let (client, _folder) = both(&sandbox.base_url(), &options).remove(kind);
         enqueue(&client, "late");
         assert!(client.flush(LONG).unwrap());
-        let stats = client.stats().unwrap();
+        let stats = counted(&client);
         assert_eq!((stats.spool.expired, stats.spool.pending), (1, 0));
-        assert!(stats.spool.is_balanced());
         let receipt = client.receipt("late").unwrap().unwrap();
         assert_eq!(receipt.status, Status::Timeout);
         assert!(receipt.detail.contains("max_age_s"), "{receipt:?}");
@@ -186,7 +208,7 @@ fn over_the_limits_the_new_one_is_refused() {
             assert_eq!(refused.status(), Status::QueueFull, "{limit:?}");
             assert_eq!(refused.receipt().unwrap().id, "3");
             assert!(refused.detail().contains(limit.0), "{refused}");
-            let stats = client.stats().unwrap();
+            let stats = counted(&client);
             assert_eq!((stats.spool.accepted, stats.process_refused), (2, 1));
         }
     }
@@ -199,7 +221,7 @@ fn or_the_oldest_are_dropped_and_counted() {
         for n in 0..5 {
             enqueue(&client, &n.to_string());
         }
-        let stats = client.stats().unwrap();
+        let stats = counted(&client);
         assert_eq!(
             (
                 stats.spool.accepted,
@@ -208,7 +230,6 @@ fn or_the_oldest_are_dropped_and_counted() {
             ),
             (5, 3, 2)
         );
-        assert!(stats.spool.is_balanced() && stats.process.is_balanced());
         assert_eq!(
             client.receipt("2").unwrap().unwrap().status,
             Status::QueueFull
@@ -220,25 +241,41 @@ fn or_the_oldest_are_dropped_and_counted() {
         enqueue(&client, "small");
         let large = client.enqueue_add_to_cart(&visitor(), &"t".repeat(1024), None);
         assert_eq!(large.unwrap_err().status(), Status::QueueFull);
-        assert_eq!(client.stats().unwrap().spool.pending, 1);
+        assert_eq!(counted(&client).spool.pending, 1);
     }
 }
 
+static ROUNDS: AtomicU64 = AtomicU64::new(0);
+
 #[test]
 fn a_flush_keeps_its_deadline_and_what_is_left_is_counted() {
-    let hanging = scripted("hang:times=1000");
-    for base_url in [DOWN, &hanging.base_url()] {
-        for (client, _folder) in both(base_url, &[]) {
-            enqueue(&client, "left");
-            for ms in [0, 100] {
+    for is_down in [true, false] {
+        for kind in 0..2 {
+            in_time(|| {
+                let hanging = scripted("hang:times=1000");
+                // Clients of equal options share a queue in memory: a round has one of its own.
+                let max_items = 10_000 + ROUNDS.fetch_add(1, Ordering::Relaxed);
+                let base_url = if is_down { DOWN } else { &hanging.base_url() };
+                let (client, _folder) =
+                    both(base_url, &[("max_items", &max_items.to_string())]).remove(kind);
+                enqueue(&client, "left");
+                let mut timings = Vec::new();
+                for ms in [0, 100] {
+                    let start = Instant::now();
+                    assert!(!client.flush(Duration::from_millis(ms)).unwrap());
+                    let limit = Duration::from_millis(ms + 500);
+                    timings.push((format!("flush {ms}"), start.elapsed(), limit));
+                }
+                assert_eq!(counted(&client).spool.pending, 1);
                 let start = Instant::now();
-                assert!(!client.flush(Duration::from_millis(ms)).unwrap());
-                assert!(start.elapsed() < Duration::from_millis(ms + 500));
-            }
-            assert_eq!(client.stats().unwrap().spool.pending, 1);
-            let start = Instant::now();
-            drop(client);
-            assert!(start.elapsed() < Duration::from_millis(500));
+                drop(client);
+                timings.push((
+                    "drop".to_owned(),
+                    start.elapsed(),
+                    Duration::from_millis(500),
+                ));
+                timings
+            });
         }
     }
 }
@@ -250,7 +287,7 @@ fn bad_input_is_refused_before_it_is_accepted() {
             .enqueue_add_to_cart(&visitor(), "", None)
             .unwrap_err();
         assert_eq!(refused.status(), Status::InvalidArgument);
-        assert_eq!(client.stats().unwrap().spool.accepted, 0);
+        assert_eq!(counted(&client).spool.accepted, 0);
     }
 }
 
@@ -279,7 +316,50 @@ fn on_failure_the_notification_is_queued_under_its_id() {
         sandbox.script(Answer::parse_list("400").unwrap());
         let refused = client.notify_add_to_cart(&visitor(), "ticket", None);
         assert_eq!(refused.unwrap_err().status(), Status::TicketMissing);
-        assert_eq!(client.stats().unwrap().spool.accepted, 1);
+        assert_eq!(counted(&client).spool.accepted, 1);
+    }
+}
+
+#[test]
+fn a_blocking_call_keeps_its_time_while_another_program_holds_the_spool() {
+    let limit = Duration::from_millis(2000 + 100);
+    for (answer, expected) in [
+        ("204", Status::Delivered),
+        ("503:times=10", Status::ServerError),
+        ("hang", Status::Timeout),
+    ] {
+        in_time(|| {
+            let sandbox = scripted(answer);
+            let folder = Folder::new();
+            let path = folder.path("spool");
+            let options = [
+                ("spool", path.as_str()),
+                ("delivery", "none"),
+                ("on_failure", "queue"),
+                ("timeout_ms", "2000"),
+                ("enqueue_timeout_ms", "5000"),
+                ("max_attempts", "1"),
+            ];
+            let caller = client(&sandbox.base_url(), &options);
+            let producer = client(&sandbox.base_url(), &options[..2]);
+            enqueue(&producer, "first");
+            counted(&caller);
+            // Now there is something in the inbox, which whoever asks must first write into the tables.
+            enqueue(&producer, "second");
+            let other_program = rusqlite::Connection::open(&path).unwrap();
+            other_program.execute_batch("BEGIN IMMEDIATE").unwrap();
+            let start = Instant::now();
+            let outcome = caller.notify_add_to_cart(&visitor(), "ticket", Some("mine"));
+            let took = start.elapsed();
+            let receipt = outcome.unwrap_or_else(|e| e.receipt().unwrap().clone());
+            assert_eq!(receipt.status, expected, "{receipt:?}");
+            assert_eq!(ids(&sandbox), ["mine"], "{receipt:?}");
+            let is_queued = !receipt.detail.contains("not queued");
+            assert_eq!(is_queued, expected == Status::Delivered, "{receipt:?}");
+            drop(other_program);
+            assert_eq!(counted(&caller).spool.accepted, 2);
+            vec![(answer.to_owned(), took, limit)]
+        });
     }
 }
 
@@ -291,7 +371,7 @@ fn while_deliveries_fail_a_blocking_call_queues_at_once() {
         enqueue(&client, "first");
         assert!(sandbox.wait_received(1, LONG));
         let deadline = Instant::now() + LONG;
-        while client.stats().unwrap().gate_failures == 0 {
+        while counted(&client).gate_failures == 0 {
             assert!(Instant::now() < deadline, "the gate stays open");
             std::thread::yield_now();
         }
@@ -300,6 +380,7 @@ fn while_deliveries_fail_a_blocking_call_queues_at_once() {
             .unwrap();
         assert_eq!((receipt.status, receipt.attempts), (Status::Queued, 0));
         assert_eq!(sandbox.received().len(), 1);
+        counted(&client);
     }
 }
 
@@ -330,6 +411,7 @@ fn the_callback_hears_of_every_end() {
         enqueue(&client, "3");
         assert!(client.flush(LONG).unwrap());
         assert!(rx.try_recv().is_err());
+        counted(&client);
     }
 }
 
@@ -403,8 +485,8 @@ fn another_client_delivers_what_one_without_delivery_put_in() {
     assert!(drainer.flush(LONG).unwrap());
     assert!(producer.flush(LONG).unwrap());
     assert_eq!(ids(&sandbox), ["handed over"]);
-    assert_eq!(producer.stats().unwrap().process.delivered, 1);
-    assert_eq!(drainer.stats().unwrap().process.accepted, 0);
+    assert_eq!(counted(&producer).process.delivered, 1);
+    assert_eq!(counted(&drainer).process.accepted, 0);
 }
 
 #[test]
@@ -421,13 +503,14 @@ fn a_delivery_that_is_told_to_stop_ends_what_it_began_and_begins_no_more() {
         }
         assert!(client.stop_delivery(LONG).unwrap());
         let begun = sandbox.received().len();
-        let stats = client.stats().unwrap();
+        let stats = counted(&client);
         assert_eq!(stats.spool.delivered, begun as u64);
         assert!(begun < 20);
         // It goes on accepting, and stays stopped.
         enqueue(&client, "later");
         assert!(!client.flush(Duration::from_millis(50)).unwrap());
         assert_eq!(sandbox.received().len(), begun);
+        counted(&client);
     }
 }
 
@@ -440,6 +523,7 @@ fn a_delivery_that_cannot_end_in_time_says_so() {
         std::thread::yield_now();
     }
     assert!(!client.stop_delivery(Duration::from_millis(50)).unwrap());
+    counted(&client);
 }
 
 #[test]
@@ -457,7 +541,7 @@ fn a_deleted_spool_is_taken_over_with_its_dead_letters() {
         std::fs::remove_file(format!("{path}{suffix}")).unwrap();
     }
     enqueue(&client, "after");
-    let spool = client.stats().unwrap().spool;
+    let spool = counted(&client).spool;
     assert_eq!((spool.accepted, spool.dead, spool.pending), (3, 1, 2));
     let config = config(&[("base_url", &sandbox.base_url()), ("spool", &path)]);
     let letters = SpoolFile::open(&config).unwrap().dead_letters().unwrap();
@@ -480,6 +564,59 @@ fn what_was_accepted_for_one_address_goes_to_no_other() {
     assert!(drainer.flush(LONG).unwrap());
     assert_eq!(ids(&first), ["for the first"]);
     assert_eq!(ids(&second), ["for the second"]);
+    counted(&drainer);
+}
+
+/// A spool with a notification for each of some addresses that a client with the returned options cannot go to: it
+/// would need a `ca_file` that is not there.
+fn with_impassable_addresses(path: &str, ids: &[&str]) {
+    for (port, id) in (1..).zip(ids) {
+        let options = [("spool", path), ("delivery", "none")];
+        enqueue(&client(&format!("https://127.0.0.1:{port}"), &options), id);
+    }
+}
+
+#[test]
+fn an_address_that_cannot_be_gone_to_holds_up_no_other() {
+    let sandbox = sandbox();
+    let folder = Folder::new();
+    let path = folder.path("spool");
+    let ca_file = folder.path("missing.pem");
+    with_impassable_addresses(&path, &["1", "2", "3", "4", "5", "6", "7", "8"]);
+    let client = client(
+        &sandbox.base_url(),
+        &[("spool", &path), ("ca_file", &ca_file)],
+    );
+    for n in 10..20 {
+        enqueue(&client, &n.to_string());
+    }
+    let stats = wait_for(&client, |stats| stats.spool.delivered == 10);
+    assert_eq!(stats.spool.pending, 8);
+    assert_eq!(ids(&sandbox).len(), 10);
+}
+
+#[test]
+fn what_is_too_old_expires_also_if_its_address_cannot_be_gone_to() {
+    let folder = Folder::new();
+    let path = folder.path("spool");
+    let ca_file = folder.path("missing.pem");
+    with_impassable_addresses(&path, &["old"]);
+    // More than are looked for at once.
+    let options = [("spool", path.as_str()), ("delivery", "none")];
+    let impassable = client("https://127.0.0.1:1", &options);
+    for n in 0..3000 {
+        enqueue(&impassable, &n.to_string());
+    }
+    // Taken over from the inbox by this.
+    assert_eq!(counted(&impassable).spool.pending, 3001);
+    let other_program = rusqlite::Connection::open(&path).unwrap();
+    let aged = other_program.execute("UPDATE item SET accepted_at = 1", []);
+    assert_eq!(aged.unwrap(), 3001);
+    enqueue(&impassable, "new");
+    let client = client(DOWN, &[("spool", &path), ("ca_file", &ca_file)]);
+    let stats = wait_for(&client, |stats| stats.spool.expired == 3001);
+    assert_eq!(stats.spool.pending, 1);
+    assert!(client.stop_delivery(LONG).unwrap());
 }
 
 #[test]
@@ -529,7 +666,7 @@ fn an_operator_inspects_repairs_and_replays() {
     assert_eq!(spool.drop_dead(None).unwrap(), 1);
     let counts = spool.report().unwrap().counts;
     assert_eq!((counts.delivered, counts.dead, counts.dropped), (2, 0, 1));
-    assert!(client.stats().unwrap().process.is_balanced());
+    counted(&client);
 }
 
 #[test]
@@ -550,11 +687,35 @@ fn a_person_is_erased_from_the_file_too() {
     let report = spool.report().unwrap();
     assert_eq!((report.counts.dropped, report.counts.pending), (20, 1));
     assert!(report.is_balanced());
+    counted(&client);
     for suffix in ["", "-wal"] {
         let bytes = std::fs::read(format!("{path}{suffix}")).unwrap();
         let text = String::from_utf8_lossy(&bytes);
         assert!(!text.contains(KEY), "{suffix}");
     }
+}
+
+#[test]
+fn what_is_erased_is_not_sent_any_more() {
+    let sandbox = scripted("204:wait=500, 204");
+    let (client, folder) = both(&sandbox.base_url(), &[("concurrency", "1")]).remove(1);
+    let path = folder.path("spool");
+    // Together, so that the drainer reads them ahead.
+    let producer = common::client(
+        &sandbox.base_url(),
+        &[("spool", path.as_str()), ("delivery", "none")],
+    );
+    for n in 0..20 {
+        enqueue(&producer, &n.to_string());
+    }
+    counted(&client);
+    assert!(sandbox.wait_received(1, LONG));
+    let spool = SpoolFile::open(&config(&[("spool", path.as_str())])).unwrap();
+    assert_eq!(spool.purge(KEY).unwrap(), 20);
+    enqueue(&client, "after");
+    assert!(client.flush(LONG).unwrap());
+    assert_eq!(ids(&sandbox), ["0", "after"]);
+    counted(&client);
 }
 
 #[test]
@@ -584,7 +745,7 @@ fn erasing_a_person_reaches_what_was_delivered_before() {
     let spool = SpoolFile::open(&config(&options)).unwrap();
     assert_eq!(spool.purge(KEY).unwrap(), 0);
     assert!(!holds_key());
-    assert_eq!(spool.report().unwrap().counts.delivered, 500);
+    assert_eq!(counted(&waiting).spool.delivered, 500);
 }
 
 #[test]
@@ -606,6 +767,7 @@ fn the_log_tells_what_happens_and_no_secret() {
         .enqueue_add_to_cart(&visitor, "ticket-in-the-log", Some("logged"))
         .unwrap();
     assert!(client.flush(LONG).unwrap());
+    counted(&client);
     log_to(LogLevel::Error, None);
     let said = said.lock().unwrap();
     let words: Vec<&str> = said.iter().map(|(_, words)| words.as_str()).collect();

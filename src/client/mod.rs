@@ -75,7 +75,7 @@ impl Client {
         ticket: &str,
         id: Option<&str>,
     ) -> Result<Receipt, Error> {
-        timed(|start| self.deliver(visitor, ticket, id, start + self.settings.timeout))
+        timed(|start| self.deliver(visitor, ticket, id, start))
     }
 
     /// Accepts the notification into the queue and returns; it is delivered later, by a thread of this process or by
@@ -113,7 +113,15 @@ impl Client {
     /// # Errors
     /// [`Status::SpoolFailed`] if the spool cannot be read.
     pub fn flush(&self, timeout: Duration) -> Result<bool, Error> {
-        self.queue()?.flush(timeout)
+        self.queue()?.flush(Instant::now() + timeout)
+    }
+
+    /// Flushes, and asks for the numbers afterwards, all within `timeout`. `None`: they could not be had by then.
+    pub(crate) fn flush_and_count(
+        &self,
+        timeout: Duration,
+    ) -> Result<(bool, Option<Stats>), Error> {
+        self.queue()?.flush_and_count(timeout)
     }
 
     /// Ends this process's part in the delivery of the queue, for good: nothing more is taken out, and what is just
@@ -195,8 +203,9 @@ impl Client {
         visitor: &Visitor<'_>,
         ticket: &str,
         id: Option<&str>,
-        deadline: Instant,
+        start: Instant,
     ) -> Result<Receipt, Error> {
+        let deadline = start + self.settings.timeout;
         let (id, body) = self.body(visitor, ticket, id)?;
         if !self.settings.queue_on_failure {
             return self.send(&id, &body, deadline);
@@ -204,7 +213,13 @@ impl Client {
         let queue = self.queue()?;
         // What an earlier process left in the spool is not to wait for the next failure.
         queue.wake();
-        if queue.is_gate_closed() {
+        // For each of the two turns to the spool: the service gets at least half of the time.
+        let reserve = self
+            .settings
+            .queue
+            .enqueue_timeout
+            .min(self.settings.timeout / 4);
+        if queue.is_gate_closed(start + reserve) {
             let words = "deliveries are failing; queued at once";
             return Ok(or_queue(
                 &queue,
@@ -221,11 +236,6 @@ impl Client {
                 },
             ));
         }
-        let reserve = self
-            .settings
-            .queue
-            .enqueue_timeout
-            .min(self.settings.timeout / 4);
         let receipt = self.send(&id, &body, deadline - reserve)?;
         if receipt.status.is_retryable() {
             return Ok(or_queue(&queue, body, deadline, "queued", receipt));
@@ -272,6 +282,7 @@ impl Client {
             return Ok(Arc::clone(queue));
         }
         let queue = queue::of(&self.settings.route, &self.settings.queue)?;
+        queue.join(self.number);
         Ok(if self.core.is_ours() {
             Arc::clone(self.queue.get_or_init(|| queue))
         } else {
@@ -284,13 +295,13 @@ impl Drop for Client {
     fn drop(&mut self) {
         if self.core.is_ours() {
             if let Some(queue) = self.queue.get() {
-                queue.listeners.forget(self.number);
+                queue.leave(self.number);
             }
             return;
         }
         // In a forked child: a callback of the child's own ends as well.
         if let Some(queue) = queue::known(&self.settings.route, &self.settings.queue) {
-            queue.listeners.forget(self.number);
+            queue.leave(self.number);
         }
         // The connections and the spool are the parent's: one reference too many, and they are never closed.
         std::mem::forget(Arc::clone(&self.core));

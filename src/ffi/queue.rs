@@ -57,7 +57,8 @@ pub unsafe extern "C" fn esales_enqueue_add_to_cart(
 ///
 /// @param client      from esales_client_new.
 /// @param timeout_ms  how long to wait, in milliseconds; 0: not at all.
-/// @param stats       receives the numbers afterwards, also with ESALES_TIMEOUT; may be NULL.
+/// @param stats       receives the numbers afterwards, also with ESALES_TIMEOUT; may be NULL. They are asked for within
+///                    timeout_ms too; if the spool cannot tell by then, all of it stays as it was.
 /// @return 0, ESALES_TIMEOUT, ESALES_INVALID_ARGUMENT or ESALES_SPOOL_FAILED.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn esales_client_flush(
@@ -73,10 +74,17 @@ pub unsafe extern "C" fn esales_client_flush(
             // SAFETY: as above.
             false => Some(unsafe { stats::prepare(stats) }?),
         };
-        let is_done = client.0.flush(Duration::from_millis(timeout_ms.into()))?;
-        if let Some(slot) = slot {
-            slot.write(stats::of(&client.0.stats()?));
-        }
+        let timeout = Duration::from_millis(timeout_ms.into());
+        let is_done = match slot {
+            None => client.0.flush(timeout)?,
+            Some(slot) => {
+                let (is_done, counted) = client.0.flush_and_count(timeout)?;
+                if let Some(counted) = counted {
+                    slot.write(stats::of(&counted));
+                }
+                is_done
+            }
+        };
         match is_done {
             true => Ok(0),
             false => Err(Error::new(
@@ -170,7 +178,8 @@ pub unsafe extern "C" fn esales_client_delivery_next(
 }
 
 /// Calls back, on a thread of the library, for every notification that this process's delivery settles (delivered,
-/// dead, expired), after it is recorded. No lock is held: the callback may use the library.
+/// dead, expired), after it is recorded. No lock is held: the callback may use the library. A child that it forks is to
+/// call exec or _exit; coming back from the callback ends the child.
 ///
 /// @param client     from esales_client_new.
 /// @param callback   replaces an earlier one; NULL ends it. When this, or esales_client_free, returns, an earlier

@@ -35,7 +35,7 @@ pub struct esales_stats {
     pub pending_bytes: u64,
     /// Milliseconds that the oldest pending one has been waiting.
     pub oldest_age_ms: u64,
-    /// Notifications that this process accepted.
+    /// Notifications that this process accepted, by clients whose options are those of this one: they share a queue.
     pub process_accepted: u64,
     /// Of these: answered 2xx, whoever delivered them.
     pub process_delivered: u64,
@@ -47,7 +47,7 @@ pub struct esales_stats {
     pub process_dropped: u64,
     /// Still to be delivered.
     pub process_pending: u64,
-    /// Calls of this process that ended with ESALES_QUEUE_FULL or ESALES_SPOOL_FAILED; not among the accepted.
+    /// Calls, by the same clients, that ended with ESALES_QUEUE_FULL or ESALES_SPOOL_FAILED; not among the accepted.
     pub process_refused: u64,
     /// From acceptance to the service's answer, in milliseconds: median of the last 1000 delivered.
     pub age_p50_ms: u64,

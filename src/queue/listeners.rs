@@ -70,8 +70,8 @@ impl Listeners {
         }
     }
 
-    /// No lock is held while callbacks run.
-    pub(super) fn tell(&self, receipts: &[Receipt]) {
+    /// No lock is held while callbacks run. Ends early if one of them forked and this is the child.
+    pub(super) fn tell(&self, receipts: &[Receipt], is_ours: impl Fn() -> bool) {
         let listeners: Vec<_> = self.lock().values().cloned().collect();
         for receipt in receipts {
             for listener in &listeners {
@@ -79,6 +79,9 @@ impl Listeners {
                     kept.keep(receipt.clone());
                 }
                 listener.hook.run(|callback| callback(receipt));
+                if !is_ours() {
+                    return;
+                }
             }
         }
     }

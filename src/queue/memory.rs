@@ -140,7 +140,7 @@ impl Spool for MemorySpool {
         Ok(destinations.collect())
     }
 
-    fn gate(&self, url: &str) -> Result<Gate, Error> {
+    fn gate(&self, url: &str, _deadline: Instant) -> Result<Gate, Error> {
         Ok(self.lock().gates.get(url).copied().unwrap_or_default())
     }
 

@@ -15,8 +15,9 @@ mod stats;
 mod timed;
 mod worker;
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 pub(crate) use listeners::{Listeners, OnDelivery};
@@ -36,6 +37,9 @@ use worker::Worker;
 /// How often a flush looks whether other processes have delivered.
 const FLUSH_TICK: Duration = Duration::from_millis(10);
 
+/// What a flush keeps of its time for the numbers afterwards.
+const COUNTING: Duration = Duration::from_millis(100);
+
 /// One spool, as this process uses it. Clients of equal settings share it.
 #[derive(Debug)]
 pub(crate) struct Queue {
@@ -46,6 +50,8 @@ pub(crate) struct Queue {
     process: u32,
     refused: AtomicU64,
     worker: Worker,
+    /// The numbers of the clients that use it.
+    clients: Mutex<HashSet<u64>>,
     /// Who wants to hear.
     pub(crate) listeners: Listeners,
     /// Raised whenever the worker settled something.
@@ -66,6 +72,7 @@ impl Queue {
             process: host::this_process(),
             refused: AtomicU64::new(0),
             worker: Worker::default(),
+            clients: Mutex::default(),
             listeners: Listeners::default(),
             settled: (Mutex::new(0), Condvar::new()),
         }))
@@ -74,6 +81,26 @@ impl Queue {
     /// Whether it belongs to this process, rather than to the parent it was forked from.
     pub(crate) fn is_ours(&self) -> bool {
         self.process == host::this_process()
+    }
+
+    fn lock_clients(&self) -> MutexGuard<'_, HashSet<u64>> {
+        self.clients.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A client of this process uses it.
+    pub(crate) fn join(&self, client: u64) {
+        self.lock_clients().insert(client);
+    }
+
+    /// The client is gone. When this returns, its callback has ended.
+    pub(crate) fn leave(&self, client: u64) {
+        self.lock_clients().remove(&client);
+        self.listeners.forget(client);
+    }
+
+    /// Whether something may come that nobody in this process is told of, and somebody is here to deliver it for.
+    fn is_to_be_watched(&self) -> bool {
+        self.settings.spool.is_some() && !self.lock_clients().is_empty()
     }
 
     /// Accepts a notification before `deadline`. `so_far` is what a blocking call met before it gave up.
@@ -122,16 +149,15 @@ impl Queue {
         self.worker.stop(timeout)
     }
 
-    /// Whether deliveries are failing just now, so that it is not worth trying. A spool that cannot tell is no
-    /// reason not to try.
-    pub(crate) fn is_gate_closed(&self) -> bool {
-        let gate = self.spool.gate(&self.url).unwrap_or_default();
+    /// Whether deliveries are failing just now, so that it is not worth trying. A spool that cannot tell before
+    /// `deadline` is no reason not to try.
+    pub(crate) fn is_gate_closed(&self, deadline: Instant) -> bool {
+        let gate = self.spool.gate(&self.url, deadline).unwrap_or_default();
         !gate.wait(unix_ms(SystemTime::now())).is_zero()
     }
 
-    /// Waits until everything accepted before the call has left the queue, for at most `timeout`.
-    pub(crate) fn flush(self: &Arc<Self>, timeout: Duration) -> Result<bool, Error> {
-        let deadline = Instant::now() + timeout;
+    /// Waits until everything accepted before the call has left the queue, until `deadline` at most.
+    pub(crate) fn flush(self: &Arc<Self>, deadline: Instant) -> Result<bool, Error> {
         self.wake();
         let mark = self.spool.mark(deadline)?;
         loop {
@@ -155,7 +181,17 @@ impl Queue {
         }
     }
 
-    fn lock_settled(&self) -> std::sync::MutexGuard<'_, u64> {
+    /// Flushes, and asks for the numbers afterwards; `None`: they could not be had within `timeout`.
+    pub(crate) fn flush_and_count(
+        self: &Arc<Self>,
+        timeout: Duration,
+    ) -> Result<(bool, Option<Stats>), Error> {
+        let deadline = Instant::now() + timeout;
+        let is_done = self.flush(deadline - COUNTING.min(timeout / 4))?;
+        Ok((is_done, self.stats(deadline).ok()))
+    }
+
+    fn lock_settled(&self) -> MutexGuard<'_, u64> {
         self.settled
             .0
             .lock()
@@ -165,7 +201,7 @@ impl Queue {
     /// The numbers, asked for within `deadline`.
     pub(crate) fn stats(&self, deadline: Instant) -> Result<Stats, Error> {
         let totals = self.spool.totals(deadline)?;
-        let gate = self.spool.gate(&self.url)?;
+        let gate = self.spool.gate(&self.url, deadline)?;
         let now = unix_ms(SystemTime::now());
         let (ages, latencies) = totals.recent.into_iter().unzip();
         let age = |at| Duration::from_millis(now.saturating_sub(at));
@@ -191,7 +227,7 @@ impl Queue {
     fn announce(&self, receipts: &[Receipt]) {
         *self.lock_settled() += 1;
         self.settled.1.notify_all();
-        self.listeners.tell(receipts);
+        self.listeners.tell(receipts, || self.is_ours());
     }
 
     /// Whether it can be let go when no client has it: nothing waits in memory, and nobody works on it.
@@ -229,5 +265,108 @@ fn dropped_to_make_room(item: Item, now: u64) -> Receipt {
         elapsed: Duration::from_millis(now.saturating_sub(item.accepted_at)),
         id: item.id,
         detail: "dropped to make room for newer notifications".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Config;
+    use gate::Gate;
+    use spool::{Destination, Settlement, Totals};
+
+    /// Holds something for ever, and cannot say how much. Remembers until when it was allowed to try.
+    #[derive(Debug, Default)]
+    struct Reticent(Mutex<Vec<Instant>>);
+
+    impl Reticent {
+        fn fails<T>(&self, deadline: Instant) -> Result<T, Error> {
+            self.0.lock().unwrap().push(deadline);
+            Err(Error::new(Status::SpoolFailed, "busy"))
+        }
+    }
+
+    impl Spool for Reticent {
+        fn push(&self, _: NewItem, _: Instant) -> Result<(), Error> {
+            unimplemented!()
+        }
+        fn lead(&self) -> Result<bool, Error> {
+            unimplemented!()
+        }
+        fn resign(&self) {
+            unimplemented!()
+        }
+        fn destinations(&self) -> Result<Vec<Destination>, Error> {
+            unimplemented!()
+        }
+        fn gate(&self, _: &str, deadline: Instant) -> Result<Gate, Error> {
+            self.fails(deadline)
+        }
+        fn set_gate(&self, _: &str, _: Gate) -> Result<(), Error> {
+            unimplemented!()
+        }
+        fn oldest(&self, _: &str, _: u64, _: usize, _: &HashSet<i64>) -> Result<Vec<Item>, Error> {
+            unimplemented!()
+        }
+        fn overdue(&self, _: u64, _: &HashSet<i64>) -> Result<Vec<Item>, Error> {
+            unimplemented!()
+        }
+        fn settle(&self, _: &[Settlement]) -> Result<(), Error> {
+            unimplemented!()
+        }
+        fn has_changed(&self) -> bool {
+            unimplemented!()
+        }
+        fn maintain(&self, _: u64) -> Result<(), Error> {
+            unimplemented!()
+        }
+        fn totals(&self, deadline: Instant) -> Result<Totals, Error> {
+            self.fails(deadline)
+        }
+        fn receipt(&self, _: &str, _: u64) -> Result<Option<Receipt>, Error> {
+            unimplemented!()
+        }
+        fn mark(&self, _: Instant) -> Result<i64, Error> {
+            Ok(1)
+        }
+        fn is_settled(&self, _: i64, deadline: Instant) -> Result<bool, Error> {
+            self.0.lock().unwrap().push(deadline);
+            Ok(false)
+        }
+    }
+
+    #[test]
+    fn a_flush_and_its_numbers_have_one_deadline() {
+        let mut config = Config::new();
+        config.set("cluster_id", "w1").unwrap();
+        let mut settings = config.settings().unwrap();
+        settings.queue.delivers = false;
+        let spool = Arc::new(Reticent::default());
+        let mut queue = Queue::new(&settings.route, &settings.queue).unwrap();
+        Arc::get_mut(&mut queue).unwrap().spool = Arc::clone(&spool) as Arc<dyn Spool>;
+        for (timeout, kept) in [(0, 0), (8, 2), (1000, 100)] {
+            let timeout = Duration::from_millis(timeout);
+            let before = Instant::now();
+            // That it is not done is told, although the numbers cannot be.
+            assert_eq!(queue.flush_and_count(timeout).unwrap(), (false, None));
+            let after = Instant::now();
+            let deadlines = std::mem::take(&mut *spool.0.lock().unwrap());
+            let (last, first) = (deadlines[deadlines.len() - 1], deadlines[0]);
+            assert_eq!(last - first, Duration::from_millis(kept));
+            assert!(before + timeout <= last && last <= after + timeout);
+        }
+    }
+
+    #[test]
+    fn a_spool_that_cannot_tell_is_no_reason_not_to_try() {
+        let mut config = Config::new();
+        config.set("cluster_id", "w1").unwrap();
+        let settings = config.settings().unwrap();
+        let spool = Arc::new(Reticent::default());
+        let mut queue = Queue::new(&settings.route, &settings.queue).unwrap();
+        Arc::get_mut(&mut queue).unwrap().spool = Arc::clone(&spool) as Arc<dyn Spool>;
+        let deadline = Instant::now();
+        assert!(!queue.is_gate_closed(deadline));
+        assert_eq!(*spool.0.lock().unwrap(), [deadline]);
     }
 }

@@ -120,7 +120,7 @@ pub(crate) trait Spool: Debug + Send + Sync {
     fn destinations(&self) -> Result<Vec<Destination>, Error>;
 
     /// The gate of an address, as the drainer left it.
-    fn gate(&self, url: &str) -> Result<Gate, Error>;
+    fn gate(&self, url: &str, deadline: Instant) -> Result<Gate, Error>;
 
     fn set_gate(&self, url: &str, gate: Gate) -> Result<(), Error>;
 

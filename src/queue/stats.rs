@@ -71,9 +71,10 @@ impl Percentiles {
 pub struct Stats {
     /// The whole spool: what all processes accepted, and what became of it, since the spool was made.
     pub spool: Counts,
-    /// What this process accepted, and what became of that, whoever delivered it.
+    /// What this process accepted, by clients whose options are those of this one (they share a queue), and what became
+    /// of that, whoever delivered it.
     pub process: Counts,
-    /// Calls of this process that the queue refused, full or failing. They are not among the accepted.
+    /// Calls, by the same clients, that the queue refused, full or failing. They are not among the accepted.
     pub process_refused: u64,
     /// Bytes of the notifications that are pending.
     pub pending_bytes: u64,

@@ -1,7 +1,8 @@
 //! The worker: one thread of this process that drains the spool, if no other process does.
 //!
-//! It ends when there has been nothing to do for a while, and starts again with the next enqueue. What it takes out
-//! it holds in its own memory only: should the process die, the spool still has it.
+//! It ends when there has been nothing to do for a while, and starts again with the next enqueue. That of a file stays,
+//! and looks now and then, as long as this process has a client: another process may put something in, and die. What it
+//! takes out it holds in its own memory only: should the process die, the spool still has it.
 
 mod senders;
 
@@ -27,8 +28,10 @@ const LOOK_IDLE: Duration = Duration::from_millis(200);
 const BUSY_FOR: Duration = Duration::from_secs(2);
 /// Receipts, the log, what is overdue, whether we still lead.
 const HOUSEKEEPING: Duration = Duration::from_secs(1);
-/// After this long with nothing to do the thread ends.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// After this long with nothing to do the thread ends, or looks seldom: so that fifty of them that wait cost nothing, and
+/// one of them still takes over within a second.
+const PATIENCE: Duration = Duration::from_millis(if cfg!(test) { 50 } else { 30_000 });
+const LOOK_SELDOM: Duration = Duration::from_millis(750);
 /// When the spool itself fails.
 const TROUBLE: Duration = Duration::from_millis(500);
 /// Items read ahead.
@@ -159,7 +162,13 @@ fn run(queue: &Arc<Queue>) {
         if news.is_woken {
             drain.last_activity = Instant::now();
         }
-        match drain.turn(news) {
+        let turned = drain.turn(news);
+        if !queue.is_ours() {
+            // What the parent's threads may hold, its connections and its spool are not touched, not even to free them.
+            std::mem::forget((Arc::clone(queue), running, drain));
+            return;
+        }
+        match turned {
             Ok(pause) => {
                 drain.trouble = None;
                 at_most = pause;
@@ -191,8 +200,32 @@ struct Lane {
     core: Option<Arc<Core>>,
     ahead: VecDeque<Item>,
     in_flight: usize,
-    /// Nothing was left when it was last looked.
+    /// Nothing was left when it was last looked, or nothing can be done about it.
     is_exhausted: bool,
+    /// Why there is no way to this address, as it was last told.
+    trouble: Option<Error>,
+}
+
+impl Lane {
+    /// The connections to the address; `None` if they cannot be set up.
+    fn core(&mut self) -> Option<Arc<Core>> {
+        if self.core.is_none() {
+            match transport::core_of(&self.route) {
+                Ok(core) => {
+                    self.core = Some(core);
+                    self.trouble = None;
+                }
+                Err(e) => {
+                    if self.trouble.as_ref() != Some(&e) {
+                        let url = &self.route.endpoint.url;
+                        log::error(|| format!("nothing can be delivered to {url}: {e}"));
+                        self.trouble = Some(e);
+                    }
+                }
+            }
+        }
+        self.core.clone()
+    }
 }
 
 struct Drain<'a> {
@@ -241,7 +274,11 @@ impl<'a> Drain<'a> {
         if !self.is_leading {
             self.is_leading = self.queue.spool.lead()?;
             if !self.is_leading {
-                return Ok(TAKEOVER);
+                return Ok(if self.is_idle() {
+                    LOOK_SELDOM
+                } else {
+                    TAKEOVER
+                });
             }
             self.lanes.clear();
             self.look_around()?;
@@ -250,6 +287,12 @@ impl<'a> Drain<'a> {
             self.keep_house()?;
         }
         let has_changed = self.queue.spool.has_changed();
+        if has_changed {
+            // What was read ahead may have been erased.
+            for lane in self.lanes.values_mut() {
+                lane.ahead.clear();
+            }
+        }
         if has_changed || news.is_woken {
             self.last_activity = Instant::now();
             self.look_around()?;
@@ -266,6 +309,8 @@ impl<'a> Drain<'a> {
         let now = unix_ms(SystemTime::now());
         let look = if self.last_activity.elapsed() < BUSY_FOR {
             LOOK
+        } else if self.is_idle() {
+            LOOK_SELDOM
         } else {
             LOOK_IDLE
         };
@@ -283,9 +328,14 @@ impl<'a> Drain<'a> {
         self.taken.is_empty() && self.unsettled.is_empty()
     }
 
+    fn is_idle(&self) -> bool {
+        self.last_activity.elapsed() >= PATIENCE
+    }
+
     fn may_end(&self) -> bool {
         self.has_nothing_under_way()
-            && self.last_activity.elapsed() >= PATIENCE
+            && self.is_idle()
+            && !self.queue.is_to_be_watched()
             && self
                 .queue
                 .spool
@@ -307,6 +357,7 @@ impl<'a> Drain<'a> {
                     ahead: VecDeque::new(),
                     in_flight: 0,
                     is_exhausted: false,
+                    trouble: None,
                 });
             lane.is_exhausted = false;
         }
@@ -324,9 +375,11 @@ impl<'a> Drain<'a> {
         }
         let now = unix_ms(SystemTime::now());
         spool.maintain(now)?;
-        let before = now.saturating_sub(millis(self.queue.settings.max_age));
+        let max_age = self.queue.settings.max_age;
+        let before = now.saturating_sub(millis(max_age));
         for item in spool.overdue(before, &self.taken)? {
-            self.expire(item, now);
+            self.taken.insert(item.seq);
+            self.unsettled.push(expired(item, max_age, now));
         }
         for lane in self.lanes.values_mut() {
             // Some may have been waiting for their time; what was read ahead may have expired.
@@ -334,22 +387,6 @@ impl<'a> Drain<'a> {
             lane.ahead.clear();
         }
         self.settle()
-    }
-
-    fn expire(&mut self, item: Item, now: u64) {
-        let max_age = self.queue.settings.max_age.as_secs();
-        let words = format!("expired: not delivered within max_age_s = {max_age}");
-        log::warn(|| format!("{} {words}", item.id));
-        self.taken.insert(item.seq);
-        self.unsettled.push(Settlement {
-            item,
-            fate: Fate::Expired,
-            status: Status::Timeout,
-            http_status: None,
-            detail: words,
-            latency: Duration::ZERO,
-            at: now,
-        });
     }
 
     /// Starts as many deliveries to `url` as its gate allows.
@@ -360,7 +397,6 @@ impl<'a> Drain<'a> {
         let Some(lane) = self.lanes.get_mut(url) else {
             return Ok(());
         };
-        let mut overdue = Vec::new();
         let mut room = lane.gate.room(now, lane.in_flight, settings.concurrency);
         while room > 0 && !lane.is_exhausted {
             let Some(item) = lane.ahead.pop_front() else {
@@ -371,12 +407,14 @@ impl<'a> Drain<'a> {
             };
             if item.accepted_at < oldest {
                 self.taken.insert(item.seq);
-                overdue.push(item);
+                self.unsettled.push(expired(item, settings.max_age, now));
                 continue;
             }
-            let core = match &lane.core {
-                Some(core) => Arc::clone(core),
-                None => Arc::clone(lane.core.insert(transport::core_of(&lane.route)?)),
+            let Some(core) = lane.core() else {
+                // Its matter alone. It is tried again when it is next looked what there is for it.
+                lane.ahead.push_front(item);
+                lane.is_exhausted = true;
+                break;
             };
             self.taken.insert(item.seq);
             lane.in_flight += 1;
@@ -389,9 +427,6 @@ impl<'a> Drain<'a> {
                 core,
                 timeout: settings.attempt_timeout,
             });
-        }
-        for item in overdue {
-            self.expire(item, now);
         }
         Ok(())
     }
@@ -484,8 +519,19 @@ impl<'a> Drain<'a> {
         }
     }
 
+    /// An error in a child that a callback of the host's forked, and came back in: it has this thread and no other, and
+    /// must not go on with the parent's work.
+    fn check_process(&self) -> Result<(), Error> {
+        match self.queue.is_ours() {
+            true => Ok(()),
+            false => Err(Error::new(Status::Closed, "forked within a callback")),
+        }
+    }
+
     /// Records what is done. Until that has worked, nothing more is sent: it would be sent twice.
     fn settle(&mut self) -> Result<(), Error> {
+        // The log has a callback too.
+        self.check_process()?;
         if self.unsettled.is_empty() {
             return Ok(());
         }
@@ -500,7 +546,25 @@ impl<'a> Drain<'a> {
             .map(Settlement::receipt)
             .collect();
         self.queue.announce(&receipts);
-        Ok(())
+        self.check_process()
+    }
+}
+
+/// What becomes of an item that has waited for longer than `max_age`.
+fn expired(item: Item, max_age: Duration, now: u64) -> Settlement {
+    let words = format!(
+        "expired: not delivered within max_age_s = {}",
+        max_age.as_secs()
+    );
+    log::warn(|| format!("{} {words}", item.id));
+    Settlement {
+        item,
+        fate: Fate::Expired,
+        status: Status::Timeout,
+        http_status: None,
+        detail: words,
+        latency: Duration::ZERO,
+        at: now,
     }
 }
 
@@ -512,5 +576,75 @@ fn route_to(url: &str, own: &Route) -> Route {
     Route {
         endpoint: Endpoint::of_accepted(url),
         ..own.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::registry;
+    use super::super::sqlite::tests::Folder;
+    use super::*;
+    use crate::Config;
+    use std::thread;
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    /// Waits for what happens on another thread.
+    fn wait_for(what: impl Fn() -> bool) {
+        let deadline = Instant::now() + LONG;
+        while !what() {
+            assert!(Instant::now() < deadline);
+            thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn it_watches_a_file_as_long_as_there_is_a_client() {
+        let folder = Folder::new();
+        let mut config = Config::new();
+        // Nothing listens there.
+        config.set("base_url", "http://127.0.0.1:9").unwrap();
+        let path = folder.0.join("spool");
+        config.set("spool", path.to_str().unwrap()).unwrap();
+        let mut settings = config.settings().unwrap();
+        let queue = registry::of(&settings.route, &settings.queue).unwrap();
+        settings.queue.delivers = false;
+        let another_process = registry::of(&settings.route, &settings.queue).unwrap();
+
+        queue.join(1);
+        queue.join(2);
+        queue.wake();
+        queue.leave(2);
+        thread::sleep(PATIENCE * 5);
+        let put_in = another_process.push("x", "{}".to_owned(), (0, ""), Instant::now() + LONG);
+        put_in.unwrap();
+        let stats = || another_process.stats(Instant::now() + LONG).unwrap();
+        wait_for(|| stats().gate_failures > 0);
+
+        assert!(queue.worker.is_running());
+        assert!(queue.stop_delivery(LONG));
+    }
+
+    #[test]
+    fn it_ends_when_there_is_nothing_to_do_and_nobody_to_do_it_for() {
+        let folder = Folder::new();
+        let path = folder.0.join("spool");
+        for spool in [None, path.to_str()] {
+            let mut config = Config::new();
+            config.set("base_url", "http://127.0.0.1:9").unwrap();
+            config.set("max_items", "7777").unwrap();
+            if let Some(path) = spool {
+                config.set("spool", path).unwrap();
+            }
+            let settings = config.settings().unwrap();
+            let queue = registry::of(&settings.route, &settings.queue).unwrap();
+            queue.join(1);
+            queue.wake();
+            assert!(queue.worker.is_running());
+            if spool.is_some() {
+                queue.leave(1);
+            }
+            wait_for(|| !queue.worker.is_running());
+        }
     }
 }

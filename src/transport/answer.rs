@@ -70,6 +70,14 @@ pub(super) fn of_answer(code: u16, body: &str, retry_after: Option<Duration>) ->
     }
 }
 
+/// The deadline of an exchange that had not begun.
+pub(super) fn too_late() -> Outcome {
+    Outcome::unanswered(
+        Status::Timeout,
+        "the time budget ended before anything was sent",
+    )
+}
+
 /// Classifies a failure to get an answer.
 pub(super) fn of_error(error: &ureq::Error, step: Step) -> Outcome {
     use ureq::Error as E;

@@ -107,6 +107,9 @@ impl Transport {
     /// an attempt. The other kept ones are closed too, for they are not likely to be better.
     pub(crate) fn exchange(&self, body: &[u8], deadline: Instant) -> Outcome {
         trace::begin(deadline);
+        if trace::remaining().is_none() {
+            return answer::too_late();
+        }
         match self.exchange_once(body) {
             Err(outcome) if !trace::is_fresh() && went_stale(&outcome) => {
                 trace::begin_afresh(deadline);
@@ -185,4 +188,46 @@ fn proxy(route: &ProxyRoute) -> Result<Proxy, Error> {
         builder = builder.no_proxy(host);
     }
     builder.build().map_err(refused)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Config;
+    use std::io::Write;
+    use std::net::TcpListener;
+    use std::thread;
+
+    #[test]
+    fn nothing_is_sent_after_the_deadline_also_on_a_kept_connection() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let base_url = format!("http://{}", listener.local_addr().unwrap());
+        let server = thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut request = Vec::new();
+            while !request.ends_with(b"first") {
+                let mut bytes = [0; 1024];
+                let n = stream.read(&mut bytes).unwrap();
+                request.extend_from_slice(&bytes[..n]);
+            }
+            stream
+                .write_all(b"HTTP/1.1 204 No Content\r\n\r\n")
+                .unwrap();
+            let mut rest = String::new();
+            stream.read_to_string(&mut rest).unwrap();
+            rest
+        });
+        let mut config = Config::new();
+        config.set("base_url", &base_url).unwrap();
+        let route = config.settings().unwrap().route;
+        let transport = Transport::new(&route, || Ok(RootCerts::WebPki)).unwrap();
+        let in_time = Instant::now() + Duration::from_secs(60);
+        let first = transport.exchange(b"first", in_time);
+        assert_eq!(first.status, Status::Delivered, "{first:?}");
+        let late = transport.exchange(b"late", Instant::now());
+        assert_eq!(late.status, Status::Timeout);
+        assert!(late.detail.contains("before anything was sent"), "{late:?}");
+        drop(transport);
+        assert_eq!(server.join().unwrap(), "");
+    }
 }

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +16,9 @@
 #include "esales_notify.h"
 
 #define INVALID_UTF8 "\xff\xfe"
-#define LONG_MS 20000
+/* Hang guards, and for what is not about time: valgrind is slow. */
+#define LONG_MS 120000
+#define LONG "60000"
 #define ID_SIZE sizeof(((esales_receipt *)0)->id)
 
 static const char *folder;
@@ -29,12 +32,14 @@ static esales_visitor example(void) {
 }
 
 /* NULL: a queue in memory. */
-static esales_client *new_client(const char *spool) {
+static esales_client *client_of(const char *base_url, const char *spool) {
     esales_client *client = NULL;
     esales_config *config = NULL;
     char path[4096];
     assert_int_equal(esales_config_new(&config), 0);
-    assert_int_equal(esales_config_set(config, "base_url", getenv("ESALES_BASE_URL")), 0);
+    assert_int_equal(esales_config_set(config, "base_url", base_url), 0);
+    assert_int_equal(esales_config_set(config, "timeout_ms", LONG), 0);
+    assert_int_equal(esales_config_set(config, "enqueue_timeout_ms", LONG), 0);
     if (spool) {
         snprintf(path, sizeof path, "%s/%s", folder, spool);
         assert_int_equal(esales_config_set(config, "spool", path), 0);
@@ -42,6 +47,10 @@ static esales_client *new_client(const char *spool) {
     assert_int_equal(esales_client_new(config, &client), 0);
     esales_config_free(config);
     return client;
+}
+
+static esales_client *new_client(const char *spool) {
+    return client_of(getenv("ESALES_BASE_URL"), spool);
 }
 
 static void expect_refusal(int32_t code, const char *names) {
@@ -250,7 +259,7 @@ static void parent_and_children_use_one_spool(void **state) {
     for (i = 0; i < 10; i++) {
         pid_t child = fork();
         if (child == 0) {
-            alarm(30);
+            alarm(LONG_MS / 1000);
             /* Half of them leave the inherited client alone. */
             struct heard heard = {client, PTHREAD_MUTEX_INITIALIZER, 0, 0};
             char worked = enqueue_many(client) == NULL ? 'y' : 'n';
@@ -278,6 +287,64 @@ static void parent_and_children_use_one_spool(void **state) {
     esales_client_free(client);
 }
 
+static void a_flush_that_is_not_done_tells_the_numbers_all_the_same(void **state) {
+    const char *spools[] = {NULL, "flushed"};
+    const uint32_t timeouts[] = {0, 50};
+    size_t kind, i;
+    (void)state;
+    for (kind = 0; kind < 2; kind++) {
+        /* Nothing listens there. */
+        esales_client *client = client_of("http://127.0.0.1:9", spools[kind]);
+        assert_null(enqueue_many(client));
+        for (i = 0; i < 2; i++) {
+            esales_stats stats = ESALES_STATS_INIT;
+            assert_int_equal(esales_client_flush(client, timeouts[i], &stats), ESALES_TIMEOUT);
+            assert_int_equal(stats.accepted, 20);
+            assert_int_equal(stats.pending, 20);
+            assert_int_equal(esales_client_flush(client, timeouts[i], NULL), ESALES_TIMEOUT);
+        }
+        esales_client_free(client);
+    }
+}
+
+/* Forks when it is first called; parent and child both come back from it. */
+static void fork_once(void *user_data, const esales_receipt *receipt) {
+    pid_t *child = user_data;
+    (void)receipt;
+    if (*child == 0) {
+        pid_t forked = fork();
+        *child = forked == 0 ? getpid() : forked;
+    }
+}
+
+static void a_child_that_comes_back_from_a_callback_does_none_of_the_parents_work(void **state) {
+    const char *spools[] = {NULL, "forked within"};
+    size_t kind;
+    (void)state;
+    for (kind = 0; kind < 2; kind++) {
+        esales_client *client = new_client(spools[kind]);
+        pid_t child = 0;
+        int status, waited = 0;
+        /* What is buffered would be written by the child too. */
+        fflush(NULL);
+        assert_int_equal(esales_client_on_delivery(client, fork_once, &child), 0);
+        assert_null(enqueue_many(client));
+        assert_int_equal(esales_client_flush(client, LONG_MS, NULL), 0);
+        assert_int_equal(esales_client_on_delivery(client, NULL, NULL), 0);
+        assert_true(child > 0);
+        /* At once. A worker without work would end too, after half a minute. */
+        while (waitpid(child, &status, WNOHANG) == 0) {
+            if (waited++ == 2500) {
+                kill(child, SIGKILL);
+                fail_msg("the child goes on");
+            }
+            usleep(10000);
+        }
+        assert_true(WIFEXITED(status));
+        esales_client_free(client);
+    }
+}
+
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bad_arguments),
@@ -285,6 +352,8 @@ int main(int argc, char **argv) {
         cmocka_unit_test(a_callback_may_take_itself_back),
         cmocka_unit_test(the_log_is_kept_for_those_who_cannot_be_called),
         cmocka_unit_test(deliveries_are_kept_for_those_who_cannot_be_called),
+        cmocka_unit_test(a_flush_that_is_not_done_tells_the_numbers_all_the_same),
+        cmocka_unit_test(a_child_that_comes_back_from_a_callback_does_none_of_the_parents_work),
         cmocka_unit_test(parent_and_children_use_one_spool),
     };
     if (argc != 2) return 2;

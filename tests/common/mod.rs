@@ -1,6 +1,8 @@
 //! What the integration tests share.
 #![allow(dead_code)]
 
+use std::time::Duration;
+
 use esales_notify::{Client, Config, Error, Receipt, Visitor};
 use esales_notify_sandbox::{Answer, Options, Sandbox};
 
@@ -42,6 +44,24 @@ pub fn send(client: &Client) -> Result<Receipt, Error> {
 /// The receipt of a call that must not have succeeded.
 pub fn refused(client: &Client) -> Receipt {
     send(client).unwrap_err().receipt().unwrap().clone()
+}
+
+/// What took how long, and may take how long.
+pub type Timing = (String, Duration, Duration);
+
+/// Measures up to five rounds, each on a fixture of its own, until in one of them everything kept its limit: that the
+/// machine was busy with something else for a moment is no fault of ours. What else a round asserts must hold in
+/// every one.
+pub fn in_time(round: impl Fn() -> Vec<Timing>) {
+    let mut measured = Vec::new();
+    for _ in 0..5 {
+        let timings = round();
+        if timings.iter().all(|(_, took, limit)| took <= limit) {
+            return;
+        }
+        measured.push(timings);
+    }
+    panic!("no round was in time: {measured:#?}");
 }
 
 /// A folder of the test's own, gone with it.

@@ -38,11 +38,14 @@ namespace Esales.Notify
         /// </summary>
         public Counts Spool { get; }
 
-        /// <summary>What this process accepted, and what became of that, whoever delivered it.</summary>
+        /// <summary>
+        /// What this process accepted by clients of these options (they share a queue), and what became of that,
+        /// whoever delivered it.
+        /// </summary>
         public Counts Process { get; }
 
         /// <summary>
-        /// Calls of this process that ended with <see cref="QueueFullException"/> or
+        /// Calls of the same clients that ended with <see cref="QueueFullException"/> or
         /// <see cref="SpoolFailedException"/>. They are not among the accepted.
         /// </summary>
         public long ProcessRefused { get; }

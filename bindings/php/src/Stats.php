@@ -63,7 +63,7 @@ final class Stats
     }
 
     /**
-     * What this process accepted, and what became of it.
+     * What this process accepted by clients of these options (they share a queue), and what became of it.
      */
     public function getProcess(): Counts
     {
@@ -71,7 +71,7 @@ final class Stats
     }
 
     /**
-     * How many calls of this process were refused with a QueueFullException or SpoolFailedException; they are not
+     * How many calls of the same clients were refused with a QueueFullException or SpoolFailedException; they are not
      * among the accepted.
      */
     public function getProcessRefused(): int

@@ -219,7 +219,7 @@ fn deliver(path: &Path, has_tables: bool) {
     let _ = spool.totals(soon());
     let _ = spool.receipt("3", now);
     for gate in [
-        spool.gate(URL),
+        spool.gate(URL, soon()),
         spool
             .destinations()
             .map(|d| d.first().map_or_else(Default::default, |d| d.gate)),

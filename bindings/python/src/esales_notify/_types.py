@@ -115,9 +115,9 @@ class Stats:
 
     #: The whole spool: what all processes that share it put in, since it was made.
     spool: Counts
-    #: What this process put in, whoever delivered it.
+    #: What this process put in by clients of these options (they share a queue), whoever delivered it.
     process: Counts
-    #: Calls of this process that raised :class:`QueueFullError` or :class:`SpoolFailedError`; not among the accepted.
+    #: Calls of these clients that raised :class:`QueueFullError` or :class:`SpoolFailedError`; not among the accepted.
     process_refused: int
     #: Bytes of the notifications (their JSON) that wait in the spool.
     pending_bytes: int
