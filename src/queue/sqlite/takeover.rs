@@ -18,7 +18,9 @@ use crate::queue::spool::NewItem;
 
 /// How much an inbox grows before it is taken over by those who append, should nobody else do it, and then replaced.
 const GROWTH: u64 = 1 << 20;
-/// How far from the limits appending ends, so that processes that append at the same time stay within them.
+/// How far from the limits appending ends, so that processes that append at the same time stay within them. What others
+/// put into the tables meanwhile (`durability` = `disk`, or what was tried before) is not seen before the inbox has grown
+/// by `GROWTH`, or is taken over: by so much the limits may then be exceeded.
 const SPARE_ITEMS: u64 = 1024;
 const SPARE_BYTES: u64 = 1 << 20;
 /// How often it is looked whether the spool is still where it was.
