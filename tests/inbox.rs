@@ -11,7 +11,7 @@ mod common;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::{Folder, KEY, client, config, sandbox, visitor};
 use esales_notify::{Client, SpoolFile, Status};
@@ -331,6 +331,27 @@ fn a_person_is_erased_from_what_a_killed_process_left_unfinished_too() {
         enqueue(&client, 10).unwrap();
         assert_eq!(client.stats().unwrap().spool.pending, 1);
     }
+}
+
+#[test]
+fn a_length_out_of_all_bounds_takes_neither_memory_nor_time() {
+    let folder = Folder::new();
+    let spool = folder.path("spool");
+    let first = lone(&spool, &[]);
+    enqueue(&first, 0).unwrap();
+    let path = format!("{spool}-inbox");
+    let inbox = OpenOptions::new().write(true).open(&path).unwrap();
+    inbox.set_len(1 << 40).unwrap();
+    let before = Instant::now();
+    let patience = ("enqueue_timeout_ms", "200");
+    let second = lone(&spool, &[("max_dead", "9"), patience]);
+    assert_eq!(enqueue(&second, 1), Err(Status::SpoolFailed));
+    assert!(before.elapsed() < LONG);
+    // Somebody mends it.
+    fs::remove_file(&path).unwrap();
+    inbox.set_len(0).unwrap();
+    enqueue(&second, 2).unwrap();
+    assert_eq!(second.stats().unwrap().spool.pending, 2);
 }
 
 #[test]

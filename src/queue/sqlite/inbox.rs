@@ -21,7 +21,7 @@ use std::sync::Arc;
 use super::file::{self, Identity, beside, move_aside};
 use crate::queue::spool::NewItem;
 
-const MAGIC: &str = "esales-notify inbox 1 ";
+pub(super) const MAGIC: &str = "esales-notify inbox 1 ";
 /// The magic and the generation, 20 digits.
 pub(super) const HEADER: u64 = MAGIC.len() as u64 + 20;
 /// Line feed and checksum, in front of a record's fields.
