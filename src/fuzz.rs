@@ -1,4 +1,4 @@
-//! The door for fuzzing: one function for every entry that parses what somebody else wrote.
+//! The door for fuzzing: one function for every entry in which our code parses what somebody else wrote.
 //!
 //! Compiled with `--cfg fuzzing`, which `cargo fuzz` sets, and for the unit test below, which feeds it the committed
 //! seeds. It is never part of the library. A function here panics if the entry breaks a promise, and so does the

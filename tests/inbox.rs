@@ -10,7 +10,8 @@ mod common;
 
 use std::fs::{self, OpenOptions};
 use std::io::Write;
-use std::time::Duration;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::time::{Duration, Instant};
 
 use common::{Folder, KEY, client, config, sandbox, visitor};
 use esales_notify::{Client, SpoolFile, Status};
@@ -125,6 +126,21 @@ fn an_inbox_that_is_deleted_in_use_costs_nothing() {
 }
 
 #[test]
+fn one_that_comes_into_its_place_is_closed_to_others() {
+    let folder = Folder::new();
+    let spool = folder.path("spool");
+    let client = lone(&spool, &[]);
+    enqueue(&client, 0).unwrap();
+    let path = format!("{spool}-inbox");
+    let copy = fs::read(&path).unwrap();
+    put_back(&spool, &copy);
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+    enqueue(&client, 1).unwrap();
+    assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+    assert_eq!(client.stats().unwrap().spool.pending, 2);
+}
+
+#[test]
 fn what_a_killed_process_left_unfinished_costs_nobody_else() {
     let sandbox = sandbox();
     let folder = Folder::new();
@@ -173,6 +189,169 @@ fn what_a_power_loss_took_is_not_taken_for_what_comes_next() {
         enqueue(&second, n).unwrap();
     }
     assert_eq!(second.stats().unwrap().spool.pending, 30);
+}
+
+/// Appends until the next inbox was begun.
+fn outgrow(spool: &str, client: &Client, first: usize) -> usize {
+    let (begun, mut n) = (generation(spool), first);
+    while generation(spool) == begun {
+        enqueue(client, n).unwrap();
+        n += 1;
+    }
+    n
+}
+
+fn put_back(spool: &str, inbox: &[u8]) {
+    let path = format!("{spool}-inbox");
+    fs::remove_file(&path).unwrap();
+    fs::write(&path, inbox).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+#[test]
+fn a_power_loss_that_took_the_name_of_the_last_inbox_costs_nothing_that_comes_next() {
+    let folder = Folder::new();
+    let spool = folder.path("spool");
+    let first = lone(&spool, &[("max_items", "1000000")]);
+    enqueue(&first, 0).unwrap();
+    enqueue(&first, 1).unwrap();
+    first.stats().unwrap();
+    let old = fs::read(format!("{spool}-inbox")).unwrap();
+    let n = outgrow(&spool, &first, 2);
+    for n in n..n + 50 {
+        enqueue(&first, n).unwrap();
+    }
+    let accepted = first.stats().unwrap().spool.pending;
+    // The tables know of the next inbox; the folder does not.
+    put_back(&spool, &old);
+    let second = lone(&spool, &[("max_dead", "9"), ("max_items", "1000000")]);
+    for n in 0..20 {
+        enqueue(&second, 100_000 + n).unwrap();
+    }
+    assert_eq!(second.stats().unwrap().spool.pending, accepted + 20);
+}
+
+#[test]
+fn nor_where_no_new_inbox_can_be_made() {
+    let folder = Folder::new();
+    let spool = folder.path("spool");
+    let first = lone(&spool, &[]);
+    for n in 0..10 {
+        enqueue(&first, n).unwrap();
+    }
+    assert_eq!(first.stats().unwrap().spool.pending, 10);
+    let inbox = fs::read(format!("{spool}-inbox")).unwrap();
+    put_back(&spool, &inbox[..inbox.len() / 2]);
+    // As where the disk has no room, or the process no descriptor left.
+    fs::create_dir(folder.path("spool-inbox.new")).unwrap();
+    let second = lone(&spool, &[("max_dead", "9")]);
+    let accepted = (10..30).filter(|n| enqueue(&second, *n).is_ok()).count();
+    assert_eq!(accepted, 20);
+    assert_eq!(second.stats().unwrap().spool.pending, 30);
+}
+
+#[test]
+fn an_inbox_that_is_deleted_while_others_begin_the_next_costs_nothing() {
+    for looks in [false, true] {
+        let folder = Folder::new();
+        let spool = folder.path("spool");
+        let ours = lone(&spool, &[]);
+        for n in 0..3 {
+            enqueue(&ours, n).unwrap();
+        }
+        let too = lone(&spool, &[("max_dead", "8")]);
+        if looks {
+            ours.stats().unwrap();
+            too.stats().unwrap();
+            enqueue(&ours, 3).unwrap();
+        }
+        fs::remove_file(format!("{spool}-inbox")).unwrap();
+        let theirs = lone(&spool, &[("max_dead", "9")]);
+        for n in 10..15 {
+            enqueue(&theirs, n).unwrap();
+        }
+        if looks {
+            theirs.stats().unwrap();
+        }
+        let before = if looks { 9 } else { 8 };
+        ours.stats().unwrap();
+        // It had the deleted one open, too.
+        too.stats().unwrap();
+        assert_eq!(theirs.stats().unwrap().spool.pending, before);
+        enqueue(&theirs, 15).unwrap();
+        enqueue(&ours, 4).unwrap();
+        assert_eq!(theirs.stats().unwrap().spool.pending, before + 2);
+    }
+}
+
+#[test]
+fn a_copy_by_hard_links_takes_in_nothing() {
+    let folder = Folder::new();
+    let spool = folder.path("spool");
+    let ours = lone(&spool, &[]);
+    enqueue(&ours, 0).unwrap();
+    enqueue(&ours, 1).unwrap();
+    let copy = folder.path("copy");
+    fs::hard_link(format!("{spool}-inbox"), &copy).unwrap();
+    let operator = SpoolFile::open(&config(&[("spool", spool.as_str())])).unwrap();
+    assert_eq!(operator.purge("nobody").unwrap(), 0);
+    let theirs = lone(&spool, &[("max_dead", "9")]);
+    for n in 2..5 {
+        enqueue(&theirs, n).unwrap();
+    }
+    let before = fs::metadata(&copy).unwrap().len();
+    enqueue(&ours, 5).unwrap();
+    assert_eq!(fs::metadata(&copy).unwrap().len(), before);
+    // As if ours had been killed: theirs finds all of it.
+    assert_eq!(theirs.stats().unwrap().spool.pending, 6);
+}
+
+#[test]
+fn a_person_is_erased_from_what_a_killed_process_left_unfinished_too() {
+    for is_all in [false, true] {
+        let folder = Folder::new();
+        let spool = folder.path("spool");
+        let client = lone(&spool, &[]);
+        // The first goes into the tables.
+        for n in 0..if is_all { 1 } else { 3 } {
+            enqueue(&client, n).unwrap();
+        }
+        let path = format!("{spool}-inbox");
+        let mut inbox = OpenOptions::new().append(true).open(&path).unwrap();
+        write!(inbox, "\n0badc0de\t1\t17955\t{KEY}").unwrap();
+        let held = fs::File::open(&path).unwrap();
+        let operator = SpoolFile::open(&config(&[("spool", spool.as_str())])).unwrap();
+        operator.purge(KEY).unwrap();
+        for bytes in [
+            fs::read(&path).unwrap(),
+            std::io::read_to_string(held).unwrap().into_bytes(),
+        ] {
+            assert!(!String::from_utf8_lossy(&bytes).contains(KEY));
+        }
+        enqueue(&client, 10).unwrap();
+        assert_eq!(client.stats().unwrap().spool.pending, 1);
+    }
+}
+
+#[test]
+fn a_length_out_of_all_bounds_takes_neither_memory_nor_time() {
+    let folder = Folder::new();
+    let spool = folder.path("spool");
+    let first = lone(&spool, &[]);
+    enqueue(&first, 0).unwrap();
+    let path = format!("{spool}-inbox");
+    let inbox = OpenOptions::new().write(true).open(&path).unwrap();
+    inbox.set_len(1 << 40).unwrap();
+    let before = Instant::now();
+    let patience = ("enqueue_timeout_ms", "200");
+    let second = lone(&spool, &[("max_dead", "9"), patience]);
+    assert_eq!(enqueue(&second, 1), Err(Status::SpoolFailed));
+    assert!(before.elapsed() < LONG);
+    // Somebody mends it.
+    fs::remove_file(&path).unwrap();
+    inbox.set_len(0).unwrap();
+    enqueue(&second, 2).unwrap();
+    assert_eq!(second.stats().unwrap().spool.pending, 2);
 }
 
 #[test]

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Fuzzes every entry that parses what somebody else wrote, FUZZ_SECONDS each (20). What is found is kept in
+# Fuzzes every entry in which our code parses what somebody else wrote, FUZZ_SECONDS each (20). What is found is kept in
 # fuzz/artifacts, and belongs into fuzz/seeds, which `make test` tries, once it is mended.
 set -eu
 cd "$(dirname "$0")/.."

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-use std::ffi::{CString, c_char};
+use std::ffi::{CStr, CString, c_char, c_void};
 use std::ptr::{null, null_mut};
 use std::sync::atomic::{AtomicPtr, Ordering};
 
@@ -110,6 +110,8 @@ fn new_client() -> *mut esales_client {
         (c"max_attempts", c"1"),
         (c"max_items", c"50"),
         (c"overflow", c"drop_oldest"),
+        // So that some end, and callbacks hear of it.
+        (c"max_age_s", c"1"),
     ];
     // SAFETY: places of our own, and strings with their NUL.
     unsafe {
@@ -165,26 +167,67 @@ unsafe fn call(
             6 => esales_client_stats(client, stats.pointer()),
             7 => esales_client_receipt(client, one.pointer(), receipt.pointer()),
             8 => esales_client_delivery_next(client, 0, receipt.pointer()),
-            9 => esales_client_on_delivery(client, None, null_mut()),
+            9 => {
+                let callback: esales_delivery_callback =
+                    (input.byte() % 2 == 1).then_some(delivered);
+                esales_client_on_delivery(client, callback, HANDED.as_ptr().cast_mut().cast())
+            }
             10 => esales_customer_key(one.pointer(), out),
             11 => esales_customer_token(one.pointer(), two.pointer(), out),
             12 => esales_new_key(out),
-            13 => esales_log_to(None, null_mut(), i32::from(input.byte()) - 2),
+            13 => {
+                let level = i32::from(input.byte()) - 2;
+                let callback: esales_log_callback = (input.byte() % 2 == 1).then_some(logged);
+                esales_log_to(callback, HANDED.as_ptr().cast_mut().cast(), level)
+            }
             14 => {
                 let mut level = 0;
                 esales_log_next(0, &raw mut level, out)
             }
             _ => {
                 let code = input.integer() as i32;
-                assert!(!esales_status_name(code).is_null() && !esales_status_text(code).is_null());
+                for text in [
+                    esales_status_name(code),
+                    esales_status_text(code),
+                    esales_version(),
+                ] {
+                    assert!(!is_text(text).is_empty());
+                }
                 0
             }
         }
     };
     assert_ne!(code, ESALES_INTERNAL, "a panic, or a defect that says so");
     // SAFETY: the words end with a NUL, and live until this thread's next failure.
-    let words = unsafe { std::ffi::CStr::from_ptr(esales_last_error()) };
-    words.to_str().expect("the words are UTF-8");
+    unsafe { is_text(esales_last_error()) };
+}
+
+/// # Safety
+/// It ends with a NUL, if it is not NULL.
+unsafe fn is_text<'a>(text: *const c_char) -> &'a str {
+    assert!(!text.is_null());
+    // SAFETY: the caller's promise.
+    let text = unsafe { CStr::from_ptr(text) };
+    text.to_str().expect("the words are UTF-8")
+}
+
+/// What every callback is handed.
+static HANDED: [u8; 1] = [0];
+
+unsafe extern "C" fn delivered(user_data: *mut c_void, receipt: *const esales_receipt) {
+    assert!(user_data.cast_const().cast() == HANDED.as_ptr() && !receipt.is_null());
+    // SAFETY: the receipt is valid during the call, and its texts end with a NUL.
+    unsafe {
+        is_text((*receipt).id.as_ptr());
+        is_text((*receipt).detail.as_ptr());
+    }
+}
+
+unsafe extern "C" fn logged(user_data: *mut c_void, level: i32, message: *const c_char) {
+    assert!(user_data.cast_const().cast() == HANDED.as_ptr());
+    assert!((ESALES_LOG_ERROR..=ESALES_LOG_DEBUG).contains(&level));
+    // SAFETY: the message is valid during the call, and ends with a NUL.
+    unsafe { is_text(message) };
 }
 
 /// # Safety

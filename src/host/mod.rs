@@ -75,6 +75,12 @@ impl Stack {
     }
 }
 
+/// The user as whom this process opens files.
+pub(crate) fn user() -> u32 {
+    // SAFETY: it takes nothing and cannot fail.
+    unsafe { libc::geteuid() }
+}
+
 /// Starts a detached thread that is invisible to the host: every signal is blocked in it, so that the host's
 /// handlers never run on it, and it has a name and a stack of its own size.
 pub(crate) fn spawn(name: &str, stack: Stack, f: impl FnOnce() + Send + 'static) -> io::Result<()> {

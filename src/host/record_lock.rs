@@ -4,28 +4,18 @@
 //! in a child that never heard of it. Their trap is that closing any descriptor of the file gives all of them up;
 //! so a process opens a lock file once and keeps it open.
 
-use std::fs::{File, Metadata, OpenOptions};
+use std::fs::{File, Metadata};
 use std::io;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
 
 /// A file whose bytes can be locked, each on its own.
 #[derive(Debug)]
 pub(crate) struct RecordLocks(File);
 
 impl RecordLocks {
-    /// Opens or creates the file; never through a symlink, never inherited by an exec'd program.
-    pub(crate) fn open(path: &Path) -> io::Result<RecordLocks> {
-        OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .custom_flags(libc::O_NOFOLLOW)
-            .open(path)
-            .map(RecordLocks)
+    /// Those of an open file, which is from now on closed with them.
+    pub(crate) fn of(file: File) -> RecordLocks {
+        RecordLocks(file)
     }
 
     pub(crate) fn metadata(&self) -> io::Result<Metadata> {

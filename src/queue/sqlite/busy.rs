@@ -26,7 +26,12 @@ pub(super) fn wait(tries: i32) -> bool {
         return true;
     }
     thread::sleep(NAP);
+    !is_over()
+}
+
+/// Whether this thread has waited, or worked, as long as it may.
+pub(super) fn is_over() -> bool {
     DEADLINE
         .with(Cell::get)
-        .is_some_and(|deadline| Instant::now() < deadline)
+        .is_none_or(|deadline| Instant::now() >= deadline)
 }

@@ -4,14 +4,15 @@
 //! give up SQLite's locks.
 
 use std::collections::HashMap;
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions, Permissions};
 use std::io;
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::host::{PerProcess, RecordLocks};
+use crate::host::{self, PerProcess, RecordLocks};
 use crate::log;
 use crate::queue::unix_ms;
 use crate::status::Error;
@@ -70,17 +71,22 @@ pub(super) fn identity(path: &Path) -> io::Result<Identity> {
 /// error, and is left as it is; so is everything, if nothing may be changed.
 pub(super) fn prepare(path: &Path, may_change: bool) -> io::Result<bool> {
     if !may_change {
-        return fs::symlink_metadata(path).map(|_| false);
+        fs::symlink_metadata(path)?;
+        return check_owners(path).map(|()| false);
     }
     let made = OpenOptions::new()
         .write(true)
         .create_new(true)
         .mode(0o600)
         .open(path);
-    match made {
-        Ok(_) => return Ok(true),
-        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+    let is_new = match made {
+        Ok(_) => true,
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => false,
         Err(e) => return Err(e),
+    };
+    check_owners(path)?;
+    if is_new {
+        return Ok(true);
     }
     let metadata = fs::symlink_metadata(path)?;
     if !metadata.is_file() {
@@ -102,19 +108,113 @@ pub(super) fn looks_like_ours(path: &Path) -> bool {
         && beside(path, "-wal").exists()
 }
 
-/// Closes a spool to everybody but its owner.
-pub(super) fn close_to_others(path: &Path) -> io::Result<()> {
-    for file in ["", "-wal", "-shm", "-inbox"].map(|suffix| beside(path, suffix)) {
-        let is_open = |m: fs::Metadata| m.is_file() && m.mode() & 0o077 != 0;
-        if fs::symlink_metadata(&file).is_ok_and(is_open) {
-            fs::set_permissions(&file, fs::Permissions::from_mode(0o600))?;
-            log::warn(|| {
-                let shown = file.display();
-                format!("{shown} was open to other users: it is now for its owner alone")
-            });
+/// Whose the files of a spool must be: this process's user's; for root, those of the spool's owner.
+fn owner(spool: &Path) -> io::Result<u32> {
+    match host::user() {
+        0 => match fs::symlink_metadata(spool) {
+            Ok(metadata) => Ok(metadata.uid()),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(0),
+            Err(e) => Err(e),
+        },
+        user => Ok(user),
+    }
+}
+
+/// Somebody else's file is not used: they may read along, keep its locks, and put anything into it. A folder in which
+/// anybody may make files (with the sticky bit) invites that.
+fn check_owner(file: &Path, metadata: &Metadata, spool: &Path) -> io::Result<()> {
+    let (found, ours) = (metadata.uid(), owner(spool)?);
+    if found == ours {
+        return Ok(());
+    }
+    Err(io::Error::other(format!(
+        "{} belongs to uid {found}, and must belong to uid {ours}",
+        file.display()
+    )))
+}
+
+/// The files that SQLite opens by their names.
+fn of_sqlite(spool: &Path) -> impl Iterator<Item = PathBuf> {
+    ["", "-wal", "-shm"]
+        .into_iter()
+        .map(|suffix| beside(spool, suffix))
+}
+
+fn check_owners(spool: &Path) -> io::Result<()> {
+    for file in of_sqlite(spool) {
+        match fs::symlink_metadata(&file) {
+            Ok(metadata) => check_owner(&file, &metadata, spool)?,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+            Err(e) => return Err(e),
         }
     }
     Ok(())
+}
+
+/// Closes a spool to everybody but its owner.
+pub(super) fn close_to_others(spool: &Path) -> io::Result<()> {
+    check_owners(spool)?;
+    for path in of_sqlite(spool) {
+        if fs::symlink_metadata(&path).is_ok_and(|m| is_open_to_others(&m)) {
+            // Closing a descriptor of this kind gives up no locks. It says which file is meant, should the name lead to
+            // another one by now.
+            let file = OpenOptions::new()
+                .read(true)
+                .custom_flags(libc::O_PATH | libc::O_NOFOLLOW)
+                .open(&path)?;
+            let metadata = file.metadata()?;
+            check_owner(&path, &metadata, spool)?;
+            if is_open_to_others(&metadata) {
+                let itself = format!("/proc/self/fd/{}", file.as_raw_fd());
+                fs::set_permissions(itself, Permissions::from_mode(0o600))?;
+                say_closed(&path);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn is_open_to_others(metadata: &Metadata) -> bool {
+    metadata.is_file() && metadata.mode() & 0o077 != 0
+}
+
+fn say_closed(path: &Path) {
+    log::warn(|| {
+        let shown = path.display();
+        format!("{shown} was open to other users: it is now for its owner alone")
+    });
+}
+
+/// Opens a file of ours beside the spool, not through a symlink, and closes it to everybody but its owner.
+pub(super) fn open_beside(
+    options: &mut OpenOptions,
+    path: &Path,
+    spool: &Path,
+) -> io::Result<File> {
+    // Somebody else's may not open at all; this says why.
+    check_owner(path, &fs::symlink_metadata(path)?, spool)?;
+    let file = options.custom_flags(libc::O_NOFOLLOW).open(path)?;
+    let metadata = file.metadata()?;
+    check_owner(path, &metadata, spool)?;
+    if is_open_to_others(&metadata) {
+        file.set_permissions(Permissions::from_mode(0o600))?;
+        say_closed(path);
+    }
+    Ok(file)
+}
+
+/// Makes a file beside the spool. Where root does, the spool's owner must be able to open it.
+pub(super) fn make_beside(
+    options: &mut OpenOptions,
+    path: &Path,
+    spool: &Path,
+) -> io::Result<File> {
+    let file = options.create_new(true).mode(0o600).open(path)?;
+    let owner = owner(spool)?;
+    if file.metadata()?.uid() != owner {
+        fchown(&file, Some(owner), Some(fs::symlink_metadata(spool)?.gid()))?;
+    }
+    Ok(file)
 }
 
 /// Renames what is damaged, and says so; its new name.
@@ -222,8 +322,8 @@ impl Locks {
 
 impl State {
     /// The lock file; opened again if somebody deleted it, for the others then lock a new one.
-    fn open(&mut self, path: &Path) -> io::Result<&RecordLocks> {
-        let path = beside(path, ".lock");
+    fn open(&mut self, spool: &Path) -> io::Result<&RecordLocks> {
+        let path = beside(spool, ".lock");
         let is_current = match (&self.file, identity(&path)) {
             (Some(file), Ok(there)) => {
                 let ours = file.metadata()?;
@@ -236,7 +336,22 @@ impl State {
         }
         match self.file.take() {
             Some(file) => Ok(self.file.insert(file)),
-            None => Ok(self.file.insert(RecordLocks::open(&path)?)),
+            None => Ok(self.file.insert(open_lock(&path, spool)?)),
+        }
+    }
+}
+
+fn open_lock(path: &Path, spool: &Path) -> io::Result<RecordLocks> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true);
+    loop {
+        match open_beside(&mut options.clone(), path, spool) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+            opened => return opened.map(RecordLocks::of),
+        }
+        match make_beside(&mut options.clone(), path, spool) {
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+            made => return made.map(RecordLocks::of),
         }
     }
 }

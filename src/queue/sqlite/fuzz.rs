@@ -11,6 +11,8 @@ use std::time::{Duration, Instant, SystemTime};
 use rusqlite::Connection;
 use rusqlite::types::Value;
 
+use super::file::beside;
+use super::inbox::MAGIC;
 use super::{SpoolFile, SqliteSpool};
 use crate::config::Config;
 use crate::fuzz::Input;
@@ -33,6 +35,8 @@ const TABLES: &[(&str, &[&str])] = &[
             "http_status",
             "detail",
             "body",
+            "accepted",
+            "bytes_in",
         ],
     ),
     (
@@ -75,15 +79,18 @@ const TABLES: &[(&str, &[&str])] = &[
             "dead",
             "expired",
             "dropped",
-            "items",
-            "bytes",
+            "bytes_in",
+            "bytes_out",
             "last_seq",
+            "inbox_generation",
+            "inbox_offset",
         ],
     ),
 ];
 
-/// Sets columns of a spool's rows to any value of any type (an even first byte), or bytes of its file to others (an
-/// odd one), and then does everything with it that a drainer, a producer and an operator do.
+/// Writes into a spool, and then does everything with it that a drainer, a producer and an operator do. The first byte
+/// says what: columns of its rows, of any value and type (0); bytes of its file (1); an inbox of any bytes (2); or one
+/// whose checksums are right, beside tables that say that any part of it was taken over (3).
 pub fn spool(data: &[u8]) {
     let mut input = Input(data);
     let folder = std::env::temp_dir().join(format!("esales-notify-fuzz-{}", std::process::id()));
@@ -91,27 +98,60 @@ pub fn spool(data: &[u8]) {
     fs::create_dir_all(&folder).unwrap();
     let path = folder.join("spool");
     let untouched = UNTOUCHED.get_or_init(|| begin(&path));
-    for suffix in ["-wal", "-shm"] {
-        let _ = fs::remove_file(super::file::beside(&path, suffix));
+    for suffix in ["-wal", "-shm", "-inbox"] {
+        let _ = fs::remove_file(beside(&path, suffix));
     }
     fs::write(&path, untouched).unwrap();
-    let has_tables = input.byte().is_multiple_of(2);
-    if has_tables {
-        let connection = Connection::open(&path).unwrap();
-        while !input.is_empty() {
-            overwrite(&connection, &mut input);
+    let what = input.byte() % 4;
+    match what {
+        0 => {
+            let connection = Connection::open(&path).unwrap();
+            while !input.is_empty() {
+                overwrite(&connection, &mut input);
+            }
         }
-    } else {
-        let mut file = untouched.clone();
-        while !input.is_empty() {
-            let place = input.integer().unsigned_abs() as usize % file.len();
-            *file.get_mut(place).unwrap() = input.byte();
+        1 => {
+            let mut file = untouched.clone();
+            while !input.is_empty() {
+                let place = input.integer().unsigned_abs() as usize % file.len();
+                *file.get_mut(place).unwrap() = input.byte();
+            }
+            fs::write(&path, file).unwrap();
         }
-        fs::write(&path, file).unwrap();
+        2 => fs::write(beside(&path, "-inbox"), input.0).unwrap(),
+        _ => {
+            let place = (input.integer(), input.integer());
+            let connection = Connection::open(&path).unwrap();
+            let set = "UPDATE total SET inbox_generation = ?1, inbox_offset = ?2";
+            connection.execute(set, place).unwrap();
+            fs::write(beside(&path, "-inbox"), records(&mut input)).unwrap();
+        }
     }
     operate(&path);
-    deliver(&path, has_tables);
+    // Damaged bytes may have been those of the tables' columns.
+    deliver(&path, what != 1);
     fs::remove_dir_all(&folder).unwrap();
+}
+
+/// An inbox of some generation: records of fields of the right kinds or of anything, and what is none.
+fn records(input: &mut Input<'_>) -> Vec<u8> {
+    let mut inbox = format!("{MAGIC}{:020}", input.integer().unsigned_abs()).into_bytes();
+    while !input.is_empty() {
+        let kind = input.byte() % 3;
+        let fields = if kind == 0 {
+            let (origin, accepted_at) = (input.integer(), input.integer());
+            let [id, url, body] = [(); 3].map(|()| String::from_utf8_lossy(input.piece()));
+            let url = if url.is_empty() { URL.into() } else { url };
+            format!("\t{origin}\t{accepted_at}\t{id}\t{url}\t{body}").into_bytes()
+        } else {
+            input.piece().to_vec()
+        };
+        if kind < 2 {
+            inbox.extend_from_slice(format!("\n{:08x}", crc32fast::hash(&fields)).as_bytes());
+        }
+        inbox.extend_from_slice(&fields);
+    }
+    inbox
 }
 
 fn settings(path: &Path) -> Config {
@@ -252,7 +292,6 @@ fn deliver(path: &Path, has_tables: bool) {
     if spool.push(item("5"), soon()).is_ok() {
         let receipt = spool.receipt("5", now);
         let is_there = matches!(&receipt, Ok(Some(r)) if r.status == Status::Queued);
-        // Damaged bytes may have been those of the table's columns.
         assert!(is_there || !has_tables, "{receipt:?}");
     }
     if let Ok(mark) = spool.mark(soon()) {

@@ -78,11 +78,22 @@ impl Group {
         waiting.slots.push_back(Arc::clone(&slot));
         drop(waiting);
         self.arrived.notify_one();
-        slot.wait()
+        let result = slot.wait();
+        if result.is_err() {
+            // The thread may not come to it for as long as the disk hangs.
+            lock(&self.waiting)
+                .slots
+                .retain(|other| !Arc::ptr_eq(other, &slot));
+        }
+        result
     }
 
     /// The thread: one transaction for all that wait, then the next.
     pub(super) fn run(&self, mut write: impl FnMut(&[NewItem], Instant) -> Vec<Result<(), Error>>) {
+        let mut running = Running {
+            group: self,
+            writes: Vec::new(),
+        };
         loop {
             let mut waiting = lock(&self.waiting);
             while waiting.slots.is_empty() {
@@ -99,14 +110,35 @@ impl Group {
             let most = waiting.slots.len().min(MOST);
             let slots: Vec<Arc<Slot>> = waiting.slots.drain(..most).collect();
             drop(waiting);
-            let slots: Vec<Arc<Slot>> = slots.into_iter().filter(|s| s.begin()).collect();
+            running.writes = slots.into_iter().filter(|s| s.begin()).collect();
+            let slots = &running.writes;
             let Some(deadline) = slots.iter().map(|s| s.deadline).max() else {
                 continue;
             };
             let items: Vec<NewItem> = slots.iter().map(|s| s.item.clone()).collect();
             for (slot, result) in slots.iter().zip(write(&items, deadline)) {
-                *lock(&slot.state) = State::Done(result);
-                slot.changed.notify_one();
+                slot.end(result);
+            }
+            running.writes.clear();
+        }
+    }
+}
+
+/// The thread, as long as it runs.
+struct Running<'a> {
+    group: &'a Group,
+    writes: Vec<Arc<Slot>>,
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        // A panic: the regular end has nothing left, and a new thread may be running by now.
+        if std::thread::panicking() {
+            let mut waiting = lock(&self.group.waiting);
+            waiting.is_running = false;
+            for slot in self.writes.drain(..).chain(waiting.slots.drain(..)) {
+                let words = "the writing thread has ended; the notification may yet be accepted";
+                slot.end(Err(Error::new(Status::Internal, words)));
             }
         }
     }
@@ -121,6 +153,11 @@ impl Slot {
             *state = State::Writing;
         }
         wanted
+    }
+
+    fn end(&self, result: Result<(), Error>) {
+        *lock(&self.state) = State::Done(result);
+        self.changed.notify_one();
     }
 
     fn wait(&self) -> Result<(), Error> {
@@ -144,5 +181,55 @@ impl Slot {
                 .wait_timeout(state, left)
                 .unwrap_or_else(PoisonError::into_inner);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    fn push(group: &Group, patience: Duration) -> Result<(), Error> {
+        let item = NewItem {
+            id: "a".to_owned(),
+            url: Arc::from("http://127.0.0.1:1/api"),
+            body: "b".repeat(1000),
+            accepted_at: 0,
+            attempts: 0,
+            detail: String::new(),
+        };
+        group.push(&Weak::new(), item, Instant::now() + patience)
+    }
+
+    /// One whose thread is busy elsewhere: with a disk that hangs, or with the test.
+    fn running() -> Group {
+        let group = Group::default();
+        lock(&group.waiting).is_running = true;
+        group
+    }
+
+    #[test]
+    fn what_was_given_up_while_the_disk_hangs_is_kept_by_nobody() {
+        let group = running();
+        for _ in 0..3 {
+            assert!(push(&group, Duration::from_millis(1)).is_err());
+        }
+        assert!(lock(&group.waiting).slots.is_empty());
+    }
+
+    #[test]
+    fn a_thread_that_panics_holds_up_nobody_and_makes_room_for_the_next() {
+        let group = running();
+        std::thread::scope(|scope| {
+            let waits = scope.spawn(|| push(&group, Duration::from_secs(60)));
+            let run = || group.run(|_, _| panic!("on purpose"));
+            assert!(catch_unwind(AssertUnwindSafe(run)).is_err());
+            assert_eq!(
+                waits.join().unwrap().unwrap_err().status(),
+                Status::Internal
+            );
+        });
+        let waiting = lock(&group.waiting);
+        assert!(!waiting.is_running && waiting.slots.is_empty());
     }
 }
