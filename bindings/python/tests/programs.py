@@ -9,9 +9,9 @@ import signal
 import sys
 import tempfile
 import threading
-from typing import Callable, Dict, List
+from typing import Callable, Dict, List, Set
 
-from esales_notify import Client, Receipt, Visitor, log_to
+from esales_notify import Client, Receipt, Visitor, _callbacks, log_to
 from service import PATIENCE_S, Control, until
 
 VISITOR = Visitor.anonymous("c", "s", "UK")
@@ -164,6 +164,61 @@ def end_while_callbacks_are_set(base_url: str) -> None:
     assert has_begun.wait(PATIENCE_S)
 
 
+def end_after_interrupts(base_url: str) -> None:
+    """The interpreter ends after Ctrl-C came at the worst moments of what its end waits for."""
+
+    def interrupt(*arguments: object) -> int:
+        signal.raise_signal(signal.SIGINT)
+        return 0
+
+    class Interrupted(Set[object]):
+        def add(self, element: object) -> None:
+            super().add(element)
+            interrupt()
+
+    interrupts: List[object] = []
+    sys.unraisablehook = lambda what: interrupts.append(what.exc_type)
+
+    def is_interrupted(work: Callable[[], object]) -> None:
+        try:
+            work()
+        except KeyboardInterrupt:
+            interrupts.append(KeyboardInterrupt)
+
+    client = Client(base_url=base_url)
+    handle = client._handle
+    assert handle is not None
+    library = handle.library
+    # In C, and before it.
+    library.client_on_delivery, on_delivery = interrupt, library.client_on_delivery
+    is_interrupted(lambda: client.on_delivery(lambda receipt: None))
+    library.client_on_delivery = on_delivery
+    library.log_to, log = interrupt, library.log_to
+    is_interrupted(lambda: log_to(level=logging.DEBUG))
+    library.log_to = log
+    changes, _callbacks._changes = _callbacks._changes, Interrupted()
+    is_interrupted(lambda: client.on_delivery(None))
+    changes |= _callbacks._changes
+    _callbacks._changes = changes
+    handle._free = interrupt
+    del client, handle
+    client = Client(base_url=base_url)
+    handle = client._handle
+    assert handle is not None
+    handle._changes = Interrupted()
+    left = handle._changes
+    del client, handle
+    assert not changes, changes
+    assert not left, left
+    assert interrupts == [KeyboardInterrupt] * 5, interrupts
+
+
+def end_with_a_change_that_never_ends(base_url: str) -> None:
+    """What can come between any two steps of Python leaves something behind that the interpreter's end waits for."""
+    _callbacks._PATIENCE_S = 0.1
+    _callbacks._changes.add(object())
+
+
 def fork_with_a_spool(base_url: str) -> None:
     """A child of multiprocessing puts into the spool that its parent used before, and is called back."""
     with tempfile.TemporaryDirectory() as folder:
@@ -244,6 +299,8 @@ PROGRAMS: Dict[str, Callable[[str], None]] = {
         enqueue_for_another,
         end_with_callbacks_at_work,
         end_while_callbacks_are_set,
+        end_after_interrupts,
+        end_with_a_change_that_never_ends,
         fork_with_a_spool,
         fork_with_a_queue_in_memory,
     )

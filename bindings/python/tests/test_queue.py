@@ -511,6 +511,13 @@ def test_the_interpreter_ends_while_callbacks_are_set(start_sandbox: START, envi
     run_program("end_while_callbacks_are_set", start_sandbox().base_url, environment)
 
 
+@pytest.mark.parametrize("program", ["end_after_interrupts", "end_with_a_change_that_never_ends"])
+def test_the_interpreter_ends_whatever_a_signal_broke_off(
+    sandbox: Sandbox, environment: Dict[str, str], program: str
+) -> None:
+    run_program(program, sandbox.base_url, environment)
+
+
 def test_a_forked_child_uses_the_spool_of_its_parent(start_sandbox: START, environment: Dict[str, str]) -> None:
     sandbox = start_sandbox()
     run_program("fork_with_a_spool", sandbox.base_url, environment)
