@@ -12,7 +12,7 @@ import threading
 from typing import Callable, Dict, List, Set
 
 from esales_notify import Client, Receipt, Visitor, _callbacks, log_to
-from service import PATIENCE_S, Control, until
+from service import BUDGET_MS, PATIENCE_S, Control, until
 
 VISITOR = Visitor.anonymous("c", "s", "UK")
 
@@ -64,7 +64,7 @@ def fork_while_threads_send(base_url: str) -> None:
         for number in range(3):
             client.notify_add_to_cart(VISITOR, "t", f"child-{name}-{number}")
         client.close()
-        with Client(base_url=base_url) as own:
+        with Client(base_url=base_url, timeout_ms=BUDGET_MS) as own:
             own.notify_add_to_cart(VISITOR, "t", f"child-{name}-own")
 
     for name in range(10):
@@ -104,7 +104,7 @@ def fork_during_a_call(base_url: str) -> None:
 
 def end_without_closing(base_url: str) -> None:
     """The interpreter ends with a client in use by nobody, and never closed."""
-    client = Client(base_url=base_url)
+    client = Client(base_url=base_url, timeout_ms=BUDGET_MS)
     client.notify_add_to_cart(VISITOR, "t")
     # A module's global: freed at the very end.
     globals()["unclosed"] = client
@@ -129,7 +129,7 @@ def log_to_nothing() -> None:
 
 def end_with_callbacks_at_work(base_url: str) -> None:
     """The interpreter ends while the library delivers, calls back and logs; nothing is closed or taken back."""
-    client = Client(base_url=base_url)
+    client = Client(base_url=base_url, timeout_ms=BUDGET_MS)
     has_begun = threading.Event()
     log_to_nothing()
 
@@ -150,7 +150,7 @@ def end_while_callbacks_are_set(base_url: str) -> None:
 
     def forever() -> None:
         while True:
-            client = Client(base_url=base_url)
+            client = Client(base_url=base_url, timeout_ms=BUDGET_MS)
             try:
                 client.on_delivery(lambda receipt: None)
                 log_to_nothing()
@@ -185,7 +185,7 @@ def end_after_interrupts(base_url: str) -> None:
         except KeyboardInterrupt:
             interrupts.append(KeyboardInterrupt)
 
-    client = Client(base_url=base_url)
+    client = Client(base_url=base_url, timeout_ms=BUDGET_MS)
     handle = client._handle
     assert handle is not None
     library = handle.library
@@ -202,7 +202,7 @@ def end_after_interrupts(base_url: str) -> None:
     _callbacks._changes = changes
     handle._free = interrupt
     del client, handle
-    client = Client(base_url=base_url)
+    client = Client(base_url=base_url, timeout_ms=BUDGET_MS)
     handle = client._handle
     assert handle is not None
     handle._changes = Interrupted()
@@ -222,7 +222,7 @@ def end_with_a_change_that_never_ends(base_url: str) -> None:
 def fork_with_a_spool(base_url: str) -> None:
     """A child of multiprocessing puts into the spool that its parent used before, and is called back."""
     with tempfile.TemporaryDirectory() as folder:
-        client = Client(base_url=base_url, spool=os.path.join(folder, "spool.db"))
+        client = Client(base_url=base_url, timeout_ms=BUDGET_MS, spool=os.path.join(folder, "spool.db"))
         of_parent: List[str] = []
         client.on_delivery(lambda receipt: of_parent.append(receipt.id))
         client.enqueue_add_to_cart(VISITOR, "t", "parent-0")
@@ -264,7 +264,7 @@ def fork_with_a_queue_in_memory(base_url: str) -> None:
     """A child has a queue of its own, and callbacks when it has set them; it ends in the usual way."""
     service = Control(base_url)
     service.script("503:times=1000000")
-    client = Client(base_url=base_url, gate_min_ms=10, gate_max_ms=10)
+    client = Client(base_url=base_url, timeout_ms=BUDGET_MS, gate_min_ms=10, gate_max_ms=10)
     of_parent: List[str] = []
     client.on_delivery(lambda receipt: of_parent.append(receipt.id))
     log_to_nothing()
