@@ -74,8 +74,10 @@ final class Library
     /**
      * @throws NotifyException
      */
-    public function customerKey(string $customerId): string
-    {
+    public function customerKey(
+        #[\SensitiveParameter]
+        string $customerId
+    ): string {
         Text::withoutNul('customer_id', $customerId);
         $out = $this->ffi->new('char[65]');
         $this->check($this->ffi->esales_customer_key($customerId, $out));
@@ -89,6 +91,7 @@ final class Library
     public function customerToken(
         #[\SensitiveParameter]
         string $privateKey,
+        #[\SensitiveParameter]
         string $customerKey
     ): string {
         Text::withoutNul('private_key', $privateKey);
@@ -117,8 +120,10 @@ final class Library
      *
      * @throws NotifyException
      */
-    public function newClient(array $options): CData
-    {
+    public function newClient(
+        #[\SensitiveParameter]
+        array $options
+    ): CData {
         $client = $this->ffi->new('esales_client *');
         if ($options === []) {
             $this->check($this->ffi->esales_client_new(null, FFI::addr($client)));
@@ -148,16 +153,26 @@ final class Library
     /**
      * @throws NotifyException
      */
-    public function notifyAddToCart(CData $client, Visitor $visitor, string $ticket, ?string $id): Receipt
-    {
+    public function notifyAddToCart(
+        CData $client,
+        Visitor $visitor,
+        #[\SensitiveParameter]
+        string $ticket,
+        ?string $id
+    ): Receipt {
         return $this->addToCart('esales_notify_add_to_cart', $client, $visitor, $ticket, $id);
     }
 
     /**
      * @throws NotifyException
      */
-    public function enqueueAddToCart(CData $client, Visitor $visitor, string $ticket, ?string $id): Receipt
-    {
+    public function enqueueAddToCart(
+        CData $client,
+        Visitor $visitor,
+        #[\SensitiveParameter]
+        string $ticket,
+        ?string $id
+    ): Receipt {
         return $this->addToCart('esales_enqueue_add_to_cart', $client, $visitor, $ticket, $id);
     }
 
@@ -254,6 +269,7 @@ final class Library
         string $function,
         CData $client,
         Visitor $visitor,
+        #[\SensitiveParameter]
         string $ticket,
         ?string $id
     ): Receipt {
@@ -310,8 +326,10 @@ final class Library
     /**
      * A NUL-terminated copy in C's memory, which lives as long as the variable that holds it; null stays null.
      */
-    private function buffer(?string $text): ?CData
-    {
+    private function buffer(
+        #[\SensitiveParameter]
+        ?string $text
+    ): ?CData {
         if ($text === null) {
             return null;
         }
