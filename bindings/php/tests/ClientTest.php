@@ -78,7 +78,11 @@ final class ClientTest extends SandboxTestCase
     {
         $program = new Process(
             [PHP_BINARY, __DIR__ . '/programs/fork.php'],
-            ['ESALES_BASE_URL' => $this->sandbox->baseUrl(), 'ESALES_NOTIFY_LIBRARY' => Package::library()]
+            [
+                'ESALES_BASE_URL' => $this->sandbox->baseUrl(),
+                'ESALES_TIMEOUT_MS' => (string) self::BUDGET_MS,
+                'ESALES_NOTIFY_LIBRARY' => Package::library(),
+            ]
         );
 
         self::assertSame([0, "parent\nchild\nparent\n", ''], $program->finish());
@@ -101,7 +105,11 @@ final class ClientTest extends SandboxTestCase
                     var_export(Package::directory() . '/preload.php', true),
                     $ending
                 )],
-                ['ESALES_BASE_URL' => $this->sandbox->baseUrl(), 'ESALES_NOTIFY_LIBRARY' => Package::library()]
+                [
+                    'ESALES_BASE_URL' => $this->sandbox->baseUrl(),
+                    'ESALES_TIMEOUT_MS' => (string) self::BUDGET_MS,
+                    'ESALES_NOTIFY_LIBRARY' => Package::library(),
+                ]
             );
             self::assertSame([$code, '', ''], $program->finish(), $ending);
         }
