@@ -26,18 +26,28 @@ def harness(root):
 
 
 @pytest.fixture(scope="module")
-def run(root, library, command, harness, tmp_path_factory):
+def bench(root, library, command, tmp_path_factory):
+    """Runs some sections, and returns what was said as JSON."""
+
+    def bench(sections, *more):
+        found = tmp_path_factory.mktemp("found") / "found.json"
+        done = subprocess.run(
+            [sys.executable, root / "benches/run.py", "--quick", "--sections", ",".join(sections), "--json", found, *more],
+            env={**os.environ, "ESALES_NOTIFY_LIBRARY": str(library), "ESALES_NOTIFY_COMMAND": str(command)},
+            capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr[-4000:]
+        return json.loads(found.read_text())
+
+    return bench
+
+
+@pytest.fixture(scope="module")
+def run(root, harness, bench, tmp_path_factory):
     """(what it said as JSON, the page that it wrote into)."""
-    folder = tmp_path_factory.mktemp("bench")
-    page = shutil.copy(root / "docs/performance.md", folder)
-    sections = [name for name in harness["sections"] if name not in WITHOUT]
-    done = subprocess.run(
-        [sys.executable, root / "benches/run.py", "--quick", "--sections", ",".join(sections), "--json", folder / "found.json",
-         "--write", page],
-        env={**os.environ, "ESALES_NOTIFY_LIBRARY": str(library), "ESALES_NOTIFY_COMMAND": str(command)},
-        capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-4000:]
-    return json.loads((folder / "found.json").read_text()), (folder / "performance.md").read_text()
+    page = tmp_path_factory.mktemp("bench") / "performance.md"
+    shutil.copy(root / "docs/performance.md", page)
+    found = bench([name for name in harness["sections"] if name not in WITHOUT], "--write", page)
+    return found, page.read_text()
 
 
 def timings(numbers):
@@ -70,12 +80,19 @@ def test_instructions_have_not_crept(run):
     assert found["failures"] == [] and min(found["numbers"]["instructions"].values()) > 0
 
 
-def test_ours_does_not_meet_delayed_acknowledgement(run):
-    """Two writes under Nagle's algorithm wait for it, about forty milliseconds."""
-    reader = run[0]["numbers"]["reader"]
-    trapped = reader["socket, two writes with Nagle"]["p50"]
-    assert reader["socket"]["p50"] * 10 < trapped, "this server does not show delayed acknowledgement"
-    assert reader["ours"]["p50"] * 4 < trapped
+def test_ours_does_not_meet_delayed_acknowledgement(run, bench):
+    """Two writes under Nagle's algorithm wait for it, about forty milliseconds. So few samples are shaken by what else a
+    machine does: they are taken again, three times at most."""
+    found, again = run[0], 3
+    while True:
+        reader = found["numbers"]["reader"]
+        trapped = reader["socket, two writes with Nagle"]["p50"]
+        shows, escapes = reader["socket"]["p50"] * 10 < trapped, reader["ours"]["p50"] * 4 < trapped
+        if again == 0 or (shows and escapes):
+            break
+        found, again = bench(["reader"]), again - 1
+    assert shows, "this server does not show delayed acknowledgement"
+    assert escapes
 
 
 def test_the_page_gets_its_tables_and_keeps_its_prose(run, root, harness):

@@ -13,7 +13,7 @@ CONNECTIONS = 8
 
 
 def wrk(stage, scheme, seconds):
-    done = run(pinned(stage.cpu, "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "-s", WORKERS / "post.lua",
+    done = run(pinned(stage.cpu, "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", "60s", "-s", WORKERS / "post.lua",
                       stage.variables(scheme)["BENCH_URL"]), {"BENCH_BODY": stage.body})
     if "Non-2xx" in done.stdout or "Socket errors" in done.stdout:
         raise RuntimeError(done.stdout)

@@ -25,6 +25,13 @@ namespace Esales.Notify.Tests
                             Send(client);
                         }
                         return 0;
+                    case "set-variable":
+                        Environment.SetEnvironmentVariable("ESALES_BASE_URL", arguments[1]);
+                        using (Client client = Make("none"))
+                        {
+                            Send(client);
+                        }
+                        return 0;
                     case "leave-open":
                         left = new Client();
                         new Client();

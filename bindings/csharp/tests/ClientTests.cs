@@ -149,7 +149,12 @@ namespace Esales.Notify.Tests
         {
             using (var sandbox = new Sandbox())
             {
-                var environment = new Dictionary<string, string> { ["ESALES_BASE_URL"] = sandbox.BaseUrl, ["ESALES_MARKET"] = "Norway" };
+                var environment = new Dictionary<string, string>
+                {
+                    ["ESALES_BASE_URL"] = sandbox.BaseUrl,
+                    ["ESALES_MARKET"] = "Norway",
+                    ["ESALES_TIMEOUT_MS"] = "60000",
+                };
                 foreach (string kind in new[] { "none", "null", "empty" })
                 {
                     sandbox.Forget();
@@ -169,6 +174,24 @@ namespace Esales.Notify.Tests
                 Ended ended = Processes.Run(Processes.BuildFolder, environment, "tests.exe", "child", "send", "one");
                 Check.Contains("InvalidConfigException: ESALES_INVALID_CONFIG: cluster_id", ended.Output, ended.Errors);
                 Check.Equal(0, sandbox.ReceivedCount, "received");
+            }
+        }
+
+        public static void A_variable_that_the_program_sets_counts_where_the_runtime_keeps_no_copy()
+        {
+            using (var sandbox = new Sandbox())
+            {
+                var environment = new Dictionary<string, string>
+                    { ["ESALES_MARKET"] = "Norway", ["ESALES_TIMEOUT_MS"] = "60000" };
+                Ended ended = Processes.Run(
+                    Processes.BuildFolder, environment, "tests.exe", "child", "set-variable", sandbox.BaseUrl);
+                // As the README says.
+                bool counts = Type.GetType("Mono.Runtime") != null;
+                Check.Contains(
+                    counts ? "ESALES_DELIVERED" : "InvalidConfigException: ESALES_INVALID_CONFIG: cluster_id",
+                    ended.Output,
+                    ended.Errors);
+                Check.Equal(counts ? 1 : 0, sandbox.ReceivedCount, "received");
             }
         }
 

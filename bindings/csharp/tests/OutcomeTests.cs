@@ -88,17 +88,18 @@ namespace Esales.Notify.Tests
 
         public static void Nobody_listens()
         {
-            // A port that was free a moment ago.
-            var listener = new TcpListener(IPAddress.Loopback, 0);
-            listener.Start();
-            int port = ((IPEndPoint)listener.LocalEndpoint).Port;
-            listener.Stop();
-            using (var client = new Client(new ClientOptions
-                { ["base_url"] = "http://127.0.0.1:" + port, ["max_attempts"] = 1 }))
+            // Bound, so that nobody else gets the port, and not listening.
+            using (var bound = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp))
             {
-                var e = Check.Throws<ConnectFailedException>(() => client.NotifyAddToCart(Sample.Anna, Sample.Ticket), "refused");
-                Check.Equal(StatusCode.ConnectFailed, e.StatusCode, "code");
-                Check.Equal((int?)null, e.Receipt.HttpStatus, "HTTP status");
+                bound.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+                string url = "http://127.0.0.1:" + ((IPEndPoint)bound.LocalEndPoint).Port;
+                using (var client = new Client(new ClientOptions { ["base_url"] = url, ["max_attempts"] = 1 }))
+                {
+                    var e = Check.Throws<ConnectFailedException>(
+                        () => client.NotifyAddToCart(Sample.Anna, Sample.Ticket), "refused");
+                    Check.Equal(StatusCode.ConnectFailed, e.StatusCode, "code");
+                    Check.Equal((int?)null, e.Receipt.HttpStatus, "HTTP status");
+                }
             }
         }
 

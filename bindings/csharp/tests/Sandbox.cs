@@ -72,9 +72,15 @@ namespace Esales.Notify.Tests
             }
         }
 
+        /// <summary>A client of it; unless the options say otherwise, no stall of the machine uses up its budget.</summary>
         internal Client Client(params KeyValuePair<string, string>[] options)
         {
-            return new Client(new ClientOptions(options) { ["base_url"] = BaseUrl });
+            var all = new ClientOptions { ["base_url"] = BaseUrl, ["timeout_ms"] = 60000 };
+            foreach (KeyValuePair<string, string> option in options)
+            {
+                all[option.Key] = option.Value;
+            }
+            return new Client(all);
         }
 
         internal static KeyValuePair<string, string> Option(string name, string value)

@@ -40,8 +40,11 @@ final class Client
      *                                            another
      * @throws Exception\LibraryException         if the library cannot be loaded
      */
-    public function __construct(array $options = [], ?string $library = null)
-    {
+    public function __construct(
+        #[\SensitiveParameter]
+        array $options = [],
+        ?string $library = null
+    ) {
         $texts = Text::options($options);
         $this->library = Loader::load($library);
         $this->handle = $this->library->newClient($texts);
@@ -81,8 +84,12 @@ final class Client
      *                                            could not be put into the queue either.
      * @throws Exception\InternalException        for a defect of the library
      */
-    public function notifyAddToCart(Visitor $visitor, string $ticket, ?string $id = null): Receipt
-    {
+    public function notifyAddToCart(
+        Visitor $visitor,
+        #[\SensitiveParameter]
+        string $ticket,
+        ?string $id = null
+    ): Receipt {
         return $this->library->notifyAddToCart($this->open(), $visitor, $ticket, $id);
     }
 
@@ -105,8 +112,12 @@ final class Client
      *                                            enqueue_timeout_ms (milliseconds); not accepted
      * @throws Exception\InternalException        for a defect of the library
      */
-    public function enqueueAddToCart(Visitor $visitor, string $ticket, ?string $id = null): Receipt
-    {
+    public function enqueueAddToCart(
+        Visitor $visitor,
+        #[\SensitiveParameter]
+        string $ticket,
+        ?string $id = null
+    ): Receipt {
         return $this->library->enqueueAddToCart($this->open(), $visitor, $ticket, $id);
     }
 

@@ -26,8 +26,11 @@ final class Identity
      * @throws Exception\InvalidArgumentException
      * @throws Exception\LibraryException         if the library cannot be loaded
      */
-    public static function customerKey(string $customerId, ?string $library = null): string
-    {
+    public static function customerKey(
+        #[\SensitiveParameter]
+        string $customerId,
+        ?string $library = null
+    ): string {
         return Loader::load($library)->customerKey($customerId);
     }
 
@@ -46,6 +49,7 @@ final class Identity
     public static function customerToken(
         #[\SensitiveParameter]
         string $privateKey,
+        #[\SensitiveParameter]
         string $customerKey,
         ?string $library = null
     ): string {

@@ -24,8 +24,10 @@ final class Visitor
 
     private function __construct(
         ?string $market,
+        #[\SensitiveParameter]
         string $customerKey,
         string $sessionKey,
+        #[\SensitiveParameter]
         ?string $token
     ) {
         $this->market = $market === null ? null : Text::withoutNul('market', $market);
@@ -43,8 +45,12 @@ final class Visitor
      *
      * @throws Exception\InvalidArgumentException for a NUL byte
      */
-    public static function anonymous(string $customerKey, string $sessionKey, ?string $market = null): self
-    {
+    public static function anonymous(
+        #[\SensitiveParameter]
+        string $customerKey,
+        string $sessionKey,
+        ?string $market = null
+    ): self {
         return new self($market, $customerKey, $sessionKey, null);
     }
 
@@ -59,8 +65,10 @@ final class Visitor
      * @throws Exception\InvalidArgumentException for a NUL byte
      */
     public static function signedIn(
+        #[\SensitiveParameter]
         string $customerKey,
         string $sessionKey,
+        #[\SensitiveParameter]
         string $token,
         ?string $market = null
     ): self {
@@ -97,5 +105,15 @@ final class Visitor
     public function getToken(): ?string
     {
         return $this->token;
+    }
+
+    /**
+     * What var_dump() and its like show: not the token, so that it stays out of logs.
+     *
+     * @return array<string, string|null>
+     */
+    public function __debugInfo(): array
+    {
+        return ['token' => $this->token === null ? null : '(hidden)'] + get_object_vars($this);
     }
 }

@@ -78,7 +78,11 @@ final class ClientTest extends SandboxTestCase
     {
         $program = new Process(
             [PHP_BINARY, __DIR__ . '/programs/fork.php'],
-            ['ESALES_BASE_URL' => $this->sandbox->baseUrl(), 'ESALES_NOTIFY_LIBRARY' => Package::library()]
+            [
+                'ESALES_BASE_URL' => $this->sandbox->baseUrl(),
+                'ESALES_TIMEOUT_MS' => (string) self::BUDGET_MS,
+                'ESALES_NOTIFY_LIBRARY' => Package::library(),
+            ]
         );
 
         self::assertSame([0, "parent\nchild\nparent\n", ''], $program->finish());
@@ -101,7 +105,11 @@ final class ClientTest extends SandboxTestCase
                     var_export(Package::directory() . '/preload.php', true),
                     $ending
                 )],
-                ['ESALES_BASE_URL' => $this->sandbox->baseUrl(), 'ESALES_NOTIFY_LIBRARY' => Package::library()]
+                [
+                    'ESALES_BASE_URL' => $this->sandbox->baseUrl(),
+                    'ESALES_TIMEOUT_MS' => (string) self::BUDGET_MS,
+                    'ESALES_NOTIFY_LIBRARY' => Package::library(),
+                ]
             );
             self::assertSame([$code, '', ''], $program->finish(), $ending);
         }
@@ -206,6 +214,48 @@ final class ClientTest extends SandboxTestCase
         );
         self::assertNull($this->visitor()->getToken());
         self::assertNull(Visitor::anonymous('c', 's')->getMarket());
+    }
+
+    /**
+     * @requires PHP >= 8.2
+     */
+    public function testWhatIdentifiesAVisitorStaysOutOfTracesAndDumps(): void
+    {
+        ini_set('zend.exception_ignore_args', '0');
+        $secrets = ['secret-id', 'secret-key', 'secret-token', 'secret-ticket', 'secret-password', 'secret-private'];
+        [$id, $key, $token, $ticket, $password, $private] = $secrets;
+        $proxy = ['proxy' => "http://user:$password@127.0.0.1:1"];
+        $visitor = Visitor::signedIn('c', 's', $token, 'UK');
+        $client = $this->client(['max_attempts' => 1]);
+        $this->sandbox->script('400:times=2');
+        $calls = [
+            static fn () => Visitor::signedIn($key, "\0", $token),
+            static fn () => Visitor::anonymous($key, "\0"),
+            static fn () => $client->notifyAddToCart($visitor, $ticket),
+            static fn () => $client->notifyAddToCart($visitor, $ticket, "\0"),
+            static fn () => $client->enqueueAddToCart($visitor, $ticket, "\0"),
+            static fn () => new Client($proxy + ['no_such_option' => 1]),
+            static fn () => new Client($proxy + ['market' => 1.5]),
+            static fn () => Identity::customerKey("$id\n"),
+            static fn () => Identity::customerToken("$private\n", $key),
+        ];
+        foreach ($calls as $i => $call) {
+            $ours = array_filter(
+                $this->failure($call)->getTrace(),
+                static fn (array $frame): bool => strpos($frame['class'] ?? '', 'Esales\Notify\\') === 0
+                    && strpos($frame['class'], __NAMESPACE__) === false
+            );
+            $words = print_r($ours, true);
+            self::assertStringContainsString('SensitiveParameterValue Object', $words, "call $i");
+            self::assertStringNotContainsString('secret', $words, "call $i");
+        }
+        ob_start();
+        var_dump($visitor);
+        $words = (string) ob_get_clean();
+        self::assertStringContainsString('(hidden)', $words);
+        self::assertStringNotContainsString('secret', $words);
+        // Whoever has none is still told from one who has.
+        self::assertStringNotContainsString('(hidden)', print_r($this->visitor(), true));
     }
 
     public function testManySendsLeakNothing(): void

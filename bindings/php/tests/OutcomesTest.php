@@ -128,11 +128,7 @@ final class OutcomesTest extends SandboxTestCase
 
     public function testNobodyListens(): void
     {
-        $listener = stream_socket_server('tcp://127.0.0.1:0');
-        $address = stream_socket_get_name($listener, false);
-        fclose($listener);
-
-        $e = $this->failure(fn () => $this->send($this->client(['base_url' => 'http://' . $address])));
+        $e = $this->failure(fn () => $this->send($this->client(['base_url' => $this->nobody()])));
 
         self::assertSame(ConnectFailedException::class, get_class($e));
         self::assertSame(Status::CONNECT_FAILED, $e->getStatus());

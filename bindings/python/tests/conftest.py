@@ -6,7 +6,7 @@ from typing import Callable, Dict, Iterator, List
 import pytest
 
 from esales_notify import Client, Visitor
-from service import COMMAND_VARIABLE, FOLDER, LIBRARY_VARIABLE, Sandbox, library, vectors, what_is_missing
+from service import BUDGET_MS, COMMAND_VARIABLE, FOLDER, LIBRARY_VARIABLE, Sandbox, library, vectors, what_is_missing
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -52,7 +52,7 @@ def start_sandbox() -> Iterator[Callable[..., Sandbox]]:
 
 @pytest.fixture
 def client(sandbox: Sandbox) -> Iterator[Client]:
-    with Client(base_url=sandbox.base_url) as client:
+    with Client(base_url=sandbox.base_url, timeout_ms=BUDGET_MS) as client:
         yield client
 
 

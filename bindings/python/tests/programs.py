@@ -9,10 +9,10 @@ import signal
 import sys
 import tempfile
 import threading
-from typing import Callable, Dict, List
+from typing import Callable, Dict, List, Set
 
-from esales_notify import Client, Receipt, Visitor, log_to
-from service import PATIENCE_S, Control, until
+from esales_notify import Client, Receipt, Visitor, _callbacks, log_to
+from service import BUDGET_MS, PATIENCE_S, Control, until
 
 VISITOR = Visitor.anonymous("c", "s", "UK")
 
@@ -64,7 +64,7 @@ def fork_while_threads_send(base_url: str) -> None:
         for number in range(3):
             client.notify_add_to_cart(VISITOR, "t", f"child-{name}-{number}")
         client.close()
-        with Client(base_url=base_url) as own:
+        with Client(base_url=base_url, timeout_ms=BUDGET_MS) as own:
             own.notify_add_to_cart(VISITOR, "t", f"child-{name}-own")
 
     for name in range(10):
@@ -104,7 +104,7 @@ def fork_during_a_call(base_url: str) -> None:
 
 def end_without_closing(base_url: str) -> None:
     """The interpreter ends with a client in use by nobody, and never closed."""
-    client = Client(base_url=base_url)
+    client = Client(base_url=base_url, timeout_ms=BUDGET_MS)
     client.notify_add_to_cart(VISITOR, "t")
     # A module's global: freed at the very end.
     globals()["unclosed"] = client
@@ -129,7 +129,7 @@ def log_to_nothing() -> None:
 
 def end_with_callbacks_at_work(base_url: str) -> None:
     """The interpreter ends while the library delivers, calls back and logs; nothing is closed or taken back."""
-    client = Client(base_url=base_url)
+    client = Client(base_url=base_url, timeout_ms=BUDGET_MS)
     has_begun = threading.Event()
     log_to_nothing()
 
@@ -150,7 +150,7 @@ def end_while_callbacks_are_set(base_url: str) -> None:
 
     def forever() -> None:
         while True:
-            client = Client(base_url=base_url)
+            client = Client(base_url=base_url, timeout_ms=BUDGET_MS)
             try:
                 client.on_delivery(lambda receipt: None)
                 log_to_nothing()
@@ -164,10 +164,65 @@ def end_while_callbacks_are_set(base_url: str) -> None:
     assert has_begun.wait(PATIENCE_S)
 
 
+def end_after_interrupts(base_url: str) -> None:
+    """The interpreter ends after Ctrl-C came at the worst moments of what its end waits for."""
+
+    def interrupt(*arguments: object) -> int:
+        signal.raise_signal(signal.SIGINT)
+        return 0
+
+    class Interrupted(Set[object]):
+        def add(self, element: object) -> None:
+            super().add(element)
+            interrupt()
+
+    interrupts: List[object] = []
+    sys.unraisablehook = lambda what: interrupts.append(what.exc_type)
+
+    def is_interrupted(work: Callable[[], object]) -> None:
+        try:
+            work()
+        except KeyboardInterrupt:
+            interrupts.append(KeyboardInterrupt)
+
+    client = Client(base_url=base_url, timeout_ms=BUDGET_MS)
+    handle = client._handle
+    assert handle is not None
+    library = handle.library
+    # In C, and before it.
+    library.client_on_delivery, on_delivery = interrupt, library.client_on_delivery
+    is_interrupted(lambda: client.on_delivery(lambda receipt: None))
+    library.client_on_delivery = on_delivery
+    library.log_to, log = interrupt, library.log_to
+    is_interrupted(lambda: log_to(level=logging.DEBUG))
+    library.log_to = log
+    changes, _callbacks._changes = _callbacks._changes, Interrupted()
+    is_interrupted(lambda: client.on_delivery(None))
+    changes |= _callbacks._changes
+    _callbacks._changes = changes
+    handle._free = interrupt
+    del client, handle
+    client = Client(base_url=base_url, timeout_ms=BUDGET_MS)
+    handle = client._handle
+    assert handle is not None
+    handle._changes = Interrupted()
+    left = handle._changes
+    del client, handle
+    assert not changes, changes
+    assert not left, left
+    assert interrupts == [KeyboardInterrupt] * 5, interrupts
+
+
+def end_with_a_change_that_never_ends(base_url: str) -> None:
+    """What can come between any two steps of Python leaves something behind that the interpreter's end waits for."""
+    _callbacks._PATIENCE_S = 0.1
+    _callbacks._changes.add(object())
+
+
 def fork_with_a_spool(base_url: str) -> None:
     """A child of multiprocessing puts into the spool that its parent used before, and is called back."""
     with tempfile.TemporaryDirectory() as folder:
-        client = Client(base_url=base_url, spool=os.path.join(folder, "spool.db"))
+        client = Client(base_url=base_url, timeout_ms=BUDGET_MS, spool=os.path.join(folder, "spool.db"))
         of_parent: List[str] = []
         client.on_delivery(lambda receipt: of_parent.append(receipt.id))
         client.enqueue_add_to_cart(VISITOR, "t", "parent-0")
@@ -209,7 +264,7 @@ def fork_with_a_queue_in_memory(base_url: str) -> None:
     """A child has a queue of its own, and callbacks when it has set them; it ends in the usual way."""
     service = Control(base_url)
     service.script("503:times=1000000")
-    client = Client(base_url=base_url, gate_min_ms=10, gate_max_ms=10)
+    client = Client(base_url=base_url, timeout_ms=BUDGET_MS, gate_min_ms=10, gate_max_ms=10)
     of_parent: List[str] = []
     client.on_delivery(lambda receipt: of_parent.append(receipt.id))
     log_to_nothing()
@@ -244,6 +299,8 @@ PROGRAMS: Dict[str, Callable[[str], None]] = {
         enqueue_for_another,
         end_with_callbacks_at_work,
         end_while_callbacks_are_set,
+        end_after_interrupts,
+        end_with_a_change_that_never_ends,
         fork_with_a_spool,
         fork_with_a_queue_in_memory,
     )

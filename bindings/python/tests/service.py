@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import os
+import socket
 import ssl
 import subprocess
 import sys
@@ -24,6 +26,22 @@ VECTORS = REPOSITORY / "tests" / "vectors"
 
 #: The longest that a test waits for something that should have happened long before, in seconds.
 PATIENCE_S = 60
+
+#: The option ``timeout_ms`` where a test is not about time: a busy machine may stop for seconds.
+BUDGET_MS = 60_000
+
+_occupied: List[socket.socket] = []
+
+
+def occupy(port: int = 0) -> int:
+    """Takes a port, or any, for as long as this process lives: nobody listens there. What an earlier test left in a
+    queue for it then meets no later sandbox."""
+    taken = socket.socket()
+    _occupied.append(taken)
+    # Connections that were there may still be closing.
+    taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    taken.bind(("127.0.0.1", port))
+    return int(taken.getsockname()[1])
 
 
 def what_is_missing() -> List[str]:
@@ -143,14 +161,21 @@ class Sandbox(Control):
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            self.stop()
+            self._end()
             raise RuntimeError(f"the sandbox ended without a word, with {self._process.returncode}")
         said = json.loads(line)
         super().__init__(said["base_url"])
         self.ca_file: Optional[str] = said["ca_file"]
 
     def stop(self) -> None:
-        """Ends it; every connection breaks."""
+        """Ends it; every connection breaks. Stopping twice is fine."""
+        if self._process.returncode is None:
+            self._end()
+            # Somebody else may have been quicker; then there is nothing to take.
+            with contextlib.suppress(OSError):
+                occupy(urlsplit(self.base_url).port or 0)
+
+    def _end(self) -> None:
         self._process.kill()
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):

@@ -15,7 +15,7 @@ import esales_notify as e
 from esales_notify import Client, NotifyError, Receipt, Visitor
 from esales_notify._client import Option, _text_of
 from esales_notify._errors import error_class
-from service import Sandbox
+from service import BUDGET_MS, Sandbox
 
 
 def connections(sandbox: Sandbox) -> int:
@@ -24,7 +24,7 @@ def connections(sandbox: Sandbox) -> int:
 
 def test_fifty_sends_use_one_connection(start_sandbox: Callable[..., Sandbox], visitor: Visitor, ticket: str) -> None:
     sandbox = start_sandbox()
-    with Client(base_url=sandbox.base_url) as client:
+    with Client(base_url=sandbox.base_url, timeout_ms=BUDGET_MS) as client:
         ids = [client.notify_add_to_cart(visitor, ticket).id for _ in range(50)]
     assert sandbox.ids() == ids
     assert len(set(ids)) == 50
@@ -36,7 +36,7 @@ def test_a_client_finds_the_connection_of_the_one_before(
 ) -> None:
     sandbox = start_sandbox()
     for _ in range(2):
-        with Client(base_url=sandbox.base_url) as client:
+        with Client(base_url=sandbox.base_url, timeout_ms=BUDGET_MS) as client:
             client.notify_add_to_cart(visitor, ticket)
         del client
         gc.collect()
@@ -95,14 +95,14 @@ def test_an_unknown_option_is_refused_with_a_suggestion() -> None:
 
 
 def test_the_market_option_is_for_visitors_who_name_none(sandbox: Sandbox, visitor: Visitor, ticket: str) -> None:
-    with Client(base_url=sandbox.base_url, market="Sweden") as client:
+    with Client(base_url=sandbox.base_url, timeout_ms=BUDGET_MS, market="Sweden") as client:
         client.notify_add_to_cart(Visitor.anonymous("c", "s"), ticket)
         client.notify_add_to_cart(Visitor.anonymous("c", "s", market="UK"), ticket)
     assert [one["notification"]["market"] for one in sandbox.received()] == ["Sweden", "UK"]
 
 
 def test_a_closed_client_refuses(sandbox: Sandbox, visitor: Visitor, ticket: str) -> None:
-    client = Client(base_url=sandbox.base_url)
+    client = Client(base_url=sandbox.base_url, timeout_ms=BUDGET_MS)
     assert (client.closed, repr(client)) == (False, "<esales_notify.Client open>")
     client.close()
     client.close()
@@ -124,7 +124,7 @@ def test_a_closed_client_refuses(sandbox: Sandbox, visitor: Visitor, ticket: str
 
 def test_the_context_manager_closes_also_after_an_exception(sandbox: Sandbox) -> None:
     with pytest.raises(KeyError):
-        with Client(base_url=sandbox.base_url) as client:
+        with Client(base_url=sandbox.base_url, timeout_ms=BUDGET_MS) as client:
             raise KeyError("the shop's own")
     assert client.closed
 
@@ -231,7 +231,7 @@ def test_a_code_of_a_later_library_falls_into_its_group() -> None:
 
 
 def send_and_fail(base_url: str, visitor: Visitor, ticket: str) -> None:
-    with Client(base_url=base_url, max_attempts=1) as client:
+    with Client(base_url=base_url, timeout_ms=BUDGET_MS, max_attempts=1) as client:
         client.notify_add_to_cart(visitor, ticket, "from a worker")
 
 

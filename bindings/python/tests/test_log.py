@@ -6,14 +6,14 @@ import logging
 import queue
 import sys
 import threading
-from typing import Any, Callable, Iterator, List, Optional, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
 import pytest
 
 import esales_notify as e
 from esales_notify import Client, Receipt, Visitor, log_to
 from esales_notify._callbacks import _here
-from service import PATIENCE_S, Sandbox
+from service import BUDGET_MS, PATIENCE_S, Sandbox
 
 START = Callable[..., Sandbox]
 
@@ -70,7 +70,7 @@ def test_messages_arrive_by_the_name_of_the_package(
     service.script("400:body=100%s")
     handler = kept(logger)
     log_to(level=logging.WARNING)
-    with Client(base_url=service.base_url) as client:
+    with Client(base_url=service.base_url, timeout_ms=BUDGET_MS) as client:
         id = client.enqueue_add_to_cart(visitor, ticket).id
         record = handler.next()
     assert (record.name, record.levelno, record.levelname) == ("esales_notify", logging.WARNING, "WARNING")
@@ -86,7 +86,7 @@ def test_an_outage_is_a_warning_and_its_end_is_information(
     service.script("503")
     handler = kept(logger)
     log_to("esales_notify", logging.INFO)
-    with Client(base_url=service.base_url, gate_min_ms=10, gate_max_ms=10) as client:
+    with Client(base_url=service.base_url, timeout_ms=BUDGET_MS, gate_min_ms=10, gate_max_ms=10) as client:
         client.enqueue_add_to_cart(visitor, ticket)
         levels = [handler.next().levelno for _ in range(2)]
     assert levels == [logging.WARNING, logging.INFO]
@@ -97,7 +97,7 @@ def test_what_is_refused_is_an_error(
 ) -> None:
     handler = kept(logger)
     log_to(level=logging.ERROR)
-    with Client(base_url=sandbox.base_url, max_bytes=1024) as client:
+    with Client(base_url=sandbox.base_url, timeout_ms=BUDGET_MS, max_bytes=1024) as client:
         with pytest.raises(e.QueueFullError):
             client.enqueue_add_to_cart(visitor, "t" * 2000, "one-id")
     assert [(record.levelno, "one-id" in record.getMessage()) for record in handler.records] == [(logging.ERROR, True)]
@@ -173,7 +173,8 @@ def test_what_identifies_a_visitor_stays_out(logger: logging.Logger, start_sandb
     handler = kept(logger)
     log_to(level=logging.DEBUG)
     settled: queue.Queue[Receipt] = queue.Queue()
-    with Client(base_url=service.base_url, max_attempts=1, gate_min_ms=10, gate_max_ms=10) as client:
+    soon: Dict[str, Any] = {"gate_min_ms": 10, "gate_max_ms": 10}
+    with Client(base_url=service.base_url, timeout_ms=BUDGET_MS, max_attempts=1, **soon) as client:
         client.on_delivery(settled.put)
         client.enqueue_add_to_cart(who, ticket)
         settled.get(timeout=PATIENCE_S)
@@ -203,7 +204,7 @@ def test_a_handler_may_use_the_library(
 
 
 def test_a_handler_may_end_it(logger: logging.Logger, start_sandbox: START, visitor: Visitor, ticket: str) -> None:
-    with Client(base_url=start_sandbox().base_url) as client:
+    with Client(base_url=start_sandbox().base_url, timeout_ms=BUDGET_MS) as client:
         for call in (client.notify_add_to_cart, client.enqueue_add_to_cart):
             handler = kept(logger, lambda record: log_to(None))
             log_to(level=logging.DEBUG)
@@ -241,7 +242,7 @@ def test_messages_come_on_the_thread_that_speaks(
     threads: queue.Queue[Tuple[str, int]] = queue.Queue()
     kept(logger, lambda record: threads.put((record.getMessage(), threading.get_ident())))
     log_to(level=logging.DEBUG)
-    with Client(base_url=start_sandbox().base_url) as client:
+    with Client(base_url=start_sandbox().base_url, timeout_ms=BUDGET_MS) as client:
         client.notify_add_to_cart(visitor, ticket)
         assert threads.get(timeout=PATIENCE_S)[1] == threading.get_ident()
         client.enqueue_add_to_cart(visitor, ticket)

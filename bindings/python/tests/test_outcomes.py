@@ -11,7 +11,7 @@ import pytest
 
 import esales_notify as e
 from esales_notify import Client, NotifyError, Visitor
-from service import Sandbox
+from service import BUDGET_MS, Sandbox
 
 START = Callable[..., Sandbox]
 
@@ -57,7 +57,7 @@ def test_scripted_answers(
 ) -> None:
     sandbox.script(answer)
     # Each on a connection of its own: a kept one that breaks is replaced, and the script would go on.
-    with Client(base_url=sandbox.base_url, max_attempts=1, keep_alive_s=0) as client:
+    with Client(base_url=sandbox.base_url, timeout_ms=BUDGET_MS, max_attempts=1, keep_alive_s=0) as client:
         error = failure(client, visitor, ticket)
     assert type(error) is kind
     assert error.status == status
@@ -109,7 +109,7 @@ def test_a_certificate_that_cannot_be_trusted(
     sandbox = start_sandbox("--tls", certificate, "--ca-file", str(authority))
     # With the authority that would be right, where it is the rest that is wrong.
     trusted = {} if certificate in ("self-signed", "unknown-ca") else {"ca_file": authority}
-    with Client(base_url=sandbox.base_url, max_attempts=1, **trusted) as client:
+    with Client(base_url=sandbox.base_url, timeout_ms=BUDGET_MS, max_attempts=1, **trusted) as client:
         error = failure(client, visitor, ticket)
     assert type(error) is e.TlsFailedError
     assert error.status == e.ESALES_TLS_FAILED
@@ -122,14 +122,14 @@ def test_a_private_authority_is_trusted_with_ca_file(
 ) -> None:
     authority = tmp_path / "ca.pem"
     sandbox = start_sandbox("--tls", "valid", "--ca-file", str(authority))
-    with Client(base_url=sandbox.base_url, ca_file=authority) as client:
+    with Client(base_url=sandbox.base_url, timeout_ms=BUDGET_MS, ca_file=authority) as client:
         receipt = client.notify_add_to_cart(visitor, ticket)
     assert sandbox.ids() == [receipt.id]
 
 
 def test_retries_send_the_same_bytes(sandbox: Sandbox, visitor: Visitor, ticket: str) -> None:
     sandbox.script("503, 503, 204")
-    with Client(base_url=sandbox.base_url, backoff_ms=0, max_attempts=3) as client:
+    with Client(base_url=sandbox.base_url, timeout_ms=BUDGET_MS, backoff_ms=0, max_attempts=3) as client:
         receipt = client.notify_add_to_cart(visitor, ticket)
     assert (receipt.status, receipt.attempts, receipt.http_status) == (e.ESALES_DELIVERED, 3, 204)
     received = sandbox.received()
@@ -143,7 +143,7 @@ def test_a_token_is_checked_by_the_service(start_sandbox: START, visitor: Visito
     key = e.customer_key("customer-4711")
     right = Visitor.signed_in(key, visitor.session_key, e.customer_token("the shop's key", key), "UK")
     wrong = Visitor.signed_in(key, visitor.session_key, e.customer_token("an old key", key), "UK")
-    with Client(base_url=sandbox.base_url) as client:
+    with Client(base_url=sandbox.base_url, timeout_ms=BUDGET_MS) as client:
         assert client.notify_add_to_cart(right, ticket).http_status == 204
         error = failure(client, wrong, ticket)
     assert type(error) is e.ForbiddenError

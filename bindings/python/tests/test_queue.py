@@ -7,7 +7,6 @@ import gc
 import logging
 import pickle
 import queue
-import socket
 import threading
 import time
 import weakref
@@ -19,7 +18,7 @@ import pytest
 
 import esales_notify as e
 from esales_notify import Client, Counts, Percentiles, Receipt, Visitor
-from service import PATIENCE_S, Sandbox, run_program, until, watch_frees
+from service import BUDGET_MS, PATIENCE_S, Sandbox, occupy, run_program, until, watch_frees
 
 START = Callable[..., Sandbox]
 MAKE = Callable[..., Client]
@@ -37,7 +36,8 @@ def make(service: Sandbox) -> Iterator[MAKE]:
     made: List[Client] = []
 
     def make(**options: Any) -> Client:
-        made.append(Client(**{"base_url": service.base_url, "gate_min_ms": 10, "gate_max_ms": 10, **options}))
+        soon = {"gate_min_ms": 10, "gate_max_ms": 10}
+        made.append(Client(**{"base_url": service.base_url, "timeout_ms": BUDGET_MS, **soon, **options}))
         return made[-1]
 
     yield make
@@ -46,12 +46,9 @@ def make(service: Sandbox) -> Iterator[MAKE]:
 
 
 @pytest.fixture
-def nowhere() -> Iterator[str]:
-    """An address where the service is down."""
-    with socket.socket() as bound:
-        # Bound, so that nobody else gets the port, and not listening.
-        bound.bind(("127.0.0.1", 0))
-        yield f"http://127.0.0.1:{bound.getsockname()[1]}"
+def nowhere() -> str:
+    """An address where the service is down, and stays so."""
+    return f"http://127.0.0.1:{occupy()}"
 
 
 @pytest.fixture(params=["memory", "file"])
@@ -469,7 +466,7 @@ def test_a_closed_client_calls_back_no_more(service: Sandbox, make: MAKE, visito
 
 
 def test_a_callback_that_refers_to_its_client_does_not_keep_it(service: Sandbox) -> None:
-    client = Client(base_url=service.base_url)
+    client = Client(base_url=service.base_url, timeout_ms=BUDGET_MS)
     client.on_delivery(lambda receipt: client.close())
     freed = watch_frees(client)
     gone = weakref.ref(client)
@@ -509,6 +506,13 @@ def test_the_interpreter_ends_while_callbacks_are_called(start_sandbox: START, e
 
 def test_the_interpreter_ends_while_callbacks_are_set(start_sandbox: START, environment: Dict[str, str]) -> None:
     run_program("end_while_callbacks_are_set", start_sandbox().base_url, environment)
+
+
+@pytest.mark.parametrize("program", ["end_after_interrupts", "end_with_a_change_that_never_ends"])
+def test_the_interpreter_ends_whatever_a_signal_broke_off(
+    sandbox: Sandbox, environment: Dict[str, str], program: str
+) -> None:
+    run_program(program, sandbox.base_url, environment)
 
 
 def test_a_forked_child_uses_the_spool_of_its_parent(start_sandbox: START, environment: Dict[str, str]) -> None:

@@ -16,7 +16,7 @@ from esales_notify import (
     customer_key,
     customer_token,
 )
-from service import PATIENCE_S, Sandbox, vectors
+from service import BUDGET_MS, PATIENCE_S, Sandbox, vectors
 
 Row = Dict[str, Any]
 
@@ -75,7 +75,7 @@ def call_with_bad_input(row: Row, sandbox: Sandbox, way: str) -> None:
     call = row["call"]
     if call == "notify":
         changed = {**NOTIFICATIONS[0], **{name: value_of(value) for name, value in row["set"].items()}}
-        with Client(base_url=sandbox.base_url) as client:
+        with Client(base_url=sandbox.base_url, timeout_ms=BUDGET_MS) as client:
             send(client, changed, way)
     elif call == "config":
         # An address that is good, so that only the option can be what is wrong.

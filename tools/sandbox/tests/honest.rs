@@ -190,7 +190,7 @@ fn the_control_interface() {
 
 #[test]
 fn close_idle_leaves_busy_connections_alone() {
-    let sandbox = scripted("204, 204, 204:wait=1000, hang");
+    let sandbox = scripted("204, 204, 204:wait=5000, hang");
     let mut idle = [connect(&sandbox), connect(&sandbox)];
     for stream in &mut idle {
         notify(stream);

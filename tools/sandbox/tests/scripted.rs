@@ -101,7 +101,7 @@ fn reset_is_a_reset() {
 #[test]
 fn drip_sends_a_valid_answer_byte_by_byte() {
     let start = Instant::now();
-    let (_sandbox, mut stream) = sent("drip:every=2, drip:every=1:body=hello");
+    let (_sandbox, mut stream) = sent("drip:every=20, drip:every=1:body=hello");
     let mut bytes = Vec::new();
     let (mut reads, mut buffer) = (0, [0; 1024]);
     loop {
@@ -115,7 +115,7 @@ fn drip_sends_a_valid_answer_byte_by_byte() {
     assert_eq!(text, "HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n");
     // The peer may be slow and find several bytes at once, but not all of them.
     assert!(reads > 1, "one read found everything");
-    let least = 2 * u64::try_from(text.len() - 1).unwrap();
+    let least = 20 * u64::try_from(text.len() - 1).unwrap();
     assert!(start.elapsed() >= Duration::from_millis(least));
 
     let reply = notify(&mut connect(&_sandbox));
@@ -179,6 +179,13 @@ fn a_script_is_for_any_post_of_a_notification() {
 
 #[test]
 fn drop_closes_everything_at_once() {
+    // On a busy machine, something else may take the time.
+    let took: Vec<_> = (0..5).map_while(|_| slow_drop()).collect();
+    assert!(took.len() < 5, "{took:?}");
+}
+
+/// Drops a sandbox with all kinds of open connections; how long that took, if it was not at once.
+fn slow_drop() -> Option<Duration> {
     let script = "hang, drip, drip-body, endless, endless-head, 204:wait=3600000";
     let sandbox = scripted(script);
     let mut streams: Vec<TcpStream> = Vec::new();
@@ -197,7 +204,6 @@ fn drop_closes_everything_at_once() {
     let start = Instant::now();
     drop(sandbox);
     let took = start.elapsed();
-    assert!(took < Duration::from_secs(1), "{took:?}");
     for stream in &mut streams {
         // What was on its way may still arrive; then the end, in one way or the other.
         let end = read_all(stream);
@@ -211,4 +217,5 @@ fn drop_closes_everything_at_once() {
         ..esales_notify_sandbox::Options::default()
     };
     assert_eq!(notify(&mut connect(&common::start(again))).status, 204);
+    (took >= Duration::from_secs(1)).then_some(took)
 }

@@ -14,6 +14,7 @@ use Esales\Notify\Status;
 use Esales\Notify\Visitor;
 use FFI;
 use FFI\CData;
+use FFI\CType;
 
 /**
  * The C functions, one method each: conversion only.
@@ -51,9 +52,22 @@ final class Library
 
     private FFI $ffi;
 
+    /** The types that every call needs: PHP would parse their names each time, and the calls are a quarter slower. */
+    private CType $charType;
+
+    private CType $pointerType;
+
+    private CType $visitorType;
+
+    private CType $receiptType;
+
     public function __construct(FFI $ffi)
     {
         $this->ffi = $ffi;
+        $this->charType = $ffi->type('char');
+        $this->pointerType = $ffi->type('char *');
+        $this->visitorType = $ffi->type('esales_visitor');
+        $this->receiptType = $ffi->type('esales_receipt');
     }
 
     public function version(): string
@@ -74,8 +88,10 @@ final class Library
     /**
      * @throws NotifyException
      */
-    public function customerKey(string $customerId): string
-    {
+    public function customerKey(
+        #[\SensitiveParameter]
+        string $customerId
+    ): string {
         Text::withoutNul('customer_id', $customerId);
         $out = $this->ffi->new('char[65]');
         $this->check($this->ffi->esales_customer_key($customerId, $out));
@@ -89,6 +105,7 @@ final class Library
     public function customerToken(
         #[\SensitiveParameter]
         string $privateKey,
+        #[\SensitiveParameter]
         string $customerKey
     ): string {
         Text::withoutNul('private_key', $privateKey);
@@ -117,8 +134,10 @@ final class Library
      *
      * @throws NotifyException
      */
-    public function newClient(array $options): CData
-    {
+    public function newClient(
+        #[\SensitiveParameter]
+        array $options
+    ): CData {
         $client = $this->ffi->new('esales_client *');
         if ($options === []) {
             $this->check($this->ffi->esales_client_new(null, FFI::addr($client)));
@@ -148,16 +167,26 @@ final class Library
     /**
      * @throws NotifyException
      */
-    public function notifyAddToCart(CData $client, Visitor $visitor, string $ticket, ?string $id): Receipt
-    {
+    public function notifyAddToCart(
+        CData $client,
+        Visitor $visitor,
+        #[\SensitiveParameter]
+        string $ticket,
+        ?string $id
+    ): Receipt {
         return $this->addToCart('esales_notify_add_to_cart', $client, $visitor, $ticket, $id);
     }
 
     /**
      * @throws NotifyException
      */
-    public function enqueueAddToCart(CData $client, Visitor $visitor, string $ticket, ?string $id): Receipt
-    {
+    public function enqueueAddToCart(
+        CData $client,
+        Visitor $visitor,
+        #[\SensitiveParameter]
+        string $ticket,
+        ?string $id
+    ): Receipt {
         return $this->addToCart('esales_enqueue_add_to_cart', $client, $visitor, $ticket, $id);
     }
 
@@ -254,6 +283,7 @@ final class Library
         string $function,
         CData $client,
         Visitor $visitor,
+        #[\SensitiveParameter]
         string $ticket,
         ?string $id
     ): Receipt {
@@ -261,19 +291,31 @@ final class Library
         if ($id !== null) {
             Text::withoutNul('id', $id);
         }
-        // A struct's char * does not own what it points to: the buffers must outlive the call, so a variable of this
-        // function holds each of them.
-        $market = $this->buffer($visitor->getMarket());
-        $customerKey = $this->buffer($visitor->getCustomerKey());
-        $sessionKey = $this->buffer($visitor->getSessionKey());
-        $token = $this->buffer($visitor->getToken());
-
-        $who = $this->ffi->new('esales_visitor');
+        $texts = '';
+        $offsets = [];
+        $values = [
+            'market' => $visitor->getMarket(),
+            'customer_key' => $visitor->getCustomerKey(),
+            'session_key' => $visitor->getSessionKey(),
+            'token' => $visitor->getToken(),
+        ];
+        foreach ($values as $name => $text) {
+            if ($text !== null) {
+                $offsets[$name] = strlen($texts);
+                $texts .= $text . "\0";
+            }
+        }
+        // A struct's char * does not own what it points to: the buffer must outlive the call, so a variable of this
+        // function holds it.
+        $buffer = $this->ffi->new(FFI::arrayType($this->charType, [strlen($texts)]));
+        FFI::memcpy($buffer, $texts, strlen($texts));
+        // PHP refuses to assign memory that it owns, but not a pointer to it.
+        $start = $this->ffi->cast($this->pointerType, $buffer);
+        $who = $this->ffi->new($this->visitorType);
         $who->struct_size = FFI::sizeof($who);
-        $who->market = $this->pointer($market);
-        $who->customer_key = $this->pointer($customerKey);
-        $who->session_key = $this->pointer($sessionKey);
-        $who->token = $this->pointer($token);
+        foreach ($offsets as $name => $offset) {
+            $who->$name = $start + $offset;
+        }
 
         $receipt = $this->newReceipt();
         $status = $this->ffi->$function($client, FFI::addr($who), $ticket, $id, FFI::addr($receipt));
@@ -288,7 +330,7 @@ final class Library
 
     private function newReceipt(): CData
     {
-        $receipt = $this->ffi->new('esales_receipt');
+        $receipt = $this->ffi->new($this->receiptType);
         $receipt->struct_size = FFI::sizeof($receipt);
 
         return $receipt;
@@ -305,30 +347,6 @@ final class Library
             FFI::string($receipt->id),
             FFI::string($receipt->detail)
         );
-    }
-
-    /**
-     * A NUL-terminated copy in C's memory, which lives as long as the variable that holds it; null stays null.
-     */
-    private function buffer(?string $text): ?CData
-    {
-        if ($text === null) {
-            return null;
-        }
-        $length = strlen($text);
-        // New memory is zeroed, so that the NUL is there.
-        $buffer = $this->ffi->new('char[' . ($length + 1) . ']');
-        FFI::memcpy($buffer, $text, $length);
-
-        return $buffer;
-    }
-
-    /**
-     * What a struct's member takes: PHP refuses to assign memory that it owns, but not a pointer to it.
-     */
-    private function pointer(?CData $buffer): ?CData
-    {
-        return $buffer === null ? null : $this->ffi->cast('char *', $buffer);
     }
 
     /**

@@ -49,8 +49,10 @@ final class Text
      *
      * @throws InvalidArgumentException for a wrong type or a NUL byte
      */
-    public static function options(array $options): array
-    {
+    public static function options(
+        #[\SensitiveParameter]
+        array $options
+    ): array {
         $texts = [];
         foreach ($options as $name => $value) {
             if (!is_string($name)) {

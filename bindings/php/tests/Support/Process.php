@@ -10,7 +10,7 @@ namespace Esales\Notify\Tests\Support;
 final class Process
 {
     /** How long anything may take before it counts as hung, in seconds. */
-    public const PATIENCE = 30;
+    public const PATIENCE = 300;
 
     /** @var resource|null */
     private $process;

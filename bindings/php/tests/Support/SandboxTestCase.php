@@ -26,6 +26,9 @@ abstract class SandboxTestCase extends TestCase
 
     protected Sandbox $sandbox;
 
+    /** @var list<resource> */
+    private static array $taken = [];
+
     protected function setUp(): void
     {
         $this->sandbox = new Sandbox(['--private-key', self::PRIVATE_KEY]);
@@ -37,6 +40,18 @@ abstract class SandboxTestCase extends TestCase
     protected function client(array $options = []): Client
     {
         return new Client($options + ['base_url' => $this->sandbox->baseUrl(), 'timeout_ms' => self::BUDGET_MS]);
+    }
+
+    /**
+     * The base_url of a service that is down, and stays so: its port is taken until this process ends, and nobody
+     * listens there.
+     */
+    protected function nobody(): string
+    {
+        $taken = stream_socket_server('tcp://127.0.0.1:0', $code, $words, STREAM_SERVER_BIND);
+        self::$taken[] = $taken;
+
+        return 'http://' . stream_socket_get_name($taken, false);
     }
 
     protected function visitor(): Visitor

@@ -16,8 +16,7 @@ import logging
 import os
 import threading
 import time
-from contextlib import contextmanager
-from typing import Any, Callable, Dict, Iterator, Optional, Set, Tuple, Union
+from typing import Any, Callable, Dict, Optional, Set, Tuple, Union
 from weakref import WeakValueDictionary
 
 from ._library import DeliveryFunction, Library, LogFunction
@@ -38,17 +37,17 @@ _has_ended = False
 _changes: Set[object] = set()
 
 
-@contextmanager
-def _change(is_new: bool) -> Iterator[None]:
-    change = object()
+#: The longest that the interpreter's end waits for them: where a signal's handler raises at the worst moment, one
+#: stays behind.
+_PATIENCE_S = 10.0
+
+
+def _begin(change: object, is_new: bool) -> None:
+    """To be called in a ``try`` whose ``finally`` discards the change: a handler may raise within, or right after."""
     _changes.add(change)
-    try:
-        # After the line above: whoever has set the flag then waits for us.
-        if is_new and _has_ended:
-            raise RuntimeError("the interpreter is ending: no callback can be set any more")
-        yield
-    finally:
-        _changes.discard(change)
+    # After the line above: whoever has set the flag then waits for us.
+    if is_new and _has_ended:
+        raise RuntimeError("the interpreter is ending: no callback can be set any more")
 
 
 class Handle:
@@ -74,7 +73,9 @@ class Handle:
 
     def on_delivery(self, callback: Optional[DeliveryCallback]) -> int:
         """Sets the callback, or takes it back; waits for the end of an earlier one. Returns C's status."""
-        with _change(is_new=callback is not None):
+        change = object()
+        try:
+            _begin(change, is_new=callback is not None)
             self.callback = callback
             if callback is not None:
                 _listening[self.number] = self
@@ -82,6 +83,8 @@ class Handle:
             status: int = self.library.client_on_delivery(self.pointer, function, number)
             if callback is None:
                 _listening.pop(self.number, None)
+        finally:
+            _changes.discard(change)
         return status
 
     def __del__(self) -> None:
@@ -89,9 +92,11 @@ class Handle:
         pointer, self.pointer, self.callback = self.pointer, None, None
         # It may wait for that one; see _end.
         change = object()
-        self._changes.add(change)
-        self._free(pointer)
-        self._changes.discard(change)
+        try:
+            self._changes.add(change)
+            self._free(pointer)
+        finally:
+            self._changes.discard(change)
 
 
 _numbers = itertools.count(1)
@@ -127,13 +132,17 @@ def log_to(library: Library, logger: Optional[Logger], level: int) -> None:
     # Libraries are never freed, so this is a name.
     number = id(library)
     wanted = max((ours for ours, theirs in LEVELS.items() if theirs >= level), default=_OFF)
-    with _change(is_new=logger is not None):
+    change = object()
+    try:
+        _begin(change, is_new=logger is not None)
         if logger is None or wanted == _OFF:
             status = library.log_to(LogFunction(), None, _OFF)
             _loggers.pop(number, None)
         else:
             _loggers[number] = (library, logger)
             status = library.log_to(_LOG, number, wanted)
+    finally:
+        _changes.discard(change)
     library.check(status)
 
 
@@ -157,7 +166,8 @@ def _end() -> None:
     """Takes everything back, and waits for what is running."""
     global _has_ended
     _has_ended = True
-    while _changes:
+    deadline = time.monotonic() + _PATIENCE_S
+    while _changes and time.monotonic() < deadline:
         time.sleep(0.001)
     for handle in list(_listening.values()):
         if handle.pointer is not None:
