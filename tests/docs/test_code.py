@@ -95,6 +95,7 @@ def test_a_wrong_block_is_found(tmp_path):
     assert [(b.language, b.code, b.line, b.before) for b in found] == [
         ("sh", "true\n", 1, ""), ("text", "```\n", 6, "words")]
     assert run(["echo a; false", "cd src; printf b"], tmp_path) == [(1, "a\n"), (0, "b")]
+    assert run(["false\necho a", "if false; then true; fi; false || true"], tmp_path) == [(1, "a\n"), (0, "")]
     with pytest.raises(AssertionError, match="ended early"):
         run(["exit 3", "true"], tmp_path)
     assert comparable("in 1.5 ms") == comparable("in 30 ms") != comparable("in 30 attempts")
