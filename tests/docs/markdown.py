@@ -36,6 +36,19 @@ def blocks(text):
     return found
 
 
+def indented(text):
+    """The lines of code that stand in no fence, each with its number."""
+    outside = re.sub(r"^(```+).*\n(?:.*\n)*?\1$", lambda fenced: "\n" * fenced[0].count("\n"), text, flags=re.M)
+    found = {}
+    before = ""
+    for at, line in enumerate(outside.split("\n"), 1):
+        # What follows a line of text goes on with it.
+        if line.startswith("    ") and (at - 1 in found or not before.strip()):
+            found[at] = line[4:]
+        before = line
+    return found
+
+
 def prose(text):
     """The page without its fenced blocks and code in the line, in which brackets are no links."""
     return re.sub(r"`[^`\n]*`", "``", re.sub(r"^(```+).*\n(?:.*\n)*?\1$", "", text, flags=re.M))
