@@ -138,6 +138,26 @@ def test_when_another_program_keeps_the_spool_locked(shut, in_time, left):
     in_time(once)
 
 
+def test_when_another_program_locks_the_spool_while_it_is_open(shut, in_time, left):
+    """The way into the inbox needs no lock of the database's."""
+    def once(folder):
+        spool = folder / "spool"
+        with refused() as options, contextlib.ExitStack() as held:
+            options["spool"] = spool
+
+            def meanwhile(_):
+                wait_for(lambda: attempts(spool), "it is not tried")
+                database = held.enter_context(contextlib.closing(sqlite3.connect(spool, timeout=60)))
+                database.execute("BEGIN IMMEDIATE")
+
+            took = shut(options, meanwhile)
+        assert took[3:] == ("ESALES_QUEUED", "ESALES_SPOOL_FAILED")
+        left(spool, 2)
+        return took
+
+    in_time(once)
+
+
 def test_when_another_process_does_not_end_opening_the_spool(shut, in_time, left):
     """It holds the byte that is locked while the spool is opened; see file.rs."""
     def once(folder):
