@@ -14,7 +14,7 @@ packages="gcc g++ clang binutils valgrind strace libcmocka-dev libcjson-dev doct
     mono-mcs mono-runtime libmono-system-core4.0-cil libmono-system-runtime-serialization4.0-cil libmono-system-xml4.0-cil
     chromium curl fonts-dejavu-core doxygen
     wrk php-curl libcurl4-openssl-dev libmono-system-net-http4.0-cil openssl ca-certificates
-    abigail-tools cmake lintian make man-db pkg-config"
+    abigail-tools cmake lintian make man-db pkg-config systemd"
 # Whatever provides these commands will do; Debian's packages if nothing does.
 command -v npm >/dev/null || packages="$packages npm"
 python3 -c 'import ensurepip' 2>/dev/null || packages="$packages python3-venv"

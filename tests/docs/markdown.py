@@ -36,6 +36,19 @@ def blocks(text):
     return found
 
 
+def indented(text):
+    """The lines of code that stand in no fence, each with its number."""
+    outside = re.sub(r"^(```+).*\n(?:.*\n)*?\1$", lambda fenced: "\n" * fenced[0].count("\n"), text, flags=re.M)
+    found = {}
+    before = ""
+    for at, line in enumerate(outside.split("\n"), 1):
+        # What follows a line of text goes on with it.
+        if line.startswith("    ") and (at - 1 in found or not before.strip()):
+            found[at] = line[4:]
+        before = line
+    return found
+
+
 def prose(text):
     """The page without its fenced blocks and code in the line, in which brackets are no links."""
     return re.sub(r"`[^`\n]*`", "``", re.sub(r"^(```+).*\n(?:.*\n)*?\1$", "", text, flags=re.M))
@@ -75,12 +88,13 @@ def run(code_blocks, scratch):
 
     What they make by mktemp is made in the folder `scratch`.
 
-    A line that ends in & is a server: what follows it waits for the first line that it prints.
+    A line that ends in & is a server: what follows it waits for the first line that it prints. The status is that of the last
+    command that failed, wherever in the block: the others run all the same. A name that does not exist is soon known.
     """
-    script = "exec 2>&1\n"
+    script = "exec 2>&1\nexport RES_OPTIONS='timeout:1 attempts:1'\ntrap 'failed=$?' ERR\n"
     for code in code_blocks:
         code = re.sub(r"^(.*\S) &$", r"exec {served}< <(\1); read -r _ <&$served", code, flags=re.M)
-        script += f"{code}\nprintf '%s %s\\n' '{MARK}' $?\n"
+        script += f"failed=0\n{code}\nprintf '%s %s\\n' '{MARK}' $failed\n"
     # Nothing of the suite's own settings, and loopback is not asked through a proxy.
     env = {name: value for name, value in os.environ.items()
            if not name.startswith("ESALES_") and not name.lower().endswith("_proxy")}

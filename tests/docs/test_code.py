@@ -1,10 +1,17 @@
-"""Every fenced block of the documentation is run, compiled or compared with the file or output that it shows."""
+"""Every block of the documentation is run, compiled or compared with the file or output that it shows.
 
+Those that are indented are commands that would take too long, or would want a system of their own: there it is seen that they
+exist.
+"""
+
+import configparser
+import functools
 import re
+import shlex
 import subprocess
 
 import pytest
-from markdown import ROOT, blocks, comparable, elsewhere, links, pages, run
+from markdown import ROOT, blocks, comparable, elsewhere, indented, links, pages, run
 from test_deployment import FILES
 
 DOCS = [page for page in pages() if page.is_relative_to(ROOT / "docs")]
@@ -72,22 +79,79 @@ def test_the_doctors_page_has_no_blocks_but_those_that_its_own_test_holds():
     assert [block.language for block in blocks(DOCTOR.read_text())] == DOCTORS
 
 
-def compiles(language, code):
+# What a block of C# takes from the program around it.
+AROUND = """using System;
+using Esales.Notify;
+interface ILogger {{ void LogInformation(string words, params object[] values); }}
+static class Shown {{
+    static void Run(string customerId, string privateKey, string sessionKey, ILogger logger) {{
+{}
+    }}
+}}
+"""
+
+
+def compiles(language, code, scratch):
     if language == "python":
         compile(code, "a block", "exec")
         return
-    assert language == "php", f"who checks {language!r}?"
-    code = code if code.startswith("<?php") else f"<?php\n{code}"
-    done = subprocess.run(["php", "-l"], input=code, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout
+    if language == "ini":
+        settings = configparser.ConfigParser()
+        settings.read_string(f"[php.ini]\n{code}")
+        assert settings.sections() == ["php.ini"] and all("." in name for name in settings["php.ini"])
+        return
+    if language == "csharp":
+        file = scratch / "Shown.cs"
+        file.write_text(AROUND.format(code))
+        sources = sorted((ROOT / "bindings/csharp/src").glob("*.cs"))
+        checker = ["mcs", "-langversion:7.2", "-unsafe", "-target:library", f"-out:{scratch}/shown.dll", str(file), *map(str, sources)]
+    elif language == "php":
+        code = code if code.startswith("<?php") else f"<?php\n{code}"
+        checker = ["php", "-l"]
+    else:
+        assert language == "sh", f"who checks {language!r}?"
+        checker = ["bash", "-n"]
+    done = subprocess.run(checker, input=code, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("page", BINDINGS, ids=named)
-def test_what_a_bindings_page_shows_is_an_example_or_compiles(page):
+def test_what_a_bindings_page_shows_is_an_example_or_compiles(page, tmp_path):
     examples = [file.read_text() for file in (page.parent / "examples").iterdir()]
+    assert not indented(page.read_text())
     for block in blocks(page.read_text()):
         if block.code not in examples:
-            compiles(block.language, block.code)
+            compiles(block.language, block.code, tmp_path)
+
+
+@functools.cache
+def helped(command, subcommand):
+    return subprocess.run([command, subcommand, "--help"], check=True, capture_output=True, text=True).stdout
+
+
+def exists(line, command):
+    """Whether this is a command of the Makefile's, or of `esales-notify` with options that it has."""
+    words = shlex.split(line, comments=True)
+    name = next(word for word in words if word in ("make", "esales-notify"))
+    arguments = words[words.index(name) + 1 :]
+    if name == "make":
+        rules = "".join(path.read_text() for path in (ROOT / "Makefile", *ROOT.glob("*/*.mk")))
+        targets = [word for word in arguments if "=" not in word]
+        return bool(targets) and all(re.search(rf"^([\w -]+ )?{target}( [\w -]+)?:", rules, re.M) for target in targets)
+    options = [word for word in arguments if word.startswith("--")]
+    return all(re.search(rf"{option}\b", helped(str(command), arguments[0])) for option in options)
+
+
+@pytest.mark.parametrize("page", [page for page in pages() if page not in BINDINGS], ids=named)
+def test_what_is_indented_are_commands_that_exist(page, command):
+    for line, code in indented(page.read_text()).items():
+        assert exists(code, command), f"line {line}: {code}"
+
+
+@pytest.mark.parametrize("page", pages(), ids=named)
+def test_every_fence_begins_its_line(page):
+    """Others are not seen by the tests of blocks."""
+    assert not re.search(r"^[ >]+```", page.read_text(), re.M)
 
 
 def test_a_wrong_block_is_found(tmp_path):
@@ -95,10 +159,20 @@ def test_a_wrong_block_is_found(tmp_path):
     assert [(b.language, b.code, b.line, b.before) for b in found] == [
         ("sh", "true\n", 1, ""), ("text", "```\n", 6, "words")]
     assert run(["echo a; false", "cd src; printf b"], tmp_path) == [(1, "a\n"), (0, "b")]
+    assert run(["false\necho a", "if false; then true; fi; false || true"], tmp_path) == [(1, "a\n"), (0, "")]
     with pytest.raises(AssertionError, match="ended early"):
         run(["exit 3", "true"], tmp_path)
     assert comparable("in 1.5 ms") == comparable("in 30 ms") != comparable("in 30 attempts")
     with pytest.raises(SyntaxError):
-        compiles("python", "def")
-    with pytest.raises(AssertionError):
-        compiles("php", "function {")
+        compiles("python", "def", tmp_path)
+    for language, code in (("php", "function {"), ("csharp", "new Clients();"), ("sh", "if true"), ("ini", "[other]\na.b=1")):
+        with pytest.raises(AssertionError):
+            compiles(language, code, tmp_path)
+
+
+def test_an_indented_command_that_does_not_exist_is_found(command):
+    assert indented("words\n    more words\n\n    make a\n    make b\n```\n\n    c\n```\n") == {4: "make a", 5: "make b"}
+    for right in ("make bench SECTION=c  # some", "sudo -u shop env A=b esales-notify doctor --json"):
+        assert exists(right, command)
+    for wrong in ("make benches", "make", "esales-notify doctor --jsonl"):
+        assert not exists(wrong, command)

@@ -3,9 +3,12 @@
  *   spooler produce PREFIX COUNT [THREADS]   enqueues; prints each accepted id on a line of its own, unbuffered, after
  *                                            the call returned, and to stderr the percentiles of the calls
  *   spooler drain                            delivers until stdin ends, and prints "ready" first
- *   spooler shut                             enqueues one, flushes for 300 ms, frees the client, and prints the milliseconds
- *                                            that each took, and what the flush returned
- *   spooler flood COUNT                      enqueues and prints only the resident memory, in KiB, before and after
+ *   spooler shut [open] [stats]              enqueues one, flushes for 300 ms, frees the client, and prints the milliseconds
+ *                                            that each took, and what the enqueue and the flush returned. With "open" it
+ *                                            enqueues one before, prints "ready", and goes on when stdin has a line or ends;
+ *                                            with "stats" the flush is asked for the numbers too
+ *   spooler flood COUNT                      enqueues and prints only the resident memory, in KiB, before and after, and to
+ *                                            stderr after each tenth
  */
 #include <errno.h>
 #include <pthread.h>
@@ -106,15 +109,28 @@ int main(int argc, char **argv) {
     fflush(stdout);
     while (read(0, &byte, 1) > 0) esales_client_flush(client, 0, NULL);
   } else if (argc >= 2 && strcmp(argv[1], "shut") == 0) {
-    uint64_t start = now_ns(), enqueued, flushed;
-    int status;
-    enqueue("shut");
+    esales_stats stats = ESALES_STATS_INIT, *asked = NULL;
+    uint64_t start, enqueued, flushed, freed;
+    int accepted, status;
+    char byte;
+    for (int i = 2; i < argc; i++) {
+      if (strcmp(argv[i], "stats") == 0) asked = &stats;
+      if (strcmp(argv[i], "open") == 0) {
+        if (enqueue("before") != ESALES_QUEUED) fail("before");
+        printf("ready\n");
+        fflush(stdout);
+        if (read(0, &byte, 1) < 0) exit(2);
+      }
+    }
+    start = now_ns();
+    accepted = enqueue("shut");
     enqueued = now_ns();
-    status = esales_client_flush(client, 300, NULL);
+    status = esales_client_flush(client, 300, asked);
     flushed = now_ns();
     esales_client_free(client);
-    printf("%d %d %d %s\n", (int)((enqueued - start) / 1000000), (int)((flushed - enqueued) / 1000000),
-           (int)((now_ns() - flushed) / 1000000), esales_status_name(status));
+    freed = now_ns();
+    printf("%d %d %d %s %s\n", (int)((enqueued - start) / 1000000), (int)((flushed - enqueued) / 1000000),
+           (int)((freed - flushed) / 1000000), esales_status_name(accepted), esales_status_name(status));
     return 0;
   } else if (argc >= 3 && strcmp(argv[1], "flood") == 0) {
     count = atoi(argv[2]);
@@ -125,6 +141,7 @@ int main(int argc, char **argv) {
       snprintf(id, sizeof id, "%d", i);
       int status = enqueue(id);
       if (status != ESALES_QUEUED && status != ESALES_QUEUE_FULL) fail(id);
+      if ((i + 1) % (count / 10) == 0) fprintf(stderr, "%ld\n", resident_kib());
     }
     esales_stats stats = ESALES_STATS_INIT;
     if (esales_client_stats(client, &stats) < 0) fail("stats");

@@ -1,45 +1,126 @@
 """An outage: the gate's law for the whole spool, not for each process; afterwards everything arrives."""
 
+import contextlib
 import socket
+import sqlite3
+import time
 
+import pytest
 from counting import Service, wait_for
 from test_kill import Accepted, kill
 
+CONCURRENCY = 4
+TIMEOUT_S = 3
+RETRY_AFTER_S = 1
+# Without a Retry-After the gate draws its pause from 0 to this long.
+PAUSE_S = 0.2
 
-def test_an_outage_of_every_kind(spooler, soak, tmp_path):
-    with Service(503, {"Retry-After": "1"}) as service:
-        options = {"base_url": service.base_url, "spool": tmp_path / "spool", "gate_min_ms": 100, "gate_max_ms": 400,
-                   "timeout_ms": 500}
-        drainers = [spooler("drain", options=options) for _ in range(3)]
+
+class Hole:
+    """A black hole: it takes connections and says nothing. `gaps` are the seconds from one to the next."""
+
+    def __init__(self, port):
+        self._listener = socket.create_server(("127.0.0.1", port), backlog=64)
+        self._listener.settimeout(120)
+        self._connections = []
+        self._times = []
+
+    def accept(self):
+        connection = self._listener.accept()[0]
+        self._times.append(time.monotonic())
+        for earlier in self._connections:
+            assert is_closed(earlier), "a second attempt before the first one ended"
+        self._connections.append(connection)
+
+    @property
+    def gaps(self):
+        return [later - earlier for earlier, later in zip(self._times, self._times[1:])]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for opened in (self._listener, *self._connections):
+            opened.close()
+
+
+def is_closed(connection):
+    """Whether the other side has closed it; what it said before is read away."""
+    try:
+        while connection.recv(65536, socket.MSG_DONTWAIT):
+            pass
+    except BlockingIOError:
+        return False
+    except ConnectionResetError:
+        pass
+    return True
+
+
+def attempts(spool):
+    """How often what waits in the spool was tried."""
+    with contextlib.closing(sqlite3.connect(f"file:{spool}?mode=ro", uri=True, timeout=60)) as database:
+        return database.execute("SELECT sum(attempts) FROM item").fetchone()[0] or 0
+
+
+@pytest.mark.parametrize("drainers", [1, 3])
+def test_an_outage_of_every_kind(spooler, law, tmp_path, drainers):
+    """503 with Retry-After, then connections are refused, then a black hole; then it recovers, and all arrive."""
+    with Service(503, {"Retry-After": str(RETRY_AFTER_S)}) as service:
+        spool = tmp_path / "spool"
+        options = {"base_url": service.base_url, "spool": spool, "concurrency": CONCURRENCY, "gate_min_ms": int(PAUSE_S * 1000),
+                   "gate_max_ms": int(PAUSE_S * 1000), "timeout_ms": TIMEOUT_S * 1000}
+        running = [spooler("drain", options=options) for _ in range(drainers)]
         workers = [spooler("produce", f"p{n}", 50, options={**options, "delivery": "none"}) for n in range(4)]
         accepted = [id for worker in workers for id in Accepted(worker).done()]
         assert len(accepted) == 200
 
-        # 503 with Retry-After: one probe a second. What was under way when the gate closed comes on top once.
-        wait_for(lambda: len(service.times) >= 8, "no probes", 30)
-        probes = service.times[4:]
+        # One probe for each Retry-After. What was under way when the gate closed comes on top once.
+        wait_for(lambda: len(service.times) >= CONCURRENCY + 4, "no probes", 120)
+        probes = service.times[CONCURRENCY:]
         gaps = [later - earlier for earlier, later in zip(probes, probes[1:])]
-        assert all(gap >= 0.99 for gap in gaps), gaps
-
-        # A black hole: it takes the connection and says nothing. Its backlog is the count of who tried.
+        assert len(gaps) >= 3 and all(gap >= RETRY_AFTER_S - 0.01 for gap in gaps), gaps
+        port = service.port
         service.stop()
-        seen = len(service.times)
-        with socket.socket() as hole:
-            hole.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            hole.bind(("127.0.0.1", service.port))
-            hole.listen(64)
-            hole.settimeout(20)
-            tried = [hole.accept()[0] for _ in range(3)]
-            # One at a time: the next comes only after the one before timed out.
-            hole.setblocking(False)
-            for connection in tried:
-                connection.close()
-        assert len(service.times) == seen
 
-        # Refused connections in between; then it is back on the same port.
-        with Service(port=service.port) as back:
-            wait_for(lambda: len(back.ids) == len(accepted), "not all arrived after the outage", 60)
-            assert set(back.ids) == set(accepted)
-            assert all(len(times) == 1 for times in back.ids.values())
-        for drainer in drainers:
-            kill(drainer)
+    # Refused. The sum of many pauses is close to as many times half of PAUSE_S. That it is half of that happens once in 10^11
+    # times; where each of three drainers had a gate of its own it would be a third.
+    def tried(more_than, count):
+        wait_for(lambda: attempts(spool) >= more_than + count, "no probes", 120)
+        return attempts(spool), time.monotonic()
+
+    # The last Retry-After is over with the first that is refused.
+    before, started = tried(attempts(spool), 1)
+    after, ended = tried(before, 60)
+    # The first pause may have begun before.
+    pauses = after - before - 1
+    assert ended - started >= pauses * PAUSE_S / 2 / 2, f"{pauses} pauses in {ended - started:.1f} s"
+
+    # A black hole: whoever tries learns nothing before the attempt's time is over.
+    with Hole(port) as hole:
+        for _ in range(4):
+            hole.accept()
+        assert all(gap >= TIMEOUT_S - 0.5 for gap in hole.gaps), hole.gaps
+
+    numbers = law(spool)
+    assert (numbers["accepted"], numbers["pending"]) == (len(accepted), len(accepted)), numbers
+    with Service(port=port) as back:
+        wait_for(lambda: len(back.ids) == len(accepted), "not all arrived after the outage", 120)
+        assert set(back.ids) == set(accepted)
+        wait_for(lambda: law(spool)["pending"] == 0, "what was delivered is not recorded", 120)
+        assert all(len(times) == 1 for times in back.ids.values())
+    for drainer in running:
+        kill(drainer)
+    numbers = law(spool)
+    assert numbers["accepted"] == numbers["delivered"] == len(accepted), numbers
+
+
+def test_a_second_connection_to_the_hole_is_noticed():
+    with Hole(0) as hole:
+        address = hole._listener.getsockname()
+        with socket.create_connection(address) as first:
+            first.sendall(b"POST")
+            hole.accept()
+        with socket.create_connection(address):
+            hole.accept()
+            with socket.create_connection(address), pytest.raises(AssertionError, match="before the first one ended"):
+                hole.accept()

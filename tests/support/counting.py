@@ -4,38 +4,48 @@ import contextlib
 import http.server
 import json
 import socket
+import sys
 import threading
 import time
 
 
 class Service:
-    """Answers with `status` and `headers`; `ids` has a list of arrival times for every id."""
+    """Answers with `status` and `headers`; `ids` has a list of arrival times for every id, `bodies` what arrived under it.
+
+    What arrived otherwise than it should is in `defects`, and fails the test that stops the service.
+    """
 
     def __init__(self, status=204, headers=None, port=0):
         self.status, self.headers = status, headers or {}
-        self.ids, self.bodies, self.times = {}, {}, []
+        self.ids, self.bodies, self.times, self.defects = {}, {}, [], []
         self._lock = threading.Lock()
-        self._connections = []
+        self._connections = set()
         outer = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
-            def setup(self):
-                super().setup()
-                with outer._lock:
-                    outer._connections.append(self.connection)
+            def do_GET(self):
+                """For `rest`: whoever is answered was taken in after all that came before."""
+                self.send_response(204)
+                self.end_headers()
 
             def do_POST(self):
-                body = self.rfile.read(int(self.headers["content-length"]))
+                # A sender that was killed cuts it off, in the headers or in the body.
+                length = int(self.headers.get("content-length", -1))
+                body = self.rfile.read(max(length, 0))
                 arrived = time.monotonic()
+                if len(body) != length:
+                    self.close_connection = True
+                    return
                 with outer._lock:
                     outer.times.append(arrived)
                     status, headers = outer.status, outer.headers
                     if status == 204:
                         identity = json.loads(body)["id"]
                         outer.ids.setdefault(identity, []).append(arrived)
-                        assert outer.bodies.setdefault(identity, body) == body, "the same id with other bytes"
+                        if outer.bodies.setdefault(identity, body) != body:
+                            outer.defects.append(f"{identity} came with other bytes: {body!r}, {outer.bodies[identity]!r}")
                 self.send_response(status)
                 for name, value in headers.items():
                     self.send_header(name, value)
@@ -50,8 +60,22 @@ class Service:
             daemon_threads = True
             request_queue_size = 128
 
+            def process_request(self, request, client_address):
+                with outer._lock:
+                    outer._connections.add(request)
+                super().process_request(request, client_address)
+
+            def shutdown_request(self, request):
+                with outer._lock:
+                    outer._connections.discard(request)
+                super().shutdown_request(request)
+
             def handle_error(self, *_):
-                """A client that was killed."""
+                """A client that was killed breaks its connection; anything else is a defect."""
+                error = sys.exc_info()[1]
+                if not isinstance(error, OSError):
+                    with outer._lock:
+                        outer.defects.append(repr(error))
 
         self.server = Server(("127.0.0.1", port), Handler)
         self.port = self.server.server_address[1]
@@ -63,19 +87,35 @@ class Service:
         with self._lock:
             self.status, self.headers = status, {k.replace("_", "-"): v for k, v in headers.items()}
 
+    def rest(self):
+        """Waits until all that its clients, who have ended, sent has arrived."""
+        with socket.create_connection(("127.0.0.1", self.port)) as last:
+            last.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            while last.recv(4096):
+                pass
+        wait_for(lambda: not self._connections, "somebody still sends")
+
     def __enter__(self):
         return self
 
-    def __exit__(self, *_):
-        self.stop()
+    def __exit__(self, exception, *_):
+        self._close()
+        # A test that failed has its own words.
+        assert exception or not self.defects, self.defects
 
     def stop(self):
         """Its connections are closed, and new ones refused from now on."""
+        self._close()
+        assert not self.defects, self.defects
+
+    def _close(self):
         if self._thread.is_alive():
             self.server.shutdown()
             self.server.server_close()
             self._thread.join()
-            for connection in self._connections:
+            with self._lock:
+                connections = list(self._connections)
+            for connection in connections:
                 with contextlib.suppress(OSError):
                     connection.shutdown(socket.SHUT_RDWR)
 
