@@ -16,6 +16,8 @@ mod rescue;
 mod rows;
 mod schema;
 mod takeover;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{HashMap, HashSet};
 use std::io;
@@ -222,7 +224,7 @@ impl SqliteSpool {
     ) -> Result<T, Error> {
         let done = slot.with(deadline, |slot| {
             busy::set_deadline(deadline);
-            let mut is_damaged = false;
+            let (mut is_damaged, mut was_damaged) = (false, false);
             let mut was_full = false;
             loop {
                 if is_damaged || !slot.as_ref().is_some_and(|o| o.is_current(&self.path)) {
@@ -235,21 +237,29 @@ impl SqliteSpool {
                         });
                     }
                     let opened = self.open(slot.as_mut(), is_damaged, is_synced, deadline)?;
-                    *slot = Some(opened);
+                    if slot.replace(opened).is_some() {
+                        self.has_taken_over.store(true, Ordering::Relaxed);
+                    }
+                    is_damaged = false;
                 }
                 let Some(open) = slot.as_mut() else {
                     return Err(Failure::Busy);
                 };
-                let done = self.take_over(open, deadline);
-                let done = done.and_then(|()| work(open).map_err(Failure::from));
-                let is_full = open.is_behind || done.as_ref().is_err_and(Failure::is_full_disk);
-                if is_full && !std::mem::replace(&mut was_full, true) && open.empty_log() {
+                let taken = self.take_over(open, deadline);
+                // Before the work: what is done must not be done again.
+                if open.is_behind && !std::mem::replace(&mut was_full, true) && open.empty_log() {
                     continue;
                 }
-                match done {
-                    Err(e) if e.is_damage() && !is_damaged && !self.is_operators => {
-                        is_damaged = true
+                match taken.and_then(|()| work(open).map_err(Failure::from)) {
+                    Err(e)
+                        if e.is_full_disk()
+                            && !std::mem::replace(&mut was_full, true)
+                            && open.empty_log() => {}
+                    Err(e) if e.is_damage() && !was_damaged && !self.is_operators => {
+                        (is_damaged, was_damaged) = (true, true);
                     }
+                    // Another process has just taken what this file held into the one that took its place.
+                    Err(_) if !open.is_current(&self.path) && Instant::now() < deadline => {}
                     result => return result,
                 }
             }
