@@ -423,11 +423,11 @@ impl Spool for SqliteSpool {
         limit: usize,
         skip: &HashSet<i64>,
     ) -> Result<Vec<Item>, Error> {
-        self.drain(|open| rows::oldest(&open.connection, url, now, limit, skip))
+        self.drain(|open| rows::oldest(&mut open.connection, url, now, limit, skip))
     }
 
     fn overdue(&self, before: u64, skip: &HashSet<i64>) -> Result<Vec<Item>, Error> {
-        self.drain(|open| rows::overdue(&open.connection, before, skip))
+        self.drain(|open| rows::overdue(&mut open.connection, before, skip))
     }
 
     fn settle(&self, settlements: &[Settlement]) -> Result<(), Error> {
@@ -472,7 +472,7 @@ impl Spool for SqliteSpool {
 
     fn receipt(&self, id: &str, now: u64) -> Result<Option<Receipt>, Error> {
         self.ask(Instant::now() + PATIENCE, |open| {
-            rows::receipt(&open.connection, id, now)
+            rows::receipt(&open.connection, id, now, self.settings.receipt_retention)
         })
     }
 
