@@ -112,6 +112,7 @@ impl Failure {
 pub(super) struct Open {
     connection: Connection,
     file: file::Identity,
+    log: file::Log,
     destinations: Arc<HashMap<Arc<str>, i64>>,
     /// This process in the table of those who accepted.
     origin: Option<i64>,
@@ -167,7 +168,8 @@ impl SqliteSpool {
     }
 
     /// Opens the file, makes it if need be, and sets a damaged one aside. `old` is the connection that found it
-    /// deleted, replaced, or (`is_damaged`) unreadable; what it still holds goes into a file that is made anew.
+    /// deleted, replaced, or (`is_damaged`) unreadable; what it still holds goes into the file that is there now,
+    /// whoever made it. An error: the old connection is to be kept, for it may be the only one that has it.
     fn open(
         &self,
         mut old: Option<&mut Open>,
@@ -178,6 +180,7 @@ impl SqliteSpool {
         let path = &self.path;
         self.locks.while_opening(path, deadline, || {
             if let Some(old) = &mut old
+                && !rescue::is_moved(&old.connection)
                 && let Err(e) = old.take_over(path)
             {
                 // The new one takes it over, unless it was deleted as well.
@@ -186,25 +189,38 @@ impl SqliteSpool {
             if is_damaged && old.as_ref().is_some_and(|o| o.is_current(path)) {
                 file::set_aside(path)?;
             }
-            let mut is_new = file::prepare(path, !self.is_operators)?;
+            if let Some(old) = &old {
+                file::part_from(path, &old.log)?;
+            }
+            file::prepare(path, !self.is_operators)?;
+            let mut identity = file::identity(path)?;
             let mut opened = schema::connect(path, is_synced);
             if opened.as_ref().is_err_and(Failure::is_damage)
                 && !self.is_operators
                 && file::looks_like_ours(path)
             {
                 file::set_aside(path)?;
-                is_new = file::prepare(path, true)?;
+                file::prepare(path, true)?;
+                identity = file::identity(path)?;
                 opened = schema::connect(path, is_synced);
             }
             let mut connection = opened?;
-            if let (true, Some(old)) = (is_new, old) {
-                rescue::rescue(&old.connection, &mut connection)?;
+            if file::identity(path)? != identity {
+                return Err(io::Error::other("it was replaced just now").into());
+            }
+            if let Some(old) = old
+                && old.file != identity
+                && !self.is_operators
+            {
+                rescue::rescue(old, &mut connection)?;
+                schema::sync(&connection, is_synced)?;
             }
             let inbox = Inbox::of(&connection, path, !self.is_operators)?;
             file::close_to_others(path)?;
             Ok(Open {
                 connection,
-                file: file::identity(path)?,
+                file: identity,
+                log: file::log_of(path),
                 destinations: Arc::default(),
                 origin: None,
                 accepted: 0,

@@ -6,9 +6,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::SqliteSpool;
+use super::{Failure, SpoolFile, SqliteSpool, file, rows};
 use crate::config::Config;
+use crate::queue::memory::MemorySpool;
 use crate::queue::spool::{Fate, Item, NewItem, Settlement, Spool};
+use crate::queue::stats::Counts;
 use crate::status::Status;
 
 const URL: &str = "http://127.0.0.1:9/api";
@@ -24,14 +26,23 @@ impl Place {
         Place(folder)
     }
 
-    fn open(&self, options: &[(&str, &str)]) -> Arc<SqliteSpool> {
-        let path = self.0.join("spool");
+    fn config(&self, options: &[(&str, &str)]) -> Config {
         let mut config = Config::new();
-        config.set("spool", path.to_str().unwrap()).unwrap();
+        let spool = self.0.join("spool");
+        config.set("spool", spool.to_str().unwrap()).unwrap();
         for (name, value) in options {
             config.set(name, value).unwrap();
         }
-        SqliteSpool::new(path, &config.queue_settings().unwrap(), false)
+        config
+    }
+
+    fn open(&self, options: &[(&str, &str)]) -> Arc<SqliteSpool> {
+        let settings = self.config(options).queue_settings().unwrap();
+        SqliteSpool::new(self.0.join("spool"), &settings, false)
+    }
+
+    fn operator(&self) -> SpoolFile {
+        SpoolFile::open(&self.config(&[])).unwrap()
     }
 }
 
@@ -147,4 +158,215 @@ fn on_a_full_disk_nothing_is_done_twice() {
         (502, 500, 0)
     );
     assert!(totals.is_balanced(), "{totals:?}");
+}
+
+#[test]
+fn who_still_writes_into_a_file_that_was_taken_over_writes_into_the_new_one() {
+    let place = Place::new();
+    let (late, other) = (place.open(&[]), place.open(&[]));
+    put(&late, &["1"]);
+    put(&other, &["2"]);
+    let mut is_first = true;
+    late.ask(soon(), |open| {
+        if std::mem::take(&mut is_first) {
+            for suffix in ["", "-wal", "-shm"] {
+                fs::remove_file(place.0.join(format!("spool{suffix}"))).unwrap();
+            }
+            put(&other, &["3"]);
+        }
+        rows::push(open, &late.settings, &[item("4")])
+    })
+    .unwrap();
+    for spool in [&late, &other] {
+        let totals = spool.totals(soon()).unwrap().spool;
+        assert_eq!((totals.accepted, totals.pending), (4, 4));
+    }
+}
+
+#[test]
+fn an_opening_that_takes_long_holds_up_nobody_past_the_deadline() {
+    let place = Place::new();
+    let path = place.0.join("spool");
+    let locks = file::locks(&path);
+    let (entered, is_in) = std::sync::mpsc::channel();
+    let (leave, may_leave) = std::sync::mpsc::channel();
+    std::thread::scope(|scope| {
+        let (locks, path) = (&locks, &path);
+        scope.spawn(move || {
+            locks.while_opening(path, soon(), || {
+                entered.send(()).unwrap();
+                may_leave.recv().unwrap();
+                Ok(())
+            })
+        });
+        is_in.recv().unwrap();
+        let at_once = Instant::now() + Duration::from_millis(20);
+        let opened = locks.while_opening(path, at_once, || Ok(()));
+        assert!(matches!(opened, Err(Failure::Busy)));
+        leave.send(()).unwrap();
+    });
+    locks.while_opening(&path, soon(), || Ok(())).unwrap();
+}
+
+/// One in memory and one in a file.
+fn both(options: &[(&str, &str)]) -> Vec<(Arc<dyn Spool>, Place)> {
+    let place = Place::new();
+    let file = place.open(options);
+    let memory = MemorySpool::new(&file.settings);
+    vec![(file, place), (Arc::new(memory), Place::new())]
+}
+
+fn counts(spool: &dyn Spool) -> Counts {
+    let counts = spool.totals(soon()).unwrap().spool;
+    assert!(counts.is_balanced(), "{counts:?}");
+    counts
+}
+
+#[test]
+fn what_arrives_without_being_there_was_not_dropped_for_that() {
+    for (spool, _place) in both(&[]) {
+        for id in ["1", "2"] {
+            spool.push(item(id), soon()).unwrap();
+        }
+        let taken = spool.oldest(URL, NOW, 2, &HashSet::new()).unwrap();
+        let all: Vec<Settlement> = taken
+            .into_iter()
+            .map(|i| settled(i, Fate::Delivered, NOW))
+            .collect();
+        spool.settle(&all).unwrap();
+        // A second drainer had them under way too.
+        spool.settle(&all).unwrap();
+        let counts = counts(&*spool);
+        assert_eq!((counts.delivered, counts.dropped), (2, 0));
+    }
+}
+
+#[test]
+fn what_arrives_after_it_was_dropped_is_delivered_once() {
+    for (spool, _place) in both(&[("max_items", "2"), ("overflow", "drop_oldest")]) {
+        for id in ["1", "2"] {
+            spool.push(item(id), soon()).unwrap();
+        }
+        let taken = spool.oldest(URL, NOW, 1, &HashSet::new()).unwrap();
+        spool.push(item("3"), soon()).unwrap();
+        assert_eq!(counts(&*spool).dropped, 1);
+        for _ in 0..2 {
+            let arrived = settled(taken[0].clone(), Fate::Delivered, NOW + 5);
+            spool.settle(&[arrived]).unwrap();
+            let counts = counts(&*spool);
+            assert_eq!((counts.delivered, counts.dropped), (1, 0));
+        }
+        let receipt = spool.receipt("1", NOW + 5).unwrap().unwrap();
+        assert_eq!(receipt.status, Status::Delivered);
+        // Refused after it was dropped: that is what it remains.
+        let taken = spool.oldest(URL, NOW, 1, &HashSet::new()).unwrap();
+        spool.push(item("4"), soon()).unwrap();
+        let refused = settled(taken[0].clone(), Fate::Dead, NOW + 5);
+        spool.settle(&[refused]).unwrap();
+        assert_eq!((counts(&*spool).dead, counts(&*spool).dropped), (0, 1));
+        let receipt = spool.receipt("2", NOW + 5).unwrap().unwrap();
+        assert_eq!(receipt.status, Status::QueueFull);
+    }
+}
+
+#[test]
+fn a_receipt_is_kept_as_long_as_it_is_to_be() {
+    for (retention, last) in [("0", None), ("1", Some(NOW + 999))] {
+        for (spool, _place) in both(&[("receipt_retention_s", retention)]) {
+            spool.push(item("1"), soon()).unwrap();
+            let waiting = spool.receipt("1", NOW + 1_000_000).unwrap().unwrap();
+            assert_eq!(waiting.status, Status::Queued, "however long it waits");
+            let taken = spool.oldest(URL, NOW, 1, &HashSet::new()).unwrap();
+            let arrived = settled(taken[0].clone(), Fate::Delivered, NOW);
+            spool.settle(&[arrived]).unwrap();
+            for now in [NOW, NOW + 999, NOW + 1000, NOW + 100_000] {
+                let is_known = spool.receipt("1", now).unwrap().is_some();
+                assert_eq!(is_known, last.is_some_and(|last| now <= last), "{now}");
+            }
+            spool.maintain(NOW + 100_000).unwrap();
+            assert_eq!(counts(&*spool).delivered, 1);
+        }
+    }
+}
+
+#[test]
+fn the_oldest_dead_letters_make_room_for_newer_ones() {
+    let place = Place::new();
+    let spool = place.open(&[("max_dead", "2")]);
+    for id in ["1", "2", "3", "4", "5"] {
+        put(&spool, &[id]);
+        settle(&spool, oldest(&spool, 1), Fate::Dead);
+    }
+    let counts = counts(&*spool);
+    assert_eq!((counts.dead, counts.dropped), (2, 3));
+    let process = spool.totals(soon()).unwrap().process;
+    assert_eq!((process.dead, process.dropped), (2, 3));
+    let kept: Vec<String> = place
+        .operator()
+        .dead_letters()
+        .unwrap()
+        .into_iter()
+        .map(|letter| letter.id)
+        .collect();
+    assert_eq!(kept, ["4", "5"]);
+}
+
+#[test]
+fn a_row_that_cannot_be_read_is_a_dead_letter_and_holds_up_nobody() {
+    for wrong in [
+        "body = CAST(x'7b22ff' AS TEXT)",
+        "id = x'ff'",
+        "accepted_at = 'never'",
+        "attempts = -1",
+        "origin = 'x', bytes_in = 'y', attempts = 'z'",
+    ] {
+        let place = Place::new();
+        let limits = [("max_items", "5"), ("overflow", "drop_oldest")];
+        let spool = place.open(&limits);
+        put(&spool, &["1", "2", "3", "4", "5"]);
+        for id in ["1", "3"] {
+            let damage = format!("UPDATE item SET {wrong} WHERE id = '{id}'");
+            spool
+                .ask(soon(), |open| open.connection.execute(&damage, []))
+                .unwrap();
+        }
+        // Also for those who drop the oldest.
+        put(&spool, &["6"]);
+        let none = spool.overdue(NOW, &HashSet::new()).unwrap();
+        assert!(none.is_empty());
+        let left: Vec<String> = oldest(&spool, 2).into_iter().map(|i| i.id).collect();
+        assert_eq!(left, ["2", "4"], "{wrong}");
+        let counts = counts(&*spool);
+        assert_eq!((counts.accepted, counts.dead, counts.dropped), (6, 2, 0));
+        let letters = place.operator().dead_letters().unwrap();
+        assert_eq!(letters.len(), 2);
+        assert!(letters.iter().all(|l| l.status == Status::SpoolFailed));
+        assert!(place.operator().report().unwrap().is_balanced());
+    }
+}
+
+#[test]
+fn a_process_that_the_spool_forgot_still_knows_what_it_accepted() {
+    let place = Place::new();
+    let spool = place.open(&[]);
+    put(&spool, &["1", "2"]);
+    spool
+        .ask(soon(), |open| {
+            open.connection.execute("DELETE FROM origin", [])
+        })
+        .unwrap();
+    put(&spool, &["3"]);
+    assert_eq!(spool.totals(soon()).unwrap().process.accepted, 3);
+}
+
+#[test]
+fn what_was_set_aside_is_listed_spools_and_inboxes() {
+    let place = Place::new();
+    put(&place.open(&[]), &["1"]);
+    let names = ["spool-inbox.damaged-2", "spool.damaged-1"];
+    for name in names.iter().chain(&["spool.damaged-1-wal"]) {
+        fs::write(place.0.join(name), "").unwrap();
+    }
+    let listed = place.operator().report().unwrap().set_aside;
+    assert_eq!(listed, names.map(|name| place.0.join(name)));
 }
