@@ -222,7 +222,11 @@ impl<'a> Copy<'a> {
                 "SELECT EXISTS(SELECT 1 FROM item WHERE seq = ?1) OR EXISTS(SELECT 1 FROM dead WHERE seq = ?1)",
             )?
             .query_row([old], |r| r.get(0))?;
-        let seq = if is_taken { self.last_seq + 1 } else { old };
+        let seq = if is_taken {
+            self.last_seq.saturating_add(1)
+        } else {
+            old
+        };
         self.last_seq = self.last_seq.max(seq);
         Ok(seq)
     }
@@ -248,8 +252,8 @@ impl<'a> Copy<'a> {
                 as_it_is(row, 6)?,
                 as_it_is(row, 7)?,
             ])?;
-        self.accepted += 1;
-        self.bytes_in += row.get::<_, i64>(9)?;
+        self.accepted = self.accepted.saturating_add(1);
+        self.bytes_in = self.bytes_in.saturating_add(row.get(9)?);
         Ok(())
     }
 
@@ -269,7 +273,7 @@ impl<'a> Copy<'a> {
                 as_it_is(row, 6)?,
                 as_it_is(row, 7)?,
             ])?;
-        self.accepted += 1;
+        self.accepted = self.accepted.saturating_add(1);
         self.dead += 1;
         Ok(())
     }
