@@ -41,7 +41,8 @@ def test_nothing_accepted_is_lost_when_everybody_is_killed(spooler, soak, tmp_pa
     rounds = 2000 if soak else 200
     dice = random.Random(4711)
     with Service() as service:
-        options = {"base_url": service.base_url, "spool": tmp_path / "spool", "gate_min_ms": 10, "gate_max_ms": 50}
+        options = {"base_url": service.base_url, "spool": tmp_path / "spool", "gate_min_ms": 10, "gate_max_ms": 50,
+                   "enqueue_timeout_ms": 60000}
         accepted, kills = [], 0
         drainer = spooler("drain", options=options)
         assert drainer.stdout.readline() == "ready\n"

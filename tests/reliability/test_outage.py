@@ -9,6 +9,7 @@ from test_kill import Accepted, kill
 def test_an_outage_of_every_kind(spooler, soak, tmp_path):
     with Service(503, {"Retry-After": "1"}) as service:
         options = {"base_url": service.base_url, "spool": tmp_path / "spool", "gate_min_ms": 100, "gate_max_ms": 400,
+                   "enqueue_timeout_ms": 60000,
                    "timeout_ms": 500}
         drainers = [spooler("drain", options=options) for _ in range(3)]
         workers = [spooler("produce", f"p{n}", 50, options={**options, "delivery": "none"}) for n in range(4)]

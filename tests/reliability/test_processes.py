@@ -7,7 +7,7 @@ from test_kill import Accepted, kill
 def test_sixteen_producers_and_two_drainers(spooler, soak, tmp_path, capsys):
     each = 1000
     with Service() as service:
-        options = {"base_url": service.base_url, "spool": tmp_path / "spool"}
+        options = {"base_url": service.base_url, "spool": tmp_path / "spool", "enqueue_timeout_ms": 60000}
         drainers = [spooler("drain", options=options) for _ in range(2)]
         producers = [spooler("produce", f"p{n}", each, options={**options, "delivery": "none"}) for n in range(16)]
         readers = [Accepted(producer) for producer in producers]
@@ -33,7 +33,7 @@ def test_sixteen_producers_and_two_drainers(spooler, soak, tmp_path, capsys):
 
 def test_a_standby_takes_over_when_the_drainer_is_killed(spooler, tmp_path):
     with Service() as service:
-        options = {"base_url": service.base_url, "spool": tmp_path / "spool"}
+        options = {"base_url": service.base_url, "spool": tmp_path / "spool", "enqueue_timeout_ms": 60000}
         first = spooler("drain", options=options)
         assert first.stdout.readline() == "ready\n"
         second = spooler("drain", options=options)
