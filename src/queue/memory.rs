@@ -96,6 +96,17 @@ impl MemorySpool {
     }
 }
 
+/// Whether an item was dropped to make room, as its receipt says, which is then removed.
+fn forget_drop(state: &mut State, item: &Item) -> bool {
+    let found = state.receipts.iter().rposition(|k| {
+        let accepted_at = k.settled_at.saturating_sub(millis(k.receipt.elapsed));
+        k.receipt.status == Status::QueueFull
+            && k.receipt.id == item.id
+            && accepted_at == item.accepted_at
+    });
+    found.is_some_and(|n| state.receipts.remove(n).is_some())
+}
+
 impl Spool for MemorySpool {
     fn push(&self, new: NewItem, _deadline: Instant) -> Result<(), Error> {
         let mut guard = self.lock();
@@ -191,7 +202,9 @@ impl Spool for MemorySpool {
             match state.items.remove(&seq) {
                 Some(entry) => state.bytes -= entry.item.body.len() as u64,
                 // Dropped to make room while it was under way: it arrived all the same, and is counted as that.
-                None if settled.fate == Fate::Delivered => state.counts.dropped -= 1,
+                None if settled.fate == Fate::Delivered && forget_drop(state, &settled.item) => {
+                    state.counts.dropped -= 1;
+                }
                 None => continue,
             }
             match settled.fate {
@@ -254,7 +267,12 @@ impl Spool for MemorySpool {
                 detail: entry.detail.clone(),
             }));
         }
-        let kept = state.receipts.iter().rev().find(|k| k.receipt.id == id);
+        let retention = millis(self.settings.receipt_retention);
+        let kept = state
+            .receipts
+            .iter()
+            .rev()
+            .find(|k| k.receipt.id == id && k.settled_at.saturating_add(retention) > now);
         Ok(kept.map(|k| k.receipt.clone()))
     }
 

@@ -582,7 +582,7 @@ fn route_to(url: &str, own: &Route) -> Route {
 #[cfg(test)]
 mod tests {
     use super::super::registry;
-    use super::super::sqlite::tests::Folder;
+    use super::super::sqlite::tests::Place;
     use super::*;
     use crate::Config;
     use std::thread;
@@ -600,7 +600,7 @@ mod tests {
 
     #[test]
     fn it_watches_a_file_as_long_as_there_is_a_client() {
-        let folder = Folder::new();
+        let folder = Place::new();
         let mut config = Config::new();
         // Nothing listens there.
         config.set("base_url", "http://127.0.0.1:9").unwrap();
@@ -627,7 +627,7 @@ mod tests {
 
     #[test]
     fn it_ends_when_there_is_nothing_to_do_and_nobody_to_do_it_for() {
-        let folder = Folder::new();
+        let folder = Place::new();
         let path = folder.0.join("spool");
         for spool in [None, path.to_str()] {
             let mut config = Config::new();

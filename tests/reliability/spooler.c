@@ -9,6 +9,8 @@
  *                                            with "stats" the flush is asked for the numbers too
  *   spooler flood COUNT                      enqueues and prints only the resident memory, in KiB, before and after, and to
  *                                            stderr after each tenth
+ *
+ * Those that produce and drain write what the library logs as an error to stderr.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -31,6 +33,12 @@ static uint64_t *durations;
 static void fail(const char *what) {
   fprintf(stderr, "%s: %s\n", what, esales_last_error());
   exit(1);
+}
+
+static void on_log(void *user_data, int32_t level, const char *message) {
+  (void)user_data;
+  (void)level;
+  fprintf(stderr, "log: %s\n", message);
 }
 
 static uint64_t now_ns(void) {
@@ -81,6 +89,8 @@ static long resident_kib(void) {
 }
 
 int main(int argc, char **argv) {
+  if (argc >= 2 && (strcmp(argv[1], "produce") == 0 || strcmp(argv[1], "drain") == 0))
+    esales_log_to(on_log, NULL, ESALES_LOG_ERROR);
   if (esales_client_new(NULL, &client) < 0) fail("client");
   if (argc >= 4 && strcmp(argv[1], "produce") == 0) {
     int threads = argc > 4 ? atoi(argv[4]) : 1;

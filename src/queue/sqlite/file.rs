@@ -14,6 +14,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::host::{self, PerProcess, RecordLocks};
 use crate::log;
+use crate::queue::timed::Timed;
 use crate::queue::unix_ms;
 use crate::status::Error;
 
@@ -67,12 +68,34 @@ pub(super) fn identity(path: &Path) -> io::Result<Identity> {
     Ok((metadata.dev(), metadata.ino()))
 }
 
-/// Makes the file if there is none, for its owner alone; true if it is new. What cannot be a spool of ours is an
-/// error, and is left as it is; so is everything, if nothing may be changed.
-pub(super) fn prepare(path: &Path, may_change: bool) -> io::Result<bool> {
+/// SQLite's log, and its index in shared memory.
+const LOG: [&str; 2] = ["-wal", "-shm"];
+
+/// Which files the log of an open spool is in.
+pub(super) type Log = [Option<Identity>; 2];
+
+pub(super) fn log_of(path: &Path) -> Log {
+    LOG.map(|suffix| identity(&beside(path, suffix)).ok())
+}
+
+/// Takes the names from the log of a spool that is no longer at `path`, if it still has them: SQLite would take it
+/// for that of the file that is there now. Whoever has it open goes on using it.
+pub(super) fn part_from(path: &Path, log: &Log) -> io::Result<()> {
+    for (suffix, known) in LOG.iter().zip(log) {
+        let path = beside(path, suffix);
+        if known.is_some() && identity(&path).ok() == *known {
+            fs::remove_file(&path)?;
+        }
+    }
+    Ok(())
+}
+
+/// Makes the file if there is none, for its owner alone. What cannot be a spool of ours is an error, and is left as
+/// it is; so is everything, if nothing may be changed.
+pub(super) fn prepare(path: &Path, may_change: bool) -> io::Result<()> {
     if !may_change {
         fs::symlink_metadata(path)?;
-        return check_owners(path).map(|()| false);
+        return check_owners(path);
     }
     let made = OpenOptions::new()
         .write(true)
@@ -86,7 +109,8 @@ pub(super) fn prepare(path: &Path, may_change: bool) -> io::Result<bool> {
     };
     check_owners(path)?;
     if is_new {
-        return Ok(true);
+        // A log that is left over from a file that was deleted alone, as `part_from` says.
+        return part_from(path, &log_of(path));
     }
     let metadata = fs::symlink_metadata(path)?;
     if !metadata.is_file() {
@@ -97,7 +121,7 @@ pub(super) fn prepare(path: &Path, may_change: bool) -> io::Result<bool> {
         set_aside(path)?;
         return prepare(path, may_change);
     }
-    Ok(false)
+    Ok(())
 }
 
 /// Whether a file that is no database may be moved out of the way: only one that is closed to others and has
@@ -237,7 +261,7 @@ pub(super) fn move_aside(path: &Path) -> io::Result<PathBuf> {
 /// Renames a damaged spool, with its log, and says so. Nothing is deleted.
 pub(super) fn set_aside(path: &Path) -> io::Result<()> {
     let aside = move_aside(path)?;
-    for suffix in ["-wal", "-shm"] {
+    for suffix in LOG {
         match fs::rename(beside(path, suffix), beside(&aside, suffix)) {
             Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
             _ => {}
@@ -253,11 +277,20 @@ pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
 }
 
 /// The locks of one spool, as this process holds them. One for each path and process, never closed.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Locks {
     state: Mutex<State>,
     /// Within this process; between processes it is the byte OPENING.
-    opening: Mutex<()>,
+    opening: Timed<()>,
+}
+
+impl Default for Locks {
+    fn default() -> Locks {
+        Locks {
+            state: Mutex::default(),
+            opening: Timed::new(()),
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -304,19 +337,20 @@ impl Locks {
         deadline: Instant,
         f: impl FnOnce() -> Result<T, super::Failure>,
     ) -> Result<T, super::Failure> {
-        let _held = log::hold();
-        let _in_this_process = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
-        while !self.lock().open(path)?.try_lock(OPENING)? {
-            if Instant::now() >= deadline {
-                return Err(super::Failure::Busy);
+        let opened = self.opening.with(deadline, |()| {
+            while !self.lock().open(path)?.try_lock(OPENING)? {
+                if Instant::now() >= deadline {
+                    return Err(super::Failure::Busy);
+                }
+                std::thread::sleep(Duration::from_micros(200));
             }
-            std::thread::sleep(Duration::from_micros(200));
-        }
-        let result = f();
-        if let Some(file) = &self.lock().file {
-            file.unlock(OPENING)?;
-        }
-        result
+            let result = f();
+            if let Some(file) = &self.lock().file {
+                file.unlock(OPENING)?;
+            }
+            result
+        });
+        opened.unwrap_or(Err(super::Failure::Busy))
     }
 }
 

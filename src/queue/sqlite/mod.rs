@@ -113,6 +113,7 @@ impl Failure {
 pub(super) struct Open {
     connection: Connection,
     file: file::Identity,
+    log: file::Log,
     destinations: Arc<HashMap<Arc<str>, i64>>,
     /// This process in the table of those who accepted.
     origin: Option<i64>,
@@ -169,7 +170,8 @@ impl SqliteSpool {
     }
 
     /// Opens the file, makes it if need be, and sets a damaged one aside. `old` is the connection that found it
-    /// deleted, replaced, or (`is_damaged`) unreadable; what it still holds goes into a file that is made anew.
+    /// deleted, replaced, or (`is_damaged`) unreadable; what it still holds goes into the file that is there now,
+    /// whoever made it. An error: the old connection is to be kept, for it may be the only one that has it.
     fn open(
         &self,
         mut old: Option<&mut Open>,
@@ -180,6 +182,7 @@ impl SqliteSpool {
         let path = &self.path;
         self.locks.while_opening(path, deadline, || {
             if let Some(old) = &mut old
+                && !rescue::is_moved(&old.connection)
                 && let Err(e) = old.take_over(path)
             {
                 // The new one takes it over, unless it was deleted as well.
@@ -188,25 +191,38 @@ impl SqliteSpool {
             if is_damaged && old.as_ref().is_some_and(|o| o.is_current(path)) {
                 file::set_aside(path)?;
             }
-            let mut is_new = file::prepare(path, !self.is_operators)?;
+            if let Some(old) = &old {
+                file::part_from(path, &old.log)?;
+            }
+            file::prepare(path, !self.is_operators)?;
+            let mut identity = file::identity(path)?;
             let mut opened = schema::connect(path, is_synced);
             if opened.as_ref().is_err_and(Failure::is_damage)
                 && !self.is_operators
                 && file::looks_like_ours(path)
             {
                 file::set_aside(path)?;
-                is_new = file::prepare(path, true)?;
+                file::prepare(path, true)?;
+                identity = file::identity(path)?;
                 opened = schema::connect(path, is_synced);
             }
             let mut connection = opened?;
-            if let (true, Some(old)) = (is_new, old) {
-                rescue::rescue(&old.connection, &mut connection)?;
+            if file::identity(path)? != identity {
+                return Err(io::Error::other("it was replaced just now").into());
+            }
+            if let Some(old) = old
+                && old.file != identity
+                && !self.is_operators
+            {
+                rescue::rescue(old, &mut connection)?;
+                schema::sync(&connection, is_synced)?;
             }
             let inbox = Inbox::of(&connection, path, !self.is_operators)?;
             file::close_to_others(path)?;
             Ok(Open {
                 connection,
-                file: file::identity(path)?,
+                file: identity,
+                log: file::log_of(path),
                 destinations: Arc::default(),
                 origin: None,
                 accepted: 0,
@@ -226,7 +242,7 @@ impl SqliteSpool {
     ) -> Result<T, Error> {
         let done = slot.with(deadline, |slot| {
             busy::set_deadline(deadline);
-            let mut is_damaged = false;
+            let (mut is_damaged, mut was_damaged) = (false, false);
             let mut was_full = false;
             loop {
                 if is_damaged || !slot.as_ref().is_some_and(|o| o.is_current(&self.path)) {
@@ -239,21 +255,29 @@ impl SqliteSpool {
                         });
                     }
                     let opened = self.open(slot.as_mut(), is_damaged, is_synced, deadline)?;
-                    *slot = Some(opened);
+                    if slot.replace(opened).is_some() {
+                        self.has_taken_over.store(true, Ordering::Relaxed);
+                    }
+                    is_damaged = false;
                 }
                 let Some(open) = slot.as_mut() else {
                     return Err(Failure::Busy);
                 };
-                let done = self.take_over(open, deadline);
-                let done = done.and_then(|()| work(open).map_err(Failure::from));
-                let is_full = open.is_behind || done.as_ref().is_err_and(Failure::is_full_disk);
-                if is_full && !std::mem::replace(&mut was_full, true) && open.empty_log() {
+                let taken = self.take_over(open, deadline);
+                // Before the work: what is done must not be done again.
+                if open.is_behind && !std::mem::replace(&mut was_full, true) && open.empty_log() {
                     continue;
                 }
-                match done {
-                    Err(e) if e.is_damage() && !is_damaged && !self.is_operators => {
-                        is_damaged = true
+                match taken.and_then(|()| work(open).map_err(Failure::from)) {
+                    Err(e)
+                        if e.is_full_disk()
+                            && !std::mem::replace(&mut was_full, true)
+                            && open.empty_log() => {}
+                    Err(e) if e.is_damage() && !was_damaged && !self.is_operators => {
+                        (is_damaged, was_damaged) = (true, true);
                     }
+                    // Another process has just taken what this file held into the one that took its place.
+                    Err(_) if !open.is_current(&self.path) && Instant::now() < deadline => {}
                     result => return result,
                 }
             }
@@ -416,11 +440,11 @@ impl Spool for SqliteSpool {
         limit: usize,
         skip: &HashSet<i64>,
     ) -> Result<Vec<Item>, Error> {
-        self.drain(|open| rows::oldest(&open.connection, url, now, limit, skip))
+        self.drain(|open| rows::oldest(&mut open.connection, url, now, limit, skip))
     }
 
     fn overdue(&self, before: u64, skip: &HashSet<i64>) -> Result<Vec<Item>, Error> {
-        self.drain(|open| rows::overdue(&open.connection, before, skip))
+        self.drain(|open| rows::overdue(&mut open.connection, before, skip))
     }
 
     fn settle(&self, settlements: &[Settlement]) -> Result<(), Error> {
@@ -465,7 +489,7 @@ impl Spool for SqliteSpool {
 
     fn receipt(&self, id: &str, now: u64) -> Result<Option<Receipt>, Error> {
         self.ask(Instant::now() + PATIENCE, |open| {
-            rows::receipt(&open.connection, id, now)
+            rows::receipt(&open.connection, id, now, self.settings.receipt_retention)
         })
     }
 

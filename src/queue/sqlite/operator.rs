@@ -45,7 +45,7 @@ pub struct SpoolReport {
     pub attempt_latency: Percentiles,
     /// Whether some process is delivering this spool now.
     pub has_drainer: bool,
-    /// Spools that were found damaged and set aside, beside this one.
+    /// Spools and inboxes that were found damaged and set aside, beside this one.
     pub set_aside: Vec<PathBuf>,
 }
 
@@ -347,20 +347,18 @@ fn look(connection: &Connection, now: u64) -> rusqlite::Result<SpoolReport> {
 }
 
 fn set_aside(path: &Path) -> Vec<PathBuf> {
-    let prefix = file::beside(path, ".damaged-");
+    let prefixes = ["", "-inbox"].map(|file| file::beside(path, &format!("{file}.damaged-")));
     let entries = path.parent().and_then(|p| std::fs::read_dir(p).ok());
     let mut found: Vec<PathBuf> = entries
         .into_iter()
         .flatten()
         .filter_map(|e| Some(e.ok()?.path()))
         .filter(|p| {
-            p.as_os_str()
-                .as_encoded_bytes()
-                .starts_with(prefix.as_os_str().as_encoded_bytes())
-        })
-        .filter(|p| {
             let name = p.as_os_str().as_encoded_bytes();
-            !(name.ends_with(b"-wal") || name.ends_with(b"-shm"))
+            prefixes
+                .iter()
+                .any(|prefix| name.starts_with(prefix.as_os_str().as_encoded_bytes()))
+                && !(name.ends_with(b"-wal") || name.ends_with(b"-shm"))
         })
         .collect();
     found.sort();

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use rusqlite::{
     Connection, OptionalExtension, Result, Row, Transaction, TransactionBehavior, params,
@@ -10,10 +10,11 @@ use rusqlite::{
 
 use super::Open;
 use crate::config::QueueSettings;
-use crate::queue::dropped_to_make_room;
+use crate::log;
 use crate::queue::gate::{Gate, millis};
 use crate::queue::spool::{Destination, Fate, Item, NewItem, RECENT, Settlement, Totals};
 use crate::queue::stats::Counts;
+use crate::queue::{dropped_to_make_room, unix_ms};
 use crate::status::{Receipt, Status};
 
 pub(super) fn begin(connection: &mut Connection) -> Result<Transaction<'_>> {
@@ -120,13 +121,19 @@ fn drop_oldest(tx: &Transaction<'_>, limits: &QueueSettings, now: u64) -> Result
         .prepare_cached(
             "SELECT seq, id, body, accepted_at, attempts FROM item ORDER BY seq LIMIT 1",
         )?
-        .query_row([], item_of)
+        .query_row([], read)
         .optional()?;
-    let Some(item) = oldest else {
-        return Ok(false);
-    };
     let mut delta = Delta::default();
-    if let Some(gone) = take(tx, &item, &mut delta)? {
+    let item = match oldest {
+        Some(Ok(item)) => item,
+        Some(Err(seq)) => {
+            bury(tx, seq, &mut delta)?;
+            delta.apply(tx)?;
+            return Ok(true);
+        }
+        None => return Ok(false),
+    };
+    if let Some(gone) = take(tx, item.seq, Some(&item.id), &mut delta)? {
         delta.count(gone.origin, |c| c.dropped += 1);
     }
     delta.apply(tx)?;
@@ -141,21 +148,28 @@ fn drop_oldest(tx: &Transaction<'_>, limits: &QueueSettings, now: u64) -> Result
 }
 
 /// Whose an item was, and where it was to go.
-struct Gone {
-    origin: i64,
+pub(super) struct Gone {
+    pub(super) origin: i64,
     destination: i64,
 }
 
-/// Takes an item out, unless it is gone already.
-fn take(tx: &Transaction<'_>, item: &Item, delta: &mut Delta) -> Result<Option<Gone>> {
+/// Takes an item out, unless it is gone already, or another (with `id`) is in its place.
+pub(super) fn take(
+    tx: &Transaction<'_>,
+    seq: i64,
+    id: Option<&str>,
+    delta: &mut Delta,
+) -> Result<Option<Gone>> {
     let found = tx
         .prepare_cached(
-            "SELECT accepted, bytes_in, origin, destination FROM item WHERE seq = ?1 AND id = ?2",
+            "SELECT CAST(accepted AS INTEGER), CAST(bytes_in AS INTEGER), length(CAST(body AS BLOB)),
+                    CAST(origin AS INTEGER), CAST(destination AS INTEGER)
+             FROM item WHERE seq = ?1 AND (?2 IS NULL OR id = ?2)",
         )?
-        .query_row(params![item.seq, item.id], |r| {
-            let (origin, destination) = (r.get(2)?, r.get(3)?);
+        .query_row(params![seq, id], |r| {
+            let (origin, destination) = (r.get(3)?, r.get(4)?);
             Ok((
-                (r.get(0)?, r.get(1)?),
+                (r.get(0)?, r.get(1)?, r.get(2)?),
                 Gone {
                     origin,
                     destination,
@@ -163,12 +177,12 @@ fn take(tx: &Transaction<'_>, item: &Item, delta: &mut Delta) -> Result<Option<G
             ))
         })
         .optional()?;
-    let Some(((accepted, bytes_in), gone)) = found else {
+    let Some(((accepted, bytes_in, bytes), gone)) = found else {
         return Ok(None);
     };
     tx.prepare_cached("DELETE FROM item WHERE seq = ?1")?
-        .execute([item.seq])?;
-    delta.leaves(item.body.len() as i64, item.seq, accepted, bytes_in);
+        .execute([seq])?;
+    delta.leaves(bytes, seq, accepted, bytes_in);
     Ok(Some(gone))
 }
 
@@ -182,27 +196,90 @@ fn item_of(row: &Row<'_>) -> Result<Item> {
     })
 }
 
+/// An item, or the place of one that cannot be read: text that is none, a number that is text.
+type Readable = std::result::Result<Item, i64>;
+
+fn read(row: &Row<'_>) -> Result<Readable> {
+    let seq = row.get(0)?;
+    Ok(item_of(row).map_err(|_| seq))
+}
+
+/// Makes a dead letter of an item that cannot be read, so that it holds up nobody and an operator sees it.
+fn bury(tx: &Transaction<'_>, seq: i64, delta: &mut Delta) -> Result<()> {
+    let text =
+        |bytes: Option<Vec<u8>>| String::from_utf8_lossy(&bytes.unwrap_or_default()).into_owned();
+    let (id, body, accepted_at) = tx.query_row(
+        "SELECT CAST(id AS BLOB), CAST(body AS BLOB), CAST(accepted_at AS INTEGER) FROM item WHERE seq = ?1",
+        [seq],
+        |r| Ok((text(r.get(0)?), text(r.get(1)?), r.get::<_, Option<i64>>(2)?)),
+    )?;
+    let Some(gone) = take(tx, seq, None, delta)? else {
+        return Ok(());
+    };
+    log::error(|| format!("{id} is a dead letter: its row in the spool cannot be read"));
+    delta.count(gone.origin, |c| c.dead += 1);
+    tx.execute(
+        // No place: behind the others.
+        "INSERT INTO dead VALUES((SELECT ?1 WHERE NOT EXISTS(SELECT 1 FROM dead WHERE seq = ?1)),
+                ?2, ?3, ?4, ?5, ?6, 0, ?7, NULL, ?8, ?9)",
+        params![
+            seq,
+            id,
+            gone.destination,
+            gone.origin,
+            accepted_at.unwrap_or(0),
+            signed(unix_ms(SystemTime::now())),
+            Status::SpoolFailed.code(),
+            "its row in the spool could not be read",
+            body
+        ],
+    )
+    .map(drop)
+}
+
+fn bury_all(connection: &mut Connection, seqs: &[i64]) -> Result<()> {
+    let tx = begin(connection)?;
+    let mut delta = Delta::default();
+    for seq in seqs {
+        bury(&tx, *seq, &mut delta)?;
+    }
+    delta.apply(&tx)?;
+    tx.commit()
+}
+
 pub(super) fn oldest(
-    connection: &Connection,
+    connection: &mut Connection,
     url: &str,
     now: u64,
     limit: usize,
     skip: &HashSet<i64>,
 ) -> Result<Vec<Item>> {
-    let mut statement = connection.prepare_cached(
-        "SELECT seq, id, body, accepted_at, attempts FROM item
-         WHERE destination = (SELECT id FROM destination WHERE url = ?1) AND not_before <= ?2
-         ORDER BY seq LIMIT ?3",
-    )?;
-    let most = (limit + skip.len()) as i64;
-    let rows = statement.query_map(params![url, signed(now), most], item_of)?;
-    rows.filter(|item| item.as_ref().map_or(true, |i| !skip.contains(&i.seq)))
-        .take(limit)
-        .collect()
+    loop {
+        let mut statement = connection.prepare_cached(
+            "SELECT seq, id, body, accepted_at, attempts FROM item
+             WHERE destination = (SELECT id FROM destination WHERE url = ?1) AND not_before <= ?2
+             ORDER BY seq LIMIT ?3",
+        )?;
+        let most = (limit + skip.len()) as i64;
+        let (mut items, mut unreadable) = (Vec::new(), Vec::new());
+        for row in statement.query_map(params![url, signed(now), most], read)? {
+            match row? {
+                Ok(item) if !skip.contains(&item.seq) => items.push(item),
+                Ok(_) => {}
+                Err(seq) => unreadable.push(seq),
+            }
+        }
+        drop(statement);
+        if unreadable.is_empty() {
+            items.truncate(limit);
+            return Ok(items);
+        }
+        bury_all(connection, &unreadable)?;
+    }
 }
 
 pub(super) fn overdue(
-    connection: &Connection,
+    connection: &mut Connection,
     before: u64,
     skip: &HashSet<i64>,
 ) -> Result<Vec<Item>> {
@@ -210,16 +287,18 @@ pub(super) fn overdue(
         "SELECT seq, id, body, accepted_at, attempts FROM item ORDER BY seq LIMIT ?1",
     )?;
     let most = (RECENT + skip.len()) as i64;
-    let mut overdue = Vec::new();
-    for item in statement.query_map([most], item_of)? {
-        let item = item?;
-        if skip.contains(&item.seq) {
-            continue;
+    let (mut overdue, mut unreadable) = (Vec::new(), Vec::new());
+    for row in statement.query_map([most], read)? {
+        match row? {
+            Ok(item) if skip.contains(&item.seq) => {}
+            Ok(item) if item.accepted_at >= before => break,
+            Ok(item) => overdue.push(item),
+            Err(seq) => unreadable.push(seq),
         }
-        if item.accepted_at >= before {
-            break;
-        }
-        overdue.push(item);
+    }
+    drop(statement);
+    if !unreadable.is_empty() {
+        bury_all(connection, &unreadable)?;
     }
     Ok(overdue)
 }
@@ -228,11 +307,13 @@ pub(super) fn destinations(connection: &Connection) -> Result<Vec<Destination>> 
     connection
         .prepare_cached("SELECT url, failures, closed_until FROM destination")?
         .query_map([], |r| {
+            // What somebody else wrote there costs no other address its deliveries.
+            let url = r.get_ref(0)?.as_bytes().unwrap_or_default();
             Ok(Destination {
-                url: r.get::<_, String>(0)?.into(),
+                url: String::from_utf8_lossy(url).into(),
                 gate: Gate {
-                    failures: r.get(1)?,
-                    closed_until: unsigned(r.get(2)?),
+                    failures: r.get(1).unwrap_or(0),
+                    closed_until: r.get(2).map_or(0, unsigned),
                 },
             })
         })?
@@ -331,31 +412,34 @@ pub(super) fn settle(
             ])?;
             continue;
         }
-        settle_one(&tx, settled, &mut delta)?;
-        let latency = settled.latency;
-        keep(&tx, limits, &settled.receipt(), settled.at, latency)?;
+        if settle_one(&tx, settled, &mut delta)? {
+            let latency = settled.latency;
+            keep(&tx, limits, &settled.receipt(), settled.at, latency)?;
+        }
     }
     trim_dead(&tx, limits, &mut delta)?;
     delta.apply(&tx)?;
     tx.commit()
 }
 
-fn settle_one(tx: &Transaction<'_>, settled: &Settlement, delta: &mut Delta) -> Result<()> {
+/// Whether it was there to be settled.
+fn settle_one(tx: &Transaction<'_>, settled: &Settlement, delta: &mut Delta) -> Result<bool> {
     let item = &settled.item;
     let Some(Gone {
         origin,
         destination,
-    }) = take(tx, item, delta)?
+    }) = take(tx, item.seq, Some(&item.id), delta)?
     else {
-        if settled.fate == Fate::Delivered {
-            // Dropped while it was under way: it arrived all the same, and is counted as that. Whose it was is no
-            // longer known; origin 0 has no row.
-            delta.count(0, |c| {
-                c.dropped -= 1;
-                c.delivered += 1;
-            });
+        if settled.fate != Fate::Delivered || !forget_drop(tx, item)? {
+            return Ok(false);
         }
-        return Ok(());
+        // Dropped while it was under way: it arrived all the same, and is counted as that. Whose it was is no longer
+        // known; origin 0 has no row.
+        delta.count(0, |c| {
+            c.dropped -= 1;
+            c.delivered += 1;
+        });
+        return Ok(true);
     };
     match settled.fate {
         Fate::Delivered => delta.count(origin, |c| c.delivered += 1),
@@ -381,7 +465,22 @@ fn settle_one(tx: &Transaction<'_>, settled: &Settlement, delta: &mut Delta) -> 
             ])?;
         }
     }
-    Ok(())
+    Ok(true)
+}
+
+/// Whether an item was dropped to make room, as its receipt says, which is then removed.
+fn forget_drop(tx: &Transaction<'_>, item: &Item) -> Result<bool> {
+    let removed = tx
+        .prepare_cached(
+            "DELETE FROM receipt WHERE n = (SELECT n FROM receipt
+                WHERE id = ?1 AND status = ?2 AND settled_at - age_ms = ?3 LIMIT 1)",
+        )?
+        .execute(params![
+            item.id,
+            Status::QueueFull.code(),
+            signed(item.accepted_at)
+        ])?;
+    Ok(removed == 1)
 }
 
 /// Dead letters over `max_dead`: the oldest go.
@@ -477,16 +576,17 @@ pub(super) fn totals(
         .prepare_cached("SELECT delivered, dead, expired, dropped FROM origin WHERE id = ?1")?
         .query_row([origin], |r| {
             Ok(Counts {
-                accepted: accepted_here,
                 delivered: unsigned(r.get(0)?),
                 dead: unsigned(r.get(1)?),
                 expired: unsigned(r.get(2)?),
                 dropped: unsigned(r.get(3)?),
-                pending: 0,
+                ..Counts::default()
             })
         })
         .optional()?
         .unwrap_or_default();
+    // Also if 10,000 newer processes have made the spool forget this one.
+    process.accepted = accepted_here;
     let settled = process.delivered + process.dead + process.expired + process.dropped;
     process.pending = process.accepted.saturating_sub(settled);
     let oldest_at: Option<i64> = tx
@@ -511,8 +611,13 @@ pub(super) fn totals(
     })
 }
 
-/// What is known of an id: it waits, or there is a receipt, or nothing.
-pub(super) fn receipt(connection: &Connection, id: &str, now: u64) -> Result<Option<Receipt>> {
+/// What is known of an id: it waits, or there is a receipt that is not too old, or nothing.
+pub(super) fn receipt(
+    connection: &Connection,
+    id: &str,
+    now: u64,
+    retention: Duration,
+) -> Result<Option<Receipt>> {
     // No index: every enqueue would pay for it. At the most, this reads the queue once.
     let waiting = connection
         .prepare_cached(
@@ -534,9 +639,10 @@ pub(super) fn receipt(connection: &Connection, id: &str, now: u64) -> Result<Opt
     }
     connection
         .prepare_cached(
-            "SELECT status, http_status, attempts, age_ms, detail FROM receipt WHERE id = ?1 ORDER BY n DESC LIMIT 1",
+            "SELECT status, http_status, attempts, age_ms, detail FROM receipt WHERE id = ?1 AND settled_at + ?2 > ?3
+             ORDER BY n DESC LIMIT 1",
         )?
-        .query_row([id], |r| {
+        .query_row(params![id, signed(millis(retention)), signed(now)], |r| {
             Ok(Receipt {
                 status: status_of(r.get(0)?),
                 http_status: r.get(1)?,

@@ -3,9 +3,10 @@
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
-use super::{Failure, busy};
+use super::{Failure, busy, rescue};
 use crate::host;
 use std::path::Path;
+use std::time::{Duration, SystemTime};
 
 /// "esal": how a file is known to be a spool.
 const APPLICATION_ID: i64 = 0x6573_616c;
@@ -66,6 +67,10 @@ pub(super) fn connect(path: &Path, is_synced: bool) -> Result<Connection, Failur
     let application_id: i64 = connection.pragma_query_value(None, "application_id", first)?;
     let version: i64 = connection.pragma_query_value(None, "user_version", first)?;
     match (application_id, version) {
+        (APPLICATION_ID, VERSION) if rescue::is_moved(&connection) => {
+            let words = "what it held was taken over into the spool that took its place";
+            return Err(Failure::Foreign(words.to_owned()));
+        }
         (APPLICATION_ID, VERSION) => {}
         (APPLICATION_ID, newer) => {
             return Err(Failure::Foreign(format!(
@@ -88,11 +93,7 @@ pub(super) fn connect(path: &Path, is_synced: bool) -> Result<Connection, Failur
                 .to_owned(),
         ));
     }
-    connection.pragma_update(
-        None,
-        "synchronous",
-        if is_synced { "FULL" } else { "NORMAL" },
-    )?;
+    sync(&connection, is_synced)?;
     // Checkpoints belong to the drainer: they cost milliseconds. This is for a spool that nobody drains, in pages.
     connection.pragma_update(None, "wal_autocheckpoint", 8192)?;
     connection.pragma_update(None, "journal_size_limit", 16 << 20)?;
@@ -102,11 +103,26 @@ pub(super) fn connect(path: &Path, is_synced: bool) -> Result<Connection, Failur
     if version == 0 {
         let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         tx.execute_batch(TABLES)?;
+        // Behind all that another file in this place had: what is taken over from it, or from the inbox beside it,
+        // keeps its place, and is not counted as what a new process accepted.
+        let beginning = i64::try_from(since_1970().as_micros()).unwrap_or(0);
+        tx.execute("UPDATE total SET last_seq = ?1", [beginning])?;
+        tx.execute("INSERT INTO origin(id) VALUES(?1)", [beginning])?;
         tx.pragma_update(None, "application_id", APPLICATION_ID)?;
         tx.pragma_update(None, "user_version", VERSION)?;
         tx.commit()?;
     }
     Ok(connection)
+}
+
+/// Whether a commit waits for the disk.
+pub(super) fn sync(connection: &Connection, is_synced: bool) -> rusqlite::Result<()> {
+    let level = if is_synced { "FULL" } else { "NORMAL" };
+    connection.pragma_update(None, "synchronous", level)
+}
+
+fn since_1970() -> Duration {
+    SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default()
 }
 
 fn first<T: rusqlite::types::FromSql>(row: &rusqlite::Row<'_>) -> rusqlite::Result<T> {

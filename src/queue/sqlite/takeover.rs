@@ -224,6 +224,13 @@ impl Open {
             .is_ok_and(|is_busy: bool| !is_busy)
     }
 
+    /// Generation and length of the inbox that this connection takes from, if it still has a name.
+    pub(super) fn shared_inbox(&self) -> Option<(u64, u64)> {
+        let inbox = self.inbox.as_ref()?;
+        let (length, has_name) = inbox.state().ok()?;
+        has_name.then_some((inbox.generation, length))
+    }
+
     /// How far the inbox was taken over.
     pub(super) fn inbox_offset(&self) -> u64 {
         self.seen.offset
