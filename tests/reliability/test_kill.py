@@ -140,12 +140,16 @@ def post(service, body, most=None):
         return b"".join(iter(lambda: connection.recv(4096), b""))[9:12]
 
 
-@pytest.mark.parametrize("wrong, words", [(b'{"id": "x", "market": "UL"}', "x came with other bytes"), (b'{"id": "x', "JSONDecodeError")])
+@pytest.mark.parametrize("wrong, words", [
+    (b'{"id": "x", "market": "UL"}', "x came with other bytes"),
+    (b'{"id": "x', "JSONDecodeError"),
+], ids=["another", "no JSON"])
 def test_what_arrives_corrupted_fails_the_test(wrong, words):
     right = b'{"id": "x", "market": "UK"}'
     with pytest.raises(AssertionError, match=words), Service() as service:
         assert post(service, right) == post(service, right) == b"204"
-        for most in range(len("POST / HTTP/1.1\r\n"), len("POST / HTTP/1.1\r\nConnection: close\r\nContent-Length: 27\r\n\r\n") + 27):
+        head = "POST / HTTP/1.1\r\nConnection: close\r\nContent-Length: 27\r\n\r\n"
+        for most in range(len("POST / HTTP/1.1\r\n"), len(head) + len(right)):
             assert post(service, right, most) == b"", "cut off by a kill: it has not arrived"
         assert len(service.ids["x"]) == 2 and not service.defects
         post(service, wrong)
