@@ -104,7 +104,8 @@ def compiles(language, code, scratch):
         file = scratch / "Shown.cs"
         file.write_text(AROUND.format(code))
         sources = sorted((ROOT / "bindings/csharp/src").glob("*.cs"))
-        checker = ["mcs", "-langversion:7.2", "-unsafe", "-target:library", f"-out:{scratch}/shown.dll", str(file), *map(str, sources)]
+        checker = ["mcs", "-langversion:7.2", "-unsafe", "-target:library", f"-out:{scratch}/shown.dll",
+                   *map(str, [file, *sources])]
     elif language == "php":
         code = code if code.startswith("<?php") else f"<?php\n{code}"
         checker = ["php", "-l"]

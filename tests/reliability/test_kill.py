@@ -131,20 +131,26 @@ def test_what_arrives_again_without_a_kill_is_found():
             repeated(service, [2], 1)
 
 
-def post(service, body, length=None):
-    """The status that it answers; none if the body ends early."""
+def post(service, body, most=None):
+    """The status that it answers; none if what is sent ends early, after `most` bytes."""
     with socket.create_connection(("127.0.0.1", service.port)) as connection:
-        connection.sendall(b"POST / HTTP/1.1\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s" % (length or len(body), body))
+        whole = b"POST / HTTP/1.1\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+        connection.sendall(whole[:most])
         connection.shutdown(socket.SHUT_WR)
         return b"".join(iter(lambda: connection.recv(4096), b""))[9:12]
 
 
-@pytest.mark.parametrize("wrong, words", [(b'{"id": "x", "market": "UL"}', "x came with other bytes"), (b'{"id": "x', "JSONDecodeError")])
+@pytest.mark.parametrize("wrong, words", [
+    (b'{"id": "x", "market": "UL"}', "x came with other bytes"),
+    (b'{"id": "x', "JSONDecodeError"),
+], ids=["another", "no JSON"])
 def test_what_arrives_corrupted_fails_the_test(wrong, words):
     right = b'{"id": "x", "market": "UK"}'
     with pytest.raises(AssertionError, match=words), Service() as service:
         assert post(service, right) == post(service, right) == b"204"
-        assert post(service, right, len(right) + 1) == b"", "cut off by a kill: it has not arrived"
+        head = "POST / HTTP/1.1\r\nConnection: close\r\nContent-Length: 27\r\n\r\n"
+        for most in range(len("POST / HTTP/1.1\r\n"), len(head) + len(right)):
+            assert post(service, right, most) == b"", "cut off by a kill: it has not arrived"
         assert len(service.ids["x"]) == 2 and not service.defects
         post(service, wrong)
         service.rest()

@@ -54,7 +54,8 @@ def test_a_flood_keeps_memory_and_inbox_bounded(spooler, law, soak, tmp_path, in
     windows = [before, *map(int, process.stderr.read().split())]
     kill(process)
     assert accepted == accounted == count + 20_000
-    # The least of ten, the first of which may still fill the queue and its receipts: the memory of what a thread is late with comes and goes, a leak is in every window.
+    # The least of ten: the first ones may still fill the queue and its receipts, and the memory of what a thread is late with
+    # comes and goes. A leak is in each.
     growth = [later - earlier for earlier, later in zip(windows, windows[1:])]
     assert len(growth) == 10 and min(growth) * 1024 < count / 10 * 10, f"ten bytes and more for each: {growth} KiB"
     largest = inbox.join()

@@ -31,8 +31,8 @@ class Service:
                 self.end_headers()
 
             def do_POST(self):
-                # A sender that was killed cuts it off, in the headers or in the body.
-                length = int(self.headers.get("content-length", -1))
+                # A sender that was killed, or a relay, cuts it off, in the headers or in the body.
+                length = int(self.headers.get("content-length") or -1)
                 body = self.rfile.read(max(length, 0))
                 arrived = time.monotonic()
                 if len(body) != length:
