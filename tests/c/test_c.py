@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 
 import pytest
@@ -96,15 +97,23 @@ def test_a_fork_leaves_the_parents_connection_alone(build, environment, sandbox)
     assert connections == {"parent 1": 1, "child 1": 2, "child 2": 2, "child 3": 2, "parent 2": 1}
 
 
-@pytest.mark.parametrize("source", ["robustness.c", "queue.c"])
-def test_valgrind_finds_no_error_and_no_leak_of_ours(root, build, environment, tmp_path, source):
+@pytest.mark.parametrize("source, processes", [("robustness.c", 1), ("queue.c", 1 + 10)])
+def test_valgrind_finds_no_error_and_no_leak_of_ours(root, build, environment, tmp_path, source, processes):
+    logs = tmp_path / "memcheck"
+    logs.mkdir()
     memcheck = ["valgrind", "--error-exitcode=99", "--leak-check=full", "--errors-for-leak-kinds=definite,indirect",
-                "--show-leak-kinds=definite,indirect"]
+                "--show-leak-kinds=definite,indirect", f"--log-file={logs}/%p"]
     program = build(f"tests/c/{source}", "-lcmocka", "-lcjson")
     argument = tmp_path if source == "queue.c" else root / "tests/vectors"
-    words = run(*memcheck, program, argument, env=environment)
-    # Proof that it ran over our program, not only that it did not complain.
-    assert "Memcheck" in words and "ERROR SUMMARY: 0 errors" in words, words
+    run(*memcheck, program, argument, env=environment)
+    said = [log.read_text() for log in logs.iterdir()]
+    # Proof that it ran over our program and its children, not only that it did not complain.
+    assert len(said) == processes and all("Memcheck" in words for words in said), said
+    errors = [int(re.search(r"ERROR SUMMARY: (\d+) errors", words).group(1)) for words in said]
+    assert errors.count(0) >= 1, said
+    for count, words in zip(errors, said):
+        # A child leaks what it inherited, as it should, and does nothing else that is wrong.
+        assert count == len(re.findall(r"lost in loss record", words)), words
 
 
 def test_a_forced_panic_comes_back_as_internal(root, tmp_path):

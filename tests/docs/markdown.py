@@ -4,9 +4,10 @@ import os
 import pathlib
 import re
 import signal
-import socket
 import subprocess
 import typing
+
+from ports import free_port
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -65,12 +66,6 @@ def anchors(text):
         heading = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", heading).strip().lower()
         made.append(re.sub(r"[^\w\- ]", "", heading).replace(" ", "-"))
     return {name if made[:at].count(name) == 0 else f"{name}-{made[:at].count(name)}" for at, name in enumerate(made)}
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def elsewhere(code):

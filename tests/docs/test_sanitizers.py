@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 
 def test_the_fuzz_targets(root):
     page = (root / "docs/contributing/sanitizers.md").read_text()
@@ -14,9 +16,21 @@ def test_the_fuzz_targets(root):
     assert sorted(built) == sorted(seeds) == sorted([*run, "planted"])
 
 
-def test_every_suppression_says_why(root):
-    lines = (root / "tests/sanitize/tsan.supp").read_text().splitlines()
-    suppressions = [n for n, line in enumerate(lines) if line and not line.startswith("#")]
-    assert suppressions and all(lines[n - 1].startswith("# ") for n in suppressions)
+# How each file begins a suppression, and what the page says of how many there are.
+@pytest.mark.parametrize("name, begins, count, words", [
+    ("tsan.supp", r"\w+:", 1, "Suppressed is one thing"), ("drd.supp", r"\{", 3, "in three suppressions that say why"),
+])
+def test_every_suppression_says_why(root, name, begins, count, words):
+    lines = (root / "tests/sanitize" / name).read_text().splitlines()
+    suppressions = [n for n, line in enumerate(lines) if re.match(begins, line)]
+    assert len(suppressions) == count and all(lines[n - 1].startswith("# ") for n in suppressions)
+    assert words in " ".join((root / "docs/contributing/sanitizers.md").read_text().split())
+
+
+def test_the_programs_that_run(root):
     page = (root / "docs/contributing/sanitizers.md").read_text()
-    assert len(suppressions) == 1 and "Suppressed is one thing" in page
+    run = re.findall(r'"(tests/(?:c|sanitize)/\w+\.(?:c|cpp))"', (root / "tests/sanitize/test_sanitizers.py").read_text())
+    listed = re.search(r"^Programs: (.*?)\n\n", page, re.M | re.S).group(1)
+    assert sorted(re.findall(r"`(\S+)`", listed)) == sorted(run)
+    defects = set(re.findall(r"`(\w+\.c)`", page))
+    assert {"overflow.c", "leak.c", "race.c", "late.c", "callers.c"} <= defects

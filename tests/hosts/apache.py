@@ -1,14 +1,13 @@
 """Apache with mod_php (prefork) from Debian's packages, with the files of examples/deployment, on a port of its own."""
 
-import contextlib
 import os
 import signal
 import subprocess
 
 from counting import wait_for
-from shop import (
-    DEPLOYMENT, GROUP, USER, assert_gone, assert_no_crash, assert_no_zombies, assert_untouched, children, free_port, get,
-)
+from ports import free_port
+from shop import DEPLOYMENT, GROUP, USER, assert_gone, assert_no_crash, assert_no_zombies, assert_untouched, children, get
+from web_server import PATIENT, WebServer
 
 MODULES = "/usr/lib/apache2/modules"
 CONFIGURATION = """\
@@ -41,7 +40,7 @@ DocumentRoot {folder}/public
 """
 
 
-class Apache:
+class Apache(WebServer):
     """`env` (options) come on top of the documented ones; without `base_url` the environment names no address."""
 
     SAPI = "apache2handler"
@@ -52,8 +51,8 @@ class Apache:
 
     def __init__(self, shop, base_url, loading="enable", delivery="background", env=None, workers=1, pages_per_worker=0,
                  directives=""):
+        super().__init__()
         self.shop = shop
-        self.killed = set()
         folder = shop.folder
         port = free_port()
         self.address = f"http://127.0.0.1:{port}"
@@ -65,7 +64,7 @@ class Apache:
         with open(self._envvars, "a") as lines:
             if delivery == "none":
                 lines.write((DEPLOYMENT / "apache/delivery-none.envvars").read_text())
-            lines.writelines(f"export ESALES_{name.upper()}={value}\n" for name, value in (env or {}).items())
+            lines.writelines(f"export ESALES_{name.upper()}={value}\n" for name, value in {**PATIENT, **(env or {})}.items())
         (folder / "apache.conf").write_text(CONFIGURATION.format(
             folder=folder, port=port, user=USER, group=GROUP, modules=MODULES, workers=workers,
             pages_per_worker=pages_per_worker)
@@ -94,11 +93,6 @@ class Apache:
         except OSError:
             return False
 
-    def page(self, query):
-        status, page = get(f"{self.address}/page.php?{query}")
-        assert status == 200, page
-        return page
-
     def log(self):
         return "".join(path.read_text() for path in self.shop.folder.glob("apache.[el]*"))
 
@@ -108,14 +102,6 @@ class Apache:
 
     def workers(self):
         return children(self.process.pid)
-
-    def kill_a_worker(self, dice):
-        """SIGKILL, whatever it is doing. There may be none for a moment, or it may just have ended."""
-        workers = self.workers()
-        for victim in dice.sample(workers, min(1, len(workers))):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(victim, signal.SIGKILL)
-                self.killed.add(victim)
 
     def reload(self):
         """`apachectl graceful`; waits until the new generation is there."""
@@ -127,7 +113,7 @@ class Apache:
         """No crash, no zombie, and no page broke but under a worker that was killed. Returns how many did."""
         assert_no_crash(self.log())
         assert_no_zombies(self.process.pid)
-        assert_untouched(self.process.pid, self.shop)
+        assert len(assert_untouched(self.process.pid, self.shop)) == 1
         broken = sum(view["http"] == 0 or not view["body"] for view in views)
         assert broken <= len(self.killed), f"{broken} pages broke, {len(self.killed)} workers were killed\n{self.log()}"
         return broken

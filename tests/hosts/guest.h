@@ -92,4 +92,6 @@ static long descriptors(void) {
     return count;
 }
 
+static inline void print_flat(void) { fprintf(stderr, "flat: %ld %ld\n", resident_kib(), descriptors()); }
+
 #endif

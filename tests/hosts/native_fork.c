@@ -1,6 +1,7 @@
 /* A C host with busy threads that forks in every way there is. ESALES_BASE_URL is the service.
  *
- *   native_fork forks WARM ROUNDS SPOOL     prints "flat: KIB KIB DESCRIPTORS DESCRIPTORS" of the parent on stderr
+ *   native_fork forks WARM ROUNDS SPOOL [leak]   prints "flat: KIB DESCRIPTORS" of the parent on stderr, after WARM rounds and
+ *                                           after each third of the ROUNDS; leak: keeps something of each round, as a bad host
  *   native_fork daemon SPOOL|- REPORT       a daemon is made of a process that used the library; it ends its report with "done"
  *   native_fork first ROUNDS LONGEST_US     forks at a random moment of the first use; its options are in ESALES_*
  *   native_fork worker                      the child of a process with all rights gives them up; its options are in ESALES_*
@@ -99,26 +100,43 @@ static void *fork_and_wait(void *argument) {
     return NULL;
 }
 
-static int should_stop, went_wrong;
+static int should_stop, should_hold, held, went_wrong;
 /* How often each thread has been round: a fork must not find one that has not begun. */
 static int turns[4];
-
-static void *send_on(void *unused) {
-    int i;
-    for (i = 0; !__atomic_load_n(&should_stop, __ATOMIC_RELAXED); i++, turns[0] = i)
-        if (!tell(memory, SEND, "parent-sent", i)) went_wrong = 1;
-    return unused;
-}
 
 static void pause_a_little(void) {
     const struct timespec little = {0, 300000};
     nanosleep(&little, NULL);
 }
 
+/* Between two turns; waits there while the parent is measured. */
+static int may_go_on(void) {
+    if (__atomic_load_n(&should_hold, __ATOMIC_SEQ_CST)) {
+        __atomic_add_fetch(&held, 1, __ATOMIC_SEQ_CST);
+        while (__atomic_load_n(&should_hold, __ATOMIC_SEQ_CST)) pause_a_little();
+        __atomic_sub_fetch(&held, 1, __ATOMIC_SEQ_CST);
+    }
+    return !__atomic_load_n(&should_stop, __ATOMIC_RELAXED);
+}
+
+static void *send_on(void *unused) {
+    int i;
+    for (i = 0; may_go_on(); i++, turns[0] = i)
+        if (!tell(memory, SEND, "parent-sent", i)) went_wrong = 1;
+    return unused;
+}
+
+/* However slow the machine, what waits is bounded: it is memory. */
+static int has_much_to_deliver(const esales_client *client) {
+    esales_stats stats = ESALES_STATS_INIT;
+    return guest.client_stats(client, &stats) != 0 || stats.pending > 200;
+}
+
 static void *enqueue_on(void *unused) {
     int i;
-    for (i = 0; !__atomic_load_n(&should_stop, __ATOMIC_RELAXED); i++, turns[1] = i) {
-        if (!tell(i % 2 ? memory : file, ENQUEUE, "parent-enqueued", i)) went_wrong = 1;
+    for (i = 0; may_go_on(); i++, turns[1] = i) {
+        const esales_client *client = i % 2 ? memory : file;
+        if (!has_much_to_deliver(client) && !tell(client, ENQUEUE, "parent-enqueued", i)) went_wrong = 1;
         pause_a_little();
     }
     return unused;
@@ -127,7 +145,7 @@ static void *enqueue_on(void *unused) {
 static void *make_clients_on(void *number) {
     const int n = (int)(intptr_t)number;
     int i;
-    for (i = 0; !__atomic_load_n(&should_stop, __ATOMIC_RELAXED); i++, turns[n] = i) {
+    for (i = 0; may_go_on(); i++, turns[n] = i) {
         esales_client *client = NULL;
         /* Reads the environment. */
         if (guest.client_new(NULL, &client) != 0) went_wrong = 1;
@@ -137,10 +155,21 @@ static void *make_clients_on(void *number) {
     return NULL;
 }
 
-static int forks(int warm, int rounds, const char *spool) {
+/* Nothing is under way then, nor waiting. */
+static int measure(void) {
+    int ok;
+    __atomic_store_n(&should_hold, 1, __ATOMIC_SEQ_CST);
+    while (__atomic_load_n(&held, __ATOMIC_SEQ_CST) < 4) pause_a_little();
+    ok = guest.client_flush(memory, FLUSH_MS, NULL) == 0 && guest.client_flush(file, FLUSH_MS, NULL) == 0;
+    if (ok) print_flat();
+    __atomic_store_n(&should_hold, 0, __ATOMIC_SEQ_CST);
+    while (__atomic_load_n(&held, __ATOMIC_SEQ_CST) > 0) pause_a_little();
+    return ok;
+}
+
+static int forks(int warm, int rounds, const char *spool, int is_leaking) {
     pthread_t threads[4], forker;
     esales_stats stats = ESALES_STATS_INIT;
-    long before = 0, open = 0;
     int i;
     memory = guest_client(&guest, NULL, NULL);
     file = guest_client(&guest, spool, "background");
@@ -153,7 +182,8 @@ static int forks(int warm, int rounds, const char *spool) {
         while (__atomic_load_n(&turns[i], __ATOMIC_RELAXED) == 0) pause_a_little();
     for (i = 0; i < warm + rounds; i++) {
         struct forking forking = {i % 6, i, 0};
-        if (i == warm) before = resident_kib(), open = descriptors();
+        if (i >= warm && (i - warm) % ((rounds + 2) / 3) == 0 && !measure()) return 1;
+        if (is_leaking && i >= warm && (fcntl(0, F_DUPFD_CLOEXEC, 3) < 0 || !memset(malloc(8192), 1, 8192))) return 2;
         if (i / 6 % 2 == 0) {
             fork_and_wait(&forking);
         } else { /* from a thread, and while another fork may be under way */
@@ -162,7 +192,7 @@ static int forks(int warm, int rounds, const char *spool) {
         }
         if (!forking.ok) return fprintf(stderr, "round %d\n", i), 1;
     }
-    fprintf(stderr, "flat: %ld %ld %ld %ld\n", before, resident_kib(), open, descriptors());
+    if (!measure()) return 1;
     __atomic_store_n(&should_stop, 1, __ATOMIC_RELAXED);
     for (i = 0; i < 4; i++) pthread_join(threads[i], NULL);
     if (guest.client_flush(memory, FLUSH_MS, &stats) != 0 || stats.accepted != stats.delivered) return 1;
@@ -264,6 +294,7 @@ static void *look_up_on(void *unused) {
     int i;
     for (i = 0; !__atomic_load_n(&should_stop, __ATOMIC_RELAXED); i++)
         if (!tell(memory, SEND, "looked-up", (int)(intptr_t)unused * 1000000 + i)) went_wrong = 1;
+        else turns[(intptr_t)unused] = i + 1;
     return NULL;
 }
 
@@ -273,6 +304,8 @@ static int resolve(int rounds) {
     if (guest.client_new(NULL, &memory) != 0) return 1;
     for (i = 0; i < 4; i++)
         if (pthread_create(&threads[i], NULL, look_up_on, (void *)(intptr_t)i)) return 2;
+    for (i = 0; i < 4; i++)
+        while (__atomic_load_n(&turns[i], __ATOMIC_RELAXED) == 0 && !went_wrong) pause_a_little();
     for (i = 0; i < rounds; i++) {
         const pid_t child = fork();
         if (child == 0) {
@@ -294,7 +327,7 @@ int main(int argc, char **argv) {
         return extra != 0;
     }
     guest = guest_open();
-    if (strcmp(what, "forks") == 0 && argc == 5) return forks(atoi(argv[2]), atoi(argv[3]), argv[4]);
+    if (strcmp(what, "forks") == 0 && argc >= 5) return forks(atoi(argv[2]), atoi(argv[3]), argv[4], argc > 5);
     if (strcmp(what, "daemon") == 0 && argc == 4) return daemonise(strcmp(argv[2], "-") ? argv[2] : NULL, argv[3]);
     if (strcmp(what, "first") == 0 && argc == 4) return first(atoi(argv[2]), strtoull(argv[3], NULL, 10) * 1000);
     if (strcmp(what, "worker") == 0 && argc == 2) return worker();

@@ -1,7 +1,7 @@
 /* A C host that loads the library, uses it and lets go of it again, in a loop.
  *
- *   native_load WARM ROUNDS [leak]   warms up for WARM rounds, then prints "flat: KIB KIB DESCRIPTORS DESCRIPTORS", before and
- *                                    after the ROUNDS, on stderr; leak: does not free its clients, as a bad host
+ *   native_load WARM ROUNDS [leak]   prints "flat: KIB DESCRIPTORS" on stderr, after WARM rounds and after each third of the
+ *                                    ROUNDS; leak: does not free its clients, as a bad host
  *   native_load threads N ROUNDS     the same rounds on N threads at once, nothing measured
  */
 #include <pthread.h>
@@ -61,14 +61,12 @@ int main(int argc, char **argv) {
     }
     if (argc < 3) return 2;
     const int warm = atoi(argv[1]);
-    long memory, open;
     rounds = atoi(argv[2]);
     is_leaking = argc > 3;
-    for (i = 0; i < warm; i++)
+    for (i = 0; i < warm + rounds; i++) {
+        if (i >= warm && (i - warm) % ((rounds + 2) / 3) == 0) print_flat();
         if (!use(0, i)) return 1;
-    memory = resident_kib(), open = descriptors();
-    for (; i < warm + rounds; i++)
-        if (!use(0, i)) return 1;
-    fprintf(stderr, "flat: %ld %ld %ld %ld\n", memory, resident_kib(), open, descriptors());
+    }
+    print_flat();
     return finish();
 }

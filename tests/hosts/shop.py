@@ -8,7 +8,6 @@ import pathlib
 import pwd
 import re
 import shutil
-import socket
 import subprocess
 import tempfile
 import urllib.error
@@ -128,17 +127,11 @@ class Shop:
         return self.assert_balanced()
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def get(address, method="GET"):
     """(HTTP status, the page's JSON)."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(urllib.request.Request(address, method=method), timeout=60) as answer:
+        with opener.open(urllib.request.Request(address, method=method), timeout=90) as answer:
             return answer.status, json.loads(answer.read())
     except urllib.error.HTTPError as refused:
         return refused.code, refused.read().decode()
@@ -172,10 +165,17 @@ def assert_gone(pids):
 
 
 def assert_untouched(master, shop):
-    """The process that starts the workers has nothing of ours: no thread, no descriptor of the spool."""
-    assert len(os.listdir(f"/proc/{master}/task")) == 1
-    open_there = [os.readlink(path) for path in pathlib.Path(f"/proc/{master}/fd").iterdir()]
+    """The process that starts the workers has nothing of ours: no thread, no descriptor of the spool. Returns its threads."""
+    threads, open_there = [], []
+    for path in pathlib.Path(f"/proc/{master}").glob("task/*/comm"):
+        with contextlib.suppress(OSError):  # It ended meanwhile, as below.
+            threads.append(path.read_text().strip())
+    for path in pathlib.Path(f"/proc/{master}/fd").iterdir():
+        with contextlib.suppress(OSError):
+            open_there.append(os.readlink(path))
+    assert threads and not any(name.startswith("esales") for name in threads), threads
     assert not any(str(shop.state) in name for name in open_there), open_there
+    return threads
 
 
 def kinds(descriptors):

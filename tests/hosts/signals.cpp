@@ -4,6 +4,7 @@
 //   signals SECONDS   sends and enqueues until SIGTERM, or for so long; then flushes, and prints what it saw. ESALES_*
 //                     says where to. Prints "ready" when all its threads are at work; every id that was taken is a line
 //                     on stdout.
+//   signals descriptors   what a started program finds open beyond 0, 1 and 2
 #include <atomic>
 #include <cerrno>
 #include <chrono>
@@ -104,12 +105,45 @@ void send_on(const esales_client *client) {
     while (!should_stop) tell(esales_notify_add_to_cart, client, ESALES_DELIVERED, sent);
 }
 
+// What is to be flushed in the end is bounded, however slow the machine.
+bool has_much_to_deliver(const esales_client *client) {
+    esales_stats stats = ESALES_STATS_INIT;
+    return esales_client_stats(client, &stats) == 0 && stats.pending > 200;
+}
+
 void enqueue_on(const esales_client *client) {
     join_the_hosts_threads();
     while (!should_stop) {
-        tell(esales_enqueue_add_to_cart, client, ESALES_QUEUED, enqueued);
+        if (!has_much_to_deliver(client)) tell(esales_enqueue_add_to_cart, client, ESALES_QUEUED, enqueued);
         std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
+}
+
+long descriptors() {
+    long count = -3;  // Itself and two names that are none.
+    DIR *const folder = opendir("/proc/self/fd");
+    while (readdir(folder)) ++count;
+    closedir(folder);
+    return count;
+}
+
+// A child of the host's, which nobody else may wait for: it ends at once, or is a program that looks at what it was handed.
+bool has_child_ended_well(bool is_exec) {
+    const pid_t child = fork();
+    if (child == 0) {
+        if (is_exec) execl("/proc/self/exe", "signals", "descriptors", nullptr);
+        _exit(is_exec);
+    }
+    int status = -1;
+    pid_t waited;
+    while ((waited = waitpid(child, &status, 0)) < 0 && errno == EINTR) continue;
+    return waited == child && status == 0;
+}
+
+double seconds_of(clockid_t clock) {
+    timespec time{};
+    clock_gettime(clock, &time);
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
 }
 
 // The library's threads: by their names, with every signal blocked that can be.
@@ -145,11 +179,16 @@ int threads_of_the_library() {
 
 int main(int argc, char **argv) {
     if (argc != 2) return 2;
+    if (std::strcmp(argv[1], "descriptors") == 0) {
+        if (descriptors() != 3) std::fprintf(stderr, "%ld descriptors in a started program\n", descriptors());
+        return descriptors() != 3;
+    }
     join_the_hosts_threads();
     install();
     esales_client *client = nullptr;
     if (esales_client_new(nullptr, &client) < 0) return std::fprintf(stderr, "%s\n", esales_last_error()), 1;
 
+    const double began = seconds_of(CLOCK_MONOTONIC), began_of_cpu = seconds_of(CLOCK_PROCESS_CPUTIME_ID);
     const itimerval often{{0, 1000}, {0, 1000}};
     if (setitimer(ITIMER_PROF, &often, nullptr) != 0 || setitimer(ITIMER_REAL, &often, nullptr) != 0) return 3;
     std::vector<std::thread> threads;
@@ -172,28 +211,26 @@ int main(int argc, char **argv) {
     while (!should_stop && std::chrono::steady_clock::now() < end) {
         const int now = threads_of_the_library();
         most_threads = now > most_threads ? now : most_threads;
-        // A child of the host's, which nobody else may wait for.
-        const pid_t child = fork();
-        if (child == 0) _exit(0);
-        int status = -1;
-        pid_t waited;
-        while ((waited = waitpid(child, &status, 0)) < 0 && errno == EINTR) continue;
-        was_child_reaped &= waited == child && status == 0;
+        was_child_reaped &= has_child_ended_well(children % 10 == 0);
         ++children;
         std::this_thread::sleep_for(std::chrono::milliseconds(20));
     }
     should_stop = true;
     for (auto &thread : threads) thread.join();
-    const bool is_flushed = esales_client_flush(client, 60000, nullptr) == 0;
+    const bool is_flushed = esales_client_flush(client, 300000, nullptr) == 0;
+    const double elapsed = seconds_of(CLOCK_MONOTONIC) - began, of_cpu = seconds_of(CLOCK_PROCESS_CPUTIME_ID) - began_of_cpu;
     const itimerval never{};
     setitimer(ITIMER_PROF, &never, nullptr), setitimer(ITIMER_REAL, &never, nullptr);
     esales_client_free(client);
+    // No child is left, as a zombie or otherwise.
+    was_child_reaped &= waitpid(-1, nullptr, WNOHANG) == -1 && errno == ECHILD;
 
     const bool ok = is_flushed && are_still_installed() && !a_foreign_thread_ran_a_handler && was_child_reaped && unexpected == 0;
     std::fprintf(stderr, "flushed %d, installed %d, foreign %d%s, reaped %d, unexpected %d\n", is_flushed, are_still_installed(),
                  a_foreign_thread_ran_a_handler.load(), foreign_name, was_child_reaped, unexpected.load());
-    std::fprintf(stderr, "sent %d enqueued %d lost %d threads %d children %d PIPE %d TERM %d CHLD %d PROF %d ALRM %d\n", sent.load(),
-                 enqueued.load(), lost_connections.load(), most_threads, children, seen[SIGPIPE].load(), seen[SIGTERM].load(),
-                 seen[SIGCHLD].load(), seen[SIGPROF].load(), seen[SIGALRM].load());
+    std::fprintf(stderr, "sent %d enqueued %d lost %d threads %d children %d PIPE %d TERM %d CHLD %d PROF %d ALRM %d ms %.0f cpu_ms %.0f\n",
+                 sent.load(), enqueued.load(), lost_connections.load(), most_threads, children, seen[SIGPIPE].load(),
+                 seen[SIGTERM].load(), seen[SIGCHLD].load(), seen[SIGPROF].load(), seen[SIGALRM].load(), elapsed * 1000,
+                 of_cpu * 1000);
     return !ok;
 }

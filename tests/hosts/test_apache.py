@@ -3,9 +3,7 @@
 import pytest
 
 from apache import Apache
-from counting import wait_for
 from shop import Shop, get
-from visitors import Visits
 
 
 @pytest.fixture
@@ -18,14 +16,7 @@ def shop(library, command):
 @pytest.mark.parametrize("loading", ["enable", "preload", "preload with header"])
 def test_a_graceful_restart_breaks_no_page(shop, sandbox, loading):
     with Apache(shop, sandbox.base_url, loading, workers=4) as server:
-        # Every page takes its time when the restart comes.
-        sandbox.script("204:wait=50:times=1000")
-        visits = Visits(server.address, "v", 80, at_once=4, does=["send"])
-        for _ in range(3):
-            sandbox_has = sandbox.status()["received"]
-            wait_for(lambda: sandbox.status()["received"] > sandbox_has + 4, "the pages hang")
-            server.reload()
-        views = visits.done()
+        views = server.reloaded_under_pages(sandbox, 3)
         assert {view["http"] for view in views} == {200}
         assert server.assert_well(views) == 0
 

@@ -1,6 +1,9 @@
 """Mono: many threads, domains that are unloaded, processes that are killed, while delivery is under way."""
 
+import fcntl
+import os
 import random
+import struct
 import subprocess
 
 import pytest
@@ -25,10 +28,11 @@ def run(program, library, plain_environment, sandbox, tmp_path):
 
     def start(name, *arguments, **options):
         env = {**plain_environment, "ESALES_NOTIFY_LIBRARY": str(library), "ESALES_BASE_URL": sandbox.base_url,
-               "ESALES_TIMEOUT_MS": "60000", **{f"ESALES_{key.upper()}": str(value) for key, value in options.items()}}
+               "ESALES_TIMEOUT_MS": "60000", "ESALES_ENQUEUE_TIMEOUT_MS": "60000",
+               **{f"ESALES_{key.upper()}": str(value) for key, value in options.items()}}
         with open(tmp_path / name, "w") as out:
-            return subprocess.Popen(["mono", str(program), *map(str, arguments)], env=env, stdout=out,
-                                    stderr=subprocess.PIPE, text=True)
+            return subprocess.Popen(["mono", str(program), *map(str, arguments)], env=env, stdin=subprocess.PIPE,
+                                    stdout=out, stderr=subprocess.PIPE, text=True)
 
     return start
 
@@ -53,6 +57,18 @@ def test_many_threads(run, sandbox, tmp_path):
     assert len(arrived(sandbox)) == 16 * 20
 
 
+def test_started_programs_are_handed_no_descriptor_of_ours(run, sandbox, tmp_path):
+    """With a spool: its files, its lock and the connections are open. No child is left, as the host sees to."""
+    ended(run("ids", "starts", 100, tmp_path / "handed", spool=tmp_path / "spool"))
+    assert sorted(taken(tmp_path / "ids")) == sorted(arrived(sandbox))
+    assert len(arrived(sandbox)) == 4 * 100
+
+
+def test_a_descriptor_that_is_handed_over_would_be_seen(run, tmp_path):
+    process = run("ids", "starts", 1, tmp_path / "handed", "leak")
+    assert "handed to a program" in process.communicate(timeout=180)[1] and process.returncode == 2
+
+
 def test_domains_that_are_unloaded_while_they_listen(run, sandbox, soak, tmp_path):
     count = 200 if soak else 10
     ended(run("ids", "domains", count))
@@ -72,3 +88,34 @@ def test_processes_that_are_killed_and_started_again(run, sandbox, command, soak
     ended(run("last", "threads", 2, spool=tmp_path / "spool", gate_min_ms=10, gate_max_ms=50))
     ids = {id for name in [*names, "last"] for id in taken(tmp_path / name)}
     assert len(ids) > len(names) and ids <= set(arrived(sandbox))
+
+
+def who_delivers(spool):
+    """The process that has the lock."""
+    with open(f"{spool}.lock") as lock:
+        asked = struct.pack("hhqqi", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+        kind, *_, pid = struct.unpack("hhqqi", fcntl.fcntl(lock, fcntl.F_GETLK, asked)[:28])
+    return pid if kind != fcntl.F_UNLCK else None
+
+
+def test_two_processes_that_overlap_share_the_spool_and_one_delivers(run, sandbox, tmp_path):
+    """As when a web server starts the new one before the old one has ended."""
+    spool = tmp_path / "spool"
+
+    def started(name):
+        process = run(name, "threads", 4, "stay", spool=spool)
+        wait_for(lambda: len(taken(tmp_path / name)) == 16 * 4, f"the {name} process does not send")
+        return process
+
+    def have_arrived(*names):
+        return sorted(arrived(sandbox)) == sorted(id for name in names for id in taken(tmp_path / name))
+
+    old = started("old")
+    wait_for(lambda: have_arrived("old"), "what the old one accepted does not arrive")
+    assert who_delivers(spool) == old.pid
+    new = started("new")
+    wait_for(lambda: have_arrived("old", "new"), "what the new one put into the spool does not arrive")
+    assert who_delivers(spool) == old.pid
+    ended(old)
+    wait_for(lambda: who_delivers(spool) == new.pid, "the new process does not take over")
+    ended(new)

@@ -18,7 +18,8 @@ def run(root, library, plain_environment, tmp_path):
     def run_program(*arguments, spool=None, works=True):
         with Service() as service:
             env = {**plain_environment, "PYTHONPATH": str(root / "bindings/python/src"), "PYTHONWARNINGS": "ignore",
-                   "ESALES_NOTIFY_LIBRARY": str(library), "ESALES_BASE_URL": service.base_url, "ESALES_TIMEOUT_MS": "60000"}
+                   "ESALES_NOTIFY_LIBRARY": str(library), "ESALES_BASE_URL": service.base_url, "ESALES_TIMEOUT_MS": "60000",
+                   "ESALES_ENQUEUE_TIMEOUT_MS": "60000"}
             if spool:
                 env["ESALES_SPOOL"] = str(spool)
             out = tmp_path / "out"

@@ -5,29 +5,13 @@ import random
 import re
 import signal
 import socket
-import ssl
 import struct
 import subprocess
 import threading
-import urllib.request
 
 import pytest
 from counting import Service, wait_for
-from sandbox import Sandbox
-
-
-class TlsSandbox(Sandbox):
-    """Asked over TLS, as the host asks it."""
-
-    def __init__(self, command, ca_file):
-        super().__init__(command, "--tls", "--ca-file", ca_file)
-        self.ca_file = ca_file
-
-    def _ask(self, method, path, body=None):
-        context = ssl.create_default_context(cafile=str(self.ca_file))
-        handlers = urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=context)
-        with urllib.request.build_opener(*handlers).open(self.base_url + path) as answer:
-            return answer.read()
+from sandbox import TlsSandbox
 
 
 class Resetting:
@@ -80,7 +64,7 @@ def start(compiled, library_dir, plain_environment, tmp_path):
         env = {**plain_environment, **{f"ESALES_{name.upper()}": str(value) for name, value in options.items()}}
         # Into a file: a pipe would be full before anybody reads it.
         with open(tmp_path / "taken", "w") as taken:
-            return subprocess.Popen([str(program), "120"], env=env, text=True, stdout=taken, stderr=subprocess.PIPE)
+            return subprocess.Popen([str(program), "300"], env=env, text=True, stdout=taken, stderr=subprocess.PIPE)
 
     return start
 
@@ -93,11 +77,14 @@ def stop(tmp_path):
 def stopped(process, taken):
     """As a service manager does; what was accepted is flushed. What the host counted, and the ids that were taken."""
     process.send_signal(signal.SIGTERM)
-    _, err = process.communicate(timeout=120)
+    _, err = process.communicate(timeout=400)
     assert process.returncode == 0, err
     seen = {name: int(value) for name, value in re.findall(r"(\w+) (\d+)", err.splitlines()[-1])}
-    # The timers did fire, the host's children were its own, and nothing of ours raised SIGPIPE.
-    assert seen["PROF"] >= 5 and seen["ALRM"] >= 50 and seen["children"] >= 1 and seen["CHLD"] >= 1, err
+    # The storm: a thousand a second, of which those merge that are due while the process gets no CPU. SIGPROF is due by its
+    # CPU time, as finely as the kernel's tick shows it, which is 100 to 1,000 a second.
+    assert seen["ALRM"] >= seen["ms"] / 4 and seen["PROF"] >= seen["cpu_ms"] / 20, err
+    # The host's children were its own, and nothing of ours raised SIGPIPE.
+    assert seen["children"] >= 1 and seen["CHLD"] >= 1, err
     assert seen["PIPE"] == 0 and seen["TERM"] == 1, err
     # Threads of ours were there to be looked at.
     assert seen["threads"] >= 2, err
@@ -110,7 +97,7 @@ def stopped(process, taken):
 def test_a_graceful_stop_in_a_storm_of_signals(start, stop):
     with Service() as service:
         process = start(base_url=service.base_url, timeout_ms=60000)
-        wait_for(lambda: len(service.ids) >= 5000, "the host does not send")
+        wait_for(lambda: len(service.ids) >= 5000, "the host does not send", 240)
         seen, ids = stop(process)
         assert ids == set(service.ids) and seen["lost"] == 0
 
@@ -119,7 +106,7 @@ def test_over_tls(start, stop, command, tmp_path):
     with TlsSandbox(command, tmp_path / "ca.pem") as sandbox:
         # Connections are not kept: there is a handshake for every notification.
         process = start(base_url=sandbox.base_url, ca_file=sandbox.ca_file, timeout_ms=60000, keep_alive_s=0)
-        wait_for(lambda: sandbox.status()["received"] >= 300, "the host does not send")
+        wait_for(lambda: sandbox.status()["received"] >= 300, "the host does not send", 240)
         seen, ids = stop(process)
         assert seen["lost"] == 0 and sandbox.status()["received"] == len(ids)
         assert {one["notification"]["id"] for one in sandbox.received()} <= ids
@@ -128,6 +115,6 @@ def test_over_tls(start, stop, command, tmp_path):
 def test_a_peer_that_resets_connections(start, stop):
     with Service() as service, Resetting(("127.0.0.1", service.port)) as relay:
         process = start(base_url=relay.base_url, timeout_ms=60000, gate_min_ms=10, gate_max_ms=20, max_attempts=5, backoff_ms=1)
-        wait_for(lambda: relay.resets >= 300 and len(service.ids) >= 1500, "the host does not send")
+        wait_for(lambda: relay.resets >= 300 and len(service.ids) >= 1500, "the host does not send", 240)
         _, ids = stop(process)
         assert ids <= set(service.ids)

@@ -10,7 +10,6 @@ import pytest
 
 from counting import wait_for
 from shop import kinds
-from visitors import Visits
 from wsgi import Uwsgi, a_busy_day
 
 
@@ -63,19 +62,14 @@ def test_workers_end_by_themselves_after_their_pages(python_shop, sandbox):
         server.assert_well()
         sandbox.script("")
         last = server.visited_until_all_is_delivered()
-        assert python_shop.assert_balanced()["delivered"] == next(numbers) - 1 + len(last)
+        assert python_shop.status()["delivered"] == next(numbers) - 1 + len(last)
         server.assert_well()
 
 
 @pytest.mark.parametrize("loading", ["worker", "preload"])
 def test_a_reload_breaks_no_page(python_shop, sandbox, loading):
     with Uwsgi(python_shop, sandbox.base_url, loading, workers=2) as server:
-        # Every page takes its time when the reload comes.
-        sandbox.script("204:wait=50:times=1000")
-        visits = Visits(server.address, "v", 60, at_once=4, does=["send"])
-        wait_for(lambda: sandbox.status()["received"] > 4, "the pages hang")
-        server.reload()
-        views = visits.done()
+        views = server.reloaded_under_pages(sandbox, 1)
         assert {view["http"] for view in views} == {200}
         assert server.assert_well(views) == 0
 

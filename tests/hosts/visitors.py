@@ -1,19 +1,21 @@
 """Visitors of a shop's pages, in a process of their own: python visitors.py ADDRESS PREFIX PAGES AT_ONCE PAUSE_MS [DO...]
 
 Prints a line of JSON for each page view: its id, HTTP status (0: no answer), the page's words, its milliseconds.
-A visitor waits for the page, pauses at random, PAUSE_MS on average, and asks for the next.
+A visitor waits for the page, pauses at random, PAUSE_MS on average, and asks for the next. PAGES may be "any": until SIGTERM.
 """
 
 import asyncio
+import itertools
 import json
 import random
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 import urllib.parse
 
-SECONDS = 60  # Longer than that is a page that hangs.
+SECONDS = 90  # Longer than that is a page that hangs.
 
 
 async def view(streams, address, target):
@@ -52,16 +54,20 @@ async def visitor(address, ids, pause, out):
 
 
 async def main(address, prefix, pages, at_once, pause_ms, does):
-    ids = ((f"{prefix}{n}", does[n % len(does)]) for n in range(int(pages)))
+    has_ended = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, has_ended.set)
+    numbers = itertools.takewhile(lambda _: not has_ended.is_set(), itertools.count()) if pages == "any" else range(int(pages))
+    ids = ((f"{prefix}{n}", does[n % len(does)]) for n in numbers)
     address = urllib.parse.urlsplit(address)
     await asyncio.gather(*(visitor(address, ids, float(pause_ms) / 1000, sys.stdout) for _ in range(int(at_once))))
 
 
 class Visits:
-    """Page views under way. `done()` waits for them; what they saw is a list of dicts."""
+    """Page views under way. `done()` waits for them; what they saw is a list of dicts. `pages` None: until `done()`, which
+    may be called once a page was seen."""
 
     def __init__(self, address, prefix, pages, at_once, pause_ms=0, does=("enqueue",)):
-        arguments = [address, prefix, pages, at_once, pause_ms, *does]
+        arguments = [address, prefix, "any" if pages is None else pages, at_once, pause_ms, *does]
         # A file: nobody reads a pipe while they are under way.
         self._seen = tempfile.TemporaryFile("w+")
         self._process = subprocess.Popen([sys.executable, __file__, *map(str, arguments)], stdout=self._seen)
@@ -71,11 +77,13 @@ class Visits:
         return self._process.poll() is None
 
     def done(self):
+        if self._pages is None:
+            self._process.terminate()
         assert self._process.wait() == 0
         with self._seen as seen:
             seen.seek(0)
             views = [json.loads(line) for line in seen]
-        assert len(views) == self._pages
+        assert self._pages in (None, len(views))
         return views
 
 

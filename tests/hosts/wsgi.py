@@ -1,11 +1,9 @@
 """gunicorn from PyPI and uWSGI from Debian's packages, with the files of examples/deployment, on a port of their own."""
 
 import collections
-import contextlib
 import json
 import math
 import os
-import pathlib
 import random
 import re
 import signal
@@ -15,24 +13,48 @@ from concurrent.futures import ThreadPoolExecutor
 
 from counting import wait_for
 from ledger import assert_told_the_truth
-from shop import DEPLOYMENT, assert_gone, assert_no_zombies, children, free_port, get
+from ports import free_port
+from shop import DEPLOYMENT, assert_gone, assert_no_zombies, assert_untouched, children
 from visitors import Visits
+from web_server import PATIENT, WebServer
 
 AT_ONCE = 12
 
+# A worker that was just forked has the master's handlers yet, which put a signal where this process never looks. gunicorn
+# sends SIGTERM once, and would wait for that worker until graceful_timeout.
+LATE_SIGNALS = """
+_documented = globals().get("post_worker_init")
 
-class Server:
+
+def post_fork(server, worker):
+    worker.of_the_master = server.SIG_QUEUE
+
+
+def post_worker_init(worker):
+    import os, signal
+    if _documented:
+        _documented(worker)
+    while not worker.of_the_master.empty():
+        if worker.of_the_master.get_nowait() == signal.SIGTERM:
+            os.kill(os.getpid(), signal.SIGTERM)
+"""
+
+
+class Server(WebServer):
     """What both have in common. `loading`: "worker" (every worker imports the program), "preload" (the master does,
     before it forks), "preload and use" (it sends and enqueues then, too)."""
 
     # What its log says of workers that start, and of one that ends by a signal, with an error, or not at all.
     STARTS = UNWELL = None
+    # How many pages a worker has under way.
+    PAGES_OF_A_WORKER = 1
     # When, in sixteenths of a busy day.
     RELOADS = (5, 10, 15)
     KILLS = (1, 2, 3, 4, 6, 7, 8, 9, 11, 12, 13, 14)
 
     def __init__(self, shop, base_url, loading, delivery, env, program):
-        self.shop, self.loading, self.killed = shop, loading, set()
+        super().__init__()
+        self.shop, self.loading = shop, loading
         self.port = free_port()
         self.address = f"http://127.0.0.1:{self.port}"
         self.program = program
@@ -40,7 +62,7 @@ class Server:
         if delivery == "none":
             file.write_text(file.read_text() + (DEPLOYMENT / "python/delivery-none.env").read_text())
         self.variables = dict(line.split("=", 1) for line in file.read_text().splitlines() if line[0] not in "#;")
-        self.variables.update({f"ESALES_{name.upper()}": str(value) for name, value in (env or {}).items()})
+        self.variables.update({f"ESALES_{name.upper()}": str(value) for name, value in {**PATIENT, **(env or {})}.items()})
         if loading == "preload and use":
             self.variables["SHOP_USES_IT_AT_IMPORT"] = "1"
         self.environment = {"PATH": os.environ["PATH"], "HOME": str(shop.folder),
@@ -67,11 +89,6 @@ class Server:
         assert self.process.poll() is None, self.log()
         return re.search(self.STARTS, self.log(), re.M)
 
-    def page(self, query):
-        status, page = get(f"{self.address}/page.php?{query}")
-        assert status == 200, page
-        return page
-
     def log(self):
         return (self.shop.folder / "server.log").read_text()
 
@@ -83,32 +100,8 @@ class Server:
         """How many pages were answered."""
         return self.log().count(" /page.php")
 
-    def visited_until_all_is_delivered(self):
-        """In the background it is the next event that makes a new worker deliver; and that may have been its last page.
-        Returns the page views that it took."""
-        views = []
-
-        def is_delivered():
-            status = self.shop.status()
-            if status["pending"] and not status["has_drainer"] or not views:
-                id = f"last-{len(views)}"
-                views.append({"id": id, "http": 200, "body": json.dumps(self.page(f"do=enqueue&id={id}"))})
-                return False
-            return status["pending"] == 0
-
-        wait_for(is_delivered, "the queue does not become empty", 120)
-        return views
-
     def workers(self):
         return children(self.process.pid)
-
-    def kill_a_worker(self, dice):
-        """SIGKILL, whatever it is doing. There may be none for a moment, or it may just have ended."""
-        workers = self.workers()
-        for victim in dice.sample(workers, min(1, len(workers))):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(victim, signal.SIGKILL)
-                self.killed.add(victim)
 
     def reload(self):
         """Waits until the workers are new ones."""
@@ -124,29 +117,17 @@ class Server:
         self._assert_no_bad_end()
         assert_no_zombies(self.process.pid)
         if self.loading != "preload and use":
-            self.assert_untouched()
+            assert_untouched(self.process.pid, self.shop)
         broken = sum(view["http"] == 0 for view in views)
         assert {view["http"] for view in views} <= {200, 0}, [view for view in views if view["http"] not in (200, 0)][:3]
-        # A worker of many threads has as many pages under way.
-        assert broken <= len(self.killed) * AT_ONCE, f"{broken} broke, {len(self.killed)} were killed\n{self.log()}"
+        most = len(self.killed) * self.PAGES_OF_A_WORKER
+        assert broken <= most, f"{broken} broke, {len(self.killed)} were killed\n{self.log()}"
         return broken
 
     def _assert_no_bad_end(self):
         found = [line for line in self.log().splitlines() if re.search(self.UNWELL, line)
                  and not any(re.search(rf"\b{pid}\b", line) for pid in self.killed)]
         assert not found, found
-
-    def assert_untouched(self):
-        """The process that starts the workers has nothing of ours, although it may have made the client."""
-        threads, open_there = [], []
-        for path in pathlib.Path(f"/proc/{self.process.pid}").glob("task/*/comm"):
-            with contextlib.suppress(OSError):  # It ended meanwhile, as below.
-                threads.append(path.read_text().strip())
-        assert threads and not any(name.startswith("esales") for name in threads), threads
-        for path in pathlib.Path(f"/proc/{self.process.pid}/fd").iterdir():
-            with contextlib.suppress(OSError):
-                open_there.append(os.readlink(path))
-        assert not any(str(self.shop.state) in name for name in open_there), open_there
 
     def wait_for_workers(self):
         """Until a signal to the server reaches all of them."""
@@ -183,6 +164,9 @@ class Gunicorn(Server):
     def __init__(self, shop, base_url, loading="preload", delivery="background", env=None, program="page:application",
                  threads=None, workers=1, pages_per_worker=0, lines=""):
         super().__init__(shop, base_url, loading, delivery, env, program)
+        if threads:
+            # It takes more than it has threads for: whatever the visitors ask at once.
+            self.PAGES_OF_A_WORKER = AT_ONCE
         self.environment.update(self.variables)
         configured = shop.configured("gunicorn/gunicorn.conf.py", {
             "127.0.0.1:8000": f"127.0.0.1:{self.port}",
@@ -198,7 +182,9 @@ class Gunicorn(Server):
             settings.write("accesslog = '-'\n"
                            # A page a connection: one that breaks is then one that a worker broke.
                            "keepalive = 0\n"
-                           f'control_socket = "{shop.folder}/gunicorn.ctl"\n{lines}')
+                           # A page may take as long as PATIENT says.
+                           "timeout = 120\n"
+                           f'control_socket = "{shop.folder}/gunicorn.ctl"\n{lines}{LATE_SIGNALS}')
 
     def command(self):
         return [sys.executable, "-m", "gunicorn", "-c", str(self.shop.folder / "gunicorn.conf.py"), self.program]
@@ -281,7 +267,7 @@ def a_busy_day(server, shop, sandbox, pages, seed):
     assert bool(at_import) == (server.loading == "preload and use")
     views += [{"id": said["id"], "http": 200, "body": json.dumps(said)} for said in at_import]
     events += sum(said["status"] == "ESALES_QUEUED" for said in at_import)
-    status = shop.assert_balanced()
+    status = shop.status()
     assert_told_the_truth(views, sandbox)
     assert events - broken <= status["accepted"] == status["delivered"] <= events
     server.assert_well(views)

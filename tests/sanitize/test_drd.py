@@ -2,6 +2,7 @@
 the library's threads do. See drd.supp for what it cannot see."""
 
 import os
+import re
 import subprocess
 
 import pytest
@@ -11,13 +12,14 @@ import pytest
 def watched(root, library, tmp_path_factory):
     folder = tmp_path_factory.mktemp("drd")
 
-    def run(source, **environment):
+    def run(source, base_url, *flags):
         program = folder / source.removesuffix(".c")
         subprocess.run(["gcc", "-g", "-O1", "-Wall", "-Werror", "-pthread", f"-I{root}/include", root / "tests/sanitize" / source,
-                        library, f"-Wl,-rpath,{library.parent}", "-o", program], check=True)
+                        library, f"-Wl,-rpath,{library.parent}", "-o", program, *flags], check=True)
         done = subprocess.run(
             ["valgrind", "--tool=drd", "--error-exitcode=99", f"--suppressions={root}/tests/sanitize/drd.supp", program],
-            env={**os.environ, **environment}, capture_output=True, text=True, errors="replace")
+            env={**os.environ, "ESALES_BASE_URL": base_url, "ESALES_TIMEOUT_MS": "60000", "ESALES_ENQUEUE_TIMEOUT_MS": "60000"},
+            capture_output=True, text=True, errors="replace")
         assert "drd, a thread error detector" in done.stderr, done.stderr
         return done.returncode, done.stderr
 
@@ -25,10 +27,19 @@ def watched(root, library, tmp_path_factory):
 
 
 def test_a_planted_conflict_is_found(watched):
-    code, said = watched("late.c", ESALES_BASE_URL="http://127.0.0.1:9")
+    code, said = watched("late.c", "http://127.0.0.1:9")
     assert code == 99 and "Conflicting load" in said and "main (late.c:" in said, said[-5000:]
 
 
-def test_nothing_is_found(watched):
-    code, said = watched("callers.c", ESALES_BASE_URL="http://127.0.0.1:9")
+def test_a_planted_conflict_of_callbacks_is_found(watched, sandbox):
+    code, said = watched("callers.c", sandbox.base_url, "-DWITHOUT_LOCK")
+    assert code == 99, said[-5000:]
+    for callback in ("hear", "write_down"):
+        assert re.search(rf"Conflicting .*\n.* at 0x\w+: {callback} \(callers\.c:", said), said[-20000:]
+
+
+def test_nothing_is_found(watched, sandbox):
+    code, said = watched("callers.c", sandbox.base_url)
     assert code == 0 and "ERROR SUMMARY: 0 errors" in said, said[-20000:]
+    # Four threads, each of which enqueues 20 and sends one.
+    assert sandbox.status()["received"] == 4 * 21

@@ -48,6 +48,10 @@ try {
         $receipt = $client->$call($visitor, 'ticket', $_GET['id']);
         $answer += ['status' => $receipt->getStatusName(), 'id' => $receipt->getId()];
     }
+    if (isset($_GET['leak'])) {
+        // Of C's memory, which is not given back at the end of the page.
+        FFI::new('char[400]', false, true);
+    }
     if ($do === 'die') {
         // As the out-of-memory killer would have it.
         posix_kill(getmypid(), 9);
