@@ -64,7 +64,7 @@ wheel deb composer nuget tarball: portable
 test-packages: tools packages
 	$(RUN) $(PYTHON) -m pytest -q tests/packages
 
-# Whether a program compiled for the release goes on with the present library; abi/README.md.
+# Whether what was compiled for any release of this SONAME goes on with the present library; abi/README.md.
 abi-check: build
 	python3 packaging/abi.py check $(LIBRARY)
 
