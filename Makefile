@@ -1,5 +1,5 @@
 # make demo   the main job before your eyes; needs a Rust toolchain, a C compiler and Python
-# make test   everything that is tested; installs what it needs (Debian packages, PyPI, npm) first
+# make test   everything that is tested, as root; installs what it needs (Debian packages, PyPI, npm) first
 # make soak   what the queue and a shop's pages survive, at large counts (about half an hour)
 # make bench  ours against its peers on this machine; SECTION=c,python for parts, BENCH_QUICK=1 for a glance
 # make sanitize   the C programs under AddressSanitizer, ThreadSanitizer and DRD (about five minutes)

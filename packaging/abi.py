@@ -1,7 +1,8 @@
 """The released ABI and the present one.
 
-    abi.py record LIBRARY              writes abi/MAJOR.MINOR: the header, the symbols, abidw's description
-    abi.py check LIBRARY [HEADER]      fails, and says why, if a program compiled for the release would break
+    abi.py record LIBRARY                  writes abi/MAJOR.MINOR: the header, the symbols, abidw's description
+    abi.py check LIBRARY [HEADER [ABI]]    fails, and says why, if a program compiled for a release would break;
+                                           the releases are the folders of abi that share the library's SONAME
 
 abi/README.md tells what this covers.
 """
@@ -25,9 +26,14 @@ def output(*command):
     return done.stdout
 
 
-def release():
-    version = re.search(r'^version = "(\d+\.\d+)\.', (ROOT / "Cargo.toml").read_text(), re.M).group(1)
-    return ROOT / "abi" / version
+def minor():
+    return re.search(r'^version = "(\d+\.\d+)\.', (ROOT / "Cargo.toml").read_text(), re.M).group(1)
+
+
+def releases(folder):
+    """Those that share the SONAME of the present version, which is its first number: a program of any of them loads
+    the present library, and must go on with it."""
+    return sorted(folder.glob(minor().split(".")[0] + ".*"), key=lambda path: [int(part) for part in path.name.split(".")])
 
 
 def exported(library):
@@ -69,16 +75,15 @@ def describe(header, target):
 
 
 def record(library):
-    folder = release()
+    folder = ROOT / "abi" / minor()
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "esales_notify.h").write_bytes(HEADER.read_bytes())
     (folder / "symbols.txt").write_text("\n".join(exported(library)) + "\n")
     describe(HEADER, folder / "esales_notify.abi")
 
 
-def faults(library, header):
-    """What would break a program that was compiled for the release."""
-    old = release()
+def faults(library, header, old):
+    """What would break a program that was compiled for the release in the folder `old`."""
     found = []
     for gone in sorted(set((old / "symbols.txt").read_text().split()) - set(exported(library))):
         found.append(f"{gone} is not exported any more")
@@ -116,14 +121,25 @@ def faults(library, header):
     return found
 
 
+def check(library, header=HEADER, folder=ROOT / "abi"):
+    recorded = releases(pathlib.Path(folder))
+    if not recorded:
+        sys.exit(f"no release of the present SONAME is recorded in {folder}")
+    words = []
+    for old in recorded:
+        found = faults(library, pathlib.Path(header).resolve(), old)
+        if found:
+            words.append("not compatible with " + old.name + ":\n" + "\n".join(found))
+    if words:
+        sys.exit("\n\n".join(words))
+
+
 def main():
     match sys.argv[1:]:
         case ["record", library]:
             record(library)
-        case ["check", library, *header]:
-            found = faults(library, pathlib.Path(header[0]).resolve() if header else HEADER)
-            if found:
-                sys.exit("not compatible with " + release().name + ":\n" + "\n".join(found))
+        case ["check", library, *rest] if len(rest) <= 2:
+            check(library, *rest)
         case _:
             sys.exit(__doc__)
 

@@ -1,5 +1,6 @@
-"""What is inside the binaries: bill.py KIND FOLDER writes the library's bill of materials (CycloneDX 1.5) and the
-licences of everything that is linked into the library or the command."""
+"""What is inside the binaries: bill.py KIND FOLDER writes the bill of materials (CycloneDX 1.5) and the licences of
+everything that is linked into the library or the command. The bill's graph tells the two apart: most packages have
+only the library inside."""
 
 import hashlib
 import json
@@ -50,7 +51,10 @@ def sqlite_version(package):
 
 
 def beside_crates(described, kind):
-    """What is linked in and is no crate of the lock file: (name, version, licence, purl, part of)."""
+    """What is linked in and is no crate of the lock file: (name, version, licence, purl, part of).
+
+    Part of nothing named: of the library and of the command.
+    """
     (libsqlite,) = [key for key in described if key[0] == "libsqlite3-sys"]
     rust = re.search(r"rustc (\S+)", output("rustc", "--version")).group(1)
     version = sqlite_version(described[libsqlite])
@@ -65,30 +69,37 @@ def beside_crates(described, kind):
 
 
 def bill(kind, described, edges):
-    ours = linked("esales-notify")
-    (root,) = [key for key in ours if key[0] == "esales-notify"]
+    ours = linked("esales-notify") | linked("esales-notify-cli")
+    (library,) = [key for key in ours if key[0] == "esales-notify"]
+    (command,) = [key for key in ours if key[0] == "esales-notify-cli"]
     sums = checksums()
     refs = {key: f"pkg:cargo/{key[0]}@{key[1]}" for key in ours}
 
     def component(key):
         package = described[key]
-        made = {"type": "library", "bom-ref": refs[key], "name": key[0], "version": key[1], "scope": "required",
-                "purl": refs[key], "licenses": [{"expression": package["license"].replace("/", " OR ")}]}
+        made = {"type": "application" if key == command else "library", "bom-ref": refs[key], "name": key[0], "version": key[1],
+                "scope": "required", "purl": refs[key], "licenses": [{"expression": package["license"].replace("/", " OR ")}]}
+        if package["source"] is None:
+            made["description"] = package["description"]
         if key in sums:
             made["hashes"] = [{"alg": "SHA-256", "content": sums[key]}]
         if package["repository"]:
             made["externalReferences"] = [{"type": "vcs", "url": package["repository"]}]
         return made
 
-    subject = component(root)
-    del subject["scope"]
-    components = [component(key) for key in sorted(ours - {root})]
+    # The release as a whole, which holds the two.
+    release = f"esales-notify@{library[1]}"
+    subject = {"type": "application", "bom-ref": release, "name": "esales-notify", "version": library[1],
+               "licenses": [{"expression": described[library]["license"]}]}
+    components = [component(key) for key in sorted(ours)]
     graph = {refs[key]: {refs[other] for other in edges[key] & ours} for key in ours}
+    graph[release] = {refs[library], refs[command]}
     for name, version, licence, purl, part_of in beside_crates(described, kind):
         components.append({"type": "library", "bom-ref": purl, "name": name, "version": version, "scope": "required",
                            "purl": purl, "licenses": [{"expression": licence}]})
         graph[purl] = set()
-        graph[refs[part_of or root]].add(purl)
+        for key in [part_of] if part_of else [library, command]:
+            graph[refs[key]].add(purl)
     made = {
         "$schema": "http://cyclonedx.org/schema/bom-1.5.schema.json",
         "bomFormat": "CycloneDX", "specVersion": "1.5", "version": 1,

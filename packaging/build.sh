@@ -4,6 +4,7 @@
 #
 #   build.sh native     for this machine, by its C compiler
 #   build.sh portable   for Linux on x86-64 with glibc 2.17 or later, by zig as C compiler and linker
+#   build.sh panicking  the portable library alone, with a way for tests to make it panic
 set -eu
 
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -13,6 +14,17 @@ out=target/packages/$kind
 rm -rf "$out"
 mkdir -p "$out/man" "$out/completions"
 
+# Without the rlib, link-time optimisation reaches all of the library: it is 240 kB smaller. Cargo gives every build of it
+# the same file name, the command's and that with other features too, so what they left must go, and the copy come first.
+build_portable() {
+    PATH=$root/target/packaging-venv/bin:$PATH
+    built=target/x86_64-unknown-linux-gnu/release
+    target=x86_64-unknown-linux-gnu.2.17
+    rm -f "$built"/deps/libesales_notify.so "$built"/deps/libesales_notify.a
+    cargo-zigbuild rustc --locked --release --target $target -p esales-notify --lib --crate-type cdylib,staticlib "$@"
+    cp "$built/libesales_notify.so" "$built/libesales_notify.a" "$out"
+}
+
 case $kind in
     native)
         cargo rustc --locked --release --lib --crate-type cdylib,staticlib
@@ -21,15 +33,12 @@ case $kind in
         env CARGO_TARGET_DIR=target/command cargo build --locked --release -p esales-notify-cli
         ;;
     portable)
-        PATH=$root/target/packaging-venv/bin:$PATH
-        built=target/x86_64-unknown-linux-gnu/release
-        target=x86_64-unknown-linux-gnu.2.17
-        # Without the rlib, link-time optimisation reaches all of the library: it is 240 kB smaller. Cargo gives the two
-        # kinds of build the same file name, so what the command's build left there must go, and the copy come first.
-        rm -f "$built"/deps/libesales_notify.so "$built"/deps/libesales_notify.a
-        cargo-zigbuild rustc --locked --release --target $target -p esales-notify --lib --crate-type cdylib,staticlib
-        cp "$built/libesales_notify.so" "$built/libesales_notify.a" "$out"
+        build_portable
         cargo-zigbuild zigbuild --locked --release --target $target -p esales-notify-cli
+        ;;
+    panicking)
+        build_portable --features test-panic,test-grown
+        exit
         ;;
     *) sed -n 's/^#   /usage: /p' "$0" >&2; exit 2 ;;
 esac

@@ -16,4 +16,5 @@ for key in ("require-dev", "autoload-dev"):
 print(json.dumps(package, indent=4, ensure_ascii=False))
 PYTHON
 settle "$stage"
+rm -f "$packages"/esales-notify-php-*.zip
 python3 packaging/zip.py "$stage" "$packages/esales-notify-php-$version.zip"

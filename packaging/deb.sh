@@ -5,7 +5,6 @@
 revision=$version-1
 triplet=x86_64-linux-gnu
 libdir=usr/lib/$triplet
-soname=libesales_notify.so.${version%%.*}
 stage deb
 install_into "$stage/all" PREFIX=/usr LIBDIR=/$libdir UNITDIR=/lib/systemd/system
 maintainer="The esales-notify authors <esales-notify@localhost>"
@@ -51,10 +50,8 @@ done
 
 control=$stage/libesales-notify0/DEBIAN
 echo "libesales_notify ${version%%.*} libesales-notify0 (>= $version)" >"$control/shlibs"
-{
-    echo "$soname libesales-notify0 #MINVER#"
-    sed 's/.*/ &@Base 0.1.0/' tests/abi/symbols.txt
-} >"$control/symbols"
+# Each function with the version that it came in: a program depends on no newer library than it needs.
+cp packaging/deb/libesales-notify0.symbols "$control/symbols"
 echo "activate-noawait ldconfig" >"$control/triggers"
 
 rm -f "$packages"/*.deb

@@ -34,6 +34,8 @@ fill() { # TEMPLATE TARGET
 
 case $1 in
     install)
+        # Another version of the same SONAME would be taken for this one by ldconfig, if its number is higher.
+        rm -f "$DESTDIR$LIBDIR/$soname".*
         put 644 "$FROM/libesales_notify.so" "$LIBDIR/libesales_notify.so.$version"
         ln -sf "libesales_notify.so.$version" "$DESTDIR$LIBDIR/$soname"
         ln -sf "$soname" "$DESTDIR$LIBDIR/libesales_notify.so"
@@ -56,7 +58,9 @@ case $1 in
         done
         ;;
     uninstall)
-        for file in "$LIBDIR/libesales_notify.so.$version" "$LIBDIR/$soname" "$LIBDIR/libesales_notify.so" \
+        # Of whatever version: the sources may be newer than what was installed from them.
+        rm -f "$DESTDIR$LIBDIR/$soname".*
+        for file in "$LIBDIR/$soname" "$LIBDIR/libesales_notify.so" \
             "$LIBDIR/libesales_notify.a" "$INCLUDEDIR/esales_notify.h" "$INCLUDEDIR/esales_notify.hpp" \
             "$LIBDIR/pkgconfig/esales_notify.pc" "$config/esales_notify-config.cmake" \
             "$config/esales_notify-config-version.cmake" "$BINDIR/esales-notify" \

@@ -27,4 +27,5 @@ fill properties.xml package/services/metadata/core-properties/esales-notify.psmd
 fill relationships.xml _rels/.rels
 fill content-types.xml '[Content_Types].xml'
 settle "$stage"
+rm -f "$packages"/*.nupkg
 python3 packaging/zip.py "$stage" "$packages/$(property PackageId).$version.nupkg"

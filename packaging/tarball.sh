@@ -10,6 +10,7 @@ cp README.md CHANGELOG.md LICENSE-MIT LICENSE-APACHE "$portable/THIRD-PARTY-LICE
     "$portable/esales-notify.cdx.json" "$stage/$name"
 rm -r "${stage:?}/$name/share/doc"
 settle "$stage/$name"
+rm -f "$packages"/esales-notify-*-linux-x86_64.tar.gz "$packages"/*.cdx.json
 tar -C "$stage" --sort=name --owner=0 --group=0 --numeric-owner --format=gnu -cf - "$name" |
     gzip -9n >"$packages/$name.tar.gz"
 cp "$portable/esales-notify.cdx.json" "$packages/esales-notify-$version.cdx.json"

@@ -1,15 +1,19 @@
 """What was compiled for the release goes on: the recorded ABI, the previous header, smaller structs."""
 
 import os
+import pathlib
 import re
+import shutil
 import subprocess
 import sys
 
 import pytest
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
 
-def check(root, library, *header):
-    return subprocess.run([sys.executable, root / "packaging/abi.py", "check", library, *header], capture_output=True, text=True)
+
+def check(root, library, *header_and_abi):
+    return subprocess.run([sys.executable, root / "packaging/abi.py", "check", library, *header_and_abi], capture_output=True, text=True)
 
 
 def test_the_present_abi_is_compatible_with_the_release(root, library):
@@ -70,18 +74,44 @@ def run(*command, **environment):
     return done.stdout
 
 
-def releases(root):
-    return sorted(path for path in (root / "abi").iterdir() if path.is_dir())
+def releases():
+    """Those whose programs load the present library: they share its SONAME."""
+    major = re.search(r'^version = "(\d+)\.', (ROOT / "Cargo.toml").read_text(), re.M).group(1)
+    return sorted((ROOT / "abi").glob(f"{major}.*"))
 
 
-def test_a_program_compiled_with_the_previous_header_runs(root, library_dir, sandbox, tmp_path):
-    minor = re.search(r'^version = "(\d+\.\d+)\.', (root / "Cargo.toml").read_text(), re.M).group(1)
-    header = root / "abi" / minor
-    assert header in releases(root)
-    run("cc", f"-I{header}", root / "examples/c/add_to_cart.c", f"-L{library_dir}", "-lesales_notify", "-o", tmp_path / "program")
-    words = run(tmp_path / "program", LD_LIBRARY_PATH=str(library_dir), ESALES_BASE_URL=sandbox.base_url)
-    (sent,) = sandbox.received()
-    assert words == f"ESALES_DELIVERED {sent['notification']['id']}\n"
+def test_the_present_minor_version_is_recorded():
+    assert re.search(r'^version = "(\d+\.\d+)\.', (ROOT / "Cargo.toml").read_text(), re.M).group(1) in [path.name for path in releases()]
+
+
+@pytest.mark.parametrize("release", releases(), ids=lambda path: path.name)
+def test_a_program_compiled_with_the_header_of_a_release_runs(release, library_dir, sandbox, tmp_path):
+    program = tmp_path / "program"
+    run("cc", "-std=gnu99", "-Wall", "-Wextra", "-Werror", f"-I{release}", release / "program.c", f"-L{library_dir}", "-lesales_notify",
+        "-o", program)
+    called = {line.split()[-1].split("@")[0] for line in run("nm", "-u", program).splitlines()}
+    assert {name for name in called if name.startswith("esales_")} == set((release / "symbols.txt").read_text().split())
+    words = run(program, LD_LIBRARY_PATH=str(library_dir), ESALES_BASE_URL=sandbox.base_url)
+    assert words == f"a program of {release.name} goes on\n"
+    assert [sent["notification"]["id"] for sent in sandbox.received()] == ["1", "2"]
+
+
+def test_every_release_of_the_soname_is_compared(root, library, tmp_path):
+    """The present version's, older and later ones; not those of another SONAME, whose programs load another file."""
+    (recorded,) = (root / "abi").glob("0.1")
+    for name in ("0.1", "0.0", "0.10", "1.0"):
+        shutil.copytree(recorded, tmp_path / name)
+    for name in ("0.0", "0.10", "1.0"):
+        symbols = tmp_path / name / "symbols.txt"
+        symbols.write_text(f"esales_of_{name}\n" + symbols.read_text())
+    done = check(root, library, root / "include/esales_notify.h", tmp_path)
+    assert done.returncode == 1
+    assert re.findall(r"not compatible with (\S+):", done.stderr) == ["0.0", "0.10"], done.stderr
+    assert re.findall(r"esales_of_(\S+) is", done.stderr) == ["0.0", "0.10"]
+
+    (tmp_path / "none").mkdir()
+    done = check(root, library, root / "include/esales_notify.h", tmp_path / "none")
+    assert done.returncode == 1 and "no release of the present SONAME is recorded" in done.stderr
 
 
 def test_a_program_with_older_and_smaller_structs_goes_on(root, sandbox, tmp_path):

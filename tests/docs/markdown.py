@@ -50,6 +50,13 @@ def indented(text):
     return found
 
 
+def without_packages(text):
+    """The page without the commands that install a package, which tests/packages runs; its lines keep their numbers."""
+    def blank(section):
+        return "\n" * section[0].count("\n")
+    return re.sub(r"^## (?:With the package|Install)\n.*?(?=^## )", blank, text, flags=re.M | re.S)
+
+
 def prose(text):
     """The page without its fenced blocks and code in the line, in which brackets are no links."""
     return re.sub(r"`[^`\n]*`", "``", re.sub(r"^(```+).*\n(?:.*\n)*?\1$", "", text, flags=re.M))
@@ -78,10 +85,10 @@ def elsewhere(code):
 MARK = "--- end of a block ---"
 
 
-def run(code_blocks, scratch):
+def run(code_blocks, scratch, bash=("bash", "-c"), **variables):
     """Runs shell blocks as a reader does, in their order, in one bash in the repository's root; (status, output) of each.
 
-    What they make by mktemp is made in the folder `scratch`.
+    What they make by mktemp is made in the folder `scratch`. `bash` is what runs a script, wherever that is.
 
     A line that ends in & is a server: what follows it waits for the first line that it prints. The status is that of the last
     command that failed, wherever in the block: the others run all the same. A name that does not exist is soon known.
@@ -93,8 +100,8 @@ def run(code_blocks, scratch):
     # Nothing of the suite's own settings, and loopback is not asked through a proxy.
     env = {name: value for name, value in os.environ.items()
            if not name.startswith("ESALES_") and not name.lower().endswith("_proxy")}
-    env["TMPDIR"] = str(scratch)
-    bash = subprocess.Popen(["bash", "-c", script], cwd=ROOT, env=env, stdin=subprocess.DEVNULL,
+    env.update(variables, TMPDIR=str(scratch))
+    bash = subprocess.Popen([*bash, script], cwd=ROOT, env=env, stdin=subprocess.DEVNULL,
                             stdout=subprocess.PIPE, text=True, start_new_session=True)
     printed = ""
     ends = 0

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 import subprocess
 import tomllib
 
@@ -84,10 +85,30 @@ def delivers(sandbox, elsewhere):
 
 
 @pytest.fixture(scope="session")
-def make_install(root, portable):
+def without_make():
+    """This process's environment without what `make test` told its own children."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+
+
+@pytest.fixture(scope="session")
+def make_install(root, portable, without_make):
     """`make install` and `make uninstall` of what `make portable` built."""
     def run(target, **variables):
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
         subprocess.run(["make", "-s", "-C", root, target, f"FROM={portable}", *(f"{k}={v}" for k, v in variables.items())],
-                       check=True, env=environment)
+                       check=True, env=without_make)
     return run
+
+
+@pytest.fixture(scope="session")
+def readme_installs(root):
+    """The commands in the README's "Install", of which the first are for everybody and the others for oneself."""
+    section = (root / "README.md").read_text().split("\n## Install\n")[1].split("\n## ")[0]
+    everybody, oneself = re.findall(r"```sh\n(.*?)```", section, re.S)
+    return everybody, oneself
+
+
+@pytest.fixture(scope="session")
+def native(root, without_make):
+    """What `make native` builds, for this machine."""
+    subprocess.run(["make", "-s", "-C", root, "native"], check=True, env=without_make)
+    return root / "target/packages/native"

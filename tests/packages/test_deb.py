@@ -1,4 +1,4 @@
-"""The Debian packages, unpacked side by side into a folder of their own. `make test-packages-chroot` installs them."""
+"""What the Debian packages say and hold, unpacked side by side. test_chroot.py installs them."""
 
 import gzip
 import re
@@ -34,16 +34,53 @@ def test_what_the_packages_say_of_each_other(elsewhere, package, version):
     assert field(elsewhere, library, "Depends") == field(elsewhere, command, "Depends") == "libc6 (>= 2.17)"
 
 
-def test_what_links_with_it_will_depend_on_it(elsewhere, package, root):
-    """dpkg-shlibdeps reads these."""
-    library = package("libesales-notify0_*.deb")
-    shlibs = elsewhere.run("dpkg-deb", "-I", library, "shlibs")
-    assert shlibs.startswith("libesales_notify 0 libesales-notify0 (>= 0.1")
-    symbols = elsewhere.run("dpkg-deb", "-I", library, "symbols").splitlines()
-    assert symbols[0] == "libesales_notify.so.0 libesales-notify0 #MINVER#"
-    named = [line.split("@")[0].strip() for line in symbols[1:]]
-    assert named == (root / "tests/abi/symbols.txt").read_text().split()
-    assert "ldconfig" in elsewhere.run("dpkg-deb", "-I", library, "triggers")
+@pytest.fixture
+def debian_source(elsewhere, package, version):
+    """What dpkg's tools want around them: a source package that builds the library's, which is unpacked with its control files."""
+    elsewhere.run("dpkg-deb", "-R", package("libesales-notify0_*.deb"), "built")
+    elsewhere.write("debian/control", "Source: shop\nMaintainer: Nobody <nobody@localhost>\n\nPackage: libesales-notify0\n"
+                    "Architecture: amd64\nDescription: the library\n\nPackage: shop\nArchitecture: amd64\nDescription: a shop\n")
+    return elsewhere.folder
+
+
+def test_the_symbols_file_lists_what_is_exported(elsewhere, debian_source, root, version):
+    committed = root / "packaging/deb/libesales-notify0.symbols"
+    # -c4: anything new, anything gone, and a library that is not listed.
+    elsewhere.run("dpkg-gensymbols", "-plibesales-notify0", f"-v{version}", "-Pbuilt", f"-I{committed}", "-Onew", "-c4")
+    lines = committed.read_text().splitlines()
+    assert lines[0] == "libesales_notify.so.0 libesales-notify0 #MINVER#"
+    entries = [re.fullmatch(r" (\w+)@Base (\d+\.\d+\.\d+)", line) for line in lines[1:]]
+    assert [entry[1] for entry in entries] == (root / "tests/abi/symbols.txt").read_text().split()
+
+    # What a release had came with it or before it, and nothing comes after the present version.
+    def number(words):
+        return tuple(map(int, words.split(".")))
+    came = {entry[1]: number(entry[2]) for entry in entries}
+    assert max(came.values()) <= number(version)
+    for release in (root / "abi").glob("0.*"):
+        for name in (release / "symbols.txt").read_text().split():
+            assert came[name][:2] <= number(release.name), name
+
+
+def test_a_symbol_that_is_not_listed_is_found(elsewhere, debian_source, root, version):
+    committed = (root / "packaging/deb/libesales-notify0.symbols").read_text()
+    elsewhere.write("less", committed.replace(" esales_version@Base 0.1.0\n", ""))
+    words = elsewhere.run("dpkg-gensymbols", "-plibesales-notify0", f"-v{version}", "-Pbuilt", "-Iless", "-Onew", "-c4", code=2)
+    assert "esales_version" in words
+
+
+def test_what_links_with_it_will_depend_on_it(elsewhere, debian_source, root, package):
+    """As dpkg-shlibdeps finds out when it packages a program."""
+    elsewhere.run("dpkg-deb", "-x", package("libesales-notify-dev_*.deb"), "built")
+    lib = "built/usr/lib/x86_64-linux-gnu"
+    elsewhere.run("cc", "-Ibuilt/usr/include", elsewhere.copy("examples/c/add_to_cart.c"), f"-L{lib}", "-lesales_notify", "-o", "program")
+    words = elsewhere.run("dpkg-shlibdeps", "-O", "-Sbuilt", f"-l{lib}", "-eprogram")
+    assert re.search(r"^shlibs:Depends=.*\blibesales-notify0 \(>= 0\.1\.0\)", words, re.M), words
+    # And without the symbols, by the coarser file.
+    (debian_source / "built/DEBIAN/symbols").unlink()
+    words = elsewhere.run("dpkg-shlibdeps", "-O", "-Sbuilt", f"-l{lib}", "-eprogram")
+    assert re.search(r"^shlibs:Depends=.*\blibesales-notify0 \(>= 0\.1\.0\)", words, re.M), words
+    assert "ldconfig" in (debian_source / "built/DEBIAN/triggers").read_text()
 
 
 def test_the_licences_are_in_each(unpacked):
@@ -51,21 +88,6 @@ def test_the_licences_are_in_each(unpacked):
         doc = unpacked / "usr/share/doc" / name
         assert "Apache-2.0" in (doc / "copyright").read_text()
         assert b"rustls" in gzip.decompress((doc / "THIRD-PARTY-LICENSES.txt.gz").read_bytes())
-
-
-def test_a_program_compiled_with_them_delivers(elsewhere, unpacked, delivers):
-    libraries = unpacked / "usr/lib/x86_64-linux-gnu"
-    source = elsewhere.copy("examples/c/add_to_cart.c")
-    flags = elsewhere.run("pkg-config", "--cflags", "--libs", "esales_notify", PKG_CONFIG_PATH=str(libraries / "pkgconfig"))
-    elsewhere.run("cc", source, "-o", "program", *flags.split())
-    delivers("./program", LD_LIBRARY_PATH=str(libraries))
-
-
-def test_the_command_sends(elsewhere, unpacked, sandbox):
-    words = elsewhere.run(unpacked / "usr/bin/esales-notify", "send", "--market", "UK", "--ticket", "abc",
-                          ESALES_BASE_URL=sandbox.base_url)
-    assert "ESALES_DELIVERED" in words
-    assert len(sandbox.received()) == 1
 
 
 def test_the_unit_starts_the_command_of_the_package(unpacked):

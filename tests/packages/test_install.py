@@ -1,5 +1,7 @@
 """make install: what it puts where, and C programs that find it by pkg-config and by CMake."""
 
+import os
+import pathlib
 import subprocess
 
 import pytest
@@ -69,6 +71,19 @@ def test_uninstall_removes_that_and_nothing_else(make_install, tmp_path):
     assert not (tmp_path / "usr/lib/cmake/esales_notify").exists()
 
 
+def test_an_older_version_does_not_stay(make_install, tmp_path, version):
+    """Neither beside a newer one, where ldconfig would have to choose, nor when that is uninstalled."""
+    older = tmp_path / "usr/lib/libesales_notify.so.0.0.9"
+    older.parent.mkdir(parents=True)
+    older.write_text("")
+    make_install("install", PREFIX="/usr", DESTDIR=tmp_path)
+    assert sorted(path.name for path in older.parent.glob("*.so*")) == [
+        "libesales_notify.so", "libesales_notify.so.0", f"libesales_notify.so.{version}"]
+    older.write_text("")
+    make_install("uninstall", PREFIX="/usr", DESTDIR=tmp_path)
+    assert not list(older.parent.glob("*.so*"))
+
+
 def test_a_second_install_replaces_the_first(make_install, tmp_path):
     make_install("install", PREFIX="/usr", DESTDIR=tmp_path)
     first = files(tmp_path)
@@ -76,8 +91,21 @@ def test_a_second_install_replaces_the_first(make_install, tmp_path):
     assert files(tmp_path) == first
 
 
+def test_installed_from_the_sources_for_oneself_it_delivers(root, elsewhere, readme_installs, delivers):
+    """By the commands of the README, which build it first, in a home that is empty."""
+    home = pathlib.Path.home()
+    rust = {"CARGO_HOME": os.environ.get("CARGO_HOME", home / ".cargo"), "RUSTUP_HOME": os.environ.get("RUSTUP_HOME", home / ".rustup")}
+    environment = {**rust, "PATH": os.environ["PATH"], "HOME": elsewhere.folder}
+    subprocess.run(["sh", "-e", "-c", readme_installs[1]], cwd=root, env=environment, check=True)
+    program = (root / "target/add_to_cart").rename(elsewhere.folder / "program")
+    assert "libesales_notify.so.0" in elsewhere.run("readelf", "-d", program)
+    delivers(program)
+    assert (elsewhere.folder / ".local/lib/libesales_notify.a").is_file()
+
+
 def pkg_config(elsewhere, prefix, *arguments):
-    return elsewhere.run("pkg-config", *arguments, "esales_notify", PKG_CONFIG_PATH=str(prefix / "lib/pkgconfig")).split()
+    """By the file's path: neither the tree nor the folder where it was installed first is known to pkg-config."""
+    return elsewhere.run("pkg-config", *arguments, prefix / "lib/pkgconfig/esales_notify.pc").split()
 
 
 @pytest.mark.parametrize("language", ["c", "cpp"])
@@ -85,9 +113,10 @@ def test_a_program_finds_the_shared_library_by_pkg_config(elsewhere, prefix, del
     compiler = {"c": ["cc"], "cpp": ["c++", "-std=c++17"]}[language]
     source = elsewhere.copy(f"examples/{language}/add_to_cart.{language}")
     assert pkg_config(elsewhere, prefix, "--modversion") == [version]
-    elsewhere.run(*compiler, source, "-o", "program", *pkg_config(elsewhere, prefix, "--cflags", "--libs"))
+    elsewhere.run(*compiler, source, "-o", "program", *pkg_config(elsewhere, prefix, "--cflags", "--libs"),
+                  f"-Wl,-rpath,{prefix / 'lib'}")
     assert "libesales_notify.so.0" in elsewhere.run("readelf", "-d", "program")
-    delivers("./program", LD_LIBRARY_PATH=str(prefix / "lib"))
+    delivers("./program")
 
 
 def test_a_program_finds_the_static_library_by_pkg_config(elsewhere, prefix, delivers):
@@ -163,3 +192,15 @@ def test_the_completions_are_read_by_bash(elsewhere, prefix):
         $function esales-notify dr esales-notify
         echo "${{COMPREPLY[@]}}" """
     assert elsewhere.run("bash", "-c", ask) == "drain\n"
+
+
+@pytest.mark.parametrize("shell,script", [
+    ("zsh", "zsh/site-functions/_esales-notify"),
+    ("fish", "fish/vendor_completions.d/esales-notify.fish"),
+])
+def test_the_completions_are_understood_by_their_shell(elsewhere, prefix, shell, script):
+    """Only parsed; with a quote that is not closed, they are not."""
+    installed = prefix / "share" / script
+    assert elsewhere.run(shell, "-n", installed) == ""
+    broken = elsewhere.write("broken", installed.read_text() + "\n'")
+    assert elsewhere.run(shell, "-n", broken, code={"zsh": 1, "fish": 127}[shell]) != ""

@@ -1,0 +1,201 @@
+"""Each package installed as a new user would, in a Debian that has nothing of ours: no path to the sources, no variable that
+says where anything is. The loopback network is this machine's, so the sandbox is outside. packaging/chroot.sh makes the Debians."""
+
+import pathlib
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "docs"))
+
+import markdown  # noqa: E402
+
+ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LC_ALL": "C.UTF-8",
+               "DEBIAN_FRONTEND": "noninteractive"}
+EMPTY = "/root/elsewhere"
+
+
+class Debian:
+    """One that is unpacked into a folder, with an empty folder in it where things are tried."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def entered(self, command, shown=None, **variables):
+        """The command that runs another one inside, in the empty folder; `shown` is a folder that is to be seen as /source."""
+        inside = [*(f"{name}={value}" for name, value in {**ENVIRONMENT, **variables}.items()),
+                  "sh", "-c", 'cd "$0" && exec "$@"', "/source" if shown else EMPTY, *map(str, command)]
+        # What is mounted here ends with the command. And an interrupted test leaves no mount behind.
+        mounts = f'mount -t proc proc "$0/proc" && mount --rbind /dev "$0/dev"{f" && mount --bind {shlex.quote(str(shown))} $0/source" if shown else ""}'
+        return ["unshare", "--mount", "sh", "-c", f'{mounts} && exec chroot "$0" env -i "$@"', str(self.folder), *inside]
+
+    def run(self, *command, code=0, **options):
+        done = subprocess.run(self.entered(command, **options), text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT)
+        assert done.returncode == code, f"{command}:\n{done.stdout}"
+        return done.stdout
+
+    def put(self, *files):
+        for file in files:
+            shutil.copy(file, self.folder / EMPTY.lstrip("/"))
+
+    def empty(self):
+        shutil.rmtree(self.folder / EMPTY.lstrip("/"), ignore_errors=True)
+        (self.folder / EMPTY.lstrip("/")).mkdir()
+
+    def ours(self):
+        """What there is of ours, outside the empty folder."""
+        words = self.run("find", "/", "-xdev", "(", "-path", "/proc", "-o", "-path", "/dev", "-o", "-path", "/root", "-o", "-path",
+                         "/var/log", ")", "-prune", "-o", "-iname", "*esales*", "-print")
+        return words.split()
+
+
+def unpacked(root, folder, name):
+    subprocess.run(["tar", "--numeric-owner", "-xf", root / "target/chroot" / name, "-C", folder], check=True)
+    (folder / "source").mkdir()
+    debian = Debian(folder)
+    debian.empty()
+    return debian
+
+
+@pytest.fixture(scope="module")
+def bases(root, tmp_path_factory):
+    """The base system alone, and with the tools of those who use the packages."""
+    found = {name: unpacked(root, tmp_path_factory.mktemp(name), f"{name}.tar") for name in ("minimal", "tools")}
+    yield found
+    for debian in found.values():
+        shutil.rmtree(debian.folder)
+
+
+@pytest.fixture
+def minimal(bases):
+    bases["minimal"].empty()
+    return bases["minimal"]
+
+
+@pytest.fixture
+def tools(bases):
+    bases["tools"].empty()
+    return bases["tools"]
+
+
+@pytest.fixture
+def delivers(sandbox):
+    """Runs a program inside that must send the vendor's example to the sandbox and say so."""
+    def check(debian, *command):
+        before = len(sandbox.received())
+        words = debian.run(*command, ESALES_BASE_URL=sandbox.base_url)
+        (sent,) = sandbox.received()[before:]
+        assert words.split() == ["ESALES_DELIVERED", sent["notification"]["id"]], words
+    return check
+
+
+def test_they_have_nothing_of_ours_and_no_rust(bases):
+    for debian in bases.values():
+        assert debian.ours() == []
+        debian.run("sh", "-c", "command -v cargo || command -v rustc", code=127)
+    bases["minimal"].run("sh", "-c", "command -v cc || command -v python3 || command -v php || command -v mono", code=127)
+
+
+def test_the_command_needs_no_more_than_the_base_system(minimal, package, sandbox):
+    """And apt takes all of it away again."""
+    minimal.put(package("libesales-notify0_*.deb"), package("esales-notify_*.deb"))
+    minimal.run("sh", "-c", "apt-get install -y -qq --no-install-recommends ./*.deb")
+    words = minimal.run("esales-notify", "send", "--market", "UK", "--ticket", "abc", ESALES_BASE_URL=sandbox.base_url)
+    assert "ESALES_DELIVERED" in words and len(sandbox.received()) == 1
+    minimal.run("apt-get", "purge", "-y", "-qq", "esales-notify", "libesales-notify0")
+    assert minimal.ours() == []
+
+
+def test_the_tarballs_command_needs_no_more_than_the_base_system(minimal, package, sandbox, version):
+    minimal.put(package("esales-notify-*-linux-x86_64.tar.gz"))
+    minimal.run("sh", "-c", "tar -xzf *.tar.gz")
+    words = minimal.run(f"./esales-notify-{version}-linux-x86_64/bin/esales-notify", "send", "--market", "UK", "--ticket", "abc",
+                        ESALES_BASE_URL=sandbox.base_url)
+    assert "ESALES_DELIVERED" in words and len(sandbox.received()) == 1
+
+
+# The page, what its reader has, and what removes that again.
+PAGES = {
+    "c": ["*.deb", "examples/c/add_to_cart.c"],
+    "cpp": ["*.deb", "examples/cpp/add_to_cart.cpp"],
+    "python": ["*.whl", "*-linux-x86_64.tar.gz", "bindings/python/examples/add_to_cart.py"],
+    "php": ["*-php-*.zip", "*-linux-x86_64.tar.gz", "bindings/php/examples/add_to_cart.php"],
+    "csharp": ["*.nupkg", "*-linux-x86_64.tar.gz", "bindings/csharp/examples/AddToCart.cs"],
+}
+
+
+def section_of(page):
+    (section,) = re.findall(r"^## With the package\n(.*?)(?=^## )", page.read_text(), re.M | re.S)
+    return section
+
+
+@pytest.mark.parametrize("language", PAGES)
+def test_the_commands_of_getting_started_deliver(root, packages, tools, language, tmp_path):
+    """Every command of "With the package", in its order; and what they print is what the page says."""
+    for pattern in PAGES[language]:
+        tools.put(*(packages.glob(pattern) if "*" in pattern else [root / pattern]))
+    blocks = markdown.blocks(markdown.elsewhere(section_of(root / f"docs/getting-started/{language}.md")))
+    assert [block.language for block in blocks] == ["sh", "sh", "text"]
+    # Composer asks nobody for what is in the folder, and is told here that root means it.
+    bash = tools.entered(["bash", "-c"], COMPOSER_DISABLE_NETWORK="1", COMPOSER_ALLOW_SUPERUSER="1")
+    (installed, words), (sent, output) = markdown.run([block.code for block in blocks[:2]], tmp_path, bash)
+    assert installed == 0, words
+    assert (sent, markdown.comparable(output)) == (0, markdown.comparable(blocks[2].code))
+    if language in ("c", "cpp"):
+        tools.run("apt-get", "purge", "-y", "-qq", "esales-notify", "libesales-notify-dev", "libesales-notify0")
+    assert tools.ours() == []
+
+
+def test_every_page_with_a_package_begins_with_it(root):
+    for page in (root / "docs/getting-started").glob("*.md"):
+        headings = re.findall(r"^## (.*)$", page.read_text(), re.M)
+        assert (headings[0] == "With the package") == (page.stem in PAGES), page
+
+
+CMAKE = """cmake_minimum_required(VERSION 3.13)
+project(shop C)
+find_package(esales_notify REQUIRED)
+add_executable(program add_to_cart.c)
+target_link_libraries(program PRIVATE esales_notify::esales_notify)
+"""
+
+
+def test_installed_from_the_sources_for_everybody_it_is_found_by_everything(root, readme_installs, native, tools, delivers):
+    """By the commands of the README: pkg-config, CMake and the loader need no word of where it is."""
+    lines = readme_installs[0].splitlines()
+    # There is no Rust inside: what this makes is there, in `native`.
+    assert lines.pop(0) == "make native"
+    tools.run("sh", "-e", "-c", "\n".join(lines), shown=root)
+    shutil.move(root / "target/add_to_cart", tools.folder / EMPTY.lstrip("/") / "program")
+    assert "libesales_notify.so.0" in tools.run("readelf", "-d", "program")
+    delivers(tools, "./program")
+
+    tools.put(root / "examples/c/add_to_cart.c")
+    (tools.folder / EMPTY.lstrip("/") / "CMakeLists.txt").write_text(CMAKE)
+    tools.run("sh", "-e", "-c", "cmake -S . -B build && cmake --build build")
+    delivers(tools, "build/program")
+    tools.run("esales-notify", "--version")
+
+    tools.run("sh", "-e", "-c", "make -s uninstall && ldconfig", shown=root)
+    assert tools.ours() == []
+    tools.run("./program", code=127)
+
+
+def test_the_sdist_works_with_the_systems_library(root, package, tools, delivers, tmp_path):
+    """What pip makes of it, where no wheel fits, takes the library that Debian's package installs."""
+    subprocess.run([sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check", "--no-index", "--no-deps",
+                    "--no-build-isolation", "-w", tmp_path, package("esales_notify-*.tar.gz")], check=True)
+    (made,) = tmp_path.glob("*.whl")
+    assert made.name.endswith("-py3-none-any.whl")
+    tools.put(made, package("libesales-notify0_*.deb"), root / "bindings/python/examples/add_to_cart.py")
+    tools.run("sh", "-e", "-c", "python3 -m venv venv && venv/bin/pip install --no-index *.whl")
+    tools.run("venv/bin/python", "add_to_cart.py", code=1)
+    tools.run("sh", "-c", "apt-get install -y -qq ./*.deb")
+    delivers(tools, "venv/bin/python", "add_to_cart.py")
+    tools.run("apt-get", "purge", "-y", "-qq", "libesales-notify0")
+    assert tools.ours() == []
