@@ -35,6 +35,8 @@ static esales_client *new_client(const char *spool) {
     char path[4096];
     assert_int_equal(esales_config_new(&config), 0);
     assert_int_equal(esales_config_set(config, "base_url", getenv("ESALES_BASE_URL")), 0);
+    /* Nothing here is about time, and some of it runs under Valgrind. */
+    assert_int_equal(esales_config_set(config, "enqueue_timeout_ms", "60000"), 0);
     if (spool) {
         snprintf(path, sizeof path, "%s/%s", folder, spool);
         assert_int_equal(esales_config_set(config, "spool", path), 0);
