@@ -8,7 +8,7 @@ use crate::status::Error;
 use crate::wire::ADD_TO_CART_PATH;
 
 /// A checked address of the service.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Endpoint {
     /// The whole URL of the notification.
     pub(crate) url: String,

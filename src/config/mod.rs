@@ -211,7 +211,7 @@ pub(crate) struct Settings {
 }
 
 /// The queue and its delivery. Clients whose route and queue settings are equal share one queue in a process.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct QueueSettings {
     /// `None`: in memory.
     pub(crate) spool: Option<PathBuf>,
@@ -234,7 +234,7 @@ pub(crate) struct QueueSettings {
 }
 
 /// Everything that decides how a request travels. Clients with an equal route share connections.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Route {
     pub(crate) endpoint: Endpoint,
     pub(crate) proxy: Option<ProxyRoute>,
@@ -243,7 +243,7 @@ pub(crate) struct Route {
     pub(crate) dns_cache: Duration,
 }
 
-#[derive(Clone, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct ProxyRoute {
     pub(crate) url: String,
     pub(crate) no_proxy: String,

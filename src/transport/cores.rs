@@ -7,7 +7,7 @@
 //! starts its own: it never writes to a socket that its parent also holds.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime};
 
 use ureq::tls::RootCerts;
@@ -34,13 +34,6 @@ impl Core {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Key {
-    route: Route,
-    /// A `ca_file` that was replaced is read again.
-    ca_file_version: Version,
-}
-
 /// When a file was changed, and its length; `None`: that cannot be told.
 type Version = Option<(SystemTime, u64)>;
 
@@ -54,8 +47,26 @@ struct FileRoots {
 }
 
 struct Entry {
+    route: Route,
+    /// A `ca_file` that was replaced is read again.
+    ca_file_version: Version,
     core: Arc<Core>,
     last_use: Instant,
+}
+
+impl Entry {
+    fn is_of(&self, route: &Route, ca_file_version: Version) -> bool {
+        self.route == *route && self.ca_file_version == ca_file_version
+    }
+
+    fn is_unused(&self) -> bool {
+        Arc::strong_count(&self.core) == 1
+    }
+
+    fn has_cooled_down(&self, now: Instant) -> bool {
+        let warm_for = self.route.keep_alive.max(Duration::from_secs(1));
+        now.duration_since(self.last_use) > warm_for
+    }
 }
 
 #[derive(Default)]
@@ -63,7 +74,8 @@ struct Registry {
     system_roots: OnceLock<RootCerts>,
     /// By the path. Locked for writing only while one is added.
     file_roots: RwLock<HashMap<String, FileRoots>>,
-    cores: Mutex<HashMap<Key, Entry>>,
+    /// A shop has one or two: no map finds them faster.
+    cores: Mutex<Vec<Entry>>,
 }
 
 static REGISTRY: PerProcess<Registry> = PerProcess::new();
@@ -91,6 +103,10 @@ fn inherited_roots(parents: &Registry) -> HashMap<String, FileRoots> {
 }
 
 impl Registry {
+    fn lock_cores(&self) -> MutexGuard<'_, Vec<Entry>> {
+        self.cores.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The authorities in the `ca_file` at `path`: as they were read, unless it was replaced. A child that may not read
     /// it (any more) goes on with what its parent read: servers begin as root, and their workers do not stay it.
     fn roots_of_file(&self, path: &str, version: Version) -> Result<RootCerts, Error> {
@@ -129,65 +145,60 @@ impl Registry {
 /// The core of this route, made now or found warm.
 pub(crate) fn core_of(route: &Route) -> Result<Arc<Core>, Error> {
     let registry = registry();
-    let key = Key {
-        route: route.clone(),
-        ca_file_version: route.ca_file.as_deref().and_then(version),
-    };
+    let ca_file_version = route.ca_file.as_deref().and_then(version);
     let now = Instant::now();
-    let mut cores = registry
-        .cores
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner);
-    if let Some(entry) = cores.get_mut(&key) {
-        entry.last_use = now;
-        return Ok(Arc::clone(&entry.core));
+    if let Some(core) = find(&mut registry.lock_cores(), route, ca_file_version, now) {
+        return Ok(core);
     }
-    drop(cores);
     // Outside the lock: this may read files. Two threads may do it at once; one core wins.
     let transport = Transport::new(route, || match &route.ca_file {
-        Some(path) => registry.roots_of_file(path, key.ca_file_version),
+        Some(path) => registry.roots_of_file(path, ca_file_version),
         None => Ok(registry.system_roots.get_or_init(roots_of_system).clone()),
     })?;
+    let mut cores = registry.lock_cores();
+    if let Some(core) = find(&mut cores, route, ca_file_version, now) {
+        return Ok(core);
+    }
     let core = Arc::new(Core {
         transport,
         process: host::this_process(),
     });
-    let mut cores = registry
-        .cores
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner);
     let evicted = make_room(&mut cores, now);
-    let entry = cores.entry(key).or_insert(Entry {
-        core,
+    cores.push(Entry {
+        route: route.clone(),
+        ca_file_version,
+        core: Arc::clone(&core),
         last_use: now,
     });
-    let core = Arc::clone(&entry.core);
     drop(cores);
     // Closes sockets: not under the lock.
     drop(evicted);
     Ok(core)
 }
 
-/// Takes out the cores that nobody holds and that have cooled down, or are too many.
-fn make_room(cores: &mut HashMap<Key, Entry>, now: Instant) -> Vec<Entry> {
-    let unused = |e: &Entry| Arc::strong_count(&e.core) == 1;
-    let linger = |k: &Key| k.route.keep_alive.max(Duration::from_secs(1));
+fn find(
+    cores: &mut [Entry],
+    route: &Route,
+    ca_file_version: Version,
+    now: Instant,
+) -> Option<Arc<Core>> {
+    let entry = cores
+        .iter_mut()
+        .find(|entry| entry.is_of(route, ca_file_version))?;
+    entry.last_use = now;
+    Some(Arc::clone(&entry.core))
+}
+
+/// Takes out the cores that nobody holds and that have cooled down, or are too many: of those the ones that were used
+/// longest ago.
+fn make_room(cores: &mut Vec<Entry>, now: Instant) -> Vec<Entry> {
     let mut gone: Vec<Entry> = cores
-        .extract_if(|k, e| unused(e) && now.duration_since(e.last_use) > linger(k))
-        .map(|(_, e)| e)
+        .extract_if(.., |entry| entry.is_unused() && entry.has_cooled_down(now))
         .collect();
-    let mut warm: Vec<(Instant, Key)> = cores
-        .iter()
-        .filter(|(_, e)| unused(e))
-        .map(|(k, e)| (e.last_use, k.clone()))
-        .collect();
-    warm.sort_by_key(|(last_use, _)| *last_use);
-    let excess = (warm.len() + 1).saturating_sub(MAX_WARM);
-    gone.extend(
-        warm.iter()
-            .take(excess)
-            .filter_map(|(_, key)| cores.remove(key)),
-    );
+    cores.sort_by_key(|entry| entry.last_use);
+    let warm = cores.iter().filter(|entry| entry.is_unused()).count();
+    let excess = (warm + 1).saturating_sub(MAX_WARM);
+    gone.extend(cores.extract_if(.., |entry| entry.is_unused()).take(excess));
     gone
 }
 
@@ -219,24 +230,20 @@ mod tests {
 
     #[test]
     fn cores_cool_down_and_are_bounded_but_never_while_in_use() {
-        let mut cores = HashMap::new();
+        let mut cores = Vec::new();
         let start = Instant::now();
-        let put = |cores: &mut HashMap<Key, Entry>, port: u16, last_use| {
-            let key = Key {
-                route: route(port, "60"),
-                ca_file_version: None,
-            };
+        let put = |cores: &mut Vec<Entry>, port: u16, last_use| {
+            let route = route(port, "60");
             let core = Arc::new(Core {
-                transport: Transport::new(&key.route, || Ok(RootCerts::WebPki)).unwrap(),
+                transport: Transport::new(&route, || Ok(RootCerts::WebPki)).unwrap(),
                 process: host::this_process(),
             });
-            cores.insert(
-                key,
-                Entry {
-                    core: Arc::clone(&core),
-                    last_use,
-                },
-            );
+            cores.push(Entry {
+                route,
+                ca_file_version: None,
+                core: Arc::clone(&core),
+                last_use,
+            });
             core
         };
         let in_use = put(&mut cores, 1, start);
@@ -256,11 +263,8 @@ mod tests {
         let gone = make_room(&mut cores, start + Duration::from_secs(1));
         assert_eq!(gone.len(), 20 - (MAX_WARM - 1));
         // The oldest went, and the one in use stayed.
-        assert!(
-            cores
-                .keys()
-                .all(|k| k.route == route(1, "60") || !k.route.endpoint.url.contains(":10/"))
-        );
+        assert!(cores.iter().any(|e| e.is_of(&route(1, "60"), None)));
+        assert!(!cores.iter().any(|e| e.is_of(&route(10, "60"), None)));
         drop(in_use);
     }
 }
