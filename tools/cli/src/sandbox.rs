@@ -11,6 +11,7 @@ use serde_json::json;
 
 const ANSWERS: &str = "\
 Answers, separated by commas, one for each notification; when they are used up, the sandbox is honest again:
+  honest          what the notification deserves; late with :wait=MS
   204, 503, ...   that status
   hang            never answers
   close, reset    reads the request, then closes the connection, politely or not
