@@ -143,6 +143,10 @@ def test_axe_finds_nothing(opened, sandbox, root, scheme, width):
     for index in range(5):
         page.locator("#rows tr:not(.spacer)").nth(index).click()
         audit(page, root)
+    page.locator("#rows tr:not(.spacer)").first.click()
+    page.get_by_role("button", name="Show all with this id").click()
+    wait_rows(page, 1)
+    audit(page, root)
     page.get_by_role("searchbox").fill("nowhere")
     page.locator("#nothing").wait_for()
     audit(page, root)

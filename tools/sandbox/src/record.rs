@@ -47,7 +47,8 @@ pub struct Received {
     /// Why `token_valid` is not true for a signed-in visitor, in words; `None` when there is
     /// nothing to explain.
     pub token_problem: Option<String>,
-    /// Whether a notification with this `id` was received before, whatever it was answered.
+    /// Whether a notification with this `id` was received before, whatever it was answered. The
+    /// last million ids are known, and up to as many before them.
     pub duplicate: bool,
     /// Oddities that the vendor's page neither allows nor forbids, in words.
     pub warnings: Vec<String>,
@@ -207,9 +208,30 @@ struct State {
     records: VecDeque<Arc<Received>>,
     /// Of the records.
     bytes: usize,
-    /// The ids seen, by half their SHA-256: a long run must not keep every id whole.
-    ids: HashSet<[u8; 16]>,
+    ids: Ids,
     script: VecDeque<Answer>,
+}
+
+/// As many ids are known at least.
+const MOST_IDS: usize = 1_000_000;
+
+/// The ids seen, by half their SHA-256: a long run must not keep every id whole, nor for ever.
+#[derive(Default)]
+struct Ids {
+    newer: HashSet<[u8; 16]>,
+    older: HashSet<[u8; 16]>,
+}
+
+impl Ids {
+    /// False if it is known; the last `most` ids are.
+    fn insert(&mut self, id: [u8; 16], most: usize) -> bool {
+        let is_new = !self.older.contains(&id);
+        let is_new = self.newer.insert(id) && is_new;
+        if self.newer.len() >= most {
+            self.older = std::mem::take(&mut self.newer);
+        }
+        is_new
+    }
 }
 
 impl Journal {
@@ -271,7 +293,7 @@ impl Journal {
         state.received += 1;
         record.seq = state.received;
         record.connection = state.number(arrival.connection);
-        record.duplicate = id.is_some_and(|id| !state.ids.insert(id));
+        record.duplicate = id.is_some_and(|id| !state.ids.insert(id, MOST_IDS));
         state.bytes += record.bytes();
         state.records.push_back(Arc::new(record));
         while state.records.len() > self.remember
