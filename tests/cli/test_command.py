@@ -139,7 +139,7 @@ def test_the_proxy_of_the_environment_is_used_but_not_for_loopback(run, sandbox)
         with pytest.raises(BlockingIOError):
             proxy.accept()
         # The proxy is to look the name up; it takes the connection and says nothing.
-        sent = run("send", *EXAMPLE, "--base-url", "http://shop.test", "--allow-http", "true", "--timeout-ms", "200", env=env)
+        sent = run("send", *EXAMPLE, "--base-url", "http://shop.test", "--allow-http", "true", "--timeout-ms", "2000", env=env)
         assert sent.returncode == 4, sent
         proxy.setblocking(True)
         with proxy.accept()[0] as connection:

@@ -112,7 +112,16 @@ def test_variables_that_nothing_reads(doctor, sandbox):
 
 def test_a_library_that_is_not_there(doctor, sandbox):
     odd = doctor("--base-url", sandbox.base_url, env={"ESALES_NOTIFY_LIBRARY": "/nonexistent/libesales_notify.so"})
+    facts = odd.expect("configuration.variables", "warning", "/nonexistent/libesales_notify.so", "cannot load")
+    assert facts["unknown"] == []
+
+
+def test_one_odd_variable_does_not_hide_another(doctor, sandbox):
+    env = {"ESALES_NOTIFY_LIBRARY": "/nonexistent/libesales_notify.so", "ESALES_TIMEOUT": "100"}
+    odd = doctor("--base-url", sandbox.base_url, env=env)
+    facts = odd.expect("configuration.variables", "warning", "ESALES_TIMEOUT", "did you mean ESALES_TIMEOUT_MS?")
     odd.expect("configuration.variables", "warning", "/nonexistent/libesales_notify.so", "cannot load")
+    assert facts["unknown"] == ["ESALES_TIMEOUT"]
 
 
 @pytest.mark.parametrize("arguments, words", [

@@ -257,7 +257,7 @@ def test_what_waits_for_long(look, operator, sandbox, age, state, advice):
 def test_deliveries_that_fail(look, operator, sandbox):
     operator.fill(sandbox.base_url, ["a"])
     sandbox.script("503:retry-after=600")
-    operator.empty(sandbox.base_url, "--max-wait-s", "1", code=4)
+    operator.empty(sandbox.base_url, "--max-wait-s", "5", code=4)
     failing = look()
     failing.expect("spool.waiting", "warning", "1 failures in a row, next try in 9 min", "deliveries fail")
     assert sandbox.base_url in failing["spool.waiting"]["found"]

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import socket
 import time
 from urllib.parse import urlsplit
 
@@ -43,6 +44,23 @@ def request(base_url, method, path, body=None, headers=None):
 def send(sandbox, **members):
     body = json.dumps(notification(**members))
     return request(sandbox.base_url, "POST", PATH, body.encode(), {"Content-Type": "application/json"})
+
+
+def pour(sandbox, count, first=0):
+    """Many requests on one connection, without waiting for the answers in between."""
+    address = urlsplit(sandbox.base_url)
+    with socket.create_connection((address.hostname, address.port)) as connection:
+        answers = connection.makefile("rb")
+        for start in range(first, count, 500):
+            batch = b""
+            for number in range(start, min(start + 500, count)):
+                body = json.dumps(notification(id=f"n{number}")).encode()
+                batch += (f"POST {PATH} HTTP/1.1\r\nHost: {address.netloc}\r\nContent-Type: application/json\r\n"
+                          f"Content-Length: {len(body)}\r\n\r\n").encode() + body
+            connection.sendall(batch)
+            for _ in range(start, min(start + 500, count)):
+                while (line := answers.readline()) != b"\r\n":
+                    assert line != b"", "the sandbox closed the connection"
 
 
 def until(what, is_so):

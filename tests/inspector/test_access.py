@@ -82,6 +82,25 @@ def test_everything_by_keyboard(page, sandbox):
     assert focused(page) == "503", "the button that is gone does not take the focus with it"
 
 
+def test_the_focus_is_not_lost_to_what_is_hidden(page, sandbox):
+    send(sandbox)
+    wait_rows(page, 1)
+    page.locator("#rows tr:not(.spacer)").click()
+    page.get_by_role("searchbox").fill("nowhere")
+    page.locator("#nothing").wait_for()
+    page.get_by_role("button", name="Close", exact=True).last.press("Escape")
+    assert focused(page) == "filter" and page.locator("#detail").is_visible()
+    page.locator("#detail").get_by_role("button", name="Close").click()
+    assert focused(page) == "filter" and page.locator("#detail").is_hidden()
+
+
+def test_what_is_done_is_announced_once(page, sandbox):
+    page.get_by_role("button", name="Copy the address").click()
+    wait_text(page, "#notice", "The address is copied.")
+    told = page.locator("[role=status], [role=alert], [aria-live]").filter(has_text="copied")
+    assert told.count() == 1 and told.inner_text() == "The address is copied."
+
+
 def test_focus_can_be_seen(page, sandbox):
     send(sandbox)
     wait_rows(page, 1)
@@ -124,6 +143,10 @@ def test_axe_finds_nothing(opened, sandbox, root, scheme, width):
     for index in range(5):
         page.locator("#rows tr:not(.spacer)").nth(index).click()
         audit(page, root)
+    page.locator("#rows tr:not(.spacer)").first.click()
+    page.get_by_role("button", name="Show all with this id").click()
+    wait_rows(page, 1)
+    audit(page, root)
     page.get_by_role("searchbox").fill("nowhere")
     page.locator("#nothing").wait_for()
     audit(page, root)

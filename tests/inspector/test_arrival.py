@@ -3,7 +3,9 @@
 import json
 import statistics
 
-from conftest import PATH, SIGNED_IN, TICKET, TOKEN, request, send, wait_rows, wait_text
+import pytest
+
+from conftest import PATH, SIGNED_IN, TICKET, TOKEN, notification, pour, request, send, until, wait_rows, wait_text
 
 
 def test_an_empty_sandbox_says_how_to_fill_it(page, sandbox, command, tmp_path):
@@ -79,8 +81,74 @@ def test_a_token_is_shown_only_on_demand(page, sandbox):
     assert TOKEN not in page.locator("body").inner_text()
 
 
-def test_a_notification_is_shown_within_200_ms(page, sandbox):
-    """The issue's own limit, held against the median: from the sandbox's clock to a frame that has the row."""
+GOOD = json.dumps(notification(customerKey=SIGNED_IN, token=TOKEN))
+
+
+@pytest.mark.parametrize("method, path, body, times", [
+    ("POST", "/api/v2/wrong", GOOD, 2), ("PUT", PATH, GOOD, 2),
+    # No member to read: only the body has it.
+    ("POST", PATH, GOOD[:-1], 1), ("POST", PATH, f"ticket=t&token={TOKEN}&market=UK", 1),
+    ("POST", PATH, '{"cart":' + GOOD + "}", 1), ("POST", PATH, GOOD.replace('"token"', r'"\u0074oken"'), 2),
+    ("POST", PATH, GOOD + " " * 2**20, 2),
+], ids=["path", "method", "cut off", "form", "inside", "escaped", "too long"])
+def test_no_token_is_shown_of_what_is_no_notification_either(page, sandbox, method, path, body, times):
+    request(sandbox.base_url, method, path, body.encode(), {"Content-Type": "application/json"})
+    seen = wait_rows(page, 1)
+    if sandbox.received()[0]["visitor"] is None:
+        assert (seen[0][3], seen[0][4]) == ("not a notification", f"{method} {path}")
+    page.locator("#rows tr:not(.spacer)").click()
+    assert TOKEN not in page.locator("body").inner_text()
+    page.get_by_role("button", name="Show the whole token").click()
+    assert page.locator("#detail").inner_text().count(TOKEN) == times
+    page.get_by_role("button", name="Hide the whole token").click()
+    assert TOKEN not in page.locator("body").inner_text()
+
+
+def body_shown(page, sandbox, body):
+    request(sandbox.base_url, "POST", PATH, body.encode(), {"Content-Type": "application/json"})
+    wait_rows(page, 1)
+    page.locator("#rows tr:not(.spacer)").click()
+    return page.locator("#detail pre[aria-label=Body]").inner_text()
+
+
+def test_the_body_is_what_was_sent(page, sandbox):
+    sent = r'{"market":"UK","market":"SE","n":12345678901234567890,"f":1.0e2,"a\u0062":"\u00e9\/","none":{},"list":[1,[]]}'
+    assert body_shown(page, sandbox, sent) == r"""{
+  "market": "UK",
+  "market": "SE",
+  "n": 12345678901234567890,
+  "f": 1.0e2,
+  "a\u0062": "\u00e9\/",
+  "none": {},
+  "list": [
+    1,
+    []
+  ]
+}"""
+
+
+@pytest.mark.parametrize("sent", ['{"market": "UK",}', "[" * 100 + "]" * 100, "{ 'market' : 1 }", "(empty)"])
+def test_a_body_that_cannot_be_laid_out_is_shown_as_it_is(page, sandbox, sent):
+    assert body_shown(page, sandbox, sent) == sent
+
+
+@pytest.mark.parametrize("token, shown", [("UK", "…"), ("$&" + "x" * 30 + "$'", "$&xxxxxx…xx$'"), ("id", "…")])
+def test_only_the_token_is_made_short(page, sandbox, token, shown):
+    sent = notification(customerKey=SIGNED_IN, token=token)
+    assert json.loads(body_shown(page, sandbox, json.dumps(sent))) == {**sent, "token": shown}
+
+
+def test_the_title_counts_in_a_tab_that_is_not_drawn(page, sandbox):
+    send(sandbox)
+    wait_rows(page, 1)
+    # A hidden page is given no frames.
+    page.evaluate("() => { window.requestAnimationFrame = () => 0; }")
+    send(sandbox)
+    until("the title counts", lambda: page.title() == "(2) Inspector - esales-notify sandbox")
+
+
+def within_200_ms(page, sandbox):
+    """The issue's own limit, for 95 of 100: from the sandbox's clock to a frame that has the row."""
     page.evaluate("""() => {
         window.measured = [];
         new MutationObserver((changes) => {
@@ -89,12 +157,27 @@ def test_a_notification_is_shown_within_200_ms(page, sandbox):
             }
         }).observe(document.getElementById("rows"), { childList: true });
     }""")
-    for number in range(100):
-        send(sandbox, id=f"number {number}")
-        page.wait_for_function("n => window.measured.length === n", arg=number + 1)
-    measured = sorted(page.evaluate("window.measured"))
-    print(f"\nshown after: median {statistics.median(measured)} ms, 95 of 100 within {measured[94]} ms, at most {measured[-1]} ms")
-    assert statistics.median(measured) < 200
+    # A machine that is busy with something else may be slow once, and not three times.
+    for _ in range(3):
+        page.evaluate("() => { window.measured = []; }")
+        for number in range(100):
+            send(sandbox, id=f"number {number}")
+            page.wait_for_function("n => window.measured.length === n", arg=number + 1)
+        measured = sorted(page.evaluate("window.measured"))
+        print(f"\nshown after: median {statistics.median(measured)} ms, 95 of 100 within {measured[94]} ms, at most {measured[-1]} ms")
+        if measured[94] < 200:
+            return
+    raise AssertionError(f"95 of 100 are shown within {measured[94]} ms, in the third round")
+
+
+def test_a_notification_is_shown_within_200_ms(page, sandbox):
+    within_200_ms(page, sandbox)
+
+
+def test_a_notification_is_shown_within_200_ms_among_ten_thousand(page, sandbox):
+    pour(sandbox, 10_000)
+    wait_text(page, "#count", "10,000 received")
+    within_200_ms(page, sandbox)
 
 
 def test_a_screen_reader_is_told(page, sandbox):

@@ -1,12 +1,11 @@
 """Ten thousand rows."""
 
-import json
-import socket
-from urllib.parse import urlsplit
-
-from conftest import PATH, notification, rows, send, wait_text
+from conftest import pour, rows, send, wait_text
 
 MANY = 10_000
+#: Medians up to which nobody feels a lag, in milliseconds: a frame or two of 16.7 ms for each step of scrolling, three
+#: for a letter. What takes longer is to be as slow with a hundred rows: then it is the machine.
+LIMITS_MS = {"scrolled": 17, "typed": 51, "frame": 34}
 
 MEASURE = """async () => {
     const frame = () => new Promise((done) => requestAnimationFrame(done));
@@ -48,23 +47,6 @@ MEASURE = """async () => {
 }"""
 
 
-def pour(sandbox, count, first=0):
-    """Many requests on one connection, without waiting for the answers in between."""
-    address = urlsplit(sandbox.base_url)
-    with socket.create_connection((address.hostname, address.port)) as connection:
-        answers = connection.makefile("rb")
-        for start in range(first, count, 500):
-            batch = b""
-            for number in range(start, min(start + 500, count)):
-                body = json.dumps(notification(id=f"n{number}")).encode()
-                batch += (f"POST {PATH} HTTP/1.1\r\nHost: {address.netloc}\r\nContent-Type: application/json\r\n"
-                          f"Content-Length: {len(body)}\r\n\r\n").encode() + body
-            connection.sendall(batch)
-            for _ in range(start, min(start + 500, count)):
-                while (line := answers.readline()) != b"\r\n":
-                    assert line != b"", "the sandbox closed the connection"
-
-
 def in_document(page):
     return page.evaluate("document.querySelectorAll('#rows tr').length")
 
@@ -75,10 +57,16 @@ def test_ten_thousand_rows(page, sandbox):
     few, few_rows = page.evaluate(MEASURE), in_document(page)
     pour(sandbox, MANY, first=100)
     wait_text(page, "#count", f"{MANY:,} received")
-    many, many_rows = page.evaluate(MEASURE), in_document(page)
-    for name, measured in (("100", few), (f"{MANY:,}", many)):
-        print(f"\n{name} rows: a scrolling step {measured['scrolled']:.1f} ms, a letter in the filter {measured['typed']:.1f} ms, "
-              f"a frame while scrolling {measured['frame']:.1f} ms, the longest {measured['longest']:.1f} ms")
+    # A machine that is busy with something else may be slow once, and not three times.
+    for _ in range(3):
+        many, many_rows = page.evaluate(MEASURE), in_document(page)
+        for name, measured in (("100", few), (f"{MANY:,}", many)):
+            print(f"\n{name} rows: a scrolling step {measured['scrolled']:.1f} ms, a letter in the filter {measured['typed']:.1f} ms, "
+                  f"a frame while scrolling {measured['frame']:.1f} ms, the longest {measured['longest']:.1f} ms")
+        slow = {name: (few[name], many[name]) for name, limit_ms in LIMITS_MS.items() if many[name] > max(limit_ms, 3 * few[name])}
+        if not slow:
+            break
+    assert not slow, "ms with 100 rows, and with ten thousand"
     # What makes a page of many rows slow is the number of elements, and that does not grow.
     assert many_rows <= few_rows < 100
     assert page.get_attribute("#table", "aria-rowcount") == str(MANY + 1)

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from conftest import connected, rows, send, wait_rows, wait_text
+from conftest import PATIENCE_MS, connected, rows, send, wait_rows, wait_text
 from sandbox import Sandbox
 
 
@@ -132,3 +132,72 @@ def test_a_page_that_was_cleared_while_it_was_away(cable, opened, sandbox):
     send(sandbox, id="new")
     page.wait_for_function("() => document.querySelector('#rows').innerText.includes('new')")
     assert ids(page) == ["new"]
+
+
+#: A page that can be hidden, and for which a minute is over at once. Timers of a minute are the page's own rest and no other.
+HIDEABLE = """() => {
+    const { setTimeout } = window;
+    window.setTimeout = (act, ms) => setTimeout(act, ms === 60000 ? window.minute ?? 0 : ms);
+    let hidden = false;
+    Object.defineProperty(document, "hidden", { get: () => hidden });
+    window.hide = (is) => { hidden = is; document.dispatchEvent(new Event("visibilitychange")); };
+}"""
+
+
+def test_a_page_that_nobody_looks_at_takes_no_connection_and_misses_nothing(opened, sandbox):
+    page = opened(sandbox.base_url)
+    page.evaluate(HIDEABLE)
+    send(sandbox, id="before")
+    wait_rows(page, 1)
+    # Hidden for less than a minute, it goes on listening, and its title counts.
+    page.evaluate("() => { window.minute = 1e9; hide(true); }")
+    send(sandbox, id="short")
+    wait_rows(page, 2)
+    page.evaluate("() => { hide(false); window.minute = 0; hide(true); }")
+    wait_text(page, "#connection", "Not listening while nobody looks at this page")
+    assert page.title() == "(2+) Inspector - esales-notify sandbox"
+    send(sandbox, id="away-1")
+    send(sandbox, id="away-2")
+    page.evaluate("() => hide(false)")
+    connected(page)
+    wait_rows(page, 4)
+    assert ids(page) == ["away-2", "away-1", "short", "before"] and page.title().startswith("(4) ")
+
+
+def test_seven_tabs_of_one_browser(browser, sandbox):
+    """A browser opens six connections to one host and no more; pages that are not looked at need none."""
+    context = browser.new_context()
+    context.set_default_timeout(PATIENCE_MS)
+    pages = []
+    for _ in range(7):
+        page = context.new_page()
+        page.goto(sandbox.base_url)
+        connected(page)
+        page.evaluate(HIDEABLE)
+        page.evaluate("() => hide(true)")
+        wait_text(page, "#connection", "Not listening")
+        pages.append(page)
+    pages[0].evaluate("() => hide(false)")
+    connected(pages[0])
+    send(sandbox)
+    wait_rows(pages[0], 1)
+    context.close()
+
+
+def test_a_hidden_page_whose_sandbox_is_gone_does_not_go_on_trying(command, opened):
+    with Sandbox(command) as first:
+        address = urlsplit(first.base_url).netloc
+        page = opened(first.base_url)
+        page.evaluate(HIDEABLE)
+    wait_text(page, "#connection", "Not connected since")
+    page.evaluate("() => hide(true)")
+    wait_text(page, "#connection", "Not listening")
+    asked = []
+    page.on("request", lambda one: asked.append(one.url))
+    with Sandbox(command, listen=address) as second:
+        send(second, id="after")
+        # A try that was due would come before this: two seconds are its longest pause.
+        page.evaluate("() => new Promise((done) => setTimeout(done, 2500))")
+        assert asked == []
+        page.evaluate("() => hide(false)")
+        wait_rows(page, 1)

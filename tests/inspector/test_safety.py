@@ -6,7 +6,7 @@ import urllib.request
 
 import pytest
 
-from conftest import PATH, request, send, wait_rows
+from conftest import PATH, PATIENCE_MS, request, send, wait_rows
 from sandbox import Sandbox
 
 LAST = "#rows tr:not(.spacer)"
@@ -107,6 +107,7 @@ ATTEMPT = """async (base) => {
 def test_a_page_of_another_origin_can_do_nothing(browser, sandbox, elsewhere, name):
     send(sandbox)
     context = browser.new_context()
+    context.set_default_timeout(PATIENCE_MS)
     page = context.new_page()
     page.goto(f"http://{name}:{elsewhere}/")
     outcome = page.evaluate(ATTEMPT, sandbox.base_url)
@@ -140,6 +141,7 @@ def test_a_name_that_the_sandbox_was_told_of(command):
 
 def test_a_link_from_elsewhere_opens_the_page(browser, sandbox, elsewhere):
     context = browser.new_context()
+    context.set_default_timeout(PATIENCE_MS)
     page = context.new_page()
     page.goto(f"http://localhost:{elsewhere}/")
     page.evaluate("url => { location.href = url; }", sandbox.base_url + "/")

@@ -44,14 +44,30 @@ def test_filter(page, sandbox):
     assert ids(page)[0] == "e"
 
 
-def test_all_with_one_id(page, sandbox):
-    for name in ("twice", "once", "twice"):
-        send(sandbox, id=name)
-    wait_rows(page, 3)
+@pytest.mark.parametrize("name", ["twice", "1", "UK", "with space", "x" * 128])
+def test_all_with_one_id(page, sandbox, name):
+    # Others that hold it, or a part of it: in the id, in the market, in the ticket's parts.
+    for other in (name, f"{name}1", "with", "space", name):
+        send(sandbox, id=other)
+    wait_rows(page, 5)
+    page.get_by_role("searchbox").fill("x")
+    page.get_by_role("searchbox").fill("")
     page.locator(LAST).first.click()
     page.get_by_role("button", name="Show all with this id").click()
-    wait_rows(page, 2)
-    assert set(ids(page)) == {"twice"}
+    wait_text(page, "#count", "2 of 5 received")
+    only = page.get_by_role("button", name="Only id")
+    assert only.evaluate("one => one === document.activeElement") and name[:20] in only.inner_text()
+    assert {row[4].removeprefix("duplicate ") for row in rows(page)} == {name}
+    # What arrives is held against it too, and with the other filters.
+    send(sandbox, id=name)
+    send(sandbox, id="another")
+    wait_text(page, "#count", "3 of 7 received")
+    page.get_by_role("searchbox").fill("nowhere")
+    page.locator("#nothing").wait_for()
+    page.get_by_role("searchbox").fill("")
+    only.click()
+    wait_text(page, "#count", "7 received")
+    assert only.is_hidden() and page.evaluate("document.activeElement.id") == "filter"
 
 
 def test_pause_holds_the_page_and_loses_nothing(page, sandbox):
@@ -91,12 +107,14 @@ ODD = [
     ("marks of direction", PATH, '{"id":"\u202egnp.exe", "a":"é"}'.encode(), {"Content-Type": "application/json"}),
     ("not UTF-8", PATH, b"\xff\xfe'%d\\", {"Content-Type": "application/json"}),
     ("globs and dots", "/shop/../{a,b}[1-3]" + PATH, b"{}", {"Content-Type": "application/json", "X-Empty": ""}),
+    ("longer than an argument", PATH, json.dumps({"id": "it's é", "ticket": "x y" * 60_000}, ensure_ascii=False).encode(),
+     {"Content-Type": "application/json"}),
     ("another method", PATH, b"", {"Accept": "text/html"}),
 ]
 
 
 @pytest.mark.parametrize("what, path, body, headers", ODD, ids=[row[0] for row in ODD])
-def test_the_copied_command_sends_the_same_again(page, sandbox, what, path, body, headers):
+def test_the_copied_command_sends_the_same_again(page, sandbox, tmp_path, what, path, body, headers):
     method = "PUT" if what == "another method" else "POST"
     request(sandbox.base_url, method, path, body, headers)
     wait_rows(page, 1)
@@ -106,8 +124,10 @@ def test_the_copied_command_sends_the_same_again(page, sandbox, what, path, body
     copied = page.evaluate("navigator.clipboard.readText()")
     # Nothing that a terminal would act upon while it is pasted.
     assert not [c for c in copied if (ord(c) < 32 and c != "\n") or 0x7f <= ord(c) < 0xa0 or c == "\u202e"]
-    done = subprocess.run(["sh", "-c", copied], capture_output=True, text=True, env={"PATH": "/usr/bin:/bin"})
-    assert done.returncode == 0, (copied, done.stderr)
+    # A file, as a paste is no argument either.
+    (tmp_path / "copied.sh").write_text(copied)
+    done = subprocess.run(["sh", tmp_path / "copied.sh"], capture_output=True, text=True, env={"PATH": "/usr/bin:/bin"})
+    assert done.returncode == 0, (copied[:1000], done.stderr)
     first, second = sandbox.received()
     same = ("method", "path", "body", "body_hex", "notification", "visitor", "token_valid", "warnings", "status")
     assert {k: first.get(k) for k in same} == {k: second.get(k) for k in same}, copied
@@ -153,7 +173,20 @@ def test_a_switch_makes_the_next_answers_fail(page, sandbox, switch, status):
     assert send(sandbox)[0] == 204
     answers = [r["answer"] for r in sandbox.received()]
     assert answers[0] == answers[1] and answers[2] == "204"
-    assert answers[0] == {"503": "503", "403": "403", "Close": "close", "Wait": "204:wait=7"}[switch]
+    assert answers[0] == {"503": "503", "403": "403", "Close": "close", "Wait": "honest:wait=7"}[switch]
+
+
+def test_what_waits_is_answered_honestly(page, sandbox):
+    page.locator("#wait").fill("7")
+    page.get_by_label("for the next").fill("3")
+    page.get_by_role("button", name="Wait", exact=True).click()
+    wait_text(page, "#scripted", "The next 3 answers are honest after 7 ms, then honest.")
+    sent = [send(sandbox), send(sandbox, ticket=None), send(sandbox, customerKey=SIGNED_IN, token="0" * 64)]
+    assert [status for status, _ in sent] == [204, 400, 403]
+    seen = wait_rows(page, 3)
+    assert [row[1].split() for row in seen] == [[status, "scripted"] for status in ("403", "400", "204")]
+    page.locator(LAST).first.click()
+    wait_text(page, "#detail", "could not be validated")
 
 
 def test_a_switch_stays_until_it_is_switched_off(page, sandbox):
@@ -183,3 +216,18 @@ def test_a_request_that_fails_is_told(page, sandbox):
     page.route("**/sandbox/script", lambda route: route.fulfill(status=400, body="no such answer"))
     page.get_by_role("button", name="503", exact=True).click()
     wait_text(page, "#notice", "That did not work: no such answer")
+
+
+def test_a_sandbox_that_does_not_answer_is_told(opened, sandbox):
+    page = opened(sandbox.base_url)
+    page.evaluate("""() => {
+        const timeout = AbortSignal.timeout;
+        AbortSignal.timeout = (ms) => timeout.call(AbortSignal, ms / 100);
+    }""")
+    page.route("**/sandbox/script", lambda route: None)
+    page.get_by_role("button", name="503", exact=True).click()
+    wait_text(page, "#notice", "That did not work: ")
+    page.unroute("**/sandbox/script")
+    page.get_by_role("button", name="503", exact=True).click()
+    wait_text(page, "#scripted", "The next answer is 503")
+    assert page.locator("#notice").is_hidden()

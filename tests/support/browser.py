@@ -16,7 +16,7 @@ ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.low
 @contextlib.contextmanager
 def chromium():
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET, env=ENVIRONMENT)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET, env=ENVIRONMENT, timeout=120_000)
         try:
             yield browser
         finally:

@@ -11,6 +11,7 @@ use serde_json::json;
 
 const ANSWERS: &str = "\
 Answers, separated by commas, one for each notification; when they are used up, the sandbox is honest again:
+  honest          what the notification deserves; late with :wait=MS
   204, 503, ...   that status
   hang            never answers
   close, reset    reads the request, then closes the connection, politely or not
@@ -28,7 +29,8 @@ pub(crate) fn command() -> Command {
              204, 400 without a ticket, 403 for a signed-in visitor whose token is not right. Nothing leaves this \
              machine. Ctrl-C stops it.\n\n\
              Point a shop at it with base_url (ESALES_BASE_URL), and open the same address in a browser to watch what \
-             arrives and to make the next answers fail. What it received is also at /sandbox/received, as JSON.",
+             arrives and to make the next answers fail. What it received is also at /sandbox/received, as JSON: the newest 10,000 requests, \
+             or as many as take 64 MiB.",
         )
         .after_long_help(ANSWERS)
         .arg(

@@ -9,6 +9,7 @@ use crate::grammar::{DEFAULT_EVERY_MS, parse_item, split_items};
 ///
 /// | action | what the peer sees |
 /// |---|---|
+/// | `honest` | what the request deserves; with `wait`, late |
 /// | `200`..`599` | that status, through the ordinary server |
 /// | `hang` | the request is read and never answered |
 /// | `close` | the request is read, the connection closed without a byte |
@@ -43,12 +44,19 @@ pub(crate) const FOR_EVER: u64 = u64::MAX;
 /// What is done with the request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Action {
+    /// What the notification deserves.
+    Honest,
     Status(Status),
     Hang,
     Close,
     Reset,
-    Drip { every_ms: u64, body: Option<String> },
-    DripBody { every_ms: u64 },
+    Drip {
+        every_ms: u64,
+        body: Option<String>,
+    },
+    DripBody {
+        every_ms: u64,
+    },
     Endless,
     EndlessHead,
     Garbage,
@@ -99,13 +107,19 @@ impl Answer {
             .collect()
     }
 
-    /// The status the peer will see, if it sees one.
+    /// Whether the answer is what the request deserves, and none of the script's own.
+    pub(crate) fn is_honest(&self) -> bool {
+        self.action == Action::Honest
+    }
+
+    /// The status that the script lets the peer see, if it sees one.
     pub(crate) fn status(&self) -> Option<u16> {
         match &self.action {
             Action::Status(status) => Some(status.code),
             Action::Drip { body, .. } => Some(if body.is_some() { 200 } else { 204 }),
             Action::DripBody { .. } | Action::Endless => Some(200),
-            Action::Hang
+            Action::Honest
+            | Action::Hang
             | Action::Close
             | Action::Reset
             | Action::EndlessHead
@@ -152,6 +166,7 @@ impl fmt::Display for Answer {
         };
         match &self.action {
             Action::Status(status) => write!(f, "{}", status.code)?,
+            Action::Honest => f.write_str("honest")?,
             Action::Hang => f.write_str("hang")?,
             Action::Close => f.write_str("close")?,
             Action::Reset => f.write_str("reset")?,

@@ -9,10 +9,11 @@ fn shown(list: &str) -> Vec<String> {
 
 #[test]
 fn lists_that_parse() {
-    let table: [(&str, &[&str]); 18] = [
+    let table: [(&str, &[&str]); 19] = [
         ("", &[]),
         (" \n", &[]),
         ("204", &["204"]),
+        ("honest:times=2 : wait=7", &["honest:wait=7:times=2"]),
         (
             "503, 503:retry-after=1, 204\n",
             &["503", "503:retry-after=1", "204"],
@@ -85,6 +86,7 @@ fn lists_that_do_not_parse_name_the_bad_part() {
             1,
             "`retry-after` does not go with `hang`",
         ),
+        ("honest:body=x", 1, "`body` does not go with `honest`"),
         ("drip:then=close", 1, "`then` does not go with `drip`"),
         ("204:every=1", 1, "`every` does not go with `204`"),
         ("204:body=x", 1, "an answer 204 has no body"),
@@ -116,6 +118,7 @@ fn from_str_takes_exactly_one() {
 #[test]
 fn statuses_that_the_peer_sees() {
     let table = [
+        ("honest", None),
         ("429", Some(429)),
         ("drip", Some(204)),
         ("drip:body=x", Some(200)),

@@ -3,8 +3,8 @@
 //! ```text
 //! list     = item { "," item }            (an empty text is an empty list)
 //! item     = action { ":" key "=" value }
-//! action   = 200..=599 | hang | close | reset | drip | drip-body
-//!          | endless | endless-head | garbage
+//! action   = honest | 200..=599 | hang | close | reset | drip
+//!          | drip-body | endless | endless-head | garbage
 //! value    = text without "," ":" and quotes, or "text in double quotes"
 //! ```
 //!
@@ -66,6 +66,7 @@ pub(crate) fn parse_item(item: &str) -> Result<Answer, String> {
     let wait_ms = modifiers.number("wait", 0..=LONGEST_MS)?.unwrap_or(0);
     let times = modifiers.times()?;
     let action = match name {
+        "honest" => Action::Honest,
         "hang" => Action::Hang,
         "close" => Action::Close,
         "reset" => Action::Reset,
@@ -96,8 +97,8 @@ fn parse_status(name: &str, modifiers: &mut Modifiers) -> Result<Status, String>
         .filter(|code| (200..=599).contains(code) && name.len() == 3)
         .ok_or_else(|| {
             format!(
-                "`{name}` is not an action; a status from 200 to 599, hang, close, reset, drip, \
-                 drip-body, endless, endless-head or garbage is wanted"
+                "`{name}` is not an action; honest, a status from 200 to 599, hang, close, reset, \
+                 drip, drip-body, endless, endless-head or garbage is wanted"
             )
         })?;
     let body = modifiers.take("body");

@@ -45,6 +45,9 @@
 //! Every request that arrived whole, whatever its path and method, but for those above and a
 //! browser's `GET /` and `GET /favicon.ico`. Scripted answers go to POSTs of the notification path
 //! only, one each, whatever they contain (but a body over 1 MiB gets 413 and uses none up).
+//!
+//! The newest 10,000 requests are remembered, and of them as many as fit in 64 MiB: see
+//! [`Options::remember`] and [`Options::remember_bytes`].
 
 mod answer;
 mod connection;
@@ -87,9 +90,12 @@ pub struct Options {
     /// The private key that tokens are validated with; not empty. Default: none, and every
     /// SHA-256 customer key is answered 403.
     pub private_key: Option<String>,
-    /// How many requests are remembered; older ones are forgotten, but stay counted. Each may
-    /// hold a body of up to 1 MiB. Default: 10000.
+    /// How many requests are remembered; older ones are forgotten, but stay counted. Default: 10000.
     pub remember: usize,
+    /// How many bytes the remembered requests may take, with all that was read from them; the
+    /// oldest are forgotten, but never the newest one. Any web site can send requests to its
+    /// visitor's machine. Default: 64 MiB.
+    pub remember_bytes: usize,
     /// Host names, beside `localhost` and any address, under which the page and the control
     /// interface may be used: the name of a container, say. Default: none.
     pub allow_hosts: Vec<String>,
@@ -102,6 +108,7 @@ impl Default for Options {
             tls: None,
             private_key: None,
             remember: 10_000,
+            remember_bytes: 64 * 1024 * 1024,
             allow_hosts: Vec::new(),
         }
     }
@@ -115,6 +122,7 @@ impl fmt::Debug for Options {
             .field("tls", &self.tls)
             .field("private_key", &self.private_key.as_ref().map(|_| "..."))
             .field("remember", &self.remember)
+            .field("remember_bytes", &self.remember_bytes)
             .field("allow_hosts", &self.allow_hosts)
             .finish()
     }
@@ -179,7 +187,7 @@ impl Sandbox {
             .build()
             .map_err(StartError::Thread)?;
         let shared = server::Shared::new(
-            options.remember,
+            record::Journal::new(options.remember, options.remember_bytes),
             options.private_key,
             ca_pem,
             options.allow_hosts,

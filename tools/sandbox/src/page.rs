@@ -10,7 +10,7 @@ const CSS: &str = "text/css; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
 /// Address, type and text of each file that the page asks for.
-const FILES: [(&str, &str, &str); 9] = [
+const FILES: [(&str, &str, &str); 10] = [
     (
         "/sandbox/inspector/inspector.css",
         CSS,
@@ -45,6 +45,11 @@ const FILES: [(&str, &str, &str); 9] = [
         "/sandbox/inspector/detail.js",
         JS,
         include_str!("inspector/detail.js"),
+    ),
+    (
+        "/sandbox/inspector/body.js",
+        JS,
+        include_str!("inspector/body.js"),
     ),
     (
         "/sandbox/inspector/switches.js",

@@ -36,9 +36,10 @@ pub struct Received {
     /// The same body in hexadecimal digits, only when it is not UTF-8.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub body_hex: Option<String>,
-    /// The members that could be read, if this was a POST of a JSON object to the right path.
+    /// The members that could be read, if the body was a JSON object, whatever its method and path.
     pub notification: Option<Notification>,
-    /// Whether the customer key is that of a signed-in visitor; `None` without a notification.
+    /// Whether the customer key is that of a signed-in visitor; `None` for what was no
+    /// notification: not a JSON object, or not a POST to the right path.
     pub visitor: Option<Visitor>,
     /// Whether the token belongs to the customer key. `None`: an anonymous visitor, no token, or
     /// no private key to tell by.
@@ -46,7 +47,8 @@ pub struct Received {
     /// Why `token_valid` is not true for a signed-in visitor, in words; `None` when there is
     /// nothing to explain.
     pub token_problem: Option<String>,
-    /// Whether a request with this `id` was received before, whatever it was answered.
+    /// Whether a notification with this `id` was received before, whatever it was answered. The
+    /// last million ids are known, and up to as many before them.
     pub duplicate: bool,
     /// Oddities that the vendor's page neither allows nor forbids, in words.
     pub warnings: Vec<String>,
@@ -58,6 +60,31 @@ pub struct Received {
     pub answer_text: String,
     /// Whether the answer came from the script, and not from what the notification deserves.
     pub scripted: bool,
+}
+
+impl Received {
+    /// What it takes in memory, near enough.
+    fn bytes(&self) -> usize {
+        let of = |text: &String| size_of::<String>() + text.len();
+        let headers = self
+            .headers
+            .iter()
+            .map(|(name, value)| of(name) + of(value));
+        let members = self.notification.iter().flat_map(Notification::values);
+        let texts = [
+            &self.method,
+            &self.path,
+            &self.body,
+            &self.answer,
+            &self.answer_text,
+        ];
+        let texts = texts
+            .into_iter()
+            .chain(&self.body_hex)
+            .chain(&self.token_problem);
+        let texts = texts.chain(&self.warnings).chain(members).map(of);
+        size_of::<Received>() + headers.chain(texts).sum::<usize>()
+    }
 }
 
 /// The members of a notification that were strings; the others are `None` (and left out of JSON).
@@ -83,6 +110,21 @@ pub struct Notification {
     /// What was shown to the visitor.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ticket: Option<String>,
+}
+
+impl Notification {
+    fn values(&self) -> impl Iterator<Item = &String> {
+        [
+            &self.market,
+            &self.customer_key,
+            &self.session_key,
+            &self.id,
+            &self.token,
+            &self.ticket,
+        ]
+        .into_iter()
+        .flatten()
+    }
 }
 
 /// Who the customer key says the visitor is. JSON: `"anonymous"`, `"signed-in"`.
@@ -149,6 +191,7 @@ pub(crate) struct News {
 
 pub(crate) struct Journal {
     remember: usize,
+    remember_bytes: usize,
     run: u64,
     /// Touched after each change, for those who wait for [`Journal::news`].
     changed: watch::Sender<()>,
@@ -163,15 +206,39 @@ struct State {
     connections: u64,
     received: u64,
     records: VecDeque<Arc<Received>>,
-    /// The ids seen, by half their SHA-256: a long run must not keep every id whole.
-    ids: HashSet<[u8; 16]>,
+    /// Of the records.
+    bytes: usize,
+    ids: Ids,
     script: VecDeque<Answer>,
 }
 
+/// As many ids are known at least.
+const MOST_IDS: usize = 1_000_000;
+
+/// The ids seen, by half their SHA-256: a long run must not keep every id whole, nor for ever.
+#[derive(Default)]
+struct Ids {
+    newer: HashSet<[u8; 16]>,
+    older: HashSet<[u8; 16]>,
+}
+
+impl Ids {
+    /// False if it is known; the last `most` ids are.
+    fn insert(&mut self, id: [u8; 16], most: usize) -> bool {
+        let is_new = !self.older.contains(&id);
+        let is_new = self.newer.insert(id) && is_new;
+        if self.newer.len() >= most {
+            self.older = std::mem::take(&mut self.newer);
+        }
+        is_new
+    }
+}
+
 impl Journal {
-    pub(crate) fn new(remember: usize) -> Self {
+    pub(crate) fn new(remember: usize, remember_bytes: usize) -> Self {
         Journal {
             remember,
+            remember_bytes,
             // A new RandomState is random enough to tell two starts apart, and std has it.
             run: RandomState::new().hash_one(0),
             changed: watch::Sender::new(()),
@@ -209,24 +276,31 @@ impl Journal {
             answer_text: arrival.verdict.text.clone(),
             scripted: false,
         };
-        let id = record.notification.as_ref().and_then(|n| n.id.as_deref());
+        let notification = record.visitor.and(record.notification.as_ref());
+        let id = notification.and_then(|n| n.id.as_deref());
         let id = id.map(fingerprint);
 
         let mut state = self.lock();
         let scripted = arrival.scriptable.then(|| state.next_answer()).flatten();
         if let Some(answer) = &scripted {
             record.answer = answer.to_string();
-            record.status = answer.status();
-            record.answer_text = answer.body().unwrap_or_default().to_owned();
+            if !answer.is_honest() {
+                record.status = answer.status();
+                record.answer_text = answer.body().unwrap_or_default().to_owned();
+            }
             record.scripted = true;
         }
         state.received += 1;
         record.seq = state.received;
         record.connection = state.number(arrival.connection);
-        record.duplicate = id.is_some_and(|id| !state.ids.insert(id));
+        record.duplicate = id.is_some_and(|id| !state.ids.insert(id, MOST_IDS));
+        state.bytes += record.bytes();
         state.records.push_back(Arc::new(record));
-        while state.records.len() > self.remember {
-            state.records.pop_front();
+        while state.records.len() > self.remember
+            || (state.bytes > self.remember_bytes && state.records.len() > 1)
+        {
+            let oldest = state.records.pop_front();
+            state.bytes -= oldest.map_or(0, |record| record.bytes());
         }
         drop(state);
         self.arrived.notify_all();

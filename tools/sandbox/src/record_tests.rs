@@ -15,7 +15,7 @@ fn arrive(journal: &Journal, connection: &ConnectionNumber, body: &[u8]) -> Opti
 
 #[test]
 fn the_oldest_are_forgotten_but_counted() {
-    let journal = Journal::new(2);
+    let journal = Journal::new(2, usize::MAX);
     let (one, two) = (ConnectionNumber::default(), ConnectionNumber::default());
     for connection in [&one, &two, &one] {
         arrive(&journal, connection, br#"{"id":"a"}"#);
@@ -34,7 +34,7 @@ fn the_oldest_are_forgotten_but_counted() {
 
 #[test]
 fn after_clear_everything_counts_from_one_again() {
-    let journal = Journal::new(10);
+    let journal = Journal::new(10, usize::MAX);
     let (one, two) = (ConnectionNumber::default(), ConnectionNumber::default());
     journal.set_script(Answer::parse_list("503:times=5").unwrap());
     arrive(&journal, &one, br#"{"id":"a"}"#);
@@ -56,9 +56,59 @@ fn after_clear_everything_counts_from_one_again() {
 
 #[test]
 fn bodies_that_are_not_utf8_are_kept_in_hex() {
-    let journal = Journal::new(1);
+    let journal = Journal::new(1, usize::MAX);
     arrive(&journal, &ConnectionNumber::default(), b"\xffa");
     let record = journal.records().remove(0);
     assert_eq!(record.body, "\u{fffd}a");
     assert_eq!(record.body_hex.as_deref(), Some("ff61"));
+}
+
+#[test]
+fn the_oldest_are_forgotten_when_they_are_too_large() {
+    let one = ConnectionNumber::default();
+    // Not UTF-8, and read from: everything that is kept of it counts, and not the body alone.
+    let odd = [&br#"{"id":""#[..], &[b'x'; 10_000], b"\"}"].concat();
+    for (body, least) in [(odd, 20_000), ([b'\xff'; 10_000].to_vec(), 50_000)] {
+        let measured = Journal::new(10, usize::MAX);
+        arrive(&measured, &one, &body);
+        let each = measured.lock().bytes;
+        assert!((least..least + 2_000).contains(&each), "{each}");
+        for (bytes, kept) in [(3 * each, 3), (3 * each - 1, 2), (each, 1), (0, 1)] {
+            let journal = Journal::new(10, bytes);
+            for _ in 0..5 {
+                arrive(&journal, &one, &body);
+            }
+            let seen: Vec<_> = journal.records().iter().map(|r| r.seq).collect();
+            assert_eq!(seen, (6 - kept..=5).collect::<Vec<_>>(), "{bytes}");
+            assert_eq!(journal.stats().received, 5, "forgotten ones stay counted");
+        }
+    }
+}
+
+#[test]
+fn an_honest_answer_of_the_script_is_that_of_the_verdict() {
+    let journal = Journal::new(10, usize::MAX);
+    journal.set_script(Answer::parse_list("honest:wait=7").unwrap());
+    let answer = arrive(&journal, &ConnectionNumber::default(), b"{}").unwrap();
+    assert!(answer.is_honest());
+    let record = journal.records().remove(0);
+    assert_eq!(record.answer, "honest:wait=7");
+    assert_eq!(record.status, Some(400));
+    assert_eq!(record.answer_text, "Ticket is missing.");
+    assert!(record.scripted);
+}
+
+#[test]
+fn the_last_ids_are_known_and_no_endless_number() {
+    let mut ids = Ids::default();
+    let id = |n: u8| [n; 16];
+    for n in 0..10 {
+        assert!(ids.insert(id(n), 4), "{n}");
+        assert!(!ids.insert(id(n), 4), "{n}");
+        for known in n.saturating_sub(3)..=n {
+            assert!(ids.older.contains(&id(known)) || ids.newer.contains(&id(known)));
+        }
+        assert!(ids.older.len() + ids.newer.len() <= 8);
+    }
+    assert!(ids.insert(id(0), 4), "forgotten");
 }

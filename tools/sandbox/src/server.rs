@@ -46,13 +46,13 @@ pub(crate) struct Shared {
 
 impl Shared {
     pub(crate) fn new(
-        remember: usize,
+        journal: Journal,
         private_key: Option<String>,
         ca_pem: Option<String>,
         allow_hosts: Vec<String>,
     ) -> Self {
         Shared {
-            journal: Journal::new(remember),
+            journal,
             private_key,
             ca_pem,
             allow_hosts,
@@ -206,12 +206,12 @@ async fn notification(
     let posted = addressed && head.method == Method::POST;
     let verdict = if !addressed {
         let text = format!("Sandbox: unknown path; notifications go to {NOTIFICATION_PATH}");
-        Verdict::refuse(404, text)
+        Verdict::refuse(404, text, &body)
     } else if !posted {
-        Verdict::refuse(405, "Sandbox: only POST is allowed here.")
+        Verdict::refuse(405, "Sandbox: only POST is allowed here.", &body)
     } else if too_long {
         let text = format!("Sandbox: the body is longer than {LONGEST_BODY} bytes.");
-        Verdict::refuse(413, text)
+        Verdict::refuse(413, text, &body)
     } else {
         let content_type = head.headers.get(CONTENT_TYPE);
         let content_type = content_type.map(|value| String::from_utf8_lossy(value.as_bytes()));
@@ -234,7 +234,7 @@ async fn notification(
         scriptable: posted && !too_long,
     });
     match scripted {
-        Some(answer) => play(answer, &connection).await,
+        Some(answer) => play(answer, verdict, &connection).await,
         None => honest(verdict),
     }
 }
@@ -279,9 +279,10 @@ fn honest(verdict: Verdict) -> Response {
 }
 
 /// Ordinary answers go through hyper, the others take the connection over.
-async fn play(answer: Answer, connection: &Connection) -> Response {
+async fn play(answer: Answer, verdict: Verdict, connection: &Connection) -> Response {
     sleep(Duration::from_millis(answer.wait_ms)).await;
     match answer.action {
+        Action::Honest => honest(verdict),
         Action::Status(status) if !status.then_close => scripted(&status),
         action => match connection.take_over(action).await {},
     }

@@ -45,11 +45,14 @@ pub(crate) struct Verdict {
 }
 
 impl Verdict {
-    /// A refusal of something that was not looked into.
-    pub(crate) fn refuse(status: u16, text: impl Into<String>) -> Self {
+    /// A refusal of what is no notification, whatever it holds. Its members are read all the same: whoever sees
+    /// them is to see which of them is the token.
+    pub(crate) fn refuse(status: u16, text: impl Into<String>, body: &[u8]) -> Self {
+        let members = serde_json::from_slice::<Map<String, Value>>(body).ok();
         Verdict {
             status,
             text: text.into(),
+            notification: members.as_ref().map(read),
             ..Verdict::default()
         }
     }

@@ -159,6 +159,7 @@ fn a_reader_that_comes_back_goes_on_where_it_was() {
 fn a_reader_that_is_slow_misses_only_what_was_forgotten() {
     let sandbox = start(Options {
         remember: 400,
+        remember_bytes: usize::MAX,
         ..Options::default()
     });
     let mut slow = Listener::open(&sandbox, "", "");

@@ -108,6 +108,29 @@ fn wrong_addresses_and_bodies() {
 }
 
 #[test]
+fn what_goes_to_the_wrong_place_is_read_for_whoever_looks_at_it() {
+    let sandbox = scripted("");
+    let mut stream = connect(&sandbox);
+    exchange(&mut stream, "POST", "/api/v2/notifications", &signed_in());
+    exchange(&mut stream, "PUT", NOTIFICATION_PATH, &signed_in());
+    exchange(&mut stream, "POST", NOTIFICATION_PATH, &signed_in());
+    exchange(&mut stream, "POST", "/api/v2/notifications", "[]");
+    let received = sandbox.received();
+    for record in received.iter().take(2) {
+        let notification = record.notification.as_ref().unwrap();
+        assert_eq!(notification.token.as_deref(), Some(TOKEN));
+        // It is no notification for all that.
+        assert_eq!((record.visitor, record.token_valid), (None, None));
+        assert_eq!(record.warnings, [""; 0]);
+    }
+    assert!(
+        !received[2].duplicate,
+        "the id came here for the first time"
+    );
+    assert_eq!(received[3].notification, None);
+}
+
+#[test]
 fn a_request_is_recorded_when_it_is_whole_and_before_its_answer() {
     let sandbox = scripted("hang");
     let mut stream = connect(&sandbox);

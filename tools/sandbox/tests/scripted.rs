@@ -9,7 +9,10 @@ use std::io::{ErrorKind, Read};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use common::{PATIENCE, connect, notify, read_all, read_head, read_reply, scripted, send};
+use common::{
+    PATIENCE, connect, exchange, notify, read_all, read_head, read_reply, scripted, send,
+};
+use esales_notify_sandbox::NOTIFICATION_PATH;
 
 /// The sandbox with this script, and a connection that has sent its request.
 fn sent(script: &str) -> (esales_notify_sandbox::Sandbox, TcpStream) {
@@ -51,6 +54,22 @@ fn wait_waits() {
     let (_sandbox, mut stream) = sent("204:wait=60");
     assert_eq!(read_reply(&mut stream).status, 204);
     assert!(start.elapsed() >= Duration::from_millis(60));
+}
+
+#[test]
+fn an_honest_answer_may_be_late() {
+    let start = Instant::now();
+    let sandbox = scripted("honest:wait=60:times=2, 503");
+    let mut stream = connect(&sandbox);
+    assert_eq!(notify(&mut stream).status, 204);
+    assert!(start.elapsed() >= Duration::from_millis(60));
+    let reply = exchange(&mut stream, "POST", NOTIFICATION_PATH, "{}");
+    assert_eq!(
+        (reply.status, reply.body.as_str()),
+        (400, "Ticket is missing.")
+    );
+    assert!(start.elapsed() >= Duration::from_millis(120));
+    assert_eq!(notify(&mut stream).status, 503);
 }
 
 #[test]

@@ -12,20 +12,50 @@ pub(super) struct Shown {
     pub(super) issuer: String,
     /// The hosts that it is for.
     pub(super) names: Vec<String>,
-    /// The first end in the chain; the certificate's own as a date.
-    pub(super) ends: SystemTime,
-    pub(super) until: String,
+    /// The end of the certificate itself.
+    pub(super) end: End,
+    /// Whose certificate between it and the authority ends first, if that is before its own end.
+    pub(super) intermediate: Option<(String, End)>,
+}
+
+/// The end of a certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct End {
+    time: SystemTime,
+    date: String,
+}
+
+impl End {
+    fn of(certificate: &X509Certificate<'_>) -> End {
+        let end = certificate.validity().not_after;
+        let seconds = end.timestamp().try_into().unwrap_or(0);
+        End {
+            time: UNIX_EPOCH + Duration::from_secs(seconds),
+            date: end.to_datetime().date().to_string(),
+        }
+    }
+
+    /// Whole days from `now` to the end; `None` if that was before.
+    pub(super) fn days_left(&self, now: SystemTime) -> Option<u64> {
+        let left = self.time.duration_since(now).ok()?;
+        Some(left.as_secs() / 86_400)
+    }
 }
 
 impl Shown {
     /// Of the chain as the service shows it, its own first; `None` if that is no certificate.
     pub(super) fn of(chain: &[Vec<u8>]) -> Option<Shown> {
         let (_, own) = X509Certificate::from_der(chain.first()?).ok()?;
-        let ends = chain
+        let end = End::of(&own);
+        // An authority that the service shows too is not what decides: the one that is trusted here is.
+        let intermediate = chain
             .iter()
+            .skip(1)
             .filter_map(|der| X509Certificate::from_der(der).ok())
-            .map(|(_, certificate)| certificate.validity().not_after)
-            .min()?;
+            .filter(|(_, other)| other.subject() != other.issuer())
+            .map(|(_, other)| (other.subject().to_string(), End::of(&other)))
+            .filter(|(_, other)| other.time < end.time)
+            .min_by_key(|(_, other)| other.time);
         let names = own.subject_alternative_name().ok()?;
         let names = names.map_or_else(Vec::new, |extension| {
             extension
@@ -39,15 +69,9 @@ impl Shown {
             subject: own.subject().to_string(),
             issuer: own.issuer().to_string(),
             names,
-            ends: UNIX_EPOCH + Duration::from_secs(ends.timestamp().try_into().unwrap_or(0)),
-            until: ends.to_datetime().date().to_string(),
+            end,
+            intermediate,
         })
-    }
-
-    /// Whole days from `now` to the end; `None` if that was before.
-    pub(super) fn days_left(&self, now: SystemTime) -> Option<u64> {
-        let left = self.ends.duration_since(now).ok()?;
-        Some(left.as_secs() / 86_400)
     }
 
     pub(super) fn in_words(&self) -> String {
@@ -55,9 +79,18 @@ impl Shown {
             [] => "no host".to_owned(),
             names => names.join(", "),
         };
+        let intermediate = self.intermediate.as_ref().map(|(subject, end)| {
+            format!(
+                " (in its chain, the certificate of {subject} only until {})",
+                end.date
+            )
+        });
         format!(
-            "the certificate of {} is for {names}, issued by {}, valid until {}",
-            self.subject, self.issuer, self.until
+            "the certificate of {} is for {names}, issued by {}, valid until {}{}",
+            self.subject,
+            self.issuer,
+            self.end.date,
+            intermediate.unwrap_or_default()
         )
     }
 }
@@ -90,14 +123,17 @@ mod tests {
             subject: "CN=a".to_owned(),
             issuer: "CN=b".to_owned(),
             names: Vec::new(),
-            ends: UNIX_EPOCH + Duration::from_secs(10 * 86_400),
-            until: "1970-01-11".to_owned(),
+            end: End {
+                time: UNIX_EPOCH + Duration::from_secs(10 * 86_400),
+                date: "1970-01-11".to_owned(),
+            },
+            intermediate: None,
         };
         let at = |s| UNIX_EPOCH + Duration::from_secs(s);
-        assert_eq!(shown.days_left(at(0)), Some(10));
-        assert_eq!(shown.days_left(at(1)), Some(9));
-        assert_eq!(shown.days_left(at(10 * 86_400)), Some(0));
-        assert_eq!(shown.days_left(at(10 * 86_400 + 1)), None);
+        assert_eq!(shown.end.days_left(at(0)), Some(10));
+        assert_eq!(shown.end.days_left(at(1)), Some(9));
+        assert_eq!(shown.end.days_left(at(10 * 86_400)), Some(0));
+        assert_eq!(shown.end.days_left(at(10 * 86_400 + 1)), None);
         assert!(shown.in_words().contains("for no host, issued by CN=b"));
     }
 }

@@ -92,37 +92,33 @@ fn variables_check() -> Check {
     names.sort();
     let library = env::var_os(LIBRARY).filter(|path| !path.is_empty());
     let unknown = unknown(&names);
-    if !unknown.is_empty() {
-        let list: Vec<&str> = unknown.iter().map(|(name, _)| name.as_str()).collect();
-        let advice: Vec<String> = unknown
-            .iter()
-            .map(|(name, nearest)| match nearest {
-                Some(nearest) => format!("{name}: did you mean {nearest}?"),
-                None => format!("{name}: nothing reads it"),
-            })
-            .collect();
-        return Check::warning(
-            "variables",
-            format!("of no option: {}", list.join(", ")),
-            advice.join(" "),
-        )
-        .fact("unknown", list);
+    let list: Vec<&str> = unknown.iter().map(|(name, _)| name.as_str()).collect();
+    let (mut odd, mut advice) = (Vec::new(), Vec::new());
+    if !list.is_empty() {
+        odd.push(format!("of no option: {}", list.join(", ")));
+        advice.extend(unknown.iter().map(|(name, nearest)| match nearest {
+            Some(nearest) => format!("{name}: did you mean {nearest}?"),
+            None => format!("{name}: nothing reads it"),
+        }));
     }
-    let check = match library {
-        Some(path) if !Path::new(&path).is_file() => Check::warning(
+    if let Some(path) = library.filter(|path| !Path::new(path).is_file()) {
+        odd.push(format!(
+            "{LIBRARY} names no file: {}",
+            path.to_string_lossy()
+        ));
+        advice.push(format!(
+            "{LIBRARY}: the bindings cannot load the library: mend the path, or unset the variable"
+        ));
+    }
+    let check = match (odd.as_slice(), names.len()) {
+        ([], 0) => Check::ok("variables", "no ESALES_ variable is set"),
+        ([], n) => Check::ok(
             "variables",
-            format!("{LIBRARY} names no file: {}", path.to_string_lossy()),
-            "the bindings cannot load the library: mend the path, or unset the variable",
+            format!("each of the {n} ESALES_ variables is known"),
         ),
-        _ => Check::ok(
-            "variables",
-            match names.len() {
-                0 => "no ESALES_ variable is set".to_owned(),
-                n => format!("each of the {n} ESALES_ variables is known"),
-            },
-        ),
+        _ => Check::warning("variables", odd.join("; "), advice.join(" ")),
     };
-    check.fact("unknown", Vec::<String>::new())
+    check.fact("unknown", list)
 }
 
 /// Those that nothing reads, with the variable that may have been meant.

@@ -203,7 +203,10 @@ fn tls(probe: &Probe, chain: Option<&[Vec<u8>]>, answer: &Result<ProbeAnswer, Er
     };
     let shown = Shown::of(chain);
     let now = SystemTime::now();
-    let days = shown.as_ref().and_then(|s| s.days_left(now));
+    let days = shown.as_ref().and_then(|s| s.end.days_left(now));
+    // One that has ended already, and is accepted all the same, is not needed.
+    let intermediate = shown.as_ref().and_then(|s| s.intermediate.as_ref());
+    let intermediate = intermediate.and_then(|(subject, end)| Some((subject, end.days_left(now)?)));
     let words = shown.as_ref().map_or_else(
         || "the certificate cannot be read".to_owned(),
         Shown::in_words,
@@ -220,7 +223,14 @@ fn tls(probe: &Probe, chain: Option<&[Vec<u8>]>, answer: &Result<ProbeAnswer, Er
             format!("{found}: {days} days left"),
             "whoever runs the service (or the gateway) must renew the certificate",
         ),
-        (None, _) => Check::ok("tls", found),
+        (None, _) => match intermediate {
+            Some((subject, days)) if days < SOON => Check::warning(
+                "tls",
+                format!("{found}: {days} days left for that of {subject}"),
+                "whoever runs the service (or the gateway) must renew its chain: the certificates between its own and the authority",
+            ),
+            _ => Check::ok("tls", found),
+        },
     };
     let Some(shown) = shown else { return check };
     check

@@ -1,5 +1,6 @@
 // One notification, in full.
 
+import { bodyText } from "./body.js";
 import { answerName, tone, visitorName } from "./table.js";
 import { clock, curl, element, shortened, ticketParts, visible } from "./text.js";
 
@@ -8,16 +9,11 @@ const OPAQUE =
 
 const value = (text, kind = "mono") => element("bdi", { class: kind }, visible(text));
 
-function pretty(body) {
-  try {
-    return JSON.stringify(JSON.parse(body), null, 2);
-  } catch {
-    return body;
-  }
-}
-
 function visitorLine(record) {
-  if (record.visitor === null) return ["This is not a notification: no visitor could be read from it."];
+  if (record.visitor === null) {
+    const members = record.notification === null ? "no visitor could be read from it" : "only a POST to the notification path is one";
+    return [`This is not a notification: ${members}.`];
+  }
   if (record.visitor === "anonymous") return ["Anonymous: the customer key is not a SHA-256 hash, and needs no token."];
   if (record.token_valid === true) return ["Signed in: the token belongs to the customer key."];
   // The reason is in the answer already, unless the answer was another one.
@@ -86,9 +82,12 @@ export class Detail {
     if (notification.market !== undefined) add("Market", value(notification.market));
     if (notification.customerKey !== undefined) add("Customer key", value(notification.customerKey));
     if (notification.sessionKey !== undefined) add("Session key", value(notification.sessionKey));
+    const body = bodyText(record.body, this.#showsToken);
     if (notification.token !== undefined) {
       const shown = this.#showsToken ? notification.token : shortened(notification.token);
       add("Token", value(shown), " ", this.#tokenButton());
+    } else if (body.hasToken) {
+      add("Token", "in the body ", this.#tokenButton());
     }
     if (notification.id !== undefined) {
       const same = this.#button("Show all with this id", () => this.#on.sameId(notification.id));
@@ -102,7 +101,7 @@ export class Detail {
     return [
       head,
       list,
-      this.#block("Body", this.#body(record, notification.token)),
+      this.#block("Body", body.text.split("\n").map((one) => visible(one)).join("\n") || "(empty)"),
       this.#block("Headers", headers),
     ];
   }
@@ -124,13 +123,6 @@ export class Detail {
     button.setAttribute("aria-pressed", this.#showsToken);
     button.append(element("span", { class: "unseen" }, " the whole token"));
     return button;
-  }
-
-  #body(record, token) {
-    if (record.body === "") return "(empty)";
-    let body = pretty(record.body);
-    if (token && !this.#showsToken) body = body.replaceAll(JSON.stringify(token).slice(1, -1), shortened(token));
-    return body.split("\n").map((one) => visible(one)).join("\n");
   }
 
   #block(title, text) {

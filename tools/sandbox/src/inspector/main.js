@@ -5,23 +5,27 @@ import { Store } from "./store.js";
 import { listen } from "./stream.js";
 import { Switches } from "./switches.js";
 import { answerName, Table, visitorName } from "./table.js";
-import { clock, visible } from "./text.js";
+import { clock, line, visible } from "./text.js";
 
 /** A screen reader is told of new notifications at most so often, in milliseconds. */
 const ANNOUNCE_MS = 2000;
+/** The sandbox answers at once; after so long it is not there. */
+const ASK_MS = 10000;
 
 const by = (id) => document.getElementById(id);
 const store = new Store();
 
 // Telling
 
+function announce(text) {
+  by("announce").textContent = text;
+}
+
+/** For the eye; a screen reader is told by the region that is always there, and so only once. */
 function notice(text) {
   by("notice").textContent = text;
   by("notice").hidden = text === "";
-}
-
-function announce(text) {
-  by("announce").textContent = text;
+  if (text !== "") announce(text);
 }
 
 let unannounced = 0;
@@ -46,7 +50,6 @@ function announceNew(records) {
 async function copy(text, what) {
   try {
     await navigator.clipboard.writeText(text);
-    announce(`${what} is copied.`);
     notice(`${what} is copied.`);
   } catch {
     const area = by("by-hand").querySelector("textarea");
@@ -58,7 +61,7 @@ async function copy(text, what) {
 
 async function ask(method, path, body) {
   try {
-    const answer = await fetch(path, { method, body });
+    const answer = await fetch(path, { method, body, signal: AbortSignal.timeout(ASK_MS) });
     if (!answer.ok) throw new Error(await answer.text());
     notice("");
     return true;
@@ -81,23 +84,32 @@ const table = new Table(by("scroller"), {
 
 const detail = new Detail(by("detail"), {
   close: () => closeDetail(),
-  leave: () => table.focus(),
+  leave: focusRows,
   sameId(id) {
-    by("filter").value = id;
+    unfilter();
+    onlyId = id;
     filter();
-    by("filter").focus();
+    by("only").focus();
   },
   copy,
 });
 
+/** What is hidden takes no focus: when the filter lets nothing through, it goes to the filter. */
+function focusRows() {
+  if (store.shown.length > 0) table.focus();
+  else by("filter").focus();
+}
+
 function closeDetail() {
   table.activate(null, false);
-  table.focus();
+  focusRows();
 }
 
 let drawing = false;
 
 function draw() {
+  // Not with the next frame: a tab in the background has none, and its title is all that one sees of it.
+  title();
   if (drawing) return;
   drawing = true;
   requestAnimationFrame(() => {
@@ -115,20 +127,41 @@ function draw() {
     by("table").hidden = store.shown.length === 0;
     by("pause").textContent = store.paused ? `Resume (${Store.count(store.waiting).toLocaleString("en")} new)` : "Pause";
     by("pause").setAttribute("aria-pressed", store.paused);
-    document.title = `${count > 0 ? `(${total}) ` : ""}Inspector - esales-notify sandbox`;
   });
 }
 
+function title() {
+  // A plus: the page does not listen at the moment, and there may be more.
+  const count = Store.count(store.rows);
+  const shown = `(${count.toLocaleString("en")}${resting ? "+" : ""}) `;
+  document.title = `${count > 0 || resting ? shown : ""}Inspector - esales-notify sandbox`;
+}
+
+/** The id that alone is shown; null: all. */
+let onlyId = null;
+
 function filter() {
-  store.filter(by("filter").value, by("show").value);
+  store.filter(by("filter").value, by("show").value, onlyId);
+  by("only").hidden = onlyId === null;
+  by("only-id").textContent = line(onlyId ?? "");
   draw();
+}
+
+function unfilter() {
+  by("filter").value = "";
+  by("show").value = "all";
+  onlyId = null;
 }
 
 by("filter").addEventListener("input", filter);
 by("show").addEventListener("change", filter);
+by("only").addEventListener("click", () => {
+  onlyId = null;
+  filter();
+  by("filter").focus();
+});
 by("unfilter").addEventListener("click", () => {
-  by("filter").value = "";
-  by("show").value = "all";
+  unfilter();
   filter();
   by("filter").focus();
 });
@@ -137,9 +170,8 @@ by("pause").addEventListener("click", () => {
   else store.paused = true;
   draw();
 });
-by("clear").addEventListener("click", async () => {
-  if (await ask("DELETE", "/sandbox/received")) announce("Cleared.");
-});
+// That it is cleared is said when the sandbox says so, whoever did it.
+by("clear").addEventListener("click", () => ask("DELETE", "/sandbox/received"));
 by("by-hand-close").addEventListener("click", () => by("by-hand").close());
 
 // How to begin
@@ -164,6 +196,8 @@ by("copy-address").addEventListener("click", () => copy(origin, "The address"));
 
 const switches = new Switches(ask);
 let lostAt = null;
+/** Whether the page does not listen, as nobody looks at it. */
+let resting = false;
 
 function connection(state, text) {
   by("connection").dataset.state = state;
@@ -179,6 +213,16 @@ listen({
     lostAt ??= Date.now();
     const since = clock(lostAt).slice(0, 8);
     connection("off", `Not connected since ${since}: the sandbox has stopped or cannot be reached. Trying again.`);
+  },
+  rest() {
+    resting = true;
+    connection("rest", "Not listening while nobody looks at this page");
+    title();
+  },
+  wake() {
+    resting = false;
+    connection("connecting", "Connecting");
+    title();
   },
   state(state) {
     const change = store.state(state);

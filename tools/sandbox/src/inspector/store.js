@@ -4,7 +4,7 @@ import { matches, ticketParts } from "./text.js";
 
 /** The most rows; the oldest go first. As many as the sandbox remembers unless it is told otherwise. */
 export const MOST_ROWS = 10000;
-/** The most characters of bodies that are kept, for a page that is left open next to a large test. */
+/** The most characters of bodies, and of what was read from them, that are kept, for a page that is left open next to a large test. */
 const MOST_CHARACTERS = 64 * 1024 * 1024;
 
 export const isProblem = (record) =>
@@ -17,6 +17,11 @@ const SHOW = {
   "signed-in": (record) => record.visitor === "signed-in",
   anonymous: (record) => record.visitor === "anonymous",
 };
+
+function size({ body, body_hex: hex, notification }) {
+  const members = notification === null ? [] : Object.values(notification);
+  return members.reduce((sum, text) => sum + text.length, body.length + (hex ?? "").length);
+}
 
 /** What the filter looks into, made when it is first asked for. */
 function haystack(row) {
@@ -47,6 +52,8 @@ export class Store {
   shown = [];
   #words = [];
   #show = "all";
+  /** The one id that is shown, whole; null: all. */
+  #id = null;
   #nextKey = 1;
   #characters = 0;
   /** Where in which run the records were read to. */
@@ -99,7 +106,7 @@ export class Store {
   #add(rows) {
     for (const row of rows) {
       row.key = this.#nextKey++;
-      row.size = row.record ? row.record.body.length : 0;
+      row.size = row.record ? size(row.record) : 0;
       this.#characters += row.size;
     }
     const to = this.paused ? this.waiting : this.rows;
@@ -133,7 +140,8 @@ export class Store {
   }
 
   #lets(row) {
-    if (row.note !== undefined) return this.#words.length === 0 && this.#show === "all";
+    if (row.note !== undefined) return this.#words.length === 0 && this.#show === "all" && this.#id === null;
+    if (this.#id !== null && row.record.notification?.id !== this.#id) return false;
     return SHOW[this.#show](row.record) && (this.#words.length === 0 || matches(haystack(row), this.#words));
   }
 
@@ -142,7 +150,8 @@ export class Store {
     if (more.length > 0) this.shown = more.concat(this.shown);
   }
 
-  filter(text, show) {
+  filter(text, show, id) {
+    this.#id = id;
     this.#words = text.toLowerCase().split(/\s+/).filter((word) => word !== "");
     this.#show = show;
     this.shown = this.rows.filter((row) => this.#lets(row)).reverse();

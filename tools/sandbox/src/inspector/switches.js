@@ -6,7 +6,7 @@ import { element, visible } from "./text.js";
 const SWITCHES = {
   503: { script: () => "503", is: /^503(:times=.*)?$/ },
   403: { script: () => "403", is: /^403(:times=.*)?$/ },
-  wait: { script: (ms) => `204:wait=${ms}`, is: /^204:wait=\d+(:times=.*)?$/ },
+  wait: { script: (ms) => `honest:wait=${ms}`, is: /^honest:wait=\d+(:times=.*)?$/ },
   close: { script: () => "close", is: /^close(:times=.*)?$/ },
 };
 
@@ -16,7 +16,7 @@ const LONGEST_WAIT_MS = 3600000;
 /** What the state's script means, in words. */
 function words({ script, script_left: left }) {
   if (script.length === 0) return "The sandbox answers honestly.";
-  const plain = script.map((answer) => answer.replace(/:times=.*$/, ""));
+  const plain = script.map((answer) => answer.replace(/:times=.*$/, "").replace(/^honest:wait=(\d+)$/, "honest after $1 ms"));
   if (script.length === 1) {
     if (left === null) return `Every answer is ${plain[0]} until switched off.`;
     return left === 1 ? `The next answer is ${plain[0]}, then honest.` : `The next ${left.toLocaleString("en")} answers are ${plain[0]}, then honest.`;

@@ -37,7 +37,8 @@ function cells(record) {
   if (record.token_problem !== null) visitor.className = "bad";
   const id = element("td", { class: "mono" });
   if (record.duplicate) id.append(mark("again", "duplicate"), " ");
-  id.append(element("bdi", {}, line(notification.id ?? (record.notification ? "-" : `${record.method} ${record.path}`))));
+  // Of what is no notification, its address: mostly that is what is wrong with it.
+  id.append(element("bdi", {}, line(record.visitor === null ? `${record.method} ${record.path}` : notification.id ?? "-")));
   const ticket = element("td");
   const parts = ticketParts(notification.ticket ?? "");
   if (parts === null) {

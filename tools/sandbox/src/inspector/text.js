@@ -61,9 +61,13 @@ const fromHex = (hex) => Uint8Array.from(hex.match(/../g) ?? [], (pair) => parse
 // These belong to the connection or to the length, which curl sees to; Host is that of the address.
 const NOT_COPIED = new Set(["host", "content-length", "connection", "transfer-encoding", "expect", "keep-alive", "te", "upgrade"]);
 
+/** Linux takes arguments of up to 128 KiB each; this leaves room for quotes, in bytes. */
+const LONGEST_ARGUMENT = 100000;
+
 /**
  * A command for a POSIX shell that sends this request again, with the whole token. The text is safe to paste: every
- * value is quoted, and a body that holds control characters (which can break out of a terminal's paste) is in octal.
+ * value is quoted, and a body that holds control characters (which can break out of a terminal's paste) is in octal. So
+ * is one that is too long for an argument: printf is a part of the shell, and takes what it is given.
  */
 export function curl(record, origin) {
   // What the sandbox replaced because it is not UTF-8 cannot be sent again as it was; the rest is.
@@ -87,12 +91,12 @@ export function curl(record, origin) {
     if (!names.has(name)) lines.push(`-H ${quoted(`${name}:`)}`);
   }
   const odd = record.body_hex !== undefined || record.body.search(HIDDEN) >= 0;
-  if (!odd) {
+  const bytes = record.body_hex === undefined ? new TextEncoder().encode(record.body) : fromHex(record.body_hex);
+  if (!odd && bytes.length <= LONGEST_ARGUMENT) {
     // --data-raw: with --data, a body that begins with @ would be the name of a file.
     if (record.body !== "") lines.push(`--data-raw ${quoted(record.body)}`);
     return lines.join(" \\\n  ");
   }
-  const bytes = record.body_hex === undefined ? new TextEncoder().encode(record.body) : fromHex(record.body_hex);
   lines.push("--data-binary @-");
   return `printf '${octal(bytes)}' | ${lines.join(" \\\n  ")}`;
 }
