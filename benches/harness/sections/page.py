@@ -38,8 +38,9 @@ def shop(stage, loading, authorities):
     """The address of its page."""
     one = Shop(stage.library, stage.command)
     try:
+        # With its time: opcache does not keep what is younger than two seconds, and PHP would compile it for every page.
         for page in ("page.php", "curl.php"):
-            shutil.copy(WORKERS / page, one.public)
+            shutil.copy2(WORKERS / page, one.public)
         trusted = shutil.copy(stage.ca if authorities == ONE else stage.bundle, one.folder)
         (one.public / "settings.json").write_text(json.dumps({
             "url": stage.variables("https")["BENCH_URL"], "body": stage.body, "ticket": stage.ticket, "ca": trusted}))
