@@ -66,7 +66,7 @@ def test_started_programs_are_handed_no_descriptor_of_ours(run, sandbox, tmp_pat
 
 def test_a_descriptor_that_is_handed_over_would_be_seen(run, tmp_path):
     process = run("ids", "starts", 1, tmp_path / "handed", "leak")
-    assert "handed to a program" in process.communicate(timeout=180)[1] and process.returncode == 2
+    assert "handed to a program" in process.communicate(timeout=180)[1] and process.returncode != 0
 
 
 def test_domains_that_are_unloaded_while_they_listen(run, sandbox, soak, tmp_path):
