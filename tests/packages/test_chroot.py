@@ -16,7 +16,7 @@ import markdown  # noqa: E402
 
 ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LC_ALL": "C.UTF-8",
                "DEBIAN_FRONTEND": "noninteractive"}
-EMPTY = "/root/elsewhere"
+EMPTY = "/srv/elsewhere"
 
 
 class Debian:
@@ -50,7 +50,7 @@ class Debian:
     def ours(self):
         """What there is of ours, outside the empty folder."""
         words = self.run("find", "/", "-xdev", "(", "-path", "/proc", "-o", "-path", "/dev", "-o", "-path", "/root", "-o", "-path",
-                         "/var/log", ")", "-prune", "-o", "-iname", "*esales*", "-print")
+                         "/var/log", "-o", "-path", EMPTY, ")", "-prune", "-o", "-iname", "*esales*", "-print")
         return words.split()
 
 
