@@ -364,6 +364,25 @@ fn a_blocking_call_keeps_its_time_while_another_program_holds_the_spool() {
 }
 
 #[test]
+fn a_flush_runs_out_of_time_while_another_program_holds_the_spool() {
+    let folder = Folder::new();
+    let path = folder.path("spool");
+    let options = [("spool", path.as_str()), ("delivery", "none")];
+    let client = client(DOWN, &options);
+    enqueue(&client, "first");
+    counted(&client);
+    // Whoever looks must first take it over, and cannot.
+    enqueue(&client, "second");
+    let other_program = rusqlite::Connection::open(&path).unwrap();
+    other_program.execute_batch("BEGIN IMMEDIATE").unwrap();
+    for ms in [0, 50] {
+        assert!(!client.flush(Duration::from_millis(ms)).unwrap());
+    }
+    drop(other_program);
+    assert_eq!(counted(&client).spool.pending, 2);
+}
+
+#[test]
 fn while_deliveries_fail_a_blocking_call_queues_at_once() {
     for kind in 0..2 {
         let sandbox = scripted("503:retry-after=3600");

@@ -506,7 +506,7 @@ int32_t esales_enqueue_add_to_cart(const struct esales_client *client,
 
 /**
  * Waits until everything that was accepted before the call has left the queue, for at most timeout_ms. What is
- * left then stays in the queue.
+ * left then stays in the queue. ESALES_TIMEOUT also says that others kept the spool busy for so long.
  *
  * @param client      from esales_client_new.
  * @param timeout_ms  how long to wait, in milliseconds; 0: not at all.

@@ -108,7 +108,7 @@ impl Client {
     }
 
     /// Waits until everything that was accepted before the call has left the queue, for at most `timeout`; false if
-    /// it has not. What is left stays in the queue.
+    /// it has not, or others kept the spool busy for so long. What is left stays in the queue.
     ///
     /// # Errors
     /// [`Status::SpoolFailed`] if the spool cannot be read.

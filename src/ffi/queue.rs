@@ -53,7 +53,7 @@ pub unsafe extern "C" fn esales_enqueue_add_to_cart(
 }
 
 /// Waits until everything that was accepted before the call has left the queue, for at most timeout_ms. What is
-/// left then stays in the queue.
+/// left then stays in the queue. ESALES_TIMEOUT also says that others kept the spool busy for so long.
 ///
 /// @param client      from esales_client_new.
 /// @param timeout_ms  how long to wait, in milliseconds; 0: not at all.
@@ -89,7 +89,7 @@ pub unsafe extern "C" fn esales_client_flush(
             true => Ok(0),
             false => Err(Error::new(
                 Status::Timeout,
-                "notifications are still in the queue",
+                "the queue was not seen empty within timeout_ms",
             )),
         }
     })

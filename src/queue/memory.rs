@@ -276,8 +276,8 @@ impl Spool for MemorySpool {
         Ok(kept.map(|k| k.receipt.clone()))
     }
 
-    fn mark(&self, _deadline: Instant) -> Result<i64, Error> {
-        Ok(self.lock().last_seq)
+    fn mark(&self, _deadline: Instant) -> Result<Option<i64>, Error> {
+        Ok(Some(self.lock().last_seq))
     }
 
     fn is_settled(&self, mark: i64, _deadline: Instant) -> Result<bool, Error> {

@@ -18,6 +18,7 @@ mod worker;
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 pub(crate) use listeners::{Listeners, OnDelivery};
@@ -34,7 +35,7 @@ use crate::status::{Error, Receipt, Status};
 use spool::{Item, NewItem, Spool};
 use worker::Worker;
 
-/// How often a flush looks whether other processes have delivered.
+/// How often a flush looks whether other processes have delivered, and at the most, after a while, what this one has.
 const FLUSH_TICK: Duration = Duration::from_millis(10);
 
 /// What a flush keeps of its time for the numbers afterwards.
@@ -158,12 +159,20 @@ impl Queue {
 
     /// Waits until everything accepted before the call has left the queue, until `deadline` at most.
     pub(crate) fn flush(self: &Arc<Self>, deadline: Instant) -> Result<bool, Error> {
-        self.wake();
-        let mark = self.spool.mark(deadline)?;
+        let Some(mark) = self.spool.mark(deadline)? else {
+            self.wake();
+            return Ok(false);
+        };
+        let start = Instant::now();
+        let mut has_woken = false;
         loop {
             let seen = *self.lock_settled();
             if self.spool.is_settled(mark, deadline)? {
                 return Ok(true);
+            }
+            // Not before there is something to do: it would be in the way of a look that may not wait.
+            if !std::mem::replace(&mut has_woken, true) {
+                self.wake();
             }
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -177,7 +186,11 @@ impl Queue {
                         .wait_timeout(settled, left.min(FLUSH_TICK))
                         .unwrap_or_else(PoisonError::into_inner),
                 );
+            } else {
+                drop(settled);
             }
+            // Each look costs the delivery time.
+            thread::sleep((start.elapsed() / 8).min(left).min(FLUSH_TICK));
         }
     }
 
@@ -326,8 +339,8 @@ mod tests {
         fn receipt(&self, _: &str, _: u64) -> Result<Option<Receipt>, Error> {
             unimplemented!()
         }
-        fn mark(&self, _: Instant) -> Result<i64, Error> {
-            Ok(1)
+        fn mark(&self, _: Instant) -> Result<Option<i64>, Error> {
+            Ok(Some(1))
         }
         fn is_settled(&self, _: i64, deadline: Instant) -> Result<bool, Error> {
             self.0.lock().unwrap().push(deadline);
@@ -355,6 +368,20 @@ mod tests {
             assert_eq!(last - first, Duration::from_millis(kept));
             assert!(before + timeout <= last && last <= after + timeout);
         }
+    }
+
+    /// On a thread of its own it would be in the way of a flush that may not wait.
+    #[test]
+    fn a_flush_of_nothing_wakes_nobody() {
+        let mut config = Config::new();
+        config.set("base_url", "http://127.0.0.1:9").unwrap();
+        let settings = config.settings().unwrap();
+        let queue = Queue::new(&settings.route, &settings.queue).unwrap();
+        assert!(queue.flush(Instant::now()).unwrap());
+        assert!(!queue.worker.is_running());
+        let accepted = queue.push("x", "{}".to_owned(), (0, ""), queue.deadline());
+        accepted.unwrap();
+        assert!(queue.worker.is_running());
     }
 
     #[test]

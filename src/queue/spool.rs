@@ -150,9 +150,9 @@ pub(crate) trait Spool: Debug + Send + Sync {
     /// What is known of an id.
     fn receipt(&self, id: &str, now: u64) -> Result<Option<Receipt>, Error>;
 
-    /// A mark behind everything that was accepted so far.
-    fn mark(&self, deadline: Instant) -> Result<i64, Error>;
+    /// A mark behind everything that was accepted so far; `None`: others kept the spool busy until `deadline`.
+    fn mark(&self, deadline: Instant) -> Result<Option<i64>, Error>;
 
-    /// Whether nothing in front of the mark is left.
+    /// Whether nothing in front of the mark is left, as far as can be seen before `deadline`.
     fn is_settled(&self, mark: i64, deadline: Instant) -> Result<bool, Error>;
 }

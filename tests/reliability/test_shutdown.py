@@ -130,7 +130,7 @@ def test_when_another_program_keeps_the_spool_locked(shut, in_time, left):
                 database.execute("BEGIN IMMEDIATE")
                 took = shut(options)
                 database.rollback()
-        assert took[3:] == ("ESALES_SPOOL_FAILED", "ESALES_SPOOL_FAILED")
+        assert took[3:] == ("ESALES_SPOOL_FAILED", "ESALES_TIMEOUT")
         # What could not be accepted was refused, not lost: the first one alone is there.
         left(spool, 1)
         return took
@@ -151,7 +151,7 @@ def test_when_another_program_locks_the_spool_while_it_is_open(shut, in_time, le
                 database.execute("BEGIN IMMEDIATE")
 
             took = shut(options, meanwhile)
-        assert took[3:] == ("ESALES_QUEUED", "ESALES_SPOOL_FAILED")
+        assert took[3:] == ("ESALES_QUEUED", "ESALES_TIMEOUT")
         left(spool, 2)
         return took
 
@@ -168,7 +168,7 @@ def test_when_another_process_does_not_end_opening_the_spool(shut, in_time, left
             with open(f"{spool}.lock", "r+b") as lock:
                 fcntl.lockf(lock, fcntl.LOCK_EX, 1, 1)
                 took = shut(options)
-        assert took[3:] == ("ESALES_SPOOL_FAILED", "ESALES_SPOOL_FAILED")
+        assert took[3:] == ("ESALES_SPOOL_FAILED", "ESALES_TIMEOUT")
         left(spool, 1)
         return took
 
@@ -209,7 +209,7 @@ def test_when_another_process_does_not_end_opening_a_spool_that_is_gone(shut, in
                 wait_for(lambda: naps(process) > before + 200, "the worker does not notice")
 
             took = shut(options, meanwhile)
-        assert took[3:] == ("ESALES_SPOOL_FAILED", "ESALES_SPOOL_FAILED")
+        assert took[3:] == ("ESALES_SPOOL_FAILED", "ESALES_TIMEOUT")
         return took
 
     in_time(once)

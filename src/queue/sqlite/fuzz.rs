@@ -294,7 +294,7 @@ fn deliver(path: &Path, has_tables: bool) {
         let is_there = matches!(&receipt, Ok(Some(r)) if r.status == Status::Queued);
         assert!(is_there || !has_tables, "{receipt:?}");
     }
-    if let Ok(mark) = spool.mark(soon()) {
+    if let Ok(Some(mark)) = spool.mark(soon()) {
         let _ = spool.is_settled(mark, soon());
     }
 }

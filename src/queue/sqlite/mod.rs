@@ -46,6 +46,8 @@ use crate::status::{Error, Receipt, Status};
 /// How long the drainer, and questions, wait for other processes.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+const BUSY: &str = "other processes kept it busy for too long";
+
 /// Why the spool could not do it.
 #[derive(Debug)]
 pub(super) enum Failure {
@@ -77,6 +79,17 @@ impl Failure {
         ))
     }
 
+    fn is_busy(&self) -> bool {
+        match self {
+            Failure::Busy => true,
+            Failure::Sqlite(e) => matches!(
+                e.sqlite_error_code(),
+                Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
+            ),
+            _ => false,
+        }
+    }
+
     fn is_full_disk(&self) -> bool {
         match self {
             Failure::Sqlite(e) => e.sqlite_error_code() == Some(ErrorCode::DiskFull),
@@ -91,15 +104,11 @@ impl Failure {
             return Error::new(Status::SpoolFailed, words);
         }
         let words = match &self {
-            Failure::Busy => "other processes kept it busy for too long".to_owned(),
+            Failure::Busy => BUSY.to_owned(),
+            Failure::Sqlite(_) if self.is_busy() => BUSY.to_owned(),
+            Failure::Sqlite(e) => e.to_string(),
             Failure::Io(e) => e.to_string(),
             Failure::Foreign(words) => words.clone(),
-            Failure::Sqlite(e) => match e.sqlite_error_code() {
-                Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-                    "other processes kept it busy for too long".to_owned()
-                }
-                _ => e.to_string(),
-            },
         };
         Error::new(
             Status::SpoolFailed,
@@ -239,7 +248,7 @@ impl SqliteSpool {
         is_synced: bool,
         deadline: Instant,
         mut work: impl FnMut(&mut Open) -> rusqlite::Result<T>,
-    ) -> Result<T, Error> {
+    ) -> Result<T, Failure> {
         let done = slot.with(deadline, |slot| {
             busy::set_deadline(deadline);
             let (mut is_damaged, mut was_damaged) = (false, false);
@@ -283,7 +292,6 @@ impl SqliteSpool {
             }
         });
         done.unwrap_or(Err(Failure::Busy))
-            .map_err(|failure| failure.into_error(&self.path))
     }
 
     /// So that whatever is asked is asked of everything that was accepted.
@@ -345,11 +353,29 @@ impl SqliteSpool {
         work: impl FnMut(&mut Open) -> rusqlite::Result<T>,
     ) -> Result<T, Error> {
         self.with(&self.producer, self.settings.is_synced, deadline, work)
+            .map_err(|failure| failure.into_error(&self.path))
+    }
+
+    /// The same for those who take no answer in time as an answer: `None`.
+    fn ask_in_time<T>(
+        &self,
+        deadline: Instant,
+        work: impl FnMut(&mut Open) -> rusqlite::Result<T>,
+    ) -> Result<Option<T>, Error> {
+        match self.with(&self.producer, self.settings.is_synced, deadline, work) {
+            Ok(answer) => Ok(Some(answer)),
+            Err(failure) if failure.is_busy() => {
+                log::warn(|| failure.into_error(&self.path).to_string());
+                Ok(None)
+            }
+            Err(failure) => Err(failure.into_error(&self.path)),
+        }
     }
 
     /// For the drainer. It never waits for an fsync: what it loses in a power cut is sent once more.
     fn drain<T>(&self, work: impl FnMut(&mut Open) -> rusqlite::Result<T>) -> Result<T, Error> {
         self.with(&self.drainer, false, Instant::now() + PATIENCE, work)
+            .map_err(|failure| failure.into_error(&self.path))
     }
 
     /// The short way in, where it is open.
@@ -493,8 +519,8 @@ impl Spool for SqliteSpool {
         })
     }
 
-    fn mark(&self, deadline: Instant) -> Result<i64, Error> {
-        self.ask(deadline, |open| {
+    fn mark(&self, deadline: Instant) -> Result<Option<i64>, Error> {
+        self.ask_in_time(deadline, |open| {
             if open.is_behind {
                 // What is in the inbox has no place yet that a mark could stand behind.
                 let full = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL);
@@ -506,7 +532,7 @@ impl Spool for SqliteSpool {
     }
 
     fn is_settled(&self, mark: i64, deadline: Instant) -> Result<bool, Error> {
-        self.ask(deadline, |open| {
+        let is_settled = self.ask_in_time(deadline, |open| {
             if open.is_behind && mark == i64::MAX {
                 // What is in the inbox stands behind every other mark.
                 return Ok(false);
@@ -514,6 +540,7 @@ impl Spool for SqliteSpool {
             open.connection
                 .prepare_cached("SELECT NOT EXISTS(SELECT 1 FROM item WHERE seq <= ?1)")?
                 .query_row([mark], |r| r.get(0))
-        })
+        })?;
+        Ok(is_settled.unwrap_or(false))
     }
 }

@@ -379,7 +379,7 @@ fn a_spool_that_is_behind_its_inbox_is_not_settled() {
     // The first goes into the tables, and what comes then into the inbox.
     there.push(item("first"), soon()).unwrap();
     settle(&there, oldest(&there, 1), Fate::Delivered);
-    let mark = here.mark(soon()).unwrap();
+    let mark = here.mark(soon()).unwrap().unwrap();
     assert!(here.is_settled(i64::MAX, soon()).unwrap());
     // As if the disk had no room for one more page, and more is accepted than fits into the pages that are free.
     here.ask(soon(), |open| {
