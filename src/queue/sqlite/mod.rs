@@ -480,7 +480,8 @@ impl Spool for SqliteSpool {
     fn has_changed(&self) -> bool {
         let version = self.drain(|open| {
             open.connection
-                .pragma_query_value(None, "data_version", |r| r.get::<_, i64>(0))
+                .prepare_cached("PRAGMA data_version")?
+                .query_row([], |r| r.get::<_, i64>(0))
         });
         let has_taken_over = self.has_taken_over.swap(false, Ordering::Relaxed);
         // A spool that fails is looked at again.

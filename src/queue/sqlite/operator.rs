@@ -258,7 +258,7 @@ impl SpoolFile {
             connection.pragma_update(None, "secure_delete", true)?;
             let tx = begin(connection)?;
             let mut delta = Delta::default();
-            let mut purged = 0;
+            let mut ids: Vec<String> = Vec::new();
             for (table, counters) in [("item", "accepted, bytes_in"), ("dead", "NULL, NULL")] {
                 let mut statement = tx.prepare(&format!(
                     "DELETE FROM {table} WHERE json_extract(body, '$.customerKey') = ?1
@@ -266,8 +266,8 @@ impl SpoolFile {
                 ))?;
                 let mut rows = statement.query([customer_key])?;
                 while let Some(row) = rows.next()? {
-                    let (id, origin): (String, i64) = (row.get(0)?, row.get(1)?);
-                    tx.execute("DELETE FROM receipt WHERE id = ?1", [id])?;
+                    let origin: i64 = row.get(1)?;
+                    ids.push(row.get(0)?);
                     match row.get(4)? {
                         Some(accepted) => {
                             delta.leaves(row.get(2)?, row.get(3)?, accepted, row.get(5)?);
@@ -275,13 +275,16 @@ impl SpoolFile {
                         None => delta.count(origin, |c| c.dead -= 1),
                     }
                     delta.count(origin, |c| c.dropped += 1);
-                    purged += 1;
                 }
             }
+            tx.execute(
+                "DELETE FROM receipt WHERE id IN (SELECT value FROM json_each(?1))",
+                [serde_json::to_string(&ids).unwrap_or_default()],
+            )?;
             delta.apply(&tx)?;
             overwrite_free_pages(&tx)?;
             tx.commit()?;
-            Ok(purged)
+            Ok(ids.len() as u64)
         })?;
         // The log holds old pages until it is emptied, and the inbox what was taken over until it is replaced.
         let is_busy: bool = self.ask(|connection| {

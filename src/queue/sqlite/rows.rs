@@ -258,20 +258,22 @@ pub(super) fn oldest(
         let mut statement = connection.prepare_cached(
             "SELECT seq, id, body, accepted_at, attempts FROM item
              WHERE destination = (SELECT id FROM destination WHERE url = ?1) AND not_before <= ?2
-             ORDER BY seq LIMIT ?3",
+             ORDER BY seq",
         )?;
-        let most = (limit + skip.len()) as i64;
         let (mut items, mut unreadable) = (Vec::new(), Vec::new());
-        for row in statement.query_map(params![url, signed(now), most], read)? {
+        // No LIMIT: SQLite would prepare the statement anew for each value of it.
+        for row in statement.query_map(params![url, signed(now)], read)? {
             match row? {
                 Ok(item) if !skip.contains(&item.seq) => items.push(item),
                 Ok(_) => {}
                 Err(seq) => unreadable.push(seq),
             }
+            if items.len() == limit {
+                break;
+            }
         }
         drop(statement);
         if unreadable.is_empty() {
-            items.truncate(limit);
             return Ok(items);
         }
         bury_all(connection, &unreadable)?;
@@ -283,12 +285,10 @@ pub(super) fn overdue(
     before: u64,
     skip: &HashSet<i64>,
 ) -> Result<Vec<Item>> {
-    let mut statement = connection.prepare_cached(
-        "SELECT seq, id, body, accepted_at, attempts FROM item ORDER BY seq LIMIT ?1",
-    )?;
-    let most = (RECENT + skip.len()) as i64;
+    let mut statement = connection
+        .prepare_cached("SELECT seq, id, body, accepted_at, attempts FROM item ORDER BY seq")?;
     let (mut overdue, mut unreadable) = (Vec::new(), Vec::new());
-    for row in statement.query_map([most], read)? {
+    for row in statement.query_map([], read)?.take(RECENT + skip.len()) {
         match row? {
             Ok(item) if skip.contains(&item.seq) => {}
             Ok(item) if item.accepted_at >= before => break,
@@ -396,7 +396,9 @@ pub(super) fn settle(
 ) -> Result<()> {
     let tx = begin(connection)?;
     let mut delta = Delta::default();
+    let mut has_died = false;
     for settled in settlements {
+        has_died |= settled.fate == Fate::Dead;
         if let Fate::Retry { not_before } = settled.fate {
             tx.prepare_cached(
                 "UPDATE item SET attempts = ?3, not_before = ?4, http_status = ?5, detail = ?6
@@ -417,7 +419,9 @@ pub(super) fn settle(
             keep(&tx, limits, &settled.receipt(), settled.at, latency)?;
         }
     }
-    trim_dead(&tx, limits, &mut delta)?;
+    if has_died {
+        trim_dead(&tx, limits, &mut delta)?;
+    }
     delta.apply(&tx)?;
     tx.commit()
 }
@@ -473,7 +477,7 @@ fn forget_drop(tx: &Transaction<'_>, item: &Item) -> Result<bool> {
     let removed = tx
         .prepare_cached(
             "DELETE FROM receipt WHERE n = (SELECT n FROM receipt
-                WHERE id = ?1 AND status = ?2 AND settled_at - age_ms = ?3 LIMIT 1)",
+                WHERE id = ?1 AND status = ?2 AND settled_at - age_ms = ?3 ORDER BY n DESC LIMIT 1)",
         )?
         .execute(params![
             item.id,
@@ -594,13 +598,12 @@ pub(super) fn totals(
         .query_row([], |r| r.get(0))
         .optional()?;
     let recent = tx
-        .prepare_cached(
-            "SELECT age_ms, latency_us FROM receipt WHERE status = 0 ORDER BY n DESC LIMIT ?1",
-        )?
-        .query_map([RECENT as i64], |r| {
+        .prepare_cached("SELECT age_ms, latency_us FROM receipt WHERE status = 0 ORDER BY n DESC")?
+        .query_map([], |r| {
             let (age, latency) = (unsigned(r.get(0)?), unsigned(r.get(1)?));
             Ok((Duration::from_millis(age), Duration::from_micros(latency)))
         })?
+        .take(RECENT)
         .collect::<Result<_>>()?;
     Ok(Totals {
         spool,
@@ -618,7 +621,7 @@ pub(super) fn receipt(
     now: u64,
     retention: Duration,
 ) -> Result<Option<Receipt>> {
-    // No index: every enqueue would pay for it. At the most, this reads the queue once.
+    // No index: every enqueue would pay for it, and every delivery. At the most, this reads the queue and the receipts once.
     let waiting = connection
         .prepare_cached(
             "SELECT accepted_at, http_status, attempts, detail FROM item WHERE id = ?1 ORDER BY seq DESC LIMIT 1",

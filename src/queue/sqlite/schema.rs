@@ -44,11 +44,12 @@ const TABLES: &str = "
         seq INTEGER PRIMARY KEY, id TEXT NOT NULL, destination INTEGER NOT NULL, origin INTEGER NOT NULL,
         accepted_at INTEGER NOT NULL, died_at INTEGER NOT NULL, attempts INTEGER NOT NULL, status INTEGER NOT NULL,
         http_status INTEGER, detail TEXT NOT NULL, body TEXT NOT NULL);
+    -- In the order in which they were settled. No index on their ids: it would double what a delivery writes. A question
+    -- reads them all, the newest first.
     CREATE TABLE receipt(
         n INTEGER PRIMARY KEY, id TEXT NOT NULL, settled_at INTEGER NOT NULL, status INTEGER NOT NULL,
         http_status INTEGER, attempts INTEGER NOT NULL, age_ms INTEGER NOT NULL, latency_us INTEGER NOT NULL,
         detail TEXT NOT NULL);
-    CREATE INDEX receipt_by_id ON receipt(id);
 ";
 
 /// Opens the file at `path`, which exists, and makes the tables if it is empty.
