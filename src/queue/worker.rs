@@ -34,6 +34,9 @@ const PATIENCE: Duration = Duration::from_millis(if cfg!(test) { 50 } else { 30_
 const LOOK_SELDOM: Duration = Duration::from_millis(750);
 /// When the spool itself fails.
 const TROUBLE: Duration = Duration::from_millis(500);
+/// How long what was answered waits for the rest of what is under way, to be recorded in one transaction. Short beside what
+/// an exchange over a network takes.
+const GATHER: Duration = Duration::from_micros(200);
 /// Items read ahead.
 const AHEAD: usize = 64;
 
@@ -52,6 +55,8 @@ struct State {
     /// For good: nothing more is taken out.
     is_stopping: bool,
     done: Vec<Done>,
+    /// How many of them the worker waits for; it is not woken for fewer.
+    enough: usize,
 }
 
 impl Worker {
@@ -101,19 +106,37 @@ impl Worker {
 
     /// Called by a sender.
     fn done(&self, done: Done) {
-        self.lock().done.push(done);
-        self.event.notify_one();
+        let mut state = self.lock();
+        state.done.push(done);
+        let is_enough = state.done.len() >= state.enough;
+        drop(state);
+        if is_enough {
+            self.event.notify_one();
+        }
     }
 
-    /// Waits for an enqueue or a finished delivery, at most this long.
-    fn wait(&self, at_most: Duration) -> News {
+    /// Waits for an enqueue or a finished delivery, at most this long; after one that finished, for so long for the others
+    /// that are `under_way`.
+    fn wait(&self, at_most: Duration, under_way: usize, gather: Duration) -> News {
         let mut state = self.lock();
         if !state.is_woken && state.done.is_empty() {
+            state.enough = 1;
             (state, _) = self
                 .event
                 .wait_timeout(state, at_most)
                 .unwrap_or_else(PoisonError::into_inner);
         }
+        if !state.done.is_empty() {
+            state.enough = under_way;
+            (state, _) = self
+                .event
+                .wait_timeout_while(state, gather, |state| {
+                    state.done.len() < under_way && !state.is_stopping
+                })
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        // Until the next time there is nobody to wake.
+        state.enough = usize::MAX;
         News {
             is_woken: std::mem::take(&mut state.is_woken),
             is_stopping: state.is_stopping,
@@ -157,7 +180,7 @@ fn run(queue: &Arc<Queue>) {
     let mut drain = Drain::new(queue);
     let mut at_most = Duration::ZERO;
     loop {
-        let news = queue.worker.wait(at_most);
+        let news = queue.worker.wait(at_most, drain.taken.len(), GATHER);
         let is_stopping = news.is_stopping;
         if news.is_woken {
             drain.last_activity = Instant::now();
@@ -596,6 +619,55 @@ mod tests {
             assert!(Instant::now() < deadline);
             thread::yield_now();
         }
+    }
+
+    fn done() -> Done {
+        let mut config = Config::new();
+        config.set("base_url", "http://127.0.0.1:9").unwrap();
+        Done {
+            job: senders::Job {
+                url: Arc::from("http://127.0.0.1:9"),
+                item: Item {
+                    seq: 1,
+                    id: String::new(),
+                    body: String::new(),
+                    accepted_at: 0,
+                    attempts: 0,
+                },
+                core: transport::core_of(&config.settings().unwrap().route).unwrap(),
+                timeout: LONG,
+                is_probe: false,
+            },
+            outcome: Outcome {
+                status: Status::Delivered,
+                http_status: Some(204),
+                detail: String::new(),
+                retry_after: None,
+            },
+            latency: Duration::ZERO,
+        }
+    }
+
+    #[test]
+    fn it_gathers_what_is_answered_at_nearly_the_same_time() {
+        let worker = Worker::default();
+        let gathered = |under_way, gather| worker.wait(LONG, under_way, gather).done.len();
+        for under_way in 1..=3 {
+            let waited = thread::scope(|scope| {
+                for _ in 0..under_way {
+                    scope.spawn(|| worker.done(done()));
+                }
+                gathered(under_way, LONG)
+            });
+            assert_eq!(waited, under_way);
+        }
+        // Others take longer.
+        worker.done(done());
+        assert_eq!(gathered(2, Duration::ZERO), 1);
+        // And nobody waits when it is to stop.
+        worker.done(done());
+        assert!(worker.stop(Duration::ZERO));
+        assert_eq!(gathered(2, LONG), 1);
     }
 
     #[test]
