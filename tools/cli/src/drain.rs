@@ -252,7 +252,10 @@ impl Drain {
         self.bar.set_length(before.spool.pending);
         self.flush(max_wait);
         let draw = || {
-            if let Ok(stats) = self.client.stats() {
+            // To ask costs the delivery time.
+            if !self.bar.is_hidden()
+                && let Ok(stats) = self.client.stats()
+            {
                 self.bar
                     .set_position(settled(stats.spool, before.spool).min(before.spool.pending));
                 self.bar.set_message(in_words(&stats));
