@@ -361,16 +361,3 @@ def test_sixteen_threads_share_their_fsyncs(spooler, options, tmp_path, capsys):
         print(f"\n  durability=disk: 16 threads against 1: {elapsed[1] / elapsed[16]:.1f} times as many a second")
     assert fsyncs[1] >= count and fsyncs[16] < count / 2, fsyncs
     assert elapsed[16] < elapsed[1], elapsed
-
-
-def test_a_million_in_an_outage_keep_the_memory_flat(spooler, soak, tmp_path):
-    """Bounded queues during an outage; a million in soak."""
-    count = 1_000_000 if soak else 50_000
-    for spool in ({}, {"spool": tmp_path / "spool"}):
-        options = {"base_url": "http://127.0.0.1:9", "max_items": 1000, "overflow": "drop_oldest",
-                   "enqueue_timeout_ms": 60000, **spool}
-        process = spooler("flood", count, options=options)
-        before, after, accepted, accounted, _ = map(int, process.stdout.read().split())
-        kill(process)
-        assert accepted == accounted == count + 20_000
-        assert after - before < 4096, f"{after - before} KiB more after {count} enqueues"
