@@ -173,17 +173,23 @@ class Client:
     def _tell(self, function: Any, visitor: Visitor, ticket: str, id: Optional[str]) -> Receipt:
         if not isinstance(visitor, Visitor):
             raise TypeError(f"visitor must be a Visitor, not {type(visitor).__name__}")
+        market, token = visitor.market, visitor.token
         who = VisitorStruct(
             _VISITOR_SIZE,
-            None if visitor.market is None else encode("visitor.market", visitor.market),
+            None if market is None else encode("visitor.market", market),
             encode("visitor.customer_key", visitor.customer_key),
             encode("visitor.session_key", visitor.session_key),
-            None if visitor.token is None else encode("visitor.token", visitor.token),
+            None if token is None else encode("visitor.token", token),
         )
         ticket_bytes = encode("ticket", ticket)
         id_bytes = None if id is None else encode("id", id)
         out = ReceiptStruct(_RECEIPT_SIZE)
-        status = self._call(function, who, ticket_bytes, id_bytes, out)
+        # As _call does it, without the call.
+        handle = self._open()
+        try:
+            status: int = function(handle.pointer, who, ticket_bytes, id_bytes, out)
+        finally:
+            del handle
         receipt = self._library.receipt(status, out)
         if status < 0:
             raise error_class(status)(receipt.detail, status, receipt.name, receipt)

@@ -170,14 +170,18 @@ class Library:
 
     def receipt(self, status: int, out: ReceiptStruct) -> Receipt:
         """The receipt that C wrote, with the status that counts: a call's own, or the one that it holds."""
-        return Receipt(
-            status,
-            self.status_name(status),
-            out.http_status or None,
-            out.attempts,
-            out.elapsed_us,
-            out.id.decode(),
-            out.detail.decode(),
+        # What Receipt(...) does, in half the time: each notification has one.
+        return tuple.__new__(
+            Receipt,
+            (
+                status,
+                self._names.get(status) or self.status_name(status),
+                out.http_status or None,
+                out.attempts,
+                out.elapsed_us,
+                out.id.decode(),
+                out.detail.decode(),
+            ),
         )
 
     def check(self, status: int) -> None:
