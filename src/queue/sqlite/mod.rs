@@ -6,15 +6,18 @@
 //! other's work. What happens to the file under our feet (deleted, replaced, damaged) is noticed at the next call.
 
 mod busy;
+mod counters;
 mod file;
 #[cfg(any(test, fuzzing))]
 pub(super) mod fuzz;
 mod group;
 mod inbox;
 mod operator;
+mod receipts;
 mod rescue;
 mod rows;
 mod schema;
+mod settle;
 mod takeover;
 #[cfg(test)]
 pub(super) mod tests;
@@ -474,7 +477,7 @@ impl Spool for SqliteSpool {
     }
 
     fn settle(&self, settlements: &[Settlement]) -> Result<(), Error> {
-        self.drain(|open| rows::settle(&mut open.connection, &self.settings, settlements))
+        self.drain(|open| settle::settle(&mut open.connection, &self.settings, settlements))
     }
 
     fn has_changed(&self) -> bool {
@@ -496,7 +499,7 @@ impl Spool for SqliteSpool {
             // First: it makes room in the log, also on a full disk. PASSIVE: nobody waits for it.
             open.connection
                 .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
-            rows::forget(&open.connection, before)?;
+            receipts::forget(&open.connection, before)?;
             Ok(open.inbox_offset())
         })
         .and_then(|offset| {
@@ -510,13 +513,13 @@ impl Spool for SqliteSpool {
 
     fn totals(&self, deadline: Instant) -> Result<Totals, Error> {
         self.ask(deadline, |open| {
-            rows::totals(&open.connection, open.origin, open.accepted)
+            counters::totals(&open.connection, open.origin, open.accepted)
         })
     }
 
     fn receipt(&self, id: &str, now: u64) -> Result<Option<Receipt>, Error> {
         self.ask(Instant::now() + PATIENCE, |open| {
-            rows::receipt(&open.connection, id, now, self.settings.receipt_retention)
+            receipts::receipt(&open.connection, id, now, self.settings.receipt_retention)
         })
     }
 

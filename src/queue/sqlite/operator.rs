@@ -5,7 +5,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use rusqlite::{Connection, Transaction, params};
 
-use super::rows::{Delta, begin, counts, signed, status_of, unsigned};
+use super::counters::{Delta, counts};
+use super::receipts::status_of;
+use super::rows::{begin, signed, unsigned};
 use super::{PATIENCE, SqliteSpool, file};
 use crate::config::Config;
 use crate::identity::customer_token;

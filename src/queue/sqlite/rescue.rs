@@ -9,7 +9,8 @@ use std::collections::HashSet;
 use rusqlite::types::ToSqlOutput;
 use rusqlite::{Connection, Result, Row, Transaction, TransactionBehavior, params};
 
-use super::rows::{Delta, begin, destination, take};
+use super::counters::Delta;
+use super::rows::{begin, destination, take};
 use super::takeover::{place, set_place};
 use super::{Failure, Open};
 use crate::log;

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
+use super::counters;
 use super::inbox::{self, Appended, HEADER, Inbox};
 use super::rows::{self, begin, signed, unsigned};
 use super::{Failure, Open, busy, file};
@@ -158,7 +159,7 @@ impl Open {
         if read.end != start && is_ours {
             set_place(&tx, (inbox.generation, read.end))?;
         }
-        let (counts, bytes) = rows::counts(&tx)?;
+        let (counts, bytes) = counters::counts(&tx)?;
         tx.commit()?;
         self.destinations = destinations;
         self.seen = Seen {
