@@ -179,17 +179,13 @@ impl Queue {
                 return Ok(false);
             }
             let settled = self.lock_settled();
-            if *settled == seen {
-                drop(
-                    self.settled
-                        .1
-                        .wait_timeout(settled, left.min(FLUSH_TICK))
-                        .unwrap_or_else(PoisonError::into_inner),
-                );
-            } else {
-                drop(settled);
-            }
+            let waited = self
+                .settled
+                .1
+                .wait_timeout_while(settled, left.min(FLUSH_TICK), |now| *now == seen);
+            drop(waited.unwrap_or_else(PoisonError::into_inner));
             // Each look costs the delivery time.
+            let left = deadline.saturating_duration_since(Instant::now());
             thread::sleep((start.elapsed() / 8).min(left).min(FLUSH_TICK));
         }
     }
