@@ -590,7 +590,7 @@ namespace Esales.Notify.Tests
         private static Client Down(string option, string value, params KeyValuePair<string, string>[] more)
         {
             return new Client(new ClientOptions(more)
-                { ["base_url"] = Nowhere, ["gate_max_ms"] = 60000, [option] = value });
+                { ["base_url"] = Nowhere, ["gate_max_ms"] = 60000, ["enqueue_timeout_ms"] = 60000, [option] = value });
         }
 
         private static List<string> Ids(Sandbox sandbox)

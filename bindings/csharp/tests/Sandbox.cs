@@ -75,7 +75,8 @@ namespace Esales.Notify.Tests
         /// <summary>A client of it; unless the options say otherwise, no stall of the machine uses up its budget.</summary>
         internal Client Client(params KeyValuePair<string, string>[] options)
         {
-            var all = new ClientOptions { ["base_url"] = BaseUrl, ["timeout_ms"] = 60000 };
+            var all = new ClientOptions
+                { ["base_url"] = BaseUrl, ["timeout_ms"] = 60000, ["enqueue_timeout_ms"] = 60000 };
             foreach (KeyValuePair<string, string> option in options)
             {
                 all[option.Key] = option.Value;

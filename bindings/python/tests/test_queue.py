@@ -32,12 +32,12 @@ def service(start_sandbox: START) -> Sandbox:
 
 @pytest.fixture
 def make(service: Sandbox) -> Iterator[MAKE]:
-    """Makes clients of that sandbox. They try again soon."""
+    """Makes clients of that sandbox. They try again soon, and have time on a slow machine."""
     made: List[Client] = []
 
     def make(**options: Any) -> Client:
-        soon = {"gate_min_ms": 10, "gate_max_ms": 10}
-        made.append(Client(**{"base_url": service.base_url, "timeout_ms": BUDGET_MS, **soon, **options}))
+        usual = {"timeout_ms": BUDGET_MS, "enqueue_timeout_ms": BUDGET_MS, "gate_min_ms": 10, "gate_max_ms": 10}
+        made.append(Client(**{"base_url": service.base_url, **usual, **options}))
         return made[-1]
 
     yield make

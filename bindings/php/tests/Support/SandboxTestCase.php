@@ -39,7 +39,11 @@ abstract class SandboxTestCase extends TestCase
      */
     protected function client(array $options = []): Client
     {
-        return new Client($options + ['base_url' => $this->sandbox->baseUrl(), 'timeout_ms' => self::BUDGET_MS]);
+        return new Client($options + [
+            'base_url' => $this->sandbox->baseUrl(),
+            'timeout_ms' => self::BUDGET_MS,
+            'enqueue_timeout_ms' => self::BUDGET_MS,
+        ]);
     }
 
     /**
