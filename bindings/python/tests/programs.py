@@ -176,6 +176,8 @@ def end_after_interrupts(base_url: str) -> None:
             super().add(element)
             interrupt()
 
+    # Whoever started the tests may have had it ignored, as a shell does for what it runs in the background.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     interrupts: List[object] = []
     sys.unraisablehook = lambda what: interrupts.append(what.exc_type)
 
