@@ -3,7 +3,7 @@
  *   native_fork forks WARM ROUNDS SPOOL [leak]   prints "flat: KIB DESCRIPTORS" of the parent on stderr, after WARM rounds and
  *                                           after each third of the ROUNDS; leak: keeps something of each round, as a bad host
  *   native_fork daemon SPOOL|- REPORT       a daemon is made of a process that used the library; it ends its report with "done"
- *   native_fork first ROUNDS LONGEST_US     forks at a random moment of the first use; its options are in ESALES_*
+ *   native_fork first ROUNDS LONGEST_US SEED  forks at a random moment of the first use; its options are in ESALES_*
  *   native_fork worker                      the child of a process with all rights gives them up; its options are in ESALES_*
  *   native_fork resolve ROUNDS              forks while other threads look names up; its options are in ESALES_*
  *   native_fork fds                         what an exec'd program finds open beyond 0, 1 and 2
@@ -242,9 +242,9 @@ static uint64_t now_ns(void) {
 }
 
 /* One process uses the library for the first time while it is forked; this one never does. */
-static int first(int rounds, uint64_t longest_ns) {
+static int first(int rounds, uint64_t longest_ns, unsigned seed) {
     int i;
-    srandom(4711);
+    srandom(seed);
     for (i = 0; i < rounds; i++) {
         const uint64_t delay = (uint64_t)random() % longest_ns;
         const pid_t child = fork();
@@ -329,7 +329,8 @@ int main(int argc, char **argv) {
     guest = guest_open();
     if (strcmp(what, "forks") == 0 && argc >= 5) return forks(atoi(argv[2]), atoi(argv[3]), argv[4], argc > 5);
     if (strcmp(what, "daemon") == 0 && argc == 4) return daemonise(strcmp(argv[2], "-") ? argv[2] : NULL, argv[3]);
-    if (strcmp(what, "first") == 0 && argc == 4) return first(atoi(argv[2]), strtoull(argv[3], NULL, 10) * 1000);
+    if (strcmp(what, "first") == 0 && argc == 5)
+        return first(atoi(argv[2]), strtoull(argv[3], NULL, 10) * 1000, (unsigned)atoi(argv[4]));
     if (strcmp(what, "worker") == 0 && argc == 2) return worker();
     if (strcmp(what, "resolve") == 0 && argc == 3) return resolve(atoi(argv[2]));
     return 2;

@@ -39,6 +39,9 @@ class Sandbox:
     def received(self):
         return json.loads(self._ask("GET", "/sandbox/received"))
 
+    def clear(self):
+        self._ask("DELETE", "/sandbox/received")
+
     def status(self):
         return json.loads(self._ask("GET", "/sandbox/status"))
 
