@@ -185,7 +185,7 @@ fn run(queue: &Arc<Queue>) {
                 at_most = TROUBLE;
             }
         }
-        if is_stopping && drain.has_nothing_under_way() || drain.may_end() {
+        if is_stopping && drain.under_way() == 0 || drain.may_end() {
             // An enqueue that came meanwhile has set the flag under the same lock.
             let _held = log::hold();
             let mut state = queue.worker.lock();

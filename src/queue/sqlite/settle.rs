@@ -15,9 +15,7 @@ pub(super) fn settle(
 ) -> Result<()> {
     let tx = begin(connection)?;
     let mut delta = Delta::default();
-    let mut has_died = false;
     for settled in settlements {
-        has_died |= settled.fate == Fate::Dead;
         if let Fate::Retry { not_before } = settled.fate {
             tx.prepare_cached(
                 "UPDATE item SET attempts = ?3, not_before = ?4, http_status = ?5, detail = ?6
@@ -38,9 +36,7 @@ pub(super) fn settle(
             keep(&tx, limits, &settled.receipt(), settled.at, latency)?;
         }
     }
-    if has_died {
-        trim_dead(&tx, limits, &mut delta)?;
-    }
+    trim_dead(&tx, limits, &mut delta)?;
     delta.apply(&tx)?;
     tx.commit()
 }

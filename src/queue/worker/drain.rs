@@ -127,13 +127,13 @@ impl<'a> Drain<'a> {
         }
         let has_changed = self.queue.spool.has_changed();
         if has_changed {
+            self.last_activity = Instant::now();
             // What was read ahead may have been erased.
             for lane in self.lanes.values_mut() {
                 lane.ahead.clear();
             }
         }
         if has_changed || news.is_woken {
-            self.last_activity = Instant::now();
             self.look_around()?;
         }
         let urls: Vec<Arc<str>> = self.lanes.keys().cloned().collect();
@@ -168,16 +168,12 @@ impl<'a> Drain<'a> {
         self.taken.len()
     }
 
-    pub(super) fn has_nothing_under_way(&self) -> bool {
-        self.taken.is_empty() && self.unsettled.is_empty()
-    }
-
     fn is_idle(&self) -> bool {
         self.last_activity.elapsed() >= PATIENCE
     }
 
     pub(super) fn may_end(&self) -> bool {
-        self.has_nothing_under_way()
+        self.taken.is_empty()
             && self.is_idle()
             && !self.queue.is_to_be_watched()
             && self
