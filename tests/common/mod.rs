@@ -28,14 +28,9 @@ pub fn config(options: &[(&str, &str)]) -> Config {
 }
 
 pub fn client(base_url: &str, options: &[(&str, &str)]) -> Client {
-    let mut config = Config::new();
-    config.set("base_url", base_url).unwrap();
     // A machine may be slow; where that time is what is tested, `options` say so.
-    config.set("enqueue_timeout_ms", "60000").unwrap();
-    for (name, value) in options {
-        config.set(name, value).unwrap();
-    }
-    Client::new(&config).unwrap()
+    let usual = [("base_url", base_url), ("enqueue_timeout_ms", "60000")];
+    Client::new(&config(&[&usual, options].concat())).unwrap()
 }
 
 pub fn visitor() -> Visitor<'static> {
