@@ -175,7 +175,7 @@ class Library:
             Receipt,
             (
                 status,
-                self._names.get(status) or self.status_name(status),
+                self.status_name(status),
                 out.http_status or None,
                 out.attempts,
                 out.elapsed_us,
