@@ -347,6 +347,25 @@ fn a_row_that_cannot_be_read_is_a_dead_letter_and_holds_up_nobody() {
 }
 
 #[test]
+fn rows_that_cannot_be_read_count_towards_the_most_dead_letters() {
+    let place = Place::new();
+    let spool = place.open(&[("max_dead", "1")]);
+    put(&spool, &["1", "2", "3"]);
+    spool
+        .ask(soon(), |open| {
+            let damage = "UPDATE item SET attempts = -1 WHERE id <> '3'";
+            open.connection.execute(damage, [])
+        })
+        .unwrap();
+    // Nobody dies in the settlement that follows.
+    let last = oldest(&spool, 1).remove(0);
+    let delivered = settled(last, Fate::Delivered, NOW);
+    spool.settle(&[delivered]).unwrap();
+    let counts = counts(&*spool);
+    assert_eq!((counts.delivered, counts.dead, counts.dropped), (1, 1, 1));
+}
+
+#[test]
 fn a_process_that_the_spool_forgot_still_knows_what_it_accepted() {
     let place = Place::new();
     let spool = place.open(&[]);
