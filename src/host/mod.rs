@@ -2,6 +2,7 @@
 
 #![allow(unsafe_code)]
 
+mod clock;
 mod identity;
 mod random;
 mod record_lock;
@@ -13,7 +14,10 @@ use std::mem::MaybeUninit;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 use std::thread;
+use std::time::Duration;
 
+#[expect(unused_imports, reason = "for the spool")]
+pub(crate) use clock::{Age, Timestamp, millis};
 pub(crate) use identity::this_process;
 pub(crate) use random::random;
 pub(crate) use record_lock::RecordLocks;
@@ -73,6 +77,21 @@ impl Stack {
             Stack::Hosts => 8 << 20,
         }
     }
+}
+
+/// How long ago the machine started, suspension included; `None` where the kernel has no such clock.
+pub(crate) fn uptime() -> Option<Duration> {
+    let mut time = MaybeUninit::<libc::timespec>::uninit();
+    // SAFETY: valid for a write, and read only when the call says that it has written.
+    let time = unsafe {
+        match libc::clock_gettime(libc::CLOCK_BOOTTIME, time.as_mut_ptr()) {
+            0 => time.assume_init(),
+            _ => return None,
+        }
+    };
+    let seconds = u64::try_from(time.tv_sec).ok()?;
+    let nanos = u32::try_from(time.tv_nsec).ok()?;
+    Some(Duration::new(seconds, nanos))
 }
 
 /// The user as whom this process opens files.

@@ -1,0 +1,111 @@
+//! Two clocks at once: the wall clock, which may be set, and the one that counts since the machine started.
+
+use std::time::{Duration, SystemTime};
+
+use once_cell::sync::OnceCell;
+
+/// A moment. Written into a spool, it is understood by other processes, also after the machine has started anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Timestamp {
+    /// Milliseconds since 1970-01-01 UTC, by a clock that may be wrong or may be set.
+    pub(crate) unix_ms: u64,
+    /// Milliseconds since the machine started, suspension included.
+    pub(crate) uptime_ms: u64,
+    /// Which start of the machine that was; 0: unknown.
+    pub(crate) boot: u32,
+}
+
+/// The time between two moments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Age {
+    pub(crate) length: Duration,
+    /// Whether it was measured by the clock that nobody can set.
+    pub(crate) is_certain: bool,
+}
+
+impl Timestamp {
+    pub(crate) fn now() -> Timestamp {
+        let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        Timestamp {
+            unix_ms: unix.map_or(0, millis),
+            uptime_ms: super::uptime().map_or(0, millis),
+            boot: boot(),
+        }
+    }
+
+    /// How long ago `earlier` was; zero if it seems to lie in the future.
+    pub(crate) fn since(self, earlier: Timestamp) -> Age {
+        let is_certain = self.boot != 0
+            && self.boot == earlier.boot
+            && self.uptime_ms != 0
+            && earlier.uptime_ms <= self.uptime_ms;
+        let ms = if is_certain {
+            self.uptime_ms.saturating_sub(earlier.uptime_ms)
+        } else {
+            self.unix_ms.saturating_sub(earlier.unix_ms)
+        };
+        Age {
+            length: Duration::from_millis(ms),
+            is_certain,
+        }
+    }
+}
+
+pub(crate) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// A number made of the kernel's boot id. Without /proc it is unknown, and ages are taken from the wall clock.
+fn boot() -> u32 {
+    static BOOT: OnceCell<u32> = OnceCell::new();
+    *BOOT.get_or_init(|| {
+        std::fs::read("/proc/sys/kernel/random/boot_id")
+            .map_or(0, |id| crc32fast::hash(&id).max(1))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(unix_ms: u64, uptime_ms: u64, boot: u32) -> Timestamp {
+        Timestamp {
+            unix_ms,
+            uptime_ms,
+            boot,
+        }
+    }
+
+    #[test]
+    fn age_ignores_the_wall_clock_when_both_moments_are_of_one_boot() {
+        let age = at(1_700_000_000_000, 9000, 7).since(at(5, 5000, 7));
+        assert_eq!((age.length, age.is_certain), (Duration::from_secs(4), true));
+        let age = at(5, 9000, 7).since(at(1_700_000_000_000, 5000, 7));
+        assert_eq!(age.length, Duration::from_secs(4));
+    }
+
+    #[test]
+    fn age_comes_from_the_wall_clock_when_the_boots_differ_or_are_unknown() {
+        for (now, then) in [
+            (at(9000, 1, 8), at(5000, 2, 7)),
+            (at(9000, 3, 0), at(5000, 2, 0)),
+            (at(9000, 1, 7), at(5000, 2, 7)),
+            (at(9000, 0, 7), at(5000, 0, 7)),
+        ] {
+            let age = now.since(then);
+            assert_eq!(
+                (age.length, age.is_certain),
+                (Duration::from_secs(4), false)
+            );
+        }
+        assert_eq!(at(1, 0, 1).since(at(2, 0, 2)).length, Duration::ZERO);
+    }
+
+    #[test]
+    fn now_knows_this_boot() {
+        let now = Timestamp::now();
+        assert_ne!(now.boot, 0);
+        assert_ne!(now.uptime_ms, 0);
+        assert!(Timestamp::now().since(now).is_certain);
+    }
+}

@@ -1,0 +1,320 @@
+//! Where accepted notifications live until they are completed.
+//!
+//! The interface has four parts. A producer uses the [`Inlet`]. The one drainer of a spool holds the [`Lease`] that the
+//! [`Outlet`] grants. Anybody reads the [`Ledger`]. The [`Operator`] repairs, replays and erases. Nothing in it is
+//! peculiar to one engine: positions are opaque, and every call that may wait has a deadline.
+//!
+//! The counter invariant holds in every engine at every moment:
+//! `accepted = delivered + dead + expired + dropped + pending`.
+
+use std::collections::HashSet;
+use std::fmt::Debug;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::host::Timestamp;
+use crate::status::{Error, Receipt, Status};
+
+/// How many deliveries the percentiles are made of.
+pub(crate) const RECENT: usize = 1000;
+
+/// How many receipts a spool keeps of what left it, at least; `receipt_retention_s` says for how long.
+pub(crate) const MAX_RECEIPTS: usize = 20_000;
+
+/// Where a notification stands in its spool. Later ones are greater; nothing else may be read from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub(crate) struct Position(pub(crate) u64);
+
+/// A notification that a producer hands in.
+#[derive(Debug, Clone)]
+pub(crate) struct NewItem {
+    pub(crate) id: String,
+    /// Where it goes: accepted for one origin, it is never delivered to another.
+    pub(crate) origin: Arc<str>,
+    pub(crate) body: String,
+    pub(crate) accepted: Timestamp,
+    /// Attempts that a blocking call made before it gave up, and the result of the last one.
+    pub(crate) attempts: u32,
+    pub(crate) detail: String,
+}
+
+/// A notification that waits for delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Item {
+    pub(crate) position: Position,
+    pub(crate) id: String,
+    pub(crate) origin: Arc<str>,
+    pub(crate) body: String,
+    pub(crate) accepted: Timestamp,
+    pub(crate) attempts: u32,
+    /// The producer that accepted it, as the engine numbers them.
+    pub(crate) producer: u64,
+}
+
+/// What becomes of an item after an attempt, or without one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    Delivered,
+    Dead,
+    Expired,
+    /// Stays in the queue, and is not tried again before the pause is over.
+    Retry {
+        pause: Duration,
+    },
+}
+
+/// The end of an attempt, or of an item that had none.
+#[derive(Debug, Clone)]
+pub(crate) struct Settlement {
+    pub(crate) item: Item,
+    pub(crate) fate: Fate,
+    pub(crate) status: Status,
+    pub(crate) http_status: Option<u16>,
+    pub(crate) detail: String,
+    /// Of the last attempt.
+    pub(crate) latency: Duration,
+    pub(crate) at: Timestamp,
+}
+
+impl Settlement {
+    /// From acceptance to the settlement.
+    pub(crate) fn age(&self) -> Duration {
+        self.at.since(self.item.accepted).length
+    }
+
+    pub(crate) fn receipt(&self) -> Receipt {
+        Receipt {
+            status: match self.fate {
+                Fate::Retry { .. } => Status::Queued,
+                _ => self.status,
+            },
+            http_status: self.http_status,
+            attempts: self.item.attempts,
+            elapsed: self.age(),
+            id: self.item.id.clone(),
+            detail: self.detail.clone(),
+        }
+    }
+}
+
+/// Whether deliveries to an origin are backing off; the rules are in `queue::gate`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Gate {
+    /// Probes that failed in a row; 0: open.
+    pub(crate) failures: u32,
+    /// When it closed, in milliseconds since 1970-01-01 UTC.
+    pub(crate) closed_at: u64,
+    /// How long after that the next probe may go out, in milliseconds.
+    pub(crate) pause: u64,
+}
+
+/// Counted notifications, which obey the counter invariant:
+/// `accepted = delivered + dead + expired + dropped + pending`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counts {
+    /// Accepted into the queue.
+    pub accepted: u64,
+    /// Answered 2xx.
+    pub delivered: u64,
+    /// Refused for good by the service, and kept for an operator as dead letters.
+    pub dead: u64,
+    /// Not delivered within `max_age_s`.
+    pub expired: u64,
+    /// Dropped to make room (`overflow`, `max_dead`), by an operator, or because the spool's files were damaged.
+    pub dropped: u64,
+    /// Still to be delivered.
+    pub pending: u64,
+}
+
+impl Counts {
+    /// Whether the counter invariant holds.
+    #[must_use]
+    pub fn is_balanced(&self) -> bool {
+        let parts = [
+            self.delivered,
+            self.dead,
+            self.expired,
+            self.dropped,
+            self.pending,
+        ];
+        // Counters in a damaged spool can be of any size.
+        let sum = parts.into_iter().try_fold(0, u64::checked_add);
+        sum == Some(self.accepted)
+    }
+}
+
+/// The counters of a spool.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Totals {
+    pub(crate) spool: Counts,
+    /// Of what this handle's producer accepted.
+    pub(crate) process: Counts,
+    pub(crate) pending_bytes: u64,
+    /// When the oldest pending notification was accepted.
+    pub(crate) oldest: Option<Timestamp>,
+    /// Age at delivery and latency of the last attempt, of the last [`RECENT`] deliveries.
+    pub(crate) recent: Vec<(Duration, Duration)>,
+}
+
+/// A pending notification or a dead letter, for an operator.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct StoredItem {
+    pub(crate) item: Item,
+    /// `None`: it is pending.
+    pub(crate) died: Option<Timestamp>,
+    /// Of the last attempt; `Queued` if there was none.
+    pub(crate) status: Status,
+    pub(crate) http_status: Option<u16>,
+    pub(crate) detail: String,
+}
+
+/// What an operator sees at a glance, beside the [`Totals`].
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Overview {
+    /// Each origin with its gate and its number of pending notifications, as far as the drainer has counted them.
+    pub(crate) origins: Vec<(Arc<str>, Gate, u64)>,
+    pub(crate) dead_by_status: Vec<(Status, u64)>,
+    /// Whether a process holds the lease, and who it is, for a person to read.
+    pub(crate) leader: Option<String>,
+    /// What was found damaged, for a person to read: files that were set aside.
+    pub(crate) set_aside: Vec<std::path::PathBuf>,
+    /// What does not add up, for a person to read; empty in a sound spool.
+    pub(crate) faults: Vec<String>,
+}
+
+/// Why a leaseholder's call did nothing.
+#[derive(Debug)]
+pub(crate) enum LeaseError {
+    /// Another process leads now. Nothing was recorded, and nothing more may be sent.
+    Lost,
+    /// The engine failed; the lease is still held, and the call may be repeated.
+    Failed(Error),
+}
+
+impl From<Error> for LeaseError {
+    fn from(e: Error) -> LeaseError {
+        LeaseError::Failed(e)
+    }
+}
+
+/// The way in.
+pub(crate) trait Inlet {
+    /// Accepts a notification, as durably as the spool was asked to, before it returns and before `deadline`.
+    /// `QUEUE_FULL`: it was not accepted. `SPOOL_FAILED`: it was not accepted, unless the message says that it may be.
+    fn push(&self, item: &NewItem, deadline: Instant) -> Result<(), Error>;
+}
+
+/// The way out.
+pub(crate) trait Outlet {
+    /// The lease of the spool's one drainer; `None`: it is held by another drainer, in this or another process.
+    fn acquire(&self, deadline: Instant) -> Result<Option<Box<dyn Lease>>, Error>;
+}
+
+/// What the one drainer may do. Dropping it releases the lease.
+///
+/// Every call renews the lease. A leaseholder that makes no call for the lease's time may lose it, and then gets
+/// [`LeaseError::Lost`] from every further call: the fencing token behind it is stale.
+pub(crate) trait Lease: Debug + Send {
+    /// Learns what producers and operators have put in; whether there was anything. Part of a large backlog is left for
+    /// the next call.
+    fn poll(&mut self, now: Timestamp) -> Result<bool, LeaseError>;
+
+    /// Every origin that notifications were accepted for, with its gate.
+    fn origins(&self) -> Vec<(Arc<str>, Gate)>;
+
+    /// The oldest items for `origin` that may be tried at `now` and are not in `skip`, at most `limit`.
+    fn fetch(
+        &mut self,
+        origin: &str,
+        now: Timestamp,
+        limit: usize,
+        skip: &HashSet<Position>,
+    ) -> Result<Vec<Item>, LeaseError>;
+
+    /// The oldest items for `origin` that are older than `max_age` and not in `skip`, whether or not they may be tried.
+    /// Only an item whose age is certain, or that has been tried, counts as older.
+    fn overdue(
+        &mut self,
+        origin: &str,
+        now: Timestamp,
+        max_age: Duration,
+        skip: &HashSet<Position>,
+    ) -> Result<Vec<Item>, LeaseError>;
+
+    /// Records all the settlements and gates, or nothing. An item that has left the spool meanwhile is passed over.
+    fn settle(
+        &mut self,
+        settlements: &[Settlement],
+        gates: &[(Arc<str>, Gate)],
+    ) -> Result<(), LeaseError>;
+
+    /// Housekeeping, about once a second.
+    fn maintain(&mut self, now: Timestamp) -> Result<(), LeaseError>;
+
+    /// Who reads this spool's [`Ledger`] sees everything up to the last settlement. Called before the lease is dropped in
+    /// the regular way.
+    fn release(self: Box<Self>);
+}
+
+/// What can be asked, by anybody. Nothing is changed, made or set aside, and no lease is touched.
+pub(crate) trait Ledger {
+    fn totals(&self, deadline: Instant) -> Result<Totals, Error>;
+
+    /// The gate of an origin, as the drainer left it.
+    fn gate(&self, origin: &str, deadline: Instant) -> Result<Gate, Error>;
+
+    /// What is known of an id: it is pending, or has a receipt that is not too old, or `None`.
+    fn receipt(&self, id: &str, now: Timestamp, deadline: Instant) -> Result<Option<Receipt>, Error>;
+
+    /// A mark behind everything that was accepted so far; `None`: the spool was busy until `deadline`.
+    fn mark(&self, deadline: Instant) -> Result<Option<Position>, Error>;
+
+    /// Whether nothing in front of the mark is pending, as far as can be seen before `deadline`.
+    fn is_settled(&self, mark: Position, deadline: Instant) -> Result<bool, Error>;
+}
+
+/// What an operator may do. A drainer may be at work meanwhile: it then does what is asked, in its next iteration.
+pub(crate) trait Operator {
+    fn overview(&self, deadline: Instant) -> Result<Overview, Error>;
+
+    /// Pending notifications behind `after`, oldest first, at most `limit`.
+    fn pending(
+        &self,
+        after: Option<Position>,
+        limit: usize,
+        deadline: Instant,
+    ) -> Result<Vec<StoredItem>, Error>;
+
+    /// Dead letters behind `after`, oldest first, at most `limit`.
+    fn dead(
+        &self,
+        after: Option<Position>,
+        limit: usize,
+        deadline: Instant,
+    ) -> Result<Vec<StoredItem>, Error>;
+
+    /// Enqueues these dead letters again, each with this body, at the end. Their age counts from now, their attempts
+    /// from 0. Returns the number of those that were there.
+    fn requeue(&self, letters: &[StoredItem], deadline: Instant) -> Result<u64, Error>;
+
+    /// Drops these dead letters. Returns the number of those that were there.
+    fn discard(&self, letters: &[Position], deadline: Instant) -> Result<u64, Error>;
+
+    /// Drops every pending notification and dead letter whose body is `theirs`, and leaves no copy of such a body in the
+    /// spool, not even of one that was delivered. Returns the number of notifications dropped.
+    fn purge(&self, theirs: &dyn Fn(&str) -> bool, deadline: Instant) -> Result<u64, Error>;
+
+    /// Lets one probe out at once, wherever deliveries are backing off. Returns the number of origins.
+    fn probe_now(&self, deadline: Instant) -> Result<u64, Error>;
+
+    /// Makes a consistent copy in the new directory `to`, while the spool is in use. Returns the number of pending
+    /// notifications in it.
+    fn backup(&self, to: &Path, deadline: Instant) -> Result<u64, Error>;
+}
+
+/// A spool of any engine. May be used from any thread.
+pub(crate) trait Spool: Inlet + Outlet + Ledger + Operator + Debug + Send + Sync {}
+
+impl<T: Inlet + Outlet + Ledger + Operator + Debug + Send + Sync> Spool for T {}
