@@ -1,5 +1,6 @@
 //! Two clocks at once: the wall clock, which may be set, and the one that counts since the machine started.
 
+use std::mem::MaybeUninit;
 use std::time::{Duration, SystemTime};
 
 use once_cell::sync::OnceCell;
@@ -28,7 +29,7 @@ impl Timestamp {
         let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         Timestamp {
             unix_ms: unix.map_or(0, millis),
-            uptime_ms: super::uptime().map_or(0, millis),
+            uptime_ms: uptime().map_or(0, millis),
             boot: boot(),
         }
     }
@@ -49,6 +50,21 @@ impl Timestamp {
             is_certain,
         }
     }
+}
+
+/// How long ago the machine started, suspension included; `None` where the kernel has no such clock.
+pub(crate) fn uptime() -> Option<Duration> {
+    let mut time = MaybeUninit::<libc::timespec>::uninit();
+    // SAFETY: valid for a write, and read only when the call says that it has written.
+    let time = unsafe {
+        match libc::clock_gettime(libc::CLOCK_BOOTTIME, time.as_mut_ptr()) {
+            0 => time.assume_init(),
+            _ => return None,
+        }
+    };
+    let seconds = u64::try_from(time.tv_sec).ok()?;
+    let nanos = u32::try_from(time.tv_nsec).ok()?;
+    Some(Duration::new(seconds, nanos))
 }
 
 pub(crate) fn millis(duration: Duration) -> u64 {

@@ -1,0 +1,108 @@
+//! What std does not say of files and processes.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd, FromRawFd};
+use std::path::Path;
+
+/// Opens a file for this process alone, on a descriptor above 2: a host that closes its standard streams and then prints
+/// must not print into our file.
+pub(crate) fn open_above_stdio(options: &OpenOptions, path: &Path) -> io::Result<File> {
+    let file = options.open(path)?;
+    if file.as_raw_fd() > 2 {
+        return Ok(file);
+    }
+    // SAFETY: the descriptor is open; the new one belongs to nobody else.
+    unsafe {
+        match libc::fcntl(file.as_raw_fd(), libc::F_DUPFD_CLOEXEC, 3) {
+            -1 => Err(io::Error::last_os_error()),
+            above => Ok(File::from_raw_fd(above)),
+        }
+    }
+}
+
+/// How far a file system can be trusted with locks and appends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FileSystem {
+    Local,
+    /// A network file system: an append of one machine may overwrite another's.
+    Network(&'static str),
+    /// It may be either.
+    Unknown(&'static str),
+}
+
+/// The kind of file system that a file is on.
+pub(crate) fn file_system(file: &File) -> io::Result<FileSystem> {
+    let mut found = MaybeUninit::<libc::statfs>::uninit();
+    // SAFETY: the descriptor is open as long as the borrow lasts; `found` is read only when the call has written it.
+    let found = unsafe {
+        match libc::fstatfs(file.as_raw_fd(), found.as_mut_ptr()) {
+            0 => found.assume_init(),
+            _ => return Err(io::Error::last_os_error()),
+        }
+    };
+    // Numbers of linux/magic.h and of the file systems' own sources.
+    Ok(match found.f_type as u32 {
+        0x6969 => FileSystem::Network("NFS"),
+        0x517b | 0xff53_4d42 | 0xfe53_4d42 => FileSystem::Network("SMB"),
+        0x00c3_6400 => FileSystem::Network("Ceph"),
+        0x0bd0_0bd0 => FileSystem::Network("Lustre"),
+        0x5346_414f | 0x6b41_4653 => FileSystem::Network("AFS"),
+        0x4750_4653 => FileSystem::Network("GPFS"),
+        0x564c => FileSystem::Network("NCP"),
+        0x7375_7245 => FileSystem::Network("Coda"),
+        0x6573_5546 => FileSystem::Unknown("FUSE"),
+        0x0102_1997 => FileSystem::Unknown("9p"),
+        _ => FileSystem::Local,
+    })
+}
+
+/// Whether the process with this id, in this process's namespace, has ended: also if it is a zombie. `None`: unknown.
+pub(crate) fn has_ended(process: u32) -> Option<bool> {
+    let process = libc::pid_t::try_from(process).ok().filter(|p| *p > 0)?;
+    // SAFETY: takes two numbers, and returns a descriptor of ours or an error.
+    let descriptor = unsafe { libc::syscall(libc::SYS_pidfd_open, process, 0) };
+    if descriptor < 0 {
+        return match io::Error::last_os_error().raw_os_error() {
+            Some(libc::ESRCH) => Some(true),
+            _ => None,
+        };
+    }
+    let mut polled = libc::pollfd {
+        fd: i32::try_from(descriptor).ok()?,
+        events: libc::POLLIN,
+        revents: 0,
+    };
+    // SAFETY: one descriptor of ours, closed right after; it does not wait.
+    unsafe {
+        let ready = libc::poll(&raw mut polled, 1, 0);
+        libc::close(polled.fd);
+        (ready >= 0).then_some(ready == 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_has_ended_when_it_is_a_zombie_or_gone() {
+        assert_eq!(has_ended(std::process::id()), Some(false));
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+        while has_ended(child.id()) != Some(true) {
+            assert!(std::time::Instant::now() < deadline);
+            std::thread::yield_now();
+        }
+        child.wait().unwrap();
+        assert_eq!(has_ended(child.id()), Some(true));
+        assert_eq!(has_ended(0), None);
+    }
+
+    #[test]
+    fn a_temporary_folder_is_local() {
+        let file = tempfile::tempfile().unwrap();
+        assert_eq!(file_system(&file).unwrap(), FileSystem::Local);
+    }
+}
