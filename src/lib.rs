@@ -41,6 +41,7 @@ mod hook;
 mod host;
 mod identity;
 mod kept;
+mod deadline_lock;
 mod log;
 mod queue;
 #[expect(dead_code, reason = "takes the place of queue::spool")]

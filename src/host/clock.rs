@@ -4,15 +4,19 @@ use std::mem::MaybeUninit;
 use std::time::{Duration, SystemTime};
 
 use once_cell::sync::OnceCell;
+use serde::{Deserialize, Serialize};
 
 /// A moment. Written into a spool, it is understood by other processes, also after the machine has started anew.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) struct Timestamp {
     /// Milliseconds since 1970-01-01 UTC, by a clock that may be wrong or may be set.
+    #[serde(rename = "t")]
     pub(crate) unix_ms: u64,
     /// Milliseconds since the machine started, suspension included.
+    #[serde(rename = "u")]
     pub(crate) uptime_ms: u64,
     /// Which start of the machine that was; 0: unknown.
+    #[serde(rename = "b")]
     pub(crate) boot: u32,
 }
 

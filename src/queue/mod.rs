@@ -12,7 +12,7 @@ mod registry;
 mod spool;
 mod sqlite;
 mod stats;
-mod timed;
+
 mod worker;
 
 use std::collections::HashSet;

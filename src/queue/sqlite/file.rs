@@ -14,7 +14,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::host::{self, PerProcess, RecordLocks};
 use crate::log;
-use crate::queue::timed::Timed;
+use crate::deadline_lock::DeadlineLock;
 use crate::queue::unix_ms;
 use crate::status::Error;
 
@@ -281,14 +281,14 @@ pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
 pub(super) struct Locks {
     state: Mutex<State>,
     /// Within this process; between processes it is the byte OPENING.
-    opening: Timed<()>,
+    opening: DeadlineLock<()>,
 }
 
 impl Default for Locks {
     fn default() -> Locks {
         Locks {
             state: Mutex::default(),
-            opening: Timed::new(()),
+            opening: DeadlineLock::new(()),
         }
     }
 }

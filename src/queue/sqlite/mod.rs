@@ -39,7 +39,7 @@ use takeover::Seen;
 
 use super::gate::{Gate, millis};
 use super::spool::{Destination, Item, NewItem, Settlement, Spool, Totals};
-use super::timed::Timed;
+use crate::deadline_lock::DeadlineLock;
 use super::too_many;
 use crate::config::QueueSettings;
 use crate::host;
@@ -142,8 +142,8 @@ pub(crate) struct SqliteSpool {
     path: PathBuf,
     is_operators: bool,
     settings: QueueSettings,
-    producer: Timed<Option<Open>>,
-    drainer: Timed<Option<Open>>,
+    producer: DeadlineLock<Option<Open>>,
+    drainer: DeadlineLock<Option<Open>>,
     locks: Arc<file::Locks>,
     is_leading: AtomicBool,
     data_version: AtomicI64,
@@ -169,8 +169,8 @@ impl SqliteSpool {
             locks: file::locks(&path),
             path,
             is_operators,
-            producer: Timed::new(None),
-            drainer: Timed::new(None),
+            producer: DeadlineLock::new(None),
+            drainer: DeadlineLock::new(None),
             is_leading: AtomicBool::new(false),
             data_version: AtomicI64::new(-1),
             inbox_offset: AtomicU64::new(0),
@@ -247,7 +247,7 @@ impl SqliteSpool {
 
     fn with<T>(
         &self,
-        slot: &Timed<Option<Open>>,
+        slot: &DeadlineLock<Option<Open>>,
         is_synced: bool,
         deadline: Instant,
         mut work: impl FnMut(&mut Open) -> rusqlite::Result<T>,
@@ -322,7 +322,7 @@ impl SqliteSpool {
     /// nothing now.
     fn renew_inbox(
         &self,
-        slot: &Timed<Option<Open>>,
+        slot: &DeadlineLock<Option<Open>>,
         erases: bool,
         deadline: Instant,
     ) -> Result<bool, Error> {

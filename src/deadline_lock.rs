@@ -8,23 +8,23 @@ use crate::log;
 /// std's mutex has no deadline. (parking_lot's has; it also has a table of waiting threads that a forked child may
 /// inherit locked.)
 #[derive(Debug)]
-pub(crate) struct Timed<T> {
-    slot: Mutex<Slot<T>>,
+pub(crate) struct DeadlineLock<T> {
+    slot: Mutex<LockState<T>>,
     free: Condvar,
 }
 
 #[derive(Debug)]
-struct Slot<T> {
+struct LockState<T> {
     /// Taken while somebody works with it.
     value: Option<T>,
     /// How many wait: waking nobody would be a system call too.
     waiting: usize,
 }
 
-impl<T> Timed<T> {
-    pub(crate) fn new(value: T) -> Timed<T> {
-        Timed {
-            slot: Mutex::new(Slot {
+impl<T> DeadlineLock<T> {
+    pub(crate) fn new(value: T) -> DeadlineLock<T> {
+        DeadlineLock {
+            slot: Mutex::new(LockState {
                 value: Some(value),
                 waiting: 0,
             }),
@@ -58,7 +58,7 @@ impl<T> Timed<T> {
 }
 
 /// Puts the value back, also when the closure panics.
-struct PutBack<'a, T>(&'a Timed<T>, Option<T>);
+struct PutBack<'a, T>(&'a DeadlineLock<T>, Option<T>);
 
 impl<T> Drop for PutBack<'_, T> {
     fn drop(&mut self) {

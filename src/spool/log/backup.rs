@@ -1,0 +1,84 @@
+//! A consistent copy of a spool in use.
+//!
+//! The files are opened first and copied afterwards: what the leader deletes meanwhile is still read. The journal is read
+//! in between, and says which files the copy must have; if one is missing, it is begun again.
+
+use std::collections::BTreeSet;
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::time::Instant;
+
+use super::journal::JournalWriter;
+use super::place::Place;
+use super::view::View;
+use super::{DEAD, RECEIPTS, SEGMENT, dead, disk, segment_name};
+
+/// Copies the spool into the directory `to`, which must not exist or be empty; the number of pending notifications in it.
+pub(super) fn copy(place: &Place, to: &Path, deadline: Instant) -> io::Result<u64> {
+    match std::fs::read_dir(to) {
+        Ok(mut entries) => {
+            if entries.next().is_some() {
+                return Err(io::Error::other("it is not empty; name a new directory"));
+            }
+        }
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+        Err(e) => return Err(e),
+    }
+    let target = Place::open(to, true)?;
+    loop {
+        let files = open_all(place)?;
+        let mut view = View::default();
+        view.read_journal(place)?;
+        let names: BTreeSet<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
+        let state = &view.state;
+        let segments = state.segments.iter().filter(|(_, s)| !s.is_done());
+        let mut needed = segments.map(|(number, _)| segment_name(*number));
+        let mut letters = state.letters.values().map(|l| dead::name(l.file));
+        let is_whole = needed.all(|name| names.contains(name.as_str()))
+            && letters.all(|name| names.contains(name.as_str()));
+        if is_whole {
+            for (name, file) in &files {
+                copy_file(file, &target, name)?;
+            }
+            JournalWriter::begin(&target, 1, state)?.sync()?;
+            target.sync_names()?;
+            let sight = View::default().read_all(&target)?;
+            return Ok(sight.counts.pending);
+        }
+        if Instant::now() >= deadline {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+    }
+}
+
+fn open_all(place: &Place) -> io::Result<Vec<(String, File)>> {
+    let mut files = Vec::new();
+    for name in place.names()? {
+        if [SEGMENT, DEAD, RECEIPTS].iter().any(|prefix| name.starts_with(prefix)) {
+            match place.open_file(OpenOptions::new().read(true), &name) {
+                Ok(file) => files.push((name, file)),
+                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+                Err(e) => return Err(e),
+            }
+        }
+    }
+    Ok(files)
+}
+
+fn copy_file(from: &File, target: &Place, name: &str) -> io::Result<()> {
+    let to = target.create(&target.file(name))?;
+    let mut buffer = vec![0; 1 << 20];
+    let mut offset = 0;
+    loop {
+        match from.read_at(&mut buffer, offset)? {
+            0 => break,
+            n => {
+                disk::append(&to, buffer.get(..n).unwrap_or_default())?;
+                offset += n as u64;
+            }
+        }
+    }
+    disk::sync(&to)
+}

@@ -1,0 +1,158 @@
+//! Every change that the log makes to a file: the one place where a test can let it end in the middle.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::Path;
+
+use crate::host;
+
+/// Appends all of it by one system call, or fails. What was written of it until then stays, as the beginning of a line.
+pub(super) fn append(file: &File, bytes: &[u8]) -> io::Result<()> {
+    let room = may_change(bytes.len())?;
+    let written = host::append(file, bytes.get(..room).unwrap_or(bytes))?;
+    #[cfg(test)]
+    tests_only::appended(file);
+    if written == bytes.len() {
+        return Ok(());
+    }
+    may_change(1)?;
+    // Only a further write says why. The rest of the line must not follow: another process may have written meanwhile.
+    match host::append(file, b"\n") {
+        Err(e) => Err(e),
+        Ok(_) => Err(io::ErrorKind::StorageFull.into()),
+    }
+}
+
+/// Overwrites what is there.
+pub(super) fn overwrite(file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
+    may_change(1)?;
+    host::guard_file_size(|| file.write_all_at(bytes, offset))
+}
+
+/// Makes a file that does not exist yet, for appending, with mode 0600 whatever the umask is.
+pub(super) fn create(path: &Path) -> io::Result<File> {
+    may_change(1)?;
+    host::open_above_stdio(
+        OpenOptions::new()
+            .read(true)
+            .append(true)
+            .create_new(true)
+            .mode(0o600)
+            .custom_flags(libc::O_NOFOLLOW),
+        path,
+    )
+}
+
+pub(super) fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    may_change(1)?;
+    fs::rename(from, to)
+}
+
+pub(super) fn remove(path: &Path) -> io::Result<()> {
+    may_change(1)?;
+    fs::remove_file(path)
+}
+
+/// Returns when the disk has what was appended.
+pub(super) fn sync(file: &File) -> io::Result<()> {
+    may_change(1)?;
+    #[cfg(test)]
+    if !tests_only::synced(file) {
+        return Ok(());
+    }
+    file.sync_data()
+}
+
+#[cfg(not(test))]
+#[inline]
+fn may_change(cost: usize) -> io::Result<usize> {
+    Ok(cost)
+}
+
+#[cfg(test)]
+fn may_change(cost: usize) -> io::Result<usize> {
+    tests_only::spend(cost)
+}
+
+/// Crashes and power cuts, of the thread that asks for them.
+#[cfg(test)]
+pub(super) mod tests_only {
+    use std::cell::{Cell, RefCell};
+    use std::fs::File;
+    use std::io;
+
+    thread_local! {
+        static BUDGET: Cell<Option<usize>> = const { Cell::new(None) };
+        static SKIPS_SYNC: Cell<bool> = const { Cell::new(false) };
+        /// What was appended to, and how much of it the disk has for certain. `None`: nobody asked for power cuts.
+        static UNSYNCED: RefCell<Option<Vec<(File, u64)>>> = const { RefCell::new(None) };
+    }
+
+    /// After so many bytes and other changes the process is as good as dead: nothing is changed any more. `None`: it lives.
+    pub(crate) fn crash_after(budget: Option<usize>) {
+        BUDGET.set(budget);
+    }
+
+    pub(crate) fn has_crashed() -> bool {
+        BUDGET.get() == Some(0)
+    }
+
+    pub(super) fn spend(cost: usize) -> io::Result<usize> {
+        match BUDGET.get() {
+            None => Ok(cost),
+            Some(0) => Err(io::Error::other("crashed")),
+            Some(left) => {
+                BUDGET.set(Some(left.saturating_sub(cost)));
+                Ok(cost.min(left))
+            }
+        }
+    }
+
+    /// From now on it is known what the disk has.
+    pub(crate) fn expect_power_cut() {
+        UNSYNCED.set(Some(Vec::new()));
+    }
+
+    /// A fault for the tests to find.
+    pub(crate) fn skip_syncs(skips: bool) {
+        SKIPS_SYNC.set(skips);
+    }
+
+    pub(super) fn appended(file: &File) {
+        UNSYNCED.with_borrow_mut(|files| {
+            let Some(files) = files else { return };
+            if !files.iter().any(|(known, _)| is_same(known, file)) {
+                files.push((file.try_clone().unwrap(), 0));
+            }
+        });
+    }
+
+    /// Whether to do it really: not if it is to be skipped.
+    pub(super) fn synced(file: &File) -> bool {
+        if SKIPS_SYNC.get() {
+            return false;
+        }
+        UNSYNCED.with_borrow_mut(|files| {
+            for (known, length) in files.iter_mut().flatten() {
+                if is_same(known, file) {
+                    *length = file.metadata().unwrap().len();
+                }
+            }
+        });
+        true
+    }
+
+    fn is_same(a: &File, b: &File) -> bool {
+        use std::os::unix::fs::MetadataExt;
+        let (a, b) = (a.metadata().unwrap(), b.metadata().unwrap());
+        (a.dev(), a.ino()) == (b.dev(), b.ino())
+    }
+
+    /// Takes away what no sync has reached.
+    pub(crate) fn cut_power() {
+        for (file, length) in UNSYNCED.take().into_iter().flatten() {
+            file.set_len(length).unwrap();
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! The journal's file: batches, appended by the leader alone.
+//!
+//! Each leader begins a journal of its own, named by its epoch, and only the one with the highest epoch counts. That is the
+//! fence: whatever a leader writes after another one took its place goes into a file that nobody reads.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::ops::ControlFlow;
+use std::os::unix::fs::MetadataExt;
+
+use super::disk;
+use super::line::{self, Line};
+use super::place::Place;
+use super::reader;
+use super::state::{Batch, State};
+
+pub(super) fn name(epoch: u32) -> String {
+    format!("{}{epoch:010}", super::JOURNAL)
+}
+
+/// The epoch of the last leader; `None`: there was none.
+pub(super) fn last_epoch(place: &Place) -> io::Result<Option<u32>> {
+    Ok(place.numbered(super::JOURNAL, "")?.pop())
+}
+
+/// A journal, as far as it was read.
+#[derive(Debug)]
+pub(super) struct JournalReader {
+    file: File,
+    read: u64,
+    /// Lines that were not what was written.
+    pub(super) damaged: u64,
+}
+
+impl JournalReader {
+    /// Opens the last leader's journal, and reads it; `None`: there is none.
+    pub(super) fn open(place: &Place) -> io::Result<Option<(JournalReader, State)>> {
+        for _ in 0..100 {
+            let Some(epoch) = last_epoch(place)? else {
+                return Ok(None);
+            };
+            match place.open_file(OpenOptions::new().read(true), &name(epoch)) {
+                Ok(file) => {
+                    let mut reader = JournalReader {
+                        file,
+                        read: 0,
+                        damaged: 0,
+                    };
+                    let mut state = State::default();
+                    reader.read_on(&mut state)?;
+                    return Ok(Some((reader, state)));
+                }
+                // The next leader has just removed it.
+                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+                Err(e) => return Err(e),
+            }
+        }
+        Err(io::ErrorKind::TimedOut.into())
+    }
+
+    /// Whether it is still the journal that counts, as far as it can be seen without looking for another one.
+    pub(super) fn is_current(&self) -> io::Result<bool> {
+        Ok(self.file.metadata()?.nlink() > 0)
+    }
+
+    /// Applies what was appended since.
+    pub(super) fn read_on(&mut self, state: &mut State) -> io::Result<()> {
+        let mut damaged = 0;
+        let end = reader::lines(&self.file, self.read, |_, _, line| {
+            match line {
+                Line::Sound(payload) => match serde_json::from_str::<Batch>(payload) {
+                    Ok(batch) => state.apply(&batch),
+                    Err(_) => damaged += 1,
+                },
+                Line::Torn => {}
+                Line::Damaged => damaged += 1,
+            }
+            ControlFlow::Continue(())
+        })?;
+        self.damaged += damaged;
+        self.read = end;
+        Ok(())
+    }
+}
+
+/// A journal that is being written.
+#[derive(Debug)]
+pub(super) struct JournalWriter {
+    file: File,
+    epoch: u32,
+    length: u64,
+    /// Length right after it was written anew.
+    compact: u64,
+    buffer: Vec<u8>,
+}
+
+impl JournalWriter {
+    /// Begins the journal of `epoch`, or writes it anew, with this state.
+    pub(super) fn begin(place: &Place, epoch: u32, state: &State) -> io::Result<JournalWriter> {
+        let mut buffer = Vec::new();
+        for batch in state.snapshot() {
+            push(&mut buffer, &batch)?;
+        }
+        let temporary = place.temporary(&name(epoch));
+        match disk::remove(&temporary) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+            removed => removed?,
+        }
+        let file = place.create(&temporary)?;
+        let written = disk::append(&file, &buffer)
+            .and_then(|()| disk::rename(&temporary, &place.file(&name(epoch))));
+        if let Err(e) = written {
+            let _ = disk::remove(&temporary);
+            return Err(e);
+        }
+        let length = buffer.len() as u64;
+        Ok(JournalWriter {
+            file,
+            epoch,
+            length,
+            compact: length,
+            buffer: Vec::new(),
+        })
+    }
+
+    pub(super) fn append(&mut self, batch: &Batch) -> io::Result<()> {
+        self.buffer.clear();
+        push(&mut self.buffer, batch)?;
+        disk::append(&self.file, &self.buffer)?;
+        self.length += self.buffer.len() as u64;
+        Ok(())
+    }
+
+    /// Whether it has grown enough to be written anew.
+    pub(super) fn is_long(&self) -> bool {
+        const SPARE: u64 = 1 << 20;
+        self.length > self.compact.saturating_mul(2).saturating_add(SPARE)
+    }
+
+    pub(super) fn epoch(&self) -> u32 {
+        self.epoch
+    }
+
+    /// Whether the file still has its name.
+    pub(super) fn has_name(&self) -> io::Result<bool> {
+        Ok(self.file.metadata()?.nlink() > 0)
+    }
+
+    pub(super) fn sync(&self) -> io::Result<()> {
+        disk::sync(&self.file)
+    }
+}
+
+fn push(out: &mut Vec<u8>, batch: &Batch) -> io::Result<()> {
+    let mut result = Ok(());
+    let fits = line::encode(out, |out| result = serde_json::to_writer(out, batch));
+    result?;
+    match fits {
+        true => Ok(()),
+        false => Err(io::ErrorKind::InvalidData.into()),
+    }
+}
+
+/// The last sound batch of a journal's file, read from its end: the sums, without the rest of the state.
+pub(super) fn last_batch(file: &File) -> io::Result<Option<Batch>> {
+    const END: u64 = 8 << 10;
+    let length = file.metadata()?.len();
+    for piece in [END, END << 6, u64::MAX] {
+        let mut last = None;
+        reader::lines(file, length.saturating_sub(piece), |_, _, line| {
+            if let Line::Sound(payload) = line {
+                last = Some(payload.to_owned());
+            }
+            ControlFlow::Continue(())
+        })?;
+        if let Some(batch) = last.and_then(|payload| serde_json::from_str(&payload).ok()) {
+            return Ok(Some(batch));
+        }
+        if piece >= length {
+            break;
+        }
+    }
+    Ok(None)
+}

@@ -1,0 +1,238 @@
+//! Who leads: a lock on the file `lease`, and a heartbeat in it.
+//!
+//! The lock ends with its process however that ends. A child made by a raw clone keeps it alive; then the process id in the
+//! file says that the leader is gone. A leader that hangs keeps the lock, but its heartbeat stops; another process then
+//! replaces the file. The fence against a leader that wakes up again is the journal's name.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::time::{Duration, Instant};
+
+use super::disk;
+use super::line::{self, Line};
+use super::place::Place;
+use crate::host;
+
+/// A leader whose heartbeat stands still for so long has lost the lease.
+pub(super) const LEASE_TIME: Duration = Duration::from_secs(5);
+/// How often a leader's heartbeat is written.
+const HEARTBEAT: Duration = Duration::from_millis(500);
+
+/// The content of the file, as far as it is compared and shown.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Holder {
+    token: u64,
+    beats: u64,
+    /// The process and its namespace; 0: unknown.
+    process: u32,
+    namespace: u64,
+    /// For a person to read.
+    name: String,
+}
+
+impl Holder {
+    fn of_this_process(token: u64) -> Holder {
+        let command = std::fs::read_to_string("/proc/self/comm").unwrap_or_default();
+        let process = std::process::id();
+        Holder {
+            token,
+            beats: 0,
+            process,
+            namespace: namespace(),
+            name: format!("{} (process {process})", command.trim()),
+        }
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        line::encode(&mut out, |out| {
+            for number in [self.token, self.beats, self.process.into(), self.namespace] {
+                line::push_number(out, number);
+                out.push(b'\t');
+            }
+            line::push_text(out, &self.name);
+        });
+        out
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Holder> {
+        let bytes = bytes.get(1..)?;
+        let end = memchr::memchr(b'\n', bytes).unwrap_or(bytes.len());
+        let Line::Sound(payload) = line::decode(bytes.get(..end)?) else {
+            return None;
+        };
+        let mut columns = payload.splitn(5, '\t');
+        let mut number = || columns.next()?.parse::<u64>().ok();
+        Some(Holder {
+            token: number()?,
+            beats: number()?,
+            process: u32::try_from(number()?).ok()?,
+            namespace: number()?,
+            name: line::text(columns.next()?),
+        })
+    }
+
+    /// Whether its process has certainly ended.
+    fn has_ended(&self) -> bool {
+        self.namespace != 0
+            && self.namespace == namespace()
+            && host::has_ended(self.process) == Some(true)
+    }
+}
+
+/// The process namespace, by the number of its file; 0: unknown.
+fn namespace() -> u64 {
+    std::fs::metadata("/proc/self/ns/pid").map_or(0, |m| m.ino())
+}
+
+fn read(file: &File) -> io::Result<Option<Holder>> {
+    let mut bytes = [0; 512];
+    let length = file.read_at(&mut bytes, 0)?;
+    Ok(Holder::decode(bytes.get(..length).unwrap_or_default()))
+}
+
+/// The lease, held by this process.
+#[derive(Debug)]
+pub(super) struct Lease {
+    file: File,
+    holder: Holder,
+    last_beat: Instant,
+    _closed_in_children: host::ClosedInChildren,
+}
+
+/// What a candidate saw of another leader: a heartbeat is judged by the candidate's own clock.
+#[derive(Debug, Default)]
+pub(super) struct Watch(Option<(Holder, Instant)>);
+
+impl Watch {
+    /// Whether the holder that is seen now has stood still for the lease's time.
+    fn has_stopped(&mut self, holder: &Holder) -> bool {
+        match &self.0 {
+            Some((seen, since)) if seen == holder => since.elapsed() >= LEASE_TIME,
+            _ => {
+                self.0 = Some((holder.clone(), Instant::now()));
+                false
+            }
+        }
+    }
+}
+
+/// Takes the lease if it is free; `None`: another process, or another part of this one, holds it. The directory must be
+/// locked.
+pub(super) fn take(place: &Place, watch: &mut Watch, has_journal: bool) -> io::Result<Option<Lease>> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true);
+    let file = match place.open_file(&mut options, super::LEASE) {
+        Ok(file) => file,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {
+            drop(place.create(&place.file(super::LEASE))?);
+            let file = place.open_file(&mut options, super::LEASE)?;
+            if has_journal {
+                // It was removed, and whoever led may still lead: it has the lease's time to come back.
+                let nobody = Holder { token: 1, ..Holder::default() };
+                disk::overwrite(&file, &nobody.encode(), 0)?;
+            }
+            file
+        }
+        Err(e) => return Err(e),
+    };
+    let holder = read(&file)?.unwrap_or_default();
+    if host::try_lock(&file)? {
+        if holder.token == 1 && !watch.has_stopped(&holder) {
+            host::unlock(&file)?;
+            return Ok(None);
+        }
+        return hold(file).map(Some);
+    }
+    if !(holder.has_ended() || watch.has_stopped(&holder)) {
+        return Ok(None);
+    }
+    let temporary = place.temporary(super::LEASE);
+    let _ = disk::remove(&temporary);
+    drop(place.create(&temporary)?);
+    let file = host::open_above_stdio(&options, &temporary)?;
+    if !host::try_lock(&file)? {
+        return Ok(None);
+    }
+    let lease = hold(file)?;
+    disk::rename(&temporary, &place.file(super::LEASE))?;
+    Ok(Some(lease))
+}
+
+fn hold(file: File) -> io::Result<Lease> {
+    let bytes = host::random().map_err(|_| io::Error::other("the system gives no random bytes"))?;
+    // 0 and 1 have a meaning of their own.
+    let token = u64::from_le_bytes(std::array::from_fn(|i| bytes.get(i).copied().unwrap_or(0))) | 2;
+    let mut lease = Lease {
+        _closed_in_children: host::close_in_children(&file)?,
+        file,
+        holder: Holder::of_this_process(token),
+        last_beat: Instant::now(),
+    };
+    lease.write()?;
+    Ok(lease)
+}
+
+impl Lease {
+    fn write(&mut self) -> io::Result<()> {
+        // A few lines of blanks behind it: whoever held the lease before may have had a longer name.
+        let mut content = self.holder.encode();
+        content.extend_from_slice(b"\n");
+        content.resize(content.len().max(256), b' ');
+        disk::overwrite(&self.file, &content, 0)?;
+        self.last_beat = Instant::now();
+        Ok(())
+    }
+
+    /// Writes the heartbeat if it is due.
+    pub(super) fn beat(&mut self) -> io::Result<()> {
+        if self.last_beat.elapsed() < HEARTBEAT {
+            return Ok(());
+        }
+        self.holder.beats += 1;
+        self.write()
+    }
+
+    /// Whether the file still has its name.
+    pub(super) fn has_name(&self) -> io::Result<bool> {
+        Ok(self.file.metadata()?.nlink() > 0)
+    }
+
+    /// After somebody removed the file: makes it again. False: another process leads. The directory must be locked.
+    pub(super) fn restore(&mut self, place: &Place) -> io::Result<bool> {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true);
+        let file = match place.open_file(&mut options, super::LEASE) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                drop(place.create(&place.file(super::LEASE))?);
+                place.open_file(&mut options, super::LEASE)?
+            }
+            file => file?,
+        };
+        if !host::try_lock(&file)? {
+            return Ok(false);
+        }
+        *self = hold(file)?;
+        Ok(true)
+    }
+
+    pub(super) fn release(self) {
+        // Before it is closed: a child that inherited the descriptor must not keep the lock.
+        let _ = host::unlock(&self.file);
+    }
+}
+
+/// Who leads, for a person to read; nothing is taken.
+pub(super) fn leader(place: &Place) -> io::Result<Option<String>> {
+    let file = match place.open_file(OpenOptions::new().read(true).write(true), super::LEASE) {
+        Ok(file) => file,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(e),
+    };
+    if !host::is_locked(&file)? {
+        return Ok(None);
+    }
+    let holder = read(&file)?.unwrap_or_default();
+    Ok((!holder.has_ended()).then_some(holder.name))
+}

@@ -1,0 +1,215 @@
+//! One line of any file of the log: a checksum and a length, then the payload.
+//!
+//! A line *begins* with its line feed. What a killed process or a full disk left unfinished thus ends where the next line
+//! begins, and costs no other line.
+//!
+//! ```text
+//! \n cccccccc llllll payload
+//!    |        |      the text itself, without a line feed
+//!    |        its length in bytes, six hexadecimal digits
+//!    CRC-32 of everything after the first blank, eight hexadecimal digits
+//! ```
+
+/// What stands in front of the payload, without the line feed.
+pub(super) const HEAD: usize = 16;
+
+/// The longest payload: six hexadecimal digits.
+pub(super) const MAX_PAYLOAD: usize = 0xff_ffff;
+
+/// Appends a line whose payload `write` appends. False, and nothing is appended, if that has a line feed in it or is too
+/// long.
+pub(super) fn encode(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) -> bool {
+    let start = out.len();
+    out.extend_from_slice(b"\n-------- ------ ");
+    write(out);
+    let Some(line) = out.get_mut(start + 1..) else {
+        return false;
+    };
+    let length = line.len() - HEAD;
+    if length > MAX_PAYLOAD || memchr::memchr(b'\n', line).is_some() {
+        out.truncate(start);
+        return false;
+    }
+    hex(line.get_mut(9..15), length as u64);
+    let checksum = crc32fast::hash(line.get(9..).unwrap_or_default());
+    hex(line.get_mut(..8), checksum.into());
+    true
+}
+
+fn hex(out: Option<&mut [u8]>, mut number: u64) {
+    for digit in out.into_iter().flatten().rev() {
+        *digit = b"0123456789abcdef"
+            .get((number & 0xf) as usize)
+            .copied()
+            .unwrap_or_default();
+        number >>= 4;
+    }
+}
+
+/// What stands between two line feeds.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Line<'a> {
+    Sound(&'a str),
+    /// Shorter than it says: its writer did not finish, and never said that it did.
+    Torn,
+    /// Whole, and not what was written.
+    Damaged,
+}
+
+/// `line` is without its line feed.
+pub(super) fn decode(line: &[u8]) -> Line<'_> {
+    let Some((head, payload)) = line.split_at_checked(HEAD) else {
+        return Line::Torn;
+    };
+    let number = |digits: Option<&[u8]>| {
+        let digits = digits.and_then(|d| std::str::from_utf8(d).ok())?;
+        let is_ours = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+        digits.bytes().all(is_ours).then_some(())?;
+        u32::from_str_radix(digits, 16).ok()
+    };
+    let (Some(checksum), Some(length)) = (number(head.get(..8)), number(head.get(9..15))) else {
+        return Line::Damaged;
+    };
+    if (payload.len() as u64) < u64::from(length) {
+        return Line::Torn;
+    }
+    if head.get(8) != Some(&b' ')
+        || payload.len() as u64 != u64::from(length)
+        || crc32fast::hash(line.get(9..).unwrap_or_default()) != checksum
+    {
+        return Line::Damaged;
+    }
+    std::str::from_utf8(payload).map_or(Line::Damaged, Line::Sound)
+}
+
+/// The length, line feed included, of the line whose first bytes are `start`, as it says itself.
+pub(super) fn declared_length(start: &[u8]) -> Option<usize> {
+    let digits = std::str::from_utf8(start.get(10..16)?).ok()?;
+    Some(1 + HEAD + usize::from_str_radix(digits, 16).ok()?)
+}
+
+/// A text column: a tab ends a column and a line feed a line, so both are escaped.
+pub(super) fn push_text(out: &mut Vec<u8>, text: &str) {
+    if memchr::memchr3(b'\t', b'\n', b'\\', text.as_bytes()).is_none() {
+        out.extend_from_slice(text.as_bytes());
+        return;
+    }
+    for byte in text.bytes() {
+        match byte {
+            b'\t' => out.extend_from_slice(b"\\t"),
+            b'\n' => out.extend_from_slice(b"\\n"),
+            b'\\' => out.extend_from_slice(b"\\\\"),
+            other => out.push(other),
+        }
+    }
+}
+
+/// The text of such a column.
+pub(super) fn text(column: &str) -> String {
+    if !column.contains('\\') {
+        return column.to_owned();
+    }
+    let mut text = String::with_capacity(column.len());
+    let mut chars = column.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' => match chars.next() {
+                Some('t') => text.push('\t'),
+                Some('n') => text.push('\n'),
+                Some(other) => text.push(other),
+                None => {}
+            },
+            other => text.push(other),
+        }
+    }
+    text
+}
+
+pub(super) fn push_number(out: &mut Vec<u8>, number: u64) {
+    let mut digits = [0_u8; 20];
+    let mut rest = number;
+    let mut start = digits.len();
+    for (i, digit) in digits.iter_mut().enumerate().rev() {
+        *digit = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        start = i;
+        if rest == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(digits.get(start..).unwrap_or_default());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(payload: &str) -> Vec<u8> {
+        let mut out = Vec::new();
+        assert!(encode(&mut out, |out| out.extend_from_slice(payload.as_bytes())));
+        out
+    }
+
+    #[test]
+    fn a_line_is_read_as_it_was_written() {
+        for payload in ["", "x", "N\t1\t\u{e9}\"{}"] {
+            let line = line(payload);
+            assert_eq!(line[0], b'\n');
+            assert_eq!(decode(&line[1..]), Line::Sound(payload));
+            assert_eq!(declared_length(&line), Some(line.len()));
+        }
+        assert_eq!(line("payload"), b"\nff8a4cf3 000007 payload");
+    }
+
+    #[test]
+    fn every_prefix_of_a_line_is_torn() {
+        let line = line("a payload of some length");
+        for end in 1..line.len() {
+            assert_eq!(decode(&line[1..end]), Line::Torn, "{end}");
+        }
+    }
+
+    #[test]
+    fn any_changed_byte_makes_a_line_unsound() {
+        let line = line("a payload of some length");
+        for at in 1..line.len() {
+            for change in [1, 0x20, 0x80] {
+                let mut changed = line.clone();
+                changed[at] ^= change;
+                assert!(!matches!(decode(&changed[1..]), Line::Sound(_)), "{at}");
+            }
+        }
+        let mut longer = line.clone();
+        longer.push(b'x');
+        assert_eq!(decode(&longer[1..]), Line::Damaged);
+    }
+
+    #[test]
+    fn a_payload_that_is_no_line_is_refused() {
+        let mut out = b"before".to_vec();
+        assert!(!encode(&mut out, |out| out.extend_from_slice(b"a\nb")));
+        assert!(!encode(&mut out, |out| out.resize(out.len() + MAX_PAYLOAD + 1, b'x')));
+        assert!(encode(&mut out, |out| out.resize(out.len() + MAX_PAYLOAD, b'x')));
+        assert!(out.starts_with(b"before\n"));
+    }
+
+    #[test]
+    fn text_columns_survive_tabs_and_line_feeds() {
+        for original in ["", "plain", "a\tb\nc\\d", "\\t", "\u{1f600}\t"] {
+            let mut out = Vec::new();
+            push_text(&mut out, original);
+            let column = String::from_utf8(out).unwrap();
+            assert!(!column.contains(['\t', '\n']));
+            assert_eq!(text(&column), original);
+        }
+    }
+
+    #[test]
+    fn numbers_are_written_in_decimal() {
+        for number in [0, 7, 10, 1_234_567_890, u64::MAX] {
+            let mut out = Vec::new();
+            push_number(&mut out, number);
+            assert_eq!(out, number.to_string().as_bytes());
+        }
+    }
+}

@@ -1,0 +1,361 @@
+//! The log: a spool in a directory, fit to live in somebody else's process. docs/contributing/spool-format.md describes
+//! its files byte by byte.
+//!
+//! Producers append notifications to *segments*, and do nothing else. The one drainer, the *leader*, reads the segments,
+//! keeps a *journal* of what became of each record, and deletes the segments that are done. Everybody else reads both.
+
+mod backup;
+mod dead;
+pub(crate) mod disk;
+mod draft;
+mod journal;
+mod leader;
+mod lease;
+pub(crate) mod line;
+pub(crate) mod operator;
+mod place;
+mod producer;
+mod reader;
+mod reading;
+mod receipts;
+pub(crate) mod record;
+mod state;
+mod sync;
+#[cfg(test)]
+mod tests;
+mod view;
+
+use std::fs::OpenOptions;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+pub(crate) use place::check;
+
+use super::{Gate, Inlet, Ledger, NewItem, Outlet, Position, Totals};
+use crate::config::QueueSettings as Settings;
+use crate::deadline_lock::DeadlineLock;
+use crate::host::{self, Timestamp};
+use crate::log;
+use crate::status::{Error, Receipt, Status};
+use lease::Watch;
+use place::Place;
+use producer::{Producer, Refusal};
+use view::View;
+
+const SEGMENT: &str = "segment-";
+const SEGMENT_END: &str = ".log";
+const JOURNAL: &str = "journal-";
+const DEAD: &str = "dead-";
+const RECEIPTS: &str = "receipts-";
+const DAMAGED: &str = "damaged-";
+const DAMAGED_FILE: &str = "damaged-lines.log";
+const LEASE: &str = "lease";
+
+/// A segment of this size is followed by the next.
+const SEGMENT_SIZE: u64 = 4 << 20;
+/// For so long a segment that was superseded is still read. A producer that was stopped for longer looks after its write.
+const GRACE: Duration = Duration::from_secs(2);
+/// How long the leader waits for the directory's lock.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+const BUSY: &str = "other processes kept it busy for too long";
+
+fn segment_name(number: u32) -> String {
+    format!("{SEGMENT}{number:010}{SEGMENT_END}")
+}
+
+/// What the caller is to read of a failure.
+fn failed(path: &Path, e: io::Error) -> Error {
+    let words = match e.raw_os_error() {
+        Some(libc::ENOSPC) => "the disk is full".to_owned(),
+        Some(libc::EDQUOT) => "the disk quota is used up".to_owned(),
+        Some(libc::EFBIG) => "the limit on the size of files (ulimit -f) is reached".to_owned(),
+        _ if e.kind() == io::ErrorKind::StorageFull => "the disk is full".to_owned(),
+        _ if e.kind() == io::ErrorKind::TimedOut => BUSY.to_owned(),
+        _ => e.to_string(),
+    };
+    Error::new(
+        Status::SpoolFailed,
+        format!("spool {}: {words}", path.display()),
+    )
+}
+
+/// Overwrites lines (offset of the line feed, length without it) with blanks that are a sound line of their own.
+fn erase_lines(place: &Place, name: &str, lines: &[(u64, usize)]) -> io::Result<()> {
+    if lines.is_empty() {
+        return Ok(());
+    }
+    let file = place.open_file(OpenOptions::new().read(true).write(true), name)?;
+    for (offset, length) in lines {
+        let mut blank = Vec::new();
+        let payload = length.saturating_sub(line::HEAD);
+        line::encode(&mut blank, |out| {
+            let start = out.len();
+            out.push(b'E');
+            out.resize(start + payload.max(1), b' ');
+        });
+        blank.truncate(length + 1);
+        disk::overwrite(&file, &blank, *offset)?;
+    }
+    disk::sync(&file)
+}
+
+/// A spool in a directory, as one producer and reader.
+#[derive(Debug)]
+pub(crate) struct LogSpool {
+    path: PathBuf,
+    settings: Settings,
+    /// Whether the directory may be made: not by an operator, for a name may be a slip.
+    creates: bool,
+    id: u64,
+    /// By this handle.
+    accepted: AtomicU64,
+    /// The place, and who appends to it.
+    inlet: DeadlineLock<(Option<Arc<Place>>, Producer, View)>,
+    ledger: DeadlineLock<View>,
+    watch: DeadlineLock<Watch>,
+}
+
+impl LogSpool {
+    /// `path` comes from [`check`]. Nothing is opened yet.
+    pub(crate) fn new(path: PathBuf, settings: &Settings, creates: bool) -> Result<LogSpool, Error> {
+        let bytes = host::random().map_err(crate::identity::no_random_bytes)?;
+        // JSON readers of other languages take integers of 53 bits.
+        let id = bytes.iter().take(6).fold(0, |id: u64, b| id << 8 | u64::from(*b));
+        Ok(LogSpool {
+            path,
+            settings: settings.clone(),
+            creates,
+            id,
+            accepted: AtomicU64::new(0),
+            inlet: DeadlineLock::new((None, Producer::new(id), View::default())),
+            ledger: DeadlineLock::new(View::default()),
+            watch: DeadlineLock::new(Watch::default()),
+        })
+    }
+
+    fn failed(&self, e: io::Error) -> Error {
+        failed(&self.path, e)
+    }
+
+    fn busy(&self) -> Error {
+        self.failed(io::ErrorKind::TimedOut.into())
+    }
+
+    /// The place as a reader finds it; `None`: there is no spool yet.
+    fn place(&self) -> Result<Option<Place>, Error> {
+        match Place::open(&self.path, false) {
+            Ok(place) => Ok(Some(place)),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(self.failed(e)),
+        }
+    }
+
+    /// Reads with the view that is kept from call to call; `T::default()` where there is no spool yet.
+    fn read<T: Default>(
+        &self,
+        deadline: Instant,
+        work: impl FnOnce(&Place, &mut View) -> io::Result<T>,
+    ) -> Result<T, Error> {
+        let Some(place) = self.place()? else {
+            return Ok(T::default());
+        };
+        self.ledger
+            .with(deadline, |view| work(&place, view))
+            .ok_or_else(|| self.busy())?
+            .map_err(|e| self.failed(e))
+    }
+
+    fn append(&self, item: &NewItem, may_exceed: bool, deadline: Instant) -> Result<(), Refusal> {
+        let appended = self.inlet.with(deadline, |(slot, producer, view)| {
+            let place = match slot {
+                Some(place) => place,
+                None => slot.insert(Arc::new(Place::open(&self.path, self.creates)?)),
+            };
+            let pushed = producer.push(place, view, &self.settings, item, may_exceed, deadline);
+            let file = match pushed {
+                Err(Refusal::Io(e)) if e.kind() == io::ErrorKind::NotFound && !place.is_current() => {
+                    log::error(|| {
+                        format!(
+                            "the spool {} was deleted while it was in use; a new one begins",
+                            self.path.display()
+                        )
+                    });
+                    *slot = None;
+                    *producer = Producer::new(self.id);
+                    *view = View::default();
+                    let place = slot.insert(Arc::new(Place::open(&self.path, self.creates)?));
+                    producer.push(place, view, &self.settings, item, may_exceed, deadline)?
+                }
+                pushed => pushed?,
+            };
+            if self.settings.is_synced
+                && let Some(place) = slot
+            {
+                producer.sync_names(place)?;
+            }
+            Ok(file)
+        });
+        let file = appended.unwrap_or(Err(Refusal::Io(io::ErrorKind::TimedOut.into())))?;
+        if !self.settings.is_synced {
+            return Ok(());
+        }
+        // Without the lock: others append meanwhile, and share the sync.
+        if let Err(e) = file.sync(deadline) {
+            self.inlet.with(deadline, |(slot, producer, _)| {
+                if let Some(place) = slot {
+                    producer.give_up_segment(place);
+                }
+            });
+            let words = match e.kind() {
+                io::ErrorKind::TimedOut => BUSY.to_owned(),
+                _ => e.to_string(),
+            };
+            return Err(Refusal::Io(io::Error::other(format!(
+                "written, and not confirmed by the disk ({words}): it may yet be accepted"
+            ))));
+        }
+        Ok(())
+    }
+}
+
+impl Inlet for LogSpool {
+    fn push(&self, item: &NewItem, deadline: Instant) -> Result<(), Error> {
+        self.push_or_make_room(item, deadline)?;
+        self.accepted.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+impl LogSpool {
+    fn push_or_make_room(&self, item: &NewItem, deadline: Instant) -> Result<(), Error> {
+        let refusal = match self.append(item, false, deadline) {
+            Ok(()) => return Ok(()),
+            Err(Refusal::NeedsRoom) => {
+                let place = self.place()?.map(Arc::new);
+                let led = place.map(|place| {
+                    let mut watch = Watch::default();
+                    let leader = leader::lead(&place, &self.settings, &mut watch, deadline)?;
+                    // If another process leads, it drops the oldest as soon as it reads this one.
+                    if let Some(mut leader) = leader {
+                        let now = Timestamp::now();
+                        let bytes = item.body.len() as u64;
+                        let made = leader.make_room_for(bytes, now);
+                        super::Lease::release(Box::new(leader));
+                        made?;
+                    }
+                    Ok(())
+                });
+                led.transpose().map_err(|e: io::Error| self.failed(e))?;
+                match self.append(item, true, deadline) {
+                    Ok(()) => return Ok(()),
+                    Err(refusal) => refusal,
+                }
+            }
+            Err(refusal) => refusal,
+        };
+        Err(match refusal {
+            Refusal::Full | Refusal::NeedsRoom => super::full(&self.settings),
+            Refusal::Io(e) => self.failed(e),
+        })
+    }
+}
+
+impl Outlet for LogSpool {
+    fn acquire(&self, deadline: Instant) -> Result<Option<Box<dyn super::Lease>>, Error> {
+        let place = match Place::open(&self.path, self.creates) {
+            Ok(place) => Arc::new(place),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(e) => return Err(self.failed(e)),
+        };
+        let led = self.watch.with(deadline, |watch| {
+            leader::lead(&place, &self.settings, watch, deadline)
+        });
+        let leader = led.ok_or_else(|| self.busy())?.map_err(|e| self.failed(e))?;
+        Ok(leader.map(|leader| Box::new(leader) as Box<dyn super::Lease>))
+    }
+}
+
+impl Ledger for LogSpool {
+    fn totals(&self, deadline: Instant) -> Result<Totals, Error> {
+        let retention = self.settings.receipt_retention;
+        self.read(deadline, |place, view| {
+            let sight = view.read_all(place)?;
+            let mut process = view
+                .state
+                .producers
+                .get(&self.id)
+                .map(|s| s.counts())
+                .unwrap_or_default();
+            // Also if so many newer producers have come that the spool has forgotten this one.
+            process.accepted = self.accepted.load(Ordering::Relaxed);
+            let ended = process.delivered + process.dead + process.expired + process.dropped;
+            process.pending = process.accepted.saturating_sub(ended);
+            Ok(Totals {
+                spool: sight.counts,
+                process,
+                pending_bytes: sight.pending_bytes,
+                oldest: operator::oldest_pending(place, &view.state)?.or(view.oldest_unread),
+                recent: match retention.is_zero() {
+                    true => Vec::new(),
+                    false => receipts::recent(place)?,
+                },
+            })
+        })
+    }
+
+    fn gate(&self, origin: &str, deadline: Instant) -> Result<Gate, Error> {
+        self.read(deadline, |place, view| {
+            view.read_journal(place)?;
+            Ok(view.state.gate(origin))
+        })
+    }
+
+    fn receipt(
+        &self,
+        id: &str,
+        now: Timestamp,
+        deadline: Instant,
+    ) -> Result<Option<Receipt>, Error> {
+        let retention = self.settings.receipt_retention;
+        self.read(deadline, |place, view| {
+            view.read_journal(place)?;
+            if let Some(found) = operator::find_pending(place, &view.state, id)? {
+                return Ok(Some(Receipt {
+                    status: Status::Queued,
+                    http_status: found.http_status,
+                    attempts: found.item.attempts,
+                    elapsed: now.since(found.item.accepted).length,
+                    id: id.to_owned(),
+                    detail: found.detail,
+                }));
+            }
+            receipts::find(place, id, now, retention)
+        })
+    }
+
+    fn mark(&self, deadline: Instant) -> Result<Option<Position>, Error> {
+        let Some(place) = self.place()? else {
+            return Ok(Some(Position::default()));
+        };
+        let read = self.ledger.with(deadline, |view| {
+            view.read_all(&place)?;
+            Ok(view.end)
+        });
+        read.transpose().map_err(|e| self.failed(e))
+    }
+
+    fn is_settled(&self, mark: Position, deadline: Instant) -> Result<bool, Error> {
+        let Some(place) = self.place()? else {
+            return Ok(true);
+        };
+        let read = self.ledger.with(deadline, |view| {
+            view.read_all(&place)?;
+            Ok(view.is_settled(mark))
+        });
+        Ok(read.transpose().map_err(|e| self.failed(e))?.unwrap_or(false))
+    }
+}

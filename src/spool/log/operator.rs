@@ -1,0 +1,393 @@
+//! What an operator asks of the log. Commands are records: the leader reads and does them; where none leads, the command
+//! leads for a moment.
+
+use std::collections::HashSet;
+use std::fs::OpenOptions;
+use std::io;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::leader::notification;
+use super::line::{self, Line};
+use super::place::Place;
+use super::state::{State, offset_of, position, segment_of};
+use super::{LogSpool, backup, dead, lease, place, producer, reader, record, segment_name};
+use crate::host::Timestamp;
+use crate::spool::{NewItem, Operator, Outlet, Overview, Position, StoredItem};
+use crate::status::{Error, Status};
+
+/// How often a command looks whether the leader has done it.
+const TICK: Duration = Duration::from_millis(5);
+/// Positions of one record of a command.
+const AT_A_TIME: usize = 1000;
+
+/// Calls `visit` for every item from `from` on, pending or not, with whether it is pending.
+fn each_item(
+    place: &Place,
+    state: &State,
+    from: Position,
+    mut visit: impl FnMut(StoredItem, bool) -> ControlFlow<()>,
+) -> io::Result<()> {
+    let first = segment_of(from);
+    for number in place.numbered(super::SEGMENT, super::SEGMENT_END)? {
+        if number < first {
+            continue;
+        }
+        let file = match place.open_file(OpenOptions::new().read(true), &segment_name(number)) {
+            Ok(file) => file,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
+            Err(e) => return Err(e),
+        };
+        let scanned = state.segments.get(&number).map_or(0, |s| s.scanned);
+        // A segment that the leader has retired is not in its state any more.
+        let is_retired = number <= state.newest && !state.segments.contains_key(&number);
+        let start = match number == first {
+            true => offset_of(from),
+            false => 0,
+        };
+        let mut is_over = false;
+        // From the middle of a line on, the rest of it is passed over.
+        reader::lines(&file, start.into(), |offset, _, line| {
+            let at = position(number, offset);
+            let Line::Sound(payload) = line else {
+                return ControlFlow::Continue(());
+            };
+            let Some(new) = notification(payload) else {
+                return ControlFlow::Continue(());
+            };
+            let is_pending = !is_retired && (offset >= scanned || state.is_pending(at));
+            let origin = Arc::from(line::text(new.origin).as_str());
+            let retry = state.retries.get(&at);
+            let stored = StoredItem {
+                died: None,
+                status: Status::Queued,
+                http_status: retry.and_then(|r| r.http_status),
+                detail: retry.map_or_else(|| line::text(new.detail), |r| r.detail.clone()),
+                item: {
+                    let mut item = new.into_item(at, origin);
+                    item.attempts = retry.map_or(item.attempts, |r| r.attempts);
+                    item
+                },
+            };
+            let next = visit(stored, is_pending);
+            is_over = next.is_break();
+            next
+        })?;
+        if is_over {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// The newest pending item with an id.
+pub(super) fn find_pending(
+    place: &Place,
+    state: &State,
+    id: &str,
+) -> io::Result<Option<StoredItem>> {
+    let mut found = None;
+    each_item(place, state, state.settled_to(), |stored, is_pending| {
+        if is_pending && stored.item.id == id {
+            found = Some(stored);
+        }
+        ControlFlow::Continue(())
+    })?;
+    Ok(found)
+}
+
+/// When the oldest item that the leader has read was accepted.
+pub(super) fn oldest_pending(place: &Place, state: &State) -> io::Result<Option<Timestamp>> {
+    let tried = state.retries.iter().next().map(|(at, r)| (*at, r.accepted));
+    let mut oldest = tried;
+    for (number, segment) in state.segments.range(segment_of(state.low)..) {
+        if segment.is_done() || oldest.is_some_and(|(at, _)| segment_of(at) < *number) {
+            continue;
+        }
+        let file = match place.open_file(OpenOptions::new().read(true), &segment_name(*number)) {
+            Ok(file) => file,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
+            Err(e) => return Err(e),
+        };
+        let start = match *number == segment_of(state.low) {
+            true => offset_of(state.low),
+            false => 0,
+        };
+        let mut found = None;
+        reader::lines(&file, start.into(), |offset, _, line| {
+            let at = position(*number, offset);
+            if let Line::Sound(payload) = line
+                && state.is_pending(at)
+                && let Some(new) = notification(payload)
+            {
+                found = Some((at, new.accepted));
+                return ControlFlow::Break(());
+            }
+            ControlFlow::Continue(())
+        })?;
+        if let Some((at, accepted)) = found {
+            if oldest.is_none_or(|(known, _)| at < known) {
+                oldest = Some((at, accepted));
+            }
+            break;
+        }
+    }
+    Ok(oldest.map(|(_, accepted)| accepted))
+}
+
+impl LogSpool {
+    fn found_place(&self) -> Result<Place, Error> {
+        self.place()?.ok_or_else(|| {
+            Error::new(
+                Status::SpoolFailed,
+                format!("spool {}: there is no such spool", self.path.display()),
+            )
+        })
+    }
+
+    /// Appends an operator's records, and waits until a leader has read them all; `Err`: none did until the deadline.
+    fn command(&self, place: &Place, records: &[Vec<u8>], deadline: Instant) -> Result<(), Error> {
+        if records.is_empty() {
+            return Ok(());
+        }
+        let (number, end) =
+            producer::append_records(place, records).map_err(|e| self.failed(e))?;
+        loop {
+            let is_done = self.read(deadline, |place, view| {
+                view.read_journal(place)?;
+                let scanned = view.state.segments.get(&number).map(|s| u64::from(s.scanned));
+                let is_retired = scanned.is_none() && view.state.newest >= number;
+                Ok(is_retired || scanned.is_some_and(|s| s >= end))
+            })?;
+            if is_done {
+                return Ok(());
+            }
+            if Instant::now() >= deadline {
+                return Err(Error::new(
+                    Status::SpoolFailed,
+                    format!(
+                        "spool {}: the process that delivers it has not done this in time; it does it when it can",
+                        self.path.display()
+                    ),
+                ));
+            }
+            if let Some(mut lease) = self.acquire(deadline)? {
+                let polled = lease.poll(Timestamp::now());
+                lease.release();
+                match polled {
+                    Ok(_) | Err(crate::spool::LeaseError::Lost) => {}
+                    Err(crate::spool::LeaseError::Failed(e)) => return Err(e),
+                }
+            } else {
+                let left = deadline.saturating_duration_since(Instant::now());
+                thread::sleep(TICK.min(left));
+            }
+        }
+    }
+
+    fn records<T>(items: &[T], mut push: impl FnMut(&mut Vec<u8>, &T)) -> Result<Vec<Vec<u8>>, Error> {
+        items
+            .iter()
+            .map(|item| {
+                let mut record = Vec::new();
+                match line::encode(&mut record, |out| push(out, item)) {
+                    true => Ok(record),
+                    false => Err(Error::argument("a notification is longer than 16 MiB")),
+                }
+            })
+            .collect()
+    }
+
+    /// Drops what is at these positions; how many of them were there.
+    fn drop_all(
+        &self,
+        place: &Place,
+        positions: &[Position],
+        erases: bool,
+        deadline: Instant,
+    ) -> Result<u64, Error> {
+        let pieces: Vec<&[Position]> = positions.chunks(AT_A_TIME).collect();
+        let mut reached = 0;
+        for piece in pieces {
+            let records = Self::records(&[piece], |out, piece| {
+                record::push_discard(out, erases, piece);
+            })?;
+            reached += self.asked(place, &records, deadline)?;
+        }
+        Ok(reached)
+    }
+
+    /// The leader's answer to one record.
+    fn asked(&self, place: &Place, records: &[Vec<u8>], deadline: Instant) -> Result<u64, Error> {
+        let before = self.read(deadline, |place, view| {
+            view.read_journal(place)?;
+            Ok(view.state.answers.back().map(|(at, _)| *at))
+        })?;
+        self.command(place, records, deadline)?;
+        self.read(deadline, |place, view| {
+            view.read_journal(place)?;
+            let new = view.state.answers.iter().rev();
+            let new = new.take_while(|(at, _)| Some(*at) != before);
+            Ok(new.map(|(_, n)| *n).sum())
+        })
+    }
+}
+
+impl Operator for LogSpool {
+    fn overview(&self, deadline: Instant) -> Result<Overview, Error> {
+        self.read(deadline, |place, view| {
+            view.read_all(place)?;
+            let state = &view.state;
+            let origins = state.origins.iter();
+            let mut dead_by_status = std::collections::BTreeMap::new();
+            for letter in state.letters.values() {
+                *dead_by_status.entry(-letter.status).or_insert(0) += 1;
+            }
+            let mut faults = state.faults();
+            if view.damaged_lines() > 0 {
+                faults.push(format!("the journal has {} damaged lines", view.damaged_lines()));
+            }
+            Ok(Overview {
+                origins: origins
+                    .map(|(o, s)| (Arc::clone(o), state.gate(o), s.pending))
+                    .collect(),
+                dead_by_status: dead_by_status
+                    .into_iter()
+                    .map(|(code, n)| (Status::from_code(-code).unwrap_or(Status::Internal), n))
+                    .collect(),
+                leader: lease::leader(place)?,
+                set_aside: place
+                    .names()?
+                    .iter()
+                    .filter(|name| name.starts_with(super::DAMAGED))
+                    .map(|name| place.file(name))
+                    .collect(),
+                faults,
+            })
+        })
+    }
+
+    fn pending(
+        &self,
+        after: Option<Position>,
+        limit: usize,
+        deadline: Instant,
+    ) -> Result<Vec<StoredItem>, Error> {
+        self.read(deadline, |place, view| {
+            view.read_journal(place)?;
+            let from = after.map_or(view.state.settled_to(), |after| Position(after.0 + 1));
+            let mut found = Vec::new();
+            each_item(place, &view.state, from, |stored, is_pending| {
+                if found.len() >= limit {
+                    return ControlFlow::Break(());
+                }
+                if is_pending {
+                    found.push(stored);
+                }
+                ControlFlow::Continue(())
+            })?;
+            Ok(found)
+        })
+    }
+
+    fn dead(
+        &self,
+        after: Option<Position>,
+        limit: usize,
+        deadline: Instant,
+    ) -> Result<Vec<StoredItem>, Error> {
+        self.read(deadline, |place, view| {
+            view.read_journal(place)?;
+            let mut found = Vec::new();
+            let start = after.map_or(std::ops::Bound::Unbounded, std::ops::Bound::Excluded);
+            let range = view.state.letters.range((start, std::ops::Bound::Unbounded));
+            for (_, letter) in range {
+                if found.len() >= limit {
+                    break;
+                }
+                if let Ok(stored) = dead::read(place, letter) {
+                    found.push(stored);
+                }
+            }
+            Ok(found)
+        })
+    }
+
+    fn requeue(&self, letters: &[StoredItem], deadline: Instant) -> Result<u64, Error> {
+        let place = self.found_place()?;
+        let is_dead = |letter: &&StoredItem| -> Result<bool, Error> {
+            self.read(deadline, |_, view| {
+                Ok(view.state.letters.contains_key(&letter.item.position))
+            })
+        };
+        self.read(deadline, |place, view| view.read_journal(place))?;
+        let mut there = Vec::new();
+        for letter in letters {
+            if is_dead(&letter)? {
+                there.push(letter);
+            }
+        }
+        let now = Timestamp::now();
+        let records = Self::records(&there, |out, letter| {
+            let item = NewItem {
+                id: letter.item.id.clone(),
+                origin: Arc::clone(&letter.item.origin),
+                body: letter.item.body.clone(),
+                accepted: now,
+                attempts: 0,
+                detail: String::new(),
+            };
+            record::push_requeue(out, letter.item.position, &item, letter.item.producer);
+        })?;
+        self.command(&place, &records, deadline)?;
+        Ok(there.len() as u64)
+    }
+
+    fn discard(&self, letters: &[Position], deadline: Instant) -> Result<u64, Error> {
+        let place = self.found_place()?;
+        self.drop_all(&place, letters, false, deadline)
+    }
+
+    fn purge(&self, theirs: &dyn Fn(&str) -> bool, deadline: Instant) -> Result<u64, Error> {
+        let place = self.found_place()?;
+        let mut positions = HashSet::new();
+        self.read(deadline, |place, view| {
+            view.read_journal(place)?;
+            each_item(place, &view.state, Position::default(), |stored, _| {
+                if theirs(&stored.item.body) {
+                    positions.insert(stored.item.position);
+                }
+                ControlFlow::Continue(())
+            })?;
+            for letter in view.state.letters.values() {
+                if let Ok(stored) = dead::read(place, letter)
+                    && theirs(&stored.item.body)
+                {
+                    positions.insert(stored.item.position);
+                }
+            }
+            Ok(())
+        })?;
+        let mut positions: Vec<Position> = positions.into_iter().collect();
+        positions.sort_unstable();
+        let purged = self.drop_all(&place, &positions, true, deadline)?;
+        let _ = std::fs::remove_file(place.file(super::DAMAGED_FILE));
+        Ok(purged)
+    }
+
+    fn probe_now(&self, deadline: Instant) -> Result<u64, Error> {
+        let place = self.found_place()?;
+        let records = Self::records(&[()], |out, ()| record::push_probe(out))?;
+        self.asked(&place, &records, deadline)
+    }
+
+    fn backup(&self, to: &Path, deadline: Instant) -> Result<u64, Error> {
+        let place = self.found_place()?;
+        let to = place::check(to)?;
+        backup::copy(&place, &to, deadline).map_err(|e| super::failed(&to, e))
+    }
+}
+

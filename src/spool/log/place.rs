@@ -1,0 +1,368 @@
+//! The spool's directory: whether it may be used, whose it is, and how its files are opened.
+
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions};
+use std::io;
+use std::os::unix::fs::{
+    DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, chown, fchown,
+};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use super::disk;
+use crate::host::{self, FileSystem};
+use crate::log;
+use crate::status::{Error, Status};
+
+/// Says what the directory is, and the version of its files. Another version is left alone.
+const FORMAT: &str = "FORMAT";
+const FORMAT_TEXT: &str = "esales-notify spool, format 1\n";
+const FORMAT_START: &str = "esales-notify spool, format ";
+
+/// Files that are being made; the leader removes those that a killed process left.
+pub(super) const TEMPORARY: &str = ".new-";
+
+/// The directory of a spool.
+#[derive(Debug)]
+pub(super) struct Place {
+    pub(super) path: PathBuf,
+    /// Open as long as the spool is in use: a directory that was replaced is noticed.
+    directory: File,
+    uid: u32,
+    gid: u32,
+}
+
+/// The path, with the folder that it is in resolved, after the checks that change nothing.
+pub(crate) fn check(path: &Path) -> Result<PathBuf, Error> {
+    if !path.is_absolute() {
+        return Err(Error::config(format!(
+            "spool {}: give an absolute path; a relative one depends on the working directory, which is the web root \
+             under some servers",
+            path.display()
+        )));
+    }
+    let Some(name) = path.file_name() else {
+        return Err(Error::config(format!(
+            "spool {}: this is not the path of a directory of its own",
+            path.display()
+        )));
+    };
+    let refuse = |why: String| {
+        Error::new(
+            Status::SpoolFailed,
+            format!("spool {}: {why}", path.display()),
+        )
+    };
+    let parent = path.parent().unwrap_or(Path::new("/"));
+    let cannot = |e: io::Error| refuse(format!("its folder {} cannot be used: {e}", parent.display()));
+    let folder = fs::canonicalize(parent).map_err(cannot)?;
+    let metadata = fs::metadata(&folder).map_err(cannot)?;
+    if !metadata.is_dir() {
+        return Err(refuse(format!("{} is not a folder", folder.display())));
+    }
+    if metadata.mode() & 0o002 != 0 && !is_sticky(&metadata) {
+        return Err(refuse(format!(
+            "every user may replace it: its folder {} is writable by others; take that right away (chmod o-w {0})",
+            folder.display()
+        )));
+    }
+    let path = folder.join(name);
+    match fs::symlink_metadata(&path) {
+        Ok(found) => check_found(&found, &metadata, &folder).map_err(refuse)?,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+        Err(e) => return Err(refuse(e.to_string())),
+    }
+    Ok(path)
+}
+
+fn is_sticky(metadata: &Metadata) -> bool {
+    metadata.mode() & 0o1000 != 0
+}
+
+/// Whether what stands at the path may be used as a spool by this process's user.
+fn check_found(found: &Metadata, folder: &Metadata, name: &Path) -> Result<(), String> {
+    if found.is_symlink() {
+        return Err("it is a symbolic link; name the directory itself".to_owned());
+    }
+    if !found.is_dir() {
+        return Err("it is a file; a spool is a directory".to_owned());
+    }
+    let user = host::user();
+    if found.uid() == user {
+        return Ok(());
+    }
+    let (owner, us) = (user_name(found.uid()), user_name(user));
+    if user != 0 {
+        return Err(format!(
+            "it belongs to {owner}, and this process runs as {us}; run it as {owner}, or give the spool to {us} \
+             (chown -R)"
+        ));
+    }
+    // Others could have put there what root would then send.
+    if folder.mode() & 0o022 != 0 {
+        return Err(format!(
+            "{owner} made it in {}, which other users may write, so {us} does not use it; run this as {owner}, or put \
+             the spool into a folder that only {owner} may write",
+            name.display()
+        ));
+    }
+    Ok(())
+}
+
+/// A user for a person to read.
+pub(super) fn user_name(uid: u32) -> String {
+    let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let name = passwd.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)?.parse() == Ok(uid)).then_some(name)
+    });
+    name.map_or_else(|| format!("uid {uid}"), str::to_owned)
+}
+
+impl Place {
+    /// Opens the directory; makes it if `creates`. `NotFound`: there is none.
+    pub(super) fn open(path: &Path, creates: bool) -> io::Result<Place> {
+        let folder = path.parent().unwrap_or(Path::new("/"));
+        let parent = fs::metadata(folder)?;
+        let found = match fs::symlink_metadata(path) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound && creates => {
+                make(path, &parent)?;
+                fs::symlink_metadata(path)?
+            }
+            found => found?,
+        };
+        check_found(&found, &parent, folder).map_err(io::Error::other)?;
+        // Also after a umask that took the owner's own rights away.
+        if found.mode() & 0o777 != 0o700 {
+            fs::set_permissions(path, Permissions::from_mode(0o700))?;
+            if found.mode() & 0o077 != 0 {
+                log::warn(|| {
+                    format!(
+                        "the spool {} was open to other users: its mode is now 0700",
+                        path.display()
+                    )
+                });
+            }
+        }
+        let directory = host::open_above_stdio(
+            OpenOptions::new()
+                .read(true)
+                .custom_flags(libc::O_DIRECTORY | libc::O_NOFOLLOW),
+            path,
+        )?;
+        check_file_system(&directory, path)?;
+        let place = Place {
+            path: path.to_owned(),
+            directory,
+            uid: found.uid(),
+            gid: found.gid(),
+        };
+        place.check_format(creates)?;
+        Ok(place)
+    }
+
+    fn check_format(&self, creates: bool) -> io::Result<()> {
+        match fs::read_to_string(self.file(FORMAT)) {
+            Ok(text) if text == FORMAT_TEXT => return Ok(()),
+            Ok(text) if text.starts_with(FORMAT_START) => {
+                return Err(io::Error::other(format!(
+                    "another version of esales-notify made it ({}); it is left alone",
+                    text.trim_end()
+                )));
+            }
+            Ok(_) => {}
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+            Err(e) => return Err(e),
+        }
+        let names = self.names()?;
+        let is_ours = |name: &String| {
+            name == FORMAT
+                || name == super::LEASE
+                || name.starts_with(TEMPORARY)
+                || [super::SEGMENT, super::JOURNAL, super::DEAD, super::RECEIPTS, super::DAMAGED]
+                    .iter()
+                    .any(|prefix| name.starts_with(prefix))
+        };
+        if let Some(foreign) = names.iter().find(|name| !is_ours(name)) {
+            return Err(io::Error::other(format!(
+                "it holds {foreign}, which is no file of a spool; name a directory of its own"
+            )));
+        }
+        if !creates {
+            return match names.is_empty() {
+                true => Err(io::ErrorKind::NotFound.into()),
+                false => Ok(()),
+            };
+        }
+        if !names.is_empty() {
+            log::error(|| {
+                format!(
+                    "the file {FORMAT} of the spool {} was removed or damaged; it is made again",
+                    self.path.display()
+                )
+            });
+        }
+        let temporary = self.temporary(FORMAT);
+        let written = self.create(&temporary).and_then(|file| {
+            disk::append(&file, FORMAT_TEXT.as_bytes())?;
+            disk::rename(&temporary, &self.file(FORMAT))
+        });
+        match written {
+            // Another process does the same.
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
+            written => written,
+        }
+    }
+
+    pub(super) fn file(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    /// Where a file is made before it gets its name.
+    pub(super) fn temporary(&self, name: &str) -> PathBuf {
+        self.path.join(format!("{TEMPORARY}{}-{name}", std::process::id()))
+    }
+
+    /// Whether the path still leads to this directory.
+    pub(super) fn is_current(&self) -> bool {
+        let id = |m: Metadata| (m.dev(), m.ino());
+        let at_path = fs::symlink_metadata(&self.path).map(id);
+        matches!((at_path, self.directory.metadata().map(id)), (Ok(a), Ok(b)) if a == b)
+    }
+
+    pub(super) fn names(&self) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(&self.path)? {
+            names.push(entry?.file_name().to_string_lossy().into_owned());
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    /// The numbers of the files that are named `prefix`, a number, and `suffix`; lowest first.
+    pub(super) fn numbered(&self, prefix: &str, suffix: &str) -> io::Result<Vec<u32>> {
+        let number = |name: &String| name.strip_prefix(prefix)?.strip_suffix(suffix)?.parse().ok();
+        Ok(self.names()?.iter().filter_map(number).collect())
+    }
+
+    /// Makes a file of the spool. Where root does, the directory's owner must be able to open it.
+    pub(super) fn create(&self, path: &Path) -> io::Result<File> {
+        let file = disk::create(path)?;
+        let metadata = file.metadata()?;
+        if metadata.mode() & 0o777 != 0o600 {
+            file.set_permissions(Permissions::from_mode(0o600))?;
+        }
+        if metadata.uid() != self.uid {
+            fchown(&file, Some(self.uid), Some(self.gid))?;
+        }
+        Ok(file)
+    }
+
+    /// Opens a file of the spool, not through a symbolic link, and closes it to other users.
+    pub(super) fn open_file(&self, options: &mut OpenOptions, name: &str) -> io::Result<File> {
+        let path = self.file(name);
+        let options = options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
+        let file = host::open_above_stdio(options, &path)?;
+        let metadata = file.metadata()?;
+        if !metadata.is_file() {
+            return Err(io::Error::other(format!("{name} is not a regular file")));
+        }
+        if metadata.uid() != self.uid {
+            return Err(io::Error::other(format!(
+                "{name} belongs to {}, and the spool to {}",
+                user_name(metadata.uid()),
+                user_name(self.uid)
+            )));
+        }
+        if metadata.mode() & 0o077 != 0 {
+            file.set_permissions(Permissions::from_mode(0o600))?;
+            log::warn(|| {
+                format!(
+                    "{} was open to other users: its mode is now 0600",
+                    path.display()
+                )
+            });
+        }
+        Ok(file)
+    }
+
+    /// Runs `work` while no other process changes who leads or counts towards a limit.
+    pub(super) fn exclusively<T>(
+        &self,
+        deadline: Instant,
+        work: impl FnOnce() -> io::Result<T>,
+    ) -> io::Result<T> {
+        // A descriptor of its own: two threads of this process exclude each other too.
+        let directory = host::open_above_stdio(
+            OpenOptions::new()
+                .read(true)
+                .custom_flags(libc::O_DIRECTORY | libc::O_NOFOLLOW),
+            &self.path,
+        )?;
+        let mut pause = Duration::from_micros(20);
+        while !host::lock_directory(&directory)? {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            std::thread::sleep(pause.min(left));
+            pause = (pause * 2).min(Duration::from_millis(5));
+        }
+        let _unlocked = Unlocked(&directory);
+        work()
+    }
+
+    /// Makes new names in the directory survive a power loss.
+    pub(super) fn sync_names(&self) -> io::Result<()> {
+        self.directory.sync_all()
+    }
+}
+
+struct Unlocked<'a>(&'a File);
+
+impl Drop for Unlocked<'_> {
+    fn drop(&mut self) {
+        host::unlock_directory(self.0);
+    }
+}
+
+fn make(path: &Path, parent: &Metadata) -> io::Result<()> {
+    match DirBuilder::new().mode(0o700).create(path) {
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
+        made => made?,
+    }
+    fs::set_permissions(path, Permissions::from_mode(0o700))?;
+    // A shop's folder: what root makes in it is the shop's.
+    if host::user() == 0 && parent.uid() != 0 {
+        chown(path, Some(parent.uid()), Some(parent.gid()))?;
+    }
+    if parent.mode() & 0o020 != 0 && !is_sticky(parent) {
+        log::warn(|| {
+            format!(
+                "the folder of the spool {} is writable by its group, whose members may rename or remove the spool",
+                path.display()
+            )
+        });
+    }
+    Ok(())
+}
+
+fn check_file_system(directory: &File, path: &Path) -> io::Result<()> {
+    match host::file_system(directory)? {
+        FileSystem::Local => {}
+        FileSystem::Network(name) => {
+            return Err(io::Error::other(format!(
+                "it is on a network file system ({name}), where appends of two machines overwrite each other; use a \
+                 local disk"
+            )));
+        }
+        FileSystem::Unknown(name) => log::warn(|| {
+            format!(
+                "the spool {} is on {name}; if that leads to another machine, notifications may be lost",
+                path.display()
+            )
+        }),
+    }
+    Ok(())
+}

@@ -1,0 +1,385 @@
+//! The way in: one `write` to the present segment, and now and then a look whether it still is the present one.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::disk;
+use super::line::{self, HEAD};
+use super::place::Place;
+use super::record;
+use super::sync::SharedFile;
+use super::view::View;
+use super::{GRACE, SEGMENT_SIZE, Settings, journal, segment_name};
+use crate::host::uptime;
+use crate::log;
+use crate::spool::NewItem;
+
+/// How often a producer looks. Much shorter than the grace period, within which it need not look after a write.
+const CHECK: Duration = Duration::from_millis(50);
+/// Between two looks a producer may use this part of a limit without asking what the others do.
+const SHARE: u64 = 1024;
+/// No line of a notification is shorter.
+const SHORTEST: u64 = 64;
+
+/// The segment that this producer appends to.
+#[derive(Debug)]
+struct Present {
+    file: Arc<SharedFile>,
+    number: u32,
+    /// When it was last seen to be the present one, by the clock that counts suspension.
+    seen: Duration,
+    /// How much may be appended before the next look: lines, and bytes of the file.
+    lines_left: u64,
+    bytes_left: u64,
+    /// A limit is near: each notification is counted, one producer at a time.
+    is_near: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct Producer {
+    /// By which the spool counts what this producer accepted.
+    pub(super) id: u64,
+    present: Option<Present>,
+    buffer: Vec<u8>,
+    /// Whether the names in the directory are on the disk.
+    synced_names: u32,
+}
+
+/// Why nothing was appended.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    Full,
+    /// Over the limit, and the oldest are to be dropped: the caller must make room for so many bytes.
+    NeedsRoom,
+    Io(io::Error),
+}
+
+impl From<io::Error> for Refusal {
+    fn from(e: io::Error) -> Refusal {
+        Refusal::Io(e)
+    }
+}
+
+impl Producer {
+    pub(super) fn new(id: u64) -> Producer {
+        Producer {
+            id,
+            present: None,
+            buffer: Vec::new(),
+            synced_names: 0,
+        }
+    }
+
+    /// Appends a notification. Returns the file, for the sync that the caller may want.
+    pub(super) fn push(
+        &mut self,
+        place: &Place,
+        view: &mut View,
+        settings: &Settings,
+        item: &NewItem,
+        may_exceed: bool,
+        deadline: Instant,
+    ) -> Result<Arc<SharedFile>, Refusal> {
+        let now = uptime().unwrap_or_default();
+        let size = (item.body.len() + 512) as u64;
+        let is_fresh = self.present.as_ref().is_some_and(|p| {
+            now.saturating_sub(p.seen) < CHECK && p.lines_left > 0 && p.bytes_left > size
+        });
+        if !is_fresh {
+            self.look(place, view, settings, now)?;
+        }
+        let is_near = self.present.as_ref().is_some_and(|p| p.is_near);
+        if is_near && !may_exceed {
+            return self.push_near(place, view, settings, item, deadline);
+        }
+        Ok(self.append(place, item, false)?)
+    }
+
+    /// Near a limit one producer at a time counts exactly, and appends.
+    fn push_near(
+        &mut self,
+        place: &Place,
+        view: &mut View,
+        settings: &Settings,
+        item: &NewItem,
+        deadline: Instant,
+    ) -> Result<Arc<SharedFile>, Refusal> {
+        let mut refusal = None;
+        let size = item.body.len() as u64;
+        let appended = place.exclusively(deadline, || {
+            let sight = view.read_all(place)?;
+            let fits = sight.counts.pending < settings.max_items
+                && sight.pending_bytes.saturating_add(size) <= settings.max_bytes;
+            if !fits {
+                refusal = Some(match settings.drops_oldest && size <= settings.max_bytes {
+                    true => Refusal::NeedsRoom,
+                    false => Refusal::Full,
+                });
+                return Ok(None);
+            }
+            self.append(place, item, false).map(Some)
+        })?;
+        match (appended, refusal) {
+            (Some(file), _) => Ok(file),
+            (None, Some(refusal)) => Err(refusal),
+            (None, None) => Err(Refusal::Full),
+        }
+    }
+
+    fn append(&mut self, place: &Place, item: &NewItem, is_again: bool) -> io::Result<Arc<SharedFile>> {
+        self.buffer.clear();
+        let id = self.id;
+        let fits = line::encode(&mut self.buffer, |out| {
+            record::push_notification(out, item, id, is_again);
+        });
+        if !fits {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                "the notification is longer than 16 MiB or holds a line feed",
+            ));
+        }
+        let mut has_moved = false;
+        loop {
+            let Some(present) = &mut self.present else {
+                return Err(io::ErrorKind::NotFound.into());
+            };
+            match disk::append(&present.file.file, &self.buffer) {
+                Ok(()) => {}
+                // The host limits the size of files: the next segment is shorter.
+                Err(e) if e.raw_os_error() == Some(libc::EFBIG) && !has_moved => {
+                    has_moved = true;
+                    self.begin_next(place)?;
+                    continue;
+                }
+                Err(e) => return Err(e),
+            }
+            present.lines_left = present.lines_left.saturating_sub(1);
+            let length = self.buffer.len() as u64;
+            present.bytes_left = present.bytes_left.saturating_sub(length);
+            let file = Arc::clone(&present.file);
+            // Within the grace period of the last look the leader has certainly not read this segment to its end.
+            let now = uptime().unwrap_or_default();
+            if now.saturating_sub(present.seen) > GRACE && file.file.metadata()?.nlink() == 0 {
+                self.find_present(place)?;
+                let id = self.id;
+                self.buffer.clear();
+                line::encode(&mut self.buffer, |out| {
+                    record::push_notification(out, item, id, true);
+                });
+                continue;
+            }
+            return Ok(file);
+        }
+    }
+
+    /// Sees which segment is the present one, begins the next if it is full, and how near the limits are.
+    fn look(
+        &mut self,
+        place: &Place,
+        view: &mut View,
+        settings: &Settings,
+        now: Duration,
+    ) -> io::Result<()> {
+        let is_present = |p: &Present| -> io::Result<Option<u64>> {
+            let metadata = p.file.file.metadata()?;
+            let next = place.file(&segment_name(p.number + 1));
+            Ok((metadata.nlink() > 0 && !next.exists()).then_some(metadata.len()))
+        };
+        let mut length = match &self.present {
+            Some(present) => is_present(present)?,
+            None => None,
+        };
+        if length.is_none() {
+            self.find_present(place)?;
+            length = match &self.present {
+                Some(present) => Some(present.file.file.metadata()?.len()),
+                None => None,
+            };
+        }
+        if length.unwrap_or(0) >= SEGMENT_SIZE {
+            self.begin_next(place)?;
+            length = Some(0);
+        }
+        let length = length.unwrap_or(0);
+        let (lines_left, is_near) = self.room(place, view, settings, length)?;
+        if let Some(present) = &mut self.present {
+            present.seen = now;
+            present.lines_left = lines_left;
+            present.is_near = is_near;
+            let share = settings.max_bytes / SHARE;
+            present.bytes_left = SEGMENT_SIZE.saturating_sub(length).min(share).max(HEAD as u64);
+            if !is_near {
+                // A notification longer than that is a look of its own.
+                present.bytes_left = present.bytes_left.max(1);
+            }
+        }
+        Ok(())
+    }
+
+    /// How many lines may follow without a look, and whether a limit is near.
+    fn room(
+        &self,
+        place: &Place,
+        view: &mut View,
+        settings: &Settings,
+        length: u64,
+    ) -> io::Result<(u64, bool)> {
+        let share = settings.max_items / SHARE;
+        if share == 0 {
+            return Ok((0, true));
+        }
+        // At the most, every byte that the leader has not read is of the shortest notifications.
+        let Some(number) = self.present.as_ref().map(|p| p.number) else {
+            return Ok((0, true));
+        };
+        let last = match journal::last_epoch(place)? {
+            Some(epoch) => {
+                let name = journal::name(epoch);
+                match place.open_file(OpenOptions::new().read(true), &name) {
+                    Ok(file) => journal::last_batch(&file)?,
+                    Err(e) if e.kind() == io::ErrorKind::NotFound => None,
+                    Err(e) => return Err(e),
+                }
+            }
+            None => None,
+        }
+        .unwrap_or_default();
+        let unread = match number == last.newest {
+            true => Some(length.saturating_sub(last.newest_scanned.into())),
+            false if number == last.newest + 1 => Some(length + SEGMENT_SIZE),
+            false => None,
+        };
+        if let Some(unread) = unread {
+            let items = last.sums.pending() + unread / SHORTEST;
+            let bytes = last.pending_bytes + unread;
+            if items < settings.max_items / 4 && bytes < settings.max_bytes / 4 {
+                return Ok((share, false));
+            }
+        }
+        let sight = view.read_all(place)?;
+        let is_near = sight.counts.pending >= settings.max_items / 4 * 3
+            || sight.pending_bytes >= settings.max_bytes / 4 * 3;
+        Ok((share, is_near))
+    }
+
+    /// Opens the newest segment, or begins the first.
+    fn find_present(&mut self, place: &Place) -> io::Result<()> {
+        let was = self.present.take();
+        if let Some(was) = &was
+            && was.file.file.metadata()?.nlink() == 0
+            && !place.file(&segment_name(was.number + 1)).exists()
+        {
+            log::error(|| {
+                format!(
+                    "{} of the spool {} was removed while it was in use",
+                    segment_name(was.number),
+                    place.path.display()
+                )
+            });
+        }
+        for _ in 0..100 {
+            let newest = place.numbered(super::SEGMENT, super::SEGMENT_END)?.pop();
+            let number = match newest {
+                Some(number) => number,
+                None => next_number(place, was.as_ref().map_or(0, |w| w.number))?,
+            };
+            if self.open(place, number, newest.is_none())? {
+                return Ok(());
+            }
+        }
+        Err(io::ErrorKind::TimedOut.into())
+    }
+
+    /// Begins the segment behind the present one, or finds that another producer has begun it.
+    fn begin_next(&mut self, place: &Place) -> io::Result<()> {
+        let number = self.present.as_ref().map_or(0, |p| p.number);
+        match self.open(place, number + 1, true)? {
+            true => Ok(()),
+            false => self.find_present(place),
+        }
+    }
+
+    /// False: it is not there, or it was there already.
+    fn open(&mut self, place: &Place, number: u32, is_new: bool) -> io::Result<bool> {
+        let name = segment_name(number);
+        let opened = match is_new {
+            true => place.create(&place.file(&name)),
+            false => place.open_file(OpenOptions::new().read(true).append(true), &name),
+        };
+        let file = match opened {
+            Ok(file) => file,
+            Err(e) if is_new && e.kind() == io::ErrorKind::AlreadyExists => {
+                match place.open_file(OpenOptions::new().read(true).append(true), &name) {
+                    Ok(file) => file,
+                    Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(false),
+                    Err(e) => return Err(e),
+                }
+            }
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(e) => return Err(e),
+        };
+        self.present = Some(Present {
+            file: Arc::new(SharedFile::new(file)),
+            number,
+            seen: uptime().unwrap_or_default(),
+            lines_left: 1,
+            bytes_left: SEGMENT_SIZE,
+            is_near: self.present.as_ref().is_some_and(|p| p.is_near),
+        });
+        Ok(true)
+    }
+
+    /// Makes the names in the directory survive a power loss, once for each segment.
+    pub(super) fn sync_names(&mut self, place: &Place) -> io::Result<()> {
+        let number = self.present.as_ref().map_or(0, |p| p.number);
+        if self.synced_names != number {
+            place.sync_names()?;
+            self.synced_names = number;
+        }
+        Ok(())
+    }
+
+    /// After a sync that failed: what the kernel could not write it forgets, so the next word must be about another file.
+    pub(super) fn give_up_segment(&mut self, place: &Place) {
+        if self.begin_next(place).is_err() {
+            self.present = None;
+        }
+    }
+}
+
+/// Higher than any number that was ever used, as far as it is known.
+fn next_number(place: &Place, used: u32) -> io::Result<u32> {
+    let mut view = View::default();
+    view.read_journal(place)?;
+    Ok(view.state.newest.max(used) + 1)
+}
+
+/// For the leader: what it found in a segment that it has just deleted goes into the present one.
+pub(super) fn append_again(place: &Place, item: &NewItem, producer: u64) -> io::Result<()> {
+    let mut producer = Producer::new(producer);
+    producer.find_present(place)?;
+    producer.append(place, item, true).map(drop)
+}
+
+/// An operator's records, one write each; the position behind the last.
+pub(super) fn append_records(place: &Place, records: &[Vec<u8>]) -> io::Result<(u32, u64)> {
+    use std::io::Seek;
+    let mut producer = Producer::new(0);
+    producer.find_present(place)?;
+    let mut end = (0, 0);
+    for record in records {
+        let Some(present) = &producer.present else {
+            return Err(io::ErrorKind::NotFound.into());
+        };
+        disk::append(&present.file.file, record)?;
+        let mut file: &File = &present.file.file;
+        end = (present.number, file.stream_position()?);
+        if end.1 >= SEGMENT_SIZE {
+            producer.begin_next(place)?;
+        }
+    }
+    Ok(end)
+}

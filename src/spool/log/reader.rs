@@ -1,0 +1,205 @@
+//! Reads the lines of a file, a bounded piece at a time.
+
+use std::fs::File;
+use std::io;
+use std::ops::ControlFlow;
+use std::os::unix::fs::FileExt;
+
+use super::line::{self, HEAD, Line, MAX_PAYLOAD};
+
+const PIECE: usize = 256 << 10;
+/// Longer than any line of ours: a file without line feeds is read in pieces of this size.
+const LONGEST: usize = 1 + HEAD + MAX_PAYLOAD;
+
+/// Calls `visit` for each line from `from` on, with its offset, its bytes without the line feed, and what they are. Stops
+/// where `visit` says so, and in front of a last line that is not sound: its writer may be at work. Returns where the next
+/// line will begin.
+///
+/// Offsets are of 32 bits; what lies behind them is not read.
+pub(super) fn lines(
+    file: &File,
+    from: u64,
+    mut visit: impl FnMut(u32, &[u8], Line<'_>) -> ControlFlow<()>,
+) -> io::Result<u64> {
+    let mut buffer = Vec::new();
+    let mut start = from;
+    let mut wanted = PIECE;
+    loop {
+        let read = fill(file, &mut buffer, start, wanted)?;
+        let is_last = read < wanted;
+        let bytes = buffer.get(..read).unwrap_or_default();
+        // What stands in front of the first line feed is no line of ours.
+        let mut begin = 0;
+        let mut used = 0;
+        while begin < bytes.len() {
+            let has_feed = bytes.get(begin) == Some(&b'\n');
+            let text_at = begin + usize::from(has_feed);
+            let rest = bytes.get(text_at..).unwrap_or_default();
+            let end = match memchr::memchr(b'\n', rest) {
+                Some(length) => text_at + length,
+                None if is_last || bytes.len() - begin >= LONGEST => bytes.len(),
+                None => break,
+            };
+            let is_unfinished = is_last && end == bytes.len();
+            let text = bytes.get(text_at..end).unwrap_or_default();
+            let Ok(offset) = u32::try_from(start + begin as u64) else {
+                return Ok(start + begin as u64);
+            };
+            let decoded = match has_feed {
+                true => line::decode(text),
+                false => Line::Damaged,
+            };
+            if is_unfinished && !matches!(decoded, Line::Sound(_)) {
+                return Ok(start + begin as u64);
+            }
+            used = end;
+            begin = end;
+            if !text.is_empty() && visit(offset, text, decoded).is_break() {
+                return Ok(start + used as u64);
+            }
+        }
+        if is_last {
+            return Ok(start + used as u64);
+        }
+        start += used as u64;
+        wanted = match used {
+            0 => (wanted * 2).min(LONGEST),
+            _ => PIECE,
+        };
+    }
+}
+
+/// Reads up to `wanted` bytes; fewer only at the end of the file.
+fn fill(file: &File, buffer: &mut Vec<u8>, offset: u64, wanted: usize) -> io::Result<usize> {
+    if buffer.len() < wanted {
+        let left = file.metadata()?.len().saturating_sub(offset);
+        // Not more memory than there is file.
+        let needed = wanted.min(usize::try_from(left).unwrap_or(wanted)) + 1;
+        if buffer.len() < needed {
+            buffer
+                .try_reserve_exact(needed - buffer.len())
+                .map_err(|_| io::ErrorKind::OutOfMemory)?;
+            buffer.resize(needed, 0);
+        }
+    }
+    let mut read = 0;
+    let end = buffer.len().min(wanted);
+    while let Some(free) = buffer.get_mut(read..end).filter(|f| !f.is_empty()) {
+        match file.read_at(free, offset + read as u64) {
+            Ok(0) => break,
+            Ok(n) => read += n,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(read)
+}
+
+/// The bytes of the one line at `offset`, without its line feed; `None` if none begins there.
+pub(super) fn line_at(file: &File, offset: u64) -> io::Result<Option<Vec<u8>>> {
+    let mut bytes = Vec::new();
+    let read = fill(file, &mut bytes, offset, 1024)?;
+    bytes.truncate(read);
+    if bytes.first() != Some(&b'\n') {
+        return Ok(None);
+    }
+    if let Some(length) = line::declared_length(&bytes)
+        && length > bytes.len()
+    {
+        let read = fill(file, &mut bytes, offset, length)?;
+        bytes.truncate(read);
+    }
+    bytes.remove(0);
+    if let Some(end) = memchr::memchr(b'\n', &bytes) {
+        bytes.truncate(end);
+    }
+    Ok(Some(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    fn file(bytes: &[u8]) -> File {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(bytes).unwrap();
+        file
+    }
+
+    fn encoded(payload: &str) -> Vec<u8> {
+        let mut out = Vec::new();
+        assert!(line::encode(&mut out, |out| out.extend_from_slice(payload.as_bytes())));
+        out
+    }
+
+    /// The payloads of the sound lines, `?` for others, and where the reading ended.
+    fn read(file: &File, from: u64) -> (Vec<String>, u64) {
+        let mut found = Vec::new();
+        let end = lines(file, from, |_, _, line| {
+            found.push(match line {
+                Line::Sound(payload) => payload.to_owned(),
+                Line::Torn => "torn".to_owned(),
+                Line::Damaged => "damaged".to_owned(),
+            });
+            ControlFlow::Continue(())
+        })
+        .unwrap();
+        (found, end)
+    }
+
+    #[test]
+    fn an_unfinished_last_line_waits_and_one_in_the_middle_is_torn() {
+        let whole = encoded("first");
+        let cut = encoded("second");
+        for end in 0..cut.len() {
+            let mut bytes = whole.clone();
+            bytes.extend_from_slice(&cut[..end]);
+            let (found, at) = read(&file(&bytes), 0);
+            assert_eq!(found, ["first"]);
+            assert!(at as usize >= whole.len() && at as usize <= whole.len() + 1);
+            bytes.extend_from_slice(&encoded("third"));
+            let (found, at) = read(&file(&bytes), 0);
+            assert_eq!(found.first().map(String::as_str), Some("first"));
+            assert_eq!(found.last().map(String::as_str), Some("third"));
+            assert!(found.len() == 2 || found[1] == "torn", "{found:?}");
+            assert_eq!(at as usize, bytes.len());
+        }
+    }
+
+    #[test]
+    fn lines_longer_than_a_piece_and_across_pieces_are_read() {
+        let long = "x".repeat(3 * PIECE);
+        let mut bytes = Vec::new();
+        for payload in ["a", long.as_str(), "b"] {
+            bytes.extend(encoded(payload));
+        }
+        for n in 0..3000 {
+            bytes.extend(encoded(&format!("{n} {}", "y".repeat(200))));
+        }
+        let file = file(&bytes);
+        let (found, end) = read(&file, 0);
+        assert_eq!((found.len(), end as usize), (3003, bytes.len()));
+        assert_eq!((found[1].len(), found[2].as_str()), (long.len(), "b"));
+        assert_eq!(
+            line_at(&file, encoded("a").len() as u64).unwrap().unwrap().len(),
+            HEAD + long.len()
+        );
+        assert_eq!(line_at(&file, 1).unwrap(), None);
+        assert_eq!(line_at(&file, bytes.len() as u64).unwrap(), None);
+    }
+
+    #[test]
+    fn nonsense_costs_only_itself() {
+        let mut bytes = b"no line at all\n".to_vec();
+        bytes.extend(encoded("sound"));
+        bytes.extend(vec![0; 2 * PIECE]);
+        bytes.extend(encoded("sound too"));
+        let (found, _) = read(&file(&bytes), 0);
+        // The zeros follow the first sound line without a line feed, and so make it unsound.
+        assert_eq!(found, ["damaged", "damaged", "sound too"]);
+        let (found, end) = read(&file(&vec![b'x'; LONGEST + 5]), 0);
+        assert_eq!(found.len(), 1);
+        assert_eq!(end as usize, LONGEST);
+    }
+}

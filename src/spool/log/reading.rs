@@ -1,0 +1,283 @@
+//! What the leader makes of the lines that were appended since it last looked.
+
+use std::collections::{HashMap, HashSet};
+use std::io;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::draft::{Draft, End, Weight};
+use super::leader::{Lane, dropped, item_in, notification};
+use super::line::{self, Line};
+use super::place::Place;
+use super::receipts::{self, Completed};
+use super::record::{self, Notification, Record};
+use super::segment_name;
+use super::state::{Batch, Letter, Retry, State, offset_of, position, segment_of};
+use crate::host::Timestamp;
+use crate::log;
+use crate::spool::{Item, Position};
+
+/// How many items are kept of those that were just read, for each origin.
+const AHEAD: usize = 256;
+
+/// The lines of one segment, as they are read.
+pub(super) struct Reading<'a> {
+    place: &'a Place,
+    state: &'a State,
+    lanes: &'a HashMap<Arc<str>, Lane>,
+    number: u32,
+    now: Timestamp,
+    draft: Draft<'a>,
+    /// The end of what was read before.
+    end_before: Position,
+    ahead: Vec<Item>,
+    ahead_by_origin: HashMap<u32, usize>,
+    completed: Vec<Completed>,
+    erased: Vec<Position>,
+    damage: Vec<(Position, Vec<u8>)>,
+    answers: Vec<(u64, u64)>,
+    error: Option<io::Error>,
+    pub(super) stopped_at: Option<u32>,
+}
+
+/// What they come to.
+pub(super) struct Read {
+    pub(super) batch: Batch,
+    /// Items, and the origins of which there are more than were kept.
+    pub(super) ahead: Vec<Item>,
+    pub(super) overfull: HashSet<u32>,
+    pub(super) completed: Vec<Completed>,
+    /// Positions whose lines were overwritten.
+    pub(super) erased: Vec<Position>,
+    pub(super) damage: Vec<(Position, Vec<u8>)>,
+}
+
+impl<'a> Reading<'a> {
+    pub(super) fn new(
+        place: &'a Place,
+        state: &'a State,
+        lanes: &'a HashMap<Arc<str>, Lane>,
+        number: u32,
+        end_before: Position,
+        now: Timestamp,
+    ) -> Reading<'a> {
+        Reading {
+            place,
+            state,
+            lanes,
+            number,
+            now,
+            draft: Draft::new(state),
+            end_before,
+            ahead: Vec::new(),
+            ahead_by_origin: HashMap::new(),
+            completed: Vec::new(),
+            erased: Vec::new(),
+            damage: Vec::new(),
+            answers: Vec::new(),
+            error: None,
+            stopped_at: None,
+        }
+    }
+
+    pub(super) fn read(&mut self, offset: u32, bytes: &[u8], line: Line<'_>) -> ControlFlow<()> {
+        let at = position(self.number, offset);
+        // For what comes later in the same piece: everything up to here was read.
+        self.draft.segment(self.number).scanned = offset + 1;
+        let done = match line {
+            Line::Sound(payload) => match record::parse(payload) {
+                Some(record) => self.take(at, record),
+                None => {
+                    log::warn(|| {
+                        format!(
+                            "{} of the spool {} has a record at {offset} that this version does not know; it is passed over",
+                            segment_name(self.number),
+                            self.place.path.display()
+                        )
+                    });
+                    Ok(())
+                }
+            },
+            // A killed process or a full disk; its producer never said that it was accepted.
+            Line::Torn => Ok(()),
+            Line::Damaged => {
+                self.draft.skip(at);
+                self.damage.push((at, bytes.to_vec()));
+                Ok(())
+            }
+        };
+        match done {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(e) => {
+                self.error = Some(e);
+                ControlFlow::Break(())
+            }
+        }
+    }
+
+    fn take(&mut self, at: Position, record: Record<'_>) -> io::Result<()> {
+        match record {
+            Record::Notification(new) => self.accept(at, new),
+            Record::Again(new) => {
+                if self.is_known(&new)? {
+                    self.draft.skip(at);
+                } else {
+                    self.accept(at, new);
+                }
+            }
+            Record::Requeue(dead, new) => {
+                let weight = self.weight(at, &new);
+                if self.draft.requeue(dead, weight) {
+                    self.put_ahead(at, new, weight.origin);
+                } else {
+                    self.draft.skip(at);
+                }
+            }
+            Record::Discard { erases, positions } => {
+                let reached = self.discard(erases, &positions)?;
+                self.answers.push((at.0, reached));
+            }
+            Record::Probe => {
+                let gates = &mut self.draft.batch().gates;
+                for (_, _, _, pause) in gates.iter_mut() {
+                    *pause = 0;
+                }
+                let reached = gates.len() as u64;
+                self.answers.push((at.0, reached));
+            }
+            Record::Erased => {}
+        }
+        Ok(())
+    }
+
+    fn weight(&mut self, at: Position, new: &Notification<'_>) -> Weight {
+        Weight {
+            position: at,
+            origin: self.draft.origin(&line::text(new.origin)),
+            producer: new.producer,
+            bytes: new.body.len() as u64,
+        }
+    }
+
+    fn accept(&mut self, at: Position, new: Notification<'_>) {
+        // Its receipt was found where the journal is gone: it has left already.
+        if self.state.is_skipped(at) {
+            return;
+        }
+        let weight = self.weight(at, &new);
+        self.draft.accept(weight);
+        self.put_ahead(at, new, weight.origin);
+    }
+
+    /// Keeps an item for its lane, if that has come as far.
+    fn put_ahead(&mut self, at: Position, new: Notification<'_>, number: u32) {
+        let origin = line::text(new.origin);
+        let lane = self.lanes.get(origin.as_str());
+        let cursor = lane.map_or(self.end_before, |l| l.cursor);
+        if at < cursor {
+            // Its producer was slow to notice that there is a newer segment.
+            let retry = Retry {
+                origin: number,
+                accepted: new.accepted,
+                attempts: new.attempts,
+                failed_at: 0,
+                pause: 0,
+                http_status: None,
+                detail: line::text(new.detail),
+            };
+            self.draft.set_retry(at, retry);
+            return;
+        }
+        if cursor < self.end_before {
+            return;
+        }
+        let count = self.ahead_by_origin.entry(number).or_default();
+        *count += 1;
+        if *count <= AHEAD {
+            let origin = Arc::from(origin.as_str());
+            self.ahead.push(new.into_item(at, origin));
+        }
+    }
+
+    /// Whether what a producer appended once more was read the first time.
+    fn is_known(&self, new: &Notification<'_>) -> io::Result<bool> {
+        let id = new.id();
+        let forever = Duration::MAX;
+        if receipts::find(self.place, &id, self.now, forever)?.is_some() {
+            return Ok(true);
+        }
+        let pending = super::operator::find_pending(self.place, self.state, &id)?;
+        Ok(pending.is_some() || self.ahead.iter().any(|item| item.id == id))
+    }
+
+    fn discard(&mut self, erases: bool, positions: &[Position]) -> io::Result<u64> {
+        let mut reached = 0;
+        let mut ids = HashSet::new();
+        let mut in_segments: HashMap<u32, Vec<(u64, usize)>> = HashMap::new();
+        let mut letters: Vec<Letter> = Vec::new();
+        for at in positions.iter().copied() {
+            let found = item_in(self.place, at)?;
+            if let Some(letter) = self.state.letters.get(&at) {
+                letters.push(letter.clone());
+                reached += u64::from(self.draft.discard_letter(at));
+            } else if let Some((item, _)) = &found
+                && self.draft.is_pending(at)
+            {
+                let weight = Weight {
+                    position: at,
+                    origin: self.draft.origin(&item.origin),
+                    producer: item.producer,
+                    bytes: item.body.len() as u64,
+                };
+                self.draft.complete(weight, End::Dropped);
+                reached += 1;
+                self.completed
+                    .push(dropped(item, "dropped by an operator", self.now));
+            }
+            if let Some((item, length)) = found {
+                ids.insert(item.id);
+                let lines = in_segments.entry(segment_of(at)).or_default();
+                lines.push((offset_of(at).into(), length));
+            }
+        }
+        if erases {
+            for (number, lines) in &in_segments {
+                super::erase_lines(self.place, &segment_name(*number), lines)?;
+            }
+            for letter in letters {
+                super::dead::erase(self.place, &letter)?;
+            }
+            receipts::erase(self.place, &ids)?;
+            // Nothing of the person stays, not even that something was dropped.
+            let erased: HashSet<Position> = positions.iter().copied().collect();
+            self.completed.retain(|one| !erased.contains(&one.position));
+            self.erased.extend(&erased);
+            self.ahead.retain(|item| !erased.contains(&item.position));
+        }
+        Ok(reached)
+    }
+
+    /// `end`: where the next line will begin.
+    pub(super) fn finish(mut self, end: u32) -> io::Result<Read> {
+        if let Some(e) = self.error {
+            return Err(e);
+        }
+        self.draft.segment(self.number).scanned = end;
+        self.draft.batch().answers = self.answers;
+        let low = self.state.low;
+        Ok(Read {
+            batch: self.draft.finish(low),
+            ahead: self.ahead,
+            overfull: self
+                .ahead_by_origin
+                .into_iter()
+                .filter(|(_, count)| *count > AHEAD)
+                .map(|(origin, _)| origin)
+                .collect(),
+            completed: self.completed,
+            erased: self.erased,
+            damage: self.damage,
+        })
+    }
+}

@@ -1,0 +1,274 @@
+//! What became of the last items that left: a line each, in files that the leader appends to and at last removes.
+
+use std::collections::HashSet;
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use super::disk;
+use super::line::{self, Line, push_number, push_text};
+use super::place::Place;
+use super::reader;
+use crate::host::{Timestamp, millis};
+use crate::spool::{MAX_RECEIPTS, Position, RECENT};
+use crate::status::{Receipt, Status};
+
+const END: &str = ".log";
+/// Lines of one file. The oldest file goes when the newer ones hold enough without it.
+const LINES: usize = MAX_RECEIPTS / 2;
+
+fn name(number: u32) -> String {
+    format!("{}{number:010}{END}", super::RECEIPTS)
+}
+
+/// What became of an item.
+#[derive(Debug, Clone)]
+pub(super) struct Completed {
+    pub(super) position: Position,
+    pub(super) receipt: Receipt,
+    pub(super) at: Timestamp,
+    pub(super) latency: Duration,
+}
+
+impl Completed {
+    fn push(&self, out: &mut Vec<u8>) -> bool {
+        let receipt = &self.receipt;
+        line::encode(out, |out| {
+            out.extend_from_slice(b"R\t");
+            out.extend_from_slice(receipt.status.code().to_string().as_bytes());
+            for number in [
+                self.position.0,
+                self.at.unix_ms,
+                receipt.http_status.unwrap_or(0).into(),
+                receipt.attempts.into(),
+                millis(receipt.elapsed),
+                u64::try_from(self.latency.as_micros()).unwrap_or(u64::MAX),
+            ] {
+                out.push(b'\t');
+                push_number(out, number);
+            }
+            for text in [&receipt.id, &receipt.detail] {
+                out.push(b'\t');
+                push_text(out, text);
+            }
+        })
+    }
+
+    fn parse(payload: &str) -> Option<Completed> {
+        let mut columns = payload.split('\t');
+        (columns.next()? == "R").then_some(())?;
+        let status = Status::from_code(columns.next()?.parse().ok()?)?;
+        let mut number = || columns.next()?.parse::<u64>().ok();
+        let position = Position(number()?);
+        let at = Timestamp {
+            unix_ms: number()?,
+            ..Timestamp::default()
+        };
+        let http_status = u16::try_from(number()?).ok()?;
+        let attempts = u32::try_from(number()?).ok()?;
+        let elapsed = Duration::from_millis(number()?);
+        let latency = Duration::from_micros(number()?);
+        Some(Completed {
+            position,
+            receipt: Receipt {
+                status,
+                http_status: (http_status != 0).then_some(http_status),
+                attempts,
+                elapsed,
+                id: line::text(columns.next()?),
+                detail: line::text(columns.next()?),
+            },
+            at,
+            latency,
+        })
+    }
+}
+
+/// Files of receipts, newest first.
+fn files(place: &Place) -> io::Result<Vec<u32>> {
+    let mut numbers = place.numbered(super::RECEIPTS, END)?;
+    numbers.reverse();
+    Ok(numbers)
+}
+
+fn each(
+    place: &Place,
+    number: u32,
+    mut visit: impl FnMut(u32, usize, Completed),
+) -> io::Result<()> {
+    let file = match place.open_file(OpenOptions::new().read(true), &name(number)) {
+        Ok(file) => file,
+        // The leader has just removed it.
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(e) => return Err(e),
+    };
+    reader::lines(&file, 0, |offset, bytes, line| {
+        if let Line::Sound(payload) = line
+            && let Some(completed) = Completed::parse(payload)
+        {
+            visit(offset, bytes.len(), completed);
+        }
+        ControlFlow::Continue(())
+    })?;
+    Ok(())
+}
+
+/// The newest receipt of an id, not older than `retention`.
+pub(super) fn find(
+    place: &Place,
+    id: &str,
+    now: Timestamp,
+    retention: Duration,
+) -> io::Result<Option<Receipt>> {
+    let oldest = now.unix_ms.saturating_sub(millis(retention));
+    for number in files(place)? {
+        let mut found = None;
+        each(place, number, |_, _, completed| {
+            if completed.receipt.id == id {
+                found = Some(completed);
+            }
+        })?;
+        if let Some(completed) = found {
+            return Ok((completed.at.unix_ms > oldest).then_some(completed.receipt));
+        }
+    }
+    Ok(None)
+}
+
+/// Age at delivery and latency of the last deliveries.
+pub(super) fn recent(place: &Place) -> io::Result<Vec<(Duration, Duration)>> {
+    let mut recent = Vec::new();
+    for number in files(place)? {
+        let mut of_file = Vec::new();
+        each(place, number, |_, _, completed| {
+            if completed.receipt.status == Status::Delivered {
+                of_file.push((completed.receipt.elapsed, completed.latency));
+            }
+        })?;
+        recent.extend(of_file.into_iter().rev().take(RECENT - recent.len()));
+        if recent.len() >= RECENT {
+            break;
+        }
+    }
+    Ok(recent)
+}
+
+/// Where receipts are appended.
+#[derive(Debug, Default)]
+pub(super) struct ReceiptWriter {
+    /// The file, its number, and its lines.
+    current: Option<(File, u32, usize)>,
+    buffer: Vec<u8>,
+}
+
+impl ReceiptWriter {
+    pub(super) fn append(&mut self, place: &Place, completed: &[Completed]) -> io::Result<()> {
+        if completed.is_empty() {
+            return Ok(());
+        }
+        self.buffer.clear();
+        for one in completed {
+            one.push(&mut self.buffer);
+        }
+        if self.current.as_ref().is_none_or(|(_, _, lines)| *lines >= LINES) {
+            let number = files(place)?.first().map_or(1, |newest| newest + 1);
+            self.current = Some((place.create(&place.file(&name(number)))?, number, 0));
+        }
+        if let Some((file, _, lines)) = &mut self.current {
+            disk::append(file, &self.buffer)?;
+            *lines += completed.len();
+        }
+        Ok(())
+    }
+
+    /// Removes files that are too old, or that there are enough without.
+    pub(super) fn maintain(
+        &mut self,
+        place: &Place,
+        now: Timestamp,
+        retention: Duration,
+    ) -> io::Result<()> {
+        if let Some((file, _, _)) = &self.current
+            && std::os::unix::fs::MetadataExt::nlink(&file.metadata()?) == 0
+        {
+            crate::log::error(|| "a file of receipts was removed while it was in use".to_owned());
+            self.current = None;
+        }
+        let oldest = now.unix_ms.saturating_sub(millis(retention));
+        let present = self.current.as_ref().map(|(_, number, _)| *number);
+        let mut lines_behind = 0;
+        for number in files(place)? {
+            if Some(number) == present {
+                continue;
+            }
+            let (mut lines, mut newest) = (0, 0);
+            if lines_behind < MAX_RECEIPTS {
+                each(place, number, |_, _, completed| {
+                    lines += 1;
+                    newest = newest.max(completed.at.unix_ms);
+                })?;
+            }
+            if lines_behind >= MAX_RECEIPTS || newest <= oldest {
+                disk::remove(&place.file(&name(number)))?;
+            }
+            lines_behind += lines;
+        }
+        Ok(())
+    }
+}
+
+/// Overwrites the receipts of these ids.
+pub(super) fn erase(place: &Place, ids: &HashSet<String>) -> io::Result<()> {
+    for number in files(place)? {
+        let mut found = Vec::new();
+        each(place, number, |offset, length, completed| {
+            if ids.contains(&completed.receipt.id) {
+                found.push((u64::from(offset), length));
+            }
+        })?;
+        super::erase_lines(place, &name(number), &found)?;
+    }
+    Ok(())
+}
+
+/// The positions that have a receipt, for a spool whose journal is gone.
+pub(super) fn positions(place: &Place) -> io::Result<Vec<Completed>> {
+    let mut all = Vec::new();
+    for number in files(place)? {
+        each(place, number, |_, _, completed| all.push(completed))?;
+    }
+    Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_receipt_is_read_as_it_was_written() {
+        let completed = Completed {
+            position: Position(7),
+            receipt: Receipt {
+                status: Status::Forbidden,
+                http_status: Some(403),
+                attempts: 2,
+                elapsed: Duration::from_millis(1500),
+                id: "a\tb".to_owned(),
+                detail: "no\nway".to_owned(),
+            },
+            at: Timestamp {
+                unix_ms: 9,
+                ..Timestamp::default()
+            },
+            latency: Duration::from_micros(8),
+        };
+        let mut out = Vec::new();
+        assert!(completed.push(&mut out));
+        let Line::Sound(payload) = line::decode(&out[1..]) else {
+            panic!("{out:?}");
+        };
+        let read = Completed::parse(payload).unwrap();
+        assert_eq!(format!("{read:?}"), format!("{completed:?}"));
+    }
+}

@@ -1,0 +1,221 @@
+//! What a line of a segment says: a notification, or an operator's command.
+
+use std::sync::Arc;
+
+use super::line::{push_number, push_text, text};
+use crate::host::Timestamp;
+use crate::spool::{Item, NewItem, Position};
+
+/// A record of a segment.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Record<'a> {
+    /// Accepted by a producer.
+    Notification(Notification<'a>),
+    /// The same once more, by a producer that could not know whether the first was read: it counts only if it was not.
+    Again(Notification<'a>),
+    /// A dead letter that an operator enqueued again, and the position that it died at.
+    Requeue(Position, Notification<'a>),
+    /// An operator drops these, and the lines are overwritten if `erases`.
+    Discard {
+        erases: bool,
+        positions: Vec<Position>,
+    },
+    /// An operator lets a probe out.
+    Probe,
+    /// What was here was overwritten.
+    Erased,
+}
+
+/// The columns of a notification; the text columns are still escaped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Notification<'a> {
+    pub(super) accepted: Timestamp,
+    pub(super) producer: u64,
+    pub(super) attempts: u32,
+    pub(super) detail: &'a str,
+    id: &'a str,
+    pub(super) origin: &'a str,
+    pub(super) body: &'a str,
+}
+
+impl Notification<'_> {
+    pub(super) fn id(&self) -> String {
+        text(self.id)
+    }
+
+    pub(super) fn into_item(self, position: Position, origin: Arc<str>) -> Item {
+        Item {
+            position,
+            id: self.id(),
+            origin,
+            body: self.body.to_owned(),
+            accepted: self.accepted,
+            attempts: self.attempts,
+            producer: self.producer,
+        }
+    }
+}
+
+pub(super) fn push_notification(
+    out: &mut Vec<u8>,
+    item: &NewItem,
+    producer: u64,
+    is_again: bool,
+) {
+    out.extend_from_slice(if is_again { b"A" } else { b"N" });
+    push_columns(out, item, producer);
+}
+
+pub(super) fn push_requeue(out: &mut Vec<u8>, dead: Position, item: &NewItem, producer: u64) {
+    out.extend_from_slice(b"Q\t");
+    push_number(out, dead.0);
+    push_columns(out, item, producer);
+}
+
+fn push_columns(out: &mut Vec<u8>, item: &NewItem, producer: u64) {
+    let at = item.accepted;
+    for number in [
+        at.unix_ms,
+        at.uptime_ms,
+        at.boot.into(),
+        producer,
+        item.attempts.into(),
+    ] {
+        out.push(b'\t');
+        push_number(out, number);
+    }
+    for column in [&item.detail, &item.id, &*item.origin] {
+        out.push(b'\t');
+        push_text(out, column);
+    }
+    out.push(b'\t');
+    out.extend_from_slice(item.body.as_bytes());
+}
+
+pub(super) fn push_discard(out: &mut Vec<u8>, erases: bool, positions: &[Position]) {
+    out.extend_from_slice(if erases { b"X\terase" } else { b"X\tdrop" });
+    for position in positions {
+        out.push(b'\t');
+        push_number(out, position.0);
+    }
+}
+
+pub(super) fn push_probe(out: &mut Vec<u8>) {
+    out.push(b'P');
+}
+
+/// `None`: this version writes no such record.
+pub(super) fn parse(payload: &str) -> Option<Record<'_>> {
+    let (letter, rest) = payload.split_once('\t').unwrap_or((payload, ""));
+    match letter {
+        "N" => columns(rest).map(Record::Notification),
+        "A" => columns(rest).map(Record::Again),
+        "Q" => {
+            let (dead, rest) = rest.split_once('\t')?;
+            Some(Record::Requeue(
+                Position(dead.parse().ok()?),
+                columns(rest)?,
+            ))
+        }
+        "X" => {
+            let mut rest = rest.split('\t');
+            let erases = match rest.next()? {
+                "erase" => true,
+                "drop" => false,
+                _ => return None,
+            };
+            let positions = rest.map(|p| p.parse().map(Position).ok()).collect::<Option<_>>()?;
+            Some(Record::Discard { erases, positions })
+        }
+        "P" => Some(Record::Probe),
+        "E" => Some(Record::Erased),
+        _ => None,
+    }
+}
+
+pub(super) fn columns(rest: &str) -> Option<Notification<'_>> {
+    let mut columns = rest.splitn(9, '\t');
+    let mut number = || columns.next()?.parse::<u64>().ok();
+    let accepted = Timestamp {
+        unix_ms: number()?,
+        uptime_ms: number()?,
+        boot: u32::try_from(number()?).ok()?,
+    };
+    let producer = number()?;
+    let attempts = u32::try_from(number()?).ok()?;
+    Some(Notification {
+        accepted,
+        producer,
+        attempts,
+        detail: columns.next()?,
+        id: columns.next()?,
+        origin: columns.next()?,
+        body: columns.next()?,
+    })
+}
+
+/// The columns of an item as they stood in its segment, for the file of dead letters.
+pub(super) fn push_item(out: &mut Vec<u8>, item: &Item) {
+    let new = NewItem {
+        id: item.id.clone(),
+        origin: Arc::clone(&item.origin),
+        body: item.body.clone(),
+        accepted: item.accepted,
+        attempts: item.attempts,
+        detail: String::new(),
+    };
+    push_columns(out, &new, item.producer);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn item() -> NewItem {
+        NewItem {
+            id: "tab\tand\\".to_owned(),
+            origin: Arc::from("https://h/a\tb"),
+            body: "{\"a\":\"b\\tc\"}".to_owned(),
+            accepted: Timestamp {
+                unix_ms: 1,
+                uptime_ms: 2,
+                boot: 3,
+            },
+            attempts: 4,
+            detail: "line\nfeed".to_owned(),
+        }
+    }
+
+    #[test]
+    fn every_record_is_read_as_it_was_written() {
+        let written = |push: &dyn Fn(&mut Vec<u8>)| {
+            let mut out = Vec::new();
+            push(&mut out);
+            String::from_utf8(out).unwrap()
+        };
+        let line = written(&|out| push_notification(out, &item(), u64::MAX, false));
+        let Some(Record::Notification(found)) = parse(&line) else {
+            panic!("{line}");
+        };
+        let origin = Arc::from(text(found.origin).as_str());
+        let read = found.into_item(Position(9), origin);
+        let new = item();
+        assert_eq!((read.id, read.origin, read.body), (new.id, new.origin, new.body));
+        assert_eq!((read.accepted, read.attempts), (new.accepted, 4));
+        assert_eq!((read.producer, text(found.detail)), (u64::MAX, new.detail));
+
+        let line = written(&|out| push_notification(out, &item(), 1, true));
+        assert!(matches!(parse(&line), Some(Record::Again(_))));
+        let line = written(&|out| push_requeue(out, Position(77), &item(), 1));
+        assert!(matches!(parse(&line), Some(Record::Requeue(Position(77), _))));
+        for (erases, positions) in [(true, vec![]), (false, vec![Position(1), Position(2)])] {
+            let line = written(&|out| push_discard(out, erases, &positions));
+            assert_eq!(parse(&line), Some(Record::Discard { erases, positions }));
+        }
+        assert_eq!(parse(&written(&|out| push_probe(out))), Some(Record::Probe));
+        assert_eq!(parse("E\t    "), Some(Record::Erased));
+        for unknown in ["", "Z", "N", "N\t1\t2", "X", "X\tburn", "Q\tx\t", "X\tdrop\t-1"] {
+            assert_eq!(parse(unknown), None, "{unknown}");
+        }
+    }
+}

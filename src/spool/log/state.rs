@@ -1,0 +1,525 @@
+//! What became of the records: the state that the journal's batches add up to. Pure.
+//!
+//! The leader writes a batch and then applies it; everybody else applies the batches that they read. So there is one way in
+//! which the state changes.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::host::Timestamp;
+use crate::spool::{Counts, Gate, Position};
+
+/// How many producers are remembered, and how many of the answers that operators wait for.
+const MAX_PRODUCERS: usize = 10_000;
+const MAX_ANSWERS: usize = 64;
+
+/// A position in the log: the segment's number, and the offset of the line in it.
+pub(super) fn position(segment: u32, offset: u32) -> Position {
+    Position(u64::from(segment) << 32 | u64::from(offset))
+}
+
+pub(super) fn segment_of(position: Position) -> u32 {
+    (position.0 >> 32) as u32
+}
+
+pub(super) fn offset_of(position: Position) -> u32 {
+    position.0 as u32
+}
+
+/// A segment as far as it was read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct SegmentState {
+    /// Where the first line begins that was not read yet.
+    pub(super) scanned: u32,
+    /// Notifications accepted in it, and the bytes of their bodies.
+    pub(super) accepted: u32,
+    pub(super) bytes: u64,
+    /// Those and the ones that an operator enqueued again.
+    pub(super) items: u32,
+    /// How many of the items are completed.
+    pub(super) done: u32,
+    /// Which of them, from `State::low` on.
+    pub(super) completed: BTreeSet<u32>,
+    /// Lines that look like items and do not count: repeated, or damaged before they were read.
+    pub(super) skipped: BTreeSet<u32>,
+}
+
+impl SegmentState {
+    pub(super) fn is_done(&self) -> bool {
+        self.items == self.done
+    }
+}
+
+/// An item that was tried, or that is known by its position for another reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Retry {
+    /// Number of the origin in `State::origins`.
+    #[serde(rename = "o")]
+    pub(super) origin: u32,
+    #[serde(rename = "a")]
+    pub(super) accepted: Timestamp,
+    #[serde(rename = "n")]
+    pub(super) attempts: u32,
+    /// When it failed, in milliseconds since 1970-01-01 UTC, and for how long it waits after that.
+    #[serde(rename = "f")]
+    pub(super) failed_at: u64,
+    #[serde(rename = "p")]
+    pub(super) pause: u64,
+    #[serde(rename = "s")]
+    pub(super) http_status: Option<u16>,
+    #[serde(rename = "d")]
+    pub(super) detail: String,
+}
+
+impl Retry {
+    /// A clock that was set back to before the failure does not make it wait.
+    pub(super) fn is_due(&self, now: Timestamp) -> bool {
+        now.unix_ms < self.failed_at || now.unix_ms - self.failed_at >= self.pause
+    }
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct OriginState {
+    pub(super) pending: u64,
+}
+
+/// Where a dead letter's line is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Letter {
+    /// Number of the file, offset of the line.
+    #[serde(rename = "f")]
+    pub(super) file: u32,
+    #[serde(rename = "o")]
+    pub(super) offset: u64,
+    #[serde(rename = "s")]
+    pub(super) status: i32,
+    #[serde(rename = "p")]
+    pub(super) producer: u64,
+}
+
+/// Sums over everything that was read and completed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Sums {
+    #[serde(rename = "a")]
+    pub(super) accepted: u64,
+    #[serde(rename = "d")]
+    pub(super) delivered: u64,
+    #[serde(rename = "x")]
+    pub(super) dead: u64,
+    #[serde(rename = "e")]
+    pub(super) expired: u64,
+    #[serde(rename = "r")]
+    pub(super) dropped: u64,
+}
+
+impl Sums {
+    pub(super) fn pending(&self) -> u64 {
+        let completed = self.delivered + self.dead + self.expired + self.dropped;
+        self.accepted.saturating_sub(completed)
+    }
+
+    pub(super) fn counts(&self) -> Counts {
+        Counts {
+            accepted: self.accepted,
+            delivered: self.delivered,
+            dead: self.dead,
+            expired: self.expired,
+            dropped: self.dropped,
+            pending: self.pending(),
+        }
+    }
+}
+
+/// One line of the journal: values as they are afterwards, and what came and went.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub(super) struct Batch {
+    pub(super) sums: Sums,
+    pub(super) pending_bytes: u64,
+    /// Everything in front of it is completed, except what is among the retries.
+    pub(super) low: u64,
+    /// The highest number of a segment that was ever seen.
+    pub(super) newest: u32,
+    /// Offset up to which that segment was read.
+    pub(super) newest_scanned: u32,
+    /// Origins that deliveries are backing off from: failures, when, for how long. All others' gates are open.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) gates: Vec<(String, u32, u64, u64)>,
+    /// Origins that came, in the order of their numbers; then, by number, pending notifications that changed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) origins: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) waiting: Vec<(u32, u64)>,
+    /// Segments that changed: number, scanned, accepted, bytes, items.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) segments: Vec<(u32, u32, u32, u64, u32)>,
+    /// How many are completed in front of `low`, in segments that a compaction writes down anew.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) done_before: Vec<(u32, u32)>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) retired: Vec<u32>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) skipped: Vec<u64>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) completed: Vec<u64>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) retries: Vec<(u64, Retry)>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) letters: Vec<(u64, Letter)>,
+    /// Dead letters that left: enqueued again or dropped.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) letters_gone: Vec<u64>,
+    /// Producers whose sums changed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) producers: Vec<(u64, Sums)>,
+    /// To operators: the position of the command, and how many it reached.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) answers: Vec<(u64, u64)>,
+}
+
+#[derive(Debug, Clone, Default)]
+pub(super) struct State {
+    pub(super) sums: Sums,
+    pub(super) pending_bytes: u64,
+    pub(super) low: Position,
+    pub(super) newest: u32,
+    pub(super) gates: BTreeMap<Arc<str>, Gate>,
+    pub(super) origins: Vec<(Arc<str>, OriginState)>,
+    pub(super) segments: BTreeMap<u32, SegmentState>,
+    pub(super) retries: BTreeMap<Position, Retry>,
+    pub(super) letters: BTreeMap<Position, Letter>,
+    pub(super) producers: BTreeMap<u64, Sums>,
+    /// The order in which producers came, to forget the oldest.
+    producer_order: VecDeque<u64>,
+    pub(super) answers: VecDeque<(Position, u64)>,
+}
+
+impl State {
+    pub(super) fn apply(&mut self, batch: &Batch) {
+        self.sums = batch.sums;
+        self.pending_bytes = batch.pending_bytes;
+        self.newest = self.newest.max(batch.newest);
+        self.gates = batch
+            .gates
+            .iter()
+            .map(|(origin, failures, closed_at, pause)| {
+                let gate = Gate {
+                    failures: *failures,
+                    closed_at: *closed_at,
+                    pause: *pause,
+                };
+                (Arc::from(origin.as_str()), gate)
+            })
+            .collect();
+        for origin in &batch.origins {
+            let origin = Arc::from(origin.as_str());
+            self.origins.push((origin, OriginState::default()));
+        }
+        for (number, pending) in &batch.waiting {
+            if let Some((_, origin)) = self.origins.get_mut(*number as usize) {
+                origin.pending = *pending;
+            }
+        }
+        for (number, scanned, accepted, bytes, items) in &batch.segments {
+            let segment = self.segments.entry(*number).or_default();
+            segment.scanned = *scanned;
+            segment.accepted = *accepted;
+            segment.bytes = *bytes;
+            segment.items = *items;
+        }
+        for (number, done) in &batch.done_before {
+            self.segments.entry(*number).or_default().done = *done;
+        }
+        for number in &batch.retired {
+            self.segments.remove(number);
+        }
+        for position in batch.skipped.iter().copied().map(Position) {
+            if let Some(segment) = self.segments.get_mut(&segment_of(position)) {
+                segment.skipped.insert(offset_of(position));
+            }
+        }
+        for position in batch.completed.iter().copied().map(Position) {
+            self.retries.remove(&position);
+            if let Some(segment) = self.segments.get_mut(&segment_of(position))
+                && segment.completed.insert(offset_of(position))
+            {
+                segment.done += 1;
+            }
+        }
+        for (position, retry) in &batch.retries {
+            self.retries.insert(Position(*position), retry.clone());
+        }
+        for (position, letter) in &batch.letters {
+            self.letters.insert(Position(*position), letter.clone());
+        }
+        for position in &batch.letters_gone {
+            self.letters.remove(&Position(*position));
+        }
+        for (producer, sums) in &batch.producers {
+            if self.producers.insert(*producer, *sums).is_none() {
+                self.producer_order.push_back(*producer);
+            }
+        }
+        while self.producers.len() > MAX_PRODUCERS
+            && let Some(oldest) = self.producer_order.pop_front()
+        {
+            self.producers.remove(&oldest);
+        }
+        for (position, answer) in &batch.answers {
+            self.answers.push_back((Position(*position), *answer));
+        }
+        while self.answers.len() > MAX_ANSWERS {
+            self.answers.pop_front();
+        }
+        self.raise_low(Position(batch.low));
+    }
+
+    /// Forgets which of the items in front of `low` are completed.
+    fn raise_low(&mut self, low: Position) {
+        if low <= self.low {
+            return;
+        }
+        self.low = low;
+        for (number, segment) in &mut self.segments {
+            if *number > segment_of(low) {
+                break;
+            }
+            if *number < segment_of(low) {
+                segment.completed.clear();
+                segment.skipped.clear();
+            } else {
+                segment.completed = segment.completed.split_off(&offset_of(low));
+                segment.skipped = segment.skipped.split_off(&offset_of(low));
+            }
+        }
+    }
+
+    /// Whether the item at `position`, which must be one that was read as an item, is not completed.
+    pub(super) fn is_pending(&self, position: Position) -> bool {
+        if self.retries.contains_key(&position) {
+            return true;
+        }
+        if position < self.low {
+            return false;
+        }
+        self.segments
+            .get(&segment_of(position))
+            .is_some_and(|segment| {
+                let offset = offset_of(position);
+                offset < segment.scanned
+                    && !segment.completed.contains(&offset)
+                    && !segment.skipped.contains(&offset)
+            })
+    }
+
+    pub(super) fn is_skipped(&self, position: Position) -> bool {
+        let segment = self.segments.get(&segment_of(position));
+        segment.is_some_and(|s| s.skipped.contains(&offset_of(position)))
+    }
+
+    /// Everything in front of it is completed.
+    pub(super) fn settled_to(&self) -> Position {
+        let first = self.retries.keys().next().copied();
+        first.map_or(self.low, |first| first.min(self.low))
+    }
+
+    pub(super) fn origin_number(&self, origin: &str) -> Option<u32> {
+        let number = self.origins.iter().position(|(known, _)| &**known == origin)?;
+        u32::try_from(number).ok()
+    }
+
+    pub(super) fn gate(&self, origin: &str) -> Gate {
+        self.gates.get(origin).copied().unwrap_or_default()
+    }
+
+    /// A batch that changes nothing.
+    pub(super) fn unchanged(&self) -> Batch {
+        Batch {
+            sums: self.sums,
+            pending_bytes: self.pending_bytes,
+            low: self.low.0,
+            newest: self.newest,
+            newest_scanned: self.segments.get(&self.newest).map_or(0, |s| s.scanned),
+            gates: self
+                .gates
+                .iter()
+                .map(|(origin, gate)| (origin.to_string(), gate.failures, gate.closed_at, gate.pause))
+                .collect(),
+            ..Batch::default()
+        }
+    }
+
+    /// The state as batches, none of which is very long.
+    pub(super) fn snapshot(&self) -> Vec<Batch> {
+        const AT_A_TIME: usize = 1000;
+        let mut first = self.unchanged();
+        first.origins = self.origins.iter().map(|(o, _)| o.to_string()).collect();
+        first.waiting = (0..).zip(&self.origins).map(|(n, (_, o))| (n, o.pending)).collect();
+        for (number, segment) in &self.segments {
+            first.segments.push((
+                *number,
+                segment.scanned,
+                segment.accepted,
+                segment.bytes,
+                segment.items,
+            ));
+            let before = segment.done as usize - segment.completed.len().min(segment.done as usize);
+            first.done_before.push((*number, before as u32));
+        }
+        first.answers = self.answers.iter().map(|(p, n)| (p.0, *n)).collect();
+        let mut batches = vec![first];
+        let of = |segments: &BTreeMap<u32, SegmentState>, set: fn(&SegmentState) -> &BTreeSet<u32>| {
+            segments
+                .iter()
+                .flat_map(|(number, s)| set(s).iter().map(|o| position(*number, *o).0))
+                .collect::<Vec<u64>>()
+        };
+        for part in of(&self.segments, |s| &s.completed).chunks(AT_A_TIME) {
+            batches.push(Batch { completed: part.to_vec(), ..self.unchanged() });
+        }
+        for part in of(&self.segments, |s| &s.skipped).chunks(AT_A_TIME) {
+            batches.push(Batch { skipped: part.to_vec(), ..self.unchanged() });
+        }
+        let retries: Vec<_> = self.retries.iter().map(|(p, r)| (p.0, r.clone())).collect();
+        for part in retries.chunks(AT_A_TIME) {
+            batches.push(Batch { retries: part.to_vec(), ..self.unchanged() });
+        }
+        let letters: Vec<_> = self.letters.iter().map(|(p, l)| (p.0, l.clone())).collect();
+        for part in letters.chunks(AT_A_TIME) {
+            batches.push(Batch { letters: part.to_vec(), ..self.unchanged() });
+        }
+        let producers: Vec<_> = self
+            .producer_order
+            .iter()
+            .filter_map(|id| Some((*id, *self.producers.get(id)?)))
+            .collect();
+        for part in producers.chunks(AT_A_TIME) {
+            batches.push(Batch { producers: part.to_vec(), ..self.unchanged() });
+        }
+        // The last line alone has the sums: whoever reads only the end of the file gets them.
+        batches.push(self.unchanged());
+        batches
+    }
+
+    /// What does not add up, for a person to read.
+    pub(super) fn faults(&self) -> Vec<String> {
+        let mut faults = Vec::new();
+        let in_segments: u64 = self
+            .segments
+            .values()
+            .map(|s| u64::from(s.items.saturating_sub(s.done)))
+            .sum();
+        let mut differ = |what: &str, counted: u64, found: u64| {
+            if counted != found {
+                faults.push(format!("{what}: the counter says {counted}, the files hold {found}"));
+            }
+        };
+        differ("pending", self.sums.pending(), in_segments);
+        differ("dead", self.sums.dead, self.letters.len() as u64);
+        let by_origin = self.origins.iter().map(|(_, o)| o.pending).sum();
+        differ("pending by origin", self.sums.pending(), by_origin);
+        faults
+    }
+}
+
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn example() -> State {
+        let mut state = State::default();
+        state.apply(&Batch {
+            sums: Sums { accepted: 9, delivered: 3, dead: 1, expired: 1, dropped: 1 },
+            pending_bytes: 77,
+            low: position(1, 50).0,
+            newest: 2,
+            gates: vec![("https://b".to_owned(), 2, 1000, 500)],
+            origins: vec!["https://a".to_owned(), "https://b".to_owned()],
+            waiting: vec![(0, 1), (1, 2)],
+            segments: vec![(1, 900, 6, 600, 6), (2, 300, 3, 300, 3)],
+            done_before: vec![(1, 3)],
+            completed: vec![position(1, 100).0, position(2, 0).0, position(2, 100).0],
+            skipped: vec![position(1, 200).0],
+            retries: vec![(
+                position(1, 300).0,
+                Retry {
+                    origin: 1,
+                    accepted: Timestamp::default(),
+                    attempts: 4,
+                    failed_at: 10,
+                    pause: 20,
+                    http_status: Some(503),
+                    detail: "busy".to_owned(),
+                },
+            )],
+            letters: vec![(position(1, 10).0, Letter { file: 1, offset: 5, status: -11, producer: 8 })],
+            producers: vec![(8, Sums { accepted: 9, ..Sums::default() })],
+            answers: vec![(position(2, 200).0, 1)],
+            ..Batch::default()
+        });
+        state
+    }
+
+    #[test]
+    fn a_snapshot_adds_up_to_the_state_that_it_was_made_of() {
+        let state = example();
+        let mut copy = State::default();
+        for batch in state.snapshot() {
+            let line = serde_json::to_string(&batch).unwrap();
+            copy.apply(&serde_json::from_str(&line).unwrap());
+        }
+        assert_eq!(format!("{copy:?}"), format!("{state:?}"));
+        assert!(state.faults().is_empty(), "{:?}", state.faults());
+    }
+
+    #[test]
+    fn an_item_is_pending_until_it_is_completed_skipped_or_in_front_of_low() {
+        let mut state = example();
+        assert!(state.is_pending(position(1, 50)));
+        assert!(!state.is_pending(position(1, 49)));
+        assert!(!state.is_pending(position(1, 100)));
+        assert!(!state.is_pending(position(1, 200)));
+        assert!(!state.is_pending(position(1, 900)), "not read yet");
+        assert!(!state.is_pending(position(3, 0)));
+        let batch = Batch { low: position(2, 100).0, ..state.unchanged() };
+        state.apply(&batch);
+        assert!(!state.is_pending(position(1, 400)));
+        assert!(state.is_pending(position(1, 300)), "it is to be tried again");
+        assert_eq!(state.settled_to(), position(1, 300));
+        assert_eq!(state.segments[&1].completed.len(), 0);
+        assert_eq!(state.segments[&2].completed.len(), 1);
+        assert_eq!(state.segments[&2].done, 2);
+    }
+
+    #[test]
+    fn a_retry_is_due_after_its_pause_and_when_the_clock_was_set_back() {
+        let retry = &example().retries[&position(1, 300)];
+        let at = |unix_ms| Timestamp { unix_ms, ..Timestamp::default() };
+        assert!(!retry.is_due(at(10)));
+        assert!(!retry.is_due(at(29)));
+        assert!(retry.is_due(at(30)));
+        assert!(retry.is_due(at(9)));
+    }
+
+    #[test]
+    fn the_oldest_producers_are_forgotten() {
+        let mut state = State::default();
+        let producers = (0..MAX_PRODUCERS as u64 + 5).map(|n| (n, Sums::default())).collect();
+        let batch = Batch { producers, ..state.unchanged() };
+        state.apply(&batch);
+        assert_eq!(state.producers.len(), MAX_PRODUCERS);
+        assert_eq!(state.producers.keys().next(), Some(&5));
+    }
+
+    #[test]
+    fn counters_that_differ_from_the_files_are_faults() {
+        let mut state = example();
+        state.sums.delivered -= 1;
+        state.letters.clear();
+        assert_eq!(state.faults().len(), 3);
+    }
+}

@@ -1,0 +1,161 @@
+//! What a process that does not lead sees: the leader's state, and what was appended since the leader last looked.
+
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::ops::ControlFlow;
+
+use super::journal::JournalReader;
+use super::line::Line;
+use super::place::Place;
+use super::reader;
+use super::record::{self, Record};
+use super::segment_name;
+use super::state::{SegmentState, State, position};
+use crate::host::Timestamp;
+use crate::spool::{Counts, Position};
+
+/// One segment, counted on from where the leader stopped.
+#[derive(Debug, Clone, Copy, Default)]
+struct Tail {
+    upto: u64,
+    accepted: u64,
+    bytes: u64,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct View {
+    pub(super) state: State,
+    journal: Option<JournalReader>,
+    tails: BTreeMap<u32, Tail>,
+    /// The end of the last line that was read, whoever read it.
+    pub(super) end: Position,
+    /// When the oldest notification that the leader has not read was accepted.
+    pub(super) oldest_unread: Option<Timestamp>,
+}
+
+/// Accepted and pending notifications, and the bytes of the pending ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Sight {
+    pub(super) counts: Counts,
+    pub(super) pending_bytes: u64,
+}
+
+impl View {
+    /// Catches up with the leader.
+    pub(super) fn read_journal(&mut self, place: &Place) -> io::Result<()> {
+        if let Some(journal) = &mut self.journal
+            && journal.is_current()?
+        {
+            journal.read_on(&mut self.state)?;
+            // It may have been replaced between the two.
+            if journal.is_current()? {
+                return Ok(());
+            }
+        }
+        match JournalReader::open(place)? {
+            Some((journal, state)) => {
+                self.journal = Some(journal);
+                self.state = state;
+            }
+            None => {
+                self.journal = None;
+                self.state = State::default();
+            }
+        }
+        Ok(())
+    }
+
+    /// Catches up with the producers too, and counts.
+    pub(super) fn read_all(&mut self, place: &Place) -> io::Result<Sight> {
+        self.read_journal(place)?;
+        let mut numbers = place.numbered(super::SEGMENT, super::SEGMENT_END)?;
+        numbers.extend(self.state.segments.keys());
+        numbers.sort_unstable();
+        numbers.dedup();
+        self.tails.retain(|number, _| numbers.binary_search(number).is_ok());
+        let (mut accepted, mut bytes) = (0, 0);
+        self.end = Position::default();
+        self.oldest_unread = None;
+        for number in numbers {
+            let known = self.state.segments.get(&number).cloned().unwrap_or_default();
+            let tail = self.tails.entry(number).or_default();
+            if tail.upto < u64::from(known.scanned) || tail.accepted < u64::from(known.accepted) {
+                *tail = Tail {
+                    upto: known.scanned.into(),
+                    accepted: known.accepted.into(),
+                    bytes: known.bytes,
+                };
+            }
+            match place.open_file(OpenOptions::new().read(true), &segment_name(number)) {
+                Ok(file) => {
+                    count_on(&file, tail)?;
+                    if self.oldest_unread.is_none() && tail.accepted > u64::from(known.accepted) {
+                        self.oldest_unread = first_accepted(&file, &known)?;
+                    }
+                }
+                // The leader has completed it, or an operator removed it.
+                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+                Err(e) => return Err(e),
+            }
+            accepted += tail.accepted - u64::from(known.accepted);
+            bytes += tail.bytes.saturating_sub(known.bytes);
+            self.end = position(number, u32::try_from(tail.upto).unwrap_or(u32::MAX));
+        }
+        let mut counts = self.state.sums.counts();
+        counts.accepted += accepted;
+        counts.pending += accepted;
+        Ok(Sight {
+            counts,
+            pending_bytes: self.state.pending_bytes + bytes,
+        })
+    }
+
+    /// Whether nothing in front of `mark` is pending. `read_all` must have been called.
+    pub(super) fn is_settled(&self, mark: Position) -> bool {
+        self.state.settled_to() >= mark
+            && self.tails.iter().all(|(number, tail)| {
+                let known = self.state.segments.get(number);
+                position(*number, 0) >= mark
+                    || known.is_some_and(|s| u64::from(s.accepted) >= tail.accepted)
+            })
+    }
+
+    pub(super) fn damaged_lines(&self) -> u64 {
+        self.journal.as_ref().map_or(0, |j| j.damaged)
+    }
+}
+
+fn count_on(file: &File, tail: &mut Tail) -> io::Result<()> {
+    if file.metadata()?.len() <= tail.upto {
+        return Ok(());
+    }
+    let (mut accepted, mut bytes) = (0, 0);
+    let end = reader::lines(file, tail.upto, |_, _, line| {
+        if let Line::Sound(payload) = line
+            && let Some(Record::Notification(new) | Record::Again(new)) = record::parse(payload)
+        {
+            accepted += 1;
+            bytes += new.body.len() as u64;
+        }
+        ControlFlow::Continue(())
+    })?;
+    tail.upto = end;
+    tail.accepted += accepted;
+    tail.bytes += bytes;
+    Ok(())
+}
+
+fn first_accepted(file: &File, known: &SegmentState) -> io::Result<Option<Timestamp>> {
+    let mut first = None;
+    reader::lines(file, known.scanned.into(), |_, _, line| {
+        if let Line::Sound(payload) = line
+            && let Some(Record::Notification(new) | Record::Again(new)) = record::parse(payload)
+        {
+            first = Some(new.accepted);
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
+    })?;
+    Ok(first)
+}
