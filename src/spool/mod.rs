@@ -7,6 +7,8 @@
 //! The counter invariant holds in every engine at every moment:
 //! `accepted = delivered + dead + expired + dropped + pending`.
 
+pub(crate) mod memory;
+
 use std::collections::HashSet;
 use std::fmt::Debug;
 use std::path::Path;
@@ -266,7 +268,12 @@ pub(crate) trait Ledger {
     fn gate(&self, origin: &str, deadline: Instant) -> Result<Gate, Error>;
 
     /// What is known of an id: it is pending, or has a receipt that is not too old, or `None`.
-    fn receipt(&self, id: &str, now: Timestamp, deadline: Instant) -> Result<Option<Receipt>, Error>;
+    fn receipt(
+        &self,
+        id: &str,
+        now: Timestamp,
+        deadline: Instant,
+    ) -> Result<Option<Receipt>, Error>;
 
     /// A mark behind everything that was accepted so far; `None`: the spool was busy until `deadline`.
     fn mark(&self, deadline: Instant) -> Result<Option<Position>, Error>;
