@@ -7,6 +7,7 @@
 //! The counter invariant holds in every engine at every moment:
 //! `accepted = delivered + dead + expired + dropped + pending`.
 
+pub(crate) mod log;
 pub(crate) mod memory;
 
 use std::collections::HashSet;
@@ -199,6 +200,14 @@ impl From<Error> for LeaseError {
     fn from(e: Error) -> LeaseError {
         LeaseError::Failed(e)
     }
+}
+
+/// The limits are reached: the notification was not accepted.
+pub(crate) fn full(max_items: u64, max_bytes: u64) -> Error {
+    Error::new(
+        Status::QueueFull,
+        format!("the queue is full (max_items {max_items}, max_bytes {max_bytes})"),
+    )
 }
 
 /// The way in.

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::ops::ControlFlow;
-use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,14 +16,15 @@ use super::place::{Place, TEMPORARY};
 use super::receipts::{self, Completed, ReceiptWriter};
 use super::reader;
 use super::record::{self, Notification, Record};
-use super::state::{Batch, Retry, State, offset_of, position, segment_of};
+use super::reading::Reading;
+use super::state::{Batch, State, offset_of, position, segment_of};
 use super::{GRACE, Settings, failed, segment_name};
-use crate::host::{Timestamp, millis, uptime};
+use crate::host::{Timestamp, uptime};
 use crate::log;
 use crate::spool::{
     self, Fate, Gate, Item, LeaseError, NewItem, Position, RECENT, Settlement,
 };
-use crate::status::{Error, Receipt, Status};
+use crate::status::{Receipt, Status};
 
 /// How much of a backlog one poll reads, so that the first deliveries do not wait for it.
 const POLL_BYTES: u64 = 8 << 20;
@@ -577,7 +577,7 @@ impl Leader {
             for (at, first) in damaged {
                 // Twice: a disk may give back nonsense once.
                 let again = reader::line_at(&file, offset_of(at).into())?.unwrap_or_default();
-                if !matches!(line::decode(&again), Line::Sound(_)) && state.is_pending(at) {
+                if !matches!(line::decode(&again), Line::Sound(_)) && self.state.is_pending(at) {
                     self.set_aside(at, &first)?;
                 }
             }

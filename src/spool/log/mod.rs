@@ -258,7 +258,9 @@ impl LogSpool {
             Err(refusal) => refusal,
         };
         Err(match refusal {
-            Refusal::Full | Refusal::NeedsRoom => super::full(&self.settings),
+            Refusal::Full | Refusal::NeedsRoom => {
+                super::full(self.settings.max_items, self.settings.max_bytes)
+            },
             Refusal::Io(e) => self.failed(e),
         })
     }

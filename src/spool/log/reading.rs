@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::draft::{Draft, End, Weight};
-use super::leader::{Lane, dropped, item_in, notification};
+use super::leader::{Lane, dropped, item_in};
 use super::line::{self, Line};
 use super::place::Place;
 use super::receipts::{self, Completed};

@@ -141,10 +141,7 @@ impl State {
         {
             let oldest = self.pending.first_key_value().map(|(at, _)| *at);
             let Some(oldest) = oldest.filter(|_| may_drop) else {
-                return Err(Error::new(
-                    Status::QueueFull,
-                    format!("the queue is full (max_items {max_items}, max_bytes {max_bytes})"),
-                ));
+                return Err(crate::spool::full(max_items, max_bytes));
             };
             self.drop_pending(oldest, DropReason::MakesRoom, now);
         }
