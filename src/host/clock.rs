@@ -59,8 +59,7 @@ pub(crate) fn millis(duration: Duration) -> u64 {
 fn boot() -> u32 {
     static BOOT: OnceCell<u32> = OnceCell::new();
     *BOOT.get_or_init(|| {
-        std::fs::read("/proc/sys/kernel/random/boot_id")
-            .map_or(0, |id| crc32fast::hash(&id).max(1))
+        std::fs::read("/proc/sys/kernel/random/boot_id").map_or(0, |id| crc32fast::hash(&id).max(1))
     })
 }
 
