@@ -1,0 +1,267 @@
+//! The spool in this process's memory: bounded, and lost with the process.
+
+mod receipts;
+mod state;
+
+use std::collections::{BTreeMap, HashSet};
+use std::fmt;
+use std::ops::Bound;
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use self::state::State;
+use super::{
+    Gate, Inlet, Item, Lease, LeaseError, Ledger, NewItem, Operator, Outlet, Overview, Position,
+    Settlement, StoredItem, Totals,
+};
+use crate::config::QueueSettings;
+use crate::host::Timestamp;
+use crate::status::{Error, Receipt, Status};
+
+/// No call waits for anything but the lock, which is never held for long: deadlines have no use here.
+#[derive(Clone)]
+pub(crate) struct MemorySpool {
+    state: Arc<Mutex<State>>,
+}
+
+/// Shows nothing of the notifications: their bodies hold tokens.
+impl fmt::Debug for MemorySpool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MemorySpool(..)")
+    }
+}
+
+impl MemorySpool {
+    pub(crate) fn new(settings: &QueueSettings) -> MemorySpool {
+        MemorySpool {
+            state: Arc::new(Mutex::new(State::new(settings))),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes the lease away from its holder, as if its time had run out.
+    #[cfg(test)]
+    pub(crate) fn expire_lease(&self) {
+        self.lock().leader = None;
+    }
+}
+
+impl Inlet for MemorySpool {
+    fn push(&self, item: &NewItem, _deadline: Instant) -> Result<(), Error> {
+        self.lock().push(item)
+    }
+}
+
+impl Outlet for MemorySpool {
+    fn acquire(&self, _deadline: Instant) -> Result<Option<Box<dyn Lease>>, Error> {
+        let mut state = self.lock();
+        if state.leader.is_some() {
+            return Ok(None);
+        }
+        state.last_token += 1;
+        state.leader = Some(state.last_token);
+        state.is_changed |= !state.pending.is_empty();
+        Ok(Some(Box::new(MemoryLease {
+            spool: self.clone(),
+            token: state.last_token,
+        })))
+    }
+}
+
+#[derive(Debug)]
+struct MemoryLease {
+    spool: MemorySpool,
+    token: u64,
+}
+
+impl MemoryLease {
+    /// The state, if this is still the present lease.
+    fn lead(&self) -> Result<MutexGuard<'_, State>, LeaseError> {
+        let state = self.spool.lock();
+        match state.leader == Some(self.token) {
+            true => Ok(state),
+            false => Err(LeaseError::Lost),
+        }
+    }
+}
+
+impl Drop for MemoryLease {
+    fn drop(&mut self) {
+        if let Ok(mut state) = self.lead() {
+            state.leader = None;
+        }
+    }
+}
+
+impl Lease for MemoryLease {
+    fn poll(&mut self, _now: Timestamp) -> Result<bool, LeaseError> {
+        Ok(std::mem::take(&mut self.lead()?.is_changed))
+    }
+
+    fn origins(&self) -> Vec<(Arc<str>, Gate)> {
+        let state = self.spool.lock();
+        let origins = state.origins.iter();
+        origins.map(|(url, o)| (Arc::clone(url), o.gate)).collect()
+    }
+
+    fn fetch(
+        &mut self,
+        origin: &str,
+        now: Timestamp,
+        limit: usize,
+        skip: &HashSet<Position>,
+    ) -> Result<Vec<Item>, LeaseError> {
+        Ok(self.lead()?.fetch(origin, now, limit, skip))
+    }
+
+    fn overdue(
+        &mut self,
+        origin: &str,
+        now: Timestamp,
+        max_age: Duration,
+        skip: &HashSet<Position>,
+    ) -> Result<Vec<Item>, LeaseError> {
+        Ok(self.lead()?.overdue(origin, now, max_age, skip))
+    }
+
+    fn settle(
+        &mut self,
+        settlements: &[Settlement],
+        gates: &[(Arc<str>, Gate)],
+    ) -> Result<(), LeaseError> {
+        let mut state = self.lead()?;
+        for settlement in settlements {
+            state.settle(settlement);
+        }
+        for (origin, gate) in gates {
+            state.set_gate(origin, *gate);
+        }
+        Ok(())
+    }
+
+    fn maintain(&mut self, now: Timestamp) -> Result<(), LeaseError> {
+        self.lead()?.receipts.forget_old(now);
+        Ok(())
+    }
+
+    fn release(self: Box<Self>) {}
+}
+
+impl Ledger for MemorySpool {
+    fn totals(&self, _deadline: Instant) -> Result<Totals, Error> {
+        let state = self.lock();
+        let oldest = state.pending.values().next();
+        Ok(Totals {
+            spool: state.counts(),
+            process: state.counts(),
+            pending_bytes: state.pending_bytes,
+            oldest: oldest.map(|p| p.stored.item.accepted),
+            recent: state.recent.iter().copied().collect(),
+        })
+    }
+
+    fn gate(&self, origin: &str, _deadline: Instant) -> Result<Gate, Error> {
+        let state = self.lock();
+        Ok(state
+            .origins
+            .get(origin)
+            .map(|o| o.gate)
+            .unwrap_or_default())
+    }
+
+    fn receipt(
+        &self,
+        id: &str,
+        now: Timestamp,
+        _deadline: Instant,
+    ) -> Result<Option<Receipt>, Error> {
+        Ok(self.lock().receipt(id, now))
+    }
+
+    fn mark(&self, _deadline: Instant) -> Result<Option<Position>, Error> {
+        Ok(Some(self.lock().last_position))
+    }
+
+    fn is_settled(&self, mark: Position, _deadline: Instant) -> Result<bool, Error> {
+        let state = self.lock();
+        Ok(state
+            .pending
+            .keys()
+            .next()
+            .is_none_or(|first| *first > mark))
+    }
+}
+
+impl Operator for MemorySpool {
+    fn overview(&self, _deadline: Instant) -> Result<Overview, Error> {
+        let state = self.lock();
+        let mut dead_by_status: Vec<(Status, u64)> = Vec::new();
+        for letter in state.dead.values() {
+            match dead_by_status.iter_mut().find(|(s, _)| *s == letter.status) {
+                Some((_, count)) => *count += 1,
+                None => dead_by_status.push((letter.status, 1)),
+            }
+        }
+        dead_by_status.sort_by_key(|(status, _)| -status.code());
+        let origins = state.origins.iter();
+        Ok(Overview {
+            origins: origins
+                .map(|(url, o)| (Arc::clone(url), o.gate, o.pending.len() as u64))
+                .collect(),
+            dead_by_status,
+            leader: state.leader.map(|_| "this process".to_owned()),
+            ..Overview::default()
+        })
+    }
+
+    fn pending(
+        &self,
+        after: Option<Position>,
+        limit: usize,
+        _deadline: Instant,
+    ) -> Result<Vec<StoredItem>, Error> {
+        let state = self.lock();
+        let page = behind(&state.pending, after).take(limit);
+        Ok(page.map(|p| p.stored.clone()).collect())
+    }
+
+    fn dead(
+        &self,
+        after: Option<Position>,
+        limit: usize,
+        _deadline: Instant,
+    ) -> Result<Vec<StoredItem>, Error> {
+        let state = self.lock();
+        Ok(behind(&state.dead, after).take(limit).cloned().collect())
+    }
+
+    fn requeue(&self, letters: &[StoredItem], _deadline: Instant) -> Result<u64, Error> {
+        Ok(self.lock().requeue(letters, Timestamp::now()))
+    }
+
+    fn discard(&self, letters: &[Position], _deadline: Instant) -> Result<u64, Error> {
+        Ok(self.lock().discard(letters))
+    }
+
+    fn purge(&self, theirs: &dyn Fn(&str) -> bool, _deadline: Instant) -> Result<u64, Error> {
+        Ok(self.lock().purge(theirs, Timestamp::now()))
+    }
+
+    fn probe_now(&self, _deadline: Instant) -> Result<u64, Error> {
+        Ok(self.lock().probe_now())
+    }
+
+    fn backup(&self, _to: &Path, _deadline: Instant) -> Result<u64, Error> {
+        Err(Error::config("a queue in memory has no files to copy"))
+    }
+}
+
+/// What stands behind a position, oldest first.
+fn behind<T>(items: &BTreeMap<Position, T>, after: Option<Position>) -> impl Iterator<Item = &T> {
+    let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+    items.range((start, Bound::Unbounded)).map(|(_, item)| item)
+}

@@ -1,0 +1,82 @@
+//! The receipts of what left the spool: the newest, for as long as they are to be kept.
+
+use std::collections::{HashSet, VecDeque};
+use std::time::Duration;
+
+use crate::host::Timestamp;
+use crate::spool::{Item, MAX_RECEIPTS};
+use crate::status::{Receipt, Status};
+
+/// Why an item was dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum DropReason {
+    /// `overflow` is `drop_oldest`, and a newer notification needed the room.
+    MakesRoom,
+    Purged,
+}
+
+impl DropReason {
+    /// The receipt of an item that is dropped at `now`.
+    pub(super) fn receipt(self, item: Item, now: Timestamp) -> Receipt {
+        let detail = match self {
+            DropReason::MakesRoom => "dropped to make room for newer notifications",
+            DropReason::Purged => "dropped by an operator",
+        };
+        Receipt {
+            status: Status::QueueFull,
+            http_status: None,
+            attempts: item.attempts,
+            elapsed: now.since(item.accepted).length,
+            id: item.id,
+            detail: detail.to_owned(),
+        }
+    }
+}
+
+pub(super) struct Receipts {
+    retention: Duration,
+    /// Oldest first, each with the moment when the notification left the spool.
+    kept: VecDeque<(Timestamp, Receipt)>,
+}
+
+impl Receipts {
+    pub(super) fn new(retention: Duration) -> Receipts {
+        Receipts {
+            retention,
+            kept: VecDeque::new(),
+        }
+    }
+
+    pub(super) fn keep(&mut self, receipt: Receipt, at: Timestamp) {
+        if self.retention.is_zero() {
+            return;
+        }
+        if self.kept.len() >= MAX_RECEIPTS {
+            self.kept.pop_front();
+        }
+        self.kept.push_back((at, receipt));
+    }
+
+    /// The newest receipt of an id, unless it is too old.
+    pub(super) fn find(&self, id: &str, now: Timestamp) -> Option<&Receipt> {
+        let (at, receipt) = self.kept.iter().rev().find(|(_, r)| r.id == id)?;
+        self.is_fresh(*at, now).then_some(receipt)
+    }
+
+    pub(super) fn forget_old(&mut self, now: Timestamp) {
+        while let Some((at, _)) = self.kept.front()
+            && !self.is_fresh(*at, now)
+        {
+            self.kept.pop_front();
+        }
+    }
+
+    /// Forgets the receipts of these ids: the service's answer may name a person.
+    pub(super) fn erase(&mut self, ids: &HashSet<String>) {
+        self.kept.retain(|(_, r)| !ids.contains(&r.id));
+    }
+
+    fn is_fresh(&self, at: Timestamp, now: Timestamp) -> bool {
+        now.since(at).length < self.retention
+    }
+}
