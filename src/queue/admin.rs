@@ -173,6 +173,7 @@ impl SpoolAdmin {
                 "spool is missing: name the spool's directory",
             ));
         }
+        spool::directory(&settings)?;
         let spool = spool::open_existing(&settings)?;
         Ok(SpoolAdmin { spool, settings })
     }

@@ -11,6 +11,7 @@ pub(crate) mod memory;
 
 use std::collections::HashSet;
 use std::fmt::Debug;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -352,6 +353,12 @@ pub(crate) fn directory(settings: &QueueSettings) -> Result<Option<PathBuf>, Err
         );
         Error::new(Status::SpoolFailed, message)
     })?;
+    let is_open = parent.metadata().is_ok_and(|m| m.mode() & 0o1002 == 0o002);
+    if is_open {
+        return refuse(
+            "every user may replace files in its folder (world-writable without the sticky bit)",
+        );
+    }
     let path = parent.join(name);
     match path.symlink_metadata() {
         Ok(m) if m.is_symlink() => refuse("is a symbolic link"),

@@ -9,8 +9,10 @@ import subprocess
 import sys
 import time
 
+#: An environment without options, proxies and service manager.
 CLEAN = {name: value for name, value in os.environ.items()
-         if not name.startswith("ESALES_") and name not in ("NOTIFY_SOCKET", "JOURNAL_STREAM", "WATCHDOG_USEC", "WATCHDOG_PID")}
+         if not name.startswith("ESALES_") and not name.lower().endswith("_proxy")
+         and name not in ("NOTIFY_SOCKET", "JOURNAL_STREAM", "WATCHDOG_USEC", "WATCHDOG_PID")}
 #: The shortest pauses after failures.
 QUICK = ["--gate-min-ms", "10", "--gate-max-ms", "50"]
 

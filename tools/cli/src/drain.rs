@@ -142,20 +142,20 @@ pub(crate) fn run(args: &ArgMatches) -> Result<ExitCode, String> {
     of_spool(result)
 }
 
-/// Opens the spool, and logs what there is to deliver.
+/// Opens the spool, and logs what there is to deliver before the library logs who delivers it.
 fn open(config: &Config, is_once: bool, spool: &str, log: &Log) -> Result<Client, Error> {
+    SpoolAdmin::path(config)?;
     let report = SpoolAdmin::open(config).and_then(|spool| spool.report());
     let pending = match report {
-        Ok(report) => report.counts.pending,
+        Ok(report) => format!(": {} pending", report.counts.pending),
         // A misspelt path must not look like an empty spool.
         Err(e) if is_once => return Err(e),
-        // The client makes a spool that does not exist yet, and reports every other error.
-        Err(_) => 0,
+        // The client makes a spool that does not exist yet, and returns every other error.
+        Err(_) => String::new(),
     };
-    let client = Client::new(config)?;
     let user = users::user_name(users::this_user());
-    log.info(&format!("draining {spool} as {user}: {pending} pending"));
-    Ok(client)
+    log.info(&format!("draining {spool} as {user}{pending}"));
+    Client::new(config)
 }
 
 fn seconds(args: &ArgMatches, name: &str) -> Option<Duration> {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::ArgMatches;
 use clap::parser::ValueSource;
-use esales_notify::{DeadLetter, Error, SpoolAdmin, Status, customer_key};
+use esales_notify::{DeadLetter, Error, SpoolAdmin, SpoolReport, Status, customer_key};
 use serde_json::json;
 
 use super::text::counted;
@@ -42,16 +42,19 @@ fn number(args: &ArgMatches, name: &str, n: u64, sentence: &str) -> Answer {
 }
 
 pub(super) fn status(spool: &SpoolAdmin, args: &ArgMatches) -> Result<Answer, Error> {
-    let report = spool.report()?;
+    Ok(report_answer(&spool.report()?, args))
+}
+
+fn report_answer(report: &SpoolReport, args: &ArgMatches) -> Answer {
     let answer = Answer::new(if args.get_flag("prometheus") {
-        prometheus::page(&report)
+        prometheus::page(report)
     } else if is_json(args) {
-        as_json::page(&as_json::report(&report))
+        as_json::page(&as_json::report(report))
     } else {
-        as_text::report(&report)
+        as_text::report(report)
     });
     if report.is_balanced() {
-        return Ok(answer);
+        return answer;
     }
     let message = match report.faults.first() {
         Some(fault) => format!("the counters are wrong: {fault}"),
@@ -60,7 +63,7 @@ pub(super) fn status(spool: &SpoolAdmin, args: &ArgMatches) -> Result<Answer, Er
                 .to_owned()
         }
     };
-    Ok(answer.warn(message).code(EXIT_UNBALANCED))
+    answer.warn(message).code(EXIT_UNBALANCED)
 }
 
 pub(super) fn list(spool: &SpoolAdmin, args: &ArgMatches) -> Result<Answer, Error> {
@@ -214,4 +217,37 @@ pub(super) fn dead_drop(spool: &SpoolAdmin, args: &ArgMatches) -> Result<Answer,
     };
     let n = spool.drop_dead(ids.as_deref())?;
     Ok(number(args, "dropped", n, &format!("{n} dropped")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(report: &SpoolReport, form: &[&str]) -> Answer {
+        let line = ["queue", "status"].iter().chain(form);
+        let matches = super::super::command().get_matches_from(line);
+        report_answer(report, matches.subcommand_matches("status").unwrap())
+    }
+
+    #[test]
+    fn status_exits_5_in_every_form_when_the_counters_are_wrong_or_there_are_faults() {
+        let mut unbalanced = SpoolReport::default();
+        unbalanced.counts.delivered = 1;
+        let mut faulty = SpoolReport::default();
+        faulty.faults = vec!["a segment is missing".to_owned()];
+        for form in [&[][..], &["--json"], &["--prometheus"]] {
+            assert_eq!(answer(&SpoolReport::default(), form).code, 0);
+            for (report, message) in [(&unbalanced, "accepted is not"), (&faulty, "a segment")] {
+                let answer = answer(report, form);
+                assert_eq!(answer.code, EXIT_UNBALANCED);
+                assert!(answer.warnings.iter().any(|w| w.contains(message)));
+                assert!(!answer.text.is_empty());
+            }
+        }
+        assert!(
+            answer(&faulty, &["--prometheus"])
+                .text
+                .contains("esales_queue_balanced 0\n")
+        );
+    }
 }
