@@ -54,7 +54,10 @@ pub use client::{Client, DeliveryCallback};
 pub use config::{Config, Kind, OPTIONS, OptionSpec};
 pub use identity::{MAX_IDENTITY, customer_key, customer_token, new_key};
 pub use log::{LogCallback, LogLevel, log_keep, log_next, log_to};
-pub use queue::{Counts, DeadLetter, Percentiles, SpoolFile, SpoolReport, Stats};
+pub use queue::{
+    Counts, DeadLetter, OriginReport, PendingNotification, Percentiles, SalvageReport, SpoolAdmin,
+    SpoolFile, SpoolReport, Stats,
+};
 pub use status::{Error, Receipt, Status};
 pub use transport::{Probe, ProbeAnswer, Trust};
 pub use wire::{ADD_TO_CART_PATH, MAX_ID, MAX_KEY, MAX_MARKET, MAX_TICKET, Visitor};

@@ -5,6 +5,7 @@
 //!
 //! `spool` is where they wait (in `memory`, or in an SQLite file), `gate` when they may go, `worker` who takes them.
 
+mod admin;
 pub(crate) mod gate;
 mod listeners;
 mod memory;
@@ -21,11 +22,14 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
+pub use admin::{
+    DeadLetter, OriginReport, PendingNotification, SalvageReport, SpoolAdmin, SpoolReport,
+};
 pub(crate) use listeners::{Listeners, OnDelivery};
 pub(crate) use registry::{known, of};
+pub use sqlite::SpoolFile;
 #[cfg(any(test, fuzzing))]
 pub use sqlite::fuzz::spool as fuzz_spool;
-pub use sqlite::{DeadLetter, SpoolFile, SpoolReport};
 pub use stats::{Counts, Percentiles, Stats};
 
 use crate::config::{QueueSettings, Route};

@@ -2,40 +2,7 @@
 
 use std::time::Duration;
 
-/// Counted notifications. The law: `accepted = delivered + dead + expired + dropped + pending`, always.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Counts {
-    /// Taken into the queue.
-    pub accepted: u64,
-    /// Answered 2xx.
-    pub delivered: u64,
-    /// Refused for good by the service, and kept for an operator as dead letters.
-    pub dead: u64,
-    /// Not delivered within `max_age_s`.
-    pub expired: u64,
-    /// Dropped to make room (`overflow`, `max_dead`), or by an operator.
-    pub dropped: u64,
-    /// Still to be delivered.
-    pub pending: u64,
-}
-
-impl Counts {
-    /// Whether the law holds.
-    #[must_use]
-    pub fn is_balanced(&self) -> bool {
-        let parts = [
-            self.delivered,
-            self.dead,
-            self.expired,
-            self.dropped,
-            self.pending,
-        ];
-        // Counters that somebody else wrote into the spool can be of any size.
-        let sum = parts.into_iter().try_fold(0, u64::checked_add);
-        sum == Some(self.accepted)
-    }
-}
+pub use crate::spool::Counts;
 
 /// The middle and the tail of the last deliveries.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -12,10 +12,12 @@ pub(crate) mod memory;
 
 use std::collections::HashSet;
 use std::fmt::Debug;
-use std::path::Path;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::config::QueueSettings;
 use crate::host::Timestamp;
 use crate::status::{Error, Receipt, Status};
 
@@ -182,7 +184,7 @@ pub(crate) struct Overview {
     /// Whether a process holds the lease, and who it is, for a person to read.
     pub(crate) leader: Option<String>,
     /// What was found damaged, for a person to read: files that were set aside.
-    pub(crate) set_aside: Vec<std::path::PathBuf>,
+    pub(crate) set_aside: Vec<PathBuf>,
     /// What does not add up, for a person to read; empty in a sound spool.
     pub(crate) faults: Vec<String>,
 }
@@ -334,3 +336,54 @@ pub(crate) trait Operator {
 pub(crate) trait Spool: Inlet + Outlet + Ledger + Operator + Debug + Send + Sync {}
 
 impl<T: Inlet + Outlet + Ledger + Operator + Debug + Send + Sync> Spool for T {}
+
+// TODO(lead): the three functions below are stand-ins until the log engine is here.
+
+/// The spool's directory, its parent resolved, after the checks that every client makes of it; `None`: the spool is in
+/// memory. The directory need not exist.
+///
+/// `INVALID_CONFIG`: the path can never be used. `SPOOL_FAILED`: its parent cannot be used now.
+pub(crate) fn directory(settings: &QueueSettings) -> Result<Option<PathBuf>, Error> {
+    let Some(path) = &settings.spool else {
+        return Ok(None);
+    };
+    let shown = path.display();
+    let refuse = |why: &str| Err(Error::config(format!("spool {shown}: {why}")));
+    if path.is_relative() {
+        return refuse("is a relative path; the path of a spool must be absolute");
+    }
+    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+        return refuse("is not the path of a directory of its own");
+    };
+    let parent = parent.canonicalize().map_err(|e| {
+        let message = format!(
+            "spool {shown}: its folder {} cannot be used: {e}",
+            parent.display()
+        );
+        Error::new(Status::SpoolFailed, message)
+    })?;
+    let is_open = parent.metadata().is_ok_and(|m| m.mode() & 0o1002 == 0o002);
+    if is_open {
+        return refuse(
+            "every user may replace files in its folder (world-writable without the sticky bit)",
+        );
+    }
+    let path = parent.join(name);
+    match path.symlink_metadata() {
+        Ok(m) if m.is_symlink() => refuse("is a symbolic link"),
+        Ok(m) if !m.is_dir() => refuse("is not a directory; a spool is a directory"),
+        _ => Ok(Some(path)),
+    }
+}
+
+/// Opens a spool that exists, for an operator: makes nothing, sets nothing aside, and takes no lease.
+/// `SPOOL_FAILED`: there is no spool at the path.
+pub(crate) fn open_existing(_: &QueueSettings) -> Result<Arc<dyn Spool>, Error> {
+    Err(Error::config("no engine can open this spool yet"))
+}
+
+/// Opens a copy of a spool, a backup, or a damaged spool or file that was set aside, to read what can be read. Changes
+/// nothing; `overview().faults` says what cannot be read.
+pub(crate) fn open_copy(_: &Path) -> Result<Box<dyn Spool>, Error> {
+    Err(Error::config("no engine can open this spool yet"))
+}

@@ -1,15 +1,11 @@
-"""`esales-notify doctor` as the tests of it run it."""
+"""`esales-notify doctor` and the operator of a spool, as the tests run them."""
 
 import json
-import os
 import pathlib
 import subprocess
 
 import pytest
-
-#: In a clean environment: no option, no proxy, and no PHP unless a test brings one.
-CLEAN = {name: value for name, value in os.environ.items()
-         if not name.startswith("ESALES_") and not name.lower().endswith("_proxy")}
+from spool_operator import CLEAN, Operator
 
 
 class Diagnosis:
@@ -55,3 +51,16 @@ def doctor(command, tmp_path):
     nothing = tmp_path / "no-programs"
     nothing.mkdir()
     return Doctor(pathlib.Path(command), nothing)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """The folder of a spool: mode 0700."""
+    folder = tmp_path / "place"
+    folder.mkdir(mode=0o700)
+    return folder
+
+
+@pytest.fixture
+def operator(command, library, folder):
+    return Operator(command, library, folder / "spool")

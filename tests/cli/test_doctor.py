@@ -2,20 +2,21 @@
 
 import json
 import os
+import pwd
 import re
 import shutil
 import subprocess
 
 import pytest
 from sandbox import Sandbox
-from test_queue import Operator
+from spool_operator import Operator
 
 #: Every check of every run, in this order.
 CHECKS = [
     "configuration.options", "configuration.variables",
     "network.name", "network.connection", "network.proxy", "network.tls", "network.service", "network.clock",
     "notification.send",
-    "spool.path", "spool.permissions", "spool.space", "spool.contents", "spool.drainer", "spool.waiting", "spool.dead",
+    "spool.path", "spool.permissions", "spool.filesystem", "spool.space", "spool.contents", "spool.drainer", "spool.waiting", "spool.dead",
     "php.cli", "php.web",
 ]
 STATES = {"ok": "ok", "warning": "warnings", "failed": "failed", "skipped": "skipped"}
@@ -71,7 +72,7 @@ def test_for_a_person(doctor):
     assert groups == ["configuration", "network", "notification", "spool", "php"]
     assert re.search(r"^  failed   connection   .*\n +-> nobody listens there", said.stdout, re.M), said.stdout
     assert "  skipped  proxy, tls, service, clock: not tried, because connection failed\n" in said.stdout
-    assert said.stdout.splitlines()[-1] == "1 failed, 0 with a warning, 3 ok, 14 skipped"
+    assert said.stdout.splitlines()[-1] == "1 failed, 0 with a warning, 3 ok, 15 skipped"
 
 
 # configuration
@@ -80,7 +81,7 @@ def test_every_refused_value_is_told(doctor):
     bad = doctor("--timeout-ms", "soon", env={"ESALES_CONCURRENCY": "0", "ESALES_CLUSTER_ID": "a.b"})
     for name in ("timeout_ms", "concurrency", "cluster_id"):
         bad.expect("configuration.options", "failed", name)
-    assert bad.states("spool") == ["skipped"] * 7
+    assert bad.states("spool") == ["skipped"] * 8
 
 
 @pytest.mark.parametrize("options, words", [
@@ -153,11 +154,11 @@ def test_nothing_is_sent_unless_it_is_asked_for(doctor, sandbox):
 def test_what_the_service_answers_to_the_test_notification(doctor, sandbox, tmp_path, answer, name, advice):
     sandbox.script(answer)
     # Where a failed call would go into the queue, the test's does not.
-    queue = ["--on-failure", "queue", "--spool", tmp_path / "spool.db", "--delivery", "none"]
+    queue = ["--on-failure", "queue", "--spool", tmp_path / "spool", "--delivery", "none"]
     sent = doctor("--base-url", sandbox.base_url, "--market", "UK", "--max-attempts", "1", "--send", "--ticket", "t", *queue)
     facts = sent.expect("notification.send", "failed", name, advice)
     assert sent.code == 2 and facts["http_status"] == int(answer)
-    assert not (tmp_path / "spool.db").exists()
+    assert not (tmp_path / "spool").exists()
 
 
 def test_a_signed_in_test_notification(doctor, command):
@@ -226,7 +227,7 @@ def test_its_page_names_every_fact(root, doctor, sandbox, command, tmp_path):
     for names, facts in re.findall(r"^\| (`\w+\.\w+`[^|]*) \| (.*) \|$", page, re.M):
         facts = set(re.findall(r"`(\w+)`", facts))
         promised.update((name, facts) for name in re.findall(r"`(\w+\.\w+)`", names))
-    spool = tmp_path / "spool.db"
+    spool = tmp_path / "spool"
     Operator(command, os.environ["ESALES_NOTIFY_LIBRARY"], spool).fill(sandbox.base_url, ["a"])
     plain = doctor("--base-url", sandbox.base_url, "--market", "UK", "--send", "--ticket", "t", "--spool", spool,
                    "--php", shutil.which("php"), "--php", shutil.which("php-fpm8.2", path="/usr/sbin:/usr/bin"))
@@ -252,15 +253,16 @@ def test_its_page_shows_what_is_printed(root, command, library, doctor, sandbox,
     """The example, with another port, folder, size of disk, and times."""
     folder = tmp_path / "esales-notify"
     folder.mkdir(mode=0o700)
-    operator = Operator(command, library, folder / "spool.db")
+    operator = Operator(command, library, folder / "spool")
     operator.fill(sandbox.base_url, ["1", "2"])
     sandbox.script("403, 403")
     operator.empty(sandbox.base_url)
     operator.fill(sandbox.base_url, ["3"])
-    said = doctor.raw("--base-url", sandbox.base_url, "--market", "UK", "--spool", folder / "spool.db",
+    said = doctor.raw("--base-url", sandbox.base_url, "--market", "UK", "--spool", folder / "spool",
                       env={"ESALES_TIMEOUT": "500"})
     printed = said.stdout.replace(sandbox.base_url, "http://127.0.0.1:8080").replace(str(folder), "/var/lib/esales-notify")
     printed = printed.replace(sandbox.base_url.rpartition("/")[2], "127.0.0.1:8080")
+    printed = printed.replace(f"only {pwd.getpwuid(os.getuid()).pw_name} may", "only www-data may")
     example, = re.findall(r"```text\n(.*?)```", (root / "docs/doctor.md").read_text(), re.S)
 
     def times(text):

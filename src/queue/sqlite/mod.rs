@@ -32,7 +32,7 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, ErrorCode};
 
 pub(crate) use file::check;
-pub use operator::{DeadLetter, SpoolFile, SpoolReport};
+pub use operator::SpoolFile;
 
 use inbox::Inbox;
 use takeover::Seen;

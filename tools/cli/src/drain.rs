@@ -8,45 +8,45 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
-use esales_notify::{Client, Counts, Error, LogCallback, LogLevel, SpoolFile, Stats, log_to};
+use esales_notify::{
+    Client, Config, Counts, Error, LogCallback, LogLevel, SpoolAdmin, Stats, log_to,
+};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use sd_notify::NotifyState;
 use serde_json::json;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
-use crate::{of_spool, options};
+use crate::{EXIT_LEFT, of_spool, options, users};
 
-/// `--once`: something is left.
-const EXIT_LEFT: u8 = 4;
-/// How often the state is told, and the library's worker woken: it would go to sleep after 30 s without work, and
-/// not see what other processes put in.
-const LOOK: Duration = Duration::from_secs(5);
+/// How often the service manager gets the state, and the library's worker is woken: the worker sleeps after 30 s without
+/// work, and then does not see what other processes enqueue.
+const POLL_INTERVAL: Duration = Duration::from_secs(5);
 /// How often the progress is drawn.
-const DRAW: Duration = Duration::from_millis(250);
-/// Longer than anybody waits.
+const DRAW_INTERVAL: Duration = Duration::from_millis(250);
+/// Ten years.
 const FOR_EVER: Duration = Duration::from_secs(10 * 365 * 86_400);
 
 const LONG_ABOUT: &str = "\
-Delivers a spool: the file that the option spool (--spool, ESALES_SPOOL) names, into which other processes of this \
-machine put notifications. It must run as the user who owns the spool.
+Delivers a spool: the directory that the option spool (--spool, ESALES_SPOOL) names, into which other processes of \
+this machine enqueue notifications. Run it as the user who owns the spool.
 
-Without --once it is a service in the foreground: it delivers what is there and what comes, until SIGTERM or SIGINT. \
-Then it takes nothing more out, waits up to --stop-timeout-s for the answers to what is being sent, and exits with 0; \
-what is left stays in the spool. What has no answer by then is sent once more later, with the same id. A second \
-signal ends the waiting. Any number may run: one delivers, the others stand by and take over when it \
-ends, however it ends. Under systemd it speaks the notification protocol (Type=notify, WatchdogSec), and its messages \
-carry their priority.
+Without --once it is a service in the foreground: it delivers what is pending and what is enqueued later, until SIGTERM \
+or SIGINT. Then it starts no further request, waits up to --stop-timeout-s for the answers to the requests in flight, \
+and exits with 0; what is left stays in the spool. A request without an answer by then is sent once more later, with \
+the same id. A second signal ends the waiting. Any number of these services may run for one spool: one delivers, the \
+others are on standby, and one of them becomes the leader when it ends, however it ends. Under systemd it speaks the \
+notification protocol (Type=notify, WatchdogSec), and its messages carry their priority.
 
-With --once it delivers what is in the spool when it starts, says what became of it, and stops. While the service is \
-down it keeps waiting, unless --max-wait-s says for how long.
+With --once it delivers what is in the spool when it starts, prints what became of it, and stops. During an outage of \
+the service it keeps waiting, unless --max-wait-s limits the wait.
 
-Each notification goes to the address that it was accepted for. cluster_id or base_url is needed all the same, and \
-the options of the connection (proxy, ca_file, ...) hold for every address. The option delivery has no meaning here.";
+Each notification goes to the origin that it was accepted for. cluster_id or base_url is needed all the same, and the \
+options of the connection (proxy, ca_file, ...) hold for every origin. The option delivery has no meaning here.";
 
 const EXIT_CODES: &str = "\
-Exit code: 0 stopped by a signal or, with --once, everything there has left the queue; 2 wrong usage or options; \
-4 with --once, something is left; 6 the spool could not be used.";
+Exit code: 0 stopped by a signal or, with --once, everything that was pending has left the queue; 2 wrong usage or \
+options; 4 with --once, something is left; 6 the spool could not be used, or its folder is missing.";
 
 pub(crate) fn command() -> Command {
     let flag = |name: &'static str, help: &'static str| {
@@ -74,7 +74,7 @@ pub(crate) fn command() -> Command {
             seconds(
                 "max-wait-s",
                 1,
-                "With --once: stop after this many seconds, whatever is left",
+                "With --once: stop after this many seconds, even if something is left",
             )
             .requires("once"),
         )
@@ -83,7 +83,7 @@ pub(crate) fn command() -> Command {
             seconds(
                 "stop-timeout-s",
                 0,
-                "After a signal, how long what is being sent may take, in seconds",
+                "After a signal, how long requests in flight may take, in seconds",
             )
             .default_value("5"),
         )
@@ -93,51 +93,69 @@ pub(crate) fn command() -> Command {
                 .value_name("LEVEL")
                 .value_parser(["error", "warn", "info", "debug"])
                 .default_value("info")
-                .help("What to say on stderr, up to: each attempt is debug, a dead letter warn"),
+                .help("The most verbose level of messages on stderr: each attempt is debug, a dead letter warn"),
         )
         .args(options::flags().filter(|flag| flag.get_id() != "delivery"))
 }
 
 pub(crate) fn run(args: &ArgMatches) -> Result<ExitCode, String> {
     let mut config = options::config(args)?;
-    if config.get("spool").is_none() {
+    let Some(spool) = config.get("spool").map(str::to_owned) else {
         return Err(
-            "spool is missing: name the file to drain (--spool or ESALES_SPOOL)".to_owned(),
+            "spool is missing: name the directory to drain (--spool or ESALES_SPOOL)".to_owned(),
         );
-    }
+    };
     config
         .set("delivery", "background")
         .map_err(|e| e.to_string())?;
-    let is_once = args.get_flag("once");
-    if is_once {
-        // A slip in the name must not look like an empty spool.
-        SpoolFile::open(&config).map_err(|e| e.to_string())?;
-    }
-    // Before the first thread of the library, and before anything can be under way.
+    // Before the library starts a thread: the threads inherit which signals are blocked.
     let (sender, events) = channel();
     let signals = Signals::new([SIGTERM, SIGINT]).map_err(|e| format!("signals: {e}"))?;
     listen(signals, sender.clone());
-    let bar = progress_bar(is_once);
-    log_to(level(args), Some(logger(bar.clone())));
-    let drain = Drain {
-        client: Arc::new(Client::new(&config).map_err(|e| e.to_string())?),
-        sender,
-        events,
-        bar,
-        stop_timeout: seconds(args, "stop-timeout-s").unwrap_or_default(),
-        watchdog: sd_notify::watchdog_enabled().map(|every| every / 2),
+    let is_once = args.get_flag("once");
+    let log = Log {
+        level: level(args),
+        bar: progress_bar(is_once),
+        is_journal: std::env::var_os("JOURNAL_STREAM").is_some(),
     };
-    let result = if is_once {
-        drain.once(
-            seconds(args, "max-wait-s").unwrap_or(FOR_EVER),
-            args.get_flag("json"),
-        )
-    } else {
-        drain.serve()
-    };
-    drain.bar.finish_and_clear();
+    log_to(log.level, Some(log.callback()));
+    let result = open(&config, is_once, &spool, &log).and_then(|client| {
+        let drain = Drain {
+            client: Arc::new(client),
+            spool,
+            sender,
+            events,
+            log: log.clone(),
+            stop_timeout: seconds(args, "stop-timeout-s").unwrap_or_default(),
+            watchdog: sd_notify::watchdog_enabled().map(|every| every / 2),
+        };
+        match is_once {
+            true => drain.once(
+                seconds(args, "max-wait-s").unwrap_or(FOR_EVER),
+                args.get_flag("json"),
+            ),
+            false => drain.serve(),
+        }
+    });
+    log.bar.finish_and_clear();
     log_to(LogLevel::Error, None);
     of_spool(result)
+}
+
+/// Opens the spool, and logs what there is to deliver before the library logs who delivers it.
+fn open(config: &Config, is_once: bool, spool: &str, log: &Log) -> Result<Client, Error> {
+    SpoolAdmin::path(config)?;
+    let report = SpoolAdmin::open(config).and_then(|spool| spool.report());
+    let pending = match report {
+        Ok(report) => format!(": {} pending", report.counts.pending),
+        // A misspelt path must not look like an empty spool.
+        Err(e) if is_once => return Err(e),
+        // The client makes a spool that does not exist yet, and returns every other error.
+        Err(_) => String::new(),
+    };
+    let user = users::user_name(users::this_user());
+    log.info(&format!("draining {spool} as {user}{pending}"));
+    Client::new(config)
 }
 
 fn seconds(args: &ArgMatches, name: &str) -> Option<Duration> {
@@ -153,22 +171,41 @@ fn level(args: &ArgMatches) -> LogLevel {
     }
 }
 
-/// Writes to stderr, above the progress bar. A stderr that nobody reads is no reason to stop delivering.
-fn logger(bar: ProgressBar) -> LogCallback {
-    // systemd sets it, and reads a priority at the start of a line.
-    let is_journal = std::env::var_os("JOURNAL_STREAM").is_some();
-    Box::new(move |level, words| {
+/// Writes messages to stderr, above the progress bar. A stderr that fails does not stop the delivery.
+#[derive(Clone)]
+struct Log {
+    level: LogLevel,
+    bar: ProgressBar,
+    /// systemd sets JOURNAL_STREAM, and reads a priority at the start of a line.
+    is_journal: bool,
+}
+
+impl Log {
+    fn write(&self, level: LogLevel, message: &str) {
         let (priority, name) = match level {
             LogLevel::Error => ("<3>", "error"),
             LogLevel::Warn => ("<4>", "warn"),
             LogLevel::Info => ("<6>", "info"),
             _ => ("<7>", "debug"),
         };
-        let priority = if is_journal { priority } else { "" };
-        bar.suspend(|| {
-            let _ = writeln!(io::stderr(), "{priority}esales-notify: {name}: {words}");
+        let priority = if self.is_journal { priority } else { "" };
+        self.bar.suspend(|| {
+            let _ = writeln!(io::stderr(), "{priority}esales-notify: {name}: {message}");
         });
-    })
+    }
+
+    /// A message of the command's own.
+    fn info(&self, message: &str) {
+        if self.level >= LogLevel::Info {
+            self.write(LogLevel::Info, message);
+        }
+    }
+
+    /// For the messages of the library.
+    fn callback(&self) -> LogCallback {
+        let log = self.clone();
+        Box::new(move |level, message| log.write(level, message))
+    }
 }
 
 fn progress_bar(is_wanted: bool) -> ProgressBar {
@@ -184,7 +221,7 @@ fn progress_bar(is_wanted: bool) -> ProgressBar {
 
 enum Event {
     Signal,
-    /// What the queue held has left it, or not.
+    /// Whether everything that was pending has left the queue.
     Flushed(Result<bool, Error>),
     /// The delivery has ended.
     Stopped,
@@ -200,68 +237,78 @@ fn listen(mut signals: Signals, events: Sender<Event>) {
     });
 }
 
-/// Tells the service manager, if there is one. One that does not listen is no reason to stop.
-fn tell(states: &[NotifyState<'_>]) {
+/// Notifies the service manager, if there is one. A failure does not stop the delivery.
+fn notify_manager(states: &[NotifyState<'_>]) {
     let _ = sd_notify::notify(states);
 }
 
-fn in_words(stats: &Stats) -> String {
-    let mut words = format!(
+fn status_line(stats: &Stats) -> String {
+    let mut line = format!(
         "{} pending, {} delivered, {} dead",
         stats.spool.pending, stats.spool.delivered, stats.spool.dead
     );
     if let Some(wait) = stats.gate_closed_for {
-        words += &format!(
+        line += &format!(
             "; deliveries are failing, next try in {:.0} s",
             wait.as_secs_f64()
         );
     }
-    words
+    line
 }
 
 struct Drain {
     client: Arc<Client>,
     sender: Sender<Event>,
     events: Receiver<Event>,
-    bar: ProgressBar,
+    spool: String,
+    log: Log,
     stop_timeout: Duration,
     watchdog: Option<Duration>,
 }
 
 impl Drain {
-    /// Until a signal comes.
+    /// Delivers until a signal comes.
     fn serve(&self) -> Result<ExitCode, Error> {
-        // Opens the spool, makes it if need be, and starts the delivery: now the service can be said to be ready.
+        // Opens the spool, makes it if need be, and starts the delivery: the service is ready then.
         let stats = self.client.stats()?;
-        tell(&[NotifyState::Ready, NotifyState::Status(&in_words(&stats))]);
-        let _signal = self.next_event(LOOK, || {
-            // A spool that cannot be read just now: the library's worker says so, and goes on when it can.
+        notify_manager(&[
+            NotifyState::Ready,
+            NotifyState::Status(&status_line(&stats)),
+        ]);
+        let _signal = self.next_event(POLL_INTERVAL, || {
+            // If the spool cannot be read just now, the library's worker logs it and tries again.
             if let Ok(stats) = self.client.stats() {
-                tell(&[NotifyState::Status(&in_words(&stats))]);
+                notify_manager(&[NotifyState::Status(&status_line(&stats))]);
             }
         });
         self.stop();
+        if let Ok(stats) = self.client.stats() {
+            self.log_stop(stats.spool.pending);
+        }
         Ok(ExitCode::SUCCESS)
     }
 
-    /// Until what is there has left the queue.
+    /// Delivers until everything that is pending now has left the queue.
     fn once(&self, max_wait: Duration, is_json: bool) -> Result<ExitCode, Error> {
         let start = Instant::now();
         let before = self.client.stats()?;
-        tell(&[NotifyState::Ready, NotifyState::Status(&in_words(&before))]);
-        self.bar.set_length(before.spool.pending);
+        notify_manager(&[
+            NotifyState::Ready,
+            NotifyState::Status(&status_line(&before)),
+        ]);
+        self.log.bar.set_length(before.spool.pending);
         self.flush(max_wait);
         let draw = || {
-            // To ask costs the delivery time.
-            if !self.bar.is_hidden()
+            // Reading the counters slows the delivery down: only where they are shown.
+            if !self.log.bar.is_hidden()
                 && let Ok(stats) = self.client.stats()
             {
-                self.bar
-                    .set_position(settled(stats.spool, before.spool).min(before.spool.pending));
-                self.bar.set_message(in_words(&stats));
+                let left = completed(stats.spool, before.spool).min(before.spool.pending);
+                self.log.bar.set_position(left);
+                self.log.bar.set_message(status_line(&stats));
             }
         };
-        let mut is_empty = match self.next_event(DRAW, draw) {
+        let mut is_empty = match self.next_event(DRAW_INTERVAL, draw) {
             Event::Flushed(result) => result?,
             Event::Signal | Event::Stopped => {
                 self.stop();
@@ -270,7 +317,8 @@ impl Drain {
         };
         let after = self.client.stats()?;
         is_empty |= after.spool.pending == 0;
-        self.bar.finish_and_clear();
+        self.log.bar.finish_and_clear();
+        self.log_stop(after.spool.pending);
         summarize(
             before.spool,
             after.spool,
@@ -285,18 +333,25 @@ impl Drain {
         })
     }
 
-    /// Gives what is being sent the time that is left to it.
+    fn log_stop(&self, pending: u64) {
+        self.log.info(&format!(
+            "stopped draining {}: {pending} pending",
+            self.spool
+        ));
+    }
+
+    /// Ends the delivery; requests in flight have the stop timeout to end.
     fn stop(&self) {
-        tell(&[NotifyState::Stopping, NotifyState::Status("stopping")]);
+        notify_manager(&[NotifyState::Stopping, NotifyState::Status("stopping")]);
         let (client, sender) = (Arc::clone(&self.client), self.sender.clone());
         let timeout = self.stop_timeout;
         thread::spawn(move || {
-            // What is still being sent is in the spool: there is nothing more to do about it.
+            // What has no answer by then is still in the spool.
             let _ = client.stop_delivery(timeout);
             let _ = sender.send(Event::Stopped);
         });
-        // A flush that `once` began may end meanwhile.
-        while matches!(self.next_event(DRAW, || ()), Event::Flushed(_)) {}
+        // The flush that `once` began may end meanwhile.
+        while matches!(self.next_event(DRAW_INTERVAL, || ()), Event::Flushed(_)) {}
     }
 
     /// Starts a flush; its end is an event.
@@ -307,9 +362,9 @@ impl Drain {
         });
     }
 
-    /// Waits for an event, calls `look` meanwhile as often as `every` says, and keeps the watchdog quiet.
-    fn next_event(&self, every: Duration, look: impl Fn()) -> Event {
-        let mut next_look = Instant::now() + every;
+    /// Waits for an event. Meanwhile it calls `poll` as often as `every` says, and feeds the watchdog.
+    fn next_event(&self, every: Duration, poll: impl Fn()) -> Event {
+        let mut next_poll = Instant::now() + every;
         loop {
             let pause = self.watchdog.map_or(every, |w| w.min(every));
             match self.events.recv_timeout(pause) {
@@ -319,25 +374,24 @@ impl Drain {
                 Err(RecvTimeoutError::Disconnected) => return Event::Signal,
             }
             if self.watchdog.is_some() {
-                tell(&[NotifyState::Watchdog]);
+                notify_manager(&[NotifyState::Watchdog]);
             }
-            let now = Instant::now();
-            if now >= next_look {
-                look();
-                next_look = Instant::now() + every;
+            if Instant::now() >= next_poll {
+                poll();
+                next_poll = Instant::now() + every;
             }
         }
     }
 }
 
-/// How many left the queue.
-fn settled(after: Counts, before: Counts) -> u64 {
-    let gone = |c: Counts| c.delivered + c.dead + c.expired + c.dropped;
-    gone(after).saturating_sub(gone(before))
+/// The number of notifications that left the queue.
+fn completed(after: Counts, before: Counts) -> u64 {
+    let completed = |c: Counts| c.delivered + c.dead + c.expired + c.dropped;
+    completed(after).saturating_sub(completed(before))
 }
 
 fn summarize(before: Counts, after: Counts, is_empty: bool, elapsed: Duration, is_json: bool) {
-    // An operator may take dead letters away meanwhile.
+    // An operator may retry or drop dead letters meanwhile.
     let [delivered, dead, expired, dropped] = [
         (after.delivered, before.delivered),
         (after.dead, before.dead),
@@ -358,9 +412,9 @@ fn summarize(before: Counts, after: Counts, is_empty: bool, elapsed: Duration, i
         println!("{summary}");
         return;
     }
-    let words = if is_empty { "empty" } else { "not empty" };
+    let state = if is_empty { "empty" } else { "not empty" };
     println!(
-        "{words} after {:.1} s: {delivered} delivered, {dead} dead, {expired} expired, {dropped} dropped, {} pending",
+        "{state} after {:.1} s: {delivered} delivered, {dead} dead, {expired} expired, {dropped} dropped, {} pending",
         elapsed.as_secs_f64(),
         after.pending
     );

@@ -8,17 +8,22 @@ mod prometheus;
 mod queue;
 mod sandbox;
 mod send;
+mod users;
 
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Arg, ArgMatches, Command, value_parser};
 use clap_complete::{Shell, generate};
+use esales_notify::{Error, Status};
 
 /// Wrong usage, options or arguments; clap exits with it too.
 const EXIT_USAGE: u8 = 2;
-/// The spool could not be read or written.
+/// Something is left to do.
+const EXIT_LEFT: u8 = 4;
+/// There is no such spool, or it could not be read or written.
 const EXIT_SPOOL: u8 = 6;
 
 fn main() -> ExitCode {
@@ -35,22 +40,29 @@ fn main() -> ExitCode {
         Some(("man", args)) => man(args),
         _ => Err("no such command".to_owned()),
     };
-    result.unwrap_or_else(|words| {
-        eprintln!("esales-notify: {words}");
+    result.unwrap_or_else(|message| {
+        eprintln!("esales-notify: {message}");
         ExitCode::from(EXIT_USAGE)
     })
 }
 
-/// What a command that works on a spool exits with; the words of wrong usage are the caller's to print.
-fn of_spool(result: Result<ExitCode, esales_notify::Error>) -> Result<ExitCode, String> {
-    match result {
-        Ok(code) => Ok(code),
-        Err(e) if e.status() == esales_notify::Status::SpoolFailed => {
-            eprintln!("esales-notify: {e}");
-            Ok(ExitCode::from(EXIT_SPOOL))
-        }
-        Err(e) => Err(e.to_string()),
-    }
+/// The exit code of a command that works on a spool; the caller prints the message of wrong usage.
+fn of_spool(result: Result<ExitCode, Error>) -> Result<ExitCode, String> {
+    let e = match result {
+        Ok(code) => return Ok(code),
+        Err(e) => e,
+    };
+    let code = match e.status() {
+        Status::SpoolFailed => EXIT_SPOOL,
+        Status::QueueFull => EXIT_LEFT,
+        _ => return Err(e.to_string()),
+    };
+    eprintln!("esales-notify: {e}");
+    Ok(ExitCode::from(code))
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn command() -> Command {

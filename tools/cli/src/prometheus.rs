@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use esales_notify::{Percentiles, SpoolReport, Status};
+use esales_notify::{OriginReport, Percentiles, SpoolReport, Status};
 
 /// The page, for a text file collector or a scrape.
 pub(crate) fn page(report: &SpoolReport) -> String {
@@ -10,7 +10,7 @@ pub(crate) fn page(report: &SpoolReport) -> String {
     let mut page = Page(String::new());
     page.counter(
         "accepted",
-        "Notifications taken into the queue",
+        "Notifications accepted into the queue",
         counts.accepted,
     );
     page.counter("delivered", "Notifications answered 2xx", counts.delivered);
@@ -41,17 +41,17 @@ pub(crate) fn page(report: &SpoolReport) -> String {
     );
     page.gauge(
         "balanced",
-        "1 if accepted = delivered + dead + expired + dropped + pending",
+        "1 if accepted = delivered + dead + expired + dropped + pending, and the spool is sound",
         f64::from(u8::from(report.is_balanced())),
     );
     page.gauge(
         "drainer",
         "1 if a process is delivering the spool",
-        f64::from(u8::from(report.has_drainer)),
+        f64::from(u8::from(report.leader.is_some())),
     );
     page.gauge(
-        "set_aside_spools",
-        "Damaged spools that were set aside beside this one",
+        "set_aside_files",
+        "Damaged files of the spool that were set aside",
         report.set_aside.len() as f64,
     );
 
@@ -60,7 +60,7 @@ pub(crate) fn page(report: &SpoolReport) -> String {
         "gauge",
         "Dead letters that are kept, by the status that they died with",
     );
-    // These three at any time: an alert is to find a series, not a gap.
+    // These three series are always there, so that an alert never meets a gap.
     let usual = [Status::TicketMissing, Status::Forbidden, Status::Rejected];
     let absent = usual
         .iter()
@@ -74,37 +74,37 @@ pub(crate) fn page(report: &SpoolReport) -> String {
         page.sample("dead_letters", &[("status", status.name())], n as f64);
     }
 
-    type Of = fn(&(String, u64, u32, std::time::Duration)) -> f64;
-    let by_destination: [(&str, &str, Of); 4] = [
+    type Value = fn(&OriginReport) -> f64;
+    let by_origin: [(&str, &str, Value); 4] = [
         (
             "destination_pending",
-            "Pending notifications of an address",
-            |d| d.1 as f64,
+            "Pending notifications of an origin",
+            |o| o.pending as f64,
         ),
         (
             "gate_closed",
-            "1 while deliveries to an address are failing",
-            |d| f64::from(u8::from(d.2 > 0)),
+            "1 while deliveries to an origin are backing off",
+            |o| f64::from(u8::from(o.gate_failures > 0)),
         ),
         (
             "gate_failures",
-            "Deliveries to an address that failed in a row",
-            |d| f64::from(d.2),
+            "Deliveries to an origin that failed in a row",
+            |o| f64::from(o.gate_failures),
         ),
         (
             "gate_wait_seconds",
-            "Time until the next delivery to an address is tried",
-            |d| d.3.as_secs_f64(),
+            "Time until the next delivery to an origin is tried",
+            |o| o.next_probe_in.as_secs_f64(),
         ),
     ];
-    for (name, help, value) in by_destination {
+    for (name, help, value) in by_origin {
         page.head(name, "gauge", help);
-        for destination in &report.destinations {
-            page.sample(name, &[("destination", &destination.0)], value(destination));
+        for origin in &report.origins {
+            page.sample(name, &[("destination", &origin.url)], value(origin));
         }
     }
 
-    // No delivery takes no time: then there was none, and a quantile of nothing is no number.
+    // A latency of zero means that there was no delivery: the quantiles are NaN then.
     let has_deliveries = !report.attempt_latency.p99.is_zero();
     page.summary(
         "delivery_age_seconds",

@@ -30,7 +30,7 @@ pub(super) fn checks(args: &ArgMatches) -> (Option<Config>, Vec<Check>) {
         Check::failed(
             "options",
             refused.join("; "),
-            "mend these values; `esales-notify options` prints the ranges",
+            "fix these values; `esales-notify options` prints the ranges",
         )
     };
     let config = refused.is_empty().then_some(config);
@@ -41,7 +41,7 @@ fn options_check(config: &Config, given: &[(&str, &str)]) -> Check {
     let probe = match Probe::new(config) {
         Ok(probe) => probe,
         Err(e) => {
-            let advice = "mend the options; `esales-notify options` explains each";
+            let advice = "fix the options; `esales-notify options` explains each";
             return Check::failed("options", e.detail(), advice);
         }
     };
@@ -107,7 +107,7 @@ fn variables_check() -> Check {
             path.to_string_lossy()
         ));
         advice.push(format!(
-            "{LIBRARY}: the bindings cannot load the library: mend the path, or unset the variable"
+            "{LIBRARY}: the bindings cannot load the library: fix the path, or unset the variable"
         ));
     }
     let check = match (odd.as_slice(), names.len()) {

@@ -24,7 +24,7 @@ pub(super) fn check(args: &ArgMatches, is_configured: bool) -> Check {
     }
     let (receipt, ..) = match send::notify(args, &config) {
         Ok(sent) => sent,
-        Err(words) => return Check::failed(NAME, words, "mend the arguments of the notification"),
+        Err(words) => return Check::failed(NAME, words, "fix the arguments of the notification"),
     };
     let found = format!("{}: {}", receipt.status, receipt.detail);
     let check = match receipt.status {
@@ -52,7 +52,7 @@ fn advice(status: Status) -> &'static str {
             "the service is unavailable or busy: try later; a queue would try for you"
         }
         Status::InvalidArgument => {
-            "mend the arguments of the notification (--market, --ticket, ...)"
+            "fix the arguments of the notification (--market, --ticket, ...)"
         }
         _ => "see the checks of the network above",
     }

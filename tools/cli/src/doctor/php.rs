@@ -233,7 +233,7 @@ fn verdict(info: &Info) -> Result<String, (String, String)> {
         );
     }
     if let Some(fatal) = &info.fatal {
-        return no(fatal, "mend that first: its pages will not start either");
+        return no(fatal, "fix that first: its pages will not start either");
     }
     if info.is_on("ffi.enable") {
         return Ok("ffi.enable=1, all code may use FFI".to_owned());

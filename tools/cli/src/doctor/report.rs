@@ -54,7 +54,7 @@ impl Check {
         Check::new(name, State::Skipped, why.as_ref(), None)
     }
 
-    /// Because of what must be mended first.
+    /// Because of what must be fixed first.
     pub(super) fn not_tried(name: &'static str, failed: &str) -> Check {
         Check::skipped(name, format!("not tried, because {failed} failed"))
     }
@@ -199,7 +199,7 @@ mod tests {
     fn the_worst_check_decides() {
         let ok = || Check::ok("a", "fine");
         let warning = || Check::warning("b", "odd", "look");
-        let failed = || Check::failed("c", "broken", "mend");
+        let failed = || Check::failed("c", "broken", "fix");
         let skipped = || Check::skipped("d", "no need");
         for (checks, state, lenient, strict) in [
             (vec![], "ok", 0, 0),
@@ -221,18 +221,18 @@ mod tests {
     fn every_check_has_its_line_and_its_object() {
         let report = of(vec![
             Check::ok("a", "fine").fact("n", 1),
-            Check::failed("b", "broken", "mend it"),
+            Check::failed("b", "broken", "fix it"),
         ]);
         assert_eq!(
             report.text(),
             "group\n  ok       a            fine\n  failed   b            broken\n                        \
-             -> mend it\n\n1 failed, 0 with a warning, 1 ok, 0 skipped\n"
+             -> fix it\n\n1 failed, 0 with a warning, 1 ok, 0 skipped\n"
         );
         let json = report.json();
         assert_eq!(json["checks"][0]["check"], "group.a");
         assert_eq!(json["checks"][0]["facts"]["n"], 1);
         assert_eq!(json["checks"][0]["advice"], Value::Null);
-        assert_eq!(json["checks"][1]["advice"], "mend it");
+        assert_eq!(json["checks"][1]["advice"], "fix it");
     }
 
     #[test]

@@ -1,26 +1,29 @@
-//! The spool: whether it can be used here, and whether what is in it gets away.
+//! The spool: whether this user can use it, and whether its notifications are delivered.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
 
-use esales_notify::{Config, SpoolFile, SpoolReport, Status};
+use esales_notify::{Config, Error, SpoolAdmin, SpoolReport, Status};
 
 use super::place;
 use super::report::Check;
-use crate::queue::{millis, span};
+use crate::millis;
+use crate::queue::{counted, span};
 
 /// In their order.
-const NAMES: [&str; 7] = [
+const NAMES: [&str; 8] = [
     "path",
     "permissions",
+    "filesystem",
     "space",
     "contents",
     "drainer",
     "waiting",
     "dead",
 ];
-/// What waits longer than the gate's usual longest pause.
+/// Longer than the gate's usual longest pause.
 const LONG: Duration = Duration::from_secs(300);
 
 pub(super) fn checks(config: Option<&Config>) -> Vec<Check> {
@@ -42,49 +45,51 @@ pub(super) fn checks(config: Option<&Config>) -> Vec<Check> {
 
 /// Adds the checks that can be made, and returns why the others need not, or (`None`) cannot.
 fn look(config: &Config, checks: &mut Vec<Check>) -> Option<String> {
-    let path = match SpoolFile::path(config) {
+    let named = config.get("spool").unwrap_or_default();
+    let path = match SpoolAdmin::path(config) {
         Ok(Some(path)) => path,
         Ok(None) => {
-            let why = "spool is not set: a queue is in the memory of its process, and lost with it";
+            let why =
+                "spool is not set: the queue is in the memory of each process, and lost with it";
             return Some(why.to_owned());
         }
-        // Not about the place: the options contradict one another, which the configuration's check has told.
+        // The options contradict one another, which the configuration's check reports.
         Err(e) if !e.detail().starts_with("spool ") => {
             let all = NAMES.map(|name| Check::not_tried(name, "options"));
             checks.extend(all);
             return None;
         }
         Err(e) => {
-            let advice = "an enqueue is refused there: make a folder for the spool alone, of the shop's user, with \
-                          mode 0700";
+            let advice = of_refused(Path::new(named));
             checks.push(Check::failed("path", e.detail(), advice));
             return None;
         }
     };
-    let file = fs::symlink_metadata(&path).ok();
+    let directory = fs::symlink_metadata(&path).ok();
     let shown = path.display();
     checks.push(
         Check::ok(
             "path",
-            match file {
+            match directory {
                 Some(_) => shown.to_string(),
-                None => format!("{shown} (there is no such file yet: the first enqueue makes it)"),
+                None => format!("{shown} (it does not exist yet: the first enqueue makes it)"),
             },
         )
         .fact("path", shown.to_string())
-        .fact("exists", file.is_some()),
+        .fact("exists", directory.is_some()),
     );
-    let folder = path.parent().unwrap_or(Path::new("/"));
-    let (is_ours, check) = place::permissions(&path, folder, file.as_ref());
+    let parent = path.parent().unwrap_or(Path::new("/"));
+    let (is_usable, check) = place::permissions(&path, parent, directory.as_ref());
     checks.push(check);
-    checks.push(place::space(folder, number(config, "max_bytes")));
-    if file.is_none() {
-        return Some("nothing was ever put in".to_owned());
+    checks.push(place::filesystem(parent));
+    checks.push(place::space(parent, number(config, "max_bytes")));
+    if directory.is_none() {
+        return Some("no notification was ever enqueued".to_owned());
     }
-    if !is_ours {
-        return Some("the spool belongs to another user, as whom this must be run".to_owned());
+    if !is_usable {
+        return Some("this user cannot use the spool".to_owned());
     }
-    let report = SpoolFile::open(config).and_then(|spool| spool.report());
+    let report = SpoolAdmin::open(config).and_then(|spool| spool.report());
     match report {
         Err(e) => {
             checks.push(Check::failed("contents", e.detail(), of_unusable(&e)));
@@ -100,29 +105,49 @@ fn look(config: &Config, checks: &mut Vec<Check>) -> Option<String> {
     }
 }
 
+/// What to do about a path that the library refuses.
+fn of_refused(path: &Path) -> &'static str {
+    if path.is_relative() {
+        "name the spool by an absolute path, such as /var/lib/esales-notify/spool: a relative path means another \
+         directory in every process, and may lie below the web root, where anybody can fetch it"
+    } else if is_sqlite(path) {
+        "a spool is a directory now, and this is the SQLite file of an older version: name another path, such as \
+         /var/lib/esales-notify/spool; what is pending in the file stays there"
+    } else {
+        "an enqueue is refused there: make a folder of mode 0700 that belongs to the shop's user, and let the spool be \
+         a directory inside it"
+    }
+}
+
+fn is_sqlite(path: &Path) -> bool {
+    const MAGIC: &[u8] = b"SQLite format 3\0";
+    let mut start = Vec::new();
+    let read =
+        File::open(path).and_then(|file| file.take(MAGIC.len() as u64).read_to_end(&mut start));
+    read.is_ok() && start == MAGIC
+}
+
 fn number(config: &Config, name: &str) -> u64 {
     config.get(name).and_then(|v| v.parse().ok()).unwrap_or(0)
 }
 
-fn of_unusable(e: &esales_notify::Error) -> &'static str {
-    let words = e.detail();
+fn of_unusable(e: &Error) -> &'static str {
+    let message = e.detail();
     if e.status() != Status::SpoolFailed {
-        "mend the options"
-    } else if words.contains("of version") {
-        "the library or this command is older than what made the spool: update it"
-    } else if words.contains("another program") {
-        "the option spool names a file that is not a spool: name another one"
-    } else if words.contains("busy") {
-        "some process holds the spool: see who has it open (`fuser FILE`)"
+        "fix the options"
+    } else if message.contains("version") {
+        "a newer version of the library made the spool: update this command and the library"
+    } else if message.contains("busy") {
+        "a process holds the spool: `fuser -v DIR/*` shows which"
     } else {
-        "the next enqueue or delivery sets a damaged spool aside and begins a new one; if it cannot, move the file \
-         away and keep it"
+        "the disk or the spool's files are damaged: copy the directory, see what the shop's log says, and name a new \
+         spool; `esales-notify queue salvage DIR` enqueues what can be read of the old one"
     }
 }
 
 fn contents(report: &SpoolReport) -> Check {
     let c = &report.counts;
-    let found = format!(
+    let counters = format!(
         "{} accepted = {} delivered + {} dead + {} expired + {} dropped + {} pending",
         c.accepted, c.delivered, c.dead, c.expired, c.dropped, c.pending
     );
@@ -132,24 +157,27 @@ fn contents(report: &SpoolReport) -> Check {
         .map(|p| p.display().to_string())
         .collect();
     let check = if !report.is_balanced() {
-        let (pending, dead) = report.found;
-        let found = format!("{found} does not hold; really there: {pending} pending, {dead} dead");
+        let found = match report.faults.as_slice() {
+            [] => format!("{counters} does not hold"),
+            faults => format!("{counters}; but {}", faults.join("; ")),
+        };
         Check::failed(
             "contents",
             found,
-            "the spool is damaged: keep a copy, and report it",
+            "the spool is damaged: make a copy with `esales-notify queue backup DIR`, check the disk, and report it",
         )
     } else if !aside.is_empty() {
         Check::warning(
             "contents",
             format!(
-                "{found}; damaged spools were set aside: {}",
+                "{counters}; damaged files were set aside: {}",
                 aside.join(", ")
             ),
-            "what could be read was taken over; delete them when you do not need them, and check the disk",
+            "`esales-notify queue salvage FILE` enqueues what can be read of each file, and nothing twice; then delete \
+             the file, and check the disk",
         )
     } else {
-        Check::ok("contents", found)
+        Check::ok("contents", counters)
     };
     check
         .fact("accepted", c.accepted)
@@ -157,26 +185,29 @@ fn contents(report: &SpoolReport) -> Check {
         .fact("expired", c.expired)
         .fact("dropped", c.dropped)
         .fact("set_aside", aside)
+        .fact("faults", report.faults.as_slice())
 }
 
-fn waiting_words(pending: u64) -> String {
-    match pending {
-        1 => "1 notification waits".to_owned(),
-        n => format!("{n} notifications wait"),
-    }
+/// "1 notification waits", "2 notifications wait".
+fn pending_notifications(pending: u64) -> String {
+    let verb = if pending == 1 { "waits" } else { "wait" };
+    format!("{} {verb}", counted(pending, "notification"))
 }
 
 fn drainer(report: &SpoolReport, is_drained_apart: bool) -> Check {
     let pending = report.counts.pending;
-    let start = "start `esales-notify drain` (there is a systemd unit), or look why it ended";
-    let check = if report.has_drainer {
-        Check::ok("drainer", "some process is delivering this spool")
+    let start = "start `esales-notify drain` (there is a systemd unit), or find out why it ended";
+    let check = if let Some(leader) = &report.leader {
+        Check::ok("drainer", format!("{leader} delivers this spool"))
     } else if pending > 0 {
-        let found = format!("{}, and no process delivers", waiting_words(pending));
+        let found = format!(
+            "{}, and no process delivers",
+            pending_notifications(pending)
+        );
         let advice = match is_drained_apart {
             true => start.to_owned(),
             false => format!(
-                "the shop's processes begin again at the next event; so as not to wait for it, {start}"
+                "the shop's processes deliver again from the next event on; to deliver before that, {start}"
             ),
         };
         Check::failed("drainer", found, advice)
@@ -187,9 +218,11 @@ fn drainer(report: &SpoolReport, is_drained_apart: bool) -> Check {
             start,
         )
     } else {
-        Check::ok("drainer", "nothing waits, so none is needed")
+        Check::ok("drainer", "nothing waits, so no process needs to deliver")
     };
-    check.fact("has_drainer", report.has_drainer)
+    check
+        .fact("has_drainer", report.leader.is_some())
+        .fact("leader", report.leader.as_deref())
 }
 
 fn waiting(report: &SpoolReport, config: &Config) -> Check {
@@ -198,13 +231,16 @@ fn waiting(report: &SpoolReport, config: &Config) -> Check {
     let max_age = Duration::from_secs(number(config, "max_age_s"));
     let nearly = |n: u64, max: u64| n >= max - max / 10;
     let failing: Vec<String> = report
-        .destinations
+        .origins
         .iter()
-        .filter(|(_, n, failures, _)| *n > 0 && *failures > 0)
-        .map(|(url, n, failures, wait)| {
+        .filter(|origin| origin.pending > 0 && origin.gate_failures > 0)
+        .map(|origin| {
             format!(
-                "{n} for {url}: {failures} failures in a row, next try in {}",
-                span(*wait)
+                "{} for {}: {} in a row, next try in {}",
+                origin.pending,
+                origin.url,
+                counted(origin.gate_failures.into(), "failure"),
+                span(origin.next_probe_in)
             )
         })
         .collect();
@@ -212,7 +248,7 @@ fn waiting(report: &SpoolReport, config: &Config) -> Check {
         0 => "nothing waits".to_owned(),
         n => format!(
             "{} ({} bytes), the oldest for {}",
-            waiting_words(n),
+            pending_notifications(n),
             report.pending_bytes,
             span(age)
         ),
@@ -223,19 +259,21 @@ fn waiting(report: &SpoolReport, config: &Config) -> Check {
     };
     let check = if pending > 0 && age > max_age / 2 {
         let advice = format!(
-            "they expire after {} (max_age_s): see to the delivery at once, or raise max_age_s",
+            "they expire after {} (max_age_s): get the delivery going at once, or raise max_age_s",
             span(max_age)
         );
         Check::failed("waiting", found, advice)
     } else if nearly(pending, number(config, "max_items"))
         || nearly(report.pending_bytes, number(config, "max_bytes"))
     {
-        let advice =
-            "the queue is nearly full (max_items, max_bytes): see to the delivery, or raise them";
+        let advice = "the queue is nearly full (max_items, max_bytes): get the delivery going, or raise the limits";
         Check::warning("waiting", found, advice)
-    } else if !failing.is_empty() || (pending > 0 && age > LONG) {
-        let advice = "deliveries fail or stand still: see the network above, and what `esales-notify drain` or the \
-                      shop's log says";
+    } else if !failing.is_empty() {
+        let advice = "deliveries fail: see the network above, and the log of `esales-notify drain` or of the shop; when \
+                      the cause is gone, `esales-notify queue retry --now` ends the pause";
+        Check::warning("waiting", found, advice)
+    } else if pending > 0 && age > LONG {
+        let advice = "no delivery succeeds: see the network above, and the log of `esales-notify drain` or of the shop";
         Check::warning("waiting", found, advice)
     } else {
         Check::ok("waiting", found)
@@ -252,13 +290,13 @@ fn dead(report: &SpoolReport) -> Check {
         .iter()
         .map(|(status, n)| (status.name().to_owned(), (*n).into()))
         .collect();
-    let words: Vec<String> = by_status
+    let counts: Vec<String> = by_status
         .iter()
         .map(|(status, n)| format!("{n} {status}"))
         .collect();
-    let check = match words.as_slice() {
+    let check = match counts.as_slice() {
         [] => Check::ok("dead", "no dead letters"),
-        _ => Check::warning("dead", words.join(", "), of_dead(by_status)),
+        _ => Check::warning("dead", counts.join(", "), of_dead(by_status)),
     };
     check.fact("by_status", facts)
 }
@@ -270,17 +308,18 @@ fn of_dead(by_status: &[(Status, u64)]) -> String {
             Status::TicketMissing => "ESALES_TICKET_MISSING: the shop passes no ticket.",
             Status::Forbidden => {
                 "ESALES_FORBIDDEN: the private key was wrong or was rotated; with the right one in \
-                 ESALES_PRIVATE_KEY, `esales-notify queue dead retry --all` signs them anew."
+                 ESALES_PRIVATE_KEY, `esales-notify queue dead retry --all` signs them anew. Without the key it sends \
+                 them again with the old tokens."
             }
             Status::Rejected => {
                 "ESALES_REJECTED: a wrong address, or the v1 API is not enabled for the cluster; then `esales-notify \
                  queue dead retry --all`."
             }
-            _ => "Others: read their details.",
+            _ => "Others: see their details.",
         })
         .collect();
     advice.dedup();
-    advice.push("`esales-notify queue dead list` shows each; `queue dead drop` lets them go");
+    advice.push("`esales-notify queue dead list` shows each; `queue dead drop` drops them");
     advice.join(" ")
 }
 
@@ -290,54 +329,51 @@ mod tests {
     use super::*;
 
     #[test]
-    fn skipped_checks_keep_the_list_whole() {
+    fn every_check_is_listed_as_skipped_without_a_configuration() {
         let checks = checks(None);
         assert_eq!(checks.len(), NAMES.len());
         assert!(checks.iter().all(|c| c.state == State::Skipped));
     }
 
     #[test]
-    fn each_reason_of_a_dead_letter_has_its_advice_once() {
+    fn advice_names_each_reason_of_dead_letters_once() {
         let advice = of_dead(&[
             (Status::TicketMissing, 3),
             (Status::Forbidden, 1),
             (Status::Rejected, 1),
         ]);
-        for words in [
+        for part in [
             "passes no ticket",
             "ESALES_PRIVATE_KEY",
             "v1 API",
             "dead list",
         ] {
-            assert_eq!(advice.matches(words).count(), 1, "{words}");
+            assert_eq!(advice.matches(part).count(), 1, "{part}");
         }
     }
 
     #[test]
-    fn a_spool_that_nobody_drains_is_as_bad_as_what_waits() {
-        let report = |pending, has_drainer| {
+    fn drainer_check_fails_when_notifications_wait_and_no_process_delivers() {
+        let report = |pending, leader: Option<&str>| {
             let mut report = SpoolReport::default();
             report.counts.pending = pending;
-            report.has_drainer = has_drainer;
+            report.leader = leader.map(str::to_owned);
             report
         };
-        for (pending, has_drainer, is_apart, state) in [
-            (0, true, true, State::Ok),
-            (9, true, false, State::Ok),
-            (0, false, false, State::Ok),
-            (0, false, true, State::Warning),
-            (1, false, false, State::Failed),
-            (1, false, true, State::Failed),
+        for (pending, leader, is_apart, state) in [
+            (0, Some("process 7"), true, State::Ok),
+            (9, Some("process 7"), false, State::Ok),
+            (0, None, false, State::Ok),
+            (0, None, true, State::Warning),
+            (1, None, false, State::Failed),
+            (1, None, true, State::Failed),
         ] {
-            assert_eq!(
-                drainer(&report(pending, has_drainer), is_apart).state,
-                state
-            );
+            assert_eq!(drainer(&report(pending, leader), is_apart).state, state);
         }
     }
 
     #[test]
-    fn what_waits_too_long_or_fills_the_queue_is_told() {
+    fn waiting_check_warns_of_old_notifications_and_of_a_nearly_full_queue() {
         let mut config = Config::new();
         config.set("max_items", "100").unwrap();
         for (pending, age_s, state) in [
@@ -353,5 +389,22 @@ mod tests {
             report.oldest_age = Duration::from_secs(age_s);
             assert_eq!(waiting(&report, &config).state, state, "{pending} {age_s}");
         }
+    }
+
+    #[test]
+    fn contents_check_reports_faults_and_files_that_were_set_aside() {
+        let mut report = SpoolReport::default();
+        assert_eq!(contents(&report).state, State::Ok);
+        report.set_aside = vec!["/spool/damaged-1".into()];
+        let check = contents(&report);
+        assert_eq!(check.state, State::Warning);
+        assert!(check.found.contains("/spool/damaged-1"), "{check:?}");
+        report.faults = vec!["the journal counts 2, the segments hold 1".to_owned()];
+        let check = contents(&report);
+        assert_eq!(check.state, State::Failed);
+        assert!(
+            check.found.contains("but the journal counts 2"),
+            "{check:?}"
+        );
     }
 }

@@ -1,0 +1,126 @@
+"""An operator of a spool: runs the command, and a shop that enqueues, as processes of their own."""
+
+import contextlib
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+import time
+
+#: An environment without options, proxies and service manager.
+CLEAN = {name: value for name, value in os.environ.items()
+         if not name.startswith("ESALES_") and not name.lower().endswith("_proxy")
+         and name not in ("NOTIFY_SOCKET", "JOURNAL_STREAM", "WATCHDOG_USEC", "WATCHDOG_PID")}
+#: The shortest pauses after failures.
+QUICK = ["--gate-min-ms", "10", "--gate-max-ms", "50"]
+
+
+def wait_for(condition, what, seconds=30):
+    """Polls: another process sends no event to wait for."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.02)
+
+
+def numbered(prefix, n):
+    return [f"{prefix}-{i}" for i in range(n)]
+
+
+def ids_of(sandbox):
+    """The ids that the service accepted, as often as it did."""
+    return [r["notification"]["id"] for r in sandbox.received() if r["status"] == 204]
+
+
+def segments(spool):
+    return sorted(pathlib.Path(spool).glob("segment-*.log"))
+
+
+def contents(directory):
+    """Every file below a directory, with what it holds and whose it is."""
+    files = sorted(path for path in pathlib.Path(directory).rglob("*") if path.is_file())
+    return {path.name: (path.read_bytes(), path.stat().st_uid, path.stat().st_mode) for path in files}
+
+
+def damage(spool, text):
+    """Flips a bit in the one record of the spool's segments that holds this text."""
+    found = [(path, path.read_bytes()) for path in segments(spool)]
+    path, content = next((path, content) for path, content in found if text.encode() in content)
+    at = content.index(text.encode()) + len(text) // 2
+    path.write_bytes(content[:at] + bytes([content[at] ^ 0x08]) + content[at + 1:])
+
+
+class Operator:
+    """Runs the command on one spool, and keeps everything that it printed."""
+
+    def __init__(self, command, library, spool):
+        self.command, self.library, self.spool, self.printed = str(command), str(library), str(spool), []
+
+    def at(self, spool):
+        """The operator of another spool."""
+        return Operator(self.command, self.library, spool)
+
+    def __call__(self, *arguments, env=None, **more):
+        done = subprocess.run([self.command, *map(str, arguments)], env={**CLEAN, "ESALES_SPOOL": self.spool, **(env or {})},
+                              capture_output=True, text=True, timeout=60, **more)
+        self.printed += [done.stdout, done.stderr]
+        return done
+
+    def json(self, *arguments, code=0, env=None):
+        done = self(*arguments, "--json", env=env)
+        assert done.returncode == code, done
+        return json.loads(done.stdout)
+
+    def fill(self, base_url, ids, customer_key="a-visitor", token=None):
+        """A shop enqueues these, without delivering."""
+        events = [{"id": identity, "customer_key": customer_key, "token": token} for identity in ids]
+        filler = [sys.executable, str(pathlib.Path(__file__).with_name("fill.py")), self.library, self.spool, base_url]
+        subprocess.run(filler, input=json.dumps(events), text=True, check=True, env=CLEAN)
+
+    def empty(self, base_url, *more, code=0, env=None):
+        return self.json("drain", "--once", "--base-url", base_url, *QUICK, *more, code=code, env=env)
+
+    @contextlib.contextmanager
+    def drain(self, *arguments, env=None):
+        """The service; it does not outlive the test."""
+        log = pathlib.Path(self.spool).parent / f"log-{len(self.printed)}"
+        with log.open("w") as stderr:
+            process = subprocess.Popen([self.command, "drain", *arguments], stdout=subprocess.PIPE, stderr=stderr, text=True,
+                                       env={**CLEAN, "ESALES_SPOOL": self.spool, **(env or {})})
+        process.log = log
+        try:
+            yield process
+        finally:
+            process.kill()
+            self.printed += [process.communicate()[0], log.read_text()]
+
+    def status(self):
+        """The counters, which obey the counter invariant."""
+        status = self.json("queue", "status")
+        assert status["accepted"] == sum(status[name] for name in ("delivered", "dead", "expired", "dropped", "pending"))
+        assert status["is_balanced"] and status["faults"] == []
+        return status
+
+    def listed(self):
+        """The ids of everything that is pending, in order."""
+        return [row["id"] for row in self.json("queue", "list", "--limit", "100000")["pending"]]
+
+
+def samples_of(page):
+    """The samples of a Prometheus text page, checked line by line."""
+    types, samples = {}, {}
+    for line in page.splitlines():
+        if line.startswith("# HELP "):
+            assert re.fullmatch(r"# HELP [a-z_]+ .+", line), line
+        elif line.startswith("# TYPE "):
+            _, _, name, kind = line.split()
+            assert name not in types and kind in ("counter", "gauge", "summary"), line
+            types[name] = kind
+        else:
+            found = re.fullmatch(r'([a-z_]+)((?:\{[a-z]+="[^"]*"\})?) (\S+)', line)
+            assert found and found[1] in types, line
+            assert (types[found[1]] == "counter") == found[1].endswith("_total"), line
+            samples[found[1] + found[2]] = float(found[3])
+    return samples

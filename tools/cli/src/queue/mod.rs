@@ -1,0 +1,84 @@
+//! `queue`: what an operator does with a spool: report, list, retry, erase, back up, salvage.
+
+mod actions;
+mod args;
+mod json;
+mod text;
+
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use clap::ArgMatches;
+use esales_notify::{Error, LogLevel, SpoolAdmin, log_to};
+
+pub(crate) use args::command;
+pub(crate) use text::{counted, span};
+
+use crate::{millis, of_spool, options};
+
+/// What a command prints, and its exit code.
+struct Answer {
+    /// For stdout.
+    text: String,
+    /// For a person, on stderr.
+    warnings: Vec<String>,
+    code: u8,
+}
+
+impl Answer {
+    fn new(text: String) -> Answer {
+        Answer {
+            text,
+            warnings: Vec::new(),
+            code: 0,
+        }
+    }
+
+    fn warn(mut self, message: impl Into<String>) -> Answer {
+        self.warnings.push(message.into());
+        self
+    }
+
+    fn code(mut self, code: u8) -> Answer {
+        self.code = code;
+        self
+    }
+}
+
+pub(crate) fn run(args: &ArgMatches) -> Result<ExitCode, String> {
+    type Action = fn(&SpoolAdmin, &ArgMatches) -> Result<Answer, Error>;
+    let (action, args): (Action, _) = match args.subcommand() {
+        Some(("status", args)) => (actions::status, args),
+        Some(("show", args)) => (actions::show, args),
+        Some(("list", args)) => (actions::list, args),
+        Some(("retry", args)) => (actions::retry_now, args),
+        Some(("purge", args)) => (actions::purge, args),
+        Some(("backup", args)) => (actions::backup, args),
+        Some(("salvage", args)) => (actions::salvage, args),
+        Some(("dead", args)) => match args.subcommand() {
+            Some(("list", args)) => (actions::dead_list, args),
+            Some(("show", args)) => (actions::dead_show, args),
+            Some(("retry", args)) => (actions::dead_retry, args),
+            Some(("drop", args)) => (actions::dead_drop, args),
+            _ => return Err("no such command".to_owned()),
+        },
+        _ => return Err("no such command".to_owned()),
+    };
+    let config = options::config(args)?;
+    let warn = |_, message: &str| eprintln!("esales-notify: {message}");
+    log_to(LogLevel::Warn, Some(Box::new(warn)));
+    let answer = match SpoolAdmin::open(&config).and_then(|spool| action(&spool, args)) {
+        Ok(answer) => answer,
+        Err(e) => return of_spool(Err(e)),
+    };
+    for warning in &answer.warnings {
+        eprintln!("esales-notify: {warning}");
+    }
+    match io::stdout().write_all(answer.text.as_bytes()) {
+        // The reader has seen enough, such as head.
+        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => {}
+        Err(e) => return Err(format!("stdout: {e}")),
+        Ok(()) => {}
+    }
+    Ok(ExitCode::from(answer.code))
+}
