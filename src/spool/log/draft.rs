@@ -59,14 +59,6 @@ impl<'a> Draft<'a> {
         }
     }
 
-    pub(super) fn sums(&self) -> &Sums {
-        &self.batch.sums
-    }
-
-    pub(super) fn pending_bytes(&self) -> u64 {
-        self.batch.pending_bytes
-    }
-
     fn producer(&mut self, id: u64) -> &mut Sums {
         let known = self.state.producers.get(&id).copied().unwrap_or_default();
         self.producers.entry(id).or_insert(known)
@@ -186,9 +178,16 @@ impl<'a> Draft<'a> {
 
     /// One that was counted as `from` counts as `to`.
     pub(super) fn recount(&mut self, producer: u64, from: End, to: End) {
-        for sums in [&mut self.batch.sums, self.producers.entry(producer).or_insert_with(|| {
-            self.state.producers.get(&producer).copied().unwrap_or_default()
-        })] {
+        for sums in [
+            &mut self.batch.sums,
+            self.producers.entry(producer).or_insert_with(|| {
+                self.state
+                    .producers
+                    .get(&producer)
+                    .copied()
+                    .unwrap_or_default()
+            }),
+        ] {
             lower(from.of(sums));
             *to.of(sums) += 1;
         }

@@ -8,6 +8,8 @@ mod backup;
 mod dead;
 pub(crate) mod disk;
 mod draft;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod journal;
 mod leader;
 mod lease;
@@ -119,12 +121,26 @@ pub(crate) struct LogSpool {
     watch: DeadlineLock<Watch>,
 }
 
+/// Opens a spool that is there, for an operator.
+pub(crate) fn existing(path: PathBuf, settings: &Settings) -> Result<LogSpool, Error> {
+    let spool = LogSpool::new(path, settings, false)?;
+    spool.found_place()?;
+    Ok(spool)
+}
+
 impl LogSpool {
     /// `path` comes from [`check`]. Nothing is opened yet.
-    pub(crate) fn new(path: PathBuf, settings: &Settings, creates: bool) -> Result<LogSpool, Error> {
+    pub(crate) fn new(
+        path: PathBuf,
+        settings: &Settings,
+        creates: bool,
+    ) -> Result<LogSpool, Error> {
         let bytes = host::random().map_err(crate::identity::no_random_bytes)?;
         // JSON readers of other languages take integers of 53 bits.
-        let id = bytes.iter().take(6).fold(0, |id: u64, b| id << 8 | u64::from(*b));
+        let id = bytes
+            .iter()
+            .take(6)
+            .fold(0, |id: u64, b| id << 8 | u64::from(*b));
         Ok(LogSpool {
             path,
             settings: settings.clone(),
@@ -177,7 +193,9 @@ impl LogSpool {
             };
             let pushed = producer.push(place, view, &self.settings, item, may_exceed, deadline);
             let file = match pushed {
-                Err(Refusal::Io(e)) if e.kind() == io::ErrorKind::NotFound && !place.is_current() => {
+                Err(Refusal::Io(e))
+                    if e.kind() == io::ErrorKind::NotFound && !place.is_current() =>
+                {
                     log::error(|| {
                         format!(
                             "the spool {} was deleted while it was in use; a new one begins",
@@ -260,7 +278,7 @@ impl LogSpool {
         Err(match refusal {
             Refusal::Full | Refusal::NeedsRoom => {
                 super::full(self.settings.max_items, self.settings.max_bytes)
-            },
+            }
             Refusal::Io(e) => self.failed(e),
         })
     }
@@ -276,7 +294,9 @@ impl Outlet for LogSpool {
         let led = self.watch.with(deadline, |watch| {
             leader::lead(&place, &self.settings, watch, deadline)
         });
-        let leader = led.ok_or_else(|| self.busy())?.map_err(|e| self.failed(e))?;
+        let leader = led
+            .ok_or_else(|| self.busy())?
+            .map_err(|e| self.failed(e))?;
         Ok(leader.map(|leader| Box::new(leader) as Box<dyn super::Lease>))
     }
 }
@@ -358,6 +378,9 @@ impl Ledger for LogSpool {
             view.read_all(&place)?;
             Ok(view.is_settled(mark))
         });
-        Ok(read.transpose().map_err(|e| self.failed(e))?.unwrap_or(false))
+        Ok(read
+            .transpose()
+            .map_err(|e| self.failed(e))?
+            .unwrap_or(false))
     }
 }

@@ -171,7 +171,11 @@ impl ReceiptWriter {
         for one in completed {
             one.push(&mut self.buffer);
         }
-        if self.current.as_ref().is_none_or(|(_, _, lines)| *lines >= LINES) {
+        if self
+            .current
+            .as_ref()
+            .is_none_or(|(_, _, lines)| *lines >= LINES)
+        {
             let number = files(place)?.first().map_or(1, |newest| newest + 1);
             self.current = Some((place.create(&place.file(&name(number)))?, number, 0));
         }
