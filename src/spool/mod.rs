@@ -7,6 +7,8 @@
 //! The counter invariant holds in every engine at every moment:
 //! `accepted = delivered + dead + expired + dropped + pending`.
 
+#[cfg(test)]
+pub(crate) mod kit;
 pub(crate) mod memory;
 
 use std::collections::HashSet;
