@@ -8,6 +8,8 @@
 //! `accepted = delivered + dead + expired + dropped + pending`.
 
 mod gate;
+#[cfg(test)]
+pub(crate) mod kit;
 pub(crate) mod log;
 pub(crate) mod memory;
 
