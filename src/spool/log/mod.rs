@@ -256,12 +256,7 @@ impl LogSpool {
                         *inlet = (None, Producer::new(self.id), View::default());
                     }
                     Err(refusal) => return Err(refusal),
-                    Ok(file) => {
-                        if self.settings.is_synced {
-                            producer.sync_names(place)?;
-                        }
-                        return Ok(file);
-                    }
+                    Ok(file) => return Ok(file),
                 }
             }
         });

@@ -6,6 +6,7 @@ use std::os::unix::fs::{
     DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, chown, fchown,
 };
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::disk;
@@ -30,7 +31,7 @@ pub(super) const TEMPORARY: &str = ".new-";
 pub(super) struct Place {
     pub(super) path: PathBuf,
     /// Open as long as the spool is in use: a directory that was replaced is noticed.
-    directory: File,
+    directory: Arc<File>,
     uid: u32,
     gid: u32,
 }
@@ -162,7 +163,7 @@ impl Place {
         check_file_system(&directory, path)?;
         let place = Place {
             path: path.to_owned(),
-            directory,
+            directory: Arc::new(directory),
             uid: found.uid(),
             gid: found.gid(),
         };
@@ -362,6 +363,33 @@ impl Place {
     /// Makes new names in the directory survive a power loss.
     pub(super) fn sync_names(&self) -> io::Result<()> {
         self.directory.sync_all()
+    }
+
+    pub(super) fn directory_names(&self) -> Names {
+        Names {
+            directory: Arc::clone(&self.directory),
+            path: self.path.clone(),
+        }
+    }
+}
+
+/// The names in the directory, and its own.
+#[derive(Debug)]
+pub(super) struct Names {
+    directory: Arc<File>,
+    path: PathBuf,
+}
+
+impl Names {
+    /// Makes them survive a power loss.
+    pub(super) fn sync(&self) -> io::Result<()> {
+        self.directory.sync_all()?;
+        let folder = self.path.parent().unwrap_or(Path::new("/"));
+        // A folder that may be written and not read.
+        match host::open_above_stdio(OpenOptions::new().read(true), folder) {
+            Ok(folder) => folder.sync_all(),
+            Err(_) => Ok(()),
+        }
     }
 }
 
