@@ -266,11 +266,15 @@ impl Place {
             .join(format!("{TEMPORARY}{}-{name}", std::process::id()))
     }
 
+    /// Device and number of the directory.
+    pub(super) fn id(&self) -> io::Result<(u64, u64)> {
+        self.directory.metadata().map(|m| (m.dev(), m.ino()))
+    }
+
     /// Whether the path still leads to this directory.
     pub(super) fn is_current(&self) -> bool {
-        let id = |m: Metadata| (m.dev(), m.ino());
-        let at_path = fs::symlink_metadata(&self.path).map(id);
-        matches!((at_path, self.directory.metadata().map(id)), (Ok(a), Ok(b)) if a == b)
+        let at_path = fs::symlink_metadata(&self.path).map(|m| (m.dev(), m.ino()));
+        matches!((at_path, self.id()), (Ok(a), Ok(b)) if a == b)
     }
 
     pub(super) fn names(&self) -> io::Result<Vec<String>> {
