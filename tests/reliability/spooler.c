@@ -19,7 +19,7 @@
  *   spooler flush COUNT                      while another thread hangs in fflush(NULL): makes a client, enqueues,
  *                                            and prints the milliseconds that this took
  *
- * SPOOLER_TICKET is the length of the ticket in bytes, if it is set. produce, try, drain and child write what the library
+ * SPOOLER_TICKET is the length of the ticket in bytes, if it is set; SPOOLER_PAUSE_US a pause after each event. produce, try, drain and child write what the library
  * logs as an error to stderr.
  */
 #define _GNU_SOURCE
@@ -43,6 +43,7 @@
 
 static esales_client *client;
 static const char *ticket = TICKET;
+static useconds_t pause_us;
 static const char *prefix;
 static int count;
 static uint64_t *durations;
@@ -91,6 +92,7 @@ static void *produce(void *argument) {
     strcat(line, "\n");
     /* One write a line: a line that a kill cut off was not accepted for certain, and does not count. */
     if (write(1, line, strlen(line)) < 0) exit(2);
+    if (pause_us) usleep(pause_us);
   }
   return NULL;
 }
@@ -184,7 +186,9 @@ static void hang_in_fflush(void) {
 int main(int argc, char **argv) {
   uint64_t began = now_ns();
   char *length = getenv("SPOOLER_TICKET");
+  char *pause_length = getenv("SPOOLER_PAUSE_US");
   if (length) set_ticket((size_t)atoi(length));
+  if (pause_length) pause_us = (useconds_t)atoi(pause_length);
   if (is_called("produce", argc, argv) || is_called("try", argc, argv) || is_called("drain", argc, argv) ||
       is_called("child", argc, argv))
     esales_log_to(on_log, NULL, ESALES_LOG_ERROR);
