@@ -17,6 +17,12 @@ def lines(path):
     return found
 
 
+def encoded(payload):
+    """A line of a file."""
+    rest = b"%06x %s" % (len(payload.encode()), payload.encode())
+    return b"\n%08x %s" % (zlib.crc32(rest), rest)
+
+
 def segments(spool):
     return sorted(pathlib.Path(spool).glob("segment-*.log"))
 

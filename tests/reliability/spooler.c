@@ -19,8 +19,8 @@
  *   spooler flush COUNT                      while another thread hangs in fflush(NULL): makes a client, enqueues,
  *                                            and prints the milliseconds that this took
  *
- * SPOOLER_TICKET is the length of the ticket in bytes, if it is set; SPOOLER_PAUSE_US a pause after each event. produce, try, drain and child write what the library
- * logs as an error to stderr.
+ * SPOOLER_TICKET is the length of the ticket in bytes, if it is set; SPOOLER_PAUSE_US a pause after each event. produce,
+ * try, drain and child write what the library logs as an error to stderr.
  */
 #define _GNU_SOURCE
 #include <errno.h>
