@@ -174,6 +174,10 @@ impl<I: Interceptor> Operator for Wrapped<I> {
         self.write(|inner| inner.probe_now(deadline))
     }
 
+    fn is_done(&self, deadline: Instant) -> Result<bool, Error> {
+        self.read(|inner| inner.is_done(deadline))
+    }
+
     fn backup(&self, to: &Path, deadline: Instant) -> Result<u64, Error> {
         self.write(|inner| inner.backup(to, deadline))
     }
