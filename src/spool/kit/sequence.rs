@@ -24,6 +24,16 @@ const ORIGINS: [&str; 3] = [SHOP, OTHER, "http://[::1]:9/odd\torigin\n"];
 const OWNERS: [&str; 3] = ["ann", "bo", "cy"];
 const MAX_AGE: Duration = Duration::from_secs(3);
 
+/// How a body is made longer.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Filler {
+    Bytes(usize),
+    /// Until `max_bytes` is reached, or passed by this much.
+    ToTheLimit {
+        over: usize,
+    },
+}
+
 /// The numbers choose among what there is at that moment.
 #[derive(Debug, Clone)]
 pub(crate) enum Step {
@@ -31,7 +41,7 @@ pub(crate) enum Step {
         producer: usize,
         origin: usize,
         owner: usize,
-        filler: usize,
+        filler: Filler,
         attempts: u32,
         has_common_id: bool,
     },
@@ -98,13 +108,20 @@ pub(crate) enum Step {
     },
 }
 
+fn filler() -> impl Strategy<Value = Filler> {
+    prop_oneof![
+        6 => prop_oneof![Just(0_usize), 0..12_usize, Just(60)].prop_map(Filler::Bytes),
+        1 => (0..2_usize).prop_map(|over| Filler::ToTheLimit { over }),
+    ]
+}
+
 fn step(crash_span: u64) -> impl Strategy<Value = Step> {
     let handle = 0..HANDLES;
     let origin = 0..ORIGINS.len();
     prop_oneof![
         30 => (
             (handle.clone(), origin.clone(), 0..OWNERS.len()),
-            (prop_oneof![Just(0_usize), 0..12_usize, Just(60_usize)], 0..2_u32, proptest::bool::weighted(0.1)),
+            (filler(), 0..2_u32, proptest::bool::weighted(0.1)),
         ).prop_map(|((producer, origin, owner), (filler, attempts, has_common_id))| Step::Push {
             producer, origin, owner, filler, attempts, has_common_id,
         }),
@@ -366,13 +383,23 @@ impl<E: Engine> Run<E> {
         };
         self.serial += 1;
         let serial = self.serial;
+        let mut body = format!("{serial}:{}:", OWNERS[owner]);
+        let length = match filler {
+            Filler::Bytes(length) => length,
+            Filler::ToTheLimit { over } => {
+                let room = self.limits.max_bytes.saturating_sub(self.model.bytes());
+                // No limit that is far away.
+                (room as usize + over).saturating_sub(body.len()).min(200)
+            }
+        };
+        body.push_str(&"x".repeat(length));
         let new = NewItem {
             id: match has_common_id {
                 true => "common".to_owned(),
                 false => format!("id-{serial}"),
             },
             origin: Arc::from(ORIGINS[origin]),
-            body: format!("{serial}:{}:{}", OWNERS[owner], "x".repeat(filler)),
+            body,
             accepted: self.now,
             attempts,
             detail: "x".repeat(attempts as usize),
