@@ -14,7 +14,9 @@ use crate::spool::{
 use crate::status::{Error, Receipt};
 
 /// A lease that others may use too. `None`: it was released.
-pub(crate) type SharedLease = Arc<Mutex<Option<Box<dyn Lease>>>>;
+pub(crate) type SharedLease = Arc<LeaseSlot>;
+
+pub(crate) type LeaseSlot = Mutex<Option<Box<dyn Lease>>>;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Access {
