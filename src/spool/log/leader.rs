@@ -499,6 +499,8 @@ impl Leader {
                 lane.cursor = lane.cursor.max(position(number_read, end));
             }
         }
+        self.dropped.extend(read.dropped);
+        let has_left = !(read.completed.is_empty() && read.erased.is_empty());
         for item in read.ahead {
             if let Some(lane) = self.lanes.get_mut(&item.origin)
                 && self.state.is_pending(item.position)
@@ -506,7 +508,21 @@ impl Leader {
                 lane.ahead.insert(item.position, item);
             }
         }
+        if has_left {
+            self.raise_low()?;
+        }
         Ok((true, is_more))
+    }
+
+    /// Journals how far everything is completed, if that is further than it was.
+    fn raise_low(&mut self) -> io::Result<()> {
+        let draft = Draft::new(&self.state);
+        let low = self.low(&draft, &HashSet::new());
+        if low <= self.state.low {
+            return Ok(());
+        }
+        let batch = draft.finish(low);
+        self.journal(&batch)
     }
 
     /// Keeps what was found damaged, for a person to look at.
@@ -753,11 +769,7 @@ impl Leader {
             let leaving = HashSet::from([item.position]);
             let low = self.low(&draft, &leaving);
             let batch = draft.finish(low);
-            self.receipt(&[dropped(
-                &item,
-                "dropped to make room for newer notifications",
-                now,
-            )]);
+            self.receipt(&[dropped(&item, super::MADE_ROOM, now)]);
             self.journal(&batch)?;
             if let Some(lane) = self.lanes.get_mut(&item.origin) {
                 lane.ahead.remove(&item.position);
@@ -1090,15 +1102,18 @@ pub(super) fn notification(payload: &str) -> Option<Notification<'_>> {
     }
 }
 
+/// `None`: it was deleted.
+pub(super) fn open_segment(place: &Place, number: u32) -> io::Result<Option<File>> {
+    match place.open_file(OpenOptions::new().read(true), &segment_name(number)) {
+        Ok(file) => Ok(Some(file)),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(e),
+    }
+}
+
 /// The item whose line is at a position, and the length of that line; `None`: there is none.
-pub(super) fn item_in(place: &Place, at: Position) -> io::Result<Option<(Item, usize)>> {
-    let name = segment_name(segment_of(at));
-    let file = match place.open_file(OpenOptions::new().read(true), &name) {
-        Ok(file) => file,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(e) => return Err(e),
-    };
-    let line = reader::line_at(&file, offset_of(at).into())?.unwrap_or_default();
+pub(super) fn item_in(file: &File, at: Position) -> io::Result<Option<(Item, usize)>> {
+    let line = reader::line_at(file, offset_of(at).into())?.unwrap_or_default();
     let Line::Sound(payload) = line::decode(&line) else {
         return Ok(None);
     };
@@ -1211,6 +1226,12 @@ impl spool::Lease for Leader {
         gates: &[(Arc<str>, Gate)],
     ) -> Result<(), LeaseError> {
         self.check_lease()?;
+        if self.settings.drops_oldest
+            && let Some(first) = settlements.first()
+        {
+            // What a push was accepted in place of is gone, also if this makes room.
+            self.poll_segments(first.at).map_err(|e| self.failed(e))?;
+        }
         let settled = self.record(settlements, gates);
         settled.map_err(|e| self.failed(e))?;
         // Whoever took the lease meanwhile does not read what was written just now.
@@ -1326,7 +1347,7 @@ impl Leader {
         for (origin, gate) in gates {
             let known = &mut draft.batch().gates;
             known.retain(|(o, ..)| **o != **origin);
-            if gate.failures > 0 {
+            if *gate != Gate::default() {
                 known.push((
                     origin.to_string(),
                     gate.failures,
@@ -1378,6 +1399,7 @@ impl Leader {
         if self.dropped.len() > RECENT {
             self.dropped.clear();
         }
+        self.raise_low()?;
         if self.journal.is_long() {
             self.compact()?;
         }
