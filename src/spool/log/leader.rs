@@ -453,15 +453,14 @@ impl Leader {
             now,
         );
         let limit = u64::from(scanned) + POLL_BYTES;
-        let mut is_more = false;
         let end = reader::lines(&file, scanned.into(), |offset, bytes, line| {
             if u64::from(offset) >= limit {
-                is_more = true;
                 reading.stopped_at = Some(offset);
                 return ControlFlow::Break(());
             }
             reading.read(offset, bytes, line)
         })?;
+        let is_more = reading.stopped_at.is_some();
         let end = reading
             .stopped_at
             .unwrap_or_else(|| u32::try_from(end).unwrap_or(u32::MAX));
@@ -742,7 +741,9 @@ impl Leader {
 
     /// For a producer that may drop the oldest, and has so many bytes to append.
     pub(super) fn make_room_for(&mut self, bytes: u64, now: Timestamp) -> io::Result<()> {
-        while self.read_new(now)? {}
+        while self.read_new(now)? {
+            self.make_room(0, 0, now)?;
+        }
         self.make_room(1, bytes, now)
     }
 
@@ -1253,6 +1254,15 @@ impl spool::Lease for Leader {
 
 impl Leader {
     fn poll_segments(&mut self, now: Timestamp) -> io::Result<bool> {
+        let has_read = self.read_active(now)?;
+        if self.settings.drops_oldest {
+            self.make_room(0, 0, now)?;
+        }
+        Ok(has_read)
+    }
+
+    /// Reads the segments that producers may still append to.
+    fn read_active(&mut self, now: Timestamp) -> io::Result<bool> {
         let grace = uptime().unwrap_or_default();
         // Those that producers may still append to: the newest, and those that were superseded a moment ago.
         let newest = self.state.segments.keys().next_back().copied();
@@ -1280,9 +1290,6 @@ impl Leader {
         let is_there = newest.is_some() && self.place.file(&segment_name(next)).exists();
         if is_there || newest.is_none() {
             has_read |= self.read_new(now)?;
-        }
-        if self.settings.drops_oldest {
-            self.make_room(0, 0, now)?;
         }
         Ok(has_read)
     }
@@ -1391,6 +1398,9 @@ impl Leader {
 
     fn keep_house(&mut self, now: Timestamp) -> io::Result<()> {
         self.read_new(now)?;
+        if self.settings.drops_oldest {
+            self.make_room(0, 0, now)?;
+        }
         self.look_at_segments()?;
         self.look_at_letters()?;
         let retention = self.settings.receipt_retention;

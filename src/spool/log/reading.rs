@@ -41,6 +41,7 @@ pub(super) struct Reading<'a> {
     dropped: Vec<(Position, u64)>,
     damage: Vec<(Position, Vec<u8>)>,
     error: Option<io::Error>,
+    has_read: bool,
     pub(super) stopped_at: Option<u32>,
 }
 
@@ -81,16 +82,28 @@ impl<'a> Reading<'a> {
             dropped: Vec::new(),
             damage: Vec::new(),
             error: None,
+            has_read: false,
             stopped_at: None,
         }
     }
 
     pub(super) fn read(&mut self, offset: u32, bytes: &[u8], line: Line<'_>) -> ControlFlow<()> {
         let at = position(self.number, offset);
+        let record = match &line {
+            Line::Sound(payload) => record::parse(payload),
+            _ => None,
+        };
+        let is_command = matches!(record, Some(Record::Requeue(..) | Record::Discard { .. }));
+        if is_command && self.has_read {
+            // What was accepted before it may first have to make room.
+            self.stopped_at = Some(offset);
+            return ControlFlow::Break(());
+        }
+        self.has_read = true;
         // For what comes later in the same piece: everything up to here was read.
         self.draft.segment(self.number).scanned = offset + 1;
         let done = match line {
-            Line::Sound(payload) => match record::parse(payload) {
+            Line::Sound(_) => match record {
                 Some(record) => self.take(at, record),
                 None => {
                     log::warn(|| {
