@@ -703,15 +703,20 @@ impl Leader {
             .values()
             .filter_map(|l| l.ahead.first_key_value())
             .min_by_key(|(p, _)| **p);
-        let retry = self.state.retries.keys().next().copied();
+        let retry = self
+            .state
+            .retries
+            .iter()
+            .next()
+            .map(|(at, r)| (*at, r.attempts));
         match (ahead, retry) {
-            (Some((position, item)), retry) if retry.is_none_or(|r| *position < r) => {
+            (Some((at, item)), retry) if retry.is_none_or(|(r, _)| *at < r) => {
                 Ok(Some(item.clone()))
             }
-            (_, Some(retry)) => match self.item_at(retry)? {
-                Some(item) => Ok(Some(item)),
+            (_, Some((at, attempts))) => match self.item_at(at)? {
+                Some(item) => Ok(Some(Item { attempts, ..item })),
                 None => {
-                    self.drop_unreadable(&[retry])?;
+                    self.drop_unreadable(&[at])?;
                     Ok(None)
                 }
             },

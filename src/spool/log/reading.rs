@@ -241,10 +241,13 @@ impl<'a> Reading<'a> {
             if file.as_ref().is_none_or(|(open, _)| *open != number) {
                 file = Some((number, open_segment(self.place, number)?));
             }
-            let found = match &file {
+            let mut found = match &file {
                 Some((_, Some(file))) => item_in(file, at)?,
                 _ => None,
             };
+            if let (Some((item, _)), Some(retry)) = (&mut found, self.state.retries.get(&at)) {
+                item.attempts = retry.attempts;
+            }
             let is_pending = self.draft.is_pending(at);
             if let Some(letter) = self.state.letters.get(&at) {
                 letters.push(letter.clone());
