@@ -479,8 +479,14 @@ impl Ledger for LogSpool {
             return Ok(true);
         };
         let read = self.ledger.with(deadline, |view| {
-            view.read_journal(&place)?;
-            view.is_settled(&place, mark)
+            let mut dropped = BTreeMap::new();
+            if self.settings.drops_oldest {
+                let mut sight = view.read_all(&place)?;
+                dropped = self.overflow(&place, view, &mut sight)?;
+            } else {
+                view.read_journal(&place)?;
+            }
+            view.is_settled(&place, mark, &dropped)
         });
         Ok(read
             .transpose()

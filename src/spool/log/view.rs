@@ -125,8 +125,13 @@ impl View {
         })
     }
 
-    /// Whether nothing in front of `mark` is pending.
-    pub(super) fn is_settled(&self, place: &Place, mark: Position) -> io::Result<bool> {
+    /// Whether nothing in front of `mark` is pending, except what is among `dropped`.
+    pub(super) fn is_settled(
+        &self,
+        place: &Place,
+        mark: Position,
+        dropped: &BTreeMap<Position, u64>,
+    ) -> io::Result<bool> {
         let from = self.state.settled_to();
         if from >= mark {
             return Ok(true);
@@ -136,7 +141,7 @@ impl View {
             if item.at >= mark {
                 return ControlFlow::Break(());
             }
-            is_settled &= !item.is_pending;
+            is_settled &= !item.is_pending || dropped.contains_key(&item.at);
             match is_settled {
                 true => ControlFlow::Continue(()),
                 false => ControlFlow::Break(()),
