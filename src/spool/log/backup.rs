@@ -47,6 +47,8 @@ pub(super) fn copy(place: &Place, to: &Path, deadline: Instant) -> io::Result<u6
             for (name, file) in files.iter().filter(|(name, _)| !is_retired(name)) {
                 copy_file(file, &target, name)?;
             }
+            // Nobody leads the copy.
+            drop(target.create(&target.file(super::LEASE))?);
             JournalWriter::begin(&target, 1, state)?.sync()?;
             target.sync_names()?;
             let sight = View::default().read_all(&target)?;

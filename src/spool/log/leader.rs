@@ -453,15 +453,14 @@ impl Leader {
             now,
         );
         let limit = u64::from(scanned) + POLL_BYTES;
-        let mut is_more = false;
         let end = reader::lines(&file, scanned.into(), |offset, bytes, line| {
             if u64::from(offset) >= limit {
-                is_more = true;
                 reading.stopped_at = Some(offset);
                 return ControlFlow::Break(());
             }
             reading.read(offset, bytes, line)
         })?;
+        let is_more = reading.stopped_at.is_some();
         let end = reading
             .stopped_at
             .unwrap_or_else(|| u32::try_from(end).unwrap_or(u32::MAX));
@@ -499,6 +498,8 @@ impl Leader {
                 lane.cursor = lane.cursor.max(position(number_read, end));
             }
         }
+        self.dropped.extend(read.dropped);
+        let has_left = !(read.completed.is_empty() && read.erased.is_empty());
         for item in read.ahead {
             if let Some(lane) = self.lanes.get_mut(&item.origin)
                 && self.state.is_pending(item.position)
@@ -506,7 +507,21 @@ impl Leader {
                 lane.ahead.insert(item.position, item);
             }
         }
+        if has_left {
+            self.raise_low()?;
+        }
         Ok((true, is_more))
+    }
+
+    /// Journals how far everything is completed, if that is further than it was.
+    fn raise_low(&mut self) -> io::Result<()> {
+        let draft = Draft::new(&self.state);
+        let low = self.low(&draft, &HashSet::new());
+        if low <= self.state.low {
+            return Ok(());
+        }
+        let batch = draft.finish(low);
+        self.journal(&batch)
     }
 
     /// Keeps what was found damaged, for a person to look at.
@@ -538,10 +553,22 @@ impl Leader {
 
     /// Appends receipts. A disk that has no room for them must not stop the deliveries that give it back.
     fn receipt(&mut self, completed: &[Completed]) {
+        let mut anonymous = Vec::new();
+        let mut kept = completed;
         if self.settings.receipt_retention.is_zero() {
-            return;
+            // For the statistics alone: nobody can ask for them by an id.
+            anonymous.extend(
+                completed
+                    .iter()
+                    .filter(|c| c.receipt.status == Status::Delivered)
+                    .cloned(),
+            );
+            for one in &mut anonymous {
+                one.receipt.id.clear();
+            }
+            kept = &anonymous;
         }
-        let appended = self.receipts.append(&self.place, completed);
+        let appended = self.receipts.append(&self.place, kept);
         if let Err(e) = &appended
             && !self.receipts_failed
         {
@@ -552,14 +579,15 @@ impl Leader {
     }
 
     /// Reads ahead for an origin.
-    fn read_ahead(&mut self, origin: &str) -> io::Result<()> {
+    fn read_ahead(&mut self, origin: &str, wanted: usize) -> io::Result<()> {
+        let wanted = wanted.max(AHEAD);
         let end = self.end();
         loop {
             let Some(lane) = self.lanes.get(origin) else {
                 return Ok(());
             };
             let bytes: usize = lane.ahead.values().map(|i| i.body.len()).sum();
-            if lane.ahead.len() >= AHEAD || bytes >= AHEAD_BYTES || lane.cursor >= end {
+            if lane.ahead.len() >= wanted || bytes >= AHEAD_BYTES || lane.cursor >= end {
                 return Ok(());
             }
             let (number, offset) = (segment_of(lane.cursor), offset_of(lane.cursor));
@@ -594,7 +622,7 @@ impl Leader {
             let mut stopped_at = None;
             let state = &self.state;
             let read = reader::lines(&file, offset.into(), |offset, bytes, line| {
-                if offset >= scanned || found.len() >= AHEAD || found_bytes >= AHEAD_BYTES {
+                if offset >= scanned || found.len() >= wanted || found_bytes >= AHEAD_BYTES {
                     stopped_at = Some(offset);
                     return ControlFlow::Break(());
                 }
@@ -668,22 +696,27 @@ impl Leader {
     fn oldest(&mut self) -> io::Result<Option<Item>> {
         let origins: Vec<Arc<str>> = self.lanes.keys().cloned().collect();
         for origin in &origins {
-            self.read_ahead(origin)?;
+            self.read_ahead(origin, AHEAD)?;
         }
         let ahead = self
             .lanes
             .values()
             .filter_map(|l| l.ahead.first_key_value())
             .min_by_key(|(p, _)| **p);
-        let retry = self.state.retries.keys().next().copied();
+        let retry = self
+            .state
+            .retries
+            .iter()
+            .next()
+            .map(|(at, r)| (*at, r.attempts));
         match (ahead, retry) {
-            (Some((position, item)), retry) if retry.is_none_or(|r| *position < r) => {
+            (Some((at, item)), retry) if retry.is_none_or(|(r, _)| *at < r) => {
                 Ok(Some(item.clone()))
             }
-            (_, Some(retry)) => match self.item_at(retry)? {
-                Some(item) => Ok(Some(item)),
+            (_, Some((at, attempts))) => match self.item_at(at)? {
+                Some(item) => Ok(Some(Item { attempts, ..item })),
                 None => {
-                    self.drop_unreadable(&[retry])?;
+                    self.drop_unreadable(&[at])?;
                     Ok(None)
                 }
             },
@@ -713,7 +746,9 @@ impl Leader {
 
     /// For a producer that may drop the oldest, and has so many bytes to append.
     pub(super) fn make_room_for(&mut self, bytes: u64, now: Timestamp) -> io::Result<()> {
-        while self.read_new(now)? {}
+        while self.read_new(now)? {
+            self.make_room(0, 0, now)?;
+        }
         self.make_room(1, bytes, now)
     }
 
@@ -740,11 +775,7 @@ impl Leader {
             let leaving = HashSet::from([item.position]);
             let low = self.low(&draft, &leaving);
             let batch = draft.finish(low);
-            self.receipt(&[dropped(
-                &item,
-                "dropped to make room for newer notifications",
-                now,
-            )]);
+            self.receipt(&[dropped(&item, super::MADE_ROOM, now)]);
             self.journal(&batch)?;
             if let Some(lane) = self.lanes.get_mut(&item.origin) {
                 lane.ahead.remove(&item.position);
@@ -1042,7 +1073,7 @@ fn unread_items(file: &File, scanned: u32, out: &mut Vec<(NewItem, u64)>) -> io:
             let item = NewItem {
                 id: new.id(),
                 origin: Arc::from(line::text(new.origin).as_str()),
-                body: new.body.to_owned(),
+                body: new.body.clone().into_owned(),
                 accepted: new.accepted,
                 attempts: new.attempts,
                 detail: line::text(new.detail),
@@ -1077,15 +1108,18 @@ pub(super) fn notification(payload: &str) -> Option<Notification<'_>> {
     }
 }
 
+/// `None`: it was deleted.
+pub(super) fn open_segment(place: &Place, number: u32) -> io::Result<Option<File>> {
+    match place.open_file(OpenOptions::new().read(true), &segment_name(number)) {
+        Ok(file) => Ok(Some(file)),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(e),
+    }
+}
+
 /// The item whose line is at a position, and the length of that line; `None`: there is none.
-pub(super) fn item_in(place: &Place, at: Position) -> io::Result<Option<(Item, usize)>> {
-    let name = segment_name(segment_of(at));
-    let file = match place.open_file(OpenOptions::new().read(true), &name) {
-        Ok(file) => file,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(e) => return Err(e),
-    };
-    let line = reader::line_at(&file, offset_of(at).into())?.unwrap_or_default();
+pub(super) fn item_in(file: &File, at: Position) -> io::Result<Option<(Item, usize)>> {
+    let line = reader::line_at(file, offset_of(at).into())?.unwrap_or_default();
     let Line::Sound(payload) = line::decode(&line) else {
         return Ok(None);
     };
@@ -1117,7 +1151,9 @@ impl spool::Lease for Leader {
         skip: &HashSet<Position>,
     ) -> Result<Vec<Item>, LeaseError> {
         self.check_lease()?;
-        self.read_ahead(origin).map_err(|e| self.failed(e))?;
+        let wanted = limit.saturating_add(skip.len());
+        self.read_ahead(origin, wanted)
+            .map_err(|e| self.failed(e))?;
         let Some(lane) = self.lanes.get(origin) else {
             return Ok(Vec::new());
         };
@@ -1156,7 +1192,7 @@ impl spool::Lease for Leader {
         skip: &HashSet<Position>,
     ) -> Result<Vec<Item>, LeaseError> {
         self.check_lease()?;
-        self.read_ahead(origin).map_err(|e| self.failed(e))?;
+        self.read_ahead(origin, AHEAD).map_err(|e| self.failed(e))?;
         let Some(lane) = self.lanes.get(origin) else {
             return Ok(Vec::new());
         };
@@ -1196,6 +1232,12 @@ impl spool::Lease for Leader {
         gates: &[(Arc<str>, Gate)],
     ) -> Result<(), LeaseError> {
         self.check_lease()?;
+        if self.settings.drops_oldest
+            && let Some(first) = settlements.first()
+        {
+            // What a push was accepted in place of is gone, also if this makes room.
+            self.poll_segments(first.at).map_err(|e| self.failed(e))?;
+        }
         let settled = self.record(settlements, gates);
         settled.map_err(|e| self.failed(e))?;
         // Whoever took the lease meanwhile does not read what was written just now.
@@ -1217,6 +1259,15 @@ impl spool::Lease for Leader {
 
 impl Leader {
     fn poll_segments(&mut self, now: Timestamp) -> io::Result<bool> {
+        let has_read = self.read_active(now)?;
+        if self.settings.drops_oldest {
+            self.make_room(0, 0, now)?;
+        }
+        Ok(has_read)
+    }
+
+    /// Reads the segments that producers may still append to.
+    fn read_active(&mut self, now: Timestamp) -> io::Result<bool> {
         let grace = uptime().unwrap_or_default();
         // Those that producers may still append to: the newest, and those that were superseded a moment ago.
         let newest = self.state.segments.keys().next_back().copied();
@@ -1244,9 +1295,6 @@ impl Leader {
         let is_there = newest.is_some() && self.place.file(&segment_name(next)).exists();
         if is_there || newest.is_none() {
             has_read |= self.read_new(now)?;
-        }
-        if self.settings.drops_oldest {
-            self.make_room(0, 0, now)?;
         }
         Ok(has_read)
     }
@@ -1311,7 +1359,7 @@ impl Leader {
         for (origin, gate) in gates {
             let known = &mut draft.batch().gates;
             known.retain(|(o, ..)| **o != **origin);
-            if gate.failures > 0 {
+            if *gate != Gate::default() {
                 known.push((
                     origin.to_string(),
                     gate.failures,
@@ -1355,6 +1403,9 @@ impl Leader {
 
     fn keep_house(&mut self, now: Timestamp) -> io::Result<()> {
         self.read_new(now)?;
+        if self.settings.drops_oldest {
+            self.make_room(0, 0, now)?;
+        }
         self.look_at_segments()?;
         self.look_at_letters()?;
         let retention = self.settings.receipt_retention;
@@ -1363,6 +1414,7 @@ impl Leader {
         if self.dropped.len() > RECENT {
             self.dropped.clear();
         }
+        self.raise_low()?;
         if self.journal.is_long() {
             self.compact()?;
         }

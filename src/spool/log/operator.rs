@@ -1,45 +1,74 @@
 //! What an operator asks of the log. Commands are records: the leader reads and does them; where none leads, the command
 //! leads for a moment.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::OpenOptions;
 use std::io;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use super::leader::notification;
+use super::leader::{notification, open_segment};
 use super::line::{self, Line};
 use super::place::Place;
-use super::state::{State, offset_of, position, segment_of};
+use super::record::Notification;
+use super::state::{Retry, State, offset_of, position, segment_of};
 use super::{LogSpool, backup, dead, lease, place, producer, reader, record, segment_name};
 use crate::host::Timestamp;
-use crate::spool::{NewItem, Operator, Outlet, Overview, Position, StoredItem};
+use crate::spool::{LeaseError, NewItem, Operator, Outlet, Overview, Position, StoredItem};
 use crate::status::{Error, Status};
 
-/// How often a command looks whether the leader has done it.
-const TICK: Duration = Duration::from_millis(5);
 /// Positions of one record of a command.
 const AT_A_TIME: usize = 1000;
 
-/// Calls `visit` for every item from `from` on, pending or not, with whether it is pending.
+/// An item as it is found in its segment.
+pub(super) struct Found<'a> {
+    pub(super) at: Position,
+    pub(super) is_pending: bool,
+    pub(super) new: Notification<'a>,
+    retry: Option<&'a Retry>,
+}
+
+impl Found<'_> {
+    pub(super) fn stored(self) -> StoredItem {
+        let origin = Arc::from(line::text(self.new.origin).as_str());
+        let detail = line::text(self.new.detail);
+        let mut item = self.new.into_item(self.at, origin);
+        let Some(retry) = self.retry else {
+            return StoredItem {
+                item,
+                died: None,
+                status: Status::Queued,
+                http_status: None,
+                detail,
+            };
+        };
+        item.attempts = retry.attempts;
+        StoredItem {
+            item,
+            died: None,
+            status: Status::from_code(retry.status).unwrap_or(Status::Internal),
+            http_status: retry.http_status,
+            detail: retry.detail.clone(),
+        }
+    }
+}
+
+/// Calls `visit` for every item from `from` on, pending or not.
 pub(super) fn each_item(
     place: &Place,
     state: &State,
     from: Position,
-    mut visit: impl FnMut(StoredItem, bool) -> ControlFlow<()>,
+    mut visit: impl FnMut(Found<'_>) -> ControlFlow<()>,
 ) -> io::Result<()> {
     let first = segment_of(from);
     for number in place.numbered(super::SEGMENT, super::SEGMENT_END)? {
         if number < first {
             continue;
         }
-        let file = match place.open_file(OpenOptions::new().read(true), &segment_name(number)) {
-            Ok(file) => file,
-            Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
-            Err(e) => return Err(e),
+        let Some(file) = open_segment(place, number)? else {
+            continue;
         };
         let scanned = state.segments.get(&number).map_or(0, |s| s.scanned);
         // A segment that the leader has retired is not in its state any more.
@@ -58,21 +87,12 @@ pub(super) fn each_item(
             let Some(new) = notification(payload) else {
                 return ControlFlow::Continue(());
             };
-            let is_pending = !is_retired && (offset >= scanned || state.is_pending(at));
-            let origin = Arc::from(line::text(new.origin).as_str());
-            let retry = state.retries.get(&at);
-            let stored = StoredItem {
-                died: None,
-                status: Status::Queued,
-                http_status: retry.and_then(|r| r.http_status),
-                detail: retry.map_or_else(|| line::text(new.detail), |r| r.detail.clone()),
-                item: {
-                    let mut item = new.into_item(at, origin);
-                    item.attempts = retry.map_or(item.attempts, |r| r.attempts);
-                    item
-                },
-            };
-            let next = visit(stored, is_pending);
+            let next = visit(Found {
+                at,
+                is_pending: !is_retired && (offset >= scanned || state.is_pending(at)),
+                new,
+                retry: state.retries.get(&at),
+            });
             is_over = next.is_break();
             next
         })?;
@@ -90,13 +110,30 @@ pub(super) fn find_pending(
     id: &str,
 ) -> io::Result<Option<StoredItem>> {
     let mut found = None;
-    each_item(place, state, state.settled_to(), |stored, is_pending| {
-        if is_pending && stored.item.id == id {
-            found = Some(stored);
+    each_item(place, state, state.settled_to(), |item| {
+        if item.is_pending && item.new.has_id(id) {
+            found = Some(item.stored());
         }
         ControlFlow::Continue(())
     })?;
     Ok(found)
+}
+
+/// When the oldest item that is not among the dropped was accepted.
+pub(super) fn first_pending_behind(
+    place: &Place,
+    state: &State,
+    dropped: &BTreeMap<Position, u64>,
+) -> io::Result<Option<Timestamp>> {
+    let mut first = None;
+    each_item(place, state, state.settled_to(), |item| {
+        if item.is_pending && !dropped.contains_key(&item.at) {
+            first = Some(item.new.accepted);
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
+    })?;
+    Ok(first)
 }
 
 /// When the oldest item that the leader has read was accepted.
@@ -148,46 +185,25 @@ impl LogSpool {
         })
     }
 
-    /// Appends an operator's records, and waits until a leader has read them all; `Err`: none did until the deadline.
+    /// Appends an operator's records. Where no process leads, this one does for a moment, and does what they say.
     fn command(&self, place: &Place, records: &[Vec<u8>], deadline: Instant) -> Result<(), Error> {
         if records.is_empty() {
             return Ok(());
         }
-        let (number, end) = producer::append_records(place, records).map_err(|e| self.failed(e))?;
-        loop {
-            let is_done = self.read(deadline, |place, view| {
-                view.read_journal(place)?;
-                let scanned = view
-                    .state
-                    .segments
-                    .get(&number)
-                    .map(|s| u64::from(s.scanned));
-                let is_retired = scanned.is_none() && view.state.newest >= number;
-                Ok(is_retired || scanned.is_some_and(|s| s >= end))
-            })?;
-            if is_done {
-                return Ok(());
+        producer::append_records(place, records).map_err(|e| self.failed(e))?;
+        let Some(mut lease) = self.acquire(deadline)? else {
+            return Ok(());
+        };
+        let polled = loop {
+            match lease.poll(Timestamp::now()) {
+                Ok(true) => {}
+                polled => break polled,
             }
-            if Instant::now() >= deadline {
-                return Err(Error::new(
-                    Status::SpoolFailed,
-                    format!(
-                        "spool {}: the process that delivers it has not done this in time; it does it when it can",
-                        self.path.display()
-                    ),
-                ));
-            }
-            if let Some(mut lease) = self.acquire(deadline)? {
-                let polled = lease.poll(Timestamp::now());
-                lease.release();
-                match polled {
-                    Ok(_) | Err(crate::spool::LeaseError::Lost) => {}
-                    Err(crate::spool::LeaseError::Failed(e)) => return Err(e),
-                }
-            } else {
-                let left = deadline.saturating_duration_since(Instant::now());
-                thread::sleep(TICK.min(left));
-            }
+        };
+        lease.release();
+        match polled {
+            Err(LeaseError::Failed(e)) => Err(e),
+            _ => Ok(()),
         }
     }
 
@@ -207,38 +223,19 @@ impl LogSpool {
             .collect()
     }
 
-    /// Drops what is at these positions; how many of them were there.
+    /// Drops what is at these positions.
     fn drop_all(
         &self,
         place: &Place,
         positions: &[Position],
         erases: bool,
         deadline: Instant,
-    ) -> Result<u64, Error> {
+    ) -> Result<(), Error> {
         let pieces: Vec<&[Position]> = positions.chunks(AT_A_TIME).collect();
-        let mut reached = 0;
-        for piece in pieces {
-            let records = Self::records(&[piece], |out, piece| {
-                record::push_discard(out, erases, piece);
-            })?;
-            reached += self.asked(place, &records, deadline)?;
-        }
-        Ok(reached)
-    }
-
-    /// The leader's answer to one record.
-    fn asked(&self, place: &Place, records: &[Vec<u8>], deadline: Instant) -> Result<u64, Error> {
-        let before = self.read(deadline, |place, view| {
-            view.read_journal(place)?;
-            Ok(view.state.answers.back().map(|(at, _)| *at))
+        let records = Self::records(&pieces, |out, piece| {
+            record::push_discard(out, erases, piece);
         })?;
-        self.command(place, records, deadline)?;
-        self.read(deadline, |place, view| {
-            view.read_journal(place)?;
-            let new = view.state.answers.iter().rev();
-            let new = new.take_while(|(at, _)| Some(*at) != before);
-            Ok(new.map(|(_, n)| *n).sum())
-        })
+        self.command(place, &records, deadline)
     }
 }
 
@@ -286,15 +283,18 @@ impl Operator for LogSpool {
         deadline: Instant,
     ) -> Result<Vec<StoredItem>, Error> {
         self.read(deadline, |place, view| {
-            view.read_journal(place)?;
-            let from = after.map_or(view.state.settled_to(), |after| Position(after.0 + 1));
+            let mut sight = view.read_all(place)?;
+            let dropped = self.overflow(place, view, &mut sight)?;
+            let from = after.map_or(view.state.settled_to(), |after| {
+                Position(after.0.saturating_add(1))
+            });
             let mut found = Vec::new();
-            each_item(place, &view.state, from, |stored, is_pending| {
+            each_item(place, &view.state, from, |item| {
                 if found.len() >= limit {
                     return ControlFlow::Break(());
                 }
-                if is_pending {
-                    found.push(stored);
+                if item.is_pending && !dropped.contains_key(&item.at) {
+                    found.push(item.stored());
                 }
                 ControlFlow::Continue(())
             })?;
@@ -329,19 +329,18 @@ impl Operator for LogSpool {
     }
 
     fn requeue(&self, letters: &[StoredItem], deadline: Instant) -> Result<u64, Error> {
-        let place = self.found_place()?;
-        let is_dead = |letter: &&StoredItem| -> Result<bool, Error> {
-            self.read(deadline, |_, view| {
-                Ok(view.state.letters.contains_key(&letter.item.position))
-            })
+        let Some(place) = self.place()? else {
+            return Ok(0);
         };
-        self.read(deadline, |place, view| view.read_journal(place))?;
-        let mut there = Vec::new();
-        for letter in letters {
-            if is_dead(&letter)? {
-                there.push(letter);
-            }
-        }
+        let there = self.read(deadline, |place, view| {
+            view.read_journal(place)?;
+            let mut seen = BTreeSet::new();
+            let is_there = |l: &&StoredItem| {
+                let position = l.item.position;
+                view.state.letters.contains_key(&position) && seen.insert(position)
+            };
+            Ok(letters.iter().filter(is_there).collect::<Vec<_>>())
+        })?;
         let now = Timestamp::now();
         let records = Self::records(&there, |out, letter| {
             let item = NewItem {
@@ -359,18 +358,34 @@ impl Operator for LogSpool {
     }
 
     fn discard(&self, letters: &[Position], deadline: Instant) -> Result<u64, Error> {
-        let place = self.found_place()?;
-        self.drop_all(&place, letters, false, deadline)
+        let Some(place) = self.place()? else {
+            return Ok(0);
+        };
+        let there = self.read(deadline, |place, view| {
+            view.read_journal(place)?;
+            let mut there: Vec<Position> = letters.to_vec();
+            there.sort_unstable();
+            there.dedup();
+            there.retain(|p| view.state.letters.contains_key(p));
+            Ok(there)
+        })?;
+        self.drop_all(&place, &there, false, deadline)?;
+        Ok(there.len() as u64)
     }
 
     fn purge(&self, theirs: &dyn Fn(&str) -> bool, deadline: Instant) -> Result<u64, Error> {
-        let place = self.found_place()?;
-        let mut positions = HashSet::new();
-        self.read(deadline, |place, view| {
-            view.read_journal(place)?;
-            each_item(place, &view.state, Position::default(), |stored, _| {
-                if theirs(&stored.item.body) {
-                    positions.insert(stored.item.position);
+        let Some(place) = self.place()? else {
+            return Ok(0);
+        };
+        let (positions, purged) = self.read(deadline, |place, view| {
+            let mut sight = view.read_all(place)?;
+            let dropped = self.overflow(place, view, &mut sight)?;
+            let mut positions = BTreeSet::new();
+            let mut purged = 0;
+            each_item(place, &view.state, Position::default(), |item| {
+                if theirs(&item.new.body) {
+                    positions.insert(item.at);
+                    purged += u64::from(item.is_pending && !dropped.contains_key(&item.at));
                 }
                 ControlFlow::Continue(())
             })?;
@@ -379,21 +394,37 @@ impl Operator for LogSpool {
                     && theirs(&stored.item.body)
                 {
                     positions.insert(stored.item.position);
+                    purged += 1;
                 }
             }
-            Ok(())
+            Ok((positions.into_iter().collect::<Vec<_>>(), purged))
         })?;
-        let mut positions: Vec<Position> = positions.into_iter().collect();
-        positions.sort_unstable();
-        let purged = self.drop_all(&place, &positions, true, deadline)?;
+        self.drop_all(&place, &positions, true, deadline)?;
+        // It may hold lines of anybody.
         let _ = std::fs::remove_file(place.file(super::DAMAGED_FILE));
         Ok(purged)
     }
 
     fn probe_now(&self, deadline: Instant) -> Result<u64, Error> {
-        let place = self.found_place()?;
+        let Some(place) = self.place()? else {
+            return Ok(0);
+        };
+        let origins = self.read(deadline, |place, view| {
+            view.read_journal(place)?;
+            let closed = view.state.gates.values().filter(|g| g.failures > 0);
+            Ok(closed.count() as u64)
+        })?;
         let records = Self::records(&[()], |out, ()| record::push_probe(out))?;
-        self.asked(&place, &records, deadline)
+        self.command(&place, &records, deadline)?;
+        Ok(origins)
+    }
+
+    fn is_done(&self, deadline: Instant) -> Result<bool, Error> {
+        let has_unread = self.read(deadline, |place, view| {
+            view.read_all(place)?;
+            Ok(view.has_unread_commands)
+        })?;
+        Ok(!has_unread)
     }
 
     fn backup(&self, to: &Path, deadline: Instant) -> Result<u64, Error> {

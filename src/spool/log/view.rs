@@ -7,6 +7,7 @@ use std::ops::ControlFlow;
 
 use super::journal::JournalReader;
 use super::line::Line;
+use super::operator;
 use super::place::Place;
 use super::reader;
 use super::record::{self, Record};
@@ -21,6 +22,8 @@ struct Tail {
     upto: u64,
     accepted: u64,
     bytes: u64,
+    /// Where the last command of an operator begins, if there is one behind what the leader has read.
+    command: Option<u32>,
 }
 
 #[derive(Debug, Default)]
@@ -32,6 +35,8 @@ pub(super) struct View {
     tails: BTreeMap<u32, Tail>,
     /// The end of the last line that was read, whoever read it.
     pub(super) end: Position,
+    /// Whether an operator's command waits for the leader.
+    pub(super) has_unread_commands: bool,
     /// When the oldest notification that the leader has not read was accepted.
     pub(super) oldest_unread: Option<Timestamp>,
 }
@@ -87,6 +92,7 @@ impl View {
         let (mut accepted, mut bytes) = (0, 0);
         self.end = Position::default();
         self.oldest_unread = None;
+        self.has_unread_commands = false;
         for number in numbers {
             let known = self
                 .state
@@ -100,6 +106,7 @@ impl View {
                     upto: known.scanned.into(),
                     accepted: known.accepted.into(),
                     bytes: known.bytes,
+                    command: None,
                 };
             }
             match place.open_file(OpenOptions::new().read(true), &segment_name(number)) {
@@ -113,6 +120,7 @@ impl View {
                 Err(e) if e.kind() == io::ErrorKind::NotFound => {}
                 Err(e) => return Err(e),
             }
+            self.has_unread_commands |= tail.command.is_some_and(|at| at >= known.scanned);
             accepted += tail.accepted - u64::from(known.accepted);
             bytes += tail.bytes.saturating_sub(known.bytes);
             self.end = position(number, u32::try_from(tail.upto).unwrap_or(u32::MAX));
@@ -126,14 +134,29 @@ impl View {
         })
     }
 
-    /// Whether nothing in front of `mark` is pending. `read_all` must have been called.
-    pub(super) fn is_settled(&self, mark: Position) -> bool {
-        self.state.settled_to() >= mark
-            && self.tails.iter().all(|(number, tail)| {
-                let known = self.state.segments.get(number);
-                position(*number, 0) >= mark
-                    || known.is_some_and(|s| u64::from(s.accepted) >= tail.accepted)
-            })
+    /// Whether nothing in front of `mark` is pending, except what is among `dropped`.
+    pub(super) fn is_settled(
+        &self,
+        place: &Place,
+        mark: Position,
+        dropped: &BTreeMap<Position, u64>,
+    ) -> io::Result<bool> {
+        let from = self.state.settled_to();
+        if from >= mark {
+            return Ok(true);
+        }
+        let mut is_settled = true;
+        operator::each_item(place, &self.state, from, |item| {
+            if item.at >= mark {
+                return ControlFlow::Break(());
+            }
+            is_settled &= !item.is_pending || dropped.contains_key(&item.at);
+            match is_settled {
+                true => ControlFlow::Continue(()),
+                false => ControlFlow::Break(()),
+            }
+        })?;
+        Ok(is_settled)
     }
 
     pub(super) fn damaged_lines(&self) -> u64 {
@@ -146,15 +169,23 @@ fn count_on(file: &File, tail: &mut Tail) -> io::Result<()> {
         return Ok(());
     }
     let (mut accepted, mut bytes) = (0, 0);
-    let end = reader::lines(file, tail.upto, |_, _, line| {
-        if let Line::Sound(payload) = line
-            && let Some(Record::Notification(new) | Record::Again(new)) = record::parse(payload)
-        {
-            accepted += 1;
-            bytes += new.body.len() as u64;
+    let mut command = tail.command;
+    let end = reader::lines(file, tail.upto, |offset, _, line| {
+        if let Line::Sound(payload) = line {
+            match record::parse(payload) {
+                Some(Record::Notification(new) | Record::Again(new)) => {
+                    accepted += 1;
+                    bytes += new.body.len() as u64;
+                }
+                Some(Record::Requeue(..) | Record::Discard { .. } | Record::Probe) => {
+                    command = Some(offset);
+                }
+                Some(Record::Erased) | None => {}
+            }
         }
         ControlFlow::Continue(())
     })?;
+    tail.command = command;
     tail.upto = end;
     tail.accepted += accepted;
     tail.bytes += bytes;
