@@ -351,6 +351,8 @@ impl Place {
                 .custom_flags(libc::O_DIRECTORY | libc::O_NOFOLLOW),
             &self.path,
         )?;
+        // A forked child must not keep the lock of a parent that is killed here.
+        let _closed_in_children = host::close_in_children(&directory)?;
         let mut pause = Duration::from_micros(20);
         while !host::lock_directory(&directory)? {
             let left = deadline.saturating_duration_since(Instant::now());
