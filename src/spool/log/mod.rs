@@ -21,6 +21,7 @@ mod reader;
 mod reading;
 mod receipts;
 pub(crate) mod record;
+mod repeats;
 mod state;
 mod sync;
 #[cfg(test)]
@@ -237,10 +238,12 @@ impl LogSpool {
             if !inlet.1.has_lost_its_segment() {
                 return;
             }
-            let rescued = self.open_inlet(inlet, true).and_then(|(place, producer, view)| {
-                let now = host::uptime().unwrap_or_default();
-                producer.look(place, view, &self.settings, now)
-            });
+            let rescued = self
+                .open_inlet(inlet, true)
+                .and_then(|(place, producer, view)| {
+                    let now = host::uptime().unwrap_or_default();
+                    producer.look(place, view, &self.settings, now)
+                });
             if let Err(e) = rescued {
                 let e = self.failed(e);
                 log::error(|| format!("what was accepted last may be lost: {e}"));
