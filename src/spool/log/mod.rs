@@ -97,13 +97,13 @@ fn erase_lines(place: &Place, name: &str, lines: &[(u64, usize)]) -> io::Result<
     }
     let file = place.open_file(OpenOptions::new().read(true).write(true), name)?;
     for (offset, length) in lines {
+        let found = reader::line_at(&file, *offset)?.unwrap_or_default();
+        let payload = match line::decode(&found) {
+            line::Line::Sound(payload) => record::erased(payload),
+            _ => vec![b' '; length.saturating_sub(line::HEAD)],
+        };
         let mut blank = Vec::new();
-        let payload = length.saturating_sub(line::HEAD);
-        line::encode(&mut blank, |out| {
-            let start = out.len();
-            out.push(b'E');
-            out.resize(start + payload.max(1), b' ');
-        });
+        line::encode(&mut blank, |out| out.extend_from_slice(&payload));
         blank.truncate(length + 1);
         disk::overwrite(&file, &blank, *offset)?;
     }
@@ -309,7 +309,8 @@ impl LogSpool {
     ) -> io::Result<BTreeMap<Position, u64>> {
         let limits = &self.settings;
         let mut dropped = BTreeMap::new();
-        if !limits.drops_oldest {
+        // Only a push makes the oldest go: what an operator enqueues again may exceed the limits.
+        if !limits.drops_oldest || sight.counts.accepted == view.state.sums.accepted {
             return Ok(dropped);
         }
         let is_over = |sight: &view::Sight| {
