@@ -210,6 +210,21 @@ impl Model {
         }
     }
 
+    /// A settlement that was interrupted: an item that was dropped in flight, and arrived all the same, may have its
+    /// receipt already and not be counted yet.
+    pub(crate) fn interrupted_receipts(&self, settlements: &[Settlement]) -> Vec<Model> {
+        let mut models = Vec::new();
+        let mut model = self.clone();
+        for settlement in settlements {
+            let was_dropped = model.dropped.contains_key(&settlement.item.position);
+            if was_dropped && settlement.fate == Fate::Delivered {
+                model.deliver(settlement);
+                models.push(model.clone());
+            }
+        }
+        models
+    }
+
     fn settle_one(&mut self, settlement: &Settlement) {
         let position = settlement.item.position;
         let found = self

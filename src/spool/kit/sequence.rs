@@ -444,7 +444,8 @@ impl<E: Engine> Run<E> {
         after.settle(&ours, gates);
         let answer = lease.settle(settlements, gates);
         self.lease = Some(lease);
-        self.change(answer, &(), after, Vec::new)
+        let partly = self.model.interrupted_receipts(&ours);
+        self.change(answer, &(), after, || partly)
     }
 
     /// Settles an item that has left already.

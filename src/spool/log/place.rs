@@ -272,9 +272,12 @@ impl Place {
     }
 
     /// Whether the path still leads to this directory.
-    pub(super) fn is_current(&self) -> bool {
-        let at_path = fs::symlink_metadata(&self.path).map(|m| (m.dev(), m.ino()));
-        matches!((at_path, self.id()), (Ok(a), Ok(b)) if a == b)
+    pub(super) fn is_current(&self) -> io::Result<bool> {
+        match fs::symlink_metadata(&self.path) {
+            Ok(at_path) => Ok((at_path.dev(), at_path.ino()) == self.id()?),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(e) => Err(e),
+        }
     }
 
     pub(super) fn names(&self) -> io::Result<Vec<String>> {

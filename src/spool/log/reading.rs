@@ -43,6 +43,12 @@ pub(super) struct Reading<'a> {
     /// Dropped, and their producers.
     dropped: Vec<(Position, u64)>,
     damage: Vec<(Position, Vec<u8>)>,
+    /// `max_items` and `max_bytes`, where the oldest are to make room.
+    limits: Option<(u64, u64)>,
+    /// Whether room was made for the first record.
+    pub(super) has_room: bool,
+    /// The next record needs room for so many bytes, and was accepted then.
+    pub(super) needs_room: Option<(u64, Timestamp)>,
     error: Option<io::Error>,
     has_read: bool,
     pub(super) stopped_at: Option<u32>,
@@ -67,6 +73,7 @@ impl<'a> Reading<'a> {
         state: &'a State,
         number: u32,
         end_before: Position,
+        limits: Option<(u64, u64)>,
         now: Timestamp,
     ) -> Reading<'a> {
         Reading {
@@ -85,6 +92,9 @@ impl<'a> Reading<'a> {
             erased: Vec::new(),
             dropped: Vec::new(),
             damage: Vec::new(),
+            limits,
+            has_room: false,
+            needs_room: None,
             error: None,
             has_read: false,
             stopped_at: None,
@@ -100,6 +110,14 @@ impl<'a> Reading<'a> {
         let is_command = matches!(record, Some(Record::Requeue(..) | Record::Discard { .. }));
         if is_command && self.has_read {
             // What was accepted before it may first have to make room.
+            self.stopped_at = Some(offset);
+            return ControlFlow::Break(());
+        }
+        if let Some(Record::Notification(new) | Record::Again(new)) = &record
+            && self.is_over(new.body.len() as u64)
+            && !(std::mem::take(&mut self.has_room) && !self.has_read)
+        {
+            self.needs_room = Some((new.body.len() as u64, new.accepted));
             self.stopped_at = Some(offset);
             return ControlFlow::Break(());
         }
@@ -135,6 +153,14 @@ impl<'a> Reading<'a> {
                 ControlFlow::Break(())
             }
         }
+    }
+
+    /// Whether one more is over the limits, where the oldest are to make room.
+    fn is_over(&self, bytes: u64) -> bool {
+        self.limits.is_some_and(|(max_items, max_bytes)| {
+            self.draft.pending() >= max_items
+                || self.draft.pending_bytes().saturating_add(bytes) > max_bytes
+        })
     }
 
     fn take(&mut self, at: Position, record: Record<'_>) -> io::Result<()> {
@@ -177,7 +203,8 @@ impl<'a> Reading<'a> {
                     }
                 }
             }
-            Record::Erased => {}
+            // Before the leader came to it.
+            Record::Erased(_) => {}
         }
         Ok(())
     }
@@ -257,6 +284,7 @@ impl<'a> Reading<'a> {
             } else if let Some((item, _)) = &found
                 && is_pending
             {
+                // Or an earlier leader has erased it, and was killed before it could count.
                 let weight = Weight {
                     position: at,
                     origin: self.draft.origin(&item.origin),

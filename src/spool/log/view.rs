@@ -180,7 +180,7 @@ fn count_on(file: &File, tail: &mut Tail) -> io::Result<()> {
                 Some(Record::Requeue(..) | Record::Discard { .. } | Record::Probe) => {
                     command = Some(offset);
                 }
-                Some(Record::Erased) | None => {}
+                Some(Record::Erased(_)) | None => {}
             }
         }
         ControlFlow::Continue(())
