@@ -34,6 +34,7 @@
 
 mod client;
 mod config;
+mod deadline_lock;
 mod ffi;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
@@ -41,7 +42,6 @@ mod hook;
 mod host;
 mod identity;
 mod kept;
-mod deadline_lock;
 mod log;
 mod queue;
 #[expect(dead_code, reason = "takes the place of queue::spool")]

@@ -165,7 +165,8 @@ mod tests {
         let descriptor = ours.as_raw_fd();
         let _closed = close_in_children(&ours).unwrap();
         // SAFETY: system calls only.
-        let answer = unsafe { in_a_child(|| u8::from(libc::fcntl(descriptor, libc::F_GETFD) == -1)) };
+        let answer =
+            unsafe { in_a_child(|| u8::from(libc::fcntl(descriptor, libc::F_GETFD) == -1)) };
         assert_eq!(answer, 1, "the child still has the descriptor");
         assert!(!try_lock(&other).unwrap());
     }

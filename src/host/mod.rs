@@ -6,8 +6,8 @@
 mod child;
 mod clock;
 mod filesystem;
-mod lock;
 mod identity;
+mod lock;
 mod random;
 mod record_lock;
 mod signals;
@@ -22,7 +22,8 @@ pub(crate) use clock::{Timestamp, millis, uptime};
 pub(crate) use filesystem::{FileSystem, file_system, has_ended, open_above_stdio};
 pub(crate) use identity::this_process;
 pub(crate) use lock::{
-    ClosedInChildren, close_in_children, is_locked, lock_directory, try_lock, unlock, unlock_directory,
+    ClosedInChildren, close_in_children, is_locked, lock_directory, try_lock, unlock,
+    unlock_directory,
 };
 pub(crate) use random::random;
 pub(crate) use record_lock::RecordLocks;

@@ -286,6 +286,19 @@ pub(crate) trait Ledger {
         deadline: Instant,
     ) -> Result<Option<Receipt>, Error>;
 
+    /// Those of these ids that have a receipt, however old it is; ids that are pending may be among them. An engine that
+    /// has to search for each receipt searches once for all.
+    fn known(&self, ids: &HashSet<&str>, deadline: Instant) -> Result<HashSet<String>, Error> {
+        let now = Timestamp::now();
+        let mut known = HashSet::new();
+        for id in ids {
+            if self.receipt(id, now, deadline)?.is_some() {
+                known.insert((*id).to_owned());
+            }
+        }
+        Ok(known)
+    }
+
     /// A mark behind everything that was accepted so far; `None`: the spool was busy until `deadline`.
     fn mark(&self, deadline: Instant) -> Result<Option<Position>, Error>;
 

@@ -12,9 +12,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
+use crate::deadline_lock::DeadlineLock;
 use crate::host::{self, PerProcess, RecordLocks};
 use crate::log;
-use crate::deadline_lock::DeadlineLock;
 use crate::queue::unix_ms;
 use crate::status::Error;
 

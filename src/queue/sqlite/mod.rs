@@ -39,9 +39,9 @@ use takeover::Seen;
 
 use super::gate::{Gate, millis};
 use super::spool::{Destination, Item, NewItem, Settlement, Spool, Totals};
-use crate::deadline_lock::DeadlineLock;
 use super::too_many;
 use crate::config::QueueSettings;
+use crate::deadline_lock::DeadlineLock;
 use crate::host;
 use crate::log;
 use crate::status::{Error, Receipt, Status};

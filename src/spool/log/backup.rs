@@ -56,7 +56,10 @@ pub(super) fn copy(place: &Place, to: &Path, deadline: Instant) -> io::Result<u6
 fn open_all(place: &Place) -> io::Result<Vec<(String, File)>> {
     let mut files = Vec::new();
     for name in place.names()? {
-        if [SEGMENT, DEAD, RECEIPTS].iter().any(|prefix| name.starts_with(prefix)) {
+        if [SEGMENT, DEAD, RECEIPTS]
+            .iter()
+            .any(|prefix| name.starts_with(prefix))
+        {
             match place.open_file(OpenOptions::new().read(true), &name) {
                 Ok(file) => files.push((name, file)),
                 Err(e) if e.kind() == io::ErrorKind::NotFound => {}

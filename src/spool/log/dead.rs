@@ -181,7 +181,9 @@ impl LetterWriter {
     pub(super) fn has_name(&self) -> bool {
         use std::os::unix::fs::MetadataExt;
         let is_linked = |file: &File| file.metadata().is_ok_and(|m| m.nlink() > 0);
-        self.current.as_ref().is_none_or(|(file, _, _)| is_linked(file))
+        self.current
+            .as_ref()
+            .is_none_or(|(file, _, _)| is_linked(file))
     }
 
     pub(super) fn number(&self) -> Option<u32> {
@@ -206,11 +208,19 @@ mod tests {
                 id: "i\td".to_owned(),
                 origin: Arc::from("https://h"),
                 body: "{\"a\":1}".to_owned(),
-                accepted: Timestamp { unix_ms: 1, uptime_ms: 2, boot: 3 },
+                accepted: Timestamp {
+                    unix_ms: 1,
+                    uptime_ms: 2,
+                    boot: 3,
+                },
                 attempts: 4,
                 producer: 6,
             },
-            died: Some(Timestamp { unix_ms: 7, uptime_ms: 8, boot: 9 }),
+            died: Some(Timestamp {
+                unix_ms: 7,
+                uptime_ms: 8,
+                boot: 9,
+            }),
             status: Status::Rejected,
             http_status: None,
             detail: "tab\tand \\".to_owned(),

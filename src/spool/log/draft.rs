@@ -186,9 +186,16 @@ impl<'a> Draft<'a> {
 
     /// One that was counted as `from` counts as `to`.
     pub(super) fn recount(&mut self, producer: u64, from: End, to: End) {
-        for sums in [&mut self.batch.sums, self.producers.entry(producer).or_insert_with(|| {
-            self.state.producers.get(&producer).copied().unwrap_or_default()
-        })] {
+        for sums in [
+            &mut self.batch.sums,
+            self.producers.entry(producer).or_insert_with(|| {
+                self.state
+                    .producers
+                    .get(&producer)
+                    .copied()
+                    .unwrap_or_default()
+            }),
+        ] {
             lower(from.of(sums));
             *to.of(sums) += 1;
         }

@@ -13,17 +13,15 @@ use super::journal::{self, JournalReader, JournalWriter};
 use super::lease::{self, Lease, Watch};
 use super::line::{self, Line};
 use super::place::{Place, TEMPORARY};
-use super::receipts::{self, Completed, ReceiptWriter};
 use super::reader;
-use super::record::{self, Notification, Record};
 use super::reading::Reading;
+use super::receipts::{self, Completed, ReceiptWriter};
+use super::record::{self, Notification, Record};
 use super::state::{Batch, State, offset_of, position, segment_of};
 use super::{GRACE, Settings, failed, segment_name};
 use crate::host::{Timestamp, uptime};
 use crate::log;
-use crate::spool::{
-    self, Fate, Gate, Item, LeaseError, NewItem, Position, RECENT, Settlement,
-};
+use crate::spool::{self, Fate, Gate, Item, LeaseError, NewItem, Position, RECENT, Settlement};
 use crate::status::{Receipt, Status};
 
 /// How much of a backlog one poll reads, so that the first deliveries do not wait for it.
@@ -123,11 +121,7 @@ fn lanes(state: &State) -> HashMap<Arc<str>, Lane> {
 }
 
 /// Reads the last leader's state, and begins a journal that makes its own worthless.
-fn take_over(
-    place: &Place,
-    settings: &Settings,
-    last: u32,
-) -> io::Result<(JournalWriter, State)> {
+fn take_over(place: &Place, settings: &Settings, last: u32) -> io::Result<(JournalWriter, State)> {
     for name in place.names()? {
         if name.starts_with(TEMPORARY) {
             // A killed process left it, or a leader that hangs: it must not get its name any more.
@@ -241,7 +235,10 @@ impl Leader {
                     return Ok(false);
                 }
                 log::error(|| {
-                    format!("the file lease of the spool {} was removed", place.path.display())
+                    format!(
+                        "the file lease of the spool {} was removed",
+                        place.path.display()
+                    )
                 });
             }
             if !self.journal.has_name()? {
@@ -305,7 +302,12 @@ impl Leader {
                 expired: here.expired + sums.expired,
                 dropped: here.dropped + sums.dropped,
             };
-            batch.producers = self.state.producers.iter().map(|(id, sums)| (*id, *sums)).collect();
+            batch.producers = self
+                .state
+                .producers
+                .iter()
+                .map(|(id, sums)| (*id, *sums))
+                .collect();
             leader.journal.append(&batch)?;
             leader.state.apply(&batch);
             Ok(Some(leader))
@@ -376,10 +378,10 @@ impl Leader {
 
     fn open(&mut self, number: u32) -> io::Result<Option<&mut OpenSegment>> {
         if !self.segments.contains_key(&number) {
-            match self
-                .place
-                .open_file(OpenOptions::new().read(true).write(true), &segment_name(number))
-            {
+            match self.place.open_file(
+                OpenOptions::new().read(true).write(true),
+                &segment_name(number),
+            ) {
                 Ok(file) => {
                     while self.segments.len() >= OPEN_SEGMENTS
                         && let Some(last) = self.segments.keys().rev().nth(1).copied()
@@ -442,7 +444,11 @@ impl Leader {
         }
         self.receipt(&read.completed);
         self.journal(&read.batch)?;
-        let left = read.completed.iter().map(|c| &c.position).chain(&read.erased);
+        let left = read
+            .completed
+            .iter()
+            .map(|c| &c.position)
+            .chain(&read.erased);
         for position in left {
             for lane in self.lanes.values_mut() {
                 lane.ahead.remove(position);
@@ -451,11 +457,14 @@ impl Leader {
         // What was read is ahead of those lanes that had come to the end; the others come to it later.
         for (number, (origin, _)) in (0..).zip(&self.state.origins) {
             let low = self.state.low;
-            let lane = self.lanes.entry(Arc::clone(origin)).or_insert_with(|| Lane {
-                number,
-                cursor: end_before.max(low),
-                ahead: BTreeMap::new(),
-            });
+            let lane = self
+                .lanes
+                .entry(Arc::clone(origin))
+                .or_insert_with(|| Lane {
+                    number,
+                    cursor: end_before.max(low),
+                    ahead: BTreeMap::new(),
+                });
             if lane.cursor >= end_before && !read.overfull.contains(&number) {
                 lane.cursor = lane.cursor.max(position(number_read, end));
             }
@@ -485,10 +494,10 @@ impl Leader {
             )
         });
         let path = self.place.file(super::DAMAGED_FILE);
-        let file = match self
-            .place
-            .open_file(OpenOptions::new().read(true).append(true), super::DAMAGED_FILE)
-        {
+        let file = match self.place.open_file(
+            OpenOptions::new().read(true).append(true),
+            super::DAMAGED_FILE,
+        ) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => self.place.create(&path)?,
             file => file?,
         };
@@ -531,7 +540,12 @@ impl Leader {
             if found > number || offset >= scanned {
                 let next = match found > number {
                     true => Some(found),
-                    false => self.state.segments.range(found + 1..).next().map(|(n, _)| *n),
+                    false => self
+                        .state
+                        .segments
+                        .range(found + 1..)
+                        .next()
+                        .map(|(n, _)| *n),
                 };
                 let cursor = next.map_or(end, |n| position(n, 0));
                 self.move_cursor(origin, cursor, Vec::new());
@@ -588,7 +602,8 @@ impl Leader {
     fn move_cursor(&mut self, origin: &str, cursor: Position, found: Vec<Item>) {
         if let Some(lane) = self.lanes.get_mut(origin) {
             lane.cursor = lane.cursor.max(cursor);
-            lane.ahead.extend(found.into_iter().map(|i| (i.position, i)));
+            lane.ahead
+                .extend(found.into_iter().map(|i| (i.position, i)));
         }
     }
 
@@ -625,10 +640,16 @@ impl Leader {
         for origin in &origins {
             self.read_ahead(origin)?;
         }
-        let ahead = self.lanes.values().filter_map(|l| l.ahead.first_key_value()).min_by_key(|(p, _)| **p);
+        let ahead = self
+            .lanes
+            .values()
+            .filter_map(|l| l.ahead.first_key_value())
+            .min_by_key(|(p, _)| **p);
         let retry = self.state.retries.keys().next().copied();
         match (ahead, retry) {
-            (Some((position, item)), retry) if retry.is_none_or(|r| *position < r) => Ok(Some(item.clone())),
+            (Some((position, item)), retry) if retry.is_none_or(|r| *position < r) => {
+                Ok(Some(item.clone()))
+            }
             (_, Some(retry)) => match self.item_at(retry)? {
                 Some(item) => Ok(Some(item)),
                 None => {
@@ -646,7 +667,12 @@ impl Leader {
         for at in positions {
             let origin = self.state.retries.get(at).map_or(0, |r| r.origin);
             if draft.is_pending(*at) {
-                let weight = Weight { position: *at, origin, producer: 0, bytes: 0 };
+                let weight = Weight {
+                    position: *at,
+                    origin,
+                    producer: 0,
+                    bytes: 0,
+                };
                 draft.complete(weight, End::Dropped);
             }
         }
@@ -670,7 +696,8 @@ impl Leader {
                 return Ok(());
             }
             let Some(item) = self.oldest()? else {
-                if self.state.retries.is_empty() && self.lanes.values().all(|l| l.ahead.is_empty()) {
+                if self.state.retries.is_empty() && self.lanes.values().all(|l| l.ahead.is_empty())
+                {
                     return Ok(());
                 }
                 continue;
@@ -683,7 +710,11 @@ impl Leader {
             let leaving = HashSet::from([item.position]);
             let low = self.low(&draft, &leaving);
             let batch = draft.finish(low);
-            self.receipt(&[dropped(&item, "dropped to make room for newer notifications", now)]);
+            self.receipt(&[dropped(
+                &item,
+                "dropped to make room for newer notifications",
+                now,
+            )]);
             self.journal(&batch)?;
             if let Some(lane) = self.lanes.get_mut(&item.origin) {
                 lane.ahead.remove(&item.position);
@@ -720,9 +751,14 @@ impl Leader {
                     segment.superseded.get_or_insert(now);
                 }
             }
-            let is_done = self.state.segments.get(&number).is_some_and(|s| s.is_done());
+            let is_done = self
+                .state
+                .segments
+                .get(&number)
+                .is_some_and(|s| s.is_done());
             let is_quiet = self.segments.get(&number).is_some_and(|s| {
-                s.superseded.is_some_and(|since| now.saturating_sub(since) >= GRACE)
+                s.superseded
+                    .is_some_and(|since| now.saturating_sub(since) >= GRACE)
             });
             if is_done && is_quiet {
                 self.retire(number, is_present)?;
@@ -752,10 +788,14 @@ impl Leader {
         if let Some(segment) = self.segments.remove(&number) {
             reader::lines(&segment.file, scanned.into(), |_, _, line| {
                 if let Line::Sound(payload) = line
-                    && let Some(Record::Notification(new) | Record::Again(new)) = record::parse(payload)
+                    && let Some(Record::Notification(new) | Record::Again(new)) =
+                        record::parse(payload)
                 {
                     let origin = Arc::from(line::text(new.origin).as_str());
-                    late.push((line::text(new.detail), new.into_item(Position::default(), origin)));
+                    late.push((
+                        line::text(new.detail),
+                        new.into_item(Position::default(), origin),
+                    ));
                 }
                 ControlFlow::Continue(())
             })?;
@@ -792,7 +832,10 @@ impl Leader {
     fn found_in(&self, number: u32) -> Vec<Position> {
         let of = |p: &&Position| segment_of(**p) == number;
         let ahead = self.lanes.values().flat_map(|l| l.ahead.keys().filter(of));
-        ahead.chain(self.state.retries.keys().filter(of)).copied().collect()
+        ahead
+            .chain(self.state.retries.keys().filter(of))
+            .copied()
+            .collect()
     }
 
     /// Whether every pending item of a segment that was read through was found in it. Damage may have hidden some.
@@ -803,7 +846,11 @@ impl Leader {
         let behind = position(number, segment.scanned);
         let is_read = |l: &Lane| l.cursor >= behind || segment_of(l.cursor) > number;
         let unread = |l: &&Lane| {
-            let pending = self.state.origins.get(l.number as usize).map_or(0, |(_, o)| o.pending);
+            let pending = self
+                .state
+                .origins
+                .get(l.number as usize)
+                .map_or(0, |(_, o)| o.pending);
             !is_read(l) && pending > 0
         };
         if self.lanes.values().any(|l| unread(&l)) {
@@ -872,7 +919,10 @@ impl Leader {
             let retries = retries.filter(|(p, r)| {
                 r.origin == lane.number && !(is_gone && segment_of(**p) == number)
             });
-            let ahead = lane.ahead.keys().filter(|p| !(is_gone && segment_of(**p) == number));
+            let ahead = lane
+                .ahead
+                .keys()
+                .filter(|p| !(is_gone && segment_of(**p) == number));
             (lane.number, (ahead.count() + retries.count()) as u64)
         };
         let is_all_read = self.lanes.values().all(|l| l.cursor >= self.end());
@@ -881,8 +931,10 @@ impl Leader {
             // Take it from the origin with the most, until all is read and counted.
             origins.clear();
             let mut rest = u64::from(count);
-            let mut by_size: Vec<(u32, u64)> =
-                (0..).zip(&self.state.origins).map(|(n, (_, o))| (n, o.pending)).collect();
+            let mut by_size: Vec<(u32, u64)> = (0..)
+                .zip(&self.state.origins)
+                .map(|(n, (_, o))| (n, o.pending))
+                .collect();
             by_size.sort_by_key(|(_, pending)| std::cmp::Reverse(*pending));
             for (origin, pending) in by_size {
                 let taken = rest.min(pending);
@@ -900,7 +952,10 @@ impl Leader {
                 .map(|p| p.0)
                 .collect();
             // They are among the count already; this only forgets that they are to be tried.
-            draft.batch().done_before.push((number, done - gone.len() as u32));
+            draft
+                .batch()
+                .done_before
+                .push((number, done - gone.len() as u32));
             draft.batch().completed.extend(gone);
         }
         let low = self.low(&draft, &HashSet::new());
@@ -942,10 +997,18 @@ impl Leader {
             || self.letters.length() > MUCH && self.state.letters.len() < 100
             || self.letters.length() > 64 * MUCH;
         if is_waste {
-            let letters: Vec<_> = self.state.letters.iter().map(|(p, l)| (*p, l.clone())).collect();
+            let letters: Vec<_> = self
+                .state
+                .letters
+                .iter()
+                .map(|(p, l)| (*p, l.clone()))
+                .collect();
             let moved = self.letters.rewrite(&self.place, letters.into_iter())?;
             let moved: Vec<_> = moved.into_iter().map(|(p, l)| (p.0, l)).collect();
-            let batch = Batch { letters: moved, ..self.state.unchanged() };
+            let batch = Batch {
+                letters: moved,
+                ..self.state.unchanged()
+            };
             self.journal(&batch)?;
             used = self.state.letters.values().map(|l| l.file).collect();
         }
@@ -1128,7 +1191,10 @@ impl Leader {
         let mut active: Vec<u32> = self
             .segments
             .iter()
-            .filter(|(_, s)| s.superseded.is_none_or(|since| grace.saturating_sub(since) < GRACE))
+            .filter(|(_, s)| {
+                s.superseded
+                    .is_none_or(|since| grace.saturating_sub(since) < GRACE)
+            })
             .map(|(number, _)| *number)
             .collect();
         active.extend(newest);
@@ -1166,11 +1232,7 @@ impl Leader {
         Ok(has_read)
     }
 
-    fn record(
-        &mut self,
-        settlements: &[Settlement],
-        gates: &[(Arc<str>, Gate)],
-    ) -> io::Result<()> {
+    fn record(&mut self, settlements: &[Settlement], gates: &[(Arc<str>, Gate)]) -> io::Result<()> {
         let mut draft = Draft::new(&self.state);
         let mut completed = Vec::new();
         let mut dead = Vec::new();
@@ -1218,7 +1280,12 @@ impl Leader {
             let known = &mut draft.batch().gates;
             known.retain(|(o, ..)| **o != **origin);
             if gate.failures > 0 {
-                known.push((origin.to_string(), gate.failures, gate.closed_at, gate.pause));
+                known.push((
+                    origin.to_string(),
+                    gate.failures,
+                    gate.closed_at,
+                    gate.pause,
+                ));
             }
         }
         let letters = self.letters.append(&self.place, &dead)?;

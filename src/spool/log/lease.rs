@@ -120,7 +120,11 @@ impl Watch {
 
 /// Takes the lease if it is free; `None`: another process, or another part of this one, holds it. The directory must be
 /// locked.
-pub(super) fn take(place: &Place, watch: &mut Watch, has_journal: bool) -> io::Result<Option<Lease>> {
+pub(super) fn take(
+    place: &Place,
+    watch: &mut Watch,
+    has_journal: bool,
+) -> io::Result<Option<Lease>> {
     let mut options = OpenOptions::new();
     options.read(true).write(true);
     let file = match place.open_file(&mut options, super::LEASE) {
@@ -130,7 +134,10 @@ pub(super) fn take(place: &Place, watch: &mut Watch, has_journal: bool) -> io::R
             let file = place.open_file(&mut options, super::LEASE)?;
             if has_journal {
                 // It was removed, and whoever led may still lead: it has the lease's time to come back.
-                let nobody = Holder { token: 1, ..Holder::default() };
+                let nobody = Holder {
+                    token: 1,
+                    ..Holder::default()
+                };
                 disk::overwrite(&file, &nobody.encode(), 0)?;
             }
             file

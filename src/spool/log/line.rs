@@ -188,7 +188,8 @@ mod tests {
     fn a_payload_that_is_no_line_is_refused() {
         let mut out = b"before".to_vec();
         assert!(!encode(&mut out, |out| out.extend_from_slice(b"a\nb")));
-        assert!(!encode(&mut out, |out| out.resize(out.len() + MAX_PAYLOAD + 1, b'x')));
+        assert!(!encode(&mut out, |out| out
+            .resize(out.len() + MAX_PAYLOAD + 1, b'x')));
         assert!(encode(&mut out, |out| out.resize(out.len() + MAX_PAYLOAD, b'x')));
         assert!(out.starts_with(b"before\n"));
     }

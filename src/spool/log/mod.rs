@@ -25,6 +25,7 @@ mod sync;
 mod tests;
 mod view;
 
+use std::collections::HashSet;
 use std::fs::OpenOptions;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -121,10 +122,17 @@ pub(crate) struct LogSpool {
 
 impl LogSpool {
     /// `path` comes from [`check`]. Nothing is opened yet.
-    pub(crate) fn new(path: PathBuf, settings: &Settings, creates: bool) -> Result<LogSpool, Error> {
+    pub(crate) fn new(
+        path: PathBuf,
+        settings: &Settings,
+        creates: bool,
+    ) -> Result<LogSpool, Error> {
         let bytes = host::random().map_err(crate::identity::no_random_bytes)?;
         // JSON readers of other languages take integers of 53 bits.
-        let id = bytes.iter().take(6).fold(0, |id: u64, b| id << 8 | u64::from(*b));
+        let id = bytes
+            .iter()
+            .take(6)
+            .fold(0, |id: u64, b| id << 8 | u64::from(*b));
         Ok(LogSpool {
             path,
             settings: settings.clone(),
@@ -177,7 +185,9 @@ impl LogSpool {
             };
             let pushed = producer.push(place, view, &self.settings, item, may_exceed, deadline);
             let file = match pushed {
-                Err(Refusal::Io(e)) if e.kind() == io::ErrorKind::NotFound && !place.is_current() => {
+                Err(Refusal::Io(e))
+                    if e.kind() == io::ErrorKind::NotFound && !place.is_current() =>
+                {
                     log::error(|| {
                         format!(
                             "the spool {} was deleted while it was in use; a new one begins",
@@ -260,7 +270,7 @@ impl LogSpool {
         Err(match refusal {
             Refusal::Full | Refusal::NeedsRoom => {
                 super::full(self.settings.max_items, self.settings.max_bytes)
-            },
+            }
             Refusal::Io(e) => self.failed(e),
         })
     }
@@ -276,7 +286,9 @@ impl Outlet for LogSpool {
         let led = self.watch.with(deadline, |watch| {
             leader::lead(&place, &self.settings, watch, deadline)
         });
-        let leader = led.ok_or_else(|| self.busy())?.map_err(|e| self.failed(e))?;
+        let leader = led
+            .ok_or_else(|| self.busy())?
+            .map_err(|e| self.failed(e))?;
         Ok(leader.map(|leader| Box::new(leader) as Box<dyn super::Lease>))
     }
 }
@@ -339,6 +351,10 @@ impl Ledger for LogSpool {
         })
     }
 
+    fn known(&self, ids: &HashSet<&str>, deadline: Instant) -> Result<HashSet<String>, Error> {
+        self.read(deadline, |place, _| receipts::known(place, ids))
+    }
+
     fn mark(&self, deadline: Instant) -> Result<Option<Position>, Error> {
         let Some(place) = self.place()? else {
             return Ok(Some(Position::default()));
@@ -358,6 +374,9 @@ impl Ledger for LogSpool {
             view.read_all(&place)?;
             Ok(view.is_settled(mark))
         });
-        Ok(read.transpose().map_err(|e| self.failed(e))?.unwrap_or(false))
+        Ok(read
+            .transpose()
+            .map_err(|e| self.failed(e))?
+            .unwrap_or(false))
     }
 }

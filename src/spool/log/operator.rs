@@ -153,12 +153,15 @@ impl LogSpool {
         if records.is_empty() {
             return Ok(());
         }
-        let (number, end) =
-            producer::append_records(place, records).map_err(|e| self.failed(e))?;
+        let (number, end) = producer::append_records(place, records).map_err(|e| self.failed(e))?;
         loop {
             let is_done = self.read(deadline, |place, view| {
                 view.read_journal(place)?;
-                let scanned = view.state.segments.get(&number).map(|s| u64::from(s.scanned));
+                let scanned = view
+                    .state
+                    .segments
+                    .get(&number)
+                    .map(|s| u64::from(s.scanned));
                 let is_retired = scanned.is_none() && view.state.newest >= number;
                 Ok(is_retired || scanned.is_some_and(|s| s >= end))
             })?;
@@ -188,7 +191,10 @@ impl LogSpool {
         }
     }
 
-    fn records<T>(items: &[T], mut push: impl FnMut(&mut Vec<u8>, &T)) -> Result<Vec<Vec<u8>>, Error> {
+    fn records<T>(
+        items: &[T],
+        mut push: impl FnMut(&mut Vec<u8>, &T),
+    ) -> Result<Vec<Vec<u8>>, Error> {
         items
             .iter()
             .map(|item| {
@@ -248,7 +254,10 @@ impl Operator for LogSpool {
             }
             let mut faults = state.faults();
             if view.damaged_lines() > 0 {
-                faults.push(format!("the journal has {} damaged lines", view.damaged_lines()));
+                faults.push(format!(
+                    "the journal has {} damaged lines",
+                    view.damaged_lines()
+                ));
             }
             Ok(Overview {
                 origins: origins
@@ -303,7 +312,10 @@ impl Operator for LogSpool {
             view.read_journal(place)?;
             let mut found = Vec::new();
             let start = after.map_or(std::ops::Bound::Unbounded, std::ops::Bound::Excluded);
-            let range = view.state.letters.range((start, std::ops::Bound::Unbounded));
+            let range = view
+                .state
+                .letters
+                .range((start, std::ops::Bound::Unbounded));
             for (_, letter) in range {
                 if found.len() >= limit {
                     break;
@@ -390,4 +402,3 @@ impl Operator for LogSpool {
         backup::copy(&place, &to, deadline).map_err(|e| super::failed(&to, e))
     }
 }
-

@@ -53,7 +53,12 @@ pub(crate) fn check(path: &Path) -> Result<PathBuf, Error> {
         )
     };
     let parent = path.parent().unwrap_or(Path::new("/"));
-    let cannot = |e: io::Error| refuse(format!("its folder {} cannot be used: {e}", parent.display()));
+    let cannot = |e: io::Error| {
+        refuse(format!(
+            "its folder {} cannot be used: {e}",
+            parent.display()
+        ))
+    };
     let folder = fs::canonicalize(parent).map_err(cannot)?;
     let metadata = fs::metadata(&folder).map_err(cannot)?;
     if !metadata.is_dir() {
@@ -179,9 +184,15 @@ impl Place {
             name == FORMAT
                 || name == super::LEASE
                 || name.starts_with(TEMPORARY)
-                || [super::SEGMENT, super::JOURNAL, super::DEAD, super::RECEIPTS, super::DAMAGED]
-                    .iter()
-                    .any(|prefix| name.starts_with(prefix))
+                || [
+                    super::SEGMENT,
+                    super::JOURNAL,
+                    super::DEAD,
+                    super::RECEIPTS,
+                    super::DAMAGED,
+                ]
+                .iter()
+                .any(|prefix| name.starts_with(prefix))
         };
         if let Some(foreign) = names.iter().find(|name| !is_ours(name)) {
             return Err(io::Error::other(format!(
@@ -221,7 +232,8 @@ impl Place {
 
     /// Where a file is made before it gets its name.
     pub(super) fn temporary(&self, name: &str) -> PathBuf {
-        self.path.join(format!("{TEMPORARY}{}-{name}", std::process::id()))
+        self.path
+            .join(format!("{TEMPORARY}{}-{name}", std::process::id()))
     }
 
     /// Whether the path still leads to this directory.
@@ -242,7 +254,12 @@ impl Place {
 
     /// The numbers of the files that are named `prefix`, a number, and `suffix`; lowest first.
     pub(super) fn numbered(&self, prefix: &str, suffix: &str) -> io::Result<Vec<u32>> {
-        let number = |name: &String| name.strip_prefix(prefix)?.strip_suffix(suffix)?.parse().ok();
+        let number = |name: &String| {
+            name.strip_prefix(prefix)?
+                .strip_suffix(suffix)?
+                .parse()
+                .ok()
+        };
         Ok(self.names()?.iter().filter_map(number).collect())
     }
 

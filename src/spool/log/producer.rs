@@ -129,7 +129,12 @@ impl Producer {
         }
     }
 
-    fn append(&mut self, place: &Place, item: &NewItem, is_again: bool) -> io::Result<Arc<SharedFile>> {
+    fn append(
+        &mut self,
+        place: &Place,
+        item: &NewItem,
+        is_again: bool,
+    ) -> io::Result<Arc<SharedFile>> {
         self.buffer.clear();
         let id = self.id;
         let fits = line::encode(&mut self.buffer, |out| {
@@ -210,7 +215,10 @@ impl Producer {
             present.lines_left = lines_left;
             present.is_near = is_near;
             let share = settings.max_bytes / SHARE;
-            present.bytes_left = SEGMENT_SIZE.saturating_sub(length).min(share).max(HEAD as u64);
+            present.bytes_left = SEGMENT_SIZE
+                .saturating_sub(length)
+                .min(share)
+                .max(HEAD as u64);
             if !is_near {
                 // A notification longer than that is a look of its own.
                 present.bytes_left = present.bytes_left.max(1);

@@ -182,7 +182,10 @@ mod tests {
         assert_eq!((found.len(), end as usize), (3003, bytes.len()));
         assert_eq!((found[1].len(), found[2].as_str()), (long.len(), "b"));
         assert_eq!(
-            line_at(&file, encoded("a").len() as u64).unwrap().unwrap().len(),
+            line_at(&file, encoded("a").len() as u64)
+                .unwrap()
+                .unwrap()
+                .len(),
             HEAD + long.len()
         );
         assert_eq!(line_at(&file, 1).unwrap(), None);

@@ -136,6 +136,19 @@ pub(super) fn find(
     Ok(None)
 }
 
+/// Those of these ids that have a receipt, however old.
+pub(super) fn known(place: &Place, ids: &HashSet<&str>) -> io::Result<HashSet<String>> {
+    let mut known = HashSet::new();
+    for number in files(place)? {
+        each(place, number, |_, _, completed| {
+            if ids.contains(completed.receipt.id.as_str()) {
+                known.insert(completed.receipt.id);
+            }
+        })?;
+    }
+    Ok(known)
+}
+
 /// Age at delivery and latency of the last deliveries.
 pub(super) fn recent(place: &Place) -> io::Result<Vec<(Duration, Duration)>> {
     let mut recent = Vec::new();
@@ -171,7 +184,11 @@ impl ReceiptWriter {
         for one in completed {
             one.push(&mut self.buffer);
         }
-        if self.current.as_ref().is_none_or(|(_, _, lines)| *lines >= LINES) {
+        if self
+            .current
+            .as_ref()
+            .is_none_or(|(_, _, lines)| *lines >= LINES)
+        {
             let number = files(place)?.first().map_or(1, |newest| newest + 1);
             self.current = Some((place.create(&place.file(&name(number)))?, number, 0));
         }

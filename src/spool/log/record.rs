@@ -56,12 +56,7 @@ impl Notification<'_> {
     }
 }
 
-pub(super) fn push_notification(
-    out: &mut Vec<u8>,
-    item: &NewItem,
-    producer: u64,
-    is_again: bool,
-) {
+pub(super) fn push_notification(out: &mut Vec<u8>, item: &NewItem, producer: u64, is_again: bool) {
     out.extend_from_slice(if is_again { b"A" } else { b"N" });
     push_columns(out, item, producer);
 }
@@ -124,7 +119,9 @@ pub(super) fn parse(payload: &str) -> Option<Record<'_>> {
                 "drop" => false,
                 _ => return None,
             };
-            let positions = rest.map(|p| p.parse().map(Position).ok()).collect::<Option<_>>()?;
+            let positions = rest
+                .map(|p| p.parse().map(Position).ok())
+                .collect::<Option<_>>()?;
             Some(Record::Discard { erases, positions })
         }
         "P" => Some(Record::Probe),
@@ -200,21 +197,36 @@ mod tests {
         let origin = Arc::from(text(found.origin).as_str());
         let read = found.into_item(Position(9), origin);
         let new = item();
-        assert_eq!((read.id, read.origin, read.body), (new.id, new.origin, new.body));
+        assert_eq!(
+            (read.id, read.origin, read.body),
+            (new.id, new.origin, new.body)
+        );
         assert_eq!((read.accepted, read.attempts), (new.accepted, 4));
         assert_eq!((read.producer, text(found.detail)), (u64::MAX, new.detail));
 
         let line = written(&|out| push_notification(out, &item(), 1, true));
         assert!(matches!(parse(&line), Some(Record::Again(_))));
         let line = written(&|out| push_requeue(out, Position(77), &item(), 1));
-        assert!(matches!(parse(&line), Some(Record::Requeue(Position(77), _))));
+        assert!(matches!(
+            parse(&line),
+            Some(Record::Requeue(Position(77), _))
+        ));
         for (erases, positions) in [(true, vec![]), (false, vec![Position(1), Position(2)])] {
             let line = written(&|out| push_discard(out, erases, &positions));
             assert_eq!(parse(&line), Some(Record::Discard { erases, positions }));
         }
         assert_eq!(parse(&written(&|out| push_probe(out))), Some(Record::Probe));
         assert_eq!(parse("E\t    "), Some(Record::Erased));
-        for unknown in ["", "Z", "N", "N\t1\t2", "X", "X\tburn", "Q\tx\t", "X\tdrop\t-1"] {
+        for unknown in [
+            "",
+            "Z",
+            "N",
+            "N\t1\t2",
+            "X",
+            "X\tburn",
+            "Q\tx\t",
+            "X\tdrop\t-1",
+        ] {
             assert_eq!(parse(unknown), None, "{unknown}");
         }
     }

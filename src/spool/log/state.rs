@@ -326,7 +326,10 @@ impl State {
     }
 
     pub(super) fn origin_number(&self, origin: &str) -> Option<u32> {
-        let number = self.origins.iter().position(|(known, _)| &**known == origin)?;
+        let number = self
+            .origins
+            .iter()
+            .position(|(known, _)| &**known == origin)?;
         u32::try_from(number).ok()
     }
 
@@ -345,7 +348,14 @@ impl State {
             gates: self
                 .gates
                 .iter()
-                .map(|(origin, gate)| (origin.to_string(), gate.failures, gate.closed_at, gate.pause))
+                .map(|(origin, gate)| {
+                    (
+                        origin.to_string(),
+                        gate.failures,
+                        gate.closed_at,
+                        gate.pause,
+                    )
+                })
                 .collect(),
             ..Batch::default()
         }
@@ -356,7 +366,10 @@ impl State {
         const AT_A_TIME: usize = 1000;
         let mut first = self.unchanged();
         first.origins = self.origins.iter().map(|(o, _)| o.to_string()).collect();
-        first.waiting = (0..).zip(&self.origins).map(|(n, (_, o))| (n, o.pending)).collect();
+        first.waiting = (0..)
+            .zip(&self.origins)
+            .map(|(n, (_, o))| (n, o.pending))
+            .collect();
         for (number, segment) in &self.segments {
             first.segments.push((
                 *number,
@@ -370,25 +383,38 @@ impl State {
         }
         first.answers = self.answers.iter().map(|(p, n)| (p.0, *n)).collect();
         let mut batches = vec![first];
-        let of = |segments: &BTreeMap<u32, SegmentState>, set: fn(&SegmentState) -> &BTreeSet<u32>| {
+        let of = |segments: &BTreeMap<u32, SegmentState>,
+                  set: fn(&SegmentState) -> &BTreeSet<u32>| {
             segments
                 .iter()
                 .flat_map(|(number, s)| set(s).iter().map(|o| position(*number, *o).0))
                 .collect::<Vec<u64>>()
         };
         for part in of(&self.segments, |s| &s.completed).chunks(AT_A_TIME) {
-            batches.push(Batch { completed: part.to_vec(), ..self.unchanged() });
+            batches.push(Batch {
+                completed: part.to_vec(),
+                ..self.unchanged()
+            });
         }
         for part in of(&self.segments, |s| &s.skipped).chunks(AT_A_TIME) {
-            batches.push(Batch { skipped: part.to_vec(), ..self.unchanged() });
+            batches.push(Batch {
+                skipped: part.to_vec(),
+                ..self.unchanged()
+            });
         }
         let retries: Vec<_> = self.retries.iter().map(|(p, r)| (p.0, r.clone())).collect();
         for part in retries.chunks(AT_A_TIME) {
-            batches.push(Batch { retries: part.to_vec(), ..self.unchanged() });
+            batches.push(Batch {
+                retries: part.to_vec(),
+                ..self.unchanged()
+            });
         }
         let letters: Vec<_> = self.letters.iter().map(|(p, l)| (p.0, l.clone())).collect();
         for part in letters.chunks(AT_A_TIME) {
-            batches.push(Batch { letters: part.to_vec(), ..self.unchanged() });
+            batches.push(Batch {
+                letters: part.to_vec(),
+                ..self.unchanged()
+            });
         }
         let producers: Vec<_> = self
             .producer_order
@@ -396,7 +422,10 @@ impl State {
             .filter_map(|id| Some((*id, *self.producers.get(id)?)))
             .collect();
         for part in producers.chunks(AT_A_TIME) {
-            batches.push(Batch { producers: part.to_vec(), ..self.unchanged() });
+            batches.push(Batch {
+                producers: part.to_vec(),
+                ..self.unchanged()
+            });
         }
         // The last line alone has the sums: whoever reads only the end of the file gets them.
         batches.push(self.unchanged());
@@ -413,7 +442,9 @@ impl State {
             .sum();
         let mut differ = |what: &str, counted: u64, found: u64| {
             if counted != found {
-                faults.push(format!("{what}: the counter says {counted}, the files hold {found}"));
+                faults.push(format!(
+                    "{what}: the counter says {counted}, the files hold {found}"
+                ));
             }
         };
         differ("pending", self.sums.pending(), in_segments);
@@ -424,7 +455,6 @@ impl State {
     }
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -432,7 +462,13 @@ mod tests {
     fn example() -> State {
         let mut state = State::default();
         state.apply(&Batch {
-            sums: Sums { accepted: 9, delivered: 3, dead: 1, expired: 1, dropped: 1 },
+            sums: Sums {
+                accepted: 9,
+                delivered: 3,
+                dead: 1,
+                expired: 1,
+                dropped: 1,
+            },
             pending_bytes: 77,
             low: position(1, 50).0,
             newest: 2,
@@ -455,8 +491,22 @@ mod tests {
                     detail: "busy".to_owned(),
                 },
             )],
-            letters: vec![(position(1, 10).0, Letter { file: 1, offset: 5, status: -11, producer: 8 })],
-            producers: vec![(8, Sums { accepted: 9, ..Sums::default() })],
+            letters: vec![(
+                position(1, 10).0,
+                Letter {
+                    file: 1,
+                    offset: 5,
+                    status: -11,
+                    producer: 8,
+                },
+            )],
+            producers: vec![(
+                8,
+                Sums {
+                    accepted: 9,
+                    ..Sums::default()
+                },
+            )],
             answers: vec![(position(2, 200).0, 1)],
             ..Batch::default()
         });
@@ -484,10 +534,16 @@ mod tests {
         assert!(!state.is_pending(position(1, 200)));
         assert!(!state.is_pending(position(1, 900)), "not read yet");
         assert!(!state.is_pending(position(3, 0)));
-        let batch = Batch { low: position(2, 100).0, ..state.unchanged() };
+        let batch = Batch {
+            low: position(2, 100).0,
+            ..state.unchanged()
+        };
         state.apply(&batch);
         assert!(!state.is_pending(position(1, 400)));
-        assert!(state.is_pending(position(1, 300)), "it is to be tried again");
+        assert!(
+            state.is_pending(position(1, 300)),
+            "it is to be tried again"
+        );
         assert_eq!(state.settled_to(), position(1, 300));
         assert_eq!(state.segments[&1].completed.len(), 0);
         assert_eq!(state.segments[&2].completed.len(), 1);
@@ -497,7 +553,10 @@ mod tests {
     #[test]
     fn a_retry_is_due_after_its_pause_and_when_the_clock_was_set_back() {
         let retry = &example().retries[&position(1, 300)];
-        let at = |unix_ms| Timestamp { unix_ms, ..Timestamp::default() };
+        let at = |unix_ms| Timestamp {
+            unix_ms,
+            ..Timestamp::default()
+        };
         assert!(!retry.is_due(at(10)));
         assert!(!retry.is_due(at(29)));
         assert!(retry.is_due(at(30)));
@@ -507,8 +566,13 @@ mod tests {
     #[test]
     fn the_oldest_producers_are_forgotten() {
         let mut state = State::default();
-        let producers = (0..MAX_PRODUCERS as u64 + 5).map(|n| (n, Sums::default())).collect();
-        let batch = Batch { producers, ..state.unchanged() };
+        let producers = (0..MAX_PRODUCERS as u64 + 5)
+            .map(|n| (n, Sums::default()))
+            .collect();
+        let batch = Batch {
+            producers,
+            ..state.unchanged()
+        };
         state.apply(&batch);
         assert_eq!(state.producers.len(), MAX_PRODUCERS);
         assert_eq!(state.producers.keys().next(), Some(&5));

@@ -73,12 +73,18 @@ impl View {
         numbers.extend(self.state.segments.keys());
         numbers.sort_unstable();
         numbers.dedup();
-        self.tails.retain(|number, _| numbers.binary_search(number).is_ok());
+        self.tails
+            .retain(|number, _| numbers.binary_search(number).is_ok());
         let (mut accepted, mut bytes) = (0, 0);
         self.end = Position::default();
         self.oldest_unread = None;
         for number in numbers {
-            let known = self.state.segments.get(&number).cloned().unwrap_or_default();
+            let known = self
+                .state
+                .segments
+                .get(&number)
+                .cloned()
+                .unwrap_or_default();
             let tail = self.tails.entry(number).or_default();
             if tail.upto < u64::from(known.scanned) || tail.accepted < u64::from(known.accepted) {
                 *tail = Tail {
