@@ -41,11 +41,11 @@ def test_status_is_the_same_in_every_form_and_obeys_the_counter_invariant(operat
     assert [age * 1000 for age in ages] == pytest.approx([status["delivery_age_ms"][p] for p in ("p50", "p95", "p99")])
     assert 0 < ages[0] <= ages[1] <= ages[2] < 3600
     url = status["origins"][0]["url"]
-    assert counted(f'destination_pending{{destination="{url}"}}') == 1
+    assert counted(f'destination_pending{{destination="{url}"}}') == status["origins"][0]["pending"]
     assert counted(f'gate_closed{{destination="{url}"}}') == 0
 
     human = operator("queue", "status").stdout
-    assert re.search(r"^accepted +7$", human, re.M) and f"{url}: 1 pending, deliveries go through" in human
+    assert re.search(r"^accepted +7$", human, re.M) and re.search(rf"{re.escape(url)}: \d pending, deliveries go through$", human, re.M)
     assert re.search(r"^delivered by +no process$", human, re.M)
 
 
@@ -305,17 +305,17 @@ def test_missing_folder_of_the_spool_exits_6(operator):
 def test_relative_path_exits_2_and_makes_nothing(operator, tmp_path):
     for arguments in ALL:
         told = operator(*arguments, env={"ESALES_SPOOL": "place/spool"}, cwd=tmp_path)
-        assert told.returncode == 2 and "relative path" in told.stderr, told
+        assert told.returncode == 2 and "absolute path" in told.stderr, told
     assert list((tmp_path / "place").iterdir()) == []
 
 
-def test_file_in_the_spools_place_exits_2_and_is_left_alone(operator):
+def test_file_in_the_spools_place_exits_6_and_is_left_alone(operator):
     foreign = pathlib.Path(operator.spool)
     foreign.write_text("a letter\n" * 100)
     foreign.chmod(0o644)
     for arguments in ALL:
         told = operator(*arguments)
-        assert told.returncode == 2 and "is not a directory" in told.stderr, told
+        assert told.returncode == 6 and "a spool is a directory" in told.stderr, told
     assert foreign.read_text().startswith("a letter") and stat.S_IMODE(foreign.stat().st_mode) == 0o644
 
 

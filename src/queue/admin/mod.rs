@@ -10,6 +10,7 @@ mod salvage;
 mod tests;
 
 use std::collections::HashSet;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,7 +18,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::config::{Config, QueueSettings};
-use crate::host::Timestamp;
+use crate::host::{self, FileSystem, Timestamp};
 use crate::identity::customer_token;
 use crate::spool::{self, Position, Spool, StoredItem};
 use crate::status::{Error, Receipt, Status};
@@ -52,6 +53,18 @@ impl SpoolAdmin {
     /// another. [`Status::SpoolFailed`] if the directory's parent cannot be used.
     pub fn path(config: &Config) -> Result<Option<PathBuf>, Error> {
         spool::directory(&config.queue_settings()?)
+    }
+
+    /// The kind of file system that a spool in `folder` would be on.
+    ///
+    /// # Errors
+    /// [`Status::SpoolFailed`] if the folder cannot be opened.
+    pub fn file_system(folder: &Path) -> Result<FileSystem, Error> {
+        let found = File::open(folder).and_then(|folder| host::file_system(&folder));
+        found.map_err(|e| {
+            let message = format!("{}: {e}", folder.display());
+            Error::new(Status::SpoolFailed, message)
+        })
     }
 
     /// Opens the spool that the option `spool` names. The spool must exist.

@@ -12,7 +12,7 @@ processes may enqueue and deliver meanwhile. Run it as the user who owns the spo
 token.";
 
 const EXIT_CODES: &str = "\
-Exit code: 0 done; 2 wrong usage or options; 3 no notification (dead letter) has that id, and nothing was changed; \
+Exit code: 0 done; 2 wrong usage or options, such as a relative path; 3 no notification (dead letter) has that id, and nothing was changed; \
 4 the queue is full, and something is left (salvage); 5 the counters of the spool contradict one another (status); 6 \
 there is no such spool, or it could not be used.";
 
