@@ -12,11 +12,12 @@ use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
 
 pub use crate::ffi::fuzz::c_arguments;
-pub use crate::queue::fuzz_spool as spool;
+pub use crate::spool::log::fuzz::files as spool;
 
 use crate::client::retry::{self, Clock, Policy};
 use crate::config::{Config, Route};
-use crate::queue::gate::{Backoff, Gate, MAX_RETRY_AFTER};
+use crate::queue::gate::{Backoff, MAX_RETRY_AFTER};
+use crate::spool::Gate;
 use crate::status::{Error, Status};
 use crate::transport::{Outcome, Transport, parse_retry_after};
 use crate::wire::{AddToCart, Visitor};

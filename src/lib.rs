@@ -24,11 +24,6 @@
 //! [`Client::enqueue_add_to_cart`] does not block: it puts the notification into a queue, in memory or in a file that
 //! survives the process, and a thread of this or another process delivers it.
 //!
-//! A spool in a file needs SQLite, of which Cargo links one copy into a program. The first client with a `spool` sets that
-//! copy up for a process that forks: mutexes of this crate's, and no memory statistics. If the program has used
-//! `rusqlite` before, it stays as it is, and a spool then works in the processes in which its client was made, but not in
-//! children that are forked while it is in use.
-//!
 //! Modules point downwards only: `ffi` → [`Client`] → `queue` → `transport` → `wire`, `identity`; `host` is what it
 //! takes to be a guest in another program's process.
 
@@ -44,7 +39,6 @@ mod identity;
 mod kept;
 mod log;
 mod queue;
-#[expect(dead_code, reason = "takes the place of queue::spool")]
 mod spool;
 mod status;
 mod transport;
@@ -57,7 +51,7 @@ pub use identity::{MAX_IDENTITY, customer_key, customer_token, new_key};
 pub use log::{LogCallback, LogLevel, log_keep, log_next, log_to};
 pub use queue::{
     Counts, DeadLetter, OriginReport, PendingNotification, Percentiles, SalvageReport, SpoolAdmin,
-    SpoolFile, SpoolReport, Stats,
+    SpoolReport, Stats,
 };
 pub use status::{Error, Receipt, Status};
 pub use transport::{Probe, ProbeAnswer, Trust};

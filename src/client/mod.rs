@@ -94,7 +94,7 @@ impl Client {
         timed(|_| {
             let (id, body) = self.body(visitor, ticket, id)?;
             let queue = self.queue()?;
-            if let Err(e) = queue.push(&id, body, (0, ""), queue.deadline()) {
+            if let Err(e) = queue.push(&id, body, (0, ""), self.enqueue_deadline()) {
                 return Ok(Receipt {
                     id,
                     ..Receipt::unsent(e.status(), e.detail(), Duration::ZERO)
@@ -113,7 +113,7 @@ impl Client {
     /// # Errors
     /// [`Status::SpoolFailed`] if the spool cannot be read.
     pub fn flush(&self, timeout: Duration) -> Result<bool, Error> {
-        self.queue()?.flush(Instant::now() + timeout)
+        self.queue()?.flush(host::deadline_after(timeout))
     }
 
     /// Flushes, and asks for the numbers afterwards, all within `timeout`. `None`: they could not be had by then.
@@ -142,16 +142,16 @@ impl Client {
     pub fn stats(&self) -> Result<Stats, Error> {
         let queue = self.queue()?;
         queue.wake();
-        queue.stats(queue.deadline())
+        queue.stats(self.enqueue_deadline())
     }
 
     /// What became of a notification that went into the queue: [`Status::Queued`] while it waits; `None` if nothing
     /// is known of the id (never accepted here, or longer ago than `receipt_retention_s`).
     ///
     /// # Errors
-    /// [`Status::SpoolFailed`] if the spool cannot be read.
+    /// [`Status::SpoolFailed`] if the spool cannot be read within `enqueue_timeout_ms`.
     pub fn receipt(&self, id: &str) -> Result<Option<Receipt>, Error> {
-        self.queue()?.receipt(id)
+        self.queue()?.receipt(id, self.enqueue_deadline())
     }
 
     /// Calls `callback`, on a thread of the library, for every notification that this process's delivery settles,
@@ -180,6 +180,11 @@ impl Client {
     /// [`Status::InvalidConfig`] if the queue cannot be used.
     pub fn delivery_next(&self, timeout: Duration) -> Result<Option<Receipt>, Error> {
         Ok(self.queue()?.listeners.next(self.number, timeout))
+    }
+
+    /// When a call that begins now must be done with the spool.
+    fn enqueue_deadline(&self) -> Instant {
+        host::deadline_after(self.settings.queue.enqueue_timeout)
     }
 
     /// The id, made if none is given, and the checked body.
@@ -219,7 +224,7 @@ impl Client {
             .queue
             .enqueue_timeout
             .min(self.settings.timeout / 4);
-        if queue.is_gate_closed(start + reserve) {
+        if queue.is_backing_off(start + reserve) {
             let words = "deliveries are failing; queued at once";
             return Ok(or_queue(
                 &queue,
@@ -282,7 +287,7 @@ impl Client {
             return Ok(Arc::clone(queue));
         }
         let queue = queue::of(&self.settings.route, &self.settings.queue)?;
-        queue.join(self.number);
+        queue.join(self.number, &self.settings.queue);
         Ok(if self.core.is_ours() {
             Arc::clone(self.queue.get_or_init(|| queue))
         } else {

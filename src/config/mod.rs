@@ -210,7 +210,7 @@ pub(crate) struct Settings {
     pub(crate) queue: QueueSettings,
 }
 
-/// The queue and its delivery. Clients whose route and queue settings are equal share one queue in a process.
+/// The queue and its delivery.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct QueueSettings {
     /// `None`: in memory.
@@ -229,8 +229,20 @@ pub(crate) struct QueueSettings {
     pub(crate) gate_min: Duration,
     pub(crate) gate_max: Duration,
     pub(crate) receipt_retention: Duration,
-    /// The budget of one delivery attempt.
+    /// The time for one delivery attempt; of the clients that share a queue, the longest.
     pub(crate) attempt_timeout: Duration,
+}
+
+impl QueueSettings {
+    /// Whether clients with these two share a queue: time-outs of single calls do not matter.
+    pub(crate) fn shares_a_queue_with(&self, other: &QueueSettings) -> bool {
+        let without_timeouts = |settings: &QueueSettings| QueueSettings {
+            enqueue_timeout: Duration::ZERO,
+            attempt_timeout: Duration::ZERO,
+            ..settings.clone()
+        };
+        self.spool == other.spool && without_timeouts(self) == without_timeouts(other)
+    }
 }
 
 /// Everything that decides how a request travels. Clients with an equal route share connections.

@@ -1,7 +1,7 @@
 //! Two clocks at once: the wall clock, which may be set, and the one that counts since the machine started.
 
 use std::mem::MaybeUninit;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use once_cell::sync::OnceCell;
 use serde::{Deserialize, Serialize};
@@ -71,6 +71,13 @@ pub(crate) fn uptime() -> Option<Duration> {
     Some(Duration::new(seconds, nanos))
 }
 
+/// The moment `timeout` from now; one that is too far away to be told is never reached.
+pub(crate) fn deadline_after(timeout: Duration) -> Instant {
+    const FAR: Duration = Duration::from_secs(100 * 365 * 86_400);
+    let now = Instant::now();
+    now.checked_add(timeout.min(FAR)).unwrap_or(now)
+}
+
 pub(crate) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
@@ -118,6 +125,12 @@ mod tests {
             );
         }
         assert_eq!(at(1, 0, 1).since(at(2, 0, 2)).length, Duration::ZERO);
+    }
+
+    #[test]
+    fn a_deadline_does_not_overflow() {
+        assert!(deadline_after(Duration::MAX) > Instant::now() + Duration::from_secs(86_400));
+        assert!(deadline_after(Duration::ZERO) <= Instant::now());
     }
 
     #[test]

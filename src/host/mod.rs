@@ -9,16 +9,14 @@ mod filesystem;
 mod identity;
 mod lock;
 mod random;
-mod record_lock;
 mod signals;
 mod socket;
-mod sqlite;
 mod thread;
 
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-pub(crate) use clock::{Timestamp, millis, uptime};
+pub(crate) use clock::{Timestamp, deadline_after, millis, uptime};
 pub use filesystem::FileSystem;
 pub(crate) use filesystem::{file_system, has_ended, open_above_stdio};
 pub(crate) use identity::this_process;
@@ -27,14 +25,8 @@ pub(crate) use lock::{
     unlock_directory,
 };
 pub(crate) use random::random;
-pub(crate) use record_lock::RecordLocks;
-#[allow(
-    unused_imports,
-    reason = "for the spool's log, which is about to use them"
-)]
 pub(crate) use signals::{append, guard_file_size};
 pub(crate) use socket::{is_quiet, send_now};
-pub(crate) use sqlite::tell_processes_apart;
 pub(crate) use thread::{Stack, spawn};
 
 /// A value of which every process has its own, also after a fork: a child never sees its parent's, which may be

@@ -1,10 +1,13 @@
-//! The gate: one per endpoint, not one timer per notification. Pure: the clock and the dice are the caller's.
+//! The gate: one per origin, not one timer per notification. Pure: the clock and the dice are the caller's.
 //!
 //! A delivery that fails for now closes the gate for a while; then a single probe goes out. Whatever final answer
 //! the probe gets opens the gate for everybody, and a failure closes it for longer. The gate is kept in the spool,
 //! so that every process and every restart respects it.
 
 use std::time::Duration;
+
+use crate::host::millis;
+use crate::spool::Gate;
 
 /// `Retry-After` is honoured up to this long: an absurd value must not hold events until they expire.
 pub(crate) const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
@@ -29,25 +32,21 @@ impl Backoff {
 }
 
 /// Times are milliseconds since 1970-01-01 UTC.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Gate {
-    /// Probes that failed in a row; 0: open.
-    pub(crate) failures: u32,
-    /// When the next probe may go out.
-    pub(crate) closed_until: u64,
-}
-
 impl Gate {
     pub(crate) fn is_open(self) -> bool {
         self.failures == 0
     }
 
-    /// How long until the next probe may go out. A clock that was set back does not hold it for ever.
+    /// How long until the next probe may go out. A clock that was set back to before the gate closed does not hold it.
     pub(crate) fn wait(self, now: u64) -> Duration {
-        if self.is_open() {
+        if self.is_open() || now < self.closed_at {
             return Duration::ZERO;
         }
-        Duration::from_millis(self.closed_until.saturating_sub(now)).min(MAX_RETRY_AFTER)
+        Duration::from_millis(self.end().saturating_sub(now))
+    }
+
+    fn end(self) -> u64 {
+        self.closed_at.saturating_add(self.pause)
     }
 
     /// How many deliveries may start now.
@@ -60,7 +59,7 @@ impl Gate {
     }
 
     /// The gate after a failure of a delivery. `counts` is false for what says nothing new about the service: a
-    /// delivery that was under way when the gate closed, and one more failure of a repeat offender.
+    /// delivery that was in flight when the gate closed, and one more failure of a repeat offender.
     pub(crate) fn closed(
         self,
         counts: bool,
@@ -74,24 +73,25 @@ impl Gate {
             (false, n) => n.max(1),
         };
         let asked = retry_after.unwrap_or_default().min(MAX_RETRY_AFTER);
-        let pause = backoff.cap(failures).mul_f64(dice).max(asked);
+        let pause = backoff
+            .cap(failures)
+            .mul_f64(dice)
+            .max(asked)
+            .max(self.wait(now));
         Gate {
             failures,
-            closed_until: self.closed_until.max(now.saturating_add(millis(pause))),
+            closed_at: now,
+            pause: millis(pause),
         }
     }
 }
 
-/// When a notification that failed `attempts` times may be tried again; 0: as soon as the gate allows.
-pub(crate) fn not_before(attempts: u32, now: u64, backoff: Backoff) -> u64 {
+/// How long a notification that failed `attempts` times waits; zero: as soon as the gate allows.
+pub(crate) fn step_back(attempts: u32, backoff: Backoff) -> Duration {
     match attempts.checked_sub(REPEAT_OFFENDER) {
-        None => 0,
-        Some(more) => now.saturating_add(millis(backoff.cap(more + 1))),
+        None => Duration::ZERO,
+        Some(more) => backoff.cap(more + 1),
     }
-}
-
-pub(crate) fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -118,8 +118,8 @@ mod tests {
         let mut pauses = Vec::new();
         for _ in 0..11 {
             gate = gate.closed(true, None, now, BACKOFF, 1.0);
-            pauses.push(gate.closed_until - now);
-            now = gate.closed_until;
+            pauses.push(gate.pause);
+            now = gate.end();
         }
         assert_eq!(
             pauses,
@@ -132,7 +132,7 @@ mod tests {
     #[test]
     fn one_probe_when_the_time_has_come() {
         let gate = Gate::default().closed(true, None, 5000, BACKOFF, 0.5);
-        assert_eq!(gate.closed_until, 5500);
+        assert_eq!((gate.closed_at, gate.pause), (5000, 500));
         assert_eq!(gate.room(5499, 0, 4), 0);
         assert_eq!(gate.room(5500, 0, 4), 1);
         assert_eq!(gate.room(5500, 1, 4), 0);
@@ -142,36 +142,34 @@ mod tests {
     fn retry_after_is_a_floor_and_is_clamped() {
         let asked = |s| Some(Duration::from_secs(s));
         let gate = Gate::default().closed(true, asked(30), 0, BACKOFF, 0.9);
-        assert_eq!(gate.closed_until, 30_000);
+        assert_eq!(gate.end(), 30_000);
         let gate = Gate::default().closed(true, asked(0), 0, BACKOFF, 0.9);
-        assert_eq!(gate.closed_until, 900);
+        assert_eq!(gate.end(), 900);
         let gate = Gate::default().closed(true, asked(u64::from(u32::MAX)), 0, BACKOFF, 0.9);
-        assert_eq!(gate.closed_until, 3_600_000);
+        assert_eq!(gate.end(), 3_600_000);
     }
 
     #[test]
     fn what_was_under_way_does_not_count_twice_but_its_retry_after_does() {
         let gate = Gate::default().closed(true, None, 0, BACKOFF, 1.0);
-        let late = gate.closed(false, None, 0, BACKOFF, 0.1);
-        assert_eq!(late, gate);
-        let late = gate.closed(false, Some(Duration::from_secs(9)), 0, BACKOFF, 0.1);
-        assert_eq!((late.failures, late.closed_until), (1, 9000));
+        let late = gate.closed(false, None, 400, BACKOFF, 0.1);
+        assert_eq!((late.failures, late.end()), (1, gate.end()));
+        let late = gate.closed(false, Some(Duration::from_secs(9)), 400, BACKOFF, 0.1);
+        assert_eq!((late.failures, late.end()), (1, 9400));
     }
 
     #[test]
-    fn a_clock_set_back_does_not_close_the_gate_for_ever() {
-        let gate = Gate {
-            failures: 1,
-            closed_until: u64::MAX,
-        };
-        assert_eq!(gate.wait(0), MAX_RETRY_AFTER);
+    fn a_clock_that_is_set_does_not_hold_the_gate_for_longer_than_its_pause() {
+        let month = 30 * 86_400_000;
+        let gate = Gate::default().closed(true, None, month, BACKOFF, 1.0);
+        assert_eq!(gate.wait(month), Duration::from_secs(1));
+        assert_eq!(gate.wait(0), Duration::ZERO, "set back");
+        assert_eq!(gate.wait(2 * month), Duration::ZERO, "set forward");
     }
 
     #[test]
     fn a_repeat_offender_steps_back() {
-        assert_eq!(not_before(2, 7, BACKOFF), 0);
-        assert_eq!(not_before(3, 7, BACKOFF), 1007);
-        assert_eq!(not_before(5, 7, BACKOFF), 4007);
-        assert_eq!(not_before(1000, 7, BACKOFF), 300_007);
+        let pause = |attempts| step_back(attempts, BACKOFF).as_millis();
+        assert_eq!([2, 3, 5, 1000].map(pause), [0, 1000, 4000, 300_000]);
     }
 }

@@ -1,83 +1,74 @@
-//! The queue: notifications are accepted at once and delivered later, by whoever drains the spool.
+//! The queue: notifications are accepted at once and delivered later, by the process that drains the spool.
 //!
-//! Accepted means accepted: whatever becomes of a notification is counted, and at every moment
+//! Accepted means accepted: every notification is counted until its end, and at every moment
 //! `accepted = delivered + dead + expired + dropped + pending`.
 //!
-//! `spool` is where they wait (in `memory`, or in an SQLite file), `gate` when they may go, `worker` who takes them.
+//! `crate::spool` is where they wait, `gate` when they may go, `worker` the thread that delivers them.
 
 mod admin;
 pub(crate) mod gate;
 mod listeners;
-mod memory;
 mod registry;
-mod spool;
-mod sqlite;
 mod stats;
-
 mod worker;
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 pub use admin::{
     DeadLetter, OriginReport, PendingNotification, SalvageReport, SpoolAdmin, SpoolReport,
 };
 pub(crate) use listeners::{Listeners, OnDelivery};
 pub(crate) use registry::{known, of};
-pub use sqlite::SpoolFile;
-#[cfg(any(test, fuzzing))]
-pub use sqlite::fuzz::spool as fuzz_spool;
 pub use stats::{Counts, Percentiles, Stats};
 
 use crate::config::{QueueSettings, Route};
-use crate::host;
+use crate::host::{self, Timestamp};
 use crate::log;
-use crate::status::{Error, Receipt, Status};
-use spool::{Item, NewItem, Spool};
+use crate::spool::{self, NewItem, Spool};
+use crate::status::{Error, Receipt};
 use worker::Worker;
 
-/// How often a flush looks whether other processes have delivered, and at the most, after a while, what this one has.
+/// How often a flush asks whether other processes have delivered, and at the most, after a while, what this one has.
 const FLUSH_TICK: Duration = Duration::from_millis(10);
 
-/// What a flush keeps of its time for the numbers afterwards.
+/// What a flush keeps of its time for the statistics afterwards.
 const COUNTING: Duration = Duration::from_millis(100);
 
-/// One spool, as this process uses it. Clients of equal settings share it.
+/// One spool, as this process uses it. Clients that need nothing different share it.
 #[derive(Debug)]
 pub(crate) struct Queue {
     spool: Arc<dyn Spool>,
     settings: QueueSettings,
     route: Route,
-    url: Arc<str>,
+    origin: Arc<str>,
     process: u32,
     refused: AtomicU64,
     worker: Worker,
     /// The numbers of the clients that use it.
     clients: Mutex<HashSet<u64>>,
-    /// Who wants to hear.
+    /// The longest `timeout_ms` of them, in milliseconds: a delivery attempt may take as long.
+    attempt_timeout: AtomicU64,
     pub(crate) listeners: Listeners,
-    /// Raised whenever the worker settled something.
+    /// Raised whenever the worker has settled something.
     settled: (Mutex<u64>, Condvar),
 }
 
 impl Queue {
     fn new(route: &Route, settings: &QueueSettings) -> Result<Arc<Queue>, Error> {
-        let spool: Arc<dyn Spool> = match &settings.spool {
-            Some(path) => sqlite::SqliteSpool::new(sqlite::check(path)?, settings, false),
-            None => Arc::new(memory::MemorySpool::new(settings)),
-        };
         Ok(Arc::new(Queue {
-            spool,
+            spool: spool::open(settings)?,
             settings: settings.clone(),
-            url: Arc::from(route.endpoint.url.as_str()),
+            origin: Arc::from(route.endpoint.url.as_str()),
             route: route.clone(),
             process: host::this_process(),
             refused: AtomicU64::new(0),
             worker: Worker::default(),
             clients: Mutex::default(),
+            attempt_timeout: AtomicU64::new(host::millis(settings.attempt_timeout)),
             listeners: Listeners::default(),
             settled: (Mutex::new(0), Condvar::new()),
         }))
@@ -93,8 +84,10 @@ impl Queue {
     }
 
     /// A client of this process uses it.
-    pub(crate) fn join(&self, client: u64) {
+    pub(crate) fn join(&self, client: u64, settings: &QueueSettings) {
         self.lock_clients().insert(client);
+        let timeout = host::millis(settings.attempt_timeout);
+        self.attempt_timeout.fetch_max(timeout, Ordering::Relaxed);
     }
 
     /// The client is gone. When this returns, its callback has ended.
@@ -103,12 +96,17 @@ impl Queue {
         self.listeners.forget(client);
     }
 
-    /// Whether something may come that nobody in this process is told of, and somebody is here to deliver it for.
+    fn attempt_timeout(&self) -> Duration {
+        Duration::from_millis(self.attempt_timeout.load(Ordering::Relaxed))
+    }
+
+    /// Whether other processes may enqueue something for this one to deliver, and it still has a client.
     fn is_to_be_watched(&self) -> bool {
         self.settings.spool.is_some() && !self.lock_clients().is_empty()
     }
 
-    /// Accepts a notification before `deadline`. `so_far` is what a blocking call met before it gave up.
+    /// Accepts a notification before `deadline`. `so_far` is how many attempts a blocking call made before it gave up,
+    /// and the result of the last one.
     pub(crate) fn push(
         self: &Arc<Self>,
         id: &str,
@@ -118,13 +116,14 @@ impl Queue {
     ) -> Result<(), Error> {
         let item = NewItem {
             id: id.to_owned(),
-            url: Arc::clone(&self.url),
+            origin: Arc::clone(&self.origin),
             body,
-            accepted_at: unix_ms(SystemTime::now()),
+            accepted: Timestamp::now(),
             attempts: so_far.0,
             detail: so_far.1.to_owned(),
         };
-        match self.spool.push(item, deadline) {
+        let _held = log::hold();
+        match self.spool.push(&item, deadline) {
             Ok(()) => {
                 self.wake();
                 Ok(())
@@ -137,12 +136,7 @@ impl Queue {
         }
     }
 
-    /// When an enqueue that begins now must be done.
-    pub(crate) fn deadline(&self) -> Instant {
-        Instant::now() + self.settings.enqueue_timeout
-    }
-
-    /// Sees to it that somebody in this process delivers, if this process is to.
+    /// Sees to it that a thread of this process delivers, if this process is to.
     pub(crate) fn wake(self: &Arc<Self>) {
         if self.settings.delivers {
             self.worker.wake(self);
@@ -154,11 +148,11 @@ impl Queue {
         self.worker.stop(timeout)
     }
 
-    /// Whether deliveries are failing just now, so that it is not worth trying. A spool that cannot tell before
-    /// `deadline` is no reason not to try.
-    pub(crate) fn is_gate_closed(&self, deadline: Instant) -> bool {
-        let gate = self.spool.gate(&self.url, deadline).unwrap_or_default();
-        !gate.wait(unix_ms(SystemTime::now())).is_zero()
+    /// Whether deliveries are backing off, so that it is not worth trying. A spool that cannot say so before `deadline`
+    /// is no reason not to try.
+    pub(crate) fn is_backing_off(&self, deadline: Instant) -> bool {
+        let gate = self.spool.gate(&self.origin, deadline).unwrap_or_default();
+        !gate.wait(Timestamp::now().unix_ms).is_zero()
     }
 
     /// Waits until everything accepted before the call has left the queue, until `deadline` at most.
@@ -174,7 +168,7 @@ impl Queue {
             if self.spool.is_settled(mark, deadline)? {
                 return Ok(true);
             }
-            // Not before there is something to do: it would be in the way of a look that may not wait.
+            // Not before there is something to do.
             if !std::mem::replace(&mut has_woken, true) {
                 self.wake();
             }
@@ -188,19 +182,21 @@ impl Queue {
                 .1
                 .wait_timeout_while(settled, left.min(FLUSH_TICK), |now| *now == seen);
             drop(waited.unwrap_or_else(PoisonError::into_inner));
-            // Each look costs the delivery time.
+            // Each question costs the delivery time.
             let left = deadline.saturating_duration_since(Instant::now());
             thread::sleep((start.elapsed() / 8).min(left).min(FLUSH_TICK));
         }
     }
 
-    /// Flushes, and asks for the numbers afterwards; `None`: they could not be had within `timeout`.
+    /// Flushes, and asks for the statistics afterwards; `None`: they could not be had within `timeout`.
     pub(crate) fn flush_and_count(
         self: &Arc<Self>,
         timeout: Duration,
     ) -> Result<(bool, Option<Stats>), Error> {
-        let deadline = Instant::now() + timeout;
-        let is_done = self.flush(deadline - COUNTING.min(timeout / 4))?;
+        let deadline = host::deadline_after(timeout);
+        let counting = COUNTING.min(timeout / 4);
+        let flushed = deadline.checked_sub(counting).unwrap_or(deadline);
+        let is_done = self.flush(flushed)?;
         Ok((is_done, self.stats(deadline).ok()))
     }
 
@@ -211,20 +207,20 @@ impl Queue {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The numbers, asked for within `deadline`.
+    /// The statistics, asked for within `deadline`.
     pub(crate) fn stats(&self, deadline: Instant) -> Result<Stats, Error> {
         let totals = self.spool.totals(deadline)?;
-        let gate = self.spool.gate(&self.url, deadline)?;
-        let now = unix_ms(SystemTime::now());
+        let gate = self.spool.gate(&self.origin, deadline)?;
+        let now = Timestamp::now();
         let (ages, latencies) = totals.recent.into_iter().unzip();
-        let age = |at| Duration::from_millis(now.saturating_sub(at));
+        let age = |accepted| now.since(accepted).length;
         Ok(Stats {
             spool: totals.spool,
             process: totals.process,
             process_refused: self.refused.load(Ordering::Relaxed),
             pending_bytes: totals.pending_bytes,
-            oldest_age: totals.oldest_at.map_or(Duration::ZERO, age),
-            gate_closed_for: (!gate.is_open()).then(|| gate.wait(now)),
+            oldest_age: totals.oldest.map_or(Duration::ZERO, age),
+            gate_closed_for: (!gate.is_open()).then(|| gate.wait(now.unix_ms)),
             gate_failures: gate.failures,
             delivery_age: Percentiles::of(ages),
             attempt_latency: Percentiles::of(latencies),
@@ -232,18 +228,18 @@ impl Queue {
     }
 
     /// What is known of an id.
-    pub(crate) fn receipt(&self, id: &str) -> Result<Option<Receipt>, Error> {
-        self.spool.receipt(id, unix_ms(SystemTime::now()))
+    pub(crate) fn receipt(&self, id: &str, deadline: Instant) -> Result<Option<Receipt>, Error> {
+        self.spool.receipt(id, Timestamp::now(), deadline)
     }
 
-    /// Tells those who wait, and those who listen. No lock is held while they are called.
+    /// Wakes those who wait, and calls the listeners. No lock is held while they are called.
     fn announce(&self, receipts: &[Receipt]) {
         *self.lock_settled() += 1;
         self.settled.1.notify_all();
         self.listeners.tell(receipts, || self.is_ours());
     }
 
-    /// Whether it can be let go when no client has it: nothing waits in memory, and nobody works on it.
+    /// Whether it can be dropped when no client has it: nothing waits in memory, and no thread works on it.
     fn is_idle(&self) -> bool {
         let waits = || {
             let totals = self.spool.totals(Instant::now());
@@ -253,40 +249,12 @@ impl Queue {
     }
 }
 
-/// Milliseconds since 1970-01-01 UTC.
-pub(crate) fn unix_ms(time: SystemTime) -> u64 {
-    let since = time.duration_since(SystemTime::UNIX_EPOCH);
-    since.map_or(0, gate::millis)
-}
-
-fn too_many(limits: &QueueSettings) -> Error {
-    Error::new(
-        Status::QueueFull,
-        format!(
-            "the queue is full (max_items {}, max_bytes {})",
-            limits.max_items, limits.max_bytes
-        ),
-    )
-}
-
-/// The receipt of an item that made room for a newer one.
-fn dropped_to_make_room(item: Item, now: u64) -> Receipt {
-    Receipt {
-        status: Status::QueueFull,
-        http_status: None,
-        attempts: item.attempts,
-        elapsed: Duration::from_millis(now.saturating_sub(item.accepted_at)),
-        id: item.id,
-        detail: "dropped to make room for newer notifications".to_owned(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::Config;
-    use gate::Gate;
-    use spool::{Destination, Settlement, Totals};
+    use crate::spool::{Gate, Position, StoredItem};
+    use crate::status::Status;
 
     /// Holds something for ever, and cannot say how much. Remembers until when it was allowed to try.
     #[derive(Debug, Default)]
@@ -299,52 +267,71 @@ mod tests {
         }
     }
 
-    impl Spool for Reticent {
-        fn push(&self, _: NewItem, _: Instant) -> Result<(), Error> {
+    impl spool::Inlet for Reticent {
+        fn push(&self, _: &NewItem, _: Instant) -> Result<(), Error> {
             unimplemented!()
         }
-        fn lead(&self) -> Result<bool, Error> {
+    }
+
+    impl spool::Outlet for Reticent {
+        fn acquire(&self, _: Instant) -> Result<Option<Box<dyn spool::Lease>>, Error> {
             unimplemented!()
         }
-        fn resign(&self) {
-            unimplemented!()
-        }
-        fn destinations(&self) -> Result<Vec<Destination>, Error> {
-            unimplemented!()
+    }
+
+    impl spool::Ledger for Reticent {
+        fn totals(&self, deadline: Instant) -> Result<spool::Totals, Error> {
+            self.fails(deadline)
         }
         fn gate(&self, _: &str, deadline: Instant) -> Result<Gate, Error> {
             self.fails(deadline)
         }
-        fn set_gate(&self, _: &str, _: Gate) -> Result<(), Error> {
+        fn receipt(&self, _: &str, _: Timestamp, _: Instant) -> Result<Option<Receipt>, Error> {
             unimplemented!()
         }
-        fn oldest(&self, _: &str, _: u64, _: usize, _: &HashSet<i64>) -> Result<Vec<Item>, Error> {
-            unimplemented!()
+        fn mark(&self, _: Instant) -> Result<Option<Position>, Error> {
+            Ok(Some(Position(1)))
         }
-        fn overdue(&self, _: u64, _: &HashSet<i64>) -> Result<Vec<Item>, Error> {
-            unimplemented!()
-        }
-        fn settle(&self, _: &[Settlement]) -> Result<(), Error> {
-            unimplemented!()
-        }
-        fn has_changed(&self) -> bool {
-            unimplemented!()
-        }
-        fn maintain(&self, _: u64) -> Result<(), Error> {
-            unimplemented!()
-        }
-        fn totals(&self, deadline: Instant) -> Result<Totals, Error> {
-            self.fails(deadline)
-        }
-        fn receipt(&self, _: &str, _: u64) -> Result<Option<Receipt>, Error> {
-            unimplemented!()
-        }
-        fn mark(&self, _: Instant) -> Result<Option<i64>, Error> {
-            Ok(Some(1))
-        }
-        fn is_settled(&self, _: i64, deadline: Instant) -> Result<bool, Error> {
+        fn is_settled(&self, _: Position, deadline: Instant) -> Result<bool, Error> {
             self.0.lock().unwrap().push(deadline);
             Ok(false)
+        }
+    }
+
+    impl spool::Operator for Reticent {
+        fn overview(&self, _: Instant) -> Result<spool::Overview, Error> {
+            unimplemented!()
+        }
+        fn pending(
+            &self,
+            _: Option<Position>,
+            _: usize,
+            _: Instant,
+        ) -> Result<Vec<StoredItem>, Error> {
+            unimplemented!()
+        }
+        fn dead(
+            &self,
+            _: Option<Position>,
+            _: usize,
+            _: Instant,
+        ) -> Result<Vec<StoredItem>, Error> {
+            unimplemented!()
+        }
+        fn requeue(&self, _: &[StoredItem], _: Instant) -> Result<u64, Error> {
+            unimplemented!()
+        }
+        fn discard(&self, _: &[Position], _: Instant) -> Result<u64, Error> {
+            unimplemented!()
+        }
+        fn purge(&self, _: &dyn Fn(&str) -> bool, _: Instant) -> Result<u64, Error> {
+            unimplemented!()
+        }
+        fn probe_now(&self, _: Instant) -> Result<u64, Error> {
+            unimplemented!()
+        }
+        fn backup(&self, _: &std::path::Path, _: Instant) -> Result<u64, Error> {
+            unimplemented!()
         }
     }
 
@@ -379,7 +366,7 @@ mod tests {
         let queue = Queue::new(&settings.route, &settings.queue).unwrap();
         assert!(queue.flush(Instant::now()).unwrap());
         assert!(!queue.worker.is_running());
-        let accepted = queue.push("x", "{}".to_owned(), (0, ""), queue.deadline());
+        let accepted = queue.push("x", "{}".to_owned(), (0, ""), Instant::now() + COUNTING);
         accepted.unwrap();
         assert!(queue.worker.is_running());
     }
@@ -393,7 +380,7 @@ mod tests {
         let mut queue = Queue::new(&settings.route, &settings.queue).unwrap();
         Arc::get_mut(&mut queue).unwrap().spool = Arc::clone(&spool) as Arc<dyn Spool>;
         let deadline = Instant::now();
-        assert!(!queue.is_gate_closed(deadline));
+        assert!(!queue.is_backing_off(deadline));
         assert_eq!(*spool.0.lock().unwrap(), [deadline]);
     }
 }

@@ -19,7 +19,8 @@ fn lock() -> MutexGuard<'static, Vec<Arc<Queue>>> {
 }
 
 fn find(queues: &[Arc<Queue>], route: &Route, settings: &QueueSettings) -> Option<Arc<Queue>> {
-    let is_it = |queue: &&Arc<Queue>| queue.route == *route && queue.settings == *settings;
+    let is_it =
+        |queue: &&Arc<Queue>| queue.route == *route && queue.settings.shares_a_queue_with(settings);
     queues.iter().find(is_it).cloned()
 }
 

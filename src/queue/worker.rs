@@ -139,10 +139,9 @@ struct News {
 struct Running<'a>(&'a Queue);
 
 impl Running<'_> {
-    /// Under the lock, once: a thread that starts right after must find neither flag nor leadership taken back.
+    /// Under the lock, once: a thread may start right after.
     fn end(&self, state: &mut State) {
         if std::mem::take(&mut state.is_running) {
-            self.0.spool.resign();
             self.0.worker.ended.notify_all();
         }
     }
@@ -164,15 +163,15 @@ fn run(queue: &Arc<Queue>) {
     let mut trouble: Option<Error> = None;
     let mut at_most = Duration::ZERO;
     loop {
-        let news = queue.worker.wait(at_most, drain.under_way(), GATHER);
+        let news = queue.worker.wait(at_most, drain.in_flight(), GATHER);
         let is_stopping = news.is_stopping;
-        let turned = drain.turn(news);
+        let iterated = drain.iterate(news);
         if !queue.is_ours() {
             // What the parent's threads may hold, its connections and its spool are not touched, not even to free them.
             std::mem::forget((Arc::clone(queue), running, drain));
             return;
         }
-        match turned {
+        match iterated {
             Ok(pause) => {
                 trouble = None;
                 at_most = pause;
@@ -185,11 +184,13 @@ fn run(queue: &Arc<Queue>) {
                 at_most = TROUBLE;
             }
         }
-        if is_stopping && drain.under_way() == 0 || drain.may_end() {
+        if is_stopping && drain.in_flight() == 0 || drain.may_end() {
             // An enqueue that came meanwhile has set the flag under the same lock.
             let _held = log::hold();
             let mut state = queue.worker.lock();
             if is_stopping || !state.is_woken {
+                // Before the flag is cleared: a thread that starts right after must find the lease free.
+                drain.release();
                 running.end(&mut state);
                 return;
             }
@@ -200,11 +201,11 @@ fn run(queue: &Arc<Queue>) {
 #[cfg(test)]
 mod tests {
     use super::super::registry;
-    use super::super::spool::Item;
-    use super::super::sqlite::tests::Place;
-    use super::drain::PATIENCE;
+    use super::drain::IDLE_AFTER;
     use super::*;
     use crate::Config;
+    use crate::host::Timestamp;
+    use crate::spool::{Item, Position};
     use crate::status::Status;
     use crate::transport::{self, Outcome};
     use std::thread;
@@ -226,13 +227,15 @@ mod tests {
         config.set("base_url", "http://127.0.0.1:9").unwrap();
         Done {
             job: senders::Job {
-                url: Arc::from("http://127.0.0.1:9"),
+                origin: Arc::from("http://127.0.0.1:9"),
                 item: Item {
-                    seq: 1,
+                    position: Position(1),
                     id: String::new(),
+                    origin: Arc::from("http://127.0.0.1:9"),
                     body: String::new(),
-                    accepted_at: 0,
+                    accepted: Timestamp::default(),
                     attempts: 0,
+                    producer: 0,
                 },
                 core: transport::core_of(&config.settings().unwrap().route).unwrap(),
                 timeout: LONG,
@@ -272,22 +275,22 @@ mod tests {
 
     #[test]
     fn it_watches_a_file_as_long_as_there_is_a_client() {
-        let folder = Place::new();
+        let folder = tempfile::tempdir().unwrap();
         let mut config = Config::new();
         // Nothing listens there.
         config.set("base_url", "http://127.0.0.1:9").unwrap();
-        let path = folder.0.join("spool");
+        let path = folder.path().join("spool");
         config.set("spool", path.to_str().unwrap()).unwrap();
         let mut settings = config.settings().unwrap();
         let queue = registry::of(&settings.route, &settings.queue).unwrap();
         settings.queue.delivers = false;
         let another_process = registry::of(&settings.route, &settings.queue).unwrap();
 
-        queue.join(1);
-        queue.join(2);
+        queue.join(1, &settings.queue);
+        queue.join(2, &settings.queue);
         queue.wake();
         queue.leave(2);
-        thread::sleep(PATIENCE * 5);
+        thread::sleep(IDLE_AFTER * 5);
         let put_in = another_process.push("x", "{}".to_owned(), (0, ""), Instant::now() + LONG);
         put_in.unwrap();
         let stats = || another_process.stats(Instant::now() + LONG).unwrap();
@@ -299,8 +302,8 @@ mod tests {
 
     #[test]
     fn it_ends_when_there_is_nothing_to_do_and_nobody_to_do_it_for() {
-        let folder = Place::new();
-        let path = folder.0.join("spool");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("spool");
         for spool in [None, path.to_str()] {
             let mut config = Config::new();
             config.set("base_url", "http://127.0.0.1:9").unwrap();
@@ -310,7 +313,7 @@ mod tests {
             }
             let settings = config.settings().unwrap();
             let queue = registry::of(&settings.route, &settings.queue).unwrap();
-            queue.join(1);
+            queue.join(1, &settings.queue);
             queue.wake();
             assert!(queue.worker.is_running());
             if spool.is_some() {

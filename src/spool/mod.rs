@@ -12,7 +12,6 @@ pub(crate) mod memory;
 
 use std::collections::HashSet;
 use std::fmt::Debug;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -350,53 +349,33 @@ pub(crate) trait Spool: Inlet + Outlet + Ledger + Operator + Debug + Send + Sync
 
 impl<T: Inlet + Outlet + Ledger + Operator + Debug + Send + Sync> Spool for T {}
 
-// TODO(lead): the three functions below are stand-ins until the log engine is here.
-
-/// The spool's directory, its parent resolved, after the checks that every client makes of it; `None`: the spool is in
-/// memory. The directory need not exist.
-///
-/// `INVALID_CONFIG`: the path can never be used. `SPOOL_FAILED`: its parent cannot be used now.
+/// The directory of a spool that has one, after the checks that every client makes of it.
 pub(crate) fn directory(settings: &QueueSettings) -> Result<Option<PathBuf>, Error> {
-    let Some(path) = &settings.spool else {
-        return Ok(None);
-    };
-    let shown = path.display();
-    let refuse = |why: &str| Err(Error::config(format!("spool {shown}: {why}")));
-    if path.is_relative() {
-        return refuse("is a relative path; the path of a spool must be absolute");
-    }
-    let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
-        return refuse("is not the path of a directory of its own");
-    };
-    let parent = parent.canonicalize().map_err(|e| {
-        let message = format!(
-            "spool {shown}: its folder {} cannot be used: {e}",
-            parent.display()
-        );
-        Error::new(Status::SpoolFailed, message)
-    })?;
-    let is_open = parent.metadata().is_ok_and(|m| m.mode() & 0o1002 == 0o002);
-    if is_open {
-        return refuse(
-            "every user may replace files in its folder (world-writable without the sticky bit)",
-        );
-    }
-    let path = parent.join(name);
-    match path.symlink_metadata() {
-        Ok(m) if m.is_symlink() => refuse("is a symbolic link"),
-        Ok(m) if !m.is_dir() => refuse("is not a directory; a spool is a directory"),
-        _ => Ok(Some(path)),
-    }
+    settings.spool.as_deref().map(log::check).transpose()
+}
+
+/// Opens the spool that these settings name: here the engine is chosen. Nothing is made yet.
+pub(crate) fn open(settings: &QueueSettings) -> Result<Arc<dyn Spool>, Error> {
+    Ok(match directory(settings)? {
+        Some(path) => Arc::new(log::LogSpool::new(path, settings, true)?),
+        None => Arc::new(memory::MemorySpool::new(settings)),
+    })
 }
 
 /// Opens a spool that exists, for an operator: makes nothing, sets nothing aside, and takes no lease.
 /// `SPOOL_FAILED`: there is no spool at the path.
-pub(crate) fn open_existing(_: &QueueSettings) -> Result<Arc<dyn Spool>, Error> {
-    Err(Error::config("no engine can open this spool yet"))
+pub(crate) fn open_existing(settings: &QueueSettings) -> Result<Arc<dyn Spool>, Error> {
+    let Some(path) = directory(settings)? else {
+        return Err(Error::config(
+            "spool is missing: name the spool's directory",
+        ));
+    };
+    log::existing(path, settings).map(|spool| Arc::new(spool) as Arc<dyn Spool>)
 }
 
 /// Opens a copy of a spool, a backup, or a damaged spool or file that was set aside, to read what can be read. Changes
 /// nothing; `overview().faults` says what cannot be read.
-pub(crate) fn open_copy(_: &Path) -> Result<Box<dyn Spool>, Error> {
-    Err(Error::config("no engine can open this spool yet"))
+pub(crate) fn open_copy(path: &Path) -> Result<Box<dyn Spool>, Error> {
+    let settings = crate::Config::new().queue_settings()?;
+    log::existing(log::check(path)?, &settings).map(|spool| Box::new(spool) as Box<dyn Spool>)
 }

@@ -1,50 +1,47 @@
-//! What the worker does in each of its turns: it leads or stands by, takes items out, hands them to the senders, judges what
-//! comes back, records it, and keeps house.
+//! What the worker does in each iteration: it leads or is on standby, fetches items, hands them to the senders, judges the
+//! answers, records them, and does the housekeeping.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
-use super::super::gate::{Backoff, Gate, REPEAT_OFFENDER, millis, not_before};
-use super::super::spool::{Fate, Item, Settlement};
-use super::super::{Queue, unix_ms};
+use super::super::Queue;
+use super::super::gate::{Backoff, REPEAT_OFFENDER, step_back};
 use super::senders::{Done, Job, Senders};
 use super::{News, TROUBLE};
 use crate::config::{Endpoint, Route};
+use crate::host::Timestamp;
 use crate::log;
+use crate::spool::{Fate, Gate, Item, Lease, LeaseError, Position, Settlement};
 use crate::status::{Error, Receipt, Status};
 use crate::transport::{self, Core, Outcome, dice};
 
-/// How often a process that does not drain tries to take over.
-const TAKEOVER: Duration = Duration::from_millis(250);
-/// How often the drainer looks for what other processes put in: at first, and when nothing has come for a while.
-const LOOK: Duration = Duration::from_millis(20);
-const LOOK_IDLE: Duration = Duration::from_millis(200);
+/// How often a process on standby tries to become the leader.
+const STANDBY_POLL: Duration = Duration::from_millis(250);
+/// How often the leader polls for what other processes enqueued: at first, and when nothing has come for a while.
+const POLL: Duration = Duration::from_millis(20);
+const POLL_QUIET: Duration = Duration::from_millis(200);
 const BUSY_FOR: Duration = Duration::from_secs(2);
-/// Receipts, the log, what is overdue, whether we still lead.
 const HOUSEKEEPING: Duration = Duration::from_secs(1);
-/// After this long with nothing to do the thread ends, or looks seldom: so that fifty of them that wait cost nothing, and
-/// one of them still takes over within a second.
-pub(super) const PATIENCE: Duration = Duration::from_millis(if cfg!(test) { 50 } else { 30_000 });
-const LOOK_SELDOM: Duration = Duration::from_millis(750);
-/// Items read ahead.
-const AHEAD: usize = 64;
+/// After this long with nothing to do the thread ends, or polls seldom: so that fifty of them on standby cost nothing, and
+/// one of them still becomes the leader within a second.
+pub(super) const IDLE_AFTER: Duration = Duration::from_millis(if cfg!(test) { 50 } else { 30_000 });
+const POLL_IDLE: Duration = Duration::from_millis(750);
 
-/// What goes to one address.
+/// What goes to one origin.
 struct Lane {
     gate: Gate,
     route: Route,
     core: Option<Arc<Core>>,
-    ahead: VecDeque<Item>,
     in_flight: usize,
-    /// Nothing was left when it was last looked, or nothing can be done about it.
+    /// Nothing was left when it was last fetched, or nothing can be done about it.
     is_exhausted: bool,
-    /// Why there is no way to this address, as it was last told.
+    /// Why there is no way to this origin, as it was last logged.
     trouble: Option<Error>,
 }
 
 impl Lane {
-    /// The connections to the address; `None` if they cannot be set up.
+    /// The connections to the origin; `None` if they cannot be set up.
     fn core(&mut self) -> Option<Arc<Core>> {
         if self.core.is_none() {
             match transport::core_of(&self.route) {
@@ -70,11 +67,15 @@ pub(super) struct Drain<'a> {
     queue: &'a Queue,
     senders: Senders,
     backoff: Backoff,
-    is_leading: bool,
+    lease: Option<Box<dyn Lease>>,
+    /// Whether it was logged that another process leads.
+    is_on_standby: bool,
     lanes: HashMap<Arc<str>, Lane>,
-    /// Taken and not yet settled.
-    taken: HashSet<i64>,
+    /// Fetched and not yet settled.
+    taken: HashSet<Position>,
     unsettled: Vec<Settlement>,
+    /// Gates that changed since the last settlement.
+    gates: HashMap<Arc<str>, Gate>,
     last_activity: Instant,
     next_housekeeping: Instant,
 }
@@ -89,17 +90,36 @@ impl<'a> Drain<'a> {
                 min: settings.gate_min,
                 max: settings.gate_max,
             },
-            is_leading: false,
+            lease: None,
+            is_on_standby: false,
             lanes: HashMap::new(),
             taken: HashSet::new(),
             unsettled: Vec::new(),
+            gates: HashMap::new(),
             last_activity: Instant::now(),
             next_housekeeping: Instant::now(),
         }
     }
 
-    /// One round; returns how long the next may wait.
-    pub(super) fn turn(&mut self, news: News) -> Result<Duration, Error> {
+    /// One iteration; returns how long the next may wait.
+    pub(super) fn iterate(&mut self, news: News) -> Result<Duration, Error> {
+        match self.try_iteration(news) {
+            Ok(pause) => Ok(pause),
+            Err(LeaseError::Failed(e)) => Err(e),
+            Err(LeaseError::Lost) => {
+                // Requests in flight end as they may: the leader that has the lease now sends these items again, under
+                // the same ids.
+                self.lease = None;
+                self.lanes.clear();
+                self.taken.clear();
+                self.unsettled.clear();
+                self.gates.clear();
+                Ok(STANDBY_POLL)
+            }
+        }
+    }
+
+    fn try_iteration(&mut self, news: News) -> Result<Duration, LeaseError> {
         if news.is_woken {
             self.last_activity = Instant::now();
         }
@@ -108,50 +128,80 @@ impl<'a> Drain<'a> {
         }
         self.settle()?;
         if news.is_stopping {
-            return Ok(LOOK_IDLE);
+            return Ok(POLL_QUIET);
         }
-        if !self.is_leading {
-            self.is_leading = self.queue.spool.lead()?;
-            if !self.is_leading {
-                return Ok(if self.is_idle() {
-                    LOOK_SELDOM
-                } else {
-                    TAKEOVER
-                });
-            }
-            self.lanes.clear();
-            self.look_around()?;
+        if self.lease.is_none() && !self.lead()? {
+            return Ok(if self.is_idle() {
+                POLL_IDLE
+            } else {
+                STANDBY_POLL
+            });
         }
         if Instant::now() >= self.next_housekeeping {
             self.keep_house()?;
         }
-        let has_changed = self.queue.spool.has_changed();
-        if has_changed {
+        let has_news = match &mut self.lease {
+            Some(lease) => lease.poll(Timestamp::now())?,
+            None => false,
+        };
+        if has_news {
             self.last_activity = Instant::now();
-            // What was read ahead may have been erased.
-            for lane in self.lanes.values_mut() {
-                lane.ahead.clear();
-            }
         }
-        if has_changed || news.is_woken {
-            self.look_around()?;
+        if has_news || news.is_woken {
+            self.learn_origins();
         }
-        let urls: Vec<Arc<str>> = self.lanes.keys().cloned().collect();
-        for url in urls {
-            self.dispatch(&url)?;
+        let origins: Vec<Arc<str>> = self.lanes.keys().cloned().collect();
+        for origin in origins {
+            self.dispatch(&origin)?;
         }
         self.settle()?;
         Ok(self.pause())
     }
 
+    /// Becomes the leader, unless another drainer leads.
+    fn lead(&mut self) -> Result<bool, LeaseError> {
+        let deadline = Instant::now() + TROUBLE;
+        self.lease = self.queue.spool.acquire(deadline)?;
+        let is_leading = self.lease.is_some();
+        let is_shared = self.queue.settings.spool.is_some();
+        if is_leading {
+            self.is_on_standby = false;
+            self.lanes.clear();
+            self.next_housekeeping = Instant::now();
+            if is_shared {
+                log::info(|| format!("delivering the spool {}", self.shown()));
+            }
+        } else if is_shared && !std::mem::replace(&mut self.is_on_standby, true) {
+            log::info(|| {
+                format!(
+                    "on standby: another process delivers the spool {}",
+                    self.shown()
+                )
+            });
+        }
+        Ok(is_leading)
+    }
+
+    fn shown(&self) -> String {
+        let path = self.queue.settings.spool.as_ref();
+        path.map_or_else(String::new, |path| path.display().to_string())
+    }
+
+    /// Lets another process lead at once. For the regular end.
+    pub(super) fn release(&mut self) {
+        if let Some(lease) = self.lease.take() {
+            lease.release();
+        }
+    }
+
     fn pause(&self) -> Duration {
-        let now = unix_ms(SystemTime::now());
-        let look = if self.last_activity.elapsed() < BUSY_FOR {
-            LOOK
+        let now = Timestamp::now().unix_ms;
+        let poll = if self.last_activity.elapsed() < BUSY_FOR {
+            POLL
         } else if self.is_idle() {
-            LOOK_SELDOM
+            POLL_IDLE
         } else {
-            LOOK_IDLE
+            POLL_QUIET
         };
         let waits = self
             .lanes
@@ -160,112 +210,106 @@ impl<'a> Drain<'a> {
         waits
             .map(|l| l.gate.wait(now))
             .filter(|wait| !wait.is_zero())
-            .fold(look, Duration::min)
+            .fold(poll, Duration::min)
     }
 
-    /// Items that are taken out and not yet recorded.
-    pub(super) fn under_way(&self) -> usize {
+    /// Items that are fetched and not yet recorded.
+    pub(super) fn in_flight(&self) -> usize {
         self.taken.len()
     }
 
     fn is_idle(&self) -> bool {
-        self.last_activity.elapsed() >= PATIENCE
+        self.last_activity.elapsed() >= IDLE_AFTER
     }
 
     pub(super) fn may_end(&self) -> bool {
-        self.taken.is_empty()
-            && self.is_idle()
-            && !self.queue.is_to_be_watched()
-            && self
-                .queue
-                .spool
-                .is_settled(i64::MAX, Instant::now() + TROUBLE)
-                .unwrap_or(false)
+        let is_settled = || {
+            let deadline = Instant::now() + TROUBLE;
+            let spool = &self.queue.spool;
+            let mark = spool.mark(deadline).ok().flatten();
+            mark.is_some_and(|mark| spool.is_settled(mark, deadline).unwrap_or(false))
+        };
+        self.taken.is_empty() && self.is_idle() && !self.queue.is_to_be_watched() && is_settled()
     }
 
-    /// Learns of new addresses, and that there may be more to take.
-    fn look_around(&mut self) -> Result<(), Error> {
-        for destination in self.queue.spool.destinations()? {
+    /// Learns of new origins, of gates that an operator opened, and that there may be more to fetch.
+    fn learn_origins(&mut self) {
+        let origins = self.lease.as_ref().map(|lease| lease.origins());
+        for (origin, gate) in origins.unwrap_or_default() {
             let route = &self.queue.route;
             let lane = self
                 .lanes
-                .entry(destination.url)
+                .entry(Arc::clone(&origin))
                 .or_insert_with_key(|url| Lane {
-                    gate: destination.gate,
+                    gate,
                     route: route_to(url, route),
                     core: None,
-                    ahead: VecDeque::new(),
                     in_flight: 0,
                     is_exhausted: false,
                     trouble: None,
                 });
+            if !self.gates.contains_key(&origin) {
+                lane.gate = gate;
+            }
             lane.is_exhausted = false;
         }
-        Ok(())
     }
 
-    fn keep_house(&mut self) -> Result<(), Error> {
+    fn keep_house(&mut self) -> Result<(), LeaseError> {
         self.next_housekeeping = Instant::now() + HOUSEKEEPING;
-        let spool = &self.queue.spool;
-        let still_leads = spool.lead()?;
-        if !still_leads {
-            // The lock's file was replaced, and another process was faster.
-            self.is_leading = false;
+        let Some(lease) = &mut self.lease else {
             return Ok(());
-        }
-        let now = unix_ms(SystemTime::now());
-        spool.maintain(now)?;
+        };
+        let now = Timestamp::now();
+        lease.maintain(now)?;
         let max_age = self.queue.settings.max_age;
-        let before = now.saturating_sub(millis(max_age));
-        for item in spool.overdue(before, &self.taken)? {
-            self.taken.insert(item.seq);
-            self.unsettled.push(expired(item, max_age, now));
+        for (origin, _) in lease.origins() {
+            for item in lease.overdue(&origin, now, max_age, &self.taken)? {
+                self.taken.insert(item.position);
+                self.unsettled.push(expired(item, max_age, now));
+            }
         }
-        for lane in self.lanes.values_mut() {
-            // Some may have been waiting for their time; what was read ahead may have expired.
-            lane.is_exhausted = false;
-            lane.ahead.clear();
-        }
+        // Some may have been waiting for their time.
+        self.learn_origins();
         self.settle()
     }
 
-    /// Starts as many deliveries to `url` as its gate allows.
-    fn dispatch(&mut self, url: &Arc<str>) -> Result<(), Error> {
-        let now = unix_ms(SystemTime::now());
+    /// Starts as many deliveries to an origin as its gate allows.
+    fn dispatch(&mut self, origin: &Arc<str>) -> Result<(), LeaseError> {
         let settings = &self.queue.settings;
-        let oldest = now.saturating_sub(millis(settings.max_age));
-        let Some(lane) = self.lanes.get_mut(url) else {
+        let (Some(lane), Some(lease)) = (self.lanes.get_mut(origin), &mut self.lease) else {
             return Ok(());
         };
-        let mut room = lane.gate.room(now, lane.in_flight, settings.concurrency);
-        while room > 0 && !lane.is_exhausted {
-            let Some(item) = lane.ahead.pop_front() else {
-                let more = self.queue.spool.oldest(url, now, AHEAD, &self.taken)?;
-                lane.is_exhausted = more.is_empty();
-                lane.ahead = more.into();
-                continue;
-            };
-            if item.accepted_at < oldest {
-                self.taken.insert(item.seq);
+        let now = Timestamp::now();
+        let room = lane
+            .gate
+            .room(now.unix_ms, lane.in_flight, settings.concurrency);
+        if room == 0 || lane.is_exhausted {
+            return Ok(());
+        }
+        let items = lease.fetch(origin, now, room, &self.taken)?;
+        lane.is_exhausted = items.len() < room;
+        for item in items {
+            let age = now.since(item.accepted);
+            if age.length > settings.max_age && (age.is_certain || item.attempts > 0) {
+                self.taken.insert(item.position);
                 self.unsettled.push(expired(item, settings.max_age, now));
                 continue;
             }
             let Some(core) = lane.core() else {
-                // Its matter alone. It is tried again when it is next looked what there is for it.
-                lane.ahead.push_front(item);
+                // No other origin is held up. It is tried again with the next housekeeping.
                 lane.is_exhausted = true;
                 break;
             };
-            self.taken.insert(item.seq);
+            self.taken.insert(item.position);
             lane.in_flight += 1;
-            room -= 1;
             self.last_activity = Instant::now();
             self.senders.send(Job {
-                url: Arc::clone(url),
+                origin: Arc::clone(origin),
                 is_probe: !lane.gate.is_open(),
                 item,
                 core,
-                timeout: settings.attempt_timeout,
+                timeout: self.queue.attempt_timeout(),
             });
         }
         Ok(())
@@ -278,9 +322,13 @@ impl<'a> Drain<'a> {
             outcome,
             latency,
         } = done;
-        let now = unix_ms(SystemTime::now());
+        let now = Timestamp::now();
         let mut item = job.item;
-        // From a spool that somebody else wrote to, it can be any number.
+        if !self.taken.contains(&item.position) {
+            // Another process leads now, and sends it again.
+            return;
+        }
+        // From a damaged spool it can be any number.
         item.attempts = item.attempts.saturating_add(1);
         log::debug(|| {
             format!(
@@ -292,7 +340,7 @@ impl<'a> Drain<'a> {
             Fate::Delivered
         } else if outcome.status.is_retryable() {
             Fate::Retry {
-                not_before: not_before(item.attempts, now, self.backoff),
+                pause: step_back(item.attempts, self.backoff),
             }
         } else {
             log::warn(|| {
@@ -304,7 +352,15 @@ impl<'a> Drain<'a> {
             Fate::Dead
         };
         let is_repeated = item.attempts > REPEAT_OFFENDER;
-        self.turn_gate(&job.url, &outcome, fate, job.is_probe, is_repeated, now);
+        let now_ms = now.unix_ms;
+        self.turn_gate(
+            &job.origin,
+            &outcome,
+            fate,
+            job.is_probe,
+            is_repeated,
+            now_ms,
+        );
         self.unsettled.push(Settlement {
             item,
             fate,
@@ -318,27 +374,29 @@ impl<'a> Drain<'a> {
 
     fn turn_gate(
         &mut self,
-        url: &Arc<str>,
+        origin: &Arc<str>,
         outcome: &Outcome,
         fate: Fate,
         is_probe: bool,
         is_repeated: bool,
         now: u64,
     ) {
-        let Some(lane) = self.lanes.get_mut(url) else {
+        let Some(lane) = self.lanes.get_mut(origin) else {
             return;
         };
         lane.in_flight = lane.in_flight.saturating_sub(1);
         let before = lane.gate;
         lane.gate = match fate {
             Fate::Retry { .. } => {
-                // It may have to step back, and is to be read again.
-                lane.ahead.clear();
+                // It may have to step back, and others come before it.
                 lane.is_exhausted = false;
                 let counts = (before.is_open() || is_probe) && !is_repeated;
                 before.closed(counts, outcome.retry_after, now, self.backoff, dice())
             }
-            _ => Gate::default(),
+            _ => {
+                lane.is_exhausted = false;
+                Gate::default()
+            }
         };
         if lane.gate == before {
             return;
@@ -347,38 +405,45 @@ impl<'a> Drain<'a> {
             log::warn(|| {
                 let wait = lane.gate.wait(now);
                 format!(
-                    "deliveries to {url} are failing: {}; next try in {wait:?}",
+                    "deliveries to {origin} are failing: {}; next try in {wait:?}",
                     outcome.detail
                 )
             });
         } else if lane.gate.is_open() {
-            log::info(|| format!("deliveries to {url} are getting through again"));
+            log::info(|| format!("deliveries to {origin} are getting through again"));
         }
-        if let Err(e) = self.queue.spool.set_gate(url, lane.gate) {
-            log::warn(|| format!("the gate could not be recorded: {e}"));
-        }
+        self.gates.insert(Arc::clone(origin), lane.gate);
     }
 
     /// An error in a child that a callback of the host's forked, and came back in: it has this thread and no other, and
     /// must not go on with the parent's work.
-    fn check_process(&self) -> Result<(), Error> {
+    fn check_process(&self) -> Result<(), LeaseError> {
         match self.queue.is_ours() {
             true => Ok(()),
-            false => Err(Error::new(Status::Closed, "forked within a callback")),
+            false => Err(Error::new(Status::Closed, "forked within a callback").into()),
         }
     }
 
     /// Records what is done. Until that has worked, nothing more is sent: it would be sent twice.
-    fn settle(&mut self) -> Result<(), Error> {
+    fn settle(&mut self) -> Result<(), LeaseError> {
         // The log has a callback too.
         self.check_process()?;
-        if self.unsettled.is_empty() {
+        if self.unsettled.is_empty() && self.gates.is_empty() {
             return Ok(());
         }
-        self.queue.spool.settle(&self.unsettled)?;
+        let Some(lease) = &mut self.lease else {
+            return Ok(());
+        };
+        let gates: Vec<(Arc<str>, Gate)> = self
+            .gates
+            .iter()
+            .map(|(o, g)| (Arc::clone(o), *g))
+            .collect();
+        lease.settle(&self.unsettled, &gates)?;
+        self.gates.clear();
         let settled = std::mem::take(&mut self.unsettled);
         for settlement in &settled {
-            self.taken.remove(&settlement.item.seq);
+            self.taken.remove(&settlement.item.position);
         }
         let receipts: Vec<Receipt> = settled
             .iter()
@@ -391,24 +456,24 @@ impl<'a> Drain<'a> {
 }
 
 /// What becomes of an item that has waited for longer than `max_age`.
-fn expired(item: Item, max_age: Duration, now: u64) -> Settlement {
-    let words = format!(
+fn expired(item: Item, max_age: Duration, now: Timestamp) -> Settlement {
+    let detail = format!(
         "expired: not delivered within max_age_s = {}",
         max_age.as_secs()
     );
-    log::warn(|| format!("{} {words}", item.id));
+    log::warn(|| format!("{} {detail}", item.id));
     Settlement {
         item,
         fate: Fate::Expired,
         status: Status::Timeout,
         http_status: None,
-        detail: words,
+        detail,
         latency: Duration::ZERO,
         at: now,
     }
 }
 
-/// The way to an address: this client's own, or the same way to another one whose notifications are in the spool.
+/// The way to an origin: this client's own, or the same way to another one whose notifications are in the spool.
 fn route_to(url: &str, own: &Route) -> Route {
     if own.endpoint.url == url {
         return own.clone();

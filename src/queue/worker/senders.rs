@@ -6,15 +6,15 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::super::Queue;
-use super::super::spool::Item;
 use crate::host::{self, Stack};
+use crate::spool::Item;
 use crate::status::Status;
 use crate::transport::{Core, Outcome};
 
 /// One delivery.
 #[derive(Debug)]
 pub(super) struct Job {
-    pub(super) url: Arc<str>,
+    pub(super) origin: Arc<str>,
     pub(super) item: Item,
     pub(super) core: Arc<Core>,
     pub(super) timeout: Duration,

@@ -59,14 +59,6 @@ impl<'a> Draft<'a> {
         }
     }
 
-    pub(super) fn sums(&self) -> &Sums {
-        &self.batch.sums
-    }
-
-    pub(super) fn pending_bytes(&self) -> u64 {
-        self.batch.pending_bytes
-    }
-
     fn producer(&mut self, id: u64) -> &mut Sums {
         let known = self.state.producers.get(&id).copied().unwrap_or_default();
         self.producers.entry(id).or_insert(known)

@@ -8,6 +8,8 @@ mod backup;
 mod dead;
 pub(crate) mod disk;
 mod draft;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod journal;
 mod leader;
 mod lease;
@@ -118,6 +120,13 @@ pub(crate) struct LogSpool {
     inlet: DeadlineLock<(Option<Arc<Place>>, Producer, View)>,
     ledger: DeadlineLock<View>,
     watch: DeadlineLock<Watch>,
+}
+
+/// Opens a spool that is there, for an operator.
+pub(crate) fn existing(path: PathBuf, settings: &Settings) -> Result<LogSpool, Error> {
+    let spool = LogSpool::new(path, settings, false)?;
+    spool.found_place()?;
+    Ok(spool)
 }
 
 impl LogSpool {

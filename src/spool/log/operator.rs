@@ -139,7 +139,7 @@ pub(super) fn oldest_pending(place: &Place, state: &State) -> io::Result<Option<
 }
 
 impl LogSpool {
-    fn found_place(&self) -> Result<Place, Error> {
+    pub(super) fn found_place(&self) -> Result<Place, Error> {
         self.place()?.ok_or_else(|| {
             Error::new(
                 Status::SpoolFailed,
