@@ -309,6 +309,16 @@ pub(crate) trait Ledger {
 pub(crate) trait Operator {
     fn overview(&self, deadline: Instant) -> Result<Overview, Error>;
 
+    /// Who holds the lease, for a person to read; `None`: no process does.
+    fn leader(&self, deadline: Instant) -> Result<Option<String>, Error> {
+        Ok(self.overview(deadline)?.leader)
+    }
+
+    /// What the spool holds and cannot read, for a person to read.
+    fn unreadable(&self, deadline: Instant) -> Result<Vec<String>, Error> {
+        Ok(self.overview(deadline)?.faults)
+    }
+
     /// Pending notifications behind `after`, oldest first, at most `limit`.
     fn pending(
         &self,
@@ -373,8 +383,8 @@ pub(crate) fn open_existing(settings: &QueueSettings) -> Result<Arc<dyn Spool>, 
     log::existing(path, settings).map(|spool| Arc::new(spool) as Arc<dyn Spool>)
 }
 
-/// Opens a copy of a spool, a backup, or a damaged spool or file that was set aside, to read what can be read. Changes
-/// nothing; `overview().faults` says what cannot be read.
+/// Opens a copy of a spool, a backup, or a damaged spool that was moved away, to read what can be read. Changes nothing;
+/// `unreadable` returns what cannot be read.
 pub(crate) fn open_copy(path: &Path) -> Result<Box<dyn Spool>, Error> {
     let settings = crate::Config::new().queue_settings()?;
     log::existing(log::check(path)?, &settings).map(|spool| Box::new(spool) as Box<dyn Spool>)

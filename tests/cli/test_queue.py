@@ -83,7 +83,7 @@ def test_list_says_how_to_continue_and_shows_the_last_failure(operator, sandbox)
     operator.empty(sandbox.base_url, "--concurrency", "1", "--max-wait-s", "5", code=4)
     listed = operator("queue", "list", "--limit", "2")
     first, second = listed.stdout.splitlines()
-    assert re.match(r"l-0 +.*1 attempt .*ESALES_SERVER_ERROR.*503", first), first
+    assert re.match(r"l-0 +.*1 attempt .*HTTP 503$", first), first
     assert re.match(r"l-1 +.*0 attempts", second), second
     cursor = re.search(r"there are more: continue with --after (\S+)", listed.stderr)[1]
     rest = operator("queue", "list", "--after", cursor)
@@ -229,7 +229,7 @@ def test_purge_works_while_a_drain_is_at_work_and_after_damage(operator, sandbox
     operator.fill(sandbox.base_url, ["k-1", "k-2"], customer_key="the-visitor")
     damage(operator.spool, "other-1")
     sandbox.script("503:retry-after=600")
-    with operator.drain("--base-url", sandbox.base_url) as draining:
+    with operator.drain("--base-url", sandbox.base_url, "--concurrency", "1") as draining:
         wait_for(lambda: "are failing" in draining.log.read_text(), "the outage was not reported")
         assert operator.json("queue", "purge", "--customer-key", "the-visitor") == {"purged": 2}
         for name, (content, _, _) in contents(operator.spool).items():

@@ -262,8 +262,8 @@ impl SpoolAdmin {
         self.spool.backup(&to, deadline())
     }
 
-    /// Enqueues the pending notifications of another spool, `from`: a copy, a backup, or a damaged spool or file that
-    /// was set aside. A notification whose id is pending here, is a dead letter here, or has a receipt here, is left
+    /// Enqueues the pending notifications of another spool, `from`: a copy, a backup, or a damaged spool that was moved
+    /// away. A notification whose id is pending here, is a dead letter here, or has a receipt here, is left
     /// out: nothing is enqueued twice. The age of the others counts from now. `from` is not changed.
     ///
     /// With `with_dead_letters`, the dead letters of the other spool are enqueued too.

@@ -32,7 +32,7 @@ pub(super) fn salvage(
         spool,
         known: stored_ids(spool)?,
         report: SalvageReport {
-            unreadable: copy.overview(deadline())?.faults,
+            unreadable: copy.unreadable(deadline())?,
             ..SalvageReport::default()
         },
     };

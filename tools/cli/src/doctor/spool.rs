@@ -178,8 +178,9 @@ fn contents(report: &SpoolReport) -> Check {
                 "{counters}; damaged files were set aside: {}",
                 aside.join(", ")
             ),
-            "`esales-notify queue salvage FILE` enqueues what can be read of each file, and nothing twice; then delete \
-             the file, and check the disk",
+            "each line of these files is a record that cannot be read, and everything else was kept: if there is a \
+             backup, `esales-notify queue salvage DIR` enqueues what is missing, and nothing twice; then delete the \
+             files, and check the disk",
         )
     } else {
         Check::ok("contents", counters)

@@ -22,7 +22,7 @@ restore it, stop every process that uses the spool, and put the copy in the spoo
 with `queue salvage`.";
 
 const SALVAGE: &str = "\
-Enqueues the pending notifications of another spool: a backup, a copy, or a damaged file that was set aside. Whatever \
+Enqueues the pending notifications of another spool: a backup, a copy, or a damaged spool that was moved away. Whatever \
 the spool knows already (it is pending, is a dead letter, or has a receipt) is left out, so nothing is enqueued twice, \
 also by a second run. The age of what is enqueued counts from now. The other spool is not changed.";
 
@@ -127,9 +127,7 @@ pub(crate) fn command() -> Command {
             "Enqueue what can be read of a damaged, copied or backed-up spool",
         )
         .long_about(SALVAGE)
-        .arg(path(
-            "The other spool's directory, or a file that was set aside",
-        ))
+        .arg(path("The other spool's directory"))
         .arg(flag("dead", "Also enqueue its dead letters"))
         .args(client_options(&[
             "durability",
