@@ -38,7 +38,7 @@ pub(super) struct Lane {
     number: u32,
     /// Everything in front of it is in `ahead`, among the retries, or completed.
     pub(super) cursor: Position,
-    ahead: BTreeMap<Position, Item>,
+    pub(super) ahead: BTreeMap<Position, Item>,
 }
 
 #[derive(Debug)]
@@ -276,6 +276,13 @@ impl Leader {
 
     /// The directory was deleted: an operator's deletion. A new spool begins, which continues to count.
     fn begin_again(&mut self) -> Result<(), LeaseError> {
+        // What was appended and not read yet was accepted after the deletion, or just before it.
+        let mut unread = Vec::new();
+        for (number, segment) in &self.segments {
+            let scanned = self.state.segments.get(number).map_or(0, |s| s.scanned);
+            let read = unread_items(&segment.file, scanned, &mut unread);
+            read.map_err(|e| self.failed(e))?;
+        }
         let lost = self.state.sums.pending() + self.state.letters.len() as u64;
         log::error(|| {
             format!(
@@ -288,6 +295,9 @@ impl Leader {
         sums.dead = 0;
         let began = (|| {
             let place = Arc::new(Place::open(&self.place.path, true)?);
+            for (item, producer) in &unread {
+                super::producer::append_again(&place, item, *producer)?;
+            }
             let deadline = Instant::now() + super::BUSY_TIMEOUT;
             let Some(mut leader) = lead(&place, &self.settings, &mut Watch::default(), deadline)?
             else {
@@ -786,30 +796,10 @@ impl Leader {
         }
         let mut late = Vec::new();
         if let Some(segment) = self.segments.remove(&number) {
-            reader::lines(&segment.file, scanned.into(), |_, _, line| {
-                if let Line::Sound(payload) = line
-                    && let Some(Record::Notification(new) | Record::Again(new)) =
-                        record::parse(payload)
-                {
-                    let origin = Arc::from(line::text(new.origin).as_str());
-                    late.push((
-                        line::text(new.detail),
-                        new.into_item(Position::default(), origin),
-                    ));
-                }
-                ControlFlow::Continue(())
-            })?;
+            unread_items(&segment.file, scanned, &mut late)?;
         }
-        for (detail, item) in late {
-            let new = NewItem {
-                id: item.id,
-                origin: item.origin,
-                body: item.body,
-                accepted: item.accepted,
-                attempts: item.attempts,
-                detail,
-            };
-            super::producer::append_again(&self.place, &new, item.producer)?;
+        for (item, producer) in &late {
+            super::producer::append_again(&self.place, item, *producer)?;
         }
         let batch = Batch {
             retired: vec![number],
@@ -1020,6 +1010,27 @@ impl Leader {
         }
         Ok(())
     }
+}
+
+/// Notifications behind `scanned`, and their producers.
+fn unread_items(file: &File, scanned: u32, out: &mut Vec<(NewItem, u64)>) -> io::Result<()> {
+    reader::lines(file, scanned.into(), |_, _, line| {
+        if let Line::Sound(payload) = line
+            && let Some(Record::Notification(new) | Record::Again(new)) = record::parse(payload)
+        {
+            let item = NewItem {
+                id: new.id(),
+                origin: Arc::from(line::text(new.origin).as_str()),
+                body: new.body.to_owned(),
+                accepted: new.accepted,
+                attempts: new.attempts,
+                detail: line::text(new.detail),
+            };
+            out.push((item, new.producer));
+        }
+        ControlFlow::Continue(())
+    })?;
+    Ok(())
 }
 
 pub(super) fn dropped(item: &Item, why: &str, now: Timestamp) -> Completed {

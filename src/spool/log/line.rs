@@ -158,7 +158,7 @@ mod tests {
             assert_eq!(decode(&line[1..]), Line::Sound(payload));
             assert_eq!(declared_length(&line), Some(line.len()));
         }
-        assert_eq!(line("payload"), b"\nff8a4cf3 000007 payload");
+        assert_eq!(line("payload"), b"\n45c2555a 000007 payload");
     }
 
     #[test]

@@ -30,6 +30,7 @@ mod view;
 use std::collections::HashSet;
 use std::fs::OpenOptions;
 use std::io;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -106,6 +107,9 @@ fn erase_lines(place: &Place, name: &str, lines: &[(u64, usize)]) -> io::Result<
     disk::sync(&file)
 }
 
+/// The place, who appends to it, and what that producer sees of the limits.
+type Inlets = (Option<Arc<Place>>, Producer, View);
+
 /// A spool in a directory, as one producer and reader.
 #[derive(Debug)]
 pub(crate) struct LogSpool {
@@ -116,8 +120,7 @@ pub(crate) struct LogSpool {
     id: u64,
     /// By this handle.
     accepted: AtomicU64,
-    /// The place, and who appends to it.
-    inlet: DeadlineLock<(Option<Arc<Place>>, Producer, View)>,
+    inlet: DeadlineLock<Inlets>,
     ledger: DeadlineLock<View>,
     watch: DeadlineLock<Watch>,
 }
@@ -186,37 +189,82 @@ impl LogSpool {
             .map_err(|e| self.failed(e))
     }
 
-    fn append(&self, item: &NewItem, may_exceed: bool, deadline: Instant) -> Result<(), Refusal> {
-        let appended = self.inlet.with(deadline, |(slot, producer, view)| {
-            let place = match slot {
-                Some(place) => place,
-                None => slot.insert(Arc::new(Place::open(&self.path, self.creates)?)),
-            };
-            let pushed = producer.push(place, view, &self.settings, item, may_exceed, deadline);
-            let file = match pushed {
-                Err(Refusal::Io(e))
-                    if e.kind() == io::ErrorKind::NotFound && !place.is_current() =>
-                {
-                    log::error(|| {
-                        format!(
-                            "the spool {} was deleted while it was in use; a new one begins",
-                            self.path.display()
-                        )
-                    });
-                    *slot = None;
-                    *producer = Producer::new(self.id);
-                    *view = View::default();
-                    let place = slot.insert(Arc::new(Place::open(&self.path, self.creates)?));
-                    producer.push(place, view, &self.settings, item, may_exceed, deadline)?
-                }
-                pushed => pushed?,
-            };
-            if self.settings.is_synced
-                && let Some(place) = slot
-            {
-                producer.sync_names(place)?;
+    /// Opens the place, also after somebody deleted it.
+    fn open_inlet<'a>(
+        &self,
+        inlet: &'a mut Inlets,
+    ) -> io::Result<(&'a Arc<Place>, &'a mut Producer, &'a mut View)> {
+        let (slot, producer, view) = inlet;
+        if producer.is_look_due()
+            && producer.has_lost_its_segment()
+            && slot.as_ref().is_some_and(|p| !p.is_current())
+        {
+            log::error(|| {
+                format!(
+                    "the spool {} was deleted while it was in use; a new one begins",
+                    self.path.display()
+                )
+            });
+            *slot = None;
+            let last = producer.take_last();
+            *producer = Producer::new(self.id);
+            *view = View::default();
+            let place = slot.insert(Arc::new(Place::open(&self.path, self.creates)?));
+            producer.look(
+                place,
+                view,
+                &self.settings,
+                host::uptime().unwrap_or_default(),
+            )?;
+            for item in &last {
+                producer.append(place, item, true)?;
             }
-            Ok(file)
+        }
+        let place = match slot {
+            Some(place) => place,
+            None => slot.insert(Arc::new(Place::open(&self.path, self.creates)?)),
+        };
+        Ok((place, producer, view))
+    }
+
+    /// What was appended to a file that was removed a moment later is appended again.
+    fn rescue_last(&self, deadline: Instant) {
+        self.inlet.with(deadline, |inlet| {
+            if !inlet.1.has_lost_its_segment() {
+                return;
+            }
+            let rescued = self.open_inlet(inlet).and_then(|(place, producer, view)| {
+                let now = host::uptime().unwrap_or_default();
+                producer.look(place, view, &self.settings, now)
+            });
+            if let Err(e) = rescued {
+                let e = self.failed(e);
+                log::error(|| format!("what was accepted last may be lost: {e}"));
+            }
+        });
+    }
+
+    fn append(&self, item: &NewItem, may_exceed: bool, deadline: Instant) -> Result<(), Refusal> {
+        let appended = self.inlet.with(deadline, |inlet| {
+            let mut is_second = false;
+            loop {
+                let (place, producer, view) = self.open_inlet(inlet)?;
+                let pushed = producer.push(place, view, &self.settings, item, may_exceed, deadline);
+                match pushed {
+                    // The directory is gone.
+                    Err(Refusal::Io(e)) if e.kind() == io::ErrorKind::NotFound && !is_second => {
+                        is_second = true;
+                        *inlet = (None, Producer::new(self.id), View::default());
+                    }
+                    Err(refusal) => return Err(refusal),
+                    Ok(file) => {
+                        if self.settings.is_synced {
+                            producer.sync_names(place)?;
+                        }
+                        return Ok(file);
+                    }
+                }
+            }
         });
         let file = appended.unwrap_or(Err(Refusal::Io(io::ErrorKind::TimedOut.into())))?;
         if !self.settings.is_synced {
@@ -238,6 +286,46 @@ impl LogSpool {
             ))));
         }
         Ok(())
+    }
+}
+
+impl Drop for LogSpool {
+    fn drop(&mut self) {
+        self.rescue_last(Instant::now());
+    }
+}
+
+impl LogSpool {
+    /// What is over the limits is as good as dropped: the leader drops the oldest as soon as it reads the newest.
+    fn foresee_drops(
+        &self,
+        place: &Place,
+        view: &View,
+        sight: &mut view::Sight,
+        oldest: &mut Option<Timestamp>,
+    ) -> io::Result<()> {
+        let limits = &self.settings;
+        let is_over = |sight: &view::Sight| {
+            sight.counts.pending > limits.max_items || sight.pending_bytes > limits.max_bytes
+        };
+        if !is_over(sight) {
+            return Ok(());
+        }
+        let from = view.state.settled_to();
+        operator::each_item(place, &view.state, from, |stored, is_pending| {
+            if !is_pending {
+                return ControlFlow::Continue(());
+            }
+            if !is_over(sight) {
+                *oldest = Some(stored.item.accepted);
+                return ControlFlow::Break(());
+            }
+            sight.counts.pending -= 1;
+            sight.counts.dropped += 1;
+            let bytes = stored.item.body.len() as u64;
+            sight.pending_bytes = sight.pending_bytes.saturating_sub(bytes);
+            ControlFlow::Continue(())
+        })
     }
 }
 
@@ -304,9 +392,14 @@ impl Outlet for LogSpool {
 
 impl Ledger for LogSpool {
     fn totals(&self, deadline: Instant) -> Result<Totals, Error> {
+        self.rescue_last(deadline);
         let retention = self.settings.receipt_retention;
         self.read(deadline, |place, view| {
-            let sight = view.read_all(place)?;
+            let mut sight = view.read_all(place)?;
+            let mut oldest = operator::oldest_pending(place, &view.state)?.or(view.oldest_unread);
+            if self.settings.drops_oldest {
+                self.foresee_drops(place, view, &mut sight, &mut oldest)?;
+            }
             let mut process = view
                 .state
                 .producers
@@ -321,7 +414,7 @@ impl Ledger for LogSpool {
                 spool: sight.counts,
                 process,
                 pending_bytes: sight.pending_bytes,
-                oldest: operator::oldest_pending(place, &view.state)?.or(view.oldest_unread),
+                oldest,
                 recent: match retention.is_zero() {
                     true => Vec::new(),
                     false => receipts::recent(place)?,
@@ -365,6 +458,7 @@ impl Ledger for LogSpool {
     }
 
     fn mark(&self, deadline: Instant) -> Result<Option<Position>, Error> {
+        self.rescue_last(deadline);
         let Some(place) = self.place()? else {
             return Ok(Some(Position::default()));
         };

@@ -25,7 +25,7 @@ const TICK: Duration = Duration::from_millis(5);
 const AT_A_TIME: usize = 1000;
 
 /// Calls `visit` for every item from `from` on, pending or not, with whether it is pending.
-fn each_item(
+pub(super) fn each_item(
     place: &Place,
     state: &State,
     from: Position,

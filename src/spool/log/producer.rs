@@ -44,6 +44,8 @@ pub(super) struct Producer {
     pub(super) id: u64,
     present: Option<Present>,
     buffer: Vec<u8>,
+    /// What was appended since the last look, should somebody have removed the segment under it.
+    since_look: Vec<NewItem>,
     /// Whether the names in the directory are on the disk.
     synced_names: u32,
 }
@@ -69,6 +71,7 @@ impl Producer {
             id,
             present: None,
             buffer: Vec::new(),
+            since_look: Vec::new(),
             synced_names: 0,
         }
     }
@@ -92,10 +95,32 @@ impl Producer {
             self.look(place, view, settings, now)?;
         }
         let is_near = self.present.as_ref().is_some_and(|p| p.is_near);
-        if is_near && !may_exceed {
+        let is_large = item.body.len() as u64 > settings.max_bytes / SHARE;
+        if (is_near || is_large) && !may_exceed {
             return self.push_near(place, view, settings, item, deadline);
         }
-        Ok(self.append(place, item, false)?)
+        let file = self.append(place, item, false)?;
+        self.since_look.push(item.clone());
+        Ok(file)
+    }
+
+    /// Whether it is time to look again which segment is the present one.
+    pub(super) fn is_look_due(&self) -> bool {
+        let now = uptime().unwrap_or_default();
+        self.present
+            .as_ref()
+            .is_none_or(|p| now.saturating_sub(p.seen) >= CHECK || p.lines_left == 0)
+    }
+
+    /// Whether the segment was removed under what was appended last.
+    pub(super) fn has_lost_its_segment(&self) -> bool {
+        let is_removed = |p: &Present| p.file.file.metadata().is_ok_and(|m| m.nlink() == 0);
+        !self.since_look.is_empty() && self.present.as_ref().is_some_and(is_removed)
+    }
+
+    /// What was appended last, to be accepted by a spool that takes the place of one that was deleted.
+    pub(super) fn take_last(&mut self) -> Vec<NewItem> {
+        std::mem::take(&mut self.since_look)
     }
 
     /// Near a limit one producer at a time counts exactly, and appends.
@@ -129,7 +154,7 @@ impl Producer {
         }
     }
 
-    fn append(
+    pub(super) fn append(
         &mut self,
         place: &Place,
         item: &NewItem,
@@ -181,7 +206,7 @@ impl Producer {
     }
 
     /// Sees which segment is the present one, begins the next if it is full, and how near the limits are.
-    fn look(
+    pub(super) fn look(
         &mut self,
         place: &Place,
         view: &mut View,
@@ -198,7 +223,18 @@ impl Producer {
             None => None,
         };
         if length.is_none() {
+            // Within the grace period the leader deletes no segment that it has not read.
+            let was_removed = self.present.as_ref().is_some_and(|p| {
+                now.saturating_sub(p.seen) < GRACE
+                    && p.file.file.metadata().is_ok_and(|m| m.nlink() == 0)
+            });
+            let last = std::mem::take(&mut self.since_look);
             self.find_present(place)?;
+            if was_removed {
+                for item in &last {
+                    self.append(place, item, true)?;
+                }
+            }
             length = match &self.present {
                 Some(present) => Some(present.file.file.metadata()?.len()),
                 None => None,
@@ -211,6 +247,7 @@ impl Producer {
         let length = length.unwrap_or(0);
         let (lines_left, is_near) = self.room(place, view, settings, length)?;
         if let Some(present) = &mut self.present {
+            self.since_look.clear();
             present.seen = now;
             present.lines_left = lines_left;
             present.is_near = is_near;

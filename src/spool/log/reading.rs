@@ -207,6 +207,10 @@ impl<'a> Reading<'a> {
         if receipts::find(self.place, &id, self.now, forever)?.is_some() {
             return Ok(true);
         }
+        let is_ahead = |lane: &Lane| lane.ahead.values().any(|item| item.id == id);
+        if self.lanes.values().any(is_ahead) {
+            return Ok(true);
+        }
         let pending = super::operator::find_pending(self.place, self.state, &id)?;
         Ok(pending.is_some() || self.ahead.iter().any(|item| item.id == id))
     }
