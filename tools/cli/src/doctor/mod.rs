@@ -2,7 +2,7 @@
 //! part what was found and what to do.
 //!
 //! What it says is what the library does: the configuration, the way to the service and the spool are read by the
-//! library's own code. Here it is put into words.
+//! library's own code. The doctor adds the explanation.
 
 mod certificate;
 mod config;

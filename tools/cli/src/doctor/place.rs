@@ -121,7 +121,7 @@ fn open_to_others(directory: Option<&Metadata>) -> Option<Check> {
     ))
 }
 
-/// Who may replace the spool of `owner`, besides its owner and root: whoever may write into its parent.
+/// The users who may write into the parent, besides `owner` and root, and so may replace the spool.
 fn writers(parent: &Metadata, owner: u32) -> Option<String> {
     let mode = parent.mode();
     if mode & 0o002 != 0 {
