@@ -20,7 +20,7 @@ use serde_json::Value;
 use crate::config::{Config, QueueSettings};
 use crate::host::{self, FileSystem, Timestamp};
 use crate::identity::customer_token;
-use crate::spool::{self, Position, Spool, StoredItem};
+use crate::spool::{self, LeaseError, Position, Spool, StoredItem};
 use crate::status::{Error, Receipt, Status};
 use crate::wire;
 use pages::{PAGE, Pages, cursor_of, position_of};
@@ -30,6 +30,9 @@ pub use salvage::SalvageReport;
 
 /// The longest time that one call to the engine may take.
 const OPERATOR_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How often the command asks whether the drainer has done something.
+const TICK: Duration = Duration::from_millis(5);
 
 fn deadline() -> Instant {
     Instant::now() + OPERATOR_TIMEOUT
@@ -195,6 +198,7 @@ impl SpoolAdmin {
             }
             if !letters.is_empty() {
                 retried += self.spool.requeue(&letters, deadline())?;
+                self.wait_until_done()?;
             }
             if is_last_page {
                 break;
@@ -212,6 +216,7 @@ impl SpoolAdmin {
         for letters in self.chosen(ids)?.chunks(PAGE) {
             dropped += self.spool.discard(letters, deadline())?;
         }
+        self.wait_until_done()?;
         Ok(dropped)
     }
 
@@ -228,7 +233,33 @@ impl SpoolAdmin {
             return Err(Error::argument("customer_key is empty"));
         }
         let theirs = |body: &str| is_of_visitor(body, customer_key);
-        self.spool.purge(&theirs, deadline())
+        let purged = self.spool.purge(&theirs, deadline())?;
+        self.wait_until_done()?;
+        Ok(purged)
+    }
+
+    /// Waits until the drainer has done what was asked. Where no process delivers the spool, the command becomes the
+    /// drainer for a moment.
+    fn wait_until_done(&self) -> Result<(), Error> {
+        let deadline = deadline();
+        while !self.spool.is_done(deadline)? {
+            if Instant::now() >= deadline {
+                return Err(Error::new(
+                    Status::SpoolFailed,
+                    "the process that delivers the spool has not done this in time; it does it when it can",
+                ));
+            }
+            let Some(mut lease) = self.spool.acquire(deadline)? else {
+                std::thread::sleep(TICK);
+                continue;
+            };
+            let polled = lease.poll(Timestamp::now());
+            lease.release();
+            if let Err(LeaseError::Failed(e)) = polled {
+                return Err(e);
+            }
+        }
+        Ok(())
     }
 
     /// Lets one delivery be tried at once for every origin whose deliveries are backing off. Returns the number of
@@ -237,7 +268,9 @@ impl SpoolAdmin {
     /// # Errors
     /// [`Status::SpoolFailed`] if the spool cannot be written.
     pub fn probe_now(&self) -> Result<u64, Error> {
-        self.spool.probe_now(deadline())
+        let origins = self.spool.probe_now(deadline())?;
+        self.wait_until_done()?;
+        Ok(origins)
     }
 
     /// Makes a consistent copy of the spool in the new directory `to`, while the spool is in use. The copy is a spool

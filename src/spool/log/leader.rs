@@ -61,16 +61,37 @@ pub(super) struct Leader {
     segments: BTreeMap<u32, OpenSegment>,
     letters: LetterWriter,
     receipts: ReceiptWriter,
-    /// Read, and not yet journalled.
-    is_dirty: bool,
     /// Dropped while they were in flight: should they arrive, they count as delivered.
     dropped: HashMap<Position, u64>,
     damage: HashSet<Position>,
     receipts_failed: bool,
 }
 
+/// Whether the disk, a quota or a limit has no room.
+fn is_no_room(e: &io::Error) -> bool {
+    matches!(
+        e.raw_os_error(),
+        Some(libc::EFBIG | libc::ENOSPC | libc::EDQUOT)
+    )
+}
+
 /// Takes the lease and the state; `None`: another drainer has it.
 pub(super) fn lead(
+    place: &Arc<Place>,
+    settings: &Settings,
+    watch: &mut Watch,
+    deadline: Instant,
+) -> io::Result<Option<Leader>> {
+    match try_to_lead(place, settings, watch, deadline) {
+        // Delivery is what gives room back.
+        Err(e) if is_no_room(&e) && place.give_up_reserve() => {
+            try_to_lead(place, settings, watch, deadline)
+        }
+        led => led,
+    }
+}
+
+fn try_to_lead(
     place: &Arc<Place>,
     settings: &Settings,
     watch: &mut Watch,
@@ -93,7 +114,6 @@ pub(super) fn lead(
                 segments: BTreeMap::new(),
                 letters: LetterWriter::default(),
                 receipts: ReceiptWriter::default(),
-                is_dirty: false,
                 dropped: HashMap::new(),
                 damage: HashSet::new(),
                 receipts_failed: false,
@@ -342,20 +362,20 @@ impl Leader {
 
     /// Journals a batch; if the journal cannot grow, writes it anew. Then applies it.
     fn journal(&mut self, batch: &Batch) -> io::Result<()> {
-        let appended = self.journal.append(batch);
-        if let Err(e) = appended {
-            let cannot_grow = matches!(
-                e.raw_os_error(),
-                Some(libc::EFBIG | libc::ENOSPC | libc::EDQUOT)
-            );
-            if !cannot_grow {
+        if let Err(e) = self.journal.append(batch) {
+            if !is_no_room(&e) {
                 return Err(e);
             }
-            self.compact()?;
+            // Written anew it is shorter; and the old one's room is given back.
+            if let Err(e) = self.compact() {
+                if !is_no_room(&e) || !self.place.give_up_reserve() {
+                    return Err(e);
+                }
+                self.compact()?;
+            }
             self.journal.append(batch)?;
         }
         self.state.apply(batch);
-        self.is_dirty = false;
         Ok(())
     }
 
@@ -518,10 +538,22 @@ impl Leader {
 
     /// Appends receipts. A disk that has no room for them must not stop the deliveries that give it back.
     fn receipt(&mut self, completed: &[Completed]) {
+        let mut anonymous = Vec::new();
+        let mut kept = completed;
         if self.settings.receipt_retention.is_zero() {
-            return;
+            // For the statistics alone: nobody can ask for them by an id.
+            anonymous.extend(
+                completed
+                    .iter()
+                    .filter(|c| c.receipt.status == Status::Delivered)
+                    .cloned(),
+            );
+            for one in &mut anonymous {
+                one.receipt.id.clear();
+            }
+            kept = &anonymous;
         }
-        let appended = self.receipts.append(&self.place, completed);
+        let appended = self.receipts.append(&self.place, kept);
         if let Err(e) = &appended
             && !self.receipts_failed
         {
@@ -532,14 +564,15 @@ impl Leader {
     }
 
     /// Reads ahead for an origin.
-    fn read_ahead(&mut self, origin: &str) -> io::Result<()> {
+    fn read_ahead(&mut self, origin: &str, wanted: usize) -> io::Result<()> {
+        let wanted = wanted.max(AHEAD);
         let end = self.end();
         loop {
             let Some(lane) = self.lanes.get(origin) else {
                 return Ok(());
             };
             let bytes: usize = lane.ahead.values().map(|i| i.body.len()).sum();
-            if lane.ahead.len() >= AHEAD || bytes >= AHEAD_BYTES || lane.cursor >= end {
+            if lane.ahead.len() >= wanted || bytes >= AHEAD_BYTES || lane.cursor >= end {
                 return Ok(());
             }
             let (number, offset) = (segment_of(lane.cursor), offset_of(lane.cursor));
@@ -574,7 +607,7 @@ impl Leader {
             let mut stopped_at = None;
             let state = &self.state;
             let read = reader::lines(&file, offset.into(), |offset, bytes, line| {
-                if offset >= scanned || found.len() >= AHEAD || found_bytes >= AHEAD_BYTES {
+                if offset >= scanned || found.len() >= wanted || found_bytes >= AHEAD_BYTES {
                     stopped_at = Some(offset);
                     return ControlFlow::Break(());
                 }
@@ -648,7 +681,7 @@ impl Leader {
     fn oldest(&mut self) -> io::Result<Option<Item>> {
         let origins: Vec<Arc<str>> = self.lanes.keys().cloned().collect();
         for origin in &origins {
-            self.read_ahead(origin)?;
+            self.read_ahead(origin, AHEAD)?;
         }
         let ahead = self
             .lanes
@@ -756,10 +789,11 @@ impl Leader {
                     )
                 });
             }
-            if number < newest && is_present {
-                if let Some(segment) = self.open(number)? {
-                    segment.superseded.get_or_insert(now);
-                }
+            if number < newest
+                && is_present
+                && let Some(segment) = self.open(number)?
+            {
+                segment.superseded.get_or_insert(now);
             }
             let is_done = self
                 .state
@@ -1021,7 +1055,7 @@ fn unread_items(file: &File, scanned: u32, out: &mut Vec<(NewItem, u64)>) -> io:
             let item = NewItem {
                 id: new.id(),
                 origin: Arc::from(line::text(new.origin).as_str()),
-                body: new.body.to_owned(),
+                body: new.body.clone().into_owned(),
                 accepted: new.accepted,
                 attempts: new.attempts,
                 detail: line::text(new.detail),
@@ -1096,7 +1130,9 @@ impl spool::Lease for Leader {
         skip: &HashSet<Position>,
     ) -> Result<Vec<Item>, LeaseError> {
         self.check_lease()?;
-        self.read_ahead(origin).map_err(|e| self.failed(e))?;
+        let wanted = limit.saturating_add(skip.len());
+        self.read_ahead(origin, wanted)
+            .map_err(|e| self.failed(e))?;
         let Some(lane) = self.lanes.get(origin) else {
             return Ok(Vec::new());
         };
@@ -1135,7 +1171,7 @@ impl spool::Lease for Leader {
         skip: &HashSet<Position>,
     ) -> Result<Vec<Item>, LeaseError> {
         self.check_lease()?;
-        self.read_ahead(origin).map_err(|e| self.failed(e))?;
+        self.read_ahead(origin, AHEAD).map_err(|e| self.failed(e))?;
         let Some(lane) = self.lanes.get(origin) else {
             return Ok(Vec::new());
         };
@@ -1345,6 +1381,7 @@ impl Leader {
         if self.journal.is_long() {
             self.compact()?;
         }
+        self.place.make_reserve();
         Ok(())
     }
 }
