@@ -139,6 +139,19 @@ pub(super) fn find(
     Ok(None)
 }
 
+/// Those of these ids that have a receipt, however old.
+pub(super) fn known(place: &Place, ids: &HashSet<&str>) -> io::Result<HashSet<String>> {
+    let mut known = HashSet::new();
+    for number in files(place)? {
+        each(place, number, |_, _, completed| {
+            if ids.contains(completed.receipt.id.as_str()) {
+                known.insert(completed.receipt.id);
+            }
+        })?;
+    }
+    Ok(known)
+}
+
 /// Age at delivery and latency of the last deliveries.
 pub(super) fn recent(place: &Place) -> io::Result<Vec<(Duration, Duration)>> {
     let mut recent = Vec::new();
