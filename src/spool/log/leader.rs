@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::ops::ControlFlow;
+use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,6 +18,7 @@ use super::reader;
 use super::reading::Reading;
 use super::receipts::{self, Completed, ReceiptWriter};
 use super::record::{self, Notification, Record};
+use super::repeats::Sources;
 use super::state::{Batch, State, offset_of, position, segment_of};
 use super::{GRACE, Settings, failed, segment_name};
 use crate::host::{Timestamp, uptime};
@@ -25,7 +27,7 @@ use crate::spool::{self, Fate, Gate, Item, LeaseError, NewItem, Position, RECENT
 use crate::status::{Receipt, Status};
 
 /// How much of a backlog one poll reads, so that the first deliveries do not wait for it.
-const POLL_BYTES: u64 = 8 << 20;
+pub(super) const POLL_BYTES: u64 = 8 << 20;
 /// How much is read ahead for one origin.
 const AHEAD: usize = 256;
 const AHEAD_BYTES: usize = 4 << 20;
@@ -463,7 +465,8 @@ impl Leader {
             return Ok((false, false, None));
         };
         let file = Arc::clone(&segment.file);
-        if file.metadata()?.len() <= u64::from(scanned) {
+        let metadata = file.metadata()?;
+        if metadata.len() <= u64::from(scanned) {
             return Ok((false, false, None));
         }
         let end_before = self.end();
@@ -472,15 +475,15 @@ impl Leader {
             .settings
             .drops_oldest
             .then_some((self.settings.max_items, self.settings.max_bytes));
-        let mut reading = Reading::new(
-            &self.place,
-            &self.state,
-            &self.lanes,
-            number,
-            end_before,
-            limits,
-            now,
-        );
+        let open = self.segments.iter();
+        let sources = Sources {
+            place: &self.place,
+            lanes: &self.lanes,
+            open: open.map(|(n, s)| (*n, Arc::clone(&s.file))).collect(),
+            file: Arc::clone(&file),
+            is_removed: metadata.nlink() == 0,
+        };
+        let mut reading = Reading::new(sources, &self.state, number, end_before, limits, now);
         reading.has_room = has_room;
         let limit = u64::from(scanned) + POLL_BYTES;
         let end = reader::lines(&file, scanned.into(), |offset, bytes, line| {

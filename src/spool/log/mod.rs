@@ -21,6 +21,7 @@ mod reader;
 mod reading;
 mod receipts;
 pub(crate) mod record;
+mod repeats;
 mod state;
 mod sync;
 #[cfg(test)]
@@ -192,13 +193,14 @@ impl LogSpool {
             .map_err(|e| self.failed(e))
     }
 
-    /// Opens the place, also after somebody deleted it.
+    /// Opens the place, also after somebody deleted it, which is looked for only if a look is due.
     fn open_inlet<'a>(
         &self,
         inlet: &'a mut Inlets,
+        is_look_due: bool,
     ) -> io::Result<(&'a Arc<Place>, &'a mut Producer, &'a mut View)> {
         let (slot, producer, view) = inlet;
-        if producer.is_look_due()
+        if is_look_due
             && producer.has_lost_its_segment()
             && slot.as_ref().is_some_and(|p| !p.is_current())
         {
@@ -236,10 +238,12 @@ impl LogSpool {
             if !inlet.1.has_lost_its_segment() {
                 return;
             }
-            let rescued = self.open_inlet(inlet).and_then(|(place, producer, view)| {
-                let now = host::uptime().unwrap_or_default();
-                producer.look(place, view, &self.settings, now)
-            });
+            let rescued = self
+                .open_inlet(inlet, true)
+                .and_then(|(place, producer, view)| {
+                    let now = host::uptime().unwrap_or_default();
+                    producer.look(place, view, &self.settings, now)
+                });
             if let Err(e) = rescued {
                 let e = self.failed(e);
                 log::error(|| format!("what was accepted last may be lost: {e}"));
@@ -251,7 +255,8 @@ impl LogSpool {
         let appended = self.inlet.with(deadline, |inlet| {
             let mut is_second = false;
             loop {
-                let (place, producer, view) = self.open_inlet(inlet)?;
+                let is_look_due = inlet.1.is_look_due();
+                let (place, producer, view) = self.open_inlet(inlet, is_look_due)?;
                 let pushed = producer.push(place, view, &self.settings, item, may_exceed, deadline);
                 match pushed {
                     // The directory is gone.
@@ -260,12 +265,7 @@ impl LogSpool {
                         *inlet = (None, Producer::new(self.id), View::default());
                     }
                     Err(refusal) => return Err(refusal),
-                    Ok(file) => {
-                        if self.settings.is_synced {
-                            producer.sync_names(place)?;
-                        }
-                        return Ok(file);
-                    }
+                    Ok(file) => return Ok(file),
                 }
             }
         });

@@ -6,6 +6,7 @@ use std::os::unix::fs::{
     DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, chown, fchown,
 };
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::disk;
@@ -30,7 +31,7 @@ pub(super) const TEMPORARY: &str = ".new-";
 pub(super) struct Place {
     pub(super) path: PathBuf,
     /// Open as long as the spool is in use: a directory that was replaced is noticed.
-    directory: File,
+    directory: Arc<File>,
     uid: u32,
     gid: u32,
 }
@@ -154,7 +155,7 @@ impl Place {
         check_file_system(&directory, path)?;
         let place = Place {
             path: path.to_owned(),
-            directory,
+            directory: Arc::new(directory),
             uid: found.uid(),
             gid: found.gid(),
         };
@@ -276,11 +277,15 @@ impl Place {
             .join(format!("{TEMPORARY}{}-{name}", std::process::id()))
     }
 
+    /// Device and number of the directory.
+    pub(super) fn id(&self) -> io::Result<(u64, u64)> {
+        self.directory.metadata().map(|m| (m.dev(), m.ino()))
+    }
+
     /// Whether the path still leads to this directory.
     pub(super) fn is_current(&self) -> bool {
-        let id = |m: Metadata| (m.dev(), m.ino());
-        let at_path = fs::symlink_metadata(&self.path).map(id);
-        matches!((at_path, self.directory.metadata().map(id)), (Ok(a), Ok(b)) if a == b)
+        let at_path = fs::symlink_metadata(&self.path).map(|m| (m.dev(), m.ino()));
+        matches!((at_path, self.id()), (Ok(a), Ok(b)) if a == b)
     }
 
     pub(super) fn names(&self) -> io::Result<Vec<String>> {
@@ -365,6 +370,8 @@ impl Place {
                 .custom_flags(libc::O_DIRECTORY | libc::O_NOFOLLOW),
             &self.path,
         )?;
+        // A forked child must not keep the lock of a parent that is killed here.
+        let _closed_in_children = host::close_in_children(&directory)?;
         let mut pause = Duration::from_micros(20);
         while !host::lock_directory(&directory)? {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -381,6 +388,33 @@ impl Place {
     /// Makes new names in the directory survive a power loss.
     pub(super) fn sync_names(&self) -> io::Result<()> {
         self.directory.sync_all()
+    }
+
+    pub(super) fn directory_names(&self) -> Names {
+        Names {
+            directory: Arc::clone(&self.directory),
+            path: self.path.clone(),
+        }
+    }
+}
+
+/// The names in the directory, and its own.
+#[derive(Debug)]
+pub(super) struct Names {
+    directory: Arc<File>,
+    path: PathBuf,
+}
+
+impl Names {
+    /// Makes them survive a power loss.
+    pub(super) fn sync(&self) -> io::Result<()> {
+        self.directory.sync_all()?;
+        let folder = self.path.parent().unwrap_or(Path::new("/"));
+        // A folder that may be written and not read.
+        match host::open_above_stdio(OpenOptions::new().read(true), folder) {
+            Ok(folder) => folder.sync_all(),
+            Err(_) => Ok(()),
+        }
     }
 }
 

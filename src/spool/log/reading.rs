@@ -5,14 +5,14 @@ use std::fs::File;
 use std::io;
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::draft::{Draft, End, Weight};
-use super::leader::{Lane, dropped, item_in, open_segment};
+use super::leader::{Lane, POLL_BYTES, dropped, item_in, open_segment};
 use super::line::{self, Line};
 use super::place::Place;
 use super::receipts::{self, Completed};
 use super::record::{self, Notification, Record};
+use super::repeats::{Repeats, Sources};
 use super::segment_name;
 use super::state::{Batch, Letter, Retry, State, offset_of, position, segment_of};
 use crate::host::Timestamp;
@@ -28,6 +28,9 @@ pub(super) struct Reading<'a> {
     place: &'a Place,
     state: &'a State,
     lanes: &'a HashMap<Arc<str>, Lane>,
+    sources: Sources<'a>,
+    /// Looked for when they are first needed.
+    repeats: Option<Repeats>,
     number: u32,
     now: Timestamp,
     draft: Draft<'a>,
@@ -66,18 +69,19 @@ pub(super) struct Read {
 
 impl<'a> Reading<'a> {
     pub(super) fn new(
-        place: &'a Place,
+        sources: Sources<'a>,
         state: &'a State,
-        lanes: &'a HashMap<Arc<str>, Lane>,
         number: u32,
         end_before: Position,
         limits: Option<(u64, u64)>,
         now: Timestamp,
     ) -> Reading<'a> {
         Reading {
-            place,
+            place: sources.place,
             state,
-            lanes,
+            lanes: sources.lanes,
+            sources,
+            repeats: None,
             number,
             now,
             draft: Draft::new(state),
@@ -161,9 +165,21 @@ impl<'a> Reading<'a> {
 
     fn take(&mut self, at: Position, record: Record<'_>) -> io::Result<()> {
         match record {
-            Record::Notification(new) => self.accept(at, new),
-            Record::Again(new) => {
-                if self.is_known(&new)? {
+            Record::Notification(new) if !self.sources.is_removed => {
+                if let Some(repeats) = &mut self.repeats {
+                    repeats.accepted(&new);
+                }
+                self.accept(at, new);
+            }
+            Record::Notification(new) | Record::Again(new) => {
+                let repeats = match &mut self.repeats {
+                    Some(repeats) => repeats,
+                    None => {
+                        let found = Repeats::find(&self.sources, &self.draft, at, POLL_BYTES)?;
+                        self.repeats.insert(found)
+                    }
+                };
+                if repeats.is_known(&new) {
                     self.draft.skip(at);
                 } else {
                     self.accept(at, new);
@@ -241,21 +257,6 @@ impl<'a> Reading<'a> {
             let origin = Arc::from(origin.as_str());
             self.ahead.push(new.into_item(at, origin));
         }
-    }
-
-    /// Whether what a producer appended once more was read the first time.
-    fn is_known(&self, new: &Notification<'_>) -> io::Result<bool> {
-        let id = new.id();
-        let forever = Duration::MAX;
-        if receipts::find(self.place, &id, self.now, forever)?.is_some() {
-            return Ok(true);
-        }
-        let is_ahead = |lane: &Lane| lane.ahead.values().any(|item| item.id == id);
-        if self.lanes.values().any(is_ahead) {
-            return Ok(true);
-        }
-        let pending = super::operator::find_pending(self.place, self.state, &id)?;
-        Ok(pending.is_some() || self.ahead.iter().any(|item| item.id == id))
     }
 
     fn discard(&mut self, erases: bool, positions: &[Position]) -> io::Result<()> {
