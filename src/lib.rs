@@ -50,7 +50,7 @@ pub use identity::{MAX_IDENTITY, customer_key, customer_token, new_key};
 pub use log::{LogCallback, LogLevel, log_keep, log_next, log_to};
 pub use queue::{
     Counts, DeadLetter, OriginReport, PendingNotification, Percentiles, SalvageReport, SpoolAdmin,
-    SpoolReport, Stats,
+    SpoolReport, Stats, stop_delivery,
 };
 pub use status::{Error, Receipt, Status};
 pub use transport::{Probe, ProbeAnswer, Trust};

@@ -46,8 +46,11 @@ pub unsafe extern "C" fn esales_client_new(
     })
 }
 
-/// Frees a client; NULL is fine. Returns at once: its connections stay warm for other clients, for the time that
-/// keep_alive_s says, and what is in the queue is delivered further. No other thread may be using it.
+/// Frees a client; NULL is fine. No other thread may be using it. Its connections stay warm for other clients, for the
+/// time that keep_alive_s says, and the process keeps delivering what is in the queue (esales_stop_delivery ends that).
+///
+/// Returns at once, with one exception: if the client's delivery callback is running on another thread, the call waits
+/// until the callback has ended.
 ///
 /// @param client  the handle, or NULL.
 #[unsafe(no_mangle)]
