@@ -7,15 +7,28 @@
 mod gate;
 #[path = "../../src/identity.rs"]
 mod identity;
+#[path = "../../src/spool/gate.rs"]
+mod spool_gate;
 #[path = "../../src/status.rs"]
 mod status;
 #[path = "../../src/wire.rs"]
 mod wire;
 
+/// What the gate needs of the rest of the library.
+mod host {
+    pub(crate) fn millis(duration: std::time::Duration) -> u64 {
+        u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+    }
+}
+mod spool {
+    pub(crate) use crate::spool_gate::Gate;
+}
+
 use std::time::Duration;
 
 use divan::black_box;
-use gate::{Backoff, Gate};
+use gate::Backoff;
+use spool::Gate;
 use wire::{AddToCart, Visitor};
 
 const KEY: &str = "d9528030-509c-4e0f-b585-7168f1e9feca";

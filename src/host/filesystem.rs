@@ -32,16 +32,27 @@ pub(crate) enum FileSystem {
     Unknown(&'static str),
 }
 
-/// The kind of file system that a file is on.
-pub(crate) fn file_system(file: &File) -> io::Result<FileSystem> {
+fn statfs(file: &File) -> io::Result<libc::statfs> {
     let mut found = MaybeUninit::<libc::statfs>::uninit();
     // SAFETY: the descriptor is open as long as the borrow lasts; `found` is read only when the call has written it.
-    let found = unsafe {
+    unsafe {
         match libc::fstatfs(file.as_raw_fd(), found.as_mut_ptr()) {
-            0 => found.assume_init(),
-            _ => return Err(io::Error::last_os_error()),
+            0 => Ok(found.assume_init()),
+            _ => Err(io::Error::last_os_error()),
         }
-    };
+    }
+}
+
+/// What is free, for this process's user, on the file system that a file is on.
+pub(crate) fn free_bytes(file: &File) -> io::Result<u64> {
+    let found = statfs(file)?;
+    let size = u64::try_from(found.f_bsize).unwrap_or(0);
+    Ok(found.f_bavail.saturating_mul(size))
+}
+
+/// The kind of file system that a file is on.
+pub(crate) fn file_system(file: &File) -> io::Result<FileSystem> {
+    let found = statfs(file)?;
     // Numbers of linux/magic.h and of the file systems' own sources.
     Ok(match found.f_type as u32 {
         0x6969 => FileSystem::Network("NFS"),

@@ -7,6 +7,9 @@
 //! The counter invariant holds in every engine at every moment:
 //! `accepted = delivered + dead + expired + dropped + pending`.
 
+mod gate;
+#[cfg(test)]
+pub(crate) mod kit;
 pub(crate) mod log;
 pub(crate) mod memory;
 
@@ -17,6 +20,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::config::QueueSettings;
+pub(crate) use gate::Gate;
+
 use crate::host::Timestamp;
 use crate::status::{Error, Receipt, Status};
 
@@ -100,17 +105,6 @@ impl Settlement {
             detail: self.detail.clone(),
         }
     }
-}
-
-/// Whether deliveries to an origin are backing off; the rules are in `queue::gate`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Gate {
-    /// Probes that failed in a row; 0: open.
-    pub(crate) failures: u32,
-    /// When it closed, in milliseconds since 1970-01-01 UTC.
-    pub(crate) closed_at: u64,
-    /// How long after that the next probe may go out, in milliseconds.
-    pub(crate) pause: u64,
 }
 
 /// Counted notifications, which obey the counter invariant:

@@ -1,5 +1,7 @@
 //! Whatever stands in the files of a spool: for `cargo fuzz`, and for the committed seeds.
 
+#![allow(clippy::unwrap_used)]
+
 use std::fs;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};

@@ -61,16 +61,37 @@ pub(super) struct Leader {
     segments: BTreeMap<u32, OpenSegment>,
     letters: LetterWriter,
     receipts: ReceiptWriter,
-    /// Read, and not yet journalled.
-    is_dirty: bool,
     /// Dropped while they were in flight: should they arrive, they count as delivered.
     dropped: HashMap<Position, u64>,
     damage: HashSet<Position>,
     receipts_failed: bool,
 }
 
+/// Whether the disk, a quota or a limit has no room.
+fn is_no_room(e: &io::Error) -> bool {
+    matches!(
+        e.raw_os_error(),
+        Some(libc::EFBIG | libc::ENOSPC | libc::EDQUOT)
+    )
+}
+
 /// Takes the lease and the state; `None`: another drainer has it.
 pub(super) fn lead(
+    place: &Arc<Place>,
+    settings: &Settings,
+    watch: &mut Watch,
+    deadline: Instant,
+) -> io::Result<Option<Leader>> {
+    match try_to_lead(place, settings, watch, deadline) {
+        // Delivery is what gives room back.
+        Err(e) if is_no_room(&e) && place.give_up_reserve() => {
+            try_to_lead(place, settings, watch, deadline)
+        }
+        led => led,
+    }
+}
+
+fn try_to_lead(
     place: &Arc<Place>,
     settings: &Settings,
     watch: &mut Watch,
@@ -93,7 +114,6 @@ pub(super) fn lead(
                 segments: BTreeMap::new(),
                 letters: LetterWriter::default(),
                 receipts: ReceiptWriter::default(),
-                is_dirty: false,
                 dropped: HashMap::new(),
                 damage: HashSet::new(),
                 receipts_failed: false,
@@ -342,20 +362,20 @@ impl Leader {
 
     /// Journals a batch; if the journal cannot grow, writes it anew. Then applies it.
     fn journal(&mut self, batch: &Batch) -> io::Result<()> {
-        let appended = self.journal.append(batch);
-        if let Err(e) = appended {
-            let cannot_grow = matches!(
-                e.raw_os_error(),
-                Some(libc::EFBIG | libc::ENOSPC | libc::EDQUOT)
-            );
-            if !cannot_grow {
+        if let Err(e) = self.journal.append(batch) {
+            if !is_no_room(&e) {
                 return Err(e);
             }
-            self.compact()?;
+            // Written anew it is shorter; and the old one's room is given back.
+            if let Err(e) = self.compact() {
+                if !is_no_room(&e) || !self.place.give_up_reserve() {
+                    return Err(e);
+                }
+                self.compact()?;
+            }
             self.journal.append(batch)?;
         }
         self.state.apply(batch);
-        self.is_dirty = false;
         Ok(())
     }
 
@@ -756,10 +776,11 @@ impl Leader {
                     )
                 });
             }
-            if number < newest && is_present {
-                if let Some(segment) = self.open(number)? {
-                    segment.superseded.get_or_insert(now);
-                }
+            if number < newest
+                && is_present
+                && let Some(segment) = self.open(number)?
+            {
+                segment.superseded.get_or_insert(now);
             }
             let is_done = self
                 .state
@@ -1345,6 +1366,7 @@ impl Leader {
         if self.journal.is_long() {
             self.compact()?;
         }
+        self.place.make_reserve();
         Ok(())
     }
 }

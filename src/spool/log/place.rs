@@ -18,6 +18,10 @@ const FORMAT: &str = "FORMAT";
 const FORMAT_TEXT: &str = "esales-notify spool, format 1\n";
 const FORMAT_START: &str = "esales-notify spool, format ";
 
+/// Room that is given up when the disk is full, so that deliveries, which give more room back, can be recorded.
+const RESERVE: &str = "reserve";
+const RESERVE_SIZE: u64 = 256 << 10;
+
 /// Files that are being made; the leader removes those that a killed process left.
 pub(super) const TEMPORARY: &str = ".new-";
 
@@ -181,8 +185,7 @@ impl Place {
         }
         let names = self.names()?;
         let is_ours = |name: &String| {
-            name == FORMAT
-                || name == super::LEASE
+            [FORMAT, RESERVE, super::LEASE].contains(&name.as_str())
                 || name.starts_with(TEMPORARY)
                 || [
                     super::SEGMENT,
@@ -218,12 +221,38 @@ impl Place {
             disk::append(&file, FORMAT_TEXT.as_bytes())?;
             disk::rename(&temporary, &self.file(FORMAT))
         });
+        self.make_reserve();
         match written {
             // Another process does the same.
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(()),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
             written => written,
         }
+    }
+
+    /// Makes the reserve if there is none, and no less room than eight times as much; without a word if it cannot be had.
+    pub(super) fn make_reserve(&self) {
+        let path = self.file(RESERVE);
+        if path.exists() {
+            return;
+        }
+        let free = host::free_bytes(&self.directory).unwrap_or(0);
+        let size = RESERVE_SIZE.min(free / 8);
+        if size < 4096 {
+            return;
+        }
+        let filled = self.create(&path).and_then(|file| {
+            let zeros = vec![0; usize::try_from(size).unwrap_or(0)];
+            disk::append(&file, &zeros)
+        });
+        if filled.is_err() {
+            let _ = fs::remove_file(&path);
+        }
+    }
+
+    /// Whether there was a reserve to be given up.
+    pub(super) fn give_up_reserve(&self) -> bool {
+        disk::remove(&self.file(RESERVE)).is_ok()
     }
 
     pub(super) fn file(&self, name: &str) -> PathBuf {

@@ -48,6 +48,14 @@ impl MemorySpool {
     pub(crate) fn expire_lease(&self) {
         self.lock().leader = None;
     }
+
+    /// A spool of its own with the same content.
+    #[cfg(test)]
+    pub(crate) fn copy(&self) -> MemorySpool {
+        MemorySpool {
+            state: Arc::new(Mutex::new(self.lock().clone())),
+        }
+    }
 }
 
 impl Inlet for MemorySpool {
@@ -264,4 +272,56 @@ impl Operator for MemorySpool {
 fn behind<T>(items: &BTreeMap<Position, T>, after: Option<Position>) -> impl Iterator<Item = &T> {
     let start = after.map_or(Bound::Unbounded, Bound::Excluded);
     items.range((start, Bound::Unbounded)).map(|(_, item)| item)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spool::Spool;
+    use crate::spool::kit::faulty::fault_tests;
+    use crate::spool::kit::{DeadOrder, Engine, conformance_tests};
+
+    struct MemoryEngine {
+        settings: QueueSettings,
+        spool: MemorySpool,
+    }
+
+    impl Engine for MemoryEngine {
+        const SURVIVES: bool = false;
+        const IS_SHARED: bool = false;
+        const DEAD_ORDER: DeadOrder = DeadOrder::Acceptance;
+        const MODEL_STEPS: u32 = 60_000;
+
+        fn new(settings: &QueueSettings) -> MemoryEngine {
+            MemoryEngine {
+                settings: settings.clone(),
+                spool: MemorySpool::new(settings),
+            }
+        }
+
+        fn open(&self) -> Box<dyn Spool> {
+            Box::new(self.spool.clone())
+        }
+
+        fn expire_lease(&self) {
+            self.spool.expire_lease();
+        }
+
+        fn restart(&mut self) {
+            self.spool = MemorySpool::new(&self.settings);
+        }
+    }
+
+    conformance_tests!(MemoryEngine);
+    fault_tests!(MemoryEngine);
+
+    #[test]
+    fn debug_output_shows_no_body() {
+        let spool = MemorySpool::new(&crate::spool::kit::settings());
+        let new = crate::spool::kit::item(1);
+        spool.push(&new, crate::spool::kit::soon()).unwrap();
+        let lease = crate::spool::kit::lead(&spool);
+        let shown = format!("{spool:?} {lease:?}");
+        assert!(!shown.contains(&new.body), "{shown}");
+    }
 }

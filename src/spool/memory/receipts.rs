@@ -33,6 +33,7 @@ impl DropReason {
     }
 }
 
+#[derive(Clone)]
 pub(super) struct Receipts {
     retention: Duration,
     /// Oldest first, each with the moment when the notification left the spool.

@@ -12,6 +12,7 @@ use crate::spool::{
 };
 use crate::status::{Error, Receipt, Status};
 
+#[derive(Clone)]
 pub(super) struct State {
     limits: QueueSettings,
     pub(super) pending: BTreeMap<Position, PendingItem>,
@@ -33,6 +34,7 @@ pub(super) struct State {
     pub(super) last_token: u64,
 }
 
+#[derive(Clone)]
 pub(super) struct PendingItem {
     pub(super) stored: StoredItem,
     /// When the last attempt ended, and how long after that the next one may start.
@@ -40,7 +42,7 @@ pub(super) struct PendingItem {
     was_fetched: bool,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Origin {
     pub(super) gate: Gate,
     pub(super) pending: BTreeSet<Position>,

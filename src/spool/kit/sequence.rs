@@ -1,0 +1,863 @@
+//! The model test: random sequences of every call, by three producers, a drainer and an operator, with crashes and
+//! restarts, compared with the model after each step.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt::Debug;
+use std::sync::Arc;
+use std::time::Duration;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+
+use super::model::{Model, Snapshot};
+use super::{Engine, OTHER, SHOP, ms, settings, soon};
+use crate::config::QueueSettings;
+use crate::host::Timestamp;
+use crate::spool::{
+    Fate, Gate, Item, Lease, LeaseError, NewItem, Position, Settlement, Spool, StoredItem,
+};
+use crate::status::{Error, Status};
+
+const HANDLES: usize = 3;
+const ORIGINS: [&str; 3] = [SHOP, OTHER, "http://[::1]:9/odd\torigin\n"];
+const OWNERS: [&str; 3] = ["ann", "bo", "cy"];
+const MAX_AGE: Duration = Duration::from_secs(3);
+
+/// The numbers choose among what there is at that moment.
+#[derive(Debug, Clone)]
+pub(crate) enum Step {
+    Push {
+        producer: usize,
+        origin: usize,
+        owner: usize,
+        filler: usize,
+        attempts: u32,
+        has_common_id: bool,
+    },
+    Acquire {
+        handle: usize,
+    },
+    Release {
+        is_regular: bool,
+    },
+    /// The drainer hangs until another one leads, and then tries to settle.
+    Hang {
+        handle: usize,
+    },
+    Poll,
+    Fetch {
+        origin: usize,
+        limit: usize,
+    },
+    Overdue {
+        origin: usize,
+    },
+    Settle {
+        fates: Vec<(usize, u8)>,
+        gate: Option<(usize, u32, u64)>,
+    },
+    SettleAgain {
+        which: usize,
+        fate: u8,
+    },
+    Maintain,
+    Advance {
+        ms: u64,
+    },
+    SetWallClock {
+        days: i64,
+    },
+    Mark {
+        handle: usize,
+    },
+    Requeue {
+        handle: usize,
+        which: u8,
+    },
+    Discard {
+        handle: usize,
+        which: u8,
+    },
+    Purge {
+        handle: usize,
+        owner: usize,
+    },
+    ProbeNow {
+        handle: usize,
+    },
+    /// A process ends, and another one begins.
+    Reopen {
+        handle: usize,
+    },
+    Restart,
+    /// Some time during the next calls every process is killed, and perhaps once more while the next ones begin.
+    Crash {
+        after: u64,
+        again: Option<u64>,
+    },
+}
+
+fn step(crash_span: u64) -> impl Strategy<Value = Step> {
+    let handle = 0..HANDLES;
+    let origin = 0..ORIGINS.len();
+    prop_oneof![
+        30 => (
+            (handle.clone(), origin.clone(), 0..OWNERS.len()),
+            (prop_oneof![Just(0_usize), 0..12_usize, Just(60_usize)], 0..2_u32, proptest::bool::weighted(0.1)),
+        ).prop_map(|((producer, origin, owner), (filler, attempts, has_common_id))| Step::Push {
+            producer, origin, owner, filler, attempts, has_common_id,
+        }),
+        8 => handle.clone().prop_map(|handle| Step::Acquire { handle }),
+        2 => any::<bool>().prop_map(|is_regular| Step::Release { is_regular }),
+        2 => handle.clone().prop_map(|handle| Step::Hang { handle }),
+        3 => Just(Step::Poll),
+        18 => (origin.clone(), 0..5_usize).prop_map(|(origin, limit)| Step::Fetch { origin, limit }),
+        4 => origin.clone().prop_map(|origin| Step::Overdue { origin }),
+        16 => (
+            vec((0..8_usize, 0..6_u8), 0..4),
+            proptest::option::weighted(0.3, (origin, 0..3_u32, 0..5000_u64)),
+        ).prop_map(|(fates, gate)| Step::Settle { fates, gate }),
+        3 => (0..8_usize, 0..6_u8).prop_map(|(which, fate)| Step::SettleAgain { which, fate }),
+        2 => Just(Step::Maintain),
+        10 => prop_oneof![Just(1_u64), Just(9), Just(10), 1..3000_u64].prop_map(|ms| Step::Advance { ms }),
+        2 => (-40..40_i64).prop_map(|days| Step::SetWallClock { days }),
+        3 => handle.clone().prop_map(|handle| Step::Mark { handle }),
+        3 => (handle.clone(), any::<u8>()).prop_map(|(handle, which)| Step::Requeue { handle, which }),
+        2 => (handle.clone(), any::<u8>()).prop_map(|(handle, which)| Step::Discard { handle, which }),
+        2 => (handle.clone(), 0..OWNERS.len()).prop_map(|(handle, owner)| Step::Purge { handle, owner }),
+        2 => handle.clone().prop_map(|handle| Step::ProbeNow { handle }),
+        2 => handle.prop_map(|handle| Step::Reopen { handle }),
+        1 => Just(Step::Restart),
+        4 => (0..=crash_span, proptest::option::weighted(0.3, 0..=crash_span))
+            .prop_map(|(after, again)| Step::Crash { after, again }),
+    ]
+}
+
+fn limits() -> impl Strategy<Value = QueueSettings> {
+    (
+        1..=6_u64,
+        prop_oneof![20..=90_u64, Just(1 << 20)],
+        any::<bool>(),
+        0..=3_u64,
+        prop_oneof![Just(0_u64), Just(2), Just(1000)],
+    )
+        .prop_map(
+            |(max_items, max_bytes, drops_oldest, max_dead, retention)| QueueSettings {
+                max_items,
+                max_bytes,
+                drops_oldest,
+                max_dead,
+                receipt_retention: Duration::from_secs(retention),
+                ..settings()
+            },
+        )
+}
+
+/// Runs random sequences until enough steps are made. What fails is shrunk and shown.
+pub(crate) fn run<E: Engine>() {
+    let config = Config {
+        failure_persistence: None,
+        // A step that fails prints a backtrace, which is slow.
+        max_shrink_time: 30_000,
+        ..Config::default()
+    };
+    run_with::<E>(TestRunner::new(config), E::MODEL_STEPS);
+}
+
+/// The same sequences each time, and nothing is shrunk: to show that a planted fault is found.
+pub(crate) fn run_fixed<E: Engine>(steps: u32) {
+    let config = Config {
+        failure_persistence: None,
+        max_shrink_iters: 0,
+        rng_seed: proptest::test_runner::RngSeed::Fixed(12),
+        ..Config::default()
+    };
+    run_with::<E>(TestRunner::new(config), steps);
+}
+
+fn run_with<E: Engine>(mut runner: TestRunner, steps: u32) {
+    let input = (limits(), vec(step(E::CRASH_SPAN), 0..=240));
+    let made = std::cell::Cell::new(0);
+    while made.get() < steps {
+        let case = input.new_tree(&mut runner).unwrap();
+        let outcome = runner.run_one(case, |(limits, sequence)| {
+            made.set(made.get() + sequence.len() as u32);
+            replay::<E>(&limits, &sequence);
+            Ok(())
+        });
+        if let Err(failure) = outcome {
+            panic!("{failure}");
+        }
+    }
+}
+
+/// Makes these steps. A failure of `run` can be pasted here.
+pub(crate) fn replay<E: Engine>(limits: &QueueSettings, sequence: &[Step]) {
+    let mut run = Run::<E>::new(limits);
+    for step in sequence {
+        if let Err(interrupted) = run.step(step).and_then(|()| run.check()) {
+            run.recover(interrupted);
+        }
+    }
+    run.recover(Interrupted::quietly(&run.model));
+}
+
+/// A crash struck: the models of what may be there after a restart.
+#[derive(Debug)]
+struct Interrupted {
+    outcomes: Vec<Model>,
+    /// The call may have left a request that the next drainer carries out.
+    is_request: bool,
+}
+
+impl Interrupted {
+    /// By a crash during a call that changes nothing.
+    fn quietly(model: &Model) -> Interrupted {
+        Interrupted {
+            outcomes: vec![model.clone()],
+            is_request: false,
+        }
+    }
+}
+
+struct Run<E> {
+    lease: Option<Box<dyn Lease>>,
+    handles: Vec<Box<dyn Spool>>,
+    engine: E,
+    limits: QueueSettings,
+    model: Model,
+    now: Timestamp,
+    /// Of each handle, as the model calls them.
+    producers: Vec<u64>,
+    /// The model's positions of what the engine showed.
+    positions: HashMap<Position, Position>,
+    in_flight: Vec<Item>,
+    completed: Vec<Item>,
+    marks: Vec<(Position, Position)>,
+    serial: u64,
+    /// When the engine crashes once more after the next restart.
+    again: Option<u64>,
+    /// The operator asked for something that the drainer does when it polls next.
+    is_requested: bool,
+}
+
+type Outcome = Result<(), Interrupted>;
+
+fn shown<T>(result: Result<T, LeaseError>) -> Result<T, String> {
+    result.map_err(|e| format!("{e:?}"))
+}
+
+impl<E: Engine> Run<E> {
+    fn new(limits: &QueueSettings) -> Run<E> {
+        let engine = E::new(limits);
+        let mut run = Run {
+            lease: None,
+            handles: Vec::new(),
+            engine,
+            limits: limits.clone(),
+            model: Model::new(limits, E::DEAD_ORDER),
+            // Requeued letters are as old as the real clock says; the test's clock runs on from there.
+            now: Timestamp::now(),
+            producers: Vec::new(),
+            positions: HashMap::new(),
+            in_flight: Vec::new(),
+            completed: Vec::new(),
+            marks: Vec::new(),
+            serial: 0,
+            again: None,
+            is_requested: false,
+        };
+        run.open_all();
+        run
+    }
+
+    fn open_all(&mut self) {
+        self.handles = (0..HANDLES).map(|_| self.engine.open()).collect();
+        let next = self.serial + 1;
+        self.serial += HANDLES as u64;
+        self.producers = (next..).take(HANDLES).collect();
+    }
+
+    /// The answer of a call that changes nothing.
+    fn read<T, F: Debug>(&self, answer: Result<T, F>) -> Result<T, Interrupted> {
+        match self.engine.has_crashed() {
+            true => Err(Interrupted::quietly(&self.model)),
+            false => Ok(answer.unwrap()),
+        }
+    }
+
+    /// Compares the answer of a call that turns the model into `after`, or, if it is interrupted, into one of `partly`.
+    fn change<T: PartialEq + Debug, F: Debug>(
+        &mut self,
+        answer: Result<T, F>,
+        expected: &T,
+        after: Model,
+        partly: impl FnOnce() -> Vec<Model>,
+    ) -> Outcome {
+        if self.engine.has_crashed() {
+            let mut outcomes = vec![after];
+            match answer {
+                Ok(answer) => assert_eq!(&answer, expected),
+                Err(_) => {
+                    outcomes.push(self.model.clone());
+                    outcomes.extend(partly());
+                }
+            }
+            return Err(Interrupted {
+                outcomes,
+                is_request: false,
+            });
+        }
+        assert_eq!(&answer.unwrap(), expected);
+        self.model = after;
+        Ok(())
+    }
+
+    fn step(&mut self, step: &Step) -> Outcome {
+        match step {
+            Step::Push { .. } => self.push(step),
+            Step::Acquire { handle } => self.acquire(*handle),
+            Step::Release { is_regular } => self.release(*is_regular),
+            Step::Hang { handle } => self.hang(*handle),
+            Step::Poll => self.refresh(),
+            Step::Fetch { origin, limit } => self.fetch(ORIGINS[*origin], *limit),
+            Step::Overdue { origin } => self.overdue(ORIGINS[*origin]),
+            Step::Settle { fates, gate } => self.settle(fates, *gate),
+            Step::SettleAgain { which, fate } => self.settle_again(*which, *fate),
+            Step::Maintain => self.maintain(),
+            Step::Advance { ms } => {
+                self.now.unix_ms += ms;
+                self.now.uptime_ms += ms;
+                Ok(())
+            }
+            Step::SetWallClock { days } => {
+                let days = days.saturating_mul(86_400_000);
+                self.now.unix_ms = self.now.unix_ms.saturating_add_signed(days);
+                Ok(())
+            }
+            Step::Mark { handle } => self.mark(*handle),
+            Step::Requeue { handle, which } => self.requeue(*handle, *which),
+            Step::Discard { handle, which } => self.discard(*handle, *which),
+            Step::Purge { handle, owner } => self.purge(*handle, OWNERS[*owner]),
+            Step::ProbeNow { handle } => self.probe_now(*handle),
+            Step::Reopen { handle } => self.reopen(*handle),
+            Step::Restart => Err(Interrupted::quietly(&self.model)),
+            Step::Crash { after, again } => {
+                if self.engine.crash_after(*after) {
+                    self.again = *again;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    fn push(&mut self, step: &Step) -> Outcome {
+        let &Step::Push {
+            producer,
+            origin,
+            owner,
+            filler,
+            attempts,
+            has_common_id,
+        } = step
+        else {
+            return Ok(());
+        };
+        self.serial += 1;
+        let serial = self.serial;
+        let new = NewItem {
+            id: match has_common_id {
+                true => "common".to_owned(),
+                false => format!("id-{serial}"),
+            },
+            origin: Arc::from(ORIGINS[origin]),
+            body: format!("{serial}:{}:{}", OWNERS[owner], "x".repeat(filler)),
+            accepted: self.now,
+            attempts,
+            detail: "x".repeat(attempts as usize),
+        };
+        let mut after = self.model.clone();
+        let is_accepted = after.push(&new, self.producers[producer]);
+        let answer = match self.handles[producer].push(&new, soon()) {
+            Err(e) if e.status() == Status::QueueFull => Ok(false),
+            other => other.map(|()| true),
+        };
+        self.change(answer, &is_accepted, after, Vec::new)
+    }
+
+    fn acquire(&mut self, handle: usize) -> Outcome {
+        let lease = self.read(self.handles[handle].acquire(soon()))?;
+        assert_eq!(lease.is_some(), self.lease.is_none(), "one drainer leads");
+        if let Some(lease) = lease {
+            self.begin_lease(lease);
+        }
+        Ok(())
+    }
+
+    fn begin_lease(&mut self, lease: Box<dyn Lease>) {
+        self.lease = Some(lease);
+        self.in_flight.clear();
+        self.completed.clear();
+    }
+
+    fn release(&mut self, is_regular: bool) -> Outcome {
+        match self.lease.take() {
+            Some(lease) if is_regular => lease.release(),
+            other => drop(other),
+        }
+        self.read(Ok::<(), ()>(()))
+    }
+
+    fn hang(&mut self, handle: usize) -> Outcome {
+        let Some(mut stale) = self.lease.take() else {
+            return Ok(());
+        };
+        self.engine.expire_lease();
+        let in_flight = std::mem::take(&mut self.in_flight);
+        let lease = self.read(self.handles[handle].acquire(soon()))?;
+        self.begin_lease(lease.expect("the lease has run out"));
+        let settlements: Vec<Settlement> = in_flight
+            .iter()
+            .map(|item| self.settlement(item, Fate::Delivered))
+            .collect();
+        let gates = [(Arc::from(SHOP), Gate::default())];
+        let refusals = [
+            stale.settle(&settlements, &gates),
+            stale.poll(self.now).map(drop),
+            stale.maintain(self.now),
+        ];
+        drop(stale);
+        for refusal in refusals {
+            if self.engine.has_crashed() {
+                return Err(Interrupted::quietly(&self.model));
+            }
+            assert!(matches!(refusal, Err(LeaseError::Lost)), "{refusal:?}");
+        }
+        Ok(())
+    }
+
+    /// Polls until the drainer has learnt everything.
+    fn refresh(&mut self) -> Outcome {
+        self.is_requested = false;
+        let Some(mut lease) = self.lease.take() else {
+            return Ok(());
+        };
+        for _ in 0..1000 {
+            if !self.read(shown(lease.poll(self.now)))? {
+                break;
+            }
+        }
+        let mut origins = lease.origins();
+        origins.sort_by(|a, b| a.0.cmp(&b.0));
+        let expected = self.model.origins().clone();
+        self.lease = Some(lease);
+        assert_eq!(origins, expected.into_iter().collect::<Vec<_>>());
+        Ok(())
+    }
+
+    /// The positions of what is in flight, as the engine and as the model have them.
+    fn skip(&self) -> (HashSet<Position>, HashSet<Position>) {
+        let theirs = self.in_flight.iter().map(|i| i.position);
+        let ours = theirs.clone().map(|p| self.positions[&p]);
+        (theirs.collect(), ours.collect())
+    }
+
+    /// Compares fetched items with those of the model, and takes them.
+    fn take(&mut self, fetched: Vec<Item>, expected: &[Item]) {
+        assert_eq!(fetched.len(), expected.len(), "{fetched:?} {expected:?}");
+        for (item, expected) in fetched.iter().zip(expected) {
+            let same = Item {
+                position: expected.position,
+                producer: expected.producer,
+                ..item.clone()
+            };
+            assert_eq!(&same, expected);
+            let known = self.positions.insert(item.position, expected.position);
+            assert!(known.is_none_or(|p| p == expected.position), "{item:?}");
+        }
+        assert!(fetched.is_sorted_by(|a, b| a.position < b.position));
+        self.in_flight.extend(fetched);
+    }
+
+    fn fetch(&mut self, origin: &str, limit: usize) -> Outcome {
+        self.refresh()?;
+        let (skip, ours) = self.skip();
+        let Some(mut lease) = self.lease.take() else {
+            return Ok(());
+        };
+        let fetched = self.read(shown(lease.fetch(origin, self.now, limit, &skip)))?;
+        self.lease = Some(lease);
+        let expected = self.model.fetch(origin, self.now, limit, &ours);
+        self.take(fetched, &expected);
+        Ok(())
+    }
+
+    fn overdue(&mut self, origin: &str) -> Outcome {
+        self.refresh()?;
+        let (skip, ours) = self.skip();
+        let Some(mut lease) = self.lease.take() else {
+            return Ok(());
+        };
+        let overdue = self.read(shown(lease.overdue(origin, self.now, MAX_AGE, &skip)))?;
+        self.lease = Some(lease);
+        let mut expected = self.model.overdue(origin, self.now, MAX_AGE, &ours);
+        // An engine may return some now, and more when it is asked again.
+        assert_eq!(overdue.is_empty(), expected.is_empty(), "{expected:?}");
+        expected.truncate(overdue.len());
+        self.take(overdue, &expected);
+        Ok(())
+    }
+
+    fn settlement(&self, item: &Item, fate: Fate) -> Settlement {
+        Settlement {
+            latency: ms(item.position.0 % 1000),
+            ..super::settlement(item, fate, self.now)
+        }
+    }
+
+    fn settle(&mut self, fates: &[(usize, u8)], gate: Option<(usize, u32, u64)>) -> Outcome {
+        if self.lease.is_none() {
+            return Ok(());
+        }
+        let mut settlements = Vec::new();
+        for (which, fate) in fates {
+            if self.in_flight.is_empty() {
+                break;
+            }
+            let item = self.in_flight.remove(which % self.in_flight.len());
+            settlements.push(self.settlement(&item, fate_from(*fate)));
+        }
+        let gates: Vec<(Arc<str>, Gate)> = gate
+            .map(|(origin, failures, pause)| {
+                let gate = Gate {
+                    failures,
+                    closed_at: self.now.unix_ms,
+                    pause,
+                };
+                (Arc::from(ORIGINS[origin]), gate)
+            })
+            .into_iter()
+            // No gate stands before an origin that nothing was accepted for.
+            .filter(|(origin, _)| self.model.origins().contains_key(origin))
+            .collect();
+        self.settle_all(&settlements, &gates)?;
+        let completed = settlements
+            .into_iter()
+            .filter(|s| !matches!(s.fate, Fate::Retry { .. }));
+        self.completed.extend(completed.map(|s| s.item));
+        Ok(())
+    }
+
+    fn settle_all(&mut self, settlements: &[Settlement], gates: &[(Arc<str>, Gate)]) -> Outcome {
+        let Some(mut lease) = self.lease.take() else {
+            return Ok(());
+        };
+        let ours: Vec<Settlement> = settlements
+            .iter()
+            .map(|settlement| {
+                let mut ours = settlement.clone();
+                ours.item.position = self.positions[&settlement.item.position];
+                ours
+            })
+            .collect();
+        let mut after = self.model.clone();
+        after.settle(&ours, gates);
+        let answer = lease.settle(settlements, gates);
+        self.lease = Some(lease);
+        self.change(answer, &(), after, Vec::new)
+    }
+
+    /// Settles an item that has left already.
+    fn settle_again(&mut self, which: usize, fate: u8) -> Outcome {
+        if self.completed.is_empty() {
+            return Ok(());
+        }
+        let item = &self.completed[which % self.completed.len()];
+        let again = self.settlement(item, fate_from(fate));
+        self.settle_all(&[again], &[])
+    }
+
+    fn maintain(&mut self) -> Outcome {
+        let Some(mut lease) = self.lease.take() else {
+            return Ok(());
+        };
+        self.read(shown(lease.maintain(self.now)))?;
+        self.lease = Some(lease);
+        Ok(())
+    }
+
+    fn mark(&mut self, handle: usize) -> Outcome {
+        let spool = &self.handles[handle];
+        if let Some(mark) = self.read(spool.mark(soon()))? {
+            self.marks.push((mark, self.model.last));
+        }
+        for (theirs, ours) in &self.marks {
+            let is_settled = self.read(spool.is_settled(*theirs, soon()))?;
+            assert_eq!(is_settled, self.model.is_settled(*ours));
+        }
+        Ok(())
+    }
+
+    /// The dead letters that the bits of `which` choose, as the engine has them, with the model's positions.
+    fn letters(
+        &self,
+        handle: usize,
+        which: u8,
+    ) -> Result<Vec<(StoredItem, Position)>, Interrupted> {
+        let letters = self.list(|after| self.handles[handle].dead(after, 2, soon()))?;
+        let positions = self.model.dead.iter().map(|s| s.item.position);
+        let both = letters.into_iter().zip(positions).enumerate();
+        let chosen = both.filter(|(n, _)| which & (1 << n) != 0);
+        Ok(chosen.map(|(_, both)| both).collect())
+    }
+
+    /// The end of an operator's call.
+    fn request<T: PartialEq + Debug>(
+        &mut self,
+        answer: Result<T, Error>,
+        expected: &T,
+        after: Model,
+        partly: impl FnOnce() -> Vec<Model>,
+    ) -> Outcome {
+        self.is_requested = true;
+        let outcome = self.change(answer, expected, after, partly);
+        outcome.map_err(|interrupted| Interrupted {
+            is_request: true,
+            ..interrupted
+        })
+    }
+
+    fn requeue(&mut self, handle: usize, which: u8) -> Outcome {
+        let chosen = self.letters(handle, which)?;
+        let mut theirs = Vec::new();
+        let mut ours = Vec::new();
+        for (mut letter, position) in chosen {
+            if which & 128 != 0 {
+                letter.item.body.push_str("again");
+            }
+            ours.push((position, letter.item.body.clone()));
+            theirs.push(letter);
+        }
+        let before = Timestamp::now();
+        let answer = self.handles[handle].requeue(&theirs, soon());
+        // With a drainer at work, the letters are as old as its next poll.
+        let between = (before, later(Timestamp::now(), 5000));
+        let mut after = self.model.clone();
+        let requeued = after.requeue(&ours, between);
+        let model = self.model.clone();
+        self.request(answer, &requeued, after, || {
+            subsets(&ours)
+                .map(|some| {
+                    let mut model = model.clone();
+                    model.requeue(&some, between);
+                    model
+                })
+                .collect()
+        })
+    }
+
+    fn discard(&mut self, handle: usize, which: u8) -> Outcome {
+        let chosen = self.letters(handle, which)?;
+        let theirs: Vec<Position> = chosen.iter().map(|(s, _)| s.item.position).collect();
+        let ours: Vec<Position> = chosen.iter().map(|(_, p)| *p).collect();
+        let answer = self.handles[handle].discard(&theirs, soon());
+        let mut after = self.model.clone();
+        let discarded = after.discard(&ours);
+        let model = self.model.clone();
+        self.request(answer, &discarded, after, || {
+            subsets(&ours)
+                .map(|some| {
+                    let mut model = model.clone();
+                    model.discard(&some);
+                    model
+                })
+                .collect()
+        })
+    }
+
+    fn purge(&mut self, handle: usize, owner: &str) -> Outcome {
+        let theirs = |body: &str| body.split(':').nth(1) == Some(owner);
+        let positions = self.model.theirs(&theirs);
+        let answer = self.handles[handle].purge(&theirs, soon());
+        let mut after = self.model.clone();
+        after.purge(&positions, self.now);
+        let (model, now) = (self.model.clone(), self.now);
+        self.request(answer, &(positions.len() as u64), after, || {
+            subsets(&positions)
+                .map(|some| {
+                    let mut model = model.clone();
+                    model.purge(&some, now);
+                    model
+                })
+                .collect()
+        })
+    }
+
+    fn probe_now(&mut self, handle: usize) -> Outcome {
+        let answer = self.handles[handle].probe_now(soon());
+        let mut after = self.model.clone();
+        let probed = after.probe_now();
+        self.request(answer, &probed, after, Vec::new)
+    }
+
+    fn reopen(&mut self, handle: usize) -> Outcome {
+        self.handles[handle] = self.engine.open();
+        self.serial += 1;
+        self.producers[handle] = self.serial;
+        self.read(Ok::<(), ()>(()))
+    }
+
+    fn list(
+        &self,
+        page: impl Fn(Option<Position>) -> Result<Vec<StoredItem>, Error>,
+    ) -> Result<Vec<StoredItem>, Interrupted> {
+        let mut all: Vec<StoredItem> = Vec::new();
+        loop {
+            let more = self.read(page(all.last().map(|s| s.item.position)))?;
+            if more.is_empty() {
+                return Ok(all);
+            }
+            all.extend(more);
+            assert!(all.len() < 1000, "the list never ends: {all:?}");
+        }
+    }
+
+    fn snapshot(&self) -> Result<Snapshot, Interrupted> {
+        let mut totals = Vec::new();
+        for (spool, producer) in self.handles.iter().zip(&self.producers) {
+            let producer = Some(*producer).filter(|_| E::IS_SHARED);
+            totals.push((producer, self.read(spool.totals(soon()))?));
+        }
+        let turn = self.serial as usize;
+        let spool = &self.handles[turn % HANDLES];
+        let mut gates = Vec::new();
+        for origin in ORIGINS {
+            gates.push((Arc::from(origin), self.read(spool.gate(origin, soon()))?));
+        }
+        let overview = self.read(spool.overview(soon()))?;
+        assert_eq!(overview.leader.is_some(), self.lease.is_some());
+        assert_eq!(overview.faults, Vec::<String>::new());
+        let mut receipts = Vec::new();
+        // The newest ids, some older ones in turn, and one that was never used.
+        let newest = (self.serial.saturating_sub(8)..=self.serial + 1).map(|n| format!("id-{n}"));
+        let older =
+            (0..3).map(|n| format!("id-{}", (self.serial * 7 + n * 31) % (self.serial + 1)));
+        for id in newest.chain(older).chain(["common".to_owned()]) {
+            let receipt = self.read(spool.receipt(&id, self.now, soon()))?;
+            receipts.push((id, receipt));
+        }
+        Ok(Snapshot {
+            now: self.now,
+            totals,
+            pending: self.list(|after| spool.pending(after, 3, soon()))?,
+            dead: self.list(|after| spool.dead(after, 2, soon()))?,
+            gates,
+            receipts,
+        })
+    }
+
+    fn check(&mut self) -> Outcome {
+        if self.is_requested {
+            self.refresh()?;
+        }
+        let snapshot = self.snapshot()?;
+        if let Err(difference) = self.model.check(&snapshot) {
+            panic!("{difference}");
+        }
+        Ok(())
+    }
+
+    /// Every process was killed. Starts anew, and finds out which of the allowed outcomes it is.
+    fn recover(&mut self, mut interrupted: Interrupted) {
+        loop {
+            self.lease = None;
+            self.handles.clear();
+            self.engine.restart();
+            self.positions.clear();
+            self.in_flight.clear();
+            self.completed.clear();
+            self.marks.clear();
+            self.is_requested = false;
+            self.open_all();
+            if !E::SURVIVES {
+                self.model = Model::new(&self.limits, E::DEAD_ORDER);
+                return;
+            }
+            for outcome in &mut interrupted.outcomes {
+                outcome.restart();
+            }
+            if let Some(again) = self.again.take() {
+                self.engine.crash_after(again);
+            }
+            match self.identify(&mut interrupted) {
+                Ok(model) => {
+                    self.model = model;
+                    return;
+                }
+                // It crashed again; what was found out so far still holds.
+                Err(_) => continue,
+            }
+        }
+    }
+
+    fn identify(&mut self, interrupted: &mut Interrupted) -> Result<Model, Interrupted> {
+        if !interrupted.is_request {
+            self.retain(interrupted)?;
+        }
+        let lease = self.read(self.handles[0].acquire(soon()))?;
+        let mut lease = lease.expect("a dead process holds no lease");
+        while self.read(shown(lease.poll(self.now)))? {}
+        self.lease = Some(lease);
+        self.retain(interrupted)?;
+        self.lease = None;
+        self.read(Ok::<(), ()>(()))?;
+        Ok(interrupted.outcomes[0].clone())
+    }
+
+    /// Keeps the outcomes that agree with what the spool shows.
+    fn retain(&mut self, interrupted: &mut Interrupted) -> Outcome {
+        let snapshot = self.snapshot()?;
+        let mut differences = Vec::new();
+        interrupted
+            .outcomes
+            .retain_mut(|model| match model.check(&snapshot) {
+                Ok(()) => true,
+                Err(difference) => {
+                    differences.push(difference);
+                    false
+                }
+            });
+        if interrupted.outcomes.is_empty() {
+            panic!("after a crash: {differences:#?}");
+        }
+        Ok(())
+    }
+}
+
+fn fate_from(number: u8) -> Fate {
+    match number {
+        0 | 1 => Fate::Delivered,
+        2 => Fate::Dead,
+        3 => Fate::Expired,
+        4 => Fate::Retry {
+            pause: Duration::ZERO,
+        },
+        _ => Fate::Retry { pause: ms(10) },
+    }
+}
+
+fn later(at: Timestamp, ms: u64) -> Timestamp {
+    Timestamp {
+        unix_ms: at.unix_ms + ms,
+        ..at
+    }
+}
+
+/// Every part of a list, in its order.
+fn subsets<T: Clone>(all: &[T]) -> impl Iterator<Item = Vec<T>> {
+    (0..1_u32 << all.len()).map(|bits| {
+        let chosen = all.iter().enumerate().filter(|(n, _)| bits & (1 << n) != 0);
+        chosen.map(|(_, one)| one.clone()).collect()
+    })
+}
