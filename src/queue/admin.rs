@@ -14,12 +14,15 @@ use crate::config::{Config, QueueSettings};
 use crate::host::Timestamp;
 use crate::identity::customer_token;
 use crate::queue::stats::{Counts, Percentiles};
-use crate::spool::{self, Gate, NewItem, Position, Spool, StoredItem};
+use crate::spool::{self, Gate, LeaseError, NewItem, Position, Spool, StoredItem};
 use crate::status::{Error, Receipt, Status};
 use crate::wire;
 
 /// The longest time that one call to the engine may take.
 const OPERATOR_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How often it is asked whether the drainer has done something.
+const TICK: Duration = Duration::from_millis(5);
 
 /// How many stored items are in memory at the same time.
 const PAGE: usize = 1000;
@@ -313,6 +316,7 @@ impl SpoolAdmin {
             }
             if !letters.is_empty() {
                 retried += self.spool.requeue(&letters, deadline())?;
+                self.wait_until_done()?;
             }
             if is_last_page {
                 break;
@@ -330,6 +334,7 @@ impl SpoolAdmin {
         for letters in self.chosen(ids)?.chunks(PAGE) {
             dropped += self.spool.discard(letters, deadline())?;
         }
+        self.wait_until_done()?;
         Ok(dropped)
     }
 
@@ -346,7 +351,32 @@ impl SpoolAdmin {
             return Err(Error::argument("customer_key is empty"));
         }
         let theirs = |body: &str| is_of_visitor(body, customer_key);
-        self.spool.purge(&theirs, deadline())
+        let purged = self.spool.purge(&theirs, deadline())?;
+        self.wait_until_done()?;
+        Ok(purged)
+    }
+
+    /// Waits until the drainer has done what was asked; becomes the drainer for a moment where none leads.
+    fn wait_until_done(&self) -> Result<(), Error> {
+        let deadline = deadline();
+        while !self.spool.is_done(deadline)? {
+            if Instant::now() >= deadline {
+                return Err(Error::new(
+                    Status::SpoolFailed,
+                    "the process that delivers the spool has not done this in time; it does it when it can",
+                ));
+            }
+            let Some(mut lease) = self.spool.acquire(deadline)? else {
+                std::thread::sleep(TICK);
+                continue;
+            };
+            let polled = lease.poll(Timestamp::now());
+            lease.release();
+            if let Err(LeaseError::Failed(e)) = polled {
+                return Err(e);
+            }
+        }
+        Ok(())
     }
 
     /// Lets one delivery be tried at once for every origin whose deliveries are backing off. Returns the number of
@@ -355,7 +385,9 @@ impl SpoolAdmin {
     /// # Errors
     /// [`Status::SpoolFailed`] if the spool cannot be written.
     pub fn probe_now(&self) -> Result<u64, Error> {
-        self.spool.probe_now(deadline())
+        let origins = self.spool.probe_now(deadline())?;
+        self.wait_until_done()?;
+        Ok(origins)
     }
 
     /// Makes a consistent copy of the spool in the new directory `to`, while the spool is in use. The copy is a spool

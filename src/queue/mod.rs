@@ -331,6 +331,9 @@ mod tests {
         fn probe_now(&self, _: Instant) -> Result<u64, Error> {
             unimplemented!()
         }
+        fn is_done(&self, _: Instant) -> Result<bool, Error> {
+            unimplemented!()
+        }
         fn backup(&self, _: &std::path::Path, _: Instant) -> Result<u64, Error> {
             unimplemented!()
         }

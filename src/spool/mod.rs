@@ -286,7 +286,8 @@ pub(crate) trait Ledger {
     fn is_settled(&self, mark: Position, deadline: Instant) -> Result<bool, Error>;
 }
 
-/// What an operator may do. A drainer may be at work meanwhile: it then does what is asked, in its next iteration.
+/// What an operator may do. A drainer may be at work meanwhile: it then does what is asked, in its next iteration, and
+/// [`Operator::is_done`] says when. The numbers that are returned are those at the time of the call.
 pub(crate) trait Operator {
     fn overview(&self, deadline: Instant) -> Result<Overview, Error>;
 
@@ -319,6 +320,9 @@ pub(crate) trait Operator {
 
     /// Lets one probe out at once, wherever deliveries are backing off. Returns the number of origins.
     fn probe_now(&self, deadline: Instant) -> Result<u64, Error>;
+
+    /// Whether everything that operators have asked for so far has been done.
+    fn is_done(&self, deadline: Instant) -> Result<bool, Error>;
 
     /// Makes a consistent copy in the new directory `to`, while the spool is in use. Returns the number of pending
     /// notifications in it.

@@ -6,10 +6,10 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, Weak};
 use std::time::Instant;
 
-use super::wrapped::{Interceptor, SharedLease, Wrapped};
+use super::wrapped::{Interceptor, LeaseSlot, SharedLease, Wrapped};
 use super::{DeadOrder, Engine};
 use crate::config::QueueSettings;
-use crate::spool::{Fate, Gate, Item, Lease, LeaseError, NewItem, Position, Settlement, Spool};
+use crate::spool::{Fate, Gate, Item, LeaseError, NewItem, Position, Settlement, Spool};
 use crate::status::{Error, Status};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,7 +67,7 @@ pub(crate) struct Faulty<E, P> {
 #[derive(Debug)]
 struct Saboteur {
     fault: Fault,
-    latest_lease: Mutex<Weak<Mutex<Option<Box<dyn Lease>>>>>,
+    latest_lease: Mutex<Weak<LeaseSlot>>,
     delivered: Mutex<Vec<Item>>,
     torn: Mutex<Option<NewItem>>,
 }

@@ -15,6 +15,7 @@ pub(crate) mod receipts;
 mod reference;
 pub(crate) mod restart;
 pub(crate) mod sequence;
+mod steps;
 mod wrapped;
 
 use std::collections::HashSet;

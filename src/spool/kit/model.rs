@@ -87,7 +87,7 @@ impl Model {
         self.counts.entry(producer).or_default()
     }
 
-    fn bytes(&self) -> u64 {
+    pub(crate) fn bytes(&self) -> u64 {
         let bodies = self.pending.iter().map(|w| w.stored.item.body.len());
         bodies.sum::<usize>() as u64
     }

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::collection::vec;
-use proptest::prelude::*;
+use proptest::strategy::Strategy;
 use proptest::test_runner::{Config, TestRunner};
 
 use super::model::{Model, Snapshot};
-use super::{Engine, OTHER, SHOP, ms, settings, soon};
+use super::steps::{Filler, HANDLES, ORIGINS, OWNERS, Step, limits, step};
+use super::{Engine, SHOP, ms, soon};
 use crate::config::QueueSettings;
 use crate::host::Timestamp;
 use crate::spool::{
@@ -19,140 +20,7 @@ use crate::spool::{
 };
 use crate::status::{Error, Status};
 
-const HANDLES: usize = 3;
-const ORIGINS: [&str; 3] = [SHOP, OTHER, "http://[::1]:9/odd\torigin\n"];
-const OWNERS: [&str; 3] = ["ann", "bo", "cy"];
 const MAX_AGE: Duration = Duration::from_secs(3);
-
-/// The numbers choose among what there is at that moment.
-#[derive(Debug, Clone)]
-pub(crate) enum Step {
-    Push {
-        producer: usize,
-        origin: usize,
-        owner: usize,
-        filler: usize,
-        attempts: u32,
-        has_common_id: bool,
-    },
-    Acquire {
-        handle: usize,
-    },
-    Release {
-        is_regular: bool,
-    },
-    /// The drainer hangs until another one leads, and then tries to settle.
-    Hang {
-        handle: usize,
-    },
-    Poll,
-    Fetch {
-        origin: usize,
-        limit: usize,
-    },
-    Overdue {
-        origin: usize,
-    },
-    Settle {
-        fates: Vec<(usize, u8)>,
-        gate: Option<(usize, u32, u64)>,
-    },
-    SettleAgain {
-        which: usize,
-        fate: u8,
-    },
-    Maintain,
-    Advance {
-        ms: u64,
-    },
-    SetWallClock {
-        days: i64,
-    },
-    Mark {
-        handle: usize,
-    },
-    Requeue {
-        handle: usize,
-        which: u8,
-    },
-    Discard {
-        handle: usize,
-        which: u8,
-    },
-    Purge {
-        handle: usize,
-        owner: usize,
-    },
-    ProbeNow {
-        handle: usize,
-    },
-    /// A process ends, and another one begins.
-    Reopen {
-        handle: usize,
-    },
-    Restart,
-    /// Some time during the next calls every process is killed, and perhaps once more while the next ones begin.
-    Crash {
-        after: u64,
-        again: Option<u64>,
-    },
-}
-
-fn step(crash_span: u64) -> impl Strategy<Value = Step> {
-    let handle = 0..HANDLES;
-    let origin = 0..ORIGINS.len();
-    prop_oneof![
-        30 => (
-            (handle.clone(), origin.clone(), 0..OWNERS.len()),
-            (prop_oneof![Just(0_usize), 0..12_usize, Just(60_usize)], 0..2_u32, proptest::bool::weighted(0.1)),
-        ).prop_map(|((producer, origin, owner), (filler, attempts, has_common_id))| Step::Push {
-            producer, origin, owner, filler, attempts, has_common_id,
-        }),
-        8 => handle.clone().prop_map(|handle| Step::Acquire { handle }),
-        2 => any::<bool>().prop_map(|is_regular| Step::Release { is_regular }),
-        2 => handle.clone().prop_map(|handle| Step::Hang { handle }),
-        3 => Just(Step::Poll),
-        18 => (origin.clone(), 0..5_usize).prop_map(|(origin, limit)| Step::Fetch { origin, limit }),
-        4 => origin.clone().prop_map(|origin| Step::Overdue { origin }),
-        16 => (
-            vec((0..8_usize, 0..6_u8), 0..4),
-            proptest::option::weighted(0.3, (origin, 0..3_u32, 0..5000_u64)),
-        ).prop_map(|(fates, gate)| Step::Settle { fates, gate }),
-        3 => (0..8_usize, 0..6_u8).prop_map(|(which, fate)| Step::SettleAgain { which, fate }),
-        2 => Just(Step::Maintain),
-        10 => prop_oneof![Just(1_u64), Just(9), Just(10), 1..3000_u64].prop_map(|ms| Step::Advance { ms }),
-        2 => (-40..40_i64).prop_map(|days| Step::SetWallClock { days }),
-        3 => handle.clone().prop_map(|handle| Step::Mark { handle }),
-        3 => (handle.clone(), any::<u8>()).prop_map(|(handle, which)| Step::Requeue { handle, which }),
-        2 => (handle.clone(), any::<u8>()).prop_map(|(handle, which)| Step::Discard { handle, which }),
-        2 => (handle.clone(), 0..OWNERS.len()).prop_map(|(handle, owner)| Step::Purge { handle, owner }),
-        2 => handle.clone().prop_map(|handle| Step::ProbeNow { handle }),
-        2 => handle.prop_map(|handle| Step::Reopen { handle }),
-        1 => Just(Step::Restart),
-        4 => (0..=crash_span, proptest::option::weighted(0.3, 0..=crash_span))
-            .prop_map(|(after, again)| Step::Crash { after, again }),
-    ]
-}
-
-fn limits() -> impl Strategy<Value = QueueSettings> {
-    (
-        1..=6_u64,
-        prop_oneof![20..=90_u64, Just(1 << 20)],
-        any::<bool>(),
-        0..=3_u64,
-        prop_oneof![Just(0_u64), Just(2), Just(1000)],
-    )
-        .prop_map(
-            |(max_items, max_bytes, drops_oldest, max_dead, retention)| QueueSettings {
-                max_items,
-                max_bytes,
-                drops_oldest,
-                max_dead,
-                receipt_retention: Duration::from_secs(retention),
-                ..settings()
-            },
-        )
-}
 
 /// Runs random sequences until enough steps are made. What fails is shrunk and shown.
 pub(crate) fn run<E: Engine>() {
@@ -366,13 +234,23 @@ impl<E: Engine> Run<E> {
         };
         self.serial += 1;
         let serial = self.serial;
+        let mut body = format!("{serial}:{}:", OWNERS[owner]);
+        let length = match filler {
+            Filler::Bytes(length) => length,
+            Filler::ToTheLimit { over } => {
+                let room = self.limits.max_bytes.saturating_sub(self.model.bytes());
+                // No limit that is far away.
+                (room as usize + over).saturating_sub(body.len()).min(200)
+            }
+        };
+        body.push_str(&"x".repeat(length));
         let new = NewItem {
             id: match has_common_id {
                 true => "common".to_owned(),
                 false => format!("id-{serial}"),
             },
             origin: Arc::from(ORIGINS[origin]),
-            body: format!("{serial}:{}:{}", OWNERS[owner], "x".repeat(filler)),
+            body,
             accepted: self.now,
             attempts,
             detail: "x".repeat(attempts as usize),

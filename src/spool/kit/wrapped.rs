@@ -14,7 +14,9 @@ use crate::spool::{
 use crate::status::{Error, Receipt};
 
 /// A lease that others may use too. `None`: it was released.
-pub(crate) type SharedLease = Arc<Mutex<Option<Box<dyn Lease>>>>;
+pub(crate) type SharedLease = Arc<LeaseSlot>;
+
+pub(crate) type LeaseSlot = Mutex<Option<Box<dyn Lease>>>;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Access {
@@ -172,6 +174,10 @@ impl<I: Interceptor> Operator for Wrapped<I> {
 
     fn probe_now(&self, deadline: Instant) -> Result<u64, Error> {
         self.write(|inner| inner.probe_now(deadline))
+    }
+
+    fn is_done(&self, deadline: Instant) -> Result<bool, Error> {
+        self.read(|inner| inner.is_done(deadline))
     }
 
     fn backup(&self, to: &Path, deadline: Instant) -> Result<u64, Error> {

@@ -42,6 +42,8 @@ pub(super) fn copy(place: &Place, to: &Path, deadline: Instant) -> io::Result<u6
             for (name, file) in &files {
                 copy_file(file, &target, name)?;
             }
+            // Nobody leads the copy.
+            drop(target.create(&target.file(super::LEASE))?);
             JournalWriter::begin(&target, 1, state)?.sync()?;
             target.sync_names()?;
             let sight = View::default().read_all(&target)?;

@@ -27,7 +27,8 @@ pub(super) fn files(place: &Place) -> io::Result<Vec<u32>> {
 fn push(out: &mut Vec<u8>, letter: &StoredItem) -> bool {
     let died = letter.died.unwrap_or_default();
     line::encode(out, |out| {
-        out.extend_from_slice(b"D\t");
+        record::push_letter(out, b'D', &letter.item.body);
+        out.push(b'\t');
         out.extend_from_slice(letter.status.code().to_string().as_bytes());
         for number in [
             letter.item.position.0,
@@ -47,7 +48,8 @@ fn push(out: &mut Vec<u8>, letter: &StoredItem) -> bool {
 
 fn parse(payload: &str) -> Option<StoredItem> {
     let mut columns = payload.splitn(9, '\t');
-    (columns.next()? == "D").then_some(())?;
+    let letter = columns.next()?;
+    (letter.eq_ignore_ascii_case("D")).then_some(())?;
     let status = Status::from_code(columns.next()?.parse().ok()?)?;
     let mut number = || columns.next()?.parse::<u64>().ok();
     let position = Position(number()?);
@@ -58,7 +60,7 @@ fn parse(payload: &str) -> Option<StoredItem> {
         boot: u32::try_from(number()?).ok()?,
     };
     let detail = line::text(columns.next()?);
-    let notification = record::columns(columns.next()?)?;
+    let notification = record::columns(columns.next()?, letter == "d")?;
     let origin = Arc::from(line::text(notification.origin).as_str());
     Some(StoredItem {
         item: notification.into_item(position, origin),
@@ -207,7 +209,7 @@ mod tests {
                 position: Position(5),
                 id: "i\td".to_owned(),
                 origin: Arc::from("https://h"),
-                body: "{\"a\":1}".to_owned(),
+                body: "{\"a\":\n1}".to_owned(),
                 accepted: Timestamp {
                     unix_ms: 1,
                     uptime_ms: 2,

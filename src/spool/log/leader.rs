@@ -538,10 +538,22 @@ impl Leader {
 
     /// Appends receipts. A disk that has no room for them must not stop the deliveries that give it back.
     fn receipt(&mut self, completed: &[Completed]) {
+        let mut anonymous = Vec::new();
+        let mut kept = completed;
         if self.settings.receipt_retention.is_zero() {
-            return;
+            // For the statistics alone: nobody can ask for them by an id.
+            anonymous.extend(
+                completed
+                    .iter()
+                    .filter(|c| c.receipt.status == Status::Delivered)
+                    .cloned(),
+            );
+            for one in &mut anonymous {
+                one.receipt.id.clear();
+            }
+            kept = &anonymous;
         }
-        let appended = self.receipts.append(&self.place, completed);
+        let appended = self.receipts.append(&self.place, kept);
         if let Err(e) = &appended
             && !self.receipts_failed
         {
@@ -552,14 +564,15 @@ impl Leader {
     }
 
     /// Reads ahead for an origin.
-    fn read_ahead(&mut self, origin: &str) -> io::Result<()> {
+    fn read_ahead(&mut self, origin: &str, wanted: usize) -> io::Result<()> {
+        let wanted = wanted.max(AHEAD);
         let end = self.end();
         loop {
             let Some(lane) = self.lanes.get(origin) else {
                 return Ok(());
             };
             let bytes: usize = lane.ahead.values().map(|i| i.body.len()).sum();
-            if lane.ahead.len() >= AHEAD || bytes >= AHEAD_BYTES || lane.cursor >= end {
+            if lane.ahead.len() >= wanted || bytes >= AHEAD_BYTES || lane.cursor >= end {
                 return Ok(());
             }
             let (number, offset) = (segment_of(lane.cursor), offset_of(lane.cursor));
@@ -594,7 +607,7 @@ impl Leader {
             let mut stopped_at = None;
             let state = &self.state;
             let read = reader::lines(&file, offset.into(), |offset, bytes, line| {
-                if offset >= scanned || found.len() >= AHEAD || found_bytes >= AHEAD_BYTES {
+                if offset >= scanned || found.len() >= wanted || found_bytes >= AHEAD_BYTES {
                     stopped_at = Some(offset);
                     return ControlFlow::Break(());
                 }
@@ -668,7 +681,7 @@ impl Leader {
     fn oldest(&mut self) -> io::Result<Option<Item>> {
         let origins: Vec<Arc<str>> = self.lanes.keys().cloned().collect();
         for origin in &origins {
-            self.read_ahead(origin)?;
+            self.read_ahead(origin, AHEAD)?;
         }
         let ahead = self
             .lanes
@@ -1042,7 +1055,7 @@ fn unread_items(file: &File, scanned: u32, out: &mut Vec<(NewItem, u64)>) -> io:
             let item = NewItem {
                 id: new.id(),
                 origin: Arc::from(line::text(new.origin).as_str()),
-                body: new.body.to_owned(),
+                body: new.body.clone().into_owned(),
                 accepted: new.accepted,
                 attempts: new.attempts,
                 detail: line::text(new.detail),
@@ -1117,7 +1130,9 @@ impl spool::Lease for Leader {
         skip: &HashSet<Position>,
     ) -> Result<Vec<Item>, LeaseError> {
         self.check_lease()?;
-        self.read_ahead(origin).map_err(|e| self.failed(e))?;
+        let wanted = limit.saturating_add(skip.len());
+        self.read_ahead(origin, wanted)
+            .map_err(|e| self.failed(e))?;
         let Some(lane) = self.lanes.get(origin) else {
             return Ok(Vec::new());
         };
@@ -1156,7 +1171,7 @@ impl spool::Lease for Leader {
         skip: &HashSet<Position>,
     ) -> Result<Vec<Item>, LeaseError> {
         self.check_lease()?;
-        self.read_ahead(origin).map_err(|e| self.failed(e))?;
+        self.read_ahead(origin, AHEAD).map_err(|e| self.failed(e))?;
         let Some(lane) = self.lanes.get(origin) else {
             return Ok(Vec::new());
         };

@@ -145,6 +145,7 @@ pub(super) fn take(
         Err(e) => return Err(e),
     };
     let holder = read(&file)?.unwrap_or_default();
+    let is_expired = is_expired();
     if host::try_lock(&file)? {
         if holder.token == 1 && !watch.has_stopped(&holder) {
             host::unlock(&file)?;
@@ -152,7 +153,7 @@ pub(super) fn take(
         }
         return hold(file).map(Some);
     }
-    if !(holder.has_ended() || watch.has_stopped(&holder)) {
+    if !(holder.has_ended() || watch.has_stopped(&holder) || is_expired) {
         return Ok(None);
     }
     let temporary = place.temporary(super::LEASE);
@@ -242,4 +243,32 @@ pub(super) fn leader(place: &Place) -> io::Result<Option<String>> {
     }
     let holder = read(&file)?.unwrap_or_default();
     Ok((!holder.has_ended()).then_some(holder.name))
+}
+
+#[cfg(not(test))]
+fn is_expired() -> bool {
+    false
+}
+
+#[cfg(test)]
+fn is_expired() -> bool {
+    tests_only::take_expired()
+}
+
+#[cfg(test)]
+pub(super) mod tests_only {
+    use std::cell::Cell;
+
+    thread_local! {
+        static IS_EXPIRED: Cell<bool> = const { Cell::new(false) };
+    }
+
+    /// The time of the present lease is over, for the next candidate of this thread.
+    pub(crate) fn expire() {
+        IS_EXPIRED.set(true);
+    }
+
+    pub(super) fn take_expired() -> bool {
+        IS_EXPIRED.replace(false)
+    }
 }

@@ -392,7 +392,6 @@ impl Outlet for LogSpool {
 impl Ledger for LogSpool {
     fn totals(&self, deadline: Instant) -> Result<Totals, Error> {
         self.rescue_last(deadline);
-        let retention = self.settings.receipt_retention;
         self.read(deadline, |place, view| {
             let mut sight = view.read_all(place)?;
             let mut oldest = operator::oldest_pending(place, &view.state)?.or(view.oldest_unread);
@@ -414,10 +413,7 @@ impl Ledger for LogSpool {
                 process,
                 pending_bytes: sight.pending_bytes,
                 oldest,
-                recent: match retention.is_zero() {
-                    true => Vec::new(),
-                    false => receipts::recent(place)?,
-                },
+                recent: receipts::recent(place)?,
             })
         })
     }

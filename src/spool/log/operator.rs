@@ -1,14 +1,13 @@
 //! What an operator asks of the log. Commands are records: the leader reads and does them; where none leads, the command
 //! leads for a moment.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 use std::fs::OpenOptions;
 use std::io;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::leader::notification;
 use super::line::{self, Line};
@@ -16,11 +15,9 @@ use super::place::Place;
 use super::state::{State, offset_of, position, segment_of};
 use super::{LogSpool, backup, dead, lease, place, producer, reader, record, segment_name};
 use crate::host::Timestamp;
-use crate::spool::{NewItem, Operator, Outlet, Overview, Position, StoredItem};
+use crate::spool::{LeaseError, NewItem, Operator, Outlet, Overview, Position, StoredItem};
 use crate::status::{Error, Status};
 
-/// How often a command looks whether the leader has done it.
-const TICK: Duration = Duration::from_millis(5);
 /// Positions of one record of a command.
 const AT_A_TIME: usize = 1000;
 
@@ -63,7 +60,9 @@ pub(super) fn each_item(
             let retry = state.retries.get(&at);
             let stored = StoredItem {
                 died: None,
-                status: Status::Queued,
+                status: retry.map_or(Status::Queued, |r| {
+                    Status::from_code(r.status).unwrap_or(Status::Internal)
+                }),
                 http_status: retry.and_then(|r| r.http_status),
                 detail: retry.map_or_else(|| line::text(new.detail), |r| r.detail.clone()),
                 item: {
@@ -148,46 +147,25 @@ impl LogSpool {
         })
     }
 
-    /// Appends an operator's records, and waits until a leader has read them all; `Err`: none did until the deadline.
+    /// Appends an operator's records. Where no process leads, this one does for a moment, and does what they say.
     fn command(&self, place: &Place, records: &[Vec<u8>], deadline: Instant) -> Result<(), Error> {
         if records.is_empty() {
             return Ok(());
         }
-        let (number, end) = producer::append_records(place, records).map_err(|e| self.failed(e))?;
-        loop {
-            let is_done = self.read(deadline, |place, view| {
-                view.read_journal(place)?;
-                let scanned = view
-                    .state
-                    .segments
-                    .get(&number)
-                    .map(|s| u64::from(s.scanned));
-                let is_retired = scanned.is_none() && view.state.newest >= number;
-                Ok(is_retired || scanned.is_some_and(|s| s >= end))
-            })?;
-            if is_done {
-                return Ok(());
+        producer::append_records(place, records).map_err(|e| self.failed(e))?;
+        let Some(mut lease) = self.acquire(deadline)? else {
+            return Ok(());
+        };
+        let polled = loop {
+            match lease.poll(Timestamp::now()) {
+                Ok(true) => {}
+                polled => break polled,
             }
-            if Instant::now() >= deadline {
-                return Err(Error::new(
-                    Status::SpoolFailed,
-                    format!(
-                        "spool {}: the process that delivers it has not done this in time; it does it when it can",
-                        self.path.display()
-                    ),
-                ));
-            }
-            if let Some(mut lease) = self.acquire(deadline)? {
-                let polled = lease.poll(Timestamp::now());
-                lease.release();
-                match polled {
-                    Ok(_) | Err(crate::spool::LeaseError::Lost) => {}
-                    Err(crate::spool::LeaseError::Failed(e)) => return Err(e),
-                }
-            } else {
-                let left = deadline.saturating_duration_since(Instant::now());
-                thread::sleep(TICK.min(left));
-            }
+        };
+        lease.release();
+        match polled {
+            Err(LeaseError::Failed(e)) => Err(e),
+            _ => Ok(()),
         }
     }
 
@@ -207,38 +185,19 @@ impl LogSpool {
             .collect()
     }
 
-    /// Drops what is at these positions; how many of them were there.
+    /// Drops what is at these positions.
     fn drop_all(
         &self,
         place: &Place,
         positions: &[Position],
         erases: bool,
         deadline: Instant,
-    ) -> Result<u64, Error> {
+    ) -> Result<(), Error> {
         let pieces: Vec<&[Position]> = positions.chunks(AT_A_TIME).collect();
-        let mut reached = 0;
-        for piece in pieces {
-            let records = Self::records(&[piece], |out, piece| {
-                record::push_discard(out, erases, piece);
-            })?;
-            reached += self.asked(place, &records, deadline)?;
-        }
-        Ok(reached)
-    }
-
-    /// The leader's answer to one record.
-    fn asked(&self, place: &Place, records: &[Vec<u8>], deadline: Instant) -> Result<u64, Error> {
-        let before = self.read(deadline, |place, view| {
-            view.read_journal(place)?;
-            Ok(view.state.answers.back().map(|(at, _)| *at))
+        let records = Self::records(&pieces, |out, piece| {
+            record::push_discard(out, erases, piece);
         })?;
-        self.command(place, records, deadline)?;
-        self.read(deadline, |place, view| {
-            view.read_journal(place)?;
-            let new = view.state.answers.iter().rev();
-            let new = new.take_while(|(at, _)| Some(*at) != before);
-            Ok(new.map(|(_, n)| *n).sum())
-        })
+        self.command(place, &records, deadline)
     }
 }
 
@@ -287,7 +246,9 @@ impl Operator for LogSpool {
     ) -> Result<Vec<StoredItem>, Error> {
         self.read(deadline, |place, view| {
             view.read_journal(place)?;
-            let from = after.map_or(view.state.settled_to(), |after| Position(after.0 + 1));
+            let from = after.map_or(view.state.settled_to(), |after| {
+                Position(after.0.saturating_add(1))
+            });
             let mut found = Vec::new();
             each_item(place, &view.state, from, |stored, is_pending| {
                 if found.len() >= limit {
@@ -330,18 +291,11 @@ impl Operator for LogSpool {
 
     fn requeue(&self, letters: &[StoredItem], deadline: Instant) -> Result<u64, Error> {
         let place = self.found_place()?;
-        let is_dead = |letter: &&StoredItem| -> Result<bool, Error> {
-            self.read(deadline, |_, view| {
-                Ok(view.state.letters.contains_key(&letter.item.position))
-            })
-        };
-        self.read(deadline, |place, view| view.read_journal(place))?;
-        let mut there = Vec::new();
-        for letter in letters {
-            if is_dead(&letter)? {
-                there.push(letter);
-            }
-        }
+        let there = self.read(deadline, |place, view| {
+            view.read_journal(place)?;
+            let is_there = |l: &&StoredItem| view.state.letters.contains_key(&l.item.position);
+            Ok(letters.iter().filter(is_there).collect::<Vec<_>>())
+        })?;
         let now = Timestamp::now();
         let records = Self::records(&there, |out, letter| {
             let item = NewItem {
@@ -360,40 +314,66 @@ impl Operator for LogSpool {
 
     fn discard(&self, letters: &[Position], deadline: Instant) -> Result<u64, Error> {
         let place = self.found_place()?;
-        self.drop_all(&place, letters, false, deadline)
+        let there = self.read(deadline, |place, view| {
+            view.read_journal(place)?;
+            let is_there = |p: &&Position| view.state.letters.contains_key(p);
+            Ok(letters.iter().filter(is_there).copied().collect::<Vec<_>>())
+        })?;
+        self.drop_all(&place, &there, false, deadline)?;
+        Ok(there.len() as u64)
     }
 
     fn purge(&self, theirs: &dyn Fn(&str) -> bool, deadline: Instant) -> Result<u64, Error> {
         let place = self.found_place()?;
-        let mut positions = HashSet::new();
-        self.read(deadline, |place, view| {
+        let (positions, purged) = self.read(deadline, |place, view| {
             view.read_journal(place)?;
-            each_item(place, &view.state, Position::default(), |stored, _| {
-                if theirs(&stored.item.body) {
-                    positions.insert(stored.item.position);
-                }
-                ControlFlow::Continue(())
-            })?;
+            let mut positions = BTreeSet::new();
+            let mut purged = 0;
+            each_item(
+                place,
+                &view.state,
+                Position::default(),
+                |stored, is_pending| {
+                    if theirs(&stored.item.body) {
+                        positions.insert(stored.item.position);
+                        purged += u64::from(is_pending);
+                    }
+                    ControlFlow::Continue(())
+                },
+            )?;
             for letter in view.state.letters.values() {
                 if let Ok(stored) = dead::read(place, letter)
                     && theirs(&stored.item.body)
                 {
                     positions.insert(stored.item.position);
+                    purged += 1;
                 }
             }
-            Ok(())
+            Ok((positions.into_iter().collect::<Vec<_>>(), purged))
         })?;
-        let mut positions: Vec<Position> = positions.into_iter().collect();
-        positions.sort_unstable();
-        let purged = self.drop_all(&place, &positions, true, deadline)?;
+        self.drop_all(&place, &positions, true, deadline)?;
+        // It may hold lines of anybody.
         let _ = std::fs::remove_file(place.file(super::DAMAGED_FILE));
         Ok(purged)
     }
 
     fn probe_now(&self, deadline: Instant) -> Result<u64, Error> {
         let place = self.found_place()?;
+        let origins = self.read(deadline, |place, view| {
+            view.read_journal(place)?;
+            Ok(view.state.gates.len() as u64)
+        })?;
         let records = Self::records(&[()], |out, ()| record::push_probe(out))?;
-        self.asked(&place, &records, deadline)
+        self.command(&place, &records, deadline)?;
+        Ok(origins)
+    }
+
+    fn is_done(&self, deadline: Instant) -> Result<bool, Error> {
+        let has_unread = self.read(deadline, |place, view| {
+            view.read_all(place)?;
+            Ok(view.has_unread_commands)
+        })?;
+        Ok(!has_unread)
     }
 
     fn backup(&self, to: &Path, deadline: Instant) -> Result<u64, Error> {

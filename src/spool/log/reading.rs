@@ -17,6 +17,7 @@ use super::state::{Batch, Letter, Retry, State, offset_of, position, segment_of}
 use crate::host::Timestamp;
 use crate::log;
 use crate::spool::{Item, Position};
+use crate::status::Status;
 
 /// How many items are kept of those that were just read, for each origin.
 const AHEAD: usize = 256;
@@ -36,7 +37,6 @@ pub(super) struct Reading<'a> {
     completed: Vec<Completed>,
     erased: Vec<Position>,
     damage: Vec<(Position, Vec<u8>)>,
-    answers: Vec<(u64, u64)>,
     error: Option<io::Error>,
     pub(super) stopped_at: Option<u32>,
 }
@@ -75,7 +75,6 @@ impl<'a> Reading<'a> {
             completed: Vec::new(),
             erased: Vec::new(),
             damage: Vec::new(),
-            answers: Vec::new(),
             error: None,
             stopped_at: None,
         }
@@ -135,16 +134,12 @@ impl<'a> Reading<'a> {
                 }
             }
             Record::Discard { erases, positions } => {
-                let reached = self.discard(erases, &positions)?;
-                self.answers.push((at.0, reached));
+                self.discard(erases, &positions)?;
             }
             Record::Probe => {
-                let gates = &mut self.draft.batch().gates;
-                for (_, _, _, pause) in gates.iter_mut() {
+                for (_, _, _, pause) in &mut self.draft.batch().gates {
                     *pause = 0;
                 }
-                let reached = gates.len() as u64;
-                self.answers.push((at.0, reached));
             }
             Record::Erased => {}
         }
@@ -181,8 +176,9 @@ impl<'a> Reading<'a> {
                 origin: number,
                 accepted: new.accepted,
                 attempts: new.attempts,
-                failed_at: 0,
+                failed: Timestamp::default(),
                 pause: 0,
+                status: Status::Queued.code(),
                 http_status: None,
                 detail: line::text(new.detail),
             };
@@ -215,8 +211,7 @@ impl<'a> Reading<'a> {
         Ok(pending.is_some() || self.ahead.iter().any(|item| item.id == id))
     }
 
-    fn discard(&mut self, erases: bool, positions: &[Position]) -> io::Result<u64> {
-        let mut reached = 0;
+    fn discard(&mut self, erases: bool, positions: &[Position]) -> io::Result<()> {
         let mut ids = HashSet::new();
         let mut in_segments: HashMap<u32, Vec<(u64, usize)>> = HashMap::new();
         let mut letters: Vec<Letter> = Vec::new();
@@ -224,7 +219,7 @@ impl<'a> Reading<'a> {
             let found = item_in(self.place, at)?;
             if let Some(letter) = self.state.letters.get(&at) {
                 letters.push(letter.clone());
-                reached += u64::from(self.draft.discard_letter(at));
+                self.draft.discard_letter(at);
             } else if let Some((item, _)) = &found
                 && self.draft.is_pending(at)
             {
@@ -235,7 +230,6 @@ impl<'a> Reading<'a> {
                     bytes: item.body.len() as u64,
                 };
                 self.draft.complete(weight, End::Dropped);
-                reached += 1;
                 self.completed
                     .push(dropped(item, "dropped by an operator", self.now));
             }
@@ -259,7 +253,7 @@ impl<'a> Reading<'a> {
             self.erased.extend(&erased);
             self.ahead.retain(|item| !erased.contains(&item.position));
         }
-        Ok(reached)
+        Ok(())
     }
 
     /// `end`: where the next line will begin.
@@ -268,7 +262,6 @@ impl<'a> Reading<'a> {
             return Err(e);
         }
         self.draft.segment(self.number).scanned = end;
-        self.draft.batch().answers = self.answers;
         let low = self.state.low;
         Ok(Read {
             batch: self.draft.finish(low),

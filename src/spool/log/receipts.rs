@@ -40,6 +40,8 @@ impl Completed {
             for number in [
                 self.position.0,
                 self.at.unix_ms,
+                self.at.uptime_ms,
+                self.at.boot.into(),
                 receipt.http_status.unwrap_or(0).into(),
                 receipt.attempts.into(),
                 millis(receipt.elapsed),
@@ -63,7 +65,8 @@ impl Completed {
         let position = Position(number()?);
         let at = Timestamp {
             unix_ms: number()?,
-            ..Timestamp::default()
+            uptime_ms: number()?,
+            boot: u32::try_from(number()?).ok()?,
         };
         let http_status = u16::try_from(number()?).ok()?;
         let attempts = u32::try_from(number()?).ok()?;
@@ -121,7 +124,6 @@ pub(super) fn find(
     now: Timestamp,
     retention: Duration,
 ) -> io::Result<Option<Receipt>> {
-    let oldest = now.unix_ms.saturating_sub(millis(retention));
     for number in files(place)? {
         let mut found = None;
         each(place, number, |_, _, completed| {
@@ -130,7 +132,8 @@ pub(super) fn find(
             }
         })?;
         if let Some(completed) = found {
-            return Ok((completed.at.unix_ms > oldest).then_some(completed.receipt));
+            let is_kept = now.since(completed.at).length < retention;
+            return Ok(is_kept.then_some(completed.receipt));
         }
     }
     Ok(None)
@@ -199,21 +202,20 @@ impl ReceiptWriter {
             crate::log::error(|| "a file of receipts was removed while it was in use".to_owned());
             self.current = None;
         }
-        let oldest = now.unix_ms.saturating_sub(millis(retention));
         let present = self.current.as_ref().map(|(_, number, _)| *number);
         let mut lines_behind = 0;
         for number in files(place)? {
             if Some(number) == present {
                 continue;
             }
-            let (mut lines, mut newest) = (0, 0);
+            let (mut lines, mut is_old) = (0, true);
             if lines_behind < MAX_RECEIPTS {
                 each(place, number, |_, _, completed| {
                     lines += 1;
-                    newest = newest.max(completed.at.unix_ms);
+                    is_old &= now.since(completed.at).length >= retention;
                 })?;
             }
-            if lines_behind >= MAX_RECEIPTS || newest <= oldest {
+            if lines_behind >= MAX_RECEIPTS || is_old {
                 disk::remove(&place.file(&name(number)))?;
             }
             lines_behind += lines;

@@ -1,5 +1,6 @@
 //! What a line of a segment says: a notification, or an operator's command.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::line::{push_number, push_text, text};
@@ -27,7 +28,7 @@ pub(super) enum Record<'a> {
 }
 
 /// The columns of a notification; the text columns are still escaped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Notification<'a> {
     pub(super) accepted: Timestamp,
     pub(super) producer: u64,
@@ -35,7 +36,8 @@ pub(super) struct Notification<'a> {
     pub(super) detail: &'a str,
     id: &'a str,
     pub(super) origin: &'a str,
-    pub(super) body: &'a str,
+    /// As it was accepted.
+    pub(super) body: Cow<'a, str>,
 }
 
 impl Notification<'_> {
@@ -48,7 +50,7 @@ impl Notification<'_> {
             position,
             id: self.id(),
             origin,
-            body: self.body.to_owned(),
+            body: self.body.into_owned(),
             accepted: self.accepted,
             attempts: self.attempts,
             producer: self.producer,
@@ -57,14 +59,27 @@ impl Notification<'_> {
 }
 
 pub(super) fn push_notification(out: &mut Vec<u8>, item: &NewItem, producer: u64, is_again: bool) {
-    out.extend_from_slice(if is_again { b"A" } else { b"N" });
+    push_letter(out, if is_again { b'A' } else { b'N' }, &item.body);
     push_columns(out, item, producer);
 }
 
 pub(super) fn push_requeue(out: &mut Vec<u8>, dead: Position, item: &NewItem, producer: u64) {
-    out.extend_from_slice(b"Q\t");
+    push_letter(out, b'Q', &item.body);
+    out.push(b'\t');
     push_number(out, dead.0);
     push_columns(out, item, producer);
+}
+
+/// A small letter: the body is escaped like the other texts. Ours, as JSON, never need it.
+pub(super) fn push_letter(out: &mut Vec<u8>, letter: u8, body: &str) {
+    out.push(match needs_escape(body) {
+        true => letter.to_ascii_lowercase(),
+        false => letter,
+    });
+}
+
+fn needs_escape(body: &str) -> bool {
+    memchr::memchr(b'\n', body.as_bytes()).is_some()
 }
 
 fn push_columns(out: &mut Vec<u8>, item: &NewItem, producer: u64) {
@@ -84,7 +99,10 @@ fn push_columns(out: &mut Vec<u8>, item: &NewItem, producer: u64) {
         push_text(out, column);
     }
     out.push(b'\t');
-    out.extend_from_slice(item.body.as_bytes());
+    match needs_escape(&item.body) {
+        true => push_text(out, &item.body),
+        false => out.extend_from_slice(item.body.as_bytes()),
+    }
 }
 
 pub(super) fn push_discard(out: &mut Vec<u8>, erases: bool, positions: &[Position]) {
@@ -103,13 +121,13 @@ pub(super) fn push_probe(out: &mut Vec<u8>) {
 pub(super) fn parse(payload: &str) -> Option<Record<'_>> {
     let (letter, rest) = payload.split_once('\t').unwrap_or((payload, ""));
     match letter {
-        "N" => columns(rest).map(Record::Notification),
-        "A" => columns(rest).map(Record::Again),
-        "Q" => {
+        "N" | "n" => columns(rest, letter == "n").map(Record::Notification),
+        "A" | "a" => columns(rest, letter == "a").map(Record::Again),
+        "Q" | "q" => {
             let (dead, rest) = rest.split_once('\t')?;
             Some(Record::Requeue(
                 Position(dead.parse().ok()?),
-                columns(rest)?,
+                columns(rest, letter == "q")?,
             ))
         }
         "X" => {
@@ -130,7 +148,7 @@ pub(super) fn parse(payload: &str) -> Option<Record<'_>> {
     }
 }
 
-pub(super) fn columns(rest: &str) -> Option<Notification<'_>> {
+pub(super) fn columns(rest: &str, is_escaped: bool) -> Option<Notification<'_>> {
     let mut columns = rest.splitn(9, '\t');
     let mut number = || columns.next()?.parse::<u64>().ok();
     let accepted = Timestamp {
@@ -147,7 +165,10 @@ pub(super) fn columns(rest: &str) -> Option<Notification<'_>> {
         detail: columns.next()?,
         id: columns.next()?,
         origin: columns.next()?,
-        body: columns.next()?,
+        body: match (columns.next()?, is_escaped) {
+            (body, true) => Cow::Owned(text(body)),
+            (body, false) => Cow::Borrowed(body),
+        },
     })
 }
 
@@ -195,7 +216,7 @@ mod tests {
             panic!("{line}");
         };
         let origin = Arc::from(text(found.origin).as_str());
-        let read = found.into_item(Position(9), origin);
+        let read = found.clone().into_item(Position(9), origin);
         let new = item();
         assert_eq!(
             (read.id, read.origin, read.body),
@@ -203,6 +224,17 @@ mod tests {
         );
         assert_eq!((read.accepted, read.attempts), (new.accepted, 4));
         assert_eq!((read.producer, text(found.detail)), (u64::MAX, new.detail));
+
+        let escaped = NewItem {
+            body: "two\nlines \\ \t".to_owned(),
+            ..item()
+        };
+        let line = written(&|out| push_notification(out, &escaped, 1, false));
+        assert!(!line.contains('\n'));
+        let Some(Record::Notification(found)) = parse(&line) else {
+            panic!("{line}");
+        };
+        assert_eq!(found.body, escaped.body);
 
         let line = written(&|out| push_notification(out, &item(), 1, true));
         assert!(matches!(parse(&line), Some(Record::Again(_))));

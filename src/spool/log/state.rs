@@ -11,9 +11,8 @@ use serde::{Deserialize, Serialize};
 use crate::host::Timestamp;
 use crate::spool::{Counts, Gate, Position};
 
-/// How many producers are remembered, and how many of the answers that operators wait for.
+/// How many producers are remembered.
 const MAX_PRODUCERS: usize = 10_000;
-const MAX_ANSWERS: usize = 64;
 
 /// A position in the log: the segment's number, and the offset of the line in it.
 pub(super) fn position(segment: u32, offset: u32) -> Position {
@@ -62,11 +61,13 @@ pub(super) struct Retry {
     pub(super) accepted: Timestamp,
     #[serde(rename = "n")]
     pub(super) attempts: u32,
-    /// When it failed, in milliseconds since 1970-01-01 UTC, and for how long it waits after that.
+    /// When it failed, and for how many milliseconds it waits after that.
     #[serde(rename = "f")]
-    pub(super) failed_at: u64,
+    pub(super) failed: Timestamp,
     #[serde(rename = "p")]
     pub(super) pause: u64,
+    #[serde(rename = "c")]
+    pub(super) status: i32,
     #[serde(rename = "s")]
     pub(super) http_status: Option<u16>,
     #[serde(rename = "d")]
@@ -74,9 +75,11 @@ pub(super) struct Retry {
 }
 
 impl Retry {
-    /// A clock that was set back to before the failure does not make it wait.
+    /// A wall clock that was set back to before the failure does not make it wait.
     pub(super) fn is_due(&self, now: Timestamp) -> bool {
-        now.unix_ms < self.failed_at || now.unix_ms - self.failed_at >= self.pause
+        let age = now.since(self.failed);
+        let is_set_back = !age.is_certain && now.unix_ms < self.failed.unix_ms;
+        is_set_back || crate::host::millis(age.length) >= self.pause
     }
 }
 
@@ -174,9 +177,6 @@ pub(super) struct Batch {
     /// Producers whose sums changed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) producers: Vec<(u64, Sums)>,
-    /// To operators: the position of the command, and how many it reached.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub(super) answers: Vec<(u64, u64)>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -193,7 +193,6 @@ pub(super) struct State {
     pub(super) producers: BTreeMap<u64, Sums>,
     /// The order in which producers came, to forget the oldest.
     producer_order: VecDeque<u64>,
-    pub(super) answers: VecDeque<(Position, u64)>,
 }
 
 impl State {
@@ -266,12 +265,6 @@ impl State {
             && let Some(oldest) = self.producer_order.pop_front()
         {
             self.producers.remove(&oldest);
-        }
-        for (position, answer) in &batch.answers {
-            self.answers.push_back((Position(*position), *answer));
-        }
-        while self.answers.len() > MAX_ANSWERS {
-            self.answers.pop_front();
         }
         self.raise_low(Position(batch.low));
     }
@@ -381,7 +374,6 @@ impl State {
             let before = segment.done as usize - segment.completed.len().min(segment.done as usize);
             first.done_before.push((*number, before as u32));
         }
-        first.answers = self.answers.iter().map(|(p, n)| (p.0, *n)).collect();
         let mut batches = vec![first];
         let of = |segments: &BTreeMap<u32, SegmentState>,
                   set: fn(&SegmentState) -> &BTreeSet<u32>| {
@@ -485,8 +477,12 @@ mod tests {
                     origin: 1,
                     accepted: Timestamp::default(),
                     attempts: 4,
-                    failed_at: 10,
+                    failed: Timestamp {
+                        unix_ms: 10,
+                        ..Timestamp::default()
+                    },
                     pause: 20,
+                    status: -20,
                     http_status: Some(503),
                     detail: "busy".to_owned(),
                 },
@@ -507,7 +503,6 @@ mod tests {
                     ..Sums::default()
                 },
             )],
-            answers: vec![(position(2, 200).0, 1)],
             ..Batch::default()
         });
         state

@@ -1,1 +1,88 @@
+//! The log in the conformance kit, and what only the log has: files that are removed, segments that come and go.
 
+use std::path::Path;
+
+use super::*;
+use crate::spool::Spool;
+use crate::spool::kit::faulty::{fault_tests, file_fault_tests};
+use crate::spool::kit::{DeadOrder, Engine, conformance_tests};
+
+pub(super) struct LogEngine {
+    settings: Settings,
+    folder: tempfile::TempDir,
+}
+
+impl LogEngine {
+    fn path(&self) -> PathBuf {
+        self.folder.path().join("spool")
+    }
+
+    fn open_at(&self, path: PathBuf) -> Box<dyn Spool> {
+        Box::new(LogSpool::new(path, &self.settings, true).unwrap())
+    }
+}
+
+impl Engine for LogEngine {
+    const SURVIVES: bool = true;
+    const IS_SHARED: bool = true;
+    const DEAD_ORDER: DeadOrder = DeadOrder::Acceptance;
+    const MODEL_STEPS: u32 = 60_000;
+
+    fn new(settings: &Settings) -> LogEngine {
+        disk::tests_only::crash_after(None);
+        disk::tests_only::expect_power_cut();
+        LogEngine {
+            settings: settings.clone(),
+            // In memory where the machine has such a folder: thousands of spools are made.
+            folder: match tempfile::tempdir_in("/dev/shm") {
+                Ok(folder) => folder,
+                Err(_) => tempfile::tempdir().unwrap(),
+            },
+        }
+    }
+
+    fn open(&self) -> Box<dyn Spool> {
+        self.open_at(self.path())
+    }
+
+    fn expire_lease(&self) {
+        crate::spool::log::lease::tests_only::expire();
+    }
+
+    fn restart(&mut self) {
+        disk::tests_only::crash_after(None);
+        // A killed process has no locks; one that a test forgot has.
+        self.expire_lease();
+    }
+
+    fn crash_after(&self, writes: u64) -> bool {
+        disk::tests_only::crash_after(Some(usize::try_from(writes).unwrap()));
+        true
+    }
+
+    fn has_crashed(&self) -> bool {
+        disk::tests_only::has_crashed()
+    }
+
+    fn power_cut(&mut self) -> Option<()> {
+        disk::tests_only::cut_power();
+        disk::tests_only::expect_power_cut();
+        Some(())
+    }
+
+    fn has_in_files(&self, text: &str) -> Option<bool> {
+        let mut files = std::fs::read_dir(self.path()).unwrap();
+        Some(files.any(|entry| {
+            let bytes = std::fs::read(entry.unwrap().path()).unwrap();
+            memchr::memmem::find(&bytes, text.as_bytes()).is_some()
+        }))
+    }
+
+    fn open_copy(&self, copy: &Path) -> Option<Box<dyn Spool>> {
+        Some(self.open_at(copy.to_owned()))
+    }
+}
+
+conformance_tests!(LogEngine);
+fault_tests!(LogEngine);
+file_fault_tests!(LogEngine);

@@ -21,6 +21,8 @@ struct Tail {
     upto: u64,
     accepted: u64,
     bytes: u64,
+    /// Where the last command of an operator begins, if there is one behind what the leader has read.
+    command: Option<u32>,
 }
 
 #[derive(Debug, Default)]
@@ -30,6 +32,8 @@ pub(super) struct View {
     tails: BTreeMap<u32, Tail>,
     /// The end of the last line that was read, whoever read it.
     pub(super) end: Position,
+    /// Whether an operator's command waits for the leader.
+    pub(super) has_unread_commands: bool,
     /// When the oldest notification that the leader has not read was accepted.
     pub(super) oldest_unread: Option<Timestamp>,
 }
@@ -78,6 +82,7 @@ impl View {
         let (mut accepted, mut bytes) = (0, 0);
         self.end = Position::default();
         self.oldest_unread = None;
+        self.has_unread_commands = false;
         for number in numbers {
             let known = self
                 .state
@@ -91,6 +96,7 @@ impl View {
                     upto: known.scanned.into(),
                     accepted: known.accepted.into(),
                     bytes: known.bytes,
+                    command: None,
                 };
             }
             match place.open_file(OpenOptions::new().read(true), &segment_name(number)) {
@@ -104,6 +110,7 @@ impl View {
                 Err(e) if e.kind() == io::ErrorKind::NotFound => {}
                 Err(e) => return Err(e),
             }
+            self.has_unread_commands |= tail.command.is_some_and(|at| at >= known.scanned);
             accepted += tail.accepted - u64::from(known.accepted);
             bytes += tail.bytes.saturating_sub(known.bytes);
             self.end = position(number, u32::try_from(tail.upto).unwrap_or(u32::MAX));
@@ -137,15 +144,23 @@ fn count_on(file: &File, tail: &mut Tail) -> io::Result<()> {
         return Ok(());
     }
     let (mut accepted, mut bytes) = (0, 0);
-    let end = reader::lines(file, tail.upto, |_, _, line| {
-        if let Line::Sound(payload) = line
-            && let Some(Record::Notification(new) | Record::Again(new)) = record::parse(payload)
-        {
-            accepted += 1;
-            bytes += new.body.len() as u64;
+    let mut command = tail.command;
+    let end = reader::lines(file, tail.upto, |offset, _, line| {
+        if let Line::Sound(payload) = line {
+            match record::parse(payload) {
+                Some(Record::Notification(new) | Record::Again(new)) => {
+                    accepted += 1;
+                    bytes += new.body.len() as u64;
+                }
+                Some(Record::Requeue(..) | Record::Discard { .. } | Record::Probe) => {
+                    command = Some(offset);
+                }
+                Some(Record::Erased) | None => {}
+            }
         }
         ControlFlow::Continue(())
     })?;
+    tail.command = command;
     tail.upto = end;
     tail.accepted += accepted;
     tail.bytes += bytes;
