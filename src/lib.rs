@@ -21,8 +21,8 @@
 //! receipt what became of the notification. The same crate is the shared library `libesales_notify` with a C ABI
 //! (`include/esales_notify.h`), which the C++, Python, PHP and C# bindings use.
 //!
-//! [`Client::enqueue_add_to_cart`] does not block: it puts the notification into a queue, in memory or in a file that
-//! survives the process, and a thread of this or another process delivers it.
+//! [`Client::enqueue_add_to_cart`] does not block: it puts the notification into a queue, in memory or in a directory
+//! that survives the process, and a thread of this or another process delivers it.
 //!
 //! Modules point downwards only: `ffi` → [`Client`] → `queue` → `transport` → `wire`, `identity`; `host` is what it
 //! takes to be a guest in another program's process.

@@ -25,8 +25,9 @@ pub struct esales_client(pub(super) Client);
 ///
 /// @param config  its options, copied; NULL: the options are read from ESALES_* environment variables.
 /// @param out     receives the handle; free it with esales_client_free.
-/// @return 0, ESALES_INVALID_ARGUMENT, or ESALES_INVALID_CONFIG when options are missing or contradict one another or
-///         ca_file or the folder of spool cannot be used.
+/// @return 0, ESALES_INVALID_ARGUMENT, ESALES_INVALID_CONFIG if options are missing or contradict one another, if
+///         ca_file cannot be used or if spool is not an absolute path, or ESALES_SPOOL_FAILED if the place of the spool
+///         cannot be used.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn esales_client_new(
     config: *const esales_config,

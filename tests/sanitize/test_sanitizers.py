@@ -67,12 +67,9 @@ def run(program, *arguments, env):
 
 
 @pytest.mark.parametrize("sanitizer", SYMBOLS)
-def test_the_library_is_instrumented_and_sqlite_in_it(sanitizer):
+def test_the_library_is_instrumented(sanitizer):
     symbols = undefined(library(sanitizer))
     assert f" U {SYMBOLS[sanitizer]}" in symbols
-    disassembled = subprocess.run(["objdump", "-d", "--disassemble=sqlite3_reset", library(sanitizer)], check=True,
-                                  capture_output=True, text=True).stdout
-    assert f"__{sanitizer[0]}san_" in disassembled
 
 
 @pytest.mark.parametrize("sanitizer, source, words", [

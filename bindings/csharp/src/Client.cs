@@ -39,9 +39,10 @@ namespace Esales.Notify
         /// read from the <c>ESALES_*</c> environment variables of the process.
         /// </param>
         /// <exception cref="InvalidConfigException">
-        /// An option is unknown, missing, out of range, or contradicts another, or <c>ca_file</c> or the folder of
-        /// <c>spool</c> cannot be used.
+        /// An option is unknown, missing, out of range, or contradicts another, <c>ca_file</c> cannot be used, or
+        /// <c>spool</c> is not an absolute path.
         /// </exception>
+        /// <exception cref="SpoolFailedException">The place of the spool cannot be used.</exception>
         /// <exception cref="InvalidArgumentException">
         /// A name or value holds a NUL or half of a surrogate pair.
         /// </exception>

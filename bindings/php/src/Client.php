@@ -38,6 +38,7 @@ final class Client
      * @throws Exception\InvalidArgumentException if a value is of another type, not UTF-8, or holds a NUL byte
      * @throws Exception\InvalidConfigException   if an option is unknown, out of range, missing, or contradicts
      *                                            another
+     * @throws Exception\SpoolFailedException     if the place of the spool cannot be used
      * @throws Exception\LibraryException         if the library cannot be loaded
      */
     public function __construct(

@@ -7,6 +7,7 @@ namespace Esales\Notify\Tests;
 use Esales\Notify\Client;
 use Esales\Notify\Exception\ClosedException;
 use Esales\Notify\Exception\InvalidArgumentException;
+use Esales\Notify\Exception\InvalidConfigException;
 use Esales\Notify\Exception\QueueFullException;
 use Esales\Notify\Exception\ServerErrorException;
 use Esales\Notify\Exception\SpoolFailedException;
@@ -250,10 +251,10 @@ final class QueueTest extends SandboxTestCase
     public function testASpoolThatCannotBeWritten(): void
     {
         $folder = new Folder();
-        $spool = $folder->path('queue/spool');
-        mkdir(dirname($spool));
+        $spool = $folder->path('letters');
+        mkdir($spool);
+        file_put_contents("$spool/letter", 'Dear customer');
         $client = $this->client(['spool' => $spool, 'delivery' => 'none']);
-        rmdir(dirname($spool));
 
         $e = $this->failure(fn () => $this->enqueue($client, 'an id'));
 
@@ -266,6 +267,17 @@ final class QueueTest extends SandboxTestCase
             self::assertSame(SpoolFailedException::class, get_class($e), $method);
             self::assertStringContainsString($spool, $e->getMessage());
         }
+        self::assertSame('Dear customer', file_get_contents("$spool/letter"));
+    }
+
+    public function testAPlaceThatIsNoneForASpool(): void
+    {
+        $folder = new Folder();
+        $e = $this->failure(fn () => $this->client(['spool' => $folder->path('no-such-folder/spool')]));
+        self::assertSame(SpoolFailedException::class, get_class($e));
+
+        $e = $this->failure(fn () => $this->client(['spool' => 'relative/spool']));
+        self::assertSame(InvalidConfigException::class, get_class($e));
     }
 
     public function testABlockingCallThatCanNotBeQueuedEitherSaysWhy(): void

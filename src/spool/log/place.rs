@@ -141,17 +141,10 @@ impl Place {
             found => found?,
         };
         check_found(&found, &parent, folder).map_err(io::Error::other)?;
-        // Also after a umask that took the owner's own rights away.
-        if found.mode() & 0o777 != 0o700 {
+        let lacks = |rights: u32| found.mode() & rights != rights;
+        // After a umask that took the owner's own rights away nothing can be read of it.
+        if lacks(0o700) {
             fs::set_permissions(path, Permissions::from_mode(0o700))?;
-            if found.mode() & 0o077 != 0 {
-                log::warn(|| {
-                    format!(
-                        "the spool {} was open to other users: its mode is now 0700",
-                        path.display()
-                    )
-                });
-            }
         }
         let directory = host::open_above_stdio(
             OpenOptions::new()
@@ -167,6 +160,16 @@ impl Place {
             gid: found.gid(),
         };
         place.check_format(creates)?;
+        // Not before it is known to be a spool: a directory of other files is left as it is.
+        if found.mode() & 0o077 != 0 {
+            fs::set_permissions(path, Permissions::from_mode(0o700))?;
+            log::warn(|| {
+                format!(
+                    "the spool {} was open to other users: its mode is now 0700",
+                    path.display()
+                )
+            });
+        }
         Ok(place)
     }
 

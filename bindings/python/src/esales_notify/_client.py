@@ -37,7 +37,8 @@ class Client:
     Making a client sends nothing and starts no thread. Clients whose options lead to the same place share their
     connections, which stay warm for ``keep_alive_s`` after the last client was closed, and their queue.
 
-    Raises :class:`InvalidConfigError`, :class:`LibraryNotFoundError`, ``TypeError`` naming the option.
+    Raises :class:`InvalidConfigError`, :class:`SpoolFailedError` if the place of the ``spool`` cannot be used,
+    :class:`LibraryNotFoundError`, ``TypeError`` naming the option.
     """
 
     def __init__(self, *, library: Optional[LibraryPath] = None, **options: Option) -> None:
