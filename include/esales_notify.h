@@ -364,8 +364,9 @@ extern "C" {
  *
  * @param config  its options, copied; NULL: the options are read from ESALES_* environment variables.
  * @param out     receives the handle; free it with esales_client_free.
- * @return 0, ESALES_INVALID_ARGUMENT, or ESALES_INVALID_CONFIG when options are missing or contradict one another or
- *         ca_file or the folder of spool cannot be used.
+ * @return 0, ESALES_INVALID_ARGUMENT, ESALES_INVALID_CONFIG if options are missing or contradict one another, if
+ *         ca_file cannot be used or if spool is not an absolute path, or ESALES_SPOOL_FAILED if the place of the spool
+ *         cannot be used.
  */
 int32_t esales_client_new(const struct esales_config *config,
                           struct esales_client **out);
