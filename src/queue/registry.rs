@@ -47,9 +47,7 @@ pub fn stop_delivery(timeout: Duration) -> bool {
         let _ = queue.stop_delivery(Duration::ZERO);
     }
     let left = || deadline.saturating_duration_since(Instant::now());
-    queues
-        .iter()
-        .fold(true, |all, queue| queue.stop_delivery(left()) && all)
+    queues.iter().all(|queue| queue.stop_delivery(left()))
 }
 
 /// The queue of these settings, made now or found.
