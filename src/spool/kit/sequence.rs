@@ -317,8 +317,8 @@ impl<E: Engine> Run<E> {
 
     /// Polls until the drainer has learnt everything.
     fn refresh(&mut self) -> Outcome {
-        self.is_requested = false;
         let Some(mut lease) = self.lease.take() else {
+            self.is_requested = false;
             return Ok(());
         };
         for _ in 0..1000 {
@@ -326,6 +326,7 @@ impl<E: Engine> Run<E> {
                 break;
             }
         }
+        self.is_requested = false;
         let mut origins = lease.origins();
         origins.sort_by(|a, b| a.0.cmp(&b.0));
         let expected = self.model.origins().clone();
@@ -648,6 +649,8 @@ impl<E: Engine> Run<E> {
 
     /// Every process was killed. Starts anew, and finds out which of the allowed outcomes it is.
     fn recover(&mut self, mut interrupted: Interrupted) {
+        // What an operator asked for before is done by the next leader.
+        interrupted.is_request |= self.is_requested;
         loop {
             self.lease = None;
             self.handles.clear();

@@ -58,9 +58,7 @@ pub(super) fn remove(path: &Path) -> io::Result<()> {
 pub(super) fn sync(file: &File) -> io::Result<()> {
     may_change(1)?;
     #[cfg(test)]
-    if !tests_only::synced(file) {
-        return Ok(());
-    }
+    tests_only::synced(file);
     file.sync_data()
 }
 
@@ -84,7 +82,6 @@ pub(super) mod tests_only {
 
     thread_local! {
         static BUDGET: Cell<Option<usize>> = const { Cell::new(None) };
-        static SKIPS_SYNC: Cell<bool> = const { Cell::new(false) };
         /// What was appended to, and how much of it the disk has for certain. `None`: nobody asked for power cuts.
         static UNSYNCED: RefCell<Option<Vec<(File, u64)>>> = const { RefCell::new(None) };
     }
@@ -114,11 +111,6 @@ pub(super) mod tests_only {
         UNSYNCED.set(Some(Vec::new()));
     }
 
-    /// A fault for the tests to find.
-    pub(crate) fn skip_syncs(skips: bool) {
-        SKIPS_SYNC.set(skips);
-    }
-
     pub(super) fn appended(file: &File) {
         UNSYNCED.with_borrow_mut(|files| {
             let Some(files) = files else { return };
@@ -128,11 +120,7 @@ pub(super) mod tests_only {
         });
     }
 
-    /// Whether to do it really: not if it is to be skipped.
-    pub(super) fn synced(file: &File) -> bool {
-        if SKIPS_SYNC.get() {
-            return false;
-        }
+    pub(super) fn synced(file: &File) {
         UNSYNCED.with_borrow_mut(|files| {
             for (known, length) in files.iter_mut().flatten() {
                 if is_same(known, file) {
@@ -140,7 +128,6 @@ pub(super) mod tests_only {
                 }
             }
         });
-        true
     }
 
     fn is_same(a: &File, b: &File) -> bool {

@@ -453,15 +453,14 @@ impl Leader {
             now,
         );
         let limit = u64::from(scanned) + POLL_BYTES;
-        let mut is_more = false;
         let end = reader::lines(&file, scanned.into(), |offset, bytes, line| {
             if u64::from(offset) >= limit {
-                is_more = true;
                 reading.stopped_at = Some(offset);
                 return ControlFlow::Break(());
             }
             reading.read(offset, bytes, line)
         })?;
+        let is_more = reading.stopped_at.is_some();
         let end = reading
             .stopped_at
             .unwrap_or_else(|| u32::try_from(end).unwrap_or(u32::MAX));
@@ -499,6 +498,8 @@ impl Leader {
                 lane.cursor = lane.cursor.max(position(number_read, end));
             }
         }
+        self.dropped.extend(read.dropped);
+        let has_left = !(read.completed.is_empty() && read.erased.is_empty());
         for item in read.ahead {
             if let Some(lane) = self.lanes.get_mut(&item.origin)
                 && self.state.is_pending(item.position)
@@ -506,7 +507,21 @@ impl Leader {
                 lane.ahead.insert(item.position, item);
             }
         }
+        if has_left {
+            self.raise_low()?;
+        }
         Ok((true, is_more))
+    }
+
+    /// Journals how far everything is completed, if that is further than it was.
+    fn raise_low(&mut self) -> io::Result<()> {
+        let draft = Draft::new(&self.state);
+        let low = self.low(&draft, &HashSet::new());
+        if low <= self.state.low {
+            return Ok(());
+        }
+        let batch = draft.finish(low);
+        self.journal(&batch)
     }
 
     /// Keeps what was found damaged, for a person to look at.
@@ -688,15 +703,20 @@ impl Leader {
             .values()
             .filter_map(|l| l.ahead.first_key_value())
             .min_by_key(|(p, _)| **p);
-        let retry = self.state.retries.keys().next().copied();
+        let retry = self
+            .state
+            .retries
+            .iter()
+            .next()
+            .map(|(at, r)| (*at, r.attempts));
         match (ahead, retry) {
-            (Some((position, item)), retry) if retry.is_none_or(|r| *position < r) => {
+            (Some((at, item)), retry) if retry.is_none_or(|(r, _)| *at < r) => {
                 Ok(Some(item.clone()))
             }
-            (_, Some(retry)) => match self.item_at(retry)? {
-                Some(item) => Ok(Some(item)),
+            (_, Some((at, attempts))) => match self.item_at(at)? {
+                Some(item) => Ok(Some(Item { attempts, ..item })),
                 None => {
-                    self.drop_unreadable(&[retry])?;
+                    self.drop_unreadable(&[at])?;
                     Ok(None)
                 }
             },
@@ -726,7 +746,9 @@ impl Leader {
 
     /// For a producer that may drop the oldest, and has so many bytes to append.
     pub(super) fn make_room_for(&mut self, bytes: u64, now: Timestamp) -> io::Result<()> {
-        while self.read_new(now)? {}
+        while self.read_new(now)? {
+            self.make_room(0, 0, now)?;
+        }
         self.make_room(1, bytes, now)
     }
 
@@ -753,11 +775,7 @@ impl Leader {
             let leaving = HashSet::from([item.position]);
             let low = self.low(&draft, &leaving);
             let batch = draft.finish(low);
-            self.receipt(&[dropped(
-                &item,
-                "dropped to make room for newer notifications",
-                now,
-            )]);
+            self.receipt(&[dropped(&item, super::MADE_ROOM, now)]);
             self.journal(&batch)?;
             if let Some(lane) = self.lanes.get_mut(&item.origin) {
                 lane.ahead.remove(&item.position);
@@ -1090,15 +1108,18 @@ pub(super) fn notification(payload: &str) -> Option<Notification<'_>> {
     }
 }
 
+/// `None`: it was deleted.
+pub(super) fn open_segment(place: &Place, number: u32) -> io::Result<Option<File>> {
+    match place.open_file(OpenOptions::new().read(true), &segment_name(number)) {
+        Ok(file) => Ok(Some(file)),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(e),
+    }
+}
+
 /// The item whose line is at a position, and the length of that line; `None`: there is none.
-pub(super) fn item_in(place: &Place, at: Position) -> io::Result<Option<(Item, usize)>> {
-    let name = segment_name(segment_of(at));
-    let file = match place.open_file(OpenOptions::new().read(true), &name) {
-        Ok(file) => file,
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(e) => return Err(e),
-    };
-    let line = reader::line_at(&file, offset_of(at).into())?.unwrap_or_default();
+pub(super) fn item_in(file: &File, at: Position) -> io::Result<Option<(Item, usize)>> {
+    let line = reader::line_at(file, offset_of(at).into())?.unwrap_or_default();
     let Line::Sound(payload) = line::decode(&line) else {
         return Ok(None);
     };
@@ -1211,6 +1232,12 @@ impl spool::Lease for Leader {
         gates: &[(Arc<str>, Gate)],
     ) -> Result<(), LeaseError> {
         self.check_lease()?;
+        if self.settings.drops_oldest
+            && let Some(first) = settlements.first()
+        {
+            // What a push was accepted in place of is gone, also if this makes room.
+            self.poll_segments(first.at).map_err(|e| self.failed(e))?;
+        }
         let settled = self.record(settlements, gates);
         settled.map_err(|e| self.failed(e))?;
         // Whoever took the lease meanwhile does not read what was written just now.
@@ -1232,6 +1259,15 @@ impl spool::Lease for Leader {
 
 impl Leader {
     fn poll_segments(&mut self, now: Timestamp) -> io::Result<bool> {
+        let has_read = self.read_active(now)?;
+        if self.settings.drops_oldest {
+            self.make_room(0, 0, now)?;
+        }
+        Ok(has_read)
+    }
+
+    /// Reads the segments that producers may still append to.
+    fn read_active(&mut self, now: Timestamp) -> io::Result<bool> {
         let grace = uptime().unwrap_or_default();
         // Those that producers may still append to: the newest, and those that were superseded a moment ago.
         let newest = self.state.segments.keys().next_back().copied();
@@ -1259,9 +1295,6 @@ impl Leader {
         let is_there = newest.is_some() && self.place.file(&segment_name(next)).exists();
         if is_there || newest.is_none() {
             has_read |= self.read_new(now)?;
-        }
-        if self.settings.drops_oldest {
-            self.make_room(0, 0, now)?;
         }
         Ok(has_read)
     }
@@ -1326,7 +1359,7 @@ impl Leader {
         for (origin, gate) in gates {
             let known = &mut draft.batch().gates;
             known.retain(|(o, ..)| **o != **origin);
-            if gate.failures > 0 {
+            if *gate != Gate::default() {
                 known.push((
                     origin.to_string(),
                     gate.failures,
@@ -1370,6 +1403,9 @@ impl Leader {
 
     fn keep_house(&mut self, now: Timestamp) -> io::Result<()> {
         self.read_new(now)?;
+        if self.settings.drops_oldest {
+            self.make_room(0, 0, now)?;
+        }
         self.look_at_segments()?;
         self.look_at_letters()?;
         let retention = self.settings.receipt_retention;
@@ -1378,6 +1414,7 @@ impl Leader {
         if self.dropped.len() > RECENT {
             self.dropped.clear();
         }
+        self.raise_low()?;
         if self.journal.is_long() {
             self.compact()?;
         }

@@ -27,6 +27,7 @@ mod sync;
 mod tests;
 mod view;
 
+use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::io;
 use std::ops::ControlFlow;
@@ -63,6 +64,9 @@ const SEGMENT_SIZE: u64 = 4 << 20;
 const GRACE: Duration = Duration::from_secs(2);
 /// How long the leader waits for the directory's lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Why an item was dropped by `overflow=drop_oldest`.
+const MADE_ROOM: &str = "dropped to make room for newer notifications";
 
 const BUSY: &str = "other processes kept it busy for too long";
 
@@ -295,36 +299,40 @@ impl Drop for LogSpool {
 }
 
 impl LogSpool {
-    /// What is over the limits is as good as dropped: the leader drops the oldest as soon as it reads the newest.
-    fn foresee_drops(
+    /// What is over the limits is as good as dropped: the leader drops the oldest as soon as it reads the newest. Positions
+    /// and producers.
+    fn overflow(
         &self,
         place: &Place,
         view: &View,
         sight: &mut view::Sight,
-        oldest: &mut Option<Timestamp>,
-    ) -> io::Result<()> {
+    ) -> io::Result<BTreeMap<Position, u64>> {
         let limits = &self.settings;
+        let mut dropped = BTreeMap::new();
+        if !limits.drops_oldest {
+            return Ok(dropped);
+        }
         let is_over = |sight: &view::Sight| {
             sight.counts.pending > limits.max_items || sight.pending_bytes > limits.max_bytes
         };
         if !is_over(sight) {
-            return Ok(());
+            return Ok(dropped);
         }
         let from = view.state.settled_to();
-        operator::each_item(place, &view.state, from, |stored, is_pending| {
-            if !is_pending {
-                return ControlFlow::Continue(());
-            }
+        operator::each_item(place, &view.state, from, |item| {
             if !is_over(sight) {
-                *oldest = Some(stored.item.accepted);
                 return ControlFlow::Break(());
             }
-            sight.counts.pending -= 1;
-            sight.counts.dropped += 1;
-            let bytes = stored.item.body.len() as u64;
-            sight.pending_bytes = sight.pending_bytes.saturating_sub(bytes);
+            if item.is_pending {
+                dropped.insert(item.at, item.new.producer);
+                sight.counts.pending -= 1;
+                sight.counts.dropped += 1;
+                let bytes = item.new.body.len() as u64;
+                sight.pending_bytes = sight.pending_bytes.saturating_sub(bytes);
+            }
             ControlFlow::Continue(())
-        })
+        })?;
+        Ok(dropped)
     }
 }
 
@@ -347,7 +355,7 @@ impl LogSpool {
                     let leader = leader::lead(&place, &self.settings, &mut watch, deadline)?;
                     // If another process leads, it drops the oldest as soon as it reads this one.
                     if let Some(mut leader) = leader {
-                        let now = Timestamp::now();
+                        let now = item.accepted;
                         let bytes = item.body.len() as u64;
                         let made = leader.make_room_for(bytes, now);
                         super::Lease::release(Box::new(leader));
@@ -394,10 +402,11 @@ impl Ledger for LogSpool {
         self.rescue_last(deadline);
         self.read(deadline, |place, view| {
             let mut sight = view.read_all(place)?;
-            let mut oldest = operator::oldest_pending(place, &view.state)?.or(view.oldest_unread);
-            if self.settings.drops_oldest {
-                self.foresee_drops(place, view, &mut sight, &mut oldest)?;
-            }
+            let dropped = self.overflow(place, view, &mut sight)?;
+            let oldest = match dropped.is_empty() {
+                true => operator::oldest_pending(place, &view.state)?.or(view.oldest_unread),
+                false => operator::first_pending_behind(place, &view.state, &dropped)?,
+            };
             let mut process = view
                 .state
                 .producers
@@ -406,6 +415,7 @@ impl Ledger for LogSpool {
                 .unwrap_or_default();
             // Also if so many newer producers have come that the spool has forgotten this one.
             process.accepted = self.accepted.load(Ordering::Relaxed);
+            process.dropped += dropped.values().filter(|id| **id == self.id).count() as u64;
             let ended = process.delivered + process.dead + process.expired + process.dropped;
             process.pending = process.accepted.saturating_sub(ended);
             Ok(Totals {
@@ -433,8 +443,12 @@ impl Ledger for LogSpool {
     ) -> Result<Option<Receipt>, Error> {
         let retention = self.settings.receipt_retention;
         self.read(deadline, |place, view| {
-            view.read_journal(place)?;
+            let mut sight = view.read_all(place)?;
+            let dropped = self.overflow(place, view, &mut sight)?;
             if let Some(found) = operator::find_pending(place, &view.state, id)? {
+                if dropped.contains_key(&found.item.position) {
+                    return Ok(Some(leader::dropped(&found.item, MADE_ROOM, now).receipt));
+                }
                 return Ok(Some(Receipt {
                     status: Status::Queued,
                     http_status: found.http_status,
@@ -465,8 +479,14 @@ impl Ledger for LogSpool {
             return Ok(true);
         };
         let read = self.ledger.with(deadline, |view| {
-            view.read_all(&place)?;
-            Ok(view.is_settled(mark))
+            let mut dropped = BTreeMap::new();
+            if self.settings.drops_oldest {
+                let mut sight = view.read_all(&place)?;
+                dropped = self.overflow(&place, view, &mut sight)?;
+            } else {
+                view.read_journal(&place)?;
+            }
+            view.is_settled(&place, mark, &dropped)
         });
         Ok(read
             .transpose()

@@ -1,7 +1,7 @@
 //! What an operator asks of the log. Commands are records: the leader reads and does them; where none leads, the command
 //! leads for a moment.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::OpenOptions;
 use std::io;
 use std::ops::ControlFlow;
@@ -9,10 +9,11 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::leader::notification;
+use super::leader::{notification, open_segment};
 use super::line::{self, Line};
 use super::place::Place;
-use super::state::{State, offset_of, position, segment_of};
+use super::record::Notification;
+use super::state::{Retry, State, offset_of, position, segment_of};
 use super::{LogSpool, backup, dead, lease, place, producer, reader, record, segment_name};
 use crate::host::Timestamp;
 use crate::spool::{LeaseError, NewItem, Operator, Outlet, Overview, Position, StoredItem};
@@ -21,22 +22,53 @@ use crate::status::{Error, Status};
 /// Positions of one record of a command.
 const AT_A_TIME: usize = 1000;
 
-/// Calls `visit` for every item from `from` on, pending or not, with whether it is pending.
+/// An item as it is found in its segment.
+pub(super) struct Found<'a> {
+    pub(super) at: Position,
+    pub(super) is_pending: bool,
+    pub(super) new: Notification<'a>,
+    retry: Option<&'a Retry>,
+}
+
+impl Found<'_> {
+    pub(super) fn stored(self) -> StoredItem {
+        let origin = Arc::from(line::text(self.new.origin).as_str());
+        let detail = line::text(self.new.detail);
+        let mut item = self.new.into_item(self.at, origin);
+        let Some(retry) = self.retry else {
+            return StoredItem {
+                item,
+                died: None,
+                status: Status::Queued,
+                http_status: None,
+                detail,
+            };
+        };
+        item.attempts = retry.attempts;
+        StoredItem {
+            item,
+            died: None,
+            status: Status::from_code(retry.status).unwrap_or(Status::Internal),
+            http_status: retry.http_status,
+            detail: retry.detail.clone(),
+        }
+    }
+}
+
+/// Calls `visit` for every item from `from` on, pending or not.
 pub(super) fn each_item(
     place: &Place,
     state: &State,
     from: Position,
-    mut visit: impl FnMut(StoredItem, bool) -> ControlFlow<()>,
+    mut visit: impl FnMut(Found<'_>) -> ControlFlow<()>,
 ) -> io::Result<()> {
     let first = segment_of(from);
     for number in place.numbered(super::SEGMENT, super::SEGMENT_END)? {
         if number < first {
             continue;
         }
-        let file = match place.open_file(OpenOptions::new().read(true), &segment_name(number)) {
-            Ok(file) => file,
-            Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
-            Err(e) => return Err(e),
+        let Some(file) = open_segment(place, number)? else {
+            continue;
         };
         let scanned = state.segments.get(&number).map_or(0, |s| s.scanned);
         // A segment that the leader has retired is not in its state any more.
@@ -55,23 +87,12 @@ pub(super) fn each_item(
             let Some(new) = notification(payload) else {
                 return ControlFlow::Continue(());
             };
-            let is_pending = !is_retired && (offset >= scanned || state.is_pending(at));
-            let origin = Arc::from(line::text(new.origin).as_str());
-            let retry = state.retries.get(&at);
-            let stored = StoredItem {
-                died: None,
-                status: retry.map_or(Status::Queued, |r| {
-                    Status::from_code(r.status).unwrap_or(Status::Internal)
-                }),
-                http_status: retry.and_then(|r| r.http_status),
-                detail: retry.map_or_else(|| line::text(new.detail), |r| r.detail.clone()),
-                item: {
-                    let mut item = new.into_item(at, origin);
-                    item.attempts = retry.map_or(item.attempts, |r| r.attempts);
-                    item
-                },
-            };
-            let next = visit(stored, is_pending);
+            let next = visit(Found {
+                at,
+                is_pending: !is_retired && (offset >= scanned || state.is_pending(at)),
+                new,
+                retry: state.retries.get(&at),
+            });
             is_over = next.is_break();
             next
         })?;
@@ -89,13 +110,30 @@ pub(super) fn find_pending(
     id: &str,
 ) -> io::Result<Option<StoredItem>> {
     let mut found = None;
-    each_item(place, state, state.settled_to(), |stored, is_pending| {
-        if is_pending && stored.item.id == id {
-            found = Some(stored);
+    each_item(place, state, state.settled_to(), |item| {
+        if item.is_pending && item.new.has_id(id) {
+            found = Some(item.stored());
         }
         ControlFlow::Continue(())
     })?;
     Ok(found)
+}
+
+/// When the oldest item that is not among the dropped was accepted.
+pub(super) fn first_pending_behind(
+    place: &Place,
+    state: &State,
+    dropped: &BTreeMap<Position, u64>,
+) -> io::Result<Option<Timestamp>> {
+    let mut first = None;
+    each_item(place, state, state.settled_to(), |item| {
+        if item.is_pending && !dropped.contains_key(&item.at) {
+            first = Some(item.new.accepted);
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
+    })?;
+    Ok(first)
 }
 
 /// When the oldest item that the leader has read was accepted.
@@ -245,17 +283,18 @@ impl Operator for LogSpool {
         deadline: Instant,
     ) -> Result<Vec<StoredItem>, Error> {
         self.read(deadline, |place, view| {
-            view.read_journal(place)?;
+            let mut sight = view.read_all(place)?;
+            let dropped = self.overflow(place, view, &mut sight)?;
             let from = after.map_or(view.state.settled_to(), |after| {
                 Position(after.0.saturating_add(1))
             });
             let mut found = Vec::new();
-            each_item(place, &view.state, from, |stored, is_pending| {
+            each_item(place, &view.state, from, |item| {
                 if found.len() >= limit {
                     return ControlFlow::Break(());
                 }
-                if is_pending {
-                    found.push(stored);
+                if item.is_pending && !dropped.contains_key(&item.at) {
+                    found.push(item.stored());
                 }
                 ControlFlow::Continue(())
             })?;
@@ -290,10 +329,16 @@ impl Operator for LogSpool {
     }
 
     fn requeue(&self, letters: &[StoredItem], deadline: Instant) -> Result<u64, Error> {
-        let place = self.found_place()?;
+        let Some(place) = self.place()? else {
+            return Ok(0);
+        };
         let there = self.read(deadline, |place, view| {
             view.read_journal(place)?;
-            let is_there = |l: &&StoredItem| view.state.letters.contains_key(&l.item.position);
+            let mut seen = BTreeSet::new();
+            let is_there = |l: &&StoredItem| {
+                let position = l.item.position;
+                view.state.letters.contains_key(&position) && seen.insert(position)
+            };
             Ok(letters.iter().filter(is_there).collect::<Vec<_>>())
         })?;
         let now = Timestamp::now();
@@ -313,34 +358,37 @@ impl Operator for LogSpool {
     }
 
     fn discard(&self, letters: &[Position], deadline: Instant) -> Result<u64, Error> {
-        let place = self.found_place()?;
+        let Some(place) = self.place()? else {
+            return Ok(0);
+        };
         let there = self.read(deadline, |place, view| {
             view.read_journal(place)?;
-            let is_there = |p: &&Position| view.state.letters.contains_key(p);
-            Ok(letters.iter().filter(is_there).copied().collect::<Vec<_>>())
+            let mut there: Vec<Position> = letters.to_vec();
+            there.sort_unstable();
+            there.dedup();
+            there.retain(|p| view.state.letters.contains_key(p));
+            Ok(there)
         })?;
         self.drop_all(&place, &there, false, deadline)?;
         Ok(there.len() as u64)
     }
 
     fn purge(&self, theirs: &dyn Fn(&str) -> bool, deadline: Instant) -> Result<u64, Error> {
-        let place = self.found_place()?;
+        let Some(place) = self.place()? else {
+            return Ok(0);
+        };
         let (positions, purged) = self.read(deadline, |place, view| {
-            view.read_journal(place)?;
+            let mut sight = view.read_all(place)?;
+            let dropped = self.overflow(place, view, &mut sight)?;
             let mut positions = BTreeSet::new();
             let mut purged = 0;
-            each_item(
-                place,
-                &view.state,
-                Position::default(),
-                |stored, is_pending| {
-                    if theirs(&stored.item.body) {
-                        positions.insert(stored.item.position);
-                        purged += u64::from(is_pending);
-                    }
-                    ControlFlow::Continue(())
-                },
-            )?;
+            each_item(place, &view.state, Position::default(), |item| {
+                if theirs(&item.new.body) {
+                    positions.insert(item.at);
+                    purged += u64::from(item.is_pending && !dropped.contains_key(&item.at));
+                }
+                ControlFlow::Continue(())
+            })?;
             for letter in view.state.letters.values() {
                 if let Ok(stored) = dead::read(place, letter)
                     && theirs(&stored.item.body)
@@ -358,10 +406,13 @@ impl Operator for LogSpool {
     }
 
     fn probe_now(&self, deadline: Instant) -> Result<u64, Error> {
-        let place = self.found_place()?;
+        let Some(place) = self.place()? else {
+            return Ok(0);
+        };
         let origins = self.read(deadline, |place, view| {
             view.read_journal(place)?;
-            Ok(view.state.gates.len() as u64)
+            let closed = view.state.gates.values().filter(|g| g.failures > 0);
+            Ok(closed.count() as u64)
         })?;
         let records = Self::records(&[()], |out, ()| record::push_probe(out))?;
         self.command(&place, &records, deadline)?;

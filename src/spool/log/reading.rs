@@ -1,13 +1,14 @@
 //! What the leader makes of the lines that were appended since it last looked.
 
 use std::collections::{HashMap, HashSet};
+use std::fs::File;
 use std::io;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::draft::{Draft, End, Weight};
-use super::leader::{Lane, dropped, item_in};
+use super::leader::{Lane, dropped, item_in, open_segment};
 use super::line::{self, Line};
 use super::place::Place;
 use super::receipts::{self, Completed};
@@ -36,8 +37,11 @@ pub(super) struct Reading<'a> {
     ahead_by_origin: HashMap<u32, usize>,
     completed: Vec<Completed>,
     erased: Vec<Position>,
+    /// Dropped, and their producers.
+    dropped: Vec<(Position, u64)>,
     damage: Vec<(Position, Vec<u8>)>,
     error: Option<io::Error>,
+    has_read: bool,
     pub(super) stopped_at: Option<u32>,
 }
 
@@ -50,6 +54,7 @@ pub(super) struct Read {
     pub(super) completed: Vec<Completed>,
     /// Positions whose lines were overwritten.
     pub(super) erased: Vec<Position>,
+    pub(super) dropped: Vec<(Position, u64)>,
     pub(super) damage: Vec<(Position, Vec<u8>)>,
 }
 
@@ -74,18 +79,31 @@ impl<'a> Reading<'a> {
             ahead_by_origin: HashMap::new(),
             completed: Vec::new(),
             erased: Vec::new(),
+            dropped: Vec::new(),
             damage: Vec::new(),
             error: None,
+            has_read: false,
             stopped_at: None,
         }
     }
 
     pub(super) fn read(&mut self, offset: u32, bytes: &[u8], line: Line<'_>) -> ControlFlow<()> {
         let at = position(self.number, offset);
+        let record = match &line {
+            Line::Sound(payload) => record::parse(payload),
+            _ => None,
+        };
+        let is_command = matches!(record, Some(Record::Requeue(..) | Record::Discard { .. }));
+        if is_command && self.has_read {
+            // What was accepted before it may first have to make room.
+            self.stopped_at = Some(offset);
+            return ControlFlow::Break(());
+        }
+        self.has_read = true;
         // For what comes later in the same piece: everything up to here was read.
         self.draft.segment(self.number).scanned = offset + 1;
         let done = match line {
-            Line::Sound(payload) => match record::parse(payload) {
+            Line::Sound(_) => match record {
                 Some(record) => self.take(at, record),
                 None => {
                     log::warn(|| {
@@ -137,8 +155,10 @@ impl<'a> Reading<'a> {
                 self.discard(erases, &positions)?;
             }
             Record::Probe => {
-                for (_, _, _, pause) in &mut self.draft.batch().gates {
-                    *pause = 0;
+                for (_, failures, _, pause) in &mut self.draft.batch().gates {
+                    if *failures > 0 {
+                        *pause = 0;
+                    }
                 }
             }
             Record::Erased => {}
@@ -215,13 +235,26 @@ impl<'a> Reading<'a> {
         let mut ids = HashSet::new();
         let mut in_segments: HashMap<u32, Vec<(u64, usize)>> = HashMap::new();
         let mut letters: Vec<Letter> = Vec::new();
+        let mut file: Option<(u32, Option<File>)> = None;
         for at in positions.iter().copied() {
-            let found = item_in(self.place, at)?;
+            let number = segment_of(at);
+            if file.as_ref().is_none_or(|(open, _)| *open != number) {
+                file = Some((number, open_segment(self.place, number)?));
+            }
+            let mut found = match &file {
+                Some((_, Some(file))) => item_in(file, at)?,
+                _ => None,
+            };
+            if let (Some((item, _)), Some(retry)) = (&mut found, self.state.retries.get(&at)) {
+                item.attempts = retry.attempts;
+            }
+            let is_pending = self.draft.is_pending(at);
             if let Some(letter) = self.state.letters.get(&at) {
                 letters.push(letter.clone());
                 self.draft.discard_letter(at);
+                ids.extend(found.as_ref().map(|(item, _)| item.id.clone()));
             } else if let Some((item, _)) = &found
-                && self.draft.is_pending(at)
+                && is_pending
             {
                 let weight = Weight {
                     position: at,
@@ -230,12 +263,13 @@ impl<'a> Reading<'a> {
                     bytes: item.body.len() as u64,
                 };
                 self.draft.complete(weight, End::Dropped);
+                ids.insert(item.id.clone());
+                self.dropped.push((at, item.producer));
                 self.completed
                     .push(dropped(item, "dropped by an operator", self.now));
             }
-            if let Some((item, length)) = found {
-                ids.insert(item.id);
-                let lines = in_segments.entry(segment_of(at)).or_default();
+            if let Some((_, length)) = found {
+                let lines = in_segments.entry(number).or_default();
                 lines.push((offset_of(at).into(), length));
             }
         }
@@ -274,6 +308,7 @@ impl<'a> Reading<'a> {
                 .collect(),
             completed: self.completed,
             erased: self.erased,
+            dropped: self.dropped,
             damage: self.damage,
         })
     }

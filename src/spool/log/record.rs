@@ -45,6 +45,10 @@ impl Notification<'_> {
         text(self.id)
     }
 
+    pub(super) fn has_id(&self, id: &str) -> bool {
+        self.id == id || self.id.contains('\\') && self.id() == id
+    }
+
     pub(super) fn into_item(self, position: Position, origin: Arc<str>) -> Item {
         Item {
             position,

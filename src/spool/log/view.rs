@@ -7,6 +7,7 @@ use std::ops::ControlFlow;
 
 use super::journal::JournalReader;
 use super::line::Line;
+use super::operator;
 use super::place::Place;
 use super::reader;
 use super::record::{self, Record};
@@ -124,14 +125,29 @@ impl View {
         })
     }
 
-    /// Whether nothing in front of `mark` is pending. `read_all` must have been called.
-    pub(super) fn is_settled(&self, mark: Position) -> bool {
-        self.state.settled_to() >= mark
-            && self.tails.iter().all(|(number, tail)| {
-                let known = self.state.segments.get(number);
-                position(*number, 0) >= mark
-                    || known.is_some_and(|s| u64::from(s.accepted) >= tail.accepted)
-            })
+    /// Whether nothing in front of `mark` is pending, except what is among `dropped`.
+    pub(super) fn is_settled(
+        &self,
+        place: &Place,
+        mark: Position,
+        dropped: &BTreeMap<Position, u64>,
+    ) -> io::Result<bool> {
+        let from = self.state.settled_to();
+        if from >= mark {
+            return Ok(true);
+        }
+        let mut is_settled = true;
+        operator::each_item(place, &self.state, from, |item| {
+            if item.at >= mark {
+                return ControlFlow::Break(());
+            }
+            is_settled &= !item.is_pending || dropped.contains_key(&item.at);
+            match is_settled {
+                true => ControlFlow::Continue(()),
+                false => ControlFlow::Break(()),
+            }
+        })?;
+        Ok(is_settled)
     }
 
     pub(super) fn damaged_lines(&self) -> u64 {
