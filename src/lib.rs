@@ -46,6 +46,7 @@ mod wire;
 
 pub use client::{Client, DeliveryCallback};
 pub use config::{Config, Kind, OPTIONS, OptionSpec};
+pub use host::FileSystem;
 pub use identity::{MAX_IDENTITY, customer_key, customer_token, new_key};
 pub use log::{LogCallback, LogLevel, log_keep, log_next, log_to};
 pub use queue::{

@@ -24,11 +24,13 @@ pub(crate) fn open_above_stdio(options: &OpenOptions, path: &Path) -> io::Result
 
 /// How far a file system can be trusted with locks and appends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum FileSystem {
+#[non_exhaustive]
+pub enum FileSystem {
+    /// A disk of this machine.
     Local,
-    /// A network file system: an append of one machine may overwrite another's.
+    /// A network file system, by its name: an append of one machine may overwrite another's.
     Network(&'static str),
-    /// It may be either.
+    /// By its name: it may be either.
     Unknown(&'static str),
 }
 

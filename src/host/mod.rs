@@ -17,7 +17,8 @@ use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 pub(crate) use clock::{Timestamp, deadline_after, millis, uptime};
-pub(crate) use filesystem::{FileSystem, file_system, free_bytes, has_ended, open_above_stdio};
+pub use filesystem::FileSystem;
+pub(crate) use filesystem::{file_system, free_bytes, has_ended, open_above_stdio};
 pub(crate) use identity::this_process;
 pub(crate) use lock::{
     ClosedInChildren, close_in_children, is_locked, lock_directory, try_lock, unlock,

@@ -132,6 +132,8 @@ impl Queue {
             Err(e) => {
                 self.refused.fetch_add(1, Ordering::Relaxed);
                 log::error(|| format!("{id} was not accepted: {e}"));
+                // Delivery is what gives room back.
+                self.wake();
                 Err(e)
             }
         }

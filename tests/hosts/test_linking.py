@@ -67,15 +67,6 @@ def test_linked_statically_it_needs_only_the_systems_libraries(tree, run, sandbo
     assert needed(tree / "bin/shop-cpp") <= needed(tree / "bin/shop") | {"libstdc++.so.6", "libm.so.6"}
 
 
-def test_the_archive_brings_sqlite_along_and_the_shared_library_hides_it(tree, run):
-    """Two of it do not go into one program."""
-    (tree / "shop.c").write_text((tree / "shop.c").read_text() + "\nconst char *sqlite3_libversion(void) { return \"theirs\"; }\n")
-    refused = run("sh", "-e", DEPLOYMENT / "c-cpp/static.sh", cwd=tree, works=False)
-    assert "multiple definition of `sqlite3_libversion'" in refused
-    run("sh", "-e", DEPLOYMENT / "c-cpp/shared.sh", cwd=tree)
-    assert run(tree / "bin/shop").startswith("ESALES_DELIVERED ")
-
-
 def test_loaded_by_dlopen(tree, run, sandbox):
     id = run("sh", "-e", DEPLOYMENT / "c-cpp/plugin.sh", cwd=tree).strip()
     assert [r["notification"]["id"] for r in sandbox.received()] == [id]

@@ -120,7 +120,7 @@ def test_a_daemon_made_of_a_process_that_used_it(compiled, environment, service,
 
 @pytest.mark.parametrize("in_file", [False, True], ids=["memory", "file"])
 def test_forking_in_the_middle_of_the_first_use(compiled, command, environment, soak, tmp_path, in_file):
-    """With TLS, and with a spool SQLite: what is set up once in a process is set up while it is forked."""
+    """What is set up once in a process, for TLS and for a spool, is set up while the process is forked."""
     with TlsSandbox(command, tmp_path / "ca.pem") as sandbox:
         env = {**environment, "ESALES_BASE_URL": sandbox.base_url, "ESALES_CA_FILE": str(tmp_path / "ca.pem"),
                "ESALES_TIMEOUT_MS": "60000", "ESALES_ENQUEUE_TIMEOUT_MS": "60000"}
@@ -158,7 +158,7 @@ ENVIRONMENTS = [
     {},
     {"ESALES_BASE_URL": "http://127.0.0.1:9", "ESALES_SPOOL": "/nowhere/spool", "ESALES_DELIVERY": "background"},
     {"ESALES_TIMEOUT_MS": "not a number", "ESALES_CA_FILE": "/nowhere/ca.pem", "http_proxy": "http://127.0.0.1:9"},
-    {"RUST_BACKTRACE": "full", "RUST_LOG": "trace", "RUST_MIN_STACK": "1", "SSL_CERT_FILE": "/nowhere", "SQLITE_TMPDIR": "/nowhere"},
+    {"RUST_BACKTRACE": "full", "RUST_LOG": "trace", "RUST_MIN_STACK": "1", "SSL_CERT_FILE": "/nowhere"},
 ]
 
 

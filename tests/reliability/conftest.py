@@ -1,4 +1,4 @@
-"""Real programs at one spool, killed and starved; the modest counts of `make test`, or the large ones of `make soak`."""
+"""Real programs at one spool, killed and starved; small counts in `make test`, large ones in `make soak`."""
 
 import json
 import os
@@ -8,7 +8,17 @@ import sys
 
 import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+
+
+def clean_environment() -> dict:
+    """This process's environment without options of the library."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("ESALES_")}
+
+
+def as_environment(options) -> dict:
+    return {f"ESALES_{name.upper()}": str(value) for name, value in options.items()}
 
 
 @pytest.fixture(scope="session")
@@ -18,25 +28,43 @@ def soak() -> bool:
 
 
 @pytest.fixture(scope="session")
-def spooler(root, library_dir, tmp_path_factory):
+def compiled(root, library_dir, tmp_path_factory):
+    """Compiles a program of this folder, or a library to preload, once."""
+    folder = tmp_path_factory.mktemp("compiled")
+
+    def compile_once(source, *flags):
+        name = pathlib.Path(source).stem
+        built = folder / (f"{name}.so" if "-shared" in flags else name)
+        if not built.exists():
+            subprocess.run(
+                ["gcc", "-std=gnu99", "-Wall", "-Wextra", "-Werror", "-g", "-O1", "-pthread", f"-I{root}/include",
+                 str(HERE / source), f"-L{library_dir}", *flags, "-o", str(built)],
+                check=True,
+            )
+        return built
+
+    return compile_once
+
+
+@pytest.fixture(scope="session")
+def preloaded(compiled):
+    """A library to preload, made of a source of this folder."""
+    return lambda source: compiled(source, "-shared", "-fPIC", "-ldl")
+
+
+@pytest.fixture(scope="session")
+def spooler(compiled, library_dir):
     """Starts tests/reliability/spooler.c with options in its environment.
 
-    Unless they say otherwise it waits long, as a slow machine is no fault.
+    Unless they say otherwise it waits long: a slow machine is not a failure.
     """
-    program = tmp_path_factory.mktemp("spooler") / "spooler"
-    subprocess.run(
-        ["gcc", "-std=gnu99", "-Wall", "-Wextra", "-Werror", "-g", "-O1", "-pthread", f"-I{root}/include",
-         str(root / "tests/reliability/spooler.c"), f"-L{library_dir}", "-lesales_notify", "-o", str(program)],
-        check=True,
-    )
+    program = compiled("spooler.c", "-lesales_notify")
 
-    def start(*arguments, options, wrapper=(), **popen):
-        env = {name: value for name, value in os.environ.items() if not name.startswith("ESALES_")}
+    def start(*arguments, options, wrapper=(), env=None, **popen):
         options = {"enqueue_timeout_ms": 60000, "timeout_ms": 60000, **options}
-        env.update({f"ESALES_{name.upper()}": str(value) for name, value in options.items()})
-        env["LD_LIBRARY_PATH"] = str(library_dir)
+        env = {**clean_environment(), **as_environment(options), "LD_LIBRARY_PATH": str(library_dir), **(env or {})}
         return subprocess.Popen(
-            [*wrapper, str(program), *map(str, arguments)], env=env, text=True, stdin=subprocess.PIPE,
+            [*map(str, wrapper), str(program), *map(str, arguments)], env=env, text=True, stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, stderr=popen.pop("stderr", subprocess.PIPE), **popen,
         )
 
@@ -44,18 +72,29 @@ def spooler(root, library_dir, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def law(command):
-    """The numbers of a spool, as the command tells them; they obey the law, and are what its rows say."""
+def esales_notify(command):
+    """Runs the command on a spool."""
+
+    def run(*arguments, spool, code=0, **options):
+        done = subprocess.run(
+            [str(command), *map(str, arguments)], capture_output=True, text=True, timeout=120,
+            env={**clean_environment(), **as_environment({**options, "spool": spool})},
+        )
+        assert code is None or done.returncode == code, done
+        return done
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def counters(esales_notify):
+    """The counters of a spool, as the command reports them. They obey the counter invariant, and the files agree."""
 
     def status(spool):
-        env = {name: value for name, value in os.environ.items() if not name.startswith("ESALES_")}
-        done = subprocess.run([str(command), "queue", "status", "--json"], env={**env, "ESALES_SPOOL": str(spool)},
-                              capture_output=True, text=True, timeout=120)
-        assert done.returncode == 0, done
-        told = json.loads(done.stdout)
-        assert told["is_balanced"], told
-        assert told["accepted"] == sum(told[name] for name in ("delivered", "dead", "expired", "dropped", "pending")), told
-        assert told["found"] == {"pending": told["pending"], "dead": told["dead"]}, told
-        return told
+        report = json.loads(esales_notify("queue", "status", "--json", spool=spool).stdout)
+        assert report["is_balanced"] and report["faults"] == [], report
+        parts = ("delivered", "dead", "expired", "dropped", "pending")
+        assert report["accepted"] == sum(report[name] for name in parts), report
+        return report
 
     return status

@@ -1,23 +1,39 @@
-/* One process at a spool: puts notifications in, or delivers them. Its options are in ESALES_*.
+/* One process at a spool: enqueues notifications, or delivers them. Its options are in ESALES_*.
  *
  *   spooler produce PREFIX COUNT [THREADS]   enqueues; prints each accepted id on a line of its own, unbuffered, after
- *                                            the call returned, and to stderr the percentiles of the calls
- *   spooler drain                            delivers until stdin ends, and prints "ready" first
- *   spooler shut [open] [stats]              enqueues one, flushes for 300 ms, frees the client, and prints the milliseconds
- *                                            that each took, and what the enqueue and the flush returned. With "open" it
- *                                            enqueues one before, prints "ready", and goes on when stdin has a line or ends;
- *                                            with "stats" the flush is asked for the numbers too
- *   spooler flood COUNT                      enqueues and prints only the resident memory, in KiB, before and after, and to
- *                                            stderr after each tenth
+ *                                            the call returned, and the percentiles of the calls on stderr
+ *   spooler try PREFIX COUNT                 the same in one thread, but a refusal does not end it: its message goes to
+ *                                            stderr. Then it prints "done", and delivers until stdin ends
+ *   spooler drain                            prints "ready" and delivers until stdin ends
+ *   spooler shut [open] [stats]              enqueues one, flushes for 300 ms, frees the client, and prints the
+ *                                            milliseconds that each took and what the enqueue and the flush returned.
+ *                                            With "open" it first enqueues another, prints "ready", and waits for a
+ *                                            line on stdin or its end; with "stats" the flush fills in the counters too
+ *   spooler flood COUNT                      enqueues and prints only the resident memory, in KiB, before and after,
+ *                                            and on stderr after each tenth
+ *   spooler child fork|clone                 delivers; for each line on stdin it makes a child that only sleeps, by
+ *                                            fork or by the bare system call, and prints the child's process id
+ *   spooler children fork|clone COUNT        enqueues from four threads while the main thread makes fifty such children,
+ *                                            and ends them; prints the longest call in milliseconds, and how many were
+ *                                            accepted
+ *   spooler flush COUNT                      while another thread hangs in fflush(NULL): makes a client, enqueues,
+ *                                            and prints the milliseconds that this took
  *
- * Those that produce and drain write what the library logs as an error to stderr.
+ * SPOOLER_TICKET is the length of the ticket in bytes, if it is set; SPOOLER_PAUSE_US a pause after each event. produce,
+ * try, drain and child write what the library logs as an error to stderr.
  */
+#define _GNU_SOURCE
 #include <errno.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -26,9 +42,13 @@
 #define TICKET "Oy9keW5hbWljLXBhZ2VzL3N0YXJ0L2VzYWxlcy1zdGFydC0xOyM7cHJvZHVjdF9rZXk7UF8xMjUzODMtMDAxNF9VSzsjOztOT05FOk5PTkU7NjE7"
 
 static esales_client *client;
+static const char *ticket = TICKET;
+static useconds_t pause_us;
 static const char *prefix;
 static int count;
 static uint64_t *durations;
+/* No ids on stdout. */
+static int quiet;
 
 static void fail(const char *what) {
   fprintf(stderr, "%s: %s\n", what, esales_last_error());
@@ -52,7 +72,7 @@ static int enqueue(const char *id) {
   visitor.market = "UK";
   visitor.customer_key = "d9528030-509c-4e0f-b585-7168f1e9feca";
   visitor.session_key = "b106299c-eac0-4f6f-96d2-93e57c255784";
-  return esales_enqueue_add_to_cart(client, &visitor, TICKET, id, NULL);
+  return esales_enqueue_add_to_cart(client, &visitor, ticket, id, NULL);
 }
 
 struct part {
@@ -68,9 +88,11 @@ static void *produce(void *argument) {
     int status = enqueue(line);
     durations[i] = now_ns() - start;
     if (status != ESALES_QUEUED) fail(line);
+    if (quiet) continue;
     strcat(line, "\n");
-    /* One write a line: a line that a kill cut off was not accepted for sure, and does not count. */
+    /* One write a line: a line that a kill cut off was not accepted for certain, and does not count. */
     if (write(1, line, strlen(line)) < 0) exit(2);
+    if (pause_us) usleep(pause_us);
   }
   return NULL;
 }
@@ -88,9 +110,98 @@ static long resident_kib(void) {
   return pages * (sysconf(_SC_PAGESIZE) / 1024);
 }
 
+/* A ticket of that many bytes. */
+static void set_ticket(size_t length) {
+  char *text = malloc(length + 1);
+  if (!text) exit(2);
+  memset(text, 'x', length);
+  text[length] = 0;
+  ticket = text;
+}
+
+static int is_called(const char *name, int argc, char **argv) {
+  return argc >= 2 && strcmp(argv[1], name) == 0;
+}
+
+static void wait_for_end_of_stdin(void) {
+  char byte;
+  while (read(0, &byte, 1) > 0) esales_client_flush(client, 0, NULL);
+}
+
+static pid_t sleeping_child(int is_bare) {
+  pid_t child = is_bare ? (pid_t)syscall(SYS_clone, (unsigned long)SIGCHLD, 0, 0, 0, 0) : fork();
+  if (child == 0) {
+    for (;;) pause();
+  }
+  if (child < 0) exit(2);
+  return child;
+}
+
+static void make_child(int is_bare) {
+  char line[32];
+  snprintf(line, sizeof line, "%d\n", (int)sleeping_child(is_bare));
+  if (write(1, line, strlen(line)) < 0) exit(2);
+}
+
+static int bare_children;
+
+/* Makes children until stdin ends. */
+static void *make_children(void *argument) {
+  char byte;
+  (void)argument;
+  while (read(0, &byte, 1) > 0) make_child(bare_children);
+  return NULL;
+}
+
+static FILE *full;
+static int flushing;
+
+static void *flush_all(void *argument) {
+  (void)argument;
+  __atomic_store_n(&flushing, 1, __ATOMIC_SEQ_CST);
+  fflush(NULL);
+  exit(3);
+}
+
+/* Leaves a thread in fflush(NULL), which holds the C library's list of streams, for ever. */
+static void hang_in_fflush(void) {
+  int ends[2];
+  pthread_t thread;
+  if (pipe(ends) || !(full = fdopen(ends[1], "w"))) exit(2);
+  /* More than the pipe holds. */
+  fcntl(ends[1], F_SETPIPE_SZ, 4096);
+  static char buffer[1 << 17];
+  setvbuf(full, buffer, _IOFBF, sizeof buffer);
+  for (size_t i = 0; i < sizeof buffer / 2; i++) fputc('x', full);
+  if (pthread_create(&thread, NULL, flush_all, NULL)) exit(2);
+  while (!__atomic_load_n(&flushing, __ATOMIC_SEQ_CST)) sched_yield();
+  /* Until the thread sleeps in the write. */
+  for (;;) {
+    int waiting = 0;
+    if (ioctl(ends[0], FIONREAD, &waiting) == 0 && waiting >= 4096) break;
+    sched_yield();
+  }
+}
+
 int main(int argc, char **argv) {
-  if (argc >= 2 && (strcmp(argv[1], "produce") == 0 || strcmp(argv[1], "drain") == 0))
+  uint64_t began = now_ns();
+  char *length = getenv("SPOOLER_TICKET");
+  char *pause_length = getenv("SPOOLER_PAUSE_US");
+  if (length) set_ticket((size_t)atoi(length));
+  if (pause_length) pause_us = (useconds_t)atoi(pause_length);
+  if (is_called("produce", argc, argv) || is_called("try", argc, argv) || is_called("drain", argc, argv) ||
+      is_called("child", argc, argv))
     esales_log_to(on_log, NULL, ESALES_LOG_ERROR);
+  if (is_called("flush", argc, argv)) {
+    hang_in_fflush();
+    began = now_ns();
+  }
+  if (is_called("child", argc, argv) && argc >= 3) {
+    /* A thread of its own: the first may hang in the library. */
+    pthread_t thread;
+    bare_children = strcmp(argv[2], "clone") == 0;
+    if (pthread_create(&thread, NULL, make_children, NULL)) exit(2);
+  }
   if (esales_client_new(NULL, &client) < 0) fail("client");
   if (argc >= 4 && strcmp(argv[1], "produce") == 0) {
     int threads = argc > 4 ? atoi(argv[4]) : 1;
@@ -112,12 +223,54 @@ int main(int argc, char **argv) {
             (unsigned long long)(durations[count / 2] / 1000), (unsigned long long)(durations[count * 99 / 100] / 1000),
             (unsigned long long)(durations[count - 1] / 1000));
   } else if (argc >= 2 && strcmp(argv[1], "drain") == 0) {
-    char byte;
     esales_stats stats = ESALES_STATS_INIT;
     if (esales_client_stats(client, &stats) < 0) fail("spool");
     printf("ready\n");
     fflush(stdout);
-    while (read(0, &byte, 1) > 0) esales_client_flush(client, 0, NULL);
+    wait_for_end_of_stdin();
+  } else if (argc >= 4 && is_called("try", argc, argv)) {
+    char line[160];
+    for (int i = 0; i < atoi(argv[3]); i++) {
+      snprintf(line, sizeof line, "%s-%d", argv[2], i);
+      if (enqueue(line) != ESALES_QUEUED) {
+        fprintf(stderr, "%s: %s\n", line, esales_last_error());
+        continue;
+      }
+      strcat(line, "\n");
+      if (write(1, line, strlen(line)) < 0) exit(2);
+    }
+    if (write(1, "done\n", 5) < 0) exit(2);
+    wait_for_end_of_stdin();
+  } else if (argc >= 3 && is_called("child", argc, argv)) {
+    esales_stats stats = ESALES_STATS_INIT;
+    if (esales_client_stats(client, &stats) < 0) fail("spool");
+    printf("ready\n");
+    fflush(stdout);
+    for (;;) pause();
+  } else if (argc >= 4 && is_called("children", argc, argv)) {
+    pid_t child[50];
+    pthread_t thread[4];
+    struct part part[4];
+    prefix = "c";
+    count = atoi(argv[3]);
+    durations = calloc((size_t)count, sizeof *durations);
+    quiet = 1;
+    for (int t = 0; t < 4; t++) {
+      part[t].from = count * t / 4;
+      part[t].to = count * (t + 1) / 4;
+      if (pthread_create(&thread[t], NULL, produce, &part[t])) exit(2);
+    }
+    for (int i = 0; i < 50; i++) child[i] = sleeping_child(strcmp(argv[2], "clone") == 0);
+    for (int t = 0; t < 4; t++) pthread_join(thread[t], NULL);
+    for (int i = 0; i < 50; i++) kill(child[i], SIGKILL);
+    qsort(durations, (size_t)count, sizeof *durations, ascending);
+    printf("%d %d\n", (int)(durations[count - 1] / 1000000), count);
+  } else if (argc >= 3 && is_called("flush", argc, argv)) {
+    char line[32];
+    for (int i = 0; i < atoi(argv[2]); i++)
+      if (enqueue(NULL) != ESALES_QUEUED) _exit(4);
+    snprintf(line, sizeof line, "%d\n", (int)((now_ns() - began) / 1000000));
+    _exit(write(1, line, strlen(line)) < 0);
   } else if (argc >= 2 && strcmp(argv[1], "shut") == 0) {
     esales_stats stats = ESALES_STATS_INIT, *asked = NULL;
     uint64_t start, enqueued, flushed, freed;

@@ -1,362 +1,329 @@
-"""A spool whose disk is full, gone, damaged or of another version: clear words, and nothing else is lost."""
+"""A spool whose disk is full, read-only or damaged: calls fail with a message, and no other event is lost."""
 
 import contextlib
 import os
-import pathlib
 import re
-import signal
-import sqlite3
+import resource
 import subprocess
 
 import pytest
 from counting import Service, wait_for
+from spool_files import enqueued_ids, segments
 from test_kill import kill
 from test_shutdown import GRACE_MS
 
-# For what has no time to keep: a guard against a hang, on a machine and a disk that may be slow.
-LONG = 120
+# A guard against a hang, for what has no deadline of its own: machine and disk may be slow.
+LONG_S = 120
 
 
 def produced(spooler, prefix, count, options, threads=1, **more):
-    """The ids that a producer says were accepted, and its words."""
+    """The ids that a producer printed as accepted, its stderr, and its exit code."""
     process = spooler("produce", prefix, count, threads, options={"delivery": "none", **options}, **more)
     ids = process.stdout.read().split()
-    words = process.stderr.read()
+    messages = process.stderr.read()
     code = process.wait()
     kill(process)
-    return ids, words, code
+    return ids, messages, code
 
 
 @pytest.fixture
-def options(tmp_path):
-    with Service() as service:
-        yield {"base_url": service.base_url, "spool": tmp_path / "spool", "service": service,
-               "enqueue_timeout_ms": 60000}
+def service():
+    with Service() as running:
+        yield running
 
 
-def split(options):
-    return options["service"], {k: v for k, v in options.items() if k != "service"}
+@pytest.fixture
+def options(service, tmp_path):
+    return {"base_url": service.base_url, "spool": tmp_path / "spool"}
 
 
-def drain_all(spooler, service, ids, options):
-    drainer = spooler("drain", options=options)
-    wait_for(lambda: set(ids) <= set(service.ids), "lost", LONG)
-    kill(drainer)
+@pytest.fixture
+def delivered(spooler, service, counters):
+    """Delivers a spool, and asserts that each of these ids arrived once."""
+
+    def deliver(ids, options, is_complete=True):
+        drainer = spooler("drain", options=options)
+        wait_for(lambda: set(ids) <= set(service.ids), "an accepted event did not arrive", LONG_S)
+        wait_for(lambda: counters(options["spool"])["pending"] == 0, "the deliveries are not in the journal", LONG_S)
+        kill(drainer)
+        assert all(len(times) == 1 for times in service.ids.values()), service.ids
+        if is_complete:
+            assert set(service.ids) == set(ids)
+
+    return deliver
+
+
+@contextlib.contextmanager
+def mounted(folder, *options):
+    folder.mkdir(exist_ok=True)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", ",".join(options), "tmpfs", str(folder)], check=True)
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def remount(folder, options):
+    subprocess.run(["mount", "-o", f"remount,{options}", str(folder)], check=True)
 
 
 @pytest.fixture
 def small_disk(tmp_path):
     """A tmpfs of 1 MiB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)], check=True)
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
+    with mounted(tmp_path / "disk", "size=1m") as folder:
+        yield folder
 
 
-def threads(process):
-    names = set()
-    for path in pathlib.Path(f"/proc/{process.pid}/task").glob("*/comm"):
-        with contextlib.suppress(OSError):  # It has ended meanwhile.
-            names.add(path.read_text().strip())
-    return names
-
-
-def taken_away(spool):
-    """What whoever has it open goes on seeing, without a name."""
-    for suffix in ("-shm", "-wal", ""):
-        pathlib.Path(f"{spool}{suffix}").unlink()
-
-
-def checkpointed(spool):
-    """The file as a whole, with nothing in its log."""
-    with contextlib.closing(sqlite3.connect(spool)) as database:
-        database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-
-
-def what_the_law_lacks(spool):
-    with contextlib.closing(sqlite3.connect(spool)) as database:
-        return database.execute("""SELECT accepted - delivered - dead - expired - dropped - (SELECT count(*) FROM item),
-                                          min(0, delivered, dead, expired, dropped) FROM now""").fetchone()
-
-
-def test_a_full_disk(spooler, options, small_disk):
-    service, options = split(options)
+def test_enqueue_is_refused_and_delivery_continues_when_the_disk_is_full(spooler, service, options, counters, small_disk):
     options["spool"] = small_disk / "spool"
-    ids, words, code = produced(spooler, "full", 100000, options)
-    assert code == 1 and "disk is full" in words, words
+    ids, messages, code = produced(spooler, "full", 100000, options)
+    assert code == 1 and "the disk is full" in messages and str(options["spool"]) in messages, messages
     assert len(ids) > 100
-    # A drainer that is at work meanwhile sends nothing twice, and goes on by itself when there is room again.
+    report = counters(options["spool"])
+    assert (report["accepted"], report["pending"]) == (len(ids), len(ids)), report
+    # With no room at all, not even for the journal: delivery is what gives room back.
     drainer = spooler("drain", options=options)
-    wait_for(lambda: "esales-worker" in threads(drainer), "the drainer does not even try", LONG)
-    subprocess.run(["mount", "-o", "remount,size=32m", str(small_disk)], check=True)
-    wait_for(lambda: set(ids) <= set(service.ids), "lost", LONG)
+    wait_for(lambda: set(ids) <= set(service.ids) or drainer.poll() is not None, "delivery stopped", LONG_S)
+    wait_for(lambda: counters(options["spool"])["pending"] == 0, "the deliveries are not in the journal", LONG_S)
+    more, messages, code = produced(spooler, "again", 10, options)
+    assert code == 0, messages
+    wait_for(lambda: set(more) <= set(service.ids), "lost", LONG_S)
     kill(drainer)
-    assert all(len(times) == 1 for times in service.ids.values())
-    more, words, code = produced(spooler, "again", 10, options)
-    assert code == 0, words
-    drain_all(spooler, service, more, options)
     assert set(service.ids) == set(ids) | set(more)
+    assert all(len(times) == 1 for times in service.ids.values())
 
 
-def test_a_full_disk_when_the_file_was_deleted(spooler, options, small_disk, tmp_path):
-    """What the new file has no room for stays with the one who has the old one open, until there is room."""
-    service, options = split(options)
-    options.update(spool=small_disk / "spool", gate_min_ms=10, gate_max_ms=50)
+@pytest.mark.parametrize("durability", ["process", "disk"])
+def test_host_survives_and_all_accepted_events_arrive_when_the_size_of_files_is_limited(
+        spooler, service, options, counters, durability):
+    """ulimit -f: SIGXFSZ would kill the host. The spool begins the next segment instead."""
+    limit = (600_000, resource.RLIM_INFINITY)
+    limited = {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limit)}
+    options.update(durability=durability, max_items=1_000_000)
     service.tell(503)
-    log = tmp_path / "log"
-    with open(log, "w") as words:
-        drainer = spooler("drain", options=options, stderr=words)
-    ids, _, _ = produced(spooler, "before", 100, options)
-    wait_for(lambda: service.times, "no attempt", LONG)
-    with open(small_disk / "filler", "wb", buffering=0) as filler, contextlib.suppress(OSError):
-        while True:
-            filler.write(b"x" * 4096)
-    taken_away(options["spool"])
-    wait_for(lambda: "disk is full" in log.read_text(), "it was not said", LONG)
-    # More than there was: until SQLite's log is emptied, which is done each second, it takes room for what is recorded.
-    subprocess.run(["mount", "-o", "remount,size=32m", str(small_disk)], check=True)
+    drainer = spooler("drain", options={**options, "gate_min_ms": 10, "gate_max_ms": 100}, **limited)
+    process = spooler("try", "limited", 4000, options={**options, "delivery": "none"}, **limited)
+    accepted = []
+    for line in process.stdout:
+        if line == "done\n":
+            break
+        accepted.append(line.strip())
+    assert len(accepted) > 1000
+    report = counters(options["spool"])
+    assert report["accepted"] == report["pending"] == len(accepted), report
     service.tell(204)
-    wait_for(lambda: set(ids) <= set(service.ids), "lost", LONG)
+    wait_for(lambda: set(accepted) <= set(service.ids), "lost", LONG_S)
+    wait_for(lambda: counters(options["spool"])["pending"] == 0, "the deliveries are not in the journal", LONG_S)
+    assert drainer.poll() is None and process.poll() is None, "the host was killed"
+    process.stdin.close()
+    messages = process.stderr.read()
+    assert process.wait() == 0, messages
+    assert all("ulimit -f" in line for line in messages.splitlines() if line.startswith("limited-")), messages
+    process.stdin = None
+    kill(process)
     kill(drainer)
     assert all(len(times) == 1 for times in service.ids.values())
 
 
-def test_a_disk_that_becomes_read_only(spooler, options, small_disk):
-    service, options = split(options)
+def test_enqueue_is_refused_and_nothing_is_lost_when_the_disk_becomes_read_only(
+        spooler, options, delivered, small_disk):
     options["spool"] = small_disk / "spool"
-    ids, words, code = produced(spooler, "before", 20, options)
-    assert code == 0, words
-    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
-    none, words, code = produced(spooler, "refused", 1, options)
-    assert (none, code) == ([], 1) and "ead-only file system" in words and str(small_disk) in words, words
-    subprocess.run(["mount", "-o", "remount,rw", str(small_disk)], check=True)
-    drain_all(spooler, service, ids, options)
-    assert set(service.ids) == set(ids)
+    ids, messages, code = produced(spooler, "before", 20, options)
+    assert code == 0, messages
+    remount(small_disk, "ro")
+    none, messages, code = produced(spooler, "refused", 1, options)
+    assert (none, code) == ([], 1) and "ead-only file system" in messages and str(small_disk) in messages, messages
+    remount(small_disk, "rw")
+    delivered(ids, options)
 
 
-def test_a_folder_that_may_not_be_written(spooler, options, tmp_path):
-    _, options = split(options)
-    folder = tmp_path / "read-only"
-    folder.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", str(folder)], check=True)
-    try:
-        ids, words, code = produced(spooler, "x", 1, {**options, "spool": folder / "spool"})
-    finally:
-        subprocess.run(["umount", str(folder)], check=True)
-    assert (ids, code) == ([], 1) and "Read-only file system" in words and str(folder) in words, words
+def test_enqueue_is_refused_when_the_folder_is_read_only(spooler, options, tmp_path):
+    with mounted(tmp_path / "read-only", "ro") as folder:
+        ids, messages, code = produced(spooler, "x", 1, {**options, "spool": folder / "spool"})
+    assert (ids, code) == ([], 1) and "Read-only file system" in messages and str(folder) in messages, messages
 
 
-@pytest.mark.parametrize("make, words", [
-    (lambda folder: (folder / "spool").symlink_to("/etc/passwd"), "symbolic link"),
-    (lambda folder: (folder / "spool").mkdir(), "not a regular file"),
-    (lambda folder: folder.chmod(0o777), "world-writable"),
-    (lambda folder: folder.rmdir(), "folder cannot be used"),
-], ids=["symlink", "folder", "world-writable", "no folder"])
-def test_places_that_are_refused_when_the_client_is_made(spooler, options, tmp_path, make, words):
-    _, options = split(options)
+@pytest.mark.parametrize("make, message", [
+    (lambda folder: (folder / "spool").symlink_to("/etc"), "symbolic link"),
+    (lambda folder: (folder / "spool").touch(), "it is a file; a spool is a directory"),
+    (lambda folder: folder.chmod(0o777), "writable by others"),
+    (lambda folder: folder.rmdir(), "its folder"),
+], ids=["symbolic link", "file", "world-writable", "no folder"])
+def test_client_is_refused_when_the_place_of_its_spool_is_bad(spooler, options, tmp_path, make, message):
     folder = tmp_path / "place"
     folder.mkdir()
     make(folder)
     _, said, code = produced(spooler, "x", 1, {**options, "spool": folder / "spool"})
-    assert code == 1 and words in said and "spool" in said, said
+    assert code == 1 and message in said and "spool" in said, said
 
 
-@pytest.mark.parametrize("how", ["deleted", "made anew by another", "replaced"])
-def test_a_file_taken_away_in_use(spooler, options, tmp_path, how):
-    """What its drainer still holds open is taken over into the file that is there then, whoever made it."""
-    service, options = split(options)
-    service.tell(503, Retry_After="2")
-    ids = []
-    if how == "replaced":
-        other = {**options, "spool": tmp_path / "other"}
-        ids, _, _ = produced(spooler, "other", 5, other)
-        # What is in its inbox goes into the file, which alone is moved.
-        with contextlib.closing(sqlite3.connect(other["spool"])) as database:
-            assert database.execute("SELECT count(*) FROM item").fetchone() == (1,)
-        ids = ids[:1]
-        checkpointed(other["spool"])
-    log = tmp_path / "log"
-    with open(log, "w") as words:
-        drainer = spooler("drain", options=options, stderr=words)
-    ids += produced(spooler, "before", 20, options)[0]
-    wait_for(lambda: service.times, "no attempt", LONG)
-    drainer.send_signal(signal.SIGSTOP)
-    taken_away(options["spool"])
-    if how == "made anew by another":
-        ids += produced(spooler, "new", 5, options)[0]
-    if how == "replaced":
-        other["spool"].rename(options["spool"])
-    service.tell(204)
-    drainer.send_signal(signal.SIGCONT)
-    wait_for(lambda: set(ids) <= set(service.ids), "lost with the file", LONG)
-    more, words, code = produced(spooler, "after", 20, options)
-    assert code == 0, words
-    wait_for(lambda: set(more) <= set(service.ids), "the new file is not drained", LONG)
-    wait_for(lambda: what_the_law_lacks(options["spool"]) == (0, 0), "the law is broken", LONG)
-    kill(drainer)
-    assert all(len(times) == 1 for times in service.ids.values()), service.ids
-    assert "deleted or replaced while it was in use" in log.read_text()
+def test_client_is_refused_when_the_path_of_its_spool_is_relative(spooler, options):
+    _, said, code = produced(spooler, "x", 1, {**options, "spool": "spool"})
+    assert code == 1 and "absolute path" in said, said
 
 
-@pytest.mark.parametrize("damage", ["garbage", "cut", "emptied"])
-def test_a_damaged_file_is_set_aside(spooler, options, tmp_path, damage):
-    service, options = split(options)
-    # In two goes, so that the first is in the file and not only in its log.
+@pytest.mark.parametrize("damage", ["garbage", "cut", "emptied", "one byte"])
+def test_damaged_segment_costs_only_the_damaged_events(spooler, service, options, counters, tmp_path, damage):
     ids, _, _ = produced(spooler, "before", 300, options)
-    checkpointed(options["spool"])
-    spool = pathlib.Path(options["spool"])
-    whole = spool.read_bytes()
-    # Emptied, but there, as our own connections leave it.
-    pathlib.Path(f"{spool}-wal").touch(0o600)
-    if damage == "emptied":
-        produced(spooler, "logged", 5, options)
-        assert pathlib.Path(f"{spool}-wal").stat().st_size > 0
-    with open(spool, "r+b") as file:
+    (segment,) = segments(options["spool"])
+    whole = segment.read_bytes()
+    with open(segment, "r+b") as file:
         if damage == "garbage":
-            file.write(b"not a database at all" * 10)
+            file.seek(len(whole) // 2)
+            file.write(b"not a record at all" * 10)
+        elif damage == "one byte":
+            file.seek(len(whole) // 2)
+            file.write(b"\x00")
         else:
             file.truncate(len(whole) // 2 if damage == "cut" else 0)
-    more, words, code = produced(spooler, "after", 10, options)
-    assert code == 0 and len(more) == 10, words
-    assert "is damaged; it was set aside" in words, words
-    aside = [path for path in tmp_path.glob("spool.damaged-*") if not path.name.endswith(("-wal", "-shm"))]
-    assert len(aside) == 1, list(tmp_path.iterdir())
-    if damage != "emptied":
-        assert aside[0].stat().st_size == (len(whole) if damage == "garbage" else len(whole) // 2)
-    drain_all(spooler, service, more, options)
-
-
-def test_a_page_that_went_bad_costs_no_other(spooler, options, tmp_path):
-    service, options = split(options)
-    ids, _, _ = produced(spooler, "page", 300, options)
-    database = sqlite3.connect(options["spool"])
-    database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    size = database.execute("PRAGMA page_size").fetchone()[0]
-    database.close()
-    spool = pathlib.Path(options["spool"])
-    pages = spool.stat().st_size // size
-    with open(spool, "r+b") as file:
-        file.seek(size * (pages - 5))
-        file.write(b"\xff" * size)
-    drainer = spooler("drain", options=options)
-    wait_for(lambda: len(service.ids) >= 280, f"only {len(service.ids)} of 300 were saved", LONG)
+    left = set(enqueued_ids(options["spool"]))
+    assert len(left) >= {"garbage": 298, "one byte": 299, "cut": 149, "emptied": 0}[damage]
+    more, messages, code = produced(spooler, "after", 10, options)
+    assert code == 0 and len(more) == 10, messages
+    with open(tmp_path / "log", "w") as log:
+        drainer = spooler("drain", options=options, stderr=log)
+    wait_for(lambda: left | set(more) <= set(service.ids), "an event that is not damaged was lost", LONG_S)
+    wait_for(lambda: counters(options["spool"])["pending"] == 0, "the deliveries are not in the journal", LONG_S)
     kill(drainer)
-    assert list(tmp_path.glob("spool.damaged-*"))
-    assert set(service.ids) <= set(ids)
+    assert set(service.ids) == left | set(more)
+    assert all(len(times) == 1 for times in service.ids.values())
+    if damage in ("garbage", "one byte"):
+        assert "damaged line" in (tmp_path / "log").read_text()
+        assert (options["spool"] / "damaged-lines.log").stat().st_size > 0
 
 
-def test_files_that_are_not_ours_are_left_alone(spooler, options, tmp_path):
-    _, options = split(options)
+def test_damaged_journal_repeats_deliveries_and_loses_nothing(spooler, service, options, delivered):
+    ids, _, _ = produced(spooler, "before", 50, options)
+    delivered(ids, options)
+    more, _, _ = produced(spooler, "after", 50, options)
+    (journal,) = options["spool"].glob("journal-*")
+    journal.write_bytes(b"\n" + os.urandom(500))
+    drainer = spooler("drain", options=options)
+    wait_for(lambda: set(more) <= set(service.ids), "lost", LONG_S)
+    kill(drainer)
+
+
+def test_directory_of_another_program_or_version_is_left_alone(spooler, options, tmp_path):
     foreign = tmp_path / "foreign"
-    with sqlite3.connect(foreign) as database:
-        database.execute("CREATE TABLE theirs(x)")
-    database.close()
-    text = tmp_path / "text"
-    text.write_text("a file that somebody needs " * 50)
-    text.chmod(0o644)
+    foreign.mkdir()
+    (foreign / "letter.txt").write_text("a file that somebody needs")
     newer = tmp_path / "newer"
     produced(spooler, "x", 1, {**options, "spool": newer})
-    with sqlite3.connect(newer) as database:
-        database.execute("PRAGMA user_version = 99")
-    database.close()
-    key = tmp_path / "key"
-    key.write_text("a private key " * 50)
-    key.chmod(0o600)
-    for path, expected in ((foreign, "another program"), (text, "not a database"), (key, "not a database"),
-                           (newer, "version 99")):
-        before = path.read_bytes()
-        ids, words, code = produced(spooler, "x", 1, {**options, "spool": path})
-        assert (ids, code) == ([], 1) and expected in words, words
-        assert path.read_bytes() == before
-    assert not list(tmp_path.glob("*.damaged-*"))
+    (newer / "FORMAT").write_text("esales-notify spool, format 2\n")
+    for folder, expected in ((foreign, "letter.txt"), (newer, "another version")):
+        before = {path.name: path.read_bytes() for path in folder.iterdir()}
+        ids, messages, code = produced(spooler, "x", 1, {**options, "spool": folder})
+        assert (ids, code) == ([], 1) and expected in messages, messages
+        drainer = spooler("drain", options={**options, "spool": folder})
+        assert drainer.wait(LONG_S) == 1
+        kill(drainer)
+        assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
 
 
-def test_the_files_are_for_their_owner_alone(spooler, options, tmp_path):
-    _, options = split(options)
-    old = os.umask(0)
+@pytest.mark.parametrize("umask", [0, 0o777])
+def test_spool_files_are_only_for_their_owner_whatever_the_umask_is(spooler, options, delivered, umask):
+    old = os.umask(umask)
     try:
-        produced(spooler, "x", 1, options)
+        ids, messages, code = produced(spooler, "x", 1, options)
+        assert code == 0, messages
+        delivered(ids, options)
     finally:
         os.umask(old)
-    for path in tmp_path.glob("spool*"):
-        assert path.stat().st_mode & 0o777 == 0o600, path
-    assert len(list(tmp_path.glob("spool*"))) >= 3
+    assert options["spool"].stat().st_mode & 0o777 == 0o700
+    files = list(options["spool"].iterdir())
+    assert len(files) >= 4 and all(path.stat().st_mode & 0o777 == 0o600 for path in files), files
+
+
+def test_open_files_of_a_restored_spool_are_closed_to_other_users(spooler, options, delivered):
+    """As a backup brought them back: 0644."""
+    ids, _, _ = produced(spooler, "x", 3, options)
+    options["spool"].chmod(0o755)
+    for path in options["spool"].iterdir():
+        path.chmod(0o644)
+    delivered(ids, options)
+    assert options["spool"].stat().st_mode & 0o777 == 0o700
+    used = [path for path in options["spool"].iterdir() if path.name != "FORMAT"]
+    assert all(path.stat().st_mode & 0o077 == 0 for path in used), used
 
 
 def traced(spooler, log, prefix, count, options, calls, inject=(), **more):
-    """A producer under strace: its words, and the lines of its system calls, with the paths of their descriptors."""
+    """What a producer under strace printed, and the lines of its system calls, with the paths of their descriptors."""
     wrapper = ["strace", "-f", "-y", "--seccomp-bpf", "-o", str(log), "-e", f"trace={calls}", *inject]
     result = produced(spooler, prefix, count, options, wrapper=wrapper, **more)
     return result, log.read_text().splitlines()
 
 
-def synced(lines, spool):
-    """Of each line: whether it is the end of an fsync of the spool's log."""
+def synced(trace, spool):
+    """Of each line: whether it is the end of an fsync of a segment."""
     begun = {}
-    for line in lines:
+    for line in trace:
         thread = line.split(maxsplit=1)[0]
-        if re.search(rf"(fsync|fdatasync)\(\d+<{re.escape(str(spool))}-wal>", line):
+        if re.search(rf"(fsync|fdatasync)\(\d+<{re.escape(str(spool))}/segment-\d+\.log>", line):
             begun[thread] = True
         is_end = "sync" in line and re.search(r"\) += 0", line)
         yield bool(is_end and begun.pop(thread, False))
 
 
-def test_an_fsync_comes_before_the_word(spooler, options, tmp_path):
-    """durability=disk: between two accepted ids stands an fsync of the log; durability=process has none."""
-    _, options = split(options)
+def test_fsync_precedes_the_return_of_enqueue_when_durability_is_disk(spooler, options, tmp_path):
     for durability in ("disk", "process"):
         spool = tmp_path / durability
         options = {**options, "spool": spool, "durability": durability}
         produced(spooler, "warm", 1, options)
-        (ids, words, code), lines = traced(spooler, tmp_path / "strace", "x", 10, options, "write,fsync,fdatasync")
-        assert code == 0 and len(ids) == 10, words
+        (ids, messages, code), trace = traced(spooler, tmp_path / "strace", "x", 10, options, "write,fsync,fdatasync")
+        assert code == 0 and len(ids) == 10, messages
         count = 0
         counts = []
-        for line, is_synced in zip(lines, synced(lines, spool), strict=True):
+        for line, is_synced in zip(trace, synced(trace, spool), strict=True):
             count += is_synced
             if re.search(r'write\(1<.*>, "x-', line):
                 counts.append(count)
                 count = 0
-        assert len(counts) == 10, lines
+        assert len(counts) == 10, trace
         if durability == "disk":
-            assert all(count >= 1 for count in counts), lines
+            assert all(count >= 1 for count in counts), trace
         else:
-            assert sum(counts) == 0 and not any("sync(" in line for line in lines), lines
+            assert sum(counts) == 0 and not any("sync(" in line for line in trace), trace
 
 
-def test_a_disk_that_hangs_holds_up_nobody_for_longer_than_allowed(spooler, options):
-    """Enqueue, flush and free, while every fsync takes 5 s."""
-    _, options = split(options)
-    options.update(durability="disk", enqueue_timeout_ms=60000)
+def test_directory_is_synced_before_the_first_enqueue_returns_when_durability_is_disk(spooler, options, tmp_path):
+    options["durability"] = "disk"
+    (ids, messages, code), trace = traced(spooler, tmp_path / "strace", "x", 1, options, "write,fsync,fdatasync")
+    assert code == 0 and len(ids) == 1, messages
+    accepted = next(n for n, line in enumerate(trace) if re.search(r'write\(1<.*>, "x-', line))
+    directory = rf"sync\(\d+<{re.escape(str(options['spool']))}>"
+    assert any(re.search(directory, line) for line in trace[:accepted]), trace
+
+
+def test_enqueue_flush_and_free_keep_their_deadlines_when_fsync_hangs(spooler, options):
+    """While every fsync takes 5 s."""
+    options["durability"] = "disk"
     produced(spooler, "warm", 1, options)
     options.update(delivery="none", enqueue_timeout_ms=300)
     wrapper = ["strace", "-f", "--seccomp-bpf", "-o", "/dev/null", "-e", "trace=fsync,fdatasync",
                "-e", "inject=fsync,fdatasync:delay_enter=5000000"]
     process = spooler("produce", "slow", 1, options=options, wrapper=wrapper)
-    words = process.stderr.read()
+    messages = process.stderr.read()
     kill(process)
-    assert "did not finish within enqueue_timeout_ms" in words, words
+    assert "did not finish within enqueue_timeout_ms" in messages, messages
     process = spooler("shut", options=options, wrapper=wrapper)
-    words = process.stdout.readline()
+    printed = process.stdout.readline()
     kill(process)
-    enqueue, flush, free = map(int, words.split()[:3])
-    assert 300 <= enqueue <= 300 + GRACE_MS and flush <= 300 + GRACE_MS and free <= GRACE_MS, words
+    enqueue, flush, free = map(int, printed.split()[:3])
+    assert 300 <= enqueue <= 300 + GRACE_MS and flush <= 300 + GRACE_MS and free <= GRACE_MS, printed
 
 
 def test_sixteen_threads_share_their_fsyncs(spooler, options, tmp_path, capsys):
-    """An fsync has a fixed price here: what a disk takes for one is its own affair."""
-    _, options = split(options)
+    """Each fsync takes a fixed time here, whatever the disk is."""
     options["durability"] = "disk"
     produced(spooler, "warm", 1, options)
     count, fsyncs, elapsed = 400, {}, {}
     for threads in (1, 16):
-        (ids, words, code), lines = traced(
+        (ids, messages, code), trace = traced(
             spooler, tmp_path / "strace", f"t{threads}", count, options, "fsync,fdatasync",
             inject=("-e", "inject=fsync,fdatasync:delay_exit=2000"), threads=threads)
-        assert code == 0 and len(ids) == count, words
-        fsyncs[threads] = sum(synced(lines, options["spool"]))
-        elapsed[threads] = int(words.split()[1])
+        assert code == 0 and len(ids) == count, messages
+        fsyncs[threads] = sum(synced(trace, options["spool"]))
+        elapsed[threads] = int(messages.split()[1])
     with capsys.disabled():
         print(f"\n  durability=disk: 16 threads against 1: {elapsed[1] / elapsed[16]:.1f} times as many a second")
     assert fsyncs[1] >= count and fsyncs[16] < count / 2, fsyncs

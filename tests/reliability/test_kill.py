@@ -1,4 +1,4 @@
-"""kill -9 of producers and drainers: every id whose enqueue returned arrives, with its bytes, and once but for the kills."""
+"""kill -9 of producers and drainers. Every id whose enqueue returned arrives, with its bytes, and once unless a drainer was killed."""
 
 import functools
 import json
@@ -56,7 +56,7 @@ def sent():
 
 
 def repeated(service, kills, most):
-    """The ids that arrived again: each time because a drainer was killed since, and `most` of them for one kill."""
+    """The ids that arrived twice. Asserts that a drainer was killed in between, and that one kill repeats at most `most`."""
     counts = [0] * (len(kills) + 1)
     again = {identity: times for identity, times in service.ids.items() if len(times) > 1}
     for identity, times in again.items():
@@ -69,7 +69,7 @@ def repeated(service, kills, most):
 
 
 @pytest.mark.parametrize("durability, rounds, soaked", [("process", 200, 2000), ("disk", 30, 300)], ids=["process", "disk"])
-def test_nothing_accepted_is_lost_when_everybody_is_killed(spooler, law, soak, tmp_path, durability, rounds, soaked):
+def test_accepted_event_is_delivered_when_producers_and_drainers_are_killed(spooler, counters, soak, tmp_path, durability, rounds, soaked):
     rounds = soaked if soak else rounds
     dice = random.Random(4711)
     with Service() as service:
@@ -80,7 +80,7 @@ def test_nothing_accepted_is_lost_when_everybody_is_killed(spooler, law, soak, t
 
         def kill_drainer(drainer):
             kill(drainer)
-            # What it sent arrived before this moment, and what the next one sends arrives after it.
+            # Everything that the killed drainer sent has arrived by now; what the next one sends arrives later.
             service.rest()
             kills.append(time.monotonic())
 
@@ -97,29 +97,28 @@ def test_nothing_accepted_is_lost_when_everybody_is_killed(spooler, law, soak, t
                 drainer = spooler("drain", options=options)
             producer.kill()
             accepted += reading.done()
-            # A producer is faster than the service: the rest of the test should not be spent waiting for it.
+            # A producer is faster than the service: the backlog stays bounded.
             wait_for(lambda: len(service.ids) >= len(accepted) - 20000, f"round {n}: nothing is delivered", 120)
         kill_drainer(drainer)
         last = spooler("drain", options=options)
         wait_for(lambda: all(id in service.ids for id in accepted),
                  f"lost: {[id for id in accepted if id not in service.ids][:10]}", 300)
-        wait_for(lambda: law(spool)["pending"] == 0, "what was delivered is not recorded", 120)
+        wait_for(lambda: counters(spool)["pending"] == 0, "the deliveries are not in the journal", 120)
         kill(last)
         assert len(set(accepted)) == len(accepted) > rounds
         for identity, body in service.bodies.items():
             assert json.loads(body) == {**sent(), "id": identity}, f"{identity} is corrupted: {body!r}"
-        # What was answered and not yet recorded when a drainer died: it has no more than that under way, and records what
-        # was answered before it sends more.
+        # A drainer has at most CONCURRENCY requests whose answers are not in the journal, and sends more only afterwards.
         again = repeated(service, kills, CONCURRENCY)
-        # What arrived beyond the accepted was cut off between its commit and its line: one for each producer.
+        # A producer that was killed between its append and its line of output: at most one event each.
         assert len(set(service.ids) - set(accepted)) <= rounds
-        numbers = law(spool)
+        numbers = counters(spool)
         assert numbers["accepted"] == numbers["delivered"] == len(service.ids), numbers
         print(f"{durability}: {len(accepted)} accepted in {rounds} rounds, {len(kills)} drainers killed, "
               f"{len(again)} arrived twice")
 
 
-def test_what_arrives_again_without_a_kill_is_found():
+def test_this_check_fails_when_an_event_arrives_twice_without_a_kill():
     with Service() as service:
         for kills, times in (([], [1, 2]), ([3], [1, 2]), ([2], [1, 3, 4])):
             service.ids = {"x": times}
@@ -144,7 +143,7 @@ def post(service, body, most=None):
     (b'{"id": "x", "market": "UL"}', "x came with other bytes"),
     (b'{"id": "x', "JSONDecodeError"),
 ], ids=["another", "no JSON"])
-def test_what_arrives_corrupted_fails_the_test(wrong, words):
+def test_this_service_fails_the_test_when_other_bytes_arrive(wrong, words):
     right = b'{"id": "x", "market": "UK"}'
     with pytest.raises(AssertionError, match=words), Service() as service:
         assert post(service, right) == post(service, right) == b"204"

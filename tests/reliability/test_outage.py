@@ -1,12 +1,11 @@
-"""An outage: the gate's law for the whole spool, not for each process; afterwards everything arrives."""
+"""An outage: one gate for the whole spool, not one for each process; afterwards every event arrives once."""
 
-import contextlib
 import socket
-import sqlite3
 import time
 
 import pytest
 from counting import Service, wait_for
+from spool_files import attempts
 from test_kill import Accepted, kill
 
 CONCURRENCY = 4
@@ -17,7 +16,7 @@ PAUSE_S = 0.2
 
 
 class Hole:
-    """A black hole: it takes connections and says nothing. `gaps` are the seconds from one to the next."""
+    """An unresponsive server: it accepts connections and answers nothing. `gaps` are the seconds between connections."""
 
     def __init__(self, port):
         self._listener = socket.create_server(("127.0.0.1", port), backlog=64)
@@ -56,15 +55,9 @@ def is_closed(connection):
     return True
 
 
-def attempts(spool):
-    """How often what waits in the spool was tried."""
-    with contextlib.closing(sqlite3.connect(f"file:{spool}?mode=ro", uri=True, timeout=60)) as database:
-        return database.execute("SELECT sum(attempts) FROM item").fetchone()[0] or 0
-
-
 @pytest.mark.parametrize("drainers", [1, 3])
-def test_an_outage_of_every_kind(spooler, law, tmp_path, drainers):
-    """503 with Retry-After, then connections are refused, then a black hole; then it recovers, and all arrive."""
+def test_spool_sends_one_probe_at_a_time_in_an_outage_and_delivers_all_events_after_it(spooler, counters, tmp_path, drainers):
+    """503 with Retry-After, then refused connections, then an unresponsive server; then the service is back."""
     with Service(503, {"Retry-After": str(RETRY_AFTER_S)}) as service:
         spool = tmp_path / "spool"
         options = {"base_url": service.base_url, "spool": spool, "concurrency": CONCURRENCY, "gate_min_ms": int(PAUSE_S * 1000),
@@ -74,7 +67,7 @@ def test_an_outage_of_every_kind(spooler, law, tmp_path, drainers):
         accepted = [id for worker in workers for id in Accepted(worker).done()]
         assert len(accepted) == 200
 
-        # One probe for each Retry-After. What was under way when the gate closed comes on top once.
+        # One probe for each Retry-After, after the requests that were in flight when the gate closed.
         wait_for(lambda: len(service.times) >= CONCURRENCY + 4, "no probes", 120)
         probes = service.times[CONCURRENCY:]
         gaps = [later - earlier for earlier, later in zip(probes, probes[1:])]
@@ -82,8 +75,8 @@ def test_an_outage_of_every_kind(spooler, law, tmp_path, drainers):
         port = service.port
         service.stop()
 
-    # Refused. The sum of many pauses is close to as many times half of PAUSE_S. That it is half of that happens once in 10^11
-    # times; where each of three drainers had a gate of its own it would be a third.
+    # Refused. The mean pause is half of PAUSE_S. That 60 pauses add up to half of the expected sum happens once in 10^11
+    # runs; if each of three drainers had a gate of its own, they would add up to a third.
     def tried(more_than, count):
         wait_for(lambda: attempts(spool) >= more_than + count, "no probes", 120)
         return attempts(spool), time.monotonic()
@@ -95,26 +88,26 @@ def test_an_outage_of_every_kind(spooler, law, tmp_path, drainers):
     pauses = after - before - 1
     assert ended - started >= pauses * PAUSE_S / 2 / 2, f"{pauses} pauses in {ended - started:.1f} s"
 
-    # A black hole: whoever tries learns nothing before the attempt's time is over.
+    # An unresponsive server: each attempt lasts until its time-out.
     with Hole(port) as hole:
         for _ in range(4):
             hole.accept()
         assert all(gap >= TIMEOUT_S - 0.5 for gap in hole.gaps), hole.gaps
 
-    numbers = law(spool)
+    numbers = counters(spool)
     assert (numbers["accepted"], numbers["pending"]) == (len(accepted), len(accepted)), numbers
     with Service(port=port) as back:
         wait_for(lambda: len(back.ids) == len(accepted), "not all arrived after the outage", 120)
         assert set(back.ids) == set(accepted)
-        wait_for(lambda: law(spool)["pending"] == 0, "what was delivered is not recorded", 120)
+        wait_for(lambda: counters(spool)["pending"] == 0, "the deliveries are not in the journal", 120)
         assert all(len(times) == 1 for times in back.ids.values())
     for drainer in running:
         kill(drainer)
-    numbers = law(spool)
+    numbers = counters(spool)
     assert numbers["accepted"] == numbers["delivered"] == len(accepted), numbers
 
 
-def test_a_second_connection_to_the_hole_is_noticed():
+def test_this_check_fails_when_two_attempts_overlap():
     with Hole(0) as hole:
         address = hole._listener.getsockname()
         with socket.create_connection(address) as first:

@@ -444,6 +444,9 @@ impl<E: Engine> Run<E> {
         after.settle(&ours, gates);
         let answer = lease.settle(settlements, gates);
         self.lease = Some(lease);
+        if answer.is_err() {
+            self.model.interrupt(&ours);
+        }
         self.change(answer, &(), after, Vec::new)
     }
 

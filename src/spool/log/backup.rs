@@ -13,7 +13,7 @@ use std::time::Instant;
 use super::journal::JournalWriter;
 use super::place::Place;
 use super::view::View;
-use super::{DEAD, RECEIPTS, SEGMENT, dead, disk, segment_name};
+use super::{DEAD, RECEIPTS, SEGMENT, SEGMENT_END, dead, disk, segment_name};
 
 /// Copies the spool into the directory `to`, which must not exist or be empty; the number of pending notifications in it.
 pub(super) fn copy(place: &Place, to: &Path, deadline: Instant) -> io::Result<u64> {
@@ -39,7 +39,12 @@ pub(super) fn copy(place: &Place, to: &Path, deadline: Instant) -> io::Result<u6
         let is_whole = needed.all(|name| names.contains(name.as_str()))
             && letters.all(|name| names.contains(name.as_str()));
         if is_whole {
-            for (name, file) in &files {
+            // A segment that was retired since it was opened would count, and be sent, once more.
+            let is_retired = |name: &String| {
+                segment_number(name)
+                    .is_some_and(|n| n <= state.newest && !state.segments.contains_key(&n))
+            };
+            for (name, file) in files.iter().filter(|(name, _)| !is_retired(name)) {
                 copy_file(file, &target, name)?;
             }
             // Nobody leads the copy.
@@ -53,6 +58,11 @@ pub(super) fn copy(place: &Place, to: &Path, deadline: Instant) -> io::Result<u6
             return Err(io::ErrorKind::TimedOut.into());
         }
     }
+}
+
+fn segment_number(name: &str) -> Option<u32> {
+    let number = name.strip_prefix(SEGMENT)?.strip_suffix(SEGMENT_END)?;
+    number.parse().ok()
 }
 
 fn open_all(place: &Place) -> io::Result<Vec<(String, File)>> {

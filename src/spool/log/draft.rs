@@ -59,6 +59,14 @@ impl<'a> Draft<'a> {
         }
     }
 
+    pub(super) fn pending(&self) -> u64 {
+        self.batch.sums.pending()
+    }
+
+    pub(super) fn pending_bytes(&self) -> u64 {
+        self.batch.pending_bytes
+    }
+
     fn producer(&mut self, id: u64) -> &mut Sums {
         let known = self.state.producers.get(&id).copied().unwrap_or_default();
         self.producers.entry(id).or_insert(known)

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::ops::ControlFlow;
+use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,6 +18,7 @@ use super::reader;
 use super::reading::Reading;
 use super::receipts::{self, Completed, ReceiptWriter};
 use super::record::{self, Notification, Record};
+use super::repeats::Sources;
 use super::state::{Batch, State, offset_of, position, segment_of};
 use super::{GRACE, Settings, failed, segment_name};
 use crate::host::{Timestamp, uptime};
@@ -25,7 +27,7 @@ use crate::spool::{self, Fate, Gate, Item, LeaseError, NewItem, Position, RECENT
 use crate::status::{Receipt, Status};
 
 /// How much of a backlog one poll reads, so that the first deliveries do not wait for it.
-const POLL_BYTES: u64 = 8 << 20;
+pub(super) const POLL_BYTES: u64 = 8 << 20;
 /// How much is read ahead for one origin.
 const AHEAD: usize = 256;
 const AHEAD_BYTES: usize = 4 << 20;
@@ -434,24 +436,55 @@ impl Leader {
 
     /// Reads what was appended to one segment; whether there was anything, and whether there is more.
     fn read_segment(&mut self, number: u32, now: Timestamp) -> io::Result<(bool, bool)> {
+        let mut has_read = false;
+        let mut has_room = false;
+        loop {
+            let (read, is_more, needs_room) = self.read_piece(number, now, has_room)?;
+            has_read |= read;
+            let Some((bytes, accepted)) = needs_room else {
+                return Ok((has_read, is_more));
+            };
+            self.make_room(1, bytes, accepted)?;
+            has_room = true;
+        }
+    }
+
+    /// The same until room must be made, for the one that comes next and is so long.
+    #[expect(
+        clippy::type_complexity,
+        reason = "it has one caller, which takes it apart at once"
+    )]
+    fn read_piece(
+        &mut self,
+        number: u32,
+        now: Timestamp,
+        has_room: bool,
+    ) -> io::Result<(bool, bool, Option<(u64, Timestamp)>)> {
         let scanned = self.state.segments.get(&number).map_or(0, |s| s.scanned);
         let Some(segment) = self.open(number)? else {
-            return Ok((false, false));
+            return Ok((false, false, None));
         };
         let file = Arc::clone(&segment.file);
-        if file.metadata()?.len() <= u64::from(scanned) {
-            return Ok((false, false));
+        let metadata = file.metadata()?;
+        if metadata.len() <= u64::from(scanned) {
+            return Ok((false, false, None));
         }
         let end_before = self.end();
         let number_read = number;
-        let mut reading = Reading::new(
-            &self.place,
-            &self.state,
-            &self.lanes,
-            number,
-            end_before,
-            now,
-        );
+        let limits = self
+            .settings
+            .drops_oldest
+            .then_some((self.settings.max_items, self.settings.max_bytes));
+        let open = self.segments.iter();
+        let sources = Sources {
+            place: &self.place,
+            lanes: &self.lanes,
+            open: open.map(|(n, s)| (*n, Arc::clone(&s.file))).collect(),
+            file: Arc::clone(&file),
+            is_removed: metadata.nlink() == 0,
+        };
+        let mut reading = Reading::new(sources, &self.state, number, end_before, limits, now);
+        reading.has_room = has_room;
         let limit = u64::from(scanned) + POLL_BYTES;
         let end = reader::lines(&file, scanned.into(), |offset, bytes, line| {
             if u64::from(offset) >= limit {
@@ -461,12 +494,13 @@ impl Leader {
             reading.read(offset, bytes, line)
         })?;
         let is_more = reading.stopped_at.is_some();
+        let needs_room = reading.needs_room;
         let end = reading
             .stopped_at
             .unwrap_or_else(|| u32::try_from(end).unwrap_or(u32::MAX));
         let read = reading.finish(end)?;
         if end == scanned {
-            return Ok((false, false));
+            return Ok((false, false, needs_room));
         }
         for (at, bytes) in &read.damage {
             self.set_aside(*at, bytes)?;
@@ -510,7 +544,7 @@ impl Leader {
         if has_left {
             self.raise_low()?;
         }
-        Ok((true, is_more))
+        Ok((true, is_more, needs_room))
     }
 
     /// Journals how far everything is completed, if that is further than it was.
@@ -746,9 +780,7 @@ impl Leader {
 
     /// For a producer that may drop the oldest, and has so many bytes to append.
     pub(super) fn make_room_for(&mut self, bytes: u64, now: Timestamp) -> io::Result<()> {
-        while self.read_new(now)? {
-            self.make_room(0, 0, now)?;
-        }
+        while self.read_new(now)? {}
         self.make_room(1, bytes, now)
     }
 
@@ -1123,7 +1155,11 @@ pub(super) fn item_in(file: &File, at: Position) -> io::Result<Option<(Item, usi
     let Line::Sound(payload) = line::decode(&line) else {
         return Ok(None);
     };
-    Ok(notification(payload).map(|n| {
+    let found = match record::parse(payload) {
+        Some(Record::Erased(left)) => left,
+        _ => notification(payload),
+    };
+    Ok(found.map(|n| {
         let origin = Arc::from(line::text(n.origin).as_str());
         (n.into_item(at, origin), line.len())
     }))
@@ -1259,15 +1295,6 @@ impl spool::Lease for Leader {
 
 impl Leader {
     fn poll_segments(&mut self, now: Timestamp) -> io::Result<bool> {
-        let has_read = self.read_active(now)?;
-        if self.settings.drops_oldest {
-            self.make_room(0, 0, now)?;
-        }
-        Ok(has_read)
-    }
-
-    /// Reads the segments that producers may still append to.
-    fn read_active(&mut self, now: Timestamp) -> io::Result<bool> {
         let grace = uptime().unwrap_or_default();
         // Those that producers may still append to: the newest, and those that were superseded a moment ago.
         let newest = self.state.segments.keys().next_back().copied();
@@ -1317,7 +1344,7 @@ impl Leader {
         let mut completed = Vec::new();
         let mut dead = Vec::new();
         let mut leaving = HashSet::new();
-        let mut arrived = Vec::new();
+        let mut ended = Vec::new();
         for settled in settlements {
             let at = settled.item.position;
             let Some(weight) = self.weight(&settled.item) else {
@@ -1330,13 +1357,13 @@ impl Leader {
                 latency: settled.latency,
             };
             if !draft.is_pending(at) || leaving.contains(&at) {
-                // Dropped while it was in flight: it arrived all the same.
-                if settled.fate == Fate::Delivered
-                    && let Some(producer) = self.dropped.get(&at)
-                {
-                    draft.recount(*producer, End::Dropped, End::Delivered);
-                    completed.push(receipt());
-                    arrived.push(at);
+                // Dropped while it was in flight: perhaps it arrived all the same.
+                if let Some(producer) = self.dropped.get(&at) {
+                    ended.push(at);
+                    if settled.fate == Fate::Delivered {
+                        draft.recount(*producer, End::Dropped, End::Delivered);
+                        completed.push(receipt());
+                    }
                 }
                 continue;
             }
@@ -1379,7 +1406,7 @@ impl Leader {
                 lane.ahead.remove(&settled.item.position);
             }
         }
-        for at in arrived {
+        for at in ended {
             self.dropped.remove(&at);
         }
         self.trim_letters()
@@ -1403,9 +1430,6 @@ impl Leader {
 
     fn keep_house(&mut self, now: Timestamp) -> io::Result<()> {
         self.read_new(now)?;
-        if self.settings.drops_oldest {
-            self.make_room(0, 0, now)?;
-        }
         self.look_at_segments()?;
         self.look_at_letters()?;
         let retention = self.settings.receipt_retention;

@@ -21,13 +21,14 @@ mod reader;
 mod reading;
 mod receipts;
 pub(crate) mod record;
+mod repeats;
 mod state;
 mod sync;
 #[cfg(test)]
 mod tests;
 mod view;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs::OpenOptions;
 use std::io;
 use std::ops::ControlFlow;
@@ -97,13 +98,13 @@ fn erase_lines(place: &Place, name: &str, lines: &[(u64, usize)]) -> io::Result<
     }
     let file = place.open_file(OpenOptions::new().read(true).write(true), name)?;
     for (offset, length) in lines {
+        let found = reader::line_at(&file, *offset)?.unwrap_or_default();
+        let payload = match line::decode(&found) {
+            line::Line::Sound(payload) => record::erased(payload),
+            _ => vec![b' '; length.saturating_sub(line::HEAD)],
+        };
         let mut blank = Vec::new();
-        let payload = length.saturating_sub(line::HEAD);
-        line::encode(&mut blank, |out| {
-            let start = out.len();
-            out.push(b'E');
-            out.resize(start + payload.max(1), b' ');
-        });
+        line::encode(&mut blank, |out| out.extend_from_slice(&payload));
         blank.truncate(length + 1);
         disk::overwrite(&file, &blank, *offset)?;
     }
@@ -192,13 +193,14 @@ impl LogSpool {
             .map_err(|e| self.failed(e))
     }
 
-    /// Opens the place, also after somebody deleted it.
+    /// Opens the place, also after somebody deleted it, which is looked for only if a look is due.
     fn open_inlet<'a>(
         &self,
         inlet: &'a mut Inlets,
+        is_look_due: bool,
     ) -> io::Result<(&'a Arc<Place>, &'a mut Producer, &'a mut View)> {
         let (slot, producer, view) = inlet;
-        if producer.is_look_due()
+        if is_look_due
             && producer.has_lost_its_segment()
             && slot.as_ref().is_some_and(|p| !p.is_current())
         {
@@ -236,10 +238,12 @@ impl LogSpool {
             if !inlet.1.has_lost_its_segment() {
                 return;
             }
-            let rescued = self.open_inlet(inlet).and_then(|(place, producer, view)| {
-                let now = host::uptime().unwrap_or_default();
-                producer.look(place, view, &self.settings, now)
-            });
+            let rescued = self
+                .open_inlet(inlet, true)
+                .and_then(|(place, producer, view)| {
+                    let now = host::uptime().unwrap_or_default();
+                    producer.look(place, view, &self.settings, now)
+                });
             if let Err(e) = rescued {
                 let e = self.failed(e);
                 log::error(|| format!("what was accepted last may be lost: {e}"));
@@ -251,7 +255,8 @@ impl LogSpool {
         let appended = self.inlet.with(deadline, |inlet| {
             let mut is_second = false;
             loop {
-                let (place, producer, view) = self.open_inlet(inlet)?;
+                let is_look_due = inlet.1.is_look_due();
+                let (place, producer, view) = self.open_inlet(inlet, is_look_due)?;
                 let pushed = producer.push(place, view, &self.settings, item, may_exceed, deadline);
                 match pushed {
                     // The directory is gone.
@@ -260,12 +265,7 @@ impl LogSpool {
                         *inlet = (None, Producer::new(self.id), View::default());
                     }
                     Err(refusal) => return Err(refusal),
-                    Ok(file) => {
-                        if self.settings.is_synced {
-                            producer.sync_names(place)?;
-                        }
-                        return Ok(file);
-                    }
+                    Ok(file) => return Ok(file),
                 }
             }
         });
@@ -309,7 +309,8 @@ impl LogSpool {
     ) -> io::Result<BTreeMap<Position, u64>> {
         let limits = &self.settings;
         let mut dropped = BTreeMap::new();
-        if !limits.drops_oldest {
+        // Only a push makes the oldest go: what an operator enqueues again may exceed the limits.
+        if !limits.drops_oldest || sight.counts.accepted == view.state.sums.accepted {
             return Ok(dropped);
         }
         let is_over = |sight: &view::Sight| {
@@ -460,6 +461,10 @@ impl Ledger for LogSpool {
             }
             receipts::find(place, id, now, retention)
         })
+    }
+
+    fn known(&self, ids: &HashSet<&str>, deadline: Instant) -> Result<HashSet<String>, Error> {
+        self.read(deadline, |place, _| receipts::known(place, ids))
     }
 
     fn mark(&self, deadline: Instant) -> Result<Option<Position>, Error> {

@@ -6,6 +6,7 @@ use std::os::unix::fs::{
     DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, chown, fchown,
 };
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::disk;
@@ -30,7 +31,7 @@ pub(super) const TEMPORARY: &str = ".new-";
 pub(super) struct Place {
     pub(super) path: PathBuf,
     /// Open as long as the spool is in use: a directory that was replaced is noticed.
-    directory: File,
+    directory: Arc<File>,
     uid: u32,
     gid: u32,
 }
@@ -141,9 +142,8 @@ impl Place {
             found => found?,
         };
         check_found(&found, &parent, folder).map_err(io::Error::other)?;
-        let lacks = |rights: u32| found.mode() & rights != rights;
-        // After a umask that took the owner's own rights away nothing can be read of it.
-        if lacks(0o700) {
+        // A umask took the owner's own rights away.
+        if found.mode() & 0o500 != 0o500 {
             fs::set_permissions(path, Permissions::from_mode(0o700))?;
         }
         let directory = host::open_above_stdio(
@@ -155,22 +155,49 @@ impl Place {
         check_file_system(&directory, path)?;
         let place = Place {
             path: path.to_owned(),
-            directory,
+            directory: Arc::new(directory),
             uid: found.uid(),
             gid: found.gid(),
         };
-        place.check_format(creates)?;
-        // Not before it is known to be a spool: a directory of other files is left as it is.
-        if found.mode() & 0o077 != 0 {
+        if found.mode() & 0o777 != 0o700 {
+            // Not the mode of a directory that was named by mistake.
+            place.check_names()?;
             fs::set_permissions(path, Permissions::from_mode(0o700))?;
-            log::warn(|| {
-                format!(
-                    "the spool {} was open to other users: its mode is now 0700",
-                    path.display()
-                )
-            });
+            if found.mode() & 0o077 != 0 {
+                log::warn(|| {
+                    format!(
+                        "the spool {} was open to other users: its mode is now 0700",
+                        path.display()
+                    )
+                });
+            }
         }
+        place.check_format(creates)?;
         Ok(place)
+    }
+
+    /// Refuses a directory that holds anything but files of a spool. Returns whether it is empty.
+    fn check_names(&self) -> io::Result<bool> {
+        let names = self.names()?;
+        let is_ours = |name: &String| {
+            [FORMAT, RESERVE, super::LEASE].contains(&name.as_str())
+                || name.starts_with(TEMPORARY)
+                || [
+                    super::SEGMENT,
+                    super::JOURNAL,
+                    super::DEAD,
+                    super::RECEIPTS,
+                    super::DAMAGED,
+                ]
+                .iter()
+                .any(|prefix| name.starts_with(prefix))
+        };
+        match names.iter().find(|name| !is_ours(name)) {
+            Some(foreign) => Err(io::Error::other(format!(
+                "it holds {foreign}, which is no file of a spool; name a directory of its own"
+            ))),
+            None => Ok(names.is_empty()),
+        }
     }
 
     fn check_format(&self, creates: bool) -> io::Result<()> {
@@ -186,32 +213,14 @@ impl Place {
             Err(e) if e.kind() == io::ErrorKind::NotFound => {}
             Err(e) => return Err(e),
         }
-        let names = self.names()?;
-        let is_ours = |name: &String| {
-            [FORMAT, RESERVE, super::LEASE].contains(&name.as_str())
-                || name.starts_with(TEMPORARY)
-                || [
-                    super::SEGMENT,
-                    super::JOURNAL,
-                    super::DEAD,
-                    super::RECEIPTS,
-                    super::DAMAGED,
-                ]
-                .iter()
-                .any(|prefix| name.starts_with(prefix))
-        };
-        if let Some(foreign) = names.iter().find(|name| !is_ours(name)) {
-            return Err(io::Error::other(format!(
-                "it holds {foreign}, which is no file of a spool; name a directory of its own"
-            )));
-        }
+        let is_empty = self.check_names()?;
         if !creates {
-            return match names.is_empty() {
+            return match is_empty {
                 true => Err(io::ErrorKind::NotFound.into()),
                 false => Ok(()),
             };
         }
-        if !names.is_empty() {
+        if !is_empty {
             log::error(|| {
                 format!(
                     "the file {FORMAT} of the spool {} was removed or damaged; it is made again",
@@ -268,11 +277,15 @@ impl Place {
             .join(format!("{TEMPORARY}{}-{name}", std::process::id()))
     }
 
+    /// Device and number of the directory.
+    pub(super) fn id(&self) -> io::Result<(u64, u64)> {
+        self.directory.metadata().map(|m| (m.dev(), m.ino()))
+    }
+
     /// Whether the path still leads to this directory.
     pub(super) fn is_current(&self) -> bool {
-        let id = |m: Metadata| (m.dev(), m.ino());
-        let at_path = fs::symlink_metadata(&self.path).map(id);
-        matches!((at_path, self.directory.metadata().map(id)), (Ok(a), Ok(b)) if a == b)
+        let at_path = fs::symlink_metadata(&self.path).map(|m| (m.dev(), m.ino()));
+        matches!((at_path, self.id()), (Ok(a), Ok(b)) if a == b)
     }
 
     pub(super) fn names(&self) -> io::Result<Vec<String>> {
@@ -312,17 +325,25 @@ impl Place {
     pub(super) fn open_file(&self, options: &mut OpenOptions, name: &str) -> io::Result<File> {
         let path = self.file(name);
         let options = options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
-        let file = host::open_above_stdio(options, &path)?;
+        let foreign = |metadata: Metadata| {
+            (metadata.uid() != self.uid).then(|| {
+                io::Error::other(format!(
+                    "{name} belongs to {}, and the spool to {}",
+                    user_name(metadata.uid()),
+                    user_name(self.uid)
+                ))
+            })
+        };
+        let file = host::open_above_stdio(options, &path).map_err(|e| {
+            let found = fs::symlink_metadata(&path);
+            found.ok().and_then(foreign).unwrap_or(e)
+        })?;
         let metadata = file.metadata()?;
         if !metadata.is_file() {
             return Err(io::Error::other(format!("{name} is not a regular file")));
         }
-        if metadata.uid() != self.uid {
-            return Err(io::Error::other(format!(
-                "{name} belongs to {}, and the spool to {}",
-                user_name(metadata.uid()),
-                user_name(self.uid)
-            )));
+        if let Some(e) = foreign(metadata.clone()) {
+            return Err(e);
         }
         if metadata.mode() & 0o077 != 0 {
             file.set_permissions(Permissions::from_mode(0o600))?;
@@ -349,6 +370,8 @@ impl Place {
                 .custom_flags(libc::O_DIRECTORY | libc::O_NOFOLLOW),
             &self.path,
         )?;
+        // A forked child must not keep the lock of a parent that is killed here.
+        let _closed_in_children = host::close_in_children(&directory)?;
         let mut pause = Duration::from_micros(20);
         while !host::lock_directory(&directory)? {
             let left = deadline.saturating_duration_since(Instant::now());
@@ -365,6 +388,33 @@ impl Place {
     /// Makes new names in the directory survive a power loss.
     pub(super) fn sync_names(&self) -> io::Result<()> {
         self.directory.sync_all()
+    }
+
+    pub(super) fn directory_names(&self) -> Names {
+        Names {
+            directory: Arc::clone(&self.directory),
+            path: self.path.clone(),
+        }
+    }
+}
+
+/// The names in the directory, and its own.
+#[derive(Debug)]
+pub(super) struct Names {
+    directory: Arc<File>,
+    path: PathBuf,
+}
+
+impl Names {
+    /// Makes them survive a power loss.
+    pub(super) fn sync(&self) -> io::Result<()> {
+        self.directory.sync_all()?;
+        let folder = self.path.parent().unwrap_or(Path::new("/"));
+        // A folder that may be written and not read.
+        match host::open_above_stdio(OpenOptions::new().read(true), folder) {
+            Ok(folder) => folder.sync_all(),
+            Err(_) => Ok(()),
+        }
     }
 }
 

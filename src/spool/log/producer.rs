@@ -46,8 +46,6 @@ pub(super) struct Producer {
     buffer: Vec<u8>,
     /// What was appended since the last look, should somebody have removed the segment under it.
     since_look: Vec<NewItem>,
-    /// Whether the names in the directory are on the disk.
-    synced_names: u32,
 }
 
 /// Why nothing was appended.
@@ -72,7 +70,6 @@ impl Producer {
             present: None,
             buffer: Vec::new(),
             since_look: Vec::new(),
-            synced_names: 0,
         }
     }
 
@@ -367,7 +364,7 @@ impl Producer {
             Err(e) => return Err(e),
         };
         self.present = Some(Present {
-            file: Arc::new(SharedFile::new(file)),
+            file: Arc::new(SharedFile::new(file, place.directory_names())),
             number,
             seen: uptime().unwrap_or_default(),
             lines_left: 1,
@@ -375,16 +372,6 @@ impl Producer {
             is_near: self.present.as_ref().is_some_and(|p| p.is_near),
         });
         Ok(true)
-    }
-
-    /// Makes the names in the directory survive a power loss, once for each segment.
-    pub(super) fn sync_names(&mut self, place: &Place) -> io::Result<()> {
-        let number = self.present.as_ref().map_or(0, |p| p.number);
-        if self.synced_names != number {
-            place.sync_names()?;
-            self.synced_names = number;
-        }
-        Ok(())
     }
 
     /// After a sync that failed: what the kernel could not write it forgets, so the next word must be about another file.

@@ -5,14 +5,14 @@ use std::fs::File;
 use std::io;
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::draft::{Draft, End, Weight};
-use super::leader::{Lane, dropped, item_in, open_segment};
+use super::leader::{Lane, POLL_BYTES, dropped, item_in, open_segment};
 use super::line::{self, Line};
 use super::place::Place;
 use super::receipts::{self, Completed};
 use super::record::{self, Notification, Record};
+use super::repeats::{Repeats, Sources};
 use super::segment_name;
 use super::state::{Batch, Letter, Retry, State, offset_of, position, segment_of};
 use crate::host::Timestamp;
@@ -28,6 +28,9 @@ pub(super) struct Reading<'a> {
     place: &'a Place,
     state: &'a State,
     lanes: &'a HashMap<Arc<str>, Lane>,
+    sources: Sources<'a>,
+    /// Looked for when they are first needed.
+    repeats: Option<Repeats>,
     number: u32,
     now: Timestamp,
     draft: Draft<'a>,
@@ -40,6 +43,12 @@ pub(super) struct Reading<'a> {
     /// Dropped, and their producers.
     dropped: Vec<(Position, u64)>,
     damage: Vec<(Position, Vec<u8>)>,
+    /// `max_items` and `max_bytes`, where the oldest are to make room.
+    limits: Option<(u64, u64)>,
+    /// Whether room was made for the first record.
+    pub(super) has_room: bool,
+    /// The next record needs room for so many bytes, and was accepted then.
+    pub(super) needs_room: Option<(u64, Timestamp)>,
     error: Option<io::Error>,
     has_read: bool,
     pub(super) stopped_at: Option<u32>,
@@ -60,17 +69,19 @@ pub(super) struct Read {
 
 impl<'a> Reading<'a> {
     pub(super) fn new(
-        place: &'a Place,
+        sources: Sources<'a>,
         state: &'a State,
-        lanes: &'a HashMap<Arc<str>, Lane>,
         number: u32,
         end_before: Position,
+        limits: Option<(u64, u64)>,
         now: Timestamp,
     ) -> Reading<'a> {
         Reading {
-            place,
+            place: sources.place,
             state,
-            lanes,
+            lanes: sources.lanes,
+            sources,
+            repeats: None,
             number,
             now,
             draft: Draft::new(state),
@@ -81,6 +92,9 @@ impl<'a> Reading<'a> {
             erased: Vec::new(),
             dropped: Vec::new(),
             damage: Vec::new(),
+            limits,
+            has_room: false,
+            needs_room: None,
             error: None,
             has_read: false,
             stopped_at: None,
@@ -96,6 +110,14 @@ impl<'a> Reading<'a> {
         let is_command = matches!(record, Some(Record::Requeue(..) | Record::Discard { .. }));
         if is_command && self.has_read {
             // What was accepted before it may first have to make room.
+            self.stopped_at = Some(offset);
+            return ControlFlow::Break(());
+        }
+        if let Some(Record::Notification(new) | Record::Again(new)) = &record
+            && self.is_over(new.body.len() as u64)
+            && !(std::mem::take(&mut self.has_room) && !self.has_read)
+        {
+            self.needs_room = Some((new.body.len() as u64, new.accepted));
             self.stopped_at = Some(offset);
             return ControlFlow::Break(());
         }
@@ -133,11 +155,31 @@ impl<'a> Reading<'a> {
         }
     }
 
+    /// Whether one more is over the limits, where the oldest are to make room.
+    fn is_over(&self, bytes: u64) -> bool {
+        self.limits.is_some_and(|(max_items, max_bytes)| {
+            self.draft.pending() >= max_items
+                || self.draft.pending_bytes().saturating_add(bytes) > max_bytes
+        })
+    }
+
     fn take(&mut self, at: Position, record: Record<'_>) -> io::Result<()> {
         match record {
-            Record::Notification(new) => self.accept(at, new),
-            Record::Again(new) => {
-                if self.is_known(&new)? {
+            Record::Notification(new) if !self.sources.is_removed => {
+                if let Some(repeats) = &mut self.repeats {
+                    repeats.accepted(&new);
+                }
+                self.accept(at, new);
+            }
+            Record::Notification(new) | Record::Again(new) => {
+                let repeats = match &mut self.repeats {
+                    Some(repeats) => repeats,
+                    None => {
+                        let found = Repeats::find(&self.sources, &self.draft, at, POLL_BYTES)?;
+                        self.repeats.insert(found)
+                    }
+                };
+                if repeats.is_known(&new) {
                     self.draft.skip(at);
                 } else {
                     self.accept(at, new);
@@ -161,7 +203,8 @@ impl<'a> Reading<'a> {
                     }
                 }
             }
-            Record::Erased => {}
+            // Before the leader came to it.
+            Record::Erased(_) => {}
         }
         Ok(())
     }
@@ -216,21 +259,6 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// Whether what a producer appended once more was read the first time.
-    fn is_known(&self, new: &Notification<'_>) -> io::Result<bool> {
-        let id = new.id();
-        let forever = Duration::MAX;
-        if receipts::find(self.place, &id, self.now, forever)?.is_some() {
-            return Ok(true);
-        }
-        let is_ahead = |lane: &Lane| lane.ahead.values().any(|item| item.id == id);
-        if self.lanes.values().any(is_ahead) {
-            return Ok(true);
-        }
-        let pending = super::operator::find_pending(self.place, self.state, &id)?;
-        Ok(pending.is_some() || self.ahead.iter().any(|item| item.id == id))
-    }
-
     fn discard(&mut self, erases: bool, positions: &[Position]) -> io::Result<()> {
         let mut ids = HashSet::new();
         let mut in_segments: HashMap<u32, Vec<(u64, usize)>> = HashMap::new();
@@ -256,6 +284,7 @@ impl<'a> Reading<'a> {
             } else if let Some((item, _)) = &found
                 && is_pending
             {
+                // Or an earlier leader has erased it, and was killed before it could count.
                 let weight = Weight {
                     position: at,
                     origin: self.draft.origin(&item.origin),

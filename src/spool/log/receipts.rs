@@ -1,6 +1,6 @@
 //! What became of the last items that left: a line each, in files that the leader appends to and at last removes.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::ops::ControlFlow;
@@ -137,6 +137,41 @@ pub(super) fn find(
         }
     }
     Ok(None)
+}
+
+/// Those of these ids that have a receipt, however old.
+pub(super) fn known(place: &Place, ids: &HashSet<&str>) -> io::Result<HashSet<String>> {
+    let mut known = HashSet::new();
+    for number in files(place)? {
+        each(place, number, |_, _, completed| {
+            if ids.contains(completed.receipt.id.as_str()) {
+                known.insert(completed.receipt.id);
+            }
+        })?;
+    }
+    Ok(known)
+}
+
+/// The ids among these, accepted at these times, that have a receipt.
+pub(super) fn completed_among(
+    place: &Place,
+    wanted: &HashMap<String, Timestamp>,
+) -> io::Result<HashSet<String>> {
+    // Of a clock that goes on, and is read twice.
+    const TOLERANCE_MS: u64 = 1000;
+    let mut found = HashSet::new();
+    for number in files(place)? {
+        each(place, number, |_, _, completed| {
+            let receipt = completed.receipt;
+            let accepted = completed.at.unix_ms.saturating_sub(millis(receipt.elapsed));
+            if let Some(wanted) = wanted.get(&receipt.id)
+                && wanted.unix_ms.abs_diff(accepted) <= TOLERANCE_MS
+            {
+                found.insert(receipt.id);
+            }
+        })?;
+    }
+    Ok(found)
 }
 
 /// Age at delivery and latency of the last deliveries.

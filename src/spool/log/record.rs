@@ -23,8 +23,8 @@ pub(super) enum Record<'a> {
     },
     /// An operator lets a probe out.
     Probe,
-    /// What was here was overwritten.
-    Erased,
+    /// What was here was overwritten; of a notification the sizes and the numbers are left.
+    Erased(Option<Notification<'a>>),
 }
 
 /// The columns of a notification; the text columns are still escaped.
@@ -147,9 +147,43 @@ pub(super) fn parse(payload: &str) -> Option<Record<'_>> {
             Some(Record::Discard { erases, positions })
         }
         "P" => Some(Record::Probe),
-        "E" => Some(Record::Erased),
+        "E" => Some(Record::Erased(columns(rest, false))),
         _ => None,
     }
+}
+
+/// What a payload is overwritten with: of the same length, and of a notification its id, message and body are blanks. The
+/// rest is needed to count it, should the leader be killed before it has.
+pub(super) fn erased(payload: &str) -> Vec<u8> {
+    let rest = match parse(payload) {
+        Some(Record::Notification(_) | Record::Again(_)) => payload.get(1..),
+        // The position of the letter is not a column of the notification.
+        Some(Record::Requeue(..)) => payload
+            .match_indices('\t')
+            .nth(1)
+            .and_then(|(at, _)| payload.get(at..)),
+        _ => None,
+    }
+    .unwrap_or_default();
+    let mut out = vec![b'E'];
+    for (n, column) in rest.splitn(10, '\t').enumerate().skip(1) {
+        out.push(b'\t');
+        match n {
+            // Times, producer, attempts; the origin.
+            1..=5 | 8 => out.extend_from_slice(column.as_bytes()),
+            // The message takes up what is left.
+            6 => out.resize(
+                out.len() + column.len() + payload.len() - 1 - rest.len(),
+                b' ',
+            ),
+            _ => out.resize(out.len() + column.len(), b' '),
+        }
+    }
+    if out.len() < payload.len() {
+        out.push(b'\t');
+    }
+    out.resize(payload.len(), b' ');
+    out
 }
 
 pub(super) fn columns(rest: &str, is_escaped: bool) -> Option<Notification<'_>> {
@@ -252,7 +286,34 @@ mod tests {
             assert_eq!(parse(&line), Some(Record::Discard { erases, positions }));
         }
         assert_eq!(parse(&written(&|out| push_probe(out))), Some(Record::Probe));
-        assert_eq!(parse("E\t    "), Some(Record::Erased));
+        assert_eq!(parse("E\t    "), Some(Record::Erased(None)));
+        for (payload, is_counted) in [
+            (
+                written(&|out| push_notification(out, &item(), 7, false)),
+                true,
+            ),
+            (
+                written(&|out| push_notification(out, &escaped, 7, true)),
+                true,
+            ),
+            (
+                written(&|out| push_requeue(out, Position(77), &item(), 7)),
+                true,
+            ),
+            ("nonsense".to_owned(), false),
+        ] {
+            let blank = String::from_utf8(erased(&payload)).unwrap();
+            assert_eq!(blank.len(), payload.len());
+            let Some(Record::Erased(left)) = parse(&blank) else {
+                panic!("{blank}");
+            };
+            assert_eq!(left.is_some(), is_counted, "{blank}");
+            assert!(left.is_none_or(|l| l.producer == 7 && l.body.trim().is_empty()));
+            assert!(
+                !blank.contains("and") && !blank.contains("lines"),
+                "{blank}"
+            );
+        }
         for unknown in [
             "",
             "Z",

@@ -1,23 +1,33 @@
-//! One `fdatasync` for all who wait for one.
+//! One `fdatasync` for all who wait for one, on a thread of its own: no caller waits past its deadline for a disk that
+//! hangs.
 
 use std::fs::File;
 use std::io;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::disk;
+use super::place::Names;
+use crate::host::{self, Stack};
+
+/// After this long without work the thread ends.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A file, and who waits for a sync of it.
 #[derive(Debug)]
 pub(super) struct SharedFile {
     pub(super) file: File,
+    names: Names,
     state: Mutex<SyncState>,
+    asked: Condvar,
     synced: Condvar,
 }
 
 #[derive(Debug, Default)]
 struct SyncState {
-    is_syncing: bool,
+    has_thread: bool,
+    /// Whether the file's name is on the disk.
+    has_name: bool,
     /// How many have asked, and how many of them are answered.
     asked: u64,
     answered: u64,
@@ -27,10 +37,12 @@ struct SyncState {
 }
 
 impl SharedFile {
-    pub(super) fn new(file: File) -> SharedFile {
+    pub(super) fn new(file: File, names: Names) -> SharedFile {
         SharedFile {
             file,
+            names,
             state: Mutex::default(),
+            asked: Condvar::new(),
             synced: Condvar::new(),
         }
     }
@@ -40,10 +52,15 @@ impl SharedFile {
     }
 
     /// Returns when everything appended before the call is on the disk. `TimedOut`: it may yet be.
-    pub(super) fn sync(&self, deadline: Instant) -> io::Result<()> {
+    pub(super) fn sync(self: &Arc<Self>, deadline: Instant) -> io::Result<()> {
         let mut state = self.lock();
         state.asked += 1;
         let ticket = state.asked;
+        // In a test of this crate the disk is the calling thread's.
+        if cfg!(test) || !self.has_thread(&mut state) {
+            state = self.sync_now(state);
+        }
+        self.asked.notify_one();
         loop {
             if state.answered >= ticket {
                 return match state.error {
@@ -52,21 +69,6 @@ impl SharedFile {
                     }
                     _ => Ok(()),
                 };
-            }
-            if !state.is_syncing {
-                state.is_syncing = true;
-                let upto = state.asked;
-                drop(state);
-                let synced = disk::sync(&self.file);
-                state = self.lock();
-                state.is_syncing = false;
-                state.answered = state.answered.max(upto);
-                if let Err(e) = synced {
-                    state.failed_upto = upto;
-                    state.error = Some(e.raw_os_error().unwrap_or(libc::EIO));
-                }
-                self.synced.notify_all();
-                continue;
             }
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -77,5 +79,52 @@ impl SharedFile {
                 .wait_timeout(state, left)
                 .unwrap_or_else(PoisonError::into_inner);
         }
+    }
+
+    /// Whether a thread syncs; starts one if there is none.
+    fn has_thread(self: &Arc<Self>, state: &mut SyncState) -> bool {
+        if !state.has_thread {
+            let file = Arc::clone(self);
+            let started = host::spawn("esales-sync", Stack::Ours, move || file.keep_syncing());
+            state.has_thread = started.is_ok();
+        }
+        state.has_thread
+    }
+
+    fn keep_syncing(&self) {
+        let mut state = self.lock();
+        loop {
+            if state.asked > state.answered {
+                state = self.sync_now(state);
+                continue;
+            }
+            let (guard, waited) = self
+                .asked
+                .wait_timeout(state, IDLE_TIMEOUT)
+                .unwrap_or_else(PoisonError::into_inner);
+            state = guard;
+            if waited.timed_out() && state.asked == state.answered {
+                state.has_thread = false;
+                return;
+            }
+        }
+    }
+
+    /// Syncs for everybody who has asked so far.
+    fn sync_now<'a>(&'a self, state: MutexGuard<'a, SyncState>) -> MutexGuard<'a, SyncState> {
+        let (upto, has_name) = (state.asked, state.has_name);
+        drop(state);
+        let named = if has_name { Ok(()) } else { self.names.sync() };
+        let is_named = named.is_ok();
+        let synced = named.and_then(|()| disk::sync(&self.file));
+        let mut state = self.lock();
+        state.has_name |= is_named;
+        state.answered = state.answered.max(upto);
+        if let Err(e) = synced {
+            state.failed_upto = upto;
+            state.error = Some(e.raw_os_error().unwrap_or(libc::EIO));
+        }
+        self.synced.notify_all();
+        state
     }
 }

@@ -28,6 +28,8 @@ struct Tail {
 
 #[derive(Debug, Default)]
 pub(super) struct View {
+    /// Which directory this was read from: at the path there may be another one by now.
+    directory: Option<(u64, u64)>,
     pub(super) state: State,
     journal: Option<JournalReader>,
     tails: BTreeMap<u32, Tail>,
@@ -49,6 +51,13 @@ pub(super) struct Sight {
 impl View {
     /// Catches up with the leader.
     pub(super) fn read_journal(&mut self, place: &Place) -> io::Result<()> {
+        let directory = Some(place.id()?);
+        if self.directory != directory {
+            *self = View {
+                directory,
+                ..View::default()
+            };
+        }
         if let Some(journal) = &mut self.journal
             && journal.is_current()?
         {
@@ -171,7 +180,7 @@ fn count_on(file: &File, tail: &mut Tail) -> io::Result<()> {
                 Some(Record::Requeue(..) | Record::Discard { .. } | Record::Probe) => {
                     command = Some(offset);
                 }
-                Some(Record::Erased) | None => {}
+                Some(Record::Erased(_)) | None => {}
             }
         }
         ControlFlow::Continue(())

@@ -108,7 +108,7 @@ pub(crate) fn run(args: &ArgMatches) -> Result<ExitCode, String> {
     config
         .set("delivery", "background")
         .map_err(|e| e.to_string())?;
-    // Before the library starts a thread: the threads inherit which signals are blocked.
+    // Before a request can be in flight: from here on, a signal stops the delivery in the regular way.
     let (sender, events) = channel();
     let signals = Signals::new([SIGTERM, SIGINT]).map_err(|e| format!("signals: {e}"))?;
     listen(signals, sender.clone());

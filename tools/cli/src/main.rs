@@ -96,7 +96,7 @@ fn command() -> Command {
                 ),
         )
         .subcommand(
-            // For packages, which is why it is hidden: whoever has the command installed has the pages.
+            // Hidden: only the packages call it, and they install the pages.
             Command::new("man")
                 .about("Write the manual pages into a folder")
                 .hide(true)

@@ -2,7 +2,7 @@
 //! part what was found and what to do.
 //!
 //! What it says is what the library does: the configuration, the way to the service and the spool are read by the
-//! library's own code. Here it is put into words.
+//! library's own code. The doctor adds the explanation.
 
 mod certificate;
 mod config;
@@ -28,8 +28,8 @@ machine's clock, the spool and PHP, and says of each what was found and what to 
 environment as the other commands and the bindings do, so run it as the user, and with the environment, of the shop.
 
 It sends no notification unless --send says so: it asks the service for the head of the notification's address \
-(HEAD). It changes nothing, and opens the spool only to read it. Each step on the network, and each PHP, takes at most \
---timeout-ms. No key, token or password is shown.
+(HEAD). It changes nothing, except that the library closes a spool that is open to other users when it opens it (mode \
+0700). Each step on the network, and each PHP, takes at most --timeout-ms. No key, token or password is shown.
 
 A check ends as ok, warning, failed, or skipped, with the reason.";
 

@@ -1,0 +1,66 @@
+"""Reads a spool's files as docs/contributing/spool-format.md describes them, independently of the library."""
+
+import contextlib
+import json
+import pathlib
+import zlib
+
+
+def lines(path):
+    """The payloads of the sound lines of a file; none if the file is not there."""
+    found = []
+    with contextlib.suppress(FileNotFoundError):
+        for line in pathlib.Path(path).read_bytes().split(b"\n"):
+            checksum, _, rest = line.partition(b" ")
+            if len(checksum) == 8 and checksum == b"%08x" % zlib.crc32(rest):
+                found.append(rest.split(b" ", 1)[1].decode())
+    return found
+
+
+def encoded(payload):
+    """A line of a file."""
+    rest = b"%06x %s" % (len(payload.encode()), payload.encode())
+    return b"\n%08x %s" % (zlib.crc32(rest), rest)
+
+
+def segments(spool):
+    return sorted(pathlib.Path(spool).glob("segment-*.log"))
+
+
+def enqueued_ids(spool):
+    """The ids of the notifications in the segments, in their order."""
+    records = [line.split("\t") for path in segments(spool) for line in lines(path)]
+    return [record[7] for record in records if record[0] in ("N", "A")]
+
+
+def journal(spool):
+    """The batches of the present journal."""
+    journals = sorted(pathlib.Path(spool).glob("journal-*"))
+    return [json.loads(line) for line in lines(journals[-1])] if journals else []
+
+
+def attempts(spool):
+    """The number of attempts that failed, of notifications that wait for another."""
+    waiting = {}
+    for batch in journal(spool):
+        for position in batch.get("completed", ()):
+            waiting.pop(position, None)
+        waiting.update((position, retry["n"]) for position, retry in batch.get("retries", ()))
+    return sum(waiting.values())
+
+
+def size_on_disk(spool):
+    """In bytes, of all files of the spool."""
+    total = 0
+    for path in pathlib.Path(spool).iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            total += path.stat().st_blocks * 512
+    return total
+
+
+def leader(spool):
+    """The process id of the drainer that holds the lease, as the file says."""
+    with contextlib.suppress(FileNotFoundError):
+        payload = lines(pathlib.Path(spool) / "lease")
+        return int(payload[0].split("\t")[2]) if payload else None
+    return None

@@ -1,0 +1,169 @@
+"""A file of the spool is removed while the spool is in use: it is logged, nothing else is lost, and nothing is sent twice.
+
+tmpfiles removes old files, people remove what they do not know, and cleanup scripts remove everything.
+"""
+
+import contextlib
+import os
+import shutil
+
+import pytest
+from counting import Service, wait_for
+from spool_files import attempts, leader
+from test_disk import produced
+from test_kill import Accepted, kill
+
+LONG_S = 60
+FILES = ("FORMAT", "lease", "journal-*", "segment-*", "receipts-*", "reserve", "dead-*")
+
+
+@pytest.fixture
+def service():
+    with Service() as running:
+        yield running
+
+
+@pytest.fixture
+def options(service, tmp_path):
+    return {"base_url": service.base_url, "spool": tmp_path / "spool", "concurrency": 4, "gate_min_ms": 10, "gate_max_ms": 50}
+
+
+def remove(spool, pattern):
+    """How many files there were."""
+    found = sorted(spool.glob(pattern))
+    for path in found:
+        with contextlib.suppress(FileNotFoundError):
+            path.unlink()
+    return len(found)
+
+
+@pytest.fixture
+def drainers(spooler, options, tmp_path):
+    """A leader and one on standby."""
+    log = tmp_path / "log"
+    with contextlib.ExitStack() as stack:
+        stream = stack.enter_context(open(log, "w"))
+        leading = spooler("drain", options=options, stderr=stream)
+        stack.callback(kill, leading)
+        assert leading.stdout.readline() == "ready\n"
+        wait_for(lambda: leader(options["spool"]) == leading.pid, "it does not lead", LONG_S)
+        standby = spooler("drain", options=options, stderr=stream)
+        stack.callback(kill, standby)
+        assert standby.stdout.readline() == "ready\n"
+        yield log
+
+
+def assert_each_arrives_once(service, counters, spool, ids):
+    wait_for(lambda: set(ids) <= set(service.ids), "lost", LONG_S)
+    wait_for(lambda: counters(spool)["pending"] == 0, "the deliveries are not in the journal", LONG_S)
+    twice = {id: times for id, times in service.ids.items() if len(times) > 1}
+    assert not twice, twice
+
+
+@pytest.mark.parametrize("pattern", FILES)
+def test_each_event_arrives_once_when_a_file_is_removed_under_load(
+        spooler, service, options, drainers, counters, soak, pattern):
+    """Again and again, with two producers and a leader at work."""
+    spool = options["spool"]
+    producing = {**options, "delivery": "none"}
+    env = {"SPOOLER_PAUSE_US": "500"}
+    producers = [Accepted(spooler("produce", f"p{n}", 20_000 if soak else 2000, options=producing, env=env)) for n in range(2)]
+    removed = 0
+    while any(producer._process.poll() is None for producer in producers):
+        before = len(service.ids)
+        removed += remove(spool, pattern)
+        wait_for(lambda: len(service.ids) > before + 200 or all(p._process.poll() is not None for p in producers),
+                 "nothing is delivered", LONG_S)
+    ids = [id for producer in producers for id in producer.done()]
+    assert_each_arrives_once(service, counters, spool, ids)
+    assert all(producer._process.returncode == 0 for producer in producers)
+    if pattern in ("lease", "journal-*", "segment-*"):
+        assert removed > 0 and "was removed" in drainers.read_text(), drainers.read_text()
+    report = counters(spool)
+    assert report["accepted"] == report["delivered"] == len(ids), report
+
+
+@pytest.mark.parametrize("pattern", FILES)
+def test_pending_events_arrive_once_when_a_file_is_removed_in_an_outage(
+        spooler, service, options, drainers, counters, pattern):
+    spool = options["spool"]
+    service.tell(503)
+    ids, _, _ = produced(spooler, "x", 100, options)
+    wait_for(lambda: attempts(spool) > 3, "no attempt", LONG_S)
+    remove(spool, pattern)
+    ids += produced(spooler, "later", 20, options)[0]
+    before = len(service.times)
+    wait_for(lambda: len(service.times) > before + 2, "no probes", LONG_S)
+    service.tell(204)
+    assert_each_arrives_once(service, counters, spool, ids)
+    report = counters(spool)
+    assert report["accepted"] == report["delivered"] == 120, report
+
+
+@pytest.mark.parametrize("pattern", ("lease", "journal-*", "FORMAT", "receipts-*", "reserve"))
+def test_pending_events_arrive_when_a_file_is_removed_while_nobody_delivers(
+        spooler, service, options, counters, pattern):
+    spool = options["spool"]
+    ids, _, _ = produced(spooler, "before", 50, options)
+    drainer = spooler("drain", options=options)
+    wait_for(lambda: set(ids) <= set(service.ids), "lost", LONG_S)
+    wait_for(lambda: counters(spool)["pending"] == 0, "the deliveries are not in the journal", LONG_S)
+    kill(drainer)
+    more, _, _ = produced(spooler, "after", 50, options)
+    remove(spool, pattern)
+    drainer = spooler("drain", options=options)
+    wait_for(lambda: set(more) <= set(service.ids), "lost", LONG_S)
+    wait_for(lambda: counters(spool)["pending"] == 0, "the deliveries are not in the journal", LONG_S)
+    kill(drainer)
+    # A journal is made again from the receipts.
+    assert all(len(times) == 1 for times in service.ids.values())
+
+
+def test_dead_letters_count_as_dropped_when_their_file_is_removed(spooler, service, options, drainers, counters):
+    spool = options["spool"]
+    service.tell(400)
+    produced(spooler, "x", 5, options)
+    wait_for(lambda: counters(spool)["dead"] == 5, "no dead letters", LONG_S)
+    service.tell(204)
+    assert remove(spool, "dead-*") == 1
+    wait_for(lambda: counters(spool)["dropped"] == 5, "it does not count", LONG_S)
+    ids, _, _ = produced(spooler, "y", 5, options)
+    assert_each_arrives_once(service, counters, spool, ids)
+    assert "dead letters" in drainers.read_text()
+
+
+@pytest.mark.parametrize("how", ["deleted", "renamed", "replaced by an empty one"])
+def test_new_spool_begins_when_the_directory_is_deleted_in_use(
+        spooler, service, options, drainers, counters, tmp_path, how):
+    """An operator's deletion: what was pending is lost and counts as dropped; what is accepted later arrives."""
+    spool = options["spool"]
+    service.tell(503)
+    produced(spooler, "before", 20, options)
+    wait_for(lambda: attempts(spool) > 1, "no attempt", LONG_S)
+    if how == "deleted":
+        shutil.rmtree(spool)
+    else:
+        os.rename(spool, tmp_path / "aside")
+    if how == "replaced by an empty one":
+        spool.mkdir(mode=0o700)
+    service.tell(204)
+    ids = produced(spooler, "after", 20, options)[0]
+    wait_for(lambda: set(ids) <= set(service.ids), "lost", LONG_S)
+    wait_for(lambda: counters(spool)["pending"] == 0, "the deliveries are not in the journal", LONG_S)
+    wait_for(lambda: "was deleted while it was in use" in drainers.read_text(), "it was not logged", LONG_S)
+    assert all(len(times) == 1 for times in service.ids.values())
+    assert counters(spool)["delivered"] >= 20
+
+
+def test_producer_in_a_loop_loses_nothing_after_the_directory_was_deleted(spooler, service, options, drainers, counters):
+    """What it enqueues within the moment in which it cannot know is enqueued again."""
+    spool = options["spool"]
+    producer = Accepted(spooler("produce", "x", 3000, options={**options, "delivery": "none"}, env={"SPOOLER_PAUSE_US": "500"}))
+    wait_for(lambda: len(producer.ids) > 300, "nothing is enqueued", LONG_S)
+    before = len(producer.ids)
+    shutil.rmtree(spool, ignore_errors=True)
+    ids = producer.done()
+    assert len(ids) == 3000
+    wait_for(lambda: set(ids[before + 1:]) <= set(service.ids), "lost after the deletion", LONG_S)
+    wait_for(lambda: counters(spool)["pending"] == 0, "the deliveries are not in the journal", LONG_S)
+    assert all(len(times) == 1 for times in service.ids.values())
