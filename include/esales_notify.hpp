@@ -255,6 +255,19 @@ inline queue_stats stats_of(const esales_stats& c) {
     return made;
 }
 
+/** A time-out as C takes it. */
+inline std::uint32_t to_ms(std::chrono::milliseconds timeout) {
+    constexpr std::chrono::milliseconds longest(UINT32_MAX);
+    return static_cast<std::uint32_t>(std::clamp(timeout, std::chrono::milliseconds(0), longest).count());
+}
+
+/** The result of a call that waits: ESALES_TIMEOUT is not an error. */
+inline result<bool> is_done(std::int32_t status) {
+    if (status == ESALES_TIMEOUT) return false;
+    if (status < 0) return last_error(status);
+    return true;
+}
+
 /** A callback that may be replaced while it runs, also by itself: whoever calls it holds it. */
 template <class F>
 class callback_slot {
@@ -336,12 +349,16 @@ public:
      * False: it has not, and what is left stays in the queue.
      */
     result<bool> flush(std::chrono::milliseconds timeout) const {
-        constexpr std::chrono::milliseconds longest(UINT32_MAX);
-        const auto ms = std::clamp(timeout, std::chrono::milliseconds(0), longest).count();
-        const auto status = esales_client_flush(handle(), static_cast<std::uint32_t>(ms), nullptr);
-        if (status == ESALES_TIMEOUT) return false;
-        if (status < 0) return detail::last_error(status);
-        return true;
+        return detail::is_done(esales_client_flush(handle(), detail::to_ms(timeout), nullptr));
+    }
+
+    /**
+     * Ends this process's part in the delivery of the queue, for good, and waits for requests in flight, for at most
+     * `timeout` (0 to about 49 days). False: some were still in flight, and are sent once more later. The destructor
+     * does not do this. See esales_client_stop_delivery.
+     */
+    result<bool> stop_delivery(std::chrono::milliseconds timeout) const {
+        return detail::is_done(esales_client_stop_delivery(handle(), detail::to_ms(timeout)));
     }
 
     /** The queue in numbers. Fails with ESALES_SPOOL_FAILED. */
@@ -440,6 +457,15 @@ inline done log_to(log_level level, log_callback callback) {
                                       static_cast<std::int32_t>(is_wanted ? level : log_level::off));
     if (status < 0) return detail::last_error(status);
     return std::monostate();
+}
+
+/**
+ * Ends this process's part in the delivery of every spool, and waits for requests in flight, for at most `timeout` (0 to
+ * about 49 days). False: some were still in flight, and are sent once more later. To be called once, when the program
+ * ends. See esales_stop_delivery.
+ */
+inline result<bool> stop_delivery(std::chrono::milliseconds timeout) {
+    return detail::is_done(esales_stop_delivery(detail::to_ms(timeout)));
 }
 
 /** The customer key of a signed-in visitor: SHA-256 of the visitor's id, as 64 lower-case hex digits. */

@@ -49,7 +49,7 @@ native:
 portable: $(PORTABLE)/complete
 
 PORTABLE_SOURCES = $(shell find src tools/cli tools/sandbox packaging/build.sh packaging/bill.py Cargo.toml Cargo.lock \
-	build.rs .cargo include -type f ! -name '*.md')
+	build.rs include -type f ! -name '*.md')
 
 $(PORTABLE)/complete: $(PORTABLE_SOURCES) $(PACKAGING_PYTHON)
 	sh packaging/build.sh portable

@@ -89,6 +89,9 @@ int main(void) {
     must(esales_client_stats(client, &stats) == 0 && stats.pending == 0 && stats.gate_failures == 0, "stats");
     must(esales_client_receipt(client, "2", &receipt) == 0 && receipt.status == ESALES_DELIVERED, "settled");
 
+    must(esales_client_stop_delivery(client, 10000) == 0, "stop the delivery of a queue");
+    must(esales_stop_delivery(10000) == 0, "stop every delivery");
+
     esales_client_free(nowhere);
     esales_client_free(client);
     puts("a program of 0.1 goes on");

@@ -142,9 +142,9 @@ pub const OPTIONS: &[OptionSpec] = &[
     row(DNS_CACHE_S, int(0, 3600), Some("60"),
         "How long a looked-up address is used before it is looked up again, in seconds."),
     row(SPOOL, Kind::Text, None,
-        "File that holds the queue, shared by any number of processes of this machine; its folder must exist. Unset: in memory, lost with the process."),
+        "Directory that holds the queue, shared by any number of processes of this machine that run as the same user: an absolute path. The library makes it, with mode 0700; the folder that it is in must exist. Unset: in memory, lost with the process."),
     row(DURABILITY, one_of(&["process", "disk"]), Some("process"),
-        "What an accepted notification in the `spool` file survives. `process`: the end of every process, kill -9 included. `disk`: a power loss too, at the price of an fsync for each group of enqueues."),
+        "What an accepted notification in the `spool` survives. `process`: the end of every process, kill -9 included. `disk`: a power loss too; the enqueues that run at the same time share an fsync and wait for it."),
     row(DELIVERY, one_of(&["background", "none"]), Some("background"),
         "Who delivers the queue. `background`: a thread of this process, unless another process is delivering the same spool. `none`: some other process, such as `esales-notify drain`; needs `spool`."),
     row(ON_FAILURE, one_of(&["error", "queue"]), Some("error"),
@@ -168,7 +168,7 @@ pub const OPTIONS: &[OptionSpec] = &[
     row(GATE_MAX_MS, int(10, 3_600_000), Some("300000"),
         "Where the doubling of `gate_min_ms` ends, in milliseconds."),
     row(RECEIPT_RETENTION_S, int(0, 2_592_000), Some("3600"),
-        "How long it can be asked what became of a notification that left the queue, in seconds; at most the last `max_items`."),
+        "How long the receipt of a notification that left the queue is kept, in seconds; at most the last 20,000. 0: none."),
 ];
 
 #[cfg(test)]

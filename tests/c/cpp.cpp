@@ -172,6 +172,21 @@ TEST_CASE("what does not fit into the queue is a result") {
     CHECK_FALSE(*flushed);
 }
 
+TEST_CASE("a delivery is stopped") {
+    auto client = esales::client::create({{"base_url", "http://127.0.0.1:9"}, {"max_items", "2"}});
+    REQUIRE(client);
+    CHECK(client->enqueue_add_to_cart(anna, "t"));
+    const auto stopped = client->stop_delivery(LONG);
+    REQUIRE(stopped);
+    CHECK(*stopped);
+    CHECK(client->enqueue_add_to_cart(anna, "t"));
+    CHECK_FALSE(*client->flush(std::chrono::milliseconds(50)));
+    const esales::client elsewhere = std::move(*client);
+    CHECK(client->stop_delivery(LONG).failure().status == ESALES_INVALID_ARGUMENT);
+    // There is no spool.
+    CHECK(*esales::stop_delivery(std::chrono::milliseconds(0)));
+}
+
 TEST_CASE("the log is called, and ends") {
     std::mutex mutex;
     std::vector<std::string> said;

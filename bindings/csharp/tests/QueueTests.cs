@@ -215,7 +215,9 @@ namespace Esales.Notify.Tests
             using (var folder = new Folder("esales spool"))
             {
                 string spool = folder.File("spool");
-                File.WriteAllText(spool, "this is no spool, and must stay as it is");
+                Directory.CreateDirectory(spool);
+                string letter = Path.Combine(spool, "letter");
+                File.WriteAllText(letter, "this is no spool, and must stay as it is");
                 using (Client client = Down("spool", spool))
                 {
                     var e = Check.Throws<SpoolFailedException>(
@@ -227,8 +229,10 @@ namespace Esales.Notify.Tests
                     Check.Throws<SpoolFailedException>(() => client.GetReceipt("an id"), "receipt");
                     Check.Throws<SpoolFailedException>(() => client.Flush(TimeSpan.FromSeconds(1)), "flush");
                 }
-                Check.Equal("this is no spool, and must stay as it is", File.ReadAllText(spool), "file");
-                Check.Throws<InvalidConfigException>(() => Down("spool", spool + "/not/there"), "folder");
+                Check.Equal("this is no spool, and must stay as it is", File.ReadAllText(letter), "file");
+                Check.Throws<SpoolFailedException>(() => Down("spool", letter), "a file");
+                Check.Throws<SpoolFailedException>(() => Down("spool", spool + "/not/there"), "folder");
+                Check.Throws<InvalidConfigException>(() => Down("spool", "relative/spool"), "absolute");
             }
         }
 
@@ -463,6 +467,57 @@ namespace Esales.Notify.Tests
                     Counted("accepted 1 = delivered 1 + dead 0 + expired 0 + dropped 0 + pending 0", stats.Process);
                     Check.Equal(StatusCode.Delivered, client.GetReceipt(theirs[0]).StatusCode, "receipt");
                 }
+            }
+        }
+
+        public static void The_end_of_a_delivering_process_sends_nothing_twice()
+        {
+            const int Count = 1000;
+            using (var folder = new Folder("esales spool"))
+            using (var sandbox = new Sandbox())
+            {
+                string spool = folder.File("spool");
+                var option = new[] { Sandbox.Option("spool", spool), Sandbox.Option("delivery", "none") };
+                using (Client producer = sandbox.Client(option))
+                {
+                    for (int i = 0; i < Count; i++)
+                    {
+                        producer.EnqueueAddToCart(Sample.Anna, Sample.Ticket);
+                    }
+                    var environment = new Dictionary<string, string>
+                        { ["ESALES_BASE_URL"] = sandbox.BaseUrl, ["ESALES_SPOOL"] = spool, ["ESALES_CONCURRENCY"] = "8" };
+                    foreach (string task in new[] { "end-delivering", "stop-delivery", "end-delivering", "stop-delivery" })
+                    {
+                        Ended ended = Processes.Run(Processes.BuildFolder, environment, "tests.exe", "child", task);
+                        Check.Equal("0  ", ended.Code + " " + ended.Output + " " + ended.Errors, task);
+                        Check.Equal((long)sandbox.ReceivedCount, producer.GetStats().Spool.Delivered, "recorded");
+                    }
+                    Check.That(sandbox.ReceivedCount > 0 && sandbox.ReceivedCount < Count, "nothing was tested");
+                }
+                using (Client client = sandbox.Client(Sandbox.Option("spool", spool)))
+                {
+                    Check.That(client.Flush(Limit), "not flushed");
+                }
+                Check.Equal(Count, Ids(sandbox).Distinct().Count(), "ids");
+                Check.Equal(Count, sandbox.ReceivedCount, "received");
+            }
+        }
+
+        public static void A_delivery_that_was_stopped_stays_stopped()
+        {
+            using (var folder = new Folder("esales spool"))
+            using (var sandbox = new Sandbox())
+            using (Client client = sandbox.Client(Sandbox.Option("spool", folder.File("spool"))))
+            {
+                client.EnqueueAddToCart(Sample.Anna, Sample.Ticket);
+                Check.That(client.Flush(Limit), "not flushed");
+                Check.That(client.StopDelivery(Limit), "not stopped");
+                client.EnqueueAddToCart(Sample.Anna, Sample.Ticket);
+                Check.That(!client.Flush(TimeSpan.FromMilliseconds(200)), "flushed");
+                Check.Equal(1, sandbox.ReceivedCount, "received");
+                Check.Throws<InvalidArgumentException>(() => client.StopDelivery(TimeSpan.FromSeconds(-1)), "timeout");
+                client.Dispose();
+                Check.Throws<ClosedException>(() => client.StopDelivery(TimeSpan.Zero), "closed");
             }
         }
 

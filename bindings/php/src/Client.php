@@ -38,6 +38,7 @@ final class Client
      * @throws Exception\InvalidArgumentException if a value is of another type, not UTF-8, or holds a NUL byte
      * @throws Exception\InvalidConfigException   if an option is unknown, out of range, missing, or contradicts
      *                                            another
+     * @throws Exception\SpoolFailedException     if the place of the spool cannot be used
      * @throws Exception\LibraryException         if the library cannot be loaded
      */
     public function __construct(
@@ -139,6 +140,27 @@ final class Client
     }
 
     /**
+     * Ends this process's part in the delivery of the client's queue, for good: the process takes nothing more out of
+     * the queue, and the call waits for requests in flight.
+     *
+     * For a program that is told to stop: a request that is in flight when the process ends is sent again later. A
+     * program of the command line does this by itself for every spool, at its end, and waits at most 2 seconds. Not for
+     * web pages: later pages of the same PHP process would not deliver either. What is left stays in the queue.
+     *
+     * @param int $timeoutMs longest time to wait for requests in flight, in milliseconds: 0 to 4294967295
+     *
+     * @return bool true: nothing is in flight any more; false: not within the time, and what was in flight is sent once
+     *              more later, under the same id
+     *
+     * @throws Exception\InvalidArgumentException if the time is out of range
+     * @throws Exception\ClosedException          if the client was closed
+     */
+    public function stopDelivery(int $timeoutMs): bool
+    {
+        return $this->library->stopDelivery($this->open(), $timeoutMs);
+    }
+
+    /**
      * The queue in numbers.
      *
      * @throws Exception\ClosedException      if the client was closed
@@ -169,7 +191,7 @@ final class Client
 
     /**
      * Frees the client; a second time does nothing. Returns at once: its connections stay warm for other clients,
-     * for the time that the option keep_alive_s says, and what is in the queue is delivered all the same.
+     * for the time that the option keep_alive_s says, and the process keeps delivering what is in the queue.
      */
     public function close(): void
     {

@@ -113,7 +113,7 @@ def test_the_example_runs(sandbox: Sandbox, environment: Dict[str, str], example
 
 def test_the_example_of_the_queue_runs(sandbox: Sandbox, environment: Dict[str, str], tmp_path: Path) -> None:
     environment["ESALES_BASE_URL"] = sandbox.base_url
-    environment["ESALES_SPOOL"] = str(tmp_path / "spool.db")
+    environment["ESALES_SPOOL"] = str(tmp_path / "spool")
     words = run(sys.executable, str(QUEUE_EXAMPLE), environment=environment)
     (sent,) = sandbox.ids()
     assert words == f"ESALES_QUEUED {sent}\nESALES_DELIVERED {sent}\n"

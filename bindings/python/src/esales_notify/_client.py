@@ -37,7 +37,8 @@ class Client:
     Making a client sends nothing and starts no thread. Clients whose options lead to the same place share their
     connections, which stay warm for ``keep_alive_s`` after the last client was closed, and their queue.
 
-    Raises :class:`InvalidConfigError`, :class:`LibraryNotFoundError`, ``TypeError`` naming the option.
+    Raises :class:`InvalidConfigError`, :class:`SpoolFailedError` if the place of the ``spool`` cannot be used,
+    :class:`LibraryNotFoundError`, ``TypeError`` naming the option.
     """
 
     def __init__(self, *, library: Optional[LibraryPath] = None, **options: Option) -> None:
@@ -106,6 +107,26 @@ class Client:
         self._library.check(status)
         return True
 
+    def stop_delivery(self, timeout: float) -> bool:
+        """Ends this process's part in the delivery of the client's queue, for good: the process takes nothing more out
+        of the queue, and the call waits for requests in flight, for at most ``timeout`` seconds.
+
+        For a service that is told to stop: a request that is in flight when the process ends is sent again later. The
+        end of the interpreter does this by itself for every ``spool``, with its ``atexit`` functions, and waits at most
+        2 seconds. Clients that share the queue, also later ones, do not deliver either; what is left stays in it.
+
+        Returns True: nothing is in flight any more; False: not within the time, and what was in flight is sent once
+        more later, under the same id.
+
+        ``timeout``: 0 does not wait; more than 4294967 seconds count as that.
+        Raises :class:`InvalidArgumentError` for a negative ``timeout`` or NaN.
+        """
+        status = self._call(self._library.client_stop_delivery, _milliseconds(timeout))
+        if status == ESALES_TIMEOUT:
+            return False
+        self._library.check(status)
+        return True
+
     def stats(self) -> Stats:
         """The queue in numbers. Waits at most ``enqueue_timeout_ms`` for the disk and other processes.
 
@@ -152,7 +173,8 @@ class Client:
     def close(self) -> None:
         """Closes the client; closing twice is fine. Returns at once, from any thread: calls in flight go on and
         end as they would have, a running callback too; later ones raise :class:`ClosedError`. The callback is not
-        called any more. What is in the queue is delivered all the same, as long as this process lives."""
+        called any more. The process keeps delivering what is in the queue, until it ends or :meth:`stop_delivery` was
+        called."""
         handle, self._handle = self._handle, None
         if handle is not None:
             handle.callback = None
