@@ -61,7 +61,6 @@ fn every_answer_has_its_outcome_and_is_tried_as_often_as_it_deserves() {
             "waiting for the answer",
         ),
         ("garbage", Status::BadResponse, 0, 3, "not HTTP"),
-        ("endless-head", Status::BadResponse, 0, 3, "not HTTP"),
     ] {
         let sandbox = scripted(&format!("{answer}:times=3"));
         let client = client(

@@ -1,6 +1,9 @@
 //! Configuration: name/value strings checked against one table, as in librdkafka.
 
+mod ca_file;
 mod endpoint;
+mod no_proxy;
+mod pem;
 mod table;
 
 use std::collections::BTreeMap;
@@ -8,7 +11,9 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub(crate) use ca_file::CaFile;
 pub(crate) use endpoint::Endpoint;
+pub(crate) use no_proxy::NoProxy;
 pub use table::{Kind, OPTIONS, OptionSpec};
 
 use crate::status::Error;
@@ -105,7 +110,7 @@ impl Config {
             .ok_or_else(|| Error::config(format!("{name} has no value")))
     }
 
-    /// The typed view, after the checks that need more than one option.
+    /// The typed view, after the checks that need more than one option. Reads the files that options name.
     pub(crate) fn settings(&self) -> Result<Settings, Error> {
         let endpoint = match (self.get(table::CLUSTER_ID), self.get(table::BASE_URL)) {
             (Some(cluster_id), None) => Endpoint::of_cluster(cluster_id),
@@ -137,7 +142,7 @@ impl Config {
             route: Route {
                 proxy: self.proxy(&endpoint)?,
                 endpoint,
-                ca_file: self.get(table::CA_FILE).map(str::to_owned),
+                ca_file: self.get(table::CA_FILE).map(CaFile::read).transpose()?,
                 keep_alive: seconds(table::KEEP_ALIVE_S)?,
                 dns_cache: seconds(table::DNS_CACHE_S)?,
             },
@@ -191,8 +196,14 @@ impl Config {
             return Ok(None);
         }
         let no_proxy = match self.get(table::NO_PROXY) {
-            Some(hosts) => hosts.to_owned(),
-            None => environment(&["no_proxy", "NO_PROXY"]).map_or_else(String::new, |(_, v)| v),
+            Some(hosts) => NoProxy {
+                list: hosts.to_owned(),
+                is_from_environment: false,
+            },
+            None => NoProxy {
+                list: environment(&["no_proxy", "NO_PROXY"]).map_or_else(String::new, |(_, v)| v),
+                is_from_environment: true,
+            },
         };
         Ok(Some(ProxyRoute { url, no_proxy }))
     }
@@ -238,7 +249,7 @@ pub(crate) struct QueueSettings {
 pub(crate) struct Route {
     pub(crate) endpoint: Endpoint,
     pub(crate) proxy: Option<ProxyRoute>,
-    pub(crate) ca_file: Option<String>,
+    pub(crate) ca_file: Option<CaFile>,
     pub(crate) keep_alive: Duration,
     pub(crate) dns_cache: Duration,
 }
@@ -246,7 +257,7 @@ pub(crate) struct Route {
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct ProxyRoute {
     pub(crate) url: String,
-    pub(crate) no_proxy: String,
+    pub(crate) no_proxy: NoProxy,
 }
 
 impl fmt::Debug for ProxyRoute {
@@ -448,7 +459,7 @@ mod tests {
         assert_eq!(settings.timeout, Duration::from_millis(3000));
         let proxy = settings.route.proxy.unwrap();
         assert_eq!(
-            (proxy.url.as_str(), proxy.no_proxy.as_str()),
+            (proxy.url.as_str(), proxy.no_proxy.list.as_str()),
             ("http://p:1", "a,b")
         );
         assert!(

@@ -2,6 +2,7 @@
 
 #![allow(unsafe_code)]
 
+mod descriptor;
 mod identity;
 mod random;
 mod record_lock;
@@ -14,6 +15,9 @@ use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 use std::thread;
 
+pub(crate) use descriptor::{
+    above_stdio, apart_from_stdio, part_from_stdio, read_file, wait_connected,
+};
 pub(crate) use identity::this_process;
 pub(crate) use random::random;
 pub(crate) use record_lock::RecordLocks;
