@@ -8,7 +8,9 @@ use std::fmt::{self, Write};
 
 /// How many bytes of one line are kept. The rest of a longer line is skipped.
 const MAX_LINE: usize = 8 * 1024;
-/// How many bytes may follow the status line before the end of the head is no longer waited for.
+/// How many bytes may follow the status line before the end of the head is no longer waited for; and how many bytes of
+/// interim answers may come before it. Who floods is cut off early: a thread that is busy until the deadline may be
+/// given no processor at the deadline.
 const MAX_FIELDS: usize = 1024 * 1024;
 
 /// What came is no answer of HTTP/1.
@@ -44,8 +46,6 @@ struct Head {
     keeps_alive: bool,
     retry_after: Option<String>,
     date: Option<String>,
-    /// Bytes after the status line.
-    length: usize,
 }
 
 /// Reads heads; those of interim answers (1xx) are skipped.
@@ -54,6 +54,8 @@ pub(super) struct HeadReader {
     line: Vec<u8>,
     head: Option<Head>,
     is_complete: bool,
+    /// Bytes so far, of interim answers too.
+    length: usize,
 }
 
 impl HeadReader {
@@ -66,9 +68,7 @@ impl HeadReader {
                 break;
             }
             used += 1;
-            if let Some(head) = &mut self.head {
-                head.length += 1;
-            }
+            self.length += 1;
             if *byte == b'\n' {
                 let line = std::mem::take(&mut self.line);
                 self.end_line(line.strip_suffix(b"\r").unwrap_or(&line))?;
@@ -80,6 +80,9 @@ impl HeadReader {
             if self.head.is_none() && self.line.len() <= START.len() && !could_start(&self.line) {
                 return Err(NotHttp("it does not begin with a status line"));
             }
+        }
+        if self.is_too_long() && self.code().is_none() {
+            return Err(NotHttp("no final status line comes"));
         }
         Ok(used)
     }
@@ -115,8 +118,7 @@ impl HeadReader {
 
     /// Whether the end of the head is not worth waiting for.
     pub(super) fn is_too_long(&self) -> bool {
-        let length = self.head.as_ref().map_or(0, |head| head.length);
-        self.code().is_some() && length > MAX_FIELDS
+        self.length > MAX_FIELDS
     }
 
     /// The head that ureq gets. If the head has not ended, the answer has no body and the connection is not kept.
@@ -185,7 +187,6 @@ impl Head {
             keeps_alive: false,
             retry_after: None,
             date: None,
-            length: 0,
         })
     }
 
@@ -404,5 +405,16 @@ mod tests {
             fed += reader.feed(&[b'x'; 4096]).unwrap();
         }
         assert!(fed <= MAX_FIELDS + 4096 && reader.line.len() <= MAX_LINE);
+        assert_eq!(reader.code(), Some(204));
+    }
+
+    #[test]
+    fn an_answer_that_never_comes_to_its_status_line_is_refused() {
+        for flood in ["HTTP/1.1 103 Early Hints\r\n\r\n", "\r\n", "HTTP/1.1  "] {
+            let mut reader = HeadReader::default();
+            let more = flood.repeat(600_000);
+            let fed = more.as_bytes().chunks(4096).map(|piece| reader.feed(piece));
+            assert!(fed.into_iter().any(|result| result.is_err()), "{flood:?}");
+        }
     }
 }
