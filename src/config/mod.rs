@@ -133,6 +133,12 @@ impl Config {
                  use https://, or set allow_http if you accept that",
             ));
         }
+        let proxy = self.proxy(&endpoint)?;
+        let has_tls_to_proxy = proxy.as_ref().is_some_and(|proxy| is_https(&proxy.url));
+        let ca_file = match self.get(table::CA_FILE).map(CaFile::read) {
+            Some(Err(e)) if endpoint.is_https || has_tls_to_proxy => return Err(e),
+            read => read,
+        };
         let seconds = |name| self.integer(name).map(Duration::from_secs);
         Ok(Settings {
             market: self.get(table::MARKET).map(str::to_owned),
@@ -140,9 +146,9 @@ impl Config {
             max_attempts: self.integer(table::MAX_ATTEMPTS)? as u32,
             backoff: Duration::from_millis(self.integer(table::BACKOFF_MS)?),
             route: Route {
-                proxy: self.proxy(&endpoint)?,
+                proxy,
                 endpoint,
-                ca_file: self.get(table::CA_FILE).map(CaFile::read).transpose()?,
+                ca_file,
                 keep_alive: seconds(table::KEEP_ALIVE_S)?,
                 dns_cache: seconds(table::DNS_CACHE_S)?,
             },
@@ -249,7 +255,8 @@ pub(crate) struct QueueSettings {
 pub(crate) struct Route {
     pub(crate) endpoint: Endpoint,
     pub(crate) proxy: Option<ProxyRoute>,
-    pub(crate) ca_file: Option<CaFile>,
+    /// An error matters only where TLS is needed: a spool may hold notifications for another origin.
+    pub(crate) ca_file: Option<Result<CaFile, Error>>,
     pub(crate) keep_alive: Duration,
     pub(crate) dns_cache: Duration,
 }
@@ -318,6 +325,11 @@ fn check_text(name: &str, value: &str) -> Result<(), Error> {
         }
         _ => Ok(()),
     }
+}
+
+fn is_https(url: &str) -> bool {
+    let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
+    scheme.eq_ignore_ascii_case("https")
 }
 
 fn is_true(value: &str) -> bool {

@@ -83,7 +83,7 @@ pub(crate) fn core_of(route: &Route) -> Result<Arc<Core>, Error> {
     }
     // Outside the lock: this may read files. Two threads may do it at once; one core wins.
     let transport = Transport::new(route, || match &route.ca_file {
-        Some(file) => Ok(Roots::from_file(file)),
+        Some(file) => file.as_ref().map(Roots::from_file).map_err(Error::clone),
         None => Ok(registry
             .system_roots
             .get_or_init(Roots::from_system)

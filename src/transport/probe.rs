@@ -118,7 +118,8 @@ impl Probe {
         let roots = self.core.transport.roots.as_ref();
         let roots = roots.filter(|_| self.is_https())?;
         let count = roots.store.len();
-        let path = self.route.ca_file.as_ref().map(|file| file.path.clone());
+        let file = self.route.ca_file.as_ref();
+        let path = file.and_then(|file| Some(file.as_ref().ok()?.path.clone()));
         Some(match roots.source {
             RootSource::CaFile => Trust::CaFile(path.unwrap_or_default(), count),
             RootSource::System => Trust::System(count),
