@@ -80,7 +80,7 @@ struct Announced {
     end: usize,
 }
 
-/// Everything that somebody who reads the file would take for the beginning of a certificate.
+/// Every line that a reader of the file would take for the beginning of a certificate.
 fn announced(text: &str) -> Vec<Announced> {
     let upper = text.to_ascii_uppercase();
     let mut found = Vec::new();

@@ -21,7 +21,7 @@ pub(crate) fn above_stdio(fd: OwnedFd) -> io::Result<OwnedFd> {
     if fd.as_raw_fd() >= FIRST {
         return Ok(fd);
     }
-    // SAFETY: duplicates an open descriptor; the new one belongs to nobody else.
+    // SAFETY: duplicates an open descriptor; only this function knows the new one.
     match unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_DUPFD_CLOEXEC, FIRST) } {
         -1 => Err(io::Error::last_os_error()),
         // SAFETY: just made by fcntl, open, and owned by nothing else.

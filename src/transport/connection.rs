@@ -51,7 +51,7 @@ pub(super) struct Connection {
     held: Vec<u8>,
     /// Whether the next bytes are the head of an answer.
     expects_head: bool,
-    /// Whether nobody asked since the last bytes came.
+    /// Whether `is_open` was not called since the last bytes came.
     has_just_answered: bool,
     opened: Instant,
     generation: u64,

@@ -9,8 +9,8 @@ use std::fmt::{self, Write};
 /// How many bytes of one line are kept. The rest of a longer line is skipped.
 const MAX_LINE: usize = 8 * 1024;
 /// How many bytes may follow the status line before the end of the head is no longer waited for; and how many bytes of
-/// interim answers may come before it. Who floods is cut off early: a thread that is busy until the deadline may be
-/// given no processor at the deadline.
+/// interim answers may come before it. A flood is cut off early: a thread that is busy until the deadline may get no
+/// processor time at the deadline.
 const MAX_FIELDS: usize = 1024 * 1024;
 
 /// What came is no answer of HTTP/1.
@@ -190,7 +190,7 @@ impl Head {
         })
     }
 
-    /// 101 is not: after it, another protocol is spoken, which nobody asked for.
+    /// 101 is not: after it, the server speaks another protocol, which the request did not ask for.
     fn is_interim(&self) -> bool {
         self.code < 200 && self.code != 101
     }

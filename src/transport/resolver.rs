@@ -85,7 +85,7 @@ impl CachingResolver {
         })
     }
 
-    fn with_lookup(
+    pub(super) fn with_lookup(
         fresh_for: Duration,
         lookup: impl Fn(&str, u16) -> io::Result<Vec<SocketAddr>> + Send + Sync + 'static,
     ) -> CachingResolver {
@@ -137,7 +137,7 @@ impl CachingResolver {
             Ok(since) => since,
             Err(e) => return remembered.map(|(addrs, _)| addrs).ok_or(e),
         };
-        // Whoever remembers an address does not wait for a name server that hangs.
+        // A call that remembers an address does not wait for a name server that hangs.
         let may_wait_until = match &remembered {
             Some(_) if !state.is_doubtful => Some(since + REFRESH_WAIT),
             _ => None,
