@@ -5,6 +5,7 @@
 #[cfg(test)]
 mod child;
 mod clock;
+mod descriptor;
 mod filesystem;
 mod identity;
 mod lock;
@@ -17,6 +18,9 @@ use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 pub(crate) use clock::{Timestamp, deadline_after, millis, uptime};
+pub(crate) use descriptor::{
+    above_stdio, apart_from_stdio, part_from_stdio, read_file, wait_connected,
+};
 pub use filesystem::FileSystem;
 pub(crate) use filesystem::{file_system, free_bytes, has_ended, open_above_stdio};
 pub(crate) use identity::this_process;

@@ -56,7 +56,7 @@ pub(crate) fn command() -> Command {
                 .num_args(0..=1)
                 .default_missing_value("valid")
                 .value_parser(|text: &str| text.parse::<TlsIdentity>().map_err(|e| e.to_string()))
-                .help("Speak TLS, with a certificate made at start: valid, expiring, wrong-host, expired, self-signed, unknown-ca"),
+                .help("Speak TLS, with a certificate made at start: valid, expiring, wrong-host, expired, self-signed, unknown-ca, authority"),
         )
         .arg(
             Arg::new("ca-file")
