@@ -80,29 +80,8 @@ fn map() -> Option<*mut AtomicU32> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::child::in_a_child;
     use super::*;
-
-    /// What `child` returns in a forked child; -1 if it did not end in the regular way.
-    ///
-    /// # Safety
-    /// It makes system calls only: of this process's threads the child has none but this one.
-    unsafe fn in_a_child(child: impl FnOnce() -> u8) -> i32 {
-        // SAFETY: the child ends without running anything else of this process.
-        unsafe {
-            match libc::fork() {
-                0 => libc::_exit(child().into()),
-                pid => {
-                    let mut status = -1;
-                    let has_ended = libc::waitpid(pid, &raw mut status, 0) == pid;
-                    if has_ended && libc::WIFEXITED(status) {
-                        libc::WEXITSTATUS(status)
-                    } else {
-                        -1
-                    }
-                }
-            }
-        }
-    }
 
     #[test]
     fn a_forked_child_is_another_process() {
