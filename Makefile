@@ -67,6 +67,7 @@ docs:
 build:
 	cargo rustc --locked --release --lib --crate-type cdylib,staticlib
 	ln -sf libesales_notify.so target/release/libesales_notify.so.0
+	sh packaging/archive.sh target/release/libesales_notify.a
 	cargo build --locked -p esales-notify-cli
 
 # Debian packages, the Python environment and the .NET runtime that the suites need.
