@@ -230,7 +230,8 @@ typedef struct esales_receipt {
    */
   char id[129];
   /**
-   * What happened, for a person; UTF-8, cut at a character boundary.
+   * What happened, for a person; UTF-8. What does not fit is cut between two characters, and then ends with "...".
+   * esales_last_error has all of it if the call failed.
    */
   char detail[256];
 } esales_receipt;
@@ -478,11 +479,14 @@ int32_t esales_log_to(esales_log_callback callback,
  *
  * @param timeout_ms  how long to wait for one, in milliseconds; 0: not at all.
  * @param level       receives its level.
- * @param message     receives at most 511 bytes and a NUL; cut at a character boundary.
+ * @param message     receives at most 511 bytes and a NUL, UTF-8. What does not fit is cut between two characters, and
+ *                    then ends with "...".
  * @return 1, 0 if there is none, or ESALES_INVALID_ARGUMENT.
  *
  */
-int32_t esales_log_next(uint32_t timeout_ms, int32_t *level, char message[512]);
+int32_t esales_log_next(uint32_t timeout_ms,
+                        int32_t *level,
+                        char message[512]);
 
 /**
  * Accepts the notification into the queue and returns at once; it is delivered later, by a thread of this process

@@ -41,7 +41,7 @@ pub unsafe extern "C" fn esales_client_new(
         };
         let client = Box::new(esales_client(Client::new(&config)?));
         // SAFETY: not NULL; the caller promises a writable pointer.
-        unsafe { slot.write(Box::into_raw(client)) };
+        unsafe { slot.write_unaligned(Box::into_raw(client)) };
         Ok(0)
     })
 }
