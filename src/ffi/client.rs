@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::config::esales_config;
 use super::receipt::{self, esales_receipt};
 use super::visitor::{self, esales_visitor};
-use super::{boundary, copied, optional_text, out, reference, text};
+use super::{boundary, copied, optional_text, out, reference, require_memory, text};
 use crate::client::Client;
 use crate::config::Config;
 use crate::status::{Error, Receipt};
@@ -34,6 +34,7 @@ pub unsafe extern "C" fn esales_client_new(
 ) -> i32 {
     boundary(|| {
         let slot = self::out("out", out)?;
+        require_memory()?;
         // SAFETY: the caller promises a live handle or NULL.
         let config = match unsafe { config.as_ref() } {
             Some(config) => config.snapshot()?,
@@ -132,6 +133,7 @@ impl Call {
     unsafe fn run(&self, id: Option<&CStr>, method: Method) -> Result<Receipt, Error> {
         // SAFETY: the caller's promise.
         unsafe {
+            require_memory()?;
             let client = reference("client", self.client)?;
             let visitor = visitor::read(self.visitor)?;
             let ticket = text("ticket", self.ticket)?;

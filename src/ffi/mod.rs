@@ -18,17 +18,15 @@ mod stats;
 mod status;
 mod visitor;
 
-use std::any::Any;
 use std::cell::RefCell;
 use std::ffi::{CStr, CString, c_char, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use crate::host::{self, PerThread};
 use crate::status::{Error, Status};
 use crate::wire::MAX_ID;
 
-thread_local! {
-    static LAST_ERROR: RefCell<CString> = RefCell::default();
-}
+static LAST_ERROR: PerThread<RefCell<CString>> = PerThread::new();
 
 /// What a function returns when it failed or panicked: chosen by its return type.
 trait Returned {
@@ -54,6 +52,8 @@ impl Returned for *const c_char {
 /// Runs the body of a C function: errors become codes and are remembered for `esales_last_error`, and no panic
 /// leaves.
 fn boundary<T: Returned>(body: impl FnOnce() -> Result<T, Error>) -> T {
+    host::silence_panics();
+    host::note_thread();
     let result = catch_unwind(AssertUnwindSafe(|| {
         #[cfg(feature = "test-panic")]
         test_panic::strike();
@@ -62,24 +62,15 @@ fn boundary<T: Returned>(body: impl FnOnce() -> Result<T, Error>) -> T {
     let error = match result {
         Ok(Ok(value)) => return value,
         Ok(Err(error)) => error,
-        Err(panic) => Error::new(Status::Internal, words_of(&*panic)),
+        Err(panic) => Error::new(Status::Internal, host::panic_message(&*panic)),
     };
     remember(error.detail());
     T::failed(error.status())
 }
 
-fn words_of(panic: &(dyn Any + Send)) -> String {
-    let words = panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    format!("a defect in esales-notify: {}", words.unwrap_or("panic"))
-}
-
 fn remember(detail: &str) {
     let text = c_text(detail);
-    // At thread exit the slot may be gone already; then there is nobody left to read it.
-    let _ = LAST_ERROR.try_with(|slot| *slot.borrow_mut() = text);
+    LAST_ERROR.with(|last| *last.borrow_mut() = text);
 }
 
 /// What the host wants to have handed to its callback.
@@ -94,6 +85,17 @@ unsafe impl Sync for UserData {}
 impl UserData {
     fn get(self) -> *mut c_void {
         self.0
+    }
+}
+
+/// Refuses what would begin something new while the process has no memory left.
+fn require_memory() -> Result<(), Error> {
+    match host::is_memory_short() {
+        false => Ok(()),
+        true => Err(Error::new(
+            Status::Internal,
+            "the process has no memory left: a limit on its address space or its container is reached; nothing was sent",
+        )),
     }
 }
 
@@ -288,8 +290,8 @@ mod tests {
     fn a_panic_becomes_a_code_and_words() {
         let code: i32 = boundary(|| panic!("oh {}", "no"));
         assert_eq!(code, Status::Internal.code());
-        let words = LAST_ERROR.with(|slot| slot.borrow().to_str().unwrap().to_owned());
-        assert_eq!(words, "a defect in esales-notify: oh no");
+        let words = LAST_ERROR.with(|last| last.borrow().to_str().unwrap().to_owned());
+        assert_eq!(words.as_deref(), Some("a defect in esales-notify: oh no"));
         let text: *const c_char = boundary(|| panic!("again"));
         assert!(!text.is_null());
     }

@@ -5,6 +5,11 @@
 #[cfg(test)]
 mod child;
 mod identity;
+mod main_thread;
+#[cfg(any(feature = "guest", test))]
+mod memory;
+mod panics;
+mod per_thread;
 mod random;
 mod record_lock;
 #[allow(
@@ -20,6 +25,11 @@ use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 pub(crate) use identity::this_process;
+pub(crate) use main_thread::note_thread;
+#[cfg(feature = "guest")]
+pub(crate) use memory::is_short as is_memory_short;
+pub(crate) use panics::{message as panic_message, silence as silence_panics};
+pub(crate) use per_thread::PerThread;
 pub(crate) use random::random;
 pub(crate) use record_lock::RecordLocks;
 #[allow(
@@ -65,6 +75,12 @@ impl<T: Sync> PerProcess<T> {
             }
         }
     }
+}
+
+/// A Rust program has an allocator of its own, and ends when an allocation fails.
+#[cfg(not(feature = "guest"))]
+pub(crate) fn is_memory_short() -> bool {
+    false
 }
 
 /// The user as whom this process opens files.
