@@ -14,6 +14,7 @@
  * 5.  Bad input (NULL where it is not allowed, invalid UTF-8, a wrong struct_size) gives ESALES_INVALID_ARGUMENT
  *     with words that name the argument, and nothing is sent. Freeing NULL is fine.
  * 6.  Threads. A handle may be used from any number of threads at once; only freeing it needs that nobody uses it.
+ *     No function is async-signal-safe: a signal handler must not call any.
  * 7.  fork. A client works in the parent and in the child. The child opens connections of its own and leaves the
  *     parent's alone.
  * 8.  Time. A call that sends returns within the option timeout_ms, whatever the network does; one that enqueues
@@ -24,8 +25,15 @@
  * 11. Callbacks run on any thread, with no lock of the library held, and never after they were taken back. What they
  *     are handed is valid during the call. Taking one back waits until it has ended, unless it is done from within it;
  *     so two callbacks that take each other back at the same time wait for ever. The library's own threads that run
- *     callbacks have a stack of 8 MiB and all signals blocked.
- * 12. Structs grow at their end only, in later versions; struct_size tells which one the caller was compiled with.
+ *     callbacks have a stack of 8 MiB, on top of the host's thread-local data, and all signals blocked. A callback must
+ *     return: a C++ exception or a pthread_exit that leaves it ends the process (SIGABRT), and a longjmp that leaves it is
+ *     undefined behaviour.
+ * 12. Structs grow at their end only, in later versions; struct_size tells which one the caller was compiled with. A size
+ *     that no version had is refused. A struct need not be aligned.
+ * 13. Memory. When the process has none left, calls that would send or enqueue fail (ESALES_INTERNAL), and what has begun
+ *     is completed with a reserve of 4 MiB. A failed allocation ends the process only if more than that has begun.
+ * 14. Signals. The library has no handlers, and its threads block all signals: a handler of the host runs on a thread of
+ *     the host. Once the host has no thread left, after a pthread_exit of its main thread, one of them opens all signals.
  */
 
 #ifndef ESALES_NOTIFY_H

@@ -99,3 +99,13 @@ def test_process_ends_when_all_is_delivered_and_the_host_has_no_thread(start):
         process = start("main", in_file=False, base_url=service.base_url)
         assert process.wait(LONG_S) == 0
         assert set(service.ids) == {"id"}
+
+
+@pytest.mark.parametrize("how", ["throw", "pthread_exit"])
+@pytest.mark.parametrize("where", ["log", "delivery"])
+def test_process_is_aborted_when_a_callback_is_left_without_a_return(compiled, library_dir, plain_environment, where, how):
+    """As the header says: on a thread of the host's, where the log is called, and on one of the library's."""
+    program = compiled("leaving_callbacks.cpp", f"-L{library_dir}", "-lesales_notify", f"-Wl,-rpath,{library_dir}")
+    env = {**plain_environment, "ESALES_BASE_URL": "http://127.0.0.1:9", "ESALES_MAX_AGE_S": "1"}
+    done = subprocess.run([program, where, how], env=env, capture_output=True, text=True, timeout=LONG_S)
+    assert done.returncode == -signal.SIGABRT, done.stdout
