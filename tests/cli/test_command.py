@@ -1,5 +1,6 @@
 """The esales-notify command, as a newcomer and as a script meet it."""
 
+import http.client
 import json
 import os
 import socket
@@ -114,6 +115,37 @@ def test_the_sandbox_shows_what_it_receives(command, run):
     finally:
         serving.kill()
         serving.wait()
+        serving.stdout.close()
+
+
+def test_the_sandbox_shows_the_body_as_it_is_but_for_control_characters(command):
+    listening = [str(command), "sandbox", "--listen", "127.0.0.1:0", "--until-stdin-closes"]
+    serving = subprocess.Popen(listening, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        base_url = serving.stdout.readline().split()[-1]
+        serving.stdout.readline(), serving.stdout.readline()
+
+        def shown(body, content_type="application/json"):
+            connection = http.client.HTTPConnection(base_url.split("//")[1], timeout=60)
+            connection.request("POST", "/api/v1/notifications/adding-to-cart", body=body.encode(),
+                               headers={"Content-Type": content_type})
+            answer = connection.getresponse()
+            answer.read()
+            connection.close()
+            return [serving.stdout.readline().rstrip("\n") for _ in range(2)][1]
+
+        members = {"market": "UK", "customerKey": "k-åäö", "sessionKey": "s'1", "id": "1", "ticket": 'a"b\\c'}
+        body = json.dumps(members, ensure_ascii=False, separators=(",", ":"))
+        assert shown(body) == "    " + body
+        # A line break between two members, and a member whose name commands a terminal: the warning of it is from outside too.
+        assert shown('{"a":\n1,"\\u001b[2J":2}') == r'    {"a":\n1,"\u001b[2J":2}'
+        # Four members are missing, two are unknown.
+        warnings = "".join(serving.stdout.readline() for _ in range(6))
+        assert r"`\u{1b}[2J` is not a member" in warnings and "\x1b" not in warnings, warnings
+    finally:
+        serving.kill()
+        serving.wait()
+        serving.stdin.close()
         serving.stdout.close()
 
 

@@ -355,11 +355,11 @@ fn summarize(before: Counts, after: Counts, is_empty: bool, elapsed: Duration, i
             "pending": after.pending,
             "elapsed_ms": u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
         });
-        println!("{summary}");
+        outln!("{summary}");
         return;
     }
     let words = if is_empty { "empty" } else { "not empty" };
-    println!(
+    outln!(
         "{words} after {:.1} s: {delivered} delivered, {dead} dead, {expired} expired, {dropped} dropped, {} pending",
         elapsed.as_secs_f64(),
         after.pending

@@ -1,4 +1,8 @@
 //! The `esales-notify` command.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
+#[macro_use]
+mod output;
 
 mod demo;
 mod doctor;
@@ -9,7 +13,6 @@ mod queue;
 mod sandbox;
 mod send;
 
-use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -36,7 +39,7 @@ fn main() -> ExitCode {
         _ => Err("no such command".to_owned()),
     };
     result.unwrap_or_else(|words| {
-        eprintln!("esales-notify: {words}");
+        errln!("esales-notify: {words}");
         ExitCode::from(EXIT_USAGE)
     })
 }
@@ -46,7 +49,7 @@ fn of_spool(result: Result<ExitCode, esales_notify::Error>) -> Result<ExitCode, 
     match result {
         Ok(code) => Ok(code),
         Err(e) if e.status() == esales_notify::Status::SpoolFailed => {
-            eprintln!("esales-notify: {e}");
+            errln!("esales-notify: {e}");
             Ok(ExitCode::from(EXIT_SPOOL))
         }
         Err(e) => Err(e.to_string()),
@@ -94,8 +97,11 @@ fn command() -> Command {
 
 fn completions(args: &ArgMatches) -> Result<ExitCode, String> {
     let shell = *args.get_one::<Shell>("shell").ok_or("which shell?")?;
-    generate(shell, &mut command(), "esales-notify", &mut io::stdout());
-    Ok(ExitCode::SUCCESS)
+    // Not straight to standard output: `generate` panics when it cannot write.
+    let mut script = Vec::new();
+    generate(shell, &mut command(), "esales-notify", &mut script);
+    out!("{}", String::from_utf8_lossy(&script));
+    Ok(output::exit_code())
 }
 
 fn man(args: &ArgMatches) -> Result<ExitCode, String> {

@@ -7,6 +7,8 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 use esales_notify::{Config, OPTIONS, OptionSpec};
 use serde_json::json;
 
+use crate::output;
+
 pub(crate) fn command() -> Command {
     let format = |name: &'static str, help: &'static str| {
         Arg::new(name)
@@ -23,24 +25,24 @@ pub(crate) fn command() -> Command {
 pub(crate) fn run(args: &ArgMatches) -> Result<ExitCode, String> {
     if args.get_flag("json") {
         let rows: Vec<_> = OPTIONS.iter().map(as_json).collect();
-        println!("{:#}", serde_json::Value::from(rows));
+        outln!("{:#}", serde_json::Value::from(rows));
     } else if args.get_flag("markdown") {
-        print!("{}", markdown());
+        out!("{}", markdown());
     } else {
         for option in OPTIONS {
             let default = option
                 .default
                 .map_or("unset".to_owned(), |d| format!("default {d}"));
-            println!(
+            outln!(
                 "{} ({}; {default}; {})",
                 option.name,
                 option.range(),
                 option.environment_variable()
             );
-            println!("    {}", option.doc);
+            outln!("    {}", option.doc);
         }
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(output::exit_code())
 }
 
 fn as_json(option: &OptionSpec) -> serde_json::Value {

@@ -1,7 +1,6 @@
 //! `queue`: what an operator does with a spool: look, repair, replay, erase.
 
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
@@ -39,7 +38,7 @@ impl Answer {
 
     /// Words for a person go to stderr.
     fn unknown(words: &str) -> Answer {
-        eprintln!("esales-notify: {words}");
+        errln!("esales-notify: {words}");
         Answer {
             text: String::new(),
             code: EXIT_UNKNOWN,
@@ -166,19 +165,14 @@ pub(crate) fn run(args: &ArgMatches) -> Result<ExitCode, String> {
     };
     let config = options::config(args)?;
     // Such as a damaged spool that was set aside just now.
-    let warn = |_, words: &str| eprintln!("esales-notify: {words}");
+    let warn = |_, words: &str| errln!("esales-notify: {words}");
     log_to(LogLevel::Warn, Some(Box::new(warn)));
     let answer = SpoolFile::open(&config).and_then(|spool| run(&spool, args));
     let answer = match answer {
         Ok(answer) => answer,
         Err(e) => return of_spool(Err(e)),
     };
-    match io::stdout().write_all(answer.text.as_bytes()) {
-        // A reader that has seen enough, such as head.
-        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => {}
-        Err(e) => return Err(format!("stdout: {e}")),
-        Ok(()) => {}
-    }
+    out!("{}", answer.text);
     Ok(ExitCode::from(answer.code))
 }
 
@@ -197,7 +191,7 @@ fn status(spool: &SpoolFile, args: &ArgMatches) -> Result<Answer, Error> {
     };
     let mut answer = Answer::of(text);
     if !report.is_balanced() {
-        eprintln!(
+        errln!(
             "esales-notify: the counters are wrong: accepted is not delivered + dead + expired + dropped + pending"
         );
         answer.code = EXIT_UNBALANCED;

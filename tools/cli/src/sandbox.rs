@@ -9,6 +9,8 @@ use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use esales_notify_sandbox::{Answer, Options, Sandbox, TlsIdentity, Visitor};
 use serde_json::json;
 
+use crate::output::printable;
+
 const ANSWERS: &str = "\
 Answers, separated by commas, one for each notification; when they are used up, the sandbox is honest again:
   honest          what the notification deserves; late with :wait=MS
@@ -117,7 +119,7 @@ pub(crate) fn run(args: &ArgMatches) -> Result<ExitCode, String> {
         thread::spawn(end_with_stdin);
     }
     if args.get_flag("json") {
-        println!(
+        outln!(
             "{}",
             json!({ "base_url": sandbox.base_url(), "ca_file": ca_file })
         );
@@ -125,12 +127,12 @@ pub(crate) fn run(args: &ArgMatches) -> Result<ExitCode, String> {
             thread::park();
         }
     }
-    println!("listening on {}", sandbox.base_url());
-    println!(
+    outln!("listening on {}", sandbox.base_url());
+    outln!(
         "set ESALES_BASE_URL={} in your shop; Ctrl-C stops",
         sandbox.base_url()
     );
-    println!(
+    outln!(
         "open {}/ in a browser to watch what arrives",
         sandbox.base_url()
     );
@@ -168,13 +170,15 @@ fn follow(sandbox: &Sandbox) -> ! {
             } else {
                 ""
             };
-            println!(
+            outln!(
                 "{} {} -> {}  {visitor}{duplicate}",
-                received.method, received.path, received.answer
+                received.method,
+                printable(&received.path),
+                printable(&received.answer)
             );
-            println!("    {}", received.body.escape_debug());
+            outln!("    {}", printable(&received.body));
             for warning in &received.warnings {
-                println!("    warning: {warning}");
+                outln!("    warning: {}", printable(warning));
             }
         }
     }

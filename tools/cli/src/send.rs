@@ -115,7 +115,7 @@ pub(crate) fn notify(
 pub(crate) fn run(args: &ArgMatches) -> Result<ExitCode, String> {
     let (receipt, customer_key, session_key) = notify(args, &options::config(args)?)?;
     if args.get_flag("json") {
-        println!("{}", as_json(&receipt));
+        outln!("{}", as_json(&receipt));
     } else {
         print(&receipt, &customer_key, &session_key);
     }
@@ -123,13 +123,13 @@ pub(crate) fn run(args: &ArgMatches) -> Result<ExitCode, String> {
 }
 
 fn print(receipt: &Receipt, customer_key: &str, session_key: &str) {
-    println!("{}: {}", receipt.status, receipt.detail);
-    println!("  {}", receipt.status.text());
-    println!("  id            {}", receipt.id);
-    println!("  customer key  {customer_key}");
-    println!("  session key   {session_key}");
-    println!("  attempts      {}", receipt.attempts);
-    println!(
+    outln!("{}: {}", receipt.status, receipt.detail);
+    outln!("  {}", receipt.status.text());
+    outln!("  id            {}", receipt.id);
+    outln!("  customer key  {customer_key}");
+    outln!("  session key   {session_key}");
+    outln!("  attempts      {}", receipt.attempts);
+    outln!(
         "  elapsed       {:.1} ms",
         receipt.elapsed.as_secs_f64() * 1000.0
     );

@@ -13,7 +13,6 @@ mod place;
 mod report;
 mod spool;
 
-use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
@@ -85,11 +84,6 @@ pub(crate) fn run(args: &ArgMatches) -> Result<ExitCode, String> {
     } else {
         report.text()
     };
-    match io::stdout().write_all(text.as_bytes()) {
-        // A reader that has seen enough, such as head.
-        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => {}
-        Err(e) => return Err(format!("stdout: {e}")),
-        Ok(()) => {}
-    }
+    out!("{text}");
     Ok(ExitCode::from(report.exit_code(args.get_flag("strict"))))
 }
