@@ -67,6 +67,27 @@ def test_send_signs_in(run, command):
         assert [r["token_valid"] for r in sandbox.received()] == [True, False]
 
 
+def test_send_is_refused_when_it_is_to_queue_without_a_spool(run, sandbox):
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        nobody = f"http://127.0.0.1:{closed.getsockname()[1]}"
+    by_flag = ["--on-failure", "queue"]
+    for base_url in (nobody, sandbox.base_url):
+        for flags, env in ((by_flag, {}), ([], {"ESALES_ON_FAILURE": "queue"}), (by_flag, {"ESALES_SPOOL": ""})):
+            refused = run("send", *EXAMPLE, "--base-url", base_url, *flags, env=env)
+            assert refused.returncode == 2, refused
+            assert "needs a spool" in refused.stderr and "ESALES_SPOOL" in refused.stderr and refused.stdout == ""
+    assert sandbox.received() == []
+
+
+def test_send_is_queued_when_there_is_a_spool(run, tmp_path):
+    tmp_path.chmod(0o700)
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        nobody = f"http://127.0.0.1:{closed.getsockname()[1]}"
+    sent = run("send", *EXAMPLE, "--base-url", nobody, "--on-failure", "queue", "--delivery", "none",
+               "--spool", str(tmp_path / "spool"))
+    assert sent.returncode == 0 and sent.stdout.startswith("ESALES_QUEUED"), sent
+
+
 @pytest.mark.parametrize(
     "arguments, words",
     [(["send"], "--ticket"), (["send", "--ticket", "t"], "cluster_id"),

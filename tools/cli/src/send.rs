@@ -113,7 +113,15 @@ pub(crate) fn notify(
 }
 
 pub(crate) fn run(args: &ArgMatches) -> Result<ExitCode, String> {
-    let (receipt, customer_key, session_key) = notify(args, &options::config(args)?)?;
+    let config = options::config(args)?;
+    if config.get("on_failure") == Some("queue") && config.get("spool").is_none() {
+        return Err(
+            "on_failure=queue needs a spool: this command ends before a queue in its memory could be delivered. \
+             Name the file with --spool or ESALES_SPOOL"
+                .to_owned(),
+        );
+    }
+    let (receipt, customer_key, session_key) = notify(args, &config)?;
     if args.get_flag("json") {
         outln!("{}", as_json(&receipt));
     } else {
