@@ -15,6 +15,7 @@ use serde_json::json;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use crate::notify_socket::notify as tell;
 use crate::{of_spool, options};
 
 /// `--once`: something is left.
@@ -198,11 +199,6 @@ fn listen(mut signals: Signals, events: Sender<Event>) {
             }
         }
     });
-}
-
-/// Tells the service manager, if there is one. One that does not listen is no reason to stop.
-fn tell(states: &[NotifyState<'_>]) {
-    let _ = sd_notify::notify(states);
 }
 
 fn in_words(stats: &Stats) -> String {

@@ -7,6 +7,7 @@ mod output;
 mod demo;
 mod doctor;
 mod drain;
+mod notify_socket;
 mod options;
 mod prometheus;
 mod queue;
