@@ -55,6 +55,8 @@ mod events;
 mod grammar;
 mod guard;
 mod page;
+#[path = "../../../src/personal_data.rs"]
+mod personal_data;
 mod record;
 mod server;
 mod tls;
