@@ -40,10 +40,7 @@ fn is_user_name(key: &str) -> bool {
     let words: Vec<&str> = name.split(['.', '_']).collect();
     let is_word = |word: &&str| word.chars().all(char::is_alphabetic) && !word.is_empty();
     let letters: usize = words.iter().map(|word| word.len()).sum();
-    (words.len() > 1 || digits > 0)
-        && digits <= 4
-        && letters >= 4
-        && words.iter().all(|w| is_word(&w))
+    (words.len() > 1 || digits > 0) && digits <= 4 && letters >= 4 && words.iter().all(is_word)
 }
 
 #[cfg(test)]

@@ -60,7 +60,8 @@ class Client:
         Blocks for at most the option ``timeout_ms``, whatever the network does; other threads run meanwhile. A
         signal's Python handler (also Ctrl-C) runs when the call has returned.
 
-        ``ticket``: the service's own opaque string, 1 to 8192 bytes of UTF-8, sent as it is.
+        ``ticket``: the string that the service gave with the product, 1 to 8192 bytes of UTF-8, sent
+        unchanged; refused if it has a control character.
         ``id``: names this one event, 1 to 128 bytes of UTF-8; ``None``: a new UUID. It is the same in every attempt.
         To send the same event again, pass the id of the receipt.
 
