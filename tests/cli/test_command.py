@@ -88,6 +88,45 @@ def test_send_is_queued_when_there_is_a_spool(run, tmp_path):
     assert sent.returncode == 0 and sent.stdout.startswith("ESALES_QUEUED"), sent
 
 
+@pytest.mark.parametrize("text", ["right", "right\n", "right\r\n"])
+def test_a_private_key_is_read_from_a_file(run, command, tmp_path, text):
+    from sandbox import Sandbox
+
+    file = tmp_path / "key"
+    file.write_bytes(text.encode())
+    with Sandbox(command, "--private-key-file", file) as sandbox:
+        arguments = ["--base-url", sandbox.base_url, "--market", "UK", "--ticket", "t", "--customer-id", "4711"]
+        # The file overrides the environment.
+        sent = run("send", *arguments, "--private-key-file", str(file), env={"ESALES_PRIVATE_KEY": "wrong"})
+        assert sent.returncode == 0 and sent.stderr == "", sent
+        assert [r["token_valid"] for r in sandbox.received()] == [True]
+
+
+def test_a_private_key_on_the_command_line_is_warned_of(run, command, sandbox):
+    arguments = ["send", "--base-url", sandbox.base_url, "--market", "UK", "--ticket", "t", "--customer-id", "4711"]
+    sent = run(*arguments, "--private-key", "s3cret")
+    assert sent.returncode == 3 and "warning" in sent.stderr and "--private-key-file" in sent.stderr, sent
+    assert "s3cret" not in sent.stdout + sent.stderr
+    assert run(*arguments, env={"ESALES_PRIVATE_KEY": "s3cret"}).stderr == ""
+    listening = [str(command), "sandbox", "--listen", "127.0.0.1:0", "--until-stdin-closes", "--private-key", "s3cret"]
+    serving = subprocess.run(listening, input="", capture_output=True, text=True, timeout=60)
+    assert serving.returncode == 0 and "warning" in serving.stderr and "s3cret" not in serving.stderr, serving
+
+
+def test_a_private_key_file_that_cannot_be_used_is_refused_by_name(run, tmp_path):
+    empty, long, binary = tmp_path / "empty", tmp_path / "long", tmp_path / "binary"
+    empty.write_text("\n")
+    long.write_text("x" * 5000)
+    binary.write_bytes(b"\xff\xfe")
+    for file in (empty, long, binary, tmp_path / "missing", tmp_path):
+        for arguments in (["sandbox", "--listen", "127.0.0.1:0"],
+                          ["send", *EXAMPLE[:2], "--ticket", "t", "--customer-id", "1", "--base-url", "http://127.0.0.1:9"]):
+            refused = run(*arguments, "--private-key-file", str(file))
+            assert refused.returncode == 2 and str(file) in refused.stderr, refused
+    both = run("sandbox", "--private-key", "a", "--private-key-file", str(long))
+    assert both.returncode == 2 and "contradict" in both.stderr
+
+
 @pytest.mark.parametrize(
     "arguments, words",
     [(["send"], "--ticket"), (["send", "--ticket", "t"], "cluster_id"),

@@ -12,6 +12,7 @@ mod options;
 mod prometheus;
 mod queue;
 mod sandbox;
+mod secret;
 mod send;
 
 use std::path::PathBuf;

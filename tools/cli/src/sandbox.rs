@@ -10,6 +10,7 @@ use esales_notify_sandbox::{Answer, Options, Sandbox, TlsIdentity, Visitor};
 use serde_json::json;
 
 use crate::output::printable;
+use crate::secret;
 
 const ANSWERS: &str = "\
 Answers, separated by commas, one for each notification; when they are used up, the sandbox is honest again:
@@ -43,14 +44,7 @@ pub(crate) fn command() -> Command {
                 .value_parser(value_parser!(SocketAddr))
                 .help("Address and port; port 0 takes a free one"),
         )
-        .arg(
-            Arg::new("private-key")
-                .long("private-key")
-                .value_name("SECRET")
-                .env("ESALES_PRIVATE_KEY")
-                .hide_env_values(true)
-                .help("Validate signed-in visitors with this private key; without one they all get 403"),
-        )
+        .args(secret::args("Validate signed-in visitors with this private key; without one they all get 403"))
         .arg(
             Arg::new("tls")
                 .long("tls")
@@ -100,7 +94,7 @@ pub(crate) fn run(args: &ArgMatches) -> Result<ExitCode, String> {
     let sandbox = Sandbox::start(Options {
         listen: *args.get_one("listen").unwrap_or(&defaults.listen),
         tls: args.get_one::<TlsIdentity>("tls").copied(),
-        private_key: args.get_one::<String>("private-key").cloned(),
+        private_key: secret::private_key(args)?,
         allow_hosts: args
             .get_many::<String>("allow-host")
             .map(|names| names.cloned().collect())

@@ -61,7 +61,7 @@ pub(crate) fn command() -> Command {
             flag("send", "Also send one test notification, which the service counts like any other")
                 .requires("ticket"),
         )
-        .args(send::fields().map(|field| field.help_heading(of_test)))
+        .args(send::fields().into_iter().map(|field| field.help_heading(of_test)))
         .args(options::flags())
 }
 
