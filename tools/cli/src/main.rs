@@ -14,6 +14,7 @@ mod queue;
 mod sandbox;
 mod secret;
 mod send;
+mod typed;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

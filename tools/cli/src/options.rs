@@ -3,11 +3,11 @@
 use std::process::ExitCode;
 
 use clap::parser::ValueSource;
-use clap::{Arg, ArgAction, ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command};
 use esales_notify::{Config, OPTIONS, OptionSpec};
 use serde_json::json;
 
-use crate::output;
+use crate::{output, typed};
 
 pub(crate) fn command() -> Command {
     let format = |name: &'static str, help: &'static str| {
@@ -18,8 +18,12 @@ pub(crate) fn command() -> Command {
     };
     Command::new("options")
         .about("Print the option table: name, range, default, environment variable, meaning")
-        .arg(format("json", "As JSON").conflicts_with("markdown"))
+        .arg(format("json", "As JSON"))
         .arg(format("markdown", "As a Markdown table"))
+        // For the bindings' own sources.
+        .arg(format("python", "As a type of Python").hide(true))
+        .arg(format("csharp", "As properties of C#").hide(true))
+        .group(ArgGroup::new("format").args(["json", "markdown", "python", "csharp"]))
 }
 
 pub(crate) fn run(args: &ArgMatches) -> Result<ExitCode, String> {
@@ -28,6 +32,10 @@ pub(crate) fn run(args: &ArgMatches) -> Result<ExitCode, String> {
         outln!("{:#}", serde_json::Value::from(rows));
     } else if args.get_flag("markdown") {
         out!("{}", markdown());
+    } else if args.get_flag("python") {
+        out!("{}", typed::python());
+    } else if args.get_flag("csharp") {
+        out!("{}", typed::csharp());
     } else {
         for option in OPTIONS {
             let default = option
