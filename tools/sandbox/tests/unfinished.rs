@@ -127,7 +127,7 @@ fn connection_stays_open_when_it_is_idle_between_two_requests() {
 fn bodies_are_answered_503_when_unfinished_requests_take_too_much_together() {
     let sandbox = start(Options {
         unfinished_bytes: 512 * 1024,
-        request_timeout: Duration::from_secs(3),
+        request_timeout: Duration::from_secs(10),
         ..Options::default()
     });
     let part = vec![b'x'; 100 * 1024];
@@ -148,7 +148,11 @@ fn bodies_are_answered_503_when_unfinished_requests_take_too_much_together() {
                 refused += 1;
             }
             Err(e) => {
-                assert_eq!(e.kind(), ErrorKind::ConnectionReset);
+                // Its head was over the bound already, or the rest of its body met a closed connection.
+                assert!(matches!(
+                    e.kind(),
+                    ErrorKind::ConnectionReset | ErrorKind::UnexpectedEof
+                ));
                 refused += 1;
             }
         }
