@@ -61,7 +61,8 @@ $(PANICKING)/libesales_notify.so: $(PORTABLE)/complete
 
 $(PACKAGING_PYTHON): packaging/requirements.txt
 	python3 -m venv target/packaging-venv
-	$(PACKAGING_PYTHON) -m pip install --quiet --disable-pip-version-check --retries 10 --timeout 60 -r packaging/requirements.txt
+	$(PACKAGING_PYTHON) -m pip install --quiet --disable-pip-version-check --retries 10 --timeout 60 \
+		--require-hashes -r packaging/requirements.txt
 	touch $@
 
 packages: wheel deb composer nuget tarball
