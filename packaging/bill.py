@@ -45,26 +45,15 @@ def checksums():
     return {(name, version): checksum for name, version, checksum in re.findall(pattern, lock)}
 
 
-def sqlite_version(package):
-    header = pathlib.Path(package["manifest_path"]).parent / "sqlite3/sqlite3.h"
-    return re.search(r'#define SQLITE_VERSION +"(.+)"', header.read_text()).group(1)
-
-
-def beside_crates(described, kind):
-    """What is linked in and is no crate of the lock file: (name, version, licence, purl, part of).
-
-    Part of nothing named: of the library and of the command.
-    """
-    (libsqlite,) = [key for key in described if key[0] == "libsqlite3-sys"]
+def beside_crates(kind):
+    """What is linked into the library and into the command and is no crate of the lock file: (name, version, licence, purl)."""
     rust = re.search(r"rustc (\S+)", output("rustc", "--version")).group(1)
-    version = sqlite_version(described[libsqlite])
-    found = [("sqlite", version, "blessing", f"pkg:generic/sqlite@{version}", libsqlite),
-             ("rust-std", rust, "MIT OR Apache-2.0", f"pkg:generic/rust-std@{rust}", None)]
+    found = [("rust-std", rust, "MIT OR Apache-2.0", f"pkg:generic/rust-std@{rust}")]
     if kind == "portable":
         pinned = (ROOT / "packaging/requirements.txt").read_text()
         zig = re.search(r"^ziglang==(\S+)", pinned, re.M).group(1)
         # LLVM's unwinder, from zig's copy, instead of libgcc_s.
-        found.append(("libunwind", zig, "Apache-2.0 WITH LLVM-exception", f"pkg:pypi/ziglang@{zig}", None))
+        found.append(("libunwind", zig, "Apache-2.0 WITH LLVM-exception", f"pkg:pypi/ziglang@{zig}"))
     return found
 
 
@@ -94,11 +83,11 @@ def bill(kind, described, edges):
     components = [component(key) for key in sorted(ours)]
     graph = {refs[key]: {refs[other] for other in edges[key] & ours} for key in ours}
     graph[release] = {refs[library], refs[command]}
-    for name, version, licence, purl, part_of in beside_crates(described, kind):
+    for name, version, licence, purl in beside_crates(kind):
         components.append({"type": "library", "bom-ref": purl, "name": name, "version": version, "scope": "required",
                            "purl": purl, "licenses": [{"expression": licence}]})
         graph[purl] = set()
-        for key in [part_of] if part_of else [library, command]:
+        for key in [library, command]:
             graph[refs[key]].add(purl)
     made = {
         "$schema": "http://cyclonedx.org/schema/bom-1.5.schema.json",
@@ -133,7 +122,7 @@ def licences(described):
             text = "\n".join(line.rstrip() for line in path.read_text(errors="replace").strip().splitlines())
             texts.setdefault(text, []).append(title)
     parts = ["The binaries of esales-notify contain the following works, under the terms given with each.\n\n"
-             "SQLite (in libsqlite3-sys) is in the public domain. The standard library of Rust is under MIT or Apache-2.0.\n"
+             "The standard library of Rust is under MIT or Apache-2.0.\n"
              "The packages for all of Linux also contain LLVM's libunwind, under Apache-2.0 with the LLVM exception.\n"]
     if without:
         parts.append("These carry no text of their own; their licence is one of those below:\n\n" + "\n".join(without) + "\n")

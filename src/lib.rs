@@ -21,8 +21,8 @@
 //! receipt what became of the notification. The same crate is the shared library `libesales_notify` with a C ABI
 //! (`include/esales_notify.h`), which the C++, Python, PHP and C# bindings use.
 //!
-//! [`Client::enqueue_add_to_cart`] does not block: it puts the notification into a queue, in memory or in a file that
-//! survives the process, and a thread of this or another process delivers it.
+//! [`Client::enqueue_add_to_cart`] does not block: it puts the notification into a queue, in memory or in a directory
+//! that survives the process, and a thread of this or another process delivers it.
 //!
 //! Modules point downwards only: `ffi` → [`Client`] → `queue` → `transport` → `wire`, `identity`; `host` is what it
 //! takes to be a guest in another program's process.
@@ -38,6 +38,7 @@ mod host;
 mod identity;
 mod kept;
 mod log;
+mod personal_data;
 mod queue;
 mod spool;
 mod status;
@@ -46,11 +47,13 @@ mod wire;
 
 pub use client::{Client, DeliveryCallback};
 pub use config::{Config, Kind, OPTIONS, OptionSpec};
+pub use host::FileSystem;
 pub use identity::{MAX_IDENTITY, customer_key, customer_token, new_key};
 pub use log::{LogCallback, LogLevel, log_keep, log_next, log_to};
+pub use personal_data::personal_data;
 pub use queue::{
     Counts, DeadLetter, OriginReport, PendingNotification, Percentiles, SalvageReport, SpoolAdmin,
-    SpoolReport, Stats,
+    SpoolReport, Stats, stop_delivery,
 };
 pub use status::{Error, Receipt, Status};
 pub use transport::{Probe, ProbeAnswer, Trust};

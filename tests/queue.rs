@@ -527,6 +527,24 @@ fn a_delivery_that_cannot_end_in_time_says_so() {
 }
 
 #[test]
+fn directory_of_other_files_keeps_its_mode_when_it_is_refused() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = Folder::new();
+    let path = folder.path("letters");
+    std::fs::create_dir(&path).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    std::fs::write(folder.path("letters/letter.txt"), "Dear customer").unwrap();
+    let client = client(DOWN, &[("spool", &path), ("delivery", "none")]);
+    let error = client.stats().unwrap_err();
+    assert_eq!(error.status(), Status::SpoolFailed);
+    let refused = client.enqueue_add_to_cart(&visitor(), "a ticket", None);
+    assert_eq!(refused.unwrap_err().status(), Status::SpoolFailed);
+    let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o755);
+    assert_eq!(std::fs::read_dir(&path).unwrap().count(), 1);
+}
+
+#[test]
 fn a_spool_that_is_deleted_in_use_counts_what_was_lost_and_begins_again() {
     let sandbox = scripted("400, 503:retry-after=600, 204");
     let (client, folder) = both(&sandbox.base_url(), &[("concurrency", "1")]).remove(1);

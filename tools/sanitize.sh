@@ -1,6 +1,6 @@
 #!/bin/sh
-# Builds the library with AddressSanitizer and with ThreadSanitizer, SQLite in it too, and runs the C programs of
-# tests/c and tests/sanitize against both. Needs what tools/install-test-tools.sh installs, and ESALES_NOTIFY_COMMAND.
+# Builds the library with AddressSanitizer and with ThreadSanitizer, and runs the C programs of tests/c and
+# tests/sanitize against both. Needs what tools/install-test-tools.sh installs, and ESALES_NOTIFY_COMMAND.
 set -eu
 cd "$(dirname "$0")/.."
 

@@ -13,18 +13,21 @@
  *     caller's memory. There is nothing to free but handles.
  * 5.  Bad input (NULL where it is not allowed, invalid UTF-8, a wrong struct_size) gives ESALES_INVALID_ARGUMENT
  *     with words that name the argument, and nothing is sent. Freeing NULL is fine.
- * 6.  Threads. A handle may be used from any number of threads at once; only freeing it needs that nobody uses it.
+ * 6.  Threads. A handle may be used from any number of threads at once. While a handle is freed, no other thread may
+ *     be using it.
  * 7.  fork. A client works in the parent and in the child. The child opens connections of its own and leaves the
  *     parent's alone.
- * 8.  Time. A call that sends returns within the option timeout_ms, whatever the network does; one that enqueues
- *     within enqueue_timeout_ms, whatever the disk does.
+ * 8.  Time. A call that sends returns within the option timeout_ms, whatever the network does. A call that enqueues
+ *     never waits on the network, and waits for other processes and for an fsync at most enqueue_timeout_ms. Opening,
+ *     reading and writing a file of the spool are not bounded: if the file system itself hangs, the call hangs with it.
  * 9.  Panics do not cross this border: a defect of the library is reported as ESALES_INTERNAL.
  * 10. Loading the library does nothing: no thread, no file, no socket, no environment read, no signal handler.
  *     It stays loaded: dlclose is safe at any time.
- * 11. Callbacks run on any thread, with no lock of the library held, and never after they were taken back. What they
- *     are handed is valid during the call. Taking one back waits until it has ended, unless it is done from within it;
- *     so two callbacks that take each other back at the same time wait for ever. The library's own threads that run
- *     callbacks have a stack of 8 MiB and all signals blocked.
+ * 11. Callbacks run on any thread, with no lock of the library held, and never after they were unregistered (by setting
+ *     another, or none, or by freeing the client). Their arguments are valid during the call. Unregistering a callback
+ *     waits until it has ended, unless the callback does it itself; so two callbacks that unregister each other at the
+ *     same time wait for ever. The library's own threads that run callbacks have a stack of 8 MiB and all signals
+ *     blocked.
  * 12. Structs grow at their end only, in later versions; struct_size tells which one the caller was compiled with.
  */
 
@@ -361,15 +364,19 @@ extern "C" {
  *
  * @param config  its options, copied; NULL: the options are read from ESALES_* environment variables.
  * @param out     receives the handle; free it with esales_client_free.
- * @return 0, ESALES_INVALID_ARGUMENT, or ESALES_INVALID_CONFIG when options are missing or contradict one another or
- *         ca_file or the folder of spool cannot be used.
+ * @return 0, ESALES_INVALID_ARGUMENT, ESALES_INVALID_CONFIG if options are missing or contradict one another, if
+ *         ca_file cannot be used or if spool is not an absolute path, or ESALES_SPOOL_FAILED if the place of the spool
+ *         cannot be used.
  */
 int32_t esales_client_new(const struct esales_config *config,
                           struct esales_client **out);
 
 /**
- * Frees a client; NULL is fine. Returns at once: its connections stay warm for other clients, for the time that
- * keep_alive_s says, and what is in the queue is delivered further. No other thread may be using it.
+ * Frees a client; NULL is fine. No other thread may be using it. Its connections stay warm for other clients, for the
+ * time that keep_alive_s says, and the process keeps delivering what is in the queue (esales_stop_delivery ends that).
+ *
+ * Returns at once, with one exception: if the client's delivery callback is running on another thread, the call waits
+ * until the callback has ended.
  *
  * @param client  the handle, or NULL.
  */
@@ -506,7 +513,7 @@ int32_t esales_enqueue_add_to_cart(const struct esales_client *client,
 
 /**
  * Waits until everything that was accepted before the call has left the queue, for at most timeout_ms. What is
- * left then stays in the queue. ESALES_TIMEOUT also says that others kept the spool busy for so long.
+ * left then stays in the queue. ESALES_TIMEOUT is also returned if the spool stayed busy for so long.
  *
  * @param client      from esales_client_new.
  * @param timeout_ms  how long to wait, in milliseconds; 0: not at all.
@@ -517,6 +524,34 @@ int32_t esales_enqueue_add_to_cart(const struct esales_client *client,
 int32_t esales_client_flush(const struct esales_client *client,
                             uint32_t timeout_ms,
                             struct esales_stats *stats);
+
+/**
+ * Ends this process's part in the delivery of the client's queue, for good: the process takes nothing more out of the
+ * queue, and the call waits until requests in flight are recorded. For a program that is about to end: a request that
+ * is in flight when the process ends is sent again later, under the same id. esales_stop_delivery does it for every
+ * spool of the process.
+ *
+ * Clients that share the queue, also later ones, do not deliver either. What is left stays in the queue, and enqueues
+ * keep working. Another process delivers a spool from then on, if one is on standby or starts later. In a forked child
+ * the delivery is not stopped.
+ *
+ * @param client      from esales_client_new.
+ * @param timeout_ms  how long to wait for requests in flight, in milliseconds; 0: not at all.
+ * @return 0, ESALES_INVALID_ARGUMENT, ESALES_INVALID_CONFIG, or ESALES_TIMEOUT if requests were still in flight after
+ *         timeout_ms: the delivery has ended all the same, and these notifications are sent once more later.
+ */
+int32_t esales_client_stop_delivery(const struct esales_client *client,
+                                    uint32_t timeout_ms);
+
+/**
+ * Ends this process's part in the delivery of every spool, as esales_client_stop_delivery does for one queue, also of
+ * spools whose clients have been freed. To be called once, when the program ends. Queues in memory are left alone, for
+ * what is in them ends with the process: call esales_client_flush before.
+ *
+ * @param timeout_ms  how long to wait for requests in flight, in milliseconds; 0: not at all.
+ * @return 0, or ESALES_TIMEOUT as from esales_client_stop_delivery.
+ */
+int32_t esales_stop_delivery(uint32_t timeout_ms);
 
 /**
  * The queue in numbers.

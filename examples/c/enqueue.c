@@ -2,7 +2,7 @@
 #include <stdio.h>
 
 int main(void) {
-    esales_client *client; /* ESALES_SPOOL names the file that holds the queue */
+    esales_client *client; /* ESALES_SPOOL names the directory that holds the queue */
     if (esales_client_new(NULL, &client) < 0) return fprintf(stderr, "%s\n", esales_last_error()), 1;
     esales_visitor visitor = ESALES_VISITOR_INIT;
     visitor.market = "UK";

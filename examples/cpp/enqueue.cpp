@@ -2,7 +2,7 @@
 #include <iostream>
 
 int main() {
-    const auto client = esales::client::from_environment();  // ESALES_SPOOL names the file that holds the queue
+    const auto client = esales::client::from_environment();  // ESALES_SPOOL names the directory that holds the queue
     if (!client) return std::cerr << client.failure().detail << '\n', 1;
     const auto visitor = esales::visitor::anonymous("d9528030-509c-4e0f-b585-7168f1e9feca", "b106299c-eac0-4f6f-96d2-93e57c255784").in_market("UK");
     const auto receipt = client->enqueue_add_to_cart(visitor, "a ticket");

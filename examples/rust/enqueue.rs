@@ -5,7 +5,7 @@ use std::time::Duration;
 use esales_notify::{Client, Config, Error, Visitor};
 
 fn main() -> Result<(), Error> {
-    let client = Client::new(&Config::from_env()?)?; // ESALES_SPOOL names the file that holds the queue
+    let client = Client::new(&Config::from_env()?)?; // ESALES_SPOOL names the directory that holds the queue
     let visitor = Visitor::anonymous(
         "d9528030-509c-4e0f-b585-7168f1e9feca",
         "b106299c-eac0-4f6f-96d2-93e57c255784",

@@ -40,8 +40,8 @@ impl Client {
     /// Makes a client. Nothing is sent, no file is written and no thread is started.
     ///
     /// # Errors
-    /// [`Status::InvalidConfig`] if options are missing or contradict one another, or `ca_file` or the folder of
-    /// `spool` cannot be used.
+    /// [`Status::InvalidConfig`] if options are missing or contradict one another, if `ca_file` cannot be used or if
+    /// `spool` is not an absolute path; [`Status::SpoolFailed`] if the place of the spool cannot be used.
     pub fn new(config: &Config) -> Result<Client, Error> {
         let settings = config.settings()?;
         let core = transport::core_of(&settings.route)?;
@@ -124,10 +124,14 @@ impl Client {
         self.queue()?.flush_and_count(timeout)
     }
 
-    /// Ends this process's part in the delivery of the queue, for good: nothing more is taken out, and what is just
-    /// being sent is waited for, for at most `timeout`. False if that was not enough: what is still being sent then
-    /// is sent once more later, with the same id. What is left stays in the queue, and enqueues go on. Another
-    /// process takes over a spool at once. For services that are told to stop.
+    /// Ends this process's part in the delivery of the queue, for good: the process takes nothing more out of the queue,
+    /// and the call waits until requests in flight are recorded, for at most `timeout`. Clients that share the queue,
+    /// also later ones, do not deliver either. For services that are told to stop; [`stop_delivery`](crate::stop_delivery)
+    /// does it for every spool of the process.
+    ///
+    /// Returns false if requests were still in flight after `timeout`: they are sent once more later, under the same
+    /// ids. What is left stays in the queue, and enqueues keep working. Another process becomes the leader of a spool at
+    /// once.
     ///
     /// # Errors
     /// [`Status::InvalidConfig`] if the queue cannot be used.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::config::esales_config;
 use super::receipt::{self, esales_receipt};
 use super::visitor::{self, esales_visitor};
-use super::{boundary, copied, optional_text, out, reference, text};
+use super::{boundary, copied, optional_text, out, reference, require_memory, text};
 use crate::client::Client;
 use crate::config::Config;
 use crate::status::{Error, Receipt};
@@ -25,8 +25,9 @@ pub struct esales_client(pub(super) Client);
 ///
 /// @param config  its options, copied; NULL: the options are read from ESALES_* environment variables.
 /// @param out     receives the handle; free it with esales_client_free.
-/// @return 0, ESALES_INVALID_ARGUMENT, or ESALES_INVALID_CONFIG when options are missing or contradict one another or
-///         ca_file or the folder of spool cannot be used.
+/// @return 0, ESALES_INVALID_ARGUMENT, ESALES_INVALID_CONFIG if options are missing or contradict one another, if
+///         ca_file cannot be used or if spool is not an absolute path, or ESALES_SPOOL_FAILED if the place of the spool
+///         cannot be used.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn esales_client_new(
     config: *const esales_config,
@@ -34,6 +35,7 @@ pub unsafe extern "C" fn esales_client_new(
 ) -> i32 {
     boundary(|| {
         let slot = self::out("out", out)?;
+        require_memory()?;
         // SAFETY: the caller promises a live handle or NULL.
         let config = match unsafe { config.as_ref() } {
             Some(config) => config.snapshot()?,
@@ -41,13 +43,16 @@ pub unsafe extern "C" fn esales_client_new(
         };
         let client = Box::new(esales_client(Client::new(&config)?));
         // SAFETY: not NULL; the caller promises a writable pointer.
-        unsafe { slot.write(Box::into_raw(client)) };
+        unsafe { slot.write_unaligned(Box::into_raw(client)) };
         Ok(0)
     })
 }
 
-/// Frees a client; NULL is fine. Returns at once: its connections stay warm for other clients, for the time that
-/// keep_alive_s says, and what is in the queue is delivered further. No other thread may be using it.
+/// Frees a client; NULL is fine. No other thread may be using it. Its connections stay warm for other clients, for the
+/// time that keep_alive_s says, and the process keeps delivering what is in the queue (esales_stop_delivery ends that).
+///
+/// Returns at once, with one exception: if the client's delivery callback is running on another thread, the call waits
+/// until the callback has ended.
 ///
 /// @param client  the handle, or NULL.
 #[unsafe(no_mangle)]
@@ -132,6 +137,7 @@ impl Call {
     unsafe fn run(&self, id: Option<&CStr>, method: Method) -> Result<Receipt, Error> {
         // SAFETY: the caller's promise.
         unsafe {
+            require_memory()?;
             let client = reference("client", self.client)?;
             let visitor = visitor::read(self.visitor)?;
             let ticket = text("ticket", self.ticket)?;

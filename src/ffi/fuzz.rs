@@ -163,7 +163,12 @@ unsafe fn call(
                     receipt.pointer(),
                 )
             }
-            5 => esales_client_flush(client, u32::from(input.byte() % 2), stats.pointer()),
+            5 => match input.byte() {
+                ms @ 0..=1 => esales_client_flush(client, ms.into(), stats.pointer()),
+                2 => esales_client_stop_delivery(client, 0),
+                3 => esales_stop_delivery(0),
+                _ => esales_client_flush(client, 0, stats.pointer()),
+            },
             6 => esales_client_stats(client, stats.pointer()),
             7 => esales_client_receipt(client, one.pointer(), receipt.pointer()),
             8 => esales_client_delivery_next(client, 0, receipt.pointer()),

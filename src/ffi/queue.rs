@@ -53,7 +53,7 @@ pub unsafe extern "C" fn esales_enqueue_add_to_cart(
 }
 
 /// Waits until everything that was accepted before the call has left the queue, for at most timeout_ms. What is
-/// left then stays in the queue. ESALES_TIMEOUT also says that others kept the spool busy for so long.
+/// left then stays in the queue. ESALES_TIMEOUT is also returned if the spool stayed busy for so long.
 ///
 /// @param client      from esales_client_new.
 /// @param timeout_ms  how long to wait, in milliseconds; 0: not at all.
@@ -93,6 +93,56 @@ pub unsafe extern "C" fn esales_client_flush(
             )),
         }
     })
+}
+
+/// Ends this process's part in the delivery of the client's queue, for good: the process takes nothing more out of the
+/// queue, and the call waits until requests in flight are recorded. For a program that is about to end: a request that
+/// is in flight when the process ends is sent again later, under the same id. esales_stop_delivery does it for every
+/// spool of the process.
+///
+/// Clients that share the queue, also later ones, do not deliver either. What is left stays in the queue, and enqueues
+/// keep working. Another process delivers a spool from then on, if one is on standby or starts later. In a forked child
+/// the delivery is not stopped.
+///
+/// @param client      from esales_client_new.
+/// @param timeout_ms  how long to wait for requests in flight, in milliseconds; 0: not at all.
+/// @return 0, ESALES_INVALID_ARGUMENT, ESALES_INVALID_CONFIG, or ESALES_TIMEOUT if requests were still in flight after
+///         timeout_ms: the delivery has ended all the same, and these notifications are sent once more later.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn esales_client_stop_delivery(
+    client: *const esales_client,
+    timeout_ms: u32,
+) -> i32 {
+    boundary(|| {
+        // SAFETY: the caller promises a live handle or NULL.
+        let client = unsafe { reference("client", client) }?;
+        let timeout = Duration::from_millis(timeout_ms.into());
+        stopped(client.0.stop_delivery(timeout)?)
+    })
+}
+
+/// Ends this process's part in the delivery of every spool, as esales_client_stop_delivery does for one queue, also of
+/// spools whose clients have been freed. To be called once, when the program ends. Queues in memory are left alone, for
+/// what is in them ends with the process: call esales_client_flush before.
+///
+/// @param timeout_ms  how long to wait for requests in flight, in milliseconds; 0: not at all.
+/// @return 0, or ESALES_TIMEOUT as from esales_client_stop_delivery.
+#[unsafe(no_mangle)]
+pub extern "C" fn esales_stop_delivery(timeout_ms: u32) -> i32 {
+    boundary(|| {
+        let timeout = Duration::from_millis(timeout_ms.into());
+        stopped(crate::queue::stop_delivery(timeout))
+    })
+}
+
+fn stopped(is_done: bool) -> Result<i32, Error> {
+    match is_done {
+        true => Ok(0),
+        false => Err(Error::new(
+            Status::Timeout,
+            "requests were still in flight after timeout_ms; they are sent once more later",
+        )),
+    }
 }
 
 /// The queue in numbers.

@@ -22,6 +22,7 @@ pub use admin::{
     DeadLetter, OriginReport, PendingNotification, SalvageReport, SpoolAdmin, SpoolReport,
 };
 pub(crate) use listeners::{Listeners, OnDelivery};
+pub use registry::stop_delivery;
 pub(crate) use registry::{known, of};
 pub use stats::{Counts, Percentiles, Stats};
 

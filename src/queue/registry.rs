@@ -1,10 +1,11 @@
 //! The queues of this process: clients of equal settings share one, also when they come and go.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::Queue;
 use crate::config::{QueueSettings, Route};
-use crate::host::PerProcess;
+use crate::host::{self, PerProcess};
 use crate::status::Error;
 
 /// How many queues without a client and without work are kept.
@@ -27,6 +28,26 @@ fn find(queues: &[Arc<Queue>], route: &Route, settings: &QueueSettings) -> Optio
 /// The queue of these settings, if this process has it.
 pub(crate) fn known(route: &Route, settings: &QueueSettings) -> Option<Arc<Queue>> {
     find(&lock(), route, settings)
+}
+
+/// Ends this process's part in the delivery of every spool, for good: each of its drainers takes nothing more out of the
+/// spool, and waits until requests in flight are recorded. For a process that is about to end: a request that is in
+/// flight at that moment is otherwise sent again later.
+///
+/// Waits at most `timeout`. Returns false if requests were still in flight then: they are sent once more later, under
+/// the same ids. What is left stays in the spools, and enqueues keep working. Another process becomes the leader of a
+/// spool at once. Queues in memory are left alone: [`Client::flush`](crate::Client::flush) them before.
+#[must_use]
+pub fn stop_delivery(timeout: Duration) -> bool {
+    let deadline = host::deadline_after(timeout);
+    let is_shared = |queue: &&Arc<Queue>| queue.settings.spool.is_some();
+    let queues: Vec<_> = lock().iter().filter(is_shared).cloned().collect();
+    // All of them at once, so that none takes more out while another is waited for.
+    for queue in &queues {
+        let _ = queue.stop_delivery(Duration::ZERO);
+    }
+    let left = || deadline.saturating_duration_since(Instant::now());
+    queues.iter().all(|queue| queue.stop_delivery(left()))
 }
 
 /// The queue of these settings, made now or found.

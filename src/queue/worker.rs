@@ -102,7 +102,8 @@ impl Worker {
     /// that are `under_way`.
     fn wait(&self, at_most: Duration, under_way: usize, gather: Duration) -> News {
         let mut state = self.lock();
-        if !state.is_woken && state.done.is_empty() {
+        let may_end = state.is_stopping && under_way == 0;
+        if !state.is_woken && state.done.is_empty() && !may_end {
             state.enough = 1;
             (state, _) = self
                 .event

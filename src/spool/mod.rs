@@ -279,6 +279,19 @@ pub(crate) trait Ledger {
         deadline: Instant,
     ) -> Result<Option<Receipt>, Error>;
 
+    /// Those of these ids that have a receipt, however old it is; ids that are pending may be among them. An engine that
+    /// has to search for each receipt searches once for all.
+    fn known(&self, ids: &HashSet<&str>, deadline: Instant) -> Result<HashSet<String>, Error> {
+        let now = Timestamp::now();
+        let mut known = HashSet::new();
+        for id in ids {
+            if self.receipt(id, now, deadline)?.is_some() {
+                known.insert((*id).to_owned());
+            }
+        }
+        Ok(known)
+    }
+
     /// A mark behind everything that was accepted so far; `None`: the spool was busy until `deadline`.
     fn mark(&self, deadline: Instant) -> Result<Option<Position>, Error>;
 
@@ -290,6 +303,16 @@ pub(crate) trait Ledger {
 /// [`Operator::is_done`] says when. The numbers that are returned are those at the time of the call.
 pub(crate) trait Operator {
     fn overview(&self, deadline: Instant) -> Result<Overview, Error>;
+
+    /// Who holds the lease, for a person to read; `None`: no process does.
+    fn leader(&self, deadline: Instant) -> Result<Option<String>, Error> {
+        Ok(self.overview(deadline)?.leader)
+    }
+
+    /// What the spool holds and cannot read, for a person to read.
+    fn unreadable(&self, deadline: Instant) -> Result<Vec<String>, Error> {
+        Ok(self.overview(deadline)?.faults)
+    }
 
     /// Pending notifications behind `after`, oldest first, at most `limit`.
     fn pending(
@@ -334,8 +357,6 @@ pub(crate) trait Spool: Inlet + Outlet + Ledger + Operator + Debug + Send + Sync
 
 impl<T: Inlet + Outlet + Ledger + Operator + Debug + Send + Sync> Spool for T {}
 
-// TODO(lead): the three functions below are stand-ins until the log engine is here.
-
 /// The directory of a spool that has one, after the checks that every client makes of it.
 pub(crate) fn directory(settings: &QueueSettings) -> Result<Option<PathBuf>, Error> {
     settings.spool.as_deref().map(log::check).transpose()
@@ -360,8 +381,8 @@ pub(crate) fn open_existing(settings: &QueueSettings) -> Result<Arc<dyn Spool>, 
     log::existing(path, settings).map(|spool| Arc::new(spool) as Arc<dyn Spool>)
 }
 
-/// Opens a copy of a spool, a backup, or a damaged spool or file that was set aside, to read what can be read. Changes
-/// nothing; `overview().faults` says what cannot be read.
+/// Opens a copy of a spool, a backup, or a damaged spool that was moved away, to read what can be read. Changes nothing;
+/// `unreadable` returns what cannot be read.
 pub(crate) fn open_copy(path: &Path) -> Result<Box<dyn Spool>, Error> {
     let settings = crate::Config::new().queue_settings()?;
     log::existing(log::check(path)?, &settings).map(|spool| Box::new(spool) as Box<dyn Spool>)

@@ -33,7 +33,8 @@ int main(void) {
     int32_t level;
     char out[65], message[512];
     visitor.market = "UK";
-    visitor.customer_key = visitor.session_key = "k";
+    visitor.customer_key = "k";
+    visitor.session_key = "s";
 
     PANICS(esales_config_new(&config));
     check(config == NULL, "no handle after a panic");
@@ -50,6 +51,8 @@ int main(void) {
     check(receipt.status == ESALES_INTERNAL || receipt.status == ESALES_CONNECT_FAILED, "no claim after a panic");
     check(esales_enqueue_add_to_cart(client, &visitor, "t", "x", &receipt) == ESALES_QUEUED, "enqueue after a panic");
     PANICS(esales_client_flush(client, 0, &stats));
+    PANICS(esales_client_stop_delivery(client, 0));
+    PANICS(esales_stop_delivery(0));
     PANICS(esales_client_stats(client, &stats));
     check(esales_client_stats(client, &stats) == 0 && stats.accepted == 1, "stats after a panic");
     PANICS(esales_client_receipt(client, "x", &receipt));

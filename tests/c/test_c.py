@@ -78,6 +78,26 @@ def test_queue(build, environment, sandbox, tmp_path):
     assert len(ids) == len(set(ids)) == 2 * 160 + 20 + 20 + 2 * 60 + 2 * 20 + 420
 
 
+def test_an_orderly_end_of_a_delivering_process_sends_nothing_twice(build, environment, sandbox, tmp_path):
+    program = build("tests/c/stop.c")
+    environment |= {"ESALES_SPOOL": str(tmp_path / "spool"), "ESALES_CONCURRENCY": "8"}
+    run(program, "enqueue", 6000, env={**environment, "ESALES_DELIVERY": "none"})
+    rounds = 0
+    while (before := sandbox.status()["received"]) < 6000:
+        run(program, ["client", "process", "fork"][rounds % 3], 200, env=environment)
+        rounds += 1
+        assert sandbox.status()["received"] > before
+    ids = [r["notification"]["id"] for r in sandbox.received()]
+    duplicates = len(ids) - len(set(ids))
+    assert (rounds >= 10, duplicates, len(ids)) == (True, 0, 6000), rounds
+
+
+def test_stopping_the_delivery_ends_in_time_when_the_service_hangs(build, environment, sandbox, tmp_path):
+    environment |= {"ESALES_SPOOL": str(tmp_path / "spool"), "ESALES_TIMEOUT_MS": "60000"}
+    sandbox.script("hang:times=100")
+    run(build("tests/c/stop_in_time.c"), env=environment)
+
+
 def test_bodies_are_byte_identical(root, build, environment, sandbox):
     rows = json.loads((root / "tests/vectors/notifications.json").read_text())
     names = ("market", "customer_key", "session_key", "token", "ticket", "id")

@@ -41,11 +41,11 @@ def test_status_is_the_same_in_every_form_and_obeys_the_counter_invariant(operat
     assert [age * 1000 for age in ages] == pytest.approx([status["delivery_age_ms"][p] for p in ("p50", "p95", "p99")])
     assert 0 < ages[0] <= ages[1] <= ages[2] < 3600
     url = status["origins"][0]["url"]
-    assert counted(f'destination_pending{{destination="{url}"}}') == 1
+    assert counted(f'destination_pending{{destination="{url}"}}') == status["origins"][0]["pending"]
     assert counted(f'gate_closed{{destination="{url}"}}') == 0
 
     human = operator("queue", "status").stdout
-    assert re.search(r"^accepted +7$", human, re.M) and f"{url}: 1 pending, deliveries go through" in human
+    assert re.search(r"^accepted +7$", human, re.M) and re.search(rf"{re.escape(url)}: \d pending, deliveries go through$", human, re.M)
     assert re.search(r"^delivered by +no process$", human, re.M)
 
 
@@ -83,7 +83,7 @@ def test_list_says_how_to_continue_and_shows_the_last_failure(operator, sandbox)
     operator.empty(sandbox.base_url, "--concurrency", "1", "--max-wait-s", "5", code=4)
     listed = operator("queue", "list", "--limit", "2")
     first, second = listed.stdout.splitlines()
-    assert re.match(r"l-0 +.*1 attempt .*ESALES_SERVER_ERROR.*503", first), first
+    assert re.match(r"l-0 +.*1 attempt .*HTTP 503$", first), first
     assert re.match(r"l-1 +.*0 attempts", second), second
     cursor = re.search(r"there are more: continue with --after (\S+)", listed.stderr)[1]
     rest = operator("queue", "list", "--after", cursor)
@@ -229,7 +229,7 @@ def test_purge_works_while_a_drain_is_at_work_and_after_damage(operator, sandbox
     operator.fill(sandbox.base_url, ["k-1", "k-2"], customer_key="the-visitor")
     damage(operator.spool, "other-1")
     sandbox.script("503:retry-after=600")
-    with operator.drain("--base-url", sandbox.base_url) as draining:
+    with operator.drain("--base-url", sandbox.base_url, "--concurrency", "1") as draining:
         wait_for(lambda: "are failing" in draining.log.read_text(), "the outage was not reported")
         assert operator.json("queue", "purge", "--customer-key", "the-visitor") == {"purged": 2}
         for name, (content, _, _) in contents(operator.spool).items():
@@ -305,17 +305,17 @@ def test_missing_folder_of_the_spool_exits_6(operator):
 def test_relative_path_exits_2_and_makes_nothing(operator, tmp_path):
     for arguments in ALL:
         told = operator(*arguments, env={"ESALES_SPOOL": "place/spool"}, cwd=tmp_path)
-        assert told.returncode == 2 and "relative path" in told.stderr, told
+        assert told.returncode == 2 and "absolute path" in told.stderr, told
     assert list((tmp_path / "place").iterdir()) == []
 
 
-def test_file_in_the_spools_place_exits_2_and_is_left_alone(operator):
+def test_file_in_the_spools_place_exits_6_and_is_left_alone(operator):
     foreign = pathlib.Path(operator.spool)
     foreign.write_text("a letter\n" * 100)
     foreign.chmod(0o644)
     for arguments in ALL:
         told = operator(*arguments)
-        assert told.returncode == 2 and "is not a directory" in told.stderr, told
+        assert told.returncode == 6 and "a spool is a directory" in told.stderr, told
     assert foreign.read_text().startswith("a letter") and stat.S_IMODE(foreign.stat().st_mode) == 0o644
 
 

@@ -68,8 +68,8 @@ def test_its_commands_run_and_print_what_it_says(page, tmp_path):
 @pytest.mark.parametrize("page", STORIES, ids=named)
 def test_the_tests_and_files_that_it_names_exist(page):
     text = page.read_text()
-    sources = "".join(path.read_text() for folder in ("src", "tests") for path in (ROOT / folder).rglob("*")
-                      if path.suffix in (".rs", ".py", ".c"))
+    sources = "".join(path.read_text() for folder in ("src", "tests", "bindings")
+                      for path in (ROOT / folder).rglob("*") if path.suffix in (".rs", ".py", ".c", ".cs", ".php"))
     for name in re.findall(r"`([a-z]\w*_\w+_\w+_\w+_\w+)(?:\.\.\.)?`", text):
         assert name in sources or name.startswith("esales_"), name
     for path in re.findall(r"`((?:tests|src|include)/[\w./]+)`", text):

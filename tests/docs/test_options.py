@@ -39,7 +39,7 @@ def tried(command, settings):
 def test_a_set_is_accepted(command, tmp_path, settings):
     assert settings
     if "ESALES_SPOOL" in settings:
-        settings = {**settings, "ESALES_SPOOL": str(tmp_path / "spool.db")}
+        settings = {**settings, "ESALES_SPOOL": str(tmp_path / "spool")}
     assert tried(command, settings).startswith("ESALES_INVALID_ARGUMENT: "), settings
 
 

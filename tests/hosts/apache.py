@@ -59,7 +59,7 @@ class Apache(WebServer):
         self._envvars = shop.configured("apache/envvars", {
             # The service is never asked from here: the sandbox stands in for it.
             "ESALES_CLUSTER_ID=mycluster": f"ESALES_BASE_URL={base_url}" if base_url else "NOTHING=",
-            "/var/lib/esales-notify/spool.db": shop.spool,
+            "/var/lib/esales-notify/spool": shop.spool,
         }, "envvars")
         with open(self._envvars, "a") as lines:
             if delivery == "none":

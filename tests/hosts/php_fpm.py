@@ -60,7 +60,7 @@ class PhpFpm(WebServer):
             "/run/php/shop.sock": folder / "shop.sock",
             # The service is never asked from here: the sandbox stands in for it.
             "env[ESALES_CLUSTER_ID] = mycluster": f"env[ESALES_BASE_URL] = {base_url}" if base_url else "",
-            "/var/lib/esales-notify/spool.db": shop.spool,
+            "/var/lib/esales-notify/spool": shop.spool,
         }, "pool.d/shop.conf")
         if delivery == "none":
             with open(folder / "pool.d/shop.conf", "a") as documented:

@@ -46,7 +46,7 @@ class Shop:
         script = self.configured("spool-folder.sh", {
             "-o www-data -g www-data": f"-o {self.user} -g {self.group}", "/var/lib/esales-notify": self.state}, "spool-folder.sh")
         subprocess.run(["sh", "-e", str(script)], check=True)
-        self.spool = self.state / "spool.db"
+        self.spool = self.state / "spool"
 
     def remove(self):
         shutil.rmtree(self.folder)
@@ -89,7 +89,7 @@ class Shop:
         """What the systemd unit runs, with its file of variables."""
         file = self.configured("drain.env", {
             "ESALES_CLUSTER_ID=mycluster": f"ESALES_BASE_URL={base_url}",
-            "/var/lib/esales-notify/spool.db": self.spool,
+            "/var/lib/esales-notify/spool": self.spool,
         }, "drain.env")
         environment = dict(line.split("=", 1) for line in file.read_text().splitlines() if not line.startswith("#"))
         environment.update({f"ESALES_{name.upper()}": str(value) for name, value in options.items()})

@@ -38,7 +38,7 @@ def test_the_cart_as_it_is_documented(root, folder, sandbox, plain_environment, 
         command = [str(dotnet), "exec", "--runtimeconfig", str(folder / "runtimeconfig.json"), str(folder / "cart.exe"), "once"]
         count = 1
     env = {**plain_environment, "ESALES_BASE_URL": sandbox.base_url, "ESALES_MARKET": "UK",
-           "ESALES_SPOOL": str(folder.parent / "spool.db"), "ESALES_ENQUEUE_TIMEOUT_MS": "60000"}
+           "ESALES_SPOOL": str(folder.parent / "spool"), "ESALES_ENQUEUE_TIMEOUT_MS": "60000"}
     # The library is found where it was installed, or not at all.
     env.pop("ESALES_NOTIFY_LIBRARY", None)
     done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120)

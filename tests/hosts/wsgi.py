@@ -71,7 +71,7 @@ class Server(WebServer):
     def substitutes(self, base_url):
         """The service is never asked from here: the sandbox stands in for it."""
         return {"ESALES_CLUSTER_ID=mycluster": f"ESALES_BASE_URL={base_url}",
-                "/var/lib/esales-notify/spool.db": self.shop.spool}
+                "/var/lib/esales-notify/spool": self.shop.spool}
 
     def __enter__(self):
         with open(self.shop.folder / "server.log", "wb") as log:

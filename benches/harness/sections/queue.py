@@ -1,6 +1,7 @@
-"""Enqueueing: durable, in a spool file, against the cheapest thing that could be called durable: a write()."""
+"""Enqueueing: durable, in a spool, against the cheapest thing that could be called durable: a write()."""
 
 import itertools
+import shutil
 
 from ..measure import Way, compare
 from ..report import Found, plain, timings
@@ -13,14 +14,14 @@ _numbers = itertools.count()
 
 
 def own_file(stage):
-    """Gives every run a file of its own, the spool or the floor's, and removes those of earlier runs."""
+    """Gives every run a path of its own, for the spool or the floor's file, and removes those of earlier runs."""
     folder = stage.folder / "spools"
 
     def prepare(env):
         folder.mkdir(exist_ok=True, mode=0o700)
         for old in folder.iterdir():
-            old.unlink()
-        env["ESALES_SPOOL"] = env["BENCH_FILE"] = folder / f"spool-{next(_numbers)}.db"
+            shutil.rmtree(old) if old.is_dir() else old.unlink()
+        env["ESALES_SPOOL"] = env["BENCH_FILE"] = folder / f"spool-{next(_numbers)}"
 
     return prepare
 

@@ -5,7 +5,7 @@ static class Enqueue
 {
     static void Main()
     {
-        using (var client = new Client()) // ESALES_SPOOL names the file that holds the queue
+        using (var client = new Client()) // ESALES_SPOOL names the directory that holds the queue
         {
             var visitor = Visitor.Anonymous(
                 "d9528030-509c-4e0f-b585-7168f1e9feca", "b106299c-eac0-4f6f-96d2-93e57c255784", "UK");

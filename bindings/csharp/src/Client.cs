@@ -39,9 +39,10 @@ namespace Esales.Notify
         /// read from the <c>ESALES_*</c> environment variables of the process.
         /// </param>
         /// <exception cref="InvalidConfigException">
-        /// An option is unknown, missing, out of range, or contradicts another, or <c>ca_file</c> or the folder of
-        /// <c>spool</c> cannot be used.
+        /// An option is unknown, missing, out of range, or contradicts another, <c>ca_file</c> cannot be used, or
+        /// <c>spool</c> is not an absolute path.
         /// </exception>
+        /// <exception cref="SpoolFailedException">The place of the spool cannot be used.</exception>
         /// <exception cref="InvalidArgumentException">
         /// A name or value holds a NUL or half of a surrogate pair.
         /// </exception>
@@ -104,7 +105,7 @@ namespace Esales.Notify
         /// answer. Blocks for at most the option <c>timeout_ms</c>, whatever the network does.
         /// </summary>
         /// <param name="visitor">Who did it.</param>
-        /// <param name="ticket">The service's own opaque string, at most 8192 bytes, sent as it is.</param>
+        /// <param name="ticket">The string that the service gave with the product, at most 8192 bytes, sent unchanged; refused if it has a control character.</param>
         /// <param name="id">
         /// Names this one event, at most 128 bytes; null: a new UUID. It is the same in every attempt. To send the same
         /// event again, pass the id of the receipt.
@@ -134,7 +135,7 @@ namespace Esales.Notify
         /// as dead, expired or dropped.
         /// </summary>
         /// <param name="visitor">Who did it.</param>
-        /// <param name="ticket">The service's own opaque string, at most 8192 bytes, sent as it is.</param>
+        /// <param name="ticket">The string that the service gave with the product, at most 8192 bytes, sent unchanged; refused if it has a control character.</param>
         /// <param name="id">Names this one event, at most 128 bytes; null: a new UUID.</param>
         /// <returns>
         /// A receipt that says <see cref="StatusCode.Queued"/>; <see cref="GetReceipt"/> tells by its id what became of it.
@@ -160,29 +161,25 @@ namespace Esales.Notify
         /// <exception cref="SpoolFailedException">The spool cannot be read.</exception>
         public unsafe bool Flush(TimeSpan timeout)
         {
-            double milliseconds = Math.Ceiling(timeout.TotalMilliseconds);
-            if (timeout < TimeSpan.Zero || milliseconds > uint.MaxValue)
-            {
-                throw new InvalidArgumentException("timeout is " + timeout + ", not 0 to 49 days", nameof(timeout));
-            }
-            bool held = false;
-            try
-            {
-                int status = native.ClientFlush(handle.Hold(ref held), (uint)milliseconds, null);
-                if (status == (int)StatusCode.Timeout)
-                {
-                    return false;
-                }
-                native.Check(status);
-                return true;
-            }
-            finally
-            {
-                if (held)
-                {
-                    handle.DangerousRelease();
-                }
-            }
+            return Wait((client, milliseconds) => native.ClientFlush(client, milliseconds, null), timeout);
+        }
+
+        /// <summary>
+        /// Ends this process's part in the delivery of the client's queue, for good: the process takes nothing more out of
+        /// the queue, and the call waits for requests in flight. For a service that is told to stop: a request that is in
+        /// flight when the process ends is sent again later. The regular end of the process
+        /// (<see cref="AppDomain.ProcessExit"/>) does this by itself for every <c>spool</c>, and waits at most 2 seconds.
+        /// Clients that share the queue, also later ones, do not deliver either. What is left stays in the queue.
+        /// </summary>
+        /// <param name="timeout">Waits at most so long, rounded up to the millisecond; 0 to 49 days.</param>
+        /// <returns>
+        /// Whether nothing is in flight any more. If false, what was in flight is sent once more later, under the same id.
+        /// </returns>
+        /// <exception cref="InvalidArgumentException">The timeout is negative or too long.</exception>
+        /// <exception cref="ClosedException">The client was disposed.</exception>
+        public bool StopDelivery(TimeSpan timeout)
+        {
+            return Wait((client, milliseconds) => native.ClientStopDelivery(client, milliseconds), timeout);
         }
 
         /// <summary>The queue in numbers.</summary>
@@ -255,8 +252,9 @@ namespace Esales.Notify
 
         /// <summary>
         /// Closes the client. Returns at once, also while other threads are in a call: those finish undisturbed, later
-        /// ones get a <see cref="ClosedException"/>. What is in the queue is delivered further. Only for a handler of
-        /// <see cref="Settled"/> that is running on another thread it waits: do not hold a lock that the handler takes.
+        /// ones get a <see cref="ClosedException"/>. The process keeps delivering what is in the queue, until it ends or
+        /// <see cref="StopDelivery"/> was called. Only for a handler of <see cref="Settled"/> that is running on another
+        /// thread it waits: do not hold a lock that the handler takes.
         /// No handler runs after that. Doing it twice is fine.
         /// </summary>
         public void Dispose()
@@ -270,6 +268,34 @@ namespace Esales.Notify
             lock (raising)
             {
                 // A handler that was running has ended, and none is called again.
+            }
+        }
+
+        /// <summary>Whether it was done in time.</summary>
+        private bool Wait(Func<IntPtr, uint, int> function, TimeSpan timeout)
+        {
+            double milliseconds = Math.Ceiling(timeout.TotalMilliseconds);
+            if (timeout < TimeSpan.Zero || milliseconds > uint.MaxValue)
+            {
+                throw new InvalidArgumentException("timeout is " + timeout + ", not 0 to 49 days", nameof(timeout));
+            }
+            bool held = false;
+            try
+            {
+                int status = function(handle.Hold(ref held), (uint)milliseconds);
+                if (status == (int)StatusCode.Timeout)
+                {
+                    return false;
+                }
+                native.Check(status);
+                return true;
+            }
+            finally
+            {
+                if (held)
+                {
+                    handle.DangerousRelease();
+                }
             }
         }
 

@@ -74,6 +74,8 @@ namespace Esales.Notify
         internal readonly NotifyFunction NotifyAddToCart;
         internal readonly NotifyFunction EnqueueAddToCart;
         internal readonly FlushFunction ClientFlush;
+        internal readonly StopFunction ClientStopDelivery;
+        internal readonly StopAllFunction StopDelivery;
         internal readonly StatsFunction ClientStats;
         internal readonly ReceiptFunction ClientReceipt;
         internal readonly DeliveryNextFunction ClientDeliveryNext;
@@ -101,6 +103,8 @@ namespace Esales.Notify
             NotifyAddToCart = Bind<NotifyFunction>(symbol, "esales_notify_add_to_cart");
             EnqueueAddToCart = Bind<NotifyFunction>(symbol, "esales_enqueue_add_to_cart");
             ClientFlush = Bind<FlushFunction>(symbol, "esales_client_flush");
+            ClientStopDelivery = Bind<StopFunction>(symbol, "esales_client_stop_delivery");
+            StopDelivery = Bind<StopAllFunction>(symbol, "esales_stop_delivery");
             ClientStats = Bind<StatsFunction>(symbol, "esales_client_stats");
             ClientReceipt = Bind<ReceiptFunction>(symbol, "esales_client_receipt");
             ClientDeliveryNext = Bind<DeliveryNextFunction>(symbol, "esales_client_delivery_next");
@@ -132,6 +136,12 @@ namespace Esales.Notify
 
         [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
         internal delegate int FlushFunction(IntPtr client, uint milliseconds, NativeStats* stats);
+
+        [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
+        internal delegate int StopFunction(IntPtr client, uint milliseconds);
+
+        [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
+        internal delegate int StopAllFunction(uint milliseconds);
 
         [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
         internal delegate int StatsFunction(IntPtr client, NativeStats* stats);

@@ -20,6 +20,9 @@ namespace Esales.Notify
 
         private const string Variable = "ESALES_NOTIFY_LIBRARY";
 
+        // The longest that the end of the process waits for requests in flight.
+        private const uint StopMilliseconds = 2000;
+
         private static readonly object Gate = new object();
         private static volatile Native native;
         private static string loadedFrom;
@@ -166,7 +169,14 @@ namespace Esales.Notify
                 throw new LibraryNotFoundException("cannot use the native library " + path + ": " + e.Message);
             }
             loadedFrom = path;
+            AppDomain.CurrentDomain.ProcessExit += StopDelivery;
             return null;
+        }
+
+        /// <summary>What is in flight when the process ends would be sent again.</summary>
+        private static void StopDelivery(object sender, EventArgs e)
+        {
+            native.StopDelivery(StopMilliseconds);
         }
 
         private static IEnumerable<string> Candidates()

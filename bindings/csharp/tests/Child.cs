@@ -43,6 +43,11 @@ namespace Esales.Notify.Tests
                             Enqueue(client, int.Parse(arguments[1])).ForEach(r => Console.WriteLine(r.Id));
                         }
                         return 0;
+                    case "end-delivering":
+                        DeliverSome().Dispose();
+                        return 0;
+                    case "stop-delivery":
+                        return DeliverSome().StopDelivery(TimeSpan.FromSeconds(60)) ? 0 : 3;
                     case "leave-busy":
                         // The process ends while notifications are delivered and handlers are called.
                         left = new Client();
@@ -89,6 +94,18 @@ namespace Esales.Notify.Tests
         {
             Visitor visitor = Visitor.Anonymous(Sample.CustomerKey, Sample.SessionKey);
             return Enumerable.Range(0, count).Select(_ => client.EnqueueAddToCart(visitor, Sample.Ticket)).ToList();
+        }
+
+        /// <summary>A client that is delivering the spool of the environment.</summary>
+        private static Client DeliverSome()
+        {
+            var client = new Client();
+            long first = client.GetStats().Spool.Delivered;
+            while (client.GetStats().Spool.Delivered < first + 20)
+            {
+                System.Threading.Thread.Sleep(1);
+            }
+            return client;
         }
 
         private static void Send(Client client)

@@ -2,7 +2,7 @@
 
 require 'vendor/autoload.php';
 
-$client = new Esales\Notify\Client(); // ESALES_SPOOL names the file that holds the queue
+$client = new Esales\Notify\Client(); // ESALES_SPOOL names the directory that holds the queue
 $customerKey = 'd9528030-509c-4e0f-b585-7168f1e9feca'; // the visitor's, kept in a cookie
 $sessionKey = 'b106299c-eac0-4f6f-96d2-93e57c255784'; // the visit's
 $visitor = Esales\Notify\Visitor::anonymous($customerKey, $sessionKey, 'UK');

@@ -92,6 +92,10 @@ int32_t esales_client_flush(const struct esales_client *client,
                             uint32_t timeout_ms,
                             struct esales_stats *stats);
 
+int32_t esales_client_stop_delivery(const struct esales_client *client, uint32_t timeout_ms);
+
+int32_t esales_stop_delivery(uint32_t timeout_ms);
+
 int32_t esales_client_stats(const struct esales_client *client, struct esales_stats *stats);
 
 int32_t esales_client_receipt(const struct esales_client *client,

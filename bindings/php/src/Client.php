@@ -38,6 +38,7 @@ final class Client
      * @throws Exception\InvalidArgumentException if a value is of another type, not UTF-8, or holds a NUL byte
      * @throws Exception\InvalidConfigException   if an option is unknown, out of range, missing, or contradicts
      *                                            another
+     * @throws Exception\SpoolFailedException     if the place of the spool cannot be used
      * @throws Exception\LibraryException         if the library cannot be loaded
      */
     public function __construct(
@@ -68,7 +69,8 @@ final class Client
      * at most the option timeout_ms (milliseconds), whatever the network does.
      *
      * @param Visitor     $visitor who did it
-     * @param string      $ticket  the service's own opaque string, at most 8192 bytes, sent as it is
+     * @param string      $ticket  the string that the service gave with the product, at most 8192 bytes, sent
+     *                             unchanged; refused if it has a control character
      * @param string|null $id      names this one event, at most 128 bytes; null: a new UUID. To send the same event
      *                             again, pass the id of the receipt.
      *
@@ -100,7 +102,8 @@ final class Client
      * Without the option spool, the queue is in the memory of this process: a program that ends calls flush() first.
      *
      * @param Visitor     $visitor who did it
-     * @param string      $ticket  the service's own opaque string, at most 8192 bytes, sent as it is
+     * @param string      $ticket  the string that the service gave with the product, at most 8192 bytes, sent
+     *                             unchanged; refused if it has a control character
      * @param string|null $id      names this one event, at most 128 bytes; null: a new UUID
      *
      * @return Receipt its status is Status::QUEUED; with its id, receipt() tells what becomes of it
@@ -139,6 +142,27 @@ final class Client
     }
 
     /**
+     * Ends this process's part in the delivery of the client's queue, for good: the process takes nothing more out of
+     * the queue, and the call waits for requests in flight.
+     *
+     * For a program that is told to stop: a request that is in flight when the process ends is sent again later. A
+     * program of the command line does this by itself for every spool, at its end, and waits at most 2 seconds. Not for
+     * web pages: later pages of the same PHP process would not deliver either. What is left stays in the queue.
+     *
+     * @param int $timeoutMs longest time to wait for requests in flight, in milliseconds: 0 to 4294967295
+     *
+     * @return bool true: nothing is in flight any more; false: not within the time, and what was in flight is sent once
+     *              more later, under the same id
+     *
+     * @throws Exception\InvalidArgumentException if the time is out of range
+     * @throws Exception\ClosedException          if the client was closed
+     */
+    public function stopDelivery(int $timeoutMs): bool
+    {
+        return $this->library->stopDelivery($this->open(), $timeoutMs);
+    }
+
+    /**
      * The queue in numbers.
      *
      * @throws Exception\ClosedException      if the client was closed
@@ -169,7 +193,7 @@ final class Client
 
     /**
      * Frees the client; a second time does nothing. Returns at once: its connections stay warm for other clients,
-     * for the time that the option keep_alive_s says, and what is in the queue is delivered all the same.
+     * for the time that the option keep_alive_s says, and the process keeps delivering what is in the queue.
      */
     public function close(): void
     {

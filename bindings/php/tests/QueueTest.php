@@ -7,6 +7,7 @@ namespace Esales\Notify\Tests;
 use Esales\Notify\Client;
 use Esales\Notify\Exception\ClosedException;
 use Esales\Notify\Exception\InvalidArgumentException;
+use Esales\Notify\Exception\InvalidConfigException;
 use Esales\Notify\Exception\QueueFullException;
 use Esales\Notify\Exception\ServerErrorException;
 use Esales\Notify\Exception\SpoolFailedException;
@@ -250,10 +251,10 @@ final class QueueTest extends SandboxTestCase
     public function testASpoolThatCannotBeWritten(): void
     {
         $folder = new Folder();
-        $spool = $folder->path('queue/spool');
-        mkdir(dirname($spool));
+        $spool = $folder->path('letters');
+        mkdir($spool);
+        file_put_contents("$spool/letter", 'Dear customer');
         $client = $this->client(['spool' => $spool, 'delivery' => 'none']);
-        rmdir(dirname($spool));
 
         $e = $this->failure(fn () => $this->enqueue($client, 'an id'));
 
@@ -266,6 +267,17 @@ final class QueueTest extends SandboxTestCase
             self::assertSame(SpoolFailedException::class, get_class($e), $method);
             self::assertStringContainsString($spool, $e->getMessage());
         }
+        self::assertSame('Dear customer', file_get_contents("$spool/letter"));
+    }
+
+    public function testAPlaceThatIsNoneForASpool(): void
+    {
+        $folder = new Folder();
+        $e = $this->failure(fn () => $this->client(['spool' => $folder->path('no-such-folder/spool')]));
+        self::assertSame(SpoolFailedException::class, get_class($e));
+
+        $e = $this->failure(fn () => $this->client(['spool' => 'relative/spool']));
+        self::assertSame(InvalidConfigException::class, get_class($e));
     }
 
     public function testABlockingCallThatCanNotBeQueuedEitherSaysWhy(): void
@@ -312,6 +324,48 @@ final class QueueTest extends SandboxTestCase
         self::assertSame(Status::DELIVERED, $client->receipt($ids[2])->getStatus());
     }
 
+    public function testTheEndOfADeliveringProgramSendsNothingTwice(): void
+    {
+        $folder = new Folder();
+        $spool = $folder->path('spool');
+        $client = $this->client(['spool' => $spool, 'delivery' => 'none']);
+        $ids = [];
+        for ($i = 0; $i < 1000; $i++) {
+            $ids[] = $this->enqueue($client)->getId();
+        }
+        foreach (['', 'stop', '', 'stop'] as $how) {
+            $before = count($this->receivedIds());
+            $program = new Process([PHP_BINARY, __DIR__ . '/programs/end.php', $how], [
+                'ESALES_BASE_URL' => $this->sandbox->baseUrl(),
+                'ESALES_SPOOL' => $spool,
+                'ESALES_CONCURRENCY' => '8',
+                'ESALES_NOTIFY_LIBRARY' => Package::library(),
+            ]);
+            self::assertSame([0, '', ''], $program->finish());
+            $received = count($this->receivedIds());
+            self::assertGreaterThan($before, $received);
+            self::assertLessThan(count($ids), $received);
+            self::assertSame($received, $client->stats()->getSpool()->getDelivered());
+        }
+
+        self::assertTrue($this->client(['spool' => $spool])->flush(60000));
+        self::assertEqualsCanonicalizing($ids, $this->receivedIds());
+    }
+
+    public function testADeliveryThatWasStoppedStaysStopped(): void
+    {
+        $folder = new Folder();
+        $client = $this->client(['spool' => $folder->path('spool')]);
+        $this->enqueue($client);
+        self::assertTrue($client->flush(60000));
+
+        self::assertTrue($client->stopDelivery(60000));
+
+        $this->enqueue($client);
+        self::assertFalse($client->flush(200));
+        self::assertCount(1, $this->receivedIds());
+    }
+
     public function testAClosedClientSaysSo(): void
     {
         $client = $this->client();
@@ -319,6 +373,7 @@ final class QueueTest extends SandboxTestCase
         $calls = [
             fn () => $this->enqueue($client),
             static fn () => $client->flush(0),
+            static fn () => $client->stopDelivery(0),
             static fn () => $client->stats(),
             static fn () => $client->receipt('an id'),
         ];
@@ -336,6 +391,7 @@ final class QueueTest extends SandboxTestCase
             'id contains a NUL byte' => static fn () => $client->enqueueAddToCart($visitor, 'ticket', "a\0b"),
             ' id contains a NUL byte' => static fn () => $client->receipt("a\0b"),
             'timeout_ms must be from 0' => static fn () => $client->flush(-1),
+            ' timeout_ms must be from 0' => static fn () => $client->stopDelivery(-1),
             'timeout_ms must be from 0 to 4294967295' => static fn () => $client->flush(1 << 32),
             'ticket' => static fn () => $client->enqueueAddToCart($visitor, ''),
         ];

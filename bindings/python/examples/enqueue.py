@@ -2,7 +2,7 @@ from esales_notify import Client, Visitor
 
 visitor = Visitor.anonymous("d9528030-509c-4e0f-b585-7168f1e9feca", "b106299c-eac0-4f6f-96d2-93e57c255784", market="UK")
 ticket = "Oy9keW5hbWljLXBhZ2VzL3N0YXJ0L2VzYWxlcy1zdGFydC0xOyM7cHJvZHVjdF9rZXk7UF8xMjUzODMtMDAxNF9VSzsjOztOT05FOk5PTkU7NjE7"
-with Client() as client:  # ESALES_SPOOL names the file that holds the queue
+with Client() as client:  # ESALES_SPOOL names the directory that holds the queue
     receipt = client.enqueue_add_to_cart(visitor, ticket)
     print(receipt.name, receipt.id)
     # A server goes on here. A program that ends waits, or what is in the memory of its process is lost:

@@ -120,6 +120,29 @@ def enqueue_for_another(base_url: str) -> None:
         assert client.stats().process.pending == 3
 
 
+def deliver_some(base_url: str) -> Client:
+    """A client that is delivering the spool of the environment."""
+    os.environ["ESALES_BASE_URL"] = base_url
+    service = Control(base_url)
+    before = len(service.received())
+    client = Client()
+    client.stats()
+    service.wait_for(before + 20)
+    return client
+
+
+def end_while_delivering(base_url: str) -> None:
+    """The interpreter ends while requests are in flight; the client was closed, and its delivery goes on."""
+    deliver_some(base_url).close()
+
+
+def end_by_stop_delivery(base_url: str) -> None:
+    """Ends without the functions of ``atexit``, after it stopped the delivery itself."""
+    client = deliver_some(base_url)
+    assert client.stop_delivery(PATIENCE_S)
+    os._exit(0)
+
+
 def log_to_nothing() -> None:
     """The library says all it can, to a handler that writes it out and throws it away."""
     logging.getLogger("esales_notify").addHandler(logging.StreamHandler(open(os.devnull, "w", encoding="utf-8")))
@@ -224,7 +247,7 @@ def end_with_a_change_that_never_ends(base_url: str) -> None:
 def fork_with_a_spool(base_url: str) -> None:
     """A child of multiprocessing puts into the spool that its parent used before, and is called back."""
     with tempfile.TemporaryDirectory() as folder:
-        client = Client(base_url=base_url, timeout_ms=BUDGET_MS, spool=os.path.join(folder, "spool.db"))
+        client = Client(base_url=base_url, timeout_ms=BUDGET_MS, spool=os.path.join(folder, "spool"))
         of_parent: List[str] = []
         client.on_delivery(lambda receipt: of_parent.append(receipt.id))
         client.enqueue_add_to_cart(VISITOR, "t", "parent-0")
@@ -299,6 +322,8 @@ PROGRAMS: Dict[str, Callable[[str], None]] = {
         fork_during_a_call,
         end_without_closing,
         enqueue_for_another,
+        end_while_delivering,
+        end_by_stop_delivery,
         end_with_callbacks_at_work,
         end_while_callbacks_are_set,
         end_after_interrupts,

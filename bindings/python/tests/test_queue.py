@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import gc
 import logging
@@ -51,10 +52,10 @@ def nowhere() -> str:
     return f"http://127.0.0.1:{occupy()}"
 
 
-@pytest.fixture(params=["memory", "file"])
+@pytest.fixture(params=["memory", "directory"])
 def spool(request: pytest.FixtureRequest, tmp_path: Path) -> Optional[Path]:
     """Both kinds."""
-    return tmp_path / "spool.db" if request.param == "file" else None
+    return tmp_path / "spool" if request.param == "directory" else None
 
 
 def found(client: Client, id: str) -> Receipt:
@@ -267,9 +268,11 @@ def test_a_queue_that_is_full(
 
 
 def test_a_spool_that_cannot_be_used(make: MAKE, visitor: Visitor, ticket: str, tmp_path: Path) -> None:
-    somebodys = tmp_path / "letter.txt"
-    somebodys.write_text("Dear customer, " * 100)
-    client = make(spool=somebodys)
+    letters = tmp_path / "letters"
+    letters.mkdir()
+    letter = letters / "letter.txt"
+    letter.write_text("Dear customer, " * 100)
+    client = make(spool=letters)
     calls: List[Callable[[], object]] = [
         lambda: client.enqueue_add_to_cart(visitor, ticket),
         lambda: client.flush(1),
@@ -280,18 +283,71 @@ def test_a_spool_that_cannot_be_used(make: MAKE, visitor: Visitor, ticket: str, 
         with pytest.raises(e.SpoolFailedError, match="letter.txt") as failed:
             call()
         assert (failed.value.status, failed.value.name) == (e.ESALES_SPOOL_FAILED, "ESALES_SPOOL_FAILED")
-    assert somebodys.read_text() == "Dear customer, " * 100
+    assert letter.read_text() == "Dear customer, " * 100
 
 
 def test_options_of_the_queue_are_checked(tmp_path: Path) -> None:
     for options in (
         {"delivery": "none"},
         {"durability": "disk"},
-        {"spool": tmp_path / "no-such-folder" / "spool.db"},
+        {"spool": "relative/spool"},
         {"on_failure": "maybe"},
     ):
         with pytest.raises(e.InvalidConfigError):
             Client(cluster_id="a", **options)
+    # What is wrong with the disk is no mistake in an option.
+    letter = tmp_path / "letter.txt"
+    letter.write_text("Dear customer")
+    for spool in (tmp_path / "no-such-folder" / "spool", letter):
+        with pytest.raises(e.SpoolFailedError):
+            Client(cluster_id="a", spool=spool)
+    assert letter.read_text() == "Dear customer"
+
+
+@pytest.mark.parametrize("ends", ["end_while_delivering", "end_by_stop_delivery"])
+def test_the_end_of_a_delivering_interpreter_sends_nothing_twice(
+    service: Sandbox, make: MAKE, visitor: Visitor, ticket: str, environment: Dict[str, str], tmp_path: Path, ends: str
+) -> None:
+    spool = tmp_path / "spool"
+    producer = make(spool=spool, delivery="none")
+    ids = [producer.enqueue_add_to_cart(visitor, ticket).id for _ in range(1000)]
+    environment.update(ESALES_SPOOL=str(spool), ESALES_CONCURRENCY="8")
+    delivered = 0
+    for _ in range(5):
+        run_program(ends, service.base_url, environment)
+        # It did deliver, and not all.
+        assert delivered < len(service.received()) < len(ids)
+        delivered = len(service.received())
+        # What it sent is recorded.
+        assert producer.stats().spool.delivered == delivered
+    assert make(spool=spool).flush(PATIENCE_S)
+    assert sorted(service.ids()) == sorted(ids)
+
+
+def test_a_delivery_that_was_stopped_stays_stopped(
+    service: Sandbox, make: MAKE, visitor: Visitor, ticket: str, tmp_path: Path
+) -> None:
+    client = make(spool=tmp_path / "spool")
+    client.enqueue_add_to_cart(visitor, ticket)
+    assert client.flush(PATIENCE_S)
+    assert client.stop_delivery(PATIENCE_S)
+    client.enqueue_add_to_cart(visitor, ticket)
+    assert not client.flush(0.2)
+    assert_counts(client, accepted=2, delivered=1, pending=1)
+    assert len(service.received()) == 1
+
+
+def test_stopping_a_delivery_ends_in_time(service: Sandbox, make: MAKE, visitor: Visitor, ticket: str, tmp_path: Path) -> None:
+    service.script("hang")
+    client = make(spool=tmp_path / "spool")
+    client.enqueue_add_to_cart(visitor, ticket)
+    service.wait_for(1)
+    assert client.stop_delivery(0.1) is False
+    with pytest.raises(e.InvalidArgumentError, match="timeout"):
+        client.stop_delivery(-1)
+    client.close()
+    with pytest.raises(e.ClosedError):
+        client.stop_delivery(0)
 
 
 def test_the_callback_gets_every_receipt(service: Sandbox, make: MAKE, visitor: Visitor, ticket: str) -> None:
@@ -476,10 +532,10 @@ def test_a_callback_that_refers_to_its_client_does_not_keep_it(service: Sandbox)
     assert len(freed) == 1
 
 
-def test_a_spool_file_is_shared_with_another_process(
+def test_a_spool_is_shared_with_another_process(
     service: Sandbox, make: MAKE, environment: Dict[str, str], tmp_path: Path
 ) -> None:
-    spool = tmp_path / "spool.db"
+    spool = tmp_path / "spool"
     environment.update(ESALES_SPOOL=str(spool), ESALES_DELIVERY="none")
     run_program("enqueue_for_another", service.base_url, environment)
     assert service.received() == []
@@ -528,3 +584,25 @@ def test_a_forked_child_leaves_the_memory_of_its_parent_alone(
     run_program("fork_with_a_queue_in_memory", sandbox.base_url, environment)
     delivered = [one["notification"]["id"] for one in sandbox.received() if one["status"] == 204]
     assert sorted(delivered) == ["child", "parent"]
+
+
+def test_enqueue_does_not_hold_the_event_loop_when_the_service_is_slow(make: MAKE, service: Sandbox, visitor: Visitor) -> None:
+    service.script("204:wait=2000:times=4")
+    client = make(concurrency=4)
+    served: List[str] = []
+
+    async def page(number: int) -> None:
+        for _ in range(100):
+            client.enqueue_add_to_cart(visitor, "ticket")
+            await asyncio.sleep(0)
+        served.append(f"page {number}")
+
+    async def shop() -> bool:
+        pages = [asyncio.create_task(page(number)) for number in range(10)]
+        await asyncio.gather(*pages)
+        # All pages are served before the first answer of the service has come.
+        assert len(served) == 10 and client.stats().process.delivered == 0
+        return await asyncio.get_running_loop().run_in_executor(None, client.flush, PATIENCE_S)
+
+    assert asyncio.run(shop())
+    assert client.stats().process.delivered == 1000

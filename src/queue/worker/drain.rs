@@ -173,8 +173,10 @@ impl<'a> Drain<'a> {
             }
         } else if is_shared && !std::mem::replace(&mut self.is_on_standby, true) {
             log::info(|| {
+                let leader = self.queue.spool.leader(deadline).ok().flatten();
                 format!(
-                    "on standby: another process delivers the spool {}",
+                    "on standby: {} delivers the spool {}",
+                    leader.as_deref().unwrap_or("another process"),
                     self.shown()
                 )
             });

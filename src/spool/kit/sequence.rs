@@ -444,8 +444,10 @@ impl<E: Engine> Run<E> {
         after.settle(&ours, gates);
         let answer = lease.settle(settlements, gates);
         self.lease = Some(lease);
-        let partly = self.model.interrupted_receipts(&ours);
-        self.change(answer, &(), after, || partly)
+        if answer.is_err() {
+            self.model.interrupt(&ours);
+        }
+        self.change(answer, &(), after, Vec::new)
     }
 
     /// Settles an item that has left already.

@@ -28,7 +28,7 @@ mod sync;
 mod tests;
 mod view;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs::OpenOptions;
 use std::io;
 use std::ops::ControlFlow;
@@ -460,6 +460,10 @@ impl Ledger for LogSpool {
             }
             receipts::find(place, id, now, retention)
         })
+    }
+
+    fn known(&self, ids: &HashSet<&str>, deadline: Instant) -> Result<HashSet<String>, Error> {
+        self.read(deadline, |place, _| receipts::known(place, ids))
     }
 
     fn mark(&self, deadline: Instant) -> Result<Option<Position>, Error> {

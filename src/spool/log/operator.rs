@@ -239,7 +239,47 @@ impl LogSpool {
     }
 }
 
+/// The number of damaged lines of every segment that has any.
+fn damaged_lines(place: &Place) -> io::Result<Vec<(String, u64)>> {
+    let mut damaged = Vec::new();
+    for number in place.numbered(super::SEGMENT, super::SEGMENT_END)? {
+        let name = segment_name(number);
+        let file = match place.open_file(OpenOptions::new().read(true), &name) {
+            Ok(file) => file,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
+            Err(e) => return Err(e),
+        };
+        let mut count = 0;
+        reader::lines(&file, 0, |_, _, line| {
+            count += u64::from(matches!(line, Line::Damaged));
+            ControlFlow::Continue(())
+        })?;
+        if count > 0 {
+            damaged.push((name, count));
+        }
+    }
+    Ok(damaged)
+}
+
 impl Operator for LogSpool {
+    fn leader(&self, _deadline: Instant) -> Result<Option<String>, Error> {
+        let place = self.place()?;
+        let leader = place.map(|place| lease::leader(&place)).transpose();
+        Ok(leader.map_err(|e| self.failed(e))?.flatten())
+    }
+
+    fn unreadable(&self, deadline: Instant) -> Result<Vec<String>, Error> {
+        let mut unreadable = self.overview(deadline)?.faults;
+        let place = self.found_place()?;
+        let damaged = damaged_lines(&place).map_err(|e| self.failed(e))?;
+        let told = damaged.iter().map(|(name, count)| match count {
+            1 => format!("{name} has a damaged line"),
+            _ => format!("{name} has {count} damaged lines"),
+        });
+        unreadable.extend(told);
+        Ok(unreadable)
+    }
+
     fn overview(&self, deadline: Instant) -> Result<Overview, Error> {
         self.read(deadline, |place, view| {
             view.read_all(place)?;

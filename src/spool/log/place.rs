@@ -142,17 +142,9 @@ impl Place {
             found => found?,
         };
         check_found(&found, &parent, folder).map_err(io::Error::other)?;
-        // Also after a umask that took the owner's own rights away.
-        if found.mode() & 0o777 != 0o700 {
+        // A umask took the owner's own rights away.
+        if found.mode() & 0o500 != 0o500 {
             fs::set_permissions(path, Permissions::from_mode(0o700))?;
-            if found.mode() & 0o077 != 0 {
-                log::warn(|| {
-                    format!(
-                        "the spool {} was open to other users: its mode is now 0700",
-                        path.display()
-                    )
-                });
-            }
         }
         let directory = host::open_above_stdio(
             OpenOptions::new()
@@ -167,8 +159,45 @@ impl Place {
             uid: found.uid(),
             gid: found.gid(),
         };
+        if found.mode() & 0o777 != 0o700 {
+            // Not the mode of a directory that was named by mistake.
+            place.check_names()?;
+            fs::set_permissions(path, Permissions::from_mode(0o700))?;
+            if found.mode() & 0o077 != 0 {
+                log::warn(|| {
+                    format!(
+                        "the spool {} was open to other users: its mode is now 0700",
+                        path.display()
+                    )
+                });
+            }
+        }
         place.check_format(creates)?;
         Ok(place)
+    }
+
+    /// Refuses a directory that holds anything but files of a spool. Returns whether it is empty.
+    fn check_names(&self) -> io::Result<bool> {
+        let names = self.names()?;
+        let is_ours = |name: &String| {
+            [FORMAT, RESERVE, super::LEASE].contains(&name.as_str())
+                || name.starts_with(TEMPORARY)
+                || [
+                    super::SEGMENT,
+                    super::JOURNAL,
+                    super::DEAD,
+                    super::RECEIPTS,
+                    super::DAMAGED,
+                ]
+                .iter()
+                .any(|prefix| name.starts_with(prefix))
+        };
+        match names.iter().find(|name| !is_ours(name)) {
+            Some(foreign) => Err(io::Error::other(format!(
+                "it holds {foreign}, which is no file of a spool; name a directory of its own"
+            ))),
+            None => Ok(names.is_empty()),
+        }
     }
 
     fn check_format(&self, creates: bool) -> io::Result<()> {
@@ -184,32 +213,14 @@ impl Place {
             Err(e) if e.kind() == io::ErrorKind::NotFound => {}
             Err(e) => return Err(e),
         }
-        let names = self.names()?;
-        let is_ours = |name: &String| {
-            [FORMAT, RESERVE, super::LEASE].contains(&name.as_str())
-                || name.starts_with(TEMPORARY)
-                || [
-                    super::SEGMENT,
-                    super::JOURNAL,
-                    super::DEAD,
-                    super::RECEIPTS,
-                    super::DAMAGED,
-                ]
-                .iter()
-                .any(|prefix| name.starts_with(prefix))
-        };
-        if let Some(foreign) = names.iter().find(|name| !is_ours(name)) {
-            return Err(io::Error::other(format!(
-                "it holds {foreign}, which is no file of a spool; name a directory of its own"
-            )));
-        }
+        let is_empty = self.check_names()?;
         if !creates {
-            return match names.is_empty() {
+            return match is_empty {
                 true => Err(io::ErrorKind::NotFound.into()),
                 false => Ok(()),
             };
         }
-        if !names.is_empty() {
+        if !is_empty {
             log::error(|| {
                 format!(
                     "the file {FORMAT} of the spool {} was removed or damaged; it is made again",
@@ -317,17 +328,25 @@ impl Place {
     pub(super) fn open_file(&self, options: &mut OpenOptions, name: &str) -> io::Result<File> {
         let path = self.file(name);
         let options = options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
-        let file = host::open_above_stdio(options, &path)?;
+        let foreign = |metadata: Metadata| {
+            (metadata.uid() != self.uid).then(|| {
+                io::Error::other(format!(
+                    "{name} belongs to {}, and the spool to {}",
+                    user_name(metadata.uid()),
+                    user_name(self.uid)
+                ))
+            })
+        };
+        let file = host::open_above_stdio(options, &path).map_err(|e| {
+            let found = fs::symlink_metadata(&path);
+            found.ok().and_then(foreign).unwrap_or(e)
+        })?;
         let metadata = file.metadata()?;
         if !metadata.is_file() {
             return Err(io::Error::other(format!("{name} is not a regular file")));
         }
-        if metadata.uid() != self.uid {
-            return Err(io::Error::other(format!(
-                "{name} belongs to {}, and the spool to {}",
-                user_name(metadata.uid()),
-                user_name(self.uid)
-            )));
+        if let Some(e) = foreign(metadata.clone()) {
+            return Err(e);
         }
         if metadata.mode() & 0o077 != 0 {
             file.set_permissions(Permissions::from_mode(0o600))?;

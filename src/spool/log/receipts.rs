@@ -139,6 +139,19 @@ pub(super) fn find(
     Ok(None)
 }
 
+/// Those of these ids that have a receipt, however old.
+pub(super) fn known(place: &Place, ids: &HashSet<&str>) -> io::Result<HashSet<String>> {
+    let mut known = HashSet::new();
+    for number in files(place)? {
+        each(place, number, |_, _, completed| {
+            if ids.contains(completed.receipt.id.as_str()) {
+                known.insert(completed.receipt.id);
+            }
+        })?;
+    }
+    Ok(known)
+}
+
 /// The ids among these, accepted at these times, that have a receipt.
 pub(super) fn completed_among(
     place: &Place,
@@ -237,7 +250,7 @@ impl ReceiptWriter {
                     is_old &= now.since(completed.at).length >= retention;
                 })?;
             }
-            if lines_behind >= MAX_RECEIPTS || is_old {
+            if lines_behind >= MAX_RECEIPTS || is_old && !retention.is_zero() {
                 disk::remove(&place.file(&name(number)))?;
             }
             lines_behind += lines;

@@ -44,6 +44,9 @@ final class Library
     /** Most messages that one call hands on: as many as the library keeps. */
     private const MAX_MESSAGES = 256;
 
+    /** The longest that the end of a program waits for requests in flight, in milliseconds. */
+    private const STOP_TIMEOUT_MS = 2000;
+
     /** One for all libraries: PHP code that loads the same one by two ways has two objects of this class. */
     private static ?object $logger = null;
 
@@ -68,6 +71,15 @@ final class Library
         $this->pointerType = $ffi->type('char *');
         $this->visitorType = $ffi->type('esales_visitor');
         $this->receiptType = $ffi->type('esales_receipt');
+        // Where the end of the script is the end of the process. A web server's worker delivers between its pages.
+        if (in_array(PHP_SAPI, ['cli', 'phpdbg'], true) && function_exists('register_shutdown_function')) {
+            // Registered once more when the end has begun: so the program's own functions are called before.
+            register_shutdown_function(function (): void {
+                register_shutdown_function(function (): void {
+                    $this->ffi->esales_stop_delivery(self::STOP_TIMEOUT_MS);
+                });
+            });
+        }
     }
 
     public function version(): string
@@ -200,6 +212,20 @@ final class Library
         Text::uint32('timeout_ms', $timeoutMs);
 
         return $this->check($this->ffi->esales_client_flush($client, $timeoutMs, null), Status::TIMEOUT);
+    }
+
+    /**
+     * @return bool false: not within the time
+     *
+     * @throws NotifyException
+     */
+    public function stopDelivery(CData $client, int $timeoutMs): bool
+    {
+        Text::uint32('timeout_ms', $timeoutMs);
+        $isDone = $this->check($this->ffi->esales_client_stop_delivery($client, $timeoutMs), Status::TIMEOUT);
+        $this->passMessagesOn();
+
+        return $isDone;
     }
 
     /**

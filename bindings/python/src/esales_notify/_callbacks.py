@@ -19,7 +19,7 @@ import time
 from typing import Any, Callable, Dict, Optional, Set, Tuple, Union
 from weakref import WeakValueDictionary
 
-from ._library import DeliveryFunction, Library, LogFunction
+from ._library import DeliveryFunction, Library, LogFunction, loaded
 from ._types import Receipt
 
 DeliveryCallback = Callable[[Receipt], object]
@@ -40,6 +40,8 @@ _changes: Set[object] = set()
 #: The longest that the interpreter's end waits for them: where a signal's handler raises at the worst moment, one
 #: stays behind.
 _PATIENCE_S = 10.0
+#: The longest that the interpreter's end waits for requests in flight.
+_STOP_TIMEOUT_MS = 2000
 
 
 def _begin(change: object, is_new: bool) -> None:
@@ -163,8 +165,11 @@ _LOG = LogFunction(_on_message)
 
 
 def _end() -> None:
-    """Takes everything back, and waits for what is running."""
+    """Stops the delivery of spools, takes every callback back, and waits for those that are running."""
     global _has_ended
+    # First: the callbacks still hear what became of the requests in flight. These would be sent again otherwise.
+    for library in loaded():
+        library.stop_delivery(_STOP_TIMEOUT_MS)
     _has_ended = True
     deadline = time.monotonic() + _PATIENCE_S
     while _changes and time.monotonic() < deadline:

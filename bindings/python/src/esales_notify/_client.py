@@ -6,7 +6,7 @@ import math
 import os
 from ctypes import byref, c_void_p, sizeof
 from types import TracebackType
-from typing import Any, NoReturn, Optional, Type, Union
+from typing import TYPE_CHECKING, Any, NoReturn, Optional, Type, Union
 
 from ._callbacks import DeliveryCallback, Handle
 from ._errors import ClosedError, error_class
@@ -15,6 +15,13 @@ from ._status import ESALES_CLOSED, ESALES_INVALID_ARGUMENT, ESALES_TIMEOUT
 from ._text import encode, refusal
 from ._types import Receipt, Stats, Visitor
 
+if TYPE_CHECKING:
+    # Type checkers have it built in; it need not be installed.
+    from typing_extensions import Unpack
+
+    from ._options import ClientOptions
+
+#: What the library takes as text. The types of its own options are those of :class:`ClientOptions`.
 Option = Union[str, int, bool, PathLike, None]
 
 _VISITOR_SIZE = sizeof(VisitorStruct)
@@ -27,7 +34,7 @@ _LONGEST_MS = 2**32 - 1
 class Client:
     """Sends notifications. May be used from any number of threads at once, and after a fork in parent and child.
 
-    ``options`` are those of the option table, such as ``cluster_id``, ``timeout_ms`` or ``ca_file``, and are passed
+    ``options`` are those of the option table (:class:`ClientOptions`), such as ``cluster_id``, ``timeout_ms`` or ``ca_file``, and are passed
     to the library as text: ``True`` as ``"true"``, a number in decimal digits, a path as it is. ``None`` counts as
     not given. Without any option they are read from the environment (``ESALES_CLUSTER_ID``, ``ESALES_TIMEOUT_MS``
     and so on); with any, the environment is not consulted.
@@ -37,10 +44,11 @@ class Client:
     Making a client sends nothing and starts no thread. Clients whose options lead to the same place share their
     connections, which stay warm for ``keep_alive_s`` after the last client was closed, and their queue.
 
-    Raises :class:`InvalidConfigError`, :class:`LibraryNotFoundError`, ``TypeError`` naming the option.
+    Raises :class:`InvalidConfigError`, :class:`SpoolFailedError` if the place of the ``spool`` cannot be used,
+    :class:`LibraryNotFoundError`, ``TypeError`` naming the option.
     """
 
-    def __init__(self, *, library: Optional[LibraryPath] = None, **options: Option) -> None:
+    def __init__(self, *, library: Optional[LibraryPath] = None, **options: Unpack[ClientOptions]) -> None:
         self._handle: Optional[Handle] = None
         self._library = load(library)
         given = {name: value for name, value in options.items() if value is not None}
@@ -60,7 +68,8 @@ class Client:
         Blocks for at most the option ``timeout_ms``, whatever the network does; other threads run meanwhile. A
         signal's Python handler (also Ctrl-C) runs when the call has returned.
 
-        ``ticket``: the service's own opaque string, 1 to 8192 bytes of UTF-8, sent as it is.
+        ``ticket``: the string that the service gave with the product, 1 to 8192 bytes of UTF-8, sent
+        unchanged; refused if it has a control character.
         ``id``: names this one event, 1 to 128 bytes of UTF-8; ``None``: a new UUID. It is the same in every attempt.
         To send the same event again, pass the id of the receipt.
 
@@ -101,6 +110,26 @@ class Client:
         Raises :class:`SpoolFailedError`; :class:`InvalidArgumentError` for a negative ``timeout`` or NaN.
         """
         status = self._call(self._library.client_flush, _milliseconds(timeout), None)
+        if status == ESALES_TIMEOUT:
+            return False
+        self._library.check(status)
+        return True
+
+    def stop_delivery(self, timeout: float) -> bool:
+        """Ends this process's part in the delivery of the client's queue, for good: the process takes nothing more out
+        of the queue, and the call waits for requests in flight, for at most ``timeout`` seconds.
+
+        For a service that is told to stop: a request that is in flight when the process ends is sent again later. The
+        end of the interpreter does this by itself for every ``spool``, with its ``atexit`` functions, and waits at most
+        2 seconds. Clients that share the queue, also later ones, do not deliver either; what is left stays in it.
+
+        Returns True: nothing is in flight any more; False: not within the time, and what was in flight is sent once
+        more later, under the same id.
+
+        ``timeout``: 0 does not wait; more than 4294967 seconds count as that.
+        Raises :class:`InvalidArgumentError` for a negative ``timeout`` or NaN.
+        """
+        status = self._call(self._library.client_stop_delivery, _milliseconds(timeout))
         if status == ESALES_TIMEOUT:
             return False
         self._library.check(status)
@@ -152,7 +181,8 @@ class Client:
     def close(self) -> None:
         """Closes the client; closing twice is fine. Returns at once, from any thread: calls in flight go on and
         end as they would have, a running callback too; later ones raise :class:`ClosedError`. The callback is not
-        called any more. What is in the queue is delivered all the same, as long as this process lives."""
+        called any more. The process keeps delivering what is in the queue, until it ends or :meth:`stop_delivery` was
+        called."""
         handle, self._handle = self._handle, None
         if handle is not None:
             handle.callback = None

@@ -145,6 +145,8 @@ class Library:
         self.notify_add_to_cart = function("esales_notify_add_to_cart", c_int32, *about_a_cart)
         self.enqueue_add_to_cart = function("esales_enqueue_add_to_cart", c_int32, *about_a_cart)
         self.client_flush = function("esales_client_flush", c_int32, c_void_p, c_uint32, POINTER(StatsStruct))
+        self.client_stop_delivery = function("esales_client_stop_delivery", c_int32, c_void_p, c_uint32)
+        self.stop_delivery = function("esales_stop_delivery", c_int32, c_uint32)
         self.client_stats = function("esales_client_stats", c_int32, c_void_p, POINTER(StatsStruct))
         self.client_receipt = function("esales_client_receipt", c_int32, c_void_p, c_char_p, POINTER(ReceiptStruct))
         self.client_on_delivery = function(
@@ -201,6 +203,11 @@ class Library:
 
 def _words(text: bytes) -> str:
     return text.decode("utf-8", "replace")
+
+
+def loaded() -> List[Library]:
+    """The libraries that this process has loaded."""
+    return list(_loaded.values())
 
 
 # What was loaded, by the path that was asked for; None: nobody named one.

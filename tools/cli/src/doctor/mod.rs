@@ -2,7 +2,7 @@
 //! part what was found and what to do.
 //!
 //! What it says is what the library does: the configuration, the way to the service and the spool are read by the
-//! library's own code. Here it is put into words.
+//! library's own code. The doctor adds the explanation.
 
 mod certificate;
 mod config;
@@ -13,7 +13,6 @@ mod place;
 mod report;
 mod spool;
 
-use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
@@ -28,8 +27,8 @@ machine's clock, the spool and PHP, and says of each what was found and what to 
 environment as the other commands and the bindings do, so run it as the user, and with the environment, of the shop.
 
 It sends no notification unless --send says so: it asks the service for the head of the notification's address \
-(HEAD). It changes nothing, and opens the spool only to read it. Each step on the network, and each PHP, takes at most \
---timeout-ms. No key, token or password is shown.
+(HEAD). It changes nothing, except that the library closes a spool that is open to other users when it opens it (mode \
+0700). Each step on the network, and each PHP, takes at most --timeout-ms. No key, token or password is shown.
 
 A check ends as ok, warning, failed, or skipped, with the reason.";
 
@@ -62,7 +61,7 @@ pub(crate) fn command() -> Command {
             flag("send", "Also send one test notification, which the service counts like any other")
                 .requires("ticket"),
         )
-        .args(send::fields().map(|field| field.help_heading(of_test)))
+        .args(send::fields().into_iter().map(|field| field.help_heading(of_test)))
         .args(options::flags())
 }
 
@@ -85,11 +84,6 @@ pub(crate) fn run(args: &ArgMatches) -> Result<ExitCode, String> {
     } else {
         report.text()
     };
-    match io::stdout().write_all(text.as_bytes()) {
-        // A reader that has seen enough, such as head.
-        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => {}
-        Err(e) => return Err(format!("stdout: {e}")),
-        Ok(()) => {}
-    }
+    out!("{text}");
     Ok(ExitCode::from(report.exit_code(args.get_flag("strict"))))
 }

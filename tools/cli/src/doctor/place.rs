@@ -5,7 +5,8 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Access, access, statfs, statvfs};
+use esales_notify::{FileSystem, SpoolAdmin};
+use rustix::fs::{Access, access, statvfs};
 
 use super::report::Check;
 use crate::users::{group_name, sudo_name, this_user, user_name};
@@ -21,27 +22,16 @@ pub(super) fn permissions(
 ) -> (bool, Check) {
     let user = this_user();
     let owner = directory.map_or(user, Metadata::uid);
-    let found = fs::metadata(parent);
-    let is_shared = found
-        .as_ref()
-        .is_ok_and(|parent| writers(parent, owner).is_some());
-    // Root may use any spool, except one that another user may have put there for root to find.
-    let is_foreign = owner != user && (user != 0 || is_shared);
-    let check = not_ours(path, owner, user)
-        .filter(|_| is_foreign)
-        .or_else(|| not_writable(path, parent, directory))
-        .or_else(|| foreign_file(path, owner));
+    let check = not_writable(path, parent, directory).or_else(|| foreign_file(path, owner));
     let is_usable = check.is_none();
     let check = check
-        .or_else(|| open_to_others(path, directory))
-        .or_else(|| shared_parent(parent, found.ok().as_ref(), owner));
+        .or_else(|| open_to_others(directory))
+        .or_else(|| shared_parent(parent, owner));
     let check = check.unwrap_or_else(|| {
+        let name = user_name(owner);
         let found = match owner == user {
-            true => format!("only {} may use it", user_name(owner)),
-            false => format!(
-                "it belongs to {}, to whom root gives every file that it makes there",
-                user_name(owner)
-            ),
+            true => format!("only {name} may use it"),
+            false => format!("it belongs to {name}, and so does every file that root makes there"),
         };
         Check::ok("permissions", found)
     });
@@ -52,25 +42,24 @@ pub(super) fn permissions(
     (is_usable, check)
 }
 
-fn failed(found: String, advice: String) -> Option<Check> {
-    Some(Check::failed("permissions", found, advice))
+/// The check of a spool that belongs to another user, whom the library refuses with this message; `None`: the owner is
+/// not the reason.
+pub(super) fn foreign(path: &Path, message: &str) -> Option<Check> {
+    let directory = fs::symlink_metadata(path).ok().filter(Metadata::is_dir)?;
+    let (owner, user) = (directory.uid(), this_user());
+    if owner == user {
+        return None;
+    }
+    let advice = format!(
+        "all processes of a spool must run as one user, this one too: `sudo -u {} esales-notify doctor`",
+        sudo_name(owner)
+    );
+    let check = Check::failed("permissions", message, advice);
+    Some(check.fact("owner", user_name(owner)))
 }
 
-fn not_ours(path: &Path, owner: u32, user: u32) -> Option<Check> {
-    let (shown, name) = (path.display(), user_name(owner));
-    failed(
-        format!(
-            "{shown} belongs to {name}, and this runs as {}",
-            user_name(user)
-        ),
-        format!(
-            "all processes of a spool must run as one user, this one too: `sudo -u {} esales-notify doctor`; if the \
-             shop runs as {}, `chown -R {} {shown}`",
-            sudo_name(owner),
-            user_name(user),
-            sudo_name(user)
-        ),
-    )
+fn failed(found: String, advice: String) -> Option<Check> {
+    Some(Check::failed("permissions", found, advice))
 }
 
 fn not_writable(path: &Path, parent: &Path, directory: Option<&Metadata>) -> Option<Check> {
@@ -81,6 +70,11 @@ fn not_writable(path: &Path, parent: &Path, directory: Option<&Metadata>) -> Opt
     };
     let e = io::Error::from(access(place, needed).err()?);
     let (shown, user) = (place.display(), this_user());
+    let is_ours = directory.is_some_and(|directory| directory.uid() == user);
+    if is_ours && e.kind() == io::ErrorKind::PermissionDenied {
+        // The library sets the mode of its user's own spool.
+        return None;
+    }
     failed(
         format!("{} may not write into {shown}: {e}", user_name(user)),
         format!(
@@ -113,7 +107,7 @@ fn foreign_file(path: &Path, owner: u32) -> Option<Check> {
     )
 }
 
-fn open_to_others(path: &Path, directory: Option<&Metadata>) -> Option<Check> {
+fn open_to_others(directory: Option<&Metadata>) -> Option<Check> {
     let mode = directory?.mode() & 0o777;
     if mode & 0o077 == 0 {
         return None;
@@ -121,16 +115,13 @@ fn open_to_others(path: &Path, directory: Option<&Metadata>) -> Option<Check> {
     Some(Check::warning(
         "permissions",
         format!(
-            "other users may look into the spool (mode {mode:04o}), which holds visitors' keys and tokens"
+            "the spool was open to other users (mode {mode:04o}), and it holds visitors' keys and tokens"
         ),
-        format!(
-            "find out who changed the mode; then `chmod 0700 {}`",
-            path.display()
-        ),
+        "the library sets the mode to 0700 when it opens the spool: find out who changed it",
     ))
 }
 
-/// Who may replace the spool of `owner`, besides its owner and root: whoever may write into its parent.
+/// The users who may write into the parent, besides `owner` and root, and so may replace the spool.
 fn writers(parent: &Metadata, owner: u32) -> Option<String> {
     let mode = parent.mode();
     if mode & 0o002 != 0 {
@@ -144,8 +135,8 @@ fn writers(parent: &Metadata, owner: u32) -> Option<String> {
     }
 }
 
-fn shared_parent(path: &Path, parent: Option<&Metadata>, owner: u32) -> Option<Check> {
-    let who = writers(parent?, owner)?;
+fn shared_parent(path: &Path, owner: u32) -> Option<Check> {
+    let who = writers(&fs::metadata(path).ok()?, owner)?;
     let shown = path.display();
     Some(Check::warning(
         "permissions",
@@ -161,48 +152,30 @@ fn shared_parent(path: &Path, parent: Option<&Metadata>, owner: u32) -> Option<C
     ))
 }
 
-/// Network file systems, by the number that statfs returns. FUSE may be one.
-const NETWORK: [(u64, &str); 9] = [
-    (0x6969, "NFS"),
-    (0x517B, "SMB"),
-    (0xFF53_4D42, "CIFS"),
-    (0xFE53_4D42, "SMB"),
-    (0x00C3_6400, "Ceph"),
-    (0x5346_414F, "AFS"),
-    (0x0102_1997, "9P"),
-    (0x7461_636F, "OCFS2"),
-    (0x6573_5546, "FUSE"),
-];
-
-fn network_name(number: u64) -> Option<&'static str> {
-    let found = NETWORK.iter().find(|(magic, _)| *magic == number);
-    found.map(|(_, name)| *name)
-}
-
-/// A spool must be on a local file system: locks and appends of several machines do not work as they must.
+/// A spool must be on a local file system: appends of several machines overwrite one another.
 pub(super) fn filesystem(parent: &Path) -> Check {
-    let number = match statfs(parent) {
-        // The kernel's number has 32 bits, of whatever type the field is.
-        Ok(found) => u64::from(found.f_type as u32),
+    let found = match SpoolAdmin::file_system(parent) {
+        Ok(found) => found,
         Err(e) => {
-            let found = format!("{}: {}", parent.display(), io::Error::from(e));
-            return Check::failed("filesystem", found, "find out whether the disk is mounted");
+            let advice = "find out whether the disk is mounted";
+            return Check::failed("filesystem", e.detail(), advice);
         }
     };
-    let check = match network_name(number) {
-        None => Check::ok("filesystem", "local"),
-        Some("FUSE") => Check::warning(
+    match found {
+        FileSystem::Network(name) => Check::failed(
             "filesystem",
-            "FUSE, which may be a network file system",
-            "use it only if it is on a disk of this machine",
-        ),
-        Some(name) => Check::warning(
-            "filesystem",
-            format!("{name} is a network file system, where events can be lost or sent twice"),
+            format!("{name} is a network file system, on which the library refuses a spool"),
             "put the spool on a disk of this machine",
-        ),
-    };
-    check.fact("network", network_name(number))
+        )
+        .fact("network", name),
+        FileSystem::Unknown(name) => Check::warning(
+            "filesystem",
+            format!("{name}, which may be a network file system"),
+            "use it only if it is on a disk of this machine: elsewhere notifications may be lost",
+        )
+        .fact("network", name),
+        _ => Check::ok("filesystem", "local").fact("network", ()),
+    }
 }
 
 pub(super) fn space(folder: &Path, max_bytes: u64) -> Check {
@@ -234,19 +207,4 @@ pub(super) fn space(folder: &Path, max_bytes: u64) -> Check {
         Check::ok("space", found)
     };
     check.fact("free_bytes", free)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn network_file_systems_are_known_by_their_number() {
-        assert_eq!(network_name(0x6969), Some("NFS"));
-        assert_eq!(network_name(0xFF53_4D42), Some("CIFS"));
-        // ext4, tmpfs, overlayfs, xfs, btrfs.
-        for local in [0xEF53, 0x0102_1994, 0x794C_7630, 0x5846_5342, 0x9123_683E] {
-            assert_eq!(network_name(local), None);
-        }
-    }
 }

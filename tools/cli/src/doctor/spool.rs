@@ -60,24 +60,18 @@ fn look(config: &Config, checks: &mut Vec<Check>) -> Option<String> {
             return None;
         }
         Err(e) => {
-            let advice = of_refused(Path::new(named));
-            checks.push(Check::failed("path", e.detail(), advice));
+            let path = Path::new(named);
+            if let Some(check) = place::foreign(path, e.detail()) {
+                checks.push(path_check(path, true));
+                checks.push(check);
+            } else {
+                checks.push(Check::failed("path", e.detail(), of_refused(path)));
+            }
             return None;
         }
     };
     let directory = fs::symlink_metadata(&path).ok();
-    let shown = path.display();
-    checks.push(
-        Check::ok(
-            "path",
-            match directory {
-                Some(_) => shown.to_string(),
-                None => format!("{shown} (it does not exist yet: the first enqueue makes it)"),
-            },
-        )
-        .fact("path", shown.to_string())
-        .fact("exists", directory.is_some()),
-    );
+    checks.push(path_check(&path, directory.is_some()));
     let parent = path.parent().unwrap_or(Path::new("/"));
     let (is_usable, check) = place::permissions(&path, parent, directory.as_ref());
     checks.push(check);
@@ -103,6 +97,17 @@ fn look(config: &Config, checks: &mut Vec<Check>) -> Option<String> {
             None
         }
     }
+}
+
+fn path_check(path: &Path, exists: bool) -> Check {
+    let shown = path.display().to_string();
+    let found = match exists {
+        true => shown.clone(),
+        false => format!("{shown} (it does not exist yet: the first enqueue makes it)"),
+    };
+    Check::ok("path", found)
+        .fact("path", shown)
+        .fact("exists", exists)
 }
 
 /// What to do about a path that the library refuses.
@@ -173,8 +178,9 @@ fn contents(report: &SpoolReport) -> Check {
                 "{counters}; damaged files were set aside: {}",
                 aside.join(", ")
             ),
-            "`esales-notify queue salvage FILE` enqueues what can be read of each file, and nothing twice; then delete \
-             the file, and check the disk",
+            "each line of these files is a record that cannot be read, and everything else was kept: if there is a \
+             backup, `esales-notify queue salvage DIR` enqueues what is missing, and nothing twice; then delete the \
+             files, and check the disk",
         )
     } else {
         Check::ok("contents", counters)

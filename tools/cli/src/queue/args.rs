@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::secret;
 use clap::{Arg, ArgAction, ArgGroup, Command, value_parser};
 
 use crate::options;
@@ -12,7 +13,7 @@ processes may enqueue and deliver meanwhile. Run it as the user who owns the spo
 token.";
 
 const EXIT_CODES: &str = "\
-Exit code: 0 done; 2 wrong usage or options; 3 no notification (dead letter) has that id, and nothing was changed; \
+Exit code: 0 done; 2 wrong usage or options, such as a relative path; 3 no notification (dead letter) has that id, and nothing was changed; \
 4 the queue is full, and something is left (salvage); 5 the counters of the spool contradict one another (status); 6 \
 there is no such spool, or it could not be used.";
 
@@ -22,7 +23,7 @@ restore it, stop every process that uses the spool, and put the copy in the spoo
 with `queue salvage`.";
 
 const SALVAGE: &str = "\
-Enqueues the pending notifications of another spool: a backup, a copy, or a damaged file that was set aside. Whatever \
+Enqueues the pending notifications of another spool: a backup, a copy, or a damaged spool that was moved away. Whatever \
 the spool knows already (it is pending, is a dead letter, or has a receipt) is left out, so nothing is enqueued twice, \
 also by a second run. The age of what is enqueued counts from now. The other spool is not changed.";
 
@@ -127,9 +128,7 @@ pub(crate) fn command() -> Command {
             "Enqueue what can be read of a damaged, copied or backed-up spool",
         )
         .long_about(SALVAGE)
-        .arg(path(
-            "The other spool's directory, or a file that was set aside",
-        ))
+        .arg(path("The other spool's directory"))
         .arg(flag("dead", "Also enqueue its dead letters"))
         .args(client_options(&[
             "durability",
@@ -157,14 +156,6 @@ fn list() -> Command {
 }
 
 fn dead() -> Command {
-    let private_key = Arg::new("private-key")
-        .long("private-key")
-        .value_name("SECRET")
-        .env("ESALES_PRIVATE_KEY")
-        .hide_env_values(true)
-        .help(
-            "Make the tokens anew with this key, as after a rotation (better in the environment)",
-        );
     group(
         "dead",
         "List dead letters (refused for good by the service), retry them, drop them",
@@ -179,7 +170,9 @@ fn dead() -> Command {
             ),
             "Every dead letter",
         )
-        .arg(private_key),
+        .args(secret::args(
+            "Make the tokens anew with this key, as after a rotation",
+        )),
     )
     .subcommand(chosen(
         leaf("drop", "Drop dead letters; they count as dropped"),

@@ -128,17 +128,14 @@ pub(super) fn pending(page: &[PendingNotification]) -> String {
     let mut out = String::new();
     for pending in page {
         let attempts = counted(pending.attempts.into(), "attempt");
-        let result = match pending.attempts {
-            0 => String::new(),
-            _ => format!("  {}  {}", pending.status.name(), pending.detail),
-        };
-        let _ = writeln!(
-            out,
-            "{:<36}  {:<8}  {attempts:<11}  {}{result}",
+        let line = format!(
+            "{:<36}  {:<8}  {attempts:<11}  {}  {}",
             pending.id,
             span(pending.age),
-            pending.origin
+            pending.origin,
+            pending.detail
         );
+        let _ = writeln!(out, "{}", line.trim_end());
     }
     if page.is_empty() {
         out.push_str("no pending notifications\n");

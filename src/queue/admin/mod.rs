@@ -1,0 +1,365 @@
+//! What an operator does with a spool, from a process of their own: report, list, retry, erase, copy.
+//!
+//! A thin layer over the spool's interface: it pages, chooses by id, takes tokens out and signs anew. The engine does
+//! the rest, the same for every engine.
+
+mod pages;
+mod report;
+mod salvage;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::config::{Config, QueueSettings};
+use crate::host::{self, FileSystem, Timestamp};
+use crate::identity::customer_token;
+use crate::spool::{self, LeaseError, Position, Spool, StoredItem};
+use crate::status::{Error, Receipt, Status};
+use crate::wire;
+use pages::{PAGE, Pages, cursor_of, position_of};
+pub use report::{DeadLetter, OriginReport, PendingNotification, SpoolReport};
+use report::{dead_letter_of, fields, pending_of, receipt_of};
+pub use salvage::SalvageReport;
+
+/// The longest time that one call to the engine may take.
+const OPERATOR_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How often the command asks whether the drainer has done something.
+const TICK: Duration = Duration::from_millis(5);
+
+fn deadline() -> Instant {
+    Instant::now() + OPERATOR_TIMEOUT
+}
+
+/// A spool, opened by an operator. Any number of processes may use the spool at the same time.
+///
+/// Opening a spool changes nothing in it: no file is made, and none is set aside.
+#[derive(Debug)]
+pub struct SpoolAdmin {
+    spool: Arc<dyn Spool>,
+    settings: QueueSettings,
+}
+
+impl SpoolAdmin {
+    /// The directory that the option `spool` names, after the checks that every client makes of it; `None` if the
+    /// spool is in memory. The directory need not exist.
+    ///
+    /// # Errors
+    /// [`Status::InvalidConfig`] if a client would refuse the path, or if the options of the queue contradict one
+    /// another. [`Status::SpoolFailed`] if the directory's parent cannot be used.
+    pub fn path(config: &Config) -> Result<Option<PathBuf>, Error> {
+        spool::directory(&config.queue_settings()?)
+    }
+
+    /// The kind of file system that a spool in `folder` would be on.
+    ///
+    /// # Errors
+    /// [`Status::SpoolFailed`] if the folder cannot be opened.
+    pub fn file_system(folder: &Path) -> Result<FileSystem, Error> {
+        let found = File::open(folder).and_then(|folder| host::file_system(&folder));
+        found.map_err(|e| {
+            let message = format!("{}: {e}", folder.display());
+            Error::new(Status::SpoolFailed, message)
+        })
+    }
+
+    /// Opens the spool that the option `spool` names. The spool must exist.
+    ///
+    /// # Errors
+    /// [`Status::InvalidConfig`] if `spool` is not set, or as [`SpoolAdmin::path`] returns it.
+    /// [`Status::SpoolFailed`] if there is no such spool, or if it cannot be opened.
+    pub fn open(config: &Config) -> Result<SpoolAdmin, Error> {
+        let settings = config.queue_settings()?;
+        if settings.spool.is_none() {
+            return Err(Error::config(
+                "spool is missing: name the spool's directory",
+            ));
+        }
+        spool::directory(&settings)?;
+        let spool = spool::open_existing(&settings)?;
+        Ok(SpoolAdmin { spool, settings })
+    }
+
+    #[cfg(test)]
+    pub(crate) fn over(spool: Arc<dyn Spool>, settings: QueueSettings) -> SpoolAdmin {
+        SpoolAdmin { spool, settings }
+    }
+
+    /// The state of the spool.
+    ///
+    /// # Errors
+    /// [`Status::SpoolFailed`] if the spool cannot be read.
+    pub fn report(&self) -> Result<SpoolReport, Error> {
+        let totals = self.spool.totals(deadline())?;
+        let overview = self.spool.overview(deadline())?;
+        Ok(SpoolReport::new(totals, overview, Timestamp::now()))
+    }
+
+    /// The receipt of an id, and the body (without its token) while the spool has it; `None`: nothing is known of
+    /// the id.
+    ///
+    /// # Errors
+    /// [`Status::SpoolFailed`] if the spool cannot be read.
+    pub fn show(&self, id: &str) -> Result<Option<(Receipt, Option<String>)>, Error> {
+        let receipt = self.spool.receipt(id, Timestamp::now(), deadline())?;
+        let status = receipt.as_ref().map(|r| r.status);
+        let pages = match status {
+            Some(Status::Delivered) => None,
+            Some(Status::Queued) => Some(Pages::pending(&*self.spool)),
+            _ => Some(Pages::dead(&*self.spool)),
+        };
+        let mut newest = None;
+        for page in pages.into_iter().flatten() {
+            newest = page?.into_iter().rfind(|s| s.item.id == id).or(newest);
+        }
+        // A dead letter outlives its receipt.
+        let receipt = receipt.or_else(|| newest.as_ref().map(receipt_of));
+        Ok(receipt.map(|receipt| {
+            let body = newest.map(|stored| wire::without_token(&stored.item.body));
+            (receipt, body)
+        }))
+    }
+
+    /// At most `limit` pending notifications, oldest first, and the cursor of the next ones: pass the cursor as
+    /// `after`. No cursor is returned with the last notifications. A cursor stays valid as long as the spool exists.
+    ///
+    /// # Errors
+    /// [`Status::InvalidArgument`] if `after` is not such a cursor or `limit` is 0, [`Status::SpoolFailed`] if the
+    /// spool cannot be read.
+    pub fn pending(
+        &self,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<(Vec<PendingNotification>, Option<String>), Error> {
+        if limit == 0 {
+            return Err(Error::argument("limit is 0"));
+        }
+        let after = after.map(position_of).transpose()?;
+        // One more than asked for: it says whether there is a next page.
+        let more = limit.saturating_add(1);
+        let mut stored = self.spool.pending(after, more, deadline())?;
+        let has_next = stored.len() > limit;
+        stored.truncate(limit);
+        let last = stored.last().map(|s| cursor_of(s.item.position));
+        let now = Timestamp::now();
+        let page = stored.into_iter().map(|s| pending_of(s, now)).collect();
+        Ok((page, last.filter(|_| has_next)))
+    }
+
+    /// The dead letters, oldest first.
+    ///
+    /// # Errors
+    /// [`Status::SpoolFailed`] if the spool cannot be read.
+    pub fn dead_letters(&self) -> Result<Vec<DeadLetter>, Error> {
+        let mut letters = Vec::new();
+        for page in Pages::dead(&*self.spool) {
+            letters.extend(page?.into_iter().map(dead_letter_of));
+        }
+        Ok(letters)
+    }
+
+    /// Enqueues dead letters again, at the end of the queue: those with one of these ids, or all (`None`). Their age
+    /// counts from now. With a private key, every token among them is made anew. Returns the number of dead letters
+    /// that were enqueued.
+    ///
+    /// # Errors
+    /// [`Status::InvalidArgument`] for the private key; nothing has changed then. [`Status::SpoolFailed`] if the spool
+    /// cannot be written; some of the dead letters may have been enqueued.
+    pub fn retry_dead(
+        &self,
+        ids: Option<&[String]>,
+        private_key: Option<&str>,
+    ) -> Result<u64, Error> {
+        if let Some(key) = private_key {
+            customer_token(key, "probe")?;
+        }
+        // A letter that dies once more meanwhile comes behind the last one, and is not enqueued again.
+        let Some(last) = self.chosen(ids)?.into_iter().next_back() else {
+            return Ok(0);
+        };
+        let ids = ids.map(id_set);
+        let mut retried = 0;
+        for page in Pages::dead(&*self.spool) {
+            let mut letters = page?;
+            let is_last_page = letters.last().is_some_and(|l| l.item.position >= last);
+            letters.retain(|letter| letter.item.position <= last && is_chosen(letter, &ids));
+            for letter in &mut letters {
+                let body = &mut letter.item.body;
+                if let Some(signed) = private_key.and_then(|key| wire::sign_anew(body, key)) {
+                    *body = signed;
+                }
+            }
+            if !letters.is_empty() {
+                retried += self.spool.requeue(&letters, deadline())?;
+                self.wait_until_done()?;
+            }
+            if is_last_page {
+                break;
+            }
+        }
+        Ok(retried)
+    }
+
+    /// Drops dead letters: those with one of these ids, or all (`None`). Returns the number of dead letters dropped.
+    ///
+    /// # Errors
+    /// [`Status::SpoolFailed`] if the spool cannot be written; some of the dead letters may have been dropped.
+    pub fn drop_dead(&self, ids: Option<&[String]>) -> Result<u64, Error> {
+        let mut dropped = 0;
+        for letters in self.chosen(ids)?.chunks(PAGE) {
+            dropped += self.spool.discard(letters, deadline())?;
+        }
+        self.wait_until_done()?;
+        Ok(dropped)
+    }
+
+    /// Erases everything of one visitor: pending notifications, dead letters, and every copy of their bodies in the
+    /// spool's files. They count as dropped. A request in flight may still arrive. Returns the number of
+    /// notifications dropped.
+    ///
+    /// A body that is not JSON is erased if it contains the customer key.
+    ///
+    /// # Errors
+    /// [`Status::InvalidArgument`] if the key is empty, [`Status::SpoolFailed`] if the spool cannot be written.
+    pub fn purge(&self, customer_key: &str) -> Result<u64, Error> {
+        if customer_key.is_empty() {
+            return Err(Error::argument("customer_key is empty"));
+        }
+        let theirs = |body: &str| is_of_visitor(body, customer_key);
+        let purged = self.spool.purge(&theirs, deadline())?;
+        self.wait_until_done()?;
+        Ok(purged)
+    }
+
+    /// Waits until the drainer has done what was asked. Where no process delivers the spool, the command becomes the
+    /// drainer for a moment.
+    fn wait_until_done(&self) -> Result<(), Error> {
+        let deadline = deadline();
+        while !self.spool.is_done(deadline)? {
+            if Instant::now() >= deadline {
+                return Err(Error::new(
+                    Status::SpoolFailed,
+                    "the process that delivers the spool has not done this in time; it does it when it can",
+                ));
+            }
+            let Some(mut lease) = self.spool.acquire(deadline)? else {
+                std::thread::sleep(TICK);
+                continue;
+            };
+            let polled = lease.poll(Timestamp::now());
+            lease.release();
+            if let Err(LeaseError::Failed(e)) = polled {
+                return Err(e);
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets one delivery be tried at once for every origin whose deliveries are backing off. Returns the number of
+    /// these origins.
+    ///
+    /// # Errors
+    /// [`Status::SpoolFailed`] if the spool cannot be written.
+    pub fn probe_now(&self) -> Result<u64, Error> {
+        let origins = self.spool.probe_now(deadline())?;
+        self.wait_until_done()?;
+        Ok(origins)
+    }
+
+    /// Makes a consistent copy of the spool in the new directory `to`, while the spool is in use. The copy is a spool
+    /// itself. Returns the number of pending notifications in it.
+    ///
+    /// # Errors
+    /// [`Status::InvalidArgument`] if there is something at `to` already, or if `to` is inside the spool.
+    /// [`Status::SpoolFailed`] if the spool cannot be read or the copy cannot be written.
+    pub fn backup(&self, to: &Path) -> Result<u64, Error> {
+        let to = resolved(to)?;
+        let shown = to.display();
+        if to.symlink_metadata().is_ok() {
+            return Err(Error::argument(format!(
+                "{shown} exists already: a backup needs a new directory"
+            )));
+        }
+        if self.directory().is_some_and(|spool| to.starts_with(spool)) {
+            return Err(Error::argument(format!(
+                "{shown} is inside the spool: a backup needs a directory of its own"
+            )));
+        }
+        self.spool.backup(&to, deadline())
+    }
+
+    /// Enqueues the pending notifications of another spool, `from`: a copy, a backup, or a damaged spool that was moved
+    /// away. A notification whose id is pending here, is a dead letter here, or has a receipt here, is left
+    /// out: nothing is enqueued twice. The age of the others counts from now. `from` is not changed.
+    ///
+    /// With `with_dead_letters`, the dead letters of the other spool are enqueued too.
+    ///
+    /// # Errors
+    /// [`Status::InvalidArgument`] if `from` is this spool, [`Status::SpoolFailed`] if the other spool cannot be read
+    /// or this one cannot be written, [`Status::QueueFull`] if this one is full. Some notifications may have been
+    /// enqueued then; a second run leaves them out.
+    pub fn salvage(&self, from: &Path, with_dead_letters: bool) -> Result<SalvageReport, Error> {
+        let from = resolved(from)?;
+        if self.directory().is_some_and(|spool| from == spool) {
+            return Err(Error::argument(format!(
+                "{} is the spool itself: name another one to read from",
+                from.display()
+            )));
+        }
+        let copy = spool::open_copy(&from)?;
+        salvage::salvage(&*self.spool, &*copy, with_dead_letters)
+    }
+
+    /// The spool's directory without symbolic links.
+    fn directory(&self) -> Option<PathBuf> {
+        let path = self.settings.spool.as_ref()?;
+        path.canonicalize().ok()
+    }
+
+    /// The positions of the dead letters with one of these ids, or of all, oldest first.
+    fn chosen(&self, ids: Option<&[String]>) -> Result<Vec<Position>, Error> {
+        let ids = ids.map(id_set);
+        let mut chosen = Vec::new();
+        for page in Pages::dead(&*self.spool) {
+            let letters = page?.into_iter().filter(|letter| is_chosen(letter, &ids));
+            chosen.extend(letters.map(|letter| letter.item.position));
+        }
+        Ok(chosen)
+    }
+}
+
+fn id_set(ids: &[String]) -> HashSet<&str> {
+    ids.iter().map(String::as_str).collect()
+}
+
+fn is_chosen(letter: &StoredItem, ids: &Option<HashSet<&str>>) -> bool {
+    ids.as_ref()
+        .is_none_or(|ids| ids.contains(letter.item.id.as_str()))
+}
+
+/// An absolute path whose folder has no symbolic links.
+fn resolved(path: &Path) -> Result<PathBuf, Error> {
+    let refuse = |e: std::io::Error| Error::argument(format!("{}: {e}", path.display()));
+    let absolute = std::path::absolute(path).map_err(refuse)?;
+    if let Ok(canonical) = absolute.canonicalize() {
+        return Ok(canonical);
+    }
+    match (absolute.parent(), absolute.file_name()) {
+        (Some(folder), Some(name)) => Ok(folder.canonicalize().map_err(refuse)?.join(name)),
+        _ => Ok(absolute),
+    }
+}
+
+fn is_of_visitor(body: &str, customer_key: &str) -> bool {
+    match fields(body) {
+        Some(fields) => fields.get("customerKey").and_then(Value::as_str) == Some(customer_key),
+        None => body.contains(customer_key),
+    }
+}

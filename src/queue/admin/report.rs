@@ -1,0 +1,203 @@
+//! What an operator reads of a spool.
+
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+use serde_json::Value;
+
+use crate::host::Timestamp;
+use crate::queue::stats::{Counts, Percentiles};
+use crate::spool::{Gate, Overview, StoredItem, Totals};
+use crate::status::{Receipt, Status};
+use crate::wire;
+
+/// The state of a spool, as [`super::SpoolAdmin::report`] finds it.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct SpoolReport {
+    /// The counters.
+    pub counts: Counts,
+    /// Bytes of the pending notifications.
+    pub pending_bytes: u64,
+    /// How long the oldest pending notification has been waiting; zero if none is pending.
+    pub oldest_age: Duration,
+    /// Every origin that notifications were accepted for.
+    pub origins: Vec<OriginReport>,
+    /// The number of dead letters for each status that they died with.
+    pub dead_by_status: Vec<(Status, u64)>,
+    /// From acceptance to the service's answer, of the last 1,000 deliveries.
+    pub delivery_age: Percentiles,
+    /// Duration of the attempt that delivered, of the last 1,000 deliveries.
+    pub attempt_latency: Percentiles,
+    /// Which process delivers the spool, for a person to read; `None`: no process does.
+    pub leader: Option<String>,
+    /// Damaged files that were set aside.
+    pub set_aside: Vec<PathBuf>,
+    /// What does not add up in the spool, for a person to read; empty in a sound spool.
+    pub faults: Vec<String>,
+}
+
+impl SpoolReport {
+    pub(super) fn new(totals: Totals, overview: Overview, now: Timestamp) -> SpoolReport {
+        let (ages, latencies) = totals.recent.into_iter().unzip();
+        SpoolReport {
+            counts: totals.spool,
+            pending_bytes: totals.pending_bytes,
+            oldest_age: totals
+                .oldest
+                .map_or(Duration::ZERO, |oldest| now.since(oldest).length),
+            origins: overview
+                .origins
+                .into_iter()
+                .map(|(origin, gate, pending)| OriginReport {
+                    url: origin.to_string(),
+                    pending,
+                    gate_failures: gate.failures,
+                    next_probe_in: next_probe_in(gate, now),
+                })
+                .collect(),
+            dead_by_status: overview.dead_by_status,
+            delivery_age: Percentiles::of(ages),
+            attempt_latency: Percentiles::of(latencies),
+            leader: overview.leader,
+            set_aside: overview.set_aside,
+            faults: overview.faults,
+        }
+    }
+
+    /// Whether the spool is sound: the counter invariant holds
+    /// (`accepted = delivered + dead + expired + dropped + pending`), and there are no faults.
+    #[must_use]
+    pub fn is_balanced(&self) -> bool {
+        self.counts.is_balanced() && self.faults.is_empty()
+    }
+}
+
+/// One origin of a spool, with its gate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct OriginReport {
+    /// The origin's URL.
+    pub url: String,
+    /// Its pending notifications.
+    pub pending: u64,
+    /// Deliveries that failed in a row; 0: deliveries are not backing off.
+    pub gate_failures: u32,
+    /// Time until the next delivery is tried; zero: it is due, or deliveries are not backing off.
+    pub next_probe_in: Duration,
+}
+
+/// A notification that waits for delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PendingNotification {
+    /// The notification's id.
+    pub id: String,
+    /// Where it goes.
+    pub origin: String,
+    /// When it was accepted.
+    pub accepted_at: SystemTime,
+    /// How long it has been waiting.
+    pub age: Duration,
+    /// Attempts that were made.
+    pub attempts: u32,
+    /// Result of the last attempt; [`Status::Queued`] if there was none.
+    pub status: Status,
+    /// HTTP status of the last answer.
+    pub http_status: Option<u16>,
+    /// Details of the last attempt.
+    pub detail: String,
+    /// The body, without its token.
+    pub body: String,
+}
+
+/// A notification that the service refused for good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DeadLetter {
+    /// The notification's id.
+    pub id: String,
+    /// Where it was to go.
+    pub origin: String,
+    /// The status that it died with.
+    pub status: Status,
+    /// HTTP status of the last answer.
+    pub http_status: Option<u16>,
+    /// Details of the last attempt.
+    pub detail: String,
+    /// Attempts that were made.
+    pub attempts: u32,
+    /// When it was accepted.
+    pub accepted_at: SystemTime,
+    /// When it died.
+    pub died_at: SystemTime,
+    /// Whether the body carries a token.
+    pub is_signed: bool,
+    /// The body, without its token.
+    pub body: String,
+}
+
+/// Time until the next probe. A wall clock that was set back makes it no longer than the pause that was meant.
+pub(super) fn next_probe_in(gate: Gate, now: Timestamp) -> Duration {
+    if gate.failures == 0 {
+        return Duration::ZERO;
+    }
+    let due = gate.closed_at.saturating_add(gate.pause);
+    let wait = due.saturating_sub(now.unix_ms).min(gate.pause);
+    Duration::from_millis(wait)
+}
+
+fn time_of(at: Timestamp) -> SystemTime {
+    let since = Duration::from_millis(at.unix_ms);
+    let time = SystemTime::UNIX_EPOCH.checked_add(since);
+    time.unwrap_or(SystemTime::UNIX_EPOCH)
+}
+
+pub(super) fn pending_of(stored: StoredItem, now: Timestamp) -> PendingNotification {
+    let item = stored.item;
+    PendingNotification {
+        id: item.id,
+        origin: item.origin.to_string(),
+        accepted_at: time_of(item.accepted),
+        age: now.since(item.accepted).length,
+        attempts: item.attempts,
+        status: stored.status,
+        http_status: stored.http_status,
+        detail: stored.detail,
+        body: wire::without_token(&item.body),
+    }
+}
+
+pub(super) fn dead_letter_of(stored: StoredItem) -> DeadLetter {
+    let item = stored.item;
+    let field = |name| fields(&item.body).is_some_and(|body| body.get(name).is_some());
+    DeadLetter {
+        is_signed: field("token"),
+        body: wire::without_token(&item.body),
+        id: item.id,
+        origin: item.origin.to_string(),
+        status: stored.status,
+        http_status: stored.http_status,
+        detail: stored.detail,
+        attempts: item.attempts,
+        accepted_at: time_of(item.accepted),
+        died_at: time_of(stored.died.unwrap_or_default()),
+    }
+}
+
+pub(super) fn receipt_of(letter: &StoredItem) -> Receipt {
+    let item = &letter.item;
+    let died = letter.died.unwrap_or_default();
+    Receipt {
+        status: letter.status,
+        http_status: letter.http_status,
+        attempts: item.attempts,
+        elapsed: died.since(item.accepted).length,
+        id: item.id.clone(),
+        detail: letter.detail.clone(),
+    }
+}
+
+pub(super) fn fields(body: &str) -> Option<Value> {
+    serde_json::from_str(body).ok()
+}

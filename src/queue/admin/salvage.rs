@@ -1,0 +1,109 @@
+//! Enqueues what another spool holds, and nothing twice.
+
+use std::collections::HashSet;
+
+use super::deadline;
+use super::pages::Pages;
+use crate::host::Timestamp;
+use crate::spool::{NewItem, Spool, StoredItem};
+use crate::status::Error;
+
+/// What [`super::SpoolAdmin::salvage`] did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SalvageReport {
+    /// Notifications that were enqueued.
+    pub enqueued: u64,
+    /// Notifications that were not enqueued, because the spool knew their ids already.
+    pub already_there: u64,
+    /// Dead letters that were left where they are.
+    pub dead_letters_left: u64,
+    /// What could not be read, for a person to read.
+    pub unreadable: Vec<String>,
+}
+
+/// Enqueues the pending notifications of `copy` in `spool`, and its dead letters if they are wanted.
+pub(super) fn salvage(
+    spool: &dyn Spool,
+    copy: &dyn Spool,
+    with_dead_letters: bool,
+) -> Result<SalvageReport, Error> {
+    let mut salvage = Salvage {
+        spool,
+        known: stored_ids(spool)?,
+        report: SalvageReport {
+            unreadable: copy.unreadable(deadline())?,
+            ..SalvageReport::default()
+        },
+    };
+    for page in Pages::pending(copy) {
+        salvage.enqueue_unknown(page?)?;
+    }
+    for page in Pages::dead(copy) {
+        let letters = page?;
+        if with_dead_letters {
+            salvage.enqueue_unknown(letters)?;
+        } else {
+            salvage.report.dead_letters_left += letters.len() as u64;
+        }
+    }
+    Ok(salvage.report)
+}
+
+/// The ids of all pending notifications and dead letters.
+fn stored_ids(spool: &dyn Spool) -> Result<HashSet<String>, Error> {
+    // In this order: a notification that dies in between is found among the dead letters.
+    let pages = Pages::pending(spool).chain(Pages::dead(spool));
+    let mut ids = HashSet::new();
+    for page in pages {
+        ids.extend(page?.into_iter().map(|stored| stored.item.id));
+    }
+    Ok(ids)
+}
+
+struct Salvage<'a> {
+    spool: &'a dyn Spool,
+    /// Ids that are not enqueued (again).
+    known: HashSet<String>,
+    report: SalvageReport,
+}
+
+impl Salvage<'_> {
+    fn enqueue_unknown(&mut self, page: Vec<StoredItem>) -> Result<(), Error> {
+        let unknown = page.iter().map(|stored| stored.item.id.as_str());
+        let unknown = unknown.filter(|id| !self.known.contains(*id)).collect();
+        self.known.extend(self.spool.known(&unknown, deadline())?);
+        for stored in page {
+            if !self.known.insert(stored.item.id.clone()) {
+                self.report.already_there += 1;
+            } else {
+                self.enqueue(stored)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn enqueue(&mut self, stored: StoredItem) -> Result<(), Error> {
+        let item = NewItem {
+            id: stored.item.id,
+            origin: stored.item.origin,
+            body: stored.item.body,
+            accepted: Timestamp::now(),
+            attempts: match stored.died {
+                Some(_) => 0,
+                None => stored.item.attempts,
+            },
+            detail: stored.detail,
+        };
+        let enqueued = self.report.enqueued;
+        self.spool.push(&item, deadline()).map_err(|e| {
+            let message = format!(
+                "{} (enqueued before that: {enqueued}; a second run leaves them out)",
+                e.detail()
+            );
+            Error::new(e.status(), message)
+        })?;
+        self.report.enqueued += 1;
+        Ok(())
+    }
+}

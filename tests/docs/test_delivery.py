@@ -1,0 +1,33 @@
+"""The page of promises ends with a table "promise | test", and the tests that it names are defined."""
+
+import re
+
+from markdown import ROOT
+
+PAGE = (ROOT / "docs/delivery.md").read_text()
+ROWS = re.findall(r"^\| ([^|]+) \| ([^|]+) \|$", PAGE.split("\n## The tests\n")[1], re.M)[1:]
+
+
+def defined():
+    """The names of all tests: functions of Rust, C, Python, PHP and C#, and the cases of the spool's conformance kit."""
+    names = set()
+    for folder in ("src", "tests", "bindings"):
+        for path in (ROOT / folder).rglob("*"):
+            if path.suffix in (".rs", ".py", ".php", ".cs", ".c") and path.is_file():
+                names |= set(re.findall(r"\b(?:fn|def|function|void) (\w+)[(<]", path.read_text(errors="replace")))
+    return names
+
+
+def test_every_promise_names_tests_that_are_defined():
+    assert len(ROWS) > 20
+    known = defined()
+    for promise, tests in ROWS:
+        named = re.findall(r"`(\w+)`", tests)
+        assert named and ", ".join(f"`{name}`" for name in named) == tests, promise
+        assert [name for name in named if name not in known] == [], promise
+
+
+def test_the_check_finds_a_test_that_is_not_defined():
+    known = defined()
+    assert "test_every_promise_names_tests_that_are_defined" in known
+    assert "a_test_that_" + "nobody_wrote" not in known
