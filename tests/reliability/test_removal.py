@@ -14,7 +14,7 @@ from test_disk import produced
 from test_kill import Accepted, kill
 
 LONG_S = 60
-FILES = ("FORMAT", "lease", "journal-*", "segment-*", "receipts-*", "reserve", "dead-*")
+FILES = ("FORMAT", "lease", "lock", "journal-*", "segment-*", "receipts-*", "reserve", "dead-*")
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def test_pending_events_arrive_once_when_a_file_is_removed_in_an_outage(
     assert report["accepted"] == report["delivered"] == 120, report
 
 
-@pytest.mark.parametrize("pattern", ("lease", "journal-*", "FORMAT", "receipts-*", "reserve"))
+@pytest.mark.parametrize("pattern", ("lease", "lock", "journal-*", "FORMAT", "receipts-*", "reserve"))
 def test_pending_events_arrive_when_a_file_is_removed_while_nobody_delivers(
         spooler, service, options, counters, pattern):
     spool = options["spool"]

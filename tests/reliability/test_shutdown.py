@@ -2,15 +2,13 @@
 
 import collections
 import contextlib
-import fcntl
-import os
 import shutil
 import socket
 import subprocess
 
 import pytest
 from counting import Service, wait_for
-from spool_files import attempts, segments
+from spool_files import attempts, locked, segments
 from test_kill import kill
 
 # Added to a deadline: the machine may be busy.
@@ -118,17 +116,6 @@ def test_shutdown_keeps_its_deadlines_when_the_service_fails(shut, in_time, left
         return took
 
     in_time(once)
-
-
-@contextlib.contextmanager
-def locked(path):
-    """Held as the library holds the spool's directory while the leader changes, or near a limit."""
-    directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(directory, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(directory)
 
 
 def test_shutdown_keeps_its_deadlines_when_another_process_locks_the_spool(shut, in_time, left):

@@ -14,6 +14,7 @@ mod journal;
 mod leader;
 mod lease;
 pub(crate) mod line;
+mod lock;
 pub(crate) mod operator;
 mod place;
 mod producer;
@@ -58,6 +59,7 @@ const RECEIPTS: &str = "receipts-";
 const DAMAGED: &str = "damaged-";
 const DAMAGED_FILE: &str = "damaged-lines.log";
 const LEASE: &str = "lease";
+const LOCK: &str = "lock";
 
 /// A segment of this size is followed by the next.
 const SEGMENT_SIZE: u64 = 4 << 20;
