@@ -78,6 +78,9 @@ class Run:
     def hit(self):
         return self.hits.stat().st_size if self.hits.exists() else 0
 
+    def have_arrived(self, ids):
+        return all(id in self.service.ids for id in ids)
+
     def arrived(self):
         return {id for id in list(self.service.ids) if id.startswith(f"c{self.number}-")}
 
@@ -110,7 +113,7 @@ class Run:
             if process.poll() is None:
                 # While the fault is there, the worker goes round a few times.
                 def is_over():
-                    return self.hit() >= 20 or set(ids) <= self.arrived() or process.poll() is not None
+                    return self.hit() >= 20 or self.have_arrived(ids) or process.poll() is not None
                 try:
                     wait_for(is_over, "", 1.5)
                 except AssertionError:
@@ -122,7 +125,7 @@ class Run:
                 assert process.wait() == 1, f"the host crashed: {process.returncode}"
                 assert not accepted
             else:
-                wait_for(lambda: set(ids) <= self.arrived() or process.poll() is not None,
+                wait_for(lambda: self.have_arrived(ids) or process.poll() is not None,
                          "not delivered after the fault was lifted", HANG_S)
                 wait_for(lambda: process.poll() is not None or self.is_done(), "not in the journal", HANG_S)
                 process.stdin.close()
@@ -135,7 +138,7 @@ class Run:
             # What another process delivers, and how it adds up.
             drainer = self.spooler("drain", options=self.options)
             try:
-                wait_for(lambda: set(ids) <= self.arrived(), f"lost: {set(ids) - self.arrived()}", HANG_S)
+                wait_for(lambda: self.have_arrived(ids), f"lost: {set(ids) - self.arrived()}", HANG_S)
                 wait_for(self.is_done, "not in the journal", HANG_S)
             finally:
                 kill(drainer)
