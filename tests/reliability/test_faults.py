@@ -147,7 +147,7 @@ class Run:
             assert not list(self.spool.glob("damaged-*")), "it was set aside"
         else:
             assert not ids
-        again = {id: times for id, times in list(self.service.ids.items()) if id in self.arrived() and len(times) > 1}
+        again = {id: self.service.ids[id] for id in self.arrived() if len(self.service.ids[id]) > 1}
         assert not again, f"arrived twice: {again}"
 
     def lines(self, process):
