@@ -35,7 +35,10 @@ struct error {
     std::string detail;
 };
 
-/** A value, or the error that there is instead of one. */
+/**
+ * A value, or the error that there is instead of one. From a result that is about to end, such as the one that a call
+ * returned, the value and the error are moved out, so that nothing refers to what is gone.
+ */
 template <class T>
 class [[nodiscard]] result {
 public:
@@ -51,13 +54,17 @@ public:
     /** The value; only if there is one. */
     const T& operator*() const& noexcept { return *value_; }
     /** The value, moved out; only if there is one. */
-    T&& operator*() && noexcept { return *std::move(value_); }
-    /** A member of the value; only if there is one. */
+    T operator*() && { return *std::move(value_); }
+    /** A constant result cannot be moved from: name it first. */
+    const T& operator*() const&& = delete;
+    /** A member of the value, for as long as the result lives; only if there is one. */
     T* operator->() noexcept { return &*value_; }
-    /** A member of the value; only if there is one. */
+    /** A member of the value, for as long as the result lives; only if there is one. */
     const T* operator->() const noexcept { return &*value_; }
-    /** Why there is no value; status 0 and no words if there is one. */
-    const error& failure() const noexcept { return error_; }
+    /** Why there is no value; status 0 and no message if there is one. */
+    const error& failure() const& noexcept { return error_; }
+    /** Why there is no value, moved out. */
+    error failure() && { return std::move(error_); }
 
 private:
     std::optional<T> value_;
@@ -67,27 +74,32 @@ private:
 /** That something was done, or why not. */
 using done = result<std::monostate>;
 
-/** Who added the product to the cart. The strings are borrowed for the call. */
+/** Who added the product to the cart. It has copies of its strings. */
 struct visitor {
     /** Storefront market, at most 128 bytes; none: the client's option "market". */
-    std::optional<std::string_view> market;
+    std::optional<std::string> market;
     /** A UUID of the shop's (anonymous) or customer_key() of the visitor's id (signed in), at most 256 bytes. */
-    std::string_view customer_key;
+    std::string customer_key;
     /** A UUID for the visit, at most 256 bytes. */
-    std::string_view session_key;
+    std::string session_key;
     /** customer_token() of a signed-in visitor, at most 256 bytes; none: anonymous. */
-    std::optional<std::string_view> token;
+    std::optional<std::string> token;
 
     /** A visitor who is not signed in. */
     static visitor anonymous(std::string_view customer_key, std::string_view session_key) {
-        return {std::nullopt, customer_key, session_key, std::nullopt};
+        return {std::nullopt, std::string(customer_key), std::string(session_key), std::nullopt};
     }
     /** A visitor who is signed in: customer_key() of their id, and customer_token() of that. */
     static visitor signed_in(std::string_view customer_key, std::string_view session_key, std::string_view token) {
-        return {std::nullopt, customer_key, session_key, token};
+        return {std::nullopt, std::string(customer_key), std::string(session_key), std::string(token)};
     }
     /** The same visitor in this market. */
-    visitor in_market(std::string_view name) const { return {name, customer_key, session_key, token}; }
+    visitor in_market(std::string_view name) const& { return visitor(*this).in_market(name); }
+    /** The same visitor in this market. */
+    visitor in_market(std::string_view name) && {
+        market = name;
+        return std::move(*this);
+    }
 };
 
 /** What became of a notification. */
@@ -182,6 +194,14 @@ public:
         if (!text) return std::nullopt;
         return copy(name, *text);
     }
+    /** Of a string that outlives the call: no copy. */
+    const char* borrow(const char* name, const std::string& text) {
+        if (!bad_ && text.find('\0') != std::string::npos) bad_ = name;
+        return text.c_str();
+    }
+    const char* borrow(const char* name, const std::optional<std::string>& text) {
+        return text ? borrow(name, *text) : nullptr;
+    }
     /** The refusal, if there is one to make. */
     std::optional<error> refusal() const {
         if (!bad_) return std::nullopt;
@@ -192,37 +212,26 @@ private:
     const char* bad_ = nullptr;
 };
 
-inline const char* pointer(const std::optional<std::string>& text) { return text ? text->c_str() : nullptr; }
-
-/** A call's arguments, as C takes them. */
+/** A call's arguments, as C takes them; borrows the visitor's strings. */
 class c_arguments {
 public:
-    c_arguments(const visitor& who, std::string_view ticket, std::optional<std::string_view> id)
-        : market_(strings_.copy("market", who.market)),
-          customer_key_(strings_.copy("customer_key", who.customer_key)),
-          session_key_(strings_.copy("session_key", who.session_key)),
-          token_(strings_.copy("token", who.token)),
-          ticket_(strings_.copy("ticket", ticket)),
-          id_(strings_.copy("id", id)) {}
+    c_arguments(const visitor& who, std::string_view ticket, std::optional<std::string_view> id) {
+        visitor_.market = strings_.borrow("market", who.market);
+        visitor_.customer_key = strings_.borrow("customer_key", who.customer_key);
+        visitor_.session_key = strings_.borrow("session_key", who.session_key);
+        visitor_.token = strings_.borrow("token", who.token);
+        ticket_ = strings_.copy("ticket", ticket);
+        id_ = strings_.copy("id", id);
+    }
 
     std::optional<error> refusal() const { return strings_.refusal(); }
     const char* ticket() const { return ticket_.c_str(); }
-    const char* id() const { return pointer(id_); }
-    /** Borrows the strings of this. */
-    esales_visitor visitor() const {
-        esales_visitor made = ESALES_VISITOR_INIT;
-        made.market = pointer(market_);
-        made.customer_key = customer_key_.c_str();
-        made.session_key = session_key_.c_str();
-        made.token = pointer(token_);
-        return made;
-    }
+    const char* id() const { return id_ ? id_->c_str() : nullptr; }
+    const esales_visitor* visitor() const { return &visitor_; }
 
 private:
     c_strings strings_;
-    std::optional<std::string> market_;
-    std::string customer_key_, session_key_;
-    std::optional<std::string> token_;
+    esales_visitor visitor_ = ESALES_VISITOR_INIT;
     std::string ticket_;
     std::optional<std::string> id_;
 };
@@ -304,8 +313,13 @@ struct free_client {
 /** Sends notifications. Movable, not copyable; may be used from any number of threads at once. */
 class client {
 public:
-    /** An option's name and its value. */
-    using option = std::pair<std::string_view, std::string_view>;
+    /** An option's name and its value. It has copies of both. */
+    struct option {
+        std::string name;   ///< Such as "timeout_ms".
+        std::string value;  ///< As text, such as "500".
+        /** Of any strings. */
+        option(std::string_view name, std::string_view value) : name(name), value(value) {}
+    };
 
     /** A client with these options, such as {{"cluster_id", "w5d1cc1f4"}, {"timeout_ms", "500"}}. */
     static result<client> create(std::initializer_list<option> options) {
@@ -314,10 +328,10 @@ public:
         const std::unique_ptr<esales_config, detail::free_config> config(made);
         for (const auto& [name, value] : options) {
             detail::c_strings strings;
-            const auto c_name = strings.copy("the option's name", name);
-            const auto c_value = strings.copy(c_name.c_str(), value);
+            const char* c_name = strings.borrow("the option's name", name);
+            const char* c_value = strings.borrow(c_name, value);
             if (auto refusal = strings.refusal()) return *refusal;
-            const auto status = esales_config_set(config.get(), c_name.c_str(), c_value.c_str());
+            const auto status = esales_config_set(config.get(), c_name, c_value);
             if (status < 0) return detail::last_error(status);
         }
         return from(config.get());
@@ -423,9 +437,8 @@ private:
             made.detail = std::move(refusal->detail);
             return made;
         }
-        const esales_visitor c_visitor = arguments.visitor();
         esales_receipt c_receipt = ESALES_RECEIPT_INIT;
-        const auto status = send(handle(), &c_visitor, arguments.ticket(), arguments.id(), &c_receipt);
+        const auto status = send(handle(), arguments.visitor(), arguments.ticket(), arguments.id(), &c_receipt);
         auto made = detail::receipt_of(c_receipt);
         made.status = status;
         return made;

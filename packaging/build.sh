@@ -21,13 +21,13 @@ build_portable() {
     built=target/x86_64-unknown-linux-gnu/release
     target=x86_64-unknown-linux-gnu.2.17
     rm -f "$built"/deps/libesales_notify.so "$built"/deps/libesales_notify.a
-    cargo-zigbuild rustc --locked --release --target $target -p esales-notify --lib --crate-type cdylib,staticlib "$@"
+    cargo-zigbuild rustc --locked --release --target $target -p esales-notify --lib --crate-type cdylib,staticlib --features "guest,${1:-}"
     cp "$built/libesales_notify.so" "$built/libesales_notify.a" "$out"
 }
 
 case $kind in
     native)
-        cargo rustc --locked --release --lib --crate-type cdylib,staticlib
+        cargo rustc --locked --release --lib --crate-type cdylib,staticlib --features guest
         cp target/release/libesales_notify.so target/release/libesales_notify.a "$out"
         built=target/command/release
         env CARGO_TARGET_DIR=target/command cargo build --locked --release -p esales-notify-cli
@@ -37,12 +37,13 @@ case $kind in
         cargo-zigbuild zigbuild --locked --release --target $target -p esales-notify-cli
         ;;
     panicking)
-        build_portable --features test-panic,test-grown
+        build_portable test-panic,test-grown
         exit
         ;;
     *) sed -n 's/^#   /usage: /p' "$0" >&2; exit 2 ;;
 esac
 cp "$built/esales-notify" "$out"
+sh packaging/archive.sh "$out/libesales_notify.a"
 strip --strip-unneeded --remove-section=.comment "$out/libesales_notify.so" "$out/esales-notify"
 strip --strip-debug --remove-section=.comment --enable-deterministic-archives "$out/libesales_notify.a"
 

@@ -20,7 +20,7 @@ take() { # PACKAGE PATH...
     done
 }
 
-take libesales-notify-dev $libdir/libesales_notify.so $libdir/libesales_notify.a $libdir/pkgconfig $libdir/cmake usr/include
+take libesales-notify-dev $libdir/libesales_notify.so $libdir/libesales_notify.a $libdir/esales_notify $libdir/pkgconfig $libdir/cmake usr/include
 take libesales-notify0 $libdir/libesales_notify.so.\*
 rm -r "$stage/all/usr/share/doc"
 find "$stage/all" -type d -empty -delete

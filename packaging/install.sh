@@ -40,9 +40,13 @@ case $1 in
         ln -sf "libesales_notify.so.$version" "$DESTDIR$LIBDIR/$soname"
         ln -sf "$soname" "$DESTDIR$LIBDIR/libesales_notify.so"
         put 644 "$FROM/libesales_notify.a" "$LIBDIR/libesales_notify.a"
+        # The same archive where no shared library is beside it: see esales_notify.pc.in.
+        mkdir -p "$DESTDIR$LIBDIR/esales_notify"
+        ln -sf ../libesales_notify.a "$DESTDIR$LIBDIR/esales_notify/libesales_notify.a"
         put 644 include/esales_notify.h "$INCLUDEDIR/esales_notify.h"
         put 644 include/esales_notify.hpp "$INCLUDEDIR/esales_notify.hpp"
         fill packaging/esales_notify.pc.in "$LIBDIR/pkgconfig/esales_notify.pc"
+        fill packaging/esales_notify-libdir.pc.in "$LIBDIR/pkgconfig/esales_notify-libdir.pc"
         fill packaging/cmake/config.cmake.in "$config/esales_notify-config.cmake"
         fill packaging/cmake/version.cmake.in "$config/esales_notify-config-version.cmake"
         put 755 "$FROM/esales-notify" "$BINDIR/esales-notify"
@@ -62,7 +66,8 @@ case $1 in
         rm -f "$DESTDIR$LIBDIR/$soname".*
         for file in "$LIBDIR/$soname" "$LIBDIR/libesales_notify.so" \
             "$LIBDIR/libesales_notify.a" "$INCLUDEDIR/esales_notify.h" "$INCLUDEDIR/esales_notify.hpp" \
-            "$LIBDIR/pkgconfig/esales_notify.pc" "$config/esales_notify-config.cmake" \
+            "$LIBDIR/esales_notify/libesales_notify.a" "$LIBDIR/pkgconfig/esales_notify.pc" \
+            "$LIBDIR/pkgconfig/esales_notify-libdir.pc" "$config/esales_notify-config.cmake" \
             "$config/esales_notify-config-version.cmake" "$BINDIR/esales-notify" \
             "$DATADIR/bash-completion/completions/esales-notify" "$DATADIR/zsh/site-functions/_esales-notify" \
             "$DATADIR/fish/vendor_completions.d/esales-notify.fish" "$UNITDIR/esales-notify-drain.service" \
@@ -72,7 +77,7 @@ case $1 in
         done
         rm -f "$pages"/esales-notify.1 "$pages"/esales-notify-*.1
         # Only these folders are ours alone.
-        for folder in "$config" "$DOCDIR"; do
+        for folder in "$config" "$DOCDIR" "$LIBDIR/esales_notify"; do
             [ ! -d "$DESTDIR$folder" ] || rmdir --ignore-fail-on-non-empty "$DESTDIR$folder"
         done
         ;;

@@ -48,7 +48,7 @@ native:
 # The same, for any Linux on x86-64 with glibc 2.17 or later. Built anew when a source is newer.
 portable: $(PORTABLE)/complete
 
-PORTABLE_SOURCES = $(shell find src tools/cli tools/sandbox packaging/build.sh packaging/bill.py Cargo.toml Cargo.lock \
+PORTABLE_SOURCES = $(shell find src tools/cli tools/sandbox packaging/build.sh packaging/archive.sh packaging/bill.py Cargo.toml Cargo.lock \
 	build.rs include -type f ! -name '*.md')
 
 $(PORTABLE)/complete: $(PORTABLE_SOURCES) $(PACKAGING_PYTHON)
@@ -61,7 +61,8 @@ $(PANICKING)/libesales_notify.so: $(PORTABLE)/complete
 
 $(PACKAGING_PYTHON): packaging/requirements.txt
 	python3 -m venv target/packaging-venv
-	$(PACKAGING_PYTHON) -m pip install --quiet --disable-pip-version-check --retries 10 --timeout 60 -r packaging/requirements.txt
+	$(PACKAGING_PYTHON) -m pip install --quiet --disable-pip-version-check --retries 10 --timeout 60 \
+		--require-hashes -r packaging/requirements.txt
 	touch $@
 
 packages: wheel deb composer nuget tarball

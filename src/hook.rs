@@ -4,10 +4,10 @@ use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 
-thread_local! {
-    /// The hooks that are running on this thread, by their addresses.
-    static INSIDE: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
-}
+use crate::host::PerThread;
+
+/// The hooks that are running on this thread, by their addresses.
+static INSIDE: PerThread<RefCell<Vec<usize>>> = PerThread::new();
 
 /// A place for one callback.
 pub(crate) struct Hook<F: ?Sized> {
@@ -44,9 +44,9 @@ impl<F: ?Sized> Hook<F> {
             .unwrap_or_else(PoisonError::into_inner)
             .clone();
         if let Some(callback) = callback {
-            let _ = INSIDE.try_with(|inside| inside.borrow_mut().push(self.address()));
+            INSIDE.with(|inside| inside.borrow_mut().push(self.address()));
             let _ = catch_unwind(AssertUnwindSafe(|| call(&callback)));
-            let _ = INSIDE.try_with(|inside| inside.borrow_mut().pop());
+            INSIDE.with(|inside| inside.borrow_mut().pop());
         }
         *self.running() -= 1;
         self.idle.notify_all();
@@ -64,7 +64,7 @@ impl<F: ?Sized> Hook<F> {
             callback,
         );
         let is_inside = INSIDE
-            .try_with(|inside| inside.borrow().contains(&self.address()))
+            .with(|inside| inside.borrow().contains(&self.address()))
             .unwrap_or(false);
         if !is_inside {
             drop(
@@ -148,7 +148,7 @@ mod tests {
         assert!(runs(&hook), "it is called the next time too");
         // Waits for nobody.
         hook.set(None);
-        assert!(INSIDE.with_borrow(Vec::is_empty));
+        assert_eq!(INSIDE.with(|inside| inside.borrow().is_empty()), Some(true));
     }
 
     #[test]

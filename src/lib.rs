@@ -38,6 +38,7 @@ mod host;
 mod identity;
 mod kept;
 mod log;
+mod personal_data;
 mod queue;
 mod spool;
 mod status;
@@ -49,6 +50,7 @@ pub use config::{Config, Kind, OPTIONS, OptionSpec};
 pub use host::FileSystem;
 pub use identity::{MAX_IDENTITY, customer_key, customer_token, new_key};
 pub use log::{LogCallback, LogLevel, log_keep, log_next, log_to};
+pub use personal_data::personal_data;
 pub use queue::{
     Counts, DeadLetter, OriginReport, PendingNotification, Percentiles, SalvageReport, SpoolAdmin,
     SpoolReport, Stats, stop_delivery,

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use crate::hook::Hook;
-use crate::host::PerProcess;
+use crate::host::{PerProcess, PerThread};
 use crate::kept::Kept;
 
 /// How bad, or how much detail.
@@ -96,9 +96,10 @@ pub fn log_next(timeout: Duration) -> Option<(LogLevel, String)> {
 
 thread_local! {
     static HELD: Cell<u32> = const { Cell::new(0) };
-    static WAITING: RefCell<Vec<(LogLevel, String)>> = const { RefCell::new(Vec::new()) };
     static IS_SAYING: Cell<bool> = const { Cell::new(false) };
 }
+
+static WAITING: PerThread<RefCell<Vec<(LogLevel, String)>>> = PerThread::new();
 
 /// While this lives, what this thread says waits. For sections in which a lock is held: the callback is the host's, and
 /// may call us. To be made before the lock is taken, so that it ends after it.
@@ -116,8 +117,7 @@ impl Drop for Hold {
         if HELD.get() > 0 {
             return;
         }
-        // Its storage may be gone already, when the host calls us at the end of a thread.
-        let waiting = WAITING.try_with(RefCell::take).unwrap_or_default();
+        let waiting = WAITING.with(RefCell::take).unwrap_or_default();
         for (level, words) in waiting {
             say_now(level, words);
         }
@@ -134,7 +134,7 @@ pub(crate) fn say(level: LogLevel, words: impl FnOnce() -> String) {
     if HELD.get() == 0 {
         say_now(level, words);
     } else {
-        let _ = WAITING.try_with(|waiting| waiting.borrow_mut().push((level, words)));
+        WAITING.with(|waiting| waiting.borrow_mut().push((level, words)));
     }
 }
 

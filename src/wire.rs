@@ -1,12 +1,16 @@
-//! The notification as it goes over the wire: fields, validation, JSON. Pure: no clock, no network, no randomness.
+//! The notification as it goes over the wire: fields, validation, JSON. Pure but for the warnings about keys, which go
+//! to the log: no clock, no network, no randomness.
 //!
 //! The fields and their order are those of the vendor's page "Adding to cart notification"; the rules about what
 //! belongs together (a SHA-256 customer key needs a token) are from the same page.
 
 use std::borrow::Cow;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
 
+use crate::log;
+use crate::personal_data::personal_data;
 use crate::status::Error;
 
 /// Path of the notification below the cluster's address.
@@ -27,9 +31,9 @@ pub struct Visitor<'a> {
     /// Storefront market, 1 to 128 bytes; `None`: the client's `market` option.
     pub market: Option<&'a str>,
     /// A UUID of the shop's for an anonymous visitor, [`crate::customer_key`] of the visitor's id for a signed-in
-    /// one; 1 to 256 bytes.
+    /// one; 1 to 256 bytes without blanks and `&`. Not a person's data: see [`crate::personal_data`].
     pub customer_key: &'a str,
-    /// A UUID for the visit, 1 to 256 bytes.
+    /// A UUID for the visit, 1 to 256 bytes without blanks and `&`; another one than the customer key.
     pub session_key: &'a str,
     /// [`crate::customer_token`] for a signed-in visitor, 1 to 256 bytes; `None` for an anonymous one.
     pub token: Option<&'a str>,
@@ -99,8 +103,17 @@ impl<'a> AddToCart<'a> {
             ));
         };
         check("market", market, MAX_MARKET)?;
-        check("customer_key", visitor.customer_key, MAX_KEY)?;
-        check("session_key", visitor.session_key, MAX_KEY)?;
+        check_key("customer_key", visitor.customer_key)?;
+        check_key("session_key", visitor.session_key)?;
+        if visitor
+            .session_key
+            .eq_ignore_ascii_case(visitor.customer_key)
+        {
+            return Err(Error::argument(
+                "session_key is the same as customer_key: the customer key names the visitor for years, the session \
+                 key names one visit; make a new one for each visit (esales_new_key)",
+            ));
+        }
         check("id", id, MAX_ID)?;
         if let Some(token) = visitor.token {
             if token.is_empty() {
@@ -108,10 +121,11 @@ impl<'a> AddToCart<'a> {
                     "token is empty: leave it out (NULL) for an anonymous visitor",
                 ));
             }
-            check("token", token, MAX_KEY)?;
+            check_key("token", token)?;
         }
         check("ticket", ticket, MAX_TICKET)?;
         check_customer_key(visitor.customer_key, visitor.token)?;
+        warn_of_personal_data(visitor.customer_key);
         Ok(AddToCart {
             market: market.into(),
             customer_key: visitor.customer_key.into(),
@@ -151,34 +165,19 @@ pub(crate) fn sign_anew(body: &str, private_key: &str) -> Option<String> {
     serde_json::to_string(&stored).ok()
 }
 
-/// `words` without the values by which a visitor could be known or impersonated, should a server repeat them: as they
-/// are, or with some of their characters written in another way (`\/`, `\u002B`, `%2F`).
-pub(crate) fn scrub(words: &str, body: &[u8]) -> String {
-    let mut scrubbed = words.to_owned();
-    if scrubbed.is_empty() {
-        return scrubbed;
-    }
-    if let Ok(sent) = serde_json::from_slice::<AddToCart<'_>>(body) {
-        let secrets = [
-            Some(sent.customer_key),
-            Some(sent.session_key),
-            sent.token,
-            Some(sent.ticket),
-        ];
-        let tells_much = |text: &&str| text.len() >= 8;
-        for secret in secrets.iter().flatten().map(|s| &**s).filter(tells_much) {
-            scrubbed = scrubbed.replace(secret, "...");
-            let pieces = secret.split(|c: char| !c.is_ascii_alphanumeric());
-            for piece in pieces.filter(tells_much) {
-                scrubbed = scrubbed.replace(piece, "...");
-            }
-        }
-    }
-    scrubbed
+/// The values in a request by which a visitor could be known or impersonated.
+pub(crate) fn secrets(body: &[u8]) -> Vec<String> {
+    let Ok(sent) = serde_json::from_slice::<AddToCart<'_>>(body) else {
+        return Vec::new();
+    };
+    let always = [sent.customer_key, sent.session_key, sent.ticket];
+    let all = always.into_iter().chain(sent.token);
+    all.map(Cow::into_owned).collect()
 }
 
 /// Not empty, not over `max` bytes, no control character: a line break or a NUL in one of these is always a slip,
-/// such as a key read from a file together with its newline.
+/// such as a key read from a file together with its newline. That holds for a ticket too, although JSON could carry it:
+/// the service's own tickets have no control characters, and one that was altered on its way would count for nothing.
 pub(crate) fn check(name: &str, value: &str, max: usize) -> Result<(), Error> {
     if value.is_empty() {
         return Err(Error::argument(format!("{name} is empty")));
@@ -203,6 +202,56 @@ pub(crate) fn check(name: &str, value: &str, max: usize) -> Result<(), Error> {
         )));
     }
     Ok(())
+}
+
+/// A key or a token: [`check`], and neither a blank nor a `&` in it, which are left over from a header, a query string
+/// or a cookie that was cut in the wrong place. The service would take such a key for another visitor's.
+fn check_key(name: &str, value: &str) -> Result<(), Error> {
+    check(name, value, MAX_KEY)?;
+    // A UUID, a hash or a token is ASCII: only other text needs a look at its characters.
+    let is_suspect = |b: u8| b <= b' ' || b == b'&' || b >= 0x80;
+    if !value.bytes().any(is_suspect) {
+        return Ok(());
+    }
+    if value.contains('&') {
+        return Err(Error::argument(format!(
+            "{name} contains `&`: it looks like a part of a query string that was cut in the wrong place"
+        )));
+    }
+    if let Some(c) = value
+        .chars()
+        .find(|c| c.is_whitespace() || is_invisible(*c))
+    {
+        return Err(Error::argument(format!(
+            "{name} contains a blank (U+{:04X}): keys and tokens have none, so it was cut out of other text, padded, or \
+             read from a file with a byte-order mark",
+            u32::from(c)
+        )));
+    }
+    Ok(())
+}
+
+/// Characters without a width of their own, such as a byte-order mark.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}' | '\u{feff}')
+}
+
+/// Logs a warning about a customer key that is a person's data. A shop that makes all of its keys so would fill the log:
+/// after the first ten it is every thousandth.
+fn warn_of_personal_data(customer_key: &str) {
+    static FOUND: AtomicU64 = AtomicU64::new(0);
+    let Some(looks_like) = personal_data(customer_key) else {
+        return;
+    };
+    let n = FOUND.fetch_add(1, Ordering::Relaxed).saturating_add(1);
+    if n <= 10 || n.is_multiple_of(1000) {
+        log::warn(|| {
+            format!(
+                "a customer_key looks like {looks_like}: the service must not be given a person's data ({n} such \
+                 notifications in this process). Use esales_customer_key for signed-in visitors, a UUID for anonymous ones"
+            )
+        });
+    }
 }
 
 fn check_customer_key(key: &str, token: Option<&str>) -> Result<(), Error> {
@@ -264,33 +313,71 @@ mod tests {
     }
 
     #[test]
-    fn what_a_server_repeats_is_scrubbed_however_it_writes_it() {
-        let ticket = "Oy9keW5hbWlj/XBhZ2VzL3N0YXJ0+L2VzYWxlcy1zdGFydC0xOyM7cA==";
-        let visitor = Visitor::anonymous(KEY, SESSION).in_market("UK");
-        let body = AddToCart::new(&visitor, None, "1", ticket)
-            .unwrap()
-            .to_json()
-            .unwrap();
-        for written in [
-            ticket.to_owned(),
-            ticket.replace('/', r"\/"),
-            ticket.replace('+', r"\u002B").replace('=', r"\u003D"),
-            ticket
-                .replace('/', "%2F")
-                .replace('+', "%2B")
-                .replace('=', "%3D"),
-        ] {
-            let words = scrub(
-                &format!("bad ticket {written} of {KEY} in UK"),
-                body.as_bytes(),
-            );
+    fn the_secrets_of_a_request_are_keys_token_and_ticket() {
+        let visitor = Visitor::signed_in(KEY, SESSION, "t\"k").in_market("UK");
+        let body = AddToCart::new(&visitor, None, "1", TICKET).unwrap();
+        let body = body.to_json().unwrap();
+        assert_eq!(secrets(body.as_bytes()), [KEY, SESSION, TICKET, "t\"k"]);
+        assert!(secrets(b"{}").is_empty());
+    }
+
+    fn refusal(customer_key: &str, session_key: &str, token: Option<&str>) -> Option<String> {
+        let visitor = Visitor {
+            market: Some("UK"),
+            customer_key,
+            session_key,
+            token,
+        };
+        let made = AddToCart::new(&visitor, None, "1", TICKET);
+        made.err().map(|e| e.detail().to_owned())
+    }
+
+    #[test]
+    fn session_key_is_refused_when_it_is_the_customer_key() {
+        for session in [KEY.to_owned(), KEY.to_uppercase()] {
+            let words = refusal(KEY, &session, None).unwrap();
             assert!(
-                words.starts_with("bad ticket ...") && words.ends_with(" in UK"),
+                words.starts_with("session_key is the same as customer_key"),
                 "{words}"
             );
-            for piece in ["Oy9keW5hbWlj", "XBhZ2VzL3N0YXJ0", "L2VzYWxlcy1", "d9528030"] {
-                assert!(!words.contains(piece), "{words}");
+        }
+        assert_eq!(refusal(KEY, SESSION, None), None);
+    }
+
+    #[test]
+    fn keys_and_tokens_are_refused_when_they_hold_blanks_or_ampersands() {
+        for wrong in [
+            "a&b",
+            "&",
+            "a&amp;b",
+            "a b",
+            " a",
+            "a ",
+            "a\u{a0}b",
+            "a\u{3000}b",
+            "\u{feff}a",
+            "a\u{200b}",
+        ] {
+            for (name, words) in [
+                ("customer_key", refusal(wrong, SESSION, None)),
+                ("session_key", refusal(KEY, wrong, None)),
+                ("token", refusal(KEY, SESSION, Some(wrong))),
+            ] {
+                let words = words.unwrap_or_else(|| panic!("{name} {wrong:?} was taken"));
+                let why = if wrong.contains('&') {
+                    "`&`"
+                } else {
+                    "a blank"
+                };
+                assert!(
+                    words.starts_with(&format!("{name} contains {why}")),
+                    "{words}"
+                );
             }
+        }
+        // What a shop may use as a key of its own making.
+        for right in ["k-åäö", "日本", "a=b", "a+b/c==", "{d9528030}", "a;b", "é"] {
+            assert_eq!(refusal(right, SESSION, None), None, "{right}");
         }
     }
 

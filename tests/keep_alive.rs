@@ -12,6 +12,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use common::{client, sandbox, scripted, send};
 use esales_notify::Status;
@@ -206,4 +207,37 @@ fn keep_alive_0_keeps_none() {
         send(&client).unwrap();
     }
     assert_eq!(sandbox.stats().connections, 3);
+}
+
+#[test]
+fn a_connection_that_is_never_idle_is_replaced_when_it_is_old() {
+    let sandbox = sandbox();
+    let client = client(&sandbox.base_url(), &[("keep_alive_s", "1")]);
+    let start = Instant::now();
+    while sandbox.stats().connections < 3 {
+        assert_eq!(send(&client).unwrap().attempts, 1);
+        assert!(
+            start.elapsed() < Duration::from_secs(60),
+            "one connection lives for ever"
+        );
+    }
+    assert!(start.elapsed() >= Duration::from_secs(2));
+}
+
+/// The server behind the kept connections is gone without a word: no request on them is ever answered.
+#[test]
+fn kept_connections_that_are_dead_cost_one_call() {
+    let sandbox = scripted("204:wait=300:times=4, hang, 204");
+    let patient = client(&sandbox.base_url(), &[("timeout_ms", "20000")]);
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| send(&patient).unwrap());
+        }
+    });
+    let kept = sandbox.stats().connections;
+    let hurried = client(&sandbox.base_url(), &[("timeout_ms", "200")]);
+    assert_eq!(send(&hurried).unwrap_err().status(), Status::Timeout);
+    assert_eq!(sandbox.stats().connections, kept);
+    send(&patient).unwrap();
+    assert_eq!(sandbox.stats().connections, kept + 1);
 }

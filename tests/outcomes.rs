@@ -10,7 +10,7 @@ mod common;
 
 use std::collections::HashSet;
 
-use common::{KEY, SESSION, client, refused, sandbox, scripted, send};
+use common::{KEY, SESSION, answering, client, refused, sandbox, scripted, send, visitor};
 use esales_notify::{Status, Visitor, customer_key, customer_token};
 use esales_notify_sandbox::{Options, Sandbox};
 
@@ -61,7 +61,6 @@ fn every_answer_has_its_outcome_and_is_tried_as_often_as_it_deserves() {
             "waiting for the answer",
         ),
         ("garbage", Status::BadResponse, 0, 3, "not HTTP"),
-        ("endless-head", Status::BadResponse, 0, 3, "not HTTP"),
     ] {
         let sandbox = scripted(&format!("{answer}:times=3"));
         let client = client(
@@ -184,4 +183,147 @@ fn headers_are_what_the_page_asks_for() {
     );
     assert_eq!(header("transfer-encoding"), None);
     assert!(received.warnings.is_empty(), "{:?}", received.warnings);
+}
+
+/// What may follow a status line and must not matter, with a name for it.
+fn odd_answers() -> Vec<(&'static str, String)> {
+    let many: String = (0..150).map(|n| format!("X-{n}: y\r\n")).collect();
+    let long = "y".repeat(300_000);
+    vec![
+        ("150 fields", format!("{many}\r\n")),
+        ("a field of 300 kB", format!("X: {long}\r\n\r\n")),
+        (
+            "300 kB of fields",
+            format!("{}\r\n", "X: y\r\n".repeat(50_000)),
+        ),
+        ("a line that is no field", "what is this\r\n\r\n".to_owned()),
+        ("a field without a name", ": x\r\n\r\n".to_owned()),
+        (
+            "control characters",
+            "X\u{1}: \u{0}\u{7f}\r\n\r\n".to_owned(),
+        ),
+        ("not ASCII", "Käse: ü\r\n\r\n".to_owned()),
+        ("a folded field", "X: a\r\n b\r\n\r\n".to_owned()),
+        ("LF only", "X: y\n\n".to_owned()),
+        (
+            "two lengths",
+            "Content-Length: 1\r\nContent-Length: 2\r\n\r\nxx".to_owned(),
+        ),
+        ("no length", "Content-Length: many\r\n\r\n".to_owned()),
+        (
+            "a body that ends early",
+            "Content-Length: 100\r\n\r\nx".to_owned(),
+        ),
+        (
+            "a bad chunk",
+            "Transfer-Encoding: chunked\r\n\r\nzz\r\nx".to_owned(),
+        ),
+        (
+            "an unknown coding",
+            "Transfer-Encoding: br\r\n\r\nx".to_owned(),
+        ),
+        (
+            "gzip that is none",
+            "Content-Encoding: gzip\r\nContent-Length: 1\r\n\r\nx".to_owned(),
+        ),
+        (
+            "a body that is no UTF-8",
+            "Content-Length: 1\r\n\r\n\u{fffd}".to_owned(),
+        ),
+        ("an early close", String::new()),
+        ("an early close in a field", "X: y".to_owned()),
+    ]
+}
+
+#[test]
+fn a_complete_status_line_is_final_whatever_follows_it() {
+    for (line, status) in [
+        ("204 No Content", Status::Delivered),
+        ("200 OK", Status::Delivered),
+        ("204", Status::Delivered),
+        ("400 Bad Request", Status::TicketMissing),
+        ("403 Forbidden", Status::Forbidden),
+    ] {
+        for (case, rest) in odd_answers() {
+            let (base_url, requests) = answering(format!("HTTP/1.1 {line}\r\n{rest}"));
+            let client = client(&base_url, &[("timeout_ms", "20000"), ("backoff_ms", "0")]);
+            let sent = send(&client);
+            let receipt = sent.unwrap_or_else(|e| e.receipt().unwrap().clone());
+            assert_eq!(receipt.status, status, "{line}, {case}: {receipt:?}");
+            assert_eq!(receipt.attempts, 1, "{line}, {case}: {receipt:?}");
+            assert_eq!(requests.try_iter().count(), 1, "{line}, {case}");
+        }
+    }
+}
+
+#[test]
+fn an_answer_that_breaks_off_in_the_status_line_is_none() {
+    for answer in [
+        "",
+        "HTTP/1.1 2",
+        "HTTP/1.1 204 No Con",
+        "HTTP/1.1 103 Early\r\n\r\nHTTP/1.1 204",
+    ] {
+        let (base_url, _requests) = answering(answer);
+        let receipt = refused(&client(&base_url, &[("max_attempts", "1")]));
+        assert_eq!(
+            receipt.status,
+            Status::ConnectionLost,
+            "{answer}: {receipt:?}"
+        );
+    }
+}
+
+#[test]
+fn interim_answers_are_skipped() {
+    for interim in [
+        "HTTP/1.1 100 Continue\r\n\r\n",
+        "HTTP/1.1 100 Continue\r\nX: with a field\r\n\r\n",
+        "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n",
+    ] {
+        let (base_url, requests) = answering(format!("{interim}HTTP/1.1 204 No Content\r\n\r\n"));
+        let receipt = send(&client(&base_url, &[])).unwrap();
+        assert_eq!(receipt.http_status, Some(204), "{interim}");
+        assert_eq!(requests.try_iter().count(), 1);
+    }
+}
+
+#[test]
+fn a_retry_after_date_counts_from_the_answers_own_date() {
+    // The service's clock is years behind this machine's.
+    let answer = "HTTP/1.1 503 Busy\r\nDate: Wed, 21 Oct 2015 07:28:00 GMT\r\n\
+                  Retry-After: Wed, 21 Oct 2015 07:28:50 GMT\r\nContent-Length: 0\r\n\r\n";
+    let (base_url, _requests) = answering(answer);
+    let receipt = refused(&client(&base_url, &[]));
+    assert_eq!(receipt.attempts, 1);
+    assert!(receipt.detail.contains("no time left"), "{receipt:?}");
+}
+
+#[test]
+fn a_message_that_repeats_a_secret_is_shown_without_it() {
+    let upper = KEY.to_uppercase();
+    let percent: String = KEY.bytes().map(|b| format!("%{b:02x}")).collect();
+    for secret in [KEY, &upper, &percent, &KEY[9..30], &KEY.replace('-', "-\n")] {
+        let body = format!("customer {secret} is unknown");
+        let (base_url, _requests) = answering(format!("HTTP/1.1 403 Forbidden\r\n\r\n{body}"));
+        let client = client(&base_url, &[("market", "UK")]);
+        let refused = client.notify_add_to_cart(&visitor(), "ticket", None);
+        let detail = refused.unwrap_err().detail().to_owned();
+        assert!(
+            detail.ends_with(": customer ... is unknown"),
+            "{secret}: {detail}"
+        );
+    }
+}
+
+#[test]
+fn a_page_of_a_gateway_is_shown_as_text_and_cut_with_an_ellipsis() {
+    let page = format!(
+        "<html><title>Blocked</title><body>{}</body>",
+        "ö".repeat(300)
+    );
+    let (base_url, _requests) = answering(format!("HTTP/1.1 401 No\r\n\r\n{page}"));
+    let detail = refused(&client(&base_url, &[])).detail;
+    assert!(detail.starts_with("HTTP 401: Blocked öö"), "{detail}");
+    assert!(detail.ends_with("ö…") && detail.len() < 255, "{detail}");
 }

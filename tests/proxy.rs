@@ -16,6 +16,10 @@ use std::thread;
 use common::{client, refused, sandbox, send};
 use esales_notify::Status;
 
+fn is_opened_by(answer: &str) -> bool {
+    answer.starts_with('2') || answer.contains("HTTP/1.1 2")
+}
+
 /// A CONNECT proxy on loopback that reports the head of each request.
 fn proxy(answer: &'static str) -> (String, Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -28,9 +32,10 @@ fn proxy(answer: &'static str) -> (String, Receiver<String>) {
             let mut head = String::new();
             while !head.ends_with("\r\n\r\n") && reader.read_line(&mut head).unwrap() > 0 {}
             let target = head.split(' ').nth(1).unwrap().to_owned();
-            heads.send(head).unwrap();
+            // A test may not be interested.
+            let _ = heads.send(head);
             write!(stream, "HTTP/1.1 {answer}\r\n\r\n").unwrap();
-            if answer.starts_with("200") {
+            if is_opened_by(answer) {
                 let mut up = TcpStream::connect(target).unwrap();
                 let mut down = up.try_clone().unwrap();
                 thread::spawn(move || copy(&mut reader, &mut up));
@@ -63,6 +68,61 @@ fn an_explicit_proxy_is_used_with_its_credentials() {
 }
 
 #[test]
+fn any_2xx_opens_the_tunnel_and_interim_answers_are_skipped() {
+    let many: String = (0..150).map(|n| format!("\r\nX-{n}: y")).collect();
+    let many: &'static str = format!("200 OK{many}").leak();
+    for answer in [
+        "200",
+        "201 Created",
+        "204 No Content",
+        "299 -",
+        "200 OK\r\nContent-Length: 5",
+        "200 OK\r\nTransfer-Encoding: chunked",
+        "103 Early Hints\r\nX: y\r\n\r\nHTTP/1.1 200 OK",
+        "100 Continue\r\n\r\nHTTP/1.1 102 -\r\n\r\nHTTP/1.1 201 OK",
+        many,
+    ] {
+        let sandbox = sandbox();
+        let url = format!("http://{}", proxy(answer).0);
+        let client = client(&sandbox.base_url(), &[("proxy", &url)]);
+        let receipt = send(&client).unwrap_or_else(|e| panic!("{answer}: {e}"));
+        assert_eq!(
+            (receipt.http_status, receipt.attempts),
+            (Some(204), 1),
+            "{answer}"
+        );
+    }
+}
+
+#[test]
+fn a_proxy_that_does_not_open_the_tunnel_is_named_with_its_answer() {
+    for (answer, words) in [
+        (
+            "302 Found\r\nLocation: http://login.example/",
+            "CONNECT with 302",
+        ),
+        ("403 Forbidden", "does not allow"),
+        ("407 -", "user and a password"),
+        ("502 Bad Gateway\r\nbad field\u{1}", "CONNECT with 502"),
+        ("101 Switching Protocols", "CONNECT with 101"),
+    ] {
+        let sandbox = sandbox();
+        let url = format!("http://{}", proxy(answer).0);
+        let receipt = refused(&client(
+            &sandbox.base_url(),
+            &[("proxy", &url), ("max_attempts", "1")],
+        ));
+        assert_eq!(
+            receipt.status,
+            Status::ConnectFailed,
+            "{answer}: {receipt:?}"
+        );
+        assert!(receipt.detail.contains(words), "{answer}: {receipt:?}");
+        assert_eq!(sandbox.stats().received, 0, "{answer}");
+    }
+}
+
+#[test]
 fn no_proxy_and_an_empty_proxy_go_straight() {
     let sandbox = sandbox();
     let (addr, seen) = proxy("200 OK");
@@ -72,6 +132,8 @@ fn no_proxy_and_an_empty_proxy_go_straight() {
             ("proxy", url.as_str()),
             ("no_proxy", "a.example, 127.0.0.1"),
         ][..],
+        &[("proxy", url.as_str()), ("no_proxy", "127.0.0.0/8")],
+        &[("proxy", url.as_str()), ("no_proxy", "a.example *")],
         &[("proxy", "")],
     ] {
         send(&client(&sandbox.base_url(), options)).unwrap();

@@ -10,8 +10,9 @@ mod common;
 
 use std::fs;
 use std::path::PathBuf;
+use std::time::Duration;
 
-use common::{client, config, refused, sandbox, send};
+use common::{Folder, client, config, refused, sandbox, send, visitor};
 use esales_notify::{Client, Status};
 use esales_notify_sandbox::{Options, Sandbox, TlsIdentity};
 
@@ -107,9 +108,91 @@ fn plain_http_to_a_tls_port_is_not_delivered() {
     assert_eq!(sandbox.stats().received, 0);
 }
 
+/// An authority's certificate is what many take first for a test server.
+#[test]
+fn an_authoritys_certificate_as_the_servers_own_is_explained() {
+    let sandbox = tls_sandbox(TlsIdentity::Authority);
+    let ca = CaFile::new("authority", sandbox.ca_pem().unwrap());
+    let receipt = refused(&client(&sandbox.base_url(), &[("ca_file", ca.path())]));
+    assert_eq!(receipt.status, Status::TlsFailed, "{receipt:?}");
+    assert!(receipt.detail.contains("CA:FALSE"), "{receipt:?}");
+    assert!(!receipt.detail.contains("OtherError"), "{receipt:?}");
+}
+
+/// The path is relative, the process changes its folder as a daemon does, and the file is removed.
+#[test]
+fn a_ca_file_is_read_once_when_the_client_is_made() {
+    let sandbox = tls_sandbox(TlsIdentity::Valid);
+    let folder = Folder::new();
+    let path = folder.path("ca.pem");
+    fs::write(&path, sandbox.ca_pem().unwrap()).unwrap();
+    // No other test here has a relative path.
+    std::env::set_current_dir(folder.path("")).unwrap();
+    // No connection is kept: each one needs the authorities.
+    let options = [
+        ("ca_file", "ca.pem"),
+        ("keep_alive_s", "0"),
+        ("timeout_ms", "20000"),
+    ];
+    let client = client(&sandbox.base_url(), &options);
+    std::env::set_current_dir("/").unwrap();
+    fs::remove_file(&path).unwrap();
+    for _ in 0..2 {
+        send(&client).unwrap();
+    }
+    client
+        .enqueue_add_to_cart(&visitor(), "ticket", None)
+        .unwrap();
+    assert!(client.flush(Duration::from_secs(60)).unwrap());
+    assert_eq!(client.stats().unwrap().process.delivered, 1);
+}
+
+#[test]
+fn a_ca_file_that_was_replaced_is_read_by_the_next_client() {
+    let (first, second) = (
+        tls_sandbox(TlsIdentity::Valid),
+        tls_sandbox(TlsIdentity::Valid),
+    );
+    let ca = CaFile::new("replaced", first.ca_pem().unwrap());
+    let options = [
+        ("ca_file", ca.path()),
+        ("max_attempts", "1"),
+        ("timeout_ms", "20000"),
+    ];
+    let before = client(&second.base_url(), &options);
+    fs::write(&ca.0, second.ca_pem().unwrap()).unwrap();
+    assert_eq!(refused(&before).status, Status::TlsFailed);
+    send(&client(&second.base_url(), &options)).unwrap();
+}
+
+#[test]
+fn every_certificate_of_a_ca_file_is_trusted() {
+    let (first, second) = (
+        tls_sandbox(TlsIdentity::Valid),
+        tls_sandbox(TlsIdentity::Valid),
+    );
+    let both = format!("{}{}", first.ca_pem().unwrap(), second.ca_pem().unwrap());
+    for (case, file) in [
+        ("byte-order mark", format!("\u{feff}{both}")),
+        ("line ends", both.replace('\n', "\r\n")),
+        ("glued", both.replace("-----\n-----", "----------")),
+    ] {
+        let ca = CaFile::new(case, &file);
+        for sandbox in [&first, &second] {
+            let options = [("ca_file", ca.path()), ("timeout_ms", "20000")];
+            send(&client(&sandbox.base_url(), &options)).unwrap_or_else(|e| panic!("{case}: {e}"));
+        }
+    }
+}
+
 #[test]
 fn a_ca_file_that_is_none_is_refused_at_once() {
     let empty = CaFile::new("empty", "no certificate here");
+    let sandbox = tls_sandbox(TlsIdentity::Valid);
+    let good = sandbox.ca_pem().unwrap();
+    let cut = CaFile::new("cut", &format!("{good}{}", &good[..good.len() / 2]));
+    let folder = Folder::new();
+    let folder = folder.path("");
     let broken = CaFile::new(
         "broken",
         "-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----\n",
@@ -118,6 +201,8 @@ fn a_ca_file_that_is_none_is_refused_at_once() {
         ("/nonexistent/ca.pem", "cannot be read"),
         (empty.path(), "holds no certificate"),
         (broken.path(), "not PEM"),
+        (cut.path(), "certificate 2 of 2"),
+        (folder.as_str(), "not a regular file"),
     ] {
         let options = config(&[("base_url", "https://127.0.0.1:1"), ("ca_file", path)]);
         let error = Client::new(&options).unwrap_err();

@@ -32,27 +32,28 @@ if [ -n "$missing" ]; then
     $sudo env DEBIAN_FRONTEND=noninteractive apt-get -o Acquire::Retries=5 install -y -qq --no-install-recommends $missing
 fi
 
-if ! cmp -s tests/requirements.txt .venv/installed; then
-    python3 -m venv .venv
-    .venv/bin/pip install --quiet --disable-pip-version-check --retries 10 --timeout 60 -r tests/requirements.txt
-    cp tests/requirements.txt .venv/installed
-fi
+# python_env FOLDER LOCK: a Python environment with what the lock names, each by its hash.
+python_env() {
+    cmp -s "$2" "$1/installed" && return
+    python3 -m venv "$1"
+    "$1/bin/pip" install --quiet --disable-pip-version-check --retries 10 --timeout 60 --require-hashes -r "$2"
+    cp "$2" "$1/installed"
+}
 
+# npm_env NAME FILE: what tools/npm/NAME locks, by its hashes, in target/NAME; FILE must be there then. No package's own
+# script is run.
+npm_env() {
+    mkdir -p "target/$1"
+    if [ ! -f "target/$1/node_modules/$2" ] || ! cmp -s "tools/npm/$1/package-lock.json" "target/$1/package-lock.json"; then
+        cp "tools/npm/$1/package.json" "tools/npm/$1/package-lock.json" "target/$1/"
+        npm ci --silent --ignore-scripts --no-audit --no-fund --fetch-retries 5 --prefix "target/$1"
+    fi
+    [ -f "target/$1/node_modules/$2" ] || { echo "$2 is not in target/$1/node_modules" >&2; exit 1; }
+}
+
+python_env .venv tests/requirements.txt
 # The Python peers of the benchmarks, apart from what the tests use.
-if ! cmp -s benches/requirements.txt target/bench-venv/installed; then
-    python3 -m venv target/bench-venv
-    target/bench-venv/bin/pip install --quiet --disable-pip-version-check --retries 10 --timeout 60 -r benches/requirements.txt
-    cp benches/requirements.txt target/bench-venv/installed
-fi
-
-dotnet=target/dotnet/node_modules/dotnet-3.1-linux-x64/dotnet
-if [ ! -x "$dotnet" ]; then
-    npm install --silent --fetch-retries 5 --no-save --no-package-lock --prefix target/dotnet dotnet-3.1-linux-x64@3.1.1007
-fi
-[ -x "$dotnet" ] || { echo "the .NET runtime is not at $dotnet" >&2; exit 1; }
-
-axe=target/axe/node_modules/axe-core/axe.min.js
-if [ ! -f "$axe" ]; then
-    npm install --silent --fetch-retries 5 --no-save --no-package-lock --prefix target/axe axe-core@4.14.1
-fi
-[ -f "$axe" ] || { echo "axe-core is not at $axe" >&2; exit 1; }
+python_env target/bench-venv benches/requirements.txt
+npm_env dotnet dotnet-3.1-linux-x64/dotnet
+npm_env axe axe-core/axe.min.js
+npm_env pyright pyright/index.js

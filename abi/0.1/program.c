@@ -63,7 +63,8 @@ int main(void) {
     must(esales_client_new(NULL, &client) == 0, "client of the environment");
 
     visitor.market = "UK";
-    visitor.customer_key = visitor.session_key = KEY;
+    visitor.customer_key = KEY;
+    visitor.session_key = "b106299c-eac0-4f6f-96d2-93e57c255784";
     must(esales_notify_add_to_cart(client, &visitor, "ticket", "1", &receipt) == ESALES_DELIVERED, "send");
     must(receipt.status == ESALES_DELIVERED && receipt.http_status == 204 && receipt.attempts == 1, "receipt");
     must(receipt.elapsed_us > 0 && strcmp(receipt.id, "1") == 0, "receipt");

@@ -37,6 +37,7 @@ foreach (
         'Counts',
         'Percentiles',
         'Stats',
+        'Internal/Functions',
         'Internal/Text',
         'Internal/Failure',
         'Visitor',

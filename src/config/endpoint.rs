@@ -71,6 +71,21 @@ pub(crate) fn check_base_url(value: &str) -> Result<Uri, Error> {
     if value.contains(['#', '?', '\\']) || value.chars().any(|c| c.is_whitespace()) {
         return refuse("must be scheme, host and optional path: no `?`, `#`, `\\` or white space");
     }
+    if let Some(c) = value.chars().find(|c| !c.is_ascii()) {
+        return refuse(&format!(
+            "contains {c:?}, which is not ASCII: write the host in its xn-- form, and the path percent-encoded"
+        ));
+    }
+    if let Some(c) = value.chars().find(|c| "\"<>^`{|}".contains(*c)) {
+        return refuse(&format!("contains {c:?}: write the path percent-encoded"));
+    }
+    let mut escapes = value
+        .split('%')
+        .skip(1)
+        .map(|rest| rest.as_bytes().get(..2));
+    if !escapes.all(|hex| hex.is_some_and(|hex| hex.iter().all(u8::is_ascii_hexdigit))) {
+        return refuse("contains a % that is not followed by two hexadecimal digits");
+    }
     let Ok(uri) = value.parse::<Uri>() else {
         return refuse(&format!("is not a URL: {}", shown(value)));
     };
@@ -226,6 +241,13 @@ mod tests {
             "https://h /",
             "https://h\\@x",
             "javascript:alert(1)",
+            "https://bücher.example",
+            "https://gw.example/käse",
+            "https://gw.example/\u{200b}",
+            "https://gw.example/a|b",
+            "https://gw.example/{cluster}",
+            "https://gw.example/100%",
+            "https://gw.example/%zz",
         ] {
             let err = Endpoint::of_base_url(bad).unwrap_err();
             assert!(

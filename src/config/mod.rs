@@ -1,6 +1,9 @@
 //! Configuration: name/value strings checked against one table, as in librdkafka.
 
+mod ca_file;
 mod endpoint;
+mod no_proxy;
+mod pem;
 mod table;
 
 use std::collections::BTreeMap;
@@ -8,7 +11,9 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub(crate) use ca_file::CaFile;
 pub(crate) use endpoint::Endpoint;
+pub(crate) use no_proxy::NoProxy;
 pub use table::{Kind, OPTIONS, OptionSpec};
 
 use crate::status::Error;
@@ -105,7 +110,7 @@ impl Config {
             .ok_or_else(|| Error::config(format!("{name} has no value")))
     }
 
-    /// The typed view, after the checks that need more than one option.
+    /// The typed view, after the checks that need more than one option. Reads the files that options name.
     pub(crate) fn settings(&self) -> Result<Settings, Error> {
         let endpoint = match (self.get(table::CLUSTER_ID), self.get(table::BASE_URL)) {
             (Some(cluster_id), None) => Endpoint::of_cluster(cluster_id),
@@ -128,6 +133,12 @@ impl Config {
                  use https://, or set allow_http if you accept that",
             ));
         }
+        let proxy = self.proxy(&endpoint)?;
+        let has_tls_to_proxy = proxy.as_ref().is_some_and(|proxy| is_https(&proxy.url));
+        let ca_file = match self.get(table::CA_FILE).map(CaFile::read) {
+            Some(Err(e)) if endpoint.is_https || has_tls_to_proxy => return Err(e),
+            read => read,
+        };
         let seconds = |name| self.integer(name).map(Duration::from_secs);
         Ok(Settings {
             market: self.get(table::MARKET).map(str::to_owned),
@@ -135,9 +146,9 @@ impl Config {
             max_attempts: self.integer(table::MAX_ATTEMPTS)? as u32,
             backoff: Duration::from_millis(self.integer(table::BACKOFF_MS)?),
             route: Route {
-                proxy: self.proxy(&endpoint)?,
+                proxy,
                 endpoint,
-                ca_file: self.get(table::CA_FILE).map(str::to_owned),
+                ca_file,
                 keep_alive: seconds(table::KEEP_ALIVE_S)?,
                 dns_cache: seconds(table::DNS_CACHE_S)?,
             },
@@ -191,8 +202,14 @@ impl Config {
             return Ok(None);
         }
         let no_proxy = match self.get(table::NO_PROXY) {
-            Some(hosts) => hosts.to_owned(),
-            None => environment(&["no_proxy", "NO_PROXY"]).map_or_else(String::new, |(_, v)| v),
+            Some(hosts) => NoProxy {
+                list: hosts.to_owned(),
+                is_from_environment: false,
+            },
+            None => NoProxy {
+                list: environment(&["no_proxy", "NO_PROXY"]).map_or_else(String::new, |(_, v)| v),
+                is_from_environment: true,
+            },
         };
         Ok(Some(ProxyRoute { url, no_proxy }))
     }
@@ -250,7 +267,8 @@ impl QueueSettings {
 pub(crate) struct Route {
     pub(crate) endpoint: Endpoint,
     pub(crate) proxy: Option<ProxyRoute>,
-    pub(crate) ca_file: Option<String>,
+    /// An error matters only where TLS is needed: a spool may hold notifications for another origin.
+    pub(crate) ca_file: Option<Result<CaFile, Error>>,
     pub(crate) keep_alive: Duration,
     pub(crate) dns_cache: Duration,
 }
@@ -258,7 +276,7 @@ pub(crate) struct Route {
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct ProxyRoute {
     pub(crate) url: String,
-    pub(crate) no_proxy: String,
+    pub(crate) no_proxy: NoProxy,
 }
 
 impl fmt::Debug for ProxyRoute {
@@ -319,6 +337,11 @@ fn check_text(name: &str, value: &str) -> Result<(), Error> {
         }
         _ => Ok(()),
     }
+}
+
+fn is_https(url: &str) -> bool {
+    let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
+    scheme.eq_ignore_ascii_case("https")
 }
 
 fn is_true(value: &str) -> bool {
@@ -460,7 +483,7 @@ mod tests {
         assert_eq!(settings.timeout, Duration::from_millis(3000));
         let proxy = settings.route.proxy.unwrap();
         assert_eq!(
-            (proxy.url.as_str(), proxy.no_proxy.as_str()),
+            (proxy.url.as_str(), proxy.no_proxy.list.as_str()),
             ("http://p:1", "a,b")
         );
         assert!(

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::config::esales_config;
 use super::receipt::{self, esales_receipt};
 use super::visitor::{self, esales_visitor};
-use super::{boundary, copied, optional_text, out, reference, text};
+use super::{boundary, copied, optional_text, out, reference, require_memory, text};
 use crate::client::Client;
 use crate::config::Config;
 use crate::status::{Error, Receipt};
@@ -35,6 +35,7 @@ pub unsafe extern "C" fn esales_client_new(
 ) -> i32 {
     boundary(|| {
         let slot = self::out("out", out)?;
+        require_memory()?;
         // SAFETY: the caller promises a live handle or NULL.
         let config = match unsafe { config.as_ref() } {
             Some(config) => config.snapshot()?,
@@ -42,7 +43,7 @@ pub unsafe extern "C" fn esales_client_new(
         };
         let client = Box::new(esales_client(Client::new(&config)?));
         // SAFETY: not NULL; the caller promises a writable pointer.
-        unsafe { slot.write(Box::into_raw(client)) };
+        unsafe { slot.write_unaligned(Box::into_raw(client)) };
         Ok(0)
     })
 }
@@ -136,6 +137,7 @@ impl Call {
     unsafe fn run(&self, id: Option<&CStr>, method: Method) -> Result<Receipt, Error> {
         // SAFETY: the caller's promise.
         unsafe {
+            require_memory()?;
             let client = reference("client", self.client)?;
             let visitor = visitor::read(self.visitor)?;
             let ticket = text("ticket", self.ticket)?;

@@ -52,7 +52,7 @@ pub unsafe extern "C" fn esales_config_new(out: *mut *mut esales_config) -> i32 
         let slot = self::out("out", out)?;
         let config = Box::new(esales_config(Mutex::new(Config::new())));
         // SAFETY: not NULL; the caller promises a writable pointer.
-        unsafe { slot.write(Box::into_raw(config)) };
+        unsafe { slot.write_unaligned(Box::into_raw(config)) };
         Ok(0)
     })
 }

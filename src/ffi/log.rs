@@ -3,10 +3,10 @@
 // The constants are read by cbindgen.
 #![allow(dead_code)]
 
-use std::ffi::{CString, c_char, c_void};
+use std::ffi::{c_char, c_void};
 use std::time::Duration;
 
-use super::{UserData, boundary, copy_text, out};
+use super::{UserData, boundary, c_text, copy_text, out};
 use crate::log::{self, LogLevel};
 use crate::status::Error;
 
@@ -54,7 +54,7 @@ pub unsafe extern "C" fn esales_log_to(
             (Some(callback), Some(wanted)) => log::log_to(
                 wanted,
                 Some(Box::new(move |level, message| {
-                    let message = CString::new(message).unwrap_or_default();
+                    let message = c_text(message);
                     // SAFETY: the caller promises a function that may be called on any thread until it is replaced.
                     unsafe { callback(user_data.get(), level as i32, message.as_ptr()) };
                 })),
@@ -69,7 +69,8 @@ pub unsafe extern "C" fn esales_log_to(
 ///
 /// @param timeout_ms  how long to wait for one, in milliseconds; 0: not at all.
 /// @param level       receives its level.
-/// @param message     receives at most 511 bytes and a NUL; cut at a character boundary.
+/// @param message     receives at most 511 bytes and a NUL, UTF-8. What does not fit is cut between two characters, and
+///                    then ends with "...".
 /// @return 1, 0 if there is none, or ESALES_INVALID_ARGUMENT.
 ///
 /// cbindgen:ptrs-as-arrays=[[message;512]]
@@ -86,7 +87,7 @@ pub unsafe extern "C" fn esales_log_next(
         };
         // SAFETY: not NULL; the caller promises a writable number and 512 writable bytes.
         unsafe {
-            level.write(said as i32);
+            level.write_unaligned(said as i32);
             copy_text(&words, message, 512);
         }
         Ok(1)

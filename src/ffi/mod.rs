@@ -18,16 +18,15 @@ mod stats;
 mod status;
 mod visitor;
 
-use std::any::Any;
 use std::cell::RefCell;
 use std::ffi::{CStr, CString, c_char, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use crate::host::{self, PerThread};
 use crate::status::{Error, Status};
+use crate::wire::MAX_ID;
 
-thread_local! {
-    static LAST_ERROR: RefCell<CString> = RefCell::default();
-}
+static LAST_ERROR: PerThread<RefCell<CString>> = PerThread::new();
 
 /// What a function returns when it failed or panicked: chosen by its return type.
 trait Returned {
@@ -53,6 +52,8 @@ impl Returned for *const c_char {
 /// Runs the body of a C function: errors become codes and are remembered for `esales_last_error`, and no panic
 /// leaves.
 fn boundary<T: Returned>(body: impl FnOnce() -> Result<T, Error>) -> T {
+    host::silence_panics();
+    host::note_thread();
     let result = catch_unwind(AssertUnwindSafe(|| {
         #[cfg(feature = "test-panic")]
         test_panic::strike();
@@ -61,25 +62,15 @@ fn boundary<T: Returned>(body: impl FnOnce() -> Result<T, Error>) -> T {
     let error = match result {
         Ok(Ok(value)) => return value,
         Ok(Err(error)) => error,
-        Err(panic) => Error::new(Status::Internal, words_of(&*panic)),
+        Err(panic) => Error::new(Status::Internal, host::panic_message(&*panic)),
     };
     remember(error.detail());
     T::failed(error.status())
 }
 
-fn words_of(panic: &(dyn Any + Send)) -> String {
-    let words = panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    format!("a defect in esales-notify: {}", words.unwrap_or("panic"))
-}
-
 fn remember(detail: &str) {
-    let text: Vec<u8> = detail.bytes().filter(|b| *b != 0).collect();
-    let text = CString::new(text).unwrap_or_default();
-    // At thread exit the slot may be gone already; then there is nobody left to read it.
-    let _ = LAST_ERROR.try_with(|slot| *slot.borrow_mut() = text);
+    let text = c_text(detail);
+    LAST_ERROR.with(|last| *last.borrow_mut() = text);
 }
 
 /// What the host wants to have handed to its callback.
@@ -94,6 +85,17 @@ unsafe impl Sync for UserData {}
 impl UserData {
     fn get(self) -> *mut c_void {
         self.0
+    }
+}
+
+/// Refuses what would begin something new while the process has no memory left.
+fn require_memory() -> Result<(), Error> {
+    match host::is_memory_short() {
+        false => Ok(()),
+        true => Err(Error::new(
+            Status::Internal,
+            "the process has no memory left: a limit on its address space or its container is reached; nothing was sent",
+        )),
     }
 }
 
@@ -142,16 +144,59 @@ unsafe fn optional_text<'a>(name: &str, pointer: *const c_char) -> Result<Option
     }
 }
 
-/// A copy of an id, NULL or not: it may stand in the receipt that the same call writes.
+/// A copy of an id, NULL or not: it may stand in the receipt that the same call writes. Of an id that is too long, as
+/// much as it takes to see that.
 ///
 /// # Safety
 /// As for [`text`].
 unsafe fn copied(pointer: *const c_char) -> Option<CString> {
-    // SAFETY: not NULL, and the caller's promise for the rest.
-    (!pointer.is_null()).then(|| unsafe { CStr::from_ptr(pointer) }.to_owned())
+    const ENOUGH: usize = MAX_ID + 4;
+    if pointer.is_null() {
+        return None;
+    }
+    // SAFETY: not NULL; strnlen stops at the NUL, so that many bytes of the caller's string are there.
+    let bytes = unsafe {
+        let length = libc::strnlen(pointer, ENOUGH);
+        std::slice::from_raw_parts(pointer.cast::<u8>(), length)
+    };
+    let whole = match std::str::from_utf8(bytes) {
+        // The last character was cut here; no other error ends with the bytes.
+        Err(error) if error.error_len().is_none() && bytes.len() == ENOUGH => error.valid_up_to(),
+        _ => bytes.len(),
+    };
+    CString::new(bytes.get(..whole).unwrap_or(bytes)).ok()
 }
 
-/// Copies `text` and a NUL into the caller's memory, cut at a character boundary if it does not fit.
+/// The text as C can hold it: without a NUL within, such as a server's answer may have.
+fn c_text(text: &str) -> CString {
+    CString::new(text).unwrap_or_else(|error| {
+        let mut bytes = error.into_vec();
+        bytes.retain(|byte| *byte != 0);
+        CString::new(bytes).unwrap_or_default()
+    })
+}
+
+/// The end of a text that was cut.
+const ELLIPSIS: &str = "...";
+
+/// As much of the text as `room` bytes hold, cut between two characters, and what then follows it: an ellipsis.
+fn fitting(text: &str, room: usize) -> (&str, &'static str) {
+    if text.len() <= room {
+        return (text, "");
+    }
+    let (left, end) = match room.checked_sub(ELLIPSIS.len()) {
+        Some(left) => (left, ELLIPSIS),
+        None => (room, ""),
+    };
+    (
+        text.get(..text.floor_char_boundary(left))
+            .unwrap_or_default(),
+        end,
+    )
+}
+
+/// Copies `text` and a NUL into the caller's memory; if it does not fit, it is cut between two characters and ends with
+/// an ellipsis.
 ///
 /// # Safety
 /// `out` is valid for writes of `capacity` bytes.
@@ -159,11 +204,23 @@ unsafe fn copy_text(text: &str, out: *mut c_char, capacity: usize) {
     let Some(room) = capacity.checked_sub(1) else {
         return;
     };
-    let length = text.floor_char_boundary(room);
-    // SAFETY: `length` and the NUL fit into `capacity` bytes; a new Rust string cannot overlap the caller's memory.
+    let without_nul;
+    let text = if text.contains('\0') {
+        without_nul = text.replace('\0', "");
+        without_nul.as_str()
+    } else {
+        text
+    };
+    let (text, end) = fitting(text, room);
+    // SAFETY: text, end and the NUL fit into `capacity` bytes; a Rust string cannot overlap the caller's memory.
     unsafe {
-        std::ptr::copy_nonoverlapping(text.as_ptr().cast::<c_char>(), out, length);
-        *out.add(length) = 0;
+        std::ptr::copy_nonoverlapping(text.as_ptr().cast::<c_char>(), out, text.len());
+        std::ptr::copy_nonoverlapping(
+            end.as_ptr().cast::<c_char>(),
+            out.add(text.len()),
+            end.len(),
+        );
+        *out.add(text.len() + end.len()) = 0;
     }
 }
 
@@ -233,27 +290,54 @@ mod tests {
     fn a_panic_becomes_a_code_and_words() {
         let code: i32 = boundary(|| panic!("oh {}", "no"));
         assert_eq!(code, Status::Internal.code());
-        let words = LAST_ERROR.with(|slot| slot.borrow().to_str().unwrap().to_owned());
-        assert_eq!(words, "a defect in esales-notify: oh no");
+        let words = LAST_ERROR.with(|last| last.borrow().to_str().unwrap().to_owned());
+        assert_eq!(words.as_deref(), Some("a defect in esales-notify: oh no"));
         let text: *const c_char = boundary(|| panic!("again"));
         assert!(!text.is_null());
     }
 
     #[test]
-    fn text_is_cut_at_a_character_boundary() {
+    fn text_is_cut_between_characters_and_ends_with_an_ellipsis_when_it_does_not_fit() {
         for (text, capacity, expected) in [
-            ("abc", 4, "abc"),
-            ("abc", 3, "ab"),
+            ("abcdef", 7, "abcdef"),
+            ("abcdef", 6, "ab..."),
+            ("aéb", 5, "aéb"),
+            ("aébc", 5, "a..."),
+            ("aéébc", 7, "aé..."),
+            ("aé€", 7, "aé€"),
+            ("a€€€", 8, "a€..."),
+            ("a€€€", 9, "a€..."),
+            ("a\0b", 8, "ab"),
+            ("éé", 4, "..."),
             ("aé", 3, "a"),
-            ("aé", 4, "aé"),
             ("x", 1, ""),
         ] {
-            let mut out = [1 as c_char; 8];
-            // SAFETY: `out` has 8 bytes.
+            let mut out = [1 as c_char; 10];
+            // SAFETY: `out` has 10 bytes.
             unsafe { copy_text(text, out.as_mut_ptr(), capacity) };
             // SAFETY: copy_text wrote a NUL within `out`.
             let copied = unsafe { CStr::from_ptr(out.as_ptr()) };
-            assert_eq!(copied.to_str().unwrap(), expected);
+            assert_eq!(copied.to_str().unwrap(), expected, "{text:?} in {capacity}");
+            let behind = &out[copied.count_bytes() + 1..];
+            assert!(
+                behind.iter().all(|byte| *byte == 1),
+                "{text:?} in {capacity}"
+            );
         }
+    }
+
+    #[test]
+    fn text_keeps_all_but_the_nul_when_c_gets_it_whole() {
+        assert_eq!(c_text("a\0b\0").as_c_str(), c"ab");
+        assert_eq!(c_text("a\u{e9}").as_c_str(), c"a\xc3\xa9");
+    }
+
+    #[test]
+    fn copied_takes_no_more_than_an_id_may_have_when_the_string_is_endless() {
+        let endless = CString::new("é".repeat(1 << 20)).unwrap();
+        // SAFETY: a string with its NUL.
+        let copy = unsafe { copied(endless.as_ptr()) }.unwrap();
+        assert!((MAX_ID + 1..MAX_ID + 8).contains(&copy.count_bytes()));
+        assert!(copy.to_str().is_ok());
     }
 }

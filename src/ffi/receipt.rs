@@ -25,16 +25,18 @@ pub struct esales_receipt {
     pub elapsed_us: u64,
     /// The id that was sent; empty if the arguments were refused.
     pub id: [c_char; 129],
-    /// What happened, for a person; UTF-8, cut at a character boundary.
+    /// What happened, for a person; UTF-8. What does not fit is cut between two characters, and then ends with "...".
+    /// esales_last_error has all of it if the call failed.
     pub detail: [c_char; 256],
 }
 
 // SAFETY: its first member is its size, and the others are numbers.
 unsafe impl Growing for esales_receipt {
-    #[cfg(not(feature = "test-grown"))]
-    const FIRST: usize = sized::up_to::<Self>(offset_of!(Self, detail), 256);
-    #[cfg(feature = "test-grown")]
-    const FIRST: usize = sized::up_to::<Self>(offset_of!(Self, id), 129);
+    const SIZES: &'static [usize] = &[
+        #[cfg(feature = "test-grown")]
+        sized::up_to::<Self>(offset_of!(Self, id), 129),
+        sized::up_to::<Self>(offset_of!(Self, detail), 256),
+    ];
 
     fn set_struct_size(&mut self, size: u32) {
         self.struct_size = size;
@@ -84,4 +86,20 @@ pub(super) fn of(receipt: &Receipt) -> esales_receipt {
         copy_text(&receipt.detail, (&raw mut told.detail).cast(), 256);
     }
     told
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::ffi::CStr;
+
+    #[test]
+    fn detail_ends_with_an_ellipsis_when_it_does_not_fit() {
+        let detail = "é".repeat(200);
+        let told = of(&Receipt::unsent(Status::Forbidden, &detail, Duration::ZERO));
+        // SAFETY: `of` ends it with a NUL.
+        let text = unsafe { CStr::from_ptr(told.detail.as_ptr()) };
+        let expected = format!("{}...", "é".repeat(126));
+        assert_eq!(text.to_str().unwrap(), expected);
+    }
 }

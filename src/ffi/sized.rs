@@ -1,9 +1,12 @@
 //! Structs that begin with their size, and grow.
 //!
 //! A struct gains members at its end only, each of which makes it larger (none goes into the padding at the end, of which
-//! an older program knows nothing) and means "as before" when it is zero. So a smaller size is that of a program
-//! which was compiled with an older header: of its struct that much is read or written and no more. A larger size is
-//! that of a newer header, whose members this library would pass over in silence: it is refused.
+//! an older program knows nothing) and means "as before" when it is zero. So a smaller size that was once released is that
+//! of a program which was compiled with an older header: of its struct that much is read or written and no more. A larger
+//! size is that of a newer header, whose members this library would ignore without a message: it is refused, as is every
+//! size that no header ever had.
+//!
+//! The caller's structs are copied byte by byte: they need not be aligned.
 
 use std::mem::MaybeUninit;
 
@@ -15,8 +18,8 @@ use crate::status::Error;
 /// # Safety
 /// `repr(C)`, its first member is the `u32` `struct_size`, and zero is a valid value of each of its members.
 pub(super) unsafe trait Growing {
-    /// Its size in 0.1, the smallest that is accepted.
-    const FIRST: usize;
+    /// Its sizes in the headers that were released, the oldest first. The last one is the present size.
+    const SIZES: &'static [usize];
 
     fn set_struct_size(&mut self, size: u32);
 }
@@ -29,21 +32,24 @@ pub(super) const fn up_to<T>(offset: usize, size: usize) -> usize {
 /// How much of the caller's struct there is.
 ///
 /// # Safety
-/// `pointer` points to a struct of which at least `struct_size` is readable.
+/// `pointer` points to a struct of which at least `struct_size` is readable. It need not be aligned.
 unsafe fn accepted<T: Growing>(name: &str, pointer: *const T) -> Result<u32, Error> {
+    const { assert!(matches!(T::SIZES, [.., last] if *last == size_of::<T>())) }
     // SAFETY: every version of the struct begins with its size.
-    let size = unsafe { pointer.cast::<u32>().read() };
-    let (first, ours) = (T::FIRST, size_of::<T>());
-    match usize::try_from(size) {
-        Ok(bytes) if (first..=ours).contains(&bytes) => Ok(size),
-        Ok(bytes) if bytes < first => Err(Error::argument(format!(
+    let size = unsafe { pointer.cast::<u32>().read_unaligned() };
+    let (bytes, ours) = (size as usize, size_of::<T>());
+    if T::SIZES.contains(&bytes) {
+        return Ok(size);
+    }
+    Err(Error::argument(match bytes < ours {
+        true => format!(
             "{name}.struct_size is {size}, not {ours}: begin with the ESALES_..._INIT macro of the header"
-        ))),
-        _ => Err(Error::argument(format!(
+        ),
+        false => format!(
             "{name}.struct_size is {size}, but this library knows {ours} bytes of it: the program was compiled with \
              the header of a later version, or did not begin with its ESALES_..._INIT macro"
-        ))),
-    }
+        ),
+    }))
 }
 
 /// A copy of the caller's struct; what an older program's lacks is zero.
@@ -124,11 +130,13 @@ mod tests {
         number: u64,
         letters: [u8; 3],
         added: u64,
+        added_with_it: u64,
     }
 
     // SAFETY: as the trait wants it.
     unsafe impl Growing for New {
-        const FIRST: usize = up_to::<New>(offset_of!(New, letters), 3);
+        const SIZES: &'static [usize] =
+            &[up_to::<New>(offset_of!(New, letters), 3), size_of::<New>()];
 
         fn set_struct_size(&mut self, size: u32) {
             self.struct_size = size;
@@ -158,9 +166,9 @@ mod tests {
     }
 
     #[test]
-    fn the_first_size_counts_its_padding() {
-        assert_eq!(New::FIRST, size_of::<Old>());
-        assert_eq!(New::FIRST, 24);
+    fn up_to_counts_the_padding_at_the_end() {
+        assert_eq!(New::SIZES, [size_of::<Old>(), size_of::<New>()]);
+        assert_eq!(New::SIZES, [24, 40]);
     }
 
     #[test]
@@ -182,6 +190,7 @@ mod tests {
             number: 8,
             letters: *b"xyz",
             added: 9,
+            added_with_it: 10,
         });
         assert_eq!((memory.old.number, &memory.old.letters), (8, b"xyz"));
         assert_eq!(memory.old.struct_size, OLD, "the size is the caller's");
@@ -195,6 +204,7 @@ mod tests {
             number: 1,
             letters: *b"abc",
             added: 2,
+            added_with_it: 3,
         };
         // SAFETY: it is as large as it says.
         assert_eq!(unsafe { read("thing", &raw const thing) }.unwrap(), thing);
@@ -205,8 +215,34 @@ mod tests {
     }
 
     #[test]
-    fn every_other_size_is_refused_by_name() {
-        for size in [0, 1, OLD - 1, NEW + 1, u32::MAX] {
+    fn a_struct_is_read_and_written_when_it_is_not_aligned() {
+        let mut bytes = [0x5a_u8; size_of::<New>() + 1];
+        let pointer = bytes[1..].as_mut_ptr().cast::<New>();
+        let thing = New {
+            struct_size: NEW,
+            number: 1,
+            letters: *b"abc",
+            added: 2,
+            added_with_it: 3,
+        };
+        // SAFETY: the bytes behind the first are as many as the struct has, and it says so.
+        unsafe {
+            pointer.write_unaligned(thing);
+            assert_eq!(read("thing", pointer).unwrap(), thing);
+            let slot = Slot::new("thing", pointer).unwrap();
+            slot.write(New { added: 7, ..thing });
+            assert_eq!(pointer.read_unaligned().added, 7);
+        }
+    }
+
+    #[test]
+    fn every_size_is_refused_by_name_when_no_header_had_it() {
+        // A size between both ends between two members that were added together, or within one.
+        let between = OLD + 1..NEW;
+        for size in [0, 1, OLD - 1, NEW + 1, u32::MAX]
+            .into_iter()
+            .chain(between)
+        {
             let mut memory = memory(size);
             let pointer = (&raw mut memory).cast::<New>();
             // SAFETY: its size can be read, and nothing more is.

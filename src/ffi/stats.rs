@@ -65,10 +65,11 @@ pub struct esales_stats {
 
 // SAFETY: its first member is its size, and the others are numbers.
 unsafe impl Growing for esales_stats {
-    #[cfg(not(feature = "test-grown"))]
-    const FIRST: usize = sized::up_to::<Self>(offset_of!(Self, latency_p99_us), size_of::<u64>());
-    #[cfg(feature = "test-grown")]
-    const FIRST: usize = sized::up_to::<Self>(offset_of!(Self, latency_p95_us), size_of::<u64>());
+    const SIZES: &'static [usize] = &[
+        #[cfg(feature = "test-grown")]
+        sized::up_to::<Self>(offset_of!(Self, latency_p95_us), size_of::<u64>()),
+        sized::up_to::<Self>(offset_of!(Self, latency_p99_us), size_of::<u64>()),
+    ];
 
     fn set_struct_size(&mut self, size: u32) {
         self.struct_size = size;

@@ -75,7 +75,7 @@ pub extern "C" fn esales_status_text(status: i32) -> *const c_char {
 pub extern "C" fn esales_last_error() -> *const c_char {
     boundary(|| {
         Ok(LAST_ERROR
-            .try_with(|slot| slot.borrow().as_ptr())
+            .with(|last| last.borrow().as_ptr())
             .unwrap_or(c"".as_ptr()))
     })
 }

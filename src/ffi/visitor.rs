@@ -28,11 +28,11 @@ pub struct esales_visitor {
 
 // SAFETY: its first member is its size, and the others are pointers, which may be NULL.
 unsafe impl Growing for esales_visitor {
-    #[cfg(not(feature = "test-grown"))]
-    const FIRST: usize = sized::up_to::<Self>(offset_of!(Self, token), size_of::<*const c_char>());
-    #[cfg(feature = "test-grown")]
-    const FIRST: usize =
-        sized::up_to::<Self>(offset_of!(Self, session_key), size_of::<*const c_char>());
+    const SIZES: &'static [usize] = &[
+        #[cfg(feature = "test-grown")]
+        sized::up_to::<Self>(offset_of!(Self, session_key), size_of::<*const c_char>()),
+        sized::up_to::<Self>(offset_of!(Self, token), size_of::<*const c_char>()),
+    ];
 
     fn set_struct_size(&mut self, size: u32) {
         self.struct_size = size;

@@ -3,23 +3,14 @@
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsRawFd, FromRawFd};
+use std::os::fd::AsRawFd;
 use std::path::Path;
 
 /// Opens a file for this process alone, on a descriptor above 2: a host that closes its standard streams and then prints
 /// must not print into our file.
 pub(crate) fn open_above_stdio(options: &OpenOptions, path: &Path) -> io::Result<File> {
     let file = options.open(path)?;
-    if file.as_raw_fd() > 2 {
-        return Ok(file);
-    }
-    // SAFETY: the descriptor is open; the new one belongs to nobody else.
-    unsafe {
-        match libc::fcntl(file.as_raw_fd(), libc::F_DUPFD_CLOEXEC, 3) {
-            -1 => Err(io::Error::last_os_error()),
-            above => Ok(File::from_raw_fd(above)),
-        }
-    }
+    super::above_stdio(file.into()).map(File::from)
 }
 
 /// How far a file system can be trusted with locks and appends.

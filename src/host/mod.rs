@@ -5,9 +5,15 @@
 #[cfg(test)]
 mod child;
 mod clock;
+mod descriptor;
 mod filesystem;
 mod identity;
 mod lock;
+mod main_thread;
+#[cfg(any(feature = "guest", test))]
+mod memory;
+mod panics;
+mod per_thread;
 mod random;
 mod signals;
 mod socket;
@@ -17,6 +23,9 @@ use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 pub(crate) use clock::{Timestamp, deadline_after, millis, uptime};
+pub(crate) use descriptor::{
+    above_stdio, apart_from_stdio, part_from_stdio, read_file, wait_connected,
+};
 pub use filesystem::FileSystem;
 pub(crate) use filesystem::{file_system, free_bytes, has_ended, open_above_stdio};
 pub(crate) use identity::this_process;
@@ -24,6 +33,11 @@ pub(crate) use lock::{
     ClosedInChildren, close_in_children, is_locked, lock_directory, try_lock, unlock,
     unlock_directory,
 };
+pub(crate) use main_thread::note_thread;
+#[cfg(feature = "guest")]
+pub(crate) use memory::is_short as is_memory_short;
+pub(crate) use panics::{message as panic_message, silence as silence_panics};
+pub(crate) use per_thread::PerThread;
 pub(crate) use random::random;
 pub(crate) use signals::{append, guard_file_size};
 pub(crate) use socket::{is_quiet, send_now};
@@ -63,6 +77,12 @@ impl<T: Sync> PerProcess<T> {
             }
         }
     }
+}
+
+/// A Rust program has an allocator of its own, and ends when an allocation fails.
+#[cfg(not(feature = "guest"))]
+pub(crate) fn is_memory_short() -> bool {
+    false
 }
 
 /// The user as whom this process opens files.

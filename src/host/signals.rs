@@ -19,13 +19,7 @@ pub(super) struct Blocked {
 impl Blocked {
     /// Blocks every signal.
     pub(super) fn all() -> io::Result<Blocked> {
-        let mut all = MaybeUninit::<libc::sigset_t>::uninit();
-        // SAFETY: sigfillset initialises the whole set.
-        let all = unsafe {
-            libc::sigfillset(all.as_mut_ptr());
-            all.assume_init()
-        };
-        Blocked::add(&all)
+        Blocked::add(&every_signal())
     }
 
     fn add(signals: &libc::sigset_t) -> io::Result<Blocked> {
@@ -50,6 +44,33 @@ impl Drop for Blocked {
         unsafe {
             libc::pthread_sigmask(libc::SIG_SETMASK, &raw const self.previous, ptr::null_mut())
         };
+    }
+}
+
+fn every_signal() -> libc::sigset_t {
+    let mut all = MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: sigfillset initialises the whole set.
+    unsafe {
+        libc::sigfillset(all.as_mut_ptr());
+        all.assume_init()
+    }
+}
+
+/// Lets this thread, which is one of ours, receive every signal.
+pub(super) fn open_all() -> io::Result<()> {
+    change(libc::SIG_UNBLOCK)
+}
+
+/// Blocks every signal in this thread, which is one of ours, again.
+pub(super) fn block_all() -> io::Result<()> {
+    change(libc::SIG_BLOCK)
+}
+
+fn change(how: c_int) -> io::Result<()> {
+    // SAFETY: the set is initialised; the old mask is not asked for.
+    match unsafe { libc::pthread_sigmask(how, &every_signal(), ptr::null_mut()) } {
+        0 => Ok(()),
+        code => Err(io::Error::from_raw_os_error(code)),
     }
 }
 

@@ -1,11 +1,17 @@
 //! Threads of the library in the host's process.
 
-use std::io;
-use std::thread;
+use std::ffi::{CString, c_int, c_void};
+use std::mem::{self, MaybeUninit};
+use std::panic::{self, AssertUnwindSafe};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::{io, ptr, slice};
 
 use super::signals::Blocked;
+use super::{main_thread, panics};
+use crate::log;
 
-/// How much stack a thread of ours gets; only what is used of it becomes memory.
+/// How much stack a thread of ours gets, on top of the host's static thread-local data; only what is used of it becomes
+/// memory.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Stack {
     /// For a thread that runs code of ours only: getaddrinfo with a few NSS modules is the deepest of it.
@@ -25,22 +31,161 @@ impl Stack {
 }
 
 /// Starts a detached thread that is invisible to the host: every signal is blocked in it, so that the host's
-/// handlers never run on it, and it has a name and a stack of its own size.
+/// handlers never run on it, and it has a name and a stack of its own size. The error's message says what failed.
 pub(crate) fn spawn(name: &str, stack: Stack, f: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    start(name, stack.bytes(), Box::new(f))
+}
+
+/// What a new thread is handed.
+struct Task {
+    name: CString,
+    run: Box<dyn FnOnce() + Send>,
+}
+
+/// Not by `std::thread`: it ends the process if there is no memory to register the destructor of its first thread-local
+/// value (see [`PerThread`](super::PerThread)).
+fn start(name: &str, stack: usize, run: Box<dyn FnOnce() + Send>) -> io::Result<()> {
+    const GRANULE: usize = 64 << 10;
+    let stack = stack
+        .saturating_add(taken_from_a_stack())
+        .checked_next_multiple_of(GRANULE)
+        .unwrap_or(usize::MAX);
+    let name = CString::new(name)?;
+    let task = Box::into_raw(Box::new(Task { name, run }));
+    match create(stack, task.cast()) {
+        Ok(()) => Ok(()),
+        Err(error) => {
+            // SAFETY: no thread has been started that could take it.
+            drop(unsafe { Box::from_raw(task) });
+            Err(io::Error::new(
+                error.kind(),
+                format!(
+                    "cannot start a thread with a stack of {} KiB: {error}; the limits on threads and on address space \
+                     of this process and its container decide that",
+                    stack >> 10
+                ),
+            ))
+        }
+    }
+}
+
+/// Starts a thread at [`begin`] with this argument.
+fn create(stack: usize, argument: *mut c_void) -> io::Result<()> {
+    let checked = |code| match code {
+        0 => Ok(()),
+        code => Err(io::Error::from_raw_os_error(code)),
+    };
+    let mut attributes = MaybeUninit::<libc::pthread_attr_t>::uninit();
+    let mut thread = MaybeUninit::<libc::pthread_t>::uninit();
     // A thread inherits the mask of its creator: block first, start, then give the host's mask back.
     let _blocked = Blocked::all()?;
-    thread::Builder::new()
-        .name(name.to_owned())
-        .stack_size(stack.bytes())
-        .spawn(f)
-        .map(drop)
+    // SAFETY: the attributes are initialised by the first call, which is checked, and destroyed by the last; `begin`
+    // gets an argument of the type that it takes.
+    unsafe {
+        checked(libc::pthread_attr_init(attributes.as_mut_ptr()))?;
+        let attributes = attributes.as_mut_ptr();
+        let result = checked(libc::pthread_attr_setstacksize(attributes, stack))
+            .and_then(|()| {
+                let detached = libc::PTHREAD_CREATE_DETACHED;
+                checked(libc::pthread_attr_setdetachstate(attributes, detached))
+            })
+            .and_then(|()| {
+                let thread = thread.as_mut_ptr();
+                checked(libc::pthread_create(thread, attributes, begin, argument))
+            });
+        libc::pthread_attr_destroy(attributes);
+        result
+    }
+}
+
+/// Where a thread of ours begins and ends.
+extern "C" fn begin(task: *mut c_void) -> *mut c_void {
+    // SAFETY: `start` hands over the box, once.
+    let task = unsafe { Box::from_raw(task.cast::<Task>()) };
+    // SAFETY: the thread is this one, and the name ends with a NUL. A name that is too long is not set.
+    unsafe { libc::pthread_setname_np(libc::pthread_self(), task.name.as_ptr()) };
+    let _ours = main_thread::Ours::new();
+    if let Err(panic) = panic::catch_unwind(AssertUnwindSafe(task.run)) {
+        log::error(|| format!("{}; it ended a thread", panics::message(&*panic)));
+    }
+    ptr::null_mut()
+}
+
+/// How much the C library takes out of the stack that a thread asks for: with glibc the static thread-local data of
+/// the program and of every library that it was started with, which may be megabytes.
+fn taken_from_a_stack() -> usize {
+    /// It never changes within a process.
+    static TAKEN: AtomicUsize = AtomicUsize::new(usize::MAX);
+    match TAKEN.load(Ordering::Relaxed) {
+        usize::MAX => {
+            let taken = min_stack();
+            TAKEN.store(taken, Ordering::Relaxed);
+            taken
+        }
+        taken => taken,
+    }
+}
+
+/// What glibc requires of a stack: its thread-local data and a few pages. Where the function cannot be found (a program
+/// that is linked statically, another C library), the data is added up; there it may be more than is taken.
+fn min_stack() -> usize {
+    // SAFETY: the name is a C string.
+    let function = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"__pthread_get_minstack".as_ptr()) };
+    if function.is_null() {
+        return thread_local_data();
+    }
+    // SAFETY: glibc's function of this name, which std calls too, has this type.
+    let function = unsafe {
+        mem::transmute::<*mut c_void, unsafe extern "C" fn(*const libc::pthread_attr_t) -> usize>(
+            function,
+        )
+    };
+    let mut attributes = MaybeUninit::<libc::pthread_attr_t>::uninit();
+    // SAFETY: the attributes are initialised by the first call, read by the second and given up by the third.
+    unsafe {
+        if libc::pthread_attr_init(attributes.as_mut_ptr()) != 0 {
+            return thread_local_data();
+        }
+        let bytes = function(attributes.as_ptr());
+        libc::pthread_attr_destroy(attributes.as_mut_ptr());
+        bytes
+    }
+}
+
+/// The thread-local data of everything that is loaded.
+fn thread_local_data() -> usize {
+    let mut total = 0_usize;
+    // SAFETY: `add` gets the address of `total`, which outlives the call.
+    unsafe { libc::dl_iterate_phdr(Some(add), (&raw mut total).cast()) };
+    total
+}
+
+/// Adds the thread-local data of one program or library.
+unsafe extern "C" fn add(
+    info: *mut libc::dl_phdr_info,
+    _: libc::size_t,
+    total: *mut c_void,
+) -> c_int {
+    // SAFETY: the system passes a valid description, whose headers are as many as it says, and the pointer to the sum
+    // of `thread_local_data`.
+    let (headers, total) = unsafe {
+        (
+            slice::from_raw_parts((*info).dlpi_phdr, (*info).dlpi_phnum.into()),
+            &mut *total.cast::<usize>(),
+        )
+    };
+    for header in headers {
+        if header.p_type == libc::PT_TLS {
+            let bytes = header.p_memsz.saturating_add(header.p_align);
+            *total = total.saturating_add(usize::try_from(bytes).unwrap_or(0));
+        }
+    }
+    0
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::mem::MaybeUninit;
-    use std::ptr;
     use std::sync::mpsc;
 
     fn blocked_here(signal: i32) -> bool {
@@ -57,7 +202,11 @@ mod tests {
         let before = blocked_here(libc::SIGTERM);
         let (tx, rx) = mpsc::channel();
         spawn("esales-test", Stack::Ours, move || {
-            let name = thread::current().name().map(str::to_owned);
+            let mut name = [0_u8; 16];
+            // SAFETY: the thread is this one, and the name has room for 16 bytes.
+            unsafe {
+                libc::pthread_getname_np(libc::pthread_self(), name.as_mut_ptr().cast(), name.len())
+            };
             tx.send((
                 blocked_here(libc::SIGTERM),
                 blocked_here(libc::SIGPROF),
@@ -66,10 +215,7 @@ mod tests {
             .unwrap();
         })
         .unwrap();
-        assert_eq!(
-            rx.recv().unwrap(),
-            (true, true, Some("esales-test".to_owned()))
-        );
+        assert_eq!(rx.recv().unwrap(), (true, true, *b"esales-test\0\0\0\0\0"));
         assert_eq!(blocked_here(libc::SIGTERM), before);
     }
 
@@ -85,6 +231,24 @@ mod tests {
             libc::pthread_attr_destroy(attributes.as_mut_ptr());
         }
         size
+    }
+
+    #[test]
+    fn thread_local_data_is_no_more_than_glibc_takes_and_some_of_it_is_ours() {
+        let found = thread_local_data();
+        assert!(found > 0);
+        assert!(found <= min_stack(), "{found}");
+    }
+
+    #[test]
+    fn spawn_says_what_failed_when_there_is_no_thread_to_be_had() {
+        let error = start("esales-test", 1 << 50, Box::new(|| ())).unwrap_err();
+        let message = error.to_string();
+        assert!(
+            message.starts_with("cannot start a thread with a stack of 10995116278"),
+            "{message}"
+        );
+        assert!(message.contains("os error"), "{message}");
     }
 
     #[test]

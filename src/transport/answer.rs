@@ -1,10 +1,17 @@
 //! From what came back, or did not, to the outcome of one attempt.
 
+use std::io;
 use std::time::{Duration, SystemTime};
 
-use super::tls;
-use super::trace::Step;
+use super::deadline::{BudgetSpent, Step};
+use super::head::NotHttp;
+use super::message::cut;
+use super::tls_error;
+use super::tunnel::ProxyRefused;
 use crate::status::Status;
+
+/// The longest detail, in bytes. A receipt in C has room for 255, and the number of the attempt may follow.
+const MAX_DETAIL: usize = 200;
 
 /// The outcome of one attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,7 +35,14 @@ impl Outcome {
 }
 
 /// Classifies an answer. The first four rows are the vendor's table; the rest is HTTP's own meaning.
-pub(super) fn of_answer(code: u16, body: &str, retry_after: Option<Duration>) -> Outcome {
+///
+/// The hint comes before the service's own message, which may be cut.
+pub(super) fn from_status(
+    code: u16,
+    message: &str,
+    is_whole: bool,
+    retry_after: Option<Duration>,
+) -> Outcome {
     let (status, hint) = match code {
         204 => (Status::Delivered, ""),
         200..=299 => (Status::Delivered, " (204 was expected)"),
@@ -52,20 +66,17 @@ pub(super) fn of_answer(code: u16, body: &str, retry_after: Option<Duration>) ->
         _ => (Status::BadResponse, " (not a status of HTTP)"),
     };
     let mut detail = format!("HTTP {code}{hint}");
-    let words: String = body.split_whitespace().collect::<Vec<_>>().join(" ");
-    let words: String = words
-        .chars()
-        .filter(|c| !c.is_control())
-        .take(160)
-        .collect();
-    if !words.is_empty() {
+    if !is_whole {
+        detail.push_str(" (the answer's body did not end)");
+    }
+    if !message.is_empty() {
         detail.push_str(": ");
-        detail.push_str(&words);
+        detail.push_str(message);
     }
     Outcome {
         status,
         http_status: Some(code),
-        detail,
+        detail: cut(&detail, MAX_DETAIL),
         retry_after,
     }
 }
@@ -79,32 +90,42 @@ pub(super) fn too_late() -> Outcome {
 }
 
 /// Classifies a failure to get an answer.
-pub(super) fn of_error(error: &ureq::Error, step: Step) -> Outcome {
-    use ureq::Error as E;
+pub(super) fn from_error(error: &ureq::Error, step: Step) -> Outcome {
     match error {
-        E::Timeout(_) => Outcome::unanswered(
-            Status::Timeout,
-            format!("the time budget ended while {}", step.words()),
-        ),
-        E::Io(e) => match tls::inside(e) {
-            Some(tls) => Outcome::unanswered(Status::TlsFailed, tls::reason(tls)),
-            None => of_io(e, step),
-        },
-        E::Rustls(e) => Outcome::unanswered(Status::TlsFailed, tls::reason(e)),
-        E::Tls(_) | E::TlsRequired | E::Pem(_) => {
-            Outcome::unanswered(Status::TlsFailed, error.to_string())
-        }
-        E::HostNotFound | E::ConnectionFailed | E::ConnectProxyFailed(_) => {
-            Outcome::unanswered(Status::ConnectFailed, error.to_string())
-        }
-        other => Outcome::unanswered(
-            Status::BadResponse,
-            format!("the answer is not HTTP that could be understood: {other}"),
-        ),
+        ureq::Error::Io(e) => from_io(e, step),
+        other => Outcome::unanswered(Status::BadResponse, not_http(other)),
     }
 }
 
-fn of_io(e: &std::io::Error, step: Step) -> Outcome {
+fn not_http(why: impl std::fmt::Display) -> String {
+    format!("the answer is not HTTP that could be understood: {why}")
+}
+
+fn has_inside<T: std::error::Error + 'static>(e: &io::Error) -> bool {
+    e.get_ref().is_some_and(|inner| inner.is::<T>())
+}
+
+pub(super) fn from_io(e: &io::Error, step: Step) -> Outcome {
+    if has_inside::<BudgetSpent>(e) {
+        return Outcome::unanswered(
+            Status::Timeout,
+            format!("the time budget ended while {}", step.text()),
+        );
+    }
+    if has_inside::<NotHttp>(e) {
+        return Outcome::unanswered(Status::BadResponse, not_http(e));
+    }
+    if has_inside::<ProxyRefused>(e) {
+        return Outcome::unanswered(Status::ConnectFailed, e.to_string());
+    }
+    let is_sent = matches!(step, Step::Exchange | Step::Answer);
+    match tls_error::inside(e) {
+        // What breaks after the request was sent may have broken after the service had read it.
+        Some(tls) if !is_sent || tls_error::is_refusal_of_the_client(tls) => {
+            return Outcome::unanswered(Status::TlsFailed, tls_error::reason(tls));
+        }
+        _ => {}
+    }
     match step {
         Step::Resolve => Outcome::unanswered(Status::ConnectFailed, e.to_string()),
         Step::Connect => {
@@ -112,11 +133,11 @@ fn of_io(e: &std::io::Error, step: Step) -> Outcome {
         }
         Step::Tunnel => Outcome::unanswered(
             Status::ConnectFailed,
-            format!("the connection broke while {}: {e}", step.words()),
+            format!("the connection broke while {}: {e}", step.text()),
         ),
         Step::Tls | Step::Exchange | Step::Answer => Outcome::unanswered(
             Status::ConnectionLost,
-            format!("the connection broke while {}: {e}", step.words()),
+            format!("the connection broke while {}: {e}", step.text()),
         ),
     }
 }
@@ -155,17 +176,21 @@ mod tests {
             (&[600, 999], BadResponse),
         ] {
             for code in codes {
-                assert_eq!(of_answer(*code, "", None).status, status, "{code}");
+                assert_eq!(from_status(*code, "", true, None).status, status, "{code}");
             }
         }
     }
 
     #[test]
-    fn the_services_words_are_kept_short_and_on_one_line() {
-        let body = format!("busy\r\n\u{0}now {}", "x".repeat(500));
-        let detail = of_answer(503, &body, None).detail;
-        assert!(detail.starts_with("HTTP 503: busy now xxx"), "{detail}");
-        assert!(detail.len() < 200);
+    fn a_long_message_is_cut_with_an_ellipsis_after_the_hint() {
+        for c in ["x", "\u{e4}", "\u{1f600}"] {
+            let detail = from_status(403, &c.repeat(500), true, None).detail;
+            assert!(detail.contains("private key"), "{detail}");
+            assert!(detail.ends_with(&format!("{c}\u{2026}")), "{detail}");
+            assert!(detail.len() <= MAX_DETAIL, "{}", detail.len());
+        }
+        let detail = from_status(400, "Ticket is missing.", true, None).detail;
+        assert_eq!(detail, "HTTP 400: Ticket is missing.");
     }
 
     #[test]

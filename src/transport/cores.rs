@@ -6,13 +6,10 @@
 //! The registry belongs to one process. A child after fork leaves the inherited one alone, locked or not, and
 //! starts its own: it never writes to a socket that its parent also holds.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
-use std::time::{Duration, Instant, SystemTime};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
-use ureq::tls::RootCerts;
-
-use super::{Transport, read_ca_file, roots_in, roots_of_system};
+use super::{Roots, Transport};
 use crate::config::Route;
 use crate::host::{self, PerProcess};
 use crate::status::Error;
@@ -34,31 +31,13 @@ impl Core {
     }
 }
 
-/// When a file was changed, and its length; `None`: that cannot be told.
-type Version = Option<(SystemTime, u64)>;
-
-/// What a `ca_file` held.
-#[derive(Clone)]
-struct FileRoots {
-    version: Version,
-    roots: RootCerts,
-    /// From the parent, which may have been allowed to read what this process is not.
-    is_inherited: bool,
-}
-
 struct Entry {
     route: Route,
-    /// A `ca_file` that was replaced is read again.
-    ca_file_version: Version,
     core: Arc<Core>,
     last_use: Instant,
 }
 
 impl Entry {
-    fn is_of(&self, route: &Route, ca_file_version: Version) -> bool {
-        self.route == *route && self.ca_file_version == ca_file_version
-    }
-
     fn is_unused(&self) -> bool {
         Arc::strong_count(&self.core) == 1
     }
@@ -71,21 +50,17 @@ impl Entry {
 
 #[derive(Default)]
 struct Registry {
-    system_roots: OnceLock<RootCerts>,
-    /// By the path. Locked for writing only while one is added.
-    file_roots: RwLock<HashMap<String, FileRoots>>,
+    system_roots: OnceLock<Roots>,
     /// A shop has one or two: no map finds them faster.
     cores: Mutex<Vec<Entry>>,
 }
 
 static REGISTRY: PerProcess<Registry> = PerProcess::new();
 
-/// The registry of this process. From the parent it takes over the trusted roots and nothing else; reading a
-/// finished `OnceLock` takes no lock that the fork could have left held, and the roots of files are left out if another
-/// thread was just adding one: they are then read again.
+/// The registry of this process. It inherits the system's authorities from the parent and nothing else; reading a
+/// finished `OnceLock` takes no lock that the fork could have left held.
 fn registry() -> &'static Registry {
     REGISTRY.get(|parents| Registry {
-        file_roots: RwLock::new(parents.map_or_else(HashMap::new, inherited_roots)),
         system_roots: parents
             .and_then(|r| r.system_roots.get().cloned())
             .map_or_else(OnceLock::new, OnceLock::from),
@@ -93,70 +68,29 @@ fn registry() -> &'static Registry {
     })
 }
 
-fn inherited_roots(parents: &Registry) -> HashMap<String, FileRoots> {
-    let Ok(roots) = parents.file_roots.try_read() else {
-        return HashMap::new();
-    };
-    let mut roots = roots.clone();
-    roots.values_mut().for_each(|r| r.is_inherited = true);
-    roots
-}
-
 impl Registry {
     fn lock_cores(&self) -> MutexGuard<'_, Vec<Entry>> {
         self.cores.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The authorities in the `ca_file` at `path`: as they were read, unless it was replaced. A child that may not read
-    /// it (any more) goes on with what its parent read: servers begin as root, and their workers do not stay it.
-    fn roots_of_file(&self, path: &str, version: Version) -> Result<RootCerts, Error> {
-        let known = {
-            let all = self
-                .file_roots
-                .read()
-                .unwrap_or_else(PoisonError::into_inner);
-            all.get(path).cloned()
-        };
-        if let Some(known) = known
-            .as_ref()
-            .filter(|k| k.version.is_some() && k.version == version)
-        {
-            return Ok(known.roots.clone());
-        }
-        let pem = match (read_ca_file(path), known.filter(|k| k.is_inherited)) {
-            (Ok(pem), _) => pem,
-            (Err(_), Some(known)) => return Ok(known.roots),
-            (Err(e), None) => return Err(e),
-        };
-        let roots = roots_in(&pem, path)?;
-        let read = FileRoots {
-            version,
-            roots: roots.clone(),
-            is_inherited: false,
-        };
-        self.file_roots
-            .write()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(path.to_owned(), read);
-        Ok(roots)
     }
 }
 
 /// The core of this route, made now or found warm.
 pub(crate) fn core_of(route: &Route) -> Result<Arc<Core>, Error> {
     let registry = registry();
-    let ca_file_version = route.ca_file.as_deref().and_then(version);
     let now = Instant::now();
-    if let Some(core) = find(&mut registry.lock_cores(), route, ca_file_version, now) {
+    if let Some(core) = find(&mut registry.lock_cores(), route, now) {
         return Ok(core);
     }
     // Outside the lock: this may read files. Two threads may do it at once; one core wins.
     let transport = Transport::new(route, || match &route.ca_file {
-        Some(path) => registry.roots_of_file(path, ca_file_version),
-        None => Ok(registry.system_roots.get_or_init(roots_of_system).clone()),
+        Some(file) => file.as_ref().map(Roots::from_file).map_err(Error::clone),
+        None => Ok(registry
+            .system_roots
+            .get_or_init(Roots::from_system)
+            .clone()),
     })?;
     let mut cores = registry.lock_cores();
-    if let Some(core) = find(&mut cores, route, ca_file_version, now) {
+    if let Some(core) = find(&mut cores, route, now) {
         return Ok(core);
     }
     let core = Arc::new(Core {
@@ -166,7 +100,6 @@ pub(crate) fn core_of(route: &Route) -> Result<Arc<Core>, Error> {
     let evicted = make_room(&mut cores, now);
     cores.push(Entry {
         route: route.clone(),
-        ca_file_version,
         core: Arc::clone(&core),
         last_use: now,
     });
@@ -176,15 +109,8 @@ pub(crate) fn core_of(route: &Route) -> Result<Arc<Core>, Error> {
     Ok(core)
 }
 
-fn find(
-    cores: &mut [Entry],
-    route: &Route,
-    ca_file_version: Version,
-    now: Instant,
-) -> Option<Arc<Core>> {
-    let entry = cores
-        .iter_mut()
-        .find(|entry| entry.is_of(route, ca_file_version))?;
+fn find(cores: &mut [Entry], route: &Route, now: Instant) -> Option<Arc<Core>> {
+    let entry = cores.iter_mut().find(|entry| entry.route == *route)?;
     entry.last_use = now;
     Some(Arc::clone(&entry.core))
 }
@@ -200,11 +126,6 @@ fn make_room(cores: &mut Vec<Entry>, now: Instant) -> Vec<Entry> {
     let excess = (warm + 1).saturating_sub(MAX_WARM);
     gone.extend(cores.extract_if(.., |entry| entry.is_unused()).take(excess));
     gone
-}
-
-fn version(path: &str) -> Version {
-    let metadata = std::fs::metadata(path).ok()?;
-    Some((metadata.modified().ok()?, metadata.len()))
 }
 
 #[cfg(test)]
@@ -235,12 +156,11 @@ mod tests {
         let put = |cores: &mut Vec<Entry>, port: u16, last_use| {
             let route = route(port, "60");
             let core = Arc::new(Core {
-                transport: Transport::new(&route, || Ok(RootCerts::WebPki)).unwrap(),
+                transport: Transport::new(&route, || Err(Error::config("no TLS"))).unwrap(),
                 process: host::this_process(),
             });
             cores.push(Entry {
                 route,
-                ca_file_version: None,
                 core: Arc::clone(&core),
                 last_use,
             });
@@ -263,8 +183,8 @@ mod tests {
         let gone = make_room(&mut cores, start + Duration::from_secs(1));
         assert_eq!(gone.len(), 20 - (MAX_WARM - 1));
         // The oldest went, and the one in use stayed.
-        assert!(cores.iter().any(|e| e.is_of(&route(1, "60"), None)));
-        assert!(!cores.iter().any(|e| e.is_of(&route(10, "60"), None)));
+        assert!(cores.iter().any(|e| e.route == route(1, "60")));
+        assert!(!cores.iter().any(|e| e.route == route(10, "60")));
         drop(in_use);
     }
 }

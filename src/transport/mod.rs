@@ -1,18 +1,25 @@
 //! One HTTP exchange: request bytes in, outcome out, never later than the deadline.
 
 mod answer;
+mod connection;
 mod cores;
+mod deadline;
+mod dialer;
+mod head;
+mod message;
 mod probe;
+mod race;
 mod resolver;
+mod scrub;
 mod tcp;
 mod tls;
-mod trace;
+mod tls_error;
+mod tunnel;
 
 use std::io::Read;
-use std::time::{Duration, Instant, SystemTime};
+use std::sync::Arc;
+use std::time::{Instant, SystemTime};
 
-use ureq::tls::{RootCerts, TlsConfig};
-use ureq::unversioned::transport::{ConnectProxyConnector, Connector, RustlsConnector};
 use ureq::{Agent, Body, Proxy, ProxyProtocol, http};
 
 pub(crate) use answer::Outcome;
@@ -20,23 +27,25 @@ pub(crate) use answer::Outcome;
 pub(crate) use answer::parse_retry_after;
 pub(crate) use cores::{Core, core_of};
 pub use probe::{Probe, ProbeAnswer, Trust};
-use tls::{read_ca_file, roots_in, roots_of_system};
+pub(crate) use tls::Roots;
 
 use crate::config::{ProxyRoute, Route};
 use crate::status::{Error, Status};
 use crate::wire;
+use connection::Lifetime;
+use deadline::Step;
+use dialer::{Dial, Dialer, NoResolver};
 use resolver::CachingResolver;
-use tcp::{TcpConnector, WatchConnector};
-use trace::Step;
+use tunnel::ProxyServer;
 
 /// How much of an answer's body is read, in bytes. A longer one costs the connection, nothing else.
 const MAX_ANSWER: u64 = 64 * 1024;
-/// The status line decides; its body is only for the words of the receipt and is not worth more than this.
-const BODY_PATIENCE: Duration = Duration::from_secs(1);
+/// How much of it is looked at for the message.
+const MAX_MESSAGE: usize = 4 * 1024;
 /// Idle connections kept per core: one for each thread that sends at the same time.
 const MAX_IDLE: usize = 64;
-const BUFFER: usize = 32 * 1024;
-const MAX_HEAD: usize = 16 * 1024;
+/// How this library names itself to servers.
+const USER_AGENT: &str = concat!("esales-notify/", env!("CARGO_PKG_VERSION"));
 
 /// A number from 0 (included) to 1 (excluded), for jitter. Without randomness it is close to 1: the longest pause.
 pub(crate) fn dice() -> f64 {
@@ -44,11 +53,13 @@ pub(crate) fn dice() -> f64 {
     f64::from(drawn) / (f64::from(u32::MAX) + 1.0)
 }
 
-/// The connections to one endpoint.
+/// The connections to one origin.
 #[derive(Debug)]
 pub(crate) struct Transport {
     agent: Agent,
-    resolver: CachingResolver,
+    dialer: Arc<Dialer>,
+    /// Where the trusted authorities come from, and their number; `None`: there is no TLS on the way.
+    roots: Option<Roots>,
     url: http::Uri,
 }
 
@@ -56,47 +67,47 @@ impl Transport {
     /// `roots` is asked for only if the route needs TLS, to the service or to the proxy.
     pub(crate) fn new(
         route: &Route,
-        roots: impl FnOnce() -> Result<RootCerts, Error>,
+        roots: impl FnOnce() -> Result<Roots, Error>,
     ) -> Result<Transport, Error> {
-        let url = route.endpoint.url.parse().map_err(|e| {
+        let url: http::Uri = route.endpoint.url.parse().map_err(|e| {
             Error::config(format!(
                 "the address {} is not a URL: {e}",
                 route.endpoint.url
             ))
         })?;
-        let mut tls = TlsConfig::builder();
-        let proxy = route.proxy.as_ref().map(proxy).transpose()?;
-        let has_tls_to_proxy = |proxy: &Proxy| proxy.protocol() == ProxyProtocol::Https;
-        if route.endpoint.is_https || proxy.as_ref().is_some_and(has_tls_to_proxy) {
-            tls = tls.root_certs(roots()?);
-        }
-        let proxy_uri = proxy.as_ref().map(|proxy| proxy.uri().clone());
+        let host = url.host().unwrap_or_default().to_owned();
+        let is_https = route.endpoint.is_https;
+        let proxy = route.proxy.as_ref();
+        let proxy = proxy.filter(|proxy| !proxy.no_proxy.covers(&host));
+        let proxy = proxy.map(proxy_server).transpose()?;
+        let needs_tls = is_https || proxy.as_ref().is_some_and(|proxy| proxy.is_https);
+        let roots = needs_tls.then(roots).transpose()?;
+        let tls = roots.as_ref().map(Roots::client_config).transpose()?;
+        let dialer = Arc::new(Dialer {
+            resolver: CachingResolver::new(route.dns_cache),
+            host,
+            port: url.port_u16().unwrap_or(if is_https { 443 } else { 80 }),
+            proxy,
+            is_https,
+            tls: tls.map(Arc::new),
+            lifetime: Arc::new(Lifetime::new(route.keep_alive)),
+        });
         let config = Agent::config_builder()
-            .tls_config(tls.build())
-            .proxy(proxy)
+            // The dialer knows the proxy.
+            .proxy(None)
             .http_status_as_error(false)
             .max_redirects(0)
             .max_redirects_will_error(false)
-            .user_agent(concat!("esales-notify/", env!("CARGO_PKG_VERSION")))
+            .user_agent(USER_AGENT)
             .accept("*/*")
             .max_idle_age(route.keep_alive)
             .max_idle_connections(MAX_IDLE)
             .max_idle_connections_per_host(MAX_IDLE)
-            .input_buffer_size(BUFFER)
-            .output_buffer_size(BUFFER)
-            .max_response_header_size(MAX_HEAD)
             .build();
-        let connector = ()
-            .chain(ConnectProxyConnector::default())
-            .chain(TcpConnector {
-                proxy: proxy_uri.clone(),
-            })
-            .chain(RustlsConnector::default())
-            .chain(WatchConnector { proxy: proxy_uri });
-        let resolver = CachingResolver::new(route.dns_cache);
         Ok(Transport {
-            agent: Agent::with_parts(config, connector, resolver.clone()),
-            resolver,
+            agent: Agent::with_parts(config, Dial(Arc::clone(&dialer)), NoResolver),
+            dialer,
+            roots,
             url,
         })
     }
@@ -106,27 +117,34 @@ impl Transport {
     /// A kept-alive connection that turns out to be closed is replaced at once, by a new one: that is housekeeping, not
     /// an attempt. The other kept ones are closed too, for they are not likely to be better.
     pub(crate) fn exchange(&self, body: &[u8], deadline: Instant) -> Outcome {
-        trace::begin(deadline);
-        if trace::remaining().is_none() {
+        deadline::begin(deadline);
+        if deadline::remaining().is_none() {
             return answer::too_late();
         }
-        match self.exchange_once(body) {
-            Err(outcome) if !trace::is_fresh() && went_stale(&outcome) => {
-                trace::begin_afresh(deadline);
-                self.exchange_once(body).unwrap_or_else(|outcome| outcome)
-            }
-            Ok(outcome) | Err(outcome) => outcome,
+        let failed = match self.exchange_once(body) {
+            Ok(outcome) => return outcome,
+            Err(outcome) => outcome,
+        };
+        if deadline::is_fresh() {
+            return failed;
         }
+        // One dead connection costs one call, and not one call for each that is kept.
+        self.dialer.lifetime.retire_all();
+        if failed.status == Status::ConnectionLost && deadline::step() == Step::Exchange {
+            deadline::begin(deadline);
+            return self.exchange_once(body).unwrap_or_else(|outcome| outcome);
+        }
+        failed
     }
 
     /// `Err`: there was no answer.
     fn exchange_once(&self, body: &[u8]) -> Result<Outcome, Outcome> {
         self.post(body).map_err(|error| {
-            let step = trace::step();
+            let step = deadline::step();
             if step == Step::Connect {
-                self.resolver.doubt();
+                self.dialer.resolver.doubt();
             }
-            answer::of_error(&error, step)
+            answer::from_error(&error, step)
         })
     }
 
@@ -137,57 +155,48 @@ impl Transport {
             .header("content-type", "application/json")
             .send(body)?;
         let code = response.status().as_u16();
-        let retry_after = response
-            .headers()
-            .get("retry-after")
-            .and_then(|v| v.to_str().ok())
-            .and_then(|v| answer::parse_retry_after(v, SystemTime::now()));
-        let words = wire::scrub(&read_words(response.into_body()), body);
-        Ok(answer::of_answer(code, &words, retry_after))
+        let header = |name: &str| response.headers().get(name)?.to_str().ok();
+        // A date is meant by the service's clock, which need not be this machine's.
+        let date = header("date").and_then(|date| httpdate::parse_http_date(date).ok());
+        let now = date.unwrap_or_else(SystemTime::now);
+        let retry_after = header("retry-after").and_then(|v| answer::parse_retry_after(v, now));
+        let (text, is_whole) = read_body(response.into_body());
+        let secrets = match text.is_empty() {
+            true => Vec::new(),
+            false => wire::secrets(body),
+        };
+        let message = message::readable(&scrub::scrub(&text, &secrets));
+        Ok(answer::from_status(code, &message, is_whole, retry_after))
     }
-}
-
-/// Whether a connection seems to have been closed by the other side before it saw the request.
-fn went_stale(outcome: &Outcome) -> bool {
-    outcome.status == Status::ConnectionLost && trace::step() == Step::Exchange
 }
 
 /// Reads the body to its end, so that the connection can be kept. Whatever goes wrong here, the status line has
-/// already said what became of the notification.
-fn read_words(body: Body) -> String {
-    trace::at_most(BODY_PATIENCE);
+/// already decided the outcome. Returns the beginning of the body, and whether the body ended.
+fn read_body(body: Body) -> (String, bool) {
     let mut bytes = Vec::new();
     let mut reader = body.into_reader().take(MAX_ANSWER);
-    let complete = reader.read_to_end(&mut bytes).is_ok() && bytes.len() < MAX_ANSWER as usize;
-    let mut words = String::from_utf8_lossy(&bytes).into_owned();
-    if !complete {
-        words.insert_str(0, "[the answer's body did not end] ");
-    }
-    words
+    let is_whole = reader.read_to_end(&mut bytes).is_ok() && bytes.len() < MAX_ANSWER as usize;
+    bytes.truncate(MAX_MESSAGE);
+    (String::from_utf8_lossy(&bytes).into_owned(), is_whole)
 }
 
-fn proxy(route: &ProxyRoute) -> Result<Proxy, Error> {
-    let refused =
-        |_| Error::config("proxy is not an address of the form http://[user:password@]host:port");
-    let parsed = Proxy::new(&route.url).map_err(refused)?;
-    let mut builder = Proxy::builder(parsed.protocol())
-        .host(parsed.host())
-        .port(parsed.port());
-    if let Some(user) = parsed.username() {
-        builder = builder.username(user);
-    }
-    if let Some(password) = parsed.password() {
-        builder = builder.password(password);
-    }
-    for host in route
-        .no_proxy
-        .split(',')
-        .map(str::trim)
-        .filter(|h| !h.is_empty())
-    {
-        builder = builder.no_proxy(host);
-    }
-    builder.build().map_err(refused)
+fn proxy_server(route: &ProxyRoute) -> Result<ProxyServer, Error> {
+    let proxy = Proxy::new(&route.url).map_err(|_| {
+        Error::config("proxy is not an address of the form http://[user:password@]host:port")
+    })?;
+    let credentials = match (proxy.username(), proxy.password()) {
+        (None, None) => None,
+        (user, password) => Some((
+            user.unwrap_or_default().to_owned(),
+            password.unwrap_or_default().to_owned(),
+        )),
+    };
+    Ok(ProxyServer {
+        host: proxy.host().to_owned(),
+        port: proxy.port(),
+        is_https: proxy.protocol() == ProxyProtocol::Https,
+        credentials,
+    })
 }
 
 #[cfg(test)]
@@ -197,6 +206,7 @@ mod tests {
     use std::io::Write;
     use std::net::TcpListener;
     use std::thread;
+    use std::time::Duration;
 
     #[test]
     fn nothing_is_sent_after_the_deadline_also_on_a_kept_connection() {
@@ -220,7 +230,7 @@ mod tests {
         let mut config = Config::new();
         config.set("base_url", &base_url).unwrap();
         let route = config.settings().unwrap().route;
-        let transport = Transport::new(&route, || Ok(RootCerts::WebPki)).unwrap();
+        let transport = Transport::new(&route, || Err(Error::config("no TLS"))).unwrap();
         let in_time = Instant::now() + Duration::from_secs(60);
         let first = transport.exchange(b"first", in_time);
         assert_eq!(first.status, Status::Delivered, "{first:?}");

@@ -4,8 +4,8 @@
 //! resolver, the connections. So what is found here is what a client would meet. Nothing here sends a notification.
 
 use std::fmt;
+use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -13,16 +13,10 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme};
-use ureq::tls::RootCerts;
-use ureq::unversioned::transport::{
-    ConnectProxyConnector, ConnectionDetails, Connector, Either, RustlsConnector, Transport,
-    TransportAdapter,
-};
-use ureq::{Agent, Proxy, http};
 
-use super::tcp::{self, TcpConnector};
-use super::trace::{self, Step};
-use super::{Core, answer, core_of};
+use super::deadline::{self, Step};
+use super::tls::{RootSource, server_name};
+use super::{Core, answer, core_of, race};
 use crate::config::{Config, Route};
 use crate::status::Error;
 
@@ -108,27 +102,28 @@ impl Probe {
     /// Host and port of the proxy on the way; `None` if there is none, or the service is reached without it.
     #[must_use]
     pub fn proxy(&self) -> Option<(&str, u16)> {
-        self.used_proxy().map(|proxy| (proxy.host(), proxy.port()))
+        let proxy = self.core.transport.dialer.proxy.as_ref()?;
+        Some((&proxy.host, proxy.port))
     }
 
     /// Whether a proxy is set, be it used for this service or not.
     #[must_use]
     pub fn has_proxy(&self) -> bool {
-        self.agent().config().proxy().is_some()
+        self.route.proxy.is_some()
     }
 
     /// Whom TLS trusts; `None` if the way is not TLS.
     #[must_use]
     pub fn trust(&self) -> Option<Trust> {
-        if !self.is_https() {
-            return None;
-        }
-        Some(match self.agent().config().tls_config().root_certs() {
-            RootCerts::Specific(roots) => match &self.route.ca_file {
-                Some(path) => Trust::CaFile(path.clone(), roots.len()),
-                None => Trust::System(roots.len()),
-            },
-            _ => Trust::Bundled,
+        let roots = self.core.transport.roots.as_ref();
+        let roots = roots.filter(|_| self.is_https())?;
+        let count = roots.store.len();
+        let file = self.route.ca_file.as_ref();
+        let path = file.and_then(|file| Some(file.as_ref().ok()?.path.clone()));
+        Some(match roots.source {
+            RootSource::CaFile => Trust::CaFile(path.unwrap_or_default(), count),
+            RootSource::System => Trust::System(count),
+            RootSource::Bundled => Trust::Bundled,
         })
     }
 
@@ -139,9 +134,11 @@ impl Probe {
     /// [`crate::Status::ConnectFailed`] or [`crate::Status::Timeout`].
     pub fn addresses(&self) -> Result<Vec<SocketAddr>, Error> {
         self.begin(Step::Resolve);
-        let (host, port) = self.proxy().unwrap_or_else(|| self.service());
-        let found = self.core.transport.resolver.addresses(host, port);
-        found.map_err(|e| in_words(&e))
+        self.core
+            .transport
+            .dialer
+            .addresses()
+            .map_err(|e| error(&e))
     }
 
     /// Opens a TCP connection and closes it; says how long that took.
@@ -151,15 +148,8 @@ impl Probe {
     pub fn connect(&self, addr: &SocketAddr) -> Result<Duration, Error> {
         self.begin(Step::Connect);
         let start = Instant::now();
-        match tcp::connect(addr, self.timeout) {
-            Ok(_) => Ok(start.elapsed()),
-            Err(e) if e.kind() == std::io::ErrorKind::TimedOut => {
-                Err(in_words(&ureq::Error::Timeout(ureq::Timeout::Connect)))
-            }
-            Err(e) => Err(in_words(
-                &std::io::Error::new(e.kind(), format!("{addr}: {e}")).into(),
-            )),
-        }
+        race::connect(&[*addr]).map_err(|e| error(&e))?;
+        Ok(start.elapsed())
     }
 
     /// Goes as far as the service's own port, through the proxy if there is one, and no further.
@@ -168,7 +158,9 @@ impl Probe {
     /// [`crate::Status::ConnectFailed`], which is also what a proxy that refuses is, [`crate::Status::Timeout`] or
     /// [`crate::Status::ConnectionLost`].
     pub fn reach(&self) -> Result<(), Error> {
-        self.go(None).map(drop)
+        self.begin(Step::Exchange);
+        let reached = self.core.transport.dialer.reach();
+        reached.map(drop).map_err(|e| error(&e))
     }
 
     /// The certificates that the service shows, its own first, as DER. Whether they are trusted is not judged here:
@@ -177,7 +169,30 @@ impl Probe {
     /// # Errors
     /// As [`Probe::reach`], and [`crate::Status::TlsFailed`] if it does not come to certificates.
     pub fn certificates(&self) -> Result<Vec<Vec<u8>>, Error> {
-        self.go(Some(Recorder::new()))
+        self.begin(Step::Exchange);
+        self.record().map_err(|e| error(&e))
+    }
+
+    fn record(&self) -> io::Result<Vec<Vec<u8>>> {
+        let mut stream = self.core.transport.dialer.reach()?;
+        deadline::enter(Step::Tls);
+        let recorder = Arc::new(Recorder::new());
+        let verifier: Arc<dyn ServerCertVerifier> = Arc::clone(&recorder) as _;
+        let config = ClientConfig::builder_with_provider(Arc::clone(&recorder.provider))
+            .with_safe_default_protocol_versions()
+            .map_err(io::Error::other)?
+            .dangerous()
+            .with_custom_certificate_verifier(verifier)
+            .with_no_client_auth();
+        let name = server_name(self.service().0)?;
+        let mut connection =
+            ClientConnection::new(Arc::new(config), name).map_err(io::Error::other)?;
+        let ended = connection.complete_io(&mut stream);
+        let seen = std::mem::take(&mut *lock(&recorder.seen));
+        if seen.is_empty() {
+            ended?;
+        }
+        Ok(seen)
     }
 
     /// Asks for the head of the notification's address (`HEAD`). That is no notification, and what the service
@@ -187,8 +202,12 @@ impl Probe {
     /// What a notification would meet: the statuses from [`crate::Status::Timeout`] on.
     pub fn ask(&self) -> Result<ProbeAnswer, Error> {
         self.begin(Step::Exchange);
-        let answer = self.agent().head(&self.core.transport.url).call();
-        let response = answer.map_err(|e| in_words(&e))?;
+        let transport = &self.core.transport;
+        let asked = transport.agent.head(&transport.url).call();
+        let response = asked.map_err(|e| {
+            let outcome = answer::from_error(&e, deadline::step());
+            Error::new(outcome.status, outcome.detail)
+        })?;
         let date = response.headers().get("date").and_then(|v| v.to_str().ok());
         Ok(ProbeAnswer {
             http_status: response.status().as_u16(),
@@ -196,55 +215,14 @@ impl Probe {
         })
     }
 
-    fn agent(&self) -> &Agent {
-        &self.core.transport.agent
-    }
-
-    fn used_proxy(&self) -> Option<&Proxy> {
-        let proxy = self.agent().config().proxy()?;
-        (!proxy.is_no_proxy(&self.core.transport.url)).then_some(proxy)
-    }
-
     fn begin(&self, step: Step) {
-        trace::begin(Instant::now() + self.timeout);
-        trace::enter(step);
-    }
-
-    /// The agent's way, with an end before the first byte of HTTP.
-    fn go(&self, recorder: Option<Recorder>) -> Result<Vec<Vec<u8>>, Error> {
-        self.begin(Step::Exchange);
-        let seen = recorder.as_ref().map(|r| Arc::clone(&r.seen));
-        let end = EndConnector {
-            target: self.core.transport.url.clone(),
-            has_arrived: Arc::default(),
-            recorder: recorder.map(Arc::new),
-            to_proxy: RustlsConnector::default(),
-        };
-        let has_arrived = Arc::clone(&end.has_arrived);
-        let tcp = TcpConnector {
-            proxy: self.used_proxy().map(|proxy| proxy.uri().clone()),
-        };
-        let connector = ().chain(ConnectProxyConnector::default()).chain(tcp).chain(end);
-        let transport = &self.core.transport;
-        let agent = Agent::with_parts(
-            transport.agent.config().clone(),
-            connector,
-            transport.resolver.clone(),
-        );
-        let ended = agent.head(&transport.url).call();
-        if has_arrived.load(Ordering::Relaxed) {
-            return Ok(seen.map(|seen| lock(&seen).clone()).unwrap_or_default());
-        }
-        match ended {
-            Err(e) => Err(in_words(&e)),
-            // Cannot be: the last connector makes no connection.
-            Ok(_) => Ok(Vec::new()),
-        }
+        deadline::begin(Instant::now() + self.timeout);
+        deadline::enter(step);
     }
 }
 
-fn in_words(error: &ureq::Error) -> Error {
-    let outcome = answer::of_error(error, trace::step());
+fn error(e: &io::Error) -> Error {
+    let outcome = answer::from_io(e, deadline::step());
     Error::new(outcome.status, outcome.detail)
 }
 
@@ -252,40 +230,9 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Last in the chain: ends where the way is long enough.
-#[derive(Debug)]
-struct EndConnector {
-    target: http::Uri,
-    has_arrived: Arc<AtomicBool>,
-    /// `None`: ends as soon as the service's port is reached.
-    recorder: Option<Arc<Recorder>>,
-    to_proxy: RustlsConnector,
-}
-
-impl<In: Transport> Connector<In> for EndConnector {
-    type Out = Either<In, <RustlsConnector as Connector<In>>::Out>;
-
-    fn connect(
-        &self,
-        details: &ConnectionDetails,
-        chained: Option<In>,
-    ) -> Result<Option<Self::Out>, ureq::Error> {
-        if *details.uri != self.target {
-            // On the way to the proxy.
-            let connected = self.to_proxy.connect(details, chained)?;
-            return Ok(connected.map(Either::B));
-        }
-        if let (Some(recorder), Some(transport)) = (&self.recorder, chained) {
-            recorder.listen(details, transport)?;
-        }
-        self.has_arrived.store(true, Ordering::Relaxed);
-        Err(ureq::Error::Other("far enough".into()))
-    }
-}
-
 /// Remembers the certificates that it is shown, and trusts none: what comes after is not its business.
 struct Recorder {
-    seen: Arc<Mutex<Vec<Vec<u8>>>>,
+    seen: Mutex<Vec<Vec<u8>>>,
     provider: Arc<CryptoProvider>,
 }
 
@@ -298,33 +245,9 @@ impl fmt::Debug for Recorder {
 impl Recorder {
     fn new() -> Recorder {
         Recorder {
-            seen: Arc::default(),
+            seen: Mutex::default(),
             provider: Arc::new(ring::default_provider()),
         }
-    }
-
-    fn listen(
-        self: &Arc<Recorder>,
-        details: &ConnectionDetails,
-        transport: impl Transport,
-    ) -> Result<(), ureq::Error> {
-        let verifier: Arc<dyn ServerCertVerifier> = Arc::clone(self) as _;
-        let config = ClientConfig::builder_with_provider(Arc::clone(&self.provider))
-            .with_safe_default_protocol_versions()?
-            .dangerous()
-            .with_custom_certificate_verifier(verifier)
-            .with_no_client_auth();
-        let host = details.uri.host().unwrap_or_default();
-        let bare = host.trim_start_matches('[').trim_end_matches(']');
-        let name = ServerName::try_from(bare.to_owned())
-            .map_err(|_| ureq::Error::Tls("the host is no name that a certificate could be for"))?;
-        let mut connection = ClientConnection::new(Arc::new(config), name)?;
-        let mut wire = TransportAdapter::new(transport.boxed(), details.current_time.clone());
-        let ended = connection.complete_io(&mut wire);
-        if lock(&self.seen).is_empty() {
-            ended?;
-        }
-        Ok(())
     }
 }
 

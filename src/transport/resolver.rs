@@ -6,32 +6,28 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use ureq::config::Config;
-use ureq::http::Uri;
-use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
-use ureq::unversioned::transport::NextTimeout;
-use ureq::{Error, Timeout};
-
-use super::trace::{self, Step};
+use super::deadline;
+use super::race::{interleave, literal};
 use crate::host::{self, Stack};
 
 /// How long a remembered address may still be used while newer ones cannot be had: a name server that is down
 /// must not stop deliveries. TLS proves who answers there.
 const STALE: Duration = Duration::from_secs(3600);
-/// How many addresses of one host are tried (ureq's list holds 16).
+/// How long a call waits for a newer address while it remembers an older one.
+const REFRESH_WAIT: Duration = Duration::from_millis(500);
+/// How long the address that answered is tried before the others (RFC 8305, section 7).
+const PREFERRED_FOR: Duration = Duration::from_secs(600);
+/// How many addresses of one host are tried.
 const MOST_ADDRESSES: usize = 8;
 
 type Lookup = dyn Fn(&str, u16) -> io::Result<Vec<SocketAddr>> + Send + Sync;
 
-/// Shared: the agent owns one handle, the core the other (to doubt an address that did not answer).
-#[derive(Clone)]
-pub(super) struct CachingResolver(Arc<Inner>);
-
-struct Inner {
+/// Asked only when a new connection is made: an open connection needs no address.
+pub(super) struct CachingResolver {
     lookup: Arc<Lookup>,
     fresh_for: Duration,
     hosts: Mutex<HashMap<(String, u16), Arc<Host>>>,
@@ -39,27 +35,40 @@ struct Inner {
 
 #[derive(Default)]
 struct Host {
-    state: Mutex<State>,
+    state: Mutex<LookupState>,
     finished: Condvar,
 }
 
 #[derive(Default)]
-struct State {
+struct LookupState {
     known: Option<(Vec<SocketAddr>, Instant)>,
-    /// An address did not answer.
+    /// The address that answered while another one in front of it did not, and when that was.
+    preferred: Option<(SocketAddr, Instant)>,
+    /// No address answered.
     is_doubtful: bool,
-    running: bool,
+    /// When the look-up in progress began.
+    running_since: Option<Instant>,
     /// Counts finished look-ups, so that a waiter can tell one that ended after it began to wait.
     finished: u64,
     failure: String,
 }
 
-impl State {
-    /// The addresses that may be used, and their age.
+impl LookupState {
+    /// The addresses that may be used in the order in which they are tried, and their age.
     fn remembered(&self, fresh_for: Duration) -> Option<(Vec<SocketAddr>, Duration)> {
         let (addrs, since) = self.known.as_ref()?;
         let age = since.elapsed();
-        (age < fresh_for + STALE).then(|| (addrs.clone(), age))
+        if age >= fresh_for + STALE {
+            return None;
+        }
+        let mut addrs = addrs.clone();
+        if let Some((preferred, since)) = self.preferred
+            && since.elapsed() < PREFERRED_FOR
+        {
+            // False sorts before true, and the order of the others stays.
+            addrs.sort_by_key(|addr| *addr != preferred);
+        }
+        Some((addrs, age))
     }
 }
 
@@ -76,51 +85,74 @@ impl CachingResolver {
         })
     }
 
-    fn with_lookup(
+    pub(super) fn with_lookup(
         fresh_for: Duration,
         lookup: impl Fn(&str, u16) -> io::Result<Vec<SocketAddr>> + Send + Sync + 'static,
     ) -> CachingResolver {
-        CachingResolver(Arc::new(Inner {
+        CachingResolver {
             lookup: Arc::new(lookup),
             fresh_for,
             hosts: Mutex::default(),
-        }))
+        }
     }
 
-    /// The last address could not be connected to, and may have moved: the next call waits for a new look-up, and
-    /// uses what is remembered only if that fails.
+    /// No address could be connected to, and the host may have moved: the next call waits for a new look-up, and
+    /// uses the remembered addresses only if that fails.
     pub(super) fn doubt(&self) {
-        for host in lock(&self.0.hosts).values() {
+        for host in lock(&self.hosts).values() {
             lock(&host.state).is_doubtful = true;
         }
     }
 
+    /// `answered` was connected to, out of the addresses `tried`: after others failed to answer, it is tried first.
+    pub(super) fn prefer(&self, name: &str, port: u16, tried: &[SocketAddr], answered: SocketAddr) {
+        if tried.first() == Some(&answered) {
+            return;
+        }
+        if let Some(host) = lock(&self.hosts).get(&(name.to_owned(), port)) {
+            lock(&host.state).preferred = Some((answered, Instant::now()));
+        }
+    }
+
     /// The addresses of `name`, looked up within the budget of this thread's call or remembered.
-    pub(super) fn addresses(&self, name: &str, port: u16) -> Result<Vec<SocketAddr>, Error> {
-        let bare = name.trim_start_matches('[').trim_end_matches(']');
-        if let Ok(ip) = bare.parse::<IpAddr>() {
+    pub(super) fn addresses(&self, name: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        if let Some(ip) = literal(name) {
             return Ok(vec![SocketAddr::new(ip, port)]);
         }
         let host = Arc::clone(
-            lock(&self.0.hosts)
+            lock(&self.hosts)
                 .entry((name.to_owned(), port))
                 .or_default(),
         );
         let mut state = lock(&host.state);
-        if let Some((addrs, age)) = state.remembered(self.0.fresh_for)
+        let remembered = state.remembered(self.fresh_for);
+        if let Some((addrs, age)) = &remembered
             && !state.is_doubtful
+            && *age < self.fresh_for
         {
-            if age >= self.0.fresh_for {
-                // Look again, but do not make this caller wait. A failure to start shows at the next call.
-                let _ = self.start(&host, &mut state, name, port);
-            }
-            return Ok(addrs);
+            return Ok(addrs.clone());
         }
         let before = state.finished;
-        self.start(&host, &mut state, name, port)?;
+        let since = match self.start(&host, &mut state, name, port) {
+            Ok(since) => since,
+            Err(e) => return remembered.map(|(addrs, _)| addrs).ok_or(e),
+        };
+        // A call that remembers an address does not wait for a name server that hangs.
+        let may_wait_until = match &remembered {
+            Some(_) if !state.is_doubtful => Some(since + REFRESH_WAIT),
+            _ => None,
+        };
         while state.finished == before {
-            let Some(left) = trace::remaining() else {
-                return Err(Error::Timeout(Timeout::Resolve));
+            let left = match (deadline::remaining(), may_wait_until) {
+                (Some(left), None) => left,
+                (Some(left), Some(until)) => {
+                    let left = (left / 2).min(until.saturating_duration_since(Instant::now()));
+                    if left < Duration::from_millis(1) {
+                        break;
+                    }
+                    left
+                }
+                (None, _) => return Err(deadline::spent()),
             };
             state = host
                 .finished
@@ -128,7 +160,7 @@ impl CachingResolver {
                 .unwrap_or_else(PoisonError::into_inner)
                 .0;
         }
-        match state.remembered(self.0.fresh_for) {
+        match state.remembered(self.fresh_for) {
             Some((addrs, _)) => Ok(addrs),
             None => Err(io::Error::new(
                 io::ErrorKind::NotFound,
@@ -136,61 +168,44 @@ impl CachingResolver {
                     "the host name {name} could not be resolved: {}",
                     state.failure
                 ),
-            )
-            .into()),
+            )),
         }
     }
 
+    /// Starts a look-up unless one is in progress; returns when it began.
     fn start(
         &self,
         host: &Arc<Host>,
-        state: &mut State,
+        state: &mut LookupState,
         name: &str,
         port: u16,
-    ) -> Result<(), Error> {
-        if state.running {
-            return Ok(());
+    ) -> io::Result<Instant> {
+        if let Some(since) = state.running_since {
+            return Ok(since);
         }
-        let (lookup, host, name) = (
-            Arc::clone(&self.0.lookup),
-            Arc::clone(host),
-            name.to_owned(),
-        );
+        let (lookup, host, name) = (Arc::clone(&self.lookup), Arc::clone(host), name.to_owned());
         host::spawn("esales-resolve", Stack::Ours, move || {
+            host::part_from_stdio();
             let found = lookup(&name, port);
             let mut state = lock(&host.state);
             match found {
                 Ok(addrs) if !addrs.is_empty() => {
+                    let mut addrs = interleave(addrs);
+                    addrs.truncate(MOST_ADDRESSES);
                     state.known = Some((addrs, Instant::now()));
                     state.is_doubtful = false;
                 }
                 Ok(_) => state.failure = "it has no address".to_owned(),
                 Err(e) => state.failure = e.to_string(),
             }
-            state.running = false;
+            state.running_since = None;
             state.finished += 1;
             host.finished.notify_all();
         })
         .map_err(|e| io::Error::new(e.kind(), format!("no thread for the name look-up: {e}")))?;
-        state.running = true;
-        Ok(())
-    }
-}
-
-impl Resolver for CachingResolver {
-    fn resolve(&self, uri: &Uri, _: &Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, Error> {
-        // Not at "resolve" for a kept connection: ureq asks before it looks into its pool.
-        let before = trace::step();
-        trace::enter(Step::Resolve);
-        let name = uri.host().ok_or(Error::HostNotFound)?;
-        let https = uri.scheme_str() == Some("https");
-        let port = uri.port_u16().unwrap_or(if https { 443 } else { 80 });
-        let mut resolved = self.empty();
-        for addr in self.addresses(name, port)?.into_iter().take(MOST_ADDRESSES) {
-            resolved.push(addr);
-        }
-        trace::enter(before);
-        Ok(resolved)
+        let now = Instant::now();
+        state.running_since = Some(now);
+        Ok(now)
     }
 }
 
@@ -211,7 +226,7 @@ mod tests {
     }
 
     fn begin(budget: Duration) {
-        trace::begin(Instant::now() + budget);
+        deadline::begin(Instant::now() + budget);
     }
 
     #[test]
@@ -268,7 +283,11 @@ mod tests {
         for _ in 0..5 {
             begin(Duration::from_millis(10));
             let err = resolver.addresses("shop.test", 80).unwrap_err();
-            assert!(matches!(err, Error::Timeout(Timeout::Resolve)), "{err}");
+            assert!(
+                err.get_ref()
+                    .is_some_and(|e| e.is::<deadline::BudgetSpent>()),
+                "{err}"
+            );
         }
         assert!(calls.load(Ordering::SeqCst) <= 1);
         drop(release);
@@ -278,17 +297,46 @@ mod tests {
     }
 
     #[test]
-    fn an_old_address_is_used_while_it_is_looked_up_again() {
-        let (looked, seen) = mpsc::channel();
+    fn an_old_address_is_replaced_before_a_new_connection_is_made() {
+        let calls = AtomicUsize::new(0);
         let resolver = CachingResolver::with_lookup(Duration::ZERO, move |_, _| {
-            looked.send(()).unwrap();
+            let n = calls.fetch_add(1, Ordering::SeqCst) as u8;
+            Ok(vec![addr(n + 1)])
+        });
+        begin(LONG);
+        assert_eq!(resolver.addresses("shop.test", 80).unwrap(), [addr(1)]);
+        assert_eq!(resolver.addresses("shop.test", 80).unwrap(), [addr(2)]);
+    }
+
+    #[test]
+    fn an_old_address_is_used_while_the_name_server_hangs() {
+        let (release, hold) = mpsc::channel::<()>();
+        let hold = Mutex::new(hold);
+        let calls = AtomicUsize::new(0);
+        let resolver = CachingResolver::with_lookup(Duration::ZERO, move |_, _| {
+            if calls.fetch_add(1, Ordering::SeqCst) > 0 {
+                let _ = hold.lock().unwrap().recv();
+            }
             Ok(vec![addr(1)])
         });
         begin(LONG);
-        resolver.addresses("shop.test", 80).unwrap();
-        seen.recv().unwrap();
-        assert_eq!(resolver.addresses("shop.test", 80).unwrap(), [addr(1)]);
-        seen.recv().unwrap();
+        for _ in 0..3 {
+            assert_eq!(resolver.addresses("shop.test", 80).unwrap(), [addr(1)]);
+        }
+        drop(release);
+    }
+
+    #[test]
+    fn the_address_that_answered_is_tried_first_next_time() {
+        let resolver =
+            CachingResolver::with_lookup(LONG, |_, _| Ok(vec![addr(1), addr(2), addr(3)]));
+        begin(LONG);
+        let tried = resolver.addresses("shop.test", 80).unwrap();
+        resolver.prefer("shop.test", 80, &tried, addr(2));
+        assert_eq!(
+            resolver.addresses("shop.test", 80).unwrap(),
+            [addr(2), addr(1), addr(3)]
+        );
     }
 
     #[test]

@@ -1,89 +1,126 @@
-//! Whom TLS trusts: the file of `ca_file`, else the system's authorities, else the bundled ones; and why a
-//! handshake failed, in words.
+//! TLS: which authorities are trusted, and the stream.
 
-use std::io;
-use std::path::Path;
+use std::io::{self, Read, Write};
 use std::sync::Arc;
 
-use rustls::CertificateError;
-use ureq::tls::{Certificate, PemItem, RootCerts, parse_pem};
+use rustls::crypto::ring;
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection, RootCertStore};
 
+use super::tcp::Stream;
+use crate::config::CaFile;
+use crate::host;
 use crate::status::Error;
 
-/// The content of a `ca_file`.
-pub(crate) fn read_ca_file(path: &str) -> Result<Vec<u8>, Error> {
-    std::fs::read(Path::new(path))
-        .map_err(|e| Error::config(format!("ca_file {path} cannot be read: {e}")))
+/// The authorities that a connection trusts.
+#[derive(Debug, Clone)]
+pub(crate) struct Roots {
+    pub(super) store: Arc<RootCertStore>,
+    pub(super) source: RootSource,
 }
 
-/// The authorities in a PEM file.
-pub(crate) fn roots_in(pem: &[u8], path: &str) -> Result<RootCerts, Error> {
-    let mut certificates = Vec::new();
-    for item in parse_pem(pem) {
-        match item {
-            Ok(PemItem::Certificate(certificate)) => certificates.push(certificate),
-            Ok(_) => {}
-            Err(e) => return Err(Error::config(format!("ca_file {path} is not PEM: {e}"))),
+/// Where the authorities come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum RootSource {
+    CaFile,
+    System,
+    Bundled,
+}
+
+impl Roots {
+    pub(super) fn from_file(file: &CaFile) -> Roots {
+        Roots {
+            store: Arc::clone(&file.roots),
+            source: RootSource::CaFile,
         }
     }
-    if certificates.is_empty() {
-        return Err(Error::config(format!(
-            "ca_file {path} holds no certificate"
-        )));
-    }
-    Ok(RootCerts::Specific(Arc::new(certificates)))
-}
 
-/// The system's authorities, or the bundled ones on a system that has none (a bare container).
-/// Reads files: tens of milliseconds, so once per process.
-pub(crate) fn roots_of_system() -> RootCerts {
-    let found = rustls_native_certs::load_native_certs().certs;
-    if found.is_empty() {
-        return RootCerts::WebPki;
-    }
-    let owned = found
-        .iter()
-        .map(|der| Certificate::from_der(der).to_owned());
-    RootCerts::Specific(Arc::new(owned.collect()))
-}
-
-/// The TLS error inside an I/O error, if that is what it is.
-pub(super) fn inside(e: &io::Error) -> Option<&rustls::Error> {
-    let inner = e.get_ref()?;
-    inner
-        .downcast_ref::<rustls::Error>()
-        .or_else(|| inner.source()?.downcast_ref())
-}
-
-/// The reason as a shop developer needs it.
-pub(super) fn reason(e: &rustls::Error) -> String {
-    use CertificateError as Bad;
-    match e {
-        rustls::Error::InvalidCertificate(bad) => match bad {
-            Bad::Expired | Bad::ExpiredContext { .. } => {
-                format!("the server's certificate has expired ({bad})")
-            }
-            Bad::NotValidYet | Bad::NotValidYetContext { .. } => {
-                format!(
-                    "the server's certificate is not valid yet: is this machine's clock right? ({bad})"
-                )
-            }
-            Bad::NotValidForName | Bad::NotValidForNameContext { .. } => {
-                format!("the server's certificate is for another host ({bad})")
-            }
-            Bad::UnknownIssuer => {
-                "the server's certificate is signed by an authority that is not trusted, or by \
-                 itself (UnknownIssuer); for a private authority set ca_file"
-                    .to_owned()
-            }
-            other => format!("the server's certificate was refused: {other}"),
-        },
-        rustls::Error::AlertReceived(alert) => {
-            format!("the server refused the handshake: {alert:?}")
+    /// The system's authorities, or the bundled ones on a system that has none (a bare container).
+    /// Reads files: tens of milliseconds, so once per process.
+    pub(super) fn from_system() -> Roots {
+        let mut store = RootCertStore::empty();
+        let found = host::apart_from_stdio(|| rustls_native_certs::load_native_certs().certs);
+        // A system's bundle may hold a certificate that no one can read; the others are still good.
+        store.add_parsable_certificates(found);
+        let source = if store.is_empty() {
+            store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+            RootSource::Bundled
+        } else {
+            RootSource::System
+        };
+        Roots {
+            store: Arc::new(store),
+            source,
         }
-        rustls::Error::InvalidMessage(_) => {
-            format!("the server does not speak TLS at this port ({e})")
+    }
+
+    /// TLS 1.2 and 1.3 with these authorities. Made with the client: reading 140 certificates is not left to the first
+    /// call.
+    pub(super) fn client_config(&self) -> Result<ClientConfig, Error> {
+        let provider = Arc::new(ring::default_provider());
+        Ok(ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|e| Error::config(format!("TLS cannot be set up: {e}")))?
+            .with_root_certificates(Arc::clone(&self.store))
+            .with_no_client_auth())
+    }
+}
+
+/// The name for which a server's certificate must be, of a URL's host.
+pub(super) fn server_name(host: &str) -> io::Result<ServerName<'static>> {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    ServerName::try_from(bare.to_owned()).map_err(|_| {
+        let message = format!("{bare} is not a name that a certificate can be for");
+        io::Error::other(rustls::Error::General(message))
+    })
+}
+
+#[derive(Debug)]
+pub(super) struct TlsStream {
+    connection: ClientConnection,
+    stream: Box<dyn Stream>,
+}
+
+impl TlsStream {
+    pub(super) fn handshake(
+        config: &Arc<ClientConfig>,
+        host: &str,
+        mut stream: Box<dyn Stream>,
+    ) -> io::Result<TlsStream> {
+        let mut connection = ClientConnection::new(Arc::clone(config), server_name(host)?)
+            .map_err(io::Error::other)?;
+        while connection.is_handshaking() {
+            connection.complete_io(&mut stream)?;
         }
-        other => other.to_string(),
+        Ok(TlsStream { connection, stream })
+    }
+
+    fn tls(&mut self) -> rustls::Stream<'_, ClientConnection, Box<dyn Stream>> {
+        rustls::Stream::new(&mut self.connection, &mut self.stream)
+    }
+}
+
+impl Read for TlsStream {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.tls().read(buffer)
+    }
+}
+
+impl Write for TlsStream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.tls().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.tls().flush()
+    }
+}
+
+impl Stream for TlsStream {
+    fn is_quiet(&mut self) -> bool {
+        let state = self.connection.process_new_packets();
+        let has_nothing = state
+            .is_ok_and(|state| state.plaintext_bytes_to_read() == 0 && !state.peer_has_closed());
+        has_nothing && self.stream.is_quiet()
     }
 }

@@ -52,7 +52,8 @@ int main(void) {
     memset(&stats, 0x5a, sizeof stats);
     visitor.it.struct_size = sizeof visitor.it;
     visitor.it.market = "UK";
-    visitor.it.customer_key = visitor.it.session_key = "b106299c-eac0-4f6f-96d2-93e57c255784";
+    visitor.it.customer_key = "d9528030-509c-4e0f-b585-7168f1e9feca";
+    visitor.it.session_key = "b106299c-eac0-4f6f-96d2-93e57c255784";
     receipt.it.struct_size = sizeof receipt.it;
     stats.it.struct_size = sizeof stats.it;
 

@@ -54,6 +54,37 @@ TEST_CASE("a client is made from the environment") {
     CHECK(client->notify_add_to_cart(anna, "ticket"));
 }
 
+template <class R, class = void>
+struct has_star : std::false_type {};
+template <class R>
+struct has_star<R, std::void_t<decltype(*std::declval<R>())>> : std::true_type {};
+
+TEST_CASE("nothing refers to a temporary when it is gone") {
+    using text = esales::result<std::string>;
+    static_assert(std::is_same_v<decltype(*esales::new_key()), std::string>, "a value, not a reference into the result");
+    static_assert(std::is_same_v<decltype(esales::new_key().failure()), esales::error>);
+    static_assert(has_star<text&>() && has_star<const text&>() && has_star<text>() && !has_star<const text>());
+
+    std::string key(36, 'a'), session(36, 'b'), token(64, 'c'), market = "UK";
+    const auto signed_in = esales::visitor::signed_in(key, session, token).in_market(market);
+    const auto in_another = signed_in.in_market(std::string(20, 'd'));
+    esales::client::option option("customer_key", key);
+    for (auto* text : {&key, &session, &token, &market}) text->assign(text->size(), 'x');
+    CHECK(signed_in.customer_key == std::string(36, 'a'));
+    CHECK(signed_in.session_key == std::string(36, 'b'));
+    CHECK(signed_in.token == std::string(64, 'c'));
+    CHECK(signed_in.market == "UK");
+    CHECK(in_another.market == std::string(20, 'd'));
+    CHECK(in_another.token == signed_in.token);
+    CHECK(option.value == std::string(36, 'a'));
+
+    const auto visitor = esales::visitor::anonymous(*esales::new_key(), *esales::new_key()).in_market(std::string("UK"));
+    CHECK(visitor.customer_key.size() == 36);
+    CHECK(sandbox().notify_add_to_cart(visitor, "ticket"));
+    const auto& made = *esales::new_key();
+    CHECK(made.size() == 36);
+}
+
 TEST_CASE("bad options are results") {
     using namespace std::string_view_literals;
     const auto unknown = esales::client::create({{"timeout", "1"}});

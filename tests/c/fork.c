@@ -9,7 +9,8 @@
 static int send_one(const esales_client *client, const char *id) {
     esales_visitor visitor = ESALES_VISITOR_INIT;
     visitor.market = "UK";
-    visitor.customer_key = visitor.session_key = "k";
+    visitor.customer_key = "k";
+    visitor.session_key = "s";
     return esales_notify_add_to_cart(client, &visitor, "t", id, NULL) == ESALES_DELIVERED;
 }
 

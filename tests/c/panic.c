@@ -33,7 +33,8 @@ int main(void) {
     int32_t level;
     char out[65], message[512];
     visitor.market = "UK";
-    visitor.customer_key = visitor.session_key = "k";
+    visitor.customer_key = "k";
+    visitor.session_key = "s";
 
     PANICS(esales_config_new(&config));
     check(config == NULL, "no handle after a panic");

@@ -1,5 +1,6 @@
 """The esales-notify command, as a newcomer and as a script meet it."""
 
+import http.client
 import json
 import os
 import socket
@@ -66,6 +67,66 @@ def test_send_signs_in(run, command):
         assert [r["token_valid"] for r in sandbox.received()] == [True, False]
 
 
+def test_send_is_refused_when_it_is_to_queue_without_a_spool(run, sandbox):
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        nobody = f"http://127.0.0.1:{closed.getsockname()[1]}"
+    by_flag = ["--on-failure", "queue"]
+    for base_url in (nobody, sandbox.base_url):
+        for flags, env in ((by_flag, {}), ([], {"ESALES_ON_FAILURE": "queue"}), (by_flag, {"ESALES_SPOOL": ""})):
+            refused = run("send", *EXAMPLE, "--base-url", base_url, *flags, env=env)
+            assert refused.returncode == 2, refused
+            assert "needs a spool" in refused.stderr and "ESALES_SPOOL" in refused.stderr and refused.stdout == ""
+    assert sandbox.received() == []
+
+
+def test_send_is_queued_when_there_is_a_spool(run, tmp_path):
+    tmp_path.chmod(0o700)
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        nobody = f"http://127.0.0.1:{closed.getsockname()[1]}"
+    sent = run("send", *EXAMPLE, "--base-url", nobody, "--on-failure", "queue", "--delivery", "none",
+               "--spool", str(tmp_path / "spool"))
+    assert sent.returncode == 0 and sent.stdout.startswith("ESALES_QUEUED"), sent
+
+
+@pytest.mark.parametrize("text", ["right", "right\n", "right\r\n"])
+def test_a_private_key_is_read_from_a_file(run, command, tmp_path, text):
+    from sandbox import Sandbox
+
+    file = tmp_path / "key"
+    file.write_bytes(text.encode())
+    with Sandbox(command, "--private-key-file", file) as sandbox:
+        arguments = ["--base-url", sandbox.base_url, "--market", "UK", "--ticket", "t", "--customer-id", "4711"]
+        # The file overrides the environment.
+        sent = run("send", *arguments, "--private-key-file", str(file), env={"ESALES_PRIVATE_KEY": "wrong"})
+        assert sent.returncode == 0 and sent.stderr == "", sent
+        assert [r["token_valid"] for r in sandbox.received()] == [True]
+
+
+def test_a_private_key_on_the_command_line_is_warned_of(run, command, sandbox):
+    arguments = ["send", "--base-url", sandbox.base_url, "--market", "UK", "--ticket", "t", "--customer-id", "4711"]
+    sent = run(*arguments, "--private-key", "s3cret")
+    assert sent.returncode == 3 and "warning" in sent.stderr and "--private-key-file" in sent.stderr, sent
+    assert "s3cret" not in sent.stdout + sent.stderr
+    assert run(*arguments, env={"ESALES_PRIVATE_KEY": "s3cret"}).stderr == ""
+    listening = [str(command), "sandbox", "--listen", "127.0.0.1:0", "--until-stdin-closes", "--private-key", "s3cret"]
+    serving = subprocess.run(listening, input="", capture_output=True, text=True, timeout=60)
+    assert serving.returncode == 0 and "warning" in serving.stderr and "s3cret" not in serving.stderr, serving
+
+
+def test_a_private_key_file_that_cannot_be_used_is_refused_by_name(run, tmp_path):
+    empty, long, binary = tmp_path / "empty", tmp_path / "long", tmp_path / "binary"
+    empty.write_text("\n")
+    long.write_text("x" * 5000)
+    binary.write_bytes(b"\xff\xfe")
+    for file in (empty, long, binary, tmp_path / "missing", tmp_path):
+        for arguments in (["sandbox", "--listen", "127.0.0.1:0"],
+                          ["send", *EXAMPLE[:2], "--ticket", "t", "--customer-id", "1", "--base-url", "http://127.0.0.1:9"]):
+            refused = run(*arguments, "--private-key-file", str(file))
+            assert refused.returncode == 2 and str(file) in refused.stderr, refused
+    both = run("sandbox", "--private-key", "a", "--private-key-file", str(long))
+    assert both.returncode == 2 and "contradict" in both.stderr
+
+
 @pytest.mark.parametrize(
     "arguments, words",
     [(["send"], "--ticket"), (["send", "--ticket", "t"], "cluster_id"),
@@ -114,6 +175,37 @@ def test_the_sandbox_shows_what_it_receives(command, run):
     finally:
         serving.kill()
         serving.wait()
+        serving.stdout.close()
+
+
+def test_the_sandbox_shows_the_body_as_it_is_but_for_control_characters(command):
+    listening = [str(command), "sandbox", "--listen", "127.0.0.1:0", "--until-stdin-closes"]
+    serving = subprocess.Popen(listening, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    try:
+        base_url = serving.stdout.readline().split()[-1]
+        serving.stdout.readline(), serving.stdout.readline()
+
+        def shown(body, content_type="application/json"):
+            connection = http.client.HTTPConnection(base_url.split("//")[1], timeout=60)
+            connection.request("POST", "/api/v1/notifications/adding-to-cart", body=body.encode(),
+                               headers={"Content-Type": content_type})
+            answer = connection.getresponse()
+            answer.read()
+            connection.close()
+            return [serving.stdout.readline().rstrip("\n") for _ in range(2)][1]
+
+        members = {"market": "UK", "customerKey": "k-åäö", "sessionKey": "s'1", "id": "1", "ticket": 'a"b\\c'}
+        body = json.dumps(members, ensure_ascii=False, separators=(",", ":"))
+        assert shown(body) == "    " + body
+        # A line break between two members, and a member whose name commands a terminal: the warning of it is from outside too.
+        assert shown('{"a":\n1,"\\u001b[2J":2}') == r'    {"a":\n1,"\u001b[2J":2}'
+        # Four members are missing, two are unknown.
+        warnings = "".join(serving.stdout.readline() for _ in range(6))
+        assert r"`\u{1b}[2J` is not a member" in warnings and "\x1b" not in warnings, warnings
+    finally:
+        serving.kill()
+        serving.wait()
+        serving.stdin.close()
         serving.stdout.close()
 
 

@@ -271,3 +271,19 @@ def test_its_page_shows_what_is_printed(root, command, library, doctor, sandbox,
 
     assert times(printed) == times(example)
     assert said.returncode == 2
+
+
+@pytest.mark.parametrize("key, looks_like", [("anna@example.com", "an e-mail address"), ("4711", "a number"),
+                                             ("19811218-9876", "a national id"), ("anna.svensson", "a user name")])
+def test_doctor_warns_when_the_customer_key_is_a_persons_data(doctor, sandbox, key, looks_like):
+    base = ["--base-url", sandbox.base_url, "--market", "UK", "--customer-key", key]
+    for arguments, received in ((base, 0), ([*base, "--send", "--ticket", "t"], 1)):
+        diagnosis = doctor(*arguments)
+        diagnosis.expect("notification.send", "warning", looks_like, "--customer-id")
+        assert key not in diagnosis.text and diagnosis.code == 0
+        assert len([r for r in sandbox.received() if r["method"] == "POST"]) == received
+
+
+def test_doctor_does_not_warn_of_a_customer_key_that_is_a_uuid(doctor, sandbox):
+    diagnosis = doctor("--base-url", sandbox.base_url, "--customer-key", "d9528030-509c-4e0f-b585-7168f1e9feca")
+    diagnosis.expect("notification.send", "skipped")

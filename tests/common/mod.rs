@@ -1,6 +1,10 @@
 //! What the integration tests share.
 #![allow(dead_code, clippy::panic)]
 
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
 use std::time::Duration;
 
 use esales_notify::{Client, Config, Error, Receipt, Visitor};
@@ -17,6 +21,46 @@ pub fn scripted(answers: &str) -> Sandbox {
     let sandbox = sandbox();
     sandbox.script(Answer::parse_list(answers).unwrap());
     sandbox
+}
+
+/// Reads one request, head and body; `None` if the client has gone.
+pub fn read_request(reader: &mut BufReader<TcpStream>) -> Option<String> {
+    let mut request = String::new();
+    let mut length = 0;
+    while !request.ends_with("\r\n\r\n") {
+        let start = request.len();
+        if reader.read_line(&mut request).ok()? == 0 {
+            return None;
+        }
+        let line = request.split_at(start).1.to_ascii_lowercase();
+        if let Some(value) = line.strip_prefix("content-length:") {
+            length = value.trim().parse().unwrap();
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    request.push_str(std::str::from_utf8(&body).unwrap());
+    Some(request)
+}
+
+/// A server that gives each connection's first request these bytes, and closes. Reports each request.
+pub fn answering(answer: impl Into<Vec<u8>>) -> (String, Receiver<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let base_url = format!("http://{}", listener.local_addr().unwrap());
+    let (report, requests) = channel();
+    let answer = answer.into();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut reader = BufReader::new(stream.try_clone().unwrap());
+            if let Some(request) = read_request(&mut reader) {
+                report.send(request).unwrap();
+                let _ = stream.write_all(&answer);
+                let _ = stream.shutdown(Shutdown::Write);
+            }
+        }
+    });
+    (base_url, requests)
 }
 
 pub fn config(options: &[(&str, &str)]) -> Config {

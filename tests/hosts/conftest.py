@@ -31,12 +31,13 @@ def plain_environment() -> dict:
 
 @pytest.fixture(scope="session")
 def compiled(root, tmp_path_factory):
-    """Compiles a program of this folder that loads the library by itself, or links it if told where it is."""
+    """Compiles a program of this folder that loads the library by itself, or links it if the flags say where it is.
+    `target` is the program's name, if it is compiled in several ways."""
     out = tmp_path_factory.mktemp("hosts")
 
-    def compile_host(name, *flags):
+    def compile_host(name, *flags, target=None):
         compiler = ["g++", "-std=c++17"] if name.endswith(".cpp") else ["gcc", "-std=gnu99"]
-        program = out / name.rsplit(".", 1)[0]
+        program = out / (target or name.rsplit(".", 1)[0])
         if not program.exists():
             subprocess.run([*compiler, "-Wall", "-Wextra", "-Werror", "-g", "-O1", "-pthread", f"-I{root}/include",
                             str(root / "tests/hosts" / name), "-o", str(program), *map(str, flags)], check=True)

@@ -1,6 +1,7 @@
 """The ways to link the library that the page on C and C++ shows, each run against the sandbox."""
 
 import os
+import re
 import shutil
 import subprocess
 
@@ -65,6 +66,29 @@ def test_linked_statically_it_needs_only_the_systems_libraries(tree, run, sandbo
     assert sandbox.status()["received"] == 2
     assert needed(tree / "bin/shop") <= {"libc.so.6", "libgcc_s.so.1", "libm.so.6", "ld-linux-x86-64.so.2"}
     assert needed(tree / "bin/shop-cpp") <= needed(tree / "bin/shop") | {"libstdc++.so.6", "libm.so.6"}
+
+
+def symbols(archive, *flags):
+    """The names of functions in it, each with the letter that nm gives it."""
+    out = subprocess.run(["nm", "--defined-only", *flags, str(archive)], check=True, capture_output=True, text=True).stdout
+    return {(letter, name) for letter, name in re.findall(r"^\S+ (\S) (\S+)$", out, re.M)}
+
+
+def test_archive_defines_only_functions_of_the_c_api_for_others(archive, root):
+    expected = (root / "tests/abi/symbols.txt").read_text().split()
+    assert symbols(archive, "--extern-only") == {("T", name) for name in expected}
+
+
+@pytest.mark.parametrize("how", ["static.sh", "shared.sh"])
+def test_program_links_and_delivers_when_it_has_functions_of_the_names_of_ours(tree, archive, run, how):
+    """Such as another copy of ring or of Rust's own library. Called by us, they would end the program."""
+    inside = sorted(name for letter, name in symbols(archive) if letter == "t" and re.fullmatch(r"(ring|sqlite3|rust|__rust)_\w+", name))
+    assert any(name.startswith("ring_core_") for name in inside), inside
+    theirs = "".join(f"void {name}(void) {{ abort(); }}\n" for name in inside)
+    (tree / "shop.c").write_text((tree / "shop.c").read_text() + "\n#include <stdlib.h>\n" + theirs)
+    run("sed", "-i", "/c++/d", shutil.copy(DEPLOYMENT / "c-cpp" / how, tree))
+    run("sh", "-e", how, cwd=tree)
+    assert run(tree / "bin/shop").startswith("ESALES_DELIVERED ")
 
 
 def test_loaded_by_dlopen(tree, run, sandbox):

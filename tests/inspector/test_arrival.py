@@ -48,6 +48,20 @@ def test_a_row_says_who_what_and_what_was_answered(page, sandbox):
     assert page.title() == "(7) Inspector - esales-notify sandbox"
 
 
+def test_details_warn_of_keys_that_are_slips_or_a_persons_data(page, sandbox):
+    for number, (members, warning) in enumerate([
+            ({"customerKey": "anna@example.com"}, "`customerKey` looks like an e-mail address"),
+            ({"customerKey": "4711"}, "`customerKey` looks like a number"),
+            ({"customerKey": "19811218-9876"}, "`customerKey` looks like a national id"),
+            ({"customerKey": "one-key", "sessionKey": "one-key"}, "`sessionKey` is the same as `customerKey`"),
+            ({"sessionKey": "key&market=UK"}, "`sessionKey` contains `&`")]):
+        send(sandbox, **members)
+        wait_rows(page, number + 1)
+        page.locator("#rows tr:not(.spacer)").first.click()
+        wait_text(page, "#detail", warning)
+        assert sandbox.received()[-1]["status"] == 204
+
+
 def test_the_details_say_why(page, sandbox):
     send(sandbox, customerKey=SIGNED_IN, token="0" * 64, surprise=1)
     wait_rows(page, 1)

@@ -2,6 +2,8 @@
 
 import os
 import pathlib
+import re
+import shutil
 import subprocess
 
 import pytest
@@ -29,10 +31,12 @@ def test_what_is_installed(prefix, version):
         "include/esales_notify.hpp",
         "lib/cmake/esales_notify/esales_notify-config-version.cmake",
         "lib/cmake/esales_notify/esales_notify-config.cmake",
+        "lib/esales_notify/libesales_notify.a",
         "lib/libesales_notify.a",
         "lib/libesales_notify.so",
         "lib/libesales_notify.so.0",
         f"lib/libesales_notify.so.{version}",
+        "lib/pkgconfig/esales_notify-libdir.pc",
         "lib/pkgconfig/esales_notify.pc",
         "lib/systemd/system/esales-notify-drain.service",
         "share/bash-completion/completions/esales-notify",
@@ -69,6 +73,7 @@ def test_uninstall_removes_that_and_nothing_else(make_install, tmp_path):
     make_install("uninstall", PREFIX="/usr", DESTDIR=tmp_path)
     assert files(tmp_path) == sorted(others)
     assert not (tmp_path / "usr/lib/cmake/esales_notify").exists()
+    assert not (tmp_path / "usr/lib/esales_notify").exists()
 
 
 def test_an_older_version_does_not_stay(make_install, tmp_path, version):
@@ -119,20 +124,27 @@ def test_a_program_finds_the_shared_library_by_pkg_config(elsewhere, prefix, del
     delivers("./program")
 
 
-def test_a_program_finds_the_static_library_by_pkg_config(elsewhere, prefix, delivers):
-    (prefix / "lib/libesales_notify.so").unlink()
-    source = elsewhere.copy("examples/c/add_to_cart.c")
-    elsewhere.run("cc", source, "-o", "program", *pkg_config(elsewhere, prefix, "--static", "--cflags", "--libs"))
+@pytest.mark.parametrize("flags", [[], ["-static-libgcc"], ["-static"]], ids=["dynamic", "static-libgcc", "static"])
+@pytest.mark.parametrize("language", ["c", "cpp"])
+def test_pkg_config_links_the_archive_when_asked_for_static(elsewhere, prefix, delivers, language, flags):
+    """Although the shared library lies in the same folder."""
+    compiler = {"c": ["cc"], "cpp": ["c++", "-std=c++17"]}[language]
+    source = elsewhere.copy(f"examples/{language}/add_to_cart.{language}")
+    elsewhere.run(*compiler, *flags, source, "-o", "program", *pkg_config(elsewhere, prefix, "--static", "--cflags", "--libs"))
     assert "libesales_notify" not in elsewhere.run("readelf", "-d", "program")
+    shutil.rmtree(prefix / "lib")
     delivers("./program")
 
 
-def test_the_libraries_for_static_linking_are_those_of_rust(prefix, tmp_path):
+def test_the_libraries_for_static_linking_are_those_of_rust_without_libgcc(prefix, tmp_path):
+    """Which the compiler adds by itself, as the shared or the static one that fits."""
     done = subprocess.run(["rustc", "--edition=2024", "--crate-type=staticlib", "--crate-name=empty", "--print=native-static-libs",
                            "-o", tmp_path / "empty.a", "-"], input="", check=True, capture_output=True, text=True)
-    words = done.stderr.split("native-static-libs: ")[1].splitlines()[0]
-    assert f"Libs.private: {words}\n" in (prefix / "lib/pkgconfig/esales_notify.pc").read_text()
-    names = ";".join(word.removeprefix("-l") for word in words.split())
+    words = done.stderr.split("native-static-libs: ")[1].splitlines()[0].split()
+    words.remove("-lgcc_s")
+    (private,) = re.findall(r"^Libs.private: -L\S+ (.*)$", (prefix / "lib/pkgconfig/esales_notify.pc").read_text(), re.M)
+    assert private.split() == words
+    names = ";".join(word.removeprefix("-l") for word in words)
     assert f'INTERFACE_LINK_LIBRARIES "{names}"' in (prefix / "lib/cmake/esales_notify/esales_notify-config.cmake").read_text()
 
 

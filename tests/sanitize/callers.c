@@ -53,7 +53,8 @@ static void *work(void *client) {
     esales_stats stats = ESALES_STATS_INIT;
     int i;
     visitor.market = "UK";
-    visitor.customer_key = visitor.session_key = "k";
+    visitor.customer_key = "k";
+    visitor.session_key = "s";
     for (i = 0; i < ROUNDS; i++) {
         int failed = esales_enqueue_add_to_cart(client, &visitor, "t", NULL, &receipt) != ESALES_QUEUED ||
                      receipt.status != ESALES_QUEUED || esales_client_stats(client, &stats) != 0 || stats.accepted == 0 ||

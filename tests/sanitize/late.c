@@ -8,7 +8,8 @@ static esales_receipt shared = ESALES_RECEIPT_INIT;
 static void *receive(void *client) {
     esales_visitor visitor = ESALES_VISITOR_INIT;
     visitor.market = "UK";
-    visitor.customer_key = visitor.session_key = "k";
+    visitor.customer_key = "k";
+    visitor.session_key = "s";
     esales_enqueue_add_to_cart(client, &visitor, "t", NULL, &shared);
     return NULL;
 }

@@ -9,7 +9,8 @@ static void *work(void *client) {
     esales_visitor visitor = ESALES_VISITOR_INIT;
     int i;
     visitor.market = "UK";
-    visitor.customer_key = visitor.session_key = "k";
+    visitor.customer_key = "k";
+    visitor.session_key = "s";
     for (i = 0; i < 20; i++) esales_enqueue_add_to_cart(client, &visitor, "t", NULL, &shared);
     return NULL;
 }

@@ -44,7 +44,8 @@ static void *work(void *argument) {
     esales_stats stats = ESALES_STATS_INIT;
     int i;
     visitor.market = "UK";
-    visitor.customer_key = visitor.session_key = "a visitor";
+    visitor.customer_key = "k";
+    visitor.session_key = "s";
     for (i = 0; i < ROUNDS; i++) {
         /* Comes and goes while others hold theirs: they share what is behind it. */
         esales_client *own = NULL;

@@ -105,7 +105,7 @@ namespace Esales.Notify
         /// answer. Blocks for at most the option <c>timeout_ms</c>, whatever the network does.
         /// </summary>
         /// <param name="visitor">Who did it.</param>
-        /// <param name="ticket">The service's own opaque string, at most 8192 bytes, sent as it is.</param>
+        /// <param name="ticket">The string that the service gave with the product, at most 8192 bytes, sent unchanged; refused if it has a control character.</param>
         /// <param name="id">
         /// Names this one event, at most 128 bytes; null: a new UUID. It is the same in every attempt. To send the same
         /// event again, pass the id of the receipt.
@@ -135,7 +135,7 @@ namespace Esales.Notify
         /// as dead, expired or dropped.
         /// </summary>
         /// <param name="visitor">Who did it.</param>
-        /// <param name="ticket">The service's own opaque string, at most 8192 bytes, sent as it is.</param>
+        /// <param name="ticket">The string that the service gave with the product, at most 8192 bytes, sent unchanged; refused if it has a control character.</param>
         /// <param name="id">Names this one event, at most 128 bytes; null: a new UUID.</param>
         /// <returns>
         /// A receipt that says <see cref="StatusCode.Queued"/>; <see cref="GetReceipt"/> tells by its id what became of it.

@@ -1,3 +1,4 @@
+using System;
 using System.Collections;
 using System.Collections.Generic;
 using System.Globalization;
@@ -5,12 +6,12 @@ using System.Globalization;
 namespace Esales.Notify
 {
     /// <summary>
-    /// Options for a client: names and values as in the library's option table, such as
-    /// <c>new ClientOptions { ["cluster_id"] = "shop", ["timeout_ms"] = 500 }</c>. They are passed on as they are, so
-    /// that a new option of the library needs no change here; <see cref="Client"/> checks them. Not to
-    /// be changed by one thread while another uses it.
+    /// Options for a client, such as
+    /// <c>new ClientOptions { ClusterId = "shop", Timeout = TimeSpan.FromMilliseconds(500) }</c>. Each has a property; by
+    /// its name in the library's option table, as in <c>options["timeout_ms"] = 500</c>, an option of a newer library
+    /// can be set too. <see cref="Client"/> checks the values. Not to be changed by one thread while another uses it.
     /// </summary>
-    public sealed class ClientOptions : IEnumerable<KeyValuePair<string, string>>
+    public sealed partial class ClientOptions : IEnumerable<KeyValuePair<string, string>>
     {
         private readonly Dictionary<string, string> values = new Dictionary<string, string>();
 
@@ -77,6 +78,120 @@ namespace Esales.Notify
         IEnumerator IEnumerable.GetEnumerator()
         {
             return GetEnumerator();
+        }
+
+        private void Set(string name, string text)
+        {
+            this[name] = text;
+        }
+
+        private string String(string name)
+        {
+            string text;
+            values.TryGetValue(name, out text);
+            return text;
+        }
+
+        private int? Int32(string name)
+        {
+            return checked((int?)Int64(name));
+        }
+
+        private long? Int64(string name)
+        {
+            string text = String(name);
+            return text == null ? (long?)null : long.Parse(text, NumberStyles.None, CultureInfo.InvariantCulture);
+        }
+
+        private bool? Flag(string name)
+        {
+            switch (String(name))
+            {
+                case null: return null;
+                case "true":
+                case "1": return true;
+                case "false":
+                case "0": return false;
+                default: throw new FormatException("the option " + name + " is neither true nor false");
+            }
+        }
+
+        private TimeSpan? Milliseconds(string name)
+        {
+            long? count = Int64(name);
+            return count.HasValue ? new TimeSpan(checked(count.Value * TimeSpan.TicksPerMillisecond)) : (TimeSpan?)null;
+        }
+
+        private TimeSpan? Seconds(string name)
+        {
+            long? count = Int64(name);
+            return count.HasValue ? new TimeSpan(checked(count.Value * TimeSpan.TicksPerSecond)) : (TimeSpan?)null;
+        }
+
+        private int? Choice(string name, string[] texts)
+        {
+            string text = String(name);
+            if (text == null)
+            {
+                return null;
+            }
+            int index = Array.IndexOf(texts, text);
+            if (index < 0)
+            {
+                throw new FormatException("the option " + name + " is none of " + string.Join(", ", texts));
+            }
+            return index;
+        }
+
+        private static string Text(string value)
+        {
+            return value;
+        }
+
+        private static string Text(bool? value)
+        {
+            return value.HasValue ? (value.Value ? "true" : "false") : null;
+        }
+
+        private static string Text(long? value)
+        {
+            return value.HasValue ? value.Value.ToString(CultureInfo.InvariantCulture) : null;
+        }
+
+        private static string FromMilliseconds(string name, TimeSpan? value)
+        {
+            return Text(Whole(name, value, TimeSpan.TicksPerMillisecond, "milliseconds"));
+        }
+
+        private static string FromSeconds(string name, TimeSpan? value)
+        {
+            return Text(Whole(name, value, TimeSpan.TicksPerSecond, "seconds"));
+        }
+
+        private static string FromChoice(string name, int? value, string[] texts)
+        {
+            if (!value.HasValue)
+            {
+                return null;
+            }
+            if (value.Value < 0 || value.Value >= texts.Length)
+            {
+                throw new InvalidArgumentException("the option " + name + " has no value number " + value.Value, "value");
+            }
+            return texts[value.Value];
+        }
+
+        private static long? Whole(string name, TimeSpan? value, long unit, string unitName)
+        {
+            if (!value.HasValue)
+            {
+                return null;
+            }
+            if (value.Value.Ticks % unit != 0)
+            {
+                throw new InvalidArgumentException("the option " + name + " takes whole " + unitName, "value");
+            }
+            return value.Value.Ticks / unit;
         }
 
         private static string Checked(string name)

@@ -6,8 +6,10 @@ using System.Reflection;
 namespace Esales.Notify.Tests
 {
     /// <summary>
-    /// Runs every public method of the classes whose names end in Tests. The first argument is a filter: only tests
-    /// whose names contain it. With "child" as the first argument it is a helper process of a test instead.
+    /// Runs every public method of the classes whose names end in Tests, each in a process of its own: the log, the
+    /// connections and the queues belong to the process, and a test must not hear another's. The first argument is a
+    /// filter: only tests whose names contain it. With "one" and a test's name it is such a process, with "child" a
+    /// helper process of a test.
     /// </summary>
     internal static class Program
     {
@@ -16,6 +18,10 @@ namespace Esales.Notify.Tests
             if (arguments.Length > 0 && arguments[0] == "child")
             {
                 return Child.Run(arguments.Skip(1).ToArray());
+            }
+            if (arguments.Length == 2 && arguments[0] == "one")
+            {
+                return RunHere(arguments[1]);
             }
             string filter = arguments.Length > 0 ? arguments[0] : "";
             foreach (string variable in new[]
@@ -35,15 +41,17 @@ namespace Esales.Notify.Tests
             foreach (MethodInfo test in Tests(filter))
             {
                 string name = test.DeclaringType.Name + "." + test.Name;
-                try
+                Ended ended = Processes.Run(
+                    Processes.BuildFolder, new Dictionary<string, string>(), "tests.exe", "one", name);
+                if (ended.Code == 0)
                 {
-                    test.Invoke(null, null);
                     Console.WriteLine("ok      " + name);
                     passed++;
                 }
-                catch (TargetInvocationException e)
+                else
                 {
-                    Console.WriteLine("FAILED  " + name + "\n" + e.InnerException);
+                    Console.WriteLine(
+                        "FAILED  " + name + ": exit code " + ended.Code + "\n" + ended.Output + "\n" + ended.Errors);
                     failed++;
                 }
             }
@@ -54,6 +62,21 @@ namespace Esales.Notify.Tests
             }
             Console.WriteLine(passed + " passed, " + failed + " failed");
             return failed == 0 ? 0 : 1;
+        }
+
+        private static int RunHere(string name)
+        {
+            MethodInfo test = Tests(name).Single(method => method.DeclaringType.Name + "." + method.Name == name);
+            try
+            {
+                test.Invoke(null, null);
+                return 0;
+            }
+            catch (TargetInvocationException e)
+            {
+                Console.WriteLine(e.InnerException);
+                return 1;
+            }
         }
 
         private static IEnumerable<MethodInfo> Tests(string filter)

@@ -69,7 +69,8 @@ final class Client
      * at most the option timeout_ms (milliseconds), whatever the network does.
      *
      * @param Visitor     $visitor who did it
-     * @param string      $ticket  the service's own opaque string, at most 8192 bytes, sent as it is
+     * @param string      $ticket  the string that the service gave with the product, at most 8192 bytes, sent
+     *                             unchanged; refused if it has a control character
      * @param string|null $id      names this one event, at most 128 bytes; null: a new UUID. To send the same event
      *                             again, pass the id of the receipt.
      *
@@ -101,7 +102,8 @@ final class Client
      * Without the option spool, the queue is in the memory of this process: a program that ends calls flush() first.
      *
      * @param Visitor     $visitor who did it
-     * @param string      $ticket  the service's own opaque string, at most 8192 bytes, sent as it is
+     * @param string      $ticket  the string that the service gave with the product, at most 8192 bytes, sent
+     *                             unchanged; refused if it has a control character
      * @param string|null $id      names this one event, at most 128 bytes; null: a new UUID
      *
      * @return Receipt its status is Status::QUEUED; with its id, receipt() tells what becomes of it

@@ -91,7 +91,7 @@ def test_the_text_of_an_option(value: Option, text: str) -> None:
 
 def test_an_unknown_option_is_refused_with_a_suggestion() -> None:
     with pytest.raises(e.InvalidConfigError, match="timeout_ms"):
-        Client(cluster_id="a", timeout=1)
+        Client(cluster_id="a", timeout=1)  # type: ignore[call-arg]
 
 
 def test_the_market_option_is_for_visitors_who_name_none(sandbox: Sandbox, visitor: Visitor, ticket: str) -> None:
@@ -185,7 +185,7 @@ def test_text_that_c_cannot_take_is_refused_before_the_library(
 
 
 def test_options_that_c_cannot_take_are_refused() -> None:
-    options: List[Dict[str, str]] = [{"cluster_id": "a\0b"}, {"cluster_id": "\udfff"}, {"cluster_id\0": "a"}]
+    options: List[Dict[str, Any]] = [{"cluster_id": "a\0b"}, {"cluster_id": "\udfff"}, {"cluster_id\0": "a"}]
     for bad in options:
         with pytest.raises(e.InvalidArgumentError, match="cluster_id|option name"):
             Client(**bad)

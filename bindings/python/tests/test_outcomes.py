@@ -108,8 +108,8 @@ def test_a_certificate_that_cannot_be_trusted(
     authority = tmp_path / "ca.pem"
     sandbox = start_sandbox("--tls", certificate, "--ca-file", str(authority))
     # With the authority that would be right, where it is the rest that is wrong.
-    trusted = {} if certificate in ("self-signed", "unknown-ca") else {"ca_file": authority}
-    with Client(base_url=sandbox.base_url, timeout_ms=BUDGET_MS, max_attempts=1, **trusted) as client:
+    trusted = None if certificate in ("self-signed", "unknown-ca") else authority
+    with Client(base_url=sandbox.base_url, timeout_ms=BUDGET_MS, max_attempts=1, ca_file=trusted) as client:
         error = failure(client, visitor, ticket)
     assert type(error) is e.TlsFailedError
     assert error.status == e.ESALES_TLS_FAILED

@@ -124,6 +124,50 @@ def test_the_types_hold(environment: Dict[str, str]) -> None:
     assert "Success" in words
 
 
+CHECKERS = {
+    "mypy": [sys.executable, "-m", "mypy", "--strict", "--cache-dir", "/dev/null"],
+    "pyright": [str(REPOSITORY / "target" / "pyright" / "node_modules" / ".bin" / "pyright"), "--pythonpath", sys.executable],
+}
+
+
+@pytest.mark.parametrize("checker", sorted(CHECKERS))
+def test_a_type_checker_finds_slips_in_options(tmp_path: Path, environment: Dict[str, str], checker: str) -> None:
+    right = tmp_path / "right.py"
+    right.write_text(
+        "from pathlib import Path\n"
+        "from esales_notify import Client, ClientOptions\n"
+        "options: ClientOptions = {'cluster_id': 'a', 'timeout_ms': 5}\n"
+        "Client(**options)\n"
+        "Client()\n"
+        "Client(library='/lib/x.so', cluster_id=None, ca_file=Path('a.pem'), allow_http=True, overflow='drop_oldest')\n",
+        "utf-8",
+    )
+    run(*CHECKERS[checker], str(right), environment={**environment, "MYPYPATH": str(FOLDER / "src")}, directory=tmp_path)
+    for i, slip in enumerate(
+        [
+            "Client(timout_ms=5)",
+            "Client(timeout=5)",
+            "Client(cluster_id='a', timeout_ms='soon')",
+            "Client(timeout_ms=0.5)",
+            "Client(allow_http='yes')",
+            "Client(overflow='drop_newest')",
+            "Client(base_url=5)",
+            "options: ClientOptions = {'timout_ms': 5}",
+        ]
+    ):
+        wrong = tmp_path / f"wrong{i}.py"
+        wrong.write_text(f"from esales_notify import Client, ClientOptions\n{slip}\n", "utf-8")
+        done = subprocess.run(
+            [*CHECKERS[checker], str(wrong)],
+            env={**environment, "MYPYPATH": str(FOLDER / "src"), "PYTHONPATH": str(FOLDER / "src")},
+            cwd=str(tmp_path),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+        assert done.returncode == 1 and b"wrong%d.py:2" % i in done.stdout, (slip, done.stdout.decode())
+
+
 @pytest.mark.parametrize("with_library", [True, False])
 def test_the_wheel_works_elsewhere(tmp_path: Path, environment: Dict[str, str], with_library: bool) -> None:
     copy = tmp_path / "python"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import gc
 import logging
@@ -583,3 +584,25 @@ def test_a_forked_child_leaves_the_memory_of_its_parent_alone(
     run_program("fork_with_a_queue_in_memory", sandbox.base_url, environment)
     delivered = [one["notification"]["id"] for one in sandbox.received() if one["status"] == 204]
     assert sorted(delivered) == ["child", "parent"]
+
+
+def test_enqueue_does_not_hold_the_event_loop_when_the_service_is_slow(make: MAKE, service: Sandbox, visitor: Visitor) -> None:
+    service.script("204:wait=2000:times=4")
+    client = make(concurrency=4)
+    served: List[str] = []
+
+    async def page(number: int) -> None:
+        for _ in range(100):
+            client.enqueue_add_to_cart(visitor, "ticket")
+            await asyncio.sleep(0)
+        served.append(f"page {number}")
+
+    async def shop() -> bool:
+        pages = [asyncio.create_task(page(number)) for number in range(10)]
+        await asyncio.gather(*pages)
+        # All pages are served before the first answer of the service has come.
+        assert len(served) == 10 and client.stats().process.delivered == 0
+        return await asyncio.get_running_loop().run_in_executor(None, client.flush, PATIENCE_S)
+
+    assert asyncio.run(shop())
+    assert client.stats().process.delivered == 1000

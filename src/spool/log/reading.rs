@@ -115,7 +115,7 @@ impl<'a> Reading<'a> {
         }
         if let Some(Record::Notification(new) | Record::Again(new)) = &record
             && self.is_over(new.body.len() as u64)
-            && !(std::mem::take(&mut self.has_room) && !self.has_read)
+            && (self.has_read || !std::mem::take(&mut self.has_room))
         {
             self.needs_room = Some((new.body.len() as u64, new.accepted));
             self.stopped_at = Some(offset);

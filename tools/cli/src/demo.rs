@@ -47,7 +47,7 @@ pub(crate) fn run(args: &ArgMatches) -> Result<ExitCode, String> {
         ..Options::default()
     })
     .map_err(|e| e.to_string())?;
-    println!(
+    outln!(
         "A sandbox stands in for the service at {}. Nothing leaves this machine.\n",
         sandbox.base_url()
     );
@@ -71,7 +71,7 @@ pub(crate) fn run(args: &ArgMatches) -> Result<ExitCode, String> {
     }
     print(&table);
     for (name, how) in given(args, "missing")? {
-        println!("{name} is not installed here, so its example did not run. To get it: {how}");
+        outln!("{name} is not installed here, so its example did not run. To get it: {how}");
     }
     let expected = ["ESALES_TICKET_MISSING", "ESALES_FORBIDDEN"];
     failed |= table.iter().any(|(row, _)| {
@@ -175,9 +175,12 @@ fn id_of(received: &Received) -> Option<&str> {
 fn print(table: &[(Row, Vec<Received>)]) {
     let widths = (14, 26, 36, 15);
     let line = |a: &str, b: &str, c: &str, d: &str, e: &str| {
-        println!(
+        outln!(
             "{a:<0$} {b:<1$} {c:<2$} {d:<3$} {e}",
-            widths.0, widths.1, widths.2, widths.3
+            widths.0,
+            widths.1,
+            widths.2,
+            widths.3
         );
     };
     line(
@@ -196,10 +199,10 @@ fn print(table: &[(Row, Vec<Received>)]) {
         let id = received.first().and_then(id_of).unwrap_or("nothing");
         line(&row.from, row.sent, id, &answers.join(", "), &row.result);
         if !row.words.is_empty() && row.result != "ESALES_DELIVERED" {
-            println!("{:<15}{}", "", row.words);
+            outln!("{:<15}{}", "", row.words);
         }
     }
     if let Some(first) = table.iter().flat_map(|(_, received)| received).next() {
-        println!("\nThe first of them, as it arrived:\n{}\n", first.body);
+        outln!("\nThe first of them, as it arrived:\n{}\n", first.body);
     }
 }

@@ -17,6 +17,7 @@ use serde_json::json;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use crate::notify_socket::notify as notify_manager;
 use crate::{EXIT_LEFT, of_spool, options, users};
 
 /// How often the service manager gets the state, and the library's worker is woken: the worker sleeps after 30 s without
@@ -237,11 +238,6 @@ fn listen(mut signals: Signals, events: Sender<Event>) {
     });
 }
 
-/// Notifies the service manager, if there is one. A failure does not stop the delivery.
-fn notify_manager(states: &[NotifyState<'_>]) {
-    let _ = sd_notify::notify(states);
-}
-
 fn status_line(stats: &Stats) -> String {
     let mut line = format!(
         "{} pending, {} delivered, {} dead",
@@ -409,11 +405,11 @@ fn summarize(before: Counts, after: Counts, is_empty: bool, elapsed: Duration, i
             "pending": after.pending,
             "elapsed_ms": u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
         });
-        println!("{summary}");
+        outln!("{summary}");
         return;
     }
     let state = if is_empty { "empty" } else { "not empty" };
-    println!(
+    outln!(
         "{state} after {:.1} s: {delivered} delivered, {dead} dead, {expired} expired, {dropped} dropped, {} pending",
         elapsed.as_secs_f64(),
         after.pending

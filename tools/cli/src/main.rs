@@ -1,16 +1,22 @@
 //! The `esales-notify` command.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
+#[macro_use]
+mod output;
 
 mod demo;
 mod doctor;
 mod drain;
+mod notify_socket;
 mod options;
 mod prometheus;
 mod queue;
 mod sandbox;
+mod secret;
 mod send;
+mod typed;
 mod users;
 
-use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -41,7 +47,7 @@ fn main() -> ExitCode {
         _ => Err("no such command".to_owned()),
     };
     result.unwrap_or_else(|message| {
-        eprintln!("esales-notify: {message}");
+        errln!("esales-notify: {message}");
         ExitCode::from(EXIT_USAGE)
     })
 }
@@ -57,7 +63,7 @@ fn of_spool(result: Result<ExitCode, Error>) -> Result<ExitCode, String> {
         Status::QueueFull => EXIT_LEFT,
         _ => return Err(e.to_string()),
     };
-    eprintln!("esales-notify: {e}");
+    errln!("esales-notify: {e}");
     Ok(ExitCode::from(code))
 }
 
@@ -106,8 +112,11 @@ fn command() -> Command {
 
 fn completions(args: &ArgMatches) -> Result<ExitCode, String> {
     let shell = *args.get_one::<Shell>("shell").ok_or("which shell?")?;
-    generate(shell, &mut command(), "esales-notify", &mut io::stdout());
-    Ok(ExitCode::SUCCESS)
+    // Not straight to standard output: `generate` panics when it cannot write.
+    let mut script = Vec::new();
+    generate(shell, &mut command(), "esales-notify", &mut script);
+    out!("{}", String::from_utf8_lossy(&script));
+    Ok(output::exit_code())
 }
 
 fn man(args: &ArgMatches) -> Result<ExitCode, String> {

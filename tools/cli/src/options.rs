@@ -3,9 +3,11 @@
 use std::process::ExitCode;
 
 use clap::parser::ValueSource;
-use clap::{Arg, ArgAction, ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command};
 use esales_notify::{Config, OPTIONS, OptionSpec};
 use serde_json::json;
+
+use crate::{output, typed};
 
 pub(crate) fn command() -> Command {
     let format = |name: &'static str, help: &'static str| {
@@ -16,31 +18,39 @@ pub(crate) fn command() -> Command {
     };
     Command::new("options")
         .about("Print the option table: name, range, default, environment variable, meaning")
-        .arg(format("json", "As JSON").conflicts_with("markdown"))
+        .arg(format("json", "As JSON"))
         .arg(format("markdown", "As a Markdown table"))
+        // For the bindings' own sources.
+        .arg(format("python", "As a type of Python").hide(true))
+        .arg(format("csharp", "As properties of C#").hide(true))
+        .group(ArgGroup::new("format").args(["json", "markdown", "python", "csharp"]))
 }
 
 pub(crate) fn run(args: &ArgMatches) -> Result<ExitCode, String> {
     if args.get_flag("json") {
         let rows: Vec<_> = OPTIONS.iter().map(as_json).collect();
-        println!("{:#}", serde_json::Value::from(rows));
+        outln!("{:#}", serde_json::Value::from(rows));
     } else if args.get_flag("markdown") {
-        print!("{}", markdown());
+        out!("{}", markdown());
+    } else if args.get_flag("python") {
+        out!("{}", typed::python());
+    } else if args.get_flag("csharp") {
+        out!("{}", typed::csharp());
     } else {
         for option in OPTIONS {
             let default = option
                 .default
                 .map_or("unset".to_owned(), |d| format!("default {d}"));
-            println!(
+            outln!(
                 "{} ({}; {default}; {})",
                 option.name,
                 option.range(),
                 option.environment_variable()
             );
-            println!("    {}", option.doc);
+            outln!("    {}", option.doc);
         }
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(output::exit_code())
 }
 
 fn as_json(option: &OptionSpec) -> serde_json::Value {

@@ -9,6 +9,9 @@ use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use esales_notify_sandbox::{Answer, Options, Sandbox, TlsIdentity, Visitor};
 use serde_json::json;
 
+use crate::output::printable;
+use crate::secret;
+
 const ANSWERS: &str = "\
 Answers, separated by commas, one for each notification; when they are used up, the sandbox is honest again:
   honest          what the notification deserves; late with :wait=MS
@@ -41,14 +44,7 @@ pub(crate) fn command() -> Command {
                 .value_parser(value_parser!(SocketAddr))
                 .help("Address and port; port 0 takes a free one"),
         )
-        .arg(
-            Arg::new("private-key")
-                .long("private-key")
-                .value_name("SECRET")
-                .env("ESALES_PRIVATE_KEY")
-                .hide_env_values(true)
-                .help("Validate signed-in visitors with this private key; without one they all get 403"),
-        )
+        .args(secret::args("Validate signed-in visitors with this private key; without one they all get 403"))
         .arg(
             Arg::new("tls")
                 .long("tls")
@@ -56,7 +52,7 @@ pub(crate) fn command() -> Command {
                 .num_args(0..=1)
                 .default_missing_value("valid")
                 .value_parser(|text: &str| text.parse::<TlsIdentity>().map_err(|e| e.to_string()))
-                .help("Speak TLS, with a certificate made at start: valid, expiring, wrong-host, expired, self-signed, unknown-ca"),
+                .help("Speak TLS, with a certificate made at start: valid, expiring, wrong-host, expired, self-signed, unknown-ca, authority"),
         )
         .arg(
             Arg::new("ca-file")
@@ -98,7 +94,7 @@ pub(crate) fn run(args: &ArgMatches) -> Result<ExitCode, String> {
     let sandbox = Sandbox::start(Options {
         listen: *args.get_one("listen").unwrap_or(&defaults.listen),
         tls: args.get_one::<TlsIdentity>("tls").copied(),
-        private_key: args.get_one::<String>("private-key").cloned(),
+        private_key: secret::private_key(args)?,
         allow_hosts: args
             .get_many::<String>("allow-host")
             .map(|names| names.cloned().collect())
@@ -117,7 +113,7 @@ pub(crate) fn run(args: &ArgMatches) -> Result<ExitCode, String> {
         thread::spawn(end_with_stdin);
     }
     if args.get_flag("json") {
-        println!(
+        outln!(
             "{}",
             json!({ "base_url": sandbox.base_url(), "ca_file": ca_file })
         );
@@ -125,12 +121,12 @@ pub(crate) fn run(args: &ArgMatches) -> Result<ExitCode, String> {
             thread::park();
         }
     }
-    println!("listening on {}", sandbox.base_url());
-    println!(
+    outln!("listening on {}", sandbox.base_url());
+    outln!(
         "set ESALES_BASE_URL={} in your shop; Ctrl-C stops",
         sandbox.base_url()
     );
-    println!(
+    outln!(
         "open {}/ in a browser to watch what arrives",
         sandbox.base_url()
     );
@@ -168,13 +164,15 @@ fn follow(sandbox: &Sandbox) -> ! {
             } else {
                 ""
             };
-            println!(
+            outln!(
                 "{} {} -> {}  {visitor}{duplicate}",
-                received.method, received.path, received.answer
+                received.method,
+                printable(&received.path),
+                printable(&received.answer)
             );
-            println!("    {}", received.body.escape_debug());
+            outln!("    {}", printable(&received.body));
             for warning in &received.warnings {
-                println!("    warning: {warning}");
+                outln!("    warning: {}", printable(warning));
             }
         }
     }

@@ -8,14 +8,14 @@ use esales_notify::{
 };
 use serde_json::json;
 
-use crate::{EXIT_USAGE, options};
+use crate::{EXIT_USAGE, options, secret};
 
 const EXIT_CODES: &str = "\
 Exit code: 0 delivered; 2 wrong usage, arguments or options; 3 refused for good by the service (400, 403, ...); \
 4 not delivered, may succeed later with the same --id (5xx, 429, network); 70 a defect of this program.";
 
 /// Who put what in the cart, by flag or environment.
-pub(crate) fn fields() -> [Arg; 7] {
+pub(crate) fn fields() -> Vec<Arg> {
     let field = |name: &'static str, value: &'static str, help: &'static str| {
         Arg::new(name)
             .long(name)
@@ -24,7 +24,7 @@ pub(crate) fn fields() -> [Arg; 7] {
             .hide_env_values(true)
             .help(help)
     };
-    [
+    let mut fields = vec![
         field(
             "ticket",
             "TICKET",
@@ -42,17 +42,14 @@ pub(crate) fn fields() -> [Arg; 7] {
             "ID",
             "A signed-in visitor's id in the shop: makes --customer-key and --token",
         ),
-        field(
-            "private-key",
-            "SECRET",
-            "The shop's private key, for --customer-id (better in the environment)",
-        ),
         field("id", "ID", "Names this one event; a new UUID if left out"),
-    ]
+    ];
+    fields.extend(secret::args("The shop's private key, for --customer-id"));
+    fields
 }
 
 /// The environment variable of a field.
-pub(crate) fn variable(field: &str) -> String {
+fn variable(field: &str) -> String {
     format!("ESALES_{}", field.replace('-', "_").to_ascii_uppercase())
 }
 
@@ -61,10 +58,11 @@ pub(crate) fn command() -> Command {
         .about("Send one add-to-cart notification and print its receipt")
         .after_help(EXIT_CODES)
         .args(fields())
+        .group(secret::group("any-private-key"))
         .mut_arg("ticket", |ticket| ticket.required(true))
         .mut_arg("customer-id", |id| {
             id.conflicts_with_all(["customer-key", "token"])
-                .requires("private-key")
+                .requires("any-private-key")
         })
         .arg(
             Arg::new("json")
@@ -85,7 +83,11 @@ pub(crate) fn notify(
     let client = Client::new(config).map_err(words)?;
     let session_key =
         given("session-key").map_or_else(|| new_key().map_err(words), |k| Ok(k.to_owned()))?;
-    let (key, token) = match (given("customer-id"), given("private-key")) {
+    let private_key = match given("customer-id") {
+        Some(_) => secret::private_key(args)?,
+        None => None,
+    };
+    let (key, token) = match (given("customer-id"), &private_key) {
         (Some(customer_id), Some(private_key)) => {
             let key = customer_key(customer_id).map_err(words)?;
             let token = customer_token(private_key, &key).map_err(words)?;
@@ -113,9 +115,17 @@ pub(crate) fn notify(
 }
 
 pub(crate) fn run(args: &ArgMatches) -> Result<ExitCode, String> {
-    let (receipt, customer_key, session_key) = notify(args, &options::config(args)?)?;
+    let config = options::config(args)?;
+    if config.get("on_failure") == Some("queue") && config.get("spool").is_none() {
+        return Err(
+            "on_failure=queue needs a spool: this command ends before a queue in its memory could be delivered. \
+             Name the file with --spool or ESALES_SPOOL"
+                .to_owned(),
+        );
+    }
+    let (receipt, customer_key, session_key) = notify(args, &config)?;
     if args.get_flag("json") {
-        println!("{}", as_json(&receipt));
+        outln!("{}", as_json(&receipt));
     } else {
         print(&receipt, &customer_key, &session_key);
     }
@@ -123,13 +133,13 @@ pub(crate) fn run(args: &ArgMatches) -> Result<ExitCode, String> {
 }
 
 fn print(receipt: &Receipt, customer_key: &str, session_key: &str) {
-    println!("{}: {}", receipt.status, receipt.detail);
-    println!("  {}", receipt.status.text());
-    println!("  id            {}", receipt.id);
-    println!("  customer key  {customer_key}");
-    println!("  session key   {session_key}");
-    println!("  attempts      {}", receipt.attempts);
-    println!(
+    outln!("{}: {}", receipt.status, receipt.detail);
+    outln!("  {}", receipt.status.text());
+    outln!("  id            {}", receipt.id);
+    outln!("  customer key  {customer_key}");
+    outln!("  session key   {session_key}");
+    outln!("  attempts      {}", receipt.attempts);
+    outln!(
         "  elapsed       {:.1} ms",
         receipt.elapsed.as_secs_f64() * 1000.0
     );

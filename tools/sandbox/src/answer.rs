@@ -38,6 +38,10 @@ pub struct Answer {
     pub(crate) times: u64,
 }
 
+/// The longest text of a script, in bytes.
+const LONGEST_SCRIPT: usize = 64 * 1024;
+/// The most answers of a script.
+const MOST_ANSWERS: usize = 10_000;
 /// The `times` of an answer that is given until the script is replaced.
 pub(crate) const FOR_EVER: u64 = u64::MAX;
 
@@ -88,12 +92,30 @@ impl Answer {
     /// Reads a comma-separated list. An empty (or blank) text is an empty list.
     ///
     /// # Errors
-    /// The first item that does not parse.
+    /// The first item that does not parse; a text over 64 KiB or with more than 10,000 answers.
     pub fn parse_list(text: &str) -> Result<Vec<Answer>, ParseError> {
         if text.trim().is_empty() {
             return Ok(Vec::new());
         }
-        split_items(text)
+        let too_long = |problem: String| ParseError {
+            item: 1,
+            text: text.chars().take(40).collect(),
+            problem,
+        };
+        if text.len() > LONGEST_SCRIPT {
+            return Err(too_long(format!(
+                "the script is {} bytes long; at most {LONGEST_SCRIPT} are allowed",
+                text.len()
+            )));
+        }
+        let items = split_items(text);
+        if items.len() > MOST_ANSWERS {
+            return Err(too_long(format!(
+                "the script has {} answers; at most {MOST_ANSWERS} are allowed (`times=N` repeats one)",
+                items.len()
+            )));
+        }
+        items
             .into_iter()
             .enumerate()
             .map(|(index, item)| {

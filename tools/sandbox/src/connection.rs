@@ -21,7 +21,11 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use crate::answer::Action;
 use crate::record::ConnectionNumber;
+use crate::unfinished::{Heads, Unfinished};
 use crate::wire::{self, Wire};
+
+/// The longest head of a request, in bytes, and the most that is read at once.
+const LONGEST_HEAD: usize = 64 * 1024;
 
 /// A request to close if idle: the answer is true if the connection was idle, and is closed now.
 /// A connection that is busy with something else may drop it unanswered.
@@ -32,10 +36,21 @@ pub(crate) type CloseIfIdle = UnboundedSender<bool>;
 pub(crate) struct Connection {
     pub(crate) number: ConnectionNumber,
     in_flight: AtomicUsize,
+    requests: AtomicUsize,
     takeover: UnboundedSender<Action>,
 }
 
 impl Connection {
+    /// How many requests were given to the handlers.
+    pub(crate) fn requests(&self) -> usize {
+        self.requests.load(Ordering::Relaxed)
+    }
+
+    /// Whether a request is being answered.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.in_flight.load(Ordering::Relaxed) > 0
+    }
+
     /// Leaves the answer, and the connection, to `wire`. Never returns: the caller is dropped.
     pub(crate) async fn take_over(&self, action: Action) -> Infallible {
         let _ = self.takeover.send(action); // refused only when the connection is gone already
@@ -49,6 +64,7 @@ struct InFlight(Arc<Connection>);
 impl InFlight {
     fn new(connection: &Arc<Connection>) -> Self {
         connection.in_flight.fetch_add(1, Ordering::Relaxed);
+        connection.requests.fetch_add(1, Ordering::Relaxed);
         InFlight(Arc::clone(connection))
     }
 }
@@ -64,14 +80,17 @@ pub(crate) async fn serve(
     stream: impl Wire,
     router: Router,
     mut close: UnboundedReceiver<CloseIfIdle>,
+    unfinished: &Arc<Unfinished>,
 ) {
     let (takeover, mut taken_over) = unbounded_channel();
     let connection = Arc::new(Connection {
         number: ConnectionNumber::default(),
         in_flight: AtomicUsize::new(0),
+        requests: AtomicUsize::new(0),
         takeover,
     });
     let router = TowerToHyperService::new(router);
+    let stream = Heads::new(stream, Arc::clone(&connection), unfinished);
     let service = service_fn(|mut request: hyper::Request<Incoming>| {
         let in_flight = InFlight::new(&connection);
         request.extensions_mut().insert(Arc::clone(&connection));
@@ -83,7 +102,9 @@ pub(crate) async fn serve(
         }
     });
     let mut http = http1::Builder::new()
-        .header_read_timeout(None) // an idle connection stays open until somebody closes it
+        // hyper would count the time between two requests too: an idle connection stays open.
+        .header_read_timeout(None)
+        .max_buf_size(LONGEST_HEAD)
         .serve_connection(TokioIo::new(stream), service);
     loop {
         // In this order: a request that has come in makes the connection busy before anybody asks.
@@ -92,12 +113,12 @@ pub(crate) async fn serve(
             _ = &mut http => return, // a peer that breaks off is no news here
             Some(action) = taken_over.recv() => {
                 drop(close);
-                let stream = http.into_parts().io.into_inner();
+                let stream = http.into_parts().io.into_inner().into_inner();
                 let _ = wire::play(stream, &action).await; // an error: the peer went away first
                 return;
             }
             Some(reply) = close.recv() => {
-                if connection.in_flight.load(Ordering::Relaxed) > 0 {
+                if connection.is_busy() {
                     let _ = reply.send(false); // nobody waits for it any more: fine
                     continue;
                 }

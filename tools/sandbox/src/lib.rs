@@ -46,6 +46,9 @@
 //! browser's `GET /` and `GET /favicon.ico`. Scripted answers go to POSTs of the notification path
 //! only, one each, whatever they contain (but a body over 1 MiB gets 413 and uses none up).
 //!
+//! A request that has begun must end: see [`Options::request_timeout`] and [`Options::unfinished_bytes`].
+//! One that does not is not recorded. A script has at most 10,000 answers in 64 KiB of text.
+//!
 //! The newest 10,000 requests are remembered, and of them as many as fit in 64 MiB: see
 //! [`Options::remember`] and [`Options::remember_bytes`].
 
@@ -55,9 +58,12 @@ mod events;
 mod grammar;
 mod guard;
 mod page;
+#[path = "../../../src/personal_data.rs"]
+mod personal_data;
 mod record;
 mod server;
 mod tls;
+mod unfinished;
 mod verdict;
 mod wire;
 
@@ -96,6 +102,13 @@ pub struct Options {
     /// oldest are forgotten, but never the newest one. Any web site can send requests to its
     /// visitor's machine. Default: 64 MiB.
     pub remember_bytes: usize,
+    /// How many bytes requests that have begun and not ended may take together; one more is answered
+    /// 503, or its connection is closed. Default: 64 MiB.
+    pub unfinished_bytes: usize,
+    /// How long the head of a request, its body, and a TLS handshake may each take; then the
+    /// connection is closed, a body is answered 408 first. A connection may be idle for as long as it
+    /// likes between two requests. Default: 30 s.
+    pub request_timeout: Duration,
     /// Host names, beside `localhost` and any address, under which the page and the control
     /// interface may be used: the name of a container, say. Default: none.
     pub allow_hosts: Vec<String>,
@@ -109,6 +122,8 @@ impl Default for Options {
             private_key: None,
             remember: 10_000,
             remember_bytes: 64 * 1024 * 1024,
+            unfinished_bytes: 64 * 1024 * 1024,
+            request_timeout: Duration::from_secs(30),
             allow_hosts: Vec::new(),
         }
     }
@@ -123,6 +138,8 @@ impl fmt::Debug for Options {
             .field("private_key", &self.private_key.as_ref().map(|_| "..."))
             .field("remember", &self.remember)
             .field("remember_bytes", &self.remember_bytes)
+            .field("unfinished_bytes", &self.unfinished_bytes)
+            .field("request_timeout", &self.request_timeout)
             .field("allow_hosts", &self.allow_hosts)
             .finish()
     }
@@ -191,6 +208,7 @@ impl Sandbox {
             options.private_key,
             ca_pem,
             options.allow_hosts,
+            unfinished::Unfinished::new(options.unfinished_bytes, options.request_timeout),
         );
         let shared = Arc::new(shared);
         let handle = runtime.handle().clone();

@@ -3,7 +3,6 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::{ALLOW, CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
@@ -15,7 +14,7 @@ use http_body_util::BodyExt as _;
 use serde::Serialize;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use crate::NOTIFICATION_PATH;
@@ -25,6 +24,7 @@ use crate::events::events;
 use crate::guard::guard;
 use crate::page;
 use crate::record::{Arrival, Journal, Received};
+use crate::unfinished::{Share, Unfinished};
 use crate::verdict::{Verdict, judge};
 
 /// The longest request body that is read, in bytes.
@@ -41,6 +41,7 @@ pub(crate) struct Shared {
     pub(crate) ca_pem: Option<String>,
     /// Names beside localhost under which the page and the control interface may be used.
     pub(crate) allow_hosts: Vec<String>,
+    unfinished: Arc<Unfinished>,
     open: Mutex<Vec<UnboundedSender<CloseIfIdle>>>,
 }
 
@@ -50,12 +51,14 @@ impl Shared {
         private_key: Option<String>,
         ca_pem: Option<String>,
         allow_hosts: Vec<String>,
+        unfinished: Unfinished,
     ) -> Self {
         Shared {
             journal,
             private_key,
             ca_pem,
             allow_hosts,
+            unfinished: Arc::new(unfinished),
             open: Mutex::default(),
         }
     }
@@ -107,11 +110,12 @@ async fn welcome(stream: TcpStream, tls: Option<TlsAcceptor>, router: Router, sh
         closing
     };
     match tls {
-        None => connection::serve(stream, router, register()).await,
+        None => connection::serve(stream, router, register(), &shared.unfinished).await,
         Some(tls) => {
             // A handshake that fails is the peer's affair: it knows why better than we do.
-            if let Ok(stream) = tls.accept(stream).await {
-                connection::serve(stream, router, register()).await;
+            let accepted = timeout(shared.unfinished.timeout, tls.accept(stream)).await;
+            if let Ok(Ok(stream)) = accepted {
+                connection::serve(stream, router, register(), &shared.unfinished).await;
             }
         }
     }
@@ -153,7 +157,11 @@ async fn clear(State(shared): App) -> StatusCode {
     StatusCode::NO_CONTENT
 }
 
-async fn script(State(shared): App, text: String) -> Response {
+async fn script(State(shared): App, request: Request) -> Response {
+    let text = match read(&shared.unfinished, request.into_body()).await {
+        Ok(body) => String::from_utf8_lossy(&body.bytes).into_owned(),
+        Err(refusal) => return refusal,
+    };
     match Answer::parse_list(&text) {
         Ok(script) => {
             shared.journal.set_script(script);
@@ -200,11 +208,16 @@ async fn notification(
     if !addressed && path.starts_with("/sandbox/") {
         return plain(StatusCode::NOT_FOUND, "Sandbox: unknown control path.");
     }
-    let Ok((body, too_long)) = read(body).await else {
-        return plain(StatusCode::BAD_REQUEST, "Sandbox: the body broke off.");
+    let Body {
+        bytes: body,
+        is_too_long: too_long,
+        share,
+    } = match read(&shared.unfinished, body).await {
+        Ok(body) => body,
+        Err(refusal) => return refusal,
     };
     let posted = addressed && head.method == Method::POST;
-    let verdict = if !addressed {
+    let mut verdict = if !addressed {
         let text = format!("Sandbox: unknown path; notifications go to {NOTIFICATION_PATH}");
         Verdict::refuse(404, text, &body)
     } else if !posted {
@@ -233,26 +246,72 @@ async fn notification(
         verdict: &verdict,
         scriptable: posted && !too_long,
     });
+    // The journal has its copy. An answer may take an hour, and is not to keep another.
+    drop((head, body, share));
+    verdict.notification = None;
     match scripted {
         Some(answer) => play(answer, verdict, &connection).await,
         None => honest(verdict),
     }
 }
 
-/// The body, cut at [`LONGEST_BODY`], and whether it was longer.
-async fn read(mut body: Body) -> Result<(Vec<u8>, bool), axum::Error> {
-    let (mut kept, mut length) = (Vec::new(), 0);
+/// The body of a request.
+struct Body {
+    /// Cut at [`LONGEST_BODY`].
+    bytes: Vec<u8>,
+    is_too_long: bool,
+    /// What it counts for while it is in memory.
+    share: Share,
+}
+
+/// Reads a body, or says why it was not read to its end.
+async fn read(unfinished: &Arc<Unfinished>, body: axum::body::Body) -> Result<Body, Response> {
+    match timeout(unfinished.timeout, read_to_end(unfinished, body)).await {
+        Ok(result) => result,
+        Err(_) => Err(plain(
+            StatusCode::REQUEST_TIMEOUT,
+            format!(
+                "Sandbox: the body did not arrive within {} ms.",
+                unfinished.timeout.as_millis()
+            ),
+        )),
+    }
+}
+
+async fn read_to_end(
+    unfinished: &Arc<Unfinished>,
+    mut body: axum::body::Body,
+) -> Result<Body, Response> {
+    let (mut bytes, mut length) = (Vec::new(), 0);
+    let mut share = Share::new(unfinished);
     while let Some(frame) = body.frame().await {
-        if let Ok(data) = frame?.into_data() {
+        let Ok(frame) = frame else {
+            return Err(plain(
+                StatusCode::BAD_REQUEST,
+                "Sandbox: the body broke off.",
+            ));
+        };
+        if let Ok(data) = frame.into_data() {
             length += data.len();
-            let room = LONGEST_BODY - kept.len();
-            kept.extend_from_slice(data.get(..room).unwrap_or(&data));
+            let room = LONGEST_BODY - bytes.len();
+            let kept = data.get(..room).unwrap_or(&data);
+            if !share.take(kept.len()) {
+                return Err(plain(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "Sandbox: too many requests have begun and not ended.",
+                ));
+            }
+            bytes.extend_from_slice(kept);
         }
         if length > LONGEST_DRAIN {
             break;
         }
     }
-    Ok((kept, length > LONGEST_BODY))
+    Ok(Body {
+        bytes,
+        is_too_long: length > LONGEST_BODY,
+        share,
+    })
 }
 
 fn readable(headers: &HeaderMap) -> Vec<(String, String)> {

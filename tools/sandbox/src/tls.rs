@@ -19,7 +19,8 @@ const NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 
 /// Which certificate the sandbox shows. All of them are made at start, with new keys.
 ///
-/// As text (`FromStr`, `Display`): `valid`, `expiring`, `wrong-host`, `expired`, `self-signed`, `unknown-ca`.
+/// As text (`FromStr`, `Display`): `valid`, `expiring`, `wrong-host`, `expired`, `self-signed`,
+/// `unknown-ca`, `authority`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TlsIdentity {
     /// For `localhost`, `127.0.0.1` and `::1`, signed by the CA that `ca_pem` returns.
@@ -34,16 +35,19 @@ pub enum TlsIdentity {
     SelfSigned,
     /// The names of `Valid`, signed by another CA, which `ca_pem` does not return.
     UnknownCa,
+    /// The names of `Valid`, signed by itself and marked as a CA, which `ca_pem` returns.
+    Authority,
 }
 
 impl TlsIdentity {
-    const ALL: [(TlsIdentity, &'static str); 6] = [
+    const ALL: [(TlsIdentity, &'static str); 7] = [
         (TlsIdentity::Valid, "valid"),
         (TlsIdentity::Expiring, "expiring"),
         (TlsIdentity::WrongHost, "wrong-host"),
         (TlsIdentity::Expired, "expired"),
         (TlsIdentity::SelfSigned, "self-signed"),
         (TlsIdentity::UnknownCa, "unknown-ca"),
+        (TlsIdentity::Authority, "authority"),
     ];
 }
 
@@ -56,13 +60,14 @@ impl fmt::Display for TlsIdentity {
             TlsIdentity::Expired => "expired",
             TlsIdentity::SelfSigned => "self-signed",
             TlsIdentity::UnknownCa => "unknown-ca",
+            TlsIdentity::Authority => "authority",
         })
     }
 }
 
 /// The text is not the name of a [`TlsIdentity`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not valid, expiring, wrong-host, expired, self-signed or unknown-ca")]
+#[error("`{0}` is not valid, expiring, wrong-host, expired, self-signed, unknown-ca or authority")]
 pub struct UnknownTlsIdentity(String);
 
 impl FromStr for TlsIdentity {
@@ -99,7 +104,10 @@ pub(crate) fn make(identity: TlsIdentity) -> Result<Material, String> {
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Material {
         config: Arc::new(config),
-        ca_pem: ca.pem(),
+        ca_pem: match identity {
+            TlsIdentity::Authority => leaf.pem(),
+            _ => ca.pem(),
+        },
     })
 }
 
@@ -142,6 +150,10 @@ fn leaf(identity: TlsIdentity, ca: &Ca, key: &KeyPair) -> Result<rcgen::Certific
     }
     match identity {
         TlsIdentity::SelfSigned => params.self_signed(key),
+        TlsIdentity::Authority => {
+            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+            params.self_signed(key)
+        }
         TlsIdentity::UnknownCa => {
             let other = certificate_authority("esales-notify sandbox, another CA")?;
             params.signed_by(key, &*other)

@@ -14,6 +14,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Map, Value};
 use sha2::Sha256;
 
+use crate::personal_data::personal_data;
 use crate::record::{Notification, Visitor};
 
 /// The vendor's words for 400.
@@ -164,10 +165,40 @@ fn warn_of_members(members: &Map<String, Value>, warnings: &mut Vec<String>) {
     if members.get("token").and_then(Value::as_str) == Some("") {
         warnings.push("`token` is empty; an anonymous visitor sends no token member".to_owned());
     }
+    warn_of_keys(members, warnings);
     for name in members.keys() {
         if !MEMBERS.contains(&name.as_str()) {
             warnings.push(format!("`{name}` is not a member that the service knows"));
         }
+    }
+}
+
+/// What the library would refuse or warn of, from a shop that sends by hand.
+fn warn_of_keys(members: &Map<String, Value>, warnings: &mut Vec<String>) {
+    let text = |name: &str| members.get(name).and_then(Value::as_str);
+    for name in ["customerKey", "sessionKey", "token"] {
+        let Some(key) = text(name) else { continue };
+        if key.contains('&') {
+            warnings.push(format!(
+                "`{name}` contains `&`: it looks like a part of a query string"
+            ));
+        }
+        if key.contains(|c: char| c.is_whitespace() || c.is_control()) {
+            warnings.push(format!("`{name}` contains a blank or a control character"));
+        }
+    }
+    let customer_key = text("customerKey").filter(|key| !key.is_empty());
+    if let (Some(customer), Some(session)) = (customer_key, text("sessionKey"))
+        && session.eq_ignore_ascii_case(customer)
+    {
+        let text =
+            "`sessionKey` is the same as `customerKey`; it names one visit, and is new for each";
+        warnings.push(text.to_owned());
+    }
+    if let Some(looks_like) = customer_key.and_then(personal_data) {
+        warnings.push(format!(
+            "`customerKey` looks like {looks_like}; it must not be a person's data"
+        ));
     }
 }
 

@@ -263,3 +263,43 @@ fn oddities_are_answered_and_noted() {
         }
     }
 }
+
+#[test]
+fn warnings_name_keys_that_are_slips_or_a_persons_data() {
+    let warnings = |customer: &str, session: &str| {
+        let body = serde_json::json!({"market": "UK", "customerKey": customer, "sessionKey": session, "id": "1", "ticket": "t"});
+        let verdict = judge(body.to_string().as_bytes(), Some("application/json"), None);
+        assert_eq!(verdict.status, 204, "{customer} {session}");
+        verdict.warnings
+    };
+    let uuid = "d9528030-509c-4e0f-b585-7168f1e9feca";
+    for (customer, session, wanted) in [
+        (uuid, "s", vec![]),
+        (uuid, uuid, vec!["`sessionKey` is the same as"]),
+        (
+            "anna@example.com",
+            "s",
+            vec!["looks like an e-mail address"],
+        ),
+        ("4711", "s", vec!["looks like a number"]),
+        ("19811218-9876", "s", vec!["looks like a national id"]),
+        ("anna.svensson", "s", vec!["looks like a user name"]),
+        ("k&", "s", vec!["`customerKey` contains `&`"]),
+        (
+            "k",
+            "s &x",
+            vec!["`sessionKey` contains `&`", "`sessionKey` contains a blank"],
+        ),
+        (
+            "k\n",
+            "s",
+            vec!["`customerKey` contains a blank or a control"],
+        ),
+    ] {
+        let found = warnings(customer, session);
+        assert_eq!(found.len(), wanted.len(), "{found:?}");
+        for (found, wanted) in found.iter().zip(wanted) {
+            assert!(found.contains(wanted), "{found}");
+        }
+    }
+}

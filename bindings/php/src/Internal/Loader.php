@@ -41,6 +41,7 @@ final class Loader
      */
     public static function load(?string $path): Library
     {
+        Functions::require();
         if ($path !== null && Text::withoutNul('library', $path) === '') {
             throw new InvalidArgumentException(
                 'library is empty: give its path, or null to have it looked for',
@@ -222,11 +223,22 @@ final class Loader
      */
     private static function requireExtension(): void
     {
+        Functions::require();
         if (!extension_loaded('FFI')) {
             throw new LibraryException(
                 'PHP\'s extension FFI is not loaded. Install it (on Debian it is part of php-common: run "phpenmod'
                 . ' ffi"; in the official Docker images: "docker-php-ext-install ffi") and see that php.ini has the'
                 . ' line "extension=ffi".'
+            );
+        }
+        try {
+            // Fails for a class that php.ini disables: its methods are gone.
+            \Closure::fromCallable([FFI::class, 'cdef']);
+        } catch (\TypeError $e) {
+            throw new LibraryException(
+                'PHP\'s class FFI, which the package esales/notify needs, is disabled. Take it off the list'
+                . ' disable_classes in php.ini, and restart PHP.',
+                $e
             );
         }
     }

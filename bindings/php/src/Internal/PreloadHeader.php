@@ -25,6 +25,7 @@ final class PreloadHeader
      */
     public static function text(?string $path): string
     {
+        Functions::require();
         $tried = [];
         $candidates = $path === null ? Loader::candidates() : [$path => $path . ' (the argument)'];
         foreach ($candidates as $candidate => $words) {

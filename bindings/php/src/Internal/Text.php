@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Esales\Notify\Internal;
 
 use Esales\Notify\Exception\InvalidArgumentException;
+use Esales\Notify\Exception\LibraryException;
 use Esales\Notify\Status;
 
 /**
@@ -27,12 +28,14 @@ final class Text
      * @param string $value
      *
      * @throws InvalidArgumentException for a NUL byte
+     * @throws LibraryException         if a function that is needed is disabled
      */
     public static function withoutNul(
         string $name,
         #[\SensitiveParameter]
         string $value
     ): string {
+        Functions::require();
         if (strpos($value, "\0") !== false) {
             throw self::refusal($name . ' contains a NUL byte');
         }
@@ -48,11 +51,13 @@ final class Text
      * @return array<string, string>
      *
      * @throws InvalidArgumentException for a wrong type or a NUL byte
+     * @throws LibraryException         if a function that is needed is disabled
      */
     public static function options(
         #[\SensitiveParameter]
         array $options
     ): array {
+        Functions::require();
         $texts = [];
         foreach ($options as $name => $value) {
             if (!is_string($name)) {

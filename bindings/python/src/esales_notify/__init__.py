@@ -29,6 +29,7 @@ from ._errors import (
 )
 from ._identity import customer_key, customer_token, new_key, version
 from ._log import log_to
+from ._options import ClientOptions
 from ._status import (
     ESALES_BAD_RESPONSE,
     ESALES_CLOSED,
@@ -73,6 +74,7 @@ __all__ = [
     "ESALES_TLS_FAILED",
     "BadResponseError",
     "Client",
+    "ClientOptions",
     "ClosedError",
     "ConnectFailedError",
     "ConnectionLostError",

@@ -6,7 +6,7 @@ import math
 import os
 from ctypes import byref, c_void_p, sizeof
 from types import TracebackType
-from typing import Any, NoReturn, Optional, Type, Union
+from typing import TYPE_CHECKING, Any, NoReturn, Optional, Type, Union
 
 from ._callbacks import DeliveryCallback, Handle
 from ._errors import ClosedError, error_class
@@ -15,6 +15,13 @@ from ._status import ESALES_CLOSED, ESALES_INVALID_ARGUMENT, ESALES_TIMEOUT
 from ._text import encode, refusal
 from ._types import Receipt, Stats, Visitor
 
+if TYPE_CHECKING:
+    # Type checkers have it built in; it need not be installed.
+    from typing_extensions import Unpack
+
+    from ._options import ClientOptions
+
+#: What the library takes as text. The types of its own options are those of :class:`ClientOptions`.
 Option = Union[str, int, bool, PathLike, None]
 
 _VISITOR_SIZE = sizeof(VisitorStruct)
@@ -27,7 +34,7 @@ _LONGEST_MS = 2**32 - 1
 class Client:
     """Sends notifications. May be used from any number of threads at once, and after a fork in parent and child.
 
-    ``options`` are those of the option table, such as ``cluster_id``, ``timeout_ms`` or ``ca_file``, and are passed
+    ``options`` are those of the option table (:class:`ClientOptions`), such as ``cluster_id``, ``timeout_ms`` or ``ca_file``, and are passed
     to the library as text: ``True`` as ``"true"``, a number in decimal digits, a path as it is. ``None`` counts as
     not given. Without any option they are read from the environment (``ESALES_CLUSTER_ID``, ``ESALES_TIMEOUT_MS``
     and so on); with any, the environment is not consulted.
@@ -41,7 +48,7 @@ class Client:
     :class:`LibraryNotFoundError`, ``TypeError`` naming the option.
     """
 
-    def __init__(self, *, library: Optional[LibraryPath] = None, **options: Option) -> None:
+    def __init__(self, *, library: Optional[LibraryPath] = None, **options: Unpack[ClientOptions]) -> None:
         self._handle: Optional[Handle] = None
         self._library = load(library)
         given = {name: value for name, value in options.items() if value is not None}
@@ -61,7 +68,8 @@ class Client:
         Blocks for at most the option ``timeout_ms``, whatever the network does; other threads run meanwhile. A
         signal's Python handler (also Ctrl-C) runs when the call has returned.
 
-        ``ticket``: the service's own opaque string, 1 to 8192 bytes of UTF-8, sent as it is.
+        ``ticket``: the string that the service gave with the product, 1 to 8192 bytes of UTF-8, sent
+        unchanged; refused if it has a control character.
         ``id``: names this one event, 1 to 128 bytes of UTF-8; ``None``: a new UUID. It is the same in every attempt.
         To send the same event again, pass the id of the receipt.
 

@@ -127,7 +127,7 @@ fn unknown(names: &[String]) -> Vec<(String, Option<String>)> {
     known.extend(
         send::fields()
             .iter()
-            .map(|field| send::variable(field.get_id().as_str())),
+            .filter_map(|field| Some(field.get_env()?.to_str()?.to_owned())),
     );
     names
         .iter()

@@ -13,7 +13,6 @@ mod place;
 mod report;
 mod spool;
 
-use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
@@ -62,7 +61,7 @@ pub(crate) fn command() -> Command {
             flag("send", "Also send one test notification, which the service counts like any other")
                 .requires("ticket"),
         )
-        .args(send::fields().map(|field| field.help_heading(of_test)))
+        .args(send::fields().into_iter().map(|field| field.help_heading(of_test)))
         .args(options::flags())
 }
 
@@ -85,11 +84,6 @@ pub(crate) fn run(args: &ArgMatches) -> Result<ExitCode, String> {
     } else {
         report.text()
     };
-    match io::stdout().write_all(text.as_bytes()) {
-        // A reader that has seen enough, such as head.
-        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => {}
-        Err(e) => return Err(format!("stdout: {e}")),
-        Ok(()) => {}
-    }
+    out!("{text}");
     Ok(ExitCode::from(report.exit_code(args.get_flag("strict"))))
 }

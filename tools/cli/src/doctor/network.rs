@@ -252,6 +252,11 @@ fn advice(status: Status, words: &str) -> &'static str {
         Status::TlsFailed if words.contains("not trusted") => {
             "put the authority into a PEM file and name it by ca_file: a private one, or that of a proxy that opens TLS"
         }
+        Status::TlsFailed
+            if words.contains("the server's certificate") || words.contains("CA:TRUE") =>
+        {
+            "have the service's (or the gateway's) certificate replaced by one without this fault"
+        }
         Status::TlsFailed => {
             "check the address and the port, and what stands between: a proxy, a gateway"
         }

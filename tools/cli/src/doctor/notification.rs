@@ -1,7 +1,7 @@
 //! The test notification: `--send`.
 
 use clap::ArgMatches;
-use esales_notify::{Config, Status};
+use esales_notify::{Config, Status, personal_data};
 
 use super::report::Check;
 use crate::{options, send};
@@ -10,9 +10,20 @@ const NAME: &str = "send";
 /// A test is to say what the service answers, and to leave nothing in a queue.
 const OF_THE_QUEUE: [&str; 4] = ["spool", "durability", "delivery", "on_failure"];
 
+/// What to do about a customer key that the service must not be given.
+const PERSONAL: &str = "the service must not be given a person's data: use a SHA-256 of the visitor's id in the shop \
+                        (--customer-id) for a signed-in visitor, a UUID for an anonymous one";
+
 pub(super) fn check(args: &ArgMatches, is_configured: bool) -> Check {
+    // The key is that of --customer-key or ESALES_CUSTOMER_KEY; it is not shown.
+    let key = args.get_one::<String>("customer-key");
+    let looks_like = key.and_then(|key| personal_data(key));
+    let personal = looks_like.map(|looks_like| format!("the customer key looks like {looks_like}"));
     if !args.get_flag(NAME) {
-        return Check::skipped(NAME, "--send was not given");
+        return match personal {
+            Some(found) => Check::warning(NAME, format!("--send was not given; {found}"), PERSONAL),
+            None => Check::skipped(NAME, "--send was not given"),
+        };
     }
     if !is_configured {
         return Check::not_tried(NAME, "options");
@@ -28,7 +39,10 @@ pub(super) fn check(args: &ArgMatches, is_configured: bool) -> Check {
     };
     let found = format!("{}: {}", receipt.status, receipt.detail);
     let check = match receipt.status {
-        s if s.is_success() => Check::ok(NAME, found),
+        s if s.is_success() => match personal {
+            Some(personal) => Check::warning(NAME, format!("{found}, but {personal}"), PERSONAL),
+            None => Check::ok(NAME, found),
+        },
         s => Check::failed(NAME, found, advice(s)),
     };
     check

@@ -16,6 +16,38 @@ use super::report::Check;
 pub(super) const PATIENCE: Duration = Duration::from_secs(3);
 /// The binding needs it.
 const OLDEST: (u32, u32) = (7, 4);
+/// The functions that the binding calls, as in its Internal/Functions.php.
+const NEEDED: &[&str] = &[
+    "array_keys",
+    "array_slice",
+    "count",
+    "current",
+    "dirname",
+    "explode",
+    "extension_loaded",
+    "file_get_contents",
+    "fwrite",
+    "get_class",
+    "get_object_vars",
+    "getenv",
+    "gettype",
+    "implode",
+    "in_array",
+    "ini_get",
+    "is_bool",
+    "is_callable",
+    "is_file",
+    "is_int",
+    "is_object",
+    "is_string",
+    "key",
+    "ltrim",
+    "preg_match",
+    "preg_replace",
+    "realpath",
+    "strlen",
+    "strpos",
+];
 
 /// A PHP that was named must be able to use the library; one that was merely found may belong to something else.
 pub(super) fn checks(named: &[&String], patience: Duration) -> Vec<Check> {
@@ -115,7 +147,14 @@ impl Info {
         let wanted = |name: &str| {
             name.starts_with("ffi.")
                 || name.starts_with("opcache.")
-                || ["PHP Version", "Server API", "Loaded Configuration File"].contains(&name)
+                || [
+                    "PHP Version",
+                    "Server API",
+                    "Loaded Configuration File",
+                    "disable_functions",
+                    "disable_classes",
+                ]
+                .contains(&name)
         };
         let all = text.lines().filter_map(|line| {
             let (name, rest) = line.split_once(" => ")?;
@@ -136,6 +175,21 @@ impl Info {
 
     fn is_on(&self, name: &str) -> bool {
         ["1", "on", "true", "yes"].contains(&self.get(name).to_ascii_lowercase().as_str())
+    }
+
+    /// What the binding needs and php.ini disables.
+    fn disabled(&self) -> Option<String> {
+        let listed = |setting, needed: &str| {
+            let mut names = self.get(setting).split([',', ' ']);
+            names.any(|name| name.eq_ignore_ascii_case(needed))
+        };
+        let functions = NEEDED
+            .iter()
+            .filter(|name| listed("disable_functions", name))
+            .map(|name| format!("{name}()"));
+        let class = listed("disable_classes", "FFI").then(|| "the class FFI".to_owned());
+        let disabled: Vec<String> = functions.chain(class).collect();
+        (!disabled.is_empty()).then(|| disabled.join(", "))
     }
 
     fn is_cli(&self) -> bool {
@@ -235,6 +289,13 @@ fn verdict(info: &Info) -> Result<String, (String, String)> {
     if let Some(fatal) = &info.fatal {
         return no(fatal, "fix that first: its pages will not start either");
     }
+    if let Some(disabled) = info.disabled() {
+        let advice = "take it off disable_functions (disable_classes) in its ini files or its pool, and restart it";
+        return no(
+            &format!("the binding needs what is disabled: {disabled}"),
+            advice,
+        );
+    }
     if info.is_on("ffi.enable") {
         return Ok("ffi.enable=1, all code may use FFI".to_owned());
     }
@@ -303,6 +364,27 @@ mod tests {
             (cli, &[("ffi.enable", "0")], Err("switched off")),
             (cli, &[("ffi.enable", "Off")], Err("switched off")),
             (fpm, &[("ffi.enable", "1")], Ok("all code")),
+            (
+                fpm,
+                &[
+                    ("ffi.enable", "1"),
+                    ("disable_functions", "exec,system,putenv"),
+                ],
+                Ok("all code"),
+            ),
+            (
+                fpm,
+                &[
+                    ("ffi.enable", "1"),
+                    ("disable_functions", "exec, getenv,ini_get"),
+                ],
+                Err("disabled: getenv(), ini_get()"),
+            ),
+            (
+                cli,
+                &[("ffi.enable", "1"), ("disable_classes", "FFI")],
+                Err("the class FFI"),
+            ),
             (fpm, &[("ffi.enable", "On")], Ok("all code")),
             (fpm, &[("ffi.enable", "preload")], Err("not set")),
             (
@@ -338,6 +420,15 @@ mod tests {
                 _ => panic!("{settings:?}: {verdict:?}"),
             }
         }
+    }
+
+    #[test]
+    fn needed_functions_are_those_of_the_binding() {
+        let binding = include_str!("../../../../bindings/php/src/Internal/Functions.php");
+        let list = binding.split("NEEDED = [").nth(1).unwrap();
+        let list = list.split(']').next().unwrap();
+        let names: Vec<&str> = list.split('\'').skip(1).step_by(2).collect();
+        assert_eq!(names, NEEDED);
     }
 
     #[test]

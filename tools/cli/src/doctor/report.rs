@@ -4,6 +4,8 @@ use std::fmt::Write as _;
 
 use serde_json::{Map, Value, json};
 
+use crate::output::printable;
+
 /// The worst comes last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum State {
@@ -171,14 +173,8 @@ impl Report {
 /// Without control characters, which could command a terminal, and of a bounded length.
 fn harmless(words: &str) -> String {
     const MOST: usize = 2000;
-    let mut out = String::new();
-    for c in words.chars().take(MOST) {
-        if c.is_control() {
-            out.extend(c.escape_default());
-        } else {
-            out.push(c);
-        }
-    }
+    let kept: String = words.chars().take(MOST).collect();
+    let mut out = printable(&kept);
     if words.chars().nth(MOST).is_some() {
         out.push('…');
     }

@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use clap::ArgMatches;
-use clap::parser::ValueSource;
 use esales_notify::{DeadLetter, Error, SpoolAdmin, SpoolReport, Status, customer_key};
 use serde_json::json;
 
@@ -186,10 +185,11 @@ fn unknown_dead_letter(id: &str) -> Answer {
     ))
 }
 
-pub(super) fn dead_retry(spool: &SpoolAdmin, args: &ArgMatches) -> Result<Answer, Error> {
-    // An empty variable counts as not set, as with the options.
-    let is_flag = args.value_source("private-key") == Some(ValueSource::CommandLine);
-    let private_key = text(args, "private-key").filter(|key| is_flag || !key.is_empty());
+pub(super) fn dead_retry(
+    spool: &SpoolAdmin,
+    args: &ArgMatches,
+    private_key: Option<&str>,
+) -> Result<Answer, Error> {
     let (ids, letters) = match chosen(spool, args)? {
         Chosen::Ids(ids, letters) => (ids, letters),
         Chosen::Unknown(id) => return Ok(unknown_dead_letter(&id)),

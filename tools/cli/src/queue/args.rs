@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::secret;
 use clap::{Arg, ArgAction, ArgGroup, Command, value_parser};
 
 use crate::options;
@@ -155,14 +156,6 @@ fn list() -> Command {
 }
 
 fn dead() -> Command {
-    let private_key = Arg::new("private-key")
-        .long("private-key")
-        .value_name("SECRET")
-        .env("ESALES_PRIVATE_KEY")
-        .hide_env_values(true)
-        .help(
-            "Make the tokens anew with this key, as after a rotation (better in the environment)",
-        );
     group(
         "dead",
         "List dead letters (refused for good by the service), retry them, drop them",
@@ -177,7 +170,9 @@ fn dead() -> Command {
             ),
             "Every dead letter",
         )
-        .arg(private_key),
+        .args(secret::args(
+            "Make the tokens anew with this key, as after a rotation",
+        )),
     )
     .subcommand(chosen(
         leaf("drop", "Drop dead letters; they count as dropped"),

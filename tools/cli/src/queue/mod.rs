@@ -5,7 +5,6 @@ mod args;
 mod json;
 mod text;
 
-use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::ArgMatches;
@@ -14,7 +13,7 @@ use esales_notify::{Error, LogLevel, SpoolAdmin, log_to};
 pub(crate) use args::command;
 pub(crate) use text::{counted, span};
 
-use crate::{millis, of_spool, options};
+use crate::{millis, of_spool, options, secret};
 
 /// What a command prints, and its exit code.
 struct Answer {
@@ -58,27 +57,35 @@ pub(crate) fn run(args: &ArgMatches) -> Result<ExitCode, String> {
         Some(("dead", args)) => match args.subcommand() {
             Some(("list", args)) => (actions::dead_list, args),
             Some(("show", args)) => (actions::dead_show, args),
-            Some(("retry", args)) => (actions::dead_retry, args),
+            Some(("retry", args)) => {
+                let key = secret::private_key(args)?;
+                return act(args, |spool| {
+                    actions::dead_retry(spool, args, key.as_deref())
+                });
+            }
             Some(("drop", args)) => (actions::dead_drop, args),
             _ => return Err("no such command".to_owned()),
         },
         _ => return Err("no such command".to_owned()),
     };
+    act(args, |spool| action(spool, args))
+}
+
+/// Opens the spool, acts on it, and prints the answer.
+fn act(
+    args: &ArgMatches,
+    action: impl FnOnce(&SpoolAdmin) -> Result<Answer, Error>,
+) -> Result<ExitCode, String> {
     let config = options::config(args)?;
-    let warn = |_, message: &str| eprintln!("esales-notify: {message}");
+    let warn = |_, message: &str| errln!("esales-notify: {message}");
     log_to(LogLevel::Warn, Some(Box::new(warn)));
-    let answer = match SpoolAdmin::open(&config).and_then(|spool| action(&spool, args)) {
+    let answer = match SpoolAdmin::open(&config).and_then(|spool| action(&spool)) {
         Ok(answer) => answer,
         Err(e) => return of_spool(Err(e)),
     };
     for warning in &answer.warnings {
-        eprintln!("esales-notify: {warning}");
+        errln!("esales-notify: {warning}");
     }
-    match io::stdout().write_all(answer.text.as_bytes()) {
-        // The reader has seen enough, such as head.
-        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => {}
-        Err(e) => return Err(format!("stdout: {e}")),
-        Ok(()) => {}
-    }
+    out!("{}", answer.text);
     Ok(ExitCode::from(answer.code))
 }

@@ -1,17 +1,19 @@
-//! What the call that runs on this thread is doing right now, and until when it may.
+//! The deadline of the call that runs on this thread, and the step that the call has reached.
 //!
-//! ureq calls our resolver and our TCP connection on the caller's thread and hands them no context of ours. They
-//! find the deadline here, and leave here how far the exchange came, for the words of the receipt.
+//! ureq calls our connections on the caller's thread and hands them no context of ours. They find the deadline here,
+//! and leave here how far the exchange came, for the message of the receipt.
 
 use std::cell::Cell;
+use std::fmt;
+use std::io;
 use std::time::{Duration, Instant};
 
-/// The step that was under way.
+/// The step that is in progress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Step {
     Resolve,
     Connect,
-    /// Asking the proxy for a way through.
+    /// Asking the proxy to open a tunnel.
     Tunnel,
     Tls,
     Exchange,
@@ -19,8 +21,8 @@ pub(crate) enum Step {
 }
 
 impl Step {
-    /// The step in words, as in "while ...".
-    pub(crate) fn words(self) -> &'static str {
+    /// The step as it reads after "while ...".
+    pub(crate) fn text(self) -> &'static str {
         match self {
             Step::Resolve => "looking up the host name",
             Step::Connect => "connecting",
@@ -32,30 +34,29 @@ impl Step {
     }
 }
 
+/// The error inside the I/O error of a call whose budget is spent.
+#[derive(Debug)]
+pub(crate) struct BudgetSpent;
+
+impl fmt::Display for BudgetSpent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the time budget is spent")
+    }
+}
+
+impl std::error::Error for BudgetSpent {}
+
 thread_local! {
     static STEP: Cell<Step> = const { Cell::new(Step::Exchange) };
     static FRESH: Cell<bool> = const { Cell::new(false) };
-    static WANTS_FRESH: Cell<bool> = const { Cell::new(false) };
     static DEADLINE: Cell<Option<Instant>> = const { Cell::new(None) };
 }
 
-/// Begins an exchange: on a kept connection until the connector says otherwise.
+/// Begins an exchange: on a kept connection until the dialer says otherwise.
 pub(crate) fn begin(deadline: Instant) {
     STEP.set(Step::Exchange);
     FRESH.set(false);
-    WANTS_FRESH.set(false);
     DEADLINE.set(Some(deadline));
-}
-
-/// Begins the same exchange again, on no kept connection.
-pub(crate) fn begin_afresh(deadline: Instant) {
-    begin(deadline);
-    WANTS_FRESH.set(true);
-}
-
-/// Whether kept connections are to be closed instead of used.
-pub(crate) fn wants_fresh_connection() -> bool {
-    WANTS_FRESH.get()
 }
 
 pub(crate) fn enter(step: Step) {
@@ -68,7 +69,6 @@ pub(crate) fn step() -> Step {
 
 pub(crate) fn connection_is_fresh() {
     FRESH.set(true);
-    WANTS_FRESH.set(false);
 }
 
 pub(crate) fn is_fresh() -> bool {
@@ -81,9 +81,19 @@ pub(crate) fn at_most(limit: Duration) {
     DEADLINE.set(DEADLINE.get().map(|d| d.min(limit)));
 }
 
-/// What is left of the budget; `None` when it is spent.
+/// The rest of the budget; `None` when it is spent.
 pub(crate) fn remaining() -> Option<Duration> {
     let deadline = DEADLINE.get()?;
     let left = deadline.saturating_duration_since(Instant::now());
     (!left.is_zero()).then_some(left)
+}
+
+/// The rest of the budget, or the error that ends the call.
+pub(crate) fn check() -> io::Result<Duration> {
+    remaining().ok_or_else(spent)
+}
+
+/// The error that ends a call whose budget is spent.
+pub(crate) fn spent() -> io::Error {
+    io::Error::new(io::ErrorKind::TimedOut, BudgetSpent)
 }

@@ -1,0 +1,31 @@
+using System;
+
+namespace Esales.Notify.Tests
+{
+    /// <summary>
+    /// A test owns the state of its process: each of these two would fail after the other in the same process.
+    /// </summary>
+    public static class IsolationTests
+    {
+        private static bool isUsed;
+
+        public static void Process_state_is_new_when_one_test_begins()
+        {
+            UseUp();
+        }
+
+        public static void Process_state_is_new_when_another_test_begins()
+        {
+            UseUp();
+        }
+
+        private static void UseUp()
+        {
+            Check.That(!isUsed, "another test has run in this process");
+            Check.Equal(LogLevel.Info, NotifyLog.Level, "level");
+            isUsed = true;
+            NotifyLog.Level = LogLevel.Debug;
+            NotifyLog.Message += (sender, e) => GC.KeepAlive(e);
+        }
+    }
+}

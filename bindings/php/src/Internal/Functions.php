@@ -1,0 +1,96 @@
+<?php
+
+declare(strict_types=1);
+
+namespace Esales\Notify\Internal;
+
+use Esales\Notify\Exception\LibraryException;
+
+/**
+ * The functions of PHP that this package calls: php.ini's disable_functions can take any of them away.
+ *
+ * This class itself calls none, so that it works whatever is disabled.
+ *
+ * @internal
+ */
+final class Functions
+{
+    /** A test compares the list with the code. */
+    private const NEEDED = [
+        'array_keys',
+        'array_slice',
+        'count',
+        'current',
+        'dirname',
+        'explode',
+        'extension_loaded',
+        'file_get_contents',
+        'fwrite',
+        'get_class',
+        'get_object_vars',
+        'getenv',
+        'gettype',
+        'implode',
+        'in_array',
+        'ini_get',
+        'is_bool',
+        'is_callable',
+        'is_file',
+        'is_int',
+        'is_object',
+        'is_string',
+        'key',
+        'ltrim',
+        'preg_match',
+        'preg_replace',
+        'realpath',
+        'strlen',
+        'strpos',
+    ];
+
+    private static bool $areThere = false;
+
+    private function __construct()
+    {
+    }
+
+    /**
+     * @throws LibraryException that names every function that is needed and disabled
+     */
+    public static function require(): void
+    {
+        // Every call of the package comes through here.
+        if (self::$areThere) {
+            return;
+        }
+        $missing = '';
+        foreach (self::NEEDED as $name) {
+            if (!self::isThere($name)) {
+                $missing .= ($missing === '' ? '' : ', ') . $name . '()';
+            }
+        }
+        if ($missing !== '') {
+            throw new LibraryException(
+                'PHP functions that the package esales/notify needs are disabled: ' . $missing . '. Take them off the'
+                . ' list disable_functions in php.ini (or of the php-fpm pool: php_admin_value[disable_functions]),'
+                . ' and restart PHP.'
+            );
+        }
+        self::$areThere = true;
+    }
+
+    private static function isThere(string $name): bool
+    {
+        if (\PHP_VERSION_ID < 80000) {
+            // PHP 7.4 keeps a disabled function: it warns and returns null, function_exists() too.
+            return @\function_exists($name) === true;
+        }
+        try {
+            \Closure::fromCallable($name);
+        } catch (\TypeError $e) {
+            return false;
+        }
+
+        return true;
+    }
+}

@@ -1,0 +1,40 @@
+<?php
+
+/**
+ * Uses every entrance of the package, each in a PHP whose functions may be disabled: so it calls none itself.
+ */
+
+declare(strict_types=1);
+
+namespace Esales\Notify\Tests\Programs;
+
+use Esales\Notify\Client;
+use Esales\Notify\Exception\LibraryException;
+use Esales\Notify\Identity;
+use Esales\Notify\Internal\PreloadHeader;
+use Esales\Notify\Log;
+use Esales\Notify\Status;
+use Esales\Notify\Visitor;
+
+require __DIR__ . '/../../preload.php';
+
+$entrances = [
+    'a client' => static fn () => new Client(),
+    'a client with options' => static fn () => new Client(['cluster_id' => 'a']),
+    'a client with a library' => static fn () => new Client(['cluster_id' => 'a'], '/nonexistent'),
+    'a visitor' => static fn () => Visitor::anonymous('c', 's', 'UK'),
+    'a customer key' => static fn () => Identity::customerKey('1'),
+    'a new key' => static fn () => Identity::newKey(),
+    'a log' => static fn () => Log::to(null),
+    'a status' => static fn () => Status::name(0),
+    'a version' => static fn () => Client::libraryVersion(),
+    'a preload header' => static fn () => PreloadHeader::text(null),
+];
+foreach ($entrances as $name => $entrance) {
+    try {
+        $entrance();
+        echo $name, ": works\n";
+    } catch (LibraryException $e) {
+        echo $name, ': ', $e->getMessage(), "\n";
+    }
+}

@@ -1,0 +1,201 @@
+//! Descriptors that cannot be mistaken for the host's standard input, output and error.
+//!
+//! A host that closed descriptors 0, 1 and 2 may still print. If one of our sockets took such a number, the host's
+//! text would be sent to the service in the middle of a request.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::mem;
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
+use std::path::Path;
+use std::ptr;
+use std::sync::mpsc;
+
+use super::{Stack, spawn};
+
+/// The lowest descriptor that is not one of the standard three.
+const FIRST: libc::c_int = 3;
+
+/// The same open file under a descriptor above 2.
+pub(crate) fn above_stdio(fd: OwnedFd) -> io::Result<OwnedFd> {
+    if fd.as_raw_fd() >= FIRST {
+        return Ok(fd);
+    }
+    // SAFETY: duplicates an open descriptor; only this function knows the new one.
+    match unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_DUPFD_CLOEXEC, FIRST) } {
+        -1 => Err(io::Error::last_os_error()),
+        // SAFETY: just made by fcntl, open, and owned by nothing else.
+        moved => Ok(unsafe { OwnedFd::from_raw_fd(moved) }),
+    }
+}
+
+/// Reads a regular file of at most `limit` bytes, through a descriptor above 2.
+pub(crate) fn read_file(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    // Asked before it is opened: opening a FIFO waits for a writer.
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("it is not a regular file"));
+    }
+    let file = File::from(above_stdio(File::open(path)?.into())?);
+    let mut bytes = Vec::new();
+    file.take(limit + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > limit {
+        return Err(io::Error::other(format!("it is longer than {limit} bytes")));
+    }
+    Ok(bytes)
+}
+
+/// Whether the system would give one of the standard descriptors to the next file that is opened.
+fn has_stdio_gap() -> bool {
+    // SAFETY: only asks whether the descriptor is open.
+    (0..FIRST).any(|fd| unsafe { libc::fcntl(fd, libc::F_GETFD) } == -1)
+}
+
+/// For a thread that calls code which opens files of its own (the C library's resolver): if a standard descriptor is
+/// closed, this thread gets a descriptor table of its own, in which all three are open.
+///
+/// Nothing changes where they are open, or where the system refuses (a container's system call filter).
+pub(crate) fn part_from_stdio() {
+    if !has_stdio_gap() {
+        return;
+    }
+    // SAFETY: affects the descriptor table of this thread only, which is one of ours and uses no descriptor of the
+    // host's. The host's descriptors stay open in its own table; its record locks belong to that table.
+    unsafe {
+        if libc::unshare(libc::CLONE_FILES) != 0 {
+            return;
+        }
+        // What the host closes must be closed, also while a look-up hangs: no copy is kept here.
+        libc::syscall(libc::SYS_close_range, 0, libc::c_uint::MAX, 0);
+        for _ in 0..FIRST {
+            if !has_stdio_gap() {
+                break;
+            }
+            libc::open(c"/dev/null".as_ptr(), libc::O_RDWR | libc::O_CLOEXEC);
+        }
+    }
+}
+
+/// Runs `read`, which opens files by itself, so that none of them is a standard descriptor of the host's.
+pub(crate) fn apart_from_stdio<T: Send + 'static>(
+    read: impl Fn() -> T + Clone + Send + 'static,
+) -> T {
+    if !has_stdio_gap() {
+        return read();
+    }
+    let (answer, answered) = mpsc::channel();
+    let reads = read.clone();
+    let started = spawn("esales-files", Stack::Ours, move || {
+        part_from_stdio();
+        // The caller waits for it.
+        let _ = answer.send(reads());
+    });
+    match started.ok().and_then(|()| answered.recv().ok()) {
+        Some(value) => value,
+        None => read(),
+    }
+}
+
+/// Waits until at least one of the sockets is connected or has failed, or `timeout` has passed; says for each whether
+/// it is. A signal ends the wait early.
+pub(crate) fn wait_connected(
+    sockets: &[impl AsFd],
+    timeout: std::time::Duration,
+) -> io::Result<Vec<bool>> {
+    let mut polled: Vec<libc::pollfd> = sockets
+        .iter()
+        .map(|socket| libc::pollfd {
+            fd: socket.as_fd().as_raw_fd(),
+            events: libc::POLLOUT,
+            revents: 0,
+        })
+        .collect();
+    // SAFETY: zero is a valid value of every field.
+    let mut limit: libc::timespec = unsafe { mem::zeroed() };
+    limit.tv_sec = libc::time_t::try_from(timeout.as_secs()).unwrap_or(libc::time_t::MAX);
+    limit.tv_nsec = libc::c_long::from(timeout.subsec_nanos().cast_signed());
+    let count = polled.len() as libc::nfds_t;
+    // SAFETY: `polled` is valid for reads and writes of its length, `limit` is initialised, and no mask is given.
+    let ready = unsafe { libc::ppoll(polled.as_mut_ptr(), count, &raw const limit, ptr::null()) };
+    if ready < 0 {
+        let e = io::Error::last_os_error();
+        if e.kind() != io::ErrorKind::Interrupted {
+            return Err(e);
+        }
+    }
+    Ok(polled.iter().map(|p| ready > 0 && p.revents != 0).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::{TcpListener, TcpStream};
+    use std::time::Duration;
+
+    /// Runs `child` in a forked process without standard descriptors; true if it returned true.
+    fn without_stdio(child: impl FnOnce() -> bool) -> bool {
+        // SAFETY: the child makes system calls only (and allocates, which glibc allows after a fork).
+        unsafe {
+            match libc::fork() {
+                0 => {
+                    for fd in 0..FIRST {
+                        libc::close(fd);
+                    }
+                    libc::_exit(if child() { 0 } else { 1 })
+                }
+                pid => {
+                    let mut status = -1;
+                    libc::waitpid(pid, &raw mut status, 0) == pid && status == 0
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_descriptor_is_moved_above_2_when_stdio_is_closed() {
+        assert!(without_stdio(|| {
+            let Ok(file) = File::open("/dev/null") else {
+                return false;
+            };
+            let was_low = file.as_raw_fd() < FIRST;
+            let moved = above_stdio(file.into());
+            was_low && moved.is_ok_and(|fd| fd.as_raw_fd() >= FIRST) && has_stdio_gap()
+        }));
+    }
+
+    #[test]
+    fn a_parted_thread_opens_nothing_below_3_and_leaves_the_hosts_table_alone() {
+        assert!(without_stdio(|| {
+            let opened_low = std::thread::spawn(|| {
+                part_from_stdio();
+                File::open("/dev/null").map_or(0, |f| f.as_raw_fd())
+            })
+            .join();
+            opened_low.is_ok_and(|fd| fd >= FIRST) && has_stdio_gap()
+        }));
+    }
+
+    #[test]
+    fn what_is_no_regular_file_or_too_long_is_not_read() {
+        let refused = |path: &str, limit| read_file(Path::new(path), limit).unwrap_err();
+        assert!(refused("/dev/zero", 10).to_string().contains("regular"));
+        assert!(refused("/", 10).to_string().contains("regular"));
+        let exe = std::env::current_exe().unwrap();
+        assert!(
+            refused(exe.to_str().unwrap(), 10)
+                .to_string()
+                .contains("longer than 10")
+        );
+    }
+
+    #[test]
+    fn a_connected_socket_is_reported() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let socket = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        assert_eq!(
+            wait_connected(&[socket], Duration::from_secs(60)).unwrap(),
+            [true]
+        );
+        let none: [TcpStream; 0] = [];
+        assert!(wait_connected(&none, Duration::ZERO).unwrap().is_empty());
+    }
+}

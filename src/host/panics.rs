@@ -1,0 +1,56 @@
+//! A defect of ours: its message goes to the error that the call returns, or to the log, and not to the host's stderr,
+//! which may be closed, or a file of the host's by now.
+
+use std::any::Any;
+
+/// What a panic that was caught says, and where it came from if that is known.
+pub(crate) fn message(panic: &(dyn Any + Send)) -> String {
+    let message = panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("panic");
+    format!("a defect in esales-notify: {message}{}", place())
+}
+
+/// Without the feature `guest` the hook is the program's own.
+#[cfg(not(feature = "guest"))]
+pub(crate) fn silence() {}
+
+#[cfg(not(feature = "guest"))]
+fn place() -> &'static str {
+    ""
+}
+
+#[cfg(feature = "guest")]
+use guest::place;
+#[cfg(feature = "guest")]
+pub(crate) use guest::silence;
+
+#[cfg(feature = "guest")]
+mod guest {
+    use std::cell::RefCell;
+    use std::panic;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use crate::host::PerThread;
+
+    /// Where this thread's last panic came from.
+    static PLACE: PerThread<RefCell<String>> = PerThread::new();
+
+    /// From now on a panic prints nothing. The hook belongs to the library's own copy of std.
+    pub(crate) fn silence() {
+        static IS_DONE: AtomicBool = AtomicBool::new(false);
+        if IS_DONE.load(Ordering::Relaxed) || IS_DONE.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        panic::set_hook(Box::new(|panic| {
+            let place = panic.location().map(|place| format!(" ({place})"));
+            PLACE.with(|known| *known.borrow_mut() = place.unwrap_or_default());
+        }));
+    }
+
+    pub(super) fn place() -> String {
+        PLACE.with(RefCell::take).unwrap_or_default()
+    }
+}

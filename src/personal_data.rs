@@ -1,0 +1,89 @@
+//! What a customer key looks like when it is a person's data. Pure, and without other modules: the sandbox compiles this
+//! file too, so that its warnings are the library's.
+
+/// What a customer key looks like, if it looks like a person's data: the service must not be given a user name, an
+/// e-mail address or a national id as a key.
+///
+/// Such a key is sent all the same, and the library logs a warning, as it may be a random key that happens to look so.
+/// The answers are "an e-mail address", "a number", "a national id or a phone number" and "a user name".
+#[must_use]
+pub fn personal_data(customer_key: &str) -> Option<&'static str> {
+    /// Ids of persons and of customers have fewer digits, random numbers have more.
+    const LONGEST_NUMBER: usize = 19;
+    /// The longest national ids have 18 characters.
+    const LONGEST_ID: usize = 18;
+    const LONGEST_NAME: usize = 40;
+    let key = customer_key;
+    if key.contains('@') || key.contains("%40") {
+        return Some("an e-mail address");
+    }
+    if key.len() > LONGEST_NAME {
+        return None;
+    }
+    let digits = key.bytes().filter(u8::is_ascii_digit).count();
+    if digits > 0 && digits == key.len() && digits <= LONGEST_NUMBER {
+        return Some("a number");
+    }
+    let letters = key.bytes().filter(u8::is_ascii_alphabetic).count();
+    let is_of_id = |b: u8| b.is_ascii_alphanumeric() || b"-+./()".contains(&b);
+    if key.len() <= LONGEST_ID && digits >= 6 && letters <= 2 && key.bytes().all(is_of_id) {
+        return Some("a national id or a phone number");
+    }
+    is_user_name(key).then_some("a user name")
+}
+
+/// `anna.svensson`, `anna_svensson2`, `asvensson82`: words of letters with a dot or an underscore between them, or with
+/// a few digits at the end. A random key has its digits anywhere.
+fn is_user_name(key: &str) -> bool {
+    let name = key.trim_end_matches(|c: char| c.is_ascii_digit());
+    let digits = key.len() - name.len();
+    let words: Vec<&str> = name.split(['.', '_']).collect();
+    let is_word = |word: &&str| word.chars().all(char::is_alphabetic) && !word.is_empty();
+    let letters: usize = words.iter().map(|word| word.len()).sum();
+    (words.len() > 1 || digits > 0) && digits <= 4 && letters >= 4 && words.iter().all(is_word)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn personal_data_is_recognised_when_it_is_plain() {
+        for (key, looks_like) in [
+            ("anna@example.com", "an e-mail address"),
+            ("anna%40example.com", "an e-mail address"),
+            ("4711", "a number"),
+            ("1", "a number"),
+            ("0701234567", "a number"),
+            ("198112189876", "a number"),
+            ("19811218-9876", "a national id or a phone number"),
+            ("811218+9876", "a national id or a phone number"),
+            ("131052-308T", "a national id or a phone number"),
+            ("123-45-6789", "a national id or a phone number"),
+            ("12345678Z", "a national id or a phone number"),
+            ("+46701234567", "a national id or a phone number"),
+            ("anna.svensson", "a user name"),
+            ("Anna_Svensson2", "a user name"),
+            ("asvensson82", "a user name"),
+        ] {
+            assert_eq!(personal_data(key), Some(looks_like), "{key}");
+        }
+        let sha256 = "85d0c1e318151f3beceed00efefeed7f3961b0b4a4db57e06746fd02733cd63d";
+        for key in [
+            "d9528030-509c-4e0f-b585-7168f1e9feca",
+            "b106299c-eac0-4f6f-96d2-93e57c255784",
+            sha256,
+            "0.nd2bj6h4pi9",
+            "c",
+            "",
+            "customer-key",
+            "V1StGXR8_Z5jdHi6B-myT",
+            "4f1c2ab9d03e5f6789ab0c1d2e3f4a5b",
+            "01ARZ3NDEKTSV4RRFFQ69G5FAV",
+            "a4b8c2d9",
+            "12345678901234567890",
+        ] {
+            assert_eq!(personal_data(key), None, "{key}");
+        }
+    }
+}

@@ -1,0 +1,276 @@
+//! One connection as ureq uses it: ureq writes a request and reads an answer whose head it can read for certain.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use ureq::unversioned::transport::{Buffers, LazyBuffers, NextTimeout, Transport};
+
+use super::deadline::{self, Step};
+use super::head::HeadReader;
+use super::tcp::Stream;
+
+const BUFFER: usize = 32 * 1024;
+const PIECE: usize = 8 * 1024;
+/// The status line decides; the rest of the answer is only for the message and is not worth more time than this.
+const REST_OF_ANSWER: Duration = Duration::from_secs(1);
+
+/// Decides which connections of an origin may be used again.
+#[derive(Debug)]
+pub(super) struct Lifetime {
+    max_age: Duration,
+    generation: AtomicU64,
+}
+
+impl Lifetime {
+    /// A connection that is older than `max_age` is replaced, also when it is never idle: the name may have moved.
+    pub(super) fn new(max_age: Duration) -> Lifetime {
+        Lifetime {
+            max_age,
+            generation: AtomicU64::new(0),
+        }
+    }
+
+    /// Ends the use of all connections that are open now: one of them turned out to be dead.
+    pub(super) fn retire_all(&self) {
+        self.generation.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Relaxed)
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Connection {
+    stream: Box<dyn Stream>,
+    is_tls: bool,
+    buffers: LazyBuffers,
+    /// What ureq wrote and is not sent yet: ureq writes head and body apart, and they leave in one piece.
+    held: Vec<u8>,
+    /// Whether the next bytes are the head of an answer.
+    expects_head: bool,
+    /// Whether `is_open` was not called since the last bytes came.
+    has_just_answered: bool,
+    opened: Instant,
+    generation: u64,
+    lifetime: Arc<Lifetime>,
+}
+
+impl Connection {
+    pub(super) fn new(
+        stream: Box<dyn Stream>,
+        is_tls: bool,
+        lifetime: &Arc<Lifetime>,
+    ) -> Connection {
+        Connection {
+            stream,
+            is_tls,
+            buffers: LazyBuffers::new(BUFFER, BUFFER),
+            held: Vec::new(),
+            expects_head: true,
+            has_just_answered: false,
+            opened: Instant::now(),
+            generation: lifetime.generation(),
+            lifetime: Arc::clone(lifetime),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.held.is_empty() {
+            return Ok(());
+        }
+        self.stream.write_all(&self.held)?;
+        self.stream.flush()?;
+        self.held.clear();
+        Ok(())
+    }
+
+    /// Reads a head and gives ureq its own version of it, with what was read of the body.
+    fn await_head(&mut self) -> io::Result<bool> {
+        let mut reader = HeadReader::default();
+        let mut piece = vec![0; PIECE];
+        let mut is_limited = false;
+        loop {
+            let amount = match self.stream.read(&mut piece) {
+                Err(e) if reader.code().is_none() => return Err(e),
+                // The status line was complete: the answer counts, and the connection is not used again.
+                Err(_) => 0,
+                Ok(amount) => amount,
+            };
+            let bytes = piece.get(..amount).unwrap_or_default();
+            if amount > 0 {
+                deadline::enter(Step::Answer);
+            }
+            let used = reader
+                .feed(bytes)
+                .map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e))?;
+            if reader.code().is_some() && !is_limited {
+                deadline::at_most(REST_OF_ANSWER);
+                is_limited = true;
+            }
+            if reader.is_complete() || reader.is_too_long() || amount == 0 {
+                let Some(head) = reader.for_ureq() else {
+                    return Ok(false);
+                };
+                self.push(head.as_bytes());
+                self.push(bytes.get(used..).unwrap_or_default());
+                self.expects_head = false;
+                self.has_just_answered = reader.is_complete();
+                return Ok(true);
+            }
+        }
+    }
+
+    fn push(&mut self, bytes: &[u8]) {
+        let buffer = self.buffers.input_append_buf();
+        let mut amount = 0;
+        for (to, from) in buffer.iter_mut().zip(bytes) {
+            *to = *from;
+            amount += 1;
+        }
+        self.buffers.input_appended(amount);
+    }
+
+    fn await_body(&mut self) -> io::Result<bool> {
+        let amount = self.stream.read(self.buffers.input_append_buf())?;
+        self.buffers.input_appended(amount);
+        self.has_just_answered = amount > 0;
+        Ok(amount > 0)
+    }
+}
+
+impl Transport for Connection {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        &mut self.buffers
+    }
+
+    fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), ureq::Error> {
+        let output = self.buffers.output();
+        self.held.extend(output.iter().take(amount));
+        self.expects_head = true;
+        Ok(())
+    }
+
+    fn await_input(&mut self, _: NextTimeout) -> Result<bool, ureq::Error> {
+        self.flush()?;
+        let more = if self.expects_head {
+            self.await_head()?
+        } else {
+            self.await_body()?
+        };
+        Ok(more)
+    }
+
+    /// An idle connection is good only if there is nothing to read: no end, no error, no stray byte.
+    ///
+    /// ureq asks when it gives a connection back to its pool, and when it takes it out again. The first time the
+    /// kernel is not asked: the second answer is the one that counts.
+    fn is_open(&mut self) -> bool {
+        self.held.is_empty()
+            && self.opened.elapsed() < self.lifetime.max_age
+            && self.generation == self.lifetime.generation()
+            && (std::mem::take(&mut self.has_just_answered) || self.stream.is_quiet())
+    }
+
+    fn is_tls(&self) -> bool {
+        self.is_tls
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::VecDeque;
+    use std::io::{Read, Write};
+    use std::sync::Mutex;
+
+    /// Records what is written, and answers with these pieces.
+    #[derive(Debug)]
+    struct Scripted {
+        answers: VecDeque<&'static str>,
+        written: Arc<Mutex<Vec<Vec<u8>>>>,
+    }
+
+    impl Read for Scripted {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let mut piece = self.answers.pop_front().unwrap_or_default().as_bytes();
+            piece.read(buffer)
+        }
+    }
+
+    impl Write for Scripted {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.written.lock().unwrap().push(bytes.to_vec());
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Stream for Scripted {
+        fn is_quiet(&mut self) -> bool {
+            self.answers.is_empty()
+        }
+    }
+
+    type Written = Arc<Mutex<Vec<Vec<u8>>>>;
+
+    fn connection(max_age: Duration, answers: &[&'static str]) -> (Connection, Written) {
+        deadline::begin(Instant::now() + Duration::from_secs(60));
+        let written = Written::default();
+        let stream = Scripted {
+            answers: answers.iter().copied().collect(),
+            written: Arc::clone(&written),
+        };
+        let lifetime = Arc::new(Lifetime::new(max_age));
+        let connection = Connection::new(Box::new(stream), false, &lifetime);
+        (connection, written)
+    }
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    fn write(connection: &mut Connection, part: &[u8]) {
+        connection.buffers().output()[..part.len()].copy_from_slice(part);
+        connection
+            .transmit_output(part.len(), NextTimeout::default())
+            .unwrap();
+    }
+
+    #[test]
+    fn head_and_body_leave_in_one_write() {
+        let (mut connection, written) = connection(LONG, &["HTTP/1.1 204 -\r\n\r\n"]);
+        write(&mut connection, b"head");
+        write(&mut connection, b"body");
+        assert!(!connection.is_open(), "kept with a request half sent");
+        assert!(connection.await_input(NextTimeout::default()).unwrap());
+        assert!(connection.is_open());
+        assert_eq!(*written.lock().unwrap(), [b"headbody"]);
+    }
+
+    #[test]
+    fn a_connection_is_not_kept_beyond_its_age_or_once_it_is_retired() {
+        let (mut old, _) = connection(Duration::ZERO, &[]);
+        assert!(!old.is_open());
+        let (mut young, _) = connection(LONG, &[]);
+        assert!(young.is_open());
+        young.lifetime.retire_all();
+        assert!(!young.is_open());
+    }
+
+    #[test]
+    fn the_body_follows_the_head_that_was_made() {
+        let (mut connection, _) = connection(
+            LONG,
+            &["HTTP/1.1 20", "0 OK\r\ncontent-length: 4\r\n\r\nbo", "dy"],
+        );
+        write(&mut connection, b"x");
+        assert!(connection.await_input(NextTimeout::default()).unwrap());
+        assert!(connection.await_input(NextTimeout::default()).unwrap());
+        let input = connection.buffers().input();
+        assert!(input.ends_with(b"\r\n\r\nbody"), "{input:?}");
+    }
+}

@@ -1,0 +1,246 @@
+//! The head of an answer, read so that its status line decides: nothing that follows that line, however odd or long,
+//! turns the answer into a failure.
+//!
+//! ureq's own reader refuses an answer with more than 128 fields, a field that it cannot read, or a head that does not
+//! end. So it gets a head that is made here, of the status and of the few fields that matter.
+
+use std::fmt::{self, Write};
+
+/// How many bytes of one line are kept. The rest of a longer line is skipped.
+const MAX_LINE: usize = 8 * 1024;
+/// How many bytes may follow the status line before the end of the head is no longer waited for; and how many bytes of
+/// interim answers may come before it. A flood is cut off early: a thread that is busy until the deadline may get no
+/// processor time at the deadline.
+const MAX_FIELDS: usize = 1024 * 1024;
+
+/// What came is no answer of HTTP/1.
+#[derive(Debug)]
+pub(super) struct NotHttp(&'static str);
+
+impl fmt::Display for NotHttp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+impl std::error::Error for NotHttp {}
+
+/// How the end of the body is found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Framing {
+    /// No field says: the body ends with the connection.
+    UntilClose,
+    Length(u64),
+    Chunked,
+    /// The fields contradict one another or cannot be read.
+    Unclear,
+}
+
+/// A head, as far as it has been read.
+#[derive(Debug)]
+struct Head {
+    code: u16,
+    is_http_1_0: bool,
+    framing: Framing,
+    closes: bool,
+    keeps_alive: bool,
+    retry_after: Option<String>,
+    date: Option<String>,
+}
+
+/// Reads heads; those of interim answers (1xx) are skipped.
+#[derive(Debug, Default)]
+pub(super) struct HeadReader {
+    line: Vec<u8>,
+    head: Option<Head>,
+    is_complete: bool,
+    /// Bytes so far, of interim answers too.
+    length: usize,
+}
+
+impl HeadReader {
+    /// Takes the bytes that belong to the head; returns their number, which is less than there are only if the head
+    /// has ended.
+    pub(super) fn feed(&mut self, bytes: &[u8]) -> Result<usize, NotHttp> {
+        let mut used = 0;
+        for byte in bytes {
+            if self.is_complete {
+                break;
+            }
+            used += 1;
+            self.length += 1;
+            if *byte == b'\n' {
+                let line = std::mem::take(&mut self.line);
+                self.end_line(line.strip_suffix(b"\r").unwrap_or(&line))?;
+                continue;
+            }
+            if self.line.len() < MAX_LINE {
+                self.line.push(*byte);
+            }
+            if self.head.is_none() && self.line.len() <= START.len() && !could_start(&self.line) {
+                return Err(NotHttp("it does not begin with a status line"));
+            }
+        }
+        if self.is_too_long() && self.code().is_none() {
+            return Err(NotHttp("no final status line comes"));
+        }
+        Ok(used)
+    }
+
+    fn end_line(&mut self, line: &[u8]) -> Result<(), NotHttp> {
+        let Some(head) = &mut self.head else {
+            // Some servers send a line break too many after the answer before.
+            if !line.is_empty() {
+                self.head = Some(Head::from_status_line(line)?);
+            }
+            return Ok(());
+        };
+        if !line.is_empty() {
+            head.read_field(line);
+        } else if head.is_interim() {
+            self.head = None;
+        } else {
+            self.is_complete = true;
+        }
+        Ok(())
+    }
+
+    /// The code of the final answer, once its status line is complete.
+    pub(super) fn code(&self) -> Option<u16> {
+        let head = self.head.as_ref().filter(|head| !head.is_interim())?;
+        Some(head.code)
+    }
+
+    /// Whether the head has ended.
+    pub(super) fn is_complete(&self) -> bool {
+        self.is_complete
+    }
+
+    /// Whether the end of the head is not worth waiting for.
+    pub(super) fn is_too_long(&self) -> bool {
+        self.length > MAX_FIELDS
+    }
+
+    /// The head that ureq gets. If the head has not ended, the answer has no body and the connection is not kept.
+    pub(super) fn for_ureq(&self) -> Option<String> {
+        self.code()?;
+        let head = self.head.as_ref()?;
+        let mut text = format!("HTTP/1.1 {} -\r\n", head.code);
+        let mut field = |name: &str, value: &dyn fmt::Display| {
+            // Writing into a String cannot fail.
+            let _ = write!(text, "{name}: {value}\r\n");
+        };
+        if let Some(value) = &head.retry_after {
+            field("retry-after", value);
+        }
+        if let Some(value) = &head.date {
+            field("date", value);
+        }
+        match head.framing {
+            _ if !self.is_complete => field("content-length", &0),
+            Framing::Length(length) => field("content-length", &length),
+            Framing::Chunked => field("transfer-encoding", &"chunked"),
+            Framing::UntilClose | Framing::Unclear => {}
+        }
+        let is_kept = self.is_complete
+            && head.framing != Framing::Unclear
+            && !head.closes
+            && (head.keeps_alive || !head.is_http_1_0);
+        if !is_kept {
+            field("connection", &"close");
+        }
+        text.push_str("\r\n");
+        Some(text)
+    }
+}
+
+const START: &[u8] = b"HTTP/1.";
+
+fn could_start(line: &[u8]) -> bool {
+    START.starts_with(line) || matches!(line, b"\r")
+}
+
+impl Head {
+    fn from_status_line(line: &[u8]) -> Result<Head, NotHttp> {
+        let bad = NotHttp("its status line has no status");
+        let Some((version, rest)) = line.strip_prefix(START).and_then(<[u8]>::split_first) else {
+            return Err(bad);
+        };
+        let trimmed = rest.trim_ascii_start();
+        let code = trimmed.get(..3).unwrap_or_default();
+        let after = trimmed.get(3).unwrap_or(&b' ');
+        let is_code = rest.first().is_some_and(u8::is_ascii_whitespace)
+            && code.len() == 3
+            && code.iter().all(u8::is_ascii_digit)
+            && after.is_ascii_whitespace();
+        let code = code
+            .iter()
+            .fold(0, |code, digit| code * 10 + u16::from(digit & 0x0f));
+        if !is_code || code < 100 || !version.is_ascii_digit() {
+            return Err(bad);
+        }
+        Ok(Head {
+            code,
+            is_http_1_0: *version == b'0',
+            framing: Framing::UntilClose,
+            closes: false,
+            keeps_alive: false,
+            retry_after: None,
+            date: None,
+        })
+    }
+
+    /// 101 is not: after it, the server speaks another protocol, which the request did not ask for.
+    fn is_interim(&self) -> bool {
+        self.code < 200 && self.code != 101
+    }
+
+    fn read_field(&mut self, line: &[u8]) {
+        let mut parts = line.splitn(2, |b| *b == b':');
+        let (Some(name), Some(value)) = (parts.next(), parts.next()) else {
+            return;
+        };
+        let value = String::from_utf8_lossy(value);
+        let value = value.trim();
+        let mut items = value.split(',').map(str::trim);
+        match name.to_ascii_lowercase().as_slice() {
+            b"connection" => {
+                self.closes |= items.clone().any(|i| i.eq_ignore_ascii_case("close"));
+                self.keeps_alive |= items.any(|i| i.eq_ignore_ascii_case("keep-alive"));
+            }
+            b"content-length" => {
+                for item in items {
+                    let is_number = !item.is_empty() && item.bytes().all(|b| b.is_ascii_digit());
+                    let length = item.parse().ok().filter(|_| is_number);
+                    self.framing = match (self.framing, length) {
+                        (Framing::UntilClose, Some(length)) => Framing::Length(length),
+                        (Framing::Length(first), Some(length)) if first == length => continue,
+                        _ => Framing::Unclear,
+                    };
+                }
+            }
+            b"transfer-encoding" => {
+                let is_chunked = value.eq_ignore_ascii_case("chunked");
+                self.framing = match self.framing {
+                    Framing::UntilClose if is_chunked => Framing::Chunked,
+                    _ => Framing::Unclear,
+                };
+            }
+            b"retry-after" => keep_first(&mut self.retry_after, value),
+            b"date" => keep_first(&mut self.date, value),
+            _ => {}
+        }
+    }
+}
+
+/// Keeps a value that ureq can read and that is no longer than any that means something.
+fn keep_first(kept: &mut Option<String>, value: &str) {
+    let is_plain = |b: u8| (b' '..=b'~').contains(&b);
+    if kept.is_none() && value.len() <= 100 && value.bytes().all(is_plain) {
+        *kept = Some(value.to_owned());
+    }
+}
+
+#[cfg(test)]
+#[path = "head_tests.rs"]
+mod tests;

@@ -1,0 +1,111 @@
+"""What a host does with threads that is rare: much thread-local data, a main thread that ends first."""
+
+import contextlib
+import pathlib
+import signal
+import subprocess
+
+import pytest
+from counting import Service, wait_for
+from sandbox import TlsSandbox
+
+
+@pytest.mark.parametrize("kib", [0, 313, 490, 504, 1024, 4096])
+def test_host_delivers_when_it_has_much_static_thread_local_data(compiled, command, library_dir, plain_environment, tmp_path, kib):
+    """By name and with TLS, so that each sort of thread is started: for the look-up, for delivery, for callbacks."""
+    program = compiled("big_tls.c", f"-DSIZE={max(kib << 10, 8)}", f"-L{library_dir}", "-lesales_notify", f"-Wl,-rpath,{library_dir}",
+                       target=f"big_tls_{kib}")
+    with TlsSandbox(command, tmp_path / "ca.pem") as sandbox:
+        env = {**plain_environment, "ESALES_BASE_URL": sandbox.base_url.replace("127.0.0.1", "localhost"),
+               "ESALES_CA_FILE": str(tmp_path / "ca.pem"), "ESALES_TIMEOUT_MS": "60000"}
+        done = subprocess.run([program], env=env, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, f"{kib} KiB: {done.returncode} {done.stderr}"
+        assert [one["notification"]["id"] for one in sandbox.received()] == ["sent", "enqueued"]
+
+
+LONG_S = 60
+
+
+def only_ours_are_left(process):
+    """Whether the main thread has ended, and with it every thread of the host."""
+    names = []
+    for task in pathlib.Path(f"/proc/{process.pid}/task").iterdir():
+        with contextlib.suppress(OSError):
+            if ") Z " not in (task / "stat").read_text():
+                names.append((task / "comm").read_text())
+    return bool(names) and all(name.startswith("esales-") for name in names)
+
+
+@pytest.fixture
+def start(compiled, library_dir, plain_environment, tmp_path):
+    """Starts main_exits.c, which has something in its queue that the service does not take."""
+    program = compiled("main_exits.c", f"-L{library_dir}", "-lesales_notify", f"-Wl,-rpath,{library_dir}")
+    running = []
+
+    def start(*arguments, in_file, base_url="http://127.0.0.1:9"):
+        env = {**plain_environment, "ESALES_BASE_URL": base_url}
+        if in_file:
+            env["ESALES_SPOOL"] = str(tmp_path / "spool")
+        process = subprocess.Popen([program, *arguments], env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        running.append(process)
+        assert process.stdout.readline() == "ready\n", process.communicate()
+        return process
+
+    yield start
+    for process in running:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize("in_file", [False, True], ids=["memory", "file"])
+@pytest.mark.parametrize("who", ["main", "late"])
+def test_sigterm_ends_the_process_when_only_threads_of_the_library_are_left(start, who, in_file):
+    process = start(who, in_file=in_file)
+    wait_for(lambda: only_ours_are_left(process), "a thread of the host stays", LONG_S)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(LONG_S) == -signal.SIGTERM
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGALRM"])
+def test_other_signals_end_the_process_when_only_threads_of_the_library_are_left(start, name):
+    process = start("main", in_file=True)
+    process.send_signal(signal.Signals[name])
+    assert process.wait(LONG_S) == -signal.Signals[name]
+
+
+def test_sigterm_ends_the_process_when_the_host_had_blocked_it_in_threads_that_are_gone(start):
+    process = start("main", str(int(signal.SIGTERM)), in_file=True)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(LONG_S) == -signal.SIGTERM
+
+
+def test_handler_runs_on_a_thread_of_the_host_when_the_main_thread_has_ended(start):
+    process = start("handler", in_file=True)
+    process.send_signal(signal.SIGTERM)
+    assert process.communicate(timeout=LONG_S)[0] == "on the host's thread\n"
+    assert process.returncode == 7
+
+
+def test_signal_is_waited_for_by_the_host_when_the_main_thread_has_ended(start):
+    process = start("waiter", in_file=True)
+    process.send_signal(signal.SIGTERM)
+    assert process.communicate(timeout=LONG_S)[0] == f"waited for {int(signal.SIGTERM)}\n"
+    assert process.returncode == 7
+
+
+def test_process_ends_when_all_is_delivered_and_the_host_has_no_thread(start):
+    """As it would have without the library."""
+    with Service() as service:
+        process = start("main", in_file=False, base_url=service.base_url)
+        assert process.wait(LONG_S) == 0
+        assert set(service.ids) == {"id"}
+
+
+@pytest.mark.parametrize("how", ["throw", "pthread_exit"])
+@pytest.mark.parametrize("where", ["log", "delivery"])
+def test_process_is_aborted_when_a_callback_is_left_without_a_return(compiled, library_dir, plain_environment, where, how):
+    """As the header says: on a thread of the host's, where the log is called, and on one of the library's."""
+    program = compiled("leaving_callbacks.cpp", f"-L{library_dir}", "-lesales_notify", f"-Wl,-rpath,{library_dir}")
+    env = {**plain_environment, "ESALES_BASE_URL": "http://127.0.0.1:9", "ESALES_MAX_AGE_S": "1"}
+    done = subprocess.run([program, where, how], env=env, capture_output=True, text=True, timeout=LONG_S)
+    assert done.returncode == -signal.SIGABRT, done.stdout

@@ -1,0 +1,43 @@
+"""Nothing of the library is connected under a standard descriptor's number when the host has closed those."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+from sandbox import Sandbox
+
+HERE = pathlib.Path(__file__).parent
+
+
+@pytest.fixture
+def closed_stdio(root, library, tmp_path):
+    """Runs closed_stdio.py with these options; returns its report."""
+
+    def run(options, *before):
+        report = tmp_path / "report"
+        env = {**os.environ, "PYTHONPATH": str(root / "bindings/python/src"), "ESALES_NOTIFY_LIBRARY": str(library)}
+        options = json.dumps({"market": "UK", "proxy": "", **options})
+        subprocess.run([*before, sys.executable, str(HERE / "closed_stdio.py"), str(report), options], env=env, check=True,
+                       timeout=120)
+        return json.loads(report.read_text())
+
+    return run
+
+
+@pytest.mark.parametrize("tls", [False, True])
+def test_sockets_are_above_2_when_stdio_is_closed(closed_stdio, command, tmp_path, tls):
+    ca_file = tmp_path / "ca.pem"
+    with Sandbox(command, *(["--tls", "valid", "--ca-file", str(ca_file)] if tls else [])) as sandbox:
+        options = {"base_url": sandbox.base_url.replace("127.0.0.1", "localhost"), "timeout_ms": 20000}
+        report = closed_stdio({**options, "ca_file": str(ca_file)} if tls else options)
+    assert report == {"outcomes": [True] * 3, "low": []}
+
+
+def test_the_resolvers_sockets_are_above_2_while_the_name_server_is_silent(closed_stdio):
+    options = {"base_url": "http://shop.test", "allow_http": True, "timeout_ms": 1000, "max_attempts": 1}
+    report = closed_stdio(options, sys.executable, str(HERE / "in_namespace.py"), "silent")
+    assert report == {"outcomes": ["ESALES_TIMEOUT"] * 3, "low": []}

@@ -1,0 +1,60 @@
+//! A customer key that is a person's data is sent, and the log warns of it. Alone in its process, as the log is.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+mod common;
+
+use std::sync::{Arc, Mutex};
+
+use common::{client, sandbox};
+use esales_notify::{LogLevel, Visitor, customer_key, log_to};
+
+#[test]
+fn log_warns_of_customer_keys_that_are_a_persons_data_without_showing_them() {
+    let sandbox = sandbox();
+    let client = client(&sandbox.base_url(), &[]);
+    let messages = Arc::new(Mutex::new(Vec::new()));
+    log_to(LogLevel::Warn, {
+        let messages = Arc::clone(&messages);
+        Some(Box::new(move |level, message| {
+            messages.lock().unwrap().push((level, message.to_owned()));
+        }))
+    });
+    let send = |key: &str| {
+        let visitor =
+            Visitor::anonymous(key, "b106299c-eac0-4f6f-96d2-93e57c255784").in_market("UK");
+        client.notify_add_to_cart(&visitor, "t", None).unwrap();
+        std::mem::take(&mut *messages.lock().unwrap())
+    };
+
+    for (key, looks_like) in [
+        ("anna@example.com", "an e-mail address"),
+        ("4711", "a number"),
+        ("19811218-9876", "a national id"),
+        ("anna.svensson", "a user name"),
+    ] {
+        let said = send(key);
+        assert_eq!(said.len(), 1, "{key}: {said:?}");
+        let (level, message) = &said[0];
+        assert_eq!(*level, LogLevel::Warn);
+        assert!(message.contains(looks_like), "{message}");
+        assert!(!message.contains(key), "{message}");
+    }
+    assert_eq!(send("d9528030-509c-4e0f-b585-7168f1e9feca"), []);
+
+    // A shop that makes every key so does not fill its log.
+    let said: usize = (0..100).map(|_| send("anna@example.com").len()).sum();
+    assert_eq!(said, 6, "ten in all");
+    assert_eq!(sandbox.stats().received, 105);
+
+    // The right key of a signed-in visitor is none of these.
+    assert_eq!(
+        esales_notify::personal_data(&customer_key("anna@example.com").unwrap()),
+        None
+    );
+    log_to(LogLevel::Error, None);
+}
