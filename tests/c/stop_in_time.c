@@ -26,7 +26,8 @@ int main(void) {
     esales_visitor visitor = ESALES_VISITOR_INIT;
     double start;
     visitor.market = "UK";
-    visitor.customer_key = visitor.session_key = "k";
+    visitor.customer_key = "a-customer-key";
+    visitor.session_key = "a-session-key";
     CHECK(esales_client_new(NULL, &client) == 0);
     CHECK(esales_enqueue_add_to_cart(client, &visitor, "a ticket", NULL, NULL) == ESALES_QUEUED);
     nanosleep(&moment, NULL);
