@@ -43,6 +43,16 @@ pub(crate) fn free_bytes(file: &File) -> io::Result<u64> {
     Ok(found.f_bavail.saturating_mul(size))
 }
 
+/// Gives back the room of a file's first bytes, which are zero from then on; false: the file system cannot.
+pub(crate) fn give_back_start(file: &File, length: u64) -> bool {
+    let Ok(length) = libc::off_t::try_from(length) else {
+        return false;
+    };
+    let mode = libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE;
+    // SAFETY: takes numbers only; the descriptor is open as long as the borrow lasts.
+    unsafe { libc::fallocate(file.as_raw_fd(), mode, 0, length) == 0 }
+}
+
 /// The kind of file system that a file is on.
 pub(crate) fn file_system(file: &File) -> io::Result<FileSystem> {
     let found = statfs(file)?;

@@ -27,7 +27,9 @@ pub(crate) use descriptor::{
     above_stdio, apart_from_stdio, part_from_stdio, read_file, wait_connected,
 };
 pub use filesystem::FileSystem;
-pub(crate) use filesystem::{file_system, free_bytes, has_ended, open_above_stdio};
+pub(crate) use filesystem::{
+    file_system, free_bytes, give_back_start, has_ended, open_above_stdio,
+};
 pub(crate) use identity::this_process;
 pub(crate) use lock::{
     ClosedInChildren, close_in_children, is_locked, lock_directory, try_lock, unlock,

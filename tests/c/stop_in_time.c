@@ -26,8 +26,8 @@ int main(void) {
     esales_visitor visitor = ESALES_VISITOR_INIT;
     double start;
     visitor.market = "UK";
-    visitor.customer_key = "d9528030-509c-4e0f-b585-7168f1e9feca";
-    visitor.session_key = "b106299c-eac0-4f6f-96d2-93e57c255784";
+    visitor.customer_key = "a-customer-key";
+    visitor.session_key = "a-session-key";
     CHECK(esales_client_new(NULL, &client) == 0);
     CHECK(esales_enqueue_add_to_cart(client, &visitor, "a ticket", NULL, NULL) == ESALES_QUEUED);
     nanosleep(&moment, NULL);

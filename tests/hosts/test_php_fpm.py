@@ -1,5 +1,9 @@
 """What holds for php-fpm alone."""
 
+import contextlib
+import pathlib
+import shutil
+
 import pytest
 
 from counting import wait_for
@@ -94,6 +98,46 @@ def test_nginx_asks_another_worker_for_a_get_only(shop, sandbox, method, asked):
         # nginx writes its log when the visitor has the answer already.
         wait_for(lambda: broken(server), "nginx does not tell of the page")
         assert broken(server) == [(502, ["502"] * asked)]
+
+
+def deployed(shop):
+    """The packages as a deployment lays them out: vendor leads to the present release. Returns the way to the next."""
+    vendor, releases = shop.folder / "vendor", shop.folder / "releases"
+    releases.mkdir()
+    vendor.rename(releases / "1")
+    shutil.copytree(releases / "1", releases / "2")
+    vendor.symlink_to("releases/1")
+
+    def deploy():
+        new = shop.folder / "vendor.new"
+        new.symlink_to("releases/2")
+        new.rename(vendor)
+
+    return deploy
+
+
+@pytest.mark.parametrize("delivery", ["background", "none"])
+def test_each_event_arrives_once_when_a_worker_loads_the_library_of_a_new_release(shop, sandbox, delivery):
+    """Deployed without a reload: the old copy of the library stays in the worker, and goes on delivering."""
+    deploy = deployed(shop)
+    # PHP looks where the path leads at each page.
+    pool = {"php_admin_value[realpath_cache_size]": 0, "php_admin_value[opcache.revalidate_path]": 1,
+            "php_admin_value[opcache.revalidate_freq]": 0}
+    with contextlib.ExitStack() as stack:
+        server = stack.enter_context(PhpFpm(shop, sandbox.base_url, delivery=delivery, workers=1, pool=pool))
+        if delivery == "none":
+            stack.enter_context(shop.drained(sandbox.base_url))
+        pages = [server.page(f"do=enqueue&id=old-{n}") for n in range(100)]
+        deploy()
+        pages += [server.page(f"do=enqueue&id=new-{n}") for n in range(200)]
+        (worker,) = {page["pid"] for page in pages}
+        maps = pathlib.Path(f"/proc/{worker}/maps").read_text()
+        assert "releases/1/" in maps and "releases/2/" in maps, maps
+        assert {page["status"] for page in pages} == {"ESALES_QUEUED"}
+        assert shop.settled()["delivered"] == 300
+        arrived = [received["notification"]["id"] for received in sandbox.received()]
+        assert len(arrived) == len(set(arrived)) == 300
+        server.assert_well()
 
 
 def broken(server):

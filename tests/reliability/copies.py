@@ -10,10 +10,10 @@ import sys
 def main():
     folder, count, *libraries = sys.argv[1:]
     sys.path.insert(0, folder)
-    from esales_notify import Client, Visitor
+    from esales_notify import Client, Visitor, new_key
 
     clients = [Client(library=library) for library in libraries]
-    visitor = Visitor.anonymous("a customer", "a session")
+    visitor = Visitor.anonymous(new_key(), new_key())
     with open("/proc/self/maps") as maps:
         loaded = {line.split()[-1] for line in maps if "esales" in line}
     assert {os.path.realpath(library) for library in libraries} <= loaded, loaded

@@ -59,10 +59,10 @@ class Loop(threading.Thread):
 def main():
     folder, count, how = sys.argv[1:]
     sys.path.insert(0, folder)
-    from esales_notify import Client, Visitor
+    from esales_notify import Client, Visitor, new_key
 
     client = Client()
-    visitor = Visitor.anonymous("a customer", "a session")
+    visitor = Visitor.anonymous(new_key(), new_key())
     loop = Loop(os.environ["ESALES_SPOOL"], how)
     n = 0
     while n < int(count) or loop.rounds < 20:

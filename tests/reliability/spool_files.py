@@ -1,9 +1,16 @@
 """Reads a spool's files as docs/contributing/spool-format.md describes them, independently of the library."""
 
 import contextlib
+import fcntl
 import json
+import os
 import pathlib
+import struct
+import time
 import zlib
+
+# fcntl(2): a lock that belongs to an open file description. Python has no name for it before 3.9.
+OFD_SETLK = 37
 
 
 def lines(path):
@@ -47,6 +54,20 @@ def attempts(spool):
             waiting.pop(position, None)
         waiting.update((position, retry["n"]) for position, retry in batch.get("retries", ()))
     return sum(waiting.values())
+
+
+@contextlib.contextmanager
+def locked(spool):
+    """While this process holds the lock of the directory, as the library takes it for a moment."""
+    with open("/proc/sys/kernel/random/boot_id", "rb") as boot_id:
+        boot = zlib.crc32(boot_id.read())
+    namespace = os.stat("/proc/self/ns/pid").st_ino
+    uptime_ms = int(time.clock_gettime(time.CLOCK_BOOTTIME) * 1000)
+    with open(pathlib.Path(spool) / "lock", "r+b", buffering=0) as file:
+        fcntl.fcntl(file, OFD_SETLK, struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0))
+        columns = (os.getpid(), namespace, int(time.time() * 1000), uptime_ms, boot)
+        file.write(encoded("".join(f"{column}\t" for column in columns)) + b"\n")
+        yield
 
 
 def size_on_disk(spool):

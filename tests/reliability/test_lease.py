@@ -152,26 +152,48 @@ def test_standby_in_another_pid_namespace_leaves_a_leader_alone_that_lives(spool
     assert all(len(times) == 1 for times in service.ids.values())
 
 
-@pytest.mark.parametrize("how", ["fork", "clone"])
-def test_child_that_inherits_the_directory_lock_of_a_killed_process_holds_up_nobody(
-        spooler, service, options, preloaded, tmp_path, how):
-    """The process is killed where it holds the lock of the directory: near a limit, when it makes a child."""
-    options.update(max_items=3)
+@pytest.fixture
+def locking(spooler, options, preloaded, tmp_path):
+    """A process that hangs where it holds the lock of the directory, and makes children."""
     at_unlock = tmp_path / "at unlock"
-    process = spooler("child", how, options=options,
-                      env={"LD_PRELOAD": str(preloaded("unlock.c")), "HANG_AT_UNLOCK": str(at_unlock)})
-    wait_for(at_unlock.exists, "it takes no lock", LONG_S)
+
+    def start(how):
+        process = spooler("child", how, options=options,
+                          env={"LD_PRELOAD": str(preloaded("unlock.c")), "HANG_AT_UNLOCK": str(at_unlock)})
+        wait_for(at_unlock.exists, "it takes no lock", LONG_S)
+        return process
+
+    return start
+
+
+def assert_lock_is_free_within(seconds, spooler, service, options):
+    """Near a limit an enqueue takes the lock, as a drainer does to become the leader."""
+    began = time.monotonic()
+    ids, messages, code = produced(spooler, "x", 1, {**options, "max_items": 3})
+    assert code == 0 and time.monotonic() - began <= seconds, messages
+    drainer = spooler("drain", options=options)
+    wait_for(lambda: set(ids) <= set(service.ids), "no process leads", LONG_S)
+    kill(drainer)
+
+
+@pytest.mark.parametrize("how", ["fork", "clone"])
+def test_directory_lock_is_free_when_a_child_outlives_the_killed_process_that_held_it(
+        spooler, service, options, locking, how):
+    process = locking(how)
     child = child_of(process)
     try:
         kill(process)
-        began = time.monotonic()
-        ids, messages, code = produced(spooler, "x", 1, {**options, "enqueue_timeout_ms": 5000})
-        assert code == 0 and time.monotonic() - began < 1 + GRACE_S, messages
-        drainer = spooler("drain", options=options)
-        wait_for(lambda: set(ids) <= set(service.ids), "no process leads", LONG_S)
-        kill(drainer)
+        assert_lock_is_free_within(1 + GRACE_S, spooler, service, options)
     finally:
         os.kill(child, signal.SIGKILL)
+
+
+def test_directory_lock_is_free_after_the_lease_time_when_the_process_that_holds_it_is_stopped(
+        spooler, service, options, locking):
+    process = locking("fork")
+    process.send_signal(signal.SIGSTOP)
+    assert_lock_is_free_within(LEASE_S + 1 + GRACE_S, spooler, service, options)
+    kill(process)
 
 
 @pytest.mark.parametrize("how", ["fork", "clone"])

@@ -9,7 +9,7 @@ from spool_files import attempts
 from test_kill import Accepted, kill
 
 CONCURRENCY = 4
-TIMEOUT_S = 3
+TIMEOUT_S = 2
 RETRY_AFTER_S = 1
 # Without a Retry-After the gate draws its pause from 0 to this long.
 PAUSE_S = 0.2

@@ -14,7 +14,7 @@ from test_disk import produced
 from test_kill import Accepted, kill
 
 LONG_S = 60
-FILES = ("FORMAT", "lease", "journal-*", "segment-*", "receipts-*", "reserve", "dead-*")
+FILES = ("FORMAT", "lease", "lock", "journal-*", "segment-*", "receipts-*", "reserve", "dead-*")
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def test_pending_events_arrive_once_when_a_file_is_removed_in_an_outage(
     assert report["accepted"] == report["delivered"] == 120, report
 
 
-@pytest.mark.parametrize("pattern", ("lease", "journal-*", "FORMAT", "receipts-*", "reserve"))
+@pytest.mark.parametrize("pattern", ("lease", "lock", "journal-*", "FORMAT", "receipts-*", "reserve"))
 def test_pending_events_arrive_when_a_file_is_removed_while_nobody_delivers(
         spooler, service, options, counters, pattern):
     spool = options["spool"]
@@ -150,13 +150,13 @@ def test_new_spool_begins_when_the_directory_is_deleted_in_use(
     ids = produced(spooler, "after", 20, options)[0]
     wait_for(lambda: set(ids) <= set(service.ids), "lost", LONG_S)
     wait_for(lambda: counters(spool)["pending"] == 0, "the deliveries are not in the journal", LONG_S)
-    wait_for(lambda: "was deleted while it was in use" in drainers.read_text(), "it was not logged", LONG_S)
+    wait_for(lambda: "was deleted or moved while it was in use" in drainers.read_text(), "it was not logged", LONG_S)
     assert all(len(times) == 1 for times in service.ids.values())
     assert counters(spool)["delivered"] >= 20
 
 
 def test_producer_in_a_loop_loses_nothing_after_the_directory_was_deleted(spooler, service, options, drainers, counters):
-    """What it enqueues within the moment in which it cannot know is enqueued again."""
+    """What it enqueued in the 50 ms in which it cannot know is enqueued again, and may arrive twice: its receipts are gone."""
     spool = options["spool"]
     producer = Accepted(spooler("produce", "x", 3000, options={**options, "delivery": "none"}, env={"SPOOLER_PAUSE_US": "500"}))
     wait_for(lambda: len(producer.ids) > 300, "nothing is enqueued", LONG_S)
@@ -166,4 +166,5 @@ def test_producer_in_a_loop_loses_nothing_after_the_directory_was_deleted(spoole
     assert len(ids) == 3000
     wait_for(lambda: set(ids[before + 1:]) <= set(service.ids), "lost after the deletion", LONG_S)
     wait_for(lambda: counters(spool)["pending"] == 0, "the deliveries are not in the journal", LONG_S)
-    assert all(len(times) == 1 for times in service.ids.values())
+    twice = [n for n, id in enumerate(ids) if len(service.ids.get(id, [])) > 1]
+    assert len(twice) <= 200 and all(abs(n - before) <= 400 for n in twice), (before, twice)

@@ -1,5 +1,6 @@
 //! The one drainer of the log: reads what producers append, hands it out, and journals what became of it.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -21,7 +22,7 @@ use super::record::{self, Notification, Record};
 use super::repeats::Sources;
 use super::state::{Batch, State, offset_of, position, segment_of};
 use super::{GRACE, Settings, failed, segment_name};
-use crate::host::{Timestamp, uptime};
+use crate::host::{self, Timestamp, uptime};
 use crate::log;
 use crate::spool::{self, Fate, Gate, Item, LeaseError, NewItem, Position, RECENT, Settlement};
 use crate::status::{Receipt, Status};
@@ -86,11 +87,44 @@ pub(super) fn lead(
 ) -> io::Result<Option<Leader>> {
     match try_to_lead(place, settings, watch, deadline) {
         // Delivery is what gives room back.
-        Err(e) if is_no_room(&e) && place.give_up_reserve() => {
+        Err(e) if is_no_room(&e) => {
+            let state = JournalReader::open(place)?.map(|(_, state)| state);
+            if !make_disk_room(place, &state.unwrap_or_default())? {
+                return Err(e);
+            }
             try_to_lead(place, settings, watch, deadline)
         }
         led => led,
     }
+}
+
+/// On a full disk: gives back what the completed lines in front of all others take, and the reserve; whether that was
+/// anything. The lines are zeros from then on, which every reader passes over.
+fn make_disk_room(place: &Place, state: &State) -> io::Result<bool> {
+    const BLOCK: u64 = 4096;
+    let settled = state.settled_to();
+    let mut has_made = place.give_up_reserve();
+    for (number, segment) in &state.segments {
+        let completed = match number.cmp(&segment_of(settled)) {
+            Ordering::Less => segment.scanned,
+            Ordering::Equal => offset_of(settled),
+            Ordering::Greater => break,
+        };
+        let length = u64::from(completed) / BLOCK * BLOCK;
+        if length == 0 {
+            continue;
+        }
+        let name = segment_name(*number);
+        let mut options = OpenOptions::new();
+        let file = match place.open_file(options.read(true).write(true), &name) {
+            Ok(file) => file,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
+            Err(e) => return Err(e),
+        };
+        let before = file.metadata()?.blocks();
+        has_made |= host::give_back_start(&file, length) && file.metadata()?.blocks() < before;
+    }
+    Ok(has_made)
 }
 
 fn try_to_lead(
@@ -230,7 +264,7 @@ impl Leader {
         };
         let checked = (|| {
             lease.beat()?;
-            Ok(lease.has_name()? && self.journal.has_name()?)
+            Ok(self.place.is_current()? && lease.has_name()? && self.journal.has_name()?)
         })();
         match checked {
             Ok(true) => Ok(()),
@@ -242,7 +276,7 @@ impl Leader {
     fn restore(&mut self) -> Result<(), LeaseError> {
         let deadline = Instant::now() + super::BUSY_TIMEOUT;
         let place = Arc::clone(&self.place);
-        if !place.is_current() {
+        if !place.is_current().map_err(|e| self.failed(e))? {
             return self.begin_again();
         }
         let restored = place.exclusively(deadline, || {
@@ -308,7 +342,7 @@ impl Leader {
         let lost = self.state.sums.pending() + self.state.letters.len() as u64;
         log::error(|| {
             format!(
-                "the spool {} was deleted while it was in use: {lost} notifications are lost",
+                "the spool {} was deleted or moved while it was in use: {lost} notifications are lost",
                 self.place.path.display()
             )
         });
@@ -368,14 +402,12 @@ impl Leader {
             if !is_no_room(&e) {
                 return Err(e);
             }
-            // Written anew it is shorter; and the old one's room is given back.
-            if let Err(e) = self.compact() {
-                if !is_no_room(&e) || !self.place.give_up_reserve() {
-                    return Err(e);
-                }
+            let has_room = make_disk_room(&self.place, &self.state)?;
+            if !has_room || self.journal.append(batch).is_err() {
+                // Written anew it is shorter; and the old one's room is given back.
                 self.compact()?;
+                self.journal.append(batch)?;
             }
-            self.journal.append(batch)?;
         }
         self.state.apply(batch);
         Ok(())
@@ -1274,7 +1306,13 @@ impl spool::Lease for Leader {
             // What a push was accepted in place of is gone, also if this makes room.
             self.poll_segments(first.at).map_err(|e| self.failed(e))?;
         }
-        let settled = self.record(settlements, gates);
+        let mut settled = self.record(settlements, gates);
+        if settled.as_ref().is_err_and(is_no_room)
+            && make_disk_room(&self.place, &self.state).unwrap_or(false)
+        {
+            // A dead letter found no room.
+            settled = self.record(settlements, gates);
+        }
         settled.map_err(|e| self.failed(e))?;
         // Whoever took the lease meanwhile does not read what was written just now.
         self.check_lease()

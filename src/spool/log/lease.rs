@@ -82,7 +82,7 @@ impl Holder {
 }
 
 /// The process namespace, by the number of its file; 0: unknown.
-fn namespace() -> u64 {
+pub(super) fn namespace() -> u64 {
     std::fs::metadata("/proc/self/ns/pid").map_or(0, |m| m.ino())
 }
 

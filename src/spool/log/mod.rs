@@ -14,6 +14,7 @@ mod journal;
 mod leader;
 mod lease;
 pub(crate) mod line;
+mod lock;
 pub(crate) mod operator;
 mod place;
 mod producer;
@@ -58,6 +59,7 @@ const RECEIPTS: &str = "receipts-";
 const DAMAGED: &str = "damaged-";
 const DAMAGED_FILE: &str = "damaged-lines.log";
 const LEASE: &str = "lease";
+const LOCK: &str = "lock";
 
 /// A segment of this size is followed by the next.
 const SEGMENT_SIZE: u64 = 4 << 20;
@@ -193,38 +195,25 @@ impl LogSpool {
             .map_err(|e| self.failed(e))
     }
 
-    /// Opens the place, also after somebody deleted it, which is looked for only if a look is due.
+    /// Opens the place, also after somebody deleted or moved it, which is looked for only if a look is due.
     fn open_inlet<'a>(
         &self,
         inlet: &'a mut Inlets,
         is_look_due: bool,
     ) -> io::Result<(&'a Arc<Place>, &'a mut Producer, &'a mut View)> {
-        let (slot, producer, view) = inlet;
         if is_look_due
-            && producer.has_lost_its_segment()
-            && slot.as_ref().is_some_and(|p| !p.is_current())
+            && let Some(place) = &inlet.0
+            && !place.is_current()?
         {
             log::error(|| {
                 format!(
-                    "the spool {} was deleted while it was in use; a new one begins",
+                    "the spool {} was deleted or moved while it was in use; a new one begins",
                     self.path.display()
                 )
             });
-            *slot = None;
-            let last = producer.take_last();
-            *producer = Producer::new(self.id);
-            *view = View::default();
-            let place = slot.insert(Arc::new(Place::open(&self.path, self.creates)?));
-            producer.look(
-                place,
-                view,
-                &self.settings,
-                host::uptime().unwrap_or_default(),
-            )?;
-            for item in &last {
-                producer.append(place, item, true)?;
-            }
+            Self::leave(inlet);
         }
+        let (slot, producer, view) = inlet;
         let place = match slot {
             Some(place) => place,
             None => slot.insert(Arc::new(Place::open(&self.path, self.creates)?)),
@@ -232,10 +221,22 @@ impl LogSpool {
         Ok((place, producer, view))
     }
 
+    /// The directory is gone: what was appended last goes into the one that takes its place.
+    fn leave((slot, producer, view): &mut Inlets) {
+        *slot = None;
+        producer.leave();
+        *view = View::default();
+    }
+
     /// What was appended to a file that was removed a moment later is appended again.
     fn rescue_last(&self, deadline: Instant) {
         self.inlet.with(deadline, |inlet| {
-            if !inlet.1.has_lost_its_segment() {
+            let (slot, producer, _) = &inlet;
+            let is_current = || {
+                slot.as_ref()
+                    .is_some_and(|p| p.is_current().unwrap_or(true))
+            };
+            if !producer.has_news() || !producer.has_lost_its_segment() && is_current() {
                 return;
             }
             let rescued = self
@@ -262,7 +263,7 @@ impl LogSpool {
                     // The directory is gone.
                     Err(Refusal::Io(e)) if e.kind() == io::ErrorKind::NotFound && !is_second => {
                         is_second = true;
-                        *inlet = (None, Producer::new(self.id), View::default());
+                        Self::leave(inlet);
                     }
                     Err(refusal) => return Err(refusal),
                     Ok(file) => return Ok(file),

@@ -7,9 +7,9 @@ use std::os::unix::fs::{
 };
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use super::disk;
+use super::{disk, lock};
 use crate::host::{self, FileSystem};
 use crate::log;
 use crate::status::{Error, Status};
@@ -180,7 +180,7 @@ impl Place {
     fn check_names(&self) -> io::Result<bool> {
         let names = self.names()?;
         let is_ours = |name: &String| {
-            [FORMAT, RESERVE, super::LEASE].contains(&name.as_str())
+            [FORMAT, RESERVE, super::LEASE, super::LOCK].contains(&name.as_str())
                 || name.starts_with(TEMPORARY)
                 || [
                     super::SEGMENT,
@@ -233,6 +233,7 @@ impl Place {
             disk::append(&file, FORMAT_TEXT.as_bytes())?;
             disk::rename(&temporary, &self.file(FORMAT))
         });
+        lock::make(self)?;
         self.make_reserve();
         match written {
             // Another process does the same.
@@ -283,9 +284,12 @@ impl Place {
     }
 
     /// Whether the path still leads to this directory.
-    pub(super) fn is_current(&self) -> bool {
-        let at_path = fs::symlink_metadata(&self.path).map(|m| (m.dev(), m.ino()));
-        matches!((at_path, self.id()), (Ok(a), Ok(b)) if a == b)
+    pub(super) fn is_current(&self) -> io::Result<bool> {
+        match fs::symlink_metadata(&self.path) {
+            Ok(at_path) => Ok((at_path.dev(), at_path.ino()) == self.id()?),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(e) => Err(e),
+        }
     }
 
     pub(super) fn names(&self) -> io::Result<Vec<String>> {
@@ -363,6 +367,15 @@ impl Place {
         deadline: Instant,
         work: impl FnOnce() -> io::Result<T>,
     ) -> io::Result<T> {
+        lock::hold(self, deadline, work)
+    }
+
+    /// Runs `work` under a lock of the directory itself, which nobody holds for longer than a moment; not at all if another
+    /// process has it.
+    pub(super) fn with_directory_locked(
+        &self,
+        work: impl FnOnce() -> io::Result<()>,
+    ) -> io::Result<()> {
         // A descriptor of its own: two threads of this process exclude each other too.
         let directory = host::open_above_stdio(
             OpenOptions::new()
@@ -370,16 +383,9 @@ impl Place {
                 .custom_flags(libc::O_DIRECTORY | libc::O_NOFOLLOW),
             &self.path,
         )?;
-        // A forked child must not keep the lock of a parent that is killed here.
         let _closed_in_children = host::close_in_children(&directory)?;
-        let mut pause = Duration::from_micros(20);
-        while !host::lock_directory(&directory)? {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Err(io::ErrorKind::TimedOut.into());
-            }
-            std::thread::sleep(pause.min(left));
-            pause = (pause * 2).min(Duration::from_millis(5));
+        if !host::lock_directory(&directory)? {
+            return Ok(());
         }
         let _unlocked = Unlocked(&directory);
         work()

@@ -46,6 +46,8 @@ pub(super) struct Producer {
     buffer: Vec<u8>,
     /// What was appended since the last look, should somebody have removed the segment under it.
     since_look: Vec<NewItem>,
+    /// What has lost its segment, and is to be appended again.
+    again: Vec<NewItem>,
 }
 
 /// Why nothing was appended.
@@ -70,6 +72,7 @@ impl Producer {
             present: None,
             buffer: Vec::new(),
             since_look: Vec::new(),
+            again: Vec::new(),
         }
     }
 
@@ -112,12 +115,18 @@ impl Producer {
     /// Whether the segment was removed under what was appended last.
     pub(super) fn has_lost_its_segment(&self) -> bool {
         let is_removed = |p: &Present| p.file.file.metadata().is_ok_and(|m| m.nlink() == 0);
-        !self.since_look.is_empty() && self.present.as_ref().is_some_and(is_removed)
+        !self.again.is_empty() || self.present.as_ref().is_some_and(is_removed)
     }
 
-    /// What was appended last, to be accepted by a spool that takes the place of one that was deleted.
-    pub(super) fn take_last(&mut self) -> Vec<NewItem> {
-        std::mem::take(&mut self.since_look)
+    /// Whether anything was appended since the last look.
+    pub(super) fn has_news(&self) -> bool {
+        !self.since_look.is_empty() || !self.again.is_empty()
+    }
+
+    /// The directory is gone.
+    pub(super) fn leave(&mut self) {
+        self.again.append(&mut self.since_look);
+        self.present = None;
     }
 
     /// Near a limit one producer at a time counts exactly, and appends.
@@ -225,12 +234,14 @@ impl Producer {
                 now.saturating_sub(p.seen) < GRACE
                     && p.file.file.metadata().is_ok_and(|m| m.nlink() == 0)
             });
-            let last = std::mem::take(&mut self.since_look);
-            self.find_present(place)?;
             if was_removed {
-                for item in &last {
-                    self.append(place, item, true)?;
-                }
+                self.again.append(&mut self.since_look);
+            }
+            self.since_look.clear();
+            self.find_present(place)?;
+            while let Some(item) = self.again.first().cloned() {
+                self.append(place, &item, true)?;
+                self.again.remove(0);
             }
             length = match &self.present {
                 Some(present) => Some(present.file.file.metadata()?.len()),

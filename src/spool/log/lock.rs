@@ -1,0 +1,168 @@
+//! The lock of the directory: held while the leader changes, and near a limit for one append.
+//!
+//! It ends with its process. Where it does not, because a child made by a raw clone keeps it alive or because its process was
+//! stopped, whoever waits replaces the file: the process that made the lock is in it, and when. A process that was stopped
+//! for longer, and then goes on, finds its lease lost or appends one notification above a limit.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::time::{Duration, Instant};
+
+use super::disk;
+use super::lease::{LEASE_TIME, namespace};
+use super::line::{self, Line};
+use super::place::Place;
+use crate::host::{self, Timestamp};
+
+/// Who holds the lock, and since when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Holder {
+    process: u32,
+    namespace: u64,
+    since: Timestamp,
+}
+
+/// Always as long: it is written over the one before.
+const LENGTH: usize = 128;
+
+impl Holder {
+    fn of_this_process() -> Holder {
+        Holder {
+            process: std::process::id(),
+            namespace: namespace(),
+            since: Timestamp::now(),
+        }
+    }
+
+    fn encode(self) -> Vec<u8> {
+        let mut out = Vec::new();
+        line::encode(&mut out, |out| {
+            for number in [
+                self.process.into(),
+                self.namespace,
+                self.since.unix_ms,
+                self.since.uptime_ms,
+                self.since.boot.into(),
+            ] {
+                line::push_number(out, number);
+                out.push(b'\t');
+            }
+        });
+        out.push(b'\n');
+        out.resize(LENGTH, b' ');
+        out
+    }
+
+    fn decode(bytes: &[u8]) -> Option<Holder> {
+        let bytes = bytes.get(1..)?;
+        let end = memchr::memchr(b'\n', bytes)?;
+        let Line::Sound(payload) = line::decode(bytes.get(..end)?) else {
+            return None;
+        };
+        let mut columns = payload.split('\t');
+        let mut number = || columns.next()?.parse::<u64>().ok();
+        Some(Holder {
+            process: u32::try_from(number()?).ok()?,
+            namespace: number()?,
+            since: Timestamp {
+                unix_ms: number()?,
+                uptime_ms: number()?,
+                boot: u32::try_from(number()?).ok()?,
+            },
+        })
+    }
+
+    /// Whether nobody needs to wait for it any more.
+    fn is_stale(&self) -> bool {
+        let has_ended = self.namespace != 0
+            && self.namespace == namespace()
+            && host::has_ended(self.process) == Some(true);
+        let age = Timestamp::now().since(self.since);
+        has_ended || age.is_certain && age.length >= LEASE_TIME
+    }
+}
+
+/// Makes the file, if there is none.
+pub(super) fn make(place: &Place) -> io::Result<()> {
+    let made = place
+        .create(&place.file(super::LOCK))
+        .and_then(|file| disk::append(&file, &[b' '; LENGTH]));
+    match made {
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        made => made,
+    }
+}
+
+fn open(place: &Place) -> io::Result<File> {
+    let open = || place.open_file(OpenOptions::new().read(true).write(true), super::LOCK);
+    match open() {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {
+            make(place)?;
+            open()
+        }
+        opened => opened,
+    }
+}
+
+/// Runs `work` while no other process holds the lock, and no other thread of this one.
+pub(super) fn hold<T>(
+    place: &Place,
+    deadline: Instant,
+    work: impl FnOnce() -> io::Result<T>,
+) -> io::Result<T> {
+    let mut pause = Duration::from_micros(20);
+    loop {
+        let file = open(place)?;
+        // A forked child must not keep the lock of a parent that is killed here.
+        let _closed_in_children = host::close_in_children(&file)?;
+        if host::try_lock(&file)? {
+            let _unlocked = Unlocked(&file);
+            if file.metadata()?.nlink() > 0 {
+                // Without room for it, it is held all the same.
+                let _ = disk::overwrite(&file, &Holder::of_this_process().encode(), 0);
+                return work();
+            }
+        } else {
+            replace_if_stale(place, &file)?;
+        }
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        std::thread::sleep(pause.min(left));
+        pause = (pause * 2).min(Duration::from_millis(5));
+    }
+}
+
+/// Removes the file of a stale lock: the next one is made anew.
+fn replace_if_stale(place: &Place, file: &File) -> io::Result<()> {
+    let holder = |file: &File| -> io::Result<Option<Holder>> {
+        let mut bytes = [0; LENGTH];
+        let length = file.read_at(&mut bytes, 0)?;
+        Ok(Holder::decode(bytes.get(..length).unwrap_or_default()))
+    };
+    let Some(seen) = holder(file)?.filter(Holder::is_stale) else {
+        return Ok(());
+    };
+    // One at a time, and only what was seen: this lock is held for no longer than it takes.
+    place.with_directory_locked(|| {
+        let is_same = |now: &File| -> io::Result<bool> {
+            let (a, b) = (now.metadata()?, file.metadata()?);
+            Ok((a.dev(), a.ino()) == (b.dev(), b.ino()) && holder(now)? == Some(seen))
+        };
+        let now = open(place)?;
+        if is_same(&now)? {
+            disk::remove(&place.file(super::LOCK))?;
+        }
+        Ok(())
+    })
+}
+
+struct Unlocked<'a>(&'a File);
+
+impl Drop for Unlocked<'_> {
+    fn drop(&mut self) {
+        let _ = host::unlock(self.0);
+    }
+}
