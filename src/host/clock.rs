@@ -1,9 +1,10 @@
 //! Two clocks at once: the wall clock, which may be set, and the one that counts since the machine started.
 
 use std::mem::MaybeUninit;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::num::NonZeroUsize;
 use std::time::{Duration, Instant, SystemTime};
 
+use once_cell::race::OnceNonZeroUsize;
 use serde::{Deserialize, Serialize};
 
 /// A moment. Written into a spool, it is understood by other processes, also after the machine has started anew.
@@ -84,17 +85,18 @@ pub(crate) fn millis(duration: Duration) -> u64 {
 
 /// A number made of the kernel's boot id. Without /proc it is unknown, and ages are taken from the wall clock.
 fn boot() -> u32 {
-    // Threads may find it out at the same time. A lock could be held for ever in a child that is forked meanwhile.
-    const IS_KNOWN: u64 = 1 << 32;
-    static BOOT: AtomicU64 = AtomicU64::new(0);
-    let known = BOOT.load(Ordering::Relaxed);
-    if known & IS_KNOWN != 0 {
-        return known as u32;
+    // Threads may find it out at the same time: a child that is forked meanwhile could not wait for its parent's.
+    static BOOT: OnceNonZeroUsize = OnceNonZeroUsize::new();
+    const UNKNOWN: NonZeroUsize = NonZeroUsize::MIN;
+    let boot = BOOT.get_or_init(|| {
+        let id = std::fs::read("/proc/sys/kernel/random/boot_id");
+        let hash = id.ok().map(|id| crc32fast::hash(&id) as usize);
+        hash.and_then(NonZeroUsize::new).unwrap_or(UNKNOWN)
+    });
+    match boot {
+        UNKNOWN => 0,
+        known => known.get() as u32,
     }
-    let id = std::fs::read("/proc/sys/kernel/random/boot_id");
-    let boot = id.map_or(0, |id| crc32fast::hash(&id).max(1));
-    BOOT.store(IS_KNOWN | u64::from(boot), Ordering::Relaxed);
-    boot
 }
 
 #[cfg(test)]

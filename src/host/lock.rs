@@ -8,7 +8,9 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
-use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::atomic::{AtomicI32, Ordering};
+
+use once_cell::race::OnceBool;
 
 /// Locks the whole file for this open file description; false: another one has it.
 pub(crate) fn try_lock(file: &File) -> io::Result<bool> {
@@ -85,16 +87,16 @@ extern "C" fn in_child() {
 pub(crate) struct ClosedInChildren(Option<usize>);
 
 pub(crate) fn close_in_children(file: &File) -> io::Result<ClosedInChildren> {
-    // Two threads may both register it, which does no harm. A lock could be held for ever in a child that is forked
-    // meanwhile.
-    static IS_REGISTERED: AtomicBool = AtomicBool::new(false);
-    if !IS_REGISTERED.load(Ordering::Relaxed) {
+    // Two threads may both register it, which does no harm: a child that is forked meanwhile could not wait for its
+    // parent's.
+    static IS_REGISTERED: OnceBool = OnceBool::new();
+    IS_REGISTERED.get_or_try_init(|| {
         // SAFETY: the handler makes system calls only, and the library is never unloaded.
         match unsafe { libc::pthread_atfork(None, None, Some(in_child)) } {
-            0 => IS_REGISTERED.store(true, Ordering::Relaxed),
-            code => return Err(io::Error::from_raw_os_error(code)),
+            0 => Ok(true),
+            code => Err(io::Error::from_raw_os_error(code)),
         }
-    }
+    })?;
     let descriptor = file.as_raw_fd();
     let slot = CLOSED_IN_CHILDREN.iter().position(|slot| {
         slot.compare_exchange(-1, descriptor, Ordering::Relaxed, Ordering::Relaxed)
