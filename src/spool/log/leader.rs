@@ -67,6 +67,8 @@ pub(super) struct Leader {
     /// Dropped while they were in flight: should they arrive, they count as delivered.
     dropped: HashMap<Position, u64>,
     damage: HashSet<Position>,
+    /// Ids that were read last in a spool that was deleted, and when each was accepted: a producer may append them again.
+    read_before: HashMap<String, Timestamp>,
     receipts_failed: bool,
 }
 
@@ -152,6 +154,7 @@ fn try_to_lead(
                 receipts: ReceiptWriter::default(),
                 dropped: HashMap::new(),
                 damage: HashSet::new(),
+                read_before: HashMap::new(),
                 receipts_failed: false,
             })),
             Err(e) => {
@@ -334,9 +337,11 @@ impl Leader {
     fn begin_again(&mut self) -> Result<(), LeaseError> {
         // What was appended and not read yet was accepted after the deletion, or just before it.
         let mut unread = Vec::new();
+        let mut read_before = HashMap::new();
         for (number, segment) in &self.segments {
             let scanned = self.state.segments.get(number).map_or(0, |s| s.scanned);
-            let read = unread_items(&segment.file, scanned, &mut unread);
+            let read = unread_items(&segment.file, scanned, &mut unread)
+                .and_then(|()| ids_before(&segment.file, scanned, &mut read_before));
             read.map_err(|e| self.failed(e))?;
         }
         let lost = self.state.sums.pending() + self.state.letters.len() as u64;
@@ -376,6 +381,7 @@ impl Leader {
                 .collect();
             leader.journal.append(&batch)?;
             leader.state.apply(&batch);
+            leader.read_before = read_before;
             Ok(Some(leader))
         })();
         match began {
@@ -511,6 +517,7 @@ impl Leader {
         let sources = Sources {
             place: &self.place,
             lanes: &self.lanes,
+            read_before: &self.read_before,
             open: open.map(|(n, s)| (*n, Arc::clone(&s.file))).collect(),
             file: Arc::clone(&file),
             is_removed: metadata.nlink() == 0,
@@ -535,6 +542,11 @@ impl Leader {
             return Ok((false, false, needs_room));
         }
         for (at, bytes) in &read.damage {
+            // Twice: a disk may give back nonsense once. Then the piece is read again.
+            let again = reader::line_at(&file, offset_of(*at).into())?;
+            if again.is_some_and(|line| matches!(line::decode(&line), Line::Sound(_))) {
+                return Err(io::Error::other("it was read differently twice"));
+            }
             self.set_aside(*at, bytes)?;
         }
         self.receipt(&read.completed);
@@ -1126,6 +1138,24 @@ impl Leader {
         }
         Ok(())
     }
+}
+
+/// Ids in front of `scanned` that were accepted so lately that their producers may append them again.
+fn ids_before(file: &File, scanned: u32, out: &mut HashMap<String, Timestamp>) -> io::Result<()> {
+    let now = Timestamp::now();
+    reader::lines(file, 0, |offset, _, line| {
+        if offset >= scanned {
+            return ControlFlow::Break(());
+        }
+        if let Line::Sound(payload) = line
+            && let Some(new) = notification(payload)
+            && now.since(new.accepted).length < 4 * GRACE
+        {
+            out.insert(new.id(), new.accepted);
+        }
+        ControlFlow::Continue(())
+    })?;
+    Ok(())
 }
 
 /// Notifications behind `scanned`, and their producers.

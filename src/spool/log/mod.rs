@@ -175,9 +175,13 @@ impl LogSpool {
     fn place(&self) -> Result<Option<Place>, Error> {
         match Place::open(&self.path, false) {
             Ok(place) => Ok(Some(place)),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(e) if e.kind() == io::ErrorKind::NotFound && self.has_folder() => Ok(None),
             Err(e) => Err(self.failed(e)),
         }
+    }
+
+    fn has_folder(&self) -> bool {
+        self.path.parent().is_none_or(Path::exists)
     }
 
     /// Reads with the view that is kept from call to call; `T::default()` where there is no spool yet.
