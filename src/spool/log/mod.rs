@@ -1,4 +1,4 @@
-//! The log: a spool in a directory, fit to live in somebody else's process. docs/contributing/spool-format.md describes
+//! The log: a spool in a directory, fit to live in another program's process. docs/contributing/spool-format.md describes
 //! its files byte by byte.
 //!
 //! Producers append notifications to *segments*, and do nothing else. The one drainer, the *leader*, reads the segments,
@@ -199,7 +199,7 @@ impl LogSpool {
             .map_err(|e| self.failed(e))
     }
 
-    /// Opens the place, also after somebody deleted or moved it, which is looked for only if a look is due.
+    /// Opens the place, also after it was deleted or moved, which is checked only if `is_look_due`.
     fn open_inlet<'a>(
         &self,
         inlet: &'a mut Inlets,

@@ -1,4 +1,4 @@
-//! Notifications that were appended once more, because nobody could know whether the first copy was read: a copy counts only
+//! Notifications that were appended once more, because their producer could not know whether the first copy was read: a copy counts only
 //! if no other one did.
 
 use std::collections::{HashMap, HashSet};

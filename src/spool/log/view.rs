@@ -35,7 +35,7 @@ pub(super) struct View {
     pub(super) state: State,
     journal: Option<JournalReader>,
     tails: BTreeMap<u32, Tail>,
-    /// The end of the last line that was read, whoever read it.
+    /// The end of the last line that was read, by the leader or by this process.
     pub(super) end: Position,
     /// Whether an operator's command waits for the leader.
     pub(super) has_unread_commands: bool,
