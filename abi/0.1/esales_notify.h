@@ -14,7 +14,7 @@
  * 5.  Bad input (NULL where it is not allowed, invalid UTF-8, a wrong struct_size) gives ESALES_INVALID_ARGUMENT
  *     with words that name the argument, and nothing is sent. Freeing NULL is fine.
  * 6.  Threads. A handle may be used from any number of threads at once. While a handle is freed, no other thread may
- *     be using it.
+ *     be using it. No function is async-signal-safe: a signal handler must not call any.
  * 7.  fork. A client works in the parent and in the child. The child opens connections of its own and leaves the
  *     parent's alone.
  * 8.  Time. A call that sends returns within the option timeout_ms, whatever the network does. A call that enqueues
@@ -26,9 +26,15 @@
  * 11. Callbacks run on any thread, with no lock of the library held, and never after they were unregistered (by setting
  *     another, or none, or by freeing the client). Their arguments are valid during the call. Unregistering a callback
  *     waits until it has ended, unless the callback does it itself; so two callbacks that unregister each other at the
- *     same time wait for ever. The library's own threads that run callbacks have a stack of 8 MiB and all signals
- *     blocked.
- * 12. Structs grow at their end only, in later versions; struct_size tells which one the caller was compiled with.
+ *     same time wait for ever. The library's own threads that run callbacks have a stack of 8 MiB, on top of the host's
+ *     thread-local data, and all signals blocked. A callback must return: a C++ exception or a pthread_exit that leaves
+ *     it ends the process (SIGABRT), and a longjmp that leaves it is undefined behaviour.
+ * 12. Structs grow at their end only, in later versions; struct_size says which one the caller was compiled with. A size
+ *     that no version had is refused. A struct need not be aligned.
+ * 13. Memory. When the process has none left, calls that would send or enqueue fail (ESALES_INTERNAL), and what has begun
+ *     is completed with a reserve of 4 MiB. A failed allocation ends the process only if more than that has begun.
+ * 14. Signals. The library has no handlers, and its threads block all signals: a handler of the host runs on a thread of
+ *     the host. Once the host has no thread left, after a pthread_exit of its main thread, one of them opens all signals.
  */
 
 #ifndef ESALES_NOTIFY_H
@@ -233,7 +239,8 @@ typedef struct esales_receipt {
    */
   char id[129];
   /**
-   * What happened, for a person; UTF-8, cut at a character boundary.
+   * What happened, for a person; UTF-8. What does not fit is cut between two characters, and then ends with "...".
+   * esales_last_error has all of it if the call failed.
    */
   char detail[256];
 } esales_receipt;
@@ -485,11 +492,14 @@ int32_t esales_log_to(esales_log_callback callback,
  *
  * @param timeout_ms  how long to wait for one, in milliseconds; 0: not at all.
  * @param level       receives its level.
- * @param message     receives at most 511 bytes and a NUL; cut at a character boundary.
+ * @param message     receives at most 511 bytes and a NUL, UTF-8. What does not fit is cut between two characters, and
+ *                    then ends with "...".
  * @return 1, 0 if there is none, or ESALES_INVALID_ARGUMENT.
  *
  */
-int32_t esales_log_next(uint32_t timeout_ms, int32_t *level, char message[512]);
+int32_t esales_log_next(uint32_t timeout_ms,
+                        int32_t *level,
+                        char message[512]);
 
 /**
  * Accepts the notification into the queue and returns at once; it is delivered later, by a thread of this process

@@ -139,6 +139,15 @@ impl Client {
         Ok(self.queue()?.stop_delivery(timeout))
     }
 
+    /// Whether this process's delivery, as the leader or on standby, polled the queue within `within`; a watchdog may
+    /// rely on it. It polls at least once a second, unless a callback, the log or the disk does not return.
+    ///
+    /// # Errors
+    /// [`Status::InvalidConfig`] if the queue cannot be used.
+    pub fn has_polled(&self, within: Duration) -> Result<bool, Error> {
+        Ok(self.queue()?.has_polled(within))
+    }
+
     /// The queue in numbers.
     ///
     /// # Errors

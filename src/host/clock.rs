@@ -25,7 +25,7 @@ pub(crate) struct Timestamp {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Age {
     pub(crate) length: Duration,
-    /// Whether it was measured by the clock that nobody can set.
+    /// Whether it was measured by the clock that cannot be set.
     pub(crate) is_certain: bool,
 }
 

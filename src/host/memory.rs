@@ -46,7 +46,7 @@ fn malloc_works() -> bool {
     true
 }
 
-/// malloc and, when that fails, so many blocks of a reserve. Those that nobody has used cost address space only.
+/// malloc and, when that fails, so many blocks of a reserve. Unused blocks cost address space only.
 struct Guest<const BLOCKS: usize> {
     memory: UnsafeCell<Memory<BLOCKS>>,
     has_failed: AtomicBool,
@@ -183,7 +183,7 @@ impl<const BLOCKS: usize> Guest<BLOCKS> {
     }
 }
 
-// SAFETY: what it returns is malloc's or blocks that nobody else has, aligned and large enough, until it is given back.
+// SAFETY: what it returns is malloc's or blocks that no other caller has, aligned and large enough, until it is given back.
 unsafe impl<const BLOCKS: usize> GlobalAlloc for Guest<BLOCKS> {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's promise.

@@ -146,6 +146,11 @@ impl Queue {
         }
     }
 
+    /// Whether this process's delivery polled within this time: it does not where it hangs.
+    pub(crate) fn has_polled(&self, within: Duration) -> bool {
+        self.worker.has_iterated(within)
+    }
+
     /// Ends this process's delivery; see [`crate::Client::stop_delivery`].
     pub(crate) fn stop_delivery(&self, timeout: Duration) -> bool {
         self.worker.stop(timeout)

@@ -7,6 +7,7 @@
 mod drain;
 mod senders;
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -26,6 +27,8 @@ const GATHER: Duration = Duration::from_micros(200);
 /// The worker of a queue: asleep, or running on a thread of its own.
 #[derive(Debug, Default)]
 pub(super) struct Worker {
+    /// When the last iteration began, in milliseconds since the machine started; 0: there was none.
+    iterated_at: AtomicU64,
     state: Mutex<State>,
     event: Condvar,
     ended: Condvar,
@@ -49,6 +52,13 @@ impl Worker {
 
     pub(super) fn is_running(&self) -> bool {
         self.lock().is_running
+    }
+
+    /// Whether an iteration began within this time.
+    pub(super) fn has_iterated(&self, within: Duration) -> bool {
+        let last = self.iterated_at.load(Ordering::Relaxed);
+        let now = host::uptime().map_or(0, host::millis);
+        last != 0 && now.saturating_sub(last) <= host::millis(within)
     }
 
     /// There may be something to do.
@@ -166,6 +176,8 @@ fn run(queue: &Arc<Queue>) {
     loop {
         let news = queue.worker.wait(at_most, drain.in_flight(), GATHER);
         let is_stopping = news.is_stopping;
+        let now = host::uptime().map_or(0, host::millis);
+        queue.worker.iterated_at.store(now, Ordering::Relaxed);
         let iterated = drain.iterate(news);
         if !queue.is_ours() {
             // What the parent's threads may hold, its connections and its spool are not touched, not even to free them.
@@ -287,9 +299,11 @@ mod tests {
         settings.queue.delivers = false;
         let another_process = registry::of(&settings.route, &settings.queue).unwrap();
 
+        assert!(!queue.has_polled(LONG), "it has not begun");
         queue.join(1, &settings.queue);
         queue.join(2, &settings.queue);
         queue.wake();
+        wait_for(|| queue.has_polled(LONG));
         queue.leave(2);
         thread::sleep(IDLE_AFTER * 5);
         let put_in = another_process.push("x", "{}".to_owned(), (0, ""), Instant::now() + LONG);

@@ -47,7 +47,7 @@ def drain(stage):
          figure(typical[scheme, "drain"] / typical[scheme, "wrk"])] for scheme in ("http", "https")
     ]
     note = (f"Requests a second over {CONNECTIONS} connections. `esales-notify drain --once` reads {count:,} notifications from a"
-            " spool file, sends each, and records each outcome in it. Server and client on one CPU.")
+            " spool, sends each, and records each outcome in it. Server and client on one CPU.")
     return Found([Table("Drain", ("", "wrk", "drain", "ratio"), rows, note)],
                  {"drain/wrk": typical["http", "drain"] / typical["http", "wrk"]},
                  {"drain": {f"{scheme} {who}": rate for (scheme, who), rate in typical.items()}})

@@ -52,7 +52,7 @@ def memory(stage):
         ("a send, after the first 1,000", "sends", growth(stage, "send", http, count, min(count, 1000))),
         ("a client of equal options", "clients", growth(stage, "clients", http, count, 100)),
         ("a notification in the queue in memory", "queued", growth(stage, "enqueue", queued, count * 5, count)),
-        ("a notification in the spool file: of the process", "spooled", growth(stage, "enqueue", spool, count, count)),
+        ("a notification in the spool: of the process", "spooled", growth(stage, "enqueue", spool, count, count)),
     )
     rows = [[words, *(f"{value:,.1f}" for value in grown)] for words, _, grown in cases]
     numbers = {name: {"resident": grown[0], "heap": grown[1]} for _, name, grown in cases}

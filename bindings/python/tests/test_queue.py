@@ -287,12 +287,13 @@ def test_a_spool_that_cannot_be_used(make: MAKE, visitor: Visitor, ticket: str, 
 
 
 def test_options_of_the_queue_are_checked(tmp_path: Path) -> None:
-    for options in (
+    refused: List[Dict[str, Any]] = [
         {"delivery": "none"},
         {"durability": "disk"},
         {"spool": "relative/spool"},
         {"on_failure": "maybe"},
-    ):
+    ]
+    for options in refused:
         with pytest.raises(e.InvalidConfigError):
             Client(cluster_id="a", **options)
     # What is wrong with the disk is no mistake in an option.

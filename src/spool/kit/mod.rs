@@ -12,7 +12,6 @@ pub(crate) mod model;
 pub(crate) mod odd;
 pub(crate) mod order;
 pub(crate) mod receipts;
-mod reference;
 pub(crate) mod restart;
 pub(crate) mod sequence;
 mod steps;

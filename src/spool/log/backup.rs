@@ -47,7 +47,7 @@ pub(super) fn copy(place: &Place, to: &Path, deadline: Instant) -> io::Result<u6
             for (name, file) in files.iter().filter(|(name, _)| !is_retired(name)) {
                 copy_file(file, &target, name)?;
             }
-            // Nobody leads the copy.
+            // No process leads the copy.
             drop(target.create(&target.file(super::LEASE))?);
             JournalWriter::begin(&target, 1, state)?.sync()?;
             target.sync_names()?;

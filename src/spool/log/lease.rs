@@ -133,12 +133,12 @@ pub(super) fn take(
             drop(place.create(&place.file(super::LEASE))?);
             let file = place.open_file(&mut options, super::LEASE)?;
             if has_journal {
-                // It was removed, and whoever led may still lead: it has the lease's time to come back.
-                let nobody = Holder {
+                // It was removed, and the last leader may still lead: it has the lease's time to come back.
+                let no_holder = Holder {
                     token: 1,
                     ..Holder::default()
                 };
-                disk::overwrite(&file, &nobody.encode(), 0)?;
+                disk::overwrite(&file, &no_holder.encode(), 0)?;
             }
             file
         }
@@ -184,7 +184,7 @@ fn hold(file: File) -> io::Result<Lease> {
 
 impl Lease {
     fn write(&mut self) -> io::Result<()> {
-        // A few lines of blanks behind it: whoever held the lease before may have had a longer name.
+        // Blanks behind it: the last holder may have had a longer name.
         let mut content = self.holder.encode();
         content.extend_from_slice(b"\n");
         content.resize(content.len().max(256), b' ');
@@ -207,7 +207,7 @@ impl Lease {
         Ok(self.file.metadata()?.nlink() > 0)
     }
 
-    /// After somebody removed the file: makes it again. False: another process leads. The directory must be locked.
+    /// Makes the file again after it was removed. False: another process leads. The directory must be locked.
     pub(super) fn restore(&mut self, place: &Place) -> io::Result<bool> {
         let mut options = OpenOptions::new();
         options.read(true).write(true);

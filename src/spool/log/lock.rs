@@ -1,7 +1,7 @@
 //! The lock of the directory: held while the leader changes, and near a limit for one append.
 //!
 //! It ends with its process. Where it does not, because a child made by a raw clone keeps it alive or because its process was
-//! stopped, whoever waits replaces the file: the process that made the lock is in it, and when. A process that was stopped
+//! stopped, a process that waits replaces the file: the process that made the lock is in it, and when. A process that was stopped
 //! for longer, and then goes on, finds its lease lost or appends one notification above a limit.
 
 use std::fs::{File, OpenOptions};
@@ -73,7 +73,7 @@ impl Holder {
         })
     }
 
-    /// Whether nobody needs to wait for it any more.
+    /// Whether no process needs to wait for it any more.
     fn is_stale(&self) -> bool {
         let has_ended = self.namespace != 0
             && self.namespace == namespace()

@@ -1,4 +1,4 @@
-//! The log: a spool in a directory, fit to live in somebody else's process. docs/contributing/spool-format.md describes
+//! The log: a spool in a directory, fit to live in another program's process. docs/contributing/spool-format.md describes
 //! its files byte by byte.
 //!
 //! Producers append notifications to *segments*, and do nothing else. The one drainer, the *leader*, reads the segments,
@@ -175,9 +175,13 @@ impl LogSpool {
     fn place(&self) -> Result<Option<Place>, Error> {
         match Place::open(&self.path, false) {
             Ok(place) => Ok(Some(place)),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(e) if e.kind() == io::ErrorKind::NotFound && self.has_folder() => Ok(None),
             Err(e) => Err(self.failed(e)),
         }
+    }
+
+    fn has_folder(&self) -> bool {
+        self.path.parent().is_none_or(Path::exists)
     }
 
     /// Reads with the view that is kept from call to call; `T::default()` where there is no spool yet.
@@ -195,7 +199,7 @@ impl LogSpool {
             .map_err(|e| self.failed(e))
     }
 
-    /// Opens the place, also after somebody deleted or moved it, which is looked for only if a look is due.
+    /// Opens the place, also after it was deleted or moved, which is checked only if `is_look_due`.
     fn open_inlet<'a>(
         &self,
         inlet: &'a mut Inlets,

@@ -44,7 +44,7 @@ pub(super) struct Producer {
     pub(super) id: u64,
     present: Option<Present>,
     buffer: Vec<u8>,
-    /// What was appended since the last look, should somebody have removed the segment under it.
+    /// What was appended since the last look: it is appended again if its segment was removed meanwhile.
     since_look: Vec<NewItem>,
     /// What has lost its segment, and is to be appended again.
     again: Vec<NewItem>,

@@ -197,6 +197,8 @@ pub(super) fn recent(place: &Place) -> io::Result<Vec<(Duration, Duration)>> {
 pub(super) struct ReceiptWriter {
     /// The file, its number, and its lines.
     current: Option<(File, u32, usize)>,
+    /// The present file, and the minute, at the last check of the others.
+    last_check: Option<(Option<u32>, u64)>,
     buffer: Vec<u8>,
 }
 
@@ -238,11 +240,13 @@ impl ReceiptWriter {
             self.current = None;
         }
         let present = self.current.as_ref().map(|(_, number, _)| *number);
+        // Reading all of them each second would cost more than it gives back.
+        let check = Some((present, now.unix_ms / 60_000));
+        if std::mem::replace(&mut self.last_check, check) == check {
+            return Ok(());
+        }
         let mut lines_behind = 0;
         for number in files(place)? {
-            if Some(number) == present {
-                continue;
-            }
             let (mut lines, mut is_old) = (0, true);
             if lines_behind < MAX_RECEIPTS {
                 each(place, number, |_, _, completed| {
@@ -250,7 +254,9 @@ impl ReceiptWriter {
                     is_old &= now.since(completed.at).length >= retention;
                 })?;
             }
-            if lines_behind >= MAX_RECEIPTS || is_old && !retention.is_zero() {
+            // The statistics need the last deliveries, however old.
+            let is_useless = is_old && lines_behind >= RECENT;
+            if Some(number) != present && (lines_behind >= MAX_RECEIPTS || is_useless) {
                 disk::remove(&place.file(&name(number)))?;
             }
             lines_behind += lines;

@@ -1,4 +1,4 @@
-//! Notifications that were appended once more, because nobody could know whether the first copy was read: a copy counts only
+//! Notifications that were appended once more, because their producer could not know whether the first copy was read: a copy counts only
 //! if no other one did.
 
 use std::collections::{HashMap, HashSet};
@@ -24,6 +24,8 @@ pub(super) struct Sources<'a> {
     pub(super) lanes: &'a HashMap<Arc<str>, Lane>,
     /// The leader's open segments: some have no name any more.
     pub(super) open: Vec<(u32, Arc<File>)>,
+    /// Of a spool that was deleted: what was read there last, and when each was accepted.
+    pub(super) read_before: &'a HashMap<String, Timestamp>,
     /// The segment that is being read, and whether it has lost its name: its copies may have been appended elsewhere.
     pub(super) file: Arc<File>,
     pub(super) is_removed: bool,
@@ -68,6 +70,9 @@ impl Repeats {
             known: receipts::completed_among(sources.place, &wanted)?,
             wanted,
         };
+        for (id, accepted) in sources.read_before {
+            repeats.note(id, *accepted);
+        }
         for item in sources.lanes.values().flat_map(|l| l.ahead.values()) {
             repeats.note(&item.id, item.accepted);
         }

@@ -419,7 +419,7 @@ impl State {
                 ..self.unchanged()
             });
         }
-        // The last line alone has the sums: whoever reads only the end of the file gets them.
+        // The last line alone has the sums: a reader of the end of the file gets them.
         batches.push(self.unchanged());
         batches
     }

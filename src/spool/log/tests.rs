@@ -26,7 +26,7 @@ impl Engine for LogEngine {
     const SURVIVES: bool = true;
     const IS_SHARED: bool = true;
     const DEAD_ORDER: DeadOrder = DeadOrder::Acceptance;
-    const MODEL_STEPS: u32 = 60_000;
+    const MODEL_STEPS: u32 = 40_000;
 
     fn new(settings: &Settings) -> LogEngine {
         disk::tests_only::crash_after(None);

@@ -19,6 +19,8 @@ use crate::spool::{Counts, Position};
 /// One segment, counted on from where the leader stopped.
 #[derive(Debug, Clone, Copy, Default)]
 struct Tail {
+    /// Where the leader had stopped: what it passed over does not count.
+    from: u32,
     upto: u64,
     accepted: u64,
     bytes: u64,
@@ -33,7 +35,7 @@ pub(super) struct View {
     pub(super) state: State,
     journal: Option<JournalReader>,
     tails: BTreeMap<u32, Tail>,
-    /// The end of the last line that was read, whoever read it.
+    /// The end of the last line that was read, by the leader or by this process.
     pub(super) end: Position,
     /// Whether an operator's command waits for the leader.
     pub(super) has_unread_commands: bool,
@@ -101,8 +103,9 @@ impl View {
                 .cloned()
                 .unwrap_or_default();
             let tail = self.tails.entry(number).or_default();
-            if tail.upto < u64::from(known.scanned) || tail.accepted < u64::from(known.accepted) {
+            if tail.from != known.scanned || tail.upto < u64::from(known.scanned) {
                 *tail = Tail {
+                    from: known.scanned,
                     upto: known.scanned.into(),
                     accepted: known.accepted.into(),
                     bytes: known.bytes,

@@ -48,14 +48,6 @@ impl MemorySpool {
     pub(crate) fn expire_lease(&self) {
         self.lock().leader = None;
     }
-
-    /// A spool of its own with the same content.
-    #[cfg(test)]
-    pub(crate) fn copy(&self) -> MemorySpool {
-        MemorySpool {
-            state: Arc::new(Mutex::new(self.lock().clone())),
-        }
-    }
 }
 
 impl Inlet for MemorySpool {

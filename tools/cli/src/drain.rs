@@ -24,6 +24,8 @@ use crate::{EXIT_LEFT, of_spool, options, users};
 /// work, and then does not see what other processes enqueue.
 const POLL_INTERVAL: Duration = Duration::from_secs(5);
 /// How often the progress is drawn.
+/// Longer than a healthy delivery takes from one poll to the next.
+const DELIVERY_POLL: Duration = Duration::from_secs(2);
 const DRAW_INTERVAL: Duration = Duration::from_millis(250);
 /// Ten years.
 const FOR_EVER: Duration = Duration::from_secs(10 * 365 * 86_400);
@@ -358,7 +360,7 @@ impl Drain {
         });
     }
 
-    /// Waits for an event. Meanwhile it calls `poll` as often as `every` says, and feeds the watchdog.
+    /// Waits for an event. Meanwhile it calls `poll` as often as `every` says, and feeds the watchdog while the delivery polls.
     fn next_event(&self, every: Duration, poll: impl Fn()) -> Event {
         let mut next_poll = Instant::now() + every;
         loop {
@@ -369,7 +371,13 @@ impl Drain {
                 // Cannot happen: this holds a sender.
                 Err(RecvTimeoutError::Disconnected) => return Event::Signal,
             }
-            if self.watchdog.is_some() {
+            // A delivery that hangs does not feed it: the service manager then starts it anew.
+            if let Some(every) = self.watchdog
+                && self
+                    .client
+                    .has_polled(every.max(DELIVERY_POLL))
+                    .unwrap_or(false)
+            {
                 notify_manager(&[NotifyState::Watchdog]);
             }
             if Instant::now() >= next_poll {

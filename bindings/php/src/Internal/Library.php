@@ -71,11 +71,13 @@ final class Library
         $this->pointerType = $ffi->type('char *');
         $this->visitorType = $ffi->type('esales_visitor');
         $this->receiptType = $ffi->type('esales_receipt');
-        // Where the end of the script is the end of the process. A web server's worker delivers between its pages.
-        if (in_array(PHP_SAPI, ['cli', 'phpdbg'], true) && function_exists('register_shutdown_function')) {
+        // Where the end of the script is the end of the process. A web server's worker delivers between its pages. Not
+        // called by its name: a PHP in which this function is disabled works without it.
+        $register = 'register_shutdown_function';
+        if (in_array(PHP_SAPI, ['cli', 'phpdbg'], true) && is_callable($register)) {
             // Registered once more when the end has begun: so the program's own functions are called before.
-            register_shutdown_function(function (): void {
-                register_shutdown_function(function (): void {
+            $register(function () use ($register): void {
+                $register(function (): void {
                     $this->ffi->esales_stop_delivery(self::STOP_TIMEOUT_MS);
                 });
             });

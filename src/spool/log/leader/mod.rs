@@ -1,0 +1,223 @@
+//! The one drainer of the log: reads what producers append, hands it out, and journals what became of it.
+
+mod ahead;
+mod delivery;
+mod housekeeping;
+mod takeover;
+
+use super::dead::{self, LetterWriter};
+use super::draft::{Draft, End, Weight};
+use super::journal::{self, JournalReader, JournalWriter};
+use super::lease::{self, Lease, Watch};
+use super::line::{self, Line};
+use super::place::{Place, TEMPORARY};
+use super::reader;
+use super::reading::Reading;
+use super::receipts::{self, Completed, ReceiptWriter};
+use super::record::{self, Notification, Record};
+use super::repeats::Sources;
+use super::state::{Batch, State, offset_of, position, segment_of};
+use super::{GRACE, Settings, failed, segment_name};
+use crate::host::{self, Timestamp, uptime};
+use crate::log;
+use crate::spool::{self, Fate, Gate, Item, LeaseError, NewItem, Position, RECENT, Settlement};
+use crate::status::{Receipt, Status};
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::ops::ControlFlow;
+use std::os::unix::fs::MetadataExt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+pub(super) use takeover::lead;
+use takeover::{is_no_room, make_disk_room, unread_items};
+
+/// How much of a backlog one poll reads, so that the first deliveries do not wait for it.
+pub(super) const POLL_BYTES: u64 = 8 << 20;
+
+/// How much is read ahead for one origin.
+const AHEAD: usize = 256;
+
+const AHEAD_BYTES: usize = 4 << 20;
+
+/// Segments that stay open, so that deleting their files loses nothing: those of a full queue of the default size.
+const OPEN_SEGMENTS: usize = 20;
+
+/// What is read ahead for one origin.
+#[derive(Debug)]
+pub(super) struct Lane {
+    number: u32,
+    /// Everything in front of it is in `ahead`, among the retries, or completed.
+    pub(super) cursor: Position,
+    pub(super) ahead: BTreeMap<Position, Item>,
+}
+
+#[derive(Debug)]
+struct OpenSegment {
+    file: Arc<File>,
+    /// When the leader first saw a newer segment, by the clock since the machine started.
+    superseded: Option<Duration>,
+    /// The file was removed. What it holds is still delivered.
+    is_removed: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct Leader {
+    place: Arc<Place>,
+    settings: Settings,
+    lease: Option<Lease>,
+    journal: JournalWriter,
+    state: State,
+    lanes: HashMap<Arc<str>, Lane>,
+    segments: BTreeMap<u32, OpenSegment>,
+    letters: LetterWriter,
+    receipts: ReceiptWriter,
+    /// Dropped while they were in flight: should they arrive, they count as delivered.
+    dropped: HashMap<Position, u64>,
+    damage: HashSet<Position>,
+    /// Ids that were read last in a spool that was deleted, and when each was accepted: a producer may append them again.
+    read_before: HashMap<String, Timestamp>,
+    receipts_failed: bool,
+}
+
+pub(super) fn dropped(item: &Item, why: &str, now: Timestamp) -> Completed {
+    Completed {
+        position: item.position,
+        receipt: Receipt {
+            status: Status::QueueFull,
+            http_status: None,
+            attempts: item.attempts,
+            elapsed: now.since(item.accepted).length,
+            id: item.id.clone(),
+            detail: why.to_owned(),
+        },
+        at: now,
+        latency: Duration::ZERO,
+    }
+}
+
+pub(super) fn notification(payload: &str) -> Option<Notification<'_>> {
+    match record::parse(payload)? {
+        Record::Notification(n) | Record::Again(n) | Record::Requeue(_, n) => Some(n),
+        _ => None,
+    }
+}
+
+/// `None`: it was deleted.
+pub(super) fn open_segment(place: &Place, number: u32) -> io::Result<Option<File>> {
+    match place.open_file(OpenOptions::new().read(true), &segment_name(number)) {
+        Ok(file) => Ok(Some(file)),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(e),
+    }
+}
+
+/// The item whose line is at a position, and the length of that line; `None`: there is none.
+pub(super) fn item_in(file: &File, at: Position) -> io::Result<Option<(Item, usize)>> {
+    let line = reader::line_at(file, offset_of(at).into())?.unwrap_or_default();
+    let Line::Sound(payload) = line::decode(&line) else {
+        return Ok(None);
+    };
+    let found = match record::parse(payload) {
+        Some(Record::Erased(left)) => left,
+        _ => notification(payload),
+    };
+    Ok(found.map(|n| {
+        let origin = Arc::from(line::text(n.origin).as_str());
+        (n.into_item(at, origin), line.len())
+    }))
+}
+
+impl Leader {
+    /// Whether this leader still leads; makes again what was removed.
+    fn check_lease(&mut self) -> Result<(), LeaseError> {
+        let Some(lease) = &mut self.lease else {
+            return Err(LeaseError::Lost);
+        };
+        let checked = (|| {
+            lease.beat()?;
+            Ok(self.place.is_current()? && lease.has_name()? && self.journal.has_name()?)
+        })();
+        match checked {
+            Ok(true) => Ok(()),
+            Ok(false) => self.restore(),
+            Err(e) => Err(self.failed(e)),
+        }
+    }
+
+    fn failed(&self, e: io::Error) -> LeaseError {
+        LeaseError::Failed(failed(&self.place.path, e))
+    }
+
+    /// Journals a batch; if the journal cannot grow, writes it anew. Then applies it.
+    fn journal(&mut self, batch: &Batch) -> io::Result<()> {
+        if let Err(e) = self.journal.append(batch) {
+            if !is_no_room(&e) {
+                return Err(e);
+            }
+            let has_room = make_disk_room(&self.place, &self.state)?;
+            if !has_room || self.journal.append(batch).is_err() {
+                // Written anew it is shorter; and the old one's room is given back.
+                self.compact()?;
+                self.journal.append(batch)?;
+            }
+        }
+        self.state.apply(batch);
+        Ok(())
+    }
+
+    fn compact(&mut self) -> io::Result<()> {
+        self.journal = JournalWriter::begin(&self.place, self.journal.epoch(), &self.state)?;
+        Ok(())
+    }
+
+    /// Everything in front of which is completed, among the retries, or leaves with this draft.
+    fn low(&self, draft: &Draft<'_>, leaving: &HashSet<Position>) -> Position {
+        let end = self.end();
+        let of_lane = |lane: &Lane| {
+            let first = lane.ahead.keys().find(|p| !leaving.contains(p)).copied();
+            match first {
+                Some(first) => first.min(lane.cursor),
+                None if draft.pending_for(lane.number) == 0 => end,
+                None => lane.cursor,
+            }
+        };
+        self.lanes.values().map(of_lane).fold(end, Position::min)
+    }
+
+    /// The end of what was read.
+    fn end(&self) -> Position {
+        self.state
+            .segments
+            .last_key_value()
+            .map_or(self.state.low, |(number, s)| position(*number, s.scanned))
+    }
+
+    fn open(&mut self, number: u32) -> io::Result<Option<&mut OpenSegment>> {
+        if !self.segments.contains_key(&number) {
+            match self.place.open_file(
+                OpenOptions::new().read(true).write(true),
+                &segment_name(number),
+            ) {
+                Ok(file) => {
+                    while self.segments.len() >= OPEN_SEGMENTS
+                        && let Some(last) = self.segments.keys().rev().nth(1).copied()
+                    {
+                        self.segments.remove(&last);
+                    }
+                    let opened = OpenSegment {
+                        file: Arc::new(file),
+                        superseded: None,
+                        is_removed: false,
+                    };
+                    self.segments.insert(number, opened);
+                }
+                Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(self.segments.get_mut(&number))
+    }
+}

@@ -1,0 +1,357 @@
+//! Becoming the leader, and staying it when files are removed.
+
+use super::*;
+
+/// Whether the disk, a quota or a limit has no room.
+pub(super) fn is_no_room(e: &io::Error) -> bool {
+    matches!(
+        e.raw_os_error(),
+        Some(libc::EFBIG | libc::ENOSPC | libc::EDQUOT)
+    )
+}
+
+/// Takes the lease and the state; `None`: another drainer has it.
+pub(in crate::spool::log) fn lead(
+    place: &Arc<Place>,
+    settings: &Settings,
+    watch: &mut Watch,
+    deadline: Instant,
+) -> io::Result<Option<Leader>> {
+    match try_to_lead(place, settings, watch, deadline) {
+        // Delivery is what gives room back.
+        Err(e) if is_no_room(&e) => {
+            let state = JournalReader::open(place)?.map(|(_, state)| state);
+            if !make_disk_room(place, &state.unwrap_or_default())? {
+                return Err(e);
+            }
+            try_to_lead(place, settings, watch, deadline)
+        }
+        led => led,
+    }
+}
+
+/// On a full disk: gives back what the completed lines in front of all others take, and the reserve; whether that was
+/// anything. The lines are zeros from then on, which every reader passes over.
+pub(super) fn make_disk_room(place: &Place, state: &State) -> io::Result<bool> {
+    const BLOCK: u64 = 4096;
+    let settled = state.settled_to();
+    let mut has_made = place.give_up_reserve();
+    for (number, segment) in &state.segments {
+        let completed = match number.cmp(&segment_of(settled)) {
+            Ordering::Less => segment.scanned,
+            Ordering::Equal => offset_of(settled),
+            Ordering::Greater => break,
+        };
+        let length = u64::from(completed) / BLOCK * BLOCK;
+        if length == 0 {
+            continue;
+        }
+        let name = segment_name(*number);
+        let mut options = OpenOptions::new();
+        let file = match place.open_file(options.read(true).write(true), &name) {
+            Ok(file) => file,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
+            Err(e) => return Err(e),
+        };
+        let before = file.metadata()?.blocks();
+        has_made |= host::give_back_start(&file, length) && file.metadata()?.blocks() < before;
+    }
+    Ok(has_made)
+}
+
+fn try_to_lead(
+    place: &Arc<Place>,
+    settings: &Settings,
+    watch: &mut Watch,
+    deadline: Instant,
+) -> io::Result<Option<Leader>> {
+    place.exclusively(deadline, || {
+        let last = journal::last_epoch(place)?;
+        let Some(lease) = lease::take(place, watch, last.is_some())? else {
+            return Ok(None);
+        };
+        let taken = take_over(place, settings, last.unwrap_or(0));
+        match taken {
+            Ok((journal, state)) => Ok(Some(Leader {
+                place: Arc::clone(place),
+                settings: settings.clone(),
+                lease: Some(lease),
+                lanes: lanes(&state),
+                journal,
+                state,
+                segments: BTreeMap::new(),
+                letters: LetterWriter::default(),
+                receipts: ReceiptWriter::default(),
+                dropped: HashMap::new(),
+                damage: HashSet::new(),
+                read_before: HashMap::new(),
+                receipts_failed: false,
+            })),
+            Err(e) => {
+                lease.release();
+                Err(e)
+            }
+        }
+    })
+}
+
+fn lanes(state: &State) -> HashMap<Arc<str>, Lane> {
+    (0..)
+        .zip(&state.origins)
+        .map(|(number, (origin, _))| {
+            let lane = Lane {
+                number,
+                cursor: state.low,
+                ahead: BTreeMap::new(),
+            };
+            (Arc::clone(origin), lane)
+        })
+        .collect()
+}
+
+/// Reads the last leader's state, and begins a journal that makes its own worthless.
+fn take_over(place: &Place, settings: &Settings, last: u32) -> io::Result<(JournalWriter, State)> {
+    for name in place.names()? {
+        if name.starts_with(TEMPORARY) {
+            // A killed process left it, or a leader that hangs: it must not get its name any more.
+            match std::fs::remove_file(place.file(&name)) {
+                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
+                removed => removed?,
+            }
+        }
+    }
+    let mut state = match JournalReader::open(place)? {
+        Some((journal, state)) => {
+            if journal.damaged > 0 {
+                log::error(|| {
+                    format!(
+                        "the journal of the spool {} has {} damaged lines; deliveries may be repeated",
+                        place.path.display(),
+                        journal.damaged
+                    )
+                });
+            }
+            state
+        }
+        None => without_journal(place)?,
+    };
+    // Segments that were completed and deleted just before the last leader ended.
+    let present = place.numbered(super::super::SEGMENT, super::super::SEGMENT_END)?;
+    let retired: Vec<u32> = state
+        .segments
+        .iter()
+        .filter(|(number, s)| s.is_done() && !present.contains(number))
+        .map(|(number, _)| *number)
+        .collect();
+    let batch = Batch {
+        retired,
+        ..state.unchanged()
+    };
+    state.apply(&batch);
+    let epoch = last.saturating_add(1);
+    let journal = JournalWriter::begin(place, epoch, &state)?;
+    if settings.is_synced {
+        journal.sync()?;
+        place.sync_names()?;
+    }
+    for old in place.numbered(super::super::JOURNAL, "")? {
+        if old < epoch {
+            super::super::disk::remove(&place.file(&journal::name(old)))?;
+        }
+    }
+    Ok((journal, state))
+}
+
+/// The state of a spool without a journal: a new one, or one whose journal was removed. What has a receipt is not sent again.
+fn without_journal(place: &Place) -> io::Result<State> {
+    let mut state = State::default();
+    let completed = receipts::positions(place)?;
+    if completed.is_empty() {
+        return Ok(state);
+    }
+    log::error(|| {
+        format!(
+            "the journal of the spool {} is gone; it is made again from the receipts, and what has none may be sent twice",
+            place.path.display()
+        )
+    });
+    let mut draft = Draft::new(&state);
+    let mut skipped: HashMap<u32, u32> = HashMap::new();
+    for one in &completed {
+        draft.skip(one.position);
+        *skipped.entry(segment_of(one.position)).or_default() += 1;
+    }
+    for number in skipped.keys() {
+        draft.segment(*number);
+    }
+    let batch = draft.finish(Position::default());
+    state.apply(&batch);
+    Ok(state)
+}
+
+/// Ids in front of `scanned` that were accepted so lately that their producers may append them again.
+fn ids_before(file: &File, scanned: u32, out: &mut HashMap<String, Timestamp>) -> io::Result<()> {
+    let now = Timestamp::now();
+    reader::lines(file, 0, |offset, _, line| {
+        if offset >= scanned {
+            return ControlFlow::Break(());
+        }
+        if let Line::Sound(payload) = line
+            && let Some(new) = notification(payload)
+            && now.since(new.accepted).length < 4 * GRACE
+        {
+            out.insert(new.id(), new.accepted);
+        }
+        ControlFlow::Continue(())
+    })?;
+    Ok(())
+}
+
+/// Notifications behind `scanned`, and their producers.
+pub(super) fn unread_items(
+    file: &File,
+    scanned: u32,
+    out: &mut Vec<(NewItem, u64)>,
+) -> io::Result<()> {
+    reader::lines(file, scanned.into(), |_, _, line| {
+        if let Line::Sound(payload) = line
+            && let Some(Record::Notification(new) | Record::Again(new)) = record::parse(payload)
+        {
+            let item = NewItem {
+                id: new.id(),
+                origin: Arc::from(line::text(new.origin).as_str()),
+                body: new.body.clone().into_owned(),
+                accepted: new.accepted,
+                attempts: new.attempts,
+                detail: line::text(new.detail),
+            };
+            out.push((item, new.producer));
+        }
+        ControlFlow::Continue(())
+    })?;
+    Ok(())
+}
+
+impl Leader {
+    pub(super) fn restore(&mut self) -> Result<(), LeaseError> {
+        let deadline = Instant::now() + super::super::BUSY_TIMEOUT;
+        let place = Arc::clone(&self.place);
+        if !place.is_current().map_err(|e| self.failed(e))? {
+            return self.begin_again();
+        }
+        let restored = place.exclusively(deadline, || {
+            if journal::last_epoch(&place)?.is_some_and(|epoch| epoch > self.journal.epoch()) {
+                return Ok(false);
+            }
+            let Some(lease) = &mut self.lease else {
+                return Ok(false);
+            };
+            if !lease.has_name()? {
+                if !lease.restore(&place)? {
+                    return Ok(false);
+                }
+                log::error(|| {
+                    format!(
+                        "the file lease of the spool {} was removed",
+                        place.path.display()
+                    )
+                });
+            }
+            if !self.journal.has_name()? {
+                log::error(|| {
+                    format!(
+                        "the journal of the spool {} was removed; it is made again",
+                        place.path.display()
+                    )
+                });
+                self.journal = JournalWriter::begin(&place, self.journal.epoch(), &self.state)?;
+            }
+            Ok(true)
+        });
+        match restored {
+            Ok(true) => Ok(()),
+            Ok(false) => {
+                self.lost();
+                Err(LeaseError::Lost)
+            }
+            Err(e) => Err(self.failed(e)),
+        }
+    }
+
+    pub(super) fn lost(&mut self) {
+        log::warn(|| {
+            format!(
+                "another process delivers the spool {} now: this one did nothing for {} s",
+                self.place.path.display(),
+                lease::LEASE_TIME.as_secs()
+            )
+        });
+        // Without an unlock: no process asks for the lock of a file that has lost its name.
+        self.lease = None;
+    }
+
+    /// The directory was deleted: an operator's deletion. A new spool begins, which continues to count.
+    pub(super) fn begin_again(&mut self) -> Result<(), LeaseError> {
+        // What was appended and not read yet was accepted after the deletion, or just before it.
+        let mut unread = Vec::new();
+        let mut read_before = HashMap::new();
+        for (number, segment) in &self.segments {
+            let scanned = self.state.segments.get(number).map_or(0, |s| s.scanned);
+            let read = unread_items(&segment.file, scanned, &mut unread)
+                .and_then(|()| ids_before(&segment.file, scanned, &mut read_before));
+            read.map_err(|e| self.failed(e))?;
+        }
+        let lost = self.state.sums.pending() + self.state.letters.len() as u64;
+        log::error(|| {
+            format!(
+                "the spool {} was deleted or moved while it was in use: {lost} notifications are lost",
+                self.place.path.display()
+            )
+        });
+        let mut sums = self.state.sums;
+        sums.dropped += lost;
+        sums.dead = 0;
+        let began = (|| {
+            let place = Arc::new(Place::open(&self.place.path, true)?);
+            for (item, producer) in &unread {
+                super::super::producer::append_again(&place, item, *producer)?;
+            }
+            let deadline = Instant::now() + super::super::BUSY_TIMEOUT;
+            let Some(mut leader) = lead(&place, &self.settings, &mut Watch::default(), deadline)?
+            else {
+                return Ok(None);
+            };
+            let mut batch = leader.state.unchanged();
+            let here = leader.state.sums;
+            batch.sums = super::super::state::Sums {
+                accepted: here.accepted + sums.accepted,
+                delivered: here.delivered + sums.delivered,
+                dead: here.dead,
+                expired: here.expired + sums.expired,
+                dropped: here.dropped + sums.dropped,
+            };
+            batch.producers = self
+                .state
+                .producers
+                .iter()
+                .map(|(id, sums)| (*id, *sums))
+                .collect();
+            leader.journal.append(&batch)?;
+            leader.state.apply(&batch);
+            leader.read_before = read_before;
+            Ok(Some(leader))
+        })();
+        match began {
+            Ok(Some(leader)) => {
+                *self = leader;
+                // What was in flight belongs to no spool any more.
+                Ok(())
+            }
+            Ok(None) => {
+                self.lost();
+                Err(LeaseError::Lost)
+            }
+            Err(e) => Err(self.failed(e)),
+        }
+    }
+}
