@@ -11,14 +11,7 @@ import pytest
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
-
-def clean_environment() -> dict:
-    """This process's environment without options of the library."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("ESALES_")}
-
-
-def as_environment(options) -> dict:
-    return {f"ESALES_{name.upper()}": str(value) for name, value in options.items()}
+from environments import as_environment, clean_environment  # noqa: E402
 
 
 @pytest.fixture(scope="session")

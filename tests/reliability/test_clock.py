@@ -8,8 +8,8 @@ import time
 import uuid
 
 import pytest
-from conftest import as_environment, clean_environment
 from counting import Service, wait_for
+from environments import as_environment, clean_environment
 from spool_files import attempts
 from test_disk import produced
 from test_kill import kill

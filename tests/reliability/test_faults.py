@@ -11,8 +11,8 @@ import random
 import subprocess
 
 import pytest
-from conftest import as_environment, clean_environment
 from counting import Service, wait_for
+from environments import as_environment, clean_environment
 from test_disk import produced
 from test_kill import kill
 

@@ -6,8 +6,8 @@ import subprocess
 import sys
 
 import pytest
-from conftest import as_environment, clean_environment
 from counting import Service, wait_for
+from environments import as_environment, clean_environment
 from test_kill import kill
 
 
