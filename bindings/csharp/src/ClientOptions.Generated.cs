@@ -48,7 +48,7 @@ namespace Esales.Notify
             set { Set("backoff_ms", FromMilliseconds("backoff_ms", value)); }
         }
 
-        /// <summary>PEM file of the certificate authorities to trust, instead of the system's. Default: unset.</summary>
+        /// <summary>PEM file of the certificate authorities to trust, instead of the system's. It is read once, when the client is made; a relative path counts from the folder of that moment. A certificate in it that cannot be used is an error. Default: unset.</summary>
         public string CaFile
         {
             get { return String("ca_file"); }
@@ -62,7 +62,7 @@ namespace Esales.Notify
             set { Set("proxy", Text(value)); }
         }
 
-        /// <summary>Hosts that are reached without the proxy, separated by commas: <c>name</c>, <c>.domain</c>, <c>*.domain</c> or <c>*</c>. Unset: <c>no_proxy</c> of the environment. Default: unset.</summary>
+        /// <summary>Hosts that are reached without the proxy, separated by commas or white space: a name (with all names below it), an IP address, a network such as <c>10.0.0.0/8</c> or <c>fd00::/8</c>, <c>*.domain</c>, or <c>*</c> for all. A port in it matches nothing. Unset: <c>no_proxy</c> of the environment, read as curl 7.88 reads it, to which IPv6 networks, brackets, <c>*.domain</c> and a <c>*</c> among others mean nothing. Default: unset.</summary>
         public string NoProxy
         {
             get { return String("no_proxy"); }
@@ -76,28 +76,28 @@ namespace Esales.Notify
             set { Set("allow_http", Text(value)); }
         }
 
-        /// <summary>How long an idle connection is kept for the next call, in seconds, also after the last client is freed. 0: not at all. 0 to 3600. Default: 60.</summary>
+        /// <summary>How long a connection is used at most, and how long an idle one is kept for the next call, in seconds, also after the last client is freed. 0: each is used once. A service that moves to another address is followed within this and <c>dns_cache_s</c>. 0 to 3600. Default: 60.</summary>
         public TimeSpan? KeepAlive
         {
             get { return Seconds("keep_alive_s"); }
             set { Set("keep_alive_s", FromSeconds("keep_alive_s", value)); }
         }
 
-        /// <summary>How long a looked-up address is used before it is looked up again, in seconds. 0 to 3600. Default: 60.</summary>
+        /// <summary>How long a looked-up address is used for new connections before it is looked up again, in seconds. 0 to 3600. Default: 60.</summary>
         public TimeSpan? DnsCache
         {
             get { return Seconds("dns_cache_s"); }
             set { Set("dns_cache_s", FromSeconds("dns_cache_s", value)); }
         }
 
-        /// <summary>File that holds the queue, shared by any number of processes of this machine; its folder must exist. Unset: in memory, lost with the process. Default: unset.</summary>
+        /// <summary>Directory that holds the queue, shared by any number of processes of this machine that run as the same user: an absolute path. The library makes it, with mode 0700; the folder that it is in must exist. Unset: in memory, lost with the process. Default: unset.</summary>
         public string Spool
         {
             get { return String("spool"); }
             set { Set("spool", Text(value)); }
         }
 
-        /// <summary>What an accepted notification in the <c>spool</c> file survives. <c>process</c>: the end of every process, kill -9 included. <c>disk</c>: a power loss too, at the price of an fsync for each group of enqueues. Default: process.</summary>
+        /// <summary>What an accepted notification in the <c>spool</c> survives. <c>process</c>: the end of every process, kill -9 included. <c>disk</c>: a power loss too; the enqueues that run at the same time share an fsync and wait for it. Default: process.</summary>
         public Durability? Durability
         {
             get { return (Durability?)Choice("durability", DurabilityTexts); }
@@ -189,7 +189,7 @@ namespace Esales.Notify
             set { Set("gate_max_ms", FromMilliseconds("gate_max_ms", value)); }
         }
 
-        /// <summary>How long it can be asked what became of a notification that left the queue, in seconds; at most the last <c>max_items</c>. 0 to 2592000. Default: 3600.</summary>
+        /// <summary>How long the receipt of a notification that left the queue is kept, in seconds; at most the last 20,000. 0: none. 0 to 2592000. Default: 3600.</summary>
         public TimeSpan? ReceiptRetention
         {
             get { return Seconds("receipt_retention_s"); }

@@ -31,28 +31,28 @@ class ClientOptions(TypedDict, total=False):
     """Longest pause before the second attempt, in milliseconds; it doubles for each further one. The pause is drawn at random from 0 to that. 0 to 60000. Default: 100."""
 
     ca_file: Union[str, "os.PathLike[str]", None]
-    """PEM file of the certificate authorities to trust, instead of the system's. Default: unset."""
+    """PEM file of the certificate authorities to trust, instead of the system's. It is read once, when the client is made; a relative path counts from the folder of that moment. A certificate in it that cannot be used is an error. Default: unset."""
 
     proxy: Union[str, "os.PathLike[str]", None]
     """HTTP proxy, ``http://[user:password@]host:port``. Unset: ``https_proxy``, ``http_proxy``, ``all_proxy`` of the environment, not for loopback addresses. Empty: none. Default: unset."""
 
     no_proxy: Union[str, "os.PathLike[str]", None]
-    """Hosts that are reached without the proxy, separated by commas: ``name``, ``.domain``, ``*.domain`` or ``*``. Unset: ``no_proxy`` of the environment. Default: unset."""
+    """Hosts that are reached without the proxy, separated by commas or white space: a name (with all names below it), an IP address, a network such as ``10.0.0.0/8`` or ``fd00::/8``, ``*.domain``, or ``*`` for all. A port in it matches nothing. Unset: ``no_proxy`` of the environment, read as curl 7.88 reads it, to which IPv6 networks, brackets, ``*.domain`` and a ``*`` among others mean nothing. Default: unset."""
 
     allow_http: Optional[bool]
     """Whether ``base_url`` may be ``http://`` for an address that is not loopback. Visitor data then crosses the network in clear. Default: false."""
 
     keep_alive_s: Optional[int]
-    """How long an idle connection is kept for the next call, in seconds, also after the last client is freed. 0: not at all. 0 to 3600. Default: 60."""
+    """How long a connection is used at most, and how long an idle one is kept for the next call, in seconds, also after the last client is freed. 0: each is used once. A service that moves to another address is followed within this and ``dns_cache_s``. 0 to 3600. Default: 60."""
 
     dns_cache_s: Optional[int]
-    """How long a looked-up address is used before it is looked up again, in seconds. 0 to 3600. Default: 60."""
+    """How long a looked-up address is used for new connections before it is looked up again, in seconds. 0 to 3600. Default: 60."""
 
     spool: Union[str, "os.PathLike[str]", None]
-    """File that holds the queue, shared by any number of processes of this machine; its folder must exist. Unset: in memory, lost with the process. Default: unset."""
+    """Directory that holds the queue, shared by any number of processes of this machine that run as the same user: an absolute path. The library makes it, with mode 0700; the folder that it is in must exist. Unset: in memory, lost with the process. Default: unset."""
 
     durability: Optional[Literal["process", "disk"]]
-    """What an accepted notification in the ``spool`` file survives. ``process``: the end of every process, kill -9 included. ``disk``: a power loss too, at the price of an fsync for each group of enqueues. Default: process."""
+    """What an accepted notification in the ``spool`` survives. ``process``: the end of every process, kill -9 included. ``disk``: a power loss too; the enqueues that run at the same time share an fsync and wait for it. Default: process."""
 
     delivery: Optional[Literal["background", "none"]]
     """Who delivers the queue. ``background``: a thread of this process, unless another process is delivering the same spool. ``none``: some other process, such as ``esales-notify drain``; needs ``spool``. Default: background."""
@@ -88,4 +88,4 @@ class ClientOptions(TypedDict, total=False):
     """Where the doubling of ``gate_min_ms`` ends, in milliseconds. 10 to 3600000. Default: 300000."""
 
     receipt_retention_s: Optional[int]
-    """How long it can be asked what became of a notification that left the queue, in seconds; at most the last ``max_items``. 0 to 2592000. Default: 3600."""
+    """How long the receipt of a notification that left the queue is kept, in seconds; at most the last 20,000. 0: none. 0 to 2592000. Default: 3600."""
