@@ -12,7 +12,7 @@ use crate::host::Timestamp;
 use crate::spool::{Counts, Gate, Position};
 
 /// How many producers are remembered.
-const MAX_PRODUCERS: usize = 10_000;
+const MAX_PRODUCERS: usize = 1000;
 
 /// A position in the log: the segment's number, and the offset of the line in it.
 pub(super) fn position(segment: u32, offset: u32) -> Position {
