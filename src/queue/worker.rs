@@ -253,6 +253,7 @@ mod tests {
                 core: transport::core_of(&config.settings().unwrap().route).unwrap(),
                 timeout: LONG,
                 is_probe: false,
+                times_forgotten: 0,
             },
             outcome: Outcome {
                 status: Status::Delivered,

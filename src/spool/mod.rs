@@ -187,6 +187,9 @@ pub(crate) struct Overview {
 pub(crate) enum LeaseError {
     /// Another process leads now. Nothing was recorded, and nothing more may be sent.
     Lost,
+    /// The spool was deleted. The lease is one of the new spool that has begun; nothing was recorded, and what was fetched
+    /// is void: its positions are other items' now.
+    Replaced,
     /// The engine failed; the lease is still held, and the call may be repeated.
     Failed(Error),
 }

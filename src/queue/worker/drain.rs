@@ -68,6 +68,8 @@ pub(super) struct Drain<'a> {
     senders: Senders,
     backoff: Backoff,
     lease: Option<Box<dyn Lease>>,
+    /// How often everything that was fetched became void. A delivery that began before the last time counts for nothing.
+    times_forgotten: u64,
     /// Whether it was logged that another process leads.
     is_on_standby: bool,
     lanes: HashMap<Arc<str>, Lane>,
@@ -91,6 +93,7 @@ impl<'a> Drain<'a> {
                 max: settings.gate_max,
             },
             lease: None,
+            times_forgotten: 0,
             is_on_standby: false,
             lanes: HashMap::new(),
             taken: HashSet::new(),
@@ -110,13 +113,23 @@ impl<'a> Drain<'a> {
                 // Requests in flight end as they may: the leader that has the lease now sends these items again, under
                 // the same ids.
                 self.lease = None;
-                self.lanes.clear();
-                self.taken.clear();
-                self.unsettled.clear();
-                self.gates.clear();
+                self.forget_fetched();
                 Ok(STANDBY_POLL)
             }
+            Err(LeaseError::Replaced) => {
+                self.forget_fetched();
+                self.next_housekeeping = Instant::now();
+                Ok(Duration::ZERO)
+            }
         }
+    }
+
+    fn forget_fetched(&mut self) {
+        self.times_forgotten += 1;
+        self.lanes.clear();
+        self.taken.clear();
+        self.unsettled.clear();
+        self.gates.clear();
     }
 
     fn try_iteration(&mut self, news: News) -> Result<Duration, LeaseError> {
@@ -309,6 +322,7 @@ impl<'a> Drain<'a> {
             self.senders.send(Job {
                 origin: Arc::clone(origin),
                 is_probe: !lane.gate.is_open(),
+                times_forgotten: self.times_forgotten,
                 item,
                 core,
                 timeout: self.queue.attempt_timeout(),
@@ -326,8 +340,8 @@ impl<'a> Drain<'a> {
         } = done;
         let now = Timestamp::now();
         let mut item = job.item;
-        if !self.taken.contains(&item.position) {
-            // Another process leads now, and sends it again.
+        if job.times_forgotten != self.times_forgotten || !self.taken.contains(&item.position) {
+            // It is sent again, by this process or by another one that leads now.
             return;
         }
         // From a damaged spool it can be any number.

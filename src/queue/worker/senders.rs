@@ -20,6 +20,8 @@ pub(super) struct Job {
     pub(super) timeout: Duration,
     /// Sent through a closed gate.
     pub(super) is_probe: bool,
+    /// How often its drainer had forgotten what it fetched.
+    pub(super) times_forgotten: u64,
 }
 
 /// A delivery that ended, however.

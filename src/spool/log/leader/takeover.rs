@@ -344,8 +344,7 @@ impl Leader {
         match began {
             Ok(Some(leader)) => {
                 *self = leader;
-                // What was in flight belongs to no spool any more.
-                Ok(())
+                Err(LeaseError::Replaced)
             }
             Ok(None) => {
                 self.lost();
