@@ -67,7 +67,7 @@ fn a_callback_uses_a_spool_that_was_deleted() {
     let path = folder.path("spool");
     let client = waiting(&path);
     assert_eq!(enqueue(&client, "0"), Status::Queued);
-    std::fs::remove_file(&path).unwrap();
+    std::fs::remove_dir_all(&path).unwrap();
     // It is noticed when the numbers are asked for, or at the latest by the next enqueue that looks.
     let said = loop {
         let (status, said) = enqueue_with_a_busy_log(&client);
@@ -76,21 +76,14 @@ fn a_callback_uses_a_spool_that_was_deleted() {
             break said;
         }
     };
-    let words: Vec<&str> = said.iter().map(|(words, _)| words.as_str()).collect();
-    assert!(
-        words[0].contains("was deleted or replaced while it was in use"),
-        "{words:?}"
-    );
-    assert!(
-        words
-            .iter()
-            .any(|w| w.contains("were taken over into the new spool")),
-        "{words:?}"
-    );
+    let is_reported = |(message, _): &(String, Status)| {
+        message.contains("was deleted or moved while it was in use")
+    };
+    assert!(said.iter().any(is_reported), "{said:?}");
     assert!(said.iter().all(|(_, s)| *s == Status::Queued), "{said:?}");
     let stats = client.stats().unwrap();
     assert!(stats.spool.is_balanced());
-    assert!(stats.spool.pending >= 2 + said.len() as u64, "{stats:?}");
+    assert!(stats.spool.pending > said.len() as u64, "{stats:?}");
 }
 
 #[test]
@@ -98,22 +91,17 @@ fn a_callback_uses_a_spool_that_was_damaged() {
     let _alone = alone();
     let folder = Folder::new();
     let path = folder.path("spool");
-    {
-        use std::io::Write;
-        use std::os::unix::fs::OpenOptionsExt;
-        let mut make = std::fs::OpenOptions::new();
-        let make = make.write(true).create_new(true).mode(0o600);
-        let mut damaged = make.open(&path).unwrap();
-        damaged.write_all(&[7; 8192]).unwrap();
-        make.open(format!("{path}-wal")).unwrap();
-    }
+    std::fs::create_dir(&path).unwrap();
+    std::fs::write(folder.path("spool/segment-0000000001.log"), [7; 8192]).unwrap();
     let client = waiting(&path);
     let (status, said) = enqueue_with_a_busy_log(&client);
     assert_eq!(status, Status::Queued);
-    assert_eq!(said.len(), 1, "{said:?}");
-    assert!(said[0].0.contains("is damaged; it was set aside"));
-    assert_eq!(said[0].1, Status::Queued);
-    assert_eq!(client.stats().unwrap().spool.pending, 2);
+    let is_reported =
+        |(message, _): &(String, Status)| message.contains("FORMAT") && message.contains("damaged");
+    assert!(said.iter().any(is_reported), "{said:?}");
+    assert!(said.iter().all(|(_, s)| *s == Status::Queued), "{said:?}");
+    let pending = client.stats().unwrap().spool.pending;
+    assert_eq!(pending, 1 + said.len() as u64);
 }
 
 #[test]
@@ -121,8 +109,9 @@ fn a_callback_whose_own_call_fails_is_not_called_again_for_that() {
     let _alone = alone();
     let folder = Folder::new();
     let path = folder.path("spool");
-    // A database of another program.
-    std::fs::write(&path, [0x53; 4096]).unwrap();
+    // A folder of another program.
+    std::fs::create_dir(&path).unwrap();
+    std::fs::write(folder.path("spool/letters.txt"), "Dear customer").unwrap();
     let client = waiting(&path);
     let (status, said) = enqueue_with_a_busy_log(&client);
     assert_eq!(status, Status::SpoolFailed);
