@@ -39,7 +39,7 @@ pub struct Answer {
 }
 
 /// The longest text of a script, in bytes.
-const LONGEST_SCRIPT: usize = 64 * 1024;
+const LONGEST_SCRIPT: usize = 128 * 1024;
 /// The most answers of a script.
 const MOST_ANSWERS: usize = 10_000;
 /// The `times` of an answer that is given until the script is replaced.
@@ -92,7 +92,7 @@ impl Answer {
     /// Reads a comma-separated list. An empty (or blank) text is an empty list.
     ///
     /// # Errors
-    /// The first item that does not parse; a text over 64 KiB or with more than 10,000 answers.
+    /// The first item that does not parse; a text over 128 KiB or with more than 10,000 answers.
     pub fn parse_list(text: &str) -> Result<Vec<Answer>, ParseError> {
         if text.trim().is_empty() {
             return Ok(Vec::new());

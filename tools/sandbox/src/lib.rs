@@ -47,7 +47,7 @@
 //! only, one each, whatever they contain (but a body over 1 MiB gets 413 and uses none up).
 //!
 //! A request that has begun must end: see [`Options::request_timeout`] and [`Options::unfinished_bytes`].
-//! One that does not is not recorded. A script has at most 10,000 answers in 64 KiB of text.
+//! One that does not is not recorded. A script has at most 10,000 answers in 128 KiB of text.
 //!
 //! The newest 10,000 requests are remembered, and of them as many as fit in 64 MiB: see
 //! [`Options::remember`] and [`Options::remember_bytes`].

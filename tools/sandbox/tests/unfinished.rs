@@ -235,8 +235,8 @@ fn script_is_refused_when_it_is_too_long() {
     for (script, words) in [
         (format!("{most},204"), "10001 answers"),
         (
-            format!("204:body={}", "x".repeat(64 * 1024)),
-            "bytes long; at most 65536",
+            format!("204:body={}", "x".repeat(128 * 1024)),
+            "bytes long; at most 131072",
         ),
     ] {
         let problem = Answer::parse_list(&script).unwrap_err().to_string();
