@@ -1,10 +1,12 @@
 """Reads a spool's files as docs/contributing/spool-format.md describes them, independently of the library."""
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
 import pathlib
+import shutil
 import struct
 import time
 import zlib
@@ -85,3 +87,15 @@ def leader(spool):
         payload = lines(pathlib.Path(spool) / "lease")
         return int(payload[0].split("\t")[2]) if payload else None
     return None
+
+
+def delete(spool):
+    """As `rm -r` run again until it succeeds: the leader may make a file meanwhile."""
+    is_there = True
+    while is_there:
+        try:
+            shutil.rmtree(spool)
+            return
+        except OSError as e:
+            assert e.errno in (errno.ENOTEMPTY, errno.ENOENT), e
+            is_there = spool.exists()

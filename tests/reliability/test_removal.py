@@ -4,13 +4,11 @@ tmpfiles removes old files, people remove what they do not know, and cleanup scr
 """
 
 import contextlib
-import errno
 import os
-import shutil
 
 import pytest
 from counting import Service, wait_for
-from spool_files import attempts, leader
+from spool_files import attempts, delete, leader
 from test_disk import produced
 from test_kill import Accepted, kill
 
@@ -36,18 +34,6 @@ def remove(spool, pattern):
         with contextlib.suppress(FileNotFoundError):
             path.unlink()
     return len(found)
-
-
-def delete(spool):
-    """As `rm -r` run again until it succeeds: the leader may make a file meanwhile."""
-    is_there = True
-    while is_there:
-        try:
-            shutil.rmtree(spool)
-            return
-        except OSError as e:
-            assert e.errno in (errno.ENOTEMPTY, errno.ENOENT), e
-            is_there = spool.exists()
 
 
 @pytest.fixture

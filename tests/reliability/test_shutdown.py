@@ -2,13 +2,12 @@
 
 import collections
 import contextlib
-import shutil
 import socket
 import subprocess
 
 import pytest
 from counting import Service, wait_for
-from spool_files import attempts, locked, segments
+from spool_files import attempts, delete, locked, segments
 from test_kill import kill
 
 # Added to a deadline: the machine may be busy.
@@ -198,7 +197,7 @@ def damage(spool):
             file.write(b"garbage" * 1000)
 
 
-@pytest.mark.parametrize("harm", [shutil.rmtree, damage], ids=["deleted", "damaged"])
+@pytest.mark.parametrize("harm", [delete, damage], ids=["deleted", "damaged"])
 def test_enqueue_succeeds_when_the_spool_was_deleted_or_damaged(shut, in_time, counters, harm):
     def once(folder):
         spool = folder / "spool"
@@ -210,7 +209,7 @@ def test_enqueue_succeeds_when_the_spool_was_deleted_or_damaged(shut, in_time, c
         assert took[3:] == ("ESALES_QUEUED", "ESALES_TIMEOUT")
         # What is damaged counts as pending until a drainer reads it in vain.
         report = counters(spool)
-        assert report["pending"] in ((1,) if harm is shutil.rmtree else (1, 2)), report
+        assert report["pending"] in ((1,) if harm is delete else (1, 2)), report
         return took
 
     in_time(once)
@@ -223,7 +222,7 @@ def test_enqueue_succeeds_when_the_spool_is_deleted_while_it_is_open(shut, in_ti
         def meanwhile(_):
             # By now the worker has the spool open too.
             wait_for(lambda: attempts(spool), "no attempt")
-            shutil.rmtree(spool)
+            delete(spool)
 
         with refused() as options:
             options["spool"] = spool
