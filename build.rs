@@ -35,6 +35,10 @@ fn macros() -> String {
 
 /** Begin every esales_visitor with this: it sets struct_size and clears the rest. */
 #define ESALES_VISITOR_INIT {{ (uint32_t)sizeof(esales_visitor), NULL, NULL, NULL, NULL }}
+/** Begin every esales_notification with this: it sets struct_size and clears the rest. */
+#define ESALES_NOTIFICATION_INIT {{ (uint32_t)sizeof(esales_notification), 0, NULL, NULL, NULL, NULL, NULL, 0, NULL }}
+/** Begin every esales_line with this: it sets struct_size and clears the rest. */
+#define ESALES_LINE_INIT {{ (uint32_t)sizeof(esales_line), 0, NULL, NULL, NULL, NULL }}
 /** Begin every esales_stats with this: it sets struct_size and clears the rest. */
 #define ESALES_STATS_INIT {{ (uint32_t)sizeof(esales_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }}
 /** Begin every esales_receipt with this: it sets struct_size and clears the rest. A receipt that no call has written

@@ -16,11 +16,11 @@ pub use crate::spool::log::fuzz::files as spool;
 
 use crate::client::retry::{self, Clock, Policy};
 use crate::config::{Config, Route};
+use crate::notification::{Notification, Visitor};
 use crate::queue::gate::{Backoff, MAX_RETRY_AFTER};
 use crate::spool::Gate;
 use crate::status::{Error, Status};
-use crate::transport::{Outcome, Transport, parse_retry_after};
-use crate::wire::{AddToCart, Visitor};
+use crate::transport::{Outcome, Request, Transport, parse_retry_after};
 
 /// What a target makes its choices from; at the end of the input, zeros.
 pub(crate) struct Input<'a>(pub(crate) &'a [u8]);
@@ -77,7 +77,10 @@ pub fn config(data: &[u8]) {
         return;
     };
     let endpoint = &settings.route.endpoint;
-    let url: ureq::http::Uri = endpoint.url.parse().expect("an accepted address is a URL");
+    let url: ureq::http::Uri = endpoint
+        .origin
+        .parse()
+        .expect("an accepted address is a URL");
     if let Some(cluster) = config.get("cluster_id") {
         let host = format!("{cluster}.api.esales.apptus.cloud");
         assert_eq!(url.host(), Some(host.as_str()));
@@ -98,6 +101,7 @@ pub fn retry_after(data: &[u8]) {
     let policy = Policy {
         max_attempts: 3,
         backoff: Duration::from_millis(100),
+        may_repeat: true,
     };
     let deadline = Instant::now() + Duration::from_secs(300);
     let (outcome, attempts) = retry::run(policy, deadline, &NeverSleeps, || Outcome {
@@ -105,6 +109,7 @@ pub fn retry_after(data: &[u8]) {
         http_status: Some(503),
         detail: String::new(),
         retry_after: asked,
+        may_have_arrived: false,
     });
     assert!(outcome.status == Status::ServerError && (1..=3).contains(&attempts));
     let backoff = Backoff {
@@ -133,10 +138,16 @@ pub fn answer(data: &[u8]) {
     let (says, transport) = SERVER.get_or_init(serve);
     *says.lock().unwrap() = data.to_vec();
     let visitor = Visitor::signed_in("customer-key", "session-key", "token-of-it").in_market("UK");
-    let body = AddToCart::new(&visitor, None, "1", "ticket-of-it");
-    let body = body.unwrap().to_json().unwrap();
+    let body = Notification::click("ticket-of-it").to_json(&visitor, None, "1");
+    let body = body.unwrap();
+    let request = Request {
+        path: "/x",
+        body: body.as_bytes(),
+        may_repeat: true,
+        secrets: &|| crate::notification::secrets("/x", &body),
+    };
     let deadline = Instant::now() + Duration::from_secs(5);
-    let outcome = transport.exchange(body.as_bytes(), deadline);
+    let outcome = transport.exchange(&request, deadline);
     let code = outcome.http_status.unwrap_or(0);
     let is_delivered = outcome.status == Status::Delivered;
     assert_eq!(is_delivered, (200..300).contains(&code), "{outcome:?}");

@@ -8,8 +8,8 @@
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
+use crate::notification::check;
 use crate::status::{Error, Status};
-use crate::wire::check;
 
 /// Longest customer id, private key or customer key to sign, in bytes.
 pub const MAX_IDENTITY: usize = 4096;
@@ -28,11 +28,21 @@ pub fn customer_key(customer_id: &str) -> Result<String, Error> {
 /// # Errors
 /// [`Status::InvalidArgument`] if one of them is empty, over 4096 bytes, or has a control character.
 pub fn customer_token(private_key: &str, customer_key: &str) -> Result<String, Error> {
-    check("private_key", private_key, MAX_IDENTITY)?;
     check("customer_key", customer_key, MAX_IDENTITY)?;
+    sign(private_key, customer_key)
+}
+
+/// The token of a secure payment: HMAC-SHA256 of the body, byte for byte, under `private_key`. It is as good as a
+/// credential for that body: a secret.
+pub(crate) fn payment_token(private_key: &str, body: &str) -> Result<String, Error> {
+    sign(private_key, body)
+}
+
+fn sign(private_key: &str, text: &str) -> Result<String, Error> {
+    check("private_key", private_key, MAX_IDENTITY)?;
     let mut mac = Hmac::<Sha256>::new_from_slice(private_key.as_bytes())
         .map_err(|e| Error::new(Status::Internal, format!("HMAC: {e}")))?;
-    mac.update(customer_key.as_bytes());
+    mac.update(text.as_bytes());
     Ok(hex::encode(mac.finalize().into_bytes()))
 }
 

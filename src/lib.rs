@@ -24,7 +24,7 @@
 //! [`Client::enqueue_add_to_cart`] does not block: it puts the notification into a queue, in memory or in a directory
 //! that survives the process, and a thread of this or another process delivers it.
 //!
-//! Modules point downwards only: `ffi` → [`Client`] → `queue` → `transport` → `wire`, `identity`; `host` is what it
+//! Modules point downwards only: `ffi` → [`Client`] → `queue` → `spool`, `transport` → `notification`, `identity`; `host` is what it
 //! takes to be a guest in another program's process.
 
 mod client;
@@ -38,18 +38,23 @@ mod host;
 mod identity;
 mod kept;
 mod log;
+mod notification;
 mod personal_data;
 mod queue;
 mod spool;
 mod status;
 mod transport;
-mod wire;
 
 pub use client::{Client, DeliveryCallback};
-pub use config::{Config, Kind, OPTIONS, OptionSpec};
+pub use config::{Config, Kind as OptionKind, OPTIONS, OptionSpec};
 pub use host::FileSystem;
 pub use identity::{MAX_IDENTITY, customer_key, customer_token, new_key};
 pub use log::{LogCallback, LogLevel, log_keep, log_next, log_to};
+pub use notification::{
+    FIELDS, Field, FieldSpec, KINDS, Kind, KindSpec, Line, MAX_BODY, MAX_ID, MAX_KEY, MAX_LINES,
+    MAX_MARKET, MAX_PRICE, MAX_PRODUCT_KEY, MAX_QUANTITY, MAX_TICKET, Need, Notification, Repeat,
+    Visitor,
+};
 pub use personal_data::personal_data;
 pub use queue::{
     Counts, DeadLetter, OriginReport, PendingNotification, Percentiles, SalvageReport, SpoolAdmin,
@@ -57,4 +62,3 @@ pub use queue::{
 };
 pub use status::{Error, Receipt, Status};
 pub use transport::{Probe, ProbeAnswer, Trust};
-pub use wire::{ADD_TO_CART_PATH, MAX_ID, MAX_KEY, MAX_MARKET, MAX_TICKET, Visitor};

@@ -171,7 +171,7 @@ fn headers_are_what_the_page_asks_for() {
         assert!(found.len() <= 1, "{name} twice");
         found.first().map(|(_, v)| v.clone())
     };
-    assert_eq!(received.path, esales_notify::ADD_TO_CART_PATH);
+    assert_eq!(received.path, esales_notify::Kind::AddToCart.spec().path);
     assert_eq!(header("content-type").unwrap(), "application/json");
     assert_eq!(
         header("content-length").unwrap(),

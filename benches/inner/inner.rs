@@ -7,14 +7,14 @@
 mod gate;
 #[path = "../../src/identity.rs"]
 mod identity;
+#[path = "../../src/notification/mod.rs"]
+mod notification;
 #[path = "../../src/personal_data.rs"]
 mod personal_data;
 #[path = "../../src/spool/gate.rs"]
 mod spool_gate;
 #[path = "../../src/status.rs"]
 mod status;
-#[path = "../../src/wire.rs"]
-mod wire;
 
 /// What the gate needs of the rest of the library.
 mod host {
@@ -34,8 +34,8 @@ use std::time::Duration;
 
 use divan::black_box;
 use gate::Backoff;
+use notification::{Notification, Visitor};
 use spool::Gate;
-use wire::{AddToCart, Visitor};
 
 const KEY: &str = "d9528030-509c-4e0f-b585-7168f1e9feca";
 const SESSION: &str = "b106299c-eac0-4f6f-96d2-93e57c255784";
@@ -49,18 +49,14 @@ fn ticket() -> String {
     "Oy9keW5hbWljLXBhZ2Vz".repeat(7)
 }
 
-/// A visitor's fields are checked before anything is sent.
-#[divan::bench]
-fn validation(bencher: divan::Bencher<'_, '_>) {
-    let (visitor, ticket) = (Visitor::anonymous(KEY, SESSION).in_market("UK"), ticket());
-    bencher.bench(|| AddToCart::new(black_box(&visitor), None, ID, &ticket).is_ok());
-}
-
+/// The fields are checked and written as JSON.
 #[divan::bench]
 fn json(bencher: divan::Bencher<'_, '_>) {
     let (visitor, ticket) = (Visitor::anonymous(KEY, SESSION).in_market("UK"), ticket());
-    let notification = AddToCart::new(&visitor, None, ID, &ticket).ok();
-    bencher.bench(|| black_box(&notification).as_ref().map(AddToCart::to_json));
+    bencher.bench(|| {
+        let notification = Notification::add_to_cart(black_box(&ticket));
+        notification.to_json(black_box(&visitor), None, ID).is_ok()
+    });
 }
 
 #[divan::bench]

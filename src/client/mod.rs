@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 
 use crate::config::{Config, Settings};
 use crate::host;
-use crate::identity::{key_of, no_random_bytes};
+use crate::identity::{key_of, no_random_bytes, payment_token};
 use crate::log;
+use crate::notification::{self, Message, Notification, Visitor};
 use crate::queue::{self, OnDelivery, Queue, Stats};
 use crate::status::{Error, Receipt, Status};
-use crate::transport::{self, Core};
-use crate::wire::{AddToCart, Visitor};
+use crate::transport::{self, Core, Request};
 use retry::{Policy, SystemClock};
 
 /// What [`Client::on_delivery`] calls.
@@ -57,54 +57,76 @@ impl Client {
         Ok(client)
     }
 
-    /// Tells the service that `visitor` added the product behind `ticket` to the cart, and waits for the answer.
+    /// Sends a notification, and waits for the answer.
     ///
-    /// Blocks for at most `timeout_ms`, whatever the network does. `ticket` is the service's own opaque string, 1
-    /// to 8192 bytes, sent as it is. `id` names this one event, 1 to 128 bytes; `None` makes a UUID. It is the same
-    /// in every attempt; to send the same event again later, pass the id of the receipt.
+    /// Blocks for at most `timeout_ms`, whatever the network does. With `on_failure = queue`, an outcome that may succeed
+    /// later puts the notification into the queue, and the receipt says [`Status::Queued`].
     ///
-    /// With `on_failure = queue` an outcome that may succeed later puts the notification into the queue, and the
-    /// receipt says [`Status::Queued`].
+    /// A payment is not sent again, and not put into the queue, if it may have arrived: the service would count it twice
+    /// (option `payment_repeat`). An end of session is not sent while the queue of this client still holds older
+    /// notifications: the call waits for them, for at most half of `timeout_ms`.
     ///
     /// # Errors
-    /// An [`Error`] whose [`Error::receipt`] says what became of the notification. The event may still have arrived
-    /// when the status is [`Status::Timeout`], [`Status::ConnectionLost`] or [`Status::BadResponse`].
+    /// An [`Error`] whose [`Error::receipt`] says what became of the notification. It may still have arrived when the
+    /// status is [`Status::Timeout`], [`Status::ConnectionLost`], [`Status::BadResponse`] or [`Status::ServerError`].
+    pub fn notify(
+        &self,
+        visitor: &Visitor<'_>,
+        notification: &Notification<'_>,
+    ) -> Result<Receipt, Error> {
+        timed(|start| self.deliver(visitor, notification, start))
+    }
+
+    /// Accepts a notification into the queue and returns; it is delivered later, by a thread of this process or by
+    /// another process (`delivery`). The arguments are those of [`Client::notify`], and checked as there.
+    ///
+    /// Never waits on the network, and on the disk or other processes at most `enqueue_timeout_ms`.
+    ///
+    /// # Errors
+    /// [`Status::InvalidArgument`], [`Status::QueueFull`] or [`Status::SpoolFailed`]; it was not accepted.
+    pub fn enqueue(
+        &self,
+        visitor: &Visitor<'_>,
+        notification: &Notification<'_>,
+    ) -> Result<Receipt, Error> {
+        timed(|_| {
+            let message = self.message(visitor, notification)?;
+            let queue = self.queue()?;
+            let id = message.id.clone();
+            let pushed = queue.push(message, (0, ""), self.enqueue_deadline());
+            let unsent = match &pushed {
+                Ok(()) => Receipt::unsent(Status::Queued, "queued", Duration::ZERO),
+                Err(e) => Receipt::unsent(e.status(), e.detail(), Duration::ZERO),
+            };
+            Ok(Receipt { id, ..unsent })
+        })
+    }
+
+    /// [`Client::notify`] of the commonest kind: the visitor added the product behind `ticket` to the cart. `id` names this
+    /// one event; `None` makes a UUID.
+    ///
+    /// # Errors
+    /// As [`Client::notify`].
     pub fn notify_add_to_cart(
         &self,
         visitor: &Visitor<'_>,
         ticket: &str,
         id: Option<&str>,
     ) -> Result<Receipt, Error> {
-        timed(|start| self.deliver(visitor, ticket, id, start))
+        self.notify(visitor, &add_to_cart(ticket, id))
     }
 
-    /// Accepts the notification into the queue and returns; it is delivered later, by a thread of this process or by
-    /// another process (`delivery`). The arguments are those of [`Client::notify_add_to_cart`], and checked as there.
-    ///
-    /// Never waits on the network, and on the disk or other processes at most `enqueue_timeout_ms`.
+    /// [`Client::enqueue`] of the commonest kind.
     ///
     /// # Errors
-    /// [`Status::InvalidArgument`], [`Status::QueueFull`] or [`Status::SpoolFailed`]; it was not accepted.
+    /// As [`Client::enqueue`].
     pub fn enqueue_add_to_cart(
         &self,
         visitor: &Visitor<'_>,
         ticket: &str,
         id: Option<&str>,
     ) -> Result<Receipt, Error> {
-        timed(|_| {
-            let (id, body) = self.body(visitor, ticket, id)?;
-            let queue = self.queue()?;
-            if let Err(e) = queue.push(&id, body, (0, ""), self.enqueue_deadline()) {
-                return Ok(Receipt {
-                    id,
-                    ..Receipt::unsent(e.status(), e.detail(), Duration::ZERO)
-                });
-            }
-            Ok(Receipt {
-                id,
-                ..Receipt::unsent(Status::Queued, "queued", Duration::ZERO)
-            })
-        })
+        self.enqueue(visitor, &add_to_cart(ticket, id))
     }
 
     /// Waits until everything that was accepted before the call has left the queue, for at most `timeout`; false if
@@ -200,33 +222,61 @@ impl Client {
         host::deadline_after(self.settings.queue.enqueue_timeout)
     }
 
-    /// The id, made if none is given, and the checked body.
-    fn body(
+    /// The checked notification as it is sent, with an id that is made if none is given.
+    fn message(
         &self,
         visitor: &Visitor<'_>,
-        ticket: &str,
-        id: Option<&str>,
-    ) -> Result<(String, String), Error> {
-        let id = match id {
+        notification: &Notification<'_>,
+    ) -> Result<Message, Error> {
+        let id = match notification.id {
             Some(id) => id.to_owned(),
             None => host::random().map(key_of).map_err(no_random_bytes)?,
         };
-        let market = self.settings.market.as_deref();
-        let body = AddToCart::new(visitor, market, &id, ticket)?.to_json()?;
-        Ok((id, body))
+        let body = notification.to_json(visitor, self.settings.market.as_deref(), &id)?;
+        let token = match notification.private_key {
+            Some(key) => Some(payment_token(key, &body)?),
+            None => None,
+        };
+        Ok(Message {
+            id,
+            path: notification::path(notification.kind, token.as_deref()),
+            body,
+        })
     }
 
     fn deliver(
         &self,
         visitor: &Visitor<'_>,
-        ticket: &str,
-        id: Option<&str>,
+        notification: &Notification<'_>,
         start: Instant,
     ) -> Result<Receipt, Error> {
         let deadline = start + self.settings.timeout;
-        let (id, body) = self.body(visitor, ticket, id)?;
+        let message = self.message(visitor, notification)?;
+        let unsent = |status, detail| Receipt {
+            id: message.id.clone(),
+            ..Receipt::unsent(status, detail, Duration::ZERO)
+        };
+        if notification::ends_session(&message.path)
+            && let Some(queue) = self.queue_in_use()?
+            && !queue.flush(start + self.settings.timeout / 2)?
+        {
+            let older = unsent(
+                Status::Timeout,
+                "older notifications are still in the queue",
+            );
+            return Ok(match self.settings.queue_on_failure {
+                true => or_queue(
+                    &queue,
+                    message,
+                    deadline,
+                    "queued behind older notifications",
+                    older,
+                ),
+                false => older,
+            });
+        }
         if !self.settings.queue_on_failure {
-            return self.send(&id, &body, deadline);
+            return self.send(&message, deadline).map(|(receipt, _)| receipt);
         }
         let queue = self.queue()?;
         // What an earlier process left in the spool is not to wait for the next failure.
@@ -238,51 +288,63 @@ impl Client {
             .enqueue_timeout
             .min(self.settings.timeout / 4);
         if queue.is_backing_off(start + reserve) {
-            let words = "deliveries are failing; queued at once";
-            return Ok(or_queue(
-                &queue,
-                body,
-                deadline,
-                words,
-                Receipt {
-                    id,
-                    ..Receipt::unsent(
-                        Status::ConnectFailed,
-                        "deliveries are failing",
-                        Duration::ZERO,
-                    )
-                },
-            ));
+            let reason = "deliveries are failing; queued at once";
+            let failing = unsent(Status::ConnectFailed, "deliveries are failing");
+            return Ok(or_queue(&queue, message, deadline, reason, failing));
         }
-        let receipt = self.send(&id, &body, deadline - reserve)?;
-        if receipt.status.is_retryable() {
-            return Ok(or_queue(&queue, body, deadline, "queued", receipt));
+        let (receipt, may_be_sent_again) = self.send(&message, deadline - reserve)?;
+        if receipt.status.is_retryable() && may_be_sent_again {
+            return Ok(or_queue(&queue, message, deadline, "queued", receipt));
         }
         Ok(receipt)
     }
 
-    fn send(&self, id: &str, body: &str, deadline: Instant) -> Result<Receipt, Error> {
+    /// The receipt, and whether the notification may be sent again after a failure.
+    fn send(&self, message: &Message, deadline: Instant) -> Result<(Receipt, bool), Error> {
         let core = self.core()?;
+        let may_repeat =
+            self.settings.queue.repeats_payments || !notification::counts_twice(&message.path);
+        let request = Request {
+            path: &message.path,
+            body: message.body.as_bytes(),
+            may_repeat,
+            secrets: &|| notification::secrets(&message.path, &message.body),
+        };
         let policy = Policy {
             max_attempts: self.settings.max_attempts,
             backoff: self.settings.backoff,
+            may_repeat,
         };
         let (outcome, attempts) = retry::run(policy, deadline, &SystemClock, || {
-            core.transport.exchange(body.as_bytes(), deadline)
+            core.transport.exchange(&request, deadline)
         });
-        let mut detail = outcome.detail;
+        let is_final = outcome.may_have_arrived && !may_repeat;
+        let mut detail = match is_final {
+            true => notification::may_have_arrived(&outcome.detail),
+            false => outcome.detail,
+        };
         if attempts > 1 {
             detail.push_str(&format!(" (attempt {attempts})"));
         }
-        log::debug(|| format!("{id}: {} {detail}", outcome.status));
-        Ok(Receipt {
+        log::debug(|| format!("{}: {} {detail}", message.id, outcome.status));
+        let receipt = Receipt {
             status: outcome.status,
             http_status: outcome.http_status,
             attempts,
             elapsed: Duration::ZERO,
-            id: id.to_owned(),
+            id: message.id.clone(),
             detail,
-        })
+        };
+        Ok((receipt, !is_final))
+    }
+
+    /// The queue, if it may hold something that was accepted by a client with these options.
+    fn queue_in_use(&self) -> Result<Option<Arc<Queue>>, Error> {
+        let settings = &self.settings.queue;
+        match settings.spool.is_some() || self.settings.queue_on_failure {
+            true => self.queue().map(Some),
+            false => Ok(queue::known(&self.settings.route, settings)),
+        }
     }
 
     /// This process's core: the client's own, or, in a forked child, one that the child made.
@@ -344,21 +406,28 @@ fn timed(call: impl FnOnce(Instant) -> Result<Receipt, Error>) -> Result<Receipt
     }
 }
 
+fn add_to_cart<'a>(ticket: &'a str, id: Option<&'a str>) -> Notification<'a> {
+    Notification {
+        id,
+        ..Notification::add_to_cart(ticket)
+    }
+}
+
 /// Puts what did not get through into the queue; if that fails too, the receipt says both.
 fn or_queue(
     queue: &Arc<Queue>,
-    body: String,
+    message: Message,
     deadline: Instant,
-    words: &str,
+    reason: &str,
     mut receipt: Receipt,
 ) -> Receipt {
     let so_far = (receipt.attempts, receipt.detail.as_str());
-    match queue.push(&receipt.id, body, so_far, deadline) {
+    match queue.push(message, so_far, deadline) {
         Ok(()) => {
             receipt.status = Status::Queued;
             receipt.detail = match receipt.attempts {
-                0 => words.to_owned(),
-                _ => format!("{words}, after: {}", receipt.detail),
+                0 => reason.to_owned(),
+                _ => format!("{reason}, after: {}", receipt.detail),
             };
         }
         Err(e) => receipt.detail.push_str(&format!("; not queued: {e}")),

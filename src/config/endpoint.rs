@@ -1,17 +1,16 @@
-//! Where notifications go: the address made from `cluster_id` or `base_url`, and the proxy on the way.
+//! Where notifications go: the origin made from `cluster_id` or `base_url`, and the proxy on the way.
 
 use std::net::IpAddr;
 
 use ureq::http::Uri;
 
 use crate::status::Error;
-use crate::wire::ADD_TO_CART_PATH;
 
-/// A checked address of the service.
+/// The service's checked origin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Endpoint {
-    /// The whole URL of the notification.
-    pub(crate) url: String,
+    /// Scheme, host, port and prefix, without a slash at its end. A notification's path follows it.
+    pub(crate) origin: String,
     pub(crate) is_loopback: bool,
     pub(crate) is_https: bool,
 }
@@ -19,17 +18,17 @@ pub(crate) struct Endpoint {
 impl Endpoint {
     pub(crate) fn of_cluster(cluster_id: &str) -> Endpoint {
         Endpoint {
-            url: format!("https://{cluster_id}.api.esales.apptus.cloud{ADD_TO_CART_PATH}"),
+            origin: format!("https://{cluster_id}.api.esales.apptus.cloud"),
             is_loopback: false,
             is_https: true,
         }
     }
 
-    /// Of a URL that some process checked before it accepted notifications for it.
-    pub(crate) fn of_accepted(url: &str) -> Endpoint {
-        let uri = url.parse::<Uri>().unwrap_or_default();
+    /// Of an origin that some process checked before it accepted notifications for it.
+    pub(crate) fn of_accepted(origin: &str) -> Endpoint {
+        let uri = origin.parse::<Uri>().unwrap_or_default();
         Endpoint {
-            url: url.to_owned(),
+            origin: origin.to_owned(),
             is_loopback: uri.host().is_some_and(is_loopback),
             is_https: uri.scheme_str() == Some("https"),
         }
@@ -39,7 +38,7 @@ impl Endpoint {
         let uri = check_base_url(base_url)?;
         let host = uri.host().unwrap_or_default();
         Ok(Endpoint {
-            url: format!("{}{ADD_TO_CART_PATH}", base_url.trim_end_matches('/')),
+            origin: base_url.trim_end_matches('/').to_owned(),
             is_loopback: is_loopback(host),
             is_https: uri.scheme_str() == Some("https"),
         })
@@ -189,40 +188,30 @@ mod tests {
 
     #[test]
     fn base_urls() {
-        for (good, url, loopback, https) in [
+        for (good, origin, loopback, https) in [
             (
                 "http://127.0.0.1:8080",
-                "http://127.0.0.1:8080/api/v1/notifications/adding-to-cart",
+                "http://127.0.0.1:8080",
                 true,
                 false,
             ),
             (
                 "https://gw.example/esales/",
-                "https://gw.example/esales/api/v1/notifications/adding-to-cart",
+                "https://gw.example/esales",
                 false,
                 true,
             ),
-            (
-                "http://[::1]:1/",
-                "http://[::1]:1/api/v1/notifications/adding-to-cart",
-                true,
-                false,
-            ),
-            (
-                "https://LOCALHOST",
-                "https://LOCALHOST/api/v1/notifications/adding-to-cart",
-                true,
-                true,
-            ),
+            ("http://[::1]:1/", "http://[::1]:1", true, false),
+            ("https://LOCALHOST", "https://LOCALHOST", true, true),
         ] {
             let endpoint = Endpoint::of_base_url(good).unwrap();
             assert_eq!(
                 (
-                    endpoint.url.as_str(),
+                    endpoint.origin.as_str(),
                     endpoint.is_loopback,
                     endpoint.is_https
                 ),
-                (url, loopback, https)
+                (origin, loopback, https)
             );
         }
         for bad in [
@@ -261,7 +250,7 @@ mod tests {
     fn a_stored_address_is_the_one_that_was_accepted() {
         for base_url in ["https://gw.example", "HTTPS://gw.example", "http://[::1]:1"] {
             let accepted = Endpoint::of_base_url(base_url).unwrap();
-            assert_eq!(Endpoint::of_accepted(&accepted.url), accepted);
+            assert_eq!(Endpoint::of_accepted(&accepted.origin), accepted);
         }
     }
 

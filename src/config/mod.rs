@@ -16,8 +16,8 @@ pub(crate) use endpoint::Endpoint;
 pub(crate) use no_proxy::NoProxy;
 pub use table::{Kind, OPTIONS, OptionSpec};
 
+use crate::notification::{MAX_MARKET, check};
 use crate::status::Error;
-use crate::wire::{MAX_MARKET, check};
 
 /// A set of options, each checked when it is set. Options that contradict one another are found by
 /// [`crate::Client::new`].
@@ -174,6 +174,7 @@ impl Config {
             gate_max: millis(table::GATE_MAX_MS)?,
             receipt_retention: Duration::from_secs(self.integer(table::RECEIPT_RETENTION_S)?),
             attempt_timeout: millis(table::TIMEOUT_MS)?,
+            repeats_payments: self.get(table::PAYMENT_REPEAT) == Some("always"),
         };
         if settings.spool.is_none() && !settings.delivers {
             return Err(Error::config(
@@ -246,6 +247,8 @@ pub(crate) struct QueueSettings {
     pub(crate) gate_min: Duration,
     pub(crate) gate_max: Duration,
     pub(crate) receipt_retention: Duration,
+    /// Whether a payment is sent again although it may have arrived.
+    pub(crate) repeats_payments: bool,
     /// The time for one delivery attempt; of the clients that share a queue, the longest.
     pub(crate) attempt_timeout: Duration,
 }
@@ -477,8 +480,8 @@ mod tests {
         .settings()
         .unwrap();
         assert_eq!(
-            settings.route.endpoint.url,
-            "https://w1.api.esales.apptus.cloud/api/v1/notifications/adding-to-cart"
+            settings.route.endpoint.origin,
+            "https://w1.api.esales.apptus.cloud"
         );
         assert_eq!(settings.timeout, Duration::from_millis(3000));
         let proxy = settings.route.proxy.unwrap();

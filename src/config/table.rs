@@ -90,6 +90,7 @@ pub(crate) const MAX_AGE_S: &str = "max_age_s";
 pub(crate) const CONCURRENCY: &str = "concurrency";
 pub(crate) const GATE_MIN_MS: &str = "gate_min_ms";
 pub(crate) const GATE_MAX_MS: &str = "gate_max_ms";
+pub(crate) const PAYMENT_REPEAT: &str = "payment_repeat";
 pub(crate) const RECEIPT_RETENTION_S: &str = "receipt_retention_s";
 
 const fn row(
@@ -167,6 +168,8 @@ pub const OPTIONS: &[OptionSpec] = &[
         "After a failed delivery, the longest pause before the next one is tried, in milliseconds; it doubles with every further failure. The pause is drawn at random from 0 to that, and is never shorter than a `Retry-After` (up to an hour)."),
     row(GATE_MAX_MS, int(10, 3_600_000), Some("300000"),
         "Where the doubling of `gate_min_ms` ends, in milliseconds."),
+    row(PAYMENT_REPEAT, one_of(&["certain", "always"]), Some("certain"),
+        "When a payment is sent again: the service would count it twice. `certain`: only if it is certain that it was not processed; otherwise a blocking call fails, and the queue keeps the payment as a dead letter that says \"may have arrived\". `always`: also if it may have arrived."),
     row(RECEIPT_RETENTION_S, int(0, 2_592_000), Some("3600"),
         "How long the receipt of a notification that left the queue is kept, in seconds; at most the last 20,000. 0: none."),
 ];

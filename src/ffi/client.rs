@@ -1,17 +1,12 @@
 //! `esales_client`: sends notifications.
 
-use std::ffi::{CStr, c_char};
-use std::ptr::null;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::config::esales_config;
-use super::receipt::{self, esales_receipt};
-use super::visitor::{self, esales_visitor};
-use super::{boundary, copied, optional_text, out, reference, require_memory, text};
+use super::{boundary, out, require_memory};
 use crate::client::Client;
 use crate::config::Config;
 use crate::status::{Error, Receipt};
-use crate::wire::Visitor;
 
 /// Sends notifications. May be used from any number of threads at once, and after a fork in the parent and in the
 /// child. Cheap: clients that lead to the same place share their connections and their queue, process-wide.
@@ -64,87 +59,6 @@ pub unsafe extern "C" fn esales_client_free(client: *mut esales_client) {
         }
         Ok(())
     })
-}
-
-/// Tells the service that the visitor added the product behind the ticket to the cart, and waits for the answer.
-/// Blocks for at most the option timeout_ms, whatever the network does.
-///
-/// @param client   from esales_client_new.
-/// @param visitor  who added the product.
-/// @param ticket   the service's own opaque string, at most 8192 bytes, sent as it is.
-/// @param id       names this one event, at most 128 bytes; NULL: a new UUID. It is the same in every attempt. To send
-///                 the same event again, pass the id of the receipt.
-/// @param receipt  receives what became of it; may be NULL.
-/// @return ESALES_DELIVERED, with on_failure=queue ESALES_QUEUED, or an error. After ESALES_TIMEOUT,
-///         ESALES_CONNECTION_LOST and ESALES_BAD_RESPONSE the event may have arrived all the same.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn esales_notify_add_to_cart(
-    client: *const esales_client,
-    visitor: *const esales_visitor,
-    ticket: *const c_char,
-    id: *const c_char,
-    receipt: *mut esales_receipt,
-) -> i32 {
-    boundary(|| {
-        // SAFETY: the caller's promises are those of Call.
-        unsafe {
-            Call {
-                client,
-                visitor,
-                ticket,
-                id,
-                receipt,
-            }
-            .make(Client::notify_add_to_cart)
-        }
-    })
-}
-
-/// The arguments of a call about one notification: each pointer is NULL or what the header says, alive through the
-/// call.
-pub(super) struct Call {
-    pub(super) client: *const esales_client,
-    pub(super) visitor: *const esales_visitor,
-    pub(super) ticket: *const c_char,
-    pub(super) id: *const c_char,
-    pub(super) receipt: *mut esales_receipt,
-}
-
-type Method = fn(&Client, &Visitor<'_>, &str, Option<&str>) -> Result<Receipt, Error>;
-
-impl Call {
-    /// # Safety
-    /// The pointers are what the struct says.
-    pub(super) unsafe fn make(&self, method: Method) -> Result<i32, Error> {
-        let start = Instant::now();
-        // SAFETY: the caller's promise.
-        let id = unsafe { copied(self.id) };
-        // SAFETY: the caller's promise.
-        let slot = unsafe { receipt::prepare_optional(self.receipt) }?;
-        // SAFETY: the caller's promise, and the copy lives through the call.
-        let result = unsafe { self.run(id.as_deref(), method) };
-        if let Some(slot) = slot {
-            slot.write(match &result {
-                Ok(delivered) => receipt::of(delivered),
-                Err(error) => receipt::of(&refused(error, start.elapsed())),
-            });
-        }
-        result.map(|delivered| delivered.status.code())
-    }
-
-    /// # Safety
-    /// The pointers are what the struct says.
-    unsafe fn run(&self, id: Option<&CStr>, method: Method) -> Result<Receipt, Error> {
-        // SAFETY: the caller's promise.
-        unsafe {
-            require_memory()?;
-            let client = reference("client", self.client)?;
-            let visitor = visitor::read(self.visitor)?;
-            let ticket = text("ticket", self.ticket)?;
-            let id = optional_text("id", id.map_or(null(), CStr::as_ptr))?;
-            method(&client.0, &visitor, ticket, id)
-        }
-    }
 }
 
 /// The receipt of an error: its own, or, for an argument that C got wrong, one that says so.

@@ -10,6 +10,7 @@ use super::client::*;
 use super::config::*;
 use super::identity::*;
 use super::log::*;
+use super::notification::*;
 use super::queue::*;
 use super::receipt::esales_receipt;
 use super::stats::esales_stats;
@@ -75,6 +76,42 @@ fn visitor(input: &mut Input<'_>, strings: &[Text; 4]) -> Memory {
     memory
 }
 
+/// A notification of any size and kind whose strings are anything, with at most three lines.
+fn notification(input: &mut Input<'_>, strings: &[Text; 4], lines: &mut Vec<u64>) -> Memory {
+    let mut memory = Memory::of::<esales_notification>(input);
+    let count = usize::from(input.byte() % 4);
+    for _ in 0..count {
+        let [product_key, variant_key, selling_price, cost] =
+            strings.each_ref().map(|text| text.pointer() as u64);
+        let quantity = u64::from(input.byte());
+        let size = match input.byte() {
+            0 => input.integer() as u32,
+            _ => size_of::<esales_line>() as u32,
+        };
+        lines.push(quantity << 32 | u64::from(size));
+        lines.extend([product_key, variant_key, selling_price, cost]);
+    }
+    if memory.0.len() * 8 >= size_of::<esales_notification>() {
+        let notification: *mut esales_notification = memory.pointer();
+        let [id, ticket, product_key, private_key] = strings.each_ref().map(Text::pointer);
+        // SAFETY: the memory is as large as a notification, aligned for one, and lives.
+        unsafe {
+            (*notification).kind = i32::from(input.byte() % 9);
+            (*notification).id = id;
+            (*notification).ticket = ticket;
+            (*notification).product_key = product_key;
+            (*notification).private_key = private_key;
+            (*notification).line_count = count;
+            (*notification).lines = match count {
+                // A pointer that must not be followed.
+                0 => null_mut(),
+                _ => lines.as_ptr().cast(),
+            };
+        }
+    }
+    memory
+}
+
 /// Calls of every function, in any order, with any strings, NULLs and sizes.
 pub fn c_arguments(data: &[u8]) {
     static CLIENT: AtomicPtr<esales_client> = AtomicPtr::new(null_mut());
@@ -90,12 +127,12 @@ pub fn c_arguments(data: &[u8]) {
         assert_eq!(esales_config_new(&raw mut config), 0);
         while !input.is_empty() {
             let choice = input.byte();
-            let client = if choice.is_multiple_of(16) {
+            let client = if choice.is_multiple_of(18) {
                 null_mut()
             } else {
                 live
             };
-            call(choice % 16, &mut input, client, config);
+            call(choice % 18, &mut input, client, config);
         }
         esales_config_free(config);
     }
@@ -160,6 +197,24 @@ unsafe fn call(
                     visitor.pointer(),
                     one.pointer(),
                     two.pointer(),
+                    receipt.pointer(),
+                )
+            }
+            15 | 16 => {
+                let strings = [(); 4].map(|()| Text::of(input));
+                let mut visitor = visitor(input, &strings);
+                let strings = [(); 4].map(|()| Text::of(input));
+                let mut lines = Vec::new();
+                let mut notification = notification(input, &strings, &mut lines);
+                let send = if choice == 15 {
+                    esales_notify
+                } else {
+                    esales_enqueue
+                };
+                send(
+                    client,
+                    visitor.pointer(),
+                    notification.pointer(),
                     receipt.pointer(),
                 )
             }

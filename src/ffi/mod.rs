@@ -11,6 +11,7 @@ mod config;
 pub(crate) mod fuzz;
 mod identity;
 mod log;
+mod notification;
 mod queue;
 mod receipt;
 mod sized;
@@ -23,8 +24,8 @@ use std::ffi::{CStr, CString, c_char, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::host::{self, PerThread};
+use crate::notification::MAX_ID;
 use crate::status::{Error, Status};
-use crate::wire::MAX_ID;
 
 static LAST_ERROR: PerThread<RefCell<CString>> = PerThread::new();
 
@@ -257,6 +258,7 @@ mod tests {
             include_str!("config.rs"),
             include_str!("identity.rs"),
             include_str!("log.rs"),
+            include_str!("notification.rs"),
             include_str!("queue.rs"),
             include_str!("receipt.rs"),
             include_str!("stats.rs"),

@@ -4,53 +4,17 @@ use std::ffi::{CStr, c_char, c_void};
 use std::ptr::null;
 use std::time::Duration;
 
-use super::client::{Call, esales_client, refused};
+use super::client::{esales_client, refused};
 use super::receipt::{self, esales_receipt};
 use super::stats::{self, esales_stats};
-use super::visitor::esales_visitor;
 use super::{UserData, boundary, copied, reference, text};
-use crate::client::{Client, DeliveryCallback};
+use crate::client::DeliveryCallback;
 use crate::status::{Error, Receipt, Status};
 
 /// What esales_client_on_delivery calls: with what became of one notification. The receipt is valid during the call.
 #[allow(non_camel_case_types)]
 pub type esales_delivery_callback =
     Option<unsafe extern "C" fn(user_data: *mut c_void, receipt: *const esales_receipt)>;
-
-/// Accepts the notification into the queue and returns at once; it is delivered later, by a thread of this process
-/// or by another process (option delivery). The arguments are those of esales_notify_add_to_cart, checked as there.
-/// Never waits on the network; on the disk and other processes at most enqueue_timeout_ms.
-///
-/// @param client   from esales_client_new.
-/// @param visitor  who added the product.
-/// @param ticket   as for esales_notify_add_to_cart.
-/// @param id       as for esales_notify_add_to_cart.
-/// @param receipt  receives ESALES_QUEUED and the id, or why it was not accepted; may be NULL.
-/// @return ESALES_QUEUED, ESALES_INVALID_ARGUMENT, ESALES_QUEUE_FULL or ESALES_SPOOL_FAILED. What it returned
-///         ESALES_QUEUED for is delivered at least once, always with the same id, or counted as dead, expired or
-///         dropped.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn esales_enqueue_add_to_cart(
-    client: *const esales_client,
-    visitor: *const esales_visitor,
-    ticket: *const c_char,
-    id: *const c_char,
-    receipt: *mut esales_receipt,
-) -> i32 {
-    boundary(|| {
-        // SAFETY: the caller's promises are those of Call.
-        unsafe {
-            Call {
-                client,
-                visitor,
-                ticket,
-                id,
-                receipt,
-            }
-            .make(Client::enqueue_add_to_cart)
-        }
-    })
-}
 
 /// Waits until everything that was accepted before the call has left the queue, for at most timeout_ms. What is
 /// left then stays in the queue. ESALES_TIMEOUT is also returned if the spool stayed busy for so long.

@@ -29,6 +29,7 @@ pub use stats::{Counts, Percentiles, Stats};
 use crate::config::{QueueSettings, Route};
 use crate::host::{self, Timestamp};
 use crate::log;
+use crate::notification::Message;
 use crate::spool::{self, NewItem, Spool};
 use crate::status::{Error, Receipt};
 use worker::Worker;
@@ -63,7 +64,7 @@ impl Queue {
         Ok(Arc::new(Queue {
             spool: spool::open(settings)?,
             settings: settings.clone(),
-            origin: Arc::from(route.endpoint.url.as_str()),
+            origin: Arc::from(route.endpoint.origin.as_str()),
             route: route.clone(),
             process: host::this_process(),
             refused: AtomicU64::new(0),
@@ -110,15 +111,15 @@ impl Queue {
     /// and the result of the last one.
     pub(crate) fn push(
         self: &Arc<Self>,
-        id: &str,
-        body: String,
+        message: Message,
         so_far: (u32, &str),
         deadline: Instant,
     ) -> Result<(), Error> {
         let item = NewItem {
-            id: id.to_owned(),
+            id: message.id,
             origin: Arc::clone(&self.origin),
-            body,
+            path: message.path,
+            body: message.body,
             accepted: Timestamp::now(),
             attempts: so_far.0,
             detail: so_far.1.to_owned(),
@@ -131,7 +132,7 @@ impl Queue {
             }
             Err(e) => {
                 self.refused.fetch_add(1, Ordering::Relaxed);
-                log::error(|| format!("{id} was not accepted: {e}"));
+                log::error(|| format!("{} was not accepted: {e}", item.id));
                 // Delivery is what gives room back.
                 self.wake();
                 Err(e)
@@ -377,7 +378,12 @@ mod tests {
         let queue = Queue::new(&settings.route, &settings.queue).unwrap();
         assert!(queue.flush(Instant::now()).unwrap());
         assert!(!queue.worker.is_running());
-        let accepted = queue.push("x", "{}".to_owned(), (0, ""), Instant::now() + COUNTING);
+        let message = Message {
+            id: "x".to_owned(),
+            path: "/x".into(),
+            body: "{}".to_owned(),
+        };
+        let accepted = queue.push(message, (0, ""), Instant::now() + COUNTING);
         accepted.unwrap();
         assert!(queue.worker.is_running());
     }

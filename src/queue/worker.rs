@@ -218,6 +218,7 @@ mod tests {
     use super::*;
     use crate::Config;
     use crate::host::Timestamp;
+    use crate::notification::Message;
     use crate::spool::{Item, Position};
     use crate::status::Status;
     use crate::transport::{self, Outcome};
@@ -245,13 +246,16 @@ mod tests {
                     position: Position(1),
                     id: String::new(),
                     origin: Arc::from("http://127.0.0.1:9"),
+                    path: "/x".into(),
                     body: String::new(),
+                    has_begun: false,
                     accepted: Timestamp::default(),
                     attempts: 0,
                     producer: 0,
                 },
                 core: transport::core_of(&config.settings().unwrap().route).unwrap(),
                 timeout: LONG,
+                may_repeat: true,
                 is_probe: false,
                 times_forgotten: 0,
             },
@@ -260,6 +264,7 @@ mod tests {
                 http_status: Some(204),
                 detail: String::new(),
                 retry_after: None,
+                may_have_arrived: false,
             },
             latency: Duration::ZERO,
         }
@@ -307,7 +312,12 @@ mod tests {
         wait_for(|| queue.has_polled(LONG));
         queue.leave(2);
         thread::sleep(IDLE_AFTER * 5);
-        let put_in = another_process.push("x", "{}".to_owned(), (0, ""), Instant::now() + LONG);
+        let message = Message {
+            id: "x".to_owned(),
+            path: "/x".into(),
+            body: "{}".to_owned(),
+        };
+        let put_in = another_process.push(message, (0, ""), Instant::now() + LONG);
         put_in.unwrap();
         let stats = || another_process.stats(Instant::now() + LONG).unwrap();
         wait_for(|| stats().gate_failures > 0);

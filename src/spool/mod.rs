@@ -13,6 +13,7 @@ pub(crate) mod kit;
 pub(crate) mod log;
 pub(crate) mod memory;
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt::Debug;
 use std::path::{Path, PathBuf};
@@ -41,6 +42,8 @@ pub(crate) struct NewItem {
     pub(crate) id: String,
     /// Where it goes: accepted for one origin, it is never delivered to another.
     pub(crate) origin: Arc<str>,
+    /// Below the origin; it says which kind of notification it is, and may hold a secret.
+    pub(crate) path: Cow<'static, str>,
     pub(crate) body: String,
     pub(crate) accepted: Timestamp,
     /// Attempts that a blocking call made before it gave up, and the result of the last one.
@@ -54,9 +57,12 @@ pub(crate) struct Item {
     pub(crate) position: Position,
     pub(crate) id: String,
     pub(crate) origin: Arc<str>,
+    pub(crate) path: Cow<'static, str>,
     pub(crate) body: String,
     pub(crate) accepted: Timestamp,
     pub(crate) attempts: u32,
+    /// Whether a delivery of it began whose result was not recorded: it may have arrived.
+    pub(crate) has_begun: bool,
     /// The producer that accepted it, as the engine numbers them.
     pub(crate) producer: u64,
 }
@@ -233,7 +239,8 @@ pub(crate) trait Lease: Debug + Send {
     /// Every origin that notifications were accepted for, with its gate.
     fn origins(&self) -> Vec<(Arc<str>, Gate)>;
 
-    /// The oldest items for `origin` that may be tried at `now` and are not in `skip`, at most `limit`.
+    /// The oldest items for `origin` that may be tried at `now` and are not in `skip`, at most `limit`. One that ends a
+    /// session is not among them before every older item of that session, also in `skip`, is completed.
     fn fetch(
         &mut self,
         origin: &str,
@@ -251,6 +258,10 @@ pub(crate) trait Lease: Debug + Send {
         max_age: Duration,
         skip: &HashSet<Position>,
     ) -> Result<Vec<Item>, LeaseError>;
+
+    /// Records that the delivery of these items begins. Should this drainer end before it settles them, the next one
+    /// finds [`Item::has_begun`] set.
+    fn begin(&mut self, items: &[Position]) -> Result<(), LeaseError>;
 
     /// Records all the settlements and gates, or nothing. An item that has left the spool meanwhile is passed over.
     fn settle(

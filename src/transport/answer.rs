@@ -21,6 +21,8 @@ pub(crate) struct Outcome {
     pub(crate) detail: String,
     /// How long the service asks to wait.
     pub(crate) retry_after: Option<Duration>,
+    /// Whether the service may have processed the request although there is no 2xx.
+    pub(crate) may_have_arrived: bool,
 }
 
 impl Outcome {
@@ -30,6 +32,15 @@ impl Outcome {
             http_status: None,
             detail: detail.into(),
             retry_after: None,
+            may_have_arrived: false,
+        }
+    }
+
+    /// The same, once the request was sent.
+    fn after_sending(status: Status, detail: impl Into<String>) -> Outcome {
+        Outcome {
+            may_have_arrived: true,
+            ..Outcome::unanswered(status, detail)
         }
     }
 }
@@ -78,6 +89,12 @@ pub(super) fn from_status(
         http_status: Some(code),
         detail: cut(&detail, MAX_DETAIL),
         retry_after,
+        // 429, 425 and 503 mean that the request was not processed; what the others mean only the service knows.
+        may_have_arrived: match status {
+            Status::ServerError => code != 503,
+            Status::Timeout | Status::BadResponse => true,
+            _ => false,
+        },
     }
 }
 
@@ -93,7 +110,7 @@ pub(super) fn too_late() -> Outcome {
 pub(super) fn from_error(error: &ureq::Error, step: Step) -> Outcome {
     match error {
         ureq::Error::Io(e) => from_io(e, step),
-        other => Outcome::unanswered(Status::BadResponse, not_http(other)),
+        other => Outcome::after_sending(Status::BadResponse, not_http(other)),
     }
 }
 
@@ -106,19 +123,20 @@ fn has_inside<T: std::error::Error + 'static>(e: &io::Error) -> bool {
 }
 
 pub(super) fn from_io(e: &io::Error, step: Step) -> Outcome {
+    let is_sent = matches!(step, Step::Exchange | Step::Answer);
     if has_inside::<BudgetSpent>(e) {
-        return Outcome::unanswered(
-            Status::Timeout,
-            format!("the time budget ended while {}", step.text()),
-        );
+        let detail = format!("the time budget ended while {}", step.text());
+        return match is_sent {
+            true => Outcome::after_sending(Status::Timeout, detail),
+            false => Outcome::unanswered(Status::Timeout, detail),
+        };
     }
     if has_inside::<NotHttp>(e) {
-        return Outcome::unanswered(Status::BadResponse, not_http(e));
+        return Outcome::after_sending(Status::BadResponse, not_http(e));
     }
     if has_inside::<ProxyRefused>(e) {
         return Outcome::unanswered(Status::ConnectFailed, e.to_string());
     }
-    let is_sent = matches!(step, Step::Exchange | Step::Answer);
     match tls_error::inside(e) {
         // What breaks after the request was sent may have broken after the service had read it.
         Some(tls) if !is_sent || tls_error::is_refusal_of_the_client(tls) => {
@@ -135,7 +153,11 @@ pub(super) fn from_io(e: &io::Error, step: Step) -> Outcome {
             Status::ConnectFailed,
             format!("the connection broke while {}: {e}", step.text()),
         ),
-        Step::Tls | Step::Exchange | Step::Answer => Outcome::unanswered(
+        Step::Tls => Outcome::unanswered(
+            Status::ConnectionLost,
+            format!("the connection broke while {}: {e}", step.text()),
+        ),
+        Step::Exchange | Step::Answer => Outcome::after_sending(
             Status::ConnectionLost,
             format!("the connection broke while {}: {e}", step.text()),
         ),

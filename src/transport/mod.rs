@@ -31,7 +31,6 @@ pub(crate) use tls::Roots;
 
 use crate::config::{ProxyRoute, Route};
 use crate::status::{Error, Status};
-use crate::wire;
 use connection::Lifetime;
 use deadline::Step;
 use dialer::{Dial, Dialer, NoResolver};
@@ -53,14 +52,29 @@ pub(crate) fn dice() -> f64 {
     f64::from(drawn) / (f64::from(u32::MAX) + 1.0)
 }
 
+/// What is sent to the origin, and what may be done with it.
+pub(crate) struct Request<'a> {
+    /// Path and query, below the origin.
+    pub(crate) path: &'a str,
+    /// JSON.
+    pub(crate) body: &'a [u8],
+    /// Whether the same request may be sent once more when it is not known whether the first one arrived.
+    pub(crate) may_repeat: bool,
+    /// What must not stand in a message; asked for only if the service sends one.
+    pub(crate) secrets: &'a dyn Fn() -> Vec<String>,
+}
+
 /// The connections to one origin.
 #[derive(Debug)]
 pub(crate) struct Transport {
     agent: Agent,
+    /// For requests that may not be repeated. It keeps no connections: one that was kept may turn out to be closed when the
+    /// request is on its way, and then it is not known whether it arrived.
+    unkept: Agent,
     dialer: Arc<Dialer>,
     /// Where the trusted authorities come from, and their number; `None`: there is no TLS on the way.
     roots: Option<Roots>,
-    url: http::Uri,
+    origin: http::Uri,
 }
 
 impl Transport {
@@ -69,13 +83,13 @@ impl Transport {
         route: &Route,
         roots: impl FnOnce() -> Result<Roots, Error>,
     ) -> Result<Transport, Error> {
-        let url: http::Uri = route.endpoint.url.parse().map_err(|e| {
+        let origin: http::Uri = route.endpoint.origin.parse().map_err(|e| {
             Error::config(format!(
                 "the address {} is not a URL: {e}",
-                route.endpoint.url
+                route.endpoint.origin
             ))
         })?;
-        let host = url.host().unwrap_or_default().to_owned();
+        let host = origin.host().unwrap_or_default().to_owned();
         let is_https = route.endpoint.is_https;
         let proxy = route.proxy.as_ref();
         let proxy = proxy.filter(|proxy| !proxy.no_proxy.covers(&host));
@@ -86,42 +100,46 @@ impl Transport {
         let dialer = Arc::new(Dialer {
             resolver: CachingResolver::new(route.dns_cache),
             host,
-            port: url.port_u16().unwrap_or(if is_https { 443 } else { 80 }),
+            port: origin.port_u16().unwrap_or(if is_https { 443 } else { 80 }),
             proxy,
             is_https,
             tls: tls.map(Arc::new),
             lifetime: Arc::new(Lifetime::new(route.keep_alive)),
         });
-        let config = Agent::config_builder()
-            // The dialer knows the proxy.
-            .proxy(None)
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .user_agent(USER_AGENT)
-            .accept("*/*")
-            .max_idle_age(route.keep_alive)
-            .max_idle_connections(MAX_IDLE)
-            .max_idle_connections_per_host(MAX_IDLE)
-            .build();
+        let agent = |max_idle| {
+            let config = Agent::config_builder()
+                // The dialer knows the proxy.
+                .proxy(None)
+                .http_status_as_error(false)
+                .max_redirects(0)
+                .max_redirects_will_error(false)
+                .user_agent(USER_AGENT)
+                .accept("*/*")
+                .max_idle_age(route.keep_alive)
+                .max_idle_connections(max_idle)
+                .max_idle_connections_per_host(max_idle)
+                .build();
+            Agent::with_parts(config, Dial(Arc::clone(&dialer)), NoResolver)
+        };
         Ok(Transport {
-            agent: Agent::with_parts(config, Dial(Arc::clone(&dialer)), NoResolver),
+            agent: agent(MAX_IDLE),
+            unkept: agent(0),
             dialer,
             roots,
-            url,
+            origin,
         })
     }
 
-    /// Sends `body` and waits for the answer until `deadline`.
+    /// Sends a request and waits for the answer until `deadline`.
     ///
     /// A kept-alive connection that turns out to be closed is replaced at once, by a new one: that is housekeeping, not
     /// an attempt. The other kept ones are closed too, for they are not likely to be better.
-    pub(crate) fn exchange(&self, body: &[u8], deadline: Instant) -> Outcome {
+    pub(crate) fn exchange(&self, request: &Request<'_>, deadline: Instant) -> Outcome {
         deadline::begin(deadline);
         if deadline::remaining().is_none() {
             return answer::too_late();
         }
-        let failed = match self.exchange_once(body) {
+        let failed = match self.exchange_once(request) {
             Ok(outcome) => return outcome,
             Err(outcome) => outcome,
         };
@@ -130,16 +148,21 @@ impl Transport {
         }
         // One dead connection costs one call, and not one call for each that is kept.
         self.dialer.lifetime.retire_all();
-        if failed.status == Status::ConnectionLost && deadline::step() == Step::Exchange {
+        if request.may_repeat
+            && failed.status == Status::ConnectionLost
+            && deadline::step() == Step::Exchange
+        {
             deadline::begin(deadline);
-            return self.exchange_once(body).unwrap_or_else(|outcome| outcome);
+            return self
+                .exchange_once(request)
+                .unwrap_or_else(|outcome| outcome);
         }
         failed
     }
 
     /// `Err`: there was no answer.
-    fn exchange_once(&self, body: &[u8]) -> Result<Outcome, Outcome> {
-        self.post(body).map_err(|error| {
+    fn exchange_once(&self, request: &Request<'_>) -> Result<Outcome, Outcome> {
+        self.post(request).map_err(|error| {
             let step = deadline::step();
             if step == Step::Connect {
                 self.dialer.resolver.doubt();
@@ -148,12 +171,24 @@ impl Transport {
         })
     }
 
-    fn post(&self, body: &[u8]) -> Result<Outcome, ureq::Error> {
-        let response = self
-            .agent
-            .post(&self.url)
+    /// The URL of a path below the origin.
+    fn url(&self, path: &str) -> Result<http::Uri, ureq::Error> {
+        let mut parts = self.origin.clone().into_parts();
+        let prefix = self.origin.path().trim_end_matches('/');
+        let whole = http::uri::PathAndQuery::from_maybe_shared(format!("{prefix}{path}"));
+        parts.path_and_query = Some(whole.map_err(http::Error::from)?);
+        Ok(http::Uri::from_parts(parts).map_err(http::Error::from)?)
+    }
+
+    fn post(&self, request: &Request<'_>) -> Result<Outcome, ureq::Error> {
+        let agent = match request.may_repeat {
+            true => &self.agent,
+            false => &self.unkept,
+        };
+        let response = agent
+            .post(self.url(request.path)?)
             .header("content-type", "application/json")
-            .send(body)?;
+            .send(request.body)?;
         let code = response.status().as_u16();
         let header = |name: &str| response.headers().get(name)?.to_str().ok();
         // A date is meant by the service's clock, which need not be this machine's.
@@ -163,7 +198,7 @@ impl Transport {
         let (text, is_whole) = read_body(response.into_body());
         let secrets = match text.is_empty() {
             true => Vec::new(),
-            false => wire::secrets(body),
+            false => (request.secrets)(),
         };
         let message = message::readable(&scrub::scrub(&text, &secrets));
         Ok(answer::from_status(code, &message, is_whole, retry_after))
@@ -232,9 +267,15 @@ mod tests {
         let route = config.settings().unwrap().route;
         let transport = Transport::new(&route, || Err(Error::config("no TLS"))).unwrap();
         let in_time = Instant::now() + Duration::from_secs(60);
-        let first = transport.exchange(b"first", in_time);
+        let request = |body| Request {
+            path: "/x",
+            body,
+            may_repeat: true,
+            secrets: &Vec::new,
+        };
+        let first = transport.exchange(&request(b"first"), in_time);
         assert_eq!(first.status, Status::Delivered, "{first:?}");
-        let late = transport.exchange(b"late", Instant::now());
+        let late = transport.exchange(&request(b"late"), Instant::now());
         assert_eq!(late.status, Status::Timeout);
         assert!(late.detail.contains("before anything was sent"), "{late:?}");
         drop(transport);

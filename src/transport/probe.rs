@@ -18,6 +18,7 @@ use super::deadline::{self, Step};
 use super::tls::{RootSource, server_name};
 use super::{Core, answer, core_of, race};
 use crate::config::{Config, Route};
+use crate::notification::Kind;
 use crate::status::Error;
 
 /// The way from this machine to the service, as a client with the same options takes it. Each step blocks for at
@@ -64,10 +65,16 @@ impl Probe {
         })
     }
 
-    /// The whole URL of the notification.
+    /// The origin: scheme, host, port and prefix. A notification's path follows it.
     #[must_use]
-    pub fn url(&self) -> &str {
-        &self.route.endpoint.url
+    pub fn origin(&self) -> &str {
+        &self.route.endpoint.origin
+    }
+
+    /// What [`Probe::ask`] asks for.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("{}{}", self.origin(), Kind::AddToCart.spec().path)
     }
 
     /// Whether the way is TLS.
@@ -91,7 +98,7 @@ impl Probe {
     /// Host and port of the service.
     #[must_use]
     pub fn service(&self) -> (&str, u16) {
-        let url = &self.core.transport.url;
+        let url = &self.core.transport.origin;
         let usual = if self.is_https() { 443 } else { 80 };
         (
             url.host().unwrap_or_default(),
@@ -203,7 +210,10 @@ impl Probe {
     pub fn ask(&self) -> Result<ProbeAnswer, Error> {
         self.begin(Step::Exchange);
         let transport = &self.core.transport;
-        let asked = transport.agent.head(&transport.url).call();
+        let path = Kind::AddToCart.spec().path;
+        let asked = transport
+            .url(path)
+            .and_then(|url| transport.agent.head(url).call());
         let response = asked.map_err(|e| {
             let outcome = answer::from_error(&e, deadline::step());
             Error::new(outcome.status, outcome.detail)

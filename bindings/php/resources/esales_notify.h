@@ -7,6 +7,8 @@ typedef struct esales_client esales_client;
 
 typedef struct esales_config esales_config;
 
+typedef void (*esales_log_callback)(void *user_data, int32_t level, const char *message);
+
 typedef struct esales_visitor {
   uint32_t struct_size;
   const char *market;
@@ -14,6 +16,27 @@ typedef struct esales_visitor {
   const char *session_key;
   const char *token;
 } esales_visitor;
+
+typedef struct esales_line {
+  uint32_t struct_size;
+  uint32_t quantity;
+  const char *product_key;
+  const char *variant_key;
+  const char *selling_price;
+  const char *cost;
+} esales_line;
+
+typedef struct esales_notification {
+  uint32_t struct_size;
+  int32_t kind;
+  const char *id;
+  const char *ticket;
+  const char *product_key;
+  const char *variant_key;
+  const struct esales_line *lines;
+  uintptr_t line_count;
+  const char *private_key;
+} esales_notification;
 
 typedef struct esales_receipt {
   uint32_t struct_size;
@@ -24,8 +47,6 @@ typedef struct esales_receipt {
   char id[129];
   char detail[256];
 } esales_receipt;
-
-typedef void (*esales_log_callback)(void *user_data, int32_t level, const char *message);
 
 typedef struct esales_stats {
   uint32_t struct_size;
@@ -60,12 +81,6 @@ int32_t esales_client_new(const struct esales_config *config, struct esales_clie
 
 void esales_client_free(struct esales_client *client);
 
-int32_t esales_notify_add_to_cart(const struct esales_client *client,
-                                  const struct esales_visitor *visitor,
-                                  const char *ticket,
-                                  const char *id,
-                                  struct esales_receipt *receipt);
-
 int32_t esales_config_new(struct esales_config **out);
 
 int32_t esales_config_set(struct esales_config *config, const char *name, const char *value);
@@ -81,6 +96,22 @@ int32_t esales_new_key(char out[37]);
 int32_t esales_log_to(esales_log_callback callback, void *user_data, int32_t level);
 
 int32_t esales_log_next(uint32_t timeout_ms, int32_t *level, char message[512]);
+
+int32_t esales_notify(const struct esales_client *client,
+                      const struct esales_visitor *visitor,
+                      const struct esales_notification *notification,
+                      struct esales_receipt *receipt);
+
+int32_t esales_enqueue(const struct esales_client *client,
+                       const struct esales_visitor *visitor,
+                       const struct esales_notification *notification,
+                       struct esales_receipt *receipt);
+
+int32_t esales_notify_add_to_cart(const struct esales_client *client,
+                                  const struct esales_visitor *visitor,
+                                  const char *ticket,
+                                  const char *id,
+                                  struct esales_receipt *receipt);
 
 int32_t esales_enqueue_add_to_cart(const struct esales_client *client,
                                    const struct esales_visitor *visitor,

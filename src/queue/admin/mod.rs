@@ -15,17 +15,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
-
 use crate::config::{Config, QueueSettings};
 use crate::host::{self, FileSystem, Timestamp};
-use crate::identity::customer_token;
-use crate::spool::{self, LeaseError, Position, Spool, StoredItem};
+use crate::identity::{customer_token, payment_token};
+use crate::notification;
+use crate::spool::{self, Item, LeaseError, Position, Spool, StoredItem};
 use crate::status::{Error, Receipt, Status};
-use crate::wire;
 use pages::{PAGE, Pages, cursor_of, position_of};
 pub use report::{DeadLetter, OriginReport, PendingNotification, SpoolReport};
-use report::{dead_letter_of, fields, pending_of, receipt_of};
+use report::{dead_letter_of, pending_of, receipt_of};
 pub use salvage::SalvageReport;
 
 /// The longest time that one call to the engine may take.
@@ -122,7 +120,7 @@ impl SpoolAdmin {
         // A dead letter outlives its receipt.
         let receipt = receipt.or_else(|| newest.as_ref().map(receipt_of));
         Ok(receipt.map(|receipt| {
-            let body = newest.map(|stored| wire::without_token(&stored.item.body));
+            let body = newest.map(|stored| notification::redacted(&stored.item.body));
             (receipt, body)
         }))
     }
@@ -191,9 +189,8 @@ impl SpoolAdmin {
             let is_last_page = letters.last().is_some_and(|l| l.item.position >= last);
             letters.retain(|letter| letter.item.position <= last && is_chosen(letter, &ids));
             for letter in &mut letters {
-                let body = &mut letter.item.body;
-                if let Some(signed) = private_key.and_then(|key| wire::sign_anew(body, key)) {
-                    *body = signed;
+                if let Some(key) = private_key {
+                    sign_anew(&mut letter.item, key);
                 }
             }
             if !letters.is_empty() {
@@ -232,7 +229,7 @@ impl SpoolAdmin {
         if customer_key.is_empty() {
             return Err(Error::argument("customer_key is empty"));
         }
-        let theirs = |body: &str| is_of_visitor(body, customer_key);
+        let theirs = |body: &str| notification::is_of_visitor(body, customer_key);
         let purged = self.spool.purge(&theirs, deadline())?;
         self.wait_until_done()?;
         Ok(purged)
@@ -357,9 +354,16 @@ fn resolved(path: &Path) -> Result<PathBuf, Error> {
     }
 }
 
-fn is_of_visitor(body: &str, customer_key: &str) -> bool {
-    match fields(body) {
-        Some(fields) => fields.get("customerKey").and_then(Value::as_str) == Some(customer_key),
-        None => body.contains(customer_key),
+/// Makes the tokens of a notification anew: the visitor's in the body, and then the payment's, which signs the body.
+fn sign_anew(item: &mut Item, private_key: &str) {
+    let visitor_token = |customer_key: &str| customer_token(private_key, customer_key).ok();
+    if let Some(signed) = notification::sign_anew(&item.body, visitor_token) {
+        item.body = signed;
+    }
+    if let Some(kind) = notification::kind_of(&item.path)
+        && notification::payment_token(&item.path).is_some()
+        && let Ok(token) = payment_token(private_key, &item.body)
+    {
+        item.path = notification::path(kind, Some(&token));
     }
 }

@@ -3,13 +3,11 @@
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
-use serde_json::Value;
-
 use crate::host::Timestamp;
+use crate::notification;
 use crate::queue::stats::{Counts, Percentiles};
 use crate::spool::{Gate, Overview, StoredItem, Totals};
 use crate::status::{Receipt, Status};
-use crate::wire;
 
 /// The state of a spool, as [`super::SpoolAdmin::report`] finds it.
 #[derive(Debug, Clone, Default)]
@@ -93,6 +91,8 @@ pub struct OriginReport {
 pub struct PendingNotification {
     /// The notification's id.
     pub id: String,
+    /// The name of its kind, such as `add_to_cart`; the path, if this version does not know it.
+    pub kind: String,
     /// Where it goes.
     pub origin: String,
     /// When it was accepted.
@@ -117,6 +117,8 @@ pub struct PendingNotification {
 pub struct DeadLetter {
     /// The notification's id.
     pub id: String,
+    /// The name of its kind, such as `add_to_cart`; the path, if this version does not know it.
+    pub kind: String,
     /// Where it was to go.
     pub origin: String,
     /// The status that it died with.
@@ -131,7 +133,7 @@ pub struct DeadLetter {
     pub accepted_at: SystemTime,
     /// When it died.
     pub died_at: SystemTime,
-    /// Whether the body carries a token.
+    /// Whether it carries a token: the visitor's, or a payment's.
     pub is_signed: bool,
     /// The body, without its token.
     pub body: String,
@@ -156,6 +158,7 @@ fn time_of(at: Timestamp) -> SystemTime {
 pub(super) fn pending_of(stored: StoredItem, now: Timestamp) -> PendingNotification {
     let item = stored.item;
     PendingNotification {
+        kind: notification::kind_name(&item.path).to_owned(),
         id: item.id,
         origin: item.origin.to_string(),
         accepted_at: time_of(item.accepted),
@@ -164,16 +167,17 @@ pub(super) fn pending_of(stored: StoredItem, now: Timestamp) -> PendingNotificat
         status: stored.status,
         http_status: stored.http_status,
         detail: stored.detail,
-        body: wire::without_token(&item.body),
+        body: notification::redacted(&item.body),
     }
 }
 
 pub(super) fn dead_letter_of(stored: StoredItem) -> DeadLetter {
     let item = stored.item;
-    let field = |name| fields(&item.body).is_some_and(|body| body.get(name).is_some());
     DeadLetter {
-        is_signed: field("token"),
-        body: wire::without_token(&item.body),
+        is_signed: notification::is_signed(&item.body)
+            || notification::payment_token(&item.path).is_some(),
+        kind: notification::kind_name(&item.path).to_owned(),
+        body: notification::redacted(&item.body),
         id: item.id,
         origin: item.origin.to_string(),
         status: stored.status,
@@ -196,8 +200,4 @@ pub(super) fn receipt_of(letter: &StoredItem) -> Receipt {
         id: item.id.clone(),
         detail: letter.detail.clone(),
     }
-}
-
-pub(super) fn fields(body: &str) -> Option<Value> {
-    serde_json::from_str(body).ok()
 }

@@ -87,6 +87,7 @@ impl Salvage<'_> {
         let item = NewItem {
             id: stored.item.id,
             origin: stored.item.origin,
+            path: stored.item.path,
             body: stored.item.body,
             accepted: Timestamp::now(),
             attempts: match stored.died {

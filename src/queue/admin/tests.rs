@@ -2,6 +2,7 @@
 
 use super::report::next_probe_in;
 use super::*;
+use crate::notification::{self, Kind};
 use crate::spool::log::LogSpool;
 use crate::spool::memory::MemorySpool;
 use crate::spool::{Fate, Gate, Lease, NewItem, Settlement};
@@ -61,6 +62,7 @@ impl Fixture {
         let item = NewItem {
             id: id.to_owned(),
             origin: Arc::from("https://h"),
+            path: notification::path(Kind::AddToCart, None),
             body,
             accepted: Timestamp::now(),
             attempts: 0,

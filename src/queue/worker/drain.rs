@@ -12,6 +12,7 @@ use super::{News, TROUBLE};
 use crate::config::{Endpoint, Route};
 use crate::host::Timestamp;
 use crate::log;
+use crate::notification::{counts_twice, may_have_arrived};
 use crate::spool::{Fate, Gate, Item, Lease, LeaseError, Position, Settlement};
 use crate::status::{Error, Receipt, Status};
 use crate::transport::{self, Core, Outcome, dice};
@@ -51,7 +52,7 @@ impl Lane {
                 }
                 Err(e) => {
                     if self.trouble.as_ref() != Some(&e) {
-                        let url = &self.route.endpoint.url;
+                        let url = &self.route.endpoint.origin;
                         log::error(|| format!("nothing can be delivered to {url}: {e}"));
                         self.trouble = Some(e);
                     }
@@ -281,7 +282,11 @@ impl<'a> Drain<'a> {
         for (origin, _) in lease.origins() {
             for item in lease.overdue(&origin, now, max_age, &self.taken)? {
                 self.taken.insert(item.position);
-                self.unsettled.push(expired(item, max_age, now));
+                let may_repeat = self.queue.settings.repeats_payments || !counts_twice(&item.path);
+                self.unsettled.push(match item.has_begun && !may_repeat {
+                    true => interrupted(item, now),
+                    false => expired(item, max_age, now),
+                });
             }
         }
         // Some may have been waiting for their time.
@@ -305,6 +310,12 @@ impl<'a> Drain<'a> {
         let items = lease.fetch(origin, now, room, &self.taken)?;
         lane.is_exhausted = items.len() < room;
         for item in items {
+            let may_repeat = settings.repeats_payments || !counts_twice(&item.path);
+            if item.has_begun && !may_repeat {
+                self.taken.insert(item.position);
+                self.unsettled.push(interrupted(item, now));
+                continue;
+            }
             let age = now.since(item.accepted);
             if age.length > settings.max_age && (age.is_certain || item.attempts > 0) {
                 self.taken.insert(item.position);
@@ -316,11 +327,15 @@ impl<'a> Drain<'a> {
                 lane.is_exhausted = true;
                 break;
             };
+            if !may_repeat {
+                lease.begin(&[item.position])?;
+            }
             self.taken.insert(item.position);
             lane.in_flight += 1;
             self.last_activity = Instant::now();
             self.senders.send(Job {
                 origin: Arc::clone(origin),
+                may_repeat,
                 is_probe: !lane.gate.is_open(),
                 times_forgotten: self.times_forgotten,
                 item,
@@ -352,9 +367,10 @@ impl<'a> Drain<'a> {
                 item.id, item.attempts, outcome.status, outcome.detail
             )
         });
+        let is_final = outcome.may_have_arrived && !job.may_repeat;
         let fate = if outcome.status == Status::Delivered {
             Fate::Delivered
-        } else if outcome.status.is_retryable() {
+        } else if outcome.status.is_retryable() && !is_final {
             Fate::Retry {
                 pause: step_back(item.attempts, self.backoff),
             }
@@ -382,7 +398,10 @@ impl<'a> Drain<'a> {
             fate,
             status: outcome.status,
             http_status: outcome.http_status,
-            detail: outcome.detail,
+            detail: match is_final {
+                true => may_have_arrived(&outcome.detail),
+                false => outcome.detail,
+            },
             latency,
             at: now,
         });
@@ -471,6 +490,22 @@ impl<'a> Drain<'a> {
     }
 }
 
+/// What becomes of an item that may not be repeated, and that an earlier drainer was sending when it ended.
+fn interrupted(item: Item, now: Timestamp) -> Settlement {
+    let detail =
+        may_have_arrived("the process that was sending it ended before it recorded the answer");
+    log::warn(|| format!("{} is a dead letter: {detail}", item.id));
+    Settlement {
+        item,
+        fate: Fate::Dead,
+        status: Status::ConnectionLost,
+        http_status: None,
+        detail,
+        latency: Duration::ZERO,
+        at: now,
+    }
+}
+
 /// What becomes of an item that has waited for longer than `max_age`.
 fn expired(item: Item, max_age: Duration, now: Timestamp) -> Settlement {
     let detail = format!(
@@ -491,7 +526,7 @@ fn expired(item: Item, max_age: Duration, now: Timestamp) -> Settlement {
 
 /// The way to an origin: this client's own, or the same way to another one whose notifications are in the spool.
 fn route_to(url: &str, own: &Route) -> Route {
-    if own.endpoint.url == url {
+    if own.endpoint.origin == url {
         return own.clone();
     }
     Route {

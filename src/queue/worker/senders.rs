@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 
 use super::super::Queue;
 use crate::host::{self, Stack};
+use crate::notification;
 use crate::spool::Item;
 use crate::status::Status;
-use crate::transport::{Core, Outcome};
+use crate::transport::{Core, Outcome, Request};
 
 /// One delivery.
 #[derive(Debug)]
@@ -18,6 +19,8 @@ pub(super) struct Job {
     pub(super) item: Item,
     pub(super) core: Arc<Core>,
     pub(super) timeout: Duration,
+    /// Whether it may be sent once more if it may have arrived.
+    pub(super) may_repeat: bool,
     /// Sent through a closed gate.
     pub(super) is_probe: bool,
     /// How often its drainer had forgotten what it fetched.
@@ -117,9 +120,14 @@ fn work(queue: &Queue, jobs: &Jobs) {
 fn deliver(job: Job) -> Done {
     let start = Instant::now();
     let exchanged = catch_unwind(AssertUnwindSafe(|| {
-        job.core
-            .transport
-            .exchange(job.item.body.as_bytes(), start + job.timeout)
+        let item = &job.item;
+        let request = Request {
+            path: &item.path,
+            body: item.body.as_bytes(),
+            may_repeat: job.may_repeat,
+            secrets: &|| notification::secrets(&item.path, &item.body),
+        };
+        job.core.transport.exchange(&request, start + job.timeout)
     }));
     Done {
         // A defect of ours must not cost the event: it is tried again like a broken connection.
@@ -128,6 +136,7 @@ fn deliver(job: Job) -> Done {
             http_status: None,
             detail: "a defect in esales-notify ended this attempt".to_owned(),
             retry_after: None,
+            may_have_arrived: true,
         }),
         latency: start.elapsed(),
         job,

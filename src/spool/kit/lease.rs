@@ -228,3 +228,58 @@ pub(crate) fn settle_passes_over_other_fates_when_the_item_was_dropped_in_flight
         assert_eq!(ids(&fetch(&mut *lease, SHOP, at(50))), ["n-2", "n-3"]);
     }
 }
+
+fn marks(items: &[Item]) -> Vec<bool> {
+    items.iter().map(|item| item.has_begun).collect()
+}
+
+pub(crate) fn begun_item_is_marked_when_the_next_drainer_fetches_it<E: Engine>() {
+    let engine = E::new(&settings());
+    let spool = engine.open();
+    push_all(&*spool, 1..=3);
+    for end in 0..3 {
+        let mut lease = lead(&*spool);
+        let fetched = fetch(&mut *lease, SHOP, at(0));
+        assert_eq!(marks(&fetched), [end > 0, false, false]);
+        lease.begin(&[fetched[0].position]).unwrap();
+        match end {
+            0 => lease.release(),
+            1 => drop(lease),
+            _ => engine.expire_lease(),
+        }
+    }
+    let mut lease = lead(&*spool);
+    let overdue = lease.overdue(SHOP, at(9000), ms(1), &HashSet::new());
+    assert_eq!(marks(&overdue.unwrap()), [true, false, false]);
+}
+
+pub(crate) fn begun_item_is_not_marked_after_its_result_was_recorded<E: Engine>() {
+    let engine = E::new(&settings());
+    let spool = engine.open();
+    push_all(&*spool, 1..=3);
+    let mut lease = lead(&*spool);
+    let fetched = fetch(&mut *lease, SHOP, at(0));
+    let positions: Vec<Position> = fetched.iter().map(|i| i.position).collect();
+    lease.begin(&positions).unwrap();
+    settle(&mut *lease, &fetched[..1], Fate::Retry { pause: ms(1) });
+    settle(&mut *lease, &fetched[1..2], Fate::Dead);
+    lease.release();
+    assert_eq!(spool.requeue(&all_dead(&*spool), soon()).unwrap(), 1);
+    let mut lease = lead(&*spool);
+    let again = fetch(&mut *lease, SHOP, at(9000));
+    assert_eq!(ids(&again), ["n-1", "n-3", "n-2"]);
+    assert_eq!(marks(&again), [false, true, false]);
+}
+
+pub(crate) fn begin_is_refused_when_the_lease_is_lost<E: Engine>() {
+    let engine = E::new(&settings());
+    let spool = engine.open();
+    push_all(&*spool, 1..=1);
+    let mut stale = lead(&*spool);
+    let fetched = fetch(&mut *stale, SHOP, at(0));
+    engine.expire_lease();
+    let mut lease = lead(&*spool);
+    let refused = stale.begin(&[fetched[0].position]);
+    assert!(matches!(refused, Err(LeaseError::Lost)), "{refused:?}");
+    assert_eq!(marks(&fetch(&mut *lease, SHOP, at(0))), [false]);
+}

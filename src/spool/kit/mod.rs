@@ -25,6 +25,7 @@ use std::time::{Duration, Instant};
 use super::{Counts, Fate, Item, Lease, NewItem, Position, Settlement, Spool, StoredItem, Totals};
 use crate::config::{Config, QueueSettings};
 use crate::host::Timestamp;
+use crate::notification::{self, Kind};
 use crate::status::Status;
 
 /// What the oldest dead letter is: `max_dead` drops it first, and lists begin with it.
@@ -107,9 +108,14 @@ macro_rules! conformance_tests {
                 overdue_passes_over_untried_items_when_their_age_is_uncertain
                 overdue_ignores_pauses_and_respects_skip_and_origin
                 poll_returns_true_once_when_something_was_pushed
+                end_is_fetched_once_everything_older_of_its_session_is_completed
+                end_is_held_up_by_no_other_session_and_no_other_origin
             }
             lease {
                 lease_is_granted_to_one_drainer_at_a_time
+                begun_item_is_marked_when_the_next_drainer_fetches_it
+                begun_item_is_not_marked_after_its_result_was_recorded
+                begin_is_refused_when_the_lease_is_lost
                 lease_is_granted_at_once_after_a_release_or_a_drop
                 stale_lease_is_refused_when_another_drainer_leads
                 stale_lease_does_not_release_the_next_one_when_it_is_dropped
@@ -173,6 +179,8 @@ macro_rules! conformance_tests {
             }
             restart {
                 everything_is_still_there_after_a_restart
+                begun_item_is_marked_after_a_restart
+                begun_item_is_marked_after_a_power_cut_when_durability_is_disk
                 nothing_is_left_in_memory_after_a_restart
                 lease_is_granted_at_once_after_a_restart
                 push_leaves_all_or_nothing_when_it_is_interrupted
@@ -244,10 +252,21 @@ pub(crate) fn item(n: u64) -> NewItem {
     NewItem {
         id: format!("n-{n}"),
         origin: Arc::from(SHOP),
+        path: notification::path(Kind::AddToCart, None),
         body: format!("{{\"n\":{n}}}"),
         accepted: at(0),
         attempts: 0,
         detail: String::new(),
+    }
+}
+
+/// The n-th item, of this session and, perhaps, its end.
+pub(crate) fn of_session(n: u64, session: &str, ends: bool) -> NewItem {
+    let kind = if ends { Kind::End } else { Kind::Click };
+    NewItem {
+        path: notification::path(kind, None),
+        body: format!("{{\"sessionKey\":\"{session}\",\"n\":{n}}}"),
+        ..item(n)
     }
 }
 

@@ -127,7 +127,9 @@ impl Model {
             position: Position::default(),
             id: new.id.clone(),
             origin: new.origin.clone(),
+            path: new.path.clone(),
             body: new.body.clone(),
+            has_begun: false,
             accepted: new.accepted,
             attempts: new.attempts,
             producer,
@@ -318,6 +320,7 @@ impl Model {
             counts.pending += 1;
             let item = Item {
                 body: body.clone(),
+                has_begun: false,
                 attempts: 0,
                 ..letter.item
             };

@@ -311,3 +311,55 @@ pub(crate) fn poll_returns_true_once_when_something_was_pushed<E: Engine>() {
     }
     assert_eq!(fetch(&mut *lease, SHOP, at(0)).len(), 3);
 }
+
+pub(crate) fn end_is_fetched_once_everything_older_of_its_session_is_completed<E: Engine>() {
+    let engine = E::new(&settings());
+    let spool = engine.open();
+    for (n, ends) in [(1, false), (2, false), (3, true), (4, false)] {
+        spool.push(&of_session(n, "s", ends), soon()).unwrap();
+    }
+    let mut lease = lead(&*spool);
+    let fetched = fetch(&mut *lease, SHOP, at(0));
+    assert_eq!(ids(&fetched), ["n-1", "n-2", "n-4"]);
+    // Also of what is in flight, or paused, the end comes last.
+    settle(&mut *lease, &fetched[2..], Fate::Delivered);
+    let in_flight = fetched[..2].iter().map(|i| i.position).collect();
+    assert_eq!(lease.fetch(SHOP, at(0), 1, &in_flight).unwrap(), []);
+    settle(&mut *lease, &fetched[..1], Fate::Delivered);
+    settle(&mut *lease, &fetched[1..2], Fate::Retry { pause: ms(1000) });
+    assert_eq!(fetch(&mut *lease, SHOP, at(60)), []);
+    let retried = fetch(&mut *lease, SHOP, at(2000));
+    assert_eq!(ids(&retried), ["n-2"]);
+    // And another drainer knows it too.
+    lease.release();
+    let mut lease = lead(&*spool);
+    assert_eq!(ids(&fetch(&mut *lease, SHOP, at(2000))), ["n-2"]);
+    settle(&mut *lease, &retried, Fate::Dead);
+    let end = fetch(&mut *lease, SHOP, at(2000));
+    assert_eq!(ids(&end), ["n-3"]);
+    // A retried end still waits for what is older: there is nothing.
+    settle(&mut *lease, &end, Fate::Retry { pause: ms(1) });
+    assert_eq!(ids(&fetch(&mut *lease, SHOP, at(9000))), ["n-3"]);
+}
+
+pub(crate) fn end_is_held_up_by_no_other_session_and_no_other_origin<E: Engine>() {
+    let engine = E::new(&settings());
+    let spool = engine.open();
+    let elsewhere = NewItem {
+        origin: Arc::from(OTHER),
+        ..of_session(1, "s", false)
+    };
+    spool.push(&elsewhere, soon()).unwrap();
+    spool.push(&of_session(2, "other", false), soon()).unwrap();
+    for n in 3..=6 {
+        spool.push(&of_session(n, "s", true), soon()).unwrap();
+    }
+    spool.push(&of_session(7, "s", false), soon()).unwrap();
+    let mut lease = lead(&*spool);
+    // The ends are in each other's way, and in that of nothing else, whatever the limit is.
+    let fetched = fetch(&mut *lease, SHOP, at(0));
+    assert_eq!(ids(&fetched), ["n-2", "n-3", "n-7"]);
+    let skip = fetched[..2].iter().map(|i| i.position).collect();
+    let next = lease.fetch(SHOP, at(0), 1, &skip).unwrap();
+    assert_eq!(ids(&next), ["n-7"]);
+}

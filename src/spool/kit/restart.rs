@@ -245,3 +245,39 @@ pub(crate) fn backup_holds_everything_that_is_pending<E: Engine>() {
     // A second copy does not overwrite the first.
     assert!(spool.backup(&folder.path().join("in use"), soon()).is_err());
 }
+
+pub(crate) fn begun_item_is_marked_after_a_restart<E: Engine>() {
+    let mut engine = E::new(&settings());
+    begin_one_of_two(&engine);
+    engine.restart();
+    if !E::SURVIVES {
+        return;
+    }
+    let spool = engine.open();
+    let fetched = fetch(&mut *lead(&*spool), SHOP, at(0));
+    assert_eq!(ids(&fetched), ["n-1", "n-2"]);
+    assert!(fetched[0].has_begun && !fetched[1].has_begun);
+}
+
+pub(crate) fn begun_item_is_marked_after_a_power_cut_when_durability_is_disk<E: Engine>() {
+    let mut engine = E::new(&QueueSettings {
+        is_synced: true,
+        ..settings()
+    });
+    begin_one_of_two(&engine);
+    if engine.power_cut().is_none() {
+        return;
+    }
+    let spool = engine.open();
+    let fetched = fetch(&mut *lead(&*spool), SHOP, at(0));
+    assert_eq!(ids(&fetched), ["n-1", "n-2"]);
+    assert!(fetched[0].has_begun && !fetched[1].has_begun);
+}
+
+fn begin_one_of_two<E: Engine>(engine: &E) {
+    let spool = engine.open();
+    push_all(&*spool, 1..=2);
+    let mut lease = lead(&*spool);
+    let fetched = fetch(&mut *lease, SHOP, at(0));
+    lease.begin(&[fetched[0].position]).unwrap();
+}

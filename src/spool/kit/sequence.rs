@@ -15,6 +15,7 @@ use super::steps::{Filler, HANDLES, ORIGINS, OWNERS, Step, limits, step};
 use super::{Engine, SHOP, ms, soon};
 use crate::config::QueueSettings;
 use crate::host::Timestamp;
+use crate::notification::{self, Kind};
 use crate::spool::{
     Fate, Gate, Item, Lease, LeaseError, NewItem, Position, Settlement, Spool, StoredItem,
 };
@@ -250,6 +251,7 @@ impl<E: Engine> Run<E> {
                 false => format!("id-{serial}"),
             },
             origin: Arc::from(ORIGINS[origin]),
+            path: notification::path(Kind::AddToCart, None),
             body,
             accepted: self.now,
             attempts,

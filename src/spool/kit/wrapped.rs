@@ -234,6 +234,10 @@ impl<I: Interceptor> Lease for WrappedLease<I> {
         self.call(Access::Read, overdue)
     }
 
+    fn begin(&mut self, items: &[Position]) -> Result<(), LeaseError> {
+        self.call(Access::Write, |inner| inner.begin(items))
+    }
+
     fn settle(
         &mut self,
         settlements: &[Settlement],

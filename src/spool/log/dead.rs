@@ -209,7 +209,9 @@ mod tests {
                 position: Position(5),
                 id: "i\td".to_owned(),
                 origin: Arc::from("https://h"),
+                path: "/x".into(),
                 body: "{\"a\":\n1}".to_owned(),
+                has_begun: false,
                 accepted: Timestamp {
                     unix_ms: 1,
                     uptime_ms: 2,

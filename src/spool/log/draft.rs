@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::state::{Batch, OriginState, Retry, SegmentState, State, Sums, offset_of, segment_of};
 use crate::host::millis;
+use crate::notification;
 use crate::spool::{Fate, Position, Settlement};
 
 /// Which of the sums an item goes into.
@@ -225,6 +226,8 @@ impl<'a> Draft<'a> {
                 status: settled.status.code(),
                 http_status: settled.http_status,
                 detail: settled.detail.clone(),
+                session: notification::session(&settled.item.body),
+                ends_session: notification::ends_session(&settled.item.path),
             },
         ));
     }

@@ -28,6 +28,7 @@ pub fn files(data: &[u8]) {
     let item = spool::NewItem {
         id: "sound".to_owned(),
         origin: "https://h/".into(),
+        path: "/x".into(),
         body: "{}".to_owned(),
         accepted: Timestamp::now(),
         attempts: 0,

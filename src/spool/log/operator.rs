@@ -386,6 +386,7 @@ impl Operator for LogSpool {
             let item = NewItem {
                 id: letter.item.id.clone(),
                 origin: Arc::clone(&letter.item.origin),
+                path: letter.item.path.clone(),
                 body: letter.item.body.clone(),
                 accepted: now,
                 attempts: 0,

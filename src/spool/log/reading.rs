@@ -17,6 +17,7 @@ use super::segment_name;
 use super::state::{Batch, Letter, Retry, State, offset_of, position, segment_of};
 use crate::host::Timestamp;
 use crate::log;
+use crate::notification;
 use crate::spool::{Item, Position};
 use crate::status::Status;
 
@@ -244,6 +245,8 @@ impl<'a> Reading<'a> {
                 status: Status::Queued.code(),
                 http_status: None,
                 detail: line::text(new.detail),
+                session: notification::session(&new.body),
+                ends_session: notification::ends_session(&new.path()),
             };
             self.draft.set_retry(at, retry);
             return;

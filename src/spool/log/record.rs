@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::line::{push_number, push_text, text};
 use crate::host::Timestamp;
+use crate::notification::stored_path;
 use crate::spool::{Item, NewItem, Position};
 
 /// A record of a segment.
@@ -36,6 +37,7 @@ pub(super) struct Notification<'a> {
     pub(super) detail: &'a str,
     id: &'a str,
     pub(super) origin: &'a str,
+    path: &'a str,
     /// As it was accepted.
     pub(super) body: Cow<'a, str>,
 }
@@ -43,6 +45,13 @@ pub(super) struct Notification<'a> {
 impl Notification<'_> {
     pub(super) fn id(&self) -> String {
         text(self.id)
+    }
+
+    pub(super) fn path(&self) -> Cow<'static, str> {
+        match self.path.contains('\\') {
+            true => stored_path(&text(self.path)),
+            false => stored_path(self.path),
+        }
     }
 
     pub(super) fn has_id(&self, id: &str) -> bool {
@@ -54,7 +63,9 @@ impl Notification<'_> {
             position,
             id: self.id(),
             origin,
+            path: self.path(),
             body: self.body.into_owned(),
+            has_begun: false,
             accepted: self.accepted,
             attempts: self.attempts,
             producer: self.producer,
@@ -98,7 +109,7 @@ fn push_columns(out: &mut Vec<u8>, item: &NewItem, producer: u64) {
         out.push(b'\t');
         push_number(out, number);
     }
-    for column in [&item.detail, &item.id, &*item.origin] {
+    for column in [&*item.detail, &item.id, &item.origin, &item.path] {
         out.push(b'\t');
         push_text(out, column);
     }
@@ -166,10 +177,10 @@ pub(super) fn erased(payload: &str) -> Vec<u8> {
     }
     .unwrap_or_default();
     let mut out = vec![b'E'];
-    for (n, column) in rest.splitn(10, '\t').enumerate().skip(1) {
+    for (n, column) in rest.splitn(11, '\t').enumerate().skip(1) {
         out.push(b'\t');
         match n {
-            // Times, producer, attempts; the origin.
+            // Times, producer, attempts; the origin. The path may hold a secret.
             1..=5 | 8 => out.extend_from_slice(column.as_bytes()),
             // The message takes up what is left.
             6 => out.resize(
@@ -187,7 +198,7 @@ pub(super) fn erased(payload: &str) -> Vec<u8> {
 }
 
 pub(super) fn columns(rest: &str, is_escaped: bool) -> Option<Notification<'_>> {
-    let mut columns = rest.splitn(9, '\t');
+    let mut columns = rest.splitn(10, '\t');
     let mut number = || columns.next()?.parse::<u64>().ok();
     let accepted = Timestamp {
         unix_ms: number()?,
@@ -203,6 +214,7 @@ pub(super) fn columns(rest: &str, is_escaped: bool) -> Option<Notification<'_>> 
         detail: columns.next()?,
         id: columns.next()?,
         origin: columns.next()?,
+        path: columns.next()?,
         body: match (columns.next()?, is_escaped) {
             (body, true) => Cow::Owned(text(body)),
             (body, false) => Cow::Borrowed(body),
@@ -215,6 +227,7 @@ pub(super) fn push_item(out: &mut Vec<u8>, item: &Item) {
     let new = NewItem {
         id: item.id.clone(),
         origin: Arc::clone(&item.origin),
+        path: item.path.clone(),
         body: item.body.clone(),
         accepted: item.accepted,
         attempts: item.attempts,
@@ -231,6 +244,7 @@ mod tests {
         NewItem {
             id: "tab\tand\\".to_owned(),
             origin: Arc::from("https://h/a\tb"),
+            path: "/p?q=\t1".into(),
             body: "{\"a\":\"b\\tc\"}".to_owned(),
             accepted: Timestamp {
                 unix_ms: 1,
@@ -257,8 +271,8 @@ mod tests {
         let read = found.clone().into_item(Position(9), origin);
         let new = item();
         assert_eq!(
-            (read.id, read.origin, read.body),
-            (new.id, new.origin, new.body)
+            (read.id, read.origin, read.path, read.body),
+            (new.id, new.origin, new.path, new.body)
         );
         assert_eq!((read.accepted, read.attempts), (new.accepted, 4));
         assert_eq!((read.producer, text(found.detail)), (u64::MAX, new.detail));

@@ -72,6 +72,11 @@ pub(super) struct Retry {
     pub(super) http_status: Option<u16>,
     #[serde(rename = "d")]
     pub(super) detail: String,
+    /// See `notification::session`.
+    #[serde(rename = "g")]
+    pub(super) session: Option<u32>,
+    #[serde(rename = "e", default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) ends_session: bool,
 }
 
 impl Retry {
@@ -158,6 +163,9 @@ pub(super) struct Batch {
     /// Segments that changed: number, scanned, accepted, bytes, items.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) segments: Vec<(u32, u32, u32, u64, u32)>,
+    /// Items whose delivery begins.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) begun: Vec<u64>,
     /// How many are completed in front of `low`, in segments that a compaction writes down anew.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) done_before: Vec<(u32, u32)>,
@@ -189,6 +197,8 @@ pub(super) struct State {
     pub(super) origins: Vec<(Arc<str>, OriginState)>,
     pub(super) segments: BTreeMap<u32, SegmentState>,
     pub(super) retries: BTreeMap<Position, Retry>,
+    /// Items whose delivery began, and has no result yet.
+    pub(super) begun: BTreeSet<Position>,
     pub(super) letters: BTreeMap<Position, Letter>,
     pub(super) producers: BTreeMap<u64, Sums>,
     /// The order in which producers came, to forget the oldest.
@@ -241,6 +251,7 @@ impl State {
         }
         for position in batch.completed.iter().copied().map(Position) {
             self.retries.remove(&position);
+            self.begun.remove(&position);
             if let Some(segment) = self.segments.get_mut(&segment_of(position))
                 && segment.completed.insert(offset_of(position))
             {
@@ -248,8 +259,10 @@ impl State {
             }
         }
         for (position, retry) in &batch.retries {
+            self.begun.remove(&Position(*position));
             self.retries.insert(Position(*position), retry.clone());
         }
+        self.begun.extend(batch.begun.iter().copied().map(Position));
         for (position, letter) in &batch.letters {
             self.letters.insert(Position(*position), letter.clone());
         }
@@ -401,6 +414,13 @@ impl State {
                 ..self.unchanged()
             });
         }
+        let begun: Vec<u64> = self.begun.iter().map(|p| p.0).collect();
+        for part in begun.chunks(AT_A_TIME) {
+            batches.push(Batch {
+                begun: part.to_vec(),
+                ..self.unchanged()
+            });
+        }
         let letters: Vec<_> = self.letters.iter().map(|(p, l)| (p.0, l.clone())).collect();
         for part in letters.chunks(AT_A_TIME) {
             batches.push(Batch {
@@ -484,6 +504,8 @@ mod tests {
                     pause: 20,
                     status: -20,
                     http_status: Some(503),
+                    session: Some(5),
+                    ends_session: true,
                     detail: "busy".to_owned(),
                 },
             )],

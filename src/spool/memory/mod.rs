@@ -128,6 +128,11 @@ impl Lease for MemoryLease {
         Ok(self.lead()?.overdue(origin, now, max_age, skip))
     }
 
+    fn begin(&mut self, items: &[Position]) -> Result<(), LeaseError> {
+        self.lead()?.begin(items);
+        Ok(())
+    }
+
     fn settle(
         &mut self,
         settlements: &[Settlement],

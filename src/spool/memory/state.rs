@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::receipts::{DropReason, Receipts};
 use crate::config::QueueSettings;
 use crate::host::Timestamp;
+use crate::notification::{self, ends_session};
 use crate::spool::{
     Counts, Fate, Gate, Item, MAX_RECEIPTS, NewItem, Position, RECENT, Settlement, StoredItem,
 };
@@ -110,7 +111,9 @@ impl State {
             position: Position::default(),
             id: new.id.clone(),
             origin: Arc::clone(&new.origin),
+            path: new.path.clone(),
             body: new.body.clone(),
+            has_begun: false,
             accepted: new.accepted,
             attempts: new.attempts,
             producer: 0,
@@ -176,12 +179,14 @@ impl State {
         self.receipts.keep(receipt, now);
     }
 
-    /// The items of `origin` that `wanted` returns true for, oldest first.
+    /// The items of `origin` that `wanted` returns true for, oldest first. With `keeps_sessions`, none that ends a session
+    /// of which something older is pending.
     fn select(
         &mut self,
         origin: &str,
         limit: usize,
         skip: &HashSet<Position>,
+        keeps_sessions: bool,
         mut wanted: impl FnMut(&mut PendingItem) -> bool,
     ) -> Vec<Item> {
         let Some(origin) = self.origins.get(origin) else {
@@ -191,6 +196,9 @@ impl State {
         for position in origin.pending.iter().filter(|p| !skip.contains(p)) {
             if selected.len() >= limit {
                 break;
+            }
+            if keeps_sessions && is_early(&self.pending, origin, *position) {
+                continue;
             }
             if let Some(pending) = self.pending.get_mut(position)
                 && wanted(pending)
@@ -209,7 +217,17 @@ impl State {
         limit: usize,
         skip: &HashSet<Position>,
     ) -> Vec<Item> {
-        self.select(origin, limit, skip, |pending| pending.may_be_tried(now))
+        self.select(origin, limit, skip, true, |pending| {
+            pending.may_be_tried(now)
+        })
+    }
+
+    pub(super) fn begin(&mut self, items: &[Position]) {
+        for at in items {
+            if let Some(pending) = self.pending.get_mut(at) {
+                pending.stored.item.has_begun = true;
+            }
+        }
     }
 
     pub(super) fn overdue(
@@ -219,7 +237,7 @@ impl State {
         max_age: Duration,
         skip: &HashSet<Position>,
     ) -> Vec<Item> {
-        self.select(origin, RECENT, skip, |pending| {
+        self.select(origin, RECENT, skip, false, |pending| {
             let item = &pending.stored.item;
             let age = now.since(item.accepted);
             age.length > max_age && (age.is_certain || item.attempts > 0)
@@ -232,6 +250,7 @@ impl State {
             if let Some(pending) = self.pending.get_mut(&position) {
                 let stored = &mut pending.stored;
                 stored.item.attempts = settlement.item.attempts;
+                stored.item.has_begun = false;
                 stored.status = settlement.status;
                 stored.http_status = settlement.http_status;
                 stored.detail.clone_from(&settlement.detail);
@@ -318,7 +337,9 @@ impl State {
             let Some(mut dead) = self.dead.remove(&letter.item.position) else {
                 continue;
             };
+            dead.item.path.clone_from(&letter.item.path);
             dead.item.body.clone_from(&letter.item.body);
+            dead.item.has_begun = false;
             dead.item.accepted = now;
             dead.item.attempts = 0;
             self.append(PendingItem::new(dead.item, String::new()));
@@ -371,4 +392,16 @@ impl State {
         self.is_changed |= probed > 0;
         probed
     }
+}
+
+/// Whether an item ends a session of which something older is pending.
+fn is_early(pending: &BTreeMap<Position, PendingItem>, origin: &Origin, at: Position) -> bool {
+    let item = |at: &Position| Some(&pending.get(at)?.stored.item);
+    let Some(end) = item(&at).filter(|item| ends_session(&item.path)) else {
+        return false;
+    };
+    let session = notification::session(&end.body);
+    let older = origin.pending.range(..at).filter_map(item);
+    let mut sessions = older.map(|item| notification::session(&item.body));
+    session.is_some() && sessions.any(|older| older == session)
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use esales_notify::{Kind, OPTIONS, OptionSpec};
+use esales_notify::{OPTIONS, OptionKind, OptionSpec};
 
 /// The first line of what is written.
 const GENERATED: &str =
@@ -20,9 +20,9 @@ pub(crate) fn python() -> String {
     );
     for option in OPTIONS {
         let kind = match option.kind {
-            Kind::Flag => "Optional[bool]".to_owned(),
-            Kind::Integer { .. } => "Optional[int]".to_owned(),
-            Kind::Choice(words) => {
+            OptionKind::Flag => "Optional[bool]".to_owned(),
+            OptionKind::Integer { .. } => "Optional[int]".to_owned(),
+            OptionKind::Choice(words) => {
                 let quoted: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
                 format!("Optional[Literal[{}]]", quoted.join(", "))
             }
@@ -50,13 +50,15 @@ pub(crate) fn csharp() -> String {
         let name = pascal(name);
         let key = option.name;
         let (kind, get, set) = match (option.kind, unit) {
-            (Kind::Flag, _) => ("bool?".to_owned(), "Flag", "Text"),
-            (Kind::Integer { .. }, Some(unit)) => ("TimeSpan?".to_owned(), unit.get, unit.set),
-            (Kind::Integer { max, .. }, None) if max <= i32::MAX as u64 => {
+            (OptionKind::Flag, _) => ("bool?".to_owned(), "Flag", "Text"),
+            (OptionKind::Integer { .. }, Some(unit)) => {
+                ("TimeSpan?".to_owned(), unit.get, unit.set)
+            }
+            (OptionKind::Integer { max, .. }, None) if max <= i32::MAX as u64 => {
                 ("int?".to_owned(), "Int32", "Text")
             }
-            (Kind::Integer { .. }, None) => ("long?".to_owned(), "Int64", "Text"),
-            (Kind::Choice(words), _) => {
+            (OptionKind::Integer { .. }, None) => ("long?".to_owned(), "Int64", "Text"),
+            (OptionKind::Choice(words), _) => {
                 enums += &csharp_enum(&name, key, words);
                 let cases: Vec<String> = words.iter().map(|w| format!("\"{w}\"")).collect();
                 let property = format!(
@@ -133,7 +135,7 @@ fn without_unit(option: &OptionSpec) -> (&'static str, Option<Unit>) {
 fn doc(option: &OptionSpec) -> String {
     let default = option.default.unwrap_or("unset");
     let range = match option.kind {
-        Kind::Integer { .. } => format!(" {}.", capital(&option.range())),
+        OptionKind::Integer { .. } => format!(" {}.", capital(&option.range())),
         _ => String::new(),
     };
     format!("{}{range} Default: {default}.", option.doc)

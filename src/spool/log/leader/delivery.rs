@@ -31,16 +31,22 @@ impl spool::Lease for Leader {
             return Ok(Vec::new());
         };
         let is_wanted = |p: &Position| !skip.contains(p);
+        let is_early = |item: &Item| {
+            notification::ends_session(&item.path)
+                && self.has_older_of(notification::session(&item.body), lane, item.position)
+        };
         let due: Vec<(Position, u32)> = self
             .state
             .retries
             .iter()
             .filter(|(p, r)| r.origin == lane.number && r.is_due(now) && is_wanted(p))
+            .filter(|(p, r)| !(r.ends_session && self.has_older_of(r.session, lane, **p)))
             .map(|(p, r)| (*p, r.attempts))
             .take(limit)
             .collect();
-        let ahead = lane.ahead.iter().filter(|(p, _)| is_wanted(p));
-        let mut items: Vec<Item> = ahead.take(limit).map(|(_, i)| i.clone()).collect();
+        let ahead = lane.ahead.values();
+        let ahead = ahead.filter(|i| is_wanted(&i.position) && !is_early(i));
+        let mut items: Vec<Item> = ahead.take(limit).cloned().collect();
         let mut unreadable = Vec::new();
         for (at, attempts) in due {
             match self.item_at(at).map_err(|e| self.failed(e))? {
@@ -54,6 +60,7 @@ impl spool::Lease for Leader {
         }
         items.sort_by_key(|item| item.position);
         items.truncate(limit);
+        self.mark_begun(&mut items);
         Ok(items)
     }
 
@@ -96,7 +103,23 @@ impl spool::Lease for Leader {
         }
         items.sort_by_key(|item| item.position);
         items.truncate(RECENT);
+        self.mark_begun(&mut items);
         Ok(items)
+    }
+
+    fn begin(&mut self, items: &[Position]) -> Result<(), LeaseError> {
+        self.check_lease()?;
+        let mut batch = self.state.unchanged();
+        batch.begun = items.iter().map(|at| at.0).collect();
+        let begun = self
+            .journal(&batch)
+            .and_then(|()| match self.settings.is_synced {
+                true => self.journal.sync(),
+                false => Ok(()),
+            });
+        begun.map_err(|e| self.failed(e))?;
+        // A process that took the lease meanwhile does not read what was written just now.
+        self.check_lease()
     }
 
     fn settle(
@@ -137,6 +160,23 @@ impl spool::Lease for Leader {
 }
 
 impl Leader {
+    /// Whether something of a session that is older than `end` is not completed.
+    fn has_older_of(&self, session: Option<u32>, lane: &Lane, end: Position) -> bool {
+        let ahead = lane.ahead.range(..end);
+        let mut ahead = ahead.map(|(_, item)| notification::session(&item.body));
+        let retries = self.state.retries.range(..end);
+        let retries = retries.filter(|(_, retry)| retry.origin == lane.number);
+        let mut retries = retries.map(|(_, retry)| retry.session);
+        session.is_some()
+            && (ahead.any(|older| older == session) || retries.any(|older| older == session))
+    }
+
+    fn mark_begun(&self, items: &mut [Item]) {
+        for item in items {
+            item.has_begun = self.state.begun.contains(&item.position);
+        }
+    }
+
     /// Appends receipts. A disk that has no room for them must not stop the deliveries that give it back.
     pub(super) fn receipt(&mut self, completed: &[Completed]) {
         let mut anonymous = Vec::new();

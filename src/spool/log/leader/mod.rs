@@ -20,6 +20,7 @@ use super::state::{Batch, State, offset_of, position, segment_of};
 use super::{GRACE, Settings, failed, segment_name};
 use crate::host::{self, Timestamp, uptime};
 use crate::log;
+use crate::notification;
 use crate::spool::{self, Fate, Gate, Item, LeaseError, NewItem, Position, RECENT, Settlement};
 use crate::status::{Receipt, Status};
 use std::cmp::Ordering;

@@ -220,6 +220,7 @@ pub(super) fn unread_items(
             let item = NewItem {
                 id: new.id(),
                 origin: Arc::from(line::text(new.origin).as_str()),
+                path: new.path(),
                 body: new.body.clone().into_owned(),
                 accepted: new.accepted,
                 attempts: new.attempts,

@@ -53,7 +53,7 @@ fn options_check(config: &Config, given: &[(&str, &str)]) -> Check {
     let mut found = format!(
         "{}; the rest is as by default. Notifications go to {}",
         named.join(", "),
-        probe.url()
+        probe.origin()
     );
     if !is_given("market") {
         found += ". market is not set, so every visitor must name one";
@@ -72,7 +72,7 @@ fn options_check(config: &Config, given: &[(&str, &str)]) -> Check {
         [] => Check::ok("options", found),
         _ => Check::warning("options", found, odd.join("; ")),
     };
-    check.fact("url", probe.url())
+    check.fact("origin", probe.origin())
 }
 
 /// An option in words; a proxy's address may hold a password.

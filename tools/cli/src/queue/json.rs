@@ -80,6 +80,7 @@ pub(super) fn pending(page: &[PendingNotification], next: Option<&str>) -> Value
 fn notification(pending: &PendingNotification) -> Value {
     json!({
         "id": pending.id,
+        "kind": pending.kind,
         "origin": pending.origin,
         "status": pending.status.code(),
         "status_name": pending.status.name(),
@@ -99,6 +100,7 @@ pub(super) fn dead_letters(letters: &[DeadLetter]) -> Value {
 pub(super) fn dead_letter(letter: &DeadLetter) -> Value {
     json!({
         "id": letter.id,
+        "kind": letter.kind,
         "origin": letter.origin,
         "status": letter.status.code(),
         "status_name": letter.status.name(),

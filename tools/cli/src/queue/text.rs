@@ -129,8 +129,9 @@ pub(super) fn pending(page: &[PendingNotification]) -> String {
     for pending in page {
         let attempts = counted(pending.attempts.into(), "attempt");
         let line = format!(
-            "{:<36}  {:<8}  {attempts:<11}  {}  {}",
+            "{:<36}  {:<14}  {:<8}  {attempts:<11}  {}  {}",
             pending.id,
+            pending.kind,
             span(pending.age),
             pending.origin,
             pending.detail
@@ -148,8 +149,9 @@ pub(super) fn dead_letters(letters: &[DeadLetter]) -> String {
     for letter in letters {
         let _ = writeln!(
             out,
-            "{:<36}  {:<21}  {:<12}  {}",
+            "{:<36}  {:<14}  {:<21}  {:<12}  {}",
             letter.id,
+            letter.kind,
             letter.status.name(),
             ago(letter.died_at),
             letter.detail
@@ -167,6 +169,7 @@ pub(super) fn dead_letter(letter: &DeadLetter) -> String {
         let _ = writeln!(out, "  {name:<10}{value}");
     };
     row("id", &letter.id);
+    row("kind", &letter.kind);
     row("detail", &letter.detail);
     if let Some(status) = letter.http_status {
         row("HTTP", &status.to_string());

@@ -1,0 +1,65 @@
+//! What every text of a notification must be like.
+
+use super::visitor::MAX_KEY;
+use crate::status::Error;
+
+/// Not empty, not over `max` bytes, no control character: a line break or a NUL in one of these is always a slip,
+/// such as a key read from a file together with its newline. That holds for a ticket too, although JSON could carry it:
+/// the service's own tickets have no control characters, and one that was altered on its way would count for nothing.
+pub(crate) fn check(name: &str, value: &str, max: usize) -> Result<(), Error> {
+    if value.is_empty() {
+        return Err(Error::argument(format!("{name} is empty")));
+    }
+    if value.len() > max {
+        return Err(Error::argument(format!(
+            "{name} is {} bytes long; at most {max} are allowed",
+            value.len()
+        )));
+    }
+    if value.trim().is_empty() {
+        return Err(Error::argument(format!("{name} is only white space")));
+    }
+    // Its bytes first, all of them, which is many times faster: every control character has one of these.
+    let suspects = |found: bool, b: u8| found | (b < 0x20) | (b == 0x7f) | (b == 0xc2);
+    if value.bytes().fold(false, suspects)
+        && let Some(c) = value.chars().find(|c| c.is_control())
+    {
+        return Err(Error::argument(format!(
+            "{name} contains the control character U+{:04X}",
+            u32::from(c)
+        )));
+    }
+    Ok(())
+}
+
+/// A key or a token: [`check`], and neither a blank nor a `&` in it, which are left over from a header, a query string
+/// or a cookie that was cut in the wrong place. The service would take such a key for another visitor's.
+pub(super) fn check_key(name: &str, value: &str) -> Result<(), Error> {
+    check(name, value, MAX_KEY)?;
+    // A UUID, a hash or a token is ASCII: only other text needs a look at its characters.
+    let is_suspect = |b: u8| b <= b' ' || b == b'&' || b >= 0x80;
+    if !value.bytes().any(is_suspect) {
+        return Ok(());
+    }
+    if value.contains('&') {
+        return Err(Error::argument(format!(
+            "{name} contains `&`: it looks like a part of a query string that was cut in the wrong place"
+        )));
+    }
+    if let Some(c) = value
+        .chars()
+        .find(|c| c.is_whitespace() || is_invisible(*c))
+    {
+        return Err(Error::argument(format!(
+            "{name} contains a blank (U+{:04X}): keys and tokens have none, so it was cut out of other text, padded, or \
+             read from a file with a byte-order mark",
+            u32::from(c)
+        )));
+    }
+    Ok(())
+}
+
+/// Characters without a width of their own, such as a byte-order mark.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}' | '\u{feff}')
+}

@@ -1,0 +1,409 @@
+//! What is sent: the visitor, what happened, the checks of both, and the JSON. Pure but for the warnings about keys,
+//! which go to the log: no clock, no network, no randomness.
+//!
+//! Kinds, paths and fields are those of the vendor's version 1 of the web API; `kind` has them in one table. The members
+//! stand in the order of the vendor's examples.
+
+mod body;
+mod check;
+mod kind;
+mod path;
+mod price;
+mod visitor;
+
+use std::borrow::Cow;
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+pub(crate) use body::{is_of_visitor, is_signed, redacted, secrets, session, sign_anew};
+pub(crate) use check::check;
+pub use kind::{
+    FIELDS, Field, FieldSpec, KINDS, Kind, KindSpec, MAX_LINES, MAX_PRODUCT_KEY, MAX_TICKET, Need,
+    Repeat,
+};
+pub(crate) use path::{
+    counts_twice, ends_session, kind_name, kind_of, may_have_arrived, path, payment_token,
+    stored_path,
+};
+pub use price::MAX_PRICE;
+pub use visitor::{MAX_KEY, MAX_MARKET, Visitor};
+
+use crate::status::{Error, Status};
+
+/// Longest notification id, in bytes.
+pub const MAX_ID: usize = 128;
+/// Longest JSON body of a notification, in bytes: an order with very many long lines is refused.
+pub const MAX_BODY: usize = 2 * 1024 * 1024;
+/// Largest quantity of a line.
+pub const MAX_QUANTITY: u32 = i32::MAX as u32;
+
+/// What happened. Made by the function of its kind, such as [`Notification::click`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Notification<'a> {
+    /// What the visitor did.
+    pub kind: Kind,
+    /// Names this one event, 1 to 128 bytes; `None`: a new UUID. It is the same in every attempt. A kind whose row says
+    /// `has_id` sends it; the others use it in receipts, in the log and in the queue only.
+    pub id: Option<&'a str>,
+    /// See [`Field::Ticket`].
+    pub ticket: Option<&'a str>,
+    /// See [`Field::ProductKey`].
+    pub product_key: Option<&'a str>,
+    /// See [`Field::VariantKey`].
+    pub variant_key: Option<&'a str>,
+    /// See [`Field::Lines`].
+    pub lines: &'a [Line<'a>],
+    /// See [`Field::PrivateKey`].
+    pub private_key: Option<&'a str>,
+}
+
+impl<'a> Notification<'a> {
+    /// A notification without fields.
+    #[must_use]
+    pub fn new(kind: Kind) -> Notification<'a> {
+        Notification {
+            kind,
+            id: None,
+            ticket: None,
+            product_key: None,
+            variant_key: None,
+            lines: &[],
+            private_key: None,
+        }
+    }
+
+    /// The visitor added the product behind `ticket` to the cart.
+    #[must_use]
+    pub fn add_to_cart(ticket: &'a str) -> Notification<'a> {
+        Notification {
+            ticket: Some(ticket),
+            ..Notification::new(Kind::AddToCart)
+        }
+    }
+
+    /// The visitor clicked the product behind `ticket`.
+    #[must_use]
+    pub fn click(ticket: &'a str) -> Notification<'a> {
+        Notification {
+            ticket: Some(ticket),
+            ..Notification::new(Kind::Click)
+        }
+    }
+
+    /// The visitor clicked a product for which there is no ticket.
+    #[must_use]
+    pub fn non_esales_click(product_key: &'a str) -> Notification<'a> {
+        Notification {
+            product_key: Some(product_key),
+            ..Notification::new(Kind::NonEsalesClick)
+        }
+    }
+
+    /// The visitor added a product to the cart for which there is no ticket.
+    #[must_use]
+    pub fn non_esales_add_to_cart(product_key: &'a str) -> Notification<'a> {
+        Notification {
+            product_key: Some(product_key),
+            ..Notification::new(Kind::NonEsalesAddToCart)
+        }
+    }
+
+    /// The visitor paid for an order of these lines. Not every cluster accepts payments that are not signed.
+    #[must_use]
+    pub fn payment(lines: &'a [Line<'a>]) -> Notification<'a> {
+        Notification {
+            lines,
+            ..Notification::new(Kind::Payment)
+        }
+    }
+
+    /// The visitor paid for an order of these lines. The private key signs the notification, and is not kept.
+    #[must_use]
+    pub fn secure_payment(lines: &'a [Line<'a>], private_key: &'a str) -> Notification<'a> {
+        Notification {
+            lines,
+            private_key: Some(private_key),
+            ..Notification::new(Kind::SecurePayment)
+        }
+    }
+
+    /// The visitor signed out.
+    #[must_use]
+    pub fn end() -> Notification<'a> {
+        Notification::new(Kind::End)
+    }
+
+    /// The same with this id.
+    #[must_use]
+    pub fn with_id(self, id: &'a str) -> Notification<'a> {
+        Notification {
+            id: Some(id),
+            ..self
+        }
+    }
+
+    /// The same with this variant of the product.
+    #[must_use]
+    pub fn with_variant(self, variant_key: &'a str) -> Notification<'a> {
+        Notification {
+            variant_key: Some(variant_key),
+            ..self
+        }
+    }
+
+    fn has(&self, field: Field) -> bool {
+        match field {
+            Field::Ticket => self.ticket.is_some(),
+            Field::ProductKey => self.product_key.is_some(),
+            Field::VariantKey => self.variant_key.is_some(),
+            Field::Lines => !self.lines.is_empty(),
+            Field::PrivateKey => self.private_key.is_some(),
+        }
+    }
+
+    /// Whether the fields that are there are those of the kind.
+    fn check_fields(&self) -> Result<(), Error> {
+        let kind = self.kind.spec();
+        for row in FIELDS {
+            let (name, is_there) = (row.name, self.has(row.field));
+            match self.kind.need(row.field) {
+                None if is_there => {
+                    return Err(Error::argument(format!(
+                        "{name} does not belong to {}: leave it out",
+                        kind.name
+                    )));
+                }
+                Some(Need::Required) if !is_there => {
+                    let what = if row.field == Field::Lines {
+                        "are"
+                    } else {
+                        "is"
+                    };
+                    return Err(Error::argument(format!("{name} {what} missing")));
+                }
+                _ => {}
+            }
+        }
+        let mut one_of = kind.fields.iter().filter(|(_, need)| *need == Need::OneOf);
+        let is_without = one_of.clone().count() > 0 && !one_of.any(|(field, _)| self.has(*field));
+        match is_without {
+            true => Err(Error::argument(
+                "product_key is missing: give it, or a variant_key",
+            )),
+            false => Ok(()),
+        }
+    }
+
+    /// The JSON body: UTF-8 without insignificant white space. Checks every field; the error names the first that is
+    /// wrong.
+    pub(crate) fn to_json(
+        &self,
+        visitor: &Visitor<'_>,
+        default_market: Option<&str>,
+        id: &str,
+    ) -> Result<String, Error> {
+        let market = visitor.check(default_market)?;
+        check("id", id, MAX_ID)?;
+        self.check_fields()?;
+        let optional = |name, value: Option<&'a str>, max| {
+            value.map_or(Ok(()), |value| check(name, value, max))
+        };
+        optional("ticket", self.ticket, MAX_TICKET)?;
+        optional("product_key", self.product_key, MAX_PRODUCT_KEY)?;
+        optional("variant_key", self.variant_key, MAX_PRODUCT_KEY)?;
+        let has_keys = self.kind.need(Field::ProductKey).is_some();
+        let may_have_cost = self.kind.need(Field::PrivateKey).is_some();
+        let body = Body {
+            market,
+            customer_key: visitor.customer_key,
+            session_key: visitor.session_key,
+            id: self.kind.spec().has_id.then_some(id),
+            token: visitor.token,
+            ticket: self.ticket,
+            product_key: has_keys.then_some(self.product_key),
+            variant_key: has_keys.then_some(self.variant_key),
+            lines: match self.kind.need(Field::Lines) {
+                Some(_) => Some(line_bodies(self.lines, may_have_cost)?),
+                None => None,
+            },
+        };
+        let json = serde_json::to_string(&body)
+            .map_err(|e| Error::new(Status::Internal, format!("JSON: {e}")))?;
+        match json.len() <= MAX_BODY {
+            true => Ok(json),
+            false => Err(Error::argument(format!(
+                "lines are too long: the notification has {} bytes; at most {MAX_BODY} are allowed",
+                json.len()
+            ))),
+        }
+    }
+}
+
+/// A checked notification as it is sent, and stored.
+#[derive(Debug)]
+pub(crate) struct Message {
+    pub(crate) id: String,
+    /// Path and query below the origin; it may hold a secret.
+    pub(crate) path: Cow<'static, str>,
+    pub(crate) body: String,
+}
+
+/// One line of an order. Prices are decimal numbers as text, such as `199.50`, and are sent exactly as given: digits, and
+/// a point with digits behind it where there are decimals; at most [`MAX_PRICE`] characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Line<'a> {
+    /// The shop's key of the product, 1 to 256 bytes; this or `variant_key` must be there.
+    pub product_key: Option<&'a str>,
+    /// The shop's key of the variant, 1 to 256 bytes.
+    pub variant_key: Option<&'a str>,
+    /// How many were bought, 1 to 2147483647.
+    pub quantity: u32,
+    /// What one of them was sold for.
+    pub selling_price: &'a str,
+    /// What one of them cost the shop: more than 0 and less than `selling_price`, in a secure payment only. `None`: it is
+    /// not known.
+    pub cost: Option<&'a str>,
+}
+
+impl<'a> Line<'a> {
+    /// A line of a product.
+    #[must_use]
+    pub fn new(product_key: &'a str, quantity: u32, selling_price: &'a str) -> Line<'a> {
+        Line {
+            product_key: Some(product_key),
+            variant_key: None,
+            quantity,
+            selling_price,
+            cost: None,
+        }
+    }
+
+    /// A line of a variant whose product key is not given.
+    #[must_use]
+    pub fn of_variant(variant_key: &'a str, quantity: u32, selling_price: &'a str) -> Line<'a> {
+        Line {
+            product_key: None,
+            variant_key: Some(variant_key),
+            quantity,
+            selling_price,
+            cost: None,
+        }
+    }
+
+    /// The same with this variant of the product.
+    #[must_use]
+    pub fn with_variant(self, variant_key: &'a str) -> Line<'a> {
+        Line {
+            variant_key: Some(variant_key),
+            ..self
+        }
+    }
+
+    /// The same with what one of them cost the shop.
+    #[must_use]
+    pub fn with_cost(self, cost: &'a str) -> Line<'a> {
+        Line {
+            cost: Some(cost),
+            ..self
+        }
+    }
+}
+
+/// The request body.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Body<'a> {
+    market: &'a str,
+    customer_key: &'a str,
+    session_key: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ticket: Option<&'a str>,
+    /// The vendor's examples write `null` for a key that is missing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    product_key: Option<Option<&'a str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    variant_key: Option<Option<&'a str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lines: Option<Vec<LineBody<'a>>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct LineBody<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    product_key: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    variant_key: Option<&'a str>,
+    quantity: u32,
+    selling_price: &'a RawValue,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cost: Option<&'a RawValue>,
+}
+
+fn line_bodies<'a>(lines: &[Line<'a>], may_have_cost: bool) -> Result<Vec<LineBody<'a>>, Error> {
+    if lines.len() > MAX_LINES {
+        return Err(Error::argument(format!(
+            "lines are {}; at most {MAX_LINES} are allowed",
+            lines.len()
+        )));
+    }
+    let mut bodies = Vec::new();
+    if bodies.try_reserve_exact(lines.len()).is_err() {
+        return Err(Error::new(Status::Internal, "no memory for the lines"));
+    }
+    for (number, line) in lines.iter().enumerate() {
+        let body = line_body(line, may_have_cost);
+        bodies.push(body.map_err(|e| Error::argument(format!("lines[{number}].{}", e.detail())))?);
+    }
+    Ok(bodies)
+}
+
+/// The error begins with the name of the member.
+fn line_body<'a>(line: &Line<'a>, may_have_cost: bool) -> Result<LineBody<'a>, Error> {
+    if line.product_key.is_none() && line.variant_key.is_none() {
+        return Err(Error::argument(
+            "product_key is missing: give it, or a variant_key",
+        ));
+    }
+    for (name, key) in [
+        ("product_key", line.product_key),
+        ("variant_key", line.variant_key),
+    ] {
+        if let Some(key) = key {
+            check(name, key, MAX_PRODUCT_KEY)?;
+        }
+    }
+    if line.quantity == 0 || line.quantity > MAX_QUANTITY {
+        return Err(Error::argument(format!(
+            "quantity is {}; it must be 1 to {MAX_QUANTITY}",
+            line.quantity
+        )));
+    }
+    let selling_price = price::check("selling_price", line.selling_price)?;
+    if line.cost.is_some() && !may_have_cost {
+        return Err(Error::argument(
+            "cost does not belong to payment: the service accepts it in a secure_payment only",
+        ));
+    }
+    let cost = match line.cost {
+        Some(cost) => Some(price::check_cost(cost, line.selling_price)?),
+        None => None,
+    };
+    Ok(LineBody {
+        product_key: line.product_key,
+        variant_key: line.variant_key,
+        quantity: line.quantity,
+        selling_price,
+        cost,
+    })
+}
+
+#[cfg(test)]
+mod tests;

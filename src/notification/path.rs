@@ -1,0 +1,93 @@
+//! The path that a notification is posted to, below its origin. It says which kind a stored notification is.
+
+use std::borrow::Cow;
+
+use super::kind::{KINDS, Kind, Repeat};
+
+const PAYMENT_TOKEN: &str = "?paymentToken=";
+
+/// The path of a kind. A payment's token, which is a secret, is part of it.
+pub(crate) fn path(kind: Kind, payment_token: Option<&str>) -> Cow<'static, str> {
+    let path = kind.spec().path;
+    match payment_token {
+        Some(token) => Cow::Owned(format!("{path}{PAYMENT_TOKEN}{token}")),
+        None => Cow::Borrowed(path),
+    }
+}
+
+/// A stored path, without memory of its own if it is one of ours.
+pub(crate) fn stored_path(path: &str) -> Cow<'static, str> {
+    match KINDS.iter().find(|row| row.path == path) {
+        Some(row) => Cow::Borrowed(row.path),
+        None => Cow::Owned(path.to_owned()),
+    }
+}
+
+/// The kind of a stored path; `None`: a later version accepted it.
+pub(crate) fn kind_of(path: &str) -> Option<Kind> {
+    let (bare, token) = split(path);
+    let mut rows = KINDS.iter().filter(|row| row.path == bare);
+    let is_signed = token.is_some();
+    let row = rows.find(|row| (row.kind == Kind::SecurePayment) == is_signed)?;
+    Some(row.kind)
+}
+
+/// The name of a stored path's kind, or the path without its secret.
+pub(crate) fn kind_name(path: &str) -> &str {
+    kind_of(path).map_or(split(path).0, |kind| kind.spec().name)
+}
+
+/// The payment token in a stored path.
+pub(crate) fn payment_token(path: &str) -> Option<&str> {
+    split(path).1
+}
+
+/// Whether the service would count it twice if it were sent twice. So it is with what is not known here.
+pub(crate) fn counts_twice(path: &str) -> bool {
+    kind_of(path).is_none_or(|kind| kind.spec().repeat == Repeat::Counts)
+}
+
+/// The detail of a notification that is not sent again because it may have arrived.
+pub(crate) fn may_have_arrived(detail: &str) -> String {
+    format!("may have arrived, and would be counted twice if sent again: {detail}")
+}
+
+/// Whether it ends its session: nothing of the session may come after it.
+pub(crate) fn ends_session(path: &str) -> bool {
+    kind_of(path) == Some(Kind::End)
+}
+
+fn split(path: &str) -> (&str, Option<&str>) {
+    match path.split_once(PAYMENT_TOKEN) {
+        Some((bare, token)) => (bare, Some(token)),
+        None => (path, None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stored_path_is_of_the_kind_that_it_was_made_for() {
+        for row in KINDS {
+            let token = (row.kind == Kind::SecurePayment).then_some("abc");
+            let made = path(row.kind, token);
+            assert_eq!(kind_of(&made), Some(row.kind));
+            assert_eq!(kind_name(&made), row.name);
+            assert_eq!(stored_path(&made), made);
+            assert_eq!(payment_token(&made), token);
+            assert_eq!(counts_twice(&made), row.name.ends_with("payment"));
+            assert_eq!(ends_session(&made), row.name == "end");
+        }
+    }
+
+    #[test]
+    fn unknown_path_is_not_repeated_and_shows_no_secret() {
+        let path = "/api/v3/x?paymentToken=secret";
+        assert_eq!(kind_of(path), None);
+        assert_eq!(kind_name(path), "/api/v3/x");
+        assert!(counts_twice(path) && !ends_session(path));
+        assert_eq!(stored_path(path), path);
+    }
+}

@@ -1,0 +1,125 @@
+//! The visitor, and the checks of the visitor's keys.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::check::{check, check_key};
+use crate::log;
+use crate::personal_data::personal_data;
+use crate::status::Error;
+
+/// Longest `market`, in bytes.
+pub const MAX_MARKET: usize = 128;
+/// Longest customer key, session key or token, in bytes.
+pub const MAX_KEY: usize = 256;
+
+/// Who did it. All four are sent as given; nothing is trimmed or changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Visitor<'a> {
+    /// Storefront market, 1 to 128 bytes; `None`: the client's `market` option.
+    pub market: Option<&'a str>,
+    /// A UUID of the shop's for an anonymous visitor, [`crate::customer_key`] of the visitor's id for a signed-in
+    /// one; 1 to 256 bytes without blanks and `&`. Not a person's data: see [`crate::personal_data`].
+    pub customer_key: &'a str,
+    /// A UUID for the visit, 1 to 256 bytes without blanks and `&`; another one than the customer key.
+    pub session_key: &'a str,
+    /// [`crate::customer_token`] for a signed-in visitor, 1 to 256 bytes; `None` for an anonymous one.
+    pub token: Option<&'a str>,
+}
+
+impl<'a> Visitor<'a> {
+    /// A visitor who is not signed in.
+    #[must_use]
+    pub fn anonymous(customer_key: &'a str, session_key: &'a str) -> Visitor<'a> {
+        Visitor {
+            market: None,
+            customer_key,
+            session_key,
+            token: None,
+        }
+    }
+
+    /// A visitor who is signed in: `customer_key` from [`crate::customer_key`], `token` from
+    /// [`crate::customer_token`].
+    #[must_use]
+    pub fn signed_in(customer_key: &'a str, session_key: &'a str, token: &'a str) -> Visitor<'a> {
+        Visitor {
+            token: Some(token),
+            ..Visitor::anonymous(customer_key, session_key)
+        }
+    }
+
+    /// The same visitor in this market.
+    #[must_use]
+    pub fn in_market(self, market: &'a str) -> Visitor<'a> {
+        Visitor {
+            market: Some(market),
+            ..self
+        }
+    }
+
+    /// Checks every field, and returns the market.
+    pub(super) fn check(&self, default_market: Option<&'a str>) -> Result<&'a str, Error> {
+        let Some(market) = self.market.or(default_market) else {
+            return Err(Error::argument(
+                "market is missing: give the visitor one, or set the client's option `market`",
+            ));
+        };
+        check("market", market, MAX_MARKET)?;
+        check_key("customer_key", self.customer_key)?;
+        check_key("session_key", self.session_key)?;
+        if self.session_key.eq_ignore_ascii_case(self.customer_key) {
+            return Err(Error::argument(
+                "session_key is the same as customer_key: the customer key names the visitor for years, the session \
+                 key names one visit; make a new one for each visit (esales_new_key)",
+            ));
+        }
+        if let Some(token) = self.token {
+            if token.is_empty() {
+                return Err(Error::argument(
+                    "token is empty: leave it out (NULL) for an anonymous visitor",
+                ));
+            }
+            check_key("token", token)?;
+        }
+        check_customer_key(self.customer_key, self.token)?;
+        warn_of_personal_data(self.customer_key);
+        Ok(market)
+    }
+}
+
+/// Logs a warning about a customer key that is a person's data. A shop that makes all of its keys so would fill the log:
+/// after the first ten it is every thousandth.
+fn warn_of_personal_data(customer_key: &str) {
+    static FOUND: AtomicU64 = AtomicU64::new(0);
+    let Some(looks_like) = personal_data(customer_key) else {
+        return;
+    };
+    let n = FOUND.fetch_add(1, Ordering::Relaxed).saturating_add(1);
+    if n <= 10 || n.is_multiple_of(1000) {
+        log::warn(|| {
+            format!(
+                "a customer_key looks like {looks_like}: the service must not be given a person's data ({n} such \
+                 notifications in this process). Use esales_customer_key for signed-in visitors, a UUID for anonymous ones"
+            )
+        });
+    }
+}
+
+fn check_customer_key(key: &str, token: Option<&str>) -> Result<(), Error> {
+    let sha256_shaped = key.len() == 64 && key.bytes().all(|b| b.is_ascii_hexdigit());
+    if !sha256_shaped {
+        return Ok(());
+    }
+    if token.is_none() {
+        return Err(Error::argument(
+            "token is missing: customer_key is a SHA-256 (a signed-in visitor), which the service accepts only with \
+             a token from esales_customer_token; an anonymous visitor's customer_key is a UUID",
+        ));
+    }
+    if key.bytes().any(|b| b.is_ascii_uppercase()) {
+        return Err(Error::argument(
+            "customer_key is a SHA-256 with upper-case digits: the service knows it only in lower case",
+        ));
+    }
+    Ok(())
+}
