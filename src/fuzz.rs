@@ -138,7 +138,7 @@ pub fn answer(data: &[u8]) {
     let (says, transport) = SERVER.get_or_init(serve);
     *says.lock().unwrap() = data.to_vec();
     let visitor = Visitor::signed_in("customer-key", "session-key", "token-of-it").in_market("UK");
-    let body = Notification::click("ticket-of-it").to_json(&visitor, None, "1");
+    let body = Notification::click("ticket-of-it").encode(&visitor, None, "1");
     let body = body.unwrap();
     let request = Request {
         path: "/x",

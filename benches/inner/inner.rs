@@ -55,7 +55,7 @@ fn json(bencher: divan::Bencher<'_, '_>) {
     let (visitor, ticket) = (Visitor::anonymous(KEY, SESSION).in_market("UK"), ticket());
     bencher.bench(|| {
         let notification = Notification::add_to_cart(black_box(&ticket));
-        notification.to_json(black_box(&visitor), None, ID).is_ok()
+        notification.encode(black_box(&visitor), None, ID).is_ok()
     });
 }
 

@@ -232,7 +232,7 @@ impl Client {
             Some(id) => id.to_owned(),
             None => host::random().map(key_of).map_err(no_random_bytes)?,
         };
-        let body = notification.to_json(visitor, self.settings.market.as_deref(), &id)?;
+        let body = notification.encode(visitor, self.settings.market.as_deref(), &id)?;
         let token = match notification.private_key {
             Some(key) => Some(payment_token(key, &body)?),
             None => None,

@@ -198,7 +198,7 @@ impl<'a> Notification<'a> {
 
     /// The JSON body: UTF-8 without insignificant white space. Checks every field; the error names the first that is
     /// wrong.
-    pub(crate) fn to_json(
+    pub(crate) fn encode(
         &self,
         visitor: &Visitor<'_>,
         default_market: Option<&str>,

@@ -9,7 +9,7 @@ fn anonymous() -> Visitor<'static> {
 }
 
 fn json(notification: Notification<'_>) -> Result<String, String> {
-    let made = notification.to_json(&anonymous(), None, "0.nd2bj6h4pi9");
+    let made = notification.encode(&anonymous(), None, "0.nd2bj6h4pi9");
     made.map_err(|e| e.detail().to_owned())
 }
 
@@ -33,7 +33,7 @@ fn token_stands_before_the_ticket() {
     let key = "a".repeat(64);
     let visitor = Visitor::signed_in(&key, SESSION, "t0k");
     let body = Notification::add_to_cart("x\"y")
-        .to_json(&visitor, Some("SE"), "1")
+        .encode(&visitor, Some("SE"), "1")
         .unwrap();
     assert_eq!(
         body,
@@ -206,7 +206,7 @@ fn refusal(customer_key: &str, session_key: &str, token: Option<&str>) -> Option
         session_key,
         token,
     };
-    let made = Notification::end().to_json(&visitor, None, "1");
+    let made = Notification::end().encode(&visitor, None, "1");
     made.err().map(|e| e.detail().to_owned())
 }
 
@@ -287,7 +287,7 @@ fn texts_are_refused_above_their_limit() {
                     .with_variant(pick("variant_key", "V1")),
                 false => Notification::click(pick("ticket", TICKET)),
             };
-            match made.to_json(&visitor, None, pick("id", "1")) {
+            match made.encode(&visitor, None, pick("id", "1")) {
                 Ok(_) => assert!(fits, "{name} of {len} bytes was taken"),
                 Err(e) => {
                     assert!(!fits, "{name} of {len} bytes: {e}");
