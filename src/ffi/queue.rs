@@ -228,7 +228,9 @@ pub unsafe extern "C" fn esales_client_delivery_next(
         let next = || {
             // SAFETY: as above.
             let client = unsafe { reference("client", client) }?;
-            client.0.delivery_next(Duration::from_millis(timeout_ms.into()))
+            client
+                .0
+                .delivery_next(Duration::from_millis(timeout_ms.into()))
         };
         let next = next();
         slot.write(match &next {

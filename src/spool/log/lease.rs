@@ -159,7 +159,7 @@ pub(super) fn take(
     let temporary = place.temporary(super::LEASE);
     let _ = disk::remove(&temporary);
     drop(place.create(&temporary)?);
-    let file = host::open_above_stdio(&options, &temporary)?;
+    let file = host::open_file(&options, &temporary)?;
     if !host::try_lock(&file)? {
         return Ok(None);
     }
