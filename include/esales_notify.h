@@ -395,7 +395,8 @@ void esales_client_free(struct esales_client *client);
  *
  * @param client   from esales_client_new.
  * @param visitor  who added the product.
- * @param ticket   the service's own opaque string, at most 8192 bytes, sent as it is.
+ * @param ticket   the service's own opaque string, at most 8192 bytes, sent as it is. Refused if it has a control
+ *                 character: the service's tickets have none, so it was altered on its way.
  * @param id       names this one event, at most 128 bytes; NULL: a new UUID. It is the same in every attempt. To send
  *                 the same event again, pass the id of the receipt.
  * @param receipt  receives what became of it; may be NULL.
