@@ -13,7 +13,7 @@ use super::record;
 use super::sync::SharedFile;
 use super::view::View;
 use super::{GRACE, SEGMENT_SIZE, Settings, journal, segment_name};
-use crate::host::uptime;
+use crate::host::{self, uptime};
 use crate::log;
 use crate::spool::NewItem;
 
@@ -100,7 +100,10 @@ impl Producer {
             return self.push_near(place, view, settings, item, deadline);
         }
         let file = self.append(place, item, false)?;
-        self.since_look.push(item.clone());
+        // Only if it is removed within the next moment is it needed again: not worth the last of the memory.
+        if !host::is_memory_short() {
+            self.since_look.push(item.clone());
+        }
         Ok(file)
     }
 
