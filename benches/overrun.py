@@ -2,7 +2,7 @@
 
 usage: overrun.py [--rounds N] [--only WORD]
 
-It sends to servers of 40 kinds over HTTP, and over TLS with ten kinds more, from a process beside one busy process for
+It sends to servers of 41 kinds over HTTP, and over TLS with ten kinds more, from a process beside one busy process for
 each CPU. It prints the worst overrun of each kind, and as a control that of poll(), which only waits. The promise is
 timeout_ms + 100 ms; the exit code is 1 if a call took longer.
 """
@@ -138,6 +138,7 @@ SERVERS = {
     "503 with Retry-After: 0": after_request(b"HTTP/1.1 503 -\r\nretry-after: 0\r\ncontent-length: 0\r\n\r\n"),
     "429 with Retry-After: 1": after_request(b"HTTP/1.1 429 -\r\nretry-after: 1\r\ncontent-length: 0\r\n\r\n"),
     "500 whose body drips": after_request(b"HTTP/1.1 500 -\r\n\r\n", dripping(BIG)),
+    "500 whose long message does not end": after_request(b"HTTP/1.1 500 -\r\n\r\n" + b"a0b1C2-%41&#65;" * 700, hang),
     "302 to itself": after_request(b"HTTP/1.1 302 -\r\nlocation: /\r\ncontent-length: 0\r\n\r\n"),
     "408 before the request": lambda c: (c.sendall(b"HTTP/1.1 408 -\r\ncontent-length: 0\r\n\r\n"), hang(c)),
     "answers just before the deadline": after_request(wait(LATE), NO_CONTENT),
