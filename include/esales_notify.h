@@ -730,7 +730,8 @@ int32_t esales_client_stats(const struct esales_client *client,
  *                 ESALES_TIMEOUT if it expired, or ESALES_QUEUE_FULL if it was dropped; elapsed_us counts from
  *                 acceptance.
  * @return 0, ESALES_INVALID_ARGUMENT if nothing is known of the id (never accepted here, or settled longer ago than
- *         receipt_retention_s), or ESALES_SPOOL_FAILED.
+ *         receipt_retention_s), or ESALES_SPOOL_FAILED if the spool cannot be read within enqueue_timeout_ms. The
+ *         receipt has the same code, and says why.
  */
 int32_t esales_client_receipt(const struct esales_client *client,
                               const char *id,
@@ -745,7 +746,7 @@ int32_t esales_client_receipt(const struct esales_client *client,
  *
  * @param client      from esales_client_new.
  * @param timeout_ms  how long to wait for one, in milliseconds; 0: not at all.
- * @param receipt     receives what became of it.
+ * @param receipt     receives what became of it; its status is ESALES_TIMEOUT if there is none.
  * @return 1, 0 if there is none, ESALES_INVALID_ARGUMENT or ESALES_INVALID_CONFIG.
  */
 int32_t esales_client_delivery_next(const struct esales_client *client,

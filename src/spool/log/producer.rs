@@ -13,7 +13,7 @@ use super::record;
 use super::sync::SharedFile;
 use super::view::View;
 use super::{GRACE, SEGMENT_SIZE, Settings, journal, segment_name};
-use crate::host::uptime;
+use crate::host::{self, uptime};
 use crate::log;
 use crate::spool::NewItem;
 
@@ -65,6 +65,20 @@ impl From<io::Error> for Refusal {
     }
 }
 
+/// The length of this segment and of all newer ones.
+fn bytes_from(place: &Place, first: u32) -> io::Result<u64> {
+    let numbers = place.numbered(super::SEGMENT, super::SEGMENT_END)?;
+    let newer = numbers.into_iter().filter(|number| *number >= first);
+    let lengths = newer.map(
+        |number| match place.file(&segment_name(number)).metadata() {
+            Ok(metadata) => Ok(metadata.len()),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(0),
+            Err(e) => Err(e),
+        },
+    );
+    lengths.sum()
+}
+
 impl Producer {
     pub(super) fn new(id: u64) -> Producer {
         Producer {
@@ -92,7 +106,7 @@ impl Producer {
             now.saturating_sub(p.seen) < CHECK && p.lines_left > 0 && p.bytes_left > size
         });
         if !is_fresh {
-            self.look(place, view, settings, now)?;
+            self.look(place, view, settings, now, deadline)?;
         }
         let is_near = self.present.as_ref().is_some_and(|p| p.is_near);
         let is_large = item.body.len() as u64 > settings.max_bytes / SHARE;
@@ -100,7 +114,10 @@ impl Producer {
             return self.push_near(place, view, settings, item, deadline);
         }
         let file = self.append(place, item, false)?;
-        self.since_look.push(item.clone());
+        // Only if it is removed within the next moment is it needed again: not worth the last of the memory.
+        if !host::is_memory_short() {
+            self.since_look.push(item.clone());
+        }
         Ok(file)
     }
 
@@ -141,7 +158,7 @@ impl Producer {
         let mut refusal = None;
         let size = item.body.len() as u64;
         let appended = place.exclusively(deadline, || {
-            let sight = view.read_all(place)?;
+            let sight = view.read_all(place, deadline)?;
             let fits = sight.counts.pending < settings.max_items
                 && sight.pending_bytes.saturating_add(size) <= settings.max_bytes;
             if !fits {
@@ -218,6 +235,7 @@ impl Producer {
         view: &mut View,
         settings: &Settings,
         now: Duration,
+        deadline: Instant,
     ) -> io::Result<()> {
         let is_present = |p: &Present| -> io::Result<Option<u64>> {
             let metadata = p.file.file.metadata()?;
@@ -253,7 +271,7 @@ impl Producer {
             length = Some(0);
         }
         let length = length.unwrap_or(0);
-        let (lines_left, is_near) = self.room(place, view, settings, length)?;
+        let (lines_left, is_near) = self.room(place, view, settings, length, deadline)?;
         if let Some(present) = &mut self.present {
             self.since_look.clear();
             present.seen = now;
@@ -279,6 +297,7 @@ impl Producer {
         view: &mut View,
         settings: &Settings,
         length: u64,
+        deadline: Instant,
     ) -> io::Result<(u64, bool)> {
         let share = settings.max_items / SHARE;
         if share == 0 {
@@ -301,18 +320,17 @@ impl Producer {
         }
         .unwrap_or_default();
         let unread = match number == last.newest {
-            true => Some(length.saturating_sub(last.newest_scanned.into())),
-            false if number == last.newest + 1 => Some(length + SEGMENT_SIZE),
-            false => None,
+            true => length.saturating_sub(last.newest_scanned.into()),
+            false if number == last.newest + 1 => length + SEGMENT_SIZE,
+            // No process has led for long. A sum of lengths is enough while it is far from the limits.
+            false => bytes_from(place, last.newest)?,
         };
-        if let Some(unread) = unread {
-            let items = last.sums.pending() + unread / SHORTEST;
-            let bytes = last.pending_bytes + unread;
-            if items < settings.max_items / 4 && bytes < settings.max_bytes / 4 {
-                return Ok((share, false));
-            }
+        let items = last.sums.pending() + unread / SHORTEST;
+        let bytes = last.pending_bytes + unread;
+        if items < settings.max_items / 4 && bytes < settings.max_bytes / 4 {
+            return Ok((share, false));
         }
-        let sight = view.read_all(place)?;
+        let sight = view.read_all(place, deadline)?;
         let is_near = sight.counts.pending >= settings.max_items / 4 * 3
             || sight.pending_bytes >= settings.max_bytes / 4 * 3;
         Ok((share, is_near))

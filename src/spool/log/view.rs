@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::ops::ControlFlow;
+use std::time::Instant;
 
 use super::journal::JournalReader;
 use super::line::Line;
@@ -82,8 +83,8 @@ impl View {
         Ok(())
     }
 
-    /// Catches up with the producers too, and counts.
-    pub(super) fn read_all(&mut self, place: &Place) -> io::Result<Sight> {
+    /// Catches up with the producers too, and counts. Where the deadline ends it, the next call continues.
+    pub(super) fn read_all(&mut self, place: &Place, deadline: Instant) -> io::Result<Sight> {
         self.read_journal(place)?;
         let mut numbers = place.numbered(super::SEGMENT, super::SEGMENT_END)?;
         numbers.extend(self.state.segments.keys());
@@ -95,6 +96,7 @@ impl View {
         self.end = Position::default();
         self.oldest_unread = None;
         self.has_unread_commands = false;
+        let mut limit = reader::Limit::new(deadline);
         for number in numbers {
             let known = self
                 .state
@@ -114,7 +116,7 @@ impl View {
             }
             match place.open_file(OpenOptions::new().read(true), &segment_name(number)) {
                 Ok(file) => {
-                    count_on(&file, tail)?;
+                    count_on(&file, tail, &mut limit)?;
                     if self.oldest_unread.is_none() && tail.accepted > u64::from(known.accepted) {
                         self.oldest_unread = first_accepted(&file, &known)?;
                     }
@@ -143,13 +145,14 @@ impl View {
         place: &Place,
         mark: Position,
         dropped: &BTreeMap<Position, u64>,
+        deadline: Instant,
     ) -> io::Result<bool> {
         let from = self.state.settled_to();
         if from >= mark {
             return Ok(true);
         }
         let mut is_settled = true;
-        operator::each_item(place, &self.state, from, |item| {
+        operator::each_item(place, &self.state, from, deadline, |item| {
             if item.at >= mark {
                 return ControlFlow::Break(());
             }
@@ -167,13 +170,14 @@ impl View {
     }
 }
 
-fn count_on(file: &File, tail: &mut Tail) -> io::Result<()> {
+fn count_on(file: &File, tail: &mut Tail, limit: &mut reader::Limit) -> io::Result<()> {
     if file.metadata()?.len() <= tail.upto {
         return Ok(());
     }
+    let mut is_late = false;
     let (mut accepted, mut bytes) = (0, 0);
     let mut command = tail.command;
-    let end = reader::lines(file, tail.upto, |offset, _, line| {
+    let end = reader::lines(file, tail.upto, |offset, text, line| {
         if let Line::Sound(payload) = line {
             match record::parse(payload) {
                 Some(Record::Notification(new) | Record::Again(new)) => {
@@ -186,13 +190,20 @@ fn count_on(file: &File, tail: &mut Tail) -> io::Result<()> {
                 Some(Record::Erased(_)) | None => {}
             }
         }
-        ControlFlow::Continue(())
+        is_late = limit.is_reached(text.len());
+        match is_late {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
     })?;
     tail.command = command;
     tail.upto = end;
     tail.accepted += accepted;
     tail.bytes += bytes;
-    Ok(())
+    match is_late {
+        true => Err(reader::Limit::error()),
+        false => Ok(()),
+    }
 }
 
 fn first_accepted(file: &File, known: &SegmentState) -> io::Result<Option<Timestamp>> {
