@@ -20,6 +20,7 @@ use std::io::Read;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
+use ureq::http::header::{ACCEPT, CONTENT_TYPE, DATE, HeaderValue, RETRY_AFTER, USER_AGENT};
 use ureq::{Agent, Body, Proxy, ProxyProtocol, http};
 
 pub(crate) use answer::Outcome;
@@ -45,7 +46,7 @@ const MAX_MESSAGE: usize = 4 * 1024;
 /// Idle connections kept per core: one for each thread that sends at the same time.
 const MAX_IDLE: usize = 64;
 /// How this library names itself to servers.
-const USER_AGENT: &str = concat!("esales-notify/", env!("CARGO_PKG_VERSION"));
+const OUR_NAME: &str = concat!("esales-notify/", env!("CARGO_PKG_VERSION"));
 
 /// A number from 0 (included) to 1 (excluded), for jitter. Without randomness it is close to 1: the longest pause.
 pub(crate) fn dice() -> f64 {
@@ -60,7 +61,8 @@ pub(crate) struct Transport {
     dialer: Arc<Dialer>,
     /// Where the trusted authorities come from, and their number; `None`: there is no TLS on the way.
     roots: Option<Roots>,
-    url: http::Uri,
+    /// The request without its body. A copy of it costs less than making it anew for each call.
+    request: http::Request<()>,
 }
 
 impl Transport {
@@ -98,8 +100,6 @@ impl Transport {
             .http_status_as_error(false)
             .max_redirects(0)
             .max_redirects_will_error(false)
-            .user_agent(USER_AGENT)
-            .accept("*/*")
             .max_idle_age(route.keep_alive)
             .max_idle_connections(MAX_IDLE)
             .max_idle_connections_per_host(MAX_IDLE)
@@ -108,7 +108,7 @@ impl Transport {
             agent: Agent::with_parts(config, Dial(Arc::clone(&dialer)), NoResolver),
             dialer,
             roots,
-            url,
+            request: request(url),
         })
     }
 
@@ -149,17 +149,14 @@ impl Transport {
     }
 
     fn post(&self, body: &[u8]) -> Result<Outcome, ureq::Error> {
-        let response = self
-            .agent
-            .post(&self.url)
-            .header("content-type", "application/json")
-            .send(body)?;
+        let response = self.agent.run(self.request.clone().map(|()| body))?;
         let code = response.status().as_u16();
-        let header = |name: &str| response.headers().get(name)?.to_str().ok();
-        // A date is meant by the service's clock, which need not be this machine's.
-        let date = header("date").and_then(|date| httpdate::parse_http_date(date).ok());
-        let now = date.unwrap_or_else(SystemTime::now);
-        let retry_after = header("retry-after").and_then(|v| answer::parse_retry_after(v, now));
+        let header = |name| response.headers().get(name)?.to_str().ok();
+        let retry_after = header(RETRY_AFTER).and_then(|value| {
+            // A date is meant by the service's clock, which need not be this machine's.
+            let date = header(DATE).and_then(|date| httpdate::parse_http_date(date).ok());
+            answer::parse_retry_after(value, date.unwrap_or_else(SystemTime::now))
+        });
         let (text, is_whole) = read_body(response.into_body());
         let secrets = match text.is_empty() {
             true => Vec::new(),
@@ -168,6 +165,18 @@ impl Transport {
         let message = message::readable(&scrub::scrub(&text, &secrets));
         Ok(answer::from_status(code, &message, is_whole, retry_after))
     }
+}
+
+/// The request to this address, as far as it is the same for each notification.
+fn request(url: http::Uri) -> http::Request<()> {
+    let mut request = http::Request::new(());
+    *request.method_mut() = http::Method::POST;
+    *request.uri_mut() = url;
+    let headers = request.headers_mut();
+    headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(USER_AGENT, HeaderValue::from_static(OUR_NAME));
+    request
 }
 
 /// Reads the body to its end, so that the connection can be kept. Whatever goes wrong here, the status line has
