@@ -62,10 +62,14 @@ pub(super) fn decode(line: &[u8]) -> Line<'_> {
         return Line::Torn;
     };
     let number = |digits: Option<&[u8]>| {
-        let digits = digits.and_then(|d| std::str::from_utf8(d).ok())?;
-        let is_ours = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
-        digits.bytes().all(is_ours).then_some(())?;
-        u32::from_str_radix(digits, 16).ok()
+        digits?.iter().try_fold(0, |number: u32, digit| {
+            let value = match digit {
+                b'0'..=b'9' => digit - b'0',
+                b'a'..=b'f' => digit - b'a' + 10,
+                _ => return None,
+            };
+            Some(number << 4 | u32::from(value))
+        })
     };
     let (Some(checksum), Some(length)) = (number(head.get(..8)), number(head.get(9..15))) else {
         return Line::Damaged;
