@@ -20,7 +20,7 @@ use std::io::Read;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
-use ureq::http::header::{ACCEPT, CONTENT_TYPE, DATE, HeaderValue, RETRY_AFTER, USER_AGENT};
+use ureq::http::header::{self, HeaderMap, HeaderValue};
 use ureq::{Agent, Body, Proxy, ProxyProtocol, http};
 
 pub(crate) use answer::Outcome;
@@ -46,7 +46,7 @@ const MAX_MESSAGE: usize = 4 * 1024;
 /// Idle connections kept per core: one for each thread that sends at the same time.
 const MAX_IDLE: usize = 64;
 /// How this library names itself to servers.
-const OUR_NAME: &str = concat!("esales-notify/", env!("CARGO_PKG_VERSION"));
+const USER_AGENT: &str = concat!("esales-notify/", env!("CARGO_PKG_VERSION"));
 
 /// A number from 0 (included) to 1 (excluded), for jitter. Without randomness it is close to 1: the longest pause.
 pub(crate) fn dice() -> f64 {
@@ -61,8 +61,9 @@ pub(crate) struct Transport {
     dialer: Arc<Dialer>,
     /// Where the trusted authorities come from, and their number; `None`: there is no TLS on the way.
     roots: Option<Roots>,
-    /// The request without its body. A copy of it costs less than making it anew for each call.
-    request: http::Request<()>,
+    url: http::Uri,
+    /// The fields that are the same for each request: a copy costs less than making them anew.
+    fields: HeaderMap,
 }
 
 impl Transport {
@@ -100,15 +101,18 @@ impl Transport {
             .http_status_as_error(false)
             .max_redirects(0)
             .max_redirects_will_error(false)
+            .user_agent(USER_AGENT)
+            .accept("*/*")
             .max_idle_age(route.keep_alive)
             .max_idle_connections(MAX_IDLE)
             .max_idle_connections_per_host(MAX_IDLE)
             .build();
         Ok(Transport {
             agent: Agent::with_parts(config, Dial(Arc::clone(&dialer)), NoResolver),
+            fields: fields(&dialer)?,
             dialer,
             roots,
-            request: request(url),
+            url,
         })
     }
 
@@ -149,12 +153,16 @@ impl Transport {
     }
 
     fn post(&self, body: &[u8]) -> Result<Outcome, ureq::Error> {
-        let response = self.agent.run(self.request.clone().map(|()| body))?;
+        let mut request = http::Request::new(body);
+        *request.method_mut() = http::Method::POST;
+        *request.uri_mut() = self.url.clone();
+        *request.headers_mut() = self.fields.clone();
+        let response = self.agent.run(request)?;
         let code = response.status().as_u16();
-        let header = |name| response.headers().get(name)?.to_str().ok();
-        let retry_after = header(RETRY_AFTER).and_then(|value| {
+        let field = |name| response.headers().get(name)?.to_str().ok();
+        let retry_after = field(header::RETRY_AFTER).and_then(|value| {
             // A date is meant by the service's clock, which need not be this machine's.
-            let date = header(DATE).and_then(|date| httpdate::parse_http_date(date).ok());
+            let date = field(header::DATE).and_then(|date| httpdate::parse_http_date(date).ok());
             answer::parse_retry_after(value, date.unwrap_or_else(SystemTime::now))
         });
         let (text, is_whole) = read_body(response.into_body());
@@ -167,16 +175,22 @@ impl Transport {
     }
 }
 
-/// The request to this address, as far as it is the same for each notification.
-fn request(url: http::Uri) -> http::Request<()> {
-    let mut request = http::Request::new(());
-    *request.method_mut() = http::Method::POST;
-    *request.uri_mut() = url;
-    let headers = request.headers_mut();
-    headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    headers.insert(USER_AGENT, HeaderValue::from_static(OUR_NAME));
-    request
+/// What ureq would make of the address and of its configuration for each request.
+fn fields(dialer: &Dialer) -> Result<HeaderMap, Error> {
+    let Dialer { host, port, .. } = dialer;
+    let host = match (port, dialer.is_https) {
+        (443, true) | (80, false) => host.clone(),
+        _ => format!("{host}:{port}"),
+    };
+    let host = HeaderValue::try_from(host)
+        .map_err(|e| Error::config(format!("the host cannot be sent: {e}")))?;
+    let json = HeaderValue::from_static("application/json");
+    Ok(HeaderMap::from_iter([
+        (header::HOST, host),
+        (header::USER_AGENT, HeaderValue::from_static(USER_AGENT)),
+        (header::ACCEPT, HeaderValue::from_static("*/*")),
+        (header::CONTENT_TYPE, json),
+    ]))
 }
 
 /// Reads the body to its end, so that the connection can be kept. Whatever goes wrong here, the status line has

@@ -13,7 +13,6 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme};
-use ureq::http::{Method, header::CONTENT_TYPE};
 
 use super::deadline::{self, Step};
 use super::tls::{RootSource, server_name};
@@ -92,7 +91,7 @@ impl Probe {
     /// Host and port of the service.
     #[must_use]
     pub fn service(&self) -> (&str, u16) {
-        let url = self.core.transport.request.uri();
+        let url = &self.core.transport.url;
         let usual = if self.is_https() { 443 } else { 80 };
         (
             url.host().unwrap_or_default(),
@@ -204,10 +203,8 @@ impl Probe {
     pub fn ask(&self) -> Result<ProbeAnswer, Error> {
         self.begin(Step::Exchange);
         let transport = &self.core.transport;
-        let mut request = transport.request.clone();
-        *request.method_mut() = Method::HEAD;
-        request.headers_mut().remove(CONTENT_TYPE);
-        let response = transport.agent.run(request).map_err(|e| {
+        let asked = transport.agent.head(&transport.url).call();
+        let response = asked.map_err(|e| {
             let outcome = answer::from_error(&e, deadline::step());
             Error::new(outcome.status, outcome.detail)
         })?;

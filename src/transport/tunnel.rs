@@ -7,7 +7,7 @@ use std::io::{self, Read, Write};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
-use super::OUR_NAME;
+use super::USER_AGENT;
 use super::head::HeadReader;
 use super::tcp::Stream;
 
@@ -47,7 +47,7 @@ impl ProxyServer {
         target: &str,
     ) -> io::Result<Box<dyn Stream>> {
         let mut request = format!(
-            "CONNECT {target} HTTP/1.1\r\nHost: {target}\r\nUser-Agent: {OUR_NAME}\r\n\
+            "CONNECT {target} HTTP/1.1\r\nHost: {target}\r\nUser-Agent: {USER_AGENT}\r\n\
              Proxy-Connection: Keep-Alive\r\n"
         );
         if let Some((user, password)) = &self.credentials {
