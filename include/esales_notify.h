@@ -307,7 +307,8 @@ typedef struct esales_notification {
    */
   const char *id;
   /**
-   * Clicks and carts: the service's own opaque string, at most 8192 bytes.
+   * Clicks and carts: the service's own opaque string, at most 8192 bytes. Refused if it has a control character: the
+   * service's tickets have none, so it was altered on its way.
    */
   const char *ticket;
   /**
@@ -641,7 +642,8 @@ int32_t esales_enqueue(const struct esales_client *client,
  *
  * @param client   from esales_client_new.
  * @param visitor  who added the product.
- * @param ticket   the service's own opaque string, at most 8192 bytes, sent as it is.
+ * @param ticket   the service's own opaque string, at most 8192 bytes, sent as it is. Refused if it has a control
+ *                 character: the service's tickets have none, so it was altered on its way.
  * @param id       names this one event, at most 128 bytes; NULL: a new UUID. It is the same in every attempt. To send
  *                 the same event again, pass the id of the receipt.
  * @param receipt  receives what became of it; may be NULL.
