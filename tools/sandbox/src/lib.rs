@@ -52,20 +52,12 @@
 //! The newest 10,000 requests are remembered, and of them as many as fit in 64 MiB: see
 //! [`Options::remember`] and [`Options::remember_bytes`].
 
-mod answer;
-mod connection;
-mod events;
-mod grammar;
-mod guard;
-mod page;
+mod http;
+mod journal;
 #[path = "../../../src/personal_data.rs"]
 mod personal_data;
-mod record;
-mod server;
-mod tls;
-mod unfinished;
+mod script;
 mod verdict;
-mod wire;
 
 use std::fmt;
 use std::io;
@@ -79,9 +71,10 @@ use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
 use tokio_rustls::TlsAcceptor;
 
-pub use answer::{Answer, ParseError};
-pub use record::{Notification, Received, Stats, Visitor};
-pub use tls::{TlsIdentity, UnknownTlsIdentity};
+pub use http::tls::{TlsIdentity, UnknownTlsIdentity};
+pub use journal::{Received, Stats};
+pub use script::{Answer, ParseError};
+pub use verdict::{Notification, Visitor};
 
 /// Where notifications go. Anything may stand before it (a shop may have a proxy with a prefix).
 pub const NOTIFICATION_PATH: &str = "/api/v1/notifications/adding-to-cart";
@@ -174,7 +167,7 @@ pub enum StartError {
 /// connections at once, whatever they are in the middle of, and joins the thread.
 pub struct Sandbox {
     addr: SocketAddr,
-    shared: Arc<server::Shared>,
+    shared: Arc<http::Shared>,
     runtime: Handle,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -189,7 +182,7 @@ impl Sandbox {
         if options.private_key.as_deref() == Some("") {
             return Err(StartError::EmptyPrivateKey);
         }
-        let tls = options.tls.map(tls::make).transpose();
+        let tls = options.tls.map(http::tls::make).transpose();
         let tls = tls.map_err(StartError::Certificate)?;
         let (acceptor, ca_pem) = tls
             .map(|tls| (TlsAcceptor::from(tls.config), tls.ca_pem))
@@ -203,12 +196,12 @@ impl Sandbox {
             .enable_all()
             .build()
             .map_err(StartError::Thread)?;
-        let shared = server::Shared::new(
-            record::Journal::new(options.remember, options.remember_bytes),
+        let shared = http::Shared::new(
+            journal::Journal::new(options.remember, options.remember_bytes),
             options.private_key,
             ca_pem,
             options.allow_hosts,
-            unfinished::Unfinished::new(options.unfinished_bytes, options.request_timeout),
+            http::Unfinished::new(options.unfinished_bytes, options.request_timeout),
         );
         let shared = Arc::new(shared);
         let handle = runtime.handle().clone();
@@ -217,7 +210,7 @@ impl Sandbox {
             let _context = runtime.enter();
             let listener = tokio::net::TcpListener::from_std(listener);
             let listener = listener.map_err(StartError::Thread)?;
-            server::run(listener, acceptor, Arc::clone(&shared))
+            http::run(listener, acceptor, Arc::clone(&shared))
         };
         let thread = thread::Builder::new()
             .name("esales-sandbox".to_owned())

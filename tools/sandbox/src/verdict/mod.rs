@@ -8,14 +8,16 @@
 //! The token is computed here with `hmac` and `sha2` directly, and not by the notify library's own
 //! signing code, on purpose: a bug there must not hide itself by being made twice.
 
+mod notification;
+
 use std::fmt::Write as _;
 
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Map, Value};
 use sha2::Sha256;
 
+pub use self::notification::{Notification, Visitor};
 use crate::personal_data::personal_data;
-use crate::record::{Notification, Visitor};
 
 /// The vendor's words for 400.
 const TICKET_MISSING: &str = "Ticket is missing.";

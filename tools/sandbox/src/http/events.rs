@@ -14,8 +14,6 @@
 //! | `alive` | nothing | when there was nothing else for ten seconds |
 
 use std::convert::Infallible;
-use std::fmt;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,8 +25,8 @@ use serde::Serialize;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use crate::record::{Cursor, Received};
-use crate::server;
+use super::shared;
+use crate::journal::{Cursor, Received};
 
 /// The most records of one event. One by one would be slow for a reader that is far behind.
 const BATCH: usize = 100;
@@ -55,7 +53,7 @@ struct State {
 }
 
 pub(crate) async fn events(
-    Shared(shared): Shared<Arc<server::Shared>>,
+    Shared(shared): Shared<Arc<shared::Shared>>,
     address: Uri,
     headers: HeaderMap,
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
@@ -76,7 +74,7 @@ pub(crate) async fn events(
 }
 
 struct Reader {
-    shared: Arc<server::Shared>,
+    shared: Arc<shared::Shared>,
     changes: watch::Receiver<()>,
     cursor: Option<Cursor>,
     told: Option<State>,
@@ -136,28 +134,4 @@ fn event(name: &str, data: &impl Serialize) -> Event {
     // Strings and numbers always serialise; JSON has no bare line feed that would end the data.
     let data = serde_json::to_string(data).unwrap_or_default();
     Event::default().event(name).data(data)
-}
-
-impl fmt::Display for Cursor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:x}-{}-{}", self.run, self.era, self.seq)
-    }
-}
-
-impl FromStr for Cursor {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        let mut parts = text.split('-');
-        let (Some(run), Some(era), Some(seq), None) =
-            (parts.next(), parts.next(), parts.next(), parts.next())
-        else {
-            return Err(());
-        };
-        Ok(Cursor {
-            run: u64::from_str_radix(run, 16).map_err(|_| ())?,
-            era: era.parse().map_err(|_| ())?,
-            seq: seq.parse().map_err(|_| ())?,
-        })
-    }
 }
