@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
+use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
@@ -19,6 +19,16 @@ pub(super) async fn received(State(shared): App) -> Response {
     let records = shared.journal.records();
     let records: Vec<&Received> = records.iter().map(AsRef::as_ref).collect();
     json(&records)
+}
+
+pub(super) async fn received_one(State(shared): App, Path(seq): Path<u64>) -> Response {
+    match shared.journal.get(seq) {
+        Some(record) => json(record.as_ref()),
+        None => plain(
+            StatusCode::NOT_FOUND,
+            format!("Sandbox: number {seq} is not remembered, or was not received."),
+        ),
+    }
 }
 
 pub(super) async fn clear(State(shared): App) -> StatusCode {

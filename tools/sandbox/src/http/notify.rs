@@ -14,10 +14,9 @@ use super::body::{Body, LONGEST_BODY, read};
 use super::connection::Connection;
 use super::reply::plain;
 use super::shared::Shared;
-use crate::NOTIFICATION_PATH;
 use crate::journal::Arrival;
 use crate::script::{Action, Answer, Status};
-use crate::verdict::{Verdict, judge};
+use crate::verdict::{Address, Verdict, judge, known_paths};
 
 pub(super) async fn notification(
     State(shared): State<Arc<Shared>>,
@@ -26,8 +25,8 @@ pub(super) async fn notification(
 ) -> Response {
     let (head, body) = request.into_parts();
     let path = head.uri.path();
-    let addressed = path.ends_with(NOTIFICATION_PATH);
-    if !addressed && path.starts_with("/sandbox/") {
+    let address = Address::new(path, head.uri.query());
+    if address.kind.is_none() && path.starts_with("/sandbox/") {
         return plain(StatusCode::NOT_FOUND, "Sandbox: unknown control path.");
     }
     let Body {
@@ -38,24 +37,28 @@ pub(super) async fn notification(
         Ok(body) => body,
         Err(refusal) => return refusal,
     };
-    let posted = addressed && head.method == Method::POST;
-    let mut verdict = if !addressed {
-        let text = format!("Sandbox: unknown path; notifications go to {NOTIFICATION_PATH}");
-        Verdict::refuse(404, text, &body)
-    } else if !posted {
-        Verdict::refuse(405, "Sandbox: only POST is allowed here.", &body)
-    } else if too_long {
-        let text = format!("Sandbox: the body is longer than {LONGEST_BODY} bytes.");
-        Verdict::refuse(413, text, &body)
-    } else {
-        let content_type = head.headers.get(CONTENT_TYPE);
-        let content_type = content_type.map(|value| String::from_utf8_lossy(value.as_bytes()));
-        judge(
-            &body,
-            content_type.as_deref(),
-            shared.private_key.as_deref(),
-        )
+    let posted = head.method == Method::POST;
+    let mut verdict = match address.kind {
+        None => {
+            let text = format!(
+                "Sandbox: unknown path; notifications go to {}.",
+                known_paths()
+            );
+            Verdict::refuse(404, text, None, &body)
+        }
+        kind if !posted => Verdict::refuse(405, "Sandbox: only POST is allowed here.", kind, &body),
+        kind if too_long => {
+            let text = format!("Sandbox: the body is longer than {LONGEST_BODY} bytes.");
+            Verdict::refuse(413, text, kind, &body)
+        }
+        Some(kind) => {
+            let content_type = head.headers.get(CONTENT_TYPE);
+            let content_type = content_type.map(|value| String::from_utf8_lossy(value.as_bytes()));
+            let private_key = shared.private_key.as_deref();
+            judge(kind, &address, content_type.as_deref(), &body, private_key)
+        }
     };
+    let scriptable = address.kind.is_some() && posted && !too_long;
     let scripted = shared.journal.record(Arrival {
         connection: &connection.number,
         method: head.method.to_string(),
@@ -66,7 +69,7 @@ pub(super) async fn notification(
         headers: readable(&head.headers),
         body: &body,
         verdict: &verdict,
-        scriptable: posted && !too_long,
+        scriptable,
     });
     // The journal has its copy. An answer may take an hour, and is not to keep another.
     drop((head, body, share));

@@ -11,7 +11,9 @@ use tokio::sync::mpsc::unbounded_channel;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
-use super::control::{ca_pem, clear, close_idle, nothing_here, received, script, status};
+use super::control::{
+    ca_pem, clear, close_idle, nothing_here, received, received_one, script, status,
+};
 use super::events::events;
 use super::guard::guard;
 use super::notify::notification;
@@ -65,6 +67,7 @@ fn routes(shared: Arc<Shared>) -> Router {
     let control = Router::new()
         .route("/sandbox/events", get(events))
         .route("/sandbox/received", get(received).delete(clear))
+        .route("/sandbox/received/{seq}", get(received_one))
         .route("/sandbox/script", put(script))
         .route("/sandbox/status", get(status))
         .route("/sandbox/close-idle", post(close_idle))

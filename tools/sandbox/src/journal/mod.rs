@@ -13,11 +13,10 @@ use std::str::FromStr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 
 pub use self::received::{Received, Stats};
-use self::repeats::{Ids, MOST_IDS};
+use self::repeats::{Repeats, Sighting};
 use crate::script::{Answer, FOR_EVER};
 use crate::verdict::{Verdict, hex};
 
@@ -102,7 +101,7 @@ struct State {
     records: VecDeque<Arc<Received>>,
     /// Of the records.
     bytes: usize,
-    ids: Ids,
+    repeats: Repeats,
     script: VecDeque<Answer>,
 }
 
@@ -132,6 +131,7 @@ impl Journal {
             connection: 0,
             method: arrival.method,
             path: arrival.path,
+            kind: arrival.verdict.kind,
             headers: arrival.headers,
             body_hex: std::str::from_utf8(arrival.body)
                 .is_err()
@@ -141,6 +141,8 @@ impl Journal {
             visitor: arrival.verdict.visitor,
             token_valid: arrival.verdict.token_valid,
             token_problem: arrival.verdict.token_problem.map(str::to_owned),
+            payment_token_valid: arrival.verdict.payment_token_valid,
+            payment_token_problem: arrival.verdict.payment_token_problem.map(str::to_owned),
             duplicate: false,
             warnings: arrival.verdict.warnings.clone(),
             answer: arrival.verdict.status.to_string(),
@@ -149,8 +151,11 @@ impl Journal {
             scripted: false,
         };
         let notification = record.visitor.and(record.notification.as_ref());
-        let id = notification.and_then(|n| n.id.as_deref());
-        let id = id.map(fingerprint);
+        let sighting = record.kind.zip(notification).map(|(kind, notification)| {
+            let id = notification.id.as_deref();
+            let session = notification.session_key.as_deref();
+            Sighting::new(kind, id, session, arrival.body)
+        });
 
         let mut state = self.lock();
         let scripted = arrival.scriptable.then(|| state.next_answer()).flatten();
@@ -165,7 +170,11 @@ impl Journal {
         state.received += 1;
         record.seq = state.received;
         record.connection = state.number(arrival.connection);
-        record.duplicate = id.is_some_and(|id| !state.ids.insert(id, MOST_IDS));
+        if let Some(sighting) = sighting {
+            let repeats = &mut state.repeats;
+            record.duplicate =
+                repeats.take(sighting, record.seq, record.status, &mut record.warnings);
+        }
         state.bytes += record.bytes();
         state.records.push_back(Arc::new(record));
         while state.records.len() > self.remember
@@ -178,6 +187,15 @@ impl Journal {
         self.arrived.notify_all();
         self.changed.send_replace(());
         scripted
+    }
+
+    /// The record with this number, if it is remembered.
+    pub(crate) fn get(&self, seq: u64) -> Option<Arc<Received>> {
+        let state = self.lock();
+        // The records are numbered without a gap.
+        let oldest = state.records.front()?.seq;
+        let at = usize::try_from(seq.checked_sub(oldest)?).ok()?;
+        state.records.get(at).cloned()
     }
 
     pub(crate) fn records(&self) -> Vec<Arc<Received>> {
@@ -294,14 +312,6 @@ impl State {
             }
         }
     }
-}
-
-fn fingerprint(id: &str) -> [u8; 16] {
-    let mut half = [0; 16];
-    for (to, from) in half.iter_mut().zip(Sha256::digest(id.as_bytes())) {
-        *to = from;
-    }
-    half
 }
 
 fn unix_ms() -> u64 {

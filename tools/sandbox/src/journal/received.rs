@@ -1,8 +1,14 @@
 //! A record: one request as it arrived, and what was answered.
 
-use serde::Serialize;
+use std::borrow::Cow;
 
-use crate::verdict::{Notification, Visitor};
+use serde::{Serialize, Serializer};
+
+use crate::kind::Kind;
+use crate::verdict::{Notification, Visitor, shortened, without_tokens};
+
+/// A shorter token is no secret, and its letters may stand elsewhere in the body.
+const MEANT_AS_TOKEN: usize = 16;
 
 /// One request as it arrived, and what was answered. Written before the answer is sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -16,8 +22,12 @@ pub struct Received {
     pub connection: u64,
     /// The method, as it was sent.
     pub method: String,
-    /// The path with its query, as they were sent.
+    /// The path with its query, as they were sent: a payment token in it is a secret.
     pub path: String,
+    /// The kind of notification that the path names, whatever the method and the body; a payment with a payment token
+    /// is a secure one. JSON: the kind's name, such as `"add_to_cart"`, or `null`.
+    #[serde(serialize_with = "kind_name")]
+    pub kind: Option<Kind>,
     /// The headers, names in lower case; bytes that are not UTF-8 are replaced.
     pub headers: Vec<(String, String)>,
     /// The body; bytes that are not UTF-8 are replaced. Cut at 1 MiB.
@@ -36,8 +46,12 @@ pub struct Received {
     /// Why `token_valid` is not true for a signed-in visitor, in words; `None` when there is
     /// nothing to explain.
     pub token_problem: Option<String>,
-    /// Whether a notification with this `id` was received before, whatever it was answered. The
-    /// last million ids are known, and up to as many before them.
+    /// Whether the payment token signs the bytes of the body. `None`: no secure payment, or no private key to tell by.
+    pub payment_token_valid: Option<bool>,
+    /// Why `payment_token_valid` is not true for a secure payment, in words; `None` when there is nothing to explain.
+    pub payment_token_problem: Option<String>,
+    /// Whether a notification with this `id` was received before, whatever it was answered; of the kinds without an id,
+    /// one with the same bytes. The last million ids are known, and up to as many before them; of bodies, 100,000.
     pub duplicate: bool,
     /// Oddities that the vendor's page neither allows nor forbids, in words.
     pub warnings: Vec<String>,
@@ -51,7 +65,29 @@ pub struct Received {
     pub scripted: bool,
 }
 
+/// Serde gives a reference to the member.
+#[expect(clippy::ref_option, reason = "serde calls it so")]
+fn kind_name<S: Serializer>(kind: &Option<Kind>, serializer: S) -> Result<S::Ok, S::Error> {
+    kind.map(|kind| kind.spec().name).serialize(serializer)
+}
+
 impl Received {
+    /// The path and query, with a payment token too short to be used.
+    #[must_use]
+    pub fn path_without_tokens(&self) -> Cow<'_, str> {
+        without_tokens(&self.path)
+    }
+
+    /// The body, with the visitor's token too short to be used. Of a body that is no JSON object nothing is known.
+    #[must_use]
+    pub fn body_without_tokens(&self) -> Cow<'_, str> {
+        let token = self.notification.as_ref().and_then(|n| n.token.as_deref());
+        match token.filter(|token| token.len() >= MEANT_AS_TOKEN) {
+            Some(token) => Cow::Owned(self.body.replace(token, &shortened(token))),
+            None => Cow::Borrowed(&self.body),
+        }
+    }
+
     /// What it takes in memory, near enough.
     pub(super) fn bytes(&self) -> usize {
         let of = |text: &String| size_of::<String>() + text.len();
@@ -59,7 +95,7 @@ impl Received {
             .headers
             .iter()
             .map(|(name, value)| of(name) + of(value));
-        let members = self.notification.iter().flat_map(Notification::values);
+        let members = self.notification.iter().map(Notification::bytes);
         let texts = [
             &self.method,
             &self.path,
@@ -70,9 +106,10 @@ impl Received {
         let texts = texts
             .into_iter()
             .chain(&self.body_hex)
-            .chain(&self.token_problem);
-        let texts = texts.chain(&self.warnings).chain(members).map(of);
-        size_of::<Received>() + headers.chain(texts).sum::<usize>()
+            .chain(&self.token_problem)
+            .chain(&self.payment_token_problem);
+        let texts = texts.chain(&self.warnings).map(of);
+        size_of::<Received>() + headers.chain(texts).chain(members).sum::<usize>()
     }
 }
 

@@ -1,6 +1,9 @@
 //! What could be read of a notification.
 
 use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::order::{Line, raw_lines, read_lines};
 
 /// The members of a notification that were strings; the others are `None` (and left out of JSON).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -25,20 +28,53 @@ pub struct Notification {
     /// What was shown to the visitor.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ticket: Option<String>,
+    /// The shop's key of the product.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub product_key: Option<String>,
+    /// The shop's key of the variant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub variant_key: Option<String>,
+    /// The lines of an order that were objects; the first 10,000.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lines: Option<Vec<Line>>,
 }
 
 impl Notification {
-    pub(crate) fn values(&self) -> impl Iterator<Item = &String> {
-        [
+    /// Reads what is a string, and the lines. `members` are those of `body`.
+    pub(super) fn read(members: &Map<String, Value>, body: &[u8]) -> Self {
+        let text = |name: &str| members.get(name)?.as_str().map(str::to_owned);
+        Notification {
+            market: text("market"),
+            customer_key: text("customerKey"),
+            session_key: text("sessionKey"),
+            id: text("id"),
+            token: text("token"),
+            ticket: text("ticket"),
+            product_key: text("productKey"),
+            variant_key: text("variantKey"),
+            lines: members
+                .get("lines")
+                .and_then(|_| raw_lines(body))
+                .and_then(read_lines),
+        }
+    }
+
+    /// What it takes in memory beside its own size, near enough.
+    pub(crate) fn bytes(&self) -> usize {
+        let of = |text: &String| text.len();
+        let members = [
             &self.market,
             &self.customer_key,
             &self.session_key,
             &self.id,
             &self.token,
             &self.ticket,
-        ]
-        .into_iter()
-        .flatten()
+            &self.product_key,
+            &self.variant_key,
+        ];
+        let lines = self.lines.iter().flatten();
+        let lines = lines.map(|line| size_of::<Line>() + line.values().map(of).sum::<usize>());
+        members.into_iter().flatten().map(of).sum::<usize>() + lines.sum::<usize>()
     }
 }
 
