@@ -10,7 +10,7 @@ const CSS: &str = "text/css; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
 /// Address, type and text of each file that the page asks for.
-const FILES: [(&str, &str, &str); 10] = [
+const FILES: [(&str, &str, &str); 12] = [
     (
         "/sandbox/inspector/inspector.css",
         CSS,
@@ -40,6 +40,16 @@ const FILES: [(&str, &str, &str); 10] = [
         "/sandbox/inspector/table.js",
         JS,
         include_str!("../inspector/table.js"),
+    ),
+    (
+        "/sandbox/inspector/kinds.js",
+        JS,
+        include_str!("../inspector/kinds.js"),
+    ),
+    (
+        "/sandbox/inspector/order.js",
+        JS,
+        include_str!("../inspector/order.js"),
     ),
     (
         "/sandbox/inspector/detail.js",

@@ -27,8 +27,8 @@ pub(super) fn not_a_string(kind: Kind, members: &Map<String, Value>) -> Option<&
     let mut known = strings.filter(|name| knows(kind, name) && *name != "lines");
     known.find(|name| {
         members.get(*name).is_some_and(|value| {
-            let may_be_null = matches!(*name, "productKey" | "variantKey");
-            !value.is_string() && !(may_be_null && value.is_null())
+            let is_no_key = value.is_null() && matches!(*name, "productKey" | "variantKey");
+            !value.is_string() && !is_no_key
         })
     })
 }
