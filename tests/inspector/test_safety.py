@@ -25,7 +25,7 @@ def test_hostile_contents_stay_text(page, sandbox):
     sandbox.script(f"503:body=\"{EVIL}\"".replace('onerror="window.hurt=1"', "onerror=window.hurt=1"))
     send(sandbox, id="__proto__", market="constructor")
     seen = wait_rows(page, 6)
-    assert EVIL in seen[5][4] and "\\u202egnp.exe\\u0000\\u001b[2J" in seen[4][4]
+    assert EVIL in seen[5][5] and "\\u202egnp.exe\\u0000\\u001b[2J" in seen[4][5]
     for index in range(6):
         page.locator(LAST).nth(index).click()
         page.locator("#detail header").wait_for()
@@ -79,7 +79,7 @@ def elsewhere():
 ATTEMPT = """async (base) => {
     const outcome = {};
     const attempts = {
-        read: [base + "/sandbox/received"], events: [base + "/sandbox/events"], status: [base + "/sandbox/status"],
+        read: [base + "/sandbox/received"], one: [base + "/sandbox/received/1"], events: [base + "/sandbox/events"], status: [base + "/sandbox/status"],
         page: [base + "/"],
         clear: [base + "/sandbox/received", { method: "DELETE" }],
         script: [base + "/sandbox/script", { method: "PUT", body: "503:times=forever" }],
@@ -124,7 +124,7 @@ def test_a_name_that_is_pointed_here_can_do_nothing(sandbox):
     send(sandbox)
     status, text = request(sandbox.base_url, "GET", "/sandbox/received", headers={"Host": f"evil.example:{port}"})
     assert status == 403 and "--allow-host evil.example" in text and "notification" not in text
-    for method, path in [("GET", "/"), ("DELETE", "/sandbox/received"), ("PUT", "/sandbox/script"), ("GET", "/sandbox/events"),
+    for method, path in [("GET", "/"), ("GET", "/sandbox/received/1"), ("DELETE", "/sandbox/received"), ("PUT", "/sandbox/script"), ("GET", "/sandbox/events"),
                          ("POST", "/sandbox/close-idle"), ("GET", "/sandbox/status"), ("GET", "/sandbox/ca.pem"),
                          ("GET", "/sandbox/inspector/main.js")]:
         assert request(sandbox.base_url, method, path, headers={"Host": "evil.example"})[0] == 403, path

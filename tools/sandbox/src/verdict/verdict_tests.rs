@@ -1,6 +1,9 @@
-//! The honest answers, as a table.
+//! The honest answers to adding to cart, as a table.
 
 use super::*;
+
+#[path = "kinds_tests.rs"]
+mod kinds;
 
 /// Python: `hashlib.sha256(b"customer-42").hexdigest()`.
 const KEY: &str = "a045eb33f8797f35ea7d5fad7c5e0d021e2142e9c1bb6e9dc9f45b4f503b03e8";
@@ -8,6 +11,20 @@ const PRIVATE_KEY: &str = "sandbox-private-key";
 /// Python: `hmac.new(b"sandbox-private-key", KEY.encode(), hashlib.sha256).hexdigest()`.
 const TOKEN: &str = "502162c104b80ab4d94392cbeac5b27ffdd34ec0a8dcb253f2417a107d252bcc";
 const JSON: Option<&str> = Some("application/json");
+
+const CART: &str = "/api/v1/notifications/adding-to-cart";
+
+/// Judges a body that was sent to this path with this query.
+fn judged(path: &str, query: Option<&str>, body: &str, private_key: Option<&str>) -> Verdict {
+    let address = Address::new(path, query);
+    judge(
+        address.kind.unwrap(),
+        &address,
+        JSON,
+        body.as_bytes(),
+        private_key,
+    )
+}
 
 fn signed_in(customer_key: &str, token: &str) -> String {
     format!(
@@ -23,7 +40,10 @@ fn anonymous(rest: &str) -> String {
 
 #[test]
 fn the_vector_computed_elsewhere() {
-    assert_eq!(hmac_sha256_hex(PRIVATE_KEY, KEY), TOKEN);
+    assert_eq!(
+        signature::hmac_sha256_hex(PRIVATE_KEY, KEY.as_bytes()),
+        TOKEN
+    );
 }
 
 #[test]
@@ -203,7 +223,7 @@ fn answers() {
         ),
     ];
     for (body, with_key, status, start, part, visitor, token_valid) in table {
-        let verdict = judge(body.as_bytes(), JSON, with_key.then_some(PRIVATE_KEY));
+        let verdict = judged(CART, None, &body, with_key.then_some(PRIVATE_KEY));
         assert_eq!(verdict.status, status, "{body}");
         assert!(verdict.text.starts_with(start), "{body}: {}", verdict.text);
         assert!(verdict.text.contains(part), "{body}: {}", verdict.text);
@@ -253,7 +273,13 @@ fn oddities_are_answered_and_noted() {
         ),
     ];
     for (body, content_type, warning) in table {
-        let verdict = judge(body.as_bytes(), content_type, None);
+        let verdict = judge(
+            Kind::AddToCart,
+            &Address::new(CART, None),
+            content_type,
+            body.as_bytes(),
+            None,
+        );
         assert_eq!(verdict.status, 204, "{body}");
         if warning.is_empty() {
             assert_eq!(verdict.warnings, [""; 0], "{body}");
@@ -268,7 +294,7 @@ fn oddities_are_answered_and_noted() {
 fn warnings_name_keys_that_are_slips_or_a_persons_data() {
     let warnings = |customer: &str, session: &str| {
         let body = serde_json::json!({"market": "UK", "customerKey": customer, "sessionKey": session, "id": "1", "ticket": "t"});
-        let verdict = judge(body.to_string().as_bytes(), Some("application/json"), None);
+        let verdict = judged(CART, None, &body.to_string(), None);
         assert_eq!(verdict.status, 204, "{customer} {session}");
         verdict.warnings
     };
