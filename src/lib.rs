@@ -55,6 +55,6 @@ pub use queue::{
     Counts, DeadLetter, OriginReport, PendingNotification, Percentiles, SalvageReport, SpoolAdmin,
     SpoolReport, Stats, stop_delivery,
 };
-pub use status::{Error, Receipt, Status};
+pub use status::{Error, Group, Receipt, Status};
 pub use transport::{Probe, ProbeAnswer, Trust};
 pub use wire::{ADD_TO_CART_PATH, MAX_ID, MAX_KEY, MAX_MARKET, MAX_TICKET, Visitor};
