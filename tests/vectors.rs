@@ -134,7 +134,9 @@ fn lines(value: &Value) -> Option<Vec<GivenLine>> {
         return Some(Vec::new());
     }
     if let Some(times) = value.get("times") {
-        return Some(lines(&value["repeat"])?.repeat(times.as_u64()? as usize));
+        let once = lines(&value["repeat"])?;
+        let count = once.len() * times.as_u64()? as usize;
+        return Some(once.into_iter().cycle().take(count).collect());
     }
     let mut made = Vec::new();
     for row in rows(value) {
