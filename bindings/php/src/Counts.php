@@ -45,7 +45,7 @@ final class Counts
     }
 
     /**
-     * Notifications that the queue accepted, from all processes, since the spool was made.
+     * Notifications that all processes put into this spool, since it was made.
      */
     public function getAccepted(): int
     {
@@ -61,7 +61,7 @@ final class Counts
     }
 
     /**
-     * Of these: refused for good by the service (400, 403, ...). The spool keeps them as dead letters.
+     * Refused for good by the service, kept as dead letters.
      */
     public function getDead(): int
     {
@@ -69,7 +69,7 @@ final class Counts
     }
 
     /**
-     * Of these: not delivered within max_age_s.
+     * Not delivered within max_age_s.
      */
     public function getExpired(): int
     {
@@ -77,7 +77,7 @@ final class Counts
     }
 
     /**
-     * Of these: dropped, to make room (overflow, max_dead), by an operator, or because a file was deleted or damaged.
+     * Dropped to make room, or by an operator.
      */
     public function getDropped(): int
     {
@@ -85,7 +85,7 @@ final class Counts
     }
 
     /**
-     * Of these: still to be delivered.
+     * Still to be delivered.
      */
     public function getPending(): int
     {
