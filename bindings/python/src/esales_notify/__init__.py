@@ -1,4 +1,4 @@
-"""Tells the Elevate 3 commerce search service that a visitor added a product to the cart.
+"""Tells the Elevate 3 commerce search service what the visitors of a shop do.
 
 A thin layer over the shared library libesales_notify, which is loaded at the first use: importing this package does
 nothing else. See :class:`Client`.
@@ -31,7 +31,17 @@ from ._errors import (
     UnknownIdError,
 )
 from ._identity import customer_key, customer_token, new_key, version
+from ._kinds import (
+    ESALES_ADD_TO_CART,
+    ESALES_CLICK,
+    ESALES_END,
+    ESALES_NON_ESALES_ADD_TO_CART,
+    ESALES_NON_ESALES_CLICK,
+    ESALES_PAYMENT,
+    ESALES_SECURE_PAYMENT,
+)
 from ._log import log_to
+from ._notification import Line, Notification, Visitor
 from ._options import ClientOptions
 from ._status import (
     ESALES_BAD_REQUEST,
@@ -56,25 +66,32 @@ from ._status import (
     ESALES_TLS_FAILED,
     ESALES_UNKNOWN_ID,
 )
-from ._types import Counts, Percentiles, Receipt, Stats, Visitor
+from ._types import Counts, Percentiles, Receipt, Stats
 from ._version import __version__
 
 __all__ = [
+    "ESALES_ADD_TO_CART",
     "ESALES_BAD_REQUEST",
     "ESALES_BAD_RESPONSE",
+    "ESALES_CLICK",
     "ESALES_CLOSED",
     "ESALES_CONNECTION_LOST",
     "ESALES_CONNECT_FAILED",
     "ESALES_DELIVERED",
     "ESALES_DROPPED",
+    "ESALES_END",
     "ESALES_EXPIRED",
     "ESALES_FORBIDDEN",
     "ESALES_INTERNAL",
     "ESALES_INVALID_ARGUMENT",
     "ESALES_INVALID_CONFIG",
+    "ESALES_NON_ESALES_ADD_TO_CART",
+    "ESALES_NON_ESALES_CLICK",
+    "ESALES_PAYMENT",
     "ESALES_QUEUED",
     "ESALES_QUEUE_FULL",
     "ESALES_REJECTED",
+    "ESALES_SECURE_PAYMENT",
     "ESALES_SERVER_ERROR",
     "ESALES_SPOOL_FAILED",
     "ESALES_THROTTLED",
@@ -97,6 +114,8 @@ __all__ = [
     "InvalidArgumentError",
     "InvalidConfigError",
     "LibraryNotFoundError",
+    "Line",
+    "Notification",
     "NotifyError",
     "NotifyTimeoutError",
     "Percentiles",

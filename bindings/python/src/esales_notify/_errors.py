@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Dict, Optional, Tuple, Type
+from typing import Any, Dict, Optional, Tuple, Type
 
 from . import _status as s
-
-if TYPE_CHECKING:
-    from ._types import Receipt
+from ._types import Receipt
 
 
 class LibraryNotFoundError(ImportError):

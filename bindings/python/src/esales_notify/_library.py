@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import os
-from ctypes import CFUNCTYPE, POINTER, c_char_p, c_int32, c_uint32, c_uint64, c_void_p
+from ctypes import CFUNCTYPE, POINTER, c_char_p, c_int32, c_size_t, c_uint32, c_uint64, c_void_p
 from typing import TYPE_CHECKING, Any, Dict, List, Optional, Union
 
 from ._errors import LibraryNotFoundError, error_class
@@ -37,6 +37,35 @@ class VisitorStruct(ctypes.Structure):
         ("customer_key", c_char_p),
         ("session_key", c_char_p),
         ("token", c_char_p),
+    ]
+
+
+class LineStruct(ctypes.Structure):
+    """``esales_line``"""
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("quantity", c_uint32),
+        ("product_key", c_char_p),
+        ("variant_key", c_char_p),
+        ("selling_price", c_char_p),
+        ("cost", c_char_p),
+    ]
+
+
+class NotificationStruct(ctypes.Structure):
+    """``esales_notification``"""
+
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("kind", c_int32),
+        ("id", c_char_p),
+        ("ticket", c_char_p),
+        ("product_key", c_char_p),
+        ("variant_key", c_char_p),
+        ("lines", POINTER(LineStruct)),
+        ("line_count", c_size_t),
+        ("private_key", c_char_p),
     ]
 
 
@@ -141,6 +170,9 @@ class Library:
         self.config_free = function("esales_config_free", None, c_void_p)
         self.client_new = function("esales_client_new", c_int32, c_void_p, POINTER(c_void_p))
         self.client_free = function("esales_client_free", None, c_void_p)
+        about_a_notification = (c_void_p, POINTER(VisitorStruct), POINTER(NotificationStruct), POINTER(ReceiptStruct))
+        self.notify = function("esales_notify", c_int32, *about_a_notification)
+        self.enqueue = function("esales_enqueue", c_int32, *about_a_notification)
         about_a_cart = (c_void_p, POINTER(VisitorStruct), c_char_p, c_char_p, POINTER(ReceiptStruct))
         self.notify_add_to_cart = function("esales_notify_add_to_cart", c_int32, *about_a_cart)
         self.enqueue_add_to_cart = function("esales_enqueue_add_to_cart", c_int32, *about_a_cart)
