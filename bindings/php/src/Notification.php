@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Esales\Notify;
 
+use Esales\Notify\Internal\Functions;
 use Esales\Notify\Internal\Text;
 
 /**
@@ -34,6 +35,7 @@ final class Notification
 
     private function __construct(int $kind, ?string $id)
     {
+        Functions::require();
         $this->kind = $kind;
         $this->id = $id === null ? null : Text::withoutNul('id', $id);
     }
