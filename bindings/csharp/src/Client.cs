@@ -351,7 +351,7 @@ namespace Esales.Notify
             }
         }
 
-        private unsafe Receipt Call(Native.NotifyFunction function, Visitor visitor, string ticket, string id)
+        private unsafe Receipt Call(Native.NotifyAddToCartFunction function, Visitor visitor, string ticket, string id)
         {
             byte[] market = Utf8.Encode("market", nameof(visitor), visitor?.Market);
             byte[] customerKey = Utf8.Encode("customer_key", nameof(visitor), visitor?.CustomerKey);

@@ -19,7 +19,7 @@ use Esales\Notify\Tests\Support\SandboxTestCase;
 use Esales\Notify\Visitor;
 
 /**
- * Every kind of notification: what is sent, what is refused, and a payment that may have arrived.
+ * Notifications and lines as PHP values, prices, and a payment that may have arrived. VectorsTest has the bytes.
  */
 final class KindsTest extends SandboxTestCase
 {
@@ -30,79 +30,6 @@ final class KindsTest extends SandboxTestCase
     private static function line(): Line
     {
         return new Line('P1', 'V1', 2, '199.50');
-    }
-
-    /**
-     * @return array<string, array{string, Notification, string}> the path, the notification, and what follows the
-     *                                                            visitor in the body
-     */
-    public static function kinds(): array
-    {
-        $line = '{"productKey":"P1","variantKey":"V1","quantity":2,"sellingPrice":199.50}';
-        $costLine = '{"variantKey":"V1","quantity":1,"sellingPrice":10,"cost":7.005}';
-        $costLines = [new Line(null, 'V1', 1, 10, '7.005')];
-        $ticket = ',"id":"i","ticket":"t"';
-        $keys = ',"id":"i","productKey":"P","variantKey":"V"';
-
-        return [
-            'add to cart' => ['adding-to-cart', Notification::addToCart('t', 'i'), $ticket],
-            'click' => ['click', Notification::click('t', 'i'), $ticket],
-            'non-eSales click' => ['non-esales-click', Notification::nonEsalesClick('P', 'V', 'i'), $keys],
-            'non-eSales click of a product' => [
-                'non-esales-click',
-                Notification::nonEsalesClick('P', null, 'i'),
-                ',"id":"i","productKey":"P","variantKey":null',
-            ],
-            'non-eSales click of a variant' => [
-                'non-esales-click',
-                Notification::nonEsalesClick(null, 'V', 'i'),
-                ',"id":"i","productKey":null,"variantKey":"V"',
-            ],
-            'non-eSales add to cart' => [
-                'non-esales-adding-to-cart',
-                Notification::nonEsalesAddToCart('P', 'V', 'i'),
-                $keys,
-            ],
-            'payment' => [
-                'payment',
-                Notification::payment([self::line(), self::line()], 'i'),
-                ",\"lines\":[$line,$line]",
-            ],
-            'secure payment' => [
-                'payment',
-                Notification::securePayment($costLines, self::PRIVATE_KEY, 'i'),
-                ",\"lines\":[$costLine]",
-            ],
-            'end' => ['end', Notification::end('i'), ''],
-        ];
-    }
-
-    /**
-     * @dataProvider kinds
-     */
-    public function testKindArrivesByteForByte(string $path, Notification $notification, string $rest): void
-    {
-        $client = $this->client();
-        // The sandbox would refuse a variant without its product: the bytes are what matters here.
-        $this->sandbox->script('204:times=2');
-
-        $sent = $client->notify($this->visitor(), $notification);
-        $queued = $client->enqueue($this->visitor(), $notification);
-        self::assertTrue($client->flush(self::FLUSH_MS));
-
-        self::assertSame([Status::DELIVERED, 'i'], [$sent->getStatus(), $sent->getId()]);
-        self::assertSame([Status::QUEUED, 'i'], [$queued->getStatus(), $queued->getId()]);
-        $received = $this->sandbox->received();
-        $body = sprintf(
-            '{"market":"UK","customerKey":"%s","sessionKey":"%s"%s}',
-            self::CUSTOMER_KEY,
-            self::SESSION_KEY,
-            $rest
-        );
-        self::assertSame([$body, $body], array_column($received, 'body'));
-        foreach ($received as $one) {
-            self::assertSame('/api/v1/notifications/' . $path, explode('?', $one['path'])[0]);
-        }
     }
 
     public function testPrivateKeySignsTheBytesThatAreSent(): void
@@ -154,15 +81,6 @@ final class KindsTest extends SandboxTestCase
         );
         $click = Notification::nonEsalesClick('P', 'V');
         self::assertSame(['P', 'V', []], [$click->getProductKey(), $click->getVariantKey(), $click->getLines()]);
-    }
-
-    public function testKindsAreThoseOfTheHeader(): void
-    {
-        $header = Package::shared('include/esales_notify.h');
-        foreach ((new \ReflectionClass(Kind::class))->getConstants() as $name => $number) {
-            self::assertMatchesRegularExpression("/^#define ESALES_$name $number$/m", $header);
-        }
-        self::assertSame(7, Kind::END);
     }
 
     public function testPriceIsSentWithEveryDigit(): void
@@ -241,75 +159,6 @@ final class KindsTest extends SandboxTestCase
         new Line('P', null, 1, null);
     }
 
-    public function testPriceThatIsNoPlainDecimalIsRefusedAndNothingIsSent(): void
-    {
-        $client = $this->client();
-        $prices = ['', '-1', '+1', '1,5', ' 1', '1 ', '0x10', '1e999', '1e2', 'NaN', 'INF', '1.', '.5', '007', '1_000'];
-        foreach (array_merge($prices, ["1\n", '٣', str_repeat('9', 33), -1]) as $price) {
-            $wrong = [
-                'selling_price' => new Line('P', null, 1, $price),
-                'cost' => new Line('P', null, 1, '2', $price),
-            ];
-            foreach ($wrong as $name => $line) {
-                $payment = Notification::securePayment([self::line(), $line], 'k');
-                foreach (['notify', 'enqueue'] as $way) {
-                    $e = $this->failure(fn () => $client->$way($this->visitor(), $payment));
-                    self::assertInstanceOf(InvalidArgumentException::class, $e);
-                    self::assertStringStartsWith("lines[1].$name ", $e->getMessage());
-                }
-            }
-        }
-        self::assertSame([], $this->sandbox->received());
-    }
-
-    /**
-     * @return array<string, array{callable(string): Notification, string}> what makes a notification with a text, and
-     *                                                                      the name of that
-     */
-    public static function texts(): array
-    {
-        $line = self::line();
-
-        return [
-            'id' => [static fn (string $text) => Notification::end($text), 'id'],
-            'ticket' => [static fn (string $text) => Notification::click($text), 'ticket'],
-            'ticket of a cart' => [static fn (string $text) => Notification::addToCart($text), 'ticket'],
-            'product key' => [static fn (string $text) => Notification::nonEsalesClick($text), 'product_key'],
-            'variant key' => [static fn (string $text) => Notification::nonEsalesAddToCart('P', $text), 'variant_key'],
-            'private key' => [static fn (string $text) => Notification::securePayment([$line], $text), 'private_key'],
-            'product key of a line' => [
-                static fn (string $text) => Notification::payment([$line, new Line($text, null, 1, '1')]),
-                'lines[1].product_key',
-            ],
-            'variant key of a line' => [
-                static fn (string $text) => Notification::payment([$line, new Line('P', $text, 1, '1')]),
-                'lines[1].variant_key',
-            ],
-        ];
-    }
-
-    /**
-     * @dataProvider texts
-     */
-    public function testTextIsRefusedByNameAndNothingIsSent(callable $make, string $name): void
-    {
-        $client = $this->client();
-        foreach (['', "a\nb", str_repeat('a', 8193), "\xff"] as $text) {
-            foreach (['notify', 'enqueue'] as $way) {
-                $e = $this->failure(fn () => $client->$way($this->visitor(), $make($text)));
-                self::assertInstanceOf(InvalidArgumentException::class, $e);
-                self::assertMatchesRegularExpression(
-                    '/^(notification\.)?' . preg_quote($name, '/') . ' /',
-                    $e->getMessage()
-                );
-            }
-        }
-        $e = $this->failure(static fn () => $make("a\0b"));
-        self::assertInstanceOf(InvalidArgumentException::class, $e);
-        self::assertSame(preg_replace('/.*\./', '', $name) . ' contains a NUL byte', $e->getMessage());
-        self::assertSame([], $this->sandbox->received());
-    }
-
     /**
      * @return array<string, array{callable(): mixed, string}>
      */
@@ -352,47 +201,6 @@ final class KindsTest extends SandboxTestCase
             self::assertInstanceOf(InvalidArgumentException::class, $e);
             self::assertSame('lines[1] must be a Esales\Notify\Line, not ' . $type, $e->getMessage());
         }
-    }
-
-    /**
-     * @return array<string, array{Notification, string}>
-     */
-    public static function incomplete(): array
-    {
-        $line = self::line();
-
-        return [
-            'a click without keys' => [Notification::nonEsalesClick(null), 'product_key is missing'],
-            'a cart without keys' => [Notification::nonEsalesAddToCart(null), 'product_key is missing'],
-            'a payment without lines' => [Notification::payment([]), 'lines are missing'],
-            'a secure payment without lines' => [Notification::securePayment([], 'k'), 'lines are missing'],
-            'a line without keys' => [
-                Notification::payment([$line, new Line(null, null, 1, '1')]),
-                'lines[1].product_key is missing',
-            ],
-            'a cost in a payment' => [
-                Notification::payment([new Line('P', null, 1, '2', '1')]),
-                'lines[0].cost does not belong to payment',
-            ],
-            'a cost that is not below the price' => [
-                Notification::securePayment([new Line('P', null, 1, '2', '2')], 'k'),
-                'lines[0].cost must be more than 0 and less than selling_price',
-            ],
-        ];
-    }
-
-    /**
-     * @dataProvider incomplete
-     */
-    public function testNotificationThatIsNotCompleteIsRefused(Notification $notification, string $words): void
-    {
-        $client = $this->client();
-        foreach (['notify', 'enqueue'] as $way) {
-            $e = $this->failure(fn () => $client->$way($this->visitor(), $notification));
-            self::assertInstanceOf(InvalidArgumentException::class, $e);
-            self::assertStringStartsWith($words, $e->getMessage());
-        }
-        self::assertSame([], $this->sandbox->received());
     }
 
     public function testQuantityOutOfRangeIsRefusedInTheSameWords(): void

@@ -1,4 +1,4 @@
-"""Every kind of notification: what is sent, what is refused, and a payment that may have arrived."""
+"""Notifications and lines as Python values, prices, and a payment that may have arrived. test_vectors has the bytes."""
 
 from __future__ import annotations
 
@@ -14,53 +14,19 @@ from decimal import Decimal
 from enum import IntEnum
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, Tuple
+from typing import Any, Callable, Dict, Iterator
 
 import pytest
 
 import esales_notify as e
-from esales_notify import Client, Line, Notification, Visitor
+from esales_notify import Client, Kind, Line, Notification, Visitor
 from service import BUDGET_MS, PATIENCE_S, Sandbox
 
 START = Callable[..., Sandbox]
 
 LINE = Line(product_key="P1", variant_key="V1", quantity=2, selling_price="199.50")
-LINE_JSON = '{"productKey":"P1","variantKey":"V1","quantity":2,"sellingPrice":199.50}'
 COST_LINE = Line(variant_key="V1", quantity=1, selling_price="10", cost="7.005")
-COST_LINE_JSON = '{"variantKey":"V1","quantity":1,"sellingPrice":10,"cost":7.005}'
 
-#: The path, the notification, and what follows the visitor in the body.
-KINDS: Dict[str, Tuple[str, Notification, str]] = {
-    "add_to_cart": ("adding-to-cart", Notification.add_to_cart("t", id="i"), ',"id":"i","ticket":"t"'),
-    "click": ("click", Notification.click("t", id="i"), ',"id":"i","ticket":"t"'),
-    "non_esales_click": (
-        "non-esales-click",
-        Notification.non_esales_click("P", "V", id="i"),
-        ',"id":"i","productKey":"P","variantKey":"V"',
-    ),
-    "non_esales_click of a product": (
-        "non-esales-click",
-        Notification.non_esales_click("P", id="i"),
-        ',"id":"i","productKey":"P","variantKey":null',
-    ),
-    "non_esales_click of a variant": (
-        "non-esales-click",
-        Notification.non_esales_click(variant_key="V", id="i"),
-        ',"id":"i","productKey":null,"variantKey":"V"',
-    ),
-    "non_esales_add_to_cart": (
-        "non-esales-adding-to-cart",
-        Notification.non_esales_add_to_cart("P", "V", id="i"),
-        ',"id":"i","productKey":"P","variantKey":"V"',
-    ),
-    "payment": ("payment", Notification.payment([LINE, LINE], id="i"), f',"lines":[{LINE_JSON},{LINE_JSON}]'),
-    "secure_payment": (
-        "payment",
-        Notification.secure_payment([COST_LINE], "a private key", id="i"),
-        f',"lines":[{COST_LINE_JSON}]',
-    ),
-    "end": ("end", Notification.end(id="i"), ""),
-}
 WAYS = ["notify", "enqueue"]
 
 
@@ -84,22 +50,6 @@ def send(service: Sandbox, visitor: Visitor) -> Iterator[Callable[[Notification]
             return service.received()[-1]
 
         yield send
-
-
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("name", sorted(KINDS))
-def test_kind_arrives_byte_for_byte(service: Sandbox, visitor: Visitor, name: str, way: str) -> None:
-    path, notification, rest = KINDS[name]
-    service.script("204")
-    with Client(base_url=service.base_url, timeout_ms=BUDGET_MS) as client:
-        receipt = getattr(client, way)(visitor, notification)
-        assert client.flush(PATIENCE_S)
-    assert receipt.status == (e.ESALES_DELIVERED if way == "notify" else e.ESALES_QUEUED)
-    assert receipt.id == "i"
-    (received,) = service.received()
-    assert received["path"].split("?")[0] == f"/api/v1/notifications/{path}"
-    who = f'"market":"UK","customerKey":"{visitor.customer_key}","sessionKey":"{visitor.session_key}"'
-    assert received["body"] == "{" + who + rest + "}"
 
 
 def test_private_key_signs_the_bytes_that_are_sent(start_sandbox: START, visitor: Visitor) -> None:
@@ -190,12 +140,8 @@ def test_number_with_too_many_digits_is_refused_by_name(price: Any) -> None:
         line(price)
 
 
-@pytest.mark.parametrize(
-    "price",
-    ["", "-1", "+1", "1,5", " 1", "1 ", "0x10", "1e999", "1e2", "NaN", "Infinity", "1.", ".5", "007", "1_000", "٣", "1\n"]
-    + ["9" * 33, -1, 10**32, Decimal("-0.01"), Decimal("1E+32"), Decimal("1E-31")],
-)
-def test_price_that_is_no_plain_decimal_is_refused_and_nothing_is_sent(
+@pytest.mark.parametrize("price", [-1, 10**32, Decimal("-0.01"), Decimal("-0"), Decimal("1E+32"), Decimal("1E-31")])
+def test_number_that_is_no_price_is_refused_and_nothing_is_sent(
     sandbox: Sandbox, client: Client, visitor: Visitor, price: Any
 ) -> None:
     for prices in ({"selling_price": price}, {"selling_price": "2", "cost": price}):
@@ -231,12 +177,12 @@ def test_price_that_is_no_plain_decimal_is_refused_and_nothing_is_sent(
         ("lines", lambda: Notification.payment(None)),  # type: ignore[arg-type]
         ("lines", lambda: Notification.payment(LINE)),  # type: ignore[arg-type]
         ("lines", lambda: Notification.payment("")),  # type: ignore[arg-type]
-        ("lines", lambda: Notification(e.ESALES_PAYMENT, lines=7)),  # type: ignore[arg-type]
+        ("lines", lambda: Notification(Kind.PAYMENT, lines=7)),  # type: ignore[arg-type]
         (r"lines\[1\]", lambda: Notification.payment([LINE, {"product_key": "P"}])),  # type: ignore[list-item]
         ("private_key", lambda: Notification.secure_payment([LINE], None)),  # type: ignore[arg-type]
-        ("private_key", lambda: Notification(e.ESALES_SECURE_PAYMENT, private_key=b"k")),  # type: ignore[arg-type]
+        ("private_key", lambda: Notification(Kind.SECURE_PAYMENT, private_key=b"k")),  # type: ignore[arg-type]
         ("kind", lambda: Notification("click")),  # type: ignore[arg-type]
-        ("kind", lambda: Notification(True)),
+        ("kind", lambda: Notification(2)),  # type: ignore[arg-type]
     ],
 )
 def test_value_of_a_wrong_type_is_refused_by_name(name: str, call: Callable[[], object]) -> None:
@@ -277,19 +223,6 @@ TEXTS = ["id", "ticket", "product_key", "variant_key", "private_key"] + [
 ]
 
 
-@pytest.mark.parametrize("bad", ["", "a\nb", "9" * 8193], ids=["empty", "control character", "too long"])
-@pytest.mark.parametrize("name", TEXTS)
-def test_text_is_refused_by_name_and_nothing_is_sent(
-    client: Client, sandbox: Sandbox, visitor: Visitor, name: str, bad: str
-) -> None:
-    for way in WAYS:
-        with pytest.raises(e.InvalidArgumentError) as refused:
-            getattr(client, way)(visitor, with_text(name, bad))
-        assert refused.value.detail.startswith(f"{name} ")
-        assert refused.value.receipt is not None
-    assert sandbox.received() == []
-
-
 @pytest.mark.parametrize("bad", ["1\0", "\0", "1\ud800"])
 @pytest.mark.parametrize("name", TEXTS)
 def test_text_that_c_cannot_take_is_refused_before_the_library(
@@ -315,10 +248,9 @@ def test_text_that_c_cannot_take_is_refused_before_the_library(
         (Notification.payment([LINE, COST_LINE]), r"lines\[1\]\.cost does not belong to payment"),
         (Notification.secure_payment([line("1", cost="1")], "k"), r"lines\[0\]\.cost must be more than 0 and less"),
         (Notification.secure_payment([line("1", cost=0)], "k"), r"lines\[0\]\.cost must be more than 0 and less"),
-        (Notification(e.ESALES_CLICK), "ticket is missing"),
-        (Notification(e.ESALES_SECURE_PAYMENT, lines=(LINE,)), "private_key is missing"),
-        (Notification(e.ESALES_END, ticket="t"), "ticket does not belong to end"),
-        (Notification(99), "kind is 99"),
+        (Notification(Kind.CLICK), "ticket is missing"),
+        (Notification(Kind.SECURE_PAYMENT, lines=(LINE,)), "private_key is missing"),
+        (Notification(Kind.END, ticket="t"), "ticket does not belong to end"),
     ],
 )
 def test_notification_that_is_not_complete_is_refused(
@@ -342,12 +274,6 @@ def test_quantity_out_of_range_is_refused_in_the_same_words(
 def test_largest_quantity_is_sent(send: Callable[[Notification], Dict[str, Any]]) -> None:
     order = [Line(product_key="P", quantity=2**31 - 1, selling_price="1")]
     assert '"quantity":2147483647,' in send(Notification.payment(order))["body"]
-
-
-@pytest.mark.parametrize("kind", [2**31, 2**32 + e.ESALES_CLICK, -(2**40)])
-def test_kind_that_c_cannot_take_is_refused(kind: int) -> None:
-    with pytest.raises(e.InvalidArgumentError, match=f"kind is {kind}, which is none"):
-        Notification(kind, ticket="t")
 
 
 def test_ten_thousand_lines_arrive_and_one_more_is_refused(
@@ -379,7 +305,7 @@ def test_strings_and_lines_live_through_the_call(service: Sandbox, visitor: Visi
     with Client(base_url=service.base_url, timeout_ms=BUDGET_MS) as client:
         handle = client._handle
         assert handle is not None
-        really_notify = client._library.notify
+        really_notify = client._library.esales_notify
 
         def notify(*arguments: Any) -> int:
             # Whatever nothing refers to is freed and written over before C reads it.
@@ -389,14 +315,14 @@ def test_strings_and_lines_live_through_the_call(service: Sandbox, visitor: Visi
             assert len(fresh) == 1999
             return status
 
-        client._library.notify = notify
+        client._library.esales_notify = notify
         try:
             order = [
                 Line(product_key=f"product {number}", quantity=1, selling_price=Decimal(number)) for number in range(500)
             ]
             client.notify(visitor, Notification.secure_payment(order, "the key " * 10, id="id " * 10))
         finally:
-            client._library.notify = really_notify
+            client._library.esales_notify = really_notify
     (received,) = service.received()
     assert [one["productKey"] for one in json.loads(received["body"])["lines"]] == [f"product {n}" for n in range(500)]
 
@@ -469,8 +395,9 @@ def test_payment_is_sent_again_when_the_service_did_not_process_it(
 
 def test_payment_is_sent_again_when_the_shop_wants_it(service: Sandbox, visitor: Visitor) -> None:
     service.script("close")
-    options: Dict[str, Any] = {"payment_repeat": "always"}
-    with Client(base_url=service.base_url, timeout_ms=BUDGET_MS, backoff_ms=0, **options) as client:
+    with Client(
+        base_url=service.base_url, timeout_ms=BUDGET_MS, backoff_ms=0, payment_repeat="always"
+    ) as client:
         assert client.notify(visitor, Notification.payment([LINE])).attempts == 2
 
 

@@ -9,22 +9,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Optional, Type, Union
 
 from ._callbacks import DeliveryCallback, Handle
-from ._errors import ClosedError, error_class
-from ._library import (
-    Library,
-    LibraryPath,
-    LineStruct,
-    NotificationStruct,
-    PathLike,
-    ReceiptStruct,
-    StatsStruct,
-    VisitorStruct,
-    load,
-)
+from ._library import Library, LibraryPath, PathLike, load
+from ._native import LineStruct, NotificationStruct, ReceiptStruct, StatsStruct, VisitorStruct
 from ._notification import Line, Notification, Visitor
+from ._outcomes import ClosedError, error_class
+from ._records import Receipt, Stats, stats_of
 from ._status import ESALES_CLOSED, ESALES_TIMEOUT, ESALES_UNKNOWN_ID
 from ._text import encode, refusal
-from ._types import Receipt, Stats
 
 if TYPE_CHECKING:
     # Type checkers have it built in; it need not be installed.
@@ -68,10 +59,10 @@ class Client:
         config = _config(self._library, given) if given else c_void_p()
         try:
             pointer = c_void_p()
-            self._library.check(self._library.client_new(config, byref(pointer)))
+            self._library.check(self._library.esales_client_new(config, byref(pointer)))
         finally:
             # NULL when the environment is read; freeing NULL is fine.
-            self._library.config_free(config)
+            self._library.esales_config_free(config)
         assert pointer.value is not None
         self._handle = Handle(self._library, pointer.value)
 
@@ -93,7 +84,7 @@ class Client:
         :class:`BadResponseError` and :class:`ServerError` the event may have arrived all the same; the ``detail`` of a
         payment then begins with "may have arrived".
         """
-        return self._tell(self._library.notify, visitor, _notification(notification))
+        return self._tell(self._library.esales_notify, visitor, _notification(notification))
 
     def enqueue(self, visitor: Visitor, notification: Notification) -> Receipt:
         """Puts into the queue what the visitor did, and returns.
@@ -111,7 +102,7 @@ class Client:
         Raises :class:`QueueFullError` and :class:`SpoolFailedError`: it was not accepted;
         :class:`InvalidArgumentError`; ``TypeError`` naming an argument of a wrong type.
         """
-        return self._tell(self._library.enqueue, visitor, _notification(notification))
+        return self._tell(self._library.esales_enqueue, visitor, _notification(notification))
 
     def notify_add_to_cart(self, visitor: Visitor, ticket: str, id: Optional[str] = None) -> Receipt:
         """:meth:`notify` of the commonest kind: the visitor added the product behind the ticket to the cart.
@@ -121,18 +112,16 @@ class Client:
         ``id``: names this one event, 1 to 128 bytes of UTF-8; ``None``: a new UUID. It is the same in every attempt.
         To send the same event again, pass the id of the receipt.
         """
-        return self._tell(
-            self._library.notify_add_to_cart, visitor, encode("ticket", ticket), None if id is None else encode("id", id)
-        )
+        ticket_bytes, id_bytes = encode("ticket", ticket), None if id is None else encode("id", id)
+        return self._tell(self._library.esales_notify_add_to_cart, visitor, ticket_bytes, id_bytes)
 
     def enqueue_add_to_cart(self, visitor: Visitor, ticket: str, id: Optional[str] = None) -> Receipt:
         """:meth:`enqueue` of the commonest kind: the visitor added the product behind the ticket to the cart.
 
         The arguments are those of :meth:`notify_add_to_cart`.
         """
-        return self._tell(
-            self._library.enqueue_add_to_cart, visitor, encode("ticket", ticket), None if id is None else encode("id", id)
-        )
+        ticket_bytes, id_bytes = encode("ticket", ticket), None if id is None else encode("id", id)
+        return self._tell(self._library.esales_enqueue_add_to_cart, visitor, ticket_bytes, id_bytes)
 
     def flush(self, timeout: float) -> bool:
         """Waits until everything that was accepted before this call has left the queue, for at most ``timeout``
@@ -144,7 +133,7 @@ class Client:
         ``timeout``: 0 only looks; more than 4294967 seconds count as that.
         Raises :class:`SpoolFailedError`; :class:`InvalidArgumentError` for a negative ``timeout`` or NaN.
         """
-        status = self._call(self._library.client_flush, _milliseconds(timeout), None)
+        status = self._call(self._library.esales_client_flush, _milliseconds(timeout), None)
         if status == ESALES_TIMEOUT:
             return False
         self._library.check(status)
@@ -164,7 +153,7 @@ class Client:
         ``timeout``: 0 does not wait; more than 4294967 seconds count as that.
         Raises :class:`InvalidArgumentError` for a negative ``timeout`` or NaN.
         """
-        status = self._call(self._library.client_stop_delivery, _milliseconds(timeout))
+        status = self._call(self._library.esales_client_stop_delivery, _milliseconds(timeout))
         if status == ESALES_TIMEOUT:
             return False
         self._library.check(status)
@@ -176,8 +165,8 @@ class Client:
         Raises :class:`SpoolFailedError`.
         """
         out = StatsStruct(_STATS_SIZE)
-        self._library.check(self._call(self._library.client_stats, byref(out)))
-        return out.value()
+        self._library.check(self._call(self._library.esales_client_stats, byref(out)))
+        return stats_of(out)
 
     def receipt(self, id: str) -> Optional[Receipt]:
         """What became of a notification that was put into the queue.
@@ -189,7 +178,7 @@ class Client:
         Raises :class:`SpoolFailedError`.
         """
         out = ReceiptStruct(_RECEIPT_SIZE)
-        status = self._call(self._library.client_receipt, encode("id", id), byref(out))
+        status = self._call(self._library.esales_client_receipt, encode("id", id), byref(out))
         if status == ESALES_UNKNOWN_ID:
             return None
         self._library.check(status)
@@ -319,13 +308,13 @@ def _optional(name: str, value: Optional[str]) -> Optional[bytes]:
 def _config(library: Library, options: Any) -> c_void_p:
     """An ``esales_config`` of these options; the caller frees it."""
     config = c_void_p()
-    library.check(library.config_new(byref(config)))
+    library.check(library.esales_config_new(byref(config)))
     try:
         for name, value in options.items():
             name_bytes = encode("option name", name)
-            library.check(library.config_set(config, name_bytes, encode(f"{name} (option value)", _text_of(name, value))))
+            library.check(library.esales_config_set(config, name_bytes, encode(f"{name} (option value)", _text_of(name, value))))
     except BaseException:
-        library.config_free(config)
+        library.esales_config_free(config)
         raise
     return config
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Iterable, Optional, Tuple, Union
 
-from . import _kinds as k
+from ._status import Kind
 from ._text import refusal, require_text
 
 #: A price: a decimal number as text, a ``Decimal`` or an ``int``.
@@ -107,8 +107,8 @@ class Notification:
     The ticket and the private key do not show in ``repr``, so that they stay out of logs.
     """
 
-    #: The kind, such as ``ESALES_CLICK``.
-    kind: int
+    #: The kind, such as ``Kind.CLICK``.
+    kind: Kind
     #: Names this one event; ``None``: a new UUID.
     id: Optional[str] = None
     #: Clicks and carts: the string that the service gave with the product.
@@ -123,10 +123,8 @@ class Notification:
     private_key: Optional[str] = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        if isinstance(self.kind, bool) or not isinstance(self.kind, int):
-            raise TypeError(f"kind must be an int such as ESALES_CLICK, not {type(self.kind).__name__}")
-        if not -(2**31) <= self.kind < 2**31:
-            raise refusal(f"kind is {self.kind}, which is none of the kinds, such as ESALES_CLICK")
+        if not isinstance(self.kind, Kind):
+            raise TypeError(f"kind must be a Kind such as Kind.CLICK, not {type(self.kind).__name__}")
         for name in ("id", "ticket", "product_key", "variant_key", "private_key"):
             _optional_text(name, getattr(self, name))
         object.__setattr__(self, "lines", _lines(self.lines))
@@ -138,7 +136,7 @@ class Notification:
         ``ticket``: the string that the service gave with the product, 1 to 8192 bytes of UTF-8, sent unchanged.
         """
         require_text("ticket", ticket)
-        return cls(k.ESALES_ADD_TO_CART, id, ticket=ticket)
+        return cls(Kind.ADD_TO_CART, id, ticket=ticket)
 
     @classmethod
     def click(cls, ticket: str, *, id: Optional[str] = None) -> Notification:
@@ -147,7 +145,7 @@ class Notification:
         ``ticket``: the string that the service gave with the product, 1 to 8192 bytes of UTF-8, sent unchanged.
         """
         require_text("ticket", ticket)
-        return cls(k.ESALES_CLICK, id, ticket=ticket)
+        return cls(Kind.CLICK, id, ticket=ticket)
 
     @classmethod
     def non_esales_click(
@@ -158,7 +156,7 @@ class Notification:
         ``product_key``, ``variant_key``: the shop's keys of the product and the variant, 1 to 256 bytes of UTF-8. One
         of them must be given; the service may refuse a variant without its product.
         """
-        return cls(k.ESALES_NON_ESALES_CLICK, id, product_key=product_key, variant_key=variant_key)
+        return cls(Kind.NON_ESALES_CLICK, id, product_key=product_key, variant_key=variant_key)
 
     @classmethod
     def non_esales_add_to_cart(
@@ -168,7 +166,7 @@ class Notification:
 
         ``product_key``, ``variant_key``: as for :meth:`non_esales_click`.
         """
-        return cls(k.ESALES_NON_ESALES_ADD_TO_CART, id, product_key=product_key, variant_key=variant_key)
+        return cls(Kind.NON_ESALES_ADD_TO_CART, id, product_key=product_key, variant_key=variant_key)
 
     @classmethod
     def payment(cls, lines: Iterable[Line], *, id: Optional[str] = None) -> Notification:
@@ -176,7 +174,7 @@ class Notification:
 
         ``lines``: 1 to 10,000 lines.
         """
-        return cls(k.ESALES_PAYMENT, id, lines=_lines(lines))
+        return cls(Kind.PAYMENT, id, lines=_lines(lines))
 
     @classmethod
     def secure_payment(cls, lines: Iterable[Line], private_key: str, *, id: Optional[str] = None) -> Notification:
@@ -186,12 +184,12 @@ class Notification:
         ``private_key``: the shop's, 1 to 4096 bytes of UTF-8. The library uses it during the call and does not keep it.
         """
         require_text("private_key", private_key)
-        return cls(k.ESALES_SECURE_PAYMENT, id, lines=_lines(lines), private_key=private_key)
+        return cls(Kind.SECURE_PAYMENT, id, lines=_lines(lines), private_key=private_key)
 
     @classmethod
     def end(cls, *, id: Optional[str] = None) -> Notification:
         """The visitor signed out: the session ends."""
-        return cls(k.ESALES_END, id)
+        return cls(Kind.END, id)
 
 
 def _optional_text(name: str, value: Optional[str]) -> Optional[str]:
