@@ -14,6 +14,33 @@ namespace Esales.Notify
         internal byte* Token;
     }
 
+    /// <summary><c>esales_line</c>.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    internal unsafe struct NativeLine
+    {
+        internal uint StructSize;
+        internal uint Quantity;
+        internal byte* ProductKey;
+        internal byte* VariantKey;
+        internal byte* SellingPrice;
+        internal byte* Cost;
+    }
+
+    /// <summary><c>esales_notification</c>.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    internal unsafe struct NativeNotification
+    {
+        internal uint StructSize;
+        internal int Kind;
+        internal byte* Id;
+        internal byte* Ticket;
+        internal byte* ProductKey;
+        internal byte* VariantKey;
+        internal NativeLine* Lines;
+        internal UIntPtr LineCount;
+        internal byte* PrivateKey;
+    }
+
     /// <summary><c>esales_receipt</c>.</summary>
     [StructLayout(LayoutKind.Sequential)]
     internal unsafe struct NativeReceipt
@@ -71,8 +98,10 @@ namespace Esales.Notify
         internal readonly FreeFunction ConfigFree;
         internal readonly NewFromFunction ClientNew;
         internal readonly FreeFunction ClientFree;
-        internal readonly NotifyFunction NotifyAddToCart;
-        internal readonly NotifyFunction EnqueueAddToCart;
+        internal readonly NotifyFunction Notify;
+        internal readonly NotifyFunction Enqueue;
+        internal readonly AddToCartFunction NotifyAddToCart;
+        internal readonly AddToCartFunction EnqueueAddToCart;
         internal readonly FlushFunction ClientFlush;
         internal readonly StopFunction ClientStopDelivery;
         internal readonly StopAllFunction StopDelivery;
@@ -100,8 +129,10 @@ namespace Esales.Notify
             ConfigFree = Bind<FreeFunction>(symbol, "esales_config_free");
             ClientNew = Bind<NewFromFunction>(symbol, "esales_client_new");
             ClientFree = Bind<FreeFunction>(symbol, "esales_client_free");
-            NotifyAddToCart = Bind<NotifyFunction>(symbol, "esales_notify_add_to_cart");
-            EnqueueAddToCart = Bind<NotifyFunction>(symbol, "esales_enqueue_add_to_cart");
+            Notify = Bind<NotifyFunction>(symbol, "esales_notify");
+            Enqueue = Bind<NotifyFunction>(symbol, "esales_enqueue");
+            NotifyAddToCart = Bind<AddToCartFunction>(symbol, "esales_notify_add_to_cart");
+            EnqueueAddToCart = Bind<AddToCartFunction>(symbol, "esales_enqueue_add_to_cart");
             ClientFlush = Bind<FlushFunction>(symbol, "esales_client_flush");
             ClientStopDelivery = Bind<StopFunction>(symbol, "esales_client_stop_delivery");
             StopDelivery = Bind<StopAllFunction>(symbol, "esales_stop_delivery");
@@ -132,6 +163,10 @@ namespace Esales.Notify
 
         [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
         internal delegate int NotifyFunction(
+            IntPtr client, NativeVisitor* visitor, NativeNotification* notification, NativeReceipt* receipt);
+
+        [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
+        internal delegate int AddToCartFunction(
             IntPtr client, NativeVisitor* visitor, byte* ticket, byte* id, NativeReceipt* receipt);
 
         [UnmanagedFunctionPointer(CallingConvention.Cdecl)]
