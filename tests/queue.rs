@@ -152,7 +152,7 @@ fn a_final_answer_makes_a_dead_letter_and_holds_up_nobody() {
         let stats = counted(&client);
         assert_eq!((stats.spool.dead, stats.spool.delivered), (1, 1));
         let receipt = client.receipt("bad").unwrap().unwrap();
-        assert_eq!(receipt.status, Status::TicketMissing);
+        assert_eq!(receipt.status, Status::BadRequest);
         assert!(receipt.detail.contains("Ticket is missing."), "{receipt:?}");
     }
 }
@@ -188,7 +188,7 @@ fn it_expires_after_max_age() {
         let stats = counted(&client);
         assert_eq!((stats.spool.expired, stats.spool.pending), (1, 0));
         let receipt = client.receipt("late").unwrap().unwrap();
-        assert_eq!(receipt.status, Status::Timeout);
+        assert_eq!(receipt.status, Status::Expired);
         assert!(receipt.detail.contains("max_age_s"), "{receipt:?}");
     }
 }
@@ -232,7 +232,7 @@ fn or_the_oldest_are_dropped_and_counted() {
         );
         // The drainer drops them when it reads what came last.
         let deadline = Instant::now() + LONG;
-        while client.receipt("2").unwrap().unwrap().status != Status::QueueFull {
+        while client.receipt("2").unwrap().unwrap().status != Status::Dropped {
             assert!(Instant::now() < deadline, "it is not dropped");
             std::thread::yield_now();
         }
@@ -317,7 +317,7 @@ fn on_failure_the_notification_is_queued_under_its_id() {
         // A final refusal is not queued.
         sandbox.script(Answer::parse_list("400").unwrap());
         let refused = client.notify_add_to_cart(&visitor(), "ticket", None);
-        assert_eq!(refused.unwrap_err().status(), Status::TicketMissing);
+        assert_eq!(refused.unwrap_err().status(), Status::BadRequest);
         assert_eq!(counted(&client).spool.accepted, 1);
     }
 }
@@ -424,7 +424,7 @@ fn the_callback_hears_of_every_end() {
         );
         assert_eq!(
             (told[1].id.as_str(), told[1].status),
-            ("2", Status::TicketMissing)
+            ("2", Status::BadRequest)
         );
         client.on_delivery(None).unwrap();
         enqueue(&client, "3");

@@ -339,7 +339,7 @@ unsafe fn read_lines<'a>(lines: *const esales_line, count: usize) -> Result<Vec<
     }
     if count > MAX_LINES {
         return Err(Error::argument(format!(
-            "notification.line_count is {count}; at most {MAX_LINES} are allowed"
+            "notification.lines are {count} (line_count); at most {MAX_LINES} are allowed"
         )));
     }
     if lines.is_null() {

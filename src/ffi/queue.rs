@@ -131,11 +131,10 @@ pub unsafe extern "C" fn esales_client_stats(
 ///
 /// @param client   from esales_client_new.
 /// @param id       the id of its receipt when it was accepted.
-/// @param receipt  its status is ESALES_QUEUED while the notification waits, ESALES_DELIVERED, the code it died with,
-///                 ESALES_TIMEOUT if it expired, or ESALES_QUEUE_FULL if it was dropped; elapsed_us counts from
-///                 acceptance.
-/// @return 0, ESALES_INVALID_ARGUMENT if nothing is known of the id (never accepted here, or settled longer ago than
-///         receipt_retention_s), or ESALES_SPOOL_FAILED.
+/// @param receipt  its status is ESALES_QUEUED while the notification waits, ESALES_DELIVERED, the code that it became a
+///                 dead letter with, ESALES_EXPIRED or ESALES_DROPPED; elapsed_us counts from acceptance.
+/// @return 0, ESALES_UNKNOWN_ID if nothing is known of the id (never accepted here, or completed longer ago than
+///         receipt_retention_s), ESALES_INVALID_ARGUMENT, or ESALES_SPOOL_FAILED.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn esales_client_receipt(
     client: *const esales_client,
@@ -154,7 +153,10 @@ pub unsafe extern "C" fn esales_client_receipt(
             )
         };
         let Some(found) = client.0.receipt(id)? else {
-            let error = Error::argument(format!("id {id:?} is not known to the queue"));
+            let error = Error::new(
+                Status::UnknownId,
+                format!("id {id:?} is not known to the queue"),
+            );
             slot.write(receipt::of(&refused(&error, Duration::ZERO)));
             return Err(error);
         };

@@ -24,7 +24,7 @@ def run(command):
 
 @pytest.mark.parametrize(
     "answers, code, name",
-    [("204", 0, "ESALES_DELIVERED"), ("400", 3, "ESALES_TICKET_MISSING"), ("403", 3, "ESALES_FORBIDDEN"),
+    [("204", 0, "ESALES_DELIVERED"), ("400", 3, "ESALES_BAD_REQUEST"), ("403", 3, "ESALES_FORBIDDEN"),
      ("404", 3, "ESALES_REJECTED"), ("503:times=3", 4, "ESALES_SERVER_ERROR"), ("429:times=3", 4, "ESALES_THROTTLED")],
 )
 def test_send_exits_by_outcome(run, sandbox, answers, code, name):

@@ -148,7 +148,7 @@ def test_nothing_is_sent_unless_it_is_asked_for(doctor, sandbox):
 
 
 @pytest.mark.parametrize("answer, name, advice", [
-    ("400", "ESALES_TICKET_MISSING", "byte for byte"), ("403", "ESALES_FORBIDDEN", "private key"),
+    ("400", "ESALES_BAD_REQUEST", "byte for byte"), ("403", "ESALES_FORBIDDEN", "private key"),
     ("404", "ESALES_REJECTED", "v1 API"), ("503", "ESALES_SERVER_ERROR", "try later"),
 ])
 def test_what_the_service_answers_to_the_test_notification(doctor, sandbox, tmp_path, answer, name, advice):

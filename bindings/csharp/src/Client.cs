@@ -272,9 +272,9 @@ namespace Esales.Notify
         /// <param name="id">Its id, from the receipt of <see cref="Enqueue"/> or <see cref="EnqueueAddToCart"/>.</param>
         /// <returns>
         /// Its status is <see cref="StatusCode.Queued"/> while the notification waits,
-        /// <see cref="StatusCode.Delivered"/>, the code it died with, <see cref="StatusCode.Timeout"/> if it expired, or
-        /// <see cref="StatusCode.QueueFull"/> if it was dropped. Null if nothing is known of the id: never accepted here,
-        /// or settled longer ago than <c>receipt_retention_s</c>.
+        /// <see cref="StatusCode.Delivered"/>, the code it died with, <see cref="StatusCode.Expired"/> or
+        /// <see cref="StatusCode.Dropped"/>. Null (ESALES_UNKNOWN_ID in C) if nothing is known of the id: never accepted
+        /// here, or settled longer ago than <c>receipt_retention_s</c>.
         /// </returns>
         /// <exception cref="InvalidArgumentException">The id is null or malformed.</exception>
         /// <exception cref="ClosedException">The client was disposed.</exception>
@@ -294,8 +294,7 @@ namespace Esales.Notify
                 fixed (byte* i = idBytes)
                 {
                     int status = native.ClientReceipt(client, i, &result);
-                    // Of the arguments only the id can be wrong, and it is well-formed.
-                    if (status == (int)StatusCode.InvalidArgument)
+                    if (status == (int)StatusCode.UnknownId)
                     {
                         return null;
                     }

@@ -98,10 +98,10 @@ namespace Esales.Notify
         }
     }
 
-    /// <summary>-10: the service found no ticket (400).</summary>
-    public sealed class TicketMissingException : FinalException
+    /// <summary>-10: a ticket, a product key or an order line is missing (400).</summary>
+    public sealed class BadRequestException : FinalException
     {
-        internal TicketMissingException(Failure failure)
+        internal BadRequestException(Failure failure)
             : base(failure)
         {
         }
@@ -215,6 +215,33 @@ namespace Esales.Notify
     public sealed class SpoolFailedException : NotifyException
     {
         internal SpoolFailedException(Failure failure)
+            : base(failure)
+        {
+        }
+    }
+
+    /// <summary>-32: the notification was not delivered within <c>max_age_s</c>.</summary>
+    public sealed class ExpiredException : NotifyException
+    {
+        internal ExpiredException(Failure failure)
+            : base(failure)
+        {
+        }
+    }
+
+    /// <summary>-33: the notification was dropped: to make room, or by an operator.</summary>
+    public sealed class DroppedException : NotifyException
+    {
+        internal DroppedException(Failure failure)
+            : base(failure)
+        {
+        }
+    }
+
+    /// <summary>-34: nothing is known of the id. <see cref="Client.GetReceipt"/> returns null instead.</summary>
+    public sealed class UnknownIdException : NotifyException
+    {
+        internal UnknownIdException(Failure failure)
             : base(failure)
         {
         }

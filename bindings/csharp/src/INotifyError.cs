@@ -48,7 +48,7 @@ namespace Esales.Notify
                 case StatusCode.InvalidArgument: return new InvalidArgumentException(failure);
                 case StatusCode.InvalidConfig: return new InvalidConfigException(failure);
                 case StatusCode.Closed: return new ClosedException(failure.Name);
-                case StatusCode.TicketMissing: return new TicketMissingException(failure);
+                case StatusCode.BadRequest: return new BadRequestException(failure);
                 case StatusCode.Forbidden: return new ForbiddenException(failure);
                 case StatusCode.Rejected: return new RejectedException(failure);
                 case StatusCode.ServerError: return new ServerErrorException(failure);
@@ -60,6 +60,9 @@ namespace Esales.Notify
                 case StatusCode.BadResponse: return new BadResponseException(failure);
                 case StatusCode.QueueFull: return new QueueFullException(failure);
                 case StatusCode.SpoolFailed: return new SpoolFailedException(failure);
+                case StatusCode.Expired: return new ExpiredException(failure);
+                case StatusCode.Dropped: return new DroppedException(failure);
+                case StatusCode.UnknownId: return new UnknownIdException(failure);
                 case StatusCode.Internal: return new InternalException(failure);
             }
             // -20 to -29 are kept for what may succeed later, -10 to -19 for what cannot.

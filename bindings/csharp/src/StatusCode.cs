@@ -21,8 +21,8 @@ namespace Esales.Notify
         /// <summary>The client was closed.</summary>
         Closed = -3,
 
-        /// <summary>400: the service found no ticket. Final.</summary>
-        TicketMissing = -10,
+        /// <summary>400: a ticket, a product key or an order line is missing. Final.</summary>
+        BadRequest = -10,
 
         /// <summary>403: the customer key of a signed-in visitor could not be validated. Final.</summary>
         Forbidden = -11,
@@ -56,6 +56,15 @@ namespace Esales.Notify
 
         /// <summary>The spool could not be written; not accepted.</summary>
         SpoolFailed = -31,
+
+        /// <summary>The notification was not delivered within <c>max_age_s</c>.</summary>
+        Expired = -32,
+
+        /// <summary>The notification was dropped: to make room, or by an operator.</summary>
+        Dropped = -33,
+
+        /// <summary>Nothing is known of the id.</summary>
+        UnknownId = -34,
 
         /// <summary>A defect in the library.</summary>
         Internal = -90,

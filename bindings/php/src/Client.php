@@ -179,8 +179,8 @@ final class Client
      * @param string $id the id of the receipt of enqueueAddToCart()
      *
      * @return Receipt|null its status is Status::QUEUED while it waits, Status::DELIVERED, the code that the service
-     *                      refused it with, Status::TIMEOUT if it expired, or Status::QUEUE_FULL if it made room for
-     *                      a newer one; null: nothing is known of the id, or no longer (option receipt_retention_s)
+     *                      refused it with, Status::EXPIRED, or Status::DROPPED; null (ESALES_UNKNOWN_ID in C): nothing
+     *                      is known of the id, or no longer (option receipt_retention_s)
      *
      * @throws Exception\InvalidArgumentException for a NUL byte
      * @throws Exception\ClosedException          if the client was closed

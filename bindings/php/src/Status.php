@@ -28,8 +28,8 @@ final class Status
     /** The client was closed. */
     public const CLOSED = -3;
 
-    /** 400: the service found no ticket. Final. */
-    public const TICKET_MISSING = -10;
+    /** 400: a ticket, a product key or an order line is missing. Final. */
+    public const BAD_REQUEST = -10;
 
     /** 403: the customer key of a signed-in visitor could not be validated. Final. */
     public const FORBIDDEN = -11;
@@ -63,6 +63,15 @@ final class Status
 
     /** The spool could not be written; not accepted. */
     public const SPOOL_FAILED = -31;
+
+    /** The notification was not delivered within max_age_s. */
+    public const EXPIRED = -32;
+
+    /** The notification was dropped: to make room, or by an operator. */
+    public const DROPPED = -33;
+
+    /** Nothing is known of the id. */
+    public const UNKNOWN_ID = -34;
 
     /** A defect in the library. */
     public const INTERNAL = -90;

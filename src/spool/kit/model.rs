@@ -493,9 +493,9 @@ impl Model {
                 (LeftReceipt::Completed(receipt), Some(answer)) => is_fresh && answer == receipt,
                 // The engine may count the retention from a little later, when its drainer learnt of it.
                 (LeftReceipt::Dropped { attempts }, Some(answer)) => {
-                    (answer.status, answer.attempts) == (Status::QueueFull, *attempts)
+                    (answer.status, answer.attempts) == (Status::Dropped, *attempts)
                 }
-                (LeftReceipt::Purged, Some(answer)) => answer.status == Status::QueueFull,
+                (LeftReceipt::Purged, Some(answer)) => answer.status == Status::Dropped,
                 (LeftReceipt::Purged, None) => true,
                 (_, None) => !is_fresh,
             }

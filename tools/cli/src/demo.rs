@@ -73,7 +73,7 @@ pub(crate) fn run(args: &ArgMatches) -> Result<ExitCode, String> {
     for (name, how) in given(args, "missing")? {
         outln!("{name} is not installed here, so its example did not run. To get it: {how}");
     }
-    let expected = ["ESALES_TICKET_MISSING", "ESALES_FORBIDDEN"];
+    let expected = ["ESALES_BAD_REQUEST", "ESALES_FORBIDDEN"];
     failed |= table.iter().any(|(row, _)| {
         row.result != "ESALES_DELIVERED" && !expected.contains(&row.result.as_str())
     });

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use esales_notify::{
-    Client, Config, Receipt, Status, Visitor, customer_key, customer_token, new_key,
+    Client, Config, Group, Receipt, Status, Visitor, customer_key, customer_token, new_key,
 };
 use serde_json::json;
 
@@ -158,11 +158,11 @@ pub(crate) fn as_json(receipt: &Receipt) -> serde_json::Value {
 }
 
 fn exit_code(status: Status) -> u8 {
-    match status {
-        s if s.is_success() => 0,
-        Status::Internal => 70,
-        s if s.is_retryable() => 4,
-        Status::TicketMissing | Status::Forbidden | Status::Rejected => 3,
+    match status.group() {
+        Group::Success => 0,
+        Group::Final => 3,
+        Group::Retryable => 4,
+        Group::Defect => 70,
         _ => EXIT_USAGE,
     }
 }

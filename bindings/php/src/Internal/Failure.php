@@ -4,10 +4,13 @@ declare(strict_types=1);
 
 namespace Esales\Notify\Internal;
 
+use Esales\Notify\Exception\BadRequestException;
 use Esales\Notify\Exception\BadResponseException;
 use Esales\Notify\Exception\ClosedException;
 use Esales\Notify\Exception\ConnectFailedException;
 use Esales\Notify\Exception\ConnectionLostException;
+use Esales\Notify\Exception\DroppedException;
+use Esales\Notify\Exception\ExpiredException;
 use Esales\Notify\Exception\FinalException;
 use Esales\Notify\Exception\ForbiddenException;
 use Esales\Notify\Exception\InternalException;
@@ -20,9 +23,9 @@ use Esales\Notify\Exception\RetryableException;
 use Esales\Notify\Exception\ServerErrorException;
 use Esales\Notify\Exception\SpoolFailedException;
 use Esales\Notify\Exception\ThrottledException;
-use Esales\Notify\Exception\TicketMissingException;
 use Esales\Notify\Exception\TimeoutException;
 use Esales\Notify\Exception\TlsFailedException;
+use Esales\Notify\Exception\UnknownIdException;
 use Esales\Notify\Receipt;
 use Esales\Notify\Status;
 
@@ -37,7 +40,7 @@ final class Failure
         Status::INVALID_ARGUMENT => InvalidArgumentException::class,
         Status::INVALID_CONFIG => InvalidConfigException::class,
         Status::CLOSED => ClosedException::class,
-        Status::TICKET_MISSING => TicketMissingException::class,
+        Status::BAD_REQUEST => BadRequestException::class,
         Status::FORBIDDEN => ForbiddenException::class,
         Status::REJECTED => RejectedException::class,
         Status::SERVER_ERROR => ServerErrorException::class,
@@ -49,6 +52,9 @@ final class Failure
         Status::BAD_RESPONSE => BadResponseException::class,
         Status::QUEUE_FULL => QueueFullException::class,
         Status::SPOOL_FAILED => SpoolFailedException::class,
+        Status::EXPIRED => ExpiredException::class,
+        Status::DROPPED => DroppedException::class,
+        Status::UNKNOWN_ID => UnknownIdException::class,
     ];
 
     private function __construct()

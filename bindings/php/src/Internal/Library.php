@@ -277,7 +277,7 @@ final class Library
         $receipt = $this->newReceipt();
         $isKnown = $this->check(
             $this->ffi->esales_client_receipt($client, $id, FFI::addr($receipt)),
-            Status::INVALID_ARGUMENT
+            Status::UNKNOWN_ID
         );
 
         return $isKnown ? $this->receiptOf($receipt->status, $receipt) : null;

@@ -6,10 +6,13 @@ nothing else. See :class:`Client`.
 
 from ._client import Client
 from ._errors import (
+    BadRequestError,
     BadResponseError,
     ClosedError,
     ConnectFailedError,
     ConnectionLostError,
+    DroppedError,
+    ExpiredError,
     FinalError,
     ForbiddenError,
     InternalError,
@@ -24,18 +27,21 @@ from ._errors import (
     ServerError,
     SpoolFailedError,
     ThrottledError,
-    TicketMissingError,
     TlsFailedError,
+    UnknownIdError,
 )
 from ._identity import customer_key, customer_token, new_key, version
 from ._log import log_to
 from ._options import ClientOptions
 from ._status import (
+    ESALES_BAD_REQUEST,
     ESALES_BAD_RESPONSE,
     ESALES_CLOSED,
     ESALES_CONNECT_FAILED,
     ESALES_CONNECTION_LOST,
     ESALES_DELIVERED,
+    ESALES_DROPPED,
+    ESALES_EXPIRED,
     ESALES_FORBIDDEN,
     ESALES_INTERNAL,
     ESALES_INVALID_ARGUMENT,
@@ -46,19 +52,22 @@ from ._status import (
     ESALES_SERVER_ERROR,
     ESALES_SPOOL_FAILED,
     ESALES_THROTTLED,
-    ESALES_TICKET_MISSING,
     ESALES_TIMEOUT,
     ESALES_TLS_FAILED,
+    ESALES_UNKNOWN_ID,
 )
 from ._types import Counts, Percentiles, Receipt, Stats, Visitor
 from ._version import __version__
 
 __all__ = [
+    "ESALES_BAD_REQUEST",
     "ESALES_BAD_RESPONSE",
     "ESALES_CLOSED",
     "ESALES_CONNECTION_LOST",
     "ESALES_CONNECT_FAILED",
     "ESALES_DELIVERED",
+    "ESALES_DROPPED",
+    "ESALES_EXPIRED",
     "ESALES_FORBIDDEN",
     "ESALES_INTERNAL",
     "ESALES_INVALID_ARGUMENT",
@@ -69,9 +78,10 @@ __all__ = [
     "ESALES_SERVER_ERROR",
     "ESALES_SPOOL_FAILED",
     "ESALES_THROTTLED",
-    "ESALES_TICKET_MISSING",
     "ESALES_TIMEOUT",
     "ESALES_TLS_FAILED",
+    "ESALES_UNKNOWN_ID",
+    "BadRequestError",
     "BadResponseError",
     "Client",
     "ClientOptions",
@@ -79,6 +89,8 @@ __all__ = [
     "ConnectFailedError",
     "ConnectionLostError",
     "Counts",
+    "DroppedError",
+    "ExpiredError",
     "FinalError",
     "ForbiddenError",
     "InternalError",
@@ -96,8 +108,8 @@ __all__ = [
     "SpoolFailedError",
     "Stats",
     "ThrottledError",
-    "TicketMissingError",
     "TlsFailedError",
+    "UnknownIdError",
     "Visitor",
     "__version__",
     "customer_key",

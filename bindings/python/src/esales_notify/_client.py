@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Optional, Type, Union
 from ._callbacks import DeliveryCallback, Handle
 from ._errors import ClosedError, error_class
 from ._library import Library, LibraryPath, PathLike, ReceiptStruct, StatsStruct, VisitorStruct, load
-from ._status import ESALES_CLOSED, ESALES_INVALID_ARGUMENT, ESALES_TIMEOUT
+from ._status import ESALES_CLOSED, ESALES_TIMEOUT, ESALES_UNKNOWN_ID
 from ._text import encode, refusal
 from ._types import Receipt, Stats, Visitor
 
@@ -148,14 +148,14 @@ class Client:
         """What became of a notification that was put into the queue.
 
         Its status is ``ESALES_QUEUED`` while it waits, ``ESALES_DELIVERED``, the code of the answer that refused it
-        for good, ``ESALES_TIMEOUT`` if it expired, or ``ESALES_QUEUE_FULL`` if it was dropped. ``None``: nothing is
-        known of the id, or no longer (option ``receipt_retention_s``).
+        for good, ``ESALES_EXPIRED`` or ``ESALES_DROPPED``. ``None`` (``ESALES_UNKNOWN_ID`` in C): nothing is known of
+        the id, or no longer (option ``receipt_retention_s``).
 
         Raises :class:`SpoolFailedError`.
         """
         out = ReceiptStruct(_RECEIPT_SIZE)
         status = self._call(self._library.client_receipt, encode("id", id), byref(out))
-        if status == ESALES_INVALID_ARGUMENT:
+        if status == ESALES_UNKNOWN_ID:
             return None
         self._library.check(status)
         return self._library.receipt(out.status, out)

@@ -57,8 +57,8 @@ class FinalError(NotifyError):
     """-10 to -19: the service refused the notification; the same bytes will meet the same answer."""
 
 
-class TicketMissingError(FinalError):
-    """-10: the service found no ticket (400)."""
+class BadRequestError(FinalError):
+    """-10: a ticket, a product key or an order line is missing (400)."""
 
 
 class ForbiddenError(FinalError):
@@ -109,6 +109,18 @@ class SpoolFailedError(NotifyError):
     """-31: the spool could not be read, or not be written: then the notification was not accepted."""
 
 
+class ExpiredError(NotifyError):
+    """-32: the notification was not delivered within ``max_age_s``."""
+
+
+class DroppedError(NotifyError):
+    """-33: the notification was dropped: to make room, or by an operator."""
+
+
+class UnknownIdError(NotifyError):
+    """-34: nothing is known of the id. :meth:`Client.receipt` returns ``None`` instead."""
+
+
 class InternalError(NotifyError):
     """-90: a defect in the library."""
 
@@ -117,7 +129,7 @@ _BY_STATUS: Dict[int, Type[NotifyError]] = {
     s.ESALES_INVALID_ARGUMENT: InvalidArgumentError,
     s.ESALES_INVALID_CONFIG: InvalidConfigError,
     s.ESALES_CLOSED: ClosedError,
-    s.ESALES_TICKET_MISSING: TicketMissingError,
+    s.ESALES_BAD_REQUEST: BadRequestError,
     s.ESALES_FORBIDDEN: ForbiddenError,
     s.ESALES_REJECTED: RejectedError,
     s.ESALES_SERVER_ERROR: ServerError,
@@ -129,6 +141,9 @@ _BY_STATUS: Dict[int, Type[NotifyError]] = {
     s.ESALES_BAD_RESPONSE: BadResponseError,
     s.ESALES_QUEUE_FULL: QueueFullError,
     s.ESALES_SPOOL_FAILED: SpoolFailedError,
+    s.ESALES_EXPIRED: ExpiredError,
+    s.ESALES_DROPPED: DroppedError,
+    s.ESALES_UNKNOWN_ID: UnknownIdError,
     s.ESALES_INTERNAL: InternalError,
 }
 

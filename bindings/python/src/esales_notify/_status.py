@@ -14,8 +14,8 @@ ESALES_INVALID_ARGUMENT = -1
 ESALES_INVALID_CONFIG = -2
 #: The client was closed.
 ESALES_CLOSED = -3
-#: 400: the service found no ticket. Final.
-ESALES_TICKET_MISSING = -10
+#: 400: a ticket, a product key or an order line is missing. Final.
+ESALES_BAD_REQUEST = -10
 #: 403: the customer key of a signed-in visitor could not be validated. Final.
 ESALES_FORBIDDEN = -11
 #: Any other final answer.
@@ -38,5 +38,11 @@ ESALES_BAD_RESPONSE = -26
 ESALES_QUEUE_FULL = -30
 #: The spool could not be written; not accepted.
 ESALES_SPOOL_FAILED = -31
+#: The notification was not delivered within max_age_s.
+ESALES_EXPIRED = -32
+#: The notification was dropped: to make room, or by an operator.
+ESALES_DROPPED = -33
+#: Nothing is known of the id.
+ESALES_UNKNOWN_ID = -34
 #: A defect in the library.
 ESALES_INTERNAL = -90

@@ -54,7 +54,9 @@ pub(super) fn check(args: &ArgMatches, is_configured: bool) -> Check {
 
 fn advice(status: Status) -> &'static str {
     match status {
-        Status::TicketMissing => "pass a ticket as the service gave it, byte for byte",
+        Status::BadRequest => {
+            "pass the ticket as the service gave it, byte for byte; see what the service said"
+        }
         Status::Forbidden => {
             "the customer key was not validated: is the private key the current one of this cluster, and the token \
              made for this customer key?"
