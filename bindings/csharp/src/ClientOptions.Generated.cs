@@ -189,6 +189,15 @@ namespace Esales.Notify
             set { Set("gate_max_ms", FromMilliseconds("gate_max_ms", value)); }
         }
 
+        /// <summary>When a payment is sent again: the service would count it twice. <c>certain</c>: only if it is certain that it was not processed; otherwise a blocking call fails, and the queue keeps the payment as a dead letter that says "may have arrived". <c>always</c>: also if it may have arrived. Default: certain.</summary>
+        public PaymentRepeat? PaymentRepeat
+        {
+            get { return (PaymentRepeat?)Choice("payment_repeat", PaymentRepeatTexts); }
+            set { Set("payment_repeat", FromChoice("payment_repeat", (int?)value, PaymentRepeatTexts)); }
+        }
+
+        private static readonly string[] PaymentRepeatTexts = { "certain", "always" };
+
         /// <summary>How long the receipt of a notification that left the queue is kept, in seconds; at most the last 20,000. 0: none. 0 to 2592000. Default: 3600.</summary>
         public TimeSpan? ReceiptRetention
         {
@@ -235,5 +244,15 @@ namespace Esales.Notify
 
         /// <summary>The value <c>drop_oldest</c>.</summary>
         DropOldest
+    }
+
+    /// <summary>The values of the option <c>payment_repeat</c>.</summary>
+    public enum PaymentRepeat
+    {
+        /// <summary>The value <c>certain</c>.</summary>
+        Certain,
+
+        /// <summary>The value <c>always</c>.</summary>
+        Always
     }
 }

@@ -162,7 +162,7 @@ namespace Esales.Notify
         {
             if (lines == null)
             {
-                throw new InvalidArgumentException("lines is null", nameof(lines));
+                throw new InvalidArgumentException("lines are missing", nameof(lines));
             }
             Line[] copied = lines.ToArray();
             for (int i = 0; i < copied.Length; i++)

@@ -22,7 +22,7 @@ namespace Esales.Notify.Tests
     /// <summary>What surrounds the code: the header, the project file, the README and the example.</summary>
     internal static class PackageTests
     {
-        public static void Codes_and_levels_are_those_of_the_header()
+        public static void Codes_kinds_and_levels_are_those_of_the_header()
         {
             string header = Processes.Text("include", "esales_notify.h");
             var theirs = Regex.Matches(header, @"^#define (ESALES_\w+) (-?\d+)$", RegexOptions.Multiline).Cast<Match>()
@@ -30,7 +30,9 @@ namespace Esales.Notify.Tests
             var ours = Enum.GetValues(typeof(StatusCode)).Cast<StatusCode>()
                 .Select(code => Snake.Name(code) + " " + (int)code)
                 .Concat(Enum.GetValues(typeof(LogLevel)).Cast<LogLevel>()
-                    .Select(level => Snake.Name("ESALES_LOG", level) + " " + (int)level));
+                    .Select(level => Snake.Name("ESALES_LOG", level) + " " + (int)level))
+                .Concat(Enum.GetValues(typeof(NotificationKind)).Cast<NotificationKind>()
+                    .Select(kind => Snake.Name("ESALES", kind) + " " + (int)kind));
             Check.Equal(
                 string.Join("\n", theirs.OrderBy(s => s, StringComparer.Ordinal)),
                 string.Join("\n", ours.OrderBy(s => s, StringComparer.Ordinal)),
