@@ -4,6 +4,7 @@
 # make bench  ours against its peers on this machine; SECTION=c,python for parts, BENCH_QUICK=1 for a glance
 # make sanitize   the C programs under AddressSanitizer, ThreadSanitizer and DRD (about five minutes)
 # make fuzz   what parses is fed nonsense, FUZZ_SECONDS for each entry; see docs/contributing/sanitizers.md
+# make generate   writes the generated files of the bindings and of the docs anew
 # make screenshot   the README's picture of the inspector
 # make docs   the reference of the C and C++ API, as web pages: target/docs/c-api/index.html
 # make install, make packages   see packaging/packages.mk
@@ -22,7 +23,7 @@ PYTHON = $(CURDIR)/.venv/bin/python
 RUN = env ESALES_NOTIFY_LIBRARY=$(LIBRARY) ESALES_NOTIFY_COMMAND=$(COMMAND) \
 	ESALES_NOTIFY_TEST_PANIC_LIBRARY=$(PANIC_LIBRARY)
 
-.PHONY: demo test soak screenshot docs build tools lint test-rust test-outside test-python test-php test-csharp headers bench sanitize fuzz clean
+.PHONY: demo test soak screenshot docs build generate tools lint test-rust test-outside test-python test-php test-csharp headers bench sanitize fuzz clean
 
 demo: build
 	sh tools/demo.sh $(LIBRARY) $(COMMAND)
@@ -68,6 +69,11 @@ build:
 	ln -sf libesales_notify.so target/release/libesales_notify.so.0
 	sh packaging/archive.sh target/release/libesales_notify.a
 	cargo build --locked -p esales-notify-cli
+
+# What is the same in several languages, from the tables of the Rust source. A test of `make test-rust` fails if a committed
+# file differs. The header comes first: it is written when the library is built.
+generate:
+	cargo run --locked --quiet -p esales-notify-generate
 
 # Debian packages, the Python environment and the .NET runtime that the suites need.
 tools:

@@ -5,7 +5,10 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::{env, error::Error, fs};
 
-// The table is pure: the constants of the header come from the very rows that the library is compiled with.
+// The two tables are pure: the constants of the header come from the very rows that the library is compiled with.
+#[allow(dead_code, unused_imports)]
+#[path = "src/notification/kind.rs"]
+mod kind;
 #[allow(dead_code)]
 #[path = "src/status.rs"]
 mod status;
@@ -35,7 +38,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     write(root, php, "bindings/php/resources/esales_notify.h")
 }
 
-/// The version and the codes.
+/// The version, the codes and the kinds.
 fn constants() -> Result<String, std::fmt::Error> {
     let version = env::var("CARGO_PKG_VERSION").unwrap_or_default();
     let mut out = format!(
@@ -48,6 +51,10 @@ fn constants() -> Result<String, std::fmt::Error> {
                 constant(&mut out, status.name(), status.code(), status.text())?;
             }
         }
+    }
+    out.push_str("/* The kinds of notification. */\n\n");
+    for row in kind::KINDS {
+        constant(&mut out, row.constant, row.kind as i32, row.doc)?;
     }
     Ok(out)
 }

@@ -103,7 +103,7 @@ statuses! {
     }
     Timeout = -22: Retryable {
         name: "ESALES_TIMEOUT", text: "There was no answer within the time-out, or the answer was 408; the notification may have arrived.",
-        advice: "Send it again later with the same id.",
+        advice: "Send it again later with the same id; a payment only if it did not arrive.",
     }
     ConnectFailed = -23: Retryable {
         name: "ESALES_CONNECT_FAILED", text: "The host name was not found, or no connection could be made.",
@@ -115,11 +115,11 @@ statuses! {
     }
     ConnectionLost = -25: Retryable {
         name: "ESALES_CONNECTION_LOST", text: "The connection broke before the answer was complete; the notification may have arrived.",
-        advice: "Send it again later with the same id.",
+        advice: "Send it again later with the same id; a payment only if it did not arrive.",
     }
     BadResponse = -26: Retryable {
         name: "ESALES_BAD_RESPONSE", text: "The answer is not HTTP that could be understood; the notification may have arrived.",
-        advice: "Check the address. Send it again later with the same id.",
+        advice: "Check the address. Send it again later with the same id; a payment only if it did not arrive.",
     }
     QueueFull = -30: Queue {
         name: "ESALES_QUEUE_FULL", text: "The queue is full; the notification was not accepted.",

@@ -1,5 +1,7 @@
 <?php
 
+// Generated from the Rust source by `make generate`: do not edit.
+
 /**
  * Loads every class of the package, each after those that it needs.
  *
@@ -13,11 +15,10 @@ foreach (
     [
         'Exception/NotifyException',
         'Exception/HasStatus',
+        'Exception/LibraryException',
         'Exception/InvalidArgumentException',
         'Exception/InvalidConfigException',
         'Exception/ClosedException',
-        'Exception/LibraryException',
-        'Exception/InternalException',
         'Exception/FinalException',
         'Exception/BadRequestException',
         'Exception/ForbiddenException',
@@ -35,14 +36,18 @@ foreach (
         'Exception/ExpiredException',
         'Exception/DroppedException',
         'Exception/UnknownIdException',
+        'Exception/InternalException',
         'Status',
+        'Kind',
+        'ClientOptions',
         'Receipt',
         'Counts',
         'Percentiles',
         'Stats',
+        'Internal/Records',
+        'Internal/Failure',
         'Internal/Functions',
         'Internal/Text',
-        'Internal/Failure',
         'Visitor',
         'Internal/Library',
         'Client',

@@ -82,7 +82,7 @@ def test_send_exits_0_when_only_its_first_line_is_read(command, sandbox):
     assert done.stdout.startswith("ESALES_DELIVERED")
 
 
-@pytest.mark.parametrize("arguments", [["options"], ["options", "--json"], ["options", "--markdown"], ["completions", "bash"],
+@pytest.mark.parametrize("arguments", [["options"], ["options", "--json"], ["completions", "bash"],
                                        ["completions", "zsh"], ["completions", "fish"], ["completions", "elvish"],
                                        ["completions", "powershell"], ["demo"], ["demo", "--missing", "PHP=somehow"]])
 def test_commands_exit_0_when_their_output_is_not_read(unread, arguments):

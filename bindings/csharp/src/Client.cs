@@ -413,7 +413,7 @@ namespace Esales.Notify
             }
         }
 
-        private unsafe Receipt Call(Native.AddToCartFunction function, Visitor visitor, string ticket, string id)
+        private unsafe Receipt Call(Native.NotifyAddToCartFunction function, Visitor visitor, string ticket, string id)
         {
             byte[] market = Utf8.Encode("market", nameof(visitor), visitor?.Market);
             byte[] customerKey = Utf8.Encode("customer_key", nameof(visitor), visitor?.CustomerKey);

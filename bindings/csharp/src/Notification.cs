@@ -17,7 +17,7 @@ namespace Esales.Notify
     public sealed class Notification
     {
         private Notification(
-            NotificationKind kind,
+            Kind kind,
             string id,
             string ticket = null,
             string productKey = null,
@@ -35,7 +35,7 @@ namespace Esales.Notify
         }
 
         /// <summary>What the visitor did.</summary>
-        public NotificationKind Kind { get; }
+        public Kind Kind { get; }
 
         /// <summary>Names this one event; null: every send makes a new UUID.</summary>
         public string Id { get; }
@@ -63,7 +63,7 @@ namespace Esales.Notify
         /// <returns>The notification.</returns>
         public static Notification AddToCart(string ticket, string id = null)
         {
-            return new Notification(NotificationKind.AddToCart, id, ticket);
+            return new Notification(Kind.AddToCart, id, ticket);
         }
 
         /// <summary>The visitor clicked a product that the service had shown.</summary>
@@ -74,7 +74,7 @@ namespace Esales.Notify
         /// <returns>The notification.</returns>
         public static Notification Click(string ticket, string id = null)
         {
-            return new Notification(NotificationKind.Click, id, ticket);
+            return new Notification(Kind.Click, id, ticket);
         }
 
         /// <summary>The visitor clicked a product for which there is no ticket.</summary>
@@ -88,7 +88,7 @@ namespace Esales.Notify
         public static Notification NonEsalesClick(string productKey, string variantKey = null, string id = null)
         {
             return new Notification(
-                NotificationKind.NonEsalesClick, id, productKey: productKey, variantKey: variantKey);
+                Kind.NonEsalesClick, id, productKey: productKey, variantKey: variantKey);
         }
 
         /// <summary>The visitor added a product to the cart for which there is no ticket.</summary>
@@ -102,7 +102,7 @@ namespace Esales.Notify
         public static Notification NonEsalesAddToCart(string productKey, string variantKey = null, string id = null)
         {
             return new Notification(
-                NotificationKind.NonEsalesAddToCart, id, productKey: productKey, variantKey: variantKey);
+                Kind.NonEsalesAddToCart, id, productKey: productKey, variantKey: variantKey);
         }
 
         /// <summary>
@@ -118,7 +118,7 @@ namespace Esales.Notify
         /// <exception cref="InvalidArgumentException"><paramref name="lines"/> is null, or one of them is.</exception>
         public static Notification Payment(IEnumerable<Line> lines, string id = null)
         {
-            return new Notification(NotificationKind.Payment, id, lines: Checked(lines));
+            return new Notification(Kind.Payment, id, lines: Checked(lines));
         }
 
         /// <summary>The visitor paid for an order. The shop's private key signs the notification.</summary>
@@ -136,7 +136,7 @@ namespace Esales.Notify
         public static Notification SecurePayment(IEnumerable<Line> lines, string privateKey, string id = null)
         {
             return new Notification(
-                NotificationKind.SecurePayment, id, lines: Checked(lines), privateKey: privateKey);
+                Kind.SecurePayment, id, lines: Checked(lines), privateKey: privateKey);
         }
 
         /// <summary>The visitor signed out: the session ends.</summary>
@@ -147,7 +147,7 @@ namespace Esales.Notify
         /// <returns>The notification.</returns>
         public static Notification End(string id = null)
         {
-            return new Notification(NotificationKind.End, id);
+            return new Notification(Kind.End, id);
         }
 
         /// <summary>The kind, the id and the number of lines, for a log; no ticket and no private key.</summary>

@@ -398,7 +398,7 @@ namespace Esales.Notify.Tests
         private static void EveryKindArrives(Sandbox sandbox, Func<Visitor, Notification, Receipt> send, StatusCode code)
         {
             Check.Equal(
-                string.Join(" ", Enum.GetNames(typeof(NotificationKind))),
+                string.Join(" ", Enum.GetNames(typeof(Kind))),
                 string.Join(" ", Kinds.Keys.Select(notification => notification.Kind)),
                 "kinds");
             foreach (var kind in Kinds)
@@ -413,7 +413,7 @@ namespace Esales.Notify.Tests
                 string body = (string)received[0]["body"];
                 Check.Equal(Who + kind.Value[1], body, name);
                 string path = "/api/v1/notifications/" + kind.Value[0];
-                bool isSigned = kind.Key.Kind == NotificationKind.SecurePayment;
+                bool isSigned = kind.Key.Kind == Kind.SecurePayment;
                 Check.Equal(isSigned ? path + Signature(body) : path, (string)received[0]["path"], name);
             }
         }

@@ -30,9 +30,10 @@ final class Client
     /**
      * Makes a client. Nothing is sent, no thread is started.
      *
-     * @param array<string, string|int|bool|null> $options option names and values, passed on as they are; null: as
-     *                                                     if it were left out. With none, the client reads the
-     *                                                     ESALES_* environment variables; with any, it does not.
+     * @param ClientOptions|array<string, string|int|bool|null> $options option names and values, passed on as they
+     *                                                     are; null: as if it were left out. With none, the client
+     *                                                     reads the ESALES_* environment variables; with any, it
+     *                                                     does not.
      * @param string|null                         $library path of the shared library; null: found as the README says
      *
      * @throws Exception\InvalidArgumentException if a value is of another type, not UTF-8, or holds a NUL byte
@@ -43,10 +44,10 @@ final class Client
      */
     public function __construct(
         #[\SensitiveParameter]
-        array $options = [],
+        $options = [],
         ?string $library = null
     ) {
-        $texts = Text::options($options);
+        $texts = Text::options($options instanceof ClientOptions ? $options->toArray() : $options);
         $this->library = Loader::load($library);
         $this->handle = $this->library->newClient($texts);
     }

@@ -14,7 +14,6 @@ mod queue;
 mod sandbox;
 mod secret;
 mod send;
-mod typed;
 mod users;
 
 use std::path::PathBuf;

@@ -1,11 +1,13 @@
 <?php
 
+// Generated from the Rust source by `make generate`: do not edit.
+
 declare(strict_types=1);
 
 namespace Esales\Notify\Exception;
 
 /**
- * A ticket, a product key or an order line is missing: 400 (-10).
+ * -10: The service refused the request (400): a ticket, a product key or an order line is missing.
  */
 final class BadRequestException extends FinalException
 {

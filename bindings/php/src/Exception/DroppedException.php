@@ -1,11 +1,13 @@
 <?php
 
+// Generated from the Rust source by `make generate`: do not edit.
+
 declare(strict_types=1);
 
 namespace Esales\Notify\Exception;
 
 /**
- * The notification was dropped, to make room or by an operator (-33).
+ * -33: The notification was dropped from the queue: to make room, or by an operator.
  */
 final class DroppedException extends \RuntimeException implements NotifyException
 {

@@ -1,11 +1,13 @@
 <?php
 
+// Generated from the Rust source by `make generate`: do not edit.
+
 declare(strict_types=1);
 
 namespace Esales\Notify\Exception;
 
 /**
- * Nothing is known of the id (-34). Client::receipt() returns null instead.
+ * -34: Nothing is known of the id: it was never accepted here, or its receipt was discarded.
  */
 final class UnknownIdException extends \RuntimeException implements NotifyException
 {

@@ -1,5 +1,7 @@
 <?php
 
+// Generated from the Rust source by `make generate`: do not edit.
+
 declare(strict_types=1);
 
 namespace Esales\Notify\Internal;
@@ -55,6 +57,7 @@ final class Failure
         Status::EXPIRED => ExpiredException::class,
         Status::DROPPED => DroppedException::class,
         Status::UNKNOWN_ID => UnknownIdException::class,
+        Status::INTERNAL => InternalException::class,
     ];
 
     private function __construct()
@@ -62,22 +65,18 @@ final class Failure
     }
 
     /**
-     * The exception for a code below 0.
-     *
-     * A code that a later library added is still told apart by its range: -10 to -19 is final, -20 to -29 retryable.
+     * The exception for a code below 0. A code that only a later library knows still belongs to its group.
      */
     public static function of(int $status, string $statusName, string $words, ?Receipt $receipt): NotifyException
     {
         $class = self::CLASSES[$status] ?? null;
-        if ($class === null) {
-            if ($status <= -10 && $status >= -19) {
-                $class = FinalException::class;
-            } elseif ($status <= -20 && $status >= -29) {
-                $class = RetryableException::class;
-            } else {
-                $class = InternalException::class;
-            }
+        if ($class === null && $status >= -19 && $status <= -10) {
+            $class = FinalException::class;
         }
+        if ($class === null && $status >= -29 && $status <= -20) {
+            $class = RetryableException::class;
+        }
+        $class = $class ?? InternalException::class;
 
         return new $class($words, $status, $statusName, $receipt);
     }
