@@ -14,31 +14,6 @@ use crate::client::Client;
 use crate::notification::{Kind, Line, MAX_LINES, Notification, Visitor};
 use crate::status::{Error, Receipt};
 
-/// The visitor added a product to the cart that the service had shown: ticket.
-pub const ESALES_ADD_TO_CART: i32 = 1;
-/// The visitor clicked a product that the service had shown: ticket.
-pub const ESALES_CLICK: i32 = 2;
-/// The visitor clicked a product for which there is no ticket: product_key, variant_key.
-pub const ESALES_NON_ESALES_CLICK: i32 = 3;
-/// The visitor added a product to the cart for which there is no ticket: product_key, variant_key.
-pub const ESALES_NON_ESALES_ADD_TO_CART: i32 = 4;
-/// The visitor paid for an order: lines.
-pub const ESALES_PAYMENT: i32 = 5;
-/// The same, signed: lines, which may have costs, and private_key.
-pub const ESALES_SECURE_PAYMENT: i32 = 6;
-/// The visitor signed out: the session ends. No members of its own.
-pub const ESALES_END: i32 = 7;
-
-const _: () = {
-    assert!(ESALES_ADD_TO_CART == Kind::AddToCart as i32);
-    assert!(ESALES_CLICK == Kind::Click as i32);
-    assert!(ESALES_NON_ESALES_CLICK == Kind::NonEsalesClick as i32);
-    assert!(ESALES_NON_ESALES_ADD_TO_CART == Kind::NonEsalesAddToCart as i32);
-    assert!(ESALES_PAYMENT == Kind::Payment as i32);
-    assert!(ESALES_SECURE_PAYMENT == Kind::SecurePayment as i32);
-    assert!(ESALES_END == Kind::End as i32);
-};
-
 /// One line of an order. Begin with ESALES_LINE_INIT. The strings are borrowed for the call. Prices are decimal numbers as
 /// text, such as "199.50": digits, and a point with digits behind it where there are decimals, at most 32 characters. They
 /// are sent exactly as given.
