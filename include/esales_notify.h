@@ -202,41 +202,6 @@
 #define ESALES_LOG_DEBUG 4
 
 /**
- * The visitor added a product to the cart that the service had shown: ticket.
- */
-#define ESALES_ADD_TO_CART 1
-
-/**
- * The visitor clicked a product that the service had shown: ticket.
- */
-#define ESALES_CLICK 2
-
-/**
- * The visitor clicked a product for which there is no ticket: product_key, variant_key.
- */
-#define ESALES_NON_ESALES_CLICK 3
-
-/**
- * The visitor added a product to the cart for which there is no ticket: product_key, variant_key.
- */
-#define ESALES_NON_ESALES_ADD_TO_CART 4
-
-/**
- * The visitor paid for an order: lines.
- */
-#define ESALES_PAYMENT 5
-
-/**
- * The same, signed: lines, which may have costs, and private_key.
- */
-#define ESALES_SECURE_PAYMENT 6
-
-/**
- * The visitor signed out: the session ends. No members of its own.
- */
-#define ESALES_END 7
-
-/**
  * Sends notifications. May be used from any number of threads at once, and after a fork in the parent and in the
  * child. Cheap: clients that lead to the same place share their connections and their queue, process-wide.
  */
