@@ -1,5 +1,7 @@
 """The inspector in a real browser, against the real sandbox."""
 
+import hashlib
+import hmac
 import http.client
 import json
 import socket
@@ -44,6 +46,21 @@ def request(base_url, method, path, body=None, headers=None):
 def send(sandbox, **members):
     body = json.dumps(notification(**members))
     return request(sandbox.base_url, "POST", PATH, body.encode(), {"Content-Type": "application/json"})
+
+
+#: The members of every kind's body.
+VISITOR = {"market": "UK", "customerKey": "d9528030-509c-4e0f-b585-7168f1e9feca", "sessionKey": "b106299c-eac0-4f6f-96d2-93e57c255784"}
+
+
+def send_kind(sandbox, path, private_key=None, **members):
+    """A notification of another kind: its own members beside the visitor's. A private key signs the payment."""
+    body = json.dumps({**VISITOR, **members}).encode()
+    query = "" if private_key is None else f"?paymentToken={payment_token(private_key, body)}"
+    return request(sandbox.base_url, "POST", f"/api/v1/notifications/{path}{query}", body, {"Content-Type": "application/json"})
+
+
+def payment_token(private_key, body):
+    return hmac.new(private_key.encode(), body, hashlib.sha256).hexdigest()
 
 
 def pour(sandbox, count, first=0):

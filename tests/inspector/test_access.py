@@ -22,7 +22,7 @@ def chosen(page):
     active = page.get_attribute("#table", "aria-activedescendant")
     row = page.locator(f"#{active}")
     assert row.get_attribute("aria-selected") == "true" and page.locator("[aria-selected=true]").count() == 1
-    return row.locator("td").nth(4).inner_text()
+    return row.locator("td").nth(5).inner_text()
 
 
 def test_everything_by_keyboard(page, sandbox):

@@ -36,12 +36,13 @@ def test_a_row_says_who_what_and_what_was_answered(page, sandbox):
     received = sandbox.received()
     seen.reverse()
     assert [row[1] for row in seen] == ["204", "204", "403", "403", "204", "400", "404"]
-    assert [row[2] for row in seen] == ["UK", "SE", "UK", "UK", "UK", "UK", ""]
-    assert [row[3] for row in seen] == ["anonymous", "signed in", "token not valid", "not validated", "anonymous",
+    assert [row[2] for row in seen] == ["add to cart"] * 6 + [""]
+    assert [row[3] for row in seen] == ["UK", "SE", "UK", "UK", "UK", "UK", ""]
+    assert [row[4] for row in seen] == ["anonymous", "signed in", "token not valid", "not validated", "anonymous",
                                        "anonymous", "not a notification"]
-    assert [row[4] for row in seen] == ["anonymous", "valid", "wrong", "without", "duplicate anonymous", "no-ticket",
+    assert [row[5] for row in seen] == ["anonymous", "valid", "wrong", "without", "duplicate anonymous", "no-ticket",
                                        "POST /api/v2/wrong"]
-    assert "P_125383-0014_UK" in seen[0][5] and seen[4][5] == "not base64!"
+    assert "P_125383-0014_UK" in seen[0][6] and seen[4][6] == "not base64!"
     # The browser's clock and zone are this machine's.
     shown = page.evaluate("ms => new Date(ms).toTimeString().slice(0, 8)", received[0]["at_unix_ms"])
     assert seen[0][0] == f"{shown}.{received[0]['at_unix_ms'] % 1000:03}"
@@ -78,7 +79,7 @@ def test_a_scripted_answer_does_not_hide_what_the_token_is_worth(page, sandbox):
     sandbox.script("503:body=busy")
     send(sandbox, customerKey=SIGNED_IN, token="0" * 64)
     row = wait_rows(page, 1)[0]
-    assert row[1].split() == ["503", "scripted"] and row[3] == "token not valid"
+    assert row[1].split() == ["503", "scripted"] and row[4] == "token not valid"
     page.locator("#rows tr:not(.spacer)").click()
     text = page.locator("#detail").inner_text()
     assert "busy" in text and "Signed in, but token not valid: the token is not that" in text
@@ -109,7 +110,7 @@ def test_no_token_is_shown_of_what_is_no_notification_either(page, sandbox, meth
     request(sandbox.base_url, method, path, body.encode(), {"Content-Type": "application/json"})
     seen = wait_rows(page, 1)
     if sandbox.received()[0]["visitor"] is None:
-        assert (seen[0][3], seen[0][4]) == ("not a notification", f"{method} {path}")
+        assert (seen[0][4], seen[0][5]) == ("not a notification", f"{method} {path}")
     page.locator("#rows tr:not(.spacer)").click()
     assert TOKEN not in page.locator("body").inner_text()
     page.get_by_role("button", name="Show the whole token").click()
@@ -196,7 +197,7 @@ def test_a_notification_is_shown_within_200_ms_among_ten_thousand(page, sandbox)
 
 def test_a_screen_reader_is_told(page, sandbox):
     send(sandbox)
-    wait_text(page, "#announce", "1 new. The last: 204, anonymous, market UK.")
+    wait_text(page, "#announce", "1 new. The last: 204, add to cart, anonymous, market UK.")
     for _ in range(20):
         send(sandbox, market="SE")
     # At once or bundled, but the last one is told.

@@ -75,10 +75,10 @@ def test_ten_thousand_rows(page, sandbox):
     page.locator("#table").focus()
     page.keyboard.press("End")
     page.wait_for_function("() => document.querySelector('#rows').innerText.includes('n0')")
-    assert rows(page)[-1][4] == "n0" and page.locator("#rows tr:not(.spacer)").last.get_attribute("aria-rowindex") == str(MANY + 1)
+    assert rows(page)[-1][5] == "n0" and page.locator("#rows tr:not(.spacer)").last.get_attribute("aria-rowindex") == str(MANY + 1)
     page.evaluate("() => { document.getElementById('scroller').scrollTop = 5000 * 32; }")
     page.wait_for_function("() => document.getElementById('rows').innerText.includes('n4995')")
-    middle = "() => { const box = scroller.getBoundingClientRect(); return document.elementFromPoint(box.x + 5, box.y + 200).parentNode.cells[4].innerText; }"
+    middle = "() => { const box = scroller.getBoundingClientRect(); return document.elementFromPoint(box.x + 5, box.y + 200).parentNode.cells[5].innerText; }"
     before = page.evaluate(middle)
     top = page.evaluate("scroller.scrollTop")
     for number in range(3):
@@ -91,7 +91,7 @@ def test_ten_thousand_rows(page, sandbox):
     page.wait_for_function("() => document.getElementById('rows').innerText.includes('more-2')")
     page.locator("#table").focus()
     page.keyboard.press("End")
-    page.wait_for_function("() => document.querySelector('#rows').lastChild.previousSibling.cells[4].innerText.includes('n3')")
+    page.wait_for_function("() => document.querySelector('#rows').lastChild.previousSibling.cells[5].innerText.includes('n3')")
 
 
 def test_a_page_that_is_opened_late_catches_up_and_says_what_it_cannot_have(opened, sandbox):

@@ -11,7 +11,7 @@ from sandbox import Sandbox
 
 
 def ids(page):
-    return [row[4].split()[-1] for row in rows(page) if len(row) > 1]
+    return [row[5].split()[-1] for row in rows(page) if len(row) > 1]
 
 
 def test_a_restart_is_said_and_what_the_page_has_is_kept(command, opened):

@@ -25,7 +25,7 @@ def test_hostile_contents_stay_text(page, sandbox):
     sandbox.script(f"503:body=\"{EVIL}\"".replace('onerror="window.hurt=1"', "onerror=window.hurt=1"))
     send(sandbox, id="__proto__", market="constructor")
     seen = wait_rows(page, 6)
-    assert EVIL in seen[5][4] and "\\u202egnp.exe\\u0000\\u001b[2J" in seen[4][4]
+    assert EVIL in seen[5][5] and "\\u202egnp.exe\\u0000\\u001b[2J" in seen[4][5]
     for index in range(6):
         page.locator(LAST).nth(index).click()
         page.locator("#detail header").wait_for()

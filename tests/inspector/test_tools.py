@@ -11,13 +11,13 @@ LAST = "#rows tr:not(.spacer)"
 
 
 def ids(page):
-    return [row[4].split()[-1] for row in rows(page)]
+    return [row[5].split()[-1] for row in rows(page)]
 
 
 def await_ids(page, ids):
     """The filter is applied with the next frame: there may be as many rows before it as after it."""
     page.wait_for_function("""ids => [...document.querySelectorAll('#rows tr:not(.spacer)')]
-        .map(row => row.cells[4].innerText.trim().split(/\\s+/).pop()).join('') === ids""", arg=ids)
+        .map(row => row.cells[5].innerText.trim().split(/\\s+/).pop()).join('') === ids""", arg=ids)
 
 
 def test_filter(page, sandbox):
@@ -57,7 +57,7 @@ def test_all_with_one_id(page, sandbox, name):
     wait_text(page, "#count", "2 of 5 received")
     only = page.get_by_role("button", name="Only id")
     assert only.evaluate("one => one === document.activeElement") and name[:20] in only.inner_text()
-    assert {row[4].removeprefix("duplicate ") for row in rows(page)} == {name}
+    assert {row[5].removeprefix("duplicate ") for row in rows(page)} == {name}
     # What arrives is held against it too, and with the other filters.
     send(sandbox, id=name)
     send(sandbox, id="another")
@@ -96,7 +96,7 @@ def test_clear_empties_the_sandbox_and_every_page(page, opened, sandbox):
     assert page.locator("#detail").is_hidden()
     assert sandbox.received() == []
     send(sandbox)
-    assert wait_rows(page, 1)[0][4] == "one", "counted from one again, and not taken for a duplicate"
+    assert wait_rows(page, 1)[0][5] == "one", "counted from one again, and not taken for a duplicate"
 
 
 ODD = [

@@ -6,7 +6,9 @@ use std::time::Duration;
 use std::{fs, io, thread};
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
-use esales_notify_sandbox::{Answer, Options, Sandbox, TlsIdentity, Visitor};
+use esales_notify_sandbox::{
+    Answer, Line, Options, Received, Sandbox, TlsIdentity, Visitor, kind_words,
+};
 use serde_json::json;
 
 use crate::output::printable;
@@ -24,13 +26,17 @@ Answers, separated by commas, one for each notification; when they are used up, 
 Each may be followed by :wait=MS, :retry-after=TEXT, :body=TEXT, :location=URL, :every=MS (drip),
 :then=close, :times=N or :times=forever. A text with commas or colons stands in double quotes.";
 
+/// The most lines of one order that are printed.
+const SHOWN_LINES: usize = 5;
+
 pub(crate) fn command() -> Command {
     Command::new("sandbox")
         .about("Run a local stand-in for the service and show what it receives")
         .long_about(
-            "Runs a local stand-in for the service and shows what it receives. It answers as the vendor's page says: \
-             204, 400 without a ticket, 403 for a signed-in visitor whose token is not right. Nothing leaves this \
-             machine. Ctrl-C stops it.\n\n\
+            "Runs a local stand-in for the service and shows what it receives. It answers every kind of notification as the \
+             vendor's documents say: 204; 400 without a ticket, a product key or the lines of an order; 403 for a \
+             signed-in visitor whose token is not right, or a payment whose token does not sign its bytes. Nothing \
+             leaves this machine. Ctrl-C stops it.\n\n\
              Point a shop at it with base_url (ESALES_BASE_URL), and open the same address in a browser to watch what \
              arrives and to make the next answers fail. What it received is also at /sandbox/received, as JSON: the newest 10,000 requests, \
              or as many as take 64 MiB.",
@@ -44,7 +50,7 @@ pub(crate) fn command() -> Command {
                 .value_parser(value_parser!(SocketAddr))
                 .help("Address and port; port 0 takes a free one"),
         )
-        .args(secret::args("Validate signed-in visitors with this private key; without one they all get 403"))
+        .args(secret::args("Validate signed-in visitors and secure payments with this private key; without one they all get 403"))
         .arg(
             Arg::new("tls")
                 .long("tls")
@@ -154,26 +160,67 @@ fn follow(sandbox: &Sandbox) -> ! {
         let since = shown;
         for received in sandbox.received().into_iter().filter(|r| r.seq > since) {
             shown = received.seq;
-            let visitor = match received.visitor {
-                Some(Visitor::SignedIn) => "signed in",
-                Some(Visitor::Anonymous) => "anonymous",
-                None => "-",
-            };
-            let duplicate = if received.duplicate {
-                " (duplicate)"
-            } else {
-                ""
-            };
-            outln!(
-                "{} {} -> {}  {visitor}{duplicate}",
-                received.method,
-                printable(&received.path),
-                printable(&received.answer)
-            );
-            outln!("    {}", printable(&received.body));
-            for warning in &received.warnings {
-                outln!("    warning: {}", printable(warning));
-            }
+            print(&received);
         }
     }
+}
+
+/// Prints one notification. Tokens are secrets: enough of each is shown to compare it with another.
+fn print(received: &Received) {
+    let visitor = match received.visitor {
+        Some(Visitor::SignedIn) => "signed in",
+        Some(Visitor::Anonymous) => "anonymous",
+        None => "-",
+    };
+    let kind = received.kind.map_or("-".to_owned(), kind_words);
+    let duplicate = if received.duplicate {
+        " (duplicate)"
+    } else {
+        ""
+    };
+    outln!(
+        "{} {} -> {}  {visitor}, {kind}{duplicate}",
+        received.method,
+        printable(&received.path_without_tokens()),
+        printable(&received.answer)
+    );
+    outln!("    {}", printable(&received.body_without_tokens()));
+    let lines = received
+        .notification
+        .as_ref()
+        .and_then(|n| n.lines.as_ref());
+    for line in lines.into_iter().flatten().take(SHOWN_LINES) {
+        outln!("    line: {}", printable(&line_text(line)));
+    }
+    if let Some(more) = lines
+        .map(|lines| lines.len().saturating_sub(SHOWN_LINES))
+        .filter(|more| *more > 0)
+    {
+        outln!("    and {more} more lines");
+    }
+    for warning in &received.warnings {
+        outln!("    warning: {}", printable(warning));
+    }
+    if received.status.is_none_or(|status| status >= 300) && !received.answer_text.is_empty() {
+        outln!("    answered: {}", printable(&received.answer_text));
+    }
+}
+
+/// One line of an order, such as `2 of P1 (V3) at 199.50, cost 80`.
+fn line_text(line: &Line) -> String {
+    let or_none = |text: &Option<String>| text.clone().unwrap_or_else(|| "?".to_owned());
+    let key = match (&line.product_key, &line.variant_key) {
+        (Some(product), Some(variant)) => format!("{product} ({variant})"),
+        (Some(key), None) | (None, Some(key)) => key.clone(),
+        (None, None) => "?".to_owned(),
+    };
+    let cost = line
+        .cost
+        .as_ref()
+        .map_or_else(String::new, |cost| format!(", cost {cost}"));
+    format!(
+        "{} of {key} at {}{cost}",
+        or_none(&line.quantity),
+        or_none(&line.selling_price)
+    )
 }

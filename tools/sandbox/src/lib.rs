@@ -1,7 +1,7 @@
 //! A local stand-in for the Elevate 3 notification service.
 //!
-//! It answers `POST /api/v1/notifications/adding-to-cart` as the vendor's page says, remembers
-//! what it received, and misbehaves on request: see [`Answer`] for all the ways. It is used by
+//! It answers every kind of notification of version 1 of the web API (`POST /api/v1/notifications/...`) as the vendor's
+//! documents say, remembers what it received, and misbehaves on request: see [`Answer`] for all the ways. It is used by
 //! tests in process, by tests in other languages through its control interface, and by people who
 //! want to see whether their shop's events arrive. It is not for production: it keeps what it
 //! receives in memory and shows it to whoever can reach its port.
@@ -28,8 +28,9 @@
 //!
 //! | request | answer |
 //! |---|---|
-//! | `GET /sandbox/events` | server-sent events: `state` (`run`, `era`, `script`, `script_left`, `private_key`) at first and when it changes, `received` (an array of [`Received`]) as they arrive; the id of the last one in `Last-Event-ID` or `?after=` goes on from there |
+//! | `GET /sandbox/events` | server-sent events: `state` (`run`, `era`, `script`, `script_left`, `private_key`, `kinds`) at first and when it changes, `received` (an array of [`Received`], with payment tokens too short to be used) as they arrive; the id of the last one in `Last-Event-ID` or `?after=` goes on from there |
 //! | `GET /sandbox/received` | a JSON array of [`Received`], oldest first |
+//! | `GET /sandbox/received/SEQ` | one [`Received`]; 404 if it is not remembered |
 //! | `DELETE /sandbox/received` | 204, after [`Sandbox::clear`] |
 //! | `PUT /sandbox/script` | 204, after [`Sandbox::script`] with the body's text; 400 in words if it does not parse |
 //! | `GET /sandbox/status` | [`Stats`] as JSON |
@@ -43,8 +44,13 @@
 //!
 //! # What is recorded
 //! Every request that arrived whole, whatever its path and method, but for those above and a
-//! browser's `GET /` and `GET /favicon.ico`. Scripted answers go to POSTs of the notification path
+//! browser's `GET /` and `GET /favicon.ico`. Scripted answers go to POSTs of the kinds' paths
 //! only, one each, whatever they contain (but a body over 1 MiB gets 413 and uses none up).
+//!
+//! # What is flagged
+//! Beside oddities of one notification, the sandbox warns of what only several show: a payment that the service counts
+//! twice (the same bytes, both processed or perhaps processed), a notification of a session that has ended, and an `end`
+//! that overtakes an older notification of its session. The numbers in these warnings are those of [`Received::seq`].
 //!
 //! A request that has begun must end: see [`Options::request_timeout`] and [`Options::unfinished_bytes`].
 //! One that does not is not recorded. A script has at most 10,000 answers in 128 KiB of text.
@@ -52,20 +58,15 @@
 //! The newest 10,000 requests are remembered, and of them as many as fit in 64 MiB: see
 //! [`Options::remember`] and [`Options::remember_bytes`].
 
-mod answer;
-mod connection;
-mod events;
-mod grammar;
-mod guard;
-mod page;
+mod http;
+mod journal;
+#[path = "../../../src/notification/kind.rs"]
+pub mod kind;
 #[path = "../../../src/personal_data.rs"]
 mod personal_data;
-mod record;
-mod server;
-mod tls;
-mod unfinished;
+mod script;
 mod verdict;
-mod wire;
+mod words;
 
 use std::fmt;
 use std::io;
@@ -79,12 +80,18 @@ use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
 use tokio_rustls::TlsAcceptor;
 
-pub use answer::{Answer, ParseError};
-pub use record::{Notification, Received, Stats, Visitor};
-pub use tls::{TlsIdentity, UnknownTlsIdentity};
+pub use http::tls::{TlsIdentity, UnknownTlsIdentity};
+pub use journal::{Received, Stats};
+pub use script::{Answer, ParseError};
+pub use verdict::{Line, Notification, Visitor};
+pub use words::kind_words;
 
-/// Where notifications go. Anything may stand before it (a shop may have a proxy with a prefix).
-pub const NOTIFICATION_PATH: &str = "/api/v1/notifications/adding-to-cart";
+/// Where the commonest kind of notification goes; [`kind::KINDS`] has the paths of all. Anything may stand before a path
+/// (a shop may have a proxy with a prefix).
+pub const NOTIFICATION_PATH: &str = match kind::KINDS {
+    [commonest, ..] => commonest.path,
+    [] => "",
+};
 
 /// How to start a [`Sandbox`].
 #[derive(Clone)]
@@ -174,7 +181,7 @@ pub enum StartError {
 /// connections at once, whatever they are in the middle of, and joins the thread.
 pub struct Sandbox {
     addr: SocketAddr,
-    shared: Arc<server::Shared>,
+    shared: Arc<http::Shared>,
     runtime: Handle,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -189,7 +196,7 @@ impl Sandbox {
         if options.private_key.as_deref() == Some("") {
             return Err(StartError::EmptyPrivateKey);
         }
-        let tls = options.tls.map(tls::make).transpose();
+        let tls = options.tls.map(http::tls::make).transpose();
         let tls = tls.map_err(StartError::Certificate)?;
         let (acceptor, ca_pem) = tls
             .map(|tls| (TlsAcceptor::from(tls.config), tls.ca_pem))
@@ -203,12 +210,12 @@ impl Sandbox {
             .enable_all()
             .build()
             .map_err(StartError::Thread)?;
-        let shared = server::Shared::new(
-            record::Journal::new(options.remember, options.remember_bytes),
+        let shared = http::Shared::new(
+            journal::Journal::new(options.remember, options.remember_bytes),
             options.private_key,
             ca_pem,
             options.allow_hosts,
-            unfinished::Unfinished::new(options.unfinished_bytes, options.request_timeout),
+            http::Unfinished::new(options.unfinished_bytes, options.request_timeout),
         );
         let shared = Arc::new(shared);
         let handle = runtime.handle().clone();
@@ -217,7 +224,7 @@ impl Sandbox {
             let _context = runtime.enter();
             let listener = tokio::net::TcpListener::from_std(listener);
             let listener = listener.map_err(StartError::Thread)?;
-            server::run(listener, acceptor, Arc::clone(&shared))
+            http::run(listener, acceptor, Arc::clone(&shared))
         };
         let thread = thread::Builder::new()
             .name("esales-sandbox".to_owned())

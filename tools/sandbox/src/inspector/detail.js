@@ -1,8 +1,10 @@
 // One notification, in full.
 
 import { bodyText } from "./body.js";
+import { hasId, kindWords } from "./kinds.js";
+import { orderTable } from "./order.js";
 import { answerName, tone, visitorName } from "./table.js";
-import { clock, curl, element, shortened, ticketParts, visible } from "./text.js";
+import { clock, curl, element, hasHiddenToken, shortened, ticketParts, visible } from "./text.js";
 
 const OPAQUE =
   "Only a help for the eye. The ticket is opaque: the service may change what is in it at any time. Pass it on as it is.";
@@ -11,7 +13,7 @@ const value = (text, kind = "mono") => element("bdi", { class: kind }, visible(t
 
 function visitorLine(record) {
   if (record.visitor === null) {
-    const members = record.notification === null ? "no visitor could be read from it" : "only a POST to the notification path is one";
+    const members = record.notification === null ? "no visitor could be read from it" : "only a POST to the path of a kind is one";
     return [`This is not a notification: ${members}.`];
   }
   if (record.visitor === "anonymous") return ["Anonymous: the customer key is not a SHA-256 hash, and needs no token."];
@@ -21,13 +23,22 @@ function visitorLine(record) {
   return [element("span", { class: "bad" }, `Signed in, but ${visitorName(record)}${why}.`)];
 }
 
+function paymentTokenLine(record) {
+  if (record.payment_token_valid === true) return ["It signs the bytes of the body."];
+  const why = record.payment_token_problem;
+  if (why === null || record.answer_text.includes(why)) return [];
+  return [element("span", { class: "bad" }, `Not valid: ${why}.`)];
+}
+
 export class Detail {
   #element;
   #on;
   #showsToken = false;
+  /** The path with the whole payment token, while it is shown. */
+  #wholePath = null;
   #row = null;
 
-  /** `on` has: close(), sameId(id), copy(text, what). */
+  /** `on` has: close(), sameId(id), copy(text, what), whole(record). */
   constructor(section, on) {
     this.#element = section;
     this.#on = on;
@@ -46,7 +57,10 @@ export class Detail {
 
   /** Shows a row's record, or nothing. */
   show(row) {
-    if (row !== this.#row) this.#showsToken = false;
+    if (row !== this.#row) {
+      this.#showsToken = false;
+      this.#wholePath = null;
+    }
     this.#row = row;
     const record = row?.record;
     this.#element.hidden = record === undefined;
@@ -66,7 +80,7 @@ export class Detail {
       "header",
       {},
       element("h2", {}, element("span", { class: `answer ${tone(record)}` }, answerName(record)), ` ${clock(record.at_unix_ms)}`),
-      this.#button("Copy as cURL", () => this.#on.copy(curl(record, location.origin), "The cURL command")),
+      this.#button("Copy as cURL", () => this.#copy(record)),
       this.#button("Close", () => this.#on.close()),
     );
     const list = element("dl");
@@ -78,6 +92,7 @@ export class Detail {
       const warnings = record.warnings.map((text) => element("li", {}, value(text, "")));
       add("Warnings", element("ul", { class: "warnings" }, ...warnings));
     }
+    if (record.kind !== null) add("Kind", kindWords(record.kind));
     add("Visitor", ...visitorLine(record));
     if (notification.market !== undefined) add("Market", value(notification.market));
     if (notification.customerKey !== undefined) add("Customer key", value(notification.customerKey));
@@ -93,14 +108,24 @@ export class Detail {
       const same = this.#button("Show all with this id", () => this.#on.sameId(notification.id));
       const again = record.duplicate ? [element("span", { class: "mark again" }, "seen before"), " "] : [];
       add("Id", ...again, value(notification.id), " ", same);
+    } else if (record.visitor !== null && !hasId(record.kind)) {
+      const again = record.duplicate ? [element("span", { class: "mark again" }, "seen before"), " the same bytes; "] : [];
+      add("Id", ...again, element("span", { class: "muted" }, "this kind has none"));
     }
+    if (notification.productKey !== undefined) add("Product key", value(notification.productKey));
+    if (notification.variantKey !== undefined) add("Variant key", value(notification.variantKey));
     if (notification.ticket !== undefined) this.#ticket(add, notification.ticket);
-    add("Request", value(`${record.method} ${record.path}`), ` on connection ${record.connection}, number ${record.seq}`);
+    const { lines } = notification;
+    const order = lines === undefined ? [] : [element("div", { class: "block" }, element("h3", {}, "Order"), ...orderTable(lines))];
+    if (hasHiddenToken(record)) add("Payment token", ...paymentTokenLine(record), " ", this.#paymentTokenButton(record));
+    const path = this.#wholePath ?? record.path;
+    add("Request", value(`${record.method} ${path}`), ` on connection ${record.connection}, number ${record.seq}`);
 
     const headers = record.headers.map(([name, text]) => `${name}: ${visible(text)}`).join("\n");
     return [
       head,
       list,
+      ...order,
       this.#block("Body", body.text.split("\n").map((one) => visible(one)).join("\n") || "(empty)"),
       this.#block("Headers", headers),
     ];
@@ -115,14 +140,37 @@ export class Detail {
   }
 
   #tokenButton() {
-    const button = this.#button(this.#showsToken ? "Hide" : "Show", () => {
+    return this.#toggle("token", this.#showsToken, () => {
       this.#showsToken = !this.#showsToken;
-      this.show(this.#row);
-      this.#element.querySelector("[aria-pressed]").focus();
     });
-    button.setAttribute("aria-pressed", this.#showsToken);
-    button.append(element("span", { class: "unseen" }, " the whole token"));
+  }
+
+  #paymentTokenButton(record) {
+    return this.#toggle("payment token", this.#wholePath !== null, async () => {
+      const row = this.#row;
+      const path = this.#wholePath === null ? (await this.#on.whole(record))?.path : undefined;
+      // Another row may have been chosen meanwhile.
+      if (row === this.#row) this.#wholePath = path ?? null;
+    });
+  }
+
+  #toggle(what, shows, act) {
+    const button = this.#button(shows ? "Hide" : "Show", async () => {
+      const row = this.#row;
+      await act();
+      if (row !== this.#row) return;
+      this.show(row);
+      this.#element.querySelector(`[data-secret="${what}"]`)?.focus();
+    });
+    button.dataset.secret = what;
+    button.setAttribute("aria-pressed", shows);
+    button.append(element("span", { class: "unseen" }, ` the whole ${what}`));
     return button;
+  }
+
+  async #copy(record) {
+    const whole = hasHiddenToken(record) ? await this.#on.whole(record) : record;
+    if (whole !== null) this.#on.copy(curl(whole, location.origin), "The cURL command");
   }
 
   #block(title, text) {

@@ -1,11 +1,12 @@
 // The page: puts the parts together.
 
 import { Detail } from "./detail.js";
+import { kindWords, setKinds } from "./kinds.js";
 import { Store } from "./store.js";
 import { listen } from "./stream.js";
 import { Switches } from "./switches.js";
 import { answerName, Table, visitorName } from "./table.js";
-import { clock, line, visible } from "./text.js";
+import { clock, element, line, visible } from "./text.js";
 
 /** A screen reader is told of new notifications at most so often, in milliseconds. */
 const ANNOUNCE_MS = 2000;
@@ -37,7 +38,7 @@ function announceNew(records) {
   lastRecord = records[records.length - 1] ?? lastRecord;
   if (announcing || unannounced === 0) return;
   const market = lastRecord.notification?.market;
-  const last = [answerName(lastRecord), visitorName(lastRecord), market ? `market ${visible(market, 40)}` : ""];
+  const last = [answerName(lastRecord), kindWords(lastRecord.kind), visitorName(lastRecord), market ? `market ${visible(market, 40)}` : ""];
   announce(`${unannounced} new. The last: ${last.filter((word) => word !== "").join(", ")}.`);
   unannounced = 0;
   announcing = true;
@@ -71,6 +72,22 @@ async function ask(method, path, body) {
   }
 }
 
+/**
+ * The record as the sandbox has it, with the payment token that the stream does not carry. The number alone is not
+ * enough: after a restart or a clear another request has it.
+ */
+async function whole(record) {
+  try {
+    const answer = await fetch(`/sandbox/received/${record.seq}`, { signal: AbortSignal.timeout(ASK_MS) });
+    const found = answer.ok ? await answer.json() : null;
+    if (found?.at_unix_ms === record.at_unix_ms && found.body === record.body) return found;
+    notice("The sandbox does not have this request any more, and this page does not have its whole payment token.");
+  } catch (error) {
+    notice(`That did not work: ${visible(error.message, 300)}`);
+  }
+  return null;
+}
+
 // Showing
 
 const table = new Table(by("scroller"), {
@@ -92,6 +109,7 @@ const detail = new Detail(by("detail"), {
     by("only").focus();
   },
   copy,
+  whole,
 });
 
 /** What is hidden takes no focus: when the filter lets nothing through, it goes to the filter. */
@@ -141,7 +159,7 @@ function title() {
 let onlyId = null;
 
 function filter() {
-  store.filter(by("filter").value, by("show").value, onlyId);
+  store.filter({ text: by("filter").value, show: by("show").value, kind: by("kind").value, id: onlyId });
   by("only").hidden = onlyId === null;
   by("only-id").textContent = line(onlyId ?? "");
   draw();
@@ -150,11 +168,13 @@ function filter() {
 function unfilter() {
   by("filter").value = "";
   by("show").value = "all";
+  by("kind").value = "";
   onlyId = null;
 }
 
 by("filter").addEventListener("input", filter);
 by("show").addEventListener("change", filter);
+by("kind").addEventListener("change", filter);
 by("only").addEventListener("click", () => {
   onlyId = null;
   filter();
@@ -173,6 +193,17 @@ by("pause").addEventListener("click", () => {
 // That it is cleared is said when the sandbox says so, whoever did it.
 by("clear").addEventListener("click", () => ask("DELETE", "/sandbox/received"));
 by("by-hand-close").addEventListener("click", () => by("by-hand").close());
+
+/** The kinds that the filter offers, as the sandbox names them. */
+function kinds(list) {
+  setKinds(list);
+  const select = by("kind");
+  const [every, ...offered] = select.options;
+  if (offered.map((option) => option.value).join() === list.map(({ name }) => name).join()) return;
+  select.replaceChildren(every, ...list.map(({ name, words }) => element("option", { value: name }, words)));
+  select.value = "";
+  filter();
+}
 
 // How to begin
 
@@ -225,6 +256,7 @@ listen({
     title();
   },
   state(state) {
+    kinds(state.kinds);
     const change = store.state(state);
     if (change === "restart") {
       store.note("The sandbox was restarted. What is below is gone from it, and kept on this page until it is cleared or reloaded.");

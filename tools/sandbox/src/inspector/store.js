@@ -1,5 +1,6 @@
 // What the page has: the rows, newest last, those that wait while it is paused, and which of them are shown.
 
+import { kindWords } from "./kinds.js";
 import { matches, ticketParts } from "./text.js";
 
 /** The most rows; the oldest go first. As many as the sandbox remembers unless it is told otherwise. */
@@ -18,9 +19,15 @@ const SHOW = {
   anonymous: (record) => record.visitor === "anonymous",
 };
 
+/** The values of the members that could be read, those of an order's lines among them. */
+function values(notification) {
+  if (notification === null) return [];
+  const { lines = [], ...own } = notification;
+  return [...Object.values(own), ...lines.flatMap((line) => Object.values(line))];
+}
+
 function size({ body, body_hex: hex, notification }) {
-  const members = notification === null ? [] : Object.values(notification);
-  return members.reduce((sum, text) => sum + text.length, body.length + (hex ?? "").length);
+  return values(notification).reduce((sum, text) => sum + text.length, body.length + (hex ?? "").length);
 }
 
 /** What the filter looks into, made when it is first asked for. */
@@ -28,9 +35,9 @@ function haystack(row) {
   if (row.haystack === undefined) {
     const { record } = row;
     const parts = ticketParts(record.notification?.ticket ?? "") ?? [];
-    const words = [record.method, record.path, record.answer, record.answer_text, record.visitor ?? ""];
+    const words = [record.method, record.path, record.answer, record.answer_text, record.visitor ?? "", kindWords(record.kind)];
     // Values without the names around them: "se" is to find a market, and not every sessionKey.
-    words.push(...(record.notification ? Object.values(record.notification) : [record.body]));
+    words.push(...(record.notification ? values(record.notification) : [record.body]));
     words.push(record.duplicate ? "duplicate" : "", record.scripted ? "scripted" : "");
     row.haystack = [...words, ...record.warnings, ...parts].join("\n").toLowerCase();
   }
@@ -52,6 +59,8 @@ export class Store {
   shown = [];
   #words = [];
   #show = "all";
+  /** The name of the one kind that is shown; "": all. */
+  #kind = "";
   /** The one id that is shown, whole; null: all. */
   #id = null;
   #nextKey = 1;
@@ -140,7 +149,10 @@ export class Store {
   }
 
   #lets(row) {
-    if (row.note !== undefined) return this.#words.length === 0 && this.#show === "all" && this.#id === null;
+    if (row.note !== undefined) {
+      return this.#words.length === 0 && this.#show === "all" && this.#kind === "" && this.#id === null;
+    }
+    if (this.#kind !== "" && row.record.kind !== this.#kind) return false;
     if (this.#id !== null && row.record.notification?.id !== this.#id) return false;
     return SHOW[this.#show](row.record) && (this.#words.length === 0 || matches(haystack(row), this.#words));
   }
@@ -150,7 +162,8 @@ export class Store {
     if (more.length > 0) this.shown = more.concat(this.shown);
   }
 
-  filter(text, show, id) {
+  filter({ text, show, kind, id }) {
+    this.#kind = kind;
     this.#id = id;
     this.#words = text.toLowerCase().split(/\s+/).filter((word) => word !== "");
     this.#show = show;

@@ -1,5 +1,7 @@
 // The rows on the screen. There may be ten thousand; only those in sight, and a few around them, are in the document.
 
+import { hasId, kindWords } from "./kinds.js";
+import { orderSummary } from "./order.js";
 import { clock, element, line, ticketParts } from "./text.js";
 
 /** The height of a row and of the head, in pixels; the style sheet has the same. */
@@ -7,7 +9,7 @@ const ROW = 32;
 const HEAD = 32;
 /** Rows beyond each edge of what is in sight. */
 const AROUND = 12;
-const COLUMNS = 6;
+const COLUMNS = 7;
 
 /** How an answer looks: good, warned of, refused by the notification's own fault, or failed. */
 export function tone(record) {
@@ -29,31 +31,45 @@ export function visitorName(record) {
 
 const mark = (kind, text) => element("span", { class: `mark ${kind}` }, text);
 
+/** What the kind says of it in its own fields: a ticket, a product, an order. */
+function content({ ticket, productKey, variantKey, lines }) {
+  if (lines !== undefined) return { text: orderSummary(lines) };
+  if (productKey !== undefined || variantKey !== undefined) {
+    return { text: [productKey, variantKey].filter((key) => key !== undefined).join("  "), mono: true };
+  }
+  const parts = ticketParts(ticket ?? "");
+  return parts === null ? { text: ticket ?? "", mono: true } : { text: parts.join("  ") };
+}
+
+function idCell(record) {
+  const cell = element("td", { class: "c-id mono" });
+  if (record.duplicate) cell.append(mark("again", "duplicate"), " ");
+  const { id } = record.notification ?? {};
+  if (record.visitor === null) {
+    // Of what is no notification, its address: mostly that is what is wrong with it.
+    cell.append(element("bdi", {}, line(`${record.method} ${record.path}`)));
+  } else if (id === undefined && !hasId(record.kind)) {
+    cell.append(element("span", { class: "muted" }, "has none"));
+  } else {
+    cell.append(element("bdi", {}, line(id ?? "-")));
+  }
+  return cell;
+}
+
 function cells(record) {
   const notification = record.notification ?? {};
-  const answer = element("td", {}, element("span", { class: `answer ${tone(record)}` }, answerName(record)));
+  const answer = element("td", { class: "c-answer" }, element("span", { class: `answer ${tone(record)}` }, answerName(record)));
   if (record.scripted) answer.append(" ", mark("quiet", "scripted"));
-  const visitor = element("td", {}, visitorName(record));
-  if (record.token_problem !== null) visitor.className = "bad";
-  const id = element("td", { class: "mono" });
-  if (record.duplicate) id.append(mark("again", "duplicate"), " ");
-  // Of what is no notification, its address: mostly that is what is wrong with it.
-  id.append(element("bdi", {}, line(record.visitor === null ? `${record.method} ${record.path}` : notification.id ?? "-")));
-  const ticket = element("td");
-  const parts = ticketParts(notification.ticket ?? "");
-  if (parts === null) {
-    ticket.className = "mono";
-    ticket.append(element("bdi", {}, line(notification.ticket ?? "")));
-  } else {
-    ticket.append(element("bdi", {}, line(parts.join("  "))));
-  }
+  const bad = record.token_problem === null ? "" : " bad";
+  const { text, mono } = content(notification);
   return [
-    element("td", { class: "mono" }, clock(record.at_unix_ms)),
+    element("td", { class: "c-time mono" }, clock(record.at_unix_ms)),
     answer,
-    element("td", {}, element("bdi", {}, line(notification.market ?? ""))),
-    visitor,
-    id,
-    ticket,
+    element("td", { class: `c-kind${record.payment_token_problem === null ? "" : " bad"}` }, kindWords(record.kind)),
+    element("td", { class: "c-market" }, element("bdi", {}, line(notification.market ?? ""))),
+    element("td", { class: `c-visitor${bad}` }, visitorName(record)),
+    idCell(record),
+    element("td", { class: `c-content${mono ? " mono" : ""}` }, element("bdi", {}, line(text))),
   ];
 }
 

@@ -29,6 +29,9 @@ export function clock(unixMs) {
 /** Enough of a token to compare it with another, and not enough to use it. */
 export const shortened = (token) => (token.length > 20 ? `${token.slice(0, 8)}…${token.slice(-4)}` : "…");
 
+/** Whether the sandbox has shortened a token in the query: only its own record has it whole. */
+export const hasHiddenToken = (record) => record.path.includes("?") && record.path.includes("…");
+
 /** What the ticket holds, if it is base64 of text: its non-empty parts. The ticket is opaque; this is for the eye. */
 export function ticketParts(ticket) {
   let bytes;

@@ -54,6 +54,22 @@ pub fn read_all(stream: &mut impl Read) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// What the stream of events sends until it has sent the record with this number.
+pub fn first_events(sandbox: &Sandbox, seq: u64) -> String {
+    let mut stream = connect(sandbox);
+    stream
+        .write_all(&request("GET", "/sandbox/events", ""))
+        .unwrap();
+    let wanted = format!("\"seq\":{seq},");
+    let mut seen = Vec::new();
+    let mut byte = [0];
+    while !(seen.ends_with(b"\n\n") && String::from_utf8_lossy(&seen).contains(&wanted)) {
+        stream.read_exact(&mut byte).unwrap();
+        seen.push(byte[0]);
+    }
+    String::from_utf8(seen).unwrap()
+}
+
 /// One answer with a content-length (or none: then without a body).
 #[derive(Debug, PartialEq, Eq)]
 pub struct Reply {

@@ -1,14 +1,23 @@
 use super::*;
-use crate::verdict::judge;
+use crate::kind::Kind;
+use crate::verdict::{Address, judge};
+
+const CART: &str = "/api/v1/notifications/adding-to-cart";
 
 fn arrive(journal: &Journal, connection: &ConnectionNumber, body: &[u8]) -> Option<Answer> {
     journal.record(Arrival {
         connection,
         method: "POST".to_owned(),
-        path: "/".to_owned(),
+        path: CART.to_owned(),
         headers: Vec::new(),
         body,
-        verdict: &judge(body, Some("application/json"), None),
+        verdict: &judge(
+            Kind::AddToCart,
+            &Address::new(CART, None),
+            Some("application/json"),
+            body,
+            None,
+        ),
         scriptable: true,
     })
 }
@@ -96,19 +105,4 @@ fn an_honest_answer_of_the_script_is_that_of_the_verdict() {
     assert_eq!(record.status, Some(400));
     assert_eq!(record.answer_text, "Ticket is missing.");
     assert!(record.scripted);
-}
-
-#[test]
-fn the_last_ids_are_known_and_no_endless_number() {
-    let mut ids = Ids::default();
-    let id = |n: u8| [n; 16];
-    for n in 0..10 {
-        assert!(ids.insert(id(n), 4), "{n}");
-        assert!(!ids.insert(id(n), 4), "{n}");
-        for known in n.saturating_sub(3)..=n {
-            assert!(ids.older.contains(&id(known)) || ids.newer.contains(&id(known)));
-        }
-        assert!(ids.older.len() + ids.newer.len() <= 8);
-    }
-    assert!(ids.insert(id(0), 4), "forgotten");
 }

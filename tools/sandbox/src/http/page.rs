@@ -10,56 +10,66 @@ const CSS: &str = "text/css; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
 /// Address, type and text of each file that the page asks for.
-const FILES: [(&str, &str, &str); 10] = [
+const FILES: [(&str, &str, &str); 12] = [
     (
         "/sandbox/inspector/inspector.css",
         CSS,
-        include_str!("inspector/inspector.css"),
+        include_str!("../inspector/inspector.css"),
     ),
     (
         "/sandbox/inspector/icon.svg",
         SVG,
-        include_str!("inspector/icon.svg"),
+        include_str!("../inspector/icon.svg"),
     ),
     (
         "/sandbox/inspector/main.js",
         JS,
-        include_str!("inspector/main.js"),
+        include_str!("../inspector/main.js"),
     ),
     (
         "/sandbox/inspector/stream.js",
         JS,
-        include_str!("inspector/stream.js"),
+        include_str!("../inspector/stream.js"),
     ),
     (
         "/sandbox/inspector/store.js",
         JS,
-        include_str!("inspector/store.js"),
+        include_str!("../inspector/store.js"),
     ),
     (
         "/sandbox/inspector/table.js",
         JS,
-        include_str!("inspector/table.js"),
+        include_str!("../inspector/table.js"),
+    ),
+    (
+        "/sandbox/inspector/kinds.js",
+        JS,
+        include_str!("../inspector/kinds.js"),
+    ),
+    (
+        "/sandbox/inspector/order.js",
+        JS,
+        include_str!("../inspector/order.js"),
     ),
     (
         "/sandbox/inspector/detail.js",
         JS,
-        include_str!("inspector/detail.js"),
+        include_str!("../inspector/detail.js"),
     ),
     (
         "/sandbox/inspector/body.js",
         JS,
-        include_str!("inspector/body.js"),
+        include_str!("../inspector/body.js"),
     ),
     (
         "/sandbox/inspector/switches.js",
         JS,
-        include_str!("inspector/switches.js"),
+        include_str!("../inspector/switches.js"),
     ),
     (
         "/sandbox/inspector/text.js",
         JS,
-        include_str!("inspector/text.js"),
+        include_str!("../inspector/text.js"),
     ),
 ];
 
@@ -74,5 +84,5 @@ pub(crate) fn files<S: Clone + Send + Sync + 'static>() -> Router<S> {
 
 pub(crate) async fn page() -> Response {
     let headers = [(CONTENT_TYPE, "text/html; charset=utf-8")];
-    (headers, include_str!("inspector/index.html")).into_response()
+    (headers, include_str!("../inspector/index.html")).into_response()
 }

@@ -3,153 +3,22 @@
 //! One mutex guards all of it, so that a request takes its number, its scripted answer and its
 //! place in the records in one step: the third record always got the third answer.
 
-use std::collections::{HashSet, VecDeque};
+mod received;
+mod repeats;
+
+use std::collections::VecDeque;
+use std::fmt;
 use std::hash::{BuildHasher, RandomState};
+use std::str::FromStr;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use serde::Serialize;
-use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 
-use crate::answer::{Answer, FOR_EVER};
+pub use self::received::{Received, Stats};
+use self::repeats::{Repeats, Sighting};
+use crate::script::{Answer, FOR_EVER};
 use crate::verdict::{Verdict, hex};
-
-/// One request as it arrived, and what was answered. Written before the answer is sent.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct Received {
-    /// Its number since the start or the last `clear`, from 1.
-    pub seq: u64,
-    /// When it had arrived whole, in milliseconds since 1970-01-01 UTC.
-    pub at_unix_ms: u64,
-    /// The number of the connection it came on, from 1; see [`Stats::connections`].
-    pub connection: u64,
-    /// The method, as it was sent.
-    pub method: String,
-    /// The path with its query, as they were sent.
-    pub path: String,
-    /// The headers, names in lower case; bytes that are not UTF-8 are replaced.
-    pub headers: Vec<(String, String)>,
-    /// The body; bytes that are not UTF-8 are replaced. Cut at 1 MiB.
-    pub body: String,
-    /// The same body in hexadecimal digits, only when it is not UTF-8.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub body_hex: Option<String>,
-    /// The members that could be read, if the body was a JSON object, whatever its method and path.
-    pub notification: Option<Notification>,
-    /// Whether the customer key is that of a signed-in visitor; `None` for what was no
-    /// notification: not a JSON object, or not a POST to the right path.
-    pub visitor: Option<Visitor>,
-    /// Whether the token belongs to the customer key. `None`: an anonymous visitor, no token, or
-    /// no private key to tell by.
-    pub token_valid: Option<bool>,
-    /// Why `token_valid` is not true for a signed-in visitor, in words; `None` when there is
-    /// nothing to explain.
-    pub token_problem: Option<String>,
-    /// Whether a notification with this `id` was received before, whatever it was answered. The
-    /// last million ids are known, and up to as many before them.
-    pub duplicate: bool,
-    /// Oddities that the vendor's page neither allows nor forbids, in words.
-    pub warnings: Vec<String>,
-    /// What was answered: `204` and the like, or the scripted answer such as `503:retry-after=1`.
-    pub answer: String,
-    /// The status that was answered; `None` when the scripted answer has none.
-    pub status: Option<u16>,
-    /// The body of that answer, mostly the reason for a refusal; empty when there is none.
-    pub answer_text: String,
-    /// Whether the answer came from the script, and not from what the notification deserves.
-    pub scripted: bool,
-}
-
-impl Received {
-    /// What it takes in memory, near enough.
-    fn bytes(&self) -> usize {
-        let of = |text: &String| size_of::<String>() + text.len();
-        let headers = self
-            .headers
-            .iter()
-            .map(|(name, value)| of(name) + of(value));
-        let members = self.notification.iter().flat_map(Notification::values);
-        let texts = [
-            &self.method,
-            &self.path,
-            &self.body,
-            &self.answer,
-            &self.answer_text,
-        ];
-        let texts = texts
-            .into_iter()
-            .chain(&self.body_hex)
-            .chain(&self.token_problem);
-        let texts = texts.chain(&self.warnings).chain(members).map(of);
-        size_of::<Received>() + headers.chain(texts).sum::<usize>()
-    }
-}
-
-/// The members of a notification that were strings; the others are `None` (and left out of JSON).
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-#[non_exhaustive]
-pub struct Notification {
-    /// The storefront market.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub market: Option<String>,
-    /// Who the visitor is.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub customer_key: Option<String>,
-    /// The visit.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub session_key: Option<String>,
-    /// This one notification, through all its retries.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub id: Option<String>,
-    /// Proof that the shop made the customer key; signed-in visitors only.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub token: Option<String>,
-    /// What was shown to the visitor.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub ticket: Option<String>,
-}
-
-impl Notification {
-    fn values(&self) -> impl Iterator<Item = &String> {
-        [
-            &self.market,
-            &self.customer_key,
-            &self.session_key,
-            &self.id,
-            &self.token,
-            &self.ticket,
-        ]
-        .into_iter()
-        .flatten()
-    }
-}
-
-/// Who the customer key says the visitor is. JSON: `"anonymous"`, `"signed-in"`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Visitor {
-    /// The customer key is not shaped like a SHA-256 hash.
-    Anonymous,
-    /// The customer key is 64 hexadecimal digits.
-    SignedIn,
-}
-
-/// The counters, all since the start or the last `clear`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct Stats {
-    /// Connections on which at least one request was received. Connections that only carried
-    /// requests of the control interface, or none, are not counted.
-    pub connections: u64,
-    /// Requests received, those that are no longer remembered included. Requests of the control
-    /// interface are not counted.
-    pub received: u64,
-    /// Requests that the script will still answer; `usize::MAX` when it has no end.
-    pub script_left: usize,
-}
 
 /// The number of one connection, given at its first recorded request and again after a `clear`.
 #[derive(Debug, Default)]
@@ -175,6 +44,30 @@ pub(crate) struct Cursor {
     /// How often its records had been cleared.
     pub(crate) era: u64,
     pub(crate) seq: u64,
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:x}-{}-{}", self.run, self.era, self.seq)
+    }
+}
+
+impl FromStr for Cursor {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let mut parts = text.split('-');
+        let (Some(run), Some(era), Some(seq), None) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return Err(());
+        };
+        Ok(Cursor {
+            run: u64::from_str_radix(run, 16).map_err(|_| ())?,
+            era: era.parse().map_err(|_| ())?,
+            seq: seq.parse().map_err(|_| ())?,
+        })
+    }
 }
 
 /// What has changed for somebody who had read up to a [`Cursor`].
@@ -208,30 +101,8 @@ struct State {
     records: VecDeque<Arc<Received>>,
     /// Of the records.
     bytes: usize,
-    ids: Ids,
+    repeats: Repeats,
     script: VecDeque<Answer>,
-}
-
-/// As many ids are known at least.
-const MOST_IDS: usize = 1_000_000;
-
-/// The ids seen, by half their SHA-256: a long run must not keep every id whole, nor for ever.
-#[derive(Default)]
-struct Ids {
-    newer: HashSet<[u8; 16]>,
-    older: HashSet<[u8; 16]>,
-}
-
-impl Ids {
-    /// False if it is known; the last `most` ids are.
-    fn insert(&mut self, id: [u8; 16], most: usize) -> bool {
-        let is_new = !self.older.contains(&id);
-        let is_new = self.newer.insert(id) && is_new;
-        if self.newer.len() >= most {
-            self.older = std::mem::take(&mut self.newer);
-        }
-        is_new
-    }
 }
 
 impl Journal {
@@ -260,6 +131,7 @@ impl Journal {
             connection: 0,
             method: arrival.method,
             path: arrival.path,
+            kind: arrival.verdict.kind,
             headers: arrival.headers,
             body_hex: std::str::from_utf8(arrival.body)
                 .is_err()
@@ -269,6 +141,8 @@ impl Journal {
             visitor: arrival.verdict.visitor,
             token_valid: arrival.verdict.token_valid,
             token_problem: arrival.verdict.token_problem.map(str::to_owned),
+            payment_token_valid: arrival.verdict.payment_token_valid,
+            payment_token_problem: arrival.verdict.payment_token_problem.map(str::to_owned),
             duplicate: false,
             warnings: arrival.verdict.warnings.clone(),
             answer: arrival.verdict.status.to_string(),
@@ -277,8 +151,11 @@ impl Journal {
             scripted: false,
         };
         let notification = record.visitor.and(record.notification.as_ref());
-        let id = notification.and_then(|n| n.id.as_deref());
-        let id = id.map(fingerprint);
+        let sighting = record.kind.zip(notification).map(|(kind, notification)| {
+            let id = notification.id.as_deref();
+            let session = notification.session_key.as_deref();
+            Sighting::new(kind, id, session, arrival.body)
+        });
 
         let mut state = self.lock();
         let scripted = arrival.scriptable.then(|| state.next_answer()).flatten();
@@ -293,7 +170,11 @@ impl Journal {
         state.received += 1;
         record.seq = state.received;
         record.connection = state.number(arrival.connection);
-        record.duplicate = id.is_some_and(|id| !state.ids.insert(id, MOST_IDS));
+        if let Some(sighting) = sighting {
+            let repeats = &mut state.repeats;
+            record.duplicate =
+                repeats.take(sighting, record.seq, record.status, &mut record.warnings);
+        }
         state.bytes += record.bytes();
         state.records.push_back(Arc::new(record));
         while state.records.len() > self.remember
@@ -306,6 +187,15 @@ impl Journal {
         self.arrived.notify_all();
         self.changed.send_replace(());
         scripted
+    }
+
+    /// The record with this number, if it is remembered.
+    pub(crate) fn get(&self, seq: u64) -> Option<Arc<Received>> {
+        let state = self.lock();
+        // The records are numbered without a gap.
+        let oldest = state.records.front()?.seq;
+        let at = usize::try_from(seq.checked_sub(oldest)?).ok()?;
+        state.records.get(at).cloned()
     }
 
     pub(crate) fn records(&self) -> Vec<Arc<Received>> {
@@ -424,14 +314,6 @@ impl State {
     }
 }
 
-fn fingerprint(id: &str) -> [u8; 16] {
-    let mut half = [0; 16];
-    for (to, from) in half.iter_mut().zip(Sha256::digest(id.as_bytes())) {
-        *to = from;
-    }
-    half
-}
-
 fn unix_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.map_or(0, |since| {
@@ -440,5 +322,5 @@ fn unix_ms() -> u64 {
 }
 
 #[cfg(test)]
-#[path = "record_tests.rs"]
+#[path = "journal_tests.rs"]
 mod tests;

@@ -12,15 +12,18 @@
 //! quotes, as long as what follows the colon does not look like `key=`.
 
 use std::ops::RangeInclusive;
+use std::str::FromStr;
 
-use crate::answer::{Action, Answer, FOR_EVER, Status};
+use super::answer::{Action, Answer, DEFAULT_EVERY_MS, FOR_EVER, Status};
 
 /// The longest `wait` and `every`, in milliseconds: one hour.
 const LONGEST_MS: u64 = 3_600_000;
 /// The largest `times`.
 const MOST_TIMES: u64 = 1_000_000_000;
-/// Pause between two dripped bytes unless `every` says otherwise, in milliseconds.
-pub(crate) const DEFAULT_EVERY_MS: u64 = 1_000;
+/// The longest text of a script, in bytes.
+const LONGEST_SCRIPT: usize = 128 * 1024;
+/// The most answers of a script.
+const MOST_ANSWERS: usize = 10_000;
 
 /// The modifiers there are, in the order in which [`Answer`] prints them.
 const KEYS: [&str; 7] = [
@@ -33,8 +36,79 @@ const KEYS: [&str; 7] = [
     "times",
 ];
 
+/// Why a script was refused: which item, its text, and what is wrong with it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("answer {item} of the script, `{text}`: {problem}")]
+pub struct ParseError {
+    /// Which item of the list, counted from 1.
+    pub item: usize,
+    /// The item as it was written, without the spaces around it.
+    pub text: String,
+    /// What is wrong with it, in words that name the bad part.
+    pub problem: String,
+}
+
+impl Answer {
+    /// Reads a comma-separated list. An empty (or blank) text is an empty list.
+    ///
+    /// # Errors
+    /// The first item that does not parse; a text over 128 KiB or with more than 10,000 answers.
+    pub fn parse_list(text: &str) -> Result<Vec<Answer>, ParseError> {
+        if text.trim().is_empty() {
+            return Ok(Vec::new());
+        }
+        let too_long = |problem: String| ParseError {
+            item: 1,
+            text: text.chars().take(40).collect(),
+            problem,
+        };
+        if text.len() > LONGEST_SCRIPT {
+            return Err(too_long(format!(
+                "the script is {} bytes long; at most {LONGEST_SCRIPT} are allowed",
+                text.len()
+            )));
+        }
+        let items = split_items(text);
+        if items.len() > MOST_ANSWERS {
+            return Err(too_long(format!(
+                "the script has {} answers; at most {MOST_ANSWERS} are allowed (`times=N` repeats one)",
+                items.len()
+            )));
+        }
+        items
+            .into_iter()
+            .enumerate()
+            .map(|(index, item)| {
+                let item = item.trim();
+                parse_item(item).map_err(|problem| ParseError {
+                    item: index + 1,
+                    text: item.to_owned(),
+                    problem,
+                })
+            })
+            .collect()
+    }
+}
+
+impl FromStr for Answer {
+    type Err = ParseError;
+
+    /// Reads exactly one answer.
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        let problem = match <[Answer; 1]>::try_from(Answer::parse_list(text)?) {
+            Ok([answer]) => return Ok(answer),
+            Err(answers) => format!("one answer is wanted, not {}", answers.len()),
+        };
+        Err(ParseError {
+            item: 1,
+            text: text.trim().to_owned(),
+            problem,
+        })
+    }
+}
+
 /// Cuts at the commas that stand outside quotes.
-pub(crate) fn split_items(list: &str) -> Vec<&str> {
+fn split_items(list: &str) -> Vec<&str> {
     let (mut items, mut start) = (Vec::new(), 0);
     let (mut in_quotes, mut escaped) = (false, false);
     for (at, c) in list.char_indices() {
@@ -54,7 +128,7 @@ pub(crate) fn split_items(list: &str) -> Vec<&str> {
 }
 
 /// Reads one item; the error says what is wrong with it.
-pub(crate) fn parse_item(item: &str) -> Result<Answer, String> {
+fn parse_item(item: &str) -> Result<Answer, String> {
     if item.is_empty() {
         return Err("there is nothing between two commas".to_owned());
     }
@@ -259,3 +333,7 @@ fn looks_like_a_modifier(text: &str) -> bool {
         !key.is_empty() && key.chars().all(|c| c.is_ascii_lowercase() || c == '-')
     })
 }
+
+#[cfg(test)]
+#[path = "answer_tests.rs"]
+mod tests;

@@ -10,12 +10,11 @@
 //! | event | data | when |
 //! |---|---|---|
 //! | `state` | [`State`] | first of all, and whenever it changes; always before the records of a new run or era |
-//! | `received` | an array of [`Received`], oldest first | as they arrive; several at once for a reader that is behind |
+//! | `received` | an array of [`Received`], oldest first, payment tokens shortened | as they arrive; several at once for a reader that is behind |
 //! | `alive` | nothing | when there was nothing else for ten seconds |
 
+use std::borrow::Cow;
 use std::convert::Infallible;
-use std::fmt;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,8 +26,10 @@ use serde::Serialize;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use crate::record::{Cursor, Received};
-use crate::server;
+use super::shared;
+use crate::journal::{Cursor, Received};
+use crate::kind::KINDS;
+use crate::words::kind_words;
 
 /// The most records of one event. One by one would be slow for a reader that is far behind.
 const BATCH: usize = 100;
@@ -52,10 +53,21 @@ struct State {
     script_left: Option<u64>,
     /// Whether tokens can be validated.
     private_key: bool,
+    /// Every kind of notification, in the order of the table.
+    kinds: Vec<KindNames>,
+}
+
+/// What a kind is called.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct KindNames {
+    name: &'static str,
+    /// For a person to read.
+    words: String,
+    has_id: bool,
 }
 
 pub(crate) async fn events(
-    Shared(shared): Shared<Arc<server::Shared>>,
+    Shared(shared): Shared<Arc<shared::Shared>>,
     address: Uri,
     headers: HeaderMap,
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
@@ -76,7 +88,7 @@ pub(crate) async fn events(
 }
 
 struct Reader {
-    shared: Arc<server::Shared>,
+    shared: Arc<shared::Shared>,
     changes: watch::Receiver<()>,
     cursor: Option<Cursor>,
     told: Option<State>,
@@ -105,6 +117,14 @@ impl Reader {
             script: news.script.iter().map(ToString::to_string).collect(),
             script_left: (news.script_left < u64::MAX).then_some(news.script_left),
             private_key: self.shared.private_key.is_some(),
+            kinds: KINDS
+                .iter()
+                .map(|row| KindNames {
+                    name: row.name,
+                    words: kind_words(row.kind),
+                    has_id: row.has_id,
+                })
+                .collect(),
         };
         let mut cursor = news.from;
         let event = if self.told.as_ref() != Some(&state) {
@@ -118,12 +138,8 @@ impl Reader {
                 bytes += record.body.len() + 1;
                 first || bytes <= BATCH_BYTES
             };
-            let records: Vec<&Received> = news
-                .records
-                .iter()
-                .take_while(fits)
-                .map(AsRef::as_ref)
-                .collect();
+            let records = news.records.iter().take_while(fits);
+            let records: Vec<Cow<'_, Received>> = records.map(|r| without_tokens(r)).collect();
             cursor.seq = records.last()?.seq;
             event("received", &records)
         };
@@ -132,32 +148,19 @@ impl Reader {
     }
 }
 
+/// A payment token is a secret: the page shows it, and copies it, only when it is asked to, and reads it then.
+fn without_tokens(record: &Received) -> Cow<'_, Received> {
+    match record.path_without_tokens() {
+        Cow::Borrowed(_) => Cow::Borrowed(record),
+        Cow::Owned(path) => Cow::Owned(Received {
+            path,
+            ..record.clone()
+        }),
+    }
+}
+
 fn event(name: &str, data: &impl Serialize) -> Event {
     // Strings and numbers always serialise; JSON has no bare line feed that would end the data.
     let data = serde_json::to_string(data).unwrap_or_default();
     Event::default().event(name).data(data)
-}
-
-impl fmt::Display for Cursor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:x}-{}-{}", self.run, self.era, self.seq)
-    }
-}
-
-impl FromStr for Cursor {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        let mut parts = text.split('-');
-        let (Some(run), Some(era), Some(seq), None) =
-            (parts.next(), parts.next(), parts.next(), parts.next())
-        else {
-            return Err(());
-        };
-        Ok(Cursor {
-            run: u64::from_str_radix(run, 16).map_err(|_| ())?,
-            era: era.parse().map_err(|_| ())?,
-            seq: seq.parse().map_err(|_| ())?,
-        })
-    }
 }

@@ -23,7 +23,8 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::Response;
 
-use crate::server::{Shared, plain};
+use super::reply::plain;
+use super::shared::Shared;
 
 /// On every answer of the page and the control interface.
 const HEADERS: [(HeaderName, &str); 7] = [

@@ -1,9 +1,6 @@
 //! Scripted answers: what the next requests get instead of the honest answer.
 
 use std::fmt;
-use std::str::FromStr;
-
-use crate::grammar::{DEFAULT_EVERY_MS, parse_item, split_items};
 
 /// One scripted answer, made from text such as `503:retry-after=1:times=2`.
 ///
@@ -38,10 +35,8 @@ pub struct Answer {
     pub(crate) times: u64,
 }
 
-/// The longest text of a script, in bytes.
-const LONGEST_SCRIPT: usize = 128 * 1024;
-/// The most answers of a script.
-const MOST_ANSWERS: usize = 10_000;
+/// Pause between two dripped bytes unless `every` says otherwise, in milliseconds.
+pub(crate) const DEFAULT_EVERY_MS: u64 = 1_000;
 /// The `times` of an answer that is given until the script is replaced.
 pub(crate) const FOR_EVER: u64 = u64::MAX;
 
@@ -76,59 +71,7 @@ pub(crate) struct Status {
     pub(crate) then_close: bool,
 }
 
-/// Why a script was refused: which item, its text, and what is wrong with it.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("answer {item} of the script, `{text}`: {problem}")]
-pub struct ParseError {
-    /// Which item of the list, counted from 1.
-    pub item: usize,
-    /// The item as it was written, without the spaces around it.
-    pub text: String,
-    /// What is wrong with it, in words that name the bad part.
-    pub problem: String,
-}
-
 impl Answer {
-    /// Reads a comma-separated list. An empty (or blank) text is an empty list.
-    ///
-    /// # Errors
-    /// The first item that does not parse; a text over 128 KiB or with more than 10,000 answers.
-    pub fn parse_list(text: &str) -> Result<Vec<Answer>, ParseError> {
-        if text.trim().is_empty() {
-            return Ok(Vec::new());
-        }
-        let too_long = |problem: String| ParseError {
-            item: 1,
-            text: text.chars().take(40).collect(),
-            problem,
-        };
-        if text.len() > LONGEST_SCRIPT {
-            return Err(too_long(format!(
-                "the script is {} bytes long; at most {LONGEST_SCRIPT} are allowed",
-                text.len()
-            )));
-        }
-        let items = split_items(text);
-        if items.len() > MOST_ANSWERS {
-            return Err(too_long(format!(
-                "the script has {} answers; at most {MOST_ANSWERS} are allowed (`times=N` repeats one)",
-                items.len()
-            )));
-        }
-        items
-            .into_iter()
-            .enumerate()
-            .map(|(index, item)| {
-                let item = item.trim();
-                parse_item(item).map_err(|problem| ParseError {
-                    item: index + 1,
-                    text: item.to_owned(),
-                    problem,
-                })
-            })
-            .collect()
-    }
-
     /// Whether the answer is what the request deserves, and none of the script's own.
     pub(crate) fn is_honest(&self) -> bool {
         self.action == Action::Honest
@@ -156,23 +99,6 @@ impl Answer {
             Action::Drip { body, .. } => body.as_deref(),
             _ => None,
         }
-    }
-}
-
-impl FromStr for Answer {
-    type Err = ParseError;
-
-    /// Reads exactly one answer.
-    fn from_str(text: &str) -> Result<Self, ParseError> {
-        let problem = match <[Answer; 1]>::try_from(Answer::parse_list(text)?) {
-            Ok([answer]) => return Ok(answer),
-            Err(answers) => format!("one answer is wanted, not {}", answers.len()),
-        };
-        Err(ParseError {
-            item: 1,
-            text: text.trim().to_owned(),
-            problem,
-        })
     }
 }
 
@@ -235,7 +161,3 @@ fn quoted(value: &str) -> String {
         format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""))
     }
 }
-
-#[cfg(test)]
-#[path = "answer_tests.rs"]
-mod tests;

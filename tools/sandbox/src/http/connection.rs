@@ -8,7 +8,6 @@ use std::convert::Infallible;
 use std::future::{Future as _, pending, poll_fn};
 use std::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 
 use axum::Router;
@@ -19,59 +18,28 @@ use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use crate::answer::Action;
-use crate::record::ConnectionNumber;
-use crate::unfinished::{Heads, Unfinished};
-use crate::wire::{self, Wire};
+use super::activity::{Activity, InFlight};
+use super::shared::CloseIfIdle;
+use super::unfinished::{Heads, Unfinished};
+use super::wire::{self, Wire};
+use crate::journal::ConnectionNumber;
+use crate::script::Action;
 
 /// The longest head of a request, in bytes, and the most that is read at once.
 const LONGEST_HEAD: usize = 64 * 1024;
-
-/// A request to close if idle: the answer is true if the connection was idle, and is closed now.
-/// A connection that is busy with something else may drop it unanswered.
-pub(crate) type CloseIfIdle = UnboundedSender<bool>;
 
 /// What the handlers know of the connection that their request came on.
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(crate) number: ConnectionNumber,
-    in_flight: AtomicUsize,
-    requests: AtomicUsize,
     takeover: UnboundedSender<Action>,
 }
 
 impl Connection {
-    /// How many requests were given to the handlers.
-    pub(crate) fn requests(&self) -> usize {
-        self.requests.load(Ordering::Relaxed)
-    }
-
-    /// Whether a request is being answered.
-    pub(crate) fn is_busy(&self) -> bool {
-        self.in_flight.load(Ordering::Relaxed) > 0
-    }
-
     /// Leaves the answer, and the connection, to `wire`. Never returns: the caller is dropped.
     pub(crate) async fn take_over(&self, action: Action) -> Infallible {
         let _ = self.takeover.send(action); // refused only when the connection is gone already
         pending().await
-    }
-}
-
-/// Counts a request as in flight until it is dropped.
-struct InFlight(Arc<Connection>);
-
-impl InFlight {
-    fn new(connection: &Arc<Connection>) -> Self {
-        connection.in_flight.fetch_add(1, Ordering::Relaxed);
-        connection.requests.fetch_add(1, Ordering::Relaxed);
-        InFlight(Arc::clone(connection))
-    }
-}
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -85,14 +53,13 @@ pub(crate) async fn serve(
     let (takeover, mut taken_over) = unbounded_channel();
     let connection = Arc::new(Connection {
         number: ConnectionNumber::default(),
-        in_flight: AtomicUsize::new(0),
-        requests: AtomicUsize::new(0),
         takeover,
     });
+    let activity = Arc::new(Activity::default());
     let router = TowerToHyperService::new(router);
-    let stream = Heads::new(stream, Arc::clone(&connection), unfinished);
+    let stream = Heads::new(stream, Arc::clone(&activity), unfinished);
     let service = service_fn(|mut request: hyper::Request<Incoming>| {
-        let in_flight = InFlight::new(&connection);
+        let in_flight = InFlight::new(&activity);
         request.extensions_mut().insert(Arc::clone(&connection));
         let answer = router.call(request);
         async move {
@@ -118,7 +85,7 @@ pub(crate) async fn serve(
                 return;
             }
             Some(reply) = close.recv() => {
-                if connection.is_busy() {
+                if activity.is_busy() {
                     let _ = reply.send(false); // nobody waits for it any more: fine
                     continue;
                 }

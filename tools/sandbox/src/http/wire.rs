@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_rustls::server::TlsStream;
 
-use crate::answer::{Action, Status};
+use crate::script::{Action, Status};
 
 /// A connection to write raw bytes to.
 pub(crate) trait Wire: AsyncRead + AsyncWrite + Unpin + Send + 'static {

@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
-use crate::connection::Connection;
+use super::activity::Activity;
 
 /// The bounds, and what unfinished requests take now.
 #[derive(Debug)]
@@ -71,17 +71,17 @@ impl Drop for Share {
 /// ever; the body of a request is its reader's to bound.
 pub(crate) struct Heads<S> {
     stream: S,
-    connection: Arc<Connection>,
+    activity: Arc<Activity>,
     share: Share,
     /// When the head that has begun must have ended, and the requests that there had been when it began.
     head: Option<(Pin<Box<Sleep>>, usize)>,
 }
 
 impl<S> Heads<S> {
-    pub(crate) fn new(stream: S, connection: Arc<Connection>, of: &Arc<Unfinished>) -> Self {
+    pub(crate) fn new(stream: S, activity: Arc<Activity>, of: &Arc<Unfinished>) -> Self {
         Heads {
             stream,
-            connection,
+            activity,
             share: Share::new(of),
             head: None,
         }
@@ -93,7 +93,7 @@ impl<S> Heads<S> {
 
     /// A head has ended when its request was given to the handlers.
     fn forget_an_ended_head(&mut self) {
-        let requests = self.connection.requests();
+        let requests = self.activity.requests();
         if self
             .head
             .as_ref()
@@ -121,12 +121,12 @@ impl<S: AsyncRead + Unpin> AsyncRead for Heads<S> {
         let before = buf.filled().len();
         ready!(Pin::new(&mut this.stream).poll_read(cx, buf))?;
         let bytes = buf.filled().len() - before;
-        if bytes == 0 || this.connection.is_busy() {
+        if bytes == 0 || this.activity.is_busy() {
             return Poll::Ready(Ok(()));
         }
         if this.head.is_none() {
             let timer = Box::pin(sleep(this.share.of.timeout));
-            this.head = Some((timer, this.connection.requests()));
+            this.head = Some((timer, this.activity.requests()));
         }
         if this.share.take(bytes) {
             Poll::Ready(Ok(()))

@@ -1,0 +1,256 @@
+//! What was received before: duplicates, payments that are counted twice, and sessions that have ended.
+//!
+//! All of it is kept by half a SHA-256, and not for ever: a long run must not keep every id whole.
+
+use std::collections::HashMap;
+
+use sha2::{Digest, Sha256};
+
+use crate::kind::{Kind, Repeat};
+
+/// As many ids are known at least.
+const MOST_IDS: usize = 1_000_000;
+/// As many payments and ends are known at least, and as many sessions.
+const MOST_OTHERS: usize = 100_000;
+/// As many notifications of one session are awaited at most.
+const MOST_AWAITED: usize = 100;
+
+/// Half a SHA-256.
+type Fingerprint = [u8; 16];
+
+/// What is known of the newest keys: the last `most` of them, and up to as many before.
+struct Recent<V> {
+    most: usize,
+    newer: HashMap<Fingerprint, V>,
+    older: HashMap<Fingerprint, V>,
+}
+
+impl<V: Default> Recent<V> {
+    fn new(most: usize) -> Self {
+        Recent {
+            most,
+            newer: HashMap::new(),
+            older: HashMap::new(),
+        }
+    }
+
+    /// What is known of this key, and whether it is new.
+    fn get(&mut self, key: Fingerprint) -> (&mut V, bool) {
+        if !self.newer.contains_key(&key) && self.newer.len() >= self.most {
+            self.older = std::mem::take(&mut self.newer);
+        }
+        let known = self.older.remove(&key);
+        let is_new = known.is_none() && !self.newer.contains_key(&key);
+        let value = self
+            .newer
+            .entry(key)
+            .or_insert_with(|| known.unwrap_or_default());
+        (value, is_new)
+    }
+}
+
+/// What an answer says about the notification that it was given to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Processed,
+    /// It may have been processed: an answer of 500, or none.
+    Uncertain,
+    /// It was not processed, and may be sent again: 429 or 503.
+    Later,
+    Refused,
+}
+
+impl Outcome {
+    fn from_status(status: Option<u16>) -> Self {
+        match status {
+            Some(200..=299) => Outcome::Processed,
+            Some(429 | 503) => Outcome::Later,
+            None | Some(408 | 425 | 500..) => Outcome::Uncertain,
+            Some(_) => Outcome::Refused,
+        }
+    }
+
+    fn may_be_processed(self) -> bool {
+        matches!(self, Outcome::Processed | Outcome::Uncertain)
+    }
+}
+
+/// A notification of a known kind, as far as it matters here.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sighting {
+    kind: Kind,
+    /// Of its id, or of its bytes if the kind has none; `None`: the id is missing.
+    itself: Option<Fingerprint>,
+    session: Option<Fingerprint>,
+}
+
+impl Sighting {
+    pub(super) fn new(kind: Kind, id: Option<&str>, session: Option<&str>, body: &[u8]) -> Self {
+        let itself = if kind.spec().has_id {
+            id.map(|id| fingerprint(&[id.as_bytes()]))
+        } else {
+            Some(fingerprint(&[kind.spec().path.as_bytes(), body]))
+        };
+        let session = session.filter(|session| !session.is_empty());
+        Sighting {
+            kind,
+            itself,
+            session: session.map(|session| fingerprint(&[session.as_bytes()])),
+        }
+    }
+}
+
+fn fingerprint(parts: &[&[u8]]) -> Fingerprint {
+    let mut digest = Sha256::new();
+    for part in parts {
+        digest.update(part);
+    }
+    let mut half = Fingerprint::default();
+    for (to, from) in half.iter_mut().zip(digest.finalize()) {
+        *to = from;
+    }
+    half
+}
+
+/// A payment or an end that was received.
+#[derive(Default)]
+struct Body {
+    first: u64,
+    /// The number of the one that was processed, or may have been.
+    processed: Option<(u64, bool)>,
+}
+
+#[derive(Default)]
+struct Session {
+    /// The number of the `end`.
+    ended: Option<u64>,
+    /// Notifications that were not accepted yet and may be sent again, with the number of their first arrival.
+    awaited: Vec<(Fingerprint, u64)>,
+}
+
+/// What was received before.
+pub(super) struct Repeats {
+    /// The number of the first notification with an id.
+    ids: Recent<u64>,
+    bodies: Recent<Body>,
+    sessions: Recent<Session>,
+}
+
+impl Default for Repeats {
+    fn default() -> Self {
+        Repeats {
+            ids: Recent::new(MOST_IDS),
+            bodies: Recent::new(MOST_OTHERS),
+            sessions: Recent::new(MOST_OTHERS),
+        }
+    }
+}
+
+impl Repeats {
+    /// Takes notification number `seq` in, which is answered with this status. Returns whether it was received before,
+    /// and adds warnings about payments that count twice and sessions that have ended.
+    pub(super) fn take(
+        &mut self,
+        sighting: Sighting,
+        seq: u64,
+        status: Option<u16>,
+        warnings: &mut Vec<String>,
+    ) -> bool {
+        let outcome = Outcome::from_status(status);
+        let (first, duplicate) = match sighting.itself {
+            None => (seq, false),
+            Some(id) if sighting.kind.spec().has_id => {
+                let (first, is_new) = self.ids.get(id);
+                if is_new {
+                    *first = seq;
+                }
+                (*first, !is_new)
+            }
+            Some(key) => {
+                let (body, is_new) = self.bodies.get(key);
+                if is_new {
+                    body.first = seq;
+                }
+                if sighting.kind.spec().repeat == Repeat::Counts {
+                    body.count(seq, outcome, warnings);
+                }
+                (body.first, !is_new)
+            }
+        };
+        if let Some(key) = sighting.session {
+            let (session, _) = self.sessions.get(key);
+            session.take(sighting, first, seq, outcome, warnings);
+        }
+        duplicate
+    }
+}
+
+impl Body {
+    /// The service knows no id of a payment: whatever it processes, it counts.
+    fn count(&mut self, seq: u64, outcome: Outcome, warnings: &mut Vec<String>) {
+        if !outcome.may_be_processed() {
+            return;
+        }
+        let now = outcome == Outcome::Processed;
+        match self.processed {
+            Some((earlier, true)) if now => warnings.push(format!(
+                "counted twice: number {earlier} was a payment with the same bytes, and was received successfully"
+            )),
+            Some((earlier, _)) => warnings.push(format!(
+                "may be counted twice: number {earlier} was a payment with the same bytes, and its answer or this one \
+                 does not say whether it was processed"
+            )),
+            None => {}
+        }
+        if self.processed.is_none_or(|(_, certain)| !certain && now) {
+            self.processed = Some((seq, now));
+        }
+    }
+}
+
+impl Session {
+    fn take(
+        &mut self,
+        sighting: Sighting,
+        first: u64,
+        seq: u64,
+        outcome: Outcome,
+        warnings: &mut Vec<String>,
+    ) {
+        if sighting.kind.spec().repeat == Repeat::Harmless {
+            if let Some((_, older)) = self.awaited.first() {
+                warnings.push(format!(
+                    "`end` may overtake number {older} of the same session, which was not accepted yet and may be sent again"
+                ));
+            }
+            if outcome.may_be_processed() && self.ended.is_none() {
+                self.ended = Some(seq);
+            }
+            return;
+        }
+        match self.ended {
+            Some(end) if first < end => warnings.push(format!(
+                "`end` (number {end}) overtook this notification, which first came as number {first}: the service may \
+                 have ended the session early"
+            )),
+            Some(end) => warnings.push(format!(
+                "this session was ended by number {end}: after `end`, a visit has a new session key"
+            )),
+            None => {}
+        }
+        let Some(itself) = sighting.itself else {
+            return;
+        };
+        self.awaited.retain(|(awaited, _)| *awaited != itself);
+        // A payment whose outcome is uncertain is not sent again.
+        let again = outcome == Outcome::Later
+            || (outcome == Outcome::Uncertain && sighting.kind.spec().repeat == Repeat::WithId);
+        if again && self.awaited.len() < MOST_AWAITED {
+            self.awaited.push((itself, first));
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "repeats_tests.rs"]
+mod tests;

@@ -1,0 +1,177 @@
+use super::*;
+
+const OK: Option<u16> = Some(204);
+const BUSY: Option<u16> = Some(503);
+const NONE: Option<u16> = None;
+
+/// Takes notifications in and numbers them from 1.
+#[derive(Default)]
+struct Log {
+    repeats: Repeats,
+    seq: u64,
+}
+
+impl Log {
+    /// Returns whether it is a duplicate, and its one warning or `""`.
+    fn take(
+        &mut self,
+        kind: Kind,
+        what: &str,
+        session: &str,
+        status: Option<u16>,
+    ) -> (bool, String) {
+        self.seq += 1;
+        let sighting = Sighting::new(kind, Some(what), Some(session), what.as_bytes());
+        let mut warnings = Vec::new();
+        let duplicate = self.repeats.take(sighting, self.seq, status, &mut warnings);
+        assert!(warnings.len() < 2, "{warnings:?}");
+        (duplicate, warnings.pop().unwrap_or_default())
+    }
+}
+
+#[test]
+fn recent_knows_the_last_keys_and_no_endless_number() {
+    let mut recent = Recent::<u8>::new(4);
+    let key = |n: u8| [n; 16];
+    for n in 0..10 {
+        let (value, is_new) = recent.get(key(n));
+        *value = n;
+        assert!(is_new, "{n}");
+        for known in n.saturating_sub(3)..=n {
+            let (value, is_new) = recent.get(key(known));
+            assert_eq!((*value, is_new), (known, false));
+        }
+        assert!(recent.older.len() + recent.newer.len() <= 8);
+    }
+    assert!(recent.get(key(0)).1, "forgotten");
+}
+
+#[test]
+fn ids_are_known_across_kinds_and_answers() {
+    let mut log = Log::default();
+    assert!(!log.take(Kind::Click, "a", "s", BUSY).0);
+    assert!(log.take(Kind::Click, "a", "s", OK).0);
+    assert!(log.take(Kind::AddToCart, "a", "s", OK).0);
+    assert!(!log.take(Kind::Click, "b", "s", OK).0);
+    // An order's bytes are no id.
+    assert!(!log.take(Kind::Payment, "a", "s", OK).0);
+    let sighting = Sighting::new(Kind::Click, None, None, b"");
+    assert!(!log.repeats.take(sighting, 9, OK, &mut Vec::new()));
+    assert!(!log.repeats.take(sighting, 10, OK, &mut Vec::new()));
+}
+
+#[test]
+fn payment_is_flagged_as_counted_twice_when_both_may_have_been_processed() {
+    for (first, second, warning) in [
+        (OK, OK, "counted twice: number 1 "),
+        (OK, NONE, "may be counted twice: number 1 "),
+        (NONE, OK, "may be counted twice: number 1 "),
+        (Some(500), Some(500), "may be counted twice: number 1 "),
+        (Some(408), OK, "may be counted twice: number 1 "),
+        (BUSY, OK, ""),
+        (Some(429), OK, ""),
+        (Some(400), OK, ""),
+        (Some(403), OK, ""),
+        (OK, BUSY, ""),
+        (OK, Some(400), ""),
+    ] {
+        let mut log = Log::default();
+        assert_eq!(
+            log.take(Kind::Payment, "order", "s", first),
+            (false, String::new())
+        );
+        let (duplicate, found) = log.take(Kind::Payment, "order", "s", second);
+        assert!(duplicate, "{first:?} {second:?}");
+        assert!(found.starts_with(warning), "{first:?} {second:?}: {found}");
+        assert_eq!(
+            found.is_empty(),
+            warning.is_empty(),
+            "{first:?} {second:?}: {found}"
+        );
+    }
+    let mut log = Log::default();
+    log.take(Kind::Payment, "order", "s", NONE);
+    log.take(Kind::Payment, "order", "s", OK);
+    let third = log.take(Kind::SecurePayment, "order", "s", OK).1;
+    assert!(
+        third.starts_with("counted twice: number 2 "),
+        "the token is not of the bytes: {third}"
+    );
+    assert_eq!(
+        log.take(Kind::Payment, "another", "s", OK),
+        (false, String::new())
+    );
+}
+
+#[test]
+fn notification_is_flagged_when_its_session_has_ended() {
+    let mut log = Log::default();
+    log.take(Kind::Click, "a", "s", OK);
+    assert_eq!(
+        log.take(Kind::End, "end", "s", BUSY),
+        (false, String::new())
+    );
+    assert_eq!(
+        log.take(Kind::Click, "b", "s", OK).1,
+        "",
+        "an end that was refused ends nothing"
+    );
+    assert_eq!(log.take(Kind::End, "end", "s", OK), (true, String::new()));
+    assert_eq!(log.take(Kind::End, "end", "s", OK), (true, String::new()));
+    let after = log.take(Kind::Click, "c", "s", OK).1;
+    assert!(
+        after.starts_with("this session was ended by number 4"),
+        "{after}"
+    );
+    let paid = log.take(Kind::Payment, "order", "s", OK).1;
+    assert!(
+        paid.starts_with("this session was ended by number 4"),
+        "{paid}"
+    );
+    assert_eq!(log.take(Kind::Click, "d", "another", OK).1, "");
+    assert_eq!(log.take(Kind::Click, "e", "", OK).1, "");
+}
+
+#[test]
+fn end_is_flagged_when_it_overtakes_an_older_notification() {
+    for (kind, status, overtakes) in [
+        (Kind::Click, BUSY, true),
+        (Kind::Click, NONE, true),
+        (Kind::Click, Some(500), true),
+        (Kind::Click, Some(400), false),
+        (Kind::Payment, BUSY, true),
+        // A payment is not sent again after these.
+        (Kind::Payment, NONE, false),
+        (Kind::Payment, Some(500), false),
+    ] {
+        let mut log = Log::default();
+        log.take(kind, "a", "s", status);
+        log.take(Kind::Click, "b", "s", OK);
+        let end = log.take(Kind::End, "end", "s", OK).1;
+        assert_eq!(
+            end.starts_with("`end` may overtake number 1 "),
+            overtakes,
+            "{kind:?} {status:?}: {end}"
+        );
+        assert_eq!(end.is_empty(), !overtakes);
+    }
+    let mut log = Log::default();
+    log.take(Kind::Click, "a", "s", BUSY);
+    log.take(Kind::End, "end", "s", OK);
+    let (duplicate, late) = log.take(Kind::Click, "a", "s", OK);
+    assert!(duplicate);
+    assert!(
+        late.starts_with(
+            "`end` (number 2) overtook this notification, which first came as number 1"
+        ),
+        "{late}"
+    );
+    let mut log = Log::default();
+    log.take(Kind::Click, "a", "s", BUSY);
+    log.take(Kind::Click, "a", "s", OK);
+    assert_eq!(
+        log.take(Kind::End, "end", "s", OK).1,
+        "",
+        "it was accepted in the end"
+    );
+}

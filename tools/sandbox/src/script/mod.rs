@@ -1,0 +1,8 @@
+//! Scripted answers, and the text that they are written in. It knows nothing of HTTP connections or records.
+
+mod answer;
+mod grammar;
+
+pub use answer::Answer;
+pub(crate) use answer::{Action, FOR_EVER, Status};
+pub use grammar::ParseError;

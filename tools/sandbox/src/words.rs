@@ -1,0 +1,15 @@
+//! What a kind is called where a person reads it.
+
+use crate::kind::Kind;
+
+/// The kind in plain words, such as `add to cart`.
+#[must_use]
+pub fn kind_words(kind: Kind) -> String {
+    match kind {
+        Kind::End => "end of session".to_owned(),
+        kind => {
+            let name = kind.spec().name;
+            name.replace("non_esales", "non-eSales").replace('_', " ")
+        }
+    }
+}
