@@ -147,10 +147,10 @@ def test_dead_retry_signs_anew_with_the_new_key_after_a_rotation(operator, comma
             assert human.returncode == 0 and "ESALES_FORBIDDEN" in human.stdout and "i-2" in human.stdout
 
         # Without the key they die again, with the key they arrive.
-        assert operator.json("queue", "dead", "retry", "i-1") == {"retried": 1}
+        assert operator.json("queue", "dead", "retry", "i-1") == {"retried": 1, "left": 0}
         assert operator.empty(sandbox.base_url)["dead"] == 1
         env = {"ESALES_PRIVATE_KEY": "new-private-key"}
-        assert operator.json("queue", "dead", "retry", "i-1", env=env) == {"retried": 1}
+        assert operator.json("queue", "dead", "retry", "i-1", env=env) == {"retried": 1, "left": 0}
         assert "1 put back" in operator("queue", "dead", "retry", "--all", "--private-key", "new-private-key").stdout
         assert operator.json("queue", "show", "i-2")["status_name"] == "ESALES_QUEUED"
         assert operator.empty(sandbox.base_url, "--log-level", "debug")["delivered"] == 2
@@ -195,7 +195,7 @@ def test_dead_letters_can_be_retried_and_dropped_while_a_drain_is_at_work(operat
     with operator.drain("--base-url", sandbox.base_url):
         wait_for(lambda: operator.status()["dead"] == 4, "they do not die")
         assert operator.json("queue", "dead", "drop", "w-0") == {"dropped": 1}
-        assert operator.json("queue", "dead", "retry", "--all") == {"retried": 3}
+        assert operator.json("queue", "dead", "retry", "--all") == {"retried": 3, "left": 0}
         wait_for(lambda: operator.status()["delivered"] == 3, "not delivered")
     status = operator.status()
     assert (status["dead"], status["dropped"]) == (0, 1)

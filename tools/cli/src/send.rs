@@ -125,7 +125,7 @@ pub(crate) fn run(args: &ArgMatches) -> Result<ExitCode, String> {
     }
     let (receipt, customer_key, session_key) = notify(args, &config)?;
     if args.get_flag("json") {
-        outln!("{}", as_json(&receipt));
+        outln!("{}", as_json(Some("add_to_cart"), &receipt));
     } else {
         print(&receipt, &customer_key, &session_key);
     }
@@ -145,8 +145,10 @@ fn print(receipt: &Receipt, customer_key: &str, session_key: &str) {
     );
 }
 
-pub(crate) fn as_json(receipt: &Receipt) -> serde_json::Value {
+/// `kind`: its name, if it is known.
+pub(crate) fn as_json(kind: Option<&str>, receipt: &Receipt) -> serde_json::Value {
     json!({
+        "kind": kind,
         "status": receipt.status.code(),
         "status_name": receipt.status.name(),
         "http_status": receipt.http_status,
