@@ -383,8 +383,8 @@ public:
     }
 
     /**
-     * What became of a notification that went into the queue. Fails with ESALES_INVALID_ARGUMENT if nothing is known
-     * of the id. See esales_client_receipt.
+     * What became of a notification that went into the queue. Fails with ESALES_UNKNOWN_ID if nothing is known of the
+     * id. See esales_client_receipt.
      */
     result<receipt> find_receipt(std::string_view id) const {
         detail::c_strings strings;

@@ -60,5 +60,5 @@ pub use queue::{
     Counts, DeadLetter, OriginReport, PendingNotification, Percentiles, RetryReport, SalvageReport,
     ShownNotification, SpoolAdmin, SpoolReport, Stats, stop_delivery,
 };
-pub use status::{Error, Receipt, Status};
+pub use status::{Error, Group, Receipt, Status};
 pub use transport::{Probe, ProbeAnswer, Trust};

@@ -1,91 +1,195 @@
 //! What became of a call: the status codes, the receipt, the error.
 
+use std::ffi::CStr;
 use std::fmt;
 use std::time::Duration;
 
+/// Declares the codes: each has one row, and everything that is said about a code in any language is generated from it.
 macro_rules! statuses {
-    ($($(#[doc = $doc:literal])* $variant:ident = $code:literal, $name:literal, $text:literal;)*) => {
+    ($($Variant:ident = $code:literal: $Group:ident {
+        name: $name:literal, text: $text:literal, advice: $advice:literal $(,)?
+    })*) => {
         /// The outcome of a call. The numbers are the C API's and are frozen: never renumbered, never reused.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         #[repr(i32)]
         #[non_exhaustive]
         pub enum Status {
-            $($(#[doc = $doc])* $variant = $code,)*
+            $(#[doc = $text] $Variant = $code,)*
         }
 
         impl Status {
             /// Every status, highest code first.
-            pub const ALL: &'static [Status] = &[$(Status::$variant,)*];
+            pub const ALL: &'static [Status] = &[$(Status::$Variant,)*];
 
             /// The status of a C code, if there is one.
             #[must_use]
             pub fn from_code(code: i32) -> Option<Status> {
                 match code {
-                    $($code => Some(Status::$variant),)*
+                    $($code => Some(Status::$Variant),)*
                     _ => None,
                 }
             }
 
-            /// The name of its C constant, such as `ESALES_TIMEOUT`.
+            /// What kind of outcome it is.
             #[must_use]
-            pub fn name(self) -> &'static str {
-                self.name_c().to_str().unwrap_or_default()
+            pub fn group(self) -> Group {
+                match self { $(Status::$Variant => Group::$Group,)* }
             }
 
-            /// One sentence for a person.
+            /// What it means, in one sentence.
             #[must_use]
             pub fn text(self) -> &'static str {
-                self.text_c().to_str().unwrap_or_default()
+                match self { $(Status::$Variant => $text,)* }
             }
 
-            pub(crate) fn name_c(self) -> &'static std::ffi::CStr {
-                match self { $(Status::$variant => $name,)* }
+            /// What to do about it, in one sentence.
+            #[must_use]
+            pub fn advice(self) -> &'static str {
+                match self { $(Status::$Variant => $advice,)* }
             }
 
-            pub(crate) fn text_c(self) -> &'static std::ffi::CStr {
-                match self { $(Status::$variant => $text,)* }
+            pub(crate) fn name_c(self) -> &'static CStr {
+                match self { $(Status::$Variant => c_literal(concat!($name, "\0")),)* }
+            }
+
+            pub(crate) fn text_c(self) -> &'static CStr {
+                match self { $(Status::$Variant => c_literal(concat!($text, "\0")),)* }
             }
         }
     };
 }
 
+#[rustfmt::skip]
 statuses! {
-    /// The service answered 2xx.
-    Delivered = 0, c"ESALES_DELIVERED", c"The service received the notification.";
-    /// Accepted into the queue, to be delivered later.
-    Queued = 1, c"ESALES_QUEUED", c"The notification is in the queue and will be delivered.";
-    /// An argument is missing or malformed; nothing was sent.
-    InvalidArgument = -1, c"ESALES_INVALID_ARGUMENT", c"An argument is missing or malformed; nothing was sent.";
-    /// An option is unknown, out of range, or contradicts another.
-    InvalidConfig = -2, c"ESALES_INVALID_CONFIG", c"An option is unknown, out of range, or contradicts another.";
-    /// The client was closed.
-    Closed = -3, c"ESALES_CLOSED", c"The client was closed.";
-    /// 400: the service found no ticket.
-    TicketMissing = -10, c"ESALES_TICKET_MISSING", c"The service says that the ticket is missing (400).";
-    /// 403: the signed-in visitor could not be validated.
-    Forbidden = -11, c"ESALES_FORBIDDEN", c"The service could not validate the customer key of a signed-in visitor (403).";
-    /// Any other final answer.
-    Rejected = -12, c"ESALES_REJECTED", c"The service refused the notification for good.";
-    /// 5xx: the cluster is unavailable or busy.
-    ServerError = -20, c"ESALES_SERVER_ERROR", c"The service is unavailable or busy (5xx).";
-    /// 429 or 425: the service asks to come back later.
-    Throttled = -21, c"ESALES_THROTTLED", c"The service asks to come back later (429 or 425).";
-    /// No answer within the budget, or 408.
-    Timeout = -22, c"ESALES_TIMEOUT", c"There was no answer within the time budget.";
-    /// The name was not found, or no connection could be made.
-    ConnectFailed = -23, c"ESALES_CONNECT_FAILED", c"No connection to the service could be made.";
-    /// The TLS handshake failed or the certificate was refused.
-    TlsFailed = -24, c"ESALES_TLS_FAILED", c"The TLS connection was refused or could not be trusted.";
-    /// The connection broke before the answer was complete.
-    ConnectionLost = -25, c"ESALES_CONNECTION_LOST", c"The connection broke before an answer arrived.";
-    /// What came back is not HTTP.
-    BadResponse = -26, c"ESALES_BAD_RESPONSE", c"The answer is not HTTP that could be understood.";
-    /// The queue's limit is reached.
-    QueueFull = -30, c"ESALES_QUEUE_FULL", c"The queue is full; the notification was not accepted.";
-    /// The spool could not be written.
-    SpoolFailed = -31, c"ESALES_SPOOL_FAILED", c"The spool could not be written; the notification was not accepted.";
-    /// A defect of this library.
-    Internal = -90, c"ESALES_INTERNAL", c"A defect in esales-notify; the call had no effect that can be vouched for.";
+    Delivered = 0: Success {
+        name: "ESALES_DELIVERED", text: "The service received the notification (2xx).",
+        advice: "Nothing.",
+    }
+    Queued = 1: Success {
+        name: "ESALES_QUEUED", text: "The notification is in the queue and will be delivered.",
+        advice: "Nothing. Its receipt can be asked for by its id.",
+    }
+    InvalidArgument = -1: Usage {
+        name: "ESALES_INVALID_ARGUMENT", text: "An argument is missing or malformed; nothing was sent.",
+        advice: "Fix the call. The message names the argument.",
+    }
+    InvalidConfig = -2: Usage {
+        name: "ESALES_INVALID_CONFIG", text: "An option is missing, unknown, out of range, or contradicts another.",
+        advice: "Fix the configuration. The message names the option.",
+    }
+    Closed = -3: Usage {
+        name: "ESALES_CLOSED", text: "The client was closed; nothing was sent.",
+        advice: "Close the client after its last call.",
+    }
+    BadRequest = -10: Final {
+        name: "ESALES_BAD_REQUEST", text: "The service refused the request (400): a ticket, a product key or an order line is missing.",
+        advice: "Read the message, which has what the service said. Pass tickets and keys as the service gave them.",
+    }
+    Forbidden = -11: Final {
+        name: "ESALES_FORBIDDEN", text: "The service could not validate the customer key of a signed-in visitor (403).",
+        advice: "Check the private key, the token and the customer key.",
+    }
+    Rejected = -12: Final {
+        name: "ESALES_REJECTED", text: "The service gave another final answer, such as a 404 or a redirect.",
+        advice: "Check the address, and whether the v1 API is enabled for the cluster.",
+    }
+    ServerError = -20: Retryable {
+        name: "ESALES_SERVER_ERROR", text: "The service is unavailable or busy (5xx).",
+        advice: "Send it again later with the same id.",
+    }
+    Throttled = -21: Retryable {
+        name: "ESALES_THROTTLED", text: "The service asks to come back later (429 or 425).",
+        advice: "Send it again later with the same id.",
+    }
+    Timeout = -22: Retryable {
+        name: "ESALES_TIMEOUT", text: "There was no answer within the time-out, or the answer was 408; the notification may have arrived.",
+        advice: "Send it again later with the same id; a payment only if it did not arrive.",
+    }
+    ConnectFailed = -23: Retryable {
+        name: "ESALES_CONNECT_FAILED", text: "The host name was not found, or no connection could be made.",
+        advice: "Check the address and the network. Send it again later with the same id.",
+    }
+    TlsFailed = -24: Retryable {
+        name: "ESALES_TLS_FAILED", text: "The TLS handshake failed, or the certificate was refused.",
+        advice: "Read the message. A private authority goes into the option ca_file.",
+    }
+    ConnectionLost = -25: Retryable {
+        name: "ESALES_CONNECTION_LOST", text: "The connection broke before the answer was complete; the notification may have arrived.",
+        advice: "Send it again later with the same id; a payment only if it did not arrive.",
+    }
+    BadResponse = -26: Retryable {
+        name: "ESALES_BAD_RESPONSE", text: "The answer is not HTTP that could be understood; the notification may have arrived.",
+        advice: "Check the address. Send it again later with the same id; a payment only if it did not arrive.",
+    }
+    QueueFull = -30: Queue {
+        name: "ESALES_QUEUE_FULL", text: "The queue is full; the notification was not accepted.",
+        advice: "See why nothing is delivered, or raise the options max_items and max_bytes.",
+    }
+    SpoolFailed = -31: Queue {
+        name: "ESALES_SPOOL_FAILED", text: "The spool could not be read or written; a notification was not accepted.",
+        advice: "Read the message: the disk, the folder, its permissions.",
+    }
+    Expired = -32: Queue {
+        name: "ESALES_EXPIRED", text: "The notification was not delivered within max_age_s; it is no longer tried.",
+        advice: "See why nothing was delivered, or raise the option max_age_s.",
+    }
+    Dropped = -33: Queue {
+        name: "ESALES_DROPPED", text: "The notification was dropped from the queue: to make room, or by an operator.",
+        advice: "Raise the options max_items, max_bytes and max_dead if it made room.",
+    }
+    UnknownId = -34: Queue {
+        name: "ESALES_UNKNOWN_ID", text: "Nothing is known of the id: it was never accepted here, or its receipt was discarded.",
+        advice: "Ask with the id of the receipt, and within receipt_retention_s after the delivery.",
+    }
+    Internal = -90: Defect {
+        name: "ESALES_INTERNAL", text: "There is a defect in the library; what the call did is not known.",
+        advice: "Report it with its message.",
+    }
+}
+
+/// Declares the groups of codes, each with its range.
+macro_rules! groups {
+    ($($Group:ident: $lowest:literal to $highest:literal, $text:literal;)*) => {
+        /// What kind of outcome a code is. A code that only a later version knows has a group too: by its range.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum Group {
+            $(#[doc = $text] $Group,)*
+        }
+
+        impl Group {
+            /// Every group, highest codes first.
+            pub const ALL: &'static [Group] = &[$(Group::$Group,)*];
+
+            /// The lowest and the highest code that it may have.
+            #[must_use]
+            pub fn range(self) -> (i32, i32) {
+                match self { $(Group::$Group => ($lowest, $highest),)* }
+            }
+
+            /// What its codes have in common, in one sentence.
+            #[must_use]
+            pub fn text(self) -> &'static str {
+                match self { $(Group::$Group => $text,)* }
+            }
+        }
+    };
+}
+
+groups! {
+    Success: 0 to 99, "The call did what was asked.";
+    Usage: -9 to -1, "The program or its configuration is wrong; nothing was sent.";
+    Final: -19 to -10, "The service refused the notification; the same bytes will get the same answer.";
+    Retryable: -29 to -20, "The same notification may succeed later, with the same id.";
+    Queue: -39 to -30, "The queue did not accept the notification, or gave it up, or does not know it.";
+    Defect: -99 to -90, "There is a defect in the library.";
+}
+
+const fn c_literal(text: &'static str) -> &'static CStr {
+    match CStr::from_bytes_with_nul(text.as_bytes()) {
+        Ok(text) => text,
+        Err(_) => c"",
+    }
 }
 
 impl Status {
@@ -95,17 +199,23 @@ impl Status {
         self as i32
     }
 
+    /// The name of its C constant, such as `ESALES_TIMEOUT`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.name_c().to_str().unwrap_or_default()
+    }
+
     /// Whether the call did what was asked.
     #[must_use]
     pub fn is_success(self) -> bool {
-        self.code() >= 0
+        self.group() == Group::Success
     }
 
     /// Whether the same notification, with the same id, may get through later.
-    /// Everything else is final: the same bytes will meet the same answer.
+    /// Everything else is final: the same bytes will get the same answer.
     #[must_use]
     pub fn is_retryable(self) -> bool {
-        (-29..=-20).contains(&self.code())
+        self.group() == Group::Retryable
     }
 }
 
@@ -231,15 +341,28 @@ mod tests {
         assert_eq!(
             codes,
             [
-                0, 1, -1, -2, -3, -10, -11, -12, -20, -21, -22, -23, -24, -25, -26, -30, -31, -90
+                0, 1, -1, -2, -3, -10, -11, -12, -20, -21, -22, -23, -24, -25, -26, -30, -31, -32,
+                -33, -34, -90
             ]
         );
         for status in Status::ALL {
             assert_eq!(Status::from_code(status.code()), Some(*status));
             assert!(status.name().starts_with("ESALES_"));
-            assert!(status.text().ends_with('.'));
+            assert!(status.text().ends_with('.') && status.advice().ends_with('.'));
+            assert!(!status.text_c().is_empty(), "a NUL within the text");
         }
         assert_eq!(Status::from_code(2), None);
+    }
+
+    #[test]
+    fn every_code_is_in_the_range_of_its_group_and_no_ranges_overlap() {
+        for status in Status::ALL {
+            let (lowest, highest) = status.group().range();
+            assert!((lowest..=highest).contains(&status.code()), "{status}");
+        }
+        for pair in Group::ALL[1..].windows(2) {
+            assert!(pair[1].range().1 < pair[0].range().0, "{pair:?}");
+        }
     }
 
     #[test]

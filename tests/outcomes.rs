@@ -19,7 +19,7 @@ fn every_answer_has_its_outcome_and_is_tried_as_often_as_it_deserves() {
     for (answer, status, http_status, attempts, words) in [
         (
             "400:body=\"Ticket is missing.\"",
-            Status::TicketMissing,
+            Status::BadRequest,
             400,
             1,
             "Ticket is missing.",
@@ -241,7 +241,7 @@ fn a_complete_status_line_is_final_whatever_follows_it() {
         ("204 No Content", Status::Delivered),
         ("200 OK", Status::Delivered),
         ("204", Status::Delivered),
-        ("400 Bad Request", Status::TicketMissing),
+        ("400 Bad Request", Status::BadRequest),
         ("403 Forbidden", Status::Forbidden),
     ] {
         for (case, rest) in odd_answers() {

@@ -8,8 +8,13 @@
 
 mod common;
 
-use common::{client, sandbox};
-use esales_notify::{Client, Config, Error, Visitor, customer_key, customer_token};
+use std::collections::HashMap;
+
+use common::{client, sandbox, scripted};
+use esales_notify::{
+    Client, Config, Error, KINDS, Kind, Line, Notification, Receipt, Visitor, customer_key,
+    customer_token,
+};
 use serde_json::Value;
 
 fn load(name: &str) -> Value {
@@ -30,28 +35,135 @@ fn text(value: &Value) -> Option<String> {
     Some(value["repeat"].as_str()?.repeat(times))
 }
 
-#[test]
-fn bodies_are_byte_identical() {
-    let sandbox = sandbox();
-    let client = client(&sandbox.base_url(), &[]);
-    let vectors = load("notifications.json");
-    for row in rows(&vectors) {
-        let field = |name: &str| row[name].as_str();
+/// The example of each kind is its first row.
+fn example<'a>(vectors: &'a Value, kind: &str) -> &'a Value {
+    let mut of_kind = rows(vectors).filter(|row| row["kind"] == *kind);
+    of_kind.next().unwrap_or_else(|| panic!("no row of {kind}"))
+}
+
+/// The members of a row, and of its lines, as the caller passes them.
+#[derive(Default)]
+struct Given {
+    texts: HashMap<String, String>,
+    lines: Vec<GivenLine>,
+}
+
+#[derive(Default, Clone)]
+struct GivenLine {
+    texts: HashMap<String, String>,
+    quantity: u32,
+}
+
+impl Given {
+    fn new(row: &Value) -> Given {
+        let mut given = Given::default();
+        for (name, value) in row.as_object().unwrap() {
+            given.set(name, value).unwrap();
+        }
+        given
+    }
+
+    /// `None`: Rust cannot express the value.
+    fn set(&mut self, name: &str, value: &Value) -> Option<()> {
+        if let Some(member) = name.strip_prefix("lines[1].") {
+            return self.lines[1].set(member, value);
+        }
+        match name {
+            "lines" => self.lines = lines(value)?,
+            _ => put(&mut self.texts, name, value)?,
+        }
+        Some(())
+    }
+
+    fn text(&self, name: &str) -> Option<&str> {
+        self.texts.get(name).map(String::as_str)
+    }
+
+    fn send(&self, client: &Client) -> Option<Result<Receipt, Error>> {
         let visitor = Visitor {
-            market: field("market"),
-            customer_key: field("customer_key").unwrap(),
-            session_key: field("session_key").unwrap(),
-            token: field("token"),
+            market: self.text("market"),
+            // A missing key does not compile in Rust.
+            customer_key: self.text("customer_key")?,
+            session_key: self.text("session_key")?,
+            token: self.text("token"),
         };
-        let sent = client.notify_add_to_cart(&visitor, field("ticket").unwrap(), field("id"));
-        // A signed-in visitor is answered 403 here, for want of a private key; the bytes are what counts.
-        assert_eq!(sent.is_ok(), visitor.token.is_none(), "{}", row["name"]);
-        assert_eq!(
-            sandbox.received().pop().unwrap().body,
-            row["body"].as_str().unwrap(),
-            "{}",
-            row["name"]
-        );
+        let mut lines = Vec::new();
+        for line in &self.lines {
+            lines.push(line.line()?);
+        }
+        let mut notification = Notification::new(Kind::from_name(self.text("kind")?).unwrap());
+        notification.id = self.text("id");
+        notification.ticket = self.text("ticket");
+        notification.product_key = self.text("product_key");
+        notification.variant_key = self.text("variant_key");
+        notification.lines = &lines;
+        notification.private_key = self.text("private_key");
+        Some(client.notify(&visitor, &notification))
+    }
+}
+
+impl GivenLine {
+    fn set(&mut self, name: &str, value: &Value) -> Option<()> {
+        match name {
+            "quantity" => self.quantity = value.as_u64()?.try_into().ok()?,
+            _ => put(&mut self.texts, name, value)?,
+        }
+        Some(())
+    }
+
+    fn line(&self) -> Option<Line<'_>> {
+        let text = |name: &str| self.texts.get(name).map(String::as_str);
+        let mut line = Line::new("", self.quantity, text("selling_price")?);
+        line.product_key = text("product_key");
+        line.variant_key = text("variant_key");
+        line.cost = text("cost");
+        Some(line)
+    }
+}
+
+fn put(texts: &mut HashMap<String, String>, name: &str, value: &Value) -> Option<()> {
+    match value {
+        Value::Null => texts.remove(name),
+        value => texts.insert(name.to_owned(), text(value)?),
+    };
+    Some(())
+}
+
+fn lines(value: &Value) -> Option<Vec<GivenLine>> {
+    if value.is_null() {
+        return Some(Vec::new());
+    }
+    if let Some(times) = value.get("times") {
+        let once = lines(&value["repeat"])?;
+        let count = once.len() * times.as_u64()? as usize;
+        return Some(once.into_iter().cycle().take(count).collect());
+    }
+    let mut made = Vec::new();
+    for row in rows(value) {
+        let mut line = GivenLine::default();
+        for (name, value) in row.as_object().unwrap() {
+            line.set(name, value)?;
+        }
+        made.push(line);
+    }
+    Some(made)
+}
+
+#[test]
+fn every_notification_arrives_byte_for_byte() {
+    let vectors = load("notifications.json");
+    let sandbox = scripted(&format!("204:times={}", vectors.as_array().unwrap().len()));
+    let client = client(&sandbox.base_url(), &[]);
+    for row in rows(&vectors) {
+        let sent = Given::new(row).send(&client).unwrap().unwrap();
+        assert_eq!(sent.id, row["id"].as_str().unwrap(), "{}", row["name"]);
+        let received = sandbox.received().pop().unwrap();
+        for (got, member) in [(received.path, "path"), (received.body, "body")] {
+            assert_eq!(got, row[member].as_str().unwrap(), "{}", row["name"]);
+        }
+    }
+    for kind in KINDS {
+        example(&vectors, kind.name);
     }
 }
 
@@ -73,10 +185,10 @@ fn identities() {
 fn bad_input_is_refused_and_nothing_is_sent() {
     let sandbox = sandbox();
     let vectors = load("bad_input.json");
-    let example = load("notifications.json")[0].clone();
-    let mut tried = 0;
+    let examples = load("notifications.json");
+    let mut tried: HashMap<&str, usize> = HashMap::new();
     for row in rows(&vectors) {
-        let Some(result) = attempt(&sandbox.base_url(), &example, row) else {
+        let Some(result) = attempt(&sandbox.base_url(), &examples, row) else {
             continue;
         };
         let error = result.unwrap_err();
@@ -88,34 +200,27 @@ fn bad_input_is_refused_and_nothing_is_sent() {
         // In Rust a NUL within an option's value is the value's fault, and a bad configuration like any other.
         let named = error.detail().contains(row["names"].as_str().unwrap());
         assert!(named, "{row}: {error}");
-        tried += 1;
+        *tried
+            .entry(row["kind"].as_str().unwrap_or("other"))
+            .or_default() += 1;
     }
-    assert!(tried >= 60, "only {tried} bad inputs");
+    for kind in KINDS.iter().map(|kind| kind.name).chain(["other"]) {
+        let tried = tried.get(kind).copied().unwrap_or_default();
+        assert!(tried >= 15, "only {tried} bad inputs of {kind}");
+    }
     assert_eq!(sandbox.stats().received, 0);
 }
 
 /// `None`: Rust cannot express the input.
-fn attempt(base_url: &str, example: &Value, row: &Value) -> Option<Result<(), Error>> {
+fn attempt(base_url: &str, examples: &Value, row: &Value) -> Option<Result<(), Error>> {
     let set = |name: &str| row["set"].get(name).map(text);
     match row["call"].as_str().unwrap() {
         "notify" => {
-            let field = |name: &str| match row["set"].get(name) {
-                Some(Value::Null) => Some(None),
-                Some(value) => text(value).map(Some),
-                None => Some(example[name].as_str().map(str::to_owned)),
-            };
-            let (market, token) = (field("market")?, field("token")?);
-            // A missing required field does not compile in Rust.
-            let (key, session) = (field("customer_key")??, field("session_key")??);
-            let (ticket, id) = (field("ticket")??, field("id")??);
-            let visitor = Visitor {
-                market: market.as_deref(),
-                customer_key: &key,
-                session_key: &session,
-                token: token.as_deref(),
-            };
-            let sent = client(base_url, &[]).notify_add_to_cart(&visitor, &ticket, Some(&id));
-            Some(sent.map(drop))
+            let mut given = Given::new(example(examples, row["kind"].as_str().unwrap()));
+            for (name, value) in row["set"].as_object().unwrap() {
+                given.set(name, value)?;
+            }
+            Some(given.send(&client(base_url, &[]))?.map(drop))
         }
         "config" => {
             let value = text(&row["value"]).filter(|v| !v.contains('\0'))?;

@@ -46,13 +46,130 @@
 /** The version of this header; esales_version() tells the library's. */
 #define ESALES_VERSION "0.1.0"
 
+/* The call did what was asked. */
+
+/**
+ * The service received the notification (2xx).
+ */
+#define ESALES_DELIVERED 0
+
+/**
+ * The notification is in the queue and will be delivered.
+ */
+#define ESALES_QUEUED 1
+
+/* The program or its configuration is wrong; nothing was sent. */
+
+/**
+ * An argument is missing or malformed; nothing was sent.
+ */
+#define ESALES_INVALID_ARGUMENT -1
+
+/**
+ * An option is missing, unknown, out of range, or contradicts another.
+ */
+#define ESALES_INVALID_CONFIG -2
+
+/**
+ * The client was closed; nothing was sent.
+ */
+#define ESALES_CLOSED -3
+
+/* The service refused the notification; the same bytes will get the same answer. */
+
+/**
+ * The service refused the request (400): a ticket, a product key or an order line is missing.
+ */
+#define ESALES_BAD_REQUEST -10
+
+/**
+ * The service could not validate the customer key of a signed-in visitor (403).
+ */
+#define ESALES_FORBIDDEN -11
+
+/**
+ * The service gave another final answer, such as a 404 or a redirect.
+ */
+#define ESALES_REJECTED -12
+
+/* The same notification may succeed later, with the same id. */
+
+/**
+ * The service is unavailable or busy (5xx).
+ */
+#define ESALES_SERVER_ERROR -20
+
+/**
+ * The service asks to come back later (429 or 425).
+ */
+#define ESALES_THROTTLED -21
+
+/**
+ * There was no answer within the time-out, or the answer was 408; the notification may have arrived.
+ */
+#define ESALES_TIMEOUT -22
+
+/**
+ * The host name was not found, or no connection could be made.
+ */
+#define ESALES_CONNECT_FAILED -23
+
+/**
+ * The TLS handshake failed, or the certificate was refused.
+ */
+#define ESALES_TLS_FAILED -24
+
+/**
+ * The connection broke before the answer was complete; the notification may have arrived.
+ */
+#define ESALES_CONNECTION_LOST -25
+
+/**
+ * The answer is not HTTP that could be understood; the notification may have arrived.
+ */
+#define ESALES_BAD_RESPONSE -26
+
+/* The queue did not accept the notification, or gave it up, or does not know it. */
+
+/**
+ * The queue is full; the notification was not accepted.
+ */
+#define ESALES_QUEUE_FULL -30
+
+/**
+ * The spool could not be read or written; a notification was not accepted.
+ */
+#define ESALES_SPOOL_FAILED -31
+
+/**
+ * The notification was not delivered within max_age_s; it is no longer tried.
+ */
+#define ESALES_EXPIRED -32
+
+/**
+ * The notification was dropped from the queue: to make room, or by an operator.
+ */
+#define ESALES_DROPPED -33
+
+/**
+ * Nothing is known of the id: it was never accepted here, or its receipt was discarded.
+ */
+#define ESALES_UNKNOWN_ID -34
+
+/* There is a defect in the library. */
+
+/**
+ * There is a defect in the library; what the call did is not known.
+ */
+#define ESALES_INTERNAL -90
+
 /** Begin every esales_visitor with this: it sets struct_size and clears the rest. */
 #define ESALES_VISITOR_INIT { (uint32_t)sizeof(esales_visitor), NULL, NULL, NULL, NULL }
+/** Begin every esales_receipt with this: it sets struct_size and clears the rest. Until a call has written it,
+    it does not say that anything was delivered. */
+#define ESALES_RECEIPT_INIT { (uint32_t)sizeof(esales_receipt), ESALES_INTERNAL, 0, 0, 0, { 0 }, { 0 } }
 /** Begin every esales_stats with this: it sets struct_size and clears the rest. */
 #define ESALES_STATS_INIT { (uint32_t)sizeof(esales_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
-/** Begin every esales_receipt with this: it sets struct_size and clears the rest. A receipt that no call has written
-    does not say that anything was delivered. */
-#define ESALES_RECEIPT_INIT { (uint32_t)sizeof(esales_receipt), ESALES_INTERNAL, 0, 0, 0, { 0 }, { 0 } }
 
 
 /**
@@ -79,96 +196,6 @@
  * Every attempt.
  */
 #define ESALES_LOG_DEBUG 4
-
-/**
- * The service received the notification (2xx).
- */
-#define ESALES_DELIVERED 0
-
-/**
- * The notification is in the queue and will be delivered.
- */
-#define ESALES_QUEUED 1
-
-/**
- * An argument is missing or malformed; nothing was sent.
- */
-#define ESALES_INVALID_ARGUMENT -1
-
-/**
- * An option is unknown, out of range, or contradicts another.
- */
-#define ESALES_INVALID_CONFIG -2
-
-/**
- * The client was closed.
- */
-#define ESALES_CLOSED -3
-
-/**
- * 400: the service found no ticket. Final.
- */
-#define ESALES_TICKET_MISSING -10
-
-/**
- * 403: the customer key of a signed-in visitor could not be validated. Final.
- */
-#define ESALES_FORBIDDEN -11
-
-/**
- * Any other final answer.
- */
-#define ESALES_REJECTED -12
-
-/**
- * 5xx: unavailable or busy. May succeed later, with the same id.
- */
-#define ESALES_SERVER_ERROR -20
-
-/**
- * 429 or 425: come back later. May succeed later, with the same id.
- */
-#define ESALES_THROTTLED -21
-
-/**
- * No answer within timeout_ms, or 408. May succeed later, with the same id.
- */
-#define ESALES_TIMEOUT -22
-
-/**
- * Name not found, or no connection. May succeed later, with the same id.
- */
-#define ESALES_CONNECT_FAILED -23
-
-/**
- * TLS handshake failed or certificate refused. May succeed later, once mended.
- */
-#define ESALES_TLS_FAILED -24
-
-/**
- * The connection broke before the answer. May succeed later, with the same id.
- */
-#define ESALES_CONNECTION_LOST -25
-
-/**
- * The answer is not HTTP. May succeed later, with the same id.
- */
-#define ESALES_BAD_RESPONSE -26
-
-/**
- * The queue is full; not accepted.
- */
-#define ESALES_QUEUE_FULL -30
-
-/**
- * The spool could not be written; not accepted.
- */
-#define ESALES_SPOOL_FAILED -31
-
-/**
- * A defect in this library.
- */
-#define ESALES_INTERNAL -90
 
 /**
  * Sends notifications. May be used from any number of threads at once, and after a fork in the parent and in the
@@ -578,11 +605,10 @@ int32_t esales_client_stats(const struct esales_client *client,
  *
  * @param client   from esales_client_new.
  * @param id       the id of its receipt when it was accepted.
- * @param receipt  its status is ESALES_QUEUED while the notification waits, ESALES_DELIVERED, the code it died with,
- *                 ESALES_TIMEOUT if it expired, or ESALES_QUEUE_FULL if it was dropped; elapsed_us counts from
- *                 acceptance.
- * @return 0, ESALES_INVALID_ARGUMENT if nothing is known of the id (never accepted here, or settled longer ago than
- *         receipt_retention_s), or ESALES_SPOOL_FAILED.
+ * @param receipt  its status is ESALES_QUEUED while the notification waits, ESALES_DELIVERED, the code that it became a
+ *                 dead letter with, ESALES_EXPIRED or ESALES_DROPPED; elapsed_us counts from acceptance.
+ * @return 0, ESALES_UNKNOWN_ID if nothing is known of the id (never accepted here, or completed longer ago than
+ *         receipt_retention_s), ESALES_INVALID_ARGUMENT, or ESALES_SPOOL_FAILED.
  */
 int32_t esales_client_receipt(const struct esales_client *client,
                               const char *id,

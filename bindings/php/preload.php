@@ -1,5 +1,7 @@
 <?php
 
+// Generated from the Rust source by `make generate`: do not edit.
+
 /**
  * Loads every class of the package, each after those that it needs.
  *
@@ -13,13 +15,12 @@ foreach (
     [
         'Exception/NotifyException',
         'Exception/HasStatus',
+        'Exception/LibraryException',
         'Exception/InvalidArgumentException',
         'Exception/InvalidConfigException',
         'Exception/ClosedException',
-        'Exception/LibraryException',
-        'Exception/InternalException',
         'Exception/FinalException',
-        'Exception/TicketMissingException',
+        'Exception/BadRequestException',
         'Exception/ForbiddenException',
         'Exception/RejectedException',
         'Exception/RetryableException',
@@ -32,14 +33,21 @@ foreach (
         'Exception/BadResponseException',
         'Exception/QueueFullException',
         'Exception/SpoolFailedException',
+        'Exception/ExpiredException',
+        'Exception/DroppedException',
+        'Exception/UnknownIdException',
+        'Exception/InternalException',
         'Status',
+        'Kind',
+        'ClientOptions',
         'Receipt',
         'Counts',
         'Percentiles',
         'Stats',
+        'Internal/Records',
+        'Internal/Failure',
         'Internal/Functions',
         'Internal/Text',
-        'Internal/Failure',
         'Visitor',
         'Internal/Library',
         'Client',

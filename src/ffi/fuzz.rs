@@ -17,6 +17,7 @@ use super::stats::esales_stats;
 use super::status::*;
 use super::visitor::esales_visitor;
 use crate::fuzz::Input;
+use crate::status::Status;
 
 /// A string of any bytes up to the NUL, or NULL.
 struct Text(Option<CString>);
@@ -257,7 +258,11 @@ unsafe fn call(
             }
         }
     };
-    assert_ne!(code, ESALES_INTERNAL, "a panic, or a defect that says so");
+    assert_ne!(
+        code,
+        Status::Internal.code(),
+        "a panic, or a defect that says so"
+    );
     // SAFETY: the words end with a NUL, and live until this thread's next failure.
     unsafe { is_text(esales_last_error()) };
 }

@@ -9,24 +9,24 @@ use super::sized::{self, Growing, Slot};
 use crate::status::{Error, Receipt, Status};
 
 /// What became of a notification. Begin with ESALES_RECEIPT_INIT; owned by the caller, nothing to free. Written
-/// also when the call fails, except when struct_size is wrong.
+/// also when the call fails, except when struct_size is wrong; then esales_last_error has the whole detail.
 #[allow(non_camel_case_types)]
 #[repr(C)]
 pub struct esales_receipt {
     /// sizeof(esales_receipt), set by ESALES_RECEIPT_INIT.
     pub struct_size: u32,
-    /// What became of it; the code that the function returned, if it sends or enqueues.
+    /// What became of it: a status code. It is the code that the function returned, if it sends or enqueues.
     pub status: i32,
     /// HTTP status of the last attempt's answer; 0: it got none.
     pub http_status: i32,
-    /// Attempts that were started; 0: nothing was sent.
+    /// How many attempts were started; 0: nothing was sent.
     pub attempts: u32,
-    /// Duration of the call in microseconds.
+    /// Duration of the call in microseconds. If it comes from the queue: from acceptance to the outcome, or to now.
     pub elapsed_us: u64,
-    /// The id that was sent; empty if the arguments were refused.
+    /// The id that was sent, the same in every attempt; empty if the arguments were refused. To send the same event again,
+    /// pass it as the id.
     pub id: [c_char; 129],
-    /// What happened, for a person; UTF-8. What does not fit is cut between two characters, and then ends with "...".
-    /// esales_last_error has all of it if the call failed.
+    /// What happened, for a person: UTF-8, at most 255 bytes. A longer text is cut, and then ends with "...".
     pub detail: [c_char; 256],
 }
 

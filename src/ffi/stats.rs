@@ -15,39 +15,40 @@ use crate::status::Error;
 pub struct esales_stats {
     /// sizeof(esales_stats), set by ESALES_STATS_INIT.
     pub struct_size: u32,
-    /// Deliveries in a row that failed; 0: the gate is open.
+    /// Deliveries in a row that failed; 0: deliveries are not backing off.
     pub gate_failures: u32,
-    /// Milliseconds until the next delivery is tried; 0: the gate is open, or it is due.
+    /// How long until the next delivery is tried, in milliseconds; 0: deliveries are not backing off, or it is due.
     pub gate_closed_ms: u64,
-    /// Notifications that all processes put into this spool, since it was made.
+    /// Notifications that the queue accepted, from all processes, since the spool was made.
     pub accepted: u64,
     /// Of these: answered 2xx.
     pub delivered: u64,
-    /// Refused for good by the service, kept as dead letters.
+    /// Of these: refused for good by the service (400, 403, ...), or payments that may have arrived. The spool keeps them
+    /// as dead letters.
     pub dead: u64,
-    /// Not delivered within max_age_s.
+    /// Of these: not delivered within max_age_s.
     pub expired: u64,
-    /// Dropped to make room, or by an operator.
+    /// Of these: dropped, to make room (overflow, max_dead), by an operator, or because a file was deleted or damaged.
     pub dropped: u64,
-    /// Still to be delivered.
+    /// Of these: still to be delivered.
     pub pending: u64,
-    /// Bytes of the pending ones.
+    /// Bytes of the pending notifications, which are JSON.
     pub pending_bytes: u64,
-    /// Milliseconds that the oldest pending one has been waiting.
+    /// How long the oldest pending notification has been waiting, in milliseconds; 0: none is pending.
     pub oldest_age_ms: u64,
-    /// Notifications that this process accepted, by clients whose options are those of this one: they share a queue.
+    /// Notifications that this process accepted through clients with the options of this one: they share a queue.
     pub process_accepted: u64,
-    /// Of these: answered 2xx, whoever delivered them.
+    /// Of these: answered 2xx, whichever process delivered them.
     pub process_delivered: u64,
-    /// Refused for good by the service.
+    /// Of these: refused for good by the service, or payments that may have arrived.
     pub process_dead: u64,
-    /// Not delivered within max_age_s.
+    /// Of these: not delivered within max_age_s.
     pub process_expired: u64,
-    /// Dropped.
+    /// Of these: dropped.
     pub process_dropped: u64,
-    /// Still to be delivered.
+    /// Of these: still to be delivered.
     pub process_pending: u64,
-    /// Calls, by the same clients, that ended with ESALES_QUEUE_FULL or ESALES_SPOOL_FAILED; not among the accepted.
+    /// Calls of the same clients that ended with ESALES_QUEUE_FULL or ESALES_SPOOL_FAILED; not among the accepted.
     pub process_refused: u64,
     /// From acceptance to the service's answer, in milliseconds: median of the last 1000 delivered.
     pub age_p50_ms: u64,

@@ -57,7 +57,7 @@ pub(super) fn from_status(
     let (status, hint) = match code {
         204 => (Status::Delivered, ""),
         200..=299 => (Status::Delivered, " (204 was expected)"),
-        400 => (Status::TicketMissing, ""),
+        400 => (Status::BadRequest, ""),
         403 => (
             Status::Forbidden,
             " (is the token made with the current private key, for this customer_key?)",
@@ -186,7 +186,7 @@ mod tests {
         use Status::*;
         for (codes, status) in [
             (&[200, 201, 204, 299][..], Delivered),
-            (&[400], TicketMissing),
+            (&[400], BadRequest),
             (&[403], Forbidden),
             (
                 &[300, 301, 302, 307, 401, 404, 405, 410, 413, 418, 499],

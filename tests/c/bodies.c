@@ -1,28 +1,26 @@
-/* Sends every row of a file of notifications, given as NUL-separated fields on standard input: market,
- * customer_key, session_key, token (empty: none), ticket, id. The driver compares the bytes that arrived. */
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+/* Sends every row of notifications.json in the folder argv[1]; those of the commonest kind by its own function too. The
+ * driver compares the paths and bytes that arrived. */
+#include "vectors.h"
 
-#include "esales_notify.h"
-
-int main(void) {
-    static char input[1 << 20];
-    const size_t length = fread(input, 1, sizeof input - 1, stdin);
-    const char *fields[6];
-    const char *at = input;
+int main(int argc, char **argv) {
+    cJSON *rows, *row;
     esales_client *client = NULL;
+    if (argc != 2) return fprintf(stderr, "usage: %s VECTORS\n", argv[0]), 2;
+    rows = load(argv[1], "notifications.json");
     if (esales_client_new(NULL, &client) < 0) return fprintf(stderr, "%s\n", esales_last_error()), 1;
-    while (at < input + length) {
-        esales_visitor visitor = ESALES_VISITOR_INIT;
-        int i;
-        for (i = 0; i < 6; i++, at += strlen(at) + 1) fields[i] = at;
-        visitor.market = fields[0];
-        visitor.customer_key = fields[1];
-        visitor.session_key = fields[2];
-        visitor.token = *fields[3] ? fields[3] : NULL;
-        printf("%d\n", esales_notify_add_to_cart(client, &visitor, fields[4], fields[5], NULL));
+    cJSON_ArrayForEach(row, rows) {
+        struct given given;
+        esales_receipt receipt = ESALES_RECEIPT_INIT;
+        MUST(given_new(&given, row, NULL));
+        MUST(esales_notify(client, &given.visitor, &given.notification, &receipt) == ESALES_DELIVERED);
+        MUST(!strcmp(receipt.id, given.notification.id));
+        if (given.notification.kind == ESALES_ADD_TO_CART) {
+            MUST(esales_notify_add_to_cart(client, &given.visitor, given.notification.ticket, given.notification.id, NULL) ==
+                 ESALES_DELIVERED);
+        }
+        given_free(&given);
     }
+    cJSON_Delete(rows);
     esales_client_free(client);
     return 0;
 }

@@ -156,7 +156,7 @@ TEST_CASE("what is queued is delivered, counted and told of") {
     const auto found = moved.find_receipt(queued.id);
     REQUIRE(found);
     CHECK(found->status == ESALES_DELIVERED);
-    CHECK(moved.find_receipt("never seen").failure().status == ESALES_INVALID_ARGUMENT);
+    CHECK(moved.find_receipt("never seen").failure().status == ESALES_UNKNOWN_ID);
     const auto stats = moved.stats();
     REQUIRE(stats);
     CHECK(stats->spool.accepted >= 2);

@@ -171,7 +171,7 @@ def test_advice_of_a_payment_names_what_to_do(doctor, sandbox, kind, answer, adv
 
 
 @pytest.mark.parametrize("answer, name, advice", [
-    ("400", "ESALES_TICKET_MISSING", "byte for byte"), ("403", "ESALES_FORBIDDEN", "private key"),
+    ("400", "ESALES_BAD_REQUEST", "byte for byte"), ("403", "ESALES_FORBIDDEN", "private key"),
     ("404", "ESALES_REJECTED", "v1 API"), ("503", "ESALES_SERVER_ERROR", "try later"),
 ])
 def test_what_the_service_answers_to_the_test_notification(doctor, sandbox, tmp_path, answer, name, advice):

@@ -298,7 +298,7 @@ def test_doctor_counts_dead_letters_by_status_with_advice_for_each(look, operato
     operator.empty(sandbox.base_url)
     dead = look()
     facts = dead.expect("spool.dead", "warning", "ESALES_FORBIDDEN", "dead list")
-    assert facts["by_status"] == {"ESALES_TICKET_MISSING": 1, "ESALES_FORBIDDEN": 2, "ESALES_REJECTED": 1}
+    assert facts["by_status"] == {"ESALES_BAD_REQUEST": 1, "ESALES_FORBIDDEN": 2, "ESALES_REJECTED": 1}
     for part in ("no ticket", "ESALES_PRIVATE_KEY", "v1 API"):
         dead.expect("spool.dead", "warning", advice=part)
     assert "s3cret" not in dead.text

@@ -151,7 +151,7 @@ def test_drain_writes_messages_up_to_the_log_level_with_priorities_under_systemd
 
     assert messages("--log-level", "error") == ""
     warned = messages("--log-level", "warn")
-    assert "warn: m is a dead letter: ESALES_TICKET_MISSING" in warned and "info:" not in warned
+    assert "warn: m is a dead letter: ESALES_BAD_REQUEST" in warned and "info:" not in warned
     assert "debug: m attempt 1" in messages("--log-level", "debug")
     prioritised = messages(env={"JOURNAL_STREAM": "8:1"})
     assert prioritised.startswith("<6>esales-notify: info: draining ") and "\n<4>esales-notify: warn: m is a dead" in prioritised

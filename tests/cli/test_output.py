@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import resource
 import subprocess
 import urllib.request
 
@@ -82,7 +83,7 @@ def test_send_exits_0_when_only_its_first_line_is_read(command, sandbox):
     assert done.stdout.startswith("ESALES_DELIVERED")
 
 
-@pytest.mark.parametrize("arguments", [["options"], ["options", "--json"], ["options", "--markdown"], ["completions", "bash"],
+@pytest.mark.parametrize("arguments", [["options"], ["options", "--json"], ["completions", "bash"],
                                        ["completions", "zsh"], ["completions", "fish"], ["completions", "elvish"],
                                        ["completions", "powershell"], ["demo"], ["demo", "--missing", "PHP=somehow"]])
 def test_commands_exit_0_when_their_output_is_not_read(unread, arguments):
@@ -150,6 +151,61 @@ def test_sandbox_keeps_serving_when_its_output_is_no_longer_read(command, form):
         sandbox.wait()
         for stream in (sandbox.stdin, sandbox.stdout, sandbox.stderr):
             stream.close()
+
+
+def full(arguments, env, tmp_path):
+    with open("/dev/full", "w") as target:
+        return subprocess.run(arguments, stdout=target, stderr=subprocess.PIPE, text=True, timeout=60, env=env)
+
+
+def limited(arguments, env, tmp_path):
+    """Standard output is a file, and files may have 0 bytes."""
+    with open(tmp_path / "output", "w") as target:
+        return subprocess.run(arguments, stdout=target, stderr=subprocess.PIPE, text=True, timeout=60, env=env,
+                              preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY)))
+
+
+def closed(arguments, env, tmp_path):
+    return subprocess.run(["sh", "-c", 'exec "$@" >&-', "sh", *arguments], stderr=subprocess.PIPE, text=True, timeout=60, env=env)
+
+
+def all_closed(arguments, env, tmp_path):
+    return subprocess.run(["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *arguments], timeout=60, env=env)
+
+
+@pytest.mark.parametrize("output", [full, limited, closed, all_closed])
+def test_every_command_exits_by_outcome_when_its_output_cannot_be_written(command, sandbox, output, tmp_path):
+    folder = tmp_path / "spool"
+    folder.mkdir(mode=0o700)
+    env = {**CLEAN, "ESALES_SPOOL": str(folder / "spool"), "ESALES_BASE_URL": sandbox.base_url, "ESALES_GATE_MIN_MS": "10",
+           "ESALES_GATE_MAX_MS": "20"}
+    send = ["send", "add-to-cart", *EXAMPLE, "--backoff-ms", "0"]
+    sandbox.script("503:times=3")
+    queued = [str(command), *send, "--id", "waits", "--on-failure", "queue", "--delivery", "none"]
+    assert subprocess.run(queued, env=env, capture_output=True).returncode == 0
+    expected = {"queue status": 0, "queue status --json": 0, "queue status --prometheus": 0, "queue list": 0, "queue list --json": 0,
+                "queue show waits": 0, "queue show waits --json": 0, "queue show unknown": 3, "queue dead list": 0,
+                "queue dead list --json": 0, "queue dead show unknown": 3, "queue dead retry --all": 0, "queue dead drop --all": 0,
+                "queue purge --customer-key nobody": 0, "demo --missing C=none": 0, "--help": 0, "--version": 0, "queue --help": 0,
+                "nonsense": 2, "send": 2}
+    # A disk without room has none for what these write.
+    if output is not limited:
+        expected |= {"drain --once --log-level debug": 0, f"queue backup {tmp_path}/backup": 0,
+                     f"queue salvage {tmp_path}/backup": 0}
+    # The output is all that these are for, and a closed one is not written.
+    lost = 1 if output in (full, limited) else 0
+    expected |= {f"options {form}".strip(): lost for form in ("", "--json", "--markdown", "--python", "--csharp")}
+    expected |= {f"completions {shell}": lost for shell in ("bash", "zsh", "fish", "elvish", "powershell")}
+    for line, code in expected.items():
+        done = output([str(command), *line.split()], env, tmp_path)
+        assert done.returncode == code, (line, done)
+        assert "panicked" not in (done.stderr or ""), (line, done)
+    for answer, code in (("204", 0), ("400", 3), ("503:times=3", 4)):
+        sandbox.script(answer)
+        before = sandbox.status()["received"]
+        done = output([str(command), *send], {**env, "ESALES_SPOOL": ""}, tmp_path)
+        assert done.returncode == code, done
+        assert sandbox.status()["received"] == before + (3 if code == 4 else 1)
 
 
 def test_a_full_disk_is_reported_and_changes_no_outcome(command, sandbox):

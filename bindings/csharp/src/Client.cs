@@ -210,9 +210,9 @@ namespace Esales.Notify
         /// <param name="id">Its id, from the receipt of <see cref="EnqueueAddToCart"/>.</param>
         /// <returns>
         /// Its status is <see cref="StatusCode.Queued"/> while the notification waits,
-        /// <see cref="StatusCode.Delivered"/>, the code it died with, <see cref="StatusCode.Timeout"/> if it expired, or
-        /// <see cref="StatusCode.QueueFull"/> if it was dropped. Null if nothing is known of the id: never accepted here,
-        /// or settled longer ago than <c>receipt_retention_s</c>.
+        /// <see cref="StatusCode.Delivered"/>, the code it died with, <see cref="StatusCode.Expired"/> or
+        /// <see cref="StatusCode.Dropped"/>. Null (ESALES_UNKNOWN_ID in C) if nothing is known of the id: never accepted
+        /// here, or settled longer ago than <c>receipt_retention_s</c>.
         /// </returns>
         /// <exception cref="InvalidArgumentException">The id is null or malformed.</exception>
         /// <exception cref="ClosedException">The client was disposed.</exception>
@@ -232,8 +232,7 @@ namespace Esales.Notify
                 fixed (byte* i = idBytes)
                 {
                     int status = native.ClientReceipt(client, i, &result);
-                    // Of the arguments only the id can be wrong, and it is well-formed.
-                    if (status == (int)StatusCode.InvalidArgument)
+                    if (status == (int)StatusCode.UnknownId)
                     {
                         return null;
                     }
@@ -352,7 +351,7 @@ namespace Esales.Notify
             }
         }
 
-        private unsafe Receipt Call(Native.NotifyFunction function, Visitor visitor, string ticket, string id)
+        private unsafe Receipt Call(Native.NotifyAddToCartFunction function, Visitor visitor, string ticket, string id)
         {
             byte[] market = Utf8.Encode("market", nameof(visitor), visitor?.Market);
             byte[] customerKey = Utf8.Encode("customer_key", nameof(visitor), visitor?.CustomerKey);

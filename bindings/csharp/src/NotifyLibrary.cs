@@ -31,7 +31,7 @@ namespace Esales.Notify
         /// <exception cref="LibraryNotFoundException">The library cannot be loaded.</exception>
         public static string Version
         {
-            get { return Native.Version; }
+            get { return Native.VersionText; }
         }
 
         /// <summary>The path or name that the native library was loaded by. Loads the library.</summary>

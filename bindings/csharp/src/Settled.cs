@@ -11,7 +11,7 @@ namespace Esales.Notify
         }
 
         /// <summary>
-        /// What became of the notification: delivered, the code it died with, or <see cref="StatusCode.Timeout"/> if it
+        /// What became of the notification: delivered, the code it died with, or <see cref="StatusCode.Expired"/> if it
         /// expired. Its <see cref="Notify.Receipt.Elapsed"/> counts from acceptance.
         /// </summary>
         public Receipt Receipt { get; }

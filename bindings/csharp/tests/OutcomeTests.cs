@@ -44,7 +44,7 @@ namespace Esales.Notify.Tests
 
         public static void Final_answers()
         {
-            Answered<TicketMissingException>("400", StatusCode.TicketMissing, 400);
+            Answered<BadRequestException>("400", StatusCode.BadRequest, 400);
             Answered<ForbiddenException>("403", StatusCode.Forbidden, 403);
             Answered<RejectedException>("404", StatusCode.Rejected, 404);
             Answered<RejectedException>("302", StatusCode.Rejected, 302);
@@ -71,7 +71,7 @@ namespace Esales.Notify.Tests
 
         public static void Final_and_retryable_have_parents()
         {
-            var final = new[] { typeof(TicketMissingException), typeof(ForbiddenException), typeof(RejectedException) };
+            var final = new[] { typeof(BadRequestException), typeof(ForbiddenException), typeof(RejectedException) };
             var retryable = new[]
             {
                 typeof(ServerErrorException), typeof(ThrottledException), typeof(NotifyTimeoutException),

@@ -29,6 +29,7 @@ namespace Esales.Notify.Tests
                 .Select(m => m.Groups[1].Value + " " + m.Groups[2].Value);
             var ours = Enum.GetValues(typeof(StatusCode)).Cast<StatusCode>()
                 .Select(code => Snake.Name(code) + " " + (int)code)
+                .Concat(Enum.GetValues(typeof(Kind)).Cast<Kind>().Select(kind => Snake.Name("ESALES", kind) + " " + (int)kind))
                 .Concat(Enum.GetValues(typeof(LogLevel)).Cast<LogLevel>()
                     .Select(level => Snake.Name("ESALES_LOG", level) + " " + (int)level));
             Check.Equal(

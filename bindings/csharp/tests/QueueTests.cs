@@ -169,7 +169,7 @@ namespace Esales.Notify.Tests
                 Check.Equal(2, delivered.Attempts, "attempts");
 
                 sandbox.Script("400");
-                Check.Throws<TicketMissingException>(() => client.NotifyAddToCart(Sample.Anna, Sample.Ticket), "final");
+                Check.Throws<BadRequestException>(() => client.NotifyAddToCart(Sample.Anna, Sample.Ticket), "final");
             }
         }
 
@@ -200,7 +200,7 @@ namespace Esales.Notify.Tests
                 {
                     client.EnqueueAddToCart(Sample.Anna, Sample.Ticket, id);
                 }
-                Check.Equal(StatusCode.QueueFull, client.GetReceipt("first").StatusCode, "oldest");
+                Check.Equal(StatusCode.Dropped, client.GetReceipt("first").StatusCode, "oldest");
                 Check.Equal(StatusCode.Queued, client.GetReceipt("third").StatusCode, "newest");
                 Counted(
                     "accepted 3 = delivered 0 + dead 0 + expired 0 + dropped 1 + pending 2", client.GetStats().Process);
@@ -262,7 +262,7 @@ namespace Esales.Notify.Tests
                     Receipt receipt = Next(settled);
                     Check.Equal(id, receipt.Id, "id");
                     bool isFirst = id == "first";
-                    Check.Equal(isFirst ? StatusCode.Delivered : StatusCode.TicketMissing, receipt.StatusCode, id);
+                    Check.Equal(isFirst ? StatusCode.Delivered : StatusCode.BadRequest, receipt.StatusCode, id);
                     Check.Equal(isFirst ? 204 : 400, receipt.HttpStatus, id);
                     Check.Equal(1, receipt.Attempts, id);
                     Check.That(receipt.Elapsed > TimeSpan.Zero, "no time passed");

@@ -30,9 +30,10 @@ final class Client
     /**
      * Makes a client. Nothing is sent, no thread is started.
      *
-     * @param array<string, string|int|bool|null> $options option names and values, passed on as they are; null: as
-     *                                                     if it were left out. With none, the client reads the
-     *                                                     ESALES_* environment variables; with any, it does not.
+     * @param ClientOptions|array<string, string|int|bool|null> $options option names and values, passed on as they
+     *                                                     are; null: as if it were left out. With none, the client
+     *                                                     reads the ESALES_* environment variables; with any, it
+     *                                                     does not.
      * @param string|null                         $library path of the shared library; null: found as the README says
      *
      * @throws Exception\InvalidArgumentException if a value is of another type, not UTF-8, or holds a NUL byte
@@ -43,10 +44,10 @@ final class Client
      */
     public function __construct(
         #[\SensitiveParameter]
-        array $options = [],
+        $options = [],
         ?string $library = null
     ) {
-        $texts = Text::options($options);
+        $texts = Text::options($options instanceof ClientOptions ? $options->toArray() : $options);
         $this->library = Loader::load($library);
         $this->handle = $this->library->newClient($texts);
     }
@@ -179,8 +180,8 @@ final class Client
      * @param string $id the id of the receipt of enqueueAddToCart()
      *
      * @return Receipt|null its status is Status::QUEUED while it waits, Status::DELIVERED, the code that the service
-     *                      refused it with, Status::TIMEOUT if it expired, or Status::QUEUE_FULL if it made room for
-     *                      a newer one; null: nothing is known of the id, or no longer (option receipt_retention_s)
+     *                      refused it with, Status::EXPIRED, or Status::DROPPED; null (ESALES_UNKNOWN_ID in C): nothing
+     *                      is known of the id, or no longer (option receipt_retention_s)
      *
      * @throws Exception\InvalidArgumentException for a NUL byte
      * @throws Exception\ClosedException          if the client was closed

@@ -1,5 +1,7 @@
 <?php
 
+// Generated from the Rust source by `make generate`: do not edit.
+
 declare(strict_types=1);
 
 namespace Esales\Notify;
@@ -43,7 +45,7 @@ final class Counts
     }
 
     /**
-     * All that were taken into the queue.
+     * Notifications that the queue accepted, from all processes, since the spool was made.
      */
     public function getAccepted(): int
     {
@@ -51,7 +53,7 @@ final class Counts
     }
 
     /**
-     * Those that the service received.
+     * Of these: answered 2xx.
      */
     public function getDelivered(): int
     {
@@ -59,7 +61,8 @@ final class Counts
     }
 
     /**
-     * Those that the service refused for good.
+     * Of these: refused for good by the service (400, 403, ...), or payments that may have arrived. The spool keeps
+     * them as dead letters.
      */
     public function getDead(): int
     {
@@ -67,7 +70,7 @@ final class Counts
     }
 
     /**
-     * Those that could not be delivered within the option max_age_s.
+     * Of these: not delivered within max_age_s.
      */
     public function getExpired(): int
     {
@@ -75,7 +78,7 @@ final class Counts
     }
 
     /**
-     * Those that made room for newer ones (overflow=drop_oldest).
+     * Of these: dropped, to make room (overflow, max_dead), by an operator, or because a file was deleted or damaged.
      */
     public function getDropped(): int
     {
@@ -83,7 +86,7 @@ final class Counts
     }
 
     /**
-     * Those that wait for delivery.
+     * Of these: still to be delivered.
      */
     public function getPending(): int
     {
@@ -91,8 +94,7 @@ final class Counts
     }
 
     /**
-     * Whether every accepted notification is accounted for:
-     * accepted = delivered + dead + expired + dropped + pending. False is a defect of the library.
+     * Whether every accepted notification is accounted for. False is a defect of the library.
      */
     public function isBalanced(): bool
     {

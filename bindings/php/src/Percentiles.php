@@ -1,11 +1,13 @@
 <?php
 
+// Generated from the Rust source by `make generate`: do not edit.
+
 declare(strict_types=1);
 
 namespace Esales\Notify;
 
 /**
- * How long something took, for most. Immutable. What is measured, and the unit, is said by the getter of Stats.
+ * How long something took, for most. The getter of Stats says what was measured, and the unit. Immutable.
  */
 final class Percentiles
 {
@@ -20,8 +22,11 @@ final class Percentiles
      *
      * @internal
      */
-    public function __construct(int $p50, int $p95, int $p99)
-    {
+    public function __construct(
+        int $p50,
+        int $p95,
+        int $p99
+    ) {
         $this->p50 = $p50;
         $this->p95 = $p95;
         $this->p99 = $p99;

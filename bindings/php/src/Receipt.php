@@ -1,5 +1,7 @@
 <?php
 
+// Generated from the Rust source by `make generate`: do not edit.
+
 declare(strict_types=1);
 
 namespace Esales\Notify;
@@ -47,7 +49,7 @@ final class Receipt
     }
 
     /**
-     * The outcome: one of the constants of Status.
+     * What became of it: a status code. It is the code that the function returned, if it sends or enqueues.
      */
     public function getStatus(): int
     {
@@ -55,7 +57,7 @@ final class Receipt
     }
 
     /**
-     * The outcome's name in the C API, such as "ESALES_DELIVERED".
+     * The code's name in the C API, such as "ESALES_DELIVERED".
      */
     public function getStatusName(): string
     {
@@ -63,7 +65,7 @@ final class Receipt
     }
 
     /**
-     * The HTTP status of the last attempt's answer; null: it got none.
+     * HTTP status of the last attempt's answer; null: it got none.
      */
     public function getHttpStatus(): ?int
     {
@@ -79,8 +81,7 @@ final class Receipt
     }
 
     /**
-     * How long the call took, in microseconds; of a receipt of Client::receipt(): from acceptance to the outcome, or
-     * to now while it waits.
+     * Duration of the call in microseconds. If it comes from the queue: from acceptance to the outcome, or to now.
      */
     public function getElapsedMicroseconds(): int
     {
@@ -88,10 +89,8 @@ final class Receipt
     }
 
     /**
-     * The id that was sent, the same in every attempt; empty if the arguments were refused.
-     *
-     * To send the same event again, pass it to Client::notifyAddToCart(); to ask what became of one that was queued,
-     * to Client::receipt().
+     * The id that was sent, the same in every attempt; empty if the arguments were refused. To send the same event
+     * again, pass it as the id.
      */
     public function getId(): string
     {
@@ -99,7 +98,7 @@ final class Receipt
     }
 
     /**
-     * What happened, for a person: UTF-8, at most 255 bytes.
+     * What happened, for a person: UTF-8, at most 255 bytes. A longer text is cut, and then ends with "...".
      */
     public function getDetail(): string
     {

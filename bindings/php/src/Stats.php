@@ -1,5 +1,7 @@
 <?php
 
+// Generated from the Rust source by `make generate`: do not edit.
+
 declare(strict_types=1);
 
 namespace Esales\Notify;
@@ -13,15 +15,15 @@ final class Stats
 
     private Counts $process;
 
-    private int $processRefused;
+    private int $gateFailures;
+
+    private int $gateClosedMilliseconds;
 
     private int $pendingBytes;
 
     private int $oldestAgeMilliseconds;
 
-    private int $gateFailures;
-
-    private int $gateClosedMilliseconds;
+    private int $processRefused;
 
     private Percentiles $ageMilliseconds;
 
@@ -35,27 +37,27 @@ final class Stats
     public function __construct(
         Counts $spool,
         Counts $process,
-        int $processRefused,
-        int $pendingBytes,
-        int $oldestAgeMilliseconds,
         int $gateFailures,
         int $gateClosedMilliseconds,
+        int $pendingBytes,
+        int $oldestAgeMilliseconds,
+        int $processRefused,
         Percentiles $ageMilliseconds,
         Percentiles $latencyMicroseconds
     ) {
         $this->spool = $spool;
         $this->process = $process;
-        $this->processRefused = $processRefused;
-        $this->pendingBytes = $pendingBytes;
-        $this->oldestAgeMilliseconds = $oldestAgeMilliseconds;
         $this->gateFailures = $gateFailures;
         $this->gateClosedMilliseconds = $gateClosedMilliseconds;
+        $this->pendingBytes = $pendingBytes;
+        $this->oldestAgeMilliseconds = $oldestAgeMilliseconds;
+        $this->processRefused = $processRefused;
         $this->ageMilliseconds = $ageMilliseconds;
         $this->latencyMicroseconds = $latencyMicroseconds;
     }
 
     /**
-     * The whole spool: what all processes that share it accepted.
+     * The whole spool: what all processes accepted since it was made, and what became of it.
      */
     public function getSpool(): Counts
     {
@@ -63,7 +65,7 @@ final class Stats
     }
 
     /**
-     * What this process accepted by clients of these options (they share a queue), and what became of it.
+     * What this process accepted through clients with these options (they share a queue), and what became of it.
      */
     public function getProcess(): Counts
     {
@@ -71,32 +73,7 @@ final class Stats
     }
 
     /**
-     * How many calls of the same clients were refused with a QueueFullException or SpoolFailedException; they are not
-     * among the accepted.
-     */
-    public function getProcessRefused(): int
-    {
-        return $this->processRefused;
-    }
-
-    /**
-     * Bytes of the notifications (their JSON) that wait in the spool.
-     */
-    public function getPendingBytes(): int
-    {
-        return $this->pendingBytes;
-    }
-
-    /**
-     * How long the oldest notification has been waiting in the spool, in milliseconds; 0: none waits.
-     */
-    public function getOldestAgeMilliseconds(): int
-    {
-        return $this->oldestAgeMilliseconds;
-    }
-
-    /**
-     * How many deliveries in a row failed; 0: the gate is open.
+     * Deliveries in a row that failed; 0: deliveries are not backing off.
      */
     public function getGateFailures(): int
     {
@@ -104,7 +81,7 @@ final class Stats
     }
 
     /**
-     * How long until the next delivery is tried, in milliseconds; 0: the gate is open, or it is tried now.
+     * How long until the next delivery is tried, in milliseconds; 0: deliveries are not backing off, or it is due.
      */
     public function getGateClosedMilliseconds(): int
     {
@@ -112,7 +89,31 @@ final class Stats
     }
 
     /**
-     * From acceptance to the answer, in milliseconds, of the last 1000 that were delivered.
+     * Bytes of the pending notifications, which are JSON.
+     */
+    public function getPendingBytes(): int
+    {
+        return $this->pendingBytes;
+    }
+
+    /**
+     * How long the oldest pending notification has been waiting, in milliseconds; 0: none is pending.
+     */
+    public function getOldestAgeMilliseconds(): int
+    {
+        return $this->oldestAgeMilliseconds;
+    }
+
+    /**
+     * Calls of the same clients that ended with ESALES_QUEUE_FULL or ESALES_SPOOL_FAILED; not among the accepted.
+     */
+    public function getProcessRefused(): int
+    {
+        return $this->processRefused;
+    }
+
+    /**
+     * From acceptance to the service's answer, in milliseconds, of the last 1000 delivered.
      */
     public function getAgeMilliseconds(): Percentiles
     {
@@ -120,7 +121,7 @@ final class Stats
     }
 
     /**
-     * The attempt that delivered, in microseconds, of the last 1000 that were delivered.
+     * Duration of the attempt that delivered, in microseconds, of the last 1000 delivered.
      */
     public function getLatencyMicroseconds(): Percentiles
     {

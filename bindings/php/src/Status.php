@@ -1,5 +1,7 @@
 <?php
 
+// Generated from the Rust source by `make generate`: do not edit.
+
 declare(strict_types=1);
 
 namespace Esales\Notify;
@@ -13,58 +15,109 @@ use Esales\Notify\Internal\Loader;
  */
 final class Status
 {
-    /** The service received the notification (2xx). */
+    /**
+     * The service received the notification (2xx).
+     */
     public const DELIVERED = 0;
 
-    /** The notification is in the queue and will be delivered. */
+    /**
+     * The notification is in the queue and will be delivered.
+     */
     public const QUEUED = 1;
 
-    /** An argument is missing or malformed; nothing was sent. */
+    /**
+     * An argument is missing or malformed; nothing was sent.
+     */
     public const INVALID_ARGUMENT = -1;
 
-    /** An option is unknown, out of range, or contradicts another. */
+    /**
+     * An option is missing, unknown, out of range, or contradicts another.
+     */
     public const INVALID_CONFIG = -2;
 
-    /** The client was closed. */
+    /**
+     * The client was closed; nothing was sent.
+     */
     public const CLOSED = -3;
 
-    /** 400: the service found no ticket. Final. */
-    public const TICKET_MISSING = -10;
+    /**
+     * The service refused the request (400): a ticket, a product key or an order line is missing.
+     */
+    public const BAD_REQUEST = -10;
 
-    /** 403: the customer key of a signed-in visitor could not be validated. Final. */
+    /**
+     * The service could not validate the customer key of a signed-in visitor (403).
+     */
     public const FORBIDDEN = -11;
 
-    /** Any other final answer. */
+    /**
+     * The service gave another final answer, such as a 404 or a redirect.
+     */
     public const REJECTED = -12;
 
-    /** 5xx: unavailable or busy. May succeed later, with the same id. */
+    /**
+     * The service is unavailable or busy (5xx).
+     */
     public const SERVER_ERROR = -20;
 
-    /** 429 or 425: come back later. May succeed later, with the same id. */
+    /**
+     * The service asks to come back later (429 or 425).
+     */
     public const THROTTLED = -21;
 
-    /** No answer within timeout_ms, or 408. May succeed later, with the same id. */
+    /**
+     * There was no answer within the time-out, or the answer was 408; the notification may have arrived.
+     */
     public const TIMEOUT = -22;
 
-    /** Name not found, or no connection. May succeed later, with the same id. */
+    /**
+     * The host name was not found, or no connection could be made.
+     */
     public const CONNECT_FAILED = -23;
 
-    /** TLS handshake failed or certificate refused. May succeed later, once mended. */
+    /**
+     * The TLS handshake failed, or the certificate was refused.
+     */
     public const TLS_FAILED = -24;
 
-    /** The connection broke before the answer. May succeed later, with the same id. */
+    /**
+     * The connection broke before the answer was complete; the notification may have arrived.
+     */
     public const CONNECTION_LOST = -25;
 
-    /** The answer is not HTTP. May succeed later, with the same id. */
+    /**
+     * The answer is not HTTP that could be understood; the notification may have arrived.
+     */
     public const BAD_RESPONSE = -26;
 
-    /** The queue is full; not accepted. */
+    /**
+     * The queue is full; the notification was not accepted.
+     */
     public const QUEUE_FULL = -30;
 
-    /** The spool could not be written; not accepted. */
+    /**
+     * The spool could not be read or written; a notification was not accepted.
+     */
     public const SPOOL_FAILED = -31;
 
-    /** A defect in the library. */
+    /**
+     * The notification was not delivered within max_age_s; it is no longer tried.
+     */
+    public const EXPIRED = -32;
+
+    /**
+     * The notification was dropped from the queue: to make room, or by an operator.
+     */
+    public const DROPPED = -33;
+
+    /**
+     * Nothing is known of the id: it was never accepted here, or its receipt was discarded.
+     */
+    public const UNKNOWN_ID = -34;
+
+    /**
+     * There is a defect in the library; what the call did is not known.
+     */
     public const INTERNAL = -90;
 
     private function __construct()

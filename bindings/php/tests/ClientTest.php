@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Esales\Notify\Tests;
 
 use Esales\Notify\Client;
+use Esales\Notify\ClientOptions;
 use Esales\Notify\Exception\ClosedException;
 use Esales\Notify\Exception\InvalidArgumentException;
 use Esales\Notify\Exception\NotifyException;
@@ -43,6 +44,22 @@ final class ClientTest extends SandboxTestCase
 
         self::assertCount(3, $this->sandbox->received());
         self::assertSame(1, $this->sandbox->connections());
+    }
+
+    public function testAClientTakesTypedOptions(): void
+    {
+        if (PHP_VERSION_ID < 80100) {
+            self::markTestSkipped('named arguments');
+        }
+        $named = ['baseUrl' => $this->sandbox->baseUrl(), 'market' => 'SE', 'timeoutMs' => self::BUDGET_MS];
+        $options = new ClientOptions(...$named);
+        self::assertSame(self::BUDGET_MS, $options->toArray()['timeout_ms']);
+        $this->send(new Client($options));
+
+        self::assertCount(1, $this->sandbox->received());
+        $e = $this->failure(static fn () => new Client(new ClientOptions(...['timeoutMs' => 0])));
+        self::assertSame(Status::INVALID_CONFIG, $e->getStatus());
+        self::assertStringContainsString('timeout_ms', $e->getMessage());
     }
 
     public function testAClosedClientSaysSo(): void

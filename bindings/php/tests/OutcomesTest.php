@@ -14,7 +14,7 @@ use Esales\Notify\Exception\RejectedException;
 use Esales\Notify\Exception\RetryableException;
 use Esales\Notify\Exception\ServerErrorException;
 use Esales\Notify\Exception\ThrottledException;
-use Esales\Notify\Exception\TicketMissingException;
+use Esales\Notify\Exception\BadRequestException;
 use Esales\Notify\Exception\TimeoutException;
 use Esales\Notify\Identity;
 use Esales\Notify\Status;
@@ -69,7 +69,7 @@ final class OutcomesTest extends SandboxTestCase
     public static function answers(): array
     {
         return [
-            'ticket missing' => ['400', Status::TICKET_MISSING, TicketMissingException::class, 400],
+            'ticket missing' => ['400', Status::BAD_REQUEST, BadRequestException::class, 400],
             'forbidden' => ['403', Status::FORBIDDEN, ForbiddenException::class, 403],
             'not found' => ['404', Status::REJECTED, RejectedException::class, 404],
             'a redirect' => ['302', Status::REJECTED, RejectedException::class, 302],

@@ -122,7 +122,7 @@ final class QueueTest extends SandboxTestCase
 
         // It expires, although the service asked for patience.
         self::assertTrue($client->flush(self::PATIENCE_MS));
-        self::assertSame(Status::TIMEOUT, $client->receipt('waits')->getStatus());
+        self::assertSame(Status::EXPIRED, $client->receipt('waits')->getStatus());
         self::assertSame(1, $client->stats()->getProcess()->getExpired());
         self::assertSame(['waits'], $this->receivedIds());
     }
@@ -142,7 +142,7 @@ final class QueueTest extends SandboxTestCase
         self::assertSame(204, $delivered->getHttpStatus());
         self::assertSame(2, $delivered->getAttempts());
         $refused = $client->receipt('refused');
-        self::assertSame(Status::TICKET_MISSING, $refused->getStatus());
+        self::assertSame(Status::BAD_REQUEST, $refused->getStatus());
         self::assertSame(400, $refused->getHttpStatus());
         self::assertNotSame('', $refused->getDetail());
     }
@@ -242,7 +242,7 @@ final class QueueTest extends SandboxTestCase
         $this->enqueue($client, 'old');
         $this->enqueue($client, 'new');
 
-        self::assertSame(Status::QUEUE_FULL, $client->receipt('old')->getStatus());
+        self::assertSame(Status::DROPPED, $client->receipt('old')->getStatus());
         self::assertSame(Status::QUEUED, $client->receipt('new')->getStatus());
         self::assertSame(1, $client->stats()->getProcess()->getDropped());
         self::assertTrue($client->stats()->isBalanced());

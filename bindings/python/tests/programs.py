@@ -215,12 +215,12 @@ def end_after_interrupts(base_url: str) -> None:
     assert handle is not None
     library = handle.library
     # In C, and before it.
-    library.client_on_delivery, on_delivery = interrupt, library.client_on_delivery
+    library.esales_client_on_delivery, on_delivery = interrupt, library.esales_client_on_delivery
     is_interrupted(lambda: client.on_delivery(lambda receipt: None))
-    library.client_on_delivery = on_delivery
-    library.log_to, log = interrupt, library.log_to
+    library.esales_client_on_delivery = on_delivery
+    library.esales_log_to, log = interrupt, library.esales_log_to
     is_interrupted(lambda: log_to(level=logging.DEBUG))
-    library.log_to = log
+    library.esales_log_to = log
     changes, _callbacks._changes = _callbacks._changes, Interrupted()
     is_interrupted(lambda: client.on_delivery(None))
     changes |= _callbacks._changes

@@ -14,7 +14,7 @@ import pytest
 import esales_notify as e
 from esales_notify import Client, NotifyError, Receipt, Visitor
 from esales_notify._client import Option, _text_of
-from esales_notify._errors import error_class
+from esales_notify._outcomes import error_class
 from service import BUDGET_MS, Sandbox
 
 

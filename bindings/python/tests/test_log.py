@@ -76,7 +76,7 @@ def test_messages_arrive_by_the_name_of_the_package(
     assert (record.name, record.levelno, record.levelname) == ("esales_notify", logging.WARNING, "WARNING")
     # Percent signs of the service's are no business of the formatting.
     assert id in record.getMessage()
-    assert "ESALES_TICKET_MISSING" in record.getMessage()
+    assert "ESALES_BAD_REQUEST" in record.getMessage()
 
 
 def test_an_outage_is_a_warning_and_its_end_is_information(
@@ -178,10 +178,10 @@ def test_what_identifies_a_visitor_stays_out(logger: logging.Logger, start_sandb
         client.on_delivery(settled.put)
         client.enqueue_add_to_cart(who, ticket)
         settled.get(timeout=PATIENCE_S)
-        with pytest.raises(e.TicketMissingError):
+        with pytest.raises(e.BadRequestError):
             client.notify_add_to_cart(who, ticket)
     words = "\n".join(handler.messages())
-    assert words.count("ESALES_TICKET_MISSING") >= 2
+    assert words.count("ESALES_BAD_REQUEST") >= 2
     assert "ESALES_SERVER_ERROR" in words
     for secret in (who.token, who.customer_key, who.session_key, ticket):
         assert secret is not None and secret not in words

@@ -35,7 +35,7 @@ def test_delivered(sandbox: Sandbox, client: Client, visitor: Visitor, ticket: s
 @pytest.mark.parametrize(
     ("answer", "kind", "status", "http_status"),
     [
-        ("400", e.TicketMissingError, e.ESALES_TICKET_MISSING, 400),
+        ("400", e.BadRequestError, e.ESALES_BAD_REQUEST, 400),
         ("403", e.ForbiddenError, e.ESALES_FORBIDDEN, 403),
         ("404", e.RejectedError, e.ESALES_REJECTED, 404),
         ("302:location=/elsewhere", e.RejectedError, e.ESALES_REJECTED, 302),

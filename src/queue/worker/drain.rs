@@ -516,7 +516,7 @@ fn expired(item: Item, max_age: Duration, now: Timestamp) -> Settlement {
     Settlement {
         item,
         fate: Fate::Expired,
-        status: Status::Timeout,
+        status: Status::Expired,
         http_status: None,
         detail,
         latency: Duration::ZERO,

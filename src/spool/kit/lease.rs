@@ -115,7 +115,7 @@ pub(crate) fn ledger_shows_every_settlement_after_a_release<E: Engine>() {
         for (n, status) in [
             (1, Status::Delivered),
             (2, Status::Rejected),
-            (3, Status::Timeout),
+            (3, Status::Expired),
             (4, Status::Queued),
         ] {
             let receipt = spool.receipt(&format!("n-{n}"), at(60), soon()).unwrap();

@@ -312,7 +312,7 @@ pub(crate) fn settlement(item: &Item, fate: Fate, at: Timestamp) -> Settlement {
     let (status, http_status) = match fate {
         Fate::Delivered => (Status::Delivered, Some(200)),
         Fate::Dead => (Status::Rejected, Some(422)),
-        Fate::Expired => (Status::Timeout, None),
+        Fate::Expired => (Status::Expired, None),
         Fate::Retry { .. } => (Status::ServerError, Some(503)),
     };
     let attempts = item.attempts + u32::from(fate != Fate::Expired);

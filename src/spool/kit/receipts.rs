@@ -68,7 +68,7 @@ pub(crate) fn receipt_shows_what_became_of_a_completed_item<E: Engine>() {
     let expected = [
         ("n-1", Status::Delivered, Some(200), 1),
         ("n-2", Status::Rejected, Some(422), 1),
-        ("n-3", Status::Timeout, None, 0),
+        ("n-3", Status::Expired, None, 0),
     ];
     for (id, status, http_status, attempts) in expected {
         let expected = Receipt {
@@ -101,7 +101,7 @@ pub(crate) fn receipt_of_a_dropped_item_says_so<E: Engine>() {
     let dropped = receipt(&*spool, "n-1", at(5)).unwrap();
     assert_eq!(
         (dropped.status, dropped.http_status, dropped.attempts),
-        (Status::QueueFull, None, 2)
+        (Status::Dropped, None, 2)
     );
     assert!(dropped.detail.contains("dropped"), "{dropped:?}");
     let kept = receipt(&*spool, "n-2", at(5)).unwrap();

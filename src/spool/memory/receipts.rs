@@ -23,7 +23,7 @@ impl DropReason {
             DropReason::Purged => "dropped by an operator",
         };
         Receipt {
-            status: Status::QueueFull,
+            status: Status::Dropped,
             http_status: None,
             attempts: item.attempts,
             elapsed: now.since(item.accepted).length,

@@ -181,7 +181,7 @@ const EVENTS: [Event; 8] = [
     },
     Event {
         answers: "400:body=\"Ticket is missing.\"",
-        expected: Status::TicketMissing,
+        expected: Status::BadRequest,
         ..event("a click, answered 400", Kind::Click)
     },
     Event {

@@ -14,7 +14,6 @@ mod queue;
 mod sandbox;
 mod secret;
 mod send;
-mod typed;
 mod users;
 
 use std::path::PathBuf;
@@ -33,6 +32,7 @@ const EXIT_LEFT: u8 = 4;
 const EXIT_SPOOL: u8 = 6;
 
 fn main() -> ExitCode {
+    output::survive_file_size_limit();
     let matches = command().get_matches();
     let result = match matches.subcommand() {
         Some(("send", args)) => send::run(args),

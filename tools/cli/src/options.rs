@@ -3,39 +3,27 @@
 use std::process::ExitCode;
 
 use clap::parser::ValueSource;
-use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgMatches, Command};
 use esales_notify::{Config, OPTIONS, OptionSpec};
 use serde_json::json;
 
-use crate::{output, typed};
+use crate::output;
 
 pub(crate) fn command() -> Command {
-    let format = |name: &'static str, help: &'static str| {
-        Arg::new(name)
-            .long(name)
-            .action(ArgAction::SetTrue)
-            .help(help)
-    };
     Command::new("options")
         .about("Print the option table: name, range, default, environment variable, meaning")
-        .arg(format("json", "As JSON"))
-        .arg(format("markdown", "As a Markdown table"))
-        // For the bindings' own sources.
-        .arg(format("python", "As a type of Python").hide(true))
-        .arg(format("csharp", "As properties of C#").hide(true))
-        .group(ArgGroup::new("format").args(["json", "markdown", "python", "csharp"]))
+        .arg(
+            Arg::new("json")
+                .long("json")
+                .action(ArgAction::SetTrue)
+                .help("As JSON"),
+        )
 }
 
 pub(crate) fn run(args: &ArgMatches) -> Result<ExitCode, String> {
     if args.get_flag("json") {
         let rows: Vec<_> = OPTIONS.iter().map(as_json).collect();
         outln!("{:#}", serde_json::Value::from(rows));
-    } else if args.get_flag("markdown") {
-        out!("{}", markdown());
-    } else if args.get_flag("python") {
-        out!("{}", typed::python());
-    } else if args.get_flag("csharp") {
-        out!("{}", typed::csharp());
     } else {
         for option in OPTIONS {
             let default = option
@@ -61,20 +49,6 @@ fn as_json(option: &OptionSpec) -> serde_json::Value {
         "environment_variable": option.environment_variable(),
         "doc": option.doc,
     })
-}
-
-fn markdown() -> String {
-    let mut table = "| option | range | default | meaning |\n|---|---|---|---|\n".to_owned();
-    for option in OPTIONS {
-        let default = option.default.unwrap_or("unset");
-        table += &format!(
-            "| `{}` | {} | {default} | {} |\n",
-            option.name,
-            option.range(),
-            option.doc
-        );
-    }
-    table
 }
 
 /// A flag for every option: `timeout_ms` is `--timeout-ms`, or `ESALES_TIMEOUT_MS` in the environment.

@@ -61,7 +61,7 @@ pub(crate) fn page(report: &SpoolReport) -> String {
         "Dead letters that are kept, by the status that they died with",
     );
     // These three series are always there, so that an alert never meets a gap.
-    let usual = [Status::TicketMissing, Status::Forbidden, Status::Rejected];
+    let usual = [Status::BadRequest, Status::Forbidden, Status::Rejected];
     let absent = usual
         .iter()
         .filter(|s| report.dead_by_status.iter().all(|(found, _)| found != *s));

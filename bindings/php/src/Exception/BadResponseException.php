@@ -1,11 +1,13 @@
 <?php
 
+// Generated from the Rust source by `make generate`: do not edit.
+
 declare(strict_types=1);
 
 namespace Esales\Notify\Exception;
 
 /**
- * The answer is not HTTP (-26). The notification may have arrived.
+ * -26: The answer is not HTTP that could be understood; the notification may have arrived.
  */
 final class BadResponseException extends RetryableException
 {

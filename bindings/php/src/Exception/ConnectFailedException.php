@@ -1,11 +1,13 @@
 <?php
 
+// Generated from the Rust source by `make generate`: do not edit.
+
 declare(strict_types=1);
 
 namespace Esales\Notify\Exception;
 
 /**
- * The name was not found, or no connection could be made (-23).
+ * -23: The host name was not found, or no connection could be made.
  */
 final class ConnectFailedException extends RetryableException
 {

@@ -1,11 +1,13 @@
 <?php
 
+// Generated from the Rust source by `make generate`: do not edit.
+
 declare(strict_types=1);
 
 namespace Esales\Notify\Exception;
 
 /**
- * The connection broke before the answer (-25). The notification may have arrived.
+ * -25: The connection broke before the answer was complete; the notification may have arrived.
  */
 final class ConnectionLostException extends RetryableException
 {

@@ -1,11 +1,13 @@
 <?php
 
+// Generated from the Rust source by `make generate`: do not edit.
+
 declare(strict_types=1);
 
 namespace Esales\Notify\Exception;
 
 /**
- * A defect in the library (-90), or a code that this version of the binding does not know.
+ * -90: There is a defect in the library; what the call did is not known.
  */
 final class InternalException extends \RuntimeException implements NotifyException
 {

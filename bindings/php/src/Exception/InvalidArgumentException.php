@@ -1,11 +1,13 @@
 <?php
 
+// Generated from the Rust source by `make generate`: do not edit.
+
 declare(strict_types=1);
 
 namespace Esales\Notify\Exception;
 
 /**
- * An argument is missing or malformed (-1); nothing was sent. The words name it as the C API does: customer_key.
+ * -1: An argument is missing or malformed; nothing was sent.
  */
 final class InvalidArgumentException extends \InvalidArgumentException implements NotifyException
 {

@@ -1,11 +1,13 @@
 <?php
 
+// Generated from the Rust source by `make generate`: do not edit.
+
 declare(strict_types=1);
 
 namespace Esales\Notify\Exception;
 
 /**
- * An option is unknown, out of range, missing, or contradicts another (-2). The words name it.
+ * -2: An option is missing, unknown, out of range, or contradicts another.
  */
 final class InvalidConfigException extends \RuntimeException implements NotifyException
 {

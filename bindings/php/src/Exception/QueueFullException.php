@@ -1,11 +1,13 @@
 <?php
 
+// Generated from the Rust source by `make generate`: do not edit.
+
 declare(strict_types=1);
 
 namespace Esales\Notify\Exception;
 
 /**
- * The queue is full: options max_items and max_bytes (-30). The notification was not accepted.
+ * -30: The queue is full; the notification was not accepted.
  */
 final class QueueFullException extends \RuntimeException implements NotifyException
 {

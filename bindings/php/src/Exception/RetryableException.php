@@ -1,11 +1,13 @@
 <?php
 
+// Generated from the Rust source by `make generate`: do not edit.
+
 declare(strict_types=1);
 
 namespace Esales\Notify\Exception;
 
 /**
- * It did not get through (-20 to -29) but may later: send it again with the id of getReceipt().
+ * -20 to -29: The same notification may succeed later, with the same id.
  */
 class RetryableException extends \RuntimeException implements NotifyException
 {

@@ -1,11 +1,13 @@
 <?php
 
+// Generated from the Rust source by `make generate`: do not edit.
+
 declare(strict_types=1);
 
 namespace Esales\Notify\Exception;
 
 /**
- * The service is unavailable or busy: 5xx (-20).
+ * -20: The service is unavailable or busy (5xx).
  */
 final class ServerErrorException extends RetryableException
 {

@@ -1,11 +1,13 @@
 <?php
 
+// Generated from the Rust source by `make generate`: do not edit.
+
 declare(strict_types=1);
 
 namespace Esales\Notify\Exception;
 
 /**
- * The spool could not be read or written (-31). A notification was not accepted.
+ * -31: The spool could not be read or written; a notification was not accepted.
  */
 final class SpoolFailedException extends \RuntimeException implements NotifyException
 {

@@ -1,11 +1,13 @@
 <?php
 
+// Generated from the Rust source by `make generate`: do not edit.
+
 declare(strict_types=1);
 
 namespace Esales\Notify\Exception;
 
 /**
- * The service asks to come back later: 429 or 425 (-21).
+ * -21: The service asks to come back later (429 or 425).
  */
 final class ThrottledException extends RetryableException
 {

@@ -1,11 +1,13 @@
 <?php
 
+// Generated from the Rust source by `make generate`: do not edit.
+
 declare(strict_types=1);
 
 namespace Esales\Notify\Exception;
 
 /**
- * No answer within the option timeout_ms, or 408 (-22). The notification may have arrived.
+ * -22: There was no answer within the time-out, or the answer was 408; the notification may have arrived.
  */
 final class TimeoutException extends RetryableException
 {

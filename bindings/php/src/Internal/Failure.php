@@ -1,13 +1,18 @@
 <?php
 
+// Generated from the Rust source by `make generate`: do not edit.
+
 declare(strict_types=1);
 
 namespace Esales\Notify\Internal;
 
+use Esales\Notify\Exception\BadRequestException;
 use Esales\Notify\Exception\BadResponseException;
 use Esales\Notify\Exception\ClosedException;
 use Esales\Notify\Exception\ConnectFailedException;
 use Esales\Notify\Exception\ConnectionLostException;
+use Esales\Notify\Exception\DroppedException;
+use Esales\Notify\Exception\ExpiredException;
 use Esales\Notify\Exception\FinalException;
 use Esales\Notify\Exception\ForbiddenException;
 use Esales\Notify\Exception\InternalException;
@@ -20,9 +25,9 @@ use Esales\Notify\Exception\RetryableException;
 use Esales\Notify\Exception\ServerErrorException;
 use Esales\Notify\Exception\SpoolFailedException;
 use Esales\Notify\Exception\ThrottledException;
-use Esales\Notify\Exception\TicketMissingException;
 use Esales\Notify\Exception\TimeoutException;
 use Esales\Notify\Exception\TlsFailedException;
+use Esales\Notify\Exception\UnknownIdException;
 use Esales\Notify\Receipt;
 use Esales\Notify\Status;
 
@@ -37,7 +42,7 @@ final class Failure
         Status::INVALID_ARGUMENT => InvalidArgumentException::class,
         Status::INVALID_CONFIG => InvalidConfigException::class,
         Status::CLOSED => ClosedException::class,
-        Status::TICKET_MISSING => TicketMissingException::class,
+        Status::BAD_REQUEST => BadRequestException::class,
         Status::FORBIDDEN => ForbiddenException::class,
         Status::REJECTED => RejectedException::class,
         Status::SERVER_ERROR => ServerErrorException::class,
@@ -49,6 +54,10 @@ final class Failure
         Status::BAD_RESPONSE => BadResponseException::class,
         Status::QUEUE_FULL => QueueFullException::class,
         Status::SPOOL_FAILED => SpoolFailedException::class,
+        Status::EXPIRED => ExpiredException::class,
+        Status::DROPPED => DroppedException::class,
+        Status::UNKNOWN_ID => UnknownIdException::class,
+        Status::INTERNAL => InternalException::class,
     ];
 
     private function __construct()
@@ -56,22 +65,18 @@ final class Failure
     }
 
     /**
-     * The exception for a code below 0.
-     *
-     * A code that a later library added is still told apart by its range: -10 to -19 is final, -20 to -29 retryable.
+     * The exception for a code below 0. A code that only a later library knows still belongs to its group.
      */
     public static function of(int $status, string $statusName, string $words, ?Receipt $receipt): NotifyException
     {
         $class = self::CLASSES[$status] ?? null;
-        if ($class === null) {
-            if ($status <= -10 && $status >= -19) {
-                $class = FinalException::class;
-            } elseif ($status <= -20 && $status >= -29) {
-                $class = RetryableException::class;
-            } else {
-                $class = InternalException::class;
-            }
+        if ($class === null && $status >= -19 && $status <= -10) {
+            $class = FinalException::class;
         }
+        if ($class === null && $status >= -29 && $status <= -20) {
+            $class = RetryableException::class;
+        }
+        $class = $class ?? InternalException::class;
 
         return new $class($words, $status, $statusName, $receipt);
     }

@@ -4,10 +4,8 @@ declare(strict_types=1);
 
 namespace Esales\Notify\Internal;
 
-use Esales\Notify\Counts;
 use Esales\Notify\Exception\InvalidArgumentException;
 use Esales\Notify\Exception\NotifyException;
-use Esales\Notify\Percentiles;
 use Esales\Notify\Receipt;
 use Esales\Notify\Stats;
 use Esales\Notify\Status;
@@ -20,7 +18,7 @@ use FFI\CType;
  * The C functions, one method each: conversion only.
  *
  * With ffi.enable=preload outside the command line, PHP allows FFI's own functions only to code that stands in a
- * preloaded function. So they are all called from methods of this class and of Loader, never from a callback.
+ * preloaded function. So methods of this class, of Records and of Loader call them, and never a callback.
  *
  * @internal
  */
@@ -239,31 +237,7 @@ final class Library
         $stats->struct_size = FFI::sizeof($stats);
         $this->check($this->ffi->esales_client_stats($client, FFI::addr($stats)));
 
-        return new Stats(
-            new Counts(
-                $stats->accepted,
-                $stats->delivered,
-                $stats->dead,
-                $stats->expired,
-                $stats->dropped,
-                $stats->pending
-            ),
-            new Counts(
-                $stats->process_accepted,
-                $stats->process_delivered,
-                $stats->process_dead,
-                $stats->process_expired,
-                $stats->process_dropped,
-                $stats->process_pending
-            ),
-            $stats->process_refused,
-            $stats->pending_bytes,
-            $stats->oldest_age_ms,
-            $stats->gate_failures,
-            $stats->gate_closed_ms,
-            new Percentiles($stats->age_p50_ms, $stats->age_p95_ms, $stats->age_p99_ms),
-            new Percentiles($stats->latency_p50_us, $stats->latency_p95_us, $stats->latency_p99_us)
-        );
+        return Records::stats($stats);
     }
 
     /**
@@ -277,7 +251,7 @@ final class Library
         $receipt = $this->newReceipt();
         $isKnown = $this->check(
             $this->ffi->esales_client_receipt($client, $id, FFI::addr($receipt)),
-            Status::INVALID_ARGUMENT
+            Status::UNKNOWN_ID
         );
 
         return $isKnown ? $this->receiptOf($receipt->status, $receipt) : null;
@@ -366,15 +340,7 @@ final class Library
 
     private function receiptOf(int $status, CData $receipt): Receipt
     {
-        return new Receipt(
-            $status,
-            $this->statusName($status),
-            $receipt->http_status === 0 ? null : $receipt->http_status,
-            $receipt->attempts,
-            $receipt->elapsed_us,
-            FFI::string($receipt->id),
-            FFI::string($receipt->detail)
-        );
+        return Records::receipt($receipt, $status, $this->statusName($status));
     }
 
     /**

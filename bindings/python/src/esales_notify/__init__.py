@@ -4,100 +4,27 @@ A thin layer over the shared library libesales_notify, which is loaded at the fi
 nothing else. See :class:`Client`.
 """
 
+from . import _outcomes, _status
 from ._client import Client
-from ._errors import (
-    BadResponseError,
-    ClosedError,
-    ConnectFailedError,
-    ConnectionLostError,
-    FinalError,
-    ForbiddenError,
-    InternalError,
-    InvalidArgumentError,
-    InvalidConfigError,
-    LibraryNotFoundError,
-    NotifyError,
-    NotifyTimeoutError,
-    QueueFullError,
-    RejectedError,
-    RetryableError,
-    ServerError,
-    SpoolFailedError,
-    ThrottledError,
-    TicketMissingError,
-    TlsFailedError,
-)
+from ._errors import LibraryNotFoundError, NotifyError
 from ._identity import customer_key, customer_token, new_key, version
 from ._log import log_to
 from ._options import ClientOptions
-from ._status import (
-    ESALES_BAD_RESPONSE,
-    ESALES_CLOSED,
-    ESALES_CONNECT_FAILED,
-    ESALES_CONNECTION_LOST,
-    ESALES_DELIVERED,
-    ESALES_FORBIDDEN,
-    ESALES_INTERNAL,
-    ESALES_INVALID_ARGUMENT,
-    ESALES_INVALID_CONFIG,
-    ESALES_QUEUE_FULL,
-    ESALES_QUEUED,
-    ESALES_REJECTED,
-    ESALES_SERVER_ERROR,
-    ESALES_SPOOL_FAILED,
-    ESALES_THROTTLED,
-    ESALES_TICKET_MISSING,
-    ESALES_TIMEOUT,
-    ESALES_TLS_FAILED,
-)
-from ._types import Counts, Percentiles, Receipt, Stats, Visitor
+from ._outcomes import *  # noqa: F403
+from ._records import Counts, Percentiles, Receipt, Stats
+from ._status import *  # noqa: F403
+from ._types import Visitor
 from ._version import __version__
 
 __all__ = [
-    "ESALES_BAD_RESPONSE",
-    "ESALES_CLOSED",
-    "ESALES_CONNECTION_LOST",
-    "ESALES_CONNECT_FAILED",
-    "ESALES_DELIVERED",
-    "ESALES_FORBIDDEN",
-    "ESALES_INTERNAL",
-    "ESALES_INVALID_ARGUMENT",
-    "ESALES_INVALID_CONFIG",
-    "ESALES_QUEUED",
-    "ESALES_QUEUE_FULL",
-    "ESALES_REJECTED",
-    "ESALES_SERVER_ERROR",
-    "ESALES_SPOOL_FAILED",
-    "ESALES_THROTTLED",
-    "ESALES_TICKET_MISSING",
-    "ESALES_TIMEOUT",
-    "ESALES_TLS_FAILED",
-    "BadResponseError",
     "Client",
     "ClientOptions",
-    "ClosedError",
-    "ConnectFailedError",
-    "ConnectionLostError",
     "Counts",
-    "FinalError",
-    "ForbiddenError",
-    "InternalError",
-    "InvalidArgumentError",
-    "InvalidConfigError",
     "LibraryNotFoundError",
     "NotifyError",
-    "NotifyTimeoutError",
     "Percentiles",
-    "QueueFullError",
     "Receipt",
-    "RejectedError",
-    "RetryableError",
-    "ServerError",
-    "SpoolFailedError",
     "Stats",
-    "ThrottledError",
-    "TicketMissingError",
-    "TlsFailedError",
     "Visitor",
     "__version__",
     "customer_key",
@@ -106,3 +33,6 @@ __all__ = [
     "new_key",
     "version",
 ]
+# Which codes, kinds and exceptions there are is generated.
+__all__ += _outcomes.__all__
+__all__ += _status.__all__

@@ -19,8 +19,9 @@ import time
 from typing import Any, Callable, Dict, Optional, Set, Tuple, Union
 from weakref import WeakValueDictionary
 
-from ._library import DeliveryFunction, Library, LogFunction, loaded
-from ._types import Receipt
+from ._library import Library, loaded
+from ._native import DeliveryFunction, LogFunction
+from ._records import Receipt
 
 DeliveryCallback = Callable[[Receipt], object]
 # At run time it takes no parameter before Python 3.11.
@@ -70,7 +71,7 @@ class Handle:
         self.number = next(_numbers)
         self.callback: Optional[DeliveryCallback] = None
         # Kept here: when the interpreter ends, module globals may be gone before the last handle.
-        self._free = library.client_free
+        self._free = library.esales_client_free
         self._changes = _changes
 
     def on_delivery(self, callback: Optional[DeliveryCallback]) -> int:
@@ -82,7 +83,7 @@ class Handle:
             if callback is not None:
                 _listening[self.number] = self
             function, number = (_NO_DELIVERY, None) if callback is None else (_DELIVERY, self.number)
-            status: int = self.library.client_on_delivery(self.pointer, function, number)
+            status: int = self.library.esales_client_on_delivery(self.pointer, function, number)
             if callback is None:
                 _listening.pop(self.number, None)
         finally:
@@ -138,11 +139,11 @@ def log_to(library: Library, logger: Optional[Logger], level: int) -> None:
     try:
         _begin(change, is_new=logger is not None)
         if logger is None or wanted == _OFF:
-            status = library.log_to(LogFunction(), None, _OFF)
+            status = library.esales_log_to(LogFunction(), None, _OFF)
             _loggers.pop(number, None)
         else:
             _loggers[number] = (library, logger)
-            status = library.log_to(_LOG, number, wanted)
+            status = library.esales_log_to(_LOG, number, wanted)
     finally:
         _changes.discard(change)
     library.check(status)
@@ -169,16 +170,16 @@ def _end() -> None:
     global _has_ended
     # First: the callbacks still hear what became of the requests in flight. These would be sent again otherwise.
     for library in loaded():
-        library.stop_delivery(_STOP_TIMEOUT_MS)
+        library.esales_stop_delivery(_STOP_TIMEOUT_MS)
     _has_ended = True
     deadline = time.monotonic() + _PATIENCE_S
     while _changes and time.monotonic() < deadline:
         time.sleep(0.001)
     for handle in list(_listening.values()):
         if handle.pointer is not None:
-            handle.library.client_on_delivery(handle.pointer, _NO_DELIVERY, None)
+            handle.library.esales_client_on_delivery(handle.pointer, _NO_DELIVERY, None)
     for library, _ in list(_loggers.values()):
-        library.log_to(LogFunction(), None, _OFF)
+        library.esales_log_to(LogFunction(), None, _OFF)
 
 
 def _start_afresh() -> None:

@@ -9,11 +9,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Optional, Type, Union
 
 from ._callbacks import DeliveryCallback, Handle
-from ._errors import ClosedError, error_class
-from ._library import Library, LibraryPath, PathLike, ReceiptStruct, StatsStruct, VisitorStruct, load
-from ._status import ESALES_CLOSED, ESALES_INVALID_ARGUMENT, ESALES_TIMEOUT
+from ._library import Library, LibraryPath, PathLike, load
+from ._native import ReceiptStruct, StatsStruct, VisitorStruct
+from ._outcomes import ClosedError, error_class
+from ._records import Receipt, Stats, stats_of
+from ._status import ESALES_CLOSED, ESALES_TIMEOUT, ESALES_UNKNOWN_ID
 from ._text import encode, refusal
-from ._types import Receipt, Stats, Visitor
+from ._types import Visitor
 
 if TYPE_CHECKING:
     # Type checkers have it built in; it need not be installed.
@@ -55,10 +57,10 @@ class Client:
         config = _config(self._library, given) if given else c_void_p()
         try:
             pointer = c_void_p()
-            self._library.check(self._library.client_new(config, byref(pointer)))
+            self._library.check(self._library.esales_client_new(config, byref(pointer)))
         finally:
             # NULL when the environment is read; freeing NULL is fine.
-            self._library.config_free(config)
+            self._library.esales_config_free(config)
         assert pointer.value is not None
         self._handle = Handle(self._library, pointer.value)
 
@@ -80,7 +82,7 @@ class Client:
         argument of a wrong type. After :class:`NotifyTimeoutError`, :class:`ConnectionLostError` and
         :class:`BadResponseError` the event may have arrived all the same.
         """
-        return self._tell(self._library.notify_add_to_cart, visitor, ticket, id)
+        return self._tell(self._library.esales_notify_add_to_cart, visitor, ticket, id)
 
     def enqueue_add_to_cart(self, visitor: Visitor, ticket: str, id: Optional[str] = None) -> Receipt:
         """Puts into the queue that the visitor added the product behind the ticket to the cart, and returns.
@@ -97,7 +99,7 @@ class Client:
         Raises :class:`QueueFullError` and :class:`SpoolFailedError`: it was not accepted;
         :class:`InvalidArgumentError`; ``TypeError`` naming an argument of a wrong type.
         """
-        return self._tell(self._library.enqueue_add_to_cart, visitor, ticket, id)
+        return self._tell(self._library.esales_enqueue_add_to_cart, visitor, ticket, id)
 
     def flush(self, timeout: float) -> bool:
         """Waits until everything that was accepted before this call has left the queue, for at most ``timeout``
@@ -109,7 +111,7 @@ class Client:
         ``timeout``: 0 only looks; more than 4294967 seconds count as that.
         Raises :class:`SpoolFailedError`; :class:`InvalidArgumentError` for a negative ``timeout`` or NaN.
         """
-        status = self._call(self._library.client_flush, _milliseconds(timeout), None)
+        status = self._call(self._library.esales_client_flush, _milliseconds(timeout), None)
         if status == ESALES_TIMEOUT:
             return False
         self._library.check(status)
@@ -129,7 +131,7 @@ class Client:
         ``timeout``: 0 does not wait; more than 4294967 seconds count as that.
         Raises :class:`InvalidArgumentError` for a negative ``timeout`` or NaN.
         """
-        status = self._call(self._library.client_stop_delivery, _milliseconds(timeout))
+        status = self._call(self._library.esales_client_stop_delivery, _milliseconds(timeout))
         if status == ESALES_TIMEOUT:
             return False
         self._library.check(status)
@@ -141,21 +143,21 @@ class Client:
         Raises :class:`SpoolFailedError`.
         """
         out = StatsStruct(_STATS_SIZE)
-        self._library.check(self._call(self._library.client_stats, byref(out)))
-        return out.value()
+        self._library.check(self._call(self._library.esales_client_stats, byref(out)))
+        return stats_of(out)
 
     def receipt(self, id: str) -> Optional[Receipt]:
         """What became of a notification that was put into the queue.
 
         Its status is ``ESALES_QUEUED`` while it waits, ``ESALES_DELIVERED``, the code of the answer that refused it
-        for good, ``ESALES_TIMEOUT`` if it expired, or ``ESALES_QUEUE_FULL`` if it was dropped. ``None``: nothing is
-        known of the id, or no longer (option ``receipt_retention_s``).
+        for good, ``ESALES_EXPIRED`` or ``ESALES_DROPPED``. ``None`` (``ESALES_UNKNOWN_ID`` in C): nothing is known of
+        the id, or no longer (option ``receipt_retention_s``).
 
         Raises :class:`SpoolFailedError`.
         """
         out = ReceiptStruct(_RECEIPT_SIZE)
-        status = self._call(self._library.client_receipt, encode("id", id), byref(out))
-        if status == ESALES_INVALID_ARGUMENT:
+        status = self._call(self._library.esales_client_receipt, encode("id", id), byref(out))
+        if status == ESALES_UNKNOWN_ID:
             return None
         self._library.check(status)
         return self._library.receipt(out.status, out)
@@ -252,13 +254,13 @@ class Client:
 def _config(library: Library, options: Any) -> c_void_p:
     """An ``esales_config`` of these options; the caller frees it."""
     config = c_void_p()
-    library.check(library.config_new(byref(config)))
+    library.check(library.esales_config_new(byref(config)))
     try:
         for name, value in options.items():
             name_bytes = encode("option name", name)
-            library.check(library.config_set(config, name_bytes, encode(f"{name} (option value)", _text_of(name, value))))
+            library.check(library.esales_config_set(config, name_bytes, encode(f"{name} (option value)", _text_of(name, value))))
     except BaseException:
-        library.config_free(config)
+        library.esales_config_free(config)
         raise
     return config
 

@@ -1,13 +1,11 @@
-"""What is raised, one class for each outcome."""
+"""The parents of what is raised; `_outcomes` has one class for each code."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Dict, Optional, Tuple, Type
 
-from . import _status as s
-
 if TYPE_CHECKING:
-    from ._types import Receipt
+    from ._records import Receipt
 
 
 class LibraryNotFoundError(ImportError):
@@ -39,107 +37,3 @@ class NotifyError(Exception):
     def __reduce__(self) -> Tuple[Type[NotifyError], Tuple[Any, ...]]:
         # The inherited one would call the class with the message alone.
         return type(self), (self.detail, self.status, self.name, self.receipt)
-
-
-class InvalidArgumentError(NotifyError, ValueError):
-    """-1: an argument is missing or malformed; nothing was sent."""
-
-
-class InvalidConfigError(NotifyError, ValueError):
-    """-2: an option is unknown, out of range, or contradicts another."""
-
-
-class ClosedError(NotifyError):
-    """-3: the client was closed."""
-
-
-class FinalError(NotifyError):
-    """-10 to -19: the service refused the notification; the same bytes will meet the same answer."""
-
-
-class TicketMissingError(FinalError):
-    """-10: the service found no ticket (400)."""
-
-
-class ForbiddenError(FinalError):
-    """-11: the customer key of a signed-in visitor could not be validated (403)."""
-
-
-class RejectedError(FinalError):
-    """-12: any other final answer, such as a 404 or a redirect."""
-
-
-class RetryableError(NotifyError):
-    """-20 to -29: the same notification may get through later; pass ``error.receipt.id`` as its id."""
-
-
-class ServerError(RetryableError):
-    """-20: the service is unavailable or busy (5xx)."""
-
-
-class ThrottledError(RetryableError):
-    """-21: the service asks to come back later (429 or 425)."""
-
-
-class NotifyTimeoutError(RetryableError, TimeoutError):
-    """-22: no answer within ``timeout_ms`` (or 408). The notification may have arrived all the same."""
-
-
-class ConnectFailedError(RetryableError, ConnectionError):
-    """-23: the name was not found, or no connection could be made."""
-
-
-class TlsFailedError(RetryableError):
-    """-24: the TLS handshake failed or the certificate was refused."""
-
-
-class ConnectionLostError(RetryableError, ConnectionError):
-    """-25: the connection broke before the answer. The notification may have arrived all the same."""
-
-
-class BadResponseError(RetryableError):
-    """-26: the answer is not HTTP. The notification may have arrived all the same."""
-
-
-class QueueFullError(NotifyError):
-    """-30: the queue is full (``max_items``, ``max_bytes``); the notification was not accepted."""
-
-
-class SpoolFailedError(NotifyError):
-    """-31: the spool could not be read, or not be written: then the notification was not accepted."""
-
-
-class InternalError(NotifyError):
-    """-90: a defect in the library."""
-
-
-_BY_STATUS: Dict[int, Type[NotifyError]] = {
-    s.ESALES_INVALID_ARGUMENT: InvalidArgumentError,
-    s.ESALES_INVALID_CONFIG: InvalidConfigError,
-    s.ESALES_CLOSED: ClosedError,
-    s.ESALES_TICKET_MISSING: TicketMissingError,
-    s.ESALES_FORBIDDEN: ForbiddenError,
-    s.ESALES_REJECTED: RejectedError,
-    s.ESALES_SERVER_ERROR: ServerError,
-    s.ESALES_THROTTLED: ThrottledError,
-    s.ESALES_TIMEOUT: NotifyTimeoutError,
-    s.ESALES_CONNECT_FAILED: ConnectFailedError,
-    s.ESALES_TLS_FAILED: TlsFailedError,
-    s.ESALES_CONNECTION_LOST: ConnectionLostError,
-    s.ESALES_BAD_RESPONSE: BadResponseError,
-    s.ESALES_QUEUE_FULL: QueueFullError,
-    s.ESALES_SPOOL_FAILED: SpoolFailedError,
-    s.ESALES_INTERNAL: InternalError,
-}
-
-
-def error_class(status: int) -> Type[NotifyError]:
-    """The class of a status. A code that only a later library knows still falls into its group."""
-    known = _BY_STATUS.get(status)
-    if known is not None:
-        return known
-    if -29 <= status <= -20:
-        return RetryableError
-    if -19 <= status <= -10:
-        return FinalError
-    return NotifyError

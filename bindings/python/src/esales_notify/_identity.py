@@ -17,7 +17,7 @@ def customer_key(customer_id: str, *, library: Optional[LibraryPath] = None) -> 
     """
     c = load(library)
     out = ctypes.create_string_buffer(65)
-    c.check(c.customer_key(encode("customer_id", customer_id), out))
+    c.check(c.esales_customer_key(encode("customer_id", customer_id), out))
     return out.value.decode("ascii")
 
 
@@ -31,7 +31,7 @@ def customer_token(private_key: str, customer_key: str, *, library: Optional[Lib
     """
     c = load(library)
     out = ctypes.create_string_buffer(65)
-    c.check(c.customer_token(encode("private_key", private_key), encode("customer_key", customer_key), out))
+    c.check(c.esales_customer_token(encode("private_key", private_key), encode("customer_key", customer_key), out))
     return out.value.decode("ascii")
 
 
@@ -42,7 +42,7 @@ def new_key(*, library: Optional[LibraryPath] = None) -> str:
     """
     c = load(library)
     out = ctypes.create_string_buffer(37)
-    c.check(c.new_key(out))
+    c.check(c.esales_new_key(out))
     return out.value.decode("ascii")
 
 

@@ -1,8 +1,9 @@
-"""The status codes of the C API, under their C names.
+"""The status codes and the kinds of notification, under their names in C.
 
-They are written down here, and not asked of the library, so that they can be used without loading it. A test
-compares them with the C header.
+Generated from the Rust source by `make generate`: do not edit.
 """
+
+from enum import IntEnum
 
 #: The service received the notification (2xx).
 ESALES_DELIVERED = 0
@@ -10,33 +11,84 @@ ESALES_DELIVERED = 0
 ESALES_QUEUED = 1
 #: An argument is missing or malformed; nothing was sent.
 ESALES_INVALID_ARGUMENT = -1
-#: An option is unknown, out of range, or contradicts another.
+#: An option is missing, unknown, out of range, or contradicts another.
 ESALES_INVALID_CONFIG = -2
-#: The client was closed.
+#: The client was closed; nothing was sent.
 ESALES_CLOSED = -3
-#: 400: the service found no ticket. Final.
-ESALES_TICKET_MISSING = -10
-#: 403: the customer key of a signed-in visitor could not be validated. Final.
+#: The service refused the request (400): a ticket, a product key or an order line is missing.
+ESALES_BAD_REQUEST = -10
+#: The service could not validate the customer key of a signed-in visitor (403).
 ESALES_FORBIDDEN = -11
-#: Any other final answer.
+#: The service gave another final answer, such as a 404 or a redirect.
 ESALES_REJECTED = -12
-#: 5xx: unavailable or busy. May succeed later, with the same id.
+#: The service is unavailable or busy (5xx).
 ESALES_SERVER_ERROR = -20
-#: 429 or 425: come back later. May succeed later, with the same id.
+#: The service asks to come back later (429 or 425).
 ESALES_THROTTLED = -21
-#: No answer within timeout_ms, or 408. May succeed later, with the same id.
+#: There was no answer within the time-out, or the answer was 408; the notification may have arrived.
 ESALES_TIMEOUT = -22
-#: Name not found, or no connection. May succeed later, with the same id.
+#: The host name was not found, or no connection could be made.
 ESALES_CONNECT_FAILED = -23
-#: TLS handshake failed or certificate refused. May succeed later, once mended.
+#: The TLS handshake failed, or the certificate was refused.
 ESALES_TLS_FAILED = -24
-#: The connection broke before the answer. May succeed later, with the same id.
+#: The connection broke before the answer was complete; the notification may have arrived.
 ESALES_CONNECTION_LOST = -25
-#: The answer is not HTTP. May succeed later, with the same id.
+#: The answer is not HTTP that could be understood; the notification may have arrived.
 ESALES_BAD_RESPONSE = -26
-#: The queue is full; not accepted.
+#: The queue is full; the notification was not accepted.
 ESALES_QUEUE_FULL = -30
-#: The spool could not be written; not accepted.
+#: The spool could not be read or written; a notification was not accepted.
 ESALES_SPOOL_FAILED = -31
-#: A defect in the library.
+#: The notification was not delivered within max_age_s; it is no longer tried.
+ESALES_EXPIRED = -32
+#: The notification was dropped from the queue: to make room, or by an operator.
+ESALES_DROPPED = -33
+#: Nothing is known of the id: it was never accepted here, or its receipt was discarded.
+ESALES_UNKNOWN_ID = -34
+#: There is a defect in the library; what the call did is not known.
 ESALES_INTERNAL = -90
+
+
+class Kind(IntEnum):
+    """What the visitor did."""
+
+    #: The visitor added a product to the cart that the service had shown.
+    ADD_TO_CART = 1
+    #: The visitor clicked a product that the service had shown.
+    CLICK = 2
+    #: The visitor clicked a product that the service had not shown, so that there is no ticket for it.
+    NON_ESALES_CLICK = 3
+    #: The visitor added a product to the cart that the service had not shown, so that there is no ticket for it.
+    NON_ESALES_ADD_TO_CART = 4
+    #: The visitor paid for an order.
+    PAYMENT = 5
+    #: The visitor paid for an order. The shop's private key signs the notification, and its lines may carry costs.
+    SECURE_PAYMENT = 6
+    #: The visitor signed out: the session ends.
+    END = 7
+
+
+__all__ = [
+    "Kind",
+    "ESALES_DELIVERED",
+    "ESALES_QUEUED",
+    "ESALES_INVALID_ARGUMENT",
+    "ESALES_INVALID_CONFIG",
+    "ESALES_CLOSED",
+    "ESALES_BAD_REQUEST",
+    "ESALES_FORBIDDEN",
+    "ESALES_REJECTED",
+    "ESALES_SERVER_ERROR",
+    "ESALES_THROTTLED",
+    "ESALES_TIMEOUT",
+    "ESALES_CONNECT_FAILED",
+    "ESALES_TLS_FAILED",
+    "ESALES_CONNECTION_LOST",
+    "ESALES_BAD_RESPONSE",
+    "ESALES_QUEUE_FULL",
+    "ESALES_SPOOL_FAILED",
+    "ESALES_EXPIRED",
+    "ESALES_DROPPED",
+    "ESALES_UNKNOWN_ID",
+    "ESALES_INTERNAL",
+]

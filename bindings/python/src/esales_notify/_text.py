@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ._errors import InvalidArgumentError
+from ._outcomes import InvalidArgumentError
 from ._status import ESALES_INVALID_ARGUMENT
 
 

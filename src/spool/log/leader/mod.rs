@@ -87,7 +87,7 @@ pub(super) fn dropped(item: &Item, why: &str, now: Timestamp) -> Completed {
     Completed {
         position: item.position,
         receipt: Receipt {
-            status: Status::QueueFull,
+            status: Status::Dropped,
             http_status: None,
             attempts: item.attempts,
             elapsed: now.since(item.accepted).length,

@@ -60,7 +60,7 @@ fn advice(kind: Kind, receipt: &Receipt) -> &'static str {
         _ if receipt.may_have_arrived() => {
             "the payment may have arrived: see it in the service's figures before you send it again"
         }
-        Status::TicketMissing => match kind {
+        Status::BadRequest => match kind {
             Kind::AddToCart | Kind::Click => "pass a ticket as the service gave it, byte for byte",
             Kind::NonEsalesClick | Kind::NonEsalesAddToCart => {
                 "pass --product-key, also where --variant-key is known"

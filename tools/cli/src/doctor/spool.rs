@@ -311,7 +311,7 @@ fn of_dead(by_status: &[(Status, u64)]) -> String {
     let mut advice: Vec<&str> = by_status
         .iter()
         .map(|(status, _)| match status {
-            Status::TicketMissing => "ESALES_TICKET_MISSING: the shop passes no ticket.",
+            Status::BadRequest => "ESALES_BAD_REQUEST: the shop passes no ticket, product key or order line.",
             Status::Forbidden => {
                 "ESALES_FORBIDDEN: the private key was wrong or was rotated; with the right one in \
                  ESALES_PRIVATE_KEY, `esales-notify queue dead retry --all` signs them anew. Without the key it sends \
@@ -349,14 +349,14 @@ mod tests {
     #[test]
     fn advice_names_each_reason_of_dead_letters_once() {
         let advice = of_dead(&[
-            (Status::TicketMissing, 3),
+            (Status::BadRequest, 3),
             (Status::Forbidden, 1),
             (Status::Rejected, 1),
             (Status::ServerError, 1),
             (Status::Timeout, 1),
         ]);
         for part in [
-            "passes no ticket",
+            "passes no ticket,",
             "ESALES_PRIVATE_KEY",
             "v1 API",
             "may have arrived",

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command};
 use esales_notify::{
-    Client, Config, FIELDS, Field, KINDS, Kind, KindSpec, Line, Need, Notification, Receipt,
+    Client, Config, FIELDS, Field, Group, KINDS, Kind, KindSpec, Line, Need, Notification, Receipt,
     Status, Visitor, customer_key, customer_token, new_key,
 };
 use serde_json::json;
@@ -357,12 +357,12 @@ pub(crate) fn as_json(kind: Option<&str>, receipt: &Receipt) -> serde_json::Valu
 }
 
 fn exit_code(receipt: &Receipt) -> u8 {
-    match receipt.status {
-        s if s.is_success() => 0,
-        Status::Internal => 70,
-        _ if receipt.may_have_arrived() => EXIT_MAY_HAVE_ARRIVED,
-        s if s.is_retryable() => 4,
-        Status::TicketMissing | Status::Forbidden | Status::Rejected => 3,
+    match receipt.status.group() {
+        Group::Success => 0,
+        Group::Final => 3,
+        Group::Retryable if receipt.may_have_arrived() => EXIT_MAY_HAVE_ARRIVED,
+        Group::Retryable => 4,
+        Group::Defect => 70,
         _ => EXIT_USAGE,
     }
 }

@@ -1,0 +1,15 @@
+<?php
+
+// Generated from the Rust source by `make generate`: do not edit.
+
+declare(strict_types=1);
+
+namespace Esales\Notify\Exception;
+
+/**
+ * -34: Nothing is known of the id: it was never accepted here, or its receipt was discarded.
+ */
+final class UnknownIdException extends \RuntimeException implements NotifyException
+{
+    use HasStatus;
+}
