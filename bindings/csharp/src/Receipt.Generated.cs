@@ -18,7 +18,7 @@ namespace Esales.Notify
             Detail = Utf8.Read(receipt->Detail, NativeReceipt.DetailSize);
         }
 
-        /// <summary>What became of it; the code that the function returned, if it sends or enqueues.</summary>
+        /// <summary>What became of it: a status code. It is the code that the function returned, if it sends or enqueues.</summary>
         public StatusCode StatusCode { get; }
 
         /// <summary>The code's name in the C API, such as <c>ESALES_DELIVERED</c>.</summary>
@@ -27,16 +27,16 @@ namespace Esales.Notify
         /// <summary>HTTP status of the last attempt's answer; null: it got none.</summary>
         public int? HttpStatus { get; }
 
-        /// <summary>Attempts that were started; 0: nothing was sent.</summary>
+        /// <summary>How many attempts were started; 0: nothing was sent.</summary>
         public int Attempts { get; }
 
-        /// <summary>Duration of the call.</summary>
+        /// <summary>Duration of the call. If it comes from the queue: from acceptance to the outcome, or to now.</summary>
         public TimeSpan Elapsed { get; }
 
-        /// <summary>The id that was sent; empty if the arguments were refused.</summary>
+        /// <summary>The id that was sent, the same in every attempt; empty if the arguments were refused. To send the same event again, pass it as the id.</summary>
         public string Id { get; }
 
-        /// <summary>What happened, for a person; UTF-8. What does not fit is cut between two characters, and then ends with "...". <c>esales_last_error</c> has all of it if the call failed.</summary>
+        /// <summary>What happened, for a person: UTF-8, at most 255 bytes. A longer text is cut, and then ends with "...".</summary>
         public string Detail { get; }
     }
 }

@@ -49,19 +49,19 @@ namespace Esales.Notify
         /// <summary>What this process accepted through clients with these options (they share a queue), and what became of it.</summary>
         public Counts Process { get; }
 
-        /// <summary>Deliveries in a row that failed; 0: the gate is open.</summary>
+        /// <summary>Deliveries in a row that failed; 0: deliveries are not backing off.</summary>
         public int GateFailures { get; }
 
-        /// <summary>Milliseconds until the next delivery is tried; zero: the gate is open, or it is due.</summary>
+        /// <summary>How long until the next delivery is tried; zero: deliveries are not backing off, or it is due.</summary>
         public TimeSpan GateClosedFor { get; }
 
-        /// <summary>Bytes of the pending ones.</summary>
+        /// <summary>Bytes of the pending notifications, which are JSON.</summary>
         public long PendingBytes { get; }
 
-        /// <summary>Milliseconds that the oldest pending one has been waiting.</summary>
+        /// <summary>How long the oldest pending notification has been waiting; zero: none is pending.</summary>
         public TimeSpan OldestAge { get; }
 
-        /// <summary>Calls, by the same clients, that ended with <c>ESALES_QUEUE_FULL</c> or <c>ESALES_SPOOL_FAILED</c>; not among the accepted.</summary>
+        /// <summary>Calls of the same clients that ended with <c>ESALES_QUEUE_FULL</c> or <c>ESALES_SPOOL_FAILED</c>; not among the accepted.</summary>
         public long ProcessRefused { get; }
 
         /// <summary>From acceptance to the service's answer, of the last 1000 delivered.</summary>
@@ -84,22 +84,22 @@ namespace Esales.Notify
             Pending = (long)pending;
         }
 
-        /// <summary>Notifications that all processes put into this spool, since it was made.</summary>
+        /// <summary>Notifications that the queue accepted, from all processes, since the spool was made.</summary>
         public long Accepted { get; }
 
         /// <summary>Of these: answered 2xx.</summary>
         public long Delivered { get; }
 
-        /// <summary>Refused for good by the service, kept as dead letters.</summary>
+        /// <summary>Of these: refused for good by the service (400, 403, ...), or payments that may have arrived. The spool keeps them as dead letters.</summary>
         public long Dead { get; }
 
-        /// <summary>Not delivered within <c>max_age_s</c>.</summary>
+        /// <summary>Of these: not delivered within <c>max_age_s</c>.</summary>
         public long Expired { get; }
 
-        /// <summary>Dropped to make room, or by an operator.</summary>
+        /// <summary>Of these: dropped, to make room (overflow, <c>max_dead</c>), by an operator, or because a file was deleted or damaged.</summary>
         public long Dropped { get; }
 
-        /// <summary>Still to be delivered.</summary>
+        /// <summary>Of these: still to be delivered.</summary>
         public long Pending { get; }
 
         /// <summary>Whether every accepted notification is accounted for. False is a defect of the library.</summary>

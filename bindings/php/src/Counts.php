@@ -45,7 +45,7 @@ final class Counts
     }
 
     /**
-     * Notifications that all processes put into this spool, since it was made.
+     * Notifications that the queue accepted, from all processes, since the spool was made.
      */
     public function getAccepted(): int
     {
@@ -61,7 +61,8 @@ final class Counts
     }
 
     /**
-     * Refused for good by the service, kept as dead letters.
+     * Of these: refused for good by the service (400, 403, ...), or payments that may have arrived. The spool keeps
+     * them as dead letters.
      */
     public function getDead(): int
     {
@@ -69,7 +70,7 @@ final class Counts
     }
 
     /**
-     * Not delivered within max_age_s.
+     * Of these: not delivered within max_age_s.
      */
     public function getExpired(): int
     {
@@ -77,7 +78,7 @@ final class Counts
     }
 
     /**
-     * Dropped to make room, or by an operator.
+     * Of these: dropped, to make room (overflow, max_dead), by an operator, or because a file was deleted or damaged.
      */
     public function getDropped(): int
     {
@@ -85,7 +86,7 @@ final class Counts
     }
 
     /**
-     * Still to be delivered.
+     * Of these: still to be delivered.
      */
     public function getPending(): int
     {

@@ -49,7 +49,7 @@ final class Receipt
     }
 
     /**
-     * What became of it; the code that the function returned, if it sends or enqueues.
+     * What became of it: a status code. It is the code that the function returned, if it sends or enqueues.
      */
     public function getStatus(): int
     {
@@ -73,7 +73,7 @@ final class Receipt
     }
 
     /**
-     * Attempts that were started; 0: nothing was sent.
+     * How many attempts were started; 0: nothing was sent.
      */
     public function getAttempts(): int
     {
@@ -81,7 +81,7 @@ final class Receipt
     }
 
     /**
-     * Duration of the call in microseconds.
+     * Duration of the call in microseconds. If it comes from the queue: from acceptance to the outcome, or to now.
      */
     public function getElapsedMicroseconds(): int
     {
@@ -89,7 +89,8 @@ final class Receipt
     }
 
     /**
-     * The id that was sent; empty if the arguments were refused.
+     * The id that was sent, the same in every attempt; empty if the arguments were refused. To send the same event
+     * again, pass it as the id.
      */
     public function getId(): string
     {
@@ -97,8 +98,7 @@ final class Receipt
     }
 
     /**
-     * What happened, for a person; UTF-8. What does not fit is cut between two characters, and then ends with "...".
-     * esales_last_error has all of it if the call failed.
+     * What happened, for a person: UTF-8, at most 255 bytes. A longer text is cut, and then ends with "...".
      */
     public function getDetail(): string
     {

@@ -73,7 +73,7 @@ final class Stats
     }
 
     /**
-     * Deliveries in a row that failed; 0: the gate is open.
+     * Deliveries in a row that failed; 0: deliveries are not backing off.
      */
     public function getGateFailures(): int
     {
@@ -81,7 +81,7 @@ final class Stats
     }
 
     /**
-     * Milliseconds until the next delivery is tried; 0: the gate is open, or it is due.
+     * How long until the next delivery is tried, in milliseconds; 0: deliveries are not backing off, or it is due.
      */
     public function getGateClosedMilliseconds(): int
     {
@@ -89,7 +89,7 @@ final class Stats
     }
 
     /**
-     * Bytes of the pending ones.
+     * Bytes of the pending notifications, which are JSON.
      */
     public function getPendingBytes(): int
     {
@@ -97,7 +97,7 @@ final class Stats
     }
 
     /**
-     * Milliseconds that the oldest pending one has been waiting.
+     * How long the oldest pending notification has been waiting, in milliseconds; 0: none is pending.
      */
     public function getOldestAgeMilliseconds(): int
     {
@@ -105,7 +105,7 @@ final class Stats
     }
 
     /**
-     * Calls, by the same clients, that ended with ESALES_QUEUE_FULL or ESALES_SPOOL_FAILED; not among the accepted.
+     * Calls of the same clients that ended with ESALES_QUEUE_FULL or ESALES_SPOOL_FAILED; not among the accepted.
      */
     public function getProcessRefused(): int
     {

@@ -16,19 +16,19 @@ class Receipt(NamedTuple):
     """What became of one notification. Immutable. (A tuple, because each call makes one: a frozen dataclass takes three
     times as long.)"""
 
-    #: What became of it; the code that the function returned, if it sends or enqueues.
+    #: What became of it: a status code. It is the code that the function returned, if it sends or enqueues.
     status: int
     #: The code's name, such as ``"ESALES_DELIVERED"``.
     name: str
     #: HTTP status of the last attempt's answer; ``None``: it got none.
     http_status: Optional[int]
-    #: Attempts that were started; 0: nothing was sent.
+    #: How many attempts were started; 0: nothing was sent.
     attempts: int
-    #: Duration of the call in microseconds.
+    #: Duration of the call in microseconds. If it comes from the queue: from acceptance to the outcome, or to now.
     elapsed_us: int
-    #: The id that was sent; empty if the arguments were refused.
+    #: The id that was sent, the same in every attempt; empty if the arguments were refused. To send the same event again, pass it as the id.
     id: str
-    #: What happened, for a person; UTF-8. What does not fit is cut between two characters, and then ends with "...". ``esales_last_error`` has all of it if the call failed.
+    #: What happened, for a person: UTF-8, at most 255 bytes. A longer text is cut, and then ends with "...".
     detail: str
 
     @property
@@ -58,17 +58,17 @@ def receipt_of(out: ReceiptStruct, status: int, name: str) -> Receipt:
 class Counts:
     """How many notifications the queue accepted, and what became of them. Immutable."""
 
-    #: Notifications that all processes put into this spool, since it was made.
+    #: Notifications that the queue accepted, from all processes, since the spool was made.
     accepted: int
     #: Of these: answered 2xx.
     delivered: int
-    #: Refused for good by the service, kept as dead letters.
+    #: Of these: refused for good by the service (400, 403, ...), or payments that may have arrived. The spool keeps them as dead letters.
     dead: int
-    #: Not delivered within ``max_age_s``.
+    #: Of these: not delivered within ``max_age_s``.
     expired: int
-    #: Dropped to make room, or by an operator.
+    #: Of these: dropped, to make room (overflow, ``max_dead``), by an operator, or because a file was deleted or damaged.
     dropped: int
-    #: Still to be delivered.
+    #: Of these: still to be delivered.
     pending: int
 
     @property
@@ -98,15 +98,15 @@ class Stats:
     spool: Counts
     #: What this process accepted through clients with these options (they share a queue), and what became of it.
     process: Counts
-    #: Deliveries in a row that failed; 0: the gate is open.
+    #: Deliveries in a row that failed; 0: deliveries are not backing off.
     gate_failures: int
-    #: Milliseconds until the next delivery is tried; 0: the gate is open, or it is due.
+    #: How long until the next delivery is tried, in milliseconds; 0: deliveries are not backing off, or it is due.
     gate_closed_ms: int
-    #: Bytes of the pending ones.
+    #: Bytes of the pending notifications, which are JSON.
     pending_bytes: int
-    #: Milliseconds that the oldest pending one has been waiting.
+    #: How long the oldest pending notification has been waiting, in milliseconds; 0: none is pending.
     oldest_age_ms: int
-    #: Calls, by the same clients, that ended with ``ESALES_QUEUE_FULL`` or ``ESALES_SPOOL_FAILED``; not among the accepted.
+    #: Calls of the same clients that ended with ``ESALES_QUEUE_FULL`` or ``ESALES_SPOOL_FAILED``; not among the accepted.
     process_refused: int
     #: From acceptance to the service's answer, in milliseconds, of the last 1000 delivered.
     age_ms: Percentiles
