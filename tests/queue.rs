@@ -681,7 +681,7 @@ fn an_operator_inspects_repairs_and_replays() {
     assert!(!format!("{dead:?}").contains(&token));
     let shown = spool.show("a").unwrap().unwrap();
     assert_eq!(shown.receipt.status, Status::Forbidden);
-    assert!(shown.body.unwrap().contains("\"id\":\"a\""));
+    assert!(shown.stored.unwrap().1.contains("\"id\":\"a\""));
 
     let retried = spool.retry_dead(Some(&["a".to_owned()]), Some("rotated"), false);
     assert_eq!(retried.unwrap().retried, 1);
