@@ -42,15 +42,15 @@ def subcommands(command, path=()):
     """Every command and subcommand, from the help texts."""
     help_text = subprocess.run([str(command), *path, "--help"], capture_output=True, text=True, check=True, env=CLEAN).stdout
     yield path
-    _, _, listed = help_text.partition("\nCommands:\n")
-    for name in re.findall(r"^  ([a-z-]+)\s", listed.split("\n\n")[0], re.MULTILINE):
+    listed = re.split(r"\n(?:Commands|Kinds):\n", help_text)[1:]
+    for name in re.findall(r"^  ([a-z-]+)\s", "".join(listed).split("\n\n")[0], re.MULTILINE):
         if name != "help":
             yield from subcommands(command, (*path, name))
 
 
 def test_help_exits_0_when_its_output_is_not_read(command, unread):
     paths = list(subcommands(command))
-    assert {("send",), ("queue", "dead", "retry"), ("doctor",), ("sandbox",), ("demo",)} <= set(paths)
+    assert {("send", "payment"), ("queue", "dead", "retry"), ("doctor",), ("sandbox",), ("demo",)} <= set(paths)
     for path in paths:
         for flag in ("-h", "--help"):
             assert unread(*path, flag).returncode == 0, (path, flag)
@@ -70,14 +70,14 @@ def test_bad_usage_exits_2_when_its_message_is_not_read(unread, arguments):
 def test_send_exits_by_outcome_when_its_output_is_not_read(unread, sandbox, answers, code, streams):
     for form in ([], ["--json"]):
         sandbox.script(answers)
-        sent = unread("send", *EXAMPLE, "--base-url", sandbox.base_url, "--backoff-ms", "0", *form, streams=streams)
+        sent = unread("send", "add-to-cart", *EXAMPLE, "--base-url", sandbox.base_url, "--backoff-ms", "0", *form, streams=streams)
         assert sent.returncode == code, sent
         assert "panicked" not in (sent.stderr or "") + (sent.stdout or "")
 
 
 def test_send_exits_0_when_only_its_first_line_is_read(command, sandbox):
     """The report itself, through a real shell."""
-    pipeline = f"set -o pipefail; '{command}' send {' '.join(EXAMPLE)} --base-url {sandbox.base_url} | head -1"
+    pipeline = f"set -o pipefail; '{command}' send add-to-cart {' '.join(EXAMPLE)} --base-url {sandbox.base_url} | head -1"
     done = subprocess.run(["bash", "-c", pipeline], capture_output=True, text=True, timeout=60, env=CLEAN)
     assert (done.returncode, done.stderr) == (0, ""), done
     assert done.stdout.startswith("ESALES_DELIVERED")
@@ -108,7 +108,7 @@ def test_queue_and_drain_exit_by_outcome_when_their_output_is_not_read(command, 
     folder.mkdir(mode=0o700)
     env = {"ESALES_SPOOL": str(folder / "spool"), "ESALES_BASE_URL": sandbox.base_url}
     sandbox.script("503:times=4")
-    queued = unread("send", *EXAMPLE, "--id", "queued", "--on-failure", "queue", "--backoff-ms", "0", "--delivery", "none",
+    queued = unread("send", "add-to-cart", *EXAMPLE, "--id", "queued", "--on-failure", "queue", "--backoff-ms", "0", "--delivery", "none",
                     env=env)
     assert queued.returncode == 0
     for form in ([], ["--json"]):
@@ -137,7 +137,7 @@ def test_sandbox_keeps_serving_when_its_output_is_no_longer_read(command, form):
         base_url = json.loads(first)["base_url"] if form else first.split()[-1]
         sandbox.stdout.close()
         for _ in range(3):
-            sent = subprocess.run([str(command), "send", *EXAMPLE, "--base-url", base_url], env=CLEAN, capture_output=True)
+            sent = subprocess.run([str(command), "send", "add-to-cart", *EXAMPLE, "--base-url", base_url], env=CLEAN, capture_output=True)
             assert sent.returncode == 0, sent
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         with opener.open(base_url + "/sandbox/status") as answer:
@@ -179,7 +179,7 @@ def test_every_command_exits_by_outcome_when_its_output_cannot_be_written(comman
     folder.mkdir(mode=0o700)
     env = {**CLEAN, "ESALES_SPOOL": str(folder / "spool"), "ESALES_BASE_URL": sandbox.base_url, "ESALES_GATE_MIN_MS": "10",
            "ESALES_GATE_MAX_MS": "20"}
-    send = ["send", *EXAMPLE, "--backoff-ms", "0"]
+    send = ["send", "add-to-cart", *EXAMPLE, "--backoff-ms", "0"]
     sandbox.script("503:times=3")
     queued = [str(command), *send, "--id", "waits", "--on-failure", "queue", "--delivery", "none"]
     assert subprocess.run(queued, env=env, capture_output=True).returncode == 0
@@ -214,7 +214,7 @@ def test_a_full_disk_is_reported_and_changes_no_outcome(command, sandbox):
             return subprocess.run([str(command), *arguments], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60,
                                   env=CLEAN)
 
-    sent = run("send", *EXAMPLE, "--base-url", sandbox.base_url)
+    sent = run("send", "add-to-cart", *EXAMPLE, "--base-url", sandbox.base_url)
     assert sent.returncode == 0 and sent.stderr.count("standard output: No space left") == 1, sent
     # The output is all that these are for.
     for arguments in (["options", "--json"], ["completions", "bash"]):

@@ -28,6 +28,7 @@ pub(super) struct Found<'a> {
     pub(super) is_pending: bool,
     pub(super) new: Notification<'a>,
     retry: Option<&'a Retry>,
+    has_begun: bool,
 }
 
 impl Found<'_> {
@@ -35,6 +36,7 @@ impl Found<'_> {
         let origin = Arc::from(line::text(self.new.origin).as_str());
         let detail = line::text(self.new.detail);
         let mut item = self.new.into_item(self.at, origin);
+        item.has_begun = self.has_begun;
         let Some(retry) = self.retry else {
             return StoredItem {
                 item,
@@ -99,6 +101,7 @@ pub(super) fn each_item(
                 is_pending: !is_retired && (offset >= scanned || state.is_pending(at)),
                 new,
                 retry: state.retries.get(&at),
+                has_begun: state.begun.contains(&at),
             });
             is_over = next.is_break();
             next
