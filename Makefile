@@ -72,7 +72,7 @@ build:
 
 # What is the same in several languages, from the tables of the Rust source. A test of `make test-rust` fails if a committed
 # file differs. The header comes first: it is written when the library is built.
-generate:
+generate: headers
 	cargo run --locked --quiet -p esales-notify-generate
 
 # Debian packages, the Python environment and the .NET runtime that the suites need.

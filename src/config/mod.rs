@@ -8,15 +8,16 @@ mod table;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
 use std::time::Duration;
 
 pub(crate) use ca_file::CaFile;
 pub(crate) use endpoint::Endpoint;
 pub(crate) use no_proxy::NoProxy;
 pub use table::{Kind, OPTIONS, OptionSpec};
+pub(crate) use table::{QueueSettings, Route, Settings};
 
-use crate::notification::{MAX_MARKET, check};
+use table::{Address, Budget, is_true};
+
 use crate::status::Error;
 
 /// A set of options, each checked when it is set. Options that contradict one another are found by
@@ -83,8 +84,7 @@ impl Config {
     /// The value that holds: the one set, else the default.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
-        let set = self.values.get(name).map(String::as_str);
-        set.or_else(|| OPTIONS.iter().find(|o| o.name == name)?.default)
+        self.value(OPTIONS.iter().find(|option| option.name == name)?)
     }
 
     /// The option whose name is most like `name`, if one is much like it: for words about a slip.
@@ -104,15 +104,16 @@ impl Config {
             .map(|(_, name)| name)
     }
 
-    fn integer(&self, name: &str) -> Result<u64, Error> {
-        self.get(name)
-            .and_then(|v| v.parse().ok())
-            .ok_or_else(|| Error::config(format!("{name} has no value")))
+    /// The value of a row: the one set, else the default.
+    fn value(&self, option: &OptionSpec) -> Option<&str> {
+        let set = self.values.get(option.name).map(String::as_str);
+        set.or(option.default)
     }
 
     /// The typed view, after the checks that need more than one option. Reads the files that options name.
     pub(crate) fn settings(&self) -> Result<Settings, Error> {
-        let endpoint = match (self.get(table::CLUSTER_ID), self.get(table::BASE_URL)) {
+        let address = Address::read(self)?;
+        let endpoint = match (&address.cluster_id, &address.base_url) {
             (Some(cluster_id), None) => Endpoint::of_cluster(cluster_id),
             (None, Some(base_url)) => Endpoint::of_base_url(base_url)?,
             (None, None) => {
@@ -126,56 +127,25 @@ impl Config {
                 ));
             }
         };
-        let allow_http = self.get(table::ALLOW_HTTP).is_some_and(is_true);
-        if !(endpoint.is_https || endpoint.is_loopback || allow_http) {
+        if !(endpoint.is_https || endpoint.is_loopback || address.allow_http) {
             return Err(Error::config(
                 "base_url is http:// and not a loopback address: visitor data would cross the network in clear; \
                  use https://, or set allow_http if you accept that",
             ));
         }
-        let proxy = self.proxy(&endpoint)?;
+        let proxy = proxy_route(&address, &endpoint)?;
         let has_tls_to_proxy = proxy.as_ref().is_some_and(|proxy| is_https(&proxy.url));
-        let ca_file = match self.get(table::CA_FILE).map(CaFile::read) {
+        let ca_file = match address.ca_file.as_deref().map(CaFile::read) {
             Some(Err(e)) if endpoint.is_https || has_tls_to_proxy => return Err(e),
             read => read,
         };
-        let seconds = |name| self.integer(name).map(Duration::from_secs);
-        Ok(Settings {
-            market: self.get(table::MARKET).map(str::to_owned),
-            timeout: Duration::from_millis(self.integer(table::TIMEOUT_MS)?),
-            max_attempts: self.integer(table::MAX_ATTEMPTS)? as u32,
-            backoff: Duration::from_millis(self.integer(table::BACKOFF_MS)?),
-            route: Route {
-                proxy,
-                endpoint,
-                ca_file,
-                keep_alive: seconds(table::KEEP_ALIVE_S)?,
-                dns_cache: seconds(table::DNS_CACHE_S)?,
-            },
-            queue_on_failure: self.get(table::ON_FAILURE) == Some("queue"),
-            queue: self.queue_settings()?,
-        })
+        let route = Route::read(self, endpoint, proxy, ca_file)?;
+        let timeout = Budget::read(self)?.timeout;
+        Settings::read(self, timeout, route, self.queue_settings()?)
     }
 
     pub(crate) fn queue_settings(&self) -> Result<QueueSettings, Error> {
-        let millis = |name| self.integer(name).map(Duration::from_millis);
-        let settings = QueueSettings {
-            spool: self.get(table::SPOOL).map(PathBuf::from),
-            is_synced: self.get(table::DURABILITY) == Some("disk"),
-            delivers: self.get(table::DELIVERY) == Some("background"),
-            enqueue_timeout: millis(table::ENQUEUE_TIMEOUT_MS)?,
-            max_items: self.integer(table::MAX_ITEMS)?,
-            max_bytes: self.integer(table::MAX_BYTES)?,
-            drops_oldest: self.get(table::OVERFLOW) == Some("drop_oldest"),
-            max_dead: self.integer(table::MAX_DEAD)?,
-            max_age: Duration::from_secs(self.integer(table::MAX_AGE_S)?),
-            concurrency: self.integer(table::CONCURRENCY)? as usize,
-            gate_min: millis(table::GATE_MIN_MS)?,
-            gate_max: millis(table::GATE_MAX_MS)?,
-            receipt_retention: Duration::from_secs(self.integer(table::RECEIPT_RETENTION_S)?),
-            attempt_timeout: millis(table::TIMEOUT_MS)?,
-            repeats_payments: self.get(table::PAYMENT_REPEAT) == Some("always"),
-        };
+        let settings = QueueSettings::read(self, Budget::read(self)?.timeout)?;
         if settings.spool.is_none() && !settings.delivers {
             return Err(Error::config(
                 "delivery is none and spool is not set: nobody could ever deliver a queue in the memory of this process",
@@ -191,66 +161,30 @@ impl Config {
         }
         Ok(settings)
     }
+}
 
-    fn proxy(&self, endpoint: &Endpoint) -> Result<Option<ProxyRoute>, Error> {
-        let url = match self.get(table::PROXY) {
-            Some(url) => url.to_owned(),
-            // As Go does: what the environment says is for the network, and loopback is not on it.
-            None if endpoint.is_loopback => return Ok(None),
-            None => proxy_of_environment(endpoint.is_https)?.unwrap_or_default(),
-        };
-        if url.is_empty() {
-            return Ok(None);
-        }
-        let no_proxy = match self.get(table::NO_PROXY) {
-            Some(hosts) => NoProxy {
-                list: hosts.to_owned(),
-                is_from_environment: false,
-            },
-            None => NoProxy {
-                list: environment(&["no_proxy", "NO_PROXY"]).map_or_else(String::new, |(_, v)| v),
-                is_from_environment: true,
-            },
-        };
-        Ok(Some(ProxyRoute { url, no_proxy }))
+/// The proxy on the way to the endpoint, by the options or by the environment.
+fn proxy_route(address: &Address, endpoint: &Endpoint) -> Result<Option<ProxyRoute>, Error> {
+    let url = match &address.proxy {
+        Some(url) => url.clone(),
+        // As Go does: what the environment says is for the network, and loopback is not on it.
+        None if endpoint.is_loopback => return Ok(None),
+        None => proxy_of_environment(endpoint.is_https)?.unwrap_or_default(),
+    };
+    if url.is_empty() {
+        return Ok(None);
     }
-}
-
-/// The configuration as the client uses it.
-#[derive(Debug)]
-pub(crate) struct Settings {
-    pub(crate) market: Option<String>,
-    pub(crate) timeout: Duration,
-    pub(crate) max_attempts: u32,
-    pub(crate) backoff: Duration,
-    pub(crate) route: Route,
-    pub(crate) queue_on_failure: bool,
-    pub(crate) queue: QueueSettings,
-}
-
-/// The queue and its delivery.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct QueueSettings {
-    /// `None`: in memory.
-    pub(crate) spool: Option<PathBuf>,
-    /// Whether an enqueue waits for an fsync.
-    pub(crate) is_synced: bool,
-    /// Whether a thread of this process delivers.
-    pub(crate) delivers: bool,
-    pub(crate) enqueue_timeout: Duration,
-    pub(crate) max_items: u64,
-    pub(crate) max_bytes: u64,
-    pub(crate) drops_oldest: bool,
-    pub(crate) max_dead: u64,
-    pub(crate) max_age: Duration,
-    pub(crate) concurrency: usize,
-    pub(crate) gate_min: Duration,
-    pub(crate) gate_max: Duration,
-    pub(crate) receipt_retention: Duration,
-    /// Whether a payment is sent again although it may have arrived.
-    pub(crate) repeats_payments: bool,
-    /// The time for one delivery attempt; of the clients that share a queue, the longest.
-    pub(crate) attempt_timeout: Duration,
+    let no_proxy = match &address.no_proxy {
+        Some(hosts) => NoProxy {
+            list: hosts.clone(),
+            is_from_environment: false,
+        },
+        None => NoProxy {
+            list: environment(&["no_proxy", "NO_PROXY"]).map_or_else(String::new, |(_, v)| v),
+            is_from_environment: true,
+        },
+    };
+    Ok(Some(ProxyRoute { url, no_proxy }))
 }
 
 impl QueueSettings {
@@ -263,17 +197,6 @@ impl QueueSettings {
         };
         self.spool == other.spool && without_timeouts(self) == without_timeouts(other)
     }
-}
-
-/// Everything that decides how a request travels. Clients with an equal route share connections.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Route {
-    pub(crate) endpoint: Endpoint,
-    pub(crate) proxy: Option<ProxyRoute>,
-    /// An error matters only where TLS is needed: a spool may hold notifications for another origin.
-    pub(crate) ca_file: Option<Result<CaFile, Error>>,
-    pub(crate) keep_alive: Duration,
-    pub(crate) dns_cache: Duration,
 }
 
 #[derive(Clone, PartialEq, Eq)]
@@ -312,11 +235,12 @@ fn check_value(option: &OptionSpec, value: &str) -> Result<(), Error> {
             option.range(),
             endpoint::shown(value)
         ))),
-        Kind::Text => check_text(name, value),
+        Kind::Text => check_text(option, value),
     }
 }
 
-fn check_text(name: &str, value: &str) -> Result<(), Error> {
+fn check_text(option: &OptionSpec, value: &str) -> Result<(), Error> {
+    let name = option.name;
     // Longer than any URL, path or list of hosts that works anywhere.
     const MAX_TEXT: usize = 4096;
     if value.len() > MAX_TEXT {
@@ -330,25 +254,12 @@ fn check_text(name: &str, value: &str) -> Result<(), Error> {
             "{name} contains a control character"
         )));
     }
-    match name {
-        table::CLUSTER_ID => endpoint::check_cluster_id(value),
-        table::BASE_URL => endpoint::check_base_url(value).map(drop),
-        table::PROXY => endpoint::check_proxy(value),
-        table::MARKET => check(name, value, MAX_MARKET).map_err(|e| Error::config(e.detail())),
-        table::CA_FILE | table::SPOOL if value.is_empty() => {
-            Err(Error::config(format!("{name} is empty")))
-        }
-        _ => Ok(()),
-    }
+    option.rule.map_or(Ok(()), |rule| rule(name, value))
 }
 
 fn is_https(url: &str) -> bool {
     let scheme = url.split_once("://").map_or("", |(scheme, _)| scheme);
     scheme.eq_ignore_ascii_case("https")
-}
-
-fn is_true(value: &str) -> bool {
-    matches!(value, "true" | "1")
 }
 
 fn unknown(name: &str) -> Error {

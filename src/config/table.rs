@@ -1,5 +1,14 @@
 //! The option table: the one place where an option is declared. Parsing, range checks, environment variables, the
-//! command's flags and the reference page all read it.
+//! command's flags, the typed options of each language and the reference page all read it.
+//!
+//! A row also declares the field that the option sets: a new option is one row, and the code that reads the field.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::{CaFile, Config, Endpoint, ProxyRoute, endpoint};
+use crate::status::Error;
+use crate::notification::{MAX_MARKET, check};
 
 /// What values an option takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,8 +29,11 @@ pub enum Kind {
     Choice(&'static [&'static str]),
 }
 
+/// What refuses a text: it gets the option's name and the value.
+type Rule = fn(&str, &str) -> Result<(), Error>;
+
 /// One option.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct OptionSpec {
     /// Its name, such as `timeout_ms`. The unit is the name's ending.
@@ -32,6 +44,8 @@ pub struct OptionSpec {
     pub default: Option<&'static str>,
     /// One line for the reference page.
     pub doc: &'static str,
+    /// Its own rule for a text.
+    pub(super) rule: Option<Rule>,
 }
 
 impl OptionSpec {
@@ -65,33 +79,14 @@ pub(crate) fn of_variable(variable: &str) -> Option<&'static OptionSpec> {
         .find(|o| is_upper(name) && o.name.eq_ignore_ascii_case(name))
 }
 
-pub(crate) const CLUSTER_ID: &str = "cluster_id";
-pub(crate) const BASE_URL: &str = "base_url";
-pub(crate) const MARKET: &str = "market";
-pub(crate) const TIMEOUT_MS: &str = "timeout_ms";
-pub(crate) const MAX_ATTEMPTS: &str = "max_attempts";
-pub(crate) const BACKOFF_MS: &str = "backoff_ms";
-pub(crate) const CA_FILE: &str = "ca_file";
-pub(crate) const PROXY: &str = "proxy";
-pub(crate) const NO_PROXY: &str = "no_proxy";
-pub(crate) const ALLOW_HTTP: &str = "allow_http";
-pub(crate) const KEEP_ALIVE_S: &str = "keep_alive_s";
-pub(crate) const DNS_CACHE_S: &str = "dns_cache_s";
-pub(crate) const SPOOL: &str = "spool";
-pub(crate) const DURABILITY: &str = "durability";
-pub(crate) const DELIVERY: &str = "delivery";
-pub(crate) const ON_FAILURE: &str = "on_failure";
-pub(crate) const ENQUEUE_TIMEOUT_MS: &str = "enqueue_timeout_ms";
-pub(crate) const MAX_ITEMS: &str = "max_items";
-pub(crate) const MAX_BYTES: &str = "max_bytes";
-pub(crate) const OVERFLOW: &str = "overflow";
-pub(crate) const MAX_DEAD: &str = "max_dead";
-pub(crate) const MAX_AGE_S: &str = "max_age_s";
-pub(crate) const CONCURRENCY: &str = "concurrency";
-pub(crate) const GATE_MIN_MS: &str = "gate_min_ms";
-pub(crate) const GATE_MAX_MS: &str = "gate_max_ms";
-pub(crate) const PAYMENT_REPEAT: &str = "payment_repeat";
-pub(crate) const RECEIPT_RETENTION_S: &str = "receipt_retention_s";
+impl OptionSpec {
+    const fn checked(self, rule: Rule) -> OptionSpec {
+        OptionSpec {
+            rule: Some(rule),
+            ..self
+        }
+    }
+}
 
 const fn row(
     name: &'static str,
@@ -104,6 +99,7 @@ const fn row(
         kind,
         default,
         doc,
+        rule: None,
     }
 }
 
@@ -115,64 +111,180 @@ const fn int(min: u64, max: u64) -> Kind {
     Kind::Integer { min, max }
 }
 
-/// Every option, in the order of the reference page.
+// How a row's value becomes its field.
+
+fn text(config: &Config, option: &OptionSpec) -> Result<Option<String>, Error> {
+    Ok(config.value(option).map(str::to_owned))
+}
+
+fn path(config: &Config, option: &OptionSpec) -> Result<Option<PathBuf>, Error> {
+    Ok(config.value(option).map(PathBuf::from))
+}
+
+fn flag(config: &Config, option: &OptionSpec) -> Result<bool, Error> {
+    Ok(config.value(option).is_some_and(is_true))
+}
+
+fn number<T: TryFrom<u64>>(config: &Config, option: &OptionSpec) -> Result<T, Error> {
+    config
+        .value(option)
+        .and_then(|value| T::try_from(value.parse::<u64>().ok()?).ok())
+        .ok_or_else(|| Error::config(format!("{} has no value", option.name)))
+}
+
+fn millis(config: &Config, option: &OptionSpec) -> Result<Duration, Error> {
+    number(config, option).map(Duration::from_millis)
+}
+
+fn seconds(config: &Config, option: &OptionSpec) -> Result<Duration, Error> {
+    number(config, option).map(Duration::from_secs)
+}
+
+/// Whether a choice is this word.
+fn is(word: &'static str) -> impl Fn(&Config, &OptionSpec) -> Result<bool, Error> {
+    move |config, option| Ok(config.value(option) == Some(word))
+}
+
+pub(super) fn is_true(value: &str) -> bool {
+    matches!(value, "true" | "1")
+}
+
+// The rules of texts.
+
+fn cluster_id(_: &str, value: &str) -> Result<(), Error> {
+    endpoint::check_cluster_id(value)
+}
+
+fn base_url(_: &str, value: &str) -> Result<(), Error> {
+    endpoint::check_base_url(value).map(drop)
+}
+
+fn proxy(_: &str, value: &str) -> Result<(), Error> {
+    endpoint::check_proxy(value)
+}
+
+fn market(name: &str, value: &str) -> Result<(), Error> {
+    check(name, value, MAX_MARKET).map_err(|e| Error::config(e.detail()))
+}
+
+fn not_empty(name: &str, value: &str) -> Result<(), Error> {
+    match value.is_empty() {
+        true => Err(Error::config(format!("{name} is empty"))),
+        false => Ok(()),
+    }
+}
+
+/// Declares structs whose fields are set by options, and the table of all their options. A row is
+/// `field: Type = how it is read, row(name, values, default, doc);`. What follows `with` is no option of its own.
+macro_rules! options {
+    ($(
+        $(#[$attr:meta])*
+        $Struct:ident with { $($extra:ident: $Extra:ty),* } {
+            $($field:ident: $Type:ty = $read:expr, $row:expr;)*
+        }
+    )*) => {
+        /// Every option, in the order of the reference page.
+        pub const OPTIONS: &[OptionSpec] = &[$($($row,)*)*];
+
+        $(
+            $(#[$attr])*
+            #[derive(Debug, Clone, PartialEq, Eq)]
+            pub(crate) struct $Struct {
+                $(pub(crate) $extra: $Extra,)*
+                $(pub(crate) $field: $Type,)*
+            }
+
+            impl $Struct {
+                pub(super) fn read(config: &Config $(, $extra: $Extra)*) -> Result<$Struct, Error> {
+                    Ok($Struct {
+                        $($extra,)*
+                        $($field: $read(config, const { &$row })?,)*
+                    })
+                }
+            }
+        )*
+    };
+}
+
 #[rustfmt::skip]
-pub const OPTIONS: &[OptionSpec] = &[
-    row(CLUSTER_ID, Kind::Text, None,
-        "The cluster: the first label of its host name in `https://{cluster_id}.api.esales.apptus.cloud`. This or `base_url` is required."),
-    row(BASE_URL, Kind::Text, None,
-        "Address to use instead of the cluster's, without the `/api/v1/...` path: a sandbox, a gateway."),
-    row(MARKET, Kind::Text, None,
-        "Market of visitors who name none."),
-    row(TIMEOUT_MS, int(1, 300_000), Some("3000"),
-        "Budget of one blocking call, in milliseconds: name look-up, connection, TLS, every attempt and every pause."),
-    row(MAX_ATTEMPTS, int(1, 10), Some("3"),
-        "How often one blocking call tries at most, within its budget."),
-    row(BACKOFF_MS, int(0, 60_000), Some("100"),
-        "Longest pause before the second attempt, in milliseconds; it doubles for each further one. The pause is drawn at random from 0 to that."),
-    row(CA_FILE, Kind::Text, None,
-        "PEM file of the certificate authorities to trust, instead of the system's. It is read once, when the client is made; a relative path counts from the folder of that moment. A certificate in it that cannot be used is an error."),
-    row(PROXY, Kind::Text, None,
-        "HTTP proxy, `http://[user:password@]host:port`. Unset: `https_proxy`, `http_proxy`, `all_proxy` of the environment, not for loopback addresses. Empty: none."),
-    row(NO_PROXY, Kind::Text, None,
-        "Hosts that are reached without the proxy, separated by commas or white space: a name (with all names below it), an IP address, a network such as `10.0.0.0/8` or `fd00::/8`, `*.domain`, or `*` for all. A port in it matches nothing. Unset: `no_proxy` of the environment, read as curl 7.88 reads it, to which IPv6 networks, brackets, `*.domain` and a `*` among others mean nothing."),
-    row(ALLOW_HTTP, Kind::Flag, Some("false"),
-        "Whether `base_url` may be `http://` for an address that is not loopback. Visitor data then crosses the network in clear."),
-    row(KEEP_ALIVE_S, int(0, 3600), Some("60"),
-        "How long a connection is used at most, and how long an idle one is kept for the next call, in seconds, also after the last client is freed. 0: each is used once. A service that moves to another address is followed within this and `dns_cache_s`."),
-    row(DNS_CACHE_S, int(0, 3600), Some("60"),
-        "How long a looked-up address is used for new connections before it is looked up again, in seconds."),
-    row(SPOOL, Kind::Text, None,
-        "Directory that holds the queue, shared by any number of processes of this machine that run as the same user: an absolute path. The library makes it, with mode 0700; the folder that it is in must exist. Unset: in memory, lost with the process."),
-    row(DURABILITY, one_of(&["process", "disk"]), Some("process"),
-        "What an accepted notification in the `spool` survives. `process`: the end of every process, kill -9 included. `disk`: a power loss too; the enqueues that run at the same time share an fsync and wait for it."),
-    row(DELIVERY, one_of(&["background", "none"]), Some("background"),
-        "Who delivers the queue. `background`: a thread of this process, unless another process is delivering the same spool. `none`: some other process, such as `esales-notify drain`; needs `spool`."),
-    row(ON_FAILURE, one_of(&["error", "queue"]), Some("error"),
-        "What a blocking call does when it ends on an outcome that may succeed later. `error`: it says so. `queue`: the notification goes into the queue under the same id, at once while deliveries are failing, and the call returns ESALES_QUEUED."),
-    row(ENQUEUE_TIMEOUT_MS, int(1, 60_000), Some("1000"),
-        "Longest time an enqueue waits for the disk or for other processes, in milliseconds."),
-    row(MAX_ITEMS, int(1, 10_000_000), Some("100000"),
-        "Most notifications that wait in the queue."),
-    row(MAX_BYTES, int(1024, 64 << 30), Some("67108864"),
-        "Most bytes of notifications (their JSON) that wait in the queue."),
-    row(OVERFLOW, one_of(&["refuse", "drop_oldest"]), Some("refuse"),
-        "What happens to a notification over `max_items` or `max_bytes`. `refuse`: it gets ESALES_QUEUE_FULL. `drop_oldest`: it is accepted, and the oldest are dropped and counted."),
-    row(MAX_DEAD, int(0, 1_000_000), Some("10000"),
-        "Most dead letters that are kept for an operator; over that, the oldest are dropped and counted."),
-    row(MAX_AGE_S, int(1, 2_592_000), Some("86400"),
-        "How long a notification is tried, in seconds; then it expires."),
-    row(CONCURRENCY, int(1, 64), Some("4"),
-        "Most deliveries at the same time."),
-    row(GATE_MIN_MS, int(10, 60_000), Some("1000"),
-        "After a failed delivery, the longest pause before the next one is tried, in milliseconds; it doubles with every further failure. The pause is drawn at random from 0 to that, and is never shorter than a `Retry-After` (up to an hour)."),
-    row(GATE_MAX_MS, int(10, 3_600_000), Some("300000"),
-        "Where the doubling of `gate_min_ms` ends, in milliseconds."),
-    row(PAYMENT_REPEAT, one_of(&["certain", "always"]), Some("certain"),
-        "When a payment is sent again: the service would count it twice. `certain`: only if it is certain that it was not processed; otherwise a blocking call fails, and the queue keeps the payment as a dead letter that says \"may have arrived\". `always`: also if it may have arrived."),
-    row(RECEIPT_RETENTION_S, int(0, 2_592_000), Some("3600"),
-        "How long the receipt of a notification that left the queue is kept, in seconds; at most the last 20,000. 0: none."),
-];
+options! {
+    /// Where to, and by which way: what the route is made from.
+    Address with {} {
+        cluster_id: Option<String> = text, row("cluster_id", Kind::Text, None,
+            "The cluster: the first label of its host name in `https://{cluster_id}.api.esales.apptus.cloud`. This or `base_url` is required.").checked(cluster_id);
+        base_url: Option<String> = text, row("base_url", Kind::Text, None,
+            "Address to use instead of the cluster's, without the `/api/v1/...` path: a sandbox, a gateway.").checked(base_url);
+        allow_http: bool = flag, row("allow_http", Kind::Flag, Some("false"),
+            "Whether `base_url` may be `http://` for an address that is not loopback. Visitor data then crosses the network in clear.");
+        ca_file: Option<String> = text, row("ca_file", Kind::Text, None,
+            "PEM file of the certificate authorities to trust, instead of the system's. It is read once, when the client is made; a relative path counts from the folder of that moment. A certificate in it that cannot be used is an error.").checked(not_empty);
+        proxy: Option<String> = text, row("proxy", Kind::Text, None,
+            "HTTP proxy, `http://[user:password@]host:port`. Unset: `https_proxy`, `http_proxy`, `all_proxy` of the environment, not for loopback addresses. Empty: none.").checked(proxy);
+        no_proxy: Option<String> = text, row("no_proxy", Kind::Text, None,
+            "Hosts that are reached without the proxy, separated by commas or white space: a name (with all names below it), an IP address, a network such as `10.0.0.0/8` or `fd00::/8`, `*.domain`, or `*` for all. A port in it matches nothing. Unset: `no_proxy` of the environment, read as curl 7.88 reads it, to which IPv6 networks, brackets, `*.domain` and a `*` among others mean nothing.");
+    }
+
+    /// Everything that decides how a request travels. Clients with an equal route share connections.
+    ///
+    /// An error of `ca_file` matters only where TLS is needed: a spool may hold notifications for another origin.
+    Route with { endpoint: Endpoint, proxy: Option<ProxyRoute>, ca_file: Option<Result<CaFile, Error>> } {
+        keep_alive: Duration = seconds, row("keep_alive_s", int(0, 3600), Some("60"),
+            "How long a connection is used at most, and how long an idle one is kept for the next call, in seconds, also after the last client is freed. 0: each is used once. A service that moves to another address is followed within this and `dns_cache_s`.");
+        dns_cache: Duration = seconds, row("dns_cache_s", int(0, 3600), Some("60"),
+            "How long a looked-up address is used for new connections before it is looked up again, in seconds.");
+    }
+
+    /// How long a call may take, and an attempt to deliver from the queue.
+    Budget with {} {
+        timeout: Duration = millis, row("timeout_ms", int(1, 300_000), Some("3000"),
+            "Budget of one blocking call, in milliseconds: name look-up, connection, TLS, every attempt and every pause.");
+    }
+
+    /// The configuration as the client uses it.
+    Settings with { timeout: Duration, route: Route, queue: QueueSettings } {
+        market: Option<String> = text, row("market", Kind::Text, None,
+            "Market of visitors who name none.").checked(market);
+        max_attempts: u32 = number, row("max_attempts", int(1, 10), Some("3"),
+            "How often one blocking call tries at most, within its budget.");
+        backoff: Duration = millis, row("backoff_ms", int(0, 60_000), Some("100"),
+            "Longest pause before the second attempt, in milliseconds; it doubles for each further one. The pause is drawn at random from 0 to that.");
+        queue_on_failure: bool = is("queue"), row("on_failure", one_of(&["error", "queue"]), Some("error"),
+            "What a blocking call does when it ends on an outcome that may succeed later. `error`: it says so. `queue`: the notification goes into the queue under the same id, at once while deliveries are failing, and the call returns ESALES_QUEUED.");
+    }
+
+    /// The queue and its delivery. `attempt_timeout` is the time for one delivery attempt; of the clients that share a
+    /// queue, the longest.
+    QueueSettings with { attempt_timeout: Duration } {
+        spool: Option<PathBuf> = path, row("spool", Kind::Text, None,
+            "Directory that holds the queue, shared by any number of processes of this machine that run as the same user: an absolute path. The library makes it, with mode 0700; the folder that it is in must exist. Unset: in memory, lost with the process.").checked(not_empty);
+        is_synced: bool = is("disk"), row("durability", one_of(&["process", "disk"]), Some("process"),
+            "What an accepted notification in the `spool` survives. `process`: the end of every process, kill -9 included. `disk`: a power loss too; the enqueues that run at the same time share an fsync and wait for it.");
+        delivers: bool = is("background"), row("delivery", one_of(&["background", "none"]), Some("background"),
+            "Who delivers the queue. `background`: a thread of this process, unless another process is delivering the same spool. `none`: some other process, such as `esales-notify drain`; needs `spool`.");
+        enqueue_timeout: Duration = millis, row("enqueue_timeout_ms", int(1, 60_000), Some("1000"),
+            "Longest time an enqueue waits for the disk or for other processes, in milliseconds.");
+        max_items: u64 = number, row("max_items", int(1, 10_000_000), Some("100000"),
+            "Most notifications that wait in the queue.");
+        max_bytes: u64 = number, row("max_bytes", int(1024, 64 << 30), Some("67108864"),
+            "Most bytes of notifications (their JSON) that wait in the queue.");
+        drops_oldest: bool = is("drop_oldest"), row("overflow", one_of(&["refuse", "drop_oldest"]), Some("refuse"),
+            "What happens to a notification over `max_items` or `max_bytes`. `refuse`: it gets ESALES_QUEUE_FULL. `drop_oldest`: it is accepted, and the oldest are dropped and counted.");
+        max_dead: u64 = number, row("max_dead", int(0, 1_000_000), Some("10000"),
+            "Most dead letters that are kept for an operator; over that, the oldest are dropped and counted.");
+        max_age: Duration = seconds, row("max_age_s", int(1, 2_592_000), Some("86400"),
+            "How long a notification is tried, in seconds; then it expires.");
+        concurrency: usize = number, row("concurrency", int(1, 64), Some("4"),
+            "Most deliveries at the same time.");
+        gate_min: Duration = millis, row("gate_min_ms", int(10, 60_000), Some("1000"),
+            "After a failed delivery, the longest pause before the next one is tried, in milliseconds; it doubles with every further failure. The pause is drawn at random from 0 to that, and is never shorter than a `Retry-After` (up to an hour).");
+        gate_max: Duration = millis, row("gate_max_ms", int(10, 3_600_000), Some("300000"),
+            "Where the doubling of `gate_min_ms` ends, in milliseconds.");
+        repeats_payments: bool = is("always"), row("payment_repeat", one_of(&["certain", "always"]), Some("certain"),
+            "When a payment is sent again: the service would count it twice. `certain`: only if it is certain that it was not processed; otherwise a blocking call fails, and the queue keeps the payment as a dead letter that says \"may have arrived\". `always`: also if it may have arrived.");
+        receipt_retention: Duration = seconds, row("receipt_retention_s", int(0, 2_592_000), Some("3600"),
+            "How long the receipt of a notification that left the queue is kept, in seconds; at most the last 20,000. 0: none.");
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -182,7 +294,7 @@ mod tests {
     fn variables_are_in_capitals() {
         for option in OPTIONS {
             let variable = option.environment_variable();
-            assert_eq!(of_variable(&variable), Some(option), "{variable}");
+            assert_eq!(of_variable(&variable).unwrap().name, option.name);
         }
         for other in [
             "ESALES_timeout_ms",
@@ -191,7 +303,7 @@ mod tests {
             "ESALES_",
             "ESALES_NOTIFY_LIBRARY",
         ] {
-            assert_eq!(of_variable(other), None, "{other}");
+            assert!(of_variable(other).is_none(), "{other}");
         }
     }
 

@@ -1,5 +1,10 @@
 """`esales-notify sandbox` as a program: what it prints, and when it ends."""
 
+import hashlib
+import hmac
+import http.client
+import json
+import os
 import signal
 import socket
 import subprocess
@@ -71,3 +76,57 @@ def test_without_that_option_its_input_is_of_no_interest(command):
         assert is_listening(base_url)
         assert sandbox.poll() is None
         sandbox.kill()
+
+
+VISITOR = {"market": "UK", "customerKey": "k", "sessionKey": "s"}
+PRIVATE_KEY = "sandbox-private-key"
+
+
+def post(base_url, path, body):
+    connection = http.client.HTTPConnection(urlsplit(base_url).netloc, timeout=PATIENCE_S)
+    connection.request("POST", f"/api/v1/notifications/{path}", body, {"Content-Type": "application/json"})
+    connection.getresponse().read()
+    connection.close()
+
+
+def signature(text):
+    return hmac.new(PRIVATE_KEY.encode(), text, hashlib.sha256).hexdigest()
+
+
+def test_console_names_the_kind_and_the_lines_and_hides_tokens(command):
+    listening = [str(command), "sandbox", "--listen", "127.0.0.1:0", "--until-stdin-closes"]
+    environment = {**os.environ, "ESALES_PRIVATE_KEY": PRIVATE_KEY}
+    with subprocess.Popen(listening, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment) as sandbox:
+        base_url = sandbox.stdout.readline().split()[-1]
+        sandbox.stdout.readline(), sandbox.stdout.readline()
+
+        def shown(path, count, **members):
+            body = json.dumps({**VISITOR, **members}).encode()
+            token = signature(body)
+            post(base_url, path.replace("TOKEN", token), body)
+            printed = [sandbox.stdout.readline().rstrip("\n") for _ in range(count)]
+            assert token not in "".join(printed)
+            return [printed[0].split("-> ")[1], *(line.strip() for line in printed[2:])]
+
+        product = {"productKey": "P1", "quantity": 2, "sellingPrice": 199.5}
+        assert shown("click", 2, id="1", ticket="t") == ["204  anonymous, click"]
+        assert shown("non-esales-click", 2, id="2", productKey="P") == ["204  anonymous, non-eSales click"]
+        assert shown("non-esales-adding-to-cart", 3, id="3", variantKey="V") == [
+            "400  anonymous, non-eSales add to cart",
+            "answered: Product key is missing. Sandbox: there is only a variant key, which the service may refuse; the sandbox "
+            "always does."]
+        secure = [{**product, "variantKey": "V1", "cost": 80}, {"variantKey": "V2", "quantity": 1, "sellingPrice": 5}]
+        order = ["line: 2 of P1 (V1) at 199.5, cost 80", "line: 1 of V2 at 5"]
+        assert shown("payment?paymentToken=TOKEN", 4, lines=secure) == ["204  anonymous, secure payment", *order]
+        assert shown("payment?paymentToken=TOKEN", 5, lines=secure) == [
+            "204  anonymous, secure payment (duplicate)", *order,
+            "warning: counted twice: number 4 was a payment with the same bytes, and was received successfully"]
+        assert shown("payment", 8, lines=[product] * 7) == ["204  anonymous, payment", *["line: 2 of P1 at 199.5"] * 5, "and 2 more lines"]
+        assert shown("end", 2) == ["204  anonymous, end of session"]
+        assert shown("favorite", 3)[0] == "404  -, -"
+        key = hashlib.sha256(b"customer").hexdigest()
+        token = signature(key.encode())
+        post(base_url, "end", json.dumps({**VISITOR, "customerKey": key, "token": token}).encode())
+        assert "signed in, end of session" in sandbox.stdout.readline()
+        assert token[:8] in (body := sandbox.stdout.readline()) and token not in body
+        sandbox.stdin.close()

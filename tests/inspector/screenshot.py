@@ -1,14 +1,19 @@
 """Makes the picture of the inspector in the README: usage: screenshot.py COMMAND FILE [light|dark] [WIDTH] [HEIGHT]
 
 What is in it is sent here by the command, as in the demo: the vendor's example, a signed-in visitor, a service that is
-busy twice, a rotated key, a missing ticket.
+busy twice, a rotated key, a missing ticket. The other kinds are sent by hand.
 """
 
 import base64
+import hashlib
+import hmac
+import json
 import os
 import pathlib
 import subprocess
 import sys
+import urllib.request
+import uuid
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
 
@@ -40,8 +45,20 @@ def fill(command, sandbox):
     def signed_in(customer, market, page, product, key=KEY):
         send("--market", market, "--customer-id", customer, "--ticket", ticket(page, product), key=key)
 
+    def by_hand(visitor, path, secure=False, **members):
+        keys = {"market": "UK", "customerKey": VISITORS[visitor][0], "sessionKey": VISITORS[visitor][1]}
+        body = json.dumps({**keys, **members}).encode()
+        query = f"?paymentToken={hmac.new(KEY.encode(), body, hashlib.sha256).hexdigest()}" if secure else ""
+        request = urllib.request.Request(f"{sandbox.base_url}/api/v1/notifications/{path}{query}", body,
+                                         {"Content-Type": "application/json"})
+        urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request).close()
+
+    by_hand(0, "click", id=str(uuid.uuid4()), ticket=ticket("start/esales-start-1", "P_125383-0014_UK"))
     anonymous(0, "UK", "start/esales-start-1", "P_125383-0014_UK")
+    by_hand(1, "non-esales-click", id=str(uuid.uuid4()), productKey="P_118204-0003_UK", variantKey=None)
     signed_in("customer-4711", "UK", "category/shoes", "P_125383-0021_UK")
+    by_hand(0, "payment", secure=True, lines=[{"productKey": "P_125383-0014_UK", "quantity": 2, "sellingPrice": 199.5, "cost": 80},
+                                              {"productKey": "P_101442-0001_UK", "quantity": 1, "sellingPrice": 49.9, "cost": 20}])
     anonymous(1, "SE", "search/results", "P_118204-0003_SE")
     sandbox.script("503:body=\"Try again in a moment.\", 503")
     anonymous(0, "UK", "product/recommendations", "P_117733-0014_UK")
@@ -54,6 +71,7 @@ def fill(command, sandbox):
     anonymous(0, "UK", "category/shoes", "P_125383-0031_UK")
     signed_in("customer-1204", "DE", "search/results", "P_120011-0007_DE")
     anonymous(1, "SE", "product/recommendations", "P_118210-0002_SE")
+    by_hand(0, "end")
 
 
 def main(command, file, scheme="light", width="1280", height="680"):

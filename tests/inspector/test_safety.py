@@ -79,7 +79,7 @@ def elsewhere():
 ATTEMPT = """async (base) => {
     const outcome = {};
     const attempts = {
-        read: [base + "/sandbox/received"], events: [base + "/sandbox/events"], status: [base + "/sandbox/status"],
+        read: [base + "/sandbox/received"], one: [base + "/sandbox/received/1"], events: [base + "/sandbox/events"], status: [base + "/sandbox/status"],
         page: [base + "/"],
         clear: [base + "/sandbox/received", { method: "DELETE" }],
         script: [base + "/sandbox/script", { method: "PUT", body: "503:times=forever" }],
@@ -124,7 +124,7 @@ def test_a_name_that_is_pointed_here_can_do_nothing(sandbox):
     send(sandbox)
     status, text = request(sandbox.base_url, "GET", "/sandbox/received", headers={"Host": f"evil.example:{port}"})
     assert status == 403 and "--allow-host evil.example" in text and "notification" not in text
-    for method, path in [("GET", "/"), ("DELETE", "/sandbox/received"), ("PUT", "/sandbox/script"), ("GET", "/sandbox/events"),
+    for method, path in [("GET", "/"), ("GET", "/sandbox/received/1"), ("DELETE", "/sandbox/received"), ("PUT", "/sandbox/script"), ("GET", "/sandbox/events"),
                          ("POST", "/sandbox/close-idle"), ("GET", "/sandbox/status"), ("GET", "/sandbox/ca.pem"),
                          ("GET", "/sandbox/inspector/main.js")]:
         assert request(sandbox.base_url, method, path, headers={"Host": "evil.example"})[0] == 403, path

@@ -20,32 +20,11 @@ namespace Esales.Notify
             set { Set("base_url", Text(value)); }
         }
 
-        /// <summary>Market of visitors who name none. Default: unset.</summary>
-        public string Market
+        /// <summary>Whether <c>base_url</c> may be <c>http://</c> for an address that is not loopback. Visitor data then crosses the network in clear. Default: false.</summary>
+        public bool? AllowHttp
         {
-            get { return String("market"); }
-            set { Set("market", Text(value)); }
-        }
-
-        /// <summary>Budget of one blocking call, in milliseconds: name look-up, connection, TLS, every attempt and every pause. 1 to 300000. Default: 3000.</summary>
-        public TimeSpan? Timeout
-        {
-            get { return Milliseconds("timeout_ms"); }
-            set { Set("timeout_ms", FromMilliseconds("timeout_ms", value)); }
-        }
-
-        /// <summary>How often one blocking call tries at most, within its budget. 1 to 10. Default: 3.</summary>
-        public int? MaxAttempts
-        {
-            get { return Int32("max_attempts"); }
-            set { Set("max_attempts", Text(value)); }
-        }
-
-        /// <summary>Longest pause before the second attempt, in milliseconds; it doubles for each further one. The pause is drawn at random from 0 to that. 0 to 60000. Default: 100.</summary>
-        public TimeSpan? Backoff
-        {
-            get { return Milliseconds("backoff_ms"); }
-            set { Set("backoff_ms", FromMilliseconds("backoff_ms", value)); }
+            get { return Flag("allow_http"); }
+            set { Set("allow_http", Text(value)); }
         }
 
         /// <summary>PEM file of the certificate authorities to trust, instead of the system's. It is read once, when the client is made; a relative path counts from the folder of that moment. A certificate in it that cannot be used is an error. Default: unset.</summary>
@@ -69,13 +48,6 @@ namespace Esales.Notify
             set { Set("no_proxy", Text(value)); }
         }
 
-        /// <summary>Whether <c>base_url</c> may be <c>http://</c> for an address that is not loopback. Visitor data then crosses the network in clear. Default: false.</summary>
-        public bool? AllowHttp
-        {
-            get { return Flag("allow_http"); }
-            set { Set("allow_http", Text(value)); }
-        }
-
         /// <summary>How long a connection is used at most, and how long an idle one is kept for the next call, in seconds, also after the last client is freed. 0: each is used once. A service that moves to another address is followed within this and <c>dns_cache_s</c>. 0 to 3600. Default: 60.</summary>
         public TimeSpan? KeepAlive
         {
@@ -89,6 +61,43 @@ namespace Esales.Notify
             get { return Seconds("dns_cache_s"); }
             set { Set("dns_cache_s", FromSeconds("dns_cache_s", value)); }
         }
+
+        /// <summary>Budget of one blocking call, in milliseconds: name look-up, connection, TLS, every attempt and every pause. 1 to 300000. Default: 3000.</summary>
+        public TimeSpan? Timeout
+        {
+            get { return Milliseconds("timeout_ms"); }
+            set { Set("timeout_ms", FromMilliseconds("timeout_ms", value)); }
+        }
+
+        /// <summary>Market of visitors who name none. Default: unset.</summary>
+        public string Market
+        {
+            get { return String("market"); }
+            set { Set("market", Text(value)); }
+        }
+
+        /// <summary>How often one blocking call tries at most, within its budget. 1 to 10. Default: 3.</summary>
+        public int? MaxAttempts
+        {
+            get { return Int32("max_attempts"); }
+            set { Set("max_attempts", Text(value)); }
+        }
+
+        /// <summary>Longest pause before the second attempt, in milliseconds; it doubles for each further one. The pause is drawn at random from 0 to that. 0 to 60000. Default: 100.</summary>
+        public TimeSpan? Backoff
+        {
+            get { return Milliseconds("backoff_ms"); }
+            set { Set("backoff_ms", FromMilliseconds("backoff_ms", value)); }
+        }
+
+        /// <summary>What a blocking call does when it ends on an outcome that may succeed later. <c>error</c>: it says so. <c>queue</c>: the notification goes into the queue under the same id, at once while deliveries are failing, and the call returns <c>ESALES_QUEUED</c>. Default: error.</summary>
+        public OnFailure? OnFailure
+        {
+            get { return (OnFailure?)Choice("on_failure", OnFailureTexts); }
+            set { Set("on_failure", FromChoice("on_failure", (int?)value, OnFailureTexts)); }
+        }
+
+        private static readonly string[] OnFailureTexts = { "error", "queue" };
 
         /// <summary>Directory that holds the queue, shared by any number of processes of this machine that run as the same user: an absolute path. The library makes it, with mode 0700; the folder that it is in must exist. Unset: in memory, lost with the process. Default: unset.</summary>
         public string Spool
@@ -114,15 +123,6 @@ namespace Esales.Notify
         }
 
         private static readonly string[] DeliveryTexts = { "background", "none" };
-
-        /// <summary>What a blocking call does when it ends on an outcome that may succeed later. <c>error</c>: it says so. <c>queue</c>: the notification goes into the queue under the same id, at once while deliveries are failing, and the call returns <c>ESALES_QUEUED</c>. Default: error.</summary>
-        public OnFailure? OnFailure
-        {
-            get { return (OnFailure?)Choice("on_failure", OnFailureTexts); }
-            set { Set("on_failure", FromChoice("on_failure", (int?)value, OnFailureTexts)); }
-        }
-
-        private static readonly string[] OnFailureTexts = { "error", "queue" };
 
         /// <summary>Longest time an enqueue waits for the disk or for other processes, in milliseconds. 1 to 60000. Default: 1000.</summary>
         public TimeSpan? EnqueueTimeout
@@ -206,6 +206,16 @@ namespace Esales.Notify
         }
     }
 
+    /// <summary>The values of the option <c>on_failure</c>.</summary>
+    public enum OnFailure
+    {
+        /// <summary>The value <c>error</c>.</summary>
+        Error,
+
+        /// <summary>The value <c>queue</c>.</summary>
+        Queue,
+    }
+
     /// <summary>The values of the option <c>durability</c>.</summary>
     public enum Durability
     {
@@ -224,16 +234,6 @@ namespace Esales.Notify
 
         /// <summary>The value <c>none</c>.</summary>
         None,
-    }
-
-    /// <summary>The values of the option <c>on_failure</c>.</summary>
-    public enum OnFailure
-    {
-        /// <summary>The value <c>error</c>.</summary>
-        Error,
-
-        /// <summary>The value <c>queue</c>.</summary>
-        Queue,
     }
 
     /// <summary>The values of the option <c>overflow</c>.</summary>

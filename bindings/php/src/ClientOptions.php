@@ -19,12 +19,8 @@ final class ClientOptions
      *     https://{cluster_id}.api.esales.apptus.cloud. This or base_url is required. Default: unset.
      * @param string|null $baseUrl Address to use instead of the cluster's, without the /api/v1/... path: a sandbox, a
      *     gateway. Default: unset.
-     * @param string|null $market Market of visitors who name none. Default: unset.
-     * @param int|null $timeoutMs Budget of one blocking call, in milliseconds: name look-up, connection, TLS, every
-     *     attempt and every pause. 1 to 300000. Default: 3000.
-     * @param int|null $maxAttempts How often one blocking call tries at most, within its budget. 1 to 10. Default: 3.
-     * @param int|null $backoffMs Longest pause before the second attempt, in milliseconds; it doubles for each further
-     *     one. The pause is drawn at random from 0 to that. 0 to 60000. Default: 100.
+     * @param bool|null $allowHttp Whether base_url may be http:// for an address that is not loopback. Visitor data
+     *     then crosses the network in clear. Default: false.
      * @param string|null $caFile PEM file of the certificate authorities to trust, instead of the system's. It is read
      *     once, when the client is made; a relative path counts from the folder of that moment. A certificate in it
      *     that cannot be used is an error. Default: unset.
@@ -34,13 +30,20 @@ final class ClientOptions
      *     (with all names below it), an IP address, a network such as 10.0.0.0/8 or fd00::/8, *.domain, or * for all. A
      *     port in it matches nothing. Unset: no_proxy of the environment, read as curl 7.88 reads it, to which IPv6
      *     networks, brackets, *.domain and a * among others mean nothing. Default: unset.
-     * @param bool|null $allowHttp Whether base_url may be http:// for an address that is not loopback. Visitor data
-     *     then crosses the network in clear. Default: false.
      * @param int|null $keepAliveS How long a connection is used at most, and how long an idle one is kept for the next
      *     call, in seconds, also after the last client is freed. 0: each is used once. A service that moves to another
      *     address is followed within this and dns_cache_s. 0 to 3600. Default: 60.
      * @param int|null $dnsCacheS How long a looked-up address is used for new connections before it is looked up again,
      *     in seconds. 0 to 3600. Default: 60.
+     * @param int|null $timeoutMs Budget of one blocking call, in milliseconds: name look-up, connection, TLS, every
+     *     attempt and every pause. 1 to 300000. Default: 3000.
+     * @param string|null $market Market of visitors who name none. Default: unset.
+     * @param int|null $maxAttempts How often one blocking call tries at most, within its budget. 1 to 10. Default: 3.
+     * @param int|null $backoffMs Longest pause before the second attempt, in milliseconds; it doubles for each further
+     *     one. The pause is drawn at random from 0 to that. 0 to 60000. Default: 100.
+     * @param string|null $onFailure What a blocking call does when it ends on an outcome that may succeed later. error:
+     *     it says so. queue: the notification goes into the queue under the same id, at once while deliveries are
+     *     failing, and the call returns ESALES_QUEUED. Default: error.
      * @param string|null $spool Directory that holds the queue, shared by any number of processes of this machine that
      *     run as the same user: an absolute path. The library makes it, with mode 0700; the folder that it is in must
      *     exist. Unset: in memory, lost with the process. Default: unset.
@@ -50,9 +53,6 @@ final class ClientOptions
      * @param string|null $delivery Who delivers the queue. background: a thread of this process, unless another process
      *     is delivering the same spool. none: some other process, such as esales-notify drain; needs spool. Default:
      *     background.
-     * @param string|null $onFailure What a blocking call does when it ends on an outcome that may succeed later. error:
-     *     it says so. queue: the notification goes into the queue under the same id, at once while deliveries are
-     *     failing, and the call returns ESALES_QUEUED. Default: error.
      * @param int|null $enqueueTimeoutMs Longest time an enqueue waits for the disk or for other processes, in
      *     milliseconds. 1 to 60000. Default: 1000.
      * @param int|null $maxItems Most notifications that wait in the queue. 1 to 10000000. Default: 100000.
@@ -79,21 +79,21 @@ final class ClientOptions
     public function __construct(
         ?string $clusterId = null,
         ?string $baseUrl = null,
-        ?string $market = null,
-        ?int $timeoutMs = null,
-        ?int $maxAttempts = null,
-        ?int $backoffMs = null,
+        ?bool $allowHttp = null,
         ?string $caFile = null,
         #[\SensitiveParameter]
         ?string $proxy = null,
         ?string $noProxy = null,
-        ?bool $allowHttp = null,
         ?int $keepAliveS = null,
         ?int $dnsCacheS = null,
+        ?int $timeoutMs = null,
+        ?string $market = null,
+        ?int $maxAttempts = null,
+        ?int $backoffMs = null,
+        ?string $onFailure = null,
         ?string $spool = null,
         ?string $durability = null,
         ?string $delivery = null,
-        ?string $onFailure = null,
         ?int $enqueueTimeoutMs = null,
         ?int $maxItems = null,
         ?int $maxBytes = null,
@@ -109,20 +109,20 @@ final class ClientOptions
         $this->values = [
             'cluster_id' => $clusterId,
             'base_url' => $baseUrl,
-            'market' => $market,
-            'timeout_ms' => $timeoutMs,
-            'max_attempts' => $maxAttempts,
-            'backoff_ms' => $backoffMs,
+            'allow_http' => $allowHttp,
             'ca_file' => $caFile,
             'proxy' => $proxy,
             'no_proxy' => $noProxy,
-            'allow_http' => $allowHttp,
             'keep_alive_s' => $keepAliveS,
             'dns_cache_s' => $dnsCacheS,
+            'timeout_ms' => $timeoutMs,
+            'market' => $market,
+            'max_attempts' => $maxAttempts,
+            'backoff_ms' => $backoffMs,
+            'on_failure' => $onFailure,
             'spool' => $spool,
             'durability' => $durability,
             'delivery' => $delivery,
-            'on_failure' => $onFailure,
             'enqueue_timeout_ms' => $enqueueTimeoutMs,
             'max_items' => $maxItems,
             'max_bytes' => $maxBytes,

@@ -106,12 +106,14 @@ fn generate(root: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// The repository that this program was built in.
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
 fn main() -> ExitCode {
-    match generate(&root()) {
+    let root = std::env::args_os().nth(1).map_or_else(root, PathBuf::from);
+    match generate(&root) {
         Ok(()) => ExitCode::SUCCESS,
         Err(e) => {
             let _ = writeln!(io::stderr(), "esales-notify-generate: {e}");
@@ -139,5 +141,30 @@ mod tests {
         let different = different(&root()).unwrap();
         let paths: Vec<&PathBuf> = different.iter().map(|(path, _)| path).collect();
         assert!(paths.is_empty(), "run `make generate`: {paths:?}");
+    }
+
+    #[test]
+    fn bindings_have_a_struct_and_a_function_when_the_header_has_them() {
+        let header = header::Header::parse(
+            "typedef struct esales_line {\n  uint32_t struct_size;\n  const char *product_key;\n} esales_line;\n\
+             typedef struct esales_notification {\n  uint32_t struct_size;\n  const struct esales_line *lines;\n  \
+             size_t line_count;\n} esales_notification;\n\
+             int32_t esales_notify(const struct esales_client *client,\n                      \
+             const struct esales_notification *notification);\n",
+        );
+        let all: String = python::outputs(&header)
+            .into_iter()
+            .chain(csharp::outputs(&header))
+            .map(|output| output.text)
+            .collect();
+        for part in [
+            "class LineStruct(Structure):",
+            "(\"lines\", POINTER(LineStruct)),\n        (\"line_count\", c_size_t),",
+            "function(\"esales_notify\", c_int32, c_void_p, POINTER(NotificationStruct))",
+            "internal NativeLine* Lines;\n        internal UIntPtr LineCount;",
+            "internal delegate int NotifyFunction(\n            IntPtr client, NativeNotification* notification);",
+        ] {
+            assert!(all.contains(part), "{part}");
+        }
     }
 }

@@ -18,17 +18,8 @@ class ClientOptions(TypedDict, total=False):
     base_url: Union[str, "os.PathLike[str]", None]
     """Address to use instead of the cluster's, without the ``/api/v1/...`` path: a sandbox, a gateway. Default: unset."""
 
-    market: Union[str, "os.PathLike[str]", None]
-    """Market of visitors who name none. Default: unset."""
-
-    timeout_ms: Optional[int]
-    """Budget of one blocking call, in milliseconds: name look-up, connection, TLS, every attempt and every pause. 1 to 300000. Default: 3000."""
-
-    max_attempts: Optional[int]
-    """How often one blocking call tries at most, within its budget. 1 to 10. Default: 3."""
-
-    backoff_ms: Optional[int]
-    """Longest pause before the second attempt, in milliseconds; it doubles for each further one. The pause is drawn at random from 0 to that. 0 to 60000. Default: 100."""
+    allow_http: Optional[bool]
+    """Whether ``base_url`` may be ``http://`` for an address that is not loopback. Visitor data then crosses the network in clear. Default: false."""
 
     ca_file: Union[str, "os.PathLike[str]", None]
     """PEM file of the certificate authorities to trust, instead of the system's. It is read once, when the client is made; a relative path counts from the folder of that moment. A certificate in it that cannot be used is an error. Default: unset."""
@@ -39,14 +30,26 @@ class ClientOptions(TypedDict, total=False):
     no_proxy: Union[str, "os.PathLike[str]", None]
     """Hosts that are reached without the proxy, separated by commas or white space: a name (with all names below it), an IP address, a network such as ``10.0.0.0/8`` or ``fd00::/8``, ``*.domain``, or ``*`` for all. A port in it matches nothing. Unset: ``no_proxy`` of the environment, read as curl 7.88 reads it, to which IPv6 networks, brackets, ``*.domain`` and a ``*`` among others mean nothing. Default: unset."""
 
-    allow_http: Optional[bool]
-    """Whether ``base_url`` may be ``http://`` for an address that is not loopback. Visitor data then crosses the network in clear. Default: false."""
-
     keep_alive_s: Optional[int]
     """How long a connection is used at most, and how long an idle one is kept for the next call, in seconds, also after the last client is freed. 0: each is used once. A service that moves to another address is followed within this and ``dns_cache_s``. 0 to 3600. Default: 60."""
 
     dns_cache_s: Optional[int]
     """How long a looked-up address is used for new connections before it is looked up again, in seconds. 0 to 3600. Default: 60."""
+
+    timeout_ms: Optional[int]
+    """Budget of one blocking call, in milliseconds: name look-up, connection, TLS, every attempt and every pause. 1 to 300000. Default: 3000."""
+
+    market: Union[str, "os.PathLike[str]", None]
+    """Market of visitors who name none. Default: unset."""
+
+    max_attempts: Optional[int]
+    """How often one blocking call tries at most, within its budget. 1 to 10. Default: 3."""
+
+    backoff_ms: Optional[int]
+    """Longest pause before the second attempt, in milliseconds; it doubles for each further one. The pause is drawn at random from 0 to that. 0 to 60000. Default: 100."""
+
+    on_failure: Optional[Literal["error", "queue"]]
+    """What a blocking call does when it ends on an outcome that may succeed later. ``error``: it says so. ``queue``: the notification goes into the queue under the same id, at once while deliveries are failing, and the call returns ``ESALES_QUEUED``. Default: error."""
 
     spool: Union[str, "os.PathLike[str]", None]
     """Directory that holds the queue, shared by any number of processes of this machine that run as the same user: an absolute path. The library makes it, with mode 0700; the folder that it is in must exist. Unset: in memory, lost with the process. Default: unset."""
@@ -56,9 +59,6 @@ class ClientOptions(TypedDict, total=False):
 
     delivery: Optional[Literal["background", "none"]]
     """Who delivers the queue. ``background``: a thread of this process, unless another process is delivering the same spool. ``none``: some other process, such as ``esales-notify drain``; needs ``spool``. Default: background."""
-
-    on_failure: Optional[Literal["error", "queue"]]
-    """What a blocking call does when it ends on an outcome that may succeed later. ``error``: it says so. ``queue``: the notification goes into the queue under the same id, at once while deliveries are failing, and the call returns ``ESALES_QUEUED``. Default: error."""
 
     enqueue_timeout_ms: Optional[int]
     """Longest time an enqueue waits for the disk or for other processes, in milliseconds. 1 to 60000. Default: 1000."""

@@ -42,16 +42,16 @@ function content({ ticket, productKey, variantKey, lines }) {
 }
 
 function idCell(record) {
-  const cell = element("td", { class: "c-id mono" });
+  const cell = element("td", { class: "c-id" });
   if (record.duplicate) cell.append(mark("again", "duplicate"), " ");
   const { id } = record.notification ?? {};
   if (record.visitor === null) {
     // Of what is no notification, its address: mostly that is what is wrong with it.
-    cell.append(element("bdi", {}, line(`${record.method} ${record.path}`)));
+    cell.append(element("bdi", { class: "mono" }, line(`${record.method} ${record.path}`)));
   } else if (id === undefined && !hasId(record.kind)) {
     cell.append(element("span", { class: "muted" }, "has none"));
   } else {
-    cell.append(element("bdi", {}, line(id ?? "-")));
+    cell.append(element("bdi", { class: "mono" }, line(id ?? "-")));
   }
   return cell;
 }

@@ -114,14 +114,14 @@ fn fingerprint(parts: &[&[u8]]) -> Fingerprint {
 
 /// A payment or an end that was received.
 #[derive(Default)]
-struct Body {
+struct ReceivedBody {
     first: u64,
     /// The number of the one that was processed, or may have been.
     processed: Option<(u64, bool)>,
 }
 
 #[derive(Default)]
-struct Session {
+struct SessionHistory {
     /// The number of the `end`.
     ended: Option<u64>,
     /// Notifications that were not accepted yet and may be sent again, with the number of their first arrival.
@@ -132,8 +132,8 @@ struct Session {
 pub(super) struct Repeats {
     /// The number of the first notification with an id.
     ids: Recent<u64>,
-    bodies: Recent<Body>,
-    sessions: Recent<Session>,
+    bodies: Recent<ReceivedBody>,
+    sessions: Recent<SessionHistory>,
 }
 
 impl Default for Repeats {
@@ -185,7 +185,7 @@ impl Repeats {
     }
 }
 
-impl Body {
+impl ReceivedBody {
     /// The service knows no id of a payment: whatever it processes, it counts.
     fn count(&mut self, seq: u64, outcome: Outcome, warnings: &mut Vec<String>) {
         if !outcome.may_be_processed() {
@@ -208,7 +208,7 @@ impl Body {
     }
 }
 
-impl Session {
+impl SessionHistory {
     fn take(
         &mut self,
         sighting: Sighting,
