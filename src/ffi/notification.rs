@@ -61,7 +61,8 @@ pub struct esales_notification {
     /// Names this one event, at most 128 bytes; NULL: a new UUID. It is the same in every attempt. To send the same event
     /// again, pass the id of the receipt. The service gets it with clicks and carts only.
     pub id: *const c_char,
-    /// Clicks and carts: the service's own opaque string, at most 8192 bytes.
+    /// Clicks and carts: the service's own opaque string, at most 8192 bytes. Refused if it has a control character: the
+    /// service's tickets have none, so it was altered on its way.
     pub ticket: *const c_char,
     /// Non-eSales clicks and carts: the shop's key of the product, at most 256 bytes. NULL: variant_key is given; the
     /// service may refuse that.
@@ -141,7 +142,8 @@ pub unsafe extern "C" fn esales_enqueue(
 ///
 /// @param client   from esales_client_new.
 /// @param visitor  who added the product.
-/// @param ticket   the service's own opaque string, at most 8192 bytes, sent as it is.
+/// @param ticket   the service's own opaque string, at most 8192 bytes, sent as it is. Refused if it has a control
+///                 character: the service's tickets have none, so it was altered on its way.
 /// @param id       names this one event, at most 128 bytes; NULL: a new UUID. It is the same in every attempt. To send
 ///                 the same event again, pass the id of the receipt.
 /// @param receipt  receives what became of it; may be NULL.
