@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{CaFile, Config, Endpoint, ProxyRoute, endpoint};
-use crate::status::Error;
 use crate::notification::{MAX_MARKET, check};
+use crate::status::Error;
 
 /// What values an option takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
