@@ -231,7 +231,12 @@ impl Operator for MemorySpool {
     ) -> Result<Vec<StoredItem>, Error> {
         let state = self.lock();
         let page = behind(&state.pending, after).take(limit);
-        Ok(page.map(|p| p.stored.clone()).collect())
+        let marked = page.map(|pending| {
+            let mut stored = pending.stored.clone();
+            stored.item.has_begun = state.has_begun(stored.item.position);
+            stored
+        });
+        Ok(marked.collect())
     }
 
     fn dead(

@@ -234,6 +234,10 @@ impl State {
         self.begun.extend(pending);
     }
 
+    pub(super) fn has_begun(&self, position: Position) -> bool {
+        self.begun.contains(&position)
+    }
+
     pub(super) fn overdue(
         &mut self,
         origin: &str,
