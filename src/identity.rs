@@ -60,7 +60,8 @@ pub fn new_key() -> Result<String, Error> {
 /// The UUID of these random bytes.
 pub(crate) fn key_of(random: [u8; 16]) -> String {
     let uuid = uuid::Builder::from_random_bytes(random).into_uuid();
-    uuid.to_string()
+    let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
+    uuid.hyphenated().encode_lower(&mut text).to_owned()
 }
 
 pub(crate) fn no_random_bytes(e: getrandom::Error) -> Error {
