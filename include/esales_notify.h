@@ -356,7 +356,7 @@ typedef struct esales_notification {
   /**
    * Their number, at most 10,000.
    */
-  uintptr_t line_count;
+  size_t line_count;
   /**
    * Secure payments: the shop's private key, at most 4096 bytes. It signs the payment during the call and is never kept.
    */

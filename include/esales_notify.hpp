@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <initializer_list>
@@ -21,6 +22,7 @@
 #include <string_view>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "esales_notify.h"
 
@@ -74,7 +76,7 @@ private:
 /** That something was done, or why not. */
 using done = result<std::monostate>;
 
-/** Who added the product to the cart. It has copies of its strings. */
+/** Who did it. It has copies of its strings. */
 struct visitor {
     /** Storefront market, at most 128 bytes; none: the client's option "market". */
     std::optional<std::string> market;
@@ -99,6 +101,130 @@ struct visitor {
     visitor in_market(std::string_view name) && {
         market = name;
         return std::move(*this);
+    }
+};
+
+/**
+ * One line of an order. It has copies of its strings. Prices are decimal numbers as text, such as "199.50": digits, and a
+ * point with digits behind it where there are decimals, at most 32 characters. They are sent exactly as given.
+ */
+struct line {
+    /** The shop's key of the product, at most 256 bytes; none: variant_key is given. */
+    std::optional<std::string> product_key;
+    /** The shop's key of the variant, at most 256 bytes; none: product_key is given. */
+    std::optional<std::string> variant_key;
+    /** How many were bought, 1 to 2147483647. */
+    std::uint32_t quantity = 0;
+    /** What one of them was sold for. */
+    std::string selling_price;
+    /** What one of them cost the shop: more than 0 and less than selling_price, in a secure payment only; none: not known. */
+    std::optional<std::string> cost;
+
+    /** A line of a product. */
+    static line of_product(std::string_view product_key, std::uint32_t quantity, std::string_view selling_price) {
+        return {std::string(product_key), std::nullopt, quantity, std::string(selling_price), std::nullopt};
+    }
+    /** A line of a variant whose product key is not given. */
+    static line of_variant(std::string_view variant_key, std::uint32_t quantity, std::string_view selling_price) {
+        return {std::nullopt, std::string(variant_key), quantity, std::string(selling_price), std::nullopt};
+    }
+    /** The same line with this variant of the product. */
+    line with_variant(std::string_view key) const& { return line(*this).with_variant(key); }
+    /** The same line with this variant of the product. */
+    line with_variant(std::string_view key) && {
+        variant_key = key;
+        return std::move(*this);
+    }
+    /** The same line with what one of them cost the shop. */
+    line with_cost(std::string_view price) const& { return line(*this).with_cost(price); }
+    /** The same line with what one of them cost the shop. */
+    line with_cost(std::string_view price) && {
+        cost = price;
+        return std::move(*this);
+    }
+};
+
+/**
+ * What happened. It has copies of its strings and lines. Made by the function of its kind; a member of another kind is
+ * refused. See esales_notification.
+ */
+struct notification {
+    /** ESALES_ADD_TO_CART, ESALES_CLICK, ESALES_NON_ESALES_CLICK, ESALES_NON_ESALES_ADD_TO_CART, ESALES_PAYMENT,
+        ESALES_SECURE_PAYMENT or ESALES_END. */
+    std::int32_t kind = 0;
+    /** Names this one event, at most 128 bytes; none: a new UUID. To send the same event again, give the receipt's id. */
+    std::optional<std::string> id;
+    /** The service's own opaque string, at most 8192 bytes. */
+    std::optional<std::string> ticket;
+    /** The shop's key of the product, at most 256 bytes. */
+    std::optional<std::string> product_key;
+    /** The shop's key of the variant, at most 256 bytes. */
+    std::optional<std::string> variant_key;
+    /** The lines of the order, at most 10,000. */
+    std::vector<line> lines;
+    /** The shop's private key, at most 4096 bytes. It signs the payment; the library never keeps it. */
+    std::optional<std::string> private_key;
+
+    /** The visitor added the product behind the ticket to the cart. */
+    static notification add_to_cart(std::string_view ticket) { return of_ticket(ESALES_ADD_TO_CART, ticket); }
+    /** The visitor clicked the product behind the ticket. */
+    static notification click(std::string_view ticket) { return of_ticket(ESALES_CLICK, ticket); }
+    /** The visitor clicked a product for which there is no ticket. */
+    static notification non_esales_click(std::string_view product_key) {
+        return of_product(ESALES_NON_ESALES_CLICK, product_key);
+    }
+    /** The visitor added a product to the cart for which there is no ticket. */
+    static notification non_esales_add_to_cart(std::string_view product_key) {
+        return of_product(ESALES_NON_ESALES_ADD_TO_CART, product_key);
+    }
+    /** The visitor paid for an order of these lines. Not every cluster accepts payments that are not signed. */
+    static notification payment(std::vector<line> lines) {
+        notification made;
+        made.kind = ESALES_PAYMENT;
+        made.lines = std::move(lines);
+        return made;
+    }
+    /** The visitor paid for an order of these lines, which may have costs. The shop's private key signs it. */
+    static notification secure_payment(std::vector<line> lines, std::string_view private_key) {
+        auto made = payment(std::move(lines));
+        made.kind = ESALES_SECURE_PAYMENT;
+        made.private_key = private_key;
+        return made;
+    }
+    /** The visitor signed out: the session ends. */
+    static notification end() {
+        notification made;
+        made.kind = ESALES_END;
+        return made;
+    }
+
+    /** The same notification with this id. */
+    notification with_id(std::string_view name) const& { return notification(*this).with_id(name); }
+    /** The same notification with this id. */
+    notification with_id(std::string_view name) && {
+        id = name;
+        return std::move(*this);
+    }
+    /** The same notification with this variant of the product. */
+    notification with_variant(std::string_view key) const& { return notification(*this).with_variant(key); }
+    /** The same notification with this variant of the product. */
+    notification with_variant(std::string_view key) && {
+        variant_key = key;
+        return std::move(*this);
+    }
+
+private:
+    static notification of_ticket(std::int32_t kind, std::string_view ticket) {
+        notification made;
+        made.kind = kind;
+        made.ticket = ticket;
+        return made;
+    }
+    static notification of_product(std::int32_t kind, std::string_view product_key) {
+        notification made;
+        made.kind = kind;
+        made.product_key = product_key;
+        return made;
     }
 };
 
@@ -183,57 +309,79 @@ namespace detail {
 
 inline error last_error(std::int32_t status) { return {status, esales_last_error()}; }
 
-/** A NUL-terminated copy; remembers the first argument that has a NUL inside, which C could not see. */
+/** Strings as C takes them; remembers the first that has a NUL inside, which C could not see. */
 class c_strings {
 public:
+    /** A NUL-terminated copy. */
     std::string copy(const char* name, std::string_view text) {
-        if (!bad_ && text.find('\0') != std::string_view::npos) bad_ = name;
+        check(name, text);
         return std::string(text);
-    }
-    std::optional<std::string> copy(const char* name, std::optional<std::string_view> text) {
-        if (!text) return std::nullopt;
-        return copy(name, *text);
     }
     /** Of a string that outlives the call: no copy. */
     const char* borrow(const char* name, const std::string& text) {
-        if (!bad_ && text.find('\0') != std::string::npos) bad_ = name;
+        check(name, text);
         return text.c_str();
     }
     const char* borrow(const char* name, const std::optional<std::string>& text) {
         return text ? borrow(name, *text) : nullptr;
     }
+    /** A line; its number is for the refusal. */
+    esales_line borrow(std::size_t number, const line& given) {
+        const bool was_bad = !bad_.empty();
+        esales_line c = ESALES_LINE_INIT;
+        c.quantity = given.quantity;
+        c.product_key = borrow("product_key", given.product_key);
+        c.variant_key = borrow("variant_key", given.variant_key);
+        c.selling_price = borrow("selling_price", given.selling_price);
+        c.cost = borrow("cost", given.cost);
+        if (!was_bad && !bad_.empty()) bad_ = "lines[" + std::to_string(number) + "]." + bad_;
+        return c;
+    }
     /** The refusal, if there is one to make. */
     std::optional<error> refusal() const {
-        if (!bad_) return std::nullopt;
-        return error{ESALES_INVALID_ARGUMENT, std::string(bad_) + " contains the character U+0000"};
+        if (bad_.empty()) return std::nullopt;
+        return error{ESALES_INVALID_ARGUMENT, bad_ + " contains the character U+0000"};
     }
 
 private:
-    const char* bad_ = nullptr;
+    void check(const char* name, std::string_view text) {
+        if (bad_.empty() && text.find('\0') != std::string_view::npos) bad_ = name;
+    }
+
+    std::string bad_;
 };
 
-/** A call's arguments, as C takes them; borrows the visitor's strings. */
+/** A call's arguments, as C takes them; borrows the strings of the visitor and of the notification. */
 class c_arguments {
 public:
-    c_arguments(const visitor& who, std::string_view ticket, std::optional<std::string_view> id) {
+    c_arguments(const visitor& who, const notification& what) {
         visitor_.market = strings_.borrow("market", who.market);
         visitor_.customer_key = strings_.borrow("customer_key", who.customer_key);
         visitor_.session_key = strings_.borrow("session_key", who.session_key);
         visitor_.token = strings_.borrow("token", who.token);
-        ticket_ = strings_.copy("ticket", ticket);
-        id_ = strings_.copy("id", id);
+        notification_.kind = what.kind;
+        notification_.id = strings_.borrow("id", what.id);
+        notification_.ticket = strings_.borrow("ticket", what.ticket);
+        notification_.product_key = strings_.borrow("product_key", what.product_key);
+        notification_.variant_key = strings_.borrow("variant_key", what.variant_key);
+        notification_.private_key = strings_.borrow("private_key", what.private_key);
+        lines_.reserve(what.lines.size());
+        for (const auto& one : what.lines) lines_.push_back(strings_.borrow(lines_.size(), one));
+        notification_.lines = lines_.data();
+        notification_.line_count = lines_.size();
     }
+    c_arguments(const c_arguments&) = delete;
+    c_arguments& operator=(const c_arguments&) = delete;
 
     std::optional<error> refusal() const { return strings_.refusal(); }
-    const char* ticket() const { return ticket_.c_str(); }
-    const char* id() const { return id_ ? id_->c_str() : nullptr; }
     const esales_visitor* visitor() const { return &visitor_; }
+    const esales_notification* notification() const { return &notification_; }
 
 private:
     c_strings strings_;
     esales_visitor visitor_ = ESALES_VISITOR_INIT;
-    std::string ticket_;
-    std::optional<std::string> id_;
+    esales_notification notification_ = ESALES_NOTIFICATION_INIT;
+    std::vector<esales_line> lines_;
 };
 
 inline receipt receipt_of(const esales_receipt& c) {
@@ -340,22 +488,25 @@ public:
     /** A client with the options of the ESALES_* environment variables. */
     static result<client> from_environment() { return from(nullptr); }
 
-    /**
-     * Tells the service that the visitor added the product behind the ticket to the cart, and waits for the answer,
-     * for at most timeout_ms. See esales_notify_add_to_cart.
-     */
-    receipt notify_add_to_cart(const visitor& who, std::string_view ticket,
-                               std::optional<std::string_view> id = std::nullopt) const {
-        return call(&esales_notify_add_to_cart, who, ticket, id);
-    }
+    /** Tells the service what happened, and waits for the answer, for at most timeout_ms. See esales_notify. */
+    receipt notify(const visitor& who, const notification& what) const { return call(&esales_notify, who, what); }
 
     /**
      * Accepts the notification into the queue and returns; status ESALES_QUEUED. It never waits on the network, and on
-     * the disk and other processes at most enqueue_timeout_ms. See esales_enqueue_add_to_cart.
+     * the disk and other processes at most enqueue_timeout_ms. See esales_enqueue.
      */
+    receipt enqueue(const visitor& who, const notification& what) const { return call(&esales_enqueue, who, what); }
+
+    /** notify() of the commonest kind: the visitor added the product behind the ticket to the cart. */
+    receipt notify_add_to_cart(const visitor& who, std::string_view ticket,
+                               std::optional<std::string_view> id = std::nullopt) const {
+        return notify(who, add_to_cart(ticket, id));
+    }
+
+    /** enqueue() of the commonest kind: the visitor added the product behind the ticket to the cart. */
     receipt enqueue_add_to_cart(const visitor& who, std::string_view ticket,
                                 std::optional<std::string_view> id = std::nullopt) const {
-        return call(&esales_enqueue_add_to_cart, who, ticket, id);
+        return enqueue(who, add_to_cart(ticket, id));
     }
 
     /**
@@ -412,7 +563,7 @@ public:
     }
 
 private:
-    using function = std::int32_t (*)(const esales_client*, const esales_visitor*, const char*, const char*,
+    using function = std::int32_t (*)(const esales_client*, const esales_visitor*, const esales_notification*,
                                       esales_receipt*);
     /** In one piece, so that the handle always goes first: its callback may be running until then. */
     struct state {
@@ -428,9 +579,14 @@ private:
         static_cast<detail::callback_slot<delivery_callback>*>(slot)->call(detail::receipt_of(*what));
     }
 
-    receipt call(function send, const visitor& who, std::string_view ticket,
-                 std::optional<std::string_view> id) const {
-        const detail::c_arguments arguments(who, ticket, id);
+    static notification add_to_cart(std::string_view ticket, std::optional<std::string_view> id) {
+        auto made = notification::add_to_cart(ticket);
+        if (id) made.id = *id;
+        return made;
+    }
+
+    receipt call(function send, const visitor& who, const notification& what) const {
+        const detail::c_arguments arguments(who, what);
         if (auto refusal = arguments.refusal()) {
             receipt made;
             made.status = refusal->status;
@@ -438,7 +594,7 @@ private:
             return made;
         }
         esales_receipt c_receipt = ESALES_RECEIPT_INIT;
-        const auto status = send(handle(), arguments.visitor(), arguments.ticket(), arguments.id(), &c_receipt);
+        const auto status = send(handle(), arguments.visitor(), arguments.notification(), &c_receipt);
         auto made = detail::receipt_of(c_receipt);
         made.status = status;
         return made;

@@ -1,6 +1,6 @@
 /**
  * @file
- * esales-notify: tells the Elevate 3 commerce search service that a visitor added a product to the cart.
+ * esales-notify: tells the Elevate 3 commerce search service what a shop's visitors do: clicks, carts, payments.
  * Generated from the Rust source by cbindgen; do not edit.
  *
  * Rules
@@ -165,6 +165,10 @@
 
 /** Begin every esales_visitor with this: it sets struct_size and clears the rest. */
 #define ESALES_VISITOR_INIT { (uint32_t)sizeof(esales_visitor), NULL, NULL, NULL, NULL }
+/** Begin every esales_line with this: it sets struct_size and clears the rest. */
+#define ESALES_LINE_INIT { (uint32_t)sizeof(esales_line), 0, NULL, NULL, NULL, NULL }
+/** Begin every esales_notification with this: it sets struct_size and clears the rest. */
+#define ESALES_NOTIFICATION_INIT { (uint32_t)sizeof(esales_notification), 0, NULL, NULL, NULL, NULL, NULL, 0, NULL }
 /** Begin every esales_receipt with this: it sets struct_size and clears the rest. Until a call has written it,
     it does not say that anything was delivered. */
 #define ESALES_RECEIPT_INIT { (uint32_t)sizeof(esales_receipt), ESALES_INTERNAL, 0, 0, 0, { 0 }, { 0 } }
@@ -198,6 +202,41 @@
 #define ESALES_LOG_DEBUG 4
 
 /**
+ * The visitor added a product to the cart that the service had shown: ticket.
+ */
+#define ESALES_ADD_TO_CART 1
+
+/**
+ * The visitor clicked a product that the service had shown: ticket.
+ */
+#define ESALES_CLICK 2
+
+/**
+ * The visitor clicked a product for which there is no ticket: product_key, variant_key.
+ */
+#define ESALES_NON_ESALES_CLICK 3
+
+/**
+ * The visitor added a product to the cart for which there is no ticket: product_key, variant_key.
+ */
+#define ESALES_NON_ESALES_ADD_TO_CART 4
+
+/**
+ * The visitor paid for an order: lines.
+ */
+#define ESALES_PAYMENT 5
+
+/**
+ * The same, signed: lines, which may have costs, and private_key.
+ */
+#define ESALES_SECURE_PAYMENT 6
+
+/**
+ * The visitor signed out: the session ends. No members of its own.
+ */
+#define ESALES_END 7
+
+/**
  * Sends notifications. May be used from any number of threads at once, and after a fork in the parent and in the
  * child. Cheap: clients that lead to the same place share their connections and their queue, process-wide.
  */
@@ -207,6 +246,12 @@ typedef struct esales_client esales_client;
  * Options for clients: name and value strings, see the option table. May be used from any number of threads.
  */
 typedef struct esales_config esales_config;
+
+/**
+ * What esales_log_to calls: level is one of ESALES_LOG_ERROR to ESALES_LOG_DEBUG, message is UTF-8, valid during
+ * the call.
+ */
+typedef void (*esales_log_callback)(void *user_data, int32_t level, const char *message);
 
 /**
  * Who added the product to the cart. Begin with ESALES_VISITOR_INIT. The strings are borrowed for the call and
@@ -235,6 +280,85 @@ typedef struct esales_visitor {
    */
   const char *token;
 } esales_visitor;
+
+/**
+ * One line of an order. Begin with ESALES_LINE_INIT. The strings are borrowed for the call. Prices are decimal numbers as
+ * text, such as "199.50": digits, and a point with digits behind it where there are decimals, at most 32 characters. They
+ * are sent exactly as given.
+ */
+typedef struct esales_line {
+  /**
+   * sizeof(esales_line), set by ESALES_LINE_INIT. The lines of one order have the same.
+   */
+  uint32_t struct_size;
+  /**
+   * How many were bought, 1 to 2147483647.
+   */
+  uint32_t quantity;
+  /**
+   * The shop's key of the product, at most 256 bytes. NULL: variant_key is given.
+   */
+  const char *product_key;
+  /**
+   * The shop's key of the variant, at most 256 bytes. NULL: product_key is given.
+   */
+  const char *variant_key;
+  /**
+   * What one of them was sold for.
+   */
+  const char *selling_price;
+  /**
+   * What one of them cost the shop: more than 0 and less than selling_price; only in ESALES_SECURE_PAYMENT. NULL: not
+   * known.
+   */
+  const char *cost;
+} esales_line;
+
+/**
+ * What happened. Begin with ESALES_NOTIFICATION_INIT, and set kind and its members; a member of another kind is refused.
+ * The strings are borrowed for the call and sent as they are; none may be empty or hold a control character.
+ */
+typedef struct esales_notification {
+  /**
+   * sizeof(esales_notification), set by ESALES_NOTIFICATION_INIT.
+   */
+  uint32_t struct_size;
+  /**
+   * ESALES_ADD_TO_CART, ESALES_CLICK, ESALES_NON_ESALES_CLICK, ESALES_NON_ESALES_ADD_TO_CART, ESALES_PAYMENT,
+   * ESALES_SECURE_PAYMENT or ESALES_END.
+   */
+  int32_t kind;
+  /**
+   * Names this one event, at most 128 bytes; NULL: a new UUID. It is the same in every attempt. To send the same event
+   * again, pass the id of the receipt. The service gets it with clicks and carts only.
+   */
+  const char *id;
+  /**
+   * Clicks and carts: the service's own opaque string, at most 8192 bytes.
+   */
+  const char *ticket;
+  /**
+   * Non-eSales clicks and carts: the shop's key of the product, at most 256 bytes. NULL: variant_key is given; the
+   * service may refuse that.
+   */
+  const char *product_key;
+  /**
+   * Non-eSales clicks and carts: the shop's key of the variant, at most 256 bytes. NULL: none.
+   */
+  const char *variant_key;
+  /**
+   * Payments: the lines of the order.
+   */
+  const struct esales_line *lines;
+  /**
+   * Their number, at most 10,000.
+   */
+  size_t line_count;
+  /**
+   * Secure payments: the shop's private key, at most 4096 bytes. It signs the payment during the call and is never kept.
+   */
+  const char *private_key;
+} esales_notification;
 
 /**
  * What became of a notification. Begin with ESALES_RECEIPT_INIT; owned by the caller, nothing to free. Written
@@ -271,12 +395,6 @@ typedef struct esales_receipt {
    */
   char detail[256];
 } esales_receipt;
-
-/**
- * What esales_log_to calls: level is one of ESALES_LOG_ERROR to ESALES_LOG_DEBUG, message is UTF-8, valid during
- * the call.
- */
-typedef void (*esales_log_callback)(void *user_data, int32_t level, const char *message);
 
 /**
  * The queue in numbers. Begin with ESALES_STATS_INIT; owned by the caller, nothing to free. At every moment
@@ -417,25 +535,6 @@ int32_t esales_client_new(const struct esales_config *config,
 void esales_client_free(struct esales_client *client);
 
 /**
- * Tells the service that the visitor added the product behind the ticket to the cart, and waits for the answer.
- * Blocks for at most the option timeout_ms, whatever the network does.
- *
- * @param client   from esales_client_new.
- * @param visitor  who added the product.
- * @param ticket   the service's own opaque string, at most 8192 bytes, sent as it is.
- * @param id       names this one event, at most 128 bytes; NULL: a new UUID. It is the same in every attempt. To send
- *                 the same event again, pass the id of the receipt.
- * @param receipt  receives what became of it; may be NULL.
- * @return ESALES_DELIVERED, with on_failure=queue ESALES_QUEUED, or an error. After ESALES_TIMEOUT,
- *         ESALES_CONNECTION_LOST and ESALES_BAD_RESPONSE the event may have arrived all the same.
- */
-int32_t esales_notify_add_to_cart(const struct esales_client *client,
-                                  const struct esales_visitor *visitor,
-                                  const char *ticket,
-                                  const char *id,
-                                  struct esales_receipt *receipt);
-
-/**
  * Makes an empty configuration; the environment is not read.
  *
  * @param out  receives the handle; free it with esales_config_free.
@@ -529,18 +628,67 @@ int32_t esales_log_next(uint32_t timeout_ms,
                         char message[512]);
 
 /**
- * Accepts the notification into the queue and returns at once; it is delivered later, by a thread of this process
- * or by another process (option delivery). The arguments are those of esales_notify_add_to_cart, checked as there.
- * Never waits on the network; on the disk and other processes at most enqueue_timeout_ms.
+ * Sends a notification, and waits for the answer. Blocks for at most the option timeout_ms, whatever the network does.
+ *
+ * A payment is sent again only if it is certain that the service did not process it, for the service would count it twice
+ * (option payment_repeat). ESALES_END waits for older notifications in the client's queue, for at most half of timeout_ms.
+ *
+ * @param client        from esales_client_new.
+ * @param visitor       who did it.
+ * @param notification  what happened.
+ * @param receipt       receives what became of it; may be NULL.
+ * @return ESALES_DELIVERED, with on_failure=queue ESALES_QUEUED, or an error. After ESALES_TIMEOUT,
+ *         ESALES_CONNECTION_LOST, ESALES_BAD_RESPONSE and ESALES_SERVER_ERROR the event may have arrived all the same.
+ */
+int32_t esales_notify(const struct esales_client *client,
+                      const struct esales_visitor *visitor,
+                      const struct esales_notification *notification,
+                      struct esales_receipt *receipt);
+
+/**
+ * Accepts a notification into the queue and returns at once; it is delivered later, by a thread of this process or by
+ * another process (option delivery). The arguments are those of esales_notify, checked as there. Never waits on the
+ * network; on the disk and other processes at most enqueue_timeout_ms.
+ *
+ * @param client        from esales_client_new.
+ * @param visitor       who did it.
+ * @param notification  what happened.
+ * @param receipt       receives ESALES_QUEUED and the id, or why it was not accepted; may be NULL.
+ * @return ESALES_QUEUED, ESALES_INVALID_ARGUMENT, ESALES_QUEUE_FULL or ESALES_SPOOL_FAILED. What it returned
+ *         ESALES_QUEUED for is delivered at least once, always with the same bytes, or counted as dead, expired or
+ *         dropped. A payment that may have arrived becomes a dead letter, which an operator may retry.
+ */
+int32_t esales_enqueue(const struct esales_client *client,
+                       const struct esales_visitor *visitor,
+                       const struct esales_notification *notification,
+                       struct esales_receipt *receipt);
+
+/**
+ * esales_notify of the commonest kind: the visitor added the product behind the ticket to the cart.
+ *
+ * @param client   from esales_client_new.
+ * @param visitor  who added the product.
+ * @param ticket   the service's own opaque string, at most 8192 bytes, sent as it is.
+ * @param id       names this one event, at most 128 bytes; NULL: a new UUID. It is the same in every attempt. To send
+ *                 the same event again, pass the id of the receipt.
+ * @param receipt  receives what became of it; may be NULL.
+ * @return As esales_notify.
+ */
+int32_t esales_notify_add_to_cart(const struct esales_client *client,
+                                  const struct esales_visitor *visitor,
+                                  const char *ticket,
+                                  const char *id,
+                                  struct esales_receipt *receipt);
+
+/**
+ * esales_enqueue of the commonest kind: the visitor added the product behind the ticket to the cart.
  *
  * @param client   from esales_client_new.
  * @param visitor  who added the product.
  * @param ticket   as for esales_notify_add_to_cart.
  * @param id       as for esales_notify_add_to_cart.
  * @param receipt  receives ESALES_QUEUED and the id, or why it was not accepted; may be NULL.
- * @return ESALES_QUEUED, ESALES_INVALID_ARGUMENT, ESALES_QUEUE_FULL or ESALES_SPOOL_FAILED. What it returned
- *         ESALES_QUEUED for is delivered at least once, always with the same id, or counted as dead, expired or
- *         dropped.
+ * @return As esales_enqueue.
  */
 int32_t esales_enqueue_add_to_cart(const struct esales_client *client,
                                    const struct esales_visitor *visitor,

@@ -42,6 +42,8 @@ int main(void) {
     esales_visitor visitor = ESALES_VISITOR_INIT;
     esales_receipt receipt = ESALES_RECEIPT_INIT;
     esales_stats stats = ESALES_STATS_INIT;
+    esales_notification click = ESALES_NOTIFICATION_INIT, payment = ESALES_NOTIFICATION_INIT;
+    esales_line lines[2] = {ESALES_LINE_INIT, ESALES_LINE_INIT};
     char key[65], token[65], made[37], message[512];
     int messages[2];
     int32_t level = 0;
@@ -69,6 +71,13 @@ int main(void) {
     must(receipt.status == ESALES_DELIVERED && receipt.http_status == 204 && receipt.attempts == 1, "receipt");
     must(receipt.elapsed_us > 0 && strcmp(receipt.id, "1") == 0, "receipt");
 
+    click.kind = ESALES_CLICK;
+    click.ticket = "ticket";
+    click.id = "2";
+    must(esales_notify(client, &visitor, &click, &receipt) == ESALES_DELIVERED && strcmp(receipt.id, "2") == 0, "click");
+    click.product_key = "P1";
+    must(esales_notify(client, &visitor, &click, &receipt) == ESALES_INVALID_ARGUMENT, "a member of another kind");
+
     /* Messages that are kept, then messages that are called for: of a send that fails. */
     must(esales_log_to(NULL, NULL, ESALES_LOG_DEBUG) == 0, "keep messages");
     must(esales_notify_add_to_cart(nowhere, &visitor, "ticket", NULL, &receipt) == ESALES_CONNECT_FAILED, "fail");
@@ -81,14 +90,28 @@ int main(void) {
 
     must(pipe(told) == 0 && esales_client_on_delivery(client, delivered, told) == 0, "callback");
     must(esales_client_delivery_next(client, 0, &receipt) == 0, "nothing is settled");
-    must(esales_enqueue_add_to_cart(client, &visitor, "ticket", "2", &receipt) == ESALES_QUEUED, "enqueue");
+    must(esales_enqueue_add_to_cart(client, &visitor, "ticket", "3", &receipt) == ESALES_QUEUED, "enqueue");
     must(receipt.status == ESALES_QUEUED, "receipt of the queue");
     must(esales_client_flush(client, 10000, &stats) == 0 && stats.accepted == 1 && stats.delivered == 1, "flush");
-    must(next_told(told[0]) == '2', "delivery by callback");
-    must(esales_client_delivery_next(client, 10000, &receipt) == 1 && strcmp(receipt.id, "2") == 0, "delivery by asking");
+    must(next_told(told[0]) == '3', "delivery by callback");
+    must(esales_client_delivery_next(client, 10000, &receipt) == 1 && strcmp(receipt.id, "3") == 0, "delivery by asking");
     must(esales_client_on_delivery(client, NULL, NULL) == 0, "no more callbacks");
     must(esales_client_stats(client, &stats) == 0 && stats.pending == 0 && stats.gate_failures == 0, "stats");
-    must(esales_client_receipt(client, "2", &receipt) == 0 && receipt.status == ESALES_DELIVERED, "settled");
+    must(esales_client_receipt(client, "3", &receipt) == 0 && receipt.status == ESALES_DELIVERED, "settled");
+
+    lines[0].product_key = "P1";
+    lines[1].variant_key = "V1";
+    lines[0].quantity = lines[1].quantity = 1;
+    lines[0].selling_price = lines[1].selling_price = "199.50";
+    lines[0].cost = "120";
+    payment.kind = ESALES_SECURE_PAYMENT;
+    payment.lines = lines;
+    payment.line_count = 2;
+    payment.private_key = "private";
+    payment.id = "4";
+    must(esales_enqueue(client, &visitor, &payment, &receipt) == ESALES_QUEUED && strcmp(receipt.id, "4") == 0, "pay");
+    must(esales_client_flush(client, 10000, NULL) == 0, "flush the payment");
+    must(esales_client_receipt(client, "4", &receipt) == 0 && receipt.status == ESALES_DELIVERED, "paid");
 
     must(esales_client_stop_delivery(client, 10000) == 0, "stop the delivery of a queue");
     must(esales_stop_delivery(10000) == 0, "stop every delivery");

@@ -49,6 +49,8 @@ foreach (
         'Internal/Functions',
         'Internal/Text',
         'Visitor',
+        'Line',
+        'Notification',
         'Internal/Library',
         'Client',
         'Internal/Loader',

@@ -85,6 +85,95 @@ TEST_CASE("nothing refers to a temporary when it is gone") {
     CHECK(made.size() == 36);
 }
 
+static const std::vector<esales::line> order{
+    esales::line::of_product("P1", 2, "199.50").with_variant("V1"),
+    esales::line::of_variant("V2", 1, "10"),
+};
+
+TEST_CASE("every kind is delivered, blocking and queued") {
+    using esales::notification;
+    const auto client = sandbox();
+    const std::vector<notification> kinds{
+        notification::add_to_cart("ticket"),
+        notification::click("ticket"),
+        notification::non_esales_click("P1").with_variant("V1"),
+        notification::non_esales_add_to_cart("P1"),
+        notification::payment(order),
+        notification::secure_payment({order[0].with_cost("120.10"), order[1]}, "my private key"),
+        notification::end(),
+    };
+    for (std::size_t i = 0; i < kinds.size(); i++) {
+        CAPTURE(i);
+        CHECK(kinds[i].kind == static_cast<std::int32_t>(i) + ESALES_ADD_TO_CART);
+        CHECK(client.notify(anna, kinds[i]).status == ESALES_DELIVERED);
+        const auto queued = client.enqueue(anna, kinds[i].with_id("of kind " + std::to_string(i)));
+        CHECK(queued.status == ESALES_QUEUED);
+        CHECK(queued.id == "of kind " + std::to_string(i));
+        CHECK(*client.flush(std::chrono::seconds(60)));
+        CHECK(client.find_receipt(queued.id)->status == ESALES_DELIVERED);
+    }
+}
+
+TEST_CASE("a notification has copies of everything") {
+    using esales::notification;
+    static_assert(!std::is_reference_v<decltype(notification::click("").with_id(""))>, "not a reference to a temporary");
+    static_assert(!std::is_reference_v<decltype(esales::line::of_product("", 1, "").with_cost(""))>);
+    std::string text(40, 'a');
+    auto click = notification::click(text).with_id(text);
+    auto product = notification::non_esales_click(text).with_variant(text);
+    auto lines = std::vector{esales::line::of_product(text, 1, text).with_variant(text).with_cost(text)};
+    auto payment = notification::secure_payment(lines, text);
+    text.assign(text.size(), 'x');
+    lines.clear();
+    const std::string before(40, 'a');
+    CHECK(click.ticket == before);
+    CHECK(click.id == before);
+    CHECK(product.product_key == before);
+    CHECK(product.variant_key == before);
+    CHECK(payment.private_key == before);
+    REQUIRE(payment.lines.size() == 1);
+    CHECK(payment.lines[0].product_key == before);
+    CHECK(payment.lines[0].variant_key == before);
+    CHECK(payment.lines[0].selling_price == before);
+    CHECK(payment.lines[0].cost == before);
+    // Everything is made of temporaries that are gone when the call begins.
+    const auto made = notification::payment({esales::line::of_product(*esales::new_key(), 1, std::string("1.50"))})
+                          .with_id(*esales::new_key());
+    CHECK(made.id->size() == 36);
+    CHECK(sandbox().notify(anna, made));
+}
+
+TEST_CASE("a notification is refused by the name of its member") {
+    using namespace std::string_view_literals;
+    using esales::line, esales::notification;
+    const auto client = sandbox();
+    const auto refuses = [&](const notification& what, const char* name) {
+        const auto is_refusal = [&](const esales::receipt& receipt) {
+            INFO(receipt.detail);
+            CHECK(receipt.detail.find(name) != std::string::npos);
+            return receipt.status == ESALES_INVALID_ARGUMENT && receipt.attempts == 0;
+        };
+        return is_refusal(client.notify(anna, what)) && is_refusal(client.enqueue(anna, what));
+    };
+    CHECK(refuses(notification(), "kind is 0"));
+    CHECK(refuses(notification::click(""), "ticket is empty"));
+    CHECK(refuses(notification::click("a\0b"sv), "ticket contains the character U+0000"));
+    CHECK(refuses(notification::click("t").with_id("a\0b"sv), "id contains the character U+0000"));
+    CHECK(refuses(notification::click("t").with_variant("V1"), "variant_key does not belong to click"));
+    CHECK(refuses(notification::non_esales_click("a\0b"sv), "product_key contains the character U+0000"));
+    CHECK(refuses(notification::payment({}), "lines are missing"));
+    CHECK(refuses(notification::payment({order[0], order[1].with_cost("1")}), "lines[1].cost does not belong"));
+    CHECK(refuses(notification::payment({line::of_product("P1", 0, "1")}), "lines[0].quantity"));
+    CHECK(refuses(notification::payment({order[0], line::of_product("P1", 1, "1,5")}), "lines[1].selling_price"));
+    CHECK(refuses(notification::payment({order[0], line::of_product("P1", 1, "1\0"sv)}),
+                  "lines[1].selling_price contains the character U+0000"));
+    CHECK(refuses(notification::payment({order[0], line::of_product("\0"sv, 1, "1")}), "lines[1].product_key contains"));
+    CHECK(refuses(notification::secure_payment(order, "k\0"sv), "private_key contains the character U+0000"));
+    CHECK(refuses(notification::secure_payment(order, ""), "private_key is empty"));
+    const std::vector<line> too_many(10001, order[0]);
+    CHECK(refuses(notification::payment(too_many), "lines are 10001"));
+}
+
 TEST_CASE("bad options are results") {
     using namespace std::string_view_literals;
     const auto unknown = esales::client::create({{"timeout", "1"}});

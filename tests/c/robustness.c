@@ -220,6 +220,21 @@ static void sixteen_threads_at_once(void **state) {
 
 /* --- the shared vectors --- */
 
+static const char *member(const cJSON *row, const char *name) {
+    const cJSON *value = cJSON_GetObjectItem(row, name);
+    return cJSON_IsString(value) ? value->valuestring : NULL;
+}
+
+/* The example of each kind is its first row. */
+static const cJSON *example_of(const cJSON *rows, const char *kind) {
+    const cJSON *row;
+    cJSON_ArrayForEach(row, rows) {
+        if (!strcmp(member(row, "kind"), kind)) return row;
+    }
+    MUST(!"the kind has an example");
+    return NULL;
+}
+
 /* 0: C cannot express the row. */
 static int notify(esales_client *client, const cJSON *example_row, const cJSON *set, int32_t *code) {
     struct given given;

@@ -69,6 +69,15 @@ def test_robustness(root, build, environment, sandbox):
     assert sandbox.status()["received"] == 4 + 16 * 25 * 2
 
 
+def test_notifications(build, environment, sandbox):
+    sandbox.script("204:times=10000")
+    words = run(build("tests/c/notifications.c", "-lcmocka"), env=environment)
+    assert "[  PASSED  ] 11 test(s)." in words, words
+    # What its good calls send is all that was sent: 7 kinds twice, 2 large orders, 7 offsets, 7 kinds four times, 1, and
+    # what 8 threads send in 25 rounds.
+    assert sandbox.status()["received"] == 14 + 2 + 7 + 28 + 1 + 8 * 25 * 2
+
+
 def test_queue(build, environment, sandbox, tmp_path):
     words = run(build("tests/c/queue.c", "-lcmocka"), tmp_path, env=environment)
     assert "[  PASSED  ] 9 test(s)." in words, words
@@ -105,7 +114,8 @@ def test_requests_of_every_kind_are_byte_identical(root, build, environment, san
     assert received == [(row["path"], row["body"]) for row in expected]
 
 
-def test_cpp(build, environment):
+def test_cpp(build, environment, sandbox):
+    sandbox.script("204:times=10000")
     words = run(build("tests/c/cpp.cpp", "-pthread"), env=environment)
     assert "SUCCESS" in words, words
 
@@ -116,8 +126,10 @@ def test_a_fork_leaves_the_parents_connection_alone(build, environment, sandbox)
     assert connections == {"parent 1": 1, "child 1": 2, "child 2": 2, "child 3": 2, "parent 2": 1}
 
 
-@pytest.mark.parametrize("source, processes", [("robustness.c", 1), ("queue.c", 1 + 12)])
-def test_valgrind_finds_no_error_and_no_leak_of_ours(root, build, environment, tmp_path, source, processes):
+@pytest.mark.parametrize("source, processes", [("robustness.c", 1), ("notifications.c", 1), ("queue.c", 1 + 12)])
+def test_valgrind_finds_no_error_and_no_leak_of_ours(root, build, environment, sandbox, tmp_path, source, processes):
+    if source == "notifications.c":
+        sandbox.script("204:times=10000")
     logs = tmp_path / "memcheck"
     logs.mkdir()
     memcheck = ["valgrind", "--error-exitcode=99", "--leak-check=full", "--errors-for-leak-kinds=definite,indirect",

@@ -37,21 +37,6 @@ static cJSON *load(const char *folder, const char *name) {
     return json;
 }
 
-static const char *member(const cJSON *row, const char *name) {
-    const cJSON *value = cJSON_GetObjectItem(row, name);
-    return cJSON_IsString(value) ? value->valuestring : NULL;
-}
-
-/* The example of each kind is its first row. */
-static const cJSON *example_of(const cJSON *rows, const char *kind) {
-    const cJSON *row;
-    cJSON_ArrayForEach(row, rows) {
-        if (!strcmp(member(row, "kind"), kind)) return row;
-    }
-    MUST(!"the kind has an example");
-    return NULL;
-}
-
 /* A vector's value as C bytes, to be freed; NULL for null, and for what is not there. */
 static char *value_of(const cJSON *value) {
     const cJSON *hex = cJSON_GetObjectItem(value, "hex");

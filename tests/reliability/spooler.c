@@ -19,8 +19,9 @@
  *   spooler flush COUNT                      while another thread hangs in fflush(NULL): makes a client, enqueues,
  *                                            and prints the milliseconds that this took
  *
- * SPOOLER_TICKET is the length of the ticket in bytes, if it is set; SPOOLER_PAUSE_US a pause after each event. produce,
- * try, drain and child write what the library logs as an error to stderr.
+ * SPOOLER_TICKET is the length of the ticket in bytes, if it is set; SPOOLER_PAUSE_US a pause after each event. With
+ * SPOOLER_PAYMENTS each event is a payment of one line, whose product key is the id. produce, try, drain and child write
+ * what the library logs as an error to stderr.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -44,6 +45,7 @@
 static esales_client *client;
 static const char *ticket = TICKET;
 static useconds_t pause_us;
+static int is_payment;
 static const char *prefix;
 static int count;
 static uint64_t *durations;
@@ -72,6 +74,18 @@ static int enqueue(const char *id) {
   visitor.market = "UK";
   visitor.customer_key = "d9528030-509c-4e0f-b585-7168f1e9feca";
   visitor.session_key = "b106299c-eac0-4f6f-96d2-93e57c255784";
+  if (is_payment) {
+    esales_line line = ESALES_LINE_INIT;
+    esales_notification payment = ESALES_NOTIFICATION_INIT;
+    line.quantity = 1;
+    line.product_key = id;
+    line.selling_price = "199.50";
+    payment.kind = ESALES_PAYMENT;
+    payment.id = id;
+    payment.lines = &line;
+    payment.line_count = 1;
+    return esales_enqueue(client, &visitor, &payment, NULL);
+  }
   return esales_enqueue_add_to_cart(client, &visitor, ticket, id, NULL);
 }
 
@@ -188,6 +202,7 @@ int main(int argc, char **argv) {
   char *length = getenv("SPOOLER_TICKET");
   char *pause_length = getenv("SPOOLER_PAUSE_US");
   if (length) set_ticket((size_t)atoi(length));
+  is_payment = getenv("SPOOLER_PAYMENTS") != NULL;
   if (pause_length) pause_us = (useconds_t)atoi(pause_length);
   if (is_called("produce", argc, argv) || is_called("try", argc, argv) || is_called("drain", argc, argv) ||
       is_called("child", argc, argv))

@@ -83,13 +83,16 @@ def test_a_planted_defect_is_found(build, environment, sanitizer, source, words)
     assert "esales_notify::" in said or "src/ffi/" in said, said
 
 
-PROGRAMS = ["tests/c/robustness.c", "tests/c/queue.c", "tests/c/fork.c", "tests/c/cpp.cpp", "tests/sanitize/threads.c"]
+PROGRAMS = ["tests/c/robustness.c", "tests/c/notifications.c", "tests/c/queue.c", "tests/c/fork.c", "tests/c/cpp.cpp", "tests/sanitize/threads.c"]
 
 
 @pytest.mark.parametrize("source", PROGRAMS)
 @pytest.mark.parametrize("sanitizer", SYMBOLS)
-def test_nothing_is_found(root, build, environment, tmp_path, sanitizer, source):
+def test_nothing_is_found(root, build, environment, sandbox, tmp_path, sanitizer, source):
     arguments = {"robustness.c": [root / "tests/vectors"], "queue.c": [tmp_path], "threads.c": [tmp_path]}
     program = build(sanitizer, source)
+    if pathlib.Path(source).name in ("notifications.c", "cpp.cpp"):
+        # The sandbox refuses a payment whose private key it does not know.
+        sandbox.script("204:times=10000")
     code, said = run(program, *arguments.get(pathlib.Path(source).name, []), env=environment)
     assert code == 0 and "Sanitizer" not in said, said[-20000:]

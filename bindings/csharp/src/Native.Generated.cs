@@ -39,7 +39,7 @@ namespace Esales.Notify
         internal byte* ProductKey;
         internal byte* VariantKey;
         internal NativeLine* Lines;
-        internal int LineCount;
+        internal UIntPtr LineCount;
         internal byte* PrivateKey;
     }
 

@@ -34,7 +34,7 @@ typedef struct esales_notification {
   const char *product_key;
   const char *variant_key;
   const struct esales_line *lines;
-  uintptr_t line_count;
+  size_t line_count;
   const char *private_key;
 } esales_notification;
 

@@ -29,6 +29,8 @@ pub(crate) struct Model {
     /// Items that were dropped while they were pending, with their producers.
     dropped: BTreeMap<Position, u64>,
     begun: BTreeSet<Position>,
+    /// Items whose delivery began when the engine crashed: only a drainer sees whether it was written.
+    unsure_begun: BTreeSet<Position>,
     /// Ids of which it is not known whether the receipt was written.
     unsure_receipts: BTreeSet<String>,
     /// `None`: unknown, since there was a restart.
@@ -83,6 +85,7 @@ impl Model {
             counts: BTreeMap::new(),
             dropped: BTreeMap::new(),
             begun: BTreeSet::new(),
+            unsure_begun: BTreeSet::new(),
             unsure_receipts: BTreeSet::new(),
             recent: Some(Vec::new()),
             last: Position::default(),
@@ -198,6 +201,20 @@ impl Model {
         self.begun.extend(begun);
     }
 
+    /// `begin` was interrupted.
+    pub(crate) fn begin_perhaps(&mut self, items: &[Position]) {
+        let unsure = items.iter().filter(|at| !self.begun.contains(at));
+        self.unsure_begun.extend(unsure);
+    }
+
+    /// A drainer has seen whether the delivery of an item began. Returns whether that was known.
+    pub(crate) fn see_begun(&mut self, item: Position, has_begun: bool) -> bool {
+        if self.unsure_begun.remove(&item) && has_begun {
+            self.begun.insert(item);
+        }
+        self.begun.contains(&item) == has_begun
+    }
+
     pub(crate) fn fetch(
         &self,
         origin: &str,
@@ -259,6 +276,7 @@ impl Model {
             .position(|w| w.stored.item.position == position);
         let was_dropped = self.dropped.remove(&position);
         self.begun.remove(&position);
+        self.unsure_begun.remove(&position);
         let Some(found) = found else {
             if let (Some(producer), Fate::Delivered) = (was_dropped, settlement.fate) {
                 let counts = self.count(producer);

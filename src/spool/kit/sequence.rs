@@ -367,8 +367,10 @@ impl<E: Engine> Run<E> {
             let same = Item {
                 position: expected.position,
                 producer: expected.producer,
+                has_begun: expected.has_begun,
                 ..item.clone()
             };
+            assert!(self.model.see_begun(expected.position, item.has_begun));
             assert_eq!(&same, expected);
             let known = self.positions.insert(item.position, expected.position);
             assert!(known.is_none_or(|p| p == expected.position), "{item:?}");
@@ -420,6 +422,11 @@ impl<E: Engine> Run<E> {
         after.begin(&ours);
         let answer = lease.begin(&theirs);
         self.lease = Some(lease);
+        if answer.is_err() {
+            after = self.model.clone();
+            after.begin_perhaps(&ours);
+            self.model.begin_perhaps(&ours);
+        }
         self.change(answer, &(), after, Vec::new)
     }
 

@@ -272,11 +272,9 @@ impl LogSpool {
         let appended = self.inlet.with(deadline, |inlet| {
             let mut is_second = false;
             loop {
-                let now = host::uptime().unwrap_or_default();
-                let is_look_due = inlet.1.is_look_due(now);
+                let is_look_due = inlet.1.is_look_due();
                 let (place, producer, view) = self.open_inlet(inlet, is_look_due)?;
-                let pushed =
-                    producer.push(place, view, &self.settings, item, may_exceed, now, deadline);
+                let pushed = producer.push(place, view, &self.settings, item, may_exceed, deadline);
                 match pushed {
                     // The directory is gone.
                     Err(Refusal::Io(e)) if e.kind() == io::ErrorKind::NotFound && !is_second => {

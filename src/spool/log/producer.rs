@@ -101,9 +101,9 @@ impl Producer {
         settings: &Settings,
         item: &NewItem,
         may_exceed: bool,
-        now: Duration,
         deadline: Instant,
     ) -> Result<Arc<SharedFile>, Refusal> {
+        let now = uptime().unwrap_or_default();
         let size = (item.body.len() + 512) as u64;
         let is_fresh = self.present.as_ref().is_some_and(|p| {
             now.saturating_sub(p.seen) < CHECK && p.lines_left > 0 && p.bytes_left > size
@@ -125,7 +125,8 @@ impl Producer {
     }
 
     /// Whether it is time to look again which segment is the present one.
-    pub(super) fn is_look_due(&self, now: Duration) -> bool {
+    pub(super) fn is_look_due(&self) -> bool {
+        let now = uptime().unwrap_or_default();
         self.present
             .as_ref()
             .is_none_or(|p| now.saturating_sub(p.seen) >= CHECK || p.lines_left == 0)

@@ -231,6 +231,23 @@ pub(super) fn columns(mut rest: &str, is_escaped: bool) -> Option<Notification<'
     })
 }
 
+/// The length of a notification's body, found without reading the columns in front of it; `None`: [`parse`] must look.
+pub(super) fn body_length(payload: &str) -> Option<usize> {
+    const NUMBERS: usize = 5;
+    const TEXTS: usize = 4;
+    let bytes = payload.as_bytes();
+    if !matches!(bytes, [b'N' | b'A', b'\t', ..]) {
+        return None;
+    }
+    let mut tabs = memchr::memchr_iter(b'\t', bytes);
+    let numbers = bytes.get(1..tabs.nth(NUMBERS)?)?;
+    let body = tabs.nth(TEXTS - 1)? + 1;
+    let are_numbers = numbers
+        .iter()
+        .fold(true, |are, b| are & (b.is_ascii_digit() | (*b == b'\t')));
+    are_numbers.then_some(bytes.len() - body)
+}
+
 /// Takes the first column off `rest`, which keeps what is behind the tab.
 fn column<'a>(rest: &mut &'a str) -> Option<&'a str> {
     let end = memchr::memchr(b'\t', rest.as_bytes())?;
@@ -294,6 +311,8 @@ mod tests {
         );
         assert_eq!((read.accepted, read.attempts), (new.accepted, 4));
         assert_eq!((read.producer, text(found.detail)), (u64::MAX, new.detail));
+        assert_eq!(body_length(&line), Some(item().body.len()));
+        assert_eq!(body_length(&line.replace("\t2\t", "\tx\t")), None);
 
         let escaped = NewItem {
             body: "two\nlines \\ \t".to_owned(),

@@ -26,6 +26,8 @@ const LAST: &[&str] = &[
     "Internal/Functions",
     "Internal/Text",
     "Visitor",
+    "Line",
+    "Notification",
     "Internal/Library",
     "Client",
     "Internal/Loader",

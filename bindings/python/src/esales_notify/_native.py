@@ -10,6 +10,7 @@ from ctypes import (
     c_char,
     c_char_p,
     c_int32,
+    c_size_t,
     c_uint32,
     c_uint64,
     c_void_p,
@@ -53,7 +54,7 @@ class NotificationStruct(Structure):
         ("product_key", c_char_p),
         ("variant_key", c_char_p),
         ("lines", POINTER(LineStruct)),
-        ("line_count", c_uintptr),
+        ("line_count", c_size_t),
         ("private_key", c_char_p),
     ]
 

@@ -84,8 +84,9 @@ pub(super) fn show(spool: &SpoolAdmin, args: &ArgMatches) -> Result<Answer, Erro
     let id = text(args, "id").unwrap_or_default();
     let Some(shown) = spool.show(id)? else {
         return Ok(unknown(format!(
-            "nothing is known of the id {}: the spool never accepted it, or it left the spool longer ago than \
+            "{}: nothing is known of the id {}: the spool never accepted it, or it left the spool longer ago than \
              receipt_retention_s",
+            Status::UnknownId,
             id.escape_debug()
         )));
     };
