@@ -679,16 +679,12 @@ fn an_operator_inspects_repairs_and_replays() {
     dead.sort_by(|a, b| a.id.cmp(&b.id));
     assert_eq!((dead[0].id.as_str(), dead[0].http_status), ("a", Some(403)));
     assert!(!format!("{dead:?}").contains(&token));
-    let (receipt, body) = spool.show("a").unwrap().unwrap();
-    assert_eq!(receipt.status, Status::Forbidden);
-    assert!(body.unwrap().contains("\"id\":\"a\""));
+    let shown = spool.show("a").unwrap().unwrap();
+    assert_eq!(shown.receipt.status, Status::Forbidden);
+    assert!(shown.stored.unwrap().1.contains("\"id\":\"a\""));
 
-    assert_eq!(
-        spool
-            .retry_dead(Some(&["a".to_owned()]), Some("rotated"))
-            .unwrap(),
-        1
-    );
+    let retried = spool.retry_dead(Some(&["a".to_owned()]), Some("rotated"), false);
+    assert_eq!(retried.unwrap().retried, 1);
     assert!(client.flush(LONG).unwrap());
     assert_eq!(
         client.receipt("a").unwrap().unwrap().status,
