@@ -9,7 +9,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
 use crate::notification::check;
-use crate::status::{Error, Status};
+use crate::outcome::{Error, Status};
 
 /// Longest customer id, private key or customer key to sign, in bytes.
 pub const MAX_IDENTITY: usize = 4096;

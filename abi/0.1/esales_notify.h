@@ -163,6 +163,43 @@
  */
 #define ESALES_INTERNAL -90
 
+/* The kinds of notification. */
+
+/**
+ * The visitor added a product to the cart that the service had shown.
+ */
+#define ESALES_ADD_TO_CART 1
+
+/**
+ * The visitor clicked a product that the service had shown.
+ */
+#define ESALES_CLICK 2
+
+/**
+ * The visitor clicked a product that the service had not shown, so that there is no ticket for it.
+ */
+#define ESALES_NON_ESALES_CLICK 3
+
+/**
+ * The visitor added a product to the cart that the service had not shown, so that there is no ticket for it.
+ */
+#define ESALES_NON_ESALES_ADD_TO_CART 4
+
+/**
+ * The visitor paid for an order.
+ */
+#define ESALES_PAYMENT 5
+
+/**
+ * The visitor paid for an order. The shop's private key signs the notification, and its lines may carry costs.
+ */
+#define ESALES_SECURE_PAYMENT 6
+
+/**
+ * The visitor signed out: the session ends.
+ */
+#define ESALES_END 7
+
 /** Begin every esales_visitor with this: it sets struct_size and clears the rest. */
 #define ESALES_VISITOR_INIT { (uint32_t)sizeof(esales_visitor), NULL, NULL, NULL, NULL }
 /** Begin every esales_line with this: it sets struct_size and clears the rest. */
@@ -362,7 +399,7 @@ typedef struct esales_notification {
 
 /**
  * What became of a notification. Begin with ESALES_RECEIPT_INIT; owned by the caller, nothing to free. Written
- * also when the call fails, except when struct_size is wrong.
+ * also when the call fails, except when struct_size is wrong; then esales_last_error has the whole detail.
  */
 typedef struct esales_receipt {
   /**
@@ -370,7 +407,7 @@ typedef struct esales_receipt {
    */
   uint32_t struct_size;
   /**
-   * What became of it; the code that the function returned, if it sends or enqueues.
+   * What became of it: a status code. It is the code that the function returned, if it sends or enqueues.
    */
   int32_t status;
   /**
@@ -378,20 +415,20 @@ typedef struct esales_receipt {
    */
   int32_t http_status;
   /**
-   * Attempts that were started; 0: nothing was sent.
+   * How many attempts were started; 0: nothing was sent.
    */
   uint32_t attempts;
   /**
-   * Duration of the call in microseconds.
+   * Duration of the call in microseconds. If it comes from the queue: from acceptance to the outcome, or to now.
    */
   uint64_t elapsed_us;
   /**
-   * The id that was sent; empty if the arguments were refused.
+   * The id that was sent, the same in every attempt; empty if the arguments were refused. To send the same event again,
+   * pass it as the id.
    */
   char id[129];
   /**
-   * What happened, for a person; UTF-8. What does not fit is cut between two characters, and then ends with "...".
-   * esales_last_error has all of it if the call failed.
+   * What happened, for a person: UTF-8, at most 255 bytes. A longer text is cut, and then ends with "...".
    */
   char detail[256];
 } esales_receipt;
@@ -406,15 +443,15 @@ typedef struct esales_stats {
    */
   uint32_t struct_size;
   /**
-   * Deliveries in a row that failed; 0: the gate is open.
+   * Deliveries in a row that failed; 0: deliveries are not backing off.
    */
   uint32_t gate_failures;
   /**
-   * Milliseconds until the next delivery is tried; 0: the gate is open, or it is due.
+   * How long until the next delivery is tried, in milliseconds; 0: deliveries are not backing off, or it is due.
    */
   uint64_t gate_closed_ms;
   /**
-   * Notifications that all processes put into this spool, since it was made.
+   * Notifications that the queue accepted, from all processes, since the spool was made.
    */
   uint64_t accepted;
   /**
@@ -422,55 +459,55 @@ typedef struct esales_stats {
    */
   uint64_t delivered;
   /**
-   * Refused for good by the service, kept as dead letters.
+   * Of these: refused for good by the service (400, 403, ...). The spool keeps them as dead letters.
    */
   uint64_t dead;
   /**
-   * Not delivered within max_age_s.
+   * Of these: not delivered within max_age_s.
    */
   uint64_t expired;
   /**
-   * Dropped to make room, or by an operator.
+   * Of these: dropped, to make room (overflow, max_dead), by an operator, or because a file was deleted or damaged.
    */
   uint64_t dropped;
   /**
-   * Still to be delivered.
+   * Of these: still to be delivered.
    */
   uint64_t pending;
   /**
-   * Bytes of the pending ones.
+   * Bytes of the pending notifications, which are JSON.
    */
   uint64_t pending_bytes;
   /**
-   * Milliseconds that the oldest pending one has been waiting.
+   * How long the oldest pending notification has been waiting, in milliseconds; 0: none is pending.
    */
   uint64_t oldest_age_ms;
   /**
-   * Notifications that this process accepted, by clients whose options are those of this one: they share a queue.
+   * Notifications that this process accepted through clients with the options of this one: they share a queue.
    */
   uint64_t process_accepted;
   /**
-   * Of these: answered 2xx, whoever delivered them.
+   * Of these: answered 2xx, whichever process delivered them.
    */
   uint64_t process_delivered;
   /**
-   * Refused for good by the service.
+   * Of these: refused for good by the service.
    */
   uint64_t process_dead;
   /**
-   * Not delivered within max_age_s.
+   * Of these: not delivered within max_age_s.
    */
   uint64_t process_expired;
   /**
-   * Dropped.
+   * Of these: dropped.
    */
   uint64_t process_dropped;
   /**
-   * Still to be delivered.
+   * Of these: still to be delivered.
    */
   uint64_t process_pending;
   /**
-   * Calls, by the same clients, that ended with ESALES_QUEUE_FULL or ESALES_SPOOL_FAILED; not among the accepted.
+   * Calls of the same clients that ended with ESALES_QUEUE_FULL or ESALES_SPOOL_FAILED; not among the accepted.
    */
   uint64_t process_refused;
   /**

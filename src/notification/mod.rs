@@ -8,6 +8,7 @@ mod body;
 mod check;
 mod kind;
 mod path;
+mod personal_data;
 mod price;
 mod visitor;
 
@@ -26,10 +27,11 @@ pub(crate) use path::{
     counts_twice, ends_session, kind_name, kind_of, may_have_arrived, path, payment_token,
     stored_path,
 };
+pub use personal_data::personal_data;
 pub use price::MAX_PRICE;
 pub use visitor::{MAX_KEY, MAX_MARKET, Visitor};
 
-use crate::status::{Error, Status};
+use crate::outcome::{Error, Status};
 
 /// Longest notification id, in bytes.
 pub const MAX_ID: usize = 128;

@@ -2,7 +2,7 @@
 
 use serde_json::value::RawValue;
 
-use crate::status::Error;
+use crate::outcome::Error;
 
 /// Longest price or cost, in characters.
 pub const MAX_PRICE: usize = 32;

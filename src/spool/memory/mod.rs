@@ -15,9 +15,9 @@ use super::{
     Gate, Inlet, Item, Lease, LeaseError, Ledger, NewItem, Operator, Outlet, Overview, Position,
     Settlement, StoredItem, Totals,
 };
-use crate::config::QueueSettings;
 use crate::host::Timestamp;
-use crate::status::{Error, Receipt, Status};
+use crate::options::QueueSettings;
+use crate::outcome::{Error, Receipt, Status};
 
 /// No call waits for anything but the lock, which is never held for long: deadlines have no use here.
 #[derive(Clone)]
