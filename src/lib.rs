@@ -57,8 +57,8 @@ pub use notification::{
 };
 pub use personal_data::personal_data;
 pub use queue::{
-    Counts, DeadLetter, OriginReport, PendingNotification, Percentiles, SalvageReport, SpoolAdmin,
-    SpoolReport, Stats, stop_delivery,
+    Counts, DeadLetter, OriginReport, PendingNotification, Percentiles, RetryReport, SalvageReport,
+    ShownNotification, SpoolAdmin, SpoolReport, Stats, stop_delivery,
 };
 pub use status::{Error, Group, Receipt, Status};
 pub use transport::{Probe, ProbeAnswer, Trust};

@@ -14,20 +14,23 @@ pub fn personal_data(customer_key: &str) -> Option<&'static str> {
     const LONGEST_ID: usize = 18;
     const LONGEST_NAME: usize = 40;
     let key = customer_key;
-    if key.contains('@') || key.contains("%40") {
+    if key.contains('@') || key.contains('%') && key.contains("%40") {
         return Some("an e-mail address");
     }
     if key.len() > LONGEST_NAME {
         return None;
     }
-    let digits = key.bytes().filter(u8::is_ascii_digit).count();
-    if digits > 0 && digits == key.len() && digits <= LONGEST_NUMBER {
-        return Some("a number");
-    }
-    let letters = key.bytes().filter(u8::is_ascii_alphabetic).count();
-    let is_of_id = |b: u8| b.is_ascii_alphanumeric() || b"-+./()".contains(&b);
-    if key.len() <= LONGEST_ID && digits >= 6 && letters <= 2 && key.bytes().all(is_of_id) {
-        return Some("a national id or a phone number");
+    // A UUID is too long for both, and is the usual key.
+    if key.len() <= LONGEST_NUMBER {
+        let digits = key.bytes().filter(u8::is_ascii_digit).count();
+        if digits > 0 && digits == key.len() {
+            return Some("a number");
+        }
+        let letters = key.bytes().filter(u8::is_ascii_alphabetic).count();
+        let is_of_id = |b: u8| b.is_ascii_alphanumeric() || b"-+./()".contains(&b);
+        if key.len() <= LONGEST_ID && digits >= 6 && letters <= 2 && key.bytes().all(is_of_id) {
+            return Some("a national id or a phone number");
+        }
     }
     is_user_name(key).then_some("a user name")
 }
@@ -35,12 +38,15 @@ pub fn personal_data(customer_key: &str) -> Option<&'static str> {
 /// `anna.svensson`, `anna_svensson2`, `asvensson82`: words of letters with a dot or an underscore between them, or with
 /// a few digits at the end. A random key has its digits anywhere.
 fn is_user_name(key: &str) -> bool {
+    const SEPARATORS: [char; 2] = ['.', '_'];
     let name = key.trim_end_matches(|c: char| c.is_ascii_digit());
     let digits = key.len() - name.len();
-    let words: Vec<&str> = name.split(['.', '_']).collect();
-    let is_word = |word: &&str| word.chars().all(char::is_alphabetic) && !word.is_empty();
-    let letters: usize = words.iter().map(|word| word.len()).sum();
-    (words.len() > 1 || digits > 0) && digits <= 4 && letters >= 4 && words.iter().all(is_word)
+    let separators = name.matches(SEPARATORS).count();
+    let is_word = |word: &str| word.chars().all(char::is_alphabetic) && !word.is_empty();
+    (separators > 0 || digits > 0)
+        && digits <= 4
+        && name.len() - separators >= 4
+        && name.split(SEPARATORS).all(is_word)
 }
 
 #[cfg(test)]

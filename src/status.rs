@@ -225,6 +225,10 @@ impl fmt::Display for Status {
     }
 }
 
+/// How the detail of a notification begins that is not sent again because it may have arrived.
+pub(crate) const MAY_HAVE_ARRIVED: &str =
+    "may have arrived, and would be counted twice if sent again";
+
 /// What became of one notification.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Receipt {
@@ -243,6 +247,13 @@ pub struct Receipt {
 }
 
 impl Receipt {
+    /// Whether this is a payment that was not delivered for certain, and may have arrived. The service knows no id for a
+    /// payment and counts it twice if it is sent again: only the service's own figures show whether it arrived.
+    #[must_use]
+    pub fn may_have_arrived(&self) -> bool {
+        self.detail.starts_with(MAY_HAVE_ARRIVED)
+    }
+
     /// The receipt of a notification of which nothing was sent.
     pub(crate) fn unsent(status: Status, detail: &str, elapsed: Duration) -> Receipt {
         Receipt {

@@ -13,8 +13,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use common::{Folder, client, sandbox, visitor};
-use esales_notify::{Client, LogLevel, Status, log_to};
+use common::{Folder, SESSION, client, sandbox, scripted, visitor};
+use esales_notify::{Client, LogLevel, Status, Visitor, customer_key, log_to};
 
 const LONG: Duration = Duration::from_secs(20);
 
@@ -141,4 +141,41 @@ fn a_callback_that_panics_harms_nobody() {
         rx.recv_timeout(LONG).unwrap();
     }
     log_to(LogLevel::Error, None);
+}
+
+#[test]
+fn log_shows_no_secret_when_the_service_repeats_it() {
+    let _alone = alone();
+    let (key, token) = (customer_key("log").unwrap(), "t0ken-that-must-not-be-seen");
+    let said = Arc::new(Mutex::new(Vec::new()));
+    let log = Arc::clone(&said);
+    log_to(
+        LogLevel::Debug,
+        Some(Box::new(move |level, words| {
+            log.lock().unwrap().push((level, words.to_owned()));
+        })),
+    );
+    // A server that repeats what it was sent.
+    let sandbox = scripted(&format!("503:body=\"{key} {token}\", 403:body=\"{token}\""));
+    let client = client(&sandbox.base_url(), &[("gate_min_ms", "10")]);
+    let visitor = Visitor::signed_in(&key, SESSION, token).in_market("UK");
+    client
+        .enqueue_add_to_cart(&visitor, "ticket-in-the-log", Some("logged"))
+        .unwrap();
+    assert!(client.flush(LONG).unwrap());
+    log_to(LogLevel::Error, None);
+    let said = said.lock().unwrap();
+    let words: Vec<&str> = said.iter().map(|(_, words)| words.as_str()).collect();
+    let all = words.join("\n");
+    assert!(
+        all.contains("logged is a dead letter: ESALES_FORBIDDEN"),
+        "{all}"
+    );
+    assert!(
+        all.contains("are failing") && all.contains("getting through"),
+        "{all}"
+    );
+    for secret in [&*key, token, "ticket-in-the-log", SESSION] {
+        assert!(!all.contains(secret), "{all}");
+    }
 }

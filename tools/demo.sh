@@ -1,5 +1,6 @@
 #!/bin/sh
-# The demo: the same notification from every language that this machine has, against a sandbox on loopback.
+# The demo: the same notification from every language that this machine has, and a visit from its first click to a payment by
+# the command, against a sandbox on loopback.
 # usage: demo.sh LIBRARY COMMAND
 set -eu
 

@@ -1,6 +1,7 @@
 """Runs the ways to do one thing in turn, several rounds, and says what was typical."""
 
 import concurrent.futures
+import contextlib
 import dataclasses
 import os
 import statistics
@@ -39,6 +40,8 @@ class Way:
     processes: int = 1
     # Made new for every run: it gets the environment's dictionary and may add to it.
     prepare: object = None
+    # What runs meanwhile: a context manager, made with the environment's dictionary.
+    beside: object = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,12 +83,14 @@ def run(command, env):
 def once(way):
     """One round of one way."""
     env = {"BENCH_COUNT": way.count, "BENCH_WARMUP": max(10, way.count // 10), **way.env}
-    if way.processes > 1:
-        env["BENCH_AT"] = time.monotonic_ns() + START
     if way.prepare:
         way.prepare(env)
     command = way.command if way.cpu is None else pinned(way.cpu, *way.command)
-    with concurrent.futures.ThreadPoolExecutor(way.processes) as pool:
+    beside = way.beside(env) if way.beside else contextlib.nullcontext()
+    with beside, concurrent.futures.ThreadPoolExecutor(way.processes) as pool:
+        # Not before what runs meanwhile has started.
+        if way.processes > 1:
+            env["BENCH_AT"] = time.monotonic_ns() + START
         done = list(pool.map(lambda _: run(command, env), range(way.processes)))
     samples = sorted(int(line) for one in done for line in one.stdout.split())
     return Timing(*(percentile(samples, share) for share in (0.5, 0.99, 0.999)), rate(way, samples, done))

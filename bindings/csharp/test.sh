@@ -47,7 +47,7 @@ build=$(cd "$build" && pwd)
 compile="mcs -langversion:7.2 -warnaserror -optimize+"
 $compile -unsafe -target:library -out:"$build/Esales.Notify.dll" -doc:"$build/Esales.Notify.xml" "$here"/src/*.cs
 $compile -r:"$build/Esales.Notify.dll" -out:"$build/tests.exe" "$here"/tests/*.cs
-for example in AddToCart Queue; do
+for example in AddToCart OtherEvents Queue; do
     $compile -r:"$build/Esales.Notify.dll" -out:"$build/$example.exe" "$here/examples/$example.cs"
 done
 

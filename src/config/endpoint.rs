@@ -119,6 +119,12 @@ pub(crate) fn check_proxy(value: &str) -> Result<(), Error> {
         return Ok(());
     }
     // Never quoted: it may hold a password.
+    if !value.is_ascii() {
+        return Err(Error::config(
+            "proxy contains a character that is not ASCII: write the host in its xn-- form, and user and password \
+             percent-encoded",
+        ));
+    }
     let (scheme, _) = value.split_once("://").unwrap_or(("http", value));
     if !matches!(scheme.to_ascii_lowercase().as_str(), "http" | "https") {
         return Err(Error::config(
@@ -262,6 +268,20 @@ mod tests {
         for no in ["localhost.example", "10.0.0.1", "0.0.0.0", "[::2]", ""] {
             assert!(!is_loopback(no), "{no}");
         }
+    }
+
+    #[test]
+    fn proxy_is_refused_with_the_reason_when_it_is_not_ascii() {
+        for bad in [
+            "http://prøxy.test:80",
+            "http://user:secrét@proxy.test:80",
+            "http://proxy.test:80/é",
+        ] {
+            let refused = check_proxy(bad).unwrap_err();
+            assert!(refused.detail().contains("not ASCII"), "{refused}");
+            assert!(!refused.detail().contains("secr"), "{refused}");
+        }
+        check_proxy("http://us%C3%A9r:p%40ss@xn--prxy-hra.test:80").unwrap();
     }
 
     #[test]

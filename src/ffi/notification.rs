@@ -14,31 +14,6 @@ use crate::client::Client;
 use crate::notification::{Kind, Line, MAX_LINES, Notification, Visitor};
 use crate::status::{Error, Receipt};
 
-/// The visitor added a product to the cart that the service had shown: ticket.
-pub const ESALES_ADD_TO_CART: i32 = 1;
-/// The visitor clicked a product that the service had shown: ticket.
-pub const ESALES_CLICK: i32 = 2;
-/// The visitor clicked a product for which there is no ticket: product_key, variant_key.
-pub const ESALES_NON_ESALES_CLICK: i32 = 3;
-/// The visitor added a product to the cart for which there is no ticket: product_key, variant_key.
-pub const ESALES_NON_ESALES_ADD_TO_CART: i32 = 4;
-/// The visitor paid for an order: lines.
-pub const ESALES_PAYMENT: i32 = 5;
-/// The same, signed: lines, which may have costs, and private_key.
-pub const ESALES_SECURE_PAYMENT: i32 = 6;
-/// The visitor signed out: the session ends. No members of its own.
-pub const ESALES_END: i32 = 7;
-
-const _: () = {
-    assert!(ESALES_ADD_TO_CART == Kind::AddToCart as i32);
-    assert!(ESALES_CLICK == Kind::Click as i32);
-    assert!(ESALES_NON_ESALES_CLICK == Kind::NonEsalesClick as i32);
-    assert!(ESALES_NON_ESALES_ADD_TO_CART == Kind::NonEsalesAddToCart as i32);
-    assert!(ESALES_PAYMENT == Kind::Payment as i32);
-    assert!(ESALES_SECURE_PAYMENT == Kind::SecurePayment as i32);
-    assert!(ESALES_END == Kind::End as i32);
-};
-
 /// One line of an order. Begin with ESALES_LINE_INIT. The strings are borrowed for the call. Prices are decimal numbers as
 /// text, such as "199.50": digits, and a point with digits behind it where there are decimals, at most 32 characters. They
 /// are sent exactly as given.
@@ -86,7 +61,8 @@ pub struct esales_notification {
     /// Names this one event, at most 128 bytes; NULL: a new UUID. It is the same in every attempt. To send the same event
     /// again, pass the id of the receipt. The service gets it with clicks and carts only.
     pub id: *const c_char,
-    /// Clicks and carts: the service's own opaque string, at most 8192 bytes.
+    /// Clicks and carts: the service's own opaque string, at most 8192 bytes. Refused if it has a control character: the
+    /// service's tickets have none, so it was altered on its way.
     pub ticket: *const c_char,
     /// Non-eSales clicks and carts: the shop's key of the product, at most 256 bytes. NULL: variant_key is given; the
     /// service may refuse that.
@@ -166,7 +142,8 @@ pub unsafe extern "C" fn esales_enqueue(
 ///
 /// @param client   from esales_client_new.
 /// @param visitor  who added the product.
-/// @param ticket   the service's own opaque string, at most 8192 bytes, sent as it is.
+/// @param ticket   the service's own opaque string, at most 8192 bytes, sent as it is. Refused if it has a control
+///                 character: the service's tickets have none, so it was altered on its way.
 /// @param id       names this one event, at most 128 bytes; NULL: a new UUID. It is the same in every attempt. To send
 ///                 the same event again, pass the id of the receipt.
 /// @param receipt  receives what became of it; may be NULL.

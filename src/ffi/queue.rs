@@ -2,7 +2,7 @@
 
 use std::ffi::{CStr, c_char, c_void};
 use std::ptr::null;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::client::{esales_client, refused};
 use super::receipt::{self, esales_receipt};
@@ -134,7 +134,8 @@ pub unsafe extern "C" fn esales_client_stats(
 /// @param receipt  its status is ESALES_QUEUED while the notification waits, ESALES_DELIVERED, the code that it became a
 ///                 dead letter with, ESALES_EXPIRED or ESALES_DROPPED; elapsed_us counts from acceptance.
 /// @return 0, ESALES_UNKNOWN_ID if nothing is known of the id (never accepted here, or completed longer ago than
-///         receipt_retention_s), ESALES_INVALID_ARGUMENT, or ESALES_SPOOL_FAILED.
+///         receipt_retention_s), ESALES_INVALID_ARGUMENT, or ESALES_SPOOL_FAILED if the spool cannot be read within
+///         enqueue_timeout_ms. The receipt has the same code, and its detail the reason.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn esales_client_receipt(
     client: *const esales_client,
@@ -142,26 +143,31 @@ pub unsafe extern "C" fn esales_client_receipt(
     receipt: *mut esales_receipt,
 ) -> i32 {
     boundary(|| {
+        let start = Instant::now();
         // SAFETY: the caller promises a live handle, a string and a writable receipt, or NULL.
         let id = unsafe { copied(id) };
-        // SAFETY: as above, and the copy lives through the call.
-        let (slot, client, id) = unsafe {
-            (
-                receipt::prepare(receipt)?,
-                reference("client", client)?,
-                text("id", id.as_deref().map_or(null(), CStr::as_ptr))?,
-            )
+        // SAFETY: as above.
+        let slot = unsafe { receipt::prepare(receipt) }?;
+        let find = || {
+            // SAFETY: as above, and the copy lives through the call.
+            let (client, id) = unsafe {
+                (
+                    reference("client", client)?,
+                    text("id", id.as_deref().map_or(null(), CStr::as_ptr))?,
+                )
+            };
+            let found = client.0.receipt(id)?;
+            found.ok_or_else(|| {
+                let message = format!("id {id:?} is not known to the queue");
+                Error::new(Status::UnknownId, message)
+            })
         };
-        let Some(found) = client.0.receipt(id)? else {
-            let error = Error::new(
-                Status::UnknownId,
-                format!("id {id:?} is not known to the queue"),
-            );
-            slot.write(receipt::of(&refused(&error, Duration::ZERO)));
-            return Err(error);
-        };
-        slot.write(receipt::of(&found));
-        Ok(0)
+        let found = find();
+        slot.write(match &found {
+            Ok(found) => receipt::of(found),
+            Err(error) => receipt::of(&refused(error, start.elapsed())),
+        });
+        found.map(|_| 0)
     })
 }
 
@@ -173,7 +179,7 @@ pub unsafe extern "C" fn esales_client_receipt(
 ///
 /// @param client      from esales_client_new.
 /// @param timeout_ms  how long to wait for one, in milliseconds; 0: not at all.
-/// @param receipt     receives what became of it.
+/// @param receipt     receives what became of it; its status is ESALES_TIMEOUT if there is none.
 /// @return 1, 0 if there is none, ESALES_INVALID_ARGUMENT or ESALES_INVALID_CONFIG.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn esales_client_delivery_next(
@@ -182,14 +188,27 @@ pub unsafe extern "C" fn esales_client_delivery_next(
     receipt: *mut esales_receipt,
 ) -> i32 {
     boundary(|| {
+        let start = Instant::now();
         // SAFETY: the caller promises a live handle and a writable receipt, or NULL.
-        let (slot, client) = unsafe { (receipt::prepare(receipt)?, reference("client", client)?) };
-        let timeout = Duration::from_millis(timeout_ms.into());
-        let Some(settled) = client.0.delivery_next(timeout)? else {
-            return Ok(0);
+        let slot = unsafe { receipt::prepare(receipt) }?;
+        let next = || {
+            // SAFETY: as above.
+            let client = unsafe { reference("client", client) }?;
+            client
+                .0
+                .delivery_next(Duration::from_millis(timeout_ms.into()))
         };
-        slot.write(receipt::of(&settled));
-        Ok(1)
+        let next = next();
+        slot.write(match &next {
+            Ok(Some(settled)) => receipt::of(settled),
+            Ok(None) => receipt::of(&Receipt::unsent(
+                Status::Timeout,
+                "no notification was settled within timeout_ms",
+                start.elapsed(),
+            )),
+            Err(error) => receipt::of(&refused(error, start.elapsed())),
+        });
+        next.map(|settled| i32::from(settled.is_some()))
     })
 }
 

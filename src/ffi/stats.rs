@@ -23,7 +23,8 @@ pub struct esales_stats {
     pub accepted: u64,
     /// Of these: answered 2xx.
     pub delivered: u64,
-    /// Of these: refused for good by the service (400, 403, ...). The spool keeps them as dead letters.
+    /// Of these: refused for good by the service (400, 403, ...), or payments that may have arrived. The spool keeps them
+    /// as dead letters.
     pub dead: u64,
     /// Of these: not delivered within max_age_s.
     pub expired: u64,
@@ -39,7 +40,7 @@ pub struct esales_stats {
     pub process_accepted: u64,
     /// Of these: answered 2xx, whichever process delivered them.
     pub process_delivered: u64,
-    /// Of these: refused for good by the service.
+    /// Of these: refused for good by the service, or payments that may have arrived.
     pub process_dead: u64,
     /// Of these: not delivered within max_age_s.
     pub process_expired: u64,

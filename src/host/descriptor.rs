@@ -16,8 +16,34 @@ use super::{Stack, spawn};
 /// The lowest descriptor that is not one of the standard three.
 const FIRST: libc::c_int = 3;
 
+/// Opens a file or a socket on a descriptor above 2. Where a standard descriptor is closed, a placeholder has its number
+/// meanwhile: what `open` makes must not have it for a moment, or the host could print into it.
+pub(crate) fn open_above_stdio<T: Into<OwnedFd>>(
+    open: impl FnOnce() -> io::Result<T>,
+) -> io::Result<OwnedFd> {
+    let mut placeholders: [Option<OwnedFd>; FIRST as usize] = [const { None }; FIRST as usize];
+    for place in &mut placeholders {
+        if !has_stdio_gap() {
+            break;
+        }
+        *place = placeholder();
+    }
+    let opened = open();
+    drop(placeholders);
+    // Another thread may have closed a standard descriptor since.
+    above_stdio(opened?.into())
+}
+
+/// A descriptor that can neither be read nor written, like one that is closed.
+fn placeholder() -> Option<OwnedFd> {
+    // SAFETY: opens a folder that exists, without access to it.
+    let fd = unsafe { libc::open(c"/".as_ptr(), libc::O_PATH | libc::O_CLOEXEC) };
+    // SAFETY: just made by open, and owned by nothing else.
+    (fd >= 0).then(|| unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
 /// The same open file under a descriptor above 2.
-pub(crate) fn above_stdio(fd: OwnedFd) -> io::Result<OwnedFd> {
+fn above_stdio(fd: OwnedFd) -> io::Result<OwnedFd> {
     if fd.as_raw_fd() >= FIRST {
         return Ok(fd);
     }
@@ -35,7 +61,7 @@ pub(crate) fn read_file(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     if !std::fs::metadata(path)?.is_file() {
         return Err(io::Error::other("it is not a regular file"));
     }
-    let file = File::from(above_stdio(File::open(path)?.into())?);
+    let file = File::from(open_above_stdio(|| File::open(path))?);
     let mut bytes = Vec::new();
     file.take(limit + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limit {
@@ -159,6 +185,21 @@ mod tests {
             let was_low = file.as_raw_fd() < FIRST;
             let moved = above_stdio(file.into());
             was_low && moved.is_ok_and(|fd| fd.as_raw_fd() >= FIRST) && has_stdio_gap()
+        }));
+    }
+
+    #[test]
+    fn nothing_is_open_below_3_for_a_moment_when_stdio_is_closed() {
+        // SAFETY: writes a byte of a string.
+        let is_written = |fd| unsafe { libc::write(fd, c"x".as_ptr().cast(), 1) } >= 0;
+        assert!(without_stdio(|| {
+            let mut is_apart = false;
+            let opened = open_above_stdio(|| {
+                let file = File::options().write(true).open("/dev/null")?;
+                is_apart = file.as_raw_fd() >= FIRST && !(0..FIRST).any(is_written);
+                Ok(file)
+            });
+            is_apart && opened.is_ok() && (0..FIRST).all(|fd| !is_written(fd)) && has_stdio_gap()
         }));
     }
 

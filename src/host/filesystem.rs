@@ -8,9 +8,8 @@ use std::path::Path;
 
 /// Opens a file for this process alone, on a descriptor above 2: a host that closes its standard streams and then prints
 /// must not print into our file.
-pub(crate) fn open_above_stdio(options: &OpenOptions, path: &Path) -> io::Result<File> {
-    let file = options.open(path)?;
-    super::above_stdio(file.into()).map(File::from)
+pub(crate) fn open_file(options: &OpenOptions, path: &Path) -> io::Result<File> {
+    super::open_above_stdio(|| options.open(path)).map(File::from)
 }
 
 /// How far a file system can be trusted with locks and appends.

@@ -24,12 +24,10 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 
 pub(crate) use clock::{Timestamp, deadline_after, millis, uptime};
 pub(crate) use descriptor::{
-    above_stdio, apart_from_stdio, part_from_stdio, read_file, wait_connected,
+    apart_from_stdio, open_above_stdio, part_from_stdio, read_file, wait_connected,
 };
 pub use filesystem::FileSystem;
-pub(crate) use filesystem::{
-    file_system, free_bytes, give_back_start, has_ended, open_above_stdio,
-};
+pub(crate) use filesystem::{file_system, free_bytes, give_back_start, has_ended, open_file};
 pub(crate) use identity::this_process;
 pub(crate) use lock::{
     ClosedInChildren, close_in_children, is_locked, lock_directory, try_lock, unlock,

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::kind::{KINDS, Kind, Repeat};
+use crate::status::MAY_HAVE_ARRIVED;
 
 const PAYMENT_TOKEN: &str = "?paymentToken=";
 
@@ -49,7 +50,7 @@ pub(crate) fn counts_twice(path: &str) -> bool {
 
 /// The detail of a notification that is not sent again because it may have arrived.
 pub(crate) fn may_have_arrived(detail: &str) -> String {
-    format!("may have arrived, and would be counted twice if sent again: {detail}")
+    format!("{MAY_HAVE_ARRIVED}: {detail}")
 }
 
 /// Whether it ends its session: nothing of the session may come after it.

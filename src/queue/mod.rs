@@ -19,7 +19,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 pub use admin::{
-    DeadLetter, OriginReport, PendingNotification, SalvageReport, SpoolAdmin, SpoolReport,
+    DeadLetter, OriginReport, PendingNotification, RetryReport, SalvageReport, ShownNotification,
+    SpoolAdmin, SpoolReport,
 };
 pub(crate) use listeners::{Listeners, OnDelivery};
 pub use registry::stop_delivery;

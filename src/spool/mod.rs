@@ -122,7 +122,7 @@ pub struct Counts {
     pub accepted: u64,
     /// Answered 2xx.
     pub delivered: u64,
-    /// Refused for good by the service, and kept for an operator as dead letters.
+    /// Refused for good by the service, or a payment that may have arrived, and kept for an operator as dead letters.
     pub dead: u64,
     /// Not delivered within `max_age_s`.
     pub expired: u64,

@@ -1,6 +1,6 @@
 //! One connection as ureq uses it: ureq writes a request and reads an answer whose head it can read for certain.
 
-use std::io;
+use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -12,7 +12,8 @@ use super::head::HeadReader;
 use super::tcp::Stream;
 
 const BUFFER: usize = 32 * 1024;
-const PIECE: usize = 8 * 1024;
+/// How much of a head is read at a time: a usual head fits, and a larger buffer would have to be cleared for each answer.
+const PIECE: usize = 1024;
 /// The status line decides; the rest of the answer is only for the message and is not worth more time than this.
 const REST_OF_ANSWER: Duration = Duration::from_secs(1);
 
@@ -90,7 +91,7 @@ impl Connection {
     /// Reads a head and gives ureq its own version of it, with what was read of the body.
     fn await_head(&mut self) -> io::Result<bool> {
         let mut reader = HeadReader::default();
-        let mut piece = vec![0; PIECE];
+        let mut piece = [0; PIECE];
         let mut is_limited = false;
         loop {
             let amount = match self.stream.read(&mut piece) {
@@ -124,12 +125,9 @@ impl Connection {
     }
 
     fn push(&mut self, bytes: &[u8]) {
-        let buffer = self.buffers.input_append_buf();
-        let mut amount = 0;
-        for (to, from) in buffer.iter_mut().zip(bytes) {
-            *to = *from;
-            amount += 1;
-        }
+        let mut free = self.buffers.input_append_buf();
+        // Writing into a slice cannot fail; what does not fit is left out.
+        let amount = free.write(bytes).unwrap_or_default();
         self.buffers.input_appended(amount);
     }
 
@@ -148,7 +146,8 @@ impl Transport for Connection {
 
     fn transmit_output(&mut self, amount: usize, _: NextTimeout) -> Result<(), ureq::Error> {
         let output = self.buffers.output();
-        self.held.extend(output.iter().take(amount));
+        self.held
+            .extend_from_slice(output.get(..amount).unwrap_or(output));
         self.expects_head = true;
         Ok(())
     }
@@ -183,7 +182,7 @@ impl Transport for Connection {
 mod tests {
     use super::*;
     use std::collections::VecDeque;
-    use std::io::{Read, Write};
+    use std::io::Read;
     use std::sync::Mutex;
 
     /// Records what is written, and answers with these pieces.

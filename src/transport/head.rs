@@ -25,6 +25,15 @@ impl fmt::Display for NotHttp {
 
 impl std::error::Error for NotHttp {}
 
+/// The fields that matter.
+const FIELDS: [&str; 5] = [
+    "connection",
+    "content-length",
+    "transfer-encoding",
+    "retry-after",
+    "date",
+];
+
 /// How the end of the body is found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Framing {
@@ -62,29 +71,30 @@ impl HeadReader {
     /// Takes the bytes that belong to the head; returns their number, which is less than there are only if the head
     /// has ended.
     pub(super) fn feed(&mut self, bytes: &[u8]) -> Result<usize, NotHttp> {
-        let mut used = 0;
-        for byte in bytes {
-            if self.is_complete {
-                break;
-            }
-            used += 1;
-            self.length += 1;
-            if *byte == b'\n' {
-                let line = std::mem::take(&mut self.line);
-                self.end_line(line.strip_suffix(b"\r").unwrap_or(&line))?;
-                continue;
-            }
-            if self.line.len() < MAX_LINE {
-                self.line.push(*byte);
-            }
-            if self.head.is_none() && self.line.len() <= START.len() && !could_start(&self.line) {
+        let mut rest = bytes;
+        while !self.is_complete && !rest.is_empty() {
+            let end = memchr::memchr(b'\n', rest);
+            let (part, after) = rest.split_at(end.map_or(rest.len(), |end| end + 1));
+            rest = after;
+            self.length += part.len();
+            let part = part.strip_suffix(b"\n").unwrap_or(part);
+            let room = MAX_LINE - self.line.len();
+            self.line
+                .extend_from_slice(part.get(..room).unwrap_or(part));
+            if self.head.is_none() && !could_start(&self.line) {
                 return Err(NotHttp("it does not begin with a status line"));
+            }
+            if end.is_some() {
+                let mut line = std::mem::take(&mut self.line);
+                self.end_line(line.strip_suffix(b"\r").unwrap_or(&line))?;
+                line.clear();
+                self.line = line;
             }
         }
         if self.is_too_long() && self.code().is_none() {
             return Err(NotHttp("no final status line comes"));
         }
-        Ok(used)
+        Ok(bytes.len() - rest.len())
     }
 
     fn end_line(&mut self, line: &[u8]) -> Result<(), NotHttp> {
@@ -157,7 +167,8 @@ impl HeadReader {
 const START: &[u8] = b"HTTP/1.";
 
 fn could_start(line: &[u8]) -> bool {
-    START.starts_with(line) || matches!(line, b"\r")
+    let start = line.get(..START.len()).unwrap_or(line);
+    START.starts_with(start) || matches!(line, b"\r")
 }
 
 impl Head {
@@ -200,15 +211,21 @@ impl Head {
         let (Some(name), Some(value)) = (parts.next(), parts.next()) else {
             return;
         };
+        let field = FIELDS
+            .into_iter()
+            .find(|field| name.eq_ignore_ascii_case(field.as_bytes()));
+        let Some(field) = field else {
+            return;
+        };
         let value = String::from_utf8_lossy(value);
         let value = value.trim();
         let mut items = value.split(',').map(str::trim);
-        match name.to_ascii_lowercase().as_slice() {
-            b"connection" => {
+        match field {
+            "connection" => {
                 self.closes |= items.clone().any(|i| i.eq_ignore_ascii_case("close"));
                 self.keeps_alive |= items.any(|i| i.eq_ignore_ascii_case("keep-alive"));
             }
-            b"content-length" => {
+            "content-length" => {
                 for item in items {
                     let is_number = !item.is_empty() && item.bytes().all(|b| b.is_ascii_digit());
                     let length = item.parse().ok().filter(|_| is_number);
@@ -219,15 +236,15 @@ impl Head {
                     };
                 }
             }
-            b"transfer-encoding" => {
+            "transfer-encoding" => {
                 let is_chunked = value.eq_ignore_ascii_case("chunked");
                 self.framing = match self.framing {
                     Framing::UntilClose if is_chunked => Framing::Chunked,
                     _ => Framing::Unclear,
                 };
             }
-            b"retry-after" => keep_first(&mut self.retry_after, value),
-            b"date" => keep_first(&mut self.date, value),
+            "retry-after" => keep_first(&mut self.retry_after, value),
+            "date" => keep_first(&mut self.date, value),
             _ => {}
         }
     }

@@ -20,6 +20,7 @@ use std::io::Read;
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
+use ureq::http::header::{self, HeaderMap, HeaderValue};
 use ureq::{Agent, Body, Proxy, ProxyProtocol, http};
 
 pub(crate) use answer::Outcome;
@@ -75,6 +76,8 @@ pub(crate) struct Transport {
     /// Where the trusted authorities come from, and their number; `None`: there is no TLS on the way.
     roots: Option<Roots>,
     origin: http::Uri,
+    /// The fields that are the same for each request: a copy costs less than making them anew.
+    fields: HeaderMap,
 }
 
 impl Transport {
@@ -124,6 +127,7 @@ impl Transport {
         Ok(Transport {
             agent: agent(MAX_IDLE),
             unkept: agent(0),
+            fields: fields(&dialer)?,
             dialer,
             roots,
             origin,
@@ -185,16 +189,18 @@ impl Transport {
             true => &self.agent,
             false => &self.unkept,
         };
-        let response = agent
-            .post(self.url(request.path)?)
-            .header("content-type", "application/json")
-            .send(request.body)?;
+        let mut post = http::Request::new(request.body);
+        *post.method_mut() = http::Method::POST;
+        *post.uri_mut() = self.url(request.path)?;
+        *post.headers_mut() = self.fields.clone();
+        let response = agent.run(post)?;
         let code = response.status().as_u16();
-        let header = |name: &str| response.headers().get(name)?.to_str().ok();
-        // A date is meant by the service's clock, which need not be this machine's.
-        let date = header("date").and_then(|date| httpdate::parse_http_date(date).ok());
-        let now = date.unwrap_or_else(SystemTime::now);
-        let retry_after = header("retry-after").and_then(|v| answer::parse_retry_after(v, now));
+        let field = |name| response.headers().get(name)?.to_str().ok();
+        let retry_after = field(header::RETRY_AFTER).and_then(|value| {
+            // A date is meant by the service's clock, which need not be this machine's.
+            let date = field(header::DATE).and_then(|date| httpdate::parse_http_date(date).ok());
+            answer::parse_retry_after(value, date.unwrap_or_else(SystemTime::now))
+        });
         let (text, is_whole) = read_body(response.into_body());
         let secrets = match text.is_empty() {
             true => Vec::new(),
@@ -203,6 +209,24 @@ impl Transport {
         let message = message::readable(&scrub::scrub(&text, &secrets));
         Ok(answer::from_status(code, &message, is_whole, retry_after))
     }
+}
+
+/// What ureq would make of the address and of its configuration for each request.
+fn fields(dialer: &Dialer) -> Result<HeaderMap, Error> {
+    let Dialer { host, port, .. } = dialer;
+    let host = match (port, dialer.is_https) {
+        (443, true) | (80, false) => host.clone(),
+        _ => format!("{host}:{port}"),
+    };
+    let host = HeaderValue::try_from(host)
+        .map_err(|e| Error::config(format!("the host cannot be sent: {e}")))?;
+    let json = HeaderValue::from_static("application/json");
+    Ok(HeaderMap::from_iter([
+        (header::HOST, host),
+        (header::USER_AGENT, HeaderValue::from_static(USER_AGENT)),
+        (header::ACCEPT, HeaderValue::from_static("*/*")),
+        (header::CONTENT_TYPE, json),
+    ]))
 }
 
 /// Reads the body to its end, so that the connection can be kept. Whatever goes wrong here, the status line has

@@ -83,8 +83,8 @@ pub(super) fn connect(addresses: &[SocketAddr]) -> io::Result<(TcpStream, Socket
 }
 
 fn start(address: SocketAddr) -> io::Result<Attempt> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
-    let socket = Socket::from(host::above_stdio(socket.into())?);
+    let open = || Socket::new(Domain::for_address(address), Type::STREAM, None);
+    let socket = Socket::from(host::open_above_stdio(open)?);
     socket.set_nonblocking(true)?;
     match socket.connect(&address.into()) {
         Err(e) if e.raw_os_error() != Some(libc::EINPROGRESS) && !is_waiting(&e) => Err(e),

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -97,6 +98,50 @@ static void bad_arguments(void **state) {
     stats.struct_size = sizeof stats;
     assert_int_equal(esales_client_stats(client, &stats), 0);
     assert_int_equal(stats.accepted, 0);
+    esales_client_free(client);
+}
+
+/* The receipt of a call that failed has the call's own code and message. */
+static void expect_failed_receipt(const esales_receipt *receipt, int32_t code, const char *names) {
+    assert_int_equal(receipt->status, code);
+    assert_non_null(strstr(receipt->detail, names));
+    assert_string_equal(receipt->id, "");
+}
+
+static void a_receipt_has_the_reason_when_it_could_not_be_asked_for(void **state) {
+    esales_client *client = new_client("never-made");
+    esales_client *newer;
+    esales_receipt receipt = ESALES_RECEIPT_INIT;
+    esales_stats stats = ESALES_STATS_INIT;
+    char path[4096];
+    FILE *format;
+    (void)state;
+    assert_int_equal(esales_client_receipt(client, "never seen", &receipt), ESALES_INVALID_ARGUMENT);
+    expect_failed_receipt(&receipt, ESALES_INVALID_ARGUMENT, "never seen");
+    assert_int_equal(esales_client_receipt(NULL, "x", &receipt), ESALES_INVALID_ARGUMENT);
+    expect_failed_receipt(&receipt, ESALES_INVALID_ARGUMENT, "client");
+    assert_int_equal(esales_client_receipt(client, NULL, &receipt), ESALES_INVALID_ARGUMENT);
+    expect_failed_receipt(&receipt, ESALES_INVALID_ARGUMENT, "id");
+    assert_int_equal(esales_client_delivery_next(NULL, 0, &receipt), ESALES_INVALID_ARGUMENT);
+    expect_failed_receipt(&receipt, ESALES_INVALID_ARGUMENT, "client");
+    assert_int_equal(esales_client_delivery_next(client, 0, &receipt), 0);
+    expect_failed_receipt(&receipt, ESALES_TIMEOUT, "settled");
+
+    snprintf(path, sizeof path, "%s/newer", folder);
+    assert_int_equal(mkdir(path, 0700), 0);
+    snprintf(path, sizeof path, "%s/newer/FORMAT", folder);
+    assert_non_null(format = fopen(path, "w"));
+    fputs("esales-notify spool, format 99\n", format);
+    fclose(format);
+    newer = new_client("newer");
+    assert_int_equal(esales_client_receipt(newer, "x", &receipt), ESALES_SPOOL_FAILED);
+    expect_failed_receipt(&receipt, ESALES_SPOOL_FAILED, "format");
+    /* Of the statistics there is nothing to say: they stay as they were. */
+    stats.accepted = 7;
+    assert_int_equal(esales_client_stats(newer, &stats), ESALES_SPOOL_FAILED);
+    assert_int_equal(esales_client_flush(newer, 1, &stats), ESALES_SPOOL_FAILED);
+    assert_int_equal(stats.accepted, 7);
+    esales_client_free(newer);
     esales_client_free(client);
 }
 
@@ -359,6 +404,7 @@ static void a_child_that_comes_back_from_a_callback_does_none_of_the_parents_wor
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bad_arguments),
+        cmocka_unit_test(a_receipt_has_the_reason_when_it_could_not_be_asked_for),
         cmocka_unit_test(callbacks_from_many_threads),
         cmocka_unit_test(a_callback_may_take_itself_back),
         cmocka_unit_test(the_log_is_kept_for_those_who_cannot_be_called),

@@ -80,7 +80,7 @@ def test_notifications(build, environment, sandbox):
 
 def test_queue(build, environment, sandbox, tmp_path):
     words = run(build("tests/c/queue.c", "-lcmocka"), tmp_path, env=environment)
-    assert "[  PASSED  ] 8 test(s)." in words, words
+    assert "[  PASSED  ] 9 test(s)." in words, words
     ids = [r["notification"]["id"] for r in sandbox.received()]
     assert len(ids) == len(set(ids)) == 2 * 160 + 20 + 20 + 2 * 60 + 2 * 20 + 420
 

@@ -30,7 +30,7 @@ def run(command):
 def test_send_exits_by_outcome(run, sandbox, answers, code, name):
     for extra in ([], ["--json"]):
         sandbox.script(answers)
-        sent = run("send", *EXAMPLE, "--base-url", sandbox.base_url, "--backoff-ms", "0", *extra)
+        sent = run("send", "add-to-cart", *EXAMPLE, "--base-url", sandbox.base_url, "--backoff-ms", "0", *extra)
         assert sent.returncode == code, sent
         if extra:
             receipt = json.loads(sent.stdout)
@@ -42,16 +42,16 @@ def test_send_exits_by_outcome(run, sandbox, answers, code, name):
 
 def test_send_from_the_environment(run, sandbox):
     env = {"ESALES_BASE_URL": sandbox.base_url, "ESALES_MARKET": "SE", "ESALES_TICKET": "from-env", "ESALES_TOKEN": ""}
-    assert run("send", env={k: v for k, v in env.items() if v}).returncode == 0
+    assert run("send", "add-to-cart", env={k: v for k, v in env.items() if v}).returncode == 0
     notification = sandbox.received()[0]["notification"]
     assert (notification["market"], notification["ticket"]) == ("SE", "from-env")
     assert len(notification["customerKey"]) == len(notification["sessionKey"]) == 36
 
 
 def test_a_flag_for_one_address_outweighs_a_variable_for_the_other(run, sandbox):
-    sent = run("send", *EXAMPLE, "--base-url", sandbox.base_url, env={"ESALES_CLUSTER_ID": "w1"})
+    sent = run("send", "add-to-cart", *EXAMPLE, "--base-url", sandbox.base_url, env={"ESALES_CLUSTER_ID": "w1"})
     assert sent.returncode == 0, sent
-    sent = run("send", *EXAMPLE, env={"ESALES_BASE_URL": sandbox.base_url, "ESALES_CLUSTER_ID": "w1"})
+    sent = run("send", "add-to-cart", *EXAMPLE, env={"ESALES_BASE_URL": sandbox.base_url, "ESALES_CLUSTER_ID": "w1"})
     assert sent.returncode == 2 and "contradict" in sent.stderr
 
 
@@ -60,7 +60,7 @@ def test_send_signs_in(run, command):
 
     with Sandbox(command, "--private-key", "right") as sandbox:
         for key, code in (("right", 0), ("wrong", 3)):
-            sent = run("send", "--base-url", sandbox.base_url, "--market", "UK", "--ticket", "t", "--customer-id", "4711",
+            sent = run("send", "add-to-cart", "--base-url", sandbox.base_url, "--market", "UK", "--ticket", "t", "--customer-id", "4711",
                        env={"ESALES_PRIVATE_KEY": key})
             assert sent.returncode == code, sent
             assert key not in sent.stdout + sent.stderr
@@ -73,7 +73,7 @@ def test_send_is_refused_when_it_is_to_queue_without_a_spool(run, sandbox):
     by_flag = ["--on-failure", "queue"]
     for base_url in (nobody, sandbox.base_url):
         for flags, env in ((by_flag, {}), ([], {"ESALES_ON_FAILURE": "queue"}), (by_flag, {"ESALES_SPOOL": ""})):
-            refused = run("send", *EXAMPLE, "--base-url", base_url, *flags, env=env)
+            refused = run("send", "add-to-cart", *EXAMPLE, "--base-url", base_url, *flags, env=env)
             assert refused.returncode == 2, refused
             assert "needs a spool" in refused.stderr and "ESALES_SPOOL" in refused.stderr and refused.stdout == ""
     assert sandbox.received() == []
@@ -83,7 +83,7 @@ def test_send_is_queued_when_there_is_a_spool(run, tmp_path):
     tmp_path.chmod(0o700)
     with socket.create_server(("127.0.0.1", 0)) as closed:
         nobody = f"http://127.0.0.1:{closed.getsockname()[1]}"
-    sent = run("send", *EXAMPLE, "--base-url", nobody, "--on-failure", "queue", "--delivery", "none",
+    sent = run("send", "add-to-cart", *EXAMPLE, "--base-url", nobody, "--on-failure", "queue", "--delivery", "none",
                "--spool", str(tmp_path / "spool"))
     assert sent.returncode == 0 and sent.stdout.startswith("ESALES_QUEUED"), sent
 
@@ -97,13 +97,13 @@ def test_a_private_key_is_read_from_a_file(run, command, tmp_path, text):
     with Sandbox(command, "--private-key-file", file) as sandbox:
         arguments = ["--base-url", sandbox.base_url, "--market", "UK", "--ticket", "t", "--customer-id", "4711"]
         # The file overrides the environment.
-        sent = run("send", *arguments, "--private-key-file", str(file), env={"ESALES_PRIVATE_KEY": "wrong"})
+        sent = run("send", "add-to-cart", *arguments, "--private-key-file", str(file), env={"ESALES_PRIVATE_KEY": "wrong"})
         assert sent.returncode == 0 and sent.stderr == "", sent
         assert [r["token_valid"] for r in sandbox.received()] == [True]
 
 
 def test_a_private_key_on_the_command_line_is_warned_of(run, command, sandbox):
-    arguments = ["send", "--base-url", sandbox.base_url, "--market", "UK", "--ticket", "t", "--customer-id", "4711"]
+    arguments = ["send", "add-to-cart", "--base-url", sandbox.base_url, "--market", "UK", "--ticket", "t", "--customer-id", "4711"]
     sent = run(*arguments, "--private-key", "s3cret")
     assert sent.returncode == 3 and "warning" in sent.stderr and "--private-key-file" in sent.stderr, sent
     assert "s3cret" not in sent.stdout + sent.stderr
@@ -120,7 +120,7 @@ def test_a_private_key_file_that_cannot_be_used_is_refused_by_name(run, tmp_path
     binary.write_bytes(b"\xff\xfe")
     for file in (empty, long, binary, tmp_path / "missing", tmp_path):
         for arguments in (["sandbox", "--listen", "127.0.0.1:0"],
-                          ["send", *EXAMPLE[:2], "--ticket", "t", "--customer-id", "1", "--base-url", "http://127.0.0.1:9"]):
+                          ["send", "add-to-cart", *EXAMPLE[:2], "--ticket", "t", "--customer-id", "1", "--base-url", "http://127.0.0.1:9"]):
             refused = run(*arguments, "--private-key-file", str(file))
             assert refused.returncode == 2 and str(file) in refused.stderr, refused
     both = run("sandbox", "--private-key", "a", "--private-key-file", str(long))
@@ -129,11 +129,11 @@ def test_a_private_key_file_that_cannot_be_used_is_refused_by_name(run, tmp_path
 
 @pytest.mark.parametrize(
     "arguments, words",
-    [(["send"], "--ticket"), (["send", "--ticket", "t"], "cluster_id"),
-     (["send", "--ticket", "t", "--cluster-id", "x@evil.example/"], "cluster_id"),
-     (["send", "--ticket", "t", "--base-url", "http://127.0.0.1:9", "--timeout-ms", "0"], "timeout_ms"),
-     (["send", "--ticket", "", "--base-url", "http://127.0.0.1:9", "--market", "UK"], "ticket"),
-     (["send", "--ticket", "t", "--customer-id", "1"], "--private-key"),
+    [(["send"], "add-to-cart"), (["send", "--ticket", "t"], "--ticket"), (["send", "add-to-cart"], "--ticket"), (["send", "add-to-cart", "--ticket", "t"], "cluster_id"),
+     (["send", "add-to-cart", "--ticket", "t", "--cluster-id", "x@evil.example/"], "cluster_id"),
+     (["send", "add-to-cart", "--ticket", "t", "--base-url", "http://127.0.0.1:9", "--timeout-ms", "0"], "timeout_ms"),
+     (["send", "add-to-cart", "--ticket", "", "--base-url", "http://127.0.0.1:9", "--market", "UK"], "ticket"),
+     (["send", "add-to-cart", "--ticket", "t", "--customer-id", "1"], "--private-key"),
      (["sandbox", "--answers", "soon"], "soon"), (["sandbox", "--tls", "best"], "best"), (["nonsense"], "nonsense")],
 )
 def test_bad_usage_exits_2_and_says_why(run, arguments, words):
@@ -145,10 +145,10 @@ def test_bad_usage_exits_2_and_says_why(run, arguments, words):
 def test_options_in_all_forms(run):
     rows = json.loads(run("options", "--json").stdout)
     assert {"timeout_ms", "cluster_id", "ca_file"} <= {row["name"] for row in rows}
-    human, flags = run("options").stdout, run("send", "--help").stdout
+    human, flags = run("options").stdout, run("completions", "bash").stdout
     for row in rows:
         assert row["name"] in human and row["environment_variable"] in human
-        assert "--" + row["name"].replace("_", "-") in flags
+        assert "--" + row["name"].replace("_", "-") + " " in flags
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
@@ -169,7 +169,7 @@ def test_the_sandbox_shows_what_it_receives(command, run):
         base_url = serving.stdout.readline().split()[-1]
         assert "ESALES_BASE_URL" in serving.stdout.readline()
         assert f"open {base_url}/ in a browser" in serving.stdout.readline()
-        assert run("send", *EXAMPLE, "--base-url", base_url, "--id", "seen").returncode == 0
+        assert run("send", "add-to-cart", *EXAMPLE, "--base-url", base_url, "--id", "seen").returncode == 0
         assert "-> 204  anonymous" in serving.stdout.readline()
         assert "seen" in serving.stdout.readline()
     finally:
@@ -226,12 +226,12 @@ def test_a_failing_example_fails_the_demo(run):
 def test_the_proxy_of_the_environment_is_used_but_not_for_loopback(run, sandbox):
     with socket.create_server(("127.0.0.1", 0)) as proxy:
         env = {"http_proxy": f"http://127.0.0.1:{proxy.getsockname()[1]}", "no_proxy": ""}
-        assert run("send", *EXAMPLE, "--base-url", sandbox.base_url, env=env).returncode == 0
+        assert run("send", "add-to-cart", *EXAMPLE, "--base-url", sandbox.base_url, env=env).returncode == 0
         proxy.setblocking(False)
         with pytest.raises(BlockingIOError):
             proxy.accept()
         # The proxy is to look the name up; it takes the connection and says nothing.
-        sent = run("send", *EXAMPLE, "--base-url", "http://shop.test", "--allow-http", "true", "--timeout-ms", "2000", env=env)
+        sent = run("send", "add-to-cart", *EXAMPLE, "--base-url", "http://shop.test", "--allow-http", "true", "--timeout-ms", "2000", env=env)
         assert sent.returncode == 4, sent
         proxy.setblocking(True)
         with proxy.accept()[0] as connection:
@@ -240,13 +240,13 @@ def test_the_proxy_of_the_environment_is_used_but_not_for_loopback(run, sandbox)
 
 def test_a_proxy_of_the_environment_that_is_none_of_http_is_refused_by_name(run):
     env = {"https_proxy": "", "HTTPS_PROXY": "", "all_proxy": "socks5://user:secret@127.0.0.1:9"}
-    arguments = ["send", *EXAMPLE, "--base-url", "https://shop.test", "--timeout-ms", "200"]
+    arguments = ["send", "add-to-cart", *EXAMPLE, "--base-url", "https://shop.test", "--timeout-ms", "200"]
     refused = run(*arguments, env=env)
     assert refused.returncode == 2 and "all_proxy" in refused.stderr, refused
     assert "secret" not in refused.stdout + refused.stderr
 
 
 def test_the_demo_does_not_mind_the_callers_own_cluster(run, command):
-    example = f"E='{command}'; $E send --json --ticket t --market UK | sed 's/.*\"id\":\"\\([^\"]*\\)\".*/ESALES_DELIVERED \\1/'"
+    example = f"E='{command}'; $E send add-to-cart --json --ticket t --market UK | sed 's/.*\"id\":\"\\([^\"]*\\)\".*/ESALES_DELIVERED \\1/'"
     demo = run("demo", "--run", f"Command={example}", env={"ESALES_CLUSTER_ID": "w1", "ESALES_TIMEOUT_MS": "1"})
     assert demo.returncode == 0, demo

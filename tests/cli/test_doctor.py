@@ -140,11 +140,34 @@ def test_nothing_is_sent_unless_it_is_asked_for(doctor, sandbox):
     assert doctor("--base-url", sandbox.base_url, env={"ESALES_TICKET": "t"}).code == 0
     arrived = sandbox.received()
     assert [(r["method"], r["body"]) for r in arrived] == [("HEAD", "")]
-    sent = doctor("--base-url", sandbox.base_url, "--market", "UK", "--send", "--ticket", "a-ticket")
+    sent = doctor("--base-url", sandbox.base_url, "--market", "UK", "--send", "add-to-cart", "--ticket", "a-ticket")
     facts = sent.expect("notification.send", "ok", "ESALES_DELIVERED")
     posted = [r for r in sandbox.received() if r["method"] == "POST"]
     assert [r["notification"]["id"] for r in posted] == [facts["id"]]
     assert posted[0]["notification"]["ticket"] == "a-ticket"
+
+
+def test_test_notification_is_of_the_kind_that_send_names(doctor, sandbox):
+    base = ["--base-url", sandbox.base_url, "--market", "UK"]
+    lines = ["--line", "product=P1,quantity=1,price=1"]
+    for kind, own in (("click", ["--ticket", "t"]), ("non-esales-click", ["--product-key", "P1"]), ("payment", lines), ("end", [])):
+        # What is set for other kinds is passed over.
+        env = {} if own[:1] == ["--ticket"] else {"ESALES_TICKET": "t"}
+        facts = doctor(*base, "--send", kind, *own, env=env).expect("notification.send", "ok", kind.replace("-", "_"))
+        assert facts["kind"] == sandbox.received()[-1]["kind"] == kind.replace("-", "_")
+    refused = doctor(*base, "--send", "end", "--ticket", "t")
+    refused.expect("notification.send", "failed", "ticket does not belong to end")
+
+
+@pytest.mark.parametrize("kind, answer, advice", [
+    ("payment", "403", "--send secure-payment"), ("secure-payment", "403", "payment token"), ("payment", "500", "may have arrived"),
+])
+def test_advice_of_a_payment_names_what_to_do(doctor, sandbox, kind, answer, advice):
+    sandbox.script(answer)
+    sent = doctor("--base-url", sandbox.base_url, "--market", "UK", "--send", kind, "--line", "product=P1,quantity=1,price=1",
+                  env={"ESALES_PRIVATE_KEY": "s3cret"})
+    sent.expect("notification.send", "failed", kind.replace("-", "_"), advice)
+    assert "s3cret" not in sent.text
 
 
 @pytest.mark.parametrize("answer, name, advice", [
@@ -155,7 +178,7 @@ def test_what_the_service_answers_to_the_test_notification(doctor, sandbox, tmp_
     sandbox.script(answer)
     # Where a failed call would go into the queue, the test's does not.
     queue = ["--on-failure", "queue", "--spool", tmp_path / "spool", "--delivery", "none"]
-    sent = doctor("--base-url", sandbox.base_url, "--market", "UK", "--max-attempts", "1", "--send", "--ticket", "t", *queue)
+    sent = doctor("--base-url", sandbox.base_url, "--market", "UK", "--max-attempts", "1", "--send", "add-to-cart", "--ticket", "t", *queue)
     facts = sent.expect("notification.send", "failed", name, advice)
     assert sent.code == 2 and facts["http_status"] == int(answer)
     assert not (tmp_path / "spool").exists()
@@ -164,11 +187,11 @@ def test_what_the_service_answers_to_the_test_notification(doctor, sandbox, tmp_
 def test_a_signed_in_test_notification(doctor, command):
     with Sandbox(command, "--private-key", "right-key") as sandbox:
         for key, state in (("right-key", "ok"), ("wrong-key", "failed")):
-            sent = doctor("--base-url", sandbox.base_url, "--market", "UK", "--send", "--ticket", "t", "--customer-id", "4711",
+            sent = doctor("--base-url", sandbox.base_url, "--market", "UK", "--send", "add-to-cart", "--ticket", "t", "--customer-id", "4711",
                           env={"ESALES_PRIVATE_KEY": key})
             sent.expect("notification.send", state)
             assert key not in sent.text
-        lonely = doctor("--base-url", sandbox.base_url, "--market", "UK", "--send", "--ticket", "t", "--customer-id", "4711")
+        lonely = doctor("--base-url", sandbox.base_url, "--market", "UK", "--send", "add-to-cart", "--ticket", "t", "--customer-id", "4711")
         lonely.expect("notification.send", "failed", "private-key")
 
 
@@ -176,7 +199,7 @@ def test_no_secret_is_shown_in_any_form(doctor, sandbox):
     secrets = {"ESALES_PRIVATE_KEY": "s3cret-key", "ESALES_TOKEN": "s3cret-token", "ESALES_CUSTOMER_KEY": "s3cret-customer",
                "ESALES_SESSION_KEY": "s3cret-session", "ESALES_TICKET": "s3cret-ticket", "ESALES_UNKNOWN_KEY": "s3cret-unknown",
                "ESALES_PROXY": "http://us3cret:s3cret-password@127.0.0.1:1", "http_proxy": "http://s3cret:s3cret@127.0.0.1:1"}
-    for arguments in ([], ["--send"]):
+    for arguments in ([], ["--send", "add-to-cart"]):
         for form in ([], ["--json"]):
             said = doctor.raw("--base-url", sandbox.base_url, "--market", "UK", *arguments, *form, env=secrets)
             assert "s3cret" not in said.stdout + said.stderr, said
@@ -229,7 +252,7 @@ def test_its_page_names_every_fact(root, doctor, sandbox, command, tmp_path):
         promised.update((name, facts) for name in re.findall(r"`(\w+\.\w+)`", names))
     spool = tmp_path / "spool"
     Operator(command, os.environ["ESALES_NOTIFY_LIBRARY"], spool).fill(sandbox.base_url, ["a"])
-    plain = doctor("--base-url", sandbox.base_url, "--market", "UK", "--send", "--ticket", "t", "--spool", spool,
+    plain = doctor("--base-url", sandbox.base_url, "--market", "UK", "--send", "add-to-cart", "--ticket", "t", "--spool", spool,
                    "--php", shutil.which("php"), "--php", shutil.which("php-fpm8.2", path="/usr/sbin:/usr/bin"))
     with Sandbox(command, "--tls", "valid", "--ca-file", tmp_path / "ca.pem") as secure:
         tls = doctor("--base-url", secure.base_url, "--ca-file", tmp_path / "ca.pem")
@@ -277,7 +300,7 @@ def test_its_page_shows_what_is_printed(root, command, library, doctor, sandbox,
                                              ("19811218-9876", "a national id"), ("anna.svensson", "a user name")])
 def test_doctor_warns_when_the_customer_key_is_a_persons_data(doctor, sandbox, key, looks_like):
     base = ["--base-url", sandbox.base_url, "--market", "UK", "--customer-key", key]
-    for arguments, received in ((base, 0), ([*base, "--send", "--ticket", "t"], 1)):
+    for arguments, received in ((base, 0), ([*base, "--send", "add-to-cart", "--ticket", "t"], 1)):
         diagnosis = doctor(*arguments)
         diagnosis.expect("notification.send", "warning", looks_like, "--customer-id")
         assert key not in diagnosis.text and diagnosis.code == 0

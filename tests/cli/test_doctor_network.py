@@ -285,7 +285,7 @@ def test_whose_end_it_is(doctor, tmp_path, between, own, issuer, state, days_lef
 def test_a_certificate_that_is_refused(doctor, tls, command, identity, words, advice):
     with tls(identity) as arguments:
         bad = doctor(*arguments)
-        sent = subprocess.run([str(command), "send", "--json", "--ticket", "t", *map(str, arguments)], capture_output=True,
+        sent = subprocess.run([str(command), "send", "add-to-cart", "--json", "--ticket", "t", *map(str, arguments)], capture_output=True,
                               text=True, env=CLEAN)
     check = walked(bad, "tls")
     assert words in check["found"] and advice in check["advice"], check

@@ -75,7 +75,7 @@ def test_doctor_reports_a_place_that_the_library_refuses_in_its_message(look, fo
     bad = look()
     bad.expect("spool.path", "failed", message, advice)
     assert bad.code == 2 and list(states(bad).values()) == ["failed"] + ["skipped"] * 7
-    sent = subprocess.run([str(command), "send", "--ticket", "t", "--market", "UK", "--base-url", sandbox.base_url,
+    sent = subprocess.run([str(command), "send", "add-to-cart", "--ticket", "t", "--market", "UK", "--base-url", sandbox.base_url,
                            "--spool", str(folder / "spool")], capture_output=True, text=True, env=CLEAN)
     assert sent.returncode == 2 and bad["spool.path"]["found"] in sent.stderr
 

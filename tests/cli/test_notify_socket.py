@@ -57,7 +57,7 @@ def test_drain_works_when_nobody_listens_at_the_notify_socket(command, sandbox, 
         (folder / "spool/FORMAT").write_text("esales-notify spool, format 1\n")
         env = {**CLEAN, "NOTIFY_SOCKET": name, "ESALES_SPOOL": str(folder / "spool"), "ESALES_BASE_URL": sandbox.base_url,
                "ESALES_MARKET": "UK", "ESALES_ON_FAILURE": "queue", "ESALES_DELIVERY": "none"}
-        sent = subprocess.run([str(command), "send", "--ticket", "t"], env=env, capture_output=True, timeout=60)
+        sent = subprocess.run([str(command), "send", "add-to-cart", "--ticket", "t"], env=env, capture_output=True, timeout=60)
         assert sent.returncode == 0, sent
         del env["ESALES_DELIVERY"]
         done = subprocess.run([str(command), "drain", "--once"], env=env, capture_output=True, text=True, timeout=60)

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import resource
 import subprocess
 import urllib.request
 
@@ -41,15 +42,15 @@ def subcommands(command, path=()):
     """Every command and subcommand, from the help texts."""
     help_text = subprocess.run([str(command), *path, "--help"], capture_output=True, text=True, check=True, env=CLEAN).stdout
     yield path
-    _, _, listed = help_text.partition("\nCommands:\n")
-    for name in re.findall(r"^  ([a-z-]+)\s", listed.split("\n\n")[0], re.MULTILINE):
+    listed = re.split(r"\n(?:Commands|Kinds):\n", help_text)[1:]
+    for name in re.findall(r"^  ([a-z-]+)\s", "".join(listed).split("\n\n")[0], re.MULTILINE):
         if name != "help":
             yield from subcommands(command, (*path, name))
 
 
 def test_help_exits_0_when_its_output_is_not_read(command, unread):
     paths = list(subcommands(command))
-    assert {("send",), ("queue", "dead", "retry"), ("doctor",), ("sandbox",), ("demo",)} <= set(paths)
+    assert {("send", "payment"), ("queue", "dead", "retry"), ("doctor",), ("sandbox",), ("demo",)} <= set(paths)
     for path in paths:
         for flag in ("-h", "--help"):
             assert unread(*path, flag).returncode == 0, (path, flag)
@@ -69,14 +70,14 @@ def test_bad_usage_exits_2_when_its_message_is_not_read(unread, arguments):
 def test_send_exits_by_outcome_when_its_output_is_not_read(unread, sandbox, answers, code, streams):
     for form in ([], ["--json"]):
         sandbox.script(answers)
-        sent = unread("send", *EXAMPLE, "--base-url", sandbox.base_url, "--backoff-ms", "0", *form, streams=streams)
+        sent = unread("send", "add-to-cart", *EXAMPLE, "--base-url", sandbox.base_url, "--backoff-ms", "0", *form, streams=streams)
         assert sent.returncode == code, sent
         assert "panicked" not in (sent.stderr or "") + (sent.stdout or "")
 
 
 def test_send_exits_0_when_only_its_first_line_is_read(command, sandbox):
     """The report itself, through a real shell."""
-    pipeline = f"set -o pipefail; '{command}' send {' '.join(EXAMPLE)} --base-url {sandbox.base_url} | head -1"
+    pipeline = f"set -o pipefail; '{command}' send add-to-cart {' '.join(EXAMPLE)} --base-url {sandbox.base_url} | head -1"
     done = subprocess.run(["bash", "-c", pipeline], capture_output=True, text=True, timeout=60, env=CLEAN)
     assert (done.returncode, done.stderr) == (0, ""), done
     assert done.stdout.startswith("ESALES_DELIVERED")
@@ -107,7 +108,7 @@ def test_queue_and_drain_exit_by_outcome_when_their_output_is_not_read(command, 
     folder.mkdir(mode=0o700)
     env = {"ESALES_SPOOL": str(folder / "spool"), "ESALES_BASE_URL": sandbox.base_url}
     sandbox.script("503:times=4")
-    queued = unread("send", *EXAMPLE, "--id", "queued", "--on-failure", "queue", "--backoff-ms", "0", "--delivery", "none",
+    queued = unread("send", "add-to-cart", *EXAMPLE, "--id", "queued", "--on-failure", "queue", "--backoff-ms", "0", "--delivery", "none",
                     env=env)
     assert queued.returncode == 0
     for form in ([], ["--json"]):
@@ -136,7 +137,7 @@ def test_sandbox_keeps_serving_when_its_output_is_no_longer_read(command, form):
         base_url = json.loads(first)["base_url"] if form else first.split()[-1]
         sandbox.stdout.close()
         for _ in range(3):
-            sent = subprocess.run([str(command), "send", *EXAMPLE, "--base-url", base_url], env=CLEAN, capture_output=True)
+            sent = subprocess.run([str(command), "send", "add-to-cart", *EXAMPLE, "--base-url", base_url], env=CLEAN, capture_output=True)
             assert sent.returncode == 0, sent
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         with opener.open(base_url + "/sandbox/status") as answer:
@@ -152,13 +153,68 @@ def test_sandbox_keeps_serving_when_its_output_is_no_longer_read(command, form):
             stream.close()
 
 
+def full(arguments, env, tmp_path):
+    with open("/dev/full", "w") as target:
+        return subprocess.run(arguments, stdout=target, stderr=subprocess.PIPE, text=True, timeout=60, env=env)
+
+
+def limited(arguments, env, tmp_path):
+    """Standard output is a file, and files may have 0 bytes."""
+    with open(tmp_path / "output", "w") as target:
+        return subprocess.run(arguments, stdout=target, stderr=subprocess.PIPE, text=True, timeout=60, env=env,
+                              preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY)))
+
+
+def closed(arguments, env, tmp_path):
+    return subprocess.run(["sh", "-c", 'exec "$@" >&-', "sh", *arguments], stderr=subprocess.PIPE, text=True, timeout=60, env=env)
+
+
+def all_closed(arguments, env, tmp_path):
+    return subprocess.run(["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", *arguments], timeout=60, env=env)
+
+
+@pytest.mark.parametrize("output", [full, limited, closed, all_closed])
+def test_every_command_exits_by_outcome_when_its_output_cannot_be_written(command, sandbox, output, tmp_path):
+    folder = tmp_path / "spool"
+    folder.mkdir(mode=0o700)
+    env = {**CLEAN, "ESALES_SPOOL": str(folder / "spool"), "ESALES_BASE_URL": sandbox.base_url, "ESALES_GATE_MIN_MS": "10",
+           "ESALES_GATE_MAX_MS": "20"}
+    send = ["send", "add-to-cart", *EXAMPLE, "--backoff-ms", "0"]
+    sandbox.script("503:times=3")
+    queued = [str(command), *send, "--id", "waits", "--on-failure", "queue", "--delivery", "none"]
+    assert subprocess.run(queued, env=env, capture_output=True).returncode == 0
+    expected = {"queue status": 0, "queue status --json": 0, "queue status --prometheus": 0, "queue list": 0, "queue list --json": 0,
+                "queue show waits": 0, "queue show waits --json": 0, "queue show unknown": 3, "queue dead list": 0,
+                "queue dead list --json": 0, "queue dead show unknown": 3, "queue dead retry --all": 0, "queue dead drop --all": 0,
+                "queue purge --customer-key nobody": 0, "demo --missing C=none": 0, "--help": 0, "--version": 0, "queue --help": 0,
+                "nonsense": 2, "send": 2}
+    # A disk without room has none for what these write.
+    if output is not limited:
+        expected |= {"drain --once --log-level debug": 0, f"queue backup {tmp_path}/backup": 0,
+                     f"queue salvage {tmp_path}/backup": 0}
+    # The output is all that these are for, and a closed one is not written.
+    lost = 1 if output in (full, limited) else 0
+    expected |= {f"options {form}".strip(): lost for form in ("", "--json", "--markdown", "--python", "--csharp")}
+    expected |= {f"completions {shell}": lost for shell in ("bash", "zsh", "fish", "elvish", "powershell")}
+    for line, code in expected.items():
+        done = output([str(command), *line.split()], env, tmp_path)
+        assert done.returncode == code, (line, done)
+        assert "panicked" not in (done.stderr or ""), (line, done)
+    for answer, code in (("204", 0), ("400", 3), ("503:times=3", 4)):
+        sandbox.script(answer)
+        before = sandbox.status()["received"]
+        done = output([str(command), *send], {**env, "ESALES_SPOOL": ""}, tmp_path)
+        assert done.returncode == code, done
+        assert sandbox.status()["received"] == before + (3 if code == 4 else 1)
+
+
 def test_a_full_disk_is_reported_and_changes_no_outcome(command, sandbox):
     def run(*arguments):
         with open("/dev/full", "w") as full:
             return subprocess.run([str(command), *arguments], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60,
                                   env=CLEAN)
 
-    sent = run("send", *EXAMPLE, "--base-url", sandbox.base_url)
+    sent = run("send", "add-to-cart", *EXAMPLE, "--base-url", sandbox.base_url)
     assert sent.returncode == 0 and sent.stderr.count("standard output: No space left") == 1, sent
     # The output is all that these are for.
     for arguments in (["options", "--json"], ["completions", "bash"]):

@@ -37,7 +37,7 @@ class Place:
 
     def enqueue(self, user=SHOP, **more):
         """What it printed; `ESALES_QUEUED` is in it if the notification was accepted."""
-        done = self.run("send", "--ticket", "t", "--customer-key", "k", "--market", "UK", "--base-url", NOWHERE,
+        done = self.run("send", "add-to-cart", "--ticket", "t", "--customer-key", "k", "--market", "UK", "--base-url", NOWHERE,
                         "--on-failure", "queue", user=user, **more)
         return done.stdout + done.stderr
 

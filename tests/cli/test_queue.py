@@ -147,10 +147,10 @@ def test_dead_retry_signs_anew_with_the_new_key_after_a_rotation(operator, comma
             assert human.returncode == 0 and "ESALES_FORBIDDEN" in human.stdout and "i-2" in human.stdout
 
         # Without the key they die again, with the key they arrive.
-        assert operator.json("queue", "dead", "retry", "i-1") == {"retried": 1}
+        assert operator.json("queue", "dead", "retry", "i-1") == {"retried": 1, "left": 0}
         assert operator.empty(sandbox.base_url)["dead"] == 1
         env = {"ESALES_PRIVATE_KEY": "new-private-key"}
-        assert operator.json("queue", "dead", "retry", "i-1", env=env) == {"retried": 1}
+        assert operator.json("queue", "dead", "retry", "i-1", env=env) == {"retried": 1, "left": 0}
         assert "1 put back" in operator("queue", "dead", "retry", "--all", "--private-key", "new-private-key").stdout
         assert operator.json("queue", "show", "i-2")["status_name"] == "ESALES_QUEUED"
         assert operator.empty(sandbox.base_url, "--log-level", "debug")["delivered"] == 2
@@ -179,6 +179,127 @@ def test_dead_retry_warns_that_old_tokens_go_out_again_without_the_private_key(o
     assert "3 put back" in silent.stdout and silent.stderr == "", silent
 
 
+LINE = ["--line", "product=P1,quantity=1,price=199.50"]
+
+
+def enqueue(operator, sandbox, kind, identity, *own, env=None):
+    """A blocking call that the service did not take puts it into the queue."""
+    sandbox.script("503")
+    sent = operator("send", kind, "--id", identity, "--market", "UK", "--session-key", "one-visit", "--base-url", sandbox.base_url, "--max-attempts", "1",
+                    "--on-failure", "queue", "--delivery", "none", *own, env=env)
+    assert sent.returncode == 0 and sent.stdout.startswith("ESALES_QUEUED"), sent
+    # It left no gate behind.
+    operator.json("queue", "retry", "--now")
+
+
+@pytest.fixture
+def secured(command):
+    with Sandbox(command, "--private-key", "s3cret-key") as sandbox:
+        yield sandbox
+
+
+KEY = {"ESALES_PRIVATE_KEY": "s3cret-key"}
+LOST = "may have arrived, and would be counted twice if sent again"
+
+
+def test_queue_shows_the_kind_of_every_notification(operator, secured):
+    ticket, product = ["--ticket", "t"], ["--product-key", "P1"]
+    for kind, own in (("add-to-cart", ticket), ("click", ticket), ("non-esales-click", product), ("payment", LINE),
+                      ("non-esales-add-to-cart", product), ("secure-payment", LINE), ("end", [])):
+        enqueue(operator, secured, kind, f"the-{kind}", *own, env=KEY)
+    kinds = {row["id"]: row["kind"] for row in operator.json("queue", "list")["pending"]}
+    assert len(kinds) == 7 and all(kind == identity[4:].replace("-", "_") for identity, kind in kinds.items())
+    human = operator("queue", "list").stdout
+    for identity, kind in kinds.items():
+        assert re.search(rf"^{identity} +{kind} ", human, re.M), human
+        assert operator.json("queue", "show", identity)["kind"] == kind
+        assert f"  kind      {kind}\n" in operator("queue", "show", identity).stdout
+    operator.empty(secured.base_url)
+    assert operator.json("queue", "show", "the-click")["kind"] is None, "it has left the spool"
+    assert not any("paymentToken" in text or "s3cret" in text for text in operator.printed)
+    assert secured.received()[-1]["kind"] == "end", "it waits for the rest of its session"
+
+
+@pytest.mark.parametrize("answer", ["500", "close", "garbage"])
+def test_payment_that_may_have_arrived_becomes_a_dead_letter_that_says_so(operator, sandbox, answer):
+    enqueue(operator, sandbox, "payment", "paid", *LINE)
+    sandbox.script(answer)
+    assert operator.empty(sandbox.base_url)["dead"] == 1
+    letter, = operator.json("queue", "dead", "list")
+    assert (letter["id"], letter["kind"], letter["may_have_arrived"]) == ("paid", "payment", True)
+    assert letter["detail"].startswith(LOST)
+    assert operator.json("queue", "show", "paid")["may_have_arrived"] is True
+    for arguments in (["dead", "show", "paid"], ["show", "paid"]):
+        assert "caution   it may have arrived" in operator("queue", *arguments).stdout
+    assert re.search(rf"^paid +payment .* {LOST}", operator("queue", "dead", "list").stdout)
+    assert len([r for r in sandbox.received() if r["answer"] == answer]) == 1
+
+
+def test_payment_is_not_sent_again_when_its_drainer_was_killed(operator, sandbox, tmp_path):
+    enqueue(operator, sandbox, "payment", "paid", *LINE)
+    sandbox.script("hang")
+    with operator.drain("--base-url", sandbox.base_url, "--timeout-ms", "60000") as draining:
+        wait_for(lambda: len(sandbox.received()) == 2, "it is not sent")
+        listed, = operator.json("queue", "list")["pending"]
+        assert listed["may_have_arrived"] is True
+        assert "is being sent, or may have arrived" in operator("queue", "list").stdout
+        draining.kill()
+        draining.wait()
+    # A copy must not lead to a second payment either.
+    copy = operator.at(tmp_path / "copy")
+    operator.json("queue", "backup", copy.spool)
+    other = operator.at(tmp_path / "other")
+    other.fill(sandbox.base_url, ["another"])
+    salvaged = other.json("queue", "salvage", copy.spool, code=4)
+    assert (salvaged["enqueued"], salvaged["may_have_arrived_left"]) == (0, 1)
+    assert "1 payment left" in other("queue", "salvage", copy.spool).stderr
+    assert other.json("queue", "salvage", copy.spool, "--may-count-twice")["enqueued"] == 1
+    sandbox.script("")
+    assert operator.empty(sandbox.base_url)["dead"] == 1
+    letter, = operator.json("queue", "dead", "list")
+    assert letter["may_have_arrived"] and letter["detail"].startswith(LOST)
+    assert len(sandbox.received()) == 2
+
+
+def test_dead_retry_leaves_payments_that_may_have_arrived_unless_they_may_count_twice(operator, sandbox):
+    enqueue(operator, sandbox, "payment", "paid", *LINE)
+    enqueue(operator, sandbox, "click", "clicked", "--ticket", "t")
+    sandbox.script("500, 404")
+    assert operator.empty(sandbox.base_url, "--concurrency", "1")["dead"] == 2
+    for which in (["paid"], ["--all"]):
+        left = operator("queue", "dead", "retry", *which)
+        assert left.returncode == 4, left
+        for words in ("1 payment left", "counts a payment twice", "--may-count-twice", "queue dead drop"):
+            assert words in left.stderr, left
+    assert [row["id"] for row in operator.json("queue", "dead", "list")] == ["paid"]
+    assert operator.json("queue", "dead", "retry", "paid", code=4) == {"retried": 0, "left": 1}
+    assert operator.json("queue", "dead", "retry", "paid", "--may-count-twice") == {"retried": 1, "left": 0}
+    assert operator.empty(sandbox.base_url)["delivered"] == 2
+
+
+def test_dead_retry_retries_a_payment_that_was_refused(operator, sandbox):
+    enqueue(operator, sandbox, "payment", "paid", *LINE)
+    sandbox.script("403")
+    assert operator.empty(sandbox.base_url)["dead"] == 1
+    assert operator.json("queue", "dead", "list")[0]["may_have_arrived"] is False
+    assert operator.json("queue", "dead", "retry", "--all") == {"retried": 1, "left": 0}
+
+
+def test_dead_retry_signs_a_secure_payment_anew(operator, secured):
+    old = {"ESALES_PRIVATE_KEY": "old-key"}
+    enqueue(operator, secured, "secure-payment", "paid", *LINE, "--customer-id", "4711", env=old)
+    secured.script("")
+    assert operator.empty(secured.base_url)["dead"] == 1
+    assert "old token" in operator("queue", "dead", "retry", "paid").stderr
+    assert operator.empty(secured.base_url)["dead"] == 1
+    assert operator.json("queue", "dead", "retry", "paid", env=KEY) == {"retried": 1, "left": 0}
+    assert operator.empty(secured.base_url)["delivered"] == 1
+    received = secured.received()
+    assert [r["payment_token_valid"] for r in received[1:]] == [False, False, True]
+    assert [r["token_valid"] for r in received[1:]] == [False, False, True]
+    assert not any("paymentToken" in text or "s3cret" in text or "old-key" in text for text in operator.printed)
+
+
 def test_dead_drop_counts_the_letters_as_dropped(operator, sandbox):
     operator.fill(sandbox.base_url, numbered("j", 3))
     sandbox.script("400:times=3")
@@ -195,7 +316,7 @@ def test_dead_letters_can_be_retried_and_dropped_while_a_drain_is_at_work(operat
     with operator.drain("--base-url", sandbox.base_url):
         wait_for(lambda: operator.status()["dead"] == 4, "they do not die")
         assert operator.json("queue", "dead", "drop", "w-0") == {"dropped": 1}
-        assert operator.json("queue", "dead", "retry", "--all") == {"retried": 3}
+        assert operator.json("queue", "dead", "retry", "--all") == {"retried": 3, "left": 0}
         wait_for(lambda: operator.status()["delivered"] == 3, "not delivered")
     status = operator.status()
     assert (status["dead"], status["dropped"]) == (0, 1)

@@ -24,7 +24,7 @@ def test_every_option_is_explained_with_what_it_belongs_to(command):
 def tried(command, settings):
     """The words of a client that is made with these, for a call that is refused before anything is sent."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("ESALES_")}
-    done = subprocess.run([str(command), "send", "--ticket", ""], env={**env, **settings}, capture_output=True, text=True)
+    done = subprocess.run([str(command), "send", "add-to-cart", "--ticket", ""], env={**env, **settings}, capture_output=True, text=True)
     return done.stdout + done.stderr
 
 

@@ -67,10 +67,12 @@ def test_the_status_table_is_the_headers(root, readme):
 
 
 def test_its_limits_are_the_codes(root, readme):
-    wire = (root / "src/wire.rs").read_text() + (root / "src/identity.rs").read_text()
-    limits = {name: int(value) for name, value in re.findall(r"pub const MAX_(\w+): usize = (\d+);", wire)}
+    sources = [*sorted((root / "src/notification").glob("*.rs")), root / "src/identity.rs"]
+    declared = re.findall(r"pub const MAX_(\w+): usize = ([\d_]+);", "".join(source.read_text() for source in sources))
+    limits = {name: int(value) for name, value in declared}
     words = (
         f"market {limits['MARKET']}; customer key, session key and token {limits['KEY']}; id {limits['ID']}; "
-        f"ticket {limits['TICKET']}; customer id and private key {limits['IDENTITY']}."
+        f"ticket {limits['TICKET']}; product key and variant key {limits['PRODUCT_KEY']}; "
+        f"customer id and private key {limits['IDENTITY']}. An order has at most {limits['LINES']:,} lines."
     )
     assert words in " ".join(readme.split())

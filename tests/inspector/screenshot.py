@@ -35,7 +35,7 @@ def fill(command, sandbox):
     env = {name: value for name, value in os.environ.items() if not name.startswith("ESALES_")}
 
     def send(*arguments, key=KEY):
-        subprocess.run([command, "send", "--base-url", sandbox.base_url, "--backoff-ms", "0", *arguments],
+        subprocess.run([command, "send", "add-to-cart", "--base-url", sandbox.base_url, "--backoff-ms", "0", *arguments],
                        env={**env, "ESALES_PRIVATE_KEY": key}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def anonymous(visitor, market, page, product):

@@ -41,3 +41,13 @@ def test_the_resolvers_sockets_are_above_2_while_the_name_server_is_silent(close
     options = {"base_url": "http://shop.test", "allow_http": True, "timeout_ms": 1000, "max_attempts": 1}
     report = closed_stdio(options, sys.executable, str(HERE / "in_namespace.py"), "silent")
     assert report == {"outcomes": ["ESALES_TIMEOUT"] * 3, "low": []}
+
+
+def test_nothing_of_the_hosts_is_in_the_spool_when_it_prints_to_closed_stdio(root, library, command, tmp_path):
+    env = {**os.environ, "PYTHONPATH": str(root / "bindings/python/src"), "ESALES_NOTIFY_LIBRARY": str(library)}
+    with Sandbox(command) as sandbox:
+        host = [sys.executable, str(HERE / "printing_host.py"), str(tmp_path), sandbox.base_url]
+        assert subprocess.run(host, env=env, timeout=300).returncode == 0
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert len(files) > 200
+    assert [path for path in files if b"HOST" in path.read_bytes()] == []

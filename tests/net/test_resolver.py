@@ -11,7 +11,7 @@ HERE = pathlib.Path(__file__).parent
 
 def send(behaviour, command, *options, env=None):
     result = subprocess.run(
-        [sys.executable, str(HERE / "in_namespace.py"), behaviour, str(command), "send", "--json", "--ticket", "t",
+        [sys.executable, str(HERE / "in_namespace.py"), behaviour, str(command), "send", "add-to-cart", "--json", "--ticket", "t",
          "--market", "UK", "--base-url", "http://shop.test", "--allow-http", "true", *options],
         capture_output=True, text=True, env={**os.environ, **(env or {})},
     )

@@ -105,7 +105,7 @@ def test_the_command_needs_no_more_than_the_base_system(minimal, package, sandbo
     """And apt takes all of it away again."""
     minimal.put(package("libesales-notify0_*.deb"), package("esales-notify_*.deb"))
     minimal.run("sh", "-c", "apt-get install -y -qq --no-install-recommends ./*.deb")
-    words = minimal.run("esales-notify", "send", "--market", "UK", "--ticket", "abc", ESALES_BASE_URL=sandbox.base_url)
+    words = minimal.run("esales-notify", "send", "add-to-cart", "--market", "UK", "--ticket", "abc", ESALES_BASE_URL=sandbox.base_url)
     assert "ESALES_DELIVERED" in words and len(sandbox.received()) == 1
     minimal.run("apt-get", "purge", "-y", "-qq", "esales-notify", "libesales-notify0")
     assert minimal.ours() == []
@@ -114,7 +114,7 @@ def test_the_command_needs_no_more_than_the_base_system(minimal, package, sandbo
 def test_the_tarballs_command_needs_no_more_than_the_base_system(minimal, package, sandbox, version):
     minimal.put(package("esales-notify-*-linux-x86_64.tar.gz"))
     minimal.run("sh", "-c", "tar -xzf *.tar.gz")
-    words = minimal.run(f"./esales-notify-{version}-linux-x86_64/bin/esales-notify", "send", "--market", "UK", "--ticket", "abc",
+    words = minimal.run(f"./esales-notify-{version}-linux-x86_64/bin/esales-notify", "send", "add-to-cart", "--market", "UK", "--ticket", "abc",
                         ESALES_BASE_URL=sandbox.base_url)
     assert "ESALES_DELIVERED" in words and len(sandbox.received()) == 1
 

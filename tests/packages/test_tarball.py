@@ -21,7 +21,7 @@ def test_a_program_and_the_command_run_out_of_it(package, elsewhere, delivers, v
     elsewhere.run("cc", source, "-o", "program", *flags.split(), f"-Wl,-rpath,{folder / 'lib'}")
     delivers("./program")
     with Sandbox(folder / "bin/esales-notify") as sandbox:
-        words = elsewhere.run(folder / "bin/esales-notify", "send", "--market", "UK", "--ticket", "abc",
+        words = elsewhere.run(folder / "bin/esales-notify", "send", "add-to-cart", "--market", "UK", "--ticket", "abc",
                               ESALES_BASE_URL=sandbox.base_url)
         assert "ESALES_DELIVERED" in words and len(sandbox.received()) == 1
 

@@ -143,7 +143,7 @@ def test_blocking_call_tries_again_when_the_clock_was_set_back_in_an_outage(
     env = {**clean_environment(), **as_environment({**options, "on_failure": "queue", "market": "UK"}), **clock.env}
     deadline = time.monotonic() + GATE_MAX_MS / 1000 + GRACE_S
     while "blocking" not in service.ids:
-        done = subprocess.run([str(command), "send", "--json", "--ticket", "t", "--id", "blocking"], env=env,
+        done = subprocess.run([str(command), "send", "add-to-cart", "--json", "--ticket", "t", "--id", "blocking"], env=env,
                               capture_output=True, text=True, timeout=60)
         assert done.returncode == 0 and json.loads(done.stdout)["status_name"] in ("ESALES_DELIVERED", "ESALES_QUEUED"), done
         assert time.monotonic() < deadline, "it does not try"

@@ -14,6 +14,8 @@ from test_shutdown import GRACE_MS
 
 # A guard against a hang, for what has no deadline of its own: machine and disk may be slow.
 LONG_S = 120
+# /proc is an empty folder.
+WITHOUT_PROC = ("unshare", "--mount", "sh", "-c", 'mount -t tmpfs none /proc && exec "$@"', "-")
 
 
 def produced(spooler, prefix, count, options, threads=1, **more):
@@ -41,8 +43,8 @@ def options(service, tmp_path):
 def delivered(spooler, service, counters):
     """Delivers a spool, and asserts that each of these ids arrived once."""
 
-    def deliver(ids, options, is_complete=True):
-        drainer = spooler("drain", options=options)
+    def deliver(ids, options, is_complete=True, wrapper=()):
+        drainer = spooler("drain", options=options, wrapper=wrapper)
         wait_for(lambda: set(ids) <= set(service.ids), "an accepted event did not arrive", LONG_S)
         wait_for(lambda: counters(options["spool"])["pending"] == 0, "the deliveries are not in the journal", LONG_S)
         kill(drainer)
@@ -234,13 +236,16 @@ def test_spool_files_are_only_for_their_owner_whatever_the_umask_is(spooler, opt
     assert len(files) >= 4 and all(path.stat().st_mode & 0o777 == 0o600 for path in files), files
 
 
-def test_open_files_of_a_restored_spool_are_closed_to_other_users(spooler, options, delivered):
-    """As a backup brought them back: 0644."""
-    ids, _, _ = produced(spooler, "x", 3, options)
+@pytest.mark.parametrize("mode", [0o644, 0o660, 0o666], ids=oct)
+@pytest.mark.parametrize("wrapper", [(), WITHOUT_PROC], ids=["with /proc", "without /proc"])
+def test_open_files_of_a_restored_spool_are_closed_to_other_users(spooler, options, delivered, wrapper, mode):
+    """As a backup brought them back; without /proc as in a chroot."""
+    ids, _, _ = produced(spooler, "x", 3, options, wrapper=wrapper)
     options["spool"].chmod(0o755)
     for path in options["spool"].iterdir():
-        path.chmod(0o644)
-    delivered(ids, options)
+        path.chmod(mode)
+    more, _, _ = produced(spooler, "y", 3, options, wrapper=wrapper)
+    delivered(ids + more, options, wrapper=wrapper)
     assert options["spool"].stat().st_mode & 0o777 == 0o700
     used = [path for path in options["spool"].iterdir() if path.name not in ("FORMAT", "reserve")]
     assert all(path.stat().st_mode & 0o077 == 0 for path in used), used

@@ -1,15 +1,19 @@
 """Enqueueing: durable, in a spool, against the cheapest thing that could be called durable: a write()."""
 
+import contextlib
+import dataclasses
 import itertools
 import shutil
+import subprocess
 
-from ..measure import Way, compare
+from ..measure import Way, compare, environment
 from ..report import Found, plain, timings
 from ..stage import WORKERS
 from .hosts import python_environment
 
 FLOOR = "append by write()"
 OURS = "ours, durability=process"
+DRAINED = "ours, while one process drains"
 _numbers = itertools.count()
 
 
@@ -79,16 +83,43 @@ def from_python(stage):
                  {"enqueue/segment": found[OURS].p50 / segment.p50}, {"enqueue/python": plain(found)})
 
 
+def draining(stage):
+    """A process that delivers the spool, on the CPUs of the producers."""
+
+    @contextlib.contextmanager
+    def drain(env):
+        env = {name: value for name, value in env.items() if name.startswith("ESALES_") and name != "ESALES_DELIVERY"}
+        command = [str(stage.command), "drain", "--log-level", "info"]
+        process = subprocess.Popen(command, env=environment(env), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        try:
+            # Its first line says that it starts.
+            if not process.stderr.readline():
+                raise RuntimeError(f"{command} ended with {process.wait()}")
+            yield
+        finally:
+            process.terminate()
+            process.communicate()
+
+    return drain
+
+
 def eight_processes(stage):
     """On all CPUs: on one, they would hardly ever meet."""
-    paced = compare(from_c(stage, stage.effort.count(600), processes=8, env={"BENCH_RATE": 200}), stage.effort.rounds,
-                    stage.say)
+    floor, ours = from_c(stage, stage.effort.count(1000), processes=8, env={"BENCH_RATE": 200})
+    drained = dataclasses.replace(ours, name=DRAINED, beside=draining(stage))
+    paced = compare([floor, ours, drained], stage.effort.rounds, stage.say)
     flat_out = compare(from_c(stage, stage.effort.count(5000), processes=8), stage.effort.rounds, stage.say)
     return Found(
         [
-            timings("Enqueue from C, eight processes at 200 a second each", paced, note="On all CPUs, not pinned."),
+            timings("Enqueue from C, eight processes at 200 a second each", paced,
+                    note="On all CPUs, not pinned. Nobody delivers meanwhile, unless it says so."),
             timings("Enqueue from C, eight processes flat out", flat_out, note="On all CPUs, not pinned.", with_rate=True),
         ],
-        {"enqueue/eight": paced[OURS].p99 / paced[FLOOR].p99},
+        {
+            "processes/drained-p99": paced[DRAINED].p99 / paced[FLOOR].p99,
+            "processes/drained-p99.9": paced[DRAINED].p999 / paced[FLOOR].p999,
+            "processes/paced-p99.9": paced[OURS].p999 / paced[FLOOR].p999,
+            "processes/flat-p99.9": flat_out[OURS].p999 / flat_out[FLOOR].p999,
+        },
         {"processes/paced": plain(paced), "processes/flat out": plain(flat_out)},
     )

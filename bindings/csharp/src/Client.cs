@@ -101,6 +101,68 @@ namespace Esales.Notify
         }
 
         /// <summary>
+        /// Tells the service what the visitor did, and waits for the answer. Blocks for at most the option
+        /// <c>timeout_ms</c>, whatever the network does.
+        /// </summary>
+        /// <remarks>
+        /// The service would count a payment twice if it received it twice. So a payment is sent again only if it is certain
+        /// that the service did not process it (option <c>payment_repeat</c>). If it may have arrived, the call fails, and the
+        /// detail of the receipt begins with "may have arrived". <see cref="Notification.End"/> waits for older notifications
+        /// in the client's queue, for at most half of <c>timeout_ms</c>.
+        /// </remarks>
+        /// <param name="visitor">Who did it.</param>
+        /// <param name="notification">What happened.</param>
+        /// <returns>
+        /// The receipt of a delivered notification, or, with <c>on_failure=queue</c>, of one in the queue
+        /// (<see cref="StatusCode.Queued"/>). Failures are thrown and carry theirs.
+        /// </returns>
+        /// <exception cref="InvalidArgumentException">
+        /// An argument, or a value of one, is missing or malformed; nothing was sent. The message names it, such as
+        /// <c>lines[2].selling_price</c>.
+        /// </exception>
+        /// <exception cref="ClosedException">The client was disposed; nothing was sent.</exception>
+        /// <exception cref="FinalException">The service refused it for good: the same again cannot help.</exception>
+        /// <exception cref="RetryableException">
+        /// It may succeed later, with the same id. After <see cref="NotifyTimeoutException"/>,
+        /// <see cref="ConnectionLostException"/>, <see cref="BadResponseException"/> and <see cref="ServerErrorException"/>
+        /// the event may have arrived all the same: do not send a payment again then, unless you know that it did not.
+        /// </exception>
+        /// <exception cref="InternalException">A defect in the library.</exception>
+        public Receipt Notify(Visitor visitor, Notification notification)
+        {
+            return Call(native.Notify, visitor, notification);
+        }
+
+        /// <summary>
+        /// Accepts the notification into the queue and returns at once; it is delivered later, by a thread of this process
+        /// or by another process (option <c>delivery</c>). Never waits on the network; on the disk and other processes at
+        /// most <c>enqueue_timeout_ms</c>. What is accepted is delivered at least once, always with the same bytes, or
+        /// counted as dead, expired or dropped.
+        /// </summary>
+        /// <remarks>
+        /// A payment that may have arrived is not sent again: it becomes a dead letter whose detail begins with "may have
+        /// arrived", and which an operator may retry. <see cref="Notification.End"/> is delivered after everything that was
+        /// queued of its session before.
+        /// </remarks>
+        /// <param name="visitor">Who did it.</param>
+        /// <param name="notification">What happened.</param>
+        /// <returns>
+        /// A receipt that says <see cref="StatusCode.Queued"/>; <see cref="GetReceipt"/> returns by its id what became of it.
+        /// </returns>
+        /// <exception cref="InvalidArgumentException">
+        /// An argument, or a value of one, is missing or malformed; not accepted. The message names it, such as
+        /// <c>lines[2].selling_price</c>.
+        /// </exception>
+        /// <exception cref="ClosedException">The client was disposed; not accepted.</exception>
+        /// <exception cref="QueueFullException">The queue is full; not accepted.</exception>
+        /// <exception cref="SpoolFailedException">The spool could not be written; not accepted.</exception>
+        /// <exception cref="InternalException">A defect in the library.</exception>
+        public Receipt Enqueue(Visitor visitor, Notification notification)
+        {
+            return Call(native.Enqueue, visitor, notification);
+        }
+
+        /// <summary>
         /// Tells the service that the visitor added the product behind the ticket to the cart, and waits for the
         /// answer. Blocks for at most the option <c>timeout_ms</c>, whatever the network does.
         /// </summary>
@@ -207,7 +269,7 @@ namespace Esales.Notify
         }
 
         /// <summary>What became of a notification that went into the queue.</summary>
-        /// <param name="id">Its id, from the receipt of <see cref="EnqueueAddToCart"/>.</param>
+        /// <param name="id">Its id, from the receipt of <see cref="Enqueue"/> or <see cref="EnqueueAddToCart"/>.</param>
         /// <returns>
         /// Its status is <see cref="StatusCode.Queued"/> while the notification waits,
         /// <see cref="StatusCode.Delivered"/>, the code it died with, <see cref="StatusCode.Expired"/> or
@@ -378,11 +440,7 @@ namespace Esales.Notify
                     };
                     status = function(client, visitor == null ? null : &who, k, i, &result);
                 }
-                if (status < 0)
-                {
-                    // After a defect in the library the receipt is as we made it, and would claim a success.
-                    throw native.Failure(status, result.Status == status ? new Receipt(native, &result) : null);
-                }
+                return Outcome(status, &result);
             }
             finally
             {
@@ -391,7 +449,50 @@ namespace Esales.Notify
                     handle.DangerousRelease();
                 }
             }
-            return new Receipt(native, &result);
+        }
+
+        private unsafe Receipt Call(Native.NotifyFunction function, Visitor visitor, Notification notification)
+        {
+            var strings = new byte[CallMemory.Room(visitor, notification)];
+            var lines = new NativeLine[notification == null ? 0 : notification.Lines.Count];
+            var result = new NativeReceipt { StructSize = (uint)sizeof(NativeReceipt) };
+            int status;
+            bool held = false;
+            try
+            {
+                fixed (byte* s = strings)
+                fixed (NativeLine* l = lines)
+                {
+                    var memory = new CallMemory(s);
+                    NativeVisitor who = visitor == null ? default(NativeVisitor) : memory.Add(visitor);
+                    NativeNotification what =
+                        notification == null ? default(NativeNotification) : memory.Add(notification, l);
+                    status = function(
+                        handle.Hold(ref held),
+                        visitor == null ? null : &who,
+                        notification == null ? null : &what,
+                        &result);
+                }
+                return Outcome(status, &result);
+            }
+            finally
+            {
+                if (held)
+                {
+                    handle.DangerousRelease();
+                }
+            }
+        }
+
+        /// <summary>The receipt of a success; throws if the call failed. To be called by the thread that made it.</summary>
+        private unsafe Receipt Outcome(int status, NativeReceipt* result)
+        {
+            if (status < 0)
+            {
+                // After a defect in the library the receipt is as we made it, and would claim a success.
+                throw native.Failure(status, result->Status == status ? new Receipt(native, result) : null);
+            }
+            return new Receipt(native, result);
         }
     }
 }

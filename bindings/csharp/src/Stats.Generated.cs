@@ -90,7 +90,7 @@ namespace Esales.Notify
         /// <summary>Of these: answered 2xx.</summary>
         public long Delivered { get; }
 
-        /// <summary>Of these: refused for good by the service (400, 403, ...). The spool keeps them as dead letters.</summary>
+        /// <summary>Of these: refused for good by the service (400, 403, ...), or payments that may have arrived. The spool keeps them as dead letters.</summary>
         public long Dead { get; }
 
         /// <summary>Of these: not delivered within <c>max_age_s</c>.</summary>

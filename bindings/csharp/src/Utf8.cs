@@ -11,7 +11,7 @@ namespace Esales.Notify
         private static readonly UTF8Encoding Strict = new UTF8Encoding(false, true);
 
         /// <summary>UTF-8 and a final NUL; null stays null.</summary>
-        /// <param name="name">The argument as C and the options call it, for the words.</param>
+        /// <param name="name">The argument as C and the options call it, for the message.</param>
         /// <param name="parameter">The argument as C# calls it.</param>
         /// <param name="text">The string.</param>
         internal static byte[] Encode(string name, string parameter, string text)
@@ -20,9 +20,9 @@ namespace Esales.Notify
             {
                 return null;
             }
-            if (text.IndexOf('\0') >= 0)
+            if (ContainsNul(text))
             {
-                throw new InvalidArgumentException(name + " contains a NUL character", parameter);
+                throw Refused(name, parameter, text);
             }
             try
             {
@@ -32,9 +32,47 @@ namespace Esales.Notify
             }
             catch (EncoderFallbackException)
             {
-                throw new InvalidArgumentException(
-                    name + " cannot be UTF-8: it contains half of a surrogate pair", parameter);
+                throw Refused(name, parameter, text);
             }
+        }
+
+        /// <summary>The bytes that <see cref="Write"/> takes at most: three a character, and the NUL.</summary>
+        internal static long Room(string text)
+        {
+            return text == null ? 0 : (3 * (long)text.Length) + 1;
+        }
+
+        /// <summary>Writes UTF-8 and a final NUL. False if the string cannot be written.</summary>
+        /// <param name="text">The string; not null.</param>
+        /// <param name="next">Where to write, with <see cref="Room"/> for the string; then behind the NUL.</param>
+        internal static unsafe bool Write(string text, ref byte* next)
+        {
+            if (ContainsNul(text))
+            {
+                return false;
+            }
+            try
+            {
+                fixed (char* characters = text)
+                {
+                    next += Strict.GetBytes(characters, text.Length, next, (int)Room(text));
+                }
+            }
+            catch (EncoderFallbackException)
+            {
+                return false;
+            }
+            *next++ = 0;
+            return true;
+        }
+
+        /// <summary>The exception of a string that cannot be written.</summary>
+        internal static InvalidArgumentException Refused(string name, string parameter, string text)
+        {
+            string why = ContainsNul(text)
+                ? " contains a NUL character"
+                : " cannot be UTF-8: it contains half of a surrogate pair";
+            return new InvalidArgumentException(name + why, parameter);
         }
 
         /// <summary>The text up to the NUL, of at most <paramref name="size"/> bytes.</summary>
@@ -46,6 +84,11 @@ namespace Esales.Notify
                 length++;
             }
             return length == 0 ? "" : Encoding.UTF8.GetString(text, length);
+        }
+
+        private static bool ContainsNul(string text)
+        {
+            return text.IndexOf('\0') >= 0;
         }
     }
 }

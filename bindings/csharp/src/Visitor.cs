@@ -1,7 +1,7 @@
 namespace Esales.Notify
 {
     /// <summary>
-    /// Who added the product to the cart. Immutable; may be used from any thread. The values are checked when a
+    /// Who did it. Immutable; may be used from any thread. The values are checked when a
     /// notification is sent: none may be empty or hold a control character.
     /// </summary>
     public sealed class Visitor
@@ -56,5 +56,12 @@ namespace Esales.Notify
 
         /// <summary>Storefront market; null: the client's option <c>market</c>.</summary>
         public string Market { get; }
+
+        /// <summary>Whether the visitor is signed in, and the market, for a log; no key and no token.</summary>
+        /// <returns>One line.</returns>
+        public override string ToString()
+        {
+            return (Token == null ? "anonymous" : "signed-in") + " visitor" + (Market == null ? "" : " in " + Market);
+        }
     }
 }

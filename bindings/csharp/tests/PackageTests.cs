@@ -22,7 +22,7 @@ namespace Esales.Notify.Tests
     /// <summary>What surrounds the code: the header, the project file, the README and the example.</summary>
     internal static class PackageTests
     {
-        public static void Codes_and_levels_are_those_of_the_header()
+        public static void Codes_kinds_and_levels_are_those_of_the_header()
         {
             string header = Processes.Text("include", "esales_notify.h");
             var theirs = Regex.Matches(header, @"^#define (ESALES_\w+) (-?\d+)$", RegexOptions.Multiline).Cast<Match>()
@@ -65,7 +65,7 @@ namespace Esales.Notify.Tests
 
         public static void The_readme_quotes_the_examples()
         {
-            foreach (string example in new[] { "AddToCart.cs", "Queue.cs" })
+            foreach (string example in new[] { "AddToCart.cs", "OtherEvents.cs", "Queue.cs" })
             {
                 Check.Contains(
                     "```csharp\n" + Processes.Text("bindings", "csharp", "examples", example) + "```\n",
@@ -113,6 +113,21 @@ namespace Esales.Notify.Tests
                 // The event may come a little after the notification has left the queue.
                 Check.Contains("receipt: ESALES_DELIVERED", ended.Output, ended.Errors);
                 Check.Equal(1, sandbox.ReceivedCount, "received");
+            }
+        }
+
+        public static void The_example_of_other_events_delivers()
+        {
+            using (var sandbox = new Sandbox("--private-key", "a private key"))
+            {
+                var environment = new Dictionary<string, string>
+                    { ["ESALES_BASE_URL"] = sandbox.BaseUrl, ["ESALES_PRIVATE_KEY"] = "a private key" };
+                Ended ended = Processes.Run(Processes.BuildFolder, environment, "OtherEvents.exe");
+                Check.Equal(0, ended.Code, ended.Output + ended.Errors);
+                Check.Equal(
+                    "click non_esales_click non_esales_add_to_cart secure_payment end",
+                    string.Join(" ", sandbox.Received.Select(r => r["kind"])),
+                    "kinds");
             }
         }
 

@@ -1,12 +1,27 @@
 using System.Collections.Generic;
 using System.Linq;
 using System.Text;
+using System.Text.RegularExpressions;
 
 namespace Esales.Notify.Tests
 {
     /// <summary>The vectors that every language's suite reads: tests/vectors.</summary>
     internal static class VectorTests
     {
+        private static readonly string[] Visitors = { "market", "customer_key", "session_key", "token", "id" };
+
+        /// <summary>What the function of each kind takes beside the id.</summary>
+        private static readonly Dictionary<string, string[]> Members = new Dictionary<string, string[]>
+        {
+            ["add_to_cart"] = new[] { "ticket" },
+            ["click"] = new[] { "ticket" },
+            ["non_esales_click"] = new[] { "product_key", "variant_key" },
+            ["non_esales_add_to_cart"] = new[] { "product_key", "variant_key" },
+            ["payment"] = new[] { "lines" },
+            ["secure_payment"] = new[] { "lines", "private_key" },
+            ["end"] = new string[0],
+        };
+
         public static void Every_notification_arrives_byte_for_byte()
         {
             using (var sandbox = new Sandbox())
@@ -15,15 +30,12 @@ namespace Esales.Notify.Tests
                 sandbox.Script("204:times=1000000");
                 foreach (var row in Rows("notifications.json"))
                 {
-                    string name = (string)row["name"];
-                    sandbox.Forget();
-                    Receipt receipt = client.NotifyAddToCart(
-                        VisitorOf(row), (string)row["ticket"], (string)row["id"]);
-                    Check.Equal(StatusCode.Delivered, receipt.StatusCode, name);
-                    Check.Equal((string)row["id"], receipt.Id, name);
-                    var received = sandbox.Received;
-                    Check.Equal(1, received.Count, name);
-                    Check.Equal((string)row["body"], (string)received[0]["body"], name);
+                    Arrives(sandbox, row, client.Notify(VisitorOf(row), NotificationOf(row)));
+                    if ((string)row["kind"] == "add_to_cart")
+                    {
+                        Arrives(sandbox, row, client.NotifyAddToCart(
+                            VisitorOf(row), (string)row["ticket"], (string)row["id"]));
+                    }
                 }
             }
         }
@@ -53,37 +65,78 @@ namespace Esales.Notify.Tests
 
         public static void Every_bad_input_is_refused_in_words_and_nothing_is_sent()
         {
+            var seen = new Dictionary<string, int>();
+            var examples = Rows("notifications.json").GroupBy(row => (string)row["kind"])
+                .ToDictionary(kind => kind.Key, kind => kind.First());
             using (var sandbox = new Sandbox())
             {
-                foreach (var row in Rows("bad_input.json"))
+                foreach (var row in Rows("bad_input.json").Where(CanBeWritten))
                 {
                     string name = (string)row["name"];
-                    INotifyError error = Check.Fails(() => Use(sandbox, row), name);
+                    INotifyError error = Check.Fails(() => Use(sandbox, examples, row), name);
                     Check.Equal((int)(double)row["status"], (int)error.StatusCode, name);
                     string words = ((System.Exception)error).Message;
                     object option;
                     bool named = words.Contains((string)row["names"])
                         || (row.TryGetValue("option", out option) && words.Contains("option " + option));
                     Check.That(named, name + ": the words name neither: " + words);
+                    string kind = row.ContainsKey("kind") ? (string)row["kind"] : "";
+                    seen[kind] = (seen.ContainsKey(kind) ? seen[kind] : 0) + 1;
                 }
                 Check.Equal(0, sandbox.ReceivedCount, "received");
             }
+            foreach (string kind in examples.Keys)
+            {
+                Check.That(seen.ContainsKey(kind) && seen[kind] >= 12, "few bad inputs of " + kind);
+            }
         }
 
-        private static void Use(Sandbox sandbox, Dictionary<string, object> row)
+        private static void Arrives(Sandbox sandbox, Dictionary<string, object> row, Receipt receipt)
+        {
+            string name = (string)row["name"];
+            Check.Equal(StatusCode.Delivered, receipt.StatusCode, name);
+            Check.Equal((string)row["id"], receipt.Id, name);
+            var received = sandbox.Received;
+            sandbox.Forget();
+            Check.Equal(1, received.Count, name);
+            Check.Equal((string)row["path"], (string)received[0]["path"], name);
+            Check.Equal((string)row["body"], (string)received[0]["body"], name);
+        }
+
+        /// <summary>Whether it can be written in C#: the functions of the kinds have no parameters for other kinds.</summary>
+        private static bool CanBeWritten(Dictionary<string, object> row)
+        {
+            if ((string)row["call"] != "notify")
+            {
+                return true;
+            }
+            foreach (var member in (Dictionary<string, object>)row["set"])
+            {
+                string name = member.Key.Split('[')[0];
+                if (!Visitors.Contains(name) && !Members[(string)row["kind"]].Contains(name))
+                {
+                    return false;
+                }
+                if (member.Value is double && (int)(double)member.Value != (double)member.Value)
+                {
+                    // The quantity is an int.
+                    return false;
+                }
+            }
+            return true;
+        }
+
+        private static void Use(
+            Sandbox sandbox, Dictionary<string, Dictionary<string, object>> examples, Dictionary<string, object> row)
         {
             var set = row.ContainsKey("set") ? (Dictionary<string, object>)row["set"] : null;
             switch ((string)row["call"])
             {
                 case "notify":
-                    var fields = new Dictionary<string, object>(Rows("notifications.json")[0]);
-                    foreach (var field in set)
-                    {
-                        fields[field.Key] = Text(field.Value);
-                    }
+                    var fields = Changed(examples[(string)row["kind"]], set);
                     using (Client client = sandbox.Client())
                     {
-                        client.NotifyAddToCart(VisitorOf(fields), (string)fields["ticket"], (string)fields["id"]);
+                        client.Notify(VisitorOf(fields), NotificationOf(fields));
                     }
                     break;
                 case "config":
@@ -115,21 +168,92 @@ namespace Esales.Notify.Tests
             }
         }
 
-        /// <summary>A value: a string, a repetition, or bytes that are not UTF-8.</summary>
-        private static string Text(object value)
+        /// <summary>A copy of the example with other members, such as <c>ticket</c> or <c>lines[1].cost</c>.</summary>
+        private static Dictionary<string, object> Changed(
+            Dictionary<string, object> example, Dictionary<string, object> set)
+        {
+            var fields = new Dictionary<string, object>(example);
+            if (fields.ContainsKey("lines"))
+            {
+                fields["lines"] = Rows(fields["lines"]).Select(line => (object)new Dictionary<string, object>(line)).ToList();
+            }
+            foreach (var member in set)
+            {
+                Match inLine = Regex.Match(member.Key, @"^lines\[(\d+)\]\.(\w+)$");
+                if (inLine.Success)
+                {
+                    var line = (Dictionary<string, object>)((List<object>)fields["lines"])[int.Parse(inLine.Groups[1].Value)];
+                    line[inLine.Groups[2].Value] = Value(member.Value);
+                }
+                else
+                {
+                    fields[member.Key] = Value(member.Value);
+                }
+            }
+            return fields;
+        }
+
+        /// <summary>A value: a string, a number, a list, a repetition, or bytes that are not UTF-8.</summary>
+        private static object Value(object value)
         {
             var made = value as Dictionary<string, object>;
             if (made == null)
             {
-                return (string)value;
+                return value;
             }
             if (made.ContainsKey("hex"))
             {
                 // A string of .NET cannot hold such bytes; what it can hold and UTF-8 cannot is half a surrogate pair.
                 return "a\ud800b";
             }
-            var text = new StringBuilder();
-            return text.Insert(0, (string)made["repeat"], (int)(double)made["times"]).ToString();
+            var times = (int)(double)made["times"];
+            var lines = made["repeat"] as List<object>;
+            return lines != null
+                ? (object)Enumerable.Repeat(lines, times).SelectMany(line => line).ToList()
+                : new StringBuilder().Insert(0, (string)made["repeat"], times).ToString();
+        }
+
+        private static string Text(object value)
+        {
+            return (string)Value(value);
+        }
+
+        private static Notification NotificationOf(Dictionary<string, object> row)
+        {
+            string id = (string)Member(row, "id");
+            string ticket = (string)Member(row, "ticket");
+            string productKey = (string)Member(row, "product_key");
+            string variantKey = (string)Member(row, "variant_key");
+            object list = Member(row, "lines");
+            IEnumerable<Line> lines = list == null ? null : Rows(list).Select(LineOf);
+            switch ((string)row["kind"])
+            {
+                case "add_to_cart": return Notification.AddToCart(ticket, id);
+                case "click": return Notification.Click(ticket, id);
+                case "non_esales_click": return Notification.NonEsalesClick(productKey, variantKey, id);
+                case "non_esales_add_to_cart": return Notification.NonEsalesAddToCart(productKey, variantKey, id);
+                case "payment": return Notification.Payment(lines, id);
+                case "secure_payment":
+                    return Notification.SecurePayment(lines, (string)Member(row, "private_key"), id);
+                case "end": return Notification.End(id);
+                default: throw new CheckFailedException("unknown kind " + row["kind"]);
+            }
+        }
+
+        private static Line LineOf(Dictionary<string, object> line)
+        {
+            return new Line(
+                (string)Member(line, "product_key"),
+                (int)(double)line["quantity"],
+                (string)Member(line, "selling_price"),
+                (string)Member(line, "cost"),
+                (string)Member(line, "variant_key"));
+        }
+
+        private static object Member(Dictionary<string, object> row, string name)
+        {
+            object value;
+            return row.TryGetValue(name, out value) ? value : null;
         }
 
         private static Visitor VisitorOf(Dictionary<string, object> row)
@@ -147,19 +271,7 @@ namespace Esales.Notify.Tests
         {
             var rows = Rows(Json.Read(Processes.Text("tests", "vectors", file)));
             Check.That(rows.Count > 3, file + " has few rows");
-            return rows.Where(IsReadable).ToList();
-        }
-
-        /// <summary>Whether NotifyAddToCart takes the row. Once the binding has Notify, every row is read.</summary>
-        private static bool IsReadable(Dictionary<string, object> row)
-        {
-            if (typeof(Client).GetMethods().Any(method => method.Name == "Notify") || !row.ContainsKey("kind"))
-            {
-                return true;
-            }
-            var members = new[] { "market", "customer_key", "session_key", "token", "ticket", "id" };
-            return (string)row["kind"] == "add_to_cart"
-                && (!row.ContainsKey("set") || ((Dictionary<string, object>)row["set"]).Keys.All(members.Contains));
+            return rows;
         }
 
         private static List<Dictionary<string, object>> Rows(object list)

@@ -66,14 +66,15 @@ final class Client
     }
 
     /**
-     * Tells the service that the visitor added the product behind the ticket to the cart, and waits for the answer:
-     * at most the option timeout_ms (milliseconds), whatever the network does.
+     * Tells the service what the visitor did, and waits for the answer: at most the option timeout_ms (milliseconds),
+     * whatever the network does.
      *
-     * @param Visitor     $visitor who did it
-     * @param string      $ticket  the string that the service gave with the product, at most 8192 bytes, sent
-     *                             unchanged; refused if it has a control character
-     * @param string|null $id      names this one event, at most 128 bytes; null: a new UUID. To send the same event
-     *                             again, pass the id of the receipt.
+     * A payment is sent again only if it is certain that the service did not process it, because the service would
+     * count it twice (option payment_repeat). Notification::end() waits for older notifications in the client's queue,
+     * for at most half of timeout_ms.
+     *
+     * @param Visitor      $visitor      who did it
+     * @param Notification $notification what happened
      *
      * @return Receipt its status is Status::DELIVERED; with the option on_failure=queue it may be Status::QUEUED: the
      *                 notification did not get through and is in the queue, under the same id
@@ -82,10 +83,53 @@ final class Client
      * @throws Exception\ClosedException          if the client was closed
      * @throws Exception\FinalException           if the service refused it: the same bytes cannot succeed
      * @throws Exception\RetryableException       if it may succeed later, with the same id. After a
-     *                                            TimeoutException, ConnectionLostException and BadResponseException
-     *                                            it may have arrived all the same. With on_failure=queue: if it
-     *                                            could not be put into the queue either.
+     *                                            TimeoutException, ConnectionLostException, BadResponseException and
+     *                                            ServerErrorException it may have arrived all the same; the detail of
+     *                                            a payment then begins with "may have arrived". With
+     *                                            on_failure=queue: if it could not be put into the queue either.
      * @throws Exception\InternalException        for a defect of the library
+     */
+    public function notify(Visitor $visitor, Notification $notification): Receipt
+    {
+        return $this->library->send('esales_notify', $this->open(), $visitor, $notification);
+    }
+
+    /**
+     * Puts into the queue what the visitor did, and returns without waiting for the service: the library delivers it in
+     * the background, also after the end of the page view.
+     *
+     * Without the option spool, the queue is in the memory of this process: a program that ends calls flush() first. A
+     * payment that may have arrived becomes a dead letter, which an operator may retry.
+     *
+     * @param Visitor      $visitor      who did it
+     * @param Notification $notification what happened
+     *
+     * @return Receipt its status is Status::QUEUED; with its id, receipt() tells what becomes of it
+     *
+     * @throws Exception\InvalidArgumentException if an argument is malformed; nothing was accepted
+     * @throws Exception\ClosedException          if the client was closed
+     * @throws Exception\QueueFullException       if the queue is full; not accepted
+     * @throws Exception\SpoolFailedException     if the spool could not be written within the option
+     *                                            enqueue_timeout_ms (milliseconds); not accepted
+     * @throws Exception\InternalException        for a defect of the library
+     */
+    public function enqueue(Visitor $visitor, Notification $notification): Receipt
+    {
+        return $this->library->send('esales_enqueue', $this->open(), $visitor, $notification);
+    }
+
+    /**
+     * notify() of the commonest kind: the visitor added the product behind the ticket to the cart.
+     *
+     * @param Visitor     $visitor who did it
+     * @param string      $ticket  the string that the service gave with the product, at most 8192 bytes, sent
+     *                             unchanged; refused if it has a control character
+     * @param string|null $id      names this one event, at most 128 bytes; null: a new UUID. To send the same event
+     *                             again, pass the id of the receipt.
+     *
+     * @return Receipt as notify()
+     *
+     * @throws Exception\NotifyException as notify()
      */
     public function notifyAddToCart(
         Visitor $visitor,
@@ -97,24 +141,15 @@ final class Client
     }
 
     /**
-     * Puts into the queue that the visitor added the product behind the ticket to the cart, and returns without
-     * waiting for the service: the library delivers it in the background, also after the end of the page view.
-     *
-     * Without the option spool, the queue is in the memory of this process: a program that ends calls flush() first.
+     * enqueue() of the commonest kind: the visitor added the product behind the ticket to the cart.
      *
      * @param Visitor     $visitor who did it
-     * @param string      $ticket  the string that the service gave with the product, at most 8192 bytes, sent
-     *                             unchanged; refused if it has a control character
-     * @param string|null $id      names this one event, at most 128 bytes; null: a new UUID
+     * @param string      $ticket  as for notifyAddToCart()
+     * @param string|null $id      as for notifyAddToCart()
      *
-     * @return Receipt its status is Status::QUEUED; with its id, receipt() tells what becomes of it
+     * @return Receipt as enqueue()
      *
-     * @throws Exception\InvalidArgumentException if an argument is malformed; nothing was accepted
-     * @throws Exception\ClosedException          if the client was closed
-     * @throws Exception\QueueFullException       if the queue is full; not accepted
-     * @throws Exception\SpoolFailedException     if the spool could not be written within the option
-     *                                            enqueue_timeout_ms (milliseconds); not accepted
-     * @throws Exception\InternalException        for a defect of the library
+     * @throws Exception\NotifyException as enqueue()
      */
     public function enqueueAddToCart(
         Visitor $visitor,
@@ -177,7 +212,7 @@ final class Client
     /**
      * What became of a notification that was in the queue.
      *
-     * @param string $id the id of the receipt of enqueueAddToCart()
+     * @param string $id the id of the receipt of enqueue()
      *
      * @return Receipt|null its status is Status::QUEUED while it waits, Status::DELIVERED, the code that the service
      *                      refused it with, Status::EXPIRED, or Status::DROPPED; null (ESALES_UNKNOWN_ID in C): nothing

@@ -61,7 +61,8 @@ final class Counts
     }
 
     /**
-     * Of these: refused for good by the service (400, 403, ...). The spool keeps them as dead letters.
+     * Of these: refused for good by the service (400, 403, ...), or payments that may have arrived. The spool keeps
+     * them as dead letters.
      */
     public function getDead(): int
     {

@@ -7,10 +7,10 @@ namespace Esales\Notify;
 use Esales\Notify\Internal\Text;
 
 /**
- * Who added the product to the cart. Immutable.
+ * The person who did it. Immutable.
  *
  * The strings are UTF-8 and sent as they are; none may be empty or hold a control character. A NUL byte is refused
- * here, everything else by Client::notifyAddToCart(), before anything is sent.
+ * here, everything else by the call that sends it, before anything is sent.
  */
 final class Visitor
 {

@@ -169,6 +169,25 @@ final class PackageTest extends SandboxTestCase
         self::assertSame("ESALES_QUEUED $id\nESALES_DELIVERED\n", $output);
     }
 
+    public function testTheExampleOfAPaymentRunsWithComposersAutoloader(): void
+    {
+        $package = $this->folder->package();
+        $this->composer(['dump-autoload'], $package);
+
+        $output = $this->mustRun(
+            [PHP_BINARY, 'examples/payment.php'],
+            ['ESALES_BASE_URL' => $this->sandbox->baseUrl(), 'ESALES_NOTIFY_LIBRARY' => Package::library()],
+            $package
+        );
+
+        self::assertSame(str_repeat("ESALES_DELIVERED\n", 5), $output);
+        $kinds = array_map(
+            static fn (array $one): string => basename(explode('?', $one['path'])[0]),
+            $this->sandbox->received()
+        );
+        self::assertSame(['click', 'non-esales-click', 'non-esales-adding-to-cart', 'payment', 'end'], $kinds);
+    }
+
     public function testTheReadmeQuotesTheExamples(): void
     {
         $readme = (string) file_get_contents(Package::directory() . '/README.md');

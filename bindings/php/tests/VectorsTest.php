@@ -8,8 +8,11 @@ use Esales\Notify\Client;
 use Esales\Notify\Exception\InvalidArgumentException;
 use Esales\Notify\Exception\NotifyException;
 use Esales\Notify\Identity;
+use Esales\Notify\Line;
+use Esales\Notify\Notification;
 use Esales\Notify\Status;
 use Esales\Notify\Tests\Support\Package;
+use Esales\Notify\Tests\Support\Process;
 use Esales\Notify\Tests\Support\SandboxTestCase;
 use Esales\Notify\Visitor;
 
@@ -18,28 +21,14 @@ use Esales\Notify\Visitor;
  */
 final class VectorsTest extends SandboxTestCase
 {
+    private const FLUSH_MS = Process::PATIENCE * 1000;
+
     /**
      * @return array<string, array{array<string, mixed>}>
      */
     public static function notifications(): array
     {
-        return array_filter(Package::vectors('notifications.json'), [self::class, 'isReadable']);
-    }
-
-    /**
-     * Whether notifyAddToCart takes the row. Once the binding has notify, every row is read.
-     *
-     * @param array{array<string, mixed>} $case
-     */
-    private static function isReadable(array $case): bool
-    {
-        [$row] = $case;
-        if (method_exists(Client::class, 'notify') || !isset($row['kind'])) {
-            return true;
-        }
-        $members = ['market', 'customer_key', 'session_key', 'token', 'ticket', 'id'];
-
-        return $row['kind'] === 'add_to_cart' && array_diff(array_keys($row['set'] ?? []), $members) === [];
+        return Package::vectors('notifications.json');
     }
 
     /**
@@ -47,7 +36,11 @@ final class VectorsTest extends SandboxTestCase
      */
     public static function badInput(): array
     {
-        return array_filter(Package::vectors('bad_input.json'), [self::class, 'isReadable']);
+        // The method of a kind has no parameter for a member that the kind does not have.
+        return array_filter(
+            Package::vectors('bad_input.json'),
+            static fn (array $case): bool => preg_match('/^[a-z_]+ does not belong/', $case[0]['names']) !== 1
+        );
     }
 
     /**
@@ -58,13 +51,23 @@ final class VectorsTest extends SandboxTestCase
     public function testBodyIsByteForByteThatOfTheVector(array $row): void
     {
         $client = $this->client(['max_attempts' => 1]);
-        // A signed-in row whose token was made with another key gets a 403: the body is what matters here.
-        $this->sandbox->script('204');
+        $visitor = self::visitorOf($row);
+        $notification = self::notificationOf($row);
+        // A signed row whose token was made with another key gets a 403: the bytes are what matters here.
+        $this->sandbox->script('204:times=3');
 
-        $receipt = $client->notifyAddToCart(self::visitorOf($row), $row['ticket'], $row['id']);
+        $receipts = [$client->notify($visitor, $notification), $client->enqueue($visitor, $notification)];
+        if ($row['kind'] === 'add_to_cart') {
+            $receipts[] = $client->notifyAddToCart($visitor, $row['ticket'], $row['id']);
+        }
+        self::assertTrue($client->flush(self::FLUSH_MS));
 
-        self::assertSame($row['id'], $receipt->getId());
-        self::assertSame([$row['body']], array_column($this->sandbox->received(), 'body'));
+        $received = $this->sandbox->received();
+        self::assertCount(count($receipts), $received);
+        foreach ($receipts as $i => $receipt) {
+            self::assertSame($row['id'], $receipt->getId());
+            self::assertSame([$row['path'], $row['body']], [$received[$i]['path'], $received[$i]['body']]);
+        }
     }
 
     public function testKeysAndTokensAreThoseOfTheVectors(): void
@@ -94,12 +97,15 @@ final class VectorsTest extends SandboxTestCase
         } catch (NotifyException $e) {
             self::assertSame($row['status'], $e->getStatus());
             self::assertSame($row['status'], $e->getCode());
-            self::assertStringContainsString($row['names'], $e->getMessage());
+            // A Line refuses what cannot be sent without knowing its place in the order.
+            $names = $e->getReceipt() === null ? preg_replace('/^lines\[\d+\]\./', '', $row['names']) : $row['names'];
+            self::assertStringContainsString($names, $e->getMessage());
             self::assertSame($row['status'] === Status::INVALID_ARGUMENT, $e instanceof InvalidArgumentException);
         } catch (\TypeError $e) {
             // A null for an argument that PHP itself requires: PHP names it in camel case.
             self::assertContains(null, $row['set']);
-            self::assertStringContainsString('$' . self::camelCase($row['names']), $e->getMessage());
+            $name = self::camelCase(explode(' ', $row['names'])[0]);
+            self::assertStringContainsString('$' . $name, $e->getMessage());
         }
         self::assertSame([], $this->sandbox->received());
     }
@@ -109,11 +115,10 @@ final class VectorsTest extends SandboxTestCase
      */
     private function call(array $row): void
     {
-        $set = array_map([self::class, 'value'], $row['set'] ?? []);
+        $set = $row['call'] === 'notify' ? [] : array_map([self::class, 'value'], $row['set'] ?? []);
         switch ($row['call']) {
             case 'notify':
-                $fields = $set + self::notifications()['the reference\'s example'][0];
-                $this->client()->notifyAddToCart(self::visitorOf($fields), $fields['ticket'], $fields['id']);
+                $this->notifyInEveryWay(self::changed($row));
                 return;
             case 'config':
                 $option = [$row['option'] => self::value($row['value'])];
@@ -133,6 +138,98 @@ final class VectorsTest extends SandboxTestCase
     }
 
     /**
+     * Throws what all methods that take the row throw alike.
+     *
+     * @param array<string, mixed> $row
+     */
+    private function notifyInEveryWay(array $row): void
+    {
+        $client = $this->client();
+        try {
+            $client->enqueue(self::visitorOf($row), self::notificationOf($row));
+            self::fail('was accepted');
+        } catch (NotifyException $e) {
+            $refusal = $e->getMessage();
+        }
+        if ($row['kind'] === 'add_to_cart') {
+            $e = $this->failure(
+                static fn () => $client->notifyAddToCart(self::visitorOf($row), $row['ticket'], $row['id'])
+            );
+            self::assertSame(preg_replace('/^notification\./', '', $refusal), $e->getMessage());
+        }
+        $client->notify(self::visitorOf($row), self::notificationOf($row));
+    }
+
+    /**
+     * The example of the row's kind, which is the first row of it, with the row's changes.
+     *
+     * @param array<string, mixed> $row
+     *
+     * @return array<string, mixed>
+     */
+    private static function changed(array $row): array
+    {
+        $examples = array_column(array_reverse(array_column(self::notifications(), 0)), null, 'kind');
+        $changed = $examples[$row['kind']];
+        foreach ($row['set'] as $name => $value) {
+            if (preg_match('/^lines\[(\d+)\]\.(\w+)$/', $name, $found) === 1) {
+                $changed['lines'][(int) $found[1]][$found[2]] = self::value($value);
+            } else {
+                $changed[$name] = self::value($value);
+            }
+        }
+
+        return $changed;
+    }
+
+    /**
+     * @param array<string, mixed> $row
+     */
+    private static function notificationOf(array $row): Notification
+    {
+        $lines = isset($row['lines']) ? array_map([self::class, 'lineOf'], $row['lines']) : null;
+        switch ($row['kind']) {
+            case 'add_to_cart':
+                return Notification::addToCart($row['ticket'], $row['id']);
+            case 'click':
+                return Notification::click($row['ticket'], $row['id']);
+            case 'non_esales_click':
+                return Notification::nonEsalesClick(
+                    $row['product_key'] ?? null,
+                    $row['variant_key'] ?? null,
+                    $row['id']
+                );
+            case 'non_esales_add_to_cart':
+                return Notification::nonEsalesAddToCart(
+                    $row['product_key'] ?? null,
+                    $row['variant_key'] ?? null,
+                    $row['id']
+                );
+            case 'payment':
+                return Notification::payment($lines, $row['id']);
+            case 'secure_payment':
+                return Notification::securePayment($lines, $row['private_key'], $row['id']);
+            case 'end':
+                return Notification::end($row['id']);
+        }
+        throw new \LogicException('this suite does not know the kind ' . $row['kind']);
+    }
+
+    /**
+     * @param array<string, mixed> $row
+     */
+    private static function lineOf(array $row): Line
+    {
+        return new Line(
+            $row['product_key'] ?? null,
+            $row['variant_key'] ?? null,
+            $row['quantity'],
+            $row['selling_price'] ?? null,
+            $row['cost'] ?? null
+        );
+    }
+
+    /**
      * @param array<string, mixed> $row
      */
     private static function visitorOf(array $row): Visitor
@@ -143,15 +240,23 @@ final class VectorsTest extends SandboxTestCase
     }
 
     /**
-     * @param mixed $value a string, null, or what tests/vectors/README.md says of objects
+     * @param mixed $value what tests/vectors/README.md says of values
+     *
+     * @return mixed
      */
-    private static function value($value): ?string
+    private static function value($value)
     {
-        if (!is_array($value)) {
+        if (!is_array($value) || isset($value[0]) || $value === []) {
             return $value;
         }
+        if (isset($value['hex'])) {
+            return hex2bin($value['hex']);
+        }
+        if (is_string($value['repeat'])) {
+            return str_repeat($value['repeat'], $value['times']);
+        }
 
-        return isset($value['hex']) ? hex2bin($value['hex']) : str_repeat($value['repeat'], $value['times']);
+        return array_merge(...array_fill(0, $value['times'], $value['repeat']));
     }
 
     private static function camelCase(string $name): string

@@ -179,6 +179,26 @@ final class WebServerTest extends SandboxTestCase
         $this->assertDeliveredOverOneConnection($this->pages($ini, ['LD_LIBRARY_PATH' => '']));
     }
 
+    public function testPaymentIsSentWhenOnlyPreloadedCodeMayUseFfi(): void
+    {
+        // Also what opcache has optimised must keep the strings through the call.
+        $ini = ['ffi.enable' => 'preload'] + $this->opcachePreload();
+        $address = $this->serve('payment.php', $ini, $this->variable());
+        for ($i = 1; $i <= 3; $i++) {
+            self::assertSame(self::OK, $this->page($address));
+        }
+        $quantities = [];
+        for ($i = 1; $i <= 500; $i++) {
+            $quantities["product $i"] = $i;
+        }
+        $received = $this->sandbox->received();
+        self::assertCount(3, $received);
+        foreach ($received as $one) {
+            $lines = json_decode($one['body'], true, 8, JSON_THROW_ON_ERROR)['lines'];
+            self::assertSame($quantities, array_column($lines, 'quantity', 'productKey'));
+        }
+    }
+
     public function testAPageThatEnqueuesDoesNotWaitForTheService(): void
     {
         $this->sandbox->script('204, hang');

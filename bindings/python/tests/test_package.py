@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import ctypes
 import logging
 import re
@@ -10,17 +11,18 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
-from typing import Dict, Type
+from typing import Callable, Dict, Set, Type
 
 import pytest
 
 import esales_notify as e
 from esales_notify._callbacks import LEVELS
-from esales_notify._native import ReceiptStruct, StatsStruct, VisitorStruct
+from esales_notify._native import LineStruct, NotificationStruct, ReceiptStruct, StatsStruct, VisitorStruct
 from service import FOLDER, LIBRARY_VARIABLE, REPOSITORY, Sandbox, library
 
 EXAMPLE = FOLDER / "examples" / "add_to_cart.py"
 QUEUE_EXAMPLE = FOLDER / "examples" / "enqueue.py"
+PAYMENT_EXAMPLE = FOLDER / "examples" / "payment.py"
 
 
 def run(*command: str, environment: Dict[str, str], directory: Path = FOLDER) -> str:
@@ -53,7 +55,14 @@ def test_the_log_levels_are_those_of_the_header() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "struct"), [("esales_visitor", VisitorStruct), ("esales_receipt", ReceiptStruct), ("esales_stats", StatsStruct)]
+    ("name", "struct"),
+    [
+        ("esales_visitor", VisitorStruct),
+        ("esales_line", LineStruct),
+        ("esales_notification", NotificationStruct),
+        ("esales_receipt", ReceiptStruct),
+        ("esales_stats", StatsStruct),
+    ],
 )
 def test_the_structs_are_those_of_the_header(name: str, struct: Type[ctypes.Structure]) -> None:
     header = (REPOSITORY / "include" / "esales_notify.h").read_text("utf-8")
@@ -65,10 +74,14 @@ def test_the_structs_are_those_of_the_header(name: str, struct: Type[ctypes.Stru
         ctypes.c_char_p: ("const char *", ""),
         ctypes.c_int32: ("int32_t", ""),
         ctypes.c_uint32: ("uint32_t", ""),
+        ctypes.POINTER(LineStruct): ("const struct esales_line *", ""),
         ctypes.c_uint64: ("uint64_t", ""),
         ctypes.c_char * 129: ("char", "[129]"),
         ctypes.c_char * 256: ("char", "[256]"),
     }
+    # For ctypes these two are one type.
+    assert ctypes.sizeof(ctypes.c_size_t) == 8
+    theirs = [(kind.replace("uintptr_t", "uint64_t"), member) for kind, member in theirs]
     ours = [(types[field[1]][0], field[0] + types[field[1]][1]) for field in struct._fields_]
     assert ours == theirs
 
@@ -76,6 +89,23 @@ def test_the_structs_are_those_of_the_header(name: str, struct: Type[ctypes.Stru
 def test_the_version_is_that_of_the_header() -> None:
     header = (REPOSITORY / "include" / "esales_notify.h").read_text("utf-8")
     assert f'#define ESALES_VERSION "{e.__version__}"' in header
+
+
+def test_modules_do_not_import_each_other_in_a_circle() -> None:
+    imports: Dict[str, Set[str]] = {}
+    for file in (FOLDER / "src" / "esales_notify").glob("*.py"):
+        found = [node for node in ast.walk(ast.parse(file.read_text("utf-8"))) if isinstance(node, ast.ImportFrom)]
+        # Imports for type checkers only count too.
+        imports[file.stem] = {
+            module for node in found if node.level for module in ([node.module] if node.module else [a.name for a in node.names])
+        }
+    assert len(imports) >= 12
+    assert "_status" in imports["_errors"]
+    while imports:
+        # Those that import none of the rest; in a circle each imports another.
+        free = {name for name, used in imports.items() if not used & set(imports)}
+        assert free, f"a circle among {sorted(imports)}"
+        imports = {name: used for name, used in imports.items() if name not in free}
 
 
 def test_everything_public_is_listed_and_documented() -> None:
@@ -87,7 +117,7 @@ def test_everything_public_is_listed_and_documented() -> None:
     assert public == set(e.__all__) - {"__version__"}
 
 
-@pytest.mark.parametrize(("example", "lines"), [(EXAMPLE, 10), (QUEUE_EXAMPLE, 15)])
+@pytest.mark.parametrize(("example", "lines"), [(EXAMPLE, 10), (QUEUE_EXAMPLE, 15), (PAYMENT_EXAMPLE, 20)])
 def test_the_readme_quotes_the_example(example: Path, lines: int) -> None:
     source = example.read_text("utf-8")
     assert len(source.splitlines()) <= lines
@@ -118,6 +148,15 @@ def test_the_example_of_the_queue_runs(sandbox: Sandbox, environment: Dict[str, 
     words = run(sys.executable, str(QUEUE_EXAMPLE), environment=environment)
     (sent,) = sandbox.ids()
     assert words == f"ESALES_QUEUED {sent}\nESALES_DELIVERED {sent}\n"
+
+
+def test_the_example_of_a_payment_runs(start_sandbox: Callable[..., Sandbox], environment: Dict[str, str]) -> None:
+    sandbox = start_sandbox("--private-key", "a private key")
+    environment["ESALES_BASE_URL"] = sandbox.base_url
+    words = run(sys.executable, str(PAYMENT_EXAMPLE), environment=environment)
+    assert words == "ESALES_DELIVERED\n" * 5
+    kinds = [one["path"].split("?")[0].rsplit("/", 1)[1] for one in sandbox.received()]
+    assert kinds == ["click", "non-esales-click", "non-esales-adding-to-cart", "payment", "end"]
 
 
 def test_the_types_hold(environment: Dict[str, str]) -> None:
@@ -167,6 +206,64 @@ def test_a_type_checker_finds_slips_in_options(tmp_path: Path, environment: Dict
             check=False,
         )
         assert done.returncode == 1 and b"wrong%d.py:2" % i in done.stdout, (slip, done.stdout.decode())
+
+
+SLIPS = [
+    "Line(product_key='P', quantity=1, selling_price=1.5)",
+    "Line(product_key='P', quantity=1, selling_price='2', cost=1.5)",
+    "Line(product_key='P', quantity=1.0, selling_price='1')",
+    "Line(product_key='P', quantity='1', selling_price='1')",
+    "Line(product_key='P', selling_price='1')",
+    "Line('P', quantity=1, selling_price='1')",
+    "Line(product_key=7, quantity=1, selling_price='1')",
+    "line.quantity = 2",
+    "Notification.add_to_cart()",
+    "Notification.click(None)",
+    "Notification.click('t', 'an id')",
+    "Notification.non_esales_click(7)",
+    "Notification.non_esales_add_to_cart('P', ticket='t')",
+    "Notification.payment('lines')",
+    "Notification.payment([{'product_key': 'P'}])",
+    "Notification.payment(line)",
+    "Notification.secure_payment([line])",
+    "Notification.secure_payment([line], None)",
+    "Notification.end('an id')",
+    "Notification.end().id = 'i'",
+    "client.notify(visitor, 'click')",
+    "client.enqueue(Notification.end(), visitor)",
+]
+
+
+@pytest.mark.parametrize("checker", sorted(CHECKERS))
+def test_a_type_checker_finds_slips_in_notifications(tmp_path: Path, environment: Dict[str, str], checker: str) -> None:
+    right = (
+        "# pyright: strict\n"
+        "from decimal import Decimal\n"
+        "from esales_notify import Client, Line, Notification, Receipt, Visitor\n"
+        "client, visitor = Client(), Visitor.anonymous('c', 's')\n"
+        "line = Line(product_key='P', variant_key=None, quantity=1, selling_price=Decimal('1'), cost=1)\n"
+        "receipt: Receipt = client.notify(visitor, Notification.click('t', id='i'))\n"
+        "receipt = client.enqueue(visitor, Notification.secure_payment((one for one in [line]), 'k'))\n"
+        "print(Notification.non_esales_click(variant_key='V').lines, line.selling_price.upper())\n"
+    )
+    file = tmp_path / "notifications.py"
+    environment["MYPYPATH"] = environment["PYTHONPATH"] = str(FOLDER / "src")
+    file.write_text(right, "utf-8")
+    run(*CHECKERS[checker], str(file), environment=environment, directory=tmp_path)
+    file.write_text(right + "\n".join(SLIPS) + "\n", "utf-8")
+    done = subprocess.run(
+        [*CHECKERS[checker], str(file)],
+        env=environment,
+        cwd=str(tmp_path),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+    )
+    found = {int(number) for number in re.findall(r"notifications\.py:(\d+).* error", done.stdout.decode())}
+    first = right.count("\n") + 1
+    missed = [slip for number, slip in enumerate(SLIPS, first) if number not in found]
+    assert not missed, (missed, done.stdout.decode())
+    assert min(found) == first
 
 
 @pytest.mark.parametrize("with_library", [True, False])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict
+import copy
+import re
+from typing import Any, Dict, List
 
 import pytest
 
@@ -11,6 +13,9 @@ from esales_notify import (
     Client,
     InvalidArgumentError,
     InvalidConfigError,
+    Kind,
+    Line,
+    Notification,
     NotifyError,
     Visitor,
     customer_key,
@@ -20,19 +25,14 @@ from service import BUDGET_MS, PATIENCE_S, Sandbox, vectors
 
 Row = Dict[str, Any]
 
-#: What ``notify_add_to_cart`` takes. Once the binding has ``notify``, every row is read.
-READABLE = {"market", "customer_key", "session_key", "token", "ticket", "id"}
-
-
-def readable(row: Row) -> bool:
-    if hasattr(Client, "notify") or "kind" not in row:
-        return True
-    return row["kind"] == "add_to_cart" and set(row.get("set", {})) <= READABLE
-
-
-NOTIFICATIONS = [row for row in vectors("notifications.json") if readable(row)]
+NOTIFICATIONS = vectors("notifications.json")
 IDENTITY = vectors("identity.json")
-BAD_INPUT = [row for row in vectors("bad_input.json") if readable(row)]
+BAD_INPUT = vectors("bad_input.json")
+#: The first row of each kind is its example.
+EXAMPLES: Dict[str, Row] = {row["kind"]: row for row in reversed(NOTIFICATIONS)}
+#: What notify_add_to_cart takes.
+ADD_TO_CART = {"market", "customer_key", "session_key", "token", "ticket", "id"}
+FIELDS = ["id", "ticket", "product_key", "variant_key", "lines", "private_key"]
 
 
 def by_name(row: Row) -> str:
@@ -48,27 +48,53 @@ def value_of(value: Any) -> Any:
     return value
 
 
-#: Both take the same arguments, and check them alike.
-WAYS = ["notify_add_to_cart", "enqueue_add_to_cart"]
+def ways(row: Row) -> List[str]:
+    """The methods that take the row; all check their arguments alike."""
+    found = ["notify", "enqueue"]
+    if row["kind"] == "add_to_cart" and set(row.get("set", {})) <= ADD_TO_CART:
+        found += ["notify_add_to_cart", "enqueue_add_to_cart"]
+    return found
 
 
-def send(client: Client, row: Row, way: str) -> None:
+def visitor_of(row: Row) -> Visitor:
     if row["token"] is None:
-        visitor = Visitor.anonymous(row["customer_key"], row["session_key"], row["market"])
-    else:
-        visitor = Visitor.signed_in(row["customer_key"], row["session_key"], row["token"], row["market"])
-    getattr(client, way)(visitor, row["ticket"], row["id"])
+        return Visitor.anonymous(row["customer_key"], row["session_key"], row["market"])
+    return Visitor.signed_in(row["customer_key"], row["session_key"], row["token"], row["market"])
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("row", NOTIFICATIONS, ids=by_name)
+def line_of(row: Row) -> Line:
+    return Line(
+        product_key=row.get("product_key"),
+        variant_key=row.get("variant_key"),
+        quantity=row["quantity"],
+        selling_price=row.get("selling_price"),  # type: ignore[arg-type]
+        cost=row.get("cost"),
+    )
+
+
+def fields_of(row: Row) -> Row:
+    fields = {name: row[name] for name in FIELDS if row.get(name) is not None}
+    if "lines" in fields:
+        fields["lines"] = tuple(line_of(line) for line in fields["lines"])
+    return fields
+
+
+@pytest.mark.parametrize(
+    ("row", "way"),
+    [(row, way) for row in NOTIFICATIONS for way in ways(row)],
+    ids=lambda value: by_name(value) if isinstance(value, dict) else value,
+)
 def test_a_notification_arrives_byte_for_byte(row: Row, sandbox: Sandbox, client: Client, way: str) -> None:
-    # Signed-in rows would otherwise meet 403: this sandbox knows no private key.
+    # Signed rows would otherwise meet 403: this sandbox knows no private key.
     sandbox.script("204")
-    send(client, row, way)
+    if way.endswith("_add_to_cart"):
+        receipt = getattr(client, way)(visitor_of(row), row["ticket"], row["id"])
+    else:
+        receipt = getattr(client, way)(visitor_of(row), getattr(Notification, row["kind"])(**fields_of(row)))
     assert client.flush(PATIENCE_S)
     (received,) = sandbox.received()
-    assert received["body"] == row["body"]
+    assert (received["path"], received["body"]) == (row["path"], row["body"])
+    assert receipt.id == row["id"]
 
 
 @pytest.mark.parametrize("row", IDENTITY["customer_keys"], ids=lambda row: str(row["customer_key"][:8]))
@@ -81,12 +107,28 @@ def test_customer_tokens(row: Row) -> None:
     assert customer_token(row["private_key"], row["customer_key"]) == row["token"]
 
 
+def changed(row: Row) -> Row:
+    """The example of the row's kind, with the row's changes."""
+    found = copy.deepcopy(EXAMPLES[row["kind"]])
+    for name, value in row["set"].items():
+        member = re.fullmatch(r"lines\[(\d+)\]\.(\w+)", name)
+        if member is None:
+            found[name] = value_of(value)
+        else:
+            found["lines"][int(member.group(1))][member.group(2)] = value_of(value)
+    return found
+
+
 def call_with_bad_input(row: Row, sandbox: Sandbox, way: str) -> None:
     call = row["call"]
     if call == "notify":
-        changed = {**NOTIFICATIONS[0], **{name: value_of(value) for name, value in row["set"].items()}}
+        given = changed(row)
         with Client(base_url=sandbox.base_url, timeout_ms=BUDGET_MS) as client:
-            send(client, changed, way)
+            if way.endswith("_add_to_cart"):
+                getattr(client, way)(visitor_of(given), given["ticket"], given["id"])
+            else:
+                notification = Notification(Kind[row["kind"].upper()], **fields_of(given))
+                getattr(client, way)(visitor_of(given), notification)
     elif call == "config":
         # An address that is good, so that only the option can be what is wrong.
         options = {"base_url": sandbox.base_url, row["option"]: value_of(row["value"])}
@@ -103,7 +145,7 @@ def call_with_bad_input(row: Row, sandbox: Sandbox, way: str) -> None:
 
 @pytest.mark.parametrize(
     ("row", "way"),
-    [(row, way) for row in BAD_INPUT for way in (WAYS if row["call"] == "notify" else WAYS[:1])],
+    [(row, way) for row in BAD_INPUT for way in (ways(row) if row["call"] == "notify" else ["function"])],
     ids=lambda value: by_name(value) if isinstance(value, dict) else value,
 )
 def test_bad_input_is_refused_and_nothing_is_sent(row: Row, sandbox: Sandbox, way: str) -> None:
@@ -111,7 +153,11 @@ def test_bad_input_is_refused_and_nothing_is_sent(row: Row, sandbox: Sandbox, wa
         call_with_bad_input(row, sandbox, way)
     error = refused.value
     words = str(error)
-    assert row["names"] in words or (row.get("option") and row["option"] in words), words
+    names = row["names"]
+    if getattr(error, "receipt", None) is None:
+        # A Line refuses what cannot be sent without knowing its place in the order.
+        names = re.sub(r"^lines\[\d+\]\.", "", names)
+    assert names in words or (row.get("option") and row["option"] in words), words
     if isinstance(error, NotifyError):
         assert error.status == row["status"]
         expected = InvalidArgumentError if row["status"] == ESALES_INVALID_ARGUMENT else InvalidConfigError

@@ -20,10 +20,12 @@ use crate::host::{self, FileSystem, Timestamp};
 use crate::identity::{customer_token, payment_token};
 use crate::notification;
 use crate::spool::{self, Item, LeaseError, Position, Spool, StoredItem};
-use crate::status::{Error, Receipt, Status};
+use crate::status::{Error, Status};
 use pages::{PAGE, Pages, cursor_of, position_of};
-pub use report::{DeadLetter, OriginReport, PendingNotification, SpoolReport};
-use report::{dead_letter_of, pending_of, receipt_of};
+pub use report::{
+    DeadLetter, OriginReport, PendingNotification, RetryReport, ShownNotification, SpoolReport,
+};
+use report::{dead_letter_of, may_have_arrived, pending_of, receipt_of};
 pub use salvage::SalvageReport;
 
 /// The longest time that one call to the engine may take.
@@ -100,12 +102,11 @@ impl SpoolAdmin {
         Ok(SpoolReport::new(totals, overview, Timestamp::now()))
     }
 
-    /// The receipt of an id, and the body (without its token) while the spool has it; `None`: nothing is known of
-    /// the id.
+    /// What is known of a notification; `None`: nothing is known of the id.
     ///
     /// # Errors
     /// [`Status::SpoolFailed`] if the spool cannot be read.
-    pub fn show(&self, id: &str) -> Result<Option<(Receipt, Option<String>)>, Error> {
+    pub fn show(&self, id: &str) -> Result<Option<ShownNotification>, Error> {
         let receipt = self.spool.receipt(id, Timestamp::now(), deadline())?;
         let status = receipt.as_ref().map(|r| r.status);
         let pages = match status {
@@ -119,9 +120,13 @@ impl SpoolAdmin {
         }
         // A dead letter outlives its receipt.
         let receipt = receipt.or_else(|| newest.as_ref().map(receipt_of));
-        Ok(receipt.map(|receipt| {
-            let body = newest.map(|stored| notification::redacted(&stored.item.body));
-            (receipt, body)
+        Ok(receipt.map(|receipt| ShownNotification {
+            receipt,
+            may_have_arrived: newest.as_ref().is_some_and(may_have_arrived),
+            stored: newest.map(|stored| {
+                let kind = notification::kind_name(&stored.item.path).to_owned();
+                (kind, notification::redacted(&stored.item.body))
+            }),
         }))
     }
 
@@ -164,8 +169,9 @@ impl SpoolAdmin {
     }
 
     /// Enqueues dead letters again, at the end of the queue: those with one of these ids, or all (`None`). Their age
-    /// counts from now. With a private key, every token among them is made anew. Returns the number of dead letters
-    /// that were enqueued.
+    /// counts from now. With a private key, every token among them is made anew: the visitor's and the payment's.
+    ///
+    /// A payment that may have arrived is left, unless `may_count_twice`: the service counts it twice if it did arrive.
     ///
     /// # Errors
     /// [`Status::InvalidArgument`] for the private key; nothing has changed then. [`Status::SpoolFailed`] if the spool
@@ -174,34 +180,38 @@ impl SpoolAdmin {
         &self,
         ids: Option<&[String]>,
         private_key: Option<&str>,
-    ) -> Result<u64, Error> {
+        may_count_twice: bool,
+    ) -> Result<RetryReport, Error> {
         if let Some(key) = private_key {
             customer_token(key, "probe")?;
         }
+        let mut report = RetryReport::default();
         // A letter that dies once more meanwhile comes behind the last one, and is not enqueued again.
         let Some(last) = self.chosen(ids)?.into_iter().next_back() else {
-            return Ok(0);
+            return Ok(report);
         };
         let ids = ids.map(id_set);
-        let mut retried = 0;
         for page in Pages::dead(&*self.spool) {
             let mut letters = page?;
             let is_last_page = letters.last().is_some_and(|l| l.item.position >= last);
             letters.retain(|letter| letter.item.position <= last && is_chosen(letter, &ids));
+            let chosen = letters.len();
+            letters.retain(|letter| may_count_twice || !may_have_arrived(letter));
+            report.left += (chosen - letters.len()) as u64;
             for letter in &mut letters {
                 if let Some(key) = private_key {
                     sign_anew(&mut letter.item, key);
                 }
             }
             if !letters.is_empty() {
-                retried += self.spool.requeue(&letters, deadline())?;
+                report.retried += self.spool.requeue(&letters, deadline())?;
                 self.wait_until_done()?;
             }
             if is_last_page {
                 break;
             }
         }
-        Ok(retried)
+        Ok(report)
     }
 
     /// Drops dead letters: those with one of these ids, or all (`None`). Returns the number of dead letters dropped.
@@ -296,13 +306,19 @@ impl SpoolAdmin {
     /// away. A notification whose id is pending here, is a dead letter here, or has a receipt here, is left
     /// out: nothing is enqueued twice. The age of the others counts from now. `from` is not changed.
     ///
-    /// With `with_dead_letters`, the dead letters of the other spool are enqueued too.
+    /// With `with_dead_letters`, the dead letters of the other spool are enqueued too. A payment that may have arrived is
+    /// left where it is, unless `may_count_twice`.
     ///
     /// # Errors
     /// [`Status::InvalidArgument`] if `from` is this spool, [`Status::SpoolFailed`] if the other spool cannot be read
     /// or this one cannot be written, [`Status::QueueFull`] if this one is full. Some notifications may have been
     /// enqueued then; a second run leaves them out.
-    pub fn salvage(&self, from: &Path, with_dead_letters: bool) -> Result<SalvageReport, Error> {
+    pub fn salvage(
+        &self,
+        from: &Path,
+        with_dead_letters: bool,
+        may_count_twice: bool,
+    ) -> Result<SalvageReport, Error> {
         let from = resolved(from)?;
         if self.directory().is_some_and(|spool| from == spool) {
             return Err(Error::argument(format!(
@@ -311,7 +327,7 @@ impl SpoolAdmin {
             )));
         }
         let copy = spool::open_copy(&from)?;
-        salvage::salvage(&*self.spool, &*copy, with_dead_letters)
+        salvage::salvage(&*self.spool, &*copy, with_dead_letters, may_count_twice)
     }
 
     /// The spool's directory without symbolic links.

@@ -7,7 +7,7 @@ use crate::host::Timestamp;
 use crate::notification;
 use crate::queue::stats::{Counts, Percentiles};
 use crate::spool::{Gate, Overview, StoredItem, Totals};
-use crate::status::{Receipt, Status};
+use crate::status::{MAY_HAVE_ARRIVED, Receipt, Status};
 
 /// The state of a spool, as [`super::SpoolAdmin::report`] finds it.
 #[derive(Debug, Clone, Default)]
@@ -107,11 +107,14 @@ pub struct PendingNotification {
     pub http_status: Option<u16>,
     /// Details of the last attempt.
     pub detail: String,
+    /// Whether it is a payment that is being sent at this moment, or that a drainer was sending when it ended: the payment
+    /// may have arrived.
+    pub may_have_arrived: bool,
     /// The body, without its token.
     pub body: String,
 }
 
-/// A notification that the service refused for good.
+/// A notification that the service refused for good, or a payment that may have arrived.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DeadLetter {
@@ -135,8 +138,41 @@ pub struct DeadLetter {
     pub died_at: SystemTime,
     /// Whether it carries a token: the visitor's, or a payment's.
     pub is_signed: bool,
+    /// Whether it is a payment that may have arrived: the service may count it twice if it is sent again.
+    pub may_have_arrived: bool,
     /// The body, without its token.
     pub body: String,
+}
+
+/// What is known of a notification, as [`super::SpoolAdmin::show`] finds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ShownNotification {
+    /// What became of it.
+    pub receipt: Receipt,
+    /// The name of its kind, such as `add_to_cart`, and the body without its token; `None`: it has left the spool.
+    pub stored: Option<(String, String)>,
+    /// Whether it is a payment that may have arrived.
+    pub may_have_arrived: bool,
+}
+
+/// What [`super::SpoolAdmin::retry_dead`] did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RetryReport {
+    /// Dead letters that were enqueued.
+    pub retried: u64,
+    /// Payments that may have arrived, and were left.
+    pub left: u64,
+}
+
+/// Whether a stored payment may have arrived, and would be counted twice if it were sent again.
+pub(super) fn may_have_arrived(stored: &StoredItem) -> bool {
+    let is_sent = match stored.died {
+        Some(_) => stored.detail.starts_with(MAY_HAVE_ARRIVED),
+        None => stored.item.has_begun,
+    };
+    is_sent && notification::counts_twice(&stored.item.path)
 }
 
 /// Time until the next probe. A wall clock that was set back makes it no longer than the pause that was meant.
@@ -156,8 +192,10 @@ fn time_of(at: Timestamp) -> SystemTime {
 }
 
 pub(super) fn pending_of(stored: StoredItem, now: Timestamp) -> PendingNotification {
+    let may_have_arrived = may_have_arrived(&stored);
     let item = stored.item;
     PendingNotification {
+        may_have_arrived,
         kind: notification::kind_name(&item.path).to_owned(),
         id: item.id,
         origin: item.origin.to_string(),
@@ -172,8 +210,10 @@ pub(super) fn pending_of(stored: StoredItem, now: Timestamp) -> PendingNotificat
 }
 
 pub(super) fn dead_letter_of(stored: StoredItem) -> DeadLetter {
+    let may_have_arrived = may_have_arrived(&stored);
     let item = stored.item;
     DeadLetter {
+        may_have_arrived,
         is_signed: notification::is_signed(&item.body)
             || notification::payment_token(&item.path).is_some(),
         kind: notification::kind_name(&item.path).to_owned(),

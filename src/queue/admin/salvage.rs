@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::deadline;
 use super::pages::Pages;
+use super::report::may_have_arrived;
 use crate::host::Timestamp;
 use crate::spool::{NewItem, Spool, StoredItem};
 use crate::status::Error;
@@ -18,6 +19,8 @@ pub struct SalvageReport {
     pub already_there: u64,
     /// Dead letters that were left where they are.
     pub dead_letters_left: u64,
+    /// Payments that may have arrived, and were left where they are.
+    pub may_have_arrived_left: u64,
     /// What could not be read, for a person to read.
     pub unreadable: Vec<String>,
 }
@@ -27,9 +30,11 @@ pub(super) fn salvage(
     spool: &dyn Spool,
     copy: &dyn Spool,
     with_dead_letters: bool,
+    may_count_twice: bool,
 ) -> Result<SalvageReport, Error> {
     let mut salvage = Salvage {
         spool,
+        may_count_twice,
         known: stored_ids(spool)?,
         report: SalvageReport {
             unreadable: copy.unreadable(deadline())?,
@@ -63,6 +68,7 @@ fn stored_ids(spool: &dyn Spool) -> Result<HashSet<String>, Error> {
 
 struct Salvage<'a> {
     spool: &'a dyn Spool,
+    may_count_twice: bool,
     /// Ids that are not enqueued (again).
     known: HashSet<String>,
     report: SalvageReport,
@@ -76,6 +82,8 @@ impl Salvage<'_> {
         for stored in page {
             if !self.known.insert(stored.item.id.clone()) {
                 self.report.already_there += 1;
+            } else if !self.may_count_twice && may_have_arrived(&stored) {
+                self.report.may_have_arrived_left += 1;
             } else {
                 self.enqueue(stored)?;
             }

@@ -59,10 +59,15 @@ fn body(id: &str, customer_key: &str, token: Option<&str>) -> String {
 
 impl Fixture {
     fn push(&self, id: &str, body: String) {
+        self.push_kind(Kind::AddToCart, id, body);
+    }
+
+    fn push_kind(&self, kind: Kind, id: &str, body: String) {
+        let token = (kind == Kind::SecurePayment).then_some("old");
         let item = NewItem {
             id: id.to_owned(),
             origin: Arc::from("https://h"),
-            path: notification::path(Kind::AddToCart, None),
+            path: notification::path(kind, token),
             body,
             accepted: Timestamp::now(),
             attempts: 0,
@@ -86,6 +91,10 @@ impl Fixture {
 
     /// Settles everything that is pending.
     fn settle(&self, fate: Fate, status: Status, http_status: u16) {
+        self.settle_with(fate, status, &format!("HTTP {http_status}"));
+    }
+
+    fn settle_with(&self, fate: Fate, status: Status, detail: &str) {
         let now = Timestamp::now();
         let mut lease = self.lease();
         loop {
@@ -103,8 +112,8 @@ impl Fixture {
                         item,
                         fate,
                         status,
-                        http_status: Some(http_status),
-                        detail: format!("HTTP {http_status}"),
+                        http_status: None,
+                        detail: detail.to_owned(),
                         latency: Duration::from_millis(5),
                         at: now,
                     }
@@ -116,7 +125,11 @@ impl Fixture {
     }
 
     fn salvage(&self, from: &Fixture, with_dead_letters: bool) -> Result<SalvageReport, Error> {
-        salvage::salvage(&*self.spool, &*from.spool, with_dead_letters)
+        salvage::salvage(&*self.spool, &*from.spool, with_dead_letters, false)
+    }
+
+    fn retry_all(&self) -> u64 {
+        self.admin.retry_dead(None, None, false).unwrap().retried
     }
 
     fn kill_all(&self) {
@@ -221,8 +234,8 @@ fn pending_and_dead_letters_show_no_token() {
         let letter = letters.first().unwrap();
         assert!(letter.is_signed);
         assert!(letter.body.contains(r#""token":"...""#), "{letter:?}");
-        let (_, shown) = f.admin.show("a").unwrap().unwrap();
-        assert!(shown.unwrap().contains(r#""token":"...""#));
+        let (_, shown) = f.admin.show("a").unwrap().unwrap().stored.unwrap();
+        assert!(shown.contains(r#""token":"...""#));
     }
 }
 
@@ -230,11 +243,16 @@ fn pending_and_dead_letters_show_no_token() {
 fn show_returns_the_body_only_while_the_spool_has_it() {
     for f in fixtures() {
         f.push_all(["a"]);
-        let (receipt, shown) = f.admin.show("a").unwrap().unwrap();
-        assert_eq!((receipt.status, shown.is_some()), (Status::Queued, true));
+        let shown = f.admin.show("a").unwrap().unwrap();
+        assert_eq!(shown.receipt.status, Status::Queued);
+        let expected = ("add_to_cart".to_owned(), body("a", KEY, None));
+        assert_eq!(shown.stored, Some(expected));
         f.settle(Fate::Delivered, Status::Delivered, 204);
-        let (receipt, shown) = f.admin.show("a").unwrap().unwrap();
-        assert_eq!((receipt.status, shown), (Status::Delivered, None));
+        let shown = f.admin.show("a").unwrap().unwrap();
+        assert_eq!(
+            (shown.receipt.status, shown.stored),
+            (Status::Delivered, None)
+        );
         assert_eq!(f.admin.show("b").unwrap(), None);
     }
 }
@@ -246,10 +264,11 @@ fn show_returns_a_dead_letter_whose_receipt_is_gone() {
     for f in fixtures_with(&settings) {
         f.push_all(["a"]);
         f.kill_all();
-        let (receipt, shown) = f.admin.show("a").unwrap().unwrap();
+        let shown = f.admin.show("a").unwrap().unwrap();
+        let receipt = shown.receipt;
         assert_eq!(receipt.status, Status::Forbidden);
         assert_eq!((receipt.attempts, receipt.detail.as_str()), (1, "HTTP 403"));
-        assert!(shown.is_some());
+        assert!(shown.stored.is_some());
     }
 }
 
@@ -261,17 +280,20 @@ fn retry_dead_enqueues_the_chosen_letters_and_signs_them_with_the_key() {
         f.push("b", body("b", &key, Some("old")));
         f.kill_all();
         let chosen = ["b".to_owned()];
-        let retried = f.admin.retry_dead(Some(&chosen), Some("secret")).unwrap();
-        assert_eq!(retried, 1);
+        let report = f
+            .admin
+            .retry_dead(Some(&chosen), Some("secret"), false)
+            .unwrap();
+        assert_eq!((report.retried, report.left), (1, 0));
         assert_eq!(f.dead_ids(), ["a"]);
         let stored = f.spool.pending(None, 9, deadline()).unwrap();
         let token = customer_token("secret", &key).unwrap();
         let retried = &stored.first().unwrap().item;
         assert_eq!(retried.body, body("b", &key, Some(&token)));
         assert_eq!(retried.attempts, 0);
-        assert_eq!(f.admin.retry_dead(None, None).unwrap(), 1);
+        assert_eq!(f.retry_all(), 1);
         assert_eq!(f.pending_ids(), ["b", "a"]);
-        assert_eq!(f.admin.retry_dead(None, None).unwrap(), 0);
+        assert_eq!(f.retry_all(), 0);
     }
 }
 
@@ -280,9 +302,70 @@ fn retry_dead_changes_nothing_when_the_private_key_is_refused() {
     for f in fixtures() {
         f.push_all(["a"]);
         f.kill_all();
-        let e = f.admin.retry_dead(None, Some("")).unwrap_err();
+        let e = f.admin.retry_dead(None, Some(""), false).unwrap_err();
         assert_eq!(e.status(), Status::InvalidArgument);
         assert_eq!(f.dead_ids(), ["a"]);
+    }
+}
+
+/// A payment that may have arrived, and an event that the service refused.
+fn push_dead_payment_and_click(f: &Fixture) {
+    f.push_kind(Kind::SecurePayment, "paid", body("x", KEY, None));
+    let detail = notification::may_have_arrived("HTTP 500");
+    f.settle_with(Fate::Dead, Status::ServerError, &detail);
+    f.push_kind(Kind::Click, "clicked", body("clicked", KEY, None));
+    f.kill_all();
+}
+
+#[test]
+fn retry_dead_leaves_a_payment_that_may_have_arrived_unless_it_may_count_twice() {
+    for f in fixtures() {
+        push_dead_payment_and_click(&f);
+        let letters = f.admin.dead_letters().unwrap();
+        let marks: Vec<_> = letters
+            .iter()
+            .map(|l| (l.kind.as_str(), l.may_have_arrived))
+            .collect();
+        assert_eq!(marks, [("secure_payment", true), ("click", false)]);
+        assert!(f.admin.show("paid").unwrap().unwrap().may_have_arrived);
+        let report = f.admin.retry_dead(None, None, false).unwrap();
+        assert_eq!((report.retried, report.left), (1, 1));
+        assert_eq!(f.pending_ids(), ["clicked"]);
+        let report = f.admin.retry_dead(None, Some("new"), true).unwrap();
+        assert_eq!((report.retried, report.left), (1, 0));
+        let stored = f.spool.pending(None, 9, deadline()).unwrap();
+        let paid = stored.last().unwrap();
+        let token = payment_token("new", &paid.item.body).unwrap();
+        assert_eq!(notification::payment_token(&paid.item.path), Some(&*token));
+    }
+}
+
+#[test]
+fn retry_dead_retries_a_payment_that_the_service_refused() {
+    for f in fixtures() {
+        f.push_kind(Kind::Payment, "paid", body("x", KEY, None));
+        f.kill_all();
+        let report = f.admin.retry_dead(None, None, false).unwrap();
+        assert_eq!((report.retried, report.left), (1, 0));
+    }
+}
+
+#[test]
+fn salvage_leaves_a_payment_that_may_have_arrived_unless_it_may_count_twice() {
+    for (here, there) in fixtures().into_iter().zip(fixtures()) {
+        push_dead_payment_and_click(&there);
+        there.push_kind(Kind::Payment, "in flight", body("y", KEY, None));
+        let mut lease = there.lease();
+        let items = lease.fetch("https://h", Timestamp::now(), PAGE, &HashSet::new());
+        lease.begin(&[items.unwrap()[0].position]).unwrap();
+        lease.release();
+        let (pending, _) = there.admin.pending(None, 9).unwrap();
+        assert!(pending.iter().all(|p| p.may_have_arrived));
+        let report = here.salvage(&there, true).unwrap();
+        assert_eq!((report.enqueued, report.may_have_arrived_left), (1, 2));
+        assert_eq!(here.pending_ids(), ["clicked"]);
+        let report = salvage::salvage(&*here.spool, &*there.spool, true, true).unwrap();
+        assert_eq!((report.enqueued, report.may_have_arrived_left), (2, 0));
     }
 }
 
@@ -312,7 +395,7 @@ fn dead_letters_beyond_one_page_are_all_listed_retried_and_dropped() {
         push("a");
         f.kill_all();
         assert_eq!(f.dead_ids().len(), 2 * PAGE + 1);
-        assert_eq!(f.admin.retry_dead(None, None).unwrap(), 2 * PAGE as u64 + 1);
+        assert_eq!(f.retry_all(), 2 * PAGE as u64 + 1);
         f.kill_all();
         assert_eq!(f.admin.drop_dead(None).unwrap(), 2 * PAGE as u64 + 1);
     }
@@ -430,7 +513,7 @@ fn backup_and_salvage_refuse_the_spool_itself_and_what_exists() {
         assert_eq!(e.status(), Status::InvalidArgument, "{e}");
     }
     let itself = place.path().join("./spool");
-    let e = f.admin.salvage(&itself, false).unwrap_err();
+    let e = f.admin.salvage(&itself, false, false).unwrap_err();
     assert!(e.detail().contains("is the spool itself"), "{e}");
 }
 

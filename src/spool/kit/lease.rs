@@ -253,6 +253,22 @@ pub(crate) fn begun_item_is_marked_when_the_next_drainer_fetches_it<E: Engine>()
     assert_eq!(marks(&overdue.unwrap()), [true, false, false]);
 }
 
+pub(crate) fn begun_item_is_marked_when_an_operator_lists_it<E: Engine>() {
+    let engine = E::new(&settings());
+    let spool = engine.open();
+    push_all(&*spool, 1..=2);
+    let mut lease = lead(&*spool);
+    let fetched = fetch(&mut *lease, SHOP, at(0));
+    lease.begin(&[fetched[0].position]).unwrap();
+    let listed = || -> Vec<bool> {
+        let pending = spool.pending(None, 9, soon()).unwrap();
+        pending.iter().map(|stored| stored.item.has_begun).collect()
+    };
+    assert_eq!(listed(), [true, false]);
+    settle(&mut *lease, &fetched[..1], Fate::Retry { pause: ms(1) });
+    assert_eq!(listed(), [false, false]);
+}
+
 pub(crate) fn begun_item_is_not_marked_after_its_result_was_recorded<E: Engine>() {
     let engine = E::new(&settings());
     let spool = engine.open();

@@ -114,6 +114,7 @@ macro_rules! conformance_tests {
             lease {
                 lease_is_granted_to_one_drainer_at_a_time
                 begun_item_is_marked_when_the_next_drainer_fetches_it
+                begun_item_is_marked_when_an_operator_lists_it
                 begun_item_is_not_marked_after_its_result_was_recorded
                 begin_is_refused_when_the_lease_is_lost
                 lease_is_granted_at_once_after_a_release_or_a_drop

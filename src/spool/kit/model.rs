@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::DeadOrder;
 use crate::config::QueueSettings;
 use crate::host::Timestamp;
+use crate::notification;
 use crate::spool::{
     Counts, Fate, Gate, Item, NewItem, Position, RECENT, Settlement, StoredItem, Totals,
 };
@@ -27,6 +28,9 @@ pub(crate) struct Model {
     counts: BTreeMap<u64, Counts>,
     /// Items that were dropped while they were pending, with their producers.
     dropped: BTreeMap<Position, u64>,
+    begun: BTreeSet<Position>,
+    /// Items whose delivery began when the engine crashed: only a drainer sees whether it was written.
+    unsure_begun: BTreeSet<Position>,
     /// Ids of which it is not known whether the receipt was written.
     unsure_receipts: BTreeSet<String>,
     /// `None`: unknown, since there was a restart.
@@ -80,6 +84,8 @@ impl Model {
             gates: BTreeMap::new(),
             counts: BTreeMap::new(),
             dropped: BTreeMap::new(),
+            begun: BTreeSet::new(),
+            unsure_begun: BTreeSet::new(),
             unsure_receipts: BTreeSet::new(),
             recent: Some(Vec::new()),
             last: Position::default(),
@@ -172,7 +178,41 @@ impl Model {
             let item = &w.stored.item;
             &*item.origin == origin && !skip.contains(&item.position) && wanted(w)
         });
-        items.map(|w| w.stored.item.clone()).collect()
+        let mark = |item: &Item| Item {
+            has_begun: self.begun.contains(&item.position),
+            ..item.clone()
+        };
+        items.map(|w| mark(&w.stored.item)).collect()
+    }
+
+    /// Whether it ends a session of which something older is pending.
+    fn is_early(&self, end: &Item) -> bool {
+        let session = notification::session(&end.body);
+        let older = self.pending.iter().map(|w| &w.stored.item);
+        let mut older = older.filter(|i| i.position < end.position && i.origin == end.origin);
+        notification::ends_session(&end.path)
+            && session.is_some()
+            && older.any(|i| notification::session(&i.body) == session)
+    }
+
+    pub(crate) fn begin(&mut self, items: &[Position]) {
+        let pending = self.pending.iter().map(|w| w.stored.item.position);
+        let begun: Vec<Position> = pending.filter(|at| items.contains(at)).collect();
+        self.begun.extend(begun);
+    }
+
+    /// `begin` was interrupted.
+    pub(crate) fn begin_perhaps(&mut self, items: &[Position]) {
+        let unsure = items.iter().filter(|at| !self.begun.contains(at));
+        self.unsure_begun.extend(unsure);
+    }
+
+    /// A drainer has seen whether the delivery of an item began. Returns whether that was known.
+    pub(crate) fn see_begun(&mut self, item: Position, has_begun: bool) -> bool {
+        if self.unsure_begun.remove(&item) && has_begun {
+            self.begun.insert(item);
+        }
+        self.begun.contains(&item) == has_begun
     }
 
     pub(crate) fn fetch(
@@ -185,6 +225,7 @@ impl Model {
         let mut due = self.select(origin, skip, |w| {
             w.pause
                 .is_none_or(|(at, pause)| now.since(at).length >= pause)
+                && !self.is_early(&w.stored.item)
         });
         due.truncate(limit);
         due
@@ -234,6 +275,8 @@ impl Model {
             .iter()
             .position(|w| w.stored.item.position == position);
         let was_dropped = self.dropped.remove(&position);
+        self.begun.remove(&position);
+        self.unsure_begun.remove(&position);
         let Some(found) = found else {
             if let (Some(producer), Fate::Delivered) = (was_dropped, settlement.fate) {
                 let counts = self.count(producer);

@@ -11,7 +11,7 @@ use proptest::strategy::Strategy;
 use proptest::test_runner::{Config, TestRunner};
 
 use super::model::{Model, Snapshot};
-use super::steps::{Filler, HANDLES, ORIGINS, OWNERS, Step, limits, step};
+use super::steps::{Filler, HANDLES, ORIGINS, OWNERS, Session, Step, limits, step};
 use super::{Engine, SHOP, ms, soon};
 use crate::config::QueueSettings;
 use crate::host::Timestamp;
@@ -192,6 +192,7 @@ impl<E: Engine> Run<E> {
             Step::Poll => self.refresh(),
             Step::Fetch { origin, limit } => self.fetch(ORIGINS[*origin], *limit),
             Step::Overdue { origin } => self.overdue(ORIGINS[*origin]),
+            Step::Begin { which } => self.begin(which),
             Step::Settle { fates, gate } => self.settle(fates, *gate),
             Step::SettleAgain { which, fate } => self.settle_again(*which, *fate),
             Step::Maintain => self.maintain(),
@@ -229,29 +230,44 @@ impl<E: Engine> Run<E> {
             filler,
             attempts,
             has_common_id,
+            session,
         } = step
         else {
             return Ok(());
         };
         self.serial += 1;
         let serial = self.serial;
-        let mut body = format!("{serial}:{}:", OWNERS[owner]);
+        let owner = OWNERS[owner];
+        let (mut body, end) = match session {
+            Session::None => (format!("{serial}:{owner}:"), ""),
+            _ => (
+                format!("{{\"sessionKey\":\"{owner}\",\"n\":\"{serial}:{owner}:"),
+                "\"}",
+            ),
+        };
         let length = match filler {
             Filler::Bytes(length) => length,
             Filler::ToTheLimit { over } => {
                 let room = self.limits.max_bytes.saturating_sub(self.model.bytes());
                 // No limit that is far away.
-                (room as usize + over).saturating_sub(body.len()).min(200)
+                (room as usize + over)
+                    .saturating_sub(body.len() + end.len())
+                    .min(200)
             }
         };
         body.push_str(&"x".repeat(length));
+        body.push_str(end);
+        let kind = match session {
+            Session::End => Kind::End,
+            _ => Kind::AddToCart,
+        };
         let new = NewItem {
             id: match has_common_id {
                 true => "common".to_owned(),
                 false => format!("id-{serial}"),
             },
             origin: Arc::from(ORIGINS[origin]),
-            path: notification::path(Kind::AddToCart, None),
+            path: notification::path(kind, None),
             body,
             accepted: self.now,
             attempts,
@@ -351,8 +367,10 @@ impl<E: Engine> Run<E> {
             let same = Item {
                 position: expected.position,
                 producer: expected.producer,
+                has_begun: expected.has_begun,
                 ..item.clone()
             };
+            assert!(self.model.see_begun(expected.position, item.has_begun));
             assert_eq!(&same, expected);
             let known = self.positions.insert(item.position, expected.position);
             assert!(known.is_none_or(|p| p == expected.position), "{item:?}");
@@ -388,6 +406,28 @@ impl<E: Engine> Run<E> {
         expected.truncate(overdue.len());
         self.take(overdue, &expected);
         Ok(())
+    }
+
+    fn begin(&mut self, which: &[usize]) -> Outcome {
+        let Some(mut lease) = self.lease.take() else {
+            return Ok(());
+        };
+        let count = self.in_flight.len();
+        let chosen = which.iter().filter(|_| count > 0);
+        let theirs: Vec<Position> = chosen
+            .map(|which| self.in_flight[which % count].position)
+            .collect();
+        let ours: Vec<Position> = theirs.iter().map(|p| self.positions[p]).collect();
+        let mut after = self.model.clone();
+        after.begin(&ours);
+        let answer = lease.begin(&theirs);
+        self.lease = Some(lease);
+        if answer.is_err() {
+            after = self.model.clone();
+            after.begin_perhaps(&ours);
+            self.model.begin_perhaps(&ours);
+        }
+        self.change(answer, &(), after, Vec::new)
     }
 
     fn settlement(&self, item: &Item, fate: Fate) -> Settlement {
@@ -561,7 +601,7 @@ impl<E: Engine> Run<E> {
     }
 
     fn purge(&mut self, handle: usize, owner: &str) -> Outcome {
-        let theirs = |body: &str| body.split(':').nth(1) == Some(owner);
+        let theirs = |body: &str| body.contains(&format!(":{owner}:"));
         let positions = self.model.theirs(&theirs);
         let answer = self.handles[handle].purge(&theirs, soon());
         let mut after = self.model.clone();

@@ -22,6 +22,15 @@ pub(crate) enum Filler {
     },
 }
 
+/// What an item has to do with the session of its owner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Session {
+    /// Its body says nothing of a session.
+    None,
+    Within,
+    End,
+}
+
 /// The numbers choose among what there is at that moment.
 #[derive(Debug, Clone)]
 pub(crate) enum Step {
@@ -32,6 +41,7 @@ pub(crate) enum Step {
         filler: Filler,
         attempts: u32,
         has_common_id: bool,
+        session: Session,
     },
     Acquire {
         handle: usize,
@@ -50,6 +60,10 @@ pub(crate) enum Step {
     },
     Overdue {
         origin: usize,
+    },
+    /// The deliveries of some items that are in flight begin.
+    Begin {
+        which: Vec<usize>,
     },
     Settle {
         fates: Vec<(usize, u8)>,
@@ -103,15 +117,23 @@ fn filler() -> impl Strategy<Value = Filler> {
     ]
 }
 
+fn session() -> impl Strategy<Value = Session> {
+    prop_oneof![
+        6 => Just(Session::None),
+        2 => Just(Session::Within),
+        1 => Just(Session::End),
+    ]
+}
+
 pub(crate) fn step(crash_span: u64) -> impl Strategy<Value = Step> {
     let handle = 0..HANDLES;
     let origin = 0..ORIGINS.len();
     prop_oneof![
         30 => (
             (handle.clone(), origin.clone(), 0..OWNERS.len()),
-            (filler(), 0..2_u32, proptest::bool::weighted(0.1)),
-        ).prop_map(|((producer, origin, owner), (filler, attempts, has_common_id))| Step::Push {
-            producer, origin, owner, filler, attempts, has_common_id,
+            (filler(), 0..2_u32, proptest::bool::weighted(0.1), session()),
+        ).prop_map(|((producer, origin, owner), (filler, attempts, has_common_id, session))| Step::Push {
+            producer, origin, owner, filler, attempts, has_common_id, session,
         }),
         8 => handle.clone().prop_map(|handle| Step::Acquire { handle }),
         2 => any::<bool>().prop_map(|is_regular| Step::Release { is_regular }),
@@ -119,6 +141,7 @@ pub(crate) fn step(crash_span: u64) -> impl Strategy<Value = Step> {
         3 => Just(Step::Poll),
         18 => (origin.clone(), 0..5_usize).prop_map(|(origin, limit)| Step::Fetch { origin, limit }),
         4 => origin.clone().prop_map(|origin| Step::Overdue { origin }),
+        4 => vec(0..8_usize, 0..3).prop_map(|which| Step::Begin { which }),
         16 => (
             vec((0..8_usize, 0..6_u8), 0..4),
             proptest::option::weighted(0.3, (origin, 0..3_u32, 0..5000_u64)),

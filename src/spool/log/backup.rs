@@ -51,7 +51,7 @@ pub(super) fn copy(place: &Place, to: &Path, deadline: Instant) -> io::Result<u6
             drop(target.create(&target.file(super::LEASE))?);
             JournalWriter::begin(&target, 1, state)?.sync()?;
             target.sync_names()?;
-            let sight = View::default().read_all(&target)?;
+            let sight = View::default().read_all(&target, deadline)?;
             return Ok(sight.counts.pending);
         }
         if Instant::now() >= deadline {

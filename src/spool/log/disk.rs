@@ -33,7 +33,7 @@ pub(super) fn overwrite(file: &File, bytes: &[u8], offset: u64) -> io::Result<()
 /// Makes a file that does not exist yet, for appending, with mode 0600 whatever the umask is.
 pub(super) fn create(path: &Path) -> io::Result<File> {
     may_change(1)?;
-    host::open_above_stdio(
+    host::open_file(
         OpenOptions::new()
             .read(true)
             .append(true)

@@ -35,12 +35,17 @@ impl Holder {
     fn of_this_process(token: u64) -> Holder {
         let command = std::fs::read_to_string("/proc/self/comm").unwrap_or_default();
         let process = std::process::id();
+        // Without /proc, as in a chroot, there is no command.
+        let name = match command.trim() {
+            "" => format!("process {process}"),
+            command => format!("{command} (process {process})"),
+        };
         Holder {
             token,
             beats: 0,
             process,
             namespace: namespace(),
-            name: format!("{} (process {process})", command.trim()),
+            name,
         }
     }
 
@@ -159,7 +164,7 @@ pub(super) fn take(
     let temporary = place.temporary(super::LEASE);
     let _ = disk::remove(&temporary);
     drop(place.create(&temporary)?);
-    let file = host::open_above_stdio(&options, &temporary)?;
+    let file = host::open_file(&options, &temporary)?;
     if !host::try_lock(&file)? {
         return Ok(None);
     }

@@ -62,10 +62,14 @@ pub(super) fn decode(line: &[u8]) -> Line<'_> {
         return Line::Torn;
     };
     let number = |digits: Option<&[u8]>| {
-        let digits = digits.and_then(|d| std::str::from_utf8(d).ok())?;
-        let is_ours = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
-        digits.bytes().all(is_ours).then_some(())?;
-        u32::from_str_radix(digits, 16).ok()
+        digits?.iter().try_fold(0, |number: u32, digit| {
+            let value = match digit {
+                b'0'..=b'9' => digit - b'0',
+                b'a'..=b'f' => digit - b'a' + 10,
+                _ => return None,
+            };
+            Some(number << 4 | u32::from(value))
+        })
     };
     let (Some(checksum), Some(length)) = (number(head.get(..8)), number(head.get(9..15))) else {
         return Line::Damaged;
@@ -126,18 +130,7 @@ pub(super) fn text(column: &str) -> String {
 }
 
 pub(super) fn push_number(out: &mut Vec<u8>, number: u64) {
-    let mut digits = [0_u8; 20];
-    let mut rest = number;
-    let mut start = digits.len();
-    for (i, digit) in digits.iter_mut().enumerate().rev() {
-        *digit = b'0' + (rest % 10) as u8;
-        rest /= 10;
-        start = i;
-        if rest == 0 {
-            break;
-        }
-    }
-    out.extend_from_slice(digits.get(start..).unwrap_or_default());
+    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
 #[cfg(test)]

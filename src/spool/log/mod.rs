@@ -65,6 +65,8 @@ const LOCK: &str = "lock";
 const SEGMENT_SIZE: u64 = 4 << 20;
 /// For so long a segment that was superseded is still read. A producer that was stopped for longer looks after its write.
 const GRACE: Duration = Duration::from_secs(2);
+/// How long a producer may count before it appends again what has lost its segment.
+const RESCUE_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long the leader waits for the directory's lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -84,13 +86,21 @@ fn failed(path: &Path, e: io::Error) -> Error {
         Some(libc::EDQUOT) => "the disk quota is used up".to_owned(),
         Some(libc::EFBIG) => "the limit on the size of files (ulimit -f) is reached".to_owned(),
         _ if e.kind() == io::ErrorKind::StorageFull => "the disk is full".to_owned(),
-        _ if e.kind() == io::ErrorKind::TimedOut => BUSY.to_owned(),
+        _ if e.kind() == io::ErrorKind::TimedOut && e.get_ref().is_none() => BUSY.to_owned(),
         _ => e.to_string(),
     };
     Error::new(
         Status::SpoolFailed,
         format!("spool {}: {words}", path.display()),
     )
+}
+
+/// What was read; `None`: not before the deadline.
+fn in_time<T>(read: Option<io::Result<T>>) -> io::Result<Option<T>> {
+    match read.transpose() {
+        Err(e) if e.kind() == io::ErrorKind::TimedOut => Ok(None),
+        read => read,
+    }
 }
 
 /// Overwrites lines (offset of the line feed, length without it) with blanks that are a sound line of their own.
@@ -247,7 +257,9 @@ impl LogSpool {
                 .open_inlet(inlet, true)
                 .and_then(|(place, producer, view)| {
                     let now = host::uptime().unwrap_or_default();
-                    producer.look(place, view, &self.settings, now)
+                    // What was accepted must not be lost for want of time.
+                    let deadline = host::deadline_after(RESCUE_TIMEOUT);
+                    producer.look(place, view, &self.settings, now, deadline)
                 });
             if let Err(e) = rescued {
                 let e = self.failed(e);
@@ -311,6 +323,7 @@ impl LogSpool {
         place: &Place,
         view: &View,
         sight: &mut view::Sight,
+        deadline: Instant,
     ) -> io::Result<BTreeMap<Position, u64>> {
         let limits = &self.settings;
         let mut dropped = BTreeMap::new();
@@ -325,7 +338,7 @@ impl LogSpool {
             return Ok(dropped);
         }
         let from = view.state.settled_to();
-        operator::each_item(place, &view.state, from, |item| {
+        operator::each_item(place, &view.state, from, deadline, |item| {
             if !is_over(sight) {
                 return ControlFlow::Break(());
             }
@@ -407,11 +420,11 @@ impl Ledger for LogSpool {
     fn totals(&self, deadline: Instant) -> Result<Totals, Error> {
         self.rescue_last(deadline);
         self.read(deadline, |place, view| {
-            let mut sight = view.read_all(place)?;
-            let dropped = self.overflow(place, view, &mut sight)?;
+            let mut sight = view.read_all(place, deadline)?;
+            let dropped = self.overflow(place, view, &mut sight, deadline)?;
             let oldest = match dropped.is_empty() {
                 true => operator::oldest_pending(place, &view.state)?.or(view.oldest_unread),
-                false => operator::first_pending_behind(place, &view.state, &dropped)?,
+                false => operator::first_pending_behind(place, &view.state, &dropped, deadline)?,
             };
             let mut process = view
                 .state
@@ -449,9 +462,9 @@ impl Ledger for LogSpool {
     ) -> Result<Option<Receipt>, Error> {
         let retention = self.settings.receipt_retention;
         self.read(deadline, |place, view| {
-            let mut sight = view.read_all(place)?;
-            let dropped = self.overflow(place, view, &mut sight)?;
-            if let Some(found) = operator::find_pending(place, &view.state, id)? {
+            let mut sight = view.read_all(place, deadline)?;
+            let dropped = self.overflow(place, view, &mut sight, deadline)?;
+            if let Some(found) = operator::find_pending(place, &view.state, id, deadline)? {
                 if dropped.contains_key(&found.item.position) {
                     return Ok(Some(leader::dropped(&found.item, MADE_ROOM, now).receipt));
                 }
@@ -464,7 +477,7 @@ impl Ledger for LogSpool {
                     detail: found.detail,
                 }));
             }
-            receipts::find(place, id, now, retention)
+            receipts::find(place, id, now, retention, deadline)
         })
     }
 
@@ -478,10 +491,10 @@ impl Ledger for LogSpool {
             return Ok(Some(Position::default()));
         };
         let read = self.ledger.with(deadline, |view| {
-            view.read_all(&place)?;
+            view.read_all(&place, deadline)?;
             Ok(view.end)
         });
-        read.transpose().map_err(|e| self.failed(e))
+        in_time(read).map_err(|e| self.failed(e))
     }
 
     fn is_settled(&self, mark: Position, deadline: Instant) -> Result<bool, Error> {
@@ -491,16 +504,13 @@ impl Ledger for LogSpool {
         let read = self.ledger.with(deadline, |view| {
             let mut dropped = BTreeMap::new();
             if self.settings.drops_oldest {
-                let mut sight = view.read_all(&place)?;
-                dropped = self.overflow(&place, view, &mut sight)?;
+                let mut sight = view.read_all(&place, deadline)?;
+                dropped = self.overflow(&place, view, &mut sight, deadline)?;
             } else {
                 view.read_journal(&place)?;
             }
-            view.is_settled(&place, mark, &dropped)
+            view.is_settled(&place, mark, &dropped, deadline)
         });
-        Ok(read
-            .transpose()
-            .map_err(|e| self.failed(e))?
-            .unwrap_or(false))
+        Ok(in_time(read).map_err(|e| self.failed(e))?.unwrap_or(false))
     }
 }

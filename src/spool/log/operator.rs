@@ -28,6 +28,7 @@ pub(super) struct Found<'a> {
     pub(super) is_pending: bool,
     pub(super) new: Notification<'a>,
     retry: Option<&'a Retry>,
+    has_begun: bool,
 }
 
 impl Found<'_> {
@@ -35,6 +36,7 @@ impl Found<'_> {
         let origin = Arc::from(line::text(self.new.origin).as_str());
         let detail = line::text(self.new.detail);
         let mut item = self.new.into_item(self.at, origin);
+        item.has_begun = self.has_begun;
         let Some(retry) = self.retry else {
             return StoredItem {
                 item,
@@ -60,9 +62,11 @@ pub(super) fn each_item(
     place: &Place,
     state: &State,
     from: Position,
+    deadline: Instant,
     mut visit: impl FnMut(Found<'_>) -> ControlFlow<()>,
 ) -> io::Result<()> {
     let first = segment_of(from);
+    let mut limit = reader::Limit::new(deadline);
     for number in place.numbered(super::SEGMENT, super::SEGMENT_END)? {
         if number < first {
             continue;
@@ -79,8 +83,13 @@ pub(super) fn each_item(
         };
         let mut is_over = false;
         // From the middle of a line on, the rest of it is passed over.
-        reader::lines(&file, start.into(), |offset, _, line| {
+        let mut is_late = false;
+        reader::lines(&file, start.into(), |offset, bytes, line| {
             let at = position(number, offset);
+            if limit.is_reached(bytes.len()) {
+                is_late = true;
+                return ControlFlow::Break(());
+            }
             let Line::Sound(payload) = line else {
                 return ControlFlow::Continue(());
             };
@@ -92,10 +101,14 @@ pub(super) fn each_item(
                 is_pending: !is_retired && (offset >= scanned || state.is_pending(at)),
                 new,
                 retry: state.retries.get(&at),
+                has_begun: state.begun.contains(&at),
             });
             is_over = next.is_break();
             next
         })?;
+        if is_late {
+            return Err(reader::Limit::error());
+        }
         if is_over {
             break;
         }
@@ -108,9 +121,10 @@ pub(super) fn find_pending(
     place: &Place,
     state: &State,
     id: &str,
+    deadline: Instant,
 ) -> io::Result<Option<StoredItem>> {
     let mut found = None;
-    each_item(place, state, state.settled_to(), |item| {
+    each_item(place, state, state.settled_to(), deadline, |item| {
         if item.is_pending && item.new.has_id(id) {
             found = Some(item.stored());
         }
@@ -124,9 +138,10 @@ pub(super) fn first_pending_behind(
     place: &Place,
     state: &State,
     dropped: &BTreeMap<Position, u64>,
+    deadline: Instant,
 ) -> io::Result<Option<Timestamp>> {
     let mut first = None;
-    each_item(place, state, state.settled_to(), |item| {
+    each_item(place, state, state.settled_to(), deadline, |item| {
         if item.is_pending && !dropped.contains_key(&item.at) {
             first = Some(item.new.accepted);
             return ControlFlow::Break(());
@@ -282,7 +297,7 @@ impl Operator for LogSpool {
 
     fn overview(&self, deadline: Instant) -> Result<Overview, Error> {
         self.read(deadline, |place, view| {
-            view.read_all(place)?;
+            view.read_all(place, deadline)?;
             let state = &view.state;
             let origins = state.origins.iter();
             let mut dead_by_status = std::collections::BTreeMap::new();
@@ -323,13 +338,13 @@ impl Operator for LogSpool {
         deadline: Instant,
     ) -> Result<Vec<StoredItem>, Error> {
         self.read(deadline, |place, view| {
-            let mut sight = view.read_all(place)?;
-            let dropped = self.overflow(place, view, &mut sight)?;
+            let mut sight = view.read_all(place, deadline)?;
+            let dropped = self.overflow(place, view, &mut sight, deadline)?;
             let from = after.map_or(view.state.settled_to(), |after| {
                 Position(after.0.saturating_add(1))
             });
             let mut found = Vec::new();
-            each_item(place, &view.state, from, |item| {
+            each_item(place, &view.state, from, deadline, |item| {
                 if found.len() >= limit {
                     return ControlFlow::Break(());
                 }
@@ -419,11 +434,11 @@ impl Operator for LogSpool {
             return Ok(0);
         };
         let (positions, purged) = self.read(deadline, |place, view| {
-            let mut sight = view.read_all(place)?;
-            let dropped = self.overflow(place, view, &mut sight)?;
+            let mut sight = view.read_all(place, deadline)?;
+            let dropped = self.overflow(place, view, &mut sight, deadline)?;
             let mut positions = BTreeSet::new();
             let mut purged = 0;
-            each_item(place, &view.state, Position::default(), |item| {
+            each_item(place, &view.state, Position::default(), deadline, |item| {
                 if theirs(&item.new.body) {
                     positions.insert(item.at);
                     purged += u64::from(item.is_pending && !dropped.contains_key(&item.at));
@@ -462,7 +477,7 @@ impl Operator for LogSpool {
 
     fn is_done(&self, deadline: Instant) -> Result<bool, Error> {
         let has_unread = self.read(deadline, |place, view| {
-            view.read_all(place)?;
+            view.read_all(place, deadline)?;
             Ok(view.has_unread_commands)
         })?;
         Ok(!has_unread)

@@ -146,7 +146,7 @@ impl Place {
         if found.mode() & 0o500 != 0o500 {
             fs::set_permissions(path, Permissions::from_mode(0o700))?;
         }
-        let directory = host::open_above_stdio(
+        let directory = host::open_file(
             OpenOptions::new()
                 .read(true)
                 .custom_flags(libc::O_DIRECTORY | libc::O_NOFOLLOW),
@@ -338,7 +338,7 @@ impl Place {
                 ))
             })
         };
-        let file = host::open_above_stdio(options, &path).map_err(|e| {
+        let file = host::open_file(options, &path).map_err(|e| {
             let found = fs::symlink_metadata(&path);
             found.ok().and_then(foreign).unwrap_or(e)
         })?;
@@ -377,7 +377,7 @@ impl Place {
         work: impl FnOnce() -> io::Result<()>,
     ) -> io::Result<()> {
         // A descriptor of its own: two threads of this process exclude each other too.
-        let directory = host::open_above_stdio(
+        let directory = host::open_file(
             OpenOptions::new()
                 .read(true)
                 .custom_flags(libc::O_DIRECTORY | libc::O_NOFOLLOW),
@@ -417,7 +417,7 @@ impl Names {
         self.directory.sync_all()?;
         let folder = self.path.parent().unwrap_or(Path::new("/"));
         // A folder that may be written and not read.
-        match host::open_above_stdio(OpenOptions::new().read(true), folder) {
+        match host::open_file(OpenOptions::new().read(true), folder) {
             Ok(folder) => folder.sync_all(),
             Err(_) => Ok(()),
         }

@@ -13,7 +13,7 @@ use super::record;
 use super::sync::SharedFile;
 use super::view::View;
 use super::{GRACE, SEGMENT_SIZE, Settings, journal, segment_name};
-use crate::host::uptime;
+use crate::host::{self, uptime};
 use crate::log;
 use crate::spool::NewItem;
 
@@ -21,6 +21,8 @@ use crate::spool::NewItem;
 const CHECK: Duration = Duration::from_millis(50);
 /// Between two looks a producer may use this part of a limit without asking what the others do.
 const SHARE: u64 = 1024;
+/// Memory that is kept from look to look, in bytes.
+const KEPT: usize = 64 << 10;
 /// No line of a notification is shorter.
 const SHORTEST: u64 = 64;
 
@@ -43,11 +45,12 @@ pub(super) struct Producer {
     /// By which the spool counts what this producer accepted.
     pub(super) id: u64,
     present: Option<Present>,
-    buffer: Vec<u8>,
-    /// What was appended since the last look: it is appended again if its segment was removed meanwhile.
-    since_look: Vec<NewItem>,
-    /// What has lost its segment, and is to be appended again.
-    again: Vec<NewItem>,
+    /// The line that is being appended.
+    line: Vec<u8>,
+    /// The lines that were appended since the last look: they are appended again if their segment was removed meanwhile.
+    since_look: Vec<u8>,
+    /// Lines that lost their segment, and are to be appended again.
+    again: Vec<u8>,
 }
 
 /// Why nothing was appended.
@@ -65,12 +68,26 @@ impl From<io::Error> for Refusal {
     }
 }
 
+/// The length of this segment and of all newer ones.
+fn bytes_from(place: &Place, first: u32) -> io::Result<u64> {
+    let numbers = place.numbered(super::SEGMENT, super::SEGMENT_END)?;
+    let newer = numbers.into_iter().filter(|number| *number >= first);
+    let lengths = newer.map(
+        |number| match place.file(&segment_name(number)).metadata() {
+            Ok(metadata) => Ok(metadata.len()),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(0),
+            Err(e) => Err(e),
+        },
+    );
+    lengths.sum()
+}
+
 impl Producer {
     pub(super) fn new(id: u64) -> Producer {
         Producer {
             id,
             present: None,
-            buffer: Vec::new(),
+            line: Vec::new(),
             since_look: Vec::new(),
             again: Vec::new(),
         }
@@ -92,15 +109,18 @@ impl Producer {
             now.saturating_sub(p.seen) < CHECK && p.lines_left > 0 && p.bytes_left > size
         });
         if !is_fresh {
-            self.look(place, view, settings, now)?;
+            self.look(place, view, settings, now, deadline)?;
         }
         let is_near = self.present.as_ref().is_some_and(|p| p.is_near);
         let is_large = item.body.len() as u64 > settings.max_bytes / SHARE;
         if (is_near || is_large) && !may_exceed {
             return self.push_near(place, view, settings, item, deadline);
         }
-        let file = self.append(place, item, false)?;
-        self.since_look.push(item.clone());
+        let file = self.append(place, item)?;
+        // Only if it is removed within the next moment is it needed again: not worth the last of the memory.
+        if !host::is_memory_short() {
+            self.since_look.extend_from_slice(&self.line);
+        }
         Ok(file)
     }
 
@@ -141,7 +161,7 @@ impl Producer {
         let mut refusal = None;
         let size = item.body.len() as u64;
         let appended = place.exclusively(deadline, || {
-            let sight = view.read_all(place)?;
+            let sight = view.read_all(place, deadline)?;
             let fits = sight.counts.pending < settings.max_items
                 && sight.pending_bytes.saturating_add(size) <= settings.max_bytes;
             if !fits {
@@ -151,7 +171,7 @@ impl Producer {
                 });
                 return Ok(None);
             }
-            self.append(place, item, false).map(Some)
+            self.append(place, item).map(Some)
         })?;
         match (appended, refusal) {
             (Some(file), _) => Ok(file),
@@ -160,16 +180,17 @@ impl Producer {
         }
     }
 
-    pub(super) fn append(
-        &mut self,
-        place: &Place,
-        item: &NewItem,
-        is_again: bool,
-    ) -> io::Result<Arc<SharedFile>> {
-        self.buffer.clear();
+    fn append(&mut self, place: &Place, item: &NewItem) -> io::Result<Arc<SharedFile>> {
+        self.encode(item)?;
+        self.append_line(place)
+    }
+
+    /// Makes `self.line`.
+    fn encode(&mut self, item: &NewItem) -> io::Result<()> {
+        self.line.clear();
         let id = self.id;
-        let fits = line::encode(&mut self.buffer, |out| {
-            record::push_notification(out, item, id, is_again);
+        let fits = line::encode(&mut self.line, |out| {
+            record::push_notification(out, item, id);
         });
         if !fits {
             return Err(io::Error::new(
@@ -177,12 +198,17 @@ impl Producer {
                 "the notification is longer than 16 MiB or holds a line feed",
             ));
         }
+        Ok(())
+    }
+
+    /// Appends `self.line`.
+    fn append_line(&mut self, place: &Place) -> io::Result<Arc<SharedFile>> {
         let mut has_moved = false;
         loop {
             let Some(present) = &mut self.present else {
                 return Err(io::ErrorKind::NotFound.into());
             };
-            match disk::append(&present.file.file, &self.buffer) {
+            match disk::append(&present.file.file, &self.line) {
                 Ok(()) => {}
                 // The host limits the size of files: the next segment is shorter.
                 Err(e) if e.raw_os_error() == Some(libc::EFBIG) && !has_moved => {
@@ -193,18 +219,14 @@ impl Producer {
                 Err(e) => return Err(e),
             }
             present.lines_left = present.lines_left.saturating_sub(1);
-            let length = self.buffer.len() as u64;
+            let length = self.line.len() as u64;
             present.bytes_left = present.bytes_left.saturating_sub(length);
             let file = Arc::clone(&present.file);
             // Within the grace period of the last look the leader has certainly not read this segment to its end.
             let now = uptime().unwrap_or_default();
             if now.saturating_sub(present.seen) > GRACE && file.file.metadata()?.nlink() == 0 {
                 self.find_present(place)?;
-                let id = self.id;
-                self.buffer.clear();
-                line::encode(&mut self.buffer, |out| {
-                    record::push_notification(out, item, id, true);
-                });
+                self.line = record::once_more(&self.line);
                 continue;
             }
             return Ok(file);
@@ -218,6 +240,7 @@ impl Producer {
         view: &mut View,
         settings: &Settings,
         now: Duration,
+        deadline: Instant,
     ) -> io::Result<()> {
         let is_present = |p: &Present| -> io::Result<Option<u64>> {
             let metadata = p.file.file.metadata()?;
@@ -239,9 +262,11 @@ impl Producer {
             }
             self.since_look.clear();
             self.find_present(place)?;
-            while let Some(item) = self.again.first().cloned() {
-                self.append(place, &item, true)?;
-                self.again.remove(0);
+            while let Some(length) = line::declared_length(&self.again) {
+                let length = length.min(self.again.len());
+                self.line = record::once_more(self.again.get(..length).unwrap_or_default());
+                self.append_line(place)?;
+                self.again.drain(..length);
             }
             length = match &self.present {
                 Some(present) => Some(present.file.file.metadata()?.len()),
@@ -253,9 +278,10 @@ impl Producer {
             length = Some(0);
         }
         let length = length.unwrap_or(0);
-        let (lines_left, is_near) = self.room(place, view, settings, length)?;
+        let (lines_left, is_near) = self.room(place, view, settings, length, deadline)?;
         if let Some(present) = &mut self.present {
             self.since_look.clear();
+            self.since_look.shrink_to(KEPT);
             present.seen = now;
             present.lines_left = lines_left;
             present.is_near = is_near;
@@ -279,6 +305,7 @@ impl Producer {
         view: &mut View,
         settings: &Settings,
         length: u64,
+        deadline: Instant,
     ) -> io::Result<(u64, bool)> {
         let share = settings.max_items / SHARE;
         if share == 0 {
@@ -301,18 +328,17 @@ impl Producer {
         }
         .unwrap_or_default();
         let unread = match number == last.newest {
-            true => Some(length.saturating_sub(last.newest_scanned.into())),
-            false if number == last.newest + 1 => Some(length + SEGMENT_SIZE),
-            false => None,
+            true => length.saturating_sub(last.newest_scanned.into()),
+            false if number == last.newest + 1 => length + SEGMENT_SIZE,
+            // No process has led for long. A sum of lengths is enough while it is far from the limits.
+            false => bytes_from(place, last.newest)?,
         };
-        if let Some(unread) = unread {
-            let items = last.sums.pending() + unread / SHORTEST;
-            let bytes = last.pending_bytes + unread;
-            if items < settings.max_items / 4 && bytes < settings.max_bytes / 4 {
-                return Ok((share, false));
-            }
+        let items = last.sums.pending() + unread / SHORTEST;
+        let bytes = last.pending_bytes + unread;
+        if items < settings.max_items / 4 && bytes < settings.max_bytes / 4 {
+            return Ok((share, false));
         }
-        let sight = view.read_all(place)?;
+        let sight = view.read_all(place, deadline)?;
         let is_near = sight.counts.pending >= settings.max_items / 4 * 3
             || sight.pending_bytes >= settings.max_bytes / 4 * 3;
         Ok((share, is_near))
@@ -404,7 +430,9 @@ fn next_number(place: &Place, used: u32) -> io::Result<u32> {
 pub(super) fn append_again(place: &Place, item: &NewItem, producer: u64) -> io::Result<()> {
     let mut producer = Producer::new(producer);
     producer.find_present(place)?;
-    producer.append(place, item, true).map(drop)
+    producer.encode(item)?;
+    producer.line = record::once_more(&producer.line);
+    producer.append_line(place).map(drop)
 }
 
 /// An operator's records, one write each; the position behind the last.

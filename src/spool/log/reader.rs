@@ -4,10 +4,40 @@ use std::fs::File;
 use std::io;
 use std::ops::ControlFlow;
 use std::os::unix::fs::FileExt;
+use std::time::Instant;
 
 use super::line::{self, HEAD, Line, MAX_PAYLOAD};
 
 const PIECE: usize = 256 << 10;
+
+/// Ends what reads much when its deadline has passed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limit {
+    deadline: Instant,
+    /// Bytes that are read in any case, so that every call gets further.
+    left: usize,
+}
+
+impl Limit {
+    pub(super) fn new(deadline: Instant) -> Limit {
+        Limit {
+            deadline,
+            left: PIECE,
+        }
+    }
+
+    /// Whether to stop, now that so many bytes more were read.
+    pub(super) fn is_reached(&mut self, bytes: usize) -> bool {
+        self.left = self.left.saturating_sub(bytes);
+        self.left == 0 && Instant::now() >= self.deadline
+    }
+
+    /// The error of a call that stopped.
+    pub(super) fn error() -> io::Error {
+        let message = "it holds more than could be read in time";
+        io::Error::new(io::ErrorKind::TimedOut, message)
+    }
+}
 /// Longer than any line of ours: a file without line feeds is read in pieces of this size.
 const LONGEST: usize = 1 + HEAD + MAX_PAYLOAD;
 

@@ -15,7 +15,7 @@ use super::record::{self, Notification, Record};
 use super::repeats::{Repeats, Sources};
 use super::segment_name;
 use super::state::{Batch, Letter, Retry, State, offset_of, position, segment_of};
-use crate::host::Timestamp;
+use crate::host::{self, Timestamp};
 use crate::log;
 use crate::notification;
 use crate::spool::{Item, Position};
@@ -39,6 +39,8 @@ pub(super) struct Reading<'a> {
     end_before: Position,
     ahead: Vec<Item>,
     ahead_by_origin: HashMap<u32, usize>,
+    /// Origins of which there are more than were kept.
+    overfull: HashSet<u32>,
     completed: Vec<Completed>,
     erased: Vec<Position>,
     /// Dropped, and their producers.
@@ -89,6 +91,7 @@ impl<'a> Reading<'a> {
             end_before,
             ahead: Vec::new(),
             ahead_by_origin: HashMap::new(),
+            overfull: HashSet::new(),
             completed: Vec::new(),
             erased: Vec::new(),
             dropped: Vec::new(),
@@ -254,12 +257,18 @@ impl<'a> Reading<'a> {
         if cursor < self.end_before {
             return;
         }
-        let count = self.ahead_by_origin.entry(number).or_default();
-        *count += 1;
-        if *count <= AHEAD {
-            let origin = Arc::from(origin.as_str());
-            self.ahead.push(new.into_item(at, origin));
+        if self.overfull.contains(&number) {
+            return;
         }
+        let count = self.ahead_by_origin.entry(number).or_default();
+        // What is left of the memory is for what is in flight: the others are read again when it is their turn.
+        if *count >= AHEAD || *count > 0 && host::is_memory_short() {
+            self.overfull.insert(number);
+            return;
+        }
+        *count += 1;
+        let origin = Arc::from(origin.as_str());
+        self.ahead.push(new.into_item(at, origin));
     }
 
     fn discard(&mut self, erases: bool, positions: &[Position]) -> io::Result<()> {
@@ -332,12 +341,7 @@ impl<'a> Reading<'a> {
         Ok(Read {
             batch: self.draft.finish(low),
             ahead: self.ahead,
-            overfull: self
-                .ahead_by_origin
-                .into_iter()
-                .filter(|(_, count)| *count > AHEAD)
-                .map(|(origin, _)| origin)
-                .collect(),
+            overfull: self.overfull,
             completed: self.completed,
             erased: self.erased,
             dropped: self.dropped,

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::ops::ControlFlow;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::disk;
 use super::line::{self, Line, push_number, push_text};
@@ -123,10 +123,14 @@ pub(super) fn find(
     id: &str,
     now: Timestamp,
     retention: Duration,
+    deadline: Instant,
 ) -> io::Result<Option<Receipt>> {
+    let mut limit = reader::Limit::new(deadline);
     for number in files(place)? {
         let mut found = None;
-        each(place, number, |_, _, completed| {
+        let mut is_late = false;
+        each(place, number, |_, length, completed| {
+            is_late = limit.is_reached(length);
             if completed.receipt.id == id {
                 found = Some(completed);
             }
@@ -134,6 +138,9 @@ pub(super) fn find(
         if let Some(completed) = found {
             let is_kept = now.since(completed.at).length < retention;
             return Ok(is_kept.then_some(completed.receipt));
+        }
+        if is_late {
+            return Err(reader::Limit::error());
         }
     }
     Ok(None)

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::line::{push_number, push_text, text};
+use super::line::{self, push_number, push_text, text};
 use crate::host::Timestamp;
 use crate::notification::stored_path;
 use crate::spool::{Item, NewItem, Position};
@@ -73,9 +73,23 @@ impl Notification<'_> {
     }
 }
 
-pub(super) fn push_notification(out: &mut Vec<u8>, item: &NewItem, producer: u64, is_again: bool) {
-    push_letter(out, if is_again { b'A' } else { b'N' }, &item.body);
+pub(super) fn push_notification(out: &mut Vec<u8>, item: &NewItem, producer: u64) {
+    push_letter(out, b'N', &item.body);
     push_columns(out, item, producer);
+}
+
+/// The line of a notification that is appended once more, made of its line.
+pub(super) fn once_more(line: &[u8]) -> Vec<u8> {
+    let payload = line.get(1 + line::HEAD..).unwrap_or_default();
+    let mut again = Vec::new();
+    line::encode(&mut again, |out| {
+        out.push(match payload.first() {
+            Some(b'n' | b'a') => b'a',
+            _ => b'A',
+        });
+        out.extend_from_slice(payload.get(1..).unwrap_or_default());
+    });
+    again
 }
 
 pub(super) fn push_requeue(out: &mut Vec<u8>, dead: Position, item: &NewItem, producer: u64) {
@@ -197,29 +211,49 @@ pub(super) fn erased(payload: &str) -> Vec<u8> {
     out
 }
 
-pub(super) fn columns(rest: &str, is_escaped: bool) -> Option<Notification<'_>> {
-    let mut columns = rest.splitn(10, '\t');
-    let mut number = || columns.next()?.parse::<u64>().ok();
-    let accepted = Timestamp {
-        unix_ms: number()?,
-        uptime_ms: number()?,
-        boot: u32::try_from(number()?).ok()?,
-    };
-    let producer = number()?;
-    let attempts = u32::try_from(number()?).ok()?;
+pub(super) fn columns(mut rest: &str, is_escaped: bool) -> Option<Notification<'_>> {
     Some(Notification {
-        accepted,
-        producer,
-        attempts,
-        detail: columns.next()?,
-        id: columns.next()?,
-        origin: columns.next()?,
-        path: columns.next()?,
-        body: match (columns.next()?, is_escaped) {
-            (body, true) => Cow::Owned(text(body)),
-            (body, false) => Cow::Borrowed(body),
+        accepted: Timestamp {
+            unix_ms: column(&mut rest)?.parse().ok()?,
+            uptime_ms: column(&mut rest)?.parse().ok()?,
+            boot: column(&mut rest)?.parse().ok()?,
+        },
+        producer: column(&mut rest)?.parse().ok()?,
+        attempts: column(&mut rest)?.parse().ok()?,
+        detail: column(&mut rest)?,
+        id: column(&mut rest)?,
+        origin: column(&mut rest)?,
+        path: column(&mut rest)?,
+        body: match is_escaped {
+            true => Cow::Owned(text(rest)),
+            false => Cow::Borrowed(rest),
         },
     })
+}
+
+/// The length of a notification's body, found without reading the columns in front of it; `None`: [`parse`] must look.
+pub(super) fn body_length(payload: &str) -> Option<usize> {
+    const NUMBERS: usize = 5;
+    const TEXTS: usize = 4;
+    let bytes = payload.as_bytes();
+    if !matches!(bytes, [b'N' | b'A', b'\t', ..]) {
+        return None;
+    }
+    let mut tabs = memchr::memchr_iter(b'\t', bytes);
+    let numbers = bytes.get(1..tabs.nth(NUMBERS)?)?;
+    let body = tabs.nth(TEXTS - 1)? + 1;
+    let are_numbers = numbers
+        .iter()
+        .fold(true, |are, b| are & (b.is_ascii_digit() | (*b == b'\t')));
+    are_numbers.then_some(bytes.len() - body)
+}
+
+/// Takes the first column off `rest`, which keeps what is behind the tab.
+fn column<'a>(rest: &mut &'a str) -> Option<&'a str> {
+    let end = memchr::memchr(b'\t', rest.as_bytes())?;
+    let (column, after) = rest.split_at_checked(end)?;
+    *rest = after.get(1..)?;
+    Some(column)
 }
 
 /// The columns of an item as they stood in its segment, for the file of dead letters.
@@ -238,6 +272,7 @@ pub(super) fn push_item(out: &mut Vec<u8>, item: &Item) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::line::Line;
     use super::*;
 
     fn item() -> NewItem {
@@ -263,7 +298,7 @@ mod tests {
             push(&mut out);
             String::from_utf8(out).unwrap()
         };
-        let line = written(&|out| push_notification(out, &item(), u64::MAX, false));
+        let line = written(&|out| push_notification(out, &item(), u64::MAX));
         let Some(Record::Notification(found)) = parse(&line) else {
             panic!("{line}");
         };
@@ -276,20 +311,33 @@ mod tests {
         );
         assert_eq!((read.accepted, read.attempts), (new.accepted, 4));
         assert_eq!((read.producer, text(found.detail)), (u64::MAX, new.detail));
+        assert_eq!(body_length(&line), Some(item().body.len()));
+        assert_eq!(body_length(&line.replace("\t2\t", "\tx\t")), None);
 
         let escaped = NewItem {
             body: "two\nlines \\ \t".to_owned(),
             ..item()
         };
-        let line = written(&|out| push_notification(out, &escaped, 1, false));
+        let line = written(&|out| push_notification(out, &escaped, 1));
         assert!(!line.contains('\n'));
         let Some(Record::Notification(found)) = parse(&line) else {
             panic!("{line}");
         };
         assert_eq!(found.body, escaped.body);
 
-        let line = written(&|out| push_notification(out, &item(), 1, true));
-        assert!(matches!(parse(&line), Some(Record::Again(_))));
+        for new in [item(), escaped.clone()] {
+            let mut line = Vec::new();
+            line::encode(&mut line, |out| push_notification(out, &new, 1));
+            let again = once_more(&line);
+            assert_eq!(once_more(&again), again);
+            let Line::Sound(payload) = line::decode(&again[1..]) else {
+                panic!("{again:?}");
+            };
+            let Some(Record::Again(found)) = parse(payload) else {
+                panic!("{payload}");
+            };
+            assert_eq!((&*found.body, found.producer), (&*new.body, 1));
+        }
         let line = written(&|out| push_requeue(out, Position(77), &item(), 1));
         assert!(matches!(
             parse(&line),
@@ -302,14 +350,8 @@ mod tests {
         assert_eq!(parse(&written(&|out| push_probe(out))), Some(Record::Probe));
         assert_eq!(parse("E\t    "), Some(Record::Erased(None)));
         for (payload, is_counted) in [
-            (
-                written(&|out| push_notification(out, &item(), 7, false)),
-                true,
-            ),
-            (
-                written(&|out| push_notification(out, &escaped, 7, true)),
-                true,
-            ),
+            (written(&|out| push_notification(out, &item(), 7)), true),
+            (written(&|out| push_notification(out, &escaped, 7)), true),
             (
                 written(&|out| push_requeue(out, Position(77), &item(), 7)),
                 true,

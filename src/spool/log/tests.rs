@@ -86,3 +86,53 @@ impl Engine for LogEngine {
 conformance_tests!(LogEngine);
 fault_tests!(LogEngine);
 file_fault_tests!(LogEngine);
+
+#[test]
+fn calls_end_with_their_deadline_when_the_backlog_is_larger_than_can_be_read() {
+    let settings = Settings {
+        max_bytes: 1 << 40,
+        ..crate::spool::kit::settings()
+    };
+    let engine = LogEngine::new(&settings);
+    let spool = engine.open();
+    let large = |n| NewItem {
+        body: "x".repeat(30_000),
+        ..crate::spool::kit::item(n)
+    };
+    for n in 1..=700 {
+        spool.push(&large(n), crate::spool::kit::soon()).unwrap();
+    }
+    let now = Timestamp::now();
+    let reader = engine.open();
+    let refused = reader.receipt("unknown", now, Instant::now()).unwrap_err();
+    assert_eq!(refused.status(), Status::SpoolFailed);
+    assert!(refused.detail().contains("in time"), "{refused}");
+    let reader = engine.open();
+    assert_eq!(reader.mark(Instant::now()).unwrap(), None);
+    assert!(reader.totals(Instant::now()).is_err());
+    // Each call continues where the one before stopped.
+    let totals = (0..200).find_map(|_| reader.totals(Instant::now()).ok());
+    assert_eq!(totals.unwrap().spool.pending, 700);
+    let found = reader.receipt("unknown", now, crate::spool::kit::soon());
+    assert_eq!(found.unwrap(), None);
+}
+
+#[test]
+fn enqueue_reads_no_backlog_when_it_is_far_from_the_limits() {
+    let settings = Settings {
+        max_items: 10_000_000,
+        max_bytes: 1 << 40,
+        ..crate::spool::kit::settings()
+    };
+    let engine = LogEngine::new(&settings);
+    let producer = engine.open();
+    let large = |n| NewItem {
+        body: "x".repeat(30_000),
+        ..crate::spool::kit::item(n)
+    };
+    for n in 1..=700 {
+        producer.push(&large(n), crate::spool::kit::soon()).unwrap();
+    }
+    // A deadline that has passed leaves no time to count what nobody has read.
+    engine.open().push(&large(701), Instant::now()).unwrap();
+}

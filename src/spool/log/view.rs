@@ -1,9 +1,10 @@
 //! What a process that does not lead sees: the leader's state, and what was appended since the leader last looked.
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io;
 use std::ops::ControlFlow;
+use std::time::Instant;
 
 use super::journal::JournalReader;
 use super::line::Line;
@@ -12,7 +13,7 @@ use super::place::Place;
 use super::reader;
 use super::record::{self, Record};
 use super::segment_name;
-use super::state::{SegmentState, State, position};
+use super::state::{State, position};
 use crate::host::Timestamp;
 use crate::spool::{Counts, Position};
 
@@ -24,6 +25,8 @@ struct Tail {
     upto: u64,
     accepted: u64,
     bytes: u64,
+    /// When the first of the notifications was accepted that the leader has not read.
+    oldest: Option<Timestamp>,
     /// Where the last command of an operator begins, if there is one behind what the leader has read.
     command: Option<u32>,
 }
@@ -82,8 +85,8 @@ impl View {
         Ok(())
     }
 
-    /// Catches up with the producers too, and counts.
-    pub(super) fn read_all(&mut self, place: &Place) -> io::Result<Sight> {
+    /// Catches up with the producers too, and counts. Where the deadline ends it, the next call continues.
+    pub(super) fn read_all(&mut self, place: &Place, deadline: Instant) -> io::Result<Sight> {
         self.read_journal(place)?;
         let mut numbers = place.numbered(super::SEGMENT, super::SEGMENT_END)?;
         numbers.extend(self.state.segments.keys());
@@ -95,37 +98,28 @@ impl View {
         self.end = Position::default();
         self.oldest_unread = None;
         self.has_unread_commands = false;
+        let mut limit = reader::Limit::new(deadline);
         for number in numbers {
-            let known = self
-                .state
-                .segments
-                .get(&number)
-                .cloned()
-                .unwrap_or_default();
+            let (scanned, known_items, known_bytes) = match self.state.segments.get(&number) {
+                Some(known) => (known.scanned, known.accepted.into(), known.bytes),
+                None => (0, 0, 0),
+            };
             let tail = self.tails.entry(number).or_default();
-            if tail.from != known.scanned || tail.upto < u64::from(known.scanned) {
+            if tail.from != scanned || tail.upto < u64::from(scanned) {
                 *tail = Tail {
-                    from: known.scanned,
-                    upto: known.scanned.into(),
-                    accepted: known.accepted.into(),
-                    bytes: known.bytes,
+                    from: scanned,
+                    upto: scanned.into(),
+                    accepted: known_items,
+                    bytes: known_bytes,
+                    oldest: None,
                     command: None,
                 };
             }
-            match place.open_file(OpenOptions::new().read(true), &segment_name(number)) {
-                Ok(file) => {
-                    count_on(&file, tail)?;
-                    if self.oldest_unread.is_none() && tail.accepted > u64::from(known.accepted) {
-                        self.oldest_unread = first_accepted(&file, &known)?;
-                    }
-                }
-                // The leader has completed it, or an operator removed it.
-                Err(e) if e.kind() == io::ErrorKind::NotFound => {}
-                Err(e) => return Err(e),
-            }
-            self.has_unread_commands |= tail.command.is_some_and(|at| at >= known.scanned);
-            accepted += tail.accepted - u64::from(known.accepted);
-            bytes += tail.bytes.saturating_sub(known.bytes);
+            count_on(place, number, tail, &mut limit)?;
+            self.oldest_unread = self.oldest_unread.or(tail.oldest);
+            self.has_unread_commands |= tail.command.is_some_and(|at| at >= scanned);
+            accepted += tail.accepted.saturating_sub(known_items);
+            bytes += tail.bytes.saturating_sub(known_bytes);
             self.end = position(number, u32::try_from(tail.upto).unwrap_or(u32::MAX));
         }
         let mut counts = self.state.sums.counts();
@@ -143,13 +137,14 @@ impl View {
         place: &Place,
         mark: Position,
         dropped: &BTreeMap<Position, u64>,
+        deadline: Instant,
     ) -> io::Result<bool> {
         let from = self.state.settled_to();
         if from >= mark {
             return Ok(true);
         }
         let mut is_settled = true;
-        operator::each_item(place, &self.state, from, |item| {
+        operator::each_item(place, &self.state, from, deadline, |item| {
             if item.at >= mark {
                 return ControlFlow::Break(());
             }
@@ -167,44 +162,59 @@ impl View {
     }
 }
 
-fn count_on(file: &File, tail: &mut Tail) -> io::Result<()> {
-    if file.metadata()?.len() <= tail.upto {
-        return Ok(());
-    }
-    let (mut accepted, mut bytes) = (0, 0);
-    let mut command = tail.command;
-    let end = reader::lines(file, tail.upto, |offset, _, line| {
-        if let Line::Sound(payload) = line {
-            match record::parse(payload) {
-                Some(Record::Notification(new) | Record::Again(new)) => {
-                    accepted += 1;
-                    bytes += new.body.len() as u64;
-                }
-                Some(Record::Requeue(..) | Record::Discard { .. } | Record::Probe) => {
-                    command = Some(offset);
-                }
-                Some(Record::Erased(_)) | None => {}
-            }
-        }
-        ControlFlow::Continue(())
-    })?;
-    tail.command = command;
-    tail.upto = end;
-    tail.accepted += accepted;
-    tail.bytes += bytes;
-    Ok(())
-}
-
-fn first_accepted(file: &File, known: &SegmentState) -> io::Result<Option<Timestamp>> {
-    let mut first = None;
-    reader::lines(file, known.scanned.into(), |_, _, line| {
-        if let Line::Sound(payload) = line
-            && let Some(Record::Notification(new) | Record::Again(new)) = record::parse(payload)
+/// Counts what was appended since. A segment that has not grown is not opened: near a limit this is done for each enqueue.
+fn count_on(
+    place: &Place,
+    number: u32,
+    tail: &mut Tail,
+    limit: &mut reader::Limit,
+) -> io::Result<()> {
+    let name = segment_name(number);
+    let file = match fs::symlink_metadata(place.file(&name)) {
+        Ok(metadata) if metadata.len() <= tail.upto => return Ok(()),
+        _ => place.open_file(OpenOptions::new().read(true), &name),
+    };
+    let file = match file {
+        Ok(file) => file,
+        // The leader has completed it, or an operator removed it.
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(e) => return Err(e),
+    };
+    let mut is_late = false;
+    let mut counted = *tail;
+    counted.upto = reader::lines(&file, tail.upto, |offset, text, line| {
+        is_late = limit.is_reached(text.len());
+        let flow = match is_late {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        };
+        let Line::Sound(payload) = line else {
+            return flow;
+        };
+        // A million notifications are counted within the time that a person waits: their columns are not read.
+        if let Some(length) = record::body_length(payload)
+            && counted.oldest.is_some()
         {
-            first = Some(new.accepted);
-            return ControlFlow::Break(());
+            counted.accepted += 1;
+            counted.bytes += length as u64;
+            return flow;
         }
-        ControlFlow::Continue(())
+        match record::parse(payload) {
+            Some(Record::Notification(new) | Record::Again(new)) => {
+                counted.accepted += 1;
+                counted.bytes += new.body.len() as u64;
+                counted.oldest = counted.oldest.or(Some(new.accepted));
+            }
+            Some(Record::Requeue(..) | Record::Discard { .. } | Record::Probe) => {
+                counted.command = Some(offset);
+            }
+            Some(Record::Erased(_)) | None => {}
+        }
+        flow
     })?;
-    Ok(first)
+    *tail = counted;
+    match is_late {
+        true => Err(reader::Limit::error()),
+        false => Ok(()),
+    }
 }

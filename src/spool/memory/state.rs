@@ -28,6 +28,8 @@ pub(super) struct State {
     pub(super) recent: VecDeque<(Duration, Duration)>,
     /// Items that were dropped after a drainer had fetched them: one of them may be delivered all the same.
     dropped_in_flight: BTreeSet<Position>,
+    /// Items whose delivery began, and has no result yet.
+    begun: BTreeSet<Position>,
     /// Whether the drainer has something to learn.
     pub(super) is_changed: bool,
     /// The fencing token of the present lease.
@@ -91,6 +93,7 @@ impl State {
             receipts: Receipts::new(limits.receipt_retention),
             recent: VecDeque::new(),
             dropped_in_flight: BTreeSet::new(),
+            begun: BTreeSet::new(),
             is_changed: false,
             leader: None,
             last_token: 0,
@@ -156,6 +159,7 @@ impl State {
     /// Takes an item out of the queue.
     fn remove(&mut self, position: Position) -> Option<PendingItem> {
         let removed = self.pending.remove(&position)?;
+        self.begun.remove(&position);
         let item = &removed.stored.item;
         self.pending_bytes -= item.body.len() as u64;
         if let Some(origin) = self.origins.get_mut(&item.origin) {
@@ -204,7 +208,10 @@ impl State {
                 && wanted(pending)
             {
                 pending.was_fetched = true;
-                selected.push(pending.stored.item.clone());
+                selected.push(Item {
+                    has_begun: self.begun.contains(position),
+                    ..pending.stored.item.clone()
+                });
             }
         }
         selected
@@ -223,11 +230,8 @@ impl State {
     }
 
     pub(super) fn begin(&mut self, items: &[Position]) {
-        for at in items {
-            if let Some(pending) = self.pending.get_mut(at) {
-                pending.stored.item.has_begun = true;
-            }
-        }
+        let pending = items.iter().filter(|at| self.pending.contains_key(at));
+        self.begun.extend(pending);
     }
 
     pub(super) fn overdue(
@@ -247,10 +251,10 @@ impl State {
     pub(super) fn settle(&mut self, settlement: &Settlement) {
         let position = settlement.item.position;
         if let Fate::Retry { pause } = settlement.fate {
+            self.begun.remove(&position);
             if let Some(pending) = self.pending.get_mut(&position) {
                 let stored = &mut pending.stored;
                 stored.item.attempts = settlement.item.attempts;
-                stored.item.has_begun = false;
                 stored.status = settlement.status;
                 stored.http_status = settlement.http_status;
                 stored.detail.clone_from(&settlement.detail);
@@ -339,7 +343,6 @@ impl State {
             };
             dead.item.path.clone_from(&letter.item.path);
             dead.item.body.clone_from(&letter.item.body);
-            dead.item.has_begun = false;
             dead.item.accepted = now;
             dead.item.attempts = 0;
             self.append(PendingItem::new(dead.item, String::new()));

@@ -3,8 +3,11 @@
 use std::process::{Command as Process, ExitCode};
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use esales_notify::{Client, Config, OPTIONS, Visitor, customer_key, customer_token};
-use esales_notify_sandbox::{Answer, Options, Received, Sandbox};
+use esales_notify::{
+    Client, Config, Kind, Line, Notification, OPTIONS, Status, Visitor, customer_key,
+    customer_token,
+};
+use esales_notify_sandbox::{Answer, Options, Received, Sandbox, kind_words};
 
 const PRIVATE_KEY: &str = "demo-private-key";
 /// The vendor's example.
@@ -35,10 +38,26 @@ pub(crate) fn command() -> Command {
 struct Row {
     from: String,
     sent: &'static str,
+    kind: Kind,
+    /// The outcome that the caller got, and the one that it should have got.
     result: String,
-    /// The id that the caller was told.
+    expected: Status,
+    /// The id that the caller got.
     id: String,
-    words: String,
+    detail: String,
+}
+
+impl Row {
+    /// Whether the caller got the right outcome, and the sandbox received what the caller's receipt says.
+    fn is_right(&self, received: &[Received]) -> bool {
+        let kind = self.kind.spec();
+        let is_it = |r: &Received| {
+            let is_of_kind = r.kind.is_some_and(|found| found.spec().name == kind.name);
+            is_of_kind && (!kind.has_id || id_of(r) == Some(self.id.as_str()))
+        };
+        let has_arrived = !received.is_empty() && received.iter().all(is_it);
+        has_arrived && self.result == self.expected.name()
+    }
 }
 
 pub(crate) fn run(args: &ArgMatches) -> Result<ExitCode, String> {
@@ -57,26 +76,19 @@ pub(crate) fn run(args: &ArgMatches) -> Result<ExitCode, String> {
     let mut show = |row: Row| {
         let received = sandbox.received();
         sandbox.clear();
-        // What the caller was told must be what the other side saw.
-        failed |= received
-            .last()
-            .is_none_or(|r| id_of(r) != Some(row.id.as_str()));
+        failed |= !row.is_right(&received);
         table.push((row, received));
     };
     for program in given(args, "run")? {
         show(run_program(program, &sandbox.base_url())?);
     }
-    for row in our_own(&sandbox) {
-        show(row?);
+    for event in EVENTS {
+        show(event.send(&sandbox)?);
     }
     print(&table);
     for (name, how) in given(args, "missing")? {
         outln!("{name} is not installed here, so its example did not run. To get it: {how}");
     }
-    let expected = ["ESALES_BAD_REQUEST", "ESALES_FORBIDDEN"];
-    failed |= table.iter().any(|(row, _)| {
-        row.result != "ESALES_DELIVERED" && !expected.contains(&row.result.as_str())
-    });
     Ok(if failed {
         ExitCode::FAILURE
     } else {
@@ -107,65 +119,118 @@ fn run_program((name, command): (&str, &str), base_url: &str) -> Result<Row, Str
         .map_err(|e| format!("{name}: {e}"))?;
     let line = String::from_utf8_lossy(&output.stdout).trim().to_owned();
     if !output.status.success() || line.is_empty() {
-        let words = String::from_utf8_lossy(&output.stderr);
+        let message = String::from_utf8_lossy(&output.stderr);
         return Err(format!(
-            "the {name} example failed ({}): {line}\n{words}",
+            "the {name} example failed ({}): {line}\n{message}",
             output.status
         ));
     }
     Ok(Row {
         from: name.to_owned(),
         sent: "the vendor's example",
+        kind: Kind::AddToCart,
         result: line.split(' ').next().unwrap_or_default().to_owned(),
+        expected: Status::Delivered,
         id: line.split(' ').next_back().unwrap_or_default().to_owned(),
-        words: String::new(),
+        detail: String::new(),
     })
 }
 
-/// What the command sends itself, through the same library; made one after the other.
-fn our_own(sandbox: &Sandbox) -> impl Iterator<Item = Result<Row, String>> + use<'_> {
-    let example = Visitor::anonymous(CUSTOMER_KEY, SESSION_KEY).in_market("UK");
-    [
-        ("the vendor's example", None, None),
-        ("signed in, right token", Some(PRIVATE_KEY), None),
-        ("(told to be busy twice)", None, Some("503, 503, 204")),
-        (
-            "(told to answer 400)",
-            None,
-            Some("400:body=\"Ticket is missing.\""),
-        ),
-        ("signed in, rotated key", Some("old-private-key"), None),
-    ]
-    .into_iter()
-    .map(move |(sent, signed_with, script)| {
-        let words = |e: esales_notify::Error| e.to_string();
+/// What the command sends itself, through the same library.
+struct Event {
+    sent: &'static str,
+    kind: Kind,
+    /// The private key that signs the visitor's token and the payment; `None`: an anonymous visitor.
+    private_key: Option<&'static str>,
+    /// What the sandbox is told to answer, if not what the event deserves.
+    answers: &'static str,
+    expected: Status,
+}
+
+const fn event(sent: &'static str, kind: Kind) -> Event {
+    Event {
+        sent,
+        kind,
+        private_key: None,
+        answers: "",
+        expected: Status::Delivered,
+    }
+}
+
+/// A visit from its first click to its end, and then what may go wrong.
+const EVENTS: [Event; 8] = [
+    event("a click", Kind::Click),
+    event("an add to cart", Kind::AddToCart),
+    Event {
+        private_key: Some(PRIVATE_KEY),
+        ..event("a payment of two lines", Kind::SecurePayment)
+    },
+    Event {
+        private_key: Some(PRIVATE_KEY),
+        ..event("the end of the visit", Kind::End)
+    },
+    Event {
+        answers: "503, 503, 204",
+        ..event("a click, service busy", Kind::Click)
+    },
+    Event {
+        private_key: Some(PRIVATE_KEY),
+        answers: "500",
+        expected: Status::ServerError,
+        ..event("a payment, answered 500", Kind::SecurePayment)
+    },
+    Event {
+        answers: "400:body=\"Ticket is missing.\"",
+        expected: Status::BadRequest,
+        ..event("a click, answered 400", Kind::Click)
+    },
+    Event {
+        private_key: Some("old-private-key"),
+        expected: Status::Forbidden,
+        ..event("a click, old private key", Kind::Click)
+    },
+];
+
+impl Event {
+    fn send(&self, sandbox: &Sandbox) -> Result<Row, String> {
+        let message = |e: esales_notify::Error| e.to_string();
         let mut config = Config::new();
-        config.set("base_url", &sandbox.base_url()).map_err(words)?;
-        let client = Client::new(&config).map_err(words)?;
-        if let Some(script) = script {
-            sandbox.script(Answer::parse_list(script).map_err(|e| e.to_string())?);
-        }
-        let key = customer_key("customer-4711").map_err(words)?;
-        let token = signed_with
-            .map(|k| customer_token(k, &key))
-            .transpose()
-            .map_err(words)?;
+        config
+            .set("base_url", &sandbox.base_url())
+            .map_err(message)?;
+        let client = Client::new(&config).map_err(message)?;
+        sandbox.script(Answer::parse_list(self.answers).map_err(|e| e.to_string())?);
+        let key = customer_key("customer-4711").map_err(message)?;
+        let token = self.private_key.map(|k| customer_token(k, &key));
+        let token = token.transpose().map_err(message)?;
         let visitor = match &token {
-            Some(token) => Visitor::signed_in(&key, SESSION_KEY, token).in_market("UK"),
-            None => example,
+            Some(token) => Visitor::signed_in(&key, SESSION_KEY, token),
+            None => Visitor::anonymous(CUSTOMER_KEY, SESSION_KEY),
         };
-        let receipt = match client.notify_add_to_cart(&visitor, TICKET, None) {
+        let lines = [
+            Line::new("P_125383", 2, "199.50").with_variant("P_125383-0014_UK"),
+            Line::new("P_125390", 1, "45"),
+        ];
+        let notification = match (self.kind, self.private_key) {
+            (Kind::SecurePayment, Some(key)) => Notification::secure_payment(&lines, key),
+            (Kind::End, _) => Notification::end(),
+            (Kind::Click, _) => Notification::click(TICKET),
+            _ => Notification::add_to_cart(TICKET),
+        };
+        let receipt = match client.notify(&visitor.in_market("UK"), &notification) {
             Ok(receipt) => receipt,
             Err(error) => error.receipt().cloned().ok_or_else(|| error.to_string())?,
         };
         Ok(Row {
             from: "this command".to_owned(),
-            sent,
+            sent: self.sent,
+            kind: notification.kind,
             result: receipt.status.name().to_owned(),
+            expected: self.expected,
             id: receipt.id,
-            words: receipt.detail,
+            detail: receipt.detail,
         })
-    })
+    }
 }
 
 fn id_of(received: &Received) -> Option<&str> {
@@ -173,7 +238,7 @@ fn id_of(received: &Received) -> Option<&str> {
 }
 
 fn print(table: &[(Row, Vec<Received>)]) {
-    let widths = (14, 26, 36, 15);
+    let widths = (13, 25, 37, 14);
     let line = |a: &str, b: &str, c: &str, d: &str, e: &str| {
         outln!(
             "{a:<0$} {b:<1$} {c:<2$} {d:<3$} {e}",
@@ -186,7 +251,7 @@ fn print(table: &[(Row, Vec<Received>)]) {
     line(
         "FROM",
         "SENT",
-        "THE SANDBOX RECEIVED (ID)",
+        "THE ID THAT THE SANDBOX RECEIVED",
         "AND ANSWERED",
         "THE CALLER GOT",
     );
@@ -196,13 +261,29 @@ fn print(table: &[(Row, Vec<Received>)]) {
             .map(|r| r.status.map_or_else(|| r.answer.clone(), |s| s.to_string()))
             .collect();
         // Every attempt carries the same id.
-        let id = received.first().and_then(id_of).unwrap_or("nothing");
+        let id = match received.first() {
+            Some(_) if !row.kind.spec().has_id => "this kind has none",
+            first => first.and_then(id_of).unwrap_or("nothing"),
+        };
         line(&row.from, row.sent, id, &answers.join(", "), &row.result);
-        if !row.words.is_empty() && row.result != "ESALES_DELIVERED" {
-            outln!("{:<15}{}", "", row.words);
+        if row.result != Status::Delivered.name() && !row.detail.is_empty() {
+            outln!("{:<14}{}", "", row.detail);
         }
     }
-    if let Some(first) = table.iter().flat_map(|(_, received)| received).next() {
-        outln!("\nThe first of them, as it arrived:\n{}\n", first.body);
+    let of_kind = |kind: Kind| table.iter().find(|(row, _)| row.kind == kind);
+    for (kind, how) in [
+        (Kind::Click, ""),
+        (Kind::SecurePayment, ", its tokens cut short"),
+    ] {
+        let Some(received) = of_kind(kind).and_then(|(_, received)| received.first()) else {
+            continue;
+        };
+        outln!(
+            "\nThe first {}, as it arrived{how}:\nPOST {}\n{}",
+            received.kind.map_or_else(String::new, kind_words),
+            received.path_without_tokens(),
+            received.body_without_tokens()
+        );
     }
+    outln!("");
 }

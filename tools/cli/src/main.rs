@@ -32,6 +32,7 @@ const EXIT_LEFT: u8 = 4;
 const EXIT_SPOOL: u8 = 6;
 
 fn main() -> ExitCode {
+    output::survive_file_size_limit();
     let matches = command().get_matches();
     let result = match matches.subcommand() {
         Some(("send", args)) => send::run(args),
@@ -73,13 +74,13 @@ fn millis(duration: Duration) -> u64 {
 fn command() -> Command {
     Command::new("esales-notify")
         .version(env!("CARGO_PKG_VERSION"))
-        .about("Tells Elevate 3 (formerly Apptus eSales) that a visitor added a product to the cart")
+        .about("Tells Elevate 3 (formerly Apptus eSales) what a shop's visitors do: clicks, carts, payments")
         .long_about(
-            "Tells Elevate 3 (formerly Apptus eSales) that a visitor added a product to the cart.\n\n\
+            "Tells Elevate 3 (formerly Apptus eSales) what a shop's visitors do: clicks, carts, payments.\n\n\
              To look around without a cluster:\n  \
              esales-notify demo\n  \
              esales-notify sandbox --listen 127.0.0.1:8080      (and in another terminal)\n  \
-             esales-notify send --base-url http://127.0.0.1:8080 --market UK --ticket abc",
+             esales-notify send add-to-cart --base-url http://127.0.0.1:8080 --market UK --ticket abc",
         )
         .subcommand_required(true)
         .arg_required_else_help(true)

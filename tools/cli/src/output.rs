@@ -4,7 +4,18 @@
 use std::fmt;
 use std::io::{self, ErrorKind, Write};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Makes a write beyond the limit of file sizes (`ulimit -f`) an error as on a full disk: the signal SIGXFSZ would end
+/// the command after it has sent.
+pub(crate) fn survive_file_size_limit() {
+    // A handler is enough for the write to fail; nobody reads the flag. Without one, the command works all the same.
+    let _ = signal_hook::flag::register(
+        signal_hook::consts::SIGXFSZ,
+        Arc::new(AtomicBool::new(false)),
+    );
+}
 
 /// Whether standard output could not be written, for another reason than a reader that has gone.
 static HAS_FAILED: AtomicBool = AtomicBool::new(false);

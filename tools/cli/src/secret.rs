@@ -10,6 +10,8 @@ use esales_notify::MAX_IDENTITY;
 
 const FLAG: &str = "private-key";
 const FILE: &str = "private-key-file";
+/// The flags that [`args`] makes.
+pub(crate) const FLAGS: [&str; 2] = [FLAG, FILE];
 
 /// `--private-key` (and its variable) and `--private-key-file`.
 pub(crate) fn args(what_for: &str) -> [Arg; 2] {
@@ -50,7 +52,7 @@ pub(crate) fn private_key(args: &ArgMatches) -> Result<Option<String>, String> {
 
 /// For an argument that needs a private key, whichever way it is given.
 pub(crate) fn group(id: &'static str) -> ArgGroup {
-    ArgGroup::new(id).args([FLAG, FILE]).multiple(true)
+    ArgGroup::new(id).args(FLAGS).multiple(true)
 }
 
 fn read(path: &str) -> Result<String, String> {

@@ -206,15 +206,16 @@ fn field_name(name: &str) -> String {
     format!("{}{}", pascal(stem), unit.map_or("", Unit::plural))
 }
 
-fn number(base: &str) -> &'static str {
+/// A type that is not known stays as it is, and the binding does not compile.
+fn number(base: &str) -> &str {
     match base {
+        "int32_t" => "int",
         "uint32_t" => "uint",
         "uint64_t" => "ulong",
         "int64_t" => "long",
-        "size_t" => "UIntPtr",
+        "size_t" | "uintptr_t" => "UIntPtr",
         "char" => "byte",
-        "void" => "void",
-        _ => "int",
+        other => other,
     }
 }
 

@@ -12,6 +12,7 @@ pub(crate) fn outputs(header: &Header) -> Vec<Output> {
     vec![
         part("README.md", "codes", codes()),
         part("docs/kinds.md", "kinds", kinds()),
+        part("docs/kinds.md", "paths", paths()),
         part("docs/kinds.md", "fields", fields()),
         part("docs/options.md", "options", options()),
         part("docs/delivery.md", "statistics", members("esales_stats")),
@@ -68,6 +69,21 @@ fn kinds() -> String {
             "| `{}` | `{}` | {joined} | {} |\n",
             row.name, row.constant, row.doc
         );
+    }
+    out
+}
+
+fn paths() -> String {
+    let mut out =
+        "| kind | path below the origin | after a failure that may pass |\n|---|---|---|\n"
+            .to_owned();
+    for row in kind::KINDS {
+        let after = match row.repeat {
+            kind::Repeat::WithId => "sent again, with the same id",
+            kind::Repeat::Harmless => "sent again",
+            kind::Repeat::Counts => "sent again only if it certainly did not arrive",
+        };
+        out += &format!("| `{}` | `{}` | {after} |\n", row.name, row.path);
     }
     out
 }

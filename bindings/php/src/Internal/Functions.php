@@ -36,6 +36,7 @@ final class Functions
         'is_bool',
         'is_callable',
         'is_file',
+        'is_float',
         'is_int',
         'is_object',
         'is_string',

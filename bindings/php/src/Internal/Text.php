@@ -74,7 +74,7 @@ final class Text
             } elseif (!is_string($value)) {
                 throw self::refusal(
                     'the value of option "' . $name . '" must be a string, an int, a bool or null, not '
-                    . (is_object($value) ? get_class($value) : gettype($value))
+                    . self::type($value)
                 );
             }
             $texts[$name] = self::withoutNul('the value of option "' . $name . '"', $value);
@@ -97,6 +97,58 @@ final class Text
         }
 
         return $value;
+    }
+
+    /**
+     * How many were bought: the library refuses what a uint32_t can hold in the same words.
+     *
+     * @throws InvalidArgumentException if it does not fit
+     */
+    public static function quantity(int $quantity): int
+    {
+        if ($quantity < 0 || $quantity > 0xFFFFFFFF) {
+            throw self::refusal('quantity is ' . $quantity . '; it must be 1 to 2147483647');
+        }
+
+        return $quantity;
+    }
+
+    /**
+     * A price as it is sent. An int is written without regard to the locale; PHP 7.4 would write a float with the
+     * locale's decimal comma.
+     *
+     * @param string $name  what the message of a refusal calls it
+     * @param mixed  $price
+     *
+     * @throws InvalidArgumentException for a wrong type or a NUL byte
+     */
+    public static function price(string $name, $price): string
+    {
+        Functions::require();
+        if (is_int($price)) {
+            return (string) $price;
+        }
+        if (is_float($price)) {
+            throw self::refusal(
+                $name . ' must be a string or an int, not a float: a float such as 0.1 is stored as a binary number'
+                . ' near it, and prices are sent exactly; pass \'199.50\' as a string'
+            );
+        }
+        if (!is_string($price)) {
+            throw self::refusal($name . ' must be a string such as \'199.50\' or an int, not ' . self::type($price));
+        }
+
+        return self::withoutNul($name, $price);
+    }
+
+    /**
+     * The type of a value, for a message.
+     *
+     * @param mixed $value
+     */
+    public static function type($value): string
+    {
+        return is_object($value) ? get_class($value) : gettype($value);
     }
 
     public static function refusal(string $words): InvalidArgumentException

@@ -12,7 +12,9 @@ use Esales\Notify\Client;
 use Esales\Notify\Exception\LibraryException;
 use Esales\Notify\Identity;
 use Esales\Notify\Internal\PreloadHeader;
+use Esales\Notify\Line;
 use Esales\Notify\Log;
+use Esales\Notify\Notification;
 use Esales\Notify\Status;
 use Esales\Notify\Visitor;
 
@@ -23,6 +25,8 @@ $entrances = [
     'a client with options' => static fn () => new Client(['cluster_id' => 'a']),
     'a client with a library' => static fn () => new Client(['cluster_id' => 'a'], '/nonexistent'),
     'a visitor' => static fn () => Visitor::anonymous('c', 's', 'UK'),
+    'a line' => static fn () => new Line('P', null, 1, '1'),
+    'a notification' => static fn () => Notification::payment([]),
     'a customer key' => static fn () => Identity::customerKey('1'),
     'a new key' => static fn () => Identity::newKey(),
     'a log' => static fn () => Log::to(null),

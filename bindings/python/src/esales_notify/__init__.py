@@ -1,4 +1,4 @@
-"""Tells the Elevate 3 commerce search service that a visitor added a product to the cart.
+"""Tells the Elevate 3 commerce search service what the visitors of a shop do.
 
 A thin layer over the shared library libesales_notify, which is loaded at the first use: importing this package does
 nothing else. See :class:`Client`.
@@ -9,11 +9,11 @@ from ._client import Client
 from ._errors import LibraryNotFoundError, NotifyError
 from ._identity import customer_key, customer_token, new_key, version
 from ._log import log_to
+from ._notification import Line, Notification, Visitor
 from ._options import ClientOptions
 from ._outcomes import *  # noqa: F403
 from ._records import Counts, Percentiles, Receipt, Stats
 from ._status import *  # noqa: F403
-from ._types import Visitor
 from ._version import __version__
 
 __all__ = [
@@ -21,6 +21,8 @@ __all__ = [
     "ClientOptions",
     "Counts",
     "LibraryNotFoundError",
+    "Line",
+    "Notification",
     "NotifyError",
     "Percentiles",
     "Receipt",

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, NoReturn, Optional, Type, Union
 
 from ._callbacks import DeliveryCallback, Handle
 from ._library import Library, LibraryPath, PathLike, load
-from ._native import ReceiptStruct, StatsStruct, VisitorStruct
+from ._native import LineStruct, NotificationStruct, ReceiptStruct, StatsStruct, VisitorStruct
+from ._notification import Line, Notification, Visitor
 from ._outcomes import ClosedError, error_class
 from ._records import Receipt, Stats, stats_of
 from ._status import ESALES_CLOSED, ESALES_TIMEOUT, ESALES_UNKNOWN_ID
 from ._text import encode, refusal
-from ._types import Visitor
 
 if TYPE_CHECKING:
     # Type checkers have it built in; it need not be installed.
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 Option = Union[str, int, bool, PathLike, None]
 
 _VISITOR_SIZE = sizeof(VisitorStruct)
+_NOTIFICATION_SIZE = sizeof(NotificationStruct)
+_LINE_SIZE = sizeof(LineStruct)
 _RECEIPT_SIZE = sizeof(ReceiptStruct)
 _STATS_SIZE = sizeof(StatsStruct)
 #: What C's uint32_t holds.
@@ -64,42 +66,62 @@ class Client:
         assert pointer.value is not None
         self._handle = Handle(self._library, pointer.value)
 
-    def notify_add_to_cart(self, visitor: Visitor, ticket: str, id: Optional[str] = None) -> Receipt:
-        """Tells the service that the visitor added the product behind the ticket to the cart; waits for the answer.
+    def notify(self, visitor: Visitor, notification: Notification) -> Receipt:
+        """Tells the service what the visitor did; waits for the answer.
 
         Blocks for at most the option ``timeout_ms``, whatever the network does; other threads run meanwhile. A
         signal's Python handler (also Ctrl-C) runs when the call has returned.
 
-        ``ticket``: the string that the service gave with the product, 1 to 8192 bytes of UTF-8, sent
-        unchanged; refused if it has a control character.
-        ``id``: names this one event, 1 to 128 bytes of UTF-8; ``None``: a new UUID. It is the same in every attempt.
-        To send the same event again, pass the id of the receipt.
-
         With the option ``on_failure="queue"``, what may get through later goes into the queue under the same id
         instead of raising a :class:`RetryableError`: the receipt's status is then ``ESALES_QUEUED``.
 
-        Raises a :class:`NotifyError` by outcome, with the receipt in its ``receipt``; ``TypeError`` naming an
-        argument of a wrong type. After :class:`NotifyTimeoutError`, :class:`ConnectionLostError` and
-        :class:`BadResponseError` the event may have arrived all the same.
-        """
-        return self._tell(self._library.esales_notify_add_to_cart, visitor, ticket, id)
+        A payment is sent again only if it is certain that the service did not process it, because the service would
+        count it twice (option ``payment_repeat``). ``Notification.end()`` waits for older notifications in the
+        client's queue, for at most half of ``timeout_ms``.
 
-    def enqueue_add_to_cart(self, visitor: Visitor, ticket: str, id: Optional[str] = None) -> Receipt:
-        """Puts into the queue that the visitor added the product behind the ticket to the cart, and returns.
+        Raises a :class:`NotifyError` by outcome, with the receipt in its ``receipt``; ``TypeError`` naming an
+        argument of a wrong type. After :class:`NotifyTimeoutError`, :class:`ConnectionLostError`,
+        :class:`BadResponseError` and :class:`ServerError` the event may have arrived all the same; the ``detail`` of a
+        payment then begins with "may have arrived".
+        """
+        return self._tell(self._library.esales_notify, visitor, _notification(notification))
+
+    def enqueue(self, visitor: Visitor, notification: Notification) -> Receipt:
+        """Puts into the queue what the visitor did, and returns.
 
         It is delivered later, again and again until the service answers for good or it is older than ``max_age_s``:
         by a thread of this process, or by another process that has the same ``spool`` (option ``delivery``). Without
         the option ``spool`` the queue is in the memory of this process and ends with it: call :meth:`flush` first.
+        A payment that may have arrived becomes a dead letter, which an operator may retry.
 
-        The arguments are those of :meth:`notify_add_to_cart`, and checked as there. Never waits on the network; on
-        the disk and other processes at most ``enqueue_timeout_ms``.
+        The arguments are those of :meth:`notify`, and checked as there. Never waits on the network; on the disk and
+        other processes at most ``enqueue_timeout_ms``.
 
         Returns a receipt whose status is ``ESALES_QUEUED``; with its id, :meth:`receipt` tells what becomes of it.
 
         Raises :class:`QueueFullError` and :class:`SpoolFailedError`: it was not accepted;
         :class:`InvalidArgumentError`; ``TypeError`` naming an argument of a wrong type.
         """
-        return self._tell(self._library.esales_enqueue_add_to_cart, visitor, ticket, id)
+        return self._tell(self._library.esales_enqueue, visitor, _notification(notification))
+
+    def notify_add_to_cart(self, visitor: Visitor, ticket: str, id: Optional[str] = None) -> Receipt:
+        """:meth:`notify` of the commonest kind: the visitor added the product behind the ticket to the cart.
+
+        ``ticket``: the string that the service gave with the product, 1 to 8192 bytes of UTF-8, sent
+        unchanged; refused if it has a control character.
+        ``id``: names this one event, 1 to 128 bytes of UTF-8; ``None``: a new UUID. It is the same in every attempt.
+        To send the same event again, pass the id of the receipt.
+        """
+        ticket_bytes, id_bytes = encode("ticket", ticket), None if id is None else encode("id", id)
+        return self._tell(self._library.esales_notify_add_to_cart, visitor, ticket_bytes, id_bytes)
+
+    def enqueue_add_to_cart(self, visitor: Visitor, ticket: str, id: Optional[str] = None) -> Receipt:
+        """:meth:`enqueue` of the commonest kind: the visitor added the product behind the ticket to the cart.
+
+        The arguments are those of :meth:`notify_add_to_cart`.
+        """
+        ticket_bytes, id_bytes = encode("ticket", ticket), None if id is None else encode("id", id)
+        return self._tell(self._library.esales_enqueue_add_to_cart, visitor, ticket_bytes, id_bytes)
 
     def flush(self, timeout: float) -> bool:
         """Waits until everything that was accepted before this call has left the queue, for at most ``timeout``
@@ -202,7 +224,7 @@ class Client:
         status: int = function(handle.pointer, *arguments)
         return status
 
-    def _tell(self, function: Any, visitor: Visitor, ticket: str, id: Optional[str]) -> Receipt:
+    def _tell(self, function: Any, visitor: Visitor, *what: Any) -> Receipt:
         if not isinstance(visitor, Visitor):
             raise TypeError(f"visitor must be a Visitor, not {type(visitor).__name__}")
         market, token = visitor.market, visitor.token
@@ -213,13 +235,11 @@ class Client:
             encode("visitor.session_key", visitor.session_key),
             None if token is None else encode("visitor.token", token),
         )
-        ticket_bytes = encode("ticket", ticket)
-        id_bytes = None if id is None else encode("id", id)
         out = ReceiptStruct(_RECEIPT_SIZE)
         # As _call does it, without the call.
         handle = self._open()
         try:
-            status: int = function(handle.pointer, who, ticket_bytes, id_bytes, out)
+            status: int = function(handle.pointer, who, *what, out)
         finally:
             del handle
         receipt = self._library.receipt(status, out)
@@ -249,6 +269,40 @@ class Client:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a Client cannot be pickled or copied: make one in each process (they are cheap)")
+
+
+def _notification(notification: Notification) -> NotificationStruct:
+    """The struct of C. It keeps its strings and lines alive (ctypes holds them in ``_objects``)."""
+    if not isinstance(notification, Notification):
+        raise TypeError(f"notification must be a Notification, not {type(notification).__name__}")
+    n = notification
+    lines = [_line(f"lines[{number}]", line) for number, line in enumerate(n.lines)]
+    return NotificationStruct(
+        _NOTIFICATION_SIZE,
+        n.kind,
+        _optional("id", n.id),
+        _optional("ticket", n.ticket),
+        _optional("product_key", n.product_key),
+        _optional("variant_key", n.variant_key),
+        (LineStruct * len(lines))(*lines) if lines else None,
+        len(lines),
+        _optional("private_key", n.private_key),
+    )
+
+
+def _line(name: str, line: Line) -> LineStruct:
+    return LineStruct(
+        _LINE_SIZE,
+        line.quantity,
+        _optional(f"{name}.product_key", line.product_key),
+        _optional(f"{name}.variant_key", line.variant_key),
+        encode(f"{name}.selling_price", line.selling_price),
+        _optional(f"{name}.cost", line.cost),
+    )
+
+
+def _optional(name: str, value: Optional[str]) -> Optional[bytes]:
+    return None if value is None else encode(name, value)
 
 
 def _config(library: Library, options: Any) -> c_void_p:

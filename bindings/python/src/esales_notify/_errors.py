@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Dict, Optional, Tuple, Type
+from typing import Any, Dict, Optional, Tuple, Type
 
-if TYPE_CHECKING:
-    from ._records import Receipt
+from ._records import Receipt
 
 
 class LibraryNotFoundError(ImportError):

@@ -62,7 +62,7 @@ class Counts:
     accepted: int
     #: Of these: answered 2xx.
     delivered: int
-    #: Of these: refused for good by the service (400, 403, ...). The spool keeps them as dead letters.
+    #: Of these: refused for good by the service (400, 403, ...), or payments that may have arrived. The spool keeps them as dead letters.
     dead: int
     #: Of these: not delivered within ``max_age_s``.
     expired: int

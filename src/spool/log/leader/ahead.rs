@@ -169,7 +169,11 @@ impl Leader {
                 return Ok(());
             };
             let bytes: usize = lane.ahead.values().map(|i| i.body.len()).sum();
-            if lane.ahead.len() >= wanted || bytes >= AHEAD_BYTES || lane.cursor >= end {
+            let is_enough = |items: usize, bytes: usize| {
+                let is_short = || items > 0 && host::is_memory_short();
+                items >= wanted || bytes >= AHEAD_BYTES || is_short()
+            };
+            if lane.cursor >= end || is_enough(lane.ahead.len(), bytes) {
                 return Ok(());
             }
             let (number, offset) = (segment_of(lane.cursor), offset_of(lane.cursor));
@@ -204,7 +208,7 @@ impl Leader {
             let mut stopped_at = None;
             let state = &self.state;
             let read = reader::lines(&file, offset.into(), |offset, bytes, line| {
-                if offset >= scanned || found.len() >= wanted || found_bytes >= AHEAD_BYTES {
+                if offset >= scanned || is_enough(found.len(), found_bytes) {
                     stopped_at = Some(offset);
                     return ControlFlow::Break(());
                 }

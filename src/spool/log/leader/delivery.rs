@@ -110,7 +110,8 @@ impl spool::Lease for Leader {
     fn begin(&mut self, items: &[Position]) -> Result<(), LeaseError> {
         self.check_lease()?;
         let mut batch = self.state.unchanged();
-        batch.begun = items.iter().map(|at| at.0).collect();
+        let pending = items.iter().filter(|at| self.state.is_pending(**at));
+        batch.begun = pending.map(|at| at.0).collect();
         let begun = self
             .journal(&batch)
             .and_then(|()| match self.settings.is_synced {

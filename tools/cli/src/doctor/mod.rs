@@ -15,8 +15,9 @@ mod spool;
 
 use std::process::ExitCode;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use esales_notify::Probe;
+use esales_notify::{KINDS, Probe};
 
 use crate::{options, send};
 use report::Report;
@@ -58,8 +59,11 @@ pub(crate) fn command() -> Command {
                 .help("Check this PHP, such as /usr/sbin/php-fpm8.2; without it, every php and php-fpm on the PATH"),
         )
         .arg(
-            flag("send", "Also send one test notification, which the service counts like any other")
-                .requires("ticket"),
+            Arg::new("send")
+                .long("send")
+                .value_name("KIND")
+                .value_parser(PossibleValuesParser::new(KINDS.iter().map(send::kind_flag)))
+                .help("Also send one test notification of this kind, which the service counts like any other"),
         )
         .args(send::fields().into_iter().map(|field| field.help_heading(of_test)))
         .args(options::flags())

@@ -1,7 +1,7 @@
 //! The test notification: `--send`.
 
 use clap::ArgMatches;
-use esales_notify::{Config, Status, personal_data};
+use esales_notify::{Config, Kind, Receipt, Status, personal_data};
 
 use super::report::Check;
 use crate::{options, send};
@@ -19,12 +19,13 @@ pub(super) fn check(args: &ArgMatches, is_configured: bool) -> Check {
     let key = args.get_one::<String>("customer-key");
     let looks_like = key.and_then(|key| personal_data(key));
     let personal = looks_like.map(|looks_like| format!("the customer key looks like {looks_like}"));
-    if !args.get_flag(NAME) {
+    let kind = args.get_one::<String>(NAME);
+    let Some(kind) = kind.and_then(|kind| send::kind_of(kind)) else {
         return match personal {
             Some(found) => Check::warning(NAME, format!("--send was not given; {found}"), PERSONAL),
             None => Check::skipped(NAME, "--send was not given"),
         };
-    }
+    };
     if !is_configured {
         return Check::not_tried(NAME, "options");
     }
@@ -33,34 +34,53 @@ pub(super) fn check(args: &ArgMatches, is_configured: bool) -> Check {
         // Each was accepted before.
         let _ = config.set(name, value);
     }
-    let (receipt, ..) = match send::notify(args, &config) {
+    let (receipt, ..) = match send::notify(kind, args, &config) {
         Ok(sent) => sent,
         Err(words) => return Check::failed(NAME, words, "fix the arguments of the notification"),
     };
-    let found = format!("{}: {}", receipt.status, receipt.detail);
+    let name = kind.spec().name;
+    let found = format!("{name}: {}: {}", receipt.status, receipt.detail);
     let check = match receipt.status {
         s if s.is_success() => match personal {
             Some(personal) => Check::warning(NAME, format!("{found}, but {personal}"), PERSONAL),
             None => Check::ok(NAME, found),
         },
-        s => Check::failed(NAME, found, advice(s)),
+        _ => Check::failed(NAME, found, advice(kind, &receipt)),
     };
     check
+        .fact("kind", name)
         .fact("status_name", receipt.status.name())
         .fact("http_status", receipt.http_status)
         .fact("attempts", receipt.attempts)
         .fact("id", receipt.id)
 }
 
-fn advice(status: Status) -> &'static str {
-    match status {
-        Status::BadRequest => {
-            "pass the ticket as the service gave it, byte for byte; see what the service said"
+fn advice(kind: Kind, receipt: &Receipt) -> &'static str {
+    match receipt.status {
+        _ if receipt.may_have_arrived() => {
+            "the payment may have arrived: see it in the service's figures before you send it again"
         }
-        Status::Forbidden => {
-            "the customer key was not validated: is the private key the current one of this cluster, and the token \
-             made for this customer key?"
-        }
+        Status::BadRequest => match kind {
+            Kind::AddToCart | Kind::Click => "pass a ticket as the service gave it, byte for byte",
+            Kind::NonEsalesClick | Kind::NonEsalesAddToCart => {
+                "pass --product-key, also where --variant-key is known"
+            }
+            _ => "the service says what it misses in the order: see its message",
+        },
+        Status::Forbidden => match kind {
+            Kind::Payment => {
+                "either the customer key of a signed-in visitor was not validated, or this cluster accepts signed payments \
+                 only: try --send secure-payment with the private key"
+            }
+            Kind::SecurePayment => {
+                "the payment token or the customer key was not validated: is the private key the current one of this \
+                 cluster?"
+            }
+            _ => {
+                "the customer key was not validated: is the private key the current one of this cluster, and the token \
+                 made for this customer key?"
+            }
+        },
         Status::Rejected => {
             "check cluster_id or base_url; the v1 API must have been enabled for the cluster by the vendor's support"
         }
@@ -68,7 +88,7 @@ fn advice(status: Status) -> &'static str {
             "the service is unavailable or busy: try later; a queue would try for you"
         }
         Status::InvalidArgument => {
-            "fix the arguments of the notification (--market, --ticket, ...)"
+            "fix the arguments of the notification (--market, --ticket, --line, ...)"
         }
         _ => "see the checks of the network above",
     }

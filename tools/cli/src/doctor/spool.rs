@@ -321,6 +321,11 @@ fn of_dead(by_status: &[(Status, u64)]) -> String {
                 "ESALES_REJECTED: a wrong address, or the v1 API is not enabled for the cluster; then `esales-notify \
                  queue dead retry --all`."
             }
+            // Others are tried again for as long as their status lasts.
+            status if status.is_retryable() => {
+                "Payments that may have arrived: look each up in the service's figures. Drop those that are there; \
+                 `esales-notify queue dead retry --may-count-twice ID` sends the others."
+            }
             _ => "Others: see their details.",
         })
         .collect();
@@ -347,11 +352,14 @@ mod tests {
             (Status::BadRequest, 3),
             (Status::Forbidden, 1),
             (Status::Rejected, 1),
+            (Status::ServerError, 1),
+            (Status::Timeout, 1),
         ]);
         for part in [
             "passes no ticket,",
             "ESALES_PRIVATE_KEY",
             "v1 API",
+            "may have arrived",
             "dead list",
         ] {
             assert_eq!(advice.matches(part).count(), 1, "{part}");

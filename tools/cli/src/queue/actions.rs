@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::text::counted;
 use super::{Answer, json as as_json, text as as_text};
-use crate::prometheus;
+use crate::{EXIT_LEFT, prometheus};
 
 /// No notification has the id.
 const EXIT_UNKNOWN: u8 = 3;
@@ -82,7 +82,7 @@ pub(super) fn list(spool: &SpoolAdmin, args: &ArgMatches) -> Result<Answer, Erro
 
 pub(super) fn show(spool: &SpoolAdmin, args: &ArgMatches) -> Result<Answer, Error> {
     let id = text(args, "id").unwrap_or_default();
-    let Some((receipt, body)) = spool.show(id)? else {
+    let Some(shown) = spool.show(id)? else {
         return Ok(unknown(format!(
             "{}: nothing is known of the id {}: the spool never accepted it, or it left the spool longer ago than \
              receipt_retention_s",
@@ -91,8 +91,8 @@ pub(super) fn show(spool: &SpoolAdmin, args: &ArgMatches) -> Result<Answer, Erro
         )));
     };
     Ok(Answer::new(match is_json(args) {
-        true => as_json::page(&as_json::receipt(&receipt, body.as_deref())),
-        false => as_text::receipt(&receipt, body.as_deref()),
+        true => as_json::page(&as_json::shown(&shown)),
+        false => as_text::shown(&shown),
     }))
 }
 
@@ -122,11 +122,27 @@ pub(super) fn backup(spool: &SpoolAdmin, args: &ArgMatches) -> Result<Answer, Er
 }
 
 pub(super) fn salvage(spool: &SpoolAdmin, args: &ArgMatches) -> Result<Answer, Error> {
-    let report = spool.salvage(path(args), args.get_flag("dead"))?;
-    Ok(Answer::new(match is_json(args) {
+    let may_count_twice = args.get_flag("may-count-twice");
+    let report = spool.salvage(path(args), args.get_flag("dead"), may_count_twice)?;
+    let answer = Answer::new(match is_json(args) {
         true => as_json::page(&as_json::salvage(&report)),
         false => as_text::salvage(&report),
-    }))
+    });
+    Ok(with_payments_left(answer, report.may_have_arrived_left))
+}
+
+/// The answer, with what to do about payments that may have arrived.
+fn with_payments_left(answer: Answer, left: u64) -> Answer {
+    if left == 0 {
+        return answer;
+    }
+    let payments = counted(left, "payment");
+    answer
+        .warn(format!(
+            "{payments} left: they may have arrived, and the service counts a payment twice that it gets twice. See in the \
+             service's figures whether they did: if not, add --may-count-twice; if so, drop them with `queue dead drop`"
+        ))
+        .code(EXIT_LEFT)
 }
 
 pub(super) fn dead_list(spool: &SpoolAdmin, args: &ArgMatches) -> Result<Answer, Error> {
@@ -195,9 +211,16 @@ pub(super) fn dead_retry(
         Chosen::Ids(ids, letters) => (ids, letters),
         Chosen::Unknown(id) => return Ok(unknown_dead_letter(&id)),
     };
-    let n = spool.retry_dead(ids.as_deref(), private_key)?;
-    let sentence = format!("{n} put back into the queue");
-    let answer = number(args, "retried", n, &sentence);
+    let may_count_twice = args.get_flag("may-count-twice");
+    let report = spool.retry_dead(ids.as_deref(), private_key, may_count_twice)?;
+    let answer = Answer::new(match is_json(args) {
+        true => format!(
+            "{}\n",
+            json!({ "retried": report.retried, "left": report.left })
+        ),
+        false => format!("{} put back into the queue\n", report.retried),
+    });
+    let answer = with_payments_left(answer, report.left);
     let refused = letters
         .iter()
         .filter(|letter| letter.is_signed && letter.status == Status::Forbidden)

@@ -14,7 +14,7 @@ token.";
 
 const EXIT_CODES: &str = "\
 Exit code: 0 done; 2 wrong usage or options, such as a relative path; 3 no notification (dead letter) has that id, and nothing was changed; \
-4 the queue is full, and something is left (salvage); 5 the counters of the spool contradict one another (status); 6 \
+4 something is left: the queue is full (salvage), or payments that may have arrived (dead retry, salvage); 5 the counters of the spool contradict one another (status); 6 \
 there is no such spool, or it could not be used.";
 
 const BACKUP: &str = "\
@@ -41,6 +41,14 @@ fn leaf(name: &'static str, about: &'static str) -> Command {
         .after_help(EXIT_CODES)
         .arg(flag("json", "For programs: as JSON"))
         .args(client_options(&["spool"]))
+}
+
+/// For a command that enqueues what may be a payment.
+fn may_count_twice() -> Arg {
+    flag(
+        "may-count-twice",
+        "Also enqueue payments that may have arrived: the service counts those that did arrive twice",
+    )
 }
 
 fn client_options(names: &[&str]) -> impl Iterator<Item = Arg> {
@@ -130,6 +138,7 @@ pub(crate) fn command() -> Command {
         .long_about(SALVAGE)
         .arg(path("The other spool's directory"))
         .arg(flag("dead", "Also enqueue its dead letters"))
+        .arg(may_count_twice())
         .args(client_options(&[
             "durability",
             "max_items",
@@ -158,7 +167,7 @@ fn list() -> Command {
 fn dead() -> Command {
     group(
         "dead",
-        "List dead letters (refused for good by the service), retry them, drop them",
+        "List dead letters (refused for good by the service, or payments that may have arrived), retry them, drop them",
     )
     .subcommand(leaf("list", "List the dead letters, oldest first"))
     .subcommand(leaf("show", "Show a dead letter, the newest with that id").arg(id()))
@@ -170,8 +179,9 @@ fn dead() -> Command {
             ),
             "Every dead letter",
         )
+        .arg(may_count_twice())
         .args(secret::args(
-            "Make the tokens anew with this key, as after a rotation",
+            "Make the tokens of visitors and of payments anew with this key, as after a rotation",
         )),
     )
     .subcommand(chosen(

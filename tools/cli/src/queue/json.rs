@@ -3,7 +3,8 @@
 use std::time::{Duration, SystemTime};
 
 use esales_notify::{
-    DeadLetter, OriginReport, PendingNotification, Percentiles, Receipt, SalvageReport, SpoolReport,
+    DeadLetter, OriginReport, PendingNotification, Percentiles, SalvageReport, ShownNotification,
+    SpoolReport,
 };
 use serde_json::{Map, Value, json};
 
@@ -64,12 +65,18 @@ fn origin(origin: &OriginReport) -> Value {
     })
 }
 
-pub(super) fn receipt(receipt: &Receipt, body: Option<&str>) -> Value {
-    let mut shown = send::as_json(receipt);
-    if let Some(fields) = shown.as_object_mut() {
-        fields.insert("body".to_owned(), body.map_or(Value::Null, body_json));
+pub(super) fn shown(shown: &ShownNotification) -> Value {
+    let (kind, body) = shown
+        .stored
+        .as_ref()
+        .map(|(kind, body)| (kind.as_str(), body_json(body)))
+        .unzip();
+    let mut value = send::as_json(kind, &shown.receipt);
+    if let Some(fields) = value.as_object_mut() {
+        fields.insert("may_have_arrived".to_owned(), shown.may_have_arrived.into());
+        fields.insert("body".to_owned(), body.unwrap_or(Value::Null));
     }
-    shown
+    value
 }
 
 pub(super) fn pending(page: &[PendingNotification], next: Option<&str>) -> Value {
@@ -87,6 +94,7 @@ fn notification(pending: &PendingNotification) -> Value {
         "http_status": pending.http_status,
         "detail": pending.detail,
         "attempts": pending.attempts,
+        "may_have_arrived": pending.may_have_arrived,
         "accepted_at_ms": unix_ms(pending.accepted_at),
         "age_ms": millis(pending.age),
         "body": body_json(&pending.body),
@@ -107,6 +115,7 @@ pub(super) fn dead_letter(letter: &DeadLetter) -> Value {
         "http_status": letter.http_status,
         "detail": letter.detail,
         "attempts": letter.attempts,
+        "may_have_arrived": letter.may_have_arrived,
         "accepted_at_ms": unix_ms(letter.accepted_at),
         "died_at_ms": unix_ms(letter.died_at),
         "body": body_json(&letter.body),
@@ -118,6 +127,7 @@ pub(super) fn salvage(report: &SalvageReport) -> Value {
         "enqueued": report.enqueued,
         "already_there": report.already_there,
         "dead_letters_left": report.dead_letters_left,
+        "may_have_arrived_left": report.may_have_arrived_left,
         "unreadable": report.unreadable,
     })
 }

@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 use std::time::{Duration, SystemTime};
 
 use esales_notify::{
-    DeadLetter, OriginReport, PendingNotification, Percentiles, Receipt, SalvageReport, SpoolReport,
+    DeadLetter, OriginReport, PendingNotification, Percentiles, SalvageReport, ShownNotification,
+    SpoolReport,
 };
 
 /// A duration for a person.
@@ -104,12 +105,22 @@ fn of_origin(origin: &OriginReport) -> String {
     format!("{url}: {pending} pending, {gate}")
 }
 
-pub(super) fn receipt(receipt: &Receipt, body: Option<&str>) -> String {
+/// What a person must know before a payment is sent again.
+const TWICE: &str = "it may have arrived: the service counts it twice if it is sent again";
+
+pub(super) fn shown(shown: &ShownNotification) -> String {
+    let receipt = &shown.receipt;
     let mut out = format!("{}: {}\n", receipt.status, receipt.status.text());
     let mut row = |name: &str, value: &str| {
         let _ = writeln!(out, "  {name:<10}{value}");
     };
     row("id", &receipt.id);
+    if let Some((kind, _)) = &shown.stored {
+        row("kind", kind);
+    }
+    if shown.may_have_arrived {
+        row("caution", TWICE);
+    }
     if !receipt.detail.is_empty() {
         row("detail", &receipt.detail);
     }
@@ -118,7 +129,7 @@ pub(super) fn receipt(receipt: &Receipt, body: Option<&str>) -> String {
     }
     row("attempts", &receipt.attempts.to_string());
     row("age", &span(receipt.elapsed));
-    if let Some(body) = body {
+    if let Some((_, body)) = &shown.stored {
         row("body", body);
     }
     out
@@ -129,12 +140,15 @@ pub(super) fn pending(page: &[PendingNotification]) -> String {
     for pending in page {
         let attempts = counted(pending.attempts.into(), "attempt");
         let line = format!(
-            "{:<36}  {:<14}  {:<8}  {attempts:<11}  {}  {}",
+            "{:<36}  {:<22}  {:<8}  {attempts:<11}  {}  {}",
             pending.id,
             pending.kind,
             span(pending.age),
             pending.origin,
-            pending.detail
+            match pending.may_have_arrived {
+                true => "is being sent, or may have arrived",
+                false => pending.detail.as_str(),
+            }
         );
         let _ = writeln!(out, "{}", line.trim_end());
     }
@@ -149,7 +163,7 @@ pub(super) fn dead_letters(letters: &[DeadLetter]) -> String {
     for letter in letters {
         let _ = writeln!(
             out,
-            "{:<36}  {:<14}  {:<21}  {:<12}  {}",
+            "{:<36}  {:<22}  {:<22}  {:<12}  {}",
             letter.id,
             letter.kind,
             letter.status.name(),
@@ -170,6 +184,9 @@ pub(super) fn dead_letter(letter: &DeadLetter) -> String {
     };
     row("id", &letter.id);
     row("kind", &letter.kind);
+    if letter.may_have_arrived {
+        row("caution", TWICE);
+    }
     row("detail", &letter.detail);
     if let Some(status) = letter.http_status {
         row("HTTP", &status.to_string());
@@ -197,6 +214,10 @@ pub(super) fn salvage(report: &SalvageReport) -> String {
             "{} left there: --dead enqueues dead letters too",
             counted(report.dead_letters_left, "dead letter")
         );
+    }
+    if report.may_have_arrived_left > 0 {
+        let left = counted(report.may_have_arrived_left, "payment");
+        let _ = writeln!(out, "{left} left there: they may have arrived");
     }
     for part in &report.unreadable {
         let _ = writeln!(out, "not readable: {part}");
@@ -236,7 +257,8 @@ mod tests {
         assert_eq!(salvage(&done), "1 notification enqueued\n");
         done.already_there = 2;
         done.dead_letters_left = 1;
+        done.may_have_arrived_left = 1;
         done.unreadable = vec!["segment-1: byte 7".to_owned()];
-        assert_eq!(salvage(&done).lines().count(), 4);
+        assert_eq!(salvage(&done).lines().count(), 5);
     }
 }

@@ -211,7 +211,7 @@ const origin = location.origin;
 const secure = location.protocol === "https:" ? "--insecure " : "";
 const COMMANDS = {
   environment: `ESALES_BASE_URL=${origin}`,
-  send: `esales-notify send --base-url ${origin} --market UK --ticket abc`,
+  send: `esales-notify send click --base-url ${origin} --market UK --ticket abc`,
   curl: `curl -i ${secure}${origin}/api/v1/notifications/adding-to-cart \\
   -H 'Content-Type: application/json' \\
   -d '{"market":"UK","customerKey":"d9528030-509c-4e0f-b585-7168f1e9feca","sessionKey":"b106299c-eac0-4f6f-96d2-93e57c255784","id":"first","ticket":"abc"}'`,
