@@ -166,7 +166,10 @@ fn retry_as_operator(client: &Client, sandbox: &Sandbox, path: &str) {
     let dead = spool.dead_letters().unwrap();
     assert_eq!(dead.len(), 1);
     assert!(dead[0].detail.starts_with("may have arrived"), "{dead:?}");
-    assert_eq!(spool.retry_dead(None, None).unwrap(), 1);
+    let left = spool.retry_dead(None, None, false).unwrap();
+    assert_eq!((left.retried, left.left), (0, 1));
+    let retried = spool.retry_dead(None, None, true).unwrap();
+    assert_eq!((retried.retried, retried.left), (1, 0));
     assert!(client.flush(LONG).unwrap());
     assert_eq!(
         client.receipt("order-1001").unwrap().unwrap().status,
