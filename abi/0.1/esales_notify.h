@@ -163,6 +163,43 @@
  */
 #define ESALES_INTERNAL -90
 
+/* The kinds of notification. */
+
+/**
+ * The visitor added a product to the cart that the service had shown.
+ */
+#define ESALES_ADD_TO_CART 1
+
+/**
+ * The visitor clicked a product that the service had shown.
+ */
+#define ESALES_CLICK 2
+
+/**
+ * The visitor clicked a product that the service had not shown, so that there is no ticket for it.
+ */
+#define ESALES_NON_ESALES_CLICK 3
+
+/**
+ * The visitor added a product to the cart that the service had not shown, so that there is no ticket for it.
+ */
+#define ESALES_NON_ESALES_ADD_TO_CART 4
+
+/**
+ * The visitor paid for an order.
+ */
+#define ESALES_PAYMENT 5
+
+/**
+ * The visitor paid for an order. The shop's private key signs the notification, and its lines may carry costs.
+ */
+#define ESALES_SECURE_PAYMENT 6
+
+/**
+ * The visitor signed out: the session ends.
+ */
+#define ESALES_END 7
+
 /** Begin every esales_visitor with this: it sets struct_size and clears the rest. */
 #define ESALES_VISITOR_INIT { (uint32_t)sizeof(esales_visitor), NULL, NULL, NULL, NULL }
 /** Begin every esales_line with this: it sets struct_size and clears the rest. */
@@ -200,41 +237,6 @@
  * Every attempt.
  */
 #define ESALES_LOG_DEBUG 4
-
-/**
- * The visitor added a product to the cart that the service had shown: ticket.
- */
-#define ESALES_ADD_TO_CART 1
-
-/**
- * The visitor clicked a product that the service had shown: ticket.
- */
-#define ESALES_CLICK 2
-
-/**
- * The visitor clicked a product for which there is no ticket: product_key, variant_key.
- */
-#define ESALES_NON_ESALES_CLICK 3
-
-/**
- * The visitor added a product to the cart for which there is no ticket: product_key, variant_key.
- */
-#define ESALES_NON_ESALES_ADD_TO_CART 4
-
-/**
- * The visitor paid for an order: lines.
- */
-#define ESALES_PAYMENT 5
-
-/**
- * The same, signed: lines, which may have costs, and private_key.
- */
-#define ESALES_SECURE_PAYMENT 6
-
-/**
- * The visitor signed out: the session ends. No members of its own.
- */
-#define ESALES_END 7
 
 /**
  * Sends notifications. May be used from any number of threads at once, and after a fork in the parent and in the
@@ -334,7 +336,8 @@ typedef struct esales_notification {
    */
   const char *id;
   /**
-   * Clicks and carts: the service's own opaque string, at most 8192 bytes.
+   * Clicks and carts: the service's own opaque string, at most 8192 bytes. Refused if it has a control character: the
+   * service's tickets have none, so it was altered on its way.
    */
   const char *ticket;
   /**
@@ -362,7 +365,7 @@ typedef struct esales_notification {
 
 /**
  * What became of a notification. Begin with ESALES_RECEIPT_INIT; owned by the caller, nothing to free. Written
- * also when the call fails, except when struct_size is wrong.
+ * also when the call fails, except when struct_size is wrong; then esales_last_error has the whole detail.
  */
 typedef struct esales_receipt {
   /**
@@ -370,7 +373,7 @@ typedef struct esales_receipt {
    */
   uint32_t struct_size;
   /**
-   * What became of it; the code that the function returned, if it sends or enqueues.
+   * What became of it: a status code. It is the code that the function returned, if it sends or enqueues.
    */
   int32_t status;
   /**
@@ -378,20 +381,20 @@ typedef struct esales_receipt {
    */
   int32_t http_status;
   /**
-   * Attempts that were started; 0: nothing was sent.
+   * How many attempts were started; 0: nothing was sent.
    */
   uint32_t attempts;
   /**
-   * Duration of the call in microseconds.
+   * Duration of the call in microseconds. If it comes from the queue: from acceptance to the outcome, or to now.
    */
   uint64_t elapsed_us;
   /**
-   * The id that was sent; empty if the arguments were refused.
+   * The id that was sent, the same in every attempt; empty if the arguments were refused. To send the same event again,
+   * pass it as the id.
    */
   char id[129];
   /**
-   * What happened, for a person; UTF-8. What does not fit is cut between two characters, and then ends with "...".
-   * esales_last_error has all of it if the call failed.
+   * What happened, for a person: UTF-8, at most 255 bytes. A longer text is cut, and then ends with "...".
    */
   char detail[256];
 } esales_receipt;
@@ -406,15 +409,15 @@ typedef struct esales_stats {
    */
   uint32_t struct_size;
   /**
-   * Deliveries in a row that failed; 0: the gate is open.
+   * Deliveries in a row that failed; 0: deliveries are not backing off.
    */
   uint32_t gate_failures;
   /**
-   * Milliseconds until the next delivery is tried; 0: the gate is open, or it is due.
+   * How long until the next delivery is tried, in milliseconds; 0: deliveries are not backing off, or it is due.
    */
   uint64_t gate_closed_ms;
   /**
-   * Notifications that all processes put into this spool, since it was made.
+   * Notifications that the queue accepted, from all processes, since the spool was made.
    */
   uint64_t accepted;
   /**
@@ -422,55 +425,56 @@ typedef struct esales_stats {
    */
   uint64_t delivered;
   /**
-   * Refused for good by the service, kept as dead letters.
+   * Of these: refused for good by the service (400, 403, ...), or payments that may have arrived. The spool keeps them
+   * as dead letters.
    */
   uint64_t dead;
   /**
-   * Not delivered within max_age_s.
+   * Of these: not delivered within max_age_s.
    */
   uint64_t expired;
   /**
-   * Dropped to make room, or by an operator.
+   * Of these: dropped, to make room (overflow, max_dead), by an operator, or because a file was deleted or damaged.
    */
   uint64_t dropped;
   /**
-   * Still to be delivered.
+   * Of these: still to be delivered.
    */
   uint64_t pending;
   /**
-   * Bytes of the pending ones.
+   * Bytes of the pending notifications, which are JSON.
    */
   uint64_t pending_bytes;
   /**
-   * Milliseconds that the oldest pending one has been waiting.
+   * How long the oldest pending notification has been waiting, in milliseconds; 0: none is pending.
    */
   uint64_t oldest_age_ms;
   /**
-   * Notifications that this process accepted, by clients whose options are those of this one: they share a queue.
+   * Notifications that this process accepted through clients with the options of this one: they share a queue.
    */
   uint64_t process_accepted;
   /**
-   * Of these: answered 2xx, whoever delivered them.
+   * Of these: answered 2xx, whichever process delivered them.
    */
   uint64_t process_delivered;
   /**
-   * Refused for good by the service.
+   * Of these: refused for good by the service, or payments that may have arrived.
    */
   uint64_t process_dead;
   /**
-   * Not delivered within max_age_s.
+   * Of these: not delivered within max_age_s.
    */
   uint64_t process_expired;
   /**
-   * Dropped.
+   * Of these: dropped.
    */
   uint64_t process_dropped;
   /**
-   * Still to be delivered.
+   * Of these: still to be delivered.
    */
   uint64_t process_pending;
   /**
-   * Calls, by the same clients, that ended with ESALES_QUEUE_FULL or ESALES_SPOOL_FAILED; not among the accepted.
+   * Calls of the same clients that ended with ESALES_QUEUE_FULL or ESALES_SPOOL_FAILED; not among the accepted.
    */
   uint64_t process_refused;
   /**
@@ -668,7 +672,8 @@ int32_t esales_enqueue(const struct esales_client *client,
  *
  * @param client   from esales_client_new.
  * @param visitor  who added the product.
- * @param ticket   the service's own opaque string, at most 8192 bytes, sent as it is.
+ * @param ticket   the service's own opaque string, at most 8192 bytes, sent as it is. Refused if it has a control
+ *                 character: the service's tickets have none, so it was altered on its way.
  * @param id       names this one event, at most 128 bytes; NULL: a new UUID. It is the same in every attempt. To send
  *                 the same event again, pass the id of the receipt.
  * @param receipt  receives what became of it; may be NULL.
@@ -756,7 +761,8 @@ int32_t esales_client_stats(const struct esales_client *client,
  * @param receipt  its status is ESALES_QUEUED while the notification waits, ESALES_DELIVERED, the code that it became a
  *                 dead letter with, ESALES_EXPIRED or ESALES_DROPPED; elapsed_us counts from acceptance.
  * @return 0, ESALES_UNKNOWN_ID if nothing is known of the id (never accepted here, or completed longer ago than
- *         receipt_retention_s), ESALES_INVALID_ARGUMENT, or ESALES_SPOOL_FAILED.
+ *         receipt_retention_s), ESALES_INVALID_ARGUMENT, or ESALES_SPOOL_FAILED if the spool cannot be read within
+ *         enqueue_timeout_ms. The receipt has the same code, and its detail the reason.
  */
 int32_t esales_client_receipt(const struct esales_client *client,
                               const char *id,
@@ -771,7 +777,7 @@ int32_t esales_client_receipt(const struct esales_client *client,
  *
  * @param client      from esales_client_new.
  * @param timeout_ms  how long to wait for one, in milliseconds; 0: not at all.
- * @param receipt     receives what became of it.
+ * @param receipt     receives what became of it; its status is ESALES_TIMEOUT if there is none.
  * @return 1, 0 if there is none, ESALES_INVALID_ARGUMENT or ESALES_INVALID_CONFIG.
  */
 int32_t esales_client_delivery_next(const struct esales_client *client,
