@@ -10,7 +10,7 @@ use std::{env, error::Error, fs};
 #[path = "src/notification/kind.rs"]
 mod kind;
 #[allow(dead_code)]
-#[path = "src/status.rs"]
+#[path = "src/outcome/status.rs"]
 mod status;
 
 /// Stands in cbindgen's output where the constants and the initialisers go; the latter are made from that output.

@@ -9,7 +9,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
 use crate::notification::check;
-use crate::status::{Error, Status};
+use crate::outcome::{Error, Status};
 
 /// Longest customer id, private key or customer key to sign, in bytes.
 pub const MAX_IDENTITY: usize = 4096;
@@ -60,7 +60,8 @@ pub fn new_key() -> Result<String, Error> {
 /// The UUID of these random bytes.
 pub(crate) fn key_of(random: [u8; 16]) -> String {
     let uuid = uuid::Builder::from_random_bytes(random).into_uuid();
-    uuid.to_string()
+    let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
+    uuid.hyphenated().encode_lower(&mut text).to_owned()
 }
 
 pub(crate) fn no_random_bytes(e: getrandom::Error) -> Error {

@@ -24,41 +24,36 @@
 //! [`Client::enqueue_add_to_cart`] does not block: it puts the notification into a queue, in memory or in a directory
 //! that survives the process, and a thread of this or another process delivers it.
 //!
-//! Modules point downwards only: `ffi` → [`Client`] → `queue` → `spool`, `transport` → `notification`, `identity`; `host` is what it
+//! Modules point downwards only: `ffi` → [`Client`] → `queue` → `spool`, `http` → `notification`, `identity`, `outcome`; `host` is what it
 //! takes to be a guest in another program's process.
 
 mod client;
-mod config;
-mod deadline_lock;
 mod ffi;
 #[cfg(any(test, fuzzing))]
+#[path = "../fuzz/entries/mod.rs"]
 pub mod fuzz;
-mod hook;
 mod host;
+mod http;
 mod identity;
-mod kept;
-mod log;
 mod notification;
-mod personal_data;
+mod options;
+mod outcome;
 mod queue;
 mod spool;
-mod status;
-mod transport;
 
 pub use client::{Client, DeliveryCallback};
-pub use config::{Config, Kind as OptionKind, OPTIONS, OptionSpec};
 pub use host::FileSystem;
+pub use host::log::{LogCallback, LogLevel, log_keep, log_next, log_to};
+pub use http::{Probe, ProbeAnswer, Trust};
 pub use identity::{MAX_IDENTITY, customer_key, customer_token, new_key};
-pub use log::{LogCallback, LogLevel, log_keep, log_next, log_to};
 pub use notification::{
     FIELDS, Field, FieldSpec, KINDS, Kind, KindSpec, Line, MAX_BODY, MAX_ID, MAX_KEY, MAX_LINES,
     MAX_MARKET, MAX_PRICE, MAX_PRODUCT_KEY, MAX_QUANTITY, MAX_TICKET, Need, Notification, Repeat,
-    Visitor,
+    Visitor, personal_data,
 };
-pub use personal_data::personal_data;
+pub use options::{Config, Kind as OptionKind, OPTIONS, OptionSpec};
+pub use outcome::{Error, Group, Receipt, Status};
 pub use queue::{
     Counts, DeadLetter, OriginReport, PendingNotification, Percentiles, RetryReport, SalvageReport,
     ShownNotification, SpoolAdmin, SpoolReport, Stats, stop_delivery,
 };
-pub use status::{Error, Group, Receipt, Status};
-pub use transport::{Probe, ProbeAnswer, Trust};

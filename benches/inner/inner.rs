@@ -9,25 +9,24 @@ mod gate;
 mod identity;
 #[path = "../../src/notification/mod.rs"]
 mod notification;
-#[path = "../../src/personal_data.rs"]
-mod personal_data;
+#[path = "../../src/outcome/mod.rs"]
+mod outcome;
 #[path = "../../src/spool/gate.rs"]
 mod spool_gate;
-#[path = "../../src/status.rs"]
-mod status;
 
 /// What the gate needs of the rest of the library.
 mod host {
     pub(crate) fn millis(duration: std::time::Duration) -> u64 {
         u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
     }
+
+    /// The benchmark has no log.
+    pub(crate) mod log {
+        pub(crate) fn warn(_: impl FnOnce() -> String) {}
+    }
 }
 mod spool {
     pub(crate) use crate::spool_gate::Gate;
-}
-/// Nobody listens to the library's log here.
-mod log {
-    pub(crate) fn warn(_: impl FnOnce() -> String) {}
 }
 
 use std::time::Duration;

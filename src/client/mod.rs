@@ -6,14 +6,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
-use crate::config::{Config, Settings};
 use crate::host;
+use crate::host::log;
+use crate::http::{self, Pool, Request};
 use crate::identity::{key_of, no_random_bytes, payment_token};
-use crate::log;
 use crate::notification::{self, Message, Notification, Visitor};
+use crate::options::{Config, Settings};
+use crate::outcome::{Error, Receipt, Status};
 use crate::queue::{self, OnDelivery, Queue, Stats};
-use crate::status::{Error, Receipt, Status};
-use crate::transport::{self, Core, Request};
 use retry::{Policy, SystemClock};
 
 /// What [`Client::on_delivery`] calls.
@@ -27,7 +27,7 @@ pub type DeliveryCallback = Box<dyn Fn(&Receipt) + Send + Sync>;
 #[derive(Debug)]
 pub struct Client {
     settings: Settings,
-    core: Arc<Core>,
+    pool: Arc<Pool>,
     /// Opened at the first need.
     queue: OnceLock<Arc<Queue>>,
     /// Under which the queue knows its listener.
@@ -44,10 +44,10 @@ impl Client {
     /// `spool` is not an absolute path; [`Status::SpoolFailed`] if the place of the spool cannot be used.
     pub fn new(config: &Config) -> Result<Client, Error> {
         let settings = config.settings()?;
-        let core = transport::core_of(&settings.route)?;
+        let pool = http::pool_of(&settings.route)?;
         let client = Client {
             settings,
-            core,
+            pool,
             queue: OnceLock::new(),
             number: LAST_NUMBER.fetch_add(1, Ordering::Relaxed),
         };
@@ -301,7 +301,7 @@ impl Client {
 
     /// The receipt, and whether the notification may be sent again after a failure.
     fn send(&self, message: &Message, deadline: Instant) -> Result<(Receipt, bool), Error> {
-        let core = self.core()?;
+        let pool = self.pool()?;
         let may_repeat =
             self.settings.queue.repeats_payments || !notification::counts_twice(&message.path);
         let request = Request {
@@ -316,7 +316,7 @@ impl Client {
             may_repeat,
         };
         let (outcome, attempts) = retry::run(policy, deadline, &SystemClock, || {
-            core.transport.exchange(&request, deadline)
+            pool.transport.exchange(&request, deadline)
         });
         let is_final = outcome.may_have_arrived && !may_repeat;
         let mut detail = match is_final {
@@ -347,23 +347,23 @@ impl Client {
         }
     }
 
-    /// This process's core: the client's own, or, in a forked child, one that the child made.
-    fn core(&self) -> Result<Arc<Core>, Error> {
-        if self.core.is_ours() {
-            Ok(Arc::clone(&self.core))
+    /// This process's pool: the client's own, or, in a forked child, one that the child made.
+    fn pool(&self) -> Result<Arc<Pool>, Error> {
+        if self.pool.is_ours() {
+            Ok(Arc::clone(&self.pool))
         } else {
-            transport::core_of(&self.settings.route)
+            http::pool_of(&self.settings.route)
         }
     }
 
-    /// This process's queue, as with the core.
+    /// This process's queue, as with the pool.
     fn queue(&self) -> Result<Arc<Queue>, Error> {
         if let Some(queue) = self.queue.get().filter(|q| q.is_ours()) {
             return Ok(Arc::clone(queue));
         }
         let queue = queue::of(&self.settings.route, &self.settings.queue)?;
         queue.join(self.number, &self.settings.queue);
-        Ok(if self.core.is_ours() {
+        Ok(if self.pool.is_ours() {
             Arc::clone(self.queue.get_or_init(|| queue))
         } else {
             queue
@@ -373,7 +373,7 @@ impl Client {
 
 impl Drop for Client {
     fn drop(&mut self) {
-        if self.core.is_ours() {
+        if self.pool.is_ours() {
             if let Some(queue) = self.queue.get() {
                 queue.leave(self.number);
             }
@@ -384,7 +384,7 @@ impl Drop for Client {
             queue.leave(self.number);
         }
         // The connections and the spool are the parent's: one reference too many, and they are never closed.
-        std::mem::forget(Arc::clone(&self.core));
+        std::mem::forget(Arc::clone(&self.pool));
         std::mem::forget(self.queue.get().cloned());
     }
 }

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::status::Status;
-use crate::transport::{Outcome, dice};
+use crate::http::{Outcome, dice};
+use crate::outcome::Status;
 
 /// Time and chance, so that tests can do without both.
 pub(crate) trait Clock {

@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::config::esales_config;
 use super::{boundary, out, require_memory};
 use crate::client::Client;
-use crate::config::Config;
-use crate::status::{Error, Receipt};
+use crate::options::Config;
+use crate::outcome::{Error, Receipt};
 
 /// Sends notifications. May be used from any number of threads at once, and after a fork in the parent and in the
 /// child. Cheap: clients that lead to the same place share their connections and their queue, process-wide.

@@ -6,8 +6,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{boundary, out, reference, text};
-use crate::config::Config;
-use crate::status::{Error, Status};
+use crate::options::Config;
+use crate::outcome::{Error, Status};
 
 /// Options for clients: name and value strings, see the option table. May be used from any number of threads.
 #[allow(non_camel_case_types)]

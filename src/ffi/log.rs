@@ -7,8 +7,8 @@ use std::ffi::{c_char, c_void};
 use std::time::Duration;
 
 use super::{UserData, boundary, c_text, copy_text, out};
-use crate::log::{self, LogLevel};
-use crate::status::Error;
+use crate::host::log::{self, LogLevel};
+use crate::outcome::Error;
 
 /// No messages.
 pub const ESALES_LOG_OFF: i32 = 0;

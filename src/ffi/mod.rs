@@ -8,6 +8,7 @@
 mod client;
 mod config;
 #[cfg(any(test, fuzzing))]
+#[path = "../../fuzz/entries/c_arguments.rs"]
 pub(crate) mod fuzz;
 mod identity;
 mod log;
@@ -25,7 +26,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::host::{self, PerThread};
 use crate::notification::MAX_ID;
-use crate::status::{Error, Status};
+use crate::outcome::{Error, Status};
 
 static LAST_ERROR: PerThread<RefCell<CString>> = PerThread::new();
 

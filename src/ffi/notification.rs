@@ -12,7 +12,7 @@ use super::visitor::{self, esales_visitor};
 use super::{boundary, copied, missing, optional_text, reference, require_memory, text};
 use crate::client::Client;
 use crate::notification::{Kind, Line, MAX_LINES, Notification, Visitor};
-use crate::status::{Error, Receipt};
+use crate::outcome::{Error, Receipt};
 
 /// One line of an order. Begin with ESALES_LINE_INIT. The strings are borrowed for the call. Prices are decimal numbers as
 /// text, such as "199.50": digits, and a point with digits behind it where there are decimals, at most 32 characters. They
@@ -325,7 +325,7 @@ unsafe fn read_lines<'a>(lines: *const esales_line, count: usize) -> Result<Vec<
     let mut read = Vec::new();
     if read.try_reserve_exact(count).is_err() {
         return Err(Error::new(
-            crate::status::Status::Internal,
+            crate::outcome::Status::Internal,
             "no memory for the lines",
         ));
     }

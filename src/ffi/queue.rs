@@ -9,7 +9,7 @@ use super::receipt::{self, esales_receipt};
 use super::stats::{self, esales_stats};
 use super::{UserData, boundary, copied, reference, text};
 use crate::client::DeliveryCallback;
-use crate::status::{Error, Receipt, Status};
+use crate::outcome::{Error, Receipt, Status};
 
 /// What esales_client_on_delivery calls: with what became of one notification. The receipt is valid during the call.
 #[allow(non_camel_case_types)]

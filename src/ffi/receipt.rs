@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::copy_text;
 use super::sized::{self, Growing, Slot};
-use crate::status::{Error, Receipt, Status};
+use crate::outcome::{Error, Receipt, Status};
 
 /// What became of a notification. Begin with ESALES_RECEIPT_INIT; owned by the caller, nothing to free. Written
 /// also when the call fails, except when struct_size is wrong; then esales_last_error has the whole detail.

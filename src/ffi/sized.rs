@@ -11,7 +11,7 @@
 use std::mem::MaybeUninit;
 
 use super::missing;
-use crate::status::Error;
+use crate::outcome::Error;
 
 /// A struct of the C ABI that begins with `struct_size`.
 ///

@@ -4,8 +4,8 @@ use std::mem::offset_of;
 use std::time::Duration;
 
 use super::sized::{self, Growing, Slot};
+use crate::outcome::Error;
 use crate::queue::Stats;
-use crate::status::Error;
 
 /// The queue in numbers. Begin with ESALES_STATS_INIT; owned by the caller, nothing to free. At every moment
 /// accepted = delivered + dead + expired + dropped + pending, and the same for what begins with process_.

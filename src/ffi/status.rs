@@ -3,7 +3,7 @@
 use std::ffi::c_char;
 
 use super::{LAST_ERROR, boundary};
-use crate::status::Status;
+use crate::outcome::Status;
 
 /// The name of a code, such as "ESALES_TIMEOUT"; "ESALES_UNKNOWN" for a number that is none. Static.
 ///

@@ -6,7 +6,7 @@ use std::mem::offset_of;
 use super::sized::{self, Growing};
 use super::{optional_text, text};
 use crate::notification::Visitor;
-use crate::status::Error;
+use crate::outcome::Error;
 
 /// Who added the product to the cart. Begin with ESALES_VISITOR_INIT. The strings are borrowed for the call and
 /// sent as they are; none may be empty or hold a control character.

@@ -1,14 +1,18 @@
-//! Being a guest in somebody else's process: who we are (fork) and how our threads behave.
+//! Being a guest in somebody else's process: who we are (fork), how our threads behave, what is called back and logged.
 
 #![allow(unsafe_code)]
 
+mod callback;
 #[cfg(test)]
 mod child;
 mod clock;
+mod deadline_lock;
 mod descriptor;
 mod filesystem;
 mod identity;
 mod lock;
+pub(crate) mod log;
+mod mailbox;
 mod main_thread;
 #[cfg(any(feature = "guest", test))]
 mod memory;
@@ -22,7 +26,9 @@ mod thread;
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
+pub(crate) use callback::CallbackSlot;
 pub(crate) use clock::{Timestamp, deadline_after, millis, uptime};
+pub(crate) use deadline_lock::DeadlineLock;
 pub(crate) use descriptor::{
     apart_from_stdio, open_above_stdio, part_from_stdio, read_file, wait_connected,
 };
@@ -33,6 +39,7 @@ pub(crate) use lock::{
     ClosedInChildren, close_in_children, is_locked, lock_directory, try_lock, unlock,
     unlock_directory,
 };
+pub(crate) use mailbox::Mailbox;
 pub(crate) use main_thread::note_thread;
 #[cfg(feature = "guest")]
 pub(crate) use memory::is_short as is_memory_short;

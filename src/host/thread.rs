@@ -8,7 +8,7 @@ use std::{io, ptr, slice};
 
 use super::signals::Blocked;
 use super::{main_thread, panics};
-use crate::log;
+use crate::host::log;
 
 /// How much stack a thread of ours gets, on top of the host's static thread-local data; only what is used of it becomes
 /// memory.

@@ -1,7 +1,7 @@
 //! What every text of a notification must be like.
 
 use super::visitor::MAX_KEY;
-use crate::status::Error;
+use crate::outcome::Error;
 
 /// Not empty, not over `max` bytes, no control character: a line break or a NUL in one of these is always a slip,
 /// such as a key read from a file together with its newline. That holds for a ticket too, although JSON could carry it:

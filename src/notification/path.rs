@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::kind::{KINDS, Kind, Repeat};
-use crate::status::MAY_HAVE_ARRIVED;
+use crate::outcome::MAY_HAVE_ARRIVED;
 
 const PAYMENT_TOKEN: &str = "?paymentToken=";
 

@@ -3,9 +3,9 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::check::{check, check_key};
-use crate::log;
-use crate::personal_data::personal_data;
-use crate::status::Error;
+use super::personal_data::personal_data;
+use crate::host::log;
+use crate::outcome::Error;
 
 /// Longest `market`, in bytes.
 pub const MAX_MARKET: usize = 128;

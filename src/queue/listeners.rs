@@ -7,9 +7,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use crate::hook::Hook;
-use crate::kept::Kept;
-use crate::status::Receipt;
+use crate::host::CallbackSlot;
+use crate::host::Mailbox;
+use crate::outcome::Receipt;
 
 /// What is called for every settled notification.
 pub(crate) type OnDelivery = dyn Fn(&Receipt) + Send + Sync;
@@ -22,9 +22,9 @@ const KEPT: usize = 1024;
 pub(crate) struct Listeners(Mutex<HashMap<u64, Arc<Listener>>>);
 
 struct Listener {
-    hook: Hook<OnDelivery>,
+    slot: CallbackSlot<OnDelivery>,
     /// Made when the client asks for the first time.
-    kept: OnceLock<Kept<Receipt>>,
+    kept: OnceLock<Mailbox<Receipt>>,
 }
 
 impl std::fmt::Debug for Listeners {
@@ -42,7 +42,7 @@ impl Listeners {
         let mut listeners = self.lock();
         let listener = listeners.entry(client).or_insert_with(|| {
             Arc::new(Listener {
-                hook: Hook::new(None),
+                slot: CallbackSlot::new(None),
                 kept: OnceLock::new(),
             })
         });
@@ -51,14 +51,17 @@ impl Listeners {
 
     /// Calls `callback` from now on. When this returns, an earlier one has ended.
     pub(crate) fn call(&self, client: u64, callback: Arc<OnDelivery>) {
-        self.of(client).hook.set(Some(callback));
+        self.of(client).slot.set(Some(callback));
     }
 
     /// Takes the oldest settled one that the client has not been told of; waits for it for at most `timeout`. The
     /// first time there is none: from then on they are kept.
     pub(crate) fn next(&self, client: u64, timeout: Duration) -> Option<Receipt> {
         let listener = self.of(client);
-        listener.kept.get_or_init(|| Kept::new(KEPT)).take(timeout)
+        listener
+            .kept
+            .get_or_init(|| Mailbox::new(KEPT))
+            .take(timeout)
     }
 
     /// The client wants to hear no more. When this returns, its callback has ended.
@@ -66,7 +69,7 @@ impl Listeners {
         // Taken out in a statement of its own: the lock must not be held while the callback ends.
         let forgotten = self.lock().remove(&client);
         if let Some(listener) = forgotten {
-            listener.hook.set(None);
+            listener.slot.set(None);
         }
     }
 
@@ -78,7 +81,7 @@ impl Listeners {
                 if let Some(kept) = listener.kept.get() {
                     kept.keep(receipt.clone());
                 }
-                listener.hook.run(|callback| callback(receipt));
+                listener.slot.run(|callback| callback(receipt));
                 if !is_ours() {
                     return;
                 }

@@ -27,12 +27,12 @@ pub use registry::stop_delivery;
 pub(crate) use registry::{known, of};
 pub use stats::{Counts, Percentiles, Stats};
 
-use crate::config::{QueueSettings, Route};
+use crate::host::log;
 use crate::host::{self, Timestamp};
-use crate::log;
 use crate::notification::Message;
+use crate::options::{QueueSettings, Route};
+use crate::outcome::{Error, Receipt};
 use crate::spool::{self, NewItem, Spool};
-use crate::status::{Error, Receipt};
 use worker::Worker;
 
 /// How often a flush asks whether other processes have delivered, and at the most, after a while, what this one has.
@@ -263,8 +263,8 @@ impl Queue {
 mod tests {
     use super::*;
     use crate::Config;
+    use crate::outcome::Status;
     use crate::spool::{Gate, Position, StoredItem};
-    use crate::status::Status;
 
     /// Holds something for ever, and cannot say how much. Remembers until when it was allowed to try.
     #[derive(Debug, Default)]

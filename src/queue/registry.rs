@@ -4,9 +4,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::Queue;
-use crate::config::{QueueSettings, Route};
 use crate::host::{self, PerProcess};
-use crate::status::Error;
+use crate::options::{QueueSettings, Route};
+use crate::outcome::Error;
 
 /// How many queues without a client and without work are kept.
 const MAX_IDLE: usize = 8;

@@ -12,9 +12,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::Queue;
+use crate::host::log;
 use crate::host::{self, Stack};
-use crate::log;
-use crate::status::Error;
+use crate::outcome::Error;
 use drain::Drain;
 use senders::Done;
 
@@ -218,10 +218,10 @@ mod tests {
     use super::*;
     use crate::Config;
     use crate::host::Timestamp;
+    use crate::http::{self, Outcome};
     use crate::notification::Message;
+    use crate::outcome::Status;
     use crate::spool::{Item, Position};
-    use crate::status::Status;
-    use crate::transport::{self, Outcome};
     use std::thread;
     use std::time::Instant;
 
@@ -253,7 +253,7 @@ mod tests {
                     attempts: 0,
                     producer: 0,
                 },
-                core: transport::core_of(&config.settings().unwrap().route).unwrap(),
+                pool: http::pool_of(&config.settings().unwrap().route).unwrap(),
                 timeout: LONG,
                 may_repeat: true,
                 is_probe: false,

@@ -20,11 +20,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::config::QueueSettings;
+use crate::options::QueueSettings;
 pub(crate) use gate::Gate;
 
 use crate::host::Timestamp;
-use crate::status::{Error, Receipt, Status};
+use crate::outcome::{Error, Receipt, Status};
 
 /// How many deliveries the percentiles are made of.
 pub(crate) const RECENT: usize = 1000;

@@ -137,7 +137,7 @@ final class Client
         string $ticket,
         ?string $id = null
     ): Receipt {
-        return $this->library->notifyAddToCart($this->open(), $visitor, $ticket, $id);
+        return $this->library->addToCart('esales_notify_add_to_cart', $this->open(), $visitor, $ticket, $id);
     }
 
     /**
@@ -157,7 +157,7 @@ final class Client
         string $ticket,
         ?string $id = null
     ): Receipt {
-        return $this->library->enqueueAddToCart($this->open(), $visitor, $ticket, $id);
+        return $this->library->addToCart('esales_enqueue_add_to_cart', $this->open(), $visitor, $ticket, $id);
     }
 
     /**

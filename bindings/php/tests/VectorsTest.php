@@ -13,6 +13,7 @@ use Esales\Notify\Notification;
 use Esales\Notify\Status;
 use Esales\Notify\Tests\Support\Package;
 use Esales\Notify\Tests\Support\Process;
+use Esales\Notify\Tests\Support\Sandbox;
 use Esales\Notify\Tests\Support\SandboxTestCase;
 use Esales\Notify\Visitor;
 
@@ -22,6 +23,21 @@ use Esales\Notify\Visitor;
 final class VectorsTest extends SandboxTestCase
 {
     private const FLUSH_MS = Process::PATIENCE * 1000;
+
+    /** One for all rows: PHPUnit keeps every test to its end, and a process has only so many descriptors. */
+    private static ?Sandbox $shared = null;
+
+    protected function setUp(): void
+    {
+        self::$shared = self::$shared ?? new Sandbox();
+        $this->sandbox = self::$shared;
+        $this->sandbox->clear();
+    }
+
+    public static function tearDownAfterClass(): void
+    {
+        self::$shared = null;
+    }
 
     /**
      * @return array<string, array{array<string, mixed>}>

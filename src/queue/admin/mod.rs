@@ -15,12 +15,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::config::{Config, QueueSettings};
 use crate::host::{self, FileSystem, Timestamp};
 use crate::identity::{customer_token, payment_token};
 use crate::notification;
+use crate::options::{Config, QueueSettings};
+use crate::outcome::{Error, Status};
 use crate::spool::{self, Item, LeaseError, Position, Spool, StoredItem};
-use crate::status::{Error, Status};
 use pages::{PAGE, Pages, cursor_of, position_of};
 pub use report::{
     DeadLetter, OriginReport, PendingNotification, RetryReport, ShownNotification, SpoolReport,
@@ -66,7 +66,7 @@ impl SpoolAdmin {
         let found = File::open(folder).and_then(|folder| host::file_system(&folder));
         found.map_err(|e| {
             let message = format!("{}: {e}", folder.display());
-            Error::new(Status::SpoolFailed, message)
+            Error::caused_by(Status::SpoolFailed, message, e)
         })
     }
 

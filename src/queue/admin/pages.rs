@@ -3,8 +3,8 @@
 use std::time::Instant;
 
 use super::deadline;
+use crate::outcome::Error;
 use crate::spool::{Position, Spool, StoredItem};
-use crate::status::Error;
 
 /// How many stored items are in memory at the same time.
 pub(super) const PAGE: usize = 1000;

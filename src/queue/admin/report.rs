@@ -5,9 +5,9 @@ use std::time::{Duration, SystemTime};
 
 use crate::host::Timestamp;
 use crate::notification;
+use crate::outcome::{MAY_HAVE_ARRIVED, Receipt, Status};
 use crate::queue::stats::{Counts, Percentiles};
 use crate::spool::{Gate, Overview, StoredItem, Totals};
-use crate::status::{MAY_HAVE_ARRIVED, Receipt, Status};
 
 /// The state of a spool, as [`super::SpoolAdmin::report`] finds it.
 #[derive(Debug, Clone, Default)]

@@ -6,8 +6,8 @@ use super::deadline;
 use super::pages::Pages;
 use super::report::may_have_arrived;
 use crate::host::Timestamp;
+use crate::outcome::Error;
 use crate::spool::{NewItem, Spool, StoredItem};
-use crate::status::Error;
 
 /// What [`super::SpoolAdmin::salvage`] did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -9,13 +9,13 @@ use super::super::Queue;
 use super::super::gate::{Backoff, REPEAT_OFFENDER, step_back};
 use super::senders::{Done, Job, Senders};
 use super::{News, TROUBLE};
-use crate::config::{Endpoint, Route};
 use crate::host::Timestamp;
-use crate::log;
+use crate::host::log;
+use crate::http::{self, Outcome, Pool, dice};
 use crate::notification::{counts_twice, may_have_arrived};
+use crate::options::{Endpoint, Route};
+use crate::outcome::{Error, Receipt, Status};
 use crate::spool::{Fate, Gate, Item, Lease, LeaseError, Position, Settlement};
-use crate::status::{Error, Receipt, Status};
-use crate::transport::{self, Core, Outcome, dice};
 
 /// How often a process on standby tries to become the leader.
 const STANDBY_POLL: Duration = Duration::from_millis(250);
@@ -33,7 +33,7 @@ const POLL_IDLE: Duration = Duration::from_millis(750);
 struct Lane {
     gate: Gate,
     route: Route,
-    core: Option<Arc<Core>>,
+    pool: Option<Arc<Pool>>,
     in_flight: usize,
     /// Nothing was left when it was last fetched, or nothing can be done about it.
     is_exhausted: bool,
@@ -43,11 +43,11 @@ struct Lane {
 
 impl Lane {
     /// The connections to the origin; `None` if they cannot be set up.
-    fn core(&mut self) -> Option<Arc<Core>> {
-        if self.core.is_none() {
-            match transport::core_of(&self.route) {
-                Ok(core) => {
-                    self.core = Some(core);
+    fn pool(&mut self) -> Option<Arc<Pool>> {
+        if self.pool.is_none() {
+            match http::pool_of(&self.route) {
+                Ok(pool) => {
+                    self.pool = Some(pool);
                     self.trouble = None;
                 }
                 Err(e) => {
@@ -59,7 +59,7 @@ impl Lane {
                 }
             }
         }
-        self.core.clone()
+        self.pool.clone()
     }
 }
 
@@ -259,7 +259,7 @@ impl<'a> Drain<'a> {
                 .or_insert_with_key(|url| Lane {
                     gate,
                     route: route_to(url, route),
-                    core: None,
+                    pool: None,
                     in_flight: 0,
                     is_exhausted: false,
                     trouble: None,
@@ -322,7 +322,7 @@ impl<'a> Drain<'a> {
                 self.unsettled.push(expired(item, settings.max_age, now));
                 continue;
             }
-            let Some(core) = lane.core() else {
+            let Some(pool) = lane.pool() else {
                 // No other origin is held up. It is tried again with the next housekeeping.
                 lane.is_exhausted = true;
                 break;
@@ -339,7 +339,7 @@ impl<'a> Drain<'a> {
                 is_probe: !lane.gate.is_open(),
                 times_forgotten: self.times_forgotten,
                 item,
-                core,
+                pool,
                 timeout: self.queue.attempt_timeout(),
             });
         }

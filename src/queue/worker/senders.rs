@@ -7,17 +7,17 @@ use std::time::{Duration, Instant};
 
 use super::super::Queue;
 use crate::host::{self, Stack};
+use crate::http::{Outcome, Pool, Request};
 use crate::notification;
+use crate::outcome::Status;
 use crate::spool::Item;
-use crate::status::Status;
-use crate::transport::{Core, Outcome, Request};
 
 /// One delivery.
 #[derive(Debug)]
 pub(super) struct Job {
     pub(super) origin: Arc<str>,
     pub(super) item: Item,
-    pub(super) core: Arc<Core>,
+    pub(super) pool: Arc<Pool>,
     pub(super) timeout: Duration,
     /// Whether it may be sent once more if it may have arrived.
     pub(super) may_repeat: bool,
@@ -127,7 +127,7 @@ fn deliver(job: Job) -> Done {
             may_repeat: job.may_repeat,
             secrets: &|| notification::secrets(&item.path, &item.body),
         };
-        job.core.transport.exchange(&request, start + job.timeout)
+        job.pool.transport.exchange(&request, start + job.timeout)
     }));
     Done {
         // A defect of ours must not cost the event: it is tried again like a broken connection.

@@ -8,9 +8,9 @@ use std::time::Instant;
 
 use super::wrapped::{Interceptor, LeaseSlot, SharedLease, Wrapped};
 use super::{DeadOrder, Engine};
-use crate::config::QueueSettings;
+use crate::options::QueueSettings;
+use crate::outcome::{Error, Status};
 use crate::spool::{Fate, Gate, Item, LeaseError, NewItem, Position, Settlement, Spool};
-use crate::status::{Error, Status};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {

@@ -1,7 +1,7 @@
 //! `max_items`, `max_bytes` and `overflow`, at their edges.
 
 use super::*;
-use crate::status::Error;
+use crate::outcome::Error;
 
 /// An item whose body has this many bytes.
 fn sized(n: u64, bytes: usize) -> NewItem {

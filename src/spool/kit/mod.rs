@@ -23,10 +23,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{Counts, Fate, Item, Lease, NewItem, Position, Settlement, Spool, StoredItem, Totals};
-use crate::config::{Config, QueueSettings};
 use crate::host::Timestamp;
 use crate::notification::{self, Kind};
-use crate::status::Status;
+use crate::options::{Config, QueueSettings};
+use crate::outcome::Status;
 
 /// What the oldest dead letter is: `max_dead` drops it first, and lists begin with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

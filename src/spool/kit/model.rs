@@ -8,13 +8,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::DeadOrder;
-use crate::config::QueueSettings;
 use crate::host::Timestamp;
 use crate::notification;
+use crate::options::QueueSettings;
+use crate::outcome::{Receipt, Status};
 use crate::spool::{
     Counts, Fate, Gate, Item, NewItem, Position, RECENT, Settlement, StoredItem, Totals,
 };
-use crate::status::{Receipt, Status};
 
 #[derive(Debug, Clone)]
 pub(crate) struct Model {

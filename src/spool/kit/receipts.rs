@@ -1,8 +1,8 @@
 //! What can be asked about an id.
 
 use super::*;
+use crate::outcome::Receipt;
 use crate::spool::MAX_RECEIPTS;
-use crate::status::Receipt;
 
 fn receipt(spool: &dyn Spool, id: &str, now: Timestamp) -> Option<Receipt> {
     spool.receipt(id, now, soon()).unwrap()

@@ -13,13 +13,13 @@ use proptest::test_runner::{Config, TestRunner};
 use super::model::{Model, Snapshot};
 use super::steps::{Filler, HANDLES, ORIGINS, OWNERS, Session, Step, limits, step};
 use super::{Engine, SHOP, ms, soon};
-use crate::config::QueueSettings;
 use crate::host::Timestamp;
 use crate::notification::{self, Kind};
+use crate::options::QueueSettings;
+use crate::outcome::{Error, Status};
 use crate::spool::{
     Fate, Gate, Item, Lease, LeaseError, NewItem, Position, Settlement, Spool, StoredItem,
 };
-use crate::status::{Error, Status};
 
 const MAX_AGE: Duration = Duration::from_secs(3);
 

@@ -6,7 +6,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::settings;
-use crate::config::QueueSettings;
+use crate::options::QueueSettings;
 
 pub(crate) const HANDLES: usize = 3;
 pub(crate) const ORIGINS: [&str; 3] = [super::SHOP, super::OTHER, "http://[::1]:9/odd\torigin\n"];

@@ -7,11 +7,11 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use crate::host::Timestamp;
+use crate::outcome::{Error, Receipt};
 use crate::spool::{
     Gate, Inlet, Item, Lease, LeaseError, Ledger, NewItem, Operator, Outlet, Overview, Position,
     Settlement, Spool, StoredItem, Totals,
 };
-use crate::status::{Error, Receipt};
 
 /// A lease that others may use too. `None`: it was released.
 pub(crate) type SharedLease = Arc<LeaseSlot>;

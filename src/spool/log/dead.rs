@@ -11,8 +11,8 @@ use super::reader;
 use super::record;
 use super::state::Letter;
 use crate::host::Timestamp;
+use crate::outcome::Status;
 use crate::spool::{Position, Settlement, StoredItem};
-use crate::status::Status;
 
 const END: &str = ".log";
 

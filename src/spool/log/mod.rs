@@ -9,6 +9,7 @@ mod dead;
 pub(crate) mod disk;
 mod draft;
 #[cfg(any(test, fuzzing))]
+#[path = "../../../fuzz/entries/spool.rs"]
 pub(crate) mod fuzz;
 mod journal;
 mod leader;
@@ -41,11 +42,11 @@ use std::time::{Duration, Instant};
 pub(crate) use place::check;
 
 use super::{Gate, Inlet, Ledger, NewItem, Outlet, Position, Totals};
-use crate::config::QueueSettings as Settings;
-use crate::deadline_lock::DeadlineLock;
+use crate::host::DeadlineLock;
+use crate::host::log;
 use crate::host::{self, Timestamp};
-use crate::log;
-use crate::status::{Error, Receipt, Status};
+use crate::options::QueueSettings as Settings;
+use crate::outcome::{Error, Receipt, Status};
 use lease::Watch;
 use place::Place;
 use producer::{Producer, Refusal};
@@ -89,10 +90,8 @@ fn failed(path: &Path, e: io::Error) -> Error {
         _ if e.kind() == io::ErrorKind::TimedOut && e.get_ref().is_none() => BUSY.to_owned(),
         _ => e.to_string(),
     };
-    Error::new(
-        Status::SpoolFailed,
-        format!("spool {}: {words}", path.display()),
-    )
+    let detail = format!("spool {}: {words}", path.display());
+    Error::caused_by(Status::SpoolFailed, detail, e)
 }
 
 /// What was read; `None`: not before the deadline.

@@ -16,8 +16,8 @@ use super::record::Notification;
 use super::state::{Retry, State, offset_of, position, segment_of};
 use super::{LogSpool, backup, dead, lease, place, producer, reader, record, segment_name};
 use crate::host::Timestamp;
+use crate::outcome::{Error, Status};
 use crate::spool::{LeaseError, NewItem, Operator, Outlet, Overview, Position, StoredItem};
-use crate::status::{Error, Status};
 
 /// Positions of one record of a command.
 const AT_A_TIME: usize = 1000;

@@ -10,9 +10,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::{disk, lock};
+use crate::host::log;
 use crate::host::{self, FileSystem};
-use crate::log;
-use crate::status::{Error, Status};
+use crate::outcome::{Error, Status};
 
 /// Says what the directory is, and the version of its files. Another version is left alone.
 const FORMAT: &str = "FORMAT";

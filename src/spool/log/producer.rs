@@ -13,8 +13,8 @@ use super::record;
 use super::sync::SharedFile;
 use super::view::View;
 use super::{GRACE, SEGMENT_SIZE, Settings, journal, segment_name};
+use crate::host::log;
 use crate::host::{self, uptime};
-use crate::log;
 use crate::spool::NewItem;
 
 /// How often a producer looks. Much shorter than the grace period, within which it need not look after a write.

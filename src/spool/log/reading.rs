@@ -15,11 +15,11 @@ use super::record::{self, Notification, Record};
 use super::repeats::{Repeats, Sources};
 use super::segment_name;
 use super::state::{Batch, Letter, Retry, State, offset_of, position, segment_of};
+use crate::host::log;
 use crate::host::{self, Timestamp};
-use crate::log;
 use crate::notification;
+use crate::outcome::Status;
 use crate::spool::{Item, Position};
-use crate::status::Status;
 
 /// How many items are kept of those that were just read, for each origin.
 const AHEAD: usize = 256;

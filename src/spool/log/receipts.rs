@@ -11,8 +11,8 @@ use super::line::{self, Line, push_number, push_text};
 use super::place::Place;
 use super::reader;
 use crate::host::{Timestamp, millis};
+use crate::outcome::{Receipt, Status};
 use crate::spool::{MAX_RECEIPTS, Position, RECENT};
-use crate::status::{Receipt, Status};
 
 const END: &str = ".log";
 /// Lines of one file. The oldest file goes when the newer ones hold enough without it.
@@ -243,7 +243,9 @@ impl ReceiptWriter {
         if let Some((file, _, _)) = &self.current
             && std::os::unix::fs::MetadataExt::nlink(&file.metadata()?) == 0
         {
-            crate::log::error(|| "a file of receipts was removed while it was in use".to_owned());
+            crate::host::log::error(|| {
+                "a file of receipts was removed while it was in use".to_owned()
+            });
             self.current = None;
         }
         let present = self.current.as_ref().map(|(_, number, _)| *number);

@@ -15,9 +15,9 @@ use super::{
     Gate, Inlet, Item, Lease, LeaseError, Ledger, NewItem, Operator, Outlet, Overview, Position,
     Settlement, StoredItem, Totals,
 };
-use crate::config::QueueSettings;
 use crate::host::Timestamp;
-use crate::status::{Error, Receipt, Status};
+use crate::options::QueueSettings;
+use crate::outcome::{Error, Receipt, Status};
 
 /// No call waits for anything but the lock, which is never held for long: deadlines have no use here.
 #[derive(Clone)]
@@ -231,7 +231,12 @@ impl Operator for MemorySpool {
     ) -> Result<Vec<StoredItem>, Error> {
         let state = self.lock();
         let page = behind(&state.pending, after).take(limit);
-        Ok(page.map(|p| p.stored.clone()).collect())
+        let marked = page.map(|pending| {
+            let mut stored = pending.stored.clone();
+            stored.item.has_begun = state.has_begun(stored.item.position);
+            stored
+        });
+        Ok(marked.collect())
     }
 
     fn dead(

@@ -4,8 +4,8 @@ use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
 
 use crate::host::Timestamp;
+use crate::outcome::{Receipt, Status};
 use crate::spool::{Item, MAX_RECEIPTS};
-use crate::status::{Receipt, Status};
 
 /// Why an item was dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::receipts::{DropReason, Receipts};
-use crate::config::QueueSettings;
 use crate::host::Timestamp;
 use crate::notification::{self, ends_session};
+use crate::options::QueueSettings;
+use crate::outcome::{Error, Receipt, Status};
 use crate::spool::{
     Counts, Fate, Gate, Item, MAX_RECEIPTS, NewItem, Position, RECENT, Settlement, StoredItem,
 };
-use crate::status::{Error, Receipt, Status};
 
 #[derive(Clone)]
 pub(super) struct State {
@@ -232,6 +232,10 @@ impl State {
     pub(super) fn begin(&mut self, items: &[Position]) {
         let pending = items.iter().filter(|at| self.pending.contains_key(at));
         self.begun.extend(pending);
+    }
+
+    pub(super) fn has_begun(&self, position: Position) -> bool {
+        self.begun.contains(&position)
     }
 
     pub(super) fn overdue(

@@ -213,7 +213,7 @@ fn number(base: &str) -> &str {
         "uint32_t" => "uint",
         "uint64_t" => "ulong",
         "int64_t" => "long",
-        "size_t" | "uintptr_t" => "UIntPtr",
+        "size_t" => "UIntPtr",
         "char" => "byte",
         other => other,
     }

@@ -1,7 +1,7 @@
 //! Writes what is the same in several languages into committed files: `make generate`.
 //!
-//! The tables of the Rust source are the only definition: `src/status.rs`, `src/notification/kind.rs`,
-//! `src/config/table.rs`, and the structs and functions of `src/ffi`, which are read from the header.
+//! The tables of the Rust source are the only definition: `src/outcome/status.rs`, `src/notification/kind.rs`,
+//! `src/options/table.rs`, and the structs and functions of `src/ffi`, which are read from the header.
 
 mod csharp;
 mod docs;

@@ -152,7 +152,7 @@ fn callback_type(name: &str) -> String {
 fn ctype(header: &Header, declaration: &Declaration, is_member: bool) -> String {
     let base = declaration.base.as_str();
     let plain = || match base {
-        "size_t" | "uintptr_t" => "c_size_t".to_owned(),
+        "size_t" => "c_size_t".to_owned(),
         other => format!("c_{}", other.trim_end_matches("_t")),
     };
     match (base, declaration.pointers, declaration.array) {

@@ -62,7 +62,7 @@ mod http;
 mod journal;
 #[path = "../../../src/notification/kind.rs"]
 pub mod kind;
-#[path = "../../../src/personal_data.rs"]
+#[path = "../../../src/notification/personal_data.rs"]
 mod personal_data;
 mod script;
 mod verdict;

@@ -6,7 +6,6 @@ namespace Esales\Notify\Internal;
 
 use Esales\Notify\Exception\InvalidArgumentException;
 use Esales\Notify\Exception\NotifyException;
-use Esales\Notify\Line;
 use Esales\Notify\Notification;
 use Esales\Notify\Receipt;
 use Esales\Notify\Stats;
@@ -185,51 +184,53 @@ final class Library
      */
     public function send(string $function, CData $client, Visitor $visitor, Notification $notification): Receipt
     {
-        // Each of these variables holds a struct first, and all memory that it points to: it must outlive the call.
-        $who = $this->visitor($visitor);
-        $what = $this->struct($this->ffi->type('esales_notification'), [
+        $rows = [];
+        foreach ($notification->getLines() as $line) {
+            $rows[] = [
+                'quantity' => $line->getQuantity(),
+                'product_key' => $line->getProductKey(),
+                'variant_key' => $line->getVariantKey(),
+                'selling_price' => $line->getSellingPrice(),
+                'cost' => $line->getCost(),
+            ];
+        }
+        // These variables hold the structs and all memory that they point to, which must outlive the call.
+        $lines = $rows === [] ? null : $this->structs('esales_line', $rows);
+        $what = $this->structs('esales_notification', [[
+            'kind' => $notification->getKind(),
             'id' => $notification->getId(),
             'ticket' => $notification->getTicket(),
             'product_key' => $notification->getProductKey(),
             'variant_key' => $notification->getVariantKey(),
+            'line_count' => count($rows),
             'private_key' => $notification->getPrivateKey(),
-        ]);
-        $what[0]->kind = $notification->getKind();
-        $lines = $this->lines($notification->getLines());
-        if ($lines !== []) {
-            $what[0]->lines = $lines[1];
-            $what[0]->line_count = count($lines[0]);
+        ]]);
+        if ($lines !== null) {
+            $what[0][0]->lines = $this->ffi->cast('esales_line *', $lines[0]);
         }
-        $receipt = $this->newReceipt();
-        $status = $this->ffi->$function($client, FFI::addr($who[0]), FFI::addr($what[0]), FFI::addr($receipt));
 
-        return $this->outcome($status, $receipt);
+        return $this->call($function, $client, $visitor, FFI::addr($what[0][0]), null);
     }
 
     /**
+     * @param string $function esales_notify_add_to_cart or esales_enqueue_add_to_cart
+     *
      * @throws NotifyException
      */
-    public function notifyAddToCart(
+    public function addToCart(
+        string $function,
         CData $client,
         Visitor $visitor,
         #[\SensitiveParameter]
         string $ticket,
         ?string $id
     ): Receipt {
-        return $this->addToCart('esales_notify_add_to_cart', $client, $visitor, $ticket, $id);
-    }
+        Text::withoutNul('ticket', $ticket);
+        if ($id !== null) {
+            Text::withoutNul('id', $id);
+        }
 
-    /**
-     * @throws NotifyException
-     */
-    public function enqueueAddToCart(
-        CData $client,
-        Visitor $visitor,
-        #[\SensitiveParameter]
-        string $ticket,
-        ?string $id
-    ): Receipt {
-        return $this->addToCart('esales_enqueue_add_to_cart', $client, $visitor, $ticket, $id);
+        return $this->call($function, $client, $visitor, $ticket, $id);
     }
 
     /**
@@ -309,136 +310,50 @@ final class Library
     }
 
     /**
+     * Calls a function of C about one notification.
+     *
+     * @param CData|string $what a notification, or the ticket of a function that takes the id beside it
+     *
      * @throws NotifyException
      */
-    private function addToCart(
+    private function call(
         string $function,
         CData $client,
         Visitor $visitor,
         #[\SensitiveParameter]
-        string $ticket,
+        $what,
         ?string $id
     ): Receipt {
-        Text::withoutNul('ticket', $ticket);
-        if ($id !== null) {
-            Text::withoutNul('id', $id);
-        }
-        // It holds the struct and the memory of its strings, which must outlive the call.
-        $who = $this->visitor($visitor);
-        $receipt = $this->newReceipt();
-        $status = $this->ffi->$function($client, FFI::addr($who[0]), $ticket, $id, FFI::addr($receipt));
-
-        return $this->outcome($status, $receipt);
-    }
-
-    /**
-     * @return array{CData, CData} an esales_visitor, and the memory of its strings
-     */
-    private function visitor(Visitor $visitor): array
-    {
-        return $this->struct($this->visitorType, [
+        $texts = '';
+        $offsets = [];
+        $values = [
             'market' => $visitor->getMarket(),
             'customer_key' => $visitor->getCustomerKey(),
             'session_key' => $visitor->getSessionKey(),
             'token' => $visitor->getToken(),
-        ]);
-    }
-
-    /**
-     * @param array<string, string|null> $values
-     *
-     * @return array{CData, CData} a struct with these strings, and their memory: a char * does not own what it points
-     *                             to, so the caller keeps both through the call
-     */
-    private function struct(
-        CType $type,
-        #[\SensitiveParameter]
-        array $values
-    ): array {
-        $texts = '';
-        $offsets = [];
+        ];
         foreach ($values as $name => $text) {
             if ($text !== null) {
                 $offsets[$name] = strlen($texts);
                 $texts .= $text . "\0";
             }
         }
-        [$strings, $start] = $this->memory($texts);
-        $struct = $this->ffi->new($type);
-        $struct->struct_size = FFI::sizeof($struct);
-        foreach ($offsets as $name => $offset) {
-            $struct->$name = $start + $offset;
-        }
-
-        return [$struct, $strings];
-    }
-
-    /**
-     * @return array{CData, CData} a copy of the text, and a pointer to it
-     */
-    private function memory(
-        #[\SensitiveParameter]
-        string $text
-    ): array {
-        // Never empty: C has no arrays of that kind.
-        $length = strlen($text) + 1;
-        $memory = $this->ffi->new(FFI::arrayType($this->charType, [$length]));
-        FFI::memcpy($memory, $text . "\0", $length);
-
+        // A struct's char * does not own what it points to: the buffer must outlive the call, so a variable of this
+        // function holds it.
+        $buffer = $this->ffi->new(FFI::arrayType($this->charType, [strlen($texts)]));
+        FFI::memcpy($buffer, $texts, strlen($texts));
         // PHP refuses to assign memory that it owns, but not a pointer to it.
-        return [$memory, $this->ffi->cast($this->pointerType, $memory)];
-    }
-
-    /**
-     * @param list<Line> $lines
-     *
-     * @return list<CData> the lines as an array of C, a pointer to it, and the memory of its strings; empty if there
-     *                     are none
-     */
-    private function lines(array $lines): array
-    {
-        if ($lines === []) {
-            return [];
-        }
-        $texts = '';
-        $offsets = [];
-        foreach ($lines as $number => $line) {
-            $values = [
-                'product_key' => $line->getProductKey(),
-                'variant_key' => $line->getVariantKey(),
-                'selling_price' => $line->getSellingPrice(),
-                'cost' => $line->getCost(),
-            ];
-            foreach ($values as $name => $text) {
-                if ($text !== null) {
-                    $offsets[$number][$name] = strlen($texts);
-                    $texts .= $text . "\0";
-                }
-            }
-        }
-        [$strings, $start] = $this->memory($texts);
-        $lineType = $this->ffi->type('esales_line');
-        $array = $this->ffi->new(FFI::arrayType($lineType, [count($lines)]));
-        $size = FFI::sizeof($lineType);
-        foreach ($lines as $number => $line) {
-            $struct = $array[$number];
-            $struct->struct_size = $size;
-            $struct->quantity = $line->getQuantity();
-            foreach ($offsets[$number] as $name => $offset) {
-                $struct->$name = $start + $offset;
-            }
+        $start = $this->ffi->cast($this->pointerType, $buffer);
+        $who = $this->ffi->new($this->visitorType);
+        $who->struct_size = FFI::sizeof($who);
+        foreach ($offsets as $name => $offset) {
+            $who->$name = $start + $offset;
         }
 
-        return [$array, $this->ffi->cast('esales_line *', $array), $strings];
-    }
-
-    /**
-     * What a call about one notification returns or throws.
-     *
-     * @throws NotifyException
-     */
-    private function outcome(int $status, CData $receipt): Receipt
-    {
+        $receipt = $this->newReceipt();
+        $status = $what instanceof CData
+            ? $this->ffi->$function($client, FFI::addr($who), $what, FFI::addr($receipt))
+            : $this->ffi->$function($client, FFI::addr($who), $what, $id, FFI::addr($receipt));
         $result = $this->receiptOf($status, $receipt);
         $this->passMessagesOn();
         if ($status < 0) {
@@ -446,6 +361,47 @@ final class Library
         }
 
         return $result;
+    }
+
+    /**
+     * An array of structs that begin with struct_size.
+     *
+     * @param list<array<string, int|string|null>> $rows the members of each, by name; null: NULL
+     *
+     * @return array{CData, CData} the array, and the memory of its strings: the caller keeps both through the call
+     */
+    private function structs(
+        string $type,
+        #[\SensitiveParameter]
+        array $rows
+    ): array {
+        // Never empty: C has no arrays of that kind.
+        $texts = "\0";
+        $offsets = [];
+        foreach ($rows as $number => $row) {
+            foreach ($row as $name => $value) {
+                if (is_string($value)) {
+                    $offsets[$number][$name] = strlen($texts);
+                    $texts .= $value . "\0";
+                }
+            }
+        }
+        $strings = $this->ffi->new(FFI::arrayType($this->charType, [strlen($texts)]));
+        FFI::memcpy($strings, $texts, strlen($texts));
+        $start = $this->ffi->cast($this->pointerType, $strings);
+        $structType = $this->ffi->type($type);
+        $structs = $this->ffi->new(FFI::arrayType($structType, [count($rows)]));
+        foreach ($rows as $number => $row) {
+            $struct = $structs[$number];
+            $struct->struct_size = FFI::sizeof($structType);
+            foreach ($row as $name => $value) {
+                if ($value !== null) {
+                    $struct->$name = is_int($value) ? $value : $start + $offsets[$number][$name];
+                }
+            }
+        }
+
+        return [$structs, $strings];
     }
 
     private function newReceipt(): CData

@@ -59,6 +59,15 @@ final class Sandbox
     }
 
     /**
+     * Forgets the script and what was received.
+     */
+    public function clear(): void
+    {
+        $this->script('');
+        $this->control('DELETE', '/sandbox/received');
+    }
+
+    /**
      * @return mixed
      */
     private function control(string $method, string $path, string $body = '')

@@ -224,7 +224,10 @@ class Client:
         status: int = function(handle.pointer, *arguments)
         return status
 
-    def _tell(self, function: Any, visitor: Visitor, *what: Any) -> Receipt:
+    def _tell(
+        self, function: Any, visitor: Visitor, what: Union[NotificationStruct, bytes], id: Optional[bytes] = None
+    ) -> Receipt:
+        """``what`` is a whole notification, or the ticket of a function that takes the ``id`` beside it."""
         if not isinstance(visitor, Visitor):
             raise TypeError(f"visitor must be a Visitor, not {type(visitor).__name__}")
         market, token = visitor.market, visitor.token
@@ -239,7 +242,11 @@ class Client:
         # As _call does it, without the call.
         handle = self._open()
         try:
-            status: int = function(handle.pointer, who, *what, out)
+            status: int = (
+                function(handle.pointer, who, what, id, out)
+                if type(what) is bytes
+                else function(handle.pointer, who, what, out)
+            )
         finally:
             del handle
         receipt = self._library.receipt(status, out)

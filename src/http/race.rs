@@ -126,7 +126,7 @@ pub(super) mod tests {
     }
 
     /// A listener whose backlog is full: the kernel drops further SYNs, and connect never completes.
-    pub(in crate::transport) fn unresponsive() -> (Socket, Vec<Socket>, SocketAddr) {
+    pub(in crate::http) fn unresponsive() -> (Socket, Vec<Socket>, SocketAddr) {
         let listener = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
         listener
             .bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into())

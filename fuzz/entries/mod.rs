@@ -15,12 +15,12 @@ pub use crate::ffi::fuzz::c_arguments;
 pub use crate::spool::log::fuzz::files as spool;
 
 use crate::client::retry::{self, Clock, Policy};
-use crate::config::{Config, Route};
+use crate::http::{Outcome, Request, Transport, parse_retry_after};
 use crate::notification::{Notification, Visitor};
+use crate::options::{Config, Route};
+use crate::outcome::{Error, Status};
 use crate::queue::gate::{Backoff, MAX_RETRY_AFTER};
 use crate::spool::Gate;
-use crate::status::{Error, Status};
-use crate::transport::{Outcome, Request, Transport, parse_retry_after};
 
 /// What a target makes its choices from; at the end of the input, zeros.
 pub(crate) struct Input<'a>(pub(crate) &'a [u8]);

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::{CaFile, Config, Endpoint, ProxyRoute, endpoint};
 use crate::notification::{MAX_MARKET, check};
-use crate::status::Error;
+use crate::outcome::Error;
 
 /// What values an option takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -16,16 +16,16 @@ use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureSch
 
 use super::deadline::{self, Step};
 use super::tls::{RootSource, server_name};
-use super::{Core, answer, core_of, race};
-use crate::config::{Config, Route};
+use super::{Pool, answer, pool_of, race};
 use crate::notification::Kind;
-use crate::status::Error;
+use crate::options::{Config, Route};
+use crate::outcome::Error;
 
 /// The way from this machine to the service, as a client with the same options takes it. Each step blocks for at
 /// most `timeout_ms`.
 #[derive(Debug)]
 pub struct Probe {
-    core: Arc<Core>,
+    pool: Arc<Pool>,
     route: Route,
     timeout: Duration,
 }
@@ -59,7 +59,7 @@ impl Probe {
     pub fn new(config: &Config) -> Result<Probe, Error> {
         let settings = config.settings()?;
         Ok(Probe {
-            core: core_of(&settings.route)?,
+            pool: pool_of(&settings.route)?,
             route: settings.route,
             timeout: settings.timeout,
         })
@@ -98,7 +98,7 @@ impl Probe {
     /// Host and port of the service.
     #[must_use]
     pub fn service(&self) -> (&str, u16) {
-        let url = &self.core.transport.origin;
+        let url = &self.pool.transport.origin;
         let usual = if self.is_https() { 443 } else { 80 };
         (
             url.host().unwrap_or_default(),
@@ -109,7 +109,7 @@ impl Probe {
     /// Host and port of the proxy on the way; `None` if there is none, or the service is reached without it.
     #[must_use]
     pub fn proxy(&self) -> Option<(&str, u16)> {
-        let proxy = self.core.transport.dialer.proxy.as_ref()?;
+        let proxy = self.pool.transport.dialer.proxy.as_ref()?;
         Some((&proxy.host, proxy.port))
     }
 
@@ -122,7 +122,7 @@ impl Probe {
     /// Whom TLS trusts; `None` if the way is not TLS.
     #[must_use]
     pub fn trust(&self) -> Option<Trust> {
-        let roots = self.core.transport.roots.as_ref();
+        let roots = self.pool.transport.roots.as_ref();
         let roots = roots.filter(|_| self.is_https())?;
         let count = roots.store.len();
         let file = self.route.ca_file.as_ref();
@@ -141,7 +141,7 @@ impl Probe {
     /// [`crate::Status::ConnectFailed`] or [`crate::Status::Timeout`].
     pub fn addresses(&self) -> Result<Vec<SocketAddr>, Error> {
         self.begin(Step::Resolve);
-        self.core
+        self.pool
             .transport
             .dialer
             .addresses()
@@ -166,7 +166,7 @@ impl Probe {
     /// [`crate::Status::ConnectionLost`].
     pub fn reach(&self) -> Result<(), Error> {
         self.begin(Step::Exchange);
-        let reached = self.core.transport.dialer.reach();
+        let reached = self.pool.transport.dialer.reach();
         reached.map(drop).map_err(|e| error(&e))
     }
 
@@ -181,7 +181,7 @@ impl Probe {
     }
 
     fn record(&self) -> io::Result<Vec<Vec<u8>>> {
-        let mut stream = self.core.transport.dialer.reach()?;
+        let mut stream = self.pool.transport.dialer.reach()?;
         deadline::enter(Step::Tls);
         let recorder = Arc::new(Recorder::new());
         let verifier: Arc<dyn ServerCertVerifier> = Arc::clone(&recorder) as _;
@@ -209,7 +209,7 @@ impl Probe {
     /// What a notification would meet: the statuses from [`crate::Status::Timeout`] on.
     pub fn ask(&self) -> Result<ProbeAnswer, Error> {
         self.begin(Step::Exchange);
-        let transport = &self.core.transport;
+        let transport = &self.pool.transport;
         let path = Kind::AddToCart.spec().path;
         let asked = transport
             .url(path)

@@ -18,7 +18,7 @@ pub(crate) use table::{QueueSettings, Route, Settings};
 
 use table::{Address, Budget, is_true};
 
-use crate::status::Error;
+use crate::outcome::Error;
 
 /// A set of options, each checked when it is set. Options that contradict one another are found by
 /// [`crate::Client::new`].

@@ -6,15 +6,15 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// At most `limit`; over that the oldest are forgotten.
-pub(crate) struct Kept<T> {
+pub(crate) struct Mailbox<T> {
     limit: usize,
     waiting: Mutex<VecDeque<T>>,
     arrived: Condvar,
 }
 
-impl<T> Kept<T> {
-    pub(crate) fn new(limit: usize) -> Kept<T> {
-        Kept {
+impl<T> Mailbox<T> {
+    pub(crate) fn new(limit: usize) -> Mailbox<T> {
+        Mailbox {
             limit,
             waiting: Mutex::default(),
             arrived: Condvar::new(),
@@ -56,7 +56,7 @@ mod tests {
 
     #[test]
     fn the_oldest_are_forgotten_over_the_limit() {
-        let kept = Kept::new(2);
+        let kept = Mailbox::new(2);
         for one in 1..=3 {
             kept.keep(one);
         }
@@ -67,7 +67,7 @@ mod tests {
 
     #[test]
     fn taking_waits_for_one() {
-        let kept = Kept::new(2);
+        let kept = Mailbox::new(2);
         thread::scope(|scope| {
             let taker = scope.spawn(|| kept.take(Duration::from_secs(60)));
             kept.keep(7);

@@ -17,7 +17,7 @@ use super::stats::esales_stats;
 use super::status::*;
 use super::visitor::esales_visitor;
 use crate::fuzz::Input;
-use crate::status::Status;
+use crate::outcome::Status;
 
 /// A string of any bytes up to the NUL, or NULL.
 struct Text(Option<CString>);

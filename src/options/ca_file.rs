@@ -13,7 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::pem;
 use crate::host::{self, PerProcess};
-use crate::status::Error;
+use crate::outcome::Error;
 
 /// The longest file. A system's whole bundle has a quarter of a megabyte.
 const MAX_BYTES: u64 = 16 << 20;

@@ -1,8 +1,7 @@
-//! What became of a call: the status codes, the receipt, the error.
+//! The status codes, in one table. Pure, and without other modules: the build script compiles this file too.
 
 use std::ffi::CStr;
 use std::fmt;
-use std::time::Duration;
 
 /// Declares the codes: each has one row, and everything that is said about a code in any language is generated from it.
 macro_rules! statuses {
@@ -224,112 +223,6 @@ impl fmt::Display for Status {
         f.write_str(self.name())
     }
 }
-
-/// How the detail of a notification begins that is not sent again because it may have arrived.
-pub(crate) const MAY_HAVE_ARRIVED: &str =
-    "may have arrived, and would be counted twice if sent again";
-
-/// What became of one notification.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Receipt {
-    /// The outcome.
-    pub status: Status,
-    /// The HTTP status of the last attempt's answer; `None` if it got none.
-    pub http_status: Option<u16>,
-    /// How many attempts were started: 0 if nothing was sent.
-    pub attempts: u32,
-    /// How long the call took, from entry to return.
-    pub elapsed: Duration,
-    /// The id that was sent; empty if the arguments were refused before there was one.
-    pub id: String,
-    /// What happened, in words for a person.
-    pub detail: String,
-}
-
-impl Receipt {
-    /// Whether this is a payment that was not delivered for certain, and may have arrived. The service knows no id for a
-    /// payment and counts it twice if it is sent again: only the service's own figures show whether it arrived.
-    #[must_use]
-    pub fn may_have_arrived(&self) -> bool {
-        self.detail.starts_with(MAY_HAVE_ARRIVED)
-    }
-
-    /// The receipt of a notification of which nothing was sent.
-    pub(crate) fn unsent(status: Status, detail: &str, elapsed: Duration) -> Receipt {
-        Receipt {
-            status,
-            http_status: None,
-            attempts: 0,
-            elapsed,
-            id: String::new(),
-            detail: detail.to_owned(),
-        }
-    }
-}
-
-/// Why a call failed.
-///
-/// For a notification that was refused or did not get through, [`Error::receipt`] says what became of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Error {
-    status: Status,
-    detail: String,
-    receipt: Option<Box<Receipt>>,
-}
-
-impl Error {
-    pub(crate) fn new(status: Status, detail: impl Into<String>) -> Error {
-        Error {
-            status,
-            detail: detail.into(),
-            receipt: None,
-        }
-    }
-
-    pub(crate) fn argument(detail: impl Into<String>) -> Error {
-        Error::new(Status::InvalidArgument, detail)
-    }
-
-    pub(crate) fn config(detail: impl Into<String>) -> Error {
-        Error::new(Status::InvalidConfig, detail)
-    }
-
-    /// The code; never a success.
-    #[must_use]
-    pub fn status(&self) -> Status {
-        self.status
-    }
-
-    /// What went wrong, in words that name the argument or option.
-    #[must_use]
-    pub fn detail(&self) -> &str {
-        &self.detail
-    }
-
-    /// The receipt of the notification, when the call was about one.
-    #[must_use]
-    pub fn receipt(&self) -> Option<&Receipt> {
-        self.receipt.as_deref()
-    }
-}
-
-impl From<Receipt> for Error {
-    fn from(receipt: Receipt) -> Error {
-        Error {
-            status: receipt.status,
-            detail: receipt.detail.clone(),
-            receipt: Some(Box::new(receipt)),
-        }
-    }
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.status, self.detail)
-    }
-}
-
-impl std::error::Error for Error {}
 
 #[cfg(test)]
 mod tests {

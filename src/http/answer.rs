@@ -8,7 +8,7 @@ use super::head::NotHttp;
 use super::message::cut;
 use super::tls_error;
 use super::tunnel::ProxyRefused;
-use crate::status::Status;
+use crate::outcome::Status;
 
 /// The longest detail, in bytes. A receipt in C has room for 255, and the number of the attempt may follow.
 const MAX_DETAIL: usize = 200;

@@ -1,6 +1,6 @@
 //! Cores: what clients of an equal route share, and keep warm when the last of them goes.
 //!
-//! Under php-fpm a client lives for one page. Its core (connections, resolved addresses, trusted roots) stays in
+//! Under php-fpm a client lives for one page. Its pool (connections, resolved addresses, trusted roots) stays in
 //! the process, so that the next page finds the TLS connection open.
 //!
 //! The registry belongs to one process. A child after fork leaves the inherited one alone, locked or not, and
@@ -10,21 +10,21 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::{Roots, Transport};
-use crate::config::Route;
 use crate::host::{self, PerProcess};
-use crate::status::Error;
+use crate::options::Route;
+use crate::outcome::Error;
 
-/// How many cores without a client are kept. A shop has one or two.
+/// How many pools without a client are kept. A shop has one or two.
 const MAX_WARM: usize = 8;
 
 /// One route's connections, of one process.
 #[derive(Debug)]
-pub(crate) struct Core {
+pub(crate) struct Pool {
     pub(crate) transport: Transport,
     process: u32,
 }
 
-impl Core {
+impl Pool {
     /// Whether it belongs to this process, rather than to the parent it was forked from.
     pub(crate) fn is_ours(&self) -> bool {
         self.process == host::this_process()
@@ -33,13 +33,13 @@ impl Core {
 
 struct Entry {
     route: Route,
-    core: Arc<Core>,
+    pool: Arc<Pool>,
     last_use: Instant,
 }
 
 impl Entry {
     fn is_unused(&self) -> bool {
-        Arc::strong_count(&self.core) == 1
+        Arc::strong_count(&self.pool) == 1
     }
 
     fn has_cooled_down(&self, now: Instant) -> bool {
@@ -52,7 +52,7 @@ impl Entry {
 struct Registry {
     system_roots: OnceLock<Roots>,
     /// A shop has one or two: no map finds them faster.
-    cores: Mutex<Vec<Entry>>,
+    pools: Mutex<Vec<Entry>>,
 }
 
 static REGISTRY: PerProcess<Registry> = PerProcess::new();
@@ -64,24 +64,24 @@ fn registry() -> &'static Registry {
         system_roots: parents
             .and_then(|r| r.system_roots.get().cloned())
             .map_or_else(OnceLock::new, OnceLock::from),
-        cores: Mutex::default(),
+        pools: Mutex::default(),
     })
 }
 
 impl Registry {
     fn lock_cores(&self) -> MutexGuard<'_, Vec<Entry>> {
-        self.cores.lock().unwrap_or_else(PoisonError::into_inner)
+        self.pools.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The core of this route, made now or found warm.
-pub(crate) fn core_of(route: &Route) -> Result<Arc<Core>, Error> {
+/// The pool of this route, made now or found warm.
+pub(crate) fn pool_of(route: &Route) -> Result<Arc<Pool>, Error> {
     let registry = registry();
     let now = Instant::now();
-    if let Some(core) = find(&mut registry.lock_cores(), route, now) {
-        return Ok(core);
+    if let Some(pool) = find(&mut registry.lock_cores(), route, now) {
+        return Ok(pool);
     }
-    // Outside the lock: this may read files. Two threads may do it at once; one core wins.
+    // Outside the lock: this may read files. Two threads may do it at once; one pool wins.
     let transport = Transport::new(route, || match &route.ca_file {
         Some(file) => file.as_ref().map(Roots::from_file).map_err(Error::clone),
         None => Ok(registry
@@ -89,42 +89,42 @@ pub(crate) fn core_of(route: &Route) -> Result<Arc<Core>, Error> {
             .get_or_init(Roots::from_system)
             .clone()),
     })?;
-    let mut cores = registry.lock_cores();
-    if let Some(core) = find(&mut cores, route, now) {
-        return Ok(core);
+    let mut pools = registry.lock_cores();
+    if let Some(pool) = find(&mut pools, route, now) {
+        return Ok(pool);
     }
-    let core = Arc::new(Core {
+    let pool = Arc::new(Pool {
         transport,
         process: host::this_process(),
     });
-    let evicted = make_room(&mut cores, now);
-    cores.push(Entry {
+    let evicted = make_room(&mut pools, now);
+    pools.push(Entry {
         route: route.clone(),
-        core: Arc::clone(&core),
+        pool: Arc::clone(&pool),
         last_use: now,
     });
-    drop(cores);
+    drop(pools);
     // Closes sockets: not under the lock.
     drop(evicted);
-    Ok(core)
+    Ok(pool)
 }
 
-fn find(cores: &mut [Entry], route: &Route, now: Instant) -> Option<Arc<Core>> {
-    let entry = cores.iter_mut().find(|entry| entry.route == *route)?;
+fn find(pools: &mut [Entry], route: &Route, now: Instant) -> Option<Arc<Pool>> {
+    let entry = pools.iter_mut().find(|entry| entry.route == *route)?;
     entry.last_use = now;
-    Some(Arc::clone(&entry.core))
+    Some(Arc::clone(&entry.pool))
 }
 
-/// Takes out the cores that nobody holds and that have cooled down, or are too many: of those the ones that were used
+/// Takes out the pools that nobody holds and that have cooled down, or are too many: of those the ones that were used
 /// longest ago.
-fn make_room(cores: &mut Vec<Entry>, now: Instant) -> Vec<Entry> {
-    let mut gone: Vec<Entry> = cores
+fn make_room(pools: &mut Vec<Entry>, now: Instant) -> Vec<Entry> {
+    let mut gone: Vec<Entry> = pools
         .extract_if(.., |entry| entry.is_unused() && entry.has_cooled_down(now))
         .collect();
-    cores.sort_by_key(|entry| entry.last_use);
-    let warm = cores.iter().filter(|entry| entry.is_unused()).count();
+    pools.sort_by_key(|entry| entry.last_use);
+    let warm = pools.iter().filter(|entry| entry.is_unused()).count();
     let excess = (warm + 1).saturating_sub(MAX_WARM);
-    gone.extend(cores.extract_if(.., |entry| entry.is_unused()).take(excess));
+    gone.extend(pools.extract_if(.., |entry| entry.is_unused()).take(excess));
     gone
 }
 
@@ -144,47 +144,47 @@ mod tests {
 
     #[test]
     fn equal_routes_share_a_core_also_after_the_last_client_went() {
-        let first = Arc::as_ptr(&core_of(&route(1, "60")).unwrap());
-        assert_eq!(first, Arc::as_ptr(&core_of(&route(1, "60")).unwrap()));
-        assert_ne!(first, Arc::as_ptr(&core_of(&route(1, "61")).unwrap()));
+        let first = Arc::as_ptr(&pool_of(&route(1, "60")).unwrap());
+        assert_eq!(first, Arc::as_ptr(&pool_of(&route(1, "60")).unwrap()));
+        assert_ne!(first, Arc::as_ptr(&pool_of(&route(1, "61")).unwrap()));
     }
 
     #[test]
     fn cores_cool_down_and_are_bounded_but_never_while_in_use() {
-        let mut cores = Vec::new();
+        let mut pools = Vec::new();
         let start = Instant::now();
-        let put = |cores: &mut Vec<Entry>, port: u16, last_use| {
+        let put = |pools: &mut Vec<Entry>, port: u16, last_use| {
             let route = route(port, "60");
-            let core = Arc::new(Core {
+            let pool = Arc::new(Pool {
                 transport: Transport::new(&route, || Err(Error::config("no TLS"))).unwrap(),
                 process: host::this_process(),
             });
-            cores.push(Entry {
+            pools.push(Entry {
                 route,
-                core: Arc::clone(&core),
+                pool: Arc::clone(&pool),
                 last_use,
             });
-            core
+            pool
         };
-        let in_use = put(&mut cores, 1, start);
-        drop(put(&mut cores, 2, start));
-        assert!(make_room(&mut cores, start + Duration::from_secs(60)).is_empty());
+        let in_use = put(&mut pools, 1, start);
+        drop(put(&mut pools, 2, start));
+        assert!(make_room(&mut pools, start + Duration::from_secs(60)).is_empty());
         assert_eq!(
-            make_room(&mut cores, start + Duration::from_secs(61)).len(),
+            make_room(&mut pools, start + Duration::from_secs(61)).len(),
             1
         );
         for port in 10..30 {
             drop(put(
-                &mut cores,
+                &mut pools,
                 port,
                 start + Duration::from_millis(u64::from(port)),
             ));
         }
-        let gone = make_room(&mut cores, start + Duration::from_secs(1));
+        let gone = make_room(&mut pools, start + Duration::from_secs(1));
         assert_eq!(gone.len(), 20 - (MAX_WARM - 1));
         // The oldest went, and the one in use stayed.
-        assert!(cores.iter().any(|e| e.route == route(1, "60")));
-        assert!(!cores.iter().any(|e| e.route == route(10, "60")));
+        assert!(pools.iter().any(|e| e.route == route(1, "60")));
+        assert!(!pools.iter().any(|e| e.route == route(10, "60")));
         drop(in_use);
     }
 }

@@ -6,20 +6,20 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 
 use crate::host::PerThread;
 
-/// The hooks that are running on this thread, by their addresses.
+/// The slots that are running on this thread, by their addresses.
 static INSIDE: PerThread<RefCell<Vec<usize>>> = PerThread::new();
 
 /// A place for one callback.
-pub(crate) struct Hook<F: ?Sized> {
+pub(crate) struct CallbackSlot<F: ?Sized> {
     /// Locked for writing only where it is replaced: a forked child can read it whatever else its parent was doing.
     callback: RwLock<Option<Arc<F>>>,
     running: Mutex<usize>,
     idle: Condvar,
 }
 
-impl<F: ?Sized> Hook<F> {
-    pub(crate) fn new(callback: Option<Arc<F>>) -> Hook<F> {
-        Hook {
+impl<F: ?Sized> CallbackSlot<F> {
+    pub(crate) fn new(callback: Option<Arc<F>>) -> CallbackSlot<F> {
+        CallbackSlot {
             callback: RwLock::new(callback),
             running: Mutex::new(0),
             idle: Condvar::new(),
@@ -93,9 +93,9 @@ mod tests {
 
     type Callback = dyn Fn() + Send + Sync;
 
-    fn runs(hook: &Hook<Callback>) -> bool {
+    fn runs(slot: &CallbackSlot<Callback>) -> bool {
         let mut runs = false;
-        hook.run(|_| runs = true);
+        slot.run(|_| runs = true);
         runs
     }
 
@@ -113,41 +113,42 @@ mod tests {
                 ended.store(true, Ordering::SeqCst);
             })
         };
-        let hook = Arc::new(Hook::new(Some(callback)));
+        let slot = Arc::new(CallbackSlot::new(Some(callback)));
         let runner = {
-            let hook = Arc::clone(&hook);
-            thread::spawn(move || hook.run(|f| f()))
+            let slot = Arc::clone(&slot);
+            thread::spawn(move || slot.run(|f| f()))
         };
         wait.recv().unwrap();
         let taker = {
-            let (hook, ended) = (Arc::clone(&hook), Arc::clone(&ended));
+            let (slot, ended) = (Arc::clone(&slot), Arc::clone(&ended));
             thread::spawn(move || {
-                hook.set(None);
+                slot.set(None);
                 assert!(ended.load(Ordering::SeqCst));
             })
         };
         go_on.send(()).unwrap();
         taker.join().unwrap();
         runner.join().unwrap();
-        assert!(!runs(&hook), "it was taken back");
+        assert!(!runs(&slot), "it was taken back");
     }
 
     #[test]
     fn it_may_take_itself_back() {
-        let hook: Arc<Hook<Callback>> = Arc::new(Hook::new(None));
-        let inner = Arc::clone(&hook);
-        hook.set(Some(Arc::new(move || inner.set(None))));
-        hook.run(|f| f());
-        assert!(!runs(&hook), "it took itself back");
+        let slot: Arc<CallbackSlot<Callback>> = Arc::new(CallbackSlot::new(None));
+        let inner = Arc::clone(&slot);
+        slot.set(Some(Arc::new(move || inner.set(None))));
+        slot.run(|f| f());
+        assert!(!runs(&slot), "it took itself back");
     }
 
     #[test]
     fn a_panic_in_it_ends_there() {
-        let hook: Hook<Callback> = Hook::new(Some(Arc::new(|| panic!("the host's defect"))));
-        hook.run(|f| f());
-        assert!(runs(&hook), "it is called the next time too");
+        let slot: CallbackSlot<Callback> =
+            CallbackSlot::new(Some(Arc::new(|| panic!("the host's defect"))));
+        slot.run(|f| f());
+        assert!(runs(&slot), "it is called the next time too");
         // Waits for nobody.
-        hook.set(None);
+        slot.set(None);
         assert_eq!(INSIDE.with(|inside| inside.borrow().is_empty()), Some(true));
     }
 
@@ -157,7 +158,7 @@ mod tests {
         let (go_on, may_go_on) = mpsc::channel::<()>();
         let may_go_on = Mutex::new(may_go_on);
         let ended = Arc::new(AtomicBool::new(false));
-        let other: Arc<Hook<Callback>> = Arc::new(Hook::new(None));
+        let other: Arc<CallbackSlot<Callback>> = Arc::new(CallbackSlot::new(None));
         other.set(Some({
             let ended = Arc::clone(&ended);
             Arc::new(move || {
@@ -175,7 +176,7 @@ mod tests {
         let taker = thread::spawn(move || {
             let had_ended = Arc::new(AtomicBool::new(false));
             let seen = Arc::clone(&had_ended);
-            let one: Hook<Callback> = Hook::new(Some(Arc::new(move || {
+            let one: CallbackSlot<Callback> = CallbackSlot::new(Some(Arc::new(move || {
                 taking.send(()).unwrap();
                 other.set(None);
                 seen.store(ended.load(Ordering::SeqCst), Ordering::SeqCst);
@@ -191,10 +192,10 @@ mod tests {
 
     #[test]
     fn a_forked_child_finds_it_whoever_was_running_it() {
-        let hook: Hook<Callback> = Hook::new(Some(Arc::new(|| {})));
+        let slot: CallbackSlot<Callback> = CallbackSlot::new(Some(Arc::new(|| {})));
         // As a child finds them that was forked while other threads were beginning to run it.
-        let _reading = hook.callback.read().unwrap();
-        let _counting = hook.running.lock().unwrap();
-        assert!(hook.peek().is_some());
+        let _reading = slot.callback.read().unwrap();
+        let _counting = slot.running.lock().unwrap();
+        assert!(slot.peek().is_some());
     }
 }

@@ -8,9 +8,9 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, ClientConnection, RootCertStore};
 
 use super::tcp::Stream;
-use crate::config::CaFile;
 use crate::host;
-use crate::status::Error;
+use crate::options::CaFile;
+use crate::outcome::Error;
 
 /// The authorities that a connection trusts.
 #[derive(Debug, Clone)]

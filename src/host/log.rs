@@ -8,9 +8,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
-use crate::hook::Hook;
+use crate::host::CallbackSlot;
+use crate::host::Mailbox;
 use crate::host::{PerProcess, PerThread};
-use crate::kept::Kept;
 
 /// How bad, or how much detail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,8 +47,8 @@ const KEPT: usize = 256;
 struct Log {
     /// The most verbose level that is wanted; 0: none.
     level: AtomicU8,
-    hook: Hook<Callback>,
-    kept: Kept<(LogLevel, String)>,
+    slot: CallbackSlot<Callback>,
+    kept: Mailbox<(LogLevel, String)>,
 }
 
 static LOG: PerProcess<Log> = PerProcess::new();
@@ -57,8 +57,8 @@ fn log() -> &'static Log {
     // A forked child keeps the host's choice, unless it was forked while another thread was just changing it.
     LOG.get(|parents| Log {
         level: AtomicU8::new(parents.map_or(0, |p| p.level.load(Ordering::Relaxed))),
-        hook: Hook::new(parents.and_then(|p| p.hook.peek())),
-        kept: Kept::new(KEPT),
+        slot: CallbackSlot::new(parents.and_then(|p| p.slot.peek())),
+        kept: Mailbox::new(KEPT),
     })
 }
 
@@ -73,13 +73,13 @@ pub fn log_to(level: LogLevel, callback: Option<LogCallback>) {
         callback.as_ref().map_or(0, |_| level as u8),
         Ordering::Relaxed,
     );
-    log().hook.set(callback);
+    log().slot.set(callback);
 }
 
 /// Keeps the last 256 messages, up to `level`, for [`log_next`]; `None` ends it. For hosts that cannot be called
 /// from a thread of ours.
 pub fn log_keep(level: Option<LogLevel>) {
-    log().hook.set(None);
+    log().slot.set(None);
     log()
         .level
         .store(level.map_or(0, |l| l as u8), Ordering::Relaxed);
@@ -140,7 +140,7 @@ pub(crate) fn say(level: LogLevel, words: impl FnOnce() -> String) {
 
 fn say_now(level: LogLevel, words: String) {
     let mut was_called = false;
-    log().hook.run(|callback| {
+    log().slot.run(|callback| {
         was_called = true;
         IS_SAYING.set(true);
         callback(level, &words);

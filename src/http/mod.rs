@@ -2,11 +2,11 @@
 
 mod answer;
 mod connection;
-mod cores;
 mod deadline;
 mod dialer;
 mod head;
 mod message;
+mod pool;
 mod probe;
 mod race;
 mod resolver;
@@ -26,12 +26,12 @@ use ureq::{Agent, Body, Proxy, ProxyProtocol, http};
 pub(crate) use answer::Outcome;
 #[cfg(any(test, fuzzing))]
 pub(crate) use answer::parse_retry_after;
-pub(crate) use cores::{Core, core_of};
+pub(crate) use pool::{Pool, pool_of};
 pub use probe::{Probe, ProbeAnswer, Trust};
 pub(crate) use tls::Roots;
 
-use crate::config::{ProxyRoute, Route};
-use crate::status::{Error, Status};
+use crate::options::{ProxyRoute, Route};
+use crate::outcome::{Error, Status};
 use connection::Lifetime;
 use deadline::Step;
 use dialer::{Dial, Dialer, NoResolver};
@@ -42,7 +42,7 @@ use tunnel::ProxyServer;
 const MAX_ANSWER: u64 = 64 * 1024;
 /// How much of it is looked at for the message.
 const MAX_MESSAGE: usize = 4 * 1024;
-/// Idle connections kept per core: one for each thread that sends at the same time.
+/// Idle connections kept per pool: one for each thread that sends at the same time.
 const MAX_IDLE: usize = 64;
 /// How this library names itself to servers.
 const USER_AGENT: &str = concat!("esales-notify/", env!("CARGO_PKG_VERSION"));

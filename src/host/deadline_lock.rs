@@ -3,7 +3,7 @@
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Instant;
 
-use crate::log;
+use crate::host::log;
 
 /// std's mutex has no deadline. (parking_lot's has; it also has a table of waiting threads that a forked child may
 /// inherit locked.)

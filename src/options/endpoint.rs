@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use ureq::http::Uri;
 
-use crate::status::Error;
+use crate::outcome::Error;
 
 /// The service's checked origin.
 #[derive(Debug, Clone, PartialEq, Eq)]

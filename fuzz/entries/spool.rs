@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use crate::Config;
 use crate::host::Timestamp;
+use crate::outcome::Status;
 use crate::spool::{self, Fate, Settlement};
-use crate::status::Status;
 
 /// The input is a kind of file, and what stands in it. The spool must open, count and drain without a panic, and the
 /// counter invariant must hold.

@@ -1,0 +1,10 @@
+//! What became of a call: the status, the receipt, the error.
+
+mod error;
+mod receipt;
+mod status;
+
+pub use error::Error;
+pub(crate) use receipt::MAY_HAVE_ARRIVED;
+pub use receipt::Receipt;
+pub use status::{Group, Status};
