@@ -27,9 +27,23 @@
 //! Modules point downwards only: `ffi` → [`Client`] → `queue` → `spool`, `http` → `notification`, `identity`, `outcome`; `host` is what it
 //! takes to be a guest in another program's process.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+// What only a feature uses is still compiled without the feature: to leave it out item by item would scatter conditions.
+#![cfg_attr(
+    not(all(feature = "capi", feature = "log-spool", feature = "diagnose")),
+    allow(dead_code, unused_imports)
+)]
+
+#[cfg(not(target_os = "linux"))]
+compile_error!(
+    "esales-notify does not support this platform yet: it runs on Linux only. \
+     Build it for a Linux target, such as x86_64-unknown-linux-gnu."
+);
+
 mod client;
+#[cfg(feature = "capi")]
 mod ffi;
-#[cfg(any(test, fuzzing))]
+#[cfg(all(any(test, fuzzing), feature = "capi", feature = "log-spool"))]
 #[path = "../fuzz/entries/mod.rs"]
 pub mod fuzz;
 mod host;
@@ -42,8 +56,10 @@ mod queue;
 mod spool;
 
 pub use client::{Client, DeliveryCallback};
+#[cfg(feature = "log-spool")]
 pub use host::FileSystem;
 pub use host::log::{LogCallback, LogLevel, log_keep, log_next, log_to};
+#[cfg(feature = "diagnose")]
 pub use http::{Probe, ProbeAnswer, Trust};
 pub use identity::{MAX_IDENTITY, customer_key, customer_token, new_key};
 pub use notification::{
@@ -51,9 +67,13 @@ pub use notification::{
     MAX_MARKET, MAX_PRICE, MAX_PRODUCT_KEY, MAX_QUANTITY, MAX_TICKET, Need, Notification, Repeat,
     Visitor, personal_data,
 };
-pub use options::{Config, Kind as OptionKind, OPTIONS, OptionSpec};
+// The enums of the options that are a choice.
+pub use options::setters::*;
+pub use options::{Config, ConfigBuilder, Kind as OptionKind, OPTIONS, OptionSpec};
 pub use outcome::{Error, Group, Receipt, Status};
+pub use queue::{Counts, Percentiles, Stats, stop_delivery};
+#[cfg(feature = "log-spool")]
 pub use queue::{
-    Counts, DeadLetter, OriginReport, PendingNotification, Percentiles, RetryReport, SalvageReport,
-    ShownNotification, SpoolAdmin, SpoolReport, Stats, stop_delivery,
+    DeadLetter, OriginReport, PendingNotification, RetryReport, SalvageReport, ShownNotification,
+    SpoolAdmin, SpoolReport,
 };
