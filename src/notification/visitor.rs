@@ -14,6 +14,7 @@ pub const MAX_KEY: usize = 256;
 
 /// Who did it. All four are sent as given; nothing is trimmed or changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Visitor<'a> {
     /// Storefront market, 1 to 128 bytes; `None`: the client's `market` option.
     pub market: Option<&'a str>,
