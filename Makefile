@@ -98,6 +98,7 @@ lint-features:
 
 test-rust:
 	cargo test --locked --workspace
+	cargo test --locked -p esales-notify --no-default-features --test features
 
 # C, C++, the ABI, the command, the resolver, what the queue survives, the web servers, the inspector, the README.
 test-outside: build

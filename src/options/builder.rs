@@ -153,8 +153,8 @@ mod tests {
             "keep_alive_s must be a whole number of seconds: 500ms"
         );
         assert_eq!(
-            refused(Config::builder().timeout(Duration::MAX)),
-            "timeout_ms must be a whole number from 1 to 300000: \"18446744073709551615999\""
+            refused(Config::builder().timeout(Duration::from_secs(u64::MAX))),
+            "timeout_ms must be a whole number from 1 to 300000: \"18446744073709551615000\""
         );
     }
 

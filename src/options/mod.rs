@@ -5,6 +5,8 @@ mod ca_file;
 mod endpoint;
 mod no_proxy;
 mod pem;
+// Its lines are as they were generated.
+#[rustfmt::skip]
 pub(crate) mod setters;
 mod table;
 

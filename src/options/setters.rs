@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use super::ConfigBuilder;
 
-#[rustfmt::skip]
 impl ConfigBuilder {
     /// The cluster: the first label of its host name in `https://{cluster_id}.api.esales.apptus.cloud`. This or
     /// `base_url` is required.
@@ -321,7 +320,6 @@ pub(super) type Setter = (&'static str, &'static str, fn(ConfigBuilder) -> Confi
 
 /// Every setter, with a value of its option.
 #[cfg(test)]
-#[rustfmt::skip]
 pub(super) const SETTERS: &[Setter] = &[
     ("cluster_id", "w1", |builder| builder.cluster_id("w1")),
     ("base_url", "w1", |builder| builder.base_url("w1")),

@@ -32,7 +32,6 @@ use std::time::Duration;
 
 use super::ConfigBuilder;
 
-#[rustfmt::skip]
 impl ConfigBuilder {
 {methods}}
 {enums}
@@ -42,7 +41,6 @@ pub(super) type Setter = (&'static str, &'static str, fn(ConfigBuilder) -> Confi
 
 /// Every setter, with a value of its option.
 #[cfg(test)]
-#[rustfmt::skip]
 pub(super) const SETTERS: &[Setter] = &[
 {rows}];
 ";
