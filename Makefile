@@ -16,6 +16,9 @@ SHELL = /bin/sh
 LIBRARY = $(CURDIR)/target/release/libesales_notify.so
 COMMAND = $(CURDIR)/target/debug/esales-notify
 PANIC_LIBRARY = $(CURDIR)/target/test-panic/release/libesales_notify.so
+# What the tests' own library is built with. esales_test_panic: a function that makes the next call panic.
+# esales_test_grown: the last member of each struct came after 0.1, so that a program without it is older.
+TEST_CFGS = --cfg esales_test_panic --cfg esales_test_grown
 DOTNET = $(CURDIR)/target/dotnet/node_modules/dotnet-3.1-linux-x64/dotnet
 PYTHON = $(CURDIR)/.venv/bin/python
 
@@ -23,7 +26,7 @@ PYTHON = $(CURDIR)/.venv/bin/python
 RUN = env ESALES_NOTIFY_LIBRARY=$(LIBRARY) ESALES_NOTIFY_COMMAND=$(COMMAND) \
 	ESALES_NOTIFY_TEST_PANIC_LIBRARY=$(PANIC_LIBRARY)
 
-.PHONY: demo test soak screenshot docs build generate tools lint test-rust test-outside test-python test-php test-csharp headers bench sanitize fuzz clean
+.PHONY: demo test soak screenshot docs build generate tools lint lint-features test-rust test-outside test-python test-php test-csharp headers bench sanitize fuzz clean
 
 demo: build
 	sh tools/demo.sh $(LIBRARY) $(COMMAND)
@@ -83,15 +86,23 @@ tools:
 lint:
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
-	cargo clippy --locked --features guest,test-panic,test-grown -- -D warnings
+	cargo clippy --locked --features guest -- -D warnings $(TEST_CFGS)
+	$(MAKE) lint-features
 	env RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps
+
+# The crate compiles without a warning with each feature alone, with none and with all.
+lint-features:
+	for features in "" capi log-spool diagnose guest capi,log-spool,diagnose,guest; do \
+		cargo clippy --locked --quiet -p esales-notify --no-default-features --features "$$features" -- -D warnings || exit 1; \
+	done
 
 test-rust:
 	cargo test --locked --workspace
+	cargo test --locked -p esales-notify --no-default-features --test features
 
 # C, C++, the ABI, the command, the resolver, what the queue survives, the web servers, the inspector, the README.
 test-outside: build
-	env CARGO_TARGET_DIR=target/test-panic cargo build --locked --release --features guest,test-panic,test-grown
+	env CARGO_TARGET_DIR=target/test-panic cargo rustc --locked --release --lib --crate-type cdylib --features guest -- $(TEST_CFGS)
 	$(RUN) $(PYTHON) -m pytest -q tests --ignore=tests/sanitize --ignore=tests/packages
 
 test-python: build

@@ -1,119 +1,22 @@
-//! Links the shared library as a guest should be linked, and generates the headers into OUT_DIR. `make headers` copies them
-//! to where they are committed, and tests/headers.rs compares them.
+//! Links the shared library as a guest should be linked, and generates the headers of the C API into OUT_DIR.
+//! `make headers` copies them to where they are committed, and tests/headers.rs compares them.
 
-use std::fmt::Write as _;
-use std::path::Path;
-use std::{env, error::Error, fs};
+use std::env;
+use std::error::Error;
 
-// The two tables are pure: the constants of the header come from the very rows that the library is compiled with.
-#[allow(dead_code, unused_imports)]
-#[path = "src/notification/kind.rs"]
-mod kind;
-#[allow(dead_code)]
-#[path = "src/outcome/status.rs"]
-mod status;
-
-/// Stands in cbindgen's output where the constants and the initialisers go; the latter are made from that output.
-const CONSTANTS: &str = "\n/* constants */\n";
+#[cfg(feature = "capi")]
+#[path = "build/headers.rs"]
+mod headers;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    println!("cargo:rerun-if-changed=src");
-    println!("cargo:rerun-if-changed=cbindgen.toml");
-    println!("cargo:rerun-if-changed=cbindgen-php.toml");
-    println!("cargo:rerun-if-changed=Cargo.toml");
-
+    println!("cargo:rerun-if-changed=build.rs");
     if env::var("CARGO_CFG_TARGET_OS")? == "linux" {
         // rustc sets no SONAME, and then an absolute build path would be baked into whatever links against it.
         println!("cargo:rustc-cdylib-link-arg=-Wl,-soname,libesales_notify.so.0");
         // A thread that used the library must be able to end after dlclose.
         println!("cargo:rustc-cdylib-link-arg=-Wl,-z,nodelete");
     }
-
-    let root = env::var("CARGO_MANIFEST_DIR")?;
-    let root = Path::new(&root);
-    let mut c = cbindgen::Config::from_file(root.join("cbindgen.toml"))?;
-    c.after_includes = Some(CONSTANTS.to_owned());
-    let php = cbindgen::Config::from_file(root.join("cbindgen-php.toml"))?;
-    write(root, c, "include/esales_notify.h")?;
-    write(root, php, "bindings/php/resources/esales_notify.h")
-}
-
-/// The version, the codes and the kinds.
-fn constants() -> Result<String, std::fmt::Error> {
-    let version = env::var("CARGO_PKG_VERSION").unwrap_or_default();
-    let mut out = format!(
-        "\n/** The version of this header; esales_version() tells the library's. */\n#define ESALES_VERSION \"{version}\"\n\n"
-    );
-    for group in status::Group::ALL {
-        writeln!(out, "/* {} */\n", group.text())?;
-        for status in status::Status::ALL {
-            if status.group() == *group {
-                constant(&mut out, status.name(), status.code(), status.text())?;
-            }
-        }
-    }
-    out.push_str("/* The kinds of notification. */\n\n");
-    for row in kind::KINDS {
-        constant(&mut out, row.constant, row.kind as i32, row.doc)?;
-    }
-    Ok(out)
-}
-
-fn constant(out: &mut String, name: &str, number: i32, text: &str) -> std::fmt::Result {
-    writeln!(out, "/**\n * {text}\n */\n#define {name} {number}\n")
-}
-
-/// The initialiser of each struct that begins with `struct_size`.
-fn initialisers(header: &str) -> Result<String, std::fmt::Error> {
-    let mut out = String::new();
-    for found in header.split("typedef struct ").skip(1) {
-        let Some((name, rest)) = found.split_once(" {\n") else {
-            continue;
-        };
-        let body = rest.split_once("\n} ").map_or("", |(body, _)| body);
-        let members: Vec<&str> = body.lines().filter(|line| line.ends_with(';')).collect();
-        if !members
-            .first()
-            .is_some_and(|m| m.ends_with(" struct_size;"))
-        {
-            continue;
-        }
-        let mut values = vec![format!("(uint32_t)sizeof({name})")];
-        for member in members.iter().skip(1) {
-            let value = match *member {
-                "  int32_t status;" => "ESALES_INTERNAL",
-                array if array.ends_with("];") => "{ 0 }",
-                pointer if pointer.contains('*') => "NULL",
-                _ => "0",
-            };
-            values.push(value.to_owned());
-        }
-        let unwritten = match values.iter().any(|value| value == "ESALES_INTERNAL") {
-            true => {
-                " Until a call has written it,\n    it does not say that anything was delivered."
-            }
-            false => "",
-        };
-        let upper = name.to_ascii_uppercase();
-        let values = values.join(", ");
-        writeln!(
-            out,
-            "/** Begin every {name} with this: it sets struct_size and clears the rest.{unwritten} */\n#define {upper}_INIT {{ {values} }}"
-        )?;
-    }
-    Ok(out)
-}
-
-/// Writes the header to `path` below OUT_DIR: the path at which it is committed.
-fn write(root: &Path, config: cbindgen::Config, path: &str) -> Result<(), Box<dyn Error>> {
-    let mut header = Vec::new();
-    cbindgen::generate_with_config(root, config)?.write(&mut header);
-    let header = String::from_utf8(header)?;
-    let header = header.replace(CONSTANTS, &[constants()?, initialisers(&header)?].concat());
-    let path = Path::new(&env::var("OUT_DIR")?).join(path);
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
-    }
-    fs::write(path, header)?;
+    #[cfg(feature = "capi")]
+    headers::generate()?;
     Ok(())
 }

@@ -1,35 +1,154 @@
-//! Tells the Elevate 3 commerce search service (formerly Apptus eSales) that a visitor added a product to the cart.
+//! Tells the Elevate 3 commerce search service (formerly Apptus eSales) what a shop's visitors do: clicks, products
+//! added to the cart, payments, the end of a session.
+//!
+//! A call returns within its time budget whatever the network does. It tries again where that can help and cannot count an
+//! order twice, and its [`Receipt`] says what became of the notification. Or a call does not wait at all: the notification
+//! goes into a queue and is delivered in the background.
+//!
+//! # A first example
 //!
 //! ```no_run
-//! use esales_notify::{Client, Config, Visitor};
+//! use std::time::Duration;
+//! use esales_notify::{Client, Config, Notification, Visitor};
 //!
 //! # fn main() -> Result<(), esales_notify::Error> {
-//! let mut config = Config::new();
-//! config.set("cluster_id", "w5d1cc1f4")?;
+//! let config = Config::builder()
+//!     .cluster_id("w5d1cc1f4")
+//!     .market("UK")
+//!     .timeout(Duration::from_millis(500))
+//!     .build()?;
 //! let client = Client::new(&config)?;
+//!
 //! let visitor = Visitor::anonymous(
 //!     "d9528030-509c-4e0f-b585-7168f1e9feca",
 //!     "b106299c-eac0-4f6f-96d2-93e57c255784",
 //! );
-//! let receipt = client.notify_add_to_cart(&visitor.in_market("UK"), "Oy9keW5h...", None)?;
+//! let receipt = client.notify(&visitor, &Notification::add_to_cart("Oy9keW5h..."))?;
 //! println!("{} {}", receipt.status, receipt.id);
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! A call blocks for at most `timeout_ms`, sends the same bytes with the same id at every attempt, and says in its
-//! receipt what became of the notification. The same crate is the shared library `libesales_notify` with a C ABI
-//! (`include/esales_notify.h`), which the C++, Python, PHP and C# bindings use.
+//! Make one client when the program starts, and keep it: any number of threads may use it at once. The options are those
+//! of [`OPTIONS`]. [`Config::builder`] has a method for each, [`Config::set`] takes names and values as text, and
+//! [`Config::from_env`] reads `ESALES_*` environment variables.
 //!
-//! [`Client::enqueue_add_to_cart`] does not block: it puts the notification into a queue, in memory or in a directory
-//! that survives the process, and a thread of this or another process delivers it.
+//! # Who the visitor is
 //!
-//! Modules point downwards only: `ffi` → [`Client`] → `queue` → `spool`, `http` → `notification`, `identity`, `outcome`; `host` is what it
-//! takes to be a guest in another program's process.
+//! [`Visitor::anonymous`] is somebody who is not signed in: make the customer key once with [`new_key`] and keep it in a
+//! cookie, and make the session key anew for each visit. [`Visitor::signed_in`] takes the [`customer_key`] of the visitor's
+//! id in the shop, and its [`customer_token`].
+//!
+//! # What can be sent
+//!
+//! [`Notification`] has a function for each [`Kind`]:
+//!
+//! ```no_run
+//! use esales_notify::{Line, Notification};
+//! # fn main() -> Result<(), esales_notify::Error> {
+//! # let client = esales_notify::Client::new(&esales_notify::Config::from_env()?)?;
+//! # let visitor = esales_notify::Visitor::anonymous("a", "b");
+//!
+//! client.notify(&visitor, &Notification::click("Oy9keW5h..."))?;
+//! client.notify(&visitor, &Notification::non_esales_click("P_12538").with_variant("P_12538-M"))?;
+//!
+//! // Prices are decimal numbers as text, and are sent exactly as given.
+//! let lines = [Line::new("P_12538", 2, "199.50"), Line::new("P_99", 1, "10")];
+//! client.notify(&visitor, &Notification::payment(&lines))?;
+//! client.notify(&visitor, &Notification::end())?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Blocking, or with the queue
+//!
+//! | | [`Client::notify`] | [`Client::enqueue`] |
+//! |---|---|---|
+//! | waits for the service | yes, for at most `timeout_ms` | no |
+//! | result | what the service answered | [`Status::Queued`] |
+//! | after a failure that may pass | up to `max_attempts` attempts within the time | sent again until `max_age_s` |
+//!
+//! The queue is in the memory of the process. With the option `spool` it is in a directory, which survives the process and
+//! which any number of processes may share. With `on_failure = queue` ([`OnFailure::Queue`]) a blocking call that fails for
+//! now enqueues the notification.
+//!
+//! A call blocks its thread. In asynchronous code, enqueue, or use a thread for blocking work. A program with a queue in
+//! memory waits for it before it ends:
+//!
+//! ```no_run
+//! use std::time::Duration;
+//! # use esales_notify::Notification;
+//! # fn main() -> Result<(), esales_notify::Error> {
+//! # let client = esales_notify::Client::new(&esales_notify::Config::from_env()?)?;
+//! # let visitor = esales_notify::Visitor::anonymous("a", "b");
+//!
+//! let receipt = client.enqueue(&visitor, &Notification::click("Oy9keW5h..."))?;
+//! if !client.flush(Duration::from_secs(5))? {
+//!     println!("{} are still in the queue", client.stats()?.spool.pending);
+//! }
+//! if let Some(outcome) = client.receipt(&receipt.id)? {
+//!     println!("{}: {}", outcome.status, outcome.detail);
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Errors
+//!
+//! [`Error::status`] is the code, one of [`Status`]; [`Error::detail`] is a message that names the argument or the option;
+//! [`Error::receipt`] is the receipt, if a notification was sent or was to be sent; [`std::error::Error::source`] is the
+//! cause, where there is one.
+//!
+//! ```no_run
+//! use esales_notify::{Error, Notification};
+//! # fn main() -> Result<(), esales_notify::Error> {
+//! # let client = esales_notify::Client::new(&esales_notify::Config::from_env()?)?;
+//! # let visitor = esales_notify::Visitor::anonymous("a", "b");
+//!
+//! match client.notify(&visitor, &Notification::click("Oy9keW5h...")) {
+//!     Ok(_) => {}
+//!     Err(error @ (Error::InvalidArgument(_) | Error::InvalidConfig(_))) => {
+//!         eprintln!("the program is wrong, and nothing was sent: {}", error.detail());
+//!     }
+//!     // To send it again, pass the id of the receipt: `Notification::with_id`.
+//!     Err(error) if error.status().is_retryable() => eprintln!("may succeed later: {error}"),
+//!     Err(error) => eprintln!("refused: {error}"),
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Features
+//!
+//! All three are on by default. A Rust program needs none of them for [`Client`] with a queue in memory.
+//!
+//! | feature | brings | without it |
+//! |---|---|---|
+//! | `capi` | the exported C functions of `libesales_notify` | the build needs no cbindgen |
+//! | `log-spool` | queues in a directory, `SpoolAdmin` | the option `spool` is refused with [`Status::InvalidConfig`] |
+//! | `diagnose` | `Probe`: the way to the service, one step at a time | |
+//!
+//! The feature `guest` is internal: the shared library is built with it. A Rust program must not enable it.
+//!
+//! The crate runs on Linux only.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
+// What only a feature uses is still compiled without the feature: to leave it out item by item would scatter conditions.
+#![cfg_attr(
+    not(all(feature = "capi", feature = "log-spool", feature = "diagnose")),
+    allow(dead_code, unused_imports)
+)]
+
+#[cfg(not(target_os = "linux"))]
+compile_error!(
+    "esales-notify does not support this platform yet: it runs on Linux only. \
+     Build it for a Linux target, such as x86_64-unknown-linux-gnu."
+);
 
 mod client;
+#[cfg(feature = "capi")]
 mod ffi;
-#[cfg(any(test, fuzzing))]
+#[cfg(all(any(test, fuzzing), feature = "capi", feature = "log-spool"))]
 #[path = "../fuzz/entries/mod.rs"]
 pub mod fuzz;
 mod host;
@@ -42,8 +161,10 @@ mod queue;
 mod spool;
 
 pub use client::{Client, DeliveryCallback};
+#[cfg(feature = "log-spool")]
 pub use host::FileSystem;
 pub use host::log::{LogCallback, LogLevel, log_keep, log_next, log_to};
+#[cfg(feature = "diagnose")]
 pub use http::{Probe, ProbeAnswer, Trust};
 pub use identity::{MAX_IDENTITY, customer_key, customer_token, new_key};
 pub use notification::{
@@ -51,9 +172,13 @@ pub use notification::{
     MAX_MARKET, MAX_PRICE, MAX_PRODUCT_KEY, MAX_QUANTITY, MAX_TICKET, Need, Notification, Repeat,
     Visitor, personal_data,
 };
-pub use options::{Config, Kind as OptionKind, OPTIONS, OptionSpec};
+// The enums of the options that are a choice.
+pub use options::setters::*;
+pub use options::{Config, ConfigBuilder, Kind as OptionKind, OPTIONS, OptionSpec};
 pub use outcome::{Error, Group, Receipt, Status};
+pub use queue::{Counts, Percentiles, Stats, stop_delivery};
+#[cfg(feature = "log-spool")]
 pub use queue::{
-    Counts, DeadLetter, OriginReport, PendingNotification, Percentiles, RetryReport, SalvageReport,
-    ShownNotification, SpoolAdmin, SpoolReport, Stats, stop_delivery,
+    DeadLetter, OriginReport, PendingNotification, RetryReport, SalvageReport, ShownNotification,
+    SpoolAdmin, SpoolReport,
 };

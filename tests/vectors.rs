@@ -80,13 +80,11 @@ impl Given {
     }
 
     fn send(&self, client: &Client) -> Option<Result<Receipt, Error>> {
-        let visitor = Visitor {
-            market: self.text("market"),
-            // A missing key does not compile in Rust.
-            customer_key: self.text("customer_key")?,
-            session_key: self.text("session_key")?,
-            token: self.text("token"),
-        };
+        // A missing key does not compile in Rust.
+        let (customer_key, session_key) = (self.text("customer_key")?, self.text("session_key")?);
+        let mut visitor = Visitor::anonymous(customer_key, session_key);
+        visitor.market = self.text("market");
+        visitor.token = self.text("token");
         let mut lines = Vec::new();
         for line in &self.lines {
             lines.push(line.line()?);

@@ -40,8 +40,8 @@ impl Client {
     /// Makes a client. Nothing is sent, no file is written and no thread is started.
     ///
     /// # Errors
-    /// [`Status::InvalidConfig`] if options are missing or contradict one another, if `ca_file` cannot be used or if
-    /// `spool` is not an absolute path; [`Status::SpoolFailed`] if the place of the spool cannot be used.
+    /// [`Status::InvalidConfig`] if options are missing or contradict one another, if `ca_file` cannot be used, if
+    /// `spool` is not an absolute path, or if `spool` is set and the feature `log-spool` is not; [`Status::SpoolFailed`] if the place of the spool cannot be used.
     pub fn new(config: &Config) -> Result<Client, Error> {
         let settings = config.settings()?;
         let pool = http::pool_of(&settings.route)?;

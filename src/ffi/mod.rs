@@ -57,7 +57,7 @@ fn boundary<T: Returned>(body: impl FnOnce() -> Result<T, Error>) -> T {
     host::silence_panics();
     host::note_thread();
     let result = catch_unwind(AssertUnwindSafe(|| {
-        #[cfg(feature = "test-panic")]
+        #[cfg(esales_test_panic)]
         test_panic::strike();
         body()
     }));
@@ -227,7 +227,7 @@ unsafe fn copy_text(text: &str, out: *mut c_char, capacity: usize) {
 }
 
 /// Test only: makes the next call panic inside the boundary.
-#[cfg(feature = "test-panic")]
+#[cfg(esales_test_panic)]
 mod test_panic {
     use std::sync::atomic::{AtomicBool, Ordering};
 

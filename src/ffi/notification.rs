@@ -38,7 +38,7 @@ pub struct esales_line {
 // SAFETY: its first member is its size, and the others are numbers and pointers, which may be NULL.
 unsafe impl Growing for esales_line {
     const SIZES: &'static [usize] = &[
-        #[cfg(feature = "test-grown")]
+        #[cfg(esales_test_grown)]
         sized::up_to::<Self>(offset_of!(Self, selling_price), size_of::<*const c_char>()),
         sized::up_to::<Self>(offset_of!(Self, cost), size_of::<*const c_char>()),
     ];
@@ -80,7 +80,7 @@ pub struct esales_notification {
 // SAFETY: its first member is its size, and the others are numbers and pointers, which may be NULL.
 unsafe impl Growing for esales_notification {
     const SIZES: &'static [usize] = &[
-        #[cfg(feature = "test-grown")]
+        #[cfg(esales_test_grown)]
         sized::up_to::<Self>(offset_of!(Self, line_count), size_of::<usize>()),
         sized::up_to::<Self>(offset_of!(Self, private_key), size_of::<*const c_char>()),
     ];

@@ -33,7 +33,7 @@ pub struct esales_receipt {
 // SAFETY: its first member is its size, and the others are numbers.
 unsafe impl Growing for esales_receipt {
     const SIZES: &'static [usize] = &[
-        #[cfg(feature = "test-grown")]
+        #[cfg(esales_test_grown)]
         sized::up_to::<Self>(offset_of!(Self, id), 129),
         sized::up_to::<Self>(offset_of!(Self, detail), 256),
     ];

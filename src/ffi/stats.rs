@@ -67,7 +67,7 @@ pub struct esales_stats {
 // SAFETY: its first member is its size, and the others are numbers.
 unsafe impl Growing for esales_stats {
     const SIZES: &'static [usize] = &[
-        #[cfg(feature = "test-grown")]
+        #[cfg(esales_test_grown)]
         sized::up_to::<Self>(offset_of!(Self, latency_p95_us), size_of::<u64>()),
         sized::up_to::<Self>(offset_of!(Self, latency_p99_us), size_of::<u64>()),
     ];

@@ -29,7 +29,7 @@ pub struct esales_visitor {
 // SAFETY: its first member is its size, and the others are pointers, which may be NULL.
 unsafe impl Growing for esales_visitor {
     const SIZES: &'static [usize] = &[
-        #[cfg(feature = "test-grown")]
+        #[cfg(esales_test_grown)]
         sized::up_to::<Self>(offset_of!(Self, session_key), size_of::<*const c_char>()),
         sized::up_to::<Self>(offset_of!(Self, token), size_of::<*const c_char>()),
     ];

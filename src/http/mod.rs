@@ -7,6 +7,7 @@ mod dialer;
 mod head;
 mod message;
 mod pool;
+#[cfg(feature = "diagnose")]
 mod probe;
 mod race;
 mod resolver;
@@ -27,6 +28,7 @@ pub(crate) use answer::Outcome;
 #[cfg(any(test, fuzzing))]
 pub(crate) use answer::parse_retry_after;
 pub(crate) use pool::{Pool, pool_of};
+#[cfg(feature = "diagnose")]
 pub use probe::{Probe, ProbeAnswer, Trust};
 pub(crate) use tls::Roots;
 

@@ -6,6 +6,7 @@
 
 /// What may be done when it is not known whether the service processed a notification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Repeat {
     /// It carries an id, and is sent again with the same bytes.
     WithId,
@@ -33,6 +34,7 @@ pub struct FieldSpec {
 
 /// Whether a kind has a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Need {
     /// It must be there.
     Required,

@@ -12,6 +12,7 @@ pub const MAX_MARKET: usize = 128;
 
 /// Who did it. All four are sent as given; nothing is trimmed or changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Visitor<'a> {
     /// Storefront market, 1 to 128 bytes; `None`: the client's `market` option.
     pub market: Option<&'a str>,

@@ -1,15 +1,20 @@
 //! Configuration: name/value strings checked against one table, as in librdkafka.
 
+mod builder;
 mod ca_file;
 mod endpoint;
 mod no_proxy;
 mod pem;
+// Its lines are as they were generated.
+#[rustfmt::skip]
+pub(crate) mod setters;
 mod table;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
+pub use builder::ConfigBuilder;
 pub(crate) use ca_file::CaFile;
 pub(crate) use endpoint::Endpoint;
 pub(crate) use no_proxy::NoProxy;
@@ -39,6 +44,11 @@ impl Config {
     #[must_use]
     pub fn new() -> Config {
         Config::default()
+    }
+
+    /// A builder with a method for each option, and no option set.
+    pub fn builder() -> ConfigBuilder {
+        ConfigBuilder::default()
     }
 
     /// The options that `ESALES_*` environment variables set; an empty variable counts as not set.
@@ -235,7 +245,7 @@ fn check_value(option: &OptionSpec, value: &str) -> Result<(), Error> {
             option.range(),
             endpoint::shown(value)
         ))),
-        Kind::Text => check_text(option, value),
+        Kind::Text | Kind::Path => check_text(option, value),
     }
 }
 

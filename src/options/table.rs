@@ -16,6 +16,8 @@ use crate::outcome::Error;
 pub enum Kind {
     /// Any text that the option's own rule accepts.
     Text,
+    /// The path of a file or of a directory.
+    Path,
     /// `true` or `false` (also `1` or `0`).
     Flag,
     /// A whole number in this range, both ends included.
@@ -60,6 +62,7 @@ impl OptionSpec {
     pub fn range(&self) -> String {
         match self.kind {
             Kind::Text => "text".to_owned(),
+            Kind::Path => "path".to_owned(),
             Kind::Flag => "true or false".to_owned(),
             Kind::Integer { min, max } => format!("{min} to {max}"),
             Kind::Choice(words) => words.join(" or "),
@@ -216,7 +219,7 @@ options! {
             "Address to use instead of the cluster's, without the `/api/v1/...` path: a sandbox, a gateway.").checked(base_url);
         allow_http: bool = flag, row("allow_http", Kind::Flag, Some("false"),
             "Whether `base_url` may be `http://` for an address that is not loopback. Visitor data then crosses the network in clear.");
-        ca_file: Option<String> = text, row("ca_file", Kind::Text, None,
+        ca_file: Option<String> = text, row("ca_file", Kind::Path, None,
             "PEM file of the certificate authorities to trust, instead of the system's. It is read once, when the client is made; a relative path counts from the folder of that moment. A certificate in it that cannot be used is an error.").checked(not_empty);
         proxy: Option<String> = text, row("proxy", Kind::Text, None,
             "HTTP proxy, `http://[user:password@]host:port`. Unset: `https_proxy`, `http_proxy`, `all_proxy` of the environment, not for loopback addresses. Empty: none.").checked(proxy);
@@ -255,7 +258,7 @@ options! {
     /// The queue and its delivery. `attempt_timeout` is the time for one delivery attempt; of the clients that share a
     /// queue, the longest.
     QueueSettings with { attempt_timeout: Duration } {
-        spool: Option<PathBuf> = path, row("spool", Kind::Text, None,
+        spool: Option<PathBuf> = path, row("spool", Kind::Path, None,
             "Directory that holds the queue, shared by any number of processes of this machine that run as the same user: an absolute path. The library makes it, with mode 0700; the folder that it is in must exist. Unset: in memory, lost with the process.").checked(not_empty);
         is_synced: bool = is("disk"), row("durability", one_of(&["process", "disk"]), Some("process"),
             "What an accepted notification in the `spool` survives. `process`: the end of every process, kill -9 included. `disk`: a power loss too; the enqueues that run at the same time share an fsync and wait for it.");

@@ -10,6 +10,7 @@ pub(crate) const MAY_HAVE_ARRIVED: &str =
 
 /// What became of one notification.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Receipt {
     /// The outcome.
     pub status: Status,

@@ -5,6 +5,7 @@
 //!
 //! `crate::spool` is where they wait, `gate` when they may go, `worker` the thread that delivers them.
 
+#[cfg(feature = "log-spool")]
 mod admin;
 pub(crate) mod gate;
 mod listeners;
@@ -18,6 +19,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+#[cfg(feature = "log-spool")]
 pub use admin::{
     DeadLetter, OriginReport, PendingNotification, RetryReport, SalvageReport, ShownNotification,
     SpoolAdmin, SpoolReport,

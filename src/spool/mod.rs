@@ -10,6 +10,7 @@
 mod gate;
 #[cfg(test)]
 pub(crate) mod kit;
+#[cfg(feature = "log-spool")]
 pub(crate) mod log;
 pub(crate) mod memory;
 
@@ -373,19 +374,37 @@ impl<T: Inlet + Outlet + Ledger + Operator + Debug + Send + Sync> Spool for T {}
 
 /// The directory of a spool that has one, after the checks that every client makes of it.
 pub(crate) fn directory(settings: &QueueSettings) -> Result<Option<PathBuf>, Error> {
-    settings.spool.as_deref().map(log::check).transpose()
+    let Some(path) = settings.spool.as_deref() else {
+        return Ok(None);
+    };
+    #[cfg(feature = "log-spool")]
+    return log::check(path).map(Some);
+    #[cfg(not(feature = "log-spool"))]
+    Err(without_log_spool(path))
+}
+
+#[cfg(not(feature = "log-spool"))]
+fn without_log_spool(path: &Path) -> Error {
+    Error::config(format!(
+        "spool is {}, but this program was built without the feature log-spool of esales-notify: enable it, or leave spool unset",
+        path.display()
+    ))
 }
 
 /// Opens the spool that these settings name: here the engine is chosen. Nothing is made yet.
 pub(crate) fn open(settings: &QueueSettings) -> Result<Arc<dyn Spool>, Error> {
     Ok(match directory(settings)? {
+        #[cfg(feature = "log-spool")]
         Some(path) => Arc::new(log::LogSpool::new(path, settings, true)?),
+        #[cfg(not(feature = "log-spool"))]
+        Some(path) => return Err(without_log_spool(&path)),
         None => Arc::new(memory::MemorySpool::new(settings)),
     })
 }
 
 /// Opens a spool that exists, for an operator: makes nothing, sets nothing aside, and takes no lease.
 /// `SPOOL_FAILED`: there is no spool at the path.
+#[cfg(feature = "log-spool")]
 pub(crate) fn open_existing(settings: &QueueSettings) -> Result<Arc<dyn Spool>, Error> {
     let Some(path) = directory(settings)? else {
         return Err(Error::config(
@@ -397,6 +416,7 @@ pub(crate) fn open_existing(settings: &QueueSettings) -> Result<Arc<dyn Spool>, 
 
 /// Opens a copy of a spool, a backup, or a damaged spool that was moved away, to read what can be read. Changes nothing;
 /// `unreadable` returns what cannot be read.
+#[cfg(feature = "log-spool")]
 pub(crate) fn open_copy(path: &Path) -> Result<Box<dyn Spool>, Error> {
     let settings = crate::Config::new().queue_settings()?;
     log::existing(log::check(path)?, &settings).map(|spool| Box::new(spool) as Box<dyn Spool>)

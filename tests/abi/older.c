@@ -1,5 +1,5 @@
 /* A program that was compiled when each struct lacked its last member, run against a library that takes these members
- * for later ones (feature test-grown). Behind each struct lies something that must be neither read nor written. */
+ * for later ones (cfg esales_test_grown). Behind each struct lies something that must be neither read nor written. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

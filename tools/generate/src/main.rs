@@ -9,6 +9,7 @@ mod header;
 mod php;
 mod python;
 mod records;
+mod rust;
 mod text;
 
 // The kinds, from the same file that the library compiles.
@@ -69,6 +70,7 @@ fn outputs(root: &Path) -> io::Result<Vec<Output>> {
     all.extend(php::outputs(&header));
     all.extend(csharp::outputs(&header));
     all.extend(docs::outputs(&header));
+    all.extend(rust::outputs());
     Ok(all)
 }
 

@@ -281,12 +281,8 @@ pub(crate) fn notify(
             (key, given.text("token").map(str::to_owned))
         }
     };
-    let visitor = Visitor {
-        market: None,
-        customer_key: &key,
-        session_key: &session_key,
-        token: token.as_deref(),
-    };
+    let mut visitor = Visitor::anonymous(&key, &session_key);
+    visitor.token = token.as_deref();
     let lines = given.lines();
     let mut notification = Notification::new(kind);
     notification.id = given.text("id");
