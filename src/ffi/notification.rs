@@ -55,8 +55,7 @@ unsafe impl Growing for esales_line {
 pub struct esales_notification {
     /// sizeof(esales_notification), set by ESALES_NOTIFICATION_INIT.
     pub struct_size: u32,
-    /// ESALES_ADD_TO_CART, ESALES_CLICK, ESALES_NON_ESALES_CLICK, ESALES_NON_ESALES_ADD_TO_CART, ESALES_PAYMENT,
-    /// ESALES_SECURE_PAYMENT or ESALES_END.
+    /// One of the kinds above, such as ESALES_CLICK.
     pub kind: i32,
     /// Names this one event, at most 128 bytes; NULL: a new UUID. It is the same in every attempt. To send the same event
     /// again, pass the id of the receipt. The service gets it with clicks and carts only.

@@ -2,7 +2,8 @@
 //! sandbox compiles this file too.
 //!
 //! A kind's row says how the notification is worded for version 1 of the web API. Validation, JSON, the command's flags,
-//! the constants of every language and the tables of the documentation read it.
+//! the sandbox's members, every language's constants and notification class, and the tables of the documentation come
+//! from it.
 
 /// What may be done when it is not known whether the service processed a notification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -28,6 +29,8 @@ pub struct FieldSpec {
     pub json: Option<&'static str>,
     /// Longest value, in bytes; of `lines`, the most.
     pub max: usize,
+    /// Whether it stays out of what a program prints of a notification, such as `repr` in Python.
+    pub is_hidden: bool,
     /// One sentence for the reference pages.
     pub doc: &'static str,
 }
@@ -138,12 +141,12 @@ table! {
     Payment = 5: {
         name: "payment", constant: "ESALES_PAYMENT", path: path!("payment"), has_id: false,
         repeat: Repeat::Counts, fields: &[(Field::Lines, Need::Required)],
-        doc: "The visitor paid for an order.",
+        doc: "The visitor paid for an order. Not every cluster accepts payments that are not signed.",
     }
     SecurePayment = 6: {
         name: "secure_payment", constant: "ESALES_SECURE_PAYMENT", path: path!("payment"), has_id: false,
         repeat: Repeat::Counts, fields: &[(Field::Lines, Need::Required), (Field::PrivateKey, Need::Required)],
-        doc: "The visitor paid for an order. The shop's private key signs the notification, and its lines may carry costs.",
+        doc: "The visitor paid for an order. The shop's private key signs the notification, and its lines may have costs.",
     }
     End = 7: {
         name: "end", constant: "ESALES_END", path: path!("end"), has_id: false,
@@ -159,23 +162,23 @@ table! {
     /// Every field.
     FIELDS: FieldSpec, field;
     Ticket = 1: {
-        name: "ticket", json: Some("ticket"), max: MAX_TICKET,
+        name: "ticket", json: Some("ticket"), max: MAX_TICKET, is_hidden: true,
         doc: "The service's own opaque string for what the visitor saw, 1 to 8192 bytes, sent as it is.",
     }
     ProductKey = 2: {
-        name: "product_key", json: Some("productKey"), max: MAX_PRODUCT_KEY,
+        name: "product_key", json: Some("productKey"), max: MAX_PRODUCT_KEY, is_hidden: false,
         doc: "The shop's key of the product, 1 to 256 bytes. The service may refuse a notification without it (400), even if `variant_key` is set.",
     }
     VariantKey = 3: {
-        name: "variant_key", json: Some("variantKey"), max: MAX_PRODUCT_KEY,
+        name: "variant_key", json: Some("variantKey"), max: MAX_PRODUCT_KEY, is_hidden: false,
         doc: "The shop's key of the variant, 1 to 256 bytes.",
     }
     Lines = 4: {
-        name: "lines", json: Some("lines"), max: MAX_LINES,
+        name: "lines", json: Some("lines"), max: MAX_LINES, is_hidden: false,
         doc: "The lines of the order, 1 to 10,000.",
     }
     PrivateKey = 5: {
-        name: "private_key", json: None, max: MAX_PRIVATE_KEY,
+        name: "private_key", json: None, max: MAX_PRIVATE_KEY, is_hidden: true,
         doc: "The shop's private key, 1 to 4096 bytes. It signs the payment during the call and is never kept.",
     }
 }

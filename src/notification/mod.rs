@@ -155,13 +155,32 @@ impl<'a> Notification<'a> {
         }
     }
 
+    /// Sets a field that is text. [`Field::Lines`] is not text: it stays as it is.
+    pub fn set_text(&mut self, field: Field, value: Option<&'a str>) {
+        match field {
+            Field::Ticket => self.ticket = value,
+            Field::ProductKey => self.product_key = value,
+            Field::VariantKey => self.variant_key = value,
+            Field::PrivateKey => self.private_key = value,
+            Field::Lines => {}
+        }
+    }
+
+    /// The value of a field that is text.
+    fn text(&self, field: Field) -> Option<&'a str> {
+        match field {
+            Field::Ticket => self.ticket,
+            Field::ProductKey => self.product_key,
+            Field::VariantKey => self.variant_key,
+            Field::PrivateKey => self.private_key,
+            Field::Lines => None,
+        }
+    }
+
     fn has(&self, field: Field) -> bool {
         match field {
-            Field::Ticket => self.ticket.is_some(),
-            Field::ProductKey => self.product_key.is_some(),
-            Field::VariantKey => self.variant_key.is_some(),
             Field::Lines => !self.lines.is_empty(),
-            Field::PrivateKey => self.private_key.is_some(),
+            _ => self.text(field).is_some(),
         }
     }
 
@@ -209,12 +228,12 @@ impl<'a> Notification<'a> {
         let market = visitor.check(default_market)?;
         check("id", id, MAX_ID)?;
         self.check_fields()?;
-        let optional = |name, value: Option<&'a str>, max| {
-            value.map_or(Ok(()), |value| check(name, value, max))
-        };
-        optional("ticket", self.ticket, MAX_TICKET)?;
-        optional("product_key", self.product_key, MAX_PRODUCT_KEY)?;
-        optional("variant_key", self.variant_key, MAX_PRODUCT_KEY)?;
+        // The private key, which is not in the body, is checked where it signs.
+        for field in FIELDS.iter().filter(|row| row.json.is_some()) {
+            if let Some(value) = self.text(field.field) {
+                check(field.name, value, field.max)?;
+            }
+        }
         let row = self.kind.spec();
         // What a notification without lines needs, for the most part.
         let mut json = String::with_capacity(512);
@@ -229,22 +248,17 @@ impl<'a> Notification<'a> {
             body.text("token", token);
         }
         for (field, _) in row.fields {
-            let value = match field {
-                Field::Ticket => self.ticket,
-                Field::ProductKey => self.product_key,
-                Field::VariantKey => self.variant_key,
-                Field::Lines => {
-                    let may_have_cost = self.kind.need(Field::PrivateKey).is_some();
-                    write_lines(body.member("lines"), self.lines, may_have_cost)?;
-                    continue;
-                }
-                Field::PrivateKey => continue,
+            let Some(name) = field.spec().json else {
+                continue;
             };
-            match (field.spec().json, value) {
-                (Some(name), Some(value)) => body.text(name, value),
+            match (field, self.text(*field)) {
+                (Field::Lines, _) => {
+                    let may_have_cost = self.kind.need(Field::PrivateKey).is_some();
+                    write_lines(body.member(name), self.lines, may_have_cost)?;
+                }
+                (_, Some(value)) => body.text(name, value),
                 // The vendor's examples write `null` for a key that is missing.
-                (Some(name), None) => body.raw(name, "null"),
-                (None, _) => {}
+                (_, None) => body.raw(name, "null"),
             }
         }
         body.close();

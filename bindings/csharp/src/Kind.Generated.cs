@@ -17,10 +17,10 @@ namespace Esales.Notify
         /// <summary>The visitor added a product to the cart that the service had not shown, so that there is no ticket for it.</summary>
         NonEsalesAddToCart = 4,
 
-        /// <summary>The visitor paid for an order.</summary>
+        /// <summary>The visitor paid for an order. Not every cluster accepts payments that are not signed.</summary>
         Payment = 5,
 
-        /// <summary>The visitor paid for an order. The shop's private key signs the notification, and its lines may carry costs.</summary>
+        /// <summary>The visitor paid for an order. The shop's private key signs the notification, and its lines may have costs.</summary>
         SecurePayment = 6,
 
         /// <summary>The visitor signed out: the session ends.</summary>

@@ -32,12 +32,12 @@ final class Kind
     public const NON_ESALES_ADD_TO_CART = 4;
 
     /**
-     * The visitor paid for an order.
+     * The visitor paid for an order. Not every cluster accepts payments that are not signed.
      */
     public const PAYMENT = 5;
 
     /**
-     * The visitor paid for an order. The shop's private key signs the notification, and its lines may carry costs.
+     * The visitor paid for an order. The shop's private key signs the notification, and its lines may have costs.
      */
     public const SECURE_PAYMENT = 6;
 

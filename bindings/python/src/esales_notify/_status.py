@@ -60,9 +60,9 @@ class Kind(IntEnum):
     NON_ESALES_CLICK = 3
     #: The visitor added a product to the cart that the service had not shown, so that there is no ticket for it.
     NON_ESALES_ADD_TO_CART = 4
-    #: The visitor paid for an order.
+    #: The visitor paid for an order. Not every cluster accepts payments that are not signed.
     PAYMENT = 5
-    #: The visitor paid for an order. The shop's private key signs the notification, and its lines may carry costs.
+    #: The visitor paid for an order. The shop's private key signs the notification, and its lines may have costs.
     SECURE_PAYMENT = 6
     #: The visitor signed out: the session ends.
     END = 7

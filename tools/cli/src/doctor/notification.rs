@@ -1,7 +1,7 @@
 //! The test notification: `--send`.
 
 use clap::ArgMatches;
-use esales_notify::{Config, Kind, Receipt, Status, personal_data};
+use esales_notify::{Config, Field, Kind, Receipt, Status, personal_data};
 
 use super::report::Check;
 use crate::{options, send};
@@ -56,17 +56,21 @@ pub(super) fn check(args: &ArgMatches, is_configured: bool) -> Check {
 }
 
 fn advice(kind: Kind, receipt: &Receipt) -> &'static str {
+    let has = |field| kind.need(field).is_some();
     match receipt.status {
         _ if receipt.may_have_arrived() => {
             "the payment may have arrived: see it in the service's figures before you send it again"
         }
-        Status::BadRequest => match kind {
-            Kind::AddToCart | Kind::Click => "pass a ticket as the service gave it, byte for byte",
-            Kind::NonEsalesClick | Kind::NonEsalesAddToCart => {
-                "pass --product-key, also where --variant-key is known"
-            }
-            _ => "the service says what it misses in the order: see its message",
-        },
+        Status::BadRequest if has(Field::Lines) => {
+            "the service says what it misses in the order: see its message"
+        }
+        Status::BadRequest if has(Field::ProductKey) => {
+            "pass --product-key, also where --variant-key is known"
+        }
+        Status::BadRequest if has(Field::Ticket) => {
+            "pass a ticket as the service gave it, byte for byte"
+        }
+        Status::BadRequest => "the service says what it misses: see its message",
         Status::Forbidden => match kind {
             Kind::Payment => {
                 "either the customer key of a signed-in visitor was not validated, or this cluster accepts signed payments \

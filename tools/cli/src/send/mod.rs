@@ -286,9 +286,9 @@ pub(crate) fn notify(
     let lines = given.lines();
     let mut notification = Notification::new(kind);
     notification.id = given.text("id");
-    notification.ticket = given.field(Field::Ticket);
-    notification.product_key = given.field(Field::ProductKey);
-    notification.variant_key = given.field(Field::VariantKey);
+    for row in FIELDS.iter().filter(|row| row.json.is_some()) {
+        notification.set_text(row.field, given.field(row.field));
+    }
     notification.lines = &lines;
     if kind.need(Field::PrivateKey).is_some() {
         notification.private_key = private_key.as_deref();

@@ -9,6 +9,12 @@ import { clock, curl, element, hasHiddenToken, shortened, ticketParts, visible }
 const OPAQUE =
   "Only a help for the eye. The ticket is opaque: the service may change what is in it at any time. Pass it on as it is.";
 
+/** The members that have a line of their own, or a table. All others are text, and shown under their names. */
+const SHOWN_APART = new Set(["market", "customerKey", "sessionKey", "token", "id", "lines"]);
+
+/** `productKey` as `Product key`. */
+const label = (name) => (name[0].toUpperCase() + name.slice(1)).replace(/[A-Z]/g, (c, at) => (at === 0 ? c : ` ${c.toLowerCase()}`));
+
 const value = (text, kind = "mono") => element("bdi", { class: kind }, visible(text));
 
 function visitorLine(record) {
@@ -112,9 +118,10 @@ export class Detail {
       const again = record.duplicate ? [element("span", { class: "mark again" }, "seen before"), " the same bytes; "] : [];
       add("Id", ...again, element("span", { class: "muted" }, "this kind has none"));
     }
-    if (notification.productKey !== undefined) add("Product key", value(notification.productKey));
-    if (notification.variantKey !== undefined) add("Variant key", value(notification.variantKey));
-    if (notification.ticket !== undefined) this.#ticket(add, notification.ticket);
+    for (const [name, text] of Object.entries(notification)) {
+      if (name === "ticket") this.#ticket(add, text);
+      else if (!SHOWN_APART.has(name)) add(label(name), value(text));
+    }
     const { lines } = notification;
     const order = lines === undefined ? [] : [element("div", { class: "block" }, element("h3", {}, "Order"), ...orderTable(lines))];
     if (hasHiddenToken(record)) add("Payment token", ...paymentTokenLine(record), " ", this.#paymentTokenButton(record));

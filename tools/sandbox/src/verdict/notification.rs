@@ -5,77 +5,65 @@ use serde_json::{Map, Value};
 
 use super::order::{Line, raw_lines, read_lines};
 
-/// The members of a notification that were strings; the others are `None` (and left out of JSON).
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-#[non_exhaustive]
-pub struct Notification {
-    /// The storefront market.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub market: Option<String>,
-    /// Who the visitor is.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub customer_key: Option<String>,
-    /// The visit.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub session_key: Option<String>,
-    /// This one notification, through all its retries.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub id: Option<String>,
-    /// Proof that the shop made the customer key; signed-in visitors only.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub token: Option<String>,
-    /// What was shown to the visitor.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub ticket: Option<String>,
-    /// The shop's key of the product.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub product_key: Option<String>,
-    /// The shop's key of the variant.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub variant_key: Option<String>,
-    /// The lines of an order that were objects; the first 10,000.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub lines: Option<Vec<Line>>,
+/// Declares [`Notification`], and how its members are read and counted.
+macro_rules! notification {
+    ($($(#[$doc:meta])* $member:ident: $name:literal,)*) => {
+        /// The members of a notification that were strings; the others are `None` (and left out of JSON).
+        #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+        #[non_exhaustive]
+        pub struct Notification {
+            $($(#[$doc])* #[serde(rename = $name, skip_serializing_if = "Option::is_none")] pub $member: Option<String>,)*
+            /// The lines of an order that were objects; the first 10,000.
+            #[serde(skip_serializing_if = "Option::is_none")]
+            pub lines: Option<Vec<Line>>,
+        }
+
+        impl Notification {
+            /// Reads what is a string, and the lines. `members` are those of `body`.
+            pub(super) fn read(members: &Map<String, Value>, body: &[u8]) -> Self {
+                let text = |name: &str| members.get(name)?.as_str().map(str::to_owned);
+                Notification {
+                    $($member: text($name),)*
+                    lines: members
+                        .get("lines")
+                        .and_then(|_| raw_lines(body))
+                        .and_then(read_lines),
+                }
+            }
+
+            /// What it takes in memory beside its own size, near enough.
+            pub(crate) fn bytes(&self) -> usize {
+                let of = |text: &String| text.len();
+                let members = [$(&self.$member),*];
+                let lines = self.lines.iter().flatten();
+                let lines =
+                    lines.map(|line| size_of::<Line>() + line.values().map(of).sum::<usize>());
+                members.into_iter().flatten().map(of).sum::<usize>() + lines.sum::<usize>()
+            }
+        }
+    };
 }
 
-impl Notification {
-    /// Reads what is a string, and the lines. `members` are those of `body`.
-    pub(super) fn read(members: &Map<String, Value>, body: &[u8]) -> Self {
-        let text = |name: &str| members.get(name)?.as_str().map(str::to_owned);
-        Notification {
-            market: text("market"),
-            customer_key: text("customerKey"),
-            session_key: text("sessionKey"),
-            id: text("id"),
-            token: text("token"),
-            ticket: text("ticket"),
-            product_key: text("productKey"),
-            variant_key: text("variantKey"),
-            lines: members
-                .get("lines")
-                .and_then(|_| raw_lines(body))
-                .and_then(read_lines),
-        }
-    }
-
-    /// What it takes in memory beside its own size, near enough.
-    pub(crate) fn bytes(&self) -> usize {
-        let of = |text: &String| text.len();
-        let members = [
-            &self.market,
-            &self.customer_key,
-            &self.session_key,
-            &self.id,
-            &self.token,
-            &self.ticket,
-            &self.product_key,
-            &self.variant_key,
-        ];
-        let lines = self.lines.iter().flatten();
-        let lines = lines.map(|line| size_of::<Line>() + line.values().map(of).sum::<usize>());
-        members.into_iter().flatten().map(of).sum::<usize>() + lines.sum::<usize>()
-    }
+notification! {
+    /// The storefront market.
+    market: "market",
+    /// Who the visitor is.
+    customer_key: "customerKey",
+    /// The visit.
+    session_key: "sessionKey",
+    /// This one notification, through all its retries.
+    id: "id",
+    /// Proof that the shop made the customer key; signed-in visitors only.
+    token: "token",
+    // fields: generated by `make generate`, do not edit
+    /// The service's own opaque string for what the visitor saw, 1 to 8192 bytes, sent as it is.
+    ticket: "ticket",
+    /// The shop's key of the product, 1 to 256 bytes. The service may refuse a notification without it (400), even if
+    /// `variant_key` is set.
+    product_key: "productKey",
+    /// The shop's key of the variant, 1 to 256 bytes.
+    variant_key: "variantKey",
+    // end of fields
 }
 
 /// Who the customer key says the visitor is. JSON: `"anonymous"`, `"signed-in"`.
