@@ -8,6 +8,7 @@
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
+use crate::host;
 use crate::notification::check;
 use crate::outcome::{Error, Status};
 
@@ -52,15 +53,14 @@ fn sign(private_key: &str, text: &str) -> Result<String, Error> {
 /// [`Status::Internal`] if the operating system gives no random bytes.
 pub fn new_key() -> Result<String, Error> {
     // Not `Uuid::new_v4`: it panics where the system's generator fails.
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes).map_err(no_random_bytes)?;
-    Ok(key_of(bytes))
+    host::fresh_random().map(key_of).map_err(no_random_bytes)
 }
 
 /// The UUID of these random bytes.
 pub(crate) fn key_of(random: [u8; 16]) -> String {
     let uuid = uuid::Builder::from_random_bytes(random).into_uuid();
-    uuid.to_string()
+    let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
+    uuid.hyphenated().encode_lower(&mut text).to_owned()
 }
 
 pub(crate) fn no_random_bytes(e: getrandom::Error) -> Error {

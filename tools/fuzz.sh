@@ -1,6 +1,6 @@
 #!/bin/sh
 # Fuzzes every entry in which our code parses what somebody else wrote, FUZZ_SECONDS each (20). What is found is kept in
-# fuzz/artifacts, and belongs into fuzz/seeds, which `make test` tries, once it is mended.
+# fuzz/artifacts, and belongs into fuzz/seeds, which `make test` tries, once it is fixed.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -14,7 +14,7 @@ cargo fuzz build --target-dir target/fuzz
 # Spools are made by the thousand: in memory, where the machine has such a folder.
 [ ! -w /dev/shm ] || export TMPDIR=/dev/shm
 
-# run TARGET SECONDS: its words are in target/fuzz/TARGET.log.
+# run TARGET SECONDS: its output is in target/fuzz/TARGET.log.
 run() {
     mkdir -p "fuzz/corpus/$1"
     cargo fuzz run --target-dir target/fuzz "$1" "fuzz/corpus/$1" "fuzz/seeds/$1" -- \
@@ -29,7 +29,7 @@ fi
 rm -rf fuzz/artifacts/planted
 
 failed=
-for target in config answer retry_after spool c_arguments; do
+for target in config answer retry_after segment journal dead_letters spool_files c_arguments; do
     if run "$target" "${FUZZ_SECONDS:-20}"; then
         echo "$target: $(awk '/number_of_executed_units/ { print $2 }' "target/fuzz/$target.log") inputs, nothing found"
     else

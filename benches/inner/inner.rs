@@ -20,6 +20,12 @@ mod host {
         u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
     }
 
+    pub(crate) fn fresh_random() -> Result<[u8; 16], getrandom::Error> {
+        let mut bytes = [0; 16];
+        getrandom::fill(&mut bytes)?;
+        Ok(bytes)
+    }
+
     /// The benchmark has no log.
     pub(crate) mod log {
         pub(crate) fn warn(_: impl FnOnce() -> String) {}

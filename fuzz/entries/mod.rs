@@ -12,7 +12,7 @@ use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant, SystemTime};
 
 pub use crate::ffi::fuzz::c_arguments;
-pub use crate::spool::log::fuzz::files as spool;
+pub use crate::spool::log::fuzz::{dead_letters, journal, segment, spool_files};
 
 use crate::client::retry::{self, Clock, Policy};
 use crate::http::{Outcome, Request, Transport, parse_retry_after};
@@ -200,11 +200,14 @@ mod tests {
     /// What fuzzing has found once, and an example of everything, in every run of the tests.
     #[test]
     fn the_committed_seeds() {
-        let targets: [(&str, Target); 5] = [
+        let targets: [(&str, Target); 8] = [
             ("config", config),
             ("retry_after", retry_after),
             ("answer", answer),
-            ("spool", spool),
+            ("segment", segment),
+            ("journal", journal),
+            ("dead_letters", dead_letters),
+            ("spool_files", spool_files),
             ("c_arguments", c_arguments),
         ];
         for (name, target) in targets {

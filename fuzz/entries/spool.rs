@@ -11,16 +11,40 @@ use crate::host::Timestamp;
 use crate::outcome::Status;
 use crate::spool::{self, Fate, Settlement};
 
-/// The input is a kind of file, and what stands in it. The spool must open, count and drain without a panic, and the
-/// counter invariant must hold.
-pub fn files(data: &[u8]) {
-    let Some((kind, content)) = data.split_first() else {
-        return;
-    };
+/// A segment: of the first two, the first byte chooses which.
+pub fn segment(data: &[u8]) {
+    one_of(data, &["segment-0000000001.log", "segment-0000000002.log"]);
+}
+
+/// The leader's journal.
+pub fn journal(data: &[u8]) {
+    drain_with("journal-0000000001", data);
+}
+
+/// A file of dead letters.
+pub fn dead_letters(data: &[u8]) {
+    drain_with("dead-0000000001.log", data);
+}
+
+/// The files that hold nothing which was accepted: the first byte chooses which.
+pub fn spool_files(data: &[u8]) {
+    one_of(data, &["receipts-0000000001.log", "lease", "FORMAT"]);
+}
+
+fn one_of(data: &[u8], names: &[&str]) {
+    if let Some((choice, content)) = data.split_first()
+        && let Some(name) = names.get(usize::from(*choice) % names.len())
+    {
+        drain_with(name, content);
+    }
+}
+
+/// A spool that has `content` in one of its files must open, count and drain without a panic.
+fn drain_with(name: &str, content: &[u8]) {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    let name = format!("esales-fuzz-{}-{number}", std::process::id());
-    let path = std::env::temp_dir().join(name);
+    let folder = format!("esales-fuzz-{}-{number}", std::process::id());
+    let path = std::env::temp_dir().join(folder);
     let mut config = Config::new();
     config.set("spool", path.to_str().unwrap()).unwrap();
     let spool = spool::open(&config.queue_settings().unwrap()).unwrap();
@@ -35,16 +59,7 @@ pub fn files(data: &[u8]) {
         detail: String::new(),
     };
     spool.push(&item, deadline).unwrap();
-    let name = match kind % 7 {
-        0 => "segment-0000000001.log",
-        1 => "segment-0000000002.log",
-        2 => "journal-0000000001",
-        3 => "dead-0000000001.log",
-        4 => "receipts-0000000001.log",
-        5 => "lease",
-        _ => "FORMAT",
-    };
-    // A hash that is right, where the input asks for it: else nothing behind the checksum is ever reached.
+    // A checksum that is right, where the input asks for it: else nothing behind the checksum is ever reached.
     let mut bytes = Vec::new();
     for line in content.split(|b| *b == b'\n') {
         match line.split_first() {

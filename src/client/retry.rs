@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::http::{Outcome, dice};
+use crate::host;
+use crate::http::Outcome;
 use crate::outcome::Status;
 
 /// Time and chance, so that tests can do without both.
@@ -26,7 +27,7 @@ impl Clock for SystemClock {
     }
 
     fn dice(&self) -> f64 {
-        dice()
+        host::dice()
     }
 }
 

@@ -27,7 +27,7 @@ impl<F: ?Sized> CallbackSlot<F> {
     }
 
     fn running(&self) -> MutexGuard<'_, usize> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+        super::lock(&self.running)
     }
 
     fn address(&self) -> usize {

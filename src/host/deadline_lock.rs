@@ -35,7 +35,7 @@ impl<T> DeadlineLock<T> {
     /// Runs `f` with the value; `None` if others kept it past the deadline.
     pub(crate) fn with<R>(&self, deadline: Instant, f: impl FnOnce(&mut T) -> R) -> Option<R> {
         let _held = log::hold();
-        let mut slot = self.slot.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut slot = super::lock(&self.slot);
         let value = loop {
             if let Some(value) = slot.value.take() {
                 break value;
@@ -62,7 +62,7 @@ struct PutBack<'a, T>(&'a DeadlineLock<T>, Option<T>);
 
 impl<T> Drop for PutBack<'_, T> {
     fn drop(&mut self) {
-        let mut slot = self.0.slot.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut slot = super::lock(&self.0.slot);
         slot.value = self.1.take();
         if slot.waiting > 0 {
             self.0.free.notify_one();

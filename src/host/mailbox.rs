@@ -22,7 +22,7 @@ impl<T> Mailbox<T> {
     }
 
     fn lock(&self) -> MutexGuard<'_, VecDeque<T>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+        super::lock(&self.waiting)
     }
 
     pub(crate) fn keep(&self, one: T) {

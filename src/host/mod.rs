@@ -25,6 +25,7 @@ mod thread;
 
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub(crate) use callback::CallbackSlot;
 pub(crate) use clock::{Timestamp, deadline_after, millis, uptime};
@@ -34,7 +35,7 @@ pub(crate) use descriptor::{
 };
 pub use filesystem::FileSystem;
 pub(crate) use filesystem::{file_system, free_bytes, give_back_start, has_ended, open_file};
-pub(crate) use identity::this_process;
+pub(crate) use identity::{process_namespace, this_process};
 pub(crate) use lock::{
     ClosedInChildren, close_in_children, is_locked, lock_directory, try_lock, unlock,
     unlock_directory,
@@ -45,10 +46,15 @@ pub(crate) use main_thread::note_thread;
 pub(crate) use memory::is_short as is_memory_short;
 pub(crate) use panics::{message as panic_message, silence as silence_panics};
 pub(crate) use per_thread::PerThread;
-pub(crate) use random::random;
+pub(crate) use random::{dice, fresh_random, random};
 pub(crate) use signals::{append, guard_file_size};
 pub(crate) use socket::{is_quiet, send_now};
 pub(crate) use thread::{Stack, spawn};
+
+/// Locks a mutex. One that a panic has poisoned is used as it is: what our locks guard is whole between any two calls.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// A value of which every process has its own, also after a fork: a child never sees its parent's, which may be
 /// locked or half changed by a thread that the child does not have. Each is made on first use and never freed.

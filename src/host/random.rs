@@ -1,4 +1,5 @@
-//! Random numbers for ids, drawn from the system several at a time; a forked child never uses what its parent has left.
+//! The one source of randomness. Numbers for ids are drawn from the system several at a time; a forked child never uses
+//! what its parent has left.
 
 use std::cell::RefCell;
 
@@ -33,6 +34,19 @@ pub(crate) fn random() -> Result<[u8; SIZE], getrandom::Error> {
             .copied()
             .ok_or(getrandom::Error::UNEXPECTED)
     })
+}
+
+/// 128 random bits that nothing else is drawn with.
+pub(crate) fn fresh_random() -> Result<[u8; SIZE], getrandom::Error> {
+    let mut bytes = [0; SIZE];
+    getrandom::fill(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// A number from 0 (included) to 1 (excluded), for jitter. Without randomness it is close to 1: the longest pause.
+pub(crate) fn dice() -> f64 {
+    let drawn = getrandom::u32().unwrap_or(u32::MAX);
+    f64::from(drawn) / (f64::from(u32::MAX) + 1.0)
 }
 
 #[cfg(test)]

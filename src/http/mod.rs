@@ -49,12 +49,6 @@ const MAX_IDLE: usize = 64;
 /// How this library names itself to servers.
 const USER_AGENT: &str = concat!("esales-notify/", env!("CARGO_PKG_VERSION"));
 
-/// A number from 0 (included) to 1 (excluded), for jitter. Without randomness it is close to 1: the longest pause.
-pub(crate) fn dice() -> f64 {
-    let drawn = getrandom::u32().unwrap_or(u32::MAX);
-    f64::from(drawn) / (f64::from(u32::MAX) + 1.0)
-}
-
 /// What is sent to the origin, and what may be done with it.
 pub(crate) struct Request<'a> {
     /// Path and query, below the origin.

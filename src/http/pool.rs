@@ -6,7 +6,7 @@
 //! The registry belongs to one process. A child after fork leaves the inherited one alone, locked or not, and
 //! starts its own: it never writes to a socket that its parent also holds.
 
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::{Duration, Instant};
 
 use super::{Roots, Transport};
@@ -70,7 +70,7 @@ fn registry() -> &'static Registry {
 
 impl Registry {
     fn lock_cores(&self) -> MutexGuard<'_, Vec<Entry>> {
-        self.pools.lock().unwrap_or_else(PoisonError::into_inner)
+        host::lock(&self.pools)
     }
 }
 

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -17,6 +17,7 @@ use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureSch
 use super::deadline::{self, Step};
 use super::tls::{RootSource, server_name};
 use super::{Pool, answer, pool_of, race};
+use crate::host;
 use crate::notification::Kind;
 use crate::options::{Config, Route};
 use crate::outcome::Error;
@@ -237,7 +238,7 @@ fn error(e: &io::Error) -> Error {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    host::lock(mutex)
 }
 
 /// Remembers the certificates that it is shown, and trusts none: what comes after is not its business.

@@ -210,7 +210,7 @@ impl CachingResolver {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    host::lock(mutex)
 }
 
 #[cfg(test)]

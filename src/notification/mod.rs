@@ -7,6 +7,7 @@
 mod body;
 mod check;
 mod kind;
+mod object;
 mod path;
 mod personal_data;
 mod price;
@@ -14,10 +15,8 @@ mod visitor;
 
 use std::borrow::Cow;
 
-use serde::Serialize;
-use serde_json::value::RawValue;
-
 pub(crate) use body::{is_of_visitor, is_signed, redacted, secrets, session, sign_anew};
+pub use check::MAX_KEY;
 pub(crate) use check::check;
 pub use kind::{
     FIELDS, Field, FieldSpec, KINDS, Kind, KindSpec, MAX_LINES, MAX_PRODUCT_KEY, MAX_TICKET, Need,
@@ -29,9 +28,10 @@ pub(crate) use path::{
 };
 pub use personal_data::personal_data;
 pub use price::MAX_PRICE;
-pub use visitor::{MAX_KEY, MAX_MARKET, Visitor};
+pub use visitor::{MAX_MARKET, Visitor};
 
-use crate::outcome::{Error, Status};
+use crate::outcome::Error;
+use object::Object;
 
 /// Longest notification id, in bytes.
 pub const MAX_ID: usize = 128;
@@ -215,31 +215,40 @@ impl<'a> Notification<'a> {
         optional("ticket", self.ticket, MAX_TICKET)?;
         optional("product_key", self.product_key, MAX_PRODUCT_KEY)?;
         optional("variant_key", self.variant_key, MAX_PRODUCT_KEY)?;
-        let has_keys = self.kind.need(Field::ProductKey).is_some();
-        let may_have_cost = self.kind.need(Field::PrivateKey).is_some();
-        let body = Body {
-            market,
-            customer_key: visitor.customer_key,
-            session_key: visitor.session_key,
-            id: self.kind.spec().has_id.then_some(id),
-            token: visitor.token,
-            ticket: self.ticket,
-            product_key: has_keys.then_some(self.product_key),
-            variant_key: has_keys.then_some(self.variant_key),
-            lines: match self.kind.need(Field::Lines) {
-                Some(_) => Some(line_bodies(self.lines, may_have_cost)?),
-                None => None,
-            },
-        };
-        let json = serde_json::to_string(&body)
-            .map_err(|e| Error::new(Status::Internal, format!("JSON: {e}")))?;
-        match json.len() <= MAX_BODY {
-            true => Ok(json),
-            false => Err(Error::argument(format!(
-                "lines are too long: the notification has {} bytes; at most {MAX_BODY} are allowed",
-                json.len()
-            ))),
+        let row = self.kind.spec();
+        // What a notification without lines needs, for the most part.
+        let mut json = String::with_capacity(512);
+        let mut body = Object::open(&mut json);
+        body.text("market", market);
+        body.text("customerKey", visitor.customer_key);
+        body.text("sessionKey", visitor.session_key);
+        if row.has_id {
+            body.text("id", id);
         }
+        if let Some(token) = visitor.token {
+            body.text("token", token);
+        }
+        for (field, _) in row.fields {
+            let value = match field {
+                Field::Ticket => self.ticket,
+                Field::ProductKey => self.product_key,
+                Field::VariantKey => self.variant_key,
+                Field::Lines => {
+                    let may_have_cost = self.kind.need(Field::PrivateKey).is_some();
+                    write_lines(body.member("lines"), self.lines, may_have_cost)?;
+                    continue;
+                }
+                Field::PrivateKey => continue,
+            };
+            match (field.spec().json, value) {
+                (Some(name), Some(value)) => body.text(name, value),
+                // The vendor's examples write `null` for a key that is missing.
+                (Some(name), None) => body.raw(name, "null"),
+                (None, _) => {}
+            }
+        }
+        body.close();
+        Ok(json)
     }
 }
 
@@ -314,72 +323,47 @@ impl<'a> Line<'a> {
     }
 }
 
-/// The request body.
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Body<'a> {
-    market: &'a str,
-    customer_key: &'a str,
-    session_key: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    id: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    token: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ticket: Option<&'a str>,
-    /// The vendor's examples write `null` for a key that is missing.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    product_key: Option<Option<&'a str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    variant_key: Option<Option<&'a str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    lines: Option<Vec<LineBody<'a>>>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct LineBody<'a> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    product_key: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    variant_key: Option<&'a str>,
-    quantity: u32,
-    selling_price: &'a RawValue,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cost: Option<&'a RawValue>,
-}
-
-fn line_bodies<'a>(lines: &[Line<'a>], may_have_cost: bool) -> Result<Vec<LineBody<'a>>, Error> {
+/// The array of the lines. The error begins with the number of the line and the name of the member.
+fn write_lines(out: &mut String, lines: &[Line<'_>], may_have_cost: bool) -> Result<(), Error> {
     if lines.len() > MAX_LINES {
         return Err(Error::argument(format!(
             "lines are {}; at most {MAX_LINES} are allowed",
             lines.len()
         )));
     }
-    let mut bodies = Vec::new();
-    if bodies.try_reserve_exact(lines.len()).is_err() {
-        return Err(Error::new(Status::Internal, "no memory for the lines"));
-    }
+    out.push('[');
     for (number, line) in lines.iter().enumerate() {
-        let body = line_body(line, may_have_cost);
-        bodies.push(body.map_err(|e| Error::argument(format!("lines[{number}].{}", e.detail())))?);
+        if number > 0 {
+            out.push(',');
+        }
+        write_line(out, line, may_have_cost)
+            .map_err(|e| Error::argument(format!("lines[{number}].{}", e.detail())))?;
+        if out.len() > MAX_BODY {
+            return Err(Error::argument(format!(
+                "lines are too long: the first {} have {} bytes; at most {MAX_BODY} are allowed",
+                number + 1,
+                out.len()
+            )));
+        }
     }
-    Ok(bodies)
+    out.push(']');
+    Ok(())
 }
 
-/// The error begins with the name of the member.
-fn line_body<'a>(line: &Line<'a>, may_have_cost: bool) -> Result<LineBody<'a>, Error> {
+fn write_line(out: &mut String, line: &Line<'_>, may_have_cost: bool) -> Result<(), Error> {
     if line.product_key.is_none() && line.variant_key.is_none() {
         return Err(Error::argument(
             "product_key is missing: give it, or a variant_key",
         ));
     }
-    for (name, key) in [
-        ("product_key", line.product_key),
-        ("variant_key", line.variant_key),
+    let mut object = Object::open(out);
+    for (name, json, key) in [
+        ("product_key", "productKey", line.product_key),
+        ("variant_key", "variantKey", line.variant_key),
     ] {
         if let Some(key) = key {
             check(name, key, MAX_PRODUCT_KEY)?;
+            object.text(json, key);
         }
     }
     if line.quantity == 0 || line.quantity > MAX_QUANTITY {
@@ -388,23 +372,20 @@ fn line_body<'a>(line: &Line<'a>, may_have_cost: bool) -> Result<LineBody<'a>, E
             line.quantity
         )));
     }
-    let selling_price = price::check("selling_price", line.selling_price)?;
-    if line.cost.is_some() && !may_have_cost {
-        return Err(Error::argument(
-            "cost does not belong to payment: the service accepts it in a secure_payment only",
-        ));
+    object.raw("quantity", itoa::Buffer::new().format(line.quantity));
+    price::check("selling_price", line.selling_price)?;
+    object.raw("sellingPrice", line.selling_price);
+    if let Some(cost) = line.cost {
+        if !may_have_cost {
+            return Err(Error::argument(
+                "cost does not belong to payment: the service accepts it in a secure_payment only",
+            ));
+        }
+        price::check_cost(cost, line.selling_price)?;
+        object.raw("cost", cost);
     }
-    let cost = match line.cost {
-        Some(cost) => Some(price::check_cost(cost, line.selling_price)?),
-        None => None,
-    };
-    Ok(LineBody {
-        product_key: line.product_key,
-        variant_key: line.variant_key,
-        quantity: line.quantity,
-        selling_price,
-        cost,
-    })
+    object.close();
+    Ok(())
 }
 
 #[cfg(test)]

@@ -4,11 +4,11 @@
 //! its parent's listeners, a lock perhaps among them, is never looked at.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
-use crate::host::CallbackSlot;
 use crate::host::Mailbox;
+use crate::host::{self, CallbackSlot};
 use crate::outcome::Receipt;
 
 /// What is called for every settled notification.
@@ -35,7 +35,7 @@ impl std::fmt::Debug for Listeners {
 
 impl Listeners {
     fn lock(&self) -> MutexGuard<'_, HashMap<u64, Arc<Listener>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        host::lock(&self.0)
     }
 
     fn of(&self, client: u64) -> Arc<Listener> {

@@ -85,7 +85,7 @@ impl Queue {
     }
 
     fn lock_clients(&self) -> MutexGuard<'_, HashSet<u64>> {
-        self.clients.lock().unwrap_or_else(PoisonError::into_inner)
+        host::lock(&self.clients)
     }
 
     /// A client of this process uses it.
@@ -213,10 +213,7 @@ impl Queue {
     }
 
     fn lock_settled(&self) -> MutexGuard<'_, u64> {
-        self.settled
-            .0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        host::lock(&self.settled.0)
     }
 
     /// The statistics, asked for within `deadline`.

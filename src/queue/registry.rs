@@ -1,6 +1,6 @@
 //! The queues of this process: clients of equal settings share one, also when they come and go.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use super::Queue;
@@ -16,7 +16,7 @@ static REGISTRY: PerProcess<Mutex<Vec<Arc<Queue>>>> = PerProcess::new();
 
 fn lock() -> MutexGuard<'static, Vec<Arc<Queue>>> {
     let registry = REGISTRY.get(|_| Mutex::default());
-    registry.lock().unwrap_or_else(PoisonError::into_inner)
+    host::lock(registry)
 }
 
 fn find(queues: &[Arc<Queue>], route: &Route, settings: &QueueSettings) -> Option<Arc<Queue>> {

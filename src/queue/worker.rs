@@ -47,7 +47,7 @@ struct State {
 
 impl Worker {
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        host::lock(&self.state)
     }
 
     pub(super) fn is_running(&self) -> bool {

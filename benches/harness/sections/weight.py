@@ -88,7 +88,9 @@ def instructions(stage):
 
     found = {
         "blocking send, HTTP keep-alive": counted(stage, "esales_notify_add_to_cart", "send", lambda: stage.variables("http")),
-        "enqueue, durability=process": counted(stage, "esales_enqueue_add_to_cart", "enqueue", spool),
+        # A producer looks every 50 ms which segment is the present one, so a busy machine adds looks.
+        "enqueue, durability=process": statistics.median(
+            counted(stage, "esales_enqueue_add_to_cart", "enqueue", spool) for _ in range(3)),
     }
     if stage.is_baseline:
         INSTRUCTIONS.write_text(json.dumps(

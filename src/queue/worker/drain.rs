@@ -9,9 +9,9 @@ use super::super::Queue;
 use super::super::gate::{Backoff, REPEAT_OFFENDER, step_back};
 use super::senders::{Done, Job, Senders};
 use super::{News, TROUBLE};
-use crate::host::Timestamp;
 use crate::host::log;
-use crate::http::{self, Outcome, Pool, dice};
+use crate::host::{self, Timestamp};
+use crate::http::{self, Outcome, Pool};
 use crate::notification::{counts_twice, may_have_arrived};
 use crate::options::{Endpoint, Route};
 use crate::outcome::{Error, Receipt, Status};
@@ -426,7 +426,7 @@ impl<'a> Drain<'a> {
                 // It may have to step back, and others come before it.
                 lane.is_exhausted = false;
                 let counts = (before.is_open() || is_probe) && !is_repeated;
-                before.closed(counts, outcome.retry_after, now, self.backoff, dice())
+                before.closed(counts, outcome.retry_after, now, self.backoff, host::dice())
             }
             _ => {
                 lane.is_exhausted = false;

@@ -60,7 +60,7 @@ struct State {
 
 impl Jobs {
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        host::lock(&self.state)
     }
 }
 

@@ -29,7 +29,7 @@ pub(crate) struct Model {
     /// Items that were dropped while they were pending, with their producers.
     dropped: BTreeMap<Position, u64>,
     begun: BTreeSet<Position>,
-    /// Items whose delivery began when the engine crashed: only a drainer sees whether it was written.
+    /// Items whose delivery began when the engine crashed: whoever lists or fetches them sees whether it was written.
     unsure_begun: BTreeSet<Position>,
     /// Ids of which it is not known whether the receipt was written.
     unsure_receipts: BTreeSet<String>,
@@ -207,7 +207,7 @@ impl Model {
         self.unsure_begun.extend(unsure);
     }
 
-    /// A drainer has seen whether the delivery of an item began. Returns whether that was known.
+    /// A drainer or an operator has seen whether the delivery of an item began. Returns whether that was known.
     pub(crate) fn see_begun(&mut self, item: Position, has_begun: bool) -> bool {
         if self.unsure_begun.remove(&item) && has_begun {
             self.begun.insert(item);
@@ -469,8 +469,20 @@ impl Model {
                 waiting.requeued = None;
             }
         }
-        let pending: Vec<&StoredItem> = self.pending.iter().map(|w| &w.stored).collect();
-        same_list("pending", &seen.pending, &pending)?;
+        let positions = self.pending.iter().map(|w| w.stored.item.position);
+        let marks = seen.pending.iter().map(|stored| stored.item.has_begun);
+        for (position, has_begun) in positions.zip(marks).collect::<Vec<_>>() {
+            self.see_begun(position, has_begun);
+        }
+        let mut pending: Vec<StoredItem> = self.pending.iter().map(|w| w.stored.clone()).collect();
+        for stored in &mut pending {
+            stored.item.has_begun = self.begun.contains(&stored.item.position);
+        }
+        same_list(
+            "pending",
+            &seen.pending,
+            &pending.iter().collect::<Vec<_>>(),
+        )?;
         same_list("dead", &seen.dead, &self.dead.iter().collect::<Vec<_>>())
     }
 

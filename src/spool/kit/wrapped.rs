@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use crate::host::Timestamp;
+use crate::host::{self, Timestamp};
 use crate::outcome::{Error, Receipt};
 use crate::spool::{
     Gate, Inlet, Item, Lease, LeaseError, Ledger, NewItem, Operator, Outlet, Overview, Position,
@@ -63,9 +63,7 @@ pub(crate) trait Interceptor: Debug + Send + Sync + 'static {
 }
 
 pub(crate) fn lock(lease: &SharedLease) -> MutexGuard<'_, Option<Box<dyn Lease>>> {
-    lease
-        .lock()
-        .unwrap_or_else(std::sync::PoisonError::into_inner)
+    host::lock(lease)
 }
 
 #[derive(Debug)]

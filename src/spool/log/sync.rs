@@ -48,7 +48,7 @@ impl SharedFile {
     }
 
     fn lock(&self) -> MutexGuard<'_, SyncState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        host::lock(&self.state)
     }
 
     /// Returns when everything appended before the call is on the disk. `TimedOut`: it may yet be.

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::fmt;
 use std::ops::Bound;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use self::state::State;
@@ -15,7 +15,7 @@ use super::{
     Gate, Inlet, Item, Lease, LeaseError, Ledger, NewItem, Operator, Outlet, Overview, Position,
     Settlement, StoredItem, Totals,
 };
-use crate::host::Timestamp;
+use crate::host::{self, Timestamp};
 use crate::options::QueueSettings;
 use crate::outcome::{Error, Receipt, Status};
 
@@ -40,7 +40,7 @@ impl MemorySpool {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        host::lock(&self.state)
     }
 
     /// Takes the lease away from its holder, as if its time had run out.

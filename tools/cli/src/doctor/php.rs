@@ -37,6 +37,7 @@ const NEEDED: &[&str] = &[
     "is_bool",
     "is_callable",
     "is_file",
+    "is_float",
     "is_int",
     "is_object",
     "is_string",
