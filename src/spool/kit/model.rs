@@ -411,6 +411,11 @@ impl Model {
                     letter.item
                 }
             };
+            let mut same_id = self.left.iter().filter(|left| left.id == item.id);
+            if same_id.any(|left| matches!(left.receipt, LeftReceipt::Completed(_))) {
+                // An engine that overwrites every receipt of the id loses the figures of its delivery.
+                self.recent = None;
+            }
             self.leave(&item.id, now, LeftReceipt::Purged);
         }
     }
