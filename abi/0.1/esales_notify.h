@@ -186,12 +186,12 @@
 #define ESALES_NON_ESALES_ADD_TO_CART 4
 
 /**
- * The visitor paid for an order.
+ * The visitor paid for an order. Not every cluster accepts payments that are not signed.
  */
 #define ESALES_PAYMENT 5
 
 /**
- * The visitor paid for an order. The shop's private key signs the notification, and its lines may carry costs.
+ * The visitor paid for an order. The shop's private key signs the notification, and its lines may have costs.
  */
 #define ESALES_SECURE_PAYMENT 6
 
@@ -237,41 +237,6 @@
  * Every attempt.
  */
 #define ESALES_LOG_DEBUG 4
-
-/**
- * The visitor added a product to the cart that the service had shown: ticket.
- */
-#define ESALES_ADD_TO_CART 1
-
-/**
- * The visitor clicked a product that the service had shown: ticket.
- */
-#define ESALES_CLICK 2
-
-/**
- * The visitor clicked a product for which there is no ticket: product_key, variant_key.
- */
-#define ESALES_NON_ESALES_CLICK 3
-
-/**
- * The visitor added a product to the cart for which there is no ticket: product_key, variant_key.
- */
-#define ESALES_NON_ESALES_ADD_TO_CART 4
-
-/**
- * The visitor paid for an order: lines.
- */
-#define ESALES_PAYMENT 5
-
-/**
- * The same, signed: lines, which may have costs, and private_key.
- */
-#define ESALES_SECURE_PAYMENT 6
-
-/**
- * The visitor signed out: the session ends. No members of its own.
- */
-#define ESALES_END 7
 
 /**
  * Sends notifications. May be used from any number of threads at once, and after a fork in the parent and in the
@@ -361,8 +326,7 @@ typedef struct esales_notification {
    */
   uint32_t struct_size;
   /**
-   * ESALES_ADD_TO_CART, ESALES_CLICK, ESALES_NON_ESALES_CLICK, ESALES_NON_ESALES_ADD_TO_CART, ESALES_PAYMENT,
-   * ESALES_SECURE_PAYMENT or ESALES_END.
+   * One of the kinds above, such as ESALES_CLICK.
    */
   int32_t kind;
   /**
@@ -371,7 +335,8 @@ typedef struct esales_notification {
    */
   const char *id;
   /**
-   * Clicks and carts: the service's own opaque string, at most 8192 bytes.
+   * Clicks and carts: the service's own opaque string, at most 8192 bytes. Refused if it has a control character: the
+   * service's tickets have none, so it was altered on its way.
    */
   const char *ticket;
   /**
@@ -459,7 +424,8 @@ typedef struct esales_stats {
    */
   uint64_t delivered;
   /**
-   * Of these: refused for good by the service (400, 403, ...). The spool keeps them as dead letters.
+   * Of these: refused for good by the service (400, 403, ...), or payments that may have arrived. The spool keeps them
+   * as dead letters.
    */
   uint64_t dead;
   /**
@@ -491,7 +457,7 @@ typedef struct esales_stats {
    */
   uint64_t process_delivered;
   /**
-   * Of these: refused for good by the service.
+   * Of these: refused for good by the service, or payments that may have arrived.
    */
   uint64_t process_dead;
   /**
@@ -705,7 +671,8 @@ int32_t esales_enqueue(const struct esales_client *client,
  *
  * @param client   from esales_client_new.
  * @param visitor  who added the product.
- * @param ticket   the service's own opaque string, at most 8192 bytes, sent as it is.
+ * @param ticket   the service's own opaque string, at most 8192 bytes, sent as it is. Refused if it has a control
+ *                 character: the service's tickets have none, so it was altered on its way.
  * @param id       names this one event, at most 128 bytes; NULL: a new UUID. It is the same in every attempt. To send
  *                 the same event again, pass the id of the receipt.
  * @param receipt  receives what became of it; may be NULL.
@@ -793,7 +760,8 @@ int32_t esales_client_stats(const struct esales_client *client,
  * @param receipt  its status is ESALES_QUEUED while the notification waits, ESALES_DELIVERED, the code that it became a
  *                 dead letter with, ESALES_EXPIRED or ESALES_DROPPED; elapsed_us counts from acceptance.
  * @return 0, ESALES_UNKNOWN_ID if nothing is known of the id (never accepted here, or completed longer ago than
- *         receipt_retention_s), ESALES_INVALID_ARGUMENT, or ESALES_SPOOL_FAILED.
+ *         receipt_retention_s), ESALES_INVALID_ARGUMENT, or ESALES_SPOOL_FAILED if the spool cannot be read within
+ *         enqueue_timeout_ms. The receipt has the same code, and its detail the reason.
  */
 int32_t esales_client_receipt(const struct esales_client *client,
                               const char *id,
@@ -808,7 +776,7 @@ int32_t esales_client_receipt(const struct esales_client *client,
  *
  * @param client      from esales_client_new.
  * @param timeout_ms  how long to wait for one, in milliseconds; 0: not at all.
- * @param receipt     receives what became of it.
+ * @param receipt     receives what became of it; its status is ESALES_TIMEOUT if there is none.
  * @return 1, 0 if there is none, ESALES_INVALID_ARGUMENT or ESALES_INVALID_CONFIG.
  */
 int32_t esales_client_delivery_next(const struct esales_client *client,

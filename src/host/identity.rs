@@ -78,6 +78,13 @@ fn map() -> Option<*mut AtomicU32> {
     }
 }
 
+/// The process namespace, by the number of its file; 0: unknown.
+pub(crate) fn process_namespace() -> u64 {
+    use std::os::unix::fs::MetadataExt;
+
+    std::fs::metadata("/proc/self/ns/pid").map_or(0, |m| m.ino())
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::child::in_a_child;

@@ -35,7 +35,7 @@ pub(crate) use descriptor::{
 };
 pub use filesystem::FileSystem;
 pub(crate) use filesystem::{file_system, free_bytes, give_back_start, has_ended, open_file};
-pub(crate) use identity::this_process;
+pub(crate) use identity::{process_namespace, this_process};
 pub(crate) use lock::{
     ClosedInChildren, close_in_children, is_locked, lock_directory, try_lock, unlock,
     unlock_directory,

@@ -1,7 +1,9 @@
 //! What every text of a notification must be like.
 
-use super::visitor::MAX_KEY;
 use crate::outcome::Error;
+
+/// Longest customer key, session key or token, in bytes.
+pub const MAX_KEY: usize = 256;
 
 /// Not empty, not over `max` bytes, no control character: a line break or a NUL in one of these is always a slip,
 /// such as a key read from a file together with its newline. That holds for a ticket too, although JSON could carry it:

@@ -16,6 +16,7 @@ mod visitor;
 use std::borrow::Cow;
 
 pub(crate) use body::{is_of_visitor, is_signed, redacted, secrets, session, sign_anew};
+pub use check::MAX_KEY;
 pub(crate) use check::check;
 pub use kind::{
     FIELDS, Field, FieldSpec, KINDS, Kind, KindSpec, MAX_LINES, MAX_PRODUCT_KEY, MAX_TICKET, Need,
@@ -27,7 +28,7 @@ pub(crate) use path::{
 };
 pub use personal_data::personal_data;
 pub use price::MAX_PRICE;
-pub use visitor::{MAX_KEY, MAX_MARKET, Visitor};
+pub use visitor::{MAX_MARKET, Visitor};
 
 use crate::outcome::Error;
 use object::Object;

@@ -9,8 +9,6 @@ use crate::outcome::Error;
 
 /// Longest `market`, in bytes.
 pub const MAX_MARKET: usize = 128;
-/// Longest customer key, session key or token, in bytes.
-pub const MAX_KEY: usize = 256;
 
 /// Who did it. All four are sent as given; nothing is trimmed or changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

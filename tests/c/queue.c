@@ -116,8 +116,8 @@ static void a_receipt_has_the_reason_when_it_could_not_be_asked_for(void **state
     char path[4096];
     FILE *format;
     (void)state;
-    assert_int_equal(esales_client_receipt(client, "never seen", &receipt), ESALES_INVALID_ARGUMENT);
-    expect_failed_receipt(&receipt, ESALES_INVALID_ARGUMENT, "never seen");
+    assert_int_equal(esales_client_receipt(client, "never seen", &receipt), ESALES_UNKNOWN_ID);
+    expect_failed_receipt(&receipt, ESALES_UNKNOWN_ID, "never seen");
     assert_int_equal(esales_client_receipt(NULL, "x", &receipt), ESALES_INVALID_ARGUMENT);
     expect_failed_receipt(&receipt, ESALES_INVALID_ARGUMENT, "client");
     assert_int_equal(esales_client_receipt(client, NULL, &receipt), ESALES_INVALID_ARGUMENT);

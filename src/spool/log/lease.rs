@@ -9,13 +9,11 @@ use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::time::{Duration, Instant};
 
-use super::disk;
 use super::line::{self, Line};
 use super::place::Place;
+use super::{LEASE_TIME, disk};
 use crate::host;
 
-/// A leader whose heartbeat stands still for so long has lost the lease.
-pub(super) const LEASE_TIME: Duration = Duration::from_secs(5);
 /// How often a leader's heartbeat is written.
 const HEARTBEAT: Duration = Duration::from_millis(500);
 
@@ -44,7 +42,7 @@ impl Holder {
             token,
             beats: 0,
             process,
-            namespace: namespace(),
+            namespace: host::process_namespace(),
             name,
         }
     }
@@ -81,14 +79,9 @@ impl Holder {
     /// Whether its process has certainly ended.
     fn has_ended(&self) -> bool {
         self.namespace != 0
-            && self.namespace == namespace()
+            && self.namespace == host::process_namespace()
             && host::has_ended(self.process) == Some(true)
     }
-}
-
-/// The process namespace, by the number of its file; 0: unknown.
-pub(super) fn namespace() -> u64 {
-    std::fs::metadata("/proc/self/ns/pid").map_or(0, |m| m.ino())
 }
 
 fn read(file: &File) -> io::Result<Option<Holder>> {

@@ -9,10 +9,9 @@ use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::time::{Duration, Instant};
 
-use super::disk;
-use super::lease::{LEASE_TIME, namespace};
 use super::line::{self, Line};
-use super::place::Place;
+use super::place::{LOCK_LENGTH as LENGTH, Place};
+use super::{LEASE_TIME, disk};
 use crate::host::{self, Timestamp};
 
 /// Who holds the lock, and since when.
@@ -23,14 +22,11 @@ struct Holder {
     since: Timestamp,
 }
 
-/// Always as long: it is written over the one before.
-const LENGTH: usize = 128;
-
 impl Holder {
     fn of_this_process() -> Holder {
         Holder {
             process: std::process::id(),
-            namespace: namespace(),
+            namespace: host::process_namespace(),
             since: Timestamp::now(),
         }
     }
@@ -76,21 +72,10 @@ impl Holder {
     /// Whether no process needs to wait for it any more.
     fn is_stale(&self) -> bool {
         let has_ended = self.namespace != 0
-            && self.namespace == namespace()
+            && self.namespace == host::process_namespace()
             && host::has_ended(self.process) == Some(true);
         let age = Timestamp::now().since(self.since);
         has_ended || age.is_certain && age.length >= LEASE_TIME
-    }
-}
-
-/// Makes the file, if there is none.
-pub(super) fn make(place: &Place) -> io::Result<()> {
-    let made = place
-        .create(&place.file(super::LOCK))
-        .and_then(|file| disk::append(&file, &[b' '; LENGTH]));
-    match made {
-        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        made => made,
     }
 }
 
@@ -98,7 +83,7 @@ fn open(place: &Place) -> io::Result<File> {
     let open = || place.open_file(OpenOptions::new().read(true).write(true), super::LOCK);
     match open() {
         Err(e) if e.kind() == io::ErrorKind::NotFound => {
-            make(place)?;
+            place.make_lock()?;
             open()
         }
         opened => opened,

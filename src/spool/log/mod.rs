@@ -11,7 +11,9 @@ mod draft;
 #[cfg(any(test, fuzzing))]
 #[path = "../../../fuzz/entries/spool.rs"]
 pub(crate) mod fuzz;
+mod items;
 mod journal;
+mod lane;
 mod leader;
 mod lease;
 pub(crate) mod line;
@@ -64,6 +66,8 @@ const LOCK: &str = "lock";
 
 /// A segment of this size is followed by the next.
 const SEGMENT_SIZE: u64 = 4 << 20;
+/// A leader whose heartbeat stands still for so long has lost the lease.
+const LEASE_TIME: Duration = Duration::from_secs(5);
 /// For so long a segment that was superseded is still read. A producer that was stopped for longer looks after its write.
 const GRACE: Duration = Duration::from_secs(2);
 /// How long a producer may count before it appends again what has lost its segment.
@@ -337,7 +341,7 @@ impl LogSpool {
             return Ok(dropped);
         }
         let from = view.state.settled_to();
-        operator::each_item(place, &view.state, from, deadline, |item| {
+        items::each_item(place, &view.state, from, deadline, |item| {
             if !is_over(sight) {
                 return ControlFlow::Break(());
             }
@@ -422,8 +426,8 @@ impl Ledger for LogSpool {
             let mut sight = view.read_all(place, deadline)?;
             let dropped = self.overflow(place, view, &mut sight, deadline)?;
             let oldest = match dropped.is_empty() {
-                true => operator::oldest_pending(place, &view.state)?.or(view.oldest_unread),
-                false => operator::first_pending_behind(place, &view.state, &dropped, deadline)?,
+                true => items::oldest_pending(place, &view.state)?.or(view.oldest_unread),
+                false => items::first_pending_behind(place, &view.state, &dropped, deadline)?,
             };
             let mut process = view
                 .state
@@ -463,9 +467,9 @@ impl Ledger for LogSpool {
         self.read(deadline, |place, view| {
             let mut sight = view.read_all(place, deadline)?;
             let dropped = self.overflow(place, view, &mut sight, deadline)?;
-            if let Some(found) = operator::find_pending(place, &view.state, id, deadline)? {
+            if let Some(found) = items::find_pending(place, &view.state, id, deadline)? {
                 if dropped.contains_key(&found.item.position) {
-                    return Ok(Some(leader::dropped(&found.item, MADE_ROOM, now).receipt));
+                    return Ok(Some(receipts::dropped(&found.item, MADE_ROOM, now).receipt));
                 }
                 return Ok(Some(Receipt {
                     status: Status::Queued,

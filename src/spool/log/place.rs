@@ -7,14 +7,16 @@ use std::os::unix::fs::{
 };
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Instant;
 
-use super::{disk, lock};
+use super::disk;
 use crate::host::log;
 use crate::host::{self, FileSystem};
 use crate::outcome::{Error, Status};
 
 /// Says what the directory is, and the version of its files. Another version is left alone.
+/// The file of the lock is always as long: one holder is written over the one before.
+pub(super) const LOCK_LENGTH: usize = 128;
+
 const FORMAT: &str = "FORMAT";
 const FORMAT_TEXT: &str = "esales-notify spool, format 1\n";
 const FORMAT_START: &str = "esales-notify spool, format ";
@@ -233,13 +235,24 @@ impl Place {
             disk::append(&file, FORMAT_TEXT.as_bytes())?;
             disk::rename(&temporary, &self.file(FORMAT))
         });
-        lock::make(self)?;
+        self.make_lock()?;
         self.make_reserve();
         match written {
             // Another process does the same.
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(()),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
             written => written,
+        }
+    }
+
+    /// Makes the file of the lock, if there is none.
+    pub(super) fn make_lock(&self) -> io::Result<()> {
+        let made = self
+            .create(&self.file(super::LOCK))
+            .and_then(|file| disk::append(&file, &[b' '; LOCK_LENGTH]));
+        match made {
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            made => made,
         }
     }
 
@@ -359,15 +372,6 @@ impl Place {
             });
         }
         Ok(file)
-    }
-
-    /// Runs `work` while no other process changes who leads or counts towards a limit.
-    pub(super) fn exclusively<T>(
-        &self,
-        deadline: Instant,
-        work: impl FnOnce() -> io::Result<T>,
-    ) -> io::Result<T> {
-        lock::hold(self, deadline, work)
     }
 
     /// Runs `work` under a lock of the directory itself, which nobody holds for longer than a moment; not at all if another

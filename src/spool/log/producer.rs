@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::disk;
 use super::line::{self, HEAD};
+use super::lock;
 use super::place::Place;
 use super::record;
 use super::sync::SharedFile;
@@ -160,7 +161,7 @@ impl Producer {
     ) -> Result<Arc<SharedFile>, Refusal> {
         let mut refusal = None;
         let size = item.body.len() as u64;
-        let appended = place.exclusively(deadline, || {
+        let appended = lock::hold(place, deadline, || {
             let sight = view.read_all(place, deadline)?;
             let fits = sight.counts.pending < settings.max_items
                 && sight.pending_bytes.saturating_add(size) <= settings.max_bytes;

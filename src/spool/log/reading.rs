@@ -7,10 +7,11 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::draft::{Draft, End, Weight};
-use super::leader::{Lane, POLL_BYTES, dropped, item_in, open_segment};
+use super::items::{item_in, open_segment};
+use super::lane::Lane;
 use super::line::{self, Line};
 use super::place::Place;
-use super::receipts::{self, Completed};
+use super::receipts::{self, Completed, dropped};
 use super::record::{self, Notification, Record};
 use super::repeats::{Repeats, Sources};
 use super::segment_name;
@@ -20,6 +21,9 @@ use crate::host::{self, Timestamp};
 use crate::notification;
 use crate::outcome::Status;
 use crate::spool::{Item, Position};
+
+/// How much of a backlog one poll reads, so that the first deliveries do not wait for it.
+pub(super) const POLL_BYTES: u64 = 8 << 20;
 
 /// How many items are kept of those that were just read, for each origin.
 const AHEAD: usize = 256;

@@ -12,7 +12,7 @@ use super::place::Place;
 use super::reader;
 use crate::host::{Timestamp, millis};
 use crate::outcome::{Receipt, Status};
-use crate::spool::{MAX_RECEIPTS, Position, RECENT};
+use crate::spool::{Item, MAX_RECEIPTS, Position, RECENT};
 
 const END: &str = ".log";
 /// Lines of one file. The oldest file goes when the newer ones hold enough without it.
@@ -29,6 +29,23 @@ pub(super) struct Completed {
     pub(super) receipt: Receipt,
     pub(super) at: Timestamp,
     pub(super) latency: Duration,
+}
+
+/// What became of a dropped item.
+pub(super) fn dropped(item: &Item, why: &str, now: Timestamp) -> Completed {
+    Completed {
+        position: item.position,
+        receipt: Receipt {
+            status: Status::Dropped,
+            http_status: None,
+            attempts: item.attempts,
+            elapsed: now.since(item.accepted).length,
+            id: item.id.clone(),
+            detail: why.to_owned(),
+        },
+        at: now,
+        latency: Duration::ZERO,
+    }
 }
 
 impl Completed {

@@ -9,7 +9,8 @@ use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 
 use super::draft::Draft;
-use super::leader::{Lane, notification};
+use super::items::notification;
+use super::lane::Lane;
 use super::line::Line;
 use super::place::Place;
 use super::record::{self, Notification, Record};

@@ -6,9 +6,9 @@ use std::io;
 use std::ops::ControlFlow;
 use std::time::Instant;
 
+use super::items;
 use super::journal::JournalReader;
 use super::line::Line;
-use super::operator;
 use super::place::Place;
 use super::reader;
 use super::record::{self, Record};
@@ -144,7 +144,7 @@ impl View {
             return Ok(true);
         }
         let mut is_settled = true;
-        operator::each_item(place, &self.state, from, deadline, |item| {
+        items::each_item(place, &self.state, from, deadline, |item| {
             if item.at >= mark {
                 return ControlFlow::Break(());
             }

@@ -7,21 +7,24 @@ mod takeover;
 
 use super::dead::{self, LetterWriter};
 use super::draft::{Draft, End, Weight};
+use super::items::notification;
 use super::journal::{self, JournalReader, JournalWriter};
+use super::lane::Lane;
 use super::lease::{self, Lease, Watch};
 use super::line::{self, Line};
+use super::lock;
 use super::place::{Place, TEMPORARY};
 use super::reader;
-use super::reading::Reading;
-use super::receipts::{self, Completed, ReceiptWriter};
-use super::record::{self, Notification, Record};
+use super::reading::{POLL_BYTES, Reading};
+use super::receipts::{self, Completed, ReceiptWriter, dropped};
+use super::record::{self, Record};
 use super::repeats::Sources;
 use super::state::{Batch, State, offset_of, position, segment_of};
 use super::{GRACE, Settings, failed, segment_name};
 use crate::host::log;
 use crate::host::{self, Timestamp, uptime};
 use crate::notification;
-use crate::outcome::{Receipt, Status};
+use crate::outcome::Status;
 use crate::spool::{self, Fate, Gate, Item, LeaseError, NewItem, Position, RECENT, Settlement};
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -35,9 +38,6 @@ use std::time::{Duration, Instant};
 pub(super) use takeover::lead;
 use takeover::{is_no_room, make_disk_room, unread_items};
 
-/// How much of a backlog one poll reads, so that the first deliveries do not wait for it.
-pub(super) const POLL_BYTES: u64 = 8 << 20;
-
 /// How much is read ahead for one origin.
 const AHEAD: usize = 256;
 
@@ -45,15 +45,6 @@ const AHEAD_BYTES: usize = 4 << 20;
 
 /// Segments that stay open, so that deleting their files loses nothing: those of a full queue of the default size.
 const OPEN_SEGMENTS: usize = 20;
-
-/// What is read ahead for one origin.
-#[derive(Debug)]
-pub(super) struct Lane {
-    number: u32,
-    /// Everything in front of it is in `ahead`, among the retries, or completed.
-    pub(super) cursor: Position,
-    pub(super) ahead: BTreeMap<Position, Item>,
-}
 
 #[derive(Debug)]
 struct OpenSegment {
@@ -81,54 +72,6 @@ pub(super) struct Leader {
     /// Ids that were read last in a spool that was deleted, and when each was accepted: a producer may append them again.
     read_before: HashMap<String, Timestamp>,
     receipts_failed: bool,
-}
-
-pub(super) fn dropped(item: &Item, why: &str, now: Timestamp) -> Completed {
-    Completed {
-        position: item.position,
-        receipt: Receipt {
-            status: Status::Dropped,
-            http_status: None,
-            attempts: item.attempts,
-            elapsed: now.since(item.accepted).length,
-            id: item.id.clone(),
-            detail: why.to_owned(),
-        },
-        at: now,
-        latency: Duration::ZERO,
-    }
-}
-
-pub(super) fn notification(payload: &str) -> Option<Notification<'_>> {
-    match record::parse(payload)? {
-        Record::Notification(n) | Record::Again(n) | Record::Requeue(_, n) => Some(n),
-        _ => None,
-    }
-}
-
-/// `None`: it was deleted.
-pub(super) fn open_segment(place: &Place, number: u32) -> io::Result<Option<File>> {
-    match place.open_file(OpenOptions::new().read(true), &segment_name(number)) {
-        Ok(file) => Ok(Some(file)),
-        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(e) => Err(e),
-    }
-}
-
-/// The item whose line is at a position, and the length of that line; `None`: there is none.
-pub(super) fn item_in(file: &File, at: Position) -> io::Result<Option<(Item, usize)>> {
-    let line = reader::line_at(file, offset_of(at).into())?.unwrap_or_default();
-    let Line::Sound(payload) = line::decode(&line) else {
-        return Ok(None);
-    };
-    let found = match record::parse(payload) {
-        Some(Record::Erased(left)) => left,
-        _ => notification(payload),
-    };
-    Ok(found.map(|n| {
-        let origin = Arc::from(line::text(n.origin).as_str());
-        (n.into_item(at, origin), line.len())
-    }))
 }
 
 impl Leader {

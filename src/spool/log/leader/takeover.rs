@@ -65,7 +65,7 @@ fn try_to_lead(
     watch: &mut Watch,
     deadline: Instant,
 ) -> io::Result<Option<Leader>> {
-    place.exclusively(deadline, || {
+    lock::hold(place, deadline, || {
         let last = journal::last_epoch(place)?;
         let Some(lease) = lease::take(place, watch, last.is_some())? else {
             return Ok(None);
@@ -240,7 +240,7 @@ impl Leader {
         if !place.is_current().map_err(|e| self.failed(e))? {
             return self.begin_again();
         }
-        let restored = place.exclusively(deadline, || {
+        let restored = lock::hold(&place, deadline, || {
             if journal::last_epoch(&place)?.is_some_and(|epoch| epoch > self.journal.epoch()) {
                 return Ok(false);
             }
@@ -284,7 +284,7 @@ impl Leader {
             format!(
                 "another process delivers the spool {} now: this one did nothing for {} s",
                 self.place.path.display(),
-                lease::LEASE_TIME.as_secs()
+                super::super::LEASE_TIME.as_secs()
             )
         });
         // Without an unlock: no process asks for the lock of a file that has lost its name.
