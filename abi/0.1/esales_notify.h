@@ -186,12 +186,12 @@
 #define ESALES_NON_ESALES_ADD_TO_CART 4
 
 /**
- * The visitor paid for an order.
+ * The visitor paid for an order. Not every cluster accepts payments that are not signed.
  */
 #define ESALES_PAYMENT 5
 
 /**
- * The visitor paid for an order. The shop's private key signs the notification, and its lines may carry costs.
+ * The visitor paid for an order. The shop's private key signs the notification, and its lines may have costs.
  */
 #define ESALES_SECURE_PAYMENT 6
 
@@ -326,8 +326,7 @@ typedef struct esales_notification {
    */
   uint32_t struct_size;
   /**
-   * ESALES_ADD_TO_CART, ESALES_CLICK, ESALES_NON_ESALES_CLICK, ESALES_NON_ESALES_ADD_TO_CART, ESALES_PAYMENT,
-   * ESALES_SECURE_PAYMENT or ESALES_END.
+   * One of the kinds above, such as ESALES_CLICK.
    */
   int32_t kind;
   /**

@@ -133,11 +133,6 @@ fn main() -> ExitCode {
     }
 }
 
-/// A row of a table with two columns, of which the first is code.
-fn markdown_row(code: &str, text: &str) -> String {
-    format!("| `{code}` | {text} |\n")
-}
-
 /// What an option means, its range and its default.
 fn option_doc(option: &OptionSpec) -> String {
     let default = option.default.unwrap_or("unset");

@@ -1,10 +1,10 @@
 //! What a notification has and how it is made, in each language: the parts of hand-written files that follow from the
 //! tables of kinds and fields, and the copying into the struct of C.
 
+use crate::Output;
 use crate::header::{Declaration, Header};
 use crate::kind::{FIELDS, Field, FieldSpec, KINDS, Kind, KindSpec, Need};
 use crate::text::{bare, camel, fill, pascal, php, python, wrap, xml};
-use crate::{Output, markdown_row};
 
 /// The widest line.
 const WIDTH: usize = 120;
@@ -18,11 +18,9 @@ pub(crate) fn outputs(header: &Header) -> Vec<Output> {
     let in_c = |of: fn(&Declaration) -> String| members.iter().map(of).collect::<String>();
     let kinds = |of: fn(&KindSpec) -> String| KINDS.iter().map(of).collect::<Vec<_>>().join("\n");
     let rows = |of: fn(&KindSpec) -> String| {
-        let rows = KINDS.iter().map(|row| markdown_row(&of(row), row.doc));
-        format!(
-            "| made by | what happened |\n|---|---|\n{}",
-            rows.collect::<String>()
-        )
+        let row = |row: &KindSpec| format!("| `{}` | `{}` |\n", of(row), row.name);
+        let rows: String = KINDS.iter().map(row).collect();
+        format!("| made by | [kind](../../docs/kinds.md) |\n|---|---|\n{rows}")
     };
     let hpp = "include/esales_notify.hpp";
     let of_python = "bindings/python/src/esales_notify/_notification.py";
