@@ -36,6 +36,12 @@ def only_ours_are_left(process):
     return bool(names) and all(name.startswith("esales-") for name in names)
 
 
+def heed_signals():
+    """In the child: a shell that runs the tests in the background ignores these, and a program inherits that."""
+    for number in (signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
+
+
 @pytest.fixture
 def start(compiled, library_dir, plain_environment, tmp_path):
     """Starts main_exits.c, which has something in its queue that the service does not take."""
@@ -46,7 +52,8 @@ def start(compiled, library_dir, plain_environment, tmp_path):
         env = {**plain_environment, "ESALES_BASE_URL": base_url}
         if in_file:
             env["ESALES_SPOOL"] = str(tmp_path / "spool")
-        process = subprocess.Popen([program, *arguments], env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        process = subprocess.Popen([program, *arguments], env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   preexec_fn=heed_signals)
         running.append(process)
         assert process.stdout.readline() == "ready\n", process.communicate()
         return process

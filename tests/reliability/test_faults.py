@@ -208,7 +208,7 @@ def test_purge_erases_a_person_whatever_the_other_bodies_are(spooler, esales_not
     ids, _, _ = produced(spooler, "x", 3, options)
     (segment,) = segments(spool)
     columns = segment.read_bytes().split(b"\n")[1].split(b" ", 2)[2].decode().split("\t")
-    columns[7], columns[9] = "strange", body
+    columns[7], columns[10] = "strange", body
     with open(segment, "ab") as file:
         file.write(encoded("\t".join(columns)))
     assert counters(spool)["pending"] == 4
