@@ -76,15 +76,15 @@ private:
 /** That something was done, or why not. */
 using done = result<std::monostate>;
 
-/** Who did it. It has copies of its strings. */
+/** Who did it. It has copies of its strings; where C takes NULL, there is no value. */
 struct visitor {
-    /** Storefront market, at most 128 bytes; none: the client's option "market". */
+    /** @copydoc esales_visitor::market */
     std::optional<std::string> market;
-    /** A UUID of the shop's (anonymous) or customer_key() of the visitor's id (signed in), at most 256 bytes. */
+    /** @copydoc esales_visitor::customer_key */
     std::string customer_key;
-    /** A UUID for the visit, at most 256 bytes. */
+    /** @copydoc esales_visitor::session_key */
     std::string session_key;
-    /** customer_token() of a signed-in visitor, at most 256 bytes; none: anonymous. */
+    /** @copydoc esales_visitor::token */
     std::optional<std::string> token;
 
     /** A visitor who is not signed in. */
@@ -104,20 +104,17 @@ struct visitor {
     }
 };
 
-/**
- * One line of an order. It has copies of its strings. Prices are decimal numbers as text, such as "199.50": digits, and a
- * point with digits behind it where there are decimals, at most 32 characters. They are sent exactly as given.
- */
+/** One line of an order. It has copies of its strings; where C takes NULL, there is no value. See esales_line. */
 struct line {
-    /** The shop's key of the product, at most 256 bytes; none: variant_key is given. */
+    /** @copydoc esales_line::product_key */
     std::optional<std::string> product_key;
-    /** The shop's key of the variant, at most 256 bytes; none: product_key is given. */
+    /** @copydoc esales_line::variant_key */
     std::optional<std::string> variant_key;
-    /** How many were bought, 1 to 2147483647. */
+    /** @copydoc esales_line::quantity */
     std::uint32_t quantity = 0;
-    /** What one of them was sold for. */
+    /** @copydoc esales_line::selling_price */
     std::string selling_price;
-    /** What one of them cost the shop: more than 0 and less than selling_price, in a secure payment only; none: not known. */
+    /** @copydoc esales_line::cost */
     std::optional<std::string> cost;
 
     /** A line of a product. */
@@ -239,17 +236,17 @@ struct notification {
 
 /** What became of a notification. */
 struct [[nodiscard]] receipt {
-    /** ESALES_DELIVERED, ESALES_QUEUED, or an ESALES_* code below 0. */
+    /** @copydoc esales_receipt::status */
     std::int32_t status = ESALES_INTERNAL;
-    /** HTTP status of the last attempt's answer; 0: it got none. */
+    /** @copydoc esales_receipt::http_status */
     std::int32_t http_status = 0;
-    /** Attempts that were started; 0: nothing was sent. */
+    /** @copydoc esales_receipt::attempts */
     std::uint32_t attempts = 0;
-    /** Duration of the call; of a notification in the queue: the time since it was accepted. */
+    /** @copydoc esales_receipt::elapsed_us */
     std::chrono::microseconds elapsed{0};
-    /** The id that was sent; empty if the arguments were refused. */
+    /** @copydoc esales_receipt::id */
     std::string id;
-    /** What happened, for a person. */
+    /** @copydoc esales_receipt::detail */
     std::string detail;
 
     /** Whether the call did what was asked. */
@@ -262,12 +259,12 @@ struct [[nodiscard]] receipt {
 
 /** Notifications, by what became of them: accepted = delivered + dead + expired + dropped + pending, always. */
 struct counts {
-    std::uint64_t accepted = 0;   ///< Put into the queue.
-    std::uint64_t delivered = 0;  ///< Answered 2xx.
-    std::uint64_t dead = 0;       ///< Refused for good by the service.
-    std::uint64_t expired = 0;    ///< Not delivered within max_age_s.
-    std::uint64_t dropped = 0;    ///< Dropped to make room, or by an operator.
-    std::uint64_t pending = 0;    ///< Still to be delivered.
+    std::uint64_t accepted = 0;   ///< @copydoc esales_stats::accepted
+    std::uint64_t delivered = 0;  ///< @copydoc esales_stats::delivered
+    std::uint64_t dead = 0;       ///< @copydoc esales_stats::dead
+    std::uint64_t expired = 0;    ///< @copydoc esales_stats::expired
+    std::uint64_t dropped = 0;    ///< @copydoc esales_stats::dropped
+    std::uint64_t pending = 0;    ///< @copydoc esales_stats::pending
 };
 
 /** Of the last 1000 delivered; 0 if there are none. */
@@ -284,15 +281,15 @@ struct queue_stats {
     counts spool;
     /** Of these, the ones that this process accepted by clients of these options: they share a queue. */
     counts process;
-    /** Calls of the same clients that the queue refused; not among the accepted. */
+    /** @copydoc esales_stats::process_refused */
     std::uint64_t process_refused = 0;
-    /** Bytes of the pending ones. */
+    /** @copydoc esales_stats::pending_bytes */
     std::uint64_t pending_bytes = 0;
-    /** How long the oldest pending one has been waiting. */
+    /** @copydoc esales_stats::oldest_age_ms */
     std::chrono::milliseconds oldest_age{0};
-    /** Failed deliveries in a row; 0: the gate is open. */
+    /** @copydoc esales_stats::gate_failures */
     std::uint32_t gate_failures = 0;
-    /** Until the next try, while deliveries are failing. */
+    /** @copydoc esales_stats::gate_closed_ms */
     std::chrono::milliseconds gate_closed{0};
     /** From acceptance to the service's answer. */
     percentiles<std::chrono::milliseconds> age;
