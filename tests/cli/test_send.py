@@ -186,6 +186,11 @@ def test_click_and_end_are_sent_again_when_they_may_have_arrived(send, sandbox):
         assert (sent.returncode, json.loads(sent.stdout)["attempts"]) == (0, 3), sent
 
 
+def test_kind_is_add_to_cart_when_none_is_given(send, sandbox):
+    sent = send("--ticket", "t", *VISITOR, "--base-url", sandbox.base_url, own=False)
+    assert sent.returncode == 0 and sandbox.received()[-1]["kind"] == "add_to_cart", sent
+
+
 # --help
 
 def test_help_lists_every_kind_and_its_examples_run(command, tmp_path):

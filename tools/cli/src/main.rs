@@ -33,7 +33,8 @@ const EXIT_SPOOL: u8 = 6;
 
 fn main() -> ExitCode {
     output::survive_file_size_limit();
-    let matches = command().get_matches();
+    let arguments = send::with_kind(std::env::args_os().collect());
+    let matches = command().get_matches_from(arguments);
     let result = match matches.subcommand() {
         Some(("send", args)) => send::run(args),
         Some(("drain", args)) => drain::run(args),

@@ -63,7 +63,9 @@ pub(crate) fn command() -> Command {
                 .long("send")
                 .value_name("KIND")
                 .value_parser(PossibleValuesParser::new(KINDS.iter().map(send::kind_flag)))
-                .help("Also send one test notification of this kind, which the service counts like any other"),
+                .num_args(0..=1)
+                .default_missing_value("add-to-cart")
+                .help("Also send one test notification of this kind (add-to-cart if none is given), which the service counts like any other"),
         )
         .args(send::fields().into_iter().map(|field| field.help_heading(of_test)))
         .args(options::flags())

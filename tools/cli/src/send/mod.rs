@@ -2,6 +2,7 @@
 
 mod line;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::parser::ValueSource;
@@ -43,6 +44,19 @@ const COST_HELP: &str = ". cost=120, what one of them cost the shop, is optional
 
 /// The options of the client that --help of a kind shows; the others are accepted too.
 const SHOWN_OPTIONS: [&str; 4] = ["cluster_id", "base_url", "market", "timeout_ms"];
+
+/// The arguments with the commonest kind, where `send` is followed by a flag instead of a kind.
+pub(crate) fn with_kind(mut arguments: Vec<OsString>) -> Vec<OsString> {
+    let is = |at: usize, name: &str| arguments.get(at).is_some_and(|a| a == name);
+    let has_flag = arguments
+        .get(2)
+        .and_then(|flag| flag.to_str())
+        .is_some_and(|flag| flag.starts_with('-') && !matches!(flag, "-h" | "--help"));
+    if is(1, "send") && has_flag {
+        arguments.insert(2, kind_flag(Kind::AddToCart.spec()).into());
+    }
+    arguments
+}
 
 /// The name of a kind on the command line, such as `add-to-cart`.
 pub(crate) fn kind_flag(kind: &KindSpec) -> String {
@@ -147,7 +161,7 @@ pub(crate) fn command() -> Command {
         .subcommand_value_name("KIND")
         .subcommand_help_heading("Kinds")
         .after_help(format!(
-            "{EXAMPLES}\n\n`esales-notify send KIND --help` has the flags of a kind.\n\n{EXIT_CODES}"
+            "{EXAMPLES}\n\n`esales-notify send KIND --help` has the flags of a kind. Without KIND it is add-to-cart.\n\n{EXIT_CODES}"
         ))
         .subcommands(KINDS.iter().map(of_kind))
 }
@@ -366,6 +380,25 @@ fn exit_code(receipt: &Receipt) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn kind_is_add_to_cart_when_a_flag_stands_in_its_place() {
+        let made = |line: &str| {
+            let arguments = line.split(' ').map(OsString::from).collect();
+            with_kind(arguments).join(std::ffi::OsStr::new(" "))
+        };
+        assert_eq!(made("x send --ticket t"), "x send add-to-cart --ticket t");
+        for same in [
+            "x",
+            "x send",
+            "x send -h",
+            "x send --help",
+            "x send end --id 1",
+            "x queue --json",
+        ] {
+            assert_eq!(made(same), same);
+        }
+    }
 
     #[test]
     fn every_kind_has_a_command_with_the_flags_of_its_fields() {
