@@ -60,7 +60,7 @@ def test_exit_codes(doctor, sandbox):
         for form in ([], ["--json"]):
             assert doctor.raw(*arguments, *form).returncode == lenient
             assert doctor.raw(*arguments, *form, "--strict").returncode == strict
-    for usage in (["--send"], ["--nonsense"], ["too", "much"]):
+    for usage in (["--send", "nonsense"], ["--nonsense"], ["too", "much"]):
         refused = doctor.raw("--base-url", sandbox.base_url, *usage)
         assert refused.returncode == 2 and refused.stdout == "" and refused.stderr, refused
 
