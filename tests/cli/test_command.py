@@ -129,7 +129,7 @@ def test_a_private_key_file_that_cannot_be_used_is_refused_by_name(run, tmp_path
 
 @pytest.mark.parametrize(
     "arguments, words",
-    [(["send"], "add-to-cart"), (["send", "--ticket", "t"], "--ticket"), (["send", "add-to-cart"], "--ticket"), (["send", "add-to-cart", "--ticket", "t"], "cluster_id"),
+    [(["send"], "add-to-cart"), (["send", "--ticket", "t"], "cluster_id"), (["send", "add-to-cart"], "--ticket"), (["send", "add-to-cart", "--ticket", "t"], "cluster_id"),
      (["send", "add-to-cart", "--ticket", "t", "--cluster-id", "x@evil.example/"], "cluster_id"),
      (["send", "add-to-cart", "--ticket", "t", "--base-url", "http://127.0.0.1:9", "--timeout-ms", "0"], "timeout_ms"),
      (["send", "add-to-cart", "--ticket", "", "--base-url", "http://127.0.0.1:9", "--market", "UK"], "ticket"),
