@@ -35,7 +35,7 @@
 //!
 //! # Who the visitor is
 //!
-//! [`Visitor::anonymous`] is somebody who is not signed in: make the customer key once with [`new_key`] and keep it in a
+//! [`Visitor::anonymous`] is a visitor who is not signed in: make the customer key once with [`new_key`] and keep it in a
 //! cookie, and make the session key anew for each visit. [`Visitor::signed_in`] takes the [`customer_key`] of the visitor's
 //! id in the shop, and its [`customer_token`].
 //!

@@ -302,8 +302,7 @@ impl Client {
     /// The receipt, and whether the notification may be sent again after a failure.
     fn send(&self, message: &Message, deadline: Instant) -> Result<(Receipt, bool), Error> {
         let pool = self.pool()?;
-        let may_repeat =
-            self.settings.queue.repeats_payments || !notification::counts_twice(&message.path);
+        let may_repeat = self.settings.queue.may_repeat(&message.path);
         let request = Request {
             path: &message.path,
             body: message.body.as_bytes(),
@@ -318,7 +317,7 @@ impl Client {
         let (outcome, attempts) = retry::run(policy, deadline, &SystemClock, || {
             pool.transport.exchange(&request, deadline)
         });
-        let is_final = outcome.may_have_arrived && !may_repeat;
+        let is_final = outcome.forbids_repeat(may_repeat);
         let mut detail = match is_final {
             true => notification::may_have_arrived(&outcome.detail),
             false => outcome.detail,

@@ -53,7 +53,7 @@ pub(crate) fn run(
     loop {
         attempts += 1;
         let mut outcome = attempt();
-        let is_final = outcome.may_have_arrived && !policy.may_repeat;
+        let is_final = outcome.forbids_repeat(policy.may_repeat);
         if is_final || !worth_another(outcome.status) || attempts >= policy.max_attempts {
             return (outcome, attempts);
         }

@@ -331,31 +331,43 @@ unsafe fn read_lines<'a>(lines: *const esales_line, count: usize) -> Result<Vec<
     let mut at = lines.cast::<u8>();
     let mut size = None;
     for number in 0..count {
-        let name = format!("notification.lines[{number}]");
         // SAFETY: the caller's promise: `number` lines of this size lie in front of it.
-        let line = unsafe { sized::read(&name, at.cast::<esales_line>()) }?;
-        let own = line.struct_size;
-        let first = *size.get_or_insert(own);
-        if own != first {
-            return Err(Error::argument(format!(
-                "{name}.struct_size is {own}, but that of the first line is {first}"
-            )));
-        }
-        // SAFETY: as above; the last one is not read.
+        let line = unsafe { read_line(at.cast(), &mut size) };
+        // Named only if something is wrong: an order may have 10,000 lines.
+        let (line, own) = line
+            .map_err(|e| Error::argument(format!("notification.lines[{number}]{}", e.detail())))?;
+        read.push(line);
+        // SAFETY: as above; behind the last one nothing is read.
         at = unsafe { at.add(own as usize) };
-        // SAFETY: the caller's promise.
-        let text =
-            |member: &str, pointer| unsafe { optional_text(&format!("{name}.{member}"), pointer) };
-        let Some(selling_price) = text("selling_price", line.selling_price)? else {
-            return Err(missing(&format!("{name}.selling_price")));
-        };
-        read.push(Line {
-            product_key: text("product_key", line.product_key)?,
-            variant_key: text("variant_key", line.variant_key)?,
-            quantity: line.quantity,
-            selling_price,
-            cost: text("cost", line.cost)?,
-        });
     }
     Ok(read)
+}
+
+/// A line, and its size, which is that of the first one. An error begins with the name of the member, after a point.
+///
+/// # Safety
+/// `line` points to a line whose strings live and stay unchanged through the call.
+unsafe fn read_line<'a>(
+    line: *const esales_line,
+    first: &mut Option<u32>,
+) -> Result<(Line<'a>, u32), Error> {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let line = sized::read("", line)?;
+        let own = line.struct_size;
+        let first = *first.get_or_insert(own);
+        if own != first {
+            return Err(Error::argument(format!(
+                ".struct_size is {own}, but that of the first line is {first}"
+            )));
+        }
+        let read = Line {
+            selling_price: text(".selling_price", line.selling_price)?,
+            product_key: optional_text(".product_key", line.product_key)?,
+            variant_key: optional_text(".variant_key", line.variant_key)?,
+            quantity: line.quantity,
+            cost: optional_text(".cost", line.cost)?,
+        };
+        Ok((read, own))
+    }
 }

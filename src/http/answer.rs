@@ -26,6 +26,11 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
+    /// Whether there must be no other attempt: the service may have processed a request that may not be repeated.
+    pub(crate) fn forbids_repeat(&self, may_repeat: bool) -> bool {
+        self.may_have_arrived && !may_repeat
+    }
+
     fn unanswered(status: Status, detail: impl Into<String>) -> Outcome {
         Outcome {
             status,

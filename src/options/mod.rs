@@ -23,6 +23,7 @@ pub(crate) use table::{QueueSettings, Route, Settings};
 
 use table::{Address, Budget, is_true};
 
+use crate::notification;
 use crate::outcome::Error;
 
 /// A set of options, each checked when it is set. Options that contradict one another are found by
@@ -198,6 +199,11 @@ fn proxy_route(address: &Address, endpoint: &Endpoint) -> Result<Option<ProxyRou
 }
 
 impl QueueSettings {
+    /// Whether a notification with this path may be sent again although it may have arrived.
+    pub(crate) fn may_repeat(&self, path: &str) -> bool {
+        self.repeats_payments || !notification::counts_twice(path)
+    }
+
     /// Whether clients with these two share a queue: time-outs of single calls do not matter.
     pub(crate) fn shares_a_queue_with(&self, other: &QueueSettings) -> bool {
         let without_timeouts = |settings: &QueueSettings| QueueSettings {

@@ -12,7 +12,7 @@ use super::{News, TROUBLE};
 use crate::host::log;
 use crate::host::{self, Timestamp};
 use crate::http::{self, Outcome, Pool};
-use crate::notification::{counts_twice, may_have_arrived};
+use crate::notification::may_have_arrived;
 use crate::options::{Endpoint, Route};
 use crate::outcome::{Error, Receipt, Status};
 use crate::spool::{Fate, Gate, Item, Lease, LeaseError, Position, Settlement};
@@ -282,7 +282,7 @@ impl<'a> Drain<'a> {
         for (origin, _) in lease.origins() {
             for item in lease.overdue(&origin, now, max_age, &self.taken)? {
                 self.taken.insert(item.position);
-                let may_repeat = self.queue.settings.repeats_payments || !counts_twice(&item.path);
+                let may_repeat = self.queue.settings.may_repeat(&item.path);
                 self.unsettled.push(match item.has_begun && !may_repeat {
                     true => interrupted(item, now),
                     false => expired(item, max_age, now),
@@ -309,37 +309,45 @@ impl<'a> Drain<'a> {
         }
         let items = lease.fetch(origin, now, room, &self.taken)?;
         lane.is_exhausted = items.len() < room;
+        let mut ready = Vec::new();
         for item in items {
-            let may_repeat = settings.repeats_payments || !counts_twice(&item.path);
-            if item.has_begun && !may_repeat {
+            let age = now.since(item.accepted);
+            let is_old = age.length > settings.max_age && (age.is_certain || item.attempts > 0);
+            if item.has_begun && !settings.may_repeat(&item.path) {
                 self.taken.insert(item.position);
                 self.unsettled.push(interrupted(item, now));
-                continue;
-            }
-            let age = now.since(item.accepted);
-            if age.length > settings.max_age && (age.is_certain || item.attempts > 0) {
+            } else if is_old {
                 self.taken.insert(item.position);
                 self.unsettled.push(expired(item, settings.max_age, now));
-                continue;
+            } else {
+                ready.push(item);
             }
-            let Some(pool) = lane.pool() else {
-                // No other origin is held up. It is tried again with the next housekeeping.
-                lane.is_exhausted = true;
-                break;
-            };
-            if !may_repeat {
-                lease.begin(&[item.position])?;
-            }
+        }
+        if ready.is_empty() {
+            return Ok(());
+        }
+        let Some(pool) = lane.pool() else {
+            // No other origin is held up. It is tried again with the next housekeeping.
+            lane.is_exhausted = true;
+            return Ok(());
+        };
+        let counted = ready.iter().filter(|item| !settings.may_repeat(&item.path));
+        let begins: Vec<Position> = counted.map(|item| item.position).collect();
+        if !begins.is_empty() {
+            // One write to the journal, and with `durability=disk` one fsync, for all of them.
+            lease.begin(&begins)?;
+        }
+        for item in ready {
             self.taken.insert(item.position);
             lane.in_flight += 1;
             self.last_activity = Instant::now();
             self.senders.send(Job {
                 origin: Arc::clone(origin),
-                may_repeat,
+                may_repeat: settings.may_repeat(&item.path),
                 is_probe: !lane.gate.is_open(),
                 times_forgotten: self.times_forgotten,
                 item,
-                pool,
+                pool: Arc::clone(&pool),
                 timeout: self.queue.attempt_timeout(),
             });
         }
@@ -367,7 +375,7 @@ impl<'a> Drain<'a> {
                 item.id, item.attempts, outcome.status, outcome.detail
             )
         });
-        let is_final = outcome.may_have_arrived && !job.may_repeat;
+        let is_final = outcome.forbids_repeat(job.may_repeat);
         let fate = if outcome.status == Status::Delivered {
             Fate::Delivered
         } else if outcome.status.is_retryable() && !is_final {

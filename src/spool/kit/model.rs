@@ -29,7 +29,7 @@ pub(crate) struct Model {
     /// Items that were dropped while they were pending, with their producers.
     dropped: BTreeMap<Position, u64>,
     begun: BTreeSet<Position>,
-    /// Items whose delivery began when the engine crashed: whoever lists or fetches them sees whether it was written.
+    /// Items whose delivery began when the engine crashed: a list or a fetch shows whether it was written.
     unsure_begun: BTreeSet<Position>,
     /// Ids of which it is not known whether the receipt was written.
     unsure_receipts: BTreeSet<String>,

@@ -133,6 +133,6 @@ fn enqueue_reads_no_backlog_when_it_is_far_from_the_limits() {
     for n in 1..=700 {
         producer.push(&large(n), crate::spool::kit::soon()).unwrap();
     }
-    // A deadline that has passed leaves no time to count what nobody has read.
+    // A deadline that has passed leaves no time to count what the leader has not read.
     engine.open().push(&large(701), Instant::now()).unwrap();
 }

@@ -96,7 +96,7 @@ fn is_part(text: &str) -> bool {
     !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase())
 }
 
-/// A message of the library in the words of the command: `lines[0].selling_price ...` becomes `--line 1: price ...`.
+/// A message of the library with the names of the command: `lines[0].selling_price ...` becomes `--line 1: price ...`.
 pub(super) fn in_words_of_the_command(message: &str) -> String {
     let translated = || {
         let (number, rest) = message.strip_prefix("lines[")?.split_once("].")?;
