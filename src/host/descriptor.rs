@@ -9,28 +9,70 @@ use std::mem;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::path::Path;
 use std::ptr;
-use std::sync::mpsc;
+use std::sync::{Mutex, MutexGuard, mpsc};
 
-use super::{Stack, spawn};
+use super::{PerProcess, Stack, lock, spawn};
 
 /// The lowest descriptor that is not one of the standard three.
 const FIRST: libc::c_int = 3;
 
+/// What keeps closed standard descriptors taken while files are opened. Threads share it: a thread that found another's
+/// placeholders and relied on them would be without them when the other has finished first.
+struct Placeholders {
+    openings: usize,
+    held: Vec<OwnedFd>,
+}
+
+/// A child must not wait for a thread of its parent's.
+static PLACEHOLDERS: PerProcess<Mutex<Placeholders>> = PerProcess::new();
+
+fn placeholders() -> MutexGuard<'static, Placeholders> {
+    let nothing_held = |_: Option<&_>| {
+        Mutex::new(Placeholders {
+            openings: 0,
+            held: Vec::new(),
+        })
+    };
+    lock(PLACEHOLDERS.get(nothing_held))
+}
+
+/// While it lives, the standard descriptors that the host closed are taken.
+struct Opening;
+
+impl Opening {
+    fn begin() -> Opening {
+        let mut shared = placeholders();
+        shared.openings += 1;
+        for _ in 0..FIRST {
+            if !has_stdio_gap() {
+                break;
+            }
+            shared.held.extend(placeholder());
+        }
+        Opening
+    }
+}
+
+impl Drop for Opening {
+    fn drop(&mut self) {
+        let mut shared = placeholders();
+        shared.openings = shared.openings.saturating_sub(1);
+        if shared.openings == 0 {
+            shared.held.clear();
+        }
+    }
+}
+
 /// Opens a file or a socket on a descriptor above 2. Where a standard descriptor is closed, a placeholder has its number
-/// meanwhile: what `open` makes must not have it for a moment, or the host could print into it.
+/// meanwhile: what `open` makes must not have it for a moment, or the host could print into it. Never called by a thread
+/// that has parted from the host's descriptors: it would close the placeholders in the wrong table.
 pub(crate) fn open_above_stdio<T: Into<OwnedFd>>(
     open: impl FnOnce() -> io::Result<T>,
 ) -> io::Result<OwnedFd> {
-    let mut placeholders: [Option<OwnedFd>; FIRST as usize] = [const { None }; FIRST as usize];
-    for place in &mut placeholders {
-        if !has_stdio_gap() {
-            break;
-        }
-        *place = placeholder();
-    }
+    let opening = Opening::begin();
     let opened = open();
-    drop(placeholders);
-    // Another thread may have closed a standard descriptor since.
+    drop(opening);
+    // The host may have closed a standard descriptor since.
     above_stdio(opened?.into())
 }
 
@@ -70,6 +112,12 @@ pub(crate) fn read_file(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// Whether the host has closed one of its standard descriptors, also while a placeholder has its number.
+fn is_stdio_closed() -> bool {
+    let shared = placeholders();
+    !shared.held.is_empty() || has_stdio_gap()
+}
+
 /// Whether the system would give one of the standard descriptors to the next file that is opened.
 fn has_stdio_gap() -> bool {
     // SAFETY: only asks whether the descriptor is open.
@@ -81,7 +129,7 @@ fn has_stdio_gap() -> bool {
 ///
 /// Nothing changes where they are open, or where the system refuses (a container's system call filter).
 pub(crate) fn part_from_stdio() {
-    if !has_stdio_gap() {
+    if !is_stdio_closed() {
         return;
     }
     // SAFETY: affects the descriptor table of this thread only, which is one of ours and uses no descriptor of the
@@ -105,7 +153,7 @@ pub(crate) fn part_from_stdio() {
 pub(crate) fn apart_from_stdio<T: Send + 'static>(
     read: impl Fn() -> T + Clone + Send + 'static,
 ) -> T {
-    if !has_stdio_gap() {
+    if !is_stdio_closed() {
         return read();
     }
     let (answer, answered) = mpsc::channel();
@@ -200,6 +248,29 @@ mod tests {
                 Ok(file)
             });
             is_apart && opened.is_ok() && (0..FIRST).all(|fd| !is_written(fd)) && has_stdio_gap()
+        }));
+    }
+
+    #[test]
+    fn nothing_is_open_below_3_when_threads_open_at_once_and_stdio_is_closed() {
+        assert!(without_stdio(|| {
+            let open = || {
+                (0..5000).all(|_| {
+                    let mut is_apart = true;
+                    let opened = open_above_stdio(|| {
+                        let file = File::open("/dev/null")?;
+                        is_apart = file.as_raw_fd() >= FIRST;
+                        Ok(file)
+                    });
+                    is_apart && opened.is_ok()
+                })
+            };
+            let others: Vec<_> = (0..3).map(|_| std::thread::spawn(open)).collect();
+            let is_apart = open();
+            let are_apart = others
+                .into_iter()
+                .all(|t| t.join().is_ok_and(|apart| apart));
+            is_apart && are_apart && has_stdio_gap()
         }));
     }
 
