@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::text::counted;
 use super::{Answer, json as as_json, text as as_text};
-use crate::{EXIT_LEFT, prometheus};
+use crate::{EXIT_LEFT, metrics};
 
 /// No notification has the id.
 const EXIT_UNKNOWN: u8 = 3;
@@ -41,12 +41,12 @@ fn number(args: &ArgMatches, name: &str, n: u64, sentence: &str) -> Answer {
 }
 
 pub(super) fn status(spool: &SpoolAdmin, args: &ArgMatches) -> Result<Answer, Error> {
-    Ok(report_answer(&spool.report()?, args))
+    Ok(report_answer(&spool.report()?, &spool.name(), args))
 }
 
-fn report_answer(report: &SpoolReport, args: &ArgMatches) -> Answer {
+fn report_answer(report: &SpoolReport, spool: &str, args: &ArgMatches) -> Answer {
     let answer = Answer::new(if args.get_flag("prometheus") {
-        prometheus::page(report)
+        metrics::page(report, spool, None)
     } else if is_json(args) {
         as_json::page(&as_json::report(report))
     } else {
