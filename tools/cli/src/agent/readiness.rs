@@ -41,6 +41,9 @@ impl Readiness {
             return Ok(());
         };
         let cannot = |e| format!("the spool cannot be written: {e}");
+        // The first notification makes the spool.
+        let parent = directory.parent().filter(|_| !directory.exists());
+        let directory = parent.unwrap_or(directory);
         access(directory, Access::WRITE_OK | Access::EXEC_OK).map_err(cannot)?;
         let volume = statvfs(directory).map_err(cannot)?;
         if volume.f_flag.contains(StatVfsMountFlags::RDONLY) {
