@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 use super::body::Members;
 use super::check::check;
 use super::path::{kind_of, payment_token};
+use super::price;
 use super::{
     FIELDS, Field, Kind, Line, MAX_BODY, MAX_LINES, MAX_QUANTITY, Need, Notification, Visitor,
 };
@@ -169,13 +170,12 @@ impl<'a> OwnedLine<'a> {
         let mut line = OwnedLine::default();
         let (mut quantity, mut selling_price) = (None, None);
         for (name, value) in members("line", row)?.0 {
-            let number = Some(value.get()).filter(|value| *value != "null");
             match name.as_str() {
                 "productKey" => line.product_key = text("product_key", value)?,
                 "variantKey" => line.variant_key = text("variant_key", value)?,
-                "quantity" => quantity = number,
-                "sellingPrice" => selling_price = number,
-                "cost" => line.cost = number,
+                "quantity" => quantity = Some(value.get()).filter(|value| *value != "null"),
+                "sellingPrice" => selling_price = price_of("selling_price", value)?,
+                "cost" => line.cost = price_of("cost", value)?,
                 _ => {}
             }
         }
@@ -193,6 +193,17 @@ impl<'a> OwnedLine<'a> {
             cost: self.cost,
         }
     }
+}
+
+/// The price as it is written; `None`: it is null. Of one in quotes, the message says first what else is wrong with it.
+fn price_of<'a>(name: &str, value: &'a RawValue) -> Result<Option<&'a str>, Error> {
+    if value.get().starts_with('"') {
+        price::check(name, &text(name, value)?.unwrap_or_default())?;
+        return Err(Error::argument(format!(
+            "{name} is a string: it must be a number of JSON, without quotes"
+        )));
+    }
+    Ok(Some(value.get()).filter(|value| *value != "null"))
 }
 
 fn whole_number(quantity: &str) -> Result<u32, Error> {

@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import re
 import uuid
 
 import pytest
@@ -78,11 +79,11 @@ def line_of(line):
 
 
 class Number(str):
-    """A price as it is written: JSON's encoder would quote it."""
+    """A price as it is written: without quotes, if it is a number."""
 
 
 def encoded(value):
-    if isinstance(value, Number):
+    if isinstance(value, Number) and re.fullmatch(r"(0|[1-9][0-9]*)(\.[0-9]+)?", value):
         return value
     if isinstance(value, list):
         return "[" + ",".join(map(encoded, value)) + "]"
@@ -131,9 +132,7 @@ def test_bad_input_is_refused_in_the_words_of_the_library(agent, sandbox):
             connection.request("POST", path, body.encode("utf-8", "surrogatepass"), JSON)
             answer = connection.getresponse()
             said = json.loads(answer.read())
-            # What is no number is no JSON either.
-            names = (row["names"], "body is not JSON") if "price" in row["names"] or "cost" in row["names"] else (row["names"],)
-            assert answer.status == 400 and any(name in said["message"] for name in names), (row, answer.status, said)
+            assert answer.status == 400 and row["names"] in said["message"], (row, answer.status, said)
             assert said["status"] == "ESALES_INVALID_ARGUMENT"
     assert sandbox.received() == [] and 'answers_total{spool="' in agent.get("/metrics").body.decode()
 

@@ -25,6 +25,8 @@ use crate::metrics::{DrainMetrics, page};
 
 /// The header with the id of a notification whose body has none.
 const NOTIFICATION_ID: HeaderName = HeaderName::from_static("notification-id");
+/// A header that is copied into the answer, so that a client can tell whose answer it is.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// How long the head of a request, and its body, may each take.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// What all requests that have begun and not ended may take together, in bytes.
@@ -112,7 +114,11 @@ impl Requests {
         is_local: bool,
     ) -> Answer {
         let requests = Arc::clone(&self);
+        let request_id = request.headers().get(REQUEST_ID).cloned();
         let mut answer = self.route(request, is_local).await;
+        if let Some(request_id) = request_id {
+            answer.headers_mut().insert(REQUEST_ID, request_id);
+        }
         requests.metrics.count(answer.status().as_u16());
         if is_unread(answer.status()) {
             close_after(&mut answer);
@@ -189,11 +195,11 @@ impl Requests {
         let Ok(text) = String::from_utf8(body.bytes) else {
             return refused(Status::InvalidArgument, "body is not UTF-8");
         };
-        let id = match head.headers.get(NOTIFICATION_ID).map(HeaderValue::to_str) {
-            None => None,
-            Some(Ok(id)) => Some(id.to_owned()),
-            Some(Err(_)) => return refused(Status::InvalidArgument, "id is not ASCII"),
+        let id = head.headers.get(NOTIFICATION_ID).map(HeaderValue::as_bytes);
+        let Ok(id) = id.map(str::from_utf8).transpose() else {
+            return refused(Status::InvalidArgument, "id is not UTF-8");
         };
+        let id = id.map(str::to_owned);
         let address = head.uri.path_and_query().map(|address| address.to_string());
         let address = address.unwrap_or_default();
         let called = self
