@@ -4,6 +4,7 @@ declare(strict_types=1);
 
 namespace Esales\Notify;
 
+use Esales\Notify\Internal\Functions;
 use Esales\Notify\Internal\Keys;
 
 /**
@@ -26,6 +27,8 @@ final class Identity
         #[\SensitiveParameter]
         string $customerId
     ): string {
+        Functions::require();
+
         return hash('sha256', Keys::check('customer_id', $customerId));
     }
 
@@ -45,6 +48,8 @@ final class Identity
         #[\SensitiveParameter]
         string $customerKey
     ): string {
+        Functions::require();
+
         return hash_hmac(
             'sha256',
             Keys::check('customer_key', $customerKey),

@@ -105,8 +105,13 @@ final class AgentTest extends SandboxTestCase
             self::assertSame($expected->getStatusName(), $refused->getStatusName());
             // An order over 2 MiB is refused by HTTP.
             if ($row['names'] !== 'lines are too long') {
-                $message = preg_replace('/^(visitor|notification)\./', '', $expected->getMessage());
-                self::assertSame($message, $refused->getMessage(), $row['name']);
+                // In C, an id that is too long for its receipt is cut before it is checked.
+                $comparable = static fn (\Throwable $e): string => (string) preg_replace(
+                    ['/^(visitor|notification)\./', '/^id is \d+ bytes/', '/ \(line_count\)/'],
+                    ['', 'id is N bytes', ''],
+                    $e->getMessage()
+                );
+                self::assertSame($comparable($expected), $comparable($refused), $row['name']);
             }
             $compared++;
         }

@@ -54,13 +54,14 @@ final class AgentClient implements Backend
         foreach ($options as $name => $value) {
             if (!isset(self::VARIABLES[$name])) {
                 throw self::config(
-                    'the option ' . $name . ' is the agent\'s, not this client\'s: set it where the agent is started, and'
-                    . ' leave it out here; beside agent, market and enqueue_timeout_ms are allowed'
+                    'the option ' . $name . ' is the agent\'s, not this client\'s: set it where the agent is started,'
+                    . ' and leave it out here; beside agent, market and enqueue_timeout_ms are allowed'
                 );
             }
         }
         $timeout = $options['enqueue_timeout_ms'] ?? self::DEFAULT_TIMEOUT_MS;
-        if (preg_match('/^\d{1,5}$/D', $timeout) !== 1 || (int) $timeout < 1 || (int) $timeout > self::MAX_TIMEOUT_MS) {
+        $isNumber = preg_match('/^\d{1,5}$/D', $timeout) === 1;
+        if (!$isNumber || (int) $timeout < 1 || (int) $timeout > self::MAX_TIMEOUT_MS) {
             throw self::config('enqueue_timeout_ms must be a whole number from 1 to ' . self::MAX_TIMEOUT_MS);
         }
         $this->agent = new AgentConnection($options[self::OPTION], (int) $timeout + self::MARGIN_MS);

@@ -18,6 +18,9 @@ use Esales\Notify\Status;
  */
 final class AgentConnection
 {
+    /** HOST:PORT, with or without the scheme. */
+    private const NETWORK = '~^(?:http://)?([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\]):(\d{1,5})/?$~D';
+
     /** The longest answer that is read, in bytes. */
     private const LONGEST_ANSWER = 65536;
 
@@ -43,7 +46,7 @@ final class AgentConnection
         $this->timeoutMs = $timeoutMs;
         if (preg_match('~^unix:(/.+)$~D', $address, $found) === 1) {
             $this->socket = 'unix://' . $found[1];
-        } elseif (preg_match('~^(?:http://)?([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\]):(\d{1,5})/?$~D', $address, $found) === 1) {
+        } elseif (preg_match(self::NETWORK, $address, $found) === 1) {
             $this->socket = 'tcp://' . $found[1] . ':' . $found[2];
         } else {
             throw new InvalidConfigException(
@@ -119,7 +122,8 @@ final class AgentConnection
         // A forked child has a connection of its own.
         $process = (string) getmypid();
         if (!isset(self::$open[$process][$this->socket])) {
-            self::$open = [$process => [$this->socket => $this->connect($deadline, $unsent, 0)] + (self::$open[$process] ?? [])];
+            $opened = [$this->socket => $this->connect($deadline, $unsent, 0)];
+            self::$open = [$process => $opened + (self::$open[$process] ?? [])];
         }
 
         return self::$open[$process][$this->socket];

@@ -18,6 +18,9 @@ final class Keys
     /** Longest customer id, private key or customer key to sign, in bytes. */
     public const MAX_IDENTITY = 4096;
 
+    /** White space as Unicode and the library have it. */
+    private const BLANK = '/^[\s\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}]+$/uD';
+
     private function __construct()
     {
     }
@@ -47,7 +50,7 @@ final class Keys
                 $name . ' is ' . strlen($value) . ' bytes long; at most ' . $max . ' are allowed'
             );
         }
-        if (preg_match('/^[\s\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}]+$/uD', $value) === 1) {
+        if (preg_match(self::BLANK, $value) === 1) {
             throw Text::refusal($name . ' is only white space');
         }
         if (preg_match('/[\x{0}-\x{1f}\x{7f}-\x{9f}]/u', $value, $found) === 1) {
@@ -66,6 +69,7 @@ final class Keys
      */
     public static function random(): string
     {
+        Functions::require();
         try {
             $bytes = bin2hex(random_bytes(16));
         } catch (\Throwable $e) {

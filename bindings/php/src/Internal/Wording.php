@@ -19,6 +19,9 @@ use Esales\Notify\Visitor;
  */
 final class Wording
 {
+    /** The service gets every character as it is. */
+    private const FLAGS = \JSON_UNESCAPED_SLASHES | \JSON_UNESCAPED_UNICODE | \JSON_UNESCAPED_LINE_TERMINATORS;
+
     /** Longest id, in bytes. */
     private const MAX_ID = 128;
 
@@ -145,7 +148,7 @@ final class Wording
         string $text
     ): string {
         // As the library writes it.
-        $json = json_encode($text, \JSON_UNESCAPED_SLASHES | \JSON_UNESCAPED_UNICODE | \JSON_UNESCAPED_LINE_TERMINATORS);
+        $json = json_encode($text, self::FLAGS);
         if (!is_string($json)) {
             throw Text::refusal($name . ' is not UTF-8');
         }
