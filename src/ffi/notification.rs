@@ -99,7 +99,8 @@ unsafe impl Growing for esales_notification {
 /// @param notification  what happened.
 /// @param receipt       receives what became of it; may be NULL.
 /// @return ESALES_DELIVERED, with on_failure=queue ESALES_QUEUED, or an error. After ESALES_TIMEOUT,
-///         ESALES_CONNECTION_LOST, ESALES_BAD_RESPONSE and ESALES_SERVER_ERROR the event may have arrived all the same.
+///         ESALES_CONNECTION_LOST, ESALES_BAD_RESPONSE and ESALES_SERVER_ERROR the event may have arrived all the same:
+///         send it again with the same id. For a payment these are ESALES_MAY_HAVE_ARRIVED: do not send it again.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn esales_notify(
     client: *const esales_client,

@@ -283,7 +283,7 @@ options! {
         gate_max: Duration = millis, row("gate_max_ms", int(10, 3_600_000), Some("300000"),
             "Where the doubling of `gate_min_ms` ends, in milliseconds.");
         repeats_payments: bool = is("always"), row("payment_repeat", one_of(&["certain", "always"]), Some("certain"),
-            "When a payment is sent again: the service would count it twice. `certain`: only if it is certain that it was not processed; otherwise a blocking call fails, and the queue keeps the payment as a dead letter that says \"may have arrived\". `always`: also if it may have arrived.");
+            "When a payment is sent again: the service would count it twice. `certain`: only if it is certain that it was not processed; otherwise its status is ESALES_MAY_HAVE_ARRIVED, and the queue keeps it as a dead letter. `always`: also if it may have arrived.");
         receipt_retention: Duration = seconds, row("receipt_retention_s", int(0, 2_592_000), Some("3600"),
             "How long the receipt of a notification that left the queue is kept, in seconds; at most the last 20,000. 0: none.");
     }

@@ -12,7 +12,6 @@ use super::{News, TROUBLE};
 use crate::host::log;
 use crate::host::{self, Timestamp};
 use crate::http::{self, Outcome, Pool};
-use crate::notification::may_have_arrived;
 use crate::options::{Endpoint, Route};
 use crate::outcome::{Error, Receipt, Status};
 use crate::spool::{Fate, Gate, Item, Lease, LeaseError, Position, Settlement};
@@ -375,10 +374,9 @@ impl<'a> Drain<'a> {
                 item.id, item.attempts, outcome.status, outcome.detail
             )
         });
-        let is_final = outcome.forbids_repeat(job.may_repeat);
         let fate = if outcome.status == Status::Delivered {
             Fate::Delivered
-        } else if outcome.status.is_retryable() && !is_final {
+        } else if outcome.status.is_retryable() {
             Fate::Retry {
                 pause: step_back(item.attempts, self.backoff),
             }
@@ -406,10 +404,7 @@ impl<'a> Drain<'a> {
             fate,
             status: outcome.status,
             http_status: outcome.http_status,
-            detail: match is_final {
-                true => may_have_arrived(&outcome.detail),
-                false => outcome.detail,
-            },
+            detail: outcome.detail,
             latency,
             at: now,
         });
@@ -430,6 +425,12 @@ impl<'a> Drain<'a> {
         lane.in_flight = lane.in_flight.saturating_sub(1);
         let before = lane.gate;
         lane.gate = match fate {
+            // A payment is not tried again, and the next one must not follow it into an outage.
+            Fate::Dead if outcome.status == Status::MayHaveArrived => {
+                lane.is_exhausted = false;
+                let counts = before.is_open() || is_probe;
+                before.closed(counts, outcome.retry_after, now, self.backoff, host::dice())
+            }
             Fate::Retry { .. } => {
                 // It may have to step back, and others come before it.
                 lane.is_exhausted = false;
@@ -501,12 +502,13 @@ impl<'a> Drain<'a> {
 /// What becomes of an item that may not be repeated, and that an earlier drainer was sending when it ended.
 fn interrupted(item: Item, now: Timestamp) -> Settlement {
     let detail =
-        may_have_arrived("the process that was sending it ended before it recorded the answer");
+        "may have arrived: the process that was sending it ended before it recorded the answer"
+            .to_owned();
     log::warn(|| format!("{} is a dead letter: {detail}", item.id));
     Settlement {
         item,
         fate: Fate::Dead,
-        status: Status::ConnectionLost,
+        status: Status::MayHaveArrived,
         http_status: None,
         detail,
         latency: Duration::ZERO,
