@@ -137,7 +137,7 @@ macro_rules! conformance_tests {
                 dead_letters_do_not_count_towards_the_limits_and_can_be_requeued_over_them
             }
             ledger {
-                counters_follow_every_fate
+                counters_change_with_every_fate
                 process_counters_count_what_the_handle_accepted
                 totals_return_bytes_and_the_age_of_the_oldest_item
                 totals_return_age_and_latency_of_the_last_deliveries
@@ -145,9 +145,9 @@ macro_rules! conformance_tests {
                 gate_is_stored_for_each_origin
                 probe_now_ends_the_pause_of_every_origin_that_is_backing_off
                 origins_are_listed_once_each
-                lists_are_paged
+                list_returns_pages
                 overview_returns_dead_letters_by_status
-                overview_names_the_leader
+                overview_returns_the_leader
                 spool_call_returns_when_its_deadline_has_passed
             }
             receipts {
