@@ -10,11 +10,14 @@ use super::line::{self, HEAD, Line, MAX_PAYLOAD};
 
 const PIECE: usize = 256 << 10;
 
+/// How many bytes are read between two looks at the clock: a tenth of the work, if it were done for each line.
+const BETWEEN_LOOKS: usize = 64 << 10;
+
 /// Ends what reads much when its deadline has passed.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limit {
     deadline: Instant,
-    /// Bytes that are read in any case, so that every call gets further.
+    /// Bytes until the next look at the clock. The first are read in any case, so that every call gets further.
     left: usize,
 }
 
@@ -29,7 +32,11 @@ impl Limit {
     /// Whether to stop, now that so many bytes more were read.
     pub(super) fn is_reached(&mut self, bytes: usize) -> bool {
         self.left = self.left.saturating_sub(bytes);
-        self.left == 0 && Instant::now() >= self.deadline
+        if self.left > 0 {
+            return false;
+        }
+        self.left = BETWEEN_LOOKS;
+        Instant::now() >= self.deadline
     }
 
     /// The error of a call that stopped.
@@ -38,6 +45,7 @@ impl Limit {
         io::Error::new(io::ErrorKind::TimedOut, message)
     }
 }
+
 /// Longer than any line of ours: a file without line feeds is read in pieces of this size.
 const LONGEST: usize = 1 + HEAD + MAX_PAYLOAD;
 
