@@ -101,7 +101,7 @@ fn blocking_payment_is_sent_once_when_it_may_have_arrived() {
 }
 
 #[test]
-fn blocking_payment_that_may_have_arrived_is_not_queued_when_failures_are() {
+fn blocking_payment_is_not_queued_on_failure_when_it_may_have_arrived() {
     for answer in AMBIGUOUS {
         with_each_payment(|payment| {
             let sandbox = scripted(&format!("{answer}, 204:times=forever"));
@@ -197,7 +197,7 @@ fn retry_as_operator(client: &Client, sandbox: &Sandbox, path: &str) {
 }
 
 #[test]
-fn payment_is_tried_until_delivered_when_it_was_certainly_not_processed() {
+fn payment_is_retried_until_delivered_when_it_was_certainly_not_processed() {
     for kind in 0..2 {
         with_each_payment(|payment| {
             let sandbox = scripted("503, 429:retry-after=0, 425, 204:times=forever");
@@ -233,7 +233,7 @@ fn assert_once(sent: &[Received]) {
 }
 
 #[test]
-fn payment_is_delivered_once_when_the_connection_was_refused_before() {
+fn payment_is_delivered_once_when_earlier_connections_were_refused() {
     for kind in 0..2 {
         with_each_payment(|payment| {
             let address = unused_address();
@@ -354,7 +354,7 @@ fn enqueue_sessions(client: &Client) {
 }
 
 #[test]
-fn queued_end_is_the_last_of_its_session_when_older_ones_fail() {
+fn queued_end_is_sent_last_when_older_notifications_of_its_session_fail() {
     for script in [
         "503:times=5, 204:times=forever",
         "204:wait=300, 503, 204:wait=100, close, 204:times=forever",
@@ -379,7 +379,7 @@ fn queued_end_is_the_last_of_its_session_when_older_ones_fail() {
 }
 
 #[test]
-fn queued_end_is_sent_only_when_older_ones_are_answered() {
+fn queued_end_is_sent_only_when_older_notifications_are_answered() {
     for kind in 0..2 {
         let sandbox = scripted("204:wait=500:times=3, 204:times=forever");
         let (client, _folder, _) = both(&sandbox.base_url(), &[("concurrency", "4")]).remove(kind);
@@ -400,7 +400,7 @@ fn queued_end_is_sent_only_when_older_ones_are_answered() {
 }
 
 #[test]
-fn blocking_end_waits_until_older_ones_in_the_queue_are_delivered() {
+fn blocking_end_is_sent_after_older_queued_notifications() {
     for kind in 0..2 {
         let sandbox = scripted("503, 204:wait=200:times=3, 204:times=forever");
         let options = [("concurrency", "4"), ("timeout_ms", "60000")];
@@ -423,7 +423,7 @@ fn blocking_end_waits_until_older_ones_in_the_queue_are_delivered() {
 }
 
 #[test]
-fn blocking_end_is_not_sent_when_older_ones_stay_in_the_queue() {
+fn blocking_end_is_not_sent_when_older_notifications_stay_queued() {
     for kind in 0..2 {
         let sandbox = scripted("503:times=forever");
         let options = [("timeout_ms", "600"), ("concurrency", "4")];
@@ -447,7 +447,7 @@ fn failed_end(client: &Client) -> Receipt {
 }
 
 #[test]
-fn blocking_end_is_queued_behind_older_ones_when_failures_are_queued() {
+fn blocking_end_is_queued_behind_older_notifications_when_on_failure_is_queue() {
     for kind in 0..2 {
         let sandbox = scripted("503:times=forever");
         let options = [

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::host;
 use crate::host::log;
 use crate::http::{self, Pool, Request};
-use crate::identity::{key_of, no_random_bytes, payment_token};
+use crate::keys::{key_of, no_random_bytes, payment_token};
 use crate::notification::{self, Message, Notification, Visitor};
 use crate::options::{Config, Settings};
 use crate::outcome::{Error, Receipt, Status};
@@ -44,7 +44,7 @@ impl Client {
     /// `spool` is not an absolute path, or if `spool` is set and the feature `log-spool` is not; [`Status::SpoolFailed`] if the place of the spool cannot be used.
     pub fn new(config: &Config) -> Result<Client, Error> {
         let settings = config.settings()?;
-        let pool = http::pool_of(&settings.route)?;
+        let pool = http::pool_of(&settings.service)?;
         let client = Client {
             settings,
             pool,
@@ -75,7 +75,7 @@ impl Client {
         visitor: &Visitor<'_>,
         notification: &Notification<'_>,
     ) -> Result<Receipt, Error> {
-        timed(|start| self.deliver(visitor, notification, start))
+        with_elapsed(|start| self.deliver(visitor, notification, start))
     }
 
     /// Accepts a notification into the queue and returns; it is delivered later, by a thread of this process or by
@@ -90,7 +90,7 @@ impl Client {
         visitor: &Visitor<'_>,
         notification: &Notification<'_>,
     ) -> Result<Receipt, Error> {
-        timed(|_| {
+        with_elapsed(|_| {
             let message = self.message(visitor, notification)?;
             let queue = self.queue()?;
             let id = message.id.clone();
@@ -336,7 +336,7 @@ impl Client {
         let settings = &self.settings.queue;
         match settings.spool.is_some() || self.settings.queue_on_failure {
             true => self.queue().map(Some),
-            false => Ok(queue::known(&self.settings.route, settings)),
+            false => Ok(queue::find_open(&self.settings.service, settings)),
         }
     }
 
@@ -345,7 +345,7 @@ impl Client {
         if self.pool.is_ours() {
             Ok(Arc::clone(&self.pool))
         } else {
-            http::pool_of(&self.settings.route)
+            http::pool_of(&self.settings.service)
         }
     }
 
@@ -354,7 +354,7 @@ impl Client {
         if let Some(queue) = self.queue.get().filter(|q| q.is_ours()) {
             return Ok(Arc::clone(queue));
         }
-        let queue = queue::of(&self.settings.route, &self.settings.queue)?;
+        let queue = queue::find_or_open(&self.settings.service, &self.settings.queue)?;
         queue.join(self.number, &self.settings.queue);
         Ok(if self.pool.is_ours() {
             Arc::clone(self.queue.get_or_init(|| queue))
@@ -373,7 +373,7 @@ impl Drop for Client {
             return;
         }
         // In a forked child: a callback of the child's own ends as well.
-        if let Some(queue) = queue::known(&self.settings.route, &self.settings.queue) {
+        if let Some(queue) = queue::find_open(&self.settings.service, &self.settings.queue) {
             queue.leave(self.number);
         }
         // The connections and the spool are the parent's: one reference too many, and they are never closed.
@@ -383,7 +383,7 @@ impl Drop for Client {
 }
 
 /// Runs a call, and puts its duration into the receipt; a receipt that is no success becomes the error.
-fn timed(call: impl FnOnce(Instant) -> Result<Receipt, Error>) -> Result<Receipt, Error> {
+fn with_elapsed(call: impl FnOnce(Instant) -> Result<Receipt, Error>) -> Result<Receipt, Error> {
     let start = Instant::now();
     let receipt = match call(start) {
         Ok(mut receipt) => {

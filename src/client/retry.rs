@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn pauses_double_and_are_jittered() {
+    fn retry_pauses_double_with_jitter() {
         let clock = FakeClock::new(0.5);
         let busy = (Status::ServerError, None);
         let (last, attempts) = play(4, &clock, &[busy, busy, busy, (Status::Delivered, None)]);
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn final_outcomes_are_not_repeated() {
+    fn retry_is_refused_when_the_outcome_is_final() {
         for status in Status::ALL {
             let clock = FakeClock::new(0.0);
             let (_, attempts) = play(2, &clock, &[(*status, None), (Status::Delivered, None)]);
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn attempts_are_bounded() {
+    fn retry_ends_after_max_attempts() {
         let clock = FakeClock::new(0.0);
         let lost = (Status::ConnectionLost, None);
         assert_eq!(play(3, &clock, &[lost; 3]).1, 3);
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn retry_after_is_honoured_when_it_fits_and_ends_the_call_when_not() {
+    fn retry_after_is_waited_for_only_when_it_fits_the_budget() {
         let clock = FakeClock::new(0.0);
         let ok = (Status::Delivered, None);
         let (_, attempts) = play(3, &clock, &[(Status::Throttled, Some(ms(2000))), ok]);
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn the_dice_stay_within_their_range() {
+    fn retry_jitter_stays_in_its_range() {
         for _ in 0..1000 {
             assert!((0.0..1.0).contains(&SystemClock.dice()));
         }

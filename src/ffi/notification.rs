@@ -276,13 +276,13 @@ impl Call {
         // SAFETY: the caller's promise.
         let id = unsafe { copied(id) };
         // SAFETY: the caller's promise.
-        let slot = unsafe { receipt::prepare_optional(self.receipt) }?;
+        let target = unsafe { receipt::prepare_optional(self.receipt) }?;
         // SAFETY: the caller's promise, and the copy lives through the call.
         let result = unsafe { self.run(id.as_deref(), call) };
-        if let Some(slot) = slot {
-            slot.write(match &result {
-                Ok(delivered) => receipt::of(delivered),
-                Err(error) => receipt::of(&refused(error, start.elapsed())),
+        if let Some(target) = target {
+            target.write(match &result {
+                Ok(delivered) => receipt::to_c(delivered),
+                Err(error) => receipt::to_c(&refused(error, start.elapsed())),
             });
         }
         result.map(|delivered| delivered.status.code())

@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn stored_path_is_of_the_kind_that_it_was_made_for() {
+    fn stored_path_returns_the_kind_it_was_made_for() {
         for row in KINDS {
             let token = (row.kind == Kind::SecurePayment).then_some("abc");
             let made = path(row.kind, token);
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn unknown_path_is_not_repeated_and_shows_no_secret() {
+    fn notification_with_an_unknown_path_is_not_sent_twice_and_shows_no_secret() {
         let path = "/api/v3/x?paymentToken=secret";
         assert_eq!(kind_of(path), None);
         assert_eq!(kind_name(path), "/api/v3/x");

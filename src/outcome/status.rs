@@ -232,7 +232,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn codes_are_frozen() {
+    fn status_codes_are_frozen() {
         let codes: Vec<i32> = Status::ALL.iter().map(|s| s.code()).collect();
         assert_eq!(
             codes,
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn every_code_is_in_the_range_of_its_group_and_no_ranges_overlap() {
+    fn status_code_is_in_the_range_of_its_group() {
         for status in Status::ALL {
             let (lowest, highest) = status.group().range();
             assert!((lowest..=highest).contains(&status.code()), "{status}");
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn retryable_is_the_twenties() {
+    fn status_is_retryable_when_its_code_is_in_the_twenties() {
         let retryable: Vec<&str> = Status::ALL
             .iter()
             .filter(|s| s.is_retryable())

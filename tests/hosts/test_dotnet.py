@@ -30,7 +30,7 @@ def folder(root, library, tmp_path):
 
 
 @pytest.mark.parametrize("runtime", ["mono", "dotnet"])
-def test_the_cart_as_it_is_documented(root, folder, sandbox, plain_environment, runtime):
+def test_documented_dotnet_cart_enqueues_and_delivers(root, folder, sandbox, plain_environment, runtime):
     if runtime == "mono":
         command, count = ["mono", str(folder / "cart.exe"), "domains", "4"], 4
     else:

@@ -142,7 +142,7 @@ namespace Esales.Notify.Tests
             }
         }
 
-        public static void Bad_value_is_refused_by_its_name()
+        public static void Invalid_value_is_refused_by_name()
         {
             using (var sandbox = new Sandbox())
             using (Client client = sandbox.Client())
@@ -195,7 +195,7 @@ namespace Esales.Notify.Tests
             }
         }
 
-        public static void Bad_string_is_refused_with_the_parameter_of_csharp()
+        public static void Invalid_string_is_refused_with_the_name_of_the_csharp_parameter()
         {
             using (var sandbox = new Sandbox())
             using (Client client = sandbox.Client())
@@ -210,7 +210,7 @@ namespace Esales.Notify.Tests
             }
         }
 
-        public static void Notify_fails_closed_when_the_client_was_disposed()
+        public static void Notify_throws_closed_when_the_client_was_disposed()
         {
             using (var sandbox = new Sandbox())
             {
@@ -341,7 +341,7 @@ namespace Esales.Notify.Tests
             }
         }
 
-        public static void Strings_stay_in_place_when_the_collector_runs_during_calls()
+        public static void Strings_stay_pinned_when_the_collector_runs_during_calls()
         {
             const int Threads = 4;
             const int Calls = 40;

@@ -55,8 +55,8 @@ impl SpoolReport {
                 })
                 .collect(),
             dead_by_status: overview.dead_by_status,
-            delivery_age: Percentiles::of(ages),
-            attempt_latency: Percentiles::of(latencies),
+            delivery_age: Percentiles::from_durations(ages),
+            attempt_latency: Percentiles::from_durations(latencies),
             leader: overview.leader,
             set_aside: overview.set_aside,
             faults: overview.faults,

@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unfinished_last_line_waits_and_one_in_the_middle_is_torn() {
+    fn unfinished_line_is_pending_at_the_end_and_torn_in_the_middle() {
         let whole = encoded("first");
         let cut = encoded("second");
         for end in 0..cut.len() {
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_longer_than_a_piece_and_across_pieces_are_read() {
+    fn line_is_read_when_it_is_longer_than_the_read_buffer() {
         let long = "x".repeat(3 * PIECE);
         let mut bytes = Vec::new();
         for payload in ["a", long.as_str(), "b"] {
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_costs_only_itself() {
+    fn damaged_line_does_not_affect_its_neighbours() {
         let mut bytes = b"no line at all\n".to_vec();
         bytes.extend(encoded("sound"));
         bytes.extend(vec![0; 2 * PIECE]);

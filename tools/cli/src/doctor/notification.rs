@@ -36,7 +36,9 @@ pub(super) fn check(args: &ArgMatches, is_configured: bool) -> Check {
     }
     let (receipt, ..) = match send::notify(kind, args, &config) {
         Ok(sent) => sent,
-        Err(words) => return Check::failed(NAME, words, "fix the arguments of the notification"),
+        Err(message) => {
+            return Check::failed(NAME, message, "fix the arguments of the notification");
+        }
     };
     let name = kind.spec().name;
     let found = format!("{name}: {}: {}", receipt.status, receipt.detail);
