@@ -81,5 +81,5 @@ def assert_is_complete(address, sandbox):
 def assert_page_is_served_when_an_event_is_refused(address, log):
     """Each failure is in the log. `log` returns it."""
     for form in ({"ticket": "a ticket"}, {"ticket": ""}, {"order": "1001"}, {"ticket[]": "an array"}, {}):
-        assert post(address, form)[0] == 200, form
+        assert post(address, form)[0] == 200, f"{form} {log()}"
     wait_for(lambda: "esales-notify: " in log(), "nothing is in the log")

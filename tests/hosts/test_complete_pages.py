@@ -1,5 +1,9 @@
 """The complete pages of the documentation, each under the server that its page names."""
 
+import re
+import shutil
+import subprocess
+
 import pytest
 
 from apache import Apache
@@ -10,7 +14,7 @@ from complete_page import (
     signing_sandbox,
 )
 from php_fpm import PhpFpm
-from shop import Shop
+from shop import DEPLOYMENT, Shop
 from wsgi import Gunicorn, Uwsgi
 
 # A spool that cannot be made, and a queue that is full from the second event on.
@@ -77,4 +81,44 @@ def test_php_page_is_served_when_ffi_is_off(shop, sandbox):
     with PhpFpm(shop, sandbox.base_url, pool={"php_admin_value[ffi.enable]": 0}) as running:
         assert_page_is_served_when_an_event_is_refused(f"{running.address}/shop.php", lambda: logged(running))
         assert "ffi.enable" in logged(running)
+        running.assert_well()
+
+
+def compiled(language, root, library_dir, out):
+    """The page of a language that is compiled, as a CGI program."""
+    linked = [f"-I{root}/include", f"-L{library_dir}", f"-Wl,-rpath,{library_dir}", "-lesales_notify", "-o", str(out)]
+    strict = ["-Wall", "-Wextra", "-Werror"]
+    if language == "c":
+        subprocess.run(["cc", "-std=gnu99", *strict, str(DEPLOYMENT / "c-cpp/shop.c"), *linked], check=True)
+    elif language == "cpp":
+        subprocess.run(["c++", "-std=c++17", *strict, str(DEPLOYMENT / "c-cpp/shop.cpp"), *linked], check=True)
+    else:
+        built = subprocess.run(["cargo", "build", "--locked", "--example", "shop", "--message-format", "json"], cwd=root,
+                               check=True, stdout=subprocess.PIPE, text=True).stdout
+        program, = re.findall(r'"executable":"([^"]*/shop)"', built)
+        shutil.copy(program, out)
+
+
+@pytest.fixture(params=["c", "cpp", "rust"])
+def cgi(request, root, shop, library_dir):
+    """The lines of Apache's configuration that serve the page."""
+    shutil.copytree(library_dir, shop.folder / "lib")
+    (shop.folder / "lib").chmod(0o755)
+    compiled(request.param, root, shop.folder / "lib", shop.folder / "shop.cgi")
+    lines = (DEPLOYMENT / "apache/cgi.conf").read_text()
+    # The sandbox stands in for the service.
+    return lines.replace("/var/www/shop", str(shop.folder)).replace("ESALES_CLUSTER_ID", "ESALES_BASE_URL")
+
+
+def test_cgi_page_is_complete(shop, sandbox, cgi):
+    with shop.drained(sandbox.base_url), Apache(shop, sandbox.base_url, delivery="none", directives=cgi) as running:
+        assert_is_complete(f"{running.address}/shop", sandbox)
+        running.assert_well()
+
+
+@pytest.mark.parametrize("env", BROKEN, ids=lambda env: " ".join(env))
+def test_cgi_page_is_served_when_events_are_refused(shop, sandbox, cgi, env):
+    lines = "".join(f"PassEnv ESALES_{name.upper()}\n" for name in env)
+    with Apache(shop, sandbox.base_url, delivery="none", env=env, directives=cgi + lines) as running:
+        assert_page_is_served_when_an_event_is_refused(f"{running.address}/shop", running.log)
         running.assert_well()
