@@ -212,6 +212,44 @@ namespace Esales.Notify
             return Call(native.EnqueueAddToCart, visitor, ticket, id);
         }
 
+        /// <summary><see cref="Enqueue"/> for a page that must not fail: it never throws.</summary>
+        /// <param name="visitor">Who did it.</param>
+        /// <param name="notification">What happened.</param>
+        /// <returns>
+        /// A receipt that says <see cref="StatusCode.Queued"/>, or a code below 0: not accepted, and the detail says why.
+        /// Log it.
+        /// </returns>
+        public Receipt TryEnqueue(Visitor visitor, Notification notification)
+        {
+            try
+            {
+                return Enqueue(visitor, notification);
+            }
+            catch (Exception e)
+            {
+                return ReceiptOf(e);
+            }
+        }
+
+        /// <summary>
+        /// <see cref="EnqueueAddToCart"/> for a page that must not fail: it never throws, as <see cref="TryEnqueue"/>.
+        /// </summary>
+        /// <param name="visitor">Who did it.</param>
+        /// <param name="ticket">As for <see cref="NotifyAddToCart"/>.</param>
+        /// <param name="id">As for <see cref="NotifyAddToCart"/>.</param>
+        /// <returns>As <see cref="TryEnqueue"/>.</returns>
+        public Receipt TryEnqueueAddToCart(Visitor visitor, string ticket, string id = null)
+        {
+            try
+            {
+                return EnqueueAddToCart(visitor, ticket, id);
+            }
+            catch (Exception e)
+            {
+                return ReceiptOf(e);
+            }
+        }
+
         /// <summary>
         /// Waits until everything that was accepted before the call has left the queue. What has not then stays in the
         /// queue; <see cref="GetStats"/> says how much that is.
@@ -358,6 +396,15 @@ namespace Esales.Notify
                     handle.DangerousRelease();
                 }
             }
+        }
+
+        /// <summary>The receipt of a call that threw. Without a code, the cause is a defect of this binding.</summary>
+        private static Receipt ReceiptOf(Exception e)
+        {
+            var error = e as INotifyError;
+            return error == null
+                ? new Receipt(StatusCode.Internal, "ESALES_INTERNAL", e.Message)
+                : error.Receipt ?? new Receipt(error.StatusCode, error.StatusName, e.Message);
         }
 
         /// <summary>

@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Esales\Notify;
 
 use Esales\Notify\Exception\ClosedException;
+use Esales\Notify\Exception\NotifyException;
 use Esales\Notify\Internal\Library;
 use Esales\Notify\Internal\Loader;
 use Esales\Notify\Internal\Text;
@@ -161,6 +162,47 @@ final class Client
     }
 
     /**
+     * enqueue() for a page that must not fail: it never throws. The receipt says what went wrong.
+     *
+     * The parameters have no types, so that a value of another type is a receipt too and no TypeError.
+     *
+     * @param Visitor      $visitor      who did it
+     * @param Notification $notification what happened
+     *
+     * @return Receipt its status is Status::QUEUED, or below 0: not accepted, and the detail says why. Log it.
+     */
+    public function tryEnqueue($visitor, $notification): Receipt
+    {
+        try {
+            return $this->enqueue($visitor, $notification);
+        } catch (\Throwable $e) {
+            return self::receiptOf($e);
+        }
+    }
+
+    /**
+     * enqueueAddToCart() for a page that must not fail: it never throws, as tryEnqueue().
+     *
+     * @param Visitor     $visitor who did it
+     * @param string      $ticket  as for notifyAddToCart()
+     * @param string|null $id      as for notifyAddToCart()
+     *
+     * @return Receipt as tryEnqueue()
+     */
+    public function tryEnqueueAddToCart(
+        $visitor,
+        #[\SensitiveParameter]
+        $ticket,
+        $id = null
+    ): Receipt {
+        try {
+            return $this->enqueueAddToCart($visitor, $ticket, $id);
+        } catch (\Throwable $e) {
+            return self::receiptOf($e);
+        }
+    }
+
+    /**
      * Waits until everything that was accepted before this call has left the queue.
      *
      * @param int $timeoutMs longest time to wait, in milliseconds: 0 to 4294967295
@@ -251,6 +293,20 @@ final class Client
     public static function libraryVersion(?string $library = null): string
     {
         return Loader::load($library)->version();
+    }
+
+    /**
+     * The receipt of a call that threw. Only wrong types are no NotifyException: the call has no other way to fail.
+     */
+    private static function receiptOf(\Throwable $e): Receipt
+    {
+        if (!$e instanceof NotifyException) {
+            return new Receipt(Status::INVALID_ARGUMENT, 'ESALES_INVALID_ARGUMENT', null, 0, 0, '', $e->getMessage());
+        }
+        $status = $e->getStatus() ?? Status::INTERNAL;
+        $name = $e->getStatusName() ?? 'ESALES_INTERNAL';
+
+        return $e->getReceipt() ?? new Receipt($status, $name, null, 0, 0, '', $e->getMessage());
     }
 
     /**
