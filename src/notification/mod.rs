@@ -351,7 +351,7 @@ fn write_lines(out: &mut String, lines: &[Line<'_>], may_have_cost: bool) -> Res
         }
         write_line(out, line, may_have_cost)
             .map_err(|e| Error::argument(format!("lines[{number}].{}", e.detail())))?;
-        if out.len() > MAX_BODY {
+        if out.len() + "]}".len() > MAX_BODY {
             return Err(Error::argument(format!(
                 "lines are too long: the first {} have {} bytes; at most {MAX_BODY} are allowed",
                 number + 1,

@@ -32,6 +32,8 @@ def test_readme_has_no_other_code(readme):
     assert set(re.findall(r"```(\w+)", readme)) == {*EXAMPLES, "sh"}
 
 
+# They build in the repository's own target folder, as a reader does.
+@pytest.mark.xdist_group("repository")
 def test_readme_commands_run_in_order(readme, tmp_path):
     """All of them in one shell, but those that install: tests/packages runs them."""
     results = markdown.run(blocks(markdown.elsewhere(markdown.without_packages(readme)), "sh"), tmp_path)
