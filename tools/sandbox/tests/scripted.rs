@@ -57,9 +57,9 @@ fn wait_waits() {
 }
 
 #[test]
-fn an_honest_answer_may_be_late() {
+fn normal_answer_is_delayed_when_the_script_has_a_wait() {
     let start = Instant::now();
-    let sandbox = scripted("honest:wait=60:times=2, 503");
+    let sandbox = scripted("normal:wait=60:times=2, 503");
     let mut stream = connect(&sandbox);
     assert_eq!(notify(&mut stream).status, 204);
     assert!(start.elapsed() >= Duration::from_millis(60));
