@@ -79,7 +79,7 @@ def test_everything_by_keyboard(page, sandbox):
     tab_to(page, "normal")
     page.keyboard.press("Enter")
     wait_text(page, "#scripted", "normally")
-    assert focused(page) == "503", "the button that is gone does not take the focus with it"
+    assert focused(page) == "400", "the button that is gone does not take the focus with it"
 
 
 def test_the_focus_is_not_lost_to_what_is_hidden(page, sandbox):

@@ -184,12 +184,12 @@ def test_undo_brings_back_what_waited_when_the_page_is_paused(page, sandbox):
 def test_undo_is_of_the_last_clear_that_took_something(page, sandbox, times):
     send(sandbox, id="old")
     wait_rows(page, 1)
-    page.get_by_role("button", name="Clear").click()
+    page.get_by_role("button", name="Clear", exact=True).click()
     page.locator("#empty").wait_for()
     send(sandbox, id="new")
     wait_rows(page, 1)
     for _ in range(times):
-        page.get_by_role("button", name="Clear").click()
+        page.get_by_role("button", name="Clear", exact=True).click()
         page.locator("#empty").wait_for()
     page.get_by_role("button", name="Undo clear (1)").click()
     wait_rows(page, 2)
