@@ -326,14 +326,7 @@ fn verdict_of_all(info: &Info, pools: &Pools) -> Result<String, (String, String)
         files => format!("; this user cannot read {}", files.join(", ")),
     };
     if pools.all.iter().all(|pool| pool.settings.is_empty()) {
-        let mut verdict = verdict(info);
-        if let (Err((_, advice)), Some(pool)) = (&mut verdict, pools.with_php_value()) {
-            *advice = format!(
-                "php_value[ffi.enable] in pool {} has no effect: write php_admin_value; or {advice}",
-                pool.name
-            );
-        }
-        return verdict
+        return verdict(info)
             .map(|words| words + &unread)
             .map_err(|(words, advice)| (words + &unread, advice));
     }

@@ -18,10 +18,8 @@ const SETTINGS: [&str; 3] = ["ffi.enable", "disable_functions", "disable_classes
 #[derive(Debug, Default)]
 pub(super) struct Pool {
     pub(super) name: String,
-    /// What `php_admin_value` and `php_admin_flag` override, of the settings that matter here.
+    /// What the pool overrides, of the settings that matter here.
     pub(super) settings: Vec<(String, String)>,
-    /// Whether there is `php_value[ffi.enable]`, which has no effect: only an administrator may set it.
-    has_php_value: bool,
 }
 
 #[derive(Debug, Default)]
@@ -43,10 +41,6 @@ impl Pools {
             pools.read_file(&main, 0);
         }
         pools
-    }
-
-    pub(super) fn with_php_value(&self) -> Option<&Pool> {
-        self.all.iter().find(|pool| pool.has_php_value)
     }
 
     /// The value of ffi.enable that each pool overrides, or null.
@@ -126,13 +120,10 @@ impl Pool {
         if !SETTINGS.contains(&setting) {
             return;
         }
-        match kind.trim() {
-            "php_admin_value" | "php_admin_flag" => {
-                self.settings.retain(|(name, _)| name != setting);
-                self.settings.push((setting.to_owned(), value.to_owned()));
-            }
-            "php_value" | "php_flag" if setting == "ffi.enable" => self.has_php_value = true,
-            _ => {}
+        // php-fpm sets them all when a worker starts, also those that a page could not change.
+        if ["php_admin_value", "php_admin_flag", "php_value", "php_flag"].contains(&kind.trim()) {
+            self.settings.retain(|(name, _)| name != setting);
+            self.settings.push((setting.to_owned(), value.to_owned()));
         }
     }
 }

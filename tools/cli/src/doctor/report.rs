@@ -144,11 +144,14 @@ impl Report {
                     let state = format!("{:<8}", check.state.name());
                     let state = screen.styled(check.state.style(), &state);
                     let names: Vec<&str> = alike.iter().map(|c| c.name).collect();
-                    let head = match names.as_slice() {
-                        [name] => format!("  {state} {name:<12} "),
-                        _ => format!("  {state} {}: ", names.join(", ")),
+                    let (head, text) = match names.as_slice() {
+                        [name] => (format!("  {state} {name:<12} "), check.found.clone()),
+                        _ => (
+                            format!("  {state} "),
+                            format!("{}: {}", names.join(", "), check.found),
+                        ),
                     };
-                    wrap(&mut out, screen, &head, &check.found, TEXT_COLUMN);
+                    wrap(&mut out, screen, &head, &text, TEXT_COLUMN);
                     if let Some(advice) = &check.advice {
                         let head = format!("{:TEXT_COLUMN$}-> ", "");
                         wrap(&mut out, screen, &head, advice, TEXT_COLUMN + 3);
@@ -156,14 +159,15 @@ impl Report {
                 }
             }
         }
-        let _ = writeln!(
-            out,
-            "\n{} failed, {} with a warning, {} ok, {} skipped",
+        let summary = format!(
+            "{} failed, {} with a warning, {} ok, {} skipped",
             self.count(State::Failed),
             self.count(State::Warning),
             self.count(State::Ok),
             self.count(State::Skipped)
         );
+        out.push('\n');
+        wrap(&mut out, screen, "", &summary, 0);
         out
     }
 
