@@ -85,10 +85,4 @@ mod tests {
         assert!(counts_twice(path) && !ends_session(path));
         assert_eq!(stored_path(path), path);
     }
-
-    #[test]
-    fn detail_begins_with_may_have_arrived() {
-        let detail = may_have_arrived("no answer");
-        assert_eq!(detail, format!("{MAY_HAVE_ARRIVED}: no answer"));
-    }
 }

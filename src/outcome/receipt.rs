@@ -35,15 +35,3 @@ impl Receipt {
         }
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn receipt_tells_a_payment_that_may_have_arrived_by_its_detail() {
-        let receipt = |detail: &str| Receipt::unsent(Status::Timeout, detail, Duration::ZERO);
-        assert!(receipt(&format!("{MAY_HAVE_ARRIVED}: no answer")).may_have_arrived());
-        assert!(!receipt("no answer").may_have_arrived());
-    }
-}

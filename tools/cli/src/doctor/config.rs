@@ -58,15 +58,31 @@ fn options_check(config: &Config, given: &[(&str, &str)]) -> Check {
     if !is_given("market") {
         found += ". market is not set, so every visitor must name one";
     }
-    let mut odd = Vec::new();
+    let mut odd: Vec<String> = Vec::new();
     if !(probe.is_https() || probe.is_loopback()) {
-        odd.push("visitor data crosses the network in clear (http://): use https:// if you can");
+        odd.push(
+            "visitor data crosses the network in clear (http://): use https:// if you can"
+                .to_owned(),
+        );
     }
     if is_given("ca_file") && !probe.is_https() {
-        odd.push("ca_file has no effect on http://");
+        odd.push("ca_file has no effect on http://".to_owned());
     }
     if is_given("no_proxy") && !probe.has_proxy() {
-        odd.push("no_proxy has no effect without a proxy");
+        odd.push("no_proxy has no effect without a proxy".to_owned());
+    }
+    let (entries, is_variable) = probe.no_proxy_without_effect();
+    if !entries.is_empty() {
+        let whose = if is_variable {
+            "the variable"
+        } else {
+            "the option"
+        };
+        odd.push(format!(
+            "{whose} no_proxy has entries that match no host: {}. Write a name without a port, which covers all names \
+             below it, or an address or network; `esales-notify options` explains the forms",
+            entries.join(", ")
+        ));
     }
     let check = match odd.as_slice() {
         [] => Check::ok("options", found),

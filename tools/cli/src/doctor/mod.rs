@@ -6,11 +6,14 @@
 
 mod certificate;
 mod config;
+mod env_file;
 mod network;
 mod notification;
 mod php;
+mod php_pools;
 mod place;
 mod report;
+mod screen;
 mod spool;
 
 use std::process::ExitCode;
@@ -21,6 +24,7 @@ use esales_notify::{KINDS, Probe};
 
 use crate::{options, send};
 use report::Report;
+use screen::Screen;
 
 const LONG_ABOUT: &str = "\
 Finds out why nothing arrives: checks the configuration, the way to the service (name, connection, proxy, TLS), this \
@@ -52,11 +56,18 @@ pub(crate) fn command() -> Command {
         .arg(flag("json", "For programs: as JSON"))
         .arg(flag("strict", "Exit with 1 if there is a warning"))
         .arg(
+            Arg::new(env_file::FLAG)
+                .long(env_file::FLAG)
+                .value_name("PATH")
+                .action(ArgAction::Append)
+                .help("Read variables from this file first, such as the EnvironmentFile of a systemd unit; they override those of the environment"),
+        )
+        .arg(
             Arg::new("php")
                 .long("php")
                 .value_name("PATH")
                 .action(ArgAction::Append)
-                .help("Check this PHP, such as /usr/sbin/php-fpm8.2; without it, every php and php-fpm on the PATH"),
+                .help("Check the shop's PHP, such as /usr/sbin/php-fpm8.2; one that is merely on the PATH is shown and never fails"),
         )
         .arg(
             Arg::new("send")
@@ -72,6 +83,9 @@ pub(crate) fn command() -> Command {
 }
 
 pub(crate) fn run(args: &ArgMatches) -> Result<ExitCode, String> {
+    if let Some(files) = args.get_many::<String>(env_file::FLAG) {
+        return Err(env_file::run_with(files));
+    }
     let mut report = Report::default();
     let (config, checks) = config::checks(args);
     report.add("configuration", checks);
@@ -88,7 +102,7 @@ pub(crate) fn run(args: &ArgMatches) -> Result<ExitCode, String> {
     let text = if args.get_flag("json") {
         format!("{:#}\n", report.json())
     } else {
-        report.text()
+        report.text(Screen::from_stdout())
     };
     out!("{text}");
     Ok(ExitCode::from(report.exit_code(args.get_flag("strict"))))

@@ -10,12 +10,17 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
 
+use super::php_pools::{Pool, Pools};
 use super::report::Check;
 
 /// How long one PHP may take to describe itself where `timeout_ms` is not to be had.
 pub(super) const PHP_TIMEOUT: Duration = Duration::from_secs(3);
 /// The binding needs it.
 const OLDEST: (u32, u32) = (7, 4);
+/// How to allow FFI to a shop's pages: to one pool is the best way.
+const IN_POOL: &str = "put php_admin_value[ffi.enable] = 1 into the shop's pool, so that no other pool may use FFI, and \
+                       restart it; for all pools, put ffi.enable=1 into its ini files, or opcache.preload with the \
+                       binding's preload.php (ffi.preload alone is not enough)";
 /// The functions that the binding calls, as in its Internal/Functions.php.
 const NEEDED: &[&str] = &[
     "array_keys",
@@ -50,7 +55,8 @@ const NEEDED: &[&str] = &[
     "strpos",
 ];
 
-/// A PHP that was named must be able to use the library; one that was merely found may belong to something else.
+/// A PHP that was named must be able to use the library. One that was merely found may not be the shop's, so it is
+/// shown without an alarm.
 pub(super) fn checks(named: &[&String], timeout: Duration) -> Vec<Check> {
     let is_named = !named.is_empty();
     let programs: Vec<PathBuf> = match is_named {
@@ -70,7 +76,7 @@ pub(super) fn checks(named: &[&String], timeout: Duration) -> Vec<Check> {
             Err(message) => {
                 let is_cli = !is_fpm(&program);
                 let found = format!("{}: {message}", program.display());
-                let advice = "run it with -i, and see what it says";
+                let advice = "run it with -i to see its message";
                 (is_cli, bad(name_of(is_cli), is_named, &found, advice))
             }
         };
@@ -105,7 +111,10 @@ fn is_fpm(program: &Path) -> bool {
 fn bad(name: &'static str, is_named: bool, found: &str, advice: &str) -> Check {
     match is_named {
         true => Check::failed(name, found, advice),
-        false => Check::warning(name, found, advice),
+        false => Check::skipped(
+            name,
+            format!("{found}. If the shop runs on this PHP: {advice}; --php checks it"),
+        ),
     }
 }
 
@@ -151,6 +160,7 @@ impl Info {
                 || [
                     "PHP Version",
                     "Server API",
+                    "Configuration File (php.ini) Path",
                     "Loaded Configuration File",
                     "disable_functions",
                     "disable_classes",
@@ -191,6 +201,32 @@ impl Info {
         let class = listed("disable_classes", "FFI").then(|| "the class FFI".to_owned());
         let disabled: Vec<String> = functions.chain(class).collect();
         (!disabled.is_empty()).then(|| disabled.join(", "))
+    }
+
+    /// The same PHP with the settings that a pool overrides. What a pool disables comes on top.
+    fn of_pool(&self, pool: &Pool) -> Info {
+        let mut settings = self.settings.clone();
+        for (name, value) in &pool.settings {
+            let before = self.get(name);
+            let value = match name.starts_with("disable_") && !before.is_empty() {
+                true => format!("{before},{value}"),
+                false => value.clone(),
+            };
+            settings.insert(name.clone(), value);
+        }
+        Info {
+            settings,
+            fatal: self.fatal.clone(),
+        }
+    }
+
+    /// The folders of the ini files: the configuration of php-fpm is in one of them, or above it.
+    fn ini_folders(&self) -> impl Iterator<Item = &Path> {
+        let file = Path::new(self.get("Loaded Configuration File")).parent();
+        let folder = Path::new(self.get("Configuration File (php.ini) Path"));
+        file.into_iter()
+            .chain([folder])
+            .filter(|folder| folder.is_absolute())
     }
 
     fn is_cli(&self) -> bool {
@@ -262,9 +298,17 @@ fn judge(program: &Path, info: &Info, is_named: bool) -> Check {
         info.get("PHP Version"),
         info.get("Server API")
     );
-    let check = match verdict(info) {
+    let pools = match info.is_cli() {
+        true => Pools::default(),
+        false => Pools::read(info.ini_folders()),
+    };
+    let check = match verdict_of_all(info, &pools) {
         Ok(message) => Check::ok(name, format!("{about}: {message}")),
         Err((message, advice)) => bad(name, is_named, &format!("{about}: {message}"), &advice),
+    };
+    let check = match info.is_cli() {
+        true => check,
+        false => check.fact("pools", pools.facts()),
     };
     check
         .fact("php", program.display().to_string())
@@ -273,6 +317,37 @@ fn judge(program: &Path, info: &Info, is_named: bool) -> Check {
         .fact("ffi_enable", info.get("ffi.enable"))
         .fact("ffi_preload", info.get("ffi.preload"))
         .fact("opcache_preload", info.get("opcache.preload"))
+}
+
+/// The verdict on each pool, if one of them overrides a setting; else that on the ini files.
+fn verdict_of_all(info: &Info, pools: &Pools) -> Result<String, (String, String)> {
+    let unread = match pools.unread.as_slice() {
+        [] => String::new(),
+        files => format!("; this user cannot read {}", files.join(", ")),
+    };
+    if pools.all.iter().all(|pool| pool.settings.is_empty()) {
+        return verdict(info)
+            .map(|words| words + &unread)
+            .map_err(|(words, advice)| (words + &unread, advice));
+    }
+    let of_pools: Vec<_> = pools
+        .all
+        .iter()
+        .map(|pool| (&pool.name, verdict(&info.of_pool(pool))))
+        .collect();
+    let words: Vec<String> = of_pools
+        .iter()
+        .map(|(name, verdict)| match verdict {
+            Ok(words) | Err((words, _)) => format!("pool {name}: {words}"),
+        })
+        .collect();
+    let words = words.join("; ") + &unread;
+    let is_ok = of_pools.iter().any(|(_, verdict)| verdict.is_ok());
+    let advice = of_pools.into_iter().find_map(|(_, verdict)| verdict.err());
+    match advice {
+        Some((_, advice)) if !is_ok => Err((words, advice)),
+        _ => Ok(words),
+    }
 }
 
 /// What is good about it; or what is not, and what to do.
@@ -301,10 +376,11 @@ fn verdict(info: &Info) -> Result<String, (String, String)> {
         return Ok("ffi.enable=1, all code may use FFI".to_owned());
     }
     if info.get("ffi.enable") != "preload" {
-        return no(
-            "FFI is switched off (ffi.enable)",
-            "put ffi.enable=1, or ffi.enable=preload with opcache.preload, into its ini files, and restart it",
-        );
+        let advice = match info.is_cli() {
+            true => "put ffi.enable=1 into its ini files",
+            false => IN_POOL,
+        };
+        return no("FFI is switched off (ffi.enable)", advice);
     }
     if info.is_cli() {
         return Ok("ffi.enable=preload, which on the command line is enough".to_owned());
@@ -313,8 +389,7 @@ fn verdict(info: &Info) -> Result<String, (String, String)> {
     if preload.is_empty() {
         return no(
             "ffi.enable=preload, and opcache.preload is not set: pages may not use FFI",
-            "put ffi.enable=1 into its ini files, or opcache.preload with the binding's preload.php, and restart it; \
-             ffi.preload alone is not enough",
+            IN_POOL,
         );
     }
     if !Path::new(preload).is_file() {
