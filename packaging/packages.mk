@@ -48,7 +48,7 @@ native:
 # The same, for any Linux on x86-64 with glibc 2.17 or later. Built anew when a source is newer.
 portable: $(PORTABLE)/complete
 
-PORTABLE_SOURCES = $(shell find src tools/cli tools/sandbox packaging/build.sh packaging/archive.sh packaging/bill.py Cargo.toml Cargo.lock \
+PORTABLE_SOURCES = $(shell find src tools/cli tools/sandbox tools/serving packaging/build.sh packaging/archive.sh packaging/bill.py Cargo.toml Cargo.lock \
 	build.rs include -type f ! -name '*.md')
 
 $(PORTABLE)/complete: $(PORTABLE_SOURCES) $(PACKAGING_PYTHON)

@@ -11,6 +11,7 @@ mod object;
 mod path;
 mod personal_data;
 mod price;
+mod request;
 mod visitor;
 
 use std::borrow::Cow;
@@ -27,6 +28,7 @@ pub(crate) use path::{
 };
 pub use personal_data::personal_data;
 pub use price::MAX_PRICE;
+pub(crate) use request::check_request;
 pub use visitor::{MAX_MARKET, Visitor};
 
 use crate::outcome::Error;
