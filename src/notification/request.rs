@@ -2,6 +2,7 @@
 //! makes its requests by hand. The fields are taken out and checked as those of any other notification. The body stays
 //! as it is, because a payment token signs its bytes.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use serde_json::error::Category;
@@ -10,7 +11,6 @@ use serde_json::value::RawValue;
 use super::body::Members;
 use super::check::check;
 use super::path::{kind_of, payment_token};
-use super::price;
 use super::{
     FIELDS, Field, Kind, Line, MAX_BODY, MAX_LINES, MAX_QUANTITY, Need, Notification, Visitor,
 };
@@ -37,8 +37,8 @@ pub(crate) fn check_request(path: &str, body: &str) -> Result<Option<String>, Er
         )));
     }
     let fields = Fields::read(kind, body)?;
-    let lines = fields.lines()?;
-    let lines: Vec<Line<'_>> = lines.iter().map(OwnedLine::line).collect();
+    let owned = fields.lines()?;
+    let lines: Vec<Line<'_>> = owned.iter().map(OwnedLine::line).collect();
     let mut notification = Notification {
         lines: &lines,
         // It signs, and is not in the body: a path with a token has done without it.
@@ -60,6 +60,7 @@ pub(crate) fn check_request(path: &str, body: &str) -> Result<Option<String>, Er
     };
     // Only for its checks: what is sent is the body as it came.
     notification.encode(&visitor, None, id.unwrap_or("-"))?;
+    refuse_quotes(&owned)?;
     Ok(id.map(str::to_owned))
 }
 
@@ -161,8 +162,10 @@ struct OwnedLine<'a> {
     product_key: Option<String>,
     variant_key: Option<String>,
     quantity: u32,
-    selling_price: &'a str,
-    cost: Option<&'a str>,
+    selling_price: Cow<'a, str>,
+    cost: Option<Cow<'a, str>>,
+    /// A price that stands in quotes.
+    in_quotes: Option<&'static str>,
 }
 
 impl<'a> OwnedLine<'a> {
@@ -174,14 +177,28 @@ impl<'a> OwnedLine<'a> {
                 "productKey" => line.product_key = text("product_key", value)?,
                 "variantKey" => line.variant_key = text("variant_key", value)?,
                 "quantity" => quantity = Some(value.get()).filter(|value| *value != "null"),
-                "sellingPrice" => selling_price = price_of("selling_price", value)?,
-                "cost" => line.cost = price_of("cost", value)?,
+                "sellingPrice" => selling_price = line.price("selling_price", value)?,
+                "cost" => line.cost = line.price("cost", value)?,
                 _ => {}
             }
         }
         line.quantity = whole_number(required("quantity", quantity)?)?;
-        line.selling_price = required("selling_price", selling_price)?;
+        line.selling_price =
+            selling_price.ok_or_else(|| Error::argument("selling_price is missing"))?;
         Ok(line)
+    }
+
+    /// The price as it is written; `None`: it is null.
+    fn price(
+        &mut self,
+        name: &'static str,
+        value: &'a RawValue,
+    ) -> Result<Option<Cow<'a, str>>, Error> {
+        if value.get().starts_with('"') {
+            self.in_quotes = Some(name);
+            return Ok(text(name, value)?.map(Cow::Owned));
+        }
+        Ok(Some(Cow::Borrowed(value.get())).filter(|value| *value != "null"))
     }
 
     fn line(&self) -> Line<'_> {
@@ -189,21 +206,22 @@ impl<'a> OwnedLine<'a> {
             product_key: self.product_key.as_deref(),
             variant_key: self.variant_key.as_deref(),
             quantity: self.quantity,
-            selling_price: self.selling_price,
-            cost: self.cost,
+            selling_price: &self.selling_price,
+            cost: self.cost.as_deref(),
         }
     }
 }
 
-/// The price as it is written; `None`: it is null. Of one in quotes, the message says first what else is wrong with it.
-fn price_of<'a>(name: &str, value: &'a RawValue) -> Result<Option<&'a str>, Error> {
-    if value.get().starts_with('"') {
-        price::check(name, &text(name, value)?.unwrap_or_default())?;
-        return Err(Error::argument(format!(
-            "{name} is a string: it must be a number of JSON, without quotes"
-        )));
+/// Refuses a price that is text and not a number of JSON. The other checks come first, as their messages say more.
+fn refuse_quotes(lines: &[OwnedLine<'_>]) -> Result<(), Error> {
+    for (number, line) in lines.iter().enumerate() {
+        if let Some(name) = line.in_quotes {
+            let message =
+                format!("{name} is a string: it must be a number of JSON, without quotes");
+            return Err(in_line(number, &Error::argument(message)));
+        }
     }
-    Ok(Some(value.get()).filter(|value| *value != "null"))
+    Ok(())
 }
 
 fn whole_number(quantity: &str) -> Result<u32, Error> {

@@ -3,9 +3,12 @@
 import json
 import shutil
 import subprocess
+import urllib.error
+import urllib.request
 
 import pytest
 from agent import CLEAN, wait_for
+from ports import free_port
 
 #: How each is run, and whether it can use a Unix socket.
 EXAMPLES = {
@@ -53,3 +56,26 @@ def test_example_enqueues_and_fails_when_the_agent_is_gone(root, agent, sandbox,
 
 def test_every_example_is_run(root):
     assert {path.name for path in (root / "examples/agent").iterdir()} == set(EXAMPLES)
+
+
+def test_page_of_the_compose_files_shop_enqueues(root, agent, sandbox):
+    port = free_port()
+    page = subprocess.Popen(["php", "-S", f"127.0.0.1:{port}", "-t", root / "packaging/container/shop"],
+                            env={**CLEAN, "AGENT_SOCKET": agent.socket}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        def added(method="POST"):
+            try:
+                with urllib.request.urlopen(urllib.request.Request(f"http://127.0.0.1:{port}/", method=method, data=b""), timeout=60) as answer:
+                    return answer.read().decode()
+            except urllib.error.URLError:
+                return None
+
+        shown = wait_for(added, "the page is not served")
+        assert "The agent accepted it: {&quot;id&quot;" in shown, shown
+        received, = wait_for(sandbox.received, "not delivered")
+        assert received["kind"] == "non_esales_add_to_cart"
+        agent.kill()
+        assert "Not accepted (0)" in added()
+    finally:
+        page.kill()
+        page.wait()

@@ -93,5 +93,5 @@ def test_page_is_read_by_a_text_file_collector(promtool, agent):
         return subprocess.run([promtool, "check", "metrics"], input=page, capture_output=True, timeout=120).stderr
 
     agent.post(cart("page"))
-    assert b"error while parsing" not in check(agent.get("/metrics").body)
-    assert b"error while parsing" in check(b"no metric\n")
+    assert b"text format parsing error" not in check(agent.get("/metrics").body)
+    assert b"text format parsing error" in check(b"no metric\n")
