@@ -25,6 +25,7 @@ const IN_POOL: &str = "put php_admin_value[ffi.enable] = 1 into the shop's pool,
 const NEEDED: &[&str] = &[
     "array_keys",
     "array_slice",
+    "bin2hex",
     "count",
     "current",
     "dirname",
@@ -36,6 +37,8 @@ const NEEDED: &[&str] = &[
     "get_object_vars",
     "getenv",
     "gettype",
+    "hash",
+    "hash_hmac",
     "implode",
     "in_array",
     "ini_get",
@@ -48,11 +51,15 @@ const NEEDED: &[&str] = &[
     "is_string",
     "key",
     "ltrim",
+    "ord",
     "preg_match",
     "preg_replace",
+    "random_bytes",
     "realpath",
     "strlen",
     "strpos",
+    "strtoupper",
+    "substr",
 ];
 
 /// A PHP that was named must be able to use the library. One that was merely found may not be the shop's, so it is

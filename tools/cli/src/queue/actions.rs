@@ -275,7 +275,7 @@ mod tests {
         assert!(
             answer(&faulty, &["--prometheus"])
                 .text
-                .contains("esales_queue_balanced{spool=\"/spool\"} 0\n")
+                .contains("esales_queue_balanced{spool=\"/spool\"} 0.0\n")
         );
     }
 }
