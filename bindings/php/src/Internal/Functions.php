@@ -45,7 +45,6 @@ final class Functions
         'is_string',
         'key',
         'ltrim',
-        'ord',
         'preg_match',
         'preg_replace',
         'random_bytes',

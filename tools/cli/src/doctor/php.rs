@@ -51,7 +51,6 @@ const NEEDED: &[&str] = &[
     "is_string",
     "key",
     "ltrim",
-    "ord",
     "preg_match",
     "preg_replace",
     "random_bytes",
