@@ -43,7 +43,7 @@ def judge(doctor):
     return run
 
 
-def test_the_command_line_as_debian_has_it(judge):
+def test_doctor_fails_for_php_cli_with_debians_settings(judge):
     facts = judge(CLI).expect("php.cli", "ok", "Command Line Interface")
     assert (facts["php"], facts["ffi_enable"]) == (CLI, "preload") and facts["version"].startswith("8.")
 
@@ -52,18 +52,18 @@ def test_the_command_line_as_debian_has_it(judge):
     ("ffi.enable=1", "ok", "all code"), ("ffi.enable=true", "ok", "all code"), ("ffi.enable=0", "failed", "switched off"),
     ("ffi.enable=false", "failed", "switched off"), ("ffi.enable=preload", "ok", "is enough"),
 ])
-def test_settings_of_the_command_line(judge, php, setting, state, words):
+def test_doctor_judges_ffi_settings_of_php_cli(judge, php, setting, state, words):
     judged = judge(php("php", setting))
     judged.expect("php.cli", state, words)
     judged.expect("php.web", "skipped", "none was named")
 
 
-def test_a_php_without_ffi(judge, php):
+def test_doctor_fails_when_php_has_no_ffi(judge, php):
     # Without any ini file no extension is loaded.
     judge(php("php", body=f"exec {CLI} -n")).expect("php.cli", "failed", "not loaded", "phpenmod ffi")
 
 
-def test_php_fpm_as_debian_has_it(judge):
+def test_doctor_fails_for_php_fpm_with_debians_settings(judge):
     judged = judge(FPM)
     facts = judged.expect("php.web", "failed", "pages may not use FFI", "ffi.enable=1")
     # To one pool is the best way, and comes first.
@@ -79,7 +79,7 @@ def readable():
         yield pathlib.Path(folder)
 
 
-def test_settings_of_php_fpm(judge, php, readable):
+def test_doctor_judges_ffi_settings_of_php_fpm(judge, php, readable):
     there = readable / "preload.php"
     there.write_text("<?php\n")
     broken = readable / "broken.php"
@@ -99,7 +99,7 @@ def test_settings_of_php_fpm(judge, php, readable):
         judge(php("php-fpm", *settings)).expect("php.web", state, words)
 
 
-def test_php_that_was_not_named_is_shown_without_an_alarm(doctor, php):
+def test_doctor_does_not_warn_of_a_php_that_was_not_named(doctor, php):
     php("php", "ffi.enable=0")
     php("php-fpm8.2", "ffi.enable=preload")
     php("php-fpm7.4", "ffi.enable=1")
@@ -149,18 +149,18 @@ ALLOWED, REFUSED = ["php_admin_value[ffi.enable] = 1"], []
     ({"shop": [*ALLOWED, "php_admin_value[disable_functions] = exec,getenv"]}, "failed", "pool shop: the binding needs what is disabled: getenv()", ""),
     ({"www": ["php_value[ffi.enable] = 1"]}, "ok", "pool www: ffi.enable=1", ""),
 ])
-def test_pools_of_php_fpm_are_read(judge, fpm, pools, state, found, advice):
+def test_doctor_judges_ffi_settings_of_each_pool(judge, fpm, pools, state, found, advice):
     judge(fpm(**pools)).expect("php.web", state, found, advice)
 
 
-def test_value_of_each_pool_is_a_fact(judge, fpm):
+def test_doctor_reports_ffi_enable_of_each_pool_as_a_fact(judge, fpm):
     facts = judge(fpm(shop=ALLOWED, www=REFUSED)).expect("php.web", "ok")
     assert facts["pools"] == {"shop": "1", "www": None} and facts["ffi_enable"] == "preload"
 
 
 @pytest.mark.parametrize("include, below", [("pool.d/*.conf", ""), ("fpm/pool.d/*.conf", ""), ("{folder}/pool.d/shop.conf", ""),
                                             ("{folder}/pool.d/*.conf", "php")])
-def test_pools_are_found_where_php_fpm_looks_for_them(judge, fpm, include, below):
+def test_doctor_finds_pools_when_their_include_is_relative_or_above_the_ini_folder(judge, fpm, include, below):
     judge(fpm(include, below, shop=ALLOWED)).expect("php.web", "ok", "pool shop: ffi.enable=1")
 
 
@@ -179,7 +179,7 @@ def fastcgi(socket_path, script):
             return answer.read()
 
 
-def test_pages_of_a_pool_may_use_ffi_as_doctor_says(fpm):
+def test_php_fpm_allows_ffi_to_the_pools_that_doctor_accepts(fpm):
     """The real php-fpm, with two pools that may and one that may not."""
     program = fpm(shop=ALLOWED, www=REFUSED, value=["php_value[ffi.enable] = 1"])
     page = fpm.folder / "page.php"
@@ -197,20 +197,20 @@ def test_pages_of_a_pool_may_use_ffi_as_doctor_says(fpm):
     assert [b"may not" not in answer and b"may" in answer for answer in answers] == [True, False, True], answers
 
 
-def test_several_that_were_named(doctor, php):
+def test_doctor_checks_every_php_that_is_named(doctor, php):
     named = ["--php", CLI, "--php", php("php-fpm", "ffi.enable=1"), "--base-url", "http://127.0.0.1:1"]
     both = doctor(*named)
     both.expect("php.cli", "ok")
     both.expect("php.web", "ok")
 
 
-def test_what_is_no_php(judge, php, tmp_path):
+def test_doctor_fails_when_the_named_program_is_not_php(judge, php, tmp_path):
     judge("/bin/true").expect("php.cli", "failed", "does not describe itself")
     judge(tmp_path / "nonexistent").expect("php.cli", "failed", "No such file")
     judge(php("php-fpm", body="echo hello >&2; true")).expect("php.web", "failed", "with -i: hello", "run it with -i to see its message")
 
 
-def test_a_php_that_does_not_end_is_ended(judge, php, tmp_path):
+def test_doctor_ends_a_php_that_hangs(judge, php, tmp_path):
     """It holds a lock file open; when doctor has given up, nobody does."""
     mark = tmp_path / "mark"
     flock, sleep = shutil.which("flock"), shutil.which("sleep")

@@ -31,7 +31,7 @@ impl Log {
 }
 
 #[test]
-fn recent_knows_the_last_keys_and_no_endless_number() {
+fn recent_keys_are_bounded() {
     let mut recent = Recent::<u8>::new(4);
     let key = |n: u8| [n; 16];
     for n in 0..10 {
@@ -157,7 +157,7 @@ fn notification_is_flagged_when_its_session_has_ended() {
 }
 
 #[test]
-fn end_is_flagged_when_it_overtakes_an_older_notification() {
+fn end_is_flagged_when_it_arrives_before_an_older_notification() {
     for (kind, status, overtakes) in [
         (Kind::Click, BUSY, true),
         (Kind::Click, NONE, true),
