@@ -10,7 +10,6 @@ mod env_file;
 mod network;
 mod notification;
 mod php;
-mod php_pools;
 mod place;
 mod report;
 mod screen;
