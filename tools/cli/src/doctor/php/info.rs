@@ -16,6 +16,8 @@ const OLDEST: (u32, u32) = (7, 4);
 const NEEDED: &[&str] = &[
     "array_keys",
     "array_slice",
+    "bin2hex",
+    "chr",
     "count",
     "current",
     "dirname",
@@ -27,6 +29,8 @@ const NEEDED: &[&str] = &[
     "get_object_vars",
     "getenv",
     "gettype",
+    "hash",
+    "hash_hmac",
     "implode",
     "in_array",
     "ini_get",
@@ -39,11 +43,15 @@ const NEEDED: &[&str] = &[
     "is_string",
     "key",
     "ltrim",
+    "ord",
     "preg_match",
     "preg_replace",
+    "random_bytes",
     "realpath",
     "strlen",
     "strpos",
+    "strtoupper",
+    "substr",
 ];
 
 /// What `php -i` says.

@@ -53,7 +53,7 @@ pub(super) fn checks(named: &[&String], timeout: Duration) -> Vec<Check> {
     }
     let nothing = match is_named {
         true => "none was named by --php",
-        false => "none is on the PATH; name one with --php",
+        false => "there is none on the PATH; name one with --php",
     };
     for (checks, is_cli) in [(&mut cli, true), (&mut web, false)] {
         if checks.is_empty() {
