@@ -240,7 +240,7 @@ def test_doctor_help_lists_exit_codes_and_examples(doctor):
     assert long.returncode == short.returncode == 0
     words = " ".join(long.stdout.split())
     for said in ("Exit code: 0 no check failed; 1 with --strict", "sends no notification unless --send", "--timeout-ms",
-                 "No key, token or password is shown"):
+                 "No key, token or password is shown", "Examples:"):
         assert said in words, said
     assert "--strict" in short.stdout and "Exit code" in short.stdout
 

@@ -149,18 +149,18 @@ ALLOWED, REFUSED = ["php_admin_value[ffi.enable] = 1"], []
     ({"shop": [*ALLOWED, "php_admin_value[disable_functions] = exec,getenv"]}, "failed", "pool shop: the binding needs what is disabled: getenv()", ""),
     ({"www": ["php_value[ffi.enable] = 1"]}, "ok", "pool www: ffi.enable=1", ""),
 ])
-def test_pools_of_php_fpm_are_read(judge, fpm, pools, state, found, advice):
+def test_doctor_judges_ffi_settings_of_each_pool(judge, fpm, pools, state, found, advice):
     judge(fpm(**pools)).expect("php.web", state, found, advice)
 
 
-def test_value_of_each_pool_is_a_fact(judge, fpm):
+def test_doctor_reports_ffi_enable_of_each_pool_as_a_fact(judge, fpm):
     facts = judge(fpm(shop=ALLOWED, www=REFUSED)).expect("php.web", "ok")
     assert facts["pools"] == {"shop": "1", "www": None} and facts["ffi_enable"] == "preload"
 
 
 @pytest.mark.parametrize("include, below", [("pool.d/*.conf", ""), ("fpm/pool.d/*.conf", ""), ("{folder}/pool.d/shop.conf", ""),
                                             ("{folder}/pool.d/*.conf", "php")])
-def test_pools_are_found_where_php_fpm_looks_for_them(judge, fpm, include, below):
+def test_doctor_finds_pools_when_their_include_is_relative_or_above_the_ini_folder(judge, fpm, include, below):
     judge(fpm(include, below, shop=ALLOWED)).expect("php.web", "ok", "pool shop: ffi.enable=1")
 
 
@@ -179,7 +179,7 @@ def fastcgi(socket_path, script):
             return answer.read()
 
 
-def test_pages_of_a_pool_may_use_ffi_as_doctor_says(fpm):
+def test_php_fpm_allows_ffi_to_the_pools_that_doctor_accepts(fpm):
     """The real php-fpm, with two pools that may and one that may not."""
     program = fpm(shop=ALLOWED, www=REFUSED, value=["php_value[ffi.enable] = 1"])
     page = fpm.folder / "page.php"

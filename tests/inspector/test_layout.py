@@ -110,6 +110,16 @@ def test_switch_has_a_tooltip_for_pointer_keyboard_and_screen_reader(opened, san
     assert tip.is_hidden(), "Escape takes it away"
 
 
+def test_tooltip_of_the_filter_goes_when_one_types(page, sandbox):
+    page.get_by_role("searchbox").focus()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Shift+Tab")
+    tip = page.locator("#tip-filter")
+    tip.wait_for()
+    page.keyboard.type("m")
+    assert tip.is_hidden()
+
+
 def test_axe_finds_nothing_wrong_with_a_tooltip_and_a_notice(opened, sandbox, root):
     page = opened(sandbox.base_url, bypass_csp=True, permissions=["clipboard-read", "clipboard-write"])
     send(sandbox)

@@ -5,8 +5,8 @@ import pathlib
 
 import pytest
 
-from conftest import PRIVATE_KEY, SIGNED_IN, TICKET, TOKEN, connected, request, rows, send, send_kind, wait_rows, wait_text
-from conftest import PATH
+from conftest import (PATH, PRIVATE_KEY, SIGNED_IN, TICKET, TOKEN, connected, request, rows, send, send_kind, wait_rows,
+                      wait_text)
 
 LAST = "#rows tr:not(.spacer)"
 

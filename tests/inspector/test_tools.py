@@ -228,7 +228,7 @@ def test_failure_switch_makes_the_next_answers_fail(page, sandbox, switch, statu
     ("429", "30 % of the next 200 answers are 429 with Retry-After: 5. Then answers are normal."),
     ("Close", "30 % of the next 200 answers are closed connections. Then answers are normal."),
 ])
-def test_switch_makes_a_percentage_of_the_answers_fail(page, sandbox, switch, text):
+def test_failure_switch_makes_a_percentage_of_the_answers_fail(page, sandbox, switch, text):
     page.get_by_label("% of").fill("30")
     page.get_by_label("the next").fill("200")
     button = page.get_by_role("button", name=switch, exact=True)
@@ -241,7 +241,7 @@ def test_switch_makes_a_percentage_of_the_answers_fail(page, sandbox, switch, te
     wait_text(page, "#scripted", "The sandbox answers normally.")
 
 
-def test_percentage_is_said_when_a_switch_stays_on_or_is_on_once(page, sandbox):
+def test_failure_switch_describes_its_percentage(page, sandbox):
     page.get_by_label("% of").fill("10")
     page.get_by_role("button", name="503", exact=True).click()
     wait_text(page, "#scripted", "The next answer is 503, with a chance of 10 %. Then answers are normal.")

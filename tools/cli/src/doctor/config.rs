@@ -51,7 +51,7 @@ fn options_check(config: &Config, given: &[(&str, &str)]) -> Check {
         .collect();
     let is_given = |name| given.iter().any(|(n, _)| *n == name);
     let mut found = format!(
-        "{}; the rest is as by default. Notifications go to {}",
+        "{}; all other options have their defaults. Notifications go to {}",
         named.join(", "),
         probe.origin()
     );
@@ -111,7 +111,7 @@ fn variables_check() -> Check {
     let list: Vec<&str> = unknown.iter().map(|(name, _)| name.as_str()).collect();
     let (mut odd, mut advice) = (Vec::new(), Vec::new());
     if !list.is_empty() {
-        odd.push(format!("of no option: {}", list.join(", ")));
+        odd.push(format!("no option has this name: {}", list.join(", ")));
         advice.extend(unknown.iter().map(|(name, nearest)| match nearest {
             Some(nearest) => format!("{name}: did you mean {nearest}?"),
             None => format!("{name}: nothing reads it"),

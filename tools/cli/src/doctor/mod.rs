@@ -10,7 +10,6 @@ mod env_file;
 mod network;
 mod notification;
 mod php;
-mod php_pools;
 mod place;
 mod report;
 mod screen;
@@ -27,15 +26,20 @@ use report::Report;
 use screen::Screen;
 
 const LONG_ABOUT: &str = "\
-Finds out why nothing arrives: checks the configuration, the way to the service (name, connection, proxy, TLS), this \
-machine's clock, the spool and PHP, and says of each what was found and what to do. It uses the options, flags and \
-environment as the other commands and the bindings do, so run it as the user, and with the environment, of the shop.
+Finds out why nothing arrives. Checks the configuration, the network (name, connection, proxy, TLS), this machine's \
+clock, the spool and PHP, and reports what it found and what to do. Run it as the user of the shop, and with the \
+environment of the shop or its --env-file.
 
-It sends no notification unless --send says so: it asks the service for the head of the notification's address \
-(HEAD). It changes nothing, except that the library closes a spool that is open to other users when it opens it (mode \
-0700). Each step on the network, and each PHP, takes at most --timeout-ms. No key, token or password is shown.
+It sends no notification unless --send says so. It changes nothing, except that the library sets the mode of a spool \
+that is open to other users to 0700. Each step of the network, and each PHP, takes at most --timeout-ms. No key, token \
+or password is shown.";
 
-A check ends as ok, warning, failed, or skipped, with the reason.";
+const EXAMPLES: &str = "\
+Examples:
+  sudo -u www-data esales-notify doctor --env-file /etc/esales-notify.env
+  esales-notify doctor --php /usr/sbin/php-fpm8.2
+  esales-notify doctor --send click --market UK --ticket TICKET
+  esales-notify doctor --json --strict";
 
 const EXIT_CODES: &str = "\
 Exit code: 0 no check failed; 1 with --strict, none failed and there is a warning; 2 a check failed, or wrong usage \
@@ -53,6 +57,7 @@ pub(crate) fn command() -> Command {
         .about("Find out why nothing arrives: check configuration, network, clock, spool, PHP")
         .long_about(LONG_ABOUT)
         .after_help(EXIT_CODES)
+        .after_long_help(format!("{EXAMPLES}\n\n{EXIT_CODES}"))
         .arg(flag("json", "For programs: as JSON"))
         .arg(flag("strict", "Exit with 1 if there is a warning"))
         .arg(

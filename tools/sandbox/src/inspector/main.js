@@ -120,7 +120,7 @@ const links = new Links({
   open: (row) => table.activate(row, false),
   close: () => table.activate(null, false),
   isPast: (address) => store.isPast(address),
-  missing: () => notice("The notification of this link is not here: the sandbox was restarted or cleared since, or has forgotten it."),
+  missing: () => notice("The notification of this link is not here: since then the sandbox was restarted or cleared, or it no longer remembers it."),
 });
 
 /** What is hidden takes no focus: when the filter lets nothing through, it goes to the filter. */
@@ -210,7 +210,7 @@ by("pause").addEventListener("click", () => {
 by("clear").addEventListener("click", () => ask("DELETE", "/sandbox/received"));
 by("undo").addEventListener("click", () => {
   store.undo();
-  notice("What was cleared is on this page again. The sandbox does not have it any more.");
+  notice("The cleared notifications are on this page again. The sandbox no longer has them.");
   by("clear").focus();
   draw();
 });
@@ -286,8 +286,8 @@ listen({
     kinds(state.kinds);
     const change = store.state(state);
     if (change === "restart") {
-      store.note("The sandbox was restarted. It does not have what is below any more; this page has, until it is cleared or reloaded.");
-      notice("The sandbox was restarted. It does not have what it received before; this page has.");
+      store.note("The sandbox was restarted. It no longer has the notifications below; this page keeps them until it is cleared or reloaded.");
+      notice("The sandbox was restarted. It no longer has the earlier notifications; this page keeps them.");
     }
     if (change === "cleared") notice("Cleared.");
     switches.state(state);

@@ -71,7 +71,7 @@ export class Store {
     const rows = this.rows.concat(this.waiting);
     if (rows.length > 0) {
       // Its key is below those of the rows that follow.
-      const note = { key: this.#nextKey++, size: 0, note: "What is below was cleared. The sandbox does not have it any more." };
+      const note = { key: this.#nextKey++, size: 0, note: "The notifications below were cleared. The sandbox no longer has them." };
       this.#cleared = { rows: [...rows, note], forgotten: this.forgotten, characters: this.#characters };
     }
     this.rows = [];
@@ -121,7 +121,7 @@ export class Store {
     if (first > this.#seq + 1) {
       const missed = first - this.#seq - 1;
       this.forgotten += missed;
-      this.note(`${missed.toLocaleString("en")} before this ${missed === 1 ? "was" : "were"} already forgotten by the sandbox.`);
+      this.note(`The sandbox no longer remembers ${missed.toLocaleString("en")} earlier ${missed === 1 ? "notification" : "notifications"}.`);
     }
     if (fresh.length > 0) this.#seq = fresh[fresh.length - 1].seq;
     this.#add(fresh.map((record) => ({ record, address: `${this.#run}-${this.#era}-${record.seq}` })));

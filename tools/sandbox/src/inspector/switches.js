@@ -77,10 +77,10 @@ export class Switches {
     this.#forever.addEventListener("change", () => {
       this.#fields.times.disabled = this.#forever.checked;
     });
-    // A tooltip lies over what is below it: a click and Escape take it away until the pointer or the focus moves on.
+    // A tooltip lies over what is below it: a click, typing or Escape takes it away until the pointer or the focus moves on.
     for (const tipped of document.querySelectorAll(".tipped")) {
       const dismiss = (is) => tipped.classList.toggle("dismissed", is);
-      tipped.addEventListener("click", () => dismiss(true));
+      for (const name of ["click", "input"]) tipped.addEventListener(name, () => dismiss(true));
       tipped.addEventListener("keydown", (event) => event.key === "Escape" && dismiss(true));
       tipped.addEventListener("pointerleave", () => dismiss(false));
       tipped.addEventListener("focusout", () => dismiss(false));
