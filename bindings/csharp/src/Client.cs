@@ -106,8 +106,8 @@ namespace Esales.Notify
         /// </summary>
         /// <remarks>
         /// The service would count a payment twice if it received it twice. So a payment is sent again only if it is certain
-        /// that the service did not process it (option <c>payment_repeat</c>). If it may have arrived, the call fails, and the
-        /// detail of the receipt begins with "may have arrived". <see cref="Notification.End"/> waits for older notifications
+        /// that the service did not process it (option <c>payment_repeat</c>). If it may have arrived, the call fails
+        /// with a <see cref="MayHaveArrivedException"/>. <see cref="Notification.End"/> waits for older notifications
         /// in the client's queue, for at most half of <c>timeout_ms</c>.
         /// </remarks>
         /// <param name="visitor">Who did it.</param>
@@ -125,7 +125,7 @@ namespace Esales.Notify
         /// <exception cref="RetryableException">
         /// It may succeed later, with the same id. After <see cref="NotifyTimeoutException"/>,
         /// <see cref="ConnectionLostException"/>, <see cref="BadResponseException"/> and <see cref="ServerErrorException"/>
-        /// the event may have arrived all the same: do not send a payment again then, unless you know that it did not.
+        /// the event may have arrived all the same.
         /// </exception>
         /// <exception cref="InternalException">A defect in the library.</exception>
         public Receipt Notify(Visitor visitor, Notification notification)
@@ -140,8 +140,8 @@ namespace Esales.Notify
         /// counted as dead, expired or dropped.
         /// </summary>
         /// <remarks>
-        /// A payment that may have arrived is not sent again: it becomes a dead letter whose detail begins with "may have
-        /// arrived", and which an operator may retry. <see cref="Notification.End"/> is delivered after everything that was
+        /// A payment that may have arrived is not sent again: it becomes a dead letter, which an operator may
+        /// retry. <see cref="Notification.End"/> is delivered after everything that was
         /// queued of its session before.
         /// </remarks>
         /// <param name="visitor">Who did it.</param>

@@ -82,11 +82,11 @@ final class Client
      *
      * @throws Exception\InvalidArgumentException if an argument is malformed; nothing was sent
      * @throws Exception\ClosedException          if the client was closed
-     * @throws Exception\FinalException           if the service refused it: the same bytes cannot succeed
+     * @throws Exception\FinalException           if the service refused it: the same bytes cannot succeed; for a
+     *                                            payment that may have arrived: a MayHaveArrivedException
      * @throws Exception\RetryableException       if it may succeed later, with the same id. After a
      *                                            TimeoutException, ConnectionLostException, BadResponseException and
-     *                                            ServerErrorException it may have arrived all the same; the detail of
-     *                                            a payment then begins with "may have arrived". With
+     *                                            ServerErrorException it may have arrived all the same. With
      *                                            on_failure=queue: if it could not be put into the queue either.
      * @throws Exception\InternalException        for a defect of the library
      */

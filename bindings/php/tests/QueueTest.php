@@ -63,7 +63,7 @@ final class QueueTest extends SandboxTestCase
         });
     }
 
-    public function testWhatIsEnqueuedIsDelivered(): void
+    public function testEnqueuedNotificationIsDelivered(): void
     {
         $client = $this->client();
 
@@ -79,7 +79,7 @@ final class QueueTest extends SandboxTestCase
         self::assertSame('ticket', $this->sandbox->received()[0]['notification']['ticket']);
     }
 
-    public function testAnIdOfTheCallersIsSent(): void
+    public function testEnqueuedIdOfTheCallerIsSent(): void
     {
         $client = $this->client();
         self::assertSame('order 7, row 2', $this->enqueue($client, 'order 7, row 2')->getId());
@@ -87,7 +87,7 @@ final class QueueTest extends SandboxTestCase
         self::assertSame(['order 7, row 2'], $this->receivedIds());
     }
 
-    public function testAClosedClientsQueueIsDelivered(): void
+    public function testQueueIsDeliveredAfterTheClientIsClosed(): void
     {
         $client = $this->client();
         $this->enqueue($client);
@@ -98,7 +98,7 @@ final class QueueTest extends SandboxTestCase
         self::assertCount(1, $this->receivedIds());
     }
 
-    public function testTheReceiptOfWhatWaitsAndOfWhatIsUnknown(): void
+    public function testReceiptIsQueuedWhileWaitingAndUnknownForAnUnknownId(): void
     {
         $this->sandbox->script('503:retry-after=30');
         $client = $this->client(self::FORGETFUL);
@@ -128,7 +128,7 @@ final class QueueTest extends SandboxTestCase
         self::assertSame(['waits'], $this->receivedIds());
     }
 
-    public function testTheReceiptOfWhatWasDeliveredOrRefused(): void
+    public function testReceiptHasTheOutcomeAfterDeliveryOrRefusal(): void
     {
         $this->sandbox->script('503, 204, 400');
         $client = $this->client(self::IMPATIENT);
@@ -148,7 +148,7 @@ final class QueueTest extends SandboxTestCase
         self::assertNotSame('', $refused->getDetail());
     }
 
-    public function testAFlushEndsInTimeAlthoughTheServiceIsDown(): void
+    public function testFlushKeepsItsDeadlineWhenTheServiceIsDown(): void
     {
         $client = $this->client(['base_url' => $this->nobody()] + self::FORGETFUL);
         for ($i = 0; $i < 3; $i++) {
@@ -177,7 +177,7 @@ final class QueueTest extends SandboxTestCase
         self::assertSame([0, 0], [$stats->getPendingBytes(), $stats->getOldestAgeMilliseconds()]);
     }
 
-    public function testEverythingIsCounted(): void
+    public function testStatsCountEveryOutcome(): void
     {
         $client = $this->client(self::IMPATIENT + ['concurrency' => 1]);
         $this->sandbox->script('204, 503, 403, 204');
@@ -205,7 +205,7 @@ final class QueueTest extends SandboxTestCase
         self::assertGreaterThan(0, $stats->getLatencyMicroseconds()->getP50());
     }
 
-    public function testABlockingCallThatDoesNotGetThroughIsQueued(): void
+    public function testFailedNotifyIsQueuedWhenOnFailureIsQueue(): void
     {
         $this->sandbox->script('503, 204');
         $client = $this->client(['on_failure' => 'queue', 'max_attempts' => 1] + self::IMPATIENT);
@@ -219,7 +219,7 @@ final class QueueTest extends SandboxTestCase
         self::assertSame([$receipt->getId(), $receipt->getId()], $this->receivedIds());
     }
 
-    public function testAFullQueueRefuses(): void
+    public function testEnqueueRaisesQueueFullWhenTheQueueIsFull(): void
     {
         $client = $this->client(['base_url' => $this->nobody(), 'max_items' => 1]);
         $this->enqueue($client);
@@ -237,7 +237,7 @@ final class QueueTest extends SandboxTestCase
         self::assertSame(1, $stats->getProcess()->getAccepted());
     }
 
-    public function testAFullQueueMayDropTheOldest(): void
+    public function testOldestIsDroppedWhenOverflowIsDropOldest(): void
     {
         $client = $this->client(['base_url' => $this->nobody(), 'max_items' => 1, 'overflow' => 'drop_oldest']);
         $this->enqueue($client, 'old');
@@ -249,7 +249,7 @@ final class QueueTest extends SandboxTestCase
         self::assertTrue($client->stats()->isBalanced());
     }
 
-    public function testASpoolThatCannotBeWritten(): void
+    public function testUnwritableSpoolRaisesASpoolException(): void
     {
         $folder = new Folder();
         $spool = $folder->path('letters');
@@ -271,7 +271,7 @@ final class QueueTest extends SandboxTestCase
         self::assertSame('Dear customer', file_get_contents("$spool/letter"));
     }
 
-    public function testAPlaceThatIsNoneForASpool(): void
+    public function testUnusableSpoolPathRaisesASpoolException(): void
     {
         $folder = new Folder();
         $e = $this->failure(fn () => $this->client(['spool' => $folder->path('no-such-folder/spool')]));
@@ -281,7 +281,7 @@ final class QueueTest extends SandboxTestCase
         self::assertSame(InvalidConfigException::class, get_class($e));
     }
 
-    public function testABlockingCallThatCanNotBeQueuedEitherSaysWhy(): void
+    public function testNotifyReportsBothFailuresWhenQueueingFailsToo(): void
     {
         $this->sandbox->script('503');
         $folder = new Folder();
@@ -297,7 +297,7 @@ final class QueueTest extends SandboxTestCase
         self::assertStringContainsString($spool, $e->getMessage());
     }
 
-    public function testAnotherProcessDeliversTheSpool(): void
+    public function testSpoolIsDeliveredByAnotherProcess(): void
     {
         $folder = new Folder();
         $spool = $folder->path('spool');
@@ -325,7 +325,7 @@ final class QueueTest extends SandboxTestCase
         self::assertSame(Status::DELIVERED, $client->receipt($ids[2])->getStatus());
     }
 
-    public function testTheEndOfADeliveringProgramSendsNothingTwice(): void
+    public function testProgramThatStopsItsDeliverySendsNothingTwice(): void
     {
         $folder = new Folder();
         $spool = $folder->path('spool');
@@ -353,7 +353,7 @@ final class QueueTest extends SandboxTestCase
         self::assertEqualsCanonicalizing($ids, $this->receivedIds());
     }
 
-    public function testADeliveryThatWasStoppedStaysStopped(): void
+    public function testStoppedDeliveryStaysStopped(): void
     {
         $folder = new Folder();
         $client = $this->client(['spool' => $folder->path('spool')]);
@@ -367,7 +367,7 @@ final class QueueTest extends SandboxTestCase
         self::assertCount(1, $this->receivedIds());
     }
 
-    public function testAClosedClientSaysSo(): void
+    public function testClosedClientRaisesAClosedExceptionForQueueCalls(): void
     {
         $client = $this->client();
         $client->close();
@@ -383,7 +383,7 @@ final class QueueTest extends SandboxTestCase
         }
     }
 
-    public function testAMalformedArgumentIsRefused(): void
+    public function testEnqueueRefusesAMalformedArgument(): void
     {
         $client = $this->client();
         $visitor = $this->visitor();
@@ -443,7 +443,7 @@ final class QueueTest extends SandboxTestCase
         }
     }
 
-    public function testManyCallsLeakNothing(): void
+    public function testMemoryStaysFlatOverManyQueueCalls(): void
     {
         $client = $this->client();
         $use = function () use ($client): void {

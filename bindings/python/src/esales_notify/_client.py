@@ -82,8 +82,8 @@ class Client:
 
         Raises a :class:`NotifyError` by outcome, with the receipt in its ``receipt``; ``TypeError`` naming an
         argument of a wrong type. After :class:`NotifyTimeoutError`, :class:`ConnectionLostError`,
-        :class:`BadResponseError` and :class:`ServerError` the event may have arrived all the same; the ``detail`` of a
-        payment then begins with "may have arrived".
+        :class:`BadResponseError` and :class:`ServerError` the event may have arrived all the same: send it again with
+        the same id. A payment raises :class:`MayHaveArrivedError` instead: do not send it again.
         """
         return self._tell(self._library.esales_notify, visitor, _notification(notification))
 
