@@ -16,7 +16,7 @@ def test_operations_page_watches_only_metrics_that_are_printed(command, tmp_path
     printed = subprocess.run(status, env=env, check=True, capture_output=True, text=True).stdout
     watched = set(re.findall(r"esales_queue_\w+", PAGE))
     assert len(watched) >= 7
-    assert watched <= set(re.findall(r"^# TYPE (\w+)", printed, re.M)), watched
+    assert watched <= set(re.findall(r"^(\w+)[{ ]", printed, re.M)), watched
 
 
 def test_operations_page_explains_only_log_lines_of_the_source():
