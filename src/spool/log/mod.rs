@@ -1,4 +1,4 @@
-//! The log: a spool in a directory, fit to live in another program's process. docs/contributing/spool-format.md describes
+//! The log: a spool in a directory, fit to live in another program's process. src/spool/log/FORMAT.md describes
 //! its files byte by byte.
 //!
 //! Producers append notifications to *segments*, and do nothing else. The one drainer, the *leader*, reads the segments,
