@@ -7,9 +7,10 @@ namespace Esales\Notify;
 use Esales\Notify\Internal\Loader;
 
 /**
- * Keys and tokens that say who a visitor is. Nothing is sent.
+ * Makes the keys and tokens of visitors. Nothing is sent.
  *
- * The last parameter of each, $library, is the path of the shared library; null: found as the README says.
+ * The last parameter of each method, $library, is the path of the shared library; null: searched as described in the
+ * README.
  */
 final class Identity
 {
@@ -18,9 +19,9 @@ final class Identity
     }
 
     /**
-     * The customer key of a signed-in visitor: SHA-256 of the visitor's id in the shop, as 64 lower-case hex digits.
+     * Returns the customer key of a signed-in visitor: the SHA-256 of the visitor's id, as 64 lower-case hex digits.
      *
-     * @param string      $customerId the visitor's id in the shop: 1 to 4096 bytes, no control character
+     * @param string      $customerId the visitor's id in the shop: 1 to 4096 bytes without control characters
      * @param string|null $library    path of the shared library
      *
      * @throws Exception\InvalidArgumentException
@@ -35,11 +36,11 @@ final class Identity
     }
 
     /**
-     * The token of a signed-in visitor: HMAC-SHA256 of the customer key under the shop's private key, as 64
-     * lower-case hex digits.
+     * Returns the token of a signed-in visitor: the HMAC-SHA256 of the customer key under the shop's private key, as
+     * 64 lower-case hex digits.
      *
-     * @param string      $privateKey  from the vendor: 1 to 4096 bytes, no control character (mind the line break
-     *                                 at the end of a file)
+     * @param string      $privateKey  the shop's private key, which the vendor issued: 1 to 4096 bytes without
+     *                                 control characters; the line break at the end of a file is not part of it
      * @param string      $customerKey from customerKey()
      * @param string|null $library     path of the shared library
      *
@@ -57,11 +58,11 @@ final class Identity
     }
 
     /**
-     * A new random key (UUID version 4): for anonymous customer keys, session keys and ids.
+     * Returns a new random key (UUID version 4) for an anonymous customer key, a session key or an id.
      *
      * @param string|null $library path of the shared library
      *
-     * @throws Exception\InternalException if the system gives no random bytes
+     * @throws Exception\InternalException if the system provides no random bytes
      * @throws Exception\LibraryException  if the library cannot be loaded
      */
     public static function newKey(?string $library = null): string

@@ -51,7 +51,7 @@ async fn read_to_end(
         let Ok(frame) = frame else {
             return Err(plain(
                 StatusCode::BAD_REQUEST,
-                "Sandbox: the body broke off.",
+                "Sandbox: the body is incomplete.",
             ));
         };
         if let Ok(data) = frame.into_data() {
@@ -61,7 +61,7 @@ async fn read_to_end(
             if !share.take(kept.len()) {
                 return Err(plain(
                     StatusCode::SERVICE_UNAVAILABLE,
-                    "Sandbox: too many requests have begun and not ended.",
+                    "Sandbox: too many requests are unfinished.",
                 ));
             }
             bytes.extend_from_slice(kept);
