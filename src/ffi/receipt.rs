@@ -5,28 +5,31 @@ use std::mem::offset_of;
 use std::time::Duration;
 
 use super::copy_text;
-use super::sized::{self, Growing, Slot};
+use super::sized::{self, CallerStruct, Growing};
 use crate::outcome::{Error, Receipt, Status};
 
-/// What became of a notification. Begin with ESALES_RECEIPT_INIT; owned by the caller, nothing to free. Written
-/// also when the call fails, except when struct_size is wrong; then esales_last_error has the whole detail.
+/// The outcome of a notification. Begin with ESALES_RECEIPT_INIT. The caller owns it, and there is
+/// nothing to free. It is also written if the call fails, unless struct_size is wrong. If detail is
+/// cut, esales_last_error returns the whole message of a call that failed.
 #[allow(non_camel_case_types)]
 #[repr(C)]
 pub struct esales_receipt {
     /// sizeof(esales_receipt), set by ESALES_RECEIPT_INIT.
     pub struct_size: u32,
-    /// What became of it: a status code. It is the code that the function returned, if it sends or enqueues.
+    /// The outcome, as a status code. A function that sends or enqueues returns the same code.
     pub status: i32,
-    /// HTTP status of the last attempt's answer; 0: it got none.
+    /// HTTP status of the answer to the last attempt. 0: the last attempt got no answer.
     pub http_status: i32,
-    /// How many attempts were started; 0: nothing was sent.
+    /// How many attempts were started. 0: nothing was sent.
     pub attempts: u32,
-    /// Duration of the call in microseconds. If it comes from the queue: from acceptance to the outcome, or to now.
+    /// Duration of the call, in microseconds. In a receipt from the queue: the time from acceptance
+    /// to the outcome, or until now if the notification is pending.
     pub elapsed_us: u64,
-    /// The id that was sent, the same in every attempt; empty if the arguments were refused. To send the same event again,
-    /// pass it as the id.
+    /// The id that was sent, which is the same in every attempt. Empty if the arguments were
+    /// refused. To send the same event again, pass this id.
     pub id: [c_char; 129],
-    /// What happened, for a person: UTF-8, at most 255 bytes. A longer text is cut, and then ends with "...".
+    /// A message for a person: UTF-8, at most 255 bytes. A longer message is cut and ends with
+    /// "...".
     pub detail: [c_char; 256],
 }
 
@@ -43,25 +46,29 @@ unsafe impl Growing for esales_receipt {
     }
 }
 
-/// Checks the caller's receipt and marks it as INTERNAL: what it says should the call panic.
+/// Checks the caller's receipt and writes ESALES_INTERNAL into it, which stays there if the call
+/// panics.
 ///
 /// # Safety
-/// `pointer` is NULL or points to a receipt that is writable for as long as the slot lives.
-pub(super) unsafe fn prepare(pointer: *mut esales_receipt) -> Result<Slot<esales_receipt>, Error> {
+/// `pointer` is NULL, or points to a receipt that stays writable as long as the [`CallerStruct`]
+/// lives.
+pub(super) unsafe fn prepare(
+    pointer: *mut esales_receipt,
+) -> Result<CallerStruct<esales_receipt>, Error> {
     // SAFETY: the caller's promise.
-    let slot = unsafe { Slot::new("receipt", pointer) }?;
+    let target = unsafe { CallerStruct::new("receipt", pointer) }?;
     let unknown = Receipt::unsent(Status::Internal, Status::Internal.text(), Duration::ZERO);
-    slot.write(of(&unknown));
-    Ok(slot)
+    target.write(to_c(&unknown));
+    Ok(target)
 }
 
-/// The same for a receipt that may be NULL.
+/// Like [`prepare`], for a receipt that may be NULL.
 ///
 /// # Safety
 /// As for [`prepare`].
 pub(super) unsafe fn prepare_optional(
     pointer: *mut esales_receipt,
-) -> Result<Option<Slot<esales_receipt>>, Error> {
+) -> Result<Option<CallerStruct<esales_receipt>>, Error> {
     if pointer.is_null() {
         return Ok(None);
     }
@@ -69,9 +76,9 @@ pub(super) unsafe fn prepare_optional(
     unsafe { prepare(pointer) }.map(Some)
 }
 
-/// The receipt as C sees it.
-pub(super) fn of(receipt: &Receipt) -> esales_receipt {
-    let mut told = esales_receipt {
+/// Converts the receipt to its C struct.
+pub(super) fn to_c(receipt: &Receipt) -> esales_receipt {
+    let mut written = esales_receipt {
         struct_size: size_of::<esales_receipt>() as u32,
         status: receipt.status.code(),
         http_status: receipt.http_status.map_or(0, i32::from),
@@ -82,10 +89,10 @@ pub(super) fn of(receipt: &Receipt) -> esales_receipt {
     };
     // SAFETY: the arrays are as long as their types say.
     unsafe {
-        copy_text(&receipt.id, (&raw mut told.id).cast(), 129);
-        copy_text(&receipt.detail, (&raw mut told.detail).cast(), 256);
+        copy_text(&receipt.id, (&raw mut written.id).cast(), 129);
+        copy_text(&receipt.detail, (&raw mut written.detail).cast(), 256);
     }
-    told
+    written
 }
 
 #[cfg(test)]
@@ -96,9 +103,9 @@ mod tests {
     #[test]
     fn detail_ends_with_an_ellipsis_when_it_does_not_fit() {
         let detail = "é".repeat(200);
-        let told = of(&Receipt::unsent(Status::Forbidden, &detail, Duration::ZERO));
+        let written = to_c(&Receipt::unsent(Status::Forbidden, &detail, Duration::ZERO));
         // SAFETY: `of` ends it with a NUL.
-        let text = unsafe { CStr::from_ptr(told.detail.as_ptr()) };
+        let text = unsafe { CStr::from_ptr(written.detail.as_ptr()) };
         let expected = format!("{}...", "é".repeat(126));
         assert_eq!(text.to_str().unwrap(), expected);
     }

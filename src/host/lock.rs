@@ -1,9 +1,9 @@
 //! Locks between processes.
 //!
-//! Never a POSIX record lock: it belongs to the process, so a second copy of the library in the process shares it, and it
-//! vanishes when the host closes any descriptor of the file. These belong to an open file description. A forked child
-//! inherits them, so it closes the lease's descriptor ([`close_in_children`]); an unlock by the parent holds for the child
-//! too.
+//! Never a POSIX record lock: it belongs to the process, so a second copy of the library in the process shares it, and
+//! it vanishes when the host closes any descriptor of the file. These belong to an open file description. A forked
+//! child inherits them, so it closes the lease's descriptor ([`close_in_children`]); an unlock by the parent holds for
+//! the child too.
 
 use std::fs::File;
 use std::io;
@@ -81,8 +81,8 @@ extern "C" fn in_child() {
     }
 }
 
-/// Has forked children close this file's descriptor until the value is dropped, so that they do not keep its lock alive.
-/// With more than 64 at a time, the others' locks live as long as their children.
+/// Has forked children close this file's descriptor until the value is dropped, so that they do not keep its lock
+/// alive. With more than 64 at a time, the others' locks live as long as their children.
 #[derive(Debug)]
 pub(crate) struct ClosedInChildren(Option<usize>);
 
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn two_descriptors_of_one_process_exclude_each_other() {
+    fn file_lock_excludes_another_descriptor_of_the_same_process() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("lease");
         let (first, second) = (open(&path), open(&path));
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_is_locked_by_one_at_a_time() {
+    fn directory_lock_is_exclusive() {
         let folder = tempfile::tempdir().unwrap();
         let (first, second) = (
             File::open(folder.path()).unwrap(),
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_forked_child_does_not_keep_its_parents_lock() {
+    fn file_lock_is_released_when_a_forked_child_outlives_its_parent() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("lease");
         let (ours, other) = (open(&path), open(&path));

@@ -115,8 +115,8 @@ impl<const BLOCKS: usize> Guest<BLOCKS> {
         }
     }
 
-    /// Each thread asks for itself: malloc may fail in one of them alone. What is left of the reserve is for calls that have
-    /// begun.
+    /// Each thread asks for itself: malloc may fail in one of them alone. What is left of the reserve is for calls that
+    /// have begun.
     fn is_short(&self) -> bool {
         if !self.has_failed.load(Ordering::Relaxed) {
             return false;
@@ -183,7 +183,8 @@ impl<const BLOCKS: usize> Guest<BLOCKS> {
     }
 }
 
-// SAFETY: what it returns is malloc's or blocks that no other caller has, aligned and large enough, until it is given back.
+// SAFETY: what it returns is malloc's or blocks that no other caller has, aligned and large enough, until it is given
+// back.
 unsafe impl<const BLOCKS: usize> GlobalAlloc for Guest<BLOCKS> {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's promise.
@@ -316,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lock_is_free_when_it_is_that_of_a_parent() {
+    fn memory_lock_is_free_in_a_child_when_the_parent_held_it() {
         let guest = Guest::<1>::new();
         guest.lock.store(u32::MAX, Ordering::Relaxed);
         assert!(!guest.reserved(layout(1)).is_null());

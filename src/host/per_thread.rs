@@ -5,9 +5,9 @@ use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// As `thread_local!` for a value with a destructor, but for that glibc ends the process if it has no memory to register
-/// the destructor. Here there is then no value. The destructor runs when a thread ends, also by `pthread_exit`, and not
-/// when the process exits.
+/// As `thread_local!` for a value with a destructor, but for that glibc ends the process if it has no memory to
+/// register the destructor. Here there is then no value. The destructor runs when a thread ends, also by
+/// `pthread_exit`, and not when the process exits.
 pub(crate) struct PerThread<T> {
     /// One more than the key of the value; 0: not made yet.
     key: AtomicU32,
@@ -96,7 +96,7 @@ mod tests {
     use std::thread;
 
     #[test]
-    fn every_thread_has_a_value_of_its_own() {
+    fn per_thread_value_differs_between_threads() {
         static VALUE: PerThread<Cell<u32>> = PerThread::new();
         VALUE.with(|value| value.set(7));
         let others = thread::spawn(|| VALUE.with(Cell::take)).join().unwrap();
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn value_is_dropped_when_its_thread_ends() {
+    fn per_thread_value_is_dropped_when_its_thread_ends() {
         #[derive(Default)]
         struct Counted;
         static DROPPED: AtomicU32 = AtomicU32::new(0);

@@ -153,7 +153,8 @@ const LIMIT_CHECK: Duration = Duration::from_millis(1);
 static UNLIMITED_AT: AtomicU64 = AtomicU64::new(0);
 
 /// One `write`, guarded as by [`guard_file_size`], for the path where each system call counts: there is one on top at
-/// most once in [`LIMIT_CHECK`]. Returns how much was written, which is less than all of it where space or the limit ends.
+/// most once in [`LIMIT_CHECK`]. Returns how much was written, which is less than all of it where space or the limit
+/// ends.
 pub(crate) fn append(mut file: &File, bytes: &[u8]) -> io::Result<usize> {
     let now = monotonic_ns();
     let checked = UNLIMITED_AT.load(Ordering::Relaxed);
@@ -329,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn guard_keeps_the_hosts_signal_when_it_was_pending_before() {
+    fn guard_keeps_a_sigxfsz_that_was_pending_before() {
         let is_right = with_a_file(|file| {
             limit_file_size(0);
             let set = set_of(libc::SIGXFSZ);
@@ -344,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn guard_leaves_no_signal_when_the_host_blocks_or_ignores_it() {
+    fn guard_leaves_no_pending_sigxfsz_when_the_host_blocks_or_ignores_it() {
         for is_ignored in [false, true] {
             let is_right = with_a_file(|file| {
                 limit_file_size(0);

@@ -12,7 +12,8 @@ use super::head::HeadReader;
 use super::tcp::Stream;
 
 const BUFFER: usize = 32 * 1024;
-/// How much of a head is read at a time: a usual head fits, and a larger buffer would have to be cleared for each answer.
+/// How much of a head is read at a time: a usual head fits, and a larger buffer would have to be cleared for each
+/// answer.
 const PIECE: usize = 1024;
 /// The status line decides; the rest of the answer is only for the message and is not worth more time than this.
 const REST_OF_ANSWER: Duration = Duration::from_secs(1);
@@ -240,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn head_and_body_leave_in_one_write() {
+    fn request_head_and_body_are_sent_in_one_write() {
         let (mut connection, written) = connection(LONG, &["HTTP/1.1 204 -\r\n\r\n"]);
         write(&mut connection, b"head");
         write(&mut connection, b"body");
@@ -251,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_is_not_kept_beyond_its_age_or_once_it_is_retired() {
+    fn connection_is_closed_when_it_is_too_old_or_retired() {
         let (mut old, _) = connection(Duration::ZERO, &[]);
         assert!(!old.is_open());
         let (mut young, _) = connection(LONG, &[]);
@@ -261,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn the_body_follows_the_head_that_was_made() {
+    fn buffered_answer_body_follows_the_rewritten_head() {
         let (mut connection, _) = connection(
             LONG,
             &["HTTP/1.1 20", "0 OK\r\ncontent-length: 4\r\n\r\nbo", "dy"],

@@ -55,12 +55,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn texts_are_written_as_serde_writes_them() {
+    fn json_strings_are_escaped_as_serde_escapes_them() {
         for text in [
             "",
             "UK",
             "a\"b",
             "a\\b",
+            // One such byte alone, and two of a kind.
+            "\"",
+            "\"\"",
+            "\\",
+            "\\\\",
+            "\u{1}",
+            "\u{1}\u{1}",
             "tab\t\u{1}\u{1f}",
             "\u{7f}\u{80}åäö日本\u{1f600}",
             "</script>",
@@ -76,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn object_without_members_is_empty() {
+    fn json_object_without_members_is_empty() {
         let mut out = String::new();
         Object::open(&mut out).close();
         assert_eq!(out, "{}");

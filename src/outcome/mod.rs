@@ -1,10 +1,9 @@
-//! What became of a call: the status, the receipt, the error.
+//! The outcome of a call: status, receipt and error.
 
 mod error;
 mod receipt;
 mod status;
 
 pub use error::Error;
-pub(crate) use receipt::MAY_HAVE_ARRIVED;
 pub use receipt::Receipt;
 pub use status::{Group, Status};

@@ -10,6 +10,9 @@ import sys
 
 import pytest
 
+# One run of the benchmarks serves all tests.
+pytestmark = pytest.mark.xdist_group("benches")
+
 # divan's own release build would take longer than all the rest; clippy compiles it.
 WITHOUT = {"inner"}
 
@@ -45,7 +48,7 @@ def bench(root, library, command, tmp_path_factory):
 def run(root, harness, bench, tmp_path_factory):
     """(what it said as JSON, the page that it wrote into)."""
     page = tmp_path_factory.mktemp("bench") / "performance.md"
-    shutil.copy(root / "docs/performance.md", page)
+    shutil.copy(root / "benches/RESULTS.md", page)
     found = bench([name for name in harness["sections"] if name not in WITHOUT], "--write", page)
     return found, page.read_text()
 
@@ -59,14 +62,14 @@ def timings(numbers):
             yield from timings(value)
 
 
-def test_every_goal_gets_a_number(run, harness):
+def test_bench_report_has_a_number_for_every_goal(run, harness):
     found, _ = run
     assert set(found["ratios"]) == {target.key for target in harness["targets"]}
     assert all(math.isfinite(ratio) and ratio >= 0 for ratio in found["ratios"].values()), found["ratios"]
     assert set(found["verdicts"].values()) <= {"aim met", "met, aim missed", "missed"}
 
 
-def test_every_way_was_timed(run):
+def test_bench_report_has_a_time_for_every_variant(run):
     found, _ = run
     timed = dict(timings(found["numbers"]))
     assert {"ours", "socket", "libcurl", "pycurl", "requests", "HttpClient", "append by write()"} <= set(timed)
@@ -74,13 +77,13 @@ def test_every_way_was_timed(run):
         assert 0 < timing["p50"] <= timing["p99"] <= timing["p999"] and timing["rate"] > 0, (name, timing)
 
 
-def test_instructions_have_not_crept(run):
+def test_instruction_counts_stay_within_their_bounds(run):
     """More than the tolerance over benches/instructions.json ends the run with a failure, which `run` would have met."""
     found, _ = run
     assert found["failures"] == [] and min(found["numbers"]["instructions"].values()) > 0
 
 
-def test_ours_does_not_meet_delayed_acknowledgement(run, bench):
+def test_send_is_not_slowed_by_delayed_acknowledgement(run, bench):
     """Two writes under Nagle's algorithm wait for it, about forty milliseconds. So few samples are shaken by what else a
     machine does: they are taken again, three times at most."""
     found, again = run[0], 3
@@ -95,9 +98,9 @@ def test_ours_does_not_meet_delayed_acknowledgement(run, bench):
     assert escapes
 
 
-def test_the_page_gets_its_tables_and_keeps_its_prose(run, root, harness):
+def test_bench_write_replaces_the_tables_and_keeps_the_prose(run, root, harness):
     begin, end = harness["marks"]
-    written, committed = run[1], (root / "docs/performance.md").read_text()
+    written, committed = run[1], (root / "benches/RESULTS.md").read_text()
     assert written.partition(begin)[0] == committed.partition(begin)[0]
     assert written.partition(end)[2] == committed.partition(end)[2]
     for target in harness["targets"]:
@@ -106,13 +109,24 @@ def test_the_page_gets_its_tables_and_keeps_its_prose(run, root, harness):
         assert f"| {target.words} |" in committed
 
 
-def test_the_readme_names_every_section(root, harness):
+def test_performance_page_summarizes_the_committed_results(root):
+    """The figures of the page for users are those of benches/RESULTS.md, by `make bench` with --summary."""
+    sys.path.insert(0, str(root / "benches"))
+    from harness import report
+
+    shown = (root / "docs/performance.md").read_text().partition(report.BEGIN)[2].partition(report.END)[0]
+    summary = report.summary((root / "benches/RESULTS.md").read_text())
+    assert shown.strip() == summary.strip()
+    assert all(title.partition(":")[0] in summary for title in report.SHOWN)
+
+
+def test_bench_readme_names_every_section(root, harness):
     text = (root / "benches/README.md").read_text()
     for name in harness["sections"]:
         assert f"| `{name}` |" in text, name
 
 
-def test_an_unknown_section_is_refused(root, library, command):
+def test_bench_refuses_an_unknown_section(root, library, command):
     done = subprocess.run([sys.executable, root / "benches/run.py", "--sections", "nonsense"], capture_output=True, text=True,
                           env={**os.environ, "ESALES_NOTIFY_LIBRARY": str(library), "ESALES_NOTIFY_COMMAND": str(command)})
     assert done.returncode == 2 and "no section nonsense" in done.stderr

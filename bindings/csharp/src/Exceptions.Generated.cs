@@ -11,7 +11,7 @@ namespace Esales.Notify
         }
     }
 
-    /// <summary>-10 to -19: The service refused the notification; the same bytes will get the same answer.</summary>
+    /// <summary>-10 to -19: The notification is not sent again: the service refused it, or would count it twice.</summary>
     public class FinalException : NotifyException
     {
         internal FinalException(Failure failure)
@@ -42,6 +42,15 @@ namespace Esales.Notify
     public sealed class RejectedException : FinalException
     {
         internal RejectedException(Failure failure)
+            : base(failure)
+        {
+        }
+    }
+
+    /// <summary>-13: It is not known whether the payment arrived; the service would count it twice if it were sent again.</summary>
+    public sealed class MayHaveArrivedException : FinalException
+    {
+        internal MayHaveArrivedException(Failure failure)
             : base(failure)
         {
         }
@@ -110,7 +119,7 @@ namespace Esales.Notify
         }
     }
 
-    /// <summary>-26: The answer is not HTTP that could be understood; the notification may have arrived.</summary>
+    /// <summary>-26: The answer is not valid HTTP; the notification may have arrived.</summary>
     public sealed class BadResponseException : RetryableException
     {
         internal BadResponseException(Failure failure)
@@ -137,7 +146,7 @@ namespace Esales.Notify
         }
     }
 
-    /// <summary>-32: The notification was not delivered within <c>max_age_s</c>; it is no longer tried.</summary>
+    /// <summary>-32: The notification was not delivered within <c>max_age_s</c> and is not tried any more.</summary>
     public sealed class ExpiredException : NotifyException
     {
         internal ExpiredException(Failure failure)
@@ -155,7 +164,7 @@ namespace Esales.Notify
         }
     }
 
-    /// <summary>-34: Nothing is known of the id: it was never accepted here, or its receipt was discarded.</summary>
+    /// <summary>-34: The id is unknown: it was never accepted here, or its receipt was discarded.</summary>
     public sealed class UnknownIdException : NotifyException
     {
         internal UnknownIdException(Failure failure)
@@ -175,7 +184,7 @@ namespace Esales.Notify
 
     internal static class Failures
     {
-        /// <summary>The exception of an outcome. A code that only a later library knows still belongs to its group.</summary>
+        /// <summary>The exception of an outcome. An unknown code of a later library gets the exception of its group.</summary>
         internal static System.Exception Make(Failure failure)
         {
             switch (failure.Code)
@@ -186,6 +195,7 @@ namespace Esales.Notify
                 case StatusCode.BadRequest: return new BadRequestException(failure);
                 case StatusCode.Forbidden: return new ForbiddenException(failure);
                 case StatusCode.Rejected: return new RejectedException(failure);
+                case StatusCode.MayHaveArrived: return new MayHaveArrivedException(failure);
                 case StatusCode.ServerError: return new ServerErrorException(failure);
                 case StatusCode.Throttled: return new ThrottledException(failure);
                 case StatusCode.Timeout: return new NotifyTimeoutException(failure);

@@ -87,7 +87,7 @@ final class DisabledTest extends TestCase
         return explode("\n", trim($output));
     }
 
-    public function testTheListOfFunctionsIsThatOfTheCode(): void
+    public function testListOfNeededFunctionsEqualsTheCode(): void
     {
         $code = Package::directory() . '/src/Internal/Functions.php';
         $lists = ['NEEDED' => self::called(), 'NEEDED_BY_AGENT' => self::calledByAgent()];
@@ -110,7 +110,7 @@ final class DisabledTest extends TestCase
         }
     }
 
-    public function testALibraryExceptionNamesTheFunctionWhenItIsDisabled(): void
+    public function testLibraryExceptionNamesADisabledFunction(): void
     {
         foreach (self::called() as $function) {
             foreach ($this->entrances(['-d', 'disable_functions=' . $function]) as $line) {
@@ -120,7 +120,7 @@ final class DisabledTest extends TestCase
         }
     }
 
-    public function testALibraryExceptionNamesEveryFunctionWhenSeveralAreDisabled(): void
+    public function testLibraryExceptionNamesEveryDisabledFunction(): void
     {
         $lines = $this->entrances(['-d', 'disable_functions=exec,getenv,system,file_get_contents,function_exists']);
         foreach ($lines as $line) {
@@ -132,7 +132,7 @@ final class DisabledTest extends TestCase
         }
     }
 
-    public function testEverythingWorksWhenOtherFunctionsAreDisabled(): void
+    public function testClientWorksWhenOtherFunctionsAreDisabled(): void
     {
         // What shared hosts disable.
         $lines = $this->entrances(['-d', 'disable_functions=exec,passthru,shell_exec,system,proc_open,popen,putenv,'
@@ -145,7 +145,7 @@ final class DisabledTest extends TestCase
         }
     }
 
-    public function testALibraryExceptionNamesTheClassWhenFfiIsDisabled(): void
+    public function testLibraryExceptionNamesTheDisabledFfiClass(): void
     {
         if (PHP_VERSION_ID >= 80500) {
             self::markTestSkipped('PHP 8.5 has no disable_classes');
@@ -159,7 +159,7 @@ final class DisabledTest extends TestCase
         }
     }
 
-    public function testThePreloadHeadersCommandNamesTheFunctionWhenItIsDisabled(): void
+    public function testPreloadHeaderCommandNamesADisabledFunction(): void
     {
         foreach (['fwrite', 'in_array', 'count', 'array_slice', 'realpath'] as $function) {
             $command = new Process([

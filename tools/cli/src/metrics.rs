@@ -191,8 +191,14 @@ impl Page<'_> {
     }
 
     fn dead_letters(&mut self, report: &SpoolReport) {
-        // These three series are always there, so that an alert never meets a gap.
-        let usual = [Status::BadRequest, Status::Forbidden, Status::Rejected].map(|s| (s, 0));
+        // These series are always there, so that an alert never meets a gap.
+        let usual = [
+            Status::BadRequest,
+            Status::Forbidden,
+            Status::Rejected,
+            Status::MayHaveArrived,
+        ]
+        .map(|s| (s, 0));
         let found = report.dead_by_status.iter().copied();
         let samples = usual.into_iter().chain(found);
         self.family(
@@ -297,9 +303,9 @@ mod tests {
         drain.count(202);
         let page = page(&SpoolReport::default(), "/s", Some(&drain));
         for sample in [
-            "esales_drain_attempt_seconds_bucket{le=\"0.01\",spool=\"/s\"} 0\n",
-            "esales_drain_attempt_seconds_bucket{le=\"0.025\",spool=\"/s\"} 1\n",
-            "esales_drain_delivery_age_seconds_bucket{le=\"5.0\",spool=\"/s\"} 1\n",
+            "esales_drain_attempt_seconds_bucket{spool=\"/s\",le=\"0.01\"} 0\n",
+            "esales_drain_attempt_seconds_bucket{spool=\"/s\",le=\"0.025\"} 1\n",
+            "esales_drain_delivery_age_seconds_bucket{spool=\"/s\",le=\"5.0\"} 1\n",
             "esales_drain_delivery_age_seconds_count{spool=\"/s\"} 1\n",
             "esales_agent_answers_total{spool=\"/s\",code=\"202\"} 1\n",
         ] {

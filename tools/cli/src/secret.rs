@@ -1,12 +1,12 @@
-//! The shop's private key, from a file, the environment or a flag. Every user of the machine can read a command line, so
-//! the flag warns.
+//! The shop's private key, from a file, the environment or a flag. Every user of the machine can read a command line,
+//! so the flag warns.
 
 use std::fs::File;
 use std::io::Read;
 
 use clap::parser::ValueSource;
 use clap::{Arg, ArgGroup, ArgMatches};
-use esales_notify::MAX_IDENTITY;
+use esales_notify::MAX_KEY_INPUT;
 
 const FLAG: &str = "private-key";
 const FILE: &str = "private-key-file";
@@ -22,12 +22,12 @@ pub(crate) fn args(what_for: &str) -> [Arg; 2] {
             .env("ESALES_PRIVATE_KEY")
             .hide_env_values(true)
             .help(format!(
-                "{what_for}. Better in the environment or in a file: other users can read a command line"
+                "{what_for}. Safer in a file or in the environment, because other users can read a command line"
             )),
         Arg::new(FILE)
             .long(FILE)
             .value_name("PATH")
-            .help("Read the private key from this file; a line break at its end is left out"),
+            .help("Read the private key from this file; a line break at the end is ignored"),
     ]
 }
 
@@ -58,7 +58,7 @@ pub(crate) fn group(id: &'static str) -> ArgGroup {
 fn read(path: &str) -> Result<String, String> {
     let wrong = |e: &dyn std::fmt::Display| format!("--{FILE} {path}: {e}");
     // A device or a wrong file must not fill the memory.
-    let most = MAX_IDENTITY as u64 + 2;
+    let most = MAX_KEY_INPUT as u64 + 2;
     let mut text = String::new();
     File::open(path)
         .and_then(|file| file.take(most + 1).read_to_string(&mut text))
@@ -68,9 +68,9 @@ fn read(path: &str) -> Result<String, String> {
     if key.is_empty() {
         return Err(wrong(&"the file is empty"));
     }
-    if key.len() > MAX_IDENTITY {
+    if key.len() > MAX_KEY_INPUT {
         return Err(wrong(&format!(
-            "the file is longer than {MAX_IDENTITY} bytes"
+            "the file is longer than {MAX_KEY_INPUT} bytes"
         )));
     }
     Ok(key.to_owned())

@@ -285,7 +285,7 @@ fn python_call(row: &KindSpec) -> String {
 
 // PHP
 
-fn php_words(text: &str) -> String {
+fn php_text(text: &str) -> String {
     php(&renamed(text, |name| format!("${}", camel(name))))
 }
 
@@ -307,16 +307,16 @@ fn php_kind(row: &KindSpec) -> String {
             (false, false) => "string|null",
         };
         let name = camel(argument.row.name);
-        let text = format!("@param {kind} ${name} {}", php_words(argument.row.doc));
+        let text = format!("@param {kind} ${name} {}", php_text(argument.row.doc));
         doc += &wrap(&text, "     * ", "     *     ", WIDTH);
     }
     doc += if arguments.is_empty() { "" } else { "     *\n" };
     let is_order = arguments.iter().any(Argument::is_lines);
     doc += match is_order {
         true => {
-            "     * @throws Exception\\InvalidArgumentException for a line that is no Line, or a NUL byte\n"
+            "     * @throws Exception\\InvalidArgumentException if a line is not a Line, or a text has a NUL byte\n"
         }
-        false => "     * @throws Exception\\InvalidArgumentException for a NUL byte\n",
+        false => "     * @throws Exception\\InvalidArgumentException if a text has a NUL byte\n",
     };
     let is_hidden = arguments.iter().any(|argument| argument.row.is_hidden);
     let mut parameters: Vec<String> = Vec::new();
@@ -380,7 +380,7 @@ fn php_kind(row: &KindSpec) -> String {
 }
 
 fn php_getter(row: &FieldSpec) -> String {
-    let doc = wrap(&php_words(row.doc), "     * ", "     * ", WIDTH);
+    let doc = wrap(&php_text(row.doc), "     * ", "     * ", WIDTH);
     let (more, kind) = match is_lines(row) {
         true => ("     *\n     * @return list<Line>\n", "array"),
         false => ("", "?string"),
@@ -456,7 +456,7 @@ fn php_call(row: &KindSpec) -> String {
 
 // C#
 
-fn csharp_words(text: &str) -> String {
+fn csharp_text(text: &str) -> String {
     xml(&renamed(text, pascal))
 }
 
@@ -501,7 +501,7 @@ fn csharp_field(row: &FieldSpec) -> String {
         true => "Empty: the kind has none.",
         false => "Null: there is none.",
     };
-    let doc = csharp_comment("summary", &format!("{} {none}", csharp_words(row.doc)));
+    let doc = csharp_comment("summary", &format!("{} {none}", csharp_text(row.doc)));
     let kind = match is_lines(row) {
         true => "IReadOnlyList<Line>",
         false => "string",
@@ -523,14 +523,14 @@ fn csharp_kind(row: &KindSpec) -> String {
     let mut doc = csharp_comment("summary", row.doc);
     for argument in &arguments {
         let name = format!("param name=\"{}\"", camel(argument.row.name));
-        doc += &csharp_comment(&name, &csharp_words(argument.row.doc));
+        doc += &csharp_comment(&name, &csharp_text(argument.row.doc));
     }
     doc += &csharp_comment(
         "param name=\"id\"",
         match row.has_id {
-            true => "Names this one event, 1 to 128 bytes of UTF-8; null: a new UUID.",
+            true => "Id of this one event, 1 to 128 bytes of UTF-8. Null: a new UUID.",
             false => {
-                "Names this one event in receipts, in the log and in the queue, 1 to 128 bytes of UTF-8; null: a new \
+                "Id of this one event in receipts, in the log and in the queue, 1 to 128 bytes of UTF-8. Null: a new \
                  UUID. The service does not receive it."
             }
         },

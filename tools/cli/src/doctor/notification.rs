@@ -36,7 +36,9 @@ pub(super) fn check(args: &ArgMatches, is_configured: bool) -> Check {
     }
     let (receipt, ..) = match send::notify(kind, args, &config) {
         Ok(sent) => sent,
-        Err(words) => return Check::failed(NAME, words, "fix the arguments of the notification"),
+        Err(message) => {
+            return Check::failed(NAME, message, "fix the arguments of the notification");
+        }
     };
     let name = kind.spec().name;
     let found = format!("{name}: {}: {}", receipt.status, receipt.detail);
@@ -58,11 +60,11 @@ pub(super) fn check(args: &ArgMatches, is_configured: bool) -> Check {
 fn advice(kind: Kind, receipt: &Receipt) -> &'static str {
     let has = |field| kind.need(field).is_some();
     match receipt.status {
-        _ if receipt.may_have_arrived() => {
+        Status::MayHaveArrived => {
             "the payment may have arrived: see it in the service's figures before you send it again"
         }
         Status::BadRequest if has(Field::Lines) => {
-            "the service says what it misses in the order: see its message"
+            "the message of the service says what the order lacks"
         }
         Status::BadRequest if has(Field::ProductKey) => {
             "pass --product-key, also where --variant-key is known"
@@ -70,7 +72,7 @@ fn advice(kind: Kind, receipt: &Receipt) -> &'static str {
         Status::BadRequest if has(Field::Ticket) => {
             "pass a ticket as the service gave it, byte for byte"
         }
-        Status::BadRequest => "the service says what it misses: see its message",
+        Status::BadRequest => "the message of the service says what is missing",
         Status::Forbidden => match kind {
             Kind::Payment => {
                 "either the customer key of a signed-in visitor was not validated, or this cluster accepts signed payments \
@@ -89,7 +91,7 @@ fn advice(kind: Kind, receipt: &Receipt) -> &'static str {
             "check cluster_id or base_url; the v1 API must have been enabled for the cluster by the vendor's support"
         }
         Status::ServerError | Status::Throttled => {
-            "the service is unavailable or busy: try later; a queue would try for you"
+            "the service is unavailable or busy: try later; a queue tries again by itself"
         }
         Status::InvalidArgument => {
             "fix the arguments of the notification (--market, --ticket, --line, ...)"

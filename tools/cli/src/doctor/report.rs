@@ -2,42 +2,59 @@
 
 use std::fmt::Write as _;
 
+use anstyle::{AnsiColor, Style};
 use serde_json::{Map, Value, json};
+use textwrap::{Options, WordSplitter};
 
+use super::screen::Screen;
 use crate::output::printable;
 
 /// The worst comes last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum State {
+pub(super) enum CheckState {
     Skipped,
     Ok,
     Warning,
     Failed,
 }
 
-impl State {
+impl CheckState {
     fn name(self) -> &'static str {
         match self {
-            State::Skipped => "skipped",
-            State::Ok => "ok",
-            State::Warning => "warning",
-            State::Failed => "failed",
+            CheckState::Skipped => "skipped",
+            CheckState::Ok => "ok",
+            CheckState::Warning => "warning",
+            CheckState::Failed => "failed",
+        }
+    }
+
+    fn style(self) -> Style {
+        match self {
+            CheckState::Skipped => Style::new().dimmed(),
+            CheckState::Ok => AnsiColor::Green.on_default(),
+            CheckState::Warning => AnsiColor::Yellow.on_default(),
+            CheckState::Failed => AnsiColor::Red.on_default().bold(),
         }
     }
 }
+
+/// Where the text of a check begins, in columns.
+const TEXT_COLUMN: usize = 24;
+/// On a narrower screen, the lines after the first begin further to the left.
+const NARROW: usize = 72;
 
 /// One check. Its words may come from the network or the environment, so they are made harmless.
 #[derive(Debug)]
 pub(super) struct Check {
     pub(super) name: &'static str,
-    pub(super) state: State,
+    pub(super) state: CheckState,
     pub(super) found: String,
     advice: Option<String>,
     facts: Map<String, Value>,
 }
 
 impl Check {
-    fn new(name: &'static str, state: State, found: &str, advice: Option<&str>) -> Check {
+    fn new(name: &'static str, state: CheckState, found: &str, advice: Option<&str>) -> Check {
         Check {
             name,
             state,
@@ -48,12 +65,12 @@ impl Check {
     }
 
     pub(super) fn ok(name: &'static str, found: impl AsRef<str>) -> Check {
-        Check::new(name, State::Ok, found.as_ref(), None)
+        Check::new(name, CheckState::Ok, found.as_ref(), None)
     }
 
     /// `why` it could not, or need not, be checked.
     pub(super) fn skipped(name: &'static str, why: impl AsRef<str>) -> Check {
-        Check::new(name, State::Skipped, why.as_ref(), None)
+        Check::new(name, CheckState::Skipped, why.as_ref(), None)
     }
 
     /// Because of what must be fixed first.
@@ -66,7 +83,12 @@ impl Check {
         found: impl AsRef<str>,
         advice: impl AsRef<str>,
     ) -> Check {
-        Check::new(name, State::Warning, found.as_ref(), Some(advice.as_ref()))
+        Check::new(
+            name,
+            CheckState::Warning,
+            found.as_ref(),
+            Some(advice.as_ref()),
+        )
     }
 
     pub(super) fn failed(
@@ -74,7 +96,12 @@ impl Check {
         found: impl AsRef<str>,
         advice: impl AsRef<str>,
     ) -> Check {
-        Check::new(name, State::Failed, found.as_ref(), Some(advice.as_ref()))
+        Check::new(
+            name,
+            CheckState::Failed,
+            found.as_ref(),
+            Some(advice.as_ref()),
+        )
     }
 
     /// With a fact for programs.
@@ -98,51 +125,61 @@ impl Report {
         self.groups.iter().flat_map(|(_, checks)| checks)
     }
 
-    fn count(&self, state: State) -> usize {
+    fn count(&self, state: CheckState) -> usize {
         self.all().filter(|check| check.state == state).count()
     }
 
     /// The worst that was found.
-    fn state(&self) -> State {
+    fn state(&self) -> CheckState {
         let worst = self.all().map(|check| check.state).max();
-        worst.unwrap_or(State::Ok).max(State::Ok)
+        worst.unwrap_or(CheckState::Ok).max(CheckState::Ok)
     }
 
     pub(super) fn exit_code(&self, is_strict: bool) -> u8 {
         match self.state() {
-            State::Failed => 2,
-            State::Warning if is_strict => 1,
+            CheckState::Failed => 2,
+            CheckState::Warning if is_strict => 1,
             _ => 0,
         }
     }
 
-    pub(super) fn text(&self) -> String {
+    /// The report for a person, wrapped and coloured as the screen allows.
+    pub(super) fn text(&self, screen: Screen) -> String {
         let mut out = String::new();
         for (group, checks) in &self.groups {
-            let _ = writeln!(out, "{group}");
-            // What was skipped for one reason stands in one line.
-            for alike in checks.chunk_by(|a, b| a.state == State::Skipped && a.found == b.found) {
+            let _ = writeln!(out, "{}", screen.styled(Style::new().bold(), group));
+            // Checks that were skipped for one reason share a line.
+            for alike in
+                checks.chunk_by(|a, b| a.state == CheckState::Skipped && a.found == b.found)
+            {
                 if let Some(check) = alike.first() {
-                    let state = check.state.name();
+                    let state = format!("{:<8}", check.state.name());
+                    let state = screen.styled(check.state.style(), &state);
                     let names: Vec<&str> = alike.iter().map(|c| c.name).collect();
-                    let _ = match names.as_slice() {
-                        [name] => writeln!(out, "  {state:<8} {name:<12} {}", check.found),
-                        _ => writeln!(out, "  {state:<8} {}: {}", names.join(", "), check.found),
+                    let (head, text) = match names.as_slice() {
+                        [name] => (format!("  {state} {name:<12} "), check.found.clone()),
+                        _ => (
+                            format!("  {state} "),
+                            format!("{}: {}", names.join(", "), check.found),
+                        ),
                     };
+                    wrap(&mut out, screen, &head, &text, TEXT_COLUMN);
                     if let Some(advice) = &check.advice {
-                        let _ = writeln!(out, "{:24}-> {advice}", "");
+                        let head = format!("{:TEXT_COLUMN$}-> ", "");
+                        wrap(&mut out, screen, &head, advice, TEXT_COLUMN + 3);
                     }
                 }
             }
         }
-        let _ = writeln!(
-            out,
-            "\n{} failed, {} with a warning, {} ok, {} skipped",
-            self.count(State::Failed),
-            self.count(State::Warning),
-            self.count(State::Ok),
-            self.count(State::Skipped)
+        let summary = format!(
+            "{} failed, {} with a warning, {} ok, {} skipped",
+            self.count(CheckState::Failed),
+            self.count(CheckState::Warning),
+            self.count(CheckState::Ok),
+            self.count(CheckState::Skipped)
         );
+        out.push('\n');
+        wrap(&mut out, screen, "", &summary, 0);
         out
     }
 
@@ -161,21 +198,44 @@ impl Report {
         json!({
             "version": env!("CARGO_PKG_VERSION"),
             "state": self.state().name(),
-            "failed": self.count(State::Failed),
-            "warnings": self.count(State::Warning),
-            "ok": self.count(State::Ok),
-            "skipped": self.count(State::Skipped),
+            "failed": self.count(CheckState::Failed),
+            "warnings": self.count(CheckState::Warning),
+            "ok": self.count(CheckState::Ok),
+            "skipped": self.count(CheckState::Skipped),
             "checks": checks.collect::<Vec<_>>(),
         })
     }
 }
 
+/// Adds the text behind its head, in lines that fit the screen.
+fn wrap(out: &mut String, screen: Screen, head: &str, text: &str, column: usize) {
+    let Some(width) = screen.width else {
+        let _ = writeln!(out, "{head}{text}");
+        return;
+    };
+    let indent = " ".repeat(if width < NARROW { 4 } else { column });
+    let head = if width < NARROW {
+        head.replace(&" ".repeat(TEXT_COLUMN), "    ")
+    } else {
+        head.to_owned()
+    };
+    let options = Options::new(width)
+        .initial_indent(&head)
+        .subsequent_indent(&indent)
+        // A path or a command is copied as a whole.
+        .break_words(false)
+        .word_splitter(WordSplitter::NoHyphenation);
+    for line in textwrap::wrap(text, options) {
+        let _ = writeln!(out, "{line}");
+    }
+}
+
 /// Without control characters, which could command a terminal, and of a bounded length.
-fn harmless(words: &str) -> String {
+fn harmless(text: &str) -> String {
     const MOST: usize = 2000;
-    let kept: String = words.chars().take(MOST).collect();
+    let kept: String = text.chars().take(MOST).collect();
     let mut out = printable(&kept);
-    if words.chars().nth(MOST).is_some() {
+    if text.chars().nth(MOST).is_some() {
         out.push('…');
     }
     out
@@ -192,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn the_worst_check_decides() {
+    fn report_state_is_the_worst_of_its_checks() {
         let ok = || Check::ok("a", "fine");
         let warning = || Check::warning("b", "odd", "look");
         let failed = || Check::failed("c", "broken", "fix");
@@ -214,13 +274,13 @@ mod tests {
     }
 
     #[test]
-    fn every_check_has_its_line_and_its_object() {
+    fn report_prints_every_check_as_a_line_and_as_json() {
         let report = of(vec![
             Check::ok("a", "fine").fact("n", 1),
             Check::failed("b", "broken", "fix it"),
         ]);
         assert_eq!(
-            report.text(),
+            report.text(Screen::PLAIN),
             "group\n  ok       a            fine\n  failed   b            broken\n                        \
              -> fix it\n\n1 failed, 0 with a warning, 1 ok, 0 skipped\n"
         );
@@ -232,19 +292,46 @@ mod tests {
     }
 
     #[test]
-    fn what_is_skipped_for_one_reason_stands_in_one_line() {
+    fn lines_fit_the_screen_and_break_no_word_when_it_has_a_width() {
+        let long = "the path /var/lib/esales-notify/spool and the command `esales-notify queue dead list` stay as they are";
+        let report = of(vec![Check::failed("a", long, long)]);
+        let plain = report.text(Screen::PLAIN);
+        for (width, is_coloured) in [(100, false), (80, true), (72, false), (40, true)] {
+            let screen = Screen {
+                width: Some(width),
+                is_coloured,
+            };
+            let text = report.text(screen);
+            let widest = text.lines().map(textwrap::core::display_width).max();
+            assert!(widest <= Some(width) && text.lines().count() > 6, "{text}");
+            assert_eq!(text.contains('\u{1b}'), is_coloured);
+            assert!(text.contains("/var/lib/esales-notify/spool"), "{text}");
+            if !is_coloured {
+                let words = |text: &str| {
+                    text.split_whitespace()
+                        .map(str::to_owned)
+                        .collect::<Vec<_>>()
+                };
+                assert_eq!(words(&text), words(&plain), "nothing is lost");
+            }
+        }
+        assert!(!plain.contains('\u{1b}'));
+    }
+
+    #[test]
+    fn report_groups_skipped_checks_with_the_same_reason() {
         let report = of(vec![
             Check::skipped("a", "no need"),
             Check::skipped("b", "no need"),
             Check::skipped("c", "no way"),
         ]);
-        let text = report.text();
+        let text = report.text(Screen::PLAIN);
         assert!(text.contains("\n  skipped  a, b: no need\n  skipped  c            no way\n"));
         assert_eq!(report.json()["checks"].as_array().unwrap().len(), 3);
     }
 
     #[test]
-    fn words_from_outside_command_no_terminal() {
+    fn text_from_outside_is_escaped_for_the_terminal() {
         assert_eq!(harmless("a\u{1b}[2Jb\nc"), "a\\u{1b}[2Jb\\nc");
         assert_eq!(harmless(&"x".repeat(3000)).chars().count(), 2001);
     }

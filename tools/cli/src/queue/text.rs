@@ -204,23 +204,23 @@ pub(super) fn salvage(report: &SalvageReport) -> String {
     if report.already_there > 0 {
         let _ = writeln!(
             out,
-            "{} left out: the spool knows the id already",
+            "{} skipped: the spool already has the id",
             counted(report.already_there, "notification")
         );
     }
     if report.dead_letters_left > 0 {
         let _ = writeln!(
             out,
-            "{} left there: --dead enqueues dead letters too",
+            "{} skipped: --dead enqueues dead letters too",
             counted(report.dead_letters_left, "dead letter")
         );
     }
     if report.may_have_arrived_left > 0 {
         let left = counted(report.may_have_arrived_left, "payment");
-        let _ = writeln!(out, "{left} left there: they may have arrived");
+        let _ = writeln!(out, "{left} skipped: they may have arrived");
     }
     for part in &report.unreadable {
-        let _ = writeln!(out, "not readable: {part}");
+        let _ = writeln!(out, "unreadable: {part}");
     }
     out
 }
@@ -230,7 +230,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn status_names_the_leader_or_says_that_no_process_delivers() {
+    fn queue_status_names_the_leader_or_reports_that_no_process_delivers() {
         let mut spool = SpoolReport::default();
         assert!(report(&spool).contains("delivered by      no process\n"));
         spool.leader = Some("process 7 of www-data".to_owned());
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn status_lists_faults_and_files_that_were_set_aside() {
+    fn queue_status_lists_faults_and_files_that_were_set_aside() {
         let mut spool = SpoolReport::default();
         spool.faults = vec!["the journal counts 2, the segments hold 1".to_owned()];
         spool.set_aside = vec!["/spool/damaged-1".into()];

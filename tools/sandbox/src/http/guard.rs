@@ -49,7 +49,7 @@ pub(crate) async fn guard(
 ) -> Response {
     let (parts, body) = request.into_parts();
     let mut response = match refusal(parts, &shared.allow_hosts) {
-        Err(words) => plain(StatusCode::FORBIDDEN, words),
+        Err(reason) => plain(StatusCode::FORBIDDEN, reason),
         Ok(parts) => next.run(Request::from_parts(parts, body)).await,
     };
     for (name, value) in HEADERS {
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_of_other_sites_may_link_to_the_page_and_do_no_more() {
+    fn request_of_another_site_is_refused_unless_it_is_a_link_to_the_page() {
         let host = ("host", "127.0.0.1:8080");
         let navigate = ("sec-fetch-mode", "navigate");
         for (site, is_refused) in [

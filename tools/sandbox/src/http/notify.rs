@@ -77,7 +77,7 @@ pub(super) async fn notification(
     verdict.notification = None;
     match scripted {
         Some(answer) => play(answer, verdict, &connection).await,
-        None => honest(verdict),
+        None => normal(verdict),
     }
 }
 
@@ -91,7 +91,7 @@ fn readable(headers: &HeaderMap) -> Vec<(String, String)> {
         .collect()
 }
 
-fn honest(verdict: Verdict) -> Response {
+fn normal(verdict: Verdict) -> Response {
     let status = StatusCode::from_u16(verdict.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     if verdict.text.is_empty() {
         return status.into_response();
@@ -108,7 +108,7 @@ fn honest(verdict: Verdict) -> Response {
 async fn play(answer: Answer, verdict: Verdict, connection: &Connection) -> Response {
     sleep(Duration::from_millis(answer.wait_ms)).await;
     match answer.action {
-        Action::Honest => honest(verdict),
+        Action::Normal => normal(verdict),
         Action::Status(status) if !status.then_close => scripted(&status),
         action => match connection.take_over(action).await {},
     }

@@ -16,8 +16,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::watch;
 
 pub use self::received::{Received, Stats};
-use self::repeats::{Repeats, Sighting};
-use crate::script::{Answer, FOR_EVER};
+use self::repeats::{Repeats, Repetition, Sighting};
+use crate::script::{ALL_PERCENT, Answer, FOR_EVER};
 use crate::verdict::{Verdict, hex};
 
 /// The number of one connection, given at its first recorded request and again after a `clear`.
@@ -71,7 +71,7 @@ impl FromStr for Cursor {
 }
 
 /// What has changed for somebody who had read up to a [`Cursor`].
-pub(crate) struct News {
+pub(crate) struct JournalUpdate {
     /// Where the records begin: the cursor that was given, or the start of the current era.
     pub(crate) from: Cursor,
     /// The oldest of the records after it.
@@ -86,14 +86,14 @@ pub(crate) struct Journal {
     remember: usize,
     remember_bytes: usize,
     run: u64,
-    /// Touched after each change, for those who wait for [`Journal::news`].
+    /// Touched after each change, for those who wait for [`Journal::update_since`].
     changed: watch::Sender<()>,
-    state: Mutex<State>,
+    state: Mutex<JournalState>,
     arrived: Condvar,
 }
 
 #[derive(Default)]
-struct State {
+struct JournalState {
     /// How often the records were cleared.
     era: u64,
     connections: u64,
@@ -118,7 +118,7 @@ impl Journal {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, JournalState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -143,6 +143,7 @@ impl Journal {
             token_problem: arrival.verdict.token_problem.map(str::to_owned),
             payment_token_valid: arrival.verdict.payment_token_valid,
             payment_token_problem: arrival.verdict.payment_token_problem.map(str::to_owned),
+            retry: false,
             duplicate: false,
             warnings: arrival.verdict.warnings.clone(),
             answer: arrival.verdict.status.to_string(),
@@ -158,22 +159,25 @@ impl Journal {
         });
 
         let mut state = self.lock();
-        let scripted = arrival.scriptable.then(|| state.next_answer()).flatten();
+        let seq = state.received + 1;
+        let scripted = arrival.scriptable.then(|| state.next_answer(seq)).flatten();
         if let Some(answer) = &scripted {
             record.answer = answer.to_string();
-            if !answer.is_honest() {
+            if !answer.is_normal() {
                 record.status = answer.status();
                 record.answer_text = answer.body().unwrap_or_default().to_owned();
             }
             record.scripted = true;
         }
-        state.received += 1;
-        record.seq = state.received;
+        state.received = seq;
+        record.seq = seq;
         record.connection = state.number(arrival.connection);
         if let Some(sighting) = sighting {
             let repeats = &mut state.repeats;
-            record.duplicate =
+            let repetition =
                 repeats.take(sighting, record.seq, record.status, &mut record.warnings);
+            record.retry = repetition == Repetition::Retry;
+            record.duplicate = repetition == Repetition::Duplicate;
         }
         state.bytes += record.bytes();
         state.records.push_back(Arc::new(record));
@@ -209,7 +213,12 @@ impl Journal {
 
     /// What came after `cursor`: at most `records` records, and `answers` of the script. `None`,
     /// or a cursor of another run or an earlier era, has read nothing.
-    pub(crate) fn news(&self, cursor: Option<Cursor>, records: usize, answers: usize) -> News {
+    pub(crate) fn update_since(
+        &self,
+        cursor: Option<Cursor>,
+        records: usize,
+        answers: usize,
+    ) -> JournalUpdate {
         let state = self.lock();
         let start = Cursor {
             run: self.run,
@@ -222,7 +231,7 @@ impl Journal {
         // The records are numbered without a gap.
         let oldest = state.records.front().map_or(0, |record| record.seq);
         let skip = usize::try_from((from.seq + 1).saturating_sub(oldest)).unwrap_or(usize::MAX);
-        News {
+        JournalUpdate {
             from,
             records: state
                 .records
@@ -239,10 +248,10 @@ impl Journal {
     /// Forgets the records, the ids and the counters, not the script.
     pub(crate) fn clear(&self) {
         let mut state = self.lock();
-        let fresh = State {
+        let fresh = JournalState {
             era: state.era + 1,
             script: std::mem::take(&mut state.script),
-            ..State::default()
+            ..JournalState::default()
         };
         *state = fresh;
         drop(state);
@@ -283,13 +292,14 @@ impl Journal {
     }
 }
 
-impl State {
+impl JournalState {
     fn script_left(&self) -> u64 {
         let left = self.script.iter().map(|answer| answer.times);
         left.fold(0, u64::saturating_add)
     }
 
-    fn next_answer(&mut self) -> Option<Answer> {
+    /// The scripted answer of request number `seq`, if it gets one.
+    fn next_answer(&mut self, seq: u64) -> Option<Answer> {
         let mut answer = self.script.pop_front()?;
         if answer.times > 1 {
             if answer.times != FOR_EVER {
@@ -297,8 +307,10 @@ impl State {
             }
             self.script.push_front(answer.clone());
         }
+        let is_given = answer.is_given_to(seq);
         answer.times = 1;
-        Some(answer)
+        answer.percent = ALL_PERCENT;
+        is_given.then_some(answer)
     }
 
     fn number(&mut self, connection: &ConnectionNumber) -> u64 {
