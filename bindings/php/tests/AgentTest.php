@@ -15,6 +15,7 @@ use Esales\Notify\Notification;
 use Esales\Notify\Status;
 use Esales\Notify\Tests\Support\Agent;
 use Esales\Notify\Tests\Support\Folder;
+use Esales\Notify\Tests\Support\Http;
 use Esales\Notify\Tests\Support\Package;
 use Esales\Notify\Tests\Support\Process;
 use Esales\Notify\Tests\Support\SandboxTestCase;
@@ -226,6 +227,38 @@ final class AgentTest extends SandboxTestCase
         $client->enqueueAddToCart($this->visitor(), 't', 'after');
         $client->enqueue($this->visitor(), Notification::end('end'));
         self::assertCount(3, $this->delivered(3));
+    }
+
+    public function testPagesOfOneWorkerShareAConnection(): void
+    {
+        $agent = $this->start();
+        $taken = stream_socket_server('tcp://127.0.0.1:0');
+        $address = stream_socket_get_name($taken, false);
+        fclose($taken);
+        $web = new Process(
+            [PHP_BINARY, '-n', '-S', $address, __DIR__ . '/programs/agent_page.php'],
+            ['ESALES_AGENT' => $agent->socket()]
+        );
+        $web->waitFor(2, '~(started)~');
+        $before = $this->connections($agent);
+        $ids = [];
+        for ($n = 0; $n < 20; $n++) {
+            $ids[] = Http::request('GET', "http://$address/", '')['body'];
+        }
+        self::assertCount(20, array_unique($ids));
+        self::assertSame($before + 1, $this->connections($agent));
+        // The worker finds its connection closed, and makes another one.
+        $agent->stop();
+        $this->start();
+        self::assertMatchesRegularExpression('/^[0-9a-f-]{36}$/', Http::request('GET', "http://$address/", '')['body']);
+        self::assertCount(21, $this->delivered(21));
+    }
+
+    private function connections(Agent $agent): int
+    {
+        preg_match('/^esales_agent_connections\{.*\} (\d+)$/m', $agent->metrics(), $found);
+
+        return (int) $found[1];
     }
 
     public function testChildOfAForkHasAConnectionOfItsOwn(): void
