@@ -243,6 +243,8 @@ impl OnFailure {
 pub enum Durability {
     /// `process`: the end of every process, kill -9 included.
     Process,
+    /// `replica`.
+    Replica,
     /// `disk`: a power loss too; the enqueues that run at the same time share an fsync and wait for it.
     Disk,
 }
@@ -251,6 +253,7 @@ impl Durability {
     fn as_str(self) -> &'static str {
         match self {
             Durability::Process => "process",
+            Durability::Replica => "replica",
             Durability::Disk => "disk",
         }
     }

@@ -290,7 +290,7 @@ impl LogSpool {
             }
         });
         let file = appended.unwrap_or(Err(Refusal::Io(io::ErrorKind::TimedOut.into())))?;
-        if !self.settings.is_synced {
+        if !self.settings.is_synced() {
             return Ok(());
         }
         // Without the lock: others append meanwhile, and share the sync.
@@ -445,6 +445,7 @@ impl Ledger for LogSpool {
                 process,
                 pending_bytes: sight.pending_bytes,
                 oldest,
+                lost: 0,
                 recent: receipts::recent(place)?,
             })
         })

@@ -150,7 +150,7 @@ fn take_over(place: &Place, settings: &Settings, last: u32) -> io::Result<(Journ
     state.apply(&batch);
     let epoch = last.saturating_add(1);
     let journal = JournalWriter::begin(place, epoch, &state)?;
-    if settings.is_synced {
+    if settings.is_synced() {
         journal.sync()?;
         place.sync_names()?;
     }
