@@ -44,17 +44,30 @@ final class ClientOptions
      * @param string|null $onFailure What a blocking call does when it ends on an outcome that may succeed later. error:
      *     it says so. queue: the notification goes into the queue under the same id, at once while deliveries are
      *     failing, and the call returns ESALES_QUEUED. Default: error.
-     * @param string|null $spool Directory that holds the queue, shared by any number of processes of this machine that
-     *     run as the same user: an absolute path. The library makes it, with mode 0700; the folder that it is in must
-     *     exist. Unset: in memory, lost with the process. Default: unset.
+     * @param string|null $spool What holds the queue. An absolute path: a directory, shared by any number of processes
+     *     of this machine that run as the same user. The library makes it, with mode 0700; the folder that it is in
+     *     must exist. redis://[user@]host[:port][/db]?name=NAME, or rediss:// for TLS: a Redis (6.2 or newer) or Valkey
+     *     (7.2 or newer), shared by any number of machines; NAME is the queue's own. Several hosts are separated by
+     *     commas; with &sentinel=MASTER they are Sentinels. Unset: in memory, lost with the process. Default: unset.
+     * @param string|null $spoolPassword Password for a spool of redis:// or rediss://. It does not belong in the
+     *     address, which is logged. Default: unset.
+     * @param string|null $spoolPasswordFile File whose first line is the password for a spool of redis:// or rediss://.
+     *     It is read when the client is made. Default: unset.
+     * @param string|null $spoolFallback Directory that takes a notification while a spool of redis:// or rediss:// does
+     *     not answer: an absolute path on this machine, as with spool. The process that delivers it passes the
+     *     notification on under the same id when the engine is back. Unset: the enqueue fails with ESALES_SPOOL_FAILED.
+     *     Default: unset.
+     * @param bool|null $allowVolatile Whether a spool of redis:// or rediss:// may be an engine without an append-only
+     *     file: everything that is pending is lost when such an engine ends. Default: false.
      * @param string|null $durability What an accepted notification in the spool survives. process: the end of every
-     *     process, kill -9 included. disk: a power loss too; the enqueues that run at the same time share an fsync and
+     *     process, kill -9 included. replica: only for an engine; also the loss of the primary, for the enqueue waits
+     *     until a replica has it. disk: a power loss too; the enqueues that run at the same time share an fsync and
      *     wait for it. Default: process.
      * @param string|null $delivery Who delivers the queue. background: a thread of this process, unless another process
      *     is delivering the same spool. none: some other process, such as esales-notify drain; needs spool. Default:
      *     background.
-     * @param int|null $enqueueTimeoutMs Longest time an enqueue waits for the disk or for other processes, in
-     *     milliseconds. 1 to 60000. Default: 1000.
+     * @param int|null $enqueueTimeoutMs Longest time an enqueue waits for the disk, for the engine or for other
+     *     processes, in milliseconds. 1 to 60000. Default: 1000.
      * @param int|null $maxItems Most notifications that wait in the queue. 1 to 10000000. Default: 100000.
      * @param int|null $maxBytes Most bytes of notifications (their JSON) that wait in the queue. 1024 to 68719476736.
      *     Default: 67108864.
@@ -74,7 +87,8 @@ final class ClientOptions
      *     if it is certain that it was not processed; otherwise a blocking call fails, and the queue keeps the payment
      *     as a dead letter that says "may have arrived". always: also if it may have arrived. Default: certain.
      * @param int|null $receiptRetentionS How long the receipt of a notification that left the queue is kept, in
-     *     seconds; at most the last 20,000. 0: none. 0 to 2592000. Default: 3600.
+     *     seconds; in a directory or in memory, at most the last 20,000. An engine accepts no second notification with
+     *     the same id for so long. 0: none. 0 to 2592000. Default: 3600.
      */
     public function __construct(
         ?string $clusterId = null,
@@ -92,6 +106,10 @@ final class ClientOptions
         ?int $backoffMs = null,
         ?string $onFailure = null,
         ?string $spool = null,
+        ?string $spoolPassword = null,
+        ?string $spoolPasswordFile = null,
+        ?string $spoolFallback = null,
+        ?bool $allowVolatile = null,
         ?string $durability = null,
         ?string $delivery = null,
         ?int $enqueueTimeoutMs = null,
@@ -121,6 +139,10 @@ final class ClientOptions
             'backoff_ms' => $backoffMs,
             'on_failure' => $onFailure,
             'spool' => $spool,
+            'spool_password' => $spoolPassword,
+            'spool_password_file' => $spoolPasswordFile,
+            'spool_fallback' => $spoolFallback,
+            'allow_volatile' => $allowVolatile,
             'durability' => $durability,
             'delivery' => $delivery,
             'enqueue_timeout_ms' => $enqueueTimeoutMs,

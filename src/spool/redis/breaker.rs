@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 /// The first pause after a failure; it doubles with each further one.
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const FIRST_PAUSE: Duration = Duration::from_secs(2);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Default)]

@@ -26,7 +26,7 @@ const LOG_CALL: Duration = Duration::from_secs(1);
 /// How many notifications are forwarded in one piece.
 const PIECE: usize = 100;
 /// How often it is looked whether another process has put something into the log.
-const LOOK_EVERY: Duration = Duration::from_millis(500);
+const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// What a receipt says of a notification that waits in the log.
 pub(super) fn waits_in(path: &Path) -> String {

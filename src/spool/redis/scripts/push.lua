@@ -3,7 +3,9 @@ local origin, id, path, body, accepted, producer = ARGV[1], ARGV[2], ARGV[3], AR
 local attempts, detail, max_items, max_bytes = ARGV[7], ARGV[8], tonumber(ARGV[9]), tonumber(ARGV[10])
 local drops_oldest, receipt_ms, age_ms, told = ARGV[11] == '1', ARGV[12], tonumber(ARGV[13]), tonumber(ARGV[14])
 
-if redis.call('EXISTS', receipt(id)) == 1 then return 0 end
+local kept = redis.call('GET', receipt(id))
+if kept and string.match(kept, '^[qrx] ') then return 0 end
+if kept then return redis.error_reply('WRONGTYPE the key ' .. receipt(id) .. ' is no receipt') end
 local known, refused = origins()
 if refused then return refused end
 local c = redis.call('HMGET', C, 'seq', 'acc', 'bytes', 'lost')

@@ -81,6 +81,7 @@ impl Engine for RedisEngine {
     /// Not of the machine's power, but of the engine: it reads its append-only file.
     fn power_cut(&mut self) -> Option<()> {
         self.server.restart();
+        self.expire_lease();
         Some(())
     }
 }

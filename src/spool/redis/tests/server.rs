@@ -56,6 +56,12 @@ impl Server {
         child.wait().unwrap();
         *child = spawn(self.folder.path(), self.port, &self.settings);
         assert!(is_up(&mut child, self.port));
+        // It refuses commands while it reads what it left.
+        let deadline = Instant::now() + START;
+        while self.command(&["PING"]) != Value::Text(b"PONG".to_vec()) {
+            assert!(Instant::now() < deadline, "the server does not end loading");
+            std::thread::sleep(Duration::from_millis(2));
+        }
     }
 
     /// Sends a command as an administrator would, and returns the reply.

@@ -80,6 +80,7 @@ fn shown(name: &str, value: &str) -> String {
     match name {
         "proxy" if value.is_empty() => "proxy none".to_owned(),
         "proxy" => "proxy (its address is below)".to_owned(),
+        "spool_password" => "spool_password (not shown)".to_owned(),
         _ => format!("{name} {value}"),
     }
 }
@@ -174,7 +175,11 @@ mod tests {
     }
 
     #[test]
-    fn a_proxy_is_not_shown() {
+    fn what_may_hold_a_password_is_not_shown() {
+        assert_eq!(
+            shown("spool_password", "geheim"),
+            "spool_password (not shown)"
+        );
         assert!(!shown("proxy", "http://u:secret@p:1").contains("secret"));
         assert_eq!(shown("market", "UK"), "market UK");
     }

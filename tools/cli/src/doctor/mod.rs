@@ -6,6 +6,7 @@
 
 mod certificate;
 mod config;
+mod engine;
 mod network;
 mod notification;
 mod php;

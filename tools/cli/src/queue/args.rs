@@ -8,7 +8,7 @@ use clap::{Arg, ArgAction, ArgGroup, Command, value_parser};
 use crate::options;
 
 const LONG_ABOUT: &str = "\
-Looks into a spool and repairs it: the directory that the option spool (--spool, ESALES_SPOOL) names. Any number of \
+Looks into a spool and repairs it: the directory or the engine that the option spool (--spool, ESALES_SPOOL) names. Any number of \
 processes may enqueue and deliver meanwhile. Run it as the user who owns the spool, or as root. No command shows a \
 token.";
 
@@ -34,13 +34,23 @@ fn flag(name: &'static str, help: &'static str) -> Arg {
         .help(help)
 }
 
+/// The options that say where the spool is and how it is reached.
+const SPOOL_OPTIONS: [&str; 6] = [
+    "spool",
+    "spool_password",
+    "spool_password_file",
+    "spool_fallback",
+    "allow_volatile",
+    "ca_file",
+];
+
 /// A command that works on a spool.
 fn leaf(name: &'static str, about: &'static str) -> Command {
     Command::new(name)
         .about(about)
         .after_help(EXIT_CODES)
         .arg(flag("json", "For programs: as JSON"))
-        .args(client_options(&["spool"]))
+        .args(client_options(&SPOOL_OPTIONS))
 }
 
 /// For a command that enqueues what may be a payment.
