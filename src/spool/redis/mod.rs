@@ -97,7 +97,7 @@ impl RedisSpool {
 
 /// A number for a producer that no other has. JSON readers of other languages take integers of 53 bits.
 fn fresh_producer() -> Result<u64, Error> {
-    let bytes = host::random().map_err(crate::identity::no_random_bytes)?;
+    let bytes = host::random().map_err(crate::keys::no_random_bytes)?;
     Ok(bytes
         .iter()
         .take(6)

@@ -147,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn variables_that_nothing_reads() {
+    fn config_check_warns_of_variables_without_effect() {
         let names = [
             "ESALES_TIMEOUT_MS",
             "ESALES_TIMEOUT",
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_hold_a_password_is_not_shown() {
+    fn config_check_shows_no_password() {
         assert_eq!(
             shown("spool_password", "geheim"),
             "spool_password (not shown)"
