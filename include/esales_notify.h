@@ -538,6 +538,12 @@ typedef struct esales_stats {
    * The 99th percentile of the same.
    */
   uint64_t latency_p99_us;
+  /**
+   * Notifications that were accepted, and that the engine of the spool has lost since, at least: after it was restarted
+   * without its data, or after a replica without the last of them became the primary. Not among the accepted. 0 for a
+   * spool in a directory or in memory.
+   */
+  uint64_t lost;
 } esales_stats;
 
 /**
