@@ -55,6 +55,8 @@ def test_documented_programs_are_tested_files(page):
                 assert re.search(rf"\b{file.stem}\b", commands), f"line {block.line}: nobody runs {file.name}"
 
 
+# They build in the repository's own target folder, as a reader does.
+@pytest.mark.xdist_group("repository")
 @pytest.mark.parametrize("page", STORIES, ids=named)
 def test_documented_commands_print_the_documented_output(page, tmp_path):
     found = blocks(elsewhere(without_packages(page.read_text())))

@@ -27,6 +27,8 @@ def test_readme_has_no_other_code(readme):
     assert {block.language for block in markdown.blocks(readme)} == {"text", "php", "sh"}
 
 
+# They build in the repository's own target folder, as a reader does.
+@pytest.mark.xdist_group("repository")
 def test_readme_commands_run_in_order(readme, tmp_path):
     """All of them in one shell."""
     results = markdown.run(blocks(markdown.elsewhere(readme), "sh"), tmp_path)

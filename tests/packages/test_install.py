@@ -96,6 +96,7 @@ def test_second_make_install_replaces_the_first(make_install, tmp_path):
     assert files(tmp_path) == first
 
 
+@pytest.mark.xdist_group("repository")
 def test_installation_in_a_home_folder_delivers(root, elsewhere, readme_installs, delivers):
     """By the commands of docs/install.md, which build it first, in a home that is empty."""
     home = pathlib.Path.home()

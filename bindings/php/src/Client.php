@@ -6,10 +6,11 @@ namespace Esales\Notify;
 
 use Esales\Notify\Exception\ClosedException;
 use Esales\Notify\Exception\NotifyException;
-use Esales\Notify\Internal\Library;
+use Esales\Notify\Internal\AgentClient;
+use Esales\Notify\Internal\Backend;
 use Esales\Notify\Internal\Loader;
+use Esales\Notify\Internal\NativeClient;
 use Esales\Notify\Internal\Text;
-use FFI\CData;
 
 /**
  * Sends notifications.
@@ -17,6 +18,10 @@ use FFI\CData;
  * Cheap to make: clients with the same options share their connections, across the page views of one PHP process
  * too. After pcntl_fork() it works in the parent and in the child. A Client belongs to the thread that made it (on a
  * thread-safe build of PHP, make one in each thread).
+ *
+ * With the option agent it needs neither FFI nor the shared library: enqueue() and receipt() go to an agent
+ * (esales-notify drain --listen) on this machine, and the others throw an InvalidConfigException that says what to do
+ * instead.
  */
 final class Client
 {
@@ -24,9 +29,7 @@ final class Client
     public const VERSION = '0.1.0';
 
     /** Null once closed. */
-    private ?CData $handle;
-
-    private Library $library;
+    private ?Backend $backend;
 
     /**
      * Makes a client. Nothing is sent, no thread is started.
@@ -34,7 +37,9 @@ final class Client
      * @param ClientOptions|array<string, string|int|bool|null> $options option names and values, passed on as they
      *                                                     are; null: as if it were left out. With none, the client
      *                                                     reads the ESALES_* environment variables; with any, it
-     *                                                     does not.
+     *                                                     does not. With agent (ESALES_AGENT), the address of an
+     *                                                     agent, only market and enqueue_timeout_ms may be beside
+     *                                                     it.
      * @param string|null                         $library path of the shared library; null: found as the README says
      *
      * @throws Exception\InvalidArgumentException if a value is of another type, not UTF-8, or holds a NUL byte
@@ -49,8 +54,7 @@ final class Client
         ?string $library = null
     ) {
         $texts = Text::options($options instanceof ClientOptions ? $options->toArray() : $options);
-        $this->library = Loader::load($library);
-        $this->handle = $this->library->newClient($texts);
+        $this->backend = AgentClient::named($texts) ?? new NativeClient(Loader::load($library), $texts);
     }
 
     /**
@@ -92,7 +96,7 @@ final class Client
      */
     public function notify(Visitor $visitor, Notification $notification): Receipt
     {
-        return $this->library->send('esales_notify', $this->open(), $visitor, $notification);
+        return $this->open()->notify($visitor, $notification);
     }
 
     /**
@@ -116,7 +120,7 @@ final class Client
      */
     public function enqueue(Visitor $visitor, Notification $notification): Receipt
     {
-        return $this->library->send('esales_enqueue', $this->open(), $visitor, $notification);
+        return $this->open()->enqueue($visitor, $notification);
     }
 
     /**
@@ -138,7 +142,7 @@ final class Client
         string $ticket,
         ?string $id = null
     ): Receipt {
-        return $this->library->addToCart('esales_notify_add_to_cart', $this->open(), $visitor, $ticket, $id);
+        return $this->open()->notifyAddToCart($visitor, $ticket, $id);
     }
 
     /**
@@ -158,7 +162,7 @@ final class Client
         string $ticket,
         ?string $id = null
     ): Receipt {
-        return $this->library->addToCart('esales_enqueue_add_to_cart', $this->open(), $visitor, $ticket, $id);
+        return $this->open()->enqueueAddToCart($visitor, $ticket, $id);
     }
 
     /**
@@ -216,7 +220,7 @@ final class Client
      */
     public function flush(int $timeoutMs): bool
     {
-        return $this->library->flush($this->open(), $timeoutMs);
+        return $this->open()->flush($timeoutMs);
     }
 
     /**
@@ -237,7 +241,7 @@ final class Client
      */
     public function stopDelivery(int $timeoutMs): bool
     {
-        return $this->library->stopDelivery($this->open(), $timeoutMs);
+        return $this->open()->stopDelivery($timeoutMs);
     }
 
     /**
@@ -248,7 +252,7 @@ final class Client
      */
     public function stats(): Stats
     {
-        return $this->library->stats($this->open());
+        return $this->open()->stats();
     }
 
     /**
@@ -266,7 +270,7 @@ final class Client
      */
     public function receipt(string $id): ?Receipt
     {
-        return $this->library->receipt($this->open(), $id);
+        return $this->open()->receipt($id);
     }
 
     /**
@@ -276,10 +280,10 @@ final class Client
     public function close(): void
     {
         // Also called when the constructor did not get this far: then the property was never set.
-        if (isset($this->handle)) {
-            $handle = $this->handle;
-            $this->handle = null;
-            $this->library->freeClient($handle);
+        if (isset($this->backend)) {
+            $backend = $this->backend;
+            $this->backend = null;
+            $backend->close();
         }
     }
 
@@ -312,12 +316,12 @@ final class Client
     /**
      * @throws ClosedException
      */
-    private function open(): CData
+    private function open(): Backend
     {
-        if ($this->handle === null) {
+        if ($this->backend === null) {
             throw new ClosedException('the client was closed', Status::CLOSED, 'ESALES_CLOSED');
         }
 
-        return $this->handle;
+        return $this->backend;
     }
 }

@@ -75,6 +75,9 @@ final class ClientOptions
      *     keeps it as a dead letter. always: also if it may have arrived. Default: certain.
      * @param int|null $receiptRetentionS How long the receipt of a notification that left the queue is kept, in
      *     seconds; at most the last 20,000. 0: none. 0 to 2592000. Default: 3600.
+     * @param string|null $agent Address of an agent (esales-notify drain --listen) to use instead of the shared
+     *     library, such as unix:/run/esales-notify/agent.socket or 127.0.0.1:8181. Beside it, only market and
+     *     enqueue_timeout_ms may be set. Default: unset.
      */
     public function __construct(
         ?string $clusterId = null,
@@ -104,7 +107,8 @@ final class ClientOptions
         ?int $gateMinMs = null,
         ?int $gateMaxMs = null,
         ?string $paymentRepeat = null,
-        ?int $receiptRetentionS = null
+        ?int $receiptRetentionS = null,
+        ?string $agent = null
     ) {
         $this->values = [
             'cluster_id' => $clusterId,
@@ -134,6 +138,7 @@ final class ClientOptions
             'gate_max_ms' => $gateMaxMs,
             'payment_repeat' => $paymentRepeat,
             'receipt_retention_s' => $receiptRetentionS,
+            'agent' => $agent,
         ];
     }
 

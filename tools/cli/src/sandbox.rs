@@ -15,8 +15,8 @@ use crate::output::printable;
 use crate::secret;
 
 const ANSWERS: &str = "\
-Answers, separated by commas, one for each notification; when they are used up, the sandbox is honest again:
-  honest          what the notification deserves; late with :wait=MS
+Answers, separated by commas, one for each notification; when they are used up, the answers are normal again:
+  normal          the answer that the documents require; delayed by :wait=MS
   204, 503, ...   that status
   hang            never answers
   close, reset    reads the request, then closes the connection, politely or not
@@ -24,7 +24,7 @@ Answers, separated by commas, one for each notification; when they are used up, 
   endless         a body without end; endless-head: header lines without end
   garbage         bytes that are not HTTP
 Each may be followed by :wait=MS, :retry-after=TEXT, :body=TEXT, :location=URL, :every=MS (drip),
-:then=close, :times=N or :times=forever. A text with commas or colons stands in double quotes.";
+:then=close, :percent=N (the others get the normal answer), :times=N or :times=forever. A text with commas or colons stands in double quotes.";
 
 /// The most lines of one order that are printed.
 const SHOWN_LINES: usize = 5;
@@ -173,13 +173,13 @@ fn print(received: &Received) {
         None => "-",
     };
     let kind = received.kind.map_or("-".to_owned(), kind_text);
-    let duplicate = if received.duplicate {
-        " (duplicate)"
-    } else {
-        ""
+    let repetition = match (received.retry, received.duplicate) {
+        (true, _) => " (retry)",
+        (_, true) => " (duplicate)",
+        _ => "",
     };
     outln!(
-        "{} {} -> {}  {visitor}, {kind}{duplicate}",
+        "{} {} -> {}  {visitor}, {kind}{repetition}",
         received.method,
         printable(&received.path_without_tokens()),
         printable(&received.answer)

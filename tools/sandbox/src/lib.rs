@@ -276,7 +276,7 @@ impl Sandbox {
     }
 
     /// Answers the next notifications from this list, in order; what was left of an earlier list
-    /// is dropped. An empty list, or the end of the list, brings the honest answers back.
+    /// is dropped. An empty list, or the end of the list, brings the normal answers back.
     pub fn script(&self, answers: Vec<Answer>) {
         self.shared.journal.set_script(answers);
     }

@@ -1,4 +1,4 @@
-//! The honest answer: what the vendor's documents say a notification deserves. Pure.
+//! The normal answer: what the vendor's documents say a notification deserves. Pure.
 //!
 //! | answer | when | known from |
 //! |---|---|---|
