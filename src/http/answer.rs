@@ -81,13 +81,13 @@ pub(super) fn from_status(
         ),
         300..=399 => (
             Status::Rejected,
-            " (redirects are not followed; check the address)",
+            " (redirects are not followed; check cluster_id or base_url)",
         ),
         408 => (Status::Timeout, ""),
         425 | 429 => (Status::Throttled, ""),
         401..=499 => (Status::Rejected, ""),
         500..=599 => (Status::ServerError, ""),
-        _ => (Status::BadResponse, " (not a status of HTTP)"),
+        _ => (Status::BadResponse, " (not an HTTP status)"),
     };
     let mut detail = format!("HTTP {code}{hint}");
     if !is_whole {
@@ -128,7 +128,7 @@ pub(super) fn from_error(error: &ureq::Error, step: Step) -> Outcome {
 }
 
 fn not_http(why: impl std::fmt::Display) -> String {
-    format!("the answer is not HTTP that could be understood: {why}")
+    format!("the answer is not valid HTTP: {why}")
 }
 
 fn has_inside<T: std::error::Error + 'static>(e: &io::Error) -> bool {

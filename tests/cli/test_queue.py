@@ -151,7 +151,7 @@ def test_dead_retry_signs_with_the_new_key_after_a_rotation(operator, command):
         assert operator.empty(sandbox.base_url)["dead"] == 1
         env = {"ESALES_PRIVATE_KEY": "new-private-key"}
         assert operator.json("queue", "dead", "retry", "i-1", env=env) == {"retried": 1, "left": 0}
-        assert "1 put back" in operator("queue", "dead", "retry", "--all", "--private-key", "new-private-key").stdout
+        assert "1 enqueued again" in operator("queue", "dead", "retry", "--all", "--private-key", "new-private-key").stdout
         assert operator.json("queue", "show", "i-2")["status_name"] == "ESALES_QUEUED"
         assert operator.empty(sandbox.base_url, "--log-level", "debug")["delivered"] == 2
         assert [r["token_valid"] for r in sandbox.received()][-2:] == [True, True]
@@ -170,13 +170,13 @@ def test_dead_retry_warns_that_old_tokens_are_sent_when_no_private_key_is_given(
     sandbox.script("403:times=3")
     operator.empty(sandbox.base_url)
     warned = operator("queue", "dead", "retry", "--all")
-    assert warned.returncode == 0 and "3 put back" in warned.stdout
-    assert "2 of them died with ESALES_FORBIDDEN and go out again with the old token" in warned.stderr
+    assert warned.returncode == 0 and "3 enqueued again" in warned.stdout
+    assert "2 of them died with ESALES_FORBIDDEN and are sent again with the old token" in warned.stderr
     assert "ESALES_PRIVATE_KEY" in warned.stderr
     sandbox.script("403:times=3")
     operator.empty(sandbox.base_url)
     silent = operator("queue", "dead", "retry", "--all", env={"ESALES_PRIVATE_KEY": "any"})
-    assert "3 put back" in silent.stdout and silent.stderr == "", silent
+    assert "3 enqueued again" in silent.stdout and silent.stderr == "", silent
 
 
 LINE = ["--line", "product=P1,quantity=1,price=199.50"]

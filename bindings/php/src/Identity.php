@@ -8,7 +8,7 @@ use Esales\Notify\Internal\Functions;
 use Esales\Notify\Internal\Keys;
 
 /**
- * Keys and tokens that say who a visitor is. Nothing is sent, and the shared library is not needed.
+ * Makes the keys and tokens of visitors. Nothing is sent, and the shared library is not needed.
  */
 final class Identity
 {
@@ -17,9 +17,9 @@ final class Identity
     }
 
     /**
-     * The customer key of a signed-in visitor: SHA-256 of the visitor's id in the shop, as 64 lower-case hex digits.
+     * Returns the customer key of a signed-in visitor: the SHA-256 of the visitor's id, as 64 lower-case hex digits.
      *
-     * @param string $customerId the visitor's id in the shop: 1 to 4096 bytes, no control character
+     * @param string $customerId the visitor's id in the shop: 1 to 4096 bytes without control characters
      *
      * @throws Exception\InvalidArgumentException
      */
@@ -33,11 +33,11 @@ final class Identity
     }
 
     /**
-     * The token of a signed-in visitor: HMAC-SHA256 of the customer key under the shop's private key, as 64
-     * lower-case hex digits.
+     * Returns the token of a signed-in visitor: the HMAC-SHA256 of the customer key under the shop's private key, as
+     * 64 lower-case hex digits.
      *
-     * @param string $privateKey  the shop's private key, from the vendor: 1 to 4096 bytes, no control character (mind
-     *                            the line break at the end of a file)
+     * @param string $privateKey  the shop's private key, which the vendor issued: 1 to 4096 bytes without control
+     *                            characters; the line break at the end of a file is not part of it
      * @param string $customerKey from customerKey()
      *
      * @throws Exception\InvalidArgumentException
@@ -58,9 +58,9 @@ final class Identity
     }
 
     /**
-     * A new random key (UUID version 4): for anonymous customer keys, session keys and ids.
+     * Returns a new random key (UUID version 4) for an anonymous customer key, a session key or an id.
      *
-     * @throws Exception\InternalException if the system gives no random bytes
+     * @throws Exception\InternalException if the system provides no random bytes
      */
     public static function newKey(): string
     {

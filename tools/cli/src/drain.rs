@@ -22,10 +22,10 @@ use crate::metrics::DrainMetrics;
 use crate::notify_socket::notify as notify_manager;
 use crate::{EXIT_LEFT, of_spool, options, users};
 
-/// How often the service manager gets the state, and the library's worker is woken: the worker sleeps after 30 s without
-/// work, and then does not see what other processes enqueue.
+/// How often the service manager gets the state, and the library's worker is woken: the worker sleeps after 30 s
+/// without work, and then does not see what other processes enqueue.
 const POLL_INTERVAL: Duration = Duration::from_secs(5);
-/// Longer than a healthy delivery takes from one poll to the next.
+/// Longer than the time between two polls of a healthy delivery.
 const DELIVERY_POLL: Duration = Duration::from_secs(2);
 /// How often the progress is drawn.
 const DRAW_INTERVAL: Duration = Duration::from_millis(250);
@@ -33,21 +33,22 @@ const DRAW_INTERVAL: Duration = Duration::from_millis(250);
 const FOR_EVER: Duration = Duration::from_secs(10 * 365 * 86_400);
 
 const LONG_ABOUT: &str = "\
-Delivers a spool: the directory that the option spool (--spool, ESALES_SPOOL) names, into which other processes of \
-this machine enqueue notifications. Run it as the user who owns the spool.
+Delivers a spool: the directory in the option spool (--spool, ESALES_SPOOL), into which other processes of this machine \
+enqueue notifications. Run it as the owner of the spool.
 
-Without --once it is a service in the foreground: it delivers what is pending and what is enqueued later, until SIGTERM \
-or SIGINT. Then it starts no further request, waits up to --stop-timeout-s for the answers to the requests in flight, \
-and exits with 0; what is left stays in the spool. A request without an answer by then is sent once more later, with \
-the same id. A second signal ends the waiting. Any number of these services may run for one spool: one delivers, the \
-others are on standby, and one of them becomes the leader when it ends, however it ends. Under systemd it speaks the \
-notification protocol (Type=notify, WatchdogSec), and its messages carry their priority.
+Without --once it runs as a service in the foreground until SIGTERM or SIGINT. After the signal it starts no further \
+request, waits up to --stop-timeout-s for requests in flight, and exits with 0. Requests that are still in flight then \
+are sent again later, with the same id. A second signal ends the wait. What is left stays in the spool.
 
-With --once it delivers what is in the spool when it starts, prints what became of it, and stops. During an outage of \
-the service it keeps waiting, unless --max-wait-s limits the wait.
+Any number of these services may run for one spool: one delivers, and the others are on standby. When the leader ends, \
+one of the others becomes the leader. Under systemd, drain uses the notification protocol (Type=notify, WatchdogSec), \
+and its log messages have priorities.
 
-Each notification goes to the origin that it was accepted for. cluster_id or base_url is needed all the same, and the \
-options of the connection (proxy, ca_file, ...) hold for every origin. The option delivery has no meaning here.
+With --once it delivers what is in the spool when it starts, prints the outcomes, and ends. During an outage of the \
+service it waits, unless --max-wait-s limits the wait.
+
+Each notification is sent to the origin for which it was accepted. cluster_id or base_url is required nevertheless, and \
+the connection options (proxy, ca_file, ...) apply to every origin. The option delivery has no effect.
 
 With --listen it is also an agent, for shops whose language cannot load the library: it accepts the service's own \
 requests (POST /api/v1/notifications/..., as JSON), so that a shop changes only its base address. It answers 202 with \
@@ -56,6 +57,10 @@ returns what became of a notification, GET /metrics the metrics for Prometheus; 
 /readyz when the spool cannot be written.";
 
 const EXIT_CODES: &str = "\
+Examples, with ESALES_CLUSTER_ID in the environment:
+  esales-notify drain --spool /var/lib/esales-notify/spool
+  esales-notify drain --spool /var/lib/esales-notify/spool --once --max-wait-s 60
+
 Exit code: 0 stopped by a signal or, with --once, everything that was pending has left the queue; 2 wrong usage or \
 options; 4 with --once, something is left; 6 the spool could not be used, or its folder is missing; 7 the agent cannot \
 listen.";
@@ -82,13 +87,13 @@ pub(crate) fn command() -> Command {
         .after_help(EXIT_CODES)
         .arg(flag(
             "once",
-            "Stop when what is in the spool now has left it",
+            "End when everything that is pending at the start has left the spool",
         ))
         .arg(
             seconds(
                 "max-wait-s",
                 1,
-                "With --once: stop after this many seconds, even if something is left",
+                "With --once: end after this many seconds, even if something is left",
             )
             .requires("once"),
         )
@@ -97,7 +102,7 @@ pub(crate) fn command() -> Command {
             seconds(
                 "stop-timeout-s",
                 0,
-                "After a signal, how long requests in flight may take, in seconds",
+                "How long to wait for requests in flight after a signal, in seconds",
             )
             .default_value("5"),
         )
@@ -107,7 +112,7 @@ pub(crate) fn command() -> Command {
                 .value_name("LEVEL")
                 .value_parser(["error", "warn", "info", "debug"])
                 .default_value("info")
-                .help("The most verbose level of messages on stderr: each attempt is debug, a dead letter warn"),
+                .help("The most verbose level of log messages on stderr: attempts are debug, dead letters warn"),
         )
         .args(agent::args())
         .args(options::flags().filter(|flag| flag.get_id() != "delivery"))
@@ -409,7 +414,8 @@ impl Drain {
         });
     }
 
-    /// Waits for an event. Meanwhile it calls `poll` as often as `every` says, and feeds the watchdog while the delivery polls.
+    /// Waits for an event. Meanwhile it calls `poll` as often as `every` says, and feeds the watchdog while the
+    /// delivery polls.
     fn next_event(&self, every: Duration, poll: impl Fn()) -> Event {
         let mut next_poll = Instant::now() + every;
         loop {

@@ -314,9 +314,9 @@ fn php_kind(row: &KindSpec) -> String {
     let is_order = arguments.iter().any(Argument::is_lines);
     doc += match is_order {
         true => {
-            "     * @throws Exception\\InvalidArgumentException for a line that is no Line, or a NUL byte\n"
+            "     * @throws Exception\\InvalidArgumentException if a line is not a Line, or a text has a NUL byte\n"
         }
-        false => "     * @throws Exception\\InvalidArgumentException for a NUL byte\n",
+        false => "     * @throws Exception\\InvalidArgumentException if a text has a NUL byte\n",
     };
     let is_hidden = arguments.iter().any(|argument| argument.row.is_hidden);
     let mut parameters: Vec<String> = Vec::new();
@@ -528,9 +528,9 @@ fn csharp_kind(row: &KindSpec) -> String {
     doc += &csharp_comment(
         "param name=\"id\"",
         match row.has_id {
-            true => "Names this one event, 1 to 128 bytes of UTF-8; null: a new UUID.",
+            true => "Id of this one event, 1 to 128 bytes of UTF-8. Null: a new UUID.",
             false => {
-                "Names this one event in receipts, in the log and in the queue, 1 to 128 bytes of UTF-8; null: a new \
+                "Id of this one event in receipts, in the log and in the queue, 1 to 128 bytes of UTF-8. Null: a new \
                  UUID. The service does not receive it."
             }
         },

@@ -1,7 +1,7 @@
 //! Requests that have begun and not ended: what they may take in memory together, and how long each may take.
 //!
-//! Anything on this machine, web pages among it, can send half a request and wait. Without a bound, 800 requests that stop
-//! within a body of 1 MiB would take a gigabyte for as long as their senders like.
+//! Anything on this machine, web pages among it, can send half a request and wait. Without a bound, 800 requests that
+//! stop within a body of 1 MiB would take a gigabyte for as long as their senders like.
 
 use std::future::Future as _;
 use std::io;

@@ -7,15 +7,15 @@ namespace Esales\Notify\Internal;
 use Esales\Notify\Exception\LibraryException;
 
 /**
- * The functions of PHP that this package calls: php.ini's disable_functions can take any of them away.
+ * The functions of PHP that this package calls. php.ini can disable any of them (disable_functions).
  *
- * This class itself calls none, so that it works whatever is disabled.
+ * This class calls no function, so that it works whatever is disabled.
  *
  * @internal
  */
 final class Functions
 {
-    /** A test compares the list with the code. */
+    /** A test compares this list with the code. */
     private const NEEDED = [
         'array_keys',
         'array_slice',
@@ -80,11 +80,11 @@ final class Functions
     }
 
     /**
-     * @throws LibraryException that names every function that is needed and disabled
+     * @throws LibraryException that names every needed function that is disabled
      */
     public static function require(): void
     {
-        // Every call of the package comes through here.
+        // Every call of the package passes here, so the result is cached.
         if (self::$areThere) {
             return;
         }
@@ -129,7 +129,7 @@ final class Functions
     private static function isThere(string $name): bool
     {
         if (\PHP_VERSION_ID < 80000) {
-            // PHP 7.4 keeps a disabled function: it warns and returns null, function_exists() too.
+            // In PHP 7.4 a disabled function, even function_exists(), warns and returns null.
             return @\function_exists($name) === true;
         }
         try {
