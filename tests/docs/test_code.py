@@ -140,8 +140,8 @@ def helped(command, subcommand):
 def exists(line, command):
     """Whether this is a command of the Makefile's, or of `esales-notify` with options that it has."""
     words = shlex.split(line, comments=True)
-    # A file of variables, and the command that switches the unit on: test_operations has them.
-    if not words or re.match(r"ESALES_\w+=", words[0]) or words[0] == "systemctl":
+    # A file of variables, and the command that switches the unit on: test_operations has them; tests/packages has the container.
+    if not words or re.match(r"ESALES_\w+=", words[0]) or words[0] in ("systemctl", "docker"):
         return True
     name = next(word for word in words if word in ("make", "esales-notify"))
     arguments = words[words.index(name) + 1 :]
