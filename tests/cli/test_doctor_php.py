@@ -100,7 +100,7 @@ def test_doctor_judges_ffi_settings_of_php_fpm(judge, php, readable):
         judge(php("php-fpm", *settings)).expect("php.web", state, words)
 
 
-def test_doctor_does_not_warn_of_a_php_that_was_not_named(doctor, php):
+def test_doctor_only_warns_of_a_php_that_was_found_on_the_path(doctor, php):
     php("php", "ffi.enable=0")
     php("php-fpm8.2", "ffi.enable=preload")
     php("php-fpm7.4", "ffi.enable=1")

@@ -260,7 +260,7 @@ def test_percentage_outside_its_range_is_corrected(page, sandbox, typed, used):
     assert page.get_by_label("% of").input_value() == used
 
 
-def test_delayed_answer_is_the_normal_one(page, sandbox):
+def test_waiting_requests_are_answered_normally_when_the_switch_is_turned_off(page, sandbox):
     page.locator("#wait").fill("7")
     page.get_by_label("the next").fill("3")
     page.get_by_role("button", name="Wait", exact=True).click()

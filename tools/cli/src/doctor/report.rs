@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn report_fits_the_width_of_the_screen_and_breaks_no_word() {
+    fn lines_fit_the_screen_and_break_no_word_when_it_has_a_width() {
         let long = "the path /var/lib/esales-notify/spool and the command `esales-notify queue dead list` stay as they are";
         let report = of(vec![Check::failed("a", long, long)]);
         let plain = report.text(Screen::PLAIN);

@@ -8,9 +8,10 @@ use axum::extract::{Request, State};
 use axum::http::header::{ALLOW, CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
+use esales_notify_serving::Body;
 use tokio::time::sleep;
 
-use super::body::{Body, LONGEST_BODY, read};
+use super::body::{LONGEST_BODY, read};
 use super::connection::Connection;
 use super::reply::plain;
 use super::shared::Shared;

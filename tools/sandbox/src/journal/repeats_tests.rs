@@ -48,7 +48,7 @@ fn recent_keys_are_bounded() {
 }
 
 #[test]
-fn id_is_a_duplicate_across_kinds_when_an_earlier_answer_was_2xx() {
+fn repeated_id_is_recognised_across_kinds_and_answers() {
     let mut log = Log::default();
     assert_eq!(log.take(Kind::Click, "a", "s", OK).0, First);
     assert_eq!(log.take(Kind::AddToCart, "a", "s", OK).0, Duplicate);

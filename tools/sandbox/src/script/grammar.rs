@@ -98,7 +98,7 @@ impl FromStr for Answer {
     fn from_str(text: &str) -> Result<Self, ParseError> {
         let problem = match <[Answer; 1]>::try_from(Answer::parse_list(text)?) {
             Ok([answer]) => return Ok(answer),
-            Err(answers) => format!("one answer is wanted, not {}", answers.len()),
+            Err(answers) => format!("expected one answer, not {}", answers.len()),
         };
         Err(ParseError {
             item: 1,
@@ -175,7 +175,7 @@ fn parse_status(name: &str, modifiers: &mut Modifiers) -> Result<Status, String>
         .ok_or_else(|| {
             format!(
                 "`{name}` is not an action; normal, a status from 200 to 599, hang, close, reset, \
-                 drip, drip-body, endless, endless-head or garbage is wanted"
+                 drip, drip-body, endless, endless-head or garbage was expected"
             )
         })?;
     let body = modifiers.take("body");
@@ -214,8 +214,7 @@ impl Modifiers {
             if !KEYS.contains(&key) {
                 let known = KEYS.join(", ");
                 return Err(format!(
-                    "`{key}` is not a modifier; known are {known} (a value that holds a colon \
-                     goes in double quotes)"
+                    "`{key}` is not a modifier; known are {known} (put a value with a colon into double quotes)"
                 ));
             }
             if pairs.iter().any(|(earlier, _)| earlier == key) {
@@ -240,7 +239,7 @@ impl Modifiers {
         match value.parse::<u64>() {
             Ok(number) if range.contains(&number) => Ok(Some(number)),
             _ => Err(format!(
-                "`{key}={value}`: a whole number from {} to {} is wanted",
+                "`{key}={value}`: must be a whole number from {} to {}",
                 range.start(),
                 range.end()
             )),
@@ -265,7 +264,7 @@ impl Modifiers {
     fn header(&mut self, key: &str) -> Result<Option<String>, String> {
         match self.take(key) {
             Some(value) if !value.chars().all(|c| (' '..='~').contains(&c)) => Err(format!(
-                "`{key}`: a header holds printable ASCII characters only"
+                "`{key}`: a header may contain only printable ASCII characters"
             )),
             value => Ok(value),
         }
@@ -315,7 +314,7 @@ fn parse_quoted<'a>(key: &str, text: &'a str) -> Result<(String, Option<&'a str>
                 Some(c @ ('"' | '\\')) => value.push(c),
                 _ => {
                     return Err(format!(
-                        "`{key}`: after a backslash, a double quote or a backslash is wanted"
+                        "`{key}`: a backslash must be followed by a double quote or a backslash"
                     ));
                 }
             },

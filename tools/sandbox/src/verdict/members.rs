@@ -54,7 +54,7 @@ pub(super) fn warn_of_members(
     }
     let text = |name: &str| members.get(name).and_then(Value::as_str);
     if text("token") == Some("") {
-        warnings.push("`token` is empty; an anonymous visitor sends no token member".to_owned());
+        warnings.push("`token` is empty; leave it out for an anonymous visitor".to_owned());
     }
     if knows(kind, "variantKey") && text("variantKey") == Some("") {
         warnings.push("`variantKey` is empty; leave it out, or send null".to_owned());
