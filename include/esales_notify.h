@@ -228,7 +228,7 @@
     ESALES_INTERNAL until a call writes it. */
 #define ESALES_RECEIPT_INIT { (uint32_t)sizeof(esales_receipt), ESALES_INTERNAL, 0, 0, 0, { 0 }, { 0 } }
 /** Initialises an esales_stats: sets struct_size and clears the other members. */
-#define ESALES_STATS_INIT { (uint32_t)sizeof(esales_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+#define ESALES_STATS_INIT { (uint32_t)sizeof(esales_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 
 /**
@@ -538,6 +538,12 @@ typedef struct esales_stats {
    * The 99th percentile of the same.
    */
   uint64_t latency_p99_us;
+  /**
+   * Notifications that were accepted, and that the engine of the spool has lost since, at least: after it was restarted
+   * without its data, or after a replica without the last of them became the primary. Not among the accepted. 0 for a
+   * spool in a directory or in memory.
+   */
+  uint64_t lost;
 } esales_stats;
 
 /**

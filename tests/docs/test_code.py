@@ -20,9 +20,9 @@ CONTRIBUTORS = [ROOT / name for name in ("src/README.md", "src/spool/log/FORMAT.
 DEPLOYMENT = ROOT / "docs/deployment"
 # Held by test_deployment.
 SNIPPETS = [DEPLOYMENT / name for name in FILES]
-# These blocks of the page are held by tests/cli/test_doctor.py, which knows how to bring them about.
+# These blocks of the page are checked by tests/cli/test_doctor.py and test_doctor_php.py.
 DOCTOR = ROOT / "docs/doctor.md"
-DOCTORS = ["text", "json"]
+DOCTORS = ["ini", "text", "json"]
 STORIES = [page for page in DOCS if page not in [*SNIPPETS, DOCTOR]]
 BINDINGS = [page for page in pages() if page.is_relative_to(ROOT / "bindings")]
 PROGRAMS = {"c", "cpp", "csharp", "php", "python", "rust"}

@@ -199,8 +199,8 @@ impl<'a> Drain<'a> {
     }
 
     fn shown(&self) -> String {
-        let path = self.queue.settings.spool.as_ref();
-        path.map_or_else(String::new, |path| path.display().to_string())
+        let spool = self.queue.settings.spool.as_ref();
+        spool.map_or_else(String::new, ToString::to_string)
     }
 
     /// Lets another process lead at once. For the regular end.

@@ -293,7 +293,7 @@ impl LogSpool {
             }
         });
         let file = appended.unwrap_or(Err(Refusal::Io(io::ErrorKind::TimedOut.into())))?;
-        if !self.settings.is_synced {
+        if !self.settings.is_synced() {
             return Ok(());
         }
         // Without the lock: others append meanwhile, and share the sync.
@@ -448,6 +448,7 @@ impl Ledger for LogSpool {
                 process,
                 pending_bytes: sight.pending_bytes,
                 oldest,
+                lost: 0,
                 recent: receipts::recent(directory)?,
             })
         })

@@ -58,7 +58,7 @@ impl Leader {
     /// for longer than the grace period may have appended meanwhile, and finds out only if it goes on.
     pub(super) fn retire(&mut self, number: u32, is_present: bool) -> io::Result<()> {
         let scanned = self.state.segments.get(&number).map_or(0, |s| s.scanned);
-        if self.settings.is_synced {
+        if self.settings.is_synced() {
             self.journal.sync()?;
         }
         if is_present {
