@@ -237,7 +237,7 @@ mod tests {
     fn address_of_an_engine_is_taken_apart() {
         let one = engine("redis://cache.shop.example?name=shop");
         assert_eq!(hosts(&one), ["cache.shop.example:6379"]);
-        assert_eq!((one.database, one.is_tls, one.user), (0, false, None));
+        assert_eq!((one.database, one.is_tls, &one.user), (0, false, &None));
         let all = engine("rediss://esales@[::1]:7000,10.0.0.2/3?name=a.b-c_1&sentinel=my-primary");
         assert_eq!(hosts(&all), ["[::1]:7000", "10.0.0.2:26379"]);
         assert_eq!((all.database, all.is_tls), (3, true));

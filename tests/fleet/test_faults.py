@@ -24,7 +24,7 @@ def refused(call, *words):
     return True
 
 
-@pytest.mark.parametrize("mode", ["hole", "drip", 0, 1, 40])
+@pytest.mark.parametrize("mode", ["hole", "drip", 0, 1, 3])
 def test_no_call_outlasts_its_bound_when_the_network_misbehaves(mode, start_engine, start_proxy, produce):
     engine = start_engine()
     proxy = start_proxy(engine.port)
