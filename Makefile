@@ -22,6 +22,10 @@ TEST_CFGS = --cfg esales_test_panic --cfg esales_test_grown
 DOTNET = $(CURDIR)/target/dotnet/node_modules/dotnet-3.1-linux-x64/dotnet
 PYTHON = $(CURDIR)/.venv/bin/python
 
+# How many tests run at a time: more than two processors can run, since some wait.
+JOBS = 4
+PYTEST = $(PYTHON) -m pytest -q -n $(JOBS) --dist loadgroup --durations 20
+
 # What every suite outside Rust runs against.
 RUN = env ESALES_NOTIFY_LIBRARY=$(LIBRARY) ESALES_NOTIFY_COMMAND=$(COMMAND) \
 	ESALES_NOTIFY_TEST_PANIC_LIBRARY=$(PANIC_LIBRARY)
@@ -106,10 +110,10 @@ test-rust:
 # C, C++, the ABI, the command, the resolver, what the queue survives, the web servers, the inspector, the README.
 test-outside: build
 	env CARGO_TARGET_DIR=target/test-panic cargo rustc --locked --release --lib --crate-type cdylib --features guest -- $(TEST_CFGS)
-	$(RUN) $(PYTHON) -m pytest -q tests --ignore=tests/sanitize --ignore=tests/packages
+	$(RUN) $(PYTEST) tests --ignore=tests/sanitize --ignore=tests/packages
 
 test-python: build
-	$(RUN) $(PYTHON) -m pytest -q bindings/python/tests
+	$(RUN) $(PYTEST) bindings/python/tests
 
 test-php: build
 	cd bindings/php && $(RUN) phpunit

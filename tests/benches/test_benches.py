@@ -10,6 +10,9 @@ import sys
 
 import pytest
 
+# One run of the benchmarks serves all tests.
+pytestmark = pytest.mark.xdist_group("benches")
+
 # divan's own release build would take longer than all the rest; clippy compiles it.
 WITHOUT = {"inner"}
 

@@ -51,6 +51,8 @@ def test_its_programs_are_files_that_it_runs(page):
             assert re.search(rf"\b{file.stem}\b", commands), f"line {block.line}: nobody runs {file.name}"
 
 
+# They build in the repository's own target folder, as a reader does.
+@pytest.mark.xdist_group("repository")
 @pytest.mark.parametrize("page", STORIES, ids=named)
 def test_its_commands_run_and_print_what_it_says(page, tmp_path):
     found = blocks(elsewhere(without_packages(page.read_text())))

@@ -32,6 +32,8 @@ def test_no_other_code_stands_in_it(readme):
     assert set(re.findall(r"```(\w+)", readme)) == {*EXAMPLES, "sh"}
 
 
+# They build in the repository's own target folder, as a reader does.
+@pytest.mark.xdist_group("repository")
 def test_its_commands_run_in_their_order(readme, tmp_path):
     """All of them in one shell, but those that install: tests/packages runs them."""
     results = markdown.run(blocks(markdown.elsewhere(markdown.without_packages(readme)), "sh"), tmp_path)

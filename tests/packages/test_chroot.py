@@ -14,6 +14,9 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "docs"))
 
 import markdown  # noqa: E402
 
+# Together with the other tests that build in the repository; and so the Debians are unpacked once.
+pytestmark = pytest.mark.xdist_group("repository")
+
 ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LC_ALL": "C.UTF-8",
                "DEBIAN_FRONTEND": "noninteractive"}
 EMPTY = "/srv/elsewhere"

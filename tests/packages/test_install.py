@@ -96,6 +96,7 @@ def test_a_second_install_replaces_the_first(make_install, tmp_path):
     assert files(tmp_path) == first
 
 
+@pytest.mark.xdist_group("repository")
 def test_installed_from_the_sources_for_oneself_it_delivers(root, elsewhere, readme_installs, delivers):
     """By the commands of the README, which build it first, in a home that is empty."""
     home = pathlib.Path.home()
