@@ -298,7 +298,11 @@ impl Leader {
         if self.journal.is_long() {
             self.compact()?;
         }
-        self.place.make_reserve();
+        // After a full disk it is missing. The newest segment is not deleted, and its completed lines take what producers need.
+        if !self.place.has_reserve() {
+            give_back_completed(&self.place, &self.state)?;
+            self.place.make_reserve();
+        }
         Ok(())
     }
 }
