@@ -153,7 +153,7 @@ mod ffi;
 pub mod fuzz;
 mod host;
 mod http;
-mod identity;
+mod keys;
 mod notification;
 mod options;
 mod outcome;
@@ -166,7 +166,7 @@ pub use host::FileSystem;
 pub use host::log::{LogCallback, LogLevel, log_keep, log_next, log_to};
 #[cfg(feature = "diagnose")]
 pub use http::{Probe, ProbeAnswer, Trust};
-pub use identity::{MAX_IDENTITY, customer_key, customer_token, new_key};
+pub use keys::{MAX_KEY_INPUT, customer_key, customer_token, new_key};
 pub use notification::{
     FIELDS, Field, FieldSpec, KINDS, Kind, KindSpec, Line, MAX_BODY, MAX_ID, MAX_KEY, MAX_LINES,
     MAX_MARKET, MAX_PRICE, MAX_PRODUCT_KEY, MAX_QUANTITY, MAX_TICKET, Need, Notification, Repeat,

@@ -36,7 +36,7 @@ fn within_budget(receipt: &Receipt, case: &str) -> Vec<Timing> {
 }
 
 #[test]
-fn a_server_that_does_not_get_on_with_it() {
+fn call_returns_within_timeout_ms_when_the_service_hangs_or_drips() {
     for (answer, status, words) in [
         ("hang", Status::Timeout, "waiting for the answer"),
         ("204:wait=60000", Status::Timeout, "waiting for the answer"),
@@ -58,7 +58,7 @@ fn a_server_that_does_not_get_on_with_it() {
 }
 
 #[test]
-fn the_receipt_is_that_of_the_last_attempt() {
+fn receipt_has_the_result_of_the_last_attempt_when_the_call_times_out() {
     in_time(|| {
         let sandbox = scripted("503, hang");
         let receipt = refused(&hurried(&sandbox.base_url()));
@@ -71,7 +71,7 @@ fn the_receipt_is_that_of_the_last_attempt() {
 }
 
 #[test]
-fn an_answer_without_end_is_decided_by_its_status_line() {
+fn answer_is_delivered_by_its_status_line_when_its_body_does_not_end() {
     for answer in ["endless", "drip-body:every=100"] {
         in_time(|| {
             let sandbox = scripted(answer);
@@ -91,7 +91,7 @@ fn an_answer_without_end_is_decided_by_its_status_line() {
 }
 
 #[test]
-fn a_head_without_end_is_decided_by_its_status_line() {
+fn answer_is_delivered_by_its_status_line_when_its_head_does_not_end() {
     in_time(|| {
         let sandbox = scripted("endless-head");
         let receipt = send(&hurried(&sandbox.base_url())).unwrap();
@@ -105,7 +105,7 @@ fn a_head_without_end_is_decided_by_its_status_line() {
 }
 
 #[test]
-fn a_body_that_drips_costs_a_second_and_not_the_budget() {
+fn call_waits_for_a_dripping_body_for_a_second_only() {
     in_time(|| {
         let sandbox = scripted("drip-body:every=1000");
         let client = client(&sandbox.base_url(), &[("timeout_ms", "30000")]);
@@ -141,7 +141,7 @@ fn full_backlog() -> (Socket, SocketAddr, Vec<Socket>) {
 }
 
 #[test]
-fn a_connect_that_never_completes() {
+fn call_returns_within_timeout_ms_when_connect_does_not_complete() {
     in_time(|| {
         let (_listener, addr, _waiting) = full_backlog();
         let receipt = refused(&hurried(&format!("http://{addr}")));
@@ -156,7 +156,7 @@ fn a_connect_that_never_completes() {
 }
 
 #[test]
-fn a_tls_handshake_that_never_ends() {
+fn call_returns_within_timeout_ms_when_the_tls_handshake_hangs() {
     in_time(|| {
         // Accepts, and then neither speaks nor reads.
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -169,7 +169,7 @@ fn a_tls_handshake_that_never_ends() {
 }
 
 #[test]
-fn a_proxy_that_drips() {
+fn call_returns_within_timeout_ms_when_the_proxy_drips() {
     in_time(|| {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let proxy = format!("http://{}", listener.local_addr().unwrap());

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::{env, fs};
 
 #[test]
-fn committed_headers_are_those_of_the_source() {
+fn committed_headers_equal_the_generated_ones() {
     for path in [
         "include/esales_notify.h",
         "bindings/php/resources/esales_notify.h",

@@ -18,7 +18,7 @@ use common::{client, sandbox, scripted, send};
 use esales_notify::Status;
 
 #[test]
-fn a_thousand_sends_use_one_connection() {
+fn thousand_sends_use_one_connection() {
     let sandbox = sandbox();
     let client = client(&sandbox.base_url(), &[]);
     for _ in 0..1000 {
@@ -31,7 +31,7 @@ fn a_thousand_sends_use_one_connection() {
 }
 
 #[test]
-fn clients_made_one_after_another_use_one_connection() {
+fn consecutive_clients_share_one_connection() {
     let sandbox = sandbox();
     for timeout in ["1000", "2000", "2000"] {
         // The budget is the client's own: it does not part the connections.
@@ -41,7 +41,7 @@ fn clients_made_one_after_another_use_one_connection() {
 }
 
 #[test]
-fn an_answer_with_a_body_keeps_the_connection() {
+fn connection_is_kept_when_the_answer_has_a_body() {
     let sandbox = scripted("500:body=\"the cluster is busy\", 204");
     let receipt = send(&client(&sandbox.base_url(), &[("backoff_ms", "0")])).unwrap();
     assert_eq!(receipt.attempts, 2);
@@ -50,7 +50,7 @@ fn an_answer_with_a_body_keeps_the_connection() {
 
 /// The limit of an answer's body, at its edge: 64 KiB cannot be told from more, and cost the connection.
 #[test]
-fn bodies_up_to_the_limit_keep_the_connection() {
+fn connection_is_kept_when_the_body_is_within_the_limit() {
     for (length, connections) in [(65_535, 1), (65_536, 2)] {
         let sandbox = scripted(&format!("200:body={}, 204", "x".repeat(length)));
         let client = client(&sandbox.base_url(), &[("timeout_ms", "20000")]);
@@ -66,7 +66,7 @@ fn bodies_up_to_the_limit_keep_the_connection() {
 }
 
 #[test]
-fn a_connection_closed_while_idle_costs_no_attempt() {
+fn send_uses_a_new_connection_without_an_attempt_when_the_idle_one_was_closed() {
     let sandbox = sandbox();
     let client = client(&sandbox.base_url(), &[("max_attempts", "1")]);
     for round in 1..=20 {
@@ -80,7 +80,7 @@ fn a_connection_closed_while_idle_costs_no_attempt() {
 /// The close that the check before sending cannot see: the server reads the request on the kept connection and
 /// closes without a byte.
 #[test]
-fn a_kept_connection_that_dies_under_the_request_is_replaced_once() {
+fn send_repeats_once_when_a_kept_connection_breaks() {
     let sandbox = scripted("204, close, 204");
     let client = client(&sandbox.base_url(), &[("max_attempts", "1")]);
     send(&client).unwrap();
@@ -96,7 +96,7 @@ fn a_kept_connection_that_dies_under_the_request_is_replaced_once() {
 }
 
 #[test]
-fn a_fresh_connection_that_dies_is_a_failed_attempt() {
+fn attempt_fails_when_a_new_connection_breaks() {
     let sandbox = scripted("close, 204");
     let client = client(&sandbox.base_url(), &[("max_attempts", "1")]);
     assert_eq!(send(&client).unwrap_err().status(), Status::ConnectionLost);
@@ -106,7 +106,7 @@ fn a_fresh_connection_that_dies_is_a_failed_attempt() {
 /// A server that closes every kept connection under its request must not be given the same bytes over and over: after
 /// one such connection the others are not trusted either.
 #[test]
-fn a_request_is_repeated_on_a_new_connection_once() {
+fn request_is_repeated_only_once_on_a_new_connection() {
     let sandbox = scripted("204:wait=300:times=4, close:times=5, 204");
     let client = client(
         &sandbox.base_url(),
@@ -171,7 +171,7 @@ fn stray() -> (String, Receiver<&'static str>) {
 
 /// What is on a kept connection before the request is not the request's answer.
 #[test]
-fn stray_bytes_after_an_answer_are_not_taken_for_the_next_one() {
+fn connection_is_closed_when_stray_bytes_follow_an_answer() {
     let (base_url, told) = stray();
     let client = client(&base_url, &[("max_attempts", "1")]);
     for _ in 0..20 {
@@ -183,7 +183,7 @@ fn stray_bytes_after_an_answer_are_not_taken_for_the_next_one() {
 }
 
 #[test]
-fn sixteen_threads_share_one_client() {
+fn sixteen_threads_can_share_one_client() {
     let sandbox = sandbox();
     let client = client(&sandbox.base_url(), &[("timeout_ms", "20000")]);
     thread::scope(|scope| {
@@ -200,7 +200,7 @@ fn sixteen_threads_share_one_client() {
 }
 
 #[test]
-fn keep_alive_0_keeps_none() {
+fn connection_is_closed_after_each_call_when_keep_alive_s_is_0() {
     let sandbox = sandbox();
     let client = client(&sandbox.base_url(), &[("keep_alive_s", "0")]);
     for _ in 0..3 {
@@ -210,7 +210,7 @@ fn keep_alive_0_keeps_none() {
 }
 
 #[test]
-fn a_connection_that_is_never_idle_is_replaced_when_it_is_old() {
+fn busy_connection_is_replaced_when_it_is_older_than_keep_alive_s() {
     let sandbox = sandbox();
     let client = client(&sandbox.base_url(), &[("keep_alive_s", "1")]);
     let start = Instant::now();
@@ -226,7 +226,7 @@ fn a_connection_that_is_never_idle_is_replaced_when_it_is_old() {
 
 /// The server behind the kept connections is gone without a word: no request on them is ever answered.
 #[test]
-fn kept_connections_that_are_dead_cost_one_call() {
+fn dead_kept_connections_are_all_replaced_by_one_call() {
     let sandbox = scripted("204:wait=300:times=4, hang, 204");
     let patient = client(&sandbox.base_url(), &[("timeout_ms", "20000")]);
     thread::scope(|scope| {

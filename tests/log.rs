@@ -61,7 +61,7 @@ fn waiting(path: &str) -> Arc<Client> {
 }
 
 #[test]
-fn a_callback_uses_a_spool_that_was_deleted() {
+fn log_callback_can_use_a_spool_that_was_deleted() {
     let _alone = alone();
     let folder = Folder::new();
     let path = folder.path("spool");
@@ -87,7 +87,7 @@ fn a_callback_uses_a_spool_that_was_deleted() {
 }
 
 #[test]
-fn a_callback_uses_a_spool_that_was_damaged() {
+fn log_callback_can_use_a_spool_that_was_damaged() {
     let _alone = alone();
     let folder = Folder::new();
     let path = folder.path("spool");
@@ -105,7 +105,7 @@ fn a_callback_uses_a_spool_that_was_damaged() {
 }
 
 #[test]
-fn a_callback_whose_own_call_fails_is_not_called_again_for_that() {
+fn log_callback_is_not_called_for_failures_of_its_own_calls() {
     let _alone = alone();
     let folder = Folder::new();
     let path = folder.path("spool");
@@ -121,7 +121,7 @@ fn a_callback_whose_own_call_fails_is_not_called_again_for_that() {
 }
 
 #[test]
-fn a_callback_that_panics_harms_nobody() {
+fn panic_of_a_log_callback_does_not_reach_the_caller() {
     let _alone = alone();
     let sandbox = sandbox();
     let client = client(&sandbox.base_url(), &[]);

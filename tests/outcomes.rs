@@ -15,7 +15,7 @@ use esales_notify::{Status, Visitor, customer_key, customer_token};
 use esales_notify_sandbox::{Options, Sandbox};
 
 #[test]
-fn every_answer_has_its_outcome_and_is_tried_as_often_as_it_deserves() {
+fn every_answer_maps_to_its_status_and_its_number_of_attempts() {
     for (answer, status, http_status, attempts, words) in [
         (
             "400:body=\"Ticket is missing.\"",
@@ -77,7 +77,7 @@ fn every_answer_has_its_outcome_and_is_tried_as_often_as_it_deserves() {
 }
 
 #[test]
-fn an_unexpected_2xx_is_delivered_and_noted() {
+fn unexpected_2xx_is_delivered_and_noted_in_the_detail() {
     for answer in ["200", "201:body=thanks", "202", "299"] {
         let sandbox = scripted(answer);
         let receipt = send(&client(&sandbox.base_url(), &[])).unwrap();
@@ -91,7 +91,7 @@ fn an_unexpected_2xx_is_delivered_and_noted() {
 }
 
 #[test]
-fn every_attempt_sends_the_same_bytes_and_id() {
+fn retries_send_the_same_bytes_and_the_same_id() {
     let sandbox = scripted("503, garbage, 204");
     let client = client(&sandbox.base_url(), &[("backoff_ms", "1")]);
     let receipt = send(&client).unwrap();
@@ -102,7 +102,7 @@ fn every_attempt_sends_the_same_bytes_and_id() {
 }
 
 #[test]
-fn retry_after_that_does_not_fit_the_budget_ends_the_call() {
+fn call_ends_when_retry_after_is_longer_than_the_time_left() {
     for header in ["120", "\"Wed, 21 Oct 2099 07:28:00 GMT\""] {
         let sandbox = scripted(&format!("503:retry-after={header}, 204"));
         let receipt = refused(&client(&sandbox.base_url(), &[]));
@@ -116,7 +116,7 @@ fn retry_after_that_does_not_fit_the_budget_ends_the_call() {
 }
 
 #[test]
-fn retry_after_that_fits_is_waited_for() {
+fn call_waits_for_retry_after_when_it_fits_the_time_left() {
     let sandbox = scripted("429:retry-after=1, 204");
     let receipt = send(&client(&sandbox.base_url(), &[("backoff_ms", "0")])).unwrap();
     assert_eq!(receipt.attempts, 2);
@@ -124,7 +124,7 @@ fn retry_after_that_fits_is_waited_for() {
 }
 
 #[test]
-fn signed_in_visitors_are_validated_by_the_service() {
+fn service_accepts_the_token_of_a_signed_in_visitor() {
     let sandbox = Sandbox::start(Options {
         private_key: Some("current".to_owned()),
         ..Options::default()
@@ -146,7 +146,7 @@ fn signed_in_visitors_are_validated_by_the_service() {
 }
 
 #[test]
-fn the_market_of_the_visitor_outweighs_the_clients() {
+fn market_of_the_visitor_overrides_the_clients_option() {
     let sandbox = sandbox();
     let client = client(&sandbox.base_url(), &[("market", "SE")]);
     send(&client).unwrap();
@@ -162,7 +162,7 @@ fn the_market_of_the_visitor_outweighs_the_clients() {
 }
 
 #[test]
-fn headers_are_what_the_page_asks_for() {
+fn request_headers_equal_the_documented_ones() {
     let sandbox = sandbox();
     send(&client(&sandbox.base_url(), &[])).unwrap();
     let received = sandbox.received().remove(0);
@@ -236,7 +236,7 @@ fn odd_answers() -> Vec<(&'static str, String)> {
 }
 
 #[test]
-fn a_complete_status_line_is_final_whatever_follows_it() {
+fn answer_is_final_when_its_status_line_is_complete() {
     for (line, status) in [
         ("204 No Content", Status::Delivered),
         ("200 OK", Status::Delivered),
@@ -257,7 +257,7 @@ fn a_complete_status_line_is_final_whatever_follows_it() {
 }
 
 #[test]
-fn an_answer_that_breaks_off_in_the_status_line_is_none() {
+fn connection_is_lost_when_the_answer_breaks_off_in_the_status_line() {
     for answer in [
         "",
         "HTTP/1.1 2",
@@ -275,7 +275,7 @@ fn an_answer_that_breaks_off_in_the_status_line_is_none() {
 }
 
 #[test]
-fn interim_answers_are_skipped() {
+fn interim_1xx_answers_are_skipped() {
     for interim in [
         "HTTP/1.1 100 Continue\r\n\r\n",
         "HTTP/1.1 100 Continue\r\nX: with a field\r\n\r\n",
@@ -289,7 +289,7 @@ fn interim_answers_are_skipped() {
 }
 
 #[test]
-fn a_retry_after_date_counts_from_the_answers_own_date() {
+fn retry_after_date_counts_from_the_date_of_the_answer() {
     // The service's clock is years behind this machine's.
     let answer = "HTTP/1.1 503 Busy\r\nDate: Wed, 21 Oct 2015 07:28:00 GMT\r\n\
                   Retry-After: Wed, 21 Oct 2015 07:28:50 GMT\r\nContent-Length: 0\r\n\r\n";
@@ -300,7 +300,7 @@ fn a_retry_after_date_counts_from_the_answers_own_date() {
 }
 
 #[test]
-fn a_message_that_repeats_a_secret_is_shown_without_it() {
+fn detail_omits_secrets_that_the_service_repeats() {
     let upper = KEY.to_uppercase();
     let percent: String = KEY.bytes().map(|b| format!("%{b:02x}")).collect();
     for secret in [KEY, &upper, &percent, &KEY[9..30], &KEY.replace('-', "-\n")] {
@@ -317,7 +317,7 @@ fn a_message_that_repeats_a_secret_is_shown_without_it() {
 }
 
 #[test]
-fn a_page_of_a_gateway_is_shown_as_text_and_cut_with_an_ellipsis() {
+fn detail_shows_a_gateways_html_page_as_text_with_an_ellipsis() {
     let page = format!(
         "<html><title>Blocked</title><body>{}</body>",
         "ö".repeat(300)

@@ -14,7 +14,7 @@ use common::{client, sandbox};
 use esales_notify::{LogLevel, Visitor, customer_key, log_to};
 
 #[test]
-fn log_warns_of_customer_keys_that_are_a_persons_data_without_showing_them() {
+fn log_warns_without_showing_the_key_when_a_customer_key_is_personal_data() {
     let sandbox = sandbox();
     let client = client(&sandbox.base_url(), &[]);
     let messages = Arc::new(Mutex::new(Vec::new()));

@@ -21,7 +21,7 @@ fn tls_sandbox(identity: TlsIdentity) -> Sandbox {
 }
 
 #[test]
-fn every_step_to_a_service_in_clear() {
+fn probe_takes_every_step_to_a_service_without_tls() {
     let sandbox = sandbox();
     let probe = Probe::new(&config(&[("base_url", &sandbox.base_url())])).unwrap();
     assert_eq!(probe.addresses().unwrap(), [sandbox.addr()]);
@@ -42,7 +42,7 @@ fn every_step_to_a_service_in_clear() {
 }
 
 #[test]
-fn certificates_are_shown_also_where_they_are_refused() {
+fn probe_returns_certificates_when_they_are_refused() {
     for identity in [
         TlsIdentity::Valid,
         TlsIdentity::Expired,
@@ -75,7 +75,7 @@ fn certificates_are_shown_also_where_they_are_refused() {
 }
 
 #[test]
-fn a_port_without_tls_has_no_certificate() {
+fn probe_fails_with_tls_failed_when_the_port_has_no_tls() {
     let sandbox = sandbox();
     let base_url = sandbox.base_url().replace("http:", "https:");
     let probe = Probe::new(&config(&[("base_url", &base_url)])).unwrap();
@@ -86,7 +86,7 @@ fn a_port_without_tls_has_no_certificate() {
 }
 
 #[test]
-fn no_proxy_decides_as_for_a_client() {
+fn probe_applies_no_proxy_as_a_client_does() {
     for (no_proxy, proxy) in [
         ("other.example", Some(("proxy.test", 3128))),
         (".test, shop.test", None),
@@ -105,7 +105,7 @@ fn no_proxy_decides_as_for_a_client() {
 }
 
 #[test]
-fn a_slip_in_a_name_is_recognised() {
+fn nearest_returns_the_option_when_its_name_is_misspelt() {
     assert_eq!(Config::nearest("TIMEOUT"), Some("timeout_ms"));
     assert_eq!(Config::nearest("colour"), None);
     assert_eq!(Config::nearest(&"x".repeat(1_000_000)), None);

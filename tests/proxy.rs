@@ -47,7 +47,7 @@ fn proxy(answer: &'static str) -> (String, Receiver<String>) {
 }
 
 #[test]
-fn an_explicit_proxy_is_used_with_its_credentials() {
+fn proxy_option_is_used_with_its_credentials() {
     let sandbox = sandbox();
     let (addr, seen) = proxy("200 OK");
     let url = format!("http://user:pass@{addr}");
@@ -68,7 +68,7 @@ fn an_explicit_proxy_is_used_with_its_credentials() {
 }
 
 #[test]
-fn any_2xx_opens_the_tunnel_and_interim_answers_are_skipped() {
+fn proxy_tunnel_opens_when_the_answer_is_any_2xx() {
     let many: String = (0..150).map(|n| format!("\r\nX-{n}: y")).collect();
     let many: &'static str = format!("200 OK{many}").leak();
     for answer in [
@@ -95,7 +95,7 @@ fn any_2xx_opens_the_tunnel_and_interim_answers_are_skipped() {
 }
 
 #[test]
-fn a_proxy_that_does_not_open_the_tunnel_is_named_with_its_answer() {
+fn connect_fails_with_the_proxys_answer_when_it_refuses_the_tunnel() {
     for (answer, words) in [
         (
             "302 Found\r\nLocation: http://login.example/",
@@ -123,7 +123,7 @@ fn a_proxy_that_does_not_open_the_tunnel_is_named_with_its_answer() {
 }
 
 #[test]
-fn no_proxy_and_an_empty_proxy_go_straight() {
+fn proxy_is_not_used_when_no_proxy_matches_or_proxy_is_empty() {
     let sandbox = sandbox();
     let (addr, seen) = proxy("200 OK");
     let url = format!("http://{addr}");
@@ -142,7 +142,7 @@ fn no_proxy_and_an_empty_proxy_go_straight() {
 }
 
 #[test]
-fn a_proxy_that_refuses_is_a_failed_connection() {
+fn connect_fails_when_the_proxy_refuses_the_connection() {
     let sandbox = sandbox();
     let (addr, _seen) = proxy("407 Proxy Authentication Required");
     let url = format!("http://user:secret@{addr}");
@@ -157,7 +157,7 @@ fn a_proxy_that_refuses_is_a_failed_connection() {
 
 /// Nothing was sent to the service yet, so it is not said that the event may have arrived.
 #[test]
-fn a_proxy_that_breaks_off_is_a_failed_connection() {
+fn connect_fails_when_the_proxy_closes_the_connection() {
     let sandbox = sandbox();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());

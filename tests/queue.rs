@@ -65,7 +65,7 @@ fn ids(sandbox: &Sandbox) -> Vec<String> {
 }
 
 #[test]
-fn what_is_accepted_arrives_and_is_counted() {
+fn enqueued_notifications_are_delivered_and_counted() {
     let sandbox = sandbox();
     for (client, _folder) in both(&sandbox.base_url(), &[]) {
         sandbox.clear();
@@ -92,7 +92,7 @@ fn what_is_accepted_arrives_and_is_counted() {
 }
 
 #[test]
-fn the_oldest_go_first() {
+fn queued_notifications_are_delivered_oldest_first() {
     let sandbox = sandbox();
     for (client, _folder) in both(&sandbox.base_url(), &[("concurrency", "1")]) {
         sandbox.clear();
@@ -107,7 +107,7 @@ fn the_oldest_go_first() {
 }
 
 #[test]
-fn a_failure_is_tried_again_with_the_same_bytes() {
+fn queued_notification_is_retried_with_the_same_bytes() {
     for kind in 0..2 {
         let sandbox = scripted("503, 429:retry-after=0, 500, 204");
         let (client, _folder) = both(&sandbox.base_url(), &[("gate_min_ms", "10")]).remove(kind);
@@ -123,7 +123,7 @@ fn a_failure_is_tried_again_with_the_same_bytes() {
 }
 
 #[test]
-fn the_gate_lets_one_probe_through_and_retry_after_is_kept() {
+fn one_probe_is_sent_after_retry_after_when_deliveries_fail() {
     for kind in 0..2 {
         let sandbox = scripted("503:retry-after=1:times=2");
         let options = [("gate_min_ms", "10"), ("concurrency", "1")];
@@ -141,7 +141,7 @@ fn the_gate_lets_one_probe_through_and_retry_after_is_kept() {
 }
 
 #[test]
-fn a_final_answer_makes_a_dead_letter_and_holds_up_nobody() {
+fn final_answer_makes_a_dead_letter_and_the_next_notification_is_delivered() {
     for kind in 0..2 {
         let sandbox = scripted("400:body=\"Ticket is missing.\", 204");
         let (client, _folder) = both(&sandbox.base_url(), &[("concurrency", "1")]).remove(kind);
@@ -157,7 +157,7 @@ fn a_final_answer_makes_a_dead_letter_and_holds_up_nobody() {
 }
 
 #[test]
-fn what_cannot_be_digested_stands_in_nobodys_way() {
+fn notification_that_always_fails_does_not_block_others() {
     for kind in 0..2 {
         // The first is answered 500 whenever it comes; the others get through between its tries.
         let sandbox = scripted("500, 500, 500, 204, 204, 204");
@@ -173,7 +173,7 @@ fn what_cannot_be_digested_stands_in_nobodys_way() {
 }
 
 #[test]
-fn it_expires_after_max_age() {
+fn queued_notification_expires_after_max_age_s() {
     for kind in 0..2 {
         let sandbox = scripted("503:times=1000");
         let options = [
@@ -196,7 +196,7 @@ fn it_expires_after_max_age() {
 const DOWN: &str = "http://127.0.0.1:9";
 
 #[test]
-fn over_the_limits_the_new_one_is_refused() {
+fn enqueue_is_refused_when_the_queue_is_full() {
     for limit in [("max_items", "2"), ("max_bytes", "1024")] {
         for (client, _folder) in both(DOWN, &[limit]) {
             let ticket = "t".repeat(300);
@@ -214,7 +214,7 @@ fn over_the_limits_the_new_one_is_refused() {
 }
 
 #[test]
-fn or_the_oldest_are_dropped_and_counted() {
+fn oldest_notifications_are_dropped_when_the_queue_is_full_and_overflow_is_drop_oldest() {
     let limits = [("max_items", "2"), ("overflow", "drop_oldest")];
     for (client, _folder) in both(DOWN, &limits) {
         for n in 0..5 {
@@ -249,7 +249,7 @@ fn or_the_oldest_are_dropped_and_counted() {
 static ROUNDS: AtomicU64 = AtomicU64::new(0);
 
 #[test]
-fn a_flush_keeps_its_deadline_and_what_is_left_is_counted() {
+fn flush_keeps_its_deadline_when_the_service_is_down() {
     for is_down in [true, false] {
         for kind in 0..2 {
             in_time(|| {
@@ -282,7 +282,7 @@ fn a_flush_keeps_its_deadline_and_what_is_left_is_counted() {
 }
 
 #[test]
-fn bad_input_is_refused_before_it_is_accepted() {
+fn enqueue_refuses_invalid_input() {
     for (client, _folder) in both(DOWN, &[("max_items", "1001")]) {
         let refused = client
             .enqueue_add_to_cart(&visitor(), "", None)
@@ -293,7 +293,7 @@ fn bad_input_is_refused_before_it_is_accepted() {
 }
 
 #[test]
-fn on_failure_the_notification_is_queued_under_its_id() {
+fn failed_notification_is_queued_with_its_id_when_on_failure_is_queue() {
     for kind in 0..2 {
         let sandbox = scripted("503, 503, 204, 204");
         let options = [
@@ -342,7 +342,7 @@ fn hold_lock(spool: &str) -> std::fs::File {
 }
 
 #[test]
-fn a_blocking_call_keeps_its_time_while_another_program_holds_the_spool() {
+fn notify_keeps_its_deadline_when_another_program_locks_the_spool() {
     let limit = Duration::from_millis(2000 + 100);
     for (answer, expected) in [
         ("204", Status::Delivered),
@@ -382,7 +382,7 @@ fn a_blocking_call_keeps_its_time_while_another_program_holds_the_spool() {
 }
 
 #[test]
-fn while_deliveries_fail_a_blocking_call_queues_at_once() {
+fn notify_queues_at_once_when_deliveries_are_backing_off() {
     for kind in 0..2 {
         let sandbox = scripted("503:retry-after=3600");
         let (client, _folder) = both(&sandbox.base_url(), &[("on_failure", "queue")]).remove(kind);
@@ -403,7 +403,7 @@ fn while_deliveries_fail_a_blocking_call_queues_at_once() {
 }
 
 #[test]
-fn the_callback_hears_of_every_end() {
+fn delivery_callback_is_called_for_every_completed_notification() {
     for kind in 0..2 {
         let sandbox = scripted("204, 400");
         let (client, _folder) = both(&sandbox.base_url(), &[("concurrency", "1")]).remove(kind);
@@ -434,7 +434,7 @@ fn the_callback_hears_of_every_end() {
 }
 
 #[test]
-fn a_callback_that_panics_costs_nobody_anything() {
+fn panic_of_a_delivery_callback_does_not_affect_other_clients() {
     let sandbox = sandbox();
     let folder = Folder::new();
     let path = folder.path("spool");
@@ -474,7 +474,7 @@ fn go_deep(bytes: usize) -> usize {
 }
 
 #[test]
-fn a_callback_may_go_as_deep_as_on_a_thread_of_the_hosts() {
+fn delivery_callback_can_use_a_deep_stack() {
     let sandbox = sandbox();
     for (client, _folder) in both(&sandbox.base_url(), &[]) {
         let (tx, rx) = mpsc::channel();
@@ -491,7 +491,7 @@ fn a_callback_may_go_as_deep_as_on_a_thread_of_the_hosts() {
 }
 
 #[test]
-fn another_client_delivers_what_one_without_delivery_put_in() {
+fn client_delivers_what_a_client_without_delivery_enqueued() {
     let sandbox = sandbox();
     let folder = Folder::new();
     let path = folder.path("spool");
@@ -508,7 +508,7 @@ fn another_client_delivers_what_one_without_delivery_put_in() {
 }
 
 #[test]
-fn a_delivery_that_is_told_to_stop_ends_what_it_began_and_begins_no_more() {
+fn stop_delivery_completes_requests_in_flight_and_starts_no_more() {
     for kind in 0..2 {
         let sandbox = sandbox();
         let (client, _folder) = both(&sandbox.base_url(), &[("concurrency", "2")]).remove(kind);
@@ -533,7 +533,7 @@ fn a_delivery_that_is_told_to_stop_ends_what_it_began_and_begins_no_more() {
 }
 
 #[test]
-fn a_delivery_that_cannot_end_in_time_says_so() {
+fn stop_delivery_returns_false_when_requests_stay_in_flight() {
     let sandbox = scripted("hang");
     let (client, _folder) = both(&sandbox.base_url(), &[]).remove(1);
     enqueue(&client, "held");
@@ -563,7 +563,7 @@ fn directory_of_other_files_keeps_its_mode_when_it_is_refused() {
 }
 
 #[test]
-fn a_spool_that_is_deleted_in_use_counts_what_was_lost_and_begins_again() {
+fn spool_counts_lost_notifications_as_dropped_when_it_is_deleted_in_use() {
     let sandbox = scripted("400, 503:retry-after=600, 204");
     let (client, folder) = both(&sandbox.base_url(), &[("concurrency", "1")]).remove(1);
     enqueue(&client, "dead");
@@ -584,7 +584,7 @@ fn a_spool_that_is_deleted_in_use_counts_what_was_lost_and_begins_again() {
 }
 
 #[test]
-fn what_was_accepted_for_one_address_goes_to_no_other() {
+fn notification_is_delivered_only_to_the_origin_it_was_accepted_for() {
     let (first, second) = (sandbox(), sandbox());
     let folder = Folder::new();
     let path = folder.path("spool");
@@ -600,7 +600,7 @@ fn what_was_accepted_for_one_address_goes_to_no_other() {
 
 /// A spool with a notification for each of some addresses that a client with the returned options cannot go to: it
 /// would need a `ca_file` that is not there.
-fn with_impassable_addresses(path: &str, ids: &[&str]) {
+fn with_unreachable_origins(path: &str, ids: &[&str]) {
     for (port, id) in (1..).zip(ids) {
         let options = [("spool", path), ("delivery", "none")];
         enqueue(&client(&format!("https://127.0.0.1:{port}"), &options), id);
@@ -608,12 +608,12 @@ fn with_impassable_addresses(path: &str, ids: &[&str]) {
 }
 
 #[test]
-fn an_address_that_cannot_be_gone_to_holds_up_no_other() {
+fn unreachable_origin_does_not_block_other_origins() {
     let sandbox = sandbox();
     let folder = Folder::new();
     let path = folder.path("spool");
     let ca_file = folder.path("missing.pem");
-    with_impassable_addresses(&path, &["1", "2", "3", "4", "5", "6", "7", "8"]);
+    with_unreachable_origins(&path, &["1", "2", "3", "4", "5", "6", "7", "8"]);
     let client = client(
         &sandbox.base_url(),
         &[("spool", &path), ("ca_file", &ca_file)],
@@ -627,11 +627,11 @@ fn an_address_that_cannot_be_gone_to_holds_up_no_other() {
 }
 
 #[test]
-fn what_is_too_old_expires_also_if_its_address_cannot_be_gone_to() {
+fn notification_expires_when_its_origin_is_unreachable() {
     let folder = Folder::new();
     let path = folder.path("spool");
     let ca_file = folder.path("missing.pem");
-    with_impassable_addresses(&path, &["old"]);
+    with_unreachable_origins(&path, &["old"]);
     // More than are looked for at once.
     let options = [("spool", path.as_str()), ("delivery", "none")];
     let impassable = client("https://127.0.0.1:1", &options);
@@ -648,7 +648,7 @@ fn what_is_too_old_expires_also_if_its_address_cannot_be_gone_to() {
 }
 
 #[test]
-fn an_operator_inspects_repairs_and_replays() {
+fn operator_can_inspect_retry_and_replay_dead_letters() {
     let sandbox = Sandbox::start(Options {
         private_key: Some("rotated".to_owned()),
         ..Options::default()
@@ -705,7 +705,7 @@ fn holds(spool: &str, text: &str) -> bool {
 }
 
 #[test]
-fn a_person_is_erased_from_the_file_too() {
+fn purge_erases_a_persons_data_from_the_files() {
     let folder = Folder::new();
     let path = folder.path("spool");
     let options = [("spool", path.as_str()), ("delivery", "none")];
@@ -728,7 +728,7 @@ fn a_person_is_erased_from_the_file_too() {
 }
 
 #[test]
-fn what_is_erased_is_not_sent_any_more() {
+fn purged_notification_is_not_sent() {
     let sandbox = scripted("204:wait=500, 204");
     let (client, folder) = both(&sandbox.base_url(), &[("concurrency", "1")]).remove(1);
     let path = folder.path("spool");
@@ -751,7 +751,7 @@ fn what_is_erased_is_not_sent_any_more() {
 }
 
 #[test]
-fn erasing_a_person_reaches_what_was_delivered_before() {
+fn purge_erases_delivered_notifications_from_the_files() {
     let sandbox = sandbox();
     let folder = Folder::new();
     let path = folder.path("spool");

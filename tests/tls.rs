@@ -46,7 +46,7 @@ impl Drop for CaFile {
 }
 
 #[test]
-fn ca_file_makes_a_private_authority_work_and_the_connection_is_kept() {
+fn certificate_of_a_private_authority_is_trusted_when_ca_file_names_it() {
     let sandbox = tls_sandbox(TlsIdentity::Valid);
     let ca = CaFile::new("valid", sandbox.ca_pem().unwrap());
     for host in ["127.0.0.1", "localhost"] {
@@ -63,7 +63,7 @@ fn ca_file_makes_a_private_authority_work_and_the_connection_is_kept() {
 }
 
 #[test]
-fn bad_certificates_are_refused_with_the_reason_and_without_a_retry() {
+fn invalid_certificate_is_refused_with_the_reason_and_without_a_retry() {
     for (identity, words) in [
         (TlsIdentity::WrongHost, "another host"),
         (TlsIdentity::Expired, "expired"),
@@ -84,7 +84,7 @@ fn bad_certificates_are_refused_with_the_reason_and_without_a_retry() {
 }
 
 #[test]
-fn the_systems_roots_do_not_trust_a_private_authority() {
+fn certificate_of_a_private_authority_is_refused_without_ca_file() {
     let sandbox = tls_sandbox(TlsIdentity::Valid);
     let receipt = refused(&client(&sandbox.base_url(), &[("timeout_ms", "20000")]));
     assert_eq!(receipt.status, Status::TlsFailed, "{receipt:?}");
@@ -92,7 +92,7 @@ fn the_systems_roots_do_not_trust_a_private_authority() {
 }
 
 #[test]
-fn tls_to_a_plain_port_is_said_so() {
+fn error_names_the_cause_when_the_port_does_not_speak_tls() {
     let sandbox = sandbox();
     let base_url = sandbox.base_url().replace("http:", "https:");
     let receipt = refused(&client(&base_url, &[]));
@@ -101,7 +101,7 @@ fn tls_to_a_plain_port_is_said_so() {
 }
 
 #[test]
-fn plain_http_to_a_tls_port_is_not_delivered() {
+fn http_request_to_a_tls_port_is_not_delivered() {
     let sandbox = tls_sandbox(TlsIdentity::Valid);
     let base_url = sandbox.base_url().replace("https:", "http:");
     assert!(!refused(&client(&base_url, &[])).status.is_success());
@@ -110,7 +110,7 @@ fn plain_http_to_a_tls_port_is_not_delivered() {
 
 /// An authority's certificate is what many take first for a test server.
 #[test]
-fn an_authoritys_certificate_as_the_servers_own_is_explained() {
+fn error_names_the_cause_when_the_server_uses_an_authoritys_certificate() {
     let sandbox = tls_sandbox(TlsIdentity::Authority);
     let ca = CaFile::new("authority", sandbox.ca_pem().unwrap());
     let receipt = refused(&client(&sandbox.base_url(), &[("ca_file", ca.path())]));
@@ -121,7 +121,7 @@ fn an_authoritys_certificate_as_the_servers_own_is_explained() {
 
 /// The path is relative, the process changes its folder as a daemon does, and the file is removed.
 #[test]
-fn a_ca_file_is_read_once_when_the_client_is_made() {
+fn ca_file_is_read_once_when_the_client_is_made() {
     let sandbox = tls_sandbox(TlsIdentity::Valid);
     let folder = Folder::new();
     let path = folder.path("ca.pem");
@@ -148,7 +148,7 @@ fn a_ca_file_is_read_once_when_the_client_is_made() {
 }
 
 #[test]
-fn a_ca_file_that_was_replaced_is_read_by_the_next_client() {
+fn ca_file_is_read_again_by_the_next_client_when_it_was_replaced() {
     let (first, second) = (
         tls_sandbox(TlsIdentity::Valid),
         tls_sandbox(TlsIdentity::Valid),
@@ -166,7 +166,7 @@ fn a_ca_file_that_was_replaced_is_read_by_the_next_client() {
 }
 
 #[test]
-fn every_certificate_of_a_ca_file_is_trusted() {
+fn all_certificates_of_a_ca_file_are_trusted() {
     let (first, second) = (
         tls_sandbox(TlsIdentity::Valid),
         tls_sandbox(TlsIdentity::Valid),
@@ -186,7 +186,7 @@ fn every_certificate_of_a_ca_file_is_trusted() {
 }
 
 #[test]
-fn a_ca_file_that_is_none_is_refused_at_once() {
+fn client_is_refused_when_ca_file_is_not_a_pem_file() {
     let empty = CaFile::new("empty", "no certificate here");
     let sandbox = tls_sandbox(TlsIdentity::Valid);
     let good = sandbox.ca_pem().unwrap();

@@ -148,7 +148,7 @@ fn lines(value: &Value) -> Option<Vec<GivenLine>> {
 }
 
 #[test]
-fn every_notification_arrives_byte_for_byte() {
+fn notifications_arrive_with_the_bytes_of_the_vectors() {
     let vectors = load("notifications.json");
     let sandbox = scripted(&format!("204:times={}", vectors.as_array().unwrap().len()));
     let client = client(&sandbox.base_url(), &[]);
@@ -166,7 +166,7 @@ fn every_notification_arrives_byte_for_byte() {
 }
 
 #[test]
-fn identities() {
+fn keys_and_tokens_equal_the_vectors() {
     let vectors = load("identity.json");
     for row in rows(&vectors["customer_keys"]) {
         let key = customer_key(row["customer_id"].as_str().unwrap()).unwrap();
@@ -180,7 +180,7 @@ fn identities() {
 }
 
 #[test]
-fn bad_input_is_refused_and_nothing_is_sent() {
+fn invalid_input_is_refused_with_the_message_of_the_vector() {
     let sandbox = sandbox();
     let vectors = load("bad_input.json");
     let examples = load("notifications.json");

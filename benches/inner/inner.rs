@@ -5,8 +5,8 @@
 
 #[path = "../../src/queue/gate.rs"]
 mod gate;
-#[path = "../../src/identity.rs"]
-mod identity;
+#[path = "../../src/keys.rs"]
+mod keys;
 #[path = "../../src/notification/mod.rs"]
 mod notification;
 #[path = "../../src/outcome/mod.rs"]
@@ -66,18 +66,18 @@ fn json(bencher: divan::Bencher<'_, '_>) {
 
 #[divan::bench]
 fn new_key() -> bool {
-    identity::new_key().is_ok()
+    keys::new_key().is_ok()
 }
 
 #[divan::bench]
 fn customer_key() -> bool {
-    identity::customer_key(black_box("customer-4711")).is_ok()
+    keys::customer_key(black_box("customer-4711")).is_ok()
 }
 
 #[divan::bench]
 fn customer_token(bencher: divan::Bencher<'_, '_>) {
-    let key = identity::customer_key("customer-4711").unwrap_or_default();
-    bencher.bench(|| identity::customer_token(black_box("private"), &key).is_ok());
+    let key = keys::customer_key("customer-4711").unwrap_or_default();
+    bencher.bench(|| keys::customer_token(black_box("private"), &key).is_ok());
 }
 
 /// May a delivery start, and what if it fails?

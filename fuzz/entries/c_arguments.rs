@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 
 use super::client::*;
 use super::config::*;
-use super::identity::*;
+use super::keys::*;
 use super::log::*;
 use super::notification::*;
 use super::queue::*;

@@ -17,7 +17,7 @@ pub use crate::spool::log::fuzz::{dead_letters, journal, segment, spool_files};
 use crate::client::retry::{self, Clock, Policy};
 use crate::http::{Outcome, Request, Transport, parse_retry_after};
 use crate::notification::{Notification, Visitor};
-use crate::options::{Config, Route};
+use crate::options::{Config, ServiceSettings};
 use crate::outcome::{Error, Status};
 use crate::queue::gate::{Backoff, MAX_RETRY_AFTER};
 use crate::spool::Gate;
@@ -76,7 +76,7 @@ pub fn config(data: &[u8]) {
     let Ok(settings) = config.settings() else {
         return;
     };
-    let endpoint = &settings.route.endpoint;
+    let endpoint = &settings.service.endpoint;
     let url: ureq::http::Uri = endpoint
         .origin
         .parse()
@@ -88,7 +88,7 @@ pub fn config(data: &[u8]) {
     }
     assert!(!url.authority().unwrap().as_str().contains('@'));
     let no_roots = || Err(Error::config("there is no TLS here"));
-    let made = Transport::new(&settings.route, no_roots);
+    let made = Transport::new(&settings.service, no_roots);
     assert!(endpoint.is_https || made.is_ok(), "{made:?}");
 }
 
@@ -101,7 +101,6 @@ pub fn retry_after(data: &[u8]) {
     let policy = Policy {
         max_attempts: 3,
         backoff: Duration::from_millis(100),
-        may_repeat: true,
     };
     let deadline = Instant::now() + Duration::from_secs(300);
     let (outcome, attempts) = retry::run(policy, deadline, &NeverSleeps, || Outcome {
@@ -162,7 +161,7 @@ fn serve() -> (&'static Mutex<Vec<u8>>, Transport) {
     let base_url = format!("http://{}", listener.local_addr().unwrap());
     config.set("base_url", &base_url).unwrap();
     config.set("keep_alive_s", "0").unwrap();
-    let route: Route = config.settings().unwrap().route;
+    let service: ServiceSettings = config.settings().unwrap().service;
     let says: &'static Mutex<Vec<u8>> = Box::leak(Box::default());
     std::thread::spawn(move || {
         for connection in listener.incoming().flatten() {
@@ -170,7 +169,7 @@ fn serve() -> (&'static Mutex<Vec<u8>>, Transport) {
             let _ = say(connection, says);
         }
     });
-    let transport = Transport::new(&route, || Err(Error::config("no TLS")));
+    let transport = Transport::new(&service, || Err(Error::config("no TLS")));
     (says, transport.unwrap())
 }
 
@@ -199,7 +198,7 @@ mod tests {
 
     /// What fuzzing has found once, and an example of everything, in every run of the tests.
     #[test]
-    fn the_committed_seeds() {
+    fn fuzz_entries_accept_the_committed_seeds() {
         let targets: [(&str, Target); 8] = [
             ("config", config),
             ("retry_after", retry_after),

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::host;
 use crate::host::log;
 use crate::http::{self, Pool, Request};
-use crate::identity::{key_of, no_random_bytes, payment_token};
+use crate::keys::{key_of, no_random_bytes, payment_token};
 use crate::notification::{self, Message, Notification, Visitor};
 use crate::options::{Config, Settings};
 use crate::outcome::{Error, Receipt, Status};
@@ -44,7 +44,7 @@ impl Client {
     /// `spool` is not an absolute path, or if `spool` is set and the feature `log-spool` is not; [`Status::SpoolFailed`] if the place of the spool cannot be used.
     pub fn new(config: &Config) -> Result<Client, Error> {
         let settings = config.settings()?;
-        let pool = http::pool_of(&settings.route)?;
+        let pool = http::pool_of(&settings.service)?;
         let client = Client {
             settings,
             pool,
@@ -68,13 +68,14 @@ impl Client {
     ///
     /// # Errors
     /// An [`Error`] whose [`Error::receipt`] says what became of the notification. It may still have arrived when the
-    /// status is [`Status::Timeout`], [`Status::ConnectionLost`], [`Status::BadResponse`] or [`Status::ServerError`].
+    /// status is [`Status::Timeout`], [`Status::ConnectionLost`], [`Status::BadResponse`] or [`Status::ServerError`]; for a
+    /// payment the status is [`Status::MayHaveArrived`] then.
     pub fn notify(
         &self,
         visitor: &Visitor<'_>,
         notification: &Notification<'_>,
     ) -> Result<Receipt, Error> {
-        timed(|start| self.deliver(visitor, notification, start))
+        with_elapsed(|start| self.deliver(visitor, notification, start))
     }
 
     /// Accepts a notification into the queue and returns; it is delivered later, by a thread of this process or by
@@ -89,7 +90,7 @@ impl Client {
         visitor: &Visitor<'_>,
         notification: &Notification<'_>,
     ) -> Result<Receipt, Error> {
-        timed(|_| {
+        with_elapsed(|_| {
             let message = self.message(visitor, notification)?;
             let queue = self.queue()?;
             let id = message.id.clone();
@@ -276,7 +277,7 @@ impl Client {
             });
         }
         if !self.settings.queue_on_failure {
-            return self.send(&message, deadline).map(|(receipt, _)| receipt);
+            return self.send(&message, deadline);
         }
         let queue = self.queue()?;
         // What an earlier process left in the spool is not to wait for the next failure.
@@ -292,36 +293,29 @@ impl Client {
             let failing = unsent(Status::ConnectFailed, "deliveries are failing");
             return Ok(or_queue(&queue, message, deadline, reason, failing));
         }
-        let (receipt, may_be_sent_again) = self.send(&message, deadline - reserve)?;
-        if receipt.status.is_retryable() && may_be_sent_again {
+        let receipt = self.send(&message, deadline - reserve)?;
+        if receipt.status.is_retryable() {
             return Ok(or_queue(&queue, message, deadline, "queued", receipt));
         }
         Ok(receipt)
     }
 
-    /// The receipt, and whether the notification may be sent again after a failure.
-    fn send(&self, message: &Message, deadline: Instant) -> Result<(Receipt, bool), Error> {
+    fn send(&self, message: &Message, deadline: Instant) -> Result<Receipt, Error> {
         let pool = self.pool()?;
-        let may_repeat = self.settings.queue.may_repeat(&message.path);
         let request = Request {
             path: &message.path,
             body: message.body.as_bytes(),
-            may_repeat,
+            may_repeat: self.settings.queue.may_repeat(&message.path),
             secrets: &|| notification::secrets(&message.path, &message.body),
         };
         let policy = Policy {
             max_attempts: self.settings.max_attempts,
             backoff: self.settings.backoff,
-            may_repeat,
         };
         let (outcome, attempts) = retry::run(policy, deadline, &SystemClock, || {
             pool.transport.exchange(&request, deadline)
         });
-        let is_final = outcome.forbids_repeat(may_repeat);
-        let mut detail = match is_final {
-            true => notification::may_have_arrived(&outcome.detail),
-            false => outcome.detail,
-        };
+        let mut detail = outcome.detail;
         if attempts > 1 {
             detail.push_str(&format!(" (attempt {attempts})"));
         }
@@ -334,7 +328,7 @@ impl Client {
             id: message.id.clone(),
             detail,
         };
-        Ok((receipt, !is_final))
+        Ok(receipt)
     }
 
     /// The queue, if it may hold something that was accepted by a client with these options.
@@ -342,7 +336,7 @@ impl Client {
         let settings = &self.settings.queue;
         match settings.spool.is_some() || self.settings.queue_on_failure {
             true => self.queue().map(Some),
-            false => Ok(queue::known(&self.settings.route, settings)),
+            false => Ok(queue::find_open(&self.settings.service, settings)),
         }
     }
 
@@ -351,7 +345,7 @@ impl Client {
         if self.pool.is_ours() {
             Ok(Arc::clone(&self.pool))
         } else {
-            http::pool_of(&self.settings.route)
+            http::pool_of(&self.settings.service)
         }
     }
 
@@ -360,7 +354,7 @@ impl Client {
         if let Some(queue) = self.queue.get().filter(|q| q.is_ours()) {
             return Ok(Arc::clone(queue));
         }
-        let queue = queue::of(&self.settings.route, &self.settings.queue)?;
+        let queue = queue::find_or_open(&self.settings.service, &self.settings.queue)?;
         queue.join(self.number, &self.settings.queue);
         Ok(if self.pool.is_ours() {
             Arc::clone(self.queue.get_or_init(|| queue))
@@ -379,7 +373,7 @@ impl Drop for Client {
             return;
         }
         // In a forked child: a callback of the child's own ends as well.
-        if let Some(queue) = queue::known(&self.settings.route, &self.settings.queue) {
+        if let Some(queue) = queue::find_open(&self.settings.service, &self.settings.queue) {
             queue.leave(self.number);
         }
         // The connections and the spool are the parent's: one reference too many, and they are never closed.
@@ -389,7 +383,7 @@ impl Drop for Client {
 }
 
 /// Runs a call, and puts its duration into the receipt; a receipt that is no success becomes the error.
-fn timed(call: impl FnOnce(Instant) -> Result<Receipt, Error>) -> Result<Receipt, Error> {
+fn with_elapsed(call: impl FnOnce(Instant) -> Result<Receipt, Error>) -> Result<Receipt, Error> {
     let start = Instant::now();
     let receipt = match call(start) {
         Ok(mut receipt) => {

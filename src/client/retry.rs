@@ -36,8 +36,6 @@ impl Clock for SystemClock {
 pub(crate) struct Policy {
     pub(crate) max_attempts: u32,
     pub(crate) backoff: Duration,
-    /// Whether to try again although the last attempt may have arrived.
-    pub(crate) may_repeat: bool,
 }
 
 /// Tries until an outcome is final, the attempts are used up, or the next pause would overrun the deadline.
@@ -53,8 +51,7 @@ pub(crate) fn run(
     loop {
         attempts += 1;
         let mut outcome = attempt();
-        let is_final = outcome.forbids_repeat(policy.may_repeat);
-        if is_final || !worth_another(outcome.status) || attempts >= policy.max_attempts {
+        if !worth_another(outcome.status) || attempts >= policy.max_attempts {
             return (outcome, attempts);
         }
         let jitter = longest_pause.mul_f64(clock.dice());
@@ -131,7 +128,6 @@ mod tests {
         let policy = Policy {
             max_attempts,
             backoff: ms(100),
-            may_repeat: true,
         };
         let mut script = script.iter();
         run(policy, clock.now() + ms(3000), clock, || {
@@ -141,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn pauses_double_and_are_jittered() {
+    fn retry_pauses_double_with_jitter() {
         let clock = FakeClock::new(0.5);
         let busy = (Status::ServerError, None);
         let (last, attempts) = play(4, &clock, &[busy, busy, busy, (Status::Delivered, None)]);
@@ -150,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn final_outcomes_are_not_repeated() {
+    fn retry_is_refused_when_the_outcome_is_final() {
         for status in Status::ALL {
             let clock = FakeClock::new(0.0);
             let (_, attempts) = play(2, &clock, &[(*status, None), (Status::Delivered, None)]);
@@ -161,26 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn request_that_may_have_arrived_is_repeated_only_if_it_may_be() {
-        for (may_have_arrived, may_repeat, expected) in
-            [(true, false, 1), (true, true, 3), (false, false, 3)]
-        {
-            let policy = Policy {
-                max_attempts: 3,
-                backoff: ms(0),
-                may_repeat,
-            };
-            let clock = FakeClock::new(0.0);
-            let (_, attempts) = run(policy, clock.now() + ms(3000), &clock, || Outcome {
-                may_have_arrived,
-                ..outcome(Status::ServerError, None)
-            });
-            assert_eq!(attempts, expected);
-        }
-    }
-
-    #[test]
-    fn attempts_are_bounded() {
+    fn retry_ends_after_max_attempts() {
         let clock = FakeClock::new(0.0);
         let lost = (Status::ConnectionLost, None);
         assert_eq!(play(3, &clock, &[lost; 3]).1, 3);
@@ -188,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn retry_after_is_honoured_when_it_fits_and_ends_the_call_when_not() {
+    fn retry_after_is_waited_for_only_when_it_fits_the_budget() {
         let clock = FakeClock::new(0.0);
         let ok = (Status::Delivered, None);
         let (_, attempts) = play(3, &clock, &[(Status::Throttled, Some(ms(2000))), ok]);

@@ -29,7 +29,7 @@ pub unsafe extern "C" fn esales_client_new(
     out: *mut *mut esales_client,
 ) -> i32 {
     boundary(|| {
-        let slot = self::out("out", out)?;
+        let target = self::out("out", out)?;
         require_memory()?;
         // SAFETY: the caller promises a live handle or NULL.
         let config = match unsafe { config.as_ref() } {
@@ -38,7 +38,7 @@ pub unsafe extern "C" fn esales_client_new(
         };
         let client = Box::new(esales_client(Client::new(&config)?));
         // SAFETY: not NULL; the caller promises a writable pointer.
-        unsafe { slot.write_unaligned(Box::into_raw(client)) };
+        unsafe { target.write_unaligned(Box::into_raw(client)) };
         Ok(0)
     })
 }

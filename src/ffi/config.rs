@@ -15,11 +15,11 @@ pub struct esales_config(Mutex<Config>);
 
 /// How long a configuration is waited for. It is held for microseconds, or for ever: a forked child may inherit it from
 /// a thread that it does not have.
-const PATIENCE: Duration = Duration::from_secs(3);
+const LOCK_TIMEOUT: Duration = Duration::from_secs(3);
 
 impl esales_config {
     fn lock(&self) -> Result<MutexGuard<'_, Config>, Error> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + LOCK_TIMEOUT;
         loop {
             match self.0.try_lock() {
                 Ok(config) => return Ok(config),
@@ -49,10 +49,10 @@ impl esales_config {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn esales_config_new(out: *mut *mut esales_config) -> i32 {
     boundary(|| {
-        let slot = self::out("out", out)?;
+        let target = self::out("out", out)?;
         let config = Box::new(esales_config(Mutex::new(Config::new())));
         // SAFETY: not NULL; the caller promises a writable pointer.
-        unsafe { slot.write_unaligned(Box::into_raw(config)) };
+        unsafe { target.write_unaligned(Box::into_raw(config)) };
         Ok(0)
     })
 }
@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_that_a_lost_thread_holds_is_not_waited_for_for_ever() {
+    fn config_lock_times_out_when_its_thread_was_lost_in_a_fork() {
         let config = esales_config(Mutex::new(Config::new()));
         // As a forked child finds it.
         std::mem::forget(config.0.lock().unwrap());

@@ -81,14 +81,14 @@ pub unsafe extern "C" fn esales_log_next(
     message: *mut c_char,
 ) -> i32 {
     boundary(|| {
-        let (level, message) = (out("level", level)?, out("message", message)?);
-        let Some((said, words)) = log::log_next(Duration::from_millis(timeout_ms.into())) else {
+        let (level_out, message_out) = (out("level", level)?, out("message", message)?);
+        let Some((level, message)) = log::log_next(Duration::from_millis(timeout_ms.into())) else {
             return Ok(0);
         };
         // SAFETY: not NULL; the caller promises a writable number and 512 writable bytes.
         unsafe {
-            level.write_unaligned(said as i32);
-            copy_text(&words, message, 512);
+            level_out.write_unaligned(level as i32);
+            copy_text(&message, message_out, 512);
         }
         Ok(1)
     })

@@ -10,7 +10,7 @@ mod config;
 #[cfg(any(test, fuzzing))]
 #[path = "../../fuzz/entries/c_arguments.rs"]
 pub(crate) mod fuzz;
-mod identity;
+mod keys;
 mod log;
 mod notification;
 mod queue;
@@ -253,11 +253,11 @@ mod tests {
 
     /// The promise of the module: `extern "C"` functions consist of a call of `boundary` and nothing else.
     #[test]
-    fn every_exported_function_is_one_boundary_call() {
+    fn exported_function_contains_panics_by_one_boundary_call() {
         let sources = [
             include_str!("client.rs"),
             include_str!("config.rs"),
-            include_str!("identity.rs"),
+            include_str!("keys.rs"),
             include_str!("log.rs"),
             include_str!("notification.rs"),
             include_str!("queue.rs"),
@@ -290,11 +290,11 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_becomes_a_code_and_words() {
+    fn panic_becomes_esales_internal_with_a_message() {
         let code: i32 = boundary(|| panic!("oh {}", "no"));
         assert_eq!(code, Status::Internal.code());
-        let words = LAST_ERROR.with(|last| last.borrow().to_str().unwrap().to_owned());
-        assert_eq!(words.as_deref(), Some("a defect in esales-notify: oh no"));
+        let message = LAST_ERROR.with(|last| last.borrow().to_str().unwrap().to_owned());
+        assert_eq!(message.as_deref(), Some("a defect in esales-notify: oh no"));
         let text: *const c_char = boundary(|| panic!("again"));
         assert!(!text.is_null());
     }
@@ -330,13 +330,13 @@ mod tests {
     }
 
     #[test]
-    fn text_keeps_all_but_the_nul_when_c_gets_it_whole() {
+    fn text_is_copied_whole_when_it_has_no_nul() {
         assert_eq!(c_text("a\0b\0").as_c_str(), c"ab");
         assert_eq!(c_text("a\u{e9}").as_c_str(), c"a\xc3\xa9");
     }
 
     #[test]
-    fn copied_takes_no_more_than_an_id_may_have_when_the_string_is_endless() {
+    fn copied_string_is_read_up_to_the_longest_id_when_it_has_no_nul() {
         let endless = CString::new("é".repeat(1 << 20)).unwrap();
         // SAFETY: a string with its NUL.
         let copy = unsafe { copied(endless.as_ptr()) }.unwrap();

@@ -99,7 +99,8 @@ unsafe impl Growing for esales_notification {
 /// @param notification  what happened.
 /// @param receipt       receives what became of it; may be NULL.
 /// @return ESALES_DELIVERED, with on_failure=queue ESALES_QUEUED, or an error. After ESALES_TIMEOUT,
-///         ESALES_CONNECTION_LOST, ESALES_BAD_RESPONSE and ESALES_SERVER_ERROR the event may have arrived all the same.
+///         ESALES_CONNECTION_LOST, ESALES_BAD_RESPONSE and ESALES_SERVER_ERROR the event may have arrived all the same:
+///         send it again with the same id. For a payment these are ESALES_MAY_HAVE_ARRIVED: do not send it again.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn esales_notify(
     client: *const esales_client,
@@ -275,13 +276,13 @@ impl Call {
         // SAFETY: the caller's promise.
         let id = unsafe { copied(id) };
         // SAFETY: the caller's promise.
-        let slot = unsafe { receipt::prepare_optional(self.receipt) }?;
+        let target = unsafe { receipt::prepare_optional(self.receipt) }?;
         // SAFETY: the caller's promise, and the copy lives through the call.
         let result = unsafe { self.run(id.as_deref(), call) };
-        if let Some(slot) = slot {
-            slot.write(match &result {
-                Ok(delivered) => receipt::of(delivered),
-                Err(error) => receipt::of(&refused(error, start.elapsed())),
+        if let Some(target) = target {
+            target.write(match &result {
+                Ok(delivered) => receipt::to_c(delivered),
+                Err(error) => receipt::to_c(&refused(error, start.elapsed())),
             });
         }
         result.map(|delivered| delivered.status.code())

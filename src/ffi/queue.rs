@@ -33,18 +33,18 @@ pub unsafe extern "C" fn esales_client_flush(
     boundary(|| {
         // SAFETY: the caller promises a live handle or NULL, and writable stats or NULL.
         let client = unsafe { reference("client", client) }?;
-        let slot = match stats.is_null() {
+        let target = match stats.is_null() {
             true => None,
             // SAFETY: as above.
             false => Some(unsafe { stats::prepare(stats) }?),
         };
         let timeout = Duration::from_millis(timeout_ms.into());
-        let is_done = match slot {
+        let is_done = match target {
             None => client.0.flush(timeout)?,
-            Some(slot) => {
+            Some(target) => {
                 let (is_done, counted) = client.0.flush_and_count(timeout)?;
                 if let Some(counted) = counted {
-                    slot.write(stats::of(&counted));
+                    target.write(stats::to_c(&counted));
                 }
                 is_done
             }
@@ -121,8 +121,8 @@ pub unsafe extern "C" fn esales_client_stats(
 ) -> i32 {
     boundary(|| {
         // SAFETY: the caller promises a live handle or NULL, and writable stats or NULL.
-        let (client, slot) = unsafe { (reference("client", client)?, stats::prepare(stats)?) };
-        slot.write(stats::of(&client.0.stats()?));
+        let (client, target) = unsafe { (reference("client", client)?, stats::prepare(stats)?) };
+        target.write(stats::to_c(&client.0.stats()?));
         Ok(0)
     })
 }
@@ -147,7 +147,7 @@ pub unsafe extern "C" fn esales_client_receipt(
         // SAFETY: the caller promises a live handle, a string and a writable receipt, or NULL.
         let id = unsafe { copied(id) };
         // SAFETY: as above.
-        let slot = unsafe { receipt::prepare(receipt) }?;
+        let target = unsafe { receipt::prepare(receipt) }?;
         let find = || {
             // SAFETY: as above, and the copy lives through the call.
             let (client, id) = unsafe {
@@ -163,9 +163,9 @@ pub unsafe extern "C" fn esales_client_receipt(
             })
         };
         let found = find();
-        slot.write(match &found {
-            Ok(found) => receipt::of(found),
-            Err(error) => receipt::of(&refused(error, start.elapsed())),
+        target.write(match &found {
+            Ok(found) => receipt::to_c(found),
+            Err(error) => receipt::to_c(&refused(error, start.elapsed())),
         });
         found.map(|_| 0)
     })
@@ -190,7 +190,7 @@ pub unsafe extern "C" fn esales_client_delivery_next(
     boundary(|| {
         let start = Instant::now();
         // SAFETY: the caller promises a live handle and a writable receipt, or NULL.
-        let slot = unsafe { receipt::prepare(receipt) }?;
+        let target = unsafe { receipt::prepare(receipt) }?;
         let next = || {
             // SAFETY: as above.
             let client = unsafe { reference("client", client) }?;
@@ -199,14 +199,14 @@ pub unsafe extern "C" fn esales_client_delivery_next(
                 .delivery_next(Duration::from_millis(timeout_ms.into()))
         };
         let next = next();
-        slot.write(match &next {
-            Ok(Some(settled)) => receipt::of(settled),
-            Ok(None) => receipt::of(&Receipt::unsent(
+        target.write(match &next {
+            Ok(Some(settled)) => receipt::to_c(settled),
+            Ok(None) => receipt::to_c(&Receipt::unsent(
                 Status::Timeout,
                 "no notification was settled within timeout_ms",
                 start.elapsed(),
             )),
-            Err(error) => receipt::of(&refused(error, start.elapsed())),
+            Err(error) => receipt::to_c(&refused(error, start.elapsed())),
         });
         next.map(|settled| i32::from(settled.is_some()))
     })
@@ -233,9 +233,9 @@ pub unsafe extern "C" fn esales_client_on_delivery(
         let user_data = UserData(user_data);
         client.0.on_delivery(callback.map(|callback| {
             let call = move |settled: &Receipt| {
-                let told = receipt::of(settled);
+                let written = receipt::to_c(settled);
                 // SAFETY: the caller promises a function that may be called on any thread until it is taken back.
-                unsafe { callback(user_data.get(), &raw const told) };
+                unsafe { callback(user_data.get(), &raw const written) };
             };
             Box::new(call) as DeliveryCallback
         }))?;

@@ -5,7 +5,7 @@ use std::mem::offset_of;
 use std::time::Duration;
 
 use super::copy_text;
-use super::sized::{self, Growing, Slot};
+use super::sized::{self, CallerStruct, Growing};
 use crate::outcome::{Error, Receipt, Status};
 
 /// What became of a notification. Begin with ESALES_RECEIPT_INIT; owned by the caller, nothing to free. Written
@@ -47,12 +47,14 @@ unsafe impl Growing for esales_receipt {
 ///
 /// # Safety
 /// `pointer` is NULL or points to a receipt that is writable for as long as the slot lives.
-pub(super) unsafe fn prepare(pointer: *mut esales_receipt) -> Result<Slot<esales_receipt>, Error> {
+pub(super) unsafe fn prepare(
+    pointer: *mut esales_receipt,
+) -> Result<CallerStruct<esales_receipt>, Error> {
     // SAFETY: the caller's promise.
-    let slot = unsafe { Slot::new("receipt", pointer) }?;
+    let target = unsafe { CallerStruct::new("receipt", pointer) }?;
     let unknown = Receipt::unsent(Status::Internal, Status::Internal.text(), Duration::ZERO);
-    slot.write(of(&unknown));
-    Ok(slot)
+    target.write(to_c(&unknown));
+    Ok(target)
 }
 
 /// The same for a receipt that may be NULL.
@@ -61,7 +63,7 @@ pub(super) unsafe fn prepare(pointer: *mut esales_receipt) -> Result<Slot<esales
 /// As for [`prepare`].
 pub(super) unsafe fn prepare_optional(
     pointer: *mut esales_receipt,
-) -> Result<Option<Slot<esales_receipt>>, Error> {
+) -> Result<Option<CallerStruct<esales_receipt>>, Error> {
     if pointer.is_null() {
         return Ok(None);
     }
@@ -70,8 +72,8 @@ pub(super) unsafe fn prepare_optional(
 }
 
 /// The receipt as C sees it.
-pub(super) fn of(receipt: &Receipt) -> esales_receipt {
-    let mut told = esales_receipt {
+pub(super) fn to_c(receipt: &Receipt) -> esales_receipt {
+    let mut written = esales_receipt {
         struct_size: size_of::<esales_receipt>() as u32,
         status: receipt.status.code(),
         http_status: receipt.http_status.map_or(0, i32::from),
@@ -82,10 +84,10 @@ pub(super) fn of(receipt: &Receipt) -> esales_receipt {
     };
     // SAFETY: the arrays are as long as their types say.
     unsafe {
-        copy_text(&receipt.id, (&raw mut told.id).cast(), 129);
-        copy_text(&receipt.detail, (&raw mut told.detail).cast(), 256);
+        copy_text(&receipt.id, (&raw mut written.id).cast(), 129);
+        copy_text(&receipt.detail, (&raw mut written.detail).cast(), 256);
     }
-    told
+    written
 }
 
 #[cfg(test)]
@@ -96,9 +98,9 @@ mod tests {
     #[test]
     fn detail_ends_with_an_ellipsis_when_it_does_not_fit() {
         let detail = "é".repeat(200);
-        let told = of(&Receipt::unsent(Status::Forbidden, &detail, Duration::ZERO));
+        let written = to_c(&Receipt::unsent(Status::Forbidden, &detail, Duration::ZERO));
         // SAFETY: `of` ends it with a NUL.
-        let text = unsafe { CStr::from_ptr(told.detail.as_ptr()) };
+        let text = unsafe { CStr::from_ptr(written.detail.as_ptr()) };
         let expected = format!("{}...", "é".repeat(126));
         assert_eq!(text.to_str().unwrap(), expected);
     }

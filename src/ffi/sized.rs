@@ -77,22 +77,22 @@ pub(super) unsafe fn read<T: Growing>(name: &str, pointer: *const T) -> Result<T
 }
 
 /// A struct of the caller's that is to be written, of which the size is known.
-pub(super) struct Slot<T> {
+pub(super) struct CallerStruct<T> {
     pointer: *mut T,
     size: u32,
 }
 
-impl<T: Growing> Slot<T> {
+impl<T: Growing> CallerStruct<T> {
     /// # Safety
     /// `pointer` is NULL or points to a struct that is as large as its `struct_size` says, and writable for as long as
     /// the slot lives.
-    pub(super) unsafe fn new(name: &str, pointer: *mut T) -> Result<Slot<T>, Error> {
+    pub(super) unsafe fn new(name: &str, pointer: *mut T) -> Result<CallerStruct<T>, Error> {
         if pointer.is_null() {
             return Err(missing(name));
         }
         // SAFETY: not NULL, and the caller's promise.
         let size = unsafe { accepted(name, pointer.cast_const()) }?;
-        Ok(Slot { pointer, size })
+        Ok(CallerStruct { pointer, size })
     }
 
     /// As much of `value` as the caller's struct holds. Its size stays the caller's.
@@ -166,13 +166,13 @@ mod tests {
     }
 
     #[test]
-    fn up_to_counts_the_padding_at_the_end() {
+    fn struct_size_includes_the_padding_at_the_end() {
         assert_eq!(New::SIZES, [size_of::<Old>(), size_of::<New>()]);
         assert_eq!(New::SIZES, [24, 40]);
     }
 
     #[test]
-    fn of_an_older_struct_its_own_members_are_read() {
+    fn older_struct_is_read_up_to_its_own_size() {
         let memory = memory(OLD);
         // SAFETY: it is as large as it says.
         let read = unsafe { read("thing", (&raw const memory).cast::<New>()) }.unwrap();
@@ -181,11 +181,12 @@ mod tests {
     }
 
     #[test]
-    fn of_an_older_struct_its_own_members_are_written() {
+    fn older_struct_is_written_up_to_its_own_size() {
         let mut memory = memory(OLD);
         // SAFETY: as above.
-        let slot = unsafe { Slot::new("thing", (&raw mut memory).cast::<New>()) }.unwrap();
-        slot.write(New {
+        let target =
+            unsafe { CallerStruct::new("thing", (&raw mut memory).cast::<New>()) }.unwrap();
+        target.write(New {
             struct_size: NEW,
             number: 8,
             letters: *b"xyz",
@@ -198,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_struct_of_our_size_is_read_and_written_in_full() {
+    fn struct_of_the_present_size_is_read_and_written_in_full() {
         let mut thing = New {
             struct_size: NEW,
             number: 1,
@@ -209,13 +210,13 @@ mod tests {
         // SAFETY: it is as large as it says.
         assert_eq!(unsafe { read("thing", &raw const thing) }.unwrap(), thing);
         // SAFETY: as above.
-        let slot = unsafe { Slot::new("thing", &raw mut thing) }.unwrap();
-        slot.write(New { added: 3, ..thing });
+        let target = unsafe { CallerStruct::new("thing", &raw mut thing) }.unwrap();
+        target.write(New { added: 3, ..thing });
         assert_eq!((thing.added, thing.struct_size), (3, NEW));
     }
 
     #[test]
-    fn a_struct_is_read_and_written_when_it_is_not_aligned() {
+    fn struct_is_read_and_written_when_it_is_not_aligned() {
         let mut bytes = [0x5a_u8; size_of::<New>() + 1];
         let pointer = bytes[1..].as_mut_ptr().cast::<New>();
         let thing = New {
@@ -229,14 +230,14 @@ mod tests {
         unsafe {
             pointer.write_unaligned(thing);
             assert_eq!(read("thing", pointer).unwrap(), thing);
-            let slot = Slot::new("thing", pointer).unwrap();
-            slot.write(New { added: 7, ..thing });
+            let target = CallerStruct::new("thing", pointer).unwrap();
+            target.write(New { added: 7, ..thing });
             assert_eq!(pointer.read_unaligned().added, 7);
         }
     }
 
     #[test]
-    fn every_size_is_refused_by_name_when_no_header_had_it() {
+    fn struct_size_is_refused_by_name_when_no_version_had_it() {
         // A size between both ends between two members that were added together, or within one.
         let between = OLD + 1..NEW;
         for size in [0, 1, OLD - 1, NEW + 1, u32::MAX]
@@ -249,16 +250,16 @@ mod tests {
             let refused = unsafe {
                 [
                     read("thing", pointer).err(),
-                    Slot::new("thing", pointer).err(),
+                    CallerStruct::new("thing", pointer).err(),
                 ]
             };
             for error in refused {
-                let words = error.unwrap().detail().to_owned();
+                let message = error.unwrap().detail().to_owned();
                 assert!(
-                    words.starts_with(&format!("thing.struct_size is {size}, ")),
-                    "{words}"
+                    message.starts_with(&format!("thing.struct_size is {size}, ")),
+                    "{message}"
                 );
-                assert_eq!(words.contains("later version"), size > NEW, "{words}");
+                assert_eq!(message.contains("later version"), size > NEW, "{message}");
             }
         }
         // SAFETY: NULL is refused.

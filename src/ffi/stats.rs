@@ -3,7 +3,7 @@
 use std::mem::offset_of;
 use std::time::Duration;
 
-use super::sized::{self, Growing, Slot};
+use super::sized::{self, CallerStruct, Growing};
 use crate::outcome::Error;
 use crate::queue::Stats;
 
@@ -81,13 +81,15 @@ unsafe impl Growing for esales_stats {
 ///
 /// # Safety
 /// `pointer` is NULL or points to a struct that is writable for as long as the slot lives.
-pub(super) unsafe fn prepare(pointer: *mut esales_stats) -> Result<Slot<esales_stats>, Error> {
+pub(super) unsafe fn prepare(
+    pointer: *mut esales_stats,
+) -> Result<CallerStruct<esales_stats>, Error> {
     // SAFETY: the caller's promise.
-    unsafe { Slot::new("stats", pointer) }
+    unsafe { CallerStruct::new("stats", pointer) }
 }
 
 /// The numbers as C sees them.
-pub(super) fn of(stats: &Stats) -> esales_stats {
+pub(super) fn to_c(stats: &Stats) -> esales_stats {
     let ms = |d: Duration| u64::try_from(d.as_millis()).unwrap_or(u64::MAX);
     let us = |d: Duration| u64::try_from(d.as_micros()).unwrap_or(u64::MAX);
     esales_stats {

@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn taking_it_back_waits_until_it_has_ended() {
+    fn set_waits_until_the_earlier_callback_has_ended() {
         let (entered, wait) = mpsc::channel();
         let (go_on, may_go_on) = mpsc::channel::<()>();
         let may_go_on = Mutex::new(may_go_on);
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn it_may_take_itself_back() {
+    fn callback_can_unregister_itself() {
         let slot: Arc<CallbackSlot<Callback>> = Arc::new(CallbackSlot::new(None));
         let inner = Arc::clone(&slot);
         slot.set(Some(Arc::new(move || inner.set(None))));
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_in_it_ends_there() {
+    fn panic_in_a_callback_does_not_reach_the_caller() {
         let slot: CallbackSlot<Callback> =
             CallbackSlot::new(Some(Arc::new(|| panic!("the host's defect"))));
         slot.run(|f| f());
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn within_one_callback_another_is_waited_for() {
+    fn set_within_one_callback_waits_for_another_slots_callback() {
         let (entered, wait) = mpsc::channel();
         let (go_on, may_go_on) = mpsc::channel::<()>();
         let may_go_on = Mutex::new(may_go_on);
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_forked_child_finds_it_whoever_was_running_it() {
+    fn forked_child_keeps_the_callback_when_another_thread_was_running_it() {
         let slot: CallbackSlot<Callback> = CallbackSlot::new(Some(Arc::new(|| {})));
         // As a child finds them that was forked while other threads were beginning to run it.
         let _reading = slot.callback.read().unwrap();

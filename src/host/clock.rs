@@ -137,13 +137,13 @@ mod tests {
     }
 
     #[test]
-    fn a_deadline_does_not_overflow() {
+    fn deadline_does_not_overflow() {
         assert!(deadline_after(Duration::MAX) > Instant::now() + Duration::from_secs(86_400));
         assert!(deadline_after(Duration::ZERO) <= Instant::now());
     }
 
     #[test]
-    fn now_knows_this_boot() {
+    fn timestamp_now_has_the_boot_id() {
         let now = Timestamp::now();
         assert_ne!(now.boot, 0);
         assert_ne!(now.uptime_ms, 0);

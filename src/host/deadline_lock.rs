@@ -34,7 +34,7 @@ impl<T> DeadlineLock<T> {
 
     /// Runs `f` with the value; `None` if others kept it past the deadline.
     pub(crate) fn with<R>(&self, deadline: Instant, f: impl FnOnce(&mut T) -> R) -> Option<R> {
-        let _held = log::hold();
+        let _deferred = log::defer();
         let mut slot = super::lock(&self.slot);
         let value = loop {
             if let Some(value) = slot.value.take() {

@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn a_descriptor_is_moved_above_2_when_stdio_is_closed() {
+    fn descriptor_is_moved_above_2_when_stdio_is_closed() {
         assert!(without_stdio(|| {
             let Ok(file) = File::open("/dev/null") else {
                 return false;
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_open_below_3_for_a_moment_when_stdio_is_closed() {
+    fn open_never_returns_a_descriptor_below_3_when_stdio_is_closed() {
         // SAFETY: writes a byte of a string.
         let is_written = |fd| unsafe { libc::write(fd, c"x".as_ptr().cast(), 1) } >= 0;
         assert!(without_stdio(|| {
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_open_below_3_when_threads_open_at_once_and_stdio_is_closed() {
+    fn concurrent_opens_return_no_descriptor_below_3_when_stdio_is_closed() {
         assert!(without_stdio(|| {
             let open = || {
                 (0..5000).all(|_| {
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn a_parted_thread_opens_nothing_below_3_and_leaves_the_hosts_table_alone() {
+    fn thread_with_its_own_descriptor_table_leaves_the_hosts_unchanged() {
         assert!(without_stdio(|| {
             let opened_low = std::thread::spawn(|| {
                 part_from_stdio();
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_regular_file_or_too_long_is_not_read() {
+    fn read_file_is_refused_when_it_is_not_a_regular_file_or_too_long() {
         let refused = |path: &str, limit| read_file(Path::new(path), limit).unwrap_err();
         assert!(refused("/dev/zero", 10).to_string().contains("regular"));
         assert!(refused("/", 10).to_string().contains("regular"));
@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connected_socket_is_reported() {
+    fn wait_connected_returns_the_connected_socket() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let socket = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         assert_eq!(

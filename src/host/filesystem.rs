@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_process_has_ended_when_it_is_a_zombie_or_gone() {
+    fn process_has_ended_when_it_is_a_zombie_or_does_not_exist() {
         assert_eq!(has_ended(std::process::id()), Some(false));
         let mut child = std::process::Command::new("true").spawn().unwrap();
         let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn a_temporary_folder_is_local() {
+    fn file_system_of_a_temporary_folder_is_local() {
         let file = tempfile::tempfile().unwrap();
         assert_eq!(file_system(&file).unwrap(), FileSystem::Local);
     }

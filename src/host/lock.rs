@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn two_descriptors_of_one_process_exclude_each_other() {
+    fn file_lock_excludes_another_descriptor_of_the_same_process() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("lease");
         let (first, second) = (open(&path), open(&path));
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_is_locked_by_one_at_a_time() {
+    fn directory_lock_is_exclusive() {
         let folder = tempfile::tempdir().unwrap();
         let (first, second) = (
             File::open(folder.path()).unwrap(),
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_forked_child_does_not_keep_its_parents_lock() {
+    fn file_lock_is_released_when_a_forked_child_outlives_its_parent() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("lease");
         let (ours, other) = (open(&path), open(&path));

@@ -42,13 +42,13 @@ pub type LogCallback = Box<dyn Fn(LogLevel, &str) + Send + Sync>;
 type Callback = dyn Fn(LogLevel, &str) + Send + Sync;
 
 /// How many messages wait for [`log_next`].
-const KEPT: usize = 256;
+const MAX_KEPT_MESSAGES: usize = 256;
 
 struct Log {
     /// The most verbose level that is wanted; 0: none.
     level: AtomicU8,
     slot: CallbackSlot<Callback>,
-    kept: Mailbox<(LogLevel, String)>,
+    mailbox: Mailbox<(LogLevel, String)>,
 }
 
 static LOG: PerProcess<Log> = PerProcess::new();
@@ -58,7 +58,7 @@ fn log() -> &'static Log {
     LOG.get(|parents| Log {
         level: AtomicU8::new(parents.map_or(0, |p| p.level.load(Ordering::Relaxed))),
         slot: CallbackSlot::new(parents.and_then(|p| p.slot.peek())),
-        kept: Mailbox::new(KEPT),
+        mailbox: Mailbox::new(MAX_KEPT_MESSAGES),
     })
 }
 
@@ -84,19 +84,19 @@ pub fn log_keep(level: Option<LogLevel>) {
         .level
         .store(level.map_or(0, |l| l as u8), Ordering::Relaxed);
     if level.is_none() {
-        log().kept.clear();
+        log().mailbox.clear();
     }
 }
 
 /// Takes the oldest message that was kept; waits for one for at most `timeout`.
 #[must_use]
 pub fn log_next(timeout: Duration) -> Option<(LogLevel, String)> {
-    log().kept.take(timeout)
+    log().mailbox.take(timeout)
 }
 
 thread_local! {
-    static HELD: Cell<u32> = const { Cell::new(0) };
-    static IS_SAYING: Cell<bool> = const { Cell::new(false) };
+    static DEFERRED: Cell<u32> = const { Cell::new(0) };
+    static IS_LOGGING: Cell<bool> = const { Cell::new(false) };
 }
 
 static WAITING: PerThread<RefCell<Vec<(LogLevel, String)>>> = PerThread::new();
@@ -104,65 +104,65 @@ static WAITING: PerThread<RefCell<Vec<(LogLevel, String)>>> = PerThread::new();
 /// While this lives, what this thread says waits. For sections in which a lock is held: the callback is the host's, and
 /// may call us. To be made before the lock is taken, so that it ends after it.
 #[must_use]
-pub(crate) struct Hold(());
+pub(crate) struct DeferredLog(());
 
-pub(crate) fn hold() -> Hold {
-    HELD.set(HELD.get() + 1);
-    Hold(())
+pub(crate) fn defer() -> DeferredLog {
+    DEFERRED.set(DEFERRED.get() + 1);
+    DeferredLog(())
 }
 
-impl Drop for Hold {
+impl Drop for DeferredLog {
     fn drop(&mut self) {
-        HELD.set(HELD.get() - 1);
-        if HELD.get() > 0 {
+        DEFERRED.set(DEFERRED.get() - 1);
+        if DEFERRED.get() > 0 {
             return;
         }
         let waiting = WAITING.with(RefCell::take).unwrap_or_default();
-        for (level, words) in waiting {
-            say_now(level, words);
+        for (level, message) in waiting {
+            write_now(level, message);
         }
     }
 }
 
-/// Says it, if anybody listens; `words` is not called otherwise.
-pub(crate) fn say(level: LogLevel, words: impl FnOnce() -> String) {
+/// Says it, if anybody listens; `message` is not called otherwise.
+pub(crate) fn write(level: LogLevel, message: impl FnOnce() -> String) {
     // What a callback causes by its own calls would call it again, without end.
-    if IS_SAYING.get() || (level as u8) > log().level.load(Ordering::Relaxed) {
+    if IS_LOGGING.get() || (level as u8) > log().level.load(Ordering::Relaxed) {
         return;
     }
-    let words = words();
-    if HELD.get() == 0 {
-        say_now(level, words);
+    let message = message();
+    if DEFERRED.get() == 0 {
+        write_now(level, message);
     } else {
-        WAITING.with(|waiting| waiting.borrow_mut().push((level, words)));
+        WAITING.with(|waiting| waiting.borrow_mut().push((level, message)));
     }
 }
 
-fn say_now(level: LogLevel, words: String) {
+fn write_now(level: LogLevel, message: String) {
     let mut was_called = false;
     log().slot.run(|callback| {
         was_called = true;
-        IS_SAYING.set(true);
-        callback(level, &words);
+        IS_LOGGING.set(true);
+        callback(level, &message);
     });
-    IS_SAYING.set(false);
+    IS_LOGGING.set(false);
     if !was_called {
-        log().kept.keep((level, words));
+        log().mailbox.keep((level, message));
     }
 }
 
-pub(crate) fn error(words: impl FnOnce() -> String) {
-    say(LogLevel::Error, words);
+pub(crate) fn error(message: impl FnOnce() -> String) {
+    write(LogLevel::Error, message);
 }
 
-pub(crate) fn warn(words: impl FnOnce() -> String) {
-    say(LogLevel::Warn, words);
+pub(crate) fn warn(message: impl FnOnce() -> String) {
+    write(LogLevel::Warn, message);
 }
 
-pub(crate) fn info(words: impl FnOnce() -> String) {
-    say(LogLevel::Info, words);
+pub(crate) fn info(message: impl FnOnce() -> String) {
+    write(LogLevel::Info, message);
 }
 
-pub(crate) fn debug(words: impl FnOnce() -> String) {
-    say(LogLevel::Debug, words);
+pub(crate) fn debug(message: impl FnOnce() -> String) {
+    write(LogLevel::Debug, message);
 }

@@ -55,7 +55,7 @@ mod tests {
     use std::thread;
 
     #[test]
-    fn the_oldest_are_forgotten_over_the_limit() {
+    fn mailbox_drops_the_oldest_when_it_is_full() {
         let kept = Mailbox::new(2);
         for one in 1..=3 {
             kept.keep(one);
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn taking_waits_for_one() {
+    fn take_waits_until_a_message_arrives() {
         let kept = Mailbox::new(2);
         thread::scope(|scope| {
             let taker = scope.spawn(|| kept.take(Duration::from_secs(60)));

@@ -316,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lock_is_free_when_it_is_that_of_a_parent() {
+    fn memory_lock_is_free_in_a_child_when_the_parent_held_it() {
         let guest = Guest::<1>::new();
         guest.lock.store(u32::MAX, Ordering::Relaxed);
         assert!(!guest.reserved(layout(1)).is_null());

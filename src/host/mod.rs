@@ -9,7 +9,6 @@ mod clock;
 mod deadline_lock;
 mod descriptor;
 mod filesystem;
-mod identity;
 mod lock;
 pub(crate) mod log;
 mod mailbox;
@@ -18,6 +17,7 @@ mod main_thread;
 mod memory;
 mod panics;
 mod per_thread;
+mod process;
 mod random;
 mod signals;
 mod socket;
@@ -35,7 +35,6 @@ pub(crate) use descriptor::{
 };
 pub use filesystem::FileSystem;
 pub(crate) use filesystem::{file_system, free_bytes, give_back_start, has_ended, open_file};
-pub(crate) use identity::{process_namespace, this_process};
 pub(crate) use lock::{
     ClosedInChildren, close_in_children, is_locked, lock_directory, try_lock, unlock,
     unlock_directory,
@@ -46,6 +45,7 @@ pub(crate) use main_thread::note_thread;
 pub(crate) use memory::is_short as is_memory_short;
 pub(crate) use panics::{message as panic_message, silence as silence_panics};
 pub(crate) use per_thread::PerThread;
+pub(crate) use process::{process_namespace, this_process};
 pub(crate) use random::{dice, fresh_random, random};
 pub(crate) use signals::{append, guard_file_size};
 pub(crate) use socket::{is_quiet, send_now};

@@ -10,7 +10,7 @@ pub(crate) fn message(panic: &(dyn Any + Send)) -> String {
         .copied()
         .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("panic");
-    format!("a defect in esales-notify: {message}{}", place())
+    format!("a defect in esales-notify: {message}{}", location())
 }
 
 /// Without the feature `guest` the hook is the program's own.
@@ -18,12 +18,12 @@ pub(crate) fn message(panic: &(dyn Any + Send)) -> String {
 pub(crate) fn silence() {}
 
 #[cfg(not(feature = "guest"))]
-fn place() -> &'static str {
+fn location() -> &'static str {
     ""
 }
 
 #[cfg(feature = "guest")]
-use guest::place;
+use guest::location;
 #[cfg(feature = "guest")]
 pub(crate) use guest::silence;
 
@@ -36,7 +36,7 @@ mod guest {
     use crate::host::PerThread;
 
     /// Where this thread's last panic came from.
-    static PLACE: PerThread<RefCell<String>> = PerThread::new();
+    static LOCATION: PerThread<RefCell<String>> = PerThread::new();
 
     /// From now on a panic prints nothing. The hook belongs to the library's own copy of std.
     pub(crate) fn silence() {
@@ -45,12 +45,12 @@ mod guest {
             return;
         }
         panic::set_hook(Box::new(|panic| {
-            let place = panic.location().map(|place| format!(" ({place})"));
-            PLACE.with(|known| *known.borrow_mut() = place.unwrap_or_default());
+            let location = panic.location().map(|location| format!(" ({location})"));
+            LOCATION.with(|known| *known.borrow_mut() = location.unwrap_or_default());
         }));
     }
 
-    pub(super) fn place() -> String {
-        PLACE.with(RefCell::take).unwrap_or_default()
+    pub(super) fn location() -> String {
+        LOCATION.with(RefCell::take).unwrap_or_default()
     }
 }

@@ -96,7 +96,7 @@ mod tests {
     use std::thread;
 
     #[test]
-    fn every_thread_has_a_value_of_its_own() {
+    fn per_thread_value_differs_between_threads() {
         static VALUE: PerThread<Cell<u32>> = PerThread::new();
         VALUE.with(|value| value.set(7));
         let others = thread::spawn(|| VALUE.with(Cell::take)).join().unwrap();
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn value_is_dropped_when_its_thread_ends() {
+    fn per_thread_value_is_dropped_when_its_thread_ends() {
         #[derive(Default)]
         struct Counted;
         static DROPPED: AtomicU32 = AtomicU32::new(0);

@@ -57,13 +57,13 @@ mod tests {
     use std::os::fd::FromRawFd;
 
     #[test]
-    fn they_are_distinct() {
+    fn random_keys_are_distinct() {
         let drawn: HashSet<_> = (0..1000).map(|_| random().unwrap()).collect();
         assert_eq!(drawn.len(), 1000);
     }
 
     #[test]
-    fn a_forked_child_draws_its_own() {
+    fn forked_child_draws_other_random_numbers_than_its_parent() {
         random().unwrap();
         let mut ends = [0; 2];
         // SAFETY: the array has room for two; the child draws, writes and ends without running anything of this

@@ -329,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn guard_keeps_the_hosts_signal_when_it_was_pending_before() {
+    fn guard_keeps_a_sigxfsz_that_was_pending_before() {
         let is_right = with_a_file(|file| {
             limit_file_size(0);
             let set = set_of(libc::SIGXFSZ);
@@ -344,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn guard_leaves_no_signal_when_the_host_blocks_or_ignores_it() {
+    fn guard_leaves_no_pending_sigxfsz_when_the_host_blocks_or_ignores_it() {
         for is_ignored in [false, true] {
             let is_right = with_a_file(|file| {
                 limit_file_size(0);

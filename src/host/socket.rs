@@ -46,7 +46,7 @@ mod tests {
     }
 
     #[test]
-    fn quiet_means_neither_bytes_nor_end() {
+    fn socket_is_quiet_when_it_has_no_bytes_and_no_end() {
         let (ours, mut theirs) = pair();
         assert!(is_quiet(&ours));
         theirs.write_all(b"x").unwrap();
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_socket_is_told_and_not_waited_for() {
+    fn send_returns_would_block_when_the_socket_is_full() {
         let (ours, _theirs) = pair();
         let chunk = vec![0; 1 << 20];
         let full = loop {

@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn threads_block_signals_and_the_host_keeps_its_mask() {
+    fn library_thread_blocks_signals_and_the_hosts_mask_is_unchanged() {
         let before = blocked_here(libc::SIGTERM);
         let (tx, rx) = mpsc::channel();
         spawn("esales-test", Stack::Ours, move || {
@@ -234,14 +234,14 @@ mod tests {
     }
 
     #[test]
-    fn thread_local_data_is_no_more_than_glibc_takes_and_some_of_it_is_ours() {
+    fn thread_stack_includes_the_hosts_thread_local_data() {
         let found = thread_local_data();
         assert!(found > 0);
         assert!(found <= min_stack(), "{found}");
     }
 
     #[test]
-    fn spawn_says_what_failed_when_there_is_no_thread_to_be_had() {
+    fn spawn_returns_an_error_when_no_thread_can_be_made() {
         let error = start("esales-test", 1 << 50, Box::new(|| ())).unwrap_err();
         let message = error.to_string();
         assert!(
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_that_calls_the_host_has_the_stack_of_a_host() {
+    fn callback_thread_has_a_stack_of_8_mib() {
         let (tx, rx) = mpsc::channel();
         spawn("esales-test", Stack::Hosts, move || {
             tx.send(stack_here()).unwrap();

@@ -26,9 +26,17 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
-    /// Whether there must be no other attempt: the service may have processed a request that may not be repeated.
-    pub(crate) fn forbids_repeat(&self, may_repeat: bool) -> bool {
-        self.may_have_arrived && !may_repeat
+    /// The outcome of a request that must not be repeated: unless it is certain that the service did not process it, it is
+    /// not known whether it arrived.
+    pub(crate) fn of_unrepeatable(self) -> Outcome {
+        if !self.may_have_arrived {
+            return self;
+        }
+        Outcome {
+            status: Status::MayHaveArrived,
+            detail: format!("may have arrived: {}", self.detail),
+            ..self
+        }
     }
 
     fn unanswered(status: Status, detail: impl Into<String>) -> Outcome {
@@ -187,7 +195,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_answer_has_its_status() {
+    fn http_status_maps_to_its_outcome_code() {
         use Status::*;
         for (codes, status) in [
             (&[200, 201, 204, 299][..], Delivered),
@@ -209,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_message_is_cut_with_an_ellipsis_after_the_hint() {
+    fn long_detail_is_cut_with_an_ellipsis_after_the_hint() {
         for c in ["x", "\u{e4}", "\u{1f600}"] {
             let detail = from_status(403, &c.repeat(500), true, None).detail;
             assert!(detail.contains("private key"), "{detail}");
@@ -388,7 +396,7 @@ mod tests {
     }
 
     #[test]
-    fn retry_after_in_both_forms() {
+    fn retry_after_is_read_as_seconds_and_as_a_date() {
         let now = httpdate::parse_http_date("Wed, 21 Oct 2015 07:28:00 GMT").unwrap();
         for (text, seconds) in [
             ("0", Some(0)),

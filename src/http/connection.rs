@@ -240,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn head_and_body_leave_in_one_write() {
+    fn request_head_and_body_are_sent_in_one_write() {
         let (mut connection, written) = connection(LONG, &["HTTP/1.1 204 -\r\n\r\n"]);
         write(&mut connection, b"head");
         write(&mut connection, b"body");
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_is_not_kept_beyond_its_age_or_once_it_is_retired() {
+    fn connection_is_closed_when_it_is_too_old_or_retired() {
         let (mut old, _) = connection(Duration::ZERO, &[]);
         assert!(!old.is_open());
         let (mut young, _) = connection(LONG, &[]);
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn the_body_follows_the_head_that_was_made() {
+    fn buffered_answer_body_follows_the_rewritten_head() {
         let (mut connection, _) = connection(
             LONG,
             &["HTTP/1.1 20", "0 OK\r\ncontent-length: 4\r\n\r\nbo", "dy"],

@@ -126,7 +126,7 @@ mod tests {
     use std::time::{Duration, Instant};
 
     #[test]
-    fn dead_addresses_in_front_cost_800_ms_once() {
+    fn address_that_answered_is_tried_first_by_the_next_connect() {
         let (_listener, _waiting, dead) = race::tests::unresponsive();
         let alive = TcpListener::bind("127.0.0.1:0").unwrap();
         let alive = alive.local_addr().unwrap();

@@ -26,7 +26,7 @@ fn head(answer: &str) -> String {
 }
 
 #[test]
-fn the_end_of_the_head_is_found_and_the_body_is_left() {
+fn http_head_ends_where_the_body_begins() {
     for answer in [
         "HTTP/1.1 204 No Content\r\n\r\n",
         "HTTP/1.1 204\r\n\r\n",
@@ -40,7 +40,7 @@ fn the_end_of_the_head_is_found_and_the_body_is_left() {
 }
 
 #[test]
-fn odd_fields_do_not_matter() {
+fn http_head_is_accepted_when_a_field_is_malformed() {
     let many: String = (0..150).map(|n| format!("X-{n}: y\r\n")).collect();
     let long = format!("X: {}\r\n", "y".repeat(100_000));
     for fields in [
@@ -63,7 +63,7 @@ fn odd_fields_do_not_matter() {
 }
 
 #[test]
-fn an_unfinished_head_is_an_answer_without_a_body() {
+fn http_head_without_an_end_is_an_answer_without_a_body() {
     for answer in [
         "HTTP/1.1 204 No Content\r\n",
         "HTTP/1.1 204 No Content\r\nX: y",
@@ -79,7 +79,7 @@ fn an_unfinished_head_is_an_answer_without_a_body() {
 }
 
 #[test]
-fn interim_answers_are_skipped() {
+fn interim_1xx_answers_are_skipped() {
     let interim = "HTTP/1.1 100 Continue\r\nX: y\r\n\r\nHTTP/1.1 103 Early Hints\r\n\r\n";
     assert_eq!(read(interim.as_bytes()).unwrap().0, None);
     let answer = format!("{interim}HTTP/1.1 204 No Content\r\n\r\n");
@@ -88,7 +88,7 @@ fn interim_answers_are_skipped() {
 }
 
 #[test]
-fn the_framing_of_a_body_is_handed_on_only_if_it_is_clear() {
+fn http_body_framing_is_passed_on_only_when_it_is_unambiguous() {
     for (fields, kept) in [
         ("content-length: 3\r\n", "content-length: 3\r\n"),
         (
@@ -134,7 +134,7 @@ fn the_framing_of_a_body_is_handed_on_only_if_it_is_clear() {
 }
 
 #[test]
-fn what_is_no_status_line_is_refused_as_soon_as_that_is_clear() {
+fn http_answer_is_refused_at_once_when_it_has_no_status_line() {
     for bad in [
         "<html>",
         "HTTX",
@@ -154,7 +154,7 @@ fn what_is_no_status_line_is_refused_as_soon_as_that_is_clear() {
 }
 
 #[test]
-fn a_head_without_end_is_not_read_for_ever() {
+fn http_head_is_read_up_to_its_size_limit() {
     let mut reader = HeadReader::default();
     reader.feed(b"HTTP/1.1 204 No Content\r\n").unwrap();
     let mut fed = 0;
@@ -166,7 +166,7 @@ fn a_head_without_end_is_not_read_for_ever() {
 }
 
 #[test]
-fn an_answer_that_never_comes_to_its_status_line_is_refused() {
+fn http_answer_is_refused_when_interim_answers_never_end() {
     for flood in ["HTTP/1.1 103 Early Hints\r\n\r\n", "\r\n", "HTTP/1.1  "] {
         let mut reader = HeadReader::default();
         let more = flood.repeat(600_000);

@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_message_is_one_line_without_control_characters() {
+    fn service_message_is_shown_as_one_line_without_control_characters() {
         assert_eq!(
             readable("busy\r\n\u{0}now\t \u{202e}x\u{1b}[31m"),
             "busy now x[31m"
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_is_shown_as_its_text() {
+    fn html_answer_is_shown_as_its_text() {
         let page = "<!DOCTYPE html PUBLIC \"x\">\n<html><head><title>403</title><STYLE>p {}</Style>\
                     <!-- no --><script>if (1 < 2) x()</script></head><body><p>Not <b>allowed</b>.</p>";
         assert_eq!(readable(page), "403 Not allowed .");
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_is_between_characters_and_shown() {
+    fn long_service_message_is_cut_between_characters_with_an_ellipsis() {
         assert_eq!(cut("abc", 3), "abc");
         assert_eq!(cut("abcdef", 5), "ab…");
         assert_eq!(cut("ääää", 7), "ää…");

@@ -32,7 +32,7 @@ pub(crate) use pool::{Pool, pool_of};
 pub use probe::{Probe, ProbeAnswer, Trust};
 pub(crate) use tls::Roots;
 
-use crate::options::{ProxyRoute, Route};
+use crate::options::{ProxySettings, ServiceSettings};
 use crate::outcome::{Error, Status};
 use connection::Lifetime;
 use deadline::Step;
@@ -79,31 +79,31 @@ pub(crate) struct Transport {
 impl Transport {
     /// `roots` is asked for only if the route needs TLS, to the service or to the proxy.
     pub(crate) fn new(
-        route: &Route,
+        service: &ServiceSettings,
         roots: impl FnOnce() -> Result<Roots, Error>,
     ) -> Result<Transport, Error> {
-        let origin: http::Uri = route.endpoint.origin.parse().map_err(|e| {
+        let origin: http::Uri = service.endpoint.origin.parse().map_err(|e| {
             Error::config(format!(
                 "the address {} is not a URL: {e}",
-                route.endpoint.origin
+                service.endpoint.origin
             ))
         })?;
         let host = origin.host().unwrap_or_default().to_owned();
-        let is_https = route.endpoint.is_https;
-        let proxy = route.proxy.as_ref();
+        let is_https = service.endpoint.is_https;
+        let proxy = service.proxy.as_ref();
         let proxy = proxy.filter(|proxy| !proxy.no_proxy.covers(&host));
         let proxy = proxy.map(proxy_server).transpose()?;
         let needs_tls = is_https || proxy.as_ref().is_some_and(|proxy| proxy.is_https);
         let roots = needs_tls.then(roots).transpose()?;
         let tls = roots.as_ref().map(Roots::client_config).transpose()?;
         let dialer = Arc::new(Dialer {
-            resolver: CachingResolver::new(route.dns_cache),
+            resolver: CachingResolver::new(service.dns_cache),
             host,
             port: origin.port_u16().unwrap_or(if is_https { 443 } else { 80 }),
             proxy,
             is_https,
             tls: tls.map(Arc::new),
-            lifetime: Arc::new(Lifetime::new(route.keep_alive)),
+            lifetime: Arc::new(Lifetime::new(service.keep_alive)),
         });
         let agent = |max_idle| {
             let config = Agent::config_builder()
@@ -114,7 +114,7 @@ impl Transport {
                 .max_redirects_will_error(false)
                 .user_agent(USER_AGENT)
                 .accept("*/*")
-                .max_idle_age(route.keep_alive)
+                .max_idle_age(service.keep_alive)
                 .max_idle_connections(max_idle)
                 .max_idle_connections_per_host(max_idle)
                 .build();
@@ -135,6 +135,14 @@ impl Transport {
     /// A kept-alive connection that turns out to be closed is replaced at once, by a new one: that is housekeeping, not
     /// an attempt. The other kept ones are closed too, for they are not likely to be better.
     pub(crate) fn exchange(&self, request: &Request<'_>, deadline: Instant) -> Outcome {
+        let outcome = self.exchange_within(request, deadline);
+        match request.may_repeat {
+            true => outcome,
+            false => outcome.of_unrepeatable(),
+        }
+    }
+
+    fn exchange_within(&self, request: &Request<'_>, deadline: Instant) -> Outcome {
         deadline::begin(deadline);
         if deadline::remaining().is_none() {
             return answer::too_late();
@@ -235,8 +243,8 @@ fn read_body(body: Body) -> (String, bool) {
     (String::from_utf8_lossy(&bytes).into_owned(), is_whole)
 }
 
-fn proxy_server(route: &ProxyRoute) -> Result<ProxyServer, Error> {
-    let proxy = Proxy::new(&route.url).map_err(|_| {
+fn proxy_server(service: &ProxySettings) -> Result<ProxyServer, Error> {
+    let proxy = Proxy::new(&service.url).map_err(|_| {
         Error::config("proxy is not an address of the form http://[user:password@]host:port")
     })?;
     let credentials = match (proxy.username(), proxy.password()) {
@@ -264,7 +272,7 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn nothing_is_sent_after_the_deadline_also_on_a_kept_connection() {
+    fn request_is_not_sent_when_its_deadline_has_passed() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let base_url = format!("http://{}", listener.local_addr().unwrap());
         let server = thread::spawn(move || {
@@ -284,8 +292,8 @@ mod tests {
         });
         let mut config = Config::new();
         config.set("base_url", &base_url).unwrap();
-        let route = config.settings().unwrap().route;
-        let transport = Transport::new(&route, || Err(Error::config("no TLS"))).unwrap();
+        let service = config.settings().unwrap().service;
+        let transport = Transport::new(&service, || Err(Error::config("no TLS"))).unwrap();
         let in_time = Instant::now() + Duration::from_secs(60);
         let request = |body| Request {
             path: "/x",

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::{Roots, Transport};
 use crate::host::{self, PerProcess};
-use crate::options::Route;
+use crate::options::ServiceSettings;
 use crate::outcome::Error;
 
 /// How many pools without a client are kept. A shop has one or two.
@@ -31,19 +31,19 @@ impl Pool {
     }
 }
 
-struct Entry {
-    route: Route,
+struct PoolEntry {
+    service: ServiceSettings,
     pool: Arc<Pool>,
     last_use: Instant,
 }
 
-impl Entry {
+impl PoolEntry {
     fn is_unused(&self) -> bool {
         Arc::strong_count(&self.pool) == 1
     }
 
     fn has_cooled_down(&self, now: Instant) -> bool {
-        let warm_for = self.route.keep_alive.max(Duration::from_secs(1));
+        let warm_for = self.service.keep_alive.max(Duration::from_secs(1));
         now.duration_since(self.last_use) > warm_for
     }
 }
@@ -52,7 +52,7 @@ impl Entry {
 struct Registry {
     system_roots: OnceLock<Roots>,
     /// A shop has one or two: no map finds them faster.
-    pools: Mutex<Vec<Entry>>,
+    pools: Mutex<Vec<PoolEntry>>,
 }
 
 static REGISTRY: PerProcess<Registry> = PerProcess::new();
@@ -69,28 +69,28 @@ fn registry() -> &'static Registry {
 }
 
 impl Registry {
-    fn lock_cores(&self) -> MutexGuard<'_, Vec<Entry>> {
+    fn lock_pools(&self) -> MutexGuard<'_, Vec<PoolEntry>> {
         host::lock(&self.pools)
     }
 }
 
 /// The pool of this route, made now or found warm.
-pub(crate) fn pool_of(route: &Route) -> Result<Arc<Pool>, Error> {
+pub(crate) fn pool_of(service: &ServiceSettings) -> Result<Arc<Pool>, Error> {
     let registry = registry();
     let now = Instant::now();
-    if let Some(pool) = find(&mut registry.lock_cores(), route, now) {
+    if let Some(pool) = find(&mut registry.lock_pools(), service, now) {
         return Ok(pool);
     }
     // Outside the lock: this may read files. Two threads may do it at once; one pool wins.
-    let transport = Transport::new(route, || match &route.ca_file {
+    let transport = Transport::new(service, || match &service.ca_file {
         Some(file) => file.as_ref().map(Roots::from_file).map_err(Error::clone),
         None => Ok(registry
             .system_roots
             .get_or_init(Roots::from_system)
             .clone()),
     })?;
-    let mut pools = registry.lock_cores();
-    if let Some(pool) = find(&mut pools, route, now) {
+    let mut pools = registry.lock_pools();
+    if let Some(pool) = find(&mut pools, service, now) {
         return Ok(pool);
     }
     let pool = Arc::new(Pool {
@@ -98,8 +98,8 @@ pub(crate) fn pool_of(route: &Route) -> Result<Arc<Pool>, Error> {
         process: host::this_process(),
     });
     let evicted = make_room(&mut pools, now);
-    pools.push(Entry {
-        route: route.clone(),
+    pools.push(PoolEntry {
+        service: service.clone(),
         pool: Arc::clone(&pool),
         last_use: now,
     });
@@ -109,23 +109,23 @@ pub(crate) fn pool_of(route: &Route) -> Result<Arc<Pool>, Error> {
     Ok(pool)
 }
 
-fn find(pools: &mut [Entry], route: &Route, now: Instant) -> Option<Arc<Pool>> {
-    let entry = pools.iter_mut().find(|entry| entry.route == *route)?;
+fn find(pools: &mut [PoolEntry], service: &ServiceSettings, now: Instant) -> Option<Arc<Pool>> {
+    let entry = pools.iter_mut().find(|entry| entry.service == *service)?;
     entry.last_use = now;
     Some(Arc::clone(&entry.pool))
 }
 
 /// Takes out the pools that nobody holds and that have cooled down, or are too many: of those the ones that were used
 /// longest ago.
-fn make_room(pools: &mut Vec<Entry>, now: Instant) -> Vec<Entry> {
-    let mut gone: Vec<Entry> = pools
+fn make_room(pools: &mut Vec<PoolEntry>, now: Instant) -> Vec<PoolEntry> {
+    let mut evicted: Vec<PoolEntry> = pools
         .extract_if(.., |entry| entry.is_unused() && entry.has_cooled_down(now))
         .collect();
     pools.sort_by_key(|entry| entry.last_use);
     let warm = pools.iter().filter(|entry| entry.is_unused()).count();
     let excess = (warm + 1).saturating_sub(MAX_WARM);
-    gone.extend(pools.extract_if(.., |entry| entry.is_unused()).take(excess));
-    gone
+    evicted.extend(pools.extract_if(.., |entry| entry.is_unused()).take(excess));
+    evicted
 }
 
 #[cfg(test)]
@@ -133,34 +133,34 @@ mod tests {
     use super::*;
     use crate::Config;
 
-    fn route(port: u16, keep_alive: &str) -> Route {
+    fn service(port: u16, keep_alive: &str) -> ServiceSettings {
         let mut config = Config::new();
         config
             .set("base_url", &format!("http://127.0.0.1:{port}"))
             .unwrap();
         config.set("keep_alive_s", keep_alive).unwrap();
-        config.settings().unwrap().route
+        config.settings().unwrap().service
     }
 
     #[test]
-    fn equal_routes_share_a_core_also_after_the_last_client_went() {
-        let first = Arc::as_ptr(&pool_of(&route(1, "60")).unwrap());
-        assert_eq!(first, Arc::as_ptr(&pool_of(&route(1, "60")).unwrap()));
-        assert_ne!(first, Arc::as_ptr(&pool_of(&route(1, "61")).unwrap()));
+    fn pool_is_shared_by_clients_of_equal_settings_and_outlives_them() {
+        let first = Arc::as_ptr(&pool_of(&service(1, "60")).unwrap());
+        assert_eq!(first, Arc::as_ptr(&pool_of(&service(1, "60")).unwrap()));
+        assert_ne!(first, Arc::as_ptr(&pool_of(&service(1, "61")).unwrap()));
     }
 
     #[test]
-    fn cores_cool_down_and_are_bounded_but_never_while_in_use() {
+    fn pools_without_a_client_are_evicted_when_they_are_old_or_too_many() {
         let mut pools = Vec::new();
         let start = Instant::now();
-        let put = |pools: &mut Vec<Entry>, port: u16, last_use| {
-            let route = route(port, "60");
+        let put = |pools: &mut Vec<PoolEntry>, port: u16, last_use| {
+            let service = service(port, "60");
             let pool = Arc::new(Pool {
-                transport: Transport::new(&route, || Err(Error::config("no TLS"))).unwrap(),
+                transport: Transport::new(&service, || Err(Error::config("no TLS"))).unwrap(),
                 process: host::this_process(),
             });
-            pools.push(Entry {
-                route,
+            pools.push(PoolEntry {
+                service,
                 pool: Arc::clone(&pool),
                 last_use,
             });
@@ -180,11 +180,11 @@ mod tests {
                 start + Duration::from_millis(u64::from(port)),
             ));
         }
-        let gone = make_room(&mut pools, start + Duration::from_secs(1));
-        assert_eq!(gone.len(), 20 - (MAX_WARM - 1));
+        let evicted = make_room(&mut pools, start + Duration::from_secs(1));
+        assert_eq!(evicted.len(), 20 - (MAX_WARM - 1));
         // The oldest went, and the one in use stayed.
-        assert!(pools.iter().any(|e| e.route == route(1, "60")));
-        assert!(!pools.iter().any(|e| e.route == route(10, "60")));
+        assert!(pools.iter().any(|e| e.service == service(1, "60")));
+        assert!(!pools.iter().any(|e| e.service == service(10, "60")));
         drop(in_use);
     }
 }

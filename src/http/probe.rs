@@ -19,7 +19,7 @@ use super::tls::{RootSource, server_name};
 use super::{Pool, answer, pool_of, race};
 use crate::host;
 use crate::notification::Kind;
-use crate::options::{Config, Route};
+use crate::options::{Config, ServiceSettings};
 use crate::outcome::Error;
 
 /// The way from this machine to the service, as a client with the same options takes it. Each step blocks for at
@@ -27,7 +27,7 @@ use crate::outcome::Error;
 #[derive(Debug)]
 pub struct Probe {
     pool: Arc<Pool>,
-    route: Route,
+    service: ServiceSettings,
     timeout: Duration,
 }
 
@@ -60,8 +60,8 @@ impl Probe {
     pub fn new(config: &Config) -> Result<Probe, Error> {
         let settings = config.settings()?;
         Ok(Probe {
-            pool: pool_of(&settings.route)?,
-            route: settings.route,
+            pool: pool_of(&settings.service)?,
+            service: settings.service,
             timeout: settings.timeout,
         })
     }
@@ -69,7 +69,7 @@ impl Probe {
     /// The origin: scheme, host, port and prefix. A notification's path follows it.
     #[must_use]
     pub fn origin(&self) -> &str {
-        &self.route.endpoint.origin
+        &self.service.endpoint.origin
     }
 
     /// What [`Probe::ask`] asks for.
@@ -81,13 +81,13 @@ impl Probe {
     /// Whether the way is TLS.
     #[must_use]
     pub fn is_https(&self) -> bool {
-        self.route.endpoint.is_https
+        self.service.endpoint.is_https
     }
 
     /// Whether the service is this machine itself.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
-        self.route.endpoint.is_loopback
+        self.service.endpoint.is_loopback
     }
 
     /// The longest that a step takes.
@@ -117,7 +117,7 @@ impl Probe {
     /// Whether a proxy is set, be it used for this service or not.
     #[must_use]
     pub fn has_proxy(&self) -> bool {
-        self.route.proxy.is_some()
+        self.service.proxy.is_some()
     }
 
     /// Whom TLS trusts; `None` if the way is not TLS.
@@ -126,7 +126,7 @@ impl Probe {
         let roots = self.pool.transport.roots.as_ref();
         let roots = roots.filter(|_| self.is_https())?;
         let count = roots.store.len();
-        let file = self.route.ca_file.as_ref();
+        let file = self.service.ca_file.as_ref();
         let path = file.and_then(|file| Some(file.as_ref().ok()?.path.clone()));
         Some(match roots.source {
             RootSource::CaFile => Trust::CaFile(path.unwrap_or_default(), count),

@@ -147,7 +147,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn address_families_alternate() {
+    fn connect_race_alternates_between_ipv6_and_ipv4() {
         let mixed = addresses(&["[::1]:1", "[::2]:1", "[::3]:1", "10.0.0.1:1", "10.0.0.2:1"]);
         assert_eq!(
             interleave(mixed),
@@ -159,7 +159,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn three_unresponsive_addresses_cost_800_ms_at_most() {
+    fn connect_takes_at_most_800_ms_when_three_addresses_are_unresponsive() {
         let (_listener, _waiting, dead) = unresponsive();
         let alive = TcpListener::bind("127.0.0.1:0").unwrap();
         let alive = alive.local_addr().unwrap();
@@ -174,7 +174,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn a_refusing_address_costs_no_wait() {
+    fn connect_tries_the_next_address_at_once_when_one_refuses() {
         let refusing = {
             let gone = TcpListener::bind("127.0.0.1:0").unwrap();
             gone.local_addr().unwrap()
@@ -190,7 +190,7 @@ pub(super) mod tests {
     }
 
     #[test]
-    fn unresponsive_addresses_end_with_the_budget() {
+    fn connect_ends_with_the_deadline_when_all_addresses_are_unresponsive() {
         let (_listener, _waiting, dead) = unresponsive();
         deadline::begin(Instant::now() + Duration::from_millis(100));
         let spent = connect(&[dead, dead]).unwrap_err();

@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn one_look_up_serves_all_until_it_is_old() {
+    fn resolver_shares_one_look_up_until_it_expires() {
         let calls = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&calls);
         let resolver = CachingResolver::with_lookup(LONG, move |_, _| {
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn a_doubtful_address_is_used_if_there_is_no_other() {
+    fn resolver_uses_a_failed_address_when_there_is_no_other() {
         let is_down = Arc::new(AtomicBool::new(false));
         let down = Arc::clone(&is_down);
         let resolver = CachingResolver::with_lookup(LONG, move |_, _| {
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn a_look_up_that_hangs_costs_the_budget_and_one_thread() {
+    fn resolver_returns_at_the_deadline_when_the_look_up_hangs() {
         let (release, hold) = mpsc::channel::<()>();
         let hold = Mutex::new(hold);
         let calls = Arc::new(AtomicUsize::new(0));
@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn an_old_address_is_replaced_before_a_new_connection_is_made() {
+    fn resolver_looks_up_anew_when_the_cached_address_is_expired() {
         let calls = AtomicUsize::new(0);
         let resolver = CachingResolver::with_lookup(Duration::ZERO, move |_, _| {
             let n = calls.fetch_add(1, Ordering::SeqCst) as u8;
@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn an_old_address_is_used_while_the_name_server_hangs() {
+    fn resolver_uses_the_expired_address_while_the_name_server_hangs() {
         let (release, hold) = mpsc::channel::<()>();
         let hold = Mutex::new(hold);
         let calls = AtomicUsize::new(0);
@@ -327,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn the_address_that_answered_is_tried_first_next_time() {
+    fn resolver_returns_the_address_that_answered_first() {
         let resolver =
             CachingResolver::with_lookup(LONG, |_, _| Ok(vec![addr(1), addr(2), addr(3)]));
         begin(LONG);
@@ -340,7 +340,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_is_told_and_not_remembered() {
+    fn resolver_reports_a_failed_look_up_and_does_not_cache_it() {
         let calls = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&calls);
         let resolver = CachingResolver::with_lookup(LONG, move |_, _| {
@@ -359,7 +359,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_needs_no_look_up() {
+    fn resolver_makes_no_look_up_when_the_host_is_an_address() {
         let resolver = CachingResolver::with_lookup(LONG, |_, _| Err(io::Error::other("asked")));
         begin(LONG);
         assert_eq!(resolver.addresses("127.0.0.1", 80).unwrap(), [addr(1)]);

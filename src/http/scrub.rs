@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_left_out_in_whatever_form_it_is_written() {
+    fn secret_is_removed_from_messages_in_every_encoding() {
         for secret in [KEY, TOKEN] {
             let upper = secret.to_uppercase();
             let json: String = secret
@@ -324,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn an_ordinary_message_stays_as_it_is() {
+    fn message_without_secrets_is_unchanged() {
         for message in [
             "",
             "Ticket is missing.",

@@ -174,7 +174,7 @@ mod tests {
 
     /// No message is the debug text of a type.
     #[test]
-    fn rare_reasons_have_a_message_without_type_names() {
+    fn rare_tls_errors_have_a_message_without_rust_type_names() {
         use webpki::Error as E;
         for (cause, text) in [
             (E::CaUsedAsEndEntity, "CA:FALSE"),

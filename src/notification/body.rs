@@ -131,7 +131,7 @@ mod tests {
     const BODY: &str = r#"{"market":"UK","customerKey":"c\u0041","sessionKey":"s","token":"t\"k","lines":[{"sellingPrice":199.50}],"new":null}"#;
 
     #[test]
-    fn redacted_hides_the_token_and_keeps_the_rest_as_written() {
+    fn redacted_body_hides_only_the_token() {
         assert_eq!(redacted(BODY), BODY.replace("t\\\"k", "..."));
         let anonymous = BODY.replace(r#""token":"t\"k","#, "");
         assert_eq!(redacted(&anonymous), anonymous);
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn sign_anew_replaces_a_token_and_makes_none_where_there_was_none() {
+    fn sign_anew_replaces_the_token_only_when_there_is_one() {
         let signed = sign_anew(BODY, |key| Some(format!("of {key}"))).unwrap();
         assert_eq!(signed, BODY.replace("t\\\"k", "of cA"));
         assert!(is_signed(BODY));
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn secrets_are_keys_ticket_and_token() {
+    fn secrets_of_a_body_are_its_keys_ticket_and_token() {
         let body = r#"{"market":"UK","customerKey":"c","sessionKey":"s","id":"1","token":"t\"k","ticket":"x"}"#;
         assert_eq!(secrets("/p", body), ["c", "s", "x", "t\"k"]);
         assert_eq!(secrets("/p?paymentToken=p", "{}"), ["p"]);
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_is_of_its_visitor_also_if_it_is_damaged() {
+    fn body_is_found_by_its_visitor_when_it_is_damaged() {
         assert!(is_of_visitor(BODY, "cA"));
         assert!(!is_of_visitor(BODY, "c"));
         assert!(is_of_visitor("{damaged cA", "cA"));

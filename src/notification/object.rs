@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn texts_are_written_as_serde_writes_them() {
+    fn json_strings_are_escaped_as_serde_escapes_them() {
         for text in [
             "",
             "UK",
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn object_without_members_is_empty() {
+    fn json_object_without_members_is_empty() {
         let mut out = String::new();
         Object::open(&mut out).close();
         assert_eq!(out, "{}");

@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 
 use super::kind::{KINDS, Kind, Repeat};
-use crate::outcome::MAY_HAVE_ARRIVED;
 
 const PAYMENT_TOKEN: &str = "?paymentToken=";
 
@@ -48,11 +47,6 @@ pub(crate) fn counts_twice(path: &str) -> bool {
     kind_of(path).is_none_or(|kind| kind.spec().repeat == Repeat::Counts)
 }
 
-/// The detail of a notification that is not sent again because it may have arrived.
-pub(crate) fn may_have_arrived(detail: &str) -> String {
-    format!("{MAY_HAVE_ARRIVED}: {detail}")
-}
-
 /// Whether it ends its session: nothing of the session may come after it.
 pub(crate) fn ends_session(path: &str) -> bool {
     kind_of(path) == Some(Kind::End)
@@ -70,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn stored_path_is_of_the_kind_that_it_was_made_for() {
+    fn stored_path_returns_the_kind_it_was_made_for() {
         for row in KINDS {
             let token = (row.kind == Kind::SecurePayment).then_some("abc");
             let made = path(row.kind, token);
@@ -84,17 +78,11 @@ mod tests {
     }
 
     #[test]
-    fn unknown_path_is_not_repeated_and_shows_no_secret() {
+    fn notification_with_an_unknown_path_is_not_sent_twice_and_shows_no_secret() {
         let path = "/api/v3/x?paymentToken=secret";
         assert_eq!(kind_of(path), None);
         assert_eq!(kind_name(path), "/api/v3/x");
         assert!(counts_twice(path) && !ends_session(path));
         assert_eq!(stored_path(path), path);
-    }
-
-    #[test]
-    fn detail_begins_with_may_have_arrived() {
-        let detail = may_have_arrived("no answer");
-        assert_eq!(detail, format!("{MAY_HAVE_ARRIVED}: no answer"));
     }
 }

@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn personal_data_is_recognised_when_it_is_plain() {
+    fn personal_data_in_a_key_is_recognised() {
         for (key, looks_like) in [
             ("anna@example.com", "an e-mail address"),
             ("anna%40example.com", "an e-mail address"),

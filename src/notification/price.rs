@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn price_is_refused_by_name_when_it_is_no_decimal_number() {
+    fn price_is_refused_by_name_when_it_is_not_a_decimal_number() {
         let too_long = "9".repeat(MAX_PRICE + 1);
         for price in [
             "",

@@ -19,7 +19,7 @@ fn visitor_json() -> String {
 }
 
 #[test]
-fn body_is_the_references_example_byte_for_byte() {
+fn body_equals_the_example_of_the_reference() {
     let expected = format!(
         r#"{},"id":"0.nd2bj6h4pi9","ticket":"{TICKET}"}}"#,
         visitor_json()
@@ -29,7 +29,7 @@ fn body_is_the_references_example_byte_for_byte() {
 }
 
 #[test]
-fn token_stands_before_the_ticket() {
+fn token_precedes_the_ticket_in_the_body() {
     let key = "a".repeat(64);
     let visitor = Visitor::signed_in(&key, SESSION, "t0k");
     let body = Notification::add_to_cart("x\"y")
@@ -44,7 +44,7 @@ fn token_stands_before_the_ticket() {
 }
 
 #[test]
-fn missing_key_is_null_when_the_other_one_is_given() {
+fn product_or_variant_key_is_null_when_only_the_other_is_given() {
     let head = format!(r#"{},"id":"0.nd2bj6h4pi9","#, visitor_json());
     for make in [
         Notification::non_esales_click,
@@ -96,7 +96,7 @@ fn prices_are_sent_as_written_when_an_order_is_paid() {
 }
 
 #[test]
-fn end_carries_the_visitor_alone() {
+fn end_body_has_only_the_visitor() {
     let body = json(Notification::end()).unwrap();
     assert_eq!(body, format!("{}}}", visitor_json()));
 }
@@ -121,7 +121,7 @@ fn set<'a>(notification: &mut Notification<'a>, field: Field, lines: &'a [Line<'
 }
 
 #[test]
-fn fields_are_refused_by_name_when_they_are_missing_or_of_another_kind() {
+fn notification_is_refused_by_field_name_when_a_field_is_missing_or_of_another_kind() {
     let lines = [Line::new("P1", 1, "1")];
     for kind in KINDS {
         json(example(kind.kind, &lines)).unwrap();
@@ -155,7 +155,7 @@ fn fields_are_refused_by_name_when_they_are_missing_or_of_another_kind() {
 }
 
 #[test]
-fn lines_are_refused_by_number_and_name_when_they_are_wrong() {
+fn order_line_is_refused_by_number_and_field_when_it_is_invalid() {
     let good = Line::new("P1", 1, "1");
     let none = Line {
         product_key: None,
@@ -186,7 +186,7 @@ fn lines_are_refused_by_number_and_name_when_they_are_wrong() {
 }
 
 #[test]
-fn order_is_refused_when_it_has_too_many_or_too_long_lines() {
+fn order_is_refused_when_its_lines_are_too_many_or_too_long() {
     let key = "k".repeat(MAX_PRODUCT_KEY);
     let short = vec![Line::new("P1", 1, "1"); MAX_LINES + 1];
     json(Notification::payment(&short[..MAX_LINES])).unwrap();
@@ -266,17 +266,17 @@ fn refusal(customer_key: &str, session_key: &str, token: Option<&str>) -> Option
 #[test]
 fn session_key_is_refused_when_it_is_the_customer_key() {
     for session in [KEY.to_owned(), KEY.to_uppercase()] {
-        let words = refusal(KEY, &session, None).unwrap();
+        let message = refusal(KEY, &session, None).unwrap();
         assert!(
-            words.starts_with("session_key is the same as customer_key"),
-            "{words}"
+            message.starts_with("session_key is the same as customer_key"),
+            "{message}"
         );
     }
     assert_eq!(refusal(KEY, SESSION, None), None);
 }
 
 #[test]
-fn keys_and_tokens_are_refused_when_they_hold_blanks_or_ampersands() {
+fn visitor_is_refused_when_a_key_or_token_has_blanks_or_ampersands() {
     for wrong in [
         "a&b",
         "&",
@@ -289,20 +289,20 @@ fn keys_and_tokens_are_refused_when_they_hold_blanks_or_ampersands() {
         "\u{feff}a",
         "a\u{200b}",
     ] {
-        for (name, words) in [
+        for (name, message) in [
             ("customer_key", refusal(wrong, SESSION, None)),
             ("session_key", refusal(KEY, wrong, None)),
             ("token", refusal(KEY, SESSION, Some(wrong))),
         ] {
-            let words = words.unwrap_or_else(|| panic!("{name} {wrong:?} was taken"));
+            let message = message.unwrap_or_else(|| panic!("{name} {wrong:?} was taken"));
             let why = if wrong.contains('&') {
                 "`&`"
             } else {
                 "a blank"
             };
             assert!(
-                words.starts_with(&format!("{name} contains {why}")),
-                "{words}"
+                message.starts_with(&format!("{name} contains {why}")),
+                "{message}"
             );
         }
     }
@@ -313,7 +313,7 @@ fn keys_and_tokens_are_refused_when_they_hold_blanks_or_ampersands() {
 }
 
 #[test]
-fn texts_are_refused_above_their_limit() {
+fn field_is_refused_when_it_is_longer_than_its_limit() {
     for (name, max) in [
         ("market", MAX_MARKET),
         ("customer_key", MAX_KEY),
@@ -352,7 +352,7 @@ fn texts_are_refused_above_their_limit() {
 }
 
 #[test]
-fn kinds_have_distinct_names_and_codes_in_their_order() {
+fn kind_names_and_codes_are_distinct_and_in_order() {
     for (number, row) in (1..).zip(KINDS) {
         assert_eq!(row.kind as i32, number);
         assert_eq!(Kind::from_code(number), Some(row.kind));

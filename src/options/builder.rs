@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn builder_keeps_the_options_of_the_configuration_that_it_begins_with() {
+    fn builder_keeps_options_that_were_set_before() {
         let mut config = Config::new();
         config.set("market", "UK").unwrap();
         let built = ConfigBuilder::from(config)

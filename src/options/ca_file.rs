@@ -51,7 +51,7 @@ struct Version {
 }
 
 impl Version {
-    fn of(metadata: &Metadata) -> Option<Version> {
+    fn from_metadata(metadata: &Metadata) -> Option<Version> {
         #[cfg(unix)]
         let node = {
             use std::os::unix::fs::MetadataExt;
@@ -101,7 +101,7 @@ impl CaFile {
         let absolute = absolute.and_then(|p| p.into_os_string().into_string().ok());
         let path = absolute.unwrap_or_else(|| path.to_owned());
         let metadata = std::fs::metadata(&path).ok();
-        let version = metadata.as_ref().and_then(Version::of);
+        let version = metadata.as_ref().and_then(Version::from_metadata);
         let known_file = {
             let files = known().read().unwrap_or_else(PoisonError::into_inner);
             files.get(&path).cloned()

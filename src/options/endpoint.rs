@@ -16,7 +16,7 @@ pub(crate) struct Endpoint {
 }
 
 impl Endpoint {
-    pub(crate) fn of_cluster(cluster_id: &str) -> Endpoint {
+    pub(crate) fn from_cluster_id(cluster_id: &str) -> Endpoint {
         Endpoint {
             origin: format!("https://{cluster_id}.api.esales.apptus.cloud"),
             is_loopback: false,
@@ -25,7 +25,7 @@ impl Endpoint {
     }
 
     /// Of an origin that some process checked before it accepted notifications for it.
-    pub(crate) fn of_accepted(origin: &str) -> Endpoint {
+    pub(crate) fn from_stored(origin: &str) -> Endpoint {
         let uri = origin.parse::<Uri>().unwrap_or_default();
         Endpoint {
             origin: origin.to_owned(),
@@ -34,7 +34,7 @@ impl Endpoint {
         }
     }
 
-    pub(crate) fn of_base_url(base_url: &str) -> Result<Endpoint, Error> {
+    pub(crate) fn from_base_url(base_url: &str) -> Result<Endpoint, Error> {
         let uri = check_base_url(base_url)?;
         let host = uri.host().unwrap_or_default();
         Ok(Endpoint {
@@ -166,7 +166,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cluster_ids() {
+    fn cluster_id_is_refused_when_it_is_not_a_host_label() {
         let longest = "a".repeat(63);
         for good in ["w5d1cc1f4", "A", "a-b", "0", longest.as_str()] {
             check_cluster_id(good).unwrap();
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn base_urls() {
+    fn base_url_is_accepted_or_refused_with_the_reason() {
         for (good, origin, loopback, https) in [
             (
                 "http://127.0.0.1:8080",
@@ -210,7 +210,7 @@ mod tests {
             ("http://[::1]:1/", "http://[::1]:1", true, false),
             ("https://LOCALHOST", "https://LOCALHOST", true, true),
         ] {
-            let endpoint = Endpoint::of_base_url(good).unwrap();
+            let endpoint = Endpoint::from_base_url(good).unwrap();
             assert_eq!(
                 (
                     endpoint.origin.as_str(),
@@ -244,7 +244,7 @@ mod tests {
             "https://gw.example/100%",
             "https://gw.example/%zz",
         ] {
-            let err = Endpoint::of_base_url(bad).unwrap_err();
+            let err = Endpoint::from_base_url(bad).unwrap_err();
             assert!(
                 err.detail().contains("base_url") && !err.detail().contains("secret"),
                 "{bad}: {err}"
@@ -253,15 +253,15 @@ mod tests {
     }
 
     #[test]
-    fn a_stored_address_is_the_one_that_was_accepted() {
+    fn endpoint_from_a_stored_origin_equals_the_accepted_one() {
         for base_url in ["https://gw.example", "HTTPS://gw.example", "http://[::1]:1"] {
-            let accepted = Endpoint::of_base_url(base_url).unwrap();
-            assert_eq!(Endpoint::of_accepted(&accepted.origin), accepted);
+            let accepted = Endpoint::from_base_url(base_url).unwrap();
+            assert_eq!(Endpoint::from_stored(&accepted.origin), accepted);
         }
     }
 
     #[test]
-    fn loopback_is_more_than_one_address() {
+    fn every_loopback_host_is_recognised() {
         for yes in ["127.0.0.1", "127.9.9.9", "[::1]", "localhost"] {
             assert!(is_loopback(yes), "{yes}");
         }
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn proxies() {
+    fn proxy_is_accepted_or_refused_with_the_reason() {
         for good in [
             "",
             "http://127.0.0.1:3128",

@@ -19,7 +19,7 @@ pub(crate) use ca_file::CaFile;
 pub(crate) use endpoint::Endpoint;
 pub(crate) use no_proxy::NoProxy;
 pub use table::{Kind, OPTIONS, OptionSpec};
-pub(crate) use table::{QueueSettings, Route, Settings};
+pub(crate) use table::{QueueSettings, ServiceSettings, Settings};
 
 use table::{Address, Budget, is_true};
 
@@ -125,8 +125,8 @@ impl Config {
     pub(crate) fn settings(&self) -> Result<Settings, Error> {
         let address = Address::read(self)?;
         let endpoint = match (&address.cluster_id, &address.base_url) {
-            (Some(cluster_id), None) => Endpoint::of_cluster(cluster_id),
-            (None, Some(base_url)) => Endpoint::of_base_url(base_url)?,
+            (Some(cluster_id), None) => Endpoint::from_cluster_id(cluster_id),
+            (None, Some(base_url)) => Endpoint::from_base_url(base_url)?,
             (None, None) => {
                 return Err(Error::config(
                     "cluster_id is missing: set it (or ESALES_CLUSTER_ID) to your cluster's id, or set base_url",
@@ -144,15 +144,15 @@ impl Config {
                  use https://, or set allow_http if you accept that",
             ));
         }
-        let proxy = proxy_route(&address, &endpoint)?;
+        let proxy = proxy_settings(&address, &endpoint)?;
         let has_tls_to_proxy = proxy.as_ref().is_some_and(|proxy| is_https(&proxy.url));
         let ca_file = match address.ca_file.as_deref().map(CaFile::read) {
             Some(Err(e)) if endpoint.is_https || has_tls_to_proxy => return Err(e),
             read => read,
         };
-        let route = Route::read(self, endpoint, proxy, ca_file)?;
+        let service = ServiceSettings::read(self, endpoint, proxy, ca_file)?;
         let timeout = Budget::read(self)?.timeout;
-        Settings::read(self, timeout, route, self.queue_settings()?)
+        Settings::read(self, timeout, service, self.queue_settings()?)
     }
 
     pub(crate) fn queue_settings(&self) -> Result<QueueSettings, Error> {
@@ -175,7 +175,7 @@ impl Config {
 }
 
 /// The proxy on the way to the endpoint, by the options or by the environment.
-fn proxy_route(address: &Address, endpoint: &Endpoint) -> Result<Option<ProxyRoute>, Error> {
+fn proxy_settings(address: &Address, endpoint: &Endpoint) -> Result<Option<ProxySettings>, Error> {
     let url = match &address.proxy {
         Some(url) => url.clone(),
         // As Go does: what the environment says is for the network, and loopback is not on it.
@@ -195,7 +195,7 @@ fn proxy_route(address: &Address, endpoint: &Endpoint) -> Result<Option<ProxyRou
             is_from_environment: true,
         },
     };
-    Ok(Some(ProxyRoute { url, no_proxy }))
+    Ok(Some(ProxySettings { url, no_proxy }))
 }
 
 impl QueueSettings {
@@ -216,12 +216,12 @@ impl QueueSettings {
 }
 
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) struct ProxyRoute {
+pub(crate) struct ProxySettings {
     pub(crate) url: String,
     pub(crate) no_proxy: NoProxy,
 }
 
-impl fmt::Debug for ProxyRoute {
+impl fmt::Debug for ProxySettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ProxyRoute(..)")
     }
@@ -245,7 +245,7 @@ fn check_value(option: &OptionSpec, value: &str) -> Result<(), Error> {
                 ))),
             }
         }
-        Kind::Choice(words) if words.contains(&value) => Ok(()),
+        Kind::Choice(values) if values.contains(&value) => Ok(()),
         Kind::Choice(_) => Err(Error::config(format!(
             "{name} must be {}: {}",
             option.range(),
@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn every_integer_at_its_edges() {
+    fn integer_option_is_refused_when_it_is_out_of_range() {
         for option in OPTIONS {
             let Kind::Integer { min, max } = option.kind else {
                 continue;
@@ -355,7 +355,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_name_is_refused_with_the_nearest() {
+    fn unknown_option_is_refused_with_the_nearest_name() {
         let err = Config::new().set("timeout", "1").unwrap_err();
         assert_eq!(
             err.detail(),
@@ -366,7 +366,7 @@ mod tests {
     }
 
     #[test]
-    fn contradictions() {
+    fn build_is_refused_when_options_contradict_each_other() {
         let at = ("cluster_id", "a");
         for (options, named) in [
             (&[at, ("delivery", "none")][..], "spool"),
@@ -398,7 +398,7 @@ mod tests {
     }
 
     #[test]
-    fn settings_of_a_cluster() {
+    fn endpoint_is_derived_from_cluster_id() {
         let settings = config(&[
             ("cluster_id", "w1"),
             ("proxy", "http://p:1"),
@@ -407,11 +407,11 @@ mod tests {
         .settings()
         .unwrap();
         assert_eq!(
-            settings.route.endpoint.origin,
+            settings.service.endpoint.origin,
             "https://w1.api.esales.apptus.cloud"
         );
         assert_eq!(settings.timeout, Duration::from_millis(3000));
-        let proxy = settings.route.proxy.unwrap();
+        let proxy = settings.service.proxy.unwrap();
         assert_eq!(
             (proxy.url.as_str(), proxy.no_proxy.list.as_str()),
             ("http://p:1", "a,b")
@@ -420,14 +420,14 @@ mod tests {
             config(&[("cluster_id", "w1"), ("proxy", "")])
                 .settings()
                 .unwrap()
-                .route
+                .service
                 .proxy
                 .is_none()
         );
     }
 
     #[test]
-    fn debug_shows_no_value() {
+    fn config_debug_output_shows_no_value() {
         assert_eq!(
             format!("{:?}", config(&[("proxy", "http://u:secret@p:1")])),
             "{\"proxy\"}"

@@ -92,7 +92,7 @@ mod tests {
 
     /// As curl 7.88.1 decides about the same variable.
     #[test]
-    fn the_variable_is_read_as_curl_reads_it() {
+    fn no_proxy_variable_is_read_as_curl_reads_it() {
         for (host, entries, expected) in [
             (
                 NAME,
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn the_option_takes_ipv6_networks_brackets_and_stars_as_well() {
+    fn no_proxy_option_accepts_ipv6_networks_brackets_and_stars() {
         for (host, entries, expected) in [
             (
                 "[fd00::7]",

@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn every_certificate_is_found_however_the_file_is_written() {
+    fn pem_certificates_are_found_in_every_layout_of_the_file() {
         let (one, other) = (pem(), pem());
         let two = format!("{one}{other}");
         let indented = two.replace('\n', "\n    ");
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_with_a_certificate_that_cannot_be_used_is_refused_with_its_line() {
+    fn pem_file_is_refused_with_the_line_when_a_certificate_is_unusable() {
         let good = pem();
         let lines = good.lines().count();
         let second = lines + 1;

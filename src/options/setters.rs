@@ -201,8 +201,8 @@ impl ConfigBuilder {
     }
 
     /// When a payment is sent again: the service would count it twice. `certain`: only if it is certain that it was not
-    /// processed; otherwise a blocking call fails, and the queue keeps the payment as a dead letter that says "may have
-    /// arrived". `always`: also if it may have arrived.
+    /// processed; otherwise its status is `ESALES_MAY_HAVE_ARRIVED`, and the queue keeps it as a dead letter. `always`:
+    /// also if it may have arrived.
     ///
     /// Option `payment_repeat`; default: certain.
     pub fn payment_repeat(self, value: PaymentRepeat) -> ConfigBuilder {
@@ -298,8 +298,8 @@ impl Overflow {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PaymentRepeat {
-    /// `certain`: only if it is certain that it was not processed; otherwise a blocking call fails, and the queue keeps
-    /// the payment as a dead letter that says "may have arrived".
+    /// `certain`: only if it is certain that it was not processed; otherwise its status is `ESALES_MAY_HAVE_ARRIVED`,
+    /// and the queue keeps it as a dead letter.
     Certain,
     /// `always`: also if it may have arrived.
     Always,

@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{CaFile, Config, Endpoint, ProxyRoute, endpoint};
+use super::{CaFile, Config, Endpoint, ProxySettings, endpoint};
 use crate::notification::{MAX_MARKET, check};
 use crate::outcome::Error;
 
@@ -65,7 +65,7 @@ impl OptionSpec {
             Kind::Path => "path".to_owned(),
             Kind::Flag => "true or false".to_owned(),
             Kind::Integer { min, max } => format!("{min} to {max}"),
-            Kind::Choice(words) => words.join(" or "),
+            Kind::Choice(values) => values.join(" or "),
         }
     }
 }
@@ -106,8 +106,8 @@ const fn row(
     }
 }
 
-const fn one_of(words: &'static [&'static str]) -> Kind {
-    Kind::Choice(words)
+const fn one_of(values: &'static [&'static str]) -> Kind {
+    Kind::Choice(values)
 }
 
 const fn int(min: u64, max: u64) -> Kind {
@@ -144,8 +144,8 @@ fn seconds(config: &Config, option: &OptionSpec) -> Result<Duration, Error> {
 }
 
 /// Whether a choice is this word.
-fn is(word: &'static str) -> impl Fn(&Config, &OptionSpec) -> Result<bool, Error> {
-    move |config, option| Ok(config.value(option) == Some(word))
+fn is(value: &'static str) -> impl Fn(&Config, &OptionSpec) -> Result<bool, Error> {
+    move |config, option| Ok(config.value(option) == Some(value))
 }
 
 pub(super) fn is_true(value: &str) -> bool {
@@ -230,7 +230,7 @@ options! {
     /// Everything that decides how a request travels. Clients with an equal route share connections.
     ///
     /// An error of `ca_file` matters only where TLS is needed: a spool may hold notifications for another origin.
-    Route with { endpoint: Endpoint, proxy: Option<ProxyRoute>, ca_file: Option<Result<CaFile, Error>> } {
+    ServiceSettings with { endpoint: Endpoint, proxy: Option<ProxySettings>, ca_file: Option<Result<CaFile, Error>> } {
         keep_alive: Duration = seconds, row("keep_alive_s", int(0, 3600), Some("60"),
             "How long a connection is used at most, and how long an idle one is kept for the next call, in seconds, also after the last client is freed. 0: each is used once. A service that moves to another address is followed within this and `dns_cache_s`.");
         dns_cache: Duration = seconds, row("dns_cache_s", int(0, 3600), Some("60"),
@@ -244,7 +244,7 @@ options! {
     }
 
     /// The configuration as the client uses it.
-    Settings with { timeout: Duration, route: Route, queue: QueueSettings } {
+    Settings with { timeout: Duration, service: ServiceSettings, queue: QueueSettings } {
         market: Option<String> = text, row("market", Kind::Text, None,
             "Market of visitors who name none.").checked(market);
         max_attempts: u32 = number, row("max_attempts", int(1, 10), Some("3"),
@@ -283,7 +283,7 @@ options! {
         gate_max: Duration = millis, row("gate_max_ms", int(10, 3_600_000), Some("300000"),
             "Where the doubling of `gate_min_ms` ends, in milliseconds.");
         repeats_payments: bool = is("always"), row("payment_repeat", one_of(&["certain", "always"]), Some("certain"),
-            "When a payment is sent again: the service would count it twice. `certain`: only if it is certain that it was not processed; otherwise a blocking call fails, and the queue keeps the payment as a dead letter that says \"may have arrived\". `always`: also if it may have arrived.");
+            "When a payment is sent again: the service would count it twice. `certain`: only if it is certain that it was not processed; otherwise its status is ESALES_MAY_HAVE_ARRIVED, and the queue keeps it as a dead letter. `always`: also if it may have arrived.");
         receipt_retention: Duration = seconds, row("receipt_retention_s", int(0, 2_592_000), Some("3600"),
             "How long the receipt of a notification that left the queue is kept, in seconds; at most the last 20,000. 0: none.");
     }
@@ -294,7 +294,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn variables_are_in_capitals() {
+    fn environment_variable_of_every_option_is_in_capitals() {
         for option in OPTIONS {
             let variable = option.environment_variable();
             assert_eq!(of_variable(&variable).unwrap().name, option.name);
@@ -311,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn defaults_are_within_their_ranges_and_names_are_unique() {
+    fn option_defaults_are_in_range_and_names_are_unique() {
         for (i, option) in OPTIONS.iter().enumerate() {
             if let (Kind::Integer { min, max }, Some(default)) = (option.kind, option.default) {
                 assert!(
@@ -320,8 +320,8 @@ mod tests {
                     option.name
                 );
             }
-            if let (Kind::Choice(words), Some(default)) = (option.kind, option.default) {
-                assert!(words.contains(&default), "{}", option.name);
+            if let (Kind::Choice(values), Some(default)) = (option.kind, option.default) {
+                assert!(values.contains(&default), "{}", option.name);
             }
             assert!(option.doc.ends_with('.'), "{}", option.name);
             assert!(OPTIONS[..i].iter().all(|o| o.name != option.name));

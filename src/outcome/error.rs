@@ -137,7 +137,7 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn source_is_the_cause_if_there_is_one() {
+    fn error_source_is_the_cause_when_there_is_one() {
         let cause = io::Error::from(io::ErrorKind::NotFound);
         let error = Error::caused_by(Status::SpoolFailed, "/spool: it is gone", cause);
         assert_eq!(error.to_string(), "ESALES_SPOOL_FAILED: /spool: it is gone");
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn new_makes_the_variant_of_its_status() {
+    fn error_new_makes_the_variant_of_its_status() {
         let argument = Error::new(Status::InvalidArgument, "ticket is empty");
         assert!(matches!(argument, Error::InvalidArgument(_)));
         let config = Error::new(Status::InvalidConfig, "market is empty");

@@ -4,10 +4,6 @@ use std::time::Duration;
 
 use super::Status;
 
-/// How the detail of a notification begins that is not sent again because it may have arrived.
-pub(crate) const MAY_HAVE_ARRIVED: &str =
-    "may have arrived, and would be counted twice if sent again";
-
 /// What became of one notification.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -27,13 +23,6 @@ pub struct Receipt {
 }
 
 impl Receipt {
-    /// Whether this is a payment that was not delivered for certain, and may have arrived. The service knows no id for a
-    /// payment and counts it twice if it is sent again: only the service's own figures show whether it arrived.
-    #[must_use]
-    pub fn may_have_arrived(&self) -> bool {
-        self.detail.starts_with(MAY_HAVE_ARRIVED)
-    }
-
     /// The receipt of a notification of which nothing was sent.
     pub(crate) fn unsent(status: Status, detail: &str, elapsed: Duration) -> Receipt {
         Receipt {
@@ -52,9 +41,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn receipt_tells_a_payment_that_may_have_arrived_by_its_detail() {
-        let receipt = |detail: &str| Receipt::unsent(Status::Timeout, detail, Duration::ZERO);
-        assert!(receipt(&format!("{MAY_HAVE_ARRIVED}: no answer")).may_have_arrived());
-        assert!(!receipt("no answer").may_have_arrived());
+    fn receipt_has_no_attempt_when_nothing_was_sent() {
+        let receipt = Receipt::unsent(Status::Closed, "closed", Duration::from_secs(1));
+        assert_eq!(
+            (receipt.status, receipt.detail.as_str()),
+            (Status::Closed, "closed")
+        );
+        assert_eq!((receipt.attempts, receipt.http_status), (0, None));
+        assert_eq!(
+            (receipt.elapsed, receipt.id.as_str()),
+            (Duration::from_secs(1), "")
+        );
     }
 }

@@ -104,7 +104,7 @@ mod tests {
     };
 
     #[test]
-    fn an_open_gate_has_room_up_to_the_concurrency() {
+    fn open_gate_admits_requests_up_to_the_concurrency() {
         let open = Gate::default();
         assert_eq!(open.room(0, 0, 4), 4);
         assert_eq!(open.room(0, 3, 4), 1);
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn failures_double_the_pause_up_to_the_longest() {
+    fn gate_pause_doubles_with_each_failure_up_to_gate_max_ms() {
         let mut gate = Gate::default();
         let mut now = 0;
         let mut pauses = Vec::new();
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn one_probe_when_the_time_has_come() {
+    fn closed_gate_admits_one_probe_when_its_pause_has_ended() {
         let gate = Gate::default().closed(true, None, 5000, BACKOFF, 0.5);
         assert_eq!((gate.closed_at, gate.pause), (5000, 500));
         assert_eq!(gate.room(5499, 0, 4), 0);
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn retry_after_is_a_floor_and_is_clamped() {
+    fn gate_pause_is_at_least_retry_after_and_at_most_its_limit() {
         let asked = |s| Some(Duration::from_secs(s));
         let gate = Gate::default().closed(true, asked(30), 0, BACKOFF, 0.9);
         assert_eq!(gate.end(), 30_000);
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_under_way_does_not_count_twice_but_its_retry_after_does() {
+    fn failure_of_a_request_in_flight_extends_the_pause_only_by_its_retry_after() {
         let gate = Gate::default().closed(true, None, 0, BACKOFF, 1.0);
         let late = gate.closed(false, None, 400, BACKOFF, 0.1);
         assert_eq!((late.failures, late.end()), (1, gate.end()));
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_is_set_does_not_hold_the_gate_for_longer_than_its_pause() {
+    fn gate_pause_is_not_extended_when_the_clock_is_set_back() {
         let month = 30 * 86_400_000;
         let gate = Gate::default().closed(true, None, month, BACKOFF, 1.0);
         assert_eq!(gate.wait(month), Duration::from_secs(1));
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_repeat_offender_steps_back() {
+    fn repeatedly_failing_notification_is_sent_after_others() {
         let pause = |attempts| step_back(attempts, BACKOFF).as_millis();
         assert_eq!([2, 3, 5, 1000].map(pause), [0, 1000, 4000, 300_000]);
     }

@@ -15,7 +15,7 @@ use crate::outcome::Receipt;
 pub(crate) type OnDelivery = dyn Fn(&Receipt) + Send + Sync;
 
 /// How many settled notifications wait for a client that asks.
-const KEPT: usize = 1024;
+const MAX_KEPT_RECEIPTS: usize = 1024;
 
 /// The listeners of a queue, by the number of their client.
 #[derive(Default)]
@@ -24,7 +24,7 @@ pub(crate) struct Listeners(Mutex<HashMap<u64, Arc<Listener>>>);
 struct Listener {
     slot: CallbackSlot<OnDelivery>,
     /// Made when the client asks for the first time.
-    kept: OnceLock<Mailbox<Receipt>>,
+    mailbox: OnceLock<Mailbox<Receipt>>,
 }
 
 impl std::fmt::Debug for Listeners {
@@ -38,12 +38,12 @@ impl Listeners {
         host::lock(&self.0)
     }
 
-    fn of(&self, client: u64) -> Arc<Listener> {
+    fn listener_of(&self, client: u64) -> Arc<Listener> {
         let mut listeners = self.lock();
         let listener = listeners.entry(client).or_insert_with(|| {
             Arc::new(Listener {
                 slot: CallbackSlot::new(None),
-                kept: OnceLock::new(),
+                mailbox: OnceLock::new(),
             })
         });
         Arc::clone(listener)
@@ -51,16 +51,16 @@ impl Listeners {
 
     /// Calls `callback` from now on. When this returns, an earlier one has ended.
     pub(crate) fn call(&self, client: u64, callback: Arc<OnDelivery>) {
-        self.of(client).slot.set(Some(callback));
+        self.listener_of(client).slot.set(Some(callback));
     }
 
     /// Takes the oldest settled one that the client has not been told of; waits for it for at most `timeout`. The
     /// first time there is none: from then on they are kept.
     pub(crate) fn next(&self, client: u64, timeout: Duration) -> Option<Receipt> {
-        let listener = self.of(client);
+        let listener = self.listener_of(client);
         listener
-            .kept
-            .get_or_init(|| Mailbox::new(KEPT))
+            .mailbox
+            .get_or_init(|| Mailbox::new(MAX_KEPT_RECEIPTS))
             .take(timeout)
     }
 
@@ -74,12 +74,12 @@ impl Listeners {
     }
 
     /// No lock is held while callbacks run. Ends early if one of them forked and this is the child.
-    pub(super) fn tell(&self, receipts: &[Receipt], is_ours: impl Fn() -> bool) {
+    pub(super) fn call_all(&self, receipts: &[Receipt], is_ours: impl Fn() -> bool) {
         let listeners: Vec<_> = self.lock().values().cloned().collect();
         for receipt in receipts {
             for listener in &listeners {
-                if let Some(kept) = listener.kept.get() {
-                    kept.keep(receipt.clone());
+                if let Some(mailbox) = listener.mailbox.get() {
+                    mailbox.keep(receipt.clone());
                 }
                 listener.slot.run(|callback| callback(receipt));
                 if !is_ours() {

@@ -26,13 +26,13 @@ pub use admin::{
 };
 pub(crate) use listeners::{Listeners, OnDelivery};
 pub use registry::stop_delivery;
-pub(crate) use registry::{known, of};
+pub(crate) use registry::{find_open, find_or_open};
 pub use stats::{Counts, Percentiles, Stats};
 
 use crate::host::log;
 use crate::host::{self, Timestamp};
 use crate::notification::Message;
-use crate::options::{QueueSettings, Route};
+use crate::options::{QueueSettings, ServiceSettings};
 use crate::outcome::{Error, Receipt};
 use crate::spool::{self, NewItem, Spool};
 use worker::Worker;
@@ -48,7 +48,7 @@ const COUNTING: Duration = Duration::from_millis(100);
 pub(crate) struct Queue {
     spool: Arc<dyn Spool>,
     settings: QueueSettings,
-    route: Route,
+    service: ServiceSettings,
     origin: Arc<str>,
     process: u32,
     refused: AtomicU64,
@@ -63,12 +63,12 @@ pub(crate) struct Queue {
 }
 
 impl Queue {
-    fn new(route: &Route, settings: &QueueSettings) -> Result<Arc<Queue>, Error> {
+    fn new(service: &ServiceSettings, settings: &QueueSettings) -> Result<Arc<Queue>, Error> {
         Ok(Arc::new(Queue {
             spool: spool::open(settings)?,
             settings: settings.clone(),
-            origin: Arc::from(route.endpoint.origin.as_str()),
-            route: route.clone(),
+            origin: Arc::from(service.endpoint.origin.as_str()),
+            service: service.clone(),
             process: host::this_process(),
             refused: AtomicU64::new(0),
             worker: Worker::default(),
@@ -127,7 +127,7 @@ impl Queue {
             attempts: so_far.0,
             detail: so_far.1.to_owned(),
         };
-        let _held = log::hold();
+        let _deferred = log::defer();
         match self.spool.push(&item, deadline) {
             Ok(()) => {
                 self.wake();
@@ -231,8 +231,8 @@ impl Queue {
             oldest_age: totals.oldest.map_or(Duration::ZERO, age),
             gate_closed_for: (!gate.is_open()).then(|| gate.wait(now.unix_ms)),
             gate_failures: gate.failures,
-            delivery_age: Percentiles::of(ages),
-            attempt_latency: Percentiles::of(latencies),
+            delivery_age: Percentiles::from_durations(ages),
+            attempt_latency: Percentiles::from_durations(latencies),
         })
     }
 
@@ -245,7 +245,7 @@ impl Queue {
     fn announce(&self, receipts: &[Receipt]) {
         *self.lock_settled() += 1;
         self.settled.1.notify_all();
-        self.listeners.tell(receipts, || self.is_ours());
+        self.listeners.call_all(receipts, || self.is_ours());
     }
 
     /// Whether it can be dropped when no client has it: nothing waits in memory, and no thread works on it.
@@ -348,13 +348,13 @@ mod tests {
     }
 
     #[test]
-    fn a_flush_and_its_numbers_have_one_deadline() {
+    fn flush_and_its_stats_share_one_deadline() {
         let mut config = Config::new();
         config.set("cluster_id", "w1").unwrap();
         let mut settings = config.settings().unwrap();
         settings.queue.delivers = false;
         let spool = Arc::new(Reticent::default());
-        let mut queue = Queue::new(&settings.route, &settings.queue).unwrap();
+        let mut queue = Queue::new(&settings.service, &settings.queue).unwrap();
         Arc::get_mut(&mut queue).unwrap().spool = Arc::clone(&spool) as Arc<dyn Spool>;
         for (timeout, kept) in [(0, 0), (8, 2), (1000, 100)] {
             let timeout = Duration::from_millis(timeout);
@@ -371,11 +371,11 @@ mod tests {
 
     /// On a thread of its own it would be in the way of a flush that may not wait.
     #[test]
-    fn a_flush_of_nothing_wakes_nobody() {
+    fn flush_starts_no_worker_when_the_queue_is_empty() {
         let mut config = Config::new();
         config.set("base_url", "http://127.0.0.1:9").unwrap();
         let settings = config.settings().unwrap();
-        let queue = Queue::new(&settings.route, &settings.queue).unwrap();
+        let queue = Queue::new(&settings.service, &settings.queue).unwrap();
         assert!(queue.flush(Instant::now()).unwrap());
         assert!(!queue.worker.is_running());
         let message = Message {
@@ -389,12 +389,12 @@ mod tests {
     }
 
     #[test]
-    fn a_spool_that_cannot_tell_is_no_reason_not_to_try() {
+    fn end_of_session_is_sent_when_the_spool_cannot_be_read() {
         let mut config = Config::new();
         config.set("cluster_id", "w1").unwrap();
         let settings = config.settings().unwrap();
         let spool = Arc::new(Reticent::default());
-        let mut queue = Queue::new(&settings.route, &settings.queue).unwrap();
+        let mut queue = Queue::new(&settings.service, &settings.queue).unwrap();
         Arc::get_mut(&mut queue).unwrap().spool = Arc::clone(&spool) as Arc<dyn Spool>;
         let deadline = Instant::now();
         assert!(!queue.is_backing_off(deadline));

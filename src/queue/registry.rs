@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::Queue;
 use crate::host::{self, PerProcess};
-use crate::options::{QueueSettings, Route};
+use crate::options::{QueueSettings, ServiceSettings};
 use crate::outcome::Error;
 
 /// How many queues without a client and without work are kept.
@@ -19,15 +19,20 @@ fn lock() -> MutexGuard<'static, Vec<Arc<Queue>>> {
     host::lock(registry)
 }
 
-fn find(queues: &[Arc<Queue>], route: &Route, settings: &QueueSettings) -> Option<Arc<Queue>> {
-    let is_it =
-        |queue: &&Arc<Queue>| queue.route == *route && queue.settings.shares_a_queue_with(settings);
+fn find(
+    queues: &[Arc<Queue>],
+    service: &ServiceSettings,
+    settings: &QueueSettings,
+) -> Option<Arc<Queue>> {
+    let is_it = |queue: &&Arc<Queue>| {
+        queue.service == *service && queue.settings.shares_a_queue_with(settings)
+    };
     queues.iter().find(is_it).cloned()
 }
 
 /// The queue of these settings, if this process has it.
-pub(crate) fn known(route: &Route, settings: &QueueSettings) -> Option<Arc<Queue>> {
-    find(&lock(), route, settings)
+pub(crate) fn find_open(service: &ServiceSettings, settings: &QueueSettings) -> Option<Arc<Queue>> {
+    find(&lock(), service, settings)
 }
 
 /// Ends this process's part in the delivery of every spool, for good: each of its drainers takes nothing more out of the
@@ -51,13 +56,16 @@ pub fn stop_delivery(timeout: Duration) -> bool {
 }
 
 /// The queue of these settings, made now or found.
-pub(crate) fn of(route: &Route, settings: &QueueSettings) -> Result<Arc<Queue>, Error> {
-    if let Some(queue) = known(route, settings) {
+pub(crate) fn find_or_open(
+    service: &ServiceSettings,
+    settings: &QueueSettings,
+) -> Result<Arc<Queue>, Error> {
+    if let Some(queue) = find_open(service, settings) {
         return Ok(queue);
     }
-    let fresh = Queue::new(route, settings)?;
+    let fresh = Queue::new(service, settings)?;
     let mut queues = lock();
-    if let Some(queue) = find(&queues, route, settings) {
+    if let Some(queue) = find(&queues, service, settings) {
         return Ok(queue);
     }
     let mut gone = Vec::new();

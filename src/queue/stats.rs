@@ -18,7 +18,7 @@ pub struct Percentiles {
 
 impl Percentiles {
     /// By nearest rank; zeros if there were none.
-    pub(crate) fn of(mut values: Vec<Duration>) -> Percentiles {
+    pub(crate) fn from_durations(mut values: Vec<Duration>) -> Percentiles {
         values.sort_unstable();
         let rank = |percent: usize| {
             let index = (values.len() * percent).div_ceil(100).saturating_sub(1);
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn counters_that_do_not_fit_are_not_balanced() {
+    fn counters_are_not_balanced_when_they_overflow() {
         let mut counts = Counts {
             accepted: 2,
             delivered: u64::MAX,
@@ -77,17 +77,20 @@ mod tests {
     }
 
     #[test]
-    fn percentiles_by_nearest_rank() {
+    fn percentiles_are_of_the_nearest_rank() {
         let ms = Duration::from_millis;
-        let p = Percentiles::of((1..=200).rev().map(ms).collect());
+        let p = Percentiles::from_durations((1..=200).rev().map(ms).collect());
         assert_eq!((p.p50, p.p95, p.p99), (ms(100), ms(190), ms(198)));
-        let p = Percentiles::of(vec![ms(7)]);
+        let p = Percentiles::from_durations(vec![ms(7)]);
         assert_eq!((p.p50, p.p99), (ms(7), ms(7)));
-        assert_eq!(Percentiles::of(Vec::new()), Percentiles::default());
+        assert_eq!(
+            Percentiles::from_durations(Vec::new()),
+            Percentiles::default()
+        );
     }
 
     #[test]
-    fn the_law_can_be_broken() {
+    fn counters_are_not_balanced_when_their_sum_is_wrong() {
         let mut counts = Counts {
             accepted: 5,
             delivered: 1,

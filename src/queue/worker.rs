@@ -16,7 +16,7 @@ use crate::host::log;
 use crate::host::{self, Stack};
 use crate::outcome::Error;
 use drain::Drain;
-use senders::Done;
+use senders::FinishedDelivery;
 
 /// When the spool itself fails.
 const TROUBLE: Duration = Duration::from_millis(500);
@@ -29,24 +29,24 @@ const GATHER: Duration = Duration::from_micros(200);
 pub(super) struct Worker {
     /// When the last iteration began, in milliseconds since the machine started; 0: there was none.
     iterated_at: AtomicU64,
-    state: Mutex<State>,
+    state: Mutex<WorkerState>,
     event: Condvar,
     ended: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct WorkerState {
     is_running: bool,
     is_woken: bool,
     /// For good: nothing more is taken out.
     is_stopping: bool,
-    done: Vec<Done>,
+    finished: Vec<FinishedDelivery>,
     /// How many of them the worker waits for; it is not woken for fewer.
     enough: usize,
 }
 
 impl Worker {
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, WorkerState> {
         host::lock(&self.state)
     }
 
@@ -98,10 +98,10 @@ impl Worker {
     }
 
     /// Called by a sender.
-    fn done(&self, done: Done) {
+    fn finish(&self, delivery: FinishedDelivery) {
         let mut state = self.lock();
-        state.done.push(done);
-        let is_enough = state.done.len() >= state.enough;
+        state.finished.push(delivery);
+        let is_enough = state.finished.len() >= state.enough;
         drop(state);
         if is_enough {
             self.event.notify_one();
@@ -109,41 +109,41 @@ impl Worker {
     }
 
     /// Waits for an enqueue or a finished delivery, at most this long; after one that finished, for so long for the others
-    /// that are `under_way`.
-    fn wait(&self, at_most: Duration, under_way: usize, gather: Duration) -> News {
+    /// that are `in_flight`.
+    fn wait(&self, at_most: Duration, in_flight: usize, gather: Duration) -> Wakeup {
         let mut state = self.lock();
-        let may_end = state.is_stopping && under_way == 0;
-        if !state.is_woken && state.done.is_empty() && !may_end {
+        let may_end = state.is_stopping && in_flight == 0;
+        if !state.is_woken && state.finished.is_empty() && !may_end {
             state.enough = 1;
             (state, _) = self
                 .event
                 .wait_timeout(state, at_most)
                 .unwrap_or_else(PoisonError::into_inner);
         }
-        if !state.done.is_empty() {
-            state.enough = under_way;
+        if !state.finished.is_empty() {
+            state.enough = in_flight;
             (state, _) = self
                 .event
                 .wait_timeout_while(state, gather, |state| {
-                    state.done.len() < under_way && !state.is_stopping
+                    state.finished.len() < in_flight && !state.is_stopping
                 })
                 .unwrap_or_else(PoisonError::into_inner);
         }
         // Until the next time there is nobody to wake.
         state.enough = usize::MAX;
-        News {
+        Wakeup {
             is_woken: std::mem::take(&mut state.is_woken),
             is_stopping: state.is_stopping,
-            done: std::mem::take(&mut state.done),
+            finished: std::mem::take(&mut state.finished),
         }
     }
 }
 
 /// What a turn begins with.
-struct News {
+struct Wakeup {
     is_woken: bool,
     is_stopping: bool,
-    done: Vec<Done>,
+    finished: Vec<FinishedDelivery>,
 }
 
 /// Whatever ends the thread, the next enqueue starts another.
@@ -151,7 +151,7 @@ struct Running<'a>(&'a Queue);
 
 impl Running<'_> {
     /// Under the lock, once: a thread may start right after.
-    fn end(&self, state: &mut State) {
+    fn end(&self, state: &mut WorkerState) {
         if std::mem::take(&mut state.is_running) {
             self.0.worker.ended.notify_all();
         }
@@ -162,7 +162,7 @@ impl Drop for Running<'_> {
     fn drop(&mut self) {
         // A panic: the regular end has its own call, and a new thread may be running by now.
         if std::thread::panicking() {
-            let _held = log::hold();
+            let _deferred = log::defer();
             self.end(&mut self.0.worker.lock());
         }
     }
@@ -174,11 +174,11 @@ fn run(queue: &Arc<Queue>) {
     let mut trouble: Option<Error> = None;
     let mut at_most = Duration::ZERO;
     loop {
-        let news = queue.worker.wait(at_most, drain.in_flight(), GATHER);
-        let is_stopping = news.is_stopping;
+        let wakeup = queue.worker.wait(at_most, drain.in_flight(), GATHER);
+        let is_stopping = wakeup.is_stopping;
         let now = host::uptime().map_or(0, host::millis);
         queue.worker.iterated_at.store(now, Ordering::Relaxed);
-        let iterated = drain.iterate(news);
+        let iterated = drain.iterate(wakeup);
         if !queue.is_ours() {
             // What the parent's threads may hold, its connections and its spool are not touched, not even to free them.
             std::mem::forget((Arc::clone(queue), running, drain));
@@ -199,7 +199,7 @@ fn run(queue: &Arc<Queue>) {
         }
         if is_stopping && drain.in_flight() == 0 || drain.may_end() {
             // An enqueue that came meanwhile has set the flag under the same lock.
-            let _held = log::hold();
+            let _deferred = log::defer();
             let mut state = queue.worker.lock();
             if is_stopping || !state.is_woken {
                 // Before the flag is cleared: a thread that starts right after must find the lease free.
@@ -236,10 +236,10 @@ mod tests {
         }
     }
 
-    fn done() -> Done {
+    fn a_delivery() -> FinishedDelivery {
         let mut config = Config::new();
         config.set("base_url", "http://127.0.0.1:9").unwrap();
-        Done {
+        FinishedDelivery {
             job: senders::Job {
                 origin: Arc::from("http://127.0.0.1:9"),
                 item: Item {
@@ -253,7 +253,7 @@ mod tests {
                     attempts: 0,
                     producer: 0,
                 },
-                pool: http::pool_of(&config.settings().unwrap().route).unwrap(),
+                pool: http::pool_of(&config.settings().unwrap().service).unwrap(),
                 timeout: LONG,
                 may_repeat: true,
                 is_probe: false,
@@ -271,29 +271,29 @@ mod tests {
     }
 
     #[test]
-    fn it_gathers_what_is_answered_at_nearly_the_same_time() {
+    fn worker_commits_answers_in_batches() {
         let worker = Worker::default();
-        let gathered = |under_way, gather| worker.wait(LONG, under_way, gather).done.len();
-        for under_way in 1..=3 {
+        let gathered = |in_flight, gather| worker.wait(LONG, in_flight, gather).finished.len();
+        for in_flight in 1..=3 {
             let waited = thread::scope(|scope| {
-                for _ in 0..under_way {
-                    scope.spawn(|| worker.done(done()));
+                for _ in 0..in_flight {
+                    scope.spawn(|| worker.finish(a_delivery()));
                 }
-                gathered(under_way, LONG)
+                gathered(in_flight, LONG)
             });
-            assert_eq!(waited, under_way);
+            assert_eq!(waited, in_flight);
         }
         // Others take longer.
-        worker.done(done());
+        worker.finish(a_delivery());
         assert_eq!(gathered(2, Duration::ZERO), 1);
         // And nobody waits when it is to stop.
-        worker.done(done());
+        worker.finish(a_delivery());
         assert!(worker.stop(Duration::ZERO));
         assert_eq!(gathered(2, LONG), 1);
     }
 
     #[test]
-    fn it_watches_a_file_as_long_as_there_is_a_client() {
+    fn worker_polls_its_spool_while_a_client_exists() {
         let folder = tempfile::tempdir().unwrap();
         let mut config = Config::new();
         // Nothing listens there.
@@ -301,9 +301,9 @@ mod tests {
         let path = folder.path().join("spool");
         config.set("spool", path.to_str().unwrap()).unwrap();
         let mut settings = config.settings().unwrap();
-        let queue = registry::of(&settings.route, &settings.queue).unwrap();
+        let queue = registry::find_or_open(&settings.service, &settings.queue).unwrap();
         settings.queue.delivers = false;
-        let another_process = registry::of(&settings.route, &settings.queue).unwrap();
+        let another_process = registry::find_or_open(&settings.service, &settings.queue).unwrap();
 
         assert!(!queue.has_polled(LONG), "it has not begun");
         queue.join(1, &settings.queue);
@@ -327,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn it_ends_when_there_is_nothing_to_do_and_nobody_to_do_it_for() {
+    fn worker_thread_ends_when_the_queue_is_empty_and_no_client_exists() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("spool");
         for spool in [None, path.to_str()] {
@@ -338,7 +338,7 @@ mod tests {
                 config.set("spool", path).unwrap();
             }
             let settings = config.settings().unwrap();
-            let queue = registry::of(&settings.route, &settings.queue).unwrap();
+            let queue = registry::find_or_open(&settings.service, &settings.queue).unwrap();
             queue.join(1, &settings.queue);
             queue.wake();
             assert!(queue.worker.is_running());

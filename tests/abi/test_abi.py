@@ -14,25 +14,25 @@ def version_of(root):
     return re.search(r'^version = "(.*)"', (root / "Cargo.toml").read_text(), re.M).group(1)
 
 
-def test_the_exported_symbols_are_the_committed_list(root, library):
+def test_exported_symbols_equal_the_committed_list(root, library):
     exported = [line.split()[-1] for line in output("nm", "-D", "--defined-only", library).splitlines()]
     assert exported == (root / "tests/abi/symbols.txt").read_text().split()
 
 
-def test_soname_and_nodelete(library):
+def test_library_has_a_soname_and_nodelete(library):
     dynamic = output("readelf", "-d", library)
     assert "soname: [libesales_notify.so.0]" in dynamic
     assert re.search(r"Flags:.*NODELETE", dynamic)
 
 
-def test_nothing_but_the_c_library_is_needed(library):
+def test_library_needs_only_the_c_library(library):
     needed = re.findall(r"NEEDED.*\[(.*)\]", output("readelf", "-d", library))
     # Older versions of glibc, for which the packages are built, come in more parts.
     glibc = {"libc.so.6", "ld-linux-x86-64.so.2", "libm.so.6", "libpthread.so.0", "libdl.so.2", "librt.so.1"}
     assert set(needed) <= {*glibc, "libgcc_s.so.1"}
 
 
-def test_the_library_runs_no_code_of_ours_when_it_is_loaded(library):
+def test_library_has_no_initialisers(library):
     """No constructor beyond the compiler's frame_dummy and std's argument catcher (which only stores argc and argv)."""
     section = re.search(r"\.init_array\s+INIT_ARRAY\s+\S+\s+\S+\s+(\S+)", output("readelf", "-SW", library))
     assert int(section.group(1), 16) <= 2 * 8
@@ -47,14 +47,14 @@ def test_headers_use_only_prefixed_names(root):
             assert name.startswith("esales_"), name
 
 
-def test_every_symbol_is_declared_and_nothing_more(root):
+def test_header_declares_exactly_the_exported_symbols(root):
     symbols = set((root / "tests/abi/symbols.txt").read_text().split())
     for header in ("include/esales_notify.h", "bindings/php/resources/esales_notify.h"):
         declared = set(re.findall(r"\b(esales_\w+)\(", re.sub(r"/\*.*?\*/", "", (root / header).read_text(), flags=re.S)))
         assert declared == symbols, header
 
 
-def test_php_takes_its_header_as_it_is(root, library_dir):
+def test_php_ffi_parses_its_header(root, library_dir):
     """As the ini setting ffi.preload and as FFI::load, which read the library's name from it."""
     header = root / "bindings/php/resources/esales_notify.h"
     show = 'echo $ffi->esales_version(), " ", FFI::sizeof($ffi->new("esales_receipt"));'
@@ -67,13 +67,13 @@ def test_php_takes_its_header_as_it_is(root, library_dir):
         assert (result.returncode, result.stdout) == (0, f"{version_of(root)} 416"), result
 
 
-def test_versions_agree(root):
+def test_versions_of_library_header_and_bindings_agree(root):
     version = version_of(root)
     assert f'#define ESALES_VERSION "{version}"' in (root / "include/esales_notify.h").read_text()
     assert f"## {version}" in (root / "CHANGELOG.md").read_text()
 
 
-def test_tool_dependencies_do_not_reach_the_library(root):
+def test_library_has_no_dependencies_of_the_tools(root):
     tree = output("cargo", "tree", "--manifest-path", root / "Cargo.toml", "-p", "esales-notify", "-e", "normal", "--prefix", "none")
     for crate in ("clap", "tokio", "hyper", "axum", "rcgen", "cbindgen", "proptest", "tempfile"):
         assert not re.search(rf"^{crate} ", tree, re.M), crate
@@ -90,7 +90,7 @@ def weights(library):
     return parts.most_common(6)
 
 
-def test_size_and_load_time_are_shown_and_the_size_is_bounded(library, tmp_path, root, capsys):
+def test_library_size_is_within_its_bound(library, tmp_path, root, capsys):
     stripped = tmp_path / "stripped.so"
     output("strip", "-o", stripped, library)
     size = stripped.stat().st_size

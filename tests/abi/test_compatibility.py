@@ -17,7 +17,7 @@ def check(root, library, *header_and_abi):
     return subprocess.run([sys.executable, root / "packaging/abi.py", "check", library, *header_and_abi], capture_output=True, text=True)
 
 
-def test_the_present_abi_is_compatible_with_the_release(root, library):
+def test_abi_is_compatible_with_the_release(root, library):
     done = check(root, library)
     assert done.returncode == 0, done.stderr
 
@@ -55,19 +55,19 @@ def planted(root, folder, old, new):
 
 
 @pytest.mark.parametrize("change", BREAKING)
-def test_a_breaking_change_is_found(root, library, tmp_path, change):
+def test_abi_check_fails_on_a_breaking_change(root, library, tmp_path, change):
     old, new, words = BREAKING[change]
     done = check(root, library, planted(root, tmp_path, old, new))
     assert done.returncode == 1 and words in done.stderr, done.stderr
 
 
 @pytest.mark.parametrize("change", COMPATIBLE)
-def test_growing_is_no_breaking_change(root, library, tmp_path, change):
+def test_abi_check_passes_when_a_struct_grows(root, library, tmp_path, change):
     done = check(root, library, planted(root, tmp_path, *COMPATIBLE[change]))
     assert done.returncode == 0, done.stderr
 
 
-def test_a_symbol_that_is_gone_is_found(root, tmp_path):
+def test_abi_check_fails_when_a_symbol_is_removed(root, tmp_path):
     (tmp_path / "empty.c").write_text("int32_t esales_version(void) { return 0; }\n".replace("int32_t", "int"))
     subprocess.run(["gcc", "-shared", "-o", tmp_path / "lib.so", tmp_path / "empty.c"], check=True)
     done = check(root, tmp_path / "lib.so")
@@ -86,12 +86,12 @@ def releases():
     return sorted((ROOT / "abi").glob(f"{major}.*"))
 
 
-def test_the_present_minor_version_is_recorded():
+def test_abi_of_the_present_minor_version_is_recorded():
     assert re.search(r'^version = "(\d+\.\d+)\.', (ROOT / "Cargo.toml").read_text(), re.M).group(1) in [path.name for path in releases()]
 
 
 @pytest.mark.parametrize("release", releases(), ids=lambda path: path.name)
-def test_a_program_compiled_with_the_header_of_a_release_runs(release, library_dir, sandbox, tmp_path):
+def test_program_compiled_with_an_older_header_runs(release, library_dir, sandbox, tmp_path):
     program = tmp_path / "program"
     run("cc", "-std=gnu99", "-Wall", "-Wextra", "-Werror", f"-I{release}", release / "program.c", f"-L{library_dir}", "-lesales_notify",
         "-o", program)
@@ -105,7 +105,7 @@ def test_a_program_compiled_with_the_header_of_a_release_runs(release, library_d
     assert [line["sellingPrice"] for line in bodies[3]["lines"]] == [199.50, 199.50]
 
 
-def test_every_release_of_the_soname_is_compared(root, library, tmp_path):
+def test_abi_check_covers_every_release_of_the_soname(root, library, tmp_path):
     """The present version's, older and later ones; not those of another SONAME, whose programs load another file."""
     (recorded,) = (root / "abi").glob("0.1")
     for name in ("0.1", "0.0", "0.10", "1.0"):
@@ -123,7 +123,7 @@ def test_every_release_of_the_soname_is_compared(root, library, tmp_path):
     assert done.returncode == 1 and "no release of the present SONAME is recorded" in done.stderr
 
 
-def test_a_program_with_older_and_smaller_structs_goes_on(root, sandbox, tmp_path):
+def test_program_with_older_and_smaller_structs_runs(root, sandbox, tmp_path):
     grown = os.environ.get("ESALES_NOTIFY_TEST_PANIC_LIBRARY", "")
     assert os.path.isfile(grown), "ESALES_NOTIFY_TEST_PANIC_LIBRARY must name the library; `make test` sets it"
     for name in ("libesales_notify.so", "libesales_notify.so.0"):

@@ -62,14 +62,14 @@ def timings(numbers):
             yield from timings(value)
 
 
-def test_every_goal_gets_a_number(run, harness):
+def test_bench_report_has_a_number_for_every_goal(run, harness):
     found, _ = run
     assert set(found["ratios"]) == {target.key for target in harness["targets"]}
     assert all(math.isfinite(ratio) and ratio >= 0 for ratio in found["ratios"].values()), found["ratios"]
     assert set(found["verdicts"].values()) <= {"aim met", "met, aim missed", "missed"}
 
 
-def test_every_way_was_timed(run):
+def test_bench_report_has_a_time_for_every_variant(run):
     found, _ = run
     timed = dict(timings(found["numbers"]))
     assert {"ours", "socket", "libcurl", "pycurl", "requests", "HttpClient", "append by write()"} <= set(timed)
@@ -77,13 +77,13 @@ def test_every_way_was_timed(run):
         assert 0 < timing["p50"] <= timing["p99"] <= timing["p999"] and timing["rate"] > 0, (name, timing)
 
 
-def test_instructions_have_not_crept(run):
+def test_instruction_counts_stay_within_their_bounds(run):
     """More than the tolerance over benches/instructions.json ends the run with a failure, which `run` would have met."""
     found, _ = run
     assert found["failures"] == [] and min(found["numbers"]["instructions"].values()) > 0
 
 
-def test_ours_does_not_meet_delayed_acknowledgement(run, bench):
+def test_send_is_not_slowed_by_delayed_acknowledgement(run, bench):
     """Two writes under Nagle's algorithm wait for it, about forty milliseconds. So few samples are shaken by what else a
     machine does: they are taken again, three times at most."""
     found, again = run[0], 3
@@ -98,7 +98,7 @@ def test_ours_does_not_meet_delayed_acknowledgement(run, bench):
     assert escapes
 
 
-def test_the_page_gets_its_tables_and_keeps_its_prose(run, root, harness):
+def test_bench_write_replaces_the_tables_and_keeps_the_prose(run, root, harness):
     begin, end = harness["marks"]
     written, committed = run[1], (root / "docs/performance.md").read_text()
     assert written.partition(begin)[0] == committed.partition(begin)[0]
@@ -109,13 +109,13 @@ def test_the_page_gets_its_tables_and_keeps_its_prose(run, root, harness):
         assert f"| {target.words} |" in committed
 
 
-def test_the_readme_names_every_section(root, harness):
+def test_bench_readme_names_every_section(root, harness):
     text = (root / "benches/README.md").read_text()
     for name in harness["sections"]:
         assert f"| `{name}` |" in text, name
 
 
-def test_an_unknown_section_is_refused(root, library, command):
+def test_bench_refuses_an_unknown_section(root, library, command):
     done = subprocess.run([sys.executable, root / "benches/run.py", "--sections", "nonsense"], capture_output=True, text=True,
                           env={**os.environ, "ESALES_NOTIFY_LIBRARY": str(library), "ESALES_NOTIFY_COMMAND": str(command)})
     assert done.returncode == 2 and "no section nonsense" in done.stderr

@@ -49,7 +49,7 @@ def environment(library_dir, sandbox):
     ],
     ids=lambda c: " ".join(c),
 )
-def test_the_header_compiles_everywhere(root, tmp_path, library_dir, compiler):
+def test_c_header_compiles_with_every_compiler_and_standard(root, tmp_path, library_dir, compiler):
     program = tmp_path / "header"
     run(*compiler, f"-I{root}/include", root / "tests/c/header.c", "-o", program)
     run(program)
@@ -57,11 +57,11 @@ def test_the_header_compiles_everywhere(root, tmp_path, library_dir, compiler):
 
 @pytest.mark.parametrize("compiler", ["g++", "clang++"])
 @pytest.mark.parametrize("flags", [[], ["-fno-exceptions"], ["-fno-rtti", "-O2"], ["-std=c++20"]], ids=" ".join)
-def test_the_cpp_header_compiles_everywhere(root, tmp_path, compiler, flags):
+def test_cpp_header_compiles_with_every_compiler_and_standard(root, tmp_path, compiler, flags):
     run(compiler, *CPP17, *flags, f"-I{root}/include", "-c", root / "examples/cpp/add_to_cart.cpp", "-o", tmp_path / "o")
 
 
-def test_robustness(root, build, environment, sandbox):
+def test_c_functions_refuse_null_and_invalid_arguments(root, build, environment, sandbox):
     program = build("tests/c/robustness.c", "-lcmocka", "-lcjson")
     words = run(program, root / "tests/vectors", env=environment)
     assert "[  PASSED  ] 10 test(s)." in words, words
@@ -69,7 +69,7 @@ def test_robustness(root, build, environment, sandbox):
     assert sandbox.status()["received"] == 4 + 16 * 25 * 2
 
 
-def test_notifications(build, environment, sandbox):
+def test_c_program_sends_every_kind_of_notification(build, environment, sandbox):
     sandbox.script("204:times=10000")
     words = run(build("tests/c/notifications.c", "-lcmocka"), env=environment)
     assert "[  PASSED  ] 11 test(s)." in words, words
@@ -78,14 +78,14 @@ def test_notifications(build, environment, sandbox):
     assert sandbox.status()["received"] == 14 + 2 + 7 + 28 + 1 + 8 * 25 * 2
 
 
-def test_queue(build, environment, sandbox, tmp_path):
+def test_c_program_uses_every_queue_function(build, environment, sandbox, tmp_path):
     words = run(build("tests/c/queue.c", "-lcmocka"), tmp_path, env=environment)
     assert "[  PASSED  ] 9 test(s)." in words, words
     ids = [r["notification"]["id"] for r in sandbox.received()]
     assert len(ids) == len(set(ids)) == 2 * 160 + 20 + 20 + 2 * 60 + 2 * 20 + 420
 
 
-def test_an_orderly_end_of_a_delivering_process_sends_nothing_twice(build, environment, sandbox, tmp_path):
+def test_process_that_stops_its_delivery_before_exit_sends_nothing_twice(build, environment, sandbox, tmp_path):
     program = build("tests/c/stop.c")
     environment |= {"ESALES_SPOOL": str(tmp_path / "spool"), "ESALES_CONCURRENCY": "8"}
     run(program, "enqueue", 6000, env={**environment, "ESALES_DELIVERY": "none"})
@@ -99,7 +99,7 @@ def test_an_orderly_end_of_a_delivering_process_sends_nothing_twice(build, envir
     assert (rounds >= 10, duplicates, len(ids)) == (True, 0, 6000), rounds
 
 
-def test_stopping_the_delivery_ends_in_time_when_the_service_hangs(build, environment, sandbox, tmp_path):
+def test_stop_delivery_keeps_its_deadline_when_the_service_hangs(build, environment, sandbox, tmp_path):
     environment |= {"ESALES_SPOOL": str(tmp_path / "spool"), "ESALES_TIMEOUT_MS": "60000"}
     sandbox.script("hang:times=100")
     run(build("tests/c/stop_in_time.c"), env=environment)
@@ -114,20 +114,20 @@ def test_requests_of_every_kind_are_byte_identical(root, build, environment, san
     assert received == [(row["path"], row["body"]) for row in expected]
 
 
-def test_cpp(build, environment, sandbox):
+def test_cpp_program_uses_the_whole_interface(build, environment, sandbox):
     sandbox.script("204:times=10000")
     words = run(build("tests/c/cpp.cpp", "-pthread"), env=environment)
     assert "SUCCESS" in words, words
 
 
-def test_a_fork_leaves_the_parents_connection_alone(build, environment, sandbox):
+def test_forked_child_does_not_use_the_parents_connection(build, environment, sandbox):
     run(build("tests/c/fork.c"), env=environment)
     connections = {r["notification"]["id"]: r["connection"] for r in sandbox.received()}
     assert connections == {"parent 1": 1, "child 1": 2, "child 2": 2, "child 3": 2, "parent 2": 1}
 
 
 @pytest.mark.parametrize("source, processes", [("robustness.c", 1), ("notifications.c", 1), ("queue.c", 1 + 12)])
-def test_valgrind_finds_no_error_and_no_leak_of_ours(root, build, environment, sandbox, tmp_path, source, processes):
+def test_valgrind_reports_no_error_and_no_leak(root, build, environment, sandbox, tmp_path, source, processes):
     if source == "notifications.c":
         sandbox.script("204:times=10000")
     logs = tmp_path / "memcheck"
@@ -147,7 +147,7 @@ def test_valgrind_finds_no_error_and_no_leak_of_ours(root, build, environment, s
         assert count == len(re.findall(r"lost in loss record", words)), words
 
 
-def test_a_forced_panic_comes_back_as_internal(root, tmp_path):
+def test_forced_panic_is_returned_as_esales_internal(root, tmp_path):
     panicking = os.environ.get("ESALES_NOTIFY_TEST_PANIC_LIBRARY", "")
     assert os.path.isfile(panicking), "ESALES_NOTIFY_TEST_PANIC_LIBRARY must name the library; `make test` sets it"
     for name in ("libesales_notify.so.0", "libesales_notify.so"):

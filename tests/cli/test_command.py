@@ -40,7 +40,7 @@ def test_send_exits_by_outcome(run, sandbox, answers, code, name):
             assert sent.stdout.startswith(name)
 
 
-def test_send_from_the_environment(run, sandbox):
+def test_send_reads_options_from_the_environment(run, sandbox):
     env = {"ESALES_BASE_URL": sandbox.base_url, "ESALES_MARKET": "SE", "ESALES_TICKET": "from-env", "ESALES_TOKEN": ""}
     assert run("send", "add-to-cart", env={k: v for k, v in env.items() if v}).returncode == 0
     notification = sandbox.received()[0]["notification"]
@@ -48,14 +48,14 @@ def test_send_from_the_environment(run, sandbox):
     assert len(notification["customerKey"]) == len(notification["sessionKey"]) == 36
 
 
-def test_a_flag_for_one_address_outweighs_a_variable_for_the_other(run, sandbox):
+def test_endpoint_flag_overrides_the_variable_of_the_other_endpoint_option(run, sandbox):
     sent = run("send", "add-to-cart", *EXAMPLE, "--base-url", sandbox.base_url, env={"ESALES_CLUSTER_ID": "w1"})
     assert sent.returncode == 0, sent
     sent = run("send", "add-to-cart", *EXAMPLE, env={"ESALES_BASE_URL": sandbox.base_url, "ESALES_CLUSTER_ID": "w1"})
     assert sent.returncode == 2 and "contradict" in sent.stderr
 
 
-def test_send_signs_in(run, command):
+def test_send_makes_the_token_of_a_signed_in_visitor(run, command):
     from sandbox import Sandbox
 
     with Sandbox(command, "--private-key", "right") as sandbox:
@@ -67,7 +67,7 @@ def test_send_signs_in(run, command):
         assert [r["token_valid"] for r in sandbox.received()] == [True, False]
 
 
-def test_send_is_refused_when_it_is_to_queue_without_a_spool(run, sandbox):
+def test_send_refuses_on_failure_queue_without_a_spool(run, sandbox):
     with socket.create_server(("127.0.0.1", 0)) as closed:
         nobody = f"http://127.0.0.1:{closed.getsockname()[1]}"
     by_flag = ["--on-failure", "queue"]
@@ -79,7 +79,7 @@ def test_send_is_refused_when_it_is_to_queue_without_a_spool(run, sandbox):
     assert sandbox.received() == []
 
 
-def test_send_is_queued_when_there_is_a_spool(run, tmp_path):
+def test_send_queues_a_failed_notification_when_there_is_a_spool(run, tmp_path):
     tmp_path.chmod(0o700)
     with socket.create_server(("127.0.0.1", 0)) as closed:
         nobody = f"http://127.0.0.1:{closed.getsockname()[1]}"
@@ -89,7 +89,7 @@ def test_send_is_queued_when_there_is_a_spool(run, tmp_path):
 
 
 @pytest.mark.parametrize("text", ["right", "right\n", "right\r\n"])
-def test_a_private_key_is_read_from_a_file(run, command, tmp_path, text):
+def test_private_key_is_read_from_a_file(run, command, tmp_path, text):
     from sandbox import Sandbox
 
     file = tmp_path / "key"
@@ -102,7 +102,7 @@ def test_a_private_key_is_read_from_a_file(run, command, tmp_path, text):
         assert [r["token_valid"] for r in sandbox.received()] == [True]
 
 
-def test_a_private_key_on_the_command_line_is_warned_of(run, command, sandbox):
+def test_command_warns_of_a_private_key_on_the_command_line(run, command, sandbox):
     arguments = ["send", "add-to-cart", "--base-url", sandbox.base_url, "--market", "UK", "--ticket", "t", "--customer-id", "4711"]
     sent = run(*arguments, "--private-key", "s3cret")
     assert sent.returncode == 3 and "warning" in sent.stderr and "--private-key-file" in sent.stderr, sent
@@ -113,7 +113,7 @@ def test_a_private_key_on_the_command_line_is_warned_of(run, command, sandbox):
     assert serving.returncode == 0 and "warning" in serving.stderr and "s3cret" not in serving.stderr, serving
 
 
-def test_a_private_key_file_that_cannot_be_used_is_refused_by_name(run, tmp_path):
+def test_unusable_private_key_file_is_refused_by_name(run, tmp_path):
     empty, long, binary = tmp_path / "empty", tmp_path / "long", tmp_path / "binary"
     empty.write_text("\n")
     long.write_text("x" * 5000)
@@ -136,13 +136,13 @@ def test_a_private_key_file_that_cannot_be_used_is_refused_by_name(run, tmp_path
      (["send", "add-to-cart", "--ticket", "t", "--customer-id", "1"], "--private-key"),
      (["sandbox", "--answers", "soon"], "soon"), (["sandbox", "--tls", "best"], "best"), (["nonsense"], "nonsense")],
 )
-def test_bad_usage_exits_2_and_says_why(run, arguments, words):
+def test_wrong_usage_exits_2_with_the_reason(run, arguments, words):
     result = run(*arguments)
     assert result.returncode == 2, result
     assert words in result.stdout + result.stderr
 
 
-def test_options_in_all_forms(run):
+def test_options_command_prints_every_form(run):
     rows = json.loads(run("options", "--json").stdout)
     assert {"timeout_ms", "cluster_id", "ca_file"} <= {row["name"] for row in rows}
     human, flags = run("options").stdout, run("completions", "bash").stdout
@@ -152,18 +152,18 @@ def test_options_in_all_forms(run):
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_completions(run, shell):
+def test_completions_are_printed_for_every_shell(run, shell):
     script = run("completions", shell)
     assert script.returncode == 0 and "sandbox" in script.stdout
 
 
-def test_bash_takes_the_completions(run, tmp_path):
+def test_bash_accepts_the_completions(run, tmp_path):
     script = tmp_path / "completions"
     script.write_text(run("completions", "bash").stdout)
     subprocess.run(["bash", "-n", str(script)], check=True)
 
 
-def test_the_sandbox_shows_what_it_receives(command, run):
+def test_sandbox_console_shows_what_it_receives(command, run):
     serving = subprocess.Popen([str(command), "sandbox", "--listen", "127.0.0.1:0"], stdout=subprocess.PIPE, text=True)
     try:
         base_url = serving.stdout.readline().split()[-1]
@@ -178,7 +178,7 @@ def test_the_sandbox_shows_what_it_receives(command, run):
         serving.stdout.close()
 
 
-def test_the_sandbox_shows_the_body_as_it_is_but_for_control_characters(command):
+def test_sandbox_console_shows_the_body_with_control_characters_escaped(command):
     listening = [str(command), "sandbox", "--listen", "127.0.0.1:0", "--until-stdin-closes"]
     serving = subprocess.Popen(listening, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
@@ -209,21 +209,21 @@ def test_the_sandbox_shows_the_body_as_it_is_but_for_control_characters(command)
         serving.stdout.close()
 
 
-def test_the_demo_explains_400_and_403(run):
+def test_demo_explains_400_and_403(run):
     demo = run("demo", "--missing", "PHP=apt-get install php-cli")
     assert demo.returncode == 0, demo
     for words in ("Ticket is missing.", "could not be validated", "503, 503, 204", "PHP is not installed"):
         assert words in demo.stdout, demo.stdout
 
 
-def test_a_failing_example_fails_the_demo(run):
+def test_demo_exits_1_when_an_example_fails(run):
     demo = run("demo", "--run", "C=echo it broke >&2; false")
     assert demo.returncode != 0 and "it broke" in demo.stderr
     silent = run("demo", "--run", "C=echo ESALES_DELIVERED made-up")
     assert silent.returncode != 0, "an example that sent nothing passed"
 
 
-def test_the_proxy_of_the_environment_is_used_but_not_for_loopback(run, sandbox):
+def test_proxy_variable_is_used_except_for_loopback(run, sandbox):
     with socket.create_server(("127.0.0.1", 0)) as proxy:
         env = {"http_proxy": f"http://127.0.0.1:{proxy.getsockname()[1]}", "no_proxy": ""}
         assert run("send", "add-to-cart", *EXAMPLE, "--base-url", sandbox.base_url, env=env).returncode == 0
@@ -238,7 +238,7 @@ def test_the_proxy_of_the_environment_is_used_but_not_for_loopback(run, sandbox)
             assert connection.recv(100).startswith(b"CONNECT shop.test:80 ")
 
 
-def test_a_proxy_of_the_environment_that_is_none_of_http_is_refused_by_name(run):
+def test_proxy_variable_that_is_not_http_is_refused_by_name(run):
     env = {"https_proxy": "", "HTTPS_PROXY": "", "all_proxy": "socks5://user:secret@127.0.0.1:9"}
     arguments = ["send", "add-to-cart", *EXAMPLE, "--base-url", "https://shop.test", "--timeout-ms", "200"]
     refused = run(*arguments, env=env)
@@ -246,7 +246,7 @@ def test_a_proxy_of_the_environment_that_is_none_of_http_is_refused_by_name(run)
     assert "secret" not in refused.stdout + refused.stderr
 
 
-def test_the_demo_does_not_mind_the_callers_own_cluster(run, command):
+def test_demo_ignores_the_callers_cluster_variable(run, command):
     example = f"E='{command}'; $E send add-to-cart --json --ticket t --market UK | sed 's/.*\"id\":\"\\([^\"]*\\)\".*/ESALES_DELIVERED \\1/'"
     demo = run("demo", "--run", f"Command={example}", env={"ESALES_CLUSTER_ID": "w1", "ESALES_TIMEOUT_MS": "1"})
     assert demo.returncode == 0, demo

@@ -38,7 +38,7 @@ def shape_of(report):
     return True
 
 
-def test_all_is_well(doctor, sandbox):
+def test_doctor_exits_0_when_every_check_is_ok(doctor, sandbox):
     well = doctor("--base-url", sandbox.base_url, "--market", "UK")
     assert (well.code, well.report["state"], well.words) == (0, "ok", ""), well.text
     assert shape_of(well.report)
@@ -46,7 +46,7 @@ def test_all_is_well(doctor, sandbox):
     assert doctor.raw("--base-url", sandbox.base_url, "--market", "UK", "--strict").returncode == 0
 
 
-def test_the_shape_is_the_same_when_nothing_can_be_checked(doctor):
+def test_doctor_json_has_every_check_when_nothing_can_be_checked(doctor):
     nothing = doctor()
     assert nothing.code == 2 and shape_of(nothing.report)
     nothing.expect("configuration.options", "failed", "cluster_id is missing")
@@ -54,7 +54,7 @@ def test_the_shape_is_the_same_when_nothing_can_be_checked(doctor):
     assert "not tried, because options failed" in nothing["network.name"]["found"]
 
 
-def test_exit_codes(doctor, sandbox):
+def test_doctor_exit_code_follows_its_worst_check(doctor, sandbox):
     warned = ["--base-url", sandbox.base_url, "--no-proxy", "a.example"]
     for arguments, lenient, strict in (([], 2, 2), (["--base-url", sandbox.base_url], 0, 0), (warned, 0, 1)):
         for form in ([], ["--json"]):
@@ -65,7 +65,7 @@ def test_exit_codes(doctor, sandbox):
         assert refused.returncode == 2 and refused.stdout == "" and refused.stderr, refused
 
 
-def test_for_a_person(doctor):
+def test_doctor_prints_findings_and_advice_as_text(doctor):
     said = doctor.raw("--base-url", "http://127.0.0.1:1")
     assert said.returncode == 2 and said.stderr == ""
     groups = re.findall(r"^(\w+)$", said.stdout, re.M)
@@ -77,7 +77,7 @@ def test_for_a_person(doctor):
 
 # configuration
 
-def test_every_refused_value_is_told(doctor):
+def test_doctor_reports_every_refused_option(doctor):
     bad = doctor("--timeout-ms", "soon", env={"ESALES_CONCURRENCY": "0", "ESALES_CLUSTER_ID": "a.b"})
     for name in ("timeout_ms", "concurrency", "cluster_id"):
         bad.expect("configuration.options", "failed", name)
@@ -92,7 +92,7 @@ def test_every_refused_value_is_told(doctor):
     ({"CLUSTER_ID": "a", "CA_FILE": "/nonexistent/ca.pem"}, "cannot be read"),
     ({"CLUSTER_ID": "a", "PROXY": "socks5://user:secret@h:1"}, "proxy must be an HTTP proxy"),
 ])
-def test_contradictions_in_the_words_of_the_library(doctor, options, words):
+def test_doctor_reports_contradicting_options_with_the_librarys_message(doctor, options, words):
     env = {f"ESALES_{name}": value for name, value in options.items()}
     bad = doctor(env=env)
     bad.expect("configuration.options", "failed", words, "esales-notify options")
@@ -100,7 +100,7 @@ def test_contradictions_in_the_words_of_the_library(doctor, options, words):
     assert set(bad.states("network") + bad.states("spool")) == {"skipped"}
 
 
-def test_variables_that_nothing_reads(doctor, sandbox):
+def test_doctor_warns_of_variables_without_effect(doctor, sandbox):
     env = {"ESALES_TIMEOUT": "100", "ESALES_MARKT": "UK", "ESALES_COLOUR_OF_TRUCKS": "red", "ESALES_PRIVATE_KEY": "k",
            "ESALES_NOTIFY_LIBRARY": doctor.command, "ESALES_TICKET": "t", "ESALES_NOTIFY_ANYTHING": "1"}
     odd = doctor("--base-url", sandbox.base_url, env=env)
@@ -111,13 +111,13 @@ def test_variables_that_nothing_reads(doctor, sandbox):
     assert "red" not in odd["configuration.variables"]["found"]
 
 
-def test_a_library_that_is_not_there(doctor, sandbox):
+def test_doctor_warns_when_the_library_path_does_not_exist(doctor, sandbox):
     odd = doctor("--base-url", sandbox.base_url, env={"ESALES_NOTIFY_LIBRARY": "/nonexistent/libesales_notify.so"})
     facts = odd.expect("configuration.variables", "warning", "/nonexistent/libesales_notify.so", "cannot load")
     assert facts["unknown"] == []
 
 
-def test_one_odd_variable_does_not_hide_another(doctor, sandbox):
+def test_doctor_reports_every_variable_that_is_wrong(doctor, sandbox):
     env = {"ESALES_NOTIFY_LIBRARY": "/nonexistent/libesales_notify.so", "ESALES_TIMEOUT": "100"}
     odd = doctor("--base-url", sandbox.base_url, env=env)
     facts = odd.expect("configuration.variables", "warning", "ESALES_TIMEOUT", "did you mean ESALES_TIMEOUT_MS?")
@@ -130,13 +130,13 @@ def test_one_odd_variable_does_not_hide_another(doctor, sandbox):
     (["--base-url", "http://127.0.0.1:1", "--ca-file", "/etc/ssl/ca.pem"], "ca_file has no effect"),
     (["--base-url", "http://127.0.0.1:1", "--no-proxy", "a"], "no_proxy has no effect"),
 ])
-def test_options_without_effect_or_with_a_price(doctor, arguments, words):
+def test_doctor_warns_of_options_without_effect_or_with_a_cost(doctor, arguments, words):
     doctor(*arguments, "--timeout-ms", "50").expect("configuration.options", "warning", advice=words)
 
 
 # the test notification, and what is not to be seen
 
-def test_nothing_is_sent_unless_it_is_asked_for(doctor, sandbox):
+def test_doctor_sends_no_notification_without_the_flag_send(doctor, sandbox):
     assert doctor("--base-url", sandbox.base_url, env={"ESALES_TICKET": "t"}).code == 0
     arrived = sandbox.received()
     assert [(r["method"], r["body"]) for r in arrived] == [("HEAD", "")]
@@ -147,7 +147,7 @@ def test_nothing_is_sent_unless_it_is_asked_for(doctor, sandbox):
     assert posted[0]["notification"]["ticket"] == "a-ticket"
 
 
-def test_test_notification_is_of_the_kind_that_send_names(doctor, sandbox):
+def test_doctor_send_uses_the_named_kind(doctor, sandbox):
     base = ["--base-url", sandbox.base_url, "--market", "UK"]
     lines = ["--line", "product=P1,quantity=1,price=1"]
     for kind, own in (("click", ["--ticket", "t"]), ("non-esales-click", ["--product-key", "P1"]), ("payment", lines), ("end", [])):
@@ -162,7 +162,7 @@ def test_test_notification_is_of_the_kind_that_send_names(doctor, sandbox):
 @pytest.mark.parametrize("kind, answer, advice", [
     ("payment", "403", "--send secure-payment"), ("secure-payment", "403", "payment token"), ("payment", "500", "may have arrived"),
 ])
-def test_advice_of_a_payment_names_what_to_do(doctor, sandbox, kind, answer, advice):
+def test_doctor_send_gives_advice_for_a_refused_payment(doctor, sandbox, kind, answer, advice):
     sandbox.script(answer)
     sent = doctor("--base-url", sandbox.base_url, "--market", "UK", "--send", kind, "--line", "product=P1,quantity=1,price=1",
                   env={"ESALES_PRIVATE_KEY": "s3cret"})
@@ -174,7 +174,7 @@ def test_advice_of_a_payment_names_what_to_do(doctor, sandbox, kind, answer, adv
     ("400", "ESALES_BAD_REQUEST", "byte for byte"), ("403", "ESALES_FORBIDDEN", "private key"),
     ("404", "ESALES_REJECTED", "v1 API"), ("503", "ESALES_SERVER_ERROR", "try later"),
 ])
-def test_what_the_service_answers_to_the_test_notification(doctor, sandbox, tmp_path, answer, name, advice):
+def test_doctor_send_reports_the_answer_with_advice(doctor, sandbox, tmp_path, answer, name, advice):
     sandbox.script(answer)
     # Where a failed call would go into the queue, the test's does not.
     queue = ["--on-failure", "queue", "--spool", tmp_path / "spool", "--delivery", "none"]
@@ -184,7 +184,7 @@ def test_what_the_service_answers_to_the_test_notification(doctor, sandbox, tmp_
     assert not (tmp_path / "spool").exists()
 
 
-def test_a_signed_in_test_notification(doctor, command):
+def test_doctor_send_uses_a_signed_in_visitor(doctor, command):
     with Sandbox(command, "--private-key", "right-key") as sandbox:
         for key, state in (("right-key", "ok"), ("wrong-key", "failed")):
             sent = doctor("--base-url", sandbox.base_url, "--market", "UK", "--send", "add-to-cart", "--ticket", "t", "--customer-id", "4711",
@@ -195,7 +195,7 @@ def test_a_signed_in_test_notification(doctor, command):
         lonely.expect("notification.send", "failed", "private-key")
 
 
-def test_no_secret_is_shown_in_any_form(doctor, sandbox):
+def test_doctor_shows_no_secret(doctor, sandbox):
     secrets = {"ESALES_PRIVATE_KEY": "s3cret-key", "ESALES_TOKEN": "s3cret-token", "ESALES_CUSTOMER_KEY": "s3cret-customer",
                "ESALES_SESSION_KEY": "s3cret-session", "ESALES_TICKET": "s3cret-ticket", "ESALES_UNKNOWN_KEY": "s3cret-unknown",
                "ESALES_PROXY": "http://us3cret:s3cret-password@127.0.0.1:1", "http_proxy": "http://s3cret:s3cret@127.0.0.1:1"}
@@ -209,12 +209,12 @@ def test_no_secret_is_shown_in_any_form(doctor, sandbox):
     assert said.returncode == 2 and "credentials" in said.stdout and "s3cret" not in said.stdout
 
 
-def test_words_from_outside_command_no_terminal(doctor):
+def test_doctor_escapes_control_characters_from_outside(doctor):
     said = doctor.raw(env={"ESALES_\x1b[2J": "x"})
     assert "\x1b" not in said.stdout and "u{1b}" in said.stdout
 
 
-def test_a_reader_that_has_seen_enough(doctor):
+def test_doctor_exits_by_its_findings_when_its_output_is_closed_early(doctor):
     read, write = os.pipe()
     os.close(read)
     done = subprocess.run([doctor.command, "doctor"], stdout=write, stderr=subprocess.PIPE, text=True, env={"PATH": doctor.path})
@@ -222,7 +222,7 @@ def test_a_reader_that_has_seen_enough(doctor):
     assert (done.returncode, done.stderr) == (2, "")
 
 
-def test_help_explains_itself(doctor):
+def test_doctor_help_lists_exit_codes_and_examples(doctor):
     long, short = doctor.raw("--help"), doctor.raw("-h")
     assert long.returncode == short.returncode == 0
     words = " ".join(long.stdout.split())
@@ -234,7 +234,7 @@ def test_help_explains_itself(doctor):
 
 # its page
 
-def test_its_page_names_every_check_and_state(root):
+def test_doctor_page_names_every_check_and_state(root):
     page = (root / "docs/doctor.md").read_text()
     checks, facts = page.split("## For monitoring")
     assert re.findall(r"^\| `(\w+\.\w+)` \|", checks, re.M) == CHECKS
@@ -244,7 +244,7 @@ def test_its_page_names_every_check_and_state(root):
     assert set(json.loads(shown)) == {"check", "state", "found", "advice", "facts"}
 
 
-def test_its_page_names_every_fact(root, doctor, sandbox, command, tmp_path):
+def test_doctor_page_names_every_fact(root, doctor, sandbox, command, tmp_path):
     page = (root / "docs/doctor.md").read_text().split("## For monitoring")[1]
     promised = {}
     for names, facts in re.findall(r"^\| (`\w+\.\w+`[^|]*) \| (.*) \|$", page, re.M):
@@ -263,7 +263,7 @@ def test_its_page_names_every_fact(root, doctor, sandbox, command, tmp_path):
     assert seen == promised
 
 
-def test_its_page_names_tests_and_pages_that_exist(root):
+def test_doctor_page_names_only_existing_tests_and_pages(root):
     page = (root / "docs/doctor.md").read_text()
     sources = "".join(path.read_text() for path in (root / "tests/cli").glob("test_*.py"))
     for name in re.findall(r"`(test_\w+)`", page):
@@ -272,7 +272,7 @@ def test_its_page_names_tests_and_pages_that_exist(root):
         assert (root / "docs" / target).exists(), target
 
 
-def test_its_page_shows_what_is_printed(root, command, library, doctor, sandbox, tmp_path):
+def test_doctor_page_shows_the_actual_output(root, command, library, doctor, sandbox, tmp_path):
     """The example, with another port, folder, size of disk, and times."""
     folder = tmp_path / "esales-notify"
     folder.mkdir(mode=0o700)
@@ -298,7 +298,7 @@ def test_its_page_shows_what_is_printed(root, command, library, doctor, sandbox,
 
 @pytest.mark.parametrize("key, looks_like", [("anna@example.com", "an e-mail address"), ("4711", "a number"),
                                              ("19811218-9876", "a national id"), ("anna.svensson", "a user name")])
-def test_doctor_warns_when_the_customer_key_is_a_persons_data(doctor, sandbox, key, looks_like):
+def test_doctor_warns_when_the_customer_key_is_personal_data(doctor, sandbox, key, looks_like):
     base = ["--base-url", sandbox.base_url, "--market", "UK", "--customer-key", key]
     for arguments, received in ((base, 0), ([*base, "--send", "add-to-cart", "--ticket", "t"], 1)):
         diagnosis = doctor(*arguments)

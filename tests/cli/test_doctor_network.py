@@ -64,7 +64,7 @@ class Threaded:
     ("silent", "400", "looking up the host name", "the name server does not answer"),
     ("nxdomain", "20000", "shop.test", "check the name"),
 ])
-def test_name_servers(root, command, behaviour, budget, words, advice):
+def test_doctor_reports_name_servers_that_fail(root, command, behaviour, budget, words, advice):
     """The real getaddrinfo, in a network of its own."""
     done = subprocess.run(
         [sys.executable, str(root / "tests/net/in_namespace.py"), behaviour, str(command), "doctor", "--json",
@@ -74,7 +74,7 @@ def test_name_servers(root, command, behaviour, budget, words, advice):
     assert words in check["found"] and advice in check["advice"], check
 
 
-def test_a_name_is_looked_up_and_an_address_is_not(doctor, sandbox):
+def test_doctor_looks_up_a_name_and_not_an_address(doctor, sandbox):
     by_name = doctor("--base-url", sandbox.base_url.replace("127.0.0.1", "localhost"))
     assert "127.0.0.1" in by_name.expect("network.name", "ok", "localhost is")["addresses"]
     doctor("--base-url", sandbox.base_url).expect("network.name", "ok", "nothing to look up")
@@ -82,7 +82,7 @@ def test_a_name_is_looked_up_and_an_address_is_not(doctor, sandbox):
 
 # connection
 
-def test_a_port_where_nobody_listens(doctor):
+def test_doctor_reports_a_port_that_refuses_connections(doctor):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         address = "127.0.0.1:%d" % taken.getsockname()[1]
@@ -105,13 +105,13 @@ def black_hole():
         yield "127.0.0.1:%d" % listener.getsockname()[1]
 
 
-def test_a_black_hole(doctor):
+def test_doctor_reports_a_port_that_drops_packets(doctor):
     with black_hole() as address:
         check = walked(doctor("--base-url", f"http://{address}", "--timeout-ms", "200"), "connection")
     assert "ended while connecting" in check["found"] and "firewall" in check["advice"]
 
 
-def test_one_dead_address_of_two(doctor, command, sandbox, tmp_path):
+def test_doctor_warns_when_one_address_of_two_is_unreachable(doctor, command, sandbox, tmp_path):
     """A name with two addresses, of which one is dead: in a mount namespace with a hosts file of its own."""
     port = sandbox.base_url.rpartition(":")[2]
     hosts = tmp_path / "hosts"
@@ -159,7 +159,7 @@ def tunnel(answer="200 OK", heads=None):
     return Threaded(serve)
 
 
-def test_through_a_proxy(doctor, sandbox):
+def test_doctor_reaches_the_service_through_a_proxy(doctor, sandbox):
     heads = []
     with tunnel(heads=heads) as proxy:
         through = doctor("--base-url", sandbox.base_url, "--proxy", f"http://user:s3cret@{proxy.address}")
@@ -171,14 +171,14 @@ def test_through_a_proxy(doctor, sandbox):
     assert [r["method"] for r in sandbox.received()] == ["HEAD"]
 
 
-def test_tls_through_a_proxy_shows_the_services_certificate(doctor, command, tmp_path):
+def test_doctor_shows_the_services_certificate_through_a_proxy(doctor, command, tmp_path):
     with Sandbox(command, "--tls", "valid", "--ca-file", tmp_path / "ca.pem") as sandbox, tunnel() as proxy:
         through = doctor("--base-url", sandbox.base_url, "--ca-file", tmp_path / "ca.pem", "--proxy", f"http://{proxy.address}")
     assert through.code == 0, through.text
     through.expect("network.tls", "ok", "CN=esales-notify sandbox")
 
 
-def test_a_proxy_that_is_down(doctor, sandbox):
+def test_doctor_fails_when_the_proxy_is_down(doctor, sandbox):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         address = "127.0.0.1:%d" % taken.getsockname()[1]
@@ -191,7 +191,7 @@ def test_a_proxy_that_is_down(doctor, sandbox):
     ("407 Proxy Authentication Required", "user:password"), ("403 Forbidden", "allow CONNECT"), ("502 Bad Gateway", "can reach"),
 ])
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_a_proxy_that_refuses(doctor, scheme, answer, advice):
+def test_doctor_fails_with_advice_when_the_proxy_refuses(doctor, scheme, answer, advice):
     with tunnel(answer) as proxy:
         refused = doctor("--base-url", f"{scheme}://127.0.0.1:1", "--proxy", f"http://user:s3cret@{proxy.address}")
     check = walked(refused, "proxy")
@@ -199,7 +199,7 @@ def test_a_proxy_that_refuses(doctor, scheme, answer, advice):
     assert "s3cret" not in refused.text
 
 
-def test_a_proxy_that_is_not_used(doctor, sandbox):
+def test_doctor_reports_a_proxy_that_no_proxy_excludes(doctor, sandbox):
     around = doctor("--base-url", sandbox.base_url, "--proxy", "http://127.0.0.1:1", "--no-proxy", "127.0.0.1")
     around.expect("network.proxy", "skipped", "no_proxy names 127.0.0.1")
     assert around.code == 0
@@ -219,7 +219,7 @@ def tls(command, tmp_path):
     return run
 
 
-def test_a_good_certificate(doctor, tls, tmp_path):
+def test_doctor_accepts_a_valid_certificate(doctor, tls, tmp_path):
     with tls("valid") as arguments:
         good = doctor(*arguments, "--strict")
     assert good.code == 0, good.text
@@ -229,7 +229,7 @@ def test_a_good_certificate(doctor, tls, tmp_path):
     good.expect("network.service", "ok", "HTTP 405")
 
 
-def test_a_certificate_that_ends_soon(doctor, tls):
+def test_doctor_warns_when_the_certificate_expires_soon(doctor, tls):
     with tls("expiring") as arguments:
         soon = doctor(*arguments)
     assert soon.code == 0
@@ -261,7 +261,7 @@ cat own.pem between.pem > chain.pem
     (-1, 300, "root", "ok", 299, "in its chain, the certificate of CN=between only until", ""),
     (-1, 300, "between", "failed", 299, "in its chain, the certificate of CN=between only until", "must renew"),
 ])
-def test_whose_end_it_is(doctor, tmp_path, between, own, issuer, state, days_left, found, advice):
+def test_doctor_names_the_certificate_of_the_chain_that_expires_first(doctor, tmp_path, between, own, issuer, state, days_left, found, advice):
     subprocess.run(["sh", "-c", CHAIN, "sh", str(between), str(own), issuer], cwd=tmp_path, check=True, capture_output=True)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(tmp_path / "chain.pem", tmp_path / "own.key")
@@ -282,7 +282,7 @@ def test_whose_end_it_is(doctor, tmp_path, between, own, issuer, state, days_lef
     ("expired", "has expired", "clock"), ("wrong-host", "is for wrong.example,", "a name that the certificate is for"),
     ("self-signed", "not trusted", "ca_file"), ("unknown-ca", "issued by CN=esales-notify sandbox, another CA", "ca_file"),
 ])
-def test_a_certificate_that_is_refused(doctor, tls, command, identity, words, advice):
+def test_doctor_fails_with_advice_when_the_certificate_is_refused(doctor, tls, command, identity, words, advice):
     with tls(identity) as arguments:
         bad = doctor(*arguments)
         sent = subprocess.run([str(command), "send", "add-to-cart", "--json", "--ticket", "t", *map(str, arguments)], capture_output=True,
@@ -295,7 +295,7 @@ def test_a_certificate_that_is_refused(doctor, tls, command, identity, words, ad
     assert check["found"].startswith(receipt["detail"].partition("(")[0]), (check, receipt)
 
 
-def test_the_systems_authorities_and_their_file(doctor, command, tmp_path):
+def test_doctor_names_the_trusted_authorities(doctor, command, tmp_path):
     with Sandbox(command, "--tls", "valid", "--ca-file", tmp_path / "ca.pem") as sandbox:
         refused = walked(doctor("--base-url", sandbox.base_url), "tls")
         assert "authorities of this system" in refused["found"] or "bundled" in refused["found"]
@@ -303,12 +303,12 @@ def test_the_systems_authorities_and_their_file(doctor, command, tmp_path):
         doctor("--base-url", sandbox.base_url, env=file).expect("network.tls", "ok", f"SSL_CERT_FILE={tmp_path}/ca.pem")
 
 
-def test_a_port_that_does_not_speak_tls(doctor, sandbox):
+def test_doctor_fails_when_the_port_does_not_speak_tls(doctor, sandbox):
     check = walked(doctor("--base-url", sandbox.base_url.replace("http:", "https:")), "tls")
     assert "does not speak TLS" in check["found"]
 
 
-def test_tls_that_never_answers(doctor):
+def test_doctor_fails_when_the_tls_handshake_hangs(doctor):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = "127.0.0.1:%d" % silent.getsockname()[1]
         check = walked(doctor("--base-url", f"https://{address}", "--timeout-ms", "5000"), "tls")
@@ -343,7 +343,7 @@ def service(status=404, date=None):
     (0, "ok", "agrees"), (30, "ok", "agrees"), (-3600, "warning", "s ahead of the service's"),
     (3600, "warning", "s behind the service's"),
 ])
-def test_the_clock(doctor, offset, state, words):
+def test_doctor_reports_the_skew_of_the_clock(doctor, offset, state, words):
     with service(date=time.time() + offset) as base_url:
         facts = doctor("--base-url", base_url).expect("network.clock", state, words)
     expected = -offset if state == "warning" else facts["skew_s"]
@@ -351,7 +351,7 @@ def test_the_clock(doctor, offset, state, words):
 
 
 @pytest.mark.parametrize("date", [None, "yesterday, perhaps"])
-def test_a_service_without_a_date(doctor, date):
+def test_doctor_skips_the_clock_check_when_the_answer_has_no_date(doctor, date):
     with service(date=date) as base_url:
         undated = doctor("--base-url", base_url)
     undated.expect("network.clock", "skipped", "no date")
@@ -359,7 +359,7 @@ def test_a_service_without_a_date(doctor, date):
 
 
 @pytest.mark.parametrize("status, state", [(200, "ok"), (302, "ok"), (404, "ok"), (500, "warning"), (503, "warning")])
-def test_what_the_service_says_to_the_question(doctor, status, state):
+def test_doctor_judges_the_status_of_the_service(doctor, status, state):
     with service(status) as base_url:
         facts = doctor("--base-url", base_url).expect("network.service", state, f"HTTP {status} to HEAD")
     assert facts["http_status"] == status
@@ -368,7 +368,7 @@ def test_what_the_service_says_to_the_question(doctor, status, state):
 @pytest.mark.parametrize("answer, words", [
     (b"", "the connection broke"), (b"SSH-2.0-nothing\r\n\r\n", "not HTTP"), (None, "waiting for the answer"),
 ])
-def test_what_is_not_the_service(doctor, answer, words):
+def test_doctor_fails_when_the_server_is_not_the_service(doctor, answer, words):
     def serve(connection):
         connection.recv(4096)
         if answer is None:

@@ -40,7 +40,7 @@ def judge(doctor):
     return run
 
 
-def test_the_command_line_as_debian_has_it(judge):
+def test_doctor_fails_for_php_cli_with_debians_settings(judge):
     facts = judge(CLI).expect("php.cli", "ok", "Command Line Interface")
     assert (facts["php"], facts["ffi_enable"]) == (CLI, "preload") and facts["version"].startswith("8.")
 
@@ -49,18 +49,18 @@ def test_the_command_line_as_debian_has_it(judge):
     ("ffi.enable=1", "ok", "all code"), ("ffi.enable=true", "ok", "all code"), ("ffi.enable=0", "failed", "switched off"),
     ("ffi.enable=false", "failed", "switched off"), ("ffi.enable=preload", "ok", "is enough"),
 ])
-def test_settings_of_the_command_line(judge, php, setting, state, words):
+def test_doctor_judges_ffi_settings_of_php_cli(judge, php, setting, state, words):
     judged = judge(php("php", setting))
     judged.expect("php.cli", state, words)
     judged.expect("php.web", "skipped", "none was named")
 
 
-def test_a_php_without_ffi(judge, php):
+def test_doctor_fails_when_php_has_no_ffi(judge, php):
     # Without any ini file no extension is loaded.
     judge(php("php", body=f"exec {CLI} -n")).expect("php.cli", "failed", "not loaded", "phpenmod ffi")
 
 
-def test_php_fpm_as_debian_has_it(judge):
+def test_doctor_fails_for_php_fpm_with_debians_settings(judge):
     facts = judge(FPM).expect("php.web", "failed", "pages may not use FFI", "ffi.enable=1")
     assert facts["sapi"] == "FPM/FastCGI"
 
@@ -73,7 +73,7 @@ def readable():
         yield pathlib.Path(folder)
 
 
-def test_settings_of_php_fpm(judge, php, readable):
+def test_doctor_judges_ffi_settings_of_php_fpm(judge, php, readable):
     there = readable / "preload.php"
     there.write_text("<?php\n")
     broken = readable / "broken.php"
@@ -93,7 +93,7 @@ def test_settings_of_php_fpm(judge, php, readable):
         judge(php("php-fpm", *settings)).expect("php.web", state, words)
 
 
-def test_what_is_found_on_the_path_warns_only(doctor, php):
+def test_doctor_only_warns_of_a_php_that_was_found_on_the_path(doctor, php):
     php("php", "ffi.enable=0")
     php("php-fpm8.2", "ffi.enable=preload")
     php("php-fpm7.4", "ffi.enable=1")
@@ -105,20 +105,20 @@ def test_what_is_found_on_the_path_warns_only(doctor, php):
     assert [check["state"] for check in web] == ["ok", "warning"], web
 
 
-def test_several_that_were_named(doctor, php):
+def test_doctor_checks_every_php_that_is_named(doctor, php):
     named = ["--php", CLI, "--php", php("php-fpm", "ffi.enable=1"), "--base-url", "http://127.0.0.1:1"]
     both = doctor(*named)
     both.expect("php.cli", "ok")
     both.expect("php.web", "ok")
 
 
-def test_what_is_no_php(judge, php, tmp_path):
+def test_doctor_fails_when_the_named_program_is_not_php(judge, php, tmp_path):
     judge("/bin/true").expect("php.cli", "failed", "does not describe itself")
     judge(tmp_path / "nonexistent").expect("php.cli", "failed", "No such file")
     judge(php("php-fpm", body="echo hello >&2; true")).expect("php.web", "failed", "with -i: hello", "run it with -i")
 
 
-def test_a_php_that_does_not_end_is_ended(judge, php, tmp_path):
+def test_doctor_ends_a_php_that_hangs(judge, php, tmp_path):
     """It holds a lock file open; when doctor has given up, nobody does."""
     mark = tmp_path / "mark"
     flock, sleep = shutil.which("flock"), shutil.which("sleep")

@@ -39,7 +39,7 @@ def test_doctor_skips_the_spool_when_the_option_is_not_set(doctor, sandbox):
     assert set(states(without).values()) == {"skipped"} and "memory of each process" in without["spool.path"]["found"]
 
 
-def test_doctor_finds_a_spool_that_does_not_exist_yet_and_makes_nothing(look, folder):
+def test_doctor_accepts_a_spool_that_does_not_exist_yet_and_makes_nothing(look, folder):
     new = look("--max-bytes", "1024")
     assert new.code == 0
     facts = new.expect("spool.path", "ok", "the first enqueue makes it")
@@ -48,7 +48,7 @@ def test_doctor_finds_a_spool_that_does_not_exist_yet_and_makes_nothing(look, fo
     assert list(folder.iterdir()) == [], "doctor made a file"
 
 
-def test_doctor_finds_nothing_wrong_with_a_sound_spool_and_changes_nothing(look, operator, sandbox):
+def test_doctor_accepts_a_sound_spool_and_changes_nothing(look, operator, sandbox):
     operator.fill(sandbox.base_url, numbered("a", 3))
     operator.empty(sandbox.base_url)
     before = contents(operator.spool)
@@ -70,7 +70,7 @@ def test_doctor_finds_nothing_wrong_with_a_sound_spool_and_changes_nothing(look,
     (lambda folder: (folder / "spool").write_bytes(b"SQLite format 3\0" + bytes(4080)), "a spool is a directory",
      "a spool is a directory now"),
 ], ids=["no-folder", "world-writable", "symlink", "file", "old-sqlite-file"])
-def test_doctor_reports_a_place_that_the_library_refuses_in_its_message(look, folder, command, sandbox, make, message, advice):
+def test_doctor_reports_a_refused_spool_with_the_librarys_message(look, folder, command, sandbox, make, message, advice):
     make(folder)
     bad = look()
     bad.expect("spool.path", "failed", message, advice)
@@ -88,7 +88,7 @@ def test_doctor_refuses_a_relative_path(look, folder):
 
 # permissions
 
-def test_doctor_warns_of_a_folder_in_which_every_user_may_make_files(look, folder):
+def test_doctor_warns_of_a_world_writable_folder(look, folder):
     folder.chmod(0o1777)
     look().expect("spool.permissions", "warning", f"every user may make and replace files in {folder}", f"chmod 0700 {folder}")
 
@@ -115,7 +115,7 @@ def given_to(uid, *paths):
         os.chown(path, uid, uid)
 
 
-def test_doctor_as_root_looks_at_another_users_spool_and_names_the_owner(look, folder, operator, sandbox):
+def test_doctor_as_root_checks_another_users_spool_and_names_the_owner(look, folder, operator, sandbox):
     operator.fill(sandbox.base_url, ["a"])
     spool = pathlib.Path(operator.spool)
     given_to(NOBODY, folder, spool, *spool.iterdir())
@@ -155,7 +155,7 @@ def as_nobody(doctor, sandbox, command):
         yield run
 
 
-def test_doctor_finds_nothing_wrong_as_the_spools_own_user(as_nobody):
+def test_doctor_accepts_a_spool_of_its_own_user(as_nobody):
     assert list(states(as_nobody()).values())[:4] == ["ok"] * 4
 
 
@@ -190,7 +190,7 @@ def test_doctor_reports_a_disk_that_cannot_be_written(look, folder):
 
 # file system and space
 
-def test_doctor_finds_a_local_file_system(look):
+def test_doctor_accepts_a_local_file_system(look):
     assert look().expect("spool.filesystem", "ok", "local") == {"network": None}
 
 
@@ -256,7 +256,7 @@ def test_doctor_names_the_drainer_and_fails_when_notifications_wait_without_one(
     look("--delivery", "none").expect("spool.drainer", "warning", "no process delivers")
 
 
-def test_doctor_does_not_disturb_a_drain_at_work(look, operator, sandbox):
+def test_doctor_does_not_disturb_a_running_drain(look, operator, sandbox):
     operator.fill(sandbox.base_url, ["first"])
     with operator.drain("--base-url", sandbox.base_url, *QUICK) as draining:
         wait_for(lambda: operator.status()["delivered"] == 1, "not delivered")

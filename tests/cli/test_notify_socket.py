@@ -49,7 +49,7 @@ def test_drain_reports_its_states_to_the_notify_socket(command, sandbox, manager
         draining.wait()
 
 
-def test_drain_works_when_nobody_listens_at_the_notify_socket(command, sandbox, tmp_path):
+def test_drain_works_when_the_notify_socket_has_no_listener(command, sandbox, tmp_path):
     for name in ("@esales-notify-nobody", str(tmp_path / "nobody"), "@" + "x" * 200, "vsock:2:1", "relative", ""):
         folder = tmp_path / "spool"
         # An empty spool: `drain --once` refuses one that is not there, for its name may be a slip.

@@ -61,7 +61,7 @@ def test_help_exits_0_when_its_output_is_not_read(command, unread):
 @pytest.mark.parametrize("arguments", [[], ["nonsense"], ["send"], ["queue"], ["drain"], ["sandbox", "--tls", "best"],
                                        ["sandbox", "--listen", "192.0.2.1:1"], ["completions"],
                                        ["demo", "--run", "no-equals-sign"]])
-def test_bad_usage_exits_2_when_its_message_is_not_read(unread, arguments):
+def test_command_exits_2_on_wrong_usage_when_its_output_is_closed(unread, arguments):
     assert unread(*arguments).returncode == 2
 
 
@@ -208,7 +208,7 @@ def test_every_command_exits_by_outcome_when_its_output_cannot_be_written(comman
         assert sandbox.status()["received"] == before + (3 if code == 4 else 1)
 
 
-def test_a_full_disk_is_reported_and_changes_no_outcome(command, sandbox):
+def test_command_reports_a_full_disk_and_exits_by_outcome(command, sandbox):
     def run(*arguments):
         with open("/dev/full", "w") as full:
             return subprocess.run([str(command), *arguments], stdout=full, stderr=subprocess.PIPE, text=True, timeout=60,

@@ -78,7 +78,7 @@ def test_files_that_root_makes_in_the_shops_spool_belong_to_the_shop(place, sand
     assert drained.returncode in (0, 4), drained
 
 
-def test_root_refuses_another_users_spool_in_a_folder_that_every_user_may_write(place):
+def test_root_refuses_another_users_spool_in_a_world_writable_folder(place):
     place.open_to(0o1777, 0)
     assert "ESALES_QUEUED" in place.enqueue(user=STRANGER)
     before = contents(place.spool)
@@ -89,7 +89,7 @@ def test_root_refuses_another_users_spool_in_a_folder_that_every_user_may_write(
     assert contents(place.spool) == before
 
 
-def test_stranger_cannot_use_the_shops_spool(place):
+def test_other_user_cannot_use_the_shops_spool(place):
     place.open_to(0o755, SHOP)
     assert "ESALES_QUEUED" in place.enqueue()
     before = contents(place.spool)
@@ -98,7 +98,7 @@ def test_stranger_cannot_use_the_shops_spool(place):
     assert contents(place.spool) == before
 
 
-def test_shop_does_not_use_a_spool_that_a_stranger_made_first(place):
+def test_shop_refuses_a_spool_that_another_user_made(place):
     place.open_to(0o1777, 0)
     assert "ESALES_QUEUED" in place.enqueue(user=STRANGER)
     # Open to the shop, as a stranger who wants its events would leave it.
@@ -113,7 +113,7 @@ def test_shop_does_not_use_a_spool_that_a_stranger_made_first(place):
 
 @pytest.mark.parametrize("user", [SHOP, 0])
 @pytest.mark.parametrize("mode", [0o600, 0o666])
-def test_strangers_segment_is_not_appended_to(place, mode, user):
+def test_segment_of_another_user_is_not_appended_to(place, mode, user):
     assert "ESALES_QUEUED" in place.enqueue()
     segment = segments(place.spool)[-1]
     os.chown(segment, STRANGER, STRANGER)

@@ -11,7 +11,7 @@ from spool_operator import QUICK, contents, damage, ids_of, numbered, samples_of
 
 # Damage
 
-def test_damaged_record_costs_no_other_notification_and_is_reported(operator, sandbox):
+def test_damaged_record_loses_no_other_notification_and_is_reported(operator, sandbox):
     operator.fill(sandbox.base_url, numbered("damage", 9))
     damage(operator.spool, "damage-4")
     assert operator("queue", "list").returncode in (0, 6)
@@ -30,7 +30,7 @@ def test_damaged_record_costs_no_other_notification_and_is_reported(operator, sa
     assert b"a-ticket" in kept, "the damaged record is kept for a person to read"
 
 
-def test_segment_of_garbage_is_set_aside_by_the_drainer_and_by_no_other_command(operator, sandbox):
+def test_drainer_alone_sets_a_segment_of_garbage_aside(operator, sandbox):
     operator.fill(sandbox.base_url, ["lost"])
     segment, = segments(operator.spool)
     garbage = b"damage" * 1000
@@ -58,7 +58,7 @@ def test_spool_of_another_version_is_left_alone(operator, sandbox):
 
 # queue backup
 
-def test_backup_holds_everything_accepted_when_no_process_delivers(operator, sandbox, tmp_path):
+def test_backup_has_everything_accepted_when_no_process_delivers(operator, sandbox, tmp_path):
     operator.fill(sandbox.base_url, numbered("b", 50))
     copy = tmp_path / "copy"
     assert operator.json("queue", "backup", copy) == {"pending": 50}
@@ -85,7 +85,7 @@ def test_backup_is_consistent_while_a_drain_delivers(operator, sandbox, tmp_path
     assert sorted(ids_of(sandbox)) == sorted(i for round_ in range(5) for i in numbered(f"b{round_}", 40))
 
 
-def test_backup_refuses_what_exists_and_what_is_inside_the_spool(operator, sandbox, tmp_path):
+def test_backup_refuses_an_existing_directory_and_one_inside_the_spool(operator, sandbox, tmp_path):
     operator.fill(sandbox.base_url, ["x"])
     (tmp_path / "there").mkdir()
     before = contents(operator.spool)
@@ -98,7 +98,7 @@ def test_backup_refuses_what_exists_and_what_is_inside_the_spool(operator, sandb
 
 # queue salvage
 
-def test_salvage_enqueues_what_the_spool_does_not_know_and_nothing_twice(operator, sandbox, tmp_path):
+def test_salvage_enqueues_only_notifications_that_the_spool_does_not_have(operator, sandbox, tmp_path):
     operator.fill(sandbox.base_url, numbered("s", 6))
     operator.json("queue", "backup", tmp_path / "copy")
     # s-0 is a dead letter by now, s-1 to s-5 are delivered, and new ones are pending.
@@ -123,7 +123,7 @@ def test_salvage_enqueues_what_the_spool_does_not_know_and_nothing_twice(operato
     assert other.status()["pending"] == 0 and len(ids_of(sandbox)) == 7
 
 
-def test_salvage_reads_around_the_damage_of_a_copied_spool(operator, sandbox, tmp_path):
+def test_salvage_skips_damaged_records_of_a_copied_spool(operator, sandbox, tmp_path):
     operator.fill(sandbox.base_url, numbered("copied", 9))
     shutil.copytree(operator.spool, tmp_path / "copy")
     damage(tmp_path / "copy", "copied-4")
@@ -170,7 +170,7 @@ def test_salvage_stops_at_a_full_queue_and_a_second_run_continues(operator, sand
     assert other.json("queue", "salvage", tmp_path / "copy")["enqueued"] == 3
 
 
-def test_salvage_refuses_the_spool_itself_and_what_is_no_spool(operator, sandbox, tmp_path):
+def test_salvage_refuses_the_spool_itself_and_other_directories(operator, sandbox, tmp_path):
     operator.fill(sandbox.base_url, ["x"])
     itself = operator("queue", "salvage", operator.spool)
     assert itself.returncode == 2 and "is the spool itself" in itself.stderr, itself

@@ -40,7 +40,7 @@ def wait_until_gone(base_url):
         time.sleep(0.01)
 
 
-def test_it_ends_with_a_test_runner_that_is_killed_outright(root, command):
+def test_sandbox_ends_when_the_process_that_started_it_is_killed(root, command):
     runner = subprocess.Popen([sys.executable, "-c", RUNNER, str(root / "tests" / "support"), str(command)],
                               stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
@@ -54,7 +54,7 @@ def test_it_ends_with_a_test_runner_that_is_killed_outright(root, command):
     wait_until_gone(base_url)
 
 
-def test_it_ends_well_when_its_input_does(command):
+def test_sandbox_exits_0_when_its_standard_input_ends(command):
     listening = [str(command), "sandbox", "--listen", "127.0.0.1:0", "--until-stdin-closes"]
     with subprocess.Popen(listening, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as sandbox:
         assert "listening on" in sandbox.stdout.readline()
@@ -66,7 +66,7 @@ def test_it_ends_well_when_its_input_does(command):
         assert sandbox.wait(PATIENCE_S) == 0
 
 
-def test_without_that_option_its_input_is_of_no_interest(command):
+def test_sandbox_ignores_its_standard_input_without_the_option(command):
     listening = [str(command), "sandbox", "--listen", "127.0.0.1:0"]
     with subprocess.Popen(listening, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as sandbox:
         base_url = sandbox.stdout.readline().split()[-1]
@@ -93,7 +93,7 @@ def signature(text):
     return hmac.new(PRIVATE_KEY.encode(), text, hashlib.sha256).hexdigest()
 
 
-def test_console_names_the_kind_and_the_lines_and_hides_tokens(command):
+def test_sandbox_console_shows_kind_and_lines_and_hides_tokens(command):
     listening = [str(command), "sandbox", "--listen", "127.0.0.1:0", "--until-stdin-closes"]
     environment = {**os.environ, "ESALES_PRIVATE_KEY": PRIVATE_KEY}
     with subprocess.Popen(listening, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment) as sandbox:

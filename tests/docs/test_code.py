@@ -31,7 +31,7 @@ def named(page):
 
 
 @pytest.mark.parametrize("page", STORIES, ids=named)
-def test_its_blocks_are_of_a_kind_that_is_checked(page):
+def test_code_blocks_are_of_a_checked_language(page):
     found = blocks(page.read_text())
     assert page.read_text().count("\n```") == 2 * len(found), "a fence that is not closed"
     for at, block in enumerate(found):
@@ -41,7 +41,7 @@ def test_its_blocks_are_of_a_kind_that_is_checked(page):
 
 
 @pytest.mark.parametrize("page", STORIES, ids=named)
-def test_its_programs_are_files_that_it_runs(page):
+def test_documented_programs_are_tested_files(page):
     found = blocks(page.read_text())
     commands = "".join(block.code for block in found if block.language == "sh")
     for block in found:
@@ -54,7 +54,7 @@ def test_its_programs_are_files_that_it_runs(page):
 # They build in the repository's own target folder, as a reader does.
 @pytest.mark.xdist_group("repository")
 @pytest.mark.parametrize("page", STORIES, ids=named)
-def test_its_commands_run_and_print_what_it_says(page, tmp_path):
+def test_documented_commands_print_the_documented_output(page, tmp_path):
     found = blocks(elsewhere(without_packages(page.read_text())))
     shell = [at for at, block in enumerate(found) if block.language == "sh"]
     results = run([found[at].code for at in shell], tmp_path) if shell else []
@@ -68,7 +68,7 @@ def test_its_commands_run_and_print_what_it_says(page, tmp_path):
 
 
 @pytest.mark.parametrize("page", STORIES, ids=named)
-def test_the_tests_and_files_that_it_names_exist(page):
+def test_page_names_only_existing_tests_and_files(page):
     text = page.read_text()
     sources = "".join(path.read_text() for folder in ("src", "tests", "bindings")
                       for path in (ROOT / folder).rglob("*") if path.suffix in (".rs", ".py", ".c", ".cs", ".php"))
@@ -78,7 +78,7 @@ def test_the_tests_and_files_that_it_names_exist(page):
         assert (ROOT / path).exists(), path
 
 
-def test_the_doctors_page_has_no_blocks_but_those_that_its_own_test_holds():
+def test_doctor_page_has_only_blocks_that_its_own_test_checks():
     assert [block.language for block in blocks(DOCTOR.read_text())] == DOCTORS
 
 
@@ -120,7 +120,7 @@ def compiles(language, code, scratch):
 
 
 @pytest.mark.parametrize("page", BINDINGS, ids=named)
-def test_what_a_bindings_page_shows_is_an_example_or_compiles(page, tmp_path):
+def test_binding_page_code_is_an_example_or_compiles(page, tmp_path):
     examples = [file.read_text() for file in (page.parent / "examples").iterdir()]
     assert not indented(page.read_text())
     for block in blocks(page.read_text()):
@@ -147,18 +147,18 @@ def exists(line, command):
 
 
 @pytest.mark.parametrize("page", [page for page in pages() if page not in BINDINGS], ids=named)
-def test_what_is_indented_are_commands_that_exist(page, command):
+def test_indented_commands_exist(page, command):
     for line, code in indented(page.read_text()).items():
         assert exists(code, command), f"line {line}: {code}"
 
 
 @pytest.mark.parametrize("page", pages(), ids=named)
-def test_every_fence_begins_its_line(page):
+def test_code_fences_begin_their_line(page):
     """Others are not seen by the tests of blocks."""
     assert not re.search(r"^[ >]+```", page.read_text(), re.M)
 
 
-def test_a_wrong_block_is_found(tmp_path):
+def test_code_block_check_fails_on_a_wrong_block(tmp_path):
     found = blocks("```sh\ntrue\n```\nwords\n\n````text\n```\n````\n")
     assert [(b.language, b.code, b.line, b.before) for b in found] == [
         ("sh", "true\n", 1, ""), ("text", "```\n", 6, "words")]
@@ -174,7 +174,7 @@ def test_a_wrong_block_is_found(tmp_path):
             compiles(language, code, tmp_path)
 
 
-def test_an_indented_command_that_does_not_exist_is_found(command):
+def test_indented_command_check_fails_on_an_unknown_command(command):
     assert indented("words\n    more words\n\n    make a\n    make b\n```\n\n    c\n```\n") == {4: "make a", 5: "make b"}
     for right in ("make bench SECTION=c  # some", "sudo -u shop env A=b esales-notify doctor --json"):
         assert exists(right, command)

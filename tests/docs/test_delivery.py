@@ -18,7 +18,7 @@ def defined():
     return names
 
 
-def test_every_promise_names_tests_that_are_defined():
+def test_delivery_page_names_only_existing_tests():
     assert len(ROWS) > 20
     known = defined()
     for promise, tests in ROWS:
@@ -27,7 +27,7 @@ def test_every_promise_names_tests_that_are_defined():
         assert [name for name in named if name not in known] == [], promise
 
 
-def test_the_check_finds_a_test_that_is_not_defined():
+def test_delivery_page_check_fails_when_a_test_does_not_exist():
     known = defined()
-    assert "test_every_promise_names_tests_that_are_defined" in known
+    assert "test_delivery_page_names_only_existing_tests" in known
     assert "a_test_that_" + "nobody_wrote" not in known

@@ -28,12 +28,12 @@ def page(request, root):
     return root / "docs/deployment" / request.param
 
 
-def test_its_snippets_are_the_files_that_are_run(root, page):
+def test_deployment_snippets_equal_the_tested_files(root, page):
     blocks = re.findall(r"```\w+\n(.*?)```", page.read_text(), re.S)
     assert blocks == [(root / "examples/deployment" / name).read_text() for name in FILES[page.name]]
 
 
-def test_each_file_is_on_a_page_and_each_page_in_the_index(root):
+def test_every_deployment_file_is_on_a_page_and_every_page_in_the_index(root):
     files = {str(path.relative_to(root / "examples/deployment")) for path in (root / "examples/deployment").rglob("*")
              if path.is_file() and "__pycache__" not in path.parts}
     assert files == {name for names in FILES.values() for name in names}
@@ -43,7 +43,7 @@ def test_each_file_is_on_a_page_and_each_page_in_the_index(root):
     assert pages == {*FILES, "README.md"}
 
 
-def test_the_tests_that_it_names_exist(root, page):
+def test_deployment_pages_name_only_existing_tests(root, page):
     sources = "".join(path.read_text() for path in (root / "tests/hosts").glob("test_*.py"))
     for name in re.findall(r"`(test_\w+)`", page.read_text()):
         assert f"def {name}(" in sources, name

@@ -15,7 +15,7 @@ def committed():
 
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
-def test_its_links_lead_somewhere(page):
+def test_page_links_have_existing_targets(page):
     there = committed()
     text = page.read_text()
     for link in links(text):
@@ -30,7 +30,7 @@ def test_its_links_lead_somewhere(page):
             assert anchor in anchors(target.read_text()), link
 
 
-def test_every_page_can_be_reached_from_the_readme():
+def test_every_page_is_reachable_from_the_readme():
     reached, waiting = set(), [ROOT / "README.md"]
     while waiting:
         page = waiting.pop()
@@ -42,6 +42,6 @@ def test_every_page_can_be_reached_from_the_readme():
     assert {page for page in pages() if page.is_relative_to(ROOT / "docs")} <= reached
 
 
-def test_the_check_finds_what_is_broken():
+def test_link_check_fails_on_a_broken_link():
     assert links("[a](b.md) `[c](d.md)` ![e](f.png)\n```sh\n[g](h)\n```\n[i](#j)") == ["b.md", "f.png", "#j"]
     assert anchors("# Who delivers?\n## `a_b` -1\n# Who delivers?\n") == {"who-delivers", "a_b--1", "who-delivers-1"}

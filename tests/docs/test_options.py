@@ -16,7 +16,7 @@ def options(command):
     return json.loads(subprocess.run([str(command), "options", "--json"], check=True, capture_output=True, text=True).stdout)
 
 
-def test_every_option_is_explained_with_what_it_belongs_to(command):
+def test_options_page_explains_every_option(command):
     groups = PAGE.split("## What belongs together")[1].split("## The table")[0]
     assert set(re.findall(r"`([a-z]+_?[a-z_]*)`", groups)) - {"http"} == {o["name"] for o in options(command)}
 
@@ -29,13 +29,13 @@ def tried(command, settings):
 
 
 @pytest.mark.parametrize("settings", SETS, ids=lambda s: " ".join(s))
-def test_a_set_is_accepted(command, tmp_path, settings):
+def test_documented_option_sets_are_accepted(command, tmp_path, settings):
     assert settings
     if "ESALES_SPOOL" in settings:
         settings = {**settings, "ESALES_SPOOL": str(tmp_path / "spool")}
     assert tried(command, settings).startswith("ESALES_INVALID_ARGUMENT: "), settings
 
 
-def test_a_set_that_is_wrong_would_be_found(command):
+def test_option_set_check_fails_on_a_wrong_set(command):
     assert "ESALES_INVALID_CONFIG: durability" in tried(command, {"ESALES_CLUSTER_ID": "x", "ESALES_DURABILITY": "perhaps"})
     assert "ESALES_INVALID_CONFIG: ca_file" in tried(command, {"ESALES_CLUSTER_ID": "x", "ESALES_CA_FILE": "/nowhere"})

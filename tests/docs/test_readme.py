@@ -24,17 +24,17 @@ def blocks(readme, language):
 
 
 @pytest.mark.parametrize("language", EXAMPLES)
-def test_the_examples_are_the_files_that_are_run(root, readme, language):
+def test_readme_examples_equal_the_example_files(root, readme, language):
     assert blocks(readme, language) == [(root / EXAMPLES[language]).read_text()]
 
 
-def test_no_other_code_stands_in_it(readme):
+def test_readme_has_no_other_code(readme):
     assert set(re.findall(r"```(\w+)", readme)) == {*EXAMPLES, "sh"}
 
 
 # They build in the repository's own target folder, as a reader does.
 @pytest.mark.xdist_group("repository")
-def test_its_commands_run_in_their_order(readme, tmp_path):
+def test_readme_commands_run_in_order(readme, tmp_path):
     """All of them in one shell, but those that install: tests/packages runs them."""
     results = markdown.run(blocks(markdown.elsewhere(markdown.without_packages(readme)), "sh"), tmp_path)
     for status, output in results:
@@ -43,13 +43,13 @@ def test_its_commands_run_in_their_order(readme, tmp_path):
     assert sum(output.count("ESALES_DELIVERED") for _, output in results) == 3, results
 
 
-def test_it_opens_with_the_two_commands_that_ci_runs(root, readme):
+def test_readme_opens_with_the_commands_that_ci_runs(root, readme):
     assert re.findall(r"^    (make \w+)", readme, re.M)[:2] == ["make demo", "make test"]
     ci = (root / ".ci/run").read_text().splitlines()
     assert "make test" in ci and "make demo" in ci
 
 
-def test_it_says_how_each_package_is_made_and_installed(root, readme):
+def test_readme_names_how_each_package_is_built_and_installed(root, readme):
     section = readme.split("\n## Install\n")[1].split("\n## ")[0]
     rules = (root / "packaging/packages.mk").read_text()
     (targets,) = re.findall(r"^packages: (.*)$", rules, re.M)
@@ -61,14 +61,14 @@ def test_it_says_how_each_package_is_made_and_installed(root, readme):
         assert name in section, name
 
 
-def test_the_status_table_is_the_headers(root, readme):
+def test_readme_status_table_equals_the_header(root, readme):
     header, _ = (root / "include/esales_notify.h").read_text().split("/* The kinds of notification. */")
     header = dict(re.findall(r"^#define (ESALES_(?!LOG_)\w+) (-?\d+)$", header, re.M))
     table = {name: code for code, name in re.findall(r"^\| (-?\d+) \| `(\w+)` \|", readme, re.M)}
     assert table == header
 
 
-def test_its_limits_are_the_codes(root, readme):
+def test_readme_limits_equal_the_code(root, readme):
     sources = [*sorted((root / "src/notification").glob("*.rs")), root / "src/identity.rs"]
     declared = re.findall(r"pub const MAX_(\w+): usize = ([\d_]+);", "".join(source.read_text() for source in sources))
     limits = {name: int(value) for name, value in declared}

@@ -8,7 +8,7 @@ import pytest
 
 # A page of the docs makes the reference too.
 @pytest.mark.xdist_group("repository")
-def test_doxygen_has_nothing_to_remark(root, tmp_path):
+def test_doxygen_reports_no_warning(root, tmp_path):
     page = root / "target/docs/c-api/esales__notify_8h.html"
     page.unlink(missing_ok=True)
     done = subprocess.run(["make", "docs"], cwd=root, capture_output=True, text=True)
@@ -19,7 +19,7 @@ def test_doxygen_has_nothing_to_remark(root, tmp_path):
         assert f">{symbol}</a>" in words or f"{symbol}()" in words, symbol
 
 
-def test_doxygen_would_remark_a_name_that_does_not_exist(root, tmp_path):
+def test_doxygen_check_fails_on_an_unknown_name(root, tmp_path):
     header = (root / "include/esales_notify.h").read_text()
     (tmp_path / "wrong.h").write_text(header.replace("Freeing NULL is fine", "see esales_nonesuch"))
     settings = (root / "docs/c-api/Doxyfile").read_text()
@@ -32,7 +32,7 @@ def symbols(root):
     return (root / "tests/abi/symbols.txt").read_text().split()
 
 
-def test_its_page_names_every_function(root):
+def test_c_api_page_names_every_function(root):
     page = (root / "docs/c-api/README.md").read_text()
     table = page.split("## The functions by purpose")[1].split("##")[0]
     assert sorted(re.findall(r"\b(esales_\w+)\(\)", table)) == sorted(symbols(root))

@@ -5,7 +5,7 @@ import re
 import pytest
 
 
-def test_the_fuzz_targets(root):
+def test_sanitizers_page_lists_the_fuzz_targets(root):
     page = (root / "docs/contributing/sanitizers.md").read_text()
     on_the_page = re.findall(r"^\| `(\w+)` \|", page, re.M)
     built = re.findall(r'^name = "(\w+)"$', (root / "fuzz/Cargo.toml").read_text(), re.M)
@@ -20,14 +20,14 @@ def test_the_fuzz_targets(root):
 @pytest.mark.parametrize("name, begins, count, words", [
     ("tsan.supp", r"\w+:", 1, "Suppressed is one thing"), ("drd.supp", r"\{", 3, "in three suppressions that say why"),
 ])
-def test_every_suppression_says_why(root, name, begins, count, words):
+def test_every_sanitizer_suppression_has_a_reason(root, name, begins, count, words):
     lines = (root / "tests/sanitize" / name).read_text().splitlines()
     suppressions = [n for n, line in enumerate(lines) if re.match(begins, line)]
     assert len(suppressions) == count and all(lines[n - 1].startswith("# ") for n in suppressions)
     assert words in " ".join((root / "docs/contributing/sanitizers.md").read_text().split())
 
 
-def test_the_programs_that_run(root):
+def test_sanitizers_page_lists_the_programs_that_run(root):
     page = (root / "docs/contributing/sanitizers.md").read_text()
     run = re.findall(r'"(tests/(?:c|sanitize)/\w+\.(?:c|cpp))"', (root / "tests/sanitize/test_sanitizers.py").read_text())
     listed = re.search(r"^Programs: (.*?)\n\n", page, re.M | re.S).group(1)

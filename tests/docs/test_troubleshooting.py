@@ -9,13 +9,13 @@ PAGE = (ROOT / "docs/troubleshooting.md").read_text()
 NOT_PROVOKED = {"ESALES_INTERNAL"}
 
 
-def test_every_code_has_its_section():
+def test_troubleshooting_page_has_a_section_for_every_code():
     header, _ = (ROOT / "include/esales_notify.h").read_text().split("/* The kinds of notification. */")
     codes = re.findall(r"^#define (ESALES_(?!LOG_)\w+) (-?\d+)$", header, re.M)
     assert re.findall(r"^### (ESALES_\w+) \((-?\d+)\)$", PAGE, re.M) == codes
 
 
-def test_every_section_shows_its_code():
+def test_troubleshooting_examples_return_the_code_of_their_section():
     for section in re.split(r"^### ", PAGE, flags=re.M)[1:]:
         name = section.split()[0]
         printed = "".join(block.code for block in blocks(section) if block.language == "text")

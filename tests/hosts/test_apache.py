@@ -14,14 +14,14 @@ def shop(library, command):
 
 
 @pytest.mark.parametrize("loading", ["enable", "preload", "preload with header"])
-def test_a_graceful_restart_breaks_no_page(shop, sandbox, loading):
+def test_no_page_fails_during_a_graceful_apache_restart(shop, sandbox, loading):
     with Apache(shop, sandbox.base_url, loading, workers=4) as server:
         views = server.reloaded_under_pages(sandbox, 3)
         assert {view["http"] for view in views} == {200}
         assert server.assert_well(views) == 0
 
 
-def test_which_variables_reach_the_library(shop, sandbox):
+def test_environment_variables_reach_the_library_under_apache(shop, sandbox):
     """Those that Apache was started with, not those of SetEnv."""
     with Apache(shop, None, directives=f"SetEnv ESALES_BASE_URL {sandbox.base_url}\n") as server:
         status, words = get(f"{server.address}/page.php?do=send&id=one")

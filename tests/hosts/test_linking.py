@@ -53,7 +53,7 @@ def needed(program):
     return {line.split("[")[1].rstrip("]") for line in lines if "NEEDED" in line}
 
 
-def test_linked_shared_it_is_found_beside_the_program(tree, run):
+def test_shared_library_is_found_beside_the_program(tree, run):
     run("sh", "-e", DEPLOYMENT / "c-cpp/shared.sh", cwd=tree)
     # Unpacked somewhere else, with nothing set.
     moved = tree.rename(tree.parent / "elsewhere")
@@ -61,7 +61,7 @@ def test_linked_shared_it_is_found_beside_the_program(tree, run):
     assert "libesales_notify.so.0" in needed(moved / "bin/shop")
 
 
-def test_linked_statically_it_needs_only_the_systems_libraries(tree, run, sandbox):
+def test_static_program_needs_only_libraries_of_the_system(tree, run, sandbox):
     run("sh", "-e", DEPLOYMENT / "c-cpp/static.sh", cwd=tree)
     shutil.rmtree(tree / "lib")
     assert run(tree / "bin/shop").startswith("ESALES_DELIVERED ")
@@ -94,7 +94,7 @@ def test_program_links_and_delivers_when_it_has_functions_of_the_names_of_ours(t
     assert run(tree / "bin/shop").startswith("ESALES_DELIVERED ")
 
 
-def test_loaded_by_dlopen(tree, run, sandbox):
+def test_library_delivers_when_it_is_loaded_by_dlopen(tree, run, sandbox):
     id = run("sh", "-e", DEPLOYMENT / "c-cpp/plugin.sh", cwd=tree).strip()
     assert [r["notification"]["id"] for r in sandbox.received()] == [id]
     assert not {name for name in needed(tree / "bin/plugin") if "esales" in name}

@@ -54,32 +54,32 @@ def arrived(sandbox):
     return [one["notification"]["id"] for one in sandbox.received()]
 
 
-def test_many_threads(run, sandbox, tmp_path):
+def test_many_mono_threads_share_a_client(run, sandbox, tmp_path):
     ended(run("ids", "threads", 20))
     assert sorted(taken(tmp_path / "ids")) == sorted(arrived(sandbox))
     assert len(arrived(sandbox)) == 16 * 20
 
 
-def test_started_programs_are_handed_no_descriptor_of_ours(run, sandbox, tmp_path):
+def test_program_started_by_mono_inherits_no_descriptor(run, sandbox, tmp_path):
     """With a spool: its files and the connections are open. No child is left, as the host sees to."""
     ended(run("ids", "starts", 100, tmp_path / "handed", spool=tmp_path / "spool"))
     assert sorted(taken(tmp_path / "ids")) == sorted(arrived(sandbox))
     assert len(arrived(sandbox)) == 4 * 100
 
 
-def test_a_descriptor_that_is_handed_over_would_be_seen(run, tmp_path):
+def test_mono_descriptor_check_fails_when_a_descriptor_is_inherited(run, tmp_path):
     process = run("ids", "starts", 1, tmp_path / "handed", "leak")
     assert "handed to a program" in process.communicate(timeout=180)[1] and process.returncode != 0
 
 
-def test_domains_that_are_unloaded_while_they_listen(run, sandbox, soak, tmp_path):
+def test_mono_domain_can_be_unloaded_while_it_has_callbacks(run, sandbox, soak, tmp_path):
     count = 200 if soak else 10
     ended(run("ids", "domains", count))
     assert sorted(taken(tmp_path / "ids")) == sorted(arrived(sandbox))
     assert len(arrived(sandbox)) == count * 8
 
 
-def test_processes_that_are_killed_and_started_again(run, sandbox, command, soak, tmp_path):
+def test_accepted_events_arrive_when_mono_processes_are_killed_and_restarted(run, sandbox, command, soak, tmp_path):
     dice = random.Random(4711)
     names = [f"ids-{n}" for n in range(60 if soak else 6)]
     for name in names:
@@ -102,7 +102,7 @@ def who_delivers(spool):
     return process if kind != fcntl.F_UNLCK else None
 
 
-def test_two_processes_that_overlap_share_the_spool_and_one_delivers(run, sandbox, tmp_path):
+def test_two_mono_processes_share_a_spool_and_one_delivers(run, sandbox, tmp_path):
     """As when a web server starts the new one before the old one has ended."""
     spool = tmp_path / "spool"
 

@@ -58,7 +58,7 @@ def environment(plain_environment, library, service):
     return {**plain_environment, "HOST_LIBRARY": str(library), "ESALES_BASE_URL": service.base_url}
 
 
-def test_loading_and_unloading_for_ever(compiled, environment, service, soak, capsys):
+def test_memory_stays_flat_when_the_library_is_loaded_and_unloaded_many_times(compiled, environment, service, soak, capsys):
     rounds = 100_000 if soak else 10_000
     out, err = run(compiled("native_load.c"), 500, rounds, env=environment)
     all_arrived(service, out)
@@ -67,18 +67,18 @@ def test_loading_and_unloading_for_ever(compiled, environment, service, soak, ca
     assert flat(err)[0] <= FLAT_KIB and flat(err)[1] <= 0, err
 
 
-def test_the_measure_sees_a_host_that_leaks(compiled, environment, service):
+def test_memory_check_fails_when_a_host_leaks(compiled, environment, service):
     out, err = run(compiled("native_load.c"), 500, 5000, "leak", env=environment)
     all_arrived(service, out)
     assert flat(err)[0] > FLAT_KIB, err
 
 
-def test_loading_and_unloading_from_many_threads(compiled, environment, service, soak):
+def test_library_can_be_loaded_and_unloaded_by_many_threads(compiled, environment, service, soak):
     out, _ = run(compiled("native_load.c"), "threads", 16, 2000 if soak else 100, env=environment)
     all_arrived(service, out)
 
 
-def test_forking_in_every_way_while_threads_are_busy(compiled, environment, service, soak, tmp_path, capsys):
+def test_every_kind_of_forked_child_delivers_while_threads_are_busy(compiled, environment, service, soak, tmp_path, capsys):
     """Plain, double, from a thread, then exec, then threads of its own; in memory and with a spool. An exec'd program
     finds no descriptor of ours, and the parent no zombie (native_fork.c looks)."""
     rounds = 3000 if soak else 1000
@@ -93,12 +93,12 @@ def test_forking_in_every_way_while_threads_are_busy(compiled, environment, serv
     assert flat(err)[0] <= FLAT_KIB + 4096 and flat(err)[1] <= 0, err
 
 
-def test_the_measure_sees_a_parent_that_leaks(compiled, environment, tmp_path):
+def test_memory_check_fails_when_a_forking_parent_leaks(compiled, environment, tmp_path):
     _, err = run(compiled("native_fork.c"), "forks", 30, 150, tmp_path / "spool", "leak", env=environment)
     assert flat(err)[0] > FLAT_KIB and flat(err)[1] >= 50, err
 
 
-def test_forking_while_names_are_looked_up(compiled, environment, service, soak):
+def test_forked_child_sends_while_names_are_looked_up(compiled, environment, service, soak):
     """Of each notification anew, by four threads of the parent and by the child."""
     env = {**environment, "ESALES_BASE_URL": f"http://localhost:{service.port}", "ESALES_DNS_CACHE_S": "0",
            "ESALES_KEEP_ALIVE_S": "0", "ESALES_TIMEOUT_MS": "60000"}
@@ -109,7 +109,7 @@ def test_forking_while_names_are_looked_up(compiled, environment, service, soak)
 
 
 @pytest.mark.parametrize("in_file", [False, True], ids=["memory", "file"])
-def test_a_daemon_made_of_a_process_that_used_it(compiled, environment, service, tmp_path, in_file):
+def test_daemonised_process_keeps_sending_and_enqueueing(compiled, environment, service, tmp_path, in_file):
     """Double fork, setsid, all descriptors closed: the daemon goes on sending and enqueueing."""
     report = tmp_path / "report"
     out, _ = run(compiled("native_fork.c"), "daemon", tmp_path / "spool" if in_file else "-", report, env=environment)
@@ -120,7 +120,7 @@ def test_a_daemon_made_of_a_process_that_used_it(compiled, environment, service,
 
 
 @pytest.mark.parametrize("in_file", [False, True], ids=["memory", "file"])
-def test_forking_in_the_middle_of_the_first_use(compiled, command, environment, soak, tmp_path, in_file):
+def test_forked_child_sends_when_the_fork_interrupts_the_first_use(compiled, command, environment, soak, tmp_path, in_file):
     """What is set up once in a process, for TLS and for a spool, is set up while the process is forked."""
     with TlsSandbox(command, tmp_path / "ca.pem") as sandbox:
         env = {**environment, "ESALES_BASE_URL": sandbox.base_url, "ESALES_CA_FILE": str(tmp_path / "ca.pem"),
@@ -143,7 +143,7 @@ def test_forking_in_the_middle_of_the_first_use(compiled, command, environment, 
         assert sorted(received) == sorted(taken)
 
 
-def test_a_worker_that_may_not_read_what_its_master_has_read(compiled, command, environment, tmp_path):
+def test_worker_without_rights_uses_the_ca_file_that_its_master_read(compiled, command, environment, tmp_path):
     """A server begins with all rights, reads the ca_file that is for it alone, and its workers give the rights up."""
     ca_file = tmp_path / "ca.pem"
     with TlsSandbox(command, ca_file) as sandbox:
@@ -185,7 +185,7 @@ def calls_while_loading(program, library, env, trace):
     return calls
 
 
-def test_loading_does_what_loading_nothing_does(compiled, library, plain_environment, tmp_path):
+def test_loading_the_library_has_no_side_effect(compiled, library, plain_environment, tmp_path):
     program = compiled("load_only.c")
     (tmp_path / "empty.c").touch()
     empty = tmp_path / "empty.so"
@@ -197,7 +197,7 @@ def test_loading_does_what_loading_nothing_does(compiled, library, plain_environ
         assert calls_while_loading(program, library, {**plain_environment, **extra}, tmp_path / "trace") == nothing, extra
 
 
-def test_the_comparison_sees_a_library_that_does_something(compiled, plain_environment, tmp_path):
+def test_side_effect_check_fails_when_a_library_has_one(compiled, plain_environment, tmp_path):
     program = compiled("load_only.c")
     sources = {
         "nothing": "",

@@ -98,7 +98,7 @@ class Comparison:
         return down / up, down, up
 
 
-def test_an_outage_is_no_concern_of_the_visitors(shop, capsys):
+def test_pages_answer_quickly_during_an_outage(shop, capsys):
     dice = random.Random(20_000)
     env = {"gate_min_ms": 50, "gate_max_ms": 500, "timeout_ms": 500}
     everything, numbers, comparison = [], itertools.count(), Comparison()

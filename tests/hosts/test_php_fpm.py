@@ -19,7 +19,7 @@ def shop(library, command):
     shop.remove()
 
 
-def test_which_variables_reach_the_library(shop, sandbox):
+def test_environment_variables_reach_the_library_under_php_fpm(shop, sandbox):
     """Those of the pool, those of the master only without clear_env, those of nginx never."""
     outside = {"ESALES_BASE_URL": sandbox.base_url}
 
@@ -38,7 +38,7 @@ def test_which_variables_reach_the_library(shop, sandbox):
     assert (status, page["status"]) == (200, "ESALES_DELIVERED")
 
 
-def test_the_pool_as_it_is_documented_with_its_dynamic_workers(shop, sandbox):
+def test_documented_php_fpm_pool_delivers_with_dynamic_workers(shop, sandbox):
     with PhpFpm(shop, sandbox.base_url, workers=None) as server:
         views = Visits(server.address, "v", 200, at_once=20).done()
         assert {view["http"] for view in views} == {200}
@@ -47,7 +47,7 @@ def test_the_pool_as_it_is_documented_with_its_dynamic_workers(shop, sandbox):
         assert shop.status()["delivered"] == 200 + len(last)
 
 
-def test_idle_workers_that_php_fpm_ends_take_the_delivery_with_them(shop, sandbox):
+def test_delivery_ends_when_php_fpm_ends_idle_workers(shop, sandbox):
     """pm = ondemand: nothing is lost, but it waits for the next event."""
     pool = {"pm": "ondemand", "pm.max_children": 2, "pm.process_idle_timeout": "1s"}
     with PhpFpm(shop, sandbox.base_url, workers=None, pool=pool, env={"gate_min_ms": 10, "gate_max_ms": 100}) as server:
@@ -62,7 +62,7 @@ def test_idle_workers_that_php_fpm_ends_take_the_delivery_with_them(shop, sandbo
         server.assert_well()
 
 
-def test_a_value_without_quotation_marks_may_be_none(shop):
+def test_unquoted_php_fpm_value_is_empty(shop):
     server = PhpFpm(shop, None)
     pool = shop.folder / "pool.d/test.conf"
     pool.write_text("[shop]\nenv[ESALES_DELIVERY] = none\n")
@@ -72,14 +72,14 @@ def test_a_value_without_quotation_marks_may_be_none(shop):
     assert server.check().returncode == 0
 
 
-def test_a_reload_breaks_no_page(shop, sandbox):
+def test_no_page_fails_during_a_php_fpm_reload(shop, sandbox):
     with PhpFpm(shop, sandbox.base_url, workers=4) as server:
         views = server.reloaded_under_pages(sandbox, 3)
         assert {view["http"] for view in views} == {200}
         assert server.assert_well(views) == 0
 
 
-def test_a_reload_without_process_control_timeout_breaks_pages(shop, sandbox):
+def test_pages_fail_during_a_php_fpm_reload_without_process_control_timeout(shop, sandbox):
     """Why the page on deployment has that line. What nginx makes good shows in its log."""
     server = PhpFpm(shop, sandbox.base_url, workers=4)
     main = shop.folder / "php-fpm.conf"
@@ -92,7 +92,7 @@ def test_a_reload_without_process_control_timeout_breaks_pages(shop, sandbox):
 
 
 @pytest.mark.parametrize("method, asked", [("GET", 3), ("POST", 1)])
-def test_nginx_asks_another_worker_for_a_get_only(shop, sandbox, method, asked):
+def test_nginx_retries_another_worker_only_for_get(shop, sandbox, method, asked):
     with PhpFpm(shop, sandbox.base_url, workers=4) as server:
         assert get(f"{server.address}/page.php?do=die", method)[0] == 502
         # nginx writes its log when the visitor has the answer already.

@@ -48,7 +48,7 @@ def assert_accounted_for(taken, arrived, asked_for):
 
 
 @pytest.mark.parametrize("kind", ["memory", "file"])
-def test_a_pool_of_forked_processes(run, soak, tmp_path, kind):
+def test_pool_of_forked_processes_sends_and_enqueues(run, soak, tmp_path, kind):
     tasks = 4000 if soak else 300
     taken, arrived = run("pool", tasks, 10, spool=tmp_path / "spool" if kind == "file" else None)
     all_tasks = {f"task-{number}" for number in range(tasks)}
@@ -57,7 +57,7 @@ def test_a_pool_of_forked_processes(run, soak, tmp_path, kind):
 
 
 @pytest.mark.parametrize("kind", ["memory", "file"])
-def test_a_prefork_loop_whose_children_are_recycled_and_killed(run, command, soak, tmp_path, kind):
+def test_prefork_children_deliver_while_they_are_recycled_and_killed(run, command, soak, tmp_path, kind):
     tasks, spool = 4000 if soak else 300, tmp_path / "spool"
     taken, arrived = run("prefork", tasks, 10, spool=spool if kind == "file" else None)
     assert_accounted_for(taken, arrived, {f"task-{number}" for number in range(tasks)})
@@ -70,11 +70,11 @@ def test_a_prefork_loop_whose_children_are_recycled_and_killed(run, command, soa
     assert status["is_balanced"] and status["accepted"] == status["delivered"] > 0, status
 
 
-def test_started_processes_inherit_no_descriptor_of_ours(run, soak, tmp_path):
+def test_started_process_inherits_no_descriptor_of_the_library(run, soak, tmp_path):
     taken, arrived = run("started", tmp_path, 500 if soak else 25)
     assert set(taken) == set(arrived) and len(taken) > 20
 
 
-def test_a_descriptor_that_leaks_would_be_seen(run, tmp_path):
+def test_descriptor_check_fails_when_a_descriptor_leaks(run, tmp_path):
     words, _ = run("started", tmp_path, 1, "leaks", works=False)
     assert "AssertionError" in words and "/leaks'" in words, words

@@ -94,7 +94,7 @@ def stopped(process, taken):
     return seen, set(ids)
 
 
-def test_a_graceful_stop_in_a_storm_of_signals(start, stop):
+def test_host_stops_gracefully_during_many_signals(start, stop):
     with Service() as service:
         process = start(base_url=service.base_url, timeout_ms=60000)
         wait_for(lambda: len(service.ids) >= 5000, "the host does not send", 240)
@@ -102,7 +102,7 @@ def test_a_graceful_stop_in_a_storm_of_signals(start, stop):
         assert ids == set(service.ids) and seen["lost"] == 0
 
 
-def test_over_tls(start, stop, command, tmp_path):
+def test_tls_calls_succeed_during_many_signals(start, stop, command, tmp_path):
     with TlsSandbox(command, tmp_path / "ca.pem") as sandbox:
         # Connections are not kept: there is a handshake for every notification.
         process = start(base_url=sandbox.base_url, ca_file=sandbox.ca_file, timeout_ms=60000, keep_alive_s=0)
@@ -112,7 +112,7 @@ def test_over_tls(start, stop, command, tmp_path):
         assert {one["notification"]["id"] for one in sandbox.received()} <= ids
 
 
-def test_a_peer_that_resets_connections(start, stop):
+def test_host_gets_no_sigpipe_when_the_peer_resets_connections(start, stop):
     with Service() as service, Resetting(("127.0.0.1", service.port)) as relay:
         process = start(base_url=relay.base_url, timeout_ms=60000, gate_min_ms=10, gate_max_ms=20, max_attempts=5, backoff_ms=1)
         wait_for(lambda: relay.resets >= 300 and len(service.ids) >= 1500, "the host does not send", 240)

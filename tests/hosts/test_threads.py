@@ -80,7 +80,7 @@ def test_other_signals_end_the_process_when_only_threads_of_the_library_are_left
     assert process.wait(LONG_S) == -signal.Signals[name]
 
 
-def test_sigterm_ends_the_process_when_the_host_had_blocked_it_in_threads_that_are_gone(start):
+def test_sigterm_ends_the_process_when_the_host_had_blocked_it_in_threads_that_ended(start):
     process = start("main", str(int(signal.SIGTERM)), in_file=True)
     process.send_signal(signal.SIGTERM)
     assert process.wait(LONG_S) == -signal.SIGTERM
@@ -93,14 +93,14 @@ def test_handler_runs_on_a_thread_of_the_host_when_the_main_thread_has_ended(sta
     assert process.returncode == 7
 
 
-def test_signal_is_waited_for_by_the_host_when_the_main_thread_has_ended(start):
+def test_host_thread_receives_a_signal_by_sigwait_when_the_main_thread_has_ended(start):
     process = start("waiter", in_file=True)
     process.send_signal(signal.SIGTERM)
     assert process.communicate(timeout=LONG_S)[0] == f"waited for {int(signal.SIGTERM)}\n"
     assert process.returncode == 7
 
 
-def test_process_ends_when_all_is_delivered_and_the_host_has_no_thread(start):
+def test_process_ends_after_the_last_delivery_when_the_host_has_no_thread(start):
     """As it would have without the library."""
     with Service() as service:
         process = start("main", in_file=False, base_url=service.base_url)

@@ -4,7 +4,6 @@ import contextlib
 import itertools
 import os
 import signal
-import urllib.request
 
 import pytest
 
@@ -14,7 +13,7 @@ from wsgi import Uwsgi, a_busy_day
 
 
 @pytest.mark.parametrize("loading, threads", [("worker", True), ("preload", False), ("preload and use", True)])
-def test_the_next_page_uses_the_connection_of_the_last(python_shop, sandbox, loading, threads):
+def test_next_page_reuses_the_connection_under_uwsgi(python_shop, sandbox, loading, threads):
     with Uwsgi(python_shop, sandbox.base_url, loading, threads=threads) as server:
         pages = [server.page(f"do=send&id=page-{n}") for n in range(5)]
         assert [page["status"] for page in pages] == ["ESALES_DELIVERED"] * 5
@@ -28,7 +27,7 @@ def test_the_next_page_uses_the_connection_of_the_last(python_shop, sandbox, loa
     ("worker", True, "background"), ("preload", False, "background"), ("preload and use", True, "background"),
     ("preload", True, "none"),
 ])
-def test_nothing_is_lost_while_workers_are_recycled_reloaded_and_killed(
+def test_accepted_events_arrive_while_uwsgi_workers_are_recycled_reloaded_and_killed(
         python_shop, sandbox, loading, threads, delivery, soak):
     env = {"gate_min_ms": 10, "gate_max_ms": 100}
     with contextlib.ExitStack() as stack:
@@ -39,7 +38,7 @@ def test_nothing_is_lost_while_workers_are_recycled_reloaded_and_killed(
         a_busy_day(server, python_shop, sandbox, 6000 if soak else 200, f"{loading} {threads} {delivery}")
 
 
-def test_a_child_process_inherits_no_descriptor_of_ours(python_shop, sandbox):
+def test_child_process_inherits_no_descriptor_under_uwsgi(python_shop, sandbox):
     with Uwsgi(python_shop, sandbox.base_url) as server:
         before = server.page("descriptors")
         server.page("do=enqueue&id=one")
@@ -51,7 +50,7 @@ def test_a_child_process_inherits_no_descriptor_of_ours(python_shop, sandbox):
         server.assert_well()
 
 
-def test_workers_end_by_themselves_after_their_pages(python_shop, sandbox):
+def test_uwsgi_workers_end_after_their_last_page(python_shop, sandbox):
     """Without a kill or a reload: every end of a worker is a regular one, with deliveries that hang in its threads."""
     sandbox.script("hang:times=1000000")
     env = {"timeout_ms": 500, "gate_min_ms": 10, "gate_max_ms": 50}
@@ -67,14 +66,14 @@ def test_workers_end_by_themselves_after_their_pages(python_shop, sandbox):
 
 
 @pytest.mark.parametrize("loading", ["worker", "preload"])
-def test_a_reload_breaks_no_page(python_shop, sandbox, loading):
+def test_no_page_fails_during_a_uwsgi_reload(python_shop, sandbox, loading):
     with Uwsgi(python_shop, sandbox.base_url, loading, workers=2) as server:
         views = server.reloaded_under_pages(sandbox, 1)
         assert {view["http"] for view in views} == {200}
         assert server.assert_well(views) == 0
 
 
-def test_a_crash_would_be_seen(python_shop, sandbox):
+def test_crash_check_fails_when_a_uwsgi_worker_crashes(python_shop, sandbox):
     """A test of the tests: what a worker that crashes leaves in the log."""
     with pytest.raises(AssertionError, match="Segmentation"), Uwsgi(python_shop, sandbox.base_url) as server:
         os.kill(server.page("do=enqueue&id=one")["pid"], signal.SIGSEGV)
@@ -85,19 +84,7 @@ def test_a_crash_would_be_seen(python_shop, sandbox):
 # --- the page on deployment ---
 
 
-def test_the_program_as_it_is_documented(python_shop, sandbox):
-    with Uwsgi(python_shop, sandbox.base_url, program="shop:application", workers=4) as server:
-        request = urllib.request.Request(f"{server.address}/cart", data=b"the ticket", method="POST",
-                                         headers={"Cookie": "customer=c-1; session=s-1"})
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request) as answer:
-            assert b"ESALES_QUEUED" in answer.read()
-        python_shop.settled()
-        sent, = (r["notification"] for r in sandbox.received())
-        assert (sent["market"], sent["ticket"]) == ("UK", "the ticket")
-        server.assert_well()
-
-
-def test_delivery_needs_no_threads_of_uwsgi(python_shop, sandbox):
+def test_delivery_works_without_enable_threads_of_uwsgi(python_shop, sandbox):
     with Uwsgi(python_shop, sandbox.base_url, threads=False) as server:
         server.page("do=enqueue&id=v&times=20")
         # No further page is asked for.
@@ -106,7 +93,7 @@ def test_delivery_needs_no_threads_of_uwsgi(python_shop, sandbox):
 
 
 @pytest.mark.parametrize("threads", [True, False], ids=["threads", "without"])
-def test_callbacks_need_enable_threads(python_shop, sandbox, threads):
+def test_callbacks_run_at_once_only_with_enable_threads_of_uwsgi(python_shop, sandbox, threads):
     """Without it they wait for a page that lets other threads run, and what is to be delivered waits for them."""
     with Uwsgi(python_shop, sandbox.base_url, threads=threads) as server:
         def waits():

@@ -29,7 +29,7 @@ def shop(library, command):
 
 @pytest.mark.parametrize("loading", LOADING)
 @pytest.mark.parametrize("server", SERVERS)
-def test_the_next_page_uses_the_connection_of_the_last(shop, sandbox, server, loading):
+def test_next_page_reuses_the_connection_under_php_web_servers(shop, sandbox, server, loading):
     with server(shop, sandbox.base_url, loading, workers=1) as server:
         pages = [server.page(f"do=send&id=page-{n}") for n in range(5)]
         assert [(page["sapi"], page["status"]) for page in pages] == [(server.SAPI, "ESALES_DELIVERED")] * 5
@@ -40,7 +40,7 @@ def test_the_next_page_uses_the_connection_of_the_last(shop, sandbox, server, lo
 
 
 @pytest.mark.parametrize("server", SERVERS)
-def test_so_it_does_with_tls(shop, command, server):
+def test_next_page_reuses_the_tls_connection_under_php_web_servers(shop, command, server):
     authority = shop.folder / "ca.pem"
     with TlsSandbox(command, authority) as sandbox:
         with server(shop, sandbox.base_url, workers=1, env={"ca_file": authority}) as server:
@@ -50,7 +50,7 @@ def test_so_it_does_with_tls(shop, command, server):
 
 
 @pytest.mark.parametrize("server", SERVERS)
-def test_a_child_process_inherits_no_descriptor_of_ours(shop, sandbox, server):
+def test_child_process_inherits_no_descriptor_under_php_web_servers(shop, sandbox, server):
     with server(shop, sandbox.base_url, workers=1) as server:
         before = server.page("descriptors")
         # The spool, its lock, the connection of the page and that of the delivery: all are open now.
@@ -65,7 +65,7 @@ def test_a_child_process_inherits_no_descriptor_of_ours(shop, sandbox, server):
 
 
 @pytest.mark.parametrize("server", SERVERS)
-def test_a_crash_would_be_seen(shop, sandbox, server):
+def test_crash_check_fails_when_a_php_worker_crashes(shop, sandbox, server):
     """A test of the tests: what a worker that crashes leaves in the log."""
     with pytest.raises(AssertionError, match="signal"), server(shop, sandbox.base_url) as server:
         os.kill(server.page("do=enqueue&id=one")["pid"], signal.SIGSEGV)
@@ -95,7 +95,7 @@ def growth(shop, server, does=("enqueue", "send")):
 
 @pytest.mark.parametrize("loading", LOADING)
 @pytest.mark.parametrize("server", SERVERS)
-def test_a_worker_does_not_grow_with_its_pages(shop, sandbox, server, loading):
+def test_worker_memory_stays_flat_over_many_pages(shop, sandbox, server, loading):
     with server(shop, sandbox.base_url, loading, workers=1) as server:
         grown, (_, _, descriptors), (_, threads_then, descriptors_then) = growth(shop, server)
         assert min(grown) <= FLAT_KIB, grown
@@ -105,7 +105,7 @@ def test_a_worker_does_not_grow_with_its_pages(shop, sandbox, server, loading):
         server.assert_well()
 
 
-def test_the_measure_sees_400_bytes_that_stay_of_a_page(shop, sandbox):
+def test_memory_check_fails_when_400_bytes_leak_with_each_page(shop, sandbox):
     with PhpFpm(shop, sandbox.base_url, workers=1) as server:
         grown, *_ = growth(shop, server, ["enqueue&leak", "send&leak"])
         assert min(grown) > FLAT_KIB, grown
@@ -120,7 +120,7 @@ def used(pid):
 @pytest.mark.parametrize("delivery", ["background", "none"])
 @pytest.mark.parametrize("loading", LOADING)
 @pytest.mark.parametrize("server", SERVERS)
-def test_nothing_is_lost_while_workers_are_recycled_reloaded_and_killed(shop, sandbox, server, loading, delivery):
+def test_accepted_events_arrive_while_php_workers_are_recycled_reloaded_and_killed(shop, sandbox, server, loading, delivery):
     pages, recycled_after, dice = server.PAGES, 20, random.Random(loading + delivery)
     env = {"gate_min_ms": 10, "gate_max_ms": 100}
     with contextlib.ExitStack() as stack:
@@ -154,7 +154,7 @@ def test_nothing_is_lost_while_workers_are_recycled_reloaded_and_killed(shop, sa
 
 
 @pytest.mark.parametrize("server", SERVERS)
-def test_workers_end_by_themselves_after_their_pages(shop, sandbox, server):
+def test_php_workers_end_after_their_last_page(shop, sandbox, server):
     """Without a kill or a reload: every end of a worker is a regular one, with deliveries that hang in its threads."""
     sandbox.script("hang:times=1000000")
     env = {"timeout_ms": 500, "gate_min_ms": 10, "gate_max_ms": 50}

@@ -25,7 +25,7 @@ def chosen(page):
     return row.locator("td").nth(5).inner_text()
 
 
-def test_everything_by_keyboard(page, sandbox):
+def test_inspector_is_operable_by_keyboard(page, sandbox):
     for number in range(40):
         send(sandbox, id=f"n{number}")
     page.wait_for_function("() => document.getElementById('count').innerText === '40 received'")
@@ -82,7 +82,7 @@ def test_everything_by_keyboard(page, sandbox):
     assert focused(page) == "503", "the button that is gone does not take the focus with it"
 
 
-def test_the_focus_is_not_lost_to_what_is_hidden(page, sandbox):
+def test_inspector_keeps_the_focus_when_an_element_is_hidden(page, sandbox):
     send(sandbox)
     wait_rows(page, 1)
     page.locator("#rows tr:not(.spacer)").click()
@@ -94,14 +94,14 @@ def test_the_focus_is_not_lost_to_what_is_hidden(page, sandbox):
     assert focused(page) == "filter" and page.locator("#detail").is_hidden()
 
 
-def test_what_is_done_is_announced_once(page, sandbox):
+def test_inspector_announces_each_action_once(page, sandbox):
     page.get_by_role("button", name="Copy the address").click()
     wait_text(page, "#notice", "The address is copied.")
     told = page.locator("[role=status], [role=alert], [aria-live]").filter(has_text="copied")
     assert told.count() == 1 and told.inner_text() == "The address is copied."
 
 
-def test_focus_can_be_seen(page, sandbox):
+def test_inspector_shows_the_focus(page, sandbox):
     send(sandbox)
     wait_rows(page, 1)
     page.keyboard.press("Tab")
@@ -127,7 +127,7 @@ def audit(page, root):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
-def test_axe_finds_nothing(opened, sandbox, root, scheme, width):
+def test_axe_reports_nothing_for_the_inspector(opened, sandbox, root, scheme, width):
     # axe itself makes elements from text, which the page's policy does not let anybody do.
     page = opened(sandbox.base_url, color_scheme=scheme, viewport={"width": width, "height": 720}, bypass_csp=True)
     audit(page, root)  # nothing received
@@ -152,7 +152,7 @@ def test_axe_finds_nothing(opened, sandbox, root, scheme, width):
     audit(page, root)
 
 
-def test_it_follows_the_scheme_of_the_system(opened, sandbox):
+def test_inspector_follows_the_colour_scheme_of_the_system(opened, sandbox):
     page = opened(sandbox.base_url)
     light = page.evaluate("getComputedStyle(document.body).backgroundColor")
     page.emulate_media(color_scheme="dark")
@@ -164,7 +164,7 @@ def test_it_follows_the_scheme_of_the_system(opened, sandbox):
     assert brightness(light) > 600 and brightness(dark) < 150
 
 
-def test_a_narrow_screen_needs_no_scrolling_sideways(opened, sandbox):
+def test_inspector_fits_a_narrow_screen_without_horizontal_scrolling(opened, sandbox):
     page = opened(sandbox.base_url, viewport={"width": 320, "height": 640})
     send(sandbox, id="x" * 100)
     wait_rows(page, 1)

@@ -8,7 +8,7 @@ import pytest
 from conftest import PATH, SIGNED_IN, TICKET, TOKEN, notification, pour, request, send, until, wait_rows, wait_text
 
 
-def test_an_empty_sandbox_says_how_to_fill_it(page, sandbox, command, tmp_path):
+def test_inspector_shows_how_to_send_when_it_is_empty(page, sandbox, command, tmp_path):
     import subprocess
 
     assert page.locator("#empty").is_visible()
@@ -24,7 +24,7 @@ def test_an_empty_sandbox_says_how_to_fill_it(page, sandbox, command, tmp_path):
     assert page.locator("#empty").is_hidden()
 
 
-def test_a_row_says_who_what_and_what_was_answered(page, sandbox):
+def test_row_shows_the_visitor_the_kind_and_the_answer(page, sandbox):
     send(sandbox, id="anonymous")
     send(sandbox, id="valid", customerKey=SIGNED_IN, token=TOKEN, market="SE")
     send(sandbox, id="wrong", customerKey=SIGNED_IN, token="0" * 64)
@@ -49,7 +49,7 @@ def test_a_row_says_who_what_and_what_was_answered(page, sandbox):
     assert page.title() == "(7) Inspector - esales-notify sandbox"
 
 
-def test_details_warn_of_keys_that_are_slips_or_a_persons_data(page, sandbox):
+def test_details_warn_of_keys_that_are_mistakes_or_personal_data(page, sandbox):
     for number, (members, warning) in enumerate([
             ({"customerKey": "anna@example.com"}, "`customerKey` looks like an e-mail address"),
             ({"customerKey": "4711"}, "`customerKey` looks like a number"),
@@ -63,7 +63,7 @@ def test_details_warn_of_keys_that_are_slips_or_a_persons_data(page, sandbox):
         assert sandbox.received()[-1]["status"] == 204
 
 
-def test_the_details_say_why(page, sandbox):
+def test_details_show_the_reason_of_the_answer(page, sandbox):
     send(sandbox, customerKey=SIGNED_IN, token="0" * 64, surprise=1)
     wait_rows(page, 1)
     page.locator("#rows tr:not(.spacer)").click()
@@ -75,7 +75,7 @@ def test_the_details_say_why(page, sandbox):
     assert "content-type: application/json" in text
 
 
-def test_a_scripted_answer_does_not_hide_what_the_token_is_worth(page, sandbox):
+def test_details_show_whether_the_token_is_valid_when_the_answer_is_scripted(page, sandbox):
     sandbox.script("503:body=busy")
     send(sandbox, customerKey=SIGNED_IN, token="0" * 64)
     row = wait_rows(page, 1)[0]
@@ -85,7 +85,7 @@ def test_a_scripted_answer_does_not_hide_what_the_token_is_worth(page, sandbox):
     assert "busy" in text and "Signed in, but token not valid: the token is not that" in text
 
 
-def test_a_token_is_shown_only_on_demand(page, sandbox):
+def test_token_is_shown_only_on_demand(page, sandbox):
     send(sandbox, customerKey=SIGNED_IN, token=TOKEN)
     wait_rows(page, 1)
     page.locator("#rows tr:not(.spacer)").click()
@@ -106,7 +106,7 @@ GOOD = json.dumps(notification(customerKey=SIGNED_IN, token=TOKEN))
     ("POST", PATH, '{"cart":' + GOOD + "}", 1), ("POST", PATH, GOOD.replace('"token"', r'"\u0074oken"'), 2),
     ("POST", PATH, GOOD + " " * 2**20, 2),
 ], ids=["path", "method", "cut off", "form", "inside", "escaped", "too long"])
-def test_no_token_is_shown_of_what_is_no_notification_either(page, sandbox, method, path, body, times):
+def test_token_is_hidden_when_the_request_is_not_a_notification(page, sandbox, method, path, body, times):
     request(sandbox.base_url, method, path, body.encode(), {"Content-Type": "application/json"})
     seen = wait_rows(page, 1)
     if sandbox.received()[0]["visitor"] is None:
@@ -126,7 +126,7 @@ def body_shown(page, sandbox, body):
     return page.locator("#detail pre[aria-label=Body]").inner_text()
 
 
-def test_the_body_is_what_was_sent(page, sandbox):
+def test_details_show_the_body_as_sent(page, sandbox):
     sent = r'{"market":"UK","market":"SE","n":12345678901234567890,"f":1.0e2,"a\u0062":"\u00e9\/","none":{},"list":[1,[]]}'
     assert body_shown(page, sandbox, sent) == r"""{
   "market": "UK",
@@ -143,17 +143,17 @@ def test_the_body_is_what_was_sent(page, sandbox):
 
 
 @pytest.mark.parametrize("sent", ['{"market": "UK",}', "[" * 100 + "]" * 100, "{ 'market' : 1 }", "(empty)"])
-def test_a_body_that_cannot_be_laid_out_is_shown_as_it_is(page, sandbox, sent):
+def test_details_show_the_raw_body_when_it_is_not_json(page, sandbox, sent):
     assert body_shown(page, sandbox, sent) == sent
 
 
 @pytest.mark.parametrize("token, shown", [("UK", "…"), ("$&" + "x" * 30 + "$'", "$&xxxxxx…xx$'"), ("id", "…")])
-def test_only_the_token_is_made_short(page, sandbox, token, shown):
+def test_body_is_shown_in_full_except_for_the_token(page, sandbox, token, shown):
     sent = notification(customerKey=SIGNED_IN, token=token)
     assert json.loads(body_shown(page, sandbox, json.dumps(sent))) == {**sent, "token": shown}
 
 
-def test_the_title_counts_in_a_tab_that_is_not_drawn(page, sandbox):
+def test_title_counts_arrivals_in_a_background_tab(page, sandbox):
     send(sandbox)
     wait_rows(page, 1)
     # A hidden page is given no frames.
@@ -185,17 +185,17 @@ def within_200_ms(page, sandbox):
     raise AssertionError(f"95 of 100 are shown within {measured[94]} ms, in the third round")
 
 
-def test_a_notification_is_shown_within_200_ms(page, sandbox):
+def test_notification_is_shown_within_200_ms(page, sandbox):
     within_200_ms(page, sandbox)
 
 
-def test_a_notification_is_shown_within_200_ms_among_ten_thousand(page, sandbox):
+def test_notification_is_shown_within_200_ms_among_ten_thousand_rows(page, sandbox):
     pour(sandbox, 10_000)
     wait_text(page, "#count", "10,000 received")
     within_200_ms(page, sandbox)
 
 
-def test_a_screen_reader_is_told(page, sandbox):
+def test_arrival_is_announced_to_screen_readers(page, sandbox):
     send(sandbox)
     wait_text(page, "#announce", "1 new. The last: 204, add to cart, anonymous, market UK.")
     for _ in range(20):
@@ -204,7 +204,7 @@ def test_a_screen_reader_is_told(page, sandbox):
     wait_text(page, "#announce", "market SE.")
 
 
-def test_json_is_what_the_page_shows(sandbox):
+def test_sandbox_json_equals_what_the_inspector_shows(sandbox):
     send(sandbox, customerKey=SIGNED_IN, token="0" * 64)
     record = json.loads(request(sandbox.base_url, "GET", "/sandbox/received")[1])[0]
     assert record["token_problem"].startswith("the token is not that of this customerKey")

@@ -36,7 +36,7 @@ def order_shown(page):
     return page.eval_on_selector_all("#detail .order tr", "rows => rows.map(row => [...row.cells].map(cell => cell.innerText.trim()))")
 
 
-def test_row_names_its_kind_and_what_it_is_about(page, sandbox):
+def test_row_shows_its_kind_and_its_product_or_ticket(page, sandbox):
     send_all(sandbox)
     seen = wait_rows(page, 7)[::-1]
     assert [row[2] for row in seen] == ["add to cart", "click", "non-eSales click", "non-eSales add to cart", "payment",
@@ -185,7 +185,7 @@ def test_copied_command_sends_a_secure_payment_that_is_valid(page, sandbox):
     wait_rows(page, 2)
 
 
-def test_payment_token_that_the_sandbox_has_forgotten_is_said(page, sandbox):
+def test_payment_token_is_reported_missing_when_the_sandbox_discarded_it(page, sandbox):
     send_kind(sandbox, "payment", PRIVATE_KEY, lines=LINES)
     wait_rows(page, 1)
     page.locator(LAST).click()
@@ -197,7 +197,7 @@ def test_payment_token_that_the_sandbox_has_forgotten_is_said(page, sandbox):
     wait_text(page, "#notice", "does not have this request any more")
 
 
-def test_refused_payment_token_says_why(page, sandbox):
+def test_refused_payment_token_shows_the_reason(page, sandbox):
     body = json.dumps({**VISITOR, "lines": LINES}).encode()
     token = payment_token("another-private-key", body)
     request(sandbox.base_url, "POST", f"/api/v1/notifications/payment?paymentToken={token}", body, {"Content-Type": "application/json"})
@@ -213,7 +213,7 @@ def test_refused_payment_token_says_why(page, sandbox):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
-def test_axe_finds_nothing_wrong_with_any_kind(opened, sandbox, root, scheme, width):
+def test_axe_reports_nothing_for_any_kind(opened, sandbox, root, scheme, width):
     page = opened(sandbox.base_url, color_scheme=scheme, viewport={"width": width, "height": 720}, bypass_csp=True)
     send_all(sandbox)
     send_kind(sandbox, "payment", lines=LINES)
@@ -225,7 +225,7 @@ def test_axe_finds_nothing_wrong_with_any_kind(opened, sandbox, root, scheme, wi
         audit(page, root)
 
 
-def test_order_needs_no_scrolling_sideways_on_a_narrow_screen(opened, sandbox):
+def test_order_fits_a_narrow_screen_without_horizontal_scrolling(opened, sandbox):
     page = opened(sandbox.base_url, viewport={"width": 320, "height": 640})
     long = [{"productKey": "P" * 200, "variantKey": "V" * 200, "quantity": 123456, "sellingPrice": 123456.789, "cost": 1}]
     send_kind(sandbox, "payment", PRIVATE_KEY, lines=long)

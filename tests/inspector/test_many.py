@@ -51,7 +51,7 @@ def in_document(page):
     return page.evaluate("document.querySelectorAll('#rows tr').length")
 
 
-def test_ten_thousand_rows(page, sandbox):
+def test_inspector_scrolls_through_ten_thousand_rows(page, sandbox):
     pour(sandbox, 100)
     wait_text(page, "#count", "100 received")
     few, few_rows = page.evaluate(MEASURE), in_document(page)
@@ -94,7 +94,7 @@ def test_ten_thousand_rows(page, sandbox):
     page.wait_for_function("() => document.querySelector('#rows').lastChild.previousSibling.cells[5].innerText.includes('n3')")
 
 
-def test_a_page_that_is_opened_late_catches_up_and_says_what_it_cannot_have(opened, sandbox):
+def test_inspector_opened_late_catches_up_and_reports_discarded_records(opened, sandbox):
     pour(sandbox, MANY + 250)
     page = opened(sandbox.base_url)
     wait_text(page, "#count", f"{MANY:,} received, 250 older not kept")

@@ -14,7 +14,7 @@ def ids(page):
     return [row[5].split()[-1] for row in rows(page) if len(row) > 1]
 
 
-def test_a_restart_is_said_and_what_the_page_has_is_kept(command, opened):
+def test_inspector_reports_a_restart_and_keeps_its_rows(command, opened):
     with Sandbox(command) as first:
         address = urlsplit(first.base_url).netloc
         page = opened(first.base_url)
@@ -40,7 +40,7 @@ def test_a_restart_is_said_and_what_the_page_has_is_kept(command, opened):
         page.locator("#empty").wait_for()
 
 
-def test_a_restart_while_the_page_is_paused(command, opened):
+def test_inspector_keeps_its_rows_when_the_sandbox_restarts_during_a_pause(command, opened):
     with Sandbox(command) as first:
         address = urlsplit(first.base_url).netloc
         page = opened(first.base_url)
@@ -106,7 +106,7 @@ def cable(sandbox):
     made.close()
 
 
-def test_after_a_lost_connection_nothing_is_missing_and_nothing_twice(cable, opened, sandbox):
+def test_inspector_shows_each_row_once_after_a_lost_connection(cable, opened, sandbox):
     page = opened(cable.base_url)
     sent = []
     for round_number in range(5):
@@ -122,7 +122,7 @@ def test_after_a_lost_connection_nothing_is_missing_and_nothing_twice(cable, ope
     assert not [row for row in rows(page) if len(row) == 1], "it was no restart"
 
 
-def test_a_page_that_was_cleared_while_it_was_away(cable, opened, sandbox):
+def test_inspector_is_cleared_when_the_sandbox_was_cleared_while_it_was_disconnected(cable, opened, sandbox):
     page = opened(cable.base_url)
     send(sandbox, id="old")
     wait_rows(page, 1)
@@ -144,7 +144,7 @@ HIDEABLE = """() => {
 }"""
 
 
-def test_a_page_that_nobody_looks_at_takes_no_connection_and_misses_nothing(opened, sandbox):
+def test_hidden_inspector_uses_no_connection_and_catches_up_when_it_is_shown(opened, sandbox):
     page = opened(sandbox.base_url)
     page.evaluate(HIDEABLE)
     send(sandbox, id="before")
@@ -164,7 +164,7 @@ def test_a_page_that_nobody_looks_at_takes_no_connection_and_misses_nothing(open
     assert ids(page) == ["away-2", "away-1", "short", "before"] and page.title().startswith("(4) ")
 
 
-def test_seven_tabs_of_one_browser(browser, sandbox):
+def test_seven_tabs_of_one_browser_all_show_arrivals(browser, sandbox):
     """A browser opens six connections to one host and no more; pages that are not looked at need none."""
     context = browser.new_context()
     context.set_default_timeout(PATIENCE_MS)
@@ -184,7 +184,7 @@ def test_seven_tabs_of_one_browser(browser, sandbox):
     context.close()
 
 
-def test_a_hidden_page_whose_sandbox_is_gone_does_not_go_on_trying(command, opened):
+def test_hidden_inspector_stops_reconnecting_when_the_sandbox_has_ended(command, opened):
     with Sandbox(command) as first:
         address = urlsplit(first.base_url).netloc
         page = opened(first.base_url)

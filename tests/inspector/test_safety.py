@@ -13,7 +13,7 @@ LAST = "#rows tr:not(.spacer)"
 EVIL = "<img src=x onerror=\"window.hurt=1\"><script>window.hurt=1</script>"
 
 
-def test_hostile_contents_stay_text(page, sandbox):
+def test_inspector_shows_hostile_contents_as_text(page, sandbox):
     asked = []
     page.on("request", lambda one: asked.append(one.url))
     members = {name: EVIL for name in ("market", "customerKey", "sessionKey", "id", "token", "ticket")}
@@ -37,13 +37,13 @@ def test_hostile_contents_stay_text(page, sandbox):
     assert [url for url in asked if "/sandbox/" not in url] == []
 
 
-def test_the_page_may_not_even_try(page):
+def test_content_security_policy_blocks_foreign_scripts_and_requests(page):
     """Trusted Types: markup from data is refused by the browser, wherever a later change might put it."""
     tried = page.evaluate("() => { try { document.body.innerHTML = '<p>x'; return 'done'; } catch (e) { return e.name; } }")
     assert tried == "TypeError"
 
 
-def test_headers_of_the_page_and_of_what_it_reads(sandbox):
+def test_inspector_responses_have_security_headers(sandbox):
     for path in ("/", "/sandbox/received", "/sandbox/status", "/sandbox/inspector/main.js", "/sandbox/inspector/inspector.css"):
         with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(sandbox.base_url + path) as answer:
             policy = answer.headers["Content-Security-Policy"]
@@ -104,7 +104,7 @@ ATTEMPT = """async (base) => {
 
 
 @pytest.mark.parametrize("name", ["127.0.0.1", "localhost"])
-def test_a_page_of_another_origin_can_do_nothing(browser, sandbox, elsewhere, name):
+def test_page_of_another_origin_cannot_use_the_sandbox(browser, sandbox, elsewhere, name):
     send(sandbox)
     context = browser.new_context()
     context.set_default_timeout(PATIENCE_MS)
@@ -118,7 +118,7 @@ def test_a_page_of_another_origin_can_do_nothing(browser, sandbox, elsewhere, na
     assert request(sandbox.base_url, "POST", "/sandbox/close-idle", headers=origin)[0] == 403, "what was sent blindly"
 
 
-def test_a_name_that_is_pointed_here_can_do_nothing(sandbox):
+def test_request_is_refused_when_its_host_name_is_rebound_to_loopback(sandbox):
     """DNS rebinding: the browser believes that the sandbox is evil.example, and all of it one origin."""
     port = sandbox.base_url.rsplit(":", 1)[1]
     send(sandbox)
@@ -133,13 +133,13 @@ def test_a_name_that_is_pointed_here_can_do_nothing(sandbox):
     assert request(sandbox.base_url, "POST", PATH, b"{}", {"Host": "evil.example"})[0] == 400
 
 
-def test_a_name_that_the_sandbox_was_told_of(command):
+def test_request_is_accepted_when_its_host_name_is_allowed_by_option(command):
     with Sandbox(command, "--allow-host", "sandbox") as told:
         assert request(told.base_url, "GET", "/sandbox/received", headers={"Host": "sandbox:8080"}) == (200, "[]")
         assert request(told.base_url, "GET", "/sandbox/received", headers={"Host": "other:8080"})[0] == 403
 
 
-def test_a_link_from_elsewhere_opens_the_page(browser, sandbox, elsewhere):
+def test_link_from_another_site_opens_the_inspector(browser, sandbox, elsewhere):
     context = browser.new_context()
     context.set_default_timeout(PATIENCE_MS)
     page = context.new_page()

@@ -20,7 +20,7 @@ def await_ids(page, ids):
         .map(row => row.cells[5].innerText.trim().split(/\\s+/).pop()).join('') === ids""", arg=ids)
 
 
-def test_filter(page, sandbox):
+def test_filter_shows_only_matching_rows(page, sandbox):
     send(sandbox, id="a", market="UK")
     send(sandbox, id="b", market="SE", ticket="unusual")
     send(sandbox, id="b", market="SE")
@@ -45,7 +45,7 @@ def test_filter(page, sandbox):
 
 
 @pytest.mark.parametrize("name", ["twice", "1", "UK", "with space", "x" * 128])
-def test_all_with_one_id(page, sandbox, name):
+def test_same_id_button_filters_all_rows_with_the_id(page, sandbox, name):
     # Others that hold it, or a part of it: in the id, in the market, in the ticket's parts.
     for other in (name, f"{name}1", "with", "space", name):
         send(sandbox, id=other)
@@ -70,7 +70,7 @@ def test_all_with_one_id(page, sandbox, name):
     assert only.is_hidden() and page.evaluate("document.activeElement.id") == "filter"
 
 
-def test_pause_holds_the_page_and_loses_nothing(page, sandbox):
+def test_pause_holds_arrivals_back_until_it_ends(page, sandbox):
     send(sandbox, id="before")
     wait_rows(page, 1)
     page.get_by_role("button", name="Pause").click()
@@ -83,7 +83,7 @@ def test_pause_holds_the_page_and_loses_nothing(page, sandbox):
     assert ids(page) == ["held-2", "held-1", "held-0", "before"]
 
 
-def test_clear_empties_the_sandbox_and_every_page(page, opened, sandbox):
+def test_clear_empties_the_sandbox_and_every_inspector(page, opened, sandbox):
     other = opened(sandbox.base_url)
     send(sandbox)
     for one in (page, other):
@@ -114,7 +114,7 @@ ODD = [
 
 
 @pytest.mark.parametrize("what, path, body, headers", ODD, ids=[row[0] for row in ODD])
-def test_the_copied_command_sends_the_same_again(page, sandbox, tmp_path, what, path, body, headers):
+def test_copied_curl_command_sends_the_same_request(page, sandbox, tmp_path, what, path, body, headers):
     method = "PUT" if what == "another method" else "POST"
     request(sandbox.base_url, method, path, body, headers)
     wait_rows(page, 1)
@@ -138,7 +138,7 @@ def test_the_copied_command_sends_the_same_again(page, sandbox, tmp_path, what, 
     assert compared(first) == compared(second), copied
 
 
-def test_the_copied_command_has_the_whole_token(page, sandbox):
+def test_copied_curl_command_has_the_whole_token(page, sandbox):
     send(sandbox, customerKey=SIGNED_IN, token=TOKEN)
     wait_rows(page, 1)
     page.locator(LAST).click()
@@ -148,7 +148,7 @@ def test_the_copied_command_has_the_whole_token(page, sandbox):
     assert [r["token_valid"] for r in sandbox.received()] == [True, True]
 
 
-def test_where_the_browser_does_not_copy_one_can_by_hand(opened, sandbox):
+def test_command_is_shown_for_copying_when_the_clipboard_is_not_available(opened, sandbox):
     page = opened(sandbox.base_url)
     page.evaluate("() => { navigator.clipboard.writeText = () => Promise.reject(new Error('no')); }")
     page.get_by_role("button", name="Copy the address").click()
@@ -158,7 +158,7 @@ def test_where_the_browser_does_not_copy_one_can_by_hand(opened, sandbox):
 
 
 @pytest.mark.parametrize("switch, status", [("503", 503), ("403", 403), ("Close", 0), ("Wait", 204)])
-def test_a_switch_makes_the_next_answers_fail(page, sandbox, switch, status):
+def test_failure_switch_makes_the_next_answers_fail(page, sandbox, switch, status):
     page.get_by_label("for the next").fill("2")
     page.locator("#wait").fill("7")
     button = page.get_by_role("button", name=switch, exact=True)
@@ -176,7 +176,7 @@ def test_a_switch_makes_the_next_answers_fail(page, sandbox, switch, status):
     assert answers[0] == {"503": "503", "403": "403", "Close": "close", "Wait": "honest:wait=7"}[switch]
 
 
-def test_what_waits_is_answered_honestly(page, sandbox):
+def test_waiting_requests_are_answered_normally_when_the_switch_is_turned_off(page, sandbox):
     page.locator("#wait").fill("7")
     page.get_by_label("for the next").fill("3")
     page.get_by_role("button", name="Wait", exact=True).click()
@@ -189,7 +189,7 @@ def test_what_waits_is_answered_honestly(page, sandbox):
     wait_text(page, "#detail", "could not be validated")
 
 
-def test_a_switch_stays_until_it_is_switched_off(page, sandbox):
+def test_failure_switch_stays_on_until_it_is_turned_off(page, sandbox):
     page.get_by_label("until switched off").check()
     assert page.get_by_label("for the next").is_disabled()
     page.get_by_role("button", name="503", exact=True).click()
@@ -203,7 +203,7 @@ def test_a_switch_stays_until_it_is_switched_off(page, sandbox):
     assert send(sandbox)[0] == 204
 
 
-def test_what_others_scripted_is_shown_and_can_be_switched_off(page, sandbox):
+def test_script_of_another_client_is_shown_and_can_be_ended(page, sandbox):
     sandbox.script("503:retry-after=1, hang, 204:times=forever")
     wait_text(page, "#scripted", "Scripted: 503:retry-after=1, hang, 204:times=forever (without end).")
     assert page.locator("[data-answer][aria-pressed=true]").count() == 0
@@ -212,13 +212,13 @@ def test_what_others_scripted_is_shown_and_can_be_switched_off(page, sandbox):
     assert sandbox.status()["script_left"] == 0
 
 
-def test_a_request_that_fails_is_told(page, sandbox):
+def test_inspector_reports_a_control_request_that_fails(page, sandbox):
     page.route("**/sandbox/script", lambda route: route.fulfill(status=400, body="no such answer"))
     page.get_by_role("button", name="503", exact=True).click()
     wait_text(page, "#notice", "That did not work: no such answer")
 
 
-def test_a_sandbox_that_does_not_answer_is_told(opened, sandbox):
+def test_inspector_reports_a_sandbox_that_does_not_answer(opened, sandbox):
     page = opened(sandbox.base_url)
     page.evaluate("""() => {
         const timeout = AbortSignal.timeout;

@@ -37,13 +37,13 @@ def test_sockets_are_above_2_when_stdio_is_closed(closed_stdio, command, tmp_pat
     assert report == {"outcomes": [True] * 3, "low": []}
 
 
-def test_the_resolvers_sockets_are_above_2_while_the_name_server_is_silent(closed_stdio):
+def test_resolver_sockets_are_above_2_while_the_name_server_is_silent(closed_stdio):
     options = {"base_url": "http://shop.test", "allow_http": True, "timeout_ms": 1000, "max_attempts": 1}
     report = closed_stdio(options, sys.executable, str(HERE / "in_namespace.py"), "silent")
     assert report == {"outcomes": ["ESALES_TIMEOUT"] * 3, "low": []}
 
 
-def test_nothing_of_the_hosts_is_in_the_spool_when_it_prints_to_closed_stdio(root, library, command, tmp_path):
+def test_spool_has_no_output_of_the_host_when_it_prints_to_closed_stdio(root, library, command, tmp_path):
     env = {**os.environ, "PYTHONPATH": str(root / "bindings/python/src"), "ESALES_NOTIFY_LIBRARY": str(library)}
     with Sandbox(command) as sandbox:
         host = [sys.executable, str(HERE / "printing_host.py"), str(tmp_path), sandbox.base_url]

@@ -28,7 +28,7 @@ def in_time(limit_us, measured_round):
         measured.append(measured_round()["elapsed_us"])
 
 
-def test_a_resolver_that_never_answers(command):
+def test_send_returns_within_timeout_ms_when_the_resolver_never_answers(command):
     def measured_round():
         receipt = send("silent", command, "--timeout-ms", "400")
         assert receipt["status_name"] == "ESALES_TIMEOUT", receipt
@@ -38,7 +38,7 @@ def test_a_resolver_that_never_answers(command):
     in_time(500_000, measured_round)
 
 
-def test_a_name_that_does_not_exist(command):
+def test_send_fails_with_connect_failed_when_the_name_does_not_exist(command):
     def measured_round():
         receipt = send("nxdomain", command, "--timeout-ms", "2000", "--backoff-ms", "0")
         assert receipt["status_name"] == "ESALES_CONNECT_FAILED", receipt
@@ -49,7 +49,7 @@ def test_a_name_that_does_not_exist(command):
     in_time(2_100_000, measured_round)
 
 
-def test_a_proxy_variable_in_capitals_is_not_read(command):
+def test_http_proxy_in_capitals_is_not_read(command):
     """In a CGI program a visitor sets HTTP_PROXY by a `Proxy:` header."""
     variables = {"http_proxy": "", "all_proxy": "", "ALL_PROXY": "", "HTTP_PROXY": "http://127.0.0.1:9"}
     receipt = send("nxdomain", command, "--max-attempts", "1", env=variables)

@@ -97,14 +97,14 @@ def delivers(sandbox):
     return check
 
 
-def test_they_have_nothing_of_ours_and_no_rust(bases):
+def test_chroots_have_no_rust_and_nothing_installed(bases):
     for debian in bases.values():
         assert debian.ours() == []
         debian.run("sh", "-c", "command -v cargo || command -v rustc", code=127)
     bases["minimal"].run("sh", "-c", "command -v cc || command -v python3 || command -v php || command -v mono", code=127)
 
 
-def test_the_command_needs_no_more_than_the_base_system(minimal, package, sandbox):
+def test_command_runs_on_the_base_system(minimal, package, sandbox):
     """And apt takes all of it away again."""
     minimal.put(package("libesales-notify0_*.deb"), package("esales-notify_*.deb"))
     minimal.run("sh", "-c", "apt-get install -y -qq --no-install-recommends ./*.deb")
@@ -114,7 +114,7 @@ def test_the_command_needs_no_more_than_the_base_system(minimal, package, sandbo
     assert minimal.ours() == []
 
 
-def test_the_tarballs_command_needs_no_more_than_the_base_system(minimal, package, sandbox, version):
+def test_command_of_the_tarball_runs_on_the_base_system(minimal, package, sandbox, version):
     minimal.put(package("esales-notify-*-linux-x86_64.tar.gz"))
     minimal.run("sh", "-c", "tar -xzf *.tar.gz")
     words = minimal.run(f"./esales-notify-{version}-linux-x86_64/bin/esales-notify", "send", "add-to-cart", "--market", "UK", "--ticket", "abc",
@@ -138,7 +138,7 @@ def section_of(page):
 
 
 @pytest.mark.parametrize("language", PAGES)
-def test_the_commands_of_getting_started_deliver(root, packages, tools, language, tmp_path):
+def test_getting_started_commands_deliver(root, packages, tools, language, tmp_path):
     """Every command of "With the package", in its order; and what they print is what the page says."""
     for pattern in PAGES[language]:
         tools.put(*(packages.glob(pattern) if "*" in pattern else [root / pattern]))
@@ -154,7 +154,7 @@ def test_the_commands_of_getting_started_deliver(root, packages, tools, language
     assert tools.ours() == []
 
 
-def test_every_page_with_a_package_begins_with_it(root):
+def test_getting_started_page_begins_with_its_package(root):
     for page in (root / "docs/getting-started").glob("*.md"):
         headings = re.findall(r"^## (.*)$", page.read_text(), re.M)
         assert (headings[0] == "With the package") == (page.stem in PAGES), page
@@ -168,7 +168,7 @@ target_link_libraries(program PRIVATE esales_notify::esales_notify)
 """
 
 
-def test_installed_from_the_sources_for_everybody_it_is_found_by_everything(root, readme_installs, native, tools, delivers):
+def test_system_wide_installation_is_found_by_every_language(root, readme_installs, native, tools, delivers):
     """By the commands of the README: pkg-config, CMake and the loader need no word of where it is."""
     lines = readme_installs[0].splitlines()
     # There is no Rust inside: what this makes is there, in `native`.
@@ -189,7 +189,7 @@ def test_installed_from_the_sources_for_everybody_it_is_found_by_everything(root
     tools.run("./program", code=127)
 
 
-def test_the_sdist_works_with_the_systems_library(root, package, tools, delivers, tmp_path):
+def test_sdist_works_with_the_library_of_the_system(root, package, tools, delivers, tmp_path):
     """What pip makes of it, where no wheel fits, takes the library that Debian's package installs."""
     subprocess.run([sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check", "--no-index", "--no-deps",
                     "--no-build-isolation", "-w", tmp_path, package("esales_notify-*.tar.gz")], check=True)

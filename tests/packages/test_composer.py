@@ -6,7 +6,7 @@ import zipfile
 SETTINGS = {"COMPOSER_DISABLE_NETWORK": "1", "COMPOSER_ALLOW_SUPERUSER": "1"}
 
 
-def test_installed_by_composer_it_delivers(package, elsewhere, delivers, version):
+def test_composer_package_delivers_when_it_is_installed(package, elsewhere, delivers, version):
     zipped = package("esales-notify-php-*.zip")
     elsewhere.write("composer.json", json.dumps({
         "repositories": [{"type": "artifact", "url": str(zipped.parent)}, {"packagist.org": False}],
@@ -23,7 +23,7 @@ def test_installed_by_composer_it_delivers(package, elsewhere, delivers, version
     assert f'#define FFI_LIB "{installed / "lib/libesales_notify.so"}"' in header
 
 
-def test_what_is_in_it(package, root, version):
+def test_composer_package_has_the_listed_files(package, root, version):
     with zipfile.ZipFile(package("esales-notify-php-*.zip")) as zipped:
         names = set(zipped.namelist())
         description = json.loads(zipped.read("composer.json"))

@@ -19,13 +19,13 @@ def field(elsewhere, file, name):
     return elsewhere.run("dpkg-deb", "-f", file, name).strip()
 
 
-def test_lintian_has_nothing_to_say(elsewhere, package):
+def test_lintian_reports_nothing_for_the_debian_packages(elsewhere, package):
     """What is overridden is explained in packaging/deb/*.lintian-overrides."""
     words = elsewhere.run("lintian", "--allow-root", "--fail-on", "error,warning", *(package(f"{name}_*.deb") for name in NAMES))
     assert not re.search(r"^[EW]: ", words, re.M), words
 
 
-def test_what_the_packages_say_of_each_other(elsewhere, package, version):
+def test_debian_packages_declare_their_dependencies_on_each_other(elsewhere, package, version):
     library, headers, command = (package(f"{name}_*.deb") for name in NAMES)
     for file in (library, headers, command):
         assert field(elsewhere, file, "Version") == f"{version}-1"
@@ -43,7 +43,7 @@ def debian_source(elsewhere, package, version):
     return elsewhere.folder
 
 
-def test_the_symbols_file_lists_what_is_exported(elsewhere, debian_source, root, version):
+def test_debian_symbols_file_lists_the_exported_symbols(elsewhere, debian_source, root, version):
     committed = root / "packaging/deb/libesales-notify0.symbols"
     # -c4: anything new, anything gone, and a library that is not listed.
     elsewhere.run("dpkg-gensymbols", "-plibesales-notify0", f"-v{version}", "-Pbuilt", f"-I{committed}", "-Onew", "-c4")
@@ -62,14 +62,14 @@ def test_the_symbols_file_lists_what_is_exported(elsewhere, debian_source, root,
             assert came[name][:2] <= number(release.name), name
 
 
-def test_a_symbol_that_is_not_listed_is_found(elsewhere, debian_source, root, version):
+def test_symbol_check_fails_when_a_symbol_is_not_listed(elsewhere, debian_source, root, version):
     committed = (root / "packaging/deb/libesales-notify0.symbols").read_text()
     elsewhere.write("less", committed.replace(" esales_version@Base 0.1.0\n", ""))
     words = elsewhere.run("dpkg-gensymbols", "-plibesales-notify0", f"-v{version}", "-Pbuilt", "-Iless", "-Onew", "-c4", code=2)
     assert "esales_version" in words
 
 
-def test_what_links_with_it_will_depend_on_it(elsewhere, debian_source, root, package):
+def test_program_that_links_depends_on_the_library_package(elsewhere, debian_source, root, package):
     """As dpkg-shlibdeps finds out when it packages a program."""
     elsewhere.run("dpkg-deb", "-x", package("libesales-notify-dev_*.deb"), "built")
     lib = "built/usr/lib/x86_64-linux-gnu"
@@ -83,14 +83,14 @@ def test_what_links_with_it_will_depend_on_it(elsewhere, debian_source, root, pa
     assert "ldconfig" in (debian_source / "built/DEBIAN/triggers").read_text()
 
 
-def test_the_licences_are_in_each(unpacked):
+def test_every_debian_package_has_the_licences(unpacked):
     for name in NAMES:
         doc = unpacked / "usr/share/doc" / name
         assert "Apache-2.0" in (doc / "copyright").read_text()
         assert b"rustls" in gzip.decompress((doc / "THIRD-PARTY-LICENSES.txt.gz").read_bytes())
 
 
-def test_the_unit_starts_the_command_of_the_package(unpacked):
+def test_systemd_unit_of_the_package_starts_its_command(unpacked):
     unit = (unpacked / "lib/systemd/system/esales-notify-drain.service").read_text()
     (started,) = re.findall(r"^ExecStart=(\S+)", unit, re.M)
     assert (unpacked / started.lstrip("/")).is_file()

@@ -21,7 +21,7 @@ def prefix(make_install, tmp_path):
     return tmp_path / "prefix"
 
 
-def test_what_is_installed(prefix, version):
+def test_make_install_installs_the_listed_files(prefix, version):
     found = files(prefix)
     pages = [path for path in found if path.startswith("share/man/man1/")]
     assert {"share/man/man1/esales-notify.1", "share/man/man1/esales-notify-drain.1"} <= set(pages)
@@ -52,7 +52,7 @@ def test_what_is_installed(prefix, version):
     assert (prefix / "lib/libesales_notify.so.0").readlink().name == f"libesales_notify.so.{version}"
 
 
-def test_the_folders_are_where_they_are_told_to_be(make_install, tmp_path):
+def test_make_install_uses_the_given_folders(make_install, tmp_path):
     where = {"PREFIX": "/opt/shop", "LIBDIR": "/opt/shop/lib/x86_64-linux-gnu", "INCLUDEDIR": "/opt/headers"}
     make_install("install", DESTDIR=tmp_path / "stage", **where)
     found = files(tmp_path / "stage")
@@ -64,7 +64,7 @@ def test_the_folders_are_where_they_are_told_to_be(make_install, tmp_path):
         assert str(tmp_path).encode() not in (tmp_path / "stage" / path).read_bytes(), path
 
 
-def test_uninstall_removes_that_and_nothing_else(make_install, tmp_path):
+def test_make_uninstall_removes_only_what_was_installed(make_install, tmp_path):
     make_install("install", PREFIX="/usr", DESTDIR=tmp_path)
     others = ["usr/lib/libother.so", "usr/share/man/man1/esales.1", "usr/share/doc/esales-notify/mine.txt"]
     for other in others:
@@ -76,7 +76,7 @@ def test_uninstall_removes_that_and_nothing_else(make_install, tmp_path):
     assert not (tmp_path / "usr/lib/esales_notify").exists()
 
 
-def test_an_older_version_does_not_stay(make_install, tmp_path, version):
+def test_make_install_removes_an_older_version(make_install, tmp_path, version):
     """Neither beside a newer one, where ldconfig would have to choose, nor when that is uninstalled."""
     older = tmp_path / "usr/lib/libesales_notify.so.0.0.9"
     older.parent.mkdir(parents=True)
@@ -89,7 +89,7 @@ def test_an_older_version_does_not_stay(make_install, tmp_path, version):
     assert not list(older.parent.glob("*.so*"))
 
 
-def test_a_second_install_replaces_the_first(make_install, tmp_path):
+def test_second_make_install_replaces_the_first(make_install, tmp_path):
     make_install("install", PREFIX="/usr", DESTDIR=tmp_path)
     first = files(tmp_path)
     make_install("install", PREFIX="/usr", DESTDIR=tmp_path)
@@ -97,7 +97,7 @@ def test_a_second_install_replaces_the_first(make_install, tmp_path):
 
 
 @pytest.mark.xdist_group("repository")
-def test_installed_from_the_sources_for_oneself_it_delivers(root, elsewhere, readme_installs, delivers):
+def test_installation_in_a_home_folder_delivers(root, elsewhere, readme_installs, delivers):
     """By the commands of the README, which build it first, in a home that is empty."""
     home = pathlib.Path.home()
     rust = {"CARGO_HOME": os.environ.get("CARGO_HOME", home / ".cargo"), "RUSTUP_HOME": os.environ.get("RUSTUP_HOME", home / ".rustup")}
@@ -115,7 +115,7 @@ def pkg_config(elsewhere, prefix, *arguments):
 
 
 @pytest.mark.parametrize("language", ["c", "cpp"])
-def test_a_program_finds_the_shared_library_by_pkg_config(elsewhere, prefix, delivers, language, version):
+def test_program_links_the_shared_library_by_pkg_config(elsewhere, prefix, delivers, language, version):
     compiler = {"c": ["cc"], "cpp": ["c++", "-std=c++17"]}[language]
     source = elsewhere.copy(f"examples/{language}/add_to_cart.{language}")
     assert pkg_config(elsewhere, prefix, "--modversion") == [version]
@@ -127,7 +127,7 @@ def test_a_program_finds_the_shared_library_by_pkg_config(elsewhere, prefix, del
 
 @pytest.mark.parametrize("flags", [[], ["-static-libgcc"], ["-static"]], ids=["dynamic", "static-libgcc", "static"])
 @pytest.mark.parametrize("language", ["c", "cpp"])
-def test_pkg_config_links_the_archive_when_asked_for_static(elsewhere, prefix, delivers, language, flags):
+def test_program_links_the_archive_by_pkg_config_static(elsewhere, prefix, delivers, language, flags):
     """Although the shared library lies in the same folder."""
     compiler = {"c": ["cc"], "cpp": ["c++", "-std=c++17"]}[language]
     source = elsewhere.copy(f"examples/{language}/add_to_cart.{language}")
@@ -137,7 +137,7 @@ def test_pkg_config_links_the_archive_when_asked_for_static(elsewhere, prefix, d
     delivers("./program")
 
 
-def test_the_libraries_for_static_linking_are_those_of_rust_without_libgcc(prefix, tmp_path):
+def test_pkg_config_lists_the_libraries_that_static_linking_needs(prefix, tmp_path):
     """Which the compiler adds by itself, as the shared or the static one that fits."""
     done = subprocess.run(["rustc", "--edition=2024", "--crate-type=staticlib", "--crate-name=empty", "--print=native-static-libs",
                            "-o", tmp_path / "empty.a", "-"], input="", check=True, capture_output=True, text=True)
@@ -161,7 +161,7 @@ target_link_libraries(program_cpp PRIVATE {target})
 
 
 @pytest.mark.parametrize("target", ["esales_notify::esales_notify", "esales_notify::static"])
-def test_programs_find_it_by_cmake(elsewhere, prefix, delivers, target):
+def test_program_links_the_library_by_cmake(elsewhere, prefix, delivers, target):
     elsewhere.copy("examples/c/add_to_cart.c")
     elsewhere.copy("examples/cpp/add_to_cart.cpp")
     elsewhere.write("CMakeLists.txt", CMAKE.format(version="0.1", target=target))
@@ -175,7 +175,7 @@ def test_programs_find_it_by_cmake(elsewhere, prefix, delivers, target):
 
 
 @pytest.mark.parametrize("wanted", ["0.2", "1.0", "0.0.9", "0.1.99"])
-def test_cmake_refuses_another_version(elsewhere, prefix, wanted):
+def test_cmake_refuses_an_incompatible_version(elsewhere, prefix, wanted):
     elsewhere.copy("examples/c/add_to_cart.c")
     elsewhere.copy("examples/cpp/add_to_cart.cpp")
     elsewhere.write("CMakeLists.txt", CMAKE.format(version=wanted, target="esales_notify::static"))
@@ -183,7 +183,7 @@ def test_cmake_refuses_another_version(elsewhere, prefix, wanted):
     assert "compatible with requested version" in " ".join(words.split())
 
 
-def test_the_command_and_its_pages(elsewhere, prefix, version):
+def test_make_install_installs_the_command_and_its_man_pages(elsewhere, prefix, version):
     command = prefix / "bin/esales-notify"
     assert elsewhere.run(command, "--version") == f"esales-notify {version}\n"
     for page in sorted((prefix / "share/man/man1").iterdir()):
@@ -197,7 +197,7 @@ def test_the_command_and_its_pages(elsewhere, prefix, version):
     assert "esales-notify-man" not in pages
 
 
-def test_the_completions_are_read_by_bash(elsewhere, prefix):
+def test_installed_completions_are_loaded_by_bash(elsewhere, prefix):
     script = prefix / "share/bash-completion/completions/esales-notify"
     ask = f"""source {script}
         function=$(complete -p esales-notify | sed 's/.*-F \\([^ ]*\\).*/\\1/')
@@ -211,7 +211,7 @@ def test_the_completions_are_read_by_bash(elsewhere, prefix):
     ("zsh", "zsh/site-functions/_esales-notify"),
     ("fish", "fish/vendor_completions.d/esales-notify.fish"),
 ])
-def test_the_completions_are_understood_by_their_shell(elsewhere, prefix, shell, script):
+def test_installed_completions_are_accepted_by_their_shell(elsewhere, prefix, shell, script):
     """Only parsed; with a quote that is not closed, they are not."""
     installed = prefix / "share" / script
     assert elsewhere.run(shell, "-n", installed) == ""

@@ -25,17 +25,17 @@ def program(package, elsewhere):
     return app / "AddToCart.exe"
 
 
-def test_it_delivers_under_mono(program, delivers):
+def test_nuget_package_delivers_under_mono(program, delivers):
     delivers("mono", program)
 
 
-def test_it_delivers_under_dotnet(program, delivers, elsewhere, root):
+def test_nuget_package_delivers_under_dotnet(program, delivers, elsewhere, root):
     config = elsewhere.write("app/AddToCart.runtimeconfig.json", json.dumps(RUNTIME))
     dotnet = root / "target/dotnet/node_modules/dotnet-3.1-linux-x64/dotnet"
     delivers(dotnet, "exec", "--runtimeconfig", config, program, DOTNET_CLI_TELEMETRY_OPTOUT="1")
 
 
-def test_it_delivers_out_of_nugets_own_folder(package, elsewhere, delivers):
+def test_nuget_package_delivers_from_the_package_cache(package, elsewhere, delivers):
     """Where the assembly is in lib/netstandard2.0 and the library two folders up."""
     with zipfile.ZipFile(package("*.nupkg")) as unzipped:
         unzipped.extractall(elsewhere.folder / "cache")
@@ -45,7 +45,7 @@ def test_it_delivers_out_of_nugets_own_folder(package, elsewhere, delivers):
     delivers("mono", "AddToCart.exe", MONO_PATH=str(lib))
 
 
-def test_what_is_in_it(package, version):
+def test_nuget_package_has_the_listed_files(package, version):
     with zipfile.ZipFile(package("*.nupkg")) as unzipped:
         names = unzipped.namelist()
         documents = {name: xml.etree.ElementTree.fromstring(unzipped.read(name))

@@ -11,7 +11,7 @@ def output(*command):
 
 
 @pytest.mark.parametrize("name", ["libesales_notify.so", "esales-notify"])
-def test_no_symbol_is_newer_than_glibc_2_17(portable, name):
+def test_portable_library_needs_no_symbol_newer_than_glibc_2_17(portable, name):
     symbols = output("objdump", "-T", portable / name)
     versions = {tuple(map(int, found.split("."))) for found in re.findall(r"\bGLIBC_([\d.]+)", symbols)}
     assert versions
@@ -20,13 +20,13 @@ def test_no_symbol_is_newer_than_glibc_2_17(portable, name):
 
 
 @pytest.mark.parametrize("name", ["libesales_notify.so", "esales-notify"])
-def test_nothing_but_glibc_is_needed(portable, name):
+def test_portable_library_needs_only_glibc(portable, name):
     needed = set(re.findall(r"NEEDED.*\[(.*)\]", output("readelf", "-d", portable / name)))
     assert needed <= {"libc.so.6", "libpthread.so.0", "libdl.so.2", "libm.so.6", "librt.so.1", "ld-linux-x86-64.so.2"}
     assert not re.search("RPATH|RUNPATH", output("readelf", "-d", portable / name))
 
 
-def test_it_is_linked_as_the_other_build_is(portable, root):
+def test_portable_library_is_linked_as_the_regular_build(portable, root):
     dynamic = output("readelf", "-d", portable / "libesales_notify.so")
     assert "soname: [libesales_notify.so.0]" in dynamic
     assert re.search(r"Flags:.*NODELETE", dynamic)
@@ -34,12 +34,12 @@ def test_it_is_linked_as_the_other_build_is(portable, root):
     assert exported == (root / "tests/abi/symbols.txt").read_text().split()
 
 
-def test_it_is_stripped(portable):
+def test_portable_library_is_stripped(portable):
     for name in ("libesales_notify.so", "esales-notify"):
         sections = output("readelf", "-SW", portable / name)
         assert ".text" in sections and ".symtab" not in sections and ".debug" not in sections
 
 
-def test_the_paths_of_the_machine_that_built_it_are_not_told(portable, root):
+def test_portable_library_has_no_paths_of_the_build_machine(portable, root):
     for name in ("libesales_notify.so", "libesales_notify.a", "esales-notify"):
         assert str(root).encode() not in (portable / name).read_bytes(), name

@@ -16,7 +16,7 @@ from sandbox import Sandbox
 pytestmark = pytest.mark.xdist_group("repository")
 
 
-def test_a_program_and_the_command_run_out_of_it(package, elsewhere, delivers, version):
+def test_unpacked_tarball_runs_a_program_and_the_command(package, elsewhere, delivers, version):
     elsewhere.run("tar", "-xzf", package("esales-notify-*-linux-x86_64.tar.gz"))
     folder = elsewhere.folder / f"esales-notify-{version}-linux-x86_64"
     source = elsewhere.copy("examples/c/add_to_cart.c")
@@ -29,7 +29,7 @@ def test_a_program_and_the_command_run_out_of_it(package, elsewhere, delivers, v
         assert "ESALES_DELIVERED" in words and len(sandbox.received()) == 1
 
 
-def test_the_checksums_are_those_of_every_package(packages):
+def test_checksums_cover_every_package(packages):
     lines = (packages / "SHA256SUMS").read_text().splitlines()
     sums = {name: digest for digest, name in (line.split(maxsplit=1) for line in lines)}
     built = {path.name for path in packages.iterdir() if path.is_file()} - {"SHA256SUMS"}
@@ -38,7 +38,7 @@ def test_the_checksums_are_those_of_every_package(packages):
         assert hashlib.sha256((packages / name).read_bytes()).hexdigest() == digest, name
 
 
-def test_it_tells_nothing_of_who_packed_it_and_when(package, version):
+def test_tarball_has_no_user_names_and_no_times(package, version):
     with tarfile.open(package("esales-notify-*-linux-x86_64.tar.gz")) as tar:
         entries = tar.getmembers()
     assert [entry.name for entry in entries] == sorted((entry.name for entry in entries), key=lambda name: name.split("/"))
@@ -47,7 +47,7 @@ def test_it_tells_nothing_of_who_packed_it_and_when(package, version):
     assert {entry.name.split("/")[0] for entry in entries} == {f"esales-notify-{version}-linux-x86_64"}
 
 
-def test_packing_it_again_gives_the_same_bytes(package, root, without_make):
+def test_tarball_is_reproducible(package, root, without_make):
     file = package("esales-notify-*-linux-x86_64.tar.gz")
     before = file.read_bytes()
     # What an earlier version left would be taken for a part of this one.
@@ -64,7 +64,7 @@ def bill(package):
     return json.loads(package("*.cdx.json").read_text())
 
 
-def test_the_bill_of_materials_is_valid(package):
+def test_sbom_is_valid(package):
     validator = JsonStrictValidator(SchemaVersion.V1_5)
     assert validator.validate_str(package("*.cdx.json").read_text()) is None
     broken = bill(package)
@@ -85,7 +85,7 @@ def reached(made, start):
 
 
 @pytest.mark.parametrize("crate", ["esales-notify", "esales-notify-cli"])
-def test_the_bill_tells_what_is_inside_the_library_and_what_inside_the_command(package, root, crate):
+def test_sbom_lists_components_of_the_library_and_of_the_command(package, root, crate):
     """What cargo says, and what is no crate."""
     tree = subprocess.run(["cargo", "tree", "--locked", "-p", crate, "-e", "normal,no-proc-macro", "--prefix", "none",
                            "--target", "x86_64-unknown-linux-gnu"], cwd=root, check=True, capture_output=True, text=True).stdout
@@ -101,13 +101,13 @@ def test_the_bill_tells_what_is_inside_the_library_and_what_inside_the_command(p
     assert not {"serde_derive", "cbindgen"} & {name for name, _ in named}
 
 
-def test_the_bill_says_of_every_component_where_it_is_from(package):
+def test_sbom_has_the_source_of_every_component(package):
     for entry in bill(package)["components"]:
         ours = entry["name"].startswith("esales-notify")
         assert entry["licenses"] and ("hashes" in entry) == (entry["purl"].startswith("pkg:cargo/") and not ours), entry
 
 
-def test_the_bills_graph_is_the_release_with_every_component(package):
+def test_sbom_dependency_graph_contains_every_component(package):
     made = bill(package)
     release = made["metadata"]["component"]["bom-ref"]
     edges = {entry["ref"]: entry["dependsOn"] for entry in made["dependencies"]}

@@ -17,16 +17,16 @@ def pip_install(elsewhere, python, file):
     elsewhere.run(python, "-m", "pip", "install", "--no-index", "--disable-pip-version-check", file)
 
 
-def test_its_name_says_where_it_runs(package, version):
+def test_wheel_name_has_the_platform(package, version):
     assert package("*.whl").name == f"esales_notify-{version}-py3-none-manylinux_2_17_x86_64.whl"
 
 
-def test_auditwheel_agrees(package, elsewhere):
+def test_auditwheel_accepts_the_wheel(package, elsewhere):
     words = " ".join(elsewhere.run(sys.executable, "-m", "auditwheel", "show", package("*.whl")).split())
     assert 'is consistent with the following platform tag: "manylinux_2_17_x86_64"' in words
 
 
-def test_what_is_in_it(package):
+def test_wheel_has_the_listed_files(package):
     with zipfile.ZipFile(package("*.whl")) as wheel:
         names = wheel.namelist()
         (tags,) = [name for name in names if name.endswith(".dist-info/WHEEL")]
@@ -36,14 +36,14 @@ def test_what_is_in_it(package):
     assert licences == {"LICENSE-MIT", "LICENSE-APACHE", "LICENSE-THIRD-PARTY.txt"}
 
 
-def test_installed_by_pip_it_delivers(package, elsewhere, python, delivers):
+def test_wheel_delivers_when_it_is_installed_by_pip(package, elsewhere, python, delivers):
     pip_install(elsewhere, python, package("*.whl"))
     found = elsewhere.run(python, "-c", "import esales_notify._library as l; print(l.load().path)").strip()
     assert found.startswith(str(elsewhere.folder / "venv"))
     delivers(python, elsewhere.copy("bindings/python/examples/add_to_cart.py"))
 
 
-def test_the_sdist_has_the_source_and_no_library(package, version, root):
+def test_sdist_has_the_source_and_no_library(package, version, root):
     with tarfile.open(package("esales_notify-*.tar.gz")) as sdist:
         names = {name.split("/", 1)[1] for name in sdist.getnames()}
     assert {"pyproject.toml", "hatch_build.py", "README.md", "LICENSE-MIT", "LICENSE-APACHE"} <= names
@@ -53,7 +53,7 @@ def test_the_sdist_has_the_source_and_no_library(package, version, root):
     assert "The sdist does not contain the library" in " ".join((root / "bindings/python/README.md").read_text().split())
 
 
-def test_without_a_library_it_says_what_to_do(package, elsewhere, python):
+def test_sdist_error_gives_advice_when_there_is_no_library(package, elsewhere, python):
     """The sdist's code, as pip would install it where no wheel fits."""
     with tarfile.open(package("esales_notify-*.tar.gz")) as sdist:
         sdist.extractall(elsewhere.folder, filter="data")

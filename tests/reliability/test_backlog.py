@@ -44,7 +44,7 @@ def seconds(run, times=5):
     return statistics.median(took)
 
 
-def test_backlog_is_delivered_in_bounded_memory_and_its_disk_space_is_given_back(
+def test_backlog_is_delivered_in_bounded_memory_and_its_disk_space_is_freed(
         spooler, esales_notify, counters, sink, soak, tmp_path, capsys):
     count = 1_000_000 if soak else 60_000
     service, base_url = sink()

@@ -36,7 +36,7 @@ def delivered_from(spooler, counters, service, options, copy):
 
 
 @pytest.mark.parametrize("events", [0, 1, 50, 20_000])
-def test_backup_holds_all_events_when_nobody_drains(spooler, esales_notify, counters, service, options, tmp_path, events):
+def test_backup_has_all_events_when_no_process_drains(spooler, esales_notify, counters, service, options, tmp_path, events):
     ids = produced(spooler, "x", events, options)[0] if events else produced(spooler, "x", 1, options)[0]
     copy = tmp_path / "copy"
     assert backup(esales_notify, options, copy) == len(ids)
@@ -48,7 +48,7 @@ def test_backup_holds_all_events_when_nobody_drains(spooler, esales_notify, coun
     assert (report["accepted"], report["pending"]) == (len(ids), len(ids)), report
 
 
-def test_backup_holds_all_pending_events_when_it_is_made_in_an_outage(
+def test_backup_has_all_pending_events_when_it_is_made_in_an_outage(
         spooler, esales_notify, counters, service, options, tmp_path):
     service.tell(503)
     drainer = spooler("drain", options=options)
@@ -101,7 +101,7 @@ def pending_ids(esales_notify, spool):
         after = ["--after", page["next"]]
 
 
-def test_two_backups_at_a_time_do_not_disturb_each_other(spooler, esales_notify, service, options, tmp_path):
+def test_two_concurrent_backups_are_both_complete(spooler, esales_notify, service, options, tmp_path):
     ids, _, _ = produced(spooler, "x", 2000, options)
     copies = [tmp_path / f"copy-{n}" for n in range(4)]
     threads = [threading.Thread(target=backup, args=(esales_notify, options, copy)) for copy in copies]

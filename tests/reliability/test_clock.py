@@ -59,7 +59,7 @@ def delivered_in_time(service, ids, since):
     assert last - since <= GATE_MAX_MS / 1000 + GRACE_S, last - since
 
 
-def test_this_clock_is_wrong(clock):
+def test_preloaded_clock_shows_the_wrong_time(clock):
     clock.set(MONTH)
     said = subprocess.run([sys.executable, "-c", "import time; print(time.time())"], env={**os.environ, **clock.env},
                           check=True, capture_output=True, text=True).stdout
@@ -69,7 +69,7 @@ def test_this_clock_is_wrong(clock):
 @pytest.mark.parametrize("before, after", [(MONTH, 0), (0, MONTH), (-YEARS, 0), (0, -YEARS)],
                          ids=["month back", "month forward", "years forward", "years back"])
 @pytest.mark.parametrize("restarts", [False, True], ids=["running", "restarted"])
-def test_pending_events_are_delivered_within_gate_max_when_the_clock_is_set_in_an_outage(
+def test_pending_events_are_delivered_within_gate_max_ms_when_the_clock_is_set_in_an_outage(
         spooler, counters, service, options, clock, before, after, restarts):
     clock.set(before)
     drainer = spooler("drain", options=options, env=clock.env)
@@ -149,7 +149,7 @@ def test_blocking_call_tries_again_when_the_clock_was_set_back_in_an_outage(
         assert time.monotonic() < deadline, "it does not try"
 
 
-def test_retry_after_is_kept_for_what_was_meant_when_the_clock_is_set_back(spooler, service, options, clock):
+def test_retry_after_keeps_its_duration_when_the_clock_is_set_back(spooler, service, options, clock):
     """Retry-After: 2, and the clock goes back by a month meanwhile."""
     clock.set(MONTH)
     service.tell(503, Retry_After="2")

@@ -50,7 +50,7 @@ def wheel_and_system(root, library, tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["two_files", "wheel_and_system"])
-def test_two_copies_in_one_process_deliver_each_event_once(root, request, counters, tmp_path, kind):
+def test_two_loaded_copies_of_the_library_deliver_each_event_once(root, request, counters, tmp_path, kind):
     libraries = request.getfixturevalue(kind)
     package = root / "bindings/python/src" if kind == "two_files" else tmp_path / "site-packages"
     spool = tmp_path / "spool"
@@ -74,7 +74,7 @@ def test_two_copies_in_one_process_deliver_each_event_once(root, request, counte
         assert report["accepted"] == report["delivered"] == 400, report
 
 
-def test_two_copies_in_one_process_lose_nothing_when_it_is_killed(root, two_files, spooler, counters, tmp_path):
+def test_two_loaded_copies_of_the_library_lose_nothing_when_the_process_is_killed(root, two_files, spooler, counters, tmp_path):
     spool = tmp_path / "spool"
     with Service() as service:
         options = {"base_url": service.base_url, "spool": spool, "market": "UK", "concurrency": 4}

@@ -146,7 +146,7 @@ def test_enqueue_is_refused_and_nothing_is_lost_when_the_disk_becomes_read_only(
     delivered(ids, options)
 
 
-def test_enqueue_is_refused_when_the_folder_is_read_only(spooler, options, tmp_path):
+def test_enqueue_is_refused_when_the_folder_of_the_spool_is_read_only(spooler, options, tmp_path):
     with mounted(tmp_path / "read-only", "ro") as folder:
         ids, messages, code = produced(spooler, "x", 1, {**options, "spool": folder / "spool"})
     assert (ids, code) == ([], 1) and "Read-only file system" in messages and str(folder) in messages, messages
@@ -158,7 +158,7 @@ def test_enqueue_is_refused_when_the_folder_is_read_only(spooler, options, tmp_p
     (lambda folder: folder.chmod(0o777), "writable by others"),
     (lambda folder: folder.rmdir(), "its folder"),
 ], ids=["symbolic link", "file", "world-writable", "no folder"])
-def test_client_is_refused_when_the_place_of_its_spool_is_bad(spooler, options, tmp_path, make, message):
+def test_client_is_refused_when_the_spool_directory_is_unusable(spooler, options, tmp_path, make, message):
     folder = tmp_path / "place"
     folder.mkdir()
     make(folder)
@@ -172,7 +172,7 @@ def test_client_is_refused_when_the_path_of_its_spool_is_relative(spooler, optio
 
 
 @pytest.mark.parametrize("damage", ["garbage", "cut", "emptied", "one byte"])
-def test_damaged_segment_costs_only_the_damaged_events(spooler, service, options, counters, tmp_path, damage):
+def test_damaged_segment_loses_only_the_damaged_events(spooler, service, options, counters, tmp_path, damage):
     ids, _, _ = produced(spooler, "before", 300, options)
     (segment,) = segments(options["spool"])
     whole = segment.read_bytes()
@@ -230,7 +230,7 @@ def test_directory_of_another_program_or_version_is_left_alone(spooler, options,
 
 
 @pytest.mark.parametrize("umask", [0, 0o777])
-def test_spool_files_are_only_for_their_owner_whatever_the_umask_is(spooler, options, delivered, umask):
+def test_spool_files_have_mode_0600_whatever_the_umask_is(spooler, options, delivered, umask):
     old = os.umask(umask)
     try:
         ids, messages, code = produced(spooler, "x", 1, options)
@@ -245,7 +245,7 @@ def test_spool_files_are_only_for_their_owner_whatever_the_umask_is(spooler, opt
 
 @pytest.mark.parametrize("mode", [0o644, 0o660, 0o666], ids=oct)
 @pytest.mark.parametrize("wrapper", [(), WITHOUT_PROC], ids=["with /proc", "without /proc"])
-def test_open_files_of_a_restored_spool_are_closed_to_other_users(spooler, options, delivered, wrapper, mode):
+def test_restored_spool_files_get_mode_0600_when_they_were_readable_by_others(spooler, options, delivered, wrapper, mode):
     """As a backup brought them back; without /proc as in a chroot."""
     ids, _, _ = produced(spooler, "x", 3, options, wrapper=wrapper)
     options["spool"].chmod(0o755)
@@ -324,7 +324,7 @@ def test_enqueue_flush_and_free_keep_their_deadlines_when_fsync_hangs(spooler, o
     assert 300 <= enqueue <= 300 + GRACE_MS and flush <= 300 + GRACE_MS and free <= GRACE_MS, printed
 
 
-def test_sixteen_threads_share_their_fsyncs(spooler, options, tmp_path, capsys):
+def test_sixteen_threads_enqueue_with_shared_fsyncs(spooler, options, tmp_path, capsys):
     """Each fsync takes a fixed time here, whatever the disk is. A machine that is busy with something else may slow down
     either of the two that are compared: at most three times."""
     options["durability"] = "disk"

@@ -199,7 +199,7 @@ def test_enqueue_is_refused_with_the_reason_when_a_segment_cannot_be_written(
 
 
 @pytest.mark.parametrize("body", ["no JSON at all", '{"customerKey": 5}', "[]", "{}"])
-def test_purge_erases_a_person_whatever_the_other_bodies_are(spooler, esales_notify, counters, tmp_path, body):
+def test_purge_erases_a_person_when_other_bodies_are_damaged(spooler, esales_notify, counters, tmp_path, body):
     """The other bodies come from another version, or from damage that a checksum does not see."""
     from spool_files import encoded, segments
 
@@ -219,7 +219,7 @@ def test_purge_erases_a_person_whatever_the_other_bodies_are(spooler, esales_not
     assert not any(customer.encode() in path.read_bytes() for path in spool.iterdir())
 
 
-def test_a_library_preloaded_here_makes_calls_fail(preloaded, tmp_path):
+def test_preloaded_fault_library_makes_system_calls_fail(preloaded, tmp_path):
     env = {**clean_environment(), **as_environment({}), "LD_PRELOAD": str(preloaded("faults.c")), "FAULT_CALL": "mkdir",
            "FAULT_FILES": str(tmp_path), "FAULT_ERRNO": str(errno.ENOLCK), "FAULT_FROM": "1", "FAULT_COUNT": "1",
            "FAULT_HITS": str(tmp_path / "hits")}

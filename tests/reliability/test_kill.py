@@ -118,7 +118,7 @@ def test_accepted_event_is_delivered_when_producers_and_drainers_are_killed(spoo
               f"{len(again)} arrived twice")
 
 
-def test_this_check_fails_when_an_event_arrives_twice_without_a_kill():
+def test_kill_check_fails_when_an_event_arrives_twice_without_a_kill():
     with Service() as service:
         for kills, times in (([], [1, 2]), ([3], [1, 2]), ([2], [1, 3, 4])):
             service.ids = {"x": times}
@@ -143,7 +143,7 @@ def post(service, body, most=None):
     (b'{"id": "x", "market": "UL"}', "x came with other bytes"),
     (b'{"id": "x', "JSONDecodeError"),
 ], ids=["another", "no JSON"])
-def test_this_service_fails_the_test_when_other_bytes_arrive(wrong, words):
+def test_kill_check_fails_when_other_bytes_arrive(wrong, words):
     right = b'{"id": "x", "market": "UK"}'
     with pytest.raises(AssertionError, match=words), Service() as service:
         assert post(service, right) == post(service, right) == b"204"

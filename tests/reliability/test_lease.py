@@ -60,7 +60,7 @@ def delivers_within(seconds, spooler, service, options, prefix):
 
 
 @pytest.mark.parametrize("how", ["fork", "clone"])
-def test_standby_leads_within_a_second_when_a_child_outlives_the_killed_leader(
+def test_standby_becomes_the_leader_within_a_second_when_a_child_outlives_the_killed_leader(
         spooler, started, service, options, counters, how):
     """The child holds what it inherited, and never calls the library: its own fork handlers do not run after clone."""
     in_time = []
@@ -80,7 +80,7 @@ def test_standby_leads_within_a_second_when_a_child_outlives_the_killed_leader(
     assert all(len(times) == 1 for times in service.ids.values())
 
 
-def test_standby_leads_and_the_stale_leader_records_nothing_when_the_leader_is_stopped(
+def test_standby_becomes_the_leader_and_the_stale_leader_records_nothing_when_the_leader_is_stopped(
         spooler, started, service, options, counters):
     """SIGSTOP with requests in flight; after SIGCONT it sends and records nothing more."""
     ids, _, _ = produced(spooler, "first", 3, options)
@@ -128,7 +128,7 @@ def test_settlements_of_a_leader_that_was_stopped_under_load_change_nothing(
     assert sum(len(times) > 1 for times in service.ids.values()) <= 4
 
 
-def test_standby_leads_when_the_leader_in_another_pid_namespace_is_killed(spooler, started, service, options, counters):
+def test_standby_becomes_the_leader_when_the_leader_in_another_pid_namespace_is_killed(spooler, started, service, options, counters):
     """As two containers with one volume: the process ids of one mean nothing in the other."""
     leading = started("drain", wrapper=["unshare", "--pid", "--fork", "--kill-child"])
     wait_for(lambda: leader(options["spool"]) is not None, "it does not lead", LONG_S)
@@ -142,7 +142,7 @@ def test_standby_leads_when_the_leader_in_another_pid_namespace_is_killed(spoole
     assert all(len(times) == 1 for times in service.ids.values())
 
 
-def test_standby_in_another_pid_namespace_leaves_a_leader_alone_that_lives(spooler, started, service, options, counters):
+def test_standby_in_another_pid_namespace_does_not_replace_a_live_leader(spooler, started, service, options, counters):
     leading = started("drain")
     wait_for(lambda: leader(options["spool"]) == leading.pid, "it does not lead", LONG_S)
     started("drain", wrapper=["unshare", "--pid", "--fork", "--kill-child"])
@@ -197,7 +197,7 @@ def test_directory_lock_is_free_after_the_lease_time_when_the_process_that_holds
 
 
 @pytest.mark.parametrize("how", ["fork", "clone"])
-def test_children_forked_in_the_middle_of_appends_hold_up_nobody(spooler, service, options, counters, how):
+def test_children_forked_during_appends_do_not_block_other_processes(spooler, service, options, counters, how):
     """Near a limit too, where a producer takes a lock."""
     for max_items in (100_000, 8000):
         spool = options["spool"].with_name(f"spool-{max_items}")

@@ -107,7 +107,7 @@ def test_spool_sends_one_probe_at_a_time_in_an_outage_and_delivers_all_events_af
     assert numbers["accepted"] == numbers["delivered"] == len(accepted), numbers
 
 
-def test_this_check_fails_when_two_attempts_overlap():
+def test_outage_check_fails_when_two_attempts_overlap():
     with Hole(0) as hole:
         address = hole._listener.getsockname()
         with socket.create_connection(address) as first:

@@ -100,7 +100,7 @@ def test_pending_events_arrive_once_when_a_file_is_removed_in_an_outage(
 
 
 @pytest.mark.parametrize("pattern", ("lease", "lock", "journal-*", "FORMAT", "receipts-*", "reserve"))
-def test_pending_events_arrive_when_a_file_is_removed_while_nobody_delivers(
+def test_pending_events_arrive_when_a_file_is_removed_while_no_process_delivers(
         spooler, service, options, counters, pattern):
     spool = options["spool"]
     ids, _, _ = produced(spooler, "before", 50, options)

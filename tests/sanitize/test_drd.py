@@ -26,12 +26,12 @@ def watched(root, library, tmp_path_factory):
     return run
 
 
-def test_a_planted_conflict_is_found(watched):
+def test_drd_reports_a_planted_data_race(watched):
     code, said = watched("late.c", "http://127.0.0.1:9")
     assert code == 99 and "Conflicting load" in said and "main (late.c:" in said, said[-5000:]
 
 
-def test_a_planted_conflict_of_callbacks_is_found(watched, sandbox):
+def test_drd_reports_a_planted_data_race_of_callbacks(watched, sandbox):
     code, said = watched("callers.c", sandbox.base_url, "-DWITHOUT_LOCK")
     assert code == 99, said[-5000:]
     # Whichever of the two sides comes last is the one that is told of.
@@ -39,7 +39,7 @@ def test_a_planted_conflict_of_callbacks_is_found(watched, sandbox):
         assert re.search(rf"Conflicting .*\n.* at 0x\w+: (?:{sides}) \(callers\.c:", said), said[-20000:]
 
 
-def test_nothing_is_found(watched, sandbox):
+def test_drd_reports_nothing_in_the_c_programs(watched, sandbox):
     code, said = watched("callers.c", sandbox.base_url)
     assert code == 0 and "ERROR SUMMARY: 0 errors" in said, said[-20000:]
     # Four threads, each of which enqueues 20 and sends one.

@@ -67,7 +67,7 @@ def run(program, *arguments, env):
 
 
 @pytest.mark.parametrize("sanitizer", SYMBOLS)
-def test_library_is_instrumented(sanitizer):
+def test_sanitized_library_is_instrumented(sanitizer):
     assert f" U {SYMBOLS[sanitizer]}" in undefined(library(sanitizer))
 
 
@@ -76,7 +76,7 @@ def test_library_is_instrumented(sanitizer):
     ("address", "leak.c", "LeakSanitizer: detected memory leaks"),
     ("thread", "race.c", "ThreadSanitizer: data race"),
 ])
-def test_a_planted_defect_is_found(build, environment, sanitizer, source, words):
+def test_sanitizer_reports_a_planted_defect(build, environment, sanitizer, source, words):
     code, said = run(build(sanitizer, f"tests/sanitize/{source}"), env=environment)
     assert code != 0 and words in said, said
     # Found in the library's own code or in what it allocated, not only in the program's.
@@ -88,7 +88,7 @@ PROGRAMS = ["tests/c/robustness.c", "tests/c/notifications.c", "tests/c/queue.c"
 
 @pytest.mark.parametrize("source", PROGRAMS)
 @pytest.mark.parametrize("sanitizer", SYMBOLS)
-def test_nothing_is_found(root, build, environment, sandbox, tmp_path, sanitizer, source):
+def test_sanitizer_reports_nothing_in_the_c_programs(root, build, environment, sandbox, tmp_path, sanitizer, source):
     arguments = {"robustness.c": [root / "tests/vectors"], "queue.c": [tmp_path], "threads.c": [tmp_path]}
     program = build(sanitizer, source)
     if pathlib.Path(source).name in ("notifications.c", "cpp.cpp"):

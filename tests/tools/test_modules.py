@@ -47,7 +47,7 @@ def test_sandbox_modules_have_no_cycle(root):
     assert set(order) == set(found) and order.index("script") < order.index("journal") < order.index("http::server")
 
 
-def test_module_cycles_are_found_when_there_are_some():
+def test_module_cycle_check_fails_when_there_is_a_cycle():
     found = {"a": "use crate::b::Thing;", "b": "mod c; pub use c::Thing;", "b::c": "pub(super) use crate::{a, d};"}
     with pytest.raises(graphlib.CycleError):
         in_order(found)

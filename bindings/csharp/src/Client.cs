@@ -106,8 +106,8 @@ namespace Esales.Notify
         /// </summary>
         /// <remarks>
         /// The service would count a payment twice if it received it twice. So a payment is sent again only if it is certain
-        /// that the service did not process it (option <c>payment_repeat</c>). If it may have arrived, the call fails, and the
-        /// detail of the receipt begins with "may have arrived". <see cref="Notification.End"/> waits for older notifications
+        /// that the service did not process it (option <c>payment_repeat</c>). If it may have arrived, the call fails
+        /// with a <see cref="MayHaveArrivedException"/>. <see cref="Notification.End"/> waits for older notifications
         /// in the client's queue, for at most half of <c>timeout_ms</c>.
         /// </remarks>
         /// <param name="visitor">Who did it.</param>
@@ -125,7 +125,7 @@ namespace Esales.Notify
         /// <exception cref="RetryableException">
         /// It may succeed later, with the same id. After <see cref="NotifyTimeoutException"/>,
         /// <see cref="ConnectionLostException"/>, <see cref="BadResponseException"/> and <see cref="ServerErrorException"/>
-        /// the event may have arrived all the same: do not send a payment again then, unless you know that it did not.
+        /// the event may have arrived all the same.
         /// </exception>
         /// <exception cref="InternalException">A defect in the library.</exception>
         public Receipt Notify(Visitor visitor, Notification notification)
@@ -140,8 +140,8 @@ namespace Esales.Notify
         /// counted as dead, expired or dropped.
         /// </summary>
         /// <remarks>
-        /// A payment that may have arrived is not sent again: it becomes a dead letter whose detail begins with "may have
-        /// arrived", and which an operator may retry. <see cref="Notification.End"/> is delivered after everything that was
+        /// A payment that may have arrived is not sent again: it becomes a dead letter, which an operator may
+        /// retry. <see cref="Notification.End"/> is delivered after everything that was
         /// queued of its session before.
         /// </remarks>
         /// <param name="visitor">Who did it.</param>
@@ -210,6 +210,44 @@ namespace Esales.Notify
         public Receipt EnqueueAddToCart(Visitor visitor, string ticket, string id = null)
         {
             return Call(native.EnqueueAddToCart, visitor, ticket, id);
+        }
+
+        /// <summary><see cref="Enqueue"/> for a page that must not fail: it never throws.</summary>
+        /// <param name="visitor">Who did it.</param>
+        /// <param name="notification">What happened.</param>
+        /// <returns>
+        /// A receipt that says <see cref="StatusCode.Queued"/>, or a code below 0: not accepted, and the detail says why.
+        /// Log it.
+        /// </returns>
+        public Receipt TryEnqueue(Visitor visitor, Notification notification)
+        {
+            try
+            {
+                return Enqueue(visitor, notification);
+            }
+            catch (Exception e)
+            {
+                return ReceiptOf(e);
+            }
+        }
+
+        /// <summary>
+        /// <see cref="EnqueueAddToCart"/> for a page that must not fail: it never throws, as <see cref="TryEnqueue"/>.
+        /// </summary>
+        /// <param name="visitor">Who did it.</param>
+        /// <param name="ticket">As for <see cref="NotifyAddToCart"/>.</param>
+        /// <param name="id">As for <see cref="NotifyAddToCart"/>.</param>
+        /// <returns>As <see cref="TryEnqueue"/>.</returns>
+        public Receipt TryEnqueueAddToCart(Visitor visitor, string ticket, string id = null)
+        {
+            try
+            {
+                return EnqueueAddToCart(visitor, ticket, id);
+            }
+            catch (Exception e)
+            {
+                return ReceiptOf(e);
+            }
         }
 
         /// <summary>
@@ -358,6 +396,15 @@ namespace Esales.Notify
                     handle.DangerousRelease();
                 }
             }
+        }
+
+        /// <summary>The receipt of a call that threw. Without a code, the cause is a defect of this binding.</summary>
+        private static Receipt ReceiptOf(Exception e)
+        {
+            var error = e as INotifyError;
+            return error == null
+                ? new Receipt(StatusCode.Internal, "ESALES_INTERNAL", e.Message)
+                : error.Receipt ?? new Receipt(error.StatusCode, error.StatusName, e.Message);
         }
 
         /// <summary>

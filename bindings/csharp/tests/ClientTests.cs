@@ -7,7 +7,7 @@ namespace Esales.Notify.Tests
     /// <summary>Options, arguments of the wrong kind, kept connections, and use after close.</summary>
     internal static class ClientTests
     {
-        public static void Options_become_text()
+        public static void Option_values_are_converted_to_text()
         {
             var options = new ClientOptions(new Dictionary<string, string> { ["market"] = "UK", ["proxy"] = null })
             {
@@ -41,7 +41,7 @@ namespace Esales.Notify.Tests
             Check.Equal(null, e.Receipt, "receipt");
         }
 
-        public static void The_option_market_is_for_visitors_without_one()
+        public static void Market_option_applies_to_visitors_without_a_market()
         {
             using (var sandbox = new Sandbox())
             using (Client client = sandbox.Client(Sandbox.Option("market", "Sweden")))
@@ -51,7 +51,7 @@ namespace Esales.Notify.Tests
             }
         }
 
-        public static void Arguments_of_the_wrong_kind_are_refused_by_name()
+        public static void Argument_is_refused_by_name_when_it_is_invalid()
         {
             using (var sandbox = new Sandbox())
             using (Client client = sandbox.Client())
@@ -78,7 +78,7 @@ namespace Esales.Notify.Tests
             }
         }
 
-        public static void A_refusal_by_the_library_has_a_receipt()
+        public static void Exception_has_a_receipt_when_the_library_refuses_the_arguments()
         {
             using (var sandbox = new Sandbox())
             using (Client client = sandbox.Client())
@@ -91,7 +91,7 @@ namespace Esales.Notify.Tests
             }
         }
 
-        public static void New_keys_are_uuids_and_differ()
+        public static void New_keys_are_distinct_uuids()
         {
             var keys = Enumerable.Range(0, 100).Select(_ => Identity.NewKey()).ToList();
             Check.Equal(100, keys.Distinct().Count(), "different keys");
@@ -112,7 +112,7 @@ namespace Esales.Notify.Tests
             }
         }
 
-        public static void A_client_finds_the_connection_of_the_one_before_open()
+        public static void Next_client_reuses_the_connection()
         {
             using (var sandbox = new Sandbox())
             {
@@ -128,7 +128,7 @@ namespace Esales.Notify.Tests
             }
         }
 
-        public static void After_dispose_the_client_is_closed()
+        public static void Client_is_closed_after_dispose()
         {
             using (var sandbox = new Sandbox())
             {
@@ -145,7 +145,7 @@ namespace Esales.Notify.Tests
             }
         }
 
-        public static void Without_options_the_environment_counts()
+        public static void Client_reads_the_environment_when_it_has_no_options()
         {
             using (var sandbox = new Sandbox())
             {
@@ -166,7 +166,7 @@ namespace Esales.Notify.Tests
             }
         }
 
-        public static void With_any_option_the_environment_does_not_count()
+        public static void Client_ignores_the_environment_when_it_has_an_option()
         {
             using (var sandbox = new Sandbox())
             {
@@ -177,7 +177,7 @@ namespace Esales.Notify.Tests
             }
         }
 
-        public static void A_variable_that_the_program_sets_counts_where_the_runtime_keeps_no_copy()
+        public static void Variable_set_by_the_program_is_read_under_mono()
         {
             using (var sandbox = new Sandbox())
             {

@@ -9,12 +9,12 @@ namespace Esales.Notify.Tests
     {
         private static bool isUsed;
 
-        public static void Process_state_is_new_when_one_test_begins()
+        public static void First_test_begins_with_a_fresh_process()
         {
             UseUp();
         }
 
-        public static void Process_state_is_new_when_another_test_begins()
+        public static void Second_test_begins_with_a_fresh_process()
         {
             UseUp();
         }

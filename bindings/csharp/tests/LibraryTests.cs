@@ -12,14 +12,14 @@ namespace Esales.Notify.Tests
         // A name that a shop's server might have, and that must not be taken for an address or a pattern.
         private const string Awkward = "esales åäö #1 100%25";
 
-        public static void It_is_the_one_named_by_the_environment()
+        public static void Library_is_loaded_from_the_path_in_the_environment()
         {
             Check.Equal(Processes.Library, NotifyLibrary.LoadedFrom, "path");
             NotifyLibrary.Load();
             NotifyLibrary.Load(Processes.Library);
         }
 
-        public static void A_path_beats_the_environment()
+        public static void Library_path_argument_overrides_the_environment()
         {
             using (var folder = new Folder(Awkward))
             {
@@ -28,7 +28,7 @@ namespace Esales.Notify.Tests
             }
         }
 
-        public static void The_environment_beats_the_package()
+        public static void Library_path_variable_overrides_the_package()
         {
             using (var folder = new Folder(Awkward))
             {
@@ -38,7 +38,7 @@ namespace Esales.Notify.Tests
             }
         }
 
-        public static void The_package_beats_the_system()
+        public static void Library_of_the_package_overrides_the_system()
         {
             using (var folder = new Folder(Awkward))
             {
@@ -50,7 +50,7 @@ namespace Esales.Notify.Tests
             }
         }
 
-        public static void The_package_managers_layout_is_known_and_no_other_folder_two_levels_up()
+        public static void Library_is_found_in_the_layout_of_the_package_manager_only()
         {
             foreach (string parent in new[] { "lib", "bin" })
             {
@@ -66,7 +66,7 @@ namespace Esales.Notify.Tests
             }
         }
 
-        public static void The_system_comes_last()
+        public static void Library_of_the_system_is_tried_last()
         {
             using (var folder = new Folder(Awkward))
             {
@@ -77,7 +77,7 @@ namespace Esales.Notify.Tests
             }
         }
 
-        public static void A_path_that_was_given_is_not_searched_around()
+        public static void No_other_library_is_tried_when_a_path_is_given()
         {
             using (var folder = new Folder(Awkward))
             {
@@ -95,7 +95,7 @@ namespace Esales.Notify.Tests
             }
         }
 
-        public static void When_there_is_none_the_words_say_what_was_tried_and_what_to_do()
+        public static void Missing_library_message_lists_the_tried_paths_and_gives_advice()
         {
             using (var folder = new Folder(Awkward))
             {
@@ -117,7 +117,7 @@ namespace Esales.Notify.Tests
             }
         }
 
-        public static void Another_minor_version_is_refused()
+        public static void Library_of_another_minor_version_is_refused()
         {
             using (var folder = new Folder(Awkward))
             {
@@ -136,7 +136,7 @@ namespace Esales.Notify.Tests
             }
         }
 
-        public static void Some_other_library_is_refused()
+        public static void File_that_is_another_library_is_refused()
         {
             using (var folder = new Folder(Awkward))
             {
@@ -145,7 +145,7 @@ namespace Esales.Notify.Tests
             }
         }
 
-        public static void A_second_library_is_refused()
+        public static void Second_library_in_one_process_is_refused()
         {
             using (var folder = new Folder(Awkward))
             {

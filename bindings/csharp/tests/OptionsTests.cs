@@ -8,7 +8,7 @@ namespace Esales.Notify.Tests
     /// <summary>The typed properties of ClientOptions.</summary>
     public static class OptionsTests
     {
-        public static void A_property_is_passed_on_as_the_text_of_its_option()
+        public static void Property_sets_the_text_of_its_option()
         {
             var options = new ClientOptions
             {
@@ -37,7 +37,7 @@ namespace Esales.Notify.Tests
             Check.Equal("shop", options.ClusterId, "ClusterId");
         }
 
-        public static void A_property_is_null_when_its_option_is_not_set()
+        public static void Property_is_null_when_its_option_is_not_set()
         {
             var options = new ClientOptions { Timeout = TimeSpan.FromSeconds(1), AllowHttp = false, Market = "UK" };
             options.Timeout = null;
@@ -51,7 +51,7 @@ namespace Esales.Notify.Tests
                 "an option that is not set has a value");
         }
 
-        public static void A_property_reads_what_was_set_by_name()
+        public static void Property_returns_an_option_that_was_set_by_name()
         {
             var options = new ClientOptions
                 { ["timeout_ms"] = 7, ["allow_http"] = "0", ["overflow"] = "refuse", ["max_items"] = "x", ["delivery"] = "x" };
@@ -62,7 +62,7 @@ namespace Esales.Notify.Tests
             Check.Throws<FormatException>(() => GC.KeepAlive(options.Delivery), "Delivery");
         }
 
-        public static void A_value_that_no_option_can_take_is_refused_by_name()
+        public static void Property_refuses_an_invalid_value_by_name()
         {
             var options = new ClientOptions { ClusterId = "shop" };
             Refused("timeout_ms", () => options.Timeout = TimeSpan.FromTicks(1));

@@ -11,7 +11,7 @@ namespace Esales.Notify.Tests
     {
         private static readonly KeyValuePair<string, string> Once = Sandbox.Option("max_attempts", "1");
 
-        public static void A_delivered_notification_has_a_receipt()
+        public static void Notify_returns_a_delivered_receipt()
         {
             using (var sandbox = new Sandbox())
             using (Client client = sandbox.Client())
@@ -28,7 +28,7 @@ namespace Esales.Notify.Tests
             }
         }
 
-        public static void Without_an_id_a_new_one_is_made_and_told()
+        public static void Receipt_has_a_new_id_when_none_was_given()
         {
             using (var sandbox = new Sandbox())
             using (Client client = sandbox.Client())
@@ -42,7 +42,7 @@ namespace Esales.Notify.Tests
             }
         }
 
-        public static void Final_answers()
+        public static void Final_answer_throws_the_matching_exception()
         {
             Answered<BadRequestException>("400", StatusCode.BadRequest, 400);
             Answered<ForbiddenException>("403", StatusCode.Forbidden, 403);
@@ -50,26 +50,26 @@ namespace Esales.Notify.Tests
             Answered<RejectedException>("302", StatusCode.Rejected, 302);
         }
 
-        public static void Retryable_answers()
+        public static void Retryable_answer_throws_the_matching_exception()
         {
             Answered<ServerErrorException>("500", StatusCode.ServerError, 500);
             Answered<ServerErrorException>("503", StatusCode.ServerError, 503);
             Answered<ThrottledException>("429", StatusCode.Throttled, 429);
         }
 
-        public static void Broken_answers()
+        public static void Broken_answer_throws_the_matching_exception()
         {
             Answered<ConnectionLostException>("close", StatusCode.ConnectionLost, null);
             Answered<BadResponseException>("garbage", StatusCode.BadResponse, null);
         }
 
-        public static void No_answer_within_the_budget()
+        public static void Timeout_exception_is_thrown_when_the_service_hangs()
         {
             NotifyTimeoutException e = Answered<NotifyTimeoutException>("hang", StatusCode.Timeout, null, 300);
             Check.That(e.Receipt.Elapsed < TimeSpan.FromMilliseconds(300 + 10000), "took " + e.Receipt.Elapsed);
         }
 
-        public static void Final_and_retryable_have_parents()
+        public static void Final_and_retryable_exceptions_have_base_classes()
         {
             var final = new[] { typeof(BadRequestException), typeof(ForbiddenException), typeof(RejectedException) };
             var retryable = new[]
@@ -86,7 +86,7 @@ namespace Esales.Notify.Tests
             }
         }
 
-        public static void Nobody_listens()
+        public static void Connect_exception_is_thrown_when_the_connection_is_refused()
         {
             // Bound, so that nobody else gets the port, and not listening.
             using (var bound = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp))
@@ -103,7 +103,7 @@ namespace Esales.Notify.Tests
             }
         }
 
-        public static void A_certificate_that_nobody_vouches_for_is_refused()
+        public static void Certificate_is_refused_when_it_is_not_trusted()
         {
             foreach (string kind in new[] { "self-signed", "valid" })
             {
@@ -117,7 +117,7 @@ namespace Esales.Notify.Tests
             }
         }
 
-        public static void A_certificate_is_trusted_through_ca_file()
+        public static void Certificate_is_trusted_when_ca_file_names_its_authority()
         {
             using (var folder = new Folder("esales ca"))
             {
@@ -145,7 +145,7 @@ namespace Esales.Notify.Tests
             }
         }
 
-        public static void A_signed_in_visitor_needs_the_right_token()
+        public static void Signed_in_visitor_is_accepted_only_with_a_valid_token()
         {
             const string Secret = "a private key";
             using (var sandbox = new Sandbox("--private-key", Secret))

@@ -22,7 +22,7 @@ namespace Esales.Notify.Tests
     /// <summary>What surrounds the code: the header, the project file, the README and the example.</summary>
     internal static class PackageTests
     {
-        public static void Codes_kinds_and_levels_are_those_of_the_header()
+        public static void Codes_kinds_and_levels_equal_the_header()
         {
             string header = Processes.Text("include", "esales_notify.h");
             var theirs = Regex.Matches(header, @"^#define (ESALES_\w+) (-?\d+)$", RegexOptions.Multiline).Cast<Match>()
@@ -38,7 +38,7 @@ namespace Esales.Notify.Tests
                 "codes");
         }
 
-        public static void Versions_are_the_workspaces()
+        public static void Versions_equal_the_workspace()
         {
             string cargo = Processes.Text("Cargo.toml");
             string version = Regex.Match(cargo, @"\[workspace\.package\]\s+version = ""([^""]+)""").Groups[1].Value;
@@ -48,7 +48,7 @@ namespace Esales.Notify.Tests
             Check.Equal(version, NotifyLibrary.Version, "library");
         }
 
-        public static void The_project_file_says_what_it_must()
+        public static void Project_file_has_the_required_metadata()
         {
             foreach (string broken in new[] { "<a><b></a></b>", "<a>", "<a", "<a b=c/>", "<a/><a/>", "a", "<a>&</a>", "" })
             {
@@ -63,7 +63,7 @@ namespace Esales.Notify.Tests
             Check.Contains("license = \"" + Project("PackageLicenseExpression") + "\"", cargo, "licence");
         }
 
-        public static void The_readme_quotes_the_examples()
+        public static void Csharp_readme_quotes_the_examples()
         {
             foreach (string example in new[] { "AddToCart.cs", "OtherEvents.cs", "Queue.cs" })
             {
@@ -74,7 +74,7 @@ namespace Esales.Notify.Tests
             }
         }
 
-        public static void The_readme_names_every_exception_and_code()
+        public static void Csharp_readme_names_every_exception_and_code()
         {
             string readme = Processes.Text("bindings", "csharp", "README.md");
             var exceptions = typeof(Client).Assembly.GetExportedTypes().Where(typeof(Exception).IsAssignableFrom);
@@ -84,7 +84,7 @@ namespace Esales.Notify.Tests
             }
         }
 
-        public static void The_example_delivers()
+        public static void Csharp_example_delivers()
         {
             using (var sandbox = new Sandbox())
             {
@@ -103,7 +103,7 @@ namespace Esales.Notify.Tests
             }
         }
 
-        public static void The_example_of_the_queue_delivers()
+        public static void Csharp_queue_example_delivers()
         {
             using (var sandbox = new Sandbox())
             {
@@ -116,7 +116,7 @@ namespace Esales.Notify.Tests
             }
         }
 
-        public static void The_example_of_other_events_delivers()
+        public static void Csharp_example_of_other_events_delivers()
         {
             using (var sandbox = new Sandbox("--private-key", "a private key"))
             {

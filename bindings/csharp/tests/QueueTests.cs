@@ -16,7 +16,7 @@ namespace Esales.Notify.Tests
 
         private const string Nowhere = "http://127.0.0.1:9";
 
-        public static void What_is_enqueued_is_delivered()
+        public static void Enqueued_notification_is_delivered()
         {
             using (var sandbox = new Sandbox())
             using (Client client = sandbox.Client())
@@ -41,7 +41,7 @@ namespace Esales.Notify.Tests
             }
         }
 
-        public static void Arguments_are_checked_as_in_a_blocking_call()
+        public static void Enqueue_refuses_the_arguments_that_notify_refuses()
         {
             using (var sandbox = new Sandbox())
             using (Client client = sandbox.Client())
@@ -61,7 +61,39 @@ namespace Esales.Notify.Tests
             }
         }
 
-        public static void A_receipt_is_known_while_it_waits()
+        public static void TryEnqueue_returns_the_receipt_when_it_is_accepted()
+        {
+            using (var sandbox = new Sandbox())
+            using (Client client = sandbox.Client())
+            {
+                Receipt click = client.TryEnqueue(Sample.Anna, Notification.Click(Sample.Ticket, "a"));
+                Receipt cart = client.TryEnqueueAddToCart(Sample.Anna, Sample.Ticket, "b");
+                Check.Equal(StatusCode.Queued, click.StatusCode, "code of the click");
+                Check.Equal(StatusCode.Queued, cart.StatusCode, "code of the cart");
+                Check.That(client.Flush(Limit), "not flushed");
+                Check.Equal("a, b", string.Join(", ", Ids(sandbox).OrderBy(i => i)), "received");
+            }
+        }
+
+        public static void TryEnqueue_returns_a_negative_status_when_it_is_not_accepted()
+        {
+            var full = new ClientOptions { BaseUrl = Nowhere, MaxItems = 1, MaxAge = TimeSpan.FromSeconds(10) };
+            using (var sandbox = new Sandbox())
+            using (var client = new Client(full))
+            {
+                client.EnqueueAddToCart(Sample.Anna, Sample.Ticket);
+                Client closed = sandbox.Client();
+                closed.Dispose();
+                Denied(StatusCode.QueueFull, "full", client.TryEnqueueAddToCart(Sample.Anna, Sample.Ticket));
+                Denied(StatusCode.InvalidArgument, "ticket", client.TryEnqueueAddToCart(Sample.Anna, null));
+                Denied(StatusCode.InvalidArgument, "ticket", client.TryEnqueueAddToCart(Sample.Anna, "a\0"));
+                Denied(StatusCode.InvalidArgument, "visitor", client.TryEnqueue(null, Notification.End()));
+                Denied(StatusCode.InvalidArgument, "notification", client.TryEnqueue(Sample.Anna, null));
+                Denied(StatusCode.Closed, "disposed", closed.TryEnqueue(Sample.Anna, Notification.End()));
+            }
+        }
+
+        public static void Receipt_is_queued_while_the_notification_waits()
         {
             using (var sandbox = new Sandbox())
             // It expires before the service wants to be asked again: it is not sent to another test's sandbox.
@@ -87,7 +119,7 @@ namespace Esales.Notify.Tests
             }
         }
 
-        public static void A_receipt_is_known_afterwards()
+        public static void Receipt_has_the_outcome_after_the_delivery()
         {
             using (var sandbox = new Sandbox())
             using (Client client = sandbox.Client())
@@ -102,7 +134,7 @@ namespace Esales.Notify.Tests
             }
         }
 
-        public static void Flush_ends_in_time_when_the_service_is_down_and_everything_is_counted()
+        public static void Flush_keeps_its_deadline_when_the_service_is_down()
         {
             using (Client client = Down("max_items", "1001"))
             {
@@ -122,7 +154,7 @@ namespace Esales.Notify.Tests
             }
         }
 
-        public static void The_numbers_add_up()
+        public static void Stats_obey_the_counter_invariant()
         {
             using (var sandbox = new Sandbox())
             using (Client client = sandbox.Client())
@@ -150,7 +182,7 @@ namespace Esales.Notify.Tests
             }
         }
 
-        public static void A_blocking_call_that_fails_may_go_into_the_queue()
+        public static void Failed_notify_is_queued_when_on_failure_is_queue()
         {
             using (var sandbox = new Sandbox())
             using (Client client = sandbox.Client(
@@ -173,7 +205,7 @@ namespace Esales.Notify.Tests
             }
         }
 
-        public static void A_full_queue_refuses()
+        public static void Enqueue_throws_queue_full_when_the_queue_is_full()
         {
             using (Client client = Down("max_items", "1"))
             {
@@ -192,7 +224,7 @@ namespace Esales.Notify.Tests
             }
         }
 
-        public static void A_full_queue_drops_the_oldest_if_told_so()
+        public static void Oldest_is_dropped_when_overflow_is_drop_oldest()
         {
             using (Client client = Down("max_items", "2", Sandbox.Option("overflow", "drop_oldest")))
             {
@@ -207,7 +239,7 @@ namespace Esales.Notify.Tests
             }
         }
 
-        public static void A_spool_that_cannot_be_written_refuses()
+        public static void Unwritable_spool_throws_a_spool_exception()
         {
             using (var folder = new Folder("esales spool"))
             {
@@ -233,7 +265,7 @@ namespace Esales.Notify.Tests
             }
         }
 
-        public static void Neither_derives_from_what_may_succeed_later()
+        public static void Queue_exceptions_do_not_derive_from_the_retryable_one()
         {
             foreach (Type type in new[] { typeof(QueueFullException), typeof(SpoolFailedException) })
             {
@@ -241,7 +273,7 @@ namespace Esales.Notify.Tests
             }
         }
 
-        public static void The_event_tells_what_was_settled()
+        public static void Delivered_event_is_raised_for_every_completed_notification()
         {
             using (var sandbox = new Sandbox())
             using (Client client = sandbox.Client())
@@ -274,7 +306,7 @@ namespace Esales.Notify.Tests
             }
         }
 
-        public static void A_handler_that_throws_disturbs_nobody()
+        public static void Exception_of_an_event_handler_does_not_affect_other_handlers()
         {
             using (var sandbox = new Sandbox())
             using (Client client = sandbox.Client())
@@ -296,7 +328,7 @@ namespace Esales.Notify.Tests
             }
         }
 
-        public static void Handlers_come_and_go()
+        public static void Event_handlers_can_be_added_and_removed()
         {
             using (var sandbox = new Sandbox())
             using (Client client = sandbox.Client())
@@ -321,7 +353,7 @@ namespace Esales.Notify.Tests
             }
         }
 
-        public static void Clients_of_one_queue_are_told_until_they_are_disposed()
+        public static void Clients_of_one_queue_get_events_until_they_are_disposed()
         {
             using (var sandbox = new Sandbox())
             using (Client second = sandbox.Client())
@@ -351,7 +383,7 @@ namespace Esales.Notify.Tests
             }
         }
 
-        public static void Dispose_waits_for_the_handler_that_is_running()
+        public static void Dispose_waits_until_a_running_event_handler_has_ended()
         {
             using (var sandbox = new Sandbox())
             using (var entered = new ManualResetEventSlim())
@@ -380,7 +412,7 @@ namespace Esales.Notify.Tests
             }
         }
 
-        public static void A_handler_may_dispose_its_client()
+        public static void Event_handler_can_dispose_its_client()
         {
             using (var sandbox = new Sandbox())
             using (var disposed = new ManualResetEventSlim())
@@ -434,7 +466,7 @@ namespace Esales.Notify.Tests
             }
         }
 
-        public static void Two_processes_share_a_spool()
+        public static void Two_processes_deliver_one_spool()
         {
             using (var folder = new Folder("esales spool åäö"))
             using (var sandbox = new Sandbox())
@@ -467,7 +499,7 @@ namespace Esales.Notify.Tests
             }
         }
 
-        public static void The_end_of_a_delivering_process_sends_nothing_twice()
+        public static void Process_that_stops_its_delivery_sends_nothing_twice()
         {
             const int Count = 1000;
             using (var folder = new Folder("esales spool"))
@@ -500,7 +532,7 @@ namespace Esales.Notify.Tests
             }
         }
 
-        public static void A_delivery_that_was_stopped_stays_stopped()
+        public static void Stopped_delivery_stays_stopped()
         {
             using (var folder = new Folder("esales spool"))
             using (var sandbox = new Sandbox())
@@ -518,7 +550,7 @@ namespace Esales.Notify.Tests
             }
         }
 
-        public static void A_busy_queue_does_not_disturb_the_end_of_the_process()
+        public static void Process_exits_cleanly_with_a_busy_queue()
         {
             using (var sandbox = new Sandbox())
             {
@@ -532,7 +564,7 @@ namespace Esales.Notify.Tests
             }
         }
 
-        public static void The_log_tells_what_happens_and_no_secret()
+        public static void Log_reports_deliveries_without_secrets()
         {
             using (var sandbox = new Sandbox())
             using (Client client = sandbox.Client(Sandbox.Option("gate_min_ms", "10")))
@@ -558,7 +590,7 @@ namespace Esales.Notify.Tests
             }
         }
 
-        public static void The_log_is_off_until_somebody_listens_and_has_a_level()
+        public static void Log_is_off_until_it_has_a_handler_and_a_level()
         {
             using (var sandbox = new Sandbox())
             using (Client client = sandbox.Client())
@@ -592,7 +624,7 @@ namespace Esales.Notify.Tests
             }
         }
 
-        public static void Handlers_of_the_log_may_throw_and_switch_it_off()
+        public static void Log_handler_can_throw_and_can_switch_the_log_off()
         {
             using (var sandbox = new Sandbox())
             using (Client client = sandbox.Client())
@@ -677,6 +709,13 @@ namespace Esales.Notify.Tests
         {
             Check.Equal(expected, counts.ToString(), "numbers");
             Check.That(counts.IsBalanced, counts.ToString());
+        }
+
+        private static void Denied(StatusCode code, string detail, Receipt receipt)
+        {
+            Check.Equal(code, receipt.StatusCode, "code");
+            Check.That(receipt.StatusName.StartsWith("ESALES_"), receipt.StatusName);
+            Check.That(receipt.Detail.Contains(detail), receipt.Detail);
         }
 
         private static void Refused(string words, Action action)

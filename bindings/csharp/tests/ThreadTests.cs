@@ -16,7 +16,7 @@ namespace Esales.Notify.Tests
         /// <summary>So that a defect that makes threads run for ever fails a test and does not hang the suite.</summary>
         private static readonly TimeSpan Limit = TimeSpan.FromSeconds(100);
 
-        public static void Many_threads_share_a_client_while_memory_is_collected()
+        public static void Many_threads_share_a_client_while_the_collector_runs()
         {
             const int Threads = 8;
             const int Sends = 25;
@@ -57,7 +57,7 @@ namespace Esales.Notify.Tests
             }
         }
 
-        public static void Each_thread_gets_the_words_of_its_own_failure()
+        public static void Each_thread_gets_the_message_of_its_own_failure()
         {
             var errors = Together(8, i =>
             {
@@ -73,7 +73,7 @@ namespace Esales.Notify.Tests
             Check.Equal("", string.Join("\n", errors), "errors");
         }
 
-        public static void Dispose_during_a_call_lets_it_finish_and_frees_after_it()
+        public static void Dispose_during_a_call_frees_the_client_after_the_call()
         {
             using (var frees = new FreeCounter())
             using (var sandbox = new Sandbox("--answers", "hang"))
@@ -99,7 +99,7 @@ namespace Esales.Notify.Tests
             }
         }
 
-        public static void Dispose_among_many_callers_gives_receipts_or_closed_errors_only()
+        public static void Concurrent_callers_get_receipts_or_closed_errors_during_dispose()
         {
             using (var frees = new FreeCounter())
             using (var sandbox = new Sandbox())
@@ -142,7 +142,7 @@ namespace Esales.Notify.Tests
             }
         }
 
-        public static void A_forgotten_client_is_freed_by_the_collector()
+        public static void Unreferenced_client_is_freed_by_the_collector()
         {
             using (var frees = new FreeCounter())
             {
@@ -162,7 +162,7 @@ namespace Esales.Notify.Tests
             }
         }
 
-        public static void A_client_left_open_does_not_disturb_the_end_of_the_process()
+        public static void Process_exits_cleanly_with_an_open_client()
         {
             using (var sandbox = new Sandbox())
             {

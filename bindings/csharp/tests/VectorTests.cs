@@ -22,7 +22,7 @@ namespace Esales.Notify.Tests
             ["end"] = new string[0],
         };
 
-        public static void Every_notification_arrives_byte_for_byte()
+        public static void Notification_bytes_equal_the_vectors()
         {
             using (var sandbox = new Sandbox())
             using (Client client = sandbox.Client())
@@ -40,7 +40,7 @@ namespace Esales.Notify.Tests
             }
         }
 
-        public static void Every_customer_key_and_token()
+        public static void Customer_keys_and_tokens_equal_the_vectors()
         {
             var identity = (Dictionary<string, object>)Json.Read(
                 Processes.Text("tests", "vectors", "identity.json"));
@@ -63,7 +63,7 @@ namespace Esales.Notify.Tests
             }
         }
 
-        public static void Every_bad_input_is_refused_in_words_and_nothing_is_sent()
+        public static void Invalid_input_is_refused_with_the_message_of_the_vector()
         {
             var seen = new Dictionary<string, int>();
             var examples = Rows("notifications.json").GroupBy(row => (string)row["kind"])

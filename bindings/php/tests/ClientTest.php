@@ -32,7 +32,7 @@ final class ClientTest extends SandboxTestCase
         self::assertSame(1, $this->sandbox->connections());
     }
 
-    public function testClientsOneAfterAnotherUseOneConnection(): void
+    public function testConsecutiveClientsShareOneConnection(): void
     {
         $first = $this->client();
         $this->send($first);
@@ -46,7 +46,7 @@ final class ClientTest extends SandboxTestCase
         self::assertSame(1, $this->sandbox->connections());
     }
 
-    public function testAClientTakesTypedOptions(): void
+    public function testClientAcceptsTypedOptions(): void
     {
         if (PHP_VERSION_ID < 80100) {
             self::markTestSkipped('named arguments');
@@ -62,7 +62,7 @@ final class ClientTest extends SandboxTestCase
         self::assertStringContainsString('timeout_ms', $e->getMessage());
     }
 
-    public function testAClosedClientSaysSo(): void
+    public function testClosedClientRaisesAClosedException(): void
     {
         $client = $this->client();
         $client->close();
@@ -77,7 +77,7 @@ final class ClientTest extends SandboxTestCase
         self::assertSame([], $this->sandbox->received());
     }
 
-    public function testAClientCannotBeCopied(): void
+    public function testClientCannotBeCopied(): void
     {
         $client = $this->client();
         try {
@@ -91,7 +91,7 @@ final class ClientTest extends SandboxTestCase
         serialize($client);
     }
 
-    public function testParentAndChildBothSendAfterAFork(): void
+    public function testParentAndChildSendAfterAFork(): void
     {
         $program = new Process(
             [PHP_BINARY, __DIR__ . '/programs/fork.php'],
@@ -112,7 +112,7 @@ final class ClientTest extends SandboxTestCase
         self::assertNotSame($connections[0], $connections[1], 'the child has its own');
     }
 
-    public function testAnEndWithoutCloseIsClean(): void
+    public function testProcessExitsCleanlyWithAnOpenClient(): void
     {
         foreach (['' => 0, 'exit(3);' => 3, 'undefined_function();' => 255] as $ending => $code) {
             $program = new Process(
@@ -154,7 +154,7 @@ final class ClientTest extends SandboxTestCase
      *
      * @param array<mixed> $options
      */
-    public function testAnOptionOfAnotherTypeIsRefused(array $options, string $word): void
+    public function testOptionOfAnotherTypeIsRefused(array $options, string $word): void
     {
         $e = $this->failure(fn () => new Client($options));
 
@@ -203,14 +203,14 @@ final class ClientTest extends SandboxTestCase
     /**
      * @dataProvider wrongTypes
      */
-    public function testAnArgumentOfAnotherTypeIsPhpsOwnError(callable $call, string $name): void
+    public function testArgumentOfAnotherTypeRaisesATypeError(callable $call, string $name): void
     {
         $this->expectException(\TypeError::class);
         $this->expectExceptionMessage($name);
         $call();
     }
 
-    public function testAVisitorIsRefusedForANul(): void
+    public function testVisitorIsRefusedWhenItHasANul(): void
     {
         foreach (['market', 'customer_key', 'session_key', 'token'] as $i => $name) {
             $values = ['UK', 'c', 's', 't'];
@@ -222,7 +222,7 @@ final class ClientTest extends SandboxTestCase
         }
     }
 
-    public function testAVisitorTellsWhoItIs(): void
+    public function testVisitorReturnsItsKeys(): void
     {
         $visitor = Visitor::signedIn('c', 's', 't', 'UK');
         self::assertSame(
@@ -236,7 +236,7 @@ final class ClientTest extends SandboxTestCase
     /**
      * @requires PHP >= 8.2
      */
-    public function testWhatIdentifiesAVisitorStaysOutOfTracesAndDumps(): void
+    public function testVisitorDataIsHiddenInTracesAndDumps(): void
     {
         ini_set('zend.exception_ignore_args', '0');
         $secrets = ['secret-id', 'secret-key', 'secret-token', 'secret-ticket', 'secret-password', 'secret-private'];
@@ -275,7 +275,7 @@ final class ClientTest extends SandboxTestCase
         self::assertStringNotContainsString('(hidden)', print_r($this->visitor(), true));
     }
 
-    public function testManySendsLeakNothing(): void
+    public function testMemoryStaysFlatOverManySends(): void
     {
         $client = $this->client();
         $use = function () use ($client): void {
@@ -289,5 +289,35 @@ final class ClientTest extends SandboxTestCase
         $use();
         // One buffer of a ticket that was kept would be 8000 bytes for each send.
         self::assertLessThan(8000, memory_get_usage() - $before);
+    }
+
+    /**
+     * @dataProvider malformedIds
+     */
+    public function testIdentityRefusesWithTheMessageOfTheLibrary(string $value, string $message): void
+    {
+        $e = $this->failure(static fn () => Identity::customerKey($value));
+        self::assertInstanceOf(InvalidArgumentException::class, $e);
+        self::assertSame([Status::INVALID_ARGUMENT, 'customer_id ' . $message], [$e->getStatus(), $e->getMessage()]);
+        // The market's rules are the same but for its length, and the library judges them.
+        $visitor = Visitor::anonymous('c', 's', $value);
+        $e = $this->failure(fn () => $this->client()->enqueueAddToCart($visitor, 'ticket'));
+        $library = str_replace(['visitor.', '128'], ['', '4096'], $e->getMessage());
+        self::assertSame('market ' . $message, $library);
+    }
+
+    /**
+     * @return array<string, array{string, string}>
+     */
+    public static function malformedIds(): array
+    {
+        return [
+            'empty' => ['', 'is empty'],
+            'too long' => [str_repeat('x', 4097), 'is 4097 bytes long; at most 4096 are allowed'],
+            'blank' => [" \u{a0}\u{2003}\t", 'is only white space'],
+            'a line feed' => ["key\n", 'contains the control character U+000A'],
+            'delete' => ["a\x7f", 'contains the control character U+007F'],
+            'a control character of two bytes' => ["a\u{9f}", 'contains the control character U+009F'],
+        ];
     }
 }

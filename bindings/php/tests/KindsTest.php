@@ -7,7 +7,7 @@ namespace Esales\Notify\Tests;
 use Esales\Notify\Client;
 use Esales\Notify\Exception\ForbiddenException;
 use Esales\Notify\Exception\InvalidArgumentException;
-use Esales\Notify\Exception\RetryableException;
+use Esales\Notify\Exception\MayHaveArrivedException;
 use Esales\Notify\Kind;
 use Esales\Notify\Line;
 use Esales\Notify\Notification;
@@ -53,7 +53,7 @@ final class KindsTest extends SandboxTestCase
         self::assertSame($receipt->getId(), $this->sandbox->received()[0]['notification']['id']);
     }
 
-    public function testNotificationReturnsWhatItWasMadeOf(): void
+    public function testNotificationReturnsItsFields(): void
     {
         $line = new Line('P', 'V', 3, 199, '80.10');
         self::assertSame(
@@ -186,14 +186,14 @@ final class KindsTest extends SandboxTestCase
     /**
      * @dataProvider wrongTypes
      */
-    public function testArgumentOfAnotherTypeIsPhpsOwnError(callable $call, string $name): void
+    public function testNotificationArgumentOfAnotherTypeRaisesATypeError(callable $call, string $name): void
     {
         $this->expectException(\TypeError::class);
         $this->expectExceptionMessage($name);
         $call();
     }
 
-    public function testLineThatIsNoLineIsRefusedByItsNumber(): void
+    public function testValueThatIsNotALineIsRefusedByItsNumber(): void
     {
         foreach ([7 => 'integer', 'stdClass' => 'stdClass'] as $line => $type) {
             $lines = [self::line(), $line === 7 ? 7 : new \stdClass()];
@@ -203,7 +203,7 @@ final class KindsTest extends SandboxTestCase
         }
     }
 
-    public function testQuantityOutOfRangeIsRefusedInTheSameWords(): void
+    public function testQuantityOutOfRangeIsRefusedWithTheLibrarysMessage(): void
     {
         $client = $this->client();
         foreach ([0, 2 ** 31, 2 ** 32 - 1, -1, 2 ** 32, 2 ** 32 + 1, PHP_INT_MIN, PHP_INT_MAX] as $quantity) {
@@ -240,7 +240,7 @@ final class KindsTest extends SandboxTestCase
         self::assertStringEndsWith(',"lines":[' . implode(',', $expected) . ']}', $received[0]['body']);
     }
 
-    public function testManyPaymentsLeakNothing(): void
+    public function testMemoryStaysFlatOverManyPayments(): void
     {
         $client = $this->client();
         $use = function () use ($client): void {
@@ -267,14 +267,14 @@ final class KindsTest extends SandboxTestCase
     /**
      * @dataProvider ambiguous
      */
-    public function testPaymentThatMayHaveArrivedIsSentOnceWhenTheCallWaits(string $answer): void
+    public function testNotifiedPaymentIsSentOnceWhenItMayHaveArrived(string $answer): void
     {
         $client = $this->client(['max_attempts' => 3, 'backoff_ms' => 0]);
         $this->sandbox->script($answer);
 
         $e = $this->failure(fn () => $client->notify($this->visitor(), Notification::payment([self::line()])));
 
-        self::assertInstanceOf(RetryableException::class, $e);
+        self::assertInstanceOf(MayHaveArrivedException::class, $e);
         self::assertStringStartsWith('may have arrived', $e->getMessage());
         self::assertSame(1, $e->getReceipt()->getAttempts());
         self::assertCount(1, $this->sandbox->received());
@@ -283,7 +283,7 @@ final class KindsTest extends SandboxTestCase
     /**
      * @dataProvider ambiguous
      */
-    public function testPaymentThatMayHaveArrivedBecomesADeadLetterWhenItIsQueued(string $answer): void
+    public function testQueuedPaymentBecomesADeadLetterWhenItMayHaveArrived(string $answer): void
     {
         $folder = new Folder();
         $client = $this->client(['spool' => $folder->path('spool'), 'gate_min_ms' => 10, 'gate_max_ms' => 10]);
@@ -292,7 +292,7 @@ final class KindsTest extends SandboxTestCase
         $id = $client->enqueue($this->visitor(), Notification::payment([self::line()]))->getId();
         self::assertTrue($client->flush(self::FLUSH_MS));
 
-        self::assertStringStartsWith('may have arrived', $client->receipt($id)->getDetail());
+        self::assertSame(Status::MAY_HAVE_ARRIVED, $client->receipt($id)->getStatus());
         self::assertSame(1, $client->stats()->getSpool()->getDead());
         self::assertSame(0, $client->stats()->getSpool()->getPending());
         // It is not sent again by what the queue does next.

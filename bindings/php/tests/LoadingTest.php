@@ -83,7 +83,7 @@ final class LoadingTest extends SandboxTestCase
         return $library;
     }
 
-    public function testThePathGivenComesFirst(): void
+    public function testLibraryPathArgumentIsTriedFirst(): void
     {
         $output = $this->page([], [
             'TEST_LIBRARY_ARGUMENT' => Package::library(),
@@ -92,12 +92,12 @@ final class LoadingTest extends SandboxTestCase
         self::assertSame(self::OK, $output);
     }
 
-    public function testThenTheEnvironmentVariable(): void
+    public function testLibraryPathVariableIsTriedSecond(): void
     {
         self::assertSame(self::OK, $this->page([], ['ESALES_NOTIFY_LIBRARY' => Package::library()]));
     }
 
-    public function testThenTheFileNextToThePackage(): void
+    public function testLibraryInThePackageIsTriedThird(): void
     {
         $package = $this->folder->package();
         mkdir($package . '/lib');
@@ -106,7 +106,7 @@ final class LoadingTest extends SandboxTestCase
         self::assertSame(self::OK, $this->page([], ['TEST_PRELOAD_PHP' => $package . '/preload.php']));
     }
 
-    public function testThenTheSystemsLoader(): void
+    public function testSystemLoaderIsTriedLast(): void
     {
         $package = $this->folder->package();
         symlink(Package::library(), $this->folder->path('libesales_notify.so.0'));
@@ -118,7 +118,7 @@ final class LoadingTest extends SandboxTestCase
         self::assertSame(self::OK, $output);
     }
 
-    public function testWhereNothingIsFoundEverythingTriedIsListed(): void
+    public function testLibraryExceptionListsEveryPathThatWasTried(): void
     {
         $package = $this->folder->package();
         // A file that is there and is no library must not hide that the search went on.
@@ -139,7 +139,7 @@ final class LoadingTest extends SandboxTestCase
         }
     }
 
-    public function testAPathThatWasGivenIsNotReplacedByAnother(): void
+    public function testNoOtherLibraryIsTriedWhenAPathIsGiven(): void
     {
         $output = $this->page([], [
             'TEST_LIBRARY_ARGUMENT' => '/nonexistent/argument.so',
@@ -155,7 +155,7 @@ final class LoadingTest extends SandboxTestCase
         self::assertSame([], $this->sandbox->received());
     }
 
-    public function testALibraryExceptionIsOneOfOurs(): void
+    public function testLibraryExceptionIsANotifyException(): void
     {
         $e = $this->failure(fn () => new Client(['cluster_id' => 'a'], '/nonexistent/argument.so'));
 
@@ -165,7 +165,7 @@ final class LoadingTest extends SandboxTestCase
         self::assertInstanceOf(\FFI\Exception::class, $e->getPrevious());
     }
 
-    public function testAnEmptyPathAndANulAreRefused(): void
+    public function testLibraryPathIsRefusedWhenItIsEmptyOrHasANul(): void
     {
         foreach (['', "a\0b"] as $path) {
             $e = $this->failure(fn () => new Client(['cluster_id' => 'a'], $path));
@@ -174,7 +174,7 @@ final class LoadingTest extends SandboxTestCase
         }
     }
 
-    public function testALibraryOfAnotherMinorVersionIsRefused(): void
+    public function testLibraryOfAnotherMinorVersionIsRefused(): void
     {
         $output = $this->page([], ['ESALES_NOTIFY_LIBRARY' => $this->libraryOfVersion('0.2.0')]);
 
@@ -183,12 +183,12 @@ final class LoadingTest extends SandboxTestCase
         self::assertStringContainsString(Client::VERSION, $output);
     }
 
-    public function testALibraryOfAnotherPatchVersionIsAccepted(): void
+    public function testLibraryOfAnotherPatchVersionIsAccepted(): void
     {
         self::assertSame('0.1.99', Client::libraryVersion($this->libraryOfVersion('0.1.99')));
     }
 
-    public function testALibraryThatIsNotOursIsRefused(): void
+    public function testFileThatIsAnotherLibraryIsRefused(): void
     {
         $output = $this->page([], ['ESALES_NOTIFY_LIBRARY' => 'libc.so.6']);
 
@@ -197,7 +197,7 @@ final class LoadingTest extends SandboxTestCase
         self::assertStringContainsString('esales_version', $output);
     }
 
-    public function testFfiPreload(): void
+    public function testClientUsesTheHeaderThatFfiPreloadLoaded(): void
     {
         $package = $this->folder->package();
         // Nothing but the preloaded scope leads to the library here.
@@ -207,7 +207,7 @@ final class LoadingTest extends SandboxTestCase
         self::assertSame(self::OK, $this->page(['-d', 'ffi.preload=' . $this->header()], $environment));
     }
 
-    public function testFfiPreloadOfALibraryOfAnotherVersion(): void
+    public function testFfiPreloadOfAnotherVersionIsRefused(): void
     {
         $header = $this->header();
         $other = str_replace(Package::library(), $this->libraryOfVersion('0.2.0'), (string) file_get_contents($header));
@@ -219,7 +219,7 @@ final class LoadingTest extends SandboxTestCase
         self::assertStringContainsString('ffi.preload', $output);
     }
 
-    public function testThePreloadHeaderNamesTheLibraryByItsAbsolutePath(): void
+    public function testPreloadHeaderHasTheAbsolutePathOfTheLibrary(): void
     {
         $lines = explode("\n", (string) file_get_contents($this->header()));
 
@@ -228,7 +228,7 @@ final class LoadingTest extends SandboxTestCase
         self::assertSame([], preg_grep('/^#/', array_slice($lines, 2)));
     }
 
-    public function testThePreloadHeaderIsNotMadeWithoutALibrary(): void
+    public function testPreloadHeaderIsNotMadeWhenThereIsNoLibrary(): void
     {
         $script = $this->folder->package() . '/bin/esales-notify-preload-header';
         foreach ([['/nonexistent/argument.so'], []] as $arguments) {
@@ -242,7 +242,7 @@ final class LoadingTest extends SandboxTestCase
         self::assertSame(2, $command->finish()[0]);
     }
 
-    public function testFfiSwitchedOff(): void
+    public function testLibraryExceptionIsRaisedWhenFfiIsOff(): void
     {
         $output = $this->page(['-d', 'ffi.enable=0'], ['ESALES_NOTIFY_LIBRARY' => Package::library()]);
 
@@ -251,7 +251,38 @@ final class LoadingTest extends SandboxTestCase
         self::assertStringContainsString('"ffi.enable=1"', $output);
     }
 
-    public function testWithoutTheExtension(): void
+    /**
+     * @dataProvider phpsWithoutFfi
+     *
+     * @param list<string> $settings
+     */
+    public function testIdentityGivesKeysWhenFfiIsOff(array $settings): void
+    {
+        $program = sprintf(
+            'require %s; use Esales\Notify\Identity; echo Identity::customerKey("abc"), " ",'
+            . ' Identity::customerToken("k", "c"), " ", Identity::newKey();',
+            var_export(Package::directory() . '/preload.php', true)
+        );
+        $php = new Process(array_merge([PHP_BINARY], $settings, ['-r', $program]), []);
+        [$code, $output, $errors] = $php->finish();
+
+        self::assertSame([0, ''], [$code, $errors], $output);
+        $key = hash('sha256', 'abc') . ' ' . hash_hmac('sha256', 'c', 'k');
+        self::assertMatchesRegularExpression(
+            '/^' . $key . ' [0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/D',
+            $output
+        );
+    }
+
+    /**
+     * @return array<string, array{list<string>}>
+     */
+    public static function phpsWithoutFfi(): array
+    {
+        return ['switched off' => [['-d', 'ffi.enable=0']], 'no extension' => [['-n']]];
+    }
+
+    public function testLibraryExceptionIsRaisedWhenTheFfiExtensionIsMissing(): void
     {
         // -n leaves out the php.ini files, and with them the shared extensions.
         $output = $this->page(['-n'], ['ESALES_NOTIFY_LIBRARY' => Package::library()]);

@@ -25,7 +25,7 @@ final class LogTest extends SandboxTestCase
         Log::to(null);
     }
 
-    public function testMessagesReachTheLogger(): void
+    public function testLogMessagesReachTheLogger(): void
     {
         $messages = new Messages();
         Log::to($messages, 'debug');
@@ -46,7 +46,7 @@ final class LogTest extends SandboxTestCase
         self::assertSame([], array_filter($messages->contexts()));
     }
 
-    public function testMessagesHoldNothingOfTheVisitors(): void
+    public function testLogMessagesHaveNoVisitorData(): void
     {
         $messages = new Messages();
         Log::to($messages, 'debug');
@@ -71,7 +71,7 @@ final class LogTest extends SandboxTestCase
         }
     }
 
-    public function testOnlyTheLevelThatIsWanted(): void
+    public function testLogLevelLimitsTheMessages(): void
     {
         $messages = new Messages();
         // PSR-3's notice is above the library's info.
@@ -84,7 +84,7 @@ final class LogTest extends SandboxTestCase
         self::assertSame(['warning'], array_values(array_unique($messages->levels())), $messages->text());
     }
 
-    public function testTheEarlierLoggerGetsWhatWaitsAndThenNothing(): void
+    public function testReplacedLoggerGetsOnlyTheMessagesThatWereWaiting(): void
     {
         $first = new Messages();
         Log::to($first, 'debug');
@@ -104,7 +104,7 @@ final class LogTest extends SandboxTestCase
         self::assertCount($before, $second->levels());
     }
 
-    public function testALoggerThatFailsChangesNothing(): void
+    public function testExceptionOfALoggerDoesNotReachTheCaller(): void
     {
         $logger = new class {
             public int $calls = 0;
@@ -123,7 +123,7 @@ final class LogTest extends SandboxTestCase
         self::assertGreaterThan(0, $logger->calls);
     }
 
-    public function testALoggerMayCallTheClient(): void
+    public function testLoggerCanCallTheClient(): void
     {
         $client = $this->client();
         $logger = new class ($client) extends Messages {
@@ -148,7 +148,7 @@ final class LogTest extends SandboxTestCase
         self::assertSame(1, count($this->sandbox->received()));
     }
 
-    public function testWhatIsNoLoggerOrLevelIsRefused(): void
+    public function testInvalidLoggerOrLevelIsRefused(): void
     {
         $calls = [
             'stdClass' => static fn () => Log::to(new \stdClass()),

@@ -28,7 +28,7 @@ final class OutcomesTest extends SandboxTestCase
 {
     private const UUID = '/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/D';
 
-    public function testDelivered(): void
+    public function testNotifyReturnsADeliveredReceipt(): void
     {
         $before = hrtime(true);
         $receipt = $this->send($this->client());
@@ -45,7 +45,7 @@ final class OutcomesTest extends SandboxTestCase
         self::assertSame($receipt->getId(), $this->sandbox->received()[0]['notification']['id']);
     }
 
-    public function testAnIdOfTheCallersIsSent(): void
+    public function testIdOfTheCallerIsSent(): void
     {
         $receipt = $this->client()->notifyAddToCart($this->visitor(), 'ticket', 'order 7, row 2');
 
@@ -53,7 +53,7 @@ final class OutcomesTest extends SandboxTestCase
         self::assertSame('order 7, row 2', $this->sandbox->received()[0]['notification']['id']);
     }
 
-    public function testTheMarketOfTheClientIsForVisitorsWhoNameNone(): void
+    public function testMarketOptionAppliesToVisitorsWithoutAMarket(): void
     {
         $client = $this->client(['market' => 'Sweden']);
         $client->notifyAddToCart(Visitor::anonymous(self::CUSTOMER_KEY, self::SESSION_KEY), 'ticket');
@@ -88,7 +88,7 @@ final class OutcomesTest extends SandboxTestCase
      *
      * @param class-string<\Throwable> $class
      */
-    public function testAnAnswerBecomesAnException(string $answer, int $status, string $class, ?int $httpStatus): void
+    public function testAnswerRaisesTheMatchingException(string $answer, int $status, string $class, ?int $httpStatus): void
     {
         $this->sandbox->script($answer);
         $client = $this->client(['max_attempts' => 1]);
@@ -111,7 +111,7 @@ final class OutcomesTest extends SandboxTestCase
         self::assertSame($e->getMessage(), $receipt->getDetail());
     }
 
-    public function testNoAnswerWithinTheBudget(): void
+    public function testTimeoutExceptionIsRaisedWhenTheServiceHangs(): void
     {
         $this->sandbox->script('hang');
         $client = $this->client(['timeout_ms' => 300]);
@@ -126,7 +126,7 @@ final class OutcomesTest extends SandboxTestCase
         self::assertNull($e->getReceipt()->getHttpStatus());
     }
 
-    public function testNobodyListens(): void
+    public function testConnectExceptionIsRaisedWhenTheConnectionIsRefused(): void
     {
         $e = $this->failure(fn () => $this->send($this->client(['base_url' => $this->nobody()])));
 
@@ -151,7 +151,7 @@ final class OutcomesTest extends SandboxTestCase
         );
     }
 
-    public function testAFailedNotificationCanBeSentAgainWithItsId(): void
+    public function testFailedNotificationIsSentAgainWithItsId(): void
     {
         $this->sandbox->script('503');
         $client = $this->client(['max_attempts' => 1]);
@@ -163,7 +163,7 @@ final class OutcomesTest extends SandboxTestCase
         self::assertSame($received[0]['body'], $received[1]['body']);
     }
 
-    public function testARightTokenIsAccepted(): void
+    public function testValidTokenIsAccepted(): void
     {
         $key = Identity::customerKey('customer 1');
         $token = Identity::customerToken(self::PRIVATE_KEY, $key);
@@ -177,7 +177,7 @@ final class OutcomesTest extends SandboxTestCase
         self::assertTrue($this->sandbox->received()[0]['token_valid']);
     }
 
-    public function testATokenOfAnotherKeyIsForbidden(): void
+    public function testTokenOfAnotherKeyIsForbidden(): void
     {
         $key = Identity::customerKey('customer 1');
         $visitor = Visitor::signedIn($key, self::SESSION_KEY, Identity::customerToken('another', $key), 'UK');
@@ -189,7 +189,7 @@ final class OutcomesTest extends SandboxTestCase
         self::assertFalse($this->sandbox->received()[0]['token_valid']);
     }
 
-    public function testNewKeysAreDifferentUuids(): void
+    public function testNewKeysAreDistinctUuids(): void
     {
         $keys = [];
         for ($i = 0; $i < 100; $i++) {
@@ -200,7 +200,7 @@ final class OutcomesTest extends SandboxTestCase
         self::assertCount(100, $keys);
     }
 
-    public function testWithoutOptionsTheEnvironmentIsRead(): void
+    public function testClientReadsTheEnvironmentWhenItHasNoOptions(): void
     {
         putenv('ESALES_BASE_URL=' . $this->sandbox->baseUrl());
         try {

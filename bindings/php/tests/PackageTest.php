@@ -66,7 +66,7 @@ final class PackageTest extends SandboxTestCase
     /**
      * PHP 7.4 is not at hand: this finds the later syntax that slips in most easily.
      */
-    public function testNothingNeedsALaterPhpThan74(): void
+    public function testEveryFileIsValidPhp74(): void
     {
         $later = array_filter(
             ['T_ENUM', 'T_MATCH', 'T_READONLY', 'T_NULLSAFE_OBJECT_OPERATOR'],
@@ -113,7 +113,7 @@ final class PackageTest extends SandboxTestCase
         self::assertSame([], array_diff($classes, $included));
     }
 
-    public function testEveryExceptionIsOfTheHierarchy(): void
+    public function testEveryExceptionExtendsNotifyException(): void
     {
         foreach ((array) glob(Package::directory() . '/src/Exception/*Exception.php') as $file) {
             $class = 'Esales\Notify\Exception\\' . basename($file, '.php');
@@ -126,7 +126,7 @@ final class PackageTest extends SandboxTestCase
         $this->composer(['validate', '--strict'], $this->folder->package());
     }
 
-    public function testTheExampleRunsWithComposersAutoloader(): void
+    public function testPhpExampleRuns(): void
     {
         $package = $this->folder->package();
         $this->composer(['dump-autoload'], $package);
@@ -148,7 +148,7 @@ final class PackageTest extends SandboxTestCase
         );
     }
 
-    public function testTheExampleOfTheQueueRunsWithComposersAutoloader(): void
+    public function testPhpQueueExampleRuns(): void
     {
         $package = $this->folder->package();
         $this->composer(['dump-autoload'], $package);
@@ -169,7 +169,7 @@ final class PackageTest extends SandboxTestCase
         self::assertSame("ESALES_QUEUED $id\nESALES_DELIVERED\n", $output);
     }
 
-    public function testTheExampleOfAPaymentRunsWithComposersAutoloader(): void
+    public function testPhpPaymentExampleRuns(): void
     {
         $package = $this->folder->package();
         $this->composer(['dump-autoload'], $package);
@@ -188,7 +188,7 @@ final class PackageTest extends SandboxTestCase
         self::assertSame(['click', 'non-esales-click', 'non-esales-adding-to-cart', 'payment', 'end'], $kinds);
     }
 
-    public function testTheReadmeQuotesTheExamples(): void
+    public function testPhpReadmeQuotesTheExamples(): void
     {
         $readme = (string) file_get_contents(Package::directory() . '/README.md');
         $examples = (array) glob(Package::directory() . '/examples/*.php');
@@ -199,7 +199,7 @@ final class PackageTest extends SandboxTestCase
         }
     }
 
-    public function testTheReadmeNamesEveryException(): void
+    public function testPhpReadmeNamesEveryException(): void
     {
         $readme = (string) file_get_contents(Package::directory() . '/README.md');
         foreach ((array) glob(Package::directory() . '/src/Exception/*Exception.php') as $file) {

@@ -11,6 +11,7 @@ use Esales\Notify\Exception\InvalidConfigException;
 use Esales\Notify\Exception\QueueFullException;
 use Esales\Notify\Exception\ServerErrorException;
 use Esales\Notify\Exception\SpoolFailedException;
+use Esales\Notify\Notification;
 use Esales\Notify\Receipt;
 use Esales\Notify\Status;
 use Esales\Notify\Tests\Support\Folder;
@@ -62,7 +63,7 @@ final class QueueTest extends SandboxTestCase
         });
     }
 
-    public function testWhatIsEnqueuedIsDelivered(): void
+    public function testEnqueuedNotificationIsDelivered(): void
     {
         $client = $this->client();
 
@@ -78,7 +79,7 @@ final class QueueTest extends SandboxTestCase
         self::assertSame('ticket', $this->sandbox->received()[0]['notification']['ticket']);
     }
 
-    public function testAnIdOfTheCallersIsSent(): void
+    public function testEnqueuedIdOfTheCallerIsSent(): void
     {
         $client = $this->client();
         self::assertSame('order 7, row 2', $this->enqueue($client, 'order 7, row 2')->getId());
@@ -86,7 +87,7 @@ final class QueueTest extends SandboxTestCase
         self::assertSame(['order 7, row 2'], $this->receivedIds());
     }
 
-    public function testAClosedClientsQueueIsDelivered(): void
+    public function testQueueIsDeliveredAfterTheClientIsClosed(): void
     {
         $client = $this->client();
         $this->enqueue($client);
@@ -97,7 +98,7 @@ final class QueueTest extends SandboxTestCase
         self::assertCount(1, $this->receivedIds());
     }
 
-    public function testTheReceiptOfWhatWaitsAndOfWhatIsUnknown(): void
+    public function testReceiptIsQueuedWhileWaitingAndUnknownForAnUnknownId(): void
     {
         $this->sandbox->script('503:retry-after=30');
         $client = $this->client(self::FORGETFUL);
@@ -127,7 +128,7 @@ final class QueueTest extends SandboxTestCase
         self::assertSame(['waits'], $this->receivedIds());
     }
 
-    public function testTheReceiptOfWhatWasDeliveredOrRefused(): void
+    public function testReceiptHasTheOutcomeAfterDeliveryOrRefusal(): void
     {
         $this->sandbox->script('503, 204, 400');
         $client = $this->client(self::IMPATIENT);
@@ -147,7 +148,7 @@ final class QueueTest extends SandboxTestCase
         self::assertNotSame('', $refused->getDetail());
     }
 
-    public function testAFlushEndsInTimeAlthoughTheServiceIsDown(): void
+    public function testFlushKeepsItsDeadlineWhenTheServiceIsDown(): void
     {
         $client = $this->client(['base_url' => $this->nobody()] + self::FORGETFUL);
         for ($i = 0; $i < 3; $i++) {
@@ -176,7 +177,7 @@ final class QueueTest extends SandboxTestCase
         self::assertSame([0, 0], [$stats->getPendingBytes(), $stats->getOldestAgeMilliseconds()]);
     }
 
-    public function testEverythingIsCounted(): void
+    public function testStatsCountEveryOutcome(): void
     {
         $client = $this->client(self::IMPATIENT + ['concurrency' => 1]);
         $this->sandbox->script('204, 503, 403, 204');
@@ -204,7 +205,7 @@ final class QueueTest extends SandboxTestCase
         self::assertGreaterThan(0, $stats->getLatencyMicroseconds()->getP50());
     }
 
-    public function testABlockingCallThatDoesNotGetThroughIsQueued(): void
+    public function testFailedNotifyIsQueuedWhenOnFailureIsQueue(): void
     {
         $this->sandbox->script('503, 204');
         $client = $this->client(['on_failure' => 'queue', 'max_attempts' => 1] + self::IMPATIENT);
@@ -218,7 +219,7 @@ final class QueueTest extends SandboxTestCase
         self::assertSame([$receipt->getId(), $receipt->getId()], $this->receivedIds());
     }
 
-    public function testAFullQueueRefuses(): void
+    public function testEnqueueRaisesQueueFullWhenTheQueueIsFull(): void
     {
         $client = $this->client(['base_url' => $this->nobody(), 'max_items' => 1]);
         $this->enqueue($client);
@@ -236,7 +237,7 @@ final class QueueTest extends SandboxTestCase
         self::assertSame(1, $stats->getProcess()->getAccepted());
     }
 
-    public function testAFullQueueMayDropTheOldest(): void
+    public function testOldestIsDroppedWhenOverflowIsDropOldest(): void
     {
         $client = $this->client(['base_url' => $this->nobody(), 'max_items' => 1, 'overflow' => 'drop_oldest']);
         $this->enqueue($client, 'old');
@@ -248,7 +249,7 @@ final class QueueTest extends SandboxTestCase
         self::assertTrue($client->stats()->isBalanced());
     }
 
-    public function testASpoolThatCannotBeWritten(): void
+    public function testUnwritableSpoolRaisesASpoolException(): void
     {
         $folder = new Folder();
         $spool = $folder->path('letters');
@@ -270,7 +271,7 @@ final class QueueTest extends SandboxTestCase
         self::assertSame('Dear customer', file_get_contents("$spool/letter"));
     }
 
-    public function testAPlaceThatIsNoneForASpool(): void
+    public function testUnusableSpoolPathRaisesASpoolException(): void
     {
         $folder = new Folder();
         $e = $this->failure(fn () => $this->client(['spool' => $folder->path('no-such-folder/spool')]));
@@ -280,7 +281,7 @@ final class QueueTest extends SandboxTestCase
         self::assertSame(InvalidConfigException::class, get_class($e));
     }
 
-    public function testABlockingCallThatCanNotBeQueuedEitherSaysWhy(): void
+    public function testNotifyReportsBothFailuresWhenQueueingFailsToo(): void
     {
         $this->sandbox->script('503');
         $folder = new Folder();
@@ -296,7 +297,7 @@ final class QueueTest extends SandboxTestCase
         self::assertStringContainsString($spool, $e->getMessage());
     }
 
-    public function testAnotherProcessDeliversTheSpool(): void
+    public function testSpoolIsDeliveredByAnotherProcess(): void
     {
         $folder = new Folder();
         $spool = $folder->path('spool');
@@ -324,7 +325,7 @@ final class QueueTest extends SandboxTestCase
         self::assertSame(Status::DELIVERED, $client->receipt($ids[2])->getStatus());
     }
 
-    public function testTheEndOfADeliveringProgramSendsNothingTwice(): void
+    public function testProgramThatStopsItsDeliverySendsNothingTwice(): void
     {
         $folder = new Folder();
         $spool = $folder->path('spool');
@@ -352,7 +353,7 @@ final class QueueTest extends SandboxTestCase
         self::assertEqualsCanonicalizing($ids, $this->receivedIds());
     }
 
-    public function testADeliveryThatWasStoppedStaysStopped(): void
+    public function testStoppedDeliveryStaysStopped(): void
     {
         $folder = new Folder();
         $client = $this->client(['spool' => $folder->path('spool')]);
@@ -366,7 +367,7 @@ final class QueueTest extends SandboxTestCase
         self::assertCount(1, $this->receivedIds());
     }
 
-    public function testAClosedClientSaysSo(): void
+    public function testClosedClientRaisesAClosedExceptionForQueueCalls(): void
     {
         $client = $this->client();
         $client->close();
@@ -382,7 +383,7 @@ final class QueueTest extends SandboxTestCase
         }
     }
 
-    public function testAMalformedArgumentIsRefused(): void
+    public function testEnqueueRefusesAMalformedArgument(): void
     {
         $client = $this->client();
         $visitor = $this->visitor();
@@ -405,7 +406,44 @@ final class QueueTest extends SandboxTestCase
         self::assertTrue($client->flush(0xFFFFFFFF));
     }
 
-    public function testManyCallsLeakNothing(): void
+    public function testTryEnqueueReturnsTheReceiptWhenItIsAccepted(): void
+    {
+        $client = $this->client();
+
+        $receipts = [
+            $client->tryEnqueue($this->visitor(), Notification::click('ticket')),
+            $client->tryEnqueueAddToCart($this->visitor(), 'ticket', 'an id'),
+        ];
+
+        self::assertTrue($client->flush(self::PATIENCE_MS));
+        self::assertSame([Status::QUEUED, Status::QUEUED], [$receipts[0]->getStatus(), $receipts[1]->getStatus()]);
+        self::assertSame('an id', $receipts[1]->getId());
+        self::assertCount(2, $this->sandbox->received());
+    }
+
+    public function testTryEnqueueReturnsANegativeStatusWhenItIsNotAccepted(): void
+    {
+        $client = $this->client(['max_items' => 1, 'base_url' => 'http://127.0.0.1:9'] + self::FORGETFUL);
+        $this->enqueue($client);
+        $closed = $this->client();
+        $closed->close();
+        $visitor = $this->visitor();
+        $expected = [
+            [Status::QUEUE_FULL, 'the queue is full', $client->tryEnqueueAddToCart($visitor, 'ticket')],
+            [Status::INVALID_ARGUMENT, 'ticket is empty', $client->tryEnqueueAddToCart($visitor, '')],
+            [Status::INVALID_ARGUMENT, 'NUL byte', $client->tryEnqueueAddToCart($visitor, "a\0")],
+            // What $_POST may hold.
+            [Status::INVALID_ARGUMENT, '$ticket', $client->tryEnqueueAddToCart($visitor, ['an array'])],
+            [Status::INVALID_ARGUMENT, '$visitor', $client->tryEnqueue(null, Notification::end())],
+            [Status::CLOSED, 'closed', $closed->tryEnqueue($visitor, Notification::end())],
+        ];
+        foreach ($expected as [$status, $detail, $receipt]) {
+            self::assertSame([$status, Status::name($status)], [$receipt->getStatus(), $receipt->getStatusName()]);
+            self::assertStringContainsString($detail, $receipt->getDetail());
+        }
+    }
+
+    public function testMemoryStaysFlatOverManyQueueCalls(): void
     {
         $client = $this->client();
         $use = function () use ($client): void {

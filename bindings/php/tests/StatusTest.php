@@ -20,7 +20,7 @@ use PHPUnit\Framework\TestCase;
  */
 final class StatusTest extends TestCase
 {
-    public function testConstantsAreThoseOfTheHeader(): void
+    public function testStatusConstantsEqualTheHeader(): void
     {
         preg_match_all(
             '/^#define ESALES_([A-Z_]+) (-?\d+)$/m',
@@ -49,7 +49,7 @@ final class StatusTest extends TestCase
         self::assertSame('ESALES_UNKNOWN', Status::name(12345));
     }
 
-    public function testLevelsAreThoseOfTheHeader(): void
+    public function testLogLevelsEqualTheHeader(): void
     {
         preg_match_all(
             '/^#define ESALES_LOG_([A-Z]+) (\d+)$/m',
@@ -70,7 +70,7 @@ final class StatusTest extends TestCase
         }
     }
 
-    public function testVersionsAreThoseOfTheHeader(): void
+    public function testVersionsEqualTheHeader(): void
     {
         $header = Package::shared('include/esales_notify.h');
         self::assertSame(1, preg_match('/^#define ESALES_VERSION "(.+)"$/m', $header, $found));
@@ -78,7 +78,7 @@ final class StatusTest extends TestCase
         self::assertSame($found[1], Client::libraryVersion());
     }
 
-    public function testACodeOfALaterLibraryIsToldByItsRange(): void
+    public function testUnknownCodeRaisesTheExceptionOfItsGroup(): void
     {
         $class = static fn (int $code): string => get_class(Failure::of($code, 'ESALES_NEW', 'words', null));
         self::assertSame(FinalException::class, $class(-19));

@@ -27,7 +27,7 @@ final class TlsTest extends SandboxTestCase
         $this->sandbox = new Sandbox(['--tls', $certificate, '--ca-file', $this->folder->path('ca.pem')]);
     }
 
-    public function testACertificateOfTheGivenAuthorityIsTrusted(): void
+    public function testCertificateOfTheAuthorityInCaFileIsTrusted(): void
     {
         $this->start('valid');
         self::assertStringStartsWith('https://', $this->sandbox->baseUrl());
@@ -56,7 +56,7 @@ final class TlsTest extends SandboxTestCase
     /**
      * @dataProvider untrusted
      */
-    public function testNothingIsSentToWhomItDoesNotTrust(string $certificate, bool $withAuthority): void
+    public function testNothingIsSentWhenTheCertificateIsNotTrusted(string $certificate, bool $withAuthority): void
     {
         $this->start($certificate);
         $options = $withAuthority ? ['ca_file' => $this->sandbox->caFile()] : [];

@@ -64,7 +64,7 @@ final class VectorsTest extends SandboxTestCase
      *
      * @param array<string, mixed> $row
      */
-    public function testBodyIsByteForByteThatOfTheVector(array $row): void
+    public function testNotificationBytesEqualTheVector(array $row): void
     {
         $client = $this->client(['max_attempts' => 1]);
         $visitor = self::visitorOf($row);
@@ -86,7 +86,7 @@ final class VectorsTest extends SandboxTestCase
         }
     }
 
-    public function testKeysAndTokensAreThoseOfTheVectors(): void
+    public function testKeysAndTokensEqualTheVectors(): void
     {
         $vectors = json_decode(Package::shared('tests/vectors/identity.json'), true, 16, JSON_THROW_ON_ERROR);
         self::assertSame(['customer_keys', 'tokens'], array_keys($vectors));
@@ -105,7 +105,7 @@ final class VectorsTest extends SandboxTestCase
      *
      * @param array<string, mixed> $row
      */
-    public function testBadInputIsRefusedInWordsThatNameIt(array $row): void
+    public function testInvalidInputIsRefusedWithTheMessageOfTheVector(array $row): void
     {
         try {
             $this->call($row);

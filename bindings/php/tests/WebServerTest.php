@@ -143,43 +143,43 @@ final class WebServerTest extends SandboxTestCase
         self::assertSame([], $this->sandbox->received());
     }
 
-    public function testPhpsDefaultIsRefusedWithAdvice(): void
+    public function testClientIsRefusedWithAdviceWhenFfiEnableHasItsDefault(): void
     {
         $this->assertRefusedWithAdvice($this->pages(['ffi.enable' => 'preload'], $this->variable()));
     }
 
-    public function testFfiPreloadAloneIsRefusedWithAdvice(): void
+    public function testClientIsRefusedWithAdviceWhenOnlyFfiPreloadIsSet(): void
     {
         // PHP restricts the call of FFI::scope() just as that of FFI::cdef().
         $ini = ['ffi.enable' => 'preload', 'ffi.preload' => $this->header()];
         $this->assertRefusedWithAdvice($this->pages($ini, $this->variable()));
     }
 
-    public function testFfiEnabled(): void
+    public function testPageSendsWhenFfiIsEnabled(): void
     {
         $this->assertDeliveredOverOneConnection($this->pages(['ffi.enable' => '1'], $this->variable()));
     }
 
-    public function testFfiEnabledWithFfiPreload(): void
+    public function testPageSendsWhenFfiIsEnabledAndFfiPreloadIsSet(): void
     {
         // Without the variable: only the header leads to the library.
         $ini = ['ffi.enable' => '1', 'ffi.preload' => $this->header()];
         $this->assertDeliveredOverOneConnection($this->pages($ini, ['LD_LIBRARY_PATH' => '']));
     }
 
-    public function testTheAdviceOfOpcachePreloadWorks(): void
+    public function testPageSendsWhenTheAdviceForOpcachePreloadIsFollowed(): void
     {
         $ini = ['ffi.enable' => 'preload'] + $this->opcachePreload();
         $this->assertDeliveredOverOneConnection($this->pages($ini, $this->variable()));
     }
 
-    public function testOpcachePreloadWithFfiPreload(): void
+    public function testPageSendsWhenOpcachePreloadAndFfiPreloadAreSet(): void
     {
         $ini = ['ffi.enable' => 'preload', 'ffi.preload' => $this->header()] + $this->opcachePreload();
         $this->assertDeliveredOverOneConnection($this->pages($ini, ['LD_LIBRARY_PATH' => '']));
     }
 
-    public function testPaymentIsSentWhenOnlyPreloadedCodeMayUseFfi(): void
+    public function testPaymentIsSentWhenOnlyPreloadedCodeCanUseFfi(): void
     {
         // Also what opcache has optimised must keep the strings through the call.
         $ini = ['ffi.enable' => 'preload'] + $this->opcachePreload();
@@ -199,7 +199,7 @@ final class WebServerTest extends SandboxTestCase
         }
     }
 
-    public function testAPageThatEnqueuesDoesNotWaitForTheService(): void
+    public function testEnqueueDoesNotWaitForTheServiceInAPage(): void
     {
         $this->sandbox->script('204, hang');
         // The narrowest settings: only preloaded code may use FFI, also when it logs.
@@ -233,7 +233,7 @@ final class WebServerTest extends SandboxTestCase
         });
     }
 
-    public function testFfiSwitchedOff(): void
+    public function testClientIsRefusedWithAdviceWhenFfiIsOffInAWebServer(): void
     {
         $answers = $this->pages(['ffi.enable' => '0'], $this->variable());
 

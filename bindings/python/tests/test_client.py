@@ -31,7 +31,7 @@ def test_fifty_sends_use_one_connection(start_sandbox: Callable[..., Sandbox], v
     assert connections(sandbox) == 1
 
 
-def test_a_client_finds_the_connection_of_the_one_before(
+def test_next_client_reuses_the_connection(
     start_sandbox: Callable[..., Sandbox], visitor: Visitor, ticket: str
 ) -> None:
     sandbox = start_sandbox()
@@ -44,7 +44,7 @@ def test_a_client_finds_the_connection_of_the_one_before(
     assert connections(sandbox) == 1
 
 
-def test_without_options_the_environment_is_read(
+def test_client_reads_the_environment_when_it_has_no_options(
     sandbox: Sandbox, visitor: Visitor, ticket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("ESALES_BASE_URL", sandbox.base_url)
@@ -56,13 +56,13 @@ def test_without_options_the_environment_is_read(
     assert [one["notification"]["market"] for one in sandbox.received()] == ["Sweden", "Sweden"]
 
 
-def test_with_an_option_the_environment_is_not_read(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_client_ignores_the_environment_when_it_has_an_option(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ESALES_BASE_URL", sandbox.base_url)
     with pytest.raises(e.InvalidConfigError, match="cluster_id is missing"):
         Client(timeout_ms=5)
 
 
-def test_an_environment_without_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_client_is_refused_when_the_environment_has_no_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ESALES_TIMEOUT_MS", "5")
     with pytest.raises(e.InvalidConfigError, match="ESALES_CLUSTER_ID") as refused:
         Client()
@@ -70,7 +70,7 @@ def test_an_environment_without_an_address(monkeypatch: pytest.MonkeyPatch) -> N
     assert refused.value.receipt is None
 
 
-def test_options_are_passed_as_text(tmp_path: Path) -> None:
+def test_options_of_every_type_are_accepted(tmp_path: Path) -> None:
     # `true` opens what is refused without it, `false` does not.
     Client(base_url="http://shop.example", allow_http=True).close()
     with pytest.raises(e.InvalidConfigError, match="allow_http"):
@@ -85,23 +85,23 @@ def test_options_are_passed_as_text(tmp_path: Path) -> None:
     ("value", "text"),
     [(True, "true"), (False, "false"), (1, "1"), (0, "0"), (-5, "-5"), ("a b", "a b"), (Path("/a"), "/a")],
 )
-def test_the_text_of_an_option(value: Option, text: str) -> None:
+def test_option_value_is_converted_to_text(value: Option, text: str) -> None:
     assert _text_of("name", value) == text
 
 
-def test_an_unknown_option_is_refused_with_a_suggestion() -> None:
+def test_unknown_option_is_refused_with_a_suggestion() -> None:
     with pytest.raises(e.InvalidConfigError, match="timeout_ms"):
         Client(cluster_id="a", timeout=1)  # type: ignore[call-arg]
 
 
-def test_the_market_option_is_for_visitors_who_name_none(sandbox: Sandbox, visitor: Visitor, ticket: str) -> None:
+def test_market_option_applies_to_visitors_without_a_market(sandbox: Sandbox, visitor: Visitor, ticket: str) -> None:
     with Client(base_url=sandbox.base_url, timeout_ms=BUDGET_MS, market="Sweden") as client:
         client.notify_add_to_cart(Visitor.anonymous("c", "s"), ticket)
         client.notify_add_to_cart(Visitor.anonymous("c", "s", market="UK"), ticket)
     assert [one["notification"]["market"] for one in sandbox.received()] == ["Sweden", "UK"]
 
 
-def test_a_closed_client_refuses(sandbox: Sandbox, visitor: Visitor, ticket: str) -> None:
+def test_closed_client_raises_closed(sandbox: Sandbox, visitor: Visitor, ticket: str) -> None:
     client = Client(base_url=sandbox.base_url, timeout_ms=BUDGET_MS)
     assert (client.closed, repr(client)) == (False, "<esales_notify.Client open>")
     client.close()
@@ -122,7 +122,7 @@ def test_a_closed_client_refuses(sandbox: Sandbox, visitor: Visitor, ticket: str
     assert sandbox.received() == []
 
 
-def test_the_context_manager_closes_also_after_an_exception(sandbox: Sandbox) -> None:
+def test_context_manager_closes_the_client_after_an_exception(sandbox: Sandbox) -> None:
     with pytest.raises(KeyError):
         with Client(base_url=sandbox.base_url, timeout_ms=BUDGET_MS) as client:
             raise KeyError("the shop's own")
@@ -160,7 +160,7 @@ def test_the_context_manager_closes_also_after_an_exception(sandbox: Sandbox) ->
         ("library", lambda c: Client(cluster_id="a", library=5)),  # type: ignore[arg-type]
     ],
 )
-def test_wrong_types_name_the_argument(
+def test_wrong_type_raises_an_error_that_names_the_argument(
     sandbox: Sandbox, client: Client, name: str, call: Callable[[Any], object]
 ) -> None:
     with pytest.raises(TypeError, match=rf"\b{name} must be "):
@@ -170,7 +170,7 @@ def test_wrong_types_name_the_argument(
 
 @pytest.mark.parametrize("bad", ["a\0b", "a\ud800b", "\0"])
 @pytest.mark.parametrize("name", ["market", "customer_key", "session_key", "token", "ticket", "id"])
-def test_text_that_c_cannot_take_is_refused_before_the_library(
+def test_text_with_nul_or_surrogates_is_refused_by_name(
     sandbox: Sandbox, client: Client, ticket: str, name: str, bad: str
 ) -> None:
     good = {"market": "UK", "customer_key": "c", "session_key": "s", "token": "t", "ticket": ticket, "id": "i"}
@@ -184,14 +184,14 @@ def test_text_that_c_cannot_take_is_refused_before_the_library(
     assert sandbox.received() == []
 
 
-def test_options_that_c_cannot_take_are_refused() -> None:
+def test_option_with_nul_or_surrogates_is_refused() -> None:
     options: List[Dict[str, Any]] = [{"cluster_id": "a\0b"}, {"cluster_id": "\udfff"}, {"cluster_id\0": "a"}]
     for bad in options:
         with pytest.raises(e.InvalidArgumentError, match="cluster_id|option name"):
             Client(**bad)
 
 
-def test_visitors_and_receipts_are_values(visitor: Visitor, sandbox: Sandbox, client: Client, ticket: str) -> None:
+def test_visitors_and_receipts_are_compared_by_value(visitor: Visitor, sandbox: Sandbox, client: Client, ticket: str) -> None:
     assert visitor == Visitor(visitor.customer_key, visitor.session_key, None, "UK")
     assert hash(visitor) == hash(copy.copy(visitor))
     receipt = client.notify_add_to_cart(visitor, ticket)
@@ -201,11 +201,11 @@ def test_visitors_and_receipts_are_values(visitor: Visitor, sandbox: Sandbox, cl
         assert pickle.loads(pickle.dumps(value)) == value
 
 
-def test_a_token_stays_out_of_logs() -> None:
+def test_repr_shows_no_token() -> None:
     assert "secret" not in repr(Visitor.signed_in("c", "s", "secret-token"))
 
 
-def test_a_client_cannot_be_pickled_or_copied(client: Client) -> None:
+def test_client_cannot_be_pickled_or_copied(client: Client) -> None:
     for attempt in (pickle.dumps, copy.copy, copy.deepcopy):
         with pytest.raises(TypeError, match="make one in each process"):
             attempt(client)
@@ -224,7 +224,7 @@ def test_errors_survive_pickling_and_copying(name: str) -> None:
         assert (twin.status, twin.name, twin.detail, twin.receipt) == (CODES[name], name, "words", receipt)
 
 
-def test_a_code_of_a_later_library_falls_into_its_group() -> None:
+def test_unknown_code_raises_the_error_of_its_group() -> None:
     assert error_class(-29) is e.RetryableError
     assert error_class(-19) is e.FinalError
     assert error_class(-50) is NotifyError
@@ -235,7 +235,7 @@ def send_and_fail(base_url: str, visitor: Visitor, ticket: str) -> None:
         client.notify_add_to_cart(visitor, ticket, "from a worker")
 
 
-def test_an_error_comes_back_from_a_worker_process(sandbox: Sandbox, visitor: Visitor, ticket: str) -> None:
+def test_error_is_passed_back_from_a_worker_process(sandbox: Sandbox, visitor: Visitor, ticket: str) -> None:
     sandbox.script("503")
     with multiprocessing.get_context("spawn").Pool(1) as pool:
         with pytest.raises(e.ServerError) as failed:
@@ -244,7 +244,7 @@ def test_an_error_comes_back_from_a_worker_process(sandbox: Sandbox, visitor: Vi
     assert failed.value.receipt.id == "from a worker"
 
 
-def test_keys_and_version() -> None:
+def test_new_key_customer_key_and_version_return_text() -> None:
     keys = {e.new_key() for _ in range(100)}
     assert len(keys) == 100
     assert all(len(key) == 36 and key[14] == "4" for key in keys)

@@ -56,7 +56,7 @@ def altered(directory: Path, old: bytes, new: bytes) -> Path:
     return file
 
 
-def test_the_order(package: Path, tmp_path: Path) -> None:
+def test_library_is_searched_in_the_documented_order(package: Path, tmp_path: Path) -> None:
     given, by_variable = put(tmp_path / "a", "given.so"), put(tmp_path / "b", "variable.so")
     beside, system = put(package, "libesales_notify.so"), put(tmp_path / "c", "libesales_notify.so.0")
     assert where(package, str(by_variable), system.parent, repr(str(given))) == f"loaded {given} 4"
@@ -72,7 +72,7 @@ def test_the_order(package: Path, tmp_path: Path) -> None:
         assert tried in words
 
 
-def test_a_path_that_was_given_is_the_only_one_tried(package: Path, tmp_path: Path) -> None:
+def test_library_path_argument_is_the_only_path_tried(package: Path, tmp_path: Path) -> None:
     put(package, "libesales_notify.so")
     nowhere = str(tmp_path / "nowhere.so")
     words = where(package, None, None, repr(nowhere))
@@ -81,21 +81,21 @@ def test_a_path_that_was_given_is_the_only_one_tried(package: Path, tmp_path: Pa
     assert words.startswith(f"refused the library {nowhere} (from {LIBRARY_VARIABLE}) cannot be loaded")
 
 
-def test_a_broken_file_next_to_the_package_is_not_passed_over(package: Path, tmp_path: Path) -> None:
+def test_broken_library_in_the_package_raises_an_error(package: Path, tmp_path: Path) -> None:
     (package / "libesales_notify.so").write_text("not a library")
     system = put(tmp_path / "c", "libesales_notify.so.0")
     words = where(package, None, system.parent)
     assert words.startswith(f"refused the library {package / 'libesales_notify.so'} (from next to the package)")
 
 
-def test_importing_loads_nothing(package: Path) -> None:
+def test_import_does_not_load_the_library(package: Path) -> None:
     program = "import esales_notify; print(open('/proc/self/maps').read().count('libesales_notify'))"
     environment = {**os.environ, "PYTHONPATH": str(package.parent)}
     done = subprocess.run([sys.executable, "-c", program], env=environment, stdout=subprocess.PIPE, check=True)
     assert done.stdout.decode().strip() == "0"
 
 
-def test_the_error_is_an_import_error_and_names_the_file(tmp_path: Path) -> None:
+def test_missing_library_raises_an_import_error_that_names_the_file(tmp_path: Path) -> None:
     nowhere = tmp_path / "nowhere.so"
     with pytest.raises(ImportError) as refused:
         Client(cluster_id="a", library=nowhere)
@@ -103,13 +103,13 @@ def test_the_error_is_an_import_error_and_names_the_file(tmp_path: Path) -> None
     assert refused.value.path == str(nowhere)
 
 
-def test_a_library_that_is_another_one(tmp_path: Path) -> None:
+def test_file_that_is_another_library_is_refused(tmp_path: Path) -> None:
     other = altered(tmp_path, b"esales_version\0", b"esales_verzion\0")
     with pytest.raises(LibraryNotFoundError, match="is not libesales_notify: it has no function esales_version"):
         e.new_key(library=other)
 
 
-def test_a_library_of_another_minor_version(tmp_path: Path) -> None:
+def test_library_of_another_minor_version_is_refused(tmp_path: Path) -> None:
     ours = e.version()
     assert ours.startswith("0.1.")
     theirs = "0.2." + ours[4:]
@@ -118,19 +118,19 @@ def test_a_library_of_another_minor_version(tmp_path: Path) -> None:
         e.new_key(library=other)
 
 
-def test_a_library_of_another_patch_version(tmp_path: Path) -> None:
+def test_library_of_another_patch_version_is_accepted(tmp_path: Path) -> None:
     other = altered(tmp_path, e.version().encode() + b"\0", b"0.1.9\0")
     assert e.version(library=other) == "0.1.9"
     assert len(e.new_key(library=other)) == 36
 
 
 @pytest.mark.parametrize("bad", ["", "a\0b"])
-def test_a_path_that_is_none(bad: str) -> None:
+def test_library_path_of_a_wrong_type_is_refused(bad: str) -> None:
     with pytest.raises(e.InvalidArgumentError, match="library"):
         e.new_key(library=bad)
 
 
-def test_the_argument_is_for_every_function(environment: Dict[str, str]) -> None:
+def test_library_argument_applies_to_every_function(environment: Dict[str, str]) -> None:
     program = (
         "import sys, esales_notify as e\n"
         "path = sys.argv[1]\n"

@@ -63,7 +63,7 @@ def kept(logger: logging.Logger, then: Optional[Callable[[logging.LogRecord], ob
     return handler
 
 
-def test_messages_arrive_by_the_name_of_the_package(
+def test_log_messages_use_the_logger_of_the_package(
     logger: logging.Logger, start_sandbox: START, visitor: Visitor, ticket: str
 ) -> None:
     service = start_sandbox()
@@ -79,7 +79,7 @@ def test_messages_arrive_by_the_name_of_the_package(
     assert "ESALES_BAD_REQUEST" in record.getMessage()
 
 
-def test_an_outage_is_a_warning_and_its_end_is_information(
+def test_outage_is_logged_as_a_warning_and_its_end_as_info(
     logger: logging.Logger, start_sandbox: START, visitor: Visitor, ticket: str
 ) -> None:
     service = start_sandbox()
@@ -92,7 +92,7 @@ def test_an_outage_is_a_warning_and_its_end_is_information(
     assert levels == [logging.WARNING, logging.INFO]
 
 
-def test_what_is_refused_is_an_error(
+def test_refused_notification_is_logged_as_an_error(
     logger: logging.Logger, client: Client, visitor: Visitor, ticket: str, sandbox: Sandbox
 ) -> None:
     handler = kept(logger)
@@ -118,7 +118,7 @@ def test_what_is_refused_is_an_error(
         (logging.DEBUG, 10**30, False),
     ],
 )
-def test_the_level(
+def test_log_level_limits_the_messages(
     logger: logging.Logger,
     client: Client,
     visitor: Visitor,
@@ -136,7 +136,7 @@ def test_the_level(
     assert all(receipt.id in words for words in handler.messages())
 
 
-def test_it_is_off_to_begin_with_and_again(
+def test_log_is_off_by_default_and_after_log_off(
     logger: logging.Logger, client: Client, visitor: Visitor, ticket: str
 ) -> None:
     handler = kept(logger)
@@ -151,7 +151,7 @@ def test_it_is_off_to_begin_with_and_again(
     assert len(handler.records) == 1
 
 
-def test_another_logger_takes_over(logger: logging.Logger, client: Client, visitor: Visitor, ticket: str) -> None:
+def test_second_logger_replaces_the_first(logger: logging.Logger, client: Client, visitor: Visitor, ticket: str) -> None:
     handler = kept(logger)
     other = logging.getLogger("shop.carts")
     other.propagate = False
@@ -163,7 +163,7 @@ def test_another_logger_takes_over(logger: logging.Logger, client: Client, visit
     assert (handler.records, [record.name for record in theirs.records]) == ([], ["shop.carts"])
 
 
-def test_what_identifies_a_visitor_stays_out(logger: logging.Logger, start_sandbox: START) -> None:
+def test_log_messages_have_no_visitor_data(logger: logging.Logger, start_sandbox: START) -> None:
     service = start_sandbox()
     who = Visitor.signed_in("the-customer-key", "the-session-key", "the-secret-token", "UK")
     ticket = "the-opaque-ticket"
@@ -187,7 +187,7 @@ def test_what_identifies_a_visitor_stays_out(logger: logging.Logger, start_sandb
         assert secret is not None and secret not in words
 
 
-def test_a_handler_may_use_the_library(
+def test_log_handler_can_use_the_library(
     logger: logging.Logger, client: Client, visitor: Visitor, ticket: str, sandbox: Sandbox
 ) -> None:
     def tell(record: logging.LogRecord) -> None:
@@ -203,7 +203,7 @@ def test_a_handler_may_use_the_library(
     assert ["by the shop" in words for words in handler.messages()] == [True, True]
 
 
-def test_a_handler_may_end_it(logger: logging.Logger, start_sandbox: START, visitor: Visitor, ticket: str) -> None:
+def test_log_handler_can_switch_the_log_off(logger: logging.Logger, start_sandbox: START, visitor: Visitor, ticket: str) -> None:
     with Client(base_url=start_sandbox().base_url, timeout_ms=BUDGET_MS) as client:
         for call in (client.notify_add_to_cart, client.enqueue_add_to_cart):
             handler = kept(logger, lambda record: log_to(None))
@@ -216,7 +216,7 @@ def test_a_handler_may_end_it(logger: logging.Logger, start_sandbox: START, visi
             assert len(handler.records) == 1
 
 
-def test_what_a_logger_raises_goes_no_further(
+def test_exception_of_a_log_handler_does_not_reach_the_caller(
     logger: logging.Logger, client: Client, visitor: Visitor, ticket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ignored: List[Any] = []
@@ -236,7 +236,7 @@ def test_what_a_logger_raises_goes_no_further(
     assert not _here.is_logging
 
 
-def test_messages_come_on_the_thread_that_speaks(
+def test_log_messages_come_on_the_thread_that_logs(
     logger: logging.Logger, start_sandbox: START, visitor: Visitor, ticket: str
 ) -> None:
     threads: queue.Queue[Tuple[str, int]] = queue.Queue()

@@ -22,7 +22,7 @@ def failure(client: Client, visitor: Visitor, ticket: str) -> NotifyError:
     return failed.value
 
 
-def test_delivered(sandbox: Sandbox, client: Client, visitor: Visitor, ticket: str) -> None:
+def test_notify_returns_a_delivered_receipt(sandbox: Sandbox, client: Client, visitor: Visitor, ticket: str) -> None:
     receipt = client.notify_add_to_cart(visitor, ticket)
     assert (receipt.status, receipt.name) == (e.ESALES_DELIVERED, "ESALES_DELIVERED")
     assert (receipt.http_status, receipt.attempts) == (204, 1)
@@ -46,7 +46,7 @@ def test_delivered(sandbox: Sandbox, client: Client, visitor: Visitor, ticket: s
         ("garbage", e.BadResponseError, e.ESALES_BAD_RESPONSE, None),
     ],
 )
-def test_scripted_answers(
+def test_answer_raises_the_matching_error(
     sandbox: Sandbox,
     visitor: Visitor,
     ticket: str,
@@ -73,7 +73,7 @@ def test_scripted_answers(
     assert sandbox.ids() == ["one-id"]
 
 
-def test_a_hanging_service_ends_in_a_timeout(sandbox: Sandbox, visitor: Visitor, ticket: str) -> None:
+def test_notify_raises_a_timeout_error_when_the_service_hangs(sandbox: Sandbox, visitor: Visitor, ticket: str) -> None:
     sandbox.script("hang")
     with Client(base_url=sandbox.base_url, timeout_ms=300) as client:
         error = failure(client, visitor, ticket)
@@ -87,7 +87,7 @@ def test_a_hanging_service_ends_in_a_timeout(sandbox: Sandbox, visitor: Visitor,
     assert error.receipt.elapsed < timedelta(seconds=10)
 
 
-def test_a_refused_connection(visitor: Visitor, ticket: str) -> None:
+def test_notify_raises_connect_failed_when_the_connection_is_refused(visitor: Visitor, ticket: str) -> None:
     with socket.socket() as bound:
         # Bound, so that nobody else gets the port, and not listening.
         bound.bind(("127.0.0.1", 0))
@@ -102,7 +102,7 @@ def test_a_refused_connection(visitor: Visitor, ticket: str) -> None:
 
 
 @pytest.mark.parametrize("certificate", ["self-signed", "unknown-ca", "expired", "wrong-host"])
-def test_a_certificate_that_cannot_be_trusted(
+def test_notify_raises_tls_failed_when_the_certificate_is_not_trusted(
     start_sandbox: START, tmp_path: Path, visitor: Visitor, ticket: str, certificate: str
 ) -> None:
     authority = tmp_path / "ca.pem"
@@ -117,7 +117,7 @@ def test_a_certificate_that_cannot_be_trusted(
     assert sandbox.received() == []
 
 
-def test_a_private_authority_is_trusted_with_ca_file(
+def test_private_authority_is_trusted_with_ca_file(
     start_sandbox: START, tmp_path: Path, visitor: Visitor, ticket: str
 ) -> None:
     authority = tmp_path / "ca.pem"
@@ -138,7 +138,7 @@ def test_retries_send_the_same_bytes(sandbox: Sandbox, visitor: Visitor, ticket:
     assert len({one["body"] for one in received}) == 1
 
 
-def test_a_token_is_checked_by_the_service(start_sandbox: START, visitor: Visitor, ticket: str) -> None:
+def test_service_checks_the_token(start_sandbox: START, visitor: Visitor, ticket: str) -> None:
     sandbox = start_sandbox("--private-key", "the shop's key")
     key = e.customer_key("customer-4711")
     right = Visitor.signed_in(key, visitor.session_key, e.customer_token("the shop's key", key), "UK")

@@ -39,7 +39,7 @@ def numbers_of_the_header() -> Dict[str, int]:
     return {name: int(code) for name, code in re.findall(r"^#define (ESALES_\w+) (-?\d+)$", header, re.MULTILINE)}
 
 
-def test_the_status_constants_are_those_of_the_header() -> None:
+def test_status_constants_equal_the_header() -> None:
     theirs = {name: code for name, code in numbers_of_the_header().items() if not name.startswith("ESALES_LOG_")}
     assert len(theirs) >= 28
     ours = {name: code for name, code in vars(e).items() if name.startswith("ESALES_")}
@@ -47,7 +47,7 @@ def test_the_status_constants_are_those_of_the_header() -> None:
     assert {**ours, **kinds} == theirs
 
 
-def test_the_log_levels_are_those_of_the_header() -> None:
+def test_log_levels_equal_the_header() -> None:
     theirs = {name: code for name, code in numbers_of_the_header().items() if name.startswith("ESALES_LOG_")}
     assert theirs.pop("ESALES_LOG_OFF") == 0
     names = {logging.ERROR: "ERROR", logging.WARNING: "WARN", logging.INFO: "INFO", logging.DEBUG: "DEBUG"}
@@ -64,7 +64,7 @@ def test_the_log_levels_are_those_of_the_header() -> None:
         ("esales_stats", StatsStruct),
     ],
 )
-def test_the_structs_are_those_of_the_header(name: str, struct: Type[ctypes.Structure]) -> None:
+def test_ctypes_structs_equal_the_header(name: str, struct: Type[ctypes.Structure]) -> None:
     header = (REPOSITORY / "include" / "esales_notify.h").read_text("utf-8")
     found = re.search(rf"typedef struct {name} {{(.*?)}} {name};", header, re.DOTALL)
     assert found is not None
@@ -86,12 +86,12 @@ def test_the_structs_are_those_of_the_header(name: str, struct: Type[ctypes.Stru
     assert ours == theirs
 
 
-def test_the_version_is_that_of_the_header() -> None:
+def test_version_equals_the_header() -> None:
     header = (REPOSITORY / "include" / "esales_notify.h").read_text("utf-8")
     assert f'#define ESALES_VERSION "{e.__version__}"' in header
 
 
-def test_modules_do_not_import_each_other_in_a_circle() -> None:
+def test_modules_have_no_circular_import() -> None:
     imports: Dict[str, Set[str]] = {}
     for file in (FOLDER / "src" / "esales_notify").glob("*.py"):
         found = [node for node in ast.walk(ast.parse(file.read_text("utf-8"))) if isinstance(node, ast.ImportFrom)]
@@ -108,7 +108,7 @@ def test_modules_do_not_import_each_other_in_a_circle() -> None:
         imports = {name: used for name, used in imports.items() if name not in free}
 
 
-def test_everything_public_is_listed_and_documented() -> None:
+def test_public_names_are_listed_and_documented() -> None:
     for name in e.__all__:
         value = getattr(e, name)
         if callable(value):
@@ -118,13 +118,13 @@ def test_everything_public_is_listed_and_documented() -> None:
 
 
 @pytest.mark.parametrize(("example", "lines"), [(EXAMPLE, 10), (QUEUE_EXAMPLE, 15), (PAYMENT_EXAMPLE, 20)])
-def test_the_readme_quotes_the_example(example: Path, lines: int) -> None:
+def test_python_readme_quotes_the_example(example: Path, lines: int) -> None:
     source = example.read_text("utf-8")
     assert len(source.splitlines()) <= lines
     assert f"```python\n{source}```" in (FOLDER / "README.md").read_text("utf-8")
 
 
-def test_the_readme_lists_every_error() -> None:
+def test_python_readme_lists_every_error() -> None:
     readme = (FOLDER / "README.md").read_text("utf-8")
     errors = [name for name in e.__all__ if name.endswith("Error")]
     assert len(errors) >= 18
@@ -132,7 +132,7 @@ def test_the_readme_lists_every_error() -> None:
         assert f"`{name}`" in readme, name
 
 
-def test_the_example_runs(sandbox: Sandbox, environment: Dict[str, str], example: Dict[str, str]) -> None:
+def test_python_example_runs(sandbox: Sandbox, environment: Dict[str, str], example: Dict[str, str]) -> None:
     environment["ESALES_BASE_URL"] = sandbox.base_url
     words = run(sys.executable, str(EXAMPLE), environment=environment)
     (received,) = sandbox.received()
@@ -142,7 +142,7 @@ def test_the_example_runs(sandbox: Sandbox, environment: Dict[str, str], example
     assert {theirs: sent[theirs] for theirs in names} == {theirs: example[ours] for theirs, ours in names.items()}
 
 
-def test_the_example_of_the_queue_runs(sandbox: Sandbox, environment: Dict[str, str], tmp_path: Path) -> None:
+def test_python_queue_example_runs(sandbox: Sandbox, environment: Dict[str, str], tmp_path: Path) -> None:
     environment["ESALES_BASE_URL"] = sandbox.base_url
     environment["ESALES_SPOOL"] = str(tmp_path / "spool")
     words = run(sys.executable, str(QUEUE_EXAMPLE), environment=environment)
@@ -150,7 +150,7 @@ def test_the_example_of_the_queue_runs(sandbox: Sandbox, environment: Dict[str, 
     assert words == f"ESALES_QUEUED {sent}\nESALES_DELIVERED {sent}\n"
 
 
-def test_the_example_of_a_payment_runs(start_sandbox: Callable[..., Sandbox], environment: Dict[str, str]) -> None:
+def test_python_payment_example_runs(start_sandbox: Callable[..., Sandbox], environment: Dict[str, str]) -> None:
     sandbox = start_sandbox("--private-key", "a private key")
     environment["ESALES_BASE_URL"] = sandbox.base_url
     words = run(sys.executable, str(PAYMENT_EXAMPLE), environment=environment)
@@ -159,7 +159,7 @@ def test_the_example_of_a_payment_runs(start_sandbox: Callable[..., Sandbox], en
     assert kinds == ["click", "non-esales-click", "non-esales-adding-to-cart", "payment", "end"]
 
 
-def test_the_types_hold(environment: Dict[str, str]) -> None:
+def test_type_checker_accepts_the_package(environment: Dict[str, str]) -> None:
     words = run(sys.executable, "-m", "mypy", "--strict", "src", "tests", "examples", environment=environment)
     assert "Success" in words
 
@@ -171,7 +171,7 @@ CHECKERS = {
 
 
 @pytest.mark.parametrize("checker", sorted(CHECKERS))
-def test_a_type_checker_finds_slips_in_options(tmp_path: Path, environment: Dict[str, str], checker: str) -> None:
+def test_type_checker_reports_mistakes_in_options(tmp_path: Path, environment: Dict[str, str], checker: str) -> None:
     right = tmp_path / "right.py"
     right.write_text(
         "from pathlib import Path\n"
@@ -235,7 +235,7 @@ SLIPS = [
 
 
 @pytest.mark.parametrize("checker", sorted(CHECKERS))
-def test_a_type_checker_finds_slips_in_notifications(tmp_path: Path, environment: Dict[str, str], checker: str) -> None:
+def test_type_checker_reports_mistakes_in_notifications(tmp_path: Path, environment: Dict[str, str], checker: str) -> None:
     right = (
         "# pyright: strict\n"
         "from decimal import Decimal\n"
@@ -267,7 +267,7 @@ def test_a_type_checker_finds_slips_in_notifications(tmp_path: Path, environment
 
 
 @pytest.mark.parametrize("with_library", [True, False])
-def test_the_wheel_works_elsewhere(tmp_path: Path, environment: Dict[str, str], with_library: bool) -> None:
+def test_wheel_works_in_a_fresh_environment(tmp_path: Path, environment: Dict[str, str], with_library: bool) -> None:
     copy = tmp_path / "python"
     shutil.copytree(FOLDER, copy, ignore=shutil.ignore_patterns("*.so", "__pycache__", ".*"))
     if with_library:

@@ -38,7 +38,7 @@ class HangingCall:
         return self.name
 
 
-def test_another_thread_runs_during_a_call(start_sandbox: START, visitor: Visitor) -> None:
+def test_gil_is_released_during_a_call(start_sandbox: START, visitor: Visitor) -> None:
     sandbox = start_sandbox()
     with Client(base_url=sandbox.base_url, max_attempts=1, timeout_ms=BUDGET_MS) as client:
         # Waits for the sandbox to say that the request is there, so this thread ran while the other was in its call.
@@ -48,7 +48,7 @@ def test_another_thread_runs_during_a_call(start_sandbox: START, visitor: Visito
         assert call.name_of_its_end() == "ESALES_CONNECTION_LOST"
 
 
-def test_closing_leaves_the_calls_in_flight_alone(start_sandbox: START, visitor: Visitor) -> None:
+def test_close_lets_calls_in_flight_finish(start_sandbox: START, visitor: Visitor) -> None:
     sandbox = start_sandbox()
     client = Client(base_url=sandbox.base_url, max_attempts=1, timeout_ms=BUDGET_MS)
     freed = watch_frees(client)
@@ -62,7 +62,7 @@ def test_closing_leaves_the_calls_in_flight_alone(start_sandbox: START, visitor:
     assert len(freed) == 1
 
 
-def test_a_client_is_freed_once(sandbox: Sandbox, visitor: Visitor) -> None:
+def test_client_is_freed_once(sandbox: Sandbox, visitor: Visitor) -> None:
     client = Client(base_url=sandbox.base_url, timeout_ms=BUDGET_MS, max_attempts=1)
     freed = watch_frees(client)
     client.notify_add_to_cart(visitor, "t")
@@ -79,7 +79,7 @@ def test_a_client_is_freed_once(sandbox: Sandbox, visitor: Visitor) -> None:
     assert len(freed) == 1
 
 
-def test_many_threads_use_one_client(sandbox: Sandbox, client: Client, visitor: Visitor) -> None:
+def test_many_threads_can_share_a_client(sandbox: Sandbox, client: Client, visitor: Visitor) -> None:
     def send(number: int) -> str:
         return client.notify_add_to_cart(visitor, "t", f"id-{number}").id
 
@@ -89,7 +89,7 @@ def test_many_threads_use_one_client(sandbox: Sandbox, client: Client, visitor: 
     assert sorted(sandbox.ids()) == sorted(ids)
 
 
-def test_threads_that_send_while_another_closes(sandbox: Sandbox, visitor: Visitor) -> None:
+def test_threads_get_receipts_or_closed_errors_while_another_closes_the_client(sandbox: Sandbox, visitor: Visitor) -> None:
     for _ in range(20):
         client = Client(base_url=sandbox.base_url, timeout_ms=BUDGET_MS)
         together = threading.Barrier(9)
@@ -113,7 +113,7 @@ def test_threads_that_send_while_another_closes(sandbox: Sandbox, visitor: Visit
         sandbox.clear()
 
 
-def test_children_forked_while_threads_send(start_sandbox: START, environment: Dict[str, str]) -> None:
+def test_forked_children_send_while_threads_of_the_parent_send(start_sandbox: START, environment: Dict[str, str]) -> None:
     sandbox = start_sandbox()
     run_program("fork_while_threads_send", sandbox.base_url, environment)
     ids = sandbox.ids()
@@ -128,13 +128,13 @@ def test_children_forked_while_threads_send(start_sandbox: START, environment: D
     assert "parent-last" in ids
 
 
-def test_a_child_forked_during_a_call(start_sandbox: START, environment: Dict[str, str]) -> None:
+def test_child_forked_during_a_call_sends(start_sandbox: START, environment: Dict[str, str]) -> None:
     sandbox = start_sandbox()
     run_program("fork_during_a_call", sandbox.base_url, environment)
     assert sandbox.ids() == ["hanging", "child", "parent"]
 
 
-def test_the_interpreter_ends_with_a_client_open(start_sandbox: START, environment: Dict[str, str]) -> None:
+def test_interpreter_exits_cleanly_with_an_open_client(start_sandbox: START, environment: Dict[str, str]) -> None:
     sandbox = start_sandbox()
     run_program("end_without_closing", sandbox.base_url, environment)
     assert len(sandbox.received()) == 1

@@ -73,7 +73,7 @@ def assert_counts(client: Client, **expected: int) -> None:
     assert stats.spool.is_balanced
 
 
-def test_what_is_enqueued_is_delivered(
+def test_enqueued_notification_is_delivered(
     service: Sandbox, make: MAKE, visitor: Visitor, ticket: str, spool: Optional[Path]
 ) -> None:
     client = make(spool=spool)
@@ -91,7 +91,40 @@ def test_what_is_enqueued_is_delivered(
     assert_counts(client, accepted=2, delivered=2)
 
 
-def test_a_receipt_while_it_waits(
+def test_try_enqueue_returns_the_receipt_when_it_is_accepted(
+    service: Sandbox, make: MAKE, visitor: Visitor, ticket: str
+) -> None:
+    client = make()
+    receipts = [
+        client.try_enqueue(visitor, e.Notification.click(ticket, id="a")),
+        client.try_enqueue_add_to_cart(visitor, ticket, "b"),
+    ]
+    assert client.flush(PATIENCE_S)
+    assert [(receipt.status, receipt.id) for receipt in receipts] == [(e.ESALES_QUEUED, "a"), (e.ESALES_QUEUED, "b")]
+    assert sorted(service.ids()) == ["a", "b"]
+
+
+def test_try_enqueue_returns_a_negative_status_when_it_is_not_accepted(
+    make: MAKE, visitor: Visitor, ticket: str, nowhere: str
+) -> None:
+    client = make(base_url=nowhere, max_items=1, max_age_s=10)
+    client.enqueue_add_to_cart(visitor, ticket)
+    closed = make()
+    closed.close()
+    wrong: Any = None
+    for status, name, detail, receipt in [
+        (e.ESALES_QUEUE_FULL, "ESALES_QUEUE_FULL", "full", client.try_enqueue_add_to_cart(visitor, ticket)),
+        (e.ESALES_INVALID_ARGUMENT, "ESALES_INVALID_ARGUMENT", "ticket", client.try_enqueue_add_to_cart(visitor, "")),
+        (e.ESALES_INVALID_ARGUMENT, "ESALES_INVALID_ARGUMENT", "ticket", client.try_enqueue_add_to_cart(visitor, "\0")),
+        (e.ESALES_INVALID_ARGUMENT, "ESALES_INVALID_ARGUMENT", "ticket", client.try_enqueue_add_to_cart(visitor, wrong)),
+        (e.ESALES_INVALID_ARGUMENT, "ESALES_INVALID_ARGUMENT", "visitor", client.try_enqueue(wrong, e.Notification.end())),
+        (e.ESALES_CLOSED, "ESALES_CLOSED", "closed", closed.try_enqueue(visitor, e.Notification.end())),
+    ]:
+        assert (receipt.status, receipt.name) == (status, name)
+        assert detail in receipt.detail
+
+
+def test_receipt_is_queued_while_the_notification_waits(
     service: Sandbox, make: MAKE, visitor: Visitor, ticket: str, spool: Optional[Path]
 ) -> None:
     service.script("503:retry-after=30")
@@ -108,7 +141,7 @@ def test_a_receipt_while_it_waits(
     assert_counts(client, accepted=1, pending=1)
 
 
-def test_a_receipt_after_a_retry(service: Sandbox, make: MAKE, visitor: Visitor, ticket: str) -> None:
+def test_receipt_counts_attempts_after_a_retry(service: Sandbox, make: MAKE, visitor: Visitor, ticket: str) -> None:
     service.script("503, 204")
     client = make()
     id = client.enqueue_add_to_cart(visitor, ticket).id
@@ -120,7 +153,7 @@ def test_a_receipt_after_a_retry(service: Sandbox, make: MAKE, visitor: Visitor,
 
 
 @pytest.mark.parametrize(("answer", "status"), [("400", e.ESALES_BAD_REQUEST), ("403", e.ESALES_FORBIDDEN)])
-def test_the_receipt_of_a_dead_letter(
+def test_receipt_of_a_dead_letter_has_the_final_status(
     service: Sandbox, make: MAKE, visitor: Visitor, ticket: str, answer: str, status: int
 ) -> None:
     service.script(answer)
@@ -133,7 +166,7 @@ def test_the_receipt_of_a_dead_letter(
     assert_counts(client, accepted=1, dead=1)
 
 
-def test_the_receipt_of_one_that_expired(make: MAKE, visitor: Visitor, ticket: str, nowhere: str) -> None:
+def test_receipt_is_expired_after_max_age_s(make: MAKE, visitor: Visitor, ticket: str, nowhere: str) -> None:
     client = make(base_url=nowhere, max_age_s=1)
     settled: queue.Queue[Receipt] = queue.Queue()
     client.on_delivery(settled.put)
@@ -145,7 +178,7 @@ def test_the_receipt_of_one_that_expired(make: MAKE, visitor: Visitor, ticket: s
     assert_counts(client, accepted=1, expired=1)
 
 
-def test_the_receipt_of_one_that_was_dropped(make: MAKE, visitor: Visitor, ticket: str, nowhere: str) -> None:
+def test_receipt_is_dropped_when_the_queue_overflows(make: MAKE, visitor: Visitor, ticket: str, nowhere: str) -> None:
     client = make(base_url=nowhere, max_items=1, overflow="drop_oldest")
     first, second = (client.enqueue_add_to_cart(visitor, ticket).id for _ in range(2))
     assert found(client, first).status == e.ESALES_DROPPED
@@ -153,14 +186,14 @@ def test_the_receipt_of_one_that_was_dropped(make: MAKE, visitor: Visitor, ticke
     assert_counts(client, accepted=2, dropped=1, pending=1)
 
 
-def test_an_id_that_is_not_known(client: Client) -> None:
+def test_receipt_raises_unknown_id_for_an_unknown_id(client: Client) -> None:
     for id in ("nobody's", "", "x" * 1000):
         assert client.receipt(id) is None
     with pytest.raises(e.InvalidArgumentError, match="id contains a NUL"):
         client.receipt("a\0b")
 
 
-def test_a_flush_ends_in_time_and_loses_nothing(
+def test_flush_returns_at_its_timeout_and_keeps_the_queue(
     make: MAKE, visitor: Visitor, ticket: str, nowhere: str, spool: Optional[Path]
 ) -> None:
     client = make(base_url=nowhere, spool=spool)
@@ -177,17 +210,17 @@ def test_a_flush_ends_in_time_and_loses_nothing(
 
 
 @pytest.mark.parametrize("forever", [float("inf"), 1e300, 2**32 / 1000, 10**30])
-def test_a_flush_may_take_its_time(client: Client, forever: float) -> None:
+def test_flush_waits_until_everything_is_delivered(client: Client, forever: float) -> None:
     assert client.flush(forever)
 
 
 @pytest.mark.parametrize("bad", [-1, -0.001, float("nan"), float("-inf")])
-def test_a_flush_of_no_time(client: Client, bad: float) -> None:
+def test_flush_with_timeout_0_returns_at_once(client: Client, bad: float) -> None:
     with pytest.raises(e.InvalidArgumentError, match="timeout"):
         client.flush(bad)
 
 
-def test_another_thread_runs_during_a_flush(service: Sandbox, make: MAKE, visitor: Visitor, ticket: str) -> None:
+def test_gil_is_released_during_a_flush(service: Sandbox, make: MAKE, visitor: Visitor, ticket: str) -> None:
     service.script("503:times=1000000")
     client = make()
     client.enqueue_add_to_cart(visitor, ticket)
@@ -199,7 +232,7 @@ def test_another_thread_runs_during_a_flush(service: Sandbox, make: MAKE, visito
         assert flushed.result(PATIENCE_S)
 
 
-def test_the_statistics(service: Sandbox, make: MAKE, visitor: Visitor, ticket: str, spool: Optional[Path]) -> None:
+def test_stats_count_every_outcome(service: Sandbox, make: MAKE, visitor: Visitor, ticket: str, spool: Optional[Path]) -> None:
     service.script("204:times=4, 400")
     client = make(spool=spool, concurrency=1)
     assert_counts(client)
@@ -219,7 +252,7 @@ def test_the_statistics(service: Sandbox, make: MAKE, visitor: Visitor, ticket: 
         stats.spool = stats.process  # type: ignore[misc]
 
 
-def test_the_law() -> None:
+def test_stats_obey_the_counter_invariant() -> None:
     assert Counts(15, 5, 4, 3, 2, 1).is_balanced
     unbalanced = Counts(15, 5, 4, 3, 2, 0)
     assert not unbalanced.is_balanced
@@ -232,7 +265,7 @@ def test_the_law() -> None:
         assert e.Stats(spool, process, 0, 0, 0, 0, 0, none, none).is_balanced == expected
 
 
-def test_a_blocking_call_that_fails_goes_into_the_queue(
+def test_failed_notify_is_queued_when_on_failure_is_queue(
     service: Sandbox, make: MAKE, visitor: Visitor, ticket: str
 ) -> None:
     service.script("503, 204")
@@ -250,7 +283,7 @@ def test_a_blocking_call_that_fails_goes_into_the_queue(
     assert_counts(client, accepted=1, delivered=1)
 
 
-def test_a_queue_that_is_full(
+def test_enqueue_raises_queue_full_when_the_queue_is_full(
     make: MAKE, visitor: Visitor, ticket: str, nowhere: str, spool: Optional[Path]
 ) -> None:
     client = make(base_url=nowhere, max_items=1, spool=spool)
@@ -267,7 +300,7 @@ def test_a_queue_that_is_full(
     assert_counts(client, accepted=1, pending=1)
 
 
-def test_a_spool_that_cannot_be_used(make: MAKE, visitor: Visitor, ticket: str, tmp_path: Path) -> None:
+def test_unusable_spool_raises_spool_failed(make: MAKE, visitor: Visitor, ticket: str, tmp_path: Path) -> None:
     letters = tmp_path / "letters"
     letters.mkdir()
     letter = letters / "letter.txt"
@@ -286,7 +319,7 @@ def test_a_spool_that_cannot_be_used(make: MAKE, visitor: Visitor, ticket: str, 
     assert letter.read_text() == "Dear customer, " * 100
 
 
-def test_options_of_the_queue_are_checked(tmp_path: Path) -> None:
+def test_invalid_queue_option_is_refused(tmp_path: Path) -> None:
     refused: List[Dict[str, Any]] = [
         {"delivery": "none"},
         {"durability": "disk"},
@@ -306,7 +339,7 @@ def test_options_of_the_queue_are_checked(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("ends", ["end_while_delivering", "end_by_stop_delivery"])
-def test_the_end_of_a_delivering_interpreter_sends_nothing_twice(
+def test_interpreter_that_stops_its_delivery_sends_nothing_twice(
     service: Sandbox, make: MAKE, visitor: Visitor, ticket: str, environment: Dict[str, str], tmp_path: Path, ends: str
 ) -> None:
     spool = tmp_path / "spool"
@@ -325,7 +358,7 @@ def test_the_end_of_a_delivering_interpreter_sends_nothing_twice(
     assert sorted(service.ids()) == sorted(ids)
 
 
-def test_a_delivery_that_was_stopped_stays_stopped(
+def test_stopped_delivery_stays_stopped(
     service: Sandbox, make: MAKE, visitor: Visitor, ticket: str, tmp_path: Path
 ) -> None:
     client = make(spool=tmp_path / "spool")
@@ -338,7 +371,7 @@ def test_a_delivery_that_was_stopped_stays_stopped(
     assert len(service.received()) == 1
 
 
-def test_stopping_a_delivery_ends_in_time(service: Sandbox, make: MAKE, visitor: Visitor, ticket: str, tmp_path: Path) -> None:
+def test_stop_delivery_returns_at_its_timeout(service: Sandbox, make: MAKE, visitor: Visitor, ticket: str, tmp_path: Path) -> None:
     service.script("hang")
     client = make(spool=tmp_path / "spool")
     client.enqueue_add_to_cart(visitor, ticket)
@@ -351,7 +384,7 @@ def test_stopping_a_delivery_ends_in_time(service: Sandbox, make: MAKE, visitor:
         client.stop_delivery(0)
 
 
-def test_the_callback_gets_every_receipt(service: Sandbox, make: MAKE, visitor: Visitor, ticket: str) -> None:
+def test_delivery_callback_gets_every_receipt(service: Sandbox, make: MAKE, visitor: Visitor, ticket: str) -> None:
     service.script("204, 400, 204")
     client = make(concurrency=1)
     settled: queue.Queue[Tuple[Receipt, int]] = queue.Queue()
@@ -368,7 +401,7 @@ def test_the_callback_gets_every_receipt(service: Sandbox, make: MAKE, visitor: 
     assert threading.get_ident() not in {thread for _, thread in came}
 
 
-def test_a_callback_may_use_the_client(service: Sandbox, make: MAKE, visitor: Visitor, ticket: str) -> None:
+def test_delivery_callback_can_use_the_client(service: Sandbox, make: MAKE, visitor: Visitor, ticket: str) -> None:
     client = make()
     answers: queue.Queue[Tuple[Optional[Receipt], bool, str]] = queue.Queue()
 
@@ -387,7 +420,7 @@ def test_a_callback_may_use_the_client(service: Sandbox, make: MAKE, visitor: Vi
 
 
 @pytest.mark.parametrize("kind", [ValueError, SystemExit, KeyboardInterrupt])
-def test_what_a_callback_raises_is_logged(
+def test_exception_of_a_delivery_callback_is_logged(
     make: MAKE, visitor: Visitor, ticket: str, caplog: pytest.LogCaptureFixture, kind: Type[BaseException]
 ) -> None:
     client = make()
@@ -415,7 +448,7 @@ def deliver(client: Client, visitor: Visitor, ticket: str) -> str:
     return id
 
 
-def test_a_callback_is_replaced_and_taken_back(make: MAKE, visitor: Visitor, ticket: str) -> None:
+def test_delivery_callback_can_be_replaced_and_unregistered(make: MAKE, visitor: Visitor, ticket: str) -> None:
     client = make()
     came: List[Tuple[str, str]] = []
     # It is announced after it is recorded, so a flush may be over before. Setting one waits for its end.
@@ -440,7 +473,7 @@ def test_a_callback_is_replaced_and_taken_back(make: MAKE, visitor: Visitor, tic
     assert found(client, three).status == e.ESALES_DELIVERED
 
 
-def test_taking_a_callback_back_waits_for_its_end(make: MAKE, visitor: Visitor, ticket: str) -> None:
+def test_unregistering_a_delivery_callback_waits_until_it_has_ended(make: MAKE, visitor: Visitor, ticket: str) -> None:
     client = make()
     entered, may_leave = threading.Event(), threading.Event()
     has_ended: List[bool] = []
@@ -464,7 +497,7 @@ def test_taking_a_callback_back_waits_for_its_end(make: MAKE, visitor: Visitor, 
         assert taken.result(PATIENCE_S)
 
 
-def test_a_callback_may_take_itself_back_and_close_its_client(make: MAKE, visitor: Visitor, ticket: str) -> None:
+def test_delivery_callback_can_unregister_itself_and_close_its_client(make: MAKE, visitor: Visitor, ticket: str) -> None:
     for end in (lambda client: client.on_delivery(None), lambda client: client.close()):
         client, witness = make(), make()
         came: List[str] = []
@@ -484,7 +517,7 @@ def test_a_callback_may_take_itself_back_and_close_its_client(make: MAKE, visito
         witness.on_delivery(None)
 
 
-def test_closing_leaves_a_running_callback_alone(make: MAKE, visitor: Visitor, ticket: str) -> None:
+def test_close_lets_a_running_delivery_callback_finish(make: MAKE, visitor: Visitor, ticket: str) -> None:
     client = make()
     entered, may_leave = threading.Event(), threading.Event()
     ended: queue.Queue[str] = queue.Queue()
@@ -505,7 +538,7 @@ def test_closing_leaves_a_running_callback_alone(make: MAKE, visitor: Visitor, t
     until("the client is freed", lambda: len(freed) == 1)
 
 
-def test_a_closed_client_calls_back_no_more(service: Sandbox, make: MAKE, visitor: Visitor, ticket: str) -> None:
+def test_closed_client_calls_no_delivery_callback(service: Sandbox, make: MAKE, visitor: Visitor, ticket: str) -> None:
     client, witness = make(), make()
     came: List[Receipt] = []
     told: queue.Queue[str] = queue.Queue()
@@ -522,7 +555,7 @@ def test_a_closed_client_calls_back_no_more(service: Sandbox, make: MAKE, visito
     assert came == []
 
 
-def test_a_callback_that_refers_to_its_client_does_not_keep_it(service: Sandbox) -> None:
+def test_client_is_collected_when_its_callback_refers_to_it(service: Sandbox) -> None:
     client = Client(base_url=service.base_url, timeout_ms=BUDGET_MS)
     client.on_delivery(lambda receipt: client.close())
     freed = watch_frees(client)
@@ -533,7 +566,7 @@ def test_a_callback_that_refers_to_its_client_does_not_keep_it(service: Sandbox)
     assert len(freed) == 1
 
 
-def test_a_spool_is_shared_with_another_process(
+def test_spool_is_shared_with_another_process(
     service: Sandbox, make: MAKE, environment: Dict[str, str], tmp_path: Path
 ) -> None:
     spool = tmp_path / "spool"
@@ -553,7 +586,7 @@ def test_a_spool_is_shared_with_another_process(
     assert stats.is_balanced
 
 
-def test_the_interpreter_ends_while_callbacks_are_called(start_sandbox: START, environment: Dict[str, str]) -> None:
+def test_interpreter_exits_cleanly_while_callbacks_run(start_sandbox: START, environment: Dict[str, str]) -> None:
     for _ in range(5):
         sandbox = start_sandbox()
         run_program("end_with_callbacks_at_work", sandbox.base_url, environment)
@@ -561,24 +594,24 @@ def test_the_interpreter_ends_while_callbacks_are_called(start_sandbox: START, e
         assert sandbox.received() != []
 
 
-def test_the_interpreter_ends_while_callbacks_are_set(start_sandbox: START, environment: Dict[str, str]) -> None:
+def test_interpreter_exits_cleanly_while_callbacks_are_set(start_sandbox: START, environment: Dict[str, str]) -> None:
     run_program("end_while_callbacks_are_set", start_sandbox().base_url, environment)
 
 
 @pytest.mark.parametrize("program", ["end_after_interrupts", "end_with_a_change_that_never_ends"])
-def test_the_interpreter_ends_whatever_a_signal_broke_off(
+def test_interpreter_exits_cleanly_when_a_signal_interrupts_a_call(
     sandbox: Sandbox, environment: Dict[str, str], program: str
 ) -> None:
     run_program(program, sandbox.base_url, environment)
 
 
-def test_a_forked_child_uses_the_spool_of_its_parent(start_sandbox: START, environment: Dict[str, str]) -> None:
+def test_forked_child_uses_the_spool_of_its_parent(start_sandbox: START, environment: Dict[str, str]) -> None:
     sandbox = start_sandbox()
     run_program("fork_with_a_spool", sandbox.base_url, environment)
     assert sorted(sandbox.ids()) == ["child-0", "child-1", "parent-0", "parent-1"]
 
 
-def test_a_forked_child_leaves_the_memory_of_its_parent_alone(
+def test_forked_child_does_not_deliver_the_memory_queue_of_its_parent(
     start_sandbox: START, environment: Dict[str, str]
 ) -> None:
     sandbox = start_sandbox()

@@ -84,7 +84,7 @@ def fields_of(row: Row) -> Row:
     [(row, way) for row in NOTIFICATIONS for way in ways(row)],
     ids=lambda value: by_name(value) if isinstance(value, dict) else value,
 )
-def test_a_notification_arrives_byte_for_byte(row: Row, sandbox: Sandbox, client: Client, way: str) -> None:
+def test_notification_bytes_equal_the_vector(row: Row, sandbox: Sandbox, client: Client, way: str) -> None:
     # Signed rows would otherwise meet 403: this sandbox knows no private key.
     sandbox.script("204")
     if way.endswith("_add_to_cart"):
@@ -98,12 +98,12 @@ def test_a_notification_arrives_byte_for_byte(row: Row, sandbox: Sandbox, client
 
 
 @pytest.mark.parametrize("row", IDENTITY["customer_keys"], ids=lambda row: str(row["customer_key"][:8]))
-def test_customer_keys(row: Row) -> None:
+def test_customer_keys_equal_the_vectors(row: Row) -> None:
     assert customer_key(row["customer_id"]) == row["customer_key"]
 
 
 @pytest.mark.parametrize("row", IDENTITY["tokens"], ids=lambda row: str(row["token"][:8]))
-def test_customer_tokens(row: Row) -> None:
+def test_customer_tokens_equal_the_vectors(row: Row) -> None:
     assert customer_token(row["private_key"], row["customer_key"]) == row["token"]
 
 
@@ -148,7 +148,7 @@ def call_with_bad_input(row: Row, sandbox: Sandbox, way: str) -> None:
     [(row, way) for row in BAD_INPUT for way in (ways(row) if row["call"] == "notify" else ["function"])],
     ids=lambda value: by_name(value) if isinstance(value, dict) else value,
 )
-def test_bad_input_is_refused_and_nothing_is_sent(row: Row, sandbox: Sandbox, way: str) -> None:
+def test_invalid_input_is_refused_with_the_message_of_the_vector(row: Row, sandbox: Sandbox, way: str) -> None:
     with pytest.raises((NotifyError, TypeError)) as refused:
         call_with_bad_input(row, sandbox, way)
     error = refused.value

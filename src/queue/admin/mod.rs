@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::host::{self, FileSystem, Timestamp};
-use crate::identity::{customer_token, payment_token};
+use crate::keys::{customer_token, payment_token};
 use crate::notification;
 use crate::options::{Config, QueueSettings};
 use crate::outcome::{Error, Status};

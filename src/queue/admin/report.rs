@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::host::Timestamp;
 use crate::notification;
-use crate::outcome::{MAY_HAVE_ARRIVED, Receipt, Status};
+use crate::outcome::{Receipt, Status};
 use crate::queue::stats::{Counts, Percentiles};
 use crate::spool::{Gate, Overview, StoredItem, Totals};
 
@@ -55,8 +55,8 @@ impl SpoolReport {
                 })
                 .collect(),
             dead_by_status: overview.dead_by_status,
-            delivery_age: Percentiles::of(ages),
-            attempt_latency: Percentiles::of(latencies),
+            delivery_age: Percentiles::from_durations(ages),
+            attempt_latency: Percentiles::from_durations(latencies),
             leader: overview.leader,
             set_aside: overview.set_aside,
             faults: overview.faults,
@@ -168,11 +168,10 @@ pub struct RetryReport {
 
 /// Whether a stored payment may have arrived, and would be counted twice if it were sent again.
 pub(super) fn may_have_arrived(stored: &StoredItem) -> bool {
-    let is_sent = match stored.died {
-        Some(_) => stored.detail.starts_with(MAY_HAVE_ARRIVED),
-        None => stored.item.has_begun,
-    };
-    is_sent && notification::counts_twice(&stored.item.path)
+    match stored.died {
+        Some(_) => stored.status == Status::MayHaveArrived,
+        None => stored.item.has_begun && notification::counts_twice(&stored.item.path),
+    }
 }
 
 /// Time until the next probe. A wall clock that was set back makes it no longer than the pause that was meant.

@@ -12,7 +12,7 @@ const KEY: &str = "c3";
 struct Fixture {
     spool: Arc<dyn Spool>,
     admin: SpoolAdmin,
-    _place: tempfile::TempDir,
+    _folder: tempfile::TempDir,
 }
 
 fn settings() -> QueueSettings {
@@ -25,8 +25,8 @@ fn fixtures() -> [Fixture; 2] {
 }
 
 fn fixtures_with(settings: &QueueSettings) -> [Fixture; 2] {
-    let place = tempfile::tempdir().unwrap();
-    let path = place.path().join("spool");
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("spool");
     let log = LogSpool::new(path.clone(), settings, true).unwrap();
     let of_log = QueueSettings {
         spool: Some(path),
@@ -36,7 +36,7 @@ fn fixtures_with(settings: &QueueSettings) -> [Fixture; 2] {
     [
         fixture(Arc::new(memory), settings.clone()),
         Fixture {
-            _place: place,
+            _folder: folder,
             ..fixture(Arc::new(log), of_log)
         },
     ]
@@ -46,7 +46,7 @@ fn fixture(spool: Arc<dyn Spool>, settings: QueueSettings) -> Fixture {
     Fixture {
         admin: SpoolAdmin::over(Arc::clone(&spool), settings),
         spool,
-        _place: tempfile::tempdir().unwrap(),
+        _folder: tempfile::tempdir().unwrap(),
     }
 }
 
@@ -179,7 +179,7 @@ fn report_is_not_balanced_when_the_spool_has_faults() {
 }
 
 #[test]
-fn next_probe_comes_after_the_pause_whatever_the_clock_does() {
+fn next_probe_is_due_after_the_pause_when_the_clock_is_set() {
     let at = |unix_ms| Timestamp {
         unix_ms,
         ..Timestamp::default()
@@ -240,7 +240,7 @@ fn pending_and_dead_letters_show_no_token() {
 }
 
 #[test]
-fn show_returns_the_body_only_while_the_spool_has_it() {
+fn show_returns_the_body_only_while_it_is_in_the_spool() {
     for f in fixtures() {
         f.push_all(["a"]);
         let shown = f.admin.show("a").unwrap().unwrap();
@@ -258,7 +258,7 @@ fn show_returns_the_body_only_while_the_spool_has_it() {
 }
 
 #[test]
-fn show_returns_a_dead_letter_whose_receipt_is_gone() {
+fn show_returns_a_dead_letter_when_its_receipt_is_discarded() {
     let mut settings = settings();
     settings.receipt_retention = Duration::ZERO;
     for f in fixtures_with(&settings) {
@@ -311,8 +311,7 @@ fn retry_dead_changes_nothing_when_the_private_key_is_refused() {
 /// A payment that may have arrived, and an event that the service refused.
 fn push_dead_payment_and_click(f: &Fixture) {
     f.push_kind(Kind::SecurePayment, "paid", body("x", KEY, None));
-    let detail = notification::may_have_arrived("HTTP 500");
-    f.settle_with(Fate::Dead, Status::ServerError, &detail);
+    f.settle_with(Fate::Dead, Status::MayHaveArrived, "HTTP 500");
     f.push_kind(Kind::Click, "clicked", body("clicked", KEY, None));
     f.kill_all();
 }
@@ -484,8 +483,8 @@ fn backup_is_a_spool_that_can_be_salvaged() {
     f.push_all(["dead"]);
     f.kill_all();
     f.push_all(["a", "b"]);
-    let place = tempfile::tempdir().unwrap();
-    let to = place.path().join("copy");
+    let folder = tempfile::tempdir().unwrap();
+    let to = folder.path().join("copy");
     assert_eq!(f.admin.backup(&to).unwrap(), 2);
     let copy = LogSpool::new(to, &settings(), false).unwrap();
     let copy = fixture(Arc::new(copy), settings());
@@ -500,19 +499,23 @@ fn backup_is_a_spool_that_can_be_salvaged() {
 
 #[test]
 fn backup_and_salvage_refuse_the_spool_itself_and_what_exists() {
-    let place = tempfile::tempdir().unwrap();
-    let spool = place.path().join("spool");
+    let folder = tempfile::tempdir().unwrap();
+    let spool = folder.path().join("spool");
     std::fs::create_dir(&spool).unwrap();
     let settings = QueueSettings {
         spool: Some(spool.clone()),
         ..settings()
     };
     let f = fixture(Arc::new(MemorySpool::new(&settings)), settings);
-    for bad in [&spool, &spool.join("inside"), &place.path().join("no/such")] {
+    for bad in [
+        &spool,
+        &spool.join("inside"),
+        &folder.path().join("no/such"),
+    ] {
         let e = f.admin.backup(bad).unwrap_err();
         assert_eq!(e.status(), Status::InvalidArgument, "{e}");
     }
-    let itself = place.path().join("./spool");
+    let itself = folder.path().join("./spool");
     let e = f.admin.salvage(&itself, false, false).unwrap_err();
     assert!(e.detail().contains("is the spool itself"), "{e}");
 }

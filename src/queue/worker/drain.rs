@@ -7,13 +7,12 @@ use std::time::{Duration, Instant};
 
 use super::super::Queue;
 use super::super::gate::{Backoff, REPEAT_OFFENDER, step_back};
-use super::senders::{Done, Job, Senders};
-use super::{News, TROUBLE};
+use super::senders::{FinishedDelivery, Job, Senders};
+use super::{TROUBLE, Wakeup};
 use crate::host::log;
 use crate::host::{self, Timestamp};
 use crate::http::{self, Outcome, Pool};
-use crate::notification::may_have_arrived;
-use crate::options::{Endpoint, Route};
+use crate::options::{Endpoint, ServiceSettings};
 use crate::outcome::{Error, Receipt, Status};
 use crate::spool::{Fate, Gate, Item, Lease, LeaseError, Position, Settlement};
 
@@ -30,9 +29,9 @@ pub(super) const IDLE_AFTER: Duration = Duration::from_millis(if cfg!(test) { 50
 const POLL_IDLE: Duration = Duration::from_millis(750);
 
 /// What goes to one origin.
-struct Lane {
+struct OriginDelivery {
     gate: Gate,
-    route: Route,
+    service: ServiceSettings,
     pool: Option<Arc<Pool>>,
     in_flight: usize,
     /// Nothing was left when it was last fetched, or nothing can be done about it.
@@ -41,19 +40,19 @@ struct Lane {
     trouble: Option<Error>,
 }
 
-impl Lane {
+impl OriginDelivery {
     /// The connections to the origin; `None` if they cannot be set up.
     fn pool(&mut self) -> Option<Arc<Pool>> {
         if self.pool.is_none() {
-            match http::pool_of(&self.route) {
+            match http::pool_of(&self.service) {
                 Ok(pool) => {
                     self.pool = Some(pool);
                     self.trouble = None;
                 }
                 Err(e) => {
                     if self.trouble.as_ref() != Some(&e) {
-                        let url = &self.route.endpoint.origin;
-                        log::error(|| format!("nothing can be delivered to {url}: {e}"));
+                        let origin = &self.service.endpoint.origin;
+                        log::error(|| format!("nothing can be delivered to {origin}: {e}"));
                         self.trouble = Some(e);
                     }
                 }
@@ -73,7 +72,7 @@ pub(super) struct Drain<'a> {
     times_forgotten: u64,
     /// Whether it was logged that another process leads.
     is_on_standby: bool,
-    lanes: HashMap<Arc<str>, Lane>,
+    origins: HashMap<Arc<str>, OriginDelivery>,
     /// Fetched and not yet settled.
     taken: HashSet<Position>,
     unsettled: Vec<Settlement>,
@@ -96,7 +95,7 @@ impl<'a> Drain<'a> {
             lease: None,
             times_forgotten: 0,
             is_on_standby: false,
-            lanes: HashMap::new(),
+            origins: HashMap::new(),
             taken: HashSet::new(),
             unsettled: Vec::new(),
             gates: HashMap::new(),
@@ -106,8 +105,8 @@ impl<'a> Drain<'a> {
     }
 
     /// One iteration; returns how long the next may wait.
-    pub(super) fn iterate(&mut self, news: News) -> Result<Duration, Error> {
-        match self.try_iteration(news) {
+    pub(super) fn iterate(&mut self, wakeup: Wakeup) -> Result<Duration, Error> {
+        match self.try_iteration(wakeup) {
             Ok(pause) => Ok(pause),
             Err(LeaseError::Failed(e)) => Err(e),
             Err(LeaseError::Lost) => {
@@ -127,21 +126,21 @@ impl<'a> Drain<'a> {
 
     fn forget_fetched(&mut self) {
         self.times_forgotten += 1;
-        self.lanes.clear();
+        self.origins.clear();
         self.taken.clear();
         self.unsettled.clear();
         self.gates.clear();
     }
 
-    fn try_iteration(&mut self, news: News) -> Result<Duration, LeaseError> {
-        if news.is_woken {
+    fn try_iteration(&mut self, wakeup: Wakeup) -> Result<Duration, LeaseError> {
+        if wakeup.is_woken {
             self.last_activity = Instant::now();
         }
-        for done in news.done {
-            self.judge(done);
+        for finished in wakeup.finished {
+            self.judge(finished);
         }
         self.settle()?;
-        if news.is_stopping {
+        if wakeup.is_stopping {
             return Ok(POLL_QUIET);
         }
         if self.lease.is_none() && !self.lead()? {
@@ -154,17 +153,17 @@ impl<'a> Drain<'a> {
         if Instant::now() >= self.next_housekeeping {
             self.keep_house()?;
         }
-        let has_news = match &mut self.lease {
+        let has_arrivals = match &mut self.lease {
             Some(lease) => lease.poll(Timestamp::now())?,
             None => false,
         };
-        if has_news {
+        if has_arrivals {
             self.last_activity = Instant::now();
         }
-        if has_news || news.is_woken {
+        if has_arrivals || wakeup.is_woken {
             self.learn_origins();
         }
-        let origins: Vec<Arc<str>> = self.lanes.keys().cloned().collect();
+        let origins: Vec<Arc<str>> = self.origins.keys().cloned().collect();
         for origin in origins {
             self.dispatch(&origin)?;
         }
@@ -180,7 +179,7 @@ impl<'a> Drain<'a> {
         let is_shared = self.queue.settings.spool.is_some();
         if is_leading {
             self.is_on_standby = false;
-            self.lanes.clear();
+            self.origins.clear();
             self.next_housekeeping = Instant::now();
             if is_shared {
                 log::info(|| format!("delivering the spool {}", self.shown()));
@@ -220,7 +219,7 @@ impl<'a> Drain<'a> {
             POLL_QUIET
         };
         let waits = self
-            .lanes
+            .origins
             .values()
             .filter(|l| !l.gate.is_open() && l.in_flight == 0);
         waits
@@ -252,22 +251,22 @@ impl<'a> Drain<'a> {
     fn learn_origins(&mut self) {
         let origins = self.lease.as_ref().map(|lease| lease.origins());
         for (origin, gate) in origins.unwrap_or_default() {
-            let route = &self.queue.route;
-            let lane = self
-                .lanes
+            let service = &self.queue.service;
+            let delivery = self
+                .origins
                 .entry(Arc::clone(&origin))
-                .or_insert_with_key(|url| Lane {
+                .or_insert_with_key(|origin| OriginDelivery {
                     gate,
-                    route: route_to(url, route),
+                    service: service_at(origin, service),
                     pool: None,
                     in_flight: 0,
                     is_exhausted: false,
                     trouble: None,
                 });
             if !self.gates.contains_key(&origin) {
-                lane.gate = gate;
+                delivery.gate = gate;
             }
-            lane.is_exhausted = false;
+            delivery.is_exhausted = false;
         }
     }
 
@@ -297,18 +296,18 @@ impl<'a> Drain<'a> {
     /// Starts as many deliveries to an origin as its gate allows.
     fn dispatch(&mut self, origin: &Arc<str>) -> Result<(), LeaseError> {
         let settings = &self.queue.settings;
-        let (Some(lane), Some(lease)) = (self.lanes.get_mut(origin), &mut self.lease) else {
+        let (Some(delivery), Some(lease)) = (self.origins.get_mut(origin), &mut self.lease) else {
             return Ok(());
         };
         let now = Timestamp::now();
-        let room = lane
+        let room = delivery
             .gate
-            .room(now.unix_ms, lane.in_flight, settings.concurrency);
-        if room == 0 || lane.is_exhausted {
+            .room(now.unix_ms, delivery.in_flight, settings.concurrency);
+        if room == 0 || delivery.is_exhausted {
             return Ok(());
         }
         let items = lease.fetch(origin, now, room, &self.taken)?;
-        lane.is_exhausted = items.len() < room;
+        delivery.is_exhausted = items.len() < room;
         let mut ready = Vec::new();
         for item in items {
             let age = now.since(item.accepted);
@@ -326,9 +325,9 @@ impl<'a> Drain<'a> {
         if ready.is_empty() {
             return Ok(());
         }
-        let Some(pool) = lane.pool() else {
+        let Some(pool) = delivery.pool() else {
             // No other origin is held up. It is tried again with the next housekeeping.
-            lane.is_exhausted = true;
+            delivery.is_exhausted = true;
             return Ok(());
         };
         let counted = ready.iter().filter(|item| !settings.may_repeat(&item.path));
@@ -339,12 +338,12 @@ impl<'a> Drain<'a> {
         }
         for item in ready {
             self.taken.insert(item.position);
-            lane.in_flight += 1;
+            delivery.in_flight += 1;
             self.last_activity = Instant::now();
             self.senders.send(Job {
                 origin: Arc::clone(origin),
                 may_repeat: settings.may_repeat(&item.path),
-                is_probe: !lane.gate.is_open(),
+                is_probe: !delivery.gate.is_open(),
                 times_forgotten: self.times_forgotten,
                 item,
                 pool: Arc::clone(&pool),
@@ -355,12 +354,12 @@ impl<'a> Drain<'a> {
     }
 
     /// From what a delivery brought to what becomes of the item and the gate.
-    fn judge(&mut self, done: Done) {
-        let Done {
+    fn judge(&mut self, finished: FinishedDelivery) {
+        let FinishedDelivery {
             job,
             outcome,
             latency,
-        } = done;
+        } = finished;
         let now = Timestamp::now();
         let mut item = job.item;
         if job.times_forgotten != self.times_forgotten || !self.taken.contains(&item.position) {
@@ -375,10 +374,9 @@ impl<'a> Drain<'a> {
                 item.id, item.attempts, outcome.status, outcome.detail
             )
         });
-        let is_final = outcome.forbids_repeat(job.may_repeat);
         let fate = if outcome.status == Status::Delivered {
             Fate::Delivered
-        } else if outcome.status.is_retryable() && !is_final {
+        } else if outcome.status.is_retryable() {
             Fate::Retry {
                 pause: step_back(item.attempts, self.backoff),
             }
@@ -393,7 +391,7 @@ impl<'a> Drain<'a> {
         };
         let is_repeated = item.attempts > REPEAT_OFFENDER;
         let now_ms = now.unix_ms;
-        self.turn_gate(
+        self.update_gate(
             &job.origin,
             &outcome,
             fate,
@@ -406,16 +404,13 @@ impl<'a> Drain<'a> {
             fate,
             status: outcome.status,
             http_status: outcome.http_status,
-            detail: match is_final {
-                true => may_have_arrived(&outcome.detail),
-                false => outcome.detail,
-            },
+            detail: outcome.detail,
             latency,
             at: now,
         });
     }
 
-    fn turn_gate(
+    fn update_gate(
         &mut self,
         origin: &Arc<str>,
         outcome: &Outcome,
@@ -424,38 +419,37 @@ impl<'a> Drain<'a> {
         is_repeated: bool,
         now: u64,
     ) {
-        let Some(lane) = self.lanes.get_mut(origin) else {
+        let Some(delivery) = self.origins.get_mut(origin) else {
             return;
         };
-        lane.in_flight = lane.in_flight.saturating_sub(1);
-        let before = lane.gate;
-        lane.gate = match fate {
-            Fate::Retry { .. } => {
-                // It may have to step back, and others come before it.
-                lane.is_exhausted = false;
+        delivery.in_flight = delivery.in_flight.saturating_sub(1);
+        let before = delivery.gate;
+        // A payment is not tried again, but the next one must not follow it into an outage.
+        let has_failed =
+            matches!(fate, Fate::Retry { .. }) || outcome.status == Status::MayHaveArrived;
+        delivery.is_exhausted = false;
+        delivery.gate = match has_failed {
+            true => {
                 let counts = (before.is_open() || is_probe) && !is_repeated;
                 before.closed(counts, outcome.retry_after, now, self.backoff, host::dice())
             }
-            _ => {
-                lane.is_exhausted = false;
-                Gate::default()
-            }
+            false => Gate::default(),
         };
-        if lane.gate == before {
+        if delivery.gate == before {
             return;
         }
         if before.is_open() {
             log::warn(|| {
-                let wait = lane.gate.wait(now);
+                let wait = delivery.gate.wait(now);
                 format!(
                     "deliveries to {origin} are failing: {}; next try in {wait:?}",
                     outcome.detail
                 )
             });
-        } else if lane.gate.is_open() {
+        } else if delivery.gate.is_open() {
             log::info(|| format!("deliveries to {origin} are getting through again"));
         }
-        self.gates.insert(Arc::clone(origin), lane.gate);
+        self.gates.insert(Arc::clone(origin), delivery.gate);
     }
 
     /// An error in a child that a callback of the host's forked, and came back in: it has this thread and no other, and
@@ -501,12 +495,13 @@ impl<'a> Drain<'a> {
 /// What becomes of an item that may not be repeated, and that an earlier drainer was sending when it ended.
 fn interrupted(item: Item, now: Timestamp) -> Settlement {
     let detail =
-        may_have_arrived("the process that was sending it ended before it recorded the answer");
+        "may have arrived: the process that was sending it ended before it recorded the answer"
+            .to_owned();
     log::warn(|| format!("{} is a dead letter: {detail}", item.id));
     Settlement {
         item,
         fate: Fate::Dead,
-        status: Status::ConnectionLost,
+        status: Status::MayHaveArrived,
         http_status: None,
         detail,
         latency: Duration::ZERO,
@@ -533,12 +528,12 @@ fn expired(item: Item, max_age: Duration, now: Timestamp) -> Settlement {
 }
 
 /// The way to an origin: this client's own, or the same way to another one whose notifications are in the spool.
-fn route_to(url: &str, own: &Route) -> Route {
-    if own.endpoint.origin == url {
+fn service_at(origin: &str, own: &ServiceSettings) -> ServiceSettings {
+    if own.endpoint.origin == origin {
         return own.clone();
     }
-    Route {
-        endpoint: Endpoint::of_accepted(url),
+    ServiceSettings {
+        endpoint: Endpoint::from_stored(origin),
         ..own.clone()
     }
 }

@@ -29,14 +29,14 @@ pub(super) struct Job {
 
 /// A delivery that ended, however.
 #[derive(Debug)]
-pub(super) struct Done {
+pub(super) struct FinishedDelivery {
     pub(super) job: Job,
     pub(super) outcome: Outcome,
     pub(super) latency: Duration,
 }
 
 /// After this long without work a thread ends.
-const PATIENCE: Duration = Duration::from_secs(10);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Dropped with the worker; the threads then end by themselves.
 pub(super) struct Senders {
@@ -47,19 +47,19 @@ pub(super) struct Senders {
 
 #[derive(Default)]
 struct Jobs {
-    state: Mutex<State>,
+    state: Mutex<SenderQueue>,
     arrived: Condvar,
 }
 
 #[derive(Default)]
-struct State {
+struct SenderQueue {
     waiting: VecDeque<Job>,
     threads: usize,
     idle: usize,
 }
 
 impl Jobs {
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, SenderQueue> {
         host::lock(&self.state)
     }
 }
@@ -85,7 +85,7 @@ impl Senders {
             {
                 // The system gives no thread: slower, but it goes on.
                 drop(state);
-                self.queue.worker.done(deliver(job));
+                self.queue.worker.finish(deliver(job));
                 return;
             }
         }
@@ -99,14 +99,14 @@ fn work(queue: &Queue, jobs: &Jobs) {
     loop {
         if let Some(job) = state.waiting.pop_front() {
             drop(state);
-            queue.worker.done(deliver(job));
+            queue.worker.finish(deliver(job));
             state = jobs.lock();
             continue;
         }
         state.idle += 1;
         let (guard, timeout) = jobs
             .arrived
-            .wait_timeout(state, PATIENCE)
+            .wait_timeout(state, IDLE_TIMEOUT)
             .unwrap_or_else(PoisonError::into_inner);
         state = guard;
         state.idle -= 1;
@@ -117,7 +117,7 @@ fn work(queue: &Queue, jobs: &Jobs) {
     }
 }
 
-fn deliver(job: Job) -> Done {
+fn deliver(job: Job) -> FinishedDelivery {
     let start = Instant::now();
     let exchanged = catch_unwind(AssertUnwindSafe(|| {
         let item = &job.item;
@@ -129,10 +129,13 @@ fn deliver(job: Job) -> Done {
         };
         job.pool.transport.exchange(&request, start + job.timeout)
     }));
-    Done {
+    FinishedDelivery {
         // A defect of ours must not cost the event: it is tried again like a broken connection.
         outcome: exchanged.unwrap_or_else(|_| Outcome {
-            status: Status::ConnectionLost,
+            status: match job.may_repeat {
+                true => Status::ConnectionLost,
+                false => Status::MayHaveArrived,
+            },
             http_status: None,
             detail: "a defect in esales-notify ended this attempt".to_owned(),
             retry_after: None,

@@ -16,7 +16,7 @@ fn with_dead<E: Engine>(
     (engine, spool, lease)
 }
 
-pub(crate) fn dead_letters_can_be_read<E: Engine>() {
+pub(crate) fn dead_letter_is_returned_with_its_details<E: Engine>() {
     let (engine, spool, lease) = with_dead::<E>(&settings(), 3);
     for is_led in [true, false] {
         for spool in [&spool, &engine.open()] {
@@ -105,7 +105,7 @@ pub(crate) fn requeued_letters_are_delivered_last_with_their_new_body<E: Engine>
     }
 }
 
-pub(crate) fn requeue_counts_only_letters_that_were_there<E: Engine>() {
+pub(crate) fn requeue_returns_only_the_number_of_existing_dead_letters<E: Engine>() {
     let (_engine, spool, mut lease) = with_dead::<E>(&settings(), 3);
     let letters = all_dead(&*spool);
     assert_eq!(spool.requeue(&[], soon()).unwrap(), 0);
@@ -122,7 +122,7 @@ pub(crate) fn requeue_counts_only_letters_that_were_there<E: Engine>() {
     assert_eq!(stored_ids(&all_pending(&*spool)), ["n-1", "n-2", "n-3"]);
 }
 
-pub(crate) fn discarded_letters_count_as_dropped<E: Engine>() {
+pub(crate) fn discarded_dead_letter_counts_as_dropped<E: Engine>() {
     for is_led in [true, false] {
         let (_engine, spool, lease) = with_dead::<E>(&settings(), 3);
         let mut lease = Some(lease).filter(|_| is_led);

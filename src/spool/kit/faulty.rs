@@ -212,7 +212,7 @@ macro_rules! fault_tests {
             use $crate::spool::kit::{lease, limits, order};
 
             #[test]
-            fn kit_and_model_find_nothing_when_no_fault_is_planted() {
+            fn kit_and_model_pass_when_no_fault_is_planted() {
                 type Sound = Faulty<$engine, Nothing>;
                 limits::max_items_is_exact_when_overflow_refuses::<Sound>();
                 limits::max_bytes_is_exact_when_overflow_refuses::<Sound>();
@@ -222,7 +222,7 @@ macro_rules! fault_tests {
             }
 
             #[test]
-            fn kit_and_model_find_a_limit_off_by_one_item() {
+            fn kit_and_model_fail_when_max_items_is_off_by_one() {
                 type Unsound = Faulty<$engine, OneItemTooMany>;
                 assert_found(limits::max_items_is_exact_when_overflow_refuses::<Unsound>);
                 assert_found(limits::max_items_is_exact_when_overflow_drops_the_oldest::<Unsound>);
@@ -230,7 +230,7 @@ macro_rules! fault_tests {
             }
 
             #[test]
-            fn kit_and_model_find_a_limit_off_by_one_byte() {
+            fn kit_and_model_fail_when_max_bytes_is_off_by_one() {
                 type Unsound = Faulty<$engine, OneByteTooMany>;
                 assert_found(limits::max_bytes_is_exact_when_overflow_refuses::<Unsound>);
                 assert_found(limits::max_bytes_is_exact_when_overflow_drops_the_oldest::<Unsound>);
@@ -238,14 +238,14 @@ macro_rules! fault_tests {
             }
 
             #[test]
-            fn kit_and_model_find_a_settled_item_that_is_fetched_again() {
+            fn kit_and_model_fail_when_a_completed_item_is_fetched_again() {
                 type Unsound = Faulty<$engine, SettledItemFetchedAgain>;
                 assert_found(order::completed_item_is_not_fetched_again::<Unsound>);
                 assert_found(|| run_fixed::<Unsound>(STEPS));
             }
 
             #[test]
-            fn kit_and_model_find_a_stale_settlement_that_is_accepted() {
+            fn kit_and_model_fail_when_a_stale_settlement_is_accepted() {
                 type Unsound = Faulty<$engine, StaleSettlementAccepted>;
                 assert_found(lease::stale_lease_is_refused_when_another_drainer_leads::<Unsound>);
                 assert_found(lease::settle_records_nothing_when_the_lease_is_lost::<Unsound>);
@@ -266,21 +266,21 @@ macro_rules! file_fault_tests {
             use $crate::spool::kit::sequence::run_fixed;
 
             #[test]
-            fn kit_finds_nothing_when_no_fault_is_planted() {
+            fn crash_kit_passes_when_no_fault_is_planted() {
                 type Sound = Faulty<$engine, Nothing>;
-                restart::push_leaves_all_or_nothing_when_it_is_interrupted::<Sound>();
+                restart::push_is_atomic_when_it_is_interrupted::<Sound>();
                 restart::accepted_items_survive_a_power_cut_when_durability_is_disk::<Sound>();
             }
 
             #[test]
-            fn kit_and_model_find_a_torn_record_that_is_accepted() {
+            fn kit_and_model_fail_when_a_torn_record_is_accepted() {
                 type Unsound = Faulty<$engine, TornRecordAccepted>;
-                assert_found(restart::push_leaves_all_or_nothing_when_it_is_interrupted::<Unsound>);
+                assert_found(restart::push_is_atomic_when_it_is_interrupted::<Unsound>);
                 assert_found(|| run_fixed::<Unsound>(STEPS));
             }
 
             #[test]
-            fn kit_finds_a_skipped_sync() {
+            fn kit_fails_when_a_sync_is_skipped() {
                 type Unsound = Faulty<$engine, SkippedSync>;
                 assert_found(
                     restart::accepted_items_survive_a_power_cut_when_durability_is_disk::<Unsound>,

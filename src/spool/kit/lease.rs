@@ -100,7 +100,7 @@ pub(crate) fn stale_lease_does_not_release_the_next_one_when_it_is_dropped<E: En
     }
 }
 
-pub(crate) fn ledger_shows_every_settlement_after_a_release<E: Engine>() {
+pub(crate) fn totals_include_every_settlement_after_a_release<E: Engine>() {
     let engine = E::new(&settings());
     let (one, two) = (engine.open(), engine.open());
     push_all(&*one, 1..=4);
@@ -152,7 +152,7 @@ pub(crate) fn settle_records_nothing_when_the_lease_is_lost<E: Engine>() {
     lease.release();
 }
 
-pub(crate) fn settle_passes_over_items_that_have_left<E: Engine>() {
+pub(crate) fn settle_ignores_items_that_were_already_completed<E: Engine>() {
     let engine = E::new(&settings());
     let spool = engine.open();
     push_all(&*spool, 1..=3);
@@ -213,7 +213,7 @@ pub(crate) fn settle_counts_a_delivery_when_the_item_was_dropped_in_flight<E: En
     assert_eq!(counts(&*spool), [3, 1, 0, 0, 0, 2]);
 }
 
-pub(crate) fn settle_passes_over_other_fates_when_the_item_was_dropped_in_flight<E: Engine>() {
+pub(crate) fn settle_ignores_other_fates_when_the_item_was_dropped_in_flight<E: Engine>() {
     for fate in [
         Fate::Dead,
         Fate::Expired,

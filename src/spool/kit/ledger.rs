@@ -11,7 +11,7 @@ fn backing_off(failures: u32, pause: u64) -> Gate {
     }
 }
 
-pub(crate) fn counters_follow_every_fate<E: Engine>() {
+pub(crate) fn counters_change_with_every_fate<E: Engine>() {
     let engine = E::new(&settings());
     let spool = engine.open();
     assert_eq!(counts(&*spool), [0; 6]);
@@ -80,7 +80,7 @@ pub(crate) fn process_counters_count_what_the_handle_accepted<E: Engine>() {
     assert_eq!(counts(&*one), [7, 2, 0, 1, 1, 3]);
 }
 
-pub(crate) fn totals_show_bytes_and_the_oldest_item<E: Engine>() {
+pub(crate) fn totals_return_bytes_and_the_age_of_the_oldest_item<E: Engine>() {
     let engine = E::new(&settings());
     let spool = engine.open();
     assert_eq!(totals(&*spool).pending_bytes, 0);
@@ -105,7 +105,7 @@ pub(crate) fn totals_show_bytes_and_the_oldest_item<E: Engine>() {
     assert_eq!(totals(&*spool).oldest, None);
 }
 
-pub(crate) fn totals_show_age_and_latency_of_the_last_deliveries<E: Engine>() {
+pub(crate) fn totals_return_age_and_latency_of_the_last_deliveries<E: Engine>() {
     let more = RECENT as u64 + 5;
     let engine = E::new(&settings());
     let spool = engine.open();
@@ -179,7 +179,7 @@ pub(crate) fn mark_is_settled_once_everything_before_it_has_left<E: Engine>() {
     assert!(is_settled(mark()));
 }
 
-pub(crate) fn gates_are_kept_for_each_origin<E: Engine>() {
+pub(crate) fn gate_is_stored_for_each_origin<E: Engine>() {
     let engine = E::new(&settings());
     let (spool, other) = (engine.open(), engine.open());
     assert_eq!(spool.gate(SHOP, soon()).unwrap(), Gate::default());
@@ -218,7 +218,7 @@ pub(crate) fn gates_are_kept_for_each_origin<E: Engine>() {
     assert_eq!(origins, expected);
 }
 
-pub(crate) fn probe_now_ends_the_pause_of_every_gate_that_backs_off<E: Engine>() {
+pub(crate) fn probe_now_ends_the_pause_of_every_origin_that_is_backing_off<E: Engine>() {
     for is_led in [false, true] {
         let engine = E::new(&settings());
         let spool = engine.open();
@@ -271,7 +271,7 @@ pub(crate) fn origins_are_listed_once_each<E: Engine>() {
     assert_eq!(names(&*lead(&*spool)), [OTHER, SHOP]);
 }
 
-pub(crate) fn lists_are_paged<E: Engine>() {
+pub(crate) fn list_returns_pages<E: Engine>() {
     let engine = E::new(&settings());
     let spool = engine.open();
     push_all(&*spool, 1..=25);
@@ -309,7 +309,7 @@ pub(crate) fn lists_are_paged<E: Engine>() {
     assert_eq!(stored_ids(&next), expect(17..=19));
 }
 
-pub(crate) fn overview_counts_dead_letters_by_status<E: Engine>() {
+pub(crate) fn overview_returns_dead_letters_by_status<E: Engine>() {
     let engine = E::new(&settings());
     let spool = engine.open();
     push_all(&*spool, 1..=6);
@@ -339,7 +339,7 @@ pub(crate) fn overview_counts_dead_letters_by_status<E: Engine>() {
     assert!(overview.set_aside.is_empty());
 }
 
-pub(crate) fn overview_names_the_leader<E: Engine>() {
+pub(crate) fn overview_returns_the_leader<E: Engine>() {
     let engine = E::new(&settings());
     let (spool, other) = (engine.open(), engine.open());
     push_all(&*spool, 1..=1);
@@ -352,7 +352,7 @@ pub(crate) fn overview_names_the_leader<E: Engine>() {
     assert_eq!(other.overview(soon()).unwrap().leader, None);
 }
 
-pub(crate) fn calls_return_when_their_deadline_has_passed<E: Engine>() {
+pub(crate) fn spool_call_returns_when_its_deadline_has_passed<E: Engine>() {
     let engine = E::new(&settings());
     let spool = engine.open();
     push_all(&*spool, 1..=2);

@@ -143,7 +143,7 @@ pub(crate) fn body_larger_than_max_bytes_is_refused_and_drops_nothing<E: Engine>
     }
 }
 
-pub(crate) fn completed_items_make_room_and_retried_ones_do_not<E: Engine>() {
+pub(crate) fn completed_items_free_room_and_retried_items_do_not<E: Engine>() {
     let limits = QueueSettings {
         max_items: 3,
         max_bytes: 30,
@@ -193,7 +193,9 @@ pub(crate) fn limits_hold_for_all_handles_together<E: Engine>() {
     }
 }
 
-pub(crate) fn dead_letters_take_no_room_and_are_requeued_over_the_limit<E: Engine>() {
+pub(crate) fn dead_letters_do_not_count_towards_the_limits_and_can_be_requeued_over_them<
+    E: Engine,
+>() {
     let limits = QueueSettings {
         max_items: 2,
         ..settings()

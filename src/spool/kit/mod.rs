@@ -100,16 +100,16 @@ macro_rules! conformance_tests {
                 fetch_returns_no_more_than_its_limit
                 item_is_fetched_again_until_it_is_completed
                 completed_item_is_not_fetched_again
-                retried_item_keeps_its_place_and_its_attempts
+                retried_item_keeps_its_position_and_its_attempts
                 retried_item_waits_for_its_pause
                 retried_item_waits_for_its_pause_when_the_wall_clock_is_set
-                retried_item_waits_no_longer_than_its_pause_when_its_age_is_uncertain
+                retried_item_is_fetched_within_its_pause_when_its_age_is_uncertain
                 overdue_returns_items_older_than_max_age
                 overdue_passes_over_untried_items_when_their_age_is_uncertain
                 overdue_ignores_pauses_and_respects_skip_and_origin
                 poll_returns_true_once_when_something_was_pushed
                 end_is_fetched_once_everything_older_of_its_session_is_completed
-                end_is_held_up_by_no_other_session_and_no_other_origin
+                end_is_fetched_when_only_other_sessions_or_origins_have_older_items
             }
             lease {
                 lease_is_granted_to_one_drainer_at_a_time
@@ -120,11 +120,11 @@ macro_rules! conformance_tests {
                 lease_is_granted_at_once_after_a_release_or_a_drop
                 stale_lease_is_refused_when_another_drainer_leads
                 stale_lease_does_not_release_the_next_one_when_it_is_dropped
-                ledger_shows_every_settlement_after_a_release
+                totals_include_every_settlement_after_a_release
                 settle_records_nothing_when_the_lease_is_lost
-                settle_passes_over_items_that_have_left
+                settle_ignores_items_that_were_already_completed
                 settle_counts_a_delivery_when_the_item_was_dropped_in_flight
-                settle_passes_over_other_fates_when_the_item_was_dropped_in_flight
+                settle_ignores_other_fates_when_the_item_was_dropped_in_flight
             }
             limits {
                 max_items_is_exact_when_overflow_refuses
@@ -132,60 +132,60 @@ macro_rules! conformance_tests {
                 max_items_is_exact_when_overflow_drops_the_oldest
                 max_bytes_is_exact_when_overflow_drops_the_oldest
                 body_larger_than_max_bytes_is_refused_and_drops_nothing
-                completed_items_make_room_and_retried_ones_do_not
+                completed_items_free_room_and_retried_items_do_not
                 limits_hold_for_all_handles_together
-                dead_letters_take_no_room_and_are_requeued_over_the_limit
+                dead_letters_do_not_count_towards_the_limits_and_can_be_requeued_over_them
             }
             ledger {
-                counters_follow_every_fate
+                counters_change_with_every_fate
                 process_counters_count_what_the_handle_accepted
-                totals_show_bytes_and_the_oldest_item
-                totals_show_age_and_latency_of_the_last_deliveries
+                totals_return_bytes_and_the_age_of_the_oldest_item
+                totals_return_age_and_latency_of_the_last_deliveries
                 mark_is_settled_once_everything_before_it_has_left
-                gates_are_kept_for_each_origin
-                probe_now_ends_the_pause_of_every_gate_that_backs_off
+                gate_is_stored_for_each_origin
+                probe_now_ends_the_pause_of_every_origin_that_is_backing_off
                 origins_are_listed_once_each
-                lists_are_paged
-                overview_counts_dead_letters_by_status
-                overview_names_the_leader
-                calls_return_when_their_deadline_has_passed
+                list_returns_pages
+                overview_returns_dead_letters_by_status
+                overview_returns_the_leader
+                spool_call_returns_when_its_deadline_has_passed
             }
             receipts {
                 receipt_of_a_pending_item_shows_its_last_attempt
                 receipt_shows_what_became_of_a_completed_item
-                receipt_of_a_dropped_item_says_so
+                receipt_of_a_dropped_item_has_the_status_dropped
                 receipt_of_an_unknown_id_is_none
                 receipt_is_the_newest_when_an_id_was_used_twice
-                receipt_ends_with_its_retention
+                receipt_is_discarded_after_its_retention
                 receipts_are_not_kept_when_the_retention_is_zero
                 receipts_of_the_last_20000_are_kept
             }
             dead {
-                dead_letters_can_be_read
+                dead_letter_is_returned_with_its_details
                 oldest_dead_letters_are_dropped_over_max_dead
                 dead_letters_are_dropped_at_once_when_max_dead_is_zero
                 requeued_letters_are_delivered_last_with_their_new_body
-                requeue_counts_only_letters_that_were_there
-                discarded_letters_count_as_dropped
+                requeue_returns_only_the_number_of_existing_dead_letters
+                discarded_dead_letter_counts_as_dropped
                 purge_drops_pending_items_and_dead_letters_of_one_person
                 purge_works_when_bodies_are_not_json
                 purge_leaves_no_copy_of_a_delivered_body
             }
             odd {
-                odd_ids_come_back_unchanged
-                odd_origins_come_back_unchanged
-                odd_bodies_come_back_unchanged
-                odd_details_come_back_unchanged
-                odd_numbers_do_no_harm
+                odd_ids_round_trip
+                odd_origins_round_trip
+                odd_bodies_round_trip
+                odd_details_round_trip
+                extreme_numbers_round_trip
             }
             restart {
-                everything_is_still_there_after_a_restart
+                spool_keeps_everything_after_a_restart
                 begun_item_is_marked_after_a_restart
                 begun_item_is_marked_after_a_power_cut_when_durability_is_disk
-                nothing_is_left_in_memory_after_a_restart
+                memory_spool_is_empty_after_a_restart
                 lease_is_granted_at_once_after_a_restart
-                push_leaves_all_or_nothing_when_it_is_interrupted
-                settle_leaves_all_or_nothing_when_it_is_interrupted
+                push_is_atomic_when_it_is_interrupted
+                settle_is_atomic_when_it_is_interrupted
                 accepted_items_survive_a_power_cut_when_durability_is_disk
                 backup_holds_everything_that_is_pending
             }

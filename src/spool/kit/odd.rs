@@ -82,7 +82,7 @@ fn assert_round_trip<E: Engine>(news: &[NewItem]) {
     }
 }
 
-pub(crate) fn odd_ids_come_back_unchanged<E: Engine>() {
+pub(crate) fn odd_ids_round_trip<E: Engine>() {
     let news: Vec<NewItem> = odd_texts()
         .into_iter()
         .map(|id| NewItem { id, ..item(1) })
@@ -90,7 +90,7 @@ pub(crate) fn odd_ids_come_back_unchanged<E: Engine>() {
     assert_round_trip::<E>(&news);
 }
 
-pub(crate) fn odd_origins_come_back_unchanged<E: Engine>() {
+pub(crate) fn odd_origins_round_trip<E: Engine>() {
     let mut origins = odd_texts();
     origins.push(String::new());
     origins.push(format!("https://{}", "x".repeat(4000)));
@@ -105,7 +105,7 @@ pub(crate) fn odd_origins_come_back_unchanged<E: Engine>() {
     assert_round_trip::<E>(&news);
 }
 
-pub(crate) fn odd_bodies_come_back_unchanged<E: Engine>() {
+pub(crate) fn odd_bodies_round_trip<E: Engine>() {
     let mut bodies = odd_texts();
     bodies.push(String::new());
     bodies.push("\n".repeat(70_000));
@@ -118,7 +118,7 @@ pub(crate) fn odd_bodies_come_back_unchanged<E: Engine>() {
     assert_round_trip::<E>(&news);
 }
 
-pub(crate) fn odd_details_come_back_unchanged<E: Engine>() {
+pub(crate) fn odd_details_round_trip<E: Engine>() {
     let mut details = odd_texts();
     details.push("d".repeat(2000));
     let news: Vec<NewItem> = details
@@ -129,7 +129,7 @@ pub(crate) fn odd_details_come_back_unchanged<E: Engine>() {
     assert_round_trip::<E>(&news);
 }
 
-pub(crate) fn odd_numbers_do_no_harm<E: Engine>() {
+pub(crate) fn extreme_numbers_round_trip<E: Engine>() {
     let most = Timestamp {
         unix_ms: u64::MAX,
         uptime_ms: u64::MAX,

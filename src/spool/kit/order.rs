@@ -109,7 +109,7 @@ pub(crate) fn completed_item_is_not_fetched_again<E: Engine>() {
     }
 }
 
-pub(crate) fn retried_item_keeps_its_place_and_its_attempts<E: Engine>() {
+pub(crate) fn retried_item_keeps_its_position_and_its_attempts<E: Engine>() {
     let engine = E::new(&settings());
     let spool = engine.open();
     push_all(&*spool, 1..=2);
@@ -187,7 +187,7 @@ pub(crate) fn retried_item_waits_for_its_pause_when_the_wall_clock_is_set<E: Eng
     }
 }
 
-pub(crate) fn retried_item_waits_no_longer_than_its_pause_when_its_age_is_uncertain<E: Engine>() {
+pub(crate) fn retried_item_is_fetched_within_its_pause_when_its_age_is_uncertain<E: Engine>() {
     // The machine was started again, or cannot say that it was not.
     for (then, now) in [(at(100), 8), (wall(100), 0), (at(100), 0)] {
         let later = |from, ms| Timestamp {
@@ -342,7 +342,7 @@ pub(crate) fn end_is_fetched_once_everything_older_of_its_session_is_completed<E
     assert_eq!(ids(&fetch(&mut *lease, SHOP, at(9000))), ["n-3"]);
 }
 
-pub(crate) fn end_is_held_up_by_no_other_session_and_no_other_origin<E: Engine>() {
+pub(crate) fn end_is_fetched_when_only_other_sessions_or_origins_have_older_items<E: Engine>() {
     let engine = E::new(&settings());
     let spool = engine.open();
     let elsewhere = NewItem {

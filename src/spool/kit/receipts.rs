@@ -84,7 +84,7 @@ pub(crate) fn receipt_shows_what_became_of_a_completed_item<E: Engine>() {
     }
 }
 
-pub(crate) fn receipt_of_a_dropped_item_says_so<E: Engine>() {
+pub(crate) fn receipt_of_a_dropped_item_has_the_status_dropped<E: Engine>() {
     let limits = QueueSettings {
         max_items: 1,
         drops_oldest: true,
@@ -147,7 +147,7 @@ pub(crate) fn receipt_is_the_newest_when_an_id_was_used_twice<E: Engine>() {
     );
 }
 
-pub(crate) fn receipt_ends_with_its_retention<E: Engine>() {
+pub(crate) fn receipt_is_discarded_after_its_retention<E: Engine>() {
     let engine = E::new(&kept_for(10));
     let spool = engine.open();
     push_all(&*spool, 1..=2);

@@ -9,7 +9,7 @@ const BACKING_OFF: Gate = Gate {
     pause: 4000,
 };
 
-pub(crate) fn everything_is_still_there_after_a_restart<E: Engine>() {
+pub(crate) fn spool_keeps_everything_after_a_restart<E: Engine>() {
     if !E::SURVIVES {
         return;
     }
@@ -63,7 +63,7 @@ pub(crate) fn everything_is_still_there_after_a_restart<E: Engine>() {
     assert_eq!(counts(&*spool), [7, 5, 1, 1, 0, 0]);
 }
 
-pub(crate) fn nothing_is_left_in_memory_after_a_restart<E: Engine>() {
+pub(crate) fn memory_spool_is_empty_after_a_restart<E: Engine>() {
     if E::SURVIVES {
         return;
     }
@@ -91,7 +91,7 @@ pub(crate) fn lease_is_granted_at_once_after_a_restart<E: Engine>() {
     lead(&*engine.open()).release();
 }
 
-pub(crate) fn push_leaves_all_or_nothing_when_it_is_interrupted<E: Engine>() {
+pub(crate) fn push_is_atomic_when_it_is_interrupted<E: Engine>() {
     let new = NewItem {
         body: "whole\nbody".to_owned(),
         ..item(3)
@@ -132,7 +132,7 @@ pub(crate) fn push_leaves_all_or_nothing_when_it_is_interrupted<E: Engine>() {
     }
 }
 
-pub(crate) fn settle_leaves_all_or_nothing_when_it_is_interrupted<E: Engine>() {
+pub(crate) fn settle_is_atomic_when_it_is_interrupted<E: Engine>() {
     for writes in 0.. {
         let mut engine = E::new(&settings());
         let spool = engine.open();

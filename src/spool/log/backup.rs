@@ -10,13 +10,13 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::time::Instant;
 
+use super::directory::SpoolDirectory;
 use super::journal::JournalWriter;
-use super::place::Place;
 use super::view::View;
 use super::{DEAD, RECEIPTS, SEGMENT, SEGMENT_END, dead, disk, segment_name};
 
 /// Copies the spool into the directory `to`, which must not exist or be empty; the number of pending notifications in it.
-pub(super) fn copy(place: &Place, to: &Path, deadline: Instant) -> io::Result<u64> {
+pub(super) fn copy(directory: &SpoolDirectory, to: &Path, deadline: Instant) -> io::Result<u64> {
     match std::fs::read_dir(to) {
         Ok(mut entries) => {
             if entries.next().is_some() {
@@ -26,11 +26,11 @@ pub(super) fn copy(place: &Place, to: &Path, deadline: Instant) -> io::Result<u6
         Err(e) if e.kind() == io::ErrorKind::NotFound => {}
         Err(e) => return Err(e),
     }
-    let target = Place::open(to, true)?;
+    let target = SpoolDirectory::open(to, true)?;
     loop {
-        let files = open_all(place)?;
+        let files = open_all(directory)?;
         let mut view = View::default();
-        view.read_journal(place)?;
+        view.read_journal(directory)?;
         let names: BTreeSet<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
         let state = &view.state;
         let segments = state.segments.iter().filter(|(_, s)| !s.is_done());
@@ -65,14 +65,14 @@ fn segment_number(name: &str) -> Option<u32> {
     number.parse().ok()
 }
 
-fn open_all(place: &Place) -> io::Result<Vec<(String, File)>> {
+fn open_all(directory: &SpoolDirectory) -> io::Result<Vec<(String, File)>> {
     let mut files = Vec::new();
-    for name in place.names()? {
+    for name in directory.names()? {
         if [SEGMENT, DEAD, RECEIPTS]
             .iter()
             .any(|prefix| name.starts_with(prefix))
         {
-            match place.open_file(OpenOptions::new().read(true), &name) {
+            match directory.open_file(OpenOptions::new().read(true), &name) {
                 Ok(file) => files.push((name, file)),
                 Err(e) if e.kind() == io::ErrorKind::NotFound => {}
                 Err(e) => return Err(e),
@@ -82,7 +82,7 @@ fn open_all(place: &Place) -> io::Result<Vec<(String, File)>> {
     Ok(files)
 }
 
-fn copy_file(from: &File, target: &Place, name: &str) -> io::Result<()> {
+fn copy_file(from: &File, target: &SpoolDirectory, name: &str) -> io::Result<()> {
     let to = target.create(&target.file(name))?;
     let mut buffer = vec![0; 1 << 20];
     let mut offset = 0;

@@ -4,9 +4,9 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::sync::Arc;
 
+use super::directory::SpoolDirectory;
 use super::disk;
 use super::line::{self, Line, push_number, push_text};
-use super::place::Place;
 use super::reader;
 use super::record;
 use super::state::Letter;
@@ -20,8 +20,8 @@ pub(super) fn name(number: u32) -> String {
     format!("{}{number:010}{END}", super::DEAD)
 }
 
-pub(super) fn files(place: &Place) -> io::Result<Vec<u32>> {
-    place.numbered(super::DEAD, END)
+pub(super) fn files(directory: &SpoolDirectory) -> io::Result<Vec<u32>> {
+    directory.numbered(super::DEAD, END)
 }
 
 fn push(out: &mut Vec<u8>, letter: &StoredItem) -> bool {
@@ -72,8 +72,8 @@ fn parse(payload: &str) -> Option<StoredItem> {
 }
 
 /// The letter, as it was written.
-pub(super) fn read(place: &Place, letter: &Letter) -> io::Result<StoredItem> {
-    let file = place.open_file(OpenOptions::new().read(true), &name(letter.file))?;
+pub(super) fn read(directory: &SpoolDirectory, letter: &Letter) -> io::Result<StoredItem> {
+    let file = directory.open_file(OpenOptions::new().read(true), &name(letter.file))?;
     let line = reader::line_at(&file, letter.offset)?.unwrap_or_default();
     match line::decode(&line) {
         Line::Sound(payload) => parse(payload),
@@ -83,11 +83,11 @@ pub(super) fn read(place: &Place, letter: &Letter) -> io::Result<StoredItem> {
 }
 
 /// Overwrites the letter's line.
-pub(super) fn erase(place: &Place, letter: &Letter) -> io::Result<()> {
+pub(super) fn erase(directory: &SpoolDirectory, letter: &Letter) -> io::Result<()> {
     let name = name(letter.file);
-    let file = place.open_file(OpenOptions::new().read(true), &name)?;
+    let file = directory.open_file(OpenOptions::new().read(true), &name)?;
     match reader::line_at(&file, letter.offset)? {
-        Some(line) => super::erase_lines(place, &name, &[(letter.offset, line.len())]),
+        Some(line) => super::erase_lines(directory, &name, &[(letter.offset, line.len())]),
         None => Ok(()),
     }
 }
@@ -103,7 +103,7 @@ impl LetterWriter {
     /// Appends the letters; where their lines are.
     pub(super) fn append(
         &mut self,
-        place: &Place,
+        directory: &SpoolDirectory,
         dead: &[&Settlement],
     ) -> io::Result<Vec<(Position, Letter)>> {
         let letters = dead.iter().map(|settled| StoredItem {
@@ -113,20 +113,20 @@ impl LetterWriter {
             http_status: settled.http_status,
             detail: settled.detail.clone(),
         });
-        self.append_all(place, &letters.collect::<Vec<_>>())
+        self.append_all(directory, &letters.collect::<Vec<_>>())
     }
 
     fn append_all(
         &mut self,
-        place: &Place,
+        directory: &SpoolDirectory,
         letters: &[StoredItem],
     ) -> io::Result<Vec<(Position, Letter)>> {
         if letters.is_empty() {
             return Ok(Vec::new());
         }
         if self.current.is_none() {
-            let number = files(place)?.last().map_or(1, |newest| newest + 1);
-            self.current = Some((place.create(&place.file(&name(number)))?, number, 0));
+            let number = files(directory)?.last().map_or(1, |newest| newest + 1);
+            self.current = Some((directory.create(&directory.file(&name(number)))?, number, 0));
         }
         let Some((file, number, length)) = &mut self.current else {
             return Ok(Vec::new());
@@ -160,23 +160,23 @@ impl LetterWriter {
     /// Writes the letters that count into a new file; the old files can go once the journal says so.
     pub(super) fn rewrite(
         &mut self,
-        place: &Place,
+        directory: &SpoolDirectory,
         letters: impl Iterator<Item = (Position, Letter)>,
     ) -> io::Result<Vec<(Position, Letter)>> {
         self.current = None;
         let mut moved = Vec::new();
         let mut piece = Vec::new();
         for (position, letter) in letters {
-            match read(place, &letter) {
+            match read(directory, &letter) {
                 Ok(stored) => piece.push(stored),
                 // It stays where it is, and counts.
                 Err(_) => moved.push((position, letter)),
             }
             if piece.len() >= 256 {
-                moved.extend(self.append_all(place, &std::mem::take(&mut piece))?);
+                moved.extend(self.append_all(directory, &std::mem::take(&mut piece))?);
             }
         }
-        moved.extend(self.append_all(place, &piece)?);
+        moved.extend(self.append_all(directory, &piece)?);
         Ok(moved)
     }
 
@@ -203,7 +203,7 @@ mod tests {
     use crate::spool::Item;
 
     #[test]
-    fn a_letter_is_read_as_it_was_written() {
+    fn dead_letter_round_trips() {
         let letter = StoredItem {
             item: Item {
                 position: Position(5),

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::state::{Batch, OriginState, Retry, SegmentState, State, Sums, offset_of, segment_of};
+use super::state::{
+    Batch, JournalState, OriginState, Retry, SegmentState, Sums, offset_of, segment_of,
+};
 use crate::host::millis;
 use crate::notification;
 use crate::spool::{Fate, Position, Settlement};
@@ -17,7 +19,7 @@ pub(super) enum End {
 }
 
 impl End {
-    fn of(self, sums: &mut Sums) -> &mut u64 {
+    fn field_in(self, sums: &mut Sums) -> &mut u64 {
         match self {
             End::Delivered => &mut sums.delivered,
             End::Dead => &mut sums.dead,
@@ -38,7 +40,7 @@ pub(super) struct Weight {
 
 #[derive(Debug)]
 pub(super) struct Draft<'a> {
-    state: &'a State,
+    state: &'a JournalState,
     batch: Batch,
     producers: BTreeMap<u64, Sums>,
     waiting: BTreeMap<u32, u64>,
@@ -48,7 +50,7 @@ pub(super) struct Draft<'a> {
 }
 
 impl<'a> Draft<'a> {
-    pub(super) fn new(state: &'a State) -> Draft<'a> {
+    pub(super) fn new(state: &'a JournalState) -> Draft<'a> {
         Draft {
             state,
             batch: state.unchanged(),
@@ -181,8 +183,8 @@ impl<'a> Draft<'a> {
         self.batch.completed.push(item.position.0);
         self.batch.pending_bytes = self.batch.pending_bytes.saturating_sub(item.bytes);
         lower(self.waiting(item.origin));
-        *end.of(&mut self.batch.sums) += 1;
-        *end.of(self.producer(item.producer)) += 1;
+        *end.field_in(&mut self.batch.sums) += 1;
+        *end.field_in(self.producer(item.producer)) += 1;
     }
 
     /// One that was counted as `from` counts as `to`.
@@ -197,8 +199,8 @@ impl<'a> Draft<'a> {
                     .unwrap_or_default()
             }),
         ] {
-            lower(from.of(sums));
-            *to.of(sums) += 1;
+            lower(from.field_in(sums));
+            *to.field_in(sums) += 1;
         }
     }
 

@@ -7,10 +7,10 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::directory::SpoolDirectory;
 use super::line::{self, Line};
-use super::place::Place;
 use super::record::{self, Notification, Record};
-use super::state::{Retry, State, offset_of, position, segment_of};
+use super::state::{JournalState, Retry, offset_of, position, segment_of};
 use super::{reader, segment_name};
 use crate::host::Timestamp;
 use crate::outcome::Status;
@@ -24,8 +24,8 @@ pub(super) fn notification(payload: &str) -> Option<Notification<'_>> {
 }
 
 /// `None`: it was deleted.
-pub(super) fn open_segment(place: &Place, number: u32) -> io::Result<Option<File>> {
-    match place.open_file(OpenOptions::new().read(true), &segment_name(number)) {
+pub(super) fn open_segment(directory: &SpoolDirectory, number: u32) -> io::Result<Option<File>> {
+    match directory.open_file(OpenOptions::new().read(true), &segment_name(number)) {
         Ok(file) => Ok(Some(file)),
         Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(e) => Err(e),
@@ -85,19 +85,19 @@ impl Found<'_> {
 
 /// Calls `visit` for every item from `from` on, pending or not.
 pub(super) fn each_item(
-    place: &Place,
-    state: &State,
+    directory: &SpoolDirectory,
+    state: &JournalState,
     from: Position,
     deadline: Instant,
     mut visit: impl FnMut(Found<'_>) -> ControlFlow<()>,
 ) -> io::Result<()> {
     let first = segment_of(from);
     let mut limit = reader::Limit::new(deadline);
-    for number in place.numbered(super::SEGMENT, super::SEGMENT_END)? {
+    for number in directory.numbered(super::SEGMENT, super::SEGMENT_END)? {
         if number < first {
             continue;
         }
-        let Some(file) = open_segment(place, number)? else {
+        let Some(file) = open_segment(directory, number)? else {
             continue;
         };
         let scanned = state.segments.get(&number).map_or(0, |s| s.scanned);
@@ -144,13 +144,13 @@ pub(super) fn each_item(
 
 /// The newest pending item with an id.
 pub(super) fn find_pending(
-    place: &Place,
-    state: &State,
+    directory: &SpoolDirectory,
+    state: &JournalState,
     id: &str,
     deadline: Instant,
 ) -> io::Result<Option<StoredItem>> {
     let mut found = None;
-    each_item(place, state, state.settled_to(), deadline, |item| {
+    each_item(directory, state, state.completed_to(), deadline, |item| {
         if item.is_pending && item.new.has_id(id) {
             found = Some(item.stored());
         }
@@ -161,13 +161,13 @@ pub(super) fn find_pending(
 
 /// When the oldest item that is not among the dropped was accepted.
 pub(super) fn first_pending_behind(
-    place: &Place,
-    state: &State,
+    directory: &SpoolDirectory,
+    state: &JournalState,
     dropped: &BTreeMap<Position, u64>,
     deadline: Instant,
 ) -> io::Result<Option<Timestamp>> {
     let mut first = None;
-    each_item(place, state, state.settled_to(), deadline, |item| {
+    each_item(directory, state, state.completed_to(), deadline, |item| {
         if item.is_pending && !dropped.contains_key(&item.at) {
             first = Some(item.new.accepted);
             return ControlFlow::Break(());
@@ -178,14 +178,18 @@ pub(super) fn first_pending_behind(
 }
 
 /// When the oldest item that the leader has read was accepted.
-pub(super) fn oldest_pending(place: &Place, state: &State) -> io::Result<Option<Timestamp>> {
+pub(super) fn oldest_pending(
+    directory: &SpoolDirectory,
+    state: &JournalState,
+) -> io::Result<Option<Timestamp>> {
     let tried = state.retries.iter().next().map(|(at, r)| (*at, r.accepted));
     let mut oldest = tried;
     for (number, segment) in state.segments.range(segment_of(state.low)..) {
         if segment.is_done() || oldest.is_some_and(|(at, _)| segment_of(at) < *number) {
             continue;
         }
-        let file = match place.open_file(OpenOptions::new().read(true), &segment_name(*number)) {
+        let file = match directory.open_file(OpenOptions::new().read(true), &segment_name(*number))
+        {
             Ok(file) => file,
             Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
             Err(e) => return Err(e),

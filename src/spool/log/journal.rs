@@ -8,19 +8,19 @@ use std::io;
 use std::ops::ControlFlow;
 use std::os::unix::fs::MetadataExt;
 
+use super::directory::SpoolDirectory;
 use super::disk;
 use super::line::{self, Line};
-use super::place::Place;
 use super::reader;
-use super::state::{Batch, State};
+use super::state::{Batch, JournalState};
 
 pub(super) fn name(epoch: u32) -> String {
     format!("{}{epoch:010}", super::JOURNAL)
 }
 
 /// The epoch of the last leader; `None`: there was none.
-pub(super) fn last_epoch(place: &Place) -> io::Result<Option<u32>> {
-    Ok(place.numbered(super::JOURNAL, "")?.pop())
+pub(super) fn last_epoch(directory: &SpoolDirectory) -> io::Result<Option<u32>> {
+    Ok(directory.numbered(super::JOURNAL, "")?.pop())
 }
 
 /// A journal, as far as it was read.
@@ -34,19 +34,21 @@ pub(super) struct JournalReader {
 
 impl JournalReader {
     /// Opens the last leader's journal, and reads it; `None`: there is none.
-    pub(super) fn open(place: &Place) -> io::Result<Option<(JournalReader, State)>> {
+    pub(super) fn open(
+        directory: &SpoolDirectory,
+    ) -> io::Result<Option<(JournalReader, JournalState)>> {
         for _ in 0..100 {
-            let Some(epoch) = last_epoch(place)? else {
+            let Some(epoch) = last_epoch(directory)? else {
                 return Ok(None);
             };
-            match place.open_file(OpenOptions::new().read(true), &name(epoch)) {
+            match directory.open_file(OpenOptions::new().read(true), &name(epoch)) {
                 Ok(file) => {
                     let mut reader = JournalReader {
                         file,
                         read: 0,
                         damaged: 0,
                     };
-                    let mut state = State::default();
+                    let mut state = JournalState::default();
                     reader.read_on(&mut state)?;
                     return Ok(Some((reader, state)));
                 }
@@ -64,7 +66,7 @@ impl JournalReader {
     }
 
     /// Applies what was appended since.
-    pub(super) fn read_on(&mut self, state: &mut State) -> io::Result<()> {
+    pub(super) fn read_on(&mut self, state: &mut JournalState) -> io::Result<()> {
         let mut damaged = 0;
         let end = reader::lines(&self.file, self.read, |_, _, line| {
             match line {
@@ -96,19 +98,23 @@ pub(super) struct JournalWriter {
 
 impl JournalWriter {
     /// Begins the journal of `epoch`, or writes it anew, with this state.
-    pub(super) fn begin(place: &Place, epoch: u32, state: &State) -> io::Result<JournalWriter> {
+    pub(super) fn begin(
+        directory: &SpoolDirectory,
+        epoch: u32,
+        state: &JournalState,
+    ) -> io::Result<JournalWriter> {
         let mut buffer = Vec::new();
         for batch in state.snapshot() {
             push(&mut buffer, &batch)?;
         }
-        let temporary = place.temporary(&name(epoch));
+        let temporary = directory.temporary(&name(epoch));
         match disk::remove(&temporary) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => {}
             removed => removed?,
         }
-        let file = place.create(&temporary)?;
+        let file = directory.create(&temporary)?;
         let written = disk::append(&file, &buffer)
-            .and_then(|()| disk::rename(&temporary, &place.file(&name(epoch))));
+            .and_then(|()| disk::rename(&temporary, &directory.file(&name(epoch))));
         if let Err(e) = written {
             let _ = disk::remove(&temporary);
             return Err(e);

@@ -9,8 +9,8 @@ use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::time::{Duration, Instant};
 
+use super::directory::SpoolDirectory;
 use super::line::{self, Line};
-use super::place::Place;
 use super::{LEASE_TIME, disk};
 use crate::host;
 
@@ -30,7 +30,7 @@ pub(super) struct Holder {
 }
 
 impl Holder {
-    fn of_this_process(token: u64) -> Holder {
+    fn for_this_process(token: u64) -> Holder {
         let command = std::fs::read_to_string("/proc/self/comm").unwrap_or_default();
         let process = std::process::id();
         // Without /proc, as in a chroot, there is no command.
@@ -119,17 +119,17 @@ impl Watch {
 /// Takes the lease if it is free; `None`: another process, or another part of this one, holds it. The directory must be
 /// locked.
 pub(super) fn take(
-    place: &Place,
+    directory: &SpoolDirectory,
     watch: &mut Watch,
     has_journal: bool,
 ) -> io::Result<Option<Lease>> {
     let mut options = OpenOptions::new();
     options.read(true).write(true);
-    let file = match place.open_file(&mut options, super::LEASE) {
+    let file = match directory.open_file(&mut options, super::LEASE) {
         Ok(file) => file,
         Err(e) if e.kind() == io::ErrorKind::NotFound => {
-            drop(place.create(&place.file(super::LEASE))?);
-            let file = place.open_file(&mut options, super::LEASE)?;
+            drop(directory.create(&directory.file(super::LEASE))?);
+            let file = directory.open_file(&mut options, super::LEASE)?;
             if has_journal {
                 // It was removed, and the last leader may still lead: it has the lease's time to come back.
                 let no_holder = Holder {
@@ -154,15 +154,15 @@ pub(super) fn take(
     if !(holder.has_ended() || watch.has_stopped(&holder) || is_expired) {
         return Ok(None);
     }
-    let temporary = place.temporary(super::LEASE);
+    let temporary = directory.temporary(super::LEASE);
     let _ = disk::remove(&temporary);
-    drop(place.create(&temporary)?);
+    drop(directory.create(&temporary)?);
     let file = host::open_file(&options, &temporary)?;
     if !host::try_lock(&file)? {
         return Ok(None);
     }
     let lease = hold(file)?;
-    disk::rename(&temporary, &place.file(super::LEASE))?;
+    disk::rename(&temporary, &directory.file(super::LEASE))?;
     Ok(Some(lease))
 }
 
@@ -173,7 +173,7 @@ fn hold(file: File) -> io::Result<Lease> {
     let mut lease = Lease {
         _closed_in_children: host::close_in_children(&file)?,
         file,
-        holder: Holder::of_this_process(token),
+        holder: Holder::for_this_process(token),
         last_beat: Instant::now(),
     };
     lease.write()?;
@@ -206,13 +206,13 @@ impl Lease {
     }
 
     /// Makes the file again after it was removed. False: another process leads. The directory must be locked.
-    pub(super) fn restore(&mut self, place: &Place) -> io::Result<bool> {
+    pub(super) fn restore(&mut self, directory: &SpoolDirectory) -> io::Result<bool> {
         let mut options = OpenOptions::new();
         options.read(true).write(true);
-        let file = match place.open_file(&mut options, super::LEASE) {
+        let file = match directory.open_file(&mut options, super::LEASE) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => {
-                drop(place.create(&place.file(super::LEASE))?);
-                place.open_file(&mut options, super::LEASE)?
+                drop(directory.create(&directory.file(super::LEASE))?);
+                directory.open_file(&mut options, super::LEASE)?
             }
             file => file?,
         };
@@ -230,8 +230,8 @@ impl Lease {
 }
 
 /// Who leads, for a person to read; nothing is taken.
-pub(super) fn leader(place: &Place) -> io::Result<Option<String>> {
-    let file = match place.open_file(OpenOptions::new().read(true).write(true), super::LEASE) {
+pub(super) fn leader(directory: &SpoolDirectory) -> io::Result<Option<String>> {
+    let file = match directory.open_file(OpenOptions::new().read(true).write(true), super::LEASE) {
         Ok(file) => file,
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(e) => return Err(e),

@@ -9,8 +9,8 @@ use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::time::{Duration, Instant};
 
+use super::directory::{LOCK_LENGTH as LENGTH, SpoolDirectory};
 use super::line::{self, Line};
-use super::place::{LOCK_LENGTH as LENGTH, Place};
 use super::{LEASE_TIME, disk};
 use crate::host::{self, Timestamp};
 
@@ -23,7 +23,7 @@ struct Holder {
 }
 
 impl Holder {
-    fn of_this_process() -> Holder {
+    fn for_this_process() -> Holder {
         Holder {
             process: std::process::id(),
             namespace: host::process_namespace(),
@@ -79,11 +79,11 @@ impl Holder {
     }
 }
 
-fn open(place: &Place) -> io::Result<File> {
-    let open = || place.open_file(OpenOptions::new().read(true).write(true), super::LOCK);
+fn open(directory: &SpoolDirectory) -> io::Result<File> {
+    let open = || directory.open_file(OpenOptions::new().read(true).write(true), super::LOCK);
     match open() {
         Err(e) if e.kind() == io::ErrorKind::NotFound => {
-            place.make_lock()?;
+            directory.make_lock()?;
             open()
         }
         opened => opened,
@@ -92,24 +92,24 @@ fn open(place: &Place) -> io::Result<File> {
 
 /// Runs `work` while no other process holds the lock, and no other thread of this one.
 pub(super) fn hold<T>(
-    place: &Place,
+    directory: &SpoolDirectory,
     deadline: Instant,
     work: impl FnOnce() -> io::Result<T>,
 ) -> io::Result<T> {
     let mut pause = Duration::from_micros(20);
     loop {
-        let file = open(place)?;
+        let file = open(directory)?;
         // A forked child must not keep the lock of a parent that is killed here.
         let _closed_in_children = host::close_in_children(&file)?;
         if host::try_lock(&file)? {
             let _unlocked = Unlocked(&file);
             if file.metadata()?.nlink() > 0 {
                 // Without room for it, it is held all the same.
-                let _ = disk::overwrite(&file, &Holder::of_this_process().encode(), 0);
+                let _ = disk::overwrite(&file, &Holder::for_this_process().encode(), 0);
                 return work();
             }
         } else {
-            replace_if_stale(place, &file)?;
+            replace_if_stale(directory, &file)?;
         }
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
@@ -121,7 +121,7 @@ pub(super) fn hold<T>(
 }
 
 /// Removes the file of a stale lock: the next one is made anew.
-fn replace_if_stale(place: &Place, file: &File) -> io::Result<()> {
+fn replace_if_stale(directory: &SpoolDirectory, file: &File) -> io::Result<()> {
     let holder = |file: &File| -> io::Result<Option<Holder>> {
         let mut bytes = [0; LENGTH];
         let length = file.read_at(&mut bytes, 0)?;
@@ -131,14 +131,14 @@ fn replace_if_stale(place: &Place, file: &File) -> io::Result<()> {
         return Ok(());
     };
     // One at a time, and only what was seen: this lock is held for no longer than it takes.
-    place.with_directory_locked(|| {
+    directory.with_directory_locked(|| {
         let is_same = |now: &File| -> io::Result<bool> {
             let (a, b) = (now.metadata()?, file.metadata()?);
             Ok((a.dev(), a.ino()) == (b.dev(), b.ino()) && holder(now)? == Some(seen))
         };
-        let now = open(place)?;
+        let now = open(directory)?;
         if is_same(&now)? {
-            disk::remove(&place.file(super::LOCK))?;
+            disk::remove(&directory.file(super::LOCK))?;
         }
         Ok(())
     })

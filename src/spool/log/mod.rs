@@ -6,6 +6,7 @@
 
 mod backup;
 mod dead;
+mod directory;
 pub(crate) mod disk;
 mod draft;
 #[cfg(any(test, fuzzing))]
@@ -13,13 +14,12 @@ mod draft;
 pub(crate) mod fuzz;
 mod items;
 mod journal;
-mod lane;
 mod leader;
 mod lease;
 pub(crate) mod line;
 mod lock;
 pub(crate) mod operator;
-mod place;
+mod origin_queue;
 mod producer;
 mod reader;
 mod reading;
@@ -41,7 +41,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-pub(crate) use place::check;
+pub(crate) use directory::check;
 
 use super::{Gate, Inlet, Ledger, NewItem, Outlet, Position, Totals};
 use crate::host::DeadlineLock;
@@ -49,8 +49,8 @@ use crate::host::log;
 use crate::host::{self, Timestamp};
 use crate::options::QueueSettings as Settings;
 use crate::outcome::{Error, Receipt, Status};
+use directory::SpoolDirectory;
 use lease::Watch;
-use place::Place;
 use producer::{Producer, Refusal};
 use view::View;
 
@@ -86,7 +86,7 @@ fn segment_name(number: u32) -> String {
 
 /// What the caller is to read of a failure.
 fn failed(path: &Path, e: io::Error) -> Error {
-    let words = match e.raw_os_error() {
+    let reason = match e.raw_os_error() {
         Some(libc::ENOSPC) => "the disk is full".to_owned(),
         Some(libc::EDQUOT) => "the disk quota is used up".to_owned(),
         Some(libc::EFBIG) => "the limit on the size of files (ulimit -f) is reached".to_owned(),
@@ -94,7 +94,7 @@ fn failed(path: &Path, e: io::Error) -> Error {
         _ if e.kind() == io::ErrorKind::TimedOut && e.get_ref().is_none() => BUSY.to_owned(),
         _ => e.to_string(),
     };
-    let detail = format!("spool {}: {words}", path.display());
+    let detail = format!("spool {}: {reason}", path.display());
     Error::caused_by(Status::SpoolFailed, detail, e)
 }
 
@@ -107,11 +107,11 @@ fn in_time<T>(read: Option<io::Result<T>>) -> io::Result<Option<T>> {
 }
 
 /// Overwrites lines (offset of the line feed, length without it) with blanks that are a sound line of their own.
-fn erase_lines(place: &Place, name: &str, lines: &[(u64, usize)]) -> io::Result<()> {
+fn erase_lines(directory: &SpoolDirectory, name: &str, lines: &[(u64, usize)]) -> io::Result<()> {
     if lines.is_empty() {
         return Ok(());
     }
-    let file = place.open_file(OpenOptions::new().read(true).write(true), name)?;
+    let file = directory.open_file(OpenOptions::new().read(true).write(true), name)?;
     for (offset, length) in lines {
         let found = reader::line_at(&file, *offset)?.unwrap_or_default();
         let payload = match line::decode(&found) {
@@ -127,7 +127,7 @@ fn erase_lines(place: &Place, name: &str, lines: &[(u64, usize)]) -> io::Result<
 }
 
 /// The place, who appends to it, and what that producer sees of the limits.
-type Inlets = (Option<Arc<Place>>, Producer, View);
+type Inlets = (Option<Arc<SpoolDirectory>>, Producer, View);
 
 /// A spool in a directory, as one producer and reader.
 #[derive(Debug)]
@@ -147,7 +147,7 @@ pub(crate) struct LogSpool {
 /// Opens a spool that is there, for an operator.
 pub(crate) fn existing(path: PathBuf, settings: &Settings) -> Result<LogSpool, Error> {
     let spool = LogSpool::new(path, settings, false)?;
-    spool.found_place()?;
+    spool.found_directory()?;
     Ok(spool)
 }
 
@@ -158,7 +158,7 @@ impl LogSpool {
         settings: &Settings,
         creates: bool,
     ) -> Result<LogSpool, Error> {
-        let bytes = host::random().map_err(crate::identity::no_random_bytes)?;
+        let bytes = host::random().map_err(crate::keys::no_random_bytes)?;
         // JSON readers of other languages take integers of 53 bits.
         let id = bytes
             .iter()
@@ -185,9 +185,9 @@ impl LogSpool {
     }
 
     /// The place as a reader finds it; `None`: there is no spool yet.
-    fn place(&self) -> Result<Option<Place>, Error> {
-        match Place::open(&self.path, false) {
-            Ok(place) => Ok(Some(place)),
+    fn directory(&self) -> Result<Option<SpoolDirectory>, Error> {
+        match SpoolDirectory::open(&self.path, false) {
+            Ok(directory) => Ok(Some(directory)),
             Err(e) if e.kind() == io::ErrorKind::NotFound && self.has_folder() => Ok(None),
             Err(e) => Err(self.failed(e)),
         }
@@ -201,13 +201,13 @@ impl LogSpool {
     fn read<T: Default>(
         &self,
         deadline: Instant,
-        work: impl FnOnce(&Place, &mut View) -> io::Result<T>,
+        work: impl FnOnce(&SpoolDirectory, &mut View) -> io::Result<T>,
     ) -> Result<T, Error> {
-        let Some(place) = self.place()? else {
+        let Some(directory) = self.directory()? else {
             return Ok(T::default());
         };
         self.ledger
-            .with(deadline, |view| work(&place, view))
+            .with(deadline, |view| work(&directory, view))
             .ok_or_else(|| self.busy())?
             .map_err(|e| self.failed(e))
     }
@@ -217,10 +217,10 @@ impl LogSpool {
         &self,
         inlet: &'a mut Inlets,
         is_look_due: bool,
-    ) -> io::Result<(&'a Arc<Place>, &'a mut Producer, &'a mut View)> {
+    ) -> io::Result<(&'a Arc<SpoolDirectory>, &'a mut Producer, &'a mut View)> {
         if is_look_due
-            && let Some(place) = &inlet.0
-            && !place.is_current()?
+            && let Some(directory) = &inlet.0
+            && !directory.is_current()?
         {
             log::error(|| {
                 format!(
@@ -231,11 +231,11 @@ impl LogSpool {
             Self::leave(inlet);
         }
         let (slot, producer, view) = inlet;
-        let place = match slot {
-            Some(place) => place,
-            None => slot.insert(Arc::new(Place::open(&self.path, self.creates)?)),
+        let directory = match slot {
+            Some(directory) => directory,
+            None => slot.insert(Arc::new(SpoolDirectory::open(&self.path, self.creates)?)),
         };
-        Ok((place, producer, view))
+        Ok((directory, producer, view))
     }
 
     /// The directory is gone: what was appended last goes into the one that takes its place.
@@ -258,11 +258,11 @@ impl LogSpool {
             }
             let rescued = self
                 .open_inlet(inlet, true)
-                .and_then(|(place, producer, view)| {
+                .and_then(|(directory, producer, view)| {
                     let now = host::uptime().unwrap_or_default();
                     // What was accepted must not be lost for want of time.
                     let deadline = host::deadline_after(RESCUE_TIMEOUT);
-                    producer.look(place, view, &self.settings, now, deadline)
+                    producer.poll_spool(directory, view, &self.settings, now, deadline)
                 });
             if let Err(e) = rescued {
                 let e = self.failed(e);
@@ -276,8 +276,9 @@ impl LogSpool {
             let mut is_second = false;
             loop {
                 let is_look_due = inlet.1.is_look_due();
-                let (place, producer, view) = self.open_inlet(inlet, is_look_due)?;
-                let pushed = producer.push(place, view, &self.settings, item, may_exceed, deadline);
+                let (directory, producer, view) = self.open_inlet(inlet, is_look_due)?;
+                let pushed =
+                    producer.push(directory, view, &self.settings, item, may_exceed, deadline);
                 match pushed {
                     // The directory is gone.
                     Err(Refusal::Io(e)) if e.kind() == io::ErrorKind::NotFound && !is_second => {
@@ -296,16 +297,16 @@ impl LogSpool {
         // Without the lock: others append meanwhile, and share the sync.
         if let Err(e) = file.sync(deadline) {
             self.inlet.with(deadline, |(slot, producer, _)| {
-                if let Some(place) = slot {
-                    producer.give_up_segment(place);
+                if let Some(directory) = slot {
+                    producer.give_up_segment(directory);
                 }
             });
-            let words = match e.kind() {
+            let reason = match e.kind() {
                 io::ErrorKind::TimedOut => BUSY.to_owned(),
                 _ => e.to_string(),
             };
             return Err(Refusal::Io(io::Error::other(format!(
-                "written, and not confirmed by the disk ({words}): it may yet be accepted"
+                "written, and not confirmed by the disk ({reason}): it may yet be accepted"
             ))));
         }
         Ok(())
@@ -323,7 +324,7 @@ impl LogSpool {
     /// and producers.
     fn overflow(
         &self,
-        place: &Place,
+        directory: &SpoolDirectory,
         view: &View,
         sight: &mut view::Sight,
         deadline: Instant,
@@ -340,8 +341,8 @@ impl LogSpool {
         if !is_over(sight) {
             return Ok(dropped);
         }
-        let from = view.state.settled_to();
-        items::each_item(place, &view.state, from, deadline, |item| {
+        let from = view.state.completed_to();
+        items::each_item(directory, &view.state, from, deadline, |item| {
             if !is_over(sight) {
                 return ControlFlow::Break(());
             }
@@ -371,10 +372,10 @@ impl LogSpool {
         let refusal = match self.append(item, false, deadline) {
             Ok(()) => return Ok(()),
             Err(Refusal::NeedsRoom) => {
-                let place = self.place()?.map(Arc::new);
-                let led = place.map(|place| {
+                let directory = self.directory()?.map(Arc::new);
+                let led = directory.map(|directory| {
                     let mut watch = Watch::default();
-                    let leader = leader::lead(&place, &self.settings, &mut watch, deadline)?;
+                    let leader = leader::lead(&directory, &self.settings, &mut watch, deadline)?;
                     // If another process leads, it drops the oldest as soon as it reads this one.
                     if let Some(mut leader) = leader {
                         let now = item.accepted;
@@ -404,13 +405,13 @@ impl LogSpool {
 
 impl Outlet for LogSpool {
     fn acquire(&self, deadline: Instant) -> Result<Option<Box<dyn super::Lease>>, Error> {
-        let place = match Place::open(&self.path, self.creates) {
-            Ok(place) => Arc::new(place),
+        let directory = match SpoolDirectory::open(&self.path, self.creates) {
+            Ok(directory) => Arc::new(directory),
             Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(e) => return Err(self.failed(e)),
         };
         let led = self.watch.with(deadline, |watch| {
-            leader::lead(&place, &self.settings, watch, deadline)
+            leader::lead(&directory, &self.settings, watch, deadline)
         });
         let leader = led
             .ok_or_else(|| self.busy())?
@@ -422,12 +423,12 @@ impl Outlet for LogSpool {
 impl Ledger for LogSpool {
     fn totals(&self, deadline: Instant) -> Result<Totals, Error> {
         self.rescue_last(deadline);
-        self.read(deadline, |place, view| {
-            let mut sight = view.read_all(place, deadline)?;
-            let dropped = self.overflow(place, view, &mut sight, deadline)?;
+        self.read(deadline, |directory, view| {
+            let mut sight = view.read_all(directory, deadline)?;
+            let dropped = self.overflow(directory, view, &mut sight, deadline)?;
             let oldest = match dropped.is_empty() {
-                true => items::oldest_pending(place, &view.state)?.or(view.oldest_unread),
-                false => items::first_pending_behind(place, &view.state, &dropped, deadline)?,
+                true => items::oldest_pending(directory, &view.state)?.or(view.oldest_unread),
+                false => items::first_pending_behind(directory, &view.state, &dropped, deadline)?,
             };
             let mut process = view
                 .state
@@ -445,14 +446,14 @@ impl Ledger for LogSpool {
                 process,
                 pending_bytes: sight.pending_bytes,
                 oldest,
-                recent: receipts::recent(place)?,
+                recent: receipts::recent(directory)?,
             })
         })
     }
 
     fn gate(&self, origin: &str, deadline: Instant) -> Result<Gate, Error> {
-        self.read(deadline, |place, view| {
-            view.read_journal(place)?;
+        self.read(deadline, |directory, view| {
+            view.read_journal(directory)?;
             Ok(view.state.gate(origin))
         })
     }
@@ -464,10 +465,10 @@ impl Ledger for LogSpool {
         deadline: Instant,
     ) -> Result<Option<Receipt>, Error> {
         let retention = self.settings.receipt_retention;
-        self.read(deadline, |place, view| {
-            let mut sight = view.read_all(place, deadline)?;
-            let dropped = self.overflow(place, view, &mut sight, deadline)?;
-            if let Some(found) = items::find_pending(place, &view.state, id, deadline)? {
+        self.read(deadline, |directory, view| {
+            let mut sight = view.read_all(directory, deadline)?;
+            let dropped = self.overflow(directory, view, &mut sight, deadline)?;
+            if let Some(found) = items::find_pending(directory, &view.state, id, deadline)? {
                 if dropped.contains_key(&found.item.position) {
                     return Ok(Some(receipts::dropped(&found.item, MADE_ROOM, now).receipt));
                 }
@@ -480,39 +481,39 @@ impl Ledger for LogSpool {
                     detail: found.detail,
                 }));
             }
-            receipts::find(place, id, now, retention, deadline)
+            receipts::find(directory, id, now, retention, deadline)
         })
     }
 
     fn known(&self, ids: &HashSet<&str>, deadline: Instant) -> Result<HashSet<String>, Error> {
-        self.read(deadline, |place, _| receipts::known(place, ids))
+        self.read(deadline, |directory, _| receipts::known(directory, ids))
     }
 
     fn mark(&self, deadline: Instant) -> Result<Option<Position>, Error> {
         self.rescue_last(deadline);
-        let Some(place) = self.place()? else {
+        let Some(directory) = self.directory()? else {
             return Ok(Some(Position::default()));
         };
         let read = self.ledger.with(deadline, |view| {
-            view.read_all(&place, deadline)?;
+            view.read_all(&directory, deadline)?;
             Ok(view.end)
         });
         in_time(read).map_err(|e| self.failed(e))
     }
 
     fn is_settled(&self, mark: Position, deadline: Instant) -> Result<bool, Error> {
-        let Some(place) = self.place()? else {
+        let Some(directory) = self.directory()? else {
             return Ok(true);
         };
         let read = self.ledger.with(deadline, |view| {
             let mut dropped = BTreeMap::new();
             if self.settings.drops_oldest {
-                let mut sight = view.read_all(&place, deadline)?;
-                dropped = self.overflow(&place, view, &mut sight, deadline)?;
+                let mut sight = view.read_all(&directory, deadline)?;
+                dropped = self.overflow(&directory, view, &mut sight, deadline)?;
             } else {
-                view.read_journal(&place)?;
+                view.read_journal(&directory)?;
             }
-            view.is_settled(&place, mark, &dropped, deadline)
+            view.is_settled(&directory, mark, &dropped, deadline)
         });
         Ok(in_time(read).map_err(|e| self.failed(e))?.unwrap_or(false))
     }

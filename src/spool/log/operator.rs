@@ -9,10 +9,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::directory::SpoolDirectory;
 use super::items::each_item;
 use super::line::{self, Line};
-use super::place::Place;
-use super::{LogSpool, backup, dead, lease, place, producer, reader, record, segment_name};
+use super::{LogSpool, backup, dead, directory, lease, producer, reader, record, segment_name};
 use crate::host::Timestamp;
 use crate::outcome::{Error, Status};
 use crate::spool::{LeaseError, NewItem, Operator, Outlet, Overview, Position, StoredItem};
@@ -21,8 +21,8 @@ use crate::spool::{LeaseError, NewItem, Operator, Outlet, Overview, Position, St
 const AT_A_TIME: usize = 1000;
 
 impl LogSpool {
-    pub(super) fn found_place(&self) -> Result<Place, Error> {
-        self.place()?.ok_or_else(|| {
+    pub(super) fn found_directory(&self) -> Result<SpoolDirectory, Error> {
+        self.directory()?.ok_or_else(|| {
             Error::new(
                 Status::SpoolFailed,
                 format!("spool {}: there is no such spool", self.path.display()),
@@ -31,11 +31,16 @@ impl LogSpool {
     }
 
     /// Appends an operator's records. Where no process leads, this one does for a moment, and does what they say.
-    fn command(&self, place: &Place, records: &[Vec<u8>], deadline: Instant) -> Result<(), Error> {
+    fn command(
+        &self,
+        directory: &SpoolDirectory,
+        records: &[Vec<u8>],
+        deadline: Instant,
+    ) -> Result<(), Error> {
         if records.is_empty() {
             return Ok(());
         }
-        producer::append_records(place, records).map_err(|e| self.failed(e))?;
+        producer::append_records(directory, records).map_err(|e| self.failed(e))?;
         let Some(mut lease) = self.acquire(deadline)? else {
             return Ok(());
         };
@@ -71,7 +76,7 @@ impl LogSpool {
     /// Drops what is at these positions.
     fn drop_all(
         &self,
-        place: &Place,
+        directory: &SpoolDirectory,
         positions: &[Position],
         erases: bool,
         deadline: Instant,
@@ -80,16 +85,16 @@ impl LogSpool {
         let records = Self::records(&pieces, |out, piece| {
             record::push_discard(out, erases, piece);
         })?;
-        self.command(place, &records, deadline)
+        self.command(directory, &records, deadline)
     }
 }
 
 /// The number of damaged lines of every segment that has any.
-fn damaged_lines(place: &Place) -> io::Result<Vec<(String, u64)>> {
+fn damaged_lines(directory: &SpoolDirectory) -> io::Result<Vec<(String, u64)>> {
     let mut damaged = Vec::new();
-    for number in place.numbered(super::SEGMENT, super::SEGMENT_END)? {
+    for number in directory.numbered(super::SEGMENT, super::SEGMENT_END)? {
         let name = segment_name(number);
-        let file = match place.open_file(OpenOptions::new().read(true), &name) {
+        let file = match directory.open_file(OpenOptions::new().read(true), &name) {
             Ok(file) => file,
             Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
             Err(e) => return Err(e),
@@ -108,26 +113,28 @@ fn damaged_lines(place: &Place) -> io::Result<Vec<(String, u64)>> {
 
 impl Operator for LogSpool {
     fn leader(&self, _deadline: Instant) -> Result<Option<String>, Error> {
-        let place = self.place()?;
-        let leader = place.map(|place| lease::leader(&place)).transpose();
+        let directory = self.directory()?;
+        let leader = directory
+            .map(|directory| lease::leader(&directory))
+            .transpose();
         Ok(leader.map_err(|e| self.failed(e))?.flatten())
     }
 
     fn unreadable(&self, deadline: Instant) -> Result<Vec<String>, Error> {
         let mut unreadable = self.overview(deadline)?.faults;
-        let place = self.found_place()?;
-        let damaged = damaged_lines(&place).map_err(|e| self.failed(e))?;
-        let told = damaged.iter().map(|(name, count)| match count {
+        let directory = self.found_directory()?;
+        let damaged = damaged_lines(&directory).map_err(|e| self.failed(e))?;
+        let reported = damaged.iter().map(|(name, count)| match count {
             1 => format!("{name} has a damaged line"),
             _ => format!("{name} has {count} damaged lines"),
         });
-        unreadable.extend(told);
+        unreadable.extend(reported);
         Ok(unreadable)
     }
 
     fn overview(&self, deadline: Instant) -> Result<Overview, Error> {
-        self.read(deadline, |place, view| {
-            view.read_all(place, deadline)?;
+        self.read(deadline, |directory, view| {
+            view.read_all(directory, deadline)?;
             let state = &view.state;
             let origins = state.origins.iter();
             let mut dead_by_status = std::collections::BTreeMap::new();
@@ -149,12 +156,12 @@ impl Operator for LogSpool {
                     .into_iter()
                     .map(|(code, n)| (Status::from_code(-code).unwrap_or(Status::Internal), n))
                     .collect(),
-                leader: lease::leader(place)?,
-                set_aside: place
+                leader: lease::leader(directory)?,
+                set_aside: directory
                     .names()?
                     .iter()
                     .filter(|name| name.starts_with(super::DAMAGED))
-                    .map(|name| place.file(name))
+                    .map(|name| directory.file(name))
                     .collect(),
                 faults,
             })
@@ -167,14 +174,14 @@ impl Operator for LogSpool {
         limit: usize,
         deadline: Instant,
     ) -> Result<Vec<StoredItem>, Error> {
-        self.read(deadline, |place, view| {
-            let mut sight = view.read_all(place, deadline)?;
-            let dropped = self.overflow(place, view, &mut sight, deadline)?;
-            let from = after.map_or(view.state.settled_to(), |after| {
+        self.read(deadline, |directory, view| {
+            let mut sight = view.read_all(directory, deadline)?;
+            let dropped = self.overflow(directory, view, &mut sight, deadline)?;
+            let from = after.map_or(view.state.completed_to(), |after| {
                 Position(after.0.saturating_add(1))
             });
             let mut found = Vec::new();
-            each_item(place, &view.state, from, deadline, |item| {
+            each_item(directory, &view.state, from, deadline, |item| {
                 if found.len() >= limit {
                     return ControlFlow::Break(());
                 }
@@ -193,8 +200,8 @@ impl Operator for LogSpool {
         limit: usize,
         deadline: Instant,
     ) -> Result<Vec<StoredItem>, Error> {
-        self.read(deadline, |place, view| {
-            view.read_journal(place)?;
+        self.read(deadline, |directory, view| {
+            view.read_journal(directory)?;
             let mut found = Vec::new();
             let start = after.map_or(std::ops::Bound::Unbounded, std::ops::Bound::Excluded);
             let range = view
@@ -205,7 +212,7 @@ impl Operator for LogSpool {
                 if found.len() >= limit {
                     break;
                 }
-                if let Ok(stored) = dead::read(place, letter) {
+                if let Ok(stored) = dead::read(directory, letter) {
                     found.push(stored);
                 }
             }
@@ -214,11 +221,11 @@ impl Operator for LogSpool {
     }
 
     fn requeue(&self, letters: &[StoredItem], deadline: Instant) -> Result<u64, Error> {
-        let Some(place) = self.place()? else {
+        let Some(directory) = self.directory()? else {
             return Ok(0);
         };
-        let there = self.read(deadline, |place, view| {
-            view.read_journal(place)?;
+        let there = self.read(deadline, |directory, view| {
+            view.read_journal(directory)?;
             let mut seen = BTreeSet::new();
             let is_there = |l: &&StoredItem| {
                 let position = l.item.position;
@@ -239,44 +246,50 @@ impl Operator for LogSpool {
             };
             record::push_requeue(out, letter.item.position, &item, letter.item.producer);
         })?;
-        self.command(&place, &records, deadline)?;
+        self.command(&directory, &records, deadline)?;
         Ok(there.len() as u64)
     }
 
     fn discard(&self, letters: &[Position], deadline: Instant) -> Result<u64, Error> {
-        let Some(place) = self.place()? else {
+        let Some(directory) = self.directory()? else {
             return Ok(0);
         };
-        let there = self.read(deadline, |place, view| {
-            view.read_journal(place)?;
+        let there = self.read(deadline, |directory, view| {
+            view.read_journal(directory)?;
             let mut there: Vec<Position> = letters.to_vec();
             there.sort_unstable();
             there.dedup();
             there.retain(|p| view.state.letters.contains_key(p));
             Ok(there)
         })?;
-        self.drop_all(&place, &there, false, deadline)?;
+        self.drop_all(&directory, &there, false, deadline)?;
         Ok(there.len() as u64)
     }
 
     fn purge(&self, theirs: &dyn Fn(&str) -> bool, deadline: Instant) -> Result<u64, Error> {
-        let Some(place) = self.place()? else {
+        let Some(directory) = self.directory()? else {
             return Ok(0);
         };
-        let (positions, purged) = self.read(deadline, |place, view| {
-            let mut sight = view.read_all(place, deadline)?;
-            let dropped = self.overflow(place, view, &mut sight, deadline)?;
+        let (positions, purged) = self.read(deadline, |directory, view| {
+            let mut sight = view.read_all(directory, deadline)?;
+            let dropped = self.overflow(directory, view, &mut sight, deadline)?;
             let mut positions = BTreeSet::new();
             let mut purged = 0;
-            each_item(place, &view.state, Position::default(), deadline, |item| {
-                if theirs(&item.new.body) {
-                    positions.insert(item.at);
-                    purged += u64::from(item.is_pending && !dropped.contains_key(&item.at));
-                }
-                ControlFlow::Continue(())
-            })?;
+            each_item(
+                directory,
+                &view.state,
+                Position::default(),
+                deadline,
+                |item| {
+                    if theirs(&item.new.body) {
+                        positions.insert(item.at);
+                        purged += u64::from(item.is_pending && !dropped.contains_key(&item.at));
+                    }
+                    ControlFlow::Continue(())
+                },
+            )?;
             for letter in view.state.letters.values() {
-                if let Ok(stored) = dead::read(place, letter)
+                if let Ok(stored) = dead::read(directory, letter)
                     && theirs(&stored.item.body)
                 {
                     positions.insert(stored.item.position);
@@ -285,37 +298,37 @@ impl Operator for LogSpool {
             }
             Ok((positions.into_iter().collect::<Vec<_>>(), purged))
         })?;
-        self.drop_all(&place, &positions, true, deadline)?;
+        self.drop_all(&directory, &positions, true, deadline)?;
         // It may hold lines of anybody.
-        let _ = std::fs::remove_file(place.file(super::DAMAGED_FILE));
+        let _ = std::fs::remove_file(directory.file(super::DAMAGED_FILE));
         Ok(purged)
     }
 
     fn probe_now(&self, deadline: Instant) -> Result<u64, Error> {
-        let Some(place) = self.place()? else {
+        let Some(directory) = self.directory()? else {
             return Ok(0);
         };
-        let origins = self.read(deadline, |place, view| {
-            view.read_journal(place)?;
+        let origins = self.read(deadline, |directory, view| {
+            view.read_journal(directory)?;
             let closed = view.state.gates.values().filter(|g| g.failures > 0);
             Ok(closed.count() as u64)
         })?;
         let records = Self::records(&[()], |out, ()| record::push_probe(out))?;
-        self.command(&place, &records, deadline)?;
+        self.command(&directory, &records, deadline)?;
         Ok(origins)
     }
 
     fn is_done(&self, deadline: Instant) -> Result<bool, Error> {
-        let has_unread = self.read(deadline, |place, view| {
-            view.read_all(place, deadline)?;
+        let has_unread = self.read(deadline, |directory, view| {
+            view.read_all(directory, deadline)?;
             Ok(view.has_unread_commands)
         })?;
         Ok(!has_unread)
     }
 
     fn backup(&self, to: &Path, deadline: Instant) -> Result<u64, Error> {
-        let place = self.found_place()?;
-        let to = place::check(to)?;
-        backup::copy(&place, &to, deadline).map_err(|e| super::failed(&to, e))
+        let directory = self.found_directory()?;
+        let to = directory::check(to)?;
+        backup::copy(&directory, &to, deadline).map_err(|e| super::failed(&to, e))
     }
 }

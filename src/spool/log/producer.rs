@@ -6,10 +6,10 @@ use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::directory::SpoolDirectory;
 use super::disk;
 use super::line::{self, HEAD};
 use super::lock;
-use super::place::Place;
 use super::record;
 use super::sync::SharedFile;
 use super::view::View;
@@ -70,11 +70,11 @@ impl From<io::Error> for Refusal {
 }
 
 /// The length of this segment and of all newer ones.
-fn bytes_from(place: &Place, first: u32) -> io::Result<u64> {
-    let numbers = place.numbered(super::SEGMENT, super::SEGMENT_END)?;
+fn bytes_from(directory: &SpoolDirectory, first: u32) -> io::Result<u64> {
+    let numbers = directory.numbered(super::SEGMENT, super::SEGMENT_END)?;
     let newer = numbers.into_iter().filter(|number| *number >= first);
     let lengths = newer.map(
-        |number| match place.file(&segment_name(number)).metadata() {
+        |number| match directory.file(&segment_name(number)).metadata() {
             Ok(metadata) => Ok(metadata.len()),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(0),
             Err(e) => Err(e),
@@ -97,7 +97,7 @@ impl Producer {
     /// Appends a notification. Returns the file, for the sync that the caller may want.
     pub(super) fn push(
         &mut self,
-        place: &Place,
+        directory: &SpoolDirectory,
         view: &mut View,
         settings: &Settings,
         item: &NewItem,
@@ -110,14 +110,14 @@ impl Producer {
             now.saturating_sub(p.seen) < CHECK && p.lines_left > 0 && p.bytes_left > size
         });
         if !is_fresh {
-            self.look(place, view, settings, now, deadline)?;
+            self.poll_spool(directory, view, settings, now, deadline)?;
         }
         let is_near = self.present.as_ref().is_some_and(|p| p.is_near);
         let is_large = item.body.len() as u64 > settings.max_bytes / SHARE;
         if (is_near || is_large) && !may_exceed {
-            return self.push_near(place, view, settings, item, deadline);
+            return self.push_near(directory, view, settings, item, deadline);
         }
-        let file = self.append(place, item)?;
+        let file = self.append(directory, item)?;
         // Only if it is removed within the next moment is it needed again: not worth the last of the memory.
         if !host::is_memory_short() {
             self.since_look.extend_from_slice(&self.line);
@@ -153,7 +153,7 @@ impl Producer {
     /// Near a limit one producer at a time counts exactly, and appends.
     fn push_near(
         &mut self,
-        place: &Place,
+        directory: &SpoolDirectory,
         view: &mut View,
         settings: &Settings,
         item: &NewItem,
@@ -161,8 +161,8 @@ impl Producer {
     ) -> Result<Arc<SharedFile>, Refusal> {
         let mut refusal = None;
         let size = item.body.len() as u64;
-        let appended = lock::hold(place, deadline, || {
-            let sight = view.read_all(place, deadline)?;
+        let appended = lock::hold(directory, deadline, || {
+            let sight = view.read_all(directory, deadline)?;
             let fits = sight.counts.pending < settings.max_items
                 && sight.pending_bytes.saturating_add(size) <= settings.max_bytes;
             if !fits {
@@ -172,7 +172,7 @@ impl Producer {
                 });
                 return Ok(None);
             }
-            self.append(place, item).map(Some)
+            self.append(directory, item).map(Some)
         })?;
         match (appended, refusal) {
             (Some(file), _) => Ok(file),
@@ -181,9 +181,13 @@ impl Producer {
         }
     }
 
-    fn append(&mut self, place: &Place, item: &NewItem) -> io::Result<Arc<SharedFile>> {
+    fn append(
+        &mut self,
+        directory: &SpoolDirectory,
+        item: &NewItem,
+    ) -> io::Result<Arc<SharedFile>> {
         self.encode(item)?;
-        self.append_line(place)
+        self.append_line(directory)
     }
 
     /// Makes `self.line`.
@@ -203,7 +207,7 @@ impl Producer {
     }
 
     /// Appends `self.line`.
-    fn append_line(&mut self, place: &Place) -> io::Result<Arc<SharedFile>> {
+    fn append_line(&mut self, directory: &SpoolDirectory) -> io::Result<Arc<SharedFile>> {
         let mut has_moved = false;
         loop {
             let Some(present) = &mut self.present else {
@@ -214,7 +218,7 @@ impl Producer {
                 // The host limits the size of files: the next segment is shorter.
                 Err(e) if e.raw_os_error() == Some(libc::EFBIG) && !has_moved => {
                     has_moved = true;
-                    self.begin_next(place)?;
+                    self.begin_next(directory)?;
                     continue;
                 }
                 Err(e) => return Err(e),
@@ -226,7 +230,7 @@ impl Producer {
             // Within the grace period of the last look the leader has certainly not read this segment to its end.
             let now = uptime().unwrap_or_default();
             if now.saturating_sub(present.seen) > GRACE && file.file.metadata()?.nlink() == 0 {
-                self.find_present(place)?;
+                self.find_present(directory)?;
                 self.line = record::once_more(&self.line);
                 continue;
             }
@@ -235,9 +239,9 @@ impl Producer {
     }
 
     /// Sees which segment is the present one, begins the next if it is full, and how near the limits are.
-    pub(super) fn look(
+    pub(super) fn poll_spool(
         &mut self,
-        place: &Place,
+        directory: &SpoolDirectory,
         view: &mut View,
         settings: &Settings,
         now: Duration,
@@ -245,7 +249,7 @@ impl Producer {
     ) -> io::Result<()> {
         let is_present = |p: &Present| -> io::Result<Option<u64>> {
             let metadata = p.file.file.metadata()?;
-            let next = place.file(&segment_name(p.number + 1));
+            let next = directory.file(&segment_name(p.number + 1));
             Ok((metadata.nlink() > 0 && !next.exists()).then_some(metadata.len()))
         };
         let mut length = match &self.present {
@@ -262,11 +266,11 @@ impl Producer {
                 self.again.append(&mut self.since_look);
             }
             self.since_look.clear();
-            self.find_present(place)?;
+            self.find_present(directory)?;
             while let Some(length) = line::declared_length(&self.again) {
                 let length = length.min(self.again.len());
                 self.line = record::once_more(self.again.get(..length).unwrap_or_default());
-                self.append_line(place)?;
+                self.append_line(directory)?;
                 self.again.drain(..length);
             }
             length = match &self.present {
@@ -275,11 +279,11 @@ impl Producer {
             };
         }
         if length.unwrap_or(0) >= SEGMENT_SIZE {
-            self.begin_next(place)?;
+            self.begin_next(directory)?;
             length = Some(0);
         }
         let length = length.unwrap_or(0);
-        let (lines_left, is_near) = self.room(place, view, settings, length, deadline)?;
+        let (lines_left, is_near) = self.room(directory, view, settings, length, deadline)?;
         if let Some(present) = &mut self.present {
             self.since_look.clear();
             self.since_look.shrink_to(KEPT);
@@ -302,7 +306,7 @@ impl Producer {
     /// How many lines may follow without a look, and whether a limit is near.
     fn room(
         &self,
-        place: &Place,
+        directory: &SpoolDirectory,
         view: &mut View,
         settings: &Settings,
         length: u64,
@@ -316,10 +320,10 @@ impl Producer {
         let Some(number) = self.present.as_ref().map(|p| p.number) else {
             return Ok((0, true));
         };
-        let last = match journal::last_epoch(place)? {
+        let last = match journal::last_epoch(directory)? {
             Some(epoch) => {
                 let name = journal::name(epoch);
-                match place.open_file(OpenOptions::new().read(true), &name) {
+                match directory.open_file(OpenOptions::new().read(true), &name) {
                     Ok(file) => journal::last_batch(&file)?,
                     Err(e) if e.kind() == io::ErrorKind::NotFound => None,
                     Err(e) => return Err(e),
@@ -332,41 +336,43 @@ impl Producer {
             true => length.saturating_sub(last.newest_scanned.into()),
             false if number == last.newest + 1 => length + SEGMENT_SIZE,
             // No process has led for long. A sum of lengths is enough while it is far from the limits.
-            false => bytes_from(place, last.newest)?,
+            false => bytes_from(directory, last.newest)?,
         };
         let items = last.sums.pending() + unread / SHORTEST;
         let bytes = last.pending_bytes + unread;
         if items < settings.max_items / 4 && bytes < settings.max_bytes / 4 {
             return Ok((share, false));
         }
-        let sight = view.read_all(place, deadline)?;
+        let sight = view.read_all(directory, deadline)?;
         let is_near = sight.counts.pending >= settings.max_items / 4 * 3
             || sight.pending_bytes >= settings.max_bytes / 4 * 3;
         Ok((share, is_near))
     }
 
     /// Opens the newest segment, or begins the first.
-    fn find_present(&mut self, place: &Place) -> io::Result<()> {
+    fn find_present(&mut self, directory: &SpoolDirectory) -> io::Result<()> {
         let was = self.present.take();
         if let Some(was) = &was
             && was.file.file.metadata()?.nlink() == 0
-            && !place.file(&segment_name(was.number + 1)).exists()
+            && !directory.file(&segment_name(was.number + 1)).exists()
         {
             log::error(|| {
                 format!(
                     "{} of the spool {} was removed while it was in use",
                     segment_name(was.number),
-                    place.path.display()
+                    directory.path.display()
                 )
             });
         }
         for _ in 0..100 {
-            let newest = place.numbered(super::SEGMENT, super::SEGMENT_END)?.pop();
+            let newest = directory
+                .numbered(super::SEGMENT, super::SEGMENT_END)?
+                .pop();
             let number = match newest {
                 Some(number) => number,
-                None => next_number(place, was.as_ref().map_or(0, |w| w.number))?,
+                None => next_number(directory, was.as_ref().map_or(0, |w| w.number))?,
             };
-            if self.open(place, number, newest.is_none())? {
+            if self.open(directory, number, newest.is_none())? {
                 return Ok(());
             }
         }
@@ -374,25 +380,25 @@ impl Producer {
     }
 
     /// Begins the segment behind the present one, or finds that another producer has begun it.
-    fn begin_next(&mut self, place: &Place) -> io::Result<()> {
+    fn begin_next(&mut self, directory: &SpoolDirectory) -> io::Result<()> {
         let number = self.present.as_ref().map_or(0, |p| p.number);
-        match self.open(place, number + 1, true)? {
+        match self.open(directory, number + 1, true)? {
             true => Ok(()),
-            false => self.find_present(place),
+            false => self.find_present(directory),
         }
     }
 
     /// False: it is not there, or it was there already.
-    fn open(&mut self, place: &Place, number: u32, is_new: bool) -> io::Result<bool> {
+    fn open(&mut self, directory: &SpoolDirectory, number: u32, is_new: bool) -> io::Result<bool> {
         let name = segment_name(number);
         let opened = match is_new {
-            true => place.create(&place.file(&name)),
-            false => place.open_file(OpenOptions::new().read(true).append(true), &name),
+            true => directory.create(&directory.file(&name)),
+            false => directory.open_file(OpenOptions::new().read(true).append(true), &name),
         };
         let file = match opened {
             Ok(file) => file,
             Err(e) if is_new && e.kind() == io::ErrorKind::AlreadyExists => {
-                match place.open_file(OpenOptions::new().read(true).append(true), &name) {
+                match directory.open_file(OpenOptions::new().read(true).append(true), &name) {
                     Ok(file) => file,
                     Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(false),
                     Err(e) => return Err(e),
@@ -402,7 +408,7 @@ impl Producer {
             Err(e) => return Err(e),
         };
         self.present = Some(Present {
-            file: Arc::new(SharedFile::new(file, place.directory_names())),
+            file: Arc::new(SharedFile::new(file, directory.directory_names())),
             number,
             seen: uptime().unwrap_or_default(),
             lines_left: 1,
@@ -413,34 +419,41 @@ impl Producer {
     }
 
     /// After a sync that failed: what the kernel could not write it forgets, so the next word must be about another file.
-    pub(super) fn give_up_segment(&mut self, place: &Place) {
-        if self.begin_next(place).is_err() {
+    pub(super) fn give_up_segment(&mut self, directory: &SpoolDirectory) {
+        if self.begin_next(directory).is_err() {
             self.present = None;
         }
     }
 }
 
 /// Higher than any number that was ever used, as far as it is known.
-fn next_number(place: &Place, used: u32) -> io::Result<u32> {
+fn next_number(directory: &SpoolDirectory, used: u32) -> io::Result<u32> {
     let mut view = View::default();
-    view.read_journal(place)?;
+    view.read_journal(directory)?;
     Ok(view.state.newest.max(used) + 1)
 }
 
 /// For the leader: what it found in a segment that it has just deleted goes into the present one.
-pub(super) fn append_again(place: &Place, item: &NewItem, producer: u64) -> io::Result<()> {
+pub(super) fn append_again(
+    directory: &SpoolDirectory,
+    item: &NewItem,
+    producer: u64,
+) -> io::Result<()> {
     let mut producer = Producer::new(producer);
-    producer.find_present(place)?;
+    producer.find_present(directory)?;
     producer.encode(item)?;
     producer.line = record::once_more(&producer.line);
-    producer.append_line(place).map(drop)
+    producer.append_line(directory).map(drop)
 }
 
 /// An operator's records, one write each; the position behind the last.
-pub(super) fn append_records(place: &Place, records: &[Vec<u8>]) -> io::Result<(u32, u64)> {
+pub(super) fn append_records(
+    directory: &SpoolDirectory,
+    records: &[Vec<u8>],
+) -> io::Result<(u32, u64)> {
     use std::io::Seek;
     let mut producer = Producer::new(0);
-    producer.find_present(place)?;
+    producer.find_present(directory)?;
     let mut end = (0, 0);
     for record in records {
         let Some(present) = &producer.present else {
@@ -450,7 +463,7 @@ pub(super) fn append_records(place: &Place, records: &[Vec<u8>]) -> io::Result<(
         let mut file: &File = &present.file.file;
         end = (present.number, file.stream_position()?);
         if end.1 >= SEGMENT_SIZE {
-            producer.begin_next(place)?;
+            producer.begin_next(directory)?;
         }
     }
     Ok(end)

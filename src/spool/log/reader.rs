@@ -10,11 +10,14 @@ use super::line::{self, HEAD, Line, MAX_PAYLOAD};
 
 const PIECE: usize = 256 << 10;
 
+/// How many bytes are read between two looks at the clock: a tenth of the work, if it were done for each line.
+const BETWEEN_LOOKS: usize = 64 << 10;
+
 /// Ends what reads much when its deadline has passed.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limit {
     deadline: Instant,
-    /// Bytes that are read in any case, so that every call gets further.
+    /// Bytes until the next look at the clock. The first are read in any case, so that every call gets further.
     left: usize,
 }
 
@@ -29,7 +32,11 @@ impl Limit {
     /// Whether to stop, now that so many bytes more were read.
     pub(super) fn is_reached(&mut self, bytes: usize) -> bool {
         self.left = self.left.saturating_sub(bytes);
-        self.left == 0 && Instant::now() >= self.deadline
+        if self.left > 0 {
+            return false;
+        }
+        self.left = BETWEEN_LOOKS;
+        Instant::now() >= self.deadline
     }
 
     /// The error of a call that stopped.
@@ -38,6 +45,7 @@ impl Limit {
         io::Error::new(io::ErrorKind::TimedOut, message)
     }
 }
+
 /// Longer than any line of ours: a file without line feeds is read in pieces of this size.
 const LONGEST: usize = 1 + HEAD + MAX_PAYLOAD;
 
@@ -181,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unfinished_last_line_waits_and_one_in_the_middle_is_torn() {
+    fn unfinished_line_is_pending_at_the_end_and_torn_in_the_middle() {
         let whole = encoded("first");
         let cut = encoded("second");
         for end in 0..cut.len() {
@@ -200,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_longer_than_a_piece_and_across_pieces_are_read() {
+    fn line_is_read_when_it_is_longer_than_the_read_buffer() {
         let long = "x".repeat(3 * PIECE);
         let mut bytes = Vec::new();
         for payload in ["a", long.as_str(), "b"] {
@@ -225,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn nonsense_costs_only_itself() {
+    fn damaged_line_does_not_affect_its_neighbours() {
         let mut bytes = b"no line at all\n".to_vec();
         bytes.extend(encoded("sound"));
         bytes.extend(vec![0; 2 * PIECE]);

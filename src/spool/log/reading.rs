@@ -6,16 +6,16 @@ use std::io;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use super::directory::SpoolDirectory;
 use super::draft::{Draft, End, Weight};
 use super::items::{item_in, open_segment};
-use super::lane::Lane;
 use super::line::{self, Line};
-use super::place::Place;
+use super::origin_queue::OriginQueue;
 use super::receipts::{self, Completed, dropped};
 use super::record::{self, Notification, Record};
 use super::repeats::{Repeats, Sources};
 use super::segment_name;
-use super::state::{Batch, Letter, Retry, State, offset_of, position, segment_of};
+use super::state::{Batch, JournalState, Letter, Retry, offset_of, position, segment_of};
 use crate::host::log;
 use crate::host::{self, Timestamp};
 use crate::notification;
@@ -30,9 +30,9 @@ const AHEAD: usize = 256;
 
 /// The lines of one segment, as they are read.
 pub(super) struct Reading<'a> {
-    place: &'a Place,
-    state: &'a State,
-    lanes: &'a HashMap<Arc<str>, Lane>,
+    directory: &'a SpoolDirectory,
+    state: &'a JournalState,
+    queues: &'a HashMap<Arc<str>, OriginQueue>,
     sources: Sources<'a>,
     /// Looked for when they are first needed.
     repeats: Option<Repeats>,
@@ -77,16 +77,16 @@ pub(super) struct Read {
 impl<'a> Reading<'a> {
     pub(super) fn new(
         sources: Sources<'a>,
-        state: &'a State,
+        state: &'a JournalState,
         number: u32,
         end_before: Position,
         limits: Option<(u64, u64)>,
         now: Timestamp,
     ) -> Reading<'a> {
         Reading {
-            place: sources.place,
+            directory: sources.directory,
             state,
-            lanes: sources.lanes,
+            queues: sources.queues,
             sources,
             repeats: None,
             number,
@@ -140,7 +140,7 @@ impl<'a> Reading<'a> {
                         format!(
                             "{} of the spool {} has a record at {offset} that this version does not know; it is passed over",
                             segment_name(self.number),
-                            self.place.path.display()
+                            self.directory.path.display()
                         )
                     });
                     Ok(())
@@ -239,8 +239,8 @@ impl<'a> Reading<'a> {
     /// Keeps an item for its lane, if that has come as far.
     fn put_ahead(&mut self, at: Position, new: Notification<'_>, number: u32) {
         let origin = line::text(new.origin);
-        let lane = self.lanes.get(origin.as_str());
-        let cursor = lane.map_or(self.end_before, |l| l.cursor);
+        let queue = self.queues.get(origin.as_str());
+        let cursor = queue.map_or(self.end_before, |l| l.cursor);
         if at < cursor {
             // Its producer was slow to notice that there is a newer segment.
             let retry = Retry {
@@ -283,7 +283,7 @@ impl<'a> Reading<'a> {
         for at in positions.iter().copied() {
             let number = segment_of(at);
             if file.as_ref().is_none_or(|(open, _)| *open != number) {
-                file = Some((number, open_segment(self.place, number)?));
+                file = Some((number, open_segment(self.directory, number)?));
             }
             let mut found = match &file {
                 Some((_, Some(file))) => item_in(file, at)?,
@@ -320,12 +320,12 @@ impl<'a> Reading<'a> {
         }
         if erases {
             for (number, lines) in &in_segments {
-                super::erase_lines(self.place, &segment_name(*number), lines)?;
+                super::erase_lines(self.directory, &segment_name(*number), lines)?;
             }
             for letter in letters {
-                super::dead::erase(self.place, &letter)?;
+                super::dead::erase(self.directory, &letter)?;
             }
-            receipts::erase(self.place, &ids)?;
+            receipts::erase(self.directory, &ids)?;
             // Nothing of the person stays, not even that something was dropped.
             let erased: HashSet<Position> = positions.iter().copied().collect();
             self.completed.retain(|one| !erased.contains(&one.position));

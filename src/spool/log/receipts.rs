@@ -6,9 +6,9 @@ use std::io;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
+use super::directory::SpoolDirectory;
 use super::disk;
 use super::line::{self, Line, push_number, push_text};
-use super::place::Place;
 use super::reader;
 use crate::host::{Timestamp, millis};
 use crate::outcome::{Receipt, Status};
@@ -106,18 +106,18 @@ impl Completed {
 }
 
 /// Files of receipts, newest first.
-fn files(place: &Place) -> io::Result<Vec<u32>> {
-    let mut numbers = place.numbered(super::RECEIPTS, END)?;
+fn files(directory: &SpoolDirectory) -> io::Result<Vec<u32>> {
+    let mut numbers = directory.numbered(super::RECEIPTS, END)?;
     numbers.reverse();
     Ok(numbers)
 }
 
 fn each(
-    place: &Place,
+    directory: &SpoolDirectory,
     number: u32,
     mut visit: impl FnMut(u32, usize, Completed),
 ) -> io::Result<()> {
-    let file = match place.open_file(OpenOptions::new().read(true), &name(number)) {
+    let file = match directory.open_file(OpenOptions::new().read(true), &name(number)) {
         Ok(file) => file,
         // The leader has just removed it.
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -136,17 +136,17 @@ fn each(
 
 /// The newest receipt of an id, not older than `retention`.
 pub(super) fn find(
-    place: &Place,
+    directory: &SpoolDirectory,
     id: &str,
     now: Timestamp,
     retention: Duration,
     deadline: Instant,
 ) -> io::Result<Option<Receipt>> {
     let mut limit = reader::Limit::new(deadline);
-    for number in files(place)? {
+    for number in files(directory)? {
         let mut found = None;
         let mut is_late = false;
-        each(place, number, |_, length, completed| {
+        each(directory, number, |_, length, completed| {
             is_late = limit.is_reached(length);
             if completed.receipt.id == id {
                 found = Some(completed);
@@ -164,10 +164,13 @@ pub(super) fn find(
 }
 
 /// Those of these ids that have a receipt, however old.
-pub(super) fn known(place: &Place, ids: &HashSet<&str>) -> io::Result<HashSet<String>> {
+pub(super) fn known(
+    directory: &SpoolDirectory,
+    ids: &HashSet<&str>,
+) -> io::Result<HashSet<String>> {
     let mut known = HashSet::new();
-    for number in files(place)? {
-        each(place, number, |_, _, completed| {
+    for number in files(directory)? {
+        each(directory, number, |_, _, completed| {
             if ids.contains(completed.receipt.id.as_str()) {
                 known.insert(completed.receipt.id);
             }
@@ -178,14 +181,14 @@ pub(super) fn known(place: &Place, ids: &HashSet<&str>) -> io::Result<HashSet<St
 
 /// The ids among these, accepted at these times, that have a receipt.
 pub(super) fn completed_among(
-    place: &Place,
+    directory: &SpoolDirectory,
     wanted: &HashMap<String, Timestamp>,
 ) -> io::Result<HashSet<String>> {
     // Of a clock that goes on, and is read twice.
     const TOLERANCE_MS: u64 = 1000;
     let mut found = HashSet::new();
-    for number in files(place)? {
-        each(place, number, |_, _, completed| {
+    for number in files(directory)? {
+        each(directory, number, |_, _, completed| {
             let receipt = completed.receipt;
             let accepted = completed.at.unix_ms.saturating_sub(millis(receipt.elapsed));
             if let Some(wanted) = wanted.get(&receipt.id)
@@ -199,11 +202,11 @@ pub(super) fn completed_among(
 }
 
 /// Age at delivery and latency of the last deliveries.
-pub(super) fn recent(place: &Place) -> io::Result<Vec<(Duration, Duration)>> {
+pub(super) fn recent(directory: &SpoolDirectory) -> io::Result<Vec<(Duration, Duration)>> {
     let mut recent = Vec::new();
-    for number in files(place)? {
+    for number in files(directory)? {
         let mut of_file = Vec::new();
-        each(place, number, |_, _, completed| {
+        each(directory, number, |_, _, completed| {
             if completed.receipt.status == Status::Delivered {
                 of_file.push((completed.receipt.elapsed, completed.latency));
             }
@@ -227,7 +230,11 @@ pub(super) struct ReceiptWriter {
 }
 
 impl ReceiptWriter {
-    pub(super) fn append(&mut self, place: &Place, completed: &[Completed]) -> io::Result<()> {
+    pub(super) fn append(
+        &mut self,
+        directory: &SpoolDirectory,
+        completed: &[Completed],
+    ) -> io::Result<()> {
         if completed.is_empty() {
             return Ok(());
         }
@@ -240,8 +247,8 @@ impl ReceiptWriter {
             .as_ref()
             .is_none_or(|(_, _, lines)| *lines >= LINES)
         {
-            let number = files(place)?.first().map_or(1, |newest| newest + 1);
-            self.current = Some((place.create(&place.file(&name(number)))?, number, 0));
+            let number = files(directory)?.first().map_or(1, |newest| newest + 1);
+            self.current = Some((directory.create(&directory.file(&name(number)))?, number, 0));
         }
         if let Some((file, _, lines)) = &mut self.current {
             disk::append(file, &self.buffer)?;
@@ -253,7 +260,7 @@ impl ReceiptWriter {
     /// Removes files that are too old, or that there are enough without.
     pub(super) fn maintain(
         &mut self,
-        place: &Place,
+        directory: &SpoolDirectory,
         now: Timestamp,
         retention: Duration,
     ) -> io::Result<()> {
@@ -272,10 +279,10 @@ impl ReceiptWriter {
             return Ok(());
         }
         let mut lines_behind = 0;
-        for number in files(place)? {
+        for number in files(directory)? {
             let (mut lines, mut is_old) = (0, true);
             if lines_behind < MAX_RECEIPTS {
-                each(place, number, |_, _, completed| {
+                each(directory, number, |_, _, completed| {
                     lines += 1;
                     is_old &= now.since(completed.at).length >= retention;
                 })?;
@@ -283,7 +290,7 @@ impl ReceiptWriter {
             // The statistics need the last deliveries, however old.
             let is_useless = is_old && lines_behind >= RECENT;
             if Some(number) != present && (lines_behind >= MAX_RECEIPTS || is_useless) {
-                disk::remove(&place.file(&name(number)))?;
+                disk::remove(&directory.file(&name(number)))?;
             }
             lines_behind += lines;
         }
@@ -292,24 +299,24 @@ impl ReceiptWriter {
 }
 
 /// Overwrites the receipts of these ids.
-pub(super) fn erase(place: &Place, ids: &HashSet<String>) -> io::Result<()> {
-    for number in files(place)? {
+pub(super) fn erase(directory: &SpoolDirectory, ids: &HashSet<String>) -> io::Result<()> {
+    for number in files(directory)? {
         let mut found = Vec::new();
-        each(place, number, |offset, length, completed| {
+        each(directory, number, |offset, length, completed| {
             if ids.contains(&completed.receipt.id) {
                 found.push((u64::from(offset), length));
             }
         })?;
-        super::erase_lines(place, &name(number), &found)?;
+        super::erase_lines(directory, &name(number), &found)?;
     }
     Ok(())
 }
 
 /// The positions that have a receipt, for a spool whose journal is gone.
-pub(super) fn positions(place: &Place) -> io::Result<Vec<Completed>> {
+pub(super) fn positions(directory: &SpoolDirectory) -> io::Result<Vec<Completed>> {
     let mut all = Vec::new();
-    for number in files(place)? {
-        each(place, number, |_, _, completed| all.push(completed))?;
+    for number in files(directory)? {
+        each(directory, number, |_, _, completed| all.push(completed))?;
     }
     Ok(all)
 }
@@ -319,7 +326,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_receipt_is_read_as_it_was_written() {
+    fn receipt_round_trips() {
         let completed = Completed {
             position: Position(7),
             receipt: Receipt {

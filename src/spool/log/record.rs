@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn every_record_is_read_as_it_was_written() {
+    fn record_round_trips() {
         let written = |push: &dyn Fn(&mut Vec<u8>)| {
             let mut out = Vec::new();
             push(&mut out);

@@ -8,11 +8,11 @@ use std::ops::ControlFlow;
 use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 
+use super::directory::SpoolDirectory;
 use super::draft::Draft;
 use super::items::notification;
-use super::lane::Lane;
 use super::line::Line;
-use super::place::Place;
+use super::origin_queue::OriginQueue;
 use super::record::{self, Notification, Record};
 use super::state::{offset_of, position, segment_of};
 use super::{receipts, segment_name};
@@ -21,8 +21,8 @@ use crate::spool::Position;
 
 /// Where copies may be that were read before.
 pub(super) struct Sources<'a> {
-    pub(super) place: &'a Place,
-    pub(super) lanes: &'a HashMap<Arc<str>, Lane>,
+    pub(super) directory: &'a SpoolDirectory,
+    pub(super) queues: &'a HashMap<Arc<str>, OriginQueue>,
     /// The leader's open segments: some have no name any more.
     pub(super) open: Vec<(u32, Arc<File>)>,
     /// Of a spool that was deleted: what was read there last, and when each was accepted.
@@ -68,19 +68,22 @@ impl Repeats {
             ControlFlow::Continue(())
         })?;
         let mut repeats = Repeats {
-            known: receipts::completed_among(sources.place, &wanted)?,
+            known: receipts::completed_among(sources.directory, &wanted)?,
             wanted,
         };
         for (id, accepted) in sources.read_before {
             repeats.note(id, *accepted);
         }
-        for item in sources.lanes.values().flat_map(|l| l.ahead.values()) {
+        for item in sources.queues.values().flat_map(|l| l.ahead.values()) {
             repeats.note(&item.id, item.accepted);
         }
-        for number in sources.place.numbered(super::SEGMENT, super::SEGMENT_END)? {
+        for number in sources
+            .directory
+            .numbered(super::SEGMENT, super::SEGMENT_END)?
+        {
             let name = segment_name(number);
             match sources
-                .place
+                .directory
                 .open_file(OpenOptions::new().read(true), &name)
             {
                 Ok(file) => repeats.note_pending(&file, number, draft, at)?,

@@ -39,7 +39,7 @@ pub(super) struct SegmentState {
     pub(super) items: u32,
     /// How many of the items are completed.
     pub(super) done: u32,
-    /// Which of them, from `State::low` on.
+    /// Which of them, from `JournalState::low` on.
     pub(super) completed: BTreeSet<u32>,
     /// Lines that look like items and do not count: repeated, or damaged before they were read.
     pub(super) skipped: BTreeSet<u32>,
@@ -54,7 +54,7 @@ impl SegmentState {
 /// An item that was tried, or that is known by its position for another reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Retry {
-    /// Number of the origin in `State::origins`.
+    /// Number of the origin in `JournalState::origins`.
     #[serde(rename = "o")]
     pub(super) origin: u32,
     #[serde(rename = "a")]
@@ -188,7 +188,7 @@ pub(super) struct Batch {
 }
 
 #[derive(Debug, Clone, Default)]
-pub(super) struct State {
+pub(super) struct JournalState {
     pub(super) sums: Sums,
     pub(super) pending_bytes: u64,
     pub(super) low: Position,
@@ -205,7 +205,7 @@ pub(super) struct State {
     producer_order: VecDeque<u64>,
 }
 
-impl State {
+impl JournalState {
     pub(super) fn apply(&mut self, batch: &Batch) {
         self.sums = batch.sums;
         self.pending_bytes = batch.pending_bytes;
@@ -326,7 +326,7 @@ impl State {
     }
 
     /// Everything in front of it is completed.
-    pub(super) fn settled_to(&self) -> Position {
+    pub(super) fn completed_to(&self) -> Position {
         let first = self.retries.keys().next().copied();
         first.map_or(self.low, |first| first.min(self.low))
     }
@@ -471,8 +471,8 @@ impl State {
 mod tests {
     use super::*;
 
-    fn example() -> State {
-        let mut state = State::default();
+    fn example() -> JournalState {
+        let mut state = JournalState::default();
         state.apply(&Batch {
             sums: Sums {
                 accepted: 9,
@@ -531,9 +531,9 @@ mod tests {
     }
 
     #[test]
-    fn a_snapshot_adds_up_to_the_state_that_it_was_made_of() {
+    fn journal_snapshot_restores_the_state_it_was_made_of() {
         let state = example();
-        let mut copy = State::default();
+        let mut copy = JournalState::default();
         for batch in state.snapshot() {
             let line = serde_json::to_string(&batch).unwrap();
             copy.apply(&serde_json::from_str(&line).unwrap());
@@ -543,7 +543,7 @@ mod tests {
     }
 
     #[test]
-    fn an_item_is_pending_until_it_is_completed_skipped_or_in_front_of_low() {
+    fn item_is_pending_until_it_is_completed_skipped_or_below_low() {
         let mut state = example();
         assert!(state.is_pending(position(1, 50)));
         assert!(!state.is_pending(position(1, 49)));
@@ -561,14 +561,14 @@ mod tests {
             state.is_pending(position(1, 300)),
             "it is to be tried again"
         );
-        assert_eq!(state.settled_to(), position(1, 300));
+        assert_eq!(state.completed_to(), position(1, 300));
         assert_eq!(state.segments[&1].completed.len(), 0);
         assert_eq!(state.segments[&2].completed.len(), 1);
         assert_eq!(state.segments[&2].done, 2);
     }
 
     #[test]
-    fn a_retry_is_due_after_its_pause_and_when_the_clock_was_set_back() {
+    fn retry_is_due_after_its_pause_or_when_the_clock_was_set_back() {
         let retry = &example().retries[&position(1, 300)];
         let at = |unix_ms| Timestamp {
             unix_ms,
@@ -581,8 +581,8 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_producers_are_forgotten() {
-        let mut state = State::default();
+    fn oldest_producer_counters_are_discarded_over_the_limit() {
+        let mut state = JournalState::default();
         let producers = (0..MAX_PRODUCERS as u64 + 5)
             .map(|n| (n, Sums::default()))
             .collect();
@@ -596,7 +596,7 @@ mod tests {
     }
 
     #[test]
-    fn counters_that_differ_from_the_files_are_faults() {
+    fn state_reports_a_fault_when_a_counter_differs_from_the_files() {
         let mut state = example();
         state.sums.delivered -= 1;
         state.letters.clear();

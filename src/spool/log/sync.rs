@@ -6,8 +6,8 @@ use std::io;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::directory::DirectoryNames;
 use super::disk;
-use super::place::Names;
 use crate::host::{self, Stack};
 
 /// After this long without work the thread ends.
@@ -17,7 +17,7 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(super) struct SharedFile {
     pub(super) file: File,
-    names: Names,
+    names: DirectoryNames,
     state: Mutex<SyncState>,
     asked: Condvar,
     synced: Condvar,
@@ -37,7 +37,7 @@ struct SyncState {
 }
 
 impl SharedFile {
-    pub(super) fn new(file: File, names: Names) -> SharedFile {
+    pub(super) fn new(file: File, names: DirectoryNames) -> SharedFile {
         SharedFile {
             file,
             names,

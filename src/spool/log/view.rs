@@ -6,14 +6,14 @@ use std::io;
 use std::ops::ControlFlow;
 use std::time::Instant;
 
+use super::directory::SpoolDirectory;
 use super::items;
 use super::journal::JournalReader;
 use super::line::Line;
-use super::place::Place;
 use super::reader;
 use super::record::{self, Record};
 use super::segment_name;
-use super::state::{State, position};
+use super::state::{JournalState, position};
 use crate::host::Timestamp;
 use crate::spool::{Counts, Position};
 
@@ -34,8 +34,8 @@ struct Tail {
 #[derive(Debug, Default)]
 pub(super) struct View {
     /// Which directory this was read from: at the path there may be another one by now.
-    directory: Option<(u64, u64)>,
-    pub(super) state: State,
+    directory_id: Option<(u64, u64)>,
+    pub(super) state: JournalState,
     journal: Option<JournalReader>,
     tails: BTreeMap<u32, Tail>,
     /// The end of the last line that was read, by the leader or by this process.
@@ -55,11 +55,11 @@ pub(super) struct Sight {
 
 impl View {
     /// Catches up with the leader.
-    pub(super) fn read_journal(&mut self, place: &Place) -> io::Result<()> {
-        let directory = Some(place.id()?);
-        if self.directory != directory {
+    pub(super) fn read_journal(&mut self, directory: &SpoolDirectory) -> io::Result<()> {
+        let id = Some(directory.id()?);
+        if self.directory_id != id {
             *self = View {
-                directory,
+                directory_id: id,
                 ..View::default()
             };
         }
@@ -72,23 +72,27 @@ impl View {
                 return Ok(());
             }
         }
-        match JournalReader::open(place)? {
+        match JournalReader::open(directory)? {
             Some((journal, state)) => {
                 self.journal = Some(journal);
                 self.state = state;
             }
             None => {
                 self.journal = None;
-                self.state = State::default();
+                self.state = JournalState::default();
             }
         }
         Ok(())
     }
 
     /// Catches up with the producers too, and counts. Where the deadline ends it, the next call continues.
-    pub(super) fn read_all(&mut self, place: &Place, deadline: Instant) -> io::Result<Sight> {
-        self.read_journal(place)?;
-        let mut numbers = place.numbered(super::SEGMENT, super::SEGMENT_END)?;
+    pub(super) fn read_all(
+        &mut self,
+        directory: &SpoolDirectory,
+        deadline: Instant,
+    ) -> io::Result<Sight> {
+        self.read_journal(directory)?;
+        let mut numbers = directory.numbered(super::SEGMENT, super::SEGMENT_END)?;
         numbers.extend(self.state.segments.keys());
         numbers.sort_unstable();
         numbers.dedup();
@@ -115,7 +119,7 @@ impl View {
                     command: None,
                 };
             }
-            count_on(place, number, tail, &mut limit)?;
+            count_on(directory, number, tail, &mut limit)?;
             self.oldest_unread = self.oldest_unread.or(tail.oldest);
             self.has_unread_commands |= tail.command.is_some_and(|at| at >= scanned);
             accepted += tail.accepted.saturating_sub(known_items);
@@ -134,17 +138,17 @@ impl View {
     /// Whether nothing in front of `mark` is pending, except what is among `dropped`.
     pub(super) fn is_settled(
         &self,
-        place: &Place,
+        directory: &SpoolDirectory,
         mark: Position,
         dropped: &BTreeMap<Position, u64>,
         deadline: Instant,
     ) -> io::Result<bool> {
-        let from = self.state.settled_to();
+        let from = self.state.completed_to();
         if from >= mark {
             return Ok(true);
         }
         let mut is_settled = true;
-        items::each_item(place, &self.state, from, deadline, |item| {
+        items::each_item(directory, &self.state, from, deadline, |item| {
             if item.at >= mark {
                 return ControlFlow::Break(());
             }
@@ -164,15 +168,15 @@ impl View {
 
 /// Counts what was appended since. A segment that has not grown is not opened: near a limit this is done for each enqueue.
 fn count_on(
-    place: &Place,
+    directory: &SpoolDirectory,
     number: u32,
     tail: &mut Tail,
     limit: &mut reader::Limit,
 ) -> io::Result<()> {
     let name = segment_name(number);
-    let file = match fs::symlink_metadata(place.file(&name)) {
+    let file = match fs::symlink_metadata(directory.file(&name)) {
         Ok(metadata) if metadata.len() <= tail.upto => return Ok(()),
-        _ => place.open_file(OpenOptions::new().read(true), &name),
+        _ => directory.open_file(OpenOptions::new().read(true), &name),
     };
     let file = match file {
         Ok(file) => file,

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use self::state::State;
+use self::state::MemoryState;
 use super::{
     Gate, Inlet, Item, Lease, LeaseError, Ledger, NewItem, Operator, Outlet, Overview, Position,
     Settlement, StoredItem, Totals,
@@ -22,7 +22,7 @@ use crate::outcome::{Error, Receipt, Status};
 /// No call waits for anything but the lock, which is never held for long: deadlines have no use here.
 #[derive(Clone)]
 pub(crate) struct MemorySpool {
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<MemoryState>>,
 }
 
 /// Shows nothing of the notifications: their bodies hold tokens.
@@ -35,11 +35,11 @@ impl fmt::Debug for MemorySpool {
 impl MemorySpool {
     pub(crate) fn new(settings: &QueueSettings) -> MemorySpool {
         MemorySpool {
-            state: Arc::new(Mutex::new(State::new(settings))),
+            state: Arc::new(Mutex::new(MemoryState::new(settings))),
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, MemoryState> {
         host::lock(&self.state)
     }
 
@@ -80,7 +80,7 @@ struct MemoryLease {
 
 impl MemoryLease {
     /// The state, if this is still the present lease.
-    fn lead(&self) -> Result<MutexGuard<'_, State>, LeaseError> {
+    fn lead(&self) -> Result<MutexGuard<'_, MemoryState>, LeaseError> {
         let state = self.spool.lock();
         match state.leader == Some(self.token) {
             true => Ok(state),
@@ -322,7 +322,7 @@ mod tests {
     fault_tests!(MemoryEngine);
 
     #[test]
-    fn debug_output_shows_no_body() {
+    fn memory_spool_debug_output_shows_no_body() {
         let spool = MemorySpool::new(&crate::spool::kit::settings());
         let new = crate::spool::kit::item(1);
         spool.push(&new, crate::spool::kit::soon()).unwrap();

@@ -37,14 +37,14 @@ impl DropReason {
 pub(super) struct Receipts {
     retention: Duration,
     /// Oldest first, each with the moment when the notification left the spool.
-    kept: VecDeque<(Timestamp, Receipt)>,
+    receipts: VecDeque<(Timestamp, Receipt)>,
 }
 
 impl Receipts {
     pub(super) fn new(retention: Duration) -> Receipts {
         Receipts {
             retention,
-            kept: VecDeque::new(),
+            receipts: VecDeque::new(),
         }
     }
 
@@ -52,29 +52,29 @@ impl Receipts {
         if self.retention.is_zero() {
             return;
         }
-        if self.kept.len() >= MAX_RECEIPTS {
-            self.kept.pop_front();
+        if self.receipts.len() >= MAX_RECEIPTS {
+            self.receipts.pop_front();
         }
-        self.kept.push_back((at, receipt));
+        self.receipts.push_back((at, receipt));
     }
 
     /// The newest receipt of an id, unless it is too old.
     pub(super) fn find(&self, id: &str, now: Timestamp) -> Option<&Receipt> {
-        let (at, receipt) = self.kept.iter().rev().find(|(_, r)| r.id == id)?;
+        let (at, receipt) = self.receipts.iter().rev().find(|(_, r)| r.id == id)?;
         self.is_fresh(*at, now).then_some(receipt)
     }
 
     pub(super) fn forget_old(&mut self, now: Timestamp) {
-        while let Some((at, _)) = self.kept.front()
+        while let Some((at, _)) = self.receipts.front()
             && !self.is_fresh(*at, now)
         {
-            self.kept.pop_front();
+            self.receipts.pop_front();
         }
     }
 
     /// Forgets the receipts of these ids: the service's answer may name a person.
     pub(super) fn erase(&mut self, ids: &HashSet<String>) {
-        self.kept.retain(|(_, r)| !ids.contains(&r.id));
+        self.receipts.retain(|(_, r)| !ids.contains(&r.id));
     }
 
     fn is_fresh(&self, at: Timestamp, now: Timestamp) -> bool {

@@ -14,14 +14,14 @@ use crate::spool::{
 };
 
 #[derive(Clone)]
-pub(super) struct State {
+pub(super) struct MemoryState {
     limits: QueueSettings,
     pub(super) pending: BTreeMap<Position, PendingItem>,
     pub(super) pending_bytes: u64,
     pub(super) dead: BTreeMap<Position, StoredItem>,
     pub(super) origins: BTreeMap<Arc<str>, Origin>,
     pub(super) last_position: Position,
-    /// `pending` is always 0 here; [`State::counts`] fills it in.
+    /// `pending` is always 0 here; [`MemoryState::counts`] fills it in.
     counts: Counts,
     pub(super) receipts: Receipts,
     /// Age and latency of the last deliveries, oldest first.
@@ -80,9 +80,9 @@ impl PendingItem {
     }
 }
 
-impl State {
-    pub(super) fn new(limits: &QueueSettings) -> State {
-        State {
+impl MemoryState {
+    pub(super) fn new(limits: &QueueSettings) -> MemoryState {
+        MemoryState {
             limits: limits.clone(),
             pending: BTreeMap::new(),
             pending_bytes: 0,

@@ -7,7 +7,7 @@ use esales_notify::{
     Client, Config, Kind, Line, Notification, OPTIONS, Status, Visitor, customer_key,
     customer_token,
 };
-use esales_notify_sandbox::{Answer, Options, Received, Sandbox, kind_words};
+use esales_notify_sandbox::{Answer, Options, Received, Sandbox, kind_text};
 
 const PRIVATE_KEY: &str = "demo-private-key";
 /// The vendor's example.
@@ -280,7 +280,7 @@ fn print(table: &[(Row, Vec<Received>)]) {
         };
         outln!(
             "\nThe first {}, as it arrived{how}:\nPOST {}\n{}",
-            received.kind.map_or_else(String::new, kind_words),
+            received.kind.map_or_else(String::new, kind_text),
             received.path_without_tokens(),
             received.body_without_tokens()
         );

@@ -132,7 +132,7 @@ fn man(args: &ArgMatches) -> Result<ExitCode, String> {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn the_command_line_is_consistent() {
+    fn command_line_definition_is_valid() {
         super::command().debug_assert();
     }
 }

@@ -178,12 +178,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn labels_are_escaped() {
+    fn prometheus_labels_are_escaped() {
         assert_eq!(escaped("a\\b\"c\nd"), "a\\\\b\\\"c\\nd");
     }
 
     #[test]
-    fn an_empty_spool_has_no_quantiles() {
+    fn prometheus_output_has_no_quantiles_when_the_spool_is_empty() {
         let page = page(&SpoolReport::default());
         assert!(page.contains("esales_queue_accepted_total 0\n"), "{page}");
         assert!(page.contains("{quantile=\"0.5\"} NaN\n"), "{page}");

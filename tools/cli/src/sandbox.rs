@@ -7,7 +7,7 @@ use std::{fs, io, thread};
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use esales_notify_sandbox::{
-    Answer, Line, Options, Received, Sandbox, TlsIdentity, Visitor, kind_words,
+    Answer, Line, Options, Received, Sandbox, TlsIdentity, Visitor, kind_text,
 };
 use serde_json::json;
 
@@ -172,7 +172,7 @@ fn print(received: &Received) {
         Some(Visitor::Anonymous) => "anonymous",
         None => "-",
     };
-    let kind = received.kind.map_or("-".to_owned(), kind_words);
+    let kind = received.kind.map_or("-".to_owned(), kind_text);
     let duplicate = if received.duplicate {
         " (duplicate)"
     } else {

@@ -6,7 +6,7 @@ use std::io::Read;
 
 use clap::parser::ValueSource;
 use clap::{Arg, ArgGroup, ArgMatches};
-use esales_notify::MAX_IDENTITY;
+use esales_notify::MAX_KEY_INPUT;
 
 const FLAG: &str = "private-key";
 const FILE: &str = "private-key-file";
@@ -58,7 +58,7 @@ pub(crate) fn group(id: &'static str) -> ArgGroup {
 fn read(path: &str) -> Result<String, String> {
     let wrong = |e: &dyn std::fmt::Display| format!("--{FILE} {path}: {e}");
     // A device or a wrong file must not fill the memory.
-    let most = MAX_IDENTITY as u64 + 2;
+    let most = MAX_KEY_INPUT as u64 + 2;
     let mut text = String::new();
     File::open(path)
         .and_then(|file| file.take(most + 1).read_to_string(&mut text))
@@ -68,9 +68,9 @@ fn read(path: &str) -> Result<String, String> {
     if key.is_empty() {
         return Err(wrong(&"the file is empty"));
     }
-    if key.len() > MAX_IDENTITY {
+    if key.len() > MAX_KEY_INPUT {
         return Err(wrong(&format!(
-            "the file is longer than {MAX_IDENTITY} bytes"
+            "the file is longer than {MAX_KEY_INPUT} bytes"
         )));
     }
     Ok(key.to_owned())

@@ -57,7 +57,7 @@ fn source(usings: &str, body: &str) -> String {
 }
 
 /// Text in an XML comment, in C#'s words.
-fn words(text: &str) -> String {
+fn xml_text(text: &str) -> String {
     xml(text).replace("NULL", "null")
 }
 
@@ -67,7 +67,7 @@ fn enumeration(doc: &str, name: &str, members: &[(String, i32, String)]) -> Stri
         .map(|(name, number, doc)| {
             format!(
                 "    /// <summary>{}</summary>\n    {name} = {number},\n",
-                words(doc)
+                xml_text(doc)
             )
         })
         .collect();
@@ -139,7 +139,7 @@ public {modifier}class {name} : {parent}
 
 "#,
             &[
-                ("doc", &words(doc)),
+                ("doc", &xml_text(doc)),
                 ("modifier", modifier),
                 ("name", name),
                 ("parent", parent),
@@ -351,7 +351,7 @@ fn property(name: &str, kind: &str, doc: &str) -> String {
     let doc = doc.as_str();
     format!(
         "    /// <summary>{}</summary>\n    public {kind} {name} {{ get; }}\n",
-        words(doc)
+        xml_text(doc)
     )
 }
 

@@ -85,7 +85,7 @@ impl Header {
 
 /// The text of a comment whose first line is `line`.
 fn comment<'a>(line: &str, lines: &mut impl Iterator<Item = &'a str>) -> String {
-    let mut words = vec![
+    let mut code = vec![
         line.trim()
             .trim_start_matches("/**")
             .trim_end_matches("*/")
@@ -95,14 +95,14 @@ fn comment<'a>(line: &str, lines: &mut impl Iterator<Item = &'a str>) -> String 
     while is_open {
         let Some(more) = lines.next() else { break };
         is_open = !more.contains("*/");
-        words.push(
+        code.push(
             more.trim()
                 .trim_end_matches("*/")
                 .trim_start_matches('*')
                 .trim(),
         );
     }
-    words.join(" ").trim().to_owned()
+    code.join(" ").trim().to_owned()
 }
 
 fn members<'a>(lines: &mut impl Iterator<Item = &'a str>) -> Vec<Declaration> {
@@ -146,12 +146,12 @@ fn declaration(text: &str) -> Option<Declaration> {
     let text = text.trim();
     let pointers = text.matches('*').count();
     let plain = text.replace('*', " ");
-    let mut words: Vec<&str> = plain
+    let mut code: Vec<&str> = plain
         .split_whitespace()
         .filter(|word| !matches!(*word, "const" | "struct"))
         .collect();
-    let name = words.pop()?;
-    let base = words.pop()?;
+    let name = code.pop()?;
+    let base = code.pop()?;
     let (name, array) = match name.split_once('[') {
         Some((name, length)) => (name, length.trim_end_matches(']').parse().ok()),
         None => (name, None),
@@ -170,7 +170,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn header_is_data_when_it_has_structs_functions_and_callbacks() {
+    fn header_parser_reads_structs_functions_and_callbacks() {
         let header = Header::parse(
             "/**\n * What became of it.\n */\ntypedef struct esales_receipt {\n  /**\n   * Its size.\n   */\n  \
              uint32_t struct_size;\n  /**\n   * The id,\n   * as sent.\n   */\n  char id[129];\n  \

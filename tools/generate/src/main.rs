@@ -148,7 +148,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn committed_files_are_as_generated() {
+    fn committed_files_equal_the_generated_ones() {
         let different = different(&root()).unwrap();
         let paths: Vec<&PathBuf> = different.iter().map(|(path, _)| path).collect();
         assert!(paths.is_empty(), "run `make generate`: {paths:?}");

@@ -275,7 +275,7 @@ fn python_call(row: &KindSpec) -> String {
 
 // PHP
 
-fn php_words(text: &str) -> String {
+fn php_text(text: &str) -> String {
     php(&renamed(text, |name| format!("${}", camel(name))))
 }
 
@@ -297,7 +297,7 @@ fn php_kind(row: &KindSpec) -> String {
             (false, false) => "string|null",
         };
         let name = camel(argument.row.name);
-        let text = format!("@param {kind} ${name} {}", php_words(argument.row.doc));
+        let text = format!("@param {kind} ${name} {}", php_text(argument.row.doc));
         doc += &wrap(&text, "     * ", "     *     ", WIDTH);
     }
     doc += if arguments.is_empty() { "" } else { "     *\n" };
@@ -370,7 +370,7 @@ fn php_kind(row: &KindSpec) -> String {
 }
 
 fn php_getter(row: &FieldSpec) -> String {
-    let doc = wrap(&php_words(row.doc), "     * ", "     * ", WIDTH);
+    let doc = wrap(&php_text(row.doc), "     * ", "     * ", WIDTH);
     let (more, kind) = match is_lines(row) {
         true => ("     *\n     * @return list<Line>\n", "array"),
         false => ("", "?string"),
@@ -415,7 +415,7 @@ fn php_call(row: &KindSpec) -> String {
 
 // C#
 
-fn csharp_words(text: &str) -> String {
+fn csharp_text(text: &str) -> String {
     xml(&renamed(text, pascal))
 }
 
@@ -460,7 +460,7 @@ fn csharp_field(row: &FieldSpec) -> String {
         true => "Empty: the kind has none.",
         false => "Null: there is none.",
     };
-    let doc = csharp_comment("summary", &format!("{} {none}", csharp_words(row.doc)));
+    let doc = csharp_comment("summary", &format!("{} {none}", csharp_text(row.doc)));
     let kind = match is_lines(row) {
         true => "IReadOnlyList<Line>",
         false => "string",
@@ -482,7 +482,7 @@ fn csharp_kind(row: &KindSpec) -> String {
     let mut doc = csharp_comment("summary", row.doc);
     for argument in &arguments {
         let name = format!("param name=\"{}\"", camel(argument.row.name));
-        doc += &csharp_comment(&name, &csharp_words(argument.row.doc));
+        doc += &csharp_comment(&name, &csharp_text(argument.row.doc));
     }
     doc += &csharp_comment(
         "param name=\"id\"",

@@ -221,7 +221,7 @@ fn native(header: &Header) -> String {
     for name in ["c_char", "c_size_t"] {
         let is_used = body
             .split(|c: char| !(c.is_alphanumeric() || c == '_'))
-            .any(|word| word == name);
+            .any(|value| value == name);
         if !is_used {
             imported = imported.replace(&format!("    {name},\n"), "");
         }
@@ -443,8 +443,8 @@ fn option_type(option: &OptionSpec) -> String {
     match option.kind {
         OptionKind::Flag => "Optional[bool]".to_owned(),
         OptionKind::Integer { .. } => "Optional[int]".to_owned(),
-        OptionKind::Choice(words) => {
-            let quoted: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
+        OptionKind::Choice(values) => {
+            let quoted: Vec<String> = values.iter().map(|value| format!("\"{value}\"")).collect();
             format!("Optional[Literal[{}]]", quoted.join(", "))
         }
         // Text, and what a later version may add.

@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn names_follow_each_language() {
+    fn generated_names_follow_the_convention_of_each_language() {
         assert_eq!(
             (pascal("UNKNOWN_ID"), camel("timeout_ms")),
             ("UnknownId".to_owned(), "timeoutMs".to_owned())

@@ -62,11 +62,11 @@ mod http;
 mod journal;
 #[path = "../../../src/notification/kind.rs"]
 pub mod kind;
+mod kind_text;
 #[path = "../../../src/notification/personal_data.rs"]
 mod personal_data;
 mod script;
 mod verdict;
-mod words;
 
 use std::fmt;
 use std::io;
@@ -82,9 +82,9 @@ use tokio_rustls::TlsAcceptor;
 
 pub use http::tls::{TlsIdentity, UnknownTlsIdentity};
 pub use journal::{Received, Stats};
+pub use kind_text::kind_text;
 pub use script::{Answer, ParseError};
 pub use verdict::{Line, Notification, Visitor};
-pub use words::kind_words;
 
 /// Where the commonest kind of notification goes; [`kind::KINDS`] has the paths of all. Anything may stand before a path
 /// (a shop may have a proxy with a prefix).

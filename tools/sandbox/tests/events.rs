@@ -90,7 +90,7 @@ impl Listener {
 }
 
 #[test]
-fn the_state_comes_first_and_then_what_arrives() {
+fn event_stream_begins_with_the_state_and_continues_with_arrivals() {
     let sandbox = scripted("503:times=2, close:times=forever");
     let mut listener = Listener::open(&sandbox, "", "");
     let state = listener.next();
@@ -118,7 +118,7 @@ fn the_state_comes_first_and_then_what_arrives() {
 }
 
 #[test]
-fn a_reader_that_comes_back_goes_on_where_it_was() {
+fn event_stream_resumes_after_the_last_event_id() {
     let sandbox = scripted("");
     let mut stream = connect(&sandbox);
     let mut listener = Listener::open(&sandbox, "", "");
@@ -156,7 +156,7 @@ fn a_reader_that_comes_back_goes_on_where_it_was() {
 }
 
 #[test]
-fn a_reader_that_is_slow_misses_only_what_was_forgotten() {
+fn event_stream_misses_only_discarded_records_when_its_reader_is_slow() {
     let sandbox = start(Options {
         remember: 400,
         remember_bytes: usize::MAX,
@@ -179,7 +179,7 @@ fn a_reader_that_is_slow_misses_only_what_was_forgotten() {
 }
 
 #[test]
-fn listening_is_no_request_of_the_shops_and_no_idle_connection() {
+fn event_stream_is_not_counted_as_a_request_or_idle_connection() {
     let sandbox = scripted("");
     let mut listener = Listener::open(&sandbox, "", "");
     assert_eq!(listener.next().name, "state");
@@ -190,7 +190,7 @@ fn listening_is_no_request_of_the_shops_and_no_idle_connection() {
 }
 
 #[test]
-fn the_page_is_guarded_and_a_misaddressed_notification_is_not() {
+fn guard_refuses_foreign_page_requests_and_accepts_misdirected_notifications() {
     let sandbox = scripted("");
     let reply = exchange(&mut connect(&sandbox), "GET", "/", "");
     assert_eq!(reply.status, 200);

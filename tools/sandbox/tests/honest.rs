@@ -7,7 +7,7 @@ mod common;
 
 use std::io::Write;
 
-use common::{ANONYMOUS, PATIENCE, connect, exchange, notify, read_reply, scripted, start};
+use common::{ANONYMOUS, WAIT_TIMEOUT, connect, exchange, notify, read_reply, scripted, start};
 use esales_notify_sandbox::{NOTIFICATION_PATH, Options, Sandbox, StartError, Visitor};
 
 const KEY: &str = "a045eb33f8797f35ea7d5fad7c5e0d021e2142e9c1bb6e9dc9f45b4f503b03e8";
@@ -20,14 +20,14 @@ fn signed_in() -> String {
 }
 
 #[test]
-fn a_notification_is_answered_204_and_recorded() {
+fn sandbox_answers_204_and_records_the_notification() {
     let sandbox = scripted("");
     let mut stream = connect(&sandbox);
     let path = format!("/shop{NOTIFICATION_PATH}?a=b");
     let reply = exchange(&mut stream, "POST", &path, ANONYMOUS);
     assert_eq!((reply.status, reply.body.as_str()), (204, ""));
     assert_eq!(reply.header("content-length"), None);
-    assert!(sandbox.wait_received(1, PATIENCE));
+    assert!(sandbox.wait_received(1, WAIT_TIMEOUT));
 
     let record = sandbox.received().remove(0);
     assert_eq!((record.seq, record.connection), (1, 1));
@@ -51,7 +51,7 @@ fn a_notification_is_answered_204_and_recorded() {
 }
 
 #[test]
-fn a_token_is_validated_with_the_private_key() {
+fn sandbox_validates_tokens_with_the_private_key() {
     let mut options = Options::default();
     for (private_key, status, token_valid) in [
         (Some("sandbox-private-key"), 204, Some(true)),
@@ -75,7 +75,7 @@ fn a_token_is_validated_with_the_private_key() {
 }
 
 #[test]
-fn wrong_addresses_and_bodies() {
+fn sandbox_refuses_wrong_paths_and_bodies() {
     let sandbox = scripted("503");
     let mut stream = connect(&sandbox);
     let reply = exchange(&mut stream, "POST", "/api/v2/notifications", ANONYMOUS);
@@ -108,7 +108,7 @@ fn wrong_addresses_and_bodies() {
 }
 
 #[test]
-fn what_goes_to_the_wrong_place_is_read_for_whoever_looks_at_it() {
+fn sandbox_records_the_body_when_the_path_is_wrong() {
     let sandbox = scripted("");
     let mut stream = connect(&sandbox);
     exchange(&mut stream, "POST", "/api/v2/notifications", &signed_in());
@@ -131,7 +131,7 @@ fn what_goes_to_the_wrong_place_is_read_for_whoever_looks_at_it() {
 }
 
 #[test]
-fn a_request_is_recorded_when_it_is_whole_and_before_its_answer() {
+fn sandbox_records_a_request_before_it_answers() {
     let sandbox = scripted("hang");
     let mut stream = connect(&sandbox);
     let bytes = common::request("POST", NOTIFICATION_PATH, ANONYMOUS);
@@ -144,12 +144,12 @@ fn a_request_is_recorded_when_it_is_whole_and_before_its_answer() {
     );
     assert_eq!(sandbox.stats().received, 0);
     stream.write_all(last).unwrap();
-    assert!(sandbox.wait_received(1, PATIENCE));
+    assert!(sandbox.wait_received(1, WAIT_TIMEOUT));
     assert_eq!(sandbox.received()[0].answer, "hang");
 }
 
 #[test]
-fn retries_are_marked_and_connections_numbered() {
+fn sandbox_marks_retries_and_numbers_connections() {
     let sandbox = scripted("503");
     let (mut one, mut two) = (connect(&sandbox), connect(&sandbox));
     // The control interface counts nothing, and leaves no number on its connection.
@@ -164,7 +164,7 @@ fn retries_are_marked_and_connections_numbered() {
 }
 
 #[test]
-fn the_control_interface() {
+fn sandbox_control_interface_scripts_lists_and_clears() {
     let sandbox = scripted("");
     let mut stream = connect(&sandbox);
     let mut control = |method: &str, path: &str, body: &str| {
@@ -212,7 +212,7 @@ fn the_control_interface() {
 }
 
 #[test]
-fn close_idle_leaves_busy_connections_alone() {
+fn sandbox_close_idle_keeps_busy_connections_open() {
     let sandbox = scripted("204, 204, 204:wait=5000, hang");
     let mut idle = [connect(&sandbox), connect(&sandbox)];
     for stream in &mut idle {
@@ -220,9 +220,9 @@ fn close_idle_leaves_busy_connections_alone() {
     }
     let (mut waiting, mut hanging) = (connect(&sandbox), connect(&sandbox));
     common::send(&mut waiting);
-    assert!(sandbox.wait_received(3, PATIENCE));
+    assert!(sandbox.wait_received(3, WAIT_TIMEOUT));
     common::send(&mut hanging);
-    assert!(sandbox.wait_received(4, PATIENCE));
+    assert!(sandbox.wait_received(4, WAIT_TIMEOUT));
     assert_eq!(sandbox.close_idle_connections(), 2);
     for stream in &mut idle {
         assert_eq!(common::read_all(stream).unwrap(), b"");
@@ -235,7 +235,7 @@ fn close_idle_leaves_busy_connections_alone() {
 }
 
 #[test]
-fn what_does_not_start_says_why() {
+fn sandbox_start_fails_with_the_reason() {
     let sandbox = scripted("");
     let taken = Options {
         listen: sandbox.addr(),

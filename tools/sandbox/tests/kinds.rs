@@ -47,7 +47,7 @@ fn json(sandbox: &Sandbox, path: &str) -> Value {
 }
 
 #[test]
-fn every_kind_is_answered_204_and_recorded_with_its_name() {
+fn sandbox_answers_204_and_records_the_name_of_every_kind() {
     let sandbox = with_private_key();
     let mut stream = connect(&sandbox);
     for row in KINDS {
@@ -79,7 +79,7 @@ fn every_kind_is_answered_204_and_recorded_with_its_name() {
 }
 
 #[test]
-fn script_answers_every_kind() {
+fn sandbox_script_applies_to_every_kind() {
     let sandbox = scripted("503:times=forever");
     let mut stream = connect(&sandbox);
     for row in KINDS {
@@ -90,7 +90,7 @@ fn script_answers_every_kind() {
 }
 
 #[test]
-fn secure_payment_is_refused_when_its_bytes_were_changed() {
+fn sandbox_refuses_a_secure_payment_when_its_bytes_were_changed() {
     let sandbox = with_private_key();
     let changed = ORDER.replace("199.50", "199.5");
     let reply = exchange(
@@ -126,7 +126,7 @@ fn secure_payment_is_refused_when_its_bytes_were_changed() {
 }
 
 #[test]
-fn payment_with_the_same_bytes_is_flagged_as_counted_twice() {
+fn sandbox_flags_a_payment_that_counts_twice() {
     let sandbox = with_private_key();
     let mut stream = connect(&sandbox);
     for _ in 0..2 {
@@ -158,7 +158,7 @@ fn payment_with_the_same_bytes_is_flagged_as_counted_twice() {
 }
 
 #[test]
-fn received_json_has_the_lines_of_an_order_as_they_were_written() {
+fn sandbox_json_returns_order_lines_as_they_were_written() {
     let sandbox = scripted("");
     let mut stream = connect(&sandbox);
     exchange(&mut stream, "POST", &address(Kind::Payment), ORDER);
@@ -182,7 +182,7 @@ fn received_json_has_the_lines_of_an_order_as_they_were_written() {
 }
 
 #[test]
-fn payment_token_is_hidden_where_it_is_only_shown() {
+fn sandbox_hides_payment_tokens_in_what_it_shows() {
     let sandbox = with_private_key();
     let misspelt = address(Kind::SecurePayment).replace("paymentToken", "PaymentToken");
     let mut stream = connect(&sandbox);
@@ -213,7 +213,7 @@ fn payment_token_is_hidden_where_it_is_only_shown() {
 }
 
 #[test]
-fn visitors_token_is_hidden_when_a_body_is_printed() {
+fn sandbox_hides_the_visitors_token_when_it_prints_a_body() {
     let token = "0123456789abcdef".repeat(4);
     let sandbox = scripted("");
     let body = format!(r#"{{"token":"{token}","market":"UK"}}"#);

@@ -10,7 +10,7 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use common::{
-    PATIENCE, connect, exchange, notify, read_all, read_head, read_reply, scripted, send,
+    WAIT_TIMEOUT, connect, exchange, notify, read_all, read_head, read_reply, scripted, send,
 };
 use esales_notify_sandbox::NOTIFICATION_PATH;
 
@@ -23,7 +23,7 @@ fn sent(script: &str) -> (esales_notify_sandbox::Sandbox, TcpStream) {
 }
 
 #[test]
-fn statuses_come_in_order_on_one_connection() {
+fn script_returns_statuses_in_order_on_one_connection() {
     let sandbox = scripted(
         "503:retry-after=\"Wed, 21 Oct 2015 07:28:00 GMT\":body=busy, \
          307:location=http://other.example/x, 200, 429:times=2",
@@ -49,7 +49,7 @@ fn statuses_come_in_order_on_one_connection() {
 }
 
 #[test]
-fn wait_waits() {
+fn script_wait_delays_the_answer() {
     let start = Instant::now();
     let (_sandbox, mut stream) = sent("204:wait=60");
     assert_eq!(read_reply(&mut stream).status, 204);
@@ -57,7 +57,7 @@ fn wait_waits() {
 }
 
 #[test]
-fn an_honest_answer_may_be_late() {
+fn script_wait_delays_a_normal_answer() {
     let start = Instant::now();
     let sandbox = scripted("honest:wait=60:times=2, 503");
     let mut stream = connect(&sandbox);
@@ -73,7 +73,7 @@ fn an_honest_answer_may_be_late() {
 }
 
 #[test]
-fn then_close_closes_unannounced() {
+fn script_then_close_closes_the_connection_unannounced() {
     let (sandbox, mut stream) = sent("204:then=close");
     let text = String::from_utf8(read_all(&mut stream).unwrap()).unwrap();
     assert!(text.starts_with("HTTP/1.1 204 No Content\r\n"), "{text}");
@@ -90,9 +90,9 @@ fn then_close_closes_unannounced() {
 }
 
 #[test]
-fn hang_never_answers() {
+fn script_hang_never_answers() {
     let (sandbox, mut stream) = sent("hang");
-    assert!(sandbox.wait_received(1, PATIENCE));
+    assert!(sandbox.wait_received(1, WAIT_TIMEOUT));
     stream
         .set_read_timeout(Some(Duration::from_millis(50)))
         .unwrap();
@@ -105,20 +105,20 @@ fn hang_never_answers() {
 }
 
 #[test]
-fn close_ends_without_a_byte() {
+fn script_close_ends_the_connection_without_a_byte() {
     let (_sandbox, mut stream) = sent("close");
     assert_eq!(read_all(&mut stream).unwrap(), b"");
 }
 
 #[test]
-fn reset_is_a_reset() {
+fn script_reset_resets_the_connection() {
     let (_sandbox, mut stream) = sent("reset");
     let error = read_all(&mut stream).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::ConnectionReset);
 }
 
 #[test]
-fn drip_sends_a_valid_answer_byte_by_byte() {
+fn script_drip_sends_a_valid_answer_byte_by_byte() {
     let start = Instant::now();
     let (_sandbox, mut stream) = sent("drip:every=20, drip:every=1:body=hello");
     let mut bytes = Vec::new();
@@ -142,7 +142,7 @@ fn drip_sends_a_valid_answer_byte_by_byte() {
 }
 
 #[test]
-fn drip_body_sends_the_head_at_once() {
+fn script_drip_body_sends_the_head_at_once() {
     let (_sandbox, mut stream) = sent("drip-body:every=60000, drip-body:every=1");
     let head = read_head(&mut stream);
     assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
@@ -152,7 +152,7 @@ fn drip_body_sends_the_head_at_once() {
 }
 
 #[test]
-fn endless_bodies_and_heads_go_on_and_on() {
+fn script_endless_sends_a_body_or_head_without_end() {
     for (script, first) in [
         ("endless", "HTTP/1.1 200 OK\r\n"),
         ("endless-head", "HTTP/1.1 200 OK\r\nx-sandbox: "),
@@ -167,7 +167,7 @@ fn endless_bodies_and_heads_go_on_and_on() {
 }
 
 #[test]
-fn an_endless_answer_leaves_room_for_others() {
+fn script_endless_does_not_block_other_connections() {
     let (sandbox, mut greedy) = sent("endless");
     let reader = std::thread::spawn(move || std::io::copy(&mut greedy, &mut std::io::sink()));
     for _ in 0..100 {
@@ -178,14 +178,14 @@ fn an_endless_answer_leaves_room_for_others() {
 }
 
 #[test]
-fn garbage_is_not_http() {
+fn script_garbage_sends_bytes_that_are_not_http() {
     let (_sandbox, mut stream) = sent("garbage");
     let bytes = read_all(&mut stream).unwrap();
     assert!(!bytes.is_empty() && !bytes.starts_with(b"HTTP/"));
 }
 
 #[test]
-fn a_script_is_for_any_post_of_a_notification() {
+fn script_applies_to_every_post_of_a_notification() {
     let sandbox = scripted("503, 502");
     let mut stream = connect(&sandbox);
     let path = format!("/prefix{}", esales_notify_sandbox::NOTIFICATION_PATH);
@@ -197,7 +197,7 @@ fn a_script_is_for_any_post_of_a_notification() {
 }
 
 #[test]
-fn drop_closes_everything_at_once() {
+fn sandbox_drop_closes_all_connections_at_once() {
     // On a busy machine, something else may take the time.
     let took: Vec<_> = (0..5).map_while(|_| slow_drop()).collect();
     assert!(took.len() < 5, "{took:?}");
@@ -212,7 +212,7 @@ fn slow_drop() -> Option<Duration> {
     for n in 1..=6 {
         let mut stream = connect(&sandbox);
         send(&mut stream);
-        assert!(sandbox.wait_received(n, PATIENCE));
+        assert!(sandbox.wait_received(n, WAIT_TIMEOUT));
         streams.push(stream);
     }
     assert_eq!(notify(&mut idle).status, 204);

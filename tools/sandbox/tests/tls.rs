@@ -49,7 +49,7 @@ fn handshake_error(tls: TlsIdentity, name: &'static str) -> String {
 }
 
 #[test]
-fn the_valid_certificate_is_good_for_every_local_name() {
+fn sandbox_certificate_is_valid_for_every_local_name() {
     let sandbox = sandbox(TlsIdentity::Valid);
     assert!(sandbox.base_url().starts_with("https://127.0.0.1:"));
     for name in ["localhost", "127.0.0.1", "::1"] {
@@ -61,7 +61,7 @@ fn the_valid_certificate_is_good_for_every_local_name() {
 }
 
 #[test]
-fn bad_certificates_are_bad_in_their_own_way() {
+fn sandbox_certificates_fail_for_their_named_reason() {
     let table = [
         (TlsIdentity::WrongHost, "certificate not valid for name"),
         (TlsIdentity::Expired, "certificate expired"),
@@ -77,7 +77,7 @@ fn bad_certificates_are_bad_in_their_own_way() {
 }
 
 #[test]
-fn raw_answers_work_through_tls() {
+fn script_raw_answers_work_over_tls() {
     let sandbox = sandbox(TlsIdentity::Valid);
     let script = |text: &str| sandbox.script(vec![text.parse().unwrap()]);
     let sent = || {
@@ -106,7 +106,7 @@ fn raw_answers_work_through_tls() {
 }
 
 #[test]
-fn close_idle_says_goodbye_properly() {
+fn sandbox_close_idle_sends_a_tls_close_notify() {
     let sandbox = sandbox(TlsIdentity::Valid);
     let mut stream = dial(&sandbox, "localhost");
     assert_eq!(notify(&mut stream).status, 204);
@@ -115,7 +115,7 @@ fn close_idle_says_goodbye_properly() {
 }
 
 #[test]
-fn drop_closes_a_connection_in_the_middle_of_a_handshake() {
+fn sandbox_drop_closes_a_connection_during_its_tls_handshake() {
     let sandbox = sandbox(TlsIdentity::Valid);
     let mut silent = connect(&sandbox);
     assert_eq!(notify(&mut dial(&sandbox, "localhost")).status, 204); // `silent` is accepted by now

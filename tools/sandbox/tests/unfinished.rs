@@ -9,7 +9,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use common::{PATIENCE, connect, exchange, notify, read_reply, start};
+use common::{WAIT_TIMEOUT, connect, exchange, notify, read_reply, start};
 use esales_notify_sandbox::{Answer, NOTIFICATION_PATH, Options, Sandbox, TlsIdentity};
 
 const TIMEOUT: Duration = Duration::from_millis(300);
@@ -41,7 +41,7 @@ fn head(length: usize) -> String {
 }
 
 #[test]
-fn connection_is_closed_when_a_head_does_not_end() {
+fn sandbox_closes_the_connection_when_a_head_does_not_end() {
     let sandbox = impatient();
     for part in [
         "P",
@@ -56,14 +56,14 @@ fn connection_is_closed_when_a_head_does_not_end() {
 }
 
 #[test]
-fn connection_is_closed_when_a_head_comes_too_slowly() {
+fn sandbox_closes_the_connection_when_a_head_is_too_slow() {
     let sandbox = impatient();
     let mut stream = connect(&sandbox);
     // The read is the pause between two bytes.
     stream
         .set_read_timeout(Some(Duration::from_millis(20)))
         .unwrap();
-    for _ in 0..PATIENCE.as_millis() / 20 {
+    for _ in 0..WAIT_TIMEOUT.as_millis() / 20 {
         let written = stream.write_all(b"x");
         let read = stream.read(&mut [0; 16]);
         if written.is_err() || read.is_ok() {
@@ -74,7 +74,7 @@ fn connection_is_closed_when_a_head_comes_too_slowly() {
 }
 
 #[test]
-fn body_is_answered_408_when_it_does_not_end() {
+fn sandbox_answers_408_when_a_body_does_not_end() {
     let sandbox = impatient();
     for path in [NOTIFICATION_PATH, "/elsewhere", "/sandbox/script"] {
         let method = if path == "/sandbox/script" {
@@ -96,7 +96,7 @@ fn body_is_answered_408_when_it_does_not_end() {
 }
 
 #[test]
-fn handshake_is_ended_when_the_peer_stays_silent() {
+fn sandbox_ends_the_tls_handshake_when_the_peer_is_silent() {
     let sandbox = start(Options {
         tls: Some(TlsIdentity::Valid),
         request_timeout: TIMEOUT,
@@ -107,7 +107,7 @@ fn handshake_is_ended_when_the_peer_stays_silent() {
 }
 
 #[test]
-fn connection_stays_open_when_it_is_idle_between_two_requests() {
+fn sandbox_keeps_the_connection_open_when_it_is_idle_between_requests() {
     let sandbox = impatient();
     let mut idle = connect(&sandbox);
     assert_eq!(notify(&mut idle).status, 204);
@@ -124,7 +124,7 @@ fn connection_stays_open_when_it_is_idle_between_two_requests() {
 }
 
 #[test]
-fn bodies_are_answered_503_when_unfinished_requests_take_too_much_together() {
+fn sandbox_answers_503_when_unfinished_bodies_exceed_the_memory_limit() {
     let sandbox = start(Options {
         unfinished_bytes: 512 * 1024,
         request_timeout: Duration::from_secs(10),
@@ -168,7 +168,7 @@ fn bodies_are_answered_503_when_unfinished_requests_take_too_much_together() {
 }
 
 #[test]
-fn connections_are_closed_when_unfinished_heads_take_too_much_together() {
+fn sandbox_closes_connections_when_unfinished_heads_exceed_the_memory_limit() {
     let sandbox = start(Options {
         unfinished_bytes: 100 * 1024,
         ..Options::default()
@@ -192,7 +192,7 @@ fn connections_are_closed_when_unfinished_heads_take_too_much_together() {
 }
 
 #[test]
-fn bodies_are_freed_when_their_answers_take_long() {
+fn sandbox_frees_a_body_while_its_answer_is_delayed() {
     let sandbox = start(Options {
         unfinished_bytes: 1536 * 1024,
         ..Options::default()
@@ -205,7 +205,7 @@ fn bodies_are_freed_when_their_answers_take_long() {
             stream.write_all(head(body.len()).as_bytes()).unwrap();
             stream.write_all(body.as_bytes()).unwrap();
             assert!(
-                sandbox.wait_received(n, PATIENCE),
+                sandbox.wait_received(n, WAIT_TIMEOUT),
                 "request {n} was refused"
             );
             stream
@@ -223,7 +223,7 @@ fn bodies_are_freed_when_their_answers_take_long() {
 }
 
 #[test]
-fn script_is_refused_when_it_is_too_long() {
+fn sandbox_refuses_a_script_that_is_too_long() {
     assert!(
         Answer::parse_list(&"204,".repeat(9_999)).is_err(),
         "the last one is empty"

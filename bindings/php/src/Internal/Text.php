@@ -11,14 +11,17 @@ use Esales\Notify\Status;
 /**
  * PHP values to the strings that the C API takes.
  *
- * Only what C could not see is checked here: a NUL byte, which would cut the string short without a word, a number that
- * does not fit, and types.
- * Everything else is the library's to judge, so that every language refuses the same things in the same words.
+ * Checked here are what C could not see (a NUL byte, which would cut the string short, a number that does not fit, and
+ * types) and what Identity hashes without the library. Everything else is the library's to judge, so that every
+ * language refuses the same things with the same message.
  *
  * @internal
  */
 final class Text
 {
+    /** Longest customer id, private key or customer key to sign, in bytes. A shared vector holds it to the library's. */
+    private const MAX_IDENTITY = 4096;
+
     private function __construct()
     {
     }
@@ -38,6 +41,45 @@ final class Text
         Functions::require();
         if (strpos($value, "\0") !== false) {
             throw self::refusal($name . ' contains a NUL byte');
+        }
+
+        return $value;
+    }
+
+    /**
+     * What Identity hashes: the rules and the messages are those of the library.
+     *
+     * @param string $name what the message of a refusal calls it
+     *
+     * @throws InvalidArgumentException
+     * @throws LibraryException         if a function that is needed is disabled
+     */
+    public static function identity(
+        string $name,
+        #[\SensitiveParameter]
+        string $value
+    ): string {
+        self::withoutNul($name, $value);
+        if ($value === '') {
+            throw self::refusal($name . ' is empty');
+        }
+        if (strlen($value) > self::MAX_IDENTITY) {
+            throw self::refusal(
+                $name . ' is ' . strlen($value) . ' bytes long; at most ' . self::MAX_IDENTITY . ' are allowed'
+            );
+        }
+        $isBlank = preg_match('/^[\p{Z}\t-\r\x{85}]+$/Du', $value);
+        if ($isBlank === false) {
+            throw self::refusal($name . ' is not UTF-8');
+        }
+        if ($isBlank === 1) {
+            throw self::refusal($name . ' is only white space');
+        }
+        if (preg_match('/\p{Cc}/u', $value, $found) === 1) {
+            // The last byte of a control character is its number, also in the two bytes of U+0080 to U+009F.
+            throw self::refusal(
+                $name . ' contains the control character U+00' . strtoupper(bin2hex(substr($found[0], -1)))
+            );
         }
 
         return $value;

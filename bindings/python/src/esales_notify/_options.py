@@ -88,7 +88,7 @@ class ClientOptions(TypedDict, total=False):
     """Where the doubling of ``gate_min_ms`` ends, in milliseconds. 10 to 3600000. Default: 300000."""
 
     payment_repeat: Optional[Literal["certain", "always"]]
-    """When a payment is sent again: the service would count it twice. ``certain``: only if it is certain that it was not processed; otherwise a blocking call fails, and the queue keeps the payment as a dead letter that says "may have arrived". ``always``: also if it may have arrived. Default: certain."""
+    """When a payment is sent again: the service would count it twice. ``certain``: only if it is certain that it was not processed; otherwise its status is ``ESALES_MAY_HAVE_ARRIVED``, and the queue keeps it as a dead letter. ``always``: also if it may have arrived. Default: certain."""
 
     receipt_retention_s: Optional[int]
     """How long the receipt of a notification that left the queue is kept, in seconds; at most the last 20,000. 0: none. 0 to 2592000. Default: 3600."""

@@ -46,8 +46,8 @@ impl Leader {
             .then_some((self.settings.max_items, self.settings.max_bytes));
         let open = self.segments.iter();
         let sources = Sources {
-            place: &self.place,
-            lanes: &self.lanes,
+            directory: &self.directory,
+            queues: &self.queues,
             read_before: &self.read_before,
             open: open.map(|(n, s)| (*n, Arc::clone(&s.file))).collect(),
             file: Arc::clone(&file),
@@ -88,32 +88,32 @@ impl Leader {
             .map(|c| &c.position)
             .chain(&read.erased);
         for position in left {
-            for lane in self.lanes.values_mut() {
-                lane.ahead.remove(position);
+            for queue in self.queues.values_mut() {
+                queue.ahead.remove(position);
             }
         }
         // What was read is ahead of those lanes that had come to the end; the others come to it later.
         for (number, (origin, _)) in (0..).zip(&self.state.origins) {
             let low = self.state.low;
-            let lane = self
-                .lanes
+            let queue = self
+                .queues
                 .entry(Arc::clone(origin))
-                .or_insert_with(|| Lane {
+                .or_insert_with(|| OriginQueue {
                     number,
                     cursor: end_before.max(low),
                     ahead: BTreeMap::new(),
                 });
-            if lane.cursor >= end_before && !read.overfull.contains(&number) {
-                lane.cursor = lane.cursor.max(position(number_read, end));
+            if queue.cursor >= end_before && !read.overfull.contains(&number) {
+                queue.cursor = queue.cursor.max(position(number_read, end));
             }
         }
         self.dropped.extend(read.dropped);
         let has_left = !(read.completed.is_empty() && read.erased.is_empty());
         for item in read.ahead {
-            if let Some(lane) = self.lanes.get_mut(&item.origin)
+            if let Some(queue) = self.queues.get_mut(&item.origin)
                 && self.state.is_pending(item.position)
             {
-                lane.ahead.insert(item.position, item);
+                queue.ahead.insert(item.position, item);
             }
         }
         if has_left {
@@ -141,18 +141,18 @@ impl Leader {
         log::error(|| {
             format!(
                 "the spool {} holds a damaged line in {} at {}; it is kept in {}",
-                self.place.path.display(),
+                self.directory.path.display(),
                 segment_name(segment_of(at)),
                 offset_of(at),
                 super::super::DAMAGED_FILE,
             )
         });
-        let path = self.place.file(super::super::DAMAGED_FILE);
-        let file = match self.place.open_file(
+        let path = self.directory.file(super::super::DAMAGED_FILE);
+        let file = match self.directory.open_file(
             OpenOptions::new().read(true).append(true),
             super::super::DAMAGED_FILE,
         ) {
-            Err(e) if e.kind() == io::ErrorKind::NotFound => self.place.create(&path)?,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => self.directory.create(&path)?,
             file => file?,
         };
         let mut line = b"\n".to_vec();
@@ -165,18 +165,18 @@ impl Leader {
         let wanted = wanted.max(AHEAD);
         let end = self.end();
         loop {
-            let Some(lane) = self.lanes.get(origin) else {
+            let Some(queue) = self.queues.get(origin) else {
                 return Ok(());
             };
-            let bytes: usize = lane.ahead.values().map(|i| i.body.len()).sum();
+            let bytes: usize = queue.ahead.values().map(|i| i.body.len()).sum();
             let is_enough = |items: usize, bytes: usize| {
                 let is_short = || items > 0 && host::is_memory_short();
                 items >= wanted || bytes >= AHEAD_BYTES || is_short()
             };
-            if lane.cursor >= end || is_enough(lane.ahead.len(), bytes) {
+            if queue.cursor >= end || is_enough(queue.ahead.len(), bytes) {
                 return Ok(());
             }
-            let (number, offset) = (segment_of(lane.cursor), offset_of(lane.cursor));
+            let (number, offset) = (segment_of(queue.cursor), offset_of(queue.cursor));
             let next = self.state.segments.range(number..).next();
             let Some((found, scanned)) = next.map(|(n, s)| (*n, s.scanned)) else {
                 return Ok(());
@@ -244,9 +244,10 @@ impl Leader {
     }
 
     pub(super) fn move_cursor(&mut self, origin: &str, cursor: Position, found: Vec<Item>) {
-        if let Some(lane) = self.lanes.get_mut(origin) {
-            lane.cursor = lane.cursor.max(cursor);
-            lane.ahead
+        if let Some(queue) = self.queues.get_mut(origin) {
+            queue.cursor = queue.cursor.max(cursor);
+            queue
+                .ahead
                 .extend(found.into_iter().map(|i| (i.position, i)));
         }
     }
@@ -271,12 +272,12 @@ impl Leader {
 
     /// The oldest pending item of all.
     pub(super) fn oldest(&mut self) -> io::Result<Option<Item>> {
-        let origins: Vec<Arc<str>> = self.lanes.keys().cloned().collect();
+        let origins: Vec<Arc<str>> = self.queues.keys().cloned().collect();
         for origin in &origins {
             self.read_ahead(origin, AHEAD)?;
         }
         let ahead = self
-            .lanes
+            .queues
             .values()
             .filter_map(|l| l.ahead.first_key_value())
             .min_by_key(|(p, _)| **p);
@@ -340,7 +341,7 @@ impl Leader {
                 return Ok(());
             }
             let Some(item) = self.oldest()? else {
-                if self.state.retries.is_empty() && self.lanes.values().all(|l| l.ahead.is_empty())
+                if self.state.retries.is_empty() && self.queues.values().all(|l| l.ahead.is_empty())
                 {
                     return Ok(());
                 }
@@ -356,8 +357,8 @@ impl Leader {
             let batch = draft.finish(low);
             self.receipt(&[dropped(&item, super::super::MADE_ROOM, now)]);
             self.journal(&batch)?;
-            if let Some(lane) = self.lanes.get_mut(&item.origin) {
-                lane.ahead.remove(&item.position);
+            if let Some(queue) = self.queues.get_mut(&item.origin) {
+                queue.ahead.remove(&item.position);
             }
             self.dropped.insert(item.position, item.producer);
         }
@@ -388,7 +389,7 @@ impl Leader {
             }
         }
         let next = newest.map_or(0, |n| n + 1);
-        let is_there = newest.is_some() && self.place.file(&segment_name(next)).exists();
+        let is_there = newest.is_some() && self.directory.file(&segment_name(next)).exists();
         if is_there || newest.is_none() {
             has_read |= self.read_new(now)?;
         }
@@ -399,7 +400,7 @@ impl Leader {
     pub(super) fn read_new(&mut self, now: Timestamp) -> io::Result<bool> {
         let mut has_read = false;
         for number in self
-            .place
+            .directory
             .numbered(super::super::SEGMENT, super::super::SEGMENT_END)?
         {
             let (read, is_more) = self.read_segment(number, now)?;

@@ -27,24 +27,24 @@ impl spool::Lease for Leader {
         let wanted = limit.saturating_add(skip.len());
         self.read_ahead(origin, wanted)
             .map_err(|e| self.failed(e))?;
-        let Some(lane) = self.lanes.get(origin) else {
+        let Some(queue) = self.queues.get(origin) else {
             return Ok(Vec::new());
         };
         let is_wanted = |p: &Position| !skip.contains(p);
         let is_early = |item: &Item| {
             notification::ends_session(&item.path)
-                && self.has_older_of(notification::session(&item.body), lane, item.position)
+                && self.has_older_of(notification::session(&item.body), queue, item.position)
         };
         let due: Vec<(Position, u32)> = self
             .state
             .retries
             .iter()
-            .filter(|(p, r)| r.origin == lane.number && r.is_due(now) && is_wanted(p))
-            .filter(|(p, r)| !(r.ends_session && self.has_older_of(r.session, lane, **p)))
+            .filter(|(p, r)| r.origin == queue.number && r.is_due(now) && is_wanted(p))
+            .filter(|(p, r)| !(r.ends_session && self.has_older_of(r.session, queue, **p)))
             .map(|(p, r)| (*p, r.attempts))
             .take(limit)
             .collect();
-        let ahead = lane.ahead.values();
+        let ahead = queue.ahead.values();
         let ahead = ahead.filter(|i| is_wanted(&i.position) && !is_early(i));
         let mut items: Vec<Item> = ahead.take(limit).cloned().collect();
         let mut unreadable = Vec::new();
@@ -73,7 +73,7 @@ impl spool::Lease for Leader {
     ) -> Result<Vec<Item>, LeaseError> {
         self.check_lease()?;
         self.read_ahead(origin, AHEAD).map_err(|e| self.failed(e))?;
-        let Some(lane) = self.lanes.get(origin) else {
+        let Some(queue) = self.queues.get(origin) else {
             return Ok(Vec::new());
         };
         let is_overdue = |accepted: Timestamp, attempts: u32| {
@@ -85,12 +85,12 @@ impl spool::Lease for Leader {
             .retries
             .iter()
             .filter(|(p, r)| {
-                r.origin == lane.number && is_overdue(r.accepted, r.attempts) && !skip.contains(p)
+                r.origin == queue.number && is_overdue(r.accepted, r.attempts) && !skip.contains(p)
             })
             .map(|(p, r)| (*p, r.attempts))
             .take(RECENT)
             .collect();
-        let mut items: Vec<Item> = lane
+        let mut items: Vec<Item> = queue
             .ahead
             .values()
             .filter(|i| !skip.contains(&i.position) && is_overdue(i.accepted, i.attempts))
@@ -137,7 +137,7 @@ impl spool::Lease for Leader {
         }
         let mut settled = self.record(settlements, gates);
         if settled.as_ref().is_err_and(is_no_room)
-            && make_disk_room(&self.place, &self.state).unwrap_or(false)
+            && make_disk_room(&self.directory, &self.state).unwrap_or(false)
         {
             // A dead letter found no room.
             settled = self.record(settlements, gates);
@@ -162,11 +162,11 @@ impl spool::Lease for Leader {
 
 impl Leader {
     /// Whether something of a session that is older than `end` is not completed.
-    fn has_older_of(&self, session: Option<u32>, lane: &Lane, end: Position) -> bool {
-        let ahead = lane.ahead.range(..end);
+    fn has_older_of(&self, session: Option<u32>, queue: &OriginQueue, end: Position) -> bool {
+        let ahead = queue.ahead.range(..end);
         let mut ahead = ahead.map(|(_, item)| notification::session(&item.body));
         let retries = self.state.retries.range(..end);
-        let retries = retries.filter(|(_, retry)| retry.origin == lane.number);
+        let retries = retries.filter(|(_, retry)| retry.origin == queue.number);
         let mut retries = retries.map(|(_, retry)| retry.session);
         session.is_some()
             && (ahead.any(|older| older == session) || retries.any(|older| older == session))
@@ -195,11 +195,14 @@ impl Leader {
             }
             kept = &anonymous;
         }
-        let appended = self.receipts.append(&self.place, kept);
+        let appended = self.receipts.append(&self.directory, kept);
         if let Err(e) = &appended
             && !self.receipts_failed
         {
-            let e = failed(&self.place.path, io::Error::new(e.kind(), e.to_string()));
+            let e = failed(
+                &self.directory.path,
+                io::Error::new(e.kind(), e.to_string()),
+            );
             log::warn(|| format!("receipts could not be kept: {e}"));
         }
         self.receipts_failed = appended.is_err();
@@ -274,15 +277,15 @@ impl Leader {
                 ));
             }
         }
-        let letters = self.letters.append(&self.place, &dead)?;
+        let letters = self.letters.append(&self.directory, &dead)?;
         draft.batch().letters = letters.into_iter().map(|(p, l)| (p.0, l)).collect();
         let low = self.low(&draft, &leaving);
         let batch = draft.finish(low);
         self.receipt(&completed);
         self.journal(&batch)?;
         for settled in settlements {
-            if let Some(lane) = self.lanes.get_mut(&settled.item.origin) {
-                lane.ahead.remove(&settled.item.position);
+            if let Some(queue) = self.queues.get_mut(&settled.item.origin) {
+                queue.ahead.remove(&settled.item.position);
             }
         }
         for at in ended {

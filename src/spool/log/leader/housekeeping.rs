@@ -7,7 +7,7 @@ impl Leader {
     pub(super) fn look_at_segments(&mut self) -> io::Result<()> {
         let now = uptime().unwrap_or_default();
         let present = self
-            .place
+            .directory
             .numbered(super::super::SEGMENT, super::super::SEGMENT_END)?;
         let newest = present.last().copied().unwrap_or(0);
         let known: Vec<u32> = self.state.segments.keys().copied().collect();
@@ -24,7 +24,7 @@ impl Leader {
                     format!(
                         "{} of the spool {} was removed while it was in use; what it holds is still delivered",
                         segment_name(number),
-                        self.place.path.display()
+                        self.directory.path.display()
                     )
                 });
             }
@@ -62,7 +62,7 @@ impl Leader {
             self.journal.sync()?;
         }
         if is_present {
-            match super::super::disk::remove(&self.place.file(&segment_name(number))) {
+            match super::super::disk::remove(&self.directory.file(&segment_name(number))) {
                 Err(e) if e.kind() == io::ErrorKind::NotFound => {}
                 removed => removed?,
             }
@@ -72,7 +72,7 @@ impl Leader {
             unread_items(&segment.file, scanned, &mut late)?;
         }
         for (item, producer) in &late {
-            super::super::producer::append_again(&self.place, item, *producer)?;
+            super::super::producer::append_again(&self.directory, item, *producer)?;
         }
         let batch = Batch {
             retired: vec![number],
@@ -85,8 +85,8 @@ impl Leader {
     pub(super) fn count_lost(&mut self, number: u32) -> io::Result<()> {
         let found: Vec<Position> = self.found_in(number);
         self.lose(number, &found, "was removed")?;
-        for lane in self.lanes.values_mut() {
-            lane.ahead.retain(|p, _| segment_of(*p) != number);
+        for queue in self.queues.values_mut() {
+            queue.ahead.retain(|p, _| segment_of(*p) != number);
         }
         Ok(())
     }
@@ -94,7 +94,7 @@ impl Leader {
     /// Pending items of a segment that are known one by one.
     pub(super) fn found_in(&self, number: u32) -> Vec<Position> {
         let of = |p: &&Position| segment_of(**p) == number;
-        let ahead = self.lanes.values().flat_map(|l| l.ahead.keys().filter(of));
+        let ahead = self.queues.values().flat_map(|l| l.ahead.keys().filter(of));
         ahead
             .chain(self.state.retries.keys().filter(of))
             .copied()
@@ -107,8 +107,8 @@ impl Leader {
             return Ok(());
         };
         let behind = position(number, segment.scanned);
-        let is_read = |l: &Lane| l.cursor >= behind || segment_of(l.cursor) > number;
-        let unread = |l: &&Lane| {
+        let is_read = |l: &OriginQueue| l.cursor >= behind || segment_of(l.cursor) > number;
+        let unread = |l: &&OriginQueue| {
             let pending = self
                 .state
                 .origins
@@ -116,7 +116,7 @@ impl Leader {
                 .map_or(0, |(_, o)| o.pending);
             !is_read(l) && pending > 0
         };
-        if self.lanes.values().any(|l| unread(&l)) {
+        if self.queues.values().any(|l| unread(&l)) {
             return Ok(());
         }
         let pending = segment.items.saturating_sub(segment.done) as usize;
@@ -144,10 +144,10 @@ impl Leader {
             })?;
         }
         if still_there > found.len() {
-            let origins: Vec<Arc<str>> = self.lanes.keys().cloned().collect();
+            let origins: Vec<Arc<str>> = self.queues.keys().cloned().collect();
             for origin in origins {
-                if let Some(lane) = self.lanes.get_mut(&origin) {
-                    lane.cursor = self.state.low.max(position(number, 0)).min(lane.cursor);
+                if let Some(queue) = self.queues.get_mut(&origin) {
+                    queue.cursor = self.state.low.max(position(number, 0)).min(queue.cursor);
                 }
             }
             return Ok(());
@@ -171,25 +171,25 @@ impl Leader {
             format!(
                 "{} of the spool {} {why}: {count} notifications are lost",
                 segment_name(number),
-                self.place.path.display()
+                self.directory.path.display()
             )
         });
         let done = segment.done + count;
         let mut draft = Draft::new(&self.state);
         // By origin it is known only of what is left.
-        let left = |lane: &Lane| {
+        let left = |queue: &OriginQueue| {
             let retries = self.state.retries.iter();
             let retries = retries.filter(|(p, r)| {
-                r.origin == lane.number && !(is_gone && segment_of(**p) == number)
+                r.origin == queue.number && !(is_gone && segment_of(**p) == number)
             });
-            let ahead = lane
+            let ahead = queue
                 .ahead
                 .keys()
                 .filter(|p| !(is_gone && segment_of(**p) == number));
-            (lane.number, (ahead.count() + retries.count()) as u64)
+            (queue.number, (ahead.count() + retries.count()) as u64)
         };
-        let is_all_read = self.lanes.values().all(|l| l.cursor >= self.end());
-        let mut origins: Vec<(u32, u64)> = self.lanes.values().map(left).collect();
+        let is_all_read = self.queues.values().all(|l| l.cursor >= self.end());
+        let mut origins: Vec<(u32, u64)> = self.queues.values().map(left).collect();
         if !is_all_read {
             // Take it from the origin with the most, until all is read and counted.
             origins.clear();
@@ -228,7 +228,7 @@ impl Leader {
 
     /// Dead letters whose file was removed count as dropped; a file that is mostly waste is written anew.
     pub(super) fn look_at_letters(&mut self) -> io::Result<()> {
-        let present = dead::files(&self.place)?;
+        let present = dead::files(&self.directory)?;
         let gone: Vec<Position> = self
             .state
             .letters
@@ -240,7 +240,7 @@ impl Leader {
             log::error(|| {
                 format!(
                     "a file of dead letters of the spool {} was removed: {} are lost",
-                    self.place.path.display(),
+                    self.directory.path.display(),
                     gone.len()
                 )
             });
@@ -266,7 +266,7 @@ impl Leader {
                 .iter()
                 .map(|(p, l)| (*p, l.clone()))
                 .collect();
-            let moved = self.letters.rewrite(&self.place, letters.into_iter())?;
+            let moved = self.letters.rewrite(&self.directory, letters.into_iter())?;
             let moved: Vec<_> = moved.into_iter().map(|(p, l)| (p.0, l)).collect();
             let batch = Batch {
                 letters: moved,
@@ -278,7 +278,7 @@ impl Leader {
         let current = self.letters.number();
         for number in present {
             if !used.contains(&number) && Some(number) != current {
-                super::super::disk::remove(&self.place.file(&dead::name(number)))?;
+                super::super::disk::remove(&self.directory.file(&dead::name(number)))?;
             }
         }
         Ok(())
@@ -289,7 +289,7 @@ impl Leader {
         self.look_at_segments()?;
         self.look_at_letters()?;
         let retention = self.settings.receipt_retention;
-        self.receipts.maintain(&self.place, now, retention)?;
+        self.receipts.maintain(&self.directory, now, retention)?;
         // Items that were dropped in flight have ended long ago.
         if self.dropped.len() > RECENT {
             self.dropped.clear();
@@ -299,9 +299,9 @@ impl Leader {
             self.compact()?;
         }
         // After a full disk it is missing. The newest segment is not deleted, and its completed lines take what producers need.
-        if !self.place.has_reserve() {
-            give_back_completed(&self.place, &self.state)?;
-            self.place.make_reserve();
+        if !self.directory.has_reserve() {
+            give_back_completed(&self.directory, &self.state)?;
+            self.directory.make_reserve();
         }
         Ok(())
     }

@@ -6,20 +6,20 @@ mod housekeeping;
 mod takeover;
 
 use super::dead::{self, LetterWriter};
+use super::directory::{SpoolDirectory, TEMPORARY};
 use super::draft::{Draft, End, Weight};
 use super::items::notification;
 use super::journal::{self, JournalReader, JournalWriter};
-use super::lane::Lane;
 use super::lease::{self, Lease, Watch};
 use super::line::{self, Line};
 use super::lock;
-use super::place::{Place, TEMPORARY};
+use super::origin_queue::OriginQueue;
 use super::reader;
 use super::reading::{POLL_BYTES, Reading};
 use super::receipts::{self, Completed, ReceiptWriter, dropped};
 use super::record::{self, Record};
 use super::repeats::Sources;
-use super::state::{Batch, State, offset_of, position, segment_of};
+use super::state::{Batch, JournalState, offset_of, position, segment_of};
 use super::{GRACE, Settings, failed, segment_name};
 use crate::host::log;
 use crate::host::{self, Timestamp, uptime};
@@ -57,12 +57,12 @@ struct OpenSegment {
 
 #[derive(Debug)]
 pub(super) struct Leader {
-    place: Arc<Place>,
+    directory: Arc<SpoolDirectory>,
     settings: Settings,
     lease: Option<Lease>,
     journal: JournalWriter,
-    state: State,
-    lanes: HashMap<Arc<str>, Lane>,
+    state: JournalState,
+    queues: HashMap<Arc<str>, OriginQueue>,
     segments: BTreeMap<u32, OpenSegment>,
     letters: LetterWriter,
     receipts: ReceiptWriter,
@@ -82,7 +82,7 @@ impl Leader {
         };
         let checked = (|| {
             lease.beat()?;
-            Ok(self.place.is_current()? && lease.has_name()? && self.journal.has_name()?)
+            Ok(self.directory.is_current()? && lease.has_name()? && self.journal.has_name()?)
         })();
         match checked {
             Ok(true) => Ok(()),
@@ -92,7 +92,7 @@ impl Leader {
     }
 
     fn failed(&self, e: io::Error) -> LeaseError {
-        LeaseError::Failed(failed(&self.place.path, e))
+        LeaseError::Failed(failed(&self.directory.path, e))
     }
 
     /// Journals a batch; if the journal cannot grow, writes it anew. Then applies it.
@@ -101,7 +101,7 @@ impl Leader {
             if !is_no_room(&e) {
                 return Err(e);
             }
-            let has_room = make_disk_room(&self.place, &self.state)?;
+            let has_room = make_disk_room(&self.directory, &self.state)?;
             if !has_room || self.journal.append(batch).is_err() {
                 // Written anew it is shorter; and the old one's room is given back.
                 self.compact()?;
@@ -113,22 +113,22 @@ impl Leader {
     }
 
     fn compact(&mut self) -> io::Result<()> {
-        self.journal = JournalWriter::begin(&self.place, self.journal.epoch(), &self.state)?;
+        self.journal = JournalWriter::begin(&self.directory, self.journal.epoch(), &self.state)?;
         Ok(())
     }
 
     /// Everything in front of which is completed, among the retries, or leaves with this draft.
     fn low(&self, draft: &Draft<'_>, leaving: &HashSet<Position>) -> Position {
         let end = self.end();
-        let of_lane = |lane: &Lane| {
-            let first = lane.ahead.keys().find(|p| !leaving.contains(p)).copied();
+        let of_queue = |queue: &OriginQueue| {
+            let first = queue.ahead.keys().find(|p| !leaving.contains(p)).copied();
             match first {
-                Some(first) => first.min(lane.cursor),
-                None if draft.pending_for(lane.number) == 0 => end,
-                None => lane.cursor,
+                Some(first) => first.min(queue.cursor),
+                None if draft.pending_for(queue.number) == 0 => end,
+                None => queue.cursor,
             }
         };
-        self.lanes.values().map(of_lane).fold(end, Position::min)
+        self.queues.values().map(of_queue).fold(end, Position::min)
     }
 
     /// The end of what was read.
@@ -141,7 +141,7 @@ impl Leader {
 
     fn open(&mut self, number: u32) -> io::Result<Option<&mut OpenSegment>> {
         if !self.segments.contains_key(&number) {
-            match self.place.open_file(
+            match self.directory.open_file(
                 OpenOptions::new().read(true).write(true),
                 &segment_name(number),
             ) {

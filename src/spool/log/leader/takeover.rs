@@ -12,35 +12,38 @@ pub(super) fn is_no_room(e: &io::Error) -> bool {
 
 /// Takes the lease and the state; `None`: another drainer has it.
 pub(in crate::spool::log) fn lead(
-    place: &Arc<Place>,
+    directory: &Arc<SpoolDirectory>,
     settings: &Settings,
     watch: &mut Watch,
     deadline: Instant,
 ) -> io::Result<Option<Leader>> {
-    match try_to_lead(place, settings, watch, deadline) {
+    match try_to_lead(directory, settings, watch, deadline) {
         // Delivery is what gives room back.
         Err(e) if is_no_room(&e) => {
-            let state = JournalReader::open(place)?.map(|(_, state)| state);
-            if !make_disk_room(place, &state.unwrap_or_default())? {
+            let state = JournalReader::open(directory)?.map(|(_, state)| state);
+            if !make_disk_room(directory, &state.unwrap_or_default())? {
                 return Err(e);
             }
-            try_to_lead(place, settings, watch, deadline)
+            try_to_lead(directory, settings, watch, deadline)
         }
         led => led,
     }
 }
 
 /// On a full disk: gives back the reserve and [`give_back_completed`]; whether that was anything.
-pub(super) fn make_disk_room(place: &Place, state: &State) -> io::Result<bool> {
-    let had_reserve = place.give_up_reserve();
-    Ok(give_back_completed(place, state)? || had_reserve)
+pub(super) fn make_disk_room(directory: &SpoolDirectory, state: &JournalState) -> io::Result<bool> {
+    let had_reserve = directory.give_up_reserve();
+    Ok(give_back_completed(directory, state)? || had_reserve)
 }
 
 /// Gives back what the completed lines in front of all others take; whether that was anything. The lines are zeros from
 /// then on, which every reader passes over.
-pub(super) fn give_back_completed(place: &Place, state: &State) -> io::Result<bool> {
+pub(super) fn give_back_completed(
+    directory: &SpoolDirectory,
+    state: &JournalState,
+) -> io::Result<bool> {
     const BLOCK: u64 = 4096;
-    let settled = state.settled_to();
+    let settled = state.completed_to();
     let mut has_made = false;
     for (number, segment) in &state.segments {
         let completed = match number.cmp(&segment_of(settled)) {
@@ -54,7 +57,7 @@ pub(super) fn give_back_completed(place: &Place, state: &State) -> io::Result<bo
         }
         let name = segment_name(*number);
         let mut options = OpenOptions::new();
-        let file = match place.open_file(options.read(true).write(true), &name) {
+        let file = match directory.open_file(options.read(true).write(true), &name) {
             Ok(file) => file,
             Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
             Err(e) => return Err(e),
@@ -66,23 +69,23 @@ pub(super) fn give_back_completed(place: &Place, state: &State) -> io::Result<bo
 }
 
 fn try_to_lead(
-    place: &Arc<Place>,
+    directory: &Arc<SpoolDirectory>,
     settings: &Settings,
     watch: &mut Watch,
     deadline: Instant,
 ) -> io::Result<Option<Leader>> {
-    lock::hold(place, deadline, || {
-        let last = journal::last_epoch(place)?;
-        let Some(lease) = lease::take(place, watch, last.is_some())? else {
+    lock::hold(directory, deadline, || {
+        let last = journal::last_epoch(directory)?;
+        let Some(lease) = lease::take(directory, watch, last.is_some())? else {
             return Ok(None);
         };
-        let taken = take_over(place, settings, last.unwrap_or(0));
+        let taken = take_over(directory, settings, last.unwrap_or(0));
         match taken {
             Ok((journal, state)) => Ok(Some(Leader {
-                place: Arc::clone(place),
+                directory: Arc::clone(directory),
                 settings: settings.clone(),
                 lease: Some(lease),
-                lanes: lanes(&state),
+                queues: queues(&state),
                 journal,
                 state,
                 segments: BTreeMap::new(),
@@ -101,48 +104,52 @@ fn try_to_lead(
     })
 }
 
-fn lanes(state: &State) -> HashMap<Arc<str>, Lane> {
+fn queues(state: &JournalState) -> HashMap<Arc<str>, OriginQueue> {
     (0..)
         .zip(&state.origins)
         .map(|(number, (origin, _))| {
-            let lane = Lane {
+            let queue = OriginQueue {
                 number,
                 cursor: state.low,
                 ahead: BTreeMap::new(),
             };
-            (Arc::clone(origin), lane)
+            (Arc::clone(origin), queue)
         })
         .collect()
 }
 
 /// Reads the last leader's state, and begins a journal that makes its own worthless.
-fn take_over(place: &Place, settings: &Settings, last: u32) -> io::Result<(JournalWriter, State)> {
-    for name in place.names()? {
+fn take_over(
+    directory: &SpoolDirectory,
+    settings: &Settings,
+    last: u32,
+) -> io::Result<(JournalWriter, JournalState)> {
+    for name in directory.names()? {
         if name.starts_with(TEMPORARY) {
             // A killed process left it, or a leader that hangs: it must not get its name any more.
-            match std::fs::remove_file(place.file(&name)) {
+            match std::fs::remove_file(directory.file(&name)) {
                 Err(e) if e.kind() == io::ErrorKind::NotFound => {}
                 removed => removed?,
             }
         }
     }
-    let mut state = match JournalReader::open(place)? {
+    let mut state = match JournalReader::open(directory)? {
         Some((journal, state)) => {
             if journal.damaged > 0 {
                 log::error(|| {
                     format!(
                         "the journal of the spool {} has {} damaged lines; deliveries may be repeated",
-                        place.path.display(),
+                        directory.path.display(),
                         journal.damaged
                     )
                 });
             }
             state
         }
-        None => without_journal(place)?,
+        None => without_journal(directory)?,
     };
     // Segments that were completed and deleted just before the last leader ended.
-    let present = place.numbered(super::super::SEGMENT, super::super::SEGMENT_END)?;
+    let present = directory.numbered(super::super::SEGMENT, super::super::SEGMENT_END)?;
     let retired: Vec<u32> = state
         .segments
         .iter()
@@ -155,30 +162,30 @@ fn take_over(place: &Place, settings: &Settings, last: u32) -> io::Result<(Journ
     };
     state.apply(&batch);
     let epoch = last.saturating_add(1);
-    let journal = JournalWriter::begin(place, epoch, &state)?;
+    let journal = JournalWriter::begin(directory, epoch, &state)?;
     if settings.is_synced {
         journal.sync()?;
-        place.sync_names()?;
+        directory.sync_names()?;
     }
-    for old in place.numbered(super::super::JOURNAL, "")? {
+    for old in directory.numbered(super::super::JOURNAL, "")? {
         if old < epoch {
-            super::super::disk::remove(&place.file(&journal::name(old)))?;
+            super::super::disk::remove(&directory.file(&journal::name(old)))?;
         }
     }
     Ok((journal, state))
 }
 
 /// The state of a spool without a journal: a new one, or one whose journal was removed. What has a receipt is not sent again.
-fn without_journal(place: &Place) -> io::Result<State> {
-    let mut state = State::default();
-    let completed = receipts::positions(place)?;
+fn without_journal(directory: &SpoolDirectory) -> io::Result<JournalState> {
+    let mut state = JournalState::default();
+    let completed = receipts::positions(directory)?;
     if completed.is_empty() {
         return Ok(state);
     }
     log::error(|| {
         format!(
             "the journal of the spool {} is gone; it is made again from the receipts, and what has none may be sent twice",
-            place.path.display()
+            directory.path.display()
         )
     });
     let mut draft = Draft::new(&state);
@@ -242,25 +249,25 @@ pub(super) fn unread_items(
 impl Leader {
     pub(super) fn restore(&mut self) -> Result<(), LeaseError> {
         let deadline = Instant::now() + super::super::BUSY_TIMEOUT;
-        let place = Arc::clone(&self.place);
-        if !place.is_current().map_err(|e| self.failed(e))? {
+        let directory = Arc::clone(&self.directory);
+        if !directory.is_current().map_err(|e| self.failed(e))? {
             return self.begin_again();
         }
-        let restored = lock::hold(&place, deadline, || {
-            if journal::last_epoch(&place)?.is_some_and(|epoch| epoch > self.journal.epoch()) {
+        let restored = lock::hold(&directory, deadline, || {
+            if journal::last_epoch(&directory)?.is_some_and(|epoch| epoch > self.journal.epoch()) {
                 return Ok(false);
             }
             let Some(lease) = &mut self.lease else {
                 return Ok(false);
             };
             if !lease.has_name()? {
-                if !lease.restore(&place)? {
+                if !lease.restore(&directory)? {
                     return Ok(false);
                 }
                 log::error(|| {
                     format!(
                         "the file lease of the spool {} was removed",
-                        place.path.display()
+                        directory.path.display()
                     )
                 });
             }
@@ -268,10 +275,10 @@ impl Leader {
                 log::error(|| {
                     format!(
                         "the journal of the spool {} was removed; it is made again",
-                        place.path.display()
+                        directory.path.display()
                     )
                 });
-                self.journal = JournalWriter::begin(&place, self.journal.epoch(), &self.state)?;
+                self.journal = JournalWriter::begin(&directory, self.journal.epoch(), &self.state)?;
             }
             Ok(true)
         });
@@ -289,7 +296,7 @@ impl Leader {
         log::warn(|| {
             format!(
                 "another process delivers the spool {} now: this one did nothing for {} s",
-                self.place.path.display(),
+                self.directory.path.display(),
                 super::super::LEASE_TIME.as_secs()
             )
         });
@@ -312,19 +319,20 @@ impl Leader {
         log::error(|| {
             format!(
                 "the spool {} was deleted or moved while it was in use: {lost} notifications are lost",
-                self.place.path.display()
+                self.directory.path.display()
             )
         });
         let mut sums = self.state.sums;
         sums.dropped += lost;
         sums.dead = 0;
         let began = (|| {
-            let place = Arc::new(Place::open(&self.place.path, true)?);
+            let directory = Arc::new(SpoolDirectory::open(&self.directory.path, true)?);
             for (item, producer) in &unread {
-                super::super::producer::append_again(&place, item, *producer)?;
+                super::super::producer::append_again(&directory, item, *producer)?;
             }
             let deadline = Instant::now() + super::super::BUSY_TIMEOUT;
-            let Some(mut leader) = lead(&place, &self.settings, &mut Watch::default(), deadline)?
+            let Some(mut leader) =
+                lead(&directory, &self.settings, &mut Watch::default(), deadline)?
             else {
                 return Ok(None);
             };

@@ -7,29 +7,29 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 
 /// What is told of a chain of certificates.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Shown {
+pub(super) struct ShownCertificate {
     pub(super) subject: String,
     pub(super) issuer: String,
     /// The hosts that it is for.
     pub(super) names: Vec<String>,
     /// The end of the certificate itself.
-    pub(super) end: End,
+    pub(super) end: Expiry,
     /// Whose certificate between it and the authority ends first, if that is before its own end.
-    pub(super) intermediate: Option<(String, End)>,
+    pub(super) intermediate: Option<(String, Expiry)>,
 }
 
 /// The end of a certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct End {
+pub(super) struct Expiry {
     time: SystemTime,
     date: String,
 }
 
-impl End {
-    fn of(certificate: &X509Certificate<'_>) -> End {
+impl Expiry {
+    fn from_certificate(certificate: &X509Certificate<'_>) -> Expiry {
         let end = certificate.validity().not_after;
         let seconds = end.timestamp().try_into().unwrap_or(0);
-        End {
+        Expiry {
             time: UNIX_EPOCH + Duration::from_secs(seconds),
             date: end.to_datetime().date().to_string(),
         }
@@ -42,18 +42,23 @@ impl End {
     }
 }
 
-impl Shown {
+impl ShownCertificate {
     /// Of the chain as the service shows it, its own first; `None` if that is no certificate.
-    pub(super) fn of(chain: &[Vec<u8>]) -> Option<Shown> {
+    pub(super) fn from_chain(chain: &[Vec<u8>]) -> Option<ShownCertificate> {
         let (_, own) = X509Certificate::from_der(chain.first()?).ok()?;
-        let end = End::of(&own);
+        let end = Expiry::from_certificate(&own);
         // An authority that the service shows too is not what decides: the one that is trusted here is.
         let intermediate = chain
             .iter()
             .skip(1)
             .filter_map(|der| X509Certificate::from_der(der).ok())
             .filter(|(_, other)| other.subject() != other.issuer())
-            .map(|(_, other)| (other.subject().to_string(), End::of(&other)))
+            .map(|(_, other)| {
+                (
+                    other.subject().to_string(),
+                    Expiry::from_certificate(&other),
+                )
+            })
             .filter(|(_, other)| other.time < end.time)
             .min_by_key(|(_, other)| other.time);
         let names = own.subject_alternative_name().ok()?;
@@ -65,7 +70,7 @@ impl Shown {
                 .filter_map(host)
                 .collect()
         });
-        Some(Shown {
+        Some(ShownCertificate {
             subject: own.subject().to_string(),
             issuer: own.issuer().to_string(),
             names,
@@ -74,7 +79,7 @@ impl Shown {
         })
     }
 
-    pub(super) fn in_words(&self) -> String {
+    pub(super) fn summary(&self) -> String {
         let names = match self.names.as_slice() {
             [] => "no host".to_owned(),
             names => names.join(", "),
@@ -112,18 +117,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_certificate_is_not_shown() {
-        assert_eq!(Shown::of(&[]), None);
-        assert_eq!(Shown::of(&[b"nonsense".to_vec()]), None);
+    fn certificate_is_not_shown_when_it_cannot_be_parsed() {
+        assert_eq!(ShownCertificate::from_chain(&[]), None);
+        assert_eq!(ShownCertificate::from_chain(&[b"nonsense".to_vec()]), None);
     }
 
     #[test]
-    fn days_are_whole_and_end() {
-        let shown = Shown {
+    fn certificate_days_left_are_whole_days_until_expiry() {
+        let shown = ShownCertificate {
             subject: "CN=a".to_owned(),
             issuer: "CN=b".to_owned(),
             names: Vec::new(),
-            end: End {
+            end: Expiry {
                 time: UNIX_EPOCH + Duration::from_secs(10 * 86_400),
                 date: "1970-01-11".to_owned(),
             },
@@ -134,6 +139,6 @@ mod tests {
         assert_eq!(shown.end.days_left(at(1)), Some(9));
         assert_eq!(shown.end.days_left(at(10 * 86_400)), Some(0));
         assert_eq!(shown.end.days_left(at(10 * 86_400 + 1)), None);
-        assert!(shown.in_words().contains("for no host, issued by CN=b"));
+        assert!(shown.summary().contains("for no host, issued by CN=b"));
     }
 }

@@ -146,7 +146,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn variables_that_nothing_reads() {
+    fn config_check_warns_of_variables_without_effect() {
         let names = [
             "ESALES_TIMEOUT_MS",
             "ESALES_TIMEOUT",
@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_proxy_is_not_shown() {
+    fn config_check_does_not_show_the_proxy() {
         assert!(!shown("proxy", "http://u:secret@p:1").contains("secret"));
         assert_eq!(shown("market", "UK"), "market UK");
     }

@@ -83,8 +83,8 @@ pub(crate) fn run(args: &ArgMatches) -> Result<ExitCode, String> {
     );
     report.add("spool", spool::checks(config.as_ref()));
     let named: Vec<&String> = args.get_many("php").into_iter().flatten().collect();
-    let patience = probe.map_or(php::PATIENCE, |p| p.timeout());
-    report.add("php", php::checks(&named, patience));
+    let timeout = probe.map_or(php::PHP_TIMEOUT, |p| p.timeout());
+    report.add("php", php::checks(&named, timeout));
     let text = if args.get_flag("json") {
         format!("{:#}\n", report.json())
     } else {

@@ -8,8 +8,8 @@ use std::time::{Duration, SystemTime};
 
 use esales_notify::{Error, Probe, ProbeAnswer, Status, Trust};
 
-use super::certificate::Shown;
-use super::report::{Check, State};
+use super::certificate::ShownCertificate;
+use super::report::{Check, CheckState};
 
 /// A certificate that ends sooner is worth a warning, in days.
 const SOON: u64 = 14;
@@ -36,7 +36,7 @@ pub(super) fn checks(probe: Option<&Probe>) -> Vec<Check> {
 /// Adds checks until one fails.
 fn walk(probe: &Probe, checks: &mut Vec<Check>) {
     let mut goes_on = |check: Check| {
-        let goes_on = check.state != State::Failed;
+        let goes_on = check.state != CheckState::Failed;
         checks.push(check);
         goes_on
     };
@@ -94,8 +94,8 @@ fn name(probe: &Probe) -> (Vec<SocketAddr>, Check) {
                     "check the name (cluster_id or base_url, or the proxy's), and the name server: `getent hosts NAME`"
                 }
             };
-            let words = format!("{host}: {}", e.detail());
-            (Vec::new(), Check::failed("name", words, advice))
+            let message = format!("{host}: {}", e.detail());
+            (Vec::new(), Check::failed("name", message, advice))
         }
     }
 }
@@ -113,7 +113,7 @@ fn connection(probe: &Probe, addresses: &[SocketAddr]) -> Check {
             .filter_map(|(addr, thread)| Some((addr, thread.join().ok()?)))
             .collect()
     });
-    let words: Vec<String> = tried
+    let message: Vec<String> = tried
         .iter()
         .map(|(addr, result)| match result {
             Ok(time) => format!("{addr} in {:.1} ms", time.as_secs_f64() * 1e3),
@@ -121,17 +121,17 @@ fn connection(probe: &Probe, addresses: &[SocketAddr]) -> Check {
             Err(e) => format!("{addr}: {}", e.detail()),
         })
         .collect();
-    let words = words.join("; ");
+    let message = message.join("; ");
     let open = tried.iter().filter(|(_, result)| result.is_ok()).count();
     let has_timeout = tried
         .iter()
         .any(|(_, result)| matches!(result, Err(e) if e.status() == Status::Timeout));
     let check = if open == tried.len() && open > 0 {
-        Check::ok("connection", words)
+        Check::ok("connection", message)
     } else if open > 0 {
         let advice = "a client loses time with the addresses that do not answer: open them in the firewall, or have \
                       them taken out of the name server (an IPv6 address without a route, perhaps)";
-        Check::warning("connection", words, advice)
+        Check::warning("connection", message, advice)
     } else {
         let (host, port) = probe.proxy().unwrap_or_else(|| probe.service());
         let advice = if has_timeout {
@@ -141,7 +141,7 @@ fn connection(probe: &Probe, addresses: &[SocketAddr]) -> Check {
         } else {
             format!("nobody listens there: check the address, and that {host} serves port {port}")
         };
-        Check::failed("connection", words, advice)
+        Check::failed("connection", message, advice)
     };
     check.fact("open", open).fact("tried", tried.len())
 }
@@ -162,10 +162,10 @@ fn proxy(probe: &Probe) -> Check {
         Ok(()) => Check::ok("proxy", format!("{proxy} opens the way to {service}:{port}")),
         Err(e) => {
             let advice = match e.detail() {
-                words if words.contains("407") => {
+                message if message.contains("407") => {
                     "the proxy wants a name and a password: proxy=http://user:password@host:port".to_owned()
                 }
-                words if words.contains("403") => {
+                message if message.contains("403") => {
                     format!("have the proxy allow CONNECT {service}:{port}")
                 }
                 _ => format!(
@@ -201,17 +201,17 @@ fn tls(probe: &Probe, chain: Option<&[Vec<u8>]>, answer: &Result<ProbeAnswer, Er
         Err(e) if e.status() == Status::TlsFailed => Some(e.detail()),
         _ => None,
     };
-    let shown = Shown::of(chain);
+    let shown = ShownCertificate::from_chain(chain);
     let now = SystemTime::now();
     let days = shown.as_ref().and_then(|s| s.end.days_left(now));
     // One that has ended already, and is accepted all the same, is not needed.
     let intermediate = shown.as_ref().and_then(|s| s.intermediate.as_ref());
     let intermediate = intermediate.and_then(|(subject, end)| Some((subject, end.days_left(now)?)));
-    let words = shown.as_ref().map_or_else(
+    let message = shown.as_ref().map_or_else(
         || "the certificate cannot be read".to_owned(),
-        Shown::in_words,
+        ShownCertificate::summary,
     );
-    let found = format!("{words}; {trust}");
+    let found = format!("{message}; {trust}");
     let check = match (refused, days) {
         (Some(reason), _) => Check::failed(
             "tls",
@@ -240,20 +240,20 @@ fn tls(probe: &Probe, chain: Option<&[Vec<u8>]>, answer: &Result<ProbeAnswer, Er
         .fact("days_left", days)
 }
 
-/// `words` are the library's about a failure of this status.
-fn advice(status: Status, words: &str) -> &'static str {
+/// `message` are the library's about a failure of this status.
+fn advice(status: Status, message: &str) -> &'static str {
     match status {
-        Status::TlsFailed if words.contains("expired") || words.contains("not valid yet") => {
+        Status::TlsFailed if message.contains("expired") || message.contains("not valid yet") => {
             "see this machine's clock (`date -u`); if it is right, whoever runs the service must renew the certificate"
         }
-        Status::TlsFailed if words.contains("another host") => {
+        Status::TlsFailed if message.contains("another host") => {
             "use a name that the certificate is for: see cluster_id or base_url"
         }
-        Status::TlsFailed if words.contains("not trusted") => {
+        Status::TlsFailed if message.contains("not trusted") => {
             "put the authority into a PEM file and name it by ca_file: a private one, or that of a proxy that opens TLS"
         }
         Status::TlsFailed
-            if words.contains("the server's certificate") || words.contains("CA:TRUE") =>
+            if message.contains("the server's certificate") || message.contains("CA:TRUE") =>
         {
             "have the service's (or the gateway's) certificate replaced by one without this fault"
         }
@@ -300,7 +300,7 @@ fn clock(date: Option<SystemTime>, before: SystemTime, after: SystemTime) -> Che
     let since = |later: SystemTime, earlier| later.duration_since(earlier).unwrap_or_default();
     let behind = since(date, after);
     let ahead = since(before, date + Duration::from_secs(1));
-    let (skew, words) = if behind > ahead {
+    let (skew, message) = if behind > ahead {
         (behind, "behind")
     } else {
         (ahead, "ahead of")
@@ -310,7 +310,7 @@ fn clock(date: Option<SystemTime>, before: SystemTime, after: SystemTime) -> Che
     let check = if skew > SKEW {
         Check::warning(
             "clock",
-            format!("this machine's clock is {seconds} s {words} the service's"),
+            format!("this machine's clock is {seconds} s {message} the service's"),
             "set it by NTP (`timedatectl set-ntp true`): certificates, ages in the spool and Retry-After dates depend on it",
         )
     } else {
@@ -327,14 +327,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn skew_in_both_directions_and_none_within_the_exchange() {
+    fn clock_check_reports_skew_beyond_the_duration_of_the_exchange() {
         let at = |s| SystemTime::UNIX_EPOCH + Duration::from_secs(s);
         let of = |date| clock(Some(at(date)), at(1_000), at(1_010));
         for date in [999, 1_000, 1_005, 1_010, 1_070, 939] {
-            assert_eq!(of(date).state, State::Ok, "{date}");
+            assert_eq!(of(date).state, CheckState::Ok, "{date}");
         }
         assert!(of(1_071).found.contains("is 61 s behind"));
         assert!(of(938).found.contains("is 61 s ahead of"));
-        assert_eq!(clock(None, at(0), at(0)).state, State::Skipped);
+        assert_eq!(clock(None, at(0), at(0)).state, CheckState::Skipped);
     }
 }

@@ -36,7 +36,9 @@ pub(super) fn check(args: &ArgMatches, is_configured: bool) -> Check {
     }
     let (receipt, ..) = match send::notify(kind, args, &config) {
         Ok(sent) => sent,
-        Err(words) => return Check::failed(NAME, words, "fix the arguments of the notification"),
+        Err(message) => {
+            return Check::failed(NAME, message, "fix the arguments of the notification");
+        }
     };
     let name = kind.spec().name;
     let found = format!("{name}: {}: {}", receipt.status, receipt.detail);
@@ -58,7 +60,7 @@ pub(super) fn check(args: &ArgMatches, is_configured: bool) -> Check {
 fn advice(kind: Kind, receipt: &Receipt) -> &'static str {
     let has = |field| kind.need(field).is_some();
     match receipt.status {
-        _ if receipt.may_have_arrived() => {
+        Status::MayHaveArrived => {
             "the payment may have arrived: see it in the service's figures before you send it again"
         }
         Status::BadRequest if has(Field::Lines) => {

@@ -13,7 +13,7 @@ use std::time::Duration;
 use super::report::Check;
 
 /// How long one PHP may take to describe itself where `timeout_ms` is not to be had.
-pub(super) const PATIENCE: Duration = Duration::from_secs(3);
+pub(super) const PHP_TIMEOUT: Duration = Duration::from_secs(3);
 /// The binding needs it.
 const OLDEST: (u32, u32) = (7, 4);
 /// The functions that the binding calls, as in its Internal/Functions.php.
@@ -51,7 +51,7 @@ const NEEDED: &[&str] = &[
 ];
 
 /// A PHP that was named must be able to use the library; one that was merely found may belong to something else.
-pub(super) fn checks(named: &[&String], patience: Duration) -> Vec<Check> {
+pub(super) fn checks(named: &[&String], timeout: Duration) -> Vec<Check> {
     let is_named = !named.is_empty();
     let programs: Vec<PathBuf> = match is_named {
         true => named.iter().map(PathBuf::from).collect(),
@@ -62,14 +62,14 @@ pub(super) fn checks(named: &[&String], patience: Duration) -> Vec<Check> {
     let mut cli = Vec::new();
     let mut web = Vec::new();
     for program in programs {
-        let (is_cli, check) = match ask(&program, patience) {
+        let (is_cli, check) = match ask(&program, timeout) {
             Ok(info) => {
                 let is_cli = info.is_cli();
                 (is_cli, judge(&program, &info, is_named))
             }
-            Err(words) => {
+            Err(message) => {
                 let is_cli = !is_fpm(&program);
-                let found = format!("{}: {words}", program.display());
+                let found = format!("{}: {message}", program.display());
                 let advice = "run it with -i, and see what it says";
                 (is_cli, bad(name_of(is_cli), is_named, &found, advice))
             }
@@ -206,7 +206,7 @@ impl Info {
     }
 }
 
-fn ask(program: &Path, patience: Duration) -> Result<Info, String> {
+fn ask(program: &Path, timeout: Duration) -> Result<Info, String> {
     let mut child = Command::new(program)
         .arg("-i")
         .stdin(Stdio::null())
@@ -216,21 +216,21 @@ fn ask(program: &Path, patience: Duration) -> Result<Info, String> {
         .map_err(|e| e.to_string())?;
     let described = read(child.stdout.take());
     let complained = read(child.stderr.take());
-    let text = described.recv_timeout(patience);
+    let text = described.recv_timeout(timeout);
     // It has ended, or is to end now.
     let _ = child.kill();
     let _ = child.wait();
-    let text = text.map_err(|_| format!("no answer to -i within {} ms", patience.as_millis()))?;
-    let words = complained.recv_timeout(patience).unwrap_or_default();
+    let text = text.map_err(|_| format!("no answer to -i within {} ms", timeout.as_millis()))?;
+    let message = complained.recv_timeout(timeout).unwrap_or_default();
     let short = |line: &str| line.chars().take(200).collect::<String>();
     let Some(mut info) = Info::parse(&text) else {
-        let mut lines = text.lines().chain(words.lines());
+        let mut lines = text.lines().chain(message.lines());
         let first = lines.find(|line| !line.trim().is_empty());
         let first = short(first.unwrap_or("it says nothing"));
         return Err(format!("it does not describe itself with -i: {first}"));
     };
     // Such as of a preload script that fails.
-    let fatal = words.lines().find(|line| line.contains("Fatal error"));
+    let fatal = message.lines().find(|line| line.contains("Fatal error"));
     info.fatal = fatal.map(short);
     Ok(info)
 }
@@ -263,8 +263,8 @@ fn judge(program: &Path, info: &Info, is_named: bool) -> Check {
         info.get("Server API")
     );
     let check = match verdict(info) {
-        Ok(words) => Check::ok(name, format!("{about}: {words}")),
-        Err((words, advice)) => bad(name, is_named, &format!("{about}: {words}"), &advice),
+        Ok(message) => Check::ok(name, format!("{about}: {message}")),
+        Err((message, advice)) => bad(name, is_named, &format!("{about}: {message}"), &advice),
     };
     check
         .fact("php", program.display().to_string())
@@ -277,7 +277,7 @@ fn judge(program: &Path, info: &Info, is_named: bool) -> Check {
 
 /// What is good about it; or what is not, and what to do.
 fn verdict(info: &Info) -> Result<String, (String, String)> {
-    let no = |words: &str, advice: &str| Err((words.to_owned(), advice.to_owned()));
+    let no = |message: &str, advice: &str| Err((message.to_owned(), advice.to_owned()));
     if info.is_too_old() {
         return no("too old for FFI", "the binding needs PHP 7.4 or newer");
     }
@@ -318,8 +318,8 @@ fn verdict(info: &Info) -> Result<String, (String, String)> {
         );
     }
     if !Path::new(preload).is_file() {
-        let words = format!("opcache.preload names no file: {preload}");
-        return no(&words, "name the binding's preload.php, and restart it");
+        let message = format!("opcache.preload names no file: {preload}");
+        return no(&message, "name the binding's preload.php, and restart it");
     }
     if !info.is_on("opcache.enable") {
         return no(
@@ -345,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_wanted_is_read() {
+    fn php_settings_ignore_other_output() {
         let text = "Server API => FPM/FastCGI\nESALES_PRIVATE_KEY => secret\nffi.preload => no value => no value\n";
         let info = Info::parse(text).unwrap();
         assert!(!format!("{info:?}").contains("secret"));
@@ -354,12 +354,12 @@ mod tests {
     }
 
     #[test]
-    fn every_setting_has_its_verdict() {
+    fn php_check_judges_every_ffi_setting() {
         let cli = "Command Line Interface";
         let fpm = "FPM/FastCGI";
         let file = std::env::current_exe().unwrap();
         let file = file.to_str().unwrap();
-        for (sapi, settings, words) in [
+        for (sapi, settings, message) in [
             (cli, &[][..], Err("not loaded")),
             (cli, &[("ffi.enable", "preload")], Ok("is enough")),
             (cli, &[("ffi.enable", "0")], Err("switched off")),
@@ -414,9 +414,9 @@ mod tests {
             ),
         ] {
             let verdict = verdict(&info(sapi, settings));
-            match (&verdict, words) {
-                (Ok(found), Ok(words)) | (Err((found, _)), Err(words)) => {
-                    assert!(found.contains(words), "{settings:?}: {found}");
+            match (&verdict, message) {
+                (Ok(found), Ok(message)) | (Err((found, _)), Err(message)) => {
+                    assert!(found.contains(message), "{settings:?}: {found}");
                 }
                 _ => panic!("{settings:?}: {verdict:?}"),
             }
@@ -424,7 +424,7 @@ mod tests {
     }
 
     #[test]
-    fn needed_functions_are_those_of_the_binding() {
+    fn php_check_needs_the_functions_that_the_binding_calls() {
         let binding = include_str!("../../../../bindings/php/src/Internal/Functions.php");
         let list = binding.split("NEEDED = [").nth(1).unwrap();
         let list = list.split(']').next().unwrap();
@@ -433,7 +433,7 @@ mod tests {
     }
 
     #[test]
-    fn a_php_without_ffi_is_too_old() {
+    fn php_check_fails_when_php_has_no_ffi() {
         for (version, is_too_old) in [
             ("7.3.33", true),
             ("7.4.0", false),

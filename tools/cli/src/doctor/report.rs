@@ -8,20 +8,20 @@ use crate::output::printable;
 
 /// The worst comes last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum State {
+pub(super) enum CheckState {
     Skipped,
     Ok,
     Warning,
     Failed,
 }
 
-impl State {
+impl CheckState {
     fn name(self) -> &'static str {
         match self {
-            State::Skipped => "skipped",
-            State::Ok => "ok",
-            State::Warning => "warning",
-            State::Failed => "failed",
+            CheckState::Skipped => "skipped",
+            CheckState::Ok => "ok",
+            CheckState::Warning => "warning",
+            CheckState::Failed => "failed",
         }
     }
 }
@@ -30,14 +30,14 @@ impl State {
 #[derive(Debug)]
 pub(super) struct Check {
     pub(super) name: &'static str,
-    pub(super) state: State,
+    pub(super) state: CheckState,
     pub(super) found: String,
     advice: Option<String>,
     facts: Map<String, Value>,
 }
 
 impl Check {
-    fn new(name: &'static str, state: State, found: &str, advice: Option<&str>) -> Check {
+    fn new(name: &'static str, state: CheckState, found: &str, advice: Option<&str>) -> Check {
         Check {
             name,
             state,
@@ -48,12 +48,12 @@ impl Check {
     }
 
     pub(super) fn ok(name: &'static str, found: impl AsRef<str>) -> Check {
-        Check::new(name, State::Ok, found.as_ref(), None)
+        Check::new(name, CheckState::Ok, found.as_ref(), None)
     }
 
     /// `why` it could not, or need not, be checked.
     pub(super) fn skipped(name: &'static str, why: impl AsRef<str>) -> Check {
-        Check::new(name, State::Skipped, why.as_ref(), None)
+        Check::new(name, CheckState::Skipped, why.as_ref(), None)
     }
 
     /// Because of what must be fixed first.
@@ -66,7 +66,12 @@ impl Check {
         found: impl AsRef<str>,
         advice: impl AsRef<str>,
     ) -> Check {
-        Check::new(name, State::Warning, found.as_ref(), Some(advice.as_ref()))
+        Check::new(
+            name,
+            CheckState::Warning,
+            found.as_ref(),
+            Some(advice.as_ref()),
+        )
     }
 
     pub(super) fn failed(
@@ -74,7 +79,12 @@ impl Check {
         found: impl AsRef<str>,
         advice: impl AsRef<str>,
     ) -> Check {
-        Check::new(name, State::Failed, found.as_ref(), Some(advice.as_ref()))
+        Check::new(
+            name,
+            CheckState::Failed,
+            found.as_ref(),
+            Some(advice.as_ref()),
+        )
     }
 
     /// With a fact for programs.
@@ -98,20 +108,20 @@ impl Report {
         self.groups.iter().flat_map(|(_, checks)| checks)
     }
 
-    fn count(&self, state: State) -> usize {
+    fn count(&self, state: CheckState) -> usize {
         self.all().filter(|check| check.state == state).count()
     }
 
     /// The worst that was found.
-    fn state(&self) -> State {
+    fn state(&self) -> CheckState {
         let worst = self.all().map(|check| check.state).max();
-        worst.unwrap_or(State::Ok).max(State::Ok)
+        worst.unwrap_or(CheckState::Ok).max(CheckState::Ok)
     }
 
     pub(super) fn exit_code(&self, is_strict: bool) -> u8 {
         match self.state() {
-            State::Failed => 2,
-            State::Warning if is_strict => 1,
+            CheckState::Failed => 2,
+            CheckState::Warning if is_strict => 1,
             _ => 0,
         }
     }
@@ -121,7 +131,9 @@ impl Report {
         for (group, checks) in &self.groups {
             let _ = writeln!(out, "{group}");
             // What was skipped for one reason stands in one line.
-            for alike in checks.chunk_by(|a, b| a.state == State::Skipped && a.found == b.found) {
+            for alike in
+                checks.chunk_by(|a, b| a.state == CheckState::Skipped && a.found == b.found)
+            {
                 if let Some(check) = alike.first() {
                     let state = check.state.name();
                     let names: Vec<&str> = alike.iter().map(|c| c.name).collect();
@@ -138,10 +150,10 @@ impl Report {
         let _ = writeln!(
             out,
             "\n{} failed, {} with a warning, {} ok, {} skipped",
-            self.count(State::Failed),
-            self.count(State::Warning),
-            self.count(State::Ok),
-            self.count(State::Skipped)
+            self.count(CheckState::Failed),
+            self.count(CheckState::Warning),
+            self.count(CheckState::Ok),
+            self.count(CheckState::Skipped)
         );
         out
     }
@@ -161,21 +173,21 @@ impl Report {
         json!({
             "version": env!("CARGO_PKG_VERSION"),
             "state": self.state().name(),
-            "failed": self.count(State::Failed),
-            "warnings": self.count(State::Warning),
-            "ok": self.count(State::Ok),
-            "skipped": self.count(State::Skipped),
+            "failed": self.count(CheckState::Failed),
+            "warnings": self.count(CheckState::Warning),
+            "ok": self.count(CheckState::Ok),
+            "skipped": self.count(CheckState::Skipped),
             "checks": checks.collect::<Vec<_>>(),
         })
     }
 }
 
 /// Without control characters, which could command a terminal, and of a bounded length.
-fn harmless(words: &str) -> String {
+fn harmless(text: &str) -> String {
     const MOST: usize = 2000;
-    let kept: String = words.chars().take(MOST).collect();
+    let kept: String = text.chars().take(MOST).collect();
     let mut out = printable(&kept);
-    if words.chars().nth(MOST).is_some() {
+    if text.chars().nth(MOST).is_some() {
         out.push('…');
     }
     out
@@ -192,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn the_worst_check_decides() {
+    fn report_state_is_the_worst_of_its_checks() {
         let ok = || Check::ok("a", "fine");
         let warning = || Check::warning("b", "odd", "look");
         let failed = || Check::failed("c", "broken", "fix");
@@ -214,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn every_check_has_its_line_and_its_object() {
+    fn report_prints_every_check_as_a_line_and_as_json() {
         let report = of(vec![
             Check::ok("a", "fine").fact("n", 1),
             Check::failed("b", "broken", "fix it"),
@@ -232,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_skipped_for_one_reason_stands_in_one_line() {
+    fn report_groups_skipped_checks_with_the_same_reason() {
         let report = of(vec![
             Check::skipped("a", "no need"),
             Check::skipped("b", "no need"),
@@ -244,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn words_from_outside_command_no_terminal() {
+    fn text_from_outside_is_escaped_for_the_terminal() {
         assert_eq!(harmless("a\u{1b}[2Jb\nc"), "a\\u{1b}[2Jb\\nc");
         assert_eq!(harmless(&"x".repeat(3000)).chars().count(), 2001);
     }

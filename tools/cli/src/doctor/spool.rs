@@ -321,8 +321,7 @@ fn of_dead(by_status: &[(Status, u64)]) -> String {
                 "ESALES_REJECTED: a wrong address, or the v1 API is not enabled for the cluster; then `esales-notify \
                  queue dead retry --all`."
             }
-            // Others are tried again for as long as their status lasts.
-            status if status.is_retryable() => {
+            Status::MayHaveArrived => {
                 "Payments that may have arrived: look each up in the service's figures. Drop those that are there; \
                  `esales-notify queue dead retry --may-count-twice ID` sends the others."
             }
@@ -336,14 +335,14 @@ fn of_dead(by_status: &[(Status, u64)]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::report::State;
+    use super::super::report::CheckState;
     use super::*;
 
     #[test]
-    fn every_check_is_listed_as_skipped_without_a_configuration() {
+    fn spool_checks_are_listed_as_skipped_when_there_is_no_configuration() {
         let checks = checks(None);
         assert_eq!(checks.len(), NAMES.len());
-        assert!(checks.iter().all(|c| c.state == State::Skipped));
+        assert!(checks.iter().all(|c| c.state == CheckState::Skipped));
     }
 
     #[test]
@@ -352,8 +351,7 @@ mod tests {
             (Status::BadRequest, 3),
             (Status::Forbidden, 1),
             (Status::Rejected, 1),
-            (Status::ServerError, 1),
-            (Status::Timeout, 1),
+            (Status::MayHaveArrived, 1),
         ]);
         for part in [
             "passes no ticket,",
@@ -375,12 +373,12 @@ mod tests {
             report
         };
         for (pending, leader, is_apart, state) in [
-            (0, Some("process 7"), true, State::Ok),
-            (9, Some("process 7"), false, State::Ok),
-            (0, None, false, State::Ok),
-            (0, None, true, State::Warning),
-            (1, None, false, State::Failed),
-            (1, None, true, State::Failed),
+            (0, Some("process 7"), true, CheckState::Ok),
+            (9, Some("process 7"), false, CheckState::Ok),
+            (0, None, false, CheckState::Ok),
+            (0, None, true, CheckState::Warning),
+            (1, None, false, CheckState::Failed),
+            (1, None, true, CheckState::Failed),
         ] {
             assert_eq!(drainer(&report(pending, leader), is_apart).state, state);
         }
@@ -391,12 +389,12 @@ mod tests {
         let mut config = Config::new();
         config.set("max_items", "100").unwrap();
         for (pending, age_s, state) in [
-            (0, 0, State::Ok),
-            (89, 300, State::Ok),
-            (90, 0, State::Warning),
-            (1, 301, State::Warning),
-            (1, 43_200, State::Warning),
-            (1, 43_201, State::Failed),
+            (0, 0, CheckState::Ok),
+            (89, 300, CheckState::Ok),
+            (90, 0, CheckState::Warning),
+            (1, 301, CheckState::Warning),
+            (1, 43_200, CheckState::Warning),
+            (1, 43_201, CheckState::Failed),
         ] {
             let mut report = SpoolReport::default();
             report.counts.pending = pending;
@@ -408,14 +406,14 @@ mod tests {
     #[test]
     fn contents_check_reports_faults_and_files_that_were_set_aside() {
         let mut report = SpoolReport::default();
-        assert_eq!(contents(&report).state, State::Ok);
+        assert_eq!(contents(&report).state, CheckState::Ok);
         report.set_aside = vec!["/spool/damaged-1".into()];
         let check = contents(&report);
-        assert_eq!(check.state, State::Warning);
+        assert_eq!(check.state, CheckState::Warning);
         assert!(check.found.contains("/spool/damaged-1"), "{check:?}");
         report.faults = vec!["the journal counts 2, the segments hold 1".to_owned()];
         let check = contents(&report);
-        assert_eq!(check.state, State::Failed);
+        assert_eq!(check.state, CheckState::Failed);
         assert!(
             check.found.contains("but the journal counts 2"),
             "{check:?}"

@@ -254,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn status_exits_5_in_every_form_when_the_counters_are_wrong_or_there_are_faults() {
+    fn queue_status_exits_5_when_counters_are_wrong_or_faults_exist() {
         let mut unbalanced = SpoolReport::default();
         unbalanced.counts.delivered = 1;
         let mut faulty = SpoolReport::default();

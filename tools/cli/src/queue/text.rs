@@ -230,7 +230,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn status_names_the_leader_or_says_that_no_process_delivers() {
+    fn queue_status_names_the_leader_or_reports_that_no_process_delivers() {
         let mut spool = SpoolReport::default();
         assert!(report(&spool).contains("delivered by      no process\n"));
         spool.leader = Some("process 7 of www-data".to_owned());
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn status_lists_faults_and_files_that_were_set_aside() {
+    fn queue_status_lists_faults_and_files_that_were_set_aside() {
         let mut spool = SpoolReport::default();
         spool.faults = vec!["the journal counts 2, the segments hold 1".to_owned()];
         spool.set_aside = vec!["/spool/damaged-1".into()];

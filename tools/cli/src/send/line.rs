@@ -97,7 +97,7 @@ fn is_part(text: &str) -> bool {
 }
 
 /// A message of the library with the names of the command: `lines[0].selling_price ...` becomes `--line 1: price ...`.
-pub(super) fn in_words_of_the_command(message: &str) -> String {
+pub(super) fn in_terms_of_the_command(message: &str) -> String {
     let translated = || {
         let (number, rest) = message.strip_prefix("lines[")?.split_once("].")?;
         let number: usize = number.parse().ok()?;
@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn line_is_read_when_its_parts_stand_in_any_order() {
+    fn order_line_argument_accepts_its_parts_in_any_order() {
         let line = OrderLine::parse("cost=120,price=199.50,quantity=2,variant=V1,product=P1");
         let line = line.unwrap();
         let expected = Line::new("P1", 2, "199.50")
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn key_keeps_its_commas_and_equals_signs() {
+    fn order_line_argument_keeps_commas_and_equals_signs_in_a_key() {
         let line = OrderLine::parse("product=a,b=,C=1,quantity=1,price=1");
         assert_eq!(
             line.unwrap_err(),
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn line_is_refused_by_the_name_of_the_part() {
+    fn order_line_argument_is_refused_by_the_name_of_the_part() {
         for (text, part) in [
             ("", "`` is not a part"),
             ("P1", "`P1` is not a part"),
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn messages_of_the_library_name_the_line_and_the_part() {
+    fn library_message_is_reworded_to_name_the_line_flag_and_part() {
         for (library, command) in [
             (
                 "lines[0].selling_price is empty",
@@ -180,7 +180,7 @@ mod tests {
             ("ticket is empty", "ticket is empty"),
             ("lines are missing", "lines are missing"),
         ] {
-            assert_eq!(in_words_of_the_command(library), command);
+            assert_eq!(in_terms_of_the_command(library), command);
         }
     }
 }

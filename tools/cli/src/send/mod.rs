@@ -14,7 +14,7 @@ use esales_notify::{
 use serde_json::json;
 
 use crate::{EXIT_USAGE, options, secret};
-use line::{OrderLine, in_words_of_the_command};
+use line::{OrderLine, in_terms_of_the_command};
 
 /// A payment that was not delivered for certain: a script must not send it again.
 const EXIT_MAY_HAVE_ARRIVED: u8 = 5;
@@ -312,7 +312,7 @@ pub(crate) fn notify(
         Err(error) => error.receipt().cloned().ok_or_else(|| error.to_string())?,
     };
     if receipt.status == Status::InvalidArgument {
-        receipt.detail = in_words_of_the_command(&receipt.detail);
+        receipt.detail = in_terms_of_the_command(&receipt.detail);
     }
     Ok((receipt, key, session_key))
 }
@@ -369,8 +369,8 @@ pub(crate) fn as_json(kind: Option<&str>, receipt: &Receipt) -> serde_json::Valu
 fn exit_code(receipt: &Receipt) -> u8 {
     match receipt.status.group() {
         Group::Success => 0,
+        Group::Final if receipt.status == Status::MayHaveArrived => EXIT_MAY_HAVE_ARRIVED,
         Group::Final => 3,
-        Group::Retryable if receipt.may_have_arrived() => EXIT_MAY_HAVE_ARRIVED,
         Group::Retryable => 4,
         Group::Defect => 70,
         _ => EXIT_USAGE,
@@ -382,7 +382,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn kind_is_add_to_cart_when_a_flag_stands_in_its_place() {
+    fn send_kind_defaults_to_add_to_cart_when_the_first_argument_is_a_flag() {
         let made = |line: &str| {
             let arguments = line.split(' ').map(OsString::from).collect();
             with_kind(arguments).join(std::ffi::OsStr::new(" "))
@@ -401,7 +401,7 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_has_a_command_with_the_flags_of_its_fields() {
+    fn send_has_a_command_with_the_flags_of_each_kind() {
         for row in KINDS {
             let mut command = of_kind(row);
             command.build();

@@ -9,7 +9,7 @@
 //!
 //! | event | data | when |
 //! |---|---|---|
-//! | `state` | [`State`] | first of all, and whenever it changes; always before the records of a new run or era |
+//! | `state` | [`SandboxState`] | first of all, and whenever it changes; always before the records of a new run or era |
 //! | `received` | an array of [`Received`], oldest first, payment tokens shortened | as they arrive; several at once for a reader that is behind |
 //! | `alive` | nothing | when there was nothing else for ten seconds |
 
@@ -29,7 +29,7 @@ use tokio::time::timeout;
 use super::shared;
 use crate::journal::{Cursor, Received};
 use crate::kind::KINDS;
-use crate::words::kind_words;
+use crate::kind_text::kind_text;
 
 /// The most records of one event. One by one would be slow for a reader that is far behind.
 const BATCH: usize = 100;
@@ -42,7 +42,7 @@ const HEARTBEAT: Duration = Duration::from_secs(10);
 
 /// What there is to know beside the records.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-struct State {
+struct SandboxState {
     /// Another one after each start of a sandbox, in hexadecimal digits.
     run: String,
     /// How often the records were cleared in this run.
@@ -79,7 +79,7 @@ pub(crate) async fn events(
         shared,
         // One that does not parse has read nothing: it gets everything, and no error.
         cursor: cursor.and_then(|cursor| cursor.parse().ok()),
-        told: None,
+        last_sent: None,
     };
     Sse::new(unfold(reader, |mut reader| async {
         let event = reader.next().await;
@@ -91,7 +91,7 @@ struct Reader {
     shared: Arc<shared::Shared>,
     changes: watch::Receiver<()>,
     cursor: Option<Cursor>,
-    told: Option<State>,
+    last_sent: Option<SandboxState>,
 }
 
 impl Reader {
@@ -99,7 +99,7 @@ impl Reader {
         loop {
             // Before the journal is read: what changes after that wakes us.
             self.changes.borrow_and_update();
-            if let Some(event) = self.news() {
+            if let Some(event) = self.next_event() {
                 return event;
             }
             if timeout(HEARTBEAT, self.changes.changed()).await.is_err() {
@@ -108,28 +108,28 @@ impl Reader {
         }
     }
 
-    fn news(&mut self) -> Option<Event> {
+    fn next_event(&mut self) -> Option<Event> {
         let journal = &self.shared.journal;
-        let news = journal.news(self.cursor, BATCH, ANSWERS);
-        let state = State {
-            run: format!("{:x}", news.from.run),
-            era: news.from.era,
-            script: news.script.iter().map(ToString::to_string).collect(),
-            script_left: (news.script_left < u64::MAX).then_some(news.script_left),
+        let update = journal.update_since(self.cursor, BATCH, ANSWERS);
+        let state = SandboxState {
+            run: format!("{:x}", update.from.run),
+            era: update.from.era,
+            script: update.script.iter().map(ToString::to_string).collect(),
+            script_left: (update.script_left < u64::MAX).then_some(update.script_left),
             private_key: self.shared.private_key.is_some(),
             kinds: KINDS
                 .iter()
                 .map(|row| KindNames {
                     name: row.name,
-                    words: kind_words(row.kind),
+                    words: kind_text(row.kind),
                     has_id: row.has_id,
                 })
                 .collect(),
         };
-        let mut cursor = news.from;
-        let event = if self.told.as_ref() != Some(&state) {
+        let mut cursor = update.from;
+        let event = if self.last_sent.as_ref() != Some(&state) {
             let event = event("state", &state);
-            self.told = Some(state);
+            self.last_sent = Some(state);
             event
         } else {
             let mut bytes = 0;
@@ -138,7 +138,7 @@ impl Reader {
                 bytes += record.body.len() + 1;
                 first || bytes <= BATCH_BYTES
             };
-            let records = news.records.iter().take_while(fits);
+            let records = update.records.iter().take_while(fits);
             let records: Vec<Cow<'_, Received>> = records.map(|r| without_tokens(r)).collect();
             cursor.seq = records.last()?.seq;
             event("received", &records)

@@ -55,7 +55,7 @@ pub(crate) async fn guard(
     next: Next,
 ) -> Response {
     let mut response = match objection(&request, &shared.allow_hosts) {
-        Some(words) => plain(StatusCode::FORBIDDEN, words),
+        Some(reason) => plain(StatusCode::FORBIDDEN, reason),
         None => next.run(request).await,
     };
     for (name, value) in HEADERS {
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn hosts() {
+    fn host_header_is_refused_when_it_is_not_loopback() {
         for (host, is_refused) in [
             ("127.0.0.1:8080", false),
             ("127.0.0.1", false),
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn origins() {
+    fn origin_header_is_refused_when_it_is_not_the_sandboxs_own() {
         let host = ("host", "127.0.0.1:8080");
         for (origin, is_refused) in [
             ("http://127.0.0.1:8080", false),
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_of_other_sites_may_link_to_the_page_and_do_no_more() {
+    fn request_of_another_site_is_refused_unless_it_is_a_link_to_the_page() {
         let host = ("host", "127.0.0.1:8080");
         let navigate = ("sec-fetch-mode", "navigate");
         for (site, is_refused) in [

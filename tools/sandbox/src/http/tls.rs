@@ -167,7 +167,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_round_trip() {
+    fn tls_identity_is_parsed_from_its_name() {
         for (identity, name) in TlsIdentity::ALL {
             assert_eq!(identity.to_string(), name);
             assert_eq!(name.parse(), Ok(identity));

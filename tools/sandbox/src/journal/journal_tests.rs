@@ -23,7 +23,7 @@ fn arrive(journal: &Journal, connection: &ConnectionNumber, body: &[u8]) -> Opti
 }
 
 #[test]
-fn the_oldest_are_forgotten_but_counted() {
+fn journal_discards_the_oldest_records_and_still_counts_them() {
     let journal = Journal::new(2, usize::MAX);
     let (one, two) = (ConnectionNumber::default(), ConnectionNumber::default());
     for connection in [&one, &two, &one] {
@@ -42,7 +42,7 @@ fn the_oldest_are_forgotten_but_counted() {
 }
 
 #[test]
-fn after_clear_everything_counts_from_one_again() {
+fn journal_counts_from_one_after_clear() {
     let journal = Journal::new(10, usize::MAX);
     let (one, two) = (ConnectionNumber::default(), ConnectionNumber::default());
     journal.set_script(Answer::parse_list("503:times=5").unwrap());
@@ -64,7 +64,7 @@ fn after_clear_everything_counts_from_one_again() {
 }
 
 #[test]
-fn bodies_that_are_not_utf8_are_kept_in_hex() {
+fn journal_keeps_a_body_in_hex_when_it_is_not_utf_8() {
     let journal = Journal::new(1, usize::MAX);
     arrive(&journal, &ConnectionNumber::default(), b"\xffa");
     let record = journal.records().remove(0);
@@ -73,7 +73,7 @@ fn bodies_that_are_not_utf8_are_kept_in_hex() {
 }
 
 #[test]
-fn the_oldest_are_forgotten_when_they_are_too_large() {
+fn journal_discards_the_oldest_records_when_they_are_too_large() {
     let one = ConnectionNumber::default();
     // Not UTF-8, and read from: everything that is kept of it counts, and not the body alone.
     let odd = [&br#"{"id":""#[..], &[b'x'; 10_000], b"\"}"].concat();
@@ -95,7 +95,7 @@ fn the_oldest_are_forgotten_when_they_are_too_large() {
 }
 
 #[test]
-fn an_honest_answer_of_the_script_is_that_of_the_verdict() {
+fn journal_records_the_verdict_when_the_script_answers_normally() {
     let journal = Journal::new(10, usize::MAX);
     journal.set_script(Answer::parse_list("honest:wait=7").unwrap());
     let answer = arrive(&journal, &ConnectionNumber::default(), b"{}").unwrap();

@@ -71,7 +71,7 @@ impl FromStr for Cursor {
 }
 
 /// What has changed for somebody who had read up to a [`Cursor`].
-pub(crate) struct News {
+pub(crate) struct JournalUpdate {
     /// Where the records begin: the cursor that was given, or the start of the current era.
     pub(crate) from: Cursor,
     /// The oldest of the records after it.
@@ -86,14 +86,14 @@ pub(crate) struct Journal {
     remember: usize,
     remember_bytes: usize,
     run: u64,
-    /// Touched after each change, for those who wait for [`Journal::news`].
+    /// Touched after each change, for those who wait for [`Journal::update_since`].
     changed: watch::Sender<()>,
-    state: Mutex<State>,
+    state: Mutex<JournalState>,
     arrived: Condvar,
 }
 
 #[derive(Default)]
-struct State {
+struct JournalState {
     /// How often the records were cleared.
     era: u64,
     connections: u64,
@@ -118,7 +118,7 @@ impl Journal {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, JournalState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -209,7 +209,12 @@ impl Journal {
 
     /// What came after `cursor`: at most `records` records, and `answers` of the script. `None`,
     /// or a cursor of another run or an earlier era, has read nothing.
-    pub(crate) fn news(&self, cursor: Option<Cursor>, records: usize, answers: usize) -> News {
+    pub(crate) fn update_since(
+        &self,
+        cursor: Option<Cursor>,
+        records: usize,
+        answers: usize,
+    ) -> JournalUpdate {
         let state = self.lock();
         let start = Cursor {
             run: self.run,
@@ -222,7 +227,7 @@ impl Journal {
         // The records are numbered without a gap.
         let oldest = state.records.front().map_or(0, |record| record.seq);
         let skip = usize::try_from((from.seq + 1).saturating_sub(oldest)).unwrap_or(usize::MAX);
-        News {
+        JournalUpdate {
             from,
             records: state
                 .records
@@ -239,10 +244,10 @@ impl Journal {
     /// Forgets the records, the ids and the counters, not the script.
     pub(crate) fn clear(&self) {
         let mut state = self.lock();
-        let fresh = State {
+        let fresh = JournalState {
             era: state.era + 1,
             script: std::mem::take(&mut state.script),
-            ..State::default()
+            ..JournalState::default()
         };
         *state = fresh;
         drop(state);
@@ -283,7 +288,7 @@ impl Journal {
     }
 }
 
-impl State {
+impl JournalState {
     fn script_left(&self) -> u64 {
         let left = self.script.iter().map(|answer| answer.times);
         left.fold(0, u64::saturating_add)

@@ -30,7 +30,7 @@ impl Log {
 }
 
 #[test]
-fn recent_knows_the_last_keys_and_no_endless_number() {
+fn recent_keys_are_bounded() {
     let mut recent = Recent::<u8>::new(4);
     let key = |n: u8| [n; 16];
     for n in 0..10 {
@@ -47,7 +47,7 @@ fn recent_knows_the_last_keys_and_no_endless_number() {
 }
 
 #[test]
-fn ids_are_known_across_kinds_and_answers() {
+fn repeated_id_is_recognised_across_kinds_and_answers() {
     let mut log = Log::default();
     assert!(!log.take(Kind::Click, "a", "s", BUSY).0);
     assert!(log.take(Kind::Click, "a", "s", OK).0);
@@ -133,7 +133,7 @@ fn notification_is_flagged_when_its_session_has_ended() {
 }
 
 #[test]
-fn end_is_flagged_when_it_overtakes_an_older_notification() {
+fn end_is_flagged_when_it_arrives_before_an_older_notification() {
     for (kind, status, overtakes) in [
         (Kind::Click, BUSY, true),
         (Kind::Click, NONE, true),

@@ -8,7 +8,7 @@ fn shown(list: &str) -> Vec<String> {
 }
 
 #[test]
-fn lists_that_parse() {
+fn script_list_is_parsed() {
     let table: [(&str, &[&str]); 19] = [
         ("", &[]),
         (" \n", &[]),
@@ -57,7 +57,7 @@ fn lists_that_parse() {
 }
 
 #[test]
-fn lists_that_do_not_parse_name_the_bad_part() {
+fn script_list_is_refused_with_the_part_that_is_wrong() {
     let table = [
         ("204,,204", 2, "nothing between"),
         ("204,", 2, "nothing between"),
@@ -104,7 +104,7 @@ fn lists_that_do_not_parse_name_the_bad_part() {
 }
 
 #[test]
-fn from_str_takes_exactly_one() {
+fn script_answer_from_str_accepts_exactly_one_answer() {
     assert_eq!("503".parse::<Answer>().unwrap().to_string(), "503");
     for text in ["", "503,204"] {
         let error = text.parse::<Answer>().unwrap_err();
@@ -116,7 +116,7 @@ fn from_str_takes_exactly_one() {
 }
 
 #[test]
-fn statuses_that_the_peer_sees() {
+fn script_answer_returns_the_status_that_the_peer_sees() {
     let table = [
         ("honest", None),
         ("429", Some(429)),

@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn address_names_the_kind_by_the_end_of_its_path() {
+    fn notification_path_ends_with_the_name_of_its_kind() {
         for (path, query, kind) in [
             (
                 "/api/v1/notifications/adding-to-cart",
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn tokens_in_a_query_are_shortened_when_the_address_is_shown() {
+    fn token_in_a_query_is_shortened_when_the_path_is_shown() {
         let token = "0123456789abcdef".repeat(4);
         for (query, shown) in [
             (

@@ -16,7 +16,7 @@ fn order(lines: &str) -> String {
 
 /// Status, what the answer begins with and what it contains.
 #[test]
-fn judge_answers_each_kind_as_the_documents_say() {
+fn judge_answers_each_kind_as_documented() {
     let line = |rest: &str| {
         order(&format!(
             r#"[{LINE},{{"quantity":1,"sellingPrice":1{rest}}}]"#
@@ -348,7 +348,7 @@ fn judge_validates_a_payment_token_against_the_bytes_of_the_body() {
 }
 
 #[test]
-fn judge_warns_of_what_no_document_gives_an_answer_for() {
+fn judge_warns_when_the_answer_is_undocumented() {
     let line = |members: &str| order(&format!("[{LINE},{LINE},{{{members}}}]"));
     let rows = [
         ("end", format!(r#"{{{VISITOR}}}"#), vec![]),
@@ -493,7 +493,7 @@ fn judge_warns_of_what_no_document_gives_an_answer_for() {
 }
 
 #[test]
-fn notification_keeps_the_numbers_of_an_order_as_they_were_written() {
+fn parsed_notification_keeps_order_numbers_as_written() {
     let text = r#"[{"productKey":"P1","quantity":10,"sellingPrice":0.10,"cost":1E-2},{"variantKey":"V","quantity":12345678901234567890,"sellingPrice":"1,5"},7]"#;
     let verdict = judged(&path("payment"), None, &order(text), None);
     let lines = verdict.notification.unwrap().lines.unwrap();

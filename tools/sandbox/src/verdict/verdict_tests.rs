@@ -39,7 +39,7 @@ fn anonymous(rest: &str) -> String {
 }
 
 #[test]
-fn the_vector_computed_elsewhere() {
+fn judge_accepts_a_token_computed_by_another_implementation() {
     assert_eq!(
         signature::hmac_sha256_hex(PRIVATE_KEY, KEY.as_bytes()),
         TOKEN
@@ -47,7 +47,7 @@ fn the_vector_computed_elsewhere() {
 }
 
 #[test]
-fn answers() {
+fn judge_returns_the_answer_of_the_service() {
     let upper_key = KEY.to_ascii_uppercase();
     let upper_token = TOKEN.to_ascii_uppercase();
     let no_token =
@@ -234,7 +234,7 @@ fn answers() {
 }
 
 #[test]
-fn oddities_are_answered_and_noted() {
+fn judge_answers_normally_and_warns_of_odd_members() {
     let good = anonymous(r#","ticket":"t""#);
     let table = [
         (good.clone(), JSON, ""),
@@ -291,7 +291,7 @@ fn oddities_are_answered_and_noted() {
 }
 
 #[test]
-fn warnings_name_keys_that_are_slips_or_a_persons_data() {
+fn judge_warns_of_keys_that_are_mistakes_or_personal_data() {
     let warnings = |customer: &str, session: &str| {
         let body = serde_json::json!({"market": "UK", "customerKey": customer, "sessionKey": session, "id": "1", "ticket": "t"});
         let verdict = judged(CART, None, &body.to_string(), None);

@@ -9,7 +9,7 @@ use std::time::Duration;
 use esales_notify_sandbox::{Answer, NOTIFICATION_PATH, Options, Sandbox};
 
 /// Far longer than anything here takes; only there so that a failure is not a hang.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const WAIT_TIMEOUT: Duration = Duration::from_secs(60);
 
 pub const ANONYMOUS: &str = r#"{"market":"UK","customerKey":"d9528030-509c-4e0f-b585-7168f1e9feca","sessionKey":"b106299c-eac0-4f6f-96d2-93e57c255784","id":"0.nd2bj6h4pi9","ticket":"Oy9keW5h"}"#;
 
@@ -26,8 +26,8 @@ pub fn scripted(script: &str) -> Sandbox {
 
 pub fn connect(sandbox: &Sandbox) -> TcpStream {
     let stream = TcpStream::connect(sandbox.addr()).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    stream.set_write_timeout(Some(PATIENCE)).unwrap();
+    stream.set_read_timeout(Some(WAIT_TIMEOUT)).unwrap();
+    stream.set_write_timeout(Some(WAIT_TIMEOUT)).unwrap();
     stream
 }
 

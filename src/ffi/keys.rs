@@ -3,7 +3,7 @@
 use std::ffi::c_char;
 
 use super::{boundary, copy_text, out, text};
-use crate::identity;
+use crate::keys;
 
 /// The customer key of a signed-in visitor: SHA-256 of the visitor's id in the shop, as 64 lower-case hex digits.
 ///
@@ -15,12 +15,12 @@ use crate::identity;
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn esales_customer_key(customer_id: *const c_char, out: *mut c_char) -> i32 {
     boundary(|| {
-        let slot = self::out("out", out)?;
+        let target = self::out("out", out)?;
         // SAFETY: the caller promises a string or NULL, and 65 writable bytes.
         unsafe {
             copy_text(
-                &identity::customer_key(text("customer_id", customer_id)?)?,
-                slot,
+                &keys::customer_key(text("customer_id", customer_id)?)?,
+                target,
                 65,
             )
         };
@@ -44,14 +44,14 @@ pub unsafe extern "C" fn esales_customer_token(
     out: *mut c_char,
 ) -> i32 {
     boundary(|| {
-        let slot = self::out("out", out)?;
+        let target = self::out("out", out)?;
         // SAFETY: the caller promises strings or NULL, and 65 writable bytes.
         unsafe {
             let private_key = text("private_key", private_key)?;
             let customer_key = text("customer_key", customer_key)?;
             copy_text(
-                &identity::customer_token(private_key, customer_key)?,
-                slot,
+                &keys::customer_token(private_key, customer_key)?,
+                target,
                 65,
             );
         }
@@ -68,9 +68,9 @@ pub unsafe extern "C" fn esales_customer_token(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn esales_new_key(out: *mut c_char) -> i32 {
     boundary(|| {
-        let slot = self::out("out", out)?;
+        let target = self::out("out", out)?;
         // SAFETY: the caller promises 37 writable bytes.
-        unsafe { copy_text(&identity::new_key()?, slot, 37) };
+        unsafe { copy_text(&keys::new_key()?, target, 37) };
         Ok(0)
     })
 }

@@ -4,7 +4,7 @@ use crate::kind::Kind;
 
 /// The kind in plain words, such as `add to cart`.
 #[must_use]
-pub fn kind_words(kind: Kind) -> String {
+pub fn kind_text(kind: Kind) -> String {
     match kind {
         Kind::End => "end of session".to_owned(),
         kind => {

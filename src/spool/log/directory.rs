@@ -30,10 +30,10 @@ pub(super) const TEMPORARY: &str = ".new-";
 
 /// The directory of a spool.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct SpoolDirectory {
     pub(super) path: PathBuf,
     /// Open as long as the spool is in use: a directory that was replaced is noticed.
-    directory: Arc<File>,
+    handle: Arc<File>,
     uid: u32,
     gid: u32,
 }
@@ -131,9 +131,9 @@ pub(super) fn user_name(uid: u32) -> String {
     name.map_or_else(|| format!("uid {uid}"), str::to_owned)
 }
 
-impl Place {
+impl SpoolDirectory {
     /// Opens the directory; makes it if `creates`. `NotFound`: there is none.
-    pub(super) fn open(path: &Path, creates: bool) -> io::Result<Place> {
+    pub(super) fn open(path: &Path, creates: bool) -> io::Result<SpoolDirectory> {
         let folder = path.parent().unwrap_or(Path::new("/"));
         let parent = fs::metadata(folder)?;
         let found = match fs::symlink_metadata(path) {
@@ -148,22 +148,22 @@ impl Place {
         if found.mode() & 0o500 != 0o500 {
             fs::set_permissions(path, Permissions::from_mode(0o700))?;
         }
-        let directory = host::open_file(
+        let handle = host::open_file(
             OpenOptions::new()
                 .read(true)
                 .custom_flags(libc::O_DIRECTORY | libc::O_NOFOLLOW),
             path,
         )?;
-        check_file_system(&directory, path)?;
-        let place = Place {
+        check_file_system(&handle, path)?;
+        let directory = SpoolDirectory {
             path: path.to_owned(),
-            directory: Arc::new(directory),
+            handle: Arc::new(handle),
             uid: found.uid(),
             gid: found.gid(),
         };
         if found.mode() & 0o777 != 0o700 {
             // Not the mode of a directory that was named by mistake.
-            place.check_names()?;
+            directory.check_names()?;
             fs::set_permissions(path, Permissions::from_mode(0o700))?;
             if found.mode() & 0o077 != 0 {
                 log::warn(|| {
@@ -174,8 +174,8 @@ impl Place {
                 });
             }
         }
-        place.check_format(creates)?;
-        Ok(place)
+        directory.check_format(creates)?;
+        Ok(directory)
     }
 
     /// Refuses a directory that holds anything but files of a spool. Returns whether it is empty.
@@ -262,7 +262,7 @@ impl Place {
             return;
         }
         let path = self.file(RESERVE);
-        let free = host::free_bytes(&self.directory).unwrap_or(0);
+        let free = host::free_bytes(&self.handle).unwrap_or(0);
         let size = RESERVE_SIZE.min(free / 8);
         if size < 4096 {
             return;
@@ -297,7 +297,7 @@ impl Place {
 
     /// Device and number of the directory.
     pub(super) fn id(&self) -> io::Result<(u64, u64)> {
-        self.directory.metadata().map(|m| (m.dev(), m.ino()))
+        self.handle.metadata().map(|m| (m.dev(), m.ino()))
     }
 
     /// Whether the path still leads to this directory.
@@ -385,28 +385,28 @@ impl Place {
         work: impl FnOnce() -> io::Result<()>,
     ) -> io::Result<()> {
         // A descriptor of its own: two threads of this process exclude each other too.
-        let directory = host::open_file(
+        let handle = host::open_file(
             OpenOptions::new()
                 .read(true)
                 .custom_flags(libc::O_DIRECTORY | libc::O_NOFOLLOW),
             &self.path,
         )?;
-        let _closed_in_children = host::close_in_children(&directory)?;
-        if !host::lock_directory(&directory)? {
+        let _closed_in_children = host::close_in_children(&handle)?;
+        if !host::lock_directory(&handle)? {
             return Ok(());
         }
-        let _unlocked = Unlocked(&directory);
+        let _unlocked = Unlocked(&handle);
         work()
     }
 
     /// Makes new names in the directory survive a power loss.
     pub(super) fn sync_names(&self) -> io::Result<()> {
-        self.directory.sync_all()
+        self.handle.sync_all()
     }
 
-    pub(super) fn directory_names(&self) -> Names {
-        Names {
-            directory: Arc::clone(&self.directory),
+    pub(super) fn directory_names(&self) -> DirectoryNames {
+        DirectoryNames {
+            handle: Arc::clone(&self.handle),
             path: self.path.clone(),
         }
     }
@@ -414,15 +414,15 @@ impl Place {
 
 /// The names in the directory, and its own.
 #[derive(Debug)]
-pub(super) struct Names {
-    directory: Arc<File>,
+pub(super) struct DirectoryNames {
+    handle: Arc<File>,
     path: PathBuf,
 }
 
-impl Names {
+impl DirectoryNames {
     /// Makes them survive a power loss.
     pub(super) fn sync(&self) -> io::Result<()> {
-        self.directory.sync_all()?;
+        self.handle.sync_all()?;
         let folder = self.path.parent().unwrap_or(Path::new("/"));
         // A folder that may be written and not read.
         match host::open_file(OpenOptions::new().read(true), folder) {
@@ -461,8 +461,8 @@ fn make(path: &Path, parent: &Metadata) -> io::Result<()> {
     Ok(())
 }
 
-fn check_file_system(directory: &File, path: &Path) -> io::Result<()> {
-    match host::file_system(directory)? {
+fn check_file_system(handle: &File, path: &Path) -> io::Result<()> {
+    match host::file_system(handle)? {
         FileSystem::Local => {}
         FileSystem::Network(name) => {
             return Err(io::Error::other(format!(

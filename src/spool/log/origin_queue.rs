@@ -6,7 +6,7 @@ use crate::spool::{Item, Position};
 
 /// What is read ahead for one origin.
 #[derive(Debug)]
-pub(super) struct Lane {
+pub(super) struct OriginQueue {
     pub(super) number: u32,
     /// Everything in front of it is in `ahead`, among the retries, or completed.
     pub(super) cursor: Position,

@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_forked_child_is_another_process() {
+    fn this_process_differs_in_a_forked_child() {
         let ours = this_process();
         assert_eq!(this_process(), ours);
         // SAFETY: system calls only.
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_child_with_its_parents_process_id_is_another_process() {
+    fn this_process_differs_in_a_child_with_the_same_process_id() {
         // As in a container: process 1 of a namespace has a child that is process 1 of another.
         // SAFETY: system calls only.
         let answer = unsafe {
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn the_kernel_here_has_such_pages() {
+    fn kernel_supports_wipe_on_fork_pages() {
         this_process();
         assert!(!ptr::eq(PAGE.load(Ordering::Acquire), &raw const NO_PAGE));
     }

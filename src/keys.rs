@@ -13,14 +13,14 @@ use crate::notification::check;
 use crate::outcome::{Error, Status};
 
 /// Longest customer id, private key or customer key to sign, in bytes.
-pub const MAX_IDENTITY: usize = 4096;
+pub const MAX_KEY_INPUT: usize = 4096;
 
 /// The customer key of a signed-in visitor: the SHA-256 of `customer_id` (UTF-8), as 64 lower-case hex digits.
 ///
 /// # Errors
 /// [`Status::InvalidArgument`] if `customer_id` is empty, over 4096 bytes, or has a control character.
 pub fn customer_key(customer_id: &str) -> Result<String, Error> {
-    check("customer_id", customer_id, MAX_IDENTITY)?;
+    check("customer_id", customer_id, MAX_KEY_INPUT)?;
     Ok(hex::encode(Sha256::digest(customer_id.as_bytes())))
 }
 
@@ -29,7 +29,7 @@ pub fn customer_key(customer_id: &str) -> Result<String, Error> {
 /// # Errors
 /// [`Status::InvalidArgument`] if one of them is empty, over 4096 bytes, or has a control character.
 pub fn customer_token(private_key: &str, customer_key: &str) -> Result<String, Error> {
-    check("customer_key", customer_key, MAX_IDENTITY)?;
+    check("customer_key", customer_key, MAX_KEY_INPUT)?;
     sign(private_key, customer_key)
 }
 
@@ -40,7 +40,7 @@ pub(crate) fn payment_token(private_key: &str, body: &str) -> Result<String, Err
 }
 
 fn sign(private_key: &str, text: &str) -> Result<String, Error> {
-    check("private_key", private_key, MAX_IDENTITY)?;
+    check("private_key", private_key, MAX_KEY_INPUT)?;
     let mut mac = Hmac::<Sha256>::new_from_slice(private_key.as_bytes())
         .map_err(|e| Error::new(Status::Internal, format!("HMAC: {e}")))?;
     mac.update(text.as_bytes());
@@ -73,7 +73,7 @@ mod tests {
 
     // The expected values were computed with Python's hashlib and hmac.
     #[test]
-    fn known_values() {
+    fn keys_and_tokens_equal_the_values_of_pythons_hashlib() {
         assert_eq!(
             customer_key("abc").unwrap(),
             "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn refusals_name_the_argument() {
+    fn key_is_refused_by_the_name_of_the_argument() {
         assert!(
             customer_key("")
                 .unwrap_err()
@@ -107,8 +107,8 @@ mod tests {
                 .detail()
                 .contains("customer_key")
         );
-        assert!(customer_key(&"x".repeat(MAX_IDENTITY)).is_ok());
-        assert!(customer_key(&"x".repeat(MAX_IDENTITY + 1)).is_err());
+        assert!(customer_key(&"x".repeat(MAX_KEY_INPUT)).is_ok());
+        assert!(customer_key(&"x".repeat(MAX_KEY_INPUT + 1)).is_err());
     }
 
     #[test]
