@@ -268,6 +268,19 @@ mod tests {
         }
     }
 
+    #[test]
+    fn unrepeatable_outcome_keeps_its_status_when_the_service_did_not_process_the_request() {
+        let busy = from_status(503, "busy", true, Some(Duration::ZERO));
+        assert_eq!(busy.clone().of_unrepeatable(), busy);
+        let failed = from_status(500, "failed", true, Some(Duration::ZERO));
+        let expected = Outcome {
+            status: Status::MayHaveArrived,
+            detail: "may have arrived: HTTP 500: failed".to_owned(),
+            ..failed.clone()
+        };
+        assert_eq!(failed.of_unrepeatable(), expected);
+    }
+
     fn broken(step: Step) -> Outcome {
         from_io(&io::Error::from(io::ErrorKind::ConnectionReset), step)
     }
