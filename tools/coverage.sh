@@ -30,8 +30,8 @@ $run bindings/python/tests --ignore=bindings/python/tests/test_package.py
 
 "$llvm/llvm-profdata" merge --sparse --failure-mode=warn "$out"/raw/*.profraw -o "$out/counts"
 objects=$(printf -- '--object %s ' $programs)
-# What stands in these folders are tests themselves, or the kit that tests the spool's engines.
-set -- --instr-profile "$out/counts" --ignore-filename-regex '^/|(^|/)(tests?|kit|tools)(/|\.rs)|_tests\.rs' \
-    --compilation-dir "$PWD" "$library" $objects
+# What is left out are tests, and the kit that tests the spool's engines.
+set -- --instr-profile "$out/counts" --ignore-filename-regex '/src/(.*/)?(tests|kit)(/|\.rs)|_tests\.rs' \
+    "$library" $objects "$PWD/src"
 "$llvm/llvm-cov" show --format html --output-dir "$out/html" "$@"
 "$llvm/llvm-cov" report --show-branch-summary=false "$@"
