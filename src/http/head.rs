@@ -92,7 +92,7 @@ impl HeadReader {
             }
         }
         if self.is_too_long() && self.code().is_none() {
-            return Err(NotHttp("no final status line comes"));
+            return Err(NotHttp("no final status line arrives"));
         }
         Ok(bytes.len() - rest.len())
     }

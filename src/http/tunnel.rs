@@ -76,7 +76,7 @@ fn read_answer(stream: &mut dyn Stream) -> io::Result<Vec<u8>> {
                     "the proxy closed the connection without an answer".to_owned(),
                 ));
             }
-            Ok(0) => return Err(refused("the proxy's answer breaks off".to_owned())),
+            Ok(0) => return Err(refused("the proxy's answer is incomplete".to_owned())),
             Ok(amount) => piece.get(..amount).unwrap_or_default(),
             Err(e) => return Err(e),
         };

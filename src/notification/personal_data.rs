@@ -1,5 +1,5 @@
-//! What a customer key looks like when it is a person's data. Pure, and without other modules: the sandbox compiles this
-//! file too, so that its warnings are the library's.
+//! What a customer key looks like when it is a person's data. Pure, and without other modules: the sandbox compiles
+//! this file too, so that its warnings are the library's.
 
 /// What a customer key looks like, if it looks like a person's data: the service must not be given a user name, an
 /// e-mail address or a national id as a key.

@@ -1,4 +1,4 @@
-//! The visitor, and the checks of the visitor's keys.
+//! The visitor, and checks of the visitor's keys.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -7,21 +7,24 @@ use super::personal_data::personal_data;
 use crate::host::log;
 use crate::outcome::Error;
 
-/// Longest `market`, in bytes.
+/// Greatest length of `market`, in bytes.
 pub const MAX_MARKET: usize = 128;
 
-/// Who did it. All four are sent as given; nothing is trimmed or changed.
+/// The visitor who caused the event. All four fields are sent exactly as given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Visitor<'a> {
-    /// Storefront market, 1 to 128 bytes; `None`: the client's `market` option.
+    /// Storefront market, 1 to 128 bytes. `None`: the client's option `market`.
     pub market: Option<&'a str>,
-    /// A UUID of the shop's for an anonymous visitor, [`crate::customer_key`] of the visitor's id for a signed-in
-    /// one; 1 to 256 bytes without blanks and `&`. Not a person's data: see [`crate::personal_data`].
+    /// Key of the visitor, 1 to 256 bytes without blanks and `&`. Anonymous visitor: a UUID that
+    /// the shop makes. Signed-in visitor: [`crate::customer_key`] of the visitor's id. It must not
+    /// be personal data: see [`crate::personal_data`].
     pub customer_key: &'a str,
-    /// A UUID for the visit, 1 to 256 bytes without blanks and `&`; another one than the customer key.
+    /// Key of the session (visit): a UUID, 1 to 256 bytes without blanks and `&`. It must differ
+    /// from the customer key.
     pub session_key: &'a str,
-    /// [`crate::customer_token`] for a signed-in visitor, 1 to 256 bytes; `None` for an anonymous one.
+    /// Signed-in visitor: the token from [`crate::customer_token`], 1 to 256 bytes. `None`: the
+    /// visitor is anonymous.
     pub token: Option<&'a str>,
 }
 
@@ -47,7 +50,7 @@ impl<'a> Visitor<'a> {
         }
     }
 
-    /// The same visitor in this market.
+    /// Returns the visitor with this market.
     #[must_use]
     pub fn in_market(self, market: &'a str) -> Visitor<'a> {
         Visitor {
@@ -56,7 +59,7 @@ impl<'a> Visitor<'a> {
         }
     }
 
-    /// Checks every field, and returns the market.
+    /// Checks every field and returns the market.
     pub(super) fn check(&self, default_market: Option<&'a str>) -> Result<&'a str, Error> {
         let Some(market) = self.market.or(default_market) else {
             return Err(Error::argument(
@@ -86,8 +89,8 @@ impl<'a> Visitor<'a> {
     }
 }
 
-/// Logs a warning about a customer key that is a person's data. A shop that makes all of its keys so would fill the log:
-/// after the first ten it is every thousandth.
+/// Logs a warning about a customer key that is personal data. After the first ten warnings only
+/// every thousandth is logged, because a shop may make all its keys this way.
 fn warn_of_personal_data(customer_key: &str) {
     static FOUND: AtomicU64 = AtomicU64::new(0);
     let Some(looks_like) = personal_data(customer_key) else {

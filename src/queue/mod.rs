@@ -19,6 +19,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+#[cfg(feature = "redis-spool")]
+pub use crate::spool::redis::EngineReport;
 #[cfg(feature = "log-spool")]
 pub use admin::{
     DeadLetter, OriginReport, PendingNotification, RetryReport, SalvageReport, ShownNotification,
@@ -111,13 +113,13 @@ impl Queue {
     }
 
     /// Accepts a notification before `deadline`. `so_far` is how many attempts a blocking call made before it gave up,
-    /// and the result of the last one.
+    /// and the result of the last one. Returns what the caller is to be told of a notification that is elsewhere than usual.
     pub(crate) fn push(
         self: &Arc<Self>,
         message: Message,
         so_far: (u32, &str),
         deadline: Instant,
-    ) -> Result<(), Error> {
+    ) -> Result<Option<String>, Error> {
         let item = NewItem {
             id: message.id,
             origin: Arc::clone(&self.origin),
@@ -128,10 +130,10 @@ impl Queue {
             detail: so_far.1.to_owned(),
         };
         let _deferred = log::defer();
-        match self.spool.push(&item, deadline) {
-            Ok(()) => {
+        match self.spool.accept(&item, deadline) {
+            Ok(detail) => {
                 self.wake();
-                Ok(())
+                Ok(detail)
             }
             Err(e) => {
                 self.refused.fetch_add(1, Ordering::Relaxed);
@@ -227,6 +229,7 @@ impl Queue {
             spool: totals.spool,
             process: totals.process,
             process_refused: self.refused.load(Ordering::Relaxed),
+            lost: totals.lost,
             pending_bytes: totals.pending_bytes,
             oldest_age: totals.oldest.map_or(Duration::ZERO, age),
             gate_closed_for: (!gate.is_open()).then(|| gate.wait(now.unix_ms)),
@@ -242,7 +245,7 @@ impl Queue {
     }
 
     /// Wakes those who wait, and calls the listeners. No lock is held while they are called.
-    fn announce(&self, receipts: &[Receipt]) {
+    fn announce(&self, receipts: &[(Receipt, Duration)]) {
         *self.lock_settled() += 1;
         self.settled.1.notify_all();
         self.listeners.call_all(receipts, || self.is_ours());

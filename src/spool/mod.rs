@@ -13,6 +13,8 @@ pub(crate) mod kit;
 #[cfg(feature = "log-spool")]
 pub(crate) mod log;
 pub(crate) mod memory;
+#[cfg(feature = "redis-spool")]
+pub(crate) mod redis;
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -21,7 +23,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::options::QueueSettings;
+use crate::options::{QueueSettings, SpoolPlace};
 pub(crate) use gate::Gate;
 
 use crate::host::Timestamp;
@@ -159,6 +161,8 @@ pub(crate) struct Totals {
     pub(crate) pending_bytes: u64,
     /// When the oldest pending notification was accepted.
     pub(crate) oldest: Option<Timestamp>,
+    /// Notifications that producers were told are accepted, and that the engine has lost since, at least.
+    pub(crate) lost: u64,
     /// Age at delivery and latency of the last attempt, of the last [`RECENT`] deliveries.
     pub(crate) recent: Vec<(Duration, Duration)>,
 }
@@ -194,8 +198,8 @@ pub(crate) struct Overview {
 pub(crate) enum LeaseError {
     /// Another process leads now. Nothing was recorded, and nothing more may be sent.
     Lost,
-    /// The spool was deleted. The lease is one of the new spool that has begun; nothing was recorded, and what was fetched
-    /// is void: its positions are other items' now.
+    /// The spool was deleted. The lease is one of the new spool that has begun; nothing was recorded, and what was
+    /// fetched is void: its positions are other items' now.
     Replaced,
     /// The engine failed; the lease is still held, and the call may be repeated.
     Failed(Error),
@@ -220,6 +224,11 @@ pub(crate) trait Inlet {
     /// Accepts a notification, as durably as the spool was asked to, before it returns and before `deadline`.
     /// `QUEUE_FULL`: it was not accepted. `SPOOL_FAILED`: it was not accepted, unless the message says that it may be.
     fn push(&self, item: &NewItem, deadline: Instant) -> Result<(), Error>;
+
+    /// The same, and what the caller is to be told of a notification that is elsewhere than usual.
+    fn accept(&self, item: &NewItem, deadline: Instant) -> Result<Option<String>, Error> {
+        self.push(item, deadline).map(|()| None)
+    }
 }
 
 /// The way out.
@@ -274,8 +283,8 @@ pub(crate) trait Lease: Debug + Send {
     /// Housekeeping, about once a second.
     fn maintain(&mut self, now: Timestamp) -> Result<(), LeaseError>;
 
-    /// Who reads this spool's [`Ledger`] sees everything up to the last settlement. Called before the lease is dropped in
-    /// the regular way.
+    /// Who reads this spool's [`Ledger`] sees everything up to the last settlement. Called before the lease is dropped
+    /// in the regular way.
     fn release(self: Box<Self>);
 }
 
@@ -294,8 +303,8 @@ pub(crate) trait Ledger {
         deadline: Instant,
     ) -> Result<Option<Receipt>, Error>;
 
-    /// Those of these ids that have a receipt, however old it is; ids that are pending may be among them. An engine that
-    /// has to search for each receipt searches once for all.
+    /// Those of these ids that have a receipt, however old it is; ids that are pending may be among them. An engine
+    /// that has to search for each receipt searches once for all.
     fn known(&self, ids: &HashSet<&str>, deadline: Instant) -> Result<HashSet<String>, Error> {
         let now = Timestamp::now();
         let mut known = HashSet::new();
@@ -352,8 +361,8 @@ pub(crate) trait Operator {
     /// Drops these dead letters. Returns the number of those that were there.
     fn discard(&self, letters: &[Position], deadline: Instant) -> Result<u64, Error>;
 
-    /// Drops every pending notification and dead letter whose body is `theirs`, and leaves no copy of such a body in the
-    /// spool, not even of one that was delivered. Returns the number of notifications dropped.
+    /// Drops every pending notification and dead letter whose body is `theirs`, and leaves no copy of such a body in
+    /// the spool, not even of one that was delivered. Returns the number of notifications dropped.
     fn purge(&self, theirs: &dyn Fn(&str) -> bool, deadline: Instant) -> Result<u64, Error>;
 
     /// Lets one probe out at once, wherever deliveries are backing off. Returns the number of origins.
@@ -374,48 +383,58 @@ impl<T: Inlet + Outlet + Ledger + Operator + Debug + Send + Sync> Spool for T {}
 
 /// The directory of a spool that has one, after the checks that every client makes of it.
 pub(crate) fn directory(settings: &QueueSettings) -> Result<Option<PathBuf>, Error> {
-    let Some(path) = settings.spool.as_deref() else {
+    let Some(path) = settings.spool.as_ref().and_then(SpoolPlace::directory) else {
         return Ok(None);
     };
     #[cfg(feature = "log-spool")]
     return log::check(path).map(Some);
     #[cfg(not(feature = "log-spool"))]
-    Err(without_log_spool(path))
+    Err(without_feature(&path.display(), "log-spool"))
 }
 
-#[cfg(not(feature = "log-spool"))]
-fn without_log_spool(path: &Path) -> Error {
+#[cfg(not(feature = "redis-spool"))]
+fn without_feature(spool: &dyn std::fmt::Display, feature: &str) -> Error {
     Error::config(format!(
-        "spool is {}, but this program was built without the feature log-spool of esales-notify: enable it, or leave spool unset",
-        path.display()
+        "spool is {spool}, but this program was built without the feature {feature} of esales-notify: enable it, or leave spool unset"
     ))
 }
 
 /// Opens the spool that these settings name: here the engine is chosen. Nothing is made yet.
 pub(crate) fn open(settings: &QueueSettings) -> Result<Arc<dyn Spool>, Error> {
-    Ok(match directory(settings)? {
-        #[cfg(feature = "log-spool")]
-        Some(path) => Arc::new(log::LogSpool::new(path, settings, true)?),
-        #[cfg(not(feature = "log-spool"))]
-        Some(path) => return Err(without_log_spool(&path)),
+    open_as(settings, true)
+}
+
+fn open_as(settings: &QueueSettings, creates: bool) -> Result<Arc<dyn Spool>, Error> {
+    Ok(match &settings.spool {
         None => Arc::new(memory::MemorySpool::new(settings)),
+        #[cfg(feature = "log-spool")]
+        Some(SpoolPlace::Directory(path)) => {
+            Arc::new(log::LogSpool::new(log::check(path)?, settings, creates)?)
+        }
+        #[cfg(feature = "redis-spool")]
+        Some(SpoolPlace::Engine(engine)) => redis::open(engine, settings, creates)?,
+        #[cfg(not(feature = "redis-spool"))]
+        Some(place @ SpoolPlace::Engine(_)) => return Err(without_feature(place, "redis-spool")),
+        #[cfg(not(feature = "log-spool"))]
+        Some(place @ SpoolPlace::Directory(_)) => return Err(without_feature(place, "log-spool")),
     })
 }
 
 /// Opens a spool that exists, for an operator: makes nothing, sets nothing aside, and takes no lease.
-/// `SPOOL_FAILED`: there is no spool at the path.
+/// `SPOOL_FAILED`: there is no such spool.
 #[cfg(feature = "log-spool")]
 pub(crate) fn open_existing(settings: &QueueSettings) -> Result<Arc<dyn Spool>, Error> {
-    let Some(path) = directory(settings)? else {
-        return Err(Error::config(
-            "spool is missing: name the spool's directory",
-        ));
-    };
-    log::existing(path, settings).map(|spool| Arc::new(spool) as Arc<dyn Spool>)
+    match directory(settings)? {
+        Some(path) => log::existing(path, settings).map(|spool| Arc::new(spool) as Arc<dyn Spool>),
+        None if settings.spool.is_some() => open_as(settings, false),
+        None => Err(Error::config(
+            "spool is missing: name the spool's directory or its engine",
+        )),
+    }
 }
 
-/// Opens a copy of a spool, a backup, or a damaged spool that was moved away, to read what can be read. Changes nothing;
-/// `unreadable` returns what cannot be read.
+/// Opens a copy of a spool, a backup, or a damaged spool that was moved away, to read what can be read. Changes
+/// nothing; `unreadable` returns what cannot be read.
 #[cfg(feature = "log-spool")]
 pub(crate) fn open_copy(path: &Path) -> Result<Box<dyn Spool>, Error> {
     let settings = crate::Config::new().queue_settings()?;

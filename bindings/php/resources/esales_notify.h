@@ -1,6 +1,6 @@
 #define FFI_SCOPE "esales_notify"
 #define FFI_LIB "libesales_notify.so.0"
-/* For PHP's FFI. Generated from the Rust source by cbindgen; do not edit. The words are in esales_notify.h. */
+/* For PHP's FFI. Generated from the Rust source by cbindgen; do not edit. The documentation is in esales_notify.h. */
 
 
 typedef struct esales_client esales_client;
@@ -73,6 +73,7 @@ typedef struct esales_stats {
   uint64_t latency_p50_us;
   uint64_t latency_p95_us;
   uint64_t latency_p99_us;
+  uint64_t lost;
 } esales_stats;
 
 typedef void (*esales_delivery_callback)(void *user_data, const struct esales_receipt *receipt);

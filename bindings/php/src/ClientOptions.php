@@ -7,7 +7,7 @@ declare(strict_types=1);
 namespace Esales\Notify;
 
 /**
- * Options for a client, typed: new Client(new ClientOptions(timeoutMs: 500)). Null: not set. Immutable.
+ * Typed options of a client: new Client(new ClientOptions(timeoutMs: 500)). Null: not set. Immutable.
  */
 final class ClientOptions
 {
@@ -17,44 +17,59 @@ final class ClientOptions
     /**
      * @param string|null $clusterId The cluster: the first label of its host name in
      *     https://{cluster_id}.api.esales.apptus.cloud. This or base_url is required. Default: unset.
-     * @param string|null $baseUrl Address to use instead of the cluster's, without the /api/v1/... path: a sandbox, a
-     *     gateway. Default: unset.
-     * @param bool|null $allowHttp Whether base_url may be http:// for an address that is not loopback. Visitor data
-     *     then crosses the network in clear. Default: false.
-     * @param string|null $caFile PEM file of the certificate authorities to trust, instead of the system's. It is read
-     *     once, when the client is made; a relative path counts from the folder of that moment. A certificate in it
-     *     that cannot be used is an error. Default: unset.
-     * @param string|null $proxy HTTP proxy, http://[user:password@]host:port. Unset: https_proxy, http_proxy, all_proxy
-     *     of the environment, not for loopback addresses. Empty: none. Default: unset.
+     * @param string|null $baseUrl URL to use instead of the cluster's, without the path /api/v1/..., for example of a
+     *     sandbox or a gateway. Default: unset.
+     * @param bool|null $allowHttp Whether base_url may be http:// for a host that is not loopback. Visitor data is then
+     *     sent without encryption. Default: false.
+     * @param string|null $caFile PEM file of the certificate authorities to trust instead of the system's. It is read
+     *     once, when the client is made; a relative path is resolved then. A certificate in the file that cannot be
+     *     used is an error. Default: unset.
+     * @param string|null $proxy HTTP proxy, http://[user:password@]host:port. Unset: the environment variables
+     *     https_proxy, http_proxy and all_proxy are used, except for loopback hosts. Empty: no proxy. Default: unset.
      * @param string|null $noProxy Hosts that are reached without the proxy, separated by commas or white space: a name
-     *     (with all names below it), an IP address, a network such as 10.0.0.0/8 or fd00::/8, *.domain, or * for all. A
-     *     port in it matches nothing. Unset: no_proxy of the environment, read as curl 7.88 reads it, to which IPv6
-     *     networks, brackets, *.domain and a * among others mean nothing. Default: unset.
-     * @param int|null $keepAliveS How long a connection is used at most, and how long an idle one is kept for the next
-     *     call, in seconds, also after the last client is freed. 0: each is used once. A service that moves to another
-     *     address is followed within this and dns_cache_s. 0 to 3600. Default: 60.
-     * @param int|null $dnsCacheS How long a looked-up address is used for new connections before it is looked up again,
-     *     in seconds. 0 to 3600. Default: 60.
-     * @param int|null $timeoutMs Budget of one blocking call, in milliseconds: name look-up, connection, TLS, every
-     *     attempt and every pause. 1 to 300000. Default: 3000.
-     * @param string|null $market Market of visitors who name none. Default: unset.
-     * @param int|null $maxAttempts How often one blocking call tries at most, within its budget. 1 to 10. Default: 3.
+     *     (which includes its subdomains), an IP address, a network such as 10.0.0.0/8 or fd00::/8, *.domain, or * for
+     *     all. An entry with a port matches nothing. Unset: the environment variable no_proxy is used as in curl 7.88,
+     *     which ignores IPv6 networks, brackets, *.domain and a * among other entries. Default: unset.
+     * @param int|null $keepAliveS Longest life of a connection, and longest time that an idle connection is kept for
+     *     the next call, in seconds. It also applies after the last client is freed. 0: each connection is used once.
+     *     If the service moves to another IP address, the client follows within keep_alive_s plus dns_cache_s. 0 to
+     *     3600. Default: 60.
+     * @param int|null $dnsCacheS How long the result of a DNS look-up is used for new connections, in seconds. 0 to
+     *     3600. Default: 60.
+     * @param int|null $timeoutMs Longest duration of one blocking call, in milliseconds. It includes DNS look-up,
+     *     connection, TLS, every attempt and every pause. 1 to 300000. Default: 3000.
+     * @param string|null $market Market of visitors that have no market of their own. Default: unset.
+     * @param int|null $maxAttempts Greatest number of attempts in one blocking call. All attempts must fit into
+     *     timeout_ms. 1 to 10. Default: 3.
      * @param int|null $backoffMs Longest pause before the second attempt, in milliseconds; it doubles for each further
      *     one. The pause is drawn at random from 0 to that. 0 to 60000. Default: 100.
      * @param string|null $onFailure What a blocking call does when it ends on an outcome that may succeed later. error:
      *     it says so. queue: the notification goes into the queue under the same id, at once while deliveries are
      *     failing, and the call returns ESALES_QUEUED. Default: error.
-     * @param string|null $spool Directory that holds the queue, shared by any number of processes of this machine that
-     *     run as the same user: an absolute path. The library makes it, with mode 0700; the folder that it is in must
-     *     exist. Unset: in memory, lost with the process. Default: unset.
+     * @param string|null $spool What holds the queue. An absolute path: a directory, shared by any number of processes
+     *     of this machine that run as the same user. The library makes it, with mode 0700; the folder that it is in
+     *     must exist. redis://[user@]host[:port][/db]?name=NAME, or rediss:// for TLS: a Redis (6.2 or newer) or Valkey
+     *     (7.2 or newer), shared by any number of machines; NAME is the queue's own. Several hosts are separated by
+     *     commas; with &sentinel=MASTER they are Sentinels. Unset: in memory, lost with the process. Default: unset.
+     * @param string|null $spoolPassword Password for a spool of redis:// or rediss://. It does not belong in the
+     *     address, which is logged. Default: unset.
+     * @param string|null $spoolPasswordFile File whose first line is the password for a spool of redis:// or rediss://.
+     *     It is read when the client is made. Default: unset.
+     * @param string|null $spoolFallback Directory that takes a notification while a spool of redis:// or rediss:// does
+     *     not answer: an absolute path on this machine, as with spool. The process that delivers it passes the
+     *     notification on under the same id when the engine is back. Unset: the enqueue fails with ESALES_SPOOL_FAILED.
+     *     Default: unset.
+     * @param bool|null $allowVolatile Whether a spool of redis:// or rediss:// may be an engine without an append-only
+     *     file: everything that is pending is lost when such an engine ends. Default: false.
      * @param string|null $durability What an accepted notification in the spool survives. process: the end of every
-     *     process, kill -9 included. disk: a power loss too; the enqueues that run at the same time share an fsync and
+     *     process, kill -9 included. replica: only for an engine; also the loss of the primary, for the enqueue waits
+     *     until a replica has it. disk: a power loss too; the enqueues that run at the same time share an fsync and
      *     wait for it. Default: process.
      * @param string|null $delivery Who delivers the queue. background: a thread of this process, unless another process
-     *     is delivering the same spool. none: some other process, such as esales-notify drain; needs spool. Default:
+     *     is delivering the same spool. none: another process, such as esales-notify drain; requires spool. Default:
      *     background.
-     * @param int|null $enqueueTimeoutMs Longest time an enqueue waits for the disk or for other processes, in
-     *     milliseconds. 1 to 60000. Default: 1000.
+     * @param int|null $enqueueTimeoutMs Longest time an enqueue waits for the disk, for the engine or for other
+     *     processes, in milliseconds. 1 to 60000. Default: 1000.
      * @param int|null $maxItems Most notifications that wait in the queue. 1 to 10000000. Default: 100000.
      * @param int|null $maxBytes Most bytes of notifications (their JSON) that wait in the queue. 1024 to 68719476736.
      *     Default: 67108864.
@@ -74,7 +89,8 @@ final class ClientOptions
      *     if it is certain that it was not processed; otherwise its status is ESALES_MAY_HAVE_ARRIVED, and the queue
      *     keeps it as a dead letter. always: also if it may have arrived. Default: certain.
      * @param int|null $receiptRetentionS How long the receipt of a notification that left the queue is kept, in
-     *     seconds; at most the last 20,000. 0: none. 0 to 2592000. Default: 3600.
+     *     seconds; in a directory or in memory, at most the last 20,000. An engine accepts no second notification with
+     *     the same id for so long. 0: none. 0 to 2592000. Default: 3600.
      */
     public function __construct(
         ?string $clusterId = null,
@@ -92,6 +108,10 @@ final class ClientOptions
         ?int $backoffMs = null,
         ?string $onFailure = null,
         ?string $spool = null,
+        ?string $spoolPassword = null,
+        ?string $spoolPasswordFile = null,
+        ?string $spoolFallback = null,
+        ?bool $allowVolatile = null,
         ?string $durability = null,
         ?string $delivery = null,
         ?int $enqueueTimeoutMs = null,
@@ -104,7 +124,8 @@ final class ClientOptions
         ?int $gateMinMs = null,
         ?int $gateMaxMs = null,
         ?string $paymentRepeat = null,
-        ?int $receiptRetentionS = null
+        ?int $receiptRetentionS = null,
+        ?string $agent = null
     ) {
         $this->values = [
             'cluster_id' => $clusterId,
@@ -121,6 +142,10 @@ final class ClientOptions
             'backoff_ms' => $backoffMs,
             'on_failure' => $onFailure,
             'spool' => $spool,
+            'spool_password' => $spoolPassword,
+            'spool_password_file' => $spoolPasswordFile,
+            'spool_fallback' => $spoolFallback,
+            'allow_volatile' => $allowVolatile,
             'durability' => $durability,
             'delivery' => $delivery,
             'enqueue_timeout_ms' => $enqueueTimeoutMs,
@@ -134,11 +159,12 @@ final class ClientOptions
             'gate_max_ms' => $gateMaxMs,
             'payment_repeat' => $paymentRepeat,
             'receipt_retention_s' => $receiptRetentionS,
+            'agent' => $agent,
         ];
     }
 
     /**
-     * The options under their names in the library, as Client takes them.
+     * Returns the options under their names in the library.
      *
      * @return array<string, string|int|bool|null>
      */

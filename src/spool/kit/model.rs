@@ -1,7 +1,7 @@
 //! A spool in its simplest form, to compare the engines with: lists, and no thought of speed.
 //!
-//! It numbers items by itself: in the model, `item.position` is the order of acceptance, and `item.producer` is whatever
-//! the test calls the producer.
+//! It numbers items by itself: in the model, `item.position` is the order of acceptance, and `item.producer` is
+//! whatever the test calls the producer.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
@@ -107,6 +107,16 @@ impl Model {
             at,
             receipt,
         });
+    }
+
+    /// Whether a notification with this id is pending.
+    pub(crate) fn is_pending(&self, id: &str) -> bool {
+        self.pending.iter().any(|w| w.stored.item.id == id)
+    }
+
+    /// Whether a notification with this id has left.
+    pub(crate) fn has_left(&self, id: &str) -> bool {
+        self.left.iter().any(|left| left.id == id)
     }
 
     /// Whether it was accepted.

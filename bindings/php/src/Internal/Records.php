@@ -14,7 +14,7 @@ use FFI;
 use FFI\CData;
 
 /**
- * From the structs of C to objects.
+ * Converts structs of C to objects.
  *
  * @internal
  */
@@ -70,7 +70,8 @@ final class Records
                 $stats->latency_p50_us,
                 $stats->latency_p95_us,
                 $stats->latency_p99_us
-            )
+            ),
+            $stats->lost
         );
     }
 }

@@ -101,10 +101,11 @@ class StatsStruct(Structure):
         ("latency_p50_us", c_uint64),
         ("latency_p95_us", c_uint64),
         ("latency_p99_us", c_uint64),
+        ("lost", c_uint64),
     ]
 
 
-#: The types of callbacks; without an argument they make NULL.
+#: The types of callbacks. Without an argument they make NULL.
 LogFunction = CFUNCTYPE(None, c_void_p, c_int32, c_char_p)
 DeliveryFunction = CFUNCTYPE(None, c_void_p, POINTER(ReceiptStruct))
 

@@ -114,7 +114,7 @@ impl spool::Lease for Leader {
         batch.begun = pending.map(|at| at.0).collect();
         let begun = self
             .journal(&batch)
-            .and_then(|()| match self.settings.is_synced {
+            .and_then(|()| match self.settings.is_synced() {
                 true => self.journal.sync(),
                 false => Ok(()),
             });
@@ -203,7 +203,7 @@ impl Leader {
                 &self.directory.path,
                 io::Error::new(e.kind(), e.to_string()),
             );
-            log::warn(|| format!("receipts could not be kept: {e}"));
+            log::warn(|| format!("receipts could not be stored: {e}"));
         }
         self.receipts_failed = appended.is_err();
     }

@@ -163,7 +163,7 @@ fn take_over(
     state.apply(&batch);
     let epoch = last.saturating_add(1);
     let journal = JournalWriter::begin(directory, epoch, &state)?;
-    if settings.is_synced {
+    if settings.is_synced() {
         journal.sync()?;
         directory.sync_names()?;
     }
@@ -175,7 +175,8 @@ fn take_over(
     Ok((journal, state))
 }
 
-/// The state of a spool without a journal: a new one, or one whose journal was removed. What has a receipt is not sent again.
+/// The state of a spool without a journal: a new one, or one whose journal was removed. What has a receipt is not sent
+/// again.
 fn without_journal(directory: &SpoolDirectory) -> io::Result<JournalState> {
     let mut state = JournalState::default();
     let completed = receipts::positions(directory)?;
@@ -184,7 +185,8 @@ fn without_journal(directory: &SpoolDirectory) -> io::Result<JournalState> {
     }
     log::error(|| {
         format!(
-            "the journal of the spool {} is gone; it is made again from the receipts, and what has none may be sent twice",
+            "the journal of the spool {} is missing; it is rebuilt from the receipts, and notifications without \
+            a receipt may be sent twice",
             directory.path.display()
         )
     });
@@ -295,7 +297,7 @@ impl Leader {
     pub(super) fn lost(&mut self) {
         log::warn(|| {
             format!(
-                "another process delivers the spool {} now: this one did nothing for {} s",
+                "another process delivers the spool {} now: this process did not run for {} s",
                 self.directory.path.display(),
                 super::super::LEASE_TIME.as_secs()
             )

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use esales_notify::{Config, Error, SpoolAdmin, SpoolReport, Status};
 
-use super::place;
 use super::report::Check;
+use super::{engine, place};
 use crate::millis;
 use crate::queue::{counted, span};
 
@@ -27,6 +27,11 @@ const NAMES: [&str; 8] = [
 const LONG: Duration = Duration::from_secs(300);
 
 pub(super) fn checks(config: Option<&Config>) -> Vec<Check> {
+    if let Some(config) = config
+        && let Ok(Some(_)) = SpoolAdmin::engine(config)
+    {
+        return of_engine(config);
+    }
     let mut checks = Vec::new();
     let why = match config {
         None => return NAMES.map(|name| Check::not_tried(name, "options")).into(),
@@ -40,6 +45,38 @@ pub(super) fn checks(config: Option<&Config>) -> Vec<Check> {
         })
         .collect();
     checks.extend(left);
+    checks
+}
+
+/// The checks of a spool in an engine.
+fn of_engine(config: &Config) -> Vec<Check> {
+    let (mut checks, is_usable) = engine::checks(config);
+    let contents = ["contents", "drainer", "waiting", "dead"];
+    if !is_usable {
+        checks.extend(contents.map(|name| Check::not_tried(name, "engine")));
+        return checks;
+    }
+    match SpoolAdmin::open(config).and_then(|spool| spool.report()) {
+        Err(e) if e.detail().contains("nothing was ever enqueued") => {
+            let why = "no notification was ever enqueued";
+            checks.extend(contents.map(|name| Check::skipped(name, why)));
+        }
+        Err(e) => {
+            checks.push(Check::failed(
+                "contents",
+                e.detail(),
+                "see what the engine's log says",
+            ));
+            let others = contents.iter().skip(1);
+            checks.extend(others.map(|name| Check::not_tried(name, "contents")));
+        }
+        Ok(report) => {
+            checks.push(self::contents(&report));
+            checks.push(drainer(&report, config.get("delivery") == Some("none")));
+            checks.push(waiting(&report, config));
+            checks.push(dead(&report));
+        }
+    }
     checks
 }
 
@@ -171,6 +208,16 @@ fn contents(report: &SpoolReport) -> Check {
             found,
             "the spool is damaged: make a copy with `esales-notify queue backup DIR`, check the disk, and report it",
         )
+    } else if report.lost > 0 {
+        Check::warning(
+            "contents",
+            format!(
+                "{counters}; the engine has lost {} that were accepted",
+                report.lost
+            ),
+            "the engine was restarted without its data, or a replica without the last of them became the primary: see \
+             docs/fleet.md, and set durability = replica or disk if that must not happen again",
+        )
     } else if !aside.is_empty() {
         Check::warning(
             "contents",
@@ -265,14 +312,14 @@ fn waiting(report: &SpoolReport, config: &Config) -> Check {
     };
     let check = if pending > 0 && age > max_age / 2 {
         let advice = format!(
-            "they expire after {} (max_age_s): get the delivery going at once, or raise max_age_s",
+            "they expire after {} (max_age_s): restore delivery at once, or raise max_age_s",
             span(max_age)
         );
         Check::failed("waiting", found, advice)
     } else if nearly(pending, number(config, "max_items"))
         || nearly(report.pending_bytes, number(config, "max_bytes"))
     {
-        let advice = "the queue is nearly full (max_items, max_bytes): get the delivery going, or raise the limits";
+        let advice = "the queue is nearly full (max_items, max_bytes): restore delivery, or raise the limits";
         Check::warning("waiting", found, advice)
     } else if !failing.is_empty() {
         let advice = "deliveries fail: see the network above, and the log of `esales-notify drain` or of the shop; when \
@@ -325,7 +372,7 @@ fn of_dead(by_status: &[(Status, u64)]) -> String {
                 "Payments that may have arrived: look each up in the service's figures. Drop those that are there; \
                  `esales-notify queue dead retry --may-count-twice ID` sends the others."
             }
-            _ => "Others: see their details.",
+            _ => "For all others, see their details.",
         })
         .collect();
     advice.dedup();
