@@ -169,7 +169,7 @@ impl ConfigBuilder {
         self.text("delivery", value.as_str())
     }
 
-    /// Longest time an enqueue waits for the disk, for the engine or for other processes.
+    /// Longest time that an enqueue waits for the disk, for the engine or for other processes.
     ///
     /// Option `enqueue_timeout_ms`; 1 to 60000 ms; default: 1000 ms.
     pub fn enqueue_timeout(self, value: Duration) -> ConfigBuilder {
@@ -276,7 +276,7 @@ impl OnFailure {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Durability {
-    /// `process`: the end of every process, even by kill -9.
+    /// `process`: the end of every process, kill -9 included.
     Process,
     /// `replica`: only for an engine; also the loss of the primary, for the enqueue waits until a replica has it.
     Replica,

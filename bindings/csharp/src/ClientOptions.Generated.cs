@@ -152,7 +152,7 @@ namespace Esales.Notify
 
         private static readonly string[] DeliveryTexts = { "background", "none" };
 
-        /// <summary>Longest time an enqueue waits for the disk, for the engine or for other processes, in milliseconds. 1 to 60000. Default: 1000.</summary>
+        /// <summary>Longest time that an enqueue waits for the disk, for the engine or for other processes, in milliseconds. 1 to 60000. Default: 1000.</summary>
         public TimeSpan? EnqueueTimeout
         {
             get { return Milliseconds("enqueue_timeout_ms"); }

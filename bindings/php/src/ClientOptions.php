@@ -42,10 +42,10 @@ final class ClientOptions
      * @param int|null $maxAttempts Greatest number of attempts in one blocking call. All attempts must fit into
      *     timeout_ms. 1 to 10. Default: 3.
      * @param int|null $backoffMs Longest pause before the second attempt, in milliseconds; it doubles for each further
-     *     one. The pause is drawn at random from 0 to that. 0 to 60000. Default: 100.
-     * @param string|null $onFailure What a blocking call does when it ends on an outcome that may succeed later. error:
-     *     it says so. queue: the notification goes into the queue under the same id, at once while deliveries are
-     *     failing, and the call returns ESALES_QUEUED. Default: error.
+     *     attempt. The actual pause is random, from 0 to that length. 0 to 60000. Default: 100.
+     * @param string|null $onFailure What a blocking call does after a failure that may succeed later. error: it returns
+     *     the error. queue: it enqueues the notification with the same id and returns ESALES_QUEUED; while deliveries
+     *     are failing, it does so without an attempt. Default: error.
      * @param string|null $spool What holds the queue. An absolute path: a directory, shared by any number of processes
      *     of this machine that run as the same user. The library makes it, with mode 0700; the folder that it is in
      *     must exist. redis://[user@]host[:port][/db]?name=NAME, or rediss:// for TLS: a Redis (6.2 or newer) or Valkey
@@ -68,29 +68,34 @@ final class ClientOptions
      * @param string|null $delivery Who delivers the queue. background: a thread of this process, unless another process
      *     is delivering the same spool. none: another process, such as esales-notify drain; requires spool. Default:
      *     background.
-     * @param int|null $enqueueTimeoutMs Longest time an enqueue waits for the disk, for the engine or for other
+     * @param int|null $enqueueTimeoutMs Longest time that an enqueue waits for the disk, for the engine or for other
      *     processes, in milliseconds. 1 to 60000. Default: 1000.
-     * @param int|null $maxItems Most notifications that wait in the queue. 1 to 10000000. Default: 100000.
-     * @param int|null $maxBytes Most bytes of notifications (their JSON) that wait in the queue. 1024 to 68719476736.
-     *     Default: 67108864.
-     * @param string|null $overflow What happens to a notification over max_items or max_bytes. refuse: it gets
-     *     ESALES_QUEUE_FULL. drop_oldest: it is accepted, and the oldest are dropped and counted. Default: refuse.
-     * @param int|null $maxDead Most dead letters that are kept for an operator; over that, the oldest are dropped and
-     *     counted. 0 to 1000000. Default: 10000.
-     * @param int|null $maxAgeS How long a notification is tried, in seconds; then it expires. 1 to 2592000. Default:
-     *     86400.
-     * @param int|null $concurrency Most deliveries at the same time. 1 to 64. Default: 4.
-     * @param int|null $gateMinMs After a failed delivery, the longest pause before the next one is tried, in
-     *     milliseconds; it doubles with every further failure. The pause is drawn at random from 0 to that, and is
-     *     never shorter than a Retry-After (up to an hour). 10 to 60000. Default: 1000.
-     * @param int|null $gateMaxMs Where the doubling of gate_min_ms ends, in milliseconds. 10 to 3600000. Default:
+     * @param int|null $maxItems Greatest number of pending notifications in the queue. 1 to 10000000. Default: 100000.
+     * @param int|null $maxBytes Greatest total size of the pending notifications (their JSON), in bytes. 1024 to
+     *     68719476736. Default: 67108864.
+     * @param string|null $overflow What happens to a new notification when max_items or max_bytes is reached. refuse:
+     *     the call returns ESALES_QUEUE_FULL. drop_oldest: the notification is accepted, and the oldest ones are
+     *     dropped and counted. Default: refuse.
+     * @param int|null $maxDead Greatest number of dead letters that are kept for an operator. Above it, the oldest are
+     *     dropped and counted. 0 to 1000000. Default: 10000.
+     * @param int|null $maxAgeS How long a notification is tried, in seconds. After that it expires. 1 to 2592000.
+     *     Default: 86400.
+     * @param int|null $concurrency Greatest number of deliveries at the same time. 1 to 64. Default: 4.
+     * @param int|null $gateMinMs Longest pause after a failed delivery, in milliseconds; it doubles with every further
+     *     failure. The actual pause is random, from 0 to that length, but never shorter than a Retry-After of the
+     *     service (up to an hour). 10 to 60000. Default: 1000.
+     * @param int|null $gateMaxMs Upper limit for the doubling of gate_min_ms, in milliseconds. 10 to 3600000. Default:
      *     300000.
-     * @param string|null $paymentRepeat When a payment is sent again: the service would count it twice. certain: only
-     *     if it is certain that it was not processed; otherwise its status is ESALES_MAY_HAVE_ARRIVED, and the queue
-     *     keeps it as a dead letter. always: also if it may have arrived. Default: certain.
+     * @param string|null $paymentRepeat Whether a payment is sent again after a failure, although the service counts a
+     *     repeated payment twice. certain: only if the service certainly did not process it; otherwise its status is
+     *     ESALES_MAY_HAVE_ARRIVED, and the queue keeps it as a dead letter. always: also if it may have arrived.
+     *     Default: certain.
      * @param int|null $receiptRetentionS How long the receipt of a notification that left the queue is kept, in
      *     seconds; in a directory or in memory, at most the last 20,000. An engine accepts no second notification with
      *     the same id for so long. 0: none. 0 to 2592000. Default: 3600.
+     * @param string|null $agent Address of an agent (esales-notify drain --listen) to use instead of the shared
+     *     library, such as unix:/run/esales-notify/agent.socket or 127.0.0.1:8181. Beside it, only market and
+     *     enqueue_timeout_ms may be set. Default: unset.
      */
     public function __construct(
         ?string $clusterId = null,

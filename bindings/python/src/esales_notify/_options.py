@@ -73,7 +73,7 @@ class ClientOptions(TypedDict, total=False):
     """Who delivers the queue. ``background``: a thread of this process, unless another process is delivering the same spool. ``none``: another process, such as ``esales-notify drain``; requires ``spool``. Default: background."""
 
     enqueue_timeout_ms: Optional[int]
-    """Longest time an enqueue waits for the disk, for the engine or for other processes, in milliseconds. 1 to 60000. Default: 1000."""
+    """Longest time that an enqueue waits for the disk, for the engine or for other processes, in milliseconds. 1 to 60000. Default: 1000."""
 
     max_items: Optional[int]
     """Greatest number of pending notifications in the queue. 1 to 10000000. Default: 100000."""
