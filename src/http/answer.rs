@@ -239,7 +239,7 @@ mod tests {
             (302, "redirects are not followed"),
             (408, ""),
             (503, ""),
-            (600, "not a status of HTTP"),
+            (600, "not an HTTP status"),
         ] {
             let detail = |is_whole| from_status(code, "", is_whole, None).detail;
             let (whole, cut) = (detail(true), detail(false));
