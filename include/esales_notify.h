@@ -88,7 +88,7 @@
  */
 #define ESALES_CLOSED -3
 
-/* The service refused the notification; the same bytes will get the same answer. */
+/* The notification is not sent again: the service refused it, or would count it twice. */
 
 /**
  * The service refused the request (400): a ticket, a product key or an order line is missing.
@@ -104,6 +104,11 @@
  * The service gave another final answer, such as a 404 or a redirect.
  */
 #define ESALES_REJECTED -12
+
+/**
+ * It is not known whether the payment arrived; the service would count it twice if it were sent again.
+ */
+#define ESALES_MAY_HAVE_ARRIVED -13
 
 /* The same notification may succeed later, with the same id. */
 
@@ -677,10 +682,10 @@ int32_t esales_log_next(uint32_t timeout_ms, int32_t *level, char message[512]);
  * @param client        from esales_client_new.
  * @param visitor       the visitor who caused the event.
  * @param notification  what happened.
- * @param receipt       receives the outcome. May be NULL.
- * @return ESALES_DELIVERED, ESALES_QUEUED (only with on_failure=queue) or an error. After
- *         ESALES_TIMEOUT, ESALES_CONNECTION_LOST, ESALES_BAD_RESPONSE or ESALES_SERVER_ERROR the
- *         notification may have arrived.
+ * @param receipt       receives what became of it; may be NULL.
+ * @return ESALES_DELIVERED, with on_failure=queue ESALES_QUEUED, or an error. After ESALES_TIMEOUT,
+ *         ESALES_CONNECTION_LOST, ESALES_BAD_RESPONSE and ESALES_SERVER_ERROR the event may have arrived all the same:
+ *         send it again with the same id. For a payment these are ESALES_MAY_HAVE_ARRIVED: do not send it again.
  */
 int32_t esales_notify(const struct esales_client *client,
                       const struct esales_visitor *visitor,

@@ -23,6 +23,7 @@ foreach (
         'Exception/BadRequestException',
         'Exception/ForbiddenException',
         'Exception/RejectedException',
+        'Exception/MayHaveArrivedException',
         'Exception/RetryableException',
         'Exception/ServerErrorException',
         'Exception/ThrottledException',

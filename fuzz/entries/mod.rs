@@ -101,7 +101,6 @@ pub fn retry_after(data: &[u8]) {
     let policy = Policy {
         max_attempts: 3,
         backoff: Duration::from_millis(100),
-        may_repeat: true,
     };
     let deadline = Instant::now() + Duration::from_secs(300);
     let (outcome, attempts) = retry::run(policy, deadline, &NeverSleeps, || Outcome {

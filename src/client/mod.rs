@@ -71,9 +71,9 @@ impl Client {
     /// at most half of `timeout_ms`.
     ///
     /// # Errors
-    /// An [`Error`] whose [`Error::receipt`] has the outcome. The notification may have arrived if
-    /// the status is [`Status::Timeout`], [`Status::ConnectionLost`], [`Status::BadResponse`] or
-    /// [`Status::ServerError`].
+    /// An [`Error`] whose [`Error::receipt`] has the outcome. The notification may have arrived if the status is
+    /// [`Status::Timeout`], [`Status::ConnectionLost`], [`Status::BadResponse`] or [`Status::ServerError`]. The status of a
+    /// payment that may have arrived is [`Status::MayHaveArrived`].
     pub fn notify(
         &self,
         visitor: &Visitor<'_>,
@@ -296,7 +296,7 @@ impl Client {
             });
         }
         if !self.settings.queue_on_failure {
-            return self.send(&message, deadline).map(|(receipt, _)| receipt);
+            return self.send(&message, deadline);
         }
         let queue = self.queue()?;
         // The spool may hold notifications of an earlier process: deliver them now, not after the next failure.
@@ -312,36 +312,29 @@ impl Client {
             let failing = unsent(Status::ConnectFailed, "deliveries are failing");
             return Ok(or_queue(&queue, message, deadline, reason, failing));
         }
-        let (receipt, may_be_sent_again) = self.send(&message, deadline - reserve)?;
-        if receipt.status.is_retryable() && may_be_sent_again {
+        let receipt = self.send(&message, deadline - reserve)?;
+        if receipt.status.is_retryable() {
             return Ok(or_queue(&queue, message, deadline, "queued", receipt));
         }
         Ok(receipt)
     }
 
-    /// Returns the receipt, and whether the notification may be sent again after a failure.
-    fn send(&self, message: &Message, deadline: Instant) -> Result<(Receipt, bool), Error> {
+    fn send(&self, message: &Message, deadline: Instant) -> Result<Receipt, Error> {
         let pool = self.pool()?;
-        let may_repeat = self.settings.queue.may_repeat(&message.path);
         let request = Request {
             path: &message.path,
             body: message.body.as_bytes(),
-            may_repeat,
+            may_repeat: self.settings.queue.may_repeat(&message.path),
             secrets: &|| notification::secrets(&message.path, &message.body),
         };
         let policy = Policy {
             max_attempts: self.settings.max_attempts,
             backoff: self.settings.backoff,
-            may_repeat,
         };
         let (outcome, attempts) = retry::run(policy, deadline, &SystemClock, || {
             pool.transport.exchange(&request, deadline)
         });
-        let is_final = outcome.forbids_repeat(may_repeat);
-        let mut detail = match is_final {
-            true => notification::may_have_arrived(&outcome.detail),
-            false => outcome.detail,
-        };
+        let mut detail = outcome.detail;
         if attempts > 1 {
             detail.push_str(&format!(" (attempt {attempts})"));
         }
@@ -354,7 +347,7 @@ impl Client {
             id: message.id.clone(),
             detail,
         };
-        Ok((receipt, !is_final))
+        Ok(receipt)
     }
 
     /// The queue, if it may hold notifications that a client with these options enqueued.

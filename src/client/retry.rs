@@ -36,8 +36,6 @@ impl Clock for SystemClock {
 pub(crate) struct Policy {
     pub(crate) max_attempts: u32,
     pub(crate) backoff: Duration,
-    /// Whether to try again if the last attempt may have arrived.
-    pub(crate) may_repeat: bool,
 }
 
 /// Tries until the outcome is final, the attempts are used up, or the next pause would end after the deadline.
@@ -53,8 +51,7 @@ pub(crate) fn run(
     loop {
         attempts += 1;
         let mut outcome = attempt();
-        let is_final = outcome.forbids_repeat(policy.may_repeat);
-        if is_final || !worth_another(outcome.status) || attempts >= policy.max_attempts {
+        if !worth_another(outcome.status) || attempts >= policy.max_attempts {
             return (outcome, attempts);
         }
         let jitter = longest_pause.mul_f64(clock.dice());
@@ -131,7 +128,6 @@ mod tests {
         let policy = Policy {
             max_attempts,
             backoff: ms(100),
-            may_repeat: true,
         };
         let mut script = script.iter();
         run(policy, clock.now() + ms(3000), clock, || {
@@ -158,25 +154,6 @@ mod tests {
             assert_eq!(attempts, expected, "{status}");
         }
         assert!(!worth_another(Status::TlsFailed));
-    }
-
-    #[test]
-    fn request_that_may_have_arrived_is_retried_only_when_its_kind_allows_it() {
-        for (may_have_arrived, may_repeat, expected) in
-            [(true, false, 1), (true, true, 3), (false, false, 3)]
-        {
-            let policy = Policy {
-                max_attempts: 3,
-                backoff: ms(0),
-                may_repeat,
-            };
-            let clock = FakeClock::new(0.0);
-            let (_, attempts) = run(policy, clock.now() + ms(3000), &clock, || Outcome {
-                may_have_arrived,
-                ..outcome(Status::ServerError, None)
-            });
-            assert_eq!(attempts, expected);
-        }
     }
 
     #[test]

@@ -26,9 +26,17 @@ pub(crate) struct Outcome {
 }
 
 impl Outcome {
-    /// Whether there must be no other attempt: the service may have processed a request that may not be repeated.
-    pub(crate) fn forbids_repeat(&self, may_repeat: bool) -> bool {
-        self.may_have_arrived && !may_repeat
+    /// The outcome of a request that must not be repeated: unless it is certain that the service did not process it, it is
+    /// not known whether it arrived.
+    pub(crate) fn of_unrepeatable(self) -> Outcome {
+        if !self.may_have_arrived {
+            return self;
+        }
+        Outcome {
+            status: Status::MayHaveArrived,
+            detail: format!("may have arrived: {}", self.detail),
+            ..self
+        }
     }
 
     fn unanswered(status: Status, detail: impl Into<String>) -> Outcome {

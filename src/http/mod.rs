@@ -135,6 +135,14 @@ impl Transport {
     /// A kept-alive connection that turns out to be closed is replaced at once, by a new one: that is housekeeping, not
     /// an attempt. The other kept ones are closed too, for they are not likely to be better.
     pub(crate) fn exchange(&self, request: &Request<'_>, deadline: Instant) -> Outcome {
+        let outcome = self.exchange_within(request, deadline);
+        match request.may_repeat {
+            true => outcome,
+            false => outcome.of_unrepeatable(),
+        }
+    }
+
+    fn exchange_within(&self, request: &Request<'_>, deadline: Instant) -> Outcome {
         deadline::begin(deadline);
         if deadline::remaining().is_none() {
             return answer::too_late();

@@ -23,8 +23,7 @@ pub use kind::{
     Repeat,
 };
 pub(crate) use path::{
-    counts_twice, ends_session, kind_name, kind_of, may_have_arrived, path, payment_token,
-    stored_path,
+    counts_twice, ends_session, kind_name, kind_of, path, payment_token, stored_path,
 };
 pub use personal_data::personal_data;
 pub use price::MAX_PRICE;

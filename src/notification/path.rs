@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 
 use super::kind::{KINDS, Kind, Repeat};
-use crate::outcome::MAY_HAVE_ARRIVED;
 
 const PAYMENT_TOKEN: &str = "?paymentToken=";
 
@@ -46,11 +45,6 @@ pub(crate) fn payment_token(path: &str) -> Option<&str> {
 /// Whether the service would count it twice if it were sent twice. So it is with what is not known here.
 pub(crate) fn counts_twice(path: &str) -> bool {
     kind_of(path).is_none_or(|kind| kind.spec().repeat == Repeat::Counts)
-}
-
-/// The detail of a notification that is not sent again because it may have arrived.
-pub(crate) fn may_have_arrived(detail: &str) -> String {
-    format!("{MAY_HAVE_ARRIVED}: {detail}")
 }
 
 /// Whether it ends its session: nothing of the session may come after it.

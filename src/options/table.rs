@@ -284,7 +284,7 @@ options! {
         gate_max: Duration = millis, row("gate_max_ms", int(10, 3_600_000), Some("300000"),
             "Upper limit for the doubling of `gate_min_ms`, in milliseconds.");
         repeats_payments: bool = is("always"), row("payment_repeat", one_of(&["certain", "always"]), Some("certain"),
-            "Whether a payment is sent again after a failure, although the service counts a repeated payment twice. `certain`: only if the service certainly did not process it; otherwise a blocking call fails, and the queue keeps the payment as a dead letter with the detail \"may have arrived\". `always`: also if it may have arrived.");
+            "Whether a payment is sent again after a failure, although the service counts a repeated payment twice. `certain`: only if the service certainly did not process it; otherwise its status is ESALES_MAY_HAVE_ARRIVED, and the queue keeps it as a dead letter. `always`: also if it may have arrived.");
         receipt_retention: Duration = seconds, row("receipt_retention_s", int(0, 2_592_000), Some("3600"),
             "How long the receipt of a notification is kept after it left the queue, in seconds. Only the last 20,000 are kept. 0: no receipts are kept.");
     }

@@ -5,6 +5,5 @@ mod receipt;
 mod status;
 
 pub use error::Error;
-pub(crate) use receipt::MAY_HAVE_ARRIVED;
 pub use receipt::Receipt;
 pub use status::{Group, Status};

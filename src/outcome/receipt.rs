@@ -4,10 +4,6 @@ use std::time::Duration;
 
 use super::Status;
 
-/// The beginning of the detail if a notification is not sent again because it may have arrived.
-pub(crate) const MAY_HAVE_ARRIVED: &str =
-    "may have arrived, and would be counted twice if sent again";
-
 /// The outcome of one notification.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -27,13 +23,6 @@ pub struct Receipt {
 }
 
 impl Receipt {
-    /// Whether this is a payment that may have arrived. Payments have no id, so the service would count it twice if it
-    /// were sent again; only the service's own figures show whether it arrived.
-    #[must_use]
-    pub fn may_have_arrived(&self) -> bool {
-        self.detail.starts_with(MAY_HAVE_ARRIVED)
-    }
-
     /// The receipt of a notification that was not sent.
     pub(crate) fn unsent(status: Status, detail: &str, elapsed: Duration) -> Receipt {
         Receipt {

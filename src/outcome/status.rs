@@ -93,6 +93,10 @@ statuses! {
         name: "ESALES_REJECTED", text: "The service gave another final answer, such as a 404 or a redirect.",
         advice: "Check cluster_id or base_url, and whether the v1 API is enabled for the cluster.",
     }
+    MayHaveArrived = -13: Final {
+        name: "ESALES_MAY_HAVE_ARRIVED", text: "It is not known whether the payment arrived; the service would count it twice if it were sent again.",
+        advice: "Look the payment up in the service's figures, and send it again only if it is not there.",
+    }
     ServerError = -20: Retryable {
         name: "ESALES_SERVER_ERROR", text: "The service is unavailable or busy (5xx).",
         advice: "Send it again later with the same id.",
@@ -103,7 +107,7 @@ statuses! {
     }
     Timeout = -22: Retryable {
         name: "ESALES_TIMEOUT", text: "There was no answer within the time-out, or the answer was 408; the notification may have arrived.",
-        advice: "Send it again later with the same id; a payment only if it did not arrive.",
+        advice: "Send it again later with the same id.",
     }
     ConnectFailed = -23: Retryable {
         name: "ESALES_CONNECT_FAILED", text: "The host name was not found, or no connection could be made.",
@@ -115,11 +119,11 @@ statuses! {
     }
     ConnectionLost = -25: Retryable {
         name: "ESALES_CONNECTION_LOST", text: "The connection broke before the answer was complete; the notification may have arrived.",
-        advice: "Send it again later with the same id; a payment only if it did not arrive.",
+        advice: "Send it again later with the same id.",
     }
     BadResponse = -26: Retryable {
         name: "ESALES_BAD_RESPONSE", text: "The answer is not valid HTTP; the notification may have arrived.",
-        advice: "Check cluster_id or base_url. Send it again later with the same id; a payment only if it did not arrive.",
+        advice: "Check cluster_id or base_url. Send it again later with the same id.",
     }
     QueueFull = -30: Queue {
         name: "ESALES_QUEUE_FULL", text: "The queue is full; the notification was not accepted.",
@@ -180,7 +184,7 @@ macro_rules! groups {
 groups! {
     Success: 0 to 99, "The call did what was asked.";
     Usage: -9 to -1, "The program or its configuration is wrong; nothing was sent.";
-    Final: -19 to -10, "The service refused the notification; the same bytes will get the same answer.";
+    Final: -19 to -10, "The notification is not sent again: the service refused it, or would count it twice.";
     Retryable: -29 to -20, "The same notification may succeed later, with the same id.";
     Queue: -39 to -30, "The queue did not accept the notification, gave it up, or does not know its id.";
     Defect: -99 to -90, "There is a defect in the library.";
@@ -212,8 +216,7 @@ impl Status {
         self.group() == Group::Success
     }
 
-    /// Whether the same notification may succeed later, with the same id. If not, the same bytes will get
-    /// the same answer.
+    /// Whether the same notification may succeed later, with the same id.
     #[must_use]
     pub fn is_retryable(self) -> bool {
         self.group() == Group::Retryable
@@ -236,8 +239,8 @@ mod tests {
         assert_eq!(
             codes,
             [
-                0, 1, -1, -2, -3, -10, -11, -12, -20, -21, -22, -23, -24, -25, -26, -30, -31, -32,
-                -33, -34, -90
+                0, 1, -1, -2, -3, -10, -11, -12, -13, -20, -21, -22, -23, -24, -25, -26, -30, -31,
+                -32, -33, -34, -90
             ]
         );
         for status in Status::ALL {

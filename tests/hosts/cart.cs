@@ -1,6 +1,6 @@
 // A host of the page on .NET: cart domains COUNT (under Mono, each unloaded), or cart once.
-// The ids that were accepted are lines on stdout.
 using System;
+using Esales.Notify;
 
 public sealed class Application : MarshalByRefObject
 {
@@ -8,9 +8,9 @@ public sealed class Application : MarshalByRefObject
     {
         for (int n = 0; n < 5; n++)
         {
-            Console.WriteLine(Cart.Added("c-1", "s-1", "a ticket"));
+            Events.Tell("c-1", "s-1", null, key => Notification.AddToCart("a ticket"));
         }
-        return Cart.Stop();
+        return Events.Stop();
     }
 }
 

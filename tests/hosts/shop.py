@@ -33,9 +33,13 @@ class Shop:
         self.public = self.folder / "public"
         self.package = self.folder / "vendor/esales/notify"
         shutil.copytree(ROOT / "tests/hosts/pages", self.public)
+        shutil.copy(DEPLOYMENT / "php/shop.php", self.public)
         for part in ("src", "resources"):
             shutil.copytree(ROOT / "bindings/php" / part, self.package / part)
         shutil.copy(ROOT / "bindings/php/preload.php", self.package)
+        # Composer's would load a class at its first use; where opcache.preload has the classes, this loads nothing.
+        (self.folder / "vendor/autoload.php").write_text(
+            "<?php if (!class_exists('Esales\\Notify\\Client', false)) require __DIR__ . '/esales/notify/preload.php';\n")
         (self.package / "lib").mkdir()
         self.library = pathlib.Path(shutil.copy(library, self.package / "lib/libesales_notify.so"))
         # What pip would have installed, with the library next to it.

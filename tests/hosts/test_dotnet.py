@@ -1,12 +1,20 @@
 """The files of the page on .NET, under Mono and .NET Core, with the native library where the page puts it."""
 
+import contextlib
 import json
 import shutil
 import subprocess
 
 import pytest
 
+from complete_page import assert_is_complete, assert_page_is_served_when_an_event_is_refused, post, signing_sandbox
+from counting import wait_for
+from ports import free_port
 from shop import DEPLOYMENT
+
+RUNTIMES = ["mono", "dotnet"]
+# The HttpListener of .NET Core 3.1 wants an OpenSSL that Debian no longer has.
+PAGE = "mono"
 
 
 @pytest.fixture
@@ -17,8 +25,9 @@ def folder(root, library, tmp_path):
     compiler = ["mcs", "-langversion:7.2", "-warnaserror"]
     sources = sorted(map(str, (root / "bindings/csharp/src").glob("*.cs")))
     subprocess.run([*compiler, "-unsafe", "-target:library", f"-out:{tmp_path}/Esales.Notify.dll", *sources], check=True)
-    subprocess.run([*compiler, f"-r:{tmp_path}/Esales.Notify.dll", f"-out:{bin}/cart.exe", str(DEPLOYMENT / "dotnet/Cart.cs"),
-                    str(root / "tests/hosts/cart.cs")], check=True)
+    shop = [*compiler, f"-r:{tmp_path}/Esales.Notify.dll", str(DEPLOYMENT / "dotnet/Shop.cs")]
+    subprocess.run([*shop, f"-out:{bin}/Shop.exe"], check=True)
+    subprocess.run([*shop, "-main:Program", f"-out:{bin}/cart.exe", str(root / "tests/hosts/cart.cs")], check=True)
     shutil.copy(library, tmp_path / "libesales_notify.so")
     line = (DEPLOYMENT / "dotnet/install.sh").read_text()
     assert "/var/www/shop/bin/" in line
@@ -29,20 +38,62 @@ def folder(root, library, tmp_path):
     return bin
 
 
-@pytest.mark.parametrize("runtime", ["mono", "dotnet"])
-def test_documented_dotnet_cart_enqueues_and_delivers(root, folder, sandbox, plain_environment, runtime):
+def program(root, folder, runtime, name):
     if runtime == "mono":
-        command, count = ["mono", str(folder / "cart.exe"), "domains", "4"], 4
-    else:
-        dotnet = root / "target/dotnet/node_modules/dotnet-3.1-linux-x64/dotnet"
-        command = [str(dotnet), "exec", "--runtimeconfig", str(folder / "runtimeconfig.json"), str(folder / "cart.exe"), "once"]
-        count = 1
-    env = {**plain_environment, "ESALES_BASE_URL": sandbox.base_url, "ESALES_MARKET": "UK",
+        return ["mono", str(folder / name)]
+    dotnet = root / "target/dotnet/node_modules/dotnet-3.1-linux-x64/dotnet"
+    return [str(dotnet), "exec", "--runtimeconfig", str(folder / "runtimeconfig.json"), str(folder / name)]
+
+
+def environment(plain_environment, folder, base_url):
+    """What the page's file of variables has. The library is found where it was installed, or not at all."""
+    env = {**plain_environment, "ESALES_BASE_URL": base_url, "ESALES_MARKET": "UK", "ESALES_PRIVATE_KEY": "the private key",
            "ESALES_SPOOL": str(folder.parent / "spool"), "ESALES_ENQUEUE_TIMEOUT_MS": "60000"}
-    # The library is found where it was installed, or not at all.
     env.pop("ESALES_NOTIFY_LIBRARY", None)
-    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=120)
+    return env
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_events_arrive_when_domains_and_processes_end(root, folder, sandbox, plain_environment, runtime):
+    arguments, count = (["domains", "4"], 4) if runtime == "mono" else (["once"], 1)
+    done = subprocess.run([*program(root, folder, runtime, "cart.exe"), *arguments], capture_output=True, text=True,
+                          env=environment(plain_environment, folder, sandbox.base_url), timeout=120)
     assert (done.returncode, done.stderr) == (0, "")
-    ids = done.stdout.split()
-    assert len(ids) == 5 * count
-    assert sorted(ids) == sorted(r["notification"]["id"] for r in sandbox.received())
+    assert len({r["notification"]["id"] for r in sandbox.received()}) == len(sandbox.received()) == 5 * count
+
+
+@contextlib.contextmanager
+def served(command, env, log):
+    """The page, at an address of its own."""
+    address = f"http://127.0.0.1:{free_port()}/"
+    with open(log, "wb") as out:
+        process = subprocess.Popen([*command, address], env=env, stdout=out, stderr=out)
+    try:
+        def answers():
+            assert process.poll() is None, log.read_text()
+            with contextlib.suppress(OSError):
+                return post(address, {})[0] == 200
+
+        wait_for(answers, "the page is not served", 60)
+        yield address
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_csharp_page_is_complete(root, folder, command, plain_environment, tmp_path):
+    with signing_sandbox(command, tmp_path) as sandbox:
+        env = environment(plain_environment, folder, sandbox.base_url)
+        with served(program(root, folder, PAGE, "Shop.exe"), env, tmp_path / "log") as address:
+            assert_is_complete(address, sandbox)
+
+
+@pytest.mark.parametrize("broken", ["spool", "library"])
+def test_csharp_page_is_served_when_events_are_refused(root, folder, plain_environment, tmp_path, broken):
+    env = environment(plain_environment, folder, "http://127.0.0.1:9")
+    if broken == "spool":
+        env["ESALES_SPOOL"] = "/nowhere/spool"
+    else:
+        (folder / "libesales_notify.so").write_text("not a library")
+    with served(program(root, folder, PAGE, "Shop.exe"), env, tmp_path / "log") as address:
+        assert_page_is_served_when_an_event_is_refused(address, (tmp_path / "log").read_text)

@@ -4,7 +4,6 @@ import contextlib
 import itertools
 import os
 import signal
-import urllib.request
 
 import pytest
 
@@ -83,18 +82,6 @@ def test_crash_check_fails_when_a_uwsgi_worker_crashes(python_shop, sandbox):
 
 
 # --- the page on deployment ---
-
-
-def test_documented_uwsgi_program_enqueues_and_delivers(python_shop, sandbox):
-    with Uwsgi(python_shop, sandbox.base_url, program="shop:application", workers=4) as server:
-        request = urllib.request.Request(f"{server.address}/cart", data=b"the ticket", method="POST",
-                                         headers={"Cookie": "customer=c-1; session=s-1"})
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request) as answer:
-            assert b"ESALES_QUEUED" in answer.read()
-        python_shop.settled()
-        sent, = (r["notification"] for r in sandbox.received())
-        assert (sent["market"], sent["ticket"]) == ("UK", "the ticket")
-        server.assert_well()
 
 
 def test_delivery_works_without_enable_threads_of_uwsgi(python_shop, sandbox):

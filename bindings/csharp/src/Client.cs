@@ -108,9 +108,9 @@ namespace Esales.Notify
         /// </summary>
         /// <remarks>
         /// The service would count a repeated payment twice. A payment is therefore sent again only if the service
-        /// certainly did not process it (option <c>payment_repeat</c>). If it may have arrived, the call fails, and the
-        /// detail of the receipt begins with "may have arrived". <see cref="Notification.End"/> waits for older
-        /// notifications in the client's queue, for at most half of <c>timeout_ms</c>.
+        /// certainly did not process it (option <c>payment_repeat</c>). If it may have arrived, the call throws a
+        /// <see cref="MayHaveArrivedException"/>. <see cref="Notification.End"/> waits for older notifications in the
+        /// client's queue, for at most half of <c>timeout_ms</c>.
         /// </remarks>
         /// <param name="visitor">The visitor who caused the event.</param>
         /// <param name="notification">What happened.</param>
@@ -127,7 +127,7 @@ namespace Esales.Notify
         /// <exception cref="RetryableException">
         /// It may succeed later, with the same id. After <see cref="NotifyTimeoutException"/>,
         /// <see cref="ConnectionLostException"/>, <see cref="BadResponseException"/> and <see cref="ServerErrorException"/>
-        /// the notification may have arrived: do not send a payment again unless you know that it did not arrive.
+        /// the notification may have arrived.
         /// </exception>
         /// <exception cref="InternalException">A defect in the library.</exception>
         public Receipt Notify(Visitor visitor, Notification notification)
@@ -142,9 +142,8 @@ namespace Esales.Notify
         /// with the same bytes, or it is counted as dead, expired or dropped.
         /// </summary>
         /// <remarks>
-        /// A payment that may have arrived is not sent again. It becomes a dead letter, whose detail begins with "may
-        /// have arrived", and which an operator may retry. <see cref="Notification.End"/> is delivered after all older
-        /// notifications of its session in the queue.
+        /// A payment that may have arrived is not sent again. It becomes a dead letter, which an operator may retry.
+        /// <see cref="Notification.End"/> is delivered after all older notifications of its session in the queue.
         /// </remarks>
         /// <param name="visitor">The visitor who caused the event.</param>
         /// <param name="notification">What happened.</param>
@@ -218,6 +217,44 @@ namespace Esales.Notify
         public Receipt EnqueueAddToCart(Visitor visitor, string ticket, string id = null)
         {
             return Call(native.EnqueueAddToCart, visitor, ticket, id);
+        }
+
+        /// <summary><see cref="Enqueue"/> for a page that must not fail: it never throws.</summary>
+        /// <param name="visitor">Who did it.</param>
+        /// <param name="notification">What happened.</param>
+        /// <returns>
+        /// A receipt that says <see cref="StatusCode.Queued"/>, or a code below 0: not accepted, and the detail says why.
+        /// Log it.
+        /// </returns>
+        public Receipt TryEnqueue(Visitor visitor, Notification notification)
+        {
+            try
+            {
+                return Enqueue(visitor, notification);
+            }
+            catch (Exception e)
+            {
+                return ReceiptOf(e);
+            }
+        }
+
+        /// <summary>
+        /// <see cref="EnqueueAddToCart"/> for a page that must not fail: it never throws, as <see cref="TryEnqueue"/>.
+        /// </summary>
+        /// <param name="visitor">Who did it.</param>
+        /// <param name="ticket">As for <see cref="NotifyAddToCart"/>.</param>
+        /// <param name="id">As for <see cref="NotifyAddToCart"/>.</param>
+        /// <returns>As <see cref="TryEnqueue"/>.</returns>
+        public Receipt TryEnqueueAddToCart(Visitor visitor, string ticket, string id = null)
+        {
+            try
+            {
+                return EnqueueAddToCart(visitor, ticket, id);
+            }
+            catch (Exception e)
+            {
+                return ReceiptOf(e);
+            }
         }
 
         /// <summary>
@@ -367,6 +404,15 @@ namespace Esales.Notify
                     handle.DangerousRelease();
                 }
             }
+        }
+
+        /// <summary>The receipt of a call that threw. Without a code, the cause is a defect of this binding.</summary>
+        private static Receipt ReceiptOf(Exception e)
+        {
+            var error = e as INotifyError;
+            return error == null
+                ? new Receipt(StatusCode.Internal, "ESALES_INTERNAL", e.Message)
+                : error.Receipt ?? new Receipt(error.StatusCode, error.StatusName, e.Message);
         }
 
         /// <summary>

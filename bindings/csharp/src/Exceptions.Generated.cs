@@ -11,7 +11,7 @@ namespace Esales.Notify
         }
     }
 
-    /// <summary>-10 to -19: The service refused the notification; the same bytes will get the same answer.</summary>
+    /// <summary>-10 to -19: The notification is not sent again: the service refused it, or would count it twice.</summary>
     public class FinalException : NotifyException
     {
         internal FinalException(Failure failure)
@@ -42,6 +42,15 @@ namespace Esales.Notify
     public sealed class RejectedException : FinalException
     {
         internal RejectedException(Failure failure)
+            : base(failure)
+        {
+        }
+    }
+
+    /// <summary>-13: It is not known whether the payment arrived; the service would count it twice if it were sent again.</summary>
+    public sealed class MayHaveArrivedException : FinalException
+    {
+        internal MayHaveArrivedException(Failure failure)
             : base(failure)
         {
         }
@@ -186,6 +195,7 @@ namespace Esales.Notify
                 case StatusCode.BadRequest: return new BadRequestException(failure);
                 case StatusCode.Forbidden: return new ForbiddenException(failure);
                 case StatusCode.Rejected: return new RejectedException(failure);
+                case StatusCode.MayHaveArrived: return new MayHaveArrivedException(failure);
                 case StatusCode.ServerError: return new ServerErrorException(failure);
                 case StatusCode.Throttled: return new ThrottledException(failure);
                 case StatusCode.Timeout: return new NotifyTimeoutException(failure);

@@ -33,6 +33,9 @@ namespace Esales.Notify
         /// <summary>The service gave another final answer, such as a 404 or a redirect.</summary>
         Rejected = -12,
 
+        /// <summary>It is not known whether the payment arrived; the service would count it twice if it were sent again.</summary>
+        MayHaveArrived = -13,
+
         /// <summary>The service is unavailable or busy (5xx).</summary>
         ServerError = -20,
 

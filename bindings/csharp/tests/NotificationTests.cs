@@ -251,29 +251,21 @@ namespace Esales.Notify.Tests
 
         public static void Payment_is_sent_once_when_it_may_have_arrived()
         {
-            var answers = new Dictionary<string, StatusCode>
+            foreach (string answer in new[] { "close", "hang", "garbage", "500" })
             {
-                ["close"] = StatusCode.ConnectionLost,
-                ["hang"] = StatusCode.Timeout,
-                ["garbage"] = StatusCode.BadResponse,
-                ["500"] = StatusCode.ServerError,
-            };
-            foreach (var answer in answers)
-            {
-                using (var sandbox = new Sandbox("--answers", answer.Key + ":times=100"))
+                using (var sandbox = new Sandbox("--answers", answer + ":times=100"))
                 using (Client client = sandbox.Client(
                     Sandbox.Option("backoff_ms", "0"),
-                    Sandbox.Option("timeout_ms", answer.Key == "hang" ? "300" : "60000"),
+                    Sandbox.Option("timeout_ms", answer == "hang" ? "300" : "60000"),
                     // It does not make a payment safe to send again.
                     Sandbox.Option("on_failure", "queue")))
                 {
-                    INotifyError error = Check.Fails(
-                        () => client.Notify(Sample.Anna, Notification.Payment(new[] { Mug }, "an order")), answer.Key);
-                    Check.Equal(answer.Value, error.StatusCode, answer.Key);
-                    MayHaveArrived(error.Receipt, answer.Key);
-                    Check.Equal(1, error.Receipt.Attempts, answer.Key);
-                    Check.Equal(1, sandbox.ReceivedCount, answer.Key);
-                    Check.Equal(0L, client.GetStats().Spool.Pending, answer.Key);
+                    var error = Check.Throws<MayHaveArrivedException>(
+                        () => client.Notify(Sample.Anna, Notification.Payment(new[] { Mug }, "an order")), answer);
+                    Check.Equal(StatusCode.MayHaveArrived, error.StatusCode, answer);
+                    Check.Equal(1, error.Receipt.Attempts, answer);
+                    Check.Equal(1, sandbox.ReceivedCount, answer);
+                    Check.Equal(0L, client.GetStats().Spool.Pending, answer);
                 }
             }
         }
@@ -309,8 +301,7 @@ namespace Esales.Notify.Tests
                 client.Enqueue(Sample.Anna, Notification.SecurePayment(new[] { Mug, Pot }, PrivateKey, "an order"));
                 Check.That(client.Flush(Limit), "not flushed");
                 Receipt dead = client.GetReceipt("an order");
-                Check.Equal(StatusCode.ConnectionLost, dead.StatusCode, "code");
-                MayHaveArrived(dead, "dead letter");
+                Check.Equal(StatusCode.MayHaveArrived, dead.StatusCode, "code");
                 Check.Equal(1, sandbox.ReceivedCount, "received");
                 Counts counts = client.GetStats().Spool;
                 Check.Equal("1 0 1", counts.Accepted + " " + counts.Delivered + " " + counts.Dead, "accepted, delivered, dead");
@@ -439,11 +430,6 @@ namespace Esales.Notify.Tests
         private static string ParameterOf(Action action)
         {
             return Check.Throws<InvalidArgumentException>(action, "refused").ParamName;
-        }
-
-        private static void MayHaveArrived(Receipt receipt, string what)
-        {
-            Check.That(receipt.Detail.StartsWith("may have arrived", StringComparison.Ordinal), what + ": " + receipt.Detail);
         }
 
         private static void Refused(string words, Action action)

@@ -61,6 +61,38 @@ namespace Esales.Notify.Tests
             }
         }
 
+        public static void TryEnqueue_returns_the_receipt_when_it_is_accepted()
+        {
+            using (var sandbox = new Sandbox())
+            using (Client client = sandbox.Client())
+            {
+                Receipt click = client.TryEnqueue(Sample.Anna, Notification.Click(Sample.Ticket, "a"));
+                Receipt cart = client.TryEnqueueAddToCart(Sample.Anna, Sample.Ticket, "b");
+                Check.Equal(StatusCode.Queued, click.StatusCode, "code of the click");
+                Check.Equal(StatusCode.Queued, cart.StatusCode, "code of the cart");
+                Check.That(client.Flush(Limit), "not flushed");
+                Check.Equal("a, b", string.Join(", ", Ids(sandbox).OrderBy(i => i)), "received");
+            }
+        }
+
+        public static void TryEnqueue_returns_a_negative_status_when_it_is_not_accepted()
+        {
+            var full = new ClientOptions { BaseUrl = Nowhere, MaxItems = 1, MaxAge = TimeSpan.FromSeconds(10) };
+            using (var sandbox = new Sandbox())
+            using (var client = new Client(full))
+            {
+                client.EnqueueAddToCart(Sample.Anna, Sample.Ticket);
+                Client closed = sandbox.Client();
+                closed.Dispose();
+                Denied(StatusCode.QueueFull, "full", client.TryEnqueueAddToCart(Sample.Anna, Sample.Ticket));
+                Denied(StatusCode.InvalidArgument, "ticket", client.TryEnqueueAddToCart(Sample.Anna, null));
+                Denied(StatusCode.InvalidArgument, "ticket", client.TryEnqueueAddToCart(Sample.Anna, "a\0"));
+                Denied(StatusCode.InvalidArgument, "visitor", client.TryEnqueue(null, Notification.End()));
+                Denied(StatusCode.InvalidArgument, "notification", client.TryEnqueue(Sample.Anna, null));
+                Denied(StatusCode.Closed, "disposed", closed.TryEnqueue(Sample.Anna, Notification.End()));
+            }
+        }
+
         public static void Receipt_is_queued_while_the_notification_waits()
         {
             using (var sandbox = new Sandbox())
@@ -677,6 +709,13 @@ namespace Esales.Notify.Tests
         {
             Check.Equal(expected, counts.ToString(), "numbers");
             Check.That(counts.IsBalanced, counts.ToString());
+        }
+
+        private static void Denied(StatusCode code, string detail, Receipt receipt)
+        {
+            Check.Equal(code, receipt.StatusCode, "code");
+            Check.That(receipt.StatusName.StartsWith("ESALES_"), receipt.StatusName);
+            Check.That(receipt.Detail.Contains(detail), receipt.Detail);
         }
 
         private static void Refused(string words, Action action)

@@ -5,6 +5,7 @@ declare(strict_types=1);
 namespace Esales\Notify;
 
 use Esales\Notify\Exception\ClosedException;
+use Esales\Notify\Exception\NotifyException;
 use Esales\Notify\Internal\Library;
 use Esales\Notify\Internal\Loader;
 use Esales\Notify\Internal\Text;
@@ -82,11 +83,11 @@ final class Client
      *
      * @throws Exception\InvalidArgumentException if an argument is malformed; nothing was sent
      * @throws Exception\ClosedException          if the client was closed
-     * @throws Exception\FinalException           if the service refused it for good
+     * @throws Exception\FinalException           if the service refused it for good; for a payment that may have arrived:
+     *                                            a MayHaveArrivedException
      * @throws Exception\RetryableException       if it may succeed later, with the same id. After a
      *                                            TimeoutException, ConnectionLostException, BadResponseException and
-     *                                            ServerErrorException it may have arrived; the detail of a payment
-     *                                            then begins with "may have arrived". With on_failure=queue: if it
+     *                                            ServerErrorException it may have arrived. With on_failure=queue: if it
      *                                            could not be enqueued either.
      * @throws Exception\InternalException        for a defect of the library
      */
@@ -159,6 +160,47 @@ final class Client
         ?string $id = null
     ): Receipt {
         return $this->library->addToCart('esales_enqueue_add_to_cart', $this->open(), $visitor, $ticket, $id);
+    }
+
+    /**
+     * enqueue() for a page that must not fail: it never throws. The receipt says what went wrong.
+     *
+     * The parameters have no types, so that a value of another type is a receipt too and no TypeError.
+     *
+     * @param Visitor      $visitor      who did it
+     * @param Notification $notification what happened
+     *
+     * @return Receipt its status is Status::QUEUED, or below 0: not accepted, and the detail says why. Log it.
+     */
+    public function tryEnqueue($visitor, $notification): Receipt
+    {
+        try {
+            return $this->enqueue($visitor, $notification);
+        } catch (\Throwable $e) {
+            return self::receiptOf($e);
+        }
+    }
+
+    /**
+     * enqueueAddToCart() for a page that must not fail: it never throws, as tryEnqueue().
+     *
+     * @param Visitor     $visitor who did it
+     * @param string      $ticket  as for notifyAddToCart()
+     * @param string|null $id      as for notifyAddToCart()
+     *
+     * @return Receipt as tryEnqueue()
+     */
+    public function tryEnqueueAddToCart(
+        $visitor,
+        #[\SensitiveParameter]
+        $ticket,
+        $id = null
+    ): Receipt {
+        try {
+            return $this->enqueueAddToCart($visitor, $ticket, $id);
+        } catch (\Throwable $e) {
+            return self::receiptOf($e);
+        }
     }
 
     /**
@@ -252,6 +294,20 @@ final class Client
     public static function libraryVersion(?string $library = null): string
     {
         return Loader::load($library)->version();
+    }
+
+    /**
+     * The receipt of a call that threw. Only wrong types are no NotifyException: the call has no other way to fail.
+     */
+    private static function receiptOf(\Throwable $e): Receipt
+    {
+        if (!$e instanceof NotifyException) {
+            return new Receipt(Status::INVALID_ARGUMENT, 'ESALES_INVALID_ARGUMENT', null, 0, 0, '', $e->getMessage());
+        }
+        $status = $e->getStatus() ?? Status::INTERNAL;
+        $name = $e->getStatusName() ?? 'ESALES_INTERNAL';
+
+        return $e->getReceipt() ?? new Receipt($status, $name, null, 0, 0, '', $e->getMessage());
     }
 
     /**

@@ -56,6 +56,11 @@ final class Status
     public const REJECTED = -12;
 
     /**
+     * It is not known whether the payment arrived; the service would count it twice if it were sent again.
+     */
+    public const MAY_HAVE_ARRIVED = -13;
+
+    /**
      * The service is unavailable or busy (5xx).
      */
     public const SERVER_ERROR = -20;

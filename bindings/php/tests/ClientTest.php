@@ -290,4 +290,34 @@ final class ClientTest extends SandboxTestCase
         // One buffer of a ticket that was kept would be 8000 bytes for each send.
         self::assertLessThan(8000, memory_get_usage() - $before);
     }
+
+    /**
+     * @dataProvider malformedIds
+     */
+    public function testIdentityRefusesWithTheMessageOfTheLibrary(string $value, string $message): void
+    {
+        $e = $this->failure(static fn () => Identity::customerKey($value));
+        self::assertInstanceOf(InvalidArgumentException::class, $e);
+        self::assertSame([Status::INVALID_ARGUMENT, 'customer_id ' . $message], [$e->getStatus(), $e->getMessage()]);
+        // The market's rules are the same but for its length, and the library judges them.
+        $visitor = Visitor::anonymous('c', 's', $value);
+        $e = $this->failure(fn () => $this->client()->enqueueAddToCart($visitor, 'ticket'));
+        $library = str_replace(['visitor.', '128'], ['', '4096'], $e->getMessage());
+        self::assertSame('market ' . $message, $library);
+    }
+
+    /**
+     * @return array<string, array{string, string}>
+     */
+    public static function malformedIds(): array
+    {
+        return [
+            'empty' => ['', 'is empty'],
+            'too long' => [str_repeat('x', 4097), 'is 4097 bytes long; at most 4096 are allowed'],
+            'blank' => [" \u{a0}\u{2003}\t", 'is only white space'],
+            'a line feed' => ["key\n", 'contains the control character U+000A'],
+            'delete' => ["a\x7f", 'contains the control character U+007F'],
+            'a control character of two bytes' => ["a\u{9f}", 'contains the control character U+009F'],
+        ];
+    }
 }

@@ -7,7 +7,7 @@ namespace Esales\Notify\Tests;
 use Esales\Notify\Client;
 use Esales\Notify\Exception\ForbiddenException;
 use Esales\Notify\Exception\InvalidArgumentException;
-use Esales\Notify\Exception\RetryableException;
+use Esales\Notify\Exception\MayHaveArrivedException;
 use Esales\Notify\Kind;
 use Esales\Notify\Line;
 use Esales\Notify\Notification;
@@ -274,7 +274,7 @@ final class KindsTest extends SandboxTestCase
 
         $e = $this->failure(fn () => $client->notify($this->visitor(), Notification::payment([self::line()])));
 
-        self::assertInstanceOf(RetryableException::class, $e);
+        self::assertInstanceOf(MayHaveArrivedException::class, $e);
         self::assertStringStartsWith('may have arrived', $e->getMessage());
         self::assertSame(1, $e->getReceipt()->getAttempts());
         self::assertCount(1, $this->sandbox->received());
@@ -292,7 +292,7 @@ final class KindsTest extends SandboxTestCase
         $id = $client->enqueue($this->visitor(), Notification::payment([self::line()]))->getId();
         self::assertTrue($client->flush(self::FLUSH_MS));
 
-        self::assertStringStartsWith('may have arrived', $client->receipt($id)->getDetail());
+        self::assertSame(Status::MAY_HAVE_ARRIVED, $client->receipt($id)->getStatus());
         self::assertSame(1, $client->stats()->getSpool()->getDead());
         self::assertSame(0, $client->stats()->getSpool()->getPending());
         // It is not sent again by what the queue does next.

@@ -251,6 +251,37 @@ final class LoadingTest extends SandboxTestCase
         self::assertStringContainsString('"ffi.enable=1"', $output);
     }
 
+    /**
+     * @dataProvider phpsWithoutFfi
+     *
+     * @param list<string> $settings
+     */
+    public function testIdentityGivesKeysWhenFfiIsOff(array $settings): void
+    {
+        $program = sprintf(
+            'require %s; use Esales\Notify\Identity; echo Identity::customerKey("abc"), " ",'
+            . ' Identity::customerToken("k", "c"), " ", Identity::newKey();',
+            var_export(Package::directory() . '/preload.php', true)
+        );
+        $php = new Process(array_merge([PHP_BINARY], $settings, ['-r', $program]), []);
+        [$code, $output, $errors] = $php->finish();
+
+        self::assertSame([0, ''], [$code, $errors], $output);
+        $key = hash('sha256', 'abc') . ' ' . hash_hmac('sha256', 'c', 'k');
+        self::assertMatchesRegularExpression(
+            '/^' . $key . ' [0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/D',
+            $output
+        );
+    }
+
+    /**
+     * @return array<string, array{list<string>}>
+     */
+    public static function phpsWithoutFfi(): array
+    {
+        return ['switched off' => [['-d', 'ffi.enable=0']], 'no extension' => [['-n']]];
+    }
+
     public function testLibraryExceptionIsRaisedWhenTheFfiExtensionIsMissing(): void
     {
         // -n leaves out the php.ini files, and with them the shared extensions.

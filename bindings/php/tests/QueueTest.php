@@ -11,6 +11,7 @@ use Esales\Notify\Exception\InvalidConfigException;
 use Esales\Notify\Exception\QueueFullException;
 use Esales\Notify\Exception\ServerErrorException;
 use Esales\Notify\Exception\SpoolFailedException;
+use Esales\Notify\Notification;
 use Esales\Notify\Receipt;
 use Esales\Notify\Status;
 use Esales\Notify\Tests\Support\Folder;
@@ -403,6 +404,43 @@ final class QueueTest extends SandboxTestCase
         }
         self::assertSame(0, $client->stats()->getProcess()->getAccepted());
         self::assertTrue($client->flush(0xFFFFFFFF));
+    }
+
+    public function testTryEnqueueReturnsTheReceiptWhenItIsAccepted(): void
+    {
+        $client = $this->client();
+
+        $receipts = [
+            $client->tryEnqueue($this->visitor(), Notification::click('ticket')),
+            $client->tryEnqueueAddToCart($this->visitor(), 'ticket', 'an id'),
+        ];
+
+        self::assertTrue($client->flush(self::PATIENCE_MS));
+        self::assertSame([Status::QUEUED, Status::QUEUED], [$receipts[0]->getStatus(), $receipts[1]->getStatus()]);
+        self::assertSame('an id', $receipts[1]->getId());
+        self::assertCount(2, $this->sandbox->received());
+    }
+
+    public function testTryEnqueueReturnsANegativeStatusWhenItIsNotAccepted(): void
+    {
+        $client = $this->client(['max_items' => 1, 'base_url' => 'http://127.0.0.1:9'] + self::FORGETFUL);
+        $this->enqueue($client);
+        $closed = $this->client();
+        $closed->close();
+        $visitor = $this->visitor();
+        $expected = [
+            [Status::QUEUE_FULL, 'the queue is full', $client->tryEnqueueAddToCart($visitor, 'ticket')],
+            [Status::INVALID_ARGUMENT, 'ticket is empty', $client->tryEnqueueAddToCart($visitor, '')],
+            [Status::INVALID_ARGUMENT, 'NUL byte', $client->tryEnqueueAddToCart($visitor, "a\0")],
+            // What $_POST may hold.
+            [Status::INVALID_ARGUMENT, '$ticket', $client->tryEnqueueAddToCart($visitor, ['an array'])],
+            [Status::INVALID_ARGUMENT, '$visitor', $client->tryEnqueue(null, Notification::end())],
+            [Status::CLOSED, 'closed', $closed->tryEnqueue($visitor, Notification::end())],
+        ];
+        foreach ($expected as [$status, $detail, $receipt]) {
+            self::assertSame([$status, Status::name($status)], [$receipt->getStatus(), $receipt->getStatusName()]);
+            self::assertStringContainsString($detail, $receipt->getDetail());
+        }
     }
 
     public function testMemoryStaysFlatOverManyQueueCalls(): void

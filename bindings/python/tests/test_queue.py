@@ -91,6 +91,39 @@ def test_enqueued_notification_is_delivered(
     assert_counts(client, accepted=2, delivered=2)
 
 
+def test_try_enqueue_returns_the_receipt_when_it_is_accepted(
+    service: Sandbox, make: MAKE, visitor: Visitor, ticket: str
+) -> None:
+    client = make()
+    receipts = [
+        client.try_enqueue(visitor, e.Notification.click(ticket, id="a")),
+        client.try_enqueue_add_to_cart(visitor, ticket, "b"),
+    ]
+    assert client.flush(PATIENCE_S)
+    assert [(receipt.status, receipt.id) for receipt in receipts] == [(e.ESALES_QUEUED, "a"), (e.ESALES_QUEUED, "b")]
+    assert sorted(service.ids()) == ["a", "b"]
+
+
+def test_try_enqueue_returns_a_negative_status_when_it_is_not_accepted(
+    make: MAKE, visitor: Visitor, ticket: str, nowhere: str
+) -> None:
+    client = make(base_url=nowhere, max_items=1, max_age_s=10)
+    client.enqueue_add_to_cart(visitor, ticket)
+    closed = make()
+    closed.close()
+    wrong: Any = None
+    for status, name, detail, receipt in [
+        (e.ESALES_QUEUE_FULL, "ESALES_QUEUE_FULL", "full", client.try_enqueue_add_to_cart(visitor, ticket)),
+        (e.ESALES_INVALID_ARGUMENT, "ESALES_INVALID_ARGUMENT", "ticket", client.try_enqueue_add_to_cart(visitor, "")),
+        (e.ESALES_INVALID_ARGUMENT, "ESALES_INVALID_ARGUMENT", "ticket", client.try_enqueue_add_to_cart(visitor, "\0")),
+        (e.ESALES_INVALID_ARGUMENT, "ESALES_INVALID_ARGUMENT", "ticket", client.try_enqueue_add_to_cart(visitor, wrong)),
+        (e.ESALES_INVALID_ARGUMENT, "ESALES_INVALID_ARGUMENT", "visitor", client.try_enqueue(wrong, e.Notification.end())),
+        (e.ESALES_CLOSED, "ESALES_CLOSED", "closed", closed.try_enqueue(visitor, e.Notification.end())),
+    ]:
+        assert (receipt.status, receipt.name) == (status, name)
+        assert detail in receipt.detail
+
+
 def test_receipt_is_queued_while_the_notification_waits(
     service: Sandbox, make: MAKE, visitor: Visitor, ticket: str, spool: Optional[Path]
 ) -> None:

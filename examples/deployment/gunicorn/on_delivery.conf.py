@@ -2,4 +2,5 @@
 def post_worker_init(worker):
     from shop import client
 
-    client.on_delivery(lambda receipt: worker.log.info("%s %s", receipt.id, receipt.name))
+    if client:
+        client.on_delivery(lambda receipt: worker.log.info("%s %s", receipt.id, receipt.name))

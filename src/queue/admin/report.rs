@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::host::Timestamp;
 use crate::notification;
-use crate::outcome::{MAY_HAVE_ARRIVED, Receipt, Status};
+use crate::outcome::{Receipt, Status};
 use crate::queue::stats::{Counts, Percentiles};
 use crate::spool::{Gate, Overview, StoredItem, Totals};
 
@@ -173,11 +173,10 @@ pub struct RetryReport {
 
 /// Whether a stored notification is a payment that may have arrived.
 pub(super) fn may_have_arrived(stored: &StoredItem) -> bool {
-    let is_sent = match stored.died {
-        Some(_) => stored.detail.starts_with(MAY_HAVE_ARRIVED),
-        None => stored.item.has_begun,
-    };
-    is_sent && notification::counts_twice(&stored.item.path)
+    match stored.died {
+        Some(_) => stored.status == Status::MayHaveArrived,
+        None => stored.item.has_begun && notification::counts_twice(&stored.item.path),
+    }
 }
 
 /// Time until the next probe. It is never longer than the intended pause, even if the wall clock

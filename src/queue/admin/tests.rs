@@ -311,8 +311,7 @@ fn retry_dead_changes_nothing_when_the_private_key_is_refused() {
 /// A payment that may have arrived, and an event that the service refused.
 fn push_dead_payment_and_click(f: &Fixture) {
     f.push_kind(Kind::SecurePayment, "paid", body("x", KEY, None));
-    let detail = notification::may_have_arrived("HTTP 500");
-    f.settle_with(Fate::Dead, Status::ServerError, &detail);
+    f.settle_with(Fate::Dead, Status::MayHaveArrived, "HTTP 500");
     f.push_kind(Kind::Click, "clicked", body("clicked", KEY, None));
     f.kill_all();
 }

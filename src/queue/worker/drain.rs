@@ -12,7 +12,6 @@ use super::{TROUBLE, Wakeup};
 use crate::host::log;
 use crate::host::{self, Timestamp};
 use crate::http::{self, Outcome, Pool};
-use crate::notification::may_have_arrived;
 use crate::options::{Endpoint, ServiceSettings};
 use crate::outcome::{Error, Receipt, Status};
 use crate::spool::{Fate, Gate, Item, Lease, LeaseError, Position, Settlement};
@@ -376,10 +375,9 @@ impl<'a> Drain<'a> {
                 item.id, item.attempts, outcome.status, outcome.detail
             )
         });
-        let is_final = outcome.forbids_repeat(job.may_repeat);
         let fate = if outcome.status == Status::Delivered {
             Fate::Delivered
-        } else if outcome.status.is_retryable() && !is_final {
+        } else if outcome.status.is_retryable() {
             Fate::Retry {
                 pause: step_back(item.attempts, self.backoff),
             }
@@ -407,10 +405,7 @@ impl<'a> Drain<'a> {
             fate,
             status: outcome.status,
             http_status: outcome.http_status,
-            detail: match is_final {
-                true => may_have_arrived(&outcome.detail),
-                false => outcome.detail,
-            },
+            detail: outcome.detail,
             latency,
             at: now,
         });
@@ -430,17 +425,16 @@ impl<'a> Drain<'a> {
         };
         delivery.in_flight = delivery.in_flight.saturating_sub(1);
         let before = delivery.gate;
-        delivery.gate = match fate {
-            Fate::Retry { .. } => {
-                // It may have to step back, and others come before it.
-                delivery.is_exhausted = false;
+        // A payment is not tried again, but the next one must not follow it into an outage.
+        let has_failed =
+            matches!(fate, Fate::Retry { .. }) || outcome.status == Status::MayHaveArrived;
+        delivery.is_exhausted = false;
+        delivery.gate = match has_failed {
+            true => {
                 let counts = (before.is_open() || is_probe) && !is_repeated;
                 before.closed(counts, outcome.retry_after, now, self.backoff, host::dice())
             }
-            _ => {
-                delivery.is_exhausted = false;
-                Gate::default()
-            }
+            false => Gate::default(),
         };
         if delivery.gate == before {
             return;
@@ -502,12 +496,13 @@ impl<'a> Drain<'a> {
 /// What becomes of an item that may not be repeated, and that an earlier drainer was sending when it ended.
 fn interrupted(item: Item, now: Timestamp) -> Settlement {
     let detail =
-        may_have_arrived("the process that was sending it ended before it recorded the answer");
+        "may have arrived: the process that was sending it ended before it recorded the answer"
+            .to_owned();
     log::warn(|| format!("{} is a dead letter: {detail}", item.id));
     Settlement {
         item,
         fate: Fate::Dead,
-        status: Status::ConnectionLost,
+        status: Status::MayHaveArrived,
         http_status: None,
         detail,
         latency: Duration::ZERO,

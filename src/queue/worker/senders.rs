@@ -132,7 +132,10 @@ fn deliver(job: Job) -> FinishedDelivery {
     FinishedDelivery {
         // A defect of ours must not cost the event: it is tried again like a broken connection.
         outcome: exchanged.unwrap_or_else(|_| Outcome {
-            status: Status::ConnectionLost,
+            status: match job.may_repeat {
+                true => Status::ConnectionLost,
+                false => Status::MayHaveArrived,
+            },
             http_status: None,
             detail: "a defect in esales-notify ended this attempt".to_owned(),
             retry_after: None,

@@ -7,7 +7,7 @@ declare(strict_types=1);
 namespace Esales\Notify\Exception;
 
 /**
- * -10 to -19: The service refused the notification; the same bytes will get the same answer.
+ * -10 to -19: The notification is not sent again: the service refused it, or would count it twice.
  */
 class FinalException extends \RuntimeException implements NotifyException
 {

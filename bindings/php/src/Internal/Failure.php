@@ -18,6 +18,7 @@ use Esales\Notify\Exception\ForbiddenException;
 use Esales\Notify\Exception\InternalException;
 use Esales\Notify\Exception\InvalidArgumentException;
 use Esales\Notify\Exception\InvalidConfigException;
+use Esales\Notify\Exception\MayHaveArrivedException;
 use Esales\Notify\Exception\NotifyException;
 use Esales\Notify\Exception\QueueFullException;
 use Esales\Notify\Exception\RejectedException;
@@ -45,6 +46,7 @@ final class Failure
         Status::BAD_REQUEST => BadRequestException::class,
         Status::FORBIDDEN => ForbiddenException::class,
         Status::REJECTED => RejectedException::class,
+        Status::MAY_HAVE_ARRIVED => MayHaveArrivedException::class,
         Status::SERVER_ERROR => ServerErrorException::class,
         Status::THROTTLED => ThrottledException::class,
         Status::TIMEOUT => TimeoutException::class,

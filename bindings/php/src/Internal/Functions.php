@@ -19,6 +19,8 @@ final class Functions
     private const NEEDED = [
         'array_keys',
         'array_slice',
+        'bin2hex',
+        'chr',
         'count',
         'current',
         'dirname',
@@ -30,6 +32,8 @@ final class Functions
         'get_object_vars',
         'getenv',
         'gettype',
+        'hash',
+        'hash_hmac',
         'implode',
         'in_array',
         'ini_get',
@@ -42,11 +46,15 @@ final class Functions
         'is_string',
         'key',
         'ltrim',
+        'ord',
         'preg_match',
         'preg_replace',
+        'random_bytes',
         'realpath',
         'strlen',
         'strpos',
+        'strtoupper',
+        'substr',
     ];
 
     private static bool $areThere = false;

@@ -99,48 +99,6 @@ final class Library
     }
 
     /**
-     * @throws NotifyException
-     */
-    public function customerKey(
-        #[\SensitiveParameter]
-        string $customerId
-    ): string {
-        Text::withoutNul('customer_id', $customerId);
-        $out = $this->ffi->new('char[65]');
-        $this->check($this->ffi->esales_customer_key($customerId, $out));
-
-        return FFI::string($out);
-    }
-
-    /**
-     * @throws NotifyException
-     */
-    public function customerToken(
-        #[\SensitiveParameter]
-        string $privateKey,
-        #[\SensitiveParameter]
-        string $customerKey
-    ): string {
-        Text::withoutNul('private_key', $privateKey);
-        Text::withoutNul('customer_key', $customerKey);
-        $out = $this->ffi->new('char[65]');
-        $this->check($this->ffi->esales_customer_token($privateKey, $customerKey, $out));
-
-        return FFI::string($out);
-    }
-
-    /**
-     * @throws NotifyException
-     */
-    public function newKey(): string
-    {
-        $out = $this->ffi->new('char[37]');
-        $this->check($this->ffi->esales_new_key($out));
-
-        return FFI::string($out);
-    }
-
-    /**
      * @param array<string, string> $options from Text::options()
      *
      * @return CData a handle for freeClient()

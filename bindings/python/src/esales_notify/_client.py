@@ -9,12 +9,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, Optional, Type, Union
 
 from ._callbacks import DeliveryCallback, Handle
+from ._errors import NotifyError
 from ._library import Library, LibraryPath, PathLike, load
 from ._native import LineStruct, NotificationStruct, ReceiptStruct, StatsStruct, VisitorStruct
 from ._notification import Line, Notification, Visitor
 from ._outcomes import ClosedError, error_class
 from ._records import Receipt, Stats, stats_of
-from ._status import ESALES_CLOSED, ESALES_TIMEOUT, ESALES_UNKNOWN_ID
+from ._status import ESALES_CLOSED, ESALES_INVALID_ARGUMENT, ESALES_TIMEOUT, ESALES_UNKNOWN_ID
 from ._text import encode, refusal
 
 if TYPE_CHECKING:
@@ -82,8 +83,8 @@ class Client:
 
         Raises the :class:`NotifyError` of the outcome, which has the receipt; ``TypeError`` if an argument has a wrong
         type. After :class:`NotifyTimeoutError`, :class:`ConnectionLostError`, :class:`BadResponseError` and
-        :class:`ServerError` the notification may have arrived; the ``detail`` of a payment then begins with "may have
-        arrived".
+        :class:`ServerError` the notification may have arrived: send it again with the same id. A payment raises
+        :class:`MayHaveArrivedError` instead: do not send it again.
         """
         return self._send(self._library.esales_notify, visitor, _notification(notification))
 
@@ -123,6 +124,23 @@ class Client:
         """
         ticket_bytes, id_bytes = encode("ticket", ticket), None if id is None else encode("id", id)
         return self._send(self._library.esales_enqueue_add_to_cart, visitor, ticket_bytes, id_bytes)
+
+    def try_enqueue(self, visitor: Visitor, notification: Notification) -> Receipt:
+        """:meth:`enqueue` for a page that must not fail: it never raises.
+
+        Returns a receipt whose status is ``ESALES_QUEUED``, or below 0: not accepted, and ``detail`` says why. Log it.
+        """
+        try:
+            return self.enqueue(visitor, notification)
+        except Exception as error:
+            return _receipt_of(error)
+
+    def try_enqueue_add_to_cart(self, visitor: Visitor, ticket: str, id: Optional[str] = None) -> Receipt:
+        """:meth:`enqueue_add_to_cart` for a page that must not fail: it never raises, as :meth:`try_enqueue`."""
+        try:
+            return self.enqueue_add_to_cart(visitor, ticket, id)
+        except Exception as error:
+            return _receipt_of(error)
 
     def flush(self, timeout: float) -> bool:
         """Waits until everything that was accepted before this call has left the queue, for at most ``timeout``
@@ -278,6 +296,13 @@ class Client:
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("a Client cannot be pickled or copied: make one in each process (they are cheap)")
+
+
+def _receipt_of(error: Exception) -> Receipt:
+    """The receipt of a call that raised. Only values of a wrong type raise anything but a :class:`NotifyError`."""
+    if not isinstance(error, NotifyError):
+        return Receipt(ESALES_INVALID_ARGUMENT, "ESALES_INVALID_ARGUMENT", None, 0, 0, "", str(error))
+    return error.receipt or Receipt(error.status, error.name, None, 0, 0, "", error.detail)
 
 
 def _notification(notification: Notification) -> NotificationStruct:

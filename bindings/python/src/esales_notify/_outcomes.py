@@ -22,7 +22,7 @@ class ClosedError(NotifyError):
 
 
 class FinalError(NotifyError):
-    """-10 to -19: The service refused the notification; the same bytes will get the same answer."""
+    """-10 to -19: The notification is not sent again: the service refused it, or would count it twice."""
 
 
 class BadRequestError(FinalError):
@@ -35,6 +35,10 @@ class ForbiddenError(FinalError):
 
 class RejectedError(FinalError):
     """-12: The service gave another final answer, such as a 404 or a redirect."""
+
+
+class MayHaveArrivedError(FinalError):
+    """-13: It is not known whether the payment arrived; the service would count it twice if it were sent again."""
 
 
 class RetryableError(NotifyError):
@@ -100,6 +104,7 @@ _BY_STATUS: Dict[int, Type[NotifyError]] = {
     s.ESALES_BAD_REQUEST: BadRequestError,
     s.ESALES_FORBIDDEN: ForbiddenError,
     s.ESALES_REJECTED: RejectedError,
+    s.ESALES_MAY_HAVE_ARRIVED: MayHaveArrivedError,
     s.ESALES_SERVER_ERROR: ServerError,
     s.ESALES_THROTTLED: ThrottledError,
     s.ESALES_TIMEOUT: NotifyTimeoutError,
@@ -136,6 +141,7 @@ __all__ = [
     "BadRequestError",
     "ForbiddenError",
     "RejectedError",
+    "MayHaveArrivedError",
     "RetryableError",
     "ServerError",
     "ThrottledError",

@@ -21,6 +21,8 @@ ESALES_BAD_REQUEST = -10
 ESALES_FORBIDDEN = -11
 #: The service gave another final answer, such as a 404 or a redirect.
 ESALES_REJECTED = -12
+#: It is not known whether the payment arrived; the service would count it twice if it were sent again.
+ESALES_MAY_HAVE_ARRIVED = -13
 #: The service is unavailable or busy (5xx).
 ESALES_SERVER_ERROR = -20
 #: The service asks to come back later (429 or 425).
@@ -78,6 +80,7 @@ __all__ = [
     "ESALES_BAD_REQUEST",
     "ESALES_FORBIDDEN",
     "ESALES_REJECTED",
+    "ESALES_MAY_HAVE_ARRIVED",
     "ESALES_SERVER_ERROR",
     "ESALES_THROTTLED",
     "ESALES_TIMEOUT",

@@ -60,7 +60,7 @@ pub(super) fn check(args: &ArgMatches, is_configured: bool) -> Check {
 fn advice(kind: Kind, receipt: &Receipt) -> &'static str {
     let has = |field| kind.need(field).is_some();
     match receipt.status {
-        _ if receipt.may_have_arrived() => {
+        Status::MayHaveArrived => {
             "the payment may have arrived: see it in the service's figures before you send it again"
         }
         Status::BadRequest if has(Field::Lines) => {

@@ -321,8 +321,7 @@ fn of_dead(by_status: &[(Status, u64)]) -> String {
                 "ESALES_REJECTED: a wrong address, or the v1 API is not enabled for the cluster; then `esales-notify \
                  queue dead retry --all`."
             }
-            // Others are tried again for as long as their status lasts.
-            status if status.is_retryable() => {
+            Status::MayHaveArrived => {
                 "Payments that may have arrived: look each up in the service's figures. Drop those that are there; \
                  `esales-notify queue dead retry --may-count-twice ID` sends the others."
             }
@@ -352,8 +351,7 @@ mod tests {
             (Status::BadRequest, 3),
             (Status::Forbidden, 1),
             (Status::Rejected, 1),
-            (Status::ServerError, 1),
-            (Status::Timeout, 1),
+            (Status::MayHaveArrived, 1),
         ]);
         for part in [
             "passes no ticket,",

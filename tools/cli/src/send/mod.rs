@@ -391,8 +391,8 @@ pub(crate) fn as_json(kind: Option<&str>, receipt: &Receipt) -> serde_json::Valu
 fn exit_code(receipt: &Receipt) -> u8 {
     match receipt.status.group() {
         Group::Success => 0,
+        Group::Final if receipt.status == Status::MayHaveArrived => EXIT_MAY_HAVE_ARRIVED,
         Group::Final => 3,
-        Group::Retryable if receipt.may_have_arrived() => EXIT_MAY_HAVE_ARRIVED,
         Group::Retryable => 4,
         Group::Defect => 70,
         _ => EXIT_USAGE,
