@@ -13,7 +13,7 @@ fn json(notification: Notification<'_>) -> Result<String, String> {
     made.map_err(|e| e.detail().to_owned())
 }
 
-/// The members that each body begins with.
+/// The first members of every body.
 fn visitor_json() -> String {
     format!(r#"{{"market":"UK","customerKey":"{KEY}","sessionKey":"{SESSION}""#)
 }
@@ -101,7 +101,7 @@ fn end_body_has_only_the_visitor() {
     assert_eq!(body, format!("{}}}", visitor_json()));
 }
 
-/// A notification of the kind with every field that it takes.
+/// A notification of the kind with all its fields.
 fn example<'a>(kind: Kind, lines: &'a [Line<'a>]) -> Notification<'a> {
     let mut example = Notification::new(kind);
     for (field, _) in kind.spec().fields {
@@ -253,7 +253,7 @@ fn visitor_is_refused_when_a_key_or_token_has_blanks_or_ampersands() {
             );
         }
     }
-    // What a shop may use as a key of its own making.
+    // Keys that a shop may make.
     for right in ["k-åäö", "日本", "a=b", "a+b/c==", "{d9528030}", "a;b", "é"] {
         assert_eq!(refusal(right, SESSION, None), None, "{right}");
     }

@@ -316,7 +316,7 @@ final class Library
         $result = $this->receiptOf($status, $receipt);
         $this->passMessagesOn();
         if ($status < 0) {
-            throw Failure::exception($status, $result->getStatusName(), $result->getDetail(), $result);
+            throw Failure::make($status, $result->getStatusName(), $result->getDetail(), $result);
         }
 
         return $result;
@@ -386,7 +386,7 @@ final class Library
     private function check(int $status, ?int $expected = null): bool
     {
         $failure = $status < 0 && $status !== $expected
-            ? Failure::exception($status, $this->statusName($status), $this->ffi->esales_last_error(), null)
+            ? Failure::make($status, $this->statusName($status), $this->ffi->esales_last_error(), null)
             : null;
         // After reading the last error, because the logger may call the library.
         $this->passMessagesOn();

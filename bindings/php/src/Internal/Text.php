@@ -20,7 +20,7 @@ use Esales\Notify\Status;
 final class Text
 {
     /** Longest customer id, private key or customer key to sign, in bytes. A shared vector holds it to the library's. */
-    private const MAX_IDENTITY = 4096;
+    private const MAX_KEY_INPUT = 4096;
 
     private function __construct()
     {
@@ -63,9 +63,9 @@ final class Text
         if ($value === '') {
             throw self::refusal($name . ' is empty');
         }
-        if (strlen($value) > self::MAX_IDENTITY) {
+        if (strlen($value) > self::MAX_KEY_INPUT) {
             throw self::refusal(
-                $name . ' is ' . strlen($value) . ' bytes long; at most ' . self::MAX_IDENTITY . ' are allowed'
+                $name . ' is ' . strlen($value) . ' bytes long; at most ' . self::MAX_KEY_INPUT . ' are allowed'
             );
         }
         $isBlank = preg_match('/^[\p{Z}\t-\r\x{85}]+$/Du', $value);
