@@ -1,4 +1,4 @@
-//! What the crate does without its features: `cargo test --no-default-features --test features`.
+//! The crate without its features: `cargo test --no-default-features --test features`.
 #![cfg(not(feature = "log-spool"))]
 #![allow(clippy::unwrap_used)]
 

@@ -1,10 +1,10 @@
-//! A spool in numbers, in the Prometheus text exposition format.
+//! The numbers of a spool in the Prometheus text exposition format.
 
 use std::fmt::Write;
 
 use esales_notify::{OriginReport, Percentiles, SpoolReport, Status};
 
-/// The page, for a text file collector or a scrape.
+/// The text for a text file collector or a scrape.
 pub(crate) fn page(report: &SpoolReport) -> String {
     let counts = &report.counts;
     let mut page = Page(String::new());
@@ -60,7 +60,7 @@ pub(crate) fn page(report: &SpoolReport) -> String {
         "gauge",
         "Dead letters that are kept, by the status that they died with",
     );
-    // These three series are always there, so that an alert never meets a gap.
+    // These three series always exist, so that an alert always finds its series.
     let usual = [Status::BadRequest, Status::Forbidden, Status::Rejected];
     let absent = usual
         .iter()

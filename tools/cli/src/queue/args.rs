@@ -43,7 +43,7 @@ fn flag(name: &'static str, help: &'static str) -> Arg {
         .help(help)
 }
 
-/// A command that works on a spool.
+/// A command that uses a spool.
 fn leaf(name: &'static str, about: &'static str) -> Command {
     Command::new(name)
         .about(about)

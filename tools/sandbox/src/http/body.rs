@@ -1,4 +1,4 @@
-//! Reads the body of a request, within bounds of size and time.
+//! Reads the body of a request, with limits on its size and time.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use super::unfinished::{Share, Unfinished};
 
 /// The longest request body that is read, in bytes.
 pub(super) const LONGEST_BODY: usize = 1024 * 1024;
-/// How much of a longer one is read and thrown away, so that the peer can read its 413.
+/// How much of a longer body is read and thrown away, so that the client can read its 413.
 const LONGEST_DRAIN: usize = 64 * LONGEST_BODY;
 
 /// The body of a request.
@@ -20,11 +20,11 @@ pub(super) struct Body {
     /// Cut at [`LONGEST_BODY`].
     pub(super) bytes: Vec<u8>,
     pub(super) is_too_long: bool,
-    /// What it counts for while it is in memory.
+    /// Its part of the memory for unfinished requests.
     pub(super) share: Share,
 }
 
-/// Reads a body, or says why it was not read to its end.
+/// Reads a body, or returns the reason why it was not read to its end.
 pub(super) async fn read(
     unfinished: &Arc<Unfinished>,
     body: axum::body::Body,

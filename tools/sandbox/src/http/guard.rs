@@ -1,15 +1,15 @@
-//! Who may use the page and the control interface: not every web site that a developer visits.
+//! Protects the page and the control interface from web sites that a developer visits.
 //!
-//! A browser sends requests to this machine for any page that asks it to. Three things keep such a
-//! page from reading what was received, and from scripting or clearing the sandbox:
-//! - a request that says it comes from a page of another origin (`Origin`, `Sec-Fetch-Site`) is
-//!   refused, and no answer allows another origin to read it;
-//! - a name in `Host` must be `localhost` or one that the sandbox was told of. A name that another
-//!   site's owner points to 127.0.0.1 (DNS rebinding) makes the browser take both for one origin,
-//!   but it stands in `Host`. Addresses are fine: they cannot be pointed anywhere;
-//! - what the page itself may do is narrow (`Content-Security-Policy`), and nothing may frame it.
+//! A browser sends requests to this machine for any page that wants it to. Three rules keep such a page from reading
+//! the received requests, and from scripting or clearing the sandbox:
+//! - a request from a page of another origin (`Origin`, `Sec-Fetch-Site`) is refused, and no answer allows another
+//!   origin to read it;
+//! - a name in `Host` must be `localhost` or a name in the options. If the owner of another site lets a name point to
+//!   127.0.0.1 (DNS rebinding), the browser takes both for one origin, but `Host` contains that name. Addresses are
+//!   allowed, because nobody can let them point elsewhere;
+//! - the rights of the page itself are narrow (`Content-Security-Policy`), and no page may frame it.
 //!
-//! curl and HTTP libraries send an address or `localhost`, and no `Origin`: nothing changes for them.
+//! curl and HTTP libraries send an address or `localhost`, and no `Origin`: the rules do not affect them.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -26,7 +26,7 @@ use axum::response::Response;
 use super::reply::plain;
 use super::shared::Shared;
 
-/// On every answer of the page and the control interface.
+/// Headers of every answer of the page and the control interface.
 const HEADERS: [(HeaderName, &str); 7] = [
     (CACHE_CONTROL, "no-store"),
     (
@@ -65,12 +65,12 @@ pub(crate) async fn guard(
     response
 }
 
-/// Why this request is refused, if it is.
+/// The reason to refuse this request. `None`: it is allowed.
 fn objection(request: &Request, allow_hosts: &[String]) -> Option<String> {
     let headers = request.headers();
     let host = match request.uri().authority() {
         Some(authority) => authority.as_str(),
-        // A browser always sends one.
+        // A browser always sends a host.
         None => text(headers, HOST)?,
     };
     let name = name_of(host);
@@ -101,7 +101,7 @@ fn objection(request: &Request, allow_hosts: &[String]) -> Option<String> {
     }
 }
 
-/// The value of a header; one that is not text counts as a strange one, not as none.
+/// The value of a header. A value that is not text counts as an unknown one, not as missing.
 fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     headers
         .get(name)
@@ -158,8 +158,8 @@ mod tests {
             ("evillocalhost", true),
             ("", true),
         ] {
-            let told = refused("GET", "/sandbox/received", &[("host", host)]);
-            assert_eq!(told, is_refused, "{host}");
+            let found = refused("GET", "/sandbox/received", &[("host", host)]);
+            assert_eq!(found, is_refused, "{host}");
         }
         assert!(!refused("GET", "/sandbox/received", &[]));
         let absolute = refused("GET", "http://evil.example/sandbox/received", &[]);
@@ -178,8 +178,8 @@ mod tests {
             ("null", true),
             ("", true),
         ] {
-            let told = refused("PUT", "/sandbox/script", &[host, ("origin", origin)]);
-            assert_eq!(told, is_refused, "{origin}");
+            let found = refused("PUT", "/sandbox/script", &[host, ("origin", origin)]);
+            assert_eq!(found, is_refused, "{origin}");
         }
     }
 

@@ -4,7 +4,7 @@ const OK: Option<u16> = Some(204);
 const BUSY: Option<u16> = Some(503);
 const NONE: Option<u16> = None;
 
-/// Takes notifications in and numbers them from 1.
+/// Records notifications and numbers them from 1.
 #[derive(Default)]
 struct Log {
     repeats: Repeats,
@@ -53,7 +53,7 @@ fn repeated_id_is_recognised_across_kinds_and_answers() {
     assert!(log.take(Kind::Click, "a", "s", OK).0);
     assert!(log.take(Kind::AddToCart, "a", "s", OK).0);
     assert!(!log.take(Kind::Click, "b", "s", OK).0);
-    // An order's bytes are no id.
+    // The same bytes of an order are no duplicate.
     assert!(!log.take(Kind::Payment, "a", "s", OK).0);
     let sighting = Sighting::new(Kind::Click, None, None, b"");
     assert!(!log.repeats.take(sighting, 9, OK, &mut Vec::new()));
