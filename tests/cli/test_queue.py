@@ -37,7 +37,7 @@ def test_queue_status_is_the_same_in_every_form_and_its_counters_add_up(operator
     quantiles = [counted(f'attempt_latency_seconds{{quantile="{q}"}}') for q in ("0.5", "0.95", "0.99")]
     assert 0 < quantiles[0] <= quantiles[1] <= quantiles[2] < 60
     ages = [counted(f'delivery_age_seconds{{quantile="{q}"}}') for q in ("0.5", "0.95", "0.99")]
-    # Nothing was delivered since the status was asked for.
+    # Nothing was delivered since the status was read.
     assert [age * 1000 for age in ages] == pytest.approx([status["delivery_age_ms"][p] for p in ("p50", "p95", "p99")])
     assert 0 < ages[0] <= ages[1] <= ages[2] < 3600
     url = status["origins"][0]["url"]
@@ -183,7 +183,7 @@ LINE = ["--line", "product=P1,quantity=1,price=199.50"]
 
 
 def enqueue(operator, sandbox, kind, identity, *own, env=None):
-    """A blocking call that the service did not take puts it into the queue."""
+    """Enqueues a notification by a blocking call that failed."""
     sandbox.script("503")
     sent = operator("send", kind, "--id", identity, "--market", "UK", "--session-key", "one-visit", "--base-url", sandbox.base_url, "--max-attempts", "1",
                     "--on-failure", "queue", "--delivery", "none", *own, env=env)

@@ -12,7 +12,7 @@ static class Enqueue
             var receipt = client.EnqueueAddToCart(visitor, "a ticket");
             Console.WriteLine(receipt.StatusName + " " + receipt.Id);
 
-            // A server continues here. A program that ends must wait, or it loses the queue in its memory.
+            // A server goes on here. A program that ends waits, or what is in the memory of its process is lost.
             if (!client.Flush(TimeSpan.FromSeconds(5)))
             {
                 Console.WriteLine(client.GetStats().Spool.Pending + " still wait");

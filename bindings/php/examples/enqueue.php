@@ -12,7 +12,7 @@ $receipt = $client->enqueueAddToCart(
 );
 echo $receipt->getStatusName(), ' ', $receipt->getId(), "\n";
 
-// A web page ends here. A program that ends must wait, or it loses the queue in its memory:
+// A web page ends here. A program waits, or what it has in the memory of its process is lost:
 if (!$client->flush(5000)) {
     fwrite(STDERR, $client->stats()->getSpool()->getPending() . " still wait\n");
 }

@@ -11,15 +11,16 @@ use Esales\Notify\Status;
 /**
  * Converts PHP values to strings for the C API.
  *
- * This class checks errors that C cannot see (a NUL byte, which would cut the string, a number that does not fit, a wrong
- * type) and the values that Identity hashes without the library. The library checks the rest, so that all languages have
+ * This class checks errors that C cannot see (a NUL byte, which would cut the string; a number that does not fit; a
+ * wrong type) and the values that Identity hashes without the library. The library checks the rest, so that all
+ * languages have
  * the same rules and messages.
  *
  * @internal
  */
 final class Text
 {
-    /** Longest customer id, private key or customer key to sign, in bytes. A shared vector holds it to the library's. */
+    /** Longest customer id, private key or customer key, in bytes. A shared vector compares it with the library's. */
     private const MAX_KEY_INPUT = 4096;
 
     private function __construct()
