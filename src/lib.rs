@@ -160,7 +160,7 @@ mod outcome;
 mod queue;
 mod spool;
 
-pub use client::{Client, DeliveryCallback};
+pub use client::{Client, DeliveryCallback, TimedDeliveryCallback};
 #[cfg(feature = "log-spool")]
 pub use host::FileSystem;
 pub use host::log::{LogCallback, LogLevel, log_keep, log_next, log_to};

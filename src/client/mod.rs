@@ -10,7 +10,7 @@ use crate::host;
 use crate::host::log;
 use crate::http::{self, Pool, Request};
 use crate::keys::{key_of, no_random_bytes, payment_token};
-use crate::notification::{self, Message, Notification, Visitor};
+use crate::notification::{self, MAX_ID, Message, Notification, Visitor};
 use crate::options::{Config, Settings};
 use crate::outcome::{Error, Receipt, Status};
 use crate::queue::{self, OnDelivery, Queue, Stats};
@@ -18,6 +18,9 @@ use retry::{Policy, SystemClock};
 
 /// The callback of [`Client::on_delivery`].
 pub type DeliveryCallback = Box<dyn Fn(&Receipt) + Send + Sync>;
+
+/// What [`Client::on_timed_delivery`] calls: with the receipt, and the duration of the attempt that decided it.
+pub type TimedDeliveryCallback = Box<dyn Fn(&Receipt, Duration) + Send + Sync>;
 
 /// Sends notifications. Any number of threads may use it at once.
 ///
@@ -97,17 +100,56 @@ impl Client {
         visitor: &Visitor<'_>,
         notification: &Notification<'_>,
     ) -> Result<Receipt, Error> {
+        with_elapsed(|_| self.push(self.message(visitor, notification)?))
+    }
+
+    /// Accepts a notification that is worded already into the queue: the path and the body of a request to the web API,
+    /// as a shop sends it that makes its requests by hand. For programs that pass on what others send.
+    ///
+    /// `path` is the path of a kind ([`crate::KINDS`]), for a secure payment with its query `?paymentToken=...`. The
+    /// fields are checked as those of [`Client::enqueue`], but the option `market` plays no part. `body` is sent byte for
+    /// byte, so that a payment token that signs it stays valid; a member that no kind has is passed on.
+    ///
+    /// The id is that of the body. Of a kind whose body has none it is `id`; `None`: a new UUID.
+    ///
+    /// # Errors
+    /// As [`Client::enqueue`].
+    pub fn enqueue_request(
+        &self,
+        path: &str,
+        body: &str,
+        id: Option<&str>,
+    ) -> Result<Receipt, Error> {
         with_elapsed(|_| {
-            let message = self.message(visitor, notification)?;
-            let queue = self.queue()?;
-            let id = message.id.clone();
-            let pushed = queue.push(message, (0, ""), self.enqueue_deadline());
-            let unsent = match &pushed {
-                Ok(()) => Receipt::unsent(Status::Queued, "queued", Duration::ZERO),
-                Err(e) => Receipt::unsent(e.status(), e.detail(), Duration::ZERO),
+            let of_body = notification::check_request(path, body)?;
+            if let Some(id) = id {
+                notification::check("id", id, MAX_ID)?;
+            }
+            let id = match (of_body, id) {
+                (Some(of_body), Some(id)) if of_body != id => {
+                    return Err(Error::argument("id is another one than the body's"));
+                }
+                (Some(of_body), _) => of_body,
+                (None, id) => id_or_new(id)?,
             };
-            Ok(Receipt { id, ..unsent })
+            self.push(Message {
+                id,
+                path: notification::stored_path(path),
+                body: body.to_owned(),
+            })
         })
+    }
+
+    /// Puts a notification into the queue, before the deadline of a call that begins now.
+    fn push(&self, message: Message) -> Result<Receipt, Error> {
+        let queue = self.queue()?;
+        let id = message.id.clone();
+        let pushed = queue.push(message, (0, ""), self.enqueue_deadline());
+        let unsent = match &pushed {
+            Ok(()) => Receipt::unsent(Status::Queued, "queued", Duration::ZERO),
+            Err(e) => Receipt::unsent(e.status(), e.detail(), Duration::ZERO),
+        };
+        Ok(Receipt { id, ..unsent })
     }
 
     /// Sends the most common notification with [`Client::notify`]: the visitor added the ticket's
@@ -216,6 +258,19 @@ impl Client {
     /// # Errors
     /// [`Status::InvalidConfig`] if the queue cannot be used.
     pub fn on_delivery(&self, callback: Option<DeliveryCallback>) -> Result<(), Error> {
+        self.on_timed_delivery(callback.map(|callback| {
+            Box::new(move |receipt: &Receipt, _: Duration| callback(receipt))
+                as TimedDeliveryCallback
+        }))
+    }
+
+    /// [`Client::on_delivery`] for a callback that is also given the duration of the attempt that decided the outcome:
+    /// zero if there was none, as for a notification that expired. It takes the place of an earlier callback, also of one
+    /// of [`Client::on_delivery`].
+    ///
+    /// # Errors
+    /// As [`Client::on_delivery`].
+    pub fn on_timed_delivery(&self, callback: Option<TimedDeliveryCallback>) -> Result<(), Error> {
         let queue = self.queue()?;
         match callback.map(Arc::<OnDelivery>::from) {
             Some(callback) => queue.listeners.call(self.number, callback),
@@ -248,10 +303,7 @@ impl Client {
         visitor: &Visitor<'_>,
         notification: &Notification<'_>,
     ) -> Result<Message, Error> {
-        let id = match notification.id {
-            Some(id) => id.to_owned(),
-            None => host::random().map(key_of).map_err(no_random_bytes)?,
-        };
+        let id = id_or_new(notification.id)?;
         let body = notification.encode(visitor, self.settings.market.as_deref(), &id)?;
         let token = match notification.private_key {
             Some(key) => Some(payment_token(key, &body)?),
@@ -416,6 +468,14 @@ fn with_elapsed(call: impl FnOnce(Instant) -> Result<Receipt, Error>) -> Result<
         Ok(receipt)
     } else {
         Err(receipt.into())
+    }
+}
+
+/// The id, or a new one.
+fn id_or_new(id: Option<&str>) -> Result<String, Error> {
+    match id {
+        Some(id) => Ok(id.to_owned()),
+        None => host::random().map(key_of).map_err(no_random_bytes),
     }
 }
 

@@ -182,9 +182,23 @@ mod tests {
     }
 
     #[test]
-    fn retry_jitter_stays_in_its_range() {
-        for _ in 0..1000 {
-            assert!((0.0..1.0).contains(&SystemClock.dice()));
-        }
+    fn timeout_says_nothing_about_the_time_left() {
+        let clock = FakeClock::new(0.0);
+        let (last, attempts) = play(3, &clock, &[(Status::Timeout, Some(ms(3000)))]);
+        assert_eq!((last.detail.as_str(), attempts), ("x", 1));
+    }
+
+    #[test]
+    fn system_dice_differ_and_stay_within_their_range() {
+        let thrown: Vec<f64> = (0..1000).map(|_| SystemClock.dice()).collect();
+        assert!(thrown.iter().all(|dice| (0.0..1.0).contains(dice)));
+        assert!(thrown.iter().any(|dice| *dice != thrown[0]));
+    }
+
+    #[test]
+    fn system_clock_sleeps_for_the_pause() {
+        let began = SystemClock.now();
+        SystemClock.sleep(ms(5));
+        assert!(SystemClock.now() - began >= ms(5));
     }
 }

@@ -15,7 +15,7 @@ const MAX_FIELDS: usize = 1024 * 1024;
 
 /// The error if the bytes are not an HTTP/1 answer.
 #[derive(Debug)]
-pub(super) struct NotHttp(&'static str);
+pub(super) struct NotHttp(pub(super) &'static str);
 
 impl fmt::Display for NotHttp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -13,7 +13,7 @@ use super::tcp::Stream;
 
 /// The error if the proxy did not open the tunnel.
 #[derive(Debug)]
-pub(super) struct ProxyRefused(String);
+pub(super) struct ProxyRefused(pub(super) String);
 
 impl fmt::Display for ProxyRefused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

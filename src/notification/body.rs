@@ -19,7 +19,7 @@ const TOKEN: &str = "token";
 const SECRETS: [&str; 4] = [CUSTOMER_KEY, SESSION_KEY, "ticket", TOKEN];
 
 /// The members of a JSON object, in order.
-struct Members<'a>(Vec<(String, &'a RawValue)>);
+pub(super) struct Members<'a>(pub(super) Vec<(String, &'a RawValue)>);
 
 impl<'a> Members<'a> {
     /// `None`: the body is not a JSON object.

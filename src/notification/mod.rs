@@ -11,6 +11,7 @@ mod object;
 mod path;
 mod personal_data;
 mod price;
+mod request;
 mod visitor;
 
 use std::borrow::Cow;
@@ -27,6 +28,7 @@ pub(crate) use path::{
 };
 pub use personal_data::personal_data;
 pub use price::MAX_PRICE;
+pub(crate) use request::check_request;
 pub use visitor::{MAX_MARKET, Visitor};
 
 use crate::outcome::Error;
@@ -355,7 +357,7 @@ fn write_lines(out: &mut String, lines: &[Line<'_>], may_have_cost: bool) -> Res
         }
         write_line(out, line, may_have_cost)
             .map_err(|e| Error::argument(format!("lines[{number}].{}", e.detail())))?;
-        if out.len() > MAX_BODY {
+        if out.len() + "]}".len() > MAX_BODY {
             return Err(Error::argument(format!(
                 "lines are too long: the first {} have {} bytes; at most {MAX_BODY} are allowed",
                 number + 1,

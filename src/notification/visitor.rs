@@ -97,7 +97,7 @@ fn warn_of_personal_data(customer_key: &str) {
         return;
     };
     let n = FOUND.fetch_add(1, Ordering::Relaxed).saturating_add(1);
-    if n <= 10 || n.is_multiple_of(1000) {
+    if is_logged(n) {
         log::warn(|| {
             format!(
                 "a customer_key looks like {looks_like}: the service must not be given a person's data ({n} such \
@@ -105,6 +105,10 @@ fn warn_of_personal_data(customer_key: &str) {
             )
         });
     }
+}
+
+fn is_logged(n: u64) -> bool {
+    n <= 10 || n.is_multiple_of(1000)
 }
 
 fn check_customer_key(key: &str, token: Option<&str>) -> Result<(), Error> {
@@ -124,4 +128,67 @@ fn check_customer_key(key: &str, token: Option<&str>) -> Result<(), Error> {
         ));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SESSION: &str = "b106299c-eac0-4f6f-96d2-93e57c255784";
+
+    fn refusal(customer_key: &str, token: Option<&str>) -> Option<String> {
+        let visitor = Visitor {
+            token,
+            ..Visitor::anonymous(customer_key, SESSION).in_market("UK")
+        };
+        visitor.check(None).err().map(|e| e.detail().to_owned())
+    }
+
+    #[test]
+    fn market_is_the_visitors_or_else_the_default() {
+        let visitor = Visitor::anonymous("k", SESSION);
+        assert_eq!(visitor.check(Some("SE")), Ok("SE"));
+        assert_eq!(visitor.in_market("UK").check(Some("SE")), Ok("UK"));
+        let missing = visitor.check(None).unwrap_err();
+        assert!(missing.detail().starts_with("market is missing"));
+    }
+
+    #[test]
+    fn sha_256_as_customer_key_is_refused_without_a_token() {
+        let sha256 = "0123456789abcdef".repeat(4);
+        let refused = refusal(&sha256, None).unwrap();
+        assert!(refused.starts_with("token is missing"), "{refused}");
+        assert_eq!(refusal(&sha256, Some("t")), None);
+        // One digit fewer, one more, and one that is no digit.
+        for other in [
+            &sha256[1..],
+            &format!("{sha256}0"),
+            &sha256.replace('f', "g"),
+        ] {
+            assert_eq!(refusal(other, None), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn sha_256_in_upper_case_is_refused_with_a_token() {
+        let sha256 = "0123456789abcdef".repeat(4);
+        let refused = refusal(&sha256.replace('f', "F"), Some("t")).unwrap();
+        assert!(refused.contains("upper-case digits"), "{refused}");
+        assert_eq!(refusal(&sha256.replace('f', "G"), Some("t")), None);
+    }
+
+    #[test]
+    fn token_is_refused_when_it_is_empty() {
+        let refused = refusal("k", Some("")).unwrap();
+        assert!(
+            refused.starts_with("token is empty: leave it out"),
+            "{refused}"
+        );
+    }
+
+    #[test]
+    fn warnings_are_the_first_ten_and_every_thousandth() {
+        let logged: Vec<u64> = (1..=3000).filter(|n| is_logged(*n)).collect();
+        assert_eq!(logged, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 1000, 2000, 3000]);
+    }
 }

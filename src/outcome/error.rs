@@ -134,6 +134,7 @@ mod tests {
     use super::*;
     use std::error::Error as _;
     use std::io;
+    use std::time::Duration;
 
     #[test]
     fn error_source_is_the_cause_when_there_is_one() {
@@ -145,6 +146,27 @@ mod tests {
         let same = Error::new(Status::SpoolFailed, "/spool: it is gone");
         assert_eq!(error, same);
         assert!(same.source().is_none());
+    }
+
+    #[test]
+    fn errors_are_equal_if_code_message_and_receipt_are() {
+        let receipt =
+            |elapsed| Receipt::unsent(Status::Timeout, "late", Duration::from_secs(elapsed));
+        let error = Error::from(receipt(1));
+        assert_eq!(error.receipt(), Some(&receipt(1)));
+        assert_eq!(error, Error::from(receipt(1)));
+        for other in [
+            Error::from(receipt(2)),
+            Error::new(Status::Timeout, "late"),
+            Error::new(Status::Timeout, "later"),
+            Error::new(Status::Throttled, "late"),
+        ] {
+            assert_ne!(error, other);
+        }
+        let without = Error::new(Status::Timeout, "late");
+        assert_eq!(without.receipt(), None);
+        assert_ne!(without, Error::new(Status::Timeout, "later"));
+        assert_ne!(without, Error::new(Status::Throttled, "late"));
     }
 
     #[test]

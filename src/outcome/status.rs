@@ -264,6 +264,19 @@ mod tests {
     }
 
     #[test]
+    fn success_is_delivered_and_queued() {
+        for status in Status::ALL {
+            let expected = matches!(status, Status::Delivered | Status::Queued);
+            assert_eq!(status.is_success(), expected, "{}", status.name());
+        }
+    }
+
+    #[test]
+    fn display_is_the_name_of_the_constant() {
+        assert_eq!(Status::Timeout.to_string(), "ESALES_TIMEOUT");
+    }
+
+    #[test]
     fn status_is_retryable_when_its_code_is_in_the_twenties() {
         let retryable: Vec<&str> = Status::ALL
             .iter()

@@ -12,8 +12,8 @@ use crate::host::Mailbox;
 use crate::host::{self, CallbackSlot};
 use crate::outcome::Receipt;
 
-/// The callback for every completed notification.
-pub(crate) type OnDelivery = dyn Fn(&Receipt) + Send + Sync;
+/// The callback for every completed notification: gets the receipt, and the duration of the last attempt.
+pub(crate) type OnDelivery = dyn Fn(&Receipt, Duration) + Send + Sync;
 
 /// Greatest number of outcomes that wait for a polling client.
 const MAX_KEPT_RECEIPTS: usize = 1024;
@@ -77,14 +77,14 @@ impl Listeners {
 
     /// Calls all listeners. No lock is held while callbacks run. Returns early if a callback forked
     /// and this is the child.
-    pub(super) fn call_all(&self, receipts: &[Receipt], is_ours: impl Fn() -> bool) {
+    pub(super) fn call_all(&self, receipts: &[(Receipt, Duration)], is_ours: impl Fn() -> bool) {
         let listeners: Vec<_> = self.lock().values().cloned().collect();
-        for receipt in receipts {
+        for (receipt, latency) in receipts {
             for listener in &listeners {
                 if let Some(mailbox) = listener.mailbox.get() {
                     mailbox.keep(receipt.clone());
                 }
-                listener.slot.run(|callback| callback(receipt));
+                listener.slot.run(|callback| callback(receipt, *latency));
                 if !is_ours() {
                     return;
                 }

@@ -246,7 +246,7 @@ impl Queue {
     }
 
     /// Wakes waiting calls, and calls the listeners. No lock is held during the calls.
-    fn announce(&self, receipts: &[Receipt]) {
+    fn announce(&self, receipts: &[(Receipt, Duration)]) {
         *self.lock_settled() += 1;
         self.settled.1.notify_all();
         self.listeners.call_all(receipts, || self.is_ours());

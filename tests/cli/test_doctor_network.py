@@ -165,7 +165,7 @@ def test_doctor_reaches_the_service_through_a_proxy(doctor, sandbox):
         through = doctor("--base-url", sandbox.base_url, "--proxy", f"http://user:s3cret@{proxy.address}")
     assert through.code == 0, through.text
     through.expect("network.name", "ok", "(the proxy)")
-    assert through.expect("network.proxy", "ok", "opens the way")["proxy"] == proxy.address
+    assert through.expect("network.proxy", "ok", "opens a tunnel")["proxy"] == proxy.address
     assert all(head.startswith("CONNECT ") and "Proxy-Authorization: Basic " in head for head in heads) and heads
     assert "s3cret" not in through.text
     assert [r["method"] for r in sandbox.received()] == ["HEAD"]

@@ -26,7 +26,7 @@ def test_queue_status_is_the_same_in_every_form_and_its_counters_add_up(operator
     assert sum(status["dead_by_status"].values()) == 2
 
     page = operator("queue", "status", "--prometheus")
-    assert page.returncode == 0
+    assert page.returncode == 0 and f'{{spool="{operator.spool}"}}' in page.stdout
     samples = samples_of(page.stdout)
     counted = lambda name: samples["esales_queue_" + name]  # noqa: E731
     dead = sum(value for name, value in samples.items() if name.startswith("esales_queue_dead_letters{status="))
@@ -34,15 +34,15 @@ def test_queue_status_is_the_same_in_every_form_and_its_counters_add_up(operator
         counted("delivered_total") + dead + counted("expired_total") + counted("dropped_total") + counted("pending"))
     assert counted("balanced") == 1 and counted("pending_bytes") > 0 and counted("oldest_age_seconds") >= 0
     assert counted("drainer") == counted("set_aside_files") == 0
-    quantiles = [counted(f'attempt_latency_seconds{{quantile="{q}"}}') for q in ("0.5", "0.95", "0.99")]
+    quantiles = [counted(f'recent_attempt_seconds{{quantile="{q}"}}') for q in ("0.5", "0.95", "0.99")]
     assert 0 < quantiles[0] <= quantiles[1] <= quantiles[2] < 60
-    ages = [counted(f'delivery_age_seconds{{quantile="{q}"}}') for q in ("0.5", "0.95", "0.99")]
+    ages = [counted(f'recent_delivery_age_seconds{{quantile="{q}"}}') for q in ("0.5", "0.95", "0.99")]
     # Nothing was delivered since the status was read.
     assert [age * 1000 for age in ages] == pytest.approx([status["delivery_age_ms"][p] for p in ("p50", "p95", "p99")])
     assert 0 < ages[0] <= ages[1] <= ages[2] < 3600
     url = status["origins"][0]["url"]
-    assert counted(f'destination_pending{{destination="{url}"}}') == status["origins"][0]["pending"]
-    assert counted(f'gate_closed{{destination="{url}"}}') == 0
+    assert counted(f'origin_pending{{origin="{url}"}}') == status["origins"][0]["pending"]
+    assert counted(f'backing_off{{origin="{url}"}}') == 0
 
     human = operator("queue", "status").stdout
     assert re.search(r"^accepted +7$", human, re.M) and re.search(rf"{re.escape(url)}: \d pending, deliveries go through$", human, re.M)

@@ -3,7 +3,11 @@
 import re
 import subprocess
 
+import pytest
 
+
+# A page of the docs makes the reference too.
+@pytest.mark.xdist_group("repository")
 def test_doxygen_reports_no_warning(root, tmp_path):
     page = root / "target/docs/c-api/esales__notify_8h.html"
     page.unlink(missing_ok=True)

@@ -6,10 +6,11 @@ namespace Esales\Notify;
 
 use Esales\Notify\Exception\ClosedException;
 use Esales\Notify\Exception\NotifyException;
-use Esales\Notify\Internal\Library;
+use Esales\Notify\Internal\AgentClient;
+use Esales\Notify\Internal\Backend;
 use Esales\Notify\Internal\Loader;
+use Esales\Notify\Internal\NativeClient;
 use Esales\Notify\Internal\Text;
-use FFI\CData;
 
 /**
  * Sends notifications.
@@ -17,6 +18,10 @@ use FFI\CData;
  * Clients are cheap to make: clients with the same options share their connections, even across the page views of one
  * PHP process. After pcntl_fork() a client works in the parent and in the child. A client belongs to the thread that
  * made it: with a thread-safe build of PHP, make one in each thread.
+ *
+ * With the option agent it needs neither FFI nor the shared library: enqueue() and receipt() go to an agent
+ * (esales-notify drain --listen) on this machine. The other methods then throw an InvalidConfigException that says what
+ * to do instead.
  */
 final class Client
 {
@@ -24,9 +29,7 @@ final class Client
     public const VERSION = '0.1.0';
 
     /** Null: the client was closed. */
-    private ?CData $handle;
-
-    private Library $library;
+    private ?Backend $backend;
 
     /**
      * Makes a client. This sends nothing and starts no thread.
@@ -34,7 +37,9 @@ final class Client
      * @param ClientOptions|array<string, string|int|bool|null> $options names and values of options; null counts as
      *                                                     not set. If no option is set, the client reads the
      *                                                     ESALES_* environment variables; otherwise it does not
-     *                                                     read them.
+     *                                                     read them. With agent (ESALES_AGENT), the address of an
+     *                                                     agent, the only other options are market and
+     *                                                     enqueue_timeout_ms.
      * @param string|null                         $library path of the shared library; null: searched as described in
      *                                                     the README
      *
@@ -50,8 +55,7 @@ final class Client
         ?string $library = null
     ) {
         $texts = Text::options($options instanceof ClientOptions ? $options->toArray() : $options);
-        $this->library = Loader::load($library);
-        $this->handle = $this->library->newClient($texts);
+        $this->backend = AgentClient::named($texts) ?? new NativeClient(Loader::load($library), $texts);
     }
 
     /**
@@ -83,17 +87,17 @@ final class Client
      *
      * @throws Exception\InvalidArgumentException if an argument is malformed; nothing was sent
      * @throws Exception\ClosedException          if the client was closed
-     * @throws Exception\FinalException           if the service refused it for good; for a payment that may have arrived:
-     *                                            a MayHaveArrivedException
+     * @throws Exception\FinalException           if the service refused it for good; for a payment that may have
+     *                                            arrived: a MayHaveArrivedException
      * @throws Exception\RetryableException       if it may succeed later, with the same id. After a
      *                                            TimeoutException, ConnectionLostException, BadResponseException and
-     *                                            ServerErrorException it may have arrived. With on_failure=queue: if it
-     *                                            could not be enqueued either.
+     *                                            ServerErrorException it may have arrived. With on_failure=queue: if
+     *                                            it could not be enqueued either.
      * @throws Exception\InternalException        for a defect of the library
      */
     public function notify(Visitor $visitor, Notification $notification): Receipt
     {
-        return $this->library->send('esales_notify', $this->open(), $visitor, $notification);
+        return $this->open()->notify($visitor, $notification);
     }
 
     /**
@@ -117,7 +121,7 @@ final class Client
      */
     public function enqueue(Visitor $visitor, Notification $notification): Receipt
     {
-        return $this->library->send('esales_enqueue', $this->open(), $visitor, $notification);
+        return $this->open()->enqueue($visitor, $notification);
     }
 
     /**
@@ -139,7 +143,7 @@ final class Client
         string $ticket,
         ?string $id = null
     ): Receipt {
-        return $this->library->addToCart('esales_notify_add_to_cart', $this->open(), $visitor, $ticket, $id);
+        return $this->open()->notifyAddToCart($visitor, $ticket, $id);
     }
 
     /**
@@ -159,7 +163,7 @@ final class Client
         string $ticket,
         ?string $id = null
     ): Receipt {
-        return $this->library->addToCart('esales_enqueue_add_to_cart', $this->open(), $visitor, $ticket, $id);
+        return $this->open()->enqueueAddToCart($visitor, $ticket, $id);
     }
 
     /**
@@ -216,7 +220,7 @@ final class Client
      */
     public function flush(int $timeoutMs): bool
     {
-        return $this->library->flush($this->open(), $timeoutMs);
+        return $this->open()->flush($timeoutMs);
     }
 
     /**
@@ -237,7 +241,7 @@ final class Client
      */
     public function stopDelivery(int $timeoutMs): bool
     {
-        return $this->library->stopDelivery($this->open(), $timeoutMs);
+        return $this->open()->stopDelivery($timeoutMs);
     }
 
     /**
@@ -248,7 +252,7 @@ final class Client
      */
     public function stats(): Stats
     {
-        return $this->library->stats($this->open());
+        return $this->open()->stats();
     }
 
     /**
@@ -267,7 +271,7 @@ final class Client
      */
     public function receipt(string $id): ?Receipt
     {
-        return $this->library->receipt($this->open(), $id);
+        return $this->open()->receipt($id);
     }
 
     /**
@@ -277,10 +281,10 @@ final class Client
     public function close(): void
     {
         // Also called if the constructor failed before it set the property.
-        if (isset($this->handle)) {
-            $handle = $this->handle;
-            $this->handle = null;
-            $this->library->freeClient($handle);
+        if (isset($this->backend)) {
+            $backend = $this->backend;
+            $this->backend = null;
+            $backend->close();
         }
     }
 
@@ -313,12 +317,12 @@ final class Client
     /**
      * @throws ClosedException
      */
-    private function open(): CData
+    private function open(): Backend
     {
-        if ($this->handle === null) {
+        if ($this->backend === null) {
             throw new ClosedException('the client was closed', Status::CLOSED, 'ESALES_CLOSED');
         }
 
-        return $this->handle;
+        return $this->backend;
     }
 }

@@ -4,14 +4,11 @@ declare(strict_types=1);
 
 namespace Esales\Notify;
 
-use Esales\Notify\Exception\InternalException;
 use Esales\Notify\Internal\Functions;
-use Esales\Notify\Internal\Text;
+use Esales\Notify\Internal\Keys;
 
 /**
- * Makes the keys and tokens of visitors. Nothing is sent.
- *
- * The keys are made in PHP alone, so a page gets them even if FFI is off or the shared library is missing.
+ * Makes the keys and tokens of visitors. Nothing is sent, and the shared library is not needed.
  */
 final class Identity
 {
@@ -30,9 +27,9 @@ final class Identity
         #[\SensitiveParameter]
         string $customerId
     ): string {
-        Text::identity('customer_id', $customerId);
+        Functions::require();
 
-        return hash('sha256', $customerId);
+        return hash('sha256', Keys::check('customer_id', $customerId));
     }
 
     /**
@@ -51,29 +48,22 @@ final class Identity
         #[\SensitiveParameter]
         string $customerKey
     ): string {
-        Text::identity('customer_key', $customerKey);
-        Text::identity('private_key', $privateKey);
+        Functions::require();
 
-        return hash_hmac('sha256', $customerKey, $privateKey);
+        return hash_hmac(
+            'sha256',
+            Keys::check('customer_key', $customerKey),
+            Keys::check('private_key', $privateKey)
+        );
     }
 
     /**
      * Returns a new random key (UUID version 4) for an anonymous customer key, a session key or an id.
      *
-     * @throws InternalException if the system provides no random bytes
+     * @throws Exception\InternalException if the system provides no random bytes
      */
     public static function newKey(): string
     {
-        Functions::require();
-        try {
-            $bytes = random_bytes(16);
-        } catch (\Exception $e) {
-            throw new InternalException('no random bytes: ' . $e->getMessage(), Status::INTERNAL, 'ESALES_INTERNAL');
-        }
-        // The version and the variant of RFC 9562.
-        $bytes[6] = chr(ord($bytes[6]) & 0x0f | 0x40);
-        $bytes[8] = chr(ord($bytes[8]) & 0x3f | 0x80);
-
-        return preg_replace('/^(.{8})(.{4})(.{4})(.{4})/', '$1-$2-$3-$4-', bin2hex($bytes));
+        return Keys::random();
     }
 }

@@ -92,6 +92,13 @@ impl SpoolAdmin {
         SpoolAdmin { spool, settings }
     }
 
+    /// What the option `spool` names it.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let spool = self.settings.spool.as_deref();
+        spool.map_or_else(String::new, |spool| spool.display().to_string())
+    }
+
     /// The state of the spool.
     ///
     /// # Errors

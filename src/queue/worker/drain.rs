@@ -486,10 +486,10 @@ impl<'a> Drain<'a> {
         for settlement in &settled {
             self.taken.remove(&settlement.item.position);
         }
-        let receipts: Vec<Receipt> = settled
+        let receipts: Vec<(Receipt, Duration)> = settled
             .iter()
             .filter(|s| !matches!(s.fate, Fate::Retry { .. }))
-            .map(Settlement::receipt)
+            .map(|s| (s.receipt(), s.latency))
             .collect();
         self.queue.announce(&receipts);
         self.check_process()

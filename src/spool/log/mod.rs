@@ -1,5 +1,5 @@
 //! The log engine: a spool in a directory, made for use within other programs' processes.
-//! docs/contributing/spool-format.md describes its files byte by byte.
+//! src/spool/log/FORMAT.md describes its files byte by byte.
 //!
 //! Producers only append notifications to *segments*. The one drainer, the *leader*, reads the
 //! segments, keeps a *journal* of the outcome of each record, and deletes completed segments. All

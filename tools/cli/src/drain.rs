@@ -17,6 +17,8 @@ use serde_json::json;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use crate::agent::{self, Agent, Bound};
+use crate::metrics::DrainMetrics;
 use crate::notify_socket::notify as notify_manager;
 use crate::{EXIT_LEFT, of_spool, options, users};
 
@@ -46,7 +48,13 @@ With --once it delivers what is in the spool when it starts, prints the outcomes
 service it waits, unless --max-wait-s limits the wait.
 
 Each notification is sent to the origin for which it was accepted. cluster_id or base_url is required nevertheless, and \
-the connection options (proxy, ca_file, ...) apply to every origin. The option delivery has no effect.";
+the connection options (proxy, ca_file, ...) apply to every origin. The option delivery has no effect.
+
+With --listen it is also an agent, for shops whose language cannot load the library: it accepts the service's own \
+requests (POST /api/v1/notifications/..., as JSON), so that a shop changes only its base address. It answers 202 with \
+the id once the notification is in the spool, 400 if it is malformed, and 503 if it was not accepted. GET /receipts/ID \
+returns what became of a notification, GET /metrics the metrics for Prometheus; /healthz fails when the delivery hangs, \
+/readyz when the spool cannot be written.";
 
 const EXIT_CODES: &str = "\
 Examples, with ESALES_CLUSTER_ID in the environment:
@@ -54,7 +62,10 @@ Examples, with ESALES_CLUSTER_ID in the environment:
   esales-notify drain --spool /var/lib/esales-notify/spool --once --max-wait-s 60
 
 Exit code: 0 stopped by a signal or, with --once, everything that was pending has left the queue; 2 wrong usage or \
-options; 4 with --once, something is left; 6 the spool could not be used, or its folder is missing.";
+options; 4 with --once, something is left; 6 the spool could not be used, or its folder is missing; 7 the agent cannot \
+listen.";
+/// The agent cannot listen.
+const EXIT_LISTEN: u8 = 7;
 
 pub(crate) fn command() -> Command {
     let flag = |name: &'static str, help: &'static str| {
@@ -103,6 +114,7 @@ pub(crate) fn command() -> Command {
                 .default_value("info")
                 .help("The most verbose level of log messages on stderr: attempts are debug, dead letters warn"),
         )
+        .args(agent::args())
         .args(options::flags().filter(|flag| flag.get_id() != "delivery"))
 }
 
@@ -127,6 +139,13 @@ pub(crate) fn run(args: &ArgMatches) -> Result<ExitCode, String> {
         is_journal: std::env::var_os("JOURNAL_STREAM").is_some(),
     };
     log_to(log.level, Some(log.callback()));
+    let bound = match agent::bind(args) {
+        Ok(bound) => bound,
+        Err(message) => {
+            errln!("esales-notify: {message}");
+            return Ok(ExitCode::from(EXIT_LISTEN));
+        }
+    };
     let result = open(&config, is_once, &spool, &log).and_then(|client| {
         let drain = Drain {
             client: Arc::new(client),
@@ -142,7 +161,7 @@ pub(crate) fn run(args: &ArgMatches) -> Result<ExitCode, String> {
                 seconds(args, "max-wait-s").unwrap_or(FOR_EVER),
                 args.get_flag("json"),
             ),
-            false => drain.serve(),
+            false => drain.serve(bound, config),
         }
     });
     log.bar.finish_and_clear();
@@ -271,9 +290,19 @@ struct Drain {
 
 impl Drain {
     /// Delivers until a signal comes.
-    fn serve(&self) -> Result<ExitCode, Error> {
+    fn serve(&self, bound: Option<Bound>, config: Config) -> Result<ExitCode, Error> {
         // Opens the spool, makes it if need be, and starts the delivery: the service is ready then.
         let stats = self.client.stats()?;
+        let agent = match bound {
+            None => None,
+            Some(bound) => match self.start_agent(bound, config)? {
+                Ok(agent) => Some(agent),
+                Err(e) => {
+                    errln!("esales-notify: the agent cannot start: {e}");
+                    return Ok(ExitCode::from(EXIT_LISTEN));
+                }
+            },
+        };
         notify_manager(&[
             NotifyState::Ready,
             NotifyState::Status(&status_line(&stats)),
@@ -284,11 +313,31 @@ impl Drain {
                 notify_manager(&[NotifyState::Status(&status_line(&stats))]);
             }
         });
+        if let Some(agent) = &agent {
+            agent.stop(self.stop_timeout);
+        }
         self.stop();
         if let Ok(stats) = self.client.stats() {
             self.log_stop(stats.spool.pending);
         }
         Ok(ExitCode::SUCCESS)
+    }
+
+    fn start_agent(&self, bound: Bound, config: Config) -> Result<io::Result<Agent>, Error> {
+        let metrics = DrainMetrics::default();
+        let observed = metrics.clone();
+        self.client
+            .on_timed_delivery(Some(Box::new(move |receipt, latency| {
+                observed.observe(receipt, latency);
+            })))?;
+        let addresses = bound.addresses.clone();
+        let agent = Agent::start(bound, Arc::clone(&self.client), config, metrics);
+        if agent.is_ok() {
+            for address in addresses {
+                self.log.info(&format!("listening on {address}"));
+            }
+        }
+        Ok(agent)
     }
 
     /// Delivers until everything that is pending now has left the queue.

@@ -4,12 +4,14 @@
 #[macro_use]
 mod output;
 
+mod agent;
 mod demo;
 mod doctor;
 mod drain;
+mod health;
+mod metrics;
 mod notify_socket;
 mod options;
-mod prometheus;
 mod queue;
 mod sandbox;
 mod secret;
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
     let result = match matches.subcommand() {
         Some(("send", args)) => send::run(args),
         Some(("drain", args)) => drain::run(args),
+        Some(("health", args)) => health::run(args),
         Some(("queue", args)) => queue::run(args),
         Some(("doctor", args)) => doctor::run(args),
         Some(("sandbox", args)) => sandbox::run(args),
@@ -87,6 +90,7 @@ fn command() -> Command {
         .arg_required_else_help(true)
         .subcommand(send::command())
         .subcommand(drain::command())
+        .subcommand(health::command())
         .subcommand(queue::command())
         .subcommand(doctor::command())
         .subcommand(sandbox::command())

@@ -22,7 +22,7 @@ Examples:
   esales-notify sandbox --answers \"503:retry-after=1, hang, 204\"
 
 Answers, separated by commas, one for each notification; after the last one the sandbox answers normally again:
-  honest          the normal answer; with :wait=MS after a delay
+  normal          the normal answer; with :wait=MS after a delay
   204, 503, ...   this status
   hang            no answer
   close, reset    the connection is closed (or reset) after the request
@@ -30,7 +30,7 @@ Answers, separated by commas, one for each notification; after the last one the 
   endless         a body without end; endless-head: header lines without end
   garbage         bytes that are not HTTP
 An answer may be followed by :wait=MS, :retry-after=TEXT, :body=TEXT, :location=URL, :every=MS (drip),
-:then=close, :times=N or :times=forever. Put a text with commas or colons into double quotes.";
+:then=close, :percent=N (the others get the normal answer), :times=N or :times=forever. Put a text with commas or colons into double quotes.";
 
 /// Greatest number of lines of one order that are printed.
 const SHOWN_LINES: usize = 5;
@@ -178,13 +178,13 @@ fn print(received: &Received) {
         None => "-",
     };
     let kind = received.kind.map_or("-".to_owned(), kind_text);
-    let duplicate = if received.duplicate {
-        " (duplicate)"
-    } else {
-        ""
+    let repetition = match (received.retry, received.duplicate) {
+        (true, _) => " (retry)",
+        (_, true) => " (duplicate)",
+        _ => "",
     };
     outln!(
-        "{} {} -> {}  {visitor}, {kind}{duplicate}",
+        "{} {} -> {}  {visitor}, {kind}{repetition}",
         received.method,
         printable(&received.path_without_tokens()),
         printable(&received.answer)

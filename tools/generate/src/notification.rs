@@ -3,7 +3,7 @@
 
 use crate::Output;
 use crate::header::{Declaration, Header};
-use crate::kind::{FIELDS, Field, FieldSpec, KINDS, Kind, KindSpec, Need};
+use crate::kind::{FIELDS, Field, FieldSpec, KINDS, Kind, KindSpec, Need, Repeat};
 use crate::text::{bare, camel, fill, pascal, php, python, wrap, xml};
 
 /// The longest line.
@@ -60,6 +60,16 @@ pub(crate) fn outputs(header: &Header) -> Vec<Output> {
             "bindings/php/src/Internal/Library.php",
             "members",
             in_c(php_member),
+        ),
+        part(
+            "bindings/php/src/Internal/Wording.php",
+            "kinds",
+            KINDS.iter().map(php_wording).collect(),
+        ),
+        part(
+            "bindings/php/src/Internal/Wording.php",
+            "fields",
+            KINDS.iter().map(php_worded_fields).collect(),
         ),
         part("bindings/php/README.md", "notifications", rows(php_call)),
         part(of_csharp, "constructor", csharp_constructor()),
@@ -406,6 +416,37 @@ fn php_member(member: &Declaration) -> String {
         _ => format!("$notification->get{}()", pascal(name)),
     };
     format!("            '{name}' => {value},\n")
+}
+
+/// A kind for the client of an agent: path, whether the body has the id, whether a second one counts twice.
+fn php_wording(row: &KindSpec) -> String {
+    let kind = bare(row.constant);
+    let (path, has_id, counts) = (row.path, row.has_id, row.repeat == Repeat::Counts);
+    format!("        Kind::{kind} => ['{path}', {has_id}, {counts}],\n")
+}
+
+/// The members of a kind's body behind those of the visitor.
+fn php_worded_fields(row: &KindSpec) -> String {
+    let worded = |argument: &Argument| {
+        let (row, getter) = (argument.row, pascal(argument.row.name));
+        let member = row.json?;
+        Some(match argument.is_lines() {
+            true => format!("',\"{member}\":' . self::lines($what->get{getter}())"),
+            false => format!(
+                "',\"{member}\":' . self::nullable('{}', $what->get{getter}())",
+                row.name
+            ),
+        })
+    };
+    let fields: Vec<String> = arguments(row.kind).iter().filter_map(worded).collect();
+    if fields.is_empty() {
+        return String::new();
+    }
+    format!(
+        "            case Kind::{}:\n                return {};\n",
+        bare(row.constant),
+        fields.join("\n                    . ")
+    )
 }
 
 fn php_call(row: &KindSpec) -> String {

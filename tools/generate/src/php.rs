@@ -29,6 +29,12 @@ const LAST: &[&str] = &[
     "Line",
     "Notification",
     "Internal/Library",
+    "Internal/Backend",
+    "Internal/NativeClient",
+    "Internal/Keys",
+    "Internal/Wording",
+    "Internal/AgentConnection",
+    "Internal/AgentClient",
     "Client",
     "Internal/Loader",
     "Internal/PreloadHeader",
@@ -550,6 +556,17 @@ fn options() -> String {
         parameters.push(format!("        {secret}?{kind} ${name} = null"));
         values += &format!("            '{}' => ${name},\n", option.name);
     }
+    // PHP's own: see `Internal/AgentClient.php`.
+    docs += &text::wrap(
+        "@param string|null $agent Address of an agent (esales-notify drain --listen) to use instead of the shared library, \
+         such as unix:/run/esales-notify/agent.socket or 127.0.0.1:8181. Beside it, only market and enqueue_timeout_ms may \
+         be set. Default: unset.",
+        "     * ",
+        "     *     ",
+        WIDTH,
+    );
+    parameters.push("        ?string $agent = null".to_owned());
+    values += "            'agent' => $agent,\n";
     let body = fill(
         r#"/**
  * Typed options of a client: new Client(new ClientOptions(timeoutMs: 500)). Null: not set. Immutable.

@@ -20,7 +20,6 @@ final class Functions
         'array_keys',
         'array_slice',
         'bin2hex',
-        'chr',
         'count',
         'current',
         'dirname',
@@ -46,7 +45,6 @@ final class Functions
         'is_string',
         'key',
         'ltrim',
-        'ord',
         'preg_match',
         'preg_replace',
         'random_bytes',
@@ -57,7 +55,25 @@ final class Functions
         'substr',
     ];
 
+    /** Those that only the client of an agent calls. */
+    private const NEEDED_BY_AGENT = [
+        'constant',
+        'defined',
+        'fclose',
+        'fread',
+        'getmypid',
+        'is_array',
+        'json_decode',
+        'json_encode',
+        'microtime',
+        'rawurlencode',
+        'stream_set_timeout',
+        'stream_socket_client',
+    ];
+
     private static bool $areThere = false;
+
+    private static bool $areThereForAgent = false;
 
     private function __construct()
     {
@@ -72,8 +88,31 @@ final class Functions
         if (self::$areThere) {
             return;
         }
+        self::requireAll(self::NEEDED);
+        self::$areThere = true;
+    }
+
+    /**
+     * @throws LibraryException that names every function that the client of an agent needs and that is disabled
+     */
+    public static function requireForAgent(): void
+    {
+        if (self::$areThereForAgent) {
+            return;
+        }
+        self::requireAll(self::NEEDED_BY_AGENT);
+        self::$areThereForAgent = true;
+    }
+
+    /**
+     * @param list<string> $names
+     *
+     * @throws LibraryException
+     */
+    private static function requireAll(array $names): void
+    {
         $missing = '';
-        foreach (self::NEEDED as $name) {
+        foreach ($names as $name) {
             if (!self::isThere($name)) {
                 $missing .= ($missing === '' ? '' : ', ') . $name . '()';
             }
@@ -85,7 +124,6 @@ final class Functions
                 . ' and restart PHP.'
             );
         }
-        self::$areThere = true;
     }
 
     private static function isThere(string $name): bool

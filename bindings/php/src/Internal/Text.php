@@ -11,18 +11,13 @@ use Esales\Notify\Status;
 /**
  * Converts PHP values to strings for the C API.
  *
- * This class checks errors that C cannot see (a NUL byte, which would cut the string; a number that does not fit; a
- * wrong type) and the values that Identity hashes without the library. The library checks the rest, so that all
- * languages have
- * the same rules and messages.
+ * Only errors that C cannot see are checked here: a NUL byte, which would cut the string, a number that does not fit,
+ * and wrong types. The library checks the rest, so that all languages have the same rules and messages.
  *
  * @internal
  */
 final class Text
 {
-    /** Longest customer id, private key or customer key, in bytes. A shared vector compares it with the library's. */
-    private const MAX_KEY_INPUT = 4096;
-
     private function __construct()
     {
     }
@@ -42,45 +37,6 @@ final class Text
         Functions::require();
         if (strpos($value, "\0") !== false) {
             throw self::refusal($name . ' contains a NUL byte');
-        }
-
-        return $value;
-    }
-
-    /**
-     * Checks a value that Identity hashes, with the rules and messages of the library.
-     *
-     * @param string $name name of the value in an error message
-     *
-     * @throws InvalidArgumentException
-     * @throws LibraryException         if a needed function is disabled
-     */
-    public static function identity(
-        string $name,
-        #[\SensitiveParameter]
-        string $value
-    ): string {
-        self::withoutNul($name, $value);
-        if ($value === '') {
-            throw self::refusal($name . ' is empty');
-        }
-        if (strlen($value) > self::MAX_KEY_INPUT) {
-            throw self::refusal(
-                $name . ' is ' . strlen($value) . ' bytes long; at most ' . self::MAX_KEY_INPUT . ' are allowed'
-            );
-        }
-        $isBlank = preg_match('/^[\p{Z}\t-\r\x{85}]+$/Du', $value);
-        if ($isBlank === false) {
-            throw self::refusal($name . ' is not UTF-8');
-        }
-        if ($isBlank === 1) {
-            throw self::refusal($name . ' is only white space');
-        }
-        if (preg_match('/\p{Cc}/u', $value, $found) === 1) {
-            // The last byte of a control character is its number, also in the two bytes of U+0080 to U+009F.
-            throw self::refusal(
-                $name . ' contains the control character U+00' . strtoupper(bin2hex(substr($found[0], -1)))
-            );
         }
 
         return $value;

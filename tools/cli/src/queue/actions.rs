@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::text::counted;
 use super::{Answer, json as as_json, text as as_text};
-use crate::{EXIT_LEFT, prometheus};
+use crate::{EXIT_LEFT, metrics};
 
 /// No notification has the id.
 const EXIT_UNKNOWN: u8 = 3;
@@ -41,12 +41,12 @@ fn number(args: &ArgMatches, name: &str, n: u64, sentence: &str) -> Answer {
 }
 
 pub(super) fn status(spool: &SpoolAdmin, args: &ArgMatches) -> Result<Answer, Error> {
-    Ok(report_answer(&spool.report()?, args))
+    Ok(report_answer(&spool.report()?, &spool.name(), args))
 }
 
-fn report_answer(report: &SpoolReport, args: &ArgMatches) -> Answer {
+fn report_answer(report: &SpoolReport, spool: &str, args: &ArgMatches) -> Answer {
     let answer = Answer::new(if args.get_flag("prometheus") {
-        prometheus::page(report)
+        metrics::page(report, spool, None)
     } else if is_json(args) {
         as_json::page(&as_json::report(report))
     } else {
@@ -250,7 +250,11 @@ mod tests {
     fn answer(report: &SpoolReport, form: &[&str]) -> Answer {
         let line = ["queue", "status"].iter().chain(form);
         let matches = super::super::command().get_matches_from(line);
-        report_answer(report, matches.subcommand_matches("status").unwrap())
+        report_answer(
+            report,
+            "/spool",
+            matches.subcommand_matches("status").unwrap(),
+        )
     }
 
     #[test]
@@ -271,7 +275,7 @@ mod tests {
         assert!(
             answer(&faulty, &["--prometheus"])
                 .text
-                .contains("esales_queue_balanced 0\n")
+                .contains("esales_queue_balanced{spool=\"/spool\"} 0.0\n")
         );
     }
 }

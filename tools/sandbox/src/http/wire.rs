@@ -44,7 +44,7 @@ pub(crate) async fn play(mut wire: impl Wire, action: &Action) -> io::Result<()>
     match action {
         // Dropped without the TLS close message, because the script wants no bytes. A normal answer goes through
         // hyper and never gets here.
-        Action::Close | Action::Honest => return Ok(()),
+        Action::Close | Action::Normal => return Ok(()),
         Action::Reset => return wire.tcp().set_zero_linger(),
         Action::Hang => {
             let mut ignored = [0; 1024];

@@ -50,8 +50,10 @@ pub struct Received {
     pub payment_token_valid: Option<bool>,
     /// Why `payment_token_valid` is not true for a secure payment; `None` if there is nothing to explain.
     pub payment_token_problem: Option<String>,
-    /// Whether a notification with this `id` was received before, with any answer; for kinds without an id, one with
-    /// the same bytes. At least the last million ids are known, and at least the last 100,000 bodies.
+    /// Whether a notification with this `id` was received before, and none of them was answered 2xx. Kinds without an id
+    /// are compared by their bytes. At least the last million ids are known, and at least the last 100,000 bodies.
+    pub retry: bool,
+    /// The same, but one of them was answered 2xx, so the service already has it.
     pub duplicate: bool,
     /// Warnings about unusual values that the vendor's page neither allows nor forbids.
     pub warnings: Vec<String>,

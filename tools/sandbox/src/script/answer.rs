@@ -6,7 +6,7 @@ use std::fmt;
 ///
 /// | action | what the client gets |
 /// |---|---|
-/// | `honest` | the normal answer; with `wait`, late |
+/// | `normal` | the normal answer; with `wait`, late |
 /// | `200`..`599` | that status, through the normal server |
 /// | `hang` | the request is read and never answered |
 /// | `close` | the request is read, the connection closed without a byte |
@@ -25,6 +25,7 @@ use std::fmt;
 /// | `location=URL` | a status | the value of the header, unchanged |
 /// | `body=TEXT` | a status, `drip` | the body, as `text/plain; charset=utf-8` |
 /// | `then=close` | a status | the connection is closed after the answer, without `Connection: close` |
+/// | `percent=N` | all | this share of the requests gets it, 1..=100, default 100; the others get the normal answer. `times` counts both |
 /// | `every=MS` | `drip`, `drip-body` | pause between two bytes, 1..=3600000 ms, default 1000 |
 ///
 /// `Display` writes the text in one canonical form.
@@ -33,10 +34,14 @@ pub struct Answer {
     pub(crate) action: Action,
     pub(crate) wait_ms: u64,
     pub(crate) times: u64,
+    /// The share of the requests that get it, in percent.
+    pub(crate) percent: u64,
 }
 
 /// Default pause between two bytes (`every`), in milliseconds.
 pub(crate) const DEFAULT_EVERY_MS: u64 = 1_000;
+/// Every request, the default of `percent`.
+pub(crate) const ALL_PERCENT: u64 = 100;
 /// The `times` of an answer that is given until the script is replaced.
 pub(crate) const FOR_EVER: u64 = u64::MAX;
 
@@ -44,7 +49,7 @@ pub(crate) const FOR_EVER: u64 = u64::MAX;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Action {
     /// The normal answer, according to the checks of the notification.
-    Honest,
+    Normal,
     Status(Status),
     Hang,
     Close,
@@ -72,9 +77,14 @@ pub(crate) struct Status {
 }
 
 impl Answer {
+    /// Whether request number `seq` gets this answer (`percent`). The choice looks random, and is the same in each run.
+    pub(crate) fn is_given_to(&self, seq: u64) -> bool {
+        self.percent == ALL_PERCENT || mixed(seq) % ALL_PERCENT < self.percent
+    }
+
     /// Whether this is the normal answer.
-    pub(crate) fn is_honest(&self) -> bool {
-        self.action == Action::Honest
+    pub(crate) fn is_normal(&self) -> bool {
+        self.action == Action::Normal
     }
 
     /// The status of the answer, if the script sets one.
@@ -83,7 +93,7 @@ impl Answer {
             Action::Status(status) => Some(status.code),
             Action::Drip { body, .. } => Some(if body.is_some() { 200 } else { 204 }),
             Action::DripBody { .. } | Action::Endless => Some(200),
-            Action::Honest
+            Action::Normal
             | Action::Hang
             | Action::Close
             | Action::Reset
@@ -114,7 +124,7 @@ impl fmt::Display for Answer {
         };
         match &self.action {
             Action::Status(status) => write!(f, "{}", status.code)?,
-            Action::Honest => f.write_str("honest")?,
+            Action::Normal => f.write_str("normal")?,
             Action::Hang => f.write_str("hang")?,
             Action::Close => f.write_str("close")?,
             Action::Reset => f.write_str("reset")?,
@@ -143,6 +153,9 @@ impl fmt::Display for Answer {
             Action::DripBody { every_ms } => every(f, *every_ms)?,
             _ => {}
         }
+        if self.percent != ALL_PERCENT {
+            write!(f, ":percent={}", self.percent)?;
+        }
         if self.times == FOR_EVER {
             f.write_str(":times=forever")?;
         } else if self.times > 1 {
@@ -150,6 +163,14 @@ impl fmt::Display for Answer {
         }
         Ok(())
     }
+}
+
+/// Maps a number to one that looks random (the finaliser of SplitMix64).
+fn mixed(number: u64) -> u64 {
+    let number = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    number ^ (number >> 31)
 }
 
 /// The value, in quotes if the grammar needs them.

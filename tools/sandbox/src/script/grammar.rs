@@ -3,7 +3,7 @@
 //! ```text
 //! list     = item { "," item }            (an empty text is an empty list)
 //! item     = action { ":" key "=" value }
-//! action   = honest | 200..=599 | hang | close | reset | drip
+//! action   = normal | 200..=599 | hang | close | reset | drip
 //!          | drip-body | endless | endless-head | garbage
 //! value    = text without "," ":" and quotes, or "text in double quotes"
 //! ```
@@ -14,7 +14,7 @@
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-use super::answer::{Action, Answer, DEFAULT_EVERY_MS, FOR_EVER, Status};
+use super::answer::{ALL_PERCENT, Action, Answer, DEFAULT_EVERY_MS, FOR_EVER, Status};
 
 /// The longest `wait` and `every`, in milliseconds: one hour.
 const LONGEST_MS: u64 = 3_600_000;
@@ -26,13 +26,14 @@ const LONGEST_SCRIPT: usize = 128 * 1024;
 const MOST_ANSWERS: usize = 10_000;
 
 /// All modifiers, in the order in which [`Answer`] prints them.
-const KEYS: [&str; 7] = [
+const KEYS: [&str; 8] = [
     "wait",
     "retry-after",
     "location",
     "body",
     "then",
     "every",
+    "percent",
     "times",
 ];
 
@@ -139,8 +140,9 @@ fn parse_item(item: &str) -> Result<Answer, String> {
     let mut modifiers = Modifiers::parse(rest)?;
     let wait_ms = modifiers.number("wait", 0..=LONGEST_MS)?.unwrap_or(0);
     let times = modifiers.times()?;
+    let percent = modifiers.number("percent", 1..=ALL_PERCENT)?;
     let action = match name {
-        "honest" => Action::Honest,
+        "normal" => Action::Normal,
         "hang" => Action::Hang,
         "close" => Action::Close,
         "reset" => Action::Reset,
@@ -161,6 +163,7 @@ fn parse_item(item: &str) -> Result<Answer, String> {
         action,
         wait_ms,
         times,
+        percent: percent.unwrap_or(ALL_PERCENT),
     })
 }
 
@@ -171,7 +174,7 @@ fn parse_status(name: &str, modifiers: &mut Modifiers) -> Result<Status, String>
         .filter(|code| (200..=599).contains(code) && name.len() == 3)
         .ok_or_else(|| {
             format!(
-                "`{name}` is not an action; honest, a status from 200 to 599, hang, close, reset, \
+                "`{name}` is not an action; normal, a status from 200 to 599, hang, close, reset, \
                  drip, drip-body, endless, endless-head or garbage was expected"
             )
         })?;

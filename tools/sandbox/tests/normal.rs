@@ -159,8 +159,12 @@ fn sandbox_marks_retries_and_numbers_connections() {
     notify(&mut one);
     notify(&mut two);
     let seen: Vec<_> = sandbox.received();
-    let seen: Vec<_> = seen.iter().map(|r| (r.connection, r.duplicate)).collect();
-    assert_eq!(seen, [(1, false), (2, true), (1, true)]);
+    let seen = seen.iter().map(|r| (r.connection, r.retry, r.duplicate));
+    let seen: Vec<_> = seen.collect();
+    assert_eq!(
+        seen,
+        [(1, false, false), (2, true, false), (1, false, true)]
+    );
     assert_eq!(sandbox.stats().connections, 2);
 }
 
