@@ -682,10 +682,11 @@ int32_t esales_log_next(uint32_t timeout_ms, int32_t *level, char message[512]);
  * @param client        from esales_client_new.
  * @param visitor       the visitor who caused the event.
  * @param notification  what happened.
- * @param receipt       receives what became of it; may be NULL.
- * @return ESALES_DELIVERED, with on_failure=queue ESALES_QUEUED, or an error. After ESALES_TIMEOUT,
- *         ESALES_CONNECTION_LOST, ESALES_BAD_RESPONSE and ESALES_SERVER_ERROR the event may have arrived all the same:
- *         send it again with the same id. For a payment these are ESALES_MAY_HAVE_ARRIVED: do not send it again.
+ * @param receipt       receives the outcome. May be NULL.
+ * @return ESALES_DELIVERED, ESALES_QUEUED (only with on_failure=queue) or an error. After
+ *         ESALES_TIMEOUT, ESALES_CONNECTION_LOST, ESALES_BAD_RESPONSE or ESALES_SERVER_ERROR the
+ *         notification may have arrived: send it again with the same id. A payment that may have
+ *         arrived returns ESALES_MAY_HAVE_ARRIVED instead: do not send it again.
  */
 int32_t esales_notify(const struct esales_client *client,
                       const struct esales_visitor *visitor,

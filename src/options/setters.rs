@@ -199,9 +199,9 @@ impl ConfigBuilder {
         self.millis("gate_max_ms", value)
     }
 
-    /// When a payment is sent again: the service would count it twice. `certain`: only if it is certain that it was not
-    /// processed; otherwise its status is `ESALES_MAY_HAVE_ARRIVED`, and the queue keeps it as a dead letter. `always`:
-    /// also if it may have arrived.
+    /// Whether a payment is sent again after a failure, although the service counts a repeated payment twice.
+    /// `certain`: only if the service certainly did not process it; otherwise its status is `ESALES_MAY_HAVE_ARRIVED`,
+    /// and the queue keeps it as a dead letter. `always`: also if it may have arrived.
     ///
     /// Option `payment_repeat`; default: certain.
     pub fn payment_repeat(self, value: PaymentRepeat) -> ConfigBuilder {
@@ -299,7 +299,7 @@ impl Overflow {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PaymentRepeat {
-    /// `certain`: only if it is certain that it was not processed; otherwise its status is `ESALES_MAY_HAVE_ARRIVED`,
+    /// `certain`: only if the service certainly did not process it; otherwise its status is `ESALES_MAY_HAVE_ARRIVED`,
     /// and the queue keeps it as a dead letter.
     Certain,
     /// `always`: also if it may have arrived.

@@ -189,7 +189,7 @@ namespace Esales.Notify
             set { Set("gate_max_ms", FromMilliseconds("gate_max_ms", value)); }
         }
 
-        /// <summary>When a payment is sent again: the service would count it twice. <c>certain</c>: only if it is certain that it was not processed; otherwise its status is <c>ESALES_MAY_HAVE_ARRIVED</c>, and the queue keeps it as a dead letter. <c>always</c>: also if it may have arrived. Default: certain.</summary>
+        /// <summary>Whether a payment is sent again after a failure, although the service counts a repeated payment twice. <c>certain</c>: only if the service certainly did not process it; otherwise its status is <c>ESALES_MAY_HAVE_ARRIVED</c>, and the queue keeps it as a dead letter. <c>always</c>: also if it may have arrived. Default: certain.</summary>
         public PaymentRepeat? PaymentRepeat
         {
             get { return (PaymentRepeat?)Choice("payment_repeat", PaymentRepeatTexts); }

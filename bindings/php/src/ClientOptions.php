@@ -73,11 +73,12 @@ final class ClientOptions
      *     service (up to an hour). 10 to 60000. Default: 1000.
      * @param int|null $gateMaxMs Upper limit for the doubling of gate_min_ms, in milliseconds. 10 to 3600000. Default:
      *     300000.
-     * @param string|null $paymentRepeat When a payment is sent again: the service would count it twice. certain: only
-     *     if it is certain that it was not processed; otherwise its status is ESALES_MAY_HAVE_ARRIVED, and the queue
-     *     keeps it as a dead letter. always: also if it may have arrived. Default: certain.
-     * @param int|null $receiptRetentionS How long the receipt of a notification that left the queue is kept, in
-     *     seconds; at most the last 20,000. 0: none. 0 to 2592000. Default: 3600.
+     * @param string|null $paymentRepeat Whether a payment is sent again after a failure, although the service counts a
+     *     repeated payment twice. certain: only if the service certainly did not process it; otherwise its status is
+     *     ESALES_MAY_HAVE_ARRIVED, and the queue keeps it as a dead letter. always: also if it may have arrived.
+     *     Default: certain.
+     * @param int|null $receiptRetentionS How long the receipt of a notification is kept after it left the queue, in
+     *     seconds. Only the last 20,000 are kept. 0: no receipts are kept. 0 to 2592000. Default: 3600.
      * @param string|null $agent Address of an agent (esales-notify drain --listen) to use instead of the shared
      *     library, such as unix:/run/esales-notify/agent.socket or 127.0.0.1:8181. Beside it, only market and
      *     enqueue_timeout_ms may be set. Default: unset.

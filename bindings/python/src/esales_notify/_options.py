@@ -88,7 +88,7 @@ class ClientOptions(TypedDict, total=False):
     """Upper limit for the doubling of ``gate_min_ms``, in milliseconds. 10 to 3600000. Default: 300000."""
 
     payment_repeat: Optional[Literal["certain", "always"]]
-    """When a payment is sent again: the service would count it twice. ``certain``: only if it is certain that it was not processed; otherwise its status is ``ESALES_MAY_HAVE_ARRIVED``, and the queue keeps it as a dead letter. ``always``: also if it may have arrived. Default: certain."""
+    """Whether a payment is sent again after a failure, although the service counts a repeated payment twice. ``certain``: only if the service certainly did not process it; otherwise its status is ``ESALES_MAY_HAVE_ARRIVED``, and the queue keeps it as a dead letter. ``always``: also if it may have arrived. Default: certain."""
 
     receipt_retention_s: Optional[int]
     """How long the receipt of a notification is kept after it left the queue, in seconds. Only the last 20,000 are kept. 0: no receipts are kept. 0 to 2592000. Default: 3600."""
