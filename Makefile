@@ -118,7 +118,7 @@ lint:
 
 # The crate compiles without a warning with each feature alone, with none and with all.
 lint-features:
-	for features in "" capi log-spool diagnose guest capi,log-spool,diagnose,guest; do \
+	for features in "" capi log-spool redis-spool diagnose guest capi,log-spool,redis-spool,diagnose,guest; do \
 		cargo clippy --locked --quiet -p esales-notify --no-default-features --features "$$features" -- -D warnings || exit 1; \
 	done
 

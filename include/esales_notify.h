@@ -228,7 +228,7 @@
     ESALES_INTERNAL until a call writes it. */
 #define ESALES_RECEIPT_INIT { (uint32_t)sizeof(esales_receipt), ESALES_INTERNAL, 0, 0, 0, { 0 }, { 0 } }
 /** Initialises an esales_stats: sets struct_size and clears the other members. */
-#define ESALES_STATS_INIT { (uint32_t)sizeof(esales_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+#define ESALES_STATS_INIT { (uint32_t)sizeof(esales_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 
 /**
@@ -538,6 +538,12 @@ typedef struct esales_stats {
    * The 99th percentile of the same.
    */
   uint64_t latency_p99_us;
+  /**
+   * Notifications that were accepted, and that the engine of the spool has lost since, at least: after it was restarted
+   * without its data, or after a replica without the last of them became the primary. Not among the accepted. 0 for a
+   * spool in a directory or in memory.
+   */
+  uint64_t lost;
 } esales_stats;
 
 /**
@@ -685,8 +691,8 @@ int32_t esales_log_next(uint32_t timeout_ms, int32_t *level, char message[512]);
  * @param receipt       receives the outcome. May be NULL.
  * @return ESALES_DELIVERED, ESALES_QUEUED (only with on_failure=queue) or an error. After
  *         ESALES_TIMEOUT, ESALES_CONNECTION_LOST, ESALES_BAD_RESPONSE or ESALES_SERVER_ERROR the
- *         notification may have arrived: send it again with the same id. A payment that may have
- *         arrived returns ESALES_MAY_HAVE_ARRIVED instead: do not send it again.
+ *         notification may have arrived: send it again with the same id. A payment has the status
+ *         ESALES_MAY_HAVE_ARRIVED then: do not send it again.
  */
 int32_t esales_notify(const struct esales_client *client,
                       const struct esales_visitor *visitor,

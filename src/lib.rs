@@ -120,12 +120,13 @@
 //!
 //! # Features
 //!
-//! All three are on by default. A Rust program needs none of them for [`Client`] with a queue in memory.
+//! All of them are on by default. A Rust program needs none of them for [`Client`] with a queue in memory.
 //!
 //! | feature | brings | without it |
 //! |---|---|---|
 //! | `capi` | the exported C functions of `libesales_notify` | the build needs no cbindgen |
 //! | `log-spool` | queues in a directory, `SpoolAdmin` | the option `spool` is refused with [`Status::InvalidConfig`] |
+//! | `redis-spool` | queues in a Redis or Valkey, for several machines; brings `log-spool` | a `spool` of `redis://` is refused with [`Status::InvalidConfig`] |
 //! | `diagnose` | `Probe`: checks the connection to the service step by step | |
 //!
 //! The feature `guest` is internal, for the shared library. A Rust program must not enable it.
@@ -135,7 +136,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 // Code that only one feature uses is compiled without the feature too, so that conditions are not scattered.
 #![cfg_attr(
-    not(all(feature = "capi", feature = "log-spool", feature = "diagnose")),
+    not(all(feature = "capi", feature = "redis-spool", feature = "diagnose")),
     allow(dead_code, unused_imports)
 )]
 
@@ -176,6 +177,8 @@ pub use notification::{
 pub use options::setters::*;
 pub use options::{Config, ConfigBuilder, Kind as OptionKind, OPTIONS, OptionSpec};
 pub use outcome::{Error, Group, Receipt, Status};
+#[cfg(feature = "redis-spool")]
+pub use queue::EngineReport;
 pub use queue::{Counts, Percentiles, Stats, stop_delivery};
 #[cfg(feature = "log-spool")]
 pub use queue::{

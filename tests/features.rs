@@ -26,3 +26,15 @@ fn queue_in_memory_accepts_when_all_features_are_off() {
         .unwrap();
     assert_eq!(receipt.status, Status::Queued);
 }
+
+#[test]
+fn engine_is_refused_when_the_feature_redis_spool_is_off() {
+    let config = Config::builder()
+        .cluster_id("w1")
+        .spool("redis://queue.example?name=shop");
+    let error = Client::new(&config.build().unwrap()).unwrap_err();
+    assert_eq!(error.status(), Status::InvalidConfig);
+    for word in ["spool is redis://queue.example", "feature redis-spool"] {
+        assert!(error.detail().contains(word), "{error}");
+    }
+}

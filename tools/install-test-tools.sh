@@ -7,7 +7,7 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root"
 
 # The first line is for C and C++, then PHP, Python, C#, the examples of the agent, then the sandbox's page and the
-# reference of the C API, the peers of the benchmarks, and last the packages.
+# reference of the C API, the peers of the benchmarks, the engines of a fleet, and last the packages.
 packages="gcc g++ clang binutils valgrind strace libcmocka-dev libcjson-dev doctest-dev
     php-cli php-zip nginx-light php-fpm apache2-bin libapache2-mod-php8.2 phpunit composer php-codesniffer
     uwsgi-core uwsgi-plugin-python3
@@ -15,6 +15,7 @@ packages="gcc g++ clang binutils valgrind strace libcmocka-dev libcjson-dev doct
     golang-go ruby
     chromium curl fonts-dejavu-core doxygen
     wrk php-curl libcurl4-openssl-dev libmono-system-net-http4.0-cil openssl ca-certificates
+    redis-server redis-sentinel redis-tools
     abigail-tools cmake debootstrap dpkg-dev fish lintian make man-db pkg-config systemd zsh"
 # Whatever provides these commands will do; Debian's packages if nothing does.
 command -v npm >/dev/null || packages="$packages npm"
@@ -31,6 +32,10 @@ if [ -n "$missing" ]; then
     [ "$(id -u)" = 0 ] || sudo=sudo
     $sudo apt-get -o Acquire::Retries=5 update -qq
     # shellcheck disable=SC2086 -- the list is meant to split.
+    # The tests start engines of their own: the machine's do not run.
+    for service in redis-server redis-sentinel; do
+        command -v systemctl >/dev/null && $sudo systemctl mask "$service" >/dev/null 2>&1 || true
+    done
     $sudo env DEBIAN_FRONTEND=noninteractive apt-get -o Acquire::Retries=5 install -y -qq --no-install-recommends $missing
 fi
 

@@ -146,7 +146,10 @@ impl Client {
         let id = message.id.clone();
         let pushed = queue.push(message, (0, ""), self.enqueue_deadline());
         let unsent = match &pushed {
-            Ok(()) => Receipt::unsent(Status::Queued, "queued", Duration::ZERO),
+            Ok(detail) => {
+                let detail = detail.as_deref().unwrap_or("queued");
+                Receipt::unsent(Status::Queued, detail, Duration::ZERO)
+            }
             Err(e) => Receipt::unsent(e.status(), e.detail(), Duration::ZERO),
         };
         Ok(Receipt { id, ..unsent })
@@ -496,7 +499,8 @@ fn or_queue(
 ) -> Receipt {
     let so_far = (receipt.attempts, receipt.detail.as_str());
     match queue.push(message, so_far, deadline) {
-        Ok(()) => {
+        Ok(elsewhere) => {
+            let reason = elsewhere.as_deref().unwrap_or(reason);
             receipt.status = Status::Queued;
             receipt.detail = match receipt.attempts {
                 0 => reason.to_owned(),

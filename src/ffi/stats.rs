@@ -70,14 +70,18 @@ pub struct esales_stats {
     pub latency_p95_us: u64,
     /// The 99th percentile of the same.
     pub latency_p99_us: u64,
+    /// Notifications that were accepted, and that the engine of the spool has lost since, at least: after it was restarted
+    /// without its data, or after a replica without the last of them became the primary. Not among the accepted. 0 for a
+    /// spool in a directory or in memory.
+    pub lost: u64,
 }
 
 // SAFETY: its first member is its size, and the others are numbers.
 unsafe impl Growing for esales_stats {
     const SIZES: &'static [usize] = &[
         #[cfg(esales_test_grown)]
-        sized::up_to::<Self>(offset_of!(Self, latency_p95_us), size_of::<u64>()),
         sized::up_to::<Self>(offset_of!(Self, latency_p99_us), size_of::<u64>()),
+        sized::up_to::<Self>(offset_of!(Self, lost), size_of::<u64>()),
     ];
 
     fn set_struct_size(&mut self, size: u32) {
@@ -125,5 +129,6 @@ pub(super) fn to_c(stats: &Stats) -> esales_stats {
         latency_p50_us: us(stats.attempt_latency.p50),
         latency_p95_us: us(stats.attempt_latency.p95),
         latency_p99_us: us(stats.attempt_latency.p99),
+        lost: stats.lost,
     }
 }

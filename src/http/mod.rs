@@ -5,6 +5,7 @@ mod connection;
 mod deadline;
 mod dialer;
 mod head;
+mod line;
 mod message;
 mod pool;
 #[cfg(feature = "diagnose")]
@@ -27,6 +28,7 @@ use ureq::{Agent, Body, Proxy, ProxyProtocol, http};
 pub(crate) use answer::Outcome;
 #[cfg(any(test, fuzzing))]
 pub(crate) use answer::parse_retry_after;
+pub(crate) use line::{Dialler, Line};
 pub(crate) use pool::{Pool, pool_of};
 #[cfg(feature = "diagnose")]
 pub use probe::{Probe, ProbeAnswer, Trust};

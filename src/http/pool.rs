@@ -69,6 +69,14 @@ fn registry() -> &'static Registry {
     })
 }
 
+/// The system's authorities, which this process reads once.
+pub(super) fn system_roots() -> Roots {
+    registry()
+        .system_roots
+        .get_or_init(Roots::from_system)
+        .clone()
+}
+
 impl Registry {
     fn lock_pools(&self) -> MutexGuard<'_, Vec<PoolEntry>> {
         host::lock(&self.pools)
@@ -86,10 +94,7 @@ pub(crate) fn pool_of(service: &ServiceSettings) -> Result<Arc<Pool>, Error> {
     // pools is used.
     let transport = Transport::new(service, || match &service.ca_file {
         Some(file) => file.as_ref().map(Roots::from_file).map_err(Error::clone),
-        None => Ok(registry
-            .system_roots
-            .get_or_init(Roots::from_system)
-            .clone()),
+        None => Ok(system_roots()),
     })?;
     let mut pools = registry.lock_pools();
     if let Some(pool) = find(&mut pools, service, now) {

@@ -5,6 +5,8 @@ mod ca_file;
 mod endpoint;
 mod no_proxy;
 mod pem;
+mod place;
+mod secret;
 // Not formatted: the file is generated.
 #[rustfmt::skip]
 pub(crate) mod setters;
@@ -18,6 +20,9 @@ pub use builder::ConfigBuilder;
 pub(crate) use ca_file::CaFile;
 pub(crate) use endpoint::Endpoint;
 pub(crate) use no_proxy::NoProxy;
+pub(crate) use place::{EnginePlace, Host, SpoolPlace};
+pub(crate) use secret::Secret;
+pub(crate) use setters::Durability;
 pub use table::{Kind, OPTIONS, OptionSpec};
 pub(crate) use table::{QueueSettings, ServiceSettings, Settings};
 
@@ -156,17 +161,16 @@ impl Config {
     }
 
     pub(crate) fn queue_settings(&self) -> Result<QueueSettings, Error> {
-        let settings = QueueSettings::read(self, Budget::read(self)?.timeout)?;
-        if settings.spool.is_none() && !settings.delivers {
-            return Err(Error::config(
-                "delivery is none and spool is not set: no other process can deliver a queue in the memory of \
-                this process",
-            ));
-        }
-        if settings.spool.is_none() && settings.is_synced {
-            return Err(Error::config(
-                "durability is disk and spool is not set: a queue in memory is lost with the process",
-            ));
+        let mut settings = QueueSettings::read(self, Budget::read(self)?.timeout, None)?;
+        settings.check_spool()?;
+        if let Some(SpoolPlace::Engine(engine)) = &settings.spool {
+            if let Some(file) = settings.spool_password_file.take() {
+                settings.spool_password = Some(Secret::read(&file)?);
+            }
+            if engine.is_tls {
+                let ca_file = Address::read(self)?.ca_file;
+                settings.ca_file = ca_file.as_deref().map(CaFile::read).transpose()?;
+            }
         }
         if settings.gate_min > settings.gate_max {
             return Err(Error::config("gate_min_ms is greater than gate_max_ms"));
@@ -200,6 +204,34 @@ fn proxy_settings(address: &Address, endpoint: &Endpoint) -> Result<Option<Proxy
 }
 
 impl QueueSettings {
+    /// Whether an accepted notification is to survive a power loss.
+    pub(crate) fn is_synced(&self) -> bool {
+        self.durability == Durability::Disk
+    }
+
+    /// Refuses options that contradict the kind of spool.
+    fn check_spool(&self) -> Result<(), Error> {
+        let refuse = |message: &str| Err(Error::config(message));
+        if self.spool_password.is_some() && self.spool_password_file.is_some() {
+            return refuse("spool_password and spool_password_file contradict each other: set one");
+        }
+        match (&self.spool, self.durability) {
+            (None, _) if !self.delivers => refuse(
+                "delivery is none and spool is not set: no other process can deliver a queue in the memory of this process",
+            ),
+            (None, Durability::Disk) => refuse(
+                "durability is disk and spool is not set: a queue in memory is lost with the process",
+            ),
+            (None | Some(SpoolPlace::Directory(_)), Durability::Replica) => refuse(
+                "durability is replica and spool is not redis:// or rediss://: only an engine has replicas",
+            ),
+            (None | Some(SpoolPlace::Directory(_)), _) if self.spool_fallback.is_some() => refuse(
+                "spool_fallback is set and spool is not redis:// or rediss://: a fallback is for an engine only",
+            ),
+            _ => Ok(()),
+        }
+    }
+
     /// Whether a notification with this path may be sent again if it may have arrived.
     pub(crate) fn may_repeat(&self, path: &str) -> bool {
         self.repeats_payments || !notification::counts_twice(path)

@@ -109,17 +109,52 @@ impl ConfigBuilder {
         self.text("on_failure", value.as_str())
     }
 
-    /// Directory of the queue, an absolute path. Any number of processes of this machine that run as the same user may
-    /// share it. The library makes the directory, with mode 0700; its parent folder must exist. Unset: the queue is in
-    /// memory and is lost when the process ends.
+    /// What holds the queue. An absolute path: a directory, shared by any number of processes of this machine that run
+    /// as the same user. The library makes it, with mode 0700; the folder that it is in must exist.
+    /// `redis://[user@]host[:port][/db]?name=NAME`, or `rediss://` for TLS: a Redis (6.2 or newer) or Valkey (7.2 or
+    /// newer), shared by any number of machines; `NAME` is the queue's own. Several hosts are separated by commas; with
+    /// `&sentinel=MASTER` they are Sentinels. Unset: in memory, lost with the process.
     ///
     /// Option `spool`; default: unset.
     pub fn spool(self, value: impl AsRef<Path>) -> ConfigBuilder {
         self.path("spool", value.as_ref())
     }
 
-    /// What an accepted notification in the `spool` survives. `process`: the end of every process, even by kill -9.
-    /// `disk`: a power loss too; each enqueue then waits for an fsync, which concurrent enqueues share.
+    /// Password for a `spool` of `redis://` or `rediss://`. It does not belong in the address, which is logged.
+    ///
+    /// Option `spool_password`; default: unset.
+    pub fn spool_password(self, value: &str) -> ConfigBuilder {
+        self.text("spool_password", value)
+    }
+
+    /// File whose first line is the password for a `spool` of `redis://` or `rediss://`. It is read when the client is
+    /// made.
+    ///
+    /// Option `spool_password_file`; default: unset.
+    pub fn spool_password_file(self, value: impl AsRef<Path>) -> ConfigBuilder {
+        self.path("spool_password_file", value.as_ref())
+    }
+
+    /// Directory that takes a notification while a `spool` of `redis://` or `rediss://` does not answer: an absolute
+    /// path on this machine, as with `spool`. The process that delivers it passes the notification on under the same id
+    /// when the engine is back. Unset: the enqueue fails with `ESALES_SPOOL_FAILED`.
+    ///
+    /// Option `spool_fallback`; default: unset.
+    pub fn spool_fallback(self, value: impl AsRef<Path>) -> ConfigBuilder {
+        self.path("spool_fallback", value.as_ref())
+    }
+
+    /// Whether a `spool` of `redis://` or `rediss://` may be an engine without an append-only file: everything that is
+    /// pending is lost when such an engine ends.
+    ///
+    /// Option `allow_volatile`; default: false.
+    pub fn allow_volatile(self, value: bool) -> ConfigBuilder {
+        self.flag("allow_volatile", value)
+    }
+
+    /// What an accepted notification in the `spool` survives. `process`: the end of every process, kill -9 included.
+    /// `replica`: only for an engine; also the loss of the primary, for the enqueue waits until a replica has it.
+    /// `disk`: a power loss too; the enqueues that run at the same time share an fsync and wait for it.
     ///
     /// Option `durability`; default: process.
     pub fn durability(self, value: Durability) -> ConfigBuilder {
@@ -134,7 +169,7 @@ impl ConfigBuilder {
         self.text("delivery", value.as_str())
     }
 
-    /// Longest time that an enqueue waits for the disk or for other processes.
+    /// Longest time that an enqueue waits for the disk, for the engine or for other processes.
     ///
     /// Option `enqueue_timeout_ms`; 1 to 60000 ms; default: 1000 ms.
     pub fn enqueue_timeout(self, value: Duration) -> ConfigBuilder {
@@ -208,8 +243,8 @@ impl ConfigBuilder {
         self.text("payment_repeat", value.as_str())
     }
 
-    /// How long the receipt of a notification is kept after it left the queue. Only the last 20,000 are kept. 0: no
-    /// receipts are kept.
+    /// How long the receipt of a notification that left the queue is kept; in a directory or in memory, at most the
+    /// last 20,000. An engine accepts no second notification with the same id for so long. 0: none.
     ///
     /// Option `receipt_retention_s`; 0 to 2592000 s; default: 3600 s.
     pub fn receipt_retention(self, value: Duration) -> ConfigBuilder {
@@ -241,9 +276,11 @@ impl OnFailure {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Durability {
-    /// `process`: the end of every process, even by kill -9.
+    /// `process`: the end of every process, kill -9 included.
     Process,
-    /// `disk`: a power loss too; each enqueue then waits for an fsync, which concurrent enqueues share.
+    /// `replica`: only for an engine; also the loss of the primary, for the enqueue waits until a replica has it.
+    Replica,
+    /// `disk`: a power loss too; the enqueues that run at the same time share an fsync and wait for it.
     Disk,
 }
 
@@ -251,6 +288,7 @@ impl Durability {
     fn as_str(self) -> &'static str {
         match self {
             Durability::Process => "process",
+            Durability::Replica => "replica",
             Durability::Disk => "disk",
         }
     }
@@ -336,6 +374,10 @@ pub(super) const SETTERS: &[Setter] = &[
     ("backoff_ms", "60000", |builder| builder.backoff(Duration::from_millis(60000))),
     ("on_failure", "queue", |builder| builder.on_failure(OnFailure::Queue)),
     ("spool", "w1", |builder| builder.spool("w1")),
+    ("spool_password", "w1", |builder| builder.spool_password("w1")),
+    ("spool_password_file", "w1", |builder| builder.spool_password_file("w1")),
+    ("spool_fallback", "w1", |builder| builder.spool_fallback("w1")),
+    ("allow_volatile", "true", |builder| builder.allow_volatile(true)),
     ("durability", "disk", |builder| builder.durability(Durability::Disk)),
     ("delivery", "none", |builder| builder.delivery(Delivery::None)),
     ("enqueue_timeout_ms", "60000", |builder| builder.enqueue_timeout(Duration::from_millis(60000))),

@@ -3,10 +3,11 @@
 //!
 //! A row also declares the field that the option sets: a new option is one row, and the code that reads the field.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{CaFile, Config, Endpoint, ProxySettings, endpoint};
+use super::setters::Durability;
+use super::{CaFile, Config, Endpoint, ProxySettings, Secret, SpoolPlace, endpoint, place};
 use crate::notification::{MAX_MARKET, check};
 use crate::outcome::Error;
 
@@ -124,6 +125,22 @@ fn path(config: &Config, option: &OptionSpec) -> Result<Option<PathBuf>, Error> 
     Ok(config.value(option).map(PathBuf::from))
 }
 
+fn spool_place(config: &Config, option: &OptionSpec) -> Result<Option<SpoolPlace>, Error> {
+    config.value(option).map(SpoolPlace::parse).transpose()
+}
+
+fn secret(config: &Config, option: &OptionSpec) -> Result<Option<Secret>, Error> {
+    Ok(config.value(option).map(Secret::new))
+}
+
+fn durability(config: &Config, option: &OptionSpec) -> Result<Durability, Error> {
+    Ok(match config.value(option) {
+        Some("replica") => Durability::Replica,
+        Some("disk") => Durability::Disk,
+        _ => Durability::Process,
+    })
+}
+
 fn flag(config: &Config, option: &OptionSpec) -> Result<bool, Error> {
     Ok(config.value(option).is_some_and(is_true))
 }
@@ -168,6 +185,21 @@ fn proxy(_: &str, value: &str) -> Result<(), Error> {
 
 fn market(name: &str, value: &str) -> Result<(), Error> {
     check(name, value, MAX_MARKET).map_err(|e| Error::config(e.detail()))
+}
+
+fn spool(name: &str, value: &str) -> Result<(), Error> {
+    not_empty(name, value)?;
+    place::check(value)
+}
+
+fn absolute(name: &str, value: &str) -> Result<(), Error> {
+    match Path::new(value).is_absolute() {
+        true => Ok(()),
+        false => Err(Error::config(format!(
+            "{name} is not an absolute path: {}",
+            endpoint::shown(value)
+        ))),
+    }
 }
 
 fn not_empty(name: &str, value: &str) -> Result<(), Error> {
@@ -256,17 +288,25 @@ options! {
             "What a blocking call does after a failure that may succeed later. `error`: it returns the error. `queue`: it enqueues the notification with the same id and returns ESALES_QUEUED; while deliveries are failing, it does so without an attempt.");
     }
 
-    /// The settings of a queue and its delivery. `attempt_timeout` is the time limit of one attempt; if several clients
-    /// share a queue, the longest of theirs.
-    QueueSettings with { attempt_timeout: Duration } {
-        spool: Option<PathBuf> = path, row("spool", Kind::Path, None,
-            "Directory of the queue, an absolute path. Any number of processes of this machine that run as the same user may share it. The library makes the directory, with mode 0700; its parent folder must exist. Unset: the queue is in memory and is lost when the process ends.").checked(not_empty);
-        is_synced: bool = is("disk"), row("durability", one_of(&["process", "disk"]), Some("process"),
-            "What an accepted notification in the `spool` survives. `process`: the end of every process, even by kill -9. `disk`: a power loss too; each enqueue then waits for an fsync, which concurrent enqueues share.");
+    /// The queue and its delivery. `attempt_timeout` is the time for one delivery attempt; of the clients that share a
+    /// queue, the longest.
+    QueueSettings with { attempt_timeout: Duration, ca_file: Option<CaFile> } {
+        spool: Option<SpoolPlace> = spool_place, row("spool", Kind::Path, None,
+            "What holds the queue. An absolute path: a directory, shared by any number of processes of this machine that run as the same user. The library makes it, with mode 0700; the folder that it is in must exist. `redis://[user@]host[:port][/db]?name=NAME`, or `rediss://` for TLS: a Redis (6.2 or newer) or Valkey (7.2 or newer), shared by any number of machines; `NAME` is the queue's own. Several hosts are separated by commas; with `&sentinel=MASTER` they are Sentinels. Unset: in memory, lost with the process.").checked(spool);
+        spool_password: Option<Secret> = secret, row("spool_password", Kind::Text, None,
+            "Password for a `spool` of `redis://` or `rediss://`. It does not belong in the address, which is logged.").checked(not_empty);
+        spool_password_file: Option<PathBuf> = path, row("spool_password_file", Kind::Path, None,
+            "File whose first line is the password for a `spool` of `redis://` or `rediss://`. It is read when the client is made.").checked(absolute);
+        spool_fallback: Option<PathBuf> = path, row("spool_fallback", Kind::Path, None,
+            "Directory that takes a notification while a `spool` of `redis://` or `rediss://` does not answer: an absolute path on this machine, as with `spool`. The process that delivers it passes the notification on under the same id when the engine is back. Unset: the enqueue fails with ESALES_SPOOL_FAILED.").checked(absolute);
+        allow_volatile: bool = flag, row("allow_volatile", Kind::Flag, Some("false"),
+            "Whether a `spool` of `redis://` or `rediss://` may be an engine without an append-only file: everything that is pending is lost when such an engine ends.");
+        durability: Durability = durability, row("durability", one_of(&["process", "replica", "disk"]), Some("process"),
+            "What an accepted notification in the `spool` survives. `process`: the end of every process, kill -9 included. `replica`: only for an engine; also the loss of the primary, for the enqueue waits until a replica has it. `disk`: a power loss too; the enqueues that run at the same time share an fsync and wait for it.");
         delivers: bool = is("background"), row("delivery", one_of(&["background", "none"]), Some("background"),
             "Who delivers the queue. `background`: a thread of this process, unless another process is delivering the same spool. `none`: another process, such as `esales-notify drain`; requires `spool`.");
         enqueue_timeout: Duration = millis, row("enqueue_timeout_ms", int(1, 60_000), Some("1000"),
-            "Longest time that an enqueue waits for the disk or for other processes, in milliseconds.");
+            "Longest time that an enqueue waits for the disk, for the engine or for other processes, in milliseconds.");
         max_items: u64 = number, row("max_items", int(1, 10_000_000), Some("100000"),
             "Greatest number of pending notifications in the queue.");
         max_bytes: u64 = number, row("max_bytes", int(1024, 64 << 30), Some("67108864"),
@@ -286,7 +326,7 @@ options! {
         repeats_payments: bool = is("always"), row("payment_repeat", one_of(&["certain", "always"]), Some("certain"),
             "Whether a payment is sent again after a failure, although the service counts a repeated payment twice. `certain`: only if the service certainly did not process it; otherwise its status is ESALES_MAY_HAVE_ARRIVED, and the queue keeps it as a dead letter. `always`: also if it may have arrived.");
         receipt_retention: Duration = seconds, row("receipt_retention_s", int(0, 2_592_000), Some("3600"),
-            "How long the receipt of a notification is kept after it left the queue, in seconds. Only the last 20,000 are kept. 0: no receipts are kept.");
+            "How long the receipt of a notification that left the queue is kept, in seconds; in a directory or in memory, at most the last 20,000. An engine accepts no second notification with the same id for so long. 0: none.");
     }
 }
 

@@ -21,6 +21,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+#[cfg(feature = "redis-spool")]
+pub use crate::spool::redis::EngineReport;
 #[cfg(feature = "log-spool")]
 pub use admin::{
     DeadLetter, OriginReport, PendingNotification, RetryReport, SalvageReport, ShownNotification,
@@ -113,14 +115,14 @@ impl Queue {
         self.settings.spool.is_some() && !self.lock_clients().is_empty()
     }
 
-    /// Accepts a notification before `deadline`. `so_far` is the number of attempts of a blocking
-    /// call, and the result of the last one.
+    /// Accepts a notification before `deadline`. `so_far` is the number of attempts of a blocking call, and the result
+    /// of the last one. Returns a note for the caller if the notification was stored in the fallback.
     pub(crate) fn push(
         self: &Arc<Self>,
         message: Message,
         so_far: (u32, &str),
         deadline: Instant,
-    ) -> Result<(), Error> {
+    ) -> Result<Option<String>, Error> {
         let item = NewItem {
             id: message.id,
             origin: Arc::clone(&self.origin),
@@ -131,10 +133,10 @@ impl Queue {
             detail: so_far.1.to_owned(),
         };
         let _deferred = log::defer();
-        match self.spool.push(&item, deadline) {
-            Ok(()) => {
+        match self.spool.accept(&item, deadline) {
+            Ok(detail) => {
                 self.wake();
-                Ok(())
+                Ok(detail)
             }
             Err(e) => {
                 self.refused.fetch_add(1, Ordering::Relaxed);
@@ -231,6 +233,7 @@ impl Queue {
             spool: totals.spool,
             process: totals.process,
             process_refused: self.refused.load(Ordering::Relaxed),
+            lost: totals.lost,
             pending_bytes: totals.pending_bytes,
             oldest_age: totals.oldest.map_or(Duration::ZERO, age),
             gate_closed_for: (!gate.is_open()).then(|| gate.wait(now.unix_ms)),

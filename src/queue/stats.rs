@@ -44,6 +44,10 @@ pub struct Stats {
     /// Calls of the same clients that failed because the queue was full or the spool failed. They
     /// are not among the accepted.
     pub process_refused: u64,
+    /// Notifications that were accepted, and that the engine of the spool has lost since: after it was restarted without
+    /// its data, or after a replica without the last of them became the primary. At least so many; they are not among
+    /// those of `spool`. Always 0 for a spool in a directory or in memory.
+    pub lost: u64,
     /// Bytes of the pending notifications.
     pub pending_bytes: u64,
     /// How long the oldest pending notification has been waiting; zero if none is pending.

@@ -14,6 +14,8 @@ pub(crate) mod kit;
 #[cfg(feature = "log-spool")]
 pub(crate) mod log;
 pub(crate) mod memory;
+#[cfg(feature = "redis-spool")]
+pub(crate) mod redis;
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -22,7 +24,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::options::QueueSettings;
+use crate::options::{QueueSettings, SpoolPlace};
 pub(crate) use gate::Gate;
 
 use crate::host::Timestamp;
@@ -164,6 +166,8 @@ pub(crate) struct Totals {
     pub(crate) pending_bytes: u64,
     /// Acceptance time of the oldest pending notification.
     pub(crate) oldest: Option<Timestamp>,
+    /// Notifications that producers were told are accepted, and that the engine has lost since, at least.
+    pub(crate) lost: u64,
     /// Age at delivery and latency of the last attempt, of the last [`RECENT`] deliveries.
     pub(crate) recent: Vec<(Duration, Duration)>,
 }
@@ -226,6 +230,11 @@ pub(crate) trait Inlet {
     /// before `deadline`. `QUEUE_FULL`: it was not accepted. `SPOOL_FAILED`: it was not accepted,
     /// unless the message says that it may be.
     fn push(&self, item: &NewItem, deadline: Instant) -> Result<(), Error>;
+
+    /// The same, and what the caller is to be told of a notification that is elsewhere than usual.
+    fn accept(&self, item: &NewItem, deadline: Instant) -> Result<Option<String>, Error> {
+        self.push(item, deadline).map(|()| None)
+    }
 }
 
 /// The drainer's part of a spool.
@@ -387,44 +396,54 @@ impl<T: Inlet + Outlet + Ledger + Operator + Debug + Send + Sync> Spool for T {}
 
 /// The directory of a spool that has one, after the checks of a client.
 pub(crate) fn directory(settings: &QueueSettings) -> Result<Option<PathBuf>, Error> {
-    let Some(path) = settings.spool.as_deref() else {
+    let Some(path) = settings.spool.as_ref().and_then(SpoolPlace::directory) else {
         return Ok(None);
     };
     #[cfg(feature = "log-spool")]
     return log::check(path).map(Some);
     #[cfg(not(feature = "log-spool"))]
-    Err(without_log_spool(path))
+    Err(without_feature(&path.display(), "log-spool"))
 }
 
-#[cfg(not(feature = "log-spool"))]
-fn without_log_spool(path: &Path) -> Error {
+#[cfg(not(feature = "redis-spool"))]
+fn without_feature(spool: &dyn std::fmt::Display, feature: &str) -> Error {
     Error::config(format!(
-        "spool is {}, but this program was built without the feature log-spool of esales-notify: enable it, or leave spool unset",
-        path.display()
+        "spool is {spool}, but this program was built without the feature {feature} of esales-notify: enable it, or leave spool unset"
     ))
 }
 
 /// Opens the spool of these settings, and chooses the engine. It makes no file.
 pub(crate) fn open(settings: &QueueSettings) -> Result<Arc<dyn Spool>, Error> {
-    Ok(match directory(settings)? {
-        #[cfg(feature = "log-spool")]
-        Some(path) => Arc::new(log::LogSpool::new(path, settings, true)?),
-        #[cfg(not(feature = "log-spool"))]
-        Some(path) => return Err(without_log_spool(&path)),
+    open_as(settings, true)
+}
+
+fn open_as(settings: &QueueSettings, creates: bool) -> Result<Arc<dyn Spool>, Error> {
+    Ok(match &settings.spool {
         None => Arc::new(memory::MemorySpool::new(settings)),
+        #[cfg(feature = "log-spool")]
+        Some(SpoolPlace::Directory(path)) => {
+            Arc::new(log::LogSpool::new(log::check(path)?, settings, creates)?)
+        }
+        #[cfg(feature = "redis-spool")]
+        Some(SpoolPlace::Engine(engine)) => redis::open(engine, settings, creates)?,
+        #[cfg(not(feature = "redis-spool"))]
+        Some(place @ SpoolPlace::Engine(_)) => return Err(without_feature(place, "redis-spool")),
+        #[cfg(not(feature = "log-spool"))]
+        Some(place @ SpoolPlace::Directory(_)) => return Err(without_feature(place, "log-spool")),
     })
 }
 
 /// Opens an existing spool for an operator: makes nothing, sets nothing aside, and takes no lease.
-/// `SPOOL_FAILED`: there is no spool at the path.
+/// `SPOOL_FAILED`: there is no such spool.
 #[cfg(feature = "log-spool")]
 pub(crate) fn open_existing(settings: &QueueSettings) -> Result<Arc<dyn Spool>, Error> {
-    let Some(path) = directory(settings)? else {
-        return Err(Error::config(
-            "spool is missing: name the spool's directory",
-        ));
-    };
-    log::existing(path, settings).map(|spool| Arc::new(spool) as Arc<dyn Spool>)
+    match directory(settings)? {
+        Some(path) => log::existing(path, settings).map(|spool| Arc::new(spool) as Arc<dyn Spool>),
+        None if settings.spool.is_some() => open_as(settings, false),
+        None => Err(Error::config(
+            "spool is missing: name the spool's directory or its engine",
+        )),
+    }
 }
 
 /// Opens a copy of a spool, a backup, or a damaged spool that was moved away, to read what can be read. Changes

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 import shutil
 import socket
 import struct
@@ -162,6 +163,12 @@ def test_doctor_reports_ffi_enable_of_each_pool_as_a_fact(judge, fpm):
                                             ("{folder}/pool.d/*.conf", "php")])
 def test_doctor_finds_pools_when_their_include_is_relative_or_above_the_ini_folder(judge, fpm, include, below):
     judge(fpm(include, below, shop=ALLOWED)).expect("php.web", "ok", "pool shop: ffi.enable=1")
+
+
+def test_doctor_accepts_the_pool_that_its_page_shows(judge, fpm, root):
+    pool, = re.findall(r"```ini\n(.*?)```", (root / "docs/doctor.md").read_text(), re.S)
+    settings = pool.partition("[shop]\n")[2].splitlines()
+    judge(fpm(shop=settings)).expect("php.web", "ok", "pool shop: ffi.enable=1, all code may use FFI")
 
 
 def fastcgi(socket_path, script):

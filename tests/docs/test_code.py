@@ -20,9 +20,9 @@ CONTRIBUTORS = [ROOT / name for name in ("src/README.md", "src/spool/log/FORMAT.
 DEPLOYMENT = ROOT / "docs/deployment"
 # Held by test_deployment.
 SNIPPETS = [DEPLOYMENT / name for name in FILES]
-# These blocks of the page are held by tests/cli/test_doctor.py, which knows how to bring them about.
+# These blocks of the page are checked by tests/cli/test_doctor.py and test_doctor_php.py.
 DOCTOR = ROOT / "docs/doctor.md"
-DOCTORS = ["text", "json"]
+DOCTORS = ["ini", "text", "json"]
 STORIES = [page for page in DOCS if page not in [*SNIPPETS, DOCTOR]]
 BINDINGS = [page for page in pages() if page.is_relative_to(ROOT / "bindings")]
 PROGRAMS = {"c", "cpp", "csharp", "php", "python", "rust"}
@@ -140,8 +140,8 @@ def helped(command, subcommand):
 def exists(line, command):
     """Whether this is a command of the Makefile's, or of `esales-notify` with options that it has."""
     words = shlex.split(line, comments=True)
-    # A file of variables, and the command that switches the unit on: test_operations has them.
-    if not words or re.match(r"ESALES_\w+=", words[0]) or words[0] == "systemctl":
+    # A file of variables, and the command that switches the unit on: test_operations has them; tests/packages has the container.
+    if not words or re.match(r"ESALES_\w+=", words[0]) or words[0] in ("systemctl", "docker"):
         return True
     name = next(word for word in words if word in ("make", "esales-notify"))
     arguments = words[words.index(name) + 1 :]

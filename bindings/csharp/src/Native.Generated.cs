@@ -87,6 +87,7 @@ namespace Esales.Notify
         internal ulong LatencyP50Microseconds;
         internal ulong LatencyP95Microseconds;
         internal ulong LatencyP99Microseconds;
+        internal ulong Lost;
     }
 
     internal sealed unsafe partial class Native

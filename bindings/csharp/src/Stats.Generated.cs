@@ -40,6 +40,7 @@ namespace Esales.Notify
                     Receipt.Microseconds(stats->LatencyP50Microseconds),
                     Receipt.Microseconds(stats->LatencyP95Microseconds),
                     Receipt.Microseconds(stats->LatencyP99Microseconds));
+                Lost = (long)stats->Lost;
             }
         }
 
@@ -69,6 +70,9 @@ namespace Esales.Notify
 
         /// <summary>Duration of the successful attempt, of the last 1000 delivered notifications.</summary>
         public Percentiles AttemptLatency { get; }
+
+        /// <summary>Notifications that were accepted, and that the engine of the spool has lost since, at least: after it was restarted without its data, or after a replica without the last of them became the primary. Not among the accepted. 0 for a spool in a directory or in memory.</summary>
+        public long Lost { get; }
     }
 
     /// <summary>Numbers of notifications, by their outcome. Immutable.</summary>

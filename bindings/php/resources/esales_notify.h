@@ -73,6 +73,7 @@ typedef struct esales_stats {
   uint64_t latency_p50_us;
   uint64_t latency_p95_us;
   uint64_t latency_p99_us;
+  uint64_t lost;
 } esales_stats;
 
 typedef void (*esales_delivery_callback)(void *user_data, const struct esales_receipt *receipt);

@@ -46,17 +46,30 @@ final class ClientOptions
      * @param string|null $onFailure What a blocking call does after a failure that may succeed later. error: it returns
      *     the error. queue: it enqueues the notification with the same id and returns ESALES_QUEUED; while deliveries
      *     are failing, it does so without an attempt. Default: error.
-     * @param string|null $spool Directory of the queue, an absolute path. Any number of processes of this machine that
-     *     run as the same user may share it. The library makes the directory, with mode 0700; its parent folder must
-     *     exist. Unset: the queue is in memory and is lost when the process ends. Default: unset.
+     * @param string|null $spool What holds the queue. An absolute path: a directory, shared by any number of processes
+     *     of this machine that run as the same user. The library makes it, with mode 0700; the folder that it is in
+     *     must exist. redis://[user@]host[:port][/db]?name=NAME, or rediss:// for TLS: a Redis (6.2 or newer) or Valkey
+     *     (7.2 or newer), shared by any number of machines; NAME is the queue's own. Several hosts are separated by
+     *     commas; with &sentinel=MASTER they are Sentinels. Unset: in memory, lost with the process. Default: unset.
+     * @param string|null $spoolPassword Password for a spool of redis:// or rediss://. It does not belong in the
+     *     address, which is logged. Default: unset.
+     * @param string|null $spoolPasswordFile File whose first line is the password for a spool of redis:// or rediss://.
+     *     It is read when the client is made. Default: unset.
+     * @param string|null $spoolFallback Directory that takes a notification while a spool of redis:// or rediss:// does
+     *     not answer: an absolute path on this machine, as with spool. The process that delivers it passes the
+     *     notification on under the same id when the engine is back. Unset: the enqueue fails with ESALES_SPOOL_FAILED.
+     *     Default: unset.
+     * @param bool|null $allowVolatile Whether a spool of redis:// or rediss:// may be an engine without an append-only
+     *     file: everything that is pending is lost when such an engine ends. Default: false.
      * @param string|null $durability What an accepted notification in the spool survives. process: the end of every
-     *     process, even by kill -9. disk: a power loss too; each enqueue then waits for an fsync, which concurrent
-     *     enqueues share. Default: process.
+     *     process, kill -9 included. replica: only for an engine; also the loss of the primary, for the enqueue waits
+     *     until a replica has it. disk: a power loss too; the enqueues that run at the same time share an fsync and
+     *     wait for it. Default: process.
      * @param string|null $delivery Who delivers the queue. background: a thread of this process, unless another process
      *     is delivering the same spool. none: another process, such as esales-notify drain; requires spool. Default:
      *     background.
-     * @param int|null $enqueueTimeoutMs Longest time that an enqueue waits for the disk or for other processes, in
-     *     milliseconds. 1 to 60000. Default: 1000.
+     * @param int|null $enqueueTimeoutMs Longest time that an enqueue waits for the disk, for the engine or for other
+     *     processes, in milliseconds. 1 to 60000. Default: 1000.
      * @param int|null $maxItems Greatest number of pending notifications in the queue. 1 to 10000000. Default: 100000.
      * @param int|null $maxBytes Greatest total size of the pending notifications (their JSON), in bytes. 1024 to
      *     68719476736. Default: 67108864.
@@ -77,8 +90,9 @@ final class ClientOptions
      *     repeated payment twice. certain: only if the service certainly did not process it; otherwise its status is
      *     ESALES_MAY_HAVE_ARRIVED, and the queue keeps it as a dead letter. always: also if it may have arrived.
      *     Default: certain.
-     * @param int|null $receiptRetentionS How long the receipt of a notification is kept after it left the queue, in
-     *     seconds. Only the last 20,000 are kept. 0: no receipts are kept. 0 to 2592000. Default: 3600.
+     * @param int|null $receiptRetentionS How long the receipt of a notification that left the queue is kept, in
+     *     seconds; in a directory or in memory, at most the last 20,000. An engine accepts no second notification with
+     *     the same id for so long. 0: none. 0 to 2592000. Default: 3600.
      * @param string|null $agent Address of an agent (esales-notify drain --listen) to use instead of the shared
      *     library, such as unix:/run/esales-notify/agent.socket or 127.0.0.1:8181. Beside it, only market and
      *     enqueue_timeout_ms may be set. Default: unset.
@@ -99,6 +113,10 @@ final class ClientOptions
         ?int $backoffMs = null,
         ?string $onFailure = null,
         ?string $spool = null,
+        ?string $spoolPassword = null,
+        ?string $spoolPasswordFile = null,
+        ?string $spoolFallback = null,
+        ?bool $allowVolatile = null,
         ?string $durability = null,
         ?string $delivery = null,
         ?int $enqueueTimeoutMs = null,
@@ -129,6 +147,10 @@ final class ClientOptions
             'backoff_ms' => $backoffMs,
             'on_failure' => $onFailure,
             'spool' => $spool,
+            'spool_password' => $spoolPassword,
+            'spool_password_file' => $spoolPasswordFile,
+            'spool_fallback' => $spoolFallback,
+            'allow_volatile' => $allowVolatile,
             'durability' => $durability,
             'delivery' => $delivery,
             'enqueue_timeout_ms' => $enqueueTimeoutMs,

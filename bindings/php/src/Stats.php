@@ -29,6 +29,8 @@ final class Stats
 
     private Percentiles $latencyMicroseconds;
 
+    private int $lost;
+
     /**
      * Only the library makes objects of this class.
      *
@@ -43,7 +45,8 @@ final class Stats
         int $oldestAgeMilliseconds,
         int $processRefused,
         Percentiles $ageMilliseconds,
-        Percentiles $latencyMicroseconds
+        Percentiles $latencyMicroseconds,
+        int $lost
     ) {
         $this->spool = $spool;
         $this->process = $process;
@@ -54,6 +57,7 @@ final class Stats
         $this->processRefused = $processRefused;
         $this->ageMilliseconds = $ageMilliseconds;
         $this->latencyMicroseconds = $latencyMicroseconds;
+        $this->lost = $lost;
     }
 
     /**
@@ -128,6 +132,16 @@ final class Stats
     public function getLatencyMicroseconds(): Percentiles
     {
         return $this->latencyMicroseconds;
+    }
+
+    /**
+     * Notifications that were accepted, and that the engine of the spool has lost since, at least: after it was
+     * restarted without its data, or after a replica without the last of them became the primary. Not among the
+     * accepted. 0 for a spool in a directory or in memory.
+     */
+    public function getLost(): int
+    {
+        return $this->lost;
     }
 
     /**

@@ -18,8 +18,10 @@ use std::time::{Duration, Instant};
 use crate::host::{self, FileSystem, Timestamp};
 use crate::keys::{customer_token, payment_token};
 use crate::notification;
-use crate::options::{Config, QueueSettings};
+use crate::options::{Config, QueueSettings, SpoolPlace};
 use crate::outcome::{Error, Status};
+#[cfg(feature = "redis-spool")]
+use crate::spool::redis::EngineReport;
 use crate::spool::{self, Item, LeaseError, Position, Spool, StoredItem};
 use pages::{PAGE, Pages, cursor_of, position_of};
 pub use report::{
@@ -48,7 +50,7 @@ pub struct SpoolAdmin {
 }
 
 impl SpoolAdmin {
-    /// The directory in the option `spool`, after the checks of a client. `None`: the spool is in memory. The directory
+    /// The directory in the option `spool`, after the checks of a client. `None`: the spool is in memory or in an engine. The directory
     /// need not exist.
     ///
     /// # Errors
@@ -56,6 +58,35 @@ impl SpoolAdmin {
     /// other. [`Status::SpoolFailed`] if the directory's parent cannot be used.
     pub fn path(config: &Config) -> Result<Option<PathBuf>, Error> {
         spool::directory(&config.queue_settings()?)
+    }
+
+    /// The address of the engine that the option `spool` names, `redis://` or `rediss://`; `None` if the spool is in
+    /// memory or in a directory.
+    ///
+    /// # Errors
+    /// [`Status::InvalidConfig`] if the options of the queue contradict one another.
+    pub fn engine(config: &Config) -> Result<Option<String>, Error> {
+        Ok(match config.queue_settings()?.spool {
+            Some(SpoolPlace::Engine(engine)) => Some(engine.url),
+            _ => None,
+        })
+    }
+
+    /// What the engine of the option `spool` says of itself, for a diagnosis; `None` if the spool is in memory or in a
+    /// directory. Changes nothing.
+    ///
+    /// # Errors
+    /// [`Status::InvalidConfig`] if the options of the queue contradict one another, [`Status::SpoolFailed`] if the engine
+    /// cannot be asked.
+    #[cfg(feature = "redis-spool")]
+    pub fn inspect_engine(config: &Config) -> Result<Option<EngineReport>, Error> {
+        let settings = config.queue_settings()?;
+        match &settings.spool {
+            Some(SpoolPlace::Engine(place)) => {
+                spool::redis::inspect(place, &settings, deadline()).map(Some)
+            }
+            _ => Ok(None),
+        }
     }
 
     /// The kind of file system that a spool in `folder` would be on.
@@ -79,10 +110,9 @@ impl SpoolAdmin {
         let settings = config.queue_settings()?;
         if settings.spool.is_none() {
             return Err(Error::config(
-                "spool is missing: name the spool's directory",
+                "spool is missing: name the spool's directory or its engine",
             ));
         }
-        spool::directory(&settings)?;
         let spool = spool::open_existing(&settings)?;
         Ok(SpoolAdmin { spool, settings })
     }
@@ -95,8 +125,8 @@ impl SpoolAdmin {
     /// What the option `spool` names it.
     #[must_use]
     pub fn name(&self) -> String {
-        let spool = self.settings.spool.as_deref();
-        spool.map_or_else(String::new, |spool| spool.display().to_string())
+        let spool = self.settings.spool.as_ref();
+        spool.map_or_else(String::new, ToString::to_string)
     }
 
     /// The state of the spool.
@@ -340,7 +370,7 @@ impl SpoolAdmin {
 
     /// The spool's directory without symbolic links.
     fn directory(&self) -> Option<PathBuf> {
-        let path = self.settings.spool.as_ref()?;
+        let path = self.settings.spool.as_ref()?.directory()?;
         path.canonicalize().ok()
     }
 

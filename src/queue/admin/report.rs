@@ -15,6 +15,9 @@ use crate::spool::{Gate, Overview, StoredItem, Totals};
 pub struct SpoolReport {
     /// The counters.
     pub counts: Counts,
+    /// Notifications that were accepted, and that the engine of the spool has lost since, at least; not among `counts`.
+    /// Always 0 for a spool in a directory.
+    pub lost: u64,
     /// Bytes of the pending notifications.
     pub pending_bytes: u64,
     /// How long the oldest pending notification has been waiting; zero if none is pending.
@@ -40,6 +43,7 @@ impl SpoolReport {
         let (ages, latencies) = totals.recent.into_iter().unzip();
         SpoolReport {
             counts: totals.spool,
+            lost: totals.lost,
             pending_bytes: totals.pending_bytes,
             oldest_age: totals
                 .oldest

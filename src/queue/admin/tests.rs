@@ -29,7 +29,7 @@ fn fixtures_with(settings: &QueueSettings) -> [Fixture; 2] {
     let path = folder.path().join("spool");
     let log = LogSpool::new(path.clone(), settings, true).unwrap();
     let of_log = QueueSettings {
-        spool: Some(path),
+        spool: Some(SpoolPlace::Directory(path)),
         ..settings.clone()
     };
     let memory = MemorySpool::new(settings);
@@ -503,7 +503,7 @@ fn backup_and_salvage_refuse_the_spool_itself_and_what_exists() {
     let spool = folder.path().join("spool");
     std::fs::create_dir(&spool).unwrap();
     let settings = QueueSettings {
-        spool: Some(spool.clone()),
+        spool: Some(SpoolPlace::Directory(spool.clone())),
         ..settings()
     };
     let f = fixture(Arc::new(MemorySpool::new(&settings)), settings);

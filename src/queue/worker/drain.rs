@@ -200,8 +200,8 @@ impl<'a> Drain<'a> {
     }
 
     fn shown(&self) -> String {
-        let path = self.queue.settings.spool.as_ref();
-        path.map_or_else(String::new, |path| path.display().to_string())
+        let spool = self.queue.settings.spool.as_ref();
+        spool.map_or_else(String::new, ToString::to_string)
     }
 
     /// Releases the lease, so that another process can become the leader at once. Called at the

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use super::wrapped::{Interceptor, LeaseSlot, SharedLease, Wrapped};
 use super::{DeadOrder, Engine};
-use crate::options::QueueSettings;
+use crate::options::{Durability, QueueSettings};
 use crate::outcome::{Error, Status};
 use crate::spool::{Fate, Gate, Item, LeaseError, NewItem, Position, Settlement, Spool};
 
@@ -131,13 +131,14 @@ impl<E: Engine, P: Planted> Engine for Faulty<E, P> {
     const DEAD_ORDER: DeadOrder = E::DEAD_ORDER;
     const MODEL_STEPS: u32 = E::MODEL_STEPS;
     const CRASH_SPAN: u64 = E::CRASH_SPAN;
+    const IGNORES_REPEATED_IDS: bool = E::IGNORES_REPEATED_IDS;
 
     fn new(settings: &QueueSettings) -> Faulty<E, P> {
         let mut settings = settings.clone();
         match P::FAULT {
             Fault::OneItemTooMany => settings.max_items += 1,
             Fault::OneByteTooMany => settings.max_bytes += 1,
-            Fault::SkippedSync => settings.is_synced = false,
+            Fault::SkippedSync => settings.durability = Durability::Process,
             _ => {}
         }
         Faulty {

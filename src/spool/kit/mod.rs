@@ -32,7 +32,6 @@ use crate::outcome::Status;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum DeadOrder {
     Acceptance,
-    #[expect(dead_code, reason = "for engines that append dead letters to a file")]
     Death,
 }
 
@@ -49,6 +48,9 @@ pub(crate) trait Engine: Sized {
     const MODEL_STEPS: u32;
     /// The greatest argument of `crash_after` in the model test: about what ten calls write.
     const CRASH_SPAN: u64 = 400;
+
+    /// Whether a push does nothing when its id is pending or has a receipt.
+    const IGNORES_REPEATED_IDS: bool = false;
 
     /// A new, empty spool. `settings.spool` is not set: the engine chooses a place.
     fn new(settings: &QueueSettings) -> Self;
@@ -156,6 +158,8 @@ macro_rules! conformance_tests {
                 receipt_of_a_dropped_item_has_the_status_dropped
                 receipt_of_an_unknown_id_is_none
                 receipt_is_the_newest_when_an_id_was_used_twice
+                repeated_push_does_nothing_while_its_receipt_lives
+                repeated_push_is_accepted_when_no_receipt_is_kept
                 receipt_is_discarded_after_its_retention
                 receipts_are_not_kept_when_the_retention_is_zero
                 receipts_of_the_last_20000_are_kept

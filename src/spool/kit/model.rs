@@ -109,6 +109,16 @@ impl Model {
         });
     }
 
+    /// Whether a notification with this id is pending.
+    pub(crate) fn is_pending(&self, id: &str) -> bool {
+        self.pending.iter().any(|w| w.stored.item.id == id)
+    }
+
+    /// Whether a notification with this id has left.
+    pub(crate) fn has_left(&self, id: &str) -> bool {
+        self.left.iter().any(|left| left.id == id)
+    }
+
     /// Returns whether the item was accepted.
     pub(crate) fn push(&mut self, new: &NewItem, producer: u64) -> bool {
         let size = new.body.len() as u64;

@@ -118,7 +118,53 @@ pub(crate) fn receipt_of_an_unknown_id_is_none<E: Engine>() {
     }
 }
 
+pub(crate) fn repeated_push_does_nothing_while_its_receipt_lives<E: Engine>() {
+    if !E::IGNORES_REPEATED_IDS {
+        return;
+    }
+    let limits = QueueSettings {
+        max_items: 3,
+        drops_oldest: true,
+        ..settings()
+    };
+    let engine = E::new(&limits);
+    let (spool, other) = (engine.open(), engine.open());
+    push_all(&*spool, 1..=3);
+    // Neither while it is pending, nor from another producer, nor where the limit is reached.
+    for spool in [&spool, &other] {
+        push_all(&**spool, 1..=3);
+    }
+    assert_eq!(counts(&*spool), [3, 0, 0, 0, 0, 3]);
+    let mut lease = lead(&*spool);
+    let fetched = fetch(&mut *lease, SHOP, at(0));
+    settle(&mut *lease, &fetched[..1], Fate::Delivered);
+    settle(&mut *lease, &fetched[1..2], Fate::Dead);
+    settle(&mut *lease, &fetched[2..], Fate::Expired);
+    push_all(&*other, 1..=3);
+    refresh(&mut *lease);
+    assert_eq!(counts(&*spool), [3, 1, 1, 1, 0, 0]);
+    assert_eq!(numbers(totals(&*other).process), [0; 6]);
+    assert_eq!(totals(&*spool).lost + totals(&*other).lost, 0);
+    let kept = receipt(&*spool, "n-1", at(60)).unwrap();
+    assert_eq!(kept.status, Status::Delivered);
+}
+
+pub(crate) fn repeated_push_is_accepted_when_no_receipt_is_kept<E: Engine>() {
+    let engine = E::new(&kept_for(0));
+    let spool = engine.open();
+    let mut lease = lead(&*spool);
+    for round in 1..=3 {
+        push_all(&*spool, 1..=1);
+        let fetched = fetch(&mut *lease, SHOP, at(0));
+        settle(&mut *lease, &fetched, Fate::Delivered);
+        assert_eq!(counts(&*spool), [round, round, 0, 0, 0, 0]);
+    }
+}
+
 pub(crate) fn receipt_is_the_newest_when_an_id_was_used_twice<E: Engine>() {
+    if E::IGNORES_REPEATED_IDS {
+        return;
+    }
     let engine = E::new(&settings());
     let spool = engine.open();
     push_all(&*spool, 1..=1);

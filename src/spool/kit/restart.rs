@@ -1,6 +1,7 @@
 //! Which data survives the end of the processes that use a spool, and a power cut.
 
 use super::*;
+use crate::options::Durability;
 use crate::spool::Gate;
 
 const BACKING_OFF: Gate = Gate {
@@ -188,7 +189,7 @@ pub(crate) fn settle_is_atomic_when_it_is_interrupted<E: Engine>() {
 
 pub(crate) fn accepted_items_survive_a_power_cut_when_durability_is_disk<E: Engine>() {
     let limits = QueueSettings {
-        is_synced: true,
+        durability: Durability::Disk,
         ..settings()
     };
     let mut engine = E::new(&limits);
@@ -261,7 +262,7 @@ pub(crate) fn begun_item_is_marked_after_a_restart<E: Engine>() {
 
 pub(crate) fn begun_item_is_marked_after_a_power_cut_when_durability_is_disk<E: Engine>() {
     let mut engine = E::new(&QueueSettings {
-        is_synced: true,
+        durability: Durability::Disk,
         ..settings()
     });
     begin_one_of_two(&engine);

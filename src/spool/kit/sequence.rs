@@ -263,6 +263,11 @@ impl<E: Engine> Run<E> {
         };
         let new = NewItem {
             id: match has_common_id {
+                // Of an engine that knows its ids, only one that is pending is used again.
+                true if !E::IGNORES_REPEATED_IDS || self.model.is_pending("common") => {
+                    "common".to_owned()
+                }
+                true if self.model.has_left("common") => format!("common-{serial}"),
                 true => "common".to_owned(),
                 false => format!("id-{serial}"),
             },
@@ -274,7 +279,8 @@ impl<E: Engine> Run<E> {
             detail: "x".repeat(attempts as usize),
         };
         let mut after = self.model.clone();
-        let is_accepted = after.push(&new, self.producers[producer]);
+        let is_repeated = E::IGNORES_REPEATED_IDS && self.model.is_pending(&new.id);
+        let is_accepted = is_repeated || after.push(&new, self.producers[producer]);
         let answer = match self.handles[producer].push(&new, soon()) {
             Err(e) if e.status() == Status::QueueFull => Ok(false),
             other => other.map(|()| true),

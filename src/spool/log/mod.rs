@@ -295,7 +295,7 @@ impl LogSpool {
             }
         });
         let file = appended.unwrap_or(Err(Refusal::Io(io::ErrorKind::TimedOut.into())))?;
-        if !self.settings.is_synced {
+        if !self.settings.is_synced() {
             return Ok(());
         }
         // Without the lock, so that others can append meanwhile and share the sync.
@@ -453,6 +453,7 @@ impl Ledger for LogSpool {
                 process,
                 pending_bytes: sight.pending_bytes,
                 oldest,
+                lost: 0,
                 recent: receipts::recent(directory)?,
             })
         })

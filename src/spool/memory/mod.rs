@@ -165,6 +165,7 @@ impl Ledger for MemorySpool {
             process: state.counts(),
             pending_bytes: state.pending_bytes,
             oldest: oldest.map(|p| p.stored.item.accepted),
+            lost: 0,
             recent: state.recent.iter().copied().collect(),
         })
     }

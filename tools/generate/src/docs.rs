@@ -15,7 +15,6 @@ pub(crate) fn outputs(header: &Header) -> Vec<Output> {
         part("docs/kinds.md", "paths", paths()),
         part("docs/kinds.md", "fields", fields()),
         part("docs/options.md", "options", options()),
-        part("docs/delivery.md", "statistics", members("esales_stats")),
         part(
             "docs/getting-started/README.md",
             "receipt",

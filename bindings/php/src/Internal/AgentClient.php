@@ -113,7 +113,7 @@ final class AgentClient implements Backend
 
     public function enqueue(Visitor $visitor, Notification $notification): Receipt
     {
-        $start = microtime(true);
+        $start = hrtime(true);
         $id = $notification->getId();
         try {
             $request = Wording::request($visitor, $notification, $this->market);
@@ -251,9 +251,9 @@ final class AgentClient implements Backend
         return is_array($told) ? $told : [];
     }
 
-    private static function receiptOf(int $status, string $name, string $id, string $detail, float $start): Receipt
+    private static function receiptOf(int $status, string $name, string $id, string $detail, int $start): Receipt
     {
-        return new Receipt($status, $name, null, 0, (int) ((microtime(true) - $start) * 1e6), $id, $detail);
+        return new Receipt($status, $name, null, 0, intdiv(hrtime(true) - $start, 1000), $id, $detail);
     }
 
     private static function config(string $message): NotifyException

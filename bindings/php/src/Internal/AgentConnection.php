@@ -83,11 +83,13 @@ final class AgentConnection
         string $unsent,
         string $unknown
     ): array {
-        $deadline = microtime(true) + $this->timeoutMs / 1000;
-        $number = bin2hex(random_bytes(8));
-        $request = $method . ' ' . $path . " HTTP/1.1\r\nHost: localhost\r\n" . $lines . 'X-Request-Id: ' . $number
-            . ($mayRepeat ? '' : "\r\nConnection: close")
-            . ($body === null ? "\r\n\r\n" : "\r\nContent-Length: " . strlen($body) . "\r\n\r\n" . $body);
+        // The clock goes only forward: no two requests of a process have the same number.
+        $now = hrtime(true);
+        $deadline = $now / 1e9 + $this->timeoutMs / 1000;
+        $number = 'X-Request-Id: ' . $now . "\r\n";
+        $request = $method . ' ' . $path . " HTTP/1.1\r\nHost: localhost\r\n" . $lines . $number
+            . ($mayRepeat ? '' : "Connection: close\r\n")
+            . ($body === null ? "\r\n" : 'Content-Length: ' . strlen($body) . "\r\n\r\n" . $body);
         if ($mayRepeat) {
             $stream = $this->kept($deadline, $unsent);
             $answer = self::ask($stream, $request, $number, $deadline);
@@ -145,7 +147,7 @@ final class AgentConnection
      */
     private function connect(float $deadline, string $unsent, int $flag)
     {
-        $left = $deadline - microtime(true);
+        $left = $deadline - hrtime(true) / 1e9;
         $flags = \STREAM_CLIENT_CONNECT | $flag;
         $message = 'no time is left';
         $stream = $left > 0 ? @stream_socket_client($this->socket, $code, $message, $left, $flags) : false;
@@ -190,7 +192,7 @@ final class AgentConnection
             if (
                 preg_match('~^HTTP/1\.1 (\d{3}) ~', $head, $status) !== 1
                 || preg_match('~\r\ncontent-length: *(\d+)\r\n~i', $head, $length) !== 1
-                || strpos($head, $number) === false
+                || stripos($head, $number) === false
             ) {
                 return null;
             }
@@ -213,7 +215,7 @@ final class AgentConnection
      */
     private static function setTimeout($stream, float $deadline): bool
     {
-        $left = $deadline - microtime(true);
+        $left = $deadline - hrtime(true) / 1e9;
         if ($left <= 0) {
             return false;
         }

@@ -20,6 +20,7 @@ final class Functions
         'array_keys',
         'array_slice',
         'bin2hex',
+        'chr',
         'count',
         'current',
         'dirname',
@@ -45,14 +46,17 @@ final class Functions
         'is_string',
         'key',
         'ltrim',
+        'ord',
         'preg_match',
         'preg_replace',
         'random_bytes',
         'realpath',
+        'str_split',
         'strlen',
         'strpos',
         'strtoupper',
         'substr',
+        'vsprintf',
     ];
 
     /** Those that only the client of an agent calls. */
@@ -62,13 +66,15 @@ final class Functions
         'fclose',
         'fread',
         'getmypid',
+        'hrtime',
+        'intdiv',
         'is_array',
         'json_decode',
         'json_encode',
-        'microtime',
         'rawurlencode',
         'stream_set_timeout',
         'stream_socket_client',
+        'stripos',
     ];
 
     private static bool $areThere = false;

@@ -71,7 +71,7 @@ final class Keys
     {
         Functions::require();
         try {
-            $bytes = bin2hex(random_bytes(16));
+            $bytes = random_bytes(16);
         } catch (\Throwable $e) {
             throw new InternalException(
                 'no random bytes: ' . $e->getMessage(),
@@ -79,9 +79,10 @@ final class Keys
                 'ESALES_INTERNAL'
             );
         }
-        $variant = ['8', '9', 'a', 'b'][(int) strpos('0123456789abcdef', $bytes[16]) % 4];
+        // Version 4, and the variant of RFC 9562.
+        $bytes[6] = chr(ord($bytes[6]) & 0x0F | 0x40);
+        $bytes[8] = chr(ord($bytes[8]) & 0x3F | 0x80);
 
-        return substr($bytes, 0, 8) . '-' . substr($bytes, 8, 4) . '-4' . substr($bytes, 13, 3) . '-' . $variant
-            . substr($bytes, 17, 3) . '-' . substr($bytes, 20);
+        return vsprintf('%s%s-%s-%s-%s-%s%s%s', str_split(bin2hex($bytes), 4));
     }
 }

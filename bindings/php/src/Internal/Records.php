@@ -70,7 +70,8 @@ final class Records
                 $stats->latency_p50_us,
                 $stats->latency_p95_us,
                 $stats->latency_p99_us
-            )
+            ),
+            $stats->lost
         );
     }
 }

@@ -101,6 +101,7 @@ class StatsStruct(Structure):
         ("latency_p50_us", c_uint64),
         ("latency_p95_us", c_uint64),
         ("latency_p99_us", c_uint64),
+        ("lost", c_uint64),
     ]
 
 

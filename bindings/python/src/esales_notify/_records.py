@@ -111,6 +111,8 @@ class Stats:
     age_ms: Percentiles
     #: Duration of the successful attempt, in microseconds, of the last 1000 delivered notifications.
     latency_us: Percentiles
+    #: Notifications that were accepted, and that the engine of the spool has lost since, at least: after it was restarted without its data, or after a replica without the last of them became the primary. Not among the accepted. 0 for a spool in a directory or in memory.
+    lost: int
 
     @property
     def is_balanced(self) -> bool:
@@ -137,4 +139,5 @@ def stats_of(out: StatsStruct) -> Stats:
         process_refused=out.process_refused,
         age_ms=Percentiles(out.age_p50_ms, out.age_p95_ms, out.age_p99_ms),
         latency_us=Percentiles(out.latency_p50_us, out.latency_p95_us, out.latency_p99_us),
+        lost=out.lost,
     )

@@ -114,7 +114,7 @@ impl spool::Lease for Leader {
         batch.begun = pending.map(|at| at.0).collect();
         let begun = self
             .journal(&batch)
-            .and_then(|()| match self.settings.is_synced {
+            .and_then(|()| match self.settings.is_synced() {
                 true => self.journal.sync(),
                 false => Ok(()),
             });

@@ -60,7 +60,7 @@ impl Leader {
     /// the deletion only when it continues.
     pub(super) fn retire(&mut self, number: u32, is_present: bool) -> io::Result<()> {
         let scanned = self.state.segments.get(&number).map_or(0, |s| s.scanned);
-        if self.settings.is_synced {
+        if self.settings.is_synced() {
             self.journal.sync()?;
         }
         if is_present {

@@ -155,7 +155,7 @@ fn take_over(
     state.apply(&batch);
     let epoch = last.saturating_add(1);
     let journal = JournalWriter::begin(directory, epoch, &state)?;
-    if settings.is_synced {
+    if settings.is_synced() {
         journal.sync()?;
         directory.sync_names()?;
     }

@@ -2,6 +2,7 @@
 //! `drain` delivers.
 
 mod address;
+mod pace;
 mod readiness;
 mod requests;
 mod server;

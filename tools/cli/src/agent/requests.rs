@@ -20,6 +20,7 @@ use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
+use super::pace::Pace;
 use super::readiness::Readiness;
 use crate::metrics::{DrainMetrics, page};
 
@@ -53,6 +54,7 @@ pub(super) struct Requests {
     readiness: Readiness,
     unfinished: Arc<Unfinished>,
     calls: Semaphore,
+    pace: Pace,
     enqueue_timeout: Duration,
     connections: AtomicUsize,
     is_stopping: AtomicBool,
@@ -72,6 +74,7 @@ impl Requests {
             enqueue_timeout: Duration::from_millis(number("enqueue_timeout_ms").unwrap_or(1000)),
             unfinished: Arc::new(Unfinished::new(UNFINISHED_BYTES, REQUEST_TIMEOUT)),
             calls: Semaphore::new(MAX_CALLS),
+            pace: Pace::new(),
             connections: AtomicUsize::new(0),
             is_stopping: AtomicBool::new(false),
             client,
@@ -202,13 +205,19 @@ impl Requests {
         let id = id.map(str::to_owned);
         let address = head.uri.path_and_query().map(|address| address.to_string());
         let address = address.unwrap_or_default();
-        let called = self
-            .call(move |client| {
-                let result = client.enqueue_request(&address, &text, id.as_deref());
-                drop(share);
-                result
-            })
-            .await;
+        let push = move |client: &Client| {
+            let result = client.enqueue_request(&address, &text, id.as_deref());
+            drop(share);
+            result
+        };
+        let called = match self.pace.is_quick() {
+            true => Ok(self.pace.time(|| push(&self.client))),
+            false => {
+                let requests = Arc::clone(&self);
+                self.call(move |client| requests.pace.time(|| push(client)))
+                    .await
+            }
+        };
         match called {
             Ok(Ok(receipt)) => reply(
                 StatusCode::ACCEPTED,

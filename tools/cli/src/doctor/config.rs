@@ -96,6 +96,7 @@ fn shown(name: &str, value: &str) -> String {
     match name {
         "proxy" if value.is_empty() => "proxy none".to_owned(),
         "proxy" => "proxy (its address is below)".to_owned(),
+        "spool_password" => "spool_password (not shown)".to_owned(),
         _ => format!("{name} {value}"),
     }
 }
@@ -190,7 +191,11 @@ mod tests {
     }
 
     #[test]
-    fn config_check_does_not_show_the_proxy() {
+    fn config_check_shows_no_password() {
+        assert_eq!(
+            shown("spool_password", "geheim"),
+            "spool_password (not shown)"
+        );
         assert!(!shown("proxy", "http://u:secret@p:1").contains("secret"));
         assert_eq!(shown("market", "UK"), "market UK");
     }

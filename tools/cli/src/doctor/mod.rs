@@ -6,6 +6,7 @@
 
 mod certificate;
 mod config;
+mod engine;
 mod env_file;
 mod network;
 mod notification;

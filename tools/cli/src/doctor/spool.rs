@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use esales_notify::{Config, Error, SpoolAdmin, SpoolReport, Status};
 
-use super::place;
 use super::report::Check;
+use super::{engine, place};
 use crate::millis;
 use crate::queue::{counted, span};
 
@@ -27,6 +27,11 @@ const NAMES: [&str; 8] = [
 const LONG: Duration = Duration::from_secs(300);
 
 pub(super) fn checks(config: Option<&Config>) -> Vec<Check> {
+    if let Some(config) = config
+        && let Ok(Some(_)) = SpoolAdmin::engine(config)
+    {
+        return of_engine(config);
+    }
     let mut checks = Vec::new();
     let why = match config {
         None => return NAMES.map(|name| Check::not_tried(name, "options")).into(),
@@ -40,6 +45,38 @@ pub(super) fn checks(config: Option<&Config>) -> Vec<Check> {
         })
         .collect();
     checks.extend(left);
+    checks
+}
+
+/// The checks of a spool in an engine.
+fn of_engine(config: &Config) -> Vec<Check> {
+    let (mut checks, is_usable) = engine::checks(config);
+    let contents = ["contents", "drainer", "waiting", "dead"];
+    if !is_usable {
+        checks.extend(contents.map(|name| Check::not_tried(name, "engine")));
+        return checks;
+    }
+    match SpoolAdmin::open(config).and_then(|spool| spool.report()) {
+        Err(e) if e.detail().contains("nothing was ever enqueued") => {
+            let why = "no notification was ever enqueued";
+            checks.extend(contents.map(|name| Check::skipped(name, why)));
+        }
+        Err(e) => {
+            checks.push(Check::failed(
+                "contents",
+                e.detail(),
+                "see what the engine's log says",
+            ));
+            let others = contents.iter().skip(1);
+            checks.extend(others.map(|name| Check::not_tried(name, "contents")));
+        }
+        Ok(report) => {
+            checks.push(self::contents(&report));
+            checks.push(drainer(&report, config.get("delivery") == Some("none")));
+            checks.push(waiting(&report, config));
+            checks.push(dead(&report));
+        }
+    }
     checks
 }
 
@@ -170,6 +207,16 @@ fn contents(report: &SpoolReport) -> Check {
             "contents",
             found,
             "the spool is damaged: make a copy with `esales-notify queue backup DIR`, check the disk, and report it",
+        )
+    } else if report.lost > 0 {
+        Check::warning(
+            "contents",
+            format!(
+                "{counters}; the engine has lost {} that were accepted",
+                report.lost
+            ),
+            "the engine was restarted without its data, or a replica without the last of them became the primary: see \
+             docs/fleet.md, and set durability = replica or disk if that must not happen again",
         )
     } else if !aside.is_empty() {
         Check::warning(

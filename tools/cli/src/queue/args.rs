@@ -8,8 +8,8 @@ use clap::{Arg, ArgAction, ArgGroup, Command, value_parser};
 use crate::options;
 
 const LONG_ABOUT: &str = "\
-Inspects and repairs a spool: the directory in the option spool (--spool, ESALES_SPOOL). Other processes may enqueue and \
-deliver meanwhile. Run it as the owner of the spool, or as root. No command shows a token.";
+Inspects and repairs a spool: the directory or the engine in the option spool (--spool, ESALES_SPOOL). Other processes may \
+enqueue and deliver meanwhile. Run it as the owner of the spool, or as root. No command shows a token.";
 
 const EXIT_CODES: &str = "\
 Exit code: 0 done; 2 wrong usage or options, such as a relative path; 3 no notification has the id, and nothing was \
@@ -43,13 +43,23 @@ fn flag(name: &'static str, help: &'static str) -> Arg {
         .help(help)
 }
 
+/// The options for the place of the spool and the access to it.
+const SPOOL_OPTIONS: [&str; 6] = [
+    "spool",
+    "spool_password",
+    "spool_password_file",
+    "spool_fallback",
+    "allow_volatile",
+    "ca_file",
+];
+
 /// A command that uses a spool.
 fn leaf(name: &'static str, about: &'static str) -> Command {
     Command::new(name)
         .about(about)
         .after_help(EXIT_CODES)
         .arg(flag("json", "Print JSON, for programs"))
-        .args(client_options(&["spool"]))
+        .args(client_options(&SPOOL_OPTIONS))
 }
 
 /// The flag of a command that may enqueue payments.

@@ -44,6 +44,7 @@ pub(super) fn report(report: &SpoolReport) -> Value {
         "pending": counts.pending,
         "is_balanced": report.is_balanced(),
         "faults": report.faults,
+        "lost": report.lost,
         "pending_bytes": report.pending_bytes,
         "oldest_age_ms": millis(report.oldest_age),
         "has_drainer": report.leader.is_some(),

@@ -48,6 +48,9 @@ pub(super) fn report(report: &SpoolReport) -> String {
     if counts.pending > 0 {
         row("oldest waits for", &span(report.oldest_age));
     }
+    if report.lost > 0 {
+        row("lost", &format!("{}, by the engine", report.lost));
+    }
     match &report.leader {
         Some(leader) => row("delivered by", leader),
         None => row("delivered by", "no process"),

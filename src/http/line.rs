@@ -1,0 +1,93 @@
+//! A connection that carries another protocol than HTTP: the same look-up of names, TCP and TLS, each call within its
+//! deadline.
+
+use std::io::{self, Read, Write};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustls::ClientConfig;
+
+use super::deadline::{self, Step};
+use super::pool::system_roots;
+use super::race;
+use super::resolver::CachingResolver;
+use super::tcp::{DeadlineStream, Stream};
+use super::tls::{Roots, TlsStream};
+use crate::options::CaFile;
+use crate::outcome::Error;
+
+/// How long a looked-up address is used for new connections.
+const DNS_CACHE: Duration = Duration::from_secs(60);
+
+/// Makes connections to any host.
+#[derive(Debug)]
+pub(crate) struct Dialler {
+    resolver: CachingResolver,
+    /// `None`: the connections carry clear text.
+    tls: Option<Arc<ClientConfig>>,
+}
+
+/// One connection.
+#[derive(Debug)]
+pub(crate) struct Line(Box<dyn Stream>);
+
+impl Dialler {
+    /// With TLS, the authorities of `ca_file` are trusted, or those of the system.
+    pub(crate) fn new(is_tls: bool, ca_file: Option<&CaFile>) -> Result<Dialler, Error> {
+        let roots = is_tls.then(|| ca_file.map_or_else(system_roots, Roots::from_file));
+        let tls = roots.as_ref().map(Roots::client_config).transpose()?;
+        Ok(Dialler {
+            resolver: CachingResolver::new(DNS_CACHE),
+            tls: tls.map(Arc::new),
+        })
+    }
+
+    /// Connects before `deadline`. An error names the step that failed.
+    pub(crate) fn open(&self, host: &str, port: u16, deadline: Instant) -> io::Result<Line> {
+        deadline::begin(deadline);
+        deadline::enter(Step::Resolve);
+        let opened = self.dial(host, port);
+        opened.map_err(|e| {
+            if deadline::step() == Step::Connect {
+                self.resolver.doubt();
+            }
+            let message = format!("while {}: {e}", deadline::step().text());
+            io::Error::new(e.kind(), message)
+        })
+    }
+
+    fn dial(&self, host: &str, port: u16) -> io::Result<Line> {
+        let addresses = self.resolver.addresses(host, port)?;
+        deadline::enter(Step::Connect);
+        let (stream, answered) = race::connect(&addresses)?;
+        self.resolver.prefer(host, port, &addresses, answered);
+        let stream: Box<dyn Stream> = Box::new(DeadlineStream::new(stream));
+        let Some(tls) = &self.tls else {
+            return Ok(Line(stream));
+        };
+        deadline::enter(Step::Tls);
+        let stream = TlsStream::handshake(tls, host, stream)?;
+        Ok(Line(Box::new(stream)))
+    }
+}
+
+impl Line {
+    /// Writes all the bytes before `deadline`. Writes nothing if the deadline has passed.
+    pub(crate) fn write(&mut self, bytes: &[u8], deadline: Instant) -> io::Result<()> {
+        deadline::begin(deadline);
+        deadline::check()?;
+        self.0.write_all(bytes)?;
+        self.0.flush()
+    }
+
+    /// Reads what there is, waiting for it until `deadline`; 0: the other side has closed.
+    pub(crate) fn read(&mut self, buffer: &mut [u8], deadline: Instant) -> io::Result<usize> {
+        deadline::begin(deadline);
+        self.0.read(buffer)
+    }
+
+    /// Whether there is nothing to read and no end or error to report.
+    pub(crate) fn is_quiet(&mut self) -> bool {
+        self.0.is_quiet()
+    }
+}

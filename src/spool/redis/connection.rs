@@ -1,0 +1,220 @@
+//! One connection to an engine, and what the engine says of itself when the connection is made.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use super::resp::{Command, Decoder, Value};
+use crate::host::{self, Timestamp};
+use crate::http::Line;
+
+/// A connection is used for no longer: the name may have moved to another engine.
+const MAX_AGE: Duration = Duration::from_secs(60);
+const PIECE: usize = 16 << 10;
+
+pub(super) struct Connection {
+    line: Line,
+    decoder: Decoder,
+    opened: Instant,
+    /// The process that opened it: a forked child must not write to its parent's.
+    process: u32,
+    pub(super) info: Info,
+}
+
+/// Why an exchange failed, and whether the engine may have carried the commands out.
+pub(super) struct Broken {
+    pub(super) error: io::Error,
+    pub(super) may_have_run: bool,
+}
+
+impl Connection {
+    pub(super) fn new(line: Line) -> Connection {
+        Connection {
+            line,
+            decoder: Decoder::default(),
+            opened: Instant::now(),
+            process: host::this_process(),
+            info: Info::default(),
+        }
+    }
+
+    /// Whether it belongs to this process, rather than to the parent that it was forked from.
+    pub(super) fn is_ours(&self) -> bool {
+        self.process == host::this_process()
+    }
+
+    /// Whether it may be used again.
+    pub(super) fn is_usable(&mut self) -> bool {
+        self.opened.elapsed() < MAX_AGE && self.decoder.is_empty() && self.line.is_quiet()
+    }
+
+    /// Sends the commands in one piece and reads a reply to each. After an error the connection must be dropped.
+    pub(super) fn exchange(
+        &mut self,
+        commands: &[Command],
+        deadline: Instant,
+    ) -> Result<Vec<Value>, Broken> {
+        let mut bytes = Vec::new();
+        for command in commands {
+            command.encode(&mut bytes);
+        }
+        let broken = |may_have_run| {
+            move |error| Broken {
+                error,
+                may_have_run,
+            }
+        };
+        // What is not written to its end is not carried out.
+        #[cfg(test)]
+        crash::pass().map_err(broken(false))?;
+        let is_late = Instant::now() >= deadline;
+        self.line
+            .write(&bytes, deadline)
+            .map_err(broken(!is_late && commands.len() > 1))?;
+        let mut replies = Vec::with_capacity(commands.len());
+        while replies.len() < commands.len() {
+            replies.push(self.reply(deadline).map_err(broken(true))?);
+        }
+        Ok(replies)
+    }
+
+    fn reply(&mut self, deadline: Instant) -> io::Result<Value> {
+        loop {
+            if let Some(value) = self.decoder.next()? {
+                return Ok(value);
+            }
+            let mut piece = [0; PIECE];
+            let amount = self.line.read(&mut piece, deadline)?;
+            #[cfg(test)]
+            crash::pass()?;
+            if amount == 0 {
+                return Err(io::Error::new(
+                    io::ErrorKind::UnexpectedEof,
+                    "the engine closed the connection",
+                ));
+            }
+            self.decoder.feed(piece.get(..amount).unwrap_or_default());
+        }
+    }
+}
+
+/// What an engine says of itself (`INFO`, `TIME`, `CONFIG GET`).
+#[derive(Debug, Clone, Default)]
+pub(super) struct Info {
+    pub(super) is_valkey: bool,
+    pub(super) version: String,
+    pub(super) is_primary: bool,
+    pub(super) is_cluster: bool,
+    pub(super) is_loading: bool,
+    pub(super) replicas: u64,
+    pub(super) replication_id: String,
+    pub(super) has_aof: bool,
+    pub(super) eviction: String,
+    pub(super) used_memory: u64,
+    pub(super) max_memory: u64,
+    pub(super) clients: u64,
+    pub(super) max_clients: u64,
+    /// Whether each write is on the disk before it is answered; `None`: it may not be asked.
+    pub(super) syncs_always: Option<bool>,
+    /// The engine's clock in milliseconds since 1970, and this machine's at that moment.
+    pub(super) clock: Option<(u64, Timestamp)>,
+}
+
+impl Info {
+    pub(super) fn parse(text: &str) -> Info {
+        let field = |name: &str| {
+            let mut lines = text.lines();
+            lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))
+        };
+        let word = |name| field(name).unwrap_or_default().to_owned();
+        let number = |name| field(name).and_then(|n| n.parse().ok()).unwrap_or(0);
+        let is_on = |name| field(name) == Some("1");
+        let valkey = field("valkey_version");
+        Info {
+            is_valkey: valkey.is_some(),
+            version: valkey.map_or_else(|| word("redis_version"), str::to_owned),
+            is_primary: field("role") == Some("master"),
+            is_cluster: is_on("cluster_enabled"),
+            is_loading: is_on("loading"),
+            replicas: number("connected_slaves"),
+            replication_id: word("master_replid"),
+            has_aof: is_on("aof_enabled"),
+            eviction: word("maxmemory_policy"),
+            used_memory: number("used_memory"),
+            max_memory: number("maxmemory"),
+            clients: number("connected_clients"),
+            max_clients: number("maxclients"),
+            syncs_always: None,
+            clock: None,
+        }
+    }
+
+    /// Major and minor number of the version.
+    pub(super) fn release(&self) -> (u32, u32) {
+        let mut parts = self
+            .version
+            .split('.')
+            .map(|part| part.parse().unwrap_or(0));
+        (parts.next().unwrap_or(0), parts.next().unwrap_or(0))
+    }
+
+    /// Whether it has `WAITAOF`.
+    pub(super) fn has_wait_aof(&self) -> bool {
+        self.release() >= (7, 2)
+    }
+}
+
+/// Lets the connections of a test fail after so many more writes and reads, until they are allowed again.
+#[cfg(test)]
+pub(super) mod crash {
+    use std::cell::Cell;
+    use std::io;
+
+    thread_local! {
+        static LEFT: Cell<Option<u64>> = const { Cell::new(None) };
+        static HAS_STRUCK: Cell<bool> = const { Cell::new(false) };
+    }
+
+    pub(in crate::spool::redis) fn after(operations: Option<u64>) {
+        LEFT.set(operations);
+        HAS_STRUCK.set(false);
+    }
+
+    pub(in crate::spool::redis) fn has_struck() -> bool {
+        HAS_STRUCK.get()
+    }
+
+    pub(super) fn pass() -> io::Result<()> {
+        let Some(left) = LEFT.get() else {
+            return Ok(());
+        };
+        match left.checked_sub(1) {
+            Some(left) if !HAS_STRUCK.get() => {
+                LEFT.set(Some(left));
+                Ok(())
+            }
+            _ => {
+                HAS_STRUCK.set(true);
+                Err(io::Error::other("the process crashed"))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn info_is_read_of_redis_and_of_valkey() {
+        let redis = Info::parse(
+            "# Server\r\nredis_version:7.0.15\r\nrole:master\r\naof_enabled:1\r\nmaxmemory_policy:noeviction\r\n\
+             master_replid:abc\r\nmaxmemory:0\r\nmaxmemory_human:0B\r\n",
+        );
+        assert_eq!((redis.is_valkey, redis.release()), (false, (7, 0)));
+        assert!(redis.is_primary && redis.has_aof && !redis.has_wait_aof());
+        assert_eq!(redis.replication_id, "abc");
+        let valkey = Info::parse("redis_version:7.2.4\r\nvalkey_version:8.1.0\r\nrole:slave\r\n");
+        assert_eq!((valkey.is_valkey, valkey.release()), (true, (8, 1)));
+        assert!(!valkey.is_primary && valkey.has_wait_aof());
+    }
+}

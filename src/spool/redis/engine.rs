@@ -1,0 +1,495 @@
+//! The engine behind a spool: which of its hosts is the primary, the connections to it, and calls of scripts.
+
+use std::fmt;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use super::checks::{self, Unfit, explained};
+use super::connection::{Broken, Connection, Info};
+use super::resp::{Command, Value};
+use super::script::Script;
+use crate::host::{self, Timestamp};
+use crate::http::Dialler;
+use crate::options::{Durability, EnginePlace, Host, QueueSettings};
+use crate::outcome::{Error, Status};
+
+/// Connections that are kept: as many as threads of one process call at the same time.
+const MAX_IDLE: usize = 8;
+/// How often one call may be sent on: by a cluster, to a new primary, or because a kept connection was closed.
+const MAX_HOPS: usize = 4;
+/// What a confirmation leaves of the call's time, so that the answer arrives within it.
+const ANSWER: Duration = Duration::from_millis(10);
+
+/// Why a call failed.
+#[derive(Debug, Clone)]
+pub(super) struct Failure {
+    pub(super) text: String,
+    /// Whether the engine may have carried it out.
+    pub(super) may_have_run: bool,
+}
+
+impl Failure {
+    fn refused(text: impl Into<String>) -> Failure {
+        Failure {
+            text: text.into(),
+            may_have_run: false,
+        }
+    }
+}
+
+pub(super) struct Engine {
+    pub(super) place: EnginePlace,
+    /// Of every key.
+    pub(super) prefix: String,
+    settings: QueueSettings,
+    dialler: Dialler,
+    idle: Mutex<Vec<Connection>>,
+    known: Mutex<Known>,
+    /// Whether the user's rights were checked, which is done once.
+    has_checked_rights: AtomicBool,
+    /// Raised whenever another replication begins: after a failover, or a restart of the engine.
+    pub(super) replications: AtomicU64,
+}
+
+/// What earlier connections have shown.
+#[derive(Default)]
+struct Known {
+    /// The primary, as a cluster or a Sentinel named it.
+    primary: Option<Host>,
+    replication_id: Option<String>,
+    /// The engine's clock, and this machine's at that moment.
+    clock: Option<(u64, Timestamp)>,
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Engine({})", self.place.url)
+    }
+}
+
+/// What is to be known of the data before a call returns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Confirm {
+    /// That the engine has it.
+    Engine,
+    /// What `durability` says.
+    Durability,
+}
+
+impl Engine {
+    pub(super) fn new(place: &EnginePlace, settings: &QueueSettings) -> Result<Engine, Error> {
+        Ok(Engine {
+            prefix: format!("esales:{{{}}}:", place.name),
+            dialler: Dialler::new(place.is_tls, settings.ca_file.as_ref())?,
+            place: place.clone(),
+            settings: settings.clone(),
+            idle: Mutex::default(),
+            known: Mutex::default(),
+            has_checked_rights: AtomicBool::new(false),
+            replications: AtomicU64::new(0),
+        })
+    }
+
+    /// The error of a call. The address has no password in it.
+    pub(super) fn failed(&self, failure: &Failure) -> Error {
+        Error::new(
+            Status::SpoolFailed,
+            format!("spool {}: {}", self.place.url, failure.text),
+        )
+    }
+
+    /// The engine's clock at a moment of this machine, or that moment if the engine's clock is not known.
+    pub(super) fn clock(&self) -> Option<(u64, Timestamp)> {
+        host::lock(&self.known).clock
+    }
+
+    /// Calls a script.
+    pub(super) fn call(
+        &self,
+        script: &Script,
+        arguments: &Command,
+        deadline: Instant,
+    ) -> Result<Value, Failure> {
+        let called = self.call_all(
+            script,
+            std::slice::from_ref(arguments),
+            Confirm::Engine,
+            deadline,
+        )?;
+        Ok(called.into_iter().next().unwrap_or(Value::Nil))
+    }
+
+    /// Calls a script several times in one piece. An error reply to one call is a failure of all.
+    pub(super) fn call_all(
+        &self,
+        script: &Script,
+        calls: &[Command],
+        confirm: Confirm,
+        deadline: Instant,
+    ) -> Result<Vec<Value>, Failure> {
+        let by_name: Vec<Command> = calls
+            .iter()
+            .map(|arguments| script.by_name(&self.prefix, arguments))
+            .collect();
+        let replies = self.run(by_name, confirm, deadline)?;
+        let is_unknown =
+            |reply: &Value| matches!(reply, Value::Error(e) if e.starts_with("NOSCRIPT"));
+        let replies = match replies.iter().any(is_unknown) {
+            false => replies,
+            // It is known from then on.
+            true => {
+                let with_text = calls
+                    .iter()
+                    .map(|arguments| script.with_text(&self.prefix, arguments));
+                self.run(with_text.collect(), confirm, deadline)?
+            }
+        };
+        for reply in &replies {
+            if let Value::Error(error) = reply {
+                return Err(Failure::refused(explained(error)));
+            }
+        }
+        Ok(replies)
+    }
+
+    /// Sends commands to the primary, and to where it sends them on.
+    fn run(
+        &self,
+        commands: Vec<Command>,
+        confirm: Confirm,
+        deadline: Instant,
+    ) -> Result<Vec<Value>, Failure> {
+        let mut may_have_run = false;
+        for _ in 0..MAX_HOPS {
+            let (mut connection, is_kept) = match self.kept() {
+                Some(connection) => (connection, true),
+                None => {
+                    let opened = self.open(deadline);
+                    let connection = opened.map_err(|text| Failure { text, may_have_run })?;
+                    (connection, false)
+                }
+            };
+            let exchanged = self.exchange(&mut connection, &commands, confirm, deadline);
+            let replies = match exchanged {
+                Ok(replies) => replies,
+                Err(broken) => {
+                    may_have_run |= broken.may_have_run;
+                    let is_late = broken.error.kind() == std::io::ErrorKind::TimedOut;
+                    if is_kept && !is_late {
+                        // The engine closed it meanwhile, and those that were kept with it. All our calls may be made twice.
+                        host::lock(&self.idle).clear();
+                        continue;
+                    }
+                    host::lock(&self.known).primary = None;
+                    let text = match is_late {
+                        true => "the engine did not answer in time".to_owned(),
+                        false => broken.error.to_string(),
+                    };
+                    return Err(Failure { text, may_have_run });
+                }
+            };
+            match replies.iter().find_map(redirection) {
+                Some(Redirection::To(host)) => {
+                    host::lock(&self.known).primary = Some(host);
+                    host::lock(&self.idle).clear();
+                }
+                Some(Redirection::Away) if is_kept => {
+                    // Its role has changed: it is asked for anew.
+                    host::lock(&self.known).primary = None;
+                    host::lock(&self.idle).clear();
+                }
+                _ => {
+                    self.keep(connection);
+                    return self.confirmed(replies, commands.len());
+                }
+            }
+        }
+        Err(Failure {
+            text: "the engine's hosts send each call on to another one".to_owned(),
+            may_have_run,
+        })
+    }
+
+    /// Sends commands, and asks for the confirmation in the same piece.
+    fn exchange(
+        &self,
+        connection: &mut Connection,
+        commands: &[Command],
+        confirm: Confirm,
+        deadline: Instant,
+    ) -> Result<Vec<Value>, Broken> {
+        let wait = match (confirm, self.settings.durability) {
+            (Confirm::Durability, Durability::Replica) => Command::new("WAIT").arg("1"),
+            (Confirm::Durability, Durability::Disk)
+                if connection.info.syncs_always != Some(true) =>
+            {
+                Command::new("WAITAOF").arg("1").arg("0")
+            }
+            _ => return connection.exchange(commands, deadline),
+        };
+        let left = deadline.saturating_duration_since(Instant::now());
+        // 0 would be for ever.
+        let wait = wait.number(host::millis(left.saturating_sub(ANSWER)).max(1));
+        let mut all: Vec<Command> = Vec::with_capacity(commands.len() + 1);
+        for command in commands {
+            all.push(Command::default().with_all(command));
+        }
+        all.push(wait);
+        connection.exchange(&all, deadline)
+    }
+
+    /// Takes the confirmation from the replies, if there is one, and checks it.
+    fn confirmed(&self, mut replies: Vec<Value>, commands: usize) -> Result<Vec<Value>, Failure> {
+        if replies.len() <= commands {
+            return Ok(replies);
+        }
+        let confirmation = replies.pop();
+        if replies.iter().any(|reply| matches!(reply, Value::Error(_))) {
+            return Ok(replies);
+        }
+        let copies = match &confirmation {
+            Some(Value::Error(error)) => {
+                return Err(Failure {
+                    text: explained(error),
+                    may_have_run: true,
+                });
+            }
+            Some(Value::List(copies)) => copies.first().and_then(Value::number),
+            Some(other) => other.number(),
+            None => None,
+        };
+        if copies.unwrap_or(0) >= 1 {
+            return Ok(replies);
+        }
+        let text = match self.settings.durability {
+            Durability::Disk => "written, and not confirmed by the disk in time",
+            _ => "written, and not confirmed by a replica in time",
+        };
+        Err(Failure {
+            text: text.to_owned(),
+            may_have_run: true,
+        })
+    }
+
+    /// A kept connection that is still open.
+    fn kept(&self) -> Option<Connection> {
+        let mut idle = host::lock(&self.idle);
+        while let Some(mut connection) = idle.pop() {
+            if connection.is_ours() && connection.is_usable() {
+                return Some(connection);
+            }
+        }
+        None
+    }
+
+    fn keep(&self, connection: Connection) {
+        let mut idle = host::lock(&self.idle);
+        if idle.len() < MAX_IDLE {
+            idle.push(connection);
+        }
+    }
+
+    /// A new connection to the primary, after every check.
+    fn open(&self, deadline: Instant) -> Result<Connection, String> {
+        let (connection, _) = self.reach(deadline)?;
+        let info = &connection.info;
+        let mut known = host::lock(&self.known);
+        known.clock = info.clock.or(known.clock);
+        let id = Some(info.replication_id.clone()).filter(|id| !id.is_empty());
+        if known.replication_id.is_some() && known.replication_id != id {
+            self.replications.fetch_add(1, Ordering::Relaxed);
+        }
+        known.replication_id = id;
+        drop(known);
+        Ok(connection)
+    }
+
+    /// Reaches the primary, and says which host it is.
+    fn reach(&self, deadline: Instant) -> Result<(Connection, Host), String> {
+        let remembered = host::lock(&self.known).primary.clone();
+        if let Some(host) = remembered {
+            if let Ok(connection) = self.connect(&host, share(deadline, 1)) {
+                return Ok((connection, host));
+            }
+            host::lock(&self.known).primary = None;
+        }
+        let mut failure = String::new();
+        for (n, host) in self.place.hosts.iter().enumerate() {
+            let until = share(deadline, self.place.hosts.len() - n - 1);
+            let primary = match &self.place.sentinel {
+                None => Ok(host.clone()),
+                Some(name) => self.ask_sentinel(host, name, until),
+            };
+            let connected = primary.and_then(|primary| {
+                let connection = self
+                    .connect(&primary, until)
+                    .map_err(|unfit| format!("{primary}: {}", unfit.text()))?;
+                Ok((connection, primary))
+            });
+            match connected {
+                Ok(found) => return Ok(found),
+                Err(e) => failure = e,
+            }
+        }
+        Err(failure)
+    }
+
+    /// Connects to an engine, and refuses it if it cannot hold the queue.
+    fn connect(&self, host: &Host, deadline: Instant) -> Result<Connection, Unfit> {
+        let mut connection = self.greet(host, deadline)?;
+        checks::check(&connection.info, &self.settings)?;
+        if !self.has_checked_rights.load(Ordering::Relaxed) && !connection.info.is_cluster {
+            checks::check_rights(&mut connection, &self.prefix, deadline)?;
+            self.has_checked_rights.store(true, Ordering::Relaxed);
+        }
+        Ok(connection)
+    }
+
+    /// Connects to an engine, whatever it is.
+    fn greet(&self, host: &Host, deadline: Instant) -> Result<Connection, Unfit> {
+        let line = self.dialler.open(&host.name, host.port, deadline);
+        let line = line.map_err(|e| Unfit::Other(e.to_string()))?;
+        let mut connection = Connection::new(line);
+        connection.info = checks::greet(&mut connection, &self.place, &self.settings, deadline)?;
+        Ok(connection)
+    }
+
+    /// Asks a Sentinel for the primary.
+    fn ask_sentinel(&self, host: &Host, name: &str, deadline: Instant) -> Result<Host, String> {
+        let failed = |text: &dyn fmt::Display| format!("Sentinel {host}: {text}");
+        let line = self.dialler.open(&host.name, host.port, deadline);
+        let mut connection = Connection::new(line.map_err(|e| failed(&e))?);
+        let question = || {
+            Command::new("SENTINEL")
+                .arg("get-master-addr-by-name")
+                .arg(name)
+        };
+        let mut ask = |commands: &[Command]| {
+            let replies = connection.exchange(commands, deadline);
+            replies.map_err(|broken| failed(&broken.error))
+        };
+        let mut replies = ask(&[question()])?;
+        if let Some(Value::Error(error)) = replies.first()
+            && error.starts_with("NOAUTH")
+            && let Some(login) = checks::login(&self.place, &self.settings)
+        {
+            replies = ask(&[login, question()])?;
+        }
+        let primary = match replies.last() {
+            Some(Value::Error(error)) => return Err(failed(&explained(error))),
+            Some(Value::List(address)) => address
+                .first()
+                .and_then(Value::text)
+                .zip(address.get(1).and_then(Value::number)),
+            _ => None,
+        };
+        let Some((address, port)) = primary else {
+            return Err(failed(&format_args!("it knows no primary named {name}")));
+        };
+        Ok(host_from(address, port))
+    }
+
+    /// Makes a connection as every call does, with all checks.
+    pub(super) fn usable(&self, deadline: Instant) -> Result<(), Failure> {
+        self.open(deadline).map(drop).map_err(Failure::refused)
+    }
+
+    /// What the engine says of itself, before any check, and how long it took to say so.
+    pub(super) fn inspect(&self, deadline: Instant) -> Result<(Info, Host, Duration), Failure> {
+        let mut failure = String::new();
+        for host in &self.place.hosts {
+            let primary = match &self.place.sentinel {
+                None => Ok(host.clone()),
+                Some(name) => self.ask_sentinel(host, name, deadline),
+            };
+            let greeted = primary.and_then(|primary| {
+                let greeted = self.greet(&primary, deadline);
+                let connection = greeted.map_err(|unfit| format!("{primary}: {}", unfit.text()))?;
+                Ok((connection, primary))
+            });
+            match greeted {
+                Ok((mut connection, primary)) => {
+                    let start = Instant::now();
+                    let ping = connection.exchange(&[Command::new("PING")], deadline);
+                    ping.map_err(|broken| Failure::refused(broken.error.to_string()))?;
+                    return Ok((connection.info.clone(), primary, start.elapsed()));
+                }
+                Err(e) => failure = e,
+            }
+        }
+        Err(Failure::refused(failure))
+    }
+}
+
+/// The time for one of several hosts, when so many are still to be tried.
+fn share(deadline: Instant, others: usize) -> Instant {
+    let now = Instant::now();
+    let left = deadline.saturating_duration_since(now);
+    now + left / u32::try_from(others + 1).unwrap_or(u32::MAX)
+}
+
+fn host_from(address: &str, port: u64) -> Host {
+    let is_v6 = address.contains(':') && !address.starts_with('[');
+    Host {
+        name: match is_v6 {
+            true => format!("[{address}]"),
+            false => address.to_owned(),
+        },
+        port: u16::try_from(port).unwrap_or(0),
+    }
+}
+
+/// Where a reply sends the call.
+enum Redirection {
+    To(Host),
+    /// This engine is not the primary any more.
+    Away,
+}
+
+fn redirection(reply: &Value) -> Option<Redirection> {
+    let Value::Error(error) = reply else {
+        return None;
+    };
+    let mut words = error.split(' ');
+    match words.next()? {
+        "MOVED" => {
+            let (address, port) = words.nth(1)?.rsplit_once(':')?;
+            Some(Redirection::To(host_from(address, port.parse().ok()?)))
+        }
+        "READONLY" | "MASTERDOWN" | "LOADING" | "CLUSTERDOWN" => Some(Redirection::Away),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn redirection_is_read_from_a_reply() {
+        let read = |text: &str| redirection(&Value::Error(text.to_owned()));
+        let to = |text: &str| match read(text) {
+            Some(Redirection::To(host)) => host.to_string(),
+            _ => panic!("{text}"),
+        };
+        assert_eq!(to("MOVED 12182 10.0.0.7:7001"), "10.0.0.7:7001");
+        assert_eq!(to("MOVED 1 ::1:7001"), "[::1]:7001");
+        assert_eq!(to("MOVED 1 a.example:1"), "a.example:1");
+        assert!(matches!(
+            read("READONLY You can't"),
+            Some(Redirection::Away)
+        ));
+        for other in [
+            "MOVED",
+            "MOVED 1",
+            "MOVED 1 x",
+            "MOVED 1 x:y",
+            "ERR MOVED 1 a:1",
+            "",
+        ] {
+            assert!(read(other).is_none(), "{other}");
+        }
+        assert!(redirection(&Value::Nil).is_none());
+    }
+}

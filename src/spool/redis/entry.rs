@@ -1,0 +1,173 @@
+//! Entries of the engine's streams, as the spool's items.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::codec::{self, LastAttempt};
+use super::resp::Value;
+use crate::host::Timestamp;
+use crate::notification::stored_path;
+use crate::outcome::Status;
+use crate::spool::{Item, Position, StoredItem};
+
+/// Turns the times of other machines into this one's.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Clock {
+    /// Times of this boot of a machine are this machine's own. `None`: all are.
+    pub(super) own_boot: Option<u32>,
+    /// The engine's clock, and this machine's at that moment.
+    pub(super) engine: Option<(u64, Timestamp)>,
+}
+
+impl Clock {
+    /// The moment on this machine's clocks at which the engine's clock was `engine_ms`. Machines need not agree on the time:
+    /// each knows how far its clock is from the engine's.
+    pub(super) fn localise(self, stored: Timestamp, engine_ms: u64) -> Timestamp {
+        let (Some(own), Some((engine_now, now))) = (self.own_boot, self.engine) else {
+            return stored;
+        };
+        if stored.boot == own && own != 0 {
+            return stored;
+        }
+        let moved = |clock: u64| clock.saturating_add(engine_ms).checked_sub(engine_now);
+        let unix_ms = moved(now.unix_ms).unwrap_or(0);
+        match moved(now.uptime_ms) {
+            Some(uptime_ms) if now.boot != 0 && uptime_ms != 0 => Timestamp {
+                unix_ms,
+                uptime_ms,
+                boot: now.boot,
+            },
+            // Before this machine was started.
+            _ => Timestamp {
+                unix_ms,
+                ..Timestamp::default()
+            },
+        }
+    }
+}
+
+/// An entry that waits for delivery.
+#[derive(Debug, Clone)]
+pub(super) struct Pending {
+    pub(super) stored: StoredItem,
+    /// When the last attempt ended, and how long after that the next one may start.
+    pub(super) pause: Option<(Timestamp, Duration)>,
+}
+
+/// The fields of an entry.
+struct Fields<'a>(&'a [Value]);
+
+impl<'a> Fields<'a> {
+    fn get(&self, name: &str) -> Option<&'a str> {
+        let mut pairs = self.0.chunks_exact(2);
+        pairs.find_map(|pair| match pair {
+            [key, value] if key.text() == Some(name) => value.text(),
+            _ => None,
+        })
+    }
+}
+
+fn parts(entry: &Value) -> Option<(Position, Fields<'_>)> {
+    let [id, fields] = entry.list()? else {
+        return None;
+    };
+    let (seq, _) = id.text()?.split_once('-')?;
+    Some((Position(seq.parse().ok()?), Fields(fields.list()?)))
+}
+
+fn item(entry: &Value, origin: &Arc<str>, clock: Clock) -> Option<(Item, String)> {
+    let (position, fields) = parts(entry)?;
+    let accepted = codec::time(fields.get("a")?)?;
+    let engine_ms = fields.get("s")?.parse().ok()?;
+    let item = Item {
+        position,
+        id: fields.get("i")?.to_owned(),
+        origin: Arc::clone(origin),
+        path: stored_path(fields.get("p")?),
+        body: fields.get("b")?.to_owned(),
+        accepted: clock.localise(accepted, engine_ms),
+        attempts: fields.get("n")?.parse().ok()?,
+        has_begun: false,
+        producer: fields.get("o")?.parse().ok()?,
+    };
+    Some((item, fields.get("e").unwrap_or_default().to_owned()))
+}
+
+/// A pending entry, with what is known of its attempts and whether its delivery has begun.
+pub(super) fn pending(
+    entry: &Value,
+    last: &Value,
+    begun: &Value,
+    origin: &Arc<str>,
+    clock: Clock,
+) -> Option<Pending> {
+    let (mut item, detail) = item(entry, origin, clock)?;
+    item.has_begun = *begun != Value::Nil;
+    let mut stored = StoredItem {
+        item,
+        died: None,
+        status: Status::Queued,
+        http_status: None,
+        detail,
+    };
+    let mut pause = None;
+    if let Some(last) = last.text() {
+        let last = LastAttempt::unpack(last)?;
+        stored.item.attempts = last.attempts;
+        stored.status = last.status;
+        stored.http_status = last.http_status;
+        stored.detail = last.detail;
+        pause = Some((last.at, last.pause));
+    }
+    Some(Pending { stored, pause })
+}
+
+/// A dead letter.
+pub(super) fn letter(entry: &Value, clock: Clock) -> Option<StoredItem> {
+    let (_, fields) = parts(entry)?;
+    let origin = Arc::from(fields.get("u")?);
+    let (mut item, _) = item(entry, &origin, clock)?;
+    let (receipt, died) = codec::receipt(&item.id, fields.get("x")?)?;
+    item.attempts = receipt.attempts;
+    Some(StoredItem {
+        item,
+        died: Some(died),
+        status: receipt.status,
+        http_status: receipt.http_status,
+        detail: receipt.detail,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(unix_ms: u64, uptime_ms: u64, boot: u32) -> Timestamp {
+        Timestamp {
+            unix_ms,
+            uptime_ms,
+            boot,
+        }
+    }
+
+    #[test]
+    fn time_of_another_machine_is_counted_by_the_engines_clock() {
+        // This machine's clock is an hour fast.
+        let hour = 3_600_000;
+        let clock = Clock {
+            own_boot: Some(7),
+            engine: Some((1_000_000_000, at(1_000_000_000 + hour, 500_000, 7))),
+        };
+        let theirs = at(5, 9, 8);
+        let found = clock.localise(theirs, 1_000_000_000 - 60_000);
+        assert_eq!(found, at(1_000_000_000 + hour - 60_000, 440_000, 7));
+        // Accepted since the clocks were compared.
+        assert_eq!(clock.localise(theirs, 1_000_000_500).uptime_ms, 500_500);
+        // Before this machine was started, the age is not certain.
+        let old = clock.localise(theirs, 1_000_000_000 - 600_000);
+        assert_eq!(old, at(1_000_000_000 + hour - 600_000, 0, 0));
+        let own = at(5, 9, 7);
+        assert_eq!(clock.localise(own, 1), own);
+        assert_eq!(Clock::default().localise(theirs, 1), theirs);
+    }
+}

@@ -1,0 +1,496 @@
+//! A log on this machine that takes what the engine does not answer for (`spool_fallback`), under the same ids. Whoever
+//! delivers forwards it when the engine is back: accepting an id twice does nothing.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use super::RedisSpool;
+use super::breaker::{Breaker, Way};
+use crate::host::{self, Timestamp, log};
+use crate::options::QueueSettings;
+use crate::outcome::{Error, Receipt, Status};
+use crate::spool::log::LogSpool;
+use crate::spool::{
+    Fate, Gate, Inlet, Item, Lease, LeaseError, Ledger, NewItem, Operator, Outlet, Overview,
+    Position, Settlement, StoredItem, Totals,
+};
+
+/// How long a call asks an engine that did not answer before.
+const BRIEFLY: Duration = Duration::from_millis(50);
+/// How long one iteration of the drainer forwards.
+const FORWARD_FOR: Duration = Duration::from_millis(100);
+/// The longest time that one of the log's own calls may take meanwhile.
+const LOG_CALL: Duration = Duration::from_secs(1);
+/// How many notifications are forwarded in one piece.
+const PIECE: usize = 100;
+/// How often it is looked whether another process has put something into the log.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// What a receipt says of a notification that waits in the log.
+pub(super) fn waits_in(path: &Path) -> String {
+    format!(
+        "queued in {}, for the engine does not answer; it is passed on under the same id when the engine is back",
+        path.display()
+    )
+}
+
+/// A spool in an engine, with a log for when the engine does not answer.
+#[derive(Debug)]
+pub(super) struct FallbackSpool {
+    engine: RedisSpool,
+    path: PathBuf,
+    log: LogSpool,
+    breaker: Arc<Mutex<Breaker>>,
+    forwarder: Arc<Forwarder>,
+}
+
+impl FallbackSpool {
+    pub(super) fn new(
+        engine: RedisSpool,
+        path: &Path,
+        settings: &QueueSettings,
+        creates: bool,
+    ) -> Result<FallbackSpool, Error> {
+        let path = crate::spool::log::check(path)?;
+        let open = || LogSpool::new(path.clone(), settings, creates);
+        Ok(FallbackSpool {
+            breaker: Arc::default(),
+            forwarder: Arc::new(Forwarder {
+                engine: engine.clone(),
+                path: path.clone(),
+                log: open()?,
+                state: Mutex::default(),
+            }),
+            log: open()?,
+            engine,
+            path,
+        })
+    }
+
+    fn is_log_there(&self) -> bool {
+        self.path.exists()
+    }
+
+    /// Passes a call's result on, and learns from it whether the engine answers.
+    fn learn<T>(&self, answer: Result<T, Error>) -> Result<T, Error> {
+        match &answer {
+            Err(e) if e.status() == Status::SpoolFailed => {}
+            _ => self.succeeded(),
+        }
+        answer
+    }
+
+    fn succeeded(&self) {
+        if host::lock(&self.breaker).succeed() {
+            log::info(|| format!("the engine answers again: {:?}", self.engine));
+        }
+    }
+
+    /// The time until which the engine is asked; `None`: it is not asked.
+    fn asked_until(&self, deadline: Instant) -> Option<Instant> {
+        let now = Instant::now();
+        let left = deadline.saturating_duration_since(now);
+        match host::lock(&self.breaker).way(now) {
+            // The rest is for the log.
+            Way::Ask => Some(now + left * 3 / 4),
+            Way::AskBriefly => Some(now + BRIEFLY.min(left / 2)),
+            Way::GoPast => None,
+        }
+    }
+}
+
+impl Inlet for FallbackSpool {
+    fn push(&self, item: &NewItem, deadline: Instant) -> Result<(), Error> {
+        self.accept(item, deadline).map(drop)
+    }
+
+    fn accept(&self, item: &NewItem, deadline: Instant) -> Result<Option<String>, Error> {
+        if let Some(until) = self.asked_until(deadline) {
+            match self.engine.push(item, until) {
+                Ok(()) => {
+                    self.succeeded();
+                    return Ok(None);
+                }
+                Err(e) if e.status() != Status::SpoolFailed => return self.learn(Err(e)),
+                Err(e) => {
+                    if host::lock(&self.breaker).fail(Instant::now()) {
+                        log::error(|| {
+                            format!(
+                                "{e}; notifications go into {} meanwhile",
+                                self.path.display()
+                            )
+                        });
+                    }
+                }
+            }
+        }
+        self.log.push(item, deadline)?;
+        self.forwarder.expect();
+        Ok(Some(waits_in(&self.path)))
+    }
+}
+
+impl Outlet for FallbackSpool {
+    fn acquire(&self, deadline: Instant) -> Result<Option<Box<dyn Lease>>, Error> {
+        // Also a machine on standby forwards what is in its own log.
+        self.forwarder.forward();
+        let lease = self.learn(self.engine.acquire(deadline))?;
+        Ok(lease.map(|lease| {
+            Box::new(FallbackLease {
+                lease,
+                forwarder: Arc::clone(&self.forwarder),
+            }) as Box<dyn Lease>
+        }))
+    }
+}
+
+/// The lease of the engine's spool; its holder also forwards.
+#[derive(Debug)]
+struct FallbackLease {
+    lease: Box<dyn Lease>,
+    forwarder: Arc<Forwarder>,
+}
+
+impl Lease for FallbackLease {
+    fn poll(&mut self, now: Timestamp) -> Result<bool, LeaseError> {
+        self.forwarder.forward();
+        self.lease.poll(now)
+    }
+
+    fn origins(&self) -> Vec<(Arc<str>, Gate)> {
+        self.lease.origins()
+    }
+
+    fn fetch(
+        &mut self,
+        origin: &str,
+        now: Timestamp,
+        limit: usize,
+        skip: &HashSet<Position>,
+    ) -> Result<Vec<Item>, LeaseError> {
+        self.lease.fetch(origin, now, limit, skip)
+    }
+
+    fn overdue(
+        &mut self,
+        origin: &str,
+        now: Timestamp,
+        max_age: Duration,
+        skip: &HashSet<Position>,
+    ) -> Result<Vec<Item>, LeaseError> {
+        self.lease.overdue(origin, now, max_age, skip)
+    }
+
+    fn begin(&mut self, items: &[Position]) -> Result<(), LeaseError> {
+        self.lease.begin(items)
+    }
+
+    fn settle(
+        &mut self,
+        settlements: &[Settlement],
+        gates: &[(Arc<str>, Gate)],
+    ) -> Result<(), LeaseError> {
+        self.lease.settle(settlements, gates)
+    }
+
+    fn maintain(&mut self, now: Timestamp) -> Result<(), LeaseError> {
+        self.lease.maintain(now)
+    }
+
+    fn release(self: Box<Self>) {
+        self.lease.release();
+    }
+}
+
+/// Passes on what is in the log.
+#[derive(Debug)]
+struct Forwarder {
+    engine: RedisSpool,
+    path: PathBuf,
+    /// A handle of its own: producers do not wait for the forwarder.
+    log: LogSpool,
+    state: Mutex<ForwardState>,
+}
+
+#[derive(Debug, Default)]
+struct ForwardState {
+    /// When it is worth looking into the log; `None`: now.
+    next_look: Option<Instant>,
+    /// Held from the first notification to the last: another process on this machine then does not look.
+    lease: Option<Box<dyn Lease>>,
+    breaker: Breaker,
+    forwarded: u64,
+}
+
+impl Forwarder {
+    /// This process has put something into the log.
+    fn expect(&self) {
+        if let Ok(mut state) = self.state.try_lock() {
+            state.next_look = None;
+        }
+    }
+
+    /// Forwards for a while, unless the engine does not answer, or another process forwards this log.
+    fn forward(&self) {
+        // Another thread is at it.
+        let Ok(mut state) = self.state.try_lock() else {
+            return;
+        };
+        let now = Instant::now();
+        if state.next_look.is_some_and(|next| now < next) {
+            return;
+        }
+        state.next_look = Some(now + LOOK_EVERY);
+        if !self.path.exists() || state.breaker.way(now) == Way::GoPast {
+            return;
+        }
+        let until = now + FORWARD_FOR;
+        match self.forward_until(&mut state, until) {
+            Ok(is_empty) => {
+                state.breaker.succeed();
+                if !is_empty {
+                    state.next_look = None;
+                    return;
+                }
+                if let Some(lease) = state.lease.take() {
+                    lease.release();
+                }
+                let forwarded = std::mem::take(&mut state.forwarded);
+                if forwarded > 0 {
+                    log::info(|| {
+                        format!(
+                            "{forwarded} notifications of {} were passed on to the engine",
+                            self.path.display()
+                        )
+                    });
+                }
+            }
+            Err(e) => {
+                if state.breaker.fail(Instant::now()) {
+                    log::warn(|| format!("{} cannot be passed on yet: {e}", self.path.display()));
+                }
+            }
+        }
+    }
+
+    /// Returns whether the log is empty, or is another process's to forward.
+    fn forward_until(&self, state: &mut ForwardState, until: Instant) -> Result<bool, Error> {
+        if state.lease.is_none() {
+            state.lease = self.log.acquire(Instant::now() + LOG_CALL)?;
+        }
+        let Some(mut lease) = state.lease.take() else {
+            return Ok(true);
+        };
+        loop {
+            let forwarded = self.forward_piece(&mut *lease);
+            match forwarded {
+                Ok(0) => {
+                    state.lease = Some(lease);
+                    return Ok(true);
+                }
+                Ok(forwarded) => {
+                    state.forwarded += forwarded;
+                    if Instant::now() >= until {
+                        state.lease = Some(lease);
+                        return Ok(false);
+                    }
+                }
+                Err(LeaseError::Failed(e)) => {
+                    state.lease = Some(lease);
+                    return Err(e);
+                }
+                // Another process forwards, or the log was deleted.
+                Err(LeaseError::Lost | LeaseError::Replaced) => return Ok(true),
+            }
+        }
+    }
+
+    /// Forwards the oldest notifications of each origin. Returns their number.
+    fn forward_piece(&self, lease: &mut dyn Lease) -> Result<u64, LeaseError> {
+        let now = Timestamp::now();
+        while lease.poll(now)? {}
+        lease.maintain(now)?;
+        let mut forwarded = 0;
+        for (origin, _) in lease.origins() {
+            // Ends of sessions come after everything older that was just forwarded.
+            let items = lease.fetch(&origin, now, PIECE, &HashSet::new())?;
+            let (mut settlements, mut failure) = (Vec::new(), None);
+            for item in items {
+                match self.forward_one(&item) {
+                    Ok(()) => settlements.push(self.settlement(item, now)),
+                    Err(e) => {
+                        failure = Some(e);
+                        break;
+                    }
+                }
+            }
+            forwarded += settlements.len() as u64;
+            lease.settle(&settlements, &[])?;
+            if let Some(e) = failure {
+                return Err(e.into());
+            }
+        }
+        Ok(forwarded)
+    }
+
+    fn forward_one(&self, item: &Item) -> Result<(), Error> {
+        let new = NewItem {
+            id: item.id.clone(),
+            origin: Arc::clone(&item.origin),
+            path: item.path.clone(),
+            body: item.body.clone(),
+            accepted: item.accepted,
+            attempts: item.attempts,
+            detail: String::new(),
+        };
+        self.engine.push(&new, Instant::now() + LOG_CALL)
+    }
+
+    /// It leaves the log. Its receipt there still says that it is queued: what became of it, the engine knows.
+    fn settlement(&self, item: Item, at: Timestamp) -> Settlement {
+        Settlement {
+            item,
+            fate: Fate::Delivered,
+            status: Status::Queued,
+            http_status: None,
+            detail: "passed on to the engine".to_owned(),
+            latency: Duration::ZERO,
+            at,
+        }
+    }
+}
+
+impl Ledger for FallbackSpool {
+    /// What waits in the log counts as accepted and pending.
+    fn totals(&self, deadline: Instant) -> Result<Totals, Error> {
+        let mut totals = self.learn(self.engine.totals(deadline))?;
+        if self.is_log_there() {
+            let log = self.log.totals(deadline)?;
+            totals.spool.accepted += log.spool.pending;
+            totals.spool.pending += log.spool.pending;
+            totals.pending_bytes += log.pending_bytes;
+            let oldest = [totals.oldest, log.oldest].into_iter().flatten();
+            totals.oldest = oldest.min_by_key(|at| at.unix_ms);
+        }
+        Ok(totals)
+    }
+
+    fn gate(&self, origin: &str, deadline: Instant) -> Result<Gate, Error> {
+        match self.asked_until(deadline) {
+            Some(until) => self.engine.gate(origin, until),
+            None => Ok(Gate::default()),
+        }
+    }
+
+    /// The engine knows what became of it; the log knows what has not reached the engine.
+    fn receipt(
+        &self,
+        id: &str,
+        now: Timestamp,
+        deadline: Instant,
+    ) -> Result<Option<Receipt>, Error> {
+        let asked = match self.asked_until(deadline) {
+            Some(until) => self.engine.receipt(id, now, until),
+            None => Ok(None),
+        };
+        if let Ok(Some(receipt)) = asked {
+            return Ok(Some(receipt));
+        }
+        if self.is_log_there()
+            && let Some(mut receipt) = self.log.receipt(id, now, deadline)?
+        {
+            if receipt.status == Status::Queued && receipt.attempts == 0 {
+                receipt.detail = waits_in(&self.path);
+            }
+            return Ok(Some(receipt));
+        }
+        asked
+    }
+
+    fn known(&self, ids: &HashSet<&str>, deadline: Instant) -> Result<HashSet<String>, Error> {
+        let mut known = self.engine.known(ids, deadline)?;
+        if self.is_log_there() {
+            known.extend(self.log.known(ids, deadline)?);
+        }
+        Ok(known)
+    }
+
+    fn mark(&self, deadline: Instant) -> Result<Option<Position>, Error> {
+        self.learn(self.engine.mark(deadline))
+    }
+
+    /// Settled is only what the engine has: the log must be empty.
+    fn is_settled(&self, mark: Position, deadline: Instant) -> Result<bool, Error> {
+        let is_empty = || -> Result<bool, Error> {
+            Ok(!self.is_log_there() || self.log.totals(deadline)?.spool.pending == 0)
+        };
+        Ok(is_empty()? && self.engine.is_settled(mark, deadline)?)
+    }
+}
+
+/// An operator's work is in the engine; what a purge erases is erased in both.
+impl Operator for FallbackSpool {
+    fn overview(&self, deadline: Instant) -> Result<Overview, Error> {
+        self.engine.overview(deadline)
+    }
+
+    fn pending(
+        &self,
+        after: Option<Position>,
+        limit: usize,
+        deadline: Instant,
+    ) -> Result<Vec<StoredItem>, Error> {
+        self.engine.pending(after, limit, deadline)
+    }
+
+    fn dead(
+        &self,
+        after: Option<Position>,
+        limit: usize,
+        deadline: Instant,
+    ) -> Result<Vec<StoredItem>, Error> {
+        self.engine.dead(after, limit, deadline)
+    }
+
+    fn requeue(&self, letters: &[StoredItem], deadline: Instant) -> Result<u64, Error> {
+        self.engine.requeue(letters, deadline)
+    }
+
+    fn discard(&self, letters: &[Position], deadline: Instant) -> Result<u64, Error> {
+        self.engine.discard(letters, deadline)
+    }
+
+    fn purge(&self, theirs: &dyn Fn(&str) -> bool, deadline: Instant) -> Result<u64, Error> {
+        // In this order: what is forwarded in between is found in the engine.
+        let in_log = match self.is_log_there() {
+            true => self.log.purge(theirs, deadline)?,
+            false => 0,
+        };
+        Ok(in_log + self.engine.purge(theirs, deadline)?)
+    }
+
+    fn probe_now(&self, deadline: Instant) -> Result<u64, Error> {
+        self.engine.probe_now(deadline)
+    }
+
+    fn is_done(&self, deadline: Instant) -> Result<bool, Error> {
+        if !self.is_log_there() || self.log.is_done(deadline)? {
+            return Ok(true);
+        }
+        // Whoever forwards does what is asked of the log; that may be this process.
+        if let Some(mut lease) = self.log.acquire(deadline)? {
+            let polled = lease.poll(Timestamp::now());
+            lease.release();
+            if let Err(LeaseError::Failed(e)) = polled {
+                return Err(e);
+            }
+        }
+        self.log.is_done(deadline)
+    }
+
+    fn backup(&self, to: &Path, deadline: Instant) -> Result<u64, Error> {
+        self.engine.backup(to, deadline)
+    }
+}

@@ -1,0 +1,131 @@
+//! The way in: one script, and what follows from its answer.
+
+use std::time::Instant;
+
+use super::codec::pack_time;
+use super::engine::{Confirm, Failure};
+use super::resp::{Command, Value};
+use super::script::PUSH;
+use super::{RedisSpool, Shared, fresh_producer};
+use crate::host::{self, Timestamp, log, millis};
+use crate::outcome::Error;
+use crate::spool::{Inlet, NewItem, full};
+
+/// How many of those that the engine may have lost are pushed in one piece.
+const PIECE: usize = 50;
+
+/// What the script answers.
+const ACCEPTED: i64 = 1;
+const KNOWN: i64 = 0;
+const FULL: i64 = -1;
+
+impl Shared {
+    fn push_command(&self, item: &NewItem, producer: u64, told: u64) -> Command {
+        let limits = &self.settings;
+        let age = Timestamp::now().since(item.accepted).length;
+        Command::default()
+            .arg(item.origin.as_bytes())
+            .arg(&item.id)
+            .arg(item.path.as_bytes())
+            .arg(&item.body)
+            .arg(pack_time(item.accepted))
+            .number(producer)
+            .number(item.attempts.into())
+            .arg(&item.detail)
+            .number(limits.max_items)
+            .number(limits.max_bytes)
+            .number(limits.drops_oldest.into())
+            .number(self.receipt_ms())
+            .number(millis(age))
+            .number(told)
+    }
+
+    /// Pushes again what the engine may have lost: its replication is another one than when it accepted them. The ids are
+    /// the same, so nothing is accepted twice.
+    pub(super) fn push_unconfirmed(&self, deadline: Instant) {
+        let replications = self
+            .engine
+            .replications
+            .load(std::sync::atomic::Ordering::Relaxed);
+        let mut told = host::lock(&self.told);
+        let mut left = told.take_unconfirmed(replications);
+        let (producer, accepted) = (told.producer, told.accepted);
+        drop(told);
+        if left.is_empty() {
+            return;
+        }
+        let (total, mut again) = (left.len(), 0);
+        while !left.is_empty() {
+            let piece = left.get(..left.len().min(PIECE)).unwrap_or_default();
+            let commands: Vec<Command> = piece
+                .iter()
+                .map(|item| self.push_command(item, producer, accepted))
+                .collect();
+            let Ok(replies) = self
+                .engine
+                .call_all(&PUSH, &commands, Confirm::Engine, deadline)
+            else {
+                host::lock(&self.told).put_back(left);
+                return;
+            };
+            let accepted_again = replies.iter().filter(|r| **r == Value::Number(ACCEPTED));
+            again += accepted_again.count();
+            left.drain(..commands.len());
+        }
+        if again > 0 {
+            log::warn(|| {
+                format!(
+                    "{}: after a failover or a restart of the engine, {again} of the last {total} notifications were \
+                     gone and are accepted again",
+                    self.engine.place.url
+                )
+            });
+        }
+    }
+
+    fn push(&self, item: &NewItem, deadline: Instant) -> Result<i64, Failure> {
+        let (producer, accepted) = {
+            let mut told = host::lock(&self.told);
+            told.renew(|| fresh_producer().ok());
+            (told.producer, told.accepted)
+        };
+        let command = self.push_command(item, producer, accepted);
+        let commands = std::slice::from_ref(&command);
+        let replies = self
+            .engine
+            .call_all(&PUSH, commands, Confirm::Durability, deadline)?;
+        match replies.first() {
+            Some(Value::Number(answer)) => Ok(*answer),
+            _ => Err(Failure {
+                text: "the engine gave an odd reply".to_owned(),
+                may_have_run: true,
+            }),
+        }
+    }
+}
+
+impl Inlet for RedisSpool {
+    fn push(&self, item: &NewItem, deadline: Instant) -> Result<(), Error> {
+        let shared = &self.shared;
+        let pushed = shared.push(item, deadline);
+        let mut told = host::lock(&shared.told);
+        match pushed {
+            Ok(ACCEPTED) => told.accept(item, &shared.settings),
+            // Accepted by an earlier call that did not hear so.
+            Ok(KNOWN) if told.is_unsure(&item.id) => told.accept(item, &shared.settings),
+            Ok(KNOWN) => {}
+            Ok(FULL) => return Err(full(shared.settings.max_items, shared.settings.max_bytes)),
+            Ok(_) => return Err(shared.odd()),
+            Err(mut failure) => {
+                if failure.may_have_run {
+                    told.doubt(&item.id);
+                    failure.text.push_str(": it may yet be accepted");
+                }
+                return Err(shared.failed(&failure));
+            }
+        }
+        drop(told);
+        shared.push_unconfirmed(deadline);
+        Ok(())
+    }
+}

@@ -1,0 +1,393 @@
+//! The one drainer's part. Its token in the key `lead` is the fence: each script of a leaseholder compares it first.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::ahead::Window;
+use super::codec::{self, LastAttempt, pack_gate, pack_receipt, pack_recent};
+use super::engine::Confirm;
+use super::resp::{Command, Value};
+use super::script::{ACQUIRE, AHEAD, BEGIN, MAINTAIN, POLL, RELEASE, SETTLE, Script};
+use super::told::FORGET_AFTER_S;
+use super::{RedisSpool, Shared, entry};
+use crate::host::{self, Timestamp};
+use crate::outcome::Error;
+use crate::spool::{Fate, Gate, Item, Lease, LeaseError, Outlet, Position, RECENT, Settlement};
+
+/// The longest time that one call of the leaseholder waits for the engine. Less than half of the lease's time.
+const LEASE_CALL: Duration = Duration::from_secs(2);
+/// After so long without a call the lease is renewed before anything else is done: another drainer may lead.
+const RENEW_AFTER: Duration = Duration::from_secs(2);
+/// How long the end of a lease waits for the engine, which ends it by itself after 5 s.
+const RELEASE_CALL: Duration = Duration::from_millis(500);
+/// How many entries are read ahead at once, at least and at most.
+const AHEAD_MIN: usize = 100;
+const AHEAD_MAX: usize = 1000;
+
+/// The lease, held by this process.
+struct RedisLease {
+    shared: Arc<Shared>,
+    token: String,
+    process: u32,
+    /// The newest sequence number and the number of operators' changes, as last seen.
+    seen: (String, String),
+    origins: BTreeMap<Arc<str>, Gate>,
+    windows: HashMap<Arc<str>, Window>,
+    /// The origins of what was fetched and is not settled.
+    fetched: HashMap<Position, Arc<str>>,
+    is_lost: bool,
+    renewed: Instant,
+    /// Where the housekeeping continues.
+    cursor: String,
+}
+
+/// Shows nothing of the notifications: their bodies hold tokens.
+impl fmt::Debug for RedisLease {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RedisLease({:?})", self.shared.engine)
+    }
+}
+
+/// A token that no other lease has, and for a person to read who holds it.
+fn new_token() -> Result<String, Error> {
+    let bytes = host::random().map_err(crate::keys::no_random_bytes)?;
+    let command = std::fs::read_to_string("/proc/self/comm").unwrap_or_default();
+    let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let (command, process) = (command.trim(), std::process::id());
+    let name = match (command, machine.trim()) {
+        ("", "") => format!("process {process}"),
+        ("", machine) => format!("process {process} on {machine}"),
+        (command, machine) => format!("{command} (process {process} on {machine})"),
+    };
+    Ok(format!("{} {name}", hex::encode(bytes)))
+}
+
+/// Who holds the lease with this token.
+pub(super) fn holder(token: &str) -> String {
+    token
+        .split_once(' ')
+        .map_or(token, |(_, name)| name)
+        .to_owned()
+}
+
+impl Outlet for RedisSpool {
+    fn acquire(&self, deadline: Instant) -> Result<Option<Box<dyn Lease>>, Error> {
+        let token = new_token()?;
+        let arguments = Command::default().arg(&token);
+        self.shared.push_unconfirmed(deadline);
+        match self.shared.call(&ACQUIRE, &arguments, deadline)? {
+            Value::Number(1) => {}
+            _ => return Ok(None),
+        }
+        Ok(Some(Box::new(RedisLease {
+            shared: Arc::clone(&self.shared),
+            token,
+            process: host::this_process(),
+            seen: Default::default(),
+            origins: BTreeMap::new(),
+            windows: HashMap::new(),
+            fetched: HashMap::new(),
+            is_lost: false,
+            renewed: Instant::now(),
+            cursor: "0".to_owned(),
+        })))
+    }
+}
+
+impl RedisLease {
+    fn arguments(&self) -> Command {
+        Command::default().arg(&self.token)
+    }
+
+    /// Calls a script that checks the lease; 0 is its answer to a stale token.
+    fn call(
+        &mut self,
+        script: &Script,
+        arguments: &Command,
+        confirm: Confirm,
+    ) -> Result<Value, LeaseError> {
+        if self.is_lost {
+            return Err(LeaseError::Lost);
+        }
+        let begin = Instant::now();
+        let calls = std::slice::from_ref(arguments);
+        let called = self
+            .shared
+            .engine
+            .call_all(script, calls, confirm, begin + LEASE_CALL);
+        let reply = called.map_err(|failure| self.shared.failed(&failure))?;
+        match reply.into_iter().next() {
+            Some(Value::Number(0)) => {
+                self.is_lost = true;
+                Err(LeaseError::Lost)
+            }
+            Some(reply) => {
+                self.renewed = begin;
+                Ok(reply)
+            }
+            None => Err(self.shared.odd().into()),
+        }
+    }
+
+    fn renew_if_due(&mut self) -> Result<(), LeaseError> {
+        if self.is_lost {
+            return Err(LeaseError::Lost);
+        }
+        if self.renewed.elapsed() >= RENEW_AFTER {
+            self.look()?;
+        }
+        Ok(())
+    }
+
+    /// Renews the lease, and learns whether there is something new.
+    fn look(&mut self) -> Result<bool, LeaseError> {
+        let arguments = self.arguments().arg(&self.seen.0).arg(&self.seen.1);
+        let reply = self.call(&POLL, &arguments, Confirm::Engine)?;
+        let (Some(seq), Some(changes)) = (text_at(&reply, 0), text_at(&reply, 1)) else {
+            return Err(self.shared.odd().into());
+        };
+        if changes != self.seen.1 {
+            self.windows.clear();
+        }
+        for window in self.windows.values_mut() {
+            window.is_at_end &= seq == self.seen.0;
+        }
+        self.seen = (seq.to_owned(), changes.to_owned());
+        let Some(pairs) = reply.list().and_then(|reply| reply.get(2)?.list()) else {
+            return Ok(false);
+        };
+        self.origins = origins(pairs)
+            .into_iter()
+            .map(|(_, o, gate)| (o, gate))
+            .collect();
+        Ok(true)
+    }
+
+    /// Reads more entries of an origin; false: there are none, or there is no room for them.
+    fn read_ahead(&mut self, origin: &Arc<str>, wanted: usize) -> Result<bool, LeaseError> {
+        let window = self.windows.entry(Arc::clone(origin)).or_default();
+        if !window.has_room() {
+            return Ok(false);
+        }
+        let count = wanted.clamp(AHEAD_MIN, AHEAD_MAX);
+        let arguments = Command::default()
+            .arg(&self.token)
+            .arg(origin.as_bytes())
+            .number(window.read_to.0)
+            .number(count as u64);
+        let reply = self.call(&AHEAD, &arguments, Confirm::Engine)?;
+        let odd = || LeaseError::from(self.shared.odd());
+        let parts = reply.list().ok_or_else(odd)?;
+        let window = self.windows.entry(Arc::clone(origin)).or_default();
+        let [entries, attempts, begun] = parts else {
+            window.is_at_end = true;
+            return Ok(false);
+        };
+        let (Some(entries), Some(attempts), Some(begun)) =
+            (entries.list(), attempts.list(), begun.list())
+        else {
+            return Err(odd());
+        };
+        window.is_at_end = entries.len() < count;
+        let clock = self.shared.clock();
+        for ((item, last), begun) in entries.iter().zip(attempts).zip(begun) {
+            let pending = entry::pending(item, last, begun, origin, clock);
+            window.push(pending.ok_or_else(odd)?);
+        }
+        Ok(true)
+    }
+
+    fn note_fetched(&mut self, items: &[Item]) {
+        for item in items {
+            self.fetched.insert(item.position, Arc::clone(&item.origin));
+        }
+    }
+
+    fn window(&mut self, origin: &Arc<str>) -> &mut Window {
+        self.windows.entry(Arc::clone(origin)).or_default()
+    }
+
+    fn origin(&self, name: &str) -> Arc<str> {
+        match self.origins.get_key_value(name) {
+            Some((known, _)) => Arc::clone(known),
+            None => Arc::from(name),
+        }
+    }
+}
+
+fn text_at(reply: &Value, index: usize) -> Option<&str> {
+    reply.list()?.get(index)?.text()
+}
+
+/// The origins of the hash `d`, each with its number and its gate.
+pub(super) fn origins(pairs: &[Value]) -> Vec<(u64, Arc<str>, Gate)> {
+    let pairs = pairs.chunks_exact(2).filter_map(|pair| match pair {
+        [key, value] => Some((key.text()?, value.text()?)),
+        _ => None,
+    });
+    let mut numbers: BTreeMap<u64, (Option<&str>, Gate)> = BTreeMap::new();
+    for (key, value) in pairs {
+        if let Some(Ok(number)) = key.strip_prefix("n:").map(str::parse) {
+            numbers.entry(number).or_default().0 = Some(value);
+        } else if let Some(Ok(number)) = key.strip_prefix("g:").map(str::parse) {
+            numbers.entry(number).or_default().1 = codec::gate(value).unwrap_or_default();
+        }
+    }
+    let named = numbers.into_iter();
+    named
+        .filter_map(|(number, (name, gate))| Some((number, Arc::from(name?), gate)))
+        .collect()
+}
+
+impl Lease for RedisLease {
+    fn poll(&mut self, _now: Timestamp) -> Result<bool, LeaseError> {
+        self.look()
+    }
+
+    fn origins(&self) -> Vec<(Arc<str>, Gate)> {
+        let origins = self.origins.iter();
+        origins
+            .map(|(url, gate)| (Arc::clone(url), *gate))
+            .collect()
+    }
+
+    fn fetch(
+        &mut self,
+        origin: &str,
+        now: Timestamp,
+        limit: usize,
+        skip: &HashSet<Position>,
+    ) -> Result<Vec<Item>, LeaseError> {
+        self.renew_if_due()?;
+        let origin = self.origin(origin);
+        loop {
+            let due = self.window(&origin).due(now, limit, skip);
+            if due.len() >= limit || !self.read_ahead(&origin, limit.saturating_mul(2))? {
+                self.note_fetched(&due);
+                return Ok(due);
+            }
+        }
+    }
+
+    fn overdue(
+        &mut self,
+        origin: &str,
+        now: Timestamp,
+        max_age: Duration,
+        skip: &HashSet<Position>,
+    ) -> Result<Vec<Item>, LeaseError> {
+        self.renew_if_due()?;
+        let origin = self.origin(origin);
+        loop {
+            // The engine's clock orders the entries: behind one that is not old, none is, but for a few that were pushed at
+            // the same time.
+            let window = self.window(&origin);
+            let mut overdue = window.overdue(now, max_age, skip);
+            let is_enough =
+                overdue.len() < window.len().saturating_sub(AHEAD_MIN) || overdue.len() >= RECENT;
+            if is_enough || !self.read_ahead(&origin, AHEAD_MIN)? {
+                overdue.truncate(RECENT);
+                self.note_fetched(&overdue);
+                return Ok(overdue);
+            }
+        }
+    }
+
+    fn begin(&mut self, items: &[Position]) -> Result<(), LeaseError> {
+        let mut arguments = self.arguments();
+        for position in items {
+            if let Some(origin) = self.fetched.get(position) {
+                arguments.push(origin.as_bytes());
+                arguments.push_number(position.0);
+            }
+        }
+        self.call(&BEGIN, &arguments, Confirm::Durability)?;
+        for position in items {
+            if let Some(origin) = self.fetched.get(position).cloned() {
+                self.window(&origin).begin(*position);
+            }
+        }
+        Ok(())
+    }
+
+    fn settle(
+        &mut self,
+        settlements: &[Settlement],
+        gates: &[(Arc<str>, Gate)],
+    ) -> Result<(), LeaseError> {
+        let mut arguments = self
+            .arguments()
+            .number(self.shared.settings.max_dead)
+            .number(self.shared.receipt_ms())
+            .number(settlements.len() as u64);
+        for settlement in settlements {
+            let item = &settlement.item;
+            let (fate, kept) = match settlement.fate {
+                Fate::Delivered => ("d", pack_receipt(settlement)),
+                Fate::Expired => ("e", pack_receipt(settlement)),
+                Fate::Dead => ("x", pack_receipt(settlement)),
+                Fate::Retry { pause } => ("r", LastAttempt::new(settlement, pause).pack()),
+            };
+            arguments.push(fate);
+            arguments.push(item.origin.as_bytes());
+            arguments.push_number(item.position.0);
+            arguments.push(&item.id);
+            arguments.push_number(item.producer);
+            arguments.push_number(item.body.len() as u64);
+            arguments.push(kept);
+            arguments.push(pack_recent(settlement));
+        }
+        for (origin, gate) in gates {
+            arguments.push(origin.as_bytes());
+            arguments.push(pack_gate(*gate));
+        }
+        self.call(&SETTLE, &arguments, Confirm::Engine)?;
+        for settlement in settlements {
+            let (position, origin) = (settlement.item.position, &settlement.item.origin);
+            self.fetched.remove(&position);
+            match settlement.fate {
+                Fate::Retry { pause } => {
+                    let last = LastAttempt::new(settlement, pause);
+                    self.window(origin).retry(position, &last);
+                }
+                _ => self.window(origin).remove(position),
+            }
+        }
+        for (origin, gate) in gates {
+            if let Some(known) = self.origins.get_mut(origin) {
+                *known = *gate;
+            }
+        }
+        Ok(())
+    }
+
+    fn maintain(&mut self, _now: Timestamp) -> Result<(), LeaseError> {
+        self.shared.push_unconfirmed(Instant::now() + LEASE_CALL);
+        let arguments = self
+            .arguments()
+            .arg(&self.cursor)
+            .number(FORGET_AFTER_S * 1000);
+        let reply = self.call(&MAINTAIN, &arguments, Confirm::Engine)?;
+        reply.text().unwrap_or("0").clone_into(&mut self.cursor);
+        Ok(())
+    }
+
+    fn release(self: Box<Self>) {}
+}
+
+impl Drop for RedisLease {
+    fn drop(&mut self) {
+        // A forked child has a copy of its parent's lease.
+        if self.is_lost || self.process != host::this_process() {
+            return;
+        }
+        let deadline = Instant::now() + RELEASE_CALL;
+        // If the engine does not answer, the lease ends by itself.
+        let _ = self
+            .shared
+            .engine
+            .call(&RELEASE, &self.arguments(), deadline);
+    }
+}

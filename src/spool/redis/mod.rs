@@ -1,0 +1,153 @@
+//! A spool in a Redis or Valkey, for several machines. docs/fleet.md describes it for users, and FORMAT.md its keys.
+//!
+//! Each change is one Lua script, which the engine runs as one step. Producers push; the one drainer, who holds the key
+//! `lead`, fetches and settles. The engine's clock decides about order and age.
+
+mod ahead;
+mod breaker;
+mod checks;
+mod codec;
+mod connection;
+mod engine;
+mod entry;
+mod fallback;
+mod inlet;
+mod lease;
+mod ledger;
+mod operator;
+mod report;
+mod resp;
+mod script;
+#[cfg(test)]
+mod tests;
+mod told;
+
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+pub use report::EngineReport;
+pub(crate) use report::inspect;
+
+use super::Spool;
+use crate::host::{self, Timestamp, millis};
+use crate::options::{EnginePlace, QueueSettings};
+use crate::outcome::{Error, Status};
+use engine::{Engine, Failure};
+use entry::Clock;
+use fallback::FallbackSpool;
+use resp::{Command, Value};
+use script::Script;
+use told::Told;
+
+/// A receipt is kept for a little longer than it is valid: the engine's clock does not decide about the last moment.
+const RECEIPT_MARGIN_MS: u64 = 60_000;
+
+/// Opens the spool of an engine. Nothing is connected yet.
+pub(super) fn open(
+    place: &EnginePlace,
+    settings: &QueueSettings,
+    creates: bool,
+) -> Result<Arc<dyn Spool>, Error> {
+    let own_boot = Some(Timestamp::now().boot);
+    let engine = RedisSpool::new(place, settings, creates, own_boot)?;
+    Ok(match &settings.spool_fallback {
+        Some(path) => Arc::new(FallbackSpool::new(engine, path, settings, creates)?),
+        None => Arc::new(engine),
+    })
+}
+
+/// A spool in an engine, as one producer and reader.
+#[derive(Debug, Clone)]
+pub(crate) struct RedisSpool {
+    shared: Arc<Shared>,
+}
+
+/// What the spool's handle and its lease have in common.
+#[derive(Debug)]
+struct Shared {
+    engine: Engine,
+    settings: QueueSettings,
+    /// Whether the spool may be made: not by an operator, for a name may be a slip.
+    creates: bool,
+    own_boot: Option<u32>,
+    told: Mutex<Told>,
+}
+
+impl RedisSpool {
+    /// `own_boot`: times of this boot of a machine are this machine's own; `None`: all are.
+    fn new(
+        place: &EnginePlace,
+        settings: &QueueSettings,
+        creates: bool,
+        own_boot: Option<u32>,
+    ) -> Result<RedisSpool, Error> {
+        let producer = fresh_producer()?;
+        Ok(RedisSpool {
+            shared: Arc::new(Shared {
+                engine: Engine::new(place, settings)?,
+                settings: settings.clone(),
+                creates,
+                own_boot,
+                told: Mutex::new(Told::new(producer)),
+            }),
+        })
+    }
+}
+
+/// A number for a producer that no other has. JSON readers of other languages take integers of 53 bits.
+fn fresh_producer() -> Result<u64, Error> {
+    let bytes = host::random().map_err(crate::keys::no_random_bytes)?;
+    Ok(bytes
+        .iter()
+        .take(6)
+        .fold(0, |id: u64, b| id << 8 | u64::from(*b)))
+}
+
+impl Shared {
+    fn clock(&self) -> Clock {
+        Clock {
+            own_boot: self.own_boot,
+            engine: self.engine.clock(),
+        }
+    }
+
+    fn failed(&self, failure: &Failure) -> Error {
+        self.engine.failed(failure)
+    }
+
+    /// How long the engine keeps a receipt, in milliseconds; 0: it keeps none.
+    fn receipt_ms(&self) -> u64 {
+        match millis(self.settings.receipt_retention) {
+            0 => 0,
+            ms => ms.saturating_add(RECEIPT_MARGIN_MS),
+        }
+    }
+
+    /// Calls a script that changes nothing, or may be called twice.
+    fn call(
+        &self,
+        script: &Script,
+        arguments: &Command,
+        deadline: Instant,
+    ) -> Result<Value, Error> {
+        let called = self.engine.call(script, arguments, deadline);
+        called.map_err(|failure| self.failed(&failure))
+    }
+
+    /// The reply is not what the script answers: somebody else's script has its name.
+    fn odd(&self) -> Error {
+        let text = format!(
+            "spool {}: the engine gave an odd reply",
+            self.engine.place.url
+        );
+        Error::new(Status::SpoolFailed, text)
+    }
+
+    fn missing(&self) -> Error {
+        let text = format!(
+            "spool {}: there is no spool of this name in the engine: nothing was ever enqueued, or its keys were deleted",
+            self.engine.place.url
+        );
+        Error::new(Status::SpoolFailed, text)
+    }
+}

@@ -1,0 +1,277 @@
+//! What an operator does. Each change is done when the call returns, whether or not a drainer is at work.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::codec::pack_time;
+use super::entry;
+use super::lease::{holder, origins};
+use super::resp::{Command, Value};
+use super::script::{DISCARD, LIST, OVERVIEW, PROBE, PURGE, REQUEUE, Script};
+use super::{RedisSpool, Shared};
+use crate::host::Timestamp;
+use crate::outcome::{Error, Status};
+use crate::spool::{Operator, Overview, Position, StoredItem};
+
+/// How many entries one script lists or changes: others wait meanwhile.
+const PIECE: usize = 100;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum List {
+    Pending,
+    Dead,
+}
+
+impl Shared {
+    /// At most [`PIECE`] items behind a position, oldest first.
+    fn page(
+        &self,
+        list: List,
+        after: Position,
+        limit: usize,
+        deadline: Instant,
+    ) -> Result<Vec<StoredItem>, Error> {
+        let arguments = Command::default()
+            .arg(match list {
+                List::Pending => "pending",
+                List::Dead => "dead",
+            })
+            .number(after.0)
+            .number(limit as u64);
+        let reply = self.call(&LIST, &arguments, deadline)?;
+        let groups = reply.list().ok_or_else(|| self.odd())?;
+        let mut page = Vec::new();
+        for group in groups {
+            let found = self.group(list, group).ok_or_else(|| self.odd())?;
+            page.extend(found);
+        }
+        page.sort_by_key(|stored| stored.item.position);
+        page.truncate(limit);
+        Ok(page)
+    }
+
+    /// The entries of one stream.
+    fn group(&self, list: List, group: &Value) -> Option<Vec<StoredItem>> {
+        let [origin, entries, attempts, begun] = group.list()? else {
+            return None;
+        };
+        let clock = self.clock();
+        let entries = entries.list()?;
+        if list == List::Dead {
+            let letters = entries.iter().map(|item| entry::letter(item, clock));
+            return letters.collect();
+        }
+        let origin: Arc<str> = Arc::from(origin.text()?);
+        let details = attempts.list()?.iter().zip(begun.list()?);
+        let items = entries.iter().zip(details);
+        items
+            .map(|(item, (last, begun))| {
+                Some(entry::pending(item, last, begun, &origin, clock)?.stored)
+            })
+            .collect()
+    }
+
+    fn listed(
+        &self,
+        list: List,
+        after: Option<Position>,
+        limit: usize,
+        deadline: Instant,
+    ) -> Result<Vec<StoredItem>, Error> {
+        let mut all: Vec<StoredItem> = Vec::new();
+        let mut last = after.unwrap_or_default();
+        while all.len() < limit {
+            let wanted = PIECE.min(limit - all.len());
+            let page = self.page(list, last, wanted, deadline)?;
+            let is_last = page.len() < wanted;
+            if let Some(newest) = page.last() {
+                last = newest.item.position;
+            }
+            all.extend(page);
+            if is_last {
+                break;
+            }
+        }
+        Ok(all)
+    }
+
+    /// Calls a script for a piece of the work at a time, and adds up what it did.
+    fn in_pieces<T>(
+        &self,
+        script: &Script,
+        all: &[T],
+        begin: &dyn Fn() -> Command,
+        add: impl Fn(&mut Command, &T),
+        deadline: Instant,
+    ) -> Result<u64, Error> {
+        let mut done = 0;
+        for piece in all.chunks(PIECE) {
+            let mut arguments = begin();
+            for one in piece {
+                add(&mut arguments, one);
+            }
+            let reply = self.call(script, &arguments, deadline)?;
+            done += reply.number().ok_or_else(|| self.odd())?;
+        }
+        Ok(done)
+    }
+}
+
+impl Operator for RedisSpool {
+    fn overview(&self, deadline: Instant) -> Result<Overview, Error> {
+        let shared = &self.shared;
+        let reply = shared.call(&OVERVIEW, &Command::default(), deadline)?;
+        let odd = || shared.odd();
+        let Some([pairs, lengths, statuses, leader, counts, letters]) = reply.list() else {
+            return Err(odd());
+        };
+        let (pairs, lengths) = (
+            pairs.list().ok_or_else(odd)?,
+            lengths.list().ok_or_else(odd)?,
+        );
+        let length = |number: u64| {
+            let index = usize::try_from(number).ok()?.checked_sub(1)?;
+            lengths.get(index)?.number()
+        };
+        let listed = origins(pairs).into_iter();
+        let by_status = statuses.list().ok_or_else(odd)?.chunks_exact(2);
+        let mut dead_by_status: Vec<(Status, u64)> = by_status
+            .filter_map(|pair| match pair {
+                [status, count] => {
+                    let status = Status::from_code(status.text()?.parse().ok()?)?;
+                    Some((status, count.number()?))
+                }
+                _ => None,
+            })
+            .filter(|(_, count)| *count > 0)
+            .collect();
+        dead_by_status.sort_by_key(|(status, _)| -status.code());
+        let counts: Vec<u64> = counts
+            .list()
+            .unwrap_or_default()
+            .iter()
+            .map(|count| count.number().unwrap_or(0))
+            .collect();
+        Ok(Overview {
+            origins: listed
+                .map(|(number, url, gate)| (url, gate, length(number).unwrap_or(0)))
+                .collect(),
+            dead_by_status,
+            leader: leader.text().map(holder),
+            set_aside: Vec::new(),
+            faults: faults(&counts, lengths, letters),
+        })
+    }
+
+    fn pending(
+        &self,
+        after: Option<Position>,
+        limit: usize,
+        deadline: Instant,
+    ) -> Result<Vec<StoredItem>, Error> {
+        self.shared.listed(List::Pending, after, limit, deadline)
+    }
+
+    fn dead(
+        &self,
+        after: Option<Position>,
+        limit: usize,
+        deadline: Instant,
+    ) -> Result<Vec<StoredItem>, Error> {
+        self.shared.listed(List::Dead, after, limit, deadline)
+    }
+
+    fn requeue(&self, letters: &[StoredItem], deadline: Instant) -> Result<u64, Error> {
+        let now = pack_time(Timestamp::now());
+        self.shared.in_pieces(
+            &REQUEUE,
+            letters,
+            &|| Command::default().arg(&now),
+            |arguments, letter| {
+                arguments.push_number(letter.item.position.0);
+                arguments.push(letter.item.path.as_bytes());
+                arguments.push(&letter.item.body);
+            },
+            deadline,
+        )
+    }
+
+    fn discard(&self, letters: &[Position], deadline: Instant) -> Result<u64, Error> {
+        let add = |arguments: &mut Command, letter: &Position| arguments.push_number(letter.0);
+        self.shared
+            .in_pieces(&DISCARD, letters, &Command::default, add, deadline)
+    }
+
+    fn purge(&self, theirs: &dyn Fn(&str) -> bool, deadline: Instant) -> Result<u64, Error> {
+        let shared = &self.shared;
+        let now = pack_time(Timestamp::now());
+        let mut purged = 0;
+        // In this order: what dies in between is found among the dead letters.
+        for list in [List::Pending, List::Dead] {
+            let mut last = Position::default();
+            loop {
+                let page = shared.page(list, last, PIECE, deadline)?;
+                let Some(newest) = page.last() else {
+                    break;
+                };
+                last = newest.item.position;
+                let theirs: Vec<StoredItem> = page
+                    .into_iter()
+                    .filter(|stored| theirs(&stored.item.body))
+                    .collect();
+                purged += shared.in_pieces(
+                    &PURGE,
+                    &theirs,
+                    &|| Command::default().number(shared.receipt_ms()).arg(&now),
+                    |arguments, stored| {
+                        match list {
+                            List::Pending => arguments.push(format!("u{}", stored.item.origin)),
+                            List::Dead => arguments.push(""),
+                        }
+                        arguments.push_number(stored.item.position.0);
+                    },
+                    deadline,
+                )?;
+            }
+        }
+        Ok(purged)
+    }
+
+    fn probe_now(&self, deadline: Instant) -> Result<u64, Error> {
+        let reply = self.shared.call(&PROBE, &Command::default(), deadline)?;
+        reply.number().ok_or_else(|| self.shared.odd())
+    }
+
+    fn is_done(&self, _deadline: Instant) -> Result<bool, Error> {
+        Ok(true)
+    }
+
+    fn backup(&self, _to: &Path, _deadline: Instant) -> Result<u64, Error> {
+        Err(Error::config(
+            "a queue in an engine has no files to copy: back up the engine itself (its append-only file, or BGSAVE)",
+        ))
+    }
+}
+
+/// What does not add up: the counters against what is there.
+fn faults(counts: &[u64], lengths: &[Value], letters: &Value) -> Vec<String> {
+    let [accepted, delivered, dead, expired, dropped] = counts else {
+        return Vec::new();
+    };
+    let pending: u64 = lengths.iter().filter_map(Value::number).sum();
+    let counted = accepted.saturating_sub(delivered + dead + expired + dropped);
+    let letters = letters.number().unwrap_or(0);
+    let mut faults = Vec::new();
+    if counted != pending {
+        faults.push(format!(
+            "the counters say {counted} pending, and there are {pending}"
+        ));
+    }
+    if letters != *dead {
+        faults.push(format!(
+            "the counters say {dead} dead letters, and there are {letters}"
+        ));
+    }
+    faults
+}

@@ -1,0 +1,61 @@
+//! The Lua scripts: each is one atomic step of the engine. The engine knows a script by its SHA-1.
+
+use once_cell::race::OnceBox;
+use sha1::{Digest, Sha1};
+
+use super::resp::Command;
+
+/// A script, and the name by which it is called once the engine knows it.
+pub(super) struct Script {
+    text: &'static str,
+    /// Threads may make it at the same time: a child that is forked meanwhile could not wait for its parent's.
+    digest: OnceBox<String>,
+}
+
+macro_rules! scripts {
+    ($($name:ident = $file:literal;)*) => {
+        $(pub(super) static $name: Script = Script {
+            text: concat!(include_str!("scripts/prelude.lua"), include_str!($file)),
+            digest: OnceBox::new(),
+        };)*
+    };
+}
+
+scripts! {
+    PUSH = "scripts/push.lua";
+    ACQUIRE = "scripts/acquire.lua";
+    RELEASE = "scripts/release.lua";
+    POLL = "scripts/poll.lua";
+    AHEAD = "scripts/ahead.lua";
+    BEGIN = "scripts/begin.lua";
+    SETTLE = "scripts/settle.lua";
+    MAINTAIN = "scripts/maintain.lua";
+    TOTALS = "scripts/totals.lua";
+    GATE = "scripts/gate.lua";
+    RECEIPT = "scripts/receipt.lua";
+    HEADS = "scripts/heads.lua";
+    LIST = "scripts/list.lua";
+    OVERVIEW = "scripts/overview.lua";
+    REQUEUE = "scripts/requeue.lua";
+    DISCARD = "scripts/discard.lua";
+    PURGE = "scripts/purge.lua";
+    PROBE = "scripts/probe.lua";
+    RIGHTS = "scripts/rights.lua";
+}
+
+impl Script {
+    /// A call by name: the engine refuses it with `NOSCRIPT` if it does not know the script.
+    pub(super) fn by_name(&self, prefix: &str, arguments: &Command) -> Command {
+        let digest = self
+            .digest
+            .get_or_init(|| Box::new(hex::encode(Sha1::digest(self.text))));
+        let call = Command::new("EVALSHA").arg(digest).arg("1").arg(prefix);
+        call.with_all(arguments)
+    }
+
+    /// The same call with the text of the script, which the engine then knows.
+    pub(super) fn with_text(&self, prefix: &str, arguments: &Command) -> Command {
+        let call = Command::new("EVAL").arg(self.text).arg("1").arg(prefix);
+        call.with_all(arguments)
+    }
+}

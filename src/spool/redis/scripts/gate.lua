@@ -1,0 +1,5 @@
+-- The gate of an origin, as it was packed.
+local known, refused = origins()
+if refused then return refused end
+local n = redis.call('HGET', D, 'u:' .. ARGV[1])
+return n and redis.call('HGET', D, 'g:' .. n) or false

@@ -1,0 +1,7 @@
+-- Renews the lease. Answers the newest sequence number and the number of operators' changes, and the origins with their
+-- gates if one of both is news.
+if not leads(ARGV[1]) then return 0 end
+local c = redis.call('HMGET', C, 'seq', 'ops')
+local seq, ops = c[1] or '0', c[2] or '0'
+if seq == ARGV[2] and ops == ARGV[3] then return { seq, ops } end
+return { seq, ops, redis.call('HGETALL', D) }

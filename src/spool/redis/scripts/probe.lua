@@ -1,0 +1,14 @@
+-- Ends the pause of every gate that backs off. Answers their number.
+local known, refused = origins()
+if refused then return refused end
+local done = 0
+for n = 1, known do
+  local gate = redis.call('HGET', D, 'g:' .. n)
+  local failures, closed = string.match(gate or '', '^(%d+) (%d+) %d+$')
+  if failures and failures ~= '0' then
+    redis.call('HSET', D, 'g:' .. n, failures .. ' ' .. closed .. ' 0')
+    done = done + 1
+  end
+end
+if done > 0 then add('ops', 1) end
+return done

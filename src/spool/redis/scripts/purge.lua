@@ -1,0 +1,24 @@
+-- Drops pending entries and dead letters with everything that their receipts say: pairs of a `u` and the origin (or nothing: a dead letter)
+-- and sequence number. Answers the number of those that were there.
+local known, refused = origins()
+if refused then return refused end
+local receipt_ms, now, done = ARGV[1], ARGV[2], 0
+for word = 3, #ARGV, 2 do
+  local origin, seq = ARGV[word], ARGV[word + 1]
+  if origin == '' then
+    local found = drop_letter(seq)
+    if found then
+      done = done + 1
+      keep_receipt(found.i, 'x ' .. found.a .. ' ' .. now .. ' ' .. found.n .. ' p', receipt_ms)
+    end
+  else
+    local n = redis.call('HGET', D, 'u:' .. string.sub(origin, 2)) or '0'
+    local entry = at(queue(n), seq)
+    if entry then
+      done = done + 1
+      drop_pending(n, seq, entry, 'p', now, receipt_ms)
+    end
+  end
+end
+add('ops', 1)
+return done

@@ -1,0 +1,147 @@
+//! A real server of a test's own: on loopback, at a free port, with a folder of its own, and gone with the test.
+
+use std::cell::RefCell;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use super::super::resp::{Decoder, Value};
+use crate::options::Durability;
+
+/// How long a server may take to start.
+const START: Duration = Duration::from_secs(60);
+
+pub(super) struct Server {
+    child: RefCell<Child>,
+    pub(super) port: u16,
+    settings: Vec<String>,
+    folder: tempfile::TempDir,
+}
+
+impl Server {
+    /// Starts a server with these settings (`--name value`), beside those that a test needs.
+    pub(super) fn start(settings: &[&str]) -> Server {
+        let folder = tempfile::tempdir().unwrap();
+        let settings: Vec<String> = settings.iter().map(|word| (*word).to_owned()).collect();
+        // The port may be taken by another test between the two.
+        for _ in 0..20 {
+            let free = TcpListener::bind("127.0.0.1:0").unwrap();
+            let port = free.local_addr().unwrap().port();
+            drop(free);
+            let mut child = spawn(folder.path(), port, &settings);
+            if is_up(&mut child, port) {
+                return Server {
+                    child: RefCell::new(child),
+                    port,
+                    settings,
+                    folder,
+                };
+            }
+        }
+        let log = std::fs::read_to_string(folder.path().join("log"));
+        panic!("no server starts: {}", log.unwrap_or_default());
+    }
+
+    pub(super) fn url(&self, name: &str) -> String {
+        format!("redis://127.0.0.1:{}/0?name={name}", self.port)
+    }
+
+    /// Kills the server, and starts it again with what it left on the disk.
+    pub(super) fn restart(&self) {
+        let mut child = self.child.borrow_mut();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        *child = spawn(self.folder.path(), self.port, &self.settings);
+        assert!(is_up(&mut child, self.port));
+        // It refuses commands while it reads what it left.
+        let deadline = Instant::now() + START;
+        while self.command(&["PING"]) != Value::Text(b"PONG".to_vec()) {
+            assert!(Instant::now() < deadline, "the server does not end loading");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// Sends a command as an administrator would, and returns the reply.
+    pub(super) fn command(&self, words: &[&str]) -> Value {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        let mut command = super::Command::default();
+        for word in words {
+            command.push(word);
+        }
+        let mut bytes = Vec::new();
+        command.encode(&mut bytes);
+        stream.write_all(&bytes).unwrap();
+        let mut decoder = Decoder::default();
+        loop {
+            if let Some(reply) = decoder.next().unwrap() {
+                return reply;
+            }
+            let mut piece = [0; 4096];
+            let amount = stream.read(&mut piece).unwrap();
+            assert_ne!(amount, 0, "the server closed the connection");
+            decoder.feed(&piece[..amount]);
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let child = self.child.get_mut();
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+}
+
+/// The server ends with the thread that starts it, also if the tests are killed.
+fn spawn(folder: &Path, port: u16, settings: &[String]) -> Child {
+    Command::new("setpriv")
+        .args(["--pdeathsig", "KILL", "redis-server"])
+        .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
+        .args(["--save", "", "--logfile", "log", "--dir"])
+        .arg(folder)
+        .args(settings)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+/// Whether it listens; false: it ended, for another program has the port.
+fn is_up(child: &mut Child, port: u16) -> bool {
+    let deadline = Instant::now() + START;
+    while child.try_wait().unwrap().is_none() {
+        assert!(Instant::now() < deadline, "the server does not listen");
+        if TcpStream::connect(("127.0.0.1", port)).is_ok() {
+            // Not one that listened there before.
+            std::thread::sleep(Duration::from_millis(5));
+            return child.try_wait().unwrap().is_none();
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    false
+}
+
+thread_local! {
+    static OF_TEST: RefCell<Vec<(bool, Rc<Server>)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The server of this test. It keeps nothing on the disk, unless the spool is to survive a power cut.
+pub(super) fn of_test(durability: Durability) -> Rc<Server> {
+    let is_synced = durability == Durability::Disk;
+    OF_TEST.with_borrow_mut(|servers| {
+        if let Some((_, server)) = servers.iter().find(|(synced, _)| *synced == is_synced) {
+            return Rc::clone(server);
+        }
+        let settings: &[&str] = match is_synced {
+            true => &["--appendonly", "yes", "--appendfsync", "always"],
+            false => &["--appendonly", "no"],
+        };
+        let server = Rc::new(Server::start(settings));
+        servers.push((is_synced, Rc::clone(&server)));
+        server
+    })
+}

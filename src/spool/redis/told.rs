@@ -1,0 +1,168 @@
+//! What this process's producer was told, to be compared with what the engine counts; and the notifications that were
+//! accepted last, to be pushed again when the engine may have lost them.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use crate::notification::counts_twice;
+use crate::options::QueueSettings;
+use crate::spool::NewItem;
+
+/// What was accepted longer ago has reached every replica that is alive, and the disk.
+const KEPT_FOR: Duration = Duration::from_secs(10);
+const MAX_KEPT: usize = 1000;
+const MAX_BYTES: usize = 1 << 20;
+/// Ids of which it is not known whether they were accepted.
+const MAX_UNSURE: usize = 1000;
+/// After so long without a push, the producer begins to count anew: the engine may have forgotten it.
+const IDLE: Duration = Duration::from_secs(2 * 86_400);
+/// When the engine forgets a producer, in seconds.
+pub(super) const FORGET_AFTER_S: u64 = 3 * 86_400;
+
+#[derive(Debug)]
+pub(super) struct Told {
+    /// By which the engine counts what this producer accepted.
+    pub(super) producer: u64,
+    /// The number of notifications that were said to be accepted.
+    pub(super) accepted: u64,
+    last_push: Option<Instant>,
+    recent: VecDeque<(Instant, NewItem)>,
+    bytes: usize,
+    unsure: VecDeque<String>,
+    /// The replication that the recent ones were pushed to.
+    replications: u64,
+}
+
+impl Told {
+    pub(super) fn new(producer: u64) -> Told {
+        Told {
+            producer,
+            accepted: 0,
+            last_push: None,
+            recent: VecDeque::new(),
+            bytes: 0,
+            unsure: VecDeque::new(),
+            replications: 0,
+        }
+    }
+
+    /// Begins anew under another number if the engine may have forgotten this one.
+    pub(super) fn renew(&mut self, fresh: impl FnOnce() -> Option<u64>) {
+        if self.last_push.is_some_and(|last| last.elapsed() >= IDLE)
+            && let Some(producer) = fresh()
+        {
+            self.producer = producer;
+            self.accepted = 0;
+        }
+        self.last_push = Some(Instant::now());
+    }
+
+    /// It was accepted, for the first time.
+    pub(super) fn accept(&mut self, item: &NewItem, settings: &QueueSettings) {
+        self.accepted += 1;
+        self.unsure.retain(|id| *id != item.id);
+        // A payment that was lost after it was delivered would be counted twice.
+        if counts_twice(&item.path) && !settings.repeats_payments {
+            return;
+        }
+        self.bytes += item.body.len();
+        self.recent.push_back((Instant::now(), item.clone()));
+        while let Some((at, oldest)) = self.recent.front()
+            && (at.elapsed() > KEPT_FOR || self.recent.len() > MAX_KEPT || self.bytes > MAX_BYTES)
+        {
+            self.bytes -= oldest.body.len();
+            self.recent.pop_front();
+        }
+    }
+
+    /// It is not known whether it was accepted.
+    pub(super) fn doubt(&mut self, id: &str) {
+        if self.unsure.len() >= MAX_UNSURE {
+            self.unsure.pop_front();
+        }
+        self.unsure.push_back(id.to_owned());
+    }
+
+    /// Whether an earlier push of this id had an unknown end.
+    pub(super) fn is_unsure(&self, id: &str) -> bool {
+        self.unsure.iter().any(|unsure| unsure == id)
+    }
+
+    /// What is to be pushed again, if the engine's replication is another one since. They are the caller's then.
+    pub(super) fn take_unconfirmed(&mut self, replications: u64) -> Vec<NewItem> {
+        if std::mem::replace(&mut self.replications, replications) == replications {
+            return Vec::new();
+        }
+        self.bytes = 0;
+        let recent = std::mem::take(&mut self.recent).into_iter();
+        recent.map(|(_, item)| item).collect()
+    }
+
+    /// They could not be pushed again: it is tried with the next call.
+    pub(super) fn put_back(&mut self, items: Vec<NewItem>) {
+        self.replications = u64::MAX;
+        for item in items.into_iter().rev() {
+            self.bytes += item.body.len();
+            self.recent.push_front((Instant::now(), item));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::notification::{self, Kind};
+    use crate::spool::kit::{item, settings};
+
+    fn ids(items: &[NewItem]) -> Vec<&str> {
+        items.iter().map(|item| item.id.as_str()).collect()
+    }
+
+    #[test]
+    fn recent_items_are_taken_once_when_the_replication_changes() {
+        let mut told = Told::new(1);
+        for n in 1..=3 {
+            told.accept(&item(n), &settings());
+        }
+        assert!(told.take_unconfirmed(0).is_empty());
+        let taken = told.take_unconfirmed(1);
+        assert_eq!(ids(&taken), ["n-1", "n-2", "n-3"]);
+        assert!(told.take_unconfirmed(1).is_empty());
+        told.accept(&item(4), &settings());
+        told.put_back(taken);
+        let again = told.take_unconfirmed(1);
+        assert_eq!(ids(&again), ["n-1", "n-2", "n-3", "n-4"]);
+        assert_eq!(told.accepted, 4);
+    }
+
+    #[test]
+    fn recent_items_are_bounded_and_hold_no_payment() {
+        let mut told = Told::new(1);
+        let payment = NewItem {
+            path: notification::path(Kind::Payment, None),
+            ..item(1)
+        };
+        told.accept(&payment, &settings());
+        let large = NewItem {
+            body: "x".repeat(MAX_BYTES / 2),
+            ..item(2)
+        };
+        for _ in 0..3 {
+            told.accept(&large, &settings());
+        }
+        assert_eq!(told.take_unconfirmed(1).len(), 2);
+        for n in 0..2 * MAX_KEPT as u64 {
+            told.accept(&item(n), &settings());
+        }
+        assert_eq!(told.take_unconfirmed(2).len(), MAX_KEPT);
+    }
+
+    #[test]
+    fn id_is_unsure_until_it_is_accepted() {
+        let mut told = Told::new(1);
+        told.doubt("n-1");
+        assert!(told.is_unsure("n-1") && !told.is_unsure("n-2"));
+        told.accept(&item(1), &settings());
+        assert!(!told.is_unsure("n-1"));
+    }
+}

@@ -1,0 +1,21 @@
+"""What became of every event, in the four words of Jepsen's total-queue checker."""
+
+import collections
+
+Report = collections.namedtuple("Report", "lost unexpected duplicated recovered")
+
+
+def judge(calls, arrived):
+    """`calls`: what each call was told (see producer.py); `arrived`: how often each id reached the service.
+
+    lost: accepted, and never arrived. unexpected: arrived, and nobody tried to send it. duplicated: arrived more than
+    once. recovered: arrived although the call was told that it may or may not have been accepted.
+    """
+    told = {call["id"] for call in calls if call["status"] == "ESALES_QUEUED"}
+    tried = {call["id"] for call in calls}
+    return Report(
+        lost=sorted(told - set(arrived)),
+        unexpected=sorted(set(arrived) - tried),
+        duplicated=sorted(name for name, times in arrived.items() if times > 1),
+        recovered=sorted(set(arrived) & (tried - told)),
+    )

@@ -1,0 +1,57 @@
+"""One process that enqueues. Its options are in ESALES_*.
+
+    producer.py PREFIX FROM TO [PAUSE_MS]
+
+Prints a line of JSON for each call: id, status, milliseconds, detail; `started` before the first one. A call that is cut off
+by a kill has printed its id as `trying`. Then answers questions on stdin: `stats`, `receipt ID`, `push ID`.
+"""
+
+import json
+import os
+import sys
+import time
+
+from esales_notify import Client, NotifyError, Visitor
+
+VISITOR = Visitor(customer_key="d9528030-509c-4e0f-b585-7168f1e9feca", session_key="b106299c-eac0-4f6f-96d2-93e57c255784",
+                  market="UK")
+
+
+def tell(**line):
+    # One write a line, unbuffered: a line that a kill cut off does not count.
+    os.write(1, (json.dumps(line) + "\n").encode())
+
+
+def push(client, name):
+    start = time.monotonic()
+    try:
+        receipt = client.enqueue_add_to_cart(VISITOR, "T" * 100, name)
+        status, detail = "ESALES_QUEUED", receipt.detail
+    except NotifyError as error:
+        status, detail = error.name, error.detail
+    tell(id=name, status=status, ms=(time.monotonic() - start) * 1000, detail=detail)
+
+
+def main(prefix, first, end, pause_ms=0):
+    with Client() as client:
+        tell(started=True)
+        for n in range(int(first), int(end)):
+            tell(trying=f"{prefix}-{n}")
+            push(client, f"{prefix}-{n}")
+            time.sleep(float(pause_ms) / 1000)
+        tell(done=True)
+        for line in sys.stdin:
+            question, *names = line.split()
+            if question == "stats":
+                stats = client.stats()
+                tell(accepted=stats.spool.accepted, pending=stats.spool.pending, lost=stats.lost,
+                     process=stats.process.accepted)
+            elif question == "receipt":
+                receipt = client.receipt(names[0])
+                tell(receipt=receipt and receipt.status.name, detail=receipt and receipt.detail)
+            else:
+                push(client, names[0])
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

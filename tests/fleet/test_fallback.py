@@ -1,0 +1,108 @@
+"""A log on this machine takes what the engine does not answer for, and it is passed on under the same ids."""
+
+import json
+
+import pytest
+from conftest import LONG_S, queued
+from counting import wait_for
+from test_promises import after
+
+
+@pytest.fixture
+def spool(start_engine, start_proxy, tmp_path):
+    """An engine behind a proxy, and the options of a machine with a fallback."""
+    engine = start_engine()
+    proxy = start_proxy(engine.port)
+    return engine, proxy, {"spool": engine.url(port=proxy.port), "spool_fallback": tmp_path / "fallback"}
+
+
+@pytest.mark.parametrize("fault", ["hangs", "killed", "cut off"])
+def test_events_are_accepted_and_passed_on_when_the_engine_fails(fault, spool, produce, drain, settle):
+    engine, proxy, options = spool
+    producer = produce("a", 0, 400, 5, **options, enqueue_timeout_ms=400)
+    drain(**options)
+    after(producer, 100)
+    if fault == "hangs":
+        engine.hang()
+    elif fault == "killed":
+        engine.kill()
+    else:
+        proxy.mode = "hole"
+    after(producer, 300)
+    elsewhere = [call for call in producer.calls if "fallback" in call["detail"]]
+    assert elsewhere and all(str(options["spool_fallback"]) in call["detail"] for call in elsewhere)
+    if fault == "hangs":
+        engine.wake()
+    elif fault == "killed":
+        engine.start()
+    else:
+        proxy.mode = "pass"
+    producer.finish()
+    # Every call was accepted, within its bound.
+    assert len(queued(producer.calls)) == 400
+    assert max(call["ms"] for call in producer.calls) < 400 + 100 + 400
+    # Only the first one waited for the engine, and the few that asked it again.
+    slow = [call for call in producer.calls if call["ms"] > 250]
+    assert len(slow) <= 4, slow
+    report, counters = settle(options["spool"], producer, spool_fallback=options["spool_fallback"])
+    assert (report.lost, report.unexpected) == ([], []), report
+    assert len(report.duplicated) <= 8
+    assert counters["delivered"] == 400
+
+
+def test_receipt_is_found_in_whichever_of_the_two_holds_the_event(spool, produce, drain, service):
+    engine, proxy, options = spool
+    producer = produce("a", 0, 1, **options, enqueue_timeout_ms=400)
+    producer.finish()
+    engine.hang()
+    there = producer.ask("push b")
+    assert there["status"] == "ESALES_QUEUED" and "is passed on under the same id" in there["detail"]
+    waiting = producer.ask("receipt b")
+    assert waiting["receipt"] == "QUEUED" and "fallback" in waiting["detail"]
+    engine.wake()
+    drain(**options)
+    wait_for(lambda: "b" in service.ids, "the event does not arrive", LONG_S)
+    wait_for(lambda: producer.ask("receipt b")["receipt"] == "DELIVERED", "the receipt does not say so", LONG_S)
+    assert producer.ask("receipt a-0")["receipt"] == "DELIVERED"
+    assert len(service.ids["b"]) == 1
+
+
+def test_each_machine_passes_on_its_own_log_while_another_one_delivers(spool, produce, drain, settle, status, tmp_path):
+    engine, _, options = spool
+    first = drain(**{**options, "spool_fallback": tmp_path / "of-another-machine"})
+    wait_for(lambda: status(options["spool"])["leader"], "no process leads", LONG_S)
+    drain(**options)
+    producer = produce("a", 0, 1, **options, enqueue_timeout_ms=400)
+    producer.finish()
+    engine.hang()
+    assert "fallback" in producer.ask("push b")["detail"]
+    engine.wake()
+    report, counters = settle(options["spool"], producer, spool_fallback=options["spool_fallback"])
+    assert report == ([], [], [], []) and counters["delivered"] == 2
+    assert first.poll() is None
+
+
+def test_pending_counts_both_and_a_purge_erases_in_both(spool, produce, operate):
+    engine, _, options = spool
+    producer = produce("a", 0, 3, **options, enqueue_timeout_ms=400)
+    producer.finish()
+    engine.hang()
+    assert "fallback" in producer.ask("push b")["detail"]
+    engine.wake()
+    counters = json.loads(operate("queue", "status", "--json", **options).stdout)
+    assert (counters["accepted"], counters["pending"], counters["is_balanced"]) == (4, 4, True)
+    done = operate("queue", "purge", "--customer-key", "d9528030-509c-4e0f-b585-7168f1e9feca", **options)
+    assert done.returncode == 0, done
+    counters = json.loads(operate("queue", "status", "--json", **options).stdout)
+    assert counters["pending"] == 0
+    kept = b"".join(file.read_bytes() for file in options["spool_fallback"].iterdir())
+    assert b"d9528030" not in kept
+
+
+def test_fallback_is_full_when_its_own_limit_is_reached(spool, produce):
+    engine, _, options = spool
+    producer = produce("a", 0, 1, **options, enqueue_timeout_ms=400, max_items=2)
+    producer.finish()
+    engine.hang()
+    answers = [producer.ask(f"push b-{n}")["status"] for n in range(3)]
+    assert answers == ["ESALES_QUEUED", "ESALES_QUEUED", "ESALES_QUEUE_FULL"]
