@@ -163,7 +163,7 @@ unsafe fn copied(pointer: *const c_char) -> Option<CString> {
         std::slice::from_raw_parts(pointer.cast::<u8>(), length)
     };
     let whole = match std::str::from_utf8(bytes) {
-        // The copy ended within the last character; no other error is at the end of the bytes.
+        // Only a copy that ended within a character has an error at the end of the bytes.
         Err(error) if error.error_len().is_none() && bytes.len() == ENOUGH => error.valid_up_to(),
         _ => bytes.len(),
     };

@@ -41,7 +41,7 @@ pub(crate) fn check_request(path: &str, body: &str) -> Result<Option<String>, Er
     let lines: Vec<Line<'_>> = owned.iter().map(OwnedLine::line).collect();
     let mut notification = Notification {
         lines: &lines,
-        // It signs, and is not in the body: a path with a token has done without it.
+        // The private key is not in the body; a path with a token is already signed.
         private_key: payment_token(path),
         ..Notification::new(kind)
     };
@@ -212,7 +212,7 @@ impl<'a> OwnedLine<'a> {
     }
 }
 
-/// Refuses a price that is text and not a number of JSON. The other checks come first, as their messages say more.
+/// Refuses a price that is text and not a number of JSON. The other checks come first, because their messages are more exact.
 fn refuse_quotes(lines: &[OwnedLine<'_>]) -> Result<(), Error> {
     for (number, line) in lines.iter().enumerate() {
         if let Some(name) = line.in_quotes {

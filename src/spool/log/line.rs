@@ -1,7 +1,7 @@
 //! One line of any file of the log: a checksum and a length, then the payload.
 //!
-//! A line *begins* with its line feed. What a killed process or a full disk left unfinished thus ends where the next
-//! line begins, and costs no other line.
+//! A line *begins* with its line feed. Therefore an unfinished line of a killed process or a full disk ends where the
+//! next line begins, and damages no other line.
 //!
 //! ```text
 //! \n cccccccc llllll payload

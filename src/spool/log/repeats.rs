@@ -42,7 +42,7 @@ pub(super) struct Repeats {
 }
 
 impl Repeats {
-    /// Finds the repeated notifications in the piece from `at` on, which begins with one.
+    /// Finds the repeated notifications in the piece at `at`. The first one in it is a repeated one.
     pub(super) fn find(
         sources: &Sources<'_>,
         draft: &Draft<'_>,

@@ -2,9 +2,9 @@
 //!
 //! | answer | when | known from |
 //! |---|---|---|
-//! | 204 | none of what follows | documents |
+//! | 204 | none of the following | documents |
 //! | 400 | the ticket is missing (adding to cart; click) | documents; inferred for click |
-//! | 400 | the product key is missing (non-eSales kinds), also when there is a variant key | documents; they do not say what a variant key alone is worth, and the sandbox refuses it |
+//! | 400 | the product key is missing (non-eSales kinds), also when there is a variant key | documents; they do not mention a variant key alone, and the sandbox refuses it |
 //! | 400 | a payment has no lines, or a line has neither key | documents |
 //! | 400 | a line of a payment without a token has a cost | documents; the status is inferred |
 //! | 400 | the body is not JSON, not an object, or a member has another type | our own |
