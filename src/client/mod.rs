@@ -127,7 +127,7 @@ impl Client {
             }
             let id = match (of_body, id) {
                 (Some(of_body), Some(id)) if of_body != id => {
-                    return Err(Error::argument("id is another one than the body's"));
+                    return Err(Error::argument("id differs from the id in the body"));
                 }
                 (Some(of_body), _) => of_body,
                 (None, id) => id_or_new(id)?,

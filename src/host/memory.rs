@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn reserve_refuses_what_is_larger_or_aligned_more_strictly_than_it_can_be() {
+    fn reserve_refuses_blocks_that_are_too_large_or_too_strictly_aligned() {
         let guest = Guest::<2>::new();
         assert!(guest.reserved(layout(2 * BLOCK + 1)).is_null());
         assert!(
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn realloc_moves_what_is_in_the_reserve_back_to_malloc() {
+    fn realloc_moves_a_block_of_the_reserve_to_malloc() {
         let guest = Guest::<4>::new();
         let small = guest.reserved(layout(3));
         // SAFETY: allocated with these layouts, and large enough for what is written and read.

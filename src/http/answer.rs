@@ -334,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn spent_budget_is_a_timeout_of_what_was_going_on() {
+    fn timeout_names_the_step_when_the_budget_is_spent() {
         for (step, may_have_arrived) in [
             (Step::Connect, false),
             (Step::Exchange, true),

@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn control_characters_are_refused_wherever_they_stand() {
+    fn control_characters_are_refused_at_every_position() {
         let controls = (0..=0x9f_u8).map(char::from).filter(|c| c.is_control());
         for c in controls {
             let expected = format!("x contains the control character U+{:04X}", u32::from(c));

@@ -23,7 +23,7 @@ const MAX_PAYMENT_TOKEN: usize = 256;
 pub(crate) fn check_request(path: &str, body: &str) -> Result<Option<String>, Error> {
     let Some(kind) = kind_of(path) else {
         return Err(Error::argument(
-            "path is that of no kind: it must be /api/v1/notifications/... without a query, or for a secure payment with \
+            "path belongs to no kind: it must be /api/v1/notifications/... without a query, or for a secure payment with \
              ?paymentToken=... and nothing else",
         ));
     };
@@ -217,7 +217,7 @@ fn refuse_quotes(lines: &[OwnedLine<'_>]) -> Result<(), Error> {
     for (number, line) in lines.iter().enumerate() {
         if let Some(name) = line.in_quotes {
             let message =
-                format!("{name} is a string: it must be a number of JSON, without quotes");
+                format!("{name} is a string: it must be a JSON number, without quotes");
             return Err(in_line(number, &Error::argument(message)));
         }
     }
@@ -308,7 +308,7 @@ mod tests {
             "/x/api/v1/notifications/click",
         ] {
             assert!(
-                refusal(path, BODY).starts_with("path is that of no kind"),
+                refusal(path, BODY).starts_with("path belongs to no kind"),
                 "{path}"
             );
         }

@@ -222,7 +222,7 @@ fn order_is_refused_when_its_body_is_longer_than_max_body() {
 }
 
 #[test]
-fn text_is_set_by_its_field() {
+fn set_text_sets_the_given_field() {
     let mut made = Notification::new(Kind::End);
     for (field, text) in [
         (Field::Ticket, "t"),
@@ -246,7 +246,7 @@ fn text_is_set_by_its_field() {
 }
 
 #[test]
-fn refusal_says_what_is_missing() {
+fn refusal_names_the_missing_argument() {
     let missing = |kind| json(Notification::new(kind)).unwrap_err();
     assert_eq!(missing(Kind::Click), "ticket is missing");
     assert_eq!(missing(Kind::Payment), "lines are missing");

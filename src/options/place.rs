@@ -99,7 +99,7 @@ impl EnginePlace {
         };
         if user.is_some_and(|user| user.contains(':')) {
             return refuse(
-                "must not hold a password, for addresses are logged: use spool_password or spool_password_file",
+                "must not contain a password, because addresses are logged: use spool_password or spool_password_file",
             );
         }
         let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
@@ -110,7 +110,7 @@ impl EnginePlace {
                 Some(("sentinel", value)) => sentinel = Some(value),
                 Some(("password", _)) => {
                     return refuse(
-                        "must not hold a password, for addresses are logged: use spool_password or spool_password_file",
+                        "must not contain a password, because addresses are logged: use spool_password or spool_password_file",
                     );
                 }
                 _ => {
@@ -124,7 +124,7 @@ impl EnginePlace {
         }
         let Some(name) = name else {
             return refuse(format_args!(
-                "has no name: add ?name=NAME, the queue's own in that engine ({FORM})"
+                "has no name: add ?name=NAME, which identifies the queue in that engine ({FORM})"
             ));
         };
         for (key, value) in [("name", Some(name)), ("sentinel", sentinel)] {
@@ -142,7 +142,7 @@ impl EnginePlace {
         }
         let Some(database) = database(path) else {
             return refuse(format_args!(
-                "has no database number behind the host: {FORM}"
+                "has no valid database number after the host: {FORM}"
             ));
         };
         let usual = if sentinel.is_some() {

@@ -99,7 +99,7 @@ final class DisabledTest extends TestCase
         }
     }
 
-    public function testALibraryExceptionNamesTheFunctionOfTheAgentsClientWhenItIsDisabled(): void
+    public function testLibraryExceptionNamesTheFunctionWhenItIsDisabled(): void
     {
         foreach (self::calledByAgent() as $function) {
             foreach ($this->entrances(['-d', 'disable_functions=' . $function]) as $line) {

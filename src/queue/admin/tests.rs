@@ -427,7 +427,7 @@ fn purge_erases_by_customer_key_and_in_broken_bodies_by_text() {
 }
 
 #[test]
-fn salvage_enqueues_what_is_unknown_and_nothing_twice() {
+fn salvage_enqueues_only_unknown_notifications_and_each_once() {
     for (here, there) in fixtures().into_iter().zip(fixtures()) {
         there.push_all(["pending", "dead", "delivered", "new", "new"]);
         here.push_all(["delivered"]);
@@ -463,7 +463,7 @@ fn salvage_enqueues_dead_letters_only_if_asked_to() {
 }
 
 #[test]
-fn salvage_says_how_far_it_came_when_the_queue_is_full() {
+fn salvage_reports_its_progress_when_the_queue_is_full() {
     let mut settings = settings();
     settings.max_items = 1;
     for (here, there) in fixtures_with(&settings).into_iter().zip(fixtures()) {

@@ -49,7 +49,7 @@ pub(crate) fn check(path: &Path) -> Result<PathBuf, Error> {
     }
     let Some(name) = path.file_name() else {
         return Err(Error::config(format!(
-            "spool {}: this is not the path of a directory of its own",
+            "spool {}: this is not the path of a separate directory",
             path.display()
         )));
     };
