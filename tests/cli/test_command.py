@@ -75,7 +75,7 @@ def test_send_refuses_on_failure_queue_without_a_spool(run, sandbox):
         for flags, env in ((by_flag, {}), ([], {"ESALES_ON_FAILURE": "queue"}), (by_flag, {"ESALES_SPOOL": ""})):
             refused = run("send", "add-to-cart", *EXAMPLE, "--base-url", base_url, *flags, env=env)
             assert refused.returncode == 2, refused
-            assert "needs a spool" in refused.stderr and "ESALES_SPOOL" in refused.stderr and refused.stdout == ""
+            assert "requires a spool" in refused.stderr and "ESALES_SPOOL" in refused.stderr and refused.stdout == ""
     assert sandbox.received() == []
 
 

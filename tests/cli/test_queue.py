@@ -252,7 +252,7 @@ def test_payment_is_not_sent_again_when_its_drainer_was_killed(operator, sandbox
     other.fill(sandbox.base_url, ["another"])
     salvaged = other.json("queue", "salvage", copy.spool, code=4)
     assert (salvaged["enqueued"], salvaged["may_have_arrived_left"]) == (0, 1)
-    assert "1 payment left" in other("queue", "salvage", copy.spool).stderr
+    assert "1 payment skipped" in other("queue", "salvage", copy.spool).stderr
     assert other.json("queue", "salvage", copy.spool, "--may-count-twice")["enqueued"] == 1
     sandbox.script("")
     assert operator.empty(sandbox.base_url)["dead"] == 1
@@ -269,7 +269,7 @@ def test_dead_retry_leaves_payments_that_may_have_arrived_unless_they_may_count_
     for which in (["paid"], ["--all"]):
         left = operator("queue", "dead", "retry", *which)
         assert left.returncode == 4, left
-        for words in ("1 payment left", "counts a payment twice", "--may-count-twice", "queue dead drop"):
+        for words in ("1 payment skipped", "counts a repeated payment twice", "--may-count-twice", "queue dead drop"):
             assert words in left.stderr, left
     assert [row["id"] for row in operator.json("queue", "dead", "list")] == ["paid"]
     assert operator.json("queue", "dead", "retry", "paid", code=4) == {"retried": 0, "left": 1}
