@@ -19,7 +19,7 @@ pub(super) struct Job {
     pub(super) item: Item,
     pub(super) pool: Arc<Pool>,
     pub(super) timeout: Duration,
-    /// Whether it may be sent again if it may have arrived.
+    /// Whether to send it again after a failure in which it may have arrived.
     pub(super) may_repeat: bool,
     /// Whether it is a probe, which is sent while the gate is closed.
     pub(super) is_probe: bool,

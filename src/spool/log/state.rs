@@ -36,7 +36,7 @@ pub(super) struct SegmentState {
     /// Number of notifications accepted in it, and the bytes of their bodies.
     pub(super) accepted: u32,
     pub(super) bytes: u64,
-    /// Number of items: those, and the dead letters that an operator enqueued again.
+    /// Number of all items, including dead letters that an operator enqueued again.
     pub(super) items: u32,
     /// How many of the items are completed.
     pub(super) done: u32,
