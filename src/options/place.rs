@@ -114,7 +114,7 @@ impl EnginePlace {
         };
         if user.is_some_and(|user| user.contains(':')) {
             return refuse(
-                "must not hold a password, for addresses are logged: use spool_password or spool_password_file",
+                "must not contain a password, because addresses are logged: use spool_password or spool_password_file",
             );
         }
         let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
@@ -125,7 +125,7 @@ impl EnginePlace {
                 Some(("sentinel", value)) => sentinel = Some(value),
                 Some(("password", _)) => {
                     return refuse(
-                        "must not hold a password, for addresses are logged: use spool_password or spool_password_file",
+                        "must not contain a password, because addresses are logged: use spool_password or spool_password_file",
                     );
                 }
                 _ => {
@@ -139,7 +139,7 @@ impl EnginePlace {
         }
         let Some(name) = name else {
             return refuse(format_args!(
-                "has no name: add ?name=NAME, the queue's own in that engine ({FORM})"
+                "has no name: add ?name=NAME, which identifies the queue in that engine ({FORM})"
             ));
         };
         for (key, value) in [("name", Some(name)), ("sentinel", sentinel)] {
@@ -157,7 +157,7 @@ impl EnginePlace {
         }
         let Some(database) = database(path) else {
             return refuse(format_args!(
-                "has no database number behind the host: {FORM}"
+                "has no valid database number after the host: {FORM}"
             ));
         };
         let usual = if sentinel.is_some() {
@@ -244,7 +244,10 @@ mod tests {
         assert_eq!(all.user.as_deref(), Some("esales"));
         assert_eq!(all.sentinel.as_deref(), Some("my-primary"));
         assert_eq!(all.name, "a.b-c_1");
-        assert_eq!(one.to_string(), "redis://cache.shop.example:6379/0?name=shop");
+        assert_eq!(
+            one.to_string(),
+            "redis://cache.shop.example:6379/0?name=shop"
+        );
         assert_eq!(all.to_string(), "rediss://[::1]:7000,.../3?name=a.b-c_1");
         let path = SpoolPlace::parse("/var/lib/spool").unwrap();
         assert_eq!(path.directory(), Some(Path::new("/var/lib/spool")));

@@ -162,7 +162,7 @@ def test_metrics_count_what_was_delivered_and_answered(agent, sandbox):
         assert sample % agent.spool + "\n" in text, (sample, text)
 
 
-def test_health_command_says_whether_the_agent_is_well(agent, command, sandbox):
+def test_health_command_exits_by_the_state_of_the_agent(agent, command, sandbox):
     def health(*arguments, **env):
         return subprocess.run([command, "health", *arguments], env={**CLEAN, **env}, capture_output=True, text=True, timeout=60)
 

@@ -50,7 +50,7 @@ def test_events_are_accepted_and_passed_on_when_the_engine_fails(fault, spool, p
     assert counters["delivered"] == 400
 
 
-def test_receipt_is_found_in_whichever_of_the_two_holds_the_event(spool, produce, drain, service):
+def test_receipt_is_found_in_the_engine_and_in_the_fallback(spool, produce, drain, service):
     engine, proxy, options = spool
     producer = produce("a", 0, 1, **options, enqueue_timeout_ms=400)
     producer.finish()

@@ -43,7 +43,7 @@ def test_no_call_outlasts_its_bound_when_the_network_misbehaves(mode, start_engi
     assert producer.ask("receipt a-9")["receipt"] == "ESALES_QUEUED"
 
 
-def test_each_byte_of_a_reply_may_be_the_last(start_engine, start_proxy, produce, status):
+def test_call_ends_with_an_error_when_a_reply_breaks_off_at_any_byte(start_engine, start_proxy, produce, status):
     engine = start_engine()
     proxy = start_proxy(engine.port)
     producer = produce("a", 0, 1, spool=engine.url(port=proxy.port), enqueue_timeout_ms=5000)
@@ -219,7 +219,7 @@ def test_evicted_counters_are_refused_while_notifications_are_there(start_engine
     assert operate("queue", "status", spool=engine.url()).returncode == 6
 
 
-def test_deleted_spool_is_told_as_lost_and_begins_anew(kind, start_engine, produce, drain, settle, status):
+def test_spool_is_reported_as_lost_and_starts_empty_when_it_was_deleted(kind, start_engine, produce, drain, settle, status):
     engine = start_engine(server=kind)
     producer = produce("a", 0, 1500, spool=engine.url())
     producer.finish()

@@ -77,7 +77,7 @@ def test_engine_without_append_only_file_is_refused_and_loses_all_when_that_is_a
     assert producer.ask("stats")["lost"] == counters["lost"]
 
 
-def test_call_ends_at_its_bound_and_says_so_when_the_engine_hangs(kind, start_engine, produce, drain, settle):
+def test_call_ends_at_its_time_limit_with_the_reason_when_the_engine_hangs(kind, start_engine, produce, drain, settle):
     engine = start_engine(server=kind)
     producer = produce("a", 0, 100, 10, spool=engine.url(), enqueue_timeout_ms=400)
     after(producer, 20)

@@ -136,7 +136,7 @@ final class AgentTest extends SandboxTestCase
      *
      * @param list<string> $flags
      */
-    public function testShopWorksWhenFfiIsNotToBeHad(array $flags): void
+    public function testShopWorksWhenFfiIsNotAvailable(array $flags): void
     {
         $agent = $this->start();
         $program = array_merge([PHP_BINARY], $flags, [__DIR__ . '/programs/agent.php']);
@@ -154,7 +154,7 @@ final class AgentTest extends SandboxTestCase
         }
     }
 
-    public function testExceptionSaysWhatToDoInsteadWhenTheAgentCannotDoIt(): void
+    public function testExceptionNamesTheAlternativeWhenTheAgentCannotDoIt(): void
     {
         $client = $this->through('127.0.0.1:1');
         foreach (
@@ -181,7 +181,7 @@ final class AgentTest extends SandboxTestCase
         self::assertSame('an/ id', $client->receipt($receipt->getId())->getId());
     }
 
-    public function testNotAcceptedIsAnExceptionWhenTheQueueIsFull(): void
+    public function testEnqueueThrowsWhenTheQueueIsFull(): void
     {
         $this->sandbox->script('503:times=forever');
         $client = $this->through($this->start(['--max-items', '1'])->socket());
@@ -191,7 +191,7 @@ final class AgentTest extends SandboxTestCase
         self::assertSame('two', $e->getReceipt()->getId());
     }
 
-    public function testNotAcceptedIsAnExceptionWhenNoAgentListens(): void
+    public function testEnqueueThrowsWhenNoAgentListens(): void
     {
         $nobody = substr($this->nobody(), strlen('http://'));
         foreach (['unix:' . $this->folder->path() . '/nobody', $nobody] as $address) {
@@ -205,7 +205,7 @@ final class AgentTest extends SandboxTestCase
         }
     }
 
-    public function testExceptionSaysThatItMayYetBeAcceptedWhenTheAgentDoesNotAnswer(): void
+    public function testExceptionWarnsOfPossibleAcceptanceWhenTheAgentDoesNotAnswer(): void
     {
         $silent = stream_socket_server('tcp://127.0.0.1:0');
         $address = stream_socket_get_name($silent, false);
@@ -217,7 +217,7 @@ final class AgentTest extends SandboxTestCase
         }
     }
 
-    public function testClientWorksOnWhenTheAgentWasStartedAnew(): void
+    public function testClientKeepsWorkingWhenTheAgentWasRestarted(): void
     {
         $agent = $this->start();
         $client = $this->through($agent->socket());
@@ -303,7 +303,7 @@ final class AgentTest extends SandboxTestCase
         self::assertStringContainsString($names, $e->getMessage());
     }
 
-    public function testMarketOfTheOptionsIsThatOfVisitorsWhoNameNone(): void
+    public function testMarketOfTheOptionsIsUsedWhenTheVisitorHasNone(): void
     {
         $agent = $this->start();
         $options = new ClientOptions(null, null, null, null, null, null, null, null, null, 'SE');
