@@ -234,8 +234,9 @@ fn text_is_set_by_its_field() {
         made.set_text(field, Some(text));
     }
     assert_eq!(
-        made,
+        made.with_id("1"),
         Notification {
+            id: Some("1"),
             ticket: Some("t"),
             product_key: Some("p"),
             variant_key: Some("v"),

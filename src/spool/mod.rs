@@ -404,8 +404,10 @@ pub(crate) fn open(settings: &QueueSettings) -> Result<Arc<dyn Spool>, Error> {
     open_as(settings, true)
 }
 
-#[cfg_attr(not(feature = "log-spool"), expect(unused_variables))]
-fn open_as(settings: &QueueSettings, creates: bool) -> Result<Arc<dyn Spool>, Error> {
+fn open_as(
+    settings: &QueueSettings,
+    #[cfg_attr(not(feature = "log-spool"), allow(unused_variables))] creates: bool,
+) -> Result<Arc<dyn Spool>, Error> {
     Ok(match &settings.spool {
         None => Arc::new(memory::MemorySpool::new(settings)),
         #[cfg(feature = "log-spool")]

@@ -1,6 +1,7 @@
 """An operator of a spool: runs the command, and a shop that enqueues, as processes of their own."""
 
 import contextlib
+import itertools
 import json
 import os
 import pathlib
@@ -20,9 +21,11 @@ QUICK = ["--gate-min-ms", "10", "--gate-max-ms", "50"]
 def wait_for(condition, what, seconds=30):
     """Polls: another process sends no event to wait for."""
     deadline = time.monotonic() + seconds
+    # Often it is a process that is started to see: a long wait is not to keep a processor busy.
+    pauses = itertools.chain((0.01, 0.02, 0.03, 0.04), itertools.repeat(0.05))
     while not condition():
         assert time.monotonic() < deadline, what
-        time.sleep(0.02)
+        time.sleep(next(pauses))
 
 
 def numbered(prefix, n):

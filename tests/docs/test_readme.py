@@ -6,8 +6,8 @@ import markdown
 import pytest
 
 EXAMPLE = "bindings/php/examples/cart.php"
-# Of all pages that a user may have to read. More than that, and something should go.
-MOST_WORDS = 22_500
+# Of all pages that a user may have to read: 21,000, and those about the agent and the fleet. More, and something should go.
+MOST_WORDS = 23_500
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +36,7 @@ def test_readme_commands_run_in_order(readme, tmp_path):
     assert sum(output.count("ESALES_DELIVERED") for _, output in results) == 1, results
 
 
+@pytest.mark.xdist_group("repository")
 @pytest.mark.parametrize("setting, said", [("ffi.enable=1", "ESALES_QUEUED queued"), ("ffi.enable=0", "ffi.enable=1")])
 def test_readme_example_enqueues_or_logs_why_not(library, tmp_path, setting, said):
     """On the command line, where error_log() writes to standard error."""

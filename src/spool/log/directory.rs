@@ -259,10 +259,10 @@ impl SpoolDirectory {
     /// Makes the reserve if there is none, and no less room than eight times as much; without a word if it cannot be
     /// had.
     pub(super) fn make_reserve(&self) {
-        let path = self.file(RESERVE);
-        if path.exists() {
+        if self.has_reserve() {
             return;
         }
+        let path = self.file(RESERVE);
         let free = host::free_bytes(&self.handle).unwrap_or(0);
         let size = RESERVE_SIZE.min(free / 8);
         if size < 4096 {
@@ -275,6 +275,10 @@ impl SpoolDirectory {
         if filled.is_err() {
             let _ = fs::remove_file(&path);
         }
+    }
+
+    pub(super) fn has_reserve(&self) -> bool {
+        self.file(RESERVE).exists()
     }
 
     /// Whether there was a reserve to be given up.

@@ -138,7 +138,7 @@ impl Shared {
     fn odd(&self) -> Error {
         let text = format!(
             "spool {}: the engine gave an odd reply",
-            self.engine.place.url
+            self.engine.place
         );
         Error::new(Status::SpoolFailed, text)
     }
@@ -146,7 +146,7 @@ impl Shared {
     fn missing(&self) -> Error {
         let text = format!(
             "spool {}: there is no spool of this name in the engine: nothing was ever enqueued, or its keys were deleted",
-            self.engine.place.url
+            self.engine.place
         );
         Error::new(Status::SpoolFailed, text)
     }

@@ -251,8 +251,12 @@ final class Failure
     /**
      * The exception for a code below 0. An unknown code of a later library gets the exception of its group.
      */
-    public static function exception(int $status, string $statusName, string $message, ?Receipt $receipt): NotifyException
-    {
+    public static function exception(
+        int $status,
+        string $statusName,
+        string $message,
+        ?Receipt $receipt
+    ): NotifyException {
         $class = self::CLASSES[$status] ?? null;
 {ranges}        $class = $class ?? InternalException::class;
 

@@ -298,7 +298,11 @@ impl Leader {
         if self.journal.is_long() {
             self.compact()?;
         }
-        self.directory.make_reserve();
+        // After a full disk it is missing. The newest segment is not deleted, and its completed lines take what producers need.
+        if !self.directory.has_reserve() {
+            give_back_completed(&self.directory, &self.state)?;
+            self.directory.make_reserve();
+        }
         Ok(())
     }
 }

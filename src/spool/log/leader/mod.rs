@@ -36,7 +36,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub(super) use takeover::lead;
-use takeover::{is_no_room, make_disk_room, unread_items};
+use takeover::{give_back_completed, is_no_room, make_disk_room, unread_items};
 
 /// How much is read ahead for one origin.
 const AHEAD: usize = 256;

@@ -30,12 +30,21 @@ pub(in crate::spool::log) fn lead(
     }
 }
 
-/// On a full disk: gives back what the completed lines in front of all others take, and the reserve; whether that was
-/// anything. The lines are zeros from then on, which every reader passes over.
+/// On a full disk: gives back the reserve and [`give_back_completed`]; whether that was anything.
 pub(super) fn make_disk_room(directory: &SpoolDirectory, state: &JournalState) -> io::Result<bool> {
+    let had_reserve = directory.give_up_reserve();
+    Ok(give_back_completed(directory, state)? || had_reserve)
+}
+
+/// Gives back what the completed lines in front of all others take; whether that was anything. The lines are zeros from
+/// then on, which every reader passes over.
+pub(super) fn give_back_completed(
+    directory: &SpoolDirectory,
+    state: &JournalState,
+) -> io::Result<bool> {
     const BLOCK: u64 = 4096;
     let settled = state.completed_to();
-    let mut has_made = directory.give_up_reserve();
+    let mut has_made = false;
     for (number, segment) in &state.segments {
         let completed = match number.cmp(&segment_of(settled)) {
             Ordering::Less => segment.scanned,
