@@ -55,13 +55,14 @@ impl Readiness {
         }
     }
 
-    pub(super) fn report(&self, config: &Config) -> Result<SpoolReport, Error> {
+    /// The state of the spool, and its name.
+    pub(super) fn report(&self, config: &Config) -> Result<(SpoolReport, String), Error> {
         let mut admin = self.admin.lock().unwrap_or_else(PoisonError::into_inner);
         let opened = match admin.take() {
             Some(opened) => opened,
             None => SpoolAdmin::open(config)?,
         };
-        let report = opened.report()?;
+        let report = (opened.report()?, opened.name());
         *admin = Some(opened);
         Ok(report)
     }

@@ -48,7 +48,6 @@ pub(super) type Answer = Response<Full<Bytes>>;
 pub(super) struct Requests {
     client: Arc<Client>,
     config: Config,
-    spool: String,
     allow_hosts: Vec<String>,
     metrics: DrainMetrics,
     readiness: Readiness,
@@ -69,7 +68,6 @@ impl Requests {
     ) -> Requests {
         let number = |name: &str| config.get(name).and_then(|value| value.parse().ok());
         Requests {
-            spool: config.get("spool").unwrap_or_default().to_owned(),
             readiness: Readiness::new(&config),
             enqueue_timeout: Duration::from_millis(number("enqueue_timeout_ms").unwrap_or(1000)),
             unfinished: Arc::new(Unfinished::new(UNFINISHED_BYTES, REQUEST_TIMEOUT)),
@@ -265,10 +263,10 @@ impl Requests {
         let requests = Arc::clone(&self);
         let text = self
             .call(move |_| {
-                let report = requests.readiness.report(&requests.config)?;
+                let (report, spool) = requests.readiness.report(&requests.config)?;
                 let connections = requests.connections.load(Ordering::Relaxed);
                 requests.metrics.set_connections(connections);
-                Ok::<_, Error>(page(&report, &requests.spool, Some(&requests.metrics)))
+                Ok::<_, Error>(page(&report, &spool, Some(&requests.metrics)))
             })
             .await;
         match text {

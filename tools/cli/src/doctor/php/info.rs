@@ -17,6 +17,7 @@ const NEEDED: &[&str] = &[
     "array_keys",
     "array_slice",
     "bin2hex",
+    "chr",
     "count",
     "current",
     "dirname",
@@ -42,14 +43,17 @@ const NEEDED: &[&str] = &[
     "is_string",
     "key",
     "ltrim",
+    "ord",
     "preg_match",
     "preg_replace",
     "random_bytes",
     "realpath",
+    "str_split",
     "strlen",
     "strpos",
     "strtoupper",
     "substr",
+    "vsprintf",
 ];
 
 /// What `php -i` says.
