@@ -244,7 +244,10 @@ mod tests {
         assert_eq!(all.user.as_deref(), Some("esales"));
         assert_eq!(all.sentinel.as_deref(), Some("my-primary"));
         assert_eq!(all.name, "a.b-c_1");
-        assert_eq!(one.to_string(), "redis://cache.shop.example:6379/0?name=shop");
+        assert_eq!(
+            one.to_string(),
+            "redis://cache.shop.example:6379/0?name=shop"
+        );
         assert_eq!(all.to_string(), "rediss://[::1]:7000,.../3?name=a.b-c_1");
         let path = SpoolPlace::parse("/var/lib/spool").unwrap();
         assert_eq!(path.directory(), Some(Path::new("/var/lib/spool")));

@@ -137,10 +137,7 @@ impl Shared {
 
     /// The reply is not what the script answers: somebody else's script has its name.
     fn odd(&self) -> Error {
-        let text = format!(
-            "spool {}: the engine gave an odd reply",
-            self.engine.place
-        );
+        let text = format!("spool {}: the engine gave an odd reply", self.engine.place);
         Error::new(Status::SpoolFailed, text)
     }
 
