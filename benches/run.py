@@ -22,6 +22,8 @@ def arguments():
     parser.add_argument("--quick", action="store_true", default=os.environ.get("BENCH_QUICK") == "1",
                         help="only enough to see that everything runs; also BENCH_QUICK=1")
     parser.add_argument("--json", type=pathlib.Path, metavar="FILE", help="the numbers, for programs")
+    parser.add_argument("--summary", type=pathlib.Path, metavar="FILE",
+                        help="put what users want to know into this file, between its marks")
     parser.add_argument("--write", type=pathlib.Path, metavar="FILE",
                         help="a Markdown page: replaces what it has between its marks")
     parser.add_argument("--baseline", action="store_true",
@@ -59,6 +61,8 @@ def main():
     print(page)
     if chosen.write:
         report.write_into(chosen.write, page)
+    if chosen.summary:
+        report.write_into(chosen.summary, report.summary(page))
     if chosen.json:
         chosen.json.write_text(json.dumps(report.as_json(found, noise), indent=1) + "\n")
     failures = [words for one in found for words in one.failures]

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::{env, error::Error, fs};
 
-// The two tables are pure: the constants of the header come from the very rows that the library is compiled with.
+// The two tables need no other module. The library is compiled from the same rows as the header.
 #[allow(dead_code, unused_imports)]
 #[path = "../src/notification/kind.rs"]
 mod kind;
@@ -12,7 +12,7 @@ mod kind;
 #[path = "../src/outcome/status.rs"]
 mod status;
 
-/// Stands in cbindgen's output where the constants and the initialisers go; the latter are made from that output.
+/// A marker in cbindgen's output, which the constants and the initialisers replace.
 const CONSTANTS: &str = "\n/* constants */\n";
 
 /// Writes both headers into OUT_DIR.
@@ -30,11 +30,11 @@ pub(crate) fn generate() -> Result<(), Box<dyn Error>> {
     write(root, php, "bindings/php/resources/esales_notify.h")
 }
 
-/// The version, the codes and the kinds.
+/// The macros of the version, the codes and the kinds.
 fn constants() -> Result<String, std::fmt::Error> {
     let version = env::var("CARGO_PKG_VERSION").unwrap_or_default();
     let mut out = format!(
-        "\n/** The version of this header; esales_version() tells the library's. */\n#define ESALES_VERSION \"{version}\"\n\n"
+        "\n/** The version of this header. esales_version() returns the version of the library. */\n#define ESALES_VERSION \"{version}\"\n\n"
     );
     for group in status::Group::ALL {
         writeln!(out, "/* {} */\n", group.text())?;
@@ -55,7 +55,7 @@ fn constant(out: &mut String, name: &str, number: i32, text: &str) -> std::fmt::
     writeln!(out, "/**\n * {text}\n */\n#define {name} {number}\n")
 }
 
-/// The initialiser of each struct that begins with `struct_size`.
+/// The initialiser macro of each struct that begins with `struct_size`.
 fn initialisers(header: &str) -> Result<String, std::fmt::Error> {
     let mut out = String::new();
     for found in header.split("typedef struct ").skip(1) {
@@ -81,22 +81,20 @@ fn initialisers(header: &str) -> Result<String, std::fmt::Error> {
             values.push(value.to_owned());
         }
         let unwritten = match values.iter().any(|value| value == "ESALES_INTERNAL") {
-            true => {
-                " Until a call has written it,\n    it does not say that anything was delivered."
-            }
+            true => " Its status is\n    ESALES_INTERNAL until a call writes it.",
             false => "",
         };
         let upper = name.to_ascii_uppercase();
         let values = values.join(", ");
         writeln!(
             out,
-            "/** Begin every {name} with this: it sets struct_size and clears the rest.{unwritten} */\n#define {upper}_INIT {{ {values} }}"
+            "/** Initialises an {name}: sets struct_size and clears the other members.{unwritten} */\n#define {upper}_INIT {{ {values} }}"
         )?;
     }
     Ok(out)
 }
 
-/// Writes the header to `path` below OUT_DIR: the path at which it is committed.
+/// Writes the header to OUT_DIR, under the path at which it is committed.
 fn write(root: &Path, config: cbindgen::Config, path: &str) -> Result<(), Box<dyn Error>> {
     let mut header = Vec::new();
     cbindgen::generate_with_config(root, config)?.write(&mut header);

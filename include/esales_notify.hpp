@@ -1,10 +1,10 @@
 /**
  * @file
- * esales-notify for C++17: a header over the C API (esales_notify.h, whose rules hold here too).
+ * esales-notify for C++17: a header on top of the C API. The rules in esales_notify.h apply here too.
  *
- * Failures are results, not exceptions: that an event does not get through is part of every shop's day, and a page
- * must never fall over it because somebody forgot a catch. Nothing here throws but std::bad_alloc, and the header
- * compiles with -fno-exceptions. A callback of yours must not throw either: that ends the process (std::terminate).
+ * Failures are return values, not exceptions, so that a page of a shop cannot fail because of a missing
+ * catch. Only std::bad_alloc is thrown, and the header compiles with -fno-exceptions. Your callbacks must
+ * not throw: an exception that leaves a callback ends the process (std::terminate).
  */
 #ifndef ESALES_NOTIFY_HPP
 #define ESALES_NOTIFY_HPP
@@ -33,39 +33,39 @@ namespace esales {
 struct error {
     /** An ESALES_* code, below 0. */
     std::int32_t status;
-    /** What went wrong, in words that name the argument or option. */
+    /** A message that names the argument or option. */
     std::string detail;
 };
 
 /**
- * A value, or the error that there is instead of one. From a result that is about to end, such as the one that a call
- * returned, the value and the error are moved out, so that nothing refers to what is gone.
+ * A value or an error. From a temporary result, such as the return value of a call, the value and the error
+ * are moved out, so that no reference to the temporary remains.
  */
 template <class T>
 class [[nodiscard]] result {
 public:
-    /** With a value. */
+    /** A result with a value. */
     result(T value) : value_(std::move(value)) {}
-    /** Without one. */
+    /** A result with an error. */
     result(error why) : error_(std::move(why)) {}
 
     /** Whether there is a value. */
     explicit operator bool() const noexcept { return value_.has_value(); }
-    /** The value; only if there is one. */
+    /** The value. There must be one. */
     T& operator*() & noexcept { return *value_; }
-    /** The value; only if there is one. */
+    /** The value. There must be one. */
     const T& operator*() const& noexcept { return *value_; }
-    /** The value, moved out; only if there is one. */
+    /** The value, moved out. There must be one. */
     T operator*() && { return *std::move(value_); }
-    /** A constant result cannot be moved from: name it first. */
+    /** Deleted: the value cannot be moved out of a constant temporary. Store the result first. */
     const T& operator*() const&& = delete;
-    /** A member of the value, for as long as the result lives; only if there is one. */
+    /** A member of the value, valid as long as the result. There must be a value. */
     T* operator->() noexcept { return &*value_; }
-    /** A member of the value, for as long as the result lives; only if there is one. */
+    /** A member of the value, valid as long as the result. There must be a value. */
     const T* operator->() const noexcept { return &*value_; }
-    /** Why there is no value; status 0 and no message if there is one. */
+    /** The error. If there is a value, its status is 0 and its message is empty. */
     const error& failure() const& noexcept { return error_; }
-    /** Why there is no value, moved out. */
+    /** The error, moved out. */
     error failure() && { return std::move(error_); }
 
 private:
@@ -73,10 +73,10 @@ private:
     error error_{ESALES_DELIVERED, {}};
 };
 
-/** That something was done, or why not. */
+/** The result of a call that returns no value. */
 using done = result<std::monostate>;
 
-/** Who did it. It has copies of its strings; where C takes NULL, there is no value. */
+/** The visitor who caused the event. It owns its strings. std::nullopt stands for NULL in C. */
 struct visitor {
     /** @copydoc esales_visitor::market */
     std::optional<std::string> market;
@@ -91,20 +91,20 @@ struct visitor {
     static visitor anonymous(std::string_view customer_key, std::string_view session_key) {
         return {std::nullopt, std::string(customer_key), std::string(session_key), std::nullopt};
     }
-    /** A visitor who is signed in: customer_key() of their id, and customer_token() of that. */
+    /** A visitor who is signed in, with customer_key() of the visitor's id and customer_token() of that key. */
     static visitor signed_in(std::string_view customer_key, std::string_view session_key, std::string_view token) {
         return {std::nullopt, std::string(customer_key), std::string(session_key), std::string(token)};
     }
-    /** The same visitor in this market. */
+    /** Returns the visitor with this market. */
     visitor in_market(std::string_view name) const& { return visitor(*this).in_market(name); }
-    /** The same visitor in this market. */
+    /** Returns the visitor with this market. */
     visitor in_market(std::string_view name) && {
         market = name;
         return std::move(*this);
     }
 };
 
-/** One line of an order. It has copies of its strings; where C takes NULL, there is no value. See esales_line. */
+/** One line of an order. It owns its strings. std::nullopt stands for NULL in C. See esales_line. */
 struct line {
     /** @copydoc esales_line::product_key */
     std::optional<std::string> product_key;
@@ -117,24 +117,24 @@ struct line {
     /** @copydoc esales_line::cost */
     std::optional<std::string> cost;
 
-    /** A line of a product. */
+    /** A line with a product key. */
     static line of_product(std::string_view product_key, std::uint32_t quantity, std::string_view selling_price) {
         return {std::string(product_key), std::nullopt, quantity, std::string(selling_price), std::nullopt};
     }
-    /** A line of a variant whose product key is not given. */
+    /** A line with a variant key only. */
     static line of_variant(std::string_view variant_key, std::uint32_t quantity, std::string_view selling_price) {
         return {std::nullopt, std::string(variant_key), quantity, std::string(selling_price), std::nullopt};
     }
-    /** The same line with this variant of the product. */
+    /** Returns the line with this variant key. */
     line with_variant(std::string_view key) const& { return line(*this).with_variant(key); }
-    /** The same line with this variant of the product. */
+    /** Returns the line with this variant key. */
     line with_variant(std::string_view key) && {
         variant_key = key;
         return std::move(*this);
     }
-    /** The same line with what one of them cost the shop. */
+    /** Returns the line with this cost of one item. */
     line with_cost(std::string_view price) const& { return line(*this).with_cost(price); }
-    /** The same line with what one of them cost the shop. */
+    /** Returns the line with this cost of one item. */
     line with_cost(std::string_view price) && {
         cost = price;
         return std::move(*this);
@@ -142,16 +142,16 @@ struct line {
 };
 
 /**
- * What happened. It has copies of its strings and lines. Made by the function of its kind; a member of another kind is
- * refused. See esales_notification.
+ * What happened. It owns its strings and lines. Make it with the function of its kind: a member of another kind
+ * is refused. See esales_notification.
  */
 struct notification {
-    /** One of the kinds, such as ESALES_CLICK. */
+    /** The kind of notification, such as ESALES_CLICK. */
     std::int32_t kind = 0;
-    /** Names this one event, at most 128 bytes; none: a new UUID. To send the same event again, give the receipt's id. */
+    /** @copydoc esales_notification::id */
     std::optional<std::string> id;
     // fields: generated by `make generate`, do not edit
-    /** The service's own opaque string for what the visitor saw, 1 to 8192 bytes, sent as it is. */
+    /** The opaque string that the service returned with the product, 1 to 8192 bytes, sent unchanged. */
     std::optional<std::string> ticket;
     /**
      * The shop's key of the product, 1 to 256 bytes. The service may refuse a notification without it (400), even if
@@ -162,47 +162,53 @@ struct notification {
     std::optional<std::string> variant_key;
     /** The lines of the order, 1 to 10,000. */
     std::vector<line> lines;
-    /** The shop's private key, 1 to 4096 bytes. It signs the payment during the call and is never kept. */
+    /**
+     * The shop's private key, 1 to 4096 bytes. The library signs the payment with it during the call and does not keep
+     * it.
+     */
     std::optional<std::string> private_key;
     // end of fields
 
     // kinds: generated by `make generate`, do not edit
-    /** The visitor added a product to the cart that the service had shown. */
+    /** The visitor added a product to the cart that the service had returned. */
     static notification add_to_cart(std::string_view ticket) {
         notification made;
         made.kind = ESALES_ADD_TO_CART;
         made.ticket = ticket;
         return made;
     }
-    /** The visitor clicked a product that the service had shown. */
+    /** The visitor clicked a product that the service had returned. */
     static notification click(std::string_view ticket) {
         notification made;
         made.kind = ESALES_CLICK;
         made.ticket = ticket;
         return made;
     }
-    /** The visitor clicked a product that the service had not shown, so that there is no ticket for it. */
+    /** The visitor clicked a product that did not come from the service and has no ticket. */
     static notification non_esales_click(std::string_view product_key) {
         notification made;
         made.kind = ESALES_NON_ESALES_CLICK;
         made.product_key = product_key;
         return made;
     }
-    /** The visitor added a product to the cart that the service had not shown, so that there is no ticket for it. */
+    /** The visitor added a product to the cart that did not come from the service and has no ticket. */
     static notification non_esales_add_to_cart(std::string_view product_key) {
         notification made;
         made.kind = ESALES_NON_ESALES_ADD_TO_CART;
         made.product_key = product_key;
         return made;
     }
-    /** The visitor paid for an order. Not every cluster accepts payments that are not signed. */
+    /** The visitor paid for an order. Some clusters accept only signed payments. */
     static notification payment(std::vector<line> lines) {
         notification made;
         made.kind = ESALES_PAYMENT;
         made.lines = std::move(lines);
         return made;
     }
-    /** The visitor paid for an order. The shop's private key signs the notification, and its lines may have costs. */
+    /**
+     * The visitor paid for an order. The notification is signed with the shop's private key, and its lines may have
+     * costs.
+     */
     static notification secure_payment(std::vector<line> lines, std::string_view private_key) {
         notification made;
         made.kind = ESALES_SECURE_PAYMENT;
@@ -218,23 +224,23 @@ struct notification {
     }
     // end of kinds
 
-    /** The same notification with this id. */
+    /** Returns the notification with this id. */
     notification with_id(std::string_view name) const& { return notification(*this).with_id(name); }
-    /** The same notification with this id. */
+    /** Returns the notification with this id. */
     notification with_id(std::string_view name) && {
         id = name;
         return std::move(*this);
     }
-    /** The same notification with this variant of the product. */
+    /** Returns the notification with this variant key. */
     notification with_variant(std::string_view key) const& { return notification(*this).with_variant(key); }
-    /** The same notification with this variant of the product. */
+    /** Returns the notification with this variant key. */
     notification with_variant(std::string_view key) && {
         variant_key = key;
         return std::move(*this);
     }
 };
 
-/** What became of a notification. */
+/** The outcome of a notification. */
 struct [[nodiscard]] receipt {
     /** @copydoc esales_receipt::status */
     std::int32_t status = ESALES_INTERNAL;
@@ -249,15 +255,15 @@ struct [[nodiscard]] receipt {
     /** @copydoc esales_receipt::detail */
     std::string detail;
 
-    /** Whether the call did what was asked. */
+    /** Whether the call succeeded: the status is 0 or more. */
     explicit operator bool() const noexcept { return status >= 0; }
-    /** Whether the same notification, with the same id, may get through later. */
+    /** Whether the same notification may succeed later, with the same id. */
     bool is_retryable() const noexcept { return status <= -20 && status > -30; }
-    /** The code's name, such as "ESALES_TIMEOUT". */
+    /** The name of the status code, such as "ESALES_TIMEOUT". */
     const char* status_name() const noexcept { return esales_status_name(status); }
 };
 
-/** Notifications, by what became of them: accepted = delivered + dead + expired + dropped + pending, always. */
+/** Numbers of notifications. At every moment accepted = delivered + dead + expired + dropped + pending. */
 struct counts {
     std::uint64_t accepted = 0;   ///< @copydoc esales_stats::accepted
     std::uint64_t delivered = 0;  ///< @copydoc esales_stats::delivered
@@ -267,7 +273,7 @@ struct counts {
     std::uint64_t pending = 0;    ///< @copydoc esales_stats::pending
 };
 
-/** Of the last 1000 delivered; 0 if there are none. */
+/** Percentiles of the last 1000 delivered notifications. 0: there are none. */
 template <class Duration>
 struct percentiles {
     Duration p50{0};  ///< The median.
@@ -275,11 +281,11 @@ struct percentiles {
     Duration p99{0};  ///< The 99th percentile.
 };
 
-/** A queue in numbers. See esales_stats. */
+/** The counters of a queue. See esales_stats. */
 struct queue_stats {
-    /** Of the spool, whoever put them in. */
+    /** Notifications of all processes. */
     counts spool;
-    /** Of these, the ones that this process accepted by clients of these options: they share a queue. */
+    /** Those that this process accepted through clients that share this client's queue. */
     counts process;
     /** @copydoc esales_stats::process_refused */
     std::uint64_t process_refused = 0;
@@ -291,13 +297,13 @@ struct queue_stats {
     std::uint32_t gate_failures = 0;
     /** @copydoc esales_stats::gate_closed_ms */
     std::chrono::milliseconds gate_closed{0};
-    /** From acceptance to the service's answer. */
+    /** Time from acceptance to the service's answer. */
     percentiles<std::chrono::milliseconds> age;
-    /** Duration of the attempt that delivered. */
+    /** Duration of the successful attempt. */
     percentiles<std::chrono::microseconds> latency;
 };
 
-/** How bad a message is, or how much detail. */
+/** The level of a log message. */
 enum class log_level : std::int32_t {
     off = ESALES_LOG_OFF,
     error = ESALES_LOG_ERROR,
@@ -306,16 +312,16 @@ enum class log_level : std::int32_t {
     debug = ESALES_LOG_DEBUG
 };
 
-/** What client::on_delivery calls. */
+/** The callback of client::on_delivery. */
 using delivery_callback = std::function<void(const receipt&)>;
-/** What log_to calls; the message is valid during the call. */
+/** The callback of log_to. The message is valid during the call. */
 using log_callback = std::function<void(log_level, std::string_view)>;
 
 namespace detail {
 
 inline error last_error(std::int32_t status) { return {status, esales_last_error()}; }
 
-/** Strings as C takes them; remembers the first that has a NUL inside, which C could not see. */
+/** Converts strings for C. It remembers the first string with a NUL inside, which C would cut. */
 class c_strings {
 public:
     /** A NUL-terminated copy. */
@@ -323,7 +329,7 @@ public:
         check(name, text);
         return std::string(text);
     }
-    /** Of a string that outlives the call: no copy. */
+    /** A pointer to a string that outlives the call. */
     const char* borrow(const char* name, const std::string& text) {
         check(name, text);
         return text.c_str();
@@ -331,7 +337,7 @@ public:
     const char* borrow(const char* name, const std::optional<std::string>& text) {
         return text ? borrow(name, *text) : nullptr;
     }
-    /** A line; its number is for the refusal. */
+    /** A line for C. The number is for the message of a refusal. */
     esales_line borrow(std::size_t number, const line& given) {
         const bool was_bad = !bad_.empty();
         esales_line c = ESALES_LINE_INIT;
@@ -343,7 +349,7 @@ public:
         if (!was_bad && !bad_.empty()) bad_ = "lines[" + std::to_string(number) + "]." + bad_;
         return c;
     }
-    /** The refusal, if there is one to make. */
+    /** The error for a string with a NUL inside, if there was one. */
     std::optional<error> refusal() const {
         if (bad_.empty()) return std::nullopt;
         return error{ESALES_INVALID_ARGUMENT, bad_ + " contains the character U+0000"};
@@ -357,7 +363,7 @@ private:
     std::string bad_;
 };
 
-/** A call's arguments, as C takes them; borrows the strings of the visitor and of the notification. */
+/** Arguments of a call for C. They borrow the strings of the visitor and of the notification. */
 class c_arguments {
 public:
     c_arguments(const visitor& who, const notification& what) {
@@ -420,7 +426,7 @@ inline queue_stats stats_of(const esales_stats& c) {
     return made;
 }
 
-/** A time-out as C takes it. */
+/** Converts a time-out for C. */
 inline std::uint32_t to_ms(std::chrono::milliseconds timeout) {
     constexpr std::chrono::milliseconds longest(UINT32_MAX);
     return static_cast<std::uint32_t>(std::clamp(timeout, std::chrono::milliseconds(0), longest).count());
@@ -433,7 +439,7 @@ inline result<bool> is_done(std::int32_t status) {
     return true;
 }
 
-/** A callback that may be replaced while it runs, also by itself: whoever calls it holds it. */
+/** A callback that may be replaced while it runs, even by itself: call() keeps it alive. */
 template <class F>
 class callback_slot {
 public:
@@ -466,18 +472,18 @@ struct free_client {
 
 }  // namespace detail
 
-/** Sends notifications. Movable, not copyable; may be used from any number of threads at once. */
+/** Sends notifications. It can be moved but not copied. Any number of threads may use it at once. */
 class client {
 public:
-    /** An option's name and its value. It has copies of both. */
+    /** The name and the value of an option. It owns both strings. */
     struct option {
-        std::string name;   ///< Such as "timeout_ms".
-        std::string value;  ///< As text, such as "500".
-        /** Of any strings. */
+        std::string name;   ///< The name, such as "timeout_ms".
+        std::string value;  ///< The value as text, such as "500".
+        /** Makes an option from any strings. */
         option(std::string_view name, std::string_view value) : name(name), value(value) {}
     };
 
-    /** A client with these options, such as {{"cluster_id", "w5d1cc1f4"}, {"timeout_ms", "500"}}. */
+    /** Makes a client with these options, such as {{"cluster_id", "w5d1cc1f4"}, {"timeout_ms", "500"}}. */
     static result<client> create(std::initializer_list<option> options) {
         esales_config* made = nullptr;
         if (const auto status = esales_config_new(&made); status < 0) return detail::last_error(status);
@@ -493,48 +499,48 @@ public:
         return from(config.get());
     }
 
-    /** A client with the options of the ESALES_* environment variables. */
+    /** Makes a client with the options in the ESALES_* environment variables. */
     static result<client> from_environment() { return from(nullptr); }
 
-    /** Tells the service what happened, and waits for the answer, for at most timeout_ms. See esales_notify. */
+    /** Sends a notification and waits for the answer, for at most timeout_ms. See esales_notify. */
     receipt notify(const visitor& who, const notification& what) const { return call(&esales_notify, who, what); }
 
     /**
-     * Accepts the notification into the queue and returns; status ESALES_QUEUED. It never waits on the network, and on
-     * the disk and other processes at most enqueue_timeout_ms. See esales_enqueue.
+     * Accepts the notification into the queue and returns the status ESALES_QUEUED. It never waits for the
+     * network, and waits for the disk and other processes for at most enqueue_timeout_ms. See esales_enqueue.
      */
     receipt enqueue(const visitor& who, const notification& what) const { return call(&esales_enqueue, who, what); }
 
-    /** notify() of the commonest kind: the visitor added the product behind the ticket to the cart. */
+    /** Sends the most common notification: the visitor added the ticket's product to the cart. */
     receipt notify_add_to_cart(const visitor& who, std::string_view ticket,
                                std::optional<std::string_view> id = std::nullopt) const {
         return notify(who, add_to_cart(ticket, id));
     }
 
-    /** enqueue() of the commonest kind: the visitor added the product behind the ticket to the cart. */
+    /** Enqueues the most common notification: the visitor added the ticket's product to the cart. */
     receipt enqueue_add_to_cart(const visitor& who, std::string_view ticket,
                                 std::optional<std::string_view> id = std::nullopt) const {
         return enqueue(who, add_to_cart(ticket, id));
     }
 
     /**
-     * Waits until everything accepted before the call has left the queue, for at most `timeout` (0 to about 49 days).
-     * False: it has not, and what is left stays in the queue.
+     * Waits until everything that was accepted before the call has left the queue, for at most `timeout` (0 to
+     * about 49 days). Returns false if something is left; it stays in the queue.
      */
     result<bool> flush(std::chrono::milliseconds timeout) const {
         return detail::is_done(esales_client_flush(handle(), detail::to_ms(timeout), nullptr));
     }
 
     /**
-     * Ends this process's part in the delivery of the queue, for good, and waits for requests in flight, for at most
-     * `timeout` (0 to about 49 days). False: some were still in flight, and are sent once more later. The destructor
-     * does not do this. See esales_client_stop_delivery.
+     * Ends this process's delivery of the queue, for good, and waits for requests in flight, for at most `timeout`
+     * (0 to about 49 days). Returns false if requests were still in flight; they are sent again later. The
+     * destructor does not do this. See esales_client_stop_delivery.
      */
     result<bool> stop_delivery(std::chrono::milliseconds timeout) const {
         return detail::is_done(esales_client_stop_delivery(handle(), detail::to_ms(timeout)));
     }
 
-    /** The queue in numbers. Fails with ESALES_SPOOL_FAILED. */
+    /** Returns the counters of the queue. Fails with ESALES_SPOOL_FAILED if the spool cannot be read. */
     result<queue_stats> stats() const {
         esales_stats found = ESALES_STATS_INIT;
         if (const auto status = esales_client_stats(handle(), &found); status < 0) return detail::last_error(status);
@@ -542,8 +548,8 @@ public:
     }
 
     /**
-     * What became of a notification that went into the queue. Fails with ESALES_UNKNOWN_ID if nothing is known of the
-     * id. See esales_client_receipt.
+     * Returns the receipt of a notification that was accepted into the queue. Fails with ESALES_UNKNOWN_ID if the id
+     * is unknown. See esales_client_receipt.
      */
     result<receipt> find_receipt(std::string_view id) const {
         detail::c_strings strings;
@@ -556,16 +562,16 @@ public:
     }
 
     /**
-     * Calls back, on a thread of the library, for every notification that this process's delivery settles; an empty
-     * function ends it. When this or the destructor returns, an earlier callback has ended, except when it is called
-     * from within it. Not to be called by several threads at once. See esales_client_on_delivery.
+     * Sets a callback for the outcomes of this process's delivery, which a thread of the library calls. An empty
+     * function unregisters it. When this function or the destructor returns, the earlier callback has ended, unless
+     * the call was made from within it. Only one thread at a time may call this. See esales_client_on_delivery.
      */
     done on_delivery(delivery_callback callback) {
         if (!state_) return error{ESALES_INVALID_ARGUMENT, "client was moved from"};
         const bool is_wanted = static_cast<bool>(callback);
         state_->on_delivery.set(std::move(callback));
         const auto status =
-            esales_client_on_delivery(handle(), is_wanted ? &client::settled : nullptr, &state_->on_delivery);
+            esales_client_on_delivery(handle(), is_wanted ? &client::completed : nullptr, &state_->on_delivery);
         if (status < 0) return detail::last_error(status);
         return std::monostate();
     }
@@ -573,7 +579,7 @@ public:
 private:
     using function = std::int32_t (*)(const esales_client*, const esales_visitor*, const esales_notification*,
                                       esales_receipt*);
-    /** In one piece, so that the handle always goes first: its callback may be running until then. */
+    /** The handle is destroyed before the callback, which may be running until then. */
     struct state {
         detail::callback_slot<delivery_callback> on_delivery;
         std::unique_ptr<esales_client, detail::free_client> handle;
@@ -583,7 +589,7 @@ private:
 
     const esales_client* handle() const noexcept { return state_ ? state_->handle.get() : nullptr; }
 
-    static void settled(void* slot, const esales_receipt* what) noexcept {
+    static void completed(void* slot, const esales_receipt* what) noexcept {
         static_cast<detail::callback_slot<delivery_callback>*>(slot)->call(detail::receipt_of(*what));
     }
 
@@ -618,34 +624,35 @@ private:
 };
 
 /**
- * Says where the library's messages go, for the whole process: to `callback`, up to `level`. It runs on any thread, the
- * library's own among them; an empty function, or log_level::off, ends it. Keys, tokens and tickets never appear in
- * them. When this returns, an earlier callback has ended, except when it is called from within it.
+ * Sends the library's log messages up to `level` to `callback`, for the whole process. The callback may run on any
+ * thread, including threads of the library. An empty function or log_level::off unregisters it. The messages never
+ * contain keys, tokens or tickets. When this function returns, the earlier callback has ended, unless the call was
+ * made from within it.
  */
 inline done log_to(log_level level, log_callback callback) {
-    // Never destroyed: a thread of the library may have something to say while the process ends.
+    // Never destroyed: a thread of the library may log while the process ends.
     static auto& slot = *new detail::callback_slot<log_callback>();
     const bool is_wanted = static_cast<bool>(callback) && level != log_level::off;
-    const esales_log_callback say = [](void*, std::int32_t how, const char* words) noexcept {
-        slot.call(static_cast<log_level>(how), std::string_view(words));
+    const esales_log_callback log = [](void*, std::int32_t how, const char* message) noexcept {
+        slot.call(static_cast<log_level>(how), std::string_view(message));
     };
     slot.set(std::move(callback));
-    const auto status = esales_log_to(is_wanted ? say : nullptr, nullptr,
+    const auto status = esales_log_to(is_wanted ? log : nullptr, nullptr,
                                       static_cast<std::int32_t>(is_wanted ? level : log_level::off));
     if (status < 0) return detail::last_error(status);
     return std::monostate();
 }
 
 /**
- * Ends this process's part in the delivery of every spool, and waits for requests in flight, for at most `timeout` (0 to
- * about 49 days). False: some were still in flight, and are sent once more later. To be called once, when the program
+ * Ends this process's delivery of every spool, and waits for requests in flight, for at most `timeout` (0 to about
+ * 49 days). Returns false if requests were still in flight; they are sent again later. Call it once, when the program
  * ends. See esales_stop_delivery.
  */
 inline result<bool> stop_delivery(std::chrono::milliseconds timeout) {
     return detail::is_done(esales_stop_delivery(detail::to_ms(timeout)));
 }
 
-/** The customer key of a signed-in visitor: SHA-256 of the visitor's id, as 64 lower-case hex digits. */
+/** Returns the customer key of a signed-in visitor: the SHA-256 of the visitor's id, as 64 lower-case hex digits. */
 inline result<std::string> customer_key(std::string_view customer_id) {
     detail::c_strings strings;
     const auto c_id = strings.copy("customer_id", customer_id);
@@ -655,7 +662,7 @@ inline result<std::string> customer_key(std::string_view customer_id) {
     return std::string(out);
 }
 
-/** The token of a signed-in visitor: HMAC-SHA256 of the customer key under the private key, in lower-case hex. */
+/** Returns the token of a signed-in visitor: the HMAC-SHA256 of the customer key under the private key, in hex. */
 inline result<std::string> customer_token(std::string_view private_key, std::string_view customer_key) {
     detail::c_strings strings;
     const auto c_private_key = strings.copy("private_key", private_key);
@@ -667,14 +674,14 @@ inline result<std::string> customer_token(std::string_view private_key, std::str
     return std::string(out);
 }
 
-/** A new random key (UUID version 4): for anonymous customer keys, session keys and ids. */
+/** Returns a new random key (UUID version 4) for an anonymous customer key, a session key or an id. */
 inline result<std::string> new_key() {
     char out[37];
     if (const auto status = esales_new_key(out); status < 0) return detail::last_error(status);
     return std::string(out);
 }
 
-/** The library's version, such as "0.1.0". */
+/** Returns the library's version, such as "0.1.0". */
 inline std::string_view version() noexcept { return esales_version(); }
 
 }  // namespace esales

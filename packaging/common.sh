@@ -10,6 +10,17 @@ version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || date +%s -r CHANGELOG.md)}
 export SOURCE_DATE_EPOCH
 
+# HOMEPAGE, REPOSITORY and DOCUMENTATION.
+. "$root/packaging/project"
+
+# Writes the page $1 to $2, with links that lead somewhere without the repository. The others are kept as they are.
+page() {
+    from=$1
+    to=$2
+    shift 2
+    python3 packaging/links.py "$from" "$version" "$@" >"$to"
+}
+
 # An empty folder for what goes into the package $1.
 stage() {
     stage=$packages/stage/$1

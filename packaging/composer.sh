@@ -3,14 +3,17 @@
 . "$(dirname "$0")/common.sh"
 
 stage composer
-cp -R bindings/php/bin bindings/php/examples bindings/php/preload.php bindings/php/README.md bindings/php/resources \
+cp -R bindings/php/bin bindings/php/examples bindings/php/preload.php bindings/php/resources \
     bindings/php/src LICENSE-MIT LICENSE-APACHE "$portable/THIRD-PARTY-LICENSES.txt" "$stage"
+page bindings/php/README.md "$stage/README.md"
 install -D -m 755 "$portable/libesales_notify.so" "$stage/lib/libesales_notify.so"
-python3 - bindings/php/composer.json "$version" >"$stage/composer.json" <<'PYTHON'
+python3 - bindings/php/composer.json "$version" "$HOMEPAGE" "$REPOSITORY" "$DOCUMENTATION" >"$stage/composer.json" <<'PYTHON'
 import json, sys
 package = json.load(open(sys.argv[1]))
 # In a repository of sources the tag says the version; in a file nothing else does.
 package["version"] = sys.argv[2]
+package["homepage"] = sys.argv[3]
+package["support"] = {"source": sys.argv[4], "docs": sys.argv[5]}
 for key in ("require-dev", "autoload-dev"):
     del package[key]
 print(json.dumps(package, indent=4, ensure_ascii=False))

@@ -43,7 +43,7 @@ for package in libesales-notify0 libesales-notify-dev esales-notify; do
     if [ -f "packaging/deb/$package.lintian-overrides" ]; then
         install -D -m 644 "packaging/deb/$package.lintian-overrides" "$stage/$package/usr/share/lintian/overrides/$package"
     fi
-    sed -e "s/@REVISION@/$revision/g" -e "s/@MAINTAINER@/$maintainer/g" \
+    sed -e "s/@REVISION@/$revision/g" -e "s/@MAINTAINER@/$maintainer/g" -e "s|@HOMEPAGE@|$HOMEPAGE|g" \
         -e "s/@SIZE@/$(du -k -s --apparent-size --exclude=DEBIAN "$stage/$package" | cut -f 1)/" \
         "packaging/deb/$package.control" >"$stage/$package/DEBIAN/control"
 done

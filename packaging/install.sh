@@ -9,6 +9,7 @@ version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 soname=libesales_notify.so.${version%%.*}
 pages=$DESTDIR$MANDIR/man1
 config=$LIBDIR/cmake/esales_notify
+. "$root/packaging/project"
 
 put() { # MODE SOURCE TARGET
     mkdir -p "$DESTDIR$(dirname "$3")"
@@ -29,6 +30,15 @@ fill() { # TEMPLATE TARGET
         -e "s|@CMAKE_LIBDIR@|$(from_to "$config" "$LIBDIR")|g" \
         -e "s|@CMAKE_INCLUDEDIR@|$(from_to "$config" "$INCLUDEDIR")|g" \
         -e "s|/usr/bin/esales-notify|$BINDIR/esales-notify|g" "$1" >"$DESTDIR$2"
+    chmod 644 "$DESTDIR$2"
+}
+
+# A page of the repository's root: what it links is not installed, so its links become addresses (packaging/links.py does the
+# same for other folders; here nothing but sed is needed).
+page() { # SOURCE TARGET
+    mkdir -p "$DESTDIR$(dirname "$2")"
+    sed -E -e "s~\]\(([A-Za-z.][^():#]*\.png)\)~](${REPOSITORY}/raw/v$version/\1)~g" \
+        -e "s~\]\(([A-Za-z.][^():]*)\)~](${REPOSITORY}/blob/v$version/\1)~g" "$1" >"$DESTDIR$2"
     chmod 644 "$DESTDIR$2"
 }
 
@@ -57,7 +67,9 @@ case $1 in
         put 644 "$FROM/completions/zsh" "$DATADIR/zsh/site-functions/_esales-notify"
         put 644 "$FROM/completions/fish" "$DATADIR/fish/vendor_completions.d/esales-notify.fish"
         fill packaging/systemd/esales-notify-drain.service "$UNITDIR/esales-notify-drain.service"
-        for file in README.md CHANGELOG.md LICENSE-MIT LICENSE-APACHE "$FROM/THIRD-PARTY-LICENSES.txt"; do
+        page README.md "$DOCDIR/README.md"
+        page CHANGELOG.md "$DOCDIR/CHANGELOG.md"
+        for file in LICENSE-MIT LICENSE-APACHE "$FROM/THIRD-PARTY-LICENSES.txt"; do
             put 644 "$file" "$DOCDIR/$(basename "$file")"
         done
         ;;

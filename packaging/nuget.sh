@@ -11,7 +11,8 @@ mkdir -p "$lib" "$native" "$meta" "$stage/_rels"
 mcs -langversion:7.2 -warnaserror -optimize+ -unsafe -target:library -out:"$lib/Esales.Notify.dll" \
     -doc:"$lib/Esales.Notify.xml" bindings/csharp/src/*.cs
 cp "$portable/libesales_notify.so" "$native"
-cp bindings/csharp/README.md LICENSE-MIT LICENSE-APACHE "$portable/THIRD-PARTY-LICENSES.txt" "$stage"
+page bindings/csharp/README.md "$stage/README.md"
+cp LICENSE-MIT LICENSE-APACHE "$portable/THIRD-PARTY-LICENSES.txt" "$stage"
 
 # What the project file says of the package, said again in NuGet's own form.
 property() {
@@ -20,6 +21,7 @@ property() {
 fill() { # TEMPLATE TARGET
     sed -e "s|@ID@|$(property PackageId)|g" -e "s|@VERSION@|$(property Version)|g" -e "s|@AUTHORS@|$(property Authors)|g" \
         -e "s|@DESCRIPTION@|$(property Description)|g" -e "s|@TAGS@|$(property PackageTags)|g" \
+        -e "s|@HOMEPAGE@|$HOMEPAGE|g" -e "s|@REPOSITORY@|$REPOSITORY|g" \
         -e "s|@LICENSE@|$(property PackageLicenseExpression)|g" "packaging/nuget/$1" >"$stage/$2"
 }
 fill nuspec.xml Esales.Notify.nuspec

@@ -32,7 +32,7 @@ WHERE = env DESTDIR="$(DESTDIR)" PREFIX="$(PREFIX)" BINDIR="$(BINDIR)" LIBDIR="$
 RUN_SHIPPED = env ESALES_NOTIFY_LIBRARY=$(PORTABLE)/libesales_notify.so ESALES_NOTIFY_COMMAND=$(PORTABLE)/esales-notify \
 	ESALES_NOTIFY_TEST_PANIC_LIBRARY=$(PANICKING)/libesales_notify.so
 
-.PHONY: install uninstall native portable packages wheel deb composer nuget tarball test-packages test-shipped abi-check abi-record
+.PHONY: install uninstall native portable packages wheel deb composer nuget tarball container test-packages test-shipped abi-check abi-record
 
 install:
 	[ -n "$(FROM)" ] || $(MAKE) native
@@ -48,7 +48,7 @@ native:
 # The same, for any Linux on x86-64 with glibc 2.17 or later. Built anew when a source is newer.
 portable: $(PORTABLE)/complete
 
-PORTABLE_SOURCES = $(shell find src tools/cli tools/sandbox packaging/build.sh packaging/archive.sh packaging/bill.py Cargo.toml Cargo.lock \
+PORTABLE_SOURCES = $(shell find src tools/cli tools/sandbox tools/serving packaging/build.sh packaging/archive.sh packaging/bill.py Cargo.toml Cargo.lock \
 	build.rs include -type f ! -name '*.md')
 
 $(PORTABLE)/complete: $(PORTABLE_SOURCES) $(PACKAGING_PYTHON)
@@ -65,20 +65,20 @@ $(PACKAGING_PYTHON): packaging/requirements.txt
 		--require-hashes -r packaging/requirements.txt
 	touch $@
 
-packages: wheel deb composer nuget tarball
+packages: wheel deb composer nuget tarball container
 	cd $(PACKAGES) && sha256sum -- *.whl *.tar.gz *.deb *.zip *.nupkg *.cdx.json >SHA256SUMS
 
-wheel deb composer nuget tarball: portable
+wheel deb composer nuget tarball container: portable
 	sh packaging/$@.sh
 
 test-packages: tools packages test-shipped target/chroot/tools.tar
-	$(RUN) $(PYTHON) -m pytest -q tests/packages
+	$(RUN) $(PYTEST) --junitxml $(TIMES)/packages.xml tests/packages
 
 # The C programs, the ABI, forced panics and Python with the library that the packages carry. Without what has nothing to do
 # with the library: whether headers compile, whether types hold. Nor memcheck, which is slow and needs symbols to tell anything.
 test-shipped: tools portable $(PANICKING)/libesales_notify.so
-	$(RUN_SHIPPED) $(PYTHON) -m pytest -q tests/c tests/abi -k "not compiles_with_every_compiler and not valgrind"
-	$(RUN_SHIPPED) $(PYTHON) -m pytest -q bindings/python/tests --ignore=bindings/python/tests/test_package.py
+	$(RUN_SHIPPED) $(PYTEST) --junitxml $(TIMES)/shipped.xml tests/c tests/abi -k "not compiles_with_every_compiler and not valgrind"
+	$(RUN_SHIPPED) $(PYTEST) --junitxml $(TIMES)/shipped-python.xml bindings/python/tests --ignore=bindings/python/tests/test_package.py
 
 # Debians to install the packages into.
 target/chroot/tools.tar: packaging/chroot.sh

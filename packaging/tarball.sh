@@ -6,7 +6,9 @@ name=esales-notify-$version-linux-x86_64
 stage tarball
 install_into "$stage/root" PREFIX=/usr/local
 mv "$stage/root/usr/local" "$stage/$name"
-cp README.md CHANGELOG.md LICENSE-MIT LICENSE-APACHE "$portable/THIRD-PARTY-LICENSES.txt" \
+page README.md "$stage/$name/README.md" CHANGELOG.md LICENSE-MIT LICENSE-APACHE
+page CHANGELOG.md "$stage/$name/CHANGELOG.md"
+cp LICENSE-MIT LICENSE-APACHE "$portable/THIRD-PARTY-LICENSES.txt" \
     "$portable/esales-notify.cdx.json" "$stage/$name"
 rm -r "${stage:?}/$name/share/doc"
 settle "$stage/$name"

@@ -6,6 +6,14 @@ python=$root/target/packaging-venv/bin/python
 stage wheel
 cp -R bindings/python/. "$stage/source"
 find "$stage/source" -name __pycache__ -prune -exec rm -r {} +
+page bindings/python/README.md "$stage/source/README.md"
+cat >>"$stage/source/pyproject.toml" <<TOML
+
+[project.urls]
+Homepage = "$HOMEPAGE"
+Repository = "$REPOSITORY"
+Documentation = "$DOCUMENTATION"
+TOML
 cp LICENSE-MIT LICENSE-APACHE "$stage/source"
 (cd "$stage/source" && "$python" -m hatchling build -t sdist -d "$stage")
 cp "$portable/libesales_notify.so" "$stage/source/src/esales_notify"

@@ -1,9 +1,9 @@
-//! Who a visitor is: the customer key, the token that proves it, and new random keys. Pure but for the randomness.
+//! Customer keys, tokens and new random keys.
 //!
-//! The recipe is the vendor's CustomerKeyAuthentication: the customer key of a signed-in visitor is the SHA-256 of
-//! the visitor's id in the shop; the token is an HMAC-SHA256 of that key under the shop's private key. Both are
-//! lower-case hex. The customer key does not depend on the private key, so that a leaked private key can be
-//! replaced without losing anybody's history.
+//! They follow the vendor's CustomerKeyAuthentication. The customer key of a signed-in visitor is the SHA-256 of the
+//! visitor's id in the shop. The token is the HMAC-SHA256 of that key under the shop's private key. Both are lower-case
+//! hex. The customer key does not depend on the private key, so a leaked private key can be replaced without losing the
+//! history of a visitor.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
@@ -12,10 +12,10 @@ use crate::host;
 use crate::notification::check;
 use crate::outcome::{Error, Status};
 
-/// Longest customer id, private key or customer key to sign, in bytes.
+/// Greatest length of a customer id, private key or customer key to sign, in bytes.
 pub const MAX_KEY_INPUT: usize = 4096;
 
-/// The customer key of a signed-in visitor: the SHA-256 of `customer_id` (UTF-8), as 64 lower-case hex digits.
+/// Returns the customer key of a signed-in visitor: the SHA-256 of `customer_id` (UTF-8), as 64 lower-case hex digits.
 ///
 /// # Errors
 /// [`Status::InvalidArgument`] if `customer_id` is empty, over 4096 bytes, or has a control character.
@@ -24,17 +24,17 @@ pub fn customer_key(customer_id: &str) -> Result<String, Error> {
     Ok(hex::encode(Sha256::digest(customer_id.as_bytes())))
 }
 
-/// The token of a signed-in visitor: HMAC-SHA256 of `customer_key` under `private_key`, as 64 lower-case hex digits.
+/// Returns the token of a signed-in visitor: the HMAC-SHA256 of `customer_key` under `private_key`, as 64 lower-case
+/// hex digits.
 ///
 /// # Errors
-/// [`Status::InvalidArgument`] if one of them is empty, over 4096 bytes, or has a control character.
+/// [`Status::InvalidArgument`] if an argument is empty, over 4096 bytes, or has a control character.
 pub fn customer_token(private_key: &str, customer_key: &str) -> Result<String, Error> {
     check("customer_key", customer_key, MAX_KEY_INPUT)?;
     sign(private_key, customer_key)
 }
 
-/// The token of a secure payment: HMAC-SHA256 of the body, byte for byte, under `private_key`. It is as good as a
-/// credential for that body: a secret.
+/// The token of a secure payment: the HMAC-SHA256 of the exact bytes of the body under `private_key`. It is a secret.
 pub(crate) fn payment_token(private_key: &str, body: &str) -> Result<String, Error> {
     sign(private_key, body)
 }
@@ -47,12 +47,12 @@ fn sign(private_key: &str, text: &str) -> Result<String, Error> {
     Ok(hex::encode(mac.finalize().into_bytes()))
 }
 
-/// A new random key (UUID version 4, 36 characters): for anonymous customer keys, session keys and ids.
+/// Returns a new random key (UUID version 4, 36 characters) for an anonymous customer key, a session key or an id.
 ///
 /// # Errors
 /// [`Status::Internal`] if the operating system gives no random bytes.
 pub fn new_key() -> Result<String, Error> {
-    // Not `Uuid::new_v4`: it panics where the system's generator fails.
+    // Not `Uuid::new_v4`, which panics if the system's generator fails.
     host::fresh_random().map(key_of).map_err(no_random_bytes)
 }
 
@@ -81,6 +81,10 @@ mod tests {
         assert_eq!(
             customer_token("key", "The quick brown fox jumps over the lazy dog").unwrap(),
             "f7bc83f430538424b13298e6aa6fb143ef4d59a14946175997479dbc2d1a3cd8"
+        );
+        assert_eq!(
+            payment_token("key", "{}").unwrap(),
+            "a777724d943eb48dc69bca8a4a6d57a04db3f9ec7e1de4e581e860265bdf3032"
         );
     }
 

@@ -1,9 +1,9 @@
 //! Tells the Elevate 3 commerce search service (formerly Apptus eSales) what a shop's visitors do: clicks, products
 //! added to the cart, payments, the end of a session.
 //!
-//! A call returns within its time budget whatever the network does. It tries again where that can help and cannot count an
-//! order twice, and its [`Receipt`] says what became of the notification. Or a call does not wait at all: the notification
-//! goes into a queue and is delivered in the background.
+//! A blocking call returns within its time budget, whatever the network does. It tries again if that can help and
+//! cannot count an order twice, and returns a [`Receipt`] with the outcome. An enqueuing call does not wait for the
+//! service: the notification goes into a queue and is delivered in the background.
 //!
 //! # A first example
 //!
@@ -29,15 +29,15 @@
 //! # }
 //! ```
 //!
-//! Make one client when the program starts, and keep it: any number of threads may use it at once. The options are those
-//! of [`OPTIONS`]. [`Config::builder`] has a method for each, [`Config::set`] takes names and values as text, and
-//! [`Config::from_env`] reads `ESALES_*` environment variables.
+//! Make one client when the program starts, and keep it: any number of threads may use it at once. [`OPTIONS`] is the
+//! table of options. [`Config::builder`] has a method for each option, [`Config::set`] takes its name and value as
+//! text, and [`Config::from_env`] reads `ESALES_*` environment variables.
 //!
 //! # Who the visitor is
 //!
-//! [`Visitor::anonymous`] is a visitor who is not signed in: make the customer key once with [`new_key`] and keep it in a
-//! cookie, and make the session key anew for each visit. [`Visitor::signed_in`] takes the [`customer_key`] of the visitor's
-//! id in the shop, and its [`customer_token`].
+//! [`Visitor::anonymous`] is a visitor who is not signed in. Make the customer key once with [`new_key`] and keep it in
+//! a cookie; make a new session key for each visit. [`Visitor::signed_in`] is a visitor who is signed in. It takes the
+//! [`customer_key`] of the visitor's id in the shop, and the [`customer_token`] of that key.
 //!
 //! # What can be sent
 //!
@@ -60,20 +60,20 @@
 //! # }
 //! ```
 //!
-//! # Blocking, or with the queue
+//! # Notify or enqueue
 //!
 //! | | [`Client::notify`] | [`Client::enqueue`] |
 //! |---|---|---|
 //! | waits for the service | yes, for at most `timeout_ms` | no |
-//! | result | what the service answered | [`Status::Queued`] |
-//! | after a failure that may pass | up to `max_attempts` attempts within the time | sent again until `max_age_s` |
+//! | result | the answer of the service | [`Status::Queued`] |
+//! | after a temporary failure | up to `max_attempts` attempts within `timeout_ms` | retries until `max_age_s` |
 //!
-//! The queue is in the memory of the process. With the option `spool` it is in a directory, which survives the process and
-//! which any number of processes may share. With `on_failure = queue` ([`OnFailure::Queue`]) a blocking call that fails for
-//! now enqueues the notification.
+//! The queue is in the memory of the process. With the option `spool` it is in a directory instead, which survives the
+//! process and can be shared by any number of processes. With `on_failure = queue` ([`OnFailure::Queue`]), a blocking
+//! call that fails temporarily enqueues the notification.
 //!
-//! A call blocks its thread. In asynchronous code, enqueue, or use a thread for blocking work. A program with a queue in
-//! memory waits for it before it ends:
+//! A call blocks its thread. In asynchronous code, enqueue, or use a thread for blocking work. A program with a queue
+//! in memory must flush the queue before it ends:
 //!
 //! ```no_run
 //! use std::time::Duration;
@@ -95,9 +95,9 @@
 //!
 //! # Errors
 //!
-//! [`Error::status`] is the code, one of [`Status`]; [`Error::detail`] is a message that names the argument or the option;
-//! [`Error::receipt`] is the receipt, if a notification was sent or was to be sent; [`std::error::Error::source`] is the
-//! cause, where there is one.
+//! [`Error::status`] is the code, one of [`Status`]. [`Error::detail`] is a message that names the argument or the
+//! option. [`Error::receipt`] is the receipt, if the call was about a notification. [`std::error::Error::source`] is
+//! the cause, if there is one.
 //!
 //! ```no_run
 //! use esales_notify::{Error, Notification};
@@ -127,14 +127,14 @@
 //! | `capi` | the exported C functions of `libesales_notify` | the build needs no cbindgen |
 //! | `log-spool` | queues in a directory, `SpoolAdmin` | the option `spool` is refused with [`Status::InvalidConfig`] |
 //! | `redis-spool` | queues in a Redis or Valkey, for several machines; brings `log-spool` | a `spool` of `redis://` is refused with [`Status::InvalidConfig`] |
-//! | `diagnose` | `Probe`: the way to the service, one step at a time | |
+//! | `diagnose` | `Probe`: checks the connection to the service step by step | |
 //!
-//! The feature `guest` is internal: the shared library is built with it. A Rust program must not enable it.
+//! The feature `guest` is internal, for the shared library. A Rust program must not enable it.
 //!
 //! The crate runs on Linux only.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
-// What only a feature uses is still compiled without the feature: to leave it out item by item would scatter conditions.
+// Code that only one feature uses is compiled without the feature too, so that conditions are not scattered.
 #![cfg_attr(
     not(all(feature = "capi", feature = "redis-spool", feature = "diagnose")),
     allow(dead_code, unused_imports)
@@ -161,7 +161,7 @@ mod outcome;
 mod queue;
 mod spool;
 
-pub use client::{Client, DeliveryCallback};
+pub use client::{Client, DeliveryCallback, TimedDeliveryCallback};
 #[cfg(feature = "log-spool")]
 pub use host::FileSystem;
 pub use host::log::{LogCallback, LogLevel, log_keep, log_next, log_to};
@@ -173,7 +173,7 @@ pub use notification::{
     MAX_MARKET, MAX_PRICE, MAX_PRODUCT_KEY, MAX_QUANTITY, MAX_TICKET, Need, Notification, Repeat,
     Visitor, personal_data,
 };
-// The enums of the options that are a choice.
+// The enums of the choice options.
 pub use options::setters::*;
 pub use options::{Config, ConfigBuilder, Kind as OptionKind, OPTIONS, OptionSpec};
 pub use outcome::{Error, Group, Receipt, Status};

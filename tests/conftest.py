@@ -11,6 +11,16 @@ sys.path.insert(0, str(ROOT / "tests" / "support"))
 
 from sandbox import Sandbox  # noqa: E402
 
+# The folders whose tests take longest. A long test that began last would be waited for.
+LONGEST = ("reliability", "hosts", "inspector", "cli")
+
+
+def pytest_collection_modifyitems(items):
+    """The longest first; those of a folder stay in their order. `make test` runs several tests at a time. Those of one
+    `xdist_group` run in one process, one after another."""
+    folders = [ROOT / "tests" / name for name in LONGEST]
+    items.sort(key=lambda item: next((n for n, folder in enumerate(folders) if folder in item.path.parents), len(folders)))
+
 
 def required(variable: str) -> pathlib.Path:
     """A path that `make test` sets. Without it the suite fails: nothing is skipped."""

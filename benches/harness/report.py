@@ -94,6 +94,22 @@ def as_json(found, noise):
     }
 
 
+# The tables of the results from which the page for users has the rows of ours.
+SHOWN = ("C, HTTPS keep-alive", "Python, HTTPS keep-alive", "PHP's command line, HTTPS", "Mono, HTTP keep-alive",
+         "php-fpm page, HTTPS: time in the page for one send", "Enqueue from C, one process", "Enqueue from Python",
+         "Enqueue from C, eight processes at 200 a second each")
+
+
+def summary(results):
+    """What the results (as `page` made them) say of ours, for users: one row a way."""
+    lines = ["| call | p50 µs | p99 µs |", "|---|--:|--:|"]
+    for title in SHOWN:
+        table = results.partition(f"### {title}\n")[2].partition("\n### ")[0]
+        rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines() if line.startswith("| ours")]
+        lines += [f"| {title.partition(':')[0]}: {way} | {p50} | {p99} |" for way, p50, p99, *_ in rows]
+    return "\n".join([*lines, ""])
+
+
 def write_into(path, text):
     """Replaces what stands between the marks; the prose around them is somebody's."""
     before, begin, rest = path.read_text().partition(BEGIN)

@@ -3,7 +3,7 @@
 // Generated from the Rust source by `make generate`: do not edit.
 
 /**
- * Loads every class of the package, each after those that it needs.
+ * Loads every class of the package, in the order of their dependencies.
  *
  * For the ini setting opcache.preload, alone or required by a preload script of your own: with PHP's default
  * ffi.enable=preload, a web server's PHP lets only preloaded code use FFI. It also serves where there is no Composer.
@@ -53,6 +53,12 @@ foreach (
         'Line',
         'Notification',
         'Internal/Library',
+        'Internal/Backend',
+        'Internal/NativeClient',
+        'Internal/Keys',
+        'Internal/Wording',
+        'Internal/AgentConnection',
+        'Internal/AgentClient',
         'Client',
         'Internal/Loader',
         'Internal/PreloadHeader',

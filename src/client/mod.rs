@@ -1,4 +1,4 @@
-//! The client: one notification at a time, blocking inside a time budget, or by way of the queue.
+//! The client: sends one notification within a time budget, or enqueues it.
 
 pub(crate) mod retry;
 
@@ -10,38 +10,43 @@ use crate::host;
 use crate::host::log;
 use crate::http::{self, Pool, Request};
 use crate::keys::{key_of, no_random_bytes, payment_token};
-use crate::notification::{self, Message, Notification, Visitor};
+use crate::notification::{self, MAX_ID, Message, Notification, Visitor};
 use crate::options::{Config, Settings};
 use crate::outcome::{Error, Receipt, Status};
 use crate::queue::{self, OnDelivery, Queue, Stats};
 use retry::{Policy, SystemClock};
 
-/// What [`Client::on_delivery`] calls.
+/// The callback of [`Client::on_delivery`].
 pub type DeliveryCallback = Box<dyn Fn(&Receipt) + Send + Sync>;
 
-/// Sends notifications. May be used from any number of threads at once.
+/// What [`Client::on_timed_delivery`] calls: with the receipt, and the duration of the attempt that decided it.
+pub type TimedDeliveryCallback = Box<dyn Fn(&Receipt, Duration) + Send + Sync>;
+
+/// Sends notifications. Any number of threads may use it at once.
 ///
-/// Cheap to make and to drop: clients whose options lead to the same place share their connections and their queue,
-/// process-wide, and the connections stay warm for `keep_alive_s` after the last client went. After a fork, a client
-/// works in the parent and in the child; the child opens connections of its own.
+/// Clients are cheap to make and to drop. In one process, clients that have the same endpoint
+/// settings share their connections, and clients that have the same options share their queue.
+/// Connections stay open for `keep_alive_s` after the last client is dropped. After a fork, a
+/// client works in the parent and in the child; the child opens its own connections.
 #[derive(Debug)]
 pub struct Client {
     settings: Settings,
     pool: Arc<Pool>,
-    /// Opened at the first need.
+    /// Opened on first use.
     queue: OnceLock<Arc<Queue>>,
-    /// Under which the queue knows its listener.
+    /// The number under which the queue stores this client's listener.
     number: u64,
 }
 
 static LAST_NUMBER: AtomicU64 = AtomicU64::new(0);
 
 impl Client {
-    /// Makes a client. Nothing is sent, no file is written and no thread is started.
+    /// Makes a client. This sends nothing, writes no file and starts no thread.
     ///
     /// # Errors
-    /// [`Status::InvalidConfig`] if options are missing or contradict one another, if `ca_file` cannot be used, if
-    /// `spool` is not an absolute path, or if `spool` is set and the feature `log-spool` is not; [`Status::SpoolFailed`] if the place of the spool cannot be used.
+    /// [`Status::InvalidConfig`] if an option is missing or contradicts another, if `ca_file`
+    /// cannot be used, if `spool` is not an absolute path, or if `spool` is set and the feature
+    /// `log-spool` is off. [`Status::SpoolFailed`] if the spool directory cannot be used.
     pub fn new(config: &Config) -> Result<Client, Error> {
         let settings = config.settings()?;
         let pool = http::pool_of(&settings.service)?;
@@ -57,19 +62,22 @@ impl Client {
         Ok(client)
     }
 
-    /// Sends a notification, and waits for the answer.
+    /// Sends a notification and waits for the answer.
     ///
-    /// Blocks for at most `timeout_ms`, whatever the network does. With `on_failure = queue`, an outcome that may succeed
-    /// later puts the notification into the queue, and the receipt says [`Status::Queued`].
+    /// The call returns within `timeout_ms`, whatever the network does. With `on_failure = queue`,
+    /// a notification that failed and may succeed later is enqueued, and the receipt has the status
+    /// [`Status::Queued`].
     ///
-    /// A payment is not sent again, and not put into the queue, if it may have arrived: the service would count it twice
-    /// (option `payment_repeat`). An end of session is not sent while the queue of this client still holds older
-    /// notifications: the call waits for them, for at most half of `timeout_ms`.
+    /// The service would count a repeated payment twice. A payment that may have arrived is
+    /// therefore neither sent again nor enqueued (option `payment_repeat`). An end of session is
+    /// not sent while this client's queue holds older notifications: the call waits for them, for
+    /// at most half of `timeout_ms`.
     ///
     /// # Errors
-    /// An [`Error`] whose [`Error::receipt`] says what became of the notification. It may still have arrived when the
-    /// status is [`Status::Timeout`], [`Status::ConnectionLost`], [`Status::BadResponse`] or [`Status::ServerError`]; for a
-    /// payment the status is [`Status::MayHaveArrived`] then.
+    /// An [`Error`] whose [`Error::receipt`] has the outcome. The notification may have arrived if
+    /// the status is [`Status::Timeout`], [`Status::ConnectionLost`], [`Status::BadResponse`] or
+    /// [`Status::ServerError`]; a payment has the status
+    /// [`Status::MayHaveArrived`] then.
     pub fn notify(
         &self,
         visitor: &Visitor<'_>,
@@ -78,36 +86,78 @@ impl Client {
         with_elapsed(|start| self.deliver(visitor, notification, start))
     }
 
-    /// Accepts a notification into the queue and returns; it is delivered later, by a thread of this process or by
-    /// another process (`delivery`). The arguments are those of [`Client::notify`], and checked as there.
+    /// Accepts a notification into the queue and returns. A thread of this process or another
+    /// process delivers it later (option `delivery`). The arguments are checked as in
+    /// [`Client::notify`].
     ///
-    /// Never waits on the network, and on the disk or other processes at most `enqueue_timeout_ms`.
+    /// The call never waits for the network. It waits for the disk and for other processes for at
+    /// most `enqueue_timeout_ms`.
     ///
     /// # Errors
-    /// [`Status::InvalidArgument`], [`Status::QueueFull`] or [`Status::SpoolFailed`]; it was not accepted.
+    /// [`Status::InvalidArgument`], [`Status::QueueFull`] or [`Status::SpoolFailed`]. The
+    /// notification was not accepted.
     pub fn enqueue(
         &self,
         visitor: &Visitor<'_>,
         notification: &Notification<'_>,
     ) -> Result<Receipt, Error> {
+        with_elapsed(|_| self.push(self.message(visitor, notification)?))
+    }
+
+    /// Accepts a notification that is worded already into the queue: the path and the body of a request to the web API,
+    /// as a shop sends it that makes its requests by hand. For programs that pass on what others send.
+    ///
+    /// `path` is the path of a kind ([`crate::KINDS`]), for a secure payment with its query `?paymentToken=...`. The
+    /// fields are checked as those of [`Client::enqueue`], but the option `market` plays no part. `body` is sent byte for
+    /// byte, so that a payment token that signs it stays valid; a member that no kind has is passed on.
+    ///
+    /// The id is that of the body. Of a kind whose body has none it is `id`; `None`: a new UUID.
+    ///
+    /// # Errors
+    /// As [`Client::enqueue`].
+    pub fn enqueue_request(
+        &self,
+        path: &str,
+        body: &str,
+        id: Option<&str>,
+    ) -> Result<Receipt, Error> {
         with_elapsed(|_| {
-            let message = self.message(visitor, notification)?;
-            let queue = self.queue()?;
-            let id = message.id.clone();
-            let pushed = queue.push(message, (0, ""), self.enqueue_deadline());
-            let unsent = match &pushed {
-                Ok(detail) => {
-                    let detail = detail.as_deref().unwrap_or("queued");
-                    Receipt::unsent(Status::Queued, detail, Duration::ZERO)
+            let of_body = notification::check_request(path, body)?;
+            if let Some(id) = id {
+                notification::check("id", id, MAX_ID)?;
+            }
+            let id = match (of_body, id) {
+                (Some(of_body), Some(id)) if of_body != id => {
+                    return Err(Error::argument("id is another one than the body's"));
                 }
-                Err(e) => Receipt::unsent(e.status(), e.detail(), Duration::ZERO),
+                (Some(of_body), _) => of_body,
+                (None, id) => id_or_new(id)?,
             };
-            Ok(Receipt { id, ..unsent })
+            self.push(Message {
+                id,
+                path: notification::stored_path(path),
+                body: body.to_owned(),
+            })
         })
     }
 
-    /// [`Client::notify`] of the commonest kind: the visitor added the product behind `ticket` to the cart. `id` names this
-    /// one event; `None` makes a UUID.
+    /// Puts a notification into the queue, before the deadline of a call that begins now.
+    fn push(&self, message: Message) -> Result<Receipt, Error> {
+        let queue = self.queue()?;
+        let id = message.id.clone();
+        let pushed = queue.push(message, (0, ""), self.enqueue_deadline());
+        let unsent = match &pushed {
+            Ok(detail) => {
+                let detail = detail.as_deref().unwrap_or("queued");
+                Receipt::unsent(Status::Queued, detail, Duration::ZERO)
+            }
+            Err(e) => Receipt::unsent(e.status(), e.detail(), Duration::ZERO),
+        };
+        Ok(Receipt { id, ..unsent })
+    }
+
+    /// Sends the most common notification with [`Client::notify`]: the visitor added the ticket's
+    /// product to the cart. `id` is the id of this one event; `None`: a new UUID.
     ///
     /// # Errors
     /// As [`Client::notify`].
@@ -120,7 +170,8 @@ impl Client {
         self.notify(visitor, &add_to_cart(ticket, id))
     }
 
-    /// [`Client::enqueue`] of the commonest kind.
+    /// Enqueues the most common notification with [`Client::enqueue`]: the visitor added the
+    /// ticket's product to the cart.
     ///
     /// # Errors
     /// As [`Client::enqueue`].
@@ -133,8 +184,9 @@ impl Client {
         self.enqueue(visitor, &add_to_cart(ticket, id))
     }
 
-    /// Waits until everything that was accepted before the call has left the queue, for at most `timeout`; false if
-    /// it has not, or others kept the spool busy for so long. What is left stays in the queue.
+    /// Waits until everything that was accepted before the call has left the queue, for at most
+    /// `timeout`. Returns false if something is left, or if other processes kept the spool busy.
+    /// What is left stays in the queue.
     ///
     /// # Errors
     /// [`Status::SpoolFailed`] if the spool cannot be read.
@@ -142,7 +194,8 @@ impl Client {
         self.queue()?.flush(host::deadline_after(timeout))
     }
 
-    /// Flushes, and asks for the numbers afterwards, all within `timeout`. `None`: they could not be had by then.
+    /// Flushes and then reads the counters, all within `timeout`. `None`: the counters could not be
+    /// read in time.
     pub(crate) fn flush_and_count(
         &self,
         timeout: Duration,
@@ -150,14 +203,15 @@ impl Client {
         self.queue()?.flush_and_count(timeout)
     }
 
-    /// Ends this process's part in the delivery of the queue, for good: the process takes nothing more out of the queue,
-    /// and the call waits until requests in flight are recorded, for at most `timeout`. Clients that share the queue,
-    /// also later ones, do not deliver either. For services that are told to stop; [`stop_delivery`](crate::stop_delivery)
-    /// does it for every spool of the process.
+    /// Ends this process's delivery of the queue, for good. The process sends no further
+    /// notification from the queue, and the call waits until requests in flight are recorded, for
+    /// at most `timeout`. Other clients that share the queue do not deliver it either, and neither
+    /// do later ones. Call it in a program that is told to stop.
+    /// [`stop_delivery`](crate::stop_delivery) does this for every spool of the process.
     ///
-    /// Returns false if requests were still in flight after `timeout`: they are sent once more later, under the same
-    /// ids. What is left stays in the queue, and enqueues keep working. Another process becomes the leader of a spool at
-    /// once.
+    /// Returns false if requests were still in flight after `timeout`; they are sent again later,
+    /// with the same ids. What is left stays in the queue, and enqueues keep working. Another
+    /// process on standby becomes the leader of the spool at once.
     ///
     /// # Errors
     /// [`Status::InvalidConfig`] if the queue cannot be used.
@@ -165,8 +219,9 @@ impl Client {
         Ok(self.queue()?.stop_delivery(timeout))
     }
 
-    /// Whether this process's delivery, as the leader or on standby, polled the queue within `within`; a watchdog may
-    /// rely on it. It polls at least once a second, unless a callback, the log or the disk does not return.
+    /// Whether this process, as the leader or on standby, has polled the queue within the last
+    /// `within`. It polls at least once a second, unless a callback, the log or the disk hangs, so
+    /// a watchdog may rely on it.
     ///
     /// # Errors
     /// [`Status::InvalidConfig`] if the queue cannot be used.
@@ -174,7 +229,7 @@ impl Client {
         Ok(self.queue()?.has_polled(within))
     }
 
-    /// The queue in numbers.
+    /// Returns the counters of the queue.
     ///
     /// # Errors
     /// [`Status::SpoolFailed`] if the spool cannot be read within `enqueue_timeout_ms`.
@@ -184,8 +239,10 @@ impl Client {
         queue.stats(self.enqueue_deadline())
     }
 
-    /// What became of a notification that went into the queue: [`Status::Queued`] while it waits; `None` if nothing
-    /// is known of the id (never accepted here, or longer ago than `receipt_retention_s`).
+    /// Returns the receipt of a notification that was accepted into the queue; its status is
+    /// [`Status::Queued`] while the notification is pending. `None`: the id is unknown, because it
+    /// was never accepted here or the notification left the queue more than `receipt_retention_s`
+    /// ago.
     ///
     /// # Errors
     /// [`Status::SpoolFailed`] if the spool cannot be read within `enqueue_timeout_ms`.
@@ -193,14 +250,31 @@ impl Client {
         self.queue()?.receipt(id, self.enqueue_deadline())
     }
 
-    /// Calls `callback`, on a thread of the library, for every notification that this process's delivery settles,
-    /// after it is recorded. `None` ends it. When this returns, or the client is dropped, an earlier callback has
-    /// ended (unless this is called from within it). Two callbacks that end each other at the same time wait for ever.
-    /// A panic in it ends that call and nothing else. A forked child has no callback until it sets one.
+    /// Sets a callback for the outcomes of this process's delivery. A thread of the library calls
+    /// it for every notification that was delivered, became a dead letter or expired, after the
+    /// outcome is recorded. `None` unregisters the callback.
+    ///
+    /// When this method returns, or the client is dropped, the earlier callback has ended, unless
+    /// the call was made from within it. Two callbacks that unregister each other at the same time
+    /// wait for ever. A panic in the callback ends only that call. A forked child has no callback
+    /// until it sets one.
     ///
     /// # Errors
     /// [`Status::InvalidConfig`] if the queue cannot be used.
     pub fn on_delivery(&self, callback: Option<DeliveryCallback>) -> Result<(), Error> {
+        self.on_timed_delivery(callback.map(|callback| {
+            Box::new(move |receipt: &Receipt, _: Duration| callback(receipt))
+                as TimedDeliveryCallback
+        }))
+    }
+
+    /// [`Client::on_delivery`] for a callback that is also given the duration of the attempt that decided the outcome:
+    /// zero if there was none, as for a notification that expired. It takes the place of an earlier callback, also of one
+    /// of [`Client::on_delivery`].
+    ///
+    /// # Errors
+    /// As [`Client::on_delivery`].
+    pub fn on_timed_delivery(&self, callback: Option<TimedDeliveryCallback>) -> Result<(), Error> {
         let queue = self.queue()?;
         match callback.map(Arc::<OnDelivery>::from) {
             Some(callback) => queue.listeners.call(self.number, callback),
@@ -209,11 +283,11 @@ impl Client {
         Ok(())
     }
 
-    /// The oldest notification that this process's delivery has settled and this method has not yet told of; waits
-    /// for one for at most `timeout`. For hosts that cannot be called back.
+    /// Returns the oldest outcome of this process's delivery that this method has not yet returned;
+    /// waits for one for at most `timeout`. It is for hosts that cannot be called back.
     ///
-    /// They are kept from the first call on, 1024 at most (of older ones [`Client::receipt`] knows), until
-    /// `on_delivery(None)`.
+    /// Outcomes are collected from the first call on, at most the last 1024; [`Client::receipt`]
+    /// can find older ones. `on_delivery(None)` ends the collecting.
     ///
     /// # Errors
     /// [`Status::InvalidConfig`] if the queue cannot be used.
@@ -221,21 +295,19 @@ impl Client {
         Ok(self.queue()?.listeners.next(self.number, timeout))
     }
 
-    /// When a call that begins now must be done with the spool.
+    /// When a call that begins now must have finished its work with the spool.
     fn enqueue_deadline(&self) -> Instant {
         host::deadline_after(self.settings.queue.enqueue_timeout)
     }
 
-    /// The checked notification as it is sent, with an id that is made if none is given.
+    /// The checked notification in the form in which it is sent. If it has no id, a new one is
+    /// made.
     fn message(
         &self,
         visitor: &Visitor<'_>,
         notification: &Notification<'_>,
     ) -> Result<Message, Error> {
-        let id = match notification.id {
-            Some(id) => id.to_owned(),
-            None => host::random().map(key_of).map_err(no_random_bytes)?,
-        };
+        let id = id_or_new(notification.id)?;
         let body = notification.encode(visitor, self.settings.market.as_deref(), &id)?;
         let token = match notification.private_key {
             Some(key) => Some(payment_token(key, &body)?),
@@ -283,16 +355,16 @@ impl Client {
             return self.send(&message, deadline);
         }
         let queue = self.queue()?;
-        // What an earlier process left in the spool is not to wait for the next failure.
+        // The spool may hold notifications of an earlier process: deliver them now, not after the next failure.
         queue.wake();
-        // For each of the two turns to the spool: the service gets at least half of the time.
+        // A quarter for each of the two spool accesses, so that the service gets at least half of the time.
         let reserve = self
             .settings
             .queue
             .enqueue_timeout
             .min(self.settings.timeout / 4);
         if queue.is_backing_off(start + reserve) {
-            let reason = "deliveries are failing; queued at once";
+            let reason = "deliveries are failing; queued without an attempt";
             let failing = unsent(Status::ConnectFailed, "deliveries are failing");
             return Ok(or_queue(&queue, message, deadline, reason, failing));
         }
@@ -303,6 +375,7 @@ impl Client {
         Ok(receipt)
     }
 
+    /// Returns the receipt, and whether the notification may be sent again after a failure.
     fn send(&self, message: &Message, deadline: Instant) -> Result<Receipt, Error> {
         let pool = self.pool()?;
         let request = Request {
@@ -334,7 +407,7 @@ impl Client {
         Ok(receipt)
     }
 
-    /// The queue, if it may hold something that was accepted by a client with these options.
+    /// The queue, if it may hold notifications that a client with these options enqueued.
     fn queue_in_use(&self) -> Result<Option<Arc<Queue>>, Error> {
         let settings = &self.settings.queue;
         match settings.spool.is_some() || self.settings.queue_on_failure {
@@ -343,7 +416,8 @@ impl Client {
         }
     }
 
-    /// This process's pool: the client's own, or, in a forked child, one that the child made.
+    /// The connection pool of this process: the client's own or, in a forked child, one that the
+    /// child made.
     fn pool(&self) -> Result<Arc<Pool>, Error> {
         if self.pool.is_ours() {
             Ok(Arc::clone(&self.pool))
@@ -352,7 +426,7 @@ impl Client {
         }
     }
 
-    /// This process's queue, as with the pool.
+    /// The queue of this process, found like the pool.
     fn queue(&self) -> Result<Arc<Queue>, Error> {
         if let Some(queue) = self.queue.get().filter(|q| q.is_ours()) {
             return Ok(Arc::clone(queue));
@@ -375,17 +449,17 @@ impl Drop for Client {
             }
             return;
         }
-        // In a forked child: a callback of the child's own ends as well.
+        // In a forked child: unregister a callback that the child has set.
         if let Some(queue) = queue::find_open(&self.settings.service, &self.settings.queue) {
             queue.leave(self.number);
         }
-        // The connections and the spool are the parent's: one reference too many, and they are never closed.
+        // The connections and the spool belong to the parent: keep a reference, so that they are never closed here.
         std::mem::forget(Arc::clone(&self.pool));
         std::mem::forget(self.queue.get().cloned());
     }
 }
 
-/// Runs a call, and puts its duration into the receipt; a receipt that is no success becomes the error.
+/// Makes a call and sets the duration in its receipt. A receipt without success becomes an error.
 fn with_elapsed(call: impl FnOnce(Instant) -> Result<Receipt, Error>) -> Result<Receipt, Error> {
     let start = Instant::now();
     let receipt = match call(start) {
@@ -402,6 +476,14 @@ fn with_elapsed(call: impl FnOnce(Instant) -> Result<Receipt, Error>) -> Result<
     }
 }
 
+/// The id, or a new one.
+fn id_or_new(id: Option<&str>) -> Result<String, Error> {
+    match id {
+        Some(id) => Ok(id.to_owned()),
+        None => host::random().map(key_of).map_err(no_random_bytes),
+    }
+}
+
 fn add_to_cart<'a>(ticket: &'a str, id: Option<&'a str>) -> Notification<'a> {
     Notification {
         id,
@@ -409,7 +491,7 @@ fn add_to_cart<'a>(ticket: &'a str, id: Option<&'a str>) -> Notification<'a> {
     }
 }
 
-/// Puts what did not get through into the queue; if that fails too, the receipt says both.
+/// Enqueues a notification that failed. If that fails too, the receipt has both messages.
 fn or_queue(
     queue: &Arc<Queue>,
     message: Message,

@@ -1,4 +1,4 @@
-//! Attempts inside one time budget. Pure: the clock, the pauses and the dice are the caller's.
+//! The attempts of one call. The caller passes the clock, the pauses and the random numbers, so that tests need none.
 
 use std::time::{Duration, Instant};
 
@@ -6,7 +6,7 @@ use crate::host;
 use crate::http::Outcome;
 use crate::outcome::Status;
 
-/// Time and chance, so that tests can do without both.
+/// Time and random numbers, which tests replace.
 pub(crate) trait Clock {
     fn now(&self) -> Instant;
     fn sleep(&self, pause: Duration);
@@ -31,14 +31,14 @@ impl Clock for SystemClock {
     }
 }
 
-/// How often and how patiently.
+/// How many attempts, with which pauses.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Policy {
     pub(crate) max_attempts: u32,
     pub(crate) backoff: Duration,
 }
 
-/// Tries until an outcome is final, the attempts are used up, or the next pause would overrun the deadline.
+/// Tries until the outcome is final, the attempts are used up, or the next pause would end after the deadline.
 /// Returns the last outcome and the number of attempts.
 pub(crate) fn run(
     policy: Policy,
@@ -67,7 +67,7 @@ pub(crate) fn run(
     }
 }
 
-/// A refused certificate will not mend within this call; everything else retryable might.
+/// A refused certificate will not become valid within this call. Any other retryable failure may pass.
 fn worth_another(status: Status) -> bool {
     status.is_retryable() && status != Status::TlsFailed
 }
@@ -182,9 +182,23 @@ mod tests {
     }
 
     #[test]
-    fn retry_jitter_stays_in_its_range() {
-        for _ in 0..1000 {
-            assert!((0.0..1.0).contains(&SystemClock.dice()));
-        }
+    fn timeout_says_nothing_about_the_time_left() {
+        let clock = FakeClock::new(0.0);
+        let (last, attempts) = play(3, &clock, &[(Status::Timeout, Some(ms(3000)))]);
+        assert_eq!((last.detail.as_str(), attempts), ("x", 1));
+    }
+
+    #[test]
+    fn system_dice_differ_and_stay_within_their_range() {
+        let thrown: Vec<f64> = (0..1000).map(|_| SystemClock.dice()).collect();
+        assert!(thrown.iter().all(|dice| (0.0..1.0).contains(dice)));
+        assert!(thrown.iter().any(|dice| *dice != thrown[0]));
+    }
+
+    #[test]
+    fn system_clock_sleeps_for_the_pause() {
+        let began = SystemClock.now();
+        SystemClock.sleep(ms(5));
+        assert!(SystemClock.now() - began >= ms(5));
     }
 }

@@ -8,21 +8,25 @@ use crate::client::Client;
 use crate::options::Config;
 use crate::outcome::{Error, Receipt};
 
-/// Sends notifications. May be used from any number of threads at once, and after a fork in the parent and in the
-/// child. Cheap: clients that lead to the same place share their connections and their queue, process-wide.
+/// A client sends notifications. Any number of threads may use it at once, and after a fork the
+/// parent and the child may both use it. Clients are cheap: in one process, clients that have the
+/// same endpoint settings share their connections, and clients that have the same options share
+/// their queue.
 #[allow(non_camel_case_types)]
 pub struct esales_client(pub(super) Client);
 
-/// Makes a client. Nothing is sent, no file is written, no thread is started.
+/// Makes a client. This sends nothing, writes no file and starts no thread.
 ///
-/// The environment is read here and nowhere else: ESALES_* if config is NULL, the proxy variables if the options
-/// proxy or no_proxy are not set. As with getenv, no other thread may change it (setenv) at the same time.
+/// This function alone reads the environment: the ESALES_* variables if config is NULL, and the
+/// proxy variables if the options proxy or no_proxy are not set. As with getenv, no other thread
+/// may change the environment (setenv) at the same time.
 ///
-/// @param config  its options, copied; NULL: the options are read from ESALES_* environment variables.
+/// @param config  the options, which are copied. NULL: the ESALES_* environment variables are the
+///                options.
 /// @param out     receives the handle; free it with esales_client_free.
-/// @return 0, ESALES_INVALID_ARGUMENT, ESALES_INVALID_CONFIG if options are missing or contradict one another, if
-///         ca_file cannot be used or if spool is not an absolute path, or ESALES_SPOOL_FAILED if the place of the spool
-///         cannot be used.
+/// @return 0, or ESALES_INVALID_ARGUMENT. ESALES_INVALID_CONFIG if an option is missing or
+///         contradicts another, if ca_file cannot be used, or if spool is not an absolute path.
+///         ESALES_SPOOL_FAILED if the spool directory cannot be used.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn esales_client_new(
     config: *const esales_config,
@@ -43,11 +47,12 @@ pub unsafe extern "C" fn esales_client_new(
     })
 }
 
-/// Frees a client; NULL is fine. No other thread may be using it. Its connections stay warm for other clients, for the
-/// time that keep_alive_s says, and the process keeps delivering what is in the queue (esales_stop_delivery ends that).
+/// Frees a client. NULL is allowed. No other thread may be using the client. Its connections stay
+/// open for other clients for keep_alive_s, and the process keeps delivering its queue until
+/// esales_stop_delivery is called.
 ///
-/// Returns at once, with one exception: if the client's delivery callback is running on another thread, the call waits
-/// until the callback has ended.
+/// The call returns at once, with one exception: if the client's delivery callback is running on
+/// another thread, the call waits until the callback has ended.
 ///
 /// @param client  the handle, or NULL.
 #[unsafe(no_mangle)]
@@ -61,7 +66,7 @@ pub unsafe extern "C" fn esales_client_free(client: *mut esales_client) {
     })
 }
 
-/// The receipt of an error: its own, or, for an argument that C got wrong, one that says so.
+/// The receipt of an error: the error's own, or a new one if the error came from a C argument.
 pub(super) fn refused(error: &Error, elapsed: Duration) -> Receipt {
     let own = error.receipt().cloned();
     own.unwrap_or_else(|| Receipt::unsent(error.status(), error.detail(), elapsed))

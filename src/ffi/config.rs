@@ -9,12 +9,13 @@ use super::{boundary, out, reference, text};
 use crate::options::Config;
 use crate::outcome::{Error, Status};
 
-/// Options for clients: name and value strings, see the option table. May be used from any number of threads.
+/// The options of a client: pairs of a name and a value, both text. The names are in the option
+/// table (esales-notify options). Any number of threads may use it at once.
 #[allow(non_camel_case_types)]
 pub struct esales_config(Mutex<Config>);
 
-/// How long a configuration is waited for. It is held for microseconds, or for ever: a forked child may inherit it from
-/// a thread that it does not have.
+/// How long a call waits for the lock of a configuration. The lock is normally held for
+/// microseconds. A forked child may inherit it locked by a thread that the child does not have.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(3);
 
 impl esales_config {
@@ -30,7 +31,8 @@ impl esales_config {
                 Err(TryLockError::WouldBlock) => {
                     return Err(Error::new(
                         Status::Internal,
-                        "another thread was using the configuration when this process was forked: make a new one",
+                        "another thread was using the configuration when this process was forked: make a new \
+                        configuration",
                     ));
                 }
             }
@@ -42,10 +44,10 @@ impl esales_config {
     }
 }
 
-/// Makes an empty configuration; the environment is not read.
+/// Makes an empty configuration. This does not read the environment.
 ///
 /// @param out  receives the handle; free it with esales_config_free.
-/// @return 0, or ESALES_INVALID_ARGUMENT.
+/// @return 0 or ESALES_INVALID_ARGUMENT.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn esales_config_new(out: *mut *mut esales_config) -> i32 {
     boundary(|| {
@@ -57,13 +59,14 @@ pub unsafe extern "C" fn esales_config_new(out: *mut *mut esales_config) -> i32 
     })
 }
 
-/// Sets one option; a later value replaces an earlier one. On failure the configuration is unchanged.
+/// Sets one option. A later value replaces an earlier one. On failure the configuration is
+/// unchanged.
 ///
 /// @param config  from esales_config_new.
-/// @param name    the option, such as "timeout_ms".
-/// @param value   its value as text, such as "500"; flags are "true" or "false".
-/// @return 0, ESALES_INVALID_ARGUMENT, or ESALES_INVALID_CONFIG for an unknown name (esales_last_error suggests the
-///         nearest one) or a value out of range.
+/// @param name    the name of the option, such as "timeout_ms".
+/// @param value   the value as text, such as "500". Flags are "true" or "false".
+/// @return 0, ESALES_INVALID_ARGUMENT, or ESALES_INVALID_CONFIG for a value out of range or an
+///         unknown name; for an unknown name, esales_last_error suggests the nearest one.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn esales_config_set(
     config: *mut esales_config,
@@ -84,7 +87,7 @@ pub unsafe extern "C" fn esales_config_set(
     })
 }
 
-/// Frees a configuration; NULL is fine. Clients made from it are not affected.
+/// Frees a configuration. NULL is allowed. Clients made from it are not affected.
 ///
 /// @param config  the handle, or NULL.
 #[unsafe(no_mangle)]

@@ -5,9 +5,10 @@ use std::ffi::c_char;
 use super::{boundary, copy_text, out, text};
 use crate::keys;
 
-/// The customer key of a signed-in visitor: SHA-256 of the visitor's id in the shop, as 64 lower-case hex digits.
+/// Returns the customer key of a signed-in visitor: the SHA-256 of the visitor's id in the shop, as
+/// 64 lower-case hex digits.
 ///
-/// @param customer_id  1 to 4096 bytes, no control character.
+/// @param customer_id  1 to 4096 bytes without control characters.
 /// @param out          receives 64 digits and a NUL.
 /// @return 0 or ESALES_INVALID_ARGUMENT.
 ///
@@ -28,10 +29,12 @@ pub unsafe extern "C" fn esales_customer_key(customer_id: *const c_char, out: *m
     })
 }
 
-/// The token of a signed-in visitor: HMAC-SHA256 of the customer key under the shop's private key, as 64 lower-case
-/// hex digits.
+/// Returns the token of a signed-in visitor: the HMAC-SHA256 of the customer key under the shop's
+/// private key, as 64 lower-case hex digits.
 ///
-/// @param private_key   from the vendor, 1 to 4096 bytes, no control character (mind a file's final line break).
+/// @param private_key   the shop's private key, which the vendor issued: 1 to 4096 bytes without
+///                      control characters. A line break at the end of a key file is not part of
+///                      the key.
 /// @param customer_key  from esales_customer_key.
 /// @param out           receives 64 digits and a NUL.
 /// @return 0 or ESALES_INVALID_ARGUMENT.
@@ -59,10 +62,10 @@ pub unsafe extern "C" fn esales_customer_token(
     })
 }
 
-/// A new random key (UUID version 4): for anonymous customer keys, session keys and ids.
+/// Returns a new random key (UUID version 4) for an anonymous customer key, a session key or an id.
 ///
 /// @param out  receives 36 characters and a NUL.
-/// @return 0, ESALES_INVALID_ARGUMENT, or ESALES_INTERNAL if the system gives no random bytes.
+/// @return 0, ESALES_INVALID_ARGUMENT, or ESALES_INTERNAL if the system provides no random bytes.
 ///
 /// cbindgen:ptrs-as-arrays=[[out;37]]
 #[unsafe(no_mangle)]

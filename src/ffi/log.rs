@@ -12,31 +12,36 @@ use crate::outcome::Error;
 
 /// No messages.
 pub const ESALES_LOG_OFF: i32 = 0;
-/// Events may be lost, or were: an operator must act.
+/// Notifications were lost or may be lost: an operator must act.
 pub const ESALES_LOG_ERROR: i32 = 1;
-/// Something to look at: a dead letter, an outage, expired or dropped events.
+/// A problem that an operator should look at: a dead letter, an outage, expired or dropped
+/// notifications.
 pub const ESALES_LOG_WARN: i32 = 2;
-/// Turns in the delivery: the service is back.
+/// Changes of the delivery: it started, it stopped, the service is available again.
 pub const ESALES_LOG_INFO: i32 = 3;
 /// Every attempt.
 pub const ESALES_LOG_DEBUG: i32 = 4;
 
-/// What esales_log_to calls: level is one of ESALES_LOG_ERROR to ESALES_LOG_DEBUG, message is UTF-8, valid during
-/// the call.
+/// The callback of esales_log_to. level is one of ESALES_LOG_ERROR to ESALES_LOG_DEBUG. message is
+/// UTF-8 and valid during the call.
 #[allow(non_camel_case_types)]
 pub type esales_log_callback =
     Option<unsafe extern "C" fn(user_data: *mut c_void, level: i32, message: *const c_char)>;
 
-/// Says where the library's messages go, for the whole process. Keys, tokens and tickets never appear in them.
+/// Sets where the library's log messages go, for the whole process. The messages never contain
+/// keys, tokens or tickets.
 ///
-/// @param callback   runs on any thread, the library's own among them, with no lock held: it may use the library. What
-///                   the library would have to say of such a call, on the same thread, is not said. NULL: the last 256
-///                   messages are kept for esales_log_next. When this returns, an earlier callback has ended, except
-///                   when it is called from within it. A forked child goes on with it, unless another thread was just
-///                   calling this function.
-/// @param user_data  handed to the callback as it is.
-/// @param level      the most verbose level that is wanted, ESALES_LOG_OFF to ESALES_LOG_DEBUG. Off, which it is to
-///                   begin with: nothing is called or kept.
+/// @param callback   receives each message. It may run on any thread, including threads of the
+///                   library, and no lock is held, so it may call functions of the library;
+///                   messages about calls made within the callback are not logged. NULL: the last
+///                   256 messages are kept for esales_log_next. When this function returns, an
+///                   earlier callback has ended, unless the call was made from within it. A forked
+///                   child keeps the callback, unless the fork happened while another thread was in
+///                   this function.
+/// @param user_data  passed to the callback unchanged.
+/// @param level      the most verbose level that is logged, ESALES_LOG_OFF to ESALES_LOG_DEBUG. The
+///                   level is ESALES_LOG_OFF until this function is called: nothing is logged and
+///                   no message is kept.
 /// @return 0 or ESALES_INVALID_ARGUMENT.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn esales_log_to(
@@ -65,13 +70,14 @@ pub unsafe extern "C" fn esales_log_to(
     })
 }
 
-/// Takes the oldest message that was kept because esales_log_to was given no callback.
+/// Returns the oldest kept message. Messages are kept while esales_log_to has a level and no
+/// callback.
 ///
-/// @param timeout_ms  how long to wait for one, in milliseconds; 0: not at all.
-/// @param level       receives its level.
-/// @param message     receives at most 511 bytes and a NUL, UTF-8. What does not fit is cut between two characters, and
-///                    then ends with "...".
-/// @return 1, 0 if there is none, or ESALES_INVALID_ARGUMENT.
+/// @param timeout_ms  how long to wait for a message, in milliseconds. 0: do not wait.
+/// @param level       receives the level of the message.
+/// @param message     receives at most 511 bytes of UTF-8 and a NUL. A longer message is cut
+///                    between two characters and ends with "...".
+/// @return 1 if a message was returned, 0 if there was none, or ESALES_INVALID_ARGUMENT.
 ///
 /// cbindgen:ptrs-as-arrays=[[message;512]]
 #[unsafe(no_mangle)]

@@ -14,24 +14,25 @@ use crate::client::Client;
 use crate::notification::{Kind, Line, MAX_LINES, Notification, Visitor};
 use crate::outcome::{Error, Receipt};
 
-/// One line of an order. Begin with ESALES_LINE_INIT. The strings are borrowed for the call. Prices are decimal numbers as
-/// text, such as "199.50": digits, and a point with digits behind it where there are decimals, at most 32 characters. They
-/// are sent exactly as given.
+/// One line of an order. Begin with ESALES_LINE_INIT. The strings are borrowed for the call. Prices
+/// are decimal numbers as text, such as "199.50" or "10": digits, optionally followed by a point
+/// and more digits, at most 32 characters. Prices are sent exactly as given.
 #[allow(non_camel_case_types)]
 #[repr(C)]
 pub struct esales_line {
-    /// sizeof(esales_line), set by ESALES_LINE_INIT. The lines of one order have the same.
+    /// sizeof(esales_line), set by ESALES_LINE_INIT. All lines of one order must have the same
+    /// size.
     pub struct_size: u32,
-    /// How many were bought, 1 to 2147483647.
+    /// Number of items bought, 1 to 2147483647.
     pub quantity: u32,
-    /// The shop's key of the product, at most 256 bytes. NULL: variant_key is given.
+    /// The shop's key of the product, at most 256 bytes. May be NULL if variant_key is given.
     pub product_key: *const c_char,
-    /// The shop's key of the variant, at most 256 bytes. NULL: product_key is given.
+    /// The shop's key of the variant, at most 256 bytes. May be NULL if product_key is given.
     pub variant_key: *const c_char,
-    /// What one of them was sold for.
+    /// Selling price of one item.
     pub selling_price: *const c_char,
-    /// What one of them cost the shop: more than 0 and less than selling_price; only in ESALES_SECURE_PAYMENT. NULL: not
-    /// known.
+    /// Cost of one item for the shop, more than 0 and less than selling_price. Only in an
+    /// ESALES_SECURE_PAYMENT. NULL: the cost is not known.
     pub cost: *const c_char,
 }
 
@@ -48,31 +49,34 @@ unsafe impl Growing for esales_line {
     }
 }
 
-/// What happened. Begin with ESALES_NOTIFICATION_INIT, and set kind and its members; a member of another kind is refused.
-/// The strings are borrowed for the call and sent as they are; none may be empty or hold a control character.
+/// What happened. Begin with ESALES_NOTIFICATION_INIT, then set kind and the members of that kind.
+/// A member of another kind is refused. The strings are borrowed for the call and sent unchanged.
+/// None of them may be empty or contain a control character.
 #[allow(non_camel_case_types)]
 #[repr(C)]
 pub struct esales_notification {
     /// sizeof(esales_notification), set by ESALES_NOTIFICATION_INIT.
     pub struct_size: u32,
-    /// One of the kinds above, such as ESALES_CLICK.
+    /// The kind of notification, such as ESALES_CLICK.
     pub kind: i32,
-    /// Names this one event, at most 128 bytes; NULL: a new UUID. It is the same in every attempt. To send the same event
-    /// again, pass the id of the receipt. The service gets it with clicks and carts only.
+    /// Id of this one event, at most 128 bytes. NULL: a new UUID. All attempts send the same id. To
+    /// send the same event again, pass the id of its receipt. Only clicks and carts send the id to
+    /// the service.
     pub id: *const c_char,
-    /// Clicks and carts: the service's own opaque string, at most 8192 bytes. Refused if it has a control character: the
-    /// service's tickets have none, so it was altered on its way.
+    /// Clicks and carts: the opaque string that the service returned with the product, at most 8192
+    /// bytes. A ticket with a control character is refused: it was damaged on its way.
     pub ticket: *const c_char,
-    /// Non-eSales clicks and carts: the shop's key of the product, at most 256 bytes. NULL: variant_key is given; the
-    /// service may refuse that.
+    /// Non-eSales clicks and carts: the shop's key of the product, at most 256 bytes. May be NULL
+    /// if variant_key is given, but the service may refuse such a notification.
     pub product_key: *const c_char,
-    /// Non-eSales clicks and carts: the shop's key of the variant, at most 256 bytes. NULL: none.
+    /// Non-eSales clicks and carts: the shop's key of the variant, at most 256 bytes. May be NULL.
     pub variant_key: *const c_char,
-    /// Payments: the lines of the order.
+    /// Payments: an array with the lines of the order.
     pub lines: *const esales_line,
-    /// Their number, at most 10,000.
+    /// Payments: the number of lines, at most 10,000.
     pub line_count: usize,
-    /// Secure payments: the shop's private key, at most 4096 bytes. It signs the payment during the call and is never kept.
+    /// Secure payments: the shop's private key, at most 4096 bytes. The library signs the payment
+    /// with it during the call and does not keep it.
     pub private_key: *const c_char,
 }
 
@@ -89,18 +93,21 @@ unsafe impl Growing for esales_notification {
     }
 }
 
-/// Sends a notification, and waits for the answer. Blocks for at most the option timeout_ms, whatever the network does.
+/// Sends a notification and waits for the answer. The call returns within the option timeout_ms,
+/// whatever the network does.
 ///
-/// A payment is sent again only if it is certain that the service did not process it, for the service would count it twice
-/// (option payment_repeat). ESALES_END waits for older notifications in the client's queue, for at most half of timeout_ms.
+/// The service would count a repeated payment twice. A payment is therefore sent again only if the
+/// service certainly did not process it (option payment_repeat). ESALES_END first waits for older
+/// notifications in the client's queue, for at most half of timeout_ms.
 ///
 /// @param client        from esales_client_new.
-/// @param visitor       who did it.
+/// @param visitor       the visitor who caused the event.
 /// @param notification  what happened.
-/// @param receipt       receives what became of it; may be NULL.
-/// @return ESALES_DELIVERED, with on_failure=queue ESALES_QUEUED, or an error. After ESALES_TIMEOUT,
-///         ESALES_CONNECTION_LOST, ESALES_BAD_RESPONSE and ESALES_SERVER_ERROR the event may have arrived all the same:
-///         send it again with the same id. For a payment these are ESALES_MAY_HAVE_ARRIVED: do not send it again.
+/// @param receipt       receives the outcome. May be NULL.
+/// @return ESALES_DELIVERED, ESALES_QUEUED (only with on_failure=queue) or an error. After
+///         ESALES_TIMEOUT, ESALES_CONNECTION_LOST, ESALES_BAD_RESPONSE or ESALES_SERVER_ERROR the
+///         notification may have arrived: send it again with the same id. A payment has the status
+///         ESALES_MAY_HAVE_ARRIVED then: do not send it again.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn esales_notify(
     client: *const esales_client,
@@ -114,17 +121,20 @@ pub unsafe extern "C" fn esales_notify(
     })
 }
 
-/// Accepts a notification into the queue and returns at once; it is delivered later, by a thread of this process or by
-/// another process (option delivery). The arguments are those of esales_notify, checked as there. Never waits on the
-/// network; on the disk and other processes at most enqueue_timeout_ms.
+/// Accepts a notification into the queue and returns. A thread of this process or another process
+/// delivers it later (option delivery). The call never waits for the network; it waits for the disk
+/// and for other processes for at most enqueue_timeout_ms.
+///
+/// If the call returns ESALES_QUEUED, the notification is delivered at least once, always with the
+/// same bytes, or it is counted as dead, expired or dropped. A payment that may have arrived
+/// becomes a dead letter, which an operator may retry.
 ///
 /// @param client        from esales_client_new.
-/// @param visitor       who did it.
-/// @param notification  what happened.
-/// @param receipt       receives ESALES_QUEUED and the id, or why it was not accepted; may be NULL.
-/// @return ESALES_QUEUED, ESALES_INVALID_ARGUMENT, ESALES_QUEUE_FULL or ESALES_SPOOL_FAILED. What it returned
-///         ESALES_QUEUED for is delivered at least once, always with the same bytes, or counted as dead, expired or
-///         dropped. A payment that may have arrived becomes a dead letter, which an operator may retry.
+/// @param visitor       the visitor who caused the event, as for esales_notify.
+/// @param notification  what happened, as for esales_notify.
+/// @param receipt       receives ESALES_QUEUED and the id, or the reason for the failure. May be
+///                      NULL.
+/// @return ESALES_QUEUED, ESALES_INVALID_ARGUMENT, ESALES_QUEUE_FULL or ESALES_SPOOL_FAILED.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn esales_enqueue(
     client: *const esales_client,
@@ -138,15 +148,17 @@ pub unsafe extern "C" fn esales_enqueue(
     })
 }
 
-/// esales_notify of the commonest kind: the visitor added the product behind the ticket to the cart.
+/// Sends the most common notification with esales_notify: the visitor added the ticket's product to
+/// the cart.
 ///
 /// @param client   from esales_client_new.
-/// @param visitor  who added the product.
-/// @param ticket   the service's own opaque string, at most 8192 bytes, sent as it is. Refused if it has a control
-///                 character: the service's tickets have none, so it was altered on its way.
-/// @param id       names this one event, at most 128 bytes; NULL: a new UUID. It is the same in every attempt. To send
-///                 the same event again, pass the id of the receipt.
-/// @param receipt  receives what became of it; may be NULL.
+/// @param visitor  the visitor who added the product.
+/// @param ticket   the opaque string that the service returned with the product, at most 8192
+///                 bytes, sent unchanged. A ticket with a control character is refused: it was
+///                 damaged on its way.
+/// @param id       id of this one event, at most 128 bytes. NULL: a new UUID. All attempts send the
+///                 same id. To send the same event again, pass the id of its receipt.
+/// @param receipt  receives the outcome. May be NULL.
 /// @return As esales_notify.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn esales_notify_add_to_cart(
@@ -162,13 +174,14 @@ pub unsafe extern "C" fn esales_notify_add_to_cart(
     })
 }
 
-/// esales_enqueue of the commonest kind: the visitor added the product behind the ticket to the cart.
+/// Enqueues the most common notification with esales_enqueue: the visitor added the ticket's
+/// product to the cart.
 ///
 /// @param client   from esales_client_new.
-/// @param visitor  who added the product.
+/// @param visitor  the visitor who added the product.
 /// @param ticket   as for esales_notify_add_to_cart.
 /// @param id       as for esales_notify_add_to_cart.
-/// @param receipt  receives ESALES_QUEUED and the id, or why it was not accepted; may be NULL.
+/// @param receipt  receives ESALES_QUEUED and the id, or the reason for the failure. May be NULL.
 /// @return As esales_enqueue.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn esales_enqueue_add_to_cart(
@@ -184,8 +197,8 @@ pub unsafe extern "C" fn esales_enqueue_add_to_cart(
     })
 }
 
-/// The arguments that every call about one notification has: each pointer is NULL or what the header says, alive through
-/// the call.
+/// The arguments that every call about one notification has. Each pointer is NULL or what the
+/// header requires, and stays valid during the call.
 struct Call {
     client: *const esales_client,
     visitor: *const esales_visitor,
@@ -208,7 +221,7 @@ impl Call {
     }
 
     /// # Safety
-    /// The pointers are what the struct and the header say.
+    /// The pointers are as the struct and the header require.
     unsafe fn add_to_cart(
         &self,
         ticket: *const c_char,
@@ -229,7 +242,7 @@ impl Call {
     }
 
     /// # Safety
-    /// The pointers are what the struct and the header say.
+    /// The pointers are as the struct and the header require.
     unsafe fn notification(
         &self,
         notification: *const esales_notification,
@@ -243,7 +256,7 @@ impl Call {
                 let given = given?;
                 let Some(kind) = Kind::from_code(given.kind) else {
                     return Err(Error::argument(format!(
-                        "notification.kind is {}, which is none of the kinds of the header, such as ESALES_CLICK",
+                        "notification.kind is {}, which is not a kind of the header, such as ESALES_CLICK",
                         given.kind
                     )));
                 };
@@ -262,10 +275,10 @@ impl Call {
         }
     }
 
-    /// Makes the call, and writes the receipt.
+    /// Makes the call and writes the receipt.
     ///
     /// # Safety
-    /// The pointers are what the struct says, and `id` is NULL or a string.
+    /// The pointers are as the struct requires, and `id` is NULL or a string.
     unsafe fn make(
         &self,
         id: *const c_char,
@@ -289,7 +302,7 @@ impl Call {
     }
 
     /// # Safety
-    /// The pointers are what the struct says.
+    /// The pointers are as the struct requires.
     unsafe fn run(
         &self,
         id: Option<&CStr>,
@@ -306,10 +319,11 @@ impl Call {
     }
 }
 
-/// The lines of an order. They stand as far apart as the caller's struct is large.
+/// Reads the lines of an order. The distance between two lines is the size of the caller's struct.
 ///
 /// # Safety
-/// `lines` is NULL or points to `count` lines whose strings live and stay unchanged through the call.
+/// `lines` is NULL, or points to `count` lines whose strings stay valid and unchanged during the
+/// call.
 unsafe fn read_lines<'a>(lines: *const esales_line, count: usize) -> Result<Vec<Line<'a>>, Error> {
     if count == 0 {
         return Ok(Vec::new());
@@ -344,10 +358,11 @@ unsafe fn read_lines<'a>(lines: *const esales_line, count: usize) -> Result<Vec<
     Ok(read)
 }
 
-/// A line, and its size, which is that of the first one. An error begins with the name of the member, after a point.
+/// Reads a line, and its size, which must equal that of the first line. An error begins with a
+/// point and the name of the member.
 ///
 /// # Safety
-/// `line` points to a line whose strings live and stay unchanged through the call.
+/// `line` points to a line whose strings stay valid and unchanged during the call.
 unsafe fn read_line<'a>(
     line: *const esales_line,
     first: &mut Option<u32>,

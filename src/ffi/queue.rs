@@ -11,19 +11,22 @@ use super::{UserData, boundary, copied, reference, text};
 use crate::client::DeliveryCallback;
 use crate::outcome::{Error, Receipt, Status};
 
-/// What esales_client_on_delivery calls: with what became of one notification. The receipt is valid during the call.
+/// The callback of esales_client_on_delivery. The receipt reports the outcome of one notification;
+/// it is valid during the call.
 #[allow(non_camel_case_types)]
 pub type esales_delivery_callback =
     Option<unsafe extern "C" fn(user_data: *mut c_void, receipt: *const esales_receipt)>;
 
-/// Waits until everything that was accepted before the call has left the queue, for at most timeout_ms. What is
-/// left then stays in the queue. ESALES_TIMEOUT is also returned if the spool stayed busy for so long.
+/// Waits until everything that was accepted before the call has left the queue, for at most
+/// timeout_ms. What has not left by then stays in the queue.
 ///
 /// @param client      from esales_client_new.
-/// @param timeout_ms  how long to wait, in milliseconds; 0: not at all.
-/// @param stats       receives the numbers afterwards, also with ESALES_TIMEOUT; may be NULL. They are asked for within
-///                    timeout_ms too; if the spool cannot tell by then, all of it stays as it was.
-/// @return 0, ESALES_TIMEOUT, ESALES_INVALID_ARGUMENT or ESALES_SPOOL_FAILED.
+/// @param timeout_ms  how long to wait, in milliseconds. 0: do not wait.
+/// @param stats       receives the counters after the wait, also if the call returns
+///                    ESALES_TIMEOUT. May be NULL. If the spool cannot be read within timeout_ms,
+///                    the struct is left unchanged.
+/// @return 0, ESALES_TIMEOUT, ESALES_INVALID_ARGUMENT or ESALES_SPOOL_FAILED. ESALES_TIMEOUT is
+///         also returned if the spool stayed busy.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn esales_client_flush(
     client: *const esales_client,
@@ -53,25 +56,26 @@ pub unsafe extern "C" fn esales_client_flush(
             true => Ok(0),
             false => Err(Error::new(
                 Status::Timeout,
-                "the queue was not seen empty within timeout_ms",
+                "the queue was not empty within timeout_ms",
             )),
         }
     })
 }
 
-/// Ends this process's part in the delivery of the client's queue, for good: the process takes nothing more out of the
-/// queue, and the call waits until requests in flight are recorded. For a program that is about to end: a request that
-/// is in flight when the process ends is sent again later, under the same id. esales_stop_delivery does it for every
-/// spool of the process.
+/// Ends this process's delivery of the client's queue, for good. The process sends no further
+/// notification from the queue, and the call waits until requests in flight are recorded. Call it
+/// in a program that is about to end: a request that is in flight when the process ends is sent
+/// again later, with the same id. esales_stop_delivery does this for every spool of the process.
 ///
-/// Clients that share the queue, also later ones, do not deliver either. What is left stays in the queue, and enqueues
-/// keep working. Another process delivers a spool from then on, if one is on standby or starts later. In a forked child
-/// the delivery is not stopped.
+/// Other clients that share the queue do not deliver it either, and neither do later ones. What is
+/// left stays in the queue, and enqueues keep working. Another process delivers the spool if one is
+/// on standby or starts later. In a forked child, delivery is not stopped.
 ///
 /// @param client      from esales_client_new.
-/// @param timeout_ms  how long to wait for requests in flight, in milliseconds; 0: not at all.
-/// @return 0, ESALES_INVALID_ARGUMENT, ESALES_INVALID_CONFIG, or ESALES_TIMEOUT if requests were still in flight after
-///         timeout_ms: the delivery has ended all the same, and these notifications are sent once more later.
+/// @param timeout_ms  how long to wait for requests in flight, in milliseconds. 0: do not wait.
+/// @return 0, ESALES_INVALID_ARGUMENT, ESALES_INVALID_CONFIG or ESALES_TIMEOUT. ESALES_TIMEOUT:
+///         delivery has ended, but requests were still in flight after timeout_ms; their
+///         notifications are sent again later.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn esales_client_stop_delivery(
     client: *const esales_client,
@@ -85,11 +89,12 @@ pub unsafe extern "C" fn esales_client_stop_delivery(
     })
 }
 
-/// Ends this process's part in the delivery of every spool, as esales_client_stop_delivery does for one queue, also of
-/// spools whose clients have been freed. To be called once, when the program ends. Queues in memory are left alone, for
-/// what is in them ends with the process: call esales_client_flush before.
+/// Ends this process's delivery of every spool, as esales_client_stop_delivery does for one queue.
+/// Spools whose clients have been freed are included. Call it once, when the program ends. Queues
+/// in memory are not stopped, because they are lost with the process: call esales_client_flush
+/// before.
 ///
-/// @param timeout_ms  how long to wait for requests in flight, in milliseconds; 0: not at all.
+/// @param timeout_ms  how long to wait for requests in flight, in milliseconds. 0: do not wait.
 /// @return 0, or ESALES_TIMEOUT as from esales_client_stop_delivery.
 #[unsafe(no_mangle)]
 pub extern "C" fn esales_stop_delivery(timeout_ms: u32) -> i32 {
@@ -104,16 +109,17 @@ fn stopped(is_done: bool) -> Result<i32, Error> {
         true => Ok(0),
         false => Err(Error::new(
             Status::Timeout,
-            "requests were still in flight after timeout_ms; they are sent once more later",
+            "requests were still in flight after timeout_ms; they are sent again later",
         )),
     }
 }
 
-/// The queue in numbers.
+/// Returns the counters of the client's queue.
 ///
 /// @param client  from esales_client_new.
-/// @param stats   receives the numbers.
-/// @return 0, ESALES_INVALID_ARGUMENT, or ESALES_SPOOL_FAILED if the spool cannot be read within enqueue_timeout_ms.
+/// @param stats   receives the counters.
+/// @return 0, ESALES_INVALID_ARGUMENT, or ESALES_SPOOL_FAILED if the spool cannot be read within
+///         enqueue_timeout_ms.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn esales_client_stats(
     client: *const esales_client,
@@ -127,15 +133,19 @@ pub unsafe extern "C" fn esales_client_stats(
     })
 }
 
-/// What became of a notification that went into the queue.
+/// Returns the receipt of a notification that was accepted into the queue.
 ///
 /// @param client   from esales_client_new.
-/// @param id       the id of its receipt when it was accepted.
-/// @param receipt  its status is ESALES_QUEUED while the notification waits, ESALES_DELIVERED, the code that it became a
-///                 dead letter with, ESALES_EXPIRED or ESALES_DROPPED; elapsed_us counts from acceptance.
-/// @return 0, ESALES_UNKNOWN_ID if nothing is known of the id (never accepted here, or completed longer ago than
-///         receipt_retention_s), ESALES_INVALID_ARGUMENT, or ESALES_SPOOL_FAILED if the spool cannot be read within
-///         enqueue_timeout_ms. The receipt has the same code, and its detail the reason.
+/// @param id       the id in the receipt of esales_enqueue or esales_notify.
+/// @param receipt  receives the state of the notification. Its status is ESALES_QUEUED while the
+///                 notification is pending, then ESALES_DELIVERED, ESALES_EXPIRED, ESALES_DROPPED,
+///                 or the code for which it became a dead letter. elapsed_us counts from
+///                 acceptance.
+/// @return 0 if the receipt was found. ESALES_UNKNOWN_ID if it was not: the id was never accepted
+///         here, or the notification left the queue more than receipt_retention_s ago.
+///         ESALES_INVALID_ARGUMENT. ESALES_SPOOL_FAILED if the spool cannot be read within
+///         enqueue_timeout_ms. On failure the receipt has the same code, and its detail has the
+///         reason.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn esales_client_receipt(
     client: *const esales_client,
@@ -171,16 +181,20 @@ pub unsafe extern "C" fn esales_client_receipt(
     })
 }
 
-/// Takes the oldest notification that this process's delivery has settled (delivered, dead, expired) and this function
-/// has not yet told of. For hosts that a thread of the library cannot call back.
+/// Returns the oldest outcome (delivered, dead letter or expired) of this process's delivery that
+/// this function has not yet returned. It is for hosts in which a thread of the library cannot run
+/// a callback.
 ///
-/// They are kept from the first call on, at most 1024 (esales_client_receipt knows of older ones), until
-/// esales_client_on_delivery is called with NULL, or the client is freed. In a forked child, from its first call on.
+/// The library collects outcomes from the first call on, at most the last 1024;
+/// esales_client_receipt can find older ones. Collecting ends when esales_client_on_delivery is
+/// called with NULL or the client is freed. A forked child collects its own outcomes, from its own
+/// first call on.
 ///
 /// @param client      from esales_client_new.
-/// @param timeout_ms  how long to wait for one, in milliseconds; 0: not at all.
-/// @param receipt     receives what became of it; its status is ESALES_TIMEOUT if there is none.
-/// @return 1, 0 if there is none, ESALES_INVALID_ARGUMENT or ESALES_INVALID_CONFIG.
+/// @param timeout_ms  how long to wait for an outcome, in milliseconds. 0: do not wait.
+/// @param receipt     receives the outcome. If there is none, its status is ESALES_TIMEOUT.
+/// @return 1 if an outcome was returned, 0 if there was none, ESALES_INVALID_ARGUMENT or
+///         ESALES_INVALID_CONFIG.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn esales_client_delivery_next(
     client: *const esales_client,
@@ -203,7 +217,7 @@ pub unsafe extern "C" fn esales_client_delivery_next(
             Ok(Some(settled)) => receipt::to_c(settled),
             Ok(None) => receipt::to_c(&Receipt::unsent(
                 Status::Timeout,
-                "no notification was settled within timeout_ms",
+                "no notification was completed within timeout_ms",
                 start.elapsed(),
             )),
             Err(error) => receipt::to_c(&refused(error, start.elapsed())),
@@ -212,15 +226,19 @@ pub unsafe extern "C" fn esales_client_delivery_next(
     })
 }
 
-/// Calls back, on a thread of the library, for every notification that this process's delivery settles (delivered,
-/// dead, expired), after it is recorded. No lock is held: the callback may use the library. A child that it forks is to
-/// call exec or _exit; coming back from the callback ends the child.
+/// Sets a callback for the outcomes of this process's delivery. A thread of the library calls it
+/// for every notification that was delivered, became a dead letter or expired, after the outcome is
+/// recorded. The library holds no lock meanwhile, so the callback may call any function of the
+/// library. If the callback forks, the child must call exec or _exit: a child that returns from the
+/// callback is ended.
 ///
 /// @param client     from esales_client_new.
-/// @param callback   replaces an earlier one; NULL ends it. When this, or esales_client_free, returns, an earlier
-///                   callback has ended, except when it is called from within it.
-/// @param user_data  handed to the callback as it is.
-/// @return 0, ESALES_INVALID_ARGUMENT or ESALES_INVALID_CONFIG. After a fork, set it again in the child.
+/// @param callback   replaces an earlier callback. NULL unregisters it. When this function or
+///                   esales_client_free returns, the earlier callback has ended, unless the call
+///                   was made from within it.
+/// @param user_data  passed to the callback unchanged.
+/// @return 0, ESALES_INVALID_ARGUMENT or ESALES_INVALID_CONFIG. After a fork, the child must set
+///         its callback again.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn esales_client_on_delivery(
     client: *const esales_client,

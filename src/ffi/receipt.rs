@@ -8,25 +8,28 @@ use super::copy_text;
 use super::sized::{self, CallerStruct, Growing};
 use crate::outcome::{Error, Receipt, Status};
 
-/// What became of a notification. Begin with ESALES_RECEIPT_INIT; owned by the caller, nothing to free. Written
-/// also when the call fails, except when struct_size is wrong; then esales_last_error has the whole detail.
+/// The outcome of a notification. Begin with ESALES_RECEIPT_INIT. The caller owns it, and there is
+/// nothing to free. It is also written if the call fails, unless struct_size is wrong. If detail is
+/// cut, esales_last_error returns the whole message of a call that failed.
 #[allow(non_camel_case_types)]
 #[repr(C)]
 pub struct esales_receipt {
     /// sizeof(esales_receipt), set by ESALES_RECEIPT_INIT.
     pub struct_size: u32,
-    /// What became of it: a status code. It is the code that the function returned, if it sends or enqueues.
+    /// The outcome, as a status code. A function that sends or enqueues returns the same code.
     pub status: i32,
-    /// HTTP status of the last attempt's answer; 0: it got none.
+    /// HTTP status of the answer to the last attempt. 0: the last attempt got no answer.
     pub http_status: i32,
-    /// How many attempts were started; 0: nothing was sent.
+    /// How many attempts were started. 0: nothing was sent.
     pub attempts: u32,
-    /// Duration of the call in microseconds. If it comes from the queue: from acceptance to the outcome, or to now.
+    /// Duration of the call, in microseconds. In a receipt from the queue: the time from acceptance
+    /// to the outcome, or until now if the notification is pending.
     pub elapsed_us: u64,
-    /// The id that was sent, the same in every attempt; empty if the arguments were refused. To send the same event again,
-    /// pass it as the id.
+    /// The id that was sent, which is the same in every attempt. Empty if the arguments were
+    /// refused. To send the same event again, pass this id.
     pub id: [c_char; 129],
-    /// What happened, for a person: UTF-8, at most 255 bytes. A longer text is cut, and then ends with "...".
+    /// A message for a person: UTF-8, at most 255 bytes. A longer message is cut and ends with
+    /// "...".
     pub detail: [c_char; 256],
 }
 
@@ -43,10 +46,12 @@ unsafe impl Growing for esales_receipt {
     }
 }
 
-/// Checks the caller's receipt and marks it as INTERNAL: what it says should the call panic.
+/// Checks the caller's receipt and writes ESALES_INTERNAL into it, which stays there if the call
+/// panics.
 ///
 /// # Safety
-/// `pointer` is NULL or points to a receipt that is writable for as long as the slot lives.
+/// `pointer` is NULL, or points to a receipt that stays writable as long as the [`CallerStruct`]
+/// lives.
 pub(super) unsafe fn prepare(
     pointer: *mut esales_receipt,
 ) -> Result<CallerStruct<esales_receipt>, Error> {
@@ -57,7 +62,7 @@ pub(super) unsafe fn prepare(
     Ok(target)
 }
 
-/// The same for a receipt that may be NULL.
+/// Like [`prepare`], for a receipt that may be NULL.
 ///
 /// # Safety
 /// As for [`prepare`].
@@ -71,7 +76,7 @@ pub(super) unsafe fn prepare_optional(
     unsafe { prepare(pointer) }.map(Some)
 }
 
-/// The receipt as C sees it.
+/// Converts the receipt to its C struct.
 pub(super) fn to_c(receipt: &Receipt) -> esales_receipt {
     let mut written = esales_receipt {
         struct_size: size_of::<esales_receipt>() as u32,

@@ -1,10 +1,10 @@
 //! Structs that begin with their size, and grow.
 //!
-//! A struct gains members at its end only, each of which makes it larger (none goes into the padding at the end, of which
-//! an older program knows nothing) and means "as before" when it is zero. So a smaller size that was once released is that
-//! of a program which was compiled with an older header: of its struct that much is read or written and no more. A larger
-//! size is that of a newer header, whose members this library would ignore without a message: it is refused, as is every
-//! size that no header ever had.
+//! A struct gains members at its end only, each of which makes it larger (none goes into the padding at the end, of
+//! which an older program knows nothing) and means "as before" when it is zero. So a smaller size that was once
+//! released is that of a program which was compiled with an older header: of its struct that much is read or written
+//! and no more. A larger size is that of a newer header, whose members this library would ignore without a message: it
+//! is refused, as is every size that no header ever had.
 //!
 //! The caller's structs are copied byte by byte: they need not be aligned.
 
@@ -46,7 +46,8 @@ unsafe fn accepted<T: Growing>(name: &str, pointer: *const T) -> Result<u32, Err
             "{name}.struct_size is {size}, not {ours}: begin with the ESALES_..._INIT macro of the header"
         ),
         false => format!(
-            "{name}.struct_size is {size}, but this library knows {ours} bytes of it: the program was compiled with \
+            "{name}.struct_size is {size}, but this library knows only {ours} bytes of it: the program was \
+            compiled with \
              the header of a later version, or did not begin with its ESALES_..._INIT macro"
         ),
     }))

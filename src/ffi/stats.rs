@@ -7,60 +7,68 @@ use super::sized::{self, CallerStruct, Growing};
 use crate::outcome::Error;
 use crate::queue::Stats;
 
-/// The queue in numbers. Begin with ESALES_STATS_INIT; owned by the caller, nothing to free. At every moment
-/// accepted = delivered + dead + expired + dropped + pending, and the same for what begins with process_.
+/// The counters of a queue. Begin with ESALES_STATS_INIT. The caller owns it, and there is nothing
+/// to free. At every moment accepted = delivered + dead + expired + dropped + pending. The same
+/// holds for the members that begin with process_.
 #[allow(non_camel_case_types)]
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct esales_stats {
     /// sizeof(esales_stats), set by ESALES_STATS_INIT.
     pub struct_size: u32,
-    /// Deliveries in a row that failed; 0: deliveries are not backing off.
+    /// Number of consecutive failed deliveries. 0: deliveries are not backing off.
     pub gate_failures: u32,
-    /// How long until the next delivery is tried, in milliseconds; 0: deliveries are not backing off, or it is due.
+    /// Time until the next delivery is tried, in milliseconds. 0: deliveries are not backing off,
+    /// or the next one is due.
     pub gate_closed_ms: u64,
-    /// Notifications that the queue accepted, from all processes, since the spool was made.
+    /// Notifications that the queue has accepted from all processes since the spool was made.
     pub accepted: u64,
-    /// Of these: answered 2xx.
+    /// Accepted notifications that were answered 2xx.
     pub delivered: u64,
-    /// Of these: refused for good by the service (400, 403, ...), or payments that may have arrived. The spool keeps them
-    /// as dead letters.
+    /// Accepted notifications that became dead letters: the service refused them for good (400,
+    /// 403, ...), or they are payments that may have arrived. The spool keeps dead letters for an
+    /// operator.
     pub dead: u64,
-    /// Of these: not delivered within max_age_s.
+    /// Accepted notifications that were not delivered within max_age_s.
     pub expired: u64,
-    /// Of these: dropped, to make room (overflow, max_dead), by an operator, or because a file was deleted or damaged.
+    /// Accepted notifications that were dropped: to make room (overflow, max_dead), by an operator,
+    /// or because a spool file was deleted or damaged.
     pub dropped: u64,
-    /// Of these: still to be delivered.
+    /// Accepted notifications that are still to be delivered.
     pub pending: u64,
-    /// Bytes of the pending notifications, which are JSON.
+    /// Bytes of the pending notifications (their JSON).
     pub pending_bytes: u64,
-    /// How long the oldest pending notification has been waiting, in milliseconds; 0: none is pending.
+    /// How long the oldest pending notification has been waiting, in milliseconds. 0: none is
+    /// pending.
     pub oldest_age_ms: u64,
-    /// Notifications that this process accepted through clients with the options of this one: they share a queue.
+    /// Notifications that this process accepted through clients that share this client's queue.
     pub process_accepted: u64,
-    /// Of these: answered 2xx, whichever process delivered them.
+    /// Those of process_accepted that were answered 2xx, whichever process delivered them.
     pub process_delivered: u64,
-    /// Of these: refused for good by the service, or payments that may have arrived.
+    /// Those of process_accepted that became dead letters.
     pub process_dead: u64,
-    /// Of these: not delivered within max_age_s.
+    /// Those of process_accepted that were not delivered within max_age_s.
     pub process_expired: u64,
-    /// Of these: dropped.
+    /// Those of process_accepted that were dropped.
     pub process_dropped: u64,
-    /// Of these: still to be delivered.
+    /// Those of process_accepted that are still to be delivered.
     pub process_pending: u64,
-    /// Calls of the same clients that ended with ESALES_QUEUE_FULL or ESALES_SPOOL_FAILED; not among the accepted.
+    /// Calls of the same clients that returned ESALES_QUEUE_FULL or ESALES_SPOOL_FAILED.
+    /// process_accepted does not include them.
     pub process_refused: u64,
-    /// From acceptance to the service's answer, in milliseconds: median of the last 1000 delivered.
+    /// Time from acceptance to the service's answer, in milliseconds: median of the last 1000
+    /// delivered notifications.
     pub age_p50_ms: u64,
-    /// 95th percentile.
+    /// The 95th percentile of the same.
     pub age_p95_ms: u64,
-    /// 99th percentile.
+    /// The 99th percentile of the same.
     pub age_p99_ms: u64,
-    /// Duration of the attempt that delivered, in microseconds: median of the last 1000 delivered.
+    /// Duration of the successful attempt, in microseconds: median of the last 1000 delivered
+    /// notifications.
     pub latency_p50_us: u64,
-    /// 95th percentile.
+    /// The 95th percentile of the same.
     pub latency_p95_us: u64,
-    /// 99th percentile.
+    /// The 99th percentile of the same.
     pub latency_p99_us: u64,
     /// Notifications that were accepted, and that the engine of the spool has lost since, at least: after it was restarted
     /// without its data, or after a replica without the last of them became the primary. Not among the accepted. 0 for a

@@ -5,7 +5,8 @@ use std::ffi::c_char;
 use super::{LAST_ERROR, boundary};
 use crate::outcome::Status;
 
-/// The name of a code, such as "ESALES_TIMEOUT"; "ESALES_UNKNOWN" for a number that is none. Static.
+/// Returns the name of a code, such as "ESALES_TIMEOUT", or "ESALES_UNKNOWN" for an unknown number.
+/// The string is static.
 ///
 /// @param status  an ESALES_* code.
 #[unsafe(no_mangle)]
@@ -17,7 +18,7 @@ pub extern "C" fn esales_status_name(status: i32) -> *const c_char {
     })
 }
 
-/// What a code means, in one sentence. Static.
+/// Returns the meaning of a code, in one sentence. The string is static.
 ///
 /// @param status  an ESALES_* code.
 #[unsafe(no_mangle)]
@@ -29,8 +30,9 @@ pub extern "C" fn esales_status_text(status: i32) -> *const c_char {
     })
 }
 
-/// This thread's last failure, in words that name the argument or option; "" if there was none. Success does not
-/// clear it. Valid until this thread's next failing call.
+/// Returns the message of this thread's last failure, which names the argument or option. "": no
+/// call of this thread has failed. A successful call does not clear it. The string is valid until
+/// this thread's next failing call.
 #[unsafe(no_mangle)]
 pub extern "C" fn esales_last_error() -> *const c_char {
     boundary(|| {
@@ -40,7 +42,8 @@ pub extern "C" fn esales_last_error() -> *const c_char {
     })
 }
 
-/// The library's version, such as "0.1.0"; compare with ESALES_VERSION of the header. Static.
+/// Returns the library's version, such as "0.1.0". Compare it with ESALES_VERSION of the header.
+/// The string is static.
 #[unsafe(no_mangle)]
 pub extern "C" fn esales_version() -> *const c_char {
     boundary(|| Ok(concat!(env!("CARGO_PKG_VERSION"), "\0").as_ptr().cast()))

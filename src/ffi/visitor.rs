@@ -8,21 +8,22 @@ use super::{optional_text, text};
 use crate::notification::Visitor;
 use crate::outcome::Error;
 
-/// Who added the product to the cart. Begin with ESALES_VISITOR_INIT. The strings are borrowed for the call and
-/// sent as they are; none may be empty or hold a control character.
+/// The visitor who caused the event. Begin with ESALES_VISITOR_INIT. The strings are borrowed for
+/// the call and sent unchanged. None of them may be empty or contain a control character.
 #[allow(non_camel_case_types)]
 #[repr(C)]
 pub struct esales_visitor {
     /// sizeof(esales_visitor), set by ESALES_VISITOR_INIT.
     pub struct_size: u32,
-    /// Storefront market, at most 128 bytes. NULL: the client's option "market".
+    /// Storefront market, at most 128 bytes. NULL: the client's option market.
     pub market: *const c_char,
-    /// Who the visitor is, at most 256 bytes. Anonymous: a UUID that the shop made and keeps (esales_new_key).
-    /// Signed in: esales_customer_key of the visitor's id.
+    /// Key of the visitor, at most 256 bytes. Anonymous visitor: a UUID that the shop makes with
+    /// esales_new_key and keeps. Signed-in visitor: esales_customer_key of the visitor's id.
     pub customer_key: *const c_char,
-    /// A UUID for the visit, at most 256 bytes.
+    /// Key of the session (visit), a UUID, at most 256 bytes.
     pub session_key: *const c_char,
-    /// Signed in: esales_customer_token, at most 256 bytes. NULL: an anonymous visitor.
+    /// Signed-in visitor: the token from esales_customer_token, at most 256 bytes. NULL: the
+    /// visitor is anonymous.
     pub token: *const c_char,
 }
 

@@ -52,9 +52,9 @@ impl<F: ?Sized> CallbackSlot<F> {
         self.idle.notify_all();
     }
 
-    /// Replaces the callback. When this returns, the earlier one has ended and is not called again; within that callback
-    /// it does not wait, for it would wait for itself. It does wait within another one: two callbacks that take each
-    /// other back at the same time would wait for ever.
+    /// Replaces the callback. When this returns, the earlier one has ended and is not called again; within that
+    /// callback it does not wait, for it would wait for itself. It does wait within another one: two callbacks that
+    /// take each other back at the same time would wait for ever.
     pub(crate) fn set(&self, callback: Option<Arc<F>>) {
         let before = std::mem::replace(
             &mut *self

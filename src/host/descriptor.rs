@@ -63,9 +63,9 @@ impl Drop for Opening {
     }
 }
 
-/// Opens a file or a socket on a descriptor above 2. Where a standard descriptor is closed, a placeholder has its number
-/// meanwhile: what `open` makes must not have it for a moment, or the host could print into it. Never called by a thread
-/// that has parted from the host's descriptors: it would close the placeholders in the wrong table.
+/// Opens a file or a socket on a descriptor above 2. Where a standard descriptor is closed, a placeholder has its
+/// number meanwhile: what `open` makes must not have it for a moment, or the host could print into it. Never called by
+/// a thread that has parted from the host's descriptors: it would close the placeholders in the wrong table.
 pub(crate) fn open_above_stdio<T: Into<OwnedFd>>(
     open: impl FnOnce() -> io::Result<T>,
 ) -> io::Result<OwnedFd> {

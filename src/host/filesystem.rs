@@ -1,4 +1,4 @@
-//! What std does not say of files and processes.
+//! Functions for files and processes that std lacks.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -6,21 +6,21 @@ use std::mem::MaybeUninit;
 use std::os::fd::AsRawFd;
 use std::path::Path;
 
-/// Opens a file for this process alone, on a descriptor above 2: a host that closes its standard streams and then prints
-/// must not print into our file.
+/// Opens a file with close-on-exec and a descriptor above 2, so that a host that closes its standard streams and then
+/// prints does not write into the file.
 pub(crate) fn open_file(options: &OpenOptions, path: &Path) -> io::Result<File> {
     super::open_above_stdio(|| options.open(path)).map(File::from)
 }
 
-/// How far a file system can be trusted with locks and appends.
+/// Whether locks and appends on a file system can be trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FileSystem {
     /// A disk of this machine.
     Local,
-    /// A network file system, by its name: an append of one machine may overwrite another's.
+    /// A network file system with this name. Appends of several machines may overwrite each other.
     Network(&'static str),
-    /// By its name: it may be either.
+    /// A file system with this name, which may be local or not.
     Unknown(&'static str),
 }
 
@@ -35,14 +35,14 @@ fn statfs(file: &File) -> io::Result<libc::statfs> {
     }
 }
 
-/// What is free, for this process's user, on the file system that a file is on.
+/// Free bytes, for this process's user, on the file system of a file.
 pub(crate) fn free_bytes(file: &File) -> io::Result<u64> {
     let found = statfs(file)?;
     let size = u64::try_from(found.f_bsize).unwrap_or(0);
     Ok(found.f_bavail.saturating_mul(size))
 }
 
-/// Gives back the room of a file's first bytes, which are zero from then on; false: the file system cannot.
+/// Frees the disk space of a file's first bytes, which then read as zero. Returns false if the file system cannot.
 pub(crate) fn give_back_start(file: &File, length: u64) -> bool {
     let Ok(length) = libc::off_t::try_from(length) else {
         return false;
@@ -52,10 +52,10 @@ pub(crate) fn give_back_start(file: &File, length: u64) -> bool {
     unsafe { libc::fallocate(file.as_raw_fd(), mode, 0, length) == 0 }
 }
 
-/// The kind of file system that a file is on.
+/// The kind of the file system of a file.
 pub(crate) fn file_system(file: &File) -> io::Result<FileSystem> {
     let found = statfs(file)?;
-    // Numbers of linux/magic.h and of the file systems' own sources.
+    // Numbers from linux/magic.h and from the sources of the file systems.
     Ok(match found.f_type as u32 {
         0x6969 => FileSystem::Network("NFS"),
         0x517b | 0xff53_4d42 | 0xfe53_4d42 => FileSystem::Network("SMB"),
@@ -71,7 +71,7 @@ pub(crate) fn file_system(file: &File) -> io::Result<FileSystem> {
     })
 }
 
-/// Whether the process with this id, in this process's namespace, has ended: also if it is a zombie. `None`: unknown.
+/// Whether the process with this id in this process's namespace has ended or is a zombie. `None`: unknown.
 pub(crate) fn has_ended(process: u32) -> Option<bool> {
     let process = libc::pid_t::try_from(process).ok().filter(|p| *p > 0)?;
     // SAFETY: takes two numbers, and returns a descriptor of ours or an error.

@@ -1,9 +1,9 @@
 //! Locks between processes.
 //!
-//! Never a POSIX record lock: it belongs to the process, so a second copy of the library in the process shares it, and it
-//! vanishes when the host closes any descriptor of the file. These belong to an open file description. A forked child
-//! inherits them, so it closes the lease's descriptor ([`close_in_children`]); an unlock by the parent holds for the child
-//! too.
+//! Never a POSIX record lock: it belongs to the process, so a second copy of the library in the process shares it, and
+//! it vanishes when the host closes any descriptor of the file. These belong to an open file description. A forked
+//! child inherits them, so it closes the lease's descriptor ([`close_in_children`]); an unlock by the parent holds for
+//! the child too.
 
 use std::fs::File;
 use std::io;
@@ -81,8 +81,8 @@ extern "C" fn in_child() {
     }
 }
 
-/// Has forked children close this file's descriptor until the value is dropped, so that they do not keep its lock alive.
-/// With more than 64 at a time, the others' locks live as long as their children.
+/// Has forked children close this file's descriptor until the value is dropped, so that they do not keep its lock
+/// alive. With more than 64 at a time, the others' locks live as long as their children.
 #[derive(Debug)]
 pub(crate) struct ClosedInChildren(Option<usize>);
 

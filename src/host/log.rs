@@ -1,7 +1,7 @@
-//! What the library says about its doings, to whoever the host names. Silent until then.
+//! The log: the library's messages for the host. It is off until the host sets a callback or a level.
 //!
-//! Never a key, a token or a ticket: messages hold ids, statuses, addresses without credentials, and the service's
-//! words, from which the visitor's values are taken out (see `transport`).
+//! Messages contain ids, statuses, URLs without credentials and quotes of the service, from which `http::scrub` removes
+//! the visitor's values. They never contain a key, a token or a ticket.
 
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
@@ -12,22 +12,23 @@ use crate::host::CallbackSlot;
 use crate::host::Mailbox;
 use crate::host::{PerProcess, PerThread};
 
-/// How bad, or how much detail.
+/// The level of a log message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum LogLevel {
-    /// Events may be lost, or were: an operator must act.
+    /// Notifications were lost or may be lost: an operator must act.
     Error = 1,
-    /// Something to look at: a dead letter, an outage, expired or dropped events.
+    /// A problem that an operator should look at: a dead letter, an outage, expired or dropped
+    /// notifications.
     Warn = 2,
-    /// Turns in the delivery: it starts, it ends, the service is back.
+    /// Changes of the delivery: it started, it stopped, the service is available again.
     Info = 3,
     /// Every attempt.
     Debug = 4,
 }
 
 impl LogLevel {
-    /// The level of a C number from 1 to 4.
+    /// The level with this C number, 1 to 4.
     #[must_use]
     pub fn from_code(code: i32) -> Option<LogLevel> {
         [Self::Error, Self::Warn, Self::Info, Self::Debug]
@@ -36,16 +37,16 @@ impl LogLevel {
     }
 }
 
-/// What [`log_to`] calls.
+/// The callback of [`log_to`].
 pub type LogCallback = Box<dyn Fn(LogLevel, &str) + Send + Sync>;
 
 type Callback = dyn Fn(LogLevel, &str) + Send + Sync;
 
-/// How many messages wait for [`log_next`].
+/// How many messages are kept for [`log_next`].
 const MAX_KEPT_MESSAGES: usize = 256;
 
 struct Log {
-    /// The most verbose level that is wanted; 0: none.
+    /// The most verbose level that is logged; 0: none.
     level: AtomicU8,
     slot: CallbackSlot<Callback>,
     mailbox: Mailbox<(LogLevel, String)>,
@@ -54,7 +55,7 @@ struct Log {
 static LOG: PerProcess<Log> = PerProcess::new();
 
 fn log() -> &'static Log {
-    // A forked child keeps the host's choice, unless it was forked while another thread was just changing it.
+    // A forked child keeps the host's settings, unless another thread was changing them during the fork.
     LOG.get(|parents| Log {
         level: AtomicU8::new(parents.map_or(0, |p| p.level.load(Ordering::Relaxed))),
         slot: CallbackSlot::new(parents.and_then(|p| p.slot.peek())),
@@ -62,11 +63,14 @@ fn log() -> &'static Log {
     })
 }
 
-/// Sends the library's messages, up to `level`, to `callback`, process-wide; `None` ends it. The callback runs on
-/// any thread, the library's own among them, with no lock of the library held, and may use the library; what the
-/// library would have to say of such a call, on the same thread, is not said. A panic ends that call and nothing else.
-/// When this returns, an earlier callback has ended, unless this is called from within it. A callback must not wait
-/// for a thread that takes it back.
+/// Sends the library's log messages up to `level` to `callback`, for the whole process. `None`
+/// unregisters the callback.
+///
+/// The callback may run on any thread, including threads of the library. The library holds no lock
+/// meanwhile, so the callback may call the library; messages about calls made within the callback
+/// are not logged. A panic in the callback ends only that call. When this function returns, the
+/// earlier callback has ended, unless the call was made from within it. A callback must not wait
+/// for a thread that unregisters it.
 pub fn log_to(level: LogLevel, callback: Option<LogCallback>) {
     let callback: Option<Arc<Callback>> = callback.map(Arc::from);
     log().level.store(
@@ -76,8 +80,8 @@ pub fn log_to(level: LogLevel, callback: Option<LogCallback>) {
     log().slot.set(callback);
 }
 
-/// Keeps the last 256 messages, up to `level`, for [`log_next`]; `None` ends it. For hosts that cannot be called
-/// from a thread of ours.
+/// Keeps the last 256 messages up to `level` for [`log_next`]. `None`: no messages are kept. It is
+/// for hosts that cannot be called back from a thread of the library.
 pub fn log_keep(level: Option<LogLevel>) {
     log().slot.set(None);
     log()
@@ -88,7 +92,7 @@ pub fn log_keep(level: Option<LogLevel>) {
     }
 }
 
-/// Takes the oldest message that was kept; waits for one for at most `timeout`.
+/// Returns the oldest kept message; waits for one for at most `timeout`.
 #[must_use]
 pub fn log_next(timeout: Duration) -> Option<(LogLevel, String)> {
     log().mailbox.take(timeout)
@@ -101,8 +105,9 @@ thread_local! {
 
 static WAITING: PerThread<RefCell<Vec<(LogLevel, String)>>> = PerThread::new();
 
-/// While this lives, what this thread says waits. For sections in which a lock is held: the callback is the host's, and
-/// may call us. To be made before the lock is taken, so that it ends after it.
+/// As long as this value lives, messages of this thread are deferred. It is for code that holds a
+/// lock, because the log callback belongs to the host and may call the library. Make it before the
+/// lock is taken, so that it is dropped after the lock.
 #[must_use]
 pub(crate) struct DeferredLog(());
 
@@ -124,9 +129,9 @@ impl Drop for DeferredLog {
     }
 }
 
-/// Says it, if anybody listens; `message` is not called otherwise.
+/// Logs a message. `message` is not called if the level is not logged.
 pub(crate) fn write(level: LogLevel, message: impl FnOnce() -> String) {
-    // What a callback causes by its own calls would call it again, without end.
+    // Messages about the callback's own calls would call it again without end.
     if IS_LOGGING.get() || (level as u8) > log().level.load(Ordering::Relaxed) {
         return;
     }

@@ -115,8 +115,8 @@ impl<const BLOCKS: usize> Guest<BLOCKS> {
         }
     }
 
-    /// Each thread asks for itself: malloc may fail in one of them alone. What is left of the reserve is for calls that have
-    /// begun.
+    /// Each thread asks for itself: malloc may fail in one of them alone. What is left of the reserve is for calls that
+    /// have begun.
     fn is_short(&self) -> bool {
         if !self.has_failed.load(Ordering::Relaxed) {
             return false;
@@ -183,7 +183,8 @@ impl<const BLOCKS: usize> Guest<BLOCKS> {
     }
 }
 
-// SAFETY: what it returns is malloc's or blocks that no other caller has, aligned and large enough, until it is given back.
+// SAFETY: what it returns is malloc's or blocks that no other caller has, aligned and large enough, until it is given
+// back.
 unsafe impl<const BLOCKS: usize> GlobalAlloc for Guest<BLOCKS> {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's promise.

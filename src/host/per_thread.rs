@@ -5,9 +5,9 @@ use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// As `thread_local!` for a value with a destructor, but for that glibc ends the process if it has no memory to register
-/// the destructor. Here there is then no value. The destructor runs when a thread ends, also by `pthread_exit`, and not
-/// when the process exits.
+/// As `thread_local!` for a value with a destructor, but for that glibc ends the process if it has no memory to
+/// register the destructor. Here there is then no value. The destructor runs when a thread ends, also by
+/// `pthread_exit`, and not when the process exits.
 pub(crate) struct PerThread<T> {
     /// One more than the key of the value; 0: not made yet.
     key: AtomicU32,

@@ -1,21 +1,22 @@
 //! Which process this is, asked at every entry and many times within: without a system call each.
 //!
-//! Not by the process id: a child in a namespace of its own has the parent's (1 and 1 in containers), and the system gives
-//! ids again.
+//! Not by the process id: a child in a namespace of its own has the parent's (1 and 1 in containers), and the system
+//! gives ids again.
 
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
-/// Where the number is remembered, in a page that the kernel clears in a forked child (`MADV_WIPEONFORK`), however it was
-/// forked.
+/// Where the number is remembered, in a page that the kernel clears in a forked child (`MADV_WIPEONFORK`), however it
+/// was forked.
 static PAGE: AtomicPtr<AtomicU32> = AtomicPtr::new(ptr::null_mut());
-/// Stands for the page where the kernel has no such pages (before Linux 4.14): it stays 0, and the process id has to do.
+/// Stands for the page where the kernel has no such pages (before Linux 4.14): it stays 0, and the process id has to
+/// do.
 static NO_PAGE: AtomicU32 = AtomicU32::new(0);
 /// The last number that was given: a child inherits it, and gives itself a higher one.
 static LAST: AtomicU32 = AtomicU32::new(0);
 
-/// This process, as a number that is never 0 and that none of those has which it descends from. Compared at every entry:
-/// after a fork the child must not touch what it inherited.
+/// This process, as a number that is never 0 and that none of those has which it descends from. Compared at every
+/// entry: after a fork the child must not touch what it inherited.
 pub(crate) fn this_process() -> u32 {
     let mut page = PAGE.load(Ordering::Acquire);
     if page.is_null() {

@@ -153,7 +153,8 @@ const LIMIT_CHECK: Duration = Duration::from_millis(1);
 static UNLIMITED_AT: AtomicU64 = AtomicU64::new(0);
 
 /// One `write`, guarded as by [`guard_file_size`], for the path where each system call counts: there is one on top at
-/// most once in [`LIMIT_CHECK`]. Returns how much was written, which is less than all of it where space or the limit ends.
+/// most once in [`LIMIT_CHECK`]. Returns how much was written, which is less than all of it where space or the limit
+/// ends.
 pub(crate) fn append(mut file: &File, bytes: &[u8]) -> io::Result<usize> {
     let now = monotonic_ns();
     let checked = UNLIMITED_AT.load(Ordering::Relaxed);

@@ -81,13 +81,13 @@ pub(super) fn from_status(
         ),
         300..=399 => (
             Status::Rejected,
-            " (redirects are not followed; check the address)",
+            " (redirects are not followed; check cluster_id or base_url)",
         ),
         408 => (Status::Timeout, ""),
         425 | 429 => (Status::Throttled, ""),
         401..=499 => (Status::Rejected, ""),
         500..=599 => (Status::ServerError, ""),
-        _ => (Status::BadResponse, " (not a status of HTTP)"),
+        _ => (Status::BadResponse, " (not an HTTP status)"),
     };
     let mut detail = format!("HTTP {code}{hint}");
     if !is_whole {
@@ -128,7 +128,7 @@ pub(super) fn from_error(error: &ureq::Error, step: Step) -> Outcome {
 }
 
 fn not_http(why: impl std::fmt::Display) -> String {
-    format!("the answer is not HTTP that could be understood: {why}")
+    format!("the answer is not valid HTTP: {why}")
 }
 
 fn has_inside<T: std::error::Error + 'static>(e: &io::Error) -> bool {
@@ -226,6 +226,182 @@ mod tests {
         }
         let detail = from_status(400, "Ticket is missing.", true, None).detail;
         assert_eq!(detail, "HTTP 400: Ticket is missing.");
+    }
+
+    #[test]
+    fn detail_has_a_hint_where_the_status_needs_one() {
+        for (code, hint) in [
+            (204, ""),
+            (200, "204 was expected"),
+            (400, ""),
+            (401, ""),
+            (404, "v1 API"),
+            (302, "redirects are not followed"),
+            (408, ""),
+            (503, ""),
+            (600, "not an HTTP status"),
+        ] {
+            let detail = |is_whole| from_status(code, "", is_whole, None).detail;
+            let (whole, cut) = (detail(true), detail(false));
+            assert!(whole.starts_with(&format!("HTTP {code}")), "{whole}");
+            assert!(whole.contains(hint), "{whole}");
+            assert_eq!(whole.contains(" ("), !hint.is_empty(), "{whole}");
+            assert_eq!(cut, format!("{whole} (the answer's body did not end)"));
+        }
+    }
+
+    #[test]
+    fn answer_says_whether_the_request_may_have_been_processed() {
+        for (codes, expected) in [
+            (
+                &[200, 204, 301, 400, 401, 403, 404, 425, 429, 503][..],
+                false,
+            ),
+            (&[408, 500, 502, 504, 599, 600], true),
+        ] {
+            for code in codes {
+                let outcome = from_status(*code, "", true, Some(Duration::ZERO));
+                assert_eq!(outcome.may_have_arrived, expected, "{code}");
+                assert_eq!(outcome.http_status, Some(*code));
+                assert_eq!(outcome.retry_after, Some(Duration::ZERO));
+            }
+        }
+    }
+
+    #[test]
+    fn unrepeatable_request_may_have_arrived_unless_it_certainly_did_not() {
+        for (code, status) in [(500, Status::MayHaveArrived), (503, Status::ServerError)] {
+            let outcome = from_status(code, "", true, None).of_unrepeatable();
+            assert_eq!((outcome.status, outcome.http_status), (status, Some(code)));
+            let is_marked = outcome.detail == format!("may have arrived: HTTP {code}");
+            assert_eq!(is_marked, status == Status::MayHaveArrived, "{outcome:?}");
+        }
+    }
+
+    fn broken(step: Step) -> Outcome {
+        from_io(&io::Error::from(io::ErrorKind::ConnectionReset), step)
+    }
+
+    #[test]
+    fn broken_connection_has_the_status_of_its_step() {
+        for (step, status, words, may_have_arrived) in [
+            (Step::Resolve, Status::ConnectFailed, "", false),
+            (
+                Step::Connect,
+                Status::ConnectFailed,
+                "no connection to ",
+                false,
+            ),
+            (
+                Step::Tunnel,
+                Status::ConnectFailed,
+                "the connection broke while asking the proxy for a connection: ",
+                false,
+            ),
+            (
+                Step::Tls,
+                Status::ConnectionLost,
+                "the connection broke while setting up TLS: ",
+                false,
+            ),
+            (
+                Step::Exchange,
+                Status::ConnectionLost,
+                "the connection broke while waiting for the answer: ",
+                true,
+            ),
+            (
+                Step::Answer,
+                Status::ConnectionLost,
+                "the connection broke while reading the answer: ",
+                true,
+            ),
+        ] {
+            let outcome = broken(step);
+            let expected = format!("{words}connection reset");
+            assert_eq!((outcome.status, outcome.detail), (status, expected));
+            assert_eq!(outcome.may_have_arrived, may_have_arrived, "{step:?}");
+            let as_ureq = from_error(
+                &ureq::Error::Io(io::Error::from(io::ErrorKind::ConnectionReset)),
+                step,
+            );
+            assert_eq!(as_ureq, broken(step));
+        }
+    }
+
+    #[test]
+    fn spent_budget_is_a_timeout_of_what_was_going_on() {
+        for (step, may_have_arrived) in [
+            (Step::Connect, false),
+            (Step::Exchange, true),
+            (Step::Answer, true),
+        ] {
+            let outcome = from_io(&io::Error::other(BudgetSpent), step);
+            let expected = format!("the time budget ended while {}", step.text());
+            assert_eq!(
+                (outcome.status, outcome.detail),
+                (Status::Timeout, expected)
+            );
+            assert_eq!(outcome.may_have_arrived, may_have_arrived, "{step:?}");
+        }
+        let unsent = too_late();
+        assert_eq!(
+            (unsent.status, unsent.may_have_arrived),
+            (Status::Timeout, false)
+        );
+        assert_eq!(
+            unsent.detail,
+            "the time budget ended before anything was sent"
+        );
+    }
+
+    #[test]
+    fn answer_that_is_not_http_is_a_bad_response() {
+        let not_http = from_io(&io::Error::other(NotHttp("garbage")), Step::Answer);
+        let from_ureq = from_error(&ureq::Error::BadUri("garbage".to_owned()), Step::Exchange);
+        for outcome in [not_http, from_ureq] {
+            assert_eq!(outcome.status, Status::BadResponse);
+            assert!(outcome.may_have_arrived);
+            assert!(outcome.detail.contains("HTTP"), "{}", outcome.detail);
+            assert!(outcome.detail.ends_with("garbage"), "{}", outcome.detail);
+        }
+    }
+
+    #[test]
+    fn refusal_of_the_proxy_is_a_failed_connection() {
+        let refused = io::Error::other(ProxyRefused("proxy: 407".to_owned()));
+        let outcome = from_io(&refused, Step::Tunnel);
+        assert_eq!(
+            outcome,
+            Outcome::unanswered(Status::ConnectFailed, "proxy: 407")
+        );
+    }
+
+    #[test]
+    fn tls_error_after_sending_is_a_lost_connection_unless_it_refuses_the_client() {
+        let alert = |kind| io::Error::other(rustls::Error::AlertReceived(kind));
+        for (alert, step, status) in [
+            (
+                alert(rustls::AlertDescription::InternalError),
+                Step::Tls,
+                Status::TlsFailed,
+            ),
+            (
+                alert(rustls::AlertDescription::InternalError),
+                Step::Exchange,
+                Status::ConnectionLost,
+            ),
+            (
+                alert(rustls::AlertDescription::CertificateRequired),
+                Step::Exchange,
+                Status::TlsFailed,
+            ),
+        ] {
+            let outcome = from_io(&alert, step);
+            assert_eq!(outcome.status, status, "{alert} while {step:?}");
+            let is_lost = status == Status::ConnectionLost;
+            assert_eq!(outcome.may_have_arrived, is_lost, "{alert} while {step:?}");
+        }
     }
 
     #[test]

@@ -12,7 +12,8 @@ use super::head::HeadReader;
 use super::tcp::Stream;
 
 const BUFFER: usize = 32 * 1024;
-/// How much of a head is read at a time: a usual head fits, and a larger buffer would have to be cleared for each answer.
+/// How much of a head is read at a time: a usual head fits, and a larger buffer would have to be cleared for each
+/// answer.
 const PIECE: usize = 1024;
 /// The status line decides; the rest of the answer is only for the message and is not worth more time than this.
 const REST_OF_ANSWER: Duration = Duration::from_secs(1);

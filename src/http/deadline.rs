@@ -40,7 +40,7 @@ pub(crate) struct BudgetSpent;
 
 impl fmt::Display for BudgetSpent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the time budget is spent")
+        f.write_str("the time budget has ended")
     }
 }
 

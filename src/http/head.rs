@@ -15,7 +15,7 @@ const MAX_FIELDS: usize = 1024 * 1024;
 
 /// What came is no answer of HTTP/1.
 #[derive(Debug)]
-pub(super) struct NotHttp(&'static str);
+pub(super) struct NotHttp(pub(super) &'static str);
 
 impl fmt::Display for NotHttp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -92,7 +92,7 @@ impl HeadReader {
             }
         }
         if self.is_too_long() && self.code().is_none() {
-            return Err(NotHttp("no final status line comes"));
+            return Err(NotHttp("no final status line arrives"));
         }
         Ok(bytes.len() - rest.len())
     }

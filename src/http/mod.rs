@@ -67,8 +67,8 @@ pub(crate) struct Request<'a> {
 #[derive(Debug)]
 pub(crate) struct Transport {
     agent: Agent,
-    /// For requests that may not be repeated. It keeps no connections: one that was kept may turn out to be closed when the
-    /// request is on its way, and then it is not known whether it arrived.
+    /// For requests that may not be repeated. It keeps no connections: one that was kept may turn out to be closed when
+    /// the request is on its way, and then it is not known whether it arrived.
     unkept: Agent,
     dialer: Arc<Dialer>,
     /// Where the trusted authorities come from, and their number; `None`: there is no TLS on the way.
@@ -86,7 +86,7 @@ impl Transport {
     ) -> Result<Transport, Error> {
         let origin: http::Uri = service.endpoint.origin.parse().map_err(|e| {
             Error::config(format!(
-                "the address {} is not a URL: {e}",
+                "the origin {} is not a URL: {e}",
                 service.endpoint.origin
             ))
         })?;
@@ -247,7 +247,7 @@ fn read_body(body: Body) -> (String, bool) {
 
 fn proxy_server(service: &ProxySettings) -> Result<ProxyServer, Error> {
     let proxy = Proxy::new(&service.url).map_err(|_| {
-        Error::config("proxy is not an address of the form http://[user:password@]host:port")
+        Error::config("proxy does not have the form http://[user:password@]host:port")
     })?;
     let credentials = match (proxy.username(), proxy.password()) {
         (None, None) => None,

@@ -120,6 +120,16 @@ impl Probe {
         self.service.proxy.is_some()
     }
 
+    /// The entries of the option `no_proxy`, or of the variable of the same name, that match no host at all; empty if no
+    /// proxy is set. True if they are the variable's.
+    #[must_use]
+    pub fn no_proxy_without_effect(&self) -> (Vec<String>, bool) {
+        let list = self.service.proxy.as_ref().map(|proxy| &proxy.no_proxy);
+        list.map_or_else(Default::default, |list| {
+            (list.without_effect(), list.is_from_environment)
+        })
+    }
+
     /// Whom TLS trusts; `None` if the way is not TLS.
     #[must_use]
     pub fn trust(&self) -> Option<Trust> {

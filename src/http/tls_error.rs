@@ -38,13 +38,13 @@ pub(super) fn reason(e: &rustls::Error) -> String {
             "the server showed no certificate: it is not set up for TLS".to_owned()
         }
         rustls::Error::AlertReceived(Alert::CertificateRequired) => {
-            "the server wants a client certificate, which this library cannot show: use an address \
-             that does not ask for one"
+            "the server wants a client certificate, which this library does not have: use an endpoint that does \
+            not ask for one"
                 .to_owned()
         }
         rustls::Error::AlertReceived(Alert::HandshakeFailure | Alert::ProtocolVersion) => {
-            "the server refused the handshake: it speaks neither TLS 1.2 nor TLS 1.3 with a cipher of \
-             today, or wants a client certificate"
+            "the server refused the handshake: it speaks neither TLS 1.2 nor TLS 1.3 with a current cipher, or \
+            wants a client certificate"
                 .to_owned()
         }
         rustls::Error::AlertReceived(Alert::UnrecognisedName) => {
@@ -55,7 +55,7 @@ pub(super) fn reason(e: &rustls::Error) -> String {
             "the server refused the handshake with the alert {alert:?}: see the server's log"
         ),
         rustls::Error::PeerIncompatible(_) => format!(
-            "the server offers neither TLS 1.2 nor TLS 1.3 with a cipher of today: it must be updated ({e})"
+            "the server offers neither TLS 1.2 nor TLS 1.3 with a current cipher: it must be updated ({e})"
         ),
         rustls::Error::InvalidMessage(_) => {
             format!("the server does not speak TLS at this port ({e})")
@@ -65,7 +65,7 @@ pub(super) fn reason(e: &rustls::Error) -> String {
         | rustls::Error::InappropriateHandshakeMessage { .. }
         | rustls::Error::DecryptError
         | rustls::Error::PeerSentOversizedRecord => format!(
-            "the server, or something between, does not keep to the rules of TLS ({e})"
+            "the server, or a device between, violates the TLS protocol ({e})"
         ),
         rustls::Error::General(message) => message.clone(),
         other => format!("TLS failed: {other}"),
@@ -96,18 +96,17 @@ fn certificate(bad: &Bad) -> String {
                 .to_owned()
         }
         Bad::BadEncoding => {
-            "the server's certificate cannot be read: it, or one of its chain, is damaged or is no \
-             X.509 certificate of version 3; it must be made anew"
+            "the server's certificate cannot be read: it, or one of its chain, is damaged or is not an X.509 \
+            version 3 certificate; it must be issued again"
                 .to_owned()
         }
         Bad::InvalidPurpose | Bad::InvalidPurposeContext { .. } => {
-            "the server's certificate is not for servers: it must be made with \
-             extendedKeyUsage=serverAuth"
+            "the server's certificate is not for servers: it must be issued with extendedKeyUsage=serverAuth"
                 .to_owned()
         }
         Bad::UnhandledCriticalExtension => {
-            "the server's certificate has a critical extension that is not known here: it must be \
-             made without it"
+            "the server's certificate has a critical extension that this library does not know: it must be \
+            issued without that extension"
                 .to_owned()
         }
         Bad::Revoked => "the server's certificate was revoked by its authority".to_owned(),
@@ -140,27 +139,28 @@ fn rare(cause: &webpki::Error) -> String {
             "the authority that signed the server's certificate may not sign for this host (name constraints)"
         }
         E::UnsupportedCertVersion => {
-            "the server's certificate is of X.509 version 1, which has no host names: it must be made anew as \
-             version 3, with subjectAltName"
+            "the server's certificate is of X.509 version 1, which has no host names: it must be issued again \
+            as version 3, with subjectAltName"
         }
         E::UnsupportedCriticalExtension => {
-            "the server's certificate has a critical extension that is not known here: it must be made without it"
+            "the server's certificate has a critical extension that this library does not know: it must be \
+            issued without that extension"
         }
         E::MaximumSignatureChecksExceeded
         | E::MaximumPathBuildCallsExceeded
         | E::MaximumPathDepthExceeded
         | E::MaximumNameConstraintComparisonsExceeded => {
-            "the chain of the server's certificate is too long or too tangled to be checked: the server must send \
+            "the chain of the server's certificate is too long or too complex to be checked: the server must send \
              its own certificate and those between it and the authority, nothing else"
         }
         E::UnsupportedSignatureAlgorithmContext(_)
         | E::UnsupportedSignatureAlgorithmForPublicKeyContext(_) => {
-            "the server's certificate is signed in a way that is no longer safe or not known here (SHA-1, a short \
-             RSA key): it must be made anew, with SHA-256"
+            "the server's certificate is signed in a way that is unsafe or unknown to this library (SHA-1, a \
+            short RSA key): it must be issued again, with SHA-256"
         }
         _ => {
             return format!(
-                "the server's certificate, or one of its chain, is malformed and must be made anew ({cause})"
+                "the server's certificate, or one of its chain, is malformed and must be issued again ({cause})"
             );
         }
     };

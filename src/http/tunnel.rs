@@ -13,7 +13,7 @@ use super::tcp::Stream;
 
 /// The proxy did not open the tunnel.
 #[derive(Debug)]
-pub(super) struct ProxyRefused(String);
+pub(super) struct ProxyRefused(pub(super) String);
 
 impl fmt::Display for ProxyRefused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -76,7 +76,7 @@ fn read_answer(stream: &mut dyn Stream) -> io::Result<Vec<u8>> {
                     "the proxy closed the connection without an answer".to_owned(),
                 ));
             }
-            Ok(0) => return Err(refused("the proxy's answer breaks off".to_owned())),
+            Ok(0) => return Err(refused("the proxy's answer is incomplete".to_owned())),
             Ok(amount) => piece.get(..amount).unwrap_or_default(),
             Err(e) => return Err(e),
         };

@@ -17,7 +17,7 @@ const TOKEN: &str = "token";
 const SECRETS: [&str; 4] = [CUSTOMER_KEY, SESSION_KEY, "ticket", TOKEN];
 
 /// The members of a JSON object, in their order.
-struct Members<'a>(Vec<(String, &'a RawValue)>);
+pub(super) struct Members<'a>(pub(super) Vec<(String, &'a RawValue)>);
 
 impl<'a> Members<'a> {
     /// `None`: it is no JSON object.

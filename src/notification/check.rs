@@ -65,3 +65,67 @@ pub(super) fn check_key(name: &str, value: &str) -> Result<(), Error> {
 fn is_invisible(c: char) -> bool {
     matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}' | '\u{feff}')
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn detail(result: Result<(), Error>) -> String {
+        result.unwrap_err().detail().to_owned()
+    }
+
+    #[test]
+    fn control_characters_are_refused_wherever_they_stand() {
+        let controls = (0..=0x9f_u8).map(char::from).filter(|c| c.is_control());
+        for c in controls {
+            let expected = format!("x contains the control character U+{:04X}", u32::from(c));
+            for text in [format!("a{c}"), format!("{c}a"), format!("a{c}b{c}")] {
+                assert_eq!(detail(check("x", &text, 9)), expected, "{text:?}");
+            }
+            if !c.is_whitespace() {
+                for text in [format!("{c}"), format!("{c}{c}")] {
+                    assert_eq!(detail(check("x", &text, 9)), expected, "{text:?}");
+                }
+            }
+        }
+        for text in ["a b", "~", "\u{a0}a", "\u{c2}", "é", "日本", "\u{ad}"] {
+            check("x", text, 9).unwrap();
+        }
+    }
+
+    #[test]
+    fn text_is_refused_when_it_is_empty_blank_or_too_long() {
+        assert_eq!(detail(check("x", "", 2)), "x is empty");
+        assert_eq!(detail(check("x", " \n", 2)), "x is only white space");
+        let too_long = detail(check("x", "abc", 2));
+        assert_eq!(too_long, "x is 3 bytes long; at most 2 are allowed");
+        check("x", "ab", 2).unwrap();
+    }
+
+    #[test]
+    fn blanks_are_refused_in_keys_beside_any_other_character() {
+        let blanks = [
+            ' ', '\u{a0}', '\u{ad}', '\u{200b}', '\u{200f}', '\u{2060}', '\u{2064}', '\u{3000}',
+            '\u{feff}',
+        ];
+        for c in blanks {
+            let begins = format!("x contains a blank (U+{:04X}): ", u32::from(c));
+            for other in ["a", "~", "é", "日"] {
+                let refused = detail(check_key("x", &format!("{other}{c}")));
+                assert!(refused.starts_with(&begins), "{refused}");
+            }
+        }
+        for visible in [
+            "\u{200a0}",
+            "\u{2010}",
+            "\u{2065}",
+            "\u{feee}",
+            "%",
+            "'",
+            "é",
+            "!",
+        ] {
+            check_key("x", visible).unwrap();
+        }
+    }
+}

@@ -1,19 +1,19 @@
-//! The kinds of notification and their fields: the one table that declares them. Pure, and without other modules: the
-//! sandbox compiles this file too.
+//! The table of notification kinds and their fields. It uses no other module, because the sandbox compiles this file
+//! too.
 //!
-//! A kind's row says how the notification is worded for version 1 of the web API. Validation, JSON, the command's flags,
-//! the sandbox's members, every language's constants and notification class, and the tables of the documentation come
-//! from it.
+//! A row defines the path and the JSON body of a kind in version 1 of the web API. Validation, JSON, the flags of the
+//! command, the sandbox's members, the constants and classes of every language and the tables of the documentation are
+//! generated from the rows.
 
-/// What may be done when it is not known whether the service processed a notification.
+/// Whether a notification may be sent again if the service may have processed it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Repeat {
-    /// It carries an id, and is sent again with the same bytes.
+    /// It has an id and is sent again with the same bytes.
     WithId,
-    /// A second one changes nothing: it is sent again.
+    /// A repetition has no effect in the service, so it is sent again.
     Harmless,
-    /// The service would count it twice: it is sent again only if it is certain that the service did not process it.
+    /// The service would count it twice. It is sent again only if the service certainly did not process it.
     Counts,
 }
 
@@ -23,13 +23,13 @@ pub enum Repeat {
 pub struct FieldSpec {
     /// Which field it is.
     pub field: Field,
-    /// Its name in C, Rust, Python and in messages, such as `product_key`.
+    /// Name in C, Rust, Python and messages, such as `product_key`.
     pub name: &'static str,
-    /// The member of the JSON body; `None`: it is not in the body.
+    /// Member of the JSON body. `None`: the field is not in the body.
     pub json: Option<&'static str>,
-    /// Longest value, in bytes; of `lines`, the most.
+    /// Greatest length of the value, in bytes; for `lines`, the greatest number of lines.
     pub max: usize,
-    /// Whether it stays out of what a program prints of a notification, such as `repr` in Python.
+    /// Whether printed notifications, such as `repr` in Python, leave the field out.
     pub is_hidden: bool,
     /// One sentence for the reference pages.
     pub doc: &'static str,
@@ -39,9 +39,9 @@ pub struct FieldSpec {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Need {
-    /// It must be there.
+    /// The field is required.
     Required,
-    /// One at least of the fields that are marked so must be there.
+    /// At least one of the fields with this mark is required.
     OneOf,
 }
 
@@ -51,29 +51,29 @@ pub enum Need {
 pub struct KindSpec {
     /// Which kind it is.
     pub kind: Kind,
-    /// Its name in Rust, Python, PHP and in messages, such as `add_to_cart`. The command writes it with hyphens.
+    /// Name in Rust, Python, PHP and messages, such as `add_to_cart`. The command uses hyphens.
     pub name: &'static str,
-    /// Its constant in C, such as `ESALES_ADD_TO_CART`.
+    /// Constant in C, such as `ESALES_ADD_TO_CART`.
     pub constant: &'static str,
-    /// The path of the web API, below the origin.
+    /// Path of the web API, after the origin.
     pub path: &'static str,
     /// Whether the body carries the id.
     pub has_id: bool,
-    /// What may be done when it is not known whether it arrived.
+    /// Whether it may be sent again if it may have arrived.
     pub repeat: Repeat,
-    /// Its fields, in the order of the body.
+    /// The fields, in the order of the body.
     pub fields: &'static [(Field, Need)],
-    /// What the visitor did: one sentence for the reference pages.
+    /// One sentence about what the visitor did, for the reference pages.
     pub doc: &'static str,
 }
 
-/// Longest ticket, in bytes. The service's own are a few hundred.
+/// Greatest length of a ticket, in bytes. Tickets of the service have a few hundred.
 pub const MAX_TICKET: usize = 8192;
-/// Longest product key or variant key, in bytes.
+/// Greatest length of a product key or variant key, in bytes.
 pub const MAX_PRODUCT_KEY: usize = 256;
-/// Most lines of an order.
+/// Greatest number of lines of an order.
 pub const MAX_LINES: usize = 10_000;
-/// Longest private key, in bytes.
+/// Greatest length of a private key, in bytes.
 pub const MAX_PRIVATE_KEY: usize = 4096;
 
 /// Declares an enum and the table of its rows. A row's first two members are the variant and its number.
@@ -92,7 +92,7 @@ macro_rules! table {
         pub const $ROWS: &[$Row] = &[$($Row { $of: $Enum::$Variant, $($member: $value),* },)*];
 
         impl $Enum {
-            /// Its row of the table.
+            /// The row of the table.
             #[must_use]
             pub fn spec(self) -> &'static $Row {
                 match self {
@@ -113,40 +113,40 @@ macro_rules! path {
 
 #[rustfmt::skip]
 table! {
-    /// What the visitor did. The numbers are the C API's: never renumbered, never reused.
+    /// What the visitor did. The numbers are those of the C API: they are never renumbered or reused.
     Kind,
     /// Every kind, in the order of the codes.
     KINDS: KindSpec, kind;
     AddToCart = 1: {
         name: "add_to_cart", constant: "ESALES_ADD_TO_CART", path: path!("adding-to-cart"), has_id: true,
         repeat: Repeat::WithId, fields: &[(Field::Ticket, Need::Required)],
-        doc: "The visitor added a product to the cart that the service had shown.",
+        doc: "The visitor added a product to the cart that the service had returned.",
     }
     Click = 2: {
         name: "click", constant: "ESALES_CLICK", path: path!("click"), has_id: true,
         repeat: Repeat::WithId, fields: &[(Field::Ticket, Need::Required)],
-        doc: "The visitor clicked a product that the service had shown.",
+        doc: "The visitor clicked a product that the service had returned.",
     }
     NonEsalesClick = 3: {
         name: "non_esales_click", constant: "ESALES_NON_ESALES_CLICK", path: path!("non-esales-click"), has_id: true,
         repeat: Repeat::WithId, fields: &[(Field::ProductKey, Need::OneOf), (Field::VariantKey, Need::OneOf)],
-        doc: "The visitor clicked a product that the service had not shown, so that there is no ticket for it.",
+        doc: "The visitor clicked a product that did not come from the service and has no ticket.",
     }
     NonEsalesAddToCart = 4: {
         name: "non_esales_add_to_cart", constant: "ESALES_NON_ESALES_ADD_TO_CART",
         path: path!("non-esales-adding-to-cart"), has_id: true,
         repeat: Repeat::WithId, fields: &[(Field::ProductKey, Need::OneOf), (Field::VariantKey, Need::OneOf)],
-        doc: "The visitor added a product to the cart that the service had not shown, so that there is no ticket for it.",
+        doc: "The visitor added a product to the cart that did not come from the service and has no ticket.",
     }
     Payment = 5: {
         name: "payment", constant: "ESALES_PAYMENT", path: path!("payment"), has_id: false,
         repeat: Repeat::Counts, fields: &[(Field::Lines, Need::Required)],
-        doc: "The visitor paid for an order. Not every cluster accepts payments that are not signed.",
+        doc: "The visitor paid for an order. Some clusters accept only signed payments.",
     }
     SecurePayment = 6: {
         name: "secure_payment", constant: "ESALES_SECURE_PAYMENT", path: path!("payment"), has_id: false,
         repeat: Repeat::Counts, fields: &[(Field::Lines, Need::Required), (Field::PrivateKey, Need::Required)],
-        doc: "The visitor paid for an order. The shop's private key signs the notification, and its lines may have costs.",
+        doc: "The visitor paid for an order. The notification is signed with the shop's private key, and its lines may have costs.",
     }
     End = 7: {
         name: "end", constant: "ESALES_END", path: path!("end"), has_id: false,
@@ -157,13 +157,13 @@ table! {
 
 #[rustfmt::skip]
 table! {
-    /// A member of a notification beside its kind, its id and its visitor.
+    /// A field of a notification, other than its kind, id and visitor.
     Field,
     /// Every field.
     FIELDS: FieldSpec, field;
     Ticket = 1: {
         name: "ticket", json: Some("ticket"), max: MAX_TICKET, is_hidden: true,
-        doc: "The service's own opaque string for what the visitor saw, 1 to 8192 bytes, sent as it is.",
+        doc: "The opaque string that the service returned with the product, 1 to 8192 bytes, sent unchanged.",
     }
     ProductKey = 2: {
         name: "product_key", json: Some("productKey"), max: MAX_PRODUCT_KEY, is_hidden: false,
@@ -179,26 +179,26 @@ table! {
     }
     PrivateKey = 5: {
         name: "private_key", json: None, max: MAX_PRIVATE_KEY, is_hidden: true,
-        doc: "The shop's private key, 1 to 4096 bytes. It signs the payment during the call and is never kept.",
+        doc: "The shop's private key, 1 to 4096 bytes. The library signs the payment with it during the call and does not keep it.",
     }
 }
 
 impl Kind {
-    /// The kind of a C code.
+    /// The kind with this C code.
     #[must_use]
     pub fn from_code(code: i32) -> Option<Kind> {
         let row = KINDS.iter().find(|row| row.kind as i32 == code)?;
         Some(row.kind)
     }
 
-    /// The kind of a name, such as `add_to_cart`.
+    /// The kind with this name, such as `add_to_cart`.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Kind> {
         let row = KINDS.iter().find(|row| row.name == name)?;
         Some(row.kind)
     }
 
-    /// Whether it has this field.
+    /// Whether the kind has this field; `None`: it does not.
     #[must_use]
     pub fn need(self, field: Field) -> Option<Need> {
         let row = self.spec();

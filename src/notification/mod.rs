@@ -1,8 +1,8 @@
-//! What is sent: the visitor, what happened, the checks of both, and the JSON. Pure but for the warnings about keys,
-//! which go to the log: no clock, no network, no randomness.
+//! Notifications: the visitor, the event, their checks and their JSON. This module uses no clock, network or random
+//! numbers; it only logs warnings about keys.
 //!
-//! Kinds, paths and fields are those of the vendor's version 1 of the web API; `kind` has them in one table. The members
-//! stand in the order of the vendor's examples.
+//! Kinds, paths and fields follow version 1 of the vendor's web API and are in one table, in `kind`. The members of the
+//! JSON are in the order of the vendor's examples.
 
 mod body;
 mod check;
@@ -11,6 +11,7 @@ mod object;
 mod path;
 mod personal_data;
 mod price;
+mod request;
 mod visitor;
 
 use std::borrow::Cow;
@@ -27,26 +28,28 @@ pub(crate) use path::{
 };
 pub use personal_data::personal_data;
 pub use price::MAX_PRICE;
+pub(crate) use request::check_request;
 pub use visitor::{MAX_MARKET, Visitor};
 
 use crate::outcome::Error;
 use object::Object;
 
-/// Longest notification id, in bytes.
+/// Greatest length of a notification id, in bytes.
 pub const MAX_ID: usize = 128;
-/// Longest JSON body of a notification, in bytes: an order with very many long lines is refused.
+/// Greatest length of a notification's JSON body, in bytes. An order with more or longer lines is refused.
 pub const MAX_BODY: usize = 2 * 1024 * 1024;
-/// Largest quantity of a line.
+/// Greatest quantity of a line.
 pub const MAX_QUANTITY: u32 = i32::MAX as u32;
 
-/// What happened. Made by the function of its kind, such as [`Notification::click`].
+/// What happened. Make it with the function of its kind, such as [`Notification::click`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Notification<'a> {
     /// What the visitor did.
     pub kind: Kind,
-    /// Names this one event, 1 to 128 bytes; `None`: a new UUID. It is the same in every attempt. A kind whose row says
-    /// `has_id` sends it; the others use it in receipts, in the log and in the queue only.
+    /// Id of this one event, 1 to 128 bytes. `None`: a new UUID. All attempts send the same id.
+    /// Only kinds with `has_id` send it to the service; for others it is used in receipts, in the
+    /// log and in the queue.
     pub id: Option<&'a str>,
     /// See [`Field::Ticket`].
     pub ticket: Option<&'a str>,
@@ -75,7 +78,7 @@ impl<'a> Notification<'a> {
         }
     }
 
-    /// The visitor added the product behind `ticket` to the cart.
+    /// The visitor added the ticket's product to the cart.
     #[must_use]
     pub fn add_to_cart(ticket: &'a str) -> Notification<'a> {
         Notification {
@@ -84,7 +87,7 @@ impl<'a> Notification<'a> {
         }
     }
 
-    /// The visitor clicked the product behind `ticket`.
+    /// The visitor clicked the ticket's product.
     #[must_use]
     pub fn click(ticket: &'a str) -> Notification<'a> {
         Notification {
@@ -93,7 +96,7 @@ impl<'a> Notification<'a> {
         }
     }
 
-    /// The visitor clicked a product for which there is no ticket.
+    /// The visitor clicked a product that has no ticket.
     #[must_use]
     pub fn non_esales_click(product_key: &'a str) -> Notification<'a> {
         Notification {
@@ -102,7 +105,7 @@ impl<'a> Notification<'a> {
         }
     }
 
-    /// The visitor added a product to the cart for which there is no ticket.
+    /// The visitor added a product that has no ticket to the cart.
     #[must_use]
     pub fn non_esales_add_to_cart(product_key: &'a str) -> Notification<'a> {
         Notification {
@@ -111,7 +114,7 @@ impl<'a> Notification<'a> {
         }
     }
 
-    /// The visitor paid for an order of these lines. Not every cluster accepts payments that are not signed.
+    /// The visitor paid for an order with these lines. Some clusters accept only signed payments.
     #[must_use]
     pub fn payment(lines: &'a [Line<'a>]) -> Notification<'a> {
         Notification {
@@ -120,7 +123,8 @@ impl<'a> Notification<'a> {
         }
     }
 
-    /// The visitor paid for an order of these lines. The private key signs the notification, and is not kept.
+    /// The visitor paid for an order with these lines. The notification is signed with the private
+    /// key, which is not kept.
     #[must_use]
     pub fn secure_payment(lines: &'a [Line<'a>], private_key: &'a str) -> Notification<'a> {
         Notification {
@@ -136,7 +140,7 @@ impl<'a> Notification<'a> {
         Notification::new(Kind::End)
     }
 
-    /// The same with this id.
+    /// Returns the notification with this id.
     #[must_use]
     pub fn with_id(self, id: &'a str) -> Notification<'a> {
         Notification {
@@ -145,7 +149,7 @@ impl<'a> Notification<'a> {
         }
     }
 
-    /// The same with this variant of the product.
+    /// Returns the notification with this variant key.
     #[must_use]
     pub fn with_variant(self, variant_key: &'a str) -> Notification<'a> {
         Notification {
@@ -154,7 +158,7 @@ impl<'a> Notification<'a> {
         }
     }
 
-    /// Sets a field that is text. [`Field::Lines`] is not text: it stays as it is.
+    /// Sets a text field. [`Field::Lines`] is not a text field: it is left unchanged.
     pub fn set_text(&mut self, field: Field, value: Option<&'a str>) {
         match field {
             Field::Ticket => self.ticket = value,
@@ -165,7 +169,7 @@ impl<'a> Notification<'a> {
         }
     }
 
-    /// The value of a field that is text.
+    /// The value of a text field.
     fn text(&self, field: Field) -> Option<&'a str> {
         match field {
             Field::Ticket => self.ticket,
@@ -183,7 +187,7 @@ impl<'a> Notification<'a> {
         }
     }
 
-    /// Whether the fields that are there are those of the kind.
+    /// Checks that the fields are those of the kind.
     fn check_fields(&self) -> Result<(), Error> {
         let kind = self.kind.spec();
         for row in FIELDS {
@@ -216,8 +220,8 @@ impl<'a> Notification<'a> {
         }
     }
 
-    /// The JSON body: UTF-8 without insignificant white space. Checks every field; the error names the first that is
-    /// wrong.
+    /// The JSON body: UTF-8 without insignificant white space. Checks every field; the error names
+    /// the first one that is invalid.
     pub(crate) fn encode(
         &self,
         visitor: &Visitor<'_>,
@@ -227,14 +231,14 @@ impl<'a> Notification<'a> {
         let market = visitor.check(default_market)?;
         check("id", id, MAX_ID)?;
         self.check_fields()?;
-        // The private key, which is not in the body, is checked where it signs.
+        // The private key is not in the body; it is checked when it signs.
         for field in FIELDS.iter().filter(|row| row.json.is_some()) {
             if let Some(value) = self.text(field.field) {
                 check(field.name, value, field.max)?;
             }
         }
         let row = self.kind.spec();
-        // What a notification without lines needs, for the most part.
+        // Usually enough for a notification without lines.
         let mut json = String::with_capacity(512);
         let mut body = Object::open(&mut json);
         body.text("market", market);
@@ -256,7 +260,7 @@ impl<'a> Notification<'a> {
                     write_lines(body.member(name), self.lines, may_have_cost)?;
                 }
                 (_, Some(value)) => body.text(name, value),
-                // The vendor's examples write `null` for a key that is missing.
+                // The vendor's examples have `null` for a missing key.
                 (_, None) => body.raw(name, "null"),
             }
         }
@@ -265,35 +269,36 @@ impl<'a> Notification<'a> {
     }
 }
 
-/// A checked notification as it is sent, and stored.
+/// A checked notification in the form in which it is sent and stored.
 #[derive(Debug)]
 pub(crate) struct Message {
     pub(crate) id: String,
-    /// Path and query below the origin; it may hold a secret.
+    /// Path and query, after the origin. It may contain a secret.
     pub(crate) path: Cow<'static, str>,
     pub(crate) body: String,
 }
 
-/// One line of an order. Prices are decimal numbers as text, such as `199.50`, and are sent exactly as given: digits, and
-/// a point with digits behind it where there are decimals; at most [`MAX_PRICE`] characters.
+/// One line of an order. Prices are decimal numbers as text, such as `199.50` or `10`: digits,
+/// optionally followed by a point and more digits, at most [`MAX_PRICE`] characters. They are sent
+/// exactly as given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Line<'a> {
-    /// The shop's key of the product, 1 to 256 bytes; this or `variant_key` must be there.
+    /// The shop's key of the product, 1 to 256 bytes. `product_key` or `variant_key` is required.
     pub product_key: Option<&'a str>,
     /// The shop's key of the variant, 1 to 256 bytes.
     pub variant_key: Option<&'a str>,
-    /// How many were bought, 1 to 2147483647.
+    /// Number of items bought, 1 to 2147483647.
     pub quantity: u32,
-    /// What one of them was sold for.
+    /// Selling price of one item.
     pub selling_price: &'a str,
-    /// What one of them cost the shop: more than 0 and less than `selling_price`, in a secure payment only. `None`: it is
-    /// not known.
+    /// Cost of one item for the shop, more than 0 and less than `selling_price`. Only in a secure
+    /// payment. `None`: the cost is not known.
     pub cost: Option<&'a str>,
 }
 
 impl<'a> Line<'a> {
-    /// A line of a product.
+    /// A line with a product key.
     #[must_use]
     pub fn new(product_key: &'a str, quantity: u32, selling_price: &'a str) -> Line<'a> {
         Line {
@@ -305,7 +310,7 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// A line of a variant whose product key is not given.
+    /// A line with a variant key only.
     #[must_use]
     pub fn of_variant(variant_key: &'a str, quantity: u32, selling_price: &'a str) -> Line<'a> {
         Line {
@@ -317,7 +322,7 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// The same with this variant of the product.
+    /// Returns the line with this variant key.
     #[must_use]
     pub fn with_variant(self, variant_key: &'a str) -> Line<'a> {
         Line {
@@ -326,7 +331,7 @@ impl<'a> Line<'a> {
         }
     }
 
-    /// The same with what one of them cost the shop.
+    /// Returns the line with this cost of one item.
     #[must_use]
     pub fn with_cost(self, cost: &'a str) -> Line<'a> {
         Line {
@@ -336,7 +341,8 @@ impl<'a> Line<'a> {
     }
 }
 
-/// The array of the lines. The error begins with the number of the line and the name of the member.
+/// Writes the array of the lines. An error begins with the number of the line and the name of the
+/// member.
 fn write_lines(out: &mut String, lines: &[Line<'_>], may_have_cost: bool) -> Result<(), Error> {
     if lines.len() > MAX_LINES {
         return Err(Error::argument(format!(
@@ -351,7 +357,7 @@ fn write_lines(out: &mut String, lines: &[Line<'_>], may_have_cost: bool) -> Res
         }
         write_line(out, line, may_have_cost)
             .map_err(|e| Error::argument(format!("lines[{number}].{}", e.detail())))?;
-        if out.len() > MAX_BODY {
+        if out.len() + "]}".len() > MAX_BODY {
             return Err(Error::argument(format!(
                 "lines are too long: the first {} have {} bytes; at most {MAX_BODY} are allowed",
                 number + 1,

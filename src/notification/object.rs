@@ -61,6 +61,13 @@ mod tests {
             "UK",
             "a\"b",
             "a\\b",
+            // One such byte alone, and two of a kind.
+            "\"",
+            "\"\"",
+            "\\",
+            "\\\\",
+            "\u{1}",
+            "\u{1}\u{1}",
             "tab\t\u{1}\u{1f}",
             "\u{7f}\u{80}åäö日本\u{1f600}",
             "</script>",

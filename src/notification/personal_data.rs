@@ -1,5 +1,5 @@
-//! What a customer key looks like when it is a person's data. Pure, and without other modules: the sandbox compiles this
-//! file too, so that its warnings are the library's.
+//! What a customer key looks like when it is a person's data. Pure, and without other modules: the sandbox compiles
+//! this file too, so that its warnings are the library's.
 
 /// What a customer key looks like, if it looks like a person's data: the service must not be given a user name, an
 /// e-mail address or a national id as a key.
@@ -71,6 +71,14 @@ mod tests {
             ("anna.svensson", "a user name"),
             ("Anna_Svensson2", "a user name"),
             ("asvensson82", "a user name"),
+            // The longest and the shortest of each.
+            (&"9".repeat(19), "a number"),
+            ("123456-789012-3456", "a national id or a phone number"),
+            ("12-3456", "a national id or a phone number"),
+            ("AB123456", "a national id or a phone number"),
+            ("asvensson1234", "a user name"),
+            ("ab.cd", "a user name"),
+            (&format!("{}.a", "a".repeat(38)), "a user name"),
         ] {
             assert_eq!(personal_data(key), Some(looks_like), "{key}");
         }
@@ -88,6 +96,16 @@ mod tests {
             "01ARZ3NDEKTSV4RRFFQ69G5FAV",
             "a4b8c2d9",
             "12345678901234567890",
+            "123456-7890-123-456",
+            "12-345",
+            "ABC123456",
+            "123456#7",
+            "asvensson12345",
+            "a.bc",
+            "anna..svensson",
+            "customer",
+            "a%b",
+            &format!("{}.a", "a".repeat(39)),
         ] {
             assert_eq!(personal_data(key), None, "{key}");
         }

@@ -40,7 +40,7 @@ pub(super) fn check_cost(cost: &str, selling_price: &str) -> Result<(), Error> {
         return Ok(());
     }
     Err(Error::argument(
-        "cost must be more than 0 and less than selling_price: leave it out if it is not",
+        "cost must be more than 0 and less than selling_price: leave it out otherwise",
     ))
 }
 

@@ -199,6 +199,60 @@ fn order_is_refused_when_its_lines_are_too_many_or_too_long() {
     assert!(json(Notification::payment(&fits)).unwrap().len() <= MAX_BODY);
 }
 
+#[test]
+fn order_is_refused_when_its_body_is_longer_than_max_body() {
+    let key = "k".repeat(MAX_PRODUCT_KEY);
+    let of_length = |length: usize| Line::new(&key[..length], 1, "1");
+    let body = |lines: &[Line<'_>]| json(Notification::payment(lines));
+    let length = |lines: &[Line<'_>]| body(lines).unwrap().len();
+    let [one, two] = [1, 2].map(|n| length(&vec![of_length(200); n]));
+    let mut lines = vec![of_length(200); 1 + (MAX_BODY - one) / (two - one)];
+    // The first lines get what is left, which is less than one more line needs.
+    let mut left = MAX_BODY - length(&lines);
+    for line in &mut lines {
+        let more = left.min(MAX_PRODUCT_KEY - 200);
+        *line = of_length(200 + more);
+        left -= more;
+    }
+    assert_eq!(length(&lines), MAX_BODY);
+    *lines.last_mut().unwrap() = of_length(201);
+    let refused = body(&lines).unwrap_err();
+    let expected = format!("lines are too long: the first {} have ", lines.len());
+    assert!(refused.starts_with(&expected), "{refused}");
+}
+
+#[test]
+fn text_is_set_by_its_field() {
+    let mut made = Notification::new(Kind::End);
+    for (field, text) in [
+        (Field::Ticket, "t"),
+        (Field::ProductKey, "p"),
+        (Field::VariantKey, "v"),
+        (Field::PrivateKey, "k"),
+        (Field::Lines, "l"),
+    ] {
+        made.set_text(field, Some(text));
+    }
+    assert_eq!(
+        made.with_id("1"),
+        Notification {
+            id: Some("1"),
+            ticket: Some("t"),
+            product_key: Some("p"),
+            variant_key: Some("v"),
+            private_key: Some("k"),
+            ..Notification::new(Kind::End)
+        }
+    );
+}
+
+#[test]
+fn refusal_says_what_is_missing() {
+    let missing = |kind| json(Notification::new(kind)).unwrap_err();
+    assert_eq!(missing(Kind::Click), "ticket is missing");
+    assert_eq!(missing(Kind::Payment), "lines are missing");
+}
+
 fn refusal(customer_key: &str, session_key: &str, token: Option<&str>) -> Option<String> {
     let visitor = Visitor {
         market: Some("UK"),

@@ -1,4 +1,4 @@
-//! The visitor, and the checks of the visitor's keys.
+//! The visitor, and checks of the visitor's keys.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -7,21 +7,24 @@ use super::personal_data::personal_data;
 use crate::host::log;
 use crate::outcome::Error;
 
-/// Longest `market`, in bytes.
+/// Greatest length of `market`, in bytes.
 pub const MAX_MARKET: usize = 128;
 
-/// Who did it. All four are sent as given; nothing is trimmed or changed.
+/// The visitor who caused the event. All four fields are sent exactly as given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Visitor<'a> {
-    /// Storefront market, 1 to 128 bytes; `None`: the client's `market` option.
+    /// Storefront market, 1 to 128 bytes. `None`: the client's option `market`.
     pub market: Option<&'a str>,
-    /// A UUID of the shop's for an anonymous visitor, [`crate::customer_key`] of the visitor's id for a signed-in
-    /// one; 1 to 256 bytes without blanks and `&`. Not a person's data: see [`crate::personal_data`].
+    /// Key of the visitor, 1 to 256 bytes without blanks and `&`. Anonymous visitor: a UUID that
+    /// the shop makes. Signed-in visitor: [`crate::customer_key`] of the visitor's id. It must not
+    /// be personal data: see [`crate::personal_data`].
     pub customer_key: &'a str,
-    /// A UUID for the visit, 1 to 256 bytes without blanks and `&`; another one than the customer key.
+    /// Key of the session (visit): a UUID, 1 to 256 bytes without blanks and `&`. It must differ
+    /// from the customer key.
     pub session_key: &'a str,
-    /// [`crate::customer_token`] for a signed-in visitor, 1 to 256 bytes; `None` for an anonymous one.
+    /// Signed-in visitor: the token from [`crate::customer_token`], 1 to 256 bytes. `None`: the
+    /// visitor is anonymous.
     pub token: Option<&'a str>,
 }
 
@@ -47,7 +50,7 @@ impl<'a> Visitor<'a> {
         }
     }
 
-    /// The same visitor in this market.
+    /// Returns the visitor with this market.
     #[must_use]
     pub fn in_market(self, market: &'a str) -> Visitor<'a> {
         Visitor {
@@ -56,7 +59,7 @@ impl<'a> Visitor<'a> {
         }
     }
 
-    /// Checks every field, and returns the market.
+    /// Checks every field and returns the market.
     pub(super) fn check(&self, default_market: Option<&'a str>) -> Result<&'a str, Error> {
         let Some(market) = self.market.or(default_market) else {
             return Err(Error::argument(
@@ -86,15 +89,15 @@ impl<'a> Visitor<'a> {
     }
 }
 
-/// Logs a warning about a customer key that is a person's data. A shop that makes all of its keys so would fill the log:
-/// after the first ten it is every thousandth.
+/// Logs a warning about a customer key that is personal data. After the first ten warnings only
+/// every thousandth is logged, because a shop may make all its keys this way.
 fn warn_of_personal_data(customer_key: &str) {
     static FOUND: AtomicU64 = AtomicU64::new(0);
     let Some(looks_like) = personal_data(customer_key) else {
         return;
     };
     let n = FOUND.fetch_add(1, Ordering::Relaxed).saturating_add(1);
-    if n <= 10 || n.is_multiple_of(1000) {
+    if is_logged(n) {
         log::warn(|| {
             format!(
                 "a customer_key looks like {looks_like}: the service must not be given a person's data ({n} such \
@@ -102,6 +105,10 @@ fn warn_of_personal_data(customer_key: &str) {
             )
         });
     }
+}
+
+fn is_logged(n: u64) -> bool {
+    n <= 10 || n.is_multiple_of(1000)
 }
 
 fn check_customer_key(key: &str, token: Option<&str>) -> Result<(), Error> {
@@ -121,4 +128,67 @@ fn check_customer_key(key: &str, token: Option<&str>) -> Result<(), Error> {
         ));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SESSION: &str = "b106299c-eac0-4f6f-96d2-93e57c255784";
+
+    fn refusal(customer_key: &str, token: Option<&str>) -> Option<String> {
+        let visitor = Visitor {
+            token,
+            ..Visitor::anonymous(customer_key, SESSION).in_market("UK")
+        };
+        visitor.check(None).err().map(|e| e.detail().to_owned())
+    }
+
+    #[test]
+    fn market_is_the_visitors_or_else_the_default() {
+        let visitor = Visitor::anonymous("k", SESSION);
+        assert_eq!(visitor.check(Some("SE")), Ok("SE"));
+        assert_eq!(visitor.in_market("UK").check(Some("SE")), Ok("UK"));
+        let missing = visitor.check(None).unwrap_err();
+        assert!(missing.detail().starts_with("market is missing"));
+    }
+
+    #[test]
+    fn sha_256_as_customer_key_is_refused_without_a_token() {
+        let sha256 = "0123456789abcdef".repeat(4);
+        let refused = refusal(&sha256, None).unwrap();
+        assert!(refused.starts_with("token is missing"), "{refused}");
+        assert_eq!(refusal(&sha256, Some("t")), None);
+        // One digit fewer, one more, and one that is no digit.
+        for other in [
+            &sha256[1..],
+            &format!("{sha256}0"),
+            &sha256.replace('f', "g"),
+        ] {
+            assert_eq!(refusal(other, None), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn sha_256_in_upper_case_is_refused_with_a_token() {
+        let sha256 = "0123456789abcdef".repeat(4);
+        let refused = refusal(&sha256.replace('f', "F"), Some("t")).unwrap();
+        assert!(refused.contains("upper-case digits"), "{refused}");
+        assert_eq!(refusal(&sha256.replace('f', "G"), Some("t")), None);
+    }
+
+    #[test]
+    fn token_is_refused_when_it_is_empty() {
+        let refused = refusal("k", Some("")).unwrap();
+        assert!(
+            refused.starts_with("token is empty: leave it out"),
+            "{refused}"
+        );
+    }
+
+    #[test]
+    fn warnings_are_the_first_ten_and_every_thousandth() {
+        let logged: Vec<u64> = (1..=3000).filter(|n| is_logged(*n)).collect();
+        assert_eq!(logged, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 1000, 2000, 3000]);
+    }
 }

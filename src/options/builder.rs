@@ -1,4 +1,4 @@
-//! The typed way to set options. The methods themselves are generated from the table: `setters`.
+//! The typed builder of a configuration. Its methods are generated from the option table, in `setters`.
 
 use std::path::Path;
 use std::time::Duration;
@@ -6,7 +6,8 @@ use std::time::Duration;
 use super::Config;
 use crate::outcome::Error;
 
-/// Builds a [`Config`] with a method for each option. An option with a unit takes a [`Duration`], a choice takes an enum.
+/// Builds a [`Config`] with a method for each option. An option with a unit takes a [`Duration`], a choice takes an
+/// enum.
 ///
 /// ```
 /// use std::time::Duration;
@@ -24,7 +25,7 @@ use crate::outcome::Error;
 /// # }
 /// ```
 ///
-/// It may begin with the options of the environment: `ConfigBuilder::from(Config::from_env()?)`.
+/// It can start with the options of the environment: `ConfigBuilder::from(Config::from_env()?)`.
 #[derive(Debug, Clone, Default)]
 #[must_use = "nothing is set until `build` is called"]
 pub struct ConfigBuilder {
@@ -34,12 +35,12 @@ pub struct ConfigBuilder {
 }
 
 impl ConfigBuilder {
-    /// The configuration, if every value was accepted. Options that contradict one another are found by
-    /// [`Client::new`](crate::Client::new), as with [`Config::set`].
+    /// The configuration, if every value was accepted. [`Client::new`](crate::Client::new) finds options that
+    /// contradict each other.
     ///
     /// # Errors
-    /// [`Status::InvalidConfig`](crate::Status::InvalidConfig) for the first value that was refused. The message names the
-    /// option.
+    /// [`Status::InvalidConfig`](crate::Status::InvalidConfig) for the first value that was refused. The message names
+    /// the option.
     pub fn build(self) -> Result<Config, Error> {
         match self.refused {
             Some(error) => Err(error),
@@ -92,7 +93,7 @@ impl ConfigBuilder {
     }
 }
 
-/// Begins with the options that are set.
+/// Starts with the options that are set.
 impl From<Config> for ConfigBuilder {
     fn from(config: Config) -> ConfigBuilder {
         ConfigBuilder {
@@ -118,7 +119,7 @@ mod tests {
         for ((name, value, set), option) in SETTERS.iter().zip(OPTIONS) {
             match set(Config::builder()).build() {
                 Ok(config) => assert_eq!(config.get(name), Some(*value), "{name}"),
-                // A text has a rule of its own, which names it.
+                // Each text option has its own check, whose message names the option.
                 Err(e) => {
                     assert_eq!(option.kind, Kind::Text, "{e}");
                     assert!(e.detail().contains(name), "{e}");
@@ -147,7 +148,7 @@ mod tests {
             refused(Config::builder().timeout(Duration::from_micros(1500))),
             "timeout_ms must be a whole number of milliseconds: 1.5ms"
         );
-        // As 0 seconds it would mean something else.
+        // Rounded to 0 seconds it would have another meaning.
         assert_eq!(
             refused(Config::builder().keep_alive(Duration::from_millis(500))),
             "keep_alive_s must be a whole number of seconds: 500ms"

@@ -134,7 +134,7 @@ pub(crate) fn check_proxy(value: &str) -> Result<(), Error> {
     match ureq::Proxy::new(value) {
         Ok(proxy) if !proxy.host().is_empty() && has_plain_port(proxy.uri()) => Ok(()),
         _ => Err(Error::config(
-            "proxy is not an address of the form http://[user:password@]host:port",
+            "proxy does not have the form http://[user:password@]host:port",
         )),
     }
 }

@@ -1,4 +1,4 @@
-//! Configuration: name/value strings checked against one table, as in librdkafka.
+//! The configuration: pairs of a name and a text value, checked against one table, as in librdkafka.
 
 mod builder;
 mod ca_file;
@@ -7,7 +7,7 @@ mod no_proxy;
 mod pem;
 mod place;
 mod secret;
-// Its lines are as they were generated.
+// Not formatted: the file is generated.
 #[rustfmt::skip]
 pub(crate) mod setters;
 mod table;
@@ -31,14 +31,14 @@ use table::{Address, Budget, is_true};
 use crate::notification;
 use crate::outcome::Error;
 
-/// A set of options, each checked when it is set. Options that contradict one another are found by
-/// [`crate::Client::new`].
+/// A set of options. Each value is checked when it is set; [`crate::Client::new`] finds options that contradict each
+/// other.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Config {
     values: BTreeMap<&'static str, String>,
 }
 
-/// Shows the names only: a value may hold a password.
+/// Shows only the names: a value may contain a password.
 impl fmt::Debug for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.values.keys()).finish()
@@ -46,30 +46,30 @@ impl fmt::Debug for Config {
 }
 
 impl Config {
-    /// No option set. The environment is not read.
+    /// An empty configuration. The environment is not read.
     #[must_use]
     pub fn new() -> Config {
         Config::default()
     }
 
-    /// A builder with a method for each option, and no option set.
+    /// An empty builder, which has a method for each option.
     pub fn builder() -> ConfigBuilder {
         ConfigBuilder::default()
     }
 
-    /// The options that `ESALES_*` environment variables set; an empty variable counts as not set.
+    /// The options that `ESALES_*` environment variables set. An empty variable counts as not set.
     ///
     /// # Errors
-    /// [`crate::Status::InvalidConfig`] naming the variable whose value is refused or is not UTF-8.
+    /// [`crate::Status::InvalidConfig`] if a value is refused or is not UTF-8. The message names the variable.
     pub fn from_env() -> Result<Config, Error> {
         let mut config = Config::new();
-        // One pass over the environment: to ask for each option is slower, and PHP makes a client on each page.
+        // One pass over the environment is faster than a look-up for each option, and PHP makes a client for each page.
         for (variable, value) in std::env::vars_os().filter(|(_, value)| !value.is_empty()) {
             let Some(option) = variable.to_str().and_then(table::of_variable) else {
                 continue;
             };
             if config.values.contains_key(option.name) {
-                // As getenv has it: of two variables of one name, the first.
+                // If two variables have the same name, the first one is used, as in getenv.
                 continue;
             }
             let variable = option.environment_variable();
@@ -83,11 +83,11 @@ impl Config {
         Ok(config)
     }
 
-    /// Sets one option; a later value replaces an earlier one.
+    /// Sets one option. A later value replaces an earlier one.
     ///
     /// # Errors
-    /// [`crate::Status::InvalidConfig`] for an unknown name (the nearest known one is suggested) or a value out of
-    /// range. The configuration is then unchanged.
+    /// [`crate::Status::InvalidConfig`] for a value out of range or an unknown name; the message suggests the nearest
+    /// name. The configuration is then unchanged.
     pub fn set(&mut self, name: &str, value: &str) -> Result<(), Error> {
         let Some(option) = OPTIONS.iter().find(|o| o.name == name) else {
             return Err(unknown(name));
@@ -97,16 +97,16 @@ impl Config {
         Ok(())
     }
 
-    /// The value that holds: the one set, else the default.
+    /// The value that was set, or the default.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
         self.value(OPTIONS.iter().find(|option| option.name == name)?)
     }
 
-    /// The option whose name is most like `name`, if one is much like it: for words about a slip.
+    /// The option with the most similar name, if one is similar enough: for messages about a misspelt name.
     #[must_use]
     pub fn nearest(name: &str) -> Option<&'static str> {
-        // The distance is quadratic in the lengths: a name of a megabyte must not cost a second.
+        // The time is quadratic in the lengths, so very long names are not compared.
         let start: String = name
             .chars()
             .take(64)
@@ -120,13 +120,13 @@ impl Config {
             .map(|(_, name)| name)
     }
 
-    /// The value of a row: the one set, else the default.
+    /// The value of a row: the one that was set, or the default.
     fn value(&self, option: &OptionSpec) -> Option<&str> {
         let set = self.values.get(option.name).map(String::as_str);
         set.or(option.default)
     }
 
-    /// The typed view, after the checks that need more than one option. Reads the files that options name.
+    /// The typed settings, after the checks that involve several options. Reads the files that options name.
     pub(crate) fn settings(&self) -> Result<Settings, Error> {
         let address = Address::read(self)?;
         let endpoint = match (&address.cluster_id, &address.base_url) {
@@ -145,7 +145,7 @@ impl Config {
         };
         if !(endpoint.is_https || endpoint.is_loopback || address.allow_http) {
             return Err(Error::config(
-                "base_url is http:// and not a loopback address: visitor data would cross the network in clear; \
+                "base_url is http:// and not a loopback address: visitor data would be sent without encryption; \
                  use https://, or set allow_http if you accept that",
             ));
         }
@@ -179,11 +179,11 @@ impl Config {
     }
 }
 
-/// The proxy on the way to the endpoint, by the options or by the environment.
+/// The proxy for the endpoint, from the options or the environment.
 fn proxy_settings(address: &Address, endpoint: &Endpoint) -> Result<Option<ProxySettings>, Error> {
     let url = match &address.proxy {
         Some(url) => url.clone(),
-        // As Go does: what the environment says is for the network, and loopback is not on it.
+        // As in Go: a proxy from the environment is not used for loopback.
         None if endpoint.is_loopback => return Ok(None),
         None => proxy_of_environment(endpoint.is_https)?.unwrap_or_default(),
     };
@@ -217,10 +217,10 @@ impl QueueSettings {
         }
         match (&self.spool, self.durability) {
             (None, _) if !self.delivers => refuse(
-                "delivery is none and spool is not set: nobody could ever deliver a queue in the memory of this process",
+                "delivery is none and spool is not set: no other process can deliver a queue in the memory of this process",
             ),
             (None, Durability::Disk) => refuse(
-                "durability is disk and spool is not set: a queue in memory survives nothing",
+                "durability is disk and spool is not set: a queue in memory is lost with the process",
             ),
             (None | Some(SpoolPlace::Directory(_)), Durability::Replica) => refuse(
                 "durability is replica and spool is not redis:// or rediss://: only an engine has replicas",
@@ -232,12 +232,12 @@ impl QueueSettings {
         }
     }
 
-    /// Whether a notification with this path may be sent again although it may have arrived.
+    /// Whether a notification with this path may be sent again if it may have arrived.
     pub(crate) fn may_repeat(&self, path: &str) -> bool {
         self.repeats_payments || !notification::counts_twice(path)
     }
 
-    /// Whether clients with these two share a queue: time-outs of single calls do not matter.
+    /// Whether clients with these settings share a queue. The time-outs of single calls may differ.
     pub(crate) fn shares_a_queue_with(&self, other: &QueueSettings) -> bool {
         let without_timeouts = |settings: &QueueSettings| QueueSettings {
             enqueue_timeout: Duration::ZERO,
@@ -290,7 +290,7 @@ fn check_value(option: &OptionSpec, value: &str) -> Result<(), Error> {
 
 fn check_text(option: &OptionSpec, value: &str) -> Result<(), Error> {
     let name = option.name;
-    // Longer than any URL, path or list of hosts that works anywhere.
+    // Longer than any usable URL, path or list of hosts.
     const MAX_TEXT: usize = 4096;
     if value.len() > MAX_TEXT {
         return Err(Error::config(format!(
@@ -331,7 +331,7 @@ fn proxy_of_environment(https: bool) -> Result<Option<String>, Error> {
     };
     endpoint::check_proxy(&url).map_err(|e| {
         Error::config(format!(
-            "{} (from {name}; the option proxy outweighs it)",
+            "{} (from {name}; the option proxy overrides it)",
             e.detail()
         ))
     })?;

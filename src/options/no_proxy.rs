@@ -37,6 +37,42 @@ impl NoProxy {
     }
 }
 
+impl NoProxy {
+    /// The entries that match no host at all in the reading that holds, such as `shop.example:443`.
+    #[cfg(feature = "diagnose")]
+    pub(crate) fn without_effect(&self) -> Vec<String> {
+        let entries = self
+            .list
+            .split(|c: char| c == ',' || c.is_ascii_whitespace());
+        let entries = entries.filter(|entry| !entry.is_empty() && !self.may_match(entry));
+        entries.map(str::to_owned).collect()
+    }
+
+    /// Whether the entry matches the host that it is made of.
+    #[cfg(feature = "diagnose")]
+    fn may_match(&self, entry: &str) -> bool {
+        if entry == "*" {
+            return self.list == "*" || !self.is_from_environment;
+        }
+        let (address, bits) = entry.split_once('/').unwrap_or((entry, ""));
+        let host = address.trim_matches(['[', ']', '.']);
+        let host = host.strip_prefix("*.").unwrap_or(host);
+        let is_ip = host.parse::<IpAddr>().is_ok();
+        let is_label = |label: &str| {
+            let is_allowed = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_');
+            !label.is_empty() && label.chars().all(is_allowed)
+        };
+        // A name whose last label is a number would be an address.
+        let last = host.rsplit('.').next().unwrap_or_default();
+        let is_name = host.split('.').all(is_label) && !last.bytes().all(|b| b.is_ascii_digit());
+        let alone = NoProxy {
+            list: entry.to_owned(),
+            is_from_environment: self.is_from_environment,
+        };
+        (is_ip || (is_name && bits.is_empty() && !entry.contains('/'))) && alone.covers(host)
+    }
+}
+
 /// A name is covered by itself and by every domain that it is in.
 fn covers_name(entry: &str, name: &str) -> bool {
     let entry = entry.strip_suffix('.').unwrap_or(entry);
@@ -218,6 +254,56 @@ mod tests {
                     is_from_environment: false,
                 };
                 assert_eq!(list.covers(host), expected, "{host}: {entry:?}");
+            }
+        }
+    }
+
+    #[cfg(feature = "diagnose")]
+    #[test]
+    fn entry_is_without_effect_when_it_matches_no_host() {
+        for (list, by_option, by_variable) in [
+            ("*", &[][..], &[][..]),
+            ("internal.test, .internal.test w1. 10.9.8.7", &[], &[]),
+            ("10.0.0.0/8 fd00::7 2001:db8::1,localhost", &[], &[]),
+            ("*.internal.test", &[], &["*.internal.test"]),
+            ("a.test,*", &[], &["*"]),
+            ("[fd00::7] fd00::/8", &[], &["[fd00::7]", "fd00::/8"]),
+            ("0.0.0.0/0", &[], &["0.0.0.0/0"]),
+            (
+                "w1.test:443,10.9.8.7:80 [fd00::7]:443",
+                &["w1.test:443", "10.9.8.7:80", "[fd00::7]:443"],
+                &["w1.test:443", "10.9.8.7:80", "[fd00::7]:443"],
+            ),
+            (
+                "http://w1.test a.test/path 10.0.0.0/33 10.* 10.9.8 a;b x..y .",
+                &[
+                    "http://w1.test",
+                    "a.test/path",
+                    "10.0.0.0/33",
+                    "10.*",
+                    "10.9.8",
+                    "a;b",
+                    "x..y",
+                    ".",
+                ],
+                &[
+                    "http://w1.test",
+                    "a.test/path",
+                    "10.0.0.0/33",
+                    "10.*",
+                    "10.9.8",
+                    "a;b",
+                    "x..y",
+                    ".",
+                ],
+            ),
+        ] {
+            for (is_from_environment, expected) in [(false, by_option), (true, by_variable)] {
+                let list = NoProxy {
+                    list: list.to_owned(),
+                    is_from_environment,
+                };
+                assert_eq!(list.without_effect(), expected, "{list:?}");
             }
         }
     }

@@ -14,96 +14,95 @@ impl ConfigBuilder {
         self.text("cluster_id", value)
     }
 
-    /// Address to use instead of the cluster's, without the `/api/v1/...` path: a sandbox, a gateway.
+    /// URL to use instead of the cluster's, without the path `/api/v1/...`, for example of a sandbox or a gateway.
     ///
     /// Option `base_url`; default: unset.
     pub fn base_url(self, value: &str) -> ConfigBuilder {
         self.text("base_url", value)
     }
 
-    /// Whether `base_url` may be `http://` for an address that is not loopback. Visitor data then crosses the network
-    /// in clear.
+    /// Whether `base_url` may be `http://` for a host that is not loopback. Visitor data is then sent without
+    /// encryption.
     ///
     /// Option `allow_http`; default: false.
     pub fn allow_http(self, value: bool) -> ConfigBuilder {
         self.flag("allow_http", value)
     }
 
-    /// PEM file of the certificate authorities to trust, instead of the system's. It is read once, when the client is
-    /// made; a relative path counts from the folder of that moment. A certificate in it that cannot be used is an
-    /// error.
+    /// PEM file of the certificate authorities to trust instead of the system's. It is read once, when the client is
+    /// made; a relative path is resolved then. A certificate in the file that cannot be used is an error.
     ///
     /// Option `ca_file`; default: unset.
     pub fn ca_file(self, value: impl AsRef<Path>) -> ConfigBuilder {
         self.path("ca_file", value.as_ref())
     }
 
-    /// HTTP proxy, `http://[user:password@]host:port`. Unset: `https_proxy`, `http_proxy`, `all_proxy` of the
-    /// environment, not for loopback addresses. Empty: none.
+    /// HTTP proxy, `http://[user:password@]host:port`. Unset: the environment variables `https_proxy`, `http_proxy` and
+    /// `all_proxy` are used, except for loopback hosts. Empty: no proxy.
     ///
     /// Option `proxy`; default: unset.
     pub fn proxy(self, value: &str) -> ConfigBuilder {
         self.text("proxy", value)
     }
 
-    /// Hosts that are reached without the proxy, separated by commas or white space: a name (with all names below it),
-    /// an IP address, a network such as `10.0.0.0/8` or `fd00::/8`, `*.domain`, or `*` for all. A port in it matches
-    /// nothing. Unset: `no_proxy` of the environment, read as curl 7.88 reads it, to which IPv6 networks, brackets,
-    /// `*.domain` and a `*` among others mean nothing.
+    /// Hosts that are reached without the proxy, separated by commas or white space: a name (which includes its
+    /// subdomains), an IP address, a network such as `10.0.0.0/8` or `fd00::/8`, `*.domain`, or `*` for all. An entry
+    /// with a port matches nothing. Unset: the environment variable `no_proxy` is used as in curl 7.88, which ignores
+    /// IPv6 networks, brackets, `*.domain` and a `*` among other entries.
     ///
     /// Option `no_proxy`; default: unset.
     pub fn no_proxy(self, value: &str) -> ConfigBuilder {
         self.text("no_proxy", value)
     }
 
-    /// How long a connection is used at most, and how long an idle one is kept for the next call, also after the last
-    /// client is freed. 0: each is used once. A service that moves to another address is followed within this and
-    /// `dns_cache_s`.
+    /// Longest life of a connection, and longest time that an idle connection is kept for the next call. It also
+    /// applies after the last client is freed. 0: each connection is used once. If the service moves to another IP
+    /// address, the client follows within `keep_alive_s` plus `dns_cache_s`.
     ///
     /// Option `keep_alive_s`; 0 to 3600 s; default: 60 s.
     pub fn keep_alive(self, value: Duration) -> ConfigBuilder {
         self.seconds("keep_alive_s", value)
     }
 
-    /// How long a looked-up address is used for new connections before it is looked up again.
+    /// How long the result of a DNS look-up is used for new connections.
     ///
     /// Option `dns_cache_s`; 0 to 3600 s; default: 60 s.
     pub fn dns_cache(self, value: Duration) -> ConfigBuilder {
         self.seconds("dns_cache_s", value)
     }
 
-    /// Budget of one blocking call: name look-up, connection, TLS, every attempt and every pause.
+    /// Longest duration of one blocking call. It includes DNS look-up, connection, TLS, every attempt and every pause.
     ///
     /// Option `timeout_ms`; 1 to 300000 ms; default: 3000 ms.
     pub fn timeout(self, value: Duration) -> ConfigBuilder {
         self.millis("timeout_ms", value)
     }
 
-    /// Market of visitors who name none.
+    /// Market of visitors that have no market of their own.
     ///
     /// Option `market`; default: unset.
     pub fn market(self, value: &str) -> ConfigBuilder {
         self.text("market", value)
     }
 
-    /// How often one blocking call tries at most, within its budget.
+    /// Greatest number of attempts in one blocking call. All attempts must fit into `timeout_ms`.
     ///
     /// Option `max_attempts`; 1 to 10; default: 3.
     pub fn max_attempts(self, value: u64) -> ConfigBuilder {
         self.number("max_attempts", value)
     }
 
-    /// Longest pause before the second attempt; it doubles for each further one. The pause is drawn at random from 0 to
-    /// that.
+    /// Longest pause before the second attempt; it doubles for each further attempt. The actual pause is random, from 0
+    /// to that length.
     ///
     /// Option `backoff_ms`; 0 to 60000 ms; default: 100 ms.
     pub fn backoff(self, value: Duration) -> ConfigBuilder {
         self.millis("backoff_ms", value)
     }
 
-    /// What a blocking call does when it ends on an outcome that may succeed later. `error`: it says so. `queue`: the
-    /// notification goes into the queue under the same id, at once while deliveries are failing, and the call returns
-    /// `ESALES_QUEUED`.
+    /// What a blocking call does after a failure that may succeed later. `error`: it returns the error. `queue`: it
+    /// enqueues the notification with the same id and returns `ESALES_QUEUED`; while deliveries are failing, it does so
+    /// without an attempt.
     ///
     /// Option `on_failure`; default: error.
     pub fn on_failure(self, value: OnFailure) -> ConfigBuilder {
@@ -163,81 +162,81 @@ impl ConfigBuilder {
     }
 
     /// Who delivers the queue. `background`: a thread of this process, unless another process is delivering the same
-    /// spool. `none`: some other process, such as `esales-notify drain`; needs `spool`.
+    /// spool. `none`: another process, such as `esales-notify drain`; requires `spool`.
     ///
     /// Option `delivery`; default: background.
     pub fn delivery(self, value: Delivery) -> ConfigBuilder {
         self.text("delivery", value.as_str())
     }
 
-    /// Longest time an enqueue waits for the disk, for the engine or for other processes.
+    /// Longest time that an enqueue waits for the disk, for the engine or for other processes.
     ///
     /// Option `enqueue_timeout_ms`; 1 to 60000 ms; default: 1000 ms.
     pub fn enqueue_timeout(self, value: Duration) -> ConfigBuilder {
         self.millis("enqueue_timeout_ms", value)
     }
 
-    /// Most notifications that wait in the queue.
+    /// Greatest number of pending notifications in the queue.
     ///
     /// Option `max_items`; 1 to 10000000; default: 100000.
     pub fn max_items(self, value: u64) -> ConfigBuilder {
         self.number("max_items", value)
     }
 
-    /// Most bytes of notifications (their JSON) that wait in the queue.
+    /// Greatest total size of the pending notifications (their JSON), in bytes.
     ///
     /// Option `max_bytes`; 1024 to 68719476736; default: 67108864.
     pub fn max_bytes(self, value: u64) -> ConfigBuilder {
         self.number("max_bytes", value)
     }
 
-    /// What happens to a notification over `max_items` or `max_bytes`. `refuse`: it gets `ESALES_QUEUE_FULL`.
-    /// `drop_oldest`: it is accepted, and the oldest are dropped and counted.
+    /// What happens to a new notification when `max_items` or `max_bytes` is reached. `refuse`: the call returns
+    /// `ESALES_QUEUE_FULL`. `drop_oldest`: the notification is accepted, and the oldest ones are dropped and counted.
     ///
     /// Option `overflow`; default: refuse.
     pub fn overflow(self, value: Overflow) -> ConfigBuilder {
         self.text("overflow", value.as_str())
     }
 
-    /// Most dead letters that are kept for an operator; over that, the oldest are dropped and counted.
+    /// Greatest number of dead letters that are kept for an operator. Above it, the oldest are dropped and counted.
     ///
     /// Option `max_dead`; 0 to 1000000; default: 10000.
     pub fn max_dead(self, value: u64) -> ConfigBuilder {
         self.number("max_dead", value)
     }
 
-    /// How long a notification is tried; then it expires.
+    /// How long a notification is tried. After that it expires.
     ///
     /// Option `max_age_s`; 1 to 2592000 s; default: 86400 s.
     pub fn max_age(self, value: Duration) -> ConfigBuilder {
         self.seconds("max_age_s", value)
     }
 
-    /// Most deliveries at the same time.
+    /// Greatest number of deliveries at the same time.
     ///
     /// Option `concurrency`; 1 to 64; default: 4.
     pub fn concurrency(self, value: u64) -> ConfigBuilder {
         self.number("concurrency", value)
     }
 
-    /// After a failed delivery, the longest pause before the next one is tried; it doubles with every further failure.
-    /// The pause is drawn at random from 0 to that, and is never shorter than a `Retry-After` (up to an hour).
+    /// Longest pause after a failed delivery; it doubles with every further failure. The actual pause is random, from 0
+    /// to that length, but never shorter than a `Retry-After` of the service (up to an hour).
     ///
     /// Option `gate_min_ms`; 10 to 60000 ms; default: 1000 ms.
     pub fn gate_min(self, value: Duration) -> ConfigBuilder {
         self.millis("gate_min_ms", value)
     }
 
-    /// Where the doubling of `gate_min_ms` ends.
+    /// Upper limit for the doubling of `gate_min_ms`.
     ///
     /// Option `gate_max_ms`; 10 to 3600000 ms; default: 300000 ms.
     pub fn gate_max(self, value: Duration) -> ConfigBuilder {
         self.millis("gate_max_ms", value)
     }
 
-    /// When a payment is sent again: the service would count it twice. `certain`: only if it is certain that it was not
-    /// processed; otherwise its status is `ESALES_MAY_HAVE_ARRIVED`, and the queue keeps it as a dead letter. `always`:
-    /// also if it may have arrived.
+    /// Whether a payment is sent again after a failure, although the service counts a repeated payment twice.
+    /// `certain`: only if the service certainly did not process it; otherwise its status is `ESALES_MAY_HAVE_ARRIVED`,
+    /// and the queue keeps it as a dead letter. `always`: also if it may have arrived.
     ///
     /// Option `payment_repeat`; default: certain.
     pub fn payment_repeat(self, value: PaymentRepeat) -> ConfigBuilder {
@@ -253,14 +252,14 @@ impl ConfigBuilder {
     }
 }
 
-/// What a blocking call does when it ends on an outcome that may succeed later. Option `on_failure`.
+/// What a blocking call does after a failure that may succeed later. Option `on_failure`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum OnFailure {
-    /// `error`: it says so.
+    /// `error`: it returns the error.
     Error,
-    /// `queue`: the notification goes into the queue under the same id, at once while deliveries are failing, and the
-    /// call returns `ESALES_QUEUED`.
+    /// `queue`: it enqueues the notification with the same id and returns `ESALES_QUEUED`; while deliveries are
+    /// failing, it does so without an attempt.
     Queue,
 }
 
@@ -301,7 +300,7 @@ impl Durability {
 pub enum Delivery {
     /// `background`: a thread of this process, unless another process is delivering the same spool.
     Background,
-    /// `none`: some other process, such as `esales-notify drain`; needs `spool`.
+    /// `none`: another process, such as `esales-notify drain`; requires `spool`.
     None,
 }
 
@@ -314,13 +313,13 @@ impl Delivery {
     }
 }
 
-/// What happens to a notification over `max_items` or `max_bytes`. Option `overflow`.
+/// What happens to a new notification when `max_items` or `max_bytes` is reached. Option `overflow`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Overflow {
-    /// `refuse`: it gets `ESALES_QUEUE_FULL`.
+    /// `refuse`: the call returns `ESALES_QUEUE_FULL`.
     Refuse,
-    /// `drop_oldest`: it is accepted, and the oldest are dropped and counted.
+    /// `drop_oldest`: the notification is accepted, and the oldest ones are dropped and counted.
     DropOldest,
 }
 
@@ -333,11 +332,12 @@ impl Overflow {
     }
 }
 
-/// When a payment is sent again: the service would count it twice. Option `payment_repeat`.
+/// Whether a payment is sent again after a failure, although the service counts a repeated payment twice. Option
+/// `payment_repeat`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PaymentRepeat {
-    /// `certain`: only if it is certain that it was not processed; otherwise its status is `ESALES_MAY_HAVE_ARRIVED`,
+    /// `certain`: only if the service certainly did not process it; otherwise its status is `ESALES_MAY_HAVE_ARRIVED`,
     /// and the queue keeps it as a dead letter.
     Certain,
     /// `always`: also if it may have arrived.

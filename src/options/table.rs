@@ -58,7 +58,7 @@ impl OptionSpec {
         format!("{PREFIX}{}", self.name.to_ascii_uppercase())
     }
 
-    /// Its range in words, such as `1 to 300000`.
+    /// The range as text, such as `1 to 300000`.
     #[must_use]
     pub fn range(&self) -> String {
         match self.kind {
@@ -71,7 +71,7 @@ impl OptionSpec {
     }
 }
 
-/// Of the variables of all options.
+/// The prefix of every option's environment variable.
 const PREFIX: &str = "ESALES_";
 
 /// The option that an environment variable sets.
@@ -115,7 +115,7 @@ const fn int(min: u64, max: u64) -> Kind {
     Kind::Integer { min, max }
 }
 
-// How a row's value becomes its field.
+// Functions that read the value of a row into its field.
 
 fn text(config: &Config, option: &OptionSpec) -> Result<Option<String>, Error> {
     Ok(config.value(option).map(str::to_owned))
@@ -160,7 +160,7 @@ fn seconds(config: &Config, option: &OptionSpec) -> Result<Duration, Error> {
     number(config, option).map(Duration::from_secs)
 }
 
-/// Whether a choice is this word.
+/// Whether the option has this value.
 fn is(value: &'static str) -> impl Fn(&Config, &OptionSpec) -> Result<bool, Error> {
     move |config, option| Ok(config.value(option) == Some(value))
 }
@@ -169,7 +169,7 @@ pub(super) fn is_true(value: &str) -> bool {
     matches!(value, "true" | "1")
 }
 
-// The rules of texts.
+// Functions that check texts.
 
 fn cluster_id(_: &str, value: &str) -> Result<(), Error> {
     endpoint::check_cluster_id(value)
@@ -200,7 +200,7 @@ fn not_empty(name: &str, value: &str) -> Result<(), Error> {
 }
 
 /// Declares structs whose fields are set by options, and the table of all their options. A row is
-/// `field: Type = how it is read, row(name, values, default, doc);`. What follows `with` is no option of its own.
+/// `field: Type = function that reads it, row(name, values, default, doc);`. Fields after `with` are not options.
 macro_rules! options {
     ($(
         $(#[$attr:meta])*
@@ -233,48 +233,49 @@ macro_rules! options {
 
 #[rustfmt::skip]
 options! {
-    /// Where to, and by which way: what the route is made from.
+    /// The options from which the endpoint and the proxy settings are made.
     Address with {} {
         cluster_id: Option<String> = text, row("cluster_id", Kind::Text, None,
             "The cluster: the first label of its host name in `https://{cluster_id}.api.esales.apptus.cloud`. This or `base_url` is required.").checked(cluster_id);
         base_url: Option<String> = text, row("base_url", Kind::Text, None,
-            "Address to use instead of the cluster's, without the `/api/v1/...` path: a sandbox, a gateway.").checked(base_url);
+            "URL to use instead of the cluster's, without the path `/api/v1/...`, for example of a sandbox or a gateway.").checked(base_url);
         allow_http: bool = flag, row("allow_http", Kind::Flag, Some("false"),
-            "Whether `base_url` may be `http://` for an address that is not loopback. Visitor data then crosses the network in clear.");
+            "Whether `base_url` may be `http://` for a host that is not loopback. Visitor data is then sent without encryption.");
         ca_file: Option<String> = text, row("ca_file", Kind::Path, None,
-            "PEM file of the certificate authorities to trust, instead of the system's. It is read once, when the client is made; a relative path counts from the folder of that moment. A certificate in it that cannot be used is an error.").checked(not_empty);
+            "PEM file of the certificate authorities to trust instead of the system's. It is read once, when the client is made; a relative path is resolved then. A certificate in the file that cannot be used is an error.").checked(not_empty);
         proxy: Option<String> = text, row("proxy", Kind::Text, None,
-            "HTTP proxy, `http://[user:password@]host:port`. Unset: `https_proxy`, `http_proxy`, `all_proxy` of the environment, not for loopback addresses. Empty: none.").checked(proxy);
+            "HTTP proxy, `http://[user:password@]host:port`. Unset: the environment variables `https_proxy`, `http_proxy` and `all_proxy` are used, except for loopback hosts. Empty: no proxy.").checked(proxy);
         no_proxy: Option<String> = text, row("no_proxy", Kind::Text, None,
-            "Hosts that are reached without the proxy, separated by commas or white space: a name (with all names below it), an IP address, a network such as `10.0.0.0/8` or `fd00::/8`, `*.domain`, or `*` for all. A port in it matches nothing. Unset: `no_proxy` of the environment, read as curl 7.88 reads it, to which IPv6 networks, brackets, `*.domain` and a `*` among others mean nothing.");
+            "Hosts that are reached without the proxy, separated by commas or white space: a name (which includes its subdomains), an IP address, a network such as `10.0.0.0/8` or `fd00::/8`, `*.domain`, or `*` for all. An entry with a port matches nothing. Unset: the environment variable `no_proxy` is used as in curl 7.88, which ignores IPv6 networks, brackets, `*.domain` and a `*` among other entries.");
     }
 
-    /// Everything that decides how a request travels. Clients with an equal route share connections.
+    /// The endpoint settings. Clients with equal settings share connections.
     ///
-    /// An error of `ca_file` matters only where TLS is needed: a spool may hold notifications for another origin.
+    /// An error of `ca_file` is kept, because it matters only for an origin with https: a spool may hold notifications
+    /// for several origins.
     ServiceSettings with { endpoint: Endpoint, proxy: Option<ProxySettings>, ca_file: Option<Result<CaFile, Error>> } {
         keep_alive: Duration = seconds, row("keep_alive_s", int(0, 3600), Some("60"),
-            "How long a connection is used at most, and how long an idle one is kept for the next call, in seconds, also after the last client is freed. 0: each is used once. A service that moves to another address is followed within this and `dns_cache_s`.");
+            "Longest life of a connection, and longest time that an idle connection is kept for the next call, in seconds. It also applies after the last client is freed. 0: each connection is used once. If the service moves to another IP address, the client follows within `keep_alive_s` plus `dns_cache_s`.");
         dns_cache: Duration = seconds, row("dns_cache_s", int(0, 3600), Some("60"),
-            "How long a looked-up address is used for new connections before it is looked up again, in seconds.");
+            "How long the result of a DNS look-up is used for new connections, in seconds.");
     }
 
-    /// How long a call may take, and an attempt to deliver from the queue.
+    /// The time limit of a call, and of an attempt to deliver from the queue.
     Budget with {} {
         timeout: Duration = millis, row("timeout_ms", int(1, 300_000), Some("3000"),
-            "Budget of one blocking call, in milliseconds: name look-up, connection, TLS, every attempt and every pause.");
+            "Longest duration of one blocking call, in milliseconds. It includes DNS look-up, connection, TLS, every attempt and every pause.");
     }
 
-    /// The configuration as the client uses it.
+    /// The configuration in the form that the client uses.
     Settings with { timeout: Duration, service: ServiceSettings, queue: QueueSettings } {
         market: Option<String> = text, row("market", Kind::Text, None,
-            "Market of visitors who name none.").checked(market);
+            "Market of visitors that have no market of their own.").checked(market);
         max_attempts: u32 = number, row("max_attempts", int(1, 10), Some("3"),
-            "How often one blocking call tries at most, within its budget.");
+            "Greatest number of attempts in one blocking call. All attempts must fit into `timeout_ms`.");
         backoff: Duration = millis, row("backoff_ms", int(0, 60_000), Some("100"),
-            "Longest pause before the second attempt, in milliseconds; it doubles for each further one. The pause is drawn at random from 0 to that.");
+            "Longest pause before the second attempt, in milliseconds; it doubles for each further attempt. The actual pause is random, from 0 to that length.");
         queue_on_failure: bool = is("queue"), row("on_failure", one_of(&["error", "queue"]), Some("error"),
-            "What a blocking call does when it ends on an outcome that may succeed later. `error`: it says so. `queue`: the notification goes into the queue under the same id, at once while deliveries are failing, and the call returns ESALES_QUEUED.");
+            "What a blocking call does after a failure that may succeed later. `error`: it returns the error. `queue`: it enqueues the notification with the same id and returns ESALES_QUEUED; while deliveries are failing, it does so without an attempt.");
     }
 
     /// The queue and its delivery. `attempt_timeout` is the time for one delivery attempt; of the clients that share a
@@ -293,27 +294,27 @@ options! {
         durability: Durability = durability, row("durability", one_of(&["process", "replica", "disk"]), Some("process"),
             "What an accepted notification in the `spool` survives. `process`: the end of every process, kill -9 included. `replica`: only for an engine; also the loss of the primary, for the enqueue waits until a replica has it. `disk`: a power loss too; the enqueues that run at the same time share an fsync and wait for it.");
         delivers: bool = is("background"), row("delivery", one_of(&["background", "none"]), Some("background"),
-            "Who delivers the queue. `background`: a thread of this process, unless another process is delivering the same spool. `none`: some other process, such as `esales-notify drain`; needs `spool`.");
+            "Who delivers the queue. `background`: a thread of this process, unless another process is delivering the same spool. `none`: another process, such as `esales-notify drain`; requires `spool`.");
         enqueue_timeout: Duration = millis, row("enqueue_timeout_ms", int(1, 60_000), Some("1000"),
-            "Longest time an enqueue waits for the disk, for the engine or for other processes, in milliseconds.");
+            "Longest time that an enqueue waits for the disk, for the engine or for other processes, in milliseconds.");
         max_items: u64 = number, row("max_items", int(1, 10_000_000), Some("100000"),
-            "Most notifications that wait in the queue.");
+            "Greatest number of pending notifications in the queue.");
         max_bytes: u64 = number, row("max_bytes", int(1024, 64 << 30), Some("67108864"),
-            "Most bytes of notifications (their JSON) that wait in the queue.");
+            "Greatest total size of the pending notifications (their JSON), in bytes.");
         drops_oldest: bool = is("drop_oldest"), row("overflow", one_of(&["refuse", "drop_oldest"]), Some("refuse"),
-            "What happens to a notification over `max_items` or `max_bytes`. `refuse`: it gets ESALES_QUEUE_FULL. `drop_oldest`: it is accepted, and the oldest are dropped and counted.");
+            "What happens to a new notification when `max_items` or `max_bytes` is reached. `refuse`: the call returns ESALES_QUEUE_FULL. `drop_oldest`: the notification is accepted, and the oldest ones are dropped and counted.");
         max_dead: u64 = number, row("max_dead", int(0, 1_000_000), Some("10000"),
-            "Most dead letters that are kept for an operator; over that, the oldest are dropped and counted.");
+            "Greatest number of dead letters that are kept for an operator. Above it, the oldest are dropped and counted.");
         max_age: Duration = seconds, row("max_age_s", int(1, 2_592_000), Some("86400"),
-            "How long a notification is tried, in seconds; then it expires.");
+            "How long a notification is tried, in seconds. After that it expires.");
         concurrency: usize = number, row("concurrency", int(1, 64), Some("4"),
-            "Most deliveries at the same time.");
+            "Greatest number of deliveries at the same time.");
         gate_min: Duration = millis, row("gate_min_ms", int(10, 60_000), Some("1000"),
-            "After a failed delivery, the longest pause before the next one is tried, in milliseconds; it doubles with every further failure. The pause is drawn at random from 0 to that, and is never shorter than a `Retry-After` (up to an hour).");
+            "Longest pause after a failed delivery, in milliseconds; it doubles with every further failure. The actual pause is random, from 0 to that length, but never shorter than a `Retry-After` of the service (up to an hour).");
         gate_max: Duration = millis, row("gate_max_ms", int(10, 3_600_000), Some("300000"),
-            "Where the doubling of `gate_min_ms` ends, in milliseconds.");
+            "Upper limit for the doubling of `gate_min_ms`, in milliseconds.");
         repeats_payments: bool = is("always"), row("payment_repeat", one_of(&["certain", "always"]), Some("certain"),
-            "When a payment is sent again: the service would count it twice. `certain`: only if it is certain that it was not processed; otherwise its status is ESALES_MAY_HAVE_ARRIVED, and the queue keeps it as a dead letter. `always`: also if it may have arrived.");
+            "Whether a payment is sent again after a failure, although the service counts a repeated payment twice. `certain`: only if the service certainly did not process it; otherwise its status is ESALES_MAY_HAVE_ARRIVED, and the queue keeps it as a dead letter. `always`: also if it may have arrived.");
         receipt_retention: Duration = seconds, row("receipt_retention_s", int(0, 2_592_000), Some("3600"),
             "How long the receipt of a notification that left the queue is kept, in seconds; in a directory or in memory, at most the last 20,000. An engine accepts no second notification with the same id for so long. 0: none.");
     }

@@ -1,4 +1,4 @@
-//! Why a call failed.
+//! The error of a call.
 
 use std::error;
 use std::fmt;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::{Receipt, Status};
 
-/// Why a call failed. [`Error::status`] is its code; [`std::error::Error::source`] is its cause, where there is one.
+/// The error of a call. [`Error::status`] is its code, and [`std::error::Error::source`] its cause, if there is one.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub enum Error {
@@ -14,16 +14,16 @@ pub enum Error {
     InvalidArgument(String),
     /// An option is missing, unknown, out of range, or contradicts another. The message names the option.
     InvalidConfig(String),
-    /// A notification was refused or did not get through; the receipt says what became of it.
+    /// A notification was refused or was not delivered. The receipt has the outcome.
     Notification(Box<Receipt>),
     /// Any other failure.
     #[non_exhaustive]
     Other {
         /// The code; never a success.
         status: Status,
-        /// What went wrong, for a person.
+        /// The message, for a person.
         detail: String,
-        /// What caused it.
+        /// The cause.
         source: Option<Arc<dyn error::Error + Send + Sync>>,
     },
 }
@@ -42,7 +42,7 @@ impl Error {
         }
     }
 
-    /// The same, with what caused it.
+    /// An error with a cause.
     pub(crate) fn caused_by(
         status: Status,
         detail: impl Into<String>,
@@ -74,7 +74,7 @@ impl Error {
         }
     }
 
-    /// What went wrong, for a person. It names the argument or the option.
+    /// The message, for a person. It names the argument or the option.
     #[must_use]
     pub fn detail(&self) -> &str {
         match self {
@@ -94,7 +94,7 @@ impl Error {
     }
 }
 
-/// Errors are equal if their codes, messages and receipts are, whatever caused them.
+/// Errors are equal if their codes, messages and receipts are equal. The cause is not compared.
 impl PartialEq for Error {
     fn eq(&self, other: &Error) -> bool {
         self.status() == other.status()
@@ -134,6 +134,7 @@ mod tests {
     use super::*;
     use std::error::Error as _;
     use std::io;
+    use std::time::Duration;
 
     #[test]
     fn error_source_is_the_cause_when_there_is_one() {
@@ -145,6 +146,27 @@ mod tests {
         let same = Error::new(Status::SpoolFailed, "/spool: it is gone");
         assert_eq!(error, same);
         assert!(same.source().is_none());
+    }
+
+    #[test]
+    fn errors_are_equal_if_code_message_and_receipt_are() {
+        let receipt =
+            |elapsed| Receipt::unsent(Status::Timeout, "late", Duration::from_secs(elapsed));
+        let error = Error::from(receipt(1));
+        assert_eq!(error.receipt(), Some(&receipt(1)));
+        assert_eq!(error, Error::from(receipt(1)));
+        for other in [
+            Error::from(receipt(2)),
+            Error::new(Status::Timeout, "late"),
+            Error::new(Status::Timeout, "later"),
+            Error::new(Status::Throttled, "late"),
+        ] {
+            assert_ne!(error, other);
+        }
+        let without = Error::new(Status::Timeout, "late");
+        assert_eq!(without.receipt(), None);
+        assert_ne!(without, Error::new(Status::Timeout, "later"));
+        assert_ne!(without, Error::new(Status::Throttled, "late"));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What became of a call: the status, the receipt, the error.
+//! The outcome of a call: status, receipt and error.
 
 mod error;
 mod receipt;

@@ -1,29 +1,29 @@
-//! What became of one notification.
+//! The outcome of one notification.
 
 use std::time::Duration;
 
 use super::Status;
 
-/// What became of one notification.
+/// The outcome of one notification.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Receipt {
     /// The outcome.
     pub status: Status,
-    /// The HTTP status of the last attempt's answer; `None` if it got none.
+    /// HTTP status of the answer to the last attempt. `None`: the last attempt got no answer.
     pub http_status: Option<u16>,
-    /// How many attempts were started: 0 if nothing was sent.
+    /// How many attempts were started. 0: nothing was sent.
     pub attempts: u32,
-    /// How long the call took, from entry to return.
+    /// Duration of the call. In a receipt from the queue: the time from acceptance to the outcome, or until now.
     pub elapsed: Duration,
-    /// The id that was sent; empty if the arguments were refused before there was one.
+    /// The id that was sent. Empty if the arguments were refused.
     pub id: String,
-    /// What happened, in words for a person.
+    /// A message for a person.
     pub detail: String,
 }
 
 impl Receipt {
-    /// The receipt of a notification of which nothing was sent.
+    /// The receipt of a notification that was not sent.
     pub(crate) fn unsent(status: Status, detail: &str, elapsed: Duration) -> Receipt {
         Receipt {
             status,
@@ -33,5 +33,24 @@ impl Receipt {
             id: String::new(),
             detail: detail.to_owned(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn receipt_has_no_attempt_when_nothing_was_sent() {
+        let receipt = Receipt::unsent(Status::Closed, "closed", Duration::from_secs(1));
+        assert_eq!(
+            (receipt.status, receipt.detail.as_str()),
+            (Status::Closed, "closed")
+        );
+        assert_eq!((receipt.attempts, receipt.http_status), (0, None));
+        assert_eq!(
+            (receipt.elapsed, receipt.id.as_str()),
+            (Duration::from_secs(1), "")
+        );
     }
 }

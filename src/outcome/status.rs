@@ -1,14 +1,15 @@
-//! The status codes, in one table. Pure, and without other modules: the build script compiles this file too.
+//! The table of status codes. It uses no other module, because the build script compiles this file too.
 
 use std::ffi::CStr;
 use std::fmt;
 
-/// Declares the codes: each has one row, and everything that is said about a code in any language is generated from it.
+/// Declares the codes. Each code has one row; its constants and texts in every language are generated from the row.
 macro_rules! statuses {
     ($($Variant:ident = $code:literal: $Group:ident {
         name: $name:literal, text: $text:literal, advice: $advice:literal $(,)?
     })*) => {
-        /// The outcome of a call. The numbers are the C API's and are frozen: never renumbered, never reused.
+        /// The outcome of a call. The numbers are those of the C API and are frozen: they are never renumbered or
+        /// reused.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         #[repr(i32)]
         #[non_exhaustive]
@@ -29,19 +30,19 @@ macro_rules! statuses {
                 }
             }
 
-            /// What kind of outcome it is.
+            /// The group of the code.
             #[must_use]
             pub fn group(self) -> Group {
                 match self { $(Status::$Variant => Group::$Group,)* }
             }
 
-            /// What it means, in one sentence.
+            /// The meaning of the code, in one sentence.
             #[must_use]
             pub fn text(self) -> &'static str {
                 match self { $(Status::$Variant => $text,)* }
             }
 
-            /// What to do about it, in one sentence.
+            /// Advice for the caller, in one sentence.
             #[must_use]
             pub fn advice(self) -> &'static str {
                 match self { $(Status::$Variant => $advice,)* }
@@ -66,7 +67,7 @@ statuses! {
     }
     Queued = 1: Success {
         name: "ESALES_QUEUED", text: "The notification is in the queue and will be delivered.",
-        advice: "Nothing. Its receipt can be asked for by its id.",
+        advice: "Nothing. Its receipt can be read with its id.",
     }
     InvalidArgument = -1: Usage {
         name: "ESALES_INVALID_ARGUMENT", text: "An argument is missing or malformed; nothing was sent.",
@@ -82,7 +83,7 @@ statuses! {
     }
     BadRequest = -10: Final {
         name: "ESALES_BAD_REQUEST", text: "The service refused the request (400): a ticket, a product key or an order line is missing.",
-        advice: "Read the message, which has what the service said. Pass tickets and keys as the service gave them.",
+        advice: "Read the message, which quotes the service. Pass tickets and keys exactly as the service returned them.",
     }
     Forbidden = -11: Final {
         name: "ESALES_FORBIDDEN", text: "The service could not validate the customer key of a signed-in visitor (403).",
@@ -90,7 +91,7 @@ statuses! {
     }
     Rejected = -12: Final {
         name: "ESALES_REJECTED", text: "The service gave another final answer, such as a 404 or a redirect.",
-        advice: "Check the address, and whether the v1 API is enabled for the cluster.",
+        advice: "Check cluster_id or base_url, and whether the v1 API is enabled for the cluster.",
     }
     MayHaveArrived = -13: Final {
         name: "ESALES_MAY_HAVE_ARRIVED", text: "It is not known whether the payment arrived; the service would count it twice if it were sent again.",
@@ -110,39 +111,39 @@ statuses! {
     }
     ConnectFailed = -23: Retryable {
         name: "ESALES_CONNECT_FAILED", text: "The host name was not found, or no connection could be made.",
-        advice: "Check the address and the network. Send it again later with the same id.",
+        advice: "Check cluster_id or base_url, and the network. Send it again later with the same id.",
     }
     TlsFailed = -24: Retryable {
         name: "ESALES_TLS_FAILED", text: "The TLS handshake failed, or the certificate was refused.",
-        advice: "Read the message. A private authority goes into the option ca_file.",
+        advice: "Read the message. If the certificate is from a private authority, name that authority in the option ca_file.",
     }
     ConnectionLost = -25: Retryable {
         name: "ESALES_CONNECTION_LOST", text: "The connection broke before the answer was complete; the notification may have arrived.",
         advice: "Send it again later with the same id.",
     }
     BadResponse = -26: Retryable {
-        name: "ESALES_BAD_RESPONSE", text: "The answer is not HTTP that could be understood; the notification may have arrived.",
-        advice: "Check the address. Send it again later with the same id.",
+        name: "ESALES_BAD_RESPONSE", text: "The answer is not valid HTTP; the notification may have arrived.",
+        advice: "Check cluster_id or base_url. Send it again later with the same id.",
     }
     QueueFull = -30: Queue {
         name: "ESALES_QUEUE_FULL", text: "The queue is full; the notification was not accepted.",
-        advice: "See why nothing is delivered, or raise the options max_items and max_bytes.",
+        advice: "Find out why nothing is delivered, or raise the options max_items and max_bytes.",
     }
     SpoolFailed = -31: Queue {
         name: "ESALES_SPOOL_FAILED", text: "The spool could not be read or written; a notification was not accepted.",
-        advice: "Read the message: the disk, the folder, its permissions.",
+        advice: "Read the message. Check the disk, the folder and its permissions.",
     }
     Expired = -32: Queue {
-        name: "ESALES_EXPIRED", text: "The notification was not delivered within max_age_s; it is no longer tried.",
-        advice: "See why nothing was delivered, or raise the option max_age_s.",
+        name: "ESALES_EXPIRED", text: "The notification was not delivered within max_age_s and is not tried any more.",
+        advice: "Find out why nothing was delivered, or raise the option max_age_s.",
     }
     Dropped = -33: Queue {
         name: "ESALES_DROPPED", text: "The notification was dropped from the queue: to make room, or by an operator.",
-        advice: "Raise the options max_items, max_bytes and max_dead if it made room.",
+        advice: "If it was dropped to make room, raise the options max_items, max_bytes and max_dead.",
     }
     UnknownId = -34: Queue {
-        name: "ESALES_UNKNOWN_ID", text: "Nothing is known of the id: it was never accepted here, or its receipt was discarded.",
-        advice: "Ask with the id of the receipt, and within receipt_retention_s after the delivery.",
+        name: "ESALES_UNKNOWN_ID", text: "The id is unknown: it was never accepted here, or its receipt was discarded.",
+        advice: "Use the id of the receipt, and ask within receipt_retention_s after the delivery.",
     }
     Internal = -90: Defect {
         name: "ESALES_INTERNAL", text: "There is a defect in the library; what the call did is not known.",
@@ -153,7 +154,8 @@ statuses! {
 /// Declares the groups of codes, each with its range.
 macro_rules! groups {
     ($($Group:ident: $lowest:literal to $highest:literal, $text:literal;)*) => {
-        /// What kind of outcome a code is. A code that only a later version knows has a group too: by its range.
+        /// A group of codes with the same meaning for the caller. The range of a group includes codes of later
+        /// versions.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum Group {
@@ -164,7 +166,7 @@ macro_rules! groups {
             /// Every group, highest codes first.
             pub const ALL: &'static [Group] = &[$(Group::$Group,)*];
 
-            /// The lowest and the highest code that it may have.
+            /// The lowest and the highest code of the group.
             #[must_use]
             pub fn range(self) -> (i32, i32) {
                 match self { $(Group::$Group => ($lowest, $highest),)* }
@@ -184,7 +186,7 @@ groups! {
     Usage: -9 to -1, "The program or its configuration is wrong; nothing was sent.";
     Final: -19 to -10, "The notification is not sent again: the service refused it, or would count it twice.";
     Retryable: -29 to -20, "The same notification may succeed later, with the same id.";
-    Queue: -39 to -30, "The queue did not accept the notification, or gave it up, or does not know it.";
+    Queue: -39 to -30, "The queue did not accept the notification, gave it up, or does not know its id.";
     Defect: -99 to -90, "There is a defect in the library.";
 }
 
@@ -214,7 +216,7 @@ impl Status {
         self.group() == Group::Success
     }
 
-    /// Whether the same notification, with the same id, may get through later.
+    /// Whether the same notification may succeed later, with the same id.
     #[must_use]
     pub fn is_retryable(self) -> bool {
         self.group() == Group::Retryable
@@ -259,6 +261,19 @@ mod tests {
         for pair in Group::ALL[1..].windows(2) {
             assert!(pair[1].range().1 < pair[0].range().0, "{pair:?}");
         }
+    }
+
+    #[test]
+    fn success_is_delivered_and_queued() {
+        for status in Status::ALL {
+            let expected = matches!(status, Status::Delivered | Status::Queued);
+            assert_eq!(status.is_success(), expected, "{}", status.name());
+        }
+    }
+
+    #[test]
+    fn display_is_the_name_of_the_constant() {
+        assert_eq!(Status::Timeout.to_string(), "ESALES_TIMEOUT");
     }
 
     #[test]

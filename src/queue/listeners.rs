@@ -11,8 +11,8 @@ use crate::host::Mailbox;
 use crate::host::{self, CallbackSlot};
 use crate::outcome::Receipt;
 
-/// What is called for every settled notification.
-pub(crate) type OnDelivery = dyn Fn(&Receipt) + Send + Sync;
+/// What is called for every settled notification: with the receipt, and the duration of the attempt that decided it.
+pub(crate) type OnDelivery = dyn Fn(&Receipt, Duration) + Send + Sync;
 
 /// How many settled notifications wait for a client that asks.
 const MAX_KEPT_RECEIPTS: usize = 1024;
@@ -74,14 +74,14 @@ impl Listeners {
     }
 
     /// No lock is held while callbacks run. Ends early if one of them forked and this is the child.
-    pub(super) fn call_all(&self, receipts: &[Receipt], is_ours: impl Fn() -> bool) {
+    pub(super) fn call_all(&self, receipts: &[(Receipt, Duration)], is_ours: impl Fn() -> bool) {
         let listeners: Vec<_> = self.lock().values().cloned().collect();
-        for receipt in receipts {
+        for (receipt, latency) in receipts {
             for listener in &listeners {
                 if let Some(mailbox) = listener.mailbox.get() {
                     mailbox.keep(receipt.clone());
                 }
-                listener.slot.run(|callback| callback(receipt));
+                listener.slot.run(|callback| callback(receipt, *latency));
                 if !is_ours() {
                     return;
                 }

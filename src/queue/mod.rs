@@ -245,7 +245,7 @@ impl Queue {
     }
 
     /// Wakes those who wait, and calls the listeners. No lock is held while they are called.
-    fn announce(&self, receipts: &[Receipt]) {
+    fn announce(&self, receipts: &[(Receipt, Duration)]) {
         *self.lock_settled() += 1;
         self.settled.1.notify_all();
         self.listeners.call_all(receipts, || self.is_ours());

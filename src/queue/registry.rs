@@ -1,4 +1,4 @@
-//! The queues of this process: clients of equal settings share one, also when they come and go.
+//! The queues of this process. Clients with equal settings share a queue, even if they do not exist at the same time.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -8,10 +8,10 @@ use crate::host::{self, PerProcess};
 use crate::options::{QueueSettings, ServiceSettings};
 use crate::outcome::Error;
 
-/// How many queues without a client and without work are kept.
+/// How many queues are kept that have no client and are empty.
 const MAX_IDLE: usize = 8;
 
-/// A shop has one or two: no map finds them faster.
+/// A list, because a shop has one or two queues.
 static REGISTRY: PerProcess<Mutex<Vec<Arc<Queue>>>> = PerProcess::new();
 
 fn lock() -> MutexGuard<'static, Vec<Arc<Queue>>> {
@@ -30,24 +30,26 @@ fn find(
     queues.iter().find(is_it).cloned()
 }
 
-/// The queue of these settings, if this process has it.
+/// The queue with these settings, if this process has one.
 pub(crate) fn find_open(service: &ServiceSettings, settings: &QueueSettings) -> Option<Arc<Queue>> {
     find(&lock(), service, settings)
 }
 
-/// Ends this process's part in the delivery of every spool, for good: each of its drainers takes nothing more out of the
-/// spool, and waits until requests in flight are recorded. For a process that is about to end: a request that is in
-/// flight at that moment is otherwise sent again later.
+/// Ends this process's delivery of every spool, for good. The process sends no further notification
+/// from a spool, and the call waits until requests in flight are recorded, for at most `timeout`.
+/// Call it in a process that is about to end: a request that is in flight when the process ends is
+/// sent again later.
 ///
-/// Waits at most `timeout`. Returns false if requests were still in flight then: they are sent once more later, under
-/// the same ids. What is left stays in the spools, and enqueues keep working. Another process becomes the leader of a
-/// spool at once. Queues in memory are left alone: [`Client::flush`](crate::Client::flush) them before.
+/// Returns false if requests were still in flight after `timeout`; they are sent again later, with
+/// the same ids. What is left stays in the spools, and enqueues keep working. Another process on
+/// standby becomes the leader of a spool at once. Queues in memory are not stopped:
+/// [`Client::flush`](crate::Client::flush) them before.
 #[must_use]
 pub fn stop_delivery(timeout: Duration) -> bool {
     let deadline = host::deadline_after(timeout);
     let is_shared = |queue: &&Arc<Queue>| queue.settings.spool.is_some();
     let queues: Vec<_> = lock().iter().filter(is_shared).cloned().collect();
-    // All of them at once, so that none takes more out while another is waited for.
+    // First stop all of them, so that none sends more while the call waits for another.
     for queue in &queues {
         let _ = queue.stop_delivery(Duration::ZERO);
     }
@@ -55,7 +57,7 @@ pub fn stop_delivery(timeout: Duration) -> bool {
     queues.iter().all(|queue| queue.stop_delivery(left()))
 }
 
-/// The queue of these settings, made now or found.
+/// The queue with these settings; opened if this process has none.
 pub(crate) fn find_or_open(
     service: &ServiceSettings,
     settings: &QueueSettings,
@@ -70,7 +72,7 @@ pub(crate) fn find_or_open(
     }
     let mut gone = Vec::new();
     if queues.len() >= MAX_IDLE {
-        // Closing files: after the lock is given back.
+        // Dropped after the lock is released, because this closes files.
         gone.extend(queues.extract_if(.., |q| Arc::strong_count(q) == 1 && q.is_idle()));
     }
     queues.push(Arc::clone(&fresh));

@@ -1,23 +1,23 @@
-//! What a queue has done, in numbers that obey a law.
+//! The counters of a queue. They obey the counter invariant.
 
 use std::time::Duration;
 
 pub use crate::spool::Counts;
 
-/// The middle and the tail of the last deliveries.
+/// Percentiles of durations.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Percentiles {
-    /// Half of them took no longer.
+    /// Half of the durations are not longer.
     pub p50: Duration,
-    /// 95 in 100 took no longer.
+    /// 95 of 100 durations are not longer.
     pub p95: Duration,
-    /// 99 in 100 took no longer.
+    /// 99 of 100 durations are not longer.
     pub p99: Duration,
 }
 
 impl Percentiles {
-    /// By nearest rank; zeros if there were none.
+    /// Percentiles by nearest rank; zero if there are no values.
     pub(crate) fn from_durations(mut values: Vec<Duration>) -> Percentiles {
         values.sort_unstable();
         let rank = |percent: usize| {
@@ -32,32 +32,34 @@ impl Percentiles {
     }
 }
 
-/// The state of a queue.
+/// The counters of a queue.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
-    /// The whole spool: what all processes accepted, and what became of it, since the spool was made.
+    /// Notifications of all processes since the spool was made.
     pub spool: Counts,
-    /// What this process accepted, by clients whose options are those of this one (they share a queue), and what became
-    /// of that, whoever delivered it.
+    /// Notifications that this process accepted through clients that share this client's queue,
+    /// whichever process delivered them.
     pub process: Counts,
-    /// Calls, by the same clients, that the queue refused, full or failing. They are not among the accepted.
+    /// Calls of the same clients that failed because the queue was full or the spool failed. They
+    /// are not among the accepted.
     pub process_refused: u64,
     /// Notifications that were accepted, and that the engine of the spool has lost since: after it was restarted without
     /// its data, or after a replica without the last of them became the primary. At least so many; they are not among
     /// those of `spool`. Always 0 for a spool in a directory or in memory.
     pub lost: u64,
-    /// Bytes of the notifications that are pending.
+    /// Bytes of the pending notifications.
     pub pending_bytes: u64,
-    /// How long the oldest pending notification has been waiting; zero if none is.
+    /// How long the oldest pending notification has been waiting; zero if none is pending.
     pub oldest_age: Duration,
-    /// Until the next probe, while the gate of this client's endpoint is closed; `None`: it is open.
+    /// Time until the next delivery is tried. `None`: deliveries are not backing off.
     pub gate_closed_for: Option<Duration>,
-    /// Deliveries in a row that failed; 0 while the gate is open.
+    /// Number of consecutive failed deliveries; 0 if deliveries are not backing off.
     pub gate_failures: u32,
-    /// From acceptance to the service's answer, of the last 1,000 delivered whose receipts are still kept.
+    /// Time from acceptance to the service's answer, of the last 1,000 deliveries whose receipts
+    /// are still kept.
     pub delivery_age: Percentiles,
-    /// Of the attempt that delivered, of the same 1,000.
+    /// Duration of the successful attempt, of the same deliveries.
     pub attempt_latency: Percentiles,
 }
 

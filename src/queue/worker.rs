@@ -20,8 +20,8 @@ use senders::FinishedDelivery;
 
 /// When the spool itself fails.
 const TROUBLE: Duration = Duration::from_millis(500);
-/// How long what was answered waits for the rest of what is under way, to be recorded in one transaction. Short beside what
-/// an exchange over a network takes.
+/// How long what was answered waits for the rest of what is under way, to be recorded in one transaction. Short beside
+/// what an exchange over a network takes.
 const GATHER: Duration = Duration::from_micros(200);
 
 /// The worker of a queue: asleep, or running on a thread of its own.
@@ -79,7 +79,9 @@ impl Worker {
             Ok(()) => state.is_running = true,
             Err(e) => {
                 drop(state);
-                log::error(|| format!("no thread to deliver with: {e}; it is tried again"));
+                log::error(|| {
+                    format!("no thread can be started for the delivery: {e}; it is tried again")
+                });
             }
         }
     }
@@ -108,8 +110,8 @@ impl Worker {
         }
     }
 
-    /// Waits for an enqueue or a finished delivery, at most this long; after one that finished, for so long for the others
-    /// that are `in_flight`.
+    /// Waits for an enqueue or a finished delivery, at most this long; after one that finished, for so long for the
+    /// others that are `in_flight`.
     fn wait(&self, at_most: Duration, in_flight: usize, gather: Duration) -> Wakeup {
         let mut state = self.lock();
         let may_end = state.is_stopping && in_flight == 0;
@@ -191,7 +193,7 @@ fn run(queue: &Arc<Queue>) {
             }
             Err(e) => {
                 if trouble.as_ref() != Some(&e) {
-                    log::error(|| format!("delivery cannot go on: {e}"));
+                    log::error(|| format!("delivery failed and is tried again: {e}"));
                     trouble = Some(e);
                 }
                 at_most = TROUBLE;

@@ -198,8 +198,8 @@ pub(crate) struct Overview {
 pub(crate) enum LeaseError {
     /// Another process leads now. Nothing was recorded, and nothing more may be sent.
     Lost,
-    /// The spool was deleted. The lease is one of the new spool that has begun; nothing was recorded, and what was fetched
-    /// is void: its positions are other items' now.
+    /// The spool was deleted. The lease is one of the new spool that has begun; nothing was recorded, and what was
+    /// fetched is void: its positions are other items' now.
     Replaced,
     /// The engine failed; the lease is still held, and the call may be repeated.
     Failed(Error),
@@ -283,8 +283,8 @@ pub(crate) trait Lease: Debug + Send {
     /// Housekeeping, about once a second.
     fn maintain(&mut self, now: Timestamp) -> Result<(), LeaseError>;
 
-    /// Who reads this spool's [`Ledger`] sees everything up to the last settlement. Called before the lease is dropped in
-    /// the regular way.
+    /// Who reads this spool's [`Ledger`] sees everything up to the last settlement. Called before the lease is dropped
+    /// in the regular way.
     fn release(self: Box<Self>);
 }
 
@@ -303,8 +303,8 @@ pub(crate) trait Ledger {
         deadline: Instant,
     ) -> Result<Option<Receipt>, Error>;
 
-    /// Those of these ids that have a receipt, however old it is; ids that are pending may be among them. An engine that
-    /// has to search for each receipt searches once for all.
+    /// Those of these ids that have a receipt, however old it is; ids that are pending may be among them. An engine
+    /// that has to search for each receipt searches once for all.
     fn known(&self, ids: &HashSet<&str>, deadline: Instant) -> Result<HashSet<String>, Error> {
         let now = Timestamp::now();
         let mut known = HashSet::new();
@@ -361,8 +361,8 @@ pub(crate) trait Operator {
     /// Drops these dead letters. Returns the number of those that were there.
     fn discard(&self, letters: &[Position], deadline: Instant) -> Result<u64, Error>;
 
-    /// Drops every pending notification and dead letter whose body is `theirs`, and leaves no copy of such a body in the
-    /// spool, not even of one that was delivered. Returns the number of notifications dropped.
+    /// Drops every pending notification and dead letter whose body is `theirs`, and leaves no copy of such a body in
+    /// the spool, not even of one that was delivered. Returns the number of notifications dropped.
     fn purge(&self, theirs: &dyn Fn(&str) -> bool, deadline: Instant) -> Result<u64, Error>;
 
     /// Lets one probe out at once, wherever deliveries are backing off. Returns the number of origins.
@@ -436,8 +436,8 @@ pub(crate) fn open_existing(settings: &QueueSettings) -> Result<Arc<dyn Spool>, 
     }
 }
 
-/// Opens a copy of a spool, a backup, or a damaged spool that was moved away, to read what can be read. Changes nothing;
-/// `unreadable` returns what cannot be read.
+/// Opens a copy of a spool, a backup, or a damaged spool that was moved away, to read what can be read. Changes
+/// nothing; `unreadable` returns what cannot be read.
 #[cfg(feature = "log-spool")]
 pub(crate) fn open_copy(path: &Path) -> Result<Box<dyn Spool>, Error> {
     let settings = crate::Config::new().queue_settings()?;

@@ -10,6 +10,9 @@ import sys
 
 import pytest
 
+# One run of the benchmarks serves all tests.
+pytestmark = pytest.mark.xdist_group("benches")
+
 # divan's own release build would take longer than all the rest; clippy compiles it.
 WITHOUT = {"inner"}
 
@@ -45,7 +48,7 @@ def bench(root, library, command, tmp_path_factory):
 def run(root, harness, bench, tmp_path_factory):
     """(what it said as JSON, the page that it wrote into)."""
     page = tmp_path_factory.mktemp("bench") / "performance.md"
-    shutil.copy(root / "docs/performance.md", page)
+    shutil.copy(root / "benches/RESULTS.md", page)
     found = bench([name for name in harness["sections"] if name not in WITHOUT], "--write", page)
     return found, page.read_text()
 
@@ -97,13 +100,24 @@ def test_send_is_not_slowed_by_delayed_acknowledgement(run, bench):
 
 def test_bench_write_replaces_the_tables_and_keeps_the_prose(run, root, harness):
     begin, end = harness["marks"]
-    written, committed = run[1], (root / "docs/performance.md").read_text()
+    written, committed = run[1], (root / "benches/RESULTS.md").read_text()
     assert written.partition(begin)[0] == committed.partition(begin)[0]
     assert written.partition(end)[2] == committed.partition(end)[2]
     for target in harness["targets"]:
         assert f"| {target.words} |" in written
         # Else the committed page is of other goals: run `make bench` with --write again.
         assert f"| {target.words} |" in committed
+
+
+def test_performance_page_summarizes_the_committed_results(root):
+    """The figures of the page for users are those of benches/RESULTS.md, by `make bench` with --summary."""
+    sys.path.insert(0, str(root / "benches"))
+    from harness import report
+
+    shown = (root / "docs/performance.md").read_text().partition(report.BEGIN)[2].partition(report.END)[0]
+    summary = report.summary((root / "benches/RESULTS.md").read_text())
+    assert shown.strip() == summary.strip()
+    assert all(title.partition(":")[0] in summary for title in report.SHOWN)
 
 
 def test_bench_readme_names_every_section(root, harness):

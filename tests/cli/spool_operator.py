@@ -1,6 +1,7 @@
 """An operator of a spool: runs the command, and a shop that enqueues, as processes of their own."""
 
 import contextlib
+import itertools
 import json
 import os
 import pathlib
@@ -9,10 +10,10 @@ import subprocess
 import sys
 import time
 
-#: An environment without options, proxies and service manager.
+#: An environment without options, proxies, service manager and the size of a terminal.
 CLEAN = {name: value for name, value in os.environ.items()
          if not name.startswith("ESALES_") and not name.lower().endswith("_proxy")
-         and name not in ("NOTIFY_SOCKET", "JOURNAL_STREAM", "WATCHDOG_USEC", "WATCHDOG_PID")}
+         and name not in ("NOTIFY_SOCKET", "JOURNAL_STREAM", "WATCHDOG_USEC", "WATCHDOG_PID", "COLUMNS", "LINES")}
 #: The shortest pauses after failures.
 QUICK = ["--gate-min-ms", "10", "--gate-max-ms", "50"]
 
@@ -20,9 +21,11 @@ QUICK = ["--gate-min-ms", "10", "--gate-max-ms", "50"]
 def wait_for(condition, what, seconds=30):
     """Polls: another process sends no event to wait for."""
     deadline = time.monotonic() + seconds
+    # Often it is a process that is started to see: a long wait is not to keep a processor busy.
+    pauses = itertools.chain((0.01, 0.02, 0.03, 0.04), itertools.repeat(0.05))
     while not condition():
         assert time.monotonic() < deadline, what
-        time.sleep(0.02)
+        time.sleep(next(pauses))
 
 
 def numbered(prefix, n):
@@ -109,18 +112,24 @@ class Operator:
 
 
 def samples_of(page):
-    """The samples of a Prometheus text page, checked line by line."""
-    types, samples = {}, {}
-    for line in page.splitlines():
+    """The samples of an OpenMetrics page of one spool, checked line by line; without the label `spool`, which all have."""
+    *lines, end = page.splitlines()
+    assert end == "# EOF"
+    types, samples, spools = {}, {}, set()
+    for line in lines:
         if line.startswith("# HELP "):
             assert re.fullmatch(r"# HELP [a-z_]+ .+", line), line
         elif line.startswith("# TYPE "):
             _, _, name, kind = line.split()
-            assert name not in types and kind in ("counter", "gauge", "summary"), line
+            assert name not in types and kind in ("counter", "gauge", "histogram"), line
             types[name] = kind
         else:
-            found = re.fullmatch(r'([a-z_]+)((?:\{[a-z]+="[^"]*"\})?) (\S+)', line)
-            assert found and found[1] in types, line
-            assert (types[found[1]] == "counter") == found[1].endswith("_total"), line
-            samples[found[1] + found[2]] = float(found[3])
+            found = re.fullmatch(r'([a-z_]+)\{spool="([^"]*)"((?:,[a-z]+="[^"]*")?)\} (\S+)', line)
+            assert found, line
+            family = re.sub(r"_(total|bucket|sum|count)$", "", found[1]) if found[1] not in types else found[1]
+            assert (types[family] == "counter") == found[1].endswith("_total"), line
+            spools.add(found[2])
+            label = found[3].lstrip(",")
+            samples[found[1] + (f"{{{label}}}" if label else "")] = float(found[4])
+    assert len(spools) == 1
     return samples

@@ -129,9 +129,22 @@ def test_doctor_reports_every_variable_that_is_wrong(doctor, sandbox):
     (["--base-url", "http://192.0.2.1", "--allow-http", "true"], "in clear"),
     (["--base-url", "http://127.0.0.1:1", "--ca-file", "/etc/ssl/ca.pem"], "ca_file has no effect"),
     (["--base-url", "http://127.0.0.1:1", "--no-proxy", "a"], "no_proxy has no effect"),
+    (["--base-url", "http://127.0.0.1:1", "--proxy", "http://127.0.0.1:1", "--no-proxy", "a.test,b.test:443,10.*,*.c.test"],
+     "the option no_proxy has entries that match no host: b.test:443, 10.*. Write"),
 ])
 def test_doctor_warns_of_options_without_effect_or_with_a_cost(doctor, arguments, words):
     doctor(*arguments, "--timeout-ms", "50").expect("configuration.options", "warning", advice=words)
+
+
+@pytest.mark.parametrize("no_proxy, words", [("localhost,*.a.test,[::1]", "the variable no_proxy has entries that match no host: *.a.test, [::1]."),
+                                             ("localhost,.a.test,10.0.0.0/8", None)])
+def test_doctor_warns_of_entries_of_the_variable_no_proxy_that_match_no_host(doctor, no_proxy, words):
+    found = doctor("--base-url", "http://192.0.2.1", "--allow-http", "true", "--timeout-ms", "50",
+                   env={"http_proxy": "http://127.0.0.1:1", "no_proxy": no_proxy})
+    if words:
+        found.expect("configuration.options", "warning", advice=words)
+    else:
+        assert "match no host" not in found.text
 
 
 # the test notification, and what is not to be seen
@@ -227,7 +240,7 @@ def test_doctor_help_lists_exit_codes_and_examples(doctor):
     assert long.returncode == short.returncode == 0
     words = " ".join(long.stdout.split())
     for said in ("Exit code: 0 no check failed; 1 with --strict", "sends no notification unless --send", "--timeout-ms",
-                 "No key, token or password is shown"):
+                 "No key, token or password is shown", "Examples:"):
         assert said in words, said
     assert "--strict" in short.stdout and "Exit code" in short.stdout
 
@@ -238,8 +251,7 @@ def test_doctor_page_names_every_check_and_state(root):
     page = (root / "docs/doctor.md").read_text()
     checks, facts = page.split("## For monitoring")
     assert re.findall(r"^\| `(\w+\.\w+)` \|", checks, re.M) == CHECKS
-    # The last row is of both.
-    assert re.findall(r"^\| `(\w+\.\w+)`", facts, re.M) == CHECKS[:-1]
+    assert re.findall(r"^\| `(\w+\.\w+)`", facts, re.M) == CHECKS
     shown, = re.findall(r"```json\n(.*?)```", page, re.S)
     assert set(json.loads(shown)) == {"check", "state", "found", "advice", "facts"}
 

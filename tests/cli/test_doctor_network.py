@@ -165,7 +165,7 @@ def test_doctor_reaches_the_service_through_a_proxy(doctor, sandbox):
         through = doctor("--base-url", sandbox.base_url, "--proxy", f"http://user:s3cret@{proxy.address}")
     assert through.code == 0, through.text
     through.expect("network.name", "ok", "(the proxy)")
-    assert through.expect("network.proxy", "ok", "opens the way")["proxy"] == proxy.address
+    assert through.expect("network.proxy", "ok", "opens a tunnel")["proxy"] == proxy.address
     assert all(head.startswith("CONNECT ") and "Proxy-Authorization: Basic " in head for head in heads) and heads
     assert "s3cret" not in through.text
     assert [r["method"] for r in sandbox.received()] == ["HEAD"]
@@ -366,7 +366,7 @@ def test_doctor_judges_the_status_of_the_service(doctor, status, state):
 
 
 @pytest.mark.parametrize("answer, words", [
-    (b"", "the connection broke"), (b"SSH-2.0-nothing\r\n\r\n", "not HTTP"), (None, "waiting for the answer"),
+    (b"", "the connection broke"), (b"SSH-2.0-nothing\r\n\r\n", "not valid HTTP"), (None, "waiting for the answer"),
 ])
 def test_doctor_fails_when_the_server_is_not_the_service(doctor, answer, words):
     def serve(connection):

@@ -90,7 +90,7 @@ def test_doctor_refuses_a_relative_path(look, folder):
 
 def test_doctor_warns_of_a_world_writable_folder(look, folder):
     folder.chmod(0o1777)
-    look().expect("spool.permissions", "warning", f"every user may make and replace files in {folder}", f"chmod 0700 {folder}")
+    look().expect("spool.permissions", "warning", f"every user may create files in {folder}, and so replace this spool", f"chmod 0700 {folder}")
 
 
 def test_doctor_names_the_group_that_may_write_into_the_folder(look, folder):

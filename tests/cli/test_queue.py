@@ -26,7 +26,7 @@ def test_queue_status_is_the_same_in_every_form_and_its_counters_add_up(operator
     assert sum(status["dead_by_status"].values()) == 2
 
     page = operator("queue", "status", "--prometheus")
-    assert page.returncode == 0
+    assert page.returncode == 0 and f'{{spool="{operator.spool}"}}' in page.stdout
     samples = samples_of(page.stdout)
     counted = lambda name: samples["esales_queue_" + name]  # noqa: E731
     dead = sum(value for name, value in samples.items() if name.startswith("esales_queue_dead_letters{status="))
@@ -34,15 +34,15 @@ def test_queue_status_is_the_same_in_every_form_and_its_counters_add_up(operator
         counted("delivered_total") + dead + counted("expired_total") + counted("dropped_total") + counted("pending"))
     assert counted("balanced") == 1 and counted("pending_bytes") > 0 and counted("oldest_age_seconds") >= 0
     assert counted("drainer") == counted("set_aside_files") == 0
-    quantiles = [counted(f'attempt_latency_seconds{{quantile="{q}"}}') for q in ("0.5", "0.95", "0.99")]
+    quantiles = [counted(f'recent_attempt_seconds{{quantile="{q}"}}') for q in ("0.5", "0.95", "0.99")]
     assert 0 < quantiles[0] <= quantiles[1] <= quantiles[2] < 60
-    ages = [counted(f'delivery_age_seconds{{quantile="{q}"}}') for q in ("0.5", "0.95", "0.99")]
+    ages = [counted(f'recent_delivery_age_seconds{{quantile="{q}"}}') for q in ("0.5", "0.95", "0.99")]
     # Nothing was delivered since the status was asked for.
     assert [age * 1000 for age in ages] == pytest.approx([status["delivery_age_ms"][p] for p in ("p50", "p95", "p99")])
     assert 0 < ages[0] <= ages[1] <= ages[2] < 3600
     url = status["origins"][0]["url"]
-    assert counted(f'destination_pending{{destination="{url}"}}') == status["origins"][0]["pending"]
-    assert counted(f'gate_closed{{destination="{url}"}}') == 0
+    assert counted(f'origin_pending{{origin="{url}"}}') == status["origins"][0]["pending"]
+    assert counted(f'backing_off{{origin="{url}"}}') == 0
 
     human = operator("queue", "status").stdout
     assert re.search(r"^accepted +7$", human, re.M) and re.search(rf"{re.escape(url)}: \d pending, deliveries go through$", human, re.M)
@@ -151,7 +151,7 @@ def test_dead_retry_signs_with_the_new_key_after_a_rotation(operator, command):
         assert operator.empty(sandbox.base_url)["dead"] == 1
         env = {"ESALES_PRIVATE_KEY": "new-private-key"}
         assert operator.json("queue", "dead", "retry", "i-1", env=env) == {"retried": 1, "left": 0}
-        assert "1 put back" in operator("queue", "dead", "retry", "--all", "--private-key", "new-private-key").stdout
+        assert "1 enqueued again" in operator("queue", "dead", "retry", "--all", "--private-key", "new-private-key").stdout
         assert operator.json("queue", "show", "i-2")["status_name"] == "ESALES_QUEUED"
         assert operator.empty(sandbox.base_url, "--log-level", "debug")["delivered"] == 2
         assert [r["token_valid"] for r in sandbox.received()][-2:] == [True, True]
@@ -170,13 +170,13 @@ def test_dead_retry_warns_that_old_tokens_are_sent_when_no_private_key_is_given(
     sandbox.script("403:times=3")
     operator.empty(sandbox.base_url)
     warned = operator("queue", "dead", "retry", "--all")
-    assert warned.returncode == 0 and "3 put back" in warned.stdout
-    assert "2 of them died with ESALES_FORBIDDEN and go out again with the old token" in warned.stderr
+    assert warned.returncode == 0 and "3 enqueued again" in warned.stdout
+    assert "2 of them died with ESALES_FORBIDDEN and are sent again with the old token" in warned.stderr
     assert "ESALES_PRIVATE_KEY" in warned.stderr
     sandbox.script("403:times=3")
     operator.empty(sandbox.base_url)
     silent = operator("queue", "dead", "retry", "--all", env={"ESALES_PRIVATE_KEY": "any"})
-    assert "3 put back" in silent.stdout and silent.stderr == "", silent
+    assert "3 enqueued again" in silent.stdout and silent.stderr == "", silent
 
 
 LINE = ["--line", "product=P1,quantity=1,price=199.50"]

@@ -132,7 +132,7 @@ def test_salvage_skips_damaged_records_of_a_copied_spool(operator, sandbox, tmp_
     done = other.json("queue", "salvage", tmp_path / "copy")
     assert (done["enqueued"], len(done["unreadable"]) > 0) == (8, True)
     told = other("queue", "salvage", tmp_path / "copy").stdout
-    assert "8 notifications left out" in told and "not readable: segment-0000000001.log has a damaged line" in told
+    assert "8 notifications skipped" in told and "unreadable: segment-0000000001.log has a damaged line" in told
     other.empty(sandbox.base_url)
     assert sorted(ids_of(sandbox)) == sorted(["mine"] + [i for i in numbered("copied", 9) if i != "copied-4"])
 
@@ -155,7 +155,7 @@ def test_salvage_takes_dead_letters_only_with_the_flag(operator, sandbox, tmp_pa
     operator.json("queue", "backup", tmp_path / "copy")
     other = operator.at(tmp_path / "other")
     other.fill(sandbox.base_url, ["mine"])
-    assert "2 dead letters left there: --dead" in other("queue", "salvage", tmp_path / "copy").stdout
+    assert "2 dead letters skipped: --dead" in other("queue", "salvage", tmp_path / "copy").stdout
     assert other.json("queue", "salvage", tmp_path / "copy", "--dead")["enqueued"] == 2
     assert other.listed() == ["mine", "d-1", "d-2"]
 

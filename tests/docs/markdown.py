@@ -54,7 +54,7 @@ def without_packages(text):
     """The page without the commands that install a package, which tests/packages runs; its lines keep their numbers."""
     def blank(section):
         return "\n" * section[0].count("\n")
-    return re.sub(r"^## (?:With the package|Install)\n.*?(?=^## )", blank, text, flags=re.M | re.S)
+    return re.sub(r"^## (?:Install|From the sources)\n.*?(?=^## |\Z)", blank, text, flags=re.M | re.S)
 
 
 def prose(text):

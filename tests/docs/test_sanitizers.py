@@ -1,4 +1,4 @@
-"""docs/contributing/sanitizers.md names the fuzz targets that there are, and all of them are run and have seeds."""
+"""tests/sanitize/README.md names the fuzz targets that there are, and all of them are run and have seeds."""
 
 import re
 
@@ -6,7 +6,7 @@ import pytest
 
 
 def test_sanitizers_page_lists_the_fuzz_targets(root):
-    page = (root / "docs/contributing/sanitizers.md").read_text()
+    page = (root / "tests/sanitize/README.md").read_text()
     on_the_page = re.findall(r"^\| `(\w+)` \|", page, re.M)
     built = re.findall(r'^name = "(\w+)"$', (root / "fuzz/Cargo.toml").read_text(), re.M)
     run = re.search(r"for target in (.*); do", (root / "tools/fuzz.sh").read_text()).group(1).split()
@@ -24,11 +24,11 @@ def test_every_sanitizer_suppression_has_a_reason(root, name, begins, count, wor
     lines = (root / "tests/sanitize" / name).read_text().splitlines()
     suppressions = [n for n, line in enumerate(lines) if re.match(begins, line)]
     assert len(suppressions) == count and all(lines[n - 1].startswith("# ") for n in suppressions)
-    assert words in " ".join((root / "docs/contributing/sanitizers.md").read_text().split())
+    assert words in " ".join((root / "tests/sanitize/README.md").read_text().split())
 
 
 def test_sanitizers_page_lists_the_programs_that_run(root):
-    page = (root / "docs/contributing/sanitizers.md").read_text()
+    page = (root / "tests/sanitize/README.md").read_text()
     run = re.findall(r'"(tests/(?:c|sanitize)/\w+\.(?:c|cpp))"', (root / "tests/sanitize/test_sanitizers.py").read_text())
     listed = re.search(r"^Programs: (.*?)\n\n", page, re.M | re.S).group(1)
     assert sorted(re.findall(r"`(\S+)`", listed)) == sorted(run)

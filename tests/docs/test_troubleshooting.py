@@ -15,6 +15,12 @@ def test_troubleshooting_page_has_a_section_for_every_code():
     assert re.findall(r"^### (ESALES_\w+) \((-?\d+)\)$", PAGE, re.M) == codes
 
 
+def test_troubleshooting_table_equals_the_header():
+    header, _ = (ROOT / "include/esales_notify.h").read_text().split("/* The kinds of notification. */")
+    header = dict(re.findall(r"^#define (ESALES_(?!LOG_)\w+) (-?\d+)$", header, re.M))
+    assert {name: code for code, name in re.findall(r"^\| (-?\d+) \| `(\w+)` \|", PAGE, re.M)} == header
+
+
 def test_troubleshooting_examples_return_the_code_of_their_section():
     for section in re.split(r"^### ", PAGE, flags=re.M)[1:]:
         name = section.split()[0]

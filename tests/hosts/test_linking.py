@@ -9,6 +9,9 @@ import pytest
 
 from shop import DEPLOYMENT
 
+# `make build`, which pages of the docs run, writes the archive again.
+pytestmark = pytest.mark.xdist_group("repository")
+
 
 @pytest.fixture(scope="module")
 def archive(library):

@@ -8,7 +8,7 @@ import pytest
 
 from counting import wait_for
 from php_fpm import PhpFpm
-from shop import Shop, get
+from shop import DEPLOYMENT, Shop, get
 from visitors import Visits
 
 
@@ -142,3 +142,17 @@ def test_each_event_arrives_once_when_a_worker_loads_the_library_of_a_new_releas
 
 def broken(server):
     return [view for view in server.views() if view[0] == 502]
+
+
+def test_ffi_may_be_allowed_to_one_pool(shop, sandbox):
+    """The line of the page on deployment, where PHP's own default refuses FFI to web pages."""
+    (name, value), = (line.split(" = ") for line in (DEPLOYMENT / "php-fpm/ffi.conf").read_text().splitlines() if line[0] != ";")
+    refused = PhpFpm(shop, sandbox.base_url)
+    (shop.folder / "conf.d/90-esales-notify.ini").unlink()
+    with refused:
+        status, words = get(f"{refused.address}/page.php?do=send&id=one")
+        assert status == 500 and "ffi.enable" in words, words
+    allowed = PhpFpm(shop, sandbox.base_url, pool={name: value})
+    (shop.folder / "conf.d/90-esales-notify.ini").unlink()
+    with allowed:
+        assert allowed.page("do=send&id=two")["status"] == "ESALES_DELIVERED"

@@ -37,8 +37,8 @@ def only_ours_are_left(process):
 
 
 def heed_signals():
-    """In the child: a shell that runs the tests in the background ignores these, and a program inherits that."""
-    for number in (signal.SIGINT, signal.SIGQUIT):
+    """In the child: nohup, and a shell that runs the tests in the background, ignore these, and a program inherits that."""
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
         signal.signal(number, signal.SIG_DFL)
 
 

@@ -15,7 +15,7 @@ from sandbox import Sandbox
 
 PATH = "/api/v1/notifications/adding-to-cart"
 PRIVATE_KEY = "sandbox-private-key"
-#: A customer key shaped like SHA-256, and its token under PRIVATE_KEY (made by Python's hmac, see honest.rs).
+#: A customer key shaped like SHA-256, and its token under PRIVATE_KEY (made by Python's hmac, see normal.rs).
 SIGNED_IN = "a045eb33f8797f35ea7d5fad7c5e0d021e2142e9c1bb6e9dc9f45b4f503b03e8"
 TOKEN = "502162c104b80ab4d94392cbeac5b27ffdd34ec0a8dcb253f2417a107d252bcc"
 TICKET = ("Oy9keW5hbWljLXBhZ2VzL3N0YXJ0L2VzYWxlcy1zdGFydC0xOyM7cHJvZHVjdF9rZXk7UF8xMjUzODMtMDAxNF9VSzsjOztOT05FOk5PTkU7"

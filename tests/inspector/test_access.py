@@ -76,10 +76,10 @@ def test_inspector_is_operable_by_keyboard(page, sandbox):
     tab_to(page, "503")
     page.keyboard.press("Enter")
     wait_text(page, "#scripted", "until switched off")
-    tab_to(page, "honest")
+    tab_to(page, "normal")
     page.keyboard.press("Enter")
-    wait_text(page, "#scripted", "honestly")
-    assert focused(page) == "503", "the button that is gone does not take the focus with it"
+    wait_text(page, "#scripted", "normally")
+    assert focused(page) == "400", "the button that is gone does not take the focus with it"
 
 
 def test_inspector_keeps_the_focus_when_an_element_is_hidden(page, sandbox):
@@ -138,7 +138,7 @@ def test_axe_reports_nothing_for_the_inspector(opened, sandbox, root, scheme, wi
     sandbox.script("503, close:times=forever")
     send(sandbox, id="d", ticket="x")
     wait_rows(page, 5)
-    wait_text(page, "#scripted", "Every answer is close")
+    wait_text(page, "#scripted", "Every answer is a closed connection")
     audit(page, root)
     for index in range(5):
         page.locator("#rows tr:not(.spacer)").nth(index).click()

@@ -55,6 +55,7 @@ def test_details_warn_of_keys_that_are_mistakes_or_personal_data(page, sandbox):
             ({"customerKey": "4711"}, "`customerKey` looks like a number"),
             ({"customerKey": "19811218-9876"}, "`customerKey` looks like a national id"),
             ({"customerKey": "one-key", "sessionKey": "one-key"}, "`sessionKey` is the same as `customerKey`"),
+            ({"sessionKey": "anna@example.com"}, "`sessionKey` looks like an e-mail address"),
             ({"sessionKey": "key&market=UK"}, "`sessionKey` contains `&`")]):
         send(sandbox, **members)
         wait_rows(page, number + 1)

@@ -154,7 +154,7 @@ def test_hidden_inspector_uses_no_connection_and_catches_up_when_it_is_shown(ope
     send(sandbox, id="short")
     wait_rows(page, 2)
     page.evaluate("() => { hide(false); window.minute = 0; hide(true); }")
-    wait_text(page, "#connection", "Not listening while nobody looks at this page")
+    wait_text(page, "#connection", "Not listening while this page is hidden")
     assert page.title() == "(2+) Inspector - esales-notify sandbox"
     send(sandbox, id="away-1")
     send(sandbox, id="away-2")

@@ -5,7 +5,8 @@ import subprocess
 
 import pytest
 
-from conftest import PATH, SIGNED_IN, TOKEN, notification, request, rows, send, until, wait_rows, wait_text
+from conftest import (PATH, PRIVATE_KEY, SIGNED_IN, TOKEN, notification, request, rows, send, send_kind, until, wait_rows,
+                      wait_text)
 
 LAST = "#rows tr:not(.spacer)"
 
@@ -42,6 +43,51 @@ def test_filter_shows_only_matching_rows(page, sandbox):
     send(sandbox, id="f", customerKey=SIGNED_IN, token=TOKEN)
     wait_text(page, "#count", "5 of 7 received")
     assert ids(page)[0] == "e"
+
+
+@pytest.mark.parametrize("text, found", [
+    ("market:SE", "db"), ("MARKET:se", "db"), ("market:S", ""), ("status:403", "d"), ("status:4xx", "dc"), ("status:204", "nonenoneba"),
+    ("kind:payment", "none"), ("kind:secure_payment", "none"), ("kind:secure-payment", "none"), ("kind:add-to-cart", "dcba"), ('kind:"add to cart"', "dcba"),
+    ("id:a", "a"), ("visitor:signed-in", "d"), ("visitor:anonymous status:204 market:UK kind:add-to-cart", "a"),
+    ("customer:d9528030", "nonenonecba"), ("session:zzz", ""), ("ticket:unusual", "b"), ("ticket:P_125383", "da"), ('ticket:"un usual"', ""),
+    ("product:p1", "nonenone"), ("variant:V", "nonenone"), ("path:adding", "dcba"), ("warning:surprise", "a"), ("market:SE unusual", "b"),
+    ("market:", "nonenonedcba"), ("colour:red", ""), ('"ticket is missing"', "c"), ('"missing ticket"', ""),
+])
+def test_filter_by_field(page, sandbox, text, found):
+    send(sandbox, id="a", surprise="x")
+    send(sandbox, id="b", market="SE", ticket="unusual")
+    send(sandbox, id="c", ticket=None)
+    send(sandbox, id="d", market="SE", customerKey=SIGNED_IN, token="0" * 64)
+    lines = [{"productKey": "P1", "variantKey": "V1", "quantity": 1, "sellingPrice": 1.5}]
+    send_kind(sandbox, "payment", lines=lines[:1])
+    send_kind(sandbox, "payment", PRIVATE_KEY, lines=lines)
+    wait_rows(page, 6)
+    page.get_by_role("searchbox").fill(text)
+    await_ids(page, found)
+
+
+def test_filter_finds_connections_that_were_closed(page, sandbox):
+    sandbox.script("close")
+    send(sandbox, id="a")
+    send(sandbox, id="b")
+    wait_rows(page, 2)
+    for text in ("status:close", "status:none"):
+        page.get_by_role("searchbox").fill(text)
+        await_ids(page, "a")
+
+
+def test_repetition_is_a_retry_until_an_answer_was_2xx(page, sandbox):
+    sandbox.script("503, close, 429")
+    for _ in range(5):
+        send(sandbox, id="again")
+    seen = wait_rows(page, 5)
+    assert [row[5] for row in seen] == ["duplicate again", "retry again", "retry again", "retry again", "again"]
+    for show, count in (("Retries", 3), ("Duplicates", 1)):
+        page.get_by_role("combobox", name="Show").select_option(show)
+        wait_rows(page, count)
+        page.locator(LAST).first.click()
+        wait_text(page, "#detail", {"Retries": "retry", "Duplicates": "duplicate"}[show])
+    assert [(r["retry"], r["duplicate"]) for r in sandbox.received()] == [(False, False)] + [(True, False)] * 3 + [(False, True)]
 
 
 @pytest.mark.parametrize("name", ["twice", "1", "UK", "with space", "x" * 128])
@@ -157,10 +203,11 @@ def test_command_is_shown_for_copying_when_the_clipboard_is_not_available(opened
     assert page.locator("#by-hand").is_hidden()
 
 
-@pytest.mark.parametrize("switch, status", [("503", 503), ("403", 403), ("Close", 0), ("Wait", 204)])
+@pytest.mark.parametrize("switch, status", [("503", 503), ("403", 403), ("400", 400), ("429", 429), ("Close", 0), ("Wait", 204)])
 def test_failure_switch_makes_the_next_answers_fail(page, sandbox, switch, status):
-    page.get_by_label("for the next").fill("2")
+    page.get_by_label("the next").fill("2")
     page.locator("#wait").fill("7")
+    page.get_by_label("Retry-After").fill("17")
     button = page.get_by_role("button", name=switch, exact=True)
     button.click()
     wait_text(page, "#scripted", "The next 2 answers are")
@@ -168,19 +215,56 @@ def test_failure_switch_makes_the_next_answers_fail(page, sandbox, switch, statu
     for left in (1, 0):
         assert send(sandbox)[0] == status
         until("it counts down", lambda: sandbox.status()["script_left"] == left)
-    wait_text(page, "#scripted", "The sandbox answers honestly.")
+    wait_text(page, "#scripted", "The sandbox answers normally.")
     assert button.get_attribute("aria-pressed") == "false"
     assert send(sandbox)[0] == 204
     answers = [r["answer"] for r in sandbox.received()]
     assert answers[0] == answers[1] and answers[2] == "204"
-    assert answers[0] == {"503": "503", "403": "403", "Close": "close", "Wait": "honest:wait=7"}[switch]
+    assert answers[0] == {"429": "429:retry-after=17", "Close": "close", "Wait": "normal:wait=7"}.get(switch, switch)
+
+
+@pytest.mark.parametrize("switch, text", [
+    ("400", "30 % of the next 200 answers are 400. Then answers are normal."),
+    ("429", "30 % of the next 200 answers are 429 with Retry-After: 5. Then answers are normal."),
+    ("Close", "30 % of the next 200 answers are closed connections. Then answers are normal."),
+])
+def test_failure_switch_makes_a_percentage_of_the_answers_fail(page, sandbox, switch, text):
+    page.get_by_label("% of").fill("30")
+    page.get_by_label("the next").fill("200")
+    button = page.get_by_role("button", name=switch, exact=True)
+    button.click()
+    wait_text(page, "#scripted", text)
+    assert button.get_attribute("aria-pressed") == "true"
+    answers = [send(sandbox, id=f"n{number}")[0] for number in range(200)]
+    failed = {"400": 400, "429": 429, "Close": 0}[switch]
+    assert set(answers) == {204, failed} and 30 <= answers.count(failed) <= 90
+    wait_text(page, "#scripted", "The sandbox answers normally.")
+
+
+def test_failure_switch_describes_its_percentage(page, sandbox):
+    page.get_by_label("% of").fill("10")
+    page.get_by_role("button", name="503", exact=True).click()
+    wait_text(page, "#scripted", "The next answer is 503, with a chance of 10 %. Then answers are normal.")
+    page.get_by_role("button", name="503", exact=True).click()
+    wait_text(page, "#scripted", "normally")
+    page.get_by_label("until switched off").check()
+    page.get_by_role("button", name="503", exact=True).click()
+    wait_text(page, "#scripted", "10 % of all answers are 503 until switched off.")
+
+
+@pytest.mark.parametrize("typed, used", [("0", "1"), ("101", "100"), ("-5", "1"), ("33.4", "33")])
+def test_percentage_outside_its_range_is_corrected(page, sandbox, typed, used):
+    page.get_by_label("% of").fill(typed)
+    page.get_by_role("button", name="503", exact=True).click()
+    wait_text(page, "#scripted", "503")
+    assert page.get_by_label("% of").input_value() == used
 
 
 def test_waiting_requests_are_answered_normally_when_the_switch_is_turned_off(page, sandbox):
     page.locator("#wait").fill("7")
-    page.get_by_label("for the next").fill("3")
+    page.get_by_label("the next").fill("3")
     page.get_by_role("button", name="Wait", exact=True).click()
-    wait_text(page, "#scripted", "The next 3 answers are honest after 7 ms, then honest.")
+    wait_text(page, "#scripted", "The next 3 answers are delayed by 7 ms. Then answers are normal.")
     sent = [send(sandbox), send(sandbox, ticket=None), send(sandbox, customerKey=SIGNED_IN, token="0" * 64)]
     assert [status for status, _ in sent] == [204, 400, 403]
     seen = wait_rows(page, 3)
@@ -191,7 +275,7 @@ def test_waiting_requests_are_answered_normally_when_the_switch_is_turned_off(pa
 
 def test_failure_switch_stays_on_until_it_is_turned_off(page, sandbox):
     page.get_by_label("until switched off").check()
-    assert page.get_by_label("for the next").is_disabled()
+    assert page.get_by_label("the next").is_disabled()
     page.get_by_role("button", name="503", exact=True).click()
     wait_text(page, "#scripted", "Every answer is 503 until switched off.")
     assert [send(sandbox)[0] for _ in range(5)] == [503] * 5
@@ -199,7 +283,7 @@ def test_failure_switch_stays_on_until_it_is_turned_off(page, sandbox):
     wait_text(page, "#scripted", "Every answer is 403")
     assert send(sandbox)[0] == 403
     page.get_by_role("button", name="403", exact=True).click()
-    wait_text(page, "#scripted", "honestly")
+    wait_text(page, "#scripted", "normally")
     assert send(sandbox)[0] == 204
 
 
@@ -208,14 +292,14 @@ def test_script_of_another_client_is_shown_and_can_be_ended(page, sandbox):
     wait_text(page, "#scripted", "Scripted: 503:retry-after=1, hang, 204:times=forever (without end).")
     assert page.locator("[data-answer][aria-pressed=true]").count() == 0
     page.get_by_role("button", name="Switch off").click()
-    wait_text(page, "#scripted", "honestly")
+    wait_text(page, "#scripted", "normally")
     assert sandbox.status()["script_left"] == 0
 
 
 def test_inspector_reports_a_control_request_that_fails(page, sandbox):
     page.route("**/sandbox/script", lambda route: route.fulfill(status=400, body="no such answer"))
     page.get_by_role("button", name="503", exact=True).click()
-    wait_text(page, "#notice", "That did not work: no such answer")
+    wait_text(page, "#notice", "The request failed: no such answer")
 
 
 def test_inspector_reports_a_sandbox_that_does_not_answer(opened, sandbox):
@@ -226,7 +310,7 @@ def test_inspector_reports_a_sandbox_that_does_not_answer(opened, sandbox):
     }""")
     page.route("**/sandbox/script", lambda route: None)
     page.get_by_role("button", name="503", exact=True).click()
-    wait_text(page, "#notice", "That did not work: ")
+    wait_text(page, "#notice", "The request failed: ")
     page.unroute("**/sandbox/script")
     page.get_by_role("button", name="503", exact=True).click()
     wait_text(page, "#scripted", "The next answer is 503")

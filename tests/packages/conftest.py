@@ -101,8 +101,8 @@ def make_install(root, portable, without_make):
 
 @pytest.fixture(scope="session")
 def readme_installs(root):
-    """The commands in the README's "Install", of which the first are for everybody and the others for oneself."""
-    section = (root / "README.md").read_text().split("\n## Install\n")[1].split("\n## ")[0]
+    """The commands of docs/install.md, of which the first are for everybody and the others for oneself."""
+    section = (root / "docs/install.md").read_text().split("\n## From the sources\n")[1]
     everybody, oneself = re.findall(r"```sh\n(.*?)```", section, re.S)
     return everybody, oneself
 

@@ -14,6 +14,9 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "docs"))
 
 import markdown  # noqa: E402
 
+# Together with the other tests that build in the repository; and so the Debians are unpacked once.
+pytestmark = pytest.mark.xdist_group("repository")
+
 ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LC_ALL": "C.UTF-8",
                "DEBIAN_FRONTEND": "noninteractive"}
 EMPTY = "/srv/elsewhere"
@@ -130,13 +133,13 @@ PAGES = {
 
 
 def section_of(page):
-    (section,) = re.findall(r"^## With the package\n(.*?)(?=^## )", page.read_text(), re.M | re.S)
+    (section,) = re.findall(r"^## Install\n(.*?)(?=^## )", page.read_text(), re.M | re.S)
     return section
 
 
 @pytest.mark.parametrize("language", PAGES)
 def test_getting_started_commands_deliver(root, packages, tools, language, tmp_path):
-    """Every command of "With the package", in its order; and what they print is what the page says."""
+    """Every command of "Install", in its order; and what they print is what the page says."""
     for pattern in PAGES[language]:
         tools.put(*(packages.glob(pattern) if "*" in pattern else [root / pattern]))
     blocks = markdown.blocks(markdown.elsewhere(section_of(root / f"docs/getting-started/{language}.md")))
@@ -154,7 +157,7 @@ def test_getting_started_commands_deliver(root, packages, tools, language, tmp_p
 def test_getting_started_page_begins_with_its_package(root):
     for page in (root / "docs/getting-started").glob("*.md"):
         headings = re.findall(r"^## (.*)$", page.read_text(), re.M)
-        assert (headings[0] == "With the package") == (page.stem in PAGES), page
+        assert (headings[0] == "Install") == (page.stem in PAGES), page
 
 
 CMAKE = """cmake_minimum_required(VERSION 3.13)
@@ -166,7 +169,7 @@ target_link_libraries(program PRIVATE esales_notify::esales_notify)
 
 
 def test_system_wide_installation_is_found_by_every_language(root, readme_installs, native, tools, delivers):
-    """By the commands of the README: pkg-config, CMake and the loader need no word of where it is."""
+    """By the commands of docs/install.md: pkg-config, CMake and the loader need no word of where it is."""
     lines = readme_installs[0].splitlines()
     # There is no Rust inside: what this makes is there, in `native`.
     assert lines.pop(0) == "make native"

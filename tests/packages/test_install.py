@@ -96,8 +96,9 @@ def test_second_make_install_replaces_the_first(make_install, tmp_path):
     assert files(tmp_path) == first
 
 
+@pytest.mark.xdist_group("repository")
 def test_installation_in_a_home_folder_delivers(root, elsewhere, readme_installs, delivers):
-    """By the commands of the README, which build it first, in a home that is empty."""
+    """By the commands of docs/install.md, which build it first, in a home that is empty."""
     home = pathlib.Path.home()
     rust = {"CARGO_HOME": os.environ.get("CARGO_HOME", home / ".cargo"), "RUSTUP_HOME": os.environ.get("RUSTUP_HOME", home / ".rustup")}
     environment = {**rust, "PATH": os.environ["PATH"], "HOME": elsewhere.folder}

@@ -12,6 +12,9 @@ from cyclonedx.validation.json import JsonStrictValidator
 
 from sandbox import Sandbox
 
+# One of them makes the tarball again.
+pytestmark = pytest.mark.xdist_group("repository")
+
 
 def test_unpacked_tarball_runs_a_program_and_the_command(package, elsewhere, delivers, version):
     elsewhere.run("tar", "-xzf", package("esales-notify-*-linux-x86_64.tar.gz"))

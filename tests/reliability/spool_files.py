@@ -1,4 +1,4 @@
-"""Reads a spool's files as docs/contributing/spool-format.md describes them, independently of the library."""
+"""Reads a spool's files as src/spool/log/FORMAT.md describes them, independently of the library."""
 
 import contextlib
 import errno

@@ -1,6 +1,6 @@
 """One function a section: from a Stage to what was Found."""
 
-from . import drain, hosts, inner, page, queue, weight, wire
+from . import agent, drain, hosts, inner, page, queue, weight, wire
 
 # In the order of the report.
 SECTIONS = {
@@ -11,6 +11,7 @@ SECTIONS = {
     "php": hosts.php,
     "mono": hosts.mono,
     "page": page.page,
+    "agent": agent.agent,
     "enqueue": queue.one_process,
     "sdk": queue.from_python,
     "processes": queue.eight_processes,

@@ -4,8 +4,8 @@ using System.Collections.Generic;
 namespace Esales.Notify
 {
     /// <summary>
-    /// A visitor and a notification as the C API takes them, in memory that the caller keeps pinned through the call: one
-    /// block for all strings, one for the lines.
+    /// A visitor and a notification for the C API, in memory that the caller keeps pinned during the call: one block
+    /// for all strings, and one for the lines.
     /// </summary>
     internal unsafe struct CallMemory
     {
@@ -20,8 +20,8 @@ namespace Esales.Notify
             next = strings;
         }
 
-        /// <summary>The bytes that the strings of both take at most.</summary>
-        /// <exception cref="InvalidArgumentException">That is more than an array can have.</exception>
+        /// <summary>The greatest number of bytes that the strings of both can take.</summary>
+        /// <exception cref="InvalidArgumentException">The strings are longer than an array can be.</exception>
         internal static int Room(Visitor visitor, Notification notification)
         {
             long room = Utf8.Room(visitor?.Market) + Utf8.Room(visitor?.CustomerKey) + Utf8.Room(visitor?.SessionKey)
@@ -88,7 +88,7 @@ namespace Esales.Notify
                 Line line = given[i];
                 if (line.Quantity < 0)
                 {
-                    // C has no such number, and the library's message would name another one.
+                    // C cannot hold this number, so the library's message would have another one.
                     throw new InvalidArgumentException(
                         NameOf("quantity", i) + " is " + line.Quantity + "; it must be 1 to " + int.MaxValue,
                         NotificationParameter);
@@ -105,10 +105,10 @@ namespace Esales.Notify
             }
         }
 
-        /// <param name="parameter">The argument as C# calls it.</param>
-        /// <param name="member">The member of the struct as C calls it.</param>
+        /// <param name="parameter">The name of the argument in C#.</param>
+        /// <param name="member">The name of the struct's member in C.</param>
         /// <param name="text">The string; null stays null.</param>
-        /// <param name="line">The number of the line that it belongs to; none if negative.</param>
+        /// <param name="line">The number of its line; negative: it belongs to no line.</param>
         private byte* Add(string parameter, string member, string text, int line = -1)
         {
             byte* start = next;

@@ -5,9 +5,10 @@ using System.Threading;
 namespace Esales.Notify
 {
     /// <summary>
-    /// Sends notifications. May be used from any number of threads at once. Cheap: clients that lead to the same place
-    /// share their connections, process-wide, also after they are disposed (option <c>keep_alive_s</c>). Those whose
-    /// options for the queue are the same too share their queue: what is in it is delivered also after they are disposed.
+    /// Sends notifications. Any number of threads may use it at once. Clients are cheap: in one process, clients that
+    /// have the same endpoint settings share their connections, which stay open for <c>keep_alive_s</c> after the last
+    /// client is disposed. Clients that have the same options share their queue, which is delivered even after they are
+    /// disposed.
     /// </summary>
     public sealed class Client : IDisposable
     {
@@ -15,14 +16,14 @@ namespace Esales.Notify
         private readonly ClientHandle handle;
         private readonly object gate = new object();
 
-        // Held while handlers run.
+        // Locked while handlers run.
         private readonly object raising = new object();
         private EventHandler<SettledEventArgs> settled;
         private bool isListening;
 
         /// <summary>
-        /// Makes a client whose options are read from the <c>ESALES_*</c> environment variables of the process. Nothing
-        /// is sent, no thread is started.
+        /// Makes a client with the options in the <c>ESALES_*</c> environment variables of the process. This sends
+        /// nothing and starts no thread.
         /// </summary>
         /// <exception cref="InvalidConfigException">
         /// An option is missing, out of range, or contradicts another.
@@ -33,18 +34,18 @@ namespace Esales.Notify
         {
         }
 
-        /// <summary>Makes a client. Nothing is sent, no thread is started.</summary>
+        /// <summary>Makes a client. This sends nothing and starts no thread.</summary>
         /// <param name="options">
-        /// Its options, copied; the environment is then not consulted. Null, or options of which none is set: they are
-        /// read from the <c>ESALES_*</c> environment variables of the process.
+        /// The options, which are copied. Null, or if no option is set: the options are read from the <c>ESALES_*</c>
+        /// environment variables of the process. Otherwise the environment is not read.
         /// </param>
         /// <exception cref="InvalidConfigException">
         /// An option is unknown, missing, out of range, or contradicts another, <c>ca_file</c> cannot be used, or
         /// <c>spool</c> is not an absolute path.
         /// </exception>
-        /// <exception cref="SpoolFailedException">The place of the spool cannot be used.</exception>
+        /// <exception cref="SpoolFailedException">The spool directory cannot be used.</exception>
         /// <exception cref="InvalidArgumentException">
-        /// A name or value holds a NUL or half of a surrogate pair.
+        /// A name or value has a NUL or half of a surrogate pair.
         /// </exception>
         /// <exception cref="LibraryNotFoundException">The native library cannot be loaded.</exception>
         public Client(ClientOptions options)
@@ -66,11 +67,12 @@ namespace Esales.Notify
         }
 
         /// <summary>
-        /// A notification has left the queue: delivered, dead or expired. Raised for what this process delivers, whichever
-        /// client of the same queue accepted it, after it is recorded. Handlers run one after the other on a thread that the
-        /// first one starts; delivery does not wait for them, but if they fall behind by more than 1024 notifications, the
-        /// oldest of these are not told. They may use the client, and what they throw is ignored but for a message to
-        /// <see cref="NotifyLog"/>. It ends when the client is disposed, or forgotten and collected: keep the client.
+        /// Raised for every notification of the client's queue that this process delivered, or that became a dead
+        /// letter or expired, after the outcome is recorded. Handlers run one after the other on a separate thread,
+        /// which the first handler starts. Delivery does not wait for them; if they fall behind by more than 1024
+        /// notifications, the oldest are skipped. Handlers may use the client. Their exceptions are ignored, except for
+        /// a message to <see cref="NotifyLog"/>. The event ends when the client is disposed or collected, so keep a
+        /// reference to it.
         /// </summary>
         /// <exception cref="ClosedException">The client was disposed, when a handler is added.</exception>
         /// <exception cref="NotifyException">The queue cannot be used, when the first handler is added.</exception>
@@ -82,7 +84,7 @@ namespace Esales.Notify
                 {
                     if (!isListening)
                     {
-                        // From here on the library keeps what is settled.
+                        // From here on the library keeps outcomes.
                         Receipt first = handle.NextSettled(0);
                         isListening = true;
                         Listen(handle, new WeakReference<Client>(this), first);
@@ -101,31 +103,31 @@ namespace Esales.Notify
         }
 
         /// <summary>
-        /// Tells the service what the visitor did, and waits for the answer. Blocks for at most the option
-        /// <c>timeout_ms</c>, whatever the network does.
+        /// Sends a notification and waits for the answer. The call returns within the option <c>timeout_ms</c>,
+        /// whatever the network does.
         /// </summary>
         /// <remarks>
-        /// The service would count a payment twice if it received it twice. So a payment is sent again only if it is certain
-        /// that the service did not process it (option <c>payment_repeat</c>). If it may have arrived, the call fails
-        /// with a <see cref="MayHaveArrivedException"/>. <see cref="Notification.End"/> waits for older notifications
-        /// in the client's queue, for at most half of <c>timeout_ms</c>.
+        /// The service would count a repeated payment twice. A payment is therefore sent again only if the service
+        /// certainly did not process it (option <c>payment_repeat</c>). If it may have arrived, the call fails
+        /// with a <see cref="MayHaveArrivedException"/>. <see cref="Notification.End"/> waits for older
+        /// notifications in the client's queue, for at most half of <c>timeout_ms</c>.
         /// </remarks>
-        /// <param name="visitor">Who did it.</param>
+        /// <param name="visitor">The visitor who caused the event.</param>
         /// <param name="notification">What happened.</param>
         /// <returns>
-        /// The receipt of a delivered notification, or, with <c>on_failure=queue</c>, of one in the queue
-        /// (<see cref="StatusCode.Queued"/>). Failures are thrown and carry theirs.
+        /// The receipt of a delivered notification or, with <c>on_failure=queue</c>, of a queued one
+        /// (<see cref="StatusCode.Queued"/>). The exception of a failure has its receipt.
         /// </returns>
         /// <exception cref="InvalidArgumentException">
-        /// An argument, or a value of one, is missing or malformed; nothing was sent. The message names it, such as
+        /// A value is missing or malformed; nothing was sent. The message names it, for example
         /// <c>lines[2].selling_price</c>.
         /// </exception>
         /// <exception cref="ClosedException">The client was disposed; nothing was sent.</exception>
-        /// <exception cref="FinalException">The service refused it for good: the same again cannot help.</exception>
+        /// <exception cref="FinalException">The service refused the notification for good.</exception>
         /// <exception cref="RetryableException">
         /// It may succeed later, with the same id. After <see cref="NotifyTimeoutException"/>,
         /// <see cref="ConnectionLostException"/>, <see cref="BadResponseException"/> and <see cref="ServerErrorException"/>
-        /// the event may have arrived all the same.
+        /// the notification may have arrived.
         /// </exception>
         /// <exception cref="InternalException">A defect in the library.</exception>
         public Receipt Notify(Visitor visitor, Notification notification)
@@ -134,28 +136,28 @@ namespace Esales.Notify
         }
 
         /// <summary>
-        /// Accepts the notification into the queue and returns at once; it is delivered later, by a thread of this process
-        /// or by another process (option <c>delivery</c>). Never waits on the network; on the disk and other processes at
-        /// most <c>enqueue_timeout_ms</c>. What is accepted is delivered at least once, always with the same bytes, or
-        /// counted as dead, expired or dropped.
+        /// Accepts the notification into the queue and returns. A thread of this process or another process delivers it
+        /// later (option <c>delivery</c>). The call never waits for the network; it waits for the disk and other
+        /// processes for at most <c>enqueue_timeout_ms</c>. An accepted notification is delivered at least once, always
+        /// with the same bytes, or it is counted as dead, expired or dropped.
         /// </summary>
         /// <remarks>
-        /// A payment that may have arrived is not sent again: it becomes a dead letter, which an operator may
-        /// retry. <see cref="Notification.End"/> is delivered after everything that was
-        /// queued of its session before.
+        /// A payment that may have arrived is not sent again. It becomes a dead letter, which an operator may retry.
+        /// <see cref="Notification.End"/> is delivered after all older notifications of its session in the queue.
         /// </remarks>
-        /// <param name="visitor">Who did it.</param>
+        /// <param name="visitor">The visitor who caused the event.</param>
         /// <param name="notification">What happened.</param>
         /// <returns>
-        /// A receipt that says <see cref="StatusCode.Queued"/>; <see cref="GetReceipt"/> returns by its id what became of it.
+        /// A receipt with the status <see cref="StatusCode.Queued"/>. Pass its id to <see cref="GetReceipt"/> to get
+        /// the outcome later.
         /// </returns>
         /// <exception cref="InvalidArgumentException">
-        /// An argument, or a value of one, is missing or malformed; not accepted. The message names it, such as
+        /// A value is missing or malformed; the notification was not accepted. The message names it, for example
         /// <c>lines[2].selling_price</c>.
         /// </exception>
-        /// <exception cref="ClosedException">The client was disposed; not accepted.</exception>
-        /// <exception cref="QueueFullException">The queue is full; not accepted.</exception>
-        /// <exception cref="SpoolFailedException">The spool could not be written; not accepted.</exception>
+        /// <exception cref="ClosedException">The client was disposed; the notification was not accepted.</exception>
+        /// <exception cref="QueueFullException">The queue is full; the notification was not accepted.</exception>
+        /// <exception cref="SpoolFailedException">The spool could not be written; the notification was not accepted.</exception>
         /// <exception cref="InternalException">A defect in the library.</exception>
         public Receipt Enqueue(Visitor visitor, Notification notification)
         {
@@ -163,26 +165,29 @@ namespace Esales.Notify
         }
 
         /// <summary>
-        /// Tells the service that the visitor added the product behind the ticket to the cart, and waits for the
-        /// answer. Blocks for at most the option <c>timeout_ms</c>, whatever the network does.
+        /// Sends the most common notification with <see cref="Notify"/>: the visitor added the ticket's product to the
+        /// cart.
         /// </summary>
-        /// <param name="visitor">Who did it.</param>
-        /// <param name="ticket">The string that the service gave with the product, at most 8192 bytes, sent unchanged; refused if it has a control character.</param>
+        /// <param name="visitor">The visitor who caused the event.</param>
+        /// <param name="ticket">
+        /// The string that the service returned with the product, at most 8192 bytes, sent unchanged. A ticket with a
+        /// control character is refused.
+        /// </param>
         /// <param name="id">
-        /// Names this one event, at most 128 bytes; null: a new UUID. It is the same in every attempt. To send the same
-        /// event again, pass the id of the receipt.
+        /// Id of this one event, at most 128 bytes. Null: a new UUID. All attempts send the same id. To send the same
+        /// event again, pass the id of its receipt.
         /// </param>
         /// <returns>
-        /// The receipt of a delivered notification, or, with <c>on_failure=queue</c>, of one in the queue
-        /// (<see cref="StatusCode.Queued"/>). Failures are thrown and carry theirs.
+        /// The receipt of a delivered notification or, with <c>on_failure=queue</c>, of a queued one
+        /// (<see cref="StatusCode.Queued"/>). The exception of a failure has its receipt.
         /// </returns>
         /// <exception cref="InvalidArgumentException">An argument is missing or malformed; nothing was sent.</exception>
         /// <exception cref="ClosedException">The client was disposed; nothing was sent.</exception>
-        /// <exception cref="FinalException">The service refused it for good: the same again cannot help.</exception>
+        /// <exception cref="FinalException">The service refused the notification for good.</exception>
         /// <exception cref="RetryableException">
         /// It may succeed later, with the same id. After <see cref="NotifyTimeoutException"/>,
-        /// <see cref="ConnectionLostException"/> and <see cref="BadResponseException"/> the event may have arrived all
-        /// the same.
+        /// <see cref="ConnectionLostException"/> and <see cref="BadResponseException"/> the notification may have
+        /// arrived.
         /// </exception>
         /// <exception cref="InternalException">A defect in the library.</exception>
         public Receipt NotifyAddToCart(Visitor visitor, string ticket, string id = null)
@@ -191,21 +196,23 @@ namespace Esales.Notify
         }
 
         /// <summary>
-        /// Accepts the notification into the queue and returns at once; it is delivered later, by a thread of this process
-        /// or by another process (option <c>delivery</c>). Never waits on the network; on the disk and other processes at
-        /// most <c>enqueue_timeout_ms</c>. What is accepted is delivered at least once, always with the same id, or counted
-        /// as dead, expired or dropped.
+        /// Enqueues the most common notification with <see cref="Enqueue"/>: the visitor added the ticket's product to
+        /// the cart.
         /// </summary>
-        /// <param name="visitor">Who did it.</param>
-        /// <param name="ticket">The string that the service gave with the product, at most 8192 bytes, sent unchanged; refused if it has a control character.</param>
-        /// <param name="id">Names this one event, at most 128 bytes; null: a new UUID.</param>
+        /// <param name="visitor">The visitor who caused the event.</param>
+        /// <param name="ticket">
+        /// The string that the service returned with the product, at most 8192 bytes, sent unchanged. A ticket with a
+        /// control character is refused.
+        /// </param>
+        /// <param name="id">Id of this one event, at most 128 bytes. Null: a new UUID.</param>
         /// <returns>
-        /// A receipt that says <see cref="StatusCode.Queued"/>; <see cref="GetReceipt"/> tells by its id what became of it.
+        /// A receipt with the status <see cref="StatusCode.Queued"/>. Pass its id to <see cref="GetReceipt"/> to get
+        /// the outcome later.
         /// </returns>
-        /// <exception cref="InvalidArgumentException">An argument is missing or malformed; not accepted.</exception>
-        /// <exception cref="ClosedException">The client was disposed; not accepted.</exception>
-        /// <exception cref="QueueFullException">The queue is full; not accepted.</exception>
-        /// <exception cref="SpoolFailedException">The spool could not be written; not accepted.</exception>
+        /// <exception cref="InvalidArgumentException">An argument is missing or malformed; the notification was not accepted.</exception>
+        /// <exception cref="ClosedException">The client was disposed; the notification was not accepted.</exception>
+        /// <exception cref="QueueFullException">The queue is full; the notification was not accepted.</exception>
+        /// <exception cref="SpoolFailedException">The spool could not be written; the notification was not accepted.</exception>
         /// <exception cref="InternalException">A defect in the library.</exception>
         public Receipt EnqueueAddToCart(Visitor visitor, string ticket, string id = null)
         {
@@ -251,10 +258,10 @@ namespace Esales.Notify
         }
 
         /// <summary>
-        /// Waits until everything that was accepted before the call has left the queue. What has not then stays in the
-        /// queue; <see cref="GetStats"/> says how much that is.
+        /// Waits until everything that was accepted before the call has left the queue. What is left stays in the
+        /// queue; <see cref="GetStats"/> returns its number.
         /// </summary>
-        /// <param name="timeout">Waits at most so long, rounded up to the millisecond; 0 to 49 days.</param>
+        /// <param name="timeout">The longest time to wait, rounded up to the millisecond; 0 to 49 days.</param>
         /// <returns>Whether everything has left the queue.</returns>
         /// <exception cref="InvalidArgumentException">The timeout is negative or too long.</exception>
         /// <exception cref="ClosedException">The client was disposed.</exception>
@@ -265,15 +272,16 @@ namespace Esales.Notify
         }
 
         /// <summary>
-        /// Ends this process's part in the delivery of the client's queue, for good: the process takes nothing more out of
-        /// the queue, and the call waits for requests in flight. For a service that is told to stop: a request that is in
-        /// flight when the process ends is sent again later. The regular end of the process
-        /// (<see cref="AppDomain.ProcessExit"/>) does this by itself for every <c>spool</c>, and waits at most 2 seconds.
-        /// Clients that share the queue, also later ones, do not deliver either. What is left stays in the queue.
+        /// Ends this process's delivery of the client's queue, for good, and waits for requests in flight. Call it in a
+        /// service that is told to stop: a request that is in flight when the process ends is sent again later. The
+        /// regular end of the process (<see cref="AppDomain.ProcessExit"/>) does this for every <c>spool</c> and waits
+        /// at most 2 seconds. Other clients that share the queue do not deliver it either, and neither do later ones.
+        /// What is left stays in the queue.
         /// </summary>
-        /// <param name="timeout">Waits at most so long, rounded up to the millisecond; 0 to 49 days.</param>
+        /// <param name="timeout">The longest time to wait, rounded up to the millisecond; 0 to 49 days.</param>
         /// <returns>
-        /// Whether nothing is in flight any more. If false, what was in flight is sent once more later, under the same id.
+        /// Whether no request is in flight any more. False: the requests that were still in flight are sent again
+        /// later, with the same ids.
         /// </returns>
         /// <exception cref="InvalidArgumentException">The timeout is negative or too long.</exception>
         /// <exception cref="ClosedException">The client was disposed.</exception>
@@ -282,8 +290,8 @@ namespace Esales.Notify
             return Wait((client, milliseconds) => native.ClientStopDelivery(client, milliseconds), timeout);
         }
 
-        /// <summary>The queue in numbers.</summary>
-        /// <returns>The numbers of one moment.</returns>
+        /// <summary>Returns the counters of the queue.</summary>
+        /// <returns>The counters.</returns>
         /// <exception cref="ClosedException">The client was disposed.</exception>
         /// <exception cref="SpoolFailedException">
         /// The spool cannot be read within <c>enqueue_timeout_ms</c>.
@@ -306,13 +314,13 @@ namespace Esales.Notify
             return new Stats(&result);
         }
 
-        /// <summary>What became of a notification that went into the queue.</summary>
-        /// <param name="id">Its id, from the receipt of <see cref="Enqueue"/> or <see cref="EnqueueAddToCart"/>.</param>
+        /// <summary>Returns the receipt of a notification that was accepted into the queue.</summary>
+        /// <param name="id">The id in the receipt of <see cref="Enqueue"/> or <see cref="EnqueueAddToCart"/>.</param>
         /// <returns>
-        /// Its status is <see cref="StatusCode.Queued"/> while the notification waits,
-        /// <see cref="StatusCode.Delivered"/>, the code it died with, <see cref="StatusCode.Expired"/> or
-        /// <see cref="StatusCode.Dropped"/>. Null (ESALES_UNKNOWN_ID in C) if nothing is known of the id: never accepted
-        /// here, or settled longer ago than <c>receipt_retention_s</c>.
+        /// The receipt. Its status is <see cref="StatusCode.Queued"/> while the notification is pending, then
+        /// <see cref="StatusCode.Delivered"/>, <see cref="StatusCode.Expired"/>, <see cref="StatusCode.Dropped"/>, or the
+        /// code for which it became a dead letter. Null (ESALES_UNKNOWN_ID in C): the id was never accepted here, or
+        /// the notification left the queue more than <c>receipt_retention_s</c> ago.
         /// </returns>
         /// <exception cref="InvalidArgumentException">The id is null or malformed.</exception>
         /// <exception cref="ClosedException">The client was disposed.</exception>
@@ -350,11 +358,11 @@ namespace Esales.Notify
         }
 
         /// <summary>
-        /// Closes the client. Returns at once, also while other threads are in a call: those finish undisturbed, later
-        /// ones get a <see cref="ClosedException"/>. The process keeps delivering what is in the queue, until it ends or
-        /// <see cref="StopDelivery"/> was called. Only for a handler of <see cref="Settled"/> that is running on another
-        /// thread it waits: do not hold a lock that the handler takes.
-        /// No handler runs after that. Doing it twice is fine.
+        /// Closes the client. A second call does nothing. Calls of other threads that are in progress finish normally;
+        /// later calls throw a <see cref="ClosedException"/>. The process keeps delivering the queue until it ends or
+        /// <see cref="StopDelivery"/> is called. The method returns at once, with one exception: it waits for a handler
+        /// of <see cref="Settled"/> that runs on another thread, so do not hold a lock that the handler needs. No
+        /// handler runs after that.
         /// </summary>
         public void Dispose()
         {
@@ -366,11 +374,11 @@ namespace Esales.Notify
             handle.Dispose();
             lock (raising)
             {
-                // A handler that was running has ended, and none is called again.
+                // A running handler has ended, and none is called again.
             }
         }
 
-        /// <summary>Whether it was done in time.</summary>
+        /// <summary>Whether a call that waits ended in time.</summary>
         private bool Wait(Func<IntPtr, uint, int> function, TimeSpan timeout)
         {
             double milliseconds = Math.Ceiling(timeout.TotalMilliseconds);
@@ -408,7 +416,8 @@ namespace Esales.Notify
         }
 
         /// <summary>
-        /// Knows the client weakly: one that was forgotten is collected although it is listened to, and its handle with it.
+        /// Has a weak reference to the client, so that an unreferenced client and its handle are collected in spite of
+        /// handlers.
         /// </summary>
         private static void Listen(ClientHandle handle, WeakReference<Client> listener, Receipt first)
         {
@@ -421,7 +430,7 @@ namespace Esales.Notify
                 }
                 catch (Exception e) when (e is INotifyError)
                 {
-                    // Disposed. (Nothing else can go wrong once it began.)
+                    // Disposed. Nothing else can fail after the start.
                     return false;
                 }
                 if (!Tell(listener, next))
@@ -435,7 +444,8 @@ namespace Esales.Notify
         }
 
         /// <summary>
-        /// False if the client is gone. On its own, so that no reference stays on the stack of the thread while it waits.
+        /// False if the client was collected. A separate method, so that the waiting thread's stack has no reference to
+        /// the client.
         /// </summary>
         [MethodImpl(MethodImplOptions.NoInlining)]
         private static bool Tell(WeakReference<Client> listener, Receipt next)
@@ -531,12 +541,12 @@ namespace Esales.Notify
             }
         }
 
-        /// <summary>The receipt of a success; throws if the call failed. To be called by the thread that made it.</summary>
+        /// <summary>The receipt of a success; throws if the call failed. Call it on the thread that made the call.</summary>
         private unsafe Receipt Outcome(int status, NativeReceipt* result)
         {
             if (status < 0)
             {
-                // After a defect in the library the receipt is as we made it, and would claim a success.
+                // After a defect in the library the receipt was not written, and would show a success.
                 throw native.Failure(status, result->Status == status ? new Receipt(native, result) : null);
             }
             return new Receipt(native, result);

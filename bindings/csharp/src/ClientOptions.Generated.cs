@@ -13,84 +13,84 @@ namespace Esales.Notify
             set { Set("cluster_id", Text(value)); }
         }
 
-        /// <summary>Address to use instead of the cluster's, without the <c>/api/v1/...</c> path: a sandbox, a gateway. Default: unset.</summary>
+        /// <summary>URL to use instead of the cluster's, without the path <c>/api/v1/...</c>, for example of a sandbox or a gateway. Default: unset.</summary>
         public string BaseUrl
         {
             get { return String("base_url"); }
             set { Set("base_url", Text(value)); }
         }
 
-        /// <summary>Whether <c>base_url</c> may be <c>http://</c> for an address that is not loopback. Visitor data then crosses the network in clear. Default: false.</summary>
+        /// <summary>Whether <c>base_url</c> may be <c>http://</c> for a host that is not loopback. Visitor data is then sent without encryption. Default: false.</summary>
         public bool? AllowHttp
         {
             get { return Flag("allow_http"); }
             set { Set("allow_http", Text(value)); }
         }
 
-        /// <summary>PEM file of the certificate authorities to trust, instead of the system's. It is read once, when the client is made; a relative path counts from the folder of that moment. A certificate in it that cannot be used is an error. Default: unset.</summary>
+        /// <summary>PEM file of the certificate authorities to trust instead of the system's. It is read once, when the client is made; a relative path is resolved then. A certificate in the file that cannot be used is an error. Default: unset.</summary>
         public string CaFile
         {
             get { return String("ca_file"); }
             set { Set("ca_file", Text(value)); }
         }
 
-        /// <summary>HTTP proxy, <c>http://[user:password@]host:port</c>. Unset: <c>https_proxy</c>, <c>http_proxy</c>, <c>all_proxy</c> of the environment, not for loopback addresses. Empty: none. Default: unset.</summary>
+        /// <summary>HTTP proxy, <c>http://[user:password@]host:port</c>. Unset: the environment variables <c>https_proxy</c>, <c>http_proxy</c> and <c>all_proxy</c> are used, except for loopback hosts. Empty: no proxy. Default: unset.</summary>
         public string Proxy
         {
             get { return String("proxy"); }
             set { Set("proxy", Text(value)); }
         }
 
-        /// <summary>Hosts that are reached without the proxy, separated by commas or white space: a name (with all names below it), an IP address, a network such as <c>10.0.0.0/8</c> or <c>fd00::/8</c>, <c>*.domain</c>, or <c>*</c> for all. A port in it matches nothing. Unset: <c>no_proxy</c> of the environment, read as curl 7.88 reads it, to which IPv6 networks, brackets, <c>*.domain</c> and a <c>*</c> among others mean nothing. Default: unset.</summary>
+        /// <summary>Hosts that are reached without the proxy, separated by commas or white space: a name (which includes its subdomains), an IP address, a network such as <c>10.0.0.0/8</c> or <c>fd00::/8</c>, <c>*.domain</c>, or <c>*</c> for all. An entry with a port matches nothing. Unset: the environment variable <c>no_proxy</c> is used as in curl 7.88, which ignores IPv6 networks, brackets, <c>*.domain</c> and a <c>*</c> among other entries. Default: unset.</summary>
         public string NoProxy
         {
             get { return String("no_proxy"); }
             set { Set("no_proxy", Text(value)); }
         }
 
-        /// <summary>How long a connection is used at most, and how long an idle one is kept for the next call, in seconds, also after the last client is freed. 0: each is used once. A service that moves to another address is followed within this and <c>dns_cache_s</c>. 0 to 3600. Default: 60.</summary>
+        /// <summary>Longest life of a connection, and longest time that an idle connection is kept for the next call, in seconds. It also applies after the last client is freed. 0: each connection is used once. If the service moves to another IP address, the client follows within <c>keep_alive_s</c> plus <c>dns_cache_s</c>. 0 to 3600. Default: 60.</summary>
         public TimeSpan? KeepAlive
         {
             get { return Seconds("keep_alive_s"); }
             set { Set("keep_alive_s", FromSeconds("keep_alive_s", value)); }
         }
 
-        /// <summary>How long a looked-up address is used for new connections before it is looked up again, in seconds. 0 to 3600. Default: 60.</summary>
+        /// <summary>How long the result of a DNS look-up is used for new connections, in seconds. 0 to 3600. Default: 60.</summary>
         public TimeSpan? DnsCache
         {
             get { return Seconds("dns_cache_s"); }
             set { Set("dns_cache_s", FromSeconds("dns_cache_s", value)); }
         }
 
-        /// <summary>Budget of one blocking call, in milliseconds: name look-up, connection, TLS, every attempt and every pause. 1 to 300000. Default: 3000.</summary>
+        /// <summary>Longest duration of one blocking call, in milliseconds. It includes DNS look-up, connection, TLS, every attempt and every pause. 1 to 300000. Default: 3000.</summary>
         public TimeSpan? Timeout
         {
             get { return Milliseconds("timeout_ms"); }
             set { Set("timeout_ms", FromMilliseconds("timeout_ms", value)); }
         }
 
-        /// <summary>Market of visitors who name none. Default: unset.</summary>
+        /// <summary>Market of visitors that have no market of their own. Default: unset.</summary>
         public string Market
         {
             get { return String("market"); }
             set { Set("market", Text(value)); }
         }
 
-        /// <summary>How often one blocking call tries at most, within its budget. 1 to 10. Default: 3.</summary>
+        /// <summary>Greatest number of attempts in one blocking call. All attempts must fit into <c>timeout_ms</c>. 1 to 10. Default: 3.</summary>
         public int? MaxAttempts
         {
             get { return Int32("max_attempts"); }
             set { Set("max_attempts", Text(value)); }
         }
 
-        /// <summary>Longest pause before the second attempt, in milliseconds; it doubles for each further one. The pause is drawn at random from 0 to that. 0 to 60000. Default: 100.</summary>
+        /// <summary>Longest pause before the second attempt, in milliseconds; it doubles for each further attempt. The actual pause is random, from 0 to that length. 0 to 60000. Default: 100.</summary>
         public TimeSpan? Backoff
         {
             get { return Milliseconds("backoff_ms"); }
             set { Set("backoff_ms", FromMilliseconds("backoff_ms", value)); }
         }
 
-        /// <summary>What a blocking call does when it ends on an outcome that may succeed later. <c>error</c>: it says so. <c>queue</c>: the notification goes into the queue under the same id, at once while deliveries are failing, and the call returns <c>ESALES_QUEUED</c>. Default: error.</summary>
+        /// <summary>What a blocking call does after a failure that may succeed later. <c>error</c>: it returns the error. <c>queue</c>: it enqueues the notification with the same id and returns <c>ESALES_QUEUED</c>; while deliveries are failing, it does so without an attempt. Default: error.</summary>
         public OnFailure? OnFailure
         {
             get { return (OnFailure?)Choice("on_failure", OnFailureTexts); }
@@ -143,7 +143,7 @@ namespace Esales.Notify
 
         private static readonly string[] DurabilityTexts = { "process", "replica", "disk" };
 
-        /// <summary>Who delivers the queue. <c>background</c>: a thread of this process, unless another process is delivering the same spool. <c>none</c>: some other process, such as <c>esales-notify drain</c>; needs <c>spool</c>. Default: background.</summary>
+        /// <summary>Who delivers the queue. <c>background</c>: a thread of this process, unless another process is delivering the same spool. <c>none</c>: another process, such as <c>esales-notify drain</c>; requires <c>spool</c>. Default: background.</summary>
         public Delivery? Delivery
         {
             get { return (Delivery?)Choice("delivery", DeliveryTexts); }
@@ -152,28 +152,28 @@ namespace Esales.Notify
 
         private static readonly string[] DeliveryTexts = { "background", "none" };
 
-        /// <summary>Longest time an enqueue waits for the disk, for the engine or for other processes, in milliseconds. 1 to 60000. Default: 1000.</summary>
+        /// <summary>Longest time that an enqueue waits for the disk, for the engine or for other processes, in milliseconds. 1 to 60000. Default: 1000.</summary>
         public TimeSpan? EnqueueTimeout
         {
             get { return Milliseconds("enqueue_timeout_ms"); }
             set { Set("enqueue_timeout_ms", FromMilliseconds("enqueue_timeout_ms", value)); }
         }
 
-        /// <summary>Most notifications that wait in the queue. 1 to 10000000. Default: 100000.</summary>
+        /// <summary>Greatest number of pending notifications in the queue. 1 to 10000000. Default: 100000.</summary>
         public int? MaxItems
         {
             get { return Int32("max_items"); }
             set { Set("max_items", Text(value)); }
         }
 
-        /// <summary>Most bytes of notifications (their JSON) that wait in the queue. 1024 to 68719476736. Default: 67108864.</summary>
+        /// <summary>Greatest total size of the pending notifications (their JSON), in bytes. 1024 to 68719476736. Default: 67108864.</summary>
         public long? MaxBytes
         {
             get { return Int64("max_bytes"); }
             set { Set("max_bytes", Text(value)); }
         }
 
-        /// <summary>What happens to a notification over <c>max_items</c> or <c>max_bytes</c>. <c>refuse</c>: it gets <c>ESALES_QUEUE_FULL</c>. <c>drop_oldest</c>: it is accepted, and the oldest are dropped and counted. Default: refuse.</summary>
+        /// <summary>What happens to a new notification when <c>max_items</c> or <c>max_bytes</c> is reached. <c>refuse</c>: the call returns <c>ESALES_QUEUE_FULL</c>. <c>drop_oldest</c>: the notification is accepted, and the oldest ones are dropped and counted. Default: refuse.</summary>
         public Overflow? Overflow
         {
             get { return (Overflow?)Choice("overflow", OverflowTexts); }
@@ -182,42 +182,42 @@ namespace Esales.Notify
 
         private static readonly string[] OverflowTexts = { "refuse", "drop_oldest" };
 
-        /// <summary>Most dead letters that are kept for an operator; over that, the oldest are dropped and counted. 0 to 1000000. Default: 10000.</summary>
+        /// <summary>Greatest number of dead letters that are kept for an operator. Above it, the oldest are dropped and counted. 0 to 1000000. Default: 10000.</summary>
         public int? MaxDead
         {
             get { return Int32("max_dead"); }
             set { Set("max_dead", Text(value)); }
         }
 
-        /// <summary>How long a notification is tried, in seconds; then it expires. 1 to 2592000. Default: 86400.</summary>
+        /// <summary>How long a notification is tried, in seconds. After that it expires. 1 to 2592000. Default: 86400.</summary>
         public TimeSpan? MaxAge
         {
             get { return Seconds("max_age_s"); }
             set { Set("max_age_s", FromSeconds("max_age_s", value)); }
         }
 
-        /// <summary>Most deliveries at the same time. 1 to 64. Default: 4.</summary>
+        /// <summary>Greatest number of deliveries at the same time. 1 to 64. Default: 4.</summary>
         public int? Concurrency
         {
             get { return Int32("concurrency"); }
             set { Set("concurrency", Text(value)); }
         }
 
-        /// <summary>After a failed delivery, the longest pause before the next one is tried, in milliseconds; it doubles with every further failure. The pause is drawn at random from 0 to that, and is never shorter than a <c>Retry-After</c> (up to an hour). 10 to 60000. Default: 1000.</summary>
+        /// <summary>Longest pause after a failed delivery, in milliseconds; it doubles with every further failure. The actual pause is random, from 0 to that length, but never shorter than a <c>Retry-After</c> of the service (up to an hour). 10 to 60000. Default: 1000.</summary>
         public TimeSpan? GateMin
         {
             get { return Milliseconds("gate_min_ms"); }
             set { Set("gate_min_ms", FromMilliseconds("gate_min_ms", value)); }
         }
 
-        /// <summary>Where the doubling of <c>gate_min_ms</c> ends, in milliseconds. 10 to 3600000. Default: 300000.</summary>
+        /// <summary>Upper limit for the doubling of <c>gate_min_ms</c>, in milliseconds. 10 to 3600000. Default: 300000.</summary>
         public TimeSpan? GateMax
         {
             get { return Milliseconds("gate_max_ms"); }
             set { Set("gate_max_ms", FromMilliseconds("gate_max_ms", value)); }
         }
 
-        /// <summary>When a payment is sent again: the service would count it twice. <c>certain</c>: only if it is certain that it was not processed; otherwise its status is <c>ESALES_MAY_HAVE_ARRIVED</c>, and the queue keeps it as a dead letter. <c>always</c>: also if it may have arrived. Default: certain.</summary>
+        /// <summary>Whether a payment is sent again after a failure, although the service counts a repeated payment twice. <c>certain</c>: only if the service certainly did not process it; otherwise its status is <c>ESALES_MAY_HAVE_ARRIVED</c>, and the queue keeps it as a dead letter. <c>always</c>: also if it may have arrived. Default: certain.</summary>
         public PaymentRepeat? PaymentRepeat
         {
             get { return (PaymentRepeat?)Choice("payment_repeat", PaymentRepeatTexts); }

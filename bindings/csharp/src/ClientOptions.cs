@@ -6,10 +6,10 @@ using System.Globalization;
 namespace Esales.Notify
 {
     /// <summary>
-    /// Options for a client, such as
-    /// <c>new ClientOptions { ClusterId = "shop", Timeout = TimeSpan.FromMilliseconds(500) }</c>. Each has a property; by
-    /// its name in the library's option table, as in <c>options["timeout_ms"] = 500</c>, an option of a newer library
-    /// can be set too. <see cref="Client"/> checks the values. Not to be changed by one thread while another uses it.
+    /// Options of a client, such as
+    /// <c>new ClientOptions { ClusterId = "shop", Timeout = TimeSpan.FromMilliseconds(500) }</c>. Each option has a property.
+    /// Options can also be set by name, as in <c>options["timeout_ms"] = 500</c>, which includes options of a newer
+    /// library. <see cref="Client"/> checks the values. No thread may change the object while another thread uses it.
     /// </summary>
     public sealed partial class ClientOptions : IEnumerable<KeyValuePair<string, string>>
     {
@@ -20,7 +20,7 @@ namespace Esales.Notify
         {
         }
 
-        /// <summary>Copies options, for example from a configuration file. Values that are null are left out.</summary>
+        /// <summary>Copies options, for example from a configuration file. Options that are null are skipped.</summary>
         /// <param name="options">Names and values; null: none.</param>
         /// <exception cref="InvalidArgumentException">A name is null.</exception>
         public ClientOptions(IEnumerable<KeyValuePair<string, string>> options)
@@ -34,15 +34,15 @@ namespace Esales.Notify
             }
         }
 
-        /// <summary>How many options are set.</summary>
+        /// <summary>The number of options that are set.</summary>
         public int Count
         {
             get { return values.Count; }
         }
 
-        /// <summary>An option's value; of one that is not set, null as a string.</summary>
+        /// <summary>The value of an option. Null as a string: the option is not set.</summary>
         /// <param name="name">The option, such as <c>timeout_ms</c>.</param>
-        /// <value>A string, a whole number or a bool; null as a string takes the option away.</value>
+        /// <value>A string, a whole number or a bool. Null as a string removes the option.</value>
         /// <returns>The value.</returns>
         /// <exception cref="InvalidArgumentException">The name is null.</exception>
         public OptionValue this[string name]
@@ -205,7 +205,7 @@ namespace Esales.Notify
     }
 
     /// <summary>
-    /// The value of an option: a string, a whole number or a bool, each converted by itself. Anything else does not
+    /// The value of an option: a string, a whole number or a bool, which are converted implicitly. Other types do not
     /// compile.
     /// </summary>
     public struct OptionValue
@@ -224,14 +224,14 @@ namespace Esales.Notify
             return new OptionValue(value);
         }
 
-        /// <summary>A whole number, passed on in decimal.</summary>
-        /// <param name="value">The number; its unit is the ending of the option's name.</param>
+        /// <summary>A whole number, passed to the library in decimal.</summary>
+        /// <param name="value">The number. The option's name ends with its unit.</param>
         public static implicit operator OptionValue(long value)
         {
             return new OptionValue(value.ToString(CultureInfo.InvariantCulture));
         }
 
-        /// <summary>A flag, passed on as <c>true</c> or <c>false</c>.</summary>
+        /// <summary>A flag, passed to the library as <c>true</c> or <c>false</c>.</summary>
         /// <param name="value">The flag.</param>
         public static implicit operator OptionValue(bool value)
         {

@@ -119,7 +119,7 @@ namespace Esales.Notify
         }
     }
 
-    /// <summary>-26: The answer is not HTTP that could be understood; the notification may have arrived.</summary>
+    /// <summary>-26: The answer is not valid HTTP; the notification may have arrived.</summary>
     public sealed class BadResponseException : RetryableException
     {
         internal BadResponseException(Failure failure)
@@ -146,7 +146,7 @@ namespace Esales.Notify
         }
     }
 
-    /// <summary>-32: The notification was not delivered within <c>max_age_s</c>; it is no longer tried.</summary>
+    /// <summary>-32: The notification was not delivered within <c>max_age_s</c> and is not tried any more.</summary>
     public sealed class ExpiredException : NotifyException
     {
         internal ExpiredException(Failure failure)
@@ -164,7 +164,7 @@ namespace Esales.Notify
         }
     }
 
-    /// <summary>-34: Nothing is known of the id: it was never accepted here, or its receipt was discarded.</summary>
+    /// <summary>-34: The id is unknown: it was never accepted here, or its receipt was discarded.</summary>
     public sealed class UnknownIdException : NotifyException
     {
         internal UnknownIdException(Failure failure)
@@ -184,7 +184,7 @@ namespace Esales.Notify
 
     internal static class Failures
     {
-        /// <summary>The exception of an outcome. A code that only a later library knows still belongs to its group.</summary>
+        /// <summary>The exception of an outcome. An unknown code of a later library gets the exception of its group.</summary>
         internal static System.Exception Make(Failure failure)
         {
             switch (failure.Code)

@@ -4,7 +4,7 @@ namespace Esales.Notify
 {
     /// <summary>
     /// A failure that the library reports. <see cref="InvalidArgumentException"/> and <see cref="ClosedException"/>
-    /// derive from .NET's own exceptions instead; <see cref="INotifyError"/> spans them all.
+    /// derive from exceptions of .NET instead; all of them implement <see cref="INotifyError"/>.
     /// </summary>
     public class NotifyException : Exception, INotifyError
     {
@@ -16,13 +16,13 @@ namespace Esales.Notify
             Receipt = failure.Receipt;
         }
 
-        /// <summary>The code, below zero.</summary>
+        /// <summary>The code, less than 0.</summary>
         public StatusCode StatusCode { get; }
 
-        /// <summary>The code's name in the C API, such as <c>ESALES_TIMEOUT</c>.</summary>
+        /// <summary>The name of the code in the C API, such as <c>ESALES_TIMEOUT</c>.</summary>
         public string StatusName { get; }
 
-        /// <summary>What became of the notification; null if the failure is not about one.</summary>
+        /// <summary>The receipt of the notification. Null: the failure is not about a notification.</summary>
         public Receipt Receipt { get; }
     }
 
@@ -36,8 +36,8 @@ namespace Esales.Notify
             Receipt = failure.Receipt;
         }
 
-        internal InvalidArgumentException(string words, string parameter)
-            : base("ESALES_INVALID_ARGUMENT: " + words, parameter)
+        internal InvalidArgumentException(string message, string parameter)
+            : base("ESALES_INVALID_ARGUMENT: " + message, parameter)
         {
             StatusName = "ESALES_INVALID_ARGUMENT";
         }
@@ -51,7 +51,7 @@ namespace Esales.Notify
         /// <summary><c>ESALES_INVALID_ARGUMENT</c>.</summary>
         public string StatusName { get; }
 
-        /// <summary>The library's receipt, which says that nothing was sent; null if it was not asked.</summary>
+        /// <summary>The library's receipt. Null: the argument did not reach the library.</summary>
         public Receipt Receipt { get; }
     }
 
@@ -81,12 +81,13 @@ namespace Esales.Notify
     }
 
     /// <summary>
-    /// The native library cannot be loaded, or is of another version. The words list what was tried and what to do.
+    /// The native library cannot be loaded, or has another version. The message lists the paths that were tried, and
+    /// advice.
     /// </summary>
     public sealed class LibraryNotFoundException : DllNotFoundException
     {
-        internal LibraryNotFoundException(string words)
-            : base(words)
+        internal LibraryNotFoundException(string message)
+            : base(message)
         {
         }
     }

@@ -4,13 +4,13 @@ using System.Runtime.InteropServices;
 namespace Esales.Notify
 {
     /// <summary>
-    /// An <c>esales_config</c> or <c>esales_client</c>. The runtime counts its users: whoever disposes it while another
-    /// thread is in a call only marks it closed, and the last call to leave frees it. But until then the runtime lets
-    /// new users in as well, so that under steady traffic it would never be freed: hence a flag of our own.
+    /// An <c>esales_config</c> or <c>esales_client</c>. The runtime counts its users: if it is disposed while another
+    /// thread is in a call, it is only marked as closed, and the last call frees it. The runtime would still admit new
+    /// calls until then, so that a busy handle would never be freed; a separate flag refuses them.
     /// </summary>
     internal abstract class NativeHandle : SafeHandle
     {
-        // Kept here because a finalizer may run when statics are gone already.
+        // Kept here, because a finalizer may run after statics were cleared.
         protected readonly Native Native;
 
         private volatile bool disposed;
@@ -26,7 +26,7 @@ namespace Esales.Notify
             get { return handle == IntPtr.Zero; }
         }
 
-        /// <summary>The pointer, to be used until <see cref="SafeHandle.DangerousRelease"/>.</summary>
+        /// <summary>The pointer, which is valid until <see cref="SafeHandle.DangerousRelease"/>.</summary>
         /// <param name="held">Whether it must be released.</param>
         internal IntPtr Hold(ref bool held)
         {
@@ -39,7 +39,7 @@ namespace Esales.Notify
             }
             catch (ObjectDisposedException)
             {
-                // Disposed by another thread since the flag was read.
+                // Another thread disposed it after the flag was read.
             }
             if (!held)
             {
@@ -97,7 +97,7 @@ namespace Esales.Notify
     internal sealed class ClientHandle : NativeHandle
     {
         /// <param name="native">The library.</param>
-        /// <param name="config">The options; null: from the environment.</param>
+        /// <param name="config">The options. Null: read from the environment.</param>
         internal unsafe ClientHandle(Native native, ConfigHandle config)
             : base(native)
         {
@@ -119,9 +119,9 @@ namespace Esales.Notify
         }
 
         /// <summary>
-        /// What was settled since the first call of this method and not yet taken; null if nothing is within the time.
+        /// The next outcome since the first call of this method. Null: there was none within the time.
         /// </summary>
-        /// <exception cref="ClosedException">It was disposed.</exception>
+        /// <exception cref="ClosedException">The handle was disposed.</exception>
         internal unsafe Receipt NextSettled(uint milliseconds)
         {
             var result = new NativeReceipt { StructSize = (uint)sizeof(NativeReceipt) };

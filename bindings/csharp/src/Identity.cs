@@ -1,13 +1,13 @@
 namespace Esales.Notify
 {
-    /// <summary>Makes the keys and tokens of visitors. May be used from any thread; nothing is sent.</summary>
+    /// <summary>Makes the keys and tokens of visitors. Any thread may use it; nothing is sent.</summary>
     public static class Identity
     {
         private const int DigestSize = 65;
         private const int KeySize = 37;
 
-        /// <summary>The customer key of a signed-in visitor: the SHA-256 of the visitor's id in the shop.</summary>
-        /// <param name="customerId">1 to 4096 bytes of UTF-8, no control character.</param>
+        /// <summary>Returns the customer key of a signed-in visitor: the SHA-256 of the visitor's id in the shop.</summary>
+        /// <param name="customerId">The visitor's id: 1 to 4096 bytes of UTF-8 without control characters.</param>
         /// <returns>64 lower-case hex digits.</returns>
         /// <exception cref="InvalidArgumentException">The id is null, empty, too long or malformed.</exception>
         /// <exception cref="LibraryNotFoundException">The native library cannot be loaded.</exception>
@@ -24,10 +24,11 @@ namespace Esales.Notify
         }
 
         /// <summary>
-        /// The token of a signed-in visitor: HMAC-SHA256 of the customer key under the shop's private key.
+        /// Returns the token of a signed-in visitor: the HMAC-SHA256 of the customer key under the shop's private key.
         /// </summary>
         /// <param name="privateKey">
-        /// From the vendor; 1 to 4096 bytes of UTF-8, no control character (mind a file's final line break).
+        /// The shop's private key, which the vendor issued: 1 to 4096 bytes of UTF-8 without control characters. A line
+        /// break at the end of a key file is not part of the key.
         /// </param>
         /// <param name="customerKey">From <see cref="CustomerKey"/>.</param>
         /// <returns>64 lower-case hex digits.</returns>
@@ -47,10 +48,10 @@ namespace Esales.Notify
         }
 
         /// <summary>
-        /// A new random key (UUID version 4): for anonymous customer keys, session keys and ids.
+        /// Returns a new random key (UUID version 4) for an anonymous customer key, a session key or an id.
         /// </summary>
         /// <returns>36 characters.</returns>
-        /// <exception cref="InternalException">The system gives no random bytes.</exception>
+        /// <exception cref="InternalException">The system provides no random bytes.</exception>
         /// <exception cref="LibraryNotFoundException">The native library cannot be loaded.</exception>
         public static unsafe string NewKey()
         {

@@ -5,22 +5,22 @@ namespace Esales.Notify
     /// <summary>What the visitor did.</summary>
     public enum Kind
     {
-        /// <summary>The visitor added a product to the cart that the service had shown.</summary>
+        /// <summary>The visitor added a product to the cart that the service had returned.</summary>
         AddToCart = 1,
 
-        /// <summary>The visitor clicked a product that the service had shown.</summary>
+        /// <summary>The visitor clicked a product that the service had returned.</summary>
         Click = 2,
 
-        /// <summary>The visitor clicked a product that the service had not shown, so that there is no ticket for it.</summary>
+        /// <summary>The visitor clicked a product that did not come from the service and has no ticket.</summary>
         NonEsalesClick = 3,
 
-        /// <summary>The visitor added a product to the cart that the service had not shown, so that there is no ticket for it.</summary>
+        /// <summary>The visitor added a product to the cart that did not come from the service and has no ticket.</summary>
         NonEsalesAddToCart = 4,
 
-        /// <summary>The visitor paid for an order. Not every cluster accepts payments that are not signed.</summary>
+        /// <summary>The visitor paid for an order. Some clusters accept only signed payments.</summary>
         Payment = 5,
 
-        /// <summary>The visitor paid for an order. The shop's private key signs the notification, and its lines may have costs.</summary>
+        /// <summary>The visitor paid for an order. The notification is signed with the shop's private key, and its lines may have costs.</summary>
         SecurePayment = 6,
 
         /// <summary>The visitor signed out: the session ends.</summary>

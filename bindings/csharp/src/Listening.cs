@@ -4,14 +4,14 @@ using System.Threading;
 namespace Esales.Notify
 {
     /// <summary>
-    /// A thread of the runtime's that asks the library what is new, again and again. The library could call back, but on
-    /// threads of its own: those block all signals, and a runtime that stops its threads by signals, as Mono does, would
-    /// wait for ever for one that has run managed code.
+    /// A managed thread that polls the library. The library could also call back, but on its own threads, which block
+    /// all signals. A runtime that stops its threads by signals, as Mono does, would wait for ever for such a thread
+    /// after it has run managed code.
     /// </summary>
     internal static class Listening
     {
         /// <summary>
-        /// How long it waits in native code, where neither an abort nor the end of a domain reaches it.
+        /// How long it waits in native code, where an abort or the end of a domain cannot interrupt it.
         /// </summary>
         internal const uint SliceMilliseconds = 100;
 
@@ -25,7 +25,7 @@ namespace Esales.Notify
                 }
             });
             thread.Name = name;
-            // The process may end without it.
+            // The thread does not keep the process alive.
             thread.IsBackground = true;
             thread.Start();
         }

@@ -4,8 +4,8 @@ using System.Runtime.InteropServices;
 namespace Esales.Notify
 {
     /// <summary>
-    /// The system's loader of libraries. A <c>DllImport</c> of the library itself would search where the runtime
-    /// likes, and differently in each; <c>NativeLibrary</c> is not in netstandard2.0.
+    /// The system's loader of libraries. A <c>DllImport</c> of the library itself would search in different folders
+    /// under each runtime, and <c>NativeLibrary</c> is not in netstandard2.0.
     /// </summary>
     internal static class Loader
     {
@@ -20,7 +20,7 @@ namespace Esales.Notify
             get { return Windows ? "esales_notify.dll" : Mac ? "libesales_notify.dylib" : "libesales_notify.so"; }
         }
 
-        /// <summary>What the system's loader knows the library by: on Linux its SONAME.</summary>
+        /// <summary>The name of the library for the system's loader: on Linux its SONAME.</summary>
         internal static string SystemName
         {
             get { return Windows || Mac ? FileName : "libesales_notify.so.0"; }
@@ -34,7 +34,7 @@ namespace Esales.Notify
 
         /// <summary>Loads a library.</summary>
         /// <param name="path">Its path, or its name for the system's own search.</param>
-        /// <param name="why">Receives why it cannot be loaded.</param>
+        /// <param name="why">Receives the reason if it cannot be loaded.</param>
         /// <returns>The module; zero if it cannot be loaded.</returns>
         internal static IntPtr Open(string path, out string why)
         {
@@ -50,7 +50,7 @@ namespace Esales.Notify
                 return module;
             }
             byte[] file = Utf8.Encode("path", "path", path);
-            // Called before it is needed: to find dlerror, the runtime itself calls dlopen, which clears the message.
+            // Called in advance: to find dlerror, the runtime calls dlopen, which clears the message.
             LastError();
             module = Libdl.Missing ? Libc.dlopen(file, ResolveNow) : Libdl.dlopen(file, ResolveNow);
             if (module == IntPtr.Zero)
@@ -60,7 +60,7 @@ namespace Esales.Notify
             return module;
         }
 
-        /// <summary>The address of a function, or an exception that says that the library lacks it.</summary>
+        /// <summary>The address of a function. Throws if the library does not have it.</summary>
         internal static IntPtr Symbol(IntPtr module, string name)
         {
             IntPtr address;
@@ -82,8 +82,8 @@ namespace Esales.Notify
 
         private static unsafe string LastError()
         {
-            byte* words = (byte*)(Libdl.Missing ? Libc.dlerror() : Libdl.dlerror());
-            return words == null ? "no reason given" : Utf8.Read(words);
+            byte* text = (byte*)(Libdl.Missing ? Libc.dlerror() : Libdl.dlerror());
+            return text == null ? "no reason given" : Utf8.Read(text);
         }
 
         [DllImport("kernel32", CharSet = CharSet.Unicode, ExactSpelling = true, SetLastError = true)]

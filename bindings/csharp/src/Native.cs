@@ -4,12 +4,12 @@ using System.Runtime.InteropServices;
 namespace Esales.Notify
 {
     /// <summary>
-    /// The C functions of one loaded library. Every parameter is a plain number or pointer, so that neither runtime
-    /// copies or converts anything.
+    /// The C functions of one loaded library. Every parameter is a number or a pointer, so that no runtime copies or
+    /// converts it.
     /// </summary>
     internal sealed unsafe partial class Native
     {
-        /// <param name="symbol">Finds a function's address, or throws.</param>
+        /// <param name="symbol">Returns the address of a function, or throws.</param>
         internal Native(Func<string, IntPtr> symbol)
         {
             BindAll(symbol);
@@ -40,17 +40,17 @@ namespace Esales.Notify
         }
 
         /// <summary>
-        /// The exception of a failed call. To be called by the thread that made the call, and before its next one:
-        /// the library keeps the words per thread.
+        /// The exception of a failed call. Call it on the thread that made the call, before its next call, because the
+        /// library keeps the message per thread.
         /// </summary>
         internal Exception Failure(int status, Receipt receipt)
         {
-            string words = Utf8.Read(LastError());
-            if (words.Length == 0)
+            string message = Utf8.Read(LastError());
+            if (message.Length == 0)
             {
-                words = Utf8.Read(StatusText(status));
+                message = Utf8.Read(StatusText(status));
             }
-            return Failures.Make(new Failure((StatusCode)status, NameOf(status), words, receipt));
+            return Failures.Make(new Failure((StatusCode)status, NameOf(status), message, receipt));
         }
 
         private static T Bind<T>(Func<string, IntPtr> symbol, string name)

@@ -7,11 +7,10 @@ using System.Runtime.InteropServices;
 namespace Esales.Notify
 {
     /// <summary>
-    /// The native library: where it comes from and which version it is. It is loaded once per process, by the first use
-    /// of anything that needs it, and looked for in this order: the path given to <see cref="Load"/>; the environment
-    /// variable <c>ESALES_NOTIFY_LIBRARY</c>; the directory of <c>Esales.Notify.dll</c>, and
-    /// <c>runtimes/linux-x64/native</c> below it; the system's own loader. A path that was given and cannot be loaded is
-    /// an error: the search does not go on. May be used from any thread.
+    /// The native library: its path and its version. It is loaded once per process, on first use. It is searched in
+    /// this order: the path given to <see cref="Load"/>; the environment variable <c>ESALES_NOTIFY_LIBRARY</c>; the
+    /// directory of <c>Esales.Notify.dll</c>, and <c>runtimes/linux-x64/native</c> in it; the system's loader. If a
+    /// given path cannot be loaded, that is an error, and the search ends. Any thread may use it.
     /// </summary>
     public static class NotifyLibrary
     {
@@ -20,7 +19,7 @@ namespace Esales.Notify
 
         private const string Variable = "ESALES_NOTIFY_LIBRARY";
 
-        // The longest that the end of the process waits for requests in flight.
+        // How long the end of the process waits for requests in flight.
         private const uint StopMilliseconds = 2000;
 
         private static readonly object Gate = new object();
@@ -34,7 +33,7 @@ namespace Esales.Notify
             get { return Native.VersionText; }
         }
 
-        /// <summary>The path or name that the native library was loaded by. Loads the library.</summary>
+        /// <summary>The path or name from which the native library was loaded. Loads the library.</summary>
         /// <exception cref="LibraryNotFoundException">The library cannot be loaded.</exception>
         public static string LoadedFrom
         {
@@ -64,16 +63,17 @@ namespace Esales.Notify
 
         /// <summary>Loads the library now, for example at the start of the program.</summary>
         /// <param name="path">
-        /// Its file; a name without a slash is left to the system's loader. Null: searched as described above.
+        /// The file of the library. The system's loader searches a name without a slash. Null: searched as described
+        /// above.
         /// </param>
         /// <exception cref="LibraryNotFoundException">The library cannot be loaded.</exception>
-        /// <exception cref="InvalidArgumentException">The path is empty, or holds a NUL.</exception>
+        /// <exception cref="InvalidArgumentException">The path is empty or has a NUL.</exception>
         /// <exception cref="InvalidOperationException">
-        /// The library was loaded before, from elsewhere than <paramref name="path"/>.
+        /// The library was already loaded from another path than <paramref name="path"/>.
         /// </exception>
         public static void Load(string path = null)
         {
-            // dlopen("") would give the program itself.
+            // dlopen("") would return the program itself.
             if (path != null && path.Length == 0)
             {
                 throw new InvalidArgumentException("path is empty", nameof(path));
@@ -150,7 +150,7 @@ namespace Esales.Notify
                 + " to its path, or pass the path to NotifyLibrary.Load.");
         }
 
-        /// <summary>Returns null, or why the library cannot be opened.</summary>
+        /// <summary>Returns null, or the reason why the library cannot be opened.</summary>
         private static string Open(string path)
         {
             string why;
@@ -165,7 +165,7 @@ namespace Esales.Notify
             }
             catch (LibraryNotFoundException e)
             {
-                // It is there but not usable: going on would hide that behind some other library.
+                // The file exists but is unusable: another library would hide that.
                 throw new LibraryNotFoundException("cannot use the native library " + path + ": " + e.Message);
             }
             loadedFrom = path;
@@ -173,7 +173,7 @@ namespace Esales.Notify
             return null;
         }
 
-        /// <summary>What is in flight when the process ends would be sent again.</summary>
+        /// <summary>Stops delivery, because requests in flight when the process ends are sent again.</summary>
         private static void StopDelivery(object sender, EventArgs e)
         {
             native.StopDelivery(StopMilliseconds);
@@ -187,8 +187,8 @@ namespace Esales.Notify
             {
                 yield return Path.Combine(directory, Loader.FileName);
                 yield return Path.Combine(directory, platform, Loader.FileName);
-                // In the package manager's own cache the assembly is in lib/netstandard2.0. Nowhere else is the folder
-                // two levels up the package's, and what lies there is not ours to load.
+                // In the package manager's cache the assembly is in lib/netstandard2.0. Elsewhere the folder two levels
+                // up does not belong to the package, and nothing is loaded from it.
                 string parent = Path.GetDirectoryName(directory);
                 if (Path.GetFileName(parent) == "lib")
                 {
@@ -201,7 +201,7 @@ namespace Esales.Notify
         private static IEnumerable<string> PackageDirectories()
         {
             Assembly assembly = typeof(NotifyLibrary).GetTypeInfo().Assembly;
-            // Empty where the program is bundled into one file.
+            // Empty if the program is bundled into one file.
             string location = string.IsNullOrEmpty(assembly.Location)
                 ? AppDomain.CurrentDomain.BaseDirectory
                 : Path.GetDirectoryName(assembly.Location);
@@ -214,20 +214,20 @@ namespace Esales.Notify
         }
 
         /// <summary>
-        /// Where the assembly was copied from: web servers run shadow copies, without what stood next to the original.
-        /// Null if that is not known.
+        /// The original path of the assembly: web servers run shadow copies, without the files next to the original.
+        /// Null: it is not known.
         /// </summary>
         private static string Origin(Assembly assembly)
         {
             try
             {
                 var address = new Uri(assembly.EscapedCodeBase);
-                // .NET Core leaves a # as it is, and the path would end there: in some folder that is not ours.
+                // .NET Core does not escape a #, so the path would end there, in a foreign folder.
                 return address.IsFile && File.Exists(address.LocalPath) ? Path.GetDirectoryName(address.LocalPath) : null;
             }
             catch (Exception e) when (e is NotSupportedException || e is UriFormatException)
             {
-                // A program bundled into one file has no address.
+                // A program that is bundled into one file has no path.
                 return null;
             }
         }

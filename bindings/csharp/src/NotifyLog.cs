@@ -3,19 +3,19 @@ using System.Threading;
 
 namespace Esales.Notify
 {
-    /// <summary>How bad a message is, or how much detail it is. The numbers are those of the C API.</summary>
+    /// <summary>The level of a log message. The numbers are those of the C API.</summary>
     public enum LogLevel
     {
         /// <summary>No messages.</summary>
         Off = 0,
 
-        /// <summary>Events may be lost, or were: an operator must act.</summary>
+        /// <summary>Notifications were lost or may be lost: an operator must act.</summary>
         Error = 1,
 
-        /// <summary>Something to look at: a dead letter, an outage, expired or dropped events.</summary>
+        /// <summary>A problem that an operator should look at: a dead letter, an outage, expired notifications.</summary>
         Warn = 2,
 
-        /// <summary>Turns in the delivery: the service is back.</summary>
+        /// <summary>Changes of the delivery: it started, it stopped, the service is available again.</summary>
         Info = 3,
 
         /// <summary>Every attempt.</summary>
@@ -31,13 +31,13 @@ namespace Esales.Notify
             Message = message;
         }
 
-        /// <summary>How bad it is, or how much detail.</summary>
+        /// <summary>The level.</summary>
         public LogLevel Level { get; }
 
-        /// <summary>The words; keys, tokens and tickets never appear in them.</summary>
+        /// <summary>The text. It never contains keys, tokens or tickets.</summary>
         public string Message { get; }
 
-        /// <summary>The level and the words, for a log.</summary>
+        /// <summary>The level and the text, for a log.</summary>
         /// <returns>One line.</returns>
         public override string ToString()
         {
@@ -46,12 +46,12 @@ namespace Esales.Notify
     }
 
     /// <summary>
-    /// What the native library says about its doings, for the whole process. Silent until somebody listens. May be used
-    /// from any thread.
+    /// The log messages of the native library, for the whole process. The log is off until a handler is added. Any
+    /// thread may use it.
     /// </summary>
     public static unsafe class NotifyLog
     {
-        // Of a message, with its NUL.
+        // The size of a message with its NUL.
         private const int Size = 512;
 
         private static readonly object Gate = new object();
@@ -62,7 +62,7 @@ namespace Esales.Notify
 
         static NotifyLog()
         {
-            // A web server may unload the domain and keep the process, and with it the library.
+            // A web server may unload the domain but keep the process and the library.
             AppDomain.CurrentDomain.DomainUnload += (sender, e) =>
             {
                 lock (Gate)
@@ -74,17 +74,18 @@ namespace Esales.Notify
         }
 
         /// <summary>
-        /// A message. The first handler switches the log on, and loads the library; removing the last one switches it
-        /// off; as with any event, it may be running at that moment. Handlers run on a thread that the first one starts
-        /// (and on that of <see cref="Client.Settled"/>, when a handler there has thrown). The library does not wait for
-        /// them: it keeps 256 messages, of more the newest. What a handler throws is ignored. The sender is null.
+        /// Raised for every message. The first handler switches the log on and loads the library; removing the last
+        /// handler switches it off, although that handler may still be running. Handlers run on a separate thread,
+        /// which the first handler starts; a message about an exception in a handler of <see cref="Client.Settled"/>
+        /// comes on the thread of that event. The library does not wait for handlers: it keeps the newest 256 messages.
+        /// Exceptions of handlers are ignored. The sender is null.
         /// </summary>
         /// <exception cref="LibraryNotFoundException">The native library cannot be loaded.</exception>
         public static event EventHandler<LogMessageEventArgs> Message
         {
             add
             {
-                // If it is not there, nothing has changed.
+                // If the library cannot be loaded, nothing is changed.
                 NotifyLibrary.Load();
                 lock (Gate)
                 {
@@ -109,9 +110,9 @@ namespace Esales.Notify
         }
 
         /// <summary>
-        /// The most verbose level that is wanted; <see cref="LogLevel.Info"/> unless set.
+        /// The most verbose level that is logged. The default is <see cref="LogLevel.Info"/>.
         /// </summary>
-        /// <exception cref="InvalidArgumentException">The value is no level.</exception>
+        /// <exception cref="InvalidArgumentException">The value is not a level.</exception>
         public static LogLevel Level
         {
             get
@@ -137,8 +138,8 @@ namespace Esales.Notify
         }
 
         /// <summary>
-        /// Runs every handler of an event for native code: one that throws keeps neither the others from running nor
-        /// the library from going on. Of what it threw the log gets the type only, for the words might hold anything.
+        /// Runs every handler of an event. An exception of a handler stops neither the other handlers nor the library.
+        /// The log gets only the type of the exception, because its message might contain secrets.
         /// </summary>
         internal static void Raise<T>(EventHandler<T> handlers, object sender, T what, string name)
         {
@@ -154,19 +155,19 @@ namespace Esales.Notify
                 }
                 catch (Exception e)
                 {
-                    // A failing handler of the log has no other place to go to.
+                    // An exception of a log handler cannot be logged anywhere.
                     if (name != null && Level >= LogLevel.Error)
                     {
-                        Say(LogLevel.Error, "a handler of " + name + " threw " + e.GetType().FullName);
+                        Raise(LogLevel.Error, "a handler of " + name + " threw " + e.GetType().FullName);
                     }
                 }
             }
         }
 
-        /// <summary>Tells the library what is wanted. To be called with the gate held.</summary>
+        /// <summary>Sets the level in the library. Call it with the lock held.</summary>
         private static void Apply()
         {
-            // Without a handler there may be no library, nor is one needed.
+            // Without a handler the library may not be loaded, and is not needed.
             if (NotifyLibrary.IsLoaded)
             {
                 LogLevel wanted = handlers == null ? LogLevel.Off : level;
@@ -174,18 +175,18 @@ namespace Esales.Notify
             }
         }
 
-        private static void Say(LogLevel how, string words)
+        private static void Raise(LogLevel level, string message)
         {
-            Raise(Volatile.Read(ref handlers), null, new LogMessageEventArgs(how, words), null);
+            Raise(Volatile.Read(ref handlers), null, new LogMessageEventArgs(level, message), null);
         }
 
         private static bool Listen()
         {
             int how;
-            byte* words = stackalloc byte[Size];
-            if (NotifyLibrary.Native.LogNext(Listening.SliceMilliseconds, &how, words) == 1)
+            byte* text = stackalloc byte[Size];
+            if (NotifyLibrary.Native.LogNext(Listening.SliceMilliseconds, &how, text) == 1)
             {
-                Say((LogLevel)how, Utf8.Read(words));
+                Raise((LogLevel)how, Utf8.Read(text));
             }
             lock (Gate)
             {

@@ -4,7 +4,7 @@ using System;
 
 namespace Esales.Notify
 {
-    /// <summary>What became of a notification. Immutable; may be used from any thread.</summary>
+    /// <summary>The outcome of a notification. Immutable; any thread may use it.</summary>
     public sealed partial class Receipt
     {
         internal unsafe Receipt(Native native, NativeReceipt* receipt)
@@ -18,25 +18,25 @@ namespace Esales.Notify
             Detail = Utf8.Read(receipt->Detail, NativeReceipt.DetailSize);
         }
 
-        /// <summary>What became of it: a status code. It is the code that the function returned, if it sends or enqueues.</summary>
+        /// <summary>The outcome, as a status code. A function that sends or enqueues returns the same code.</summary>
         public StatusCode StatusCode { get; }
 
         /// <summary>The code's name in the C API, such as <c>ESALES_DELIVERED</c>.</summary>
         public string StatusName { get; }
 
-        /// <summary>HTTP status of the last attempt's answer; null: it got none.</summary>
+        /// <summary>HTTP status of the answer to the last attempt. null: the last attempt got no answer.</summary>
         public int? HttpStatus { get; }
 
-        /// <summary>How many attempts were started; 0: nothing was sent.</summary>
+        /// <summary>How many attempts were started. 0: nothing was sent.</summary>
         public int Attempts { get; }
 
-        /// <summary>Duration of the call. If it comes from the queue: from acceptance to the outcome, or to now.</summary>
+        /// <summary>Duration of the call. In a receipt from the queue: the time from acceptance to the outcome, or until now if the notification is pending.</summary>
         public TimeSpan Elapsed { get; }
 
-        /// <summary>The id that was sent, the same in every attempt; empty if the arguments were refused. To send the same event again, pass it as the id.</summary>
+        /// <summary>The id that was sent, which is the same in every attempt. Empty if the arguments were refused. To send the same event again, pass this id.</summary>
         public string Id { get; }
 
-        /// <summary>What happened, for a person: UTF-8, at most 255 bytes. A longer text is cut, and then ends with "...".</summary>
+        /// <summary>A message for a person: UTF-8, at most 255 bytes. A longer message is cut and ends with "...".</summary>
         public string Detail { get; }
     }
 }

@@ -2,7 +2,7 @@ using System;
 
 namespace Esales.Notify
 {
-    /// <summary>What <see cref="Client.Settled"/> tells.</summary>
+    /// <summary>The argument of <see cref="Client.Settled"/>.</summary>
     public sealed class SettledEventArgs : EventArgs
     {
         internal SettledEventArgs(Receipt receipt)
@@ -11,8 +11,9 @@ namespace Esales.Notify
         }
 
         /// <summary>
-        /// What became of the notification: delivered, the code it died with, or <see cref="StatusCode.Expired"/> if it
-        /// expired. Its <see cref="Notify.Receipt.Elapsed"/> counts from acceptance.
+        /// The receipt of the notification. Its status is <see cref="StatusCode.Delivered"/>,
+        /// <see cref="StatusCode.Expired"/>, or the code for which it became a dead letter. Its
+        /// <see cref="Notify.Receipt.Elapsed"/> counts from acceptance.
         /// </summary>
         public Receipt Receipt { get; }
     }

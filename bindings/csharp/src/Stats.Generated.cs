@@ -5,7 +5,7 @@ using System;
 namespace Esales.Notify
 {
     /// <summary>
-    /// The queue in numbers, of one spool, and of this process's part in it. Immutable; may be used from any thread.
+    /// The counters of a queue. Immutable; any thread may use it.
     /// </summary>
     public sealed partial class Stats
     {
@@ -44,38 +44,38 @@ namespace Esales.Notify
             }
         }
 
-        /// <summary>The whole spool: what all processes accepted since it was made, and what became of it.</summary>
+        /// <summary>Notifications of all processes since the spool was made.</summary>
         public Counts Spool { get; }
 
-        /// <summary>What this process accepted through clients with these options (they share a queue), and what became of it.</summary>
+        /// <summary>Notifications that this process accepted through clients that share this client's queue.</summary>
         public Counts Process { get; }
 
-        /// <summary>Deliveries in a row that failed; 0: deliveries are not backing off.</summary>
+        /// <summary>Number of consecutive failed deliveries. 0: deliveries are not backing off.</summary>
         public int GateFailures { get; }
 
-        /// <summary>How long until the next delivery is tried; zero: deliveries are not backing off, or it is due.</summary>
+        /// <summary>Time until the next delivery is tried. Zero: deliveries are not backing off, or the next one is due.</summary>
         public TimeSpan GateClosedFor { get; }
 
-        /// <summary>Bytes of the pending notifications, which are JSON.</summary>
+        /// <summary>Bytes of the pending notifications (their JSON).</summary>
         public long PendingBytes { get; }
 
-        /// <summary>How long the oldest pending notification has been waiting; zero: none is pending.</summary>
+        /// <summary>How long the oldest pending notification has been waiting. Zero: none is pending.</summary>
         public TimeSpan OldestAge { get; }
 
-        /// <summary>Calls of the same clients that ended with <c>ESALES_QUEUE_FULL</c> or <c>ESALES_SPOOL_FAILED</c>; not among the accepted.</summary>
+        /// <summary>Calls of the same clients that returned <c>ESALES_QUEUE_FULL</c> or <c>ESALES_SPOOL_FAILED</c>. <c>process_accepted</c> does not include them.</summary>
         public long ProcessRefused { get; }
 
-        /// <summary>From acceptance to the service's answer, of the last 1000 delivered.</summary>
+        /// <summary>Time from acceptance to the service's answer, of the last 1000 delivered notifications.</summary>
         public Percentiles DeliveryAge { get; }
 
-        /// <summary>Duration of the attempt that delivered, of the last 1000 delivered.</summary>
+        /// <summary>Duration of the successful attempt, of the last 1000 delivered notifications.</summary>
         public Percentiles AttemptLatency { get; }
 
         /// <summary>Notifications that were accepted, and that the engine of the spool has lost since, at least: after it was restarted without its data, or after a replica without the last of them became the primary. Not among the accepted. 0 for a spool in a directory or in memory.</summary>
         public long Lost { get; }
     }
 
-    /// <summary>How many notifications the queue accepted, and what became of them. Immutable.</summary>
+    /// <summary>Numbers of notifications, by their outcome. Immutable.</summary>
     public sealed partial class Counts
     {
         internal Counts(ulong accepted, ulong delivered, ulong dead, ulong expired, ulong dropped, ulong pending)
@@ -88,32 +88,32 @@ namespace Esales.Notify
             Pending = (long)pending;
         }
 
-        /// <summary>Notifications that the queue accepted, from all processes, since the spool was made.</summary>
+        /// <summary>Notifications that the queue has accepted from all processes since the spool was made.</summary>
         public long Accepted { get; }
 
-        /// <summary>Of these: answered 2xx.</summary>
+        /// <summary>Accepted notifications that were answered 2xx.</summary>
         public long Delivered { get; }
 
-        /// <summary>Of these: refused for good by the service (400, 403, ...), or payments that may have arrived. The spool keeps them as dead letters.</summary>
+        /// <summary>Accepted notifications that became dead letters: the service refused them for good (400, 403, ...), or they are payments that may have arrived. The spool keeps dead letters for an operator.</summary>
         public long Dead { get; }
 
-        /// <summary>Of these: not delivered within <c>max_age_s</c>.</summary>
+        /// <summary>Accepted notifications that were not delivered within <c>max_age_s</c>.</summary>
         public long Expired { get; }
 
-        /// <summary>Of these: dropped, to make room (overflow, <c>max_dead</c>), by an operator, or because a file was deleted or damaged.</summary>
+        /// <summary>Accepted notifications that were dropped: to make room (overflow, <c>max_dead</c>), by an operator, or because a spool file was deleted or damaged.</summary>
         public long Dropped { get; }
 
-        /// <summary>Of these: still to be delivered.</summary>
+        /// <summary>Accepted notifications that are still to be delivered.</summary>
         public long Pending { get; }
 
-        /// <summary>Whether every accepted notification is accounted for. False is a defect of the library.</summary>
+        /// <summary>Whether the counters add up. False is a defect of the library.</summary>
         public bool IsBalanced
         {
             get { return Accepted == Delivered + Dead + Expired + Dropped + Pending; }
         }
     }
 
-    /// <summary>The middle and the tail of some durations; zeros if there were none. Immutable.</summary>
+    /// <summary>Percentiles of durations; zero if there were none. Immutable.</summary>
     public sealed class Percentiles
     {
         internal Percentiles(TimeSpan p50, TimeSpan p95, TimeSpan p99)
@@ -123,13 +123,13 @@ namespace Esales.Notify
             P99 = p99;
         }
 
-        /// <summary>Half of them took no longer.</summary>
+        /// <summary>Half of the durations are not longer.</summary>
         public TimeSpan P50 { get; }
 
-        /// <summary>95 in 100 took no longer.</summary>
+        /// <summary>95 of 100 durations are not longer.</summary>
         public TimeSpan P95 { get; }
 
-        /// <summary>99 in 100 took no longer.</summary>
+        /// <summary>99 of 100 durations are not longer.</summary>
         public TimeSpan P99 { get; }
     }
 }

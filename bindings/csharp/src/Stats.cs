@@ -12,7 +12,7 @@ namespace Esales.Notify
 
     public sealed partial class Counts
     {
-        /// <summary>The numbers, for a log.</summary>
+        /// <summary>The counters, for a log.</summary>
         /// <returns>One line.</returns>
         public override string ToString()
         {

@@ -3,9 +3,10 @@
 namespace Esales.Notify
 {
     /// <summary>
-    /// The outcome of a call. The numbers are those of the C API and are frozen: never renumbered, never reused.
-    /// Zero and above is success. A later library may return a number that is not listed here.
-    /// </summary>
+    /// The outcome of a call. The numbers are those of the C API and are frozen: they are never renumbered or reused.
+    /// Zero or more is success. A later library may return a number that is not listed here.
+    ///
+                   /// </summary>
     public enum StatusCode
     {
         /// <summary>The service received the notification (2xx).</summary>
@@ -53,7 +54,7 @@ namespace Esales.Notify
         /// <summary>The connection broke before the answer was complete; the notification may have arrived.</summary>
         ConnectionLost = -25,
 
-        /// <summary>The answer is not HTTP that could be understood; the notification may have arrived.</summary>
+        /// <summary>The answer is not valid HTTP; the notification may have arrived.</summary>
         BadResponse = -26,
 
         /// <summary>The queue is full; the notification was not accepted.</summary>
@@ -62,13 +63,13 @@ namespace Esales.Notify
         /// <summary>The spool could not be read or written; a notification was not accepted.</summary>
         SpoolFailed = -31,
 
-        /// <summary>The notification was not delivered within <c>max_age_s</c>; it is no longer tried.</summary>
+        /// <summary>The notification was not delivered within <c>max_age_s</c> and is not tried any more.</summary>
         Expired = -32,
 
         /// <summary>The notification was dropped from the queue: to make room, or by an operator.</summary>
         Dropped = -33,
 
-        /// <summary>Nothing is known of the id: it was never accepted here, or its receipt was discarded.</summary>
+        /// <summary>The id is unknown: it was never accepted here, or its receipt was discarded.</summary>
         UnknownId = -34,
 
         /// <summary>There is a defect in the library; what the call did is not known.</summary>

@@ -3,16 +3,16 @@ using System.Text;
 namespace Esales.Notify
 {
     /// <summary>
-    /// Strings across the border. Mono marshals <c>string</c> thirty times slower than <c>byte[]</c>, and neither
-    /// runtime refuses a lone surrogate or an embedded NUL: hence by hand.
+    /// Converts strings for C. Mono marshals <c>string</c> thirty times slower than <c>byte[]</c>, and no runtime
+    /// refuses a lone surrogate or an embedded NUL, so this is done by hand.
     /// </summary>
     internal static class Utf8
     {
         private static readonly UTF8Encoding Strict = new UTF8Encoding(false, true);
 
         /// <summary>UTF-8 and a final NUL; null stays null.</summary>
-        /// <param name="name">The argument as C and the options call it, for the message.</param>
-        /// <param name="parameter">The argument as C# calls it.</param>
+        /// <param name="name">The name of the argument in C, for the message.</param>
+        /// <param name="parameter">The name of the argument in C#.</param>
         /// <param name="text">The string.</param>
         internal static byte[] Encode(string name, string parameter, string text)
         {
@@ -36,7 +36,7 @@ namespace Esales.Notify
             }
         }
 
-        /// <summary>The bytes that <see cref="Write"/> takes at most: three a character, and the NUL.</summary>
+        /// <summary>The greatest number of bytes that <see cref="Write"/> needs: three for each character, and the NUL.</summary>
         internal static long Room(string text)
         {
             return text == null ? 0 : (3 * (long)text.Length) + 1;
@@ -44,7 +44,7 @@ namespace Esales.Notify
 
         /// <summary>Writes UTF-8 and a final NUL. False if the string cannot be written.</summary>
         /// <param name="text">The string; not null.</param>
-        /// <param name="next">Where to write, with <see cref="Room"/> for the string; then behind the NUL.</param>
+        /// <param name="next">Where to write; it must have <see cref="Room"/> bytes. Afterwards it points behind the NUL.</param>
         internal static unsafe bool Write(string text, ref byte* next)
         {
             if (ContainsNul(text))

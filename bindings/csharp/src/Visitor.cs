@@ -1,8 +1,8 @@
 namespace Esales.Notify
 {
     /// <summary>
-    /// Who did it. Immutable; may be used from any thread. The values are checked when a
-    /// notification is sent: none may be empty or hold a control character.
+    /// The visitor who caused the event. Immutable; any thread may use it. The values are checked when a notification
+    /// is sent: none may be empty or contain a control character.
     /// </summary>
     public sealed class Visitor
     {
@@ -16,10 +16,10 @@ namespace Esales.Notify
 
         /// <summary>A visitor who is not signed in.</summary>
         /// <param name="customerKey">
-        /// A UUID that the shop made (<see cref="Identity.NewKey"/>) and keeps in the visitor's cookie; at most 256
+        /// A UUID that the shop makes with <see cref="Identity.NewKey"/> and keeps in the visitor's cookie; at most 256
         /// bytes.
         /// </param>
-        /// <param name="sessionKey">A UUID for the visit; at most 256 bytes.</param>
+        /// <param name="sessionKey">A UUID for the session (visit); at most 256 bytes.</param>
         /// <param name="market">Storefront market, at most 128 bytes; null: the client's option <c>market</c>.</param>
         /// <returns>The visitor.</returns>
         public static Visitor Anonymous(string customerKey, string sessionKey, string market = null)
@@ -29,12 +29,12 @@ namespace Esales.Notify
 
         /// <summary>A visitor who is signed in.</summary>
         /// <param name="customerKey">From <see cref="Identity.CustomerKey"/>.</param>
-        /// <param name="sessionKey">A UUID for the visit; at most 256 bytes.</param>
+        /// <param name="sessionKey">A UUID for the session (visit); at most 256 bytes.</param>
         /// <param name="token">From <see cref="Identity.CustomerToken"/>; at most 256 bytes.</param>
         /// <param name="market">Storefront market, at most 128 bytes; null: the client's option <c>market</c>.</param>
         /// <returns>The visitor.</returns>
         /// <exception cref="InvalidArgumentException">
-        /// <paramref name="token"/> is null: in the C API that would mean an anonymous visitor.
+        /// <paramref name="token"/> is null, which would mean an anonymous visitor in the C API.
         /// </exception>
         public static Visitor SignedIn(string customerKey, string sessionKey, string token, string market = null)
         {
@@ -45,19 +45,19 @@ namespace Esales.Notify
             return new Visitor(customerKey, sessionKey, token, market);
         }
 
-        /// <summary>Who the visitor is.</summary>
+        /// <summary>The key of the visitor.</summary>
         public string CustomerKey { get; }
 
-        /// <summary>Names the visit.</summary>
+        /// <summary>The key of the session (visit).</summary>
         public string SessionKey { get; }
 
-        /// <summary>Proves a signed-in visitor's customer key; null for an anonymous visitor.</summary>
+        /// <summary>The token of a signed-in visitor. Null: the visitor is anonymous.</summary>
         public string Token { get; }
 
         /// <summary>Storefront market; null: the client's option <c>market</c>.</summary>
         public string Market { get; }
 
-        /// <summary>Whether the visitor is signed in, and the market, for a log; no key and no token.</summary>
+        /// <summary>Whether the visitor is signed in, and the market, for a log, without keys and token.</summary>
         /// <returns>One line.</returns>
         public override string ToString()
         {

@@ -1,6 +1,6 @@
 #define FFI_SCOPE "esales_notify"
 #define FFI_LIB "libesales_notify.so.0"
-/* For PHP's FFI. Generated from the Rust source by cbindgen; do not edit. The words are in esales_notify.h. */
+/* For PHP's FFI. Generated from the Rust source by cbindgen; do not edit. The documentation is in esales_notify.h. */
 
 
 typedef struct esales_client esales_client;

@@ -6,41 +6,47 @@ namespace Esales\Notify;
 
 use Esales\Notify\Exception\ClosedException;
 use Esales\Notify\Exception\NotifyException;
-use Esales\Notify\Internal\Library;
+use Esales\Notify\Internal\AgentClient;
+use Esales\Notify\Internal\Backend;
 use Esales\Notify\Internal\Loader;
+use Esales\Notify\Internal\NativeClient;
 use Esales\Notify\Internal\Text;
-use FFI\CData;
 
 /**
  * Sends notifications.
  *
- * Cheap to make: clients with the same options share their connections, across the page views of one PHP process
- * too. After pcntl_fork() it works in the parent and in the child. A Client belongs to the thread that made it (on a
- * thread-safe build of PHP, make one in each thread).
+ * Clients are cheap to make: clients with the same options share their connections, even across the page views of one
+ * PHP process. After pcntl_fork() a client works in the parent and in the child. A client belongs to the thread that
+ * made it: with a thread-safe build of PHP, make one in each thread.
+ *
+ * With the option agent it needs neither FFI nor the shared library: enqueue() and receipt() go to an agent
+ * (esales-notify drain --listen) on this machine. The other methods then throw an InvalidConfigException that says what
+ * to do instead.
  */
 final class Client
 {
-    /** The version of this binding. The shared library's must have the same major and minor number. */
+    /** The version of this binding. The shared library must have the same major and minor version. */
     public const VERSION = '0.1.0';
 
-    /** Null once closed. */
-    private ?CData $handle;
-
-    private Library $library;
+    /** Null: the client was closed. */
+    private ?Backend $backend;
 
     /**
-     * Makes a client. Nothing is sent, no thread is started.
+     * Makes a client. This sends nothing and starts no thread.
      *
-     * @param ClientOptions|array<string, string|int|bool|null> $options option names and values, passed on as they
-     *                                                     are; null: as if it were left out. With none, the client
-     *                                                     reads the ESALES_* environment variables; with any, it
-     *                                                     does not.
-     * @param string|null                         $library path of the shared library; null: found as the README says
+     * @param ClientOptions|array<string, string|int|bool|null> $options names and values of options; null counts as
+     *                                                     not set. If no option is set, the client reads the
+     *                                                     ESALES_* environment variables; otherwise it does not
+     *                                                     read them. With agent (ESALES_AGENT), the address of an
+     *                                                     agent, the only other options are market and
+     *                                                     enqueue_timeout_ms.
+     * @param string|null                         $library path of the shared library; null: searched as described in
+     *                                                     the README
      *
-     * @throws Exception\InvalidArgumentException if a value is of another type, not UTF-8, or holds a NUL byte
+     * @throws Exception\InvalidArgumentException if a value has a wrong type, is not UTF-8, or has a NUL byte
      * @throws Exception\InvalidConfigException   if an option is unknown, out of range, missing, or contradicts
      *                                            another
-     * @throws Exception\SpoolFailedException     if the place of the spool cannot be used
+     * @throws Exception\SpoolFailedException     if the spool directory cannot be used
      * @throws Exception\LibraryException         if the library cannot be loaded
      */
     public function __construct(
@@ -49,63 +55,62 @@ final class Client
         ?string $library = null
     ) {
         $texts = Text::options($options instanceof ClientOptions ? $options->toArray() : $options);
-        $this->library = Loader::load($library);
-        $this->handle = $this->library->newClient($texts);
+        $this->backend = AgentClient::named($texts) ?? new NativeClient(Loader::load($library), $texts);
     }
 
     /**
-     * Frees the client, as close() does.
+     * Frees the client, like close().
      */
     public function __destruct()
     {
         $this->close();
     }
 
-    /** Two objects with one handle would free it twice. */
+    /** Private, because two objects with the same handle would free it twice. */
     private function __clone()
     {
     }
 
     /**
-     * Tells the service what the visitor did, and waits for the answer: at most the option timeout_ms (milliseconds),
+     * Sends a notification and waits for the answer. The call returns within the option timeout_ms (milliseconds),
      * whatever the network does.
      *
-     * A payment is sent again only if it is certain that the service did not process it, because the service would
-     * count it twice (option payment_repeat). Notification::end() waits for older notifications in the client's queue,
-     * for at most half of timeout_ms.
+     * The service would count a repeated payment twice. A payment is therefore sent again only if the service
+     * certainly did not process it (option payment_repeat). Notification::end() waits for older notifications in the
+     * client's queue, for at most half of timeout_ms.
      *
-     * @param Visitor      $visitor      who did it
+     * @param Visitor      $visitor      the visitor who caused the event
      * @param Notification $notification what happened
      *
-     * @return Receipt its status is Status::DELIVERED; with the option on_failure=queue it may be Status::QUEUED: the
-     *                 notification did not get through and is in the queue, under the same id
+     * @return Receipt the status is Status::DELIVERED; with the option on_failure=queue it may be Status::QUEUED: the
+     *                 notification failed and was enqueued with the same id
      *
      * @throws Exception\InvalidArgumentException if an argument is malformed; nothing was sent
      * @throws Exception\ClosedException          if the client was closed
-     * @throws Exception\FinalException           if the service refused it: the same bytes cannot succeed; for a
-     *                                            payment that may have arrived: a MayHaveArrivedException
+     * @throws Exception\FinalException           if the service refused it for good; for a payment that may have
+     *                                            arrived: a MayHaveArrivedException
      * @throws Exception\RetryableException       if it may succeed later, with the same id. After a
      *                                            TimeoutException, ConnectionLostException, BadResponseException and
-     *                                            ServerErrorException it may have arrived all the same. With
-     *                                            on_failure=queue: if it could not be put into the queue either.
+     *                                            ServerErrorException it may have arrived. With on_failure=queue: if
+     *                                            it could not be enqueued either.
      * @throws Exception\InternalException        for a defect of the library
      */
     public function notify(Visitor $visitor, Notification $notification): Receipt
     {
-        return $this->library->send('esales_notify', $this->open(), $visitor, $notification);
+        return $this->open()->notify($visitor, $notification);
     }
 
     /**
-     * Puts into the queue what the visitor did, and returns without waiting for the service: the library delivers it in
-     * the background, also after the end of the page view.
+     * Accepts a notification into the queue and returns without waiting for the service. The library delivers it in
+     * the background, even after the end of the page view.
      *
-     * Without the option spool, the queue is in the memory of this process: a program that ends calls flush() first. A
+     * Without the option spool, the queue is in the memory of this process: call flush() before the process ends. A
      * payment that may have arrived becomes a dead letter, which an operator may retry.
      *
-     * @param Visitor      $visitor      who did it
+     * @param Visitor      $visitor      the visitor who caused the event
      * @param Notification $notification what happened
      *
-     * @return Receipt its status is Status::QUEUED; with its id, receipt() tells what becomes of it
+     * @return Receipt the status is Status::QUEUED; pass its id to receipt() to get the outcome later
      *
      * @throws Exception\InvalidArgumentException if an argument is malformed; nothing was accepted
      * @throws Exception\ClosedException          if the client was closed
@@ -116,17 +121,17 @@ final class Client
      */
     public function enqueue(Visitor $visitor, Notification $notification): Receipt
     {
-        return $this->library->send('esales_enqueue', $this->open(), $visitor, $notification);
+        return $this->open()->enqueue($visitor, $notification);
     }
 
     /**
-     * notify() of the commonest kind: the visitor added the product behind the ticket to the cart.
+     * Sends the most common notification with notify(): the visitor added the ticket's product to the cart.
      *
-     * @param Visitor     $visitor who did it
-     * @param string      $ticket  the string that the service gave with the product, at most 8192 bytes, sent
-     *                             unchanged; refused if it has a control character
-     * @param string|null $id      names this one event, at most 128 bytes; null: a new UUID. To send the same event
-     *                             again, pass the id of the receipt.
+     * @param Visitor     $visitor the visitor who caused the event
+     * @param string      $ticket  the string that the service returned with the product, at most 8192 bytes, sent
+     *                             unchanged; a ticket with a control character is refused
+     * @param string|null $id      id of this one event, at most 128 bytes; null: a new UUID. To send the same event
+     *                             again, pass the id of its receipt.
      *
      * @return Receipt as notify()
      *
@@ -138,13 +143,13 @@ final class Client
         string $ticket,
         ?string $id = null
     ): Receipt {
-        return $this->library->addToCart('esales_notify_add_to_cart', $this->open(), $visitor, $ticket, $id);
+        return $this->open()->notifyAddToCart($visitor, $ticket, $id);
     }
 
     /**
-     * enqueue() of the commonest kind: the visitor added the product behind the ticket to the cart.
+     * Enqueues the most common notification with enqueue(): the visitor added the ticket's product to the cart.
      *
-     * @param Visitor     $visitor who did it
+     * @param Visitor     $visitor the visitor who caused the event
      * @param string      $ticket  as for notifyAddToCart()
      * @param string|null $id      as for notifyAddToCart()
      *
@@ -158,7 +163,7 @@ final class Client
         string $ticket,
         ?string $id = null
     ): Receipt {
-        return $this->library->addToCart('esales_enqueue_add_to_cart', $this->open(), $visitor, $ticket, $id);
+        return $this->open()->enqueueAddToCart($visitor, $ticket, $id);
     }
 
     /**
@@ -207,8 +212,7 @@ final class Client
      *
      * @param int $timeoutMs longest time to wait, in milliseconds: 0 to 4294967295
      *
-     * @return bool true: all of it is gone; false: not within the time. What is left stays in the queue, stats()
-     *              says how much.
+     * @return bool whether everything has left the queue; what is left stays in it, and stats() returns its number
      *
      * @throws Exception\InvalidArgumentException if the time is out of range
      * @throws Exception\ClosedException          if the client was closed
@@ -216,77 +220,78 @@ final class Client
      */
     public function flush(int $timeoutMs): bool
     {
-        return $this->library->flush($this->open(), $timeoutMs);
+        return $this->open()->flush($timeoutMs);
     }
 
     /**
-     * Ends this process's part in the delivery of the client's queue, for good: the process takes nothing more out of
-     * the queue, and the call waits for requests in flight.
+     * Ends this process's delivery of the client's queue, for good, and waits for requests in flight.
      *
-     * For a program that is told to stop: a request that is in flight when the process ends is sent again later. A
-     * program of the command line does this by itself for every spool, at its end, and waits at most 2 seconds. Not for
-     * web pages: later pages of the same PHP process would not deliver either. What is left stays in the queue.
+     * Call it in a program that is told to stop: a request that is in flight when the process ends is sent again
+     * later. A command-line program does this by itself for every spool when it ends, and waits at most 2 seconds. Do
+     * not call it in a web page: later pages of the same PHP process would not deliver either. What is left stays in
+     * the queue.
      *
      * @param int $timeoutMs longest time to wait for requests in flight, in milliseconds: 0 to 4294967295
      *
-     * @return bool true: nothing is in flight any more; false: not within the time, and what was in flight is sent once
-     *              more later, under the same id
+     * @return bool true: no request is in flight any more; false: the requests that were still in flight are sent
+     *              again later, with the same ids
      *
      * @throws Exception\InvalidArgumentException if the time is out of range
      * @throws Exception\ClosedException          if the client was closed
      */
     public function stopDelivery(int $timeoutMs): bool
     {
-        return $this->library->stopDelivery($this->open(), $timeoutMs);
+        return $this->open()->stopDelivery($timeoutMs);
     }
 
     /**
-     * The queue in numbers.
+     * Returns the counters of the queue.
      *
      * @throws Exception\ClosedException      if the client was closed
      * @throws Exception\SpoolFailedException if the spool could not be read
      */
     public function stats(): Stats
     {
-        return $this->library->stats($this->open());
+        return $this->open()->stats();
     }
 
     /**
-     * What became of a notification that was in the queue.
+     * Returns the receipt of a notification that was accepted into the queue.
      *
      * @param string $id the id of the receipt of enqueue()
      *
-     * @return Receipt|null its status is Status::QUEUED while it waits, Status::DELIVERED, the code that the service
-     *                      refused it with, Status::EXPIRED, or Status::DROPPED; null (ESALES_UNKNOWN_ID in C): nothing
-     *                      is known of the id, or no longer (option receipt_retention_s)
+     * @return Receipt|null the status is Status::QUEUED while the notification is pending, then Status::DELIVERED,
+     *                      Status::EXPIRED, Status::DROPPED, or the code for which it became a dead letter; null
+     *                      (ESALES_UNKNOWN_ID in C): the id is unknown, or its receipt was discarded (option
+     *                      receipt_retention_s)
      *
-     * @throws Exception\InvalidArgumentException for a NUL byte
+     * @throws Exception\InvalidArgumentException if the id has a NUL byte
      * @throws Exception\ClosedException          if the client was closed
      * @throws Exception\SpoolFailedException     if the spool could not be read
      */
     public function receipt(string $id): ?Receipt
     {
-        return $this->library->receipt($this->open(), $id);
+        return $this->open()->receipt($id);
     }
 
     /**
-     * Frees the client; a second time does nothing. Returns at once: its connections stay warm for other clients,
-     * for the time that the option keep_alive_s says, and the process keeps delivering what is in the queue.
+     * Frees the client. A second call does nothing. The call returns at once: the connections stay open for other
+     * clients for keep_alive_s, and the process keeps delivering the queue.
      */
     public function close(): void
     {
-        // Also called when the constructor did not get this far: then the property was never set.
-        if (isset($this->handle)) {
-            $handle = $this->handle;
-            $this->handle = null;
-            $this->library->freeClient($handle);
+        // Also called if the constructor failed before it set the property.
+        if (isset($this->backend)) {
+            $backend = $this->backend;
+            $this->backend = null;
+            $backend->close();
         }
     }
 
     /**
-     * The version of the shared library, such as "0.1.0".
+     * Returns the version of the shared library, such as "0.1.0".
      *
-     * @param string|null $library path of the shared library; null: found as the README says
+     * @param string|null $library path of the shared library; null: searched as described in the README
      *
      * @throws Exception\LibraryException if the library cannot be loaded
      */
@@ -312,12 +317,12 @@ final class Client
     /**
      * @throws ClosedException
      */
-    private function open(): CData
+    private function open(): Backend
     {
-        if ($this->handle === null) {
+        if ($this->backend === null) {
             throw new ClosedException('the client was closed', Status::CLOSED, 'ESALES_CLOSED');
         }
 
-        return $this->handle;
+        return $this->backend;
     }
 }

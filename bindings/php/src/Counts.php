@@ -7,7 +7,7 @@ declare(strict_types=1);
 namespace Esales\Notify;
 
 /**
- * How many notifications the queue accepted, and what became of them. Immutable.
+ * Numbers of notifications, by their outcome. Immutable.
  */
 final class Counts
 {
@@ -24,7 +24,7 @@ final class Counts
     private int $pending;
 
     /**
-     * Made by the client.
+     * Only the library makes objects of this class.
      *
      * @internal
      */
@@ -45,7 +45,7 @@ final class Counts
     }
 
     /**
-     * Notifications that the queue accepted, from all processes, since the spool was made.
+     * Notifications that the queue has accepted from all processes since the spool was made.
      */
     public function getAccepted(): int
     {
@@ -53,7 +53,7 @@ final class Counts
     }
 
     /**
-     * Of these: answered 2xx.
+     * Accepted notifications that were answered 2xx.
      */
     public function getDelivered(): int
     {
@@ -61,8 +61,8 @@ final class Counts
     }
 
     /**
-     * Of these: refused for good by the service (400, 403, ...), or payments that may have arrived. The spool keeps
-     * them as dead letters.
+     * Accepted notifications that became dead letters: the service refused them for good (400, 403, ...), or they are
+     * payments that may have arrived. The spool keeps dead letters for an operator.
      */
     public function getDead(): int
     {
@@ -70,7 +70,7 @@ final class Counts
     }
 
     /**
-     * Of these: not delivered within max_age_s.
+     * Accepted notifications that were not delivered within max_age_s.
      */
     public function getExpired(): int
     {
@@ -78,7 +78,8 @@ final class Counts
     }
 
     /**
-     * Of these: dropped, to make room (overflow, max_dead), by an operator, or because a file was deleted or damaged.
+     * Accepted notifications that were dropped: to make room (overflow, max_dead), by an operator, or because a spool
+     * file was deleted or damaged.
      */
     public function getDropped(): int
     {
@@ -86,7 +87,7 @@ final class Counts
     }
 
     /**
-     * Of these: still to be delivered.
+     * Accepted notifications that are still to be delivered.
      */
     public function getPending(): int
     {
@@ -94,7 +95,7 @@ final class Counts
     }
 
     /**
-     * Whether every accepted notification is accounted for. False is a defect of the library.
+     * Whether the counters add up. False is a defect of the library.
      */
     public function isBalanced(): bool
     {

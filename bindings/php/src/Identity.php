@@ -4,14 +4,11 @@ declare(strict_types=1);
 
 namespace Esales\Notify;
 
-use Esales\Notify\Exception\InternalException;
 use Esales\Notify\Internal\Functions;
-use Esales\Notify\Internal\Text;
+use Esales\Notify\Internal\Keys;
 
 /**
- * Keys and tokens that say who a visitor is. Nothing is sent.
- *
- * Written in PHP alone: a page gets its keys where FFI is off and where the shared library is missing, too.
+ * Makes the keys and tokens of visitors. Nothing is sent, and the shared library is not needed.
  */
 final class Identity
 {
@@ -20,9 +17,9 @@ final class Identity
     }
 
     /**
-     * The customer key of a signed-in visitor: SHA-256 of the visitor's id in the shop, as 64 lower-case hex digits.
+     * Returns the customer key of a signed-in visitor: the SHA-256 of the visitor's id, as 64 lower-case hex digits.
      *
-     * @param string $customerId the visitor's id in the shop: 1 to 4096 bytes, no control character
+     * @param string $customerId the visitor's id in the shop: 1 to 4096 bytes without control characters
      *
      * @throws Exception\InvalidArgumentException
      */
@@ -30,17 +27,17 @@ final class Identity
         #[\SensitiveParameter]
         string $customerId
     ): string {
-        Text::identity('customer_id', $customerId);
+        Functions::require();
 
-        return hash('sha256', $customerId);
+        return hash('sha256', Keys::check('customer_id', $customerId));
     }
 
     /**
-     * The token of a signed-in visitor: HMAC-SHA256 of the customer key under the shop's private key, as 64
-     * lower-case hex digits.
+     * Returns the token of a signed-in visitor: the HMAC-SHA256 of the customer key under the shop's private key, as
+     * 64 lower-case hex digits.
      *
-     * @param string $privateKey  the shop's private key, from the vendor: 1 to 4096 bytes, no control character (mind
-     *                            the line break at the end of a file)
+     * @param string $privateKey  the shop's private key, which the vendor issued: 1 to 4096 bytes without control
+     *                            characters; the line break at the end of a file is not part of it
      * @param string $customerKey from customerKey()
      *
      * @throws Exception\InvalidArgumentException
@@ -51,29 +48,22 @@ final class Identity
         #[\SensitiveParameter]
         string $customerKey
     ): string {
-        Text::identity('customer_key', $customerKey);
-        Text::identity('private_key', $privateKey);
+        Functions::require();
 
-        return hash_hmac('sha256', $customerKey, $privateKey);
+        return hash_hmac(
+            'sha256',
+            Keys::check('customer_key', $customerKey),
+            Keys::check('private_key', $privateKey)
+        );
     }
 
     /**
-     * A new random key (UUID version 4): for anonymous customer keys, session keys and ids.
+     * Returns a new random key (UUID version 4) for an anonymous customer key, a session key or an id.
      *
-     * @throws InternalException if the system gives no random bytes
+     * @throws Exception\InternalException if the system provides no random bytes
      */
     public static function newKey(): string
     {
-        Functions::require();
-        try {
-            $bytes = random_bytes(16);
-        } catch (\Exception $e) {
-            throw new InternalException('no random bytes: ' . $e->getMessage(), Status::INTERNAL, 'ESALES_INTERNAL');
-        }
-        // The version and the variant of RFC 9562.
-        $bytes[6] = chr(ord($bytes[6]) & 0x0f | 0x40);
-        $bytes[8] = chr(ord($bytes[8]) & 0x3f | 0x80);
-
-        return preg_replace('/^(.{8})(.{4})(.{4})(.{4})/', '$1-$2-$3-$4-', bin2hex($bytes));
+        return Keys::random();
     }
 }

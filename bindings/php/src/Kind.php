@@ -12,32 +12,33 @@ namespace Esales\Notify;
 final class Kind
 {
     /**
-     * The visitor added a product to the cart that the service had shown.
+     * The visitor added a product to the cart that the service had returned.
      */
     public const ADD_TO_CART = 1;
 
     /**
-     * The visitor clicked a product that the service had shown.
+     * The visitor clicked a product that the service had returned.
      */
     public const CLICK = 2;
 
     /**
-     * The visitor clicked a product that the service had not shown, so that there is no ticket for it.
+     * The visitor clicked a product that did not come from the service and has no ticket.
      */
     public const NON_ESALES_CLICK = 3;
 
     /**
-     * The visitor added a product to the cart that the service had not shown, so that there is no ticket for it.
+     * The visitor added a product to the cart that did not come from the service and has no ticket.
      */
     public const NON_ESALES_ADD_TO_CART = 4;
 
     /**
-     * The visitor paid for an order. Not every cluster accepts payments that are not signed.
+     * The visitor paid for an order. Some clusters accept only signed payments.
      */
     public const PAYMENT = 5;
 
     /**
-     * The visitor paid for an order. The shop's private key signs the notification, and its lines may have costs.
+     * The visitor paid for an order. The notification is signed with the shop's private key, and its lines may have
+     * costs.
      */
     public const SECURE_PAYMENT = 6;
 

@@ -10,7 +10,7 @@ use Esales\Notify\Internal\Text;
  * One line of an order. Immutable.
  *
  * Prices are decimal numbers: a string such as '199.50', or an int. They are sent exactly as given, with every digit,
- * in every locale. A float is refused, because it is rarely the number that was written.
+ * in every locale. A float is refused, because it cannot hold most decimal numbers exactly.
  */
 final class Line
 {
@@ -25,17 +25,19 @@ final class Line
     private ?string $cost;
 
     /**
-     * What the strings hold is checked by the call that sends the line, before anything is sent.
+     * The call that sends the line checks the contents of the strings, before anything is sent.
      *
-     * @param string|null     $productKey   the shop's key of the product, at most 256 bytes; null: $variantKey is given
-     * @param string|null     $variantKey   the shop's key of the variant, at most 256 bytes; null: $productKey is given
-     * @param int             $quantity     how many were bought, 1 to 2147483647
-     * @param string|int      $sellingPrice what one of them was sold for
-     * @param string|int|null $cost         what one of them cost the shop: more than 0 and less than $sellingPrice, in
-     *                                      a secure payment only; null: not known
+     * @param string|null     $productKey   the shop's key of the product, at most 256 bytes; may be null if
+     *                                      $variantKey is given
+     * @param string|null     $variantKey   the shop's key of the variant, at most 256 bytes; may be null if
+     *                                      $productKey is given
+     * @param int             $quantity     number of items bought, 1 to 2147483647
+     * @param string|int      $sellingPrice selling price of one item
+     * @param string|int|null $cost         cost of one item for the shop: more than 0 and less than $sellingPrice;
+     *                                      only in a secure payment; null: the cost is not known
      *
-     * @throws Exception\InvalidArgumentException for a NUL byte, a price that is neither a string nor an int, and a
-     *                                            quantity out of range
+     * @throws Exception\InvalidArgumentException if a text has a NUL byte, a price is neither a string nor an int, or
+     *                                            the quantity is out of range
      */
     public function __construct(
         ?string $productKey,
@@ -52,7 +54,7 @@ final class Line
     }
 
     /**
-     * The shop's key of the product; null: only the variant's is known.
+     * The shop's key of the product; null: not given.
      */
     public function getProductKey(): ?string
     {
@@ -60,7 +62,7 @@ final class Line
     }
 
     /**
-     * The shop's key of the variant; null: none.
+     * The shop's key of the variant; null: not given.
      */
     public function getVariantKey(): ?string
     {
@@ -68,7 +70,7 @@ final class Line
     }
 
     /**
-     * How many were bought.
+     * Number of items bought.
      */
     public function getQuantity(): int
     {
@@ -76,7 +78,7 @@ final class Line
     }
 
     /**
-     * What one of them was sold for, as it is sent.
+     * Selling price of one item, as it is sent.
      */
     public function getSellingPrice(): string
     {
@@ -84,7 +86,7 @@ final class Line
     }
 
     /**
-     * What one of them cost the shop, as it is sent; null: not known.
+     * Cost of one item for the shop, as it is sent; null: not known.
      */
     public function getCost(): ?string
     {

@@ -7,7 +7,7 @@ declare(strict_types=1);
 namespace Esales\Notify;
 
 /**
- * How long something took, for most. The getter of Stats says what was measured, and the unit. Immutable.
+ * Percentiles of durations. The getter of Stats has their meaning and unit. Immutable.
  */
 final class Percentiles
 {
@@ -18,7 +18,7 @@ final class Percentiles
     private int $p99;
 
     /**
-     * Made by the client.
+     * Only the library makes objects of this class.
      *
      * @internal
      */
@@ -33,7 +33,7 @@ final class Percentiles
     }
 
     /**
-     * Half took no longer.
+     * Half of the durations are not longer.
      */
     public function getP50(): int
     {
@@ -41,7 +41,7 @@ final class Percentiles
     }
 
     /**
-     * 95 of 100 took no longer.
+     * 95 of 100 durations are not longer.
      */
     public function getP95(): int
     {
@@ -49,7 +49,7 @@ final class Percentiles
     }
 
     /**
-     * 99 of 100 took no longer.
+     * 99 of 100 durations are not longer.
      */
     public function getP99(): int
     {

@@ -7,7 +7,7 @@ declare(strict_types=1);
 namespace Esales\Notify;
 
 /**
- * What became of a notification. Immutable.
+ * The outcome of a notification. Immutable.
  */
 final class Receipt
 {
@@ -26,7 +26,7 @@ final class Receipt
     private string $detail;
 
     /**
-     * Made by the client.
+     * Only the library makes objects of this class.
      *
      * @internal
      */
@@ -49,7 +49,7 @@ final class Receipt
     }
 
     /**
-     * What became of it: a status code. It is the code that the function returned, if it sends or enqueues.
+     * The outcome, as a status code. A function that sends or enqueues returns the same code.
      */
     public function getStatus(): int
     {
@@ -57,7 +57,7 @@ final class Receipt
     }
 
     /**
-     * The code's name in the C API, such as "ESALES_DELIVERED".
+     * The name of the code in the C API, such as "ESALES_DELIVERED".
      */
     public function getStatusName(): string
     {
@@ -65,7 +65,7 @@ final class Receipt
     }
 
     /**
-     * HTTP status of the last attempt's answer; null: it got none.
+     * HTTP status of the answer to the last attempt. null: the last attempt got no answer.
      */
     public function getHttpStatus(): ?int
     {
@@ -73,7 +73,7 @@ final class Receipt
     }
 
     /**
-     * How many attempts were started; 0: nothing was sent.
+     * How many attempts were started. 0: nothing was sent.
      */
     public function getAttempts(): int
     {
@@ -81,7 +81,8 @@ final class Receipt
     }
 
     /**
-     * Duration of the call in microseconds. If it comes from the queue: from acceptance to the outcome, or to now.
+     * Duration of the call, in microseconds. In a receipt from the queue: the time from acceptance to the outcome, or
+     * until now if the notification is pending.
      */
     public function getElapsedMicroseconds(): int
     {
@@ -89,8 +90,8 @@ final class Receipt
     }
 
     /**
-     * The id that was sent, the same in every attempt; empty if the arguments were refused. To send the same event
-     * again, pass it as the id.
+     * The id that was sent, which is the same in every attempt. Empty if the arguments were refused. To send the same
+     * event again, pass this id.
      */
     public function getId(): string
     {
@@ -98,7 +99,7 @@ final class Receipt
     }
 
     /**
-     * What happened, for a person: UTF-8, at most 255 bytes. A longer text is cut, and then ends with "...".
+     * A message for a person: UTF-8, at most 255 bytes. A longer message is cut and ends with "...".
      */
     public function getDetail(): string
     {

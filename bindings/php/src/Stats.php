@@ -7,7 +7,7 @@ declare(strict_types=1);
 namespace Esales\Notify;
 
 /**
- * The queue in numbers, at the moment of Client::stats(). Immutable.
+ * The counters of a queue at the time of Client::stats(). Immutable.
  */
 final class Stats
 {
@@ -32,7 +32,7 @@ final class Stats
     private int $lost;
 
     /**
-     * Made by the client.
+     * Only the library makes objects of this class.
      *
      * @internal
      */
@@ -61,7 +61,7 @@ final class Stats
     }
 
     /**
-     * The whole spool: what all processes accepted since it was made, and what became of it.
+     * Notifications of all processes since the spool was made.
      */
     public function getSpool(): Counts
     {
@@ -69,7 +69,7 @@ final class Stats
     }
 
     /**
-     * What this process accepted through clients with these options (they share a queue), and what became of it.
+     * Notifications that this process accepted through clients that share this client's queue.
      */
     public function getProcess(): Counts
     {
@@ -77,7 +77,7 @@ final class Stats
     }
 
     /**
-     * Deliveries in a row that failed; 0: deliveries are not backing off.
+     * Number of consecutive failed deliveries. 0: deliveries are not backing off.
      */
     public function getGateFailures(): int
     {
@@ -85,7 +85,8 @@ final class Stats
     }
 
     /**
-     * How long until the next delivery is tried, in milliseconds; 0: deliveries are not backing off, or it is due.
+     * Time until the next delivery is tried, in milliseconds. 0: deliveries are not backing off, or the next one is
+     * due.
      */
     public function getGateClosedMilliseconds(): int
     {
@@ -93,7 +94,7 @@ final class Stats
     }
 
     /**
-     * Bytes of the pending notifications, which are JSON.
+     * Bytes of the pending notifications (their JSON).
      */
     public function getPendingBytes(): int
     {
@@ -101,7 +102,7 @@ final class Stats
     }
 
     /**
-     * How long the oldest pending notification has been waiting, in milliseconds; 0: none is pending.
+     * How long the oldest pending notification has been waiting, in milliseconds. 0: none is pending.
      */
     public function getOldestAgeMilliseconds(): int
     {
@@ -109,7 +110,8 @@ final class Stats
     }
 
     /**
-     * Calls of the same clients that ended with ESALES_QUEUE_FULL or ESALES_SPOOL_FAILED; not among the accepted.
+     * Calls of the same clients that returned ESALES_QUEUE_FULL or ESALES_SPOOL_FAILED. process_accepted does not
+     * include them.
      */
     public function getProcessRefused(): int
     {
@@ -117,7 +119,7 @@ final class Stats
     }
 
     /**
-     * From acceptance to the service's answer, in milliseconds, of the last 1000 delivered.
+     * Time from acceptance to the service's answer, in milliseconds, of the last 1000 delivered notifications.
      */
     public function getAgeMilliseconds(): Percentiles
     {
@@ -125,7 +127,7 @@ final class Stats
     }
 
     /**
-     * Duration of the attempt that delivered, in microseconds, of the last 1000 delivered.
+     * Duration of the successful attempt, in microseconds, of the last 1000 delivered notifications.
      */
     public function getLatencyMicroseconds(): Percentiles
     {
@@ -143,7 +145,7 @@ final class Stats
     }
 
     /**
-     * Whether every accepted notification is accounted for, in the spool and in this process.
+     * Whether the counters of the spool and of this process add up.
      */
     public function isBalanced(): bool
     {

@@ -9,9 +9,9 @@ namespace Esales\Notify;
 use Esales\Notify\Internal\Loader;
 
 /**
- * The status codes of the C API, named as there without the prefix ESALES_.
+ * The status codes of the C API, without the prefix ESALES_.
  *
- * The numbers are frozen: never renumbered, never reused. 0 and above is success.
+ * The numbers are frozen: they are never renumbered or reused. 0 or more is success.
  */
 final class Status
 {
@@ -91,7 +91,7 @@ final class Status
     public const CONNECTION_LOST = -25;
 
     /**
-     * The answer is not HTTP that could be understood; the notification may have arrived.
+     * The answer is not valid HTTP; the notification may have arrived.
      */
     public const BAD_RESPONSE = -26;
 
@@ -106,7 +106,7 @@ final class Status
     public const SPOOL_FAILED = -31;
 
     /**
-     * The notification was not delivered within max_age_s; it is no longer tried.
+     * The notification was not delivered within max_age_s and is not tried any more.
      */
     public const EXPIRED = -32;
 
@@ -116,7 +116,7 @@ final class Status
     public const DROPPED = -33;
 
     /**
-     * Nothing is known of the id: it was never accepted here, or its receipt was discarded.
+     * The id is unknown: it was never accepted here, or its receipt was discarded.
      */
     public const UNKNOWN_ID = -34;
 
@@ -130,10 +130,10 @@ final class Status
     }
 
     /**
-     * The name of a code in the C API, such as "ESALES_TIMEOUT"; "ESALES_UNKNOWN" for a number that is none.
+     * Returns the name of a code in the C API, such as "ESALES_TIMEOUT", or "ESALES_UNKNOWN" for an unknown number.
      *
      * @param int         $status  a code
-     * @param string|null $library path of the shared library; null: found as the README says
+     * @param string|null $library path of the shared library; null: searched as described in the README
      *
      * @throws Exception\LibraryException if the library cannot be loaded
      */
@@ -143,10 +143,10 @@ final class Status
     }
 
     /**
-     * What a code means, in one sentence.
+     * Returns the meaning of a code, in one sentence.
      *
      * @param int         $status  a code
-     * @param string|null $library path of the shared library; null: found as the README says
+     * @param string|null $library path of the shared library; null: searched as described in the README
      *
      * @throws Exception\LibraryException if the library cannot be loaded
      */

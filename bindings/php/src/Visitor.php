@@ -7,10 +7,10 @@ namespace Esales\Notify;
 use Esales\Notify\Internal\Text;
 
 /**
- * The person who did it. Immutable.
+ * The visitor who caused the event. Immutable.
  *
- * The strings are UTF-8 and sent as they are; none may be empty or hold a control character. A NUL byte is refused
- * here, everything else by the call that sends it, before anything is sent.
+ * The strings are UTF-8 and sent unchanged. None may be empty or contain a control character. A NUL byte is refused
+ * here; the call that sends the visitor checks the rest, before anything is sent.
  */
 final class Visitor
 {
@@ -39,11 +39,11 @@ final class Visitor
     /**
      * A visitor who is not signed in.
      *
-     * @param string      $customerKey a UUID that the shop made (Identity::newKey()) and keeps, at most 256 bytes
-     * @param string      $sessionKey  a UUID for the visit, at most 256 bytes
+     * @param string      $customerKey a UUID that the shop makes with Identity::newKey() and keeps, at most 256 bytes
+     * @param string      $sessionKey  a UUID for the session (visit), at most 256 bytes
      * @param string|null $market      storefront market, at most 128 bytes; null: the client's option "market"
      *
-     * @throws Exception\InvalidArgumentException for a NUL byte
+     * @throws Exception\InvalidArgumentException if a text has a NUL byte
      */
     public static function anonymous(
         #[\SensitiveParameter]
@@ -58,11 +58,11 @@ final class Visitor
      * A signed-in visitor.
      *
      * @param string      $customerKey Identity::customerKey() of the visitor's id in the shop
-     * @param string      $sessionKey  a UUID for the visit, at most 256 bytes
+     * @param string      $sessionKey  a UUID for the session (visit), at most 256 bytes
      * @param string      $token       Identity::customerToken(), at most 256 bytes
      * @param string|null $market      storefront market, at most 128 bytes; null: the client's option "market"
      *
-     * @throws Exception\InvalidArgumentException for a NUL byte
+     * @throws Exception\InvalidArgumentException if a text has a NUL byte
      */
     public static function signedIn(
         #[\SensitiveParameter]
@@ -84,7 +84,7 @@ final class Visitor
     }
 
     /**
-     * Who the visitor is.
+     * The key of the visitor.
      */
     public function getCustomerKey(): string
     {
@@ -92,7 +92,7 @@ final class Visitor
     }
 
     /**
-     * The visit.
+     * The key of the session (visit).
      */
     public function getSessionKey(): string
     {
@@ -100,7 +100,7 @@ final class Visitor
     }
 
     /**
-     * The token of a signed-in visitor; null: an anonymous one.
+     * The token of a signed-in visitor; null: the visitor is anonymous.
      */
     public function getToken(): ?string
     {
@@ -108,7 +108,7 @@ final class Visitor
     }
 
     /**
-     * What var_dump() and its like show: not the token, so that it stays out of logs.
+     * The output of var_dump() and similar functions, without the token, which must stay out of logs.
      *
      * @return array<string, string|null>
      */

@@ -13,16 +13,40 @@ use PHPUnit\Framework\TestCase;
  */
 final class DisabledTest extends TestCase
 {
+    /** The files of the client of an agent. */
+    private const OF_AGENT = '~/Internal/(Agent\w*|Wording)\.php$~';
+
     /**
-     * Every function of PHP that the package calls, from its code.
+     * Every function of PHP that the package calls for more than the client of an agent, from its code.
      *
      * @return list<string>
      */
     private static function called(): array
     {
+        return self::calledIn(static fn (string $path): bool => preg_match(self::OF_AGENT, $path) !== 1);
+    }
+
+    /**
+     * The others.
+     *
+     * @return list<string>
+     */
+    private static function calledByAgent(): array
+    {
+        $called = self::calledIn(static fn (string $path): bool => preg_match(self::OF_AGENT, $path) === 1);
+
+        return array_values(array_diff($called, self::called()));
+    }
+
+    /**
+     * @return list<string>
+     */
+    private static function calledIn(callable $isMeant): array
+    {
         $found = [];
         foreach (Package::sources() as $file) {
-            if (preg_match('~/(tests|examples)/~', substr($file, strlen(Package::directory()))) === 1) {
+            $path = substr($file, strlen(Package::directory()));
+            if (preg_match('~/(tests|examples)/~', $path) === 1 || !$isMeant($path)) {
                 continue;
             }
             $tokens = array_values(array_filter(
@@ -66,11 +90,24 @@ final class DisabledTest extends TestCase
     public function testListOfNeededFunctionsEqualsTheCode(): void
     {
         $code = Package::directory() . '/src/Internal/Functions.php';
-        preg_match('/NEEDED = \[(.*?)\]/s', (string) file_get_contents($code), $list);
-        preg_match_all("/'(\w+)'/", $list[1], $names);
+        $lists = ['NEEDED' => self::called(), 'NEEDED_BY_AGENT' => self::calledByAgent()];
+        foreach ($lists as $constant => $called) {
+            preg_match("/const $constant = \\[(.*?)\\]/s", (string) file_get_contents($code), $list);
+            preg_match_all("/'(\w+)'/", $list[1], $names);
+            self::assertSame($called, $names[1]);
+            self::assertGreaterThan(10, count($names[1]));
+        }
+    }
 
-        self::assertSame(self::called(), $names[1]);
-        self::assertGreaterThan(20, count($names[1]));
+    public function testALibraryExceptionNamesTheFunctionOfTheAgentsClientWhenItIsDisabled(): void
+    {
+        foreach (self::calledByAgent() as $function) {
+            foreach ($this->entrances(['-d', 'disable_functions=' . $function]) as $line) {
+                if (strpos($line, 'a client of an agent: ') === 0) {
+                    self::assertStringContainsString('needs are disabled: ' . $function . '().', $line);
+                }
+            }
+        }
     }
 
     public function testLibraryExceptionNamesADisabledFunction(): void
@@ -91,7 +128,7 @@ final class DisabledTest extends TestCase
         }
         foreach ($this->entrances(['-d', 'disable_functions=' . implode(',', self::called())]) as $line) {
             self::assertStringContainsString('array_keys(), array_slice(), ', $line);
-            self::assertStringContainsString('strtoupper(), substr().', $line);
+            self::assertStringContainsString('strtoupper(), substr(), vsprintf().', $line);
         }
     }
 
@@ -114,7 +151,8 @@ final class DisabledTest extends TestCase
             self::markTestSkipped('PHP 8.5 has no disable_classes');
         }
         foreach ($this->entrances(['-d', 'disable_classes=FFI']) as $line) {
-            if (preg_match('/^a (visitor|line|notification|customer key|new key): works/', $line) !== 1) {
+            $needsNone = '/^a (client of an agent|visitor|line|notification|customer key|new key): works/';
+            if (preg_match($needsNone, $line) !== 1) {
                 self::assertStringContainsString('class FFI', $line);
                 self::assertStringContainsString('disable_classes', $line);
             }

@@ -88,8 +88,12 @@ final class OutcomesTest extends SandboxTestCase
      *
      * @param class-string<\Throwable> $class
      */
-    public function testAnswerRaisesTheMatchingException(string $answer, int $status, string $class, ?int $httpStatus): void
-    {
+    public function testAnswerRaisesTheMatchingException(
+        string $answer,
+        int $status,
+        string $class,
+        ?int $httpStatus
+    ): void {
         $this->sandbox->script($answer);
         $client = $this->client(['max_attempts' => 1]);
 

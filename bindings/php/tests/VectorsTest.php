@@ -8,14 +8,12 @@ use Esales\Notify\Client;
 use Esales\Notify\Exception\InvalidArgumentException;
 use Esales\Notify\Exception\NotifyException;
 use Esales\Notify\Identity;
-use Esales\Notify\Line;
-use Esales\Notify\Notification;
 use Esales\Notify\Status;
 use Esales\Notify\Tests\Support\Package;
 use Esales\Notify\Tests\Support\Process;
 use Esales\Notify\Tests\Support\Sandbox;
 use Esales\Notify\Tests\Support\SandboxTestCase;
-use Esales\Notify\Visitor;
+use Esales\Notify\Tests\Support\Vectors;
 
 /**
  * The vectors that every language reads.
@@ -67,8 +65,8 @@ final class VectorsTest extends SandboxTestCase
     public function testNotificationBytesEqualTheVector(array $row): void
     {
         $client = $this->client(['max_attempts' => 1]);
-        $visitor = self::visitorOf($row);
-        $notification = self::notificationOf($row);
+        $visitor = Vectors::visitorOf($row);
+        $notification = Vectors::notificationOf($row);
         // A signed row whose token was made with another key gets a 403: the bytes are what matters here.
         $this->sandbox->script('204:times=3');
 
@@ -131,13 +129,13 @@ final class VectorsTest extends SandboxTestCase
      */
     private function call(array $row): void
     {
-        $set = $row['call'] === 'notify' ? [] : array_map([self::class, 'value'], $row['set'] ?? []);
+        $set = $row['call'] === 'notify' ? [] : array_map([Vectors::class, 'value'], $row['set'] ?? []);
         switch ($row['call']) {
             case 'notify':
-                $this->notifyInEveryWay(self::changed($row));
+                $this->notifyInEveryWay(Vectors::changed($row));
                 return;
             case 'config':
-                $option = [$row['option'] => self::value($row['value'])];
+                $option = [$row['option'] => Vectors::value($row['value'])];
                 new Client($option + ['base_url' => $this->sandbox->baseUrl()]);
                 return;
             case 'client':
@@ -162,117 +160,18 @@ final class VectorsTest extends SandboxTestCase
     {
         $client = $this->client();
         try {
-            $client->enqueue(self::visitorOf($row), self::notificationOf($row));
+            $client->enqueue(Vectors::visitorOf($row), Vectors::notificationOf($row));
             self::fail('was accepted');
         } catch (NotifyException $e) {
             $refusal = $e->getMessage();
         }
         if ($row['kind'] === 'add_to_cart') {
             $e = $this->failure(
-                static fn () => $client->notifyAddToCart(self::visitorOf($row), $row['ticket'], $row['id'])
+                static fn () => $client->notifyAddToCart(Vectors::visitorOf($row), $row['ticket'], $row['id'])
             );
             self::assertSame(preg_replace('/^notification\./', '', $refusal), $e->getMessage());
         }
-        $client->notify(self::visitorOf($row), self::notificationOf($row));
-    }
-
-    /**
-     * The example of the row's kind, which is the first row of it, with the row's changes.
-     *
-     * @param array<string, mixed> $row
-     *
-     * @return array<string, mixed>
-     */
-    private static function changed(array $row): array
-    {
-        $examples = array_column(array_reverse(array_column(self::notifications(), 0)), null, 'kind');
-        $changed = $examples[$row['kind']];
-        foreach ($row['set'] as $name => $value) {
-            if (preg_match('/^lines\[(\d+)\]\.(\w+)$/', $name, $found) === 1) {
-                $changed['lines'][(int) $found[1]][$found[2]] = self::value($value);
-            } else {
-                $changed[$name] = self::value($value);
-            }
-        }
-
-        return $changed;
-    }
-
-    /**
-     * @param array<string, mixed> $row
-     */
-    private static function notificationOf(array $row): Notification
-    {
-        $lines = isset($row['lines']) ? array_map([self::class, 'lineOf'], $row['lines']) : null;
-        switch ($row['kind']) {
-            case 'add_to_cart':
-                return Notification::addToCart($row['ticket'], $row['id']);
-            case 'click':
-                return Notification::click($row['ticket'], $row['id']);
-            case 'non_esales_click':
-                return Notification::nonEsalesClick(
-                    $row['product_key'] ?? null,
-                    $row['variant_key'] ?? null,
-                    $row['id']
-                );
-            case 'non_esales_add_to_cart':
-                return Notification::nonEsalesAddToCart(
-                    $row['product_key'] ?? null,
-                    $row['variant_key'] ?? null,
-                    $row['id']
-                );
-            case 'payment':
-                return Notification::payment($lines, $row['id']);
-            case 'secure_payment':
-                return Notification::securePayment($lines, $row['private_key'], $row['id']);
-            case 'end':
-                return Notification::end($row['id']);
-        }
-        throw new \LogicException('this suite does not know the kind ' . $row['kind']);
-    }
-
-    /**
-     * @param array<string, mixed> $row
-     */
-    private static function lineOf(array $row): Line
-    {
-        return new Line(
-            $row['product_key'] ?? null,
-            $row['variant_key'] ?? null,
-            $row['quantity'],
-            $row['selling_price'] ?? null,
-            $row['cost'] ?? null
-        );
-    }
-
-    /**
-     * @param array<string, mixed> $row
-     */
-    private static function visitorOf(array $row): Visitor
-    {
-        return $row['token'] === null
-            ? Visitor::anonymous($row['customer_key'], $row['session_key'], $row['market'])
-            : Visitor::signedIn($row['customer_key'], $row['session_key'], $row['token'], $row['market']);
-    }
-
-    /**
-     * @param mixed $value what tests/vectors/README.md says of values
-     *
-     * @return mixed
-     */
-    private static function value($value)
-    {
-        if (!is_array($value) || isset($value[0]) || $value === []) {
-            return $value;
-        }
-        if (isset($value['hex'])) {
-            return hex2bin($value['hex']);
-        }
-        if (is_string($value['repeat'])) {
-            return str_repeat($value['repeat'], $value['times']);
-        }
-
-        return array_merge(...array_fill(0, $value['times'], $value['repeat']));
+        $client->notify(Vectors::visitorOf($row), Vectors::notificationOf($row));
     }
 
     private static function camelCase(string $name): string

@@ -240,7 +240,7 @@ def end_after_interrupts(base_url: str) -> None:
 
 def end_with_a_change_that_never_ends(base_url: str) -> None:
     """What can come between any two steps of Python leaves something behind that the interpreter's end waits for."""
-    _callbacks._PATIENCE_S = 0.1
+    _callbacks._CHANGES_TIMEOUT_S = 0.1
     _callbacks._changes.add(object())
 
 

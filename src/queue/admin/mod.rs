@@ -1,7 +1,7 @@
-//! What an operator does with a spool, from a process of their own: report, list, retry, erase, copy.
+//! The operator's functions for a spool, used from a separate process: report, list, retry, erase, copy.
 //!
-//! A thin layer over the spool's interface: it pages, chooses by id, takes tokens out and signs anew. The engine does
-//! the rest, the same for every engine.
+//! A thin layer over the spool interface, which works with every engine: it makes pages, selects by id, hides tokens
+//! and renews them.
 
 mod pages;
 mod report;
@@ -30,10 +30,10 @@ pub use report::{
 use report::{dead_letter_of, may_have_arrived, pending_of, receipt_of};
 pub use salvage::SalvageReport;
 
-/// The longest time that one call to the engine may take.
+/// Time limit of one call to the engine.
 const OPERATOR_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How often the command asks whether the drainer has done something.
+/// How often a command polls whether the drainer has done its part.
 const TICK: Duration = Duration::from_millis(5);
 
 fn deadline() -> Instant {
@@ -50,12 +50,12 @@ pub struct SpoolAdmin {
 }
 
 impl SpoolAdmin {
-    /// The directory that the option `spool` names, after the checks that every client makes of it; `None` if the
-    /// spool is in memory or in an engine. The directory need not exist.
+    /// The directory in the option `spool`, after the checks of a client. `None`: the spool is in memory or in an engine. The directory
+    /// need not exist.
     ///
     /// # Errors
-    /// [`Status::InvalidConfig`] if a client would refuse the path, or if the options of the queue contradict one
-    /// another. [`Status::SpoolFailed`] if the directory's parent cannot be used.
+    /// [`Status::InvalidConfig`] if a client would refuse the path, or if options of the queue contradict each
+    /// other. [`Status::SpoolFailed`] if the directory's parent cannot be used.
     pub fn path(config: &Config) -> Result<Option<PathBuf>, Error> {
         spool::directory(&config.queue_settings()?)
     }
@@ -122,6 +122,13 @@ impl SpoolAdmin {
         SpoolAdmin { spool, settings }
     }
 
+    /// What the option `spool` names it.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let spool = self.settings.spool.as_ref();
+        spool.map_or_else(String::new, ToString::to_string)
+    }
+
     /// The state of the spool.
     ///
     /// # Errors
@@ -132,7 +139,7 @@ impl SpoolAdmin {
         Ok(SpoolReport::new(totals, overview, Timestamp::now()))
     }
 
-    /// What is known of a notification; `None`: nothing is known of the id.
+    /// Returns a notification. `None`: the id is unknown.
     ///
     /// # Errors
     /// [`Status::SpoolFailed`] if the spool cannot be read.
@@ -148,7 +155,7 @@ impl SpoolAdmin {
         for page in pages.into_iter().flatten() {
             newest = page?.into_iter().rfind(|s| s.item.id == id).or(newest);
         }
-        // A dead letter outlives its receipt.
+        // A dead letter may stay longer than its receipt.
         let receipt = receipt.or_else(|| newest.as_ref().map(receipt_of));
         Ok(receipt.map(|receipt| ShownNotification {
             receipt,
@@ -160,12 +167,12 @@ impl SpoolAdmin {
         }))
     }
 
-    /// At most `limit` pending notifications, oldest first, and the cursor of the next ones: pass the cursor as
-    /// `after`. No cursor is returned with the last notifications. A cursor stays valid as long as the spool exists.
+    /// Returns at most `limit` pending notifications, oldest first, and a cursor. Pass the cursor as `after` to get the
+    /// next ones; with the last ones no cursor is returned. A cursor stays valid as long as the spool exists.
     ///
     /// # Errors
-    /// [`Status::InvalidArgument`] if `after` is not such a cursor or `limit` is 0, [`Status::SpoolFailed`] if the
-    /// spool cannot be read.
+    /// [`Status::InvalidArgument`] if `after` is not a cursor of this spool or `limit` is 0, [`Status::SpoolFailed`] if
+    /// the spool cannot be read.
     pub fn pending(
         &self,
         after: Option<&str>,
@@ -175,7 +182,7 @@ impl SpoolAdmin {
             return Err(Error::argument("limit is 0"));
         }
         let after = after.map(position_of).transpose()?;
-        // One more than asked for: it says whether there is a next page.
+        // One more than requested, to see whether there is a next page.
         let more = limit.saturating_add(1);
         let mut stored = self.spool.pending(after, more, deadline())?;
         let has_next = stored.len() > limit;
@@ -186,7 +193,7 @@ impl SpoolAdmin {
         Ok((page, last.filter(|_| has_next)))
     }
 
-    /// The dead letters, oldest first.
+    /// Returns the dead letters, oldest first.
     ///
     /// # Errors
     /// [`Status::SpoolFailed`] if the spool cannot be read.
@@ -198,14 +205,15 @@ impl SpoolAdmin {
         Ok(letters)
     }
 
-    /// Enqueues dead letters again, at the end of the queue: those with one of these ids, or all (`None`). Their age
-    /// counts from now. With a private key, every token among them is made anew: the visitor's and the payment's.
+    /// Enqueues dead letters again, at the end of the queue: those with these ids, or all (`None`). Their age counts
+    /// from now. With a private key, the tokens of visitors and payments are renewed.
     ///
-    /// A payment that may have arrived is left, unless `may_count_twice`: the service counts it twice if it did arrive.
+    /// A payment that may have arrived is skipped unless `may_count_twice` is set, because the service would count it
+    /// twice if it did arrive.
     ///
     /// # Errors
-    /// [`Status::InvalidArgument`] for the private key; nothing has changed then. [`Status::SpoolFailed`] if the spool
-    /// cannot be written; some of the dead letters may have been enqueued.
+    /// [`Status::InvalidArgument`] if the private key is invalid; nothing was changed. [`Status::SpoolFailed`] if the
+    /// spool cannot be written; some of the dead letters may have been enqueued.
     pub fn retry_dead(
         &self,
         ids: Option<&[String]>,
@@ -216,7 +224,7 @@ impl SpoolAdmin {
             customer_token(key, "probe")?;
         }
         let mut report = RetryReport::default();
-        // A letter that dies once more meanwhile comes behind the last one, and is not enqueued again.
+        // A retried notification that becomes a dead letter again comes after the last one, and is not retried twice.
         let Some(last) = self.chosen(ids)?.into_iter().next_back() else {
             return Ok(report);
         };
@@ -244,7 +252,7 @@ impl SpoolAdmin {
         Ok(report)
     }
 
-    /// Drops dead letters: those with one of these ids, or all (`None`). Returns the number of dead letters dropped.
+    /// Drops dead letters: those with these ids, or all (`None`). Returns the number of dead letters dropped.
     ///
     /// # Errors
     /// [`Status::SpoolFailed`] if the spool cannot be written; some of the dead letters may have been dropped.
@@ -257,8 +265,8 @@ impl SpoolAdmin {
         Ok(dropped)
     }
 
-    /// Erases everything of one visitor: pending notifications, dead letters, and every copy of their bodies in the
-    /// spool's files. They count as dropped. A request in flight may still arrive. Returns the number of
+    /// Erases all data of one visitor: pending notifications, dead letters, and every copy of their bodies in the
+    /// spool's files. The notifications count as dropped. A request in flight may still arrive. Returns the number of
     /// notifications dropped.
     ///
     /// A body that is not JSON is erased if it contains the customer key.
@@ -275,8 +283,8 @@ impl SpoolAdmin {
         Ok(purged)
     }
 
-    /// Waits until the drainer has done what was asked. Where no process delivers the spool, the command becomes the
-    /// drainer for a moment.
+    /// Waits until the drainer has executed the command. If no process delivers the spool, this process becomes the
+    /// leader for a moment and executes it.
     fn wait_until_done(&self) -> Result<(), Error> {
         let deadline = deadline();
         while !self.spool.is_done(deadline)? {
@@ -299,8 +307,8 @@ impl SpoolAdmin {
         Ok(())
     }
 
-    /// Lets one delivery be tried at once for every origin whose deliveries are backing off. Returns the number of
-    /// these origins.
+    /// Ends the pause of every origin whose deliveries are backing off: one delivery is tried at once. Returns the
+    /// number of these origins.
     ///
     /// # Errors
     /// [`Status::SpoolFailed`] if the spool cannot be written.
@@ -314,7 +322,7 @@ impl SpoolAdmin {
     /// itself. Returns the number of pending notifications in it.
     ///
     /// # Errors
-    /// [`Status::InvalidArgument`] if there is something at `to` already, or if `to` is inside the spool.
+    /// [`Status::InvalidArgument`] if `to` exists already, or if it is inside the spool.
     /// [`Status::SpoolFailed`] if the spool cannot be read or the copy cannot be written.
     pub fn backup(&self, to: &Path) -> Result<u64, Error> {
         let to = resolved(to)?;
@@ -333,16 +341,16 @@ impl SpoolAdmin {
     }
 
     /// Enqueues the pending notifications of another spool, `from`: a copy, a backup, or a damaged spool that was moved
-    /// away. A notification whose id is pending here, is a dead letter here, or has a receipt here, is left
-    /// out: nothing is enqueued twice. The age of the others counts from now. `from` is not changed.
+    /// away. A notification is skipped if this spool knows its id as pending, as a dead letter or from a receipt, so
+    /// nothing is enqueued twice. The age of the others counts from now. `from` is not changed.
     ///
-    /// With `with_dead_letters`, the dead letters of the other spool are enqueued too. A payment that may have arrived is
-    /// left where it is, unless `may_count_twice`.
+    /// With `with_dead_letters`, the dead letters of the other spool are enqueued too. A payment that may have arrived
+    /// is skipped unless `may_count_twice` is set.
     ///
     /// # Errors
     /// [`Status::InvalidArgument`] if `from` is this spool, [`Status::SpoolFailed`] if the other spool cannot be read
     /// or this one cannot be written, [`Status::QueueFull`] if this one is full. Some notifications may have been
-    /// enqueued then; a second run leaves them out.
+    /// enqueued then; a second run skips them.
     pub fn salvage(
         &self,
         from: &Path,
@@ -366,7 +374,7 @@ impl SpoolAdmin {
         path.canonicalize().ok()
     }
 
-    /// The positions of the dead letters with one of these ids, or of all, oldest first.
+    /// The positions of the dead letters with these ids, or of all, oldest first.
     fn chosen(&self, ids: Option<&[String]>) -> Result<Vec<Position>, Error> {
         let ids = ids.map(id_set);
         let mut chosen = Vec::new();
@@ -400,7 +408,7 @@ fn resolved(path: &Path) -> Result<PathBuf, Error> {
     }
 }
 
-/// Makes the tokens of a notification anew: the visitor's in the body, and then the payment's, which signs the body.
+/// Renews the tokens of a notification: first the visitor's in the body, then the payment's, which signs the body.
 fn sign_anew(item: &mut Item, private_key: &str) {
     let visitor_token = |customer_key: &str| customer_token(private_key, customer_key).ok();
     if let Some(signed) = notification::sign_anew(&item.body, visitor_token) {

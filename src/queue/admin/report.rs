@@ -1,4 +1,4 @@
-//! What an operator reads of a spool.
+//! What an operator can read about a spool.
 
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
@@ -9,7 +9,7 @@ use crate::outcome::{Receipt, Status};
 use crate::queue::stats::{Counts, Percentiles};
 use crate::spool::{Gate, Overview, StoredItem, Totals};
 
-/// The state of a spool, as [`super::SpoolAdmin::report`] finds it.
+/// The state of a spool, as [`super::SpoolAdmin::report`] returns it.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct SpoolReport {
@@ -22,19 +22,19 @@ pub struct SpoolReport {
     pub pending_bytes: u64,
     /// How long the oldest pending notification has been waiting; zero if none is pending.
     pub oldest_age: Duration,
-    /// Every origin that notifications were accepted for.
+    /// Every origin of an accepted notification.
     pub origins: Vec<OriginReport>,
-    /// The number of dead letters for each status that they died with.
+    /// The number of dead letters for each status.
     pub dead_by_status: Vec<(Status, u64)>,
-    /// From acceptance to the service's answer, of the last 1,000 deliveries.
+    /// Time from acceptance to the service's answer, of the last 1,000 deliveries.
     pub delivery_age: Percentiles,
-    /// Duration of the attempt that delivered, of the last 1,000 deliveries.
+    /// Duration of the successful attempt, of the last 1,000 deliveries.
     pub attempt_latency: Percentiles,
-    /// Which process delivers the spool, for a person to read; `None`: no process does.
+    /// The process that delivers the spool, as text. `None`: no process delivers it.
     pub leader: Option<String>,
     /// Damaged files that were set aside.
     pub set_aside: Vec<PathBuf>,
-    /// What does not add up in the spool, for a person to read; empty in a sound spool.
+    /// Contradictions in the spool, as text. Empty if the spool is sound.
     pub faults: Vec<String>,
 }
 
@@ -67,110 +67,115 @@ impl SpoolReport {
         }
     }
 
-    /// Whether the spool is sound: the counter invariant holds
-    /// (`accepted = delivered + dead + expired + dropped + pending`), and there are no faults.
+    /// Whether the spool is sound: there are no faults, and the counters obey the counter invariant
+    /// (`accepted = delivered + dead + expired + dropped + pending`).
     #[must_use]
     pub fn is_balanced(&self) -> bool {
         self.counts.is_balanced() && self.faults.is_empty()
     }
 }
 
-/// One origin of a spool, with its gate.
+/// One origin of a spool, with its gate (the state of its backoff).
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct OriginReport {
     /// The origin's URL.
     pub url: String,
-    /// Its pending notifications.
+    /// Number of pending notifications.
     pub pending: u64,
-    /// Deliveries that failed in a row; 0: deliveries are not backing off.
+    /// Number of consecutive failed deliveries. 0: deliveries are not backing off.
     pub gate_failures: u32,
-    /// Time until the next delivery is tried; zero: it is due, or deliveries are not backing off.
+    /// Time until the next delivery is tried. Zero: it is due, or deliveries are not backing off.
     pub next_probe_in: Duration,
 }
 
-/// A notification that waits for delivery.
+/// A pending notification.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PendingNotification {
     /// The notification's id.
     pub id: String,
-    /// The name of its kind, such as `add_to_cart`; the path, if this version does not know it.
+    /// The name of the kind, such as `add_to_cart`, or the path if this version does not know the
+    /// kind.
     pub kind: String,
-    /// Where it goes.
+    /// The origin to which it is delivered.
     pub origin: String,
     /// When it was accepted.
     pub accepted_at: SystemTime,
     /// How long it has been waiting.
     pub age: Duration,
-    /// Attempts that were made.
+    /// Number of attempts so far.
     pub attempts: u32,
-    /// Result of the last attempt; [`Status::Queued`] if there was none.
+    /// Status of the last attempt; [`Status::Queued`] if there was none.
     pub status: Status,
     /// HTTP status of the last answer.
     pub http_status: Option<u16>,
-    /// Details of the last attempt.
+    /// Message of the last attempt.
     pub detail: String,
-    /// Whether it is a payment that is being sent at this moment, or that a drainer was sending when it ended: the payment
-    /// may have arrived.
+    /// Whether this is a payment that is in flight, or was in flight when its drainer ended. Such a
+    /// payment may have arrived.
     pub may_have_arrived: bool,
     /// The body, without its token.
     pub body: String,
 }
 
-/// A notification that the service refused for good, or a payment that may have arrived.
+/// A dead letter: a notification that the service refused for good, or a payment that may have
+/// arrived.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DeadLetter {
     /// The notification's id.
     pub id: String,
-    /// The name of its kind, such as `add_to_cart`; the path, if this version does not know it.
+    /// The name of the kind, such as `add_to_cart`, or the path if this version does not know the
+    /// kind.
     pub kind: String,
-    /// Where it was to go.
+    /// The origin to which it was sent.
     pub origin: String,
-    /// The status that it died with.
+    /// The status for which it became a dead letter.
     pub status: Status,
     /// HTTP status of the last answer.
     pub http_status: Option<u16>,
-    /// Details of the last attempt.
+    /// Message of the last attempt.
     pub detail: String,
-    /// Attempts that were made.
+    /// Number of attempts.
     pub attempts: u32,
     /// When it was accepted.
     pub accepted_at: SystemTime,
-    /// When it died.
+    /// When it became a dead letter.
     pub died_at: SystemTime,
-    /// Whether it carries a token: the visitor's, or a payment's.
+    /// Whether it has a token, of the visitor or of a payment.
     pub is_signed: bool,
-    /// Whether it is a payment that may have arrived: the service may count it twice if it is sent again.
+    /// Whether it is a payment that may have arrived. If it is sent again, the service may count it
+    /// twice.
     pub may_have_arrived: bool,
     /// The body, without its token.
     pub body: String,
 }
 
-/// What is known of a notification, as [`super::SpoolAdmin::show`] finds it.
+/// A notification, as [`super::SpoolAdmin::show`] returns it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ShownNotification {
-    /// What became of it.
+    /// The receipt.
     pub receipt: Receipt,
-    /// The name of its kind, such as `add_to_cart`, and the body without its token; `None`: it has left the spool.
+    /// The name of the kind, such as `add_to_cart`, and the body without its token. `None`: the
+    /// notification has left the spool.
     pub stored: Option<(String, String)>,
     /// Whether it is a payment that may have arrived.
     pub may_have_arrived: bool,
 }
 
-/// What [`super::SpoolAdmin::retry_dead`] did.
+/// The result of [`super::SpoolAdmin::retry_dead`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RetryReport {
-    /// Dead letters that were enqueued.
+    /// Number of dead letters that were enqueued.
     pub retried: u64,
-    /// Payments that may have arrived, and were left.
+    /// Number of payments that may have arrived and therefore stay dead letters.
     pub left: u64,
 }
 
-/// Whether a stored payment may have arrived, and would be counted twice if it were sent again.
+/// Whether a stored notification is a payment that may have arrived.
 pub(super) fn may_have_arrived(stored: &StoredItem) -> bool {
     match stored.died {
         Some(_) => stored.status == Status::MayHaveArrived,
@@ -178,7 +183,8 @@ pub(super) fn may_have_arrived(stored: &StoredItem) -> bool {
     }
 }
 
-/// Time until the next probe. A wall clock that was set back makes it no longer than the pause that was meant.
+/// Time until the next probe. It is never longer than the intended pause, even if the wall clock
+/// was set back.
 pub(super) fn next_probe_in(gate: Gate, now: Timestamp) -> Duration {
     if gate.failures == 0 {
         return Duration::ZERO;

@@ -1,4 +1,4 @@
-//! Enqueues what another spool holds, and nothing twice.
+//! Enqueues the notifications of another spool, each at most once.
 
 use std::collections::HashSet;
 
@@ -9,23 +9,23 @@ use crate::host::Timestamp;
 use crate::outcome::Error;
 use crate::spool::{NewItem, Spool, StoredItem};
 
-/// What [`super::SpoolAdmin::salvage`] did.
+/// The result of [`super::SpoolAdmin::salvage`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SalvageReport {
-    /// Notifications that were enqueued.
+    /// Number of notifications that were enqueued.
     pub enqueued: u64,
-    /// Notifications that were not enqueued, because the spool knew their ids already.
+    /// Number of notifications that were skipped, because the spool already had their ids.
     pub already_there: u64,
-    /// Dead letters that were left where they are.
+    /// Number of dead letters that were skipped.
     pub dead_letters_left: u64,
-    /// Payments that may have arrived, and were left where they are.
+    /// Number of payments that were skipped, because they may have arrived.
     pub may_have_arrived_left: u64,
-    /// What could not be read, for a person to read.
+    /// What could not be read, as text.
     pub unreadable: Vec<String>,
 }
 
-/// Enqueues the pending notifications of `copy` in `spool`, and its dead letters if they are wanted.
+/// Enqueues the pending notifications of `copy` in `spool`, and its dead letters if they are included.
 pub(super) fn salvage(
     spool: &dyn Spool,
     copy: &dyn Spool,
@@ -57,7 +57,7 @@ pub(super) fn salvage(
 
 /// The ids of all pending notifications and dead letters.
 fn stored_ids(spool: &dyn Spool) -> Result<HashSet<String>, Error> {
-    // In this order: a notification that dies in between is found among the dead letters.
+    // In this order, so that a notification that becomes a dead letter in between is found.
     let pages = Pages::pending(spool).chain(Pages::dead(spool));
     let mut ids = HashSet::new();
     for page in pages {
@@ -69,7 +69,7 @@ fn stored_ids(spool: &dyn Spool) -> Result<HashSet<String>, Error> {
 struct Salvage<'a> {
     spool: &'a dyn Spool,
     may_count_twice: bool,
-    /// Ids that are not enqueued (again).
+    /// Ids that must not be enqueued.
     known: HashSet<String>,
     report: SalvageReport,
 }
@@ -107,7 +107,7 @@ impl Salvage<'_> {
         let enqueued = self.report.enqueued;
         self.spool.push(&item, deadline()).map_err(|e| {
             let message = format!(
-                "{} (enqueued before that: {enqueued}; a second run leaves them out)",
+                "{} (enqueued before that: {enqueued}; a second run skips them)",
                 e.detail()
             );
             Error::new(e.status(), message)

@@ -1,5 +1,5 @@
-//! What the worker does in each iteration: it leads or is on standby, fetches items, hands them to the senders, judges the
-//! answers, records them, and does the housekeeping.
+//! What the worker does in each iteration: it leads or is on standby, fetches items, hands them to the senders, judges
+//! the answers, records them, and does the housekeeping.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -23,8 +23,8 @@ const POLL: Duration = Duration::from_millis(20);
 const POLL_QUIET: Duration = Duration::from_millis(200);
 const BUSY_FOR: Duration = Duration::from_secs(2);
 const HOUSEKEEPING: Duration = Duration::from_secs(1);
-/// After this long with nothing to do the thread ends, or polls seldom: so that fifty of them on standby cost nothing, and
-/// one of them still becomes the leader within a second.
+/// After this long with nothing to do the thread ends, or polls seldom: so that fifty of them on standby cost nothing,
+/// and one of them still becomes the leader within a second.
 pub(super) const IDLE_AFTER: Duration = Duration::from_millis(if cfg!(test) { 50 } else { 30_000 });
 const POLL_IDLE: Duration = Duration::from_millis(750);
 
@@ -68,7 +68,8 @@ pub(super) struct Drain<'a> {
     senders: Senders,
     backoff: Backoff,
     lease: Option<Box<dyn Lease>>,
-    /// How often everything that was fetched became void. A delivery that began before the last time counts for nothing.
+    /// How often everything that was fetched became void. A delivery that began before the last time counts for
+    /// nothing.
     times_forgotten: u64,
     /// Whether it was logged that another process leads.
     is_on_standby: bool,
@@ -482,10 +483,10 @@ impl<'a> Drain<'a> {
         for settlement in &settled {
             self.taken.remove(&settlement.item.position);
         }
-        let receipts: Vec<Receipt> = settled
+        let receipts: Vec<(Receipt, Duration)> = settled
             .iter()
             .filter(|s| !matches!(s.fate, Fate::Retry { .. }))
-            .map(Settlement::receipt)
+            .map(|s| (s.receipt(), s.latency))
             .collect();
         self.queue.announce(&receipts);
         self.check_process()

@@ -1,7 +1,7 @@
 //! A spool in its simplest form, to compare the engines with: lists, and no thought of speed.
 //!
-//! It numbers items by itself: in the model, `item.position` is the order of acceptance, and `item.producer` is whatever
-//! the test calls the producer.
+//! It numbers items by itself: in the model, `item.position` is the order of acceptance, and `item.producer` is
+//! whatever the test calls the producer.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;

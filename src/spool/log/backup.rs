@@ -1,7 +1,7 @@
 //! A consistent copy of a spool in use.
 //!
-//! The files are opened first and copied afterwards: what the leader deletes meanwhile is still read. The journal is read
-//! in between, and says which files the copy must have; if one is missing, it is begun again.
+//! The files are opened first and copied afterwards: what the leader deletes meanwhile is still read. The journal is
+//! read in between, and says which files the copy must have; if one is missing, it is begun again.
 
 use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
@@ -15,7 +15,8 @@ use super::journal::JournalWriter;
 use super::view::View;
 use super::{DEAD, RECEIPTS, SEGMENT, SEGMENT_END, dead, disk, segment_name};
 
-/// Copies the spool into the directory `to`, which must not exist or be empty; the number of pending notifications in it.
+/// Copies the spool into the directory `to`, which must not exist or be empty; the number of pending notifications in
+/// it.
 pub(super) fn copy(directory: &SpoolDirectory, to: &Path, deadline: Instant) -> io::Result<u64> {
     match std::fs::read_dir(to) {
         Ok(mut entries) => {

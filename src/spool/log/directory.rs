@@ -73,7 +73,7 @@ pub(crate) fn check(path: &Path) -> Result<PathBuf, Error> {
     }
     if metadata.mode() & 0o002 != 0 && !is_sticky(&metadata) {
         return Err(refuse(format!(
-            "every user may replace it: its folder {} is writable by others; take that right away (chmod o-w {0})",
+            "every user may replace it: its folder {} is writable by others; remove that permission (chmod o-w {0})",
             folder.display()
         )));
     }
@@ -196,7 +196,7 @@ impl SpoolDirectory {
         };
         match names.iter().find(|name| !is_ours(name)) {
             Some(foreign) => Err(io::Error::other(format!(
-                "it holds {foreign}, which is no file of a spool; name a directory of its own"
+                "it holds {foreign}, which is not a spool file; use a separate directory"
             ))),
             None => Ok(names.is_empty()),
         }
@@ -207,7 +207,7 @@ impl SpoolDirectory {
             Ok(text) if text == FORMAT_TEXT => return Ok(()),
             Ok(text) if text.starts_with(FORMAT_START) => {
                 return Err(io::Error::other(format!(
-                    "another version of esales-notify made it ({}); it is left alone",
+                    "another version of esales-notify made it ({}); it is not changed",
                     text.trim_end()
                 )));
             }
@@ -256,12 +256,13 @@ impl SpoolDirectory {
         }
     }
 
-    /// Makes the reserve if there is none, and no less room than eight times as much; without a word if it cannot be had.
+    /// Makes the reserve if there is none, and no less room than eight times as much; without a word if it cannot be
+    /// had.
     pub(super) fn make_reserve(&self) {
-        let path = self.file(RESERVE);
-        if path.exists() {
+        if self.has_reserve() {
             return;
         }
+        let path = self.file(RESERVE);
         let free = host::free_bytes(&self.handle).unwrap_or(0);
         let size = RESERVE_SIZE.min(free / 8);
         if size < 4096 {
@@ -274,6 +275,10 @@ impl SpoolDirectory {
         if filled.is_err() {
             let _ = fs::remove_file(&path);
         }
+    }
+
+    pub(super) fn has_reserve(&self) -> bool {
+        self.file(RESERVE).exists()
     }
 
     /// Whether there was a reserve to be given up.
@@ -374,8 +379,8 @@ impl SpoolDirectory {
         Ok(file)
     }
 
-    /// Runs `work` under a lock of the directory itself, which nobody holds for longer than a moment; not at all if another
-    /// process has it.
+    /// Runs `work` under a lock of the directory itself, which nobody holds for longer than a moment; not at all if
+    /// another process has it.
     pub(super) fn with_directory_locked(
         &self,
         work: impl FnOnce() -> io::Result<()>,
@@ -468,7 +473,7 @@ fn check_file_system(handle: &File, path: &Path) -> io::Result<()> {
         }
         FileSystem::Unknown(name) => log::warn(|| {
             format!(
-                "the spool {} is on {name}; if that leads to another machine, notifications may be lost",
+                "the spool {} is on {name}; if that is on another machine, notifications may be lost",
                 path.display()
             )
         }),

@@ -86,7 +86,8 @@ pub(super) mod tests_only {
         static UNSYNCED: RefCell<Option<Vec<(File, u64)>>> = const { RefCell::new(None) };
     }
 
-    /// After so many bytes and other changes the process is as good as dead: nothing is changed any more. `None`: it lives.
+    /// After so many bytes and other changes the process is as good as dead: nothing is changed any more. `None`: it
+    /// lives.
     pub(crate) fn crash_after(budget: Option<usize>) {
         BUDGET.set(budget);
     }

@@ -1,7 +1,7 @@
 //! The journal's file: batches, appended by the leader alone.
 //!
-//! Each leader begins a journal of its own, named by its epoch, and only the one with the highest epoch counts. That is the
-//! fence: what a leader writes after another process became the leader goes into a file that no process reads.
+//! Each leader begins a journal of its own, named by its epoch, and only the one with the highest epoch counts. That is
+//! the fence: what a leader writes after another process became the leader goes into a file that no process reads.
 
 use std::fs::{File, OpenOptions};
 use std::io;

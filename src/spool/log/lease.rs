@@ -1,8 +1,8 @@
 //! Who leads: a lock on the file `lease`, and a heartbeat in it.
 //!
-//! The lock ends with its process however that ends. A child made by a raw clone keeps it alive; then the process id in the
-//! file says that the leader is gone. A leader that hangs keeps the lock, but its heartbeat stops; another process then
-//! replaces the file. The fence against a leader that wakes up again is the journal's name.
+//! The lock ends with its process however that ends. A child made by a raw clone keeps it alive; then the process id in
+//! the file says that the leader is gone. A leader that hangs keeps the lock, but its heartbeat stops; another process
+//! then replaces the file. The fence against a leader that wakes up again is the journal's name.
 
 use std::fs::{File, OpenOptions};
 use std::io;

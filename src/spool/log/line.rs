@@ -1,7 +1,7 @@
 //! One line of any file of the log: a checksum and a length, then the payload.
 //!
-//! A line *begins* with its line feed. What a killed process or a full disk left unfinished thus ends where the next line
-//! begins, and costs no other line.
+//! A line *begins* with its line feed. What a killed process or a full disk left unfinished thus ends where the next
+//! line begins, and costs no other line.
 //!
 //! ```text
 //! \n cccccccc llllll payload
@@ -16,8 +16,8 @@ pub(super) const HEAD: usize = 16;
 /// The longest payload: six hexadecimal digits.
 pub(super) const MAX_PAYLOAD: usize = 0xff_ffff;
 
-/// Appends a line whose payload `write` appends. False, and nothing is appended, if that has a line feed in it or is too
-/// long.
+/// Appends a line whose payload `write` appends. False, and nothing is appended, if that has a line feed in it or is
+/// too long.
 pub(super) fn encode(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) -> bool {
     let start = out.len();
     out.extend_from_slice(b"\n-------- ------ ");

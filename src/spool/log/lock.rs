@@ -1,8 +1,9 @@
 //! The lock of the directory: held while the leader changes, and near a limit for one append.
 //!
-//! It ends with its process. Where it does not, because a child made by a raw clone keeps it alive or because its process was
-//! stopped, a process that waits replaces the file: the process that made the lock is in it, and when. A process that was stopped
-//! for longer, and then goes on, finds its lease lost or appends one notification above a limit.
+//! It ends with its process. Where it does not, because a child made by a raw clone keeps it alive or because its
+//! process was stopped, a process that waits replaces the file: the process that made the lock is in it, and when. A
+//! process that was stopped for longer, and then goes on, finds its lease lost or appends one notification above a
+//! limit.
 
 use std::fs::{File, OpenOptions};
 use std::io;

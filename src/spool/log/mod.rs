@@ -1,8 +1,9 @@
-//! The log: a spool in a directory, fit to live in another program's process. docs/contributing/spool-format.md describes
+//! The log: a spool in a directory, fit to live in another program's process. src/spool/log/FORMAT.md describes
 //! its files byte by byte.
 //!
-//! Producers append notifications to *segments*, and do nothing else. The one drainer, the *leader*, reads the segments,
-//! keeps a *journal* of what became of each record, and deletes the segments that are done. Everybody else reads both.
+//! Producers append notifications to *segments*, and do nothing else. The one drainer, the *leader*, reads the
+//! segments, keeps a *journal* of what became of each record, and deletes the segments that are done. Everybody else
+//! reads both.
 
 mod backup;
 mod dead;
@@ -68,7 +69,8 @@ const LOCK: &str = "lock";
 const SEGMENT_SIZE: u64 = 4 << 20;
 /// A leader whose heartbeat stands still for so long has lost the lease.
 const LEASE_TIME: Duration = Duration::from_secs(5);
-/// For so long a segment that was superseded is still read. A producer that was stopped for longer looks after its write.
+/// For so long a segment that was superseded is still read. A producer that was stopped for longer looks after its
+/// write.
 const GRACE: Duration = Duration::from_secs(2);
 /// How long a producer may count before it appends again what has lost its segment.
 const RESCUE_TIMEOUT: Duration = Duration::from_secs(60);
@@ -320,8 +322,8 @@ impl Drop for LogSpool {
 }
 
 impl LogSpool {
-    /// What is over the limits is as good as dropped: the leader drops the oldest as soon as it reads the newest. Positions
-    /// and producers.
+    /// What is over the limits is as good as dropped: the leader drops the oldest as soon as it reads the newest.
+    /// Positions and producers.
     fn overflow(
         &self,
         directory: &SpoolDirectory,

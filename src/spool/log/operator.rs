@@ -1,5 +1,5 @@
-//! What an operator asks of the log. Commands are records: the leader reads and does them; where none leads, the command
-//! leads for a moment.
+//! What an operator asks of the log. Commands are records: the leader reads and does them; where none leads, the
+//! command leads for a moment.
 
 use std::collections::BTreeSet;
 use std::fs::OpenOptions;

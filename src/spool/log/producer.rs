@@ -48,7 +48,8 @@ pub(super) struct Producer {
     present: Option<Present>,
     /// The line that is being appended.
     line: Vec<u8>,
-    /// The lines that were appended since the last look: they are appended again if their segment was removed meanwhile.
+    /// The lines that were appended since the last look: they are appended again if their segment was removed
+    /// meanwhile.
     since_look: Vec<u8>,
     /// Lines that lost their segment, and are to be appended again.
     again: Vec<u8>,
@@ -200,7 +201,7 @@ impl Producer {
         if !fits {
             return Err(io::Error::new(
                 io::ErrorKind::InvalidInput,
-                "the notification is longer than 16 MiB or holds a line feed",
+                "the notification is longer than 16 MiB or contains a line feed",
             ));
         }
         Ok(())
@@ -418,7 +419,8 @@ impl Producer {
         Ok(true)
     }
 
-    /// After a sync that failed: what the kernel could not write it forgets, so the next word must be about another file.
+    /// After a sync that failed: what the kernel could not write it forgets, so the next word must be about another
+    /// file.
     pub(super) fn give_up_segment(&mut self, directory: &SpoolDirectory) {
         if self.begin_next(directory).is_err() {
             self.present = None;

@@ -41,7 +41,7 @@ impl Limit {
 
     /// The error of a call that stopped.
     pub(super) fn error() -> io::Error {
-        let message = "it holds more than could be read in time";
+        let message = "it contains more than could be read in time";
         io::Error::new(io::ErrorKind::TimedOut, message)
     }
 }
@@ -49,9 +49,9 @@ impl Limit {
 /// Longer than any line of ours: a file without line feeds is read in pieces of this size.
 const LONGEST: usize = 1 + HEAD + MAX_PAYLOAD;
 
-/// Calls `visit` for each line from `from` on, with its offset, its bytes without the line feed, and what they are. Stops
-/// where `visit` says so, and in front of a last line that is not sound: its writer may be at work. Returns where the next
-/// line will begin.
+/// Calls `visit` for each line from `from` on, with its offset, its bytes without the line feed, and what they are.
+/// Stops where `visit` says so, and in front of a last line that is not sound: its writer may be at work. Returns where
+/// the next line will begin.
 ///
 /// Offsets are of 32 bits; what lies behind them is not read.
 pub(super) fn lines(

@@ -138,7 +138,8 @@ impl<'a> Reading<'a> {
                 None => {
                     log::warn(|| {
                         format!(
-                            "{} of the spool {} has a record at {offset} that this version does not know; it is passed over",
+                            "{} of the spool {} has a record at {offset} that this version does not know; it is \
+                            skipped",
                             segment_name(self.number),
                             self.directory.path.display()
                         )

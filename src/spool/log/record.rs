@@ -177,8 +177,8 @@ pub(super) fn parse(payload: &str) -> Option<Record<'_>> {
     }
 }
 
-/// What a payload is overwritten with: of the same length, and of a notification its id, message and body are blanks. The
-/// rest is needed to count it, should the leader be killed before it has.
+/// What a payload is overwritten with: of the same length, and of a notification its id, message and body are blanks.
+/// The rest is needed to count it, should the leader be killed before it has.
 pub(super) fn erased(payload: &str) -> Vec<u8> {
     let rest = match parse(payload) {
         Some(Record::Notification(_) | Record::Again(_)) => payload.get(1..),

@@ -1,5 +1,5 @@
-//! Notifications that were appended once more, because their producer could not know whether the first copy was read: a copy counts only
-//! if no other one did.
+//! Notifications that were appended once more, because their producer could not know whether the first copy was read: a
+//! copy counts only if no other one did.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{File, OpenOptions};

@@ -1,7 +1,7 @@
 //! What became of the records: the state that the journal's batches add up to. Pure.
 //!
-//! The leader writes a batch and then applies it; everybody else applies the batches that they read. So there is one way in
-//! which the state changes.
+//! The leader writes a batch and then applies it; everybody else applies the batches that they read. So there is one
+//! way in which the state changes.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -455,7 +455,7 @@ impl JournalState {
         let mut differ = |what: &str, counted: u64, found: u64| {
             if counted != found {
                 faults.push(format!(
-                    "{what}: the counter says {counted}, the files hold {found}"
+                    "{what}: the counter is {counted}, but the files have {found}"
                 ));
             }
         };

@@ -166,7 +166,8 @@ impl View {
     }
 }
 
-/// Counts what was appended since. A segment that has not grown is not opened: near a limit this is done for each enqueue.
+/// Counts what was appended since. A segment that has not grown is not opened: near a limit this is done for each
+/// enqueue.
 fn count_on(
     directory: &SpoolDirectory,
     number: u32,

@@ -183,8 +183,8 @@ impl MemoryState {
         self.receipts.keep(receipt, now);
     }
 
-    /// The items of `origin` that `wanted` returns true for, oldest first. With `keeps_sessions`, none that ends a session
-    /// of which something older is pending.
+    /// The items of `origin` that `wanted` returns true for, oldest first. With `keeps_sessions`, none that ends a
+    /// session of which something older is pending.
     fn select(
         &mut self,
         origin: &str,

@@ -1,5 +1,4 @@
-//! A spool in a Redis or Valkey, for several machines. docs/fleet.md describes it for users, and
-//! docs/contributing/engine-format.md its keys.
+//! A spool in a Redis or Valkey, for several machines. docs/fleet.md describes it for users, and FORMAT.md its keys.
 //!
 //! Each change is one Lua script, which the engine runs as one step. Producers push; the one drainer, who holds the key
 //! `lead`, fetches and settles. The engine's clock decides about order and age.

@@ -17,39 +17,55 @@ use serde_json::json;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 
+use crate::agent::{self, Agent, Bound};
+use crate::metrics::DrainMetrics;
 use crate::notify_socket::notify as notify_manager;
 use crate::{EXIT_LEFT, of_spool, options, users};
 
-/// How often the service manager gets the state, and the library's worker is woken: the worker sleeps after 30 s without
-/// work, and then does not see what other processes enqueue.
+/// How often the service manager gets the state, and the library's worker is woken: the worker sleeps after 30 s
+/// without work, and then does not see what other processes enqueue.
 const POLL_INTERVAL: Duration = Duration::from_secs(5);
-/// How often the progress is drawn.
-/// Longer than a healthy delivery takes from one poll to the next.
+/// Longer than the time between two polls of a healthy delivery.
 const DELIVERY_POLL: Duration = Duration::from_secs(2);
+/// How often the progress is drawn.
 const DRAW_INTERVAL: Duration = Duration::from_millis(250);
 /// Ten years.
 const FOR_EVER: Duration = Duration::from_secs(10 * 365 * 86_400);
 
 const LONG_ABOUT: &str = "\
-Delivers a spool: the directory that the option spool (--spool, ESALES_SPOOL) names, into which other processes of \
-this machine enqueue notifications. Run it as the user who owns the spool.
+Delivers a spool: the directory in the option spool (--spool, ESALES_SPOOL), into which other processes of this machine \
+enqueue notifications. Run it as the owner of the spool.
 
-Without --once it is a service in the foreground: it delivers what is pending and what is enqueued later, until SIGTERM \
-or SIGINT. Then it starts no further request, waits up to --stop-timeout-s for the answers to the requests in flight, \
-and exits with 0; what is left stays in the spool. A request without an answer by then is sent once more later, with \
-the same id. A second signal ends the waiting. Any number of these services may run for one spool: one delivers, the \
-others are on standby, and one of them becomes the leader when it ends, however it ends. Under systemd it speaks the \
-notification protocol (Type=notify, WatchdogSec), and its messages carry their priority.
+Without --once it runs as a service in the foreground until SIGTERM or SIGINT. After the signal it starts no further \
+request, waits up to --stop-timeout-s for requests in flight, and exits with 0. Requests that are still in flight then \
+are sent again later, with the same id. A second signal ends the wait. What is left stays in the spool.
 
-With --once it delivers what is in the spool when it starts, prints what became of it, and stops. During an outage of \
-the service it keeps waiting, unless --max-wait-s limits the wait.
+Any number of these services may run for one spool: one delivers, and the others are on standby. When the leader ends, \
+one of the others becomes the leader. Under systemd, drain uses the notification protocol (Type=notify, WatchdogSec), \
+and its log messages have priorities.
 
-Each notification goes to the origin that it was accepted for. cluster_id or base_url is needed all the same, and the \
-options of the connection (proxy, ca_file, ...) hold for every origin. The option delivery has no meaning here.";
+With --once it delivers what is in the spool when it starts, prints the outcomes, and ends. During an outage of the \
+service it waits, unless --max-wait-s limits the wait.
+
+Each notification is sent to the origin for which it was accepted. cluster_id or base_url is required nevertheless, and \
+the connection options (proxy, ca_file, ...) apply to every origin. The option delivery has no effect.
+
+With --listen it is also an agent, for shops whose language cannot load the library: it accepts the service's own \
+requests (POST /api/v1/notifications/..., as JSON), so that a shop changes only its base address. It answers 202 with \
+the id once the notification is in the spool, 400 if it is malformed, and 503 if it was not accepted. GET /receipts/ID \
+returns what became of a notification, GET /metrics the metrics for Prometheus; /healthz fails when the delivery hangs, \
+/readyz when the spool cannot be written.";
 
 const EXIT_CODES: &str = "\
+Examples, with ESALES_CLUSTER_ID in the environment:
+  esales-notify drain --spool /var/lib/esales-notify/spool
+  esales-notify drain --spool /var/lib/esales-notify/spool --once --max-wait-s 60
+
 Exit code: 0 stopped by a signal or, with --once, everything that was pending has left the queue; 2 wrong usage or \
-options; 4 with --once, something is left; 6 the spool could not be used, or its folder is missing.";
+options; 4 with --once, something is left; 6 the spool could not be used, or its folder is missing; 7 the agent cannot \
+listen.";
+/// The agent cannot listen.
+const EXIT_LISTEN: u8 = 7;
 
 pub(crate) fn command() -> Command {
     let flag = |name: &'static str, help: &'static str| {
@@ -71,13 +87,13 @@ pub(crate) fn command() -> Command {
         .after_help(EXIT_CODES)
         .arg(flag(
             "once",
-            "Stop when what is in the spool now has left it",
+            "End when everything that is pending at the start has left the spool",
         ))
         .arg(
             seconds(
                 "max-wait-s",
                 1,
-                "With --once: stop after this many seconds, even if something is left",
+                "With --once: end after this many seconds, even if something is left",
             )
             .requires("once"),
         )
@@ -86,7 +102,7 @@ pub(crate) fn command() -> Command {
             seconds(
                 "stop-timeout-s",
                 0,
-                "After a signal, how long requests in flight may take, in seconds",
+                "How long to wait for requests in flight after a signal, in seconds",
             )
             .default_value("5"),
         )
@@ -96,8 +112,9 @@ pub(crate) fn command() -> Command {
                 .value_name("LEVEL")
                 .value_parser(["error", "warn", "info", "debug"])
                 .default_value("info")
-                .help("The most verbose level of messages on stderr: each attempt is debug, a dead letter warn"),
+                .help("The most verbose level of log messages on stderr: attempts are debug, dead letters warn"),
         )
+        .args(agent::args())
         .args(options::flags().filter(|flag| flag.get_id() != "delivery"))
 }
 
@@ -122,6 +139,13 @@ pub(crate) fn run(args: &ArgMatches) -> Result<ExitCode, String> {
         is_journal: std::env::var_os("JOURNAL_STREAM").is_some(),
     };
     log_to(log.level, Some(log.callback()));
+    let bound = match agent::bind(args) {
+        Ok(bound) => bound,
+        Err(message) => {
+            errln!("esales-notify: {message}");
+            return Ok(ExitCode::from(EXIT_LISTEN));
+        }
+    };
     let result = open(&config, is_once, &spool, &log).and_then(|client| {
         let drain = Drain {
             client: Arc::new(client),
@@ -137,7 +161,7 @@ pub(crate) fn run(args: &ArgMatches) -> Result<ExitCode, String> {
                 seconds(args, "max-wait-s").unwrap_or(FOR_EVER),
                 args.get_flag("json"),
             ),
-            false => drain.serve(),
+            false => drain.serve(bound, config),
         }
     });
     log.bar.finish_and_clear();
@@ -266,9 +290,19 @@ struct Drain {
 
 impl Drain {
     /// Delivers until a signal comes.
-    fn serve(&self) -> Result<ExitCode, Error> {
+    fn serve(&self, bound: Option<Bound>, config: Config) -> Result<ExitCode, Error> {
         // Opens the spool, makes it if need be, and starts the delivery: the service is ready then.
         let stats = self.client.stats()?;
+        let agent = match bound {
+            None => None,
+            Some(bound) => match self.start_agent(bound, config)? {
+                Ok(agent) => Some(agent),
+                Err(e) => {
+                    errln!("esales-notify: the agent cannot start: {e}");
+                    return Ok(ExitCode::from(EXIT_LISTEN));
+                }
+            },
+        };
         notify_manager(&[
             NotifyState::Ready,
             NotifyState::Status(&status_line(&stats)),
@@ -279,11 +313,31 @@ impl Drain {
                 notify_manager(&[NotifyState::Status(&status_line(&stats))]);
             }
         });
+        if let Some(agent) = &agent {
+            agent.stop(self.stop_timeout);
+        }
         self.stop();
         if let Ok(stats) = self.client.stats() {
             self.log_stop(stats.spool.pending);
         }
         Ok(ExitCode::SUCCESS)
+    }
+
+    fn start_agent(&self, bound: Bound, config: Config) -> Result<io::Result<Agent>, Error> {
+        let metrics = DrainMetrics::default();
+        let observed = metrics.clone();
+        self.client
+            .on_timed_delivery(Some(Box::new(move |receipt, latency| {
+                observed.observe(receipt, latency);
+            })))?;
+        let addresses = bound.addresses.clone();
+        let agent = Agent::start(bound, Arc::clone(&self.client), config, metrics);
+        if agent.is_ok() {
+            for address in addresses {
+                self.log.info(&format!("listening on {address}"));
+            }
+        }
+        Ok(agent)
     }
 
     /// Delivers until everything that is pending now has left the queue.
@@ -360,7 +414,8 @@ impl Drain {
         });
     }
 
-    /// Waits for an event. Meanwhile it calls `poll` as often as `every` says, and feeds the watchdog while the delivery polls.
+    /// Waits for an event. Meanwhile it calls `poll` as often as `every` says, and feeds the watchdog while the
+    /// delivery polls.
     fn next_event(&self, every: Duration, poll: impl Fn()) -> Event {
         let mut next_poll = Instant::now() + every;
         loop {

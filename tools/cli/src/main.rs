@@ -4,12 +4,14 @@
 #[macro_use]
 mod output;
 
+mod agent;
 mod demo;
 mod doctor;
 mod drain;
+mod health;
+mod metrics;
 mod notify_socket;
 mod options;
-mod prometheus;
 mod queue;
 mod sandbox;
 mod secret;
@@ -26,9 +28,9 @@ use esales_notify::{Error, Status};
 
 /// Wrong usage, options or arguments; clap exits with it too.
 const EXIT_USAGE: u8 = 2;
-/// Something is left to do.
+/// Some notifications are left.
 const EXIT_LEFT: u8 = 4;
-/// There is no such spool, or it could not be read or written.
+/// The spool does not exist, or could not be read or written.
 const EXIT_SPOOL: u8 = 6;
 
 fn main() -> ExitCode {
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
     let result = match matches.subcommand() {
         Some(("send", args)) => send::run(args),
         Some(("drain", args)) => drain::run(args),
+        Some(("health", args)) => health::run(args),
         Some(("queue", args)) => queue::run(args),
         Some(("doctor", args)) => doctor::run(args),
         Some(("sandbox", args)) => sandbox::run(args),
@@ -78,7 +81,7 @@ fn command() -> Command {
         .about("Tells Elevate 3 (formerly Apptus eSales) what a shop's visitors do: clicks, carts, payments")
         .long_about(
             "Tells Elevate 3 (formerly Apptus eSales) what a shop's visitors do: clicks, carts, payments.\n\n\
-             To look around without a cluster:\n  \
+             Examples, without a cluster:\n  \
              esales-notify demo\n  \
              esales-notify sandbox --listen 127.0.0.1:8080      (and in another terminal)\n  \
              esales-notify send add-to-cart --base-url http://127.0.0.1:8080 --market UK --ticket abc",
@@ -87,6 +90,7 @@ fn command() -> Command {
         .arg_required_else_help(true)
         .subcommand(send::command())
         .subcommand(drain::command())
+        .subcommand(health::command())
         .subcommand(queue::command())
         .subcommand(doctor::command())
         .subcommand(sandbox::command())
@@ -95,15 +99,16 @@ fn command() -> Command {
         .subcommand(
             Command::new("completions")
                 .about("Print a completion script for your shell")
+                .after_help("Example:\n  esales-notify completions bash > /etc/bash_completion.d/esales-notify")
                 .arg(
                     Arg::new("shell")
                         .required(true)
                         .value_parser(value_parser!(Shell))
-                        .help("The shell, as in: esales-notify completions bash > /etc/bash_completion.d/esales-notify"),
+                        .help("The shell"),
                 ),
         )
         .subcommand(
-            // Hidden: only the packages call it, and they install the pages.
+            // Hidden, because only the packages call it to install the manual pages.
             Command::new("man")
                 .about("Write the manual pages into a folder")
                 .hide(true)
@@ -112,8 +117,10 @@ fn command() -> Command {
 }
 
 fn completions(args: &ArgMatches) -> Result<ExitCode, String> {
-    let shell = *args.get_one::<Shell>("shell").ok_or("which shell?")?;
-    // Not straight to standard output: `generate` panics when it cannot write.
+    let shell = *args
+        .get_one::<Shell>("shell")
+        .ok_or("the shell is missing")?;
+    // Written to memory first, because `generate` panics if it cannot write.
     let mut script = Vec::new();
     generate(shell, &mut command(), "esales-notify", &mut script);
     out!("{}", String::from_utf8_lossy(&script));
@@ -123,7 +130,7 @@ fn completions(args: &ArgMatches) -> Result<ExitCode, String> {
 fn man(args: &ArgMatches) -> Result<ExitCode, String> {
     let folder = args
         .get_one::<PathBuf>("folder")
-        .ok_or("into which folder?")?;
+        .ok_or("the folder is missing")?;
     clap_mangen::generate_to(command(), folder)
         .map_err(|e| format!("{}: {e}", folder.display()))?;
     Ok(ExitCode::SUCCESS)

@@ -1,4 +1,4 @@
-//! `options`: the option table, and the flags made from it.
+//! `options`: prints the option table. Also makes the flags of the client options.
 
 use std::process::ExitCode;
 
@@ -12,11 +12,12 @@ use crate::output;
 pub(crate) fn command() -> Command {
     Command::new("options")
         .about("Print the option table: name, range, default, environment variable, meaning")
+        .after_help("Examples:\n  esales-notify options\n  esales-notify options --json")
         .arg(
             Arg::new("json")
                 .long("json")
                 .action(ArgAction::SetTrue)
-                .help("As JSON"),
+                .help("Print JSON"),
         )
 }
 
@@ -68,7 +69,7 @@ pub(crate) fn flags() -> impl Iterator<Item = Arg> {
     })
 }
 
-/// The configuration that the flags and the environment say.
+/// The configuration from the flags and the environment.
 pub(crate) fn config(args: &ArgMatches) -> Result<Config, String> {
     let mut config = Config::new();
     for (name, value) in given(args) {
@@ -77,22 +78,22 @@ pub(crate) fn config(args: &ArgMatches) -> Result<Config, String> {
     Ok(config)
 }
 
-/// The options that the flags and the environment set. An empty variable counts as not set, and a flag for one
-/// address outweighs a variable for the other.
+/// The options that the flags and the environment set. An empty variable counts as not set. --base-url overrides
+/// ESALES_CLUSTER_ID, and --cluster-id overrides ESALES_BASE_URL.
 pub(crate) fn given(args: &ArgMatches) -> impl Iterator<Item = (&'static str, &str)> {
     let by_flag = |name: &str| {
         let is_there = args.try_contains_id(name).is_ok();
         is_there && args.value_source(name) == Some(ValueSource::CommandLine)
     };
     OPTIONS.iter().filter_map(move |option| {
-        // Not every command has every flag.
+        // Some commands have only some of the flags.
         let value = args.try_get_one::<String>(option.name).ok()??;
-        let outweighed = match option.name {
+        let is_overridden = match option.name {
             "cluster_id" => by_flag("base_url"),
             "base_url" => by_flag("cluster_id"),
             _ => false,
         };
-        let counts = by_flag(option.name) || !(value.is_empty() || outweighed);
+        let counts = by_flag(option.name) || !(value.is_empty() || is_overridden);
         counts.then_some((option.name, value.as_str()))
     })
 }

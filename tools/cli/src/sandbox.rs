@@ -1,4 +1,4 @@
-//! `sandbox`: the stand-in for the service, in the foreground.
+//! `sandbox`: runs the stand-in for the service in the foreground.
 
 use std::net::SocketAddr;
 use std::process::{self, ExitCode};
@@ -15,31 +15,37 @@ use crate::output::printable;
 use crate::secret;
 
 const ANSWERS: &str = "\
-Answers, separated by commas, one for each notification; when they are used up, the sandbox is honest again:
-  honest          what the notification deserves; late with :wait=MS
-  204, 503, ...   that status
-  hang            never answers
-  close, reset    reads the request, then closes the connection, politely or not
-  drip            an answer of one byte a second, from its first; drip-body: only its body
+Examples:
+  esales-notify sandbox
+  esales-notify sandbox --listen 127.0.0.1:0 --private-key-file FILE
+  esales-notify sandbox --tls --ca-file ca.pem
+  esales-notify sandbox --answers \"503:retry-after=1, hang, 204\"
+
+Answers, separated by commas, one for each notification; after the last one the sandbox answers normally again:
+  normal          the normal answer; with :wait=MS after a delay
+  204, 503, ...   this status
+  hang            no answer
+  close, reset    the connection is closed (or reset) after the request
+  drip            one byte of the answer each second; drip-body: only the body is slow
   endless         a body without end; endless-head: header lines without end
   garbage         bytes that are not HTTP
-Each may be followed by :wait=MS, :retry-after=TEXT, :body=TEXT, :location=URL, :every=MS (drip),
-:then=close, :times=N or :times=forever. A text with commas or colons stands in double quotes.";
+An answer may be followed by :wait=MS, :retry-after=TEXT, :body=TEXT, :location=URL, :every=MS
+(drip), :then=close, :times=N, :times=forever, and :percent=N, with which the other notifications
+get the normal answer. Put a text with commas or colons into double quotes.";
 
-/// The most lines of one order that are printed.
+/// Greatest number of lines of one order that are printed.
 const SHOWN_LINES: usize = 5;
 
 pub(crate) fn command() -> Command {
     Command::new("sandbox")
         .about("Run a local stand-in for the service and show what it receives")
         .long_about(
-            "Runs a local stand-in for the service and shows what it receives. It answers every kind of notification as the \
-             vendor's documents say: 204; 400 without a ticket, a product key or the lines of an order; 403 for a \
-             signed-in visitor whose token is not right, or a payment whose token does not sign its bytes. Nothing \
-             leaves this machine. Ctrl-C stops it.\n\n\
-             Point a shop at it with base_url (ESALES_BASE_URL), and open the same address in a browser to watch what \
-             arrives and to make the next answers fail. What it received is also at /sandbox/received, as JSON: the newest 10,000 requests, \
-             or as many as take 64 MiB.",
+            "Runs a local stand-in for the service and shows what it receives. Nothing leaves this machine. Ctrl-C stops it.\n\n\
+             It answers as the vendor documents: 204; 400 if a ticket, a product key or the lines of an order are missing; \
+             403 if the token of a signed-in visitor or of a payment is invalid.\n\n\
+             Set base_url (ESALES_BASE_URL) of a shop to its URL. Open the same URL in a browser to see what arrives and to \
+             make the next answers fail. /sandbox/received returns the received requests as JSON: the newest 10,000, or \
+             fewer if they take more than 64 MiB.",
         )
         .after_long_help(ANSWERS)
         .arg(
@@ -48,9 +54,9 @@ pub(crate) fn command() -> Command {
                 .value_name("ADDRESS")
                 .default_value("127.0.0.1:8080")
                 .value_parser(value_parser!(SocketAddr))
-                .help("Address and port; port 0 takes a free one"),
+                .help("Address and port; port 0 chooses a free one"),
         )
-        .args(secret::args("Validate signed-in visitors and secure payments with this private key; without one they all get 403"))
+        .args(secret::args("Private key with which tokens are validated; without it, signed-in visitors and secure payments get 403"))
         .arg(
             Arg::new("tls")
                 .long("tls")
@@ -58,14 +64,14 @@ pub(crate) fn command() -> Command {
                 .num_args(0..=1)
                 .default_missing_value("valid")
                 .value_parser(|text: &str| text.parse::<TlsIdentity>().map_err(|e| e.to_string()))
-                .help("Speak TLS, with a certificate made at start: valid, expiring, wrong-host, expired, self-signed, unknown-ca, authority"),
+                .help("Use TLS with a certificate that is made at start: valid, expiring, wrong-host, expired, self-signed, unknown-ca, authority"),
         )
         .arg(
             Arg::new("ca-file")
                 .long("ca-file")
                 .value_name("PATH")
                 .requires("tls")
-                .help("Write the certificate authority to trust (option ca_file) to this file"),
+                .help("Write the certificate authority into this file, for the option ca_file"),
         )
         .arg(
             Arg::new("answers")
@@ -79,19 +85,19 @@ pub(crate) fn command() -> Command {
                 .long("allow-host")
                 .value_name("NAME")
                 .action(ArgAction::Append)
-                .help("Also answer under this host name, such as a container's; localhost and addresses always work"),
+                .help("Also accept this host name, such as a container's; localhost and IP addresses are always accepted"),
         )
         .arg(
             Arg::new("until-stdin-closes")
                 .long("until-stdin-closes")
                 .action(ArgAction::SetTrue)
-                .help("End when standard input ends: with the program that started this one, however that ends"),
+                .help("End when standard input ends, and so when the program that started the sandbox ends"),
         )
         .arg(
             Arg::new("json")
                 .long("json")
                 .action(ArgAction::SetTrue)
-                .help("For programs: print one line of JSON with base_url and ca_file, and nothing else"),
+                .help("Print only one line of JSON with base_url and ca_file, for programs"),
         )
 }
 
@@ -139,10 +145,10 @@ pub(crate) fn run(args: &ArgMatches) -> Result<ExitCode, String> {
     follow(&sandbox)
 }
 
-/// Ends the program at the end of standard input. Whoever started it holds the other end, and the
-/// system closes that when they end, even by kill -9.
+/// Ends the program at the end of standard input. The process that started the sandbox has the other end, which the
+/// system closes when that process ends, even by kill -9.
 fn end_with_stdin() {
-    // Bytes are of no interest, and an error is an end too.
+    // The bytes are ignored, and an error counts as the end.
     let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
     process::exit(0);
 }
@@ -153,7 +159,7 @@ fn follow(sandbox: &Sandbox) -> ! {
     loop {
         let next = usize::try_from(shown + 1).unwrap_or(usize::MAX);
         if !sandbox.wait_received(next, Duration::from_secs(1)) {
-            // Somebody cleared it over the control interface: the count began again.
+            // The control interface cleared the records: the count starts again.
             shown = shown.min(sandbox.stats().received);
             continue;
         }
@@ -165,7 +171,7 @@ fn follow(sandbox: &Sandbox) -> ! {
     }
 }
 
-/// Prints one notification. Tokens are secrets: enough of each is shown to compare it with another.
+/// Prints one notification. Tokens are secrets, so only their beginning is shown.
 fn print(received: &Received) {
     let visitor = match received.visitor {
         Some(Visitor::SignedIn) => "signed in",
@@ -173,13 +179,13 @@ fn print(received: &Received) {
         None => "-",
     };
     let kind = received.kind.map_or("-".to_owned(), kind_text);
-    let duplicate = if received.duplicate {
-        " (duplicate)"
-    } else {
-        ""
+    let repetition = match (received.retry, received.duplicate) {
+        (true, _) => " (retry)",
+        (_, true) => " (duplicate)",
+        _ => "",
     };
     outln!(
-        "{} {} -> {}  {visitor}, {kind}{duplicate}",
+        "{} {} -> {}  {visitor}, {kind}{repetition}",
         received.method,
         printable(&received.path_without_tokens()),
         printable(&received.answer)

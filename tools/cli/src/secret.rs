@@ -1,5 +1,5 @@
-//! The shop's private key, from a file, the environment or a flag. Every user of the machine can read a command line, so
-//! the flag warns.
+//! The shop's private key, from a file, the environment or a flag. Every user of the machine can read a command line,
+//! so the flag warns.
 
 use std::fs::File;
 use std::io::Read;
@@ -22,12 +22,12 @@ pub(crate) fn args(what_for: &str) -> [Arg; 2] {
             .env("ESALES_PRIVATE_KEY")
             .hide_env_values(true)
             .help(format!(
-                "{what_for}. Better in the environment or in a file: other users can read a command line"
+                "{what_for}. Safer in a file or in the environment, because other users can read a command line"
             )),
         Arg::new(FILE)
             .long(FILE)
             .value_name("PATH")
-            .help("Read the private key from this file; a line break at its end is left out"),
+            .help("Read the private key from this file; a line break at the end is ignored"),
     ]
 }
 

@@ -7,13 +7,13 @@ use crate::records::{self, Field};
 use crate::text::{self, Unit, bare, capital, fill, pascal, without_unit, xml};
 use crate::{GENERATED, Output, kind, option_doc};
 
-/// Exceptions that derive from .NET's own: they are written by hand, in Exceptions.cs.
+/// Exceptions that derive from exceptions of .NET. They are written by hand, in Exceptions.cs.
 const BY_HAND: &[(Status, &str)] = &[
     (Status::InvalidArgument, "ArgumentException"),
     (Status::Closed, "ObjectDisposedException"),
 ];
 
-/// Properties whose name would mislead without its unit.
+/// Properties whose name would be misleading without the unit.
 const PROPERTIES: &[(&str, &str)] = &[
     ("gate_closed", "GateClosedFor"),
     ("age", "DeliveryAge"),
@@ -44,7 +44,7 @@ pub(crate) fn outputs(header: &Header) -> Vec<Output> {
     all
 }
 
-/// A source file: what is in the namespace is indented by one level.
+/// A source file. The contents of the namespace are indented by one level.
 fn source(usings: &str, body: &str) -> String {
     let indented: String = body
         .lines()
@@ -56,7 +56,7 @@ fn source(usings: &str, body: &str) -> String {
     format!("// {GENERATED}\n\n{usings}namespace Esales.Notify\n{{\n{indented}}}\n")
 }
 
-/// Text in an XML comment, in C#'s words.
+/// Text for an XML comment, in the terms of C#.
 fn xml_text(text: &str) -> String {
     xml(text).replace("NULL", "null")
 }
@@ -79,8 +79,9 @@ fn status_code() -> String {
         .iter()
         .map(|s| (pascal(bare(s.name())), s.code(), s.text().to_owned()))
         .collect();
-    let doc = "/// <summary>\n/// The outcome of a call. The numbers are those of the C API and are frozen: never renumbered, never reused.\n\
-               /// Zero and above is success. A later library may return a number that is not listed here.\n/// </summary>\n";
+    let doc = "/// <summary>\n/// The outcome of a call. The numbers are those of the C API and are frozen: they are never renumbered or reused.\n\
+               /// Zero or more is success. A later library may return a number that is not listed here.\n///
+               /// </summary>\n";
     source("", &enumeration(doc, "StatusCode", &members))
 }
 
@@ -180,7 +181,7 @@ public {modifier}class {name} : {parent}
     body += &fill(
         r#"internal static class Failures
 {
-    /// <summary>The exception of an outcome. A code that only a later library knows still belongs to its group.</summary>
+    /// <summary>The exception of an outcome. An unknown code of a later library gets the exception of its group.</summary>
     internal static System.Exception Make(Failure failure)
     {
         switch (failure.Code)
@@ -200,13 +201,13 @@ fn struct_type(name: &str) -> String {
     format!("Native{}", pascal(bare(name)))
 }
 
-/// A member's name: without a unit that its value does not need.
+/// The name of a member, without the unit if the value has one.
 fn field_name(name: &str) -> String {
     let (stem, unit) = without_unit(name);
     format!("{}{}", pascal(stem), unit.map_or("", Unit::plural))
 }
 
-/// A type that is not known stays as it is, and the binding does not compile.
+/// An unknown type stays unchanged, so that the binding does not compile.
 fn number(base: &str) -> &str {
     match base {
         "int32_t" => "int",
@@ -330,7 +331,7 @@ fn native(header: &Header) -> String {
     )
 }
 
-/// A parameter's name, which may be no keyword of C#.
+/// The name of a parameter, which must not be a keyword of C#.
 fn csharp_name(name: &str) -> String {
     match name {
         "out" => "result".to_owned(),
@@ -345,7 +346,7 @@ fn property(name: &str, kind: &str, doc: &str) -> String {
             .replace(", in milliseconds", "")
             .replace(", in microseconds", "")
             .replace(" in microseconds", "")
-            .replace("; 0:", "; zero:"),
+            .replace(". 0:", ". Zero:"),
         _ => doc.to_owned(),
     };
     let doc = doc.as_str();
@@ -390,7 +391,7 @@ fn receipt(structure: &Struct) -> String {
         }
     }
     let body = fill(
-        r#"/// <summary>What became of a notification. Immutable; may be used from any thread.</summary>
+        r#"/// <summary>The outcome of a notification. Immutable; any thread may use it.</summary>
 public sealed partial class Receipt
 {
     internal unsafe Receipt(Native native, NativeReceipt* receipt)
@@ -474,7 +475,7 @@ fn stats(structure: &Struct) -> String {
     }
     let body = fill(
         r#"/// <summary>
-/// The queue in numbers, of one spool, and of this process's part in it. Immutable; may be used from any thread.
+/// The counters of a queue. Immutable; any thread may use it.
 /// </summary>
 public sealed partial class Stats
 {
@@ -487,7 +488,7 @@ public sealed partial class Stats
 
 {properties}}
 
-/// <summary>How many notifications the queue accepted, and what became of them. Immutable.</summary>
+/// <summary>Numbers of notifications, by their outcome. Immutable.</summary>
 public sealed partial class Counts
 {
     internal Counts({arguments})
@@ -495,14 +496,14 @@ public sealed partial class Counts
 {assigned}    }
 
 {counter_properties}
-    /// <summary>Whether every accepted notification is accounted for. False is a defect of the library.</summary>
+    /// <summary>Whether the counters add up. False is a defect of the library.</summary>
     public bool IsBalanced
     {
         get { return {total} == {parts}; }
     }
 }
 
-/// <summary>The middle and the tail of some durations; zeros if there were none. Immutable.</summary>
+/// <summary>Percentiles of durations; zero if there were none. Immutable.</summary>
 public sealed class Percentiles
 {
     internal Percentiles(TimeSpan p50, TimeSpan p95, TimeSpan p99)
@@ -512,13 +513,13 @@ public sealed class Percentiles
         P99 = p99;
     }
 
-    /// <summary>Half of them took no longer.</summary>
+    /// <summary>Half of the durations are not longer.</summary>
     public TimeSpan P50 { get; }
 
-    /// <summary>95 in 100 took no longer.</summary>
+    /// <summary>95 of 100 durations are not longer.</summary>
     public TimeSpan P95 { get; }
 
-    /// <summary>99 in 100 took no longer.</summary>
+    /// <summary>99 of 100 durations are not longer.</summary>
     public TimeSpan P99 { get; }
 }
 "#,

@@ -10,14 +10,13 @@ pub(crate) fn outputs(header: &Header) -> Vec<Output> {
     let part = |path: &str, name, text| Output::part(path.to_owned(), name, text);
     let members = |name: &str| header.find(name).map_or_else(String::new, members);
     vec![
-        part("README.md", "codes", codes()),
+        part("docs/troubleshooting.md", "codes", codes()),
         part("docs/kinds.md", "kinds", kinds()),
         part("docs/kinds.md", "paths", paths()),
         part("docs/kinds.md", "fields", fields()),
         part("docs/options.md", "options", options()),
-        part("docs/delivery.md", "statistics", members("esales_stats")),
         part(
-            "docs/getting-started/c.md",
+            "docs/getting-started/README.md",
             "receipt",
             members("esales_receipt"),
         ),

@@ -3,7 +3,7 @@
 
 use crate::Output;
 use crate::header::{Declaration, Header};
-use crate::kind::{FIELDS, Field, FieldSpec, KINDS, Kind, KindSpec, Need};
+use crate::kind::{FIELDS, Field, FieldSpec, KINDS, Kind, KindSpec, Need, Repeat};
 use crate::text::{bare, camel, fill, pascal, php, python, wrap, xml};
 
 /// The widest line.
@@ -60,6 +60,16 @@ pub(crate) fn outputs(header: &Header) -> Vec<Output> {
             "bindings/php/src/Internal/Library.php",
             "members",
             in_c(php_member),
+        ),
+        part(
+            "bindings/php/src/Internal/Wording.php",
+            "kinds",
+            KINDS.iter().map(php_wording).collect(),
+        ),
+        part(
+            "bindings/php/src/Internal/Wording.php",
+            "fields",
+            KINDS.iter().map(php_worded_fields).collect(),
         ),
         part("bindings/php/README.md", "notifications", rows(php_call)),
         part(of_csharp, "constructor", csharp_constructor()),
@@ -304,9 +314,9 @@ fn php_kind(row: &KindSpec) -> String {
     let is_order = arguments.iter().any(Argument::is_lines);
     doc += match is_order {
         true => {
-            "     * @throws Exception\\InvalidArgumentException for a line that is no Line, or a NUL byte\n"
+            "     * @throws Exception\\InvalidArgumentException if a line is not a Line, or a text has a NUL byte\n"
         }
-        false => "     * @throws Exception\\InvalidArgumentException for a NUL byte\n",
+        false => "     * @throws Exception\\InvalidArgumentException if a text has a NUL byte\n",
     };
     let is_hidden = arguments.iter().any(|argument| argument.row.is_hidden);
     let mut parameters: Vec<String> = Vec::new();
@@ -408,6 +418,37 @@ fn php_member(member: &Declaration) -> String {
     format!("            '{name}' => {value},\n")
 }
 
+/// A kind for the client of an agent: path, whether the body has the id, whether a second one counts twice.
+fn php_wording(row: &KindSpec) -> String {
+    let kind = bare(row.constant);
+    let (path, has_id, counts) = (row.path, row.has_id, row.repeat == Repeat::Counts);
+    format!("        Kind::{kind} => ['{path}', {has_id}, {counts}],\n")
+}
+
+/// The members of a kind's body behind those of the visitor.
+fn php_worded_fields(row: &KindSpec) -> String {
+    let worded = |argument: &Argument| {
+        let (row, getter) = (argument.row, pascal(argument.row.name));
+        let member = row.json?;
+        Some(match argument.is_lines() {
+            true => format!("',\"{member}\":' . self::lines($what->get{getter}())"),
+            false => format!(
+                "',\"{member}\":' . self::nullable('{}', $what->get{getter}())",
+                row.name
+            ),
+        })
+    };
+    let fields: Vec<String> = arguments(row.kind).iter().filter_map(worded).collect();
+    if fields.is_empty() {
+        return String::new();
+    }
+    format!(
+        "            case Kind::{}:\n                return {};\n",
+        bare(row.constant),
+        fields.join("\n                    . ")
+    )
+}
+
 fn php_call(row: &KindSpec) -> String {
     let arguments = joined(&arguments(row.kind), |a| format!("${}", camel(a.row.name)));
     format!("Notification::{}({arguments})", camel(row.name))
@@ -487,9 +528,9 @@ fn csharp_kind(row: &KindSpec) -> String {
     doc += &csharp_comment(
         "param name=\"id\"",
         match row.has_id {
-            true => "Names this one event, 1 to 128 bytes of UTF-8; null: a new UUID.",
+            true => "Id of this one event, 1 to 128 bytes of UTF-8. Null: a new UUID.",
             false => {
-                "Names this one event in receipts, in the log and in the queue, 1 to 128 bytes of UTF-8; null: a new \
+                "Id of this one event in receipts, in the log and in the queue, 1 to 128 bytes of UTF-8. Null: a new \
                  UUID. The service does not receive it."
             }
         },

@@ -29,6 +29,12 @@ const LAST: &[&str] = &[
     "Line",
     "Notification",
     "Internal/Library",
+    "Internal/Backend",
+    "Internal/NativeClient",
+    "Internal/Keys",
+    "Internal/Wording",
+    "Internal/AgentConnection",
+    "Internal/AgentClient",
     "Client",
     "Internal/Loader",
     "Internal/PreloadHeader",
@@ -150,9 +156,9 @@ fn status() -> String {
         r#"use Esales\Notify\Internal\Loader;
 
 /**
- * The status codes of the C API, named as there without the prefix ESALES_.
+ * The status codes of the C API, without the prefix ESALES_.
  *
- * The numbers are frozen: never renumbered, never reused. 0 and above is success.
+ * The numbers are frozen: they are never renumbered or reused. 0 or more is success.
  */
 final class Status
 {
@@ -161,10 +167,10 @@ final class Status
     }
 
     /**
-     * The name of a code in the C API, such as "ESALES_TIMEOUT"; "ESALES_UNKNOWN" for a number that is none.
+     * Returns the name of a code in the C API, such as "ESALES_TIMEOUT", or "ESALES_UNKNOWN" for an unknown number.
      *
      * @param int         $status  a code
-     * @param string|null $library path of the shared library; null: found as the README says
+     * @param string|null $library path of the shared library; null: searched as described in the README
      *
      * @throws Exception\LibraryException if the library cannot be loaded
      */
@@ -174,10 +180,10 @@ final class Status
     }
 
     /**
-     * What a code means, in one sentence.
+     * Returns the meaning of a code, in one sentence.
      *
      * @param int         $status  a code
-     * @param string|null $library path of the shared library; null: found as the README says
+     * @param string|null $library path of the shared library; null: searched as described in the README
      *
      * @throws Exception\LibraryException if the library cannot be loaded
      */
@@ -229,7 +235,7 @@ fn failure() -> String {
 use Esales\Notify\Status;
 
 /**
- * From status codes to exceptions.
+ * Converts status codes to exceptions.
  *
  * @internal
  */
@@ -243,14 +249,18 @@ final class Failure
     }
 
     /**
-     * The exception for a code below 0. A code that only a later library knows still belongs to its group.
+     * The exception for a code below 0. An unknown code of a later library gets the exception of its group.
      */
-    public static function of(int $status, string $statusName, string $words, ?Receipt $receipt): NotifyException
-    {
+    public static function exception(
+        int $status,
+        string $statusName,
+        string $message,
+        ?Receipt $receipt
+    ): NotifyException {
         $class = self::CLASSES[$status] ?? null;
 {ranges}        $class = $class ?? InternalException::class;
 
-        return new $class($words, $status, $statusName, $receipt);
+        return new $class($message, $status, $statusName, $receipt);
     }
 }
 "#,
@@ -286,7 +296,7 @@ fn immutable(class: &str, doc: &str, properties: &[Property], more: &str) -> Str
 final class {class}
 {
 {declared}    /**
-     * Made by the client.
+     * Only the library makes objects of this class.
      *
      * @internal
      */
@@ -336,7 +346,7 @@ fn receipt_properties(member: &Declaration) -> Vec<(Property, String)> {
         let status_name = Property {
             name: "statusName".to_owned(),
             kind: "string",
-            doc: "The code's name in the C API, such as \"ESALES_DELIVERED\".".to_owned(),
+            doc: "The name of the code in the C API, such as \"ESALES_DELIVERED\".".to_owned(),
         };
         return vec![
             (property("int", &doc), "$status".to_owned()),
@@ -358,7 +368,7 @@ fn receipt_class(structure: &Struct) -> String {
         .flat_map(receipt_properties)
         .map(|(property, _)| property)
         .collect();
-    immutable("Receipt", "What became of a notification.", &properties, "")
+    immutable("Receipt", "The outcome of a notification.", &properties, "")
 }
 
 fn counts_class(structure: &Struct) -> String {
@@ -380,10 +390,10 @@ fn counts_class(structure: &Struct) -> String {
         .map_or(("", &[][..]), |(first, rest)| (first.as_str(), rest));
     immutable(
         "Counts",
-        "How many notifications the queue accepted, and what became of them.",
+        "Numbers of notifications, by their outcome.",
         &properties,
         &is_balanced(
-            "Whether every accepted notification is accounted for. False is a defect of the library.",
+            "Whether the counters add up. False is a defect of the library.",
             &format!("{total}\n            === {}", parts.join(" + ")),
         ),
     )
@@ -397,11 +407,11 @@ fn percentiles_class() -> String {
     };
     immutable(
         "Percentiles",
-        "How long something took, for most. The getter of Stats says what was measured, and the unit.",
+        "Percentiles of durations. The getter of Stats has their meaning and unit.",
         &[
-            property("p50", "Half took no longer."),
-            property("p95", "95 of 100 took no longer."),
-            property("p99", "99 of 100 took no longer."),
+            property("p50", "Half of the durations are not longer."),
+            property("p95", "95 of 100 durations are not longer."),
+            property("p99", "99 of 100 durations are not longer."),
         ],
         "",
     )
@@ -468,10 +478,10 @@ fn stats_class(structure: &Struct) -> String {
         .collect();
     immutable(
         "Stats",
-        "The queue in numbers, at the moment of Client::stats().",
+        "The counters of a queue at the time of Client::stats().",
         &properties,
         &is_balanced(
-            "Whether every accepted notification is accounted for, in the spool and in this process.",
+            "Whether the counters of the spool and of this process add up.",
             "$this->spool->isBalanced() && $this->process->isBalanced()",
         ),
     )
@@ -501,7 +511,7 @@ use FFI;
 use FFI\CData;
 
 /**
- * From the structs of C to objects.
+ * Converts structs of C to objects.
  *
  * @internal
  */
@@ -550,9 +560,20 @@ fn options() -> String {
         parameters.push(format!("        {secret}?{kind} ${name} = null"));
         values += &format!("            '{}' => ${name},\n", option.name);
     }
+    // PHP's own: see `Internal/AgentClient.php`.
+    docs += &text::wrap(
+        "@param string|null $agent Address of an agent (esales-notify drain --listen) to use instead of the shared library, \
+         such as unix:/run/esales-notify/agent.socket or 127.0.0.1:8181. Beside it, only market and enqueue_timeout_ms may \
+         be set. Default: unset.",
+        "     * ",
+        "     *     ",
+        WIDTH,
+    );
+    parameters.push("        ?string $agent = null".to_owned());
+    values += "            'agent' => $agent,\n";
     let body = fill(
         r#"/**
- * Options for a client, typed: new Client(new ClientOptions(timeoutMs: 500)). Null: not set. Immutable.
+ * Typed options of a client: new Client(new ClientOptions(timeoutMs: 500)). Null: not set. Immutable.
  */
 final class ClientOptions
 {
@@ -569,7 +590,7 @@ final class ClientOptions
     }
 
     /**
-     * The options under their names in the library, as Client takes them.
+     * Returns the options under their names in the library.
      *
      * @return array<string, string|int|bool|null>
      */
@@ -607,7 +628,7 @@ fn preload(classes: &[&str]) -> String {
 // {GENERATED}
 
 /**
- * Loads every class of the package, each after those that it needs.
+ * Loads every class of the package, in the order of their dependencies.
  *
  * For the ini setting opcache.preload, alone or required by a preload script of your own: with PHP's default
  * ffi.enable=preload, a web server's PHP lets only preloaded code use FFI. It also serves where there is no Composer.

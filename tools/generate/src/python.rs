@@ -120,7 +120,7 @@ _BY_STATUS: Dict[int, Type[NotifyError]] = {
 
 
 def error_class(status: int) -> Type[NotifyError]:
-    """The class of a status. A code that only a later library knows still belongs to its group."""
+    """The class of a status. An unknown code of a later library gets the class of its group."""
     known = _BY_STATUS.get(status)
     if known is not None:
         return known
@@ -133,7 +133,7 @@ __all__ = [
         &[("map", &map), ("ranges", &ranges), ("all", &all.concat())],
     );
     module(
-        "What is raised: one class for each status code that is an error.",
+        "The exceptions: one class for each status code that is an error.",
         &body,
     )
 }
@@ -193,7 +193,7 @@ fn native(header: &Header) -> String {
             structure.name
         );
     }
-    body += "\n\n#: The types of callbacks; without an argument they make NULL.\n";
+    body += "\n\n#: The types of callbacks. Without an argument they make NULL.\n";
     for callback in &header.callbacks {
         body += &format!(
             "{} = CFUNCTYPE({})\n",
@@ -243,7 +243,7 @@ fn receipt_fields(member: &Declaration) -> Vec<(String, &'static str, String, St
                 "name".to_owned(),
                 "str",
                 "name".to_owned(),
-                "The code's name, such as ``\"ESALES_DELIVERED\"``.".to_owned(),
+                "The name of the code, such as ``\"ESALES_DELIVERED\"``.".to_owned(),
             ),
         ];
     }
@@ -268,8 +268,8 @@ fn receipt(structure: &Struct) -> String {
     fill(
         r#"
 class Receipt(NamedTuple):
-    """What became of one notification. Immutable. (A tuple, because each call makes one: a frozen dataclass takes three
-    times as long.)"""
+    """The outcome of one notification. Immutable. It is a tuple, because a frozen dataclass takes three times as long to
+    make, and every call makes one."""
 
 {declared}
     @property
@@ -279,8 +279,8 @@ class Receipt(NamedTuple):
 
 
 def receipt_of(out: ReceiptStruct, status: int, name: str) -> Receipt:
-    """The receipt that C wrote, with the status that counts: a call's own, or the one that it holds."""
-    # What Receipt(...) does, in half the time.
+    """The receipt that C wrote, with this status."""
+    # The same as Receipt(...), in half the time.
     return tuple.__new__(
         Receipt,
         (
@@ -359,36 +359,35 @@ fn stats(structure: &Struct) -> String {
         r#"
 @dataclass(frozen=True)
 class Counts:
-    """How many notifications the queue accepted, and what became of them. Immutable."""
+    """Numbers of notifications, by their outcome. Immutable."""
 
 {counts}
     @property
     def is_balanced(self) -> bool:
-        """Whether every accepted notification is accounted for:
-        ``{total} == {parts}``. False is a defect of the library."""
+        """Whether the counters add up: ``{total} == {parts}``. False is a defect of the library."""
         return {total_of_self} == {parts_of_self}
 
 
 @dataclass(frozen=True)
 class Percentiles:
-    """How long something took, for most. The field that holds it says what was measured, and the unit. Immutable."""
+    """Percentiles of durations. The field of :class:`Stats` has their meaning and unit. Immutable."""
 
-    #: Half took no longer.
+    #: Half of the durations are not longer.
     p50: int
-    #: 95 of 100 took no longer.
+    #: 95 of 100 durations are not longer.
     p95: int
-    #: 99 of 100 took no longer.
+    #: 99 of 100 durations are not longer.
     p99: int
 
 
 @dataclass(frozen=True)
 class Stats:
-    """The queue in numbers, at the moment of :meth:`Client.stats`. Immutable."""
+    """The counters of a queue at the time of :meth:`Client.stats`. Immutable."""
 
 {declared}
     @property
     def is_balanced(self) -> bool:
-        """Whether every accepted notification is accounted for, in the spool and in this process."""
+        """Whether the counters of the spool and of this process add up."""
         return self.spool.is_balanced and self.process.is_balanced
 
 
@@ -426,7 +425,7 @@ fn values(header: &Header) -> String {
 fn options() -> String {
     let mut body = "from __future__ import annotations\n\nimport os\nfrom typing import Literal, Optional, TypedDict, Union\n\n\n\
                     class ClientOptions(TypedDict, total=False):\n    \
-                    \"\"\"What :class:`Client` takes. ``None`` counts as not given.\"\"\"\n"
+                    \"\"\"The options of :class:`Client`. ``None`` counts as not given.\"\"\"\n"
         .to_owned();
     for option in OPTIONS {
         let doc = text::python(&option_doc(option));

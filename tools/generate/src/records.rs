@@ -1,10 +1,10 @@
-//! What the values of the C structs are called where they are objects: counts, percentiles, and single numbers.
+//! The fields of the statistics and receipts in object-oriented languages: counts, percentiles and single numbers.
 
 use crate::header::{Declaration, Struct};
 
 /// A field of the statistics.
 pub(crate) enum Field<'a> {
-    /// Six counters that belong together: `spool` or `process`, and the prefix of their members.
+    /// A group of six counters, `spool` or `process`, and the prefix of their members.
     Counts {
         name: &'static str,
         prefix: &'static str,
@@ -22,7 +22,7 @@ pub(crate) enum Field<'a> {
 
 const PREFIX: &str = "process_";
 
-/// The counters of which the first is the sum of the others.
+/// The counters. The first is the sum of the others.
 pub(crate) fn counters(stats: &Struct) -> Vec<&Declaration> {
     let is_per_process = |m: &&Declaration| {
         stats
@@ -43,12 +43,12 @@ pub(crate) fn fields(stats: &Struct) -> Vec<Field<'_>> {
         Field::Counts {
             name: "spool",
             prefix: "",
-            doc: "The whole spool: what all processes accepted since it was made, and what became of it.",
+            doc: "Notifications of all processes since the spool was made.",
         },
         Field::Counts {
             name: "process",
             prefix: PREFIX,
-            doc: "What this process accepted through clients with these options (they share a queue), and what became of it.",
+            doc: "Notifications that this process accepted through clients that share this client's queue.",
         },
     ];
     for member in stats.values() {
@@ -69,14 +69,17 @@ pub(crate) fn fields(stats: &Struct) -> Vec<Field<'_>> {
     fields
 }
 
-/// Whether 0 in C means that there is none.
+/// How the doc of a member in C ends if 0 means that there is no value.
+const ZERO_IS_NONE: &str = ". 0: the last attempt got no answer";
+
+/// Whether 0 in C means that there is no value.
 pub(crate) fn is_nullable(member: &Declaration) -> bool {
-    member.doc.contains("; 0: it got none")
+    member.doc.contains(ZERO_IS_NONE)
 }
 
-/// The sentence where there is a null.
+/// The doc of a member in a language that has a null.
 pub(crate) fn doc_with(null: &str, member: &Declaration) -> String {
     member
         .doc
-        .replace("; 0: it got none", &format!("; {null}: it got none"))
+        .replace(ZERO_IS_NONE, &ZERO_IS_NONE.replace('0', null))
 }

@@ -94,7 +94,7 @@ fn enumeration(option: &OptionSpec) -> String {
         .collect();
     let first = choices
         .iter()
-        .filter_map(|choice| said_of(option.doc, choice));
+        .filter_map(|choice| described(option.doc, choice));
     let end = first.map(|(start, _)| start).min();
     let meaning = option
         .doc
@@ -126,21 +126,21 @@ impl {name} {
 }
 ";
 
-/// Where the doc of an option begins to speak of a choice, and what it says from there on.
-fn said_of<'a>(doc: &'a str, choice: &str) -> Option<(usize, &'a str)> {
+/// The position at which the doc of an option describes a choice, and the text after the name of the choice.
+fn described<'a>(doc: &'a str, choice: &str) -> Option<(usize, &'a str)> {
     let mark = format!("`{choice}`: ");
     let start = doc.find(&mark)?;
     Some((start, doc.get(start + mark.len()..)?))
 }
 
-/// What the doc of an option says of one of its choices, from a colon on; or a point.
+/// The description of a choice in the doc of its option, after a colon; a point if there is none.
 fn meaning(doc: &str, choice: &str, choices: &[&str]) -> String {
-    let Some((_, said)) = said_of(doc, choice) else {
+    let Some((_, text)) = described(doc, choice) else {
         return ".".to_owned();
     };
-    let others = choices.iter().filter_map(|other| said_of(said, other));
-    let end = others.map(|(start, _)| start).min().unwrap_or(said.len());
-    format!(": {}", said.get(..end).unwrap_or(said).trim_end())
+    let others = choices.iter().filter_map(|other| described(text, other));
+    let end = others.map(|(start, _)| start).min().unwrap_or(text.len());
+    format!(": {}", text.get(..end).unwrap_or(text).trim_end())
 }
 
 fn row(option: &OptionSpec) -> String {
@@ -169,7 +169,7 @@ fn row(option: &OptionSpec) -> String {
     )
 }
 
-/// What the option means, and on a line of its own its name, its range and its default.
+/// The meaning of the option, and on a separate line its name, range and default.
 fn option_doc(option: &OptionSpec) -> String {
     let unit = match without_unit(option.name).1 {
         Some(Unit::Milliseconds) => " ms",

@@ -107,7 +107,8 @@ pub(crate) fn xml(text: &str) -> String {
     code(&escaped, "<c>", "</c>")
 }
 
-/// Breaks a text into lines of at most `width` columns, of which each begins with `prefix`; the later ones with `hanging`.
+/// Breaks a text into lines of at most `width` columns, of which each begins with `prefix`; the later ones with
+/// `hanging`.
 pub(crate) fn wrap(text: &str, prefix: &str, hanging: &str, width: usize) -> String {
     let mut out = String::new();
     let mut line = prefix.to_owned();

@@ -49,8 +49,9 @@
 //!
 //! # What is flagged
 //! Beside oddities of one notification, the sandbox warns of what only several show: a payment that the service counts
-//! twice (the same bytes, both processed or perhaps processed), a notification of a session that has ended, and an `end`
-//! that overtakes an older notification of its session. The numbers in these warnings are those of [`Received::seq`].
+//! twice (the same bytes, both processed or perhaps processed), a notification of a session that has ended, and an
+//! `end` that overtakes an older notification of its session. The numbers in these warnings are those of
+//! [`Received::seq`].
 //!
 //! A request that has begun must end: see [`Options::request_timeout`] and [`Options::unfinished_bytes`].
 //! One that does not is not recorded. A script has at most 10,000 answers in 128 KiB of text.
@@ -86,8 +87,8 @@ pub use kind_text::kind_text;
 pub use script::{Answer, ParseError};
 pub use verdict::{Line, Notification, Visitor};
 
-/// Where the commonest kind of notification goes; [`kind::KINDS`] has the paths of all. Anything may stand before a path
-/// (a shop may have a proxy with a prefix).
+/// Where the commonest kind of notification goes; [`kind::KINDS`] has the paths of all. Anything may stand before a
+/// path (a shop may have a proxy with a prefix).
 pub const NOTIFICATION_PATH: &str = match kind::KINDS {
     [commonest, ..] => commonest.path,
     [] => "",
@@ -276,7 +277,7 @@ impl Sandbox {
     }
 
     /// Answers the next notifications from this list, in order; what was left of an earlier list
-    /// is dropped. An empty list, or the end of the list, brings the honest answers back.
+    /// is dropped. An empty list, or the end of the list, brings the normal answers back.
     pub fn script(&self, answers: Vec<Answer>) {
         self.shared.journal.set_script(answers);
     }

@@ -59,7 +59,7 @@ fn script_wait_delays_the_answer() {
 #[test]
 fn script_wait_delays_a_normal_answer() {
     let start = Instant::now();
-    let sandbox = scripted("honest:wait=60:times=2, 503");
+    let sandbox = scripted("normal:wait=60:times=2, 503");
     let mut stream = connect(&sandbox);
     assert_eq!(notify(&mut stream).status, 204);
     assert!(start.elapsed() >= Duration::from_millis(60));

@@ -7,7 +7,7 @@ declare(strict_types=1);
 namespace Esales\Notify\Exception;
 
 /**
- * -26: The answer is not HTTP that could be understood; the notification may have arrived.
+ * -26: The answer is not valid HTTP; the notification may have arrived.
  */
 final class BadResponseException extends RetryableException
 {

@@ -7,7 +7,7 @@ declare(strict_types=1);
 namespace Esales\Notify\Exception;
 
 /**
- * -34: Nothing is known of the id: it was never accepted here, or its receipt was discarded.
+ * -34: The id is unknown: it was never accepted here, or its receipt was discarded.
  */
 final class UnknownIdException extends \RuntimeException implements NotifyException
 {

@@ -33,7 +33,7 @@ use Esales\Notify\Receipt;
 use Esales\Notify\Status;
 
 /**
- * From status codes to exceptions.
+ * Converts status codes to exceptions.
  *
  * @internal
  */
@@ -67,10 +67,14 @@ final class Failure
     }
 
     /**
-     * The exception for a code below 0. A code that only a later library knows still belongs to its group.
+     * The exception for a code below 0. An unknown code of a later library gets the exception of its group.
      */
-    public static function of(int $status, string $statusName, string $words, ?Receipt $receipt): NotifyException
-    {
+    public static function exception(
+        int $status,
+        string $statusName,
+        string $message,
+        ?Receipt $receipt
+    ): NotifyException {
         $class = self::CLASSES[$status] ?? null;
         if ($class === null && $status >= -19 && $status <= -10) {
             $class = FinalException::class;
@@ -80,6 +84,6 @@ final class Failure
         }
         $class = $class ?? InternalException::class;
 
-        return new $class($words, $status, $statusName, $receipt);
+        return new $class($message, $status, $statusName, $receipt);
     }
 }

@@ -7,15 +7,15 @@ namespace Esales\Notify\Internal;
 use Esales\Notify\Exception\LibraryException;
 
 /**
- * The functions of PHP that this package calls: php.ini's disable_functions can take any of them away.
+ * The functions of PHP that this package calls. php.ini can disable any of them (disable_functions).
  *
- * This class itself calls none, so that it works whatever is disabled.
+ * This class calls no function, so that it works whatever is disabled.
  *
  * @internal
  */
 final class Functions
 {
-    /** A test compares the list with the code. */
+    /** A test compares this list with the code. */
     private const NEEDED = [
         'array_keys',
         'array_slice',
@@ -51,29 +51,74 @@ final class Functions
         'preg_replace',
         'random_bytes',
         'realpath',
+        'str_split',
         'strlen',
         'strpos',
         'strtoupper',
         'substr',
+        'vsprintf',
+    ];
+
+    /** Those that only the client of an agent calls. */
+    private const NEEDED_BY_AGENT = [
+        'constant',
+        'defined',
+        'fclose',
+        'fread',
+        'getmypid',
+        'hrtime',
+        'intdiv',
+        'is_array',
+        'json_decode',
+        'json_encode',
+        'rawurlencode',
+        'stream_set_timeout',
+        'stream_socket_client',
+        'stripos',
     ];
 
     private static bool $areThere = false;
+
+    private static bool $areThereForAgent = false;
 
     private function __construct()
     {
     }
 
     /**
-     * @throws LibraryException that names every function that is needed and disabled
+     * @throws LibraryException that names every needed function that is disabled
      */
     public static function require(): void
     {
-        // Every call of the package comes through here.
+        // Every call of the package passes here, so the result is cached.
         if (self::$areThere) {
             return;
         }
+        self::requireAll(self::NEEDED);
+        self::$areThere = true;
+    }
+
+    /**
+     * @throws LibraryException that names every function that the client of an agent needs and that is disabled
+     */
+    public static function requireForAgent(): void
+    {
+        if (self::$areThereForAgent) {
+            return;
+        }
+        self::requireAll(self::NEEDED_BY_AGENT);
+        self::$areThereForAgent = true;
+    }
+
+    /**
+     * @param list<string> $names
+     *
+     * @throws LibraryException
+     */
+    private static function requireAll(array $names): void
+    {
         $missing = '';
-        foreach (self::NEEDED as $name) {
+        foreach ($names as $name) {
             if (!self::isThere($name)) {
                 $missing .= ($missing === '' ? '' : ', ') . $name . '()';
             }
@@ -85,13 +130,12 @@ final class Functions
                 . ' and restart PHP.'
             );
         }
-        self::$areThere = true;
     }
 
     private static function isThere(string $name): bool
     {
         if (\PHP_VERSION_ID < 80000) {
-            // PHP 7.4 keeps a disabled function: it warns and returns null, function_exists() too.
+            // In PHP 7.4 a disabled function, even function_exists(), warns and returns null.
             return @\function_exists($name) === true;
         }
         try {

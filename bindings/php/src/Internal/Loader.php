@@ -11,7 +11,7 @@ use Esales\Notify\Status;
 use FFI;
 
 /**
- * Finds and loads the shared library, once for each place that it is asked for.
+ * Finds and loads the shared library, once for each path.
  *
  * @internal
  */
@@ -20,7 +20,7 @@ final class Loader
     /** The environment variable with the library's path. */
     public const VARIABLE = 'ESALES_NOTIFY_LIBRARY';
 
-    /** What the system's loader is asked for. */
+    /** The name for the system's loader. */
     public const SONAME = 'libesales_notify.so.0';
 
     /** The name under which ffi.preload offers the library. */
@@ -34,9 +34,9 @@ final class Loader
     }
 
     /**
-     * The library at $path; null: the preloaded one, or else the first that is found.
+     * The library at $path; null: the preloaded library, or the first one that is found.
      *
-     * @throws InvalidArgumentException if the path is empty or holds a NUL byte
+     * @throws InvalidArgumentException if the path is empty or has a NUL byte
      * @throws LibraryException
      */
     public static function load(?string $path): Library
@@ -56,9 +56,9 @@ final class Loader
     }
 
     /**
-     * Where a library would be looked for, in this order, without those that are not there.
+     * The paths at which the library is searched, in order, without those that do not exist.
      *
-     * @return array<string, string> what to load => how to call it in words
+     * @return array<string, string> path => description for messages
      */
     public static function candidates(): array
     {
@@ -75,7 +75,7 @@ final class Loader
     }
 
     /**
-     * Loads one library, whose version must be right.
+     * Loads one library and checks its version.
      *
      * @throws FFI\Exception    if it cannot be loaded
      * @throws LibraryException if FFI is off here or the version is wrong
@@ -84,7 +84,7 @@ final class Loader
     {
         self::requireExtension();
         try {
-            // The version comes first: a library of another version may well lack a function of this one's.
+            // The version is checked first, because a library of another version may lack a function.
             self::checkVersion(FFI::cdef('const char *esales_version(void);', $path)->esales_version(), $path);
 
             return new Library(FFI::cdef(self::declarations(), $path));
@@ -94,7 +94,7 @@ final class Loader
     }
 
     /**
-     * The declarations of the C API, without the comment and the lines that are for FFI::load().
+     * The declarations of the C API, without the comment and the lines for FFI::load().
      */
     public static function declarations(): string
     {
@@ -125,7 +125,7 @@ final class Loader
             if (self::isRestriction($e)) {
                 throw self::restricted($e);
             }
-            // Nothing was preloaded: the usual case.
+            // Nothing was preloaded, which is the usual case.
         }
         $candidates = self::candidates();
         if (count($candidates) === 1) {
@@ -136,17 +136,17 @@ final class Loader
     }
 
     /**
-     * A path that somebody gave: if it cannot be used, nothing else is tried.
+     * Loads the library from a given path. If that fails, no other path is tried.
      *
      * @throws LibraryException
      */
-    private static function openGiven(string $path, string $words): Library
+    private static function openGiven(string $path, string $source): Library
     {
         try {
             return self::open($path);
         } catch (FFI\Exception $e) {
             throw new LibraryException(
-                'the esales-notify library cannot be loaded from ' . $words . ': ' . $e->getMessage()
+                'the esales-notify library cannot be loaded from ' . $source . ': ' . $e->getMessage()
                 . '. Nothing else was tried, because this path was given.',
                 $e
             );
@@ -162,15 +162,15 @@ final class Loader
     {
         $tried = [];
         $last = null;
-        foreach ($candidates as $candidate => $words) {
+        foreach ($candidates as $candidate => $source) {
             if ($candidate === self::packaged() && !is_file($candidate)) {
-                $tried[] = $words . ': there is no such file';
+                $tried[] = $source . ': there is no such file';
                 continue;
             }
             try {
                 return self::open($candidate);
             } catch (FFI\Exception $e) {
-                $tried[] = $words . ': ' . $e->getMessage();
+                $tried[] = $source . ': ' . $e->getMessage();
                 $last = $e;
             }
         }
@@ -209,9 +209,9 @@ final class Loader
     }
 
     /**
-     * The environment variable; "" when it is not set.
+     * The environment variable; "" if it is not set.
      *
-     * The process's own environment and not what the web server adds to it, as for the client's options.
+     * It is read from the environment of the process, without the variables of the web server, like the options.
      */
     private static function variable(): string
     {
@@ -232,7 +232,7 @@ final class Loader
             );
         }
         try {
-            // Fails for a class that php.ini disables: its methods are gone.
+            // Fails if php.ini disables the class, which then has no methods.
             \Closure::fromCallable([FFI::class, 'cdef']);
         } catch (\TypeError $e) {
             throw new LibraryException(

@@ -8,7 +8,7 @@ use Esales\Notify\Exception\LibraryException;
 use FFI;
 
 /**
- * The header for the ini setting ffi.preload, in which the library has the path that it has on this machine.
+ * The header for the ini setting ffi.preload, with the path of the library on this machine.
  *
  * @internal
  */
@@ -19,21 +19,21 @@ final class PreloadHeader
     }
 
     /**
-     * @param string|null $path the library; null: the first that is found
+     * @param string|null $path path of the library; null: the first one that is found
      *
-     * @throws LibraryException if there is none that works: PHP would not start with such a header
+     * @throws LibraryException if no library can be loaded, because PHP would not start with such a header
      */
     public static function text(?string $path): string
     {
         Functions::require();
         $tried = [];
         $candidates = $path === null ? Loader::candidates() : [$path => $path . ' (the argument)'];
-        foreach ($candidates as $candidate => $words) {
+        foreach ($candidates as $candidate => $description) {
             $candidate = (string) $candidate;
             try {
                 Loader::open($candidate);
             } catch (FFI\Exception $e) {
-                $tried[] = $words . ': ' . $e->getMessage();
+                $tried[] = $description . ': ' . $e->getMessage();
                 continue;
             }
 
@@ -45,11 +45,12 @@ final class PreloadHeader
     }
 
     /**
-     * @throws LibraryException if the path cannot stand in a header
+     * @throws LibraryException if the path cannot be written in a header
      */
     private static function forLibrary(string $library): string
     {
-        // A bare name is the system loader's to find; a path must not depend on where PHP is started.
+        // The system's loader finds a bare name. A path must be absolute, so that it does not depend on the working
+        // directory.
         if (strpos($library, '/') !== false) {
             $absolute = realpath($library);
             $library = $absolute === false ? $library : $absolute;
@@ -58,7 +59,7 @@ final class PreloadHeader
             throw new LibraryException('the path "' . $library . '" cannot stand in a header: move the library');
         }
 
-        // PHP reads these two lines only if nothing stands before them, not even a comment.
+        // PHP reads these two lines only at the very beginning, before any comment.
         return '#define FFI_SCOPE "' . Loader::SCOPE . "\"\n"
             . '#define FFI_LIB "' . $library . "\"\n"
             . Loader::declarations();

@@ -14,7 +14,7 @@ use FFI;
 use FFI\CData;
 
 /**
- * From the structs of C to objects.
+ * Converts structs of C to objects.
  *
  * @internal
  */

@@ -9,29 +9,25 @@ use Esales\Notify\Exception\LibraryException;
 use Esales\Notify\Status;
 
 /**
- * PHP values to the strings that the C API takes.
+ * Converts PHP values to strings for the C API.
  *
- * Checked here are what C could not see (a NUL byte, which would cut the string short, a number that does not fit, and
- * types) and what Identity hashes without the library. Everything else is the library's to judge, so that every
- * language refuses the same things with the same message.
+ * Only errors that C cannot see are checked here: a NUL byte, which would cut the string, a number that does not fit,
+ * and wrong types. The library checks the rest, so that all languages have the same rules and messages.
  *
  * @internal
  */
 final class Text
 {
-    /** Longest customer id, private key or customer key to sign, in bytes. A shared vector holds it to the library's. */
-    private const MAX_IDENTITY = 4096;
-
     private function __construct()
     {
     }
 
     /**
-     * @param string $name  what the words of a refusal call it
+     * @param string $name  name of the value in an error message
      * @param string $value
      *
-     * @throws InvalidArgumentException for a NUL byte
-     * @throws LibraryException         if a function that is needed is disabled
+     * @throws InvalidArgumentException if the text has a NUL byte
+     * @throws LibraryException         if a needed function is disabled
      */
     public static function withoutNul(
         string $name,
@@ -47,53 +43,14 @@ final class Text
     }
 
     /**
-     * What Identity hashes: the rules and the messages are those of the library.
-     *
-     * @param string $name what the message of a refusal calls it
-     *
-     * @throws InvalidArgumentException
-     * @throws LibraryException         if a function that is needed is disabled
-     */
-    public static function identity(
-        string $name,
-        #[\SensitiveParameter]
-        string $value
-    ): string {
-        self::withoutNul($name, $value);
-        if ($value === '') {
-            throw self::refusal($name . ' is empty');
-        }
-        if (strlen($value) > self::MAX_IDENTITY) {
-            throw self::refusal(
-                $name . ' is ' . strlen($value) . ' bytes long; at most ' . self::MAX_IDENTITY . ' are allowed'
-            );
-        }
-        $isBlank = preg_match('/^[\p{Z}\t-\r\x{85}]+$/Du', $value);
-        if ($isBlank === false) {
-            throw self::refusal($name . ' is not UTF-8');
-        }
-        if ($isBlank === 1) {
-            throw self::refusal($name . ' is only white space');
-        }
-        if (preg_match('/\p{Cc}/u', $value, $found) === 1) {
-            // The last byte of a control character is its number, also in the two bytes of U+0080 to U+009F.
-            throw self::refusal(
-                $name . ' contains the control character U+00' . strtoupper(bin2hex(substr($found[0], -1)))
-            );
-        }
-
-        return $value;
-    }
-
-    /**
-     * Options as the C API takes them: names and values as text, without those that are null.
+     * Options for the C API: names and values as text, without options that are null.
      *
      * @param array<mixed> $options
      *
      * @return array<string, string>
      *
-     * @throws InvalidArgumentException for a wrong type or a NUL byte
-     * @throws LibraryException         if a function that is needed is disabled
+     * @throws InvalidArgumentException if a value has a wrong type or a NUL byte
+     * @throws LibraryException         if a needed function is disabled
      */
     public static function options(
         #[\SensitiveParameter]
@@ -126,9 +83,9 @@ final class Text
     }
 
     /**
-     * A number for a uint32_t: FFI would cut it down to 32 bits without a word.
+     * A number for a uint32_t, which FFI would cut to 32 bits without an error.
      *
-     * @param string $name what the words of a refusal call it
+     * @param string $name name of the value in an error message
      *
      * @throws InvalidArgumentException if it does not fit
      */
@@ -142,7 +99,7 @@ final class Text
     }
 
     /**
-     * How many were bought: the library refuses what a uint32_t can hold in the same words.
+     * The number of items bought. The library refuses a number that fits a uint32_t with the same message.
      *
      * @throws InvalidArgumentException if it does not fit
      */
@@ -156,13 +113,13 @@ final class Text
     }
 
     /**
-     * A price as it is sent. An int is written without regard to the locale; PHP 7.4 would write a float with the
-     * locale's decimal comma.
+     * A price as it is sent. The text of an int does not depend on the locale; PHP 7.4 would write a float with the
+     * decimal comma of the locale.
      *
-     * @param string $name  what the message of a refusal calls it
+     * @param string $name  name of the value in an error message
      * @param mixed  $price
      *
-     * @throws InvalidArgumentException for a wrong type or a NUL byte
+     * @throws InvalidArgumentException if a value has a wrong type or a NUL byte
      */
     public static function price(string $name, $price): string
     {
@@ -193,8 +150,8 @@ final class Text
         return is_object($value) ? get_class($value) : gettype($value);
     }
 
-    public static function refusal(string $words): InvalidArgumentException
+    public static function refusal(string $message): InvalidArgumentException
     {
-        return new InvalidArgumentException($words, Status::INVALID_ARGUMENT, 'ESALES_INVALID_ARGUMENT');
+        return new InvalidArgumentException($message, Status::INVALID_ARGUMENT, 'ESALES_INVALID_ARGUMENT');
     }
 }

@@ -24,6 +24,7 @@ $entrances = [
     'a client' => static fn () => new Client(),
     'a client with options' => static fn () => new Client(['cluster_id' => 'a']),
     'a client with a library' => static fn () => new Client(['cluster_id' => 'a'], '/nonexistent'),
+    'a client of an agent' => static fn () => new Client(['agent' => '127.0.0.1:1']),
     'a visitor' => static fn () => Visitor::anonymous('c', 's', 'UK'),
     'a line' => static fn () => new Line('P', null, 1, '1'),
     'a notification' => static fn () => Notification::payment([]),

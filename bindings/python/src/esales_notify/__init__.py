@@ -1,7 +1,7 @@
 """Tells the Elevate 3 commerce search service what the visitors of a shop do.
 
-A thin layer over the shared library libesales_notify, which is loaded at the first use: importing this package does
-nothing else. See :class:`Client`.
+A thin layer over the shared library libesales_notify. Importing this package does not load the library; it is loaded on
+first use. See :class:`Client`.
 """
 
 from . import _outcomes, _status
@@ -35,6 +35,6 @@ __all__ = [
     "new_key",
     "version",
 ]
-# Which codes, kinds and exceptions there are is generated.
+# The names of the codes, kinds and exceptions are generated.
 __all__ += _outcomes.__all__
 __all__ += _status.__all__

@@ -1,11 +1,11 @@
-"""The Python functions that the library calls on threads of its own, and how they come to an end.
+"""Callbacks into Python from threads of the library, and how they end.
 
-A thread that enters Python while the interpreter ends is stopped in the middle of what the library was doing. So
-before that everything is taken back, and later nothing is handed out any more.
+A thread that enters Python while the interpreter ends is stopped in the middle of the library's work. Therefore every
+callback is unregistered before the interpreter ends, and none can be registered after that.
 
-C gets the same two functions all the time, which are never freed; whose call it is, they look up by a number. So it
-does no harm if a call is still under way when its client is closed. Nothing here takes a lock: a callback may come
-back to us while another thread waits for it to end, and a fork could leave a lock held.
+C always gets the same two functions, which are never freed. They find the client by a number, so a call may still run
+when its client is closed. Nothing here takes a lock: a callback may call this module while another thread waits for the
+callback to end, and a fork could leave a lock held.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ._native import DeliveryFunction, LogFunction
 from ._records import Receipt
 
 DeliveryCallback = Callable[[Receipt], object]
-# At run time it takes no parameter before Python 3.11.
+# LoggerAdapter cannot be subscripted at run time before Python 3.11.
 Logger = Union[logging.Logger, "logging.LoggerAdapter[Any]"]
 
 LOGGER_NAME = "esales_notify"
@@ -34,32 +34,30 @@ LEVELS: Dict[int, int] = {1: logging.ERROR, 2: logging.WARNING, 3: logging.INFO,
 _OFF = 0
 
 _has_ended = False
-#: The calls that hand out or take back a function, or wait for one by freeing a client, and are not done yet.
+#: The calls in progress that register or unregister a callback, or free a client and wait for its callback.
 _changes: Set[object] = set()
 
 
-#: The longest that the interpreter's end waits for them: where a signal's handler raises at the worst moment, one
-#: stays behind.
-_PATIENCE_S = 10.0
-#: The longest that the interpreter's end waits for requests in flight.
+#: How long the end of the interpreter waits for these calls. One may stay in the set if a signal handler raised.
+_CHANGES_TIMEOUT_S = 10.0
+#: How long the end of the interpreter waits for requests in flight.
 _STOP_TIMEOUT_MS = 2000
 
 
 def _begin(change: object, is_new: bool) -> None:
-    """To be called in a ``try`` whose ``finally`` discards the change: a handler may raise within, or right after."""
+    """Call it in a ``try`` whose ``finally`` discards the change, because a signal handler may raise at any point."""
     _changes.add(change)
-    # After the line above: whoever has set the flag then waits for us.
+    # Checked after the line above, so that the code that sets the flag waits for this change.
     if is_new and _has_ended:
         raise RuntimeError("the interpreter is ending: no callback can be set any more")
 
 
 class Handle:
-    """Owns one ``esales_client`` and frees it when the last reference goes.
+    """Owns one ``esales_client`` and frees it with the last reference.
 
-    A call holds a reference while it runs, a call of the delivery callback too. So the interpreter counts the calls
-    in flight for us and frees the client after the last one, without a lock that a fork could leave held. In a
-    forked child the references of threads that it does not have are never dropped: the child leaks the handle, which
-    is what it should do.
+    Every call, and every call of the delivery callback, holds a reference while it runs. So the interpreter frees the
+    client after the last call in flight, without a lock that a fork could leave held. In a forked child, references of
+    the parent's threads are never dropped: the child leaks the handle on purpose.
     """
 
     __slots__ = ("__weakref__", "_changes", "_free", "callback", "library", "number", "pointer")
@@ -67,15 +65,15 @@ class Handle:
     def __init__(self, library: Library, pointer: int) -> None:
         self.library = library
         self.pointer: Optional[int] = pointer
-        #: What it is called by in C.
+        #: The number that C passes to the callback.
         self.number = next(_numbers)
         self.callback: Optional[DeliveryCallback] = None
-        # Kept here: when the interpreter ends, module globals may be gone before the last handle.
+        # Kept here, because module globals may be cleared before the last handle when the interpreter ends.
         self._free = library.esales_client_free
         self._changes = _changes
 
     def on_delivery(self, callback: Optional[DeliveryCallback]) -> int:
-        """Sets the callback, or takes it back; waits for the end of an earlier one. Returns C's status."""
+        """Sets or unregisters the callback, and waits until an earlier one has ended. Returns the status from C."""
         change = object()
         try:
             _begin(change, is_new=callback is not None)
@@ -91,9 +89,9 @@ class Handle:
         return status
 
     def __del__(self) -> None:
-        # For a callback that was just about to begin, and looks us up.
+        # A callback that is about to begin then finds no client.
         pointer, self.pointer, self.callback = self.pointer, None, None
-        # It may wait for that one; see _end.
+        # Freeing may wait for a running callback; see _end.
         change = object()
         try:
             self._changes.add(change)
@@ -103,7 +101,7 @@ class Handle:
 
 
 _numbers = itertools.count(1)
-#: Whoever has a callback in C. Weak: it is no reason to keep a client.
+#: The handles that have a callback in C. Weak, so that a callback does not keep its client alive.
 _listening: WeakValueDictionary[int, Handle] = WeakValueDictionary()
 
 
@@ -115,24 +113,24 @@ def _on_delivery(number: int, out: Any) -> None:
     try:
         callback(handle.library.receipt(out.contents.status, out.contents))
     except BaseException:
-        # SystemExit too: this is no thread of Python's that it could end.
+        # SystemExit too: it cannot end a thread that Python did not start.
         logging.getLogger(LOGGER_NAME).exception("the callback of on_delivery failed")
     finally:
-        # A traceback that somebody keeps has this frame, and would keep the client with it.
+        # A stored traceback has this frame, and would keep the client alive.
         del handle, callback
 
 
 _DELIVERY = DeliveryFunction(_on_delivery)
 _NO_DELIVERY = DeliveryFunction()
 
-#: Where the messages of a library go, by the number of the library.
+#: The logger of each library, by the number of the library.
 _loggers: Dict[int, Tuple[Library, Logger]] = {}
 _here = threading.local()
 
 
 def log_to(library: Library, logger: Optional[Logger], level: int) -> None:
-    """Hands the messages of a library to a logger; ``None`` ends it, and waits for its end."""
-    # Libraries are never freed, so this is a name.
+    """Sends the messages of a library to a logger. ``None`` unregisters it and waits until it has ended."""
+    # Libraries are never freed, so the id is unique.
     number = id(library)
     wanted = max((ours for ours, theirs in LEVELS.items() if theirs >= level), default=_OFF)
     change = object()
@@ -151,12 +149,12 @@ def log_to(library: Library, logger: Optional[Logger], level: int) -> None:
 
 def _on_message(number: int, level: int, message: bytes) -> None:
     _, logger = _loggers.get(number, (None, None))
-    # A handler that uses the library would be told what it causes, and cause more of it.
+    # Messages about a handler's own calls would call the handler again without end.
     if logger is None or getattr(_here, "is_logging", False):
         return
     _here.is_logging = True
     try:
-        # What the logger raises, ctypes hands to sys.unraisablehook; it never gets into C.
+        # ctypes passes an exception of the logger to sys.unraisablehook; it never reaches C.
         logger.log(LEVELS.get(level, logging.DEBUG), message.decode("utf-8", "replace"))
     finally:
         _here.is_logging = False
@@ -166,13 +164,13 @@ _LOG = LogFunction(_on_message)
 
 
 def _end() -> None:
-    """Stops the delivery of spools, takes every callback back, and waits for those that are running."""
+    """Stops the delivery of spools, unregisters every callback, and waits for running callbacks."""
     global _has_ended
-    # First: the callbacks still hear what became of the requests in flight. These would be sent again otherwise.
+    # First, so that callbacks get the outcomes of requests in flight, which would otherwise be sent again.
     for library in loaded():
         library.esales_stop_delivery(_STOP_TIMEOUT_MS)
     _has_ended = True
-    deadline = time.monotonic() + _PATIENCE_S
+    deadline = time.monotonic() + _CHANGES_TIMEOUT_S
     while _changes and time.monotonic() < deadline:
         time.sleep(0.001)
     for handle in list(_listening.values()):
@@ -182,8 +180,8 @@ def _end() -> None:
         library.esales_log_to(LogFunction(), None, _OFF)
 
 
-def _start_afresh() -> None:
-    """In a forked child: it has no callbacks until it sets them. The library's log goes on."""
+def _reset_in_child() -> None:
+    """In a forked child: forgets the parent's callbacks. The library's log stays registered."""
     global _listening, _changes
     for handle in list(_listening.values()):
         handle.callback = None
@@ -192,6 +190,6 @@ def _start_afresh() -> None:
     _here.is_logging = False
 
 
-# After that of logging, which is imported above: so it runs before it, and the last messages are still written.
+# Registered after logging's own function, and so run before it: the last messages are still written.
 atexit.register(_end)
-os.register_at_fork(after_in_child=_start_afresh)
+os.register_at_fork(after_in_child=_reset_in_child)

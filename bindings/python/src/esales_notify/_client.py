@@ -19,12 +19,12 @@ from ._status import ESALES_CLOSED, ESALES_INVALID_ARGUMENT, ESALES_TIMEOUT, ESA
 from ._text import encode, refusal
 
 if TYPE_CHECKING:
-    # Type checkers have it built in; it need not be installed.
+    # Type checkers have it built in, so it need not be installed.
     from typing_extensions import Unpack
 
     from ._options import ClientOptions
 
-#: What the library takes as text. The types of its own options are those of :class:`ClientOptions`.
+#: The types that can be passed as the text of an option. :class:`ClientOptions` has the type of each option.
 Option = Union[str, int, bool, PathLike, None]
 
 _VISITOR_SIZE = sizeof(VisitorStruct)
@@ -32,25 +32,26 @@ _NOTIFICATION_SIZE = sizeof(NotificationStruct)
 _LINE_SIZE = sizeof(LineStruct)
 _RECEIPT_SIZE = sizeof(ReceiptStruct)
 _STATS_SIZE = sizeof(StatsStruct)
-#: What C's uint32_t holds.
+#: The greatest value of C's uint32_t.
 _LONGEST_MS = 2**32 - 1
 
 
 class Client:
-    """Sends notifications. May be used from any number of threads at once, and after a fork in parent and child.
+    """Sends notifications. Any number of threads may use it at once, and after a fork the parent and the child.
 
-    ``options`` are those of the option table (:class:`ClientOptions`), such as ``cluster_id``, ``timeout_ms`` or ``ca_file``, and are passed
-    to the library as text: ``True`` as ``"true"``, a number in decimal digits, a path as it is. ``None`` counts as
-    not given. Without any option they are read from the environment (``ESALES_CLUSTER_ID``, ``ESALES_TIMEOUT_MS``
-    and so on); with any, the environment is not consulted.
+    ``options`` are the options of :class:`ClientOptions`, such as ``cluster_id``, ``timeout_ms`` or ``ca_file``. They
+    are passed to the library as text: ``True`` as ``"true"``, a number in decimal digits, a path unchanged. ``None``
+    counts as not given. If no option is given, they are read from the environment (``ESALES_CLUSTER_ID``,
+    ``ESALES_TIMEOUT_MS`` and so on); otherwise the environment is not read.
 
-    ``library`` is the path of libesales_notify.so; without it, see the README for where it is looked for.
+    ``library`` is the path of libesales_notify.so. The README has the search order if it is not given.
 
-    Making a client sends nothing and starts no thread. Clients whose options lead to the same place share their
-    connections, which stay warm for ``keep_alive_s`` after the last client was closed, and their queue.
+    Making a client sends nothing and starts no thread. Clients that have the same endpoint settings share their
+    connections, which stay open for ``keep_alive_s`` after the last client is closed. Clients that have the same options
+    share their queue.
 
-    Raises :class:`InvalidConfigError`, :class:`SpoolFailedError` if the place of the ``spool`` cannot be used,
-    :class:`LibraryNotFoundError`, ``TypeError`` naming the option.
+    Raises :class:`InvalidConfigError`; :class:`SpoolFailedError` if the ``spool`` directory cannot be used;
+    :class:`LibraryNotFoundError`; ``TypeError`` if an option has a wrong type.
     """
 
     def __init__(self, *, library: Optional[LibraryPath] = None, **options: Unpack[ClientOptions]) -> None:
@@ -62,67 +63,67 @@ class Client:
             pointer = c_void_p()
             self._library.check(self._library.esales_client_new(config, byref(pointer)))
         finally:
-            # NULL when the environment is read; freeing NULL is fine.
+            # NULL if the environment is read. Freeing NULL is allowed.
             self._library.esales_config_free(config)
         assert pointer.value is not None
         self._handle = Handle(self._library, pointer.value)
 
     def notify(self, visitor: Visitor, notification: Notification) -> Receipt:
-        """Tells the service what the visitor did; waits for the answer.
+        """Sends a notification and waits for the answer.
 
-        Blocks for at most the option ``timeout_ms``, whatever the network does; other threads run meanwhile. A
-        signal's Python handler (also Ctrl-C) runs when the call has returned.
+        The call returns within the option ``timeout_ms``, whatever the network does; other threads run meanwhile.
+        Python's signal handlers (also Ctrl-C) run when the call has returned.
 
-        With the option ``on_failure="queue"``, what may get through later goes into the queue under the same id
-        instead of raising a :class:`RetryableError`: the receipt's status is then ``ESALES_QUEUED``.
+        With the option ``on_failure="queue"``, a notification that may succeed later is enqueued with the same id
+        instead of raising a :class:`RetryableError`. The status of the receipt is then ``ESALES_QUEUED``.
 
-        A payment is sent again only if it is certain that the service did not process it, because the service would
-        count it twice (option ``payment_repeat``). ``Notification.end()`` waits for older notifications in the
-        client's queue, for at most half of ``timeout_ms``.
+        The service would count a repeated payment twice. A payment is therefore sent again only if the service
+        certainly did not process it (option ``payment_repeat``). ``Notification.end()`` waits for older notifications
+        in the client's queue, for at most half of ``timeout_ms``.
 
-        Raises a :class:`NotifyError` by outcome, with the receipt in its ``receipt``; ``TypeError`` naming an
-        argument of a wrong type. After :class:`NotifyTimeoutError`, :class:`ConnectionLostError`,
-        :class:`BadResponseError` and :class:`ServerError` the event may have arrived all the same: send it again with
-        the same id. A payment raises :class:`MayHaveArrivedError` instead: do not send it again.
+        Raises the :class:`NotifyError` of the outcome, which has the receipt; ``TypeError`` if an argument has a wrong
+        type. After :class:`NotifyTimeoutError`, :class:`ConnectionLostError`, :class:`BadResponseError` and
+        :class:`ServerError` the notification may have arrived: send it again with the same id. A payment raises
+        :class:`MayHaveArrivedError` instead: do not send it again.
         """
-        return self._tell(self._library.esales_notify, visitor, _notification(notification))
+        return self._send(self._library.esales_notify, visitor, _notification(notification))
 
     def enqueue(self, visitor: Visitor, notification: Notification) -> Receipt:
-        """Puts into the queue what the visitor did, and returns.
+        """Accepts a notification into the queue and returns.
 
-        It is delivered later, again and again until the service answers for good or it is older than ``max_age_s``:
-        by a thread of this process, or by another process that has the same ``spool`` (option ``delivery``). Without
-        the option ``spool`` the queue is in the memory of this process and ends with it: call :meth:`flush` first.
-        A payment that may have arrived becomes a dead letter, which an operator may retry.
+        A thread of this process or another process with the same ``spool`` delivers it later (option ``delivery``). It
+        is retried until the service gives a final answer or it is older than ``max_age_s``. Without the option
+        ``spool`` the queue is in the memory of this process: call :meth:`flush` before the process ends. A payment
+        that may have arrived becomes a dead letter, which an operator may retry.
 
-        The arguments are those of :meth:`notify`, and checked as there. Never waits on the network; on the disk and
-        other processes at most ``enqueue_timeout_ms``.
+        The arguments are checked as in :meth:`notify`. The call never waits for the network; it waits for the disk and
+        for other processes for at most ``enqueue_timeout_ms``.
 
-        Returns a receipt whose status is ``ESALES_QUEUED``; with its id, :meth:`receipt` tells what becomes of it.
+        Returns a receipt with the status ``ESALES_QUEUED``. Pass its id to :meth:`receipt` to get the outcome later.
 
-        Raises :class:`QueueFullError` and :class:`SpoolFailedError`: it was not accepted;
-        :class:`InvalidArgumentError`; ``TypeError`` naming an argument of a wrong type.
+        Raises :class:`QueueFullError` or :class:`SpoolFailedError` if the notification was not accepted;
+        :class:`InvalidArgumentError`; ``TypeError`` if an argument has a wrong type.
         """
-        return self._tell(self._library.esales_enqueue, visitor, _notification(notification))
+        return self._send(self._library.esales_enqueue, visitor, _notification(notification))
 
     def notify_add_to_cart(self, visitor: Visitor, ticket: str, id: Optional[str] = None) -> Receipt:
-        """:meth:`notify` of the commonest kind: the visitor added the product behind the ticket to the cart.
+        """Sends the most common notification with :meth:`notify`: the visitor added the ticket's product to the cart.
 
-        ``ticket``: the string that the service gave with the product, 1 to 8192 bytes of UTF-8, sent
-        unchanged; refused if it has a control character.
-        ``id``: names this one event, 1 to 128 bytes of UTF-8; ``None``: a new UUID. It is the same in every attempt.
-        To send the same event again, pass the id of the receipt.
+        ``ticket``: the string that the service returned with the product, 1 to 8192 bytes of UTF-8, sent unchanged.
+        A ticket with a control character is refused.
+        ``id``: id of this one event, 1 to 128 bytes of UTF-8. ``None``: a new UUID. All attempts send the same id. To
+        send the same event again, pass the id of its receipt.
         """
         ticket_bytes, id_bytes = encode("ticket", ticket), None if id is None else encode("id", id)
-        return self._tell(self._library.esales_notify_add_to_cart, visitor, ticket_bytes, id_bytes)
+        return self._send(self._library.esales_notify_add_to_cart, visitor, ticket_bytes, id_bytes)
 
     def enqueue_add_to_cart(self, visitor: Visitor, ticket: str, id: Optional[str] = None) -> Receipt:
-        """:meth:`enqueue` of the commonest kind: the visitor added the product behind the ticket to the cart.
+        """Enqueues the most common notification with :meth:`enqueue`: the visitor added the ticket's product to the cart.
 
         The arguments are those of :meth:`notify_add_to_cart`.
         """
         ticket_bytes, id_bytes = encode("ticket", ticket), None if id is None else encode("id", id)
-        return self._tell(self._library.esales_enqueue_add_to_cart, visitor, ticket_bytes, id_bytes)
+        return self._send(self._library.esales_enqueue_add_to_cart, visitor, ticket_bytes, id_bytes)
 
     def try_enqueue(self, visitor: Visitor, notification: Notification) -> Receipt:
         """:meth:`enqueue` for a page that must not fail: it never raises.
@@ -143,13 +144,13 @@ class Client:
 
     def flush(self, timeout: float) -> bool:
         """Waits until everything that was accepted before this call has left the queue, for at most ``timeout``
-        seconds; other threads run meanwhile, and a signal's Python handler when the call has returned.
+        seconds. Other threads run meanwhile; Python's signal handlers run when the call has returned.
 
-        Returns True: all of it is gone; False: not within the time. What is left stays in the queue, and
-        :meth:`stats` says how much.
+        Returns whether everything has left the queue. What is left stays in the queue; :meth:`stats` returns its
+        number.
 
-        ``timeout``: 0 only looks; more than 4294967 seconds count as that.
-        Raises :class:`SpoolFailedError`; :class:`InvalidArgumentError` for a negative ``timeout`` or NaN.
+        ``timeout``: 0 does not wait; the maximum is 4294967 seconds, and a greater number counts as that.
+        Raises :class:`SpoolFailedError`; :class:`InvalidArgumentError` if ``timeout`` is negative or NaN.
         """
         status = self._call(self._library.esales_client_flush, _milliseconds(timeout), None)
         if status == ESALES_TIMEOUT:
@@ -158,18 +159,19 @@ class Client:
         return True
 
     def stop_delivery(self, timeout: float) -> bool:
-        """Ends this process's part in the delivery of the client's queue, for good: the process takes nothing more out
-        of the queue, and the call waits for requests in flight, for at most ``timeout`` seconds.
+        """Ends this process's delivery of the client's queue, for good, and waits for requests in flight, for at most
+        ``timeout`` seconds.
 
-        For a service that is told to stop: a request that is in flight when the process ends is sent again later. The
-        end of the interpreter does this by itself for every ``spool``, with its ``atexit`` functions, and waits at most
-        2 seconds. Clients that share the queue, also later ones, do not deliver either; what is left stays in it.
+        Call it in a service that is told to stop: a request that is in flight when the process ends is sent again
+        later. At the end of the interpreter, an ``atexit`` function does this for every ``spool`` and waits at most 2
+        seconds. Other clients that share the queue do not deliver it either, and neither do later ones. What is left
+        stays in the queue.
 
-        Returns True: nothing is in flight any more; False: not within the time, and what was in flight is sent once
-        more later, under the same id.
+        Returns True if no request is in flight any more. False: the requests that were still in flight are sent again
+        later, with the same ids.
 
-        ``timeout``: 0 does not wait; more than 4294967 seconds count as that.
-        Raises :class:`InvalidArgumentError` for a negative ``timeout`` or NaN.
+        ``timeout``: 0 does not wait; the maximum is 4294967 seconds, and a greater number counts as that.
+        Raises :class:`InvalidArgumentError` if ``timeout`` is negative or NaN.
         """
         status = self._call(self._library.esales_client_stop_delivery, _milliseconds(timeout))
         if status == ESALES_TIMEOUT:
@@ -178,7 +180,7 @@ class Client:
         return True
 
     def stats(self) -> Stats:
-        """The queue in numbers. Waits at most ``enqueue_timeout_ms`` for the disk and other processes.
+        """Returns the counters of the queue. Waits for the disk and other processes for at most ``enqueue_timeout_ms``.
 
         Raises :class:`SpoolFailedError`.
         """
@@ -187,11 +189,11 @@ class Client:
         return stats_of(out)
 
     def receipt(self, id: str) -> Optional[Receipt]:
-        """What became of a notification that was put into the queue.
+        """Returns the receipt of a notification that was accepted into the queue.
 
-        Its status is ``ESALES_QUEUED`` while it waits, ``ESALES_DELIVERED``, the code of the answer that refused it
-        for good, ``ESALES_EXPIRED`` or ``ESALES_DROPPED``. ``None`` (``ESALES_UNKNOWN_ID`` in C): nothing is known of
-        the id, or no longer (option ``receipt_retention_s``).
+        Its status is ``ESALES_QUEUED`` while the notification is pending, then ``ESALES_DELIVERED``,
+        ``ESALES_EXPIRED``, ``ESALES_DROPPED``, or the code for which it became a dead letter. ``None``
+        (``ESALES_UNKNOWN_ID`` in C): the id is unknown, or its receipt was discarded (option ``receipt_retention_s``).
 
         Raises :class:`SpoolFailedError`.
         """
@@ -203,28 +205,28 @@ class Client:
         return self._library.receipt(out.status, out)
 
     def on_delivery(self, callback: Optional[DeliveryCallback]) -> None:
-        """Has ``callback(receipt)`` called for every notification whose delivery by this process has come to an end:
-        delivered, refused for good, or expired. It is recorded by then. ``None`` ends it.
+        """Sets a callback for the outcomes of this process's delivery. ``callback(receipt)`` is called for every
+        notification that was delivered, became a dead letter or expired, after the outcome is recorded. ``None``
+        unregisters the callback.
 
-        The callback runs on a thread of the library, and holds up the next deliveries while it does. It may use the
-        client. What it raises is logged as an error by the logger ``esales_notify``, and goes no further.
+        The callback runs on a thread of the library; the next deliveries wait until it returns. It may use the client.
+        The logger ``esales_notify`` logs an exception of the callback as an error.
 
-        Replaces an earlier callback; when this returns, that one has ended, except when it is itself the caller. So
-        do not call this while holding a lock that the callback needs. The client keeps the callback until it is
-        closed. After a fork the child has no callback: register again in the child.
+        This replaces an earlier callback. When the call returns, the earlier callback has ended, unless the call was
+        made from within it; so do not hold a lock that the callback needs. The client keeps the callback until it is
+        closed. After a fork the child has no callback: set it again in the child.
 
-        The end of the interpreter waits for a callback that is running, and takes all of them back with its
-        ``atexit`` functions; to set one later raises ``RuntimeError``.
+        At the end of the interpreter, an ``atexit`` function unregisters all callbacks and waits for running ones.
+        Setting a callback after that raises ``RuntimeError``.
         """
         if callback is not None and not callable(callback):
             raise TypeError(f"callback must be callable or None, not {type(callback).__name__}")
         self._library.check(self._open().on_delivery(callback))
 
     def close(self) -> None:
-        """Closes the client; closing twice is fine. Returns at once, from any thread: calls in flight go on and
-        end as they would have, a running callback too; later ones raise :class:`ClosedError`. The callback is not
-        called any more. The process keeps delivering what is in the queue, until it ends or :meth:`stop_delivery` was
-        called."""
+        """Closes the client. It may be called from any thread and more than once, and returns at once. Calls in flight
+        and a running callback finish normally; later calls raise :class:`ClosedError`, and the callback is not called
+        again. The process keeps delivering the queue until it ends or :meth:`stop_delivery` is called."""
         handle, self._handle = self._handle, None
         if handle is not None:
             handle.callback = None
@@ -236,16 +238,16 @@ class Client:
         return handle
 
     def _call(self, function: Any, *arguments: Any) -> int:
-        # A reference of our own: close() in another thread then frees the client only after this call. It is gone
-        # when we return; an exception's traceback, which keeps the frames, would keep the client with it.
+        # This reference makes close() in another thread free the client only after the call. It is dropped on return,
+        # because the traceback of an exception keeps the frame and would keep the client alive.
         handle = self._open()
         status: int = function(handle.pointer, *arguments)
         return status
 
-    def _tell(
+    def _send(
         self, function: Any, visitor: Visitor, what: Union[NotificationStruct, bytes], id: Optional[bytes] = None
     ) -> Receipt:
-        """``what`` is a whole notification, or the ticket of a function that takes the ``id`` beside it."""
+        """``what`` is a notification, or the ticket for a function that also takes the ``id``."""
         if not isinstance(visitor, Visitor):
             raise TypeError(f"visitor must be a Visitor, not {type(visitor).__name__}")
         market, token = visitor.market, visitor.token
@@ -257,7 +259,7 @@ class Client:
             None if token is None else encode("visitor.token", token),
         )
         out = ReceiptStruct(_RECEIPT_SIZE)
-        # As _call does it, without the call.
+        # As in _call, but inlined for speed.
         handle = self._open()
         try:
             status: int = (
@@ -289,7 +291,7 @@ class Client:
         self.close()
 
     def __repr__(self) -> str:
-        # Not the options: one of them may hold a password.
+        # Without the options, because one of them may contain a password.
         return f"<esales_notify.Client {'closed' if self.closed else 'open'}>"
 
     def __reduce__(self) -> NoReturn:
@@ -304,7 +306,7 @@ def _receipt_of(error: Exception) -> Receipt:
 
 
 def _notification(notification: Notification) -> NotificationStruct:
-    """The struct of C. It keeps its strings and lines alive (ctypes holds them in ``_objects``)."""
+    """The struct for C. It keeps its strings and lines alive, because ctypes stores them in ``_objects``."""
     if not isinstance(notification, Notification):
         raise TypeError(f"notification must be a Notification, not {type(notification).__name__}")
     n = notification
@@ -340,7 +342,7 @@ def _optional(name: str, value: Optional[str]) -> Optional[bytes]:
 
 
 def _config(library: Library, options: Any) -> c_void_p:
-    """An ``esales_config`` of these options; the caller frees it."""
+    """Makes an ``esales_config`` with these options. The caller frees it."""
     config = c_void_p()
     library.check(library.esales_config_new(byref(config)))
     try:
@@ -354,7 +356,7 @@ def _config(library: Library, options: Any) -> c_void_p:
 
 
 def _text_of(name: str, value: Option) -> str:
-    # bool is an int to Python, so it comes first.
+    # A bool is an int in Python, so it is checked first.
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int):
@@ -371,5 +373,5 @@ def _milliseconds(timeout: float) -> int:
         raise TypeError(f"timeout must be a number of seconds, not {type(timeout).__name__}")
     if not timeout >= 0:
         raise refusal(f"timeout is {timeout}, not a number of seconds from 0")
-    # Rounded up: a moment is not to become none.
+    # Rounded up, so that a short time-out does not become 0.
     return _LONGEST_MS if timeout >= _LONGEST_MS / 1000 else math.ceil(timeout * 1000)

@@ -1,4 +1,4 @@
-"""The parents of what is raised; `_outcomes` has one class for each code."""
+"""The base classes of the exceptions. `_outcomes` has one class for each code."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from ._records import Receipt
 class LibraryNotFoundError(ImportError):
     """libesales_notify was not found, cannot be loaded, or is of another version than this package.
 
-    ``path`` is the file that was named, or ``None`` if none was.
+    ``path`` is the file that was given, or ``None``.
     """
 
 
 class NotifyError(Exception):
-    """Parent of everything that a call of the library raises. Can be pickled."""
+    """Base class of every exception for a failed call of the library. It can be pickled."""
 
     #: The status code, such as ``ESALES_TIMEOUT``.
     status: int
-    #: The code's name, such as ``"ESALES_TIMEOUT"``.
+    #: The name of the code, such as ``"ESALES_TIMEOUT"``.
     name: str
-    #: What went wrong, in words that name the argument or option.
+    #: The message, which names the argument or option.
     detail: str
-    #: What became of the notification; ``None`` if the call was not about one, or it was refused before the library.
+    #: The receipt of the notification. ``None``: the call was not about a notification, or did not reach the library.
     receipt: Optional[Receipt]
 
     def __init__(self, detail: str, status: int, name: str, receipt: Optional[Receipt] = None) -> None:
@@ -34,5 +34,5 @@ class NotifyError(Exception):
         self.receipt = receipt
 
     def __reduce__(self) -> Tuple[Type[NotifyError], Tuple[Any, ...]]:
-        # The inherited one would call the class with the message alone.
+        # The inherited method would pass only the message to the class.
         return type(self), (self.detail, self.status, self.name, self.receipt)

@@ -10,9 +10,9 @@ from ._text import encode
 
 
 def customer_key(customer_id: str, *, library: Optional[LibraryPath] = None) -> str:
-    """The customer key of a signed-in visitor: SHA-256 of the visitor's id in the shop, 64 lower-case hex digits.
+    """Returns the customer key of a signed-in visitor: the SHA-256 of the visitor's id, as 64 lower-case hex digits.
 
-    ``customer_id``: 1 to 4096 bytes of UTF-8, no control character. Raises :class:`InvalidArgumentError`.
+    ``customer_id``: the visitor's id in the shop, 1 to 4096 bytes of UTF-8 without control characters. Raises :class:`InvalidArgumentError`.
     May be called from any thread.
     """
     c = load(library)
@@ -22,11 +22,12 @@ def customer_key(customer_id: str, *, library: Optional[LibraryPath] = None) -> 
 
 
 def customer_token(private_key: str, customer_key: str, *, library: Optional[LibraryPath] = None) -> str:
-    """The token of a signed-in visitor: HMAC-SHA256 of the customer key under the shop's private key, 64 lower-case
-    hex digits.
+    """Returns the token of a signed-in visitor: the HMAC-SHA256 of the customer key under the shop's private key, as 64
+    lower-case hex digits.
 
-    ``private_key``: from the vendor, 1 to 4096 bytes of UTF-8, no control character (mind a file's final line
-    break). ``customer_key``: from :func:`customer_key`. Raises :class:`InvalidArgumentError`.
+    ``private_key``: the shop's private key, which the vendor issued: 1 to 4096 bytes of UTF-8 without control
+    characters. A line break at the end of a key file is not part of the key. ``customer_key``: from
+    :func:`customer_key`. Raises :class:`InvalidArgumentError`.
     May be called from any thread.
     """
     c = load(library)
@@ -36,9 +37,9 @@ def customer_token(private_key: str, customer_key: str, *, library: Optional[Lib
 
 
 def new_key(*, library: Optional[LibraryPath] = None) -> str:
-    """A new random key (UUID version 4): for anonymous customer keys, session keys and ids.
+    """Returns a new random key (UUID version 4) for an anonymous customer key, a session key or an id.
 
-    Raises :class:`InternalError` if the system gives no random bytes. May be called from any thread.
+    Raises :class:`InternalError` if the system provides no random bytes. May be called from any thread.
     """
     c = load(library)
     out = ctypes.create_string_buffer(37)
@@ -47,5 +48,5 @@ def new_key(*, library: Optional[LibraryPath] = None) -> str:
 
 
 def version(*, library: Optional[LibraryPath] = None) -> str:
-    """The version of libesales_notify, such as ``"0.1.0"``; ``__version__`` is the package's own."""
+    """Returns the version of libesales_notify, such as ``"0.1.0"``. ``__version__`` is the version of this package."""
     return load(library).version()

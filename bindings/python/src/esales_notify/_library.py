@@ -1,6 +1,6 @@
 """Finds libesales_notify and declares its functions, once per library.
 
-Nothing here takes a lock: loading twice at the same time does no harm, and a fork could leave a lock held.
+Nothing here takes a lock: a fork could leave it held, and loading the library twice at the same time is harmless.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ._version import __version__
 if TYPE_CHECKING:
     PathLike = os.PathLike[str]
 else:
-    # On Python 3.8 os.PathLike takes no parameter when it runs.
+    # On Python 3.8 os.PathLike cannot be subscripted at run time.
     PathLike = os.PathLike
 
 VARIABLE = "ESALES_NOTIFY_LIBRARY"
@@ -31,9 +31,9 @@ LibraryPath = Union[str, PathLike]
 
 
 class Library(Functions):
-    """The C functions, each looked up once and with its types declared.
+    """The C functions. Each is looked up once, and its types are declared.
 
-    CDLL gives the interpreter's lock back while a function runs, so other threads go on during a call.
+    CDLL releases the GIL while a function runs, so other threads run during a call.
     """
 
     def __init__(self, path: str) -> None:
@@ -51,30 +51,30 @@ class Library(Functions):
 
         self.path = path
         self._names: Dict[int, str] = {}
-        # Before the other functions: "another version" says more than "has no function".
+        # Before the other functions, because "another version" is a clearer message than "has no function".
         self.esales_version = function("esales_version", c_char_p)
         self._check_version()
         super().__init__(function)
 
     def version(self) -> str:
-        return _words(self.esales_version())
+        return _decode(self.esales_version())
 
     def status_name(self, status: int) -> str:
         name = self._names.get(status)
         if name is None:
-            # Codes are frozen, and few.
-            name = self._names[status] = _words(self.esales_status_name(status))
+            # The codes are frozen and few, so the names can be cached.
+            name = self._names[status] = _decode(self.esales_status_name(status))
         return name
 
     def last_error(self) -> str:
-        return _words(self.esales_last_error())
+        return _decode(self.esales_last_error())
 
     def receipt(self, status: int, out: ReceiptStruct) -> Receipt:
-        """The receipt that C wrote, with the status that counts: a call's own, or the one that it holds."""
+        """The receipt that C wrote, with this status."""
         return receipt_of(out, status, self.status_name(status))
 
     def check(self, status: int) -> None:
-        """Raises what a failed call of this thread, one without a receipt, has to say."""
+        """Raises the error of this thread's last call, if its status is a failure."""
         if status < 0:
             raise error_class(status)(self.last_error(), status, self.status_name(status))
 
@@ -88,7 +88,7 @@ class Library(Functions):
             )
 
 
-def _words(text: bytes) -> str:
+def _decode(text: bytes) -> str:
     return text.decode("utf-8", "replace")
 
 
@@ -97,12 +97,12 @@ def loaded() -> List[Library]:
     return list(_loaded.values())
 
 
-# What was loaded, by the path that was asked for; None: nobody named one.
+# The loaded libraries, by the path that was given; None: no path was given.
 _loaded: Dict[Optional[str], Library] = {}
 
 
 def load(path: Optional[LibraryPath] = None) -> Library:
-    """The library at ``path``; without one: of the environment variable, next to this package, of the system."""
+    """The library at ``path``. Without a path: from the environment variable, the package, or the system."""
     if path is not None:
         given = os.fspath(path) if isinstance(path, (str, os.PathLike)) else path
         if not isinstance(given, str):
@@ -110,7 +110,7 @@ def load(path: Optional[LibraryPath] = None) -> Library:
         if not given:
             raise refusal("library is empty")
         return _load_given(given, "the argument library")
-    # An empty variable counts as not set, as with the options.
+    # An empty variable counts as not set, as for the options.
     given = os.environ.get(VARIABLE, "")
     if given:
         return _load_given(given, VARIABLE)
@@ -121,12 +121,12 @@ def load(path: Optional[LibraryPath] = None) -> Library:
 
 
 def _load_given(path: str, source: str) -> Library:
-    """A path that somebody named: this one or none."""
+    """Loads the library from a given path, and from nowhere else."""
     library = _loaded.get(path)
     if library is None:
         if "\0" in path:
             raise refusal("library contains a NUL character")
-        # Absolute: dlopen would look for a bare name in the system's directories.
+        # Absolute, because dlopen searches the system's directories for a bare name.
         absolute = os.path.abspath(path)
         try:
             library = _loaded[path] = Library(absolute)
@@ -139,7 +139,7 @@ def _load_given(path: str, source: str) -> Library:
 
 def _find() -> Library:
     tried: List[str] = ["the argument library: not given", f"the variable {VARIABLE}: not set"]
-    # A file that is there is meant to be used: if it is broken, that is said, not passed over.
+    # A file in the package is meant to be used: if it is broken, that is an error, and no other library is tried.
     if os.path.lexists(NEXT_TO_PACKAGE):
         return _load_given(NEXT_TO_PACKAGE, "next to the package")
     tried.append(f"{NEXT_TO_PACKAGE}: no such file")

@@ -1,4 +1,4 @@
-"""The library's messages, for the logging module."""
+"""Passes the library's log messages to the logging module."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ def log_to(
     *,
     library: Optional[LibraryPath] = None,
 ) -> None:
-    """Hands the library's messages, of all clients of this process, to a logger; ``None`` ends it.
+    """Sends the log messages of all clients of this process to a logger. ``None`` unregisters the logger.
 
-    ``logger``: a ``Logger``, a ``LoggerAdapter``, or the name of a logger. Replaces an earlier one.
-    ``level``: the least severe that is wanted, such as ``logging.INFO``; ``None``: what the logger is enabled for at
-    this moment. The library's messages are ``ERROR`` (events may be lost, or were), ``WARNING`` (an outage, a dead
-    letter, events that expired or were dropped), ``INFO`` (the service is back) and ``DEBUG`` (every attempt). They
-    hold ids, never a key, a token or a ticket.
+    ``logger``: a ``Logger``, a ``LoggerAdapter``, or the name of a logger. It replaces an earlier one.
+    ``level``: the lowest level that is logged, such as ``logging.INFO``. ``None``: the level that the logger has now.
+    The levels are ``ERROR`` (notifications were lost or may be lost), ``WARNING`` (an outage, a dead letter, expired or
+    dropped notifications), ``INFO`` (the service is available again) and ``DEBUG`` (every attempt). The messages contain
+    ids, but never a key, a token or a ticket.
 
-    The handlers run on the thread that has something to say: one that calls the library, or one of the library's
-    own. They may use the library; what it has to say to that on the same thread is dropped. When this returns, an
-    earlier logger is at work no more, except when this is called by one of its handlers. So do not call it while
-    holding a lock that a handler needs. A Ctrl-C that meets the main thread at work on a message, which a blocking
-    call has at ``DEBUG``, is printed as ignored and lost.
+    The handlers run on the thread that logs: a thread that calls the library, or a thread of the library. They may use
+    the library; messages about calls made within a handler are not logged. When this returns, the earlier logger is no
+    longer used, unless the call was made from within one of its handlers; so do not hold a lock that a handler needs. At
+    ``DEBUG``, messages are also logged during a blocking call: a Ctrl-C that arrives at that moment in the main thread is
+    printed as ignored and lost.
 
-    May be called from any thread. After a fork it goes on in the child. It ends with the interpreter's ``atexit``
-    functions; after them it raises ``RuntimeError``. Raises ``TypeError`` naming an argument of a wrong type.
+    May be called from any thread. After a fork it stays registered in the child. An ``atexit`` function unregisters it;
+    calling this later raises ``RuntimeError``. Raises ``TypeError`` if an argument has a wrong type.
     """
     if isinstance(logger, str):
         logger = logging.getLogger(logger)

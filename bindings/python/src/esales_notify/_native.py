@@ -105,7 +105,7 @@ class StatsStruct(Structure):
     ]
 
 
-#: The types of callbacks; without an argument they make NULL.
+#: The types of callbacks. Without an argument they make NULL.
 LogFunction = CFUNCTYPE(None, c_void_p, c_int32, c_char_p)
 DeliveryFunction = CFUNCTYPE(None, c_void_p, POINTER(ReceiptStruct))
 

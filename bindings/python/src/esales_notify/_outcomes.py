@@ -1,4 +1,4 @@
-"""What is raised: one class for each status code that is an error.
+"""The exceptions: one class for each status code that is an error.
 
 Generated from the Rust source by `make generate`: do not edit.
 """
@@ -70,7 +70,7 @@ class ConnectionLostError(RetryableError, ConnectionError):
 
 
 class BadResponseError(RetryableError):
-    """-26: The answer is not HTTP that could be understood; the notification may have arrived."""
+    """-26: The answer is not valid HTTP; the notification may have arrived."""
 
 
 class QueueFullError(NotifyError):
@@ -82,7 +82,7 @@ class SpoolFailedError(NotifyError):
 
 
 class ExpiredError(NotifyError):
-    """-32: The notification was not delivered within ``max_age_s``; it is no longer tried."""
+    """-32: The notification was not delivered within ``max_age_s`` and is not tried any more."""
 
 
 class DroppedError(NotifyError):
@@ -90,7 +90,7 @@ class DroppedError(NotifyError):
 
 
 class UnknownIdError(NotifyError):
-    """-34: Nothing is known of the id: it was never accepted here, or its receipt was discarded."""
+    """-34: The id is unknown: it was never accepted here, or its receipt was discarded."""
 
 
 class InternalError(NotifyError):
@@ -122,7 +122,7 @@ _BY_STATUS: Dict[int, Type[NotifyError]] = {
 
 
 def error_class(status: int) -> Type[NotifyError]:
-    """The class of a status. A code that only a later library knows still belongs to its group."""
+    """The class of a status. An unknown code of a later library gets the class of its group."""
     known = _BY_STATUS.get(status)
     if known is not None:
         return known

@@ -13,22 +13,22 @@ from ._native import ReceiptStruct, StatsStruct
 
 
 class Receipt(NamedTuple):
-    """What became of one notification. Immutable. (A tuple, because each call makes one: a frozen dataclass takes three
-    times as long.)"""
+    """The outcome of one notification. Immutable. It is a tuple, because a frozen dataclass takes three times as long to
+    make, and every call makes one."""
 
-    #: What became of it: a status code. It is the code that the function returned, if it sends or enqueues.
+    #: The outcome, as a status code. A function that sends or enqueues returns the same code.
     status: int
-    #: The code's name, such as ``"ESALES_DELIVERED"``.
+    #: The name of the code, such as ``"ESALES_DELIVERED"``.
     name: str
-    #: HTTP status of the last attempt's answer; ``None``: it got none.
+    #: HTTP status of the answer to the last attempt. ``None``: the last attempt got no answer.
     http_status: Optional[int]
-    #: How many attempts were started; 0: nothing was sent.
+    #: How many attempts were started. 0: nothing was sent.
     attempts: int
-    #: Duration of the call in microseconds. If it comes from the queue: from acceptance to the outcome, or to now.
+    #: Duration of the call, in microseconds. In a receipt from the queue: the time from acceptance to the outcome, or until now if the notification is pending.
     elapsed_us: int
-    #: The id that was sent, the same in every attempt; empty if the arguments were refused. To send the same event again, pass it as the id.
+    #: The id that was sent, which is the same in every attempt. Empty if the arguments were refused. To send the same event again, pass this id.
     id: str
-    #: What happened, for a person: UTF-8, at most 255 bytes. A longer text is cut, and then ends with "...".
+    #: A message for a person: UTF-8, at most 255 bytes. A longer message is cut and ends with "...".
     detail: str
 
     @property
@@ -38,8 +38,8 @@ class Receipt(NamedTuple):
 
 
 def receipt_of(out: ReceiptStruct, status: int, name: str) -> Receipt:
-    """The receipt that C wrote, with the status that counts: a call's own, or the one that it holds."""
-    # What Receipt(...) does, in half the time.
+    """The receipt that C wrote, with this status."""
+    # The same as Receipt(...), in half the time.
     return tuple.__new__(
         Receipt,
         (
@@ -56,68 +56,67 @@ def receipt_of(out: ReceiptStruct, status: int, name: str) -> Receipt:
 
 @dataclass(frozen=True)
 class Counts:
-    """How many notifications the queue accepted, and what became of them. Immutable."""
+    """Numbers of notifications, by their outcome. Immutable."""
 
-    #: Notifications that the queue accepted, from all processes, since the spool was made.
+    #: Notifications that the queue has accepted from all processes since the spool was made.
     accepted: int
-    #: Of these: answered 2xx.
+    #: Accepted notifications that were answered 2xx.
     delivered: int
-    #: Of these: refused for good by the service (400, 403, ...), or payments that may have arrived. The spool keeps them as dead letters.
+    #: Accepted notifications that became dead letters: the service refused them for good (400, 403, ...), or they are payments that may have arrived. The spool keeps dead letters for an operator.
     dead: int
-    #: Of these: not delivered within ``max_age_s``.
+    #: Accepted notifications that were not delivered within ``max_age_s``.
     expired: int
-    #: Of these: dropped, to make room (overflow, ``max_dead``), by an operator, or because a file was deleted or damaged.
+    #: Accepted notifications that were dropped: to make room (overflow, ``max_dead``), by an operator, or because a spool file was deleted or damaged.
     dropped: int
-    #: Of these: still to be delivered.
+    #: Accepted notifications that are still to be delivered.
     pending: int
 
     @property
     def is_balanced(self) -> bool:
-        """Whether every accepted notification is accounted for:
-        ``accepted == delivered + dead + expired + dropped + pending``. False is a defect of the library."""
+        """Whether the counters add up: ``accepted == delivered + dead + expired + dropped + pending``. False is a defect of the library."""
         return self.accepted == self.delivered + self.dead + self.expired + self.dropped + self.pending
 
 
 @dataclass(frozen=True)
 class Percentiles:
-    """How long something took, for most. The field that holds it says what was measured, and the unit. Immutable."""
+    """Percentiles of durations. The field of :class:`Stats` has their meaning and unit. Immutable."""
 
-    #: Half took no longer.
+    #: Half of the durations are not longer.
     p50: int
-    #: 95 of 100 took no longer.
+    #: 95 of 100 durations are not longer.
     p95: int
-    #: 99 of 100 took no longer.
+    #: 99 of 100 durations are not longer.
     p99: int
 
 
 @dataclass(frozen=True)
 class Stats:
-    """The queue in numbers, at the moment of :meth:`Client.stats`. Immutable."""
+    """The counters of a queue at the time of :meth:`Client.stats`. Immutable."""
 
-    #: The whole spool: what all processes accepted since it was made, and what became of it.
+    #: Notifications of all processes since the spool was made.
     spool: Counts
-    #: What this process accepted through clients with these options (they share a queue), and what became of it.
+    #: Notifications that this process accepted through clients that share this client's queue.
     process: Counts
-    #: Deliveries in a row that failed; 0: deliveries are not backing off.
+    #: Number of consecutive failed deliveries. 0: deliveries are not backing off.
     gate_failures: int
-    #: How long until the next delivery is tried, in milliseconds; 0: deliveries are not backing off, or it is due.
+    #: Time until the next delivery is tried, in milliseconds. 0: deliveries are not backing off, or the next one is due.
     gate_closed_ms: int
-    #: Bytes of the pending notifications, which are JSON.
+    #: Bytes of the pending notifications (their JSON).
     pending_bytes: int
-    #: How long the oldest pending notification has been waiting, in milliseconds; 0: none is pending.
+    #: How long the oldest pending notification has been waiting, in milliseconds. 0: none is pending.
     oldest_age_ms: int
-    #: Calls of the same clients that ended with ``ESALES_QUEUE_FULL`` or ``ESALES_SPOOL_FAILED``; not among the accepted.
+    #: Calls of the same clients that returned ``ESALES_QUEUE_FULL`` or ``ESALES_SPOOL_FAILED``. ``process_accepted`` does not include them.
     process_refused: int
-    #: From acceptance to the service's answer, in milliseconds, of the last 1000 delivered.
+    #: Time from acceptance to the service's answer, in milliseconds, of the last 1000 delivered notifications.
     age_ms: Percentiles
-    #: Duration of the attempt that delivered, in microseconds, of the last 1000 delivered.
+    #: Duration of the successful attempt, in microseconds, of the last 1000 delivered notifications.
     latency_us: Percentiles
     #: Notifications that were accepted, and that the engine of the spool has lost since, at least: after it was restarted without its data, or after a replica without the last of them became the primary. Not among the accepted. 0 for a spool in a directory or in memory.
     lost: int
 
     @property
     def is_balanced(self) -> bool:
-        """Whether every accepted notification is accounted for, in the spool and in this process."""
+        """Whether the counters of the spool and of this process add up."""
         return self.spool.is_balanced and self.process.is_balanced
 
 

@@ -35,17 +35,17 @@ ESALES_CONNECT_FAILED = -23
 ESALES_TLS_FAILED = -24
 #: The connection broke before the answer was complete; the notification may have arrived.
 ESALES_CONNECTION_LOST = -25
-#: The answer is not HTTP that could be understood; the notification may have arrived.
+#: The answer is not valid HTTP; the notification may have arrived.
 ESALES_BAD_RESPONSE = -26
 #: The queue is full; the notification was not accepted.
 ESALES_QUEUE_FULL = -30
 #: The spool could not be read or written; a notification was not accepted.
 ESALES_SPOOL_FAILED = -31
-#: The notification was not delivered within max_age_s; it is no longer tried.
+#: The notification was not delivered within max_age_s and is not tried any more.
 ESALES_EXPIRED = -32
 #: The notification was dropped from the queue: to make room, or by an operator.
 ESALES_DROPPED = -33
-#: Nothing is known of the id: it was never accepted here, or its receipt was discarded.
+#: The id is unknown: it was never accepted here, or its receipt was discarded.
 ESALES_UNKNOWN_ID = -34
 #: There is a defect in the library; what the call did is not known.
 ESALES_INTERNAL = -90
@@ -54,17 +54,17 @@ ESALES_INTERNAL = -90
 class Kind(IntEnum):
     """What the visitor did."""
 
-    #: The visitor added a product to the cart that the service had shown.
+    #: The visitor added a product to the cart that the service had returned.
     ADD_TO_CART = 1
-    #: The visitor clicked a product that the service had shown.
+    #: The visitor clicked a product that the service had returned.
     CLICK = 2
-    #: The visitor clicked a product that the service had not shown, so that there is no ticket for it.
+    #: The visitor clicked a product that did not come from the service and has no ticket.
     NON_ESALES_CLICK = 3
-    #: The visitor added a product to the cart that the service had not shown, so that there is no ticket for it.
+    #: The visitor added a product to the cart that did not come from the service and has no ticket.
     NON_ESALES_ADD_TO_CART = 4
-    #: The visitor paid for an order. Not every cluster accepts payments that are not signed.
+    #: The visitor paid for an order. Some clusters accept only signed payments.
     PAYMENT = 5
-    #: The visitor paid for an order. The shop's private key signs the notification, and its lines may have costs.
+    #: The visitor paid for an order. The notification is signed with the shop's private key, and its lines may have costs.
     SECURE_PAYMENT = 6
     #: The visitor signed out: the session ends.
     END = 7

@@ -1,4 +1,4 @@
-"""Python strings to what C takes."""
+"""Converts Python strings for C."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from ._status import ESALES_INVALID_ARGUMENT
 
 
 def require_text(name: str, value: object) -> None:
-    """Raises ``TypeError`` naming the argument unless it is a ``str``."""
+    """Raises a ``TypeError`` that names the argument, unless the value is a ``str``."""
     if not isinstance(value, str):
         raise TypeError(f"{name} must be a str, not {type(value).__name__}")
 
 
 def encode(name: str, value: str) -> bytes:
-    """The string as UTF-8, refused if C could not be given all of it."""
+    """Returns the string as UTF-8. Refuses a string that C cannot get completely."""
     if not isinstance(value, str):
         require_text(name, value)
-    # C would stop at a NUL and send the rest of the string to nobody.
+    # C would cut the string at the NUL.
     if "\0" in value:
         raise refusal(f"{name} contains a NUL character")
     try:
@@ -26,5 +26,5 @@ def encode(name: str, value: str) -> bytes:
 
 
 def refusal(detail: str) -> InvalidArgumentError:
-    """What an argument that never reaches the library is refused with."""
+    """The error for an argument that is refused before it reaches the library."""
     return InvalidArgumentError(detail, ESALES_INVALID_ARGUMENT, "ESALES_INVALID_ARGUMENT")

@@ -140,7 +140,7 @@ impl Leader {
         }
         log::error(|| {
             format!(
-                "the spool {} holds a damaged line in {} at {}; it is kept in {}",
+                "the spool {} holds a damaged line in {} at {}; it was copied to {}",
                 self.directory.path.display(),
                 segment_name(segment_of(at)),
                 offset_of(at),

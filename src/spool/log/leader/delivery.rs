@@ -203,7 +203,7 @@ impl Leader {
                 &self.directory.path,
                 io::Error::new(e.kind(), e.to_string()),
             );
-            log::warn(|| format!("receipts could not be kept: {e}"));
+            log::warn(|| format!("receipts could not be stored: {e}"));
         }
         self.receipts_failed = appended.is_err();
     }

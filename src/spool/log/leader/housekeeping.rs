@@ -22,7 +22,7 @@ impl Leader {
                 segment.superseded.get_or_insert(now);
                 log::error(|| {
                     format!(
-                        "{} of the spool {} was removed while it was in use; what it holds is still delivered",
+                        "{} of the spool {} was removed while it was in use; its notifications are still delivered",
                         segment_name(number),
                         self.directory.path.display()
                     )
@@ -54,8 +54,8 @@ impl Leader {
         Ok(())
     }
 
-    /// Deletes a segment all of whose items are completed, and then reads it to its end: a producer that was stopped for
-    /// longer than the grace period may have appended meanwhile, and finds out only if it goes on.
+    /// Deletes a segment all of whose items are completed, and then reads it to its end: a producer that was stopped
+    /// for longer than the grace period may have appended meanwhile, and finds out only if it goes on.
     pub(super) fn retire(&mut self, number: u32, is_present: bool) -> io::Result<()> {
         let scanned = self.state.segments.get(&number).map_or(0, |s| s.scanned);
         if self.settings.is_synced() {
@@ -298,7 +298,11 @@ impl Leader {
         if self.journal.is_long() {
             self.compact()?;
         }
-        self.directory.make_reserve();
+        // After a full disk it is missing. The newest segment is not deleted, and its completed lines take what producers need.
+        if !self.directory.has_reserve() {
+            give_back_completed(&self.directory, &self.state)?;
+            self.directory.make_reserve();
+        }
         Ok(())
     }
 }

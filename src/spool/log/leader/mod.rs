@@ -36,7 +36,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub(super) use takeover::lead;
-use takeover::{is_no_room, make_disk_room, unread_items};
+use takeover::{give_back_completed, is_no_room, make_disk_room, unread_items};
 
 /// How much is read ahead for one origin.
 const AHEAD: usize = 256;
@@ -69,7 +69,8 @@ pub(super) struct Leader {
     /// Dropped while they were in flight: should they arrive, they count as delivered.
     dropped: HashMap<Position, u64>,
     damage: HashSet<Position>,
-    /// Ids that were read last in a spool that was deleted, and when each was accepted: a producer may append them again.
+    /// Ids that were read last in a spool that was deleted, and when each was accepted: a producer may append them
+    /// again.
     read_before: HashMap<String, Timestamp>,
     receipts_failed: bool,
 }

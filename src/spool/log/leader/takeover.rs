@@ -30,12 +30,21 @@ pub(in crate::spool::log) fn lead(
     }
 }
 
-/// On a full disk: gives back what the completed lines in front of all others take, and the reserve; whether that was
-/// anything. The lines are zeros from then on, which every reader passes over.
+/// On a full disk: gives back the reserve and [`give_back_completed`]; whether that was anything.
 pub(super) fn make_disk_room(directory: &SpoolDirectory, state: &JournalState) -> io::Result<bool> {
+    let had_reserve = directory.give_up_reserve();
+    Ok(give_back_completed(directory, state)? || had_reserve)
+}
+
+/// Gives back what the completed lines in front of all others take; whether that was anything. The lines are zeros from
+/// then on, which every reader passes over.
+pub(super) fn give_back_completed(
+    directory: &SpoolDirectory,
+    state: &JournalState,
+) -> io::Result<bool> {
     const BLOCK: u64 = 4096;
     let settled = state.completed_to();
-    let mut has_made = directory.give_up_reserve();
+    let mut has_made = false;
     for (number, segment) in &state.segments {
         let completed = match number.cmp(&segment_of(settled)) {
             Ordering::Less => segment.scanned,
@@ -166,7 +175,8 @@ fn take_over(
     Ok((journal, state))
 }
 
-/// The state of a spool without a journal: a new one, or one whose journal was removed. What has a receipt is not sent again.
+/// The state of a spool without a journal: a new one, or one whose journal was removed. What has a receipt is not sent
+/// again.
 fn without_journal(directory: &SpoolDirectory) -> io::Result<JournalState> {
     let mut state = JournalState::default();
     let completed = receipts::positions(directory)?;
@@ -175,7 +185,8 @@ fn without_journal(directory: &SpoolDirectory) -> io::Result<JournalState> {
     }
     log::error(|| {
         format!(
-            "the journal of the spool {} is gone; it is made again from the receipts, and what has none may be sent twice",
+            "the journal of the spool {} is missing; it is rebuilt from the receipts, and notifications without \
+            a receipt may be sent twice",
             directory.path.display()
         )
     });
@@ -286,7 +297,7 @@ impl Leader {
     pub(super) fn lost(&mut self) {
         log::warn(|| {
             format!(
-                "another process delivers the spool {} now: this one did nothing for {} s",
+                "another process delivers the spool {} now: this process did not run for {} s",
                 self.directory.path.display(),
                 super::super::LEASE_TIME.as_secs()
             )

@@ -51,22 +51,38 @@ fn options_check(config: &Config, given: &[(&str, &str)]) -> Check {
         .collect();
     let is_given = |name| given.iter().any(|(n, _)| *n == name);
     let mut found = format!(
-        "{}; the rest is as by default. Notifications go to {}",
+        "{}; all other options have their defaults. Notifications go to {}",
         named.join(", "),
         probe.origin()
     );
     if !is_given("market") {
         found += ". market is not set, so every visitor must name one";
     }
-    let mut odd = Vec::new();
+    let mut odd: Vec<String> = Vec::new();
     if !(probe.is_https() || probe.is_loopback()) {
-        odd.push("visitor data crosses the network in clear (http://): use https:// if you can");
+        odd.push(
+            "visitor data crosses the network in clear (http://): use https:// if you can"
+                .to_owned(),
+        );
     }
     if is_given("ca_file") && !probe.is_https() {
-        odd.push("ca_file has no effect on http://");
+        odd.push("ca_file has no effect on http://".to_owned());
     }
     if is_given("no_proxy") && !probe.has_proxy() {
-        odd.push("no_proxy has no effect without a proxy");
+        odd.push("no_proxy has no effect without a proxy".to_owned());
+    }
+    let (entries, is_variable) = probe.no_proxy_without_effect();
+    if !entries.is_empty() {
+        let whose = if is_variable {
+            "the variable"
+        } else {
+            "the option"
+        };
+        odd.push(format!(
+            "{whose} no_proxy has entries that match no host: {}. Write a name without a port, which covers all names \
+             below it, or an address or network; `esales-notify options` explains the forms",
+            entries.join(", ")
+        ));
     }
     let check = match odd.as_slice() {
         [] => Check::ok("options", found),
@@ -96,7 +112,7 @@ fn variables_check() -> Check {
     let list: Vec<&str> = unknown.iter().map(|(name, _)| name.as_str()).collect();
     let (mut odd, mut advice) = (Vec::new(), Vec::new());
     if !list.is_empty() {
-        odd.push(format!("of no option: {}", list.join(", ")));
+        odd.push(format!("no option has this name: {}", list.join(", ")));
         advice.extend(unknown.iter().map(|(name, nearest)| match nearest {
             Some(nearest) => format!("{name}: did you mean {nearest}?"),
             None => format!("{name}: nothing reads it"),

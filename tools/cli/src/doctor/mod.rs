@@ -7,11 +7,13 @@
 mod certificate;
 mod config;
 mod engine;
+mod env_file;
 mod network;
 mod notification;
 mod php;
 mod place;
 mod report;
+mod screen;
 mod spool;
 
 use std::process::ExitCode;
@@ -22,17 +24,23 @@ use esales_notify::{KINDS, Probe};
 
 use crate::{options, send};
 use report::Report;
+use screen::Screen;
 
 const LONG_ABOUT: &str = "\
-Finds out why nothing arrives: checks the configuration, the way to the service (name, connection, proxy, TLS), this \
-machine's clock, the spool and PHP, and says of each what was found and what to do. It uses the options, flags and \
-environment as the other commands and the bindings do, so run it as the user, and with the environment, of the shop.
+Finds out why nothing arrives. Checks the configuration, the network (name, connection, proxy, TLS), this machine's \
+clock, the spool and PHP, and reports what it found and what to do. Run it as the user of the shop, and with the \
+environment of the shop or its --env-file.
 
-It sends no notification unless --send says so: it asks the service for the head of the notification's address \
-(HEAD). It changes nothing, except that the library closes a spool that is open to other users when it opens it (mode \
-0700). Each step on the network, and each PHP, takes at most --timeout-ms. No key, token or password is shown.
+It sends no notification unless --send says so. It changes nothing, except that the library sets the mode of a spool \
+that is open to other users to 0700. Each step of the network, and each PHP, takes at most --timeout-ms. No key, token \
+or password is shown.";
 
-A check ends as ok, warning, failed, or skipped, with the reason.";
+const EXAMPLES: &str = "\
+Examples:
+  sudo -u www-data esales-notify doctor --env-file /etc/esales-notify.env
+  esales-notify doctor --php /usr/sbin/php-fpm8.2
+  esales-notify doctor --send click --market UK --ticket TICKET
+  esales-notify doctor --json --strict";
 
 const EXIT_CODES: &str = "\
 Exit code: 0 no check failed; 1 with --strict, none failed and there is a warning; 2 a check failed, or wrong usage \
@@ -50,14 +58,22 @@ pub(crate) fn command() -> Command {
         .about("Find out why nothing arrives: check configuration, network, clock, spool, PHP")
         .long_about(LONG_ABOUT)
         .after_help(EXIT_CODES)
+        .after_long_help(format!("{EXAMPLES}\n\n{EXIT_CODES}"))
         .arg(flag("json", "For programs: as JSON"))
         .arg(flag("strict", "Exit with 1 if there is a warning"))
+        .arg(
+            Arg::new(env_file::FLAG)
+                .long(env_file::FLAG)
+                .value_name("PATH")
+                .action(ArgAction::Append)
+                .help("Read variables from this file first, such as the EnvironmentFile of a systemd unit; they override those of the environment"),
+        )
         .arg(
             Arg::new("php")
                 .long("php")
                 .value_name("PATH")
                 .action(ArgAction::Append)
-                .help("Check this PHP, such as /usr/sbin/php-fpm8.2; without it, every php and php-fpm on the PATH"),
+                .help("Check the shop's PHP, such as /usr/sbin/php-fpm8.2; one that is merely on the PATH is shown and never fails"),
         )
         .arg(
             Arg::new("send")
@@ -73,6 +89,9 @@ pub(crate) fn command() -> Command {
 }
 
 pub(crate) fn run(args: &ArgMatches) -> Result<ExitCode, String> {
+    if let Some(files) = args.get_many::<String>(env_file::FLAG) {
+        return Err(env_file::run_with(files));
+    }
     let mut report = Report::default();
     let (config, checks) = config::checks(args);
     report.add("configuration", checks);
@@ -89,7 +108,7 @@ pub(crate) fn run(args: &ArgMatches) -> Result<ExitCode, String> {
     let text = if args.get_flag("json") {
         format!("{:#}\n", report.json())
     } else {
-        report.text()
+        report.text(Screen::from_stdout())
     };
     out!("{text}");
     Ok(ExitCode::from(report.exit_code(args.get_flag("strict"))))

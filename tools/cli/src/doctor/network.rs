@@ -159,17 +159,17 @@ fn proxy(probe: &Probe) -> Check {
     };
     let proxy = format!("{host}:{proxy_port}");
     match probe.reach() {
-        Ok(()) => Check::ok("proxy", format!("{proxy} opens the way to {service}:{port}")),
+        Ok(()) => Check::ok("proxy", format!("{proxy} opens a tunnel to {service}:{port}")),
         Err(e) => {
             let advice = match e.detail() {
                 message if message.contains("407") => {
-                    "the proxy wants a name and a password: proxy=http://user:password@host:port".to_owned()
+                    "the proxy requires a user name and a password: proxy=http://user:password@host:port".to_owned()
                 }
                 message if message.contains("403") => {
                     format!("have the proxy allow CONNECT {service}:{port}")
                 }
                 _ => format!(
-                    "check that it is an HTTP proxy and can reach {service}:{port}; `no_proxy` goes without it"
+                    "check that it is an HTTP proxy and can reach {service}:{port}; `no_proxy` bypasses it"
                 ),
             };
             Check::failed("proxy", format!("{proxy}: {}", e.detail()), advice)
@@ -250,24 +250,22 @@ fn advice(status: Status, message: &str) -> &'static str {
             "use a name that the certificate is for: see cluster_id or base_url"
         }
         Status::TlsFailed if message.contains("not trusted") => {
-            "put the authority into a PEM file and name it by ca_file: a private one, or that of a proxy that opens TLS"
+            "put the authority into a PEM file and name it by ca_file: a private one, or that of a proxy that intercepts TLS"
         }
         Status::TlsFailed
             if message.contains("the server's certificate") || message.contains("CA:TRUE") =>
         {
             "have the service's (or the gateway's) certificate replaced by one without this fault"
         }
-        Status::TlsFailed => {
-            "check the address and the port, and what stands between: a proxy, a gateway"
-        }
+        Status::TlsFailed => "check the address and the port, and the proxy or gateway on the way",
         Status::Timeout => {
-            "the service is slow or silent: try again, or with a longer --timeout-ms"
+            "the service is slow or does not answer: try again, or with a longer --timeout-ms"
         }
         Status::ConnectionLost => {
             "something on the way closes the connection: a firewall, a proxy, or a wrong port"
         }
         Status::BadResponse => "this is not the service: check the address and the port",
-        _ => "check the address and the way to it",
+        _ => "check the address and the network",
     }
 }
 
@@ -278,13 +276,13 @@ fn service(probe: &Probe, answer: &Result<ProbeAnswer, Error>) -> Check {
         Ok(answer) if answer.http_status >= 500 => Check::warning(
             "service",
             format!("HTTP {} to HEAD {url}", answer.http_status),
-            "the service is unavailable or busy, or does not know HEAD: to be sure, use --send",
+            "the service is unavailable or busy, or does not know HEAD: --send shows it",
         )
         .fact("http_status", answer.http_status),
         Ok(answer) => Check::ok(
             "service",
             format!(
-                "it answers (HTTP {} to HEAD {url}); what it says to a notification, only --send can tell",
+                "the service answers (HTTP {} to HEAD {url}); only --send shows how it answers a notification",
                 answer.http_status
             ),
         )

@@ -64,7 +64,7 @@ fn advice(kind: Kind, receipt: &Receipt) -> &'static str {
             "the payment may have arrived: see it in the service's figures before you send it again"
         }
         Status::BadRequest if has(Field::Lines) => {
-            "the service says what it misses in the order: see its message"
+            "the message of the service says what the order lacks"
         }
         Status::BadRequest if has(Field::ProductKey) => {
             "pass --product-key, also where --variant-key is known"
@@ -72,7 +72,7 @@ fn advice(kind: Kind, receipt: &Receipt) -> &'static str {
         Status::BadRequest if has(Field::Ticket) => {
             "pass a ticket as the service gave it, byte for byte"
         }
-        Status::BadRequest => "the service says what it misses: see its message",
+        Status::BadRequest => "the message of the service says what is missing",
         Status::Forbidden => match kind {
             Kind::Payment => {
                 "either the customer key of a signed-in visitor was not validated, or this cluster accepts signed payments \
@@ -91,7 +91,7 @@ fn advice(kind: Kind, receipt: &Receipt) -> &'static str {
             "check cluster_id or base_url; the v1 API must have been enabled for the cluster by the vendor's support"
         }
         Status::ServerError | Status::Throttled => {
-            "the service is unavailable or busy: try later; a queue would try for you"
+            "the service is unavailable or busy: try later; a queue tries again by itself"
         }
         Status::InvalidArgument => {
             "fix the arguments of the notification (--market, --ticket, --line, ...)"

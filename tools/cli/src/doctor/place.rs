@@ -140,9 +140,7 @@ fn shared_parent(path: &Path, owner: u32) -> Option<Check> {
     let shown = path.display();
     Some(Check::warning(
         "permissions",
-        format!(
-            "{who} may make and replace files in {shown}, and so put another spool in this one's place"
-        ),
+        format!("{who} may create files in {shown}, and so replace this spool"),
         format!(
             "keep the spool in a folder of mode 0700 that belongs to {}: `chown {} {shown}` and `chmod 0700 {shown}`, \
              or another folder",

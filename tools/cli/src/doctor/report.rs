@@ -2,8 +2,11 @@
 
 use std::fmt::Write as _;
 
+use anstyle::{AnsiColor, Style};
 use serde_json::{Map, Value, json};
+use textwrap::{Options, WordSplitter};
 
+use super::screen::Screen;
 use crate::output::printable;
 
 /// The worst comes last.
@@ -24,7 +27,21 @@ impl CheckState {
             CheckState::Failed => "failed",
         }
     }
+
+    fn style(self) -> Style {
+        match self {
+            CheckState::Skipped => Style::new().dimmed(),
+            CheckState::Ok => AnsiColor::Green.on_default(),
+            CheckState::Warning => AnsiColor::Yellow.on_default(),
+            CheckState::Failed => AnsiColor::Red.on_default().bold(),
+        }
+    }
 }
+
+/// Where the text of a check begins, in columns.
+const TEXT_COLUMN: usize = 24;
+/// On a narrower screen, the lines after the first begin further to the left.
+const NARROW: usize = 72;
 
 /// One check. Its words may come from the network or the environment, so they are made harmless.
 #[derive(Debug)]
@@ -126,35 +143,43 @@ impl Report {
         }
     }
 
-    pub(super) fn text(&self) -> String {
+    /// The report for a person, wrapped and coloured as the screen allows.
+    pub(super) fn text(&self, screen: Screen) -> String {
         let mut out = String::new();
         for (group, checks) in &self.groups {
-            let _ = writeln!(out, "{group}");
-            // What was skipped for one reason stands in one line.
+            let _ = writeln!(out, "{}", screen.styled(Style::new().bold(), group));
+            // Checks that were skipped for one reason share a line.
             for alike in
                 checks.chunk_by(|a, b| a.state == CheckState::Skipped && a.found == b.found)
             {
                 if let Some(check) = alike.first() {
-                    let state = check.state.name();
+                    let state = format!("{:<8}", check.state.name());
+                    let state = screen.styled(check.state.style(), &state);
                     let names: Vec<&str> = alike.iter().map(|c| c.name).collect();
-                    let _ = match names.as_slice() {
-                        [name] => writeln!(out, "  {state:<8} {name:<12} {}", check.found),
-                        _ => writeln!(out, "  {state:<8} {}: {}", names.join(", "), check.found),
+                    let (head, text) = match names.as_slice() {
+                        [name] => (format!("  {state} {name:<12} "), check.found.clone()),
+                        _ => (
+                            format!("  {state} "),
+                            format!("{}: {}", names.join(", "), check.found),
+                        ),
                     };
+                    wrap(&mut out, screen, &head, &text, TEXT_COLUMN);
                     if let Some(advice) = &check.advice {
-                        let _ = writeln!(out, "{:24}-> {advice}", "");
+                        let head = format!("{:TEXT_COLUMN$}-> ", "");
+                        wrap(&mut out, screen, &head, advice, TEXT_COLUMN + 3);
                     }
                 }
             }
         }
-        let _ = writeln!(
-            out,
-            "\n{} failed, {} with a warning, {} ok, {} skipped",
+        let summary = format!(
+            "{} failed, {} with a warning, {} ok, {} skipped",
             self.count(CheckState::Failed),
             self.count(CheckState::Warning),
             self.count(CheckState::Ok),
             self.count(CheckState::Skipped)
         );
+        out.push('\n');
+        wrap(&mut out, screen, "", &summary, 0);
         out
     }
 
@@ -179,6 +204,29 @@ impl Report {
             "skipped": self.count(CheckState::Skipped),
             "checks": checks.collect::<Vec<_>>(),
         })
+    }
+}
+
+/// Adds the text behind its head, in lines that fit the screen.
+fn wrap(out: &mut String, screen: Screen, head: &str, text: &str, column: usize) {
+    let Some(width) = screen.width else {
+        let _ = writeln!(out, "{head}{text}");
+        return;
+    };
+    let indent = " ".repeat(if width < NARROW { 4 } else { column });
+    let head = if width < NARROW {
+        head.replace(&" ".repeat(TEXT_COLUMN), "    ")
+    } else {
+        head.to_owned()
+    };
+    let options = Options::new(width)
+        .initial_indent(&head)
+        .subsequent_indent(&indent)
+        // A path or a command is copied as a whole.
+        .break_words(false)
+        .word_splitter(WordSplitter::NoHyphenation);
+    for line in textwrap::wrap(text, options) {
+        let _ = writeln!(out, "{line}");
     }
 }
 
@@ -232,7 +280,7 @@ mod tests {
             Check::failed("b", "broken", "fix it"),
         ]);
         assert_eq!(
-            report.text(),
+            report.text(Screen::PLAIN),
             "group\n  ok       a            fine\n  failed   b            broken\n                        \
              -> fix it\n\n1 failed, 0 with a warning, 1 ok, 0 skipped\n"
         );
@@ -244,13 +292,40 @@ mod tests {
     }
 
     #[test]
+    fn lines_fit_the_screen_and_break_no_word_when_it_has_a_width() {
+        let long = "the path /var/lib/esales-notify/spool and the command `esales-notify queue dead list` stay as they are";
+        let report = of(vec![Check::failed("a", long, long)]);
+        let plain = report.text(Screen::PLAIN);
+        for (width, is_coloured) in [(100, false), (80, true), (72, false), (40, true)] {
+            let screen = Screen {
+                width: Some(width),
+                is_coloured,
+            };
+            let text = report.text(screen);
+            let widest = text.lines().map(textwrap::core::display_width).max();
+            assert!(widest <= Some(width) && text.lines().count() > 6, "{text}");
+            assert_eq!(text.contains('\u{1b}'), is_coloured);
+            assert!(text.contains("/var/lib/esales-notify/spool"), "{text}");
+            if !is_coloured {
+                let words = |text: &str| {
+                    text.split_whitespace()
+                        .map(str::to_owned)
+                        .collect::<Vec<_>>()
+                };
+                assert_eq!(words(&text), words(&plain), "nothing is lost");
+            }
+        }
+        assert!(!plain.contains('\u{1b}'));
+    }
+
+    #[test]
     fn report_groups_skipped_checks_with_the_same_reason() {
         let report = of(vec![
             Check::skipped("a", "no need"),
             Check::skipped("b", "no need"),
             Check::skipped("c", "no way"),
         ]);
-        let text = report.text();
+        let text = report.text(Screen::PLAIN);
         assert!(text.contains("\n  skipped  a, b: no need\n  skipped  c            no way\n"));
         assert_eq!(report.json()["checks"].as_array().unwrap().len(), 3);
     }

@@ -312,14 +312,14 @@ fn waiting(report: &SpoolReport, config: &Config) -> Check {
     };
     let check = if pending > 0 && age > max_age / 2 {
         let advice = format!(
-            "they expire after {} (max_age_s): get the delivery going at once, or raise max_age_s",
+            "they expire after {} (max_age_s): restore delivery at once, or raise max_age_s",
             span(max_age)
         );
         Check::failed("waiting", found, advice)
     } else if nearly(pending, number(config, "max_items"))
         || nearly(report.pending_bytes, number(config, "max_bytes"))
     {
-        let advice = "the queue is nearly full (max_items, max_bytes): get the delivery going, or raise the limits";
+        let advice = "the queue is nearly full (max_items, max_bytes): restore delivery, or raise the limits";
         Check::warning("waiting", found, advice)
     } else if !failing.is_empty() {
         let advice = "deliveries fail: see the network above, and the log of `esales-notify drain` or of the shop; when \
@@ -372,7 +372,7 @@ fn of_dead(by_status: &[(Status, u64)]) -> String {
                 "Payments that may have arrived: look each up in the service's figures. Drop those that are there; \
                  `esales-notify queue dead retry --may-count-twice ID` sends the others."
             }
-            _ => "Others: see their details.",
+            _ => "For all others, see their details.",
         })
         .collect();
     advice.dedup();

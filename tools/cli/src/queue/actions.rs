@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::text::counted;
 use super::{Answer, json as as_json, text as as_text};
-use crate::{EXIT_LEFT, prometheus};
+use crate::{EXIT_LEFT, metrics};
 
 /// No notification has the id.
 const EXIT_UNKNOWN: u8 = 3;
@@ -41,12 +41,12 @@ fn number(args: &ArgMatches, name: &str, n: u64, sentence: &str) -> Answer {
 }
 
 pub(super) fn status(spool: &SpoolAdmin, args: &ArgMatches) -> Result<Answer, Error> {
-    Ok(report_answer(&spool.report()?, args))
+    Ok(report_answer(&spool.report()?, &spool.name(), args))
 }
 
-fn report_answer(report: &SpoolReport, args: &ArgMatches) -> Answer {
+fn report_answer(report: &SpoolReport, spool: &str, args: &ArgMatches) -> Answer {
     let answer = Answer::new(if args.get_flag("prometheus") {
-        prometheus::page(report)
+        metrics::page(report, spool, None)
     } else if is_json(args) {
         as_json::page(&as_json::report(report))
     } else {
@@ -84,8 +84,8 @@ pub(super) fn show(spool: &SpoolAdmin, args: &ArgMatches) -> Result<Answer, Erro
     let id = text(args, "id").unwrap_or_default();
     let Some(shown) = spool.show(id)? else {
         return Ok(unknown(format!(
-            "{}: nothing is known of the id {}: the spool never accepted it, or it left the spool longer ago than \
-             receipt_retention_s",
+            "{}: the id {} is unknown: the spool never accepted it, or it left the spool more than \
+            receipt_retention_s ago",
             Status::UnknownId,
             id.escape_debug()
         )));
@@ -139,8 +139,8 @@ fn with_payments_left(answer: Answer, left: u64) -> Answer {
     let payments = counted(left, "payment");
     answer
         .warn(format!(
-            "{payments} left: they may have arrived, and the service counts a payment twice that it gets twice. See in the \
-             service's figures whether they did: if not, add --may-count-twice; if so, drop them with `queue dead drop`"
+            "{payments} skipped: they may have arrived, and the service counts a repeated payment twice. Check \
+            the service's figures: if they did not arrive, add --may-count-twice; if they did, drop them with `queue dead drop`"
         ))
         .code(EXIT_LEFT)
 }
@@ -218,7 +218,7 @@ pub(super) fn dead_retry(
             "{}\n",
             json!({ "retried": report.retried, "left": report.left })
         ),
-        false => format!("{} put back into the queue\n", report.retried),
+        false => format!("{} enqueued again\n", report.retried),
     });
     let answer = with_payments_left(answer, report.left);
     let refused = letters
@@ -227,8 +227,8 @@ pub(super) fn dead_retry(
         .count();
     Ok(match (private_key, refused) {
         (None, 1..) => answer.warn(format!(
-            "{refused} of them died with ESALES_FORBIDDEN and go out again with the old token: after a rotation of \
-             the private key, set ESALES_PRIVATE_KEY to the new one, and they are signed anew"
+            "{refused} of them died with ESALES_FORBIDDEN and are sent again with the old token: after a \
+            rotation of the private key, set ESALES_PRIVATE_KEY to the new key, and they are signed again"
         )),
         _ => answer,
     })
@@ -250,7 +250,11 @@ mod tests {
     fn answer(report: &SpoolReport, form: &[&str]) -> Answer {
         let line = ["queue", "status"].iter().chain(form);
         let matches = super::super::command().get_matches_from(line);
-        report_answer(report, matches.subcommand_matches("status").unwrap())
+        report_answer(
+            report,
+            "/spool",
+            matches.subcommand_matches("status").unwrap(),
+        )
     }
 
     #[test]
@@ -271,7 +275,7 @@ mod tests {
         assert!(
             answer(&faulty, &["--prometheus"])
                 .text
-                .contains("esales_queue_balanced 0\n")
+                .contains("esales_queue_balanced{spool=\"/spool\"} 0.0\n")
         );
     }
 }

@@ -8,24 +8,33 @@ use clap::{Arg, ArgAction, ArgGroup, Command, value_parser};
 use crate::options;
 
 const LONG_ABOUT: &str = "\
-Looks into a spool and repairs it: the directory or the engine that the option spool (--spool, ESALES_SPOOL) names. Any number of \
-processes may enqueue and deliver meanwhile. Run it as the user who owns the spool, or as root. No command shows a \
-token.";
+Inspects and repairs a spool: the directory or the engine in the option spool (--spool, ESALES_SPOOL). Other processes may \
+enqueue and deliver meanwhile. Run it as the owner of the spool, or as root. No command shows a token.";
 
 const EXIT_CODES: &str = "\
-Exit code: 0 done; 2 wrong usage or options, such as a relative path; 3 no notification (dead letter) has that id, and nothing was changed; \
-4 something is left: the queue is full (salvage), or payments that may have arrived (dead retry, salvage); 5 the counters of the spool contradict one another (status); 6 \
-there is no such spool, or it could not be used.";
+Exit code: 0 done; 2 wrong usage or options, such as a relative path; 3 no notification has the id, and nothing was \
+changed; 4 something is left, because the queue is full (salvage) or payments may have arrived (dead retry, salvage); \
+5 the counters of the spool contradict each other (status); 6 the spool does not exist or cannot be used.";
+
+const EXAMPLES: &str = "\
+Examples, with ESALES_SPOOL in the environment:
+  esales-notify queue status
+  esales-notify queue list --limit 20
+  esales-notify queue retry --now
+  esales-notify queue dead list
+  esales-notify queue dead retry --all
+  esales-notify queue purge --customer-id 4711
+  esales-notify queue backup /var/backups/spool";
 
 const BACKUP: &str = "\
-Makes a consistent copy of the spool in a new directory, while the spool is in use. The copy is a spool itself: to \
-restore it, stop every process that uses the spool, and put the copy in the spool's place; or enqueue what is in it \
-with `queue salvage`.";
+Copies the spool into a new directory, while the spool is in use. The copy is consistent, and is a spool itself. To \
+restore it, stop every process that uses the spool and replace the spool's directory with the copy, or enqueue the \
+notifications of the copy with `queue salvage`.";
 
 const SALVAGE: &str = "\
-Enqueues the pending notifications of another spool: a backup, a copy, or a damaged spool that was moved away. Whatever \
-the spool knows already (it is pending, is a dead letter, or has a receipt) is left out, so nothing is enqueued twice, \
-also by a second run. The age of what is enqueued counts from now. The other spool is not changed.";
+Enqueues the pending notifications of another spool: a backup, a copy, or a damaged spool that was moved away. A \
+notification that the spool already has as pending, as a dead letter or in a receipt is skipped, so a second run enqueues \
+nothing twice. The age of the notifications counts from now. The other spool is not changed.";
 
 fn flag(name: &'static str, help: &'static str) -> Arg {
     Arg::new(name)
@@ -49,15 +58,15 @@ fn leaf(name: &'static str, about: &'static str) -> Command {
     Command::new(name)
         .about(about)
         .after_help(EXIT_CODES)
-        .arg(flag("json", "For programs: as JSON"))
+        .arg(flag("json", "Print JSON, for programs"))
         .args(client_options(&SPOOL_OPTIONS))
 }
 
-/// For a command that enqueues what may be a payment.
+/// The flag of a command that may enqueue payments.
 fn may_count_twice() -> Arg {
     flag(
         "may-count-twice",
-        "Also enqueue payments that may have arrived: the service counts those that did arrive twice",
+        "Also enqueue payments that may have arrived; the service counts those that did arrive twice",
     )
 }
 
@@ -69,7 +78,7 @@ fn id() -> Arg {
     Arg::new("id")
         .value_name("ID")
         .required(true)
-        .help("The notification's id")
+        .help("Id of the notification")
 }
 
 /// Ids, or all: one of the two is required.
@@ -79,7 +88,7 @@ fn chosen(command: Command, all: &'static str) -> Command {
             Arg::new("id")
                 .value_name("ID")
                 .num_args(1..)
-                .help("Those with these ids"),
+                .help("Ids of the dead letters"),
         )
         .arg(flag("all", all))
         .group(ArgGroup::new("which").args(["id", "all"]).required(true))
@@ -104,21 +113,22 @@ fn group(name: &'static str, about: &'static str) -> Command {
 pub(crate) fn command() -> Command {
     group(
         "queue",
-        "Look into a spool: its state, its notifications; retry, drop, erase, back up, salvage",
+        "Inspect and repair a spool: status, list, retry, drop, purge, backup, salvage",
     )
     .long_about(LONG_ABOUT)
+    .after_help(format!("{EXAMPLES}\n\n{EXIT_CODES}"))
     .subcommand(
         leaf(
             "status",
-            "Show the counters, the gates, and which process delivers the spool",
+            "Show the counters, the origins that are backing off, and which process delivers",
         )
-        .arg(flag("prometheus", "In the Prometheus text exposition format").conflicts_with("json")),
+        .arg(flag("prometheus", "Print the Prometheus text format").conflicts_with("json")),
     )
     .subcommand(list())
     .subcommand(
         leaf(
             "show",
-            "Show what is known of a notification, without its token",
+            "Show a notification and its receipt, without its token",
         )
         .arg(id())
         .args(client_options(&["receipt_retention_s"])),
@@ -126,9 +136,9 @@ pub(crate) fn command() -> Command {
     .subcommand(
         leaf(
             "retry",
-            "Try one delivery at once where deliveries are backing off",
+            "Try one delivery at once for every origin that is backing off",
         )
-        .arg(flag("now", "Do not wait for the end of the pause").required(true)),
+        .arg(flag("now", "Do not wait until the pause ends").required(true)),
     )
     .subcommand(dead())
     .subcommand(purge())
@@ -138,15 +148,15 @@ pub(crate) fn command() -> Command {
             "Copy the spool into a new directory, while it is in use",
         )
         .long_about(BACKUP)
-        .arg(path("The directory to make")),
+        .arg(path("The new directory")),
     )
     .subcommand(
         leaf(
             "salvage",
-            "Enqueue what can be read of a damaged, copied or backed-up spool",
+            "Enqueue the notifications of a damaged, copied or backed-up spool",
         )
         .long_about(SALVAGE)
-        .arg(path("The other spool's directory"))
+        .arg(path("Directory of the other spool"))
         .arg(flag("dead", "Also enqueue its dead letters"))
         .arg(may_count_twice())
         .args(client_options(&[
@@ -167,20 +177,23 @@ fn list() -> Command {
                 .value_name("N")
                 .value_parser(value_parser!(u64).range(1..=100_000))
                 .default_value("100")
-                .help("At most this many"),
+                .help("Greatest number of notifications"),
         )
-        .arg(Arg::new("after").long("after").value_name("CURSOR").help(
-            "Continue behind the last notification of an earlier list, which printed this cursor",
-        ))
+        .arg(
+            Arg::new("after")
+                .long("after")
+                .value_name("CURSOR")
+                .help("Continue an earlier list, which printed this cursor"),
+        )
 }
 
 fn dead() -> Command {
     group(
         "dead",
-        "List dead letters (refused for good by the service, or payments that may have arrived), retry them, drop them",
+        "List, retry or drop dead letters: notifications that the service refused for good, and payments that may have arrived",
     )
     .subcommand(leaf("list", "List the dead letters, oldest first"))
-    .subcommand(leaf("show", "Show a dead letter, the newest with that id").arg(id()))
+    .subcommand(leaf("show", "Show a dead letter; if several have the id, the newest").arg(id()))
     .subcommand(
         chosen(
             leaf(
@@ -191,7 +204,7 @@ fn dead() -> Command {
         )
         .arg(may_count_twice())
         .args(secret::args(
-            "Make the tokens of visitors and of payments anew with this key, as after a rotation",
+            "Renew the tokens of visitors and payments with this key, for example after a rotation",
         )),
     )
     .subcommand(chosen(
@@ -203,19 +216,19 @@ fn dead() -> Command {
 fn purge() -> Command {
     leaf(
         "purge",
-        "Erase everything of one visitor: pending notifications, dead letters, copies on the disk",
+        "Erase all data of one visitor: pending notifications, dead letters, copies on the disk",
     )
     .arg(
         Arg::new("customer-key")
             .long("customer-key")
             .value_name("KEY")
-            .help("The visitor's customer key"),
+            .help("Customer key of the visitor"),
     )
     .arg(
         Arg::new("customer-id")
             .long("customer-id")
             .value_name("ID")
-            .help("A signed-in visitor's id in the shop, from which the customer key is made"),
+            .help("Id of a signed-in visitor in the shop, from which the customer key is made"),
     )
     .group(
         ArgGroup::new("visitor")

@@ -207,23 +207,23 @@ pub(super) fn salvage(report: &SalvageReport) -> String {
     if report.already_there > 0 {
         let _ = writeln!(
             out,
-            "{} left out: the spool knows the id already",
+            "{} skipped: the spool already has the id",
             counted(report.already_there, "notification")
         );
     }
     if report.dead_letters_left > 0 {
         let _ = writeln!(
             out,
-            "{} left there: --dead enqueues dead letters too",
+            "{} skipped: --dead enqueues dead letters too",
             counted(report.dead_letters_left, "dead letter")
         );
     }
     if report.may_have_arrived_left > 0 {
         let left = counted(report.may_have_arrived_left, "payment");
-        let _ = writeln!(out, "{left} left there: they may have arrived");
+        let _ = writeln!(out, "{left} skipped: they may have arrived");
     }
     for part in &report.unreadable {
-        let _ = writeln!(out, "not readable: {part}");
+        let _ = writeln!(out, "unreadable: {part}");
     }
     out
 }

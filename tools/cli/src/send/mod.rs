@@ -16,13 +16,13 @@ use serde_json::json;
 use crate::{EXIT_USAGE, options, secret};
 use line::{OrderLine, in_terms_of_the_command};
 
-/// A payment that was not delivered for certain: a script must not send it again.
+/// A payment that may have arrived: a script must not send it again.
 const EXIT_MAY_HAVE_ARRIVED: u8 = 5;
 
 const EXIT_CODES: &str = "\
-Exit code: 0 delivered, or queued; 2 wrong usage, arguments or options; 3 refused for good by the service (400, 403, ...); \
-4 not delivered, may succeed later with the same --id (5xx, 429, network); 5 a payment that may have arrived: sent again, \
-the service may count it twice; 70 a defect of this program.";
+Exit code: 0 delivered or queued; 2 wrong usage, arguments or options; 3 refused for good by the service (400, 403, ...); \
+4 not delivered, may succeed later with the same --id (5xx, 429, network); 5 a payment that may have arrived, which the \
+service may count twice if it is sent again; 70 a defect of this program.";
 
 const EXAMPLES: &str = "\
 Examples, with ESALES_CLUSTER_ID and ESALES_MARKET in the environment:
@@ -35,17 +35,17 @@ Examples, with ESALES_CLUSTER_ID and ESALES_MARKET in the environment:
       --line product=P2,quantity=1,price=45
   esales-notify send end --customer-key KEY --session-key KEY";
 
-/// The flag of an order's lines, which takes one of them.
+/// The flag for one line of an order.
 const LINE: &str = "line";
 const LINE_HELP: &str = "\
-A line of the order, such as product=P1,variant=V1,quantity=2,price=199.50, once for each line. A product or a variant is \
-enough; price is what one of them was sold for";
-const COST_HELP: &str = ". cost=120, what one of them cost the shop, is optional";
+A line of the order, such as product=P1,variant=V1,quantity=2,price=199.50; repeat the flag for each line. product or \
+variant is required; price is the selling price of one item";
+const COST_HELP: &str = ". Optional: cost=120, the cost of one item for the shop";
 
-/// The options of the client that --help of a kind shows; the others are accepted too.
+/// The client options that --help of a kind shows. The other options are accepted too.
 const SHOWN_OPTIONS: [&str; 4] = ["cluster_id", "base_url", "market", "timeout_ms"];
 
-/// The arguments with the commonest kind, where `send` is followed by a flag instead of a kind.
+/// Inserts the most common kind if `send` is followed by a flag instead of a kind.
 pub(crate) fn with_kind(mut arguments: Vec<OsString>) -> Vec<OsString> {
     let is = |at: usize, name: &str| arguments.get(at).is_some_and(|a| a == name);
     let has_flag = arguments
@@ -58,12 +58,12 @@ pub(crate) fn with_kind(mut arguments: Vec<OsString>) -> Vec<OsString> {
     arguments
 }
 
-/// The name of a kind on the command line, such as `add-to-cart`.
+/// The name of a kind on the command line, for example `add-to-cart`.
 pub(crate) fn kind_flag(kind: &KindSpec) -> String {
     kind.name.replace('_', "-")
 }
 
-/// The kind of a name on the command line.
+/// The kind with this name on the command line.
 pub(crate) fn kind_of(flag: &str) -> Option<Kind> {
     let row = KINDS.iter().find(|row| kind_flag(row) == flag)?;
     Some(row.kind)
@@ -88,7 +88,7 @@ fn field_flag(field: Field) -> String {
     field.spec().name.replace('_', "-")
 }
 
-/// The argument of a field. The private key has flags of its own, as tokens of visitors need it too.
+/// The flag of a field. The private key has other flags, because tokens of visitors need it too.
 fn field_arg(field: Field, may_have_cost: bool) -> Option<Arg> {
     match field {
         Field::PrivateKey => None,
@@ -104,7 +104,7 @@ fn field_arg(field: Field, may_have_cost: bool) -> Option<Arg> {
                 }),
         ),
         _ => {
-            // The pages of the library name its fields; a person here knows the flags.
+            // The documentation of the library has the names of fields; the help has the flags.
             let mut help = field.spec().doc.trim_end_matches('.').to_owned();
             for row in FIELDS {
                 let long = format!("--{}", field_flag(row.field));
@@ -121,31 +121,35 @@ fn field_arg(field: Field, may_have_cost: bool) -> Option<Arg> {
     }
 }
 
-/// Who did it, by flag or environment.
+/// The flags of the visitor.
 fn visitor_flags() -> [Arg; 5] {
     [
         flag(
             "customer-key",
             "KEY",
-            "Who the visitor is; a new UUID (an anonymous visitor) if left out",
+            "Key of the visitor [default: a new UUID, for an anonymous visitor]",
         ),
-        flag("session-key", "KEY", "The visit; a new UUID if left out"),
+        flag(
+            "session-key",
+            "KEY",
+            "Key of the session (visit) [default: a new UUID]",
+        ),
         flag("token", "TOKEN", "Token of a signed-in visitor"),
         flag(
             "customer-id",
             "ID",
-            "A signed-in visitor's id in the shop: makes --customer-key and --token",
+            "Id of a signed-in visitor in the shop, from which --customer-key and --token are made",
         ),
         flag(
             "id",
             "ID",
-            "Names this one event in receipts and in the queue, and to the service if it is a click or a cart; a new UUID \
-             if left out",
+            "Id of this one event in receipts and in the queue; clicks and carts also send it to the service \
+             [default: a new UUID]",
         ),
     ]
 }
 
-/// The flags of every kind's notification, for a command that takes the kind as a value.
+/// The flags of all kinds, for a command that takes the kind as a value.
 pub(crate) fn fields() -> Vec<Arg> {
     let own = FIELDS.iter().filter_map(|row| field_arg(row.field, true));
     let key = secret::args("The shop's private key, for --customer-id and for a secure-payment");
@@ -161,19 +165,37 @@ pub(crate) fn command() -> Command {
         .subcommand_value_name("KIND")
         .subcommand_help_heading("Kinds")
         .after_help(format!(
-            "{EXAMPLES}\n\n`esales-notify send KIND --help` has the flags of a kind. Without KIND it is add-to-cart.\n\n{EXIT_CODES}"
+            "{EXAMPLES}\n\n`esales-notify send KIND --help` lists the flags of a kind. The default KIND is add-to-cart.\n\n{EXIT_CODES}"
         ))
         .subcommands(KINDS.iter().map(of_kind))
+}
+
+/// The Examples block of a kind: its lines of the Examples block of `send`.
+fn example(kind: &str) -> String {
+    let command = format!("  esales-notify send {kind} ");
+    let mut lines = EXAMPLES
+        .lines()
+        .skip_while(|line| !line.starts_with(&command));
+    let mut out =
+        "Example, with ESALES_CLUSTER_ID and ESALES_MARKET in the environment:".to_owned();
+    for line in lines.by_ref() {
+        out += &format!("\n{line}");
+        if !line.ends_with('\\') {
+            break;
+        }
+    }
+    out
 }
 
 fn of_kind(row: &'static KindSpec) -> Command {
     let needs = |field| row.kind.need(field) == Some(Need::Required);
     let needs_key = needs(Field::PrivateKey);
+    let example = example(&kind_flag(row));
     let mut command = Command::new(kind_flag(row))
         .about(row.doc)
         .after_help(format!(
-            "Every option of the client is a flag here, such as --max-attempts: `esales-notify options` has them \
-             all.\n\n{EXIT_CODES}"
+            "{example}\n\nEvery client option is a flag too, such as --max-attempts: `esales-notify options` lists \
+             them.\n\n{EXIT_CODES}"
         ));
     let mut one_of = Vec::new();
     for (field, need) in row.fields {
@@ -190,7 +212,7 @@ fn of_kind(row: &'static KindSpec) -> Command {
         command = command.group(group.multiple(true).required(true));
     }
     let what_for = match needs_key {
-        true => "The shop's private key, which signs the payment, and the visitor of --customer-id",
+        true => "The shop's private key, which signs the payment and the visitor of --customer-id",
         false => "The shop's private key, for --customer-id",
     };
     command
@@ -222,7 +244,7 @@ fn of_kind(row: &'static KindSpec) -> Command {
         }))
 }
 
-/// What the flags and the environment say of the notification.
+/// The flags and environment variables of the notification.
 struct Given<'a> {
     args: &'a ArgMatches,
     kind: Kind,
@@ -241,8 +263,8 @@ impl<'a> Given<'a> {
         is_there && self.args.value_source(name) == Some(ValueSource::CommandLine)
     }
 
-    /// The value of a field. A variable for a field that the kind does not have is meant for other kinds; of a flag the
-    /// library says that it does not belong.
+    /// The value of a field. A variable for a field that the kind does not have is ignored, because it is for other
+    /// kinds; a flag for such a field is refused by the library.
     fn field(&self, field: Field) -> Option<&'a str> {
         let name = field_flag(field);
         let counts = self.kind.need(field).is_some() || self.is_by_flag(&name);
@@ -271,7 +293,7 @@ impl<'a> Given<'a> {
     }
 }
 
-/// Sends what the fields say; with the receipt, whatever the outcome, come the customer key and the session key.
+/// Sends the notification. Returns the receipt of any outcome, the customer key and the session key.
 pub(crate) fn notify(
     kind: Kind,
     args: &ArgMatches,
@@ -318,12 +340,12 @@ pub(crate) fn notify(
 }
 
 pub(crate) fn run(args: &ArgMatches) -> Result<ExitCode, String> {
-    let (name, args) = args.subcommand().ok_or("which kind?")?;
+    let (name, args) = args.subcommand().ok_or("the kind is missing")?;
     let kind = kind_of(name).ok_or("no such kind")?;
     let config = options::config(args)?;
     if config.get("on_failure") == Some("queue") && config.get("spool").is_none() {
         return Err(
-            "on_failure=queue needs a spool: this command ends before a queue in its memory could be delivered. \
+            "on_failure=queue requires a spool, because this command ends before a queue in memory could be delivered. \
              Name the directory with --spool or ESALES_SPOOL"
                 .to_owned(),
         );
@@ -352,7 +374,7 @@ fn print(kind: &str, receipt: &Receipt, customer_key: &str, session_key: &str) {
     );
 }
 
-/// `kind`: its name, if it is known.
+/// `kind` is the name of the kind, if it is known.
 pub(crate) fn as_json(kind: Option<&str>, receipt: &Receipt) -> serde_json::Value {
     json!({
         "kind": kind,

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use axum::Router;
+use esales_notify_serving::{Activity, Heads, InFlight, Unfinished};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
@@ -18,9 +19,7 @@ use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::activity::{Activity, InFlight};
 use super::shared::CloseIfIdle;
-use super::unfinished::{Heads, Unfinished};
 use super::wire::{self, Wire};
 use crate::journal::ConnectionNumber;
 use crate::script::Action;

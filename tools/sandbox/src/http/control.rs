@@ -26,7 +26,7 @@ pub(super) async fn received_one(State(shared): App, Path(seq): Path<u64>) -> Re
         Some(record) => json(record.as_ref()),
         None => plain(
             StatusCode::NOT_FOUND,
-            format!("Sandbox: number {seq} is not remembered, or was not received."),
+            format!("Sandbox: request {seq} was discarded or never received."),
         ),
     }
 }
@@ -73,5 +73,5 @@ pub(super) async fn ca_pem(State(shared): App) -> Response {
 }
 
 pub(super) async fn nothing_here() -> Response {
-    plain(StatusCode::NOT_FOUND, "Sandbox: there is nothing here.")
+    plain(StatusCode::NOT_FOUND, "Sandbox: this path does not exist.")
 }

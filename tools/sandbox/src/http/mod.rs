@@ -1,6 +1,5 @@
 //! The server: connections, routes, and the handlers of notifications, of the control interface and of the page.
 
-mod activity;
 mod body;
 mod connection;
 mod control;
@@ -12,9 +11,8 @@ mod reply;
 mod server;
 mod shared;
 pub(crate) mod tls;
-mod unfinished;
 mod wire;
 
+pub(crate) use esales_notify_serving::Unfinished;
 pub(crate) use server::run;
 pub(crate) use shared::Shared;
-pub(crate) use unfinished::Unfinished;

@@ -8,9 +8,10 @@ use axum::extract::{Request, State};
 use axum::http::header::{ALLOW, CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
+use esales_notify_serving::Body;
 use tokio::time::sleep;
 
-use super::body::{Body, LONGEST_BODY, read};
+use super::body::{LONGEST_BODY, read};
 use super::connection::Connection;
 use super::reply::plain;
 use super::shared::Shared;
@@ -76,7 +77,7 @@ pub(super) async fn notification(
     verdict.notification = None;
     match scripted {
         Some(answer) => play(answer, verdict, &connection).await,
-        None => honest(verdict),
+        None => normal(verdict),
     }
 }
 
@@ -90,7 +91,7 @@ fn readable(headers: &HeaderMap) -> Vec<(String, String)> {
         .collect()
 }
 
-fn honest(verdict: Verdict) -> Response {
+fn normal(verdict: Verdict) -> Response {
     let status = StatusCode::from_u16(verdict.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     if verdict.text.is_empty() {
         return status.into_response();
@@ -107,7 +108,7 @@ fn honest(verdict: Verdict) -> Response {
 async fn play(answer: Answer, verdict: Verdict, connection: &Connection) -> Response {
     sleep(Duration::from_millis(answer.wait_ms)).await;
     match answer.action {
-        Action::Honest => honest(verdict),
+        Action::Normal => normal(verdict),
         Action::Status(status) if !status.then_close => scripted(&status),
         action => match connection.take_over(action).await {},
     }

@@ -10,7 +10,7 @@ const CSS: &str = "text/css; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
 /// Address, type and text of each file that the page asks for.
-const FILES: [(&str, &str, &str); 12] = [
+const FILES: [(&str, &str, &str); 15] = [
     (
         "/sandbox/inspector/inspector.css",
         CSS,
@@ -35,6 +35,21 @@ const FILES: [(&str, &str, &str); 12] = [
         "/sandbox/inspector/store.js",
         JS,
         include_str!("../inspector/store.js"),
+    ),
+    (
+        "/sandbox/inspector/filter.js",
+        JS,
+        include_str!("../inspector/filter.js"),
+    ),
+    (
+        "/sandbox/inspector/links.js",
+        JS,
+        include_str!("../inspector/links.js"),
+    ),
+    (
+        "/sandbox/inspector/export.js",
+        JS,
+        include_str!("../inspector/export.js"),
     ),
     (
         "/sandbox/inspector/table.js",

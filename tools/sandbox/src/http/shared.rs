@@ -2,9 +2,9 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use esales_notify_serving::Unfinished;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
-use super::unfinished::Unfinished;
 use crate::journal::Journal;
 
 /// A request to close if idle: the answer is true if the connection was idle, and is closed now.

@@ -42,9 +42,9 @@ const GARBAGE: &[u8] = b"\x00\xff\x16\x03This is not HTTP.\r\n\r\n\xfe\x01";
 /// The peer went away first; there is nobody left to tell.
 pub(crate) async fn play(mut wire: impl Wire, action: &Action) -> io::Result<()> {
     match action {
-        // Dropped without a TLS goodbye: not a byte is what was asked for. What is honest goes
+        // Dropped without a TLS goodbye: the script asks for not a byte. A normal answer goes
         // through the ordinary server, and does not come here.
-        Action::Close | Action::Honest => return Ok(()),
+        Action::Close | Action::Normal => return Ok(()),
         Action::Reset => return wire.tcp().set_zero_linger(),
         Action::Hang => {
             let mut ignored = [0; 1024];

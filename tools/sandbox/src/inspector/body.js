@@ -20,6 +20,28 @@ function isJson(text) {
   }
 }
 
+/** The parts of JSON text, each `{ part, shown }`: `shown` differs for the value of a member `token`. */
+function jsonParts(body, token) {
+  let before = "";
+  let isToken = false;
+  return body.match(PARTS).map((part) => {
+    if (part.trim() === "") return { part, shown: part };
+    const shown = isToken && part.startsWith('"') ? `"${token(part.slice(1, -1))}"` : part;
+    // A name may be spelt with escapes.
+    isToken = part === ":" && JSON.parse(before) === "token";
+    before = part;
+    return { part, shown };
+  });
+}
+
+const otherText = (body, token) => body.replace(LOOKS_LIKE_A_TOKEN, (_, before, text) => before + token(text));
+
+/** The body with its tokens made short, and otherwise as it was sent. */
+export function bodyWithoutTokens(body) {
+  if (!isJson(body)) return otherText(body, shortened);
+  return jsonParts(body, shortened).map(({ shown }) => shown).join("");
+}
+
 /**
  * The text that shows a body: `{ text, hasToken }`. Every string and number stays as it was written, and every member
  * stays, twice if it was there twice: only white space between them is changed, and a token (unless `showsToken`).
@@ -31,21 +53,17 @@ export function bodyText(body, showsToken) {
     return showsToken ? text : shortened(text);
   };
   if (!isJson(body)) {
-    const text = body.replace(LOOKS_LIKE_A_TOKEN, (_, before, text) => before + token(text));
+    const text = otherText(body, token);
     return { text, hasToken };
   }
-  const parts = body.match(PARTS).filter((part) => part.trim() !== "");
+  const parts = jsonParts(body, token).filter(({ part }) => part.trim() !== "");
   const plain = [];
   const laidOut = [];
   let depth = 0;
   let deepest = 0;
-  let isTokens = false;
   const newLine = () => laidOut.push("\n", "  ".repeat(Math.min(depth, DEEPEST)));
-  for (const [at, part] of parts.entries()) {
-    const before = parts[at - 1];
-    const shown = isTokens && part.startsWith('"') ? `"${token(part.slice(1, -1))}"` : part;
-    // A name may be spelt with escapes.
-    isTokens = part === ":" && JSON.parse(before) === "token";
+  for (const [at, { part, shown }] of parts.entries()) {
+    const before = parts[at - 1]?.part;
     plain.push(shown);
     if (part === "}" || part === "]") {
       depth -= 1;

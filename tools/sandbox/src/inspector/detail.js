@@ -3,11 +3,11 @@
 import { bodyText } from "./body.js";
 import { hasId, kindWords } from "./kinds.js";
 import { orderTable } from "./order.js";
-import { answerName, tone, visitorName } from "./table.js";
+import { answerName, repetitionMark, tone, visitorName } from "./table.js";
 import { clock, curl, element, hasHiddenToken, shortened, ticketParts, visible } from "./text.js";
 
 const OPAQUE =
-  "Only a help for the eye. The ticket is opaque: the service may change what is in it at any time. Pass it on as it is.";
+  "For reading only. The ticket is opaque: the service may change what is in it at any time. Send it unchanged.";
 
 /** The members that have a line of their own, or a table. All others are text, and shown under their names. */
 const SHOWN_APART = new Set(["market", "customerKey", "sessionKey", "token", "id", "lines"]);
@@ -112,11 +112,10 @@ export class Detail {
     }
     if (notification.id !== undefined) {
       const same = this.#button("Show all with this id", () => this.#on.sameId(notification.id));
-      const again = record.duplicate ? [element("span", { class: "mark again" }, "seen before"), " "] : [];
-      add("Id", ...again, value(notification.id), " ", same);
+      add("Id", ...repetitionMark(record), value(notification.id), " ", same);
     } else if (record.visitor !== null && !hasId(record.kind)) {
-      const again = record.duplicate ? [element("span", { class: "mark again" }, "seen before"), " the same bytes; "] : [];
-      add("Id", ...again, element("span", { class: "muted" }, "this kind has none"));
+      const again = repetitionMark(record);
+      add("Id", ...again, again.length > 0 ? "of the same bytes; " : "", element("span", { class: "muted" }, "this kind has none"));
     }
     for (const [name, text] of Object.entries(notification)) {
       if (name === "ticket") this.#ticket(add, text);

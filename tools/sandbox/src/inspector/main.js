@@ -1,7 +1,9 @@
 // The page: puts the parts together.
 
 import { Detail } from "./detail.js";
+import { download } from "./export.js";
 import { kindWords, setKinds } from "./kinds.js";
+import { Links } from "./links.js";
 import { Store } from "./store.js";
 import { listen } from "./stream.js";
 import { Switches } from "./switches.js";
@@ -25,7 +27,7 @@ function announce(text) {
 /** For the eye; a screen reader is told by the region that is always there, and so only once. */
 function notice(text) {
   by("notice").textContent = text;
-  by("notice").hidden = text === "";
+  by("notice-box").hidden = text === "";
   if (text !== "") announce(text);
 }
 
@@ -67,7 +69,7 @@ async function ask(method, path, body) {
     notice("");
     return true;
   } catch (error) {
-    notice(`That did not work: ${visible(error.message, 300)}`);
+    notice(`The request failed: ${visible(error.message, 300)}`);
     return false;
   }
 }
@@ -81,9 +83,9 @@ async function whole(record) {
     const answer = await fetch(`/sandbox/received/${record.seq}`, { signal: AbortSignal.timeout(ASK_MS) });
     const found = answer.ok ? await answer.json() : null;
     if (found?.at_unix_ms === record.at_unix_ms && found.body === record.body) return found;
-    notice("The sandbox does not have this request any more, and this page does not have its whole payment token.");
+    notice("The sandbox does not have this request any more, and this page does not have the whole payment token.");
   } catch (error) {
-    notice(`That did not work: ${visible(error.message, 300)}`);
+    notice(`The request failed: ${visible(error.message, 300)}`);
   }
   return null;
 }
@@ -93,6 +95,7 @@ async function whole(record) {
 const table = new Table(by("scroller"), {
   onActive(row, entered) {
     detail.show(row);
+    links.show(row);
     by("main").dataset.detail = row?.record !== undefined;
     if (entered) detail.focus();
   },
@@ -110,6 +113,14 @@ const detail = new Detail(by("detail"), {
   },
   copy,
   whole,
+});
+
+const links = new Links({
+  find: (address) => store.find(address),
+  open: (row) => table.activate(row, false),
+  close: () => table.activate(null, false),
+  isPast: (address) => store.isPast(address),
+  missing: () => notice("The notification of this link is not here: since then the sandbox was restarted or cleared, or it no longer remembers it."),
 });
 
 /** What is hidden takes no focus: when the filter lets nothing through, it goes to the filter. */
@@ -145,6 +156,11 @@ function draw() {
     by("table").hidden = store.shown.length === 0;
     by("pause").textContent = store.paused ? `Resume (${Store.count(store.waiting).toLocaleString("en")} new)` : "Pause";
     by("pause").setAttribute("aria-pressed", store.paused);
+    by("undo").hidden = store.undoable === 0;
+    by("undo").textContent = `Undo clear (${store.undoable.toLocaleString("en")})`;
+    by("export").disabled = shown === 0;
+    // Last: only a table that is shown can bring a row into sight.
+    links.look();
   });
 }
 
@@ -190,8 +206,19 @@ by("pause").addEventListener("click", () => {
   else store.paused = true;
   draw();
 });
-// That it is cleared is said when the sandbox says so, whoever did it.
+// The notice comes when the sandbox reports it, whoever cleared it.
 by("clear").addEventListener("click", () => ask("DELETE", "/sandbox/received"));
+by("undo").addEventListener("click", () => {
+  store.undo();
+  notice("The cleared notifications are on this page again. The sandbox no longer has them.");
+  by("clear").focus();
+  draw();
+});
+by("export").addEventListener("click", () => download(store.shown.filter((row) => row.record).map((row) => row.record).reverse()));
+by("dismiss").addEventListener("click", () => {
+  notice("");
+  focusRows();
+});
 by("by-hand-close").addEventListener("click", () => by("by-hand").close());
 
 /** The kinds that the filter offers, as the sandbox names them. */
@@ -247,7 +274,7 @@ listen({
   },
   rest() {
     resting = true;
-    connection("rest", "Not listening while nobody looks at this page");
+    connection("rest", "Not listening while this page is hidden");
     title();
   },
   wake() {
@@ -259,8 +286,8 @@ listen({
     kinds(state.kinds);
     const change = store.state(state);
     if (change === "restart") {
-      store.note("The sandbox was restarted. What is below is gone from it, and kept on this page until it is cleared or reloaded.");
-      notice("The sandbox was restarted. What it received before is gone from it, and kept on this page.");
+      store.note("The sandbox was restarted. It no longer has the notifications below; this page keeps them until it is cleared or reloaded.");
+      notice("The sandbox was restarted. It no longer has the earlier notifications; this page keeps them.");
     }
     if (change === "cleared") notice("Cleared.");
     switches.state(state);

@@ -1,7 +1,6 @@
 // What the page has: the rows, newest last, those that wait while it is paused, and which of them are shown.
 
-import { kindWords } from "./kinds.js";
-import { matches, ticketParts } from "./text.js";
+import { conditions, values } from "./filter.js";
 
 /** The most rows; the oldest go first. As many as the sandbox remembers unless it is told otherwise. */
 export const MOST_ROWS = 10000;
@@ -14,39 +13,19 @@ export const isProblem = (record) =>
 const SHOW = {
   all: () => true,
   problems: isProblem,
+  retries: (record) => record.retry,
   duplicates: (record) => record.duplicate,
   "signed-in": (record) => record.visitor === "signed-in",
   anonymous: (record) => record.visitor === "anonymous",
 };
 
-/** The values of the members that could be read, those of an order's lines among them. */
-function values(notification) {
-  if (notification === null) return [];
-  const { lines = [], ...own } = notification;
-  return [...Object.values(own), ...lines.flatMap((line) => Object.values(line))];
-}
-
 function size({ body, body_hex: hex, notification }) {
   return values(notification).reduce((sum, text) => sum + text.length, body.length + (hex ?? "").length);
 }
 
-/** What the filter looks into, made when it is first asked for. */
-function haystack(row) {
-  if (row.haystack === undefined) {
-    const { record } = row;
-    const parts = ticketParts(record.notification?.ticket ?? "") ?? [];
-    const words = [record.method, record.path, record.answer, record.answer_text, record.visitor ?? "", kindWords(record.kind)];
-    // Values without the names around them: "se" is to find a market, and not every sessionKey.
-    words.push(...(record.notification ? values(record.notification) : [record.body]));
-    words.push(record.duplicate ? "duplicate" : "", record.scripted ? "scripted" : "");
-    row.haystack = [...words, ...record.warnings, ...parts].join("\n").toLowerCase();
-  }
-  return row.haystack;
-}
-
 /**
- * A row is `{ key, record }` for a notification, or `{ key, note }` for a remark between two: a restart, a gap.
- * Keys are numbers that grow and are never used twice; nothing else identifies a row beyond a restart.
+ * A row is `{ key, record, address }` for a notification, or `{ key, note }` for a remark between two: a restart, a
+ * gap. Keys are numbers that grow and are never used twice. The address names a notification in links, also to others.
  */
 export class Store {
   rows = [];
@@ -57,7 +36,10 @@ export class Store {
   paused = false;
   /** The rows that the filter lets through, newest first. */
   shown = [];
-  #words = [];
+  /** What the last clear took away, for `undo`; null: nothing. `{ rows, forgotten, characters }` */
+  #cleared = null;
+  /** The tests of the filter's text. */
+  #conditions = [];
   #show = "all";
   /** The name of the one kind that is shown; "": all. */
   #kind = "";
@@ -86,11 +68,45 @@ export class Store {
   }
 
   #forget() {
+    const rows = this.rows.concat(this.waiting);
+    if (rows.length > 0) {
+      // Its key is below those of the rows that follow.
+      const note = { key: this.#nextKey++, size: 0, note: "The notifications below were cleared. The sandbox no longer has them." };
+      this.#cleared = { rows: [...rows, note], forgotten: this.forgotten, characters: this.#characters };
+    }
     this.rows = [];
     this.waiting = [];
     this.shown = [];
     this.#characters = 0;
     this.forgotten = 0;
+  }
+
+  /** How many notifications `undo` would bring back. */
+  get undoable() {
+    return this.#cleared === null ? 0 : Store.count(this.#cleared.rows);
+  }
+
+  /** Brings back what the last clear took from this page; the sandbox does not have it any more. */
+  undo() {
+    const { rows, forgotten, characters } = this.#cleared;
+    this.#cleared = null;
+    this.rows = rows.concat(this.rows);
+    this.forgotten += forgotten;
+    this.#characters += characters;
+    this.#trim();
+    this.#showAgain();
+  }
+
+  /** The row with this address; undefined: there is none. */
+  find(address) {
+    return this.rows.find((row) => row.address === address);
+  }
+
+  /** Whether the notification with this address cannot arrive any more. */
+  isPast(address) {
+    if (this.#run === null) return false;
+    const start = `${this.#run}-${this.#era}-`;
+    return !address.startsWith(start) || !(Number(address.slice(start.length)) > this.#seq);
   }
 
   /** A remark among the rows. */
@@ -105,10 +121,10 @@ export class Store {
     if (first > this.#seq + 1) {
       const missed = first - this.#seq - 1;
       this.forgotten += missed;
-      this.note(`${missed.toLocaleString("en")} before this ${missed === 1 ? "was" : "were"} already forgotten by the sandbox.`);
+      this.note(`The sandbox no longer remembers ${missed.toLocaleString("en")} earlier ${missed === 1 ? "notification" : "notifications"}.`);
     }
     if (fresh.length > 0) this.#seq = fresh[fresh.length - 1].seq;
-    this.#add(fresh.map((record) => ({ record })));
+    this.#add(fresh.map((record) => ({ record, address: `${this.#run}-${this.#era}-${record.seq}` })));
     return fresh;
   }
 
@@ -125,6 +141,8 @@ export class Store {
   }
 
   #trim() {
+    // What was cleared goes first.
+    if (this.#cleared !== null && this.#characters + this.#cleared.characters > MOST_CHARACTERS) this.#cleared = null;
     let drop = 0;
     while (this.rows.length - drop + this.waiting.length > MOST_ROWS || this.#characters > MOST_CHARACTERS) {
       const row = this.rows[drop];
@@ -150,11 +168,11 @@ export class Store {
 
   #lets(row) {
     if (row.note !== undefined) {
-      return this.#words.length === 0 && this.#show === "all" && this.#kind === "" && this.#id === null;
+      return this.#conditions.length === 0 && this.#show === "all" && this.#kind === "" && this.#id === null;
     }
     if (this.#kind !== "" && row.record.kind !== this.#kind) return false;
     if (this.#id !== null && row.record.notification?.id !== this.#id) return false;
-    return SHOW[this.#show](row.record) && (this.#words.length === 0 || matches(haystack(row), this.#words));
+    return SHOW[this.#show](row.record) && this.#conditions.every((test) => test(row));
   }
 
   #showMore(rows) {
@@ -165,8 +183,12 @@ export class Store {
   filter({ text, show, kind, id }) {
     this.#kind = kind;
     this.#id = id;
-    this.#words = text.toLowerCase().split(/\s+/).filter((word) => word !== "");
+    this.#conditions = conditions(text);
     this.#show = show;
+    this.#showAgain();
+  }
+
+  #showAgain() {
     this.shown = this.rows.filter((row) => this.#lets(row)).reverse();
   }
 

@@ -2,50 +2,89 @@
 
 import { element, visible } from "./text.js";
 
-/** The words of each switch for a person, and how its script is recognised. */
+/** The script of each switch, without its number of times. */
 const SWITCHES = {
-  503: { script: () => "503", is: /^503(:times=.*)?$/ },
-  403: { script: () => "403", is: /^403(:times=.*)?$/ },
-  wait: { script: (ms) => `honest:wait=${ms}`, is: /^honest:wait=\d+(:times=.*)?$/ },
-  close: { script: () => "close", is: /^close(:times=.*)?$/ },
+  400: () => "400",
+  403: () => "403",
+  429: ({ retryAfter }) => `429:retry-after=${retryAfter}`,
+  503: () => "503",
+  wait: ({ wait }) => `normal:wait=${wait}`,
+  close: () => "close",
 };
 
-const LONGEST_COUNT = 1000000000;
-const LONGEST_WAIT_MS = 3600000;
+/** How a scripted answer ends: for which share of the notifications, and for how many. */
+const END = /(?::percent=(\d+))?(?::times=(?:\d+|forever))?$/;
+
+const WITH_ARTICLE = { close: "a closed connection" };
+const PLURAL = { close: "closed connections" };
+
+/** An answer of the script: its percentage, and what it is called. */
+function parts(answer) {
+  const end = END.exec(answer);
+  const plain = answer.slice(0, end.index);
+  const name = plain.replace(/^normal:wait=(\d+)$/, "delayed by $1 ms").replace(/^(\d+):retry-after=(\d+)$/, "$1 with Retry-After: $2");
+  return { percent: end[1], plain, name };
+}
 
 /** What the state's script means, in words. */
-function words({ script, script_left: left }) {
-  if (script.length === 0) return "The sandbox answers honestly.";
-  const plain = script.map((answer) => answer.replace(/:times=.*$/, "").replace(/^honest:wait=(\d+)$/, "honest after $1 ms"));
-  if (script.length === 1) {
-    if (left === null) return `Every answer is ${plain[0]} until switched off.`;
-    return left === 1 ? `The next answer is ${plain[0]}, then honest.` : `The next ${left.toLocaleString("en")} answers are ${plain[0]}, then honest.`;
+function description({ script, script_left: left }) {
+  if (script.length === 0) return "The sandbox answers normally.";
+  const count = left?.toLocaleString("en");
+  if (script.length > 1) {
+    const end = left === null ? "without end" : `${count} answers, then normal ones`;
+    return `Scripted: ${script.join(", ")} (${end}).`;
   }
-  const end = left === null ? "without end" : `${left.toLocaleString("en")} answers, then honest`;
-  return `Scripted: ${script.join(", ")} (${end}).`;
+  const { percent, name } = parts(script[0]);
+  const one = WITH_ARTICLE[name] ?? name;
+  const many = PLURAL[name] ?? name;
+  if (left === null) {
+    return percent === undefined ? `Every answer is ${one} until switched off.` : `${percent} % of all answers are ${many} until switched off.`;
+  }
+  if (left === 1) {
+    const chance = percent === undefined ? "" : `, with a chance of ${percent} %`;
+    return `The next answer is ${one}${chance}. Then answers are normal.`;
+  }
+  const which = percent === undefined ? "The" : `${percent} % of the`;
+  return `${which} next ${count} answers are ${many}. Then answers are normal.`;
+}
+
+/** The name of the switch that this script is of, if it is one's. */
+function switchOf(script) {
+  if (script.length !== 1) return undefined;
+  const { plain } = parts(script[0]);
+  const [, wait] = /^normal:wait=(\d+)$/.exec(plain) ?? [];
+  const [, retryAfter] = /^429:retry-after=(\d+)$/.exec(plain) ?? [];
+  return Object.keys(SWITCHES).find((name) => SWITCHES[name]({ wait, retryAfter }) === plain);
 }
 
 export class Switches {
   #buttons;
-  #times = document.getElementById("times");
+  #fields = Object.fromEntries(["times", "percent", "wait", "retry-after"].map((id) => [id, document.getElementById(id)]));
   #forever = document.getElementById("forever");
-  #wait = document.getElementById("wait");
   #scripted = document.getElementById("scripted");
-  #honest = document.getElementById("honest");
+  #normal = document.getElementById("normal");
   #ask;
 
-  /** `ask(method, path, body)` asks the sandbox and says so when that fails. */
+  /** `ask(method, path, body)` sends a request to the sandbox, and shows a notice when that fails. */
   constructor(ask) {
     this.#ask = ask;
     this.#buttons = [...document.querySelectorAll("[data-answer]")];
     for (const button of this.#buttons) button.addEventListener("click", () => this.#press(button));
-    this.#honest.addEventListener("click", () => {
+    this.#normal.addEventListener("click", () => {
       this.#put("");
       this.#buttons[0].focus();
     });
     this.#forever.addEventListener("change", () => {
-      this.#times.disabled = this.#forever.checked;
+      this.#fields.times.disabled = this.#forever.checked;
     });
+    // A tooltip lies over what is below it: a click, typing or Escape takes it away until the pointer or the focus moves on.
+    for (const tipped of document.querySelectorAll(".tipped")) {
+      const dismiss = (is) => tipped.classList.toggle("dismissed", is);
+      for (const name of ["click", "input"]) tipped.addEventListener(name, () => dismiss(true));
+      tipped.addEventListener("keydown", (event) => event.key === "Escape" && dismiss(true));
+      tipped.addEventListener("pointerleave", () => dismiss(false));
+      tipped.addEventListener("focusout", () => dismiss(false));
+    }
   }
 
   #press(button) {
@@ -53,15 +92,17 @@ export class Switches {
       this.#put("");
       return;
     }
-    const count = this.#number(this.#times, LONGEST_COUNT);
-    const ms = this.#number(this.#wait, LONGEST_WAIT_MS);
-    const times = this.#forever.checked ? "forever" : count;
-    this.#put(`${SWITCHES[button.dataset.answer].script(ms)}:times=${times}`);
+    const times = this.#number("times");
+    const percent = this.#number("percent");
+    const answer = SWITCHES[button.dataset.answer]({ wait: this.#number("wait"), retryAfter: this.#number("retry-after") });
+    const share = percent === 100 ? "" : `:percent=${percent}`;
+    this.#put(`${answer}${share}:times=${this.#forever.checked ? "forever" : times}`);
   }
 
-  /** The field's number, put right where it is none. */
-  #number(field, most) {
-    const number = Math.min(Math.max(Math.round(Number(field.value)) || 1, 1), most);
+  /** The field's number, corrected when it is none or outside the field's range. */
+  #number(id) {
+    const field = this.#fields[id];
+    const number = Math.min(Math.max(Math.round(Number(field.value)) || 1, Number(field.min)), Number(field.max));
     field.value = number;
     return number;
   }
@@ -73,12 +114,12 @@ export class Switches {
   /** Shows what is scripted now, whoever did it. */
   state(state) {
     const on = state.script.length > 0;
-    for (const button of this.#buttons) {
-      const pressed = state.script.length === 1 && SWITCHES[button.dataset.answer].is.test(state.script[0]);
-      button.setAttribute("aria-pressed", pressed);
-    }
+    const pressed = switchOf(state.script);
+    for (const button of this.#buttons) button.setAttribute("aria-pressed", button.dataset.answer === pressed);
+    const text = visible(description(state), 300);
     this.#scripted.dataset.on = on;
-    this.#scripted.replaceChildren(element("bdi", {}, visible(words(state), 300)));
-    this.#honest.hidden = !on;
+    this.#scripted.title = text;
+    this.#scripted.replaceChildren(element("bdi", {}, text));
+    this.#normal.dataset.on = on;
   }
 }

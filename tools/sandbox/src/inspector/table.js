@@ -9,7 +9,6 @@ const ROW = 32;
 const HEAD = 32;
 /** Rows beyond each edge of what is in sight. */
 const AROUND = 12;
-const COLUMNS = 7;
 
 /** How an answer looks: good, warned of, refused by the notification's own fault, or failed. */
 export function tone(record) {
@@ -31,6 +30,12 @@ export function visitorName(record) {
 
 const mark = (kind, text) => element("span", { class: `mark ${kind}` }, text);
 
+/** Whether the notification was received before. */
+export function repetitionMark(record) {
+  if (record.duplicate) return [mark("again", "duplicate"), " "];
+  return record.retry ? [mark("warned", "retry"), " "] : [];
+}
+
 /** What the kind says of it in its own fields: a ticket, a product, an order. */
 function content({ ticket, productKey, variantKey, lines }) {
   if (lines !== undefined) return { text: orderSummary(lines) };
@@ -43,7 +48,7 @@ function content({ ticket, productKey, variantKey, lines }) {
 
 function idCell(record) {
   const cell = element("td", { class: "c-id" });
-  if (record.duplicate) cell.append(mark("again", "duplicate"), " ");
+  cell.append(...repetitionMark(record));
   const { id } = record.notification ?? {};
   if (record.visitor === null) {
     // Of what is no notification, its address: mostly that is what is wrong with it.
@@ -56,14 +61,21 @@ function idCell(record) {
   return cell;
 }
 
-function cells(record) {
+/** The time, as a link to the notification. The rows are gone through by arrow keys, so Tab passes the links over. */
+function timeCell({ record, address }) {
+  const link = element("a", { href: `#${address}`, tabindex: "-1" }, clock(record.at_unix_ms));
+  return element("td", { class: "c-time mono" }, link);
+}
+
+function cells(row) {
+  const { record } = row;
   const notification = record.notification ?? {};
   const answer = element("td", { class: "c-answer" }, element("span", { class: `answer ${tone(record)}` }, answerName(record)));
   if (record.scripted) answer.append(" ", mark("quiet", "scripted"));
   const bad = record.token_problem === null ? "" : " bad";
   const { text, mono } = content(notification);
   return [
-    element("td", { class: "c-time mono" }, clock(record.at_unix_ms)),
+    timeCell(row),
     answer,
     element("td", { class: `c-kind${record.payment_token_problem === null ? "" : " bad"}` }, kindWords(record.kind)),
     element("td", { class: "c-market" }, element("bdi", {}, line(notification.market ?? ""))),
@@ -77,16 +89,17 @@ function makeRow(row) {
   const made = element("tr", { id: `row-${row.key}` });
   if (row.note !== undefined) {
     made.className = "note";
-    made.append(element("td", { colspan: COLUMNS }, row.note));
+    made.append(element("td", {}, row.note));
   } else {
     made.dataset.at = row.record.at_unix_ms;
-    made.append(...cells(row.record));
+    made.append(...cells(row));
   }
   return made;
 }
 
+/** One cell: a wider one would make columns that a narrow page does not have. */
 function spacer() {
-  const cell = element("td", { colspan: COLUMNS });
+  const cell = element("td");
   return { row: element("tr", { class: "spacer", "aria-hidden": "true" }, cell), cell };
 }
 
@@ -111,9 +124,13 @@ export class Table {
     scroller.addEventListener("scroll", () => this.#draw(), { passive: true });
     new ResizeObserver(() => this.#draw()).observe(scroller);
     this.#body.addEventListener("click", (event) => {
+      // With a key, a link opens in another tab or window.
+      if (event.ctrlKey || event.metaKey || event.shiftKey) return;
       const key = event.target.closest("tr")?.id.slice("row-".length);
       const row = this.#rows.find((one) => String(one.key) === key);
-      if (row) this.activate(row, false);
+      if (!row) return;
+      event.preventDefault();
+      this.activate(row, false);
     });
     this.#table.addEventListener("keydown", (event) => {
       if (event.key === "Escape") onLeave();
@@ -177,6 +194,11 @@ export class Table {
     else if (top + ROW > this.#scroller.scrollTop + height) this.#scroller.scrollTop = top + ROW - height;
   }
 
+  /** How many columns are shown: a narrow page hides some, and so do the details. */
+  #columns() {
+    return [...this.#table.tHead.rows[0].cells].filter((cell) => getComputedStyle(cell).display !== "none").length;
+  }
+
   #draw(scrollTop = this.#scroller.scrollTop) {
     const total = this.#rows.length;
     const inSight = Math.ceil(this.#scroller.clientHeight / ROW);
@@ -188,6 +210,7 @@ export class Table {
       const row = this.#rows[index];
       const drawn = this.#made.get(row.key) ?? makeRow(row);
       made.set(row.key, drawn);
+      if (row.note !== undefined) drawn.cells[0].colSpan = this.#columns();
       drawn.setAttribute("aria-rowindex", index + 2);
       drawn.setAttribute("aria-selected", row === this.#active);
       if (place.nextSibling !== drawn) place.after(drawn);

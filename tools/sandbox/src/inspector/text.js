@@ -104,11 +104,6 @@ export function curl(record, origin) {
   return `printf '${octal(bytes)}' | ${lines.join(" \\\n  ")}`;
 }
 
-/** The same words in any order, in any case. */
-export function matches(haystack, words) {
-  return words.every((word) => haystack.includes(word));
-}
-
 /** What an element is given: a class, attributes, and text or elements inside. Never markup. */
 export function element(name, attributes = {}, ...content) {
   const made = document.createElement(name);

@@ -32,7 +32,7 @@ fn journal_discards_the_oldest_records_and_still_counts_them() {
     let seen: Vec<_> = journal.records();
     let seen: Vec<_> = seen
         .iter()
-        .map(|r| (r.seq, r.connection, r.duplicate))
+        .map(|r| (r.seq, r.connection, r.retry))
         .collect();
     assert_eq!(seen, [(2, 2, true), (3, 1, true)]);
     assert_eq!(journal.stats().received, 3);
@@ -97,12 +97,43 @@ fn journal_discards_the_oldest_records_when_they_are_too_large() {
 #[test]
 fn journal_records_the_verdict_when_the_script_answers_normally() {
     let journal = Journal::new(10, usize::MAX);
-    journal.set_script(Answer::parse_list("honest:wait=7").unwrap());
+    journal.set_script(Answer::parse_list("normal:wait=7").unwrap());
     let answer = arrive(&journal, &ConnectionNumber::default(), b"{}").unwrap();
-    assert!(answer.is_honest());
+    assert!(answer.is_normal());
     let record = journal.records().remove(0);
-    assert_eq!(record.answer, "honest:wait=7");
+    assert_eq!(record.answer, "normal:wait=7");
     assert_eq!(record.status, Some(400));
     assert_eq!(record.answer_text, "Ticket is missing.");
     assert!(record.scripted);
+}
+
+#[test]
+fn share_of_the_requests_gets_the_scripted_answer_when_it_has_a_percentage() {
+    let outcomes = |percent: u64| {
+        let journal = Journal::new(1000, usize::MAX);
+        let script = format!("503:percent={percent}:times=500, 429");
+        journal.set_script(Answer::parse_list(&script).unwrap());
+        for _ in 0..501 {
+            arrive(&journal, &ConnectionNumber::default(), b"{}");
+        }
+        let records = journal.records();
+        assert_eq!(records[500].status, Some(429), "each of the 500 is counted");
+        let scripted = |record: &Arc<Received>| record.status == Some(503);
+        for record in &records[..500] {
+            assert_eq!(record.scripted, scripted(record));
+        }
+        records[..500].iter().map(scripted).collect::<Vec<bool>>()
+    };
+    for percent in [1, 30, 50, 99] {
+        let given = outcomes(percent);
+        let count = given.iter().filter(|is_given| **is_given).count();
+        let expected = usize::try_from(percent * 5).unwrap();
+        assert!(count.abs_diff(expected) < 50, "{percent} %: {count} of 500");
+        assert!(count > 0 && count < 500, "{percent} %: {count} of 500");
+        assert_eq!(given, outcomes(percent), "the same in each run");
+    }
+    // A client that repeats a request at once is not let through each time.
+    let given = outcomes(50);
+    let in_a_row = given.windows(2).filter(|two| two == &[true, true]).count();
+    assert!((60..190).contains(&in_a_row), "{in_a_row}");
 }

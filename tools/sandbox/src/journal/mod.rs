@@ -16,8 +16,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::watch;
 
 pub use self::received::{Received, Stats};
-use self::repeats::{Repeats, Sighting};
-use crate::script::{Answer, FOR_EVER};
+use self::repeats::{Repeats, Repetition, Sighting};
+use crate::script::{ALL_PERCENT, Answer, FOR_EVER};
 use crate::verdict::{Verdict, hex};
 
 /// The number of one connection, given at its first recorded request and again after a `clear`.
@@ -143,6 +143,7 @@ impl Journal {
             token_problem: arrival.verdict.token_problem.map(str::to_owned),
             payment_token_valid: arrival.verdict.payment_token_valid,
             payment_token_problem: arrival.verdict.payment_token_problem.map(str::to_owned),
+            retry: false,
             duplicate: false,
             warnings: arrival.verdict.warnings.clone(),
             answer: arrival.verdict.status.to_string(),
@@ -158,22 +159,25 @@ impl Journal {
         });
 
         let mut state = self.lock();
-        let scripted = arrival.scriptable.then(|| state.next_answer()).flatten();
+        let seq = state.received + 1;
+        let scripted = arrival.scriptable.then(|| state.next_answer(seq)).flatten();
         if let Some(answer) = &scripted {
             record.answer = answer.to_string();
-            if !answer.is_honest() {
+            if !answer.is_normal() {
                 record.status = answer.status();
                 record.answer_text = answer.body().unwrap_or_default().to_owned();
             }
             record.scripted = true;
         }
-        state.received += 1;
-        record.seq = state.received;
+        state.received = seq;
+        record.seq = seq;
         record.connection = state.number(arrival.connection);
         if let Some(sighting) = sighting {
             let repeats = &mut state.repeats;
-            record.duplicate =
+            let repetition =
                 repeats.take(sighting, record.seq, record.status, &mut record.warnings);
+            record.retry = repetition == Repetition::Retry;
+            record.duplicate = repetition == Repetition::Duplicate;
         }
         state.bytes += record.bytes();
         state.records.push_back(Arc::new(record));
@@ -294,7 +298,8 @@ impl JournalState {
         left.fold(0, u64::saturating_add)
     }
 
-    fn next_answer(&mut self) -> Option<Answer> {
+    /// The scripted answer of request number `seq`, if it gets one.
+    fn next_answer(&mut self, seq: u64) -> Option<Answer> {
         let mut answer = self.script.pop_front()?;
         if answer.times > 1 {
             if answer.times != FOR_EVER {
@@ -302,8 +307,10 @@ impl JournalState {
             }
             self.script.push_front(answer.clone());
         }
+        let is_given = answer.is_given_to(seq);
         answer.times = 1;
-        Some(answer)
+        answer.percent = ALL_PERCENT;
+        is_given.then_some(answer)
     }
 
     fn number(&mut self, connection: &ConnectionNumber) -> u64 {

@@ -50,8 +50,10 @@ pub struct Received {
     pub payment_token_valid: Option<bool>,
     /// Why `payment_token_valid` is not true for a secure payment, in words; `None` when there is nothing to explain.
     pub payment_token_problem: Option<String>,
-    /// Whether a notification with this `id` was received before, whatever it was answered; of the kinds without an id,
-    /// one with the same bytes. The last million ids are known, and up to as many before them; of bodies, 100,000.
+    /// Whether a notification with this `id` was received before, and none of them was answered 2xx. Kinds without an id
+    /// are compared by their bytes. The last million ids are known, and the last 100,000 bodies.
+    pub retry: bool,
+    /// The same, and one of them was answered 2xx: the service has it already.
     pub duplicate: bool,
     /// Oddities that the vendor's page neither allows nor forbids, in words.
     pub warnings: Vec<String>,

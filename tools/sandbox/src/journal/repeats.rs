@@ -112,10 +112,41 @@ fn fingerprint(parts: &[&[u8]]) -> Fingerprint {
     half
 }
 
+/// Whether a notification was received before, and what for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Repetition {
+    First,
+    /// No earlier one was answered 2xx.
+    Retry,
+    /// An earlier one was answered 2xx.
+    Duplicate,
+}
+
+impl Repetition {
+    fn new(is_first: bool, is_delivered: bool) -> Self {
+        match (is_first, is_delivered) {
+            (true, _) => Repetition::First,
+            (false, false) => Repetition::Retry,
+            (false, true) => Repetition::Duplicate,
+        }
+    }
+}
+
+/// An id that was received.
+#[derive(Default)]
+struct ReceivedId {
+    /// The number of the first notification with it.
+    first: u64,
+    /// Whether one of them was answered 2xx.
+    is_delivered: bool,
+}
+
 /// A payment or an end that was received.
 #[derive(Default)]
 struct ReceivedBody {
     first: u64,
+    /// Whether one of them was answered 2xx.
+    is_delivered: bool,
     /// The number of the one that was processed, or may have been.
     processed: Option<(u64, bool)>,
 }
@@ -130,8 +161,7 @@ struct SessionHistory {
 
 /// What was received before.
 pub(super) struct Repeats {
-    /// The number of the first notification with an id.
-    ids: Recent<u64>,
+    ids: Recent<ReceivedId>,
     bodies: Recent<ReceivedBody>,
     sessions: Recent<SessionHistory>,
 }
@@ -147,7 +177,7 @@ impl Default for Repeats {
 }
 
 impl Repeats {
-    /// Takes notification number `seq` in, which is answered with this status. Returns whether it was received before,
+    /// Records notification number `seq`, which is answered with this status. Returns whether it was received before,
     /// and adds warnings about payments that count twice and sessions that have ended.
     pub(super) fn take(
         &mut self,
@@ -155,33 +185,38 @@ impl Repeats {
         seq: u64,
         status: Option<u16>,
         warnings: &mut Vec<String>,
-    ) -> bool {
+    ) -> Repetition {
         let outcome = Outcome::from_status(status);
-        let (first, duplicate) = match sighting.itself {
-            None => (seq, false),
-            Some(id) if sighting.kind.spec().has_id => {
-                let (first, is_new) = self.ids.get(id);
+        let is_delivered = outcome == Outcome::Processed;
+        let (first, repetition) = match sighting.itself {
+            None => (seq, Repetition::First),
+            Some(key) if sighting.kind.spec().has_id => {
+                let (id, is_new) = self.ids.get(key);
                 if is_new {
-                    *first = seq;
+                    id.first = seq;
                 }
-                (*first, !is_new)
+                let repetition = Repetition::new(is_new, id.is_delivered);
+                id.is_delivered |= is_delivered;
+                (id.first, repetition)
             }
             Some(key) => {
                 let (body, is_new) = self.bodies.get(key);
                 if is_new {
                     body.first = seq;
                 }
+                let repetition = Repetition::new(is_new, body.is_delivered);
+                body.is_delivered |= is_delivered;
                 if sighting.kind.spec().repeat == Repeat::Counts {
                     body.count(seq, outcome, warnings);
                 }
-                (body.first, !is_new)
+                (body.first, repetition)
             }
         };
         if let Some(key) = sighting.session {
             let (session, _) = self.sessions.get(key);
             session.take(sighting, first, seq, outcome, warnings);
         }
-        duplicate
+        repetition
     }
 }
 

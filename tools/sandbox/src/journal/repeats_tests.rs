@@ -1,3 +1,4 @@
+use super::Repetition::{Duplicate, First, Retry};
 use super::*;
 
 const OK: Option<u16> = Some(204);
@@ -12,20 +13,20 @@ struct Log {
 }
 
 impl Log {
-    /// Returns whether it is a duplicate, and its one warning or `""`.
+    /// Returns whether it is a repetition, and its one warning or `""`.
     fn take(
         &mut self,
         kind: Kind,
         what: &str,
         session: &str,
         status: Option<u16>,
-    ) -> (bool, String) {
+    ) -> (Repetition, String) {
         self.seq += 1;
         let sighting = Sighting::new(kind, Some(what), Some(session), what.as_bytes());
         let mut warnings = Vec::new();
-        let duplicate = self.repeats.take(sighting, self.seq, status, &mut warnings);
+        let repetition = self.repeats.take(sighting, self.seq, status, &mut warnings);
         assert!(warnings.len() < 2, "{warnings:?}");
-        (duplicate, warnings.pop().unwrap_or_default())
+        (repetition, warnings.pop().unwrap_or_default())
     }
 }
 
@@ -49,15 +50,35 @@ fn recent_keys_are_bounded() {
 #[test]
 fn repeated_id_is_recognised_across_kinds_and_answers() {
     let mut log = Log::default();
-    assert!(!log.take(Kind::Click, "a", "s", BUSY).0);
-    assert!(log.take(Kind::Click, "a", "s", OK).0);
-    assert!(log.take(Kind::AddToCart, "a", "s", OK).0);
-    assert!(!log.take(Kind::Click, "b", "s", OK).0);
+    assert_eq!(log.take(Kind::Click, "a", "s", OK).0, First);
+    assert_eq!(log.take(Kind::AddToCart, "a", "s", OK).0, Duplicate);
+    assert_eq!(log.take(Kind::Click, "b", "s", OK).0, First);
     // An order's bytes are no id.
-    assert!(!log.take(Kind::Payment, "a", "s", OK).0);
+    assert_eq!(log.take(Kind::Payment, "a", "s", OK).0, First);
     let sighting = Sighting::new(Kind::Click, None, None, b"");
-    assert!(!log.repeats.take(sighting, 9, OK, &mut Vec::new()));
-    assert!(!log.repeats.take(sighting, 10, OK, &mut Vec::new()));
+    for seq in 9..11 {
+        let repetition = log.repeats.take(sighting, seq, OK, &mut Vec::new());
+        assert_eq!(repetition, First, "there is no id to compare");
+    }
+}
+
+#[test]
+fn repetition_is_a_retry_until_an_answer_was_2xx() {
+    for kind in [Kind::Click, Kind::Payment, Kind::End] {
+        for failed in [BUSY, NONE, Some(400), Some(302)] {
+            let mut log = Log::default();
+            for (status, repetition) in [
+                (failed, First),
+                (failed, Retry),
+                (OK, Retry),
+                (failed, Duplicate),
+                (OK, Duplicate),
+            ] {
+                let found = log.take(kind, "a", "s", status).0;
+                assert_eq!(found, repetition, "{kind:?} {failed:?}, then {status:?}");
+            }
+        }
+    }
 }
 
 #[test]
@@ -78,10 +99,11 @@ fn payment_is_flagged_as_counted_twice_when_both_may_have_been_processed() {
         let mut log = Log::default();
         assert_eq!(
             log.take(Kind::Payment, "order", "s", first),
-            (false, String::new())
+            (First, String::new())
         );
-        let (duplicate, found) = log.take(Kind::Payment, "order", "s", second);
-        assert!(duplicate, "{first:?} {second:?}");
+        let (repetition, found) = log.take(Kind::Payment, "order", "s", second);
+        let expected = if first == OK { Duplicate } else { Retry };
+        assert_eq!(repetition, expected, "{first:?} {second:?}");
         assert!(found.starts_with(warning), "{first:?} {second:?}: {found}");
         assert_eq!(
             found.is_empty(),
@@ -99,7 +121,7 @@ fn payment_is_flagged_as_counted_twice_when_both_may_have_been_processed() {
     );
     assert_eq!(
         log.take(Kind::Payment, "another", "s", OK),
-        (false, String::new())
+        (First, String::new())
     );
 }
 
@@ -109,15 +131,17 @@ fn notification_is_flagged_when_its_session_has_ended() {
     log.take(Kind::Click, "a", "s", OK);
     assert_eq!(
         log.take(Kind::End, "end", "s", BUSY),
-        (false, String::new())
+        (First, String::new())
     );
     assert_eq!(
         log.take(Kind::Click, "b", "s", OK).1,
         "",
         "an end that was refused ends nothing"
     );
-    assert_eq!(log.take(Kind::End, "end", "s", OK), (true, String::new()));
-    assert_eq!(log.take(Kind::End, "end", "s", OK), (true, String::new()));
+    for repetition in [Retry, Duplicate] {
+        let end = log.take(Kind::End, "end", "s", OK);
+        assert_eq!(end, (repetition, String::new()));
+    }
     let after = log.take(Kind::Click, "c", "s", OK).1;
     assert!(
         after.starts_with("this session was ended by number 4"),
@@ -158,8 +182,8 @@ fn end_is_flagged_when_it_arrives_before_an_older_notification() {
     let mut log = Log::default();
     log.take(Kind::Click, "a", "s", BUSY);
     log.take(Kind::End, "end", "s", OK);
-    let (duplicate, late) = log.take(Kind::Click, "a", "s", OK);
-    assert!(duplicate);
+    let (repetition, late) = log.take(Kind::Click, "a", "s", OK);
+    assert_eq!(repetition, Retry);
     assert!(
         late.starts_with(
             "`end` (number 2) overtook this notification, which first came as number 1"

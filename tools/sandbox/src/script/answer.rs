@@ -1,4 +1,4 @@
-//! Scripted answers: what the next requests get instead of the honest answer.
+//! Scripted answers: what the next requests get instead of the normal answer.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use std::fmt;
 ///
 /// | action | what the peer sees |
 /// |---|---|
-/// | `honest` | what the request deserves; with `wait`, late |
+/// | `normal` | what the request deserves; with `wait`, late |
 /// | `200`..`599` | that status, through the ordinary server |
 /// | `hang` | the request is read and never answered |
 /// | `close` | the request is read, the connection closed without a byte |
@@ -25,6 +25,7 @@ use std::fmt;
 /// | `location=URL` | a status | the header's value, as it is |
 /// | `body=TEXT` | a status, `drip` | the body, as `text/plain; charset=utf-8` |
 /// | `then=close` | a status | the connection is closed after the answer, unannounced |
+/// | `percent=N` | all | that share of the requests gets it, 1..=100, default 100; the others get the normal answer. `times` counts both |
 /// | `every=MS` | `drip`, `drip-body` | pause between two bytes, 1..=3600000 ms, default 1000 |
 ///
 /// `Display` gives the text back in one canonical form.
@@ -33,10 +34,14 @@ pub struct Answer {
     pub(crate) action: Action,
     pub(crate) wait_ms: u64,
     pub(crate) times: u64,
+    /// The share of the requests that get it, in percent.
+    pub(crate) percent: u64,
 }
 
 /// Pause between two dripped bytes unless `every` says otherwise, in milliseconds.
 pub(crate) const DEFAULT_EVERY_MS: u64 = 1_000;
+/// Every request, the default of `percent`.
+pub(crate) const ALL_PERCENT: u64 = 100;
 /// The `times` of an answer that is given until the script is replaced.
 pub(crate) const FOR_EVER: u64 = u64::MAX;
 
@@ -44,7 +49,7 @@ pub(crate) const FOR_EVER: u64 = u64::MAX;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Action {
     /// What the notification deserves.
-    Honest,
+    Normal,
     Status(Status),
     Hang,
     Close,
@@ -72,9 +77,15 @@ pub(crate) struct Status {
 }
 
 impl Answer {
+    /// Whether request number `seq` is in the share of requests that get this answer. The choice looks random, and is
+    /// the same in each run.
+    pub(crate) fn is_given_to(&self, seq: u64) -> bool {
+        self.percent == ALL_PERCENT || mixed(seq) % ALL_PERCENT < self.percent
+    }
+
     /// Whether the answer is what the request deserves, and none of the script's own.
-    pub(crate) fn is_honest(&self) -> bool {
-        self.action == Action::Honest
+    pub(crate) fn is_normal(&self) -> bool {
+        self.action == Action::Normal
     }
 
     /// The status that the script lets the peer see, if it sees one.
@@ -83,7 +94,7 @@ impl Answer {
             Action::Status(status) => Some(status.code),
             Action::Drip { body, .. } => Some(if body.is_some() { 200 } else { 204 }),
             Action::DripBody { .. } | Action::Endless => Some(200),
-            Action::Honest
+            Action::Normal
             | Action::Hang
             | Action::Close
             | Action::Reset
@@ -114,7 +125,7 @@ impl fmt::Display for Answer {
         };
         match &self.action {
             Action::Status(status) => write!(f, "{}", status.code)?,
-            Action::Honest => f.write_str("honest")?,
+            Action::Normal => f.write_str("normal")?,
             Action::Hang => f.write_str("hang")?,
             Action::Close => f.write_str("close")?,
             Action::Reset => f.write_str("reset")?,
@@ -143,6 +154,9 @@ impl fmt::Display for Answer {
             Action::DripBody { every_ms } => every(f, *every_ms)?,
             _ => {}
         }
+        if self.percent != ALL_PERCENT {
+            write!(f, ":percent={}", self.percent)?;
+        }
         if self.times == FOR_EVER {
             f.write_str(":times=forever")?;
         } else if self.times > 1 {
@@ -150,6 +164,14 @@ impl fmt::Display for Answer {
         }
         Ok(())
     }
+}
+
+/// A number that looks random, from any other (the finaliser of SplitMix64).
+fn mixed(number: u64) -> u64 {
+    let number = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    number ^ (number >> 31)
 }
 
 /// The value in quotes when the grammar needs them.

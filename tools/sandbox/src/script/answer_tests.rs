@@ -9,11 +9,16 @@ fn shown(list: &str) -> Vec<String> {
 
 #[test]
 fn script_list_is_parsed() {
-    let table: [(&str, &[&str]); 19] = [
+    let table: [(&str, &[&str]); 21] = [
+        (
+            "429:retry-after=1:times=9:percent=30",
+            &["429:retry-after=1:percent=30:times=9"],
+        ),
+        ("503:percent=100", &["503"]),
         ("", &[]),
         (" \n", &[]),
         ("204", &["204"]),
-        ("honest:times=2 : wait=7", &["honest:wait=7:times=2"]),
+        ("normal:times=2 : wait=7", &["normal:wait=7:times=2"]),
         (
             "503, 503:retry-after=1, 204\n",
             &["503", "503:retry-after=1", "204"],
@@ -86,7 +91,17 @@ fn script_list_is_refused_with_the_part_that_is_wrong() {
             1,
             "`retry-after` does not go with `hang`",
         ),
-        ("honest:body=x", 1, "`body` does not go with `honest`"),
+        (
+            "503:percent=0",
+            1,
+            "`percent=0`: a whole number from 1 to 100 is wanted",
+        ),
+        (
+            "503:percent=101",
+            1,
+            "`percent=101`: a whole number from 1 to 100 is wanted",
+        ),
+        ("normal:body=x", 1, "`body` does not go with `normal`"),
         ("drip:then=close", 1, "`then` does not go with `drip`"),
         ("204:every=1", 1, "`every` does not go with `204`"),
         ("204:body=x", 1, "an answer 204 has no body"),
@@ -108,17 +123,14 @@ fn script_answer_from_str_accepts_exactly_one_answer() {
     assert_eq!("503".parse::<Answer>().unwrap().to_string(), "503");
     for text in ["", "503,204"] {
         let error = text.parse::<Answer>().unwrap_err();
-        assert!(
-            error.to_string().contains("one answer is wanted"),
-            "{error}"
-        );
+        assert!(error.to_string().contains("expected one answer"), "{error}");
     }
 }
 
 #[test]
 fn script_answer_returns_the_status_that_the_peer_sees() {
     let table = [
-        ("honest", None),
+        ("normal", None),
         ("429", Some(429)),
         ("drip", Some(204)),
         ("drip:body=x", Some(200)),

@@ -3,7 +3,7 @@
 //! ```text
 //! list     = item { "," item }            (an empty text is an empty list)
 //! item     = action { ":" key "=" value }
-//! action   = honest | 200..=599 | hang | close | reset | drip
+//! action   = normal | 200..=599 | hang | close | reset | drip
 //!          | drip-body | endless | endless-head | garbage
 //! value    = text without "," ":" and quotes, or "text in double quotes"
 //! ```
@@ -14,7 +14,7 @@
 use std::ops::RangeInclusive;
 use std::str::FromStr;
 
-use super::answer::{Action, Answer, DEFAULT_EVERY_MS, FOR_EVER, Status};
+use super::answer::{ALL_PERCENT, Action, Answer, DEFAULT_EVERY_MS, FOR_EVER, Status};
 
 /// The longest `wait` and `every`, in milliseconds: one hour.
 const LONGEST_MS: u64 = 3_600_000;
@@ -26,13 +26,14 @@ const LONGEST_SCRIPT: usize = 128 * 1024;
 const MOST_ANSWERS: usize = 10_000;
 
 /// The modifiers there are, in the order in which [`Answer`] prints them.
-const KEYS: [&str; 7] = [
+const KEYS: [&str; 8] = [
     "wait",
     "retry-after",
     "location",
     "body",
     "then",
     "every",
+    "percent",
     "times",
 ];
 
@@ -97,7 +98,7 @@ impl FromStr for Answer {
     fn from_str(text: &str) -> Result<Self, ParseError> {
         let problem = match <[Answer; 1]>::try_from(Answer::parse_list(text)?) {
             Ok([answer]) => return Ok(answer),
-            Err(answers) => format!("one answer is wanted, not {}", answers.len()),
+            Err(answers) => format!("expected one answer, not {}", answers.len()),
         };
         Err(ParseError {
             item: 1,
@@ -139,8 +140,9 @@ fn parse_item(item: &str) -> Result<Answer, String> {
     let mut modifiers = Modifiers::parse(rest)?;
     let wait_ms = modifiers.number("wait", 0..=LONGEST_MS)?.unwrap_or(0);
     let times = modifiers.times()?;
+    let percent = modifiers.number("percent", 1..=ALL_PERCENT)?;
     let action = match name {
-        "honest" => Action::Honest,
+        "normal" => Action::Normal,
         "hang" => Action::Hang,
         "close" => Action::Close,
         "reset" => Action::Reset,
@@ -161,6 +163,7 @@ fn parse_item(item: &str) -> Result<Answer, String> {
         action,
         wait_ms,
         times,
+        percent: percent.unwrap_or(ALL_PERCENT),
     })
 }
 
@@ -171,8 +174,8 @@ fn parse_status(name: &str, modifiers: &mut Modifiers) -> Result<Status, String>
         .filter(|code| (200..=599).contains(code) && name.len() == 3)
         .ok_or_else(|| {
             format!(
-                "`{name}` is not an action; honest, a status from 200 to 599, hang, close, reset, \
-                 drip, drip-body, endless, endless-head or garbage is wanted"
+                "`{name}` is not an action; normal, a status from 200 to 599, hang, close, reset, \
+                 drip, drip-body, endless, endless-head or garbage was expected"
             )
         })?;
     let body = modifiers.take("body");
@@ -211,8 +214,7 @@ impl Modifiers {
             if !KEYS.contains(&key) {
                 let known = KEYS.join(", ");
                 return Err(format!(
-                    "`{key}` is not a modifier; known are {known} (a value that holds a colon \
-                     goes in double quotes)"
+                    "`{key}` is not a modifier; known are {known} (put a value with a colon into double quotes)"
                 ));
             }
             if pairs.iter().any(|(earlier, _)| earlier == key) {
@@ -237,7 +239,7 @@ impl Modifiers {
         match value.parse::<u64>() {
             Ok(number) if range.contains(&number) => Ok(Some(number)),
             _ => Err(format!(
-                "`{key}={value}`: a whole number from {} to {} is wanted",
+                "`{key}={value}`: must be a whole number from {} to {}",
                 range.start(),
                 range.end()
             )),
@@ -262,7 +264,7 @@ impl Modifiers {
     fn header(&mut self, key: &str) -> Result<Option<String>, String> {
         match self.take(key) {
             Some(value) if !value.chars().all(|c| (' '..='~').contains(&c)) => Err(format!(
-                "`{key}`: a header holds printable ASCII characters only"
+                "`{key}`: a header may contain only printable ASCII characters"
             )),
             value => Ok(value),
         }
@@ -312,7 +314,7 @@ fn parse_quoted<'a>(key: &str, text: &'a str) -> Result<(String, Option<&'a str>
                 Some(c @ ('"' | '\\')) => value.push(c),
                 _ => {
                     return Err(format!(
-                        "`{key}`: after a backslash, a double quote or a backslash is wanted"
+                        "`{key}`: a backslash must be followed by a double quote or a backslash"
                     ));
                 }
             },

@@ -4,5 +4,5 @@ mod answer;
 mod grammar;
 
 pub use answer::Answer;
-pub(crate) use answer::{Action, FOR_EVER, Status};
+pub(crate) use answer::{ALL_PERCENT, Action, FOR_EVER, Status};
 pub use grammar::ParseError;

@@ -1,4 +1,4 @@
-//! The honest answers to the other kinds.
+//! The normal answers to the other kinds.
 
 use super::*;
 

@@ -54,7 +54,7 @@ pub(super) fn warn_of_members(
     }
     let text = |name: &str| members.get(name).and_then(Value::as_str);
     if text("token") == Some("") {
-        warnings.push("`token` is empty; an anonymous visitor sends no token member".to_owned());
+        warnings.push("`token` is empty; leave it out for an anonymous visitor".to_owned());
     }
     if knows(kind, "variantKey") && text("variantKey") == Some("") {
         warnings.push("`variantKey` is empty; leave it out, or send null".to_owned());
@@ -95,9 +95,13 @@ fn warn_of_keys(members: &Map<String, Value>, warnings: &mut Vec<String>) {
             "`sessionKey` is the same as `customerKey`; it names one visit, and is new for each";
         warnings.push(text.to_owned());
     }
-    if let Some(looks_like) = customer_key.and_then(personal_data) {
-        warnings.push(format!(
-            "`customerKey` looks like {looks_like}; it must not be a person's data"
-        ));
+    // A number may well be the name of a session; an e-mail address is not.
+    let session_key = text("sessionKey").filter(|key| key.contains('@'));
+    for (name, key) in [("customerKey", customer_key), ("sessionKey", session_key)] {
+        if let Some(looks_like) = key.and_then(personal_data) {
+            warnings.push(format!(
+                "`{name}` looks like {looks_like}; it must not be a person's data"
+            ));
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! The honest answer: what the vendor's documents say a notification deserves. Pure.
+//! The normal answer: what the vendor's documents say a notification deserves. Pure.
 //!
 //! | answer | when | known from |
 //! |---|---|---|
@@ -182,13 +182,13 @@ fn refusal(
 
 fn warn_of_content_type(content_type: Option<&str>, warnings: &mut Vec<String>) {
     let Some(value) = content_type else {
-        warnings.push("there is no Content-Type; application/json is wanted".to_owned());
+        warnings.push("there is no Content-Type; it must be application/json".to_owned());
         return;
     };
     let media_type = value.split(';').next().unwrap_or_default().trim();
     if !media_type.eq_ignore_ascii_case("application/json") {
         warnings.push(format!(
-            "the Content-Type is `{value}`; application/json is wanted"
+            "the Content-Type is `{value}`; it must be application/json"
         ));
     }
 }

@@ -222,7 +222,7 @@ fn warn(members: &Members<'_>, mut add: impl FnMut(String)) {
         Some(0.0) => add("`cost` is 0; leave it out if it is not known".to_owned()),
         Some(cost) if cost < 0.0 => add("`cost` is negative".to_owned()),
         Some(cost) if price.is_some_and(|price| cost >= price) => {
-            add("`cost` is not below `sellingPrice`; both are for one piece".to_owned());
+            add("`cost` is not less than `sellingPrice`; both are for one item".to_owned());
         }
         _ => {}
     }

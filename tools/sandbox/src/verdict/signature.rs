@@ -67,7 +67,7 @@ pub(super) fn check_token(
     if token == expected {
         Token::Valid
     } else if token.eq_ignore_ascii_case(&expected) {
-        Token::Invalid("the token is right but for its case; lower case is wanted")
+        Token::Invalid("the token is valid except for its case: it must be lower case")
     } else if is_sha256_shaped(token) {
         Token::Invalid(
             "the token is not that of this customerKey under the sandbox's private key \
@@ -98,7 +98,7 @@ pub(super) fn check_payment_token(
     if token == hmac_sha256_hex(private_key, body) {
         Token::Valid
     } else if signs(body) {
-        Token::Invalid("the payment token is right but for its case; lower case is wanted")
+        Token::Invalid("the payment token is valid except for its case: it must be lower case")
     } else if !is_sha256_shaped(token) {
         Token::Invalid("the payment token is not 64 hexadecimal digits")
     } else if signs(body.trim_ascii()) {
@@ -110,7 +110,7 @@ pub(super) fn check_payment_token(
     } else {
         Token::Invalid(
             "the payment token does not sign these bytes under the sandbox's private key \
-             (another private key, or the body was written again after it was signed)",
+             (another private key, or the body was changed after it was signed)",
         )
     }
 }

@@ -1,4 +1,4 @@
-//! The honest answers to adding to cart, as a table.
+//! The normal answers to adding to cart, as a table.
 
 use super::*;
 

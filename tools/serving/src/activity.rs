@@ -5,28 +5,33 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The requests of one connection.
 #[derive(Debug, Default)]
-pub(super) struct Activity {
+pub struct Activity {
     in_flight: AtomicUsize,
     requests: AtomicUsize,
 }
 
 impl Activity {
     /// How many requests were given to the handlers.
-    pub(super) fn requests(&self) -> usize {
+    #[must_use]
+    pub fn requests(&self) -> usize {
         self.requests.load(Ordering::Relaxed)
     }
 
     /// Whether a request is being answered.
-    pub(super) fn is_busy(&self) -> bool {
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
         self.in_flight.load(Ordering::Relaxed) > 0
     }
 }
 
 /// Counts a request as in flight until it is dropped.
-pub(super) struct InFlight(Arc<Activity>);
+#[derive(Debug)]
+pub struct InFlight(Arc<Activity>);
 
 impl InFlight {
-    pub(super) fn new(activity: &Arc<Activity>) -> Self {
+    /// One request more.
+    #[must_use]
+    pub fn new(activity: &Arc<Activity>) -> Self {
         activity.in_flight.fetch_add(1, Ordering::Relaxed);
         activity.requests.fetch_add(1, Ordering::Relaxed);
         InFlight(Arc::clone(activity))

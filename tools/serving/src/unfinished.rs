@@ -1,7 +1,7 @@
 //! Requests that have begun and not ended: what they may take in memory together, and how long each may take.
 //!
-//! Anything on this machine, web pages among it, can send half a request and wait. Without a bound, 800 requests that stop
-//! within a body of 1 MiB would take a gigabyte for as long as their senders like.
+//! Anything on this machine, web pages among it, can send half a request and wait. Without a bound, 800 requests that
+//! stop within a body of 1 MiB would take a gigabyte for as long as their senders like.
 
 use std::future::Future as _;
 use std::io;
@@ -14,18 +14,21 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
-use super::activity::Activity;
+use crate::Activity;
 
 /// The bounds, and what unfinished requests take now.
 #[derive(Debug)]
-pub(crate) struct Unfinished {
+pub struct Unfinished {
     most_bytes: usize,
-    pub(crate) timeout: Duration,
+    /// How long the head of a request, and its body, may each take.
+    pub timeout: Duration,
     bytes: AtomicUsize,
 }
 
 impl Unfinished {
-    pub(crate) fn new(most_bytes: usize, timeout: Duration) -> Self {
+    /// Bounds: of all unfinished requests together, and of each.
+    #[must_use]
+    pub fn new(most_bytes: usize, timeout: Duration) -> Self {
         Unfinished {
             most_bytes,
             timeout,
@@ -35,13 +38,16 @@ impl Unfinished {
 }
 
 /// The bytes of one unfinished request, until it is dropped.
-pub(crate) struct Share {
+#[derive(Debug)]
+pub struct Share {
     of: Arc<Unfinished>,
     bytes: usize,
 }
 
 impl Share {
-    pub(crate) fn new(of: &Arc<Unfinished>) -> Self {
+    /// Of a request that has not begun.
+    #[must_use]
+    pub fn new(of: &Arc<Unfinished>) -> Self {
         Share {
             of: Arc::clone(of),
             bytes: 0,
@@ -49,7 +55,8 @@ impl Share {
     }
 
     /// Takes so many bytes more; false if all unfinished requests together would have too many.
-    pub(crate) fn take(&mut self, bytes: usize) -> bool {
+    #[must_use]
+    pub fn take(&mut self, bytes: usize) -> bool {
         self.bytes += bytes;
         let before = self.of.bytes.fetch_add(bytes, Ordering::Relaxed);
         before.saturating_add(bytes) <= self.of.most_bytes
@@ -69,7 +76,8 @@ impl Drop for Share {
 
 /// A stream that fails when the head of a request takes too long or too much. Between two requests it may stay open for
 /// ever; the body of a request is its reader's to bound.
-pub(crate) struct Heads<S> {
+#[derive(Debug)]
+pub struct Heads<S> {
     stream: S,
     activity: Arc<Activity>,
     share: Share,
@@ -78,7 +86,9 @@ pub(crate) struct Heads<S> {
 }
 
 impl<S> Heads<S> {
-    pub(crate) fn new(stream: S, activity: Arc<Activity>, of: &Arc<Unfinished>) -> Self {
+    /// The stream of a connection, whose requests `activity` counts.
+    #[must_use]
+    pub fn new(stream: S, activity: Arc<Activity>, of: &Arc<Unfinished>) -> Self {
         Heads {
             stream,
             activity,
@@ -87,7 +97,8 @@ impl<S> Heads<S> {
         }
     }
 
-    pub(crate) fn into_inner(self) -> S {
+    /// The stream itself.
+    pub fn into_inner(self) -> S {
         self.stream
     }
 

@@ -1,56 +1,27 @@
 //! PHP: whether its pages may use FFI. Each SAPI reads files of its own, so each is asked itself (`php -i`).
 
+mod info;
+mod pools;
+
 use std::collections::BTreeMap;
 use std::env;
-use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
-use std::thread;
 use std::time::Duration;
 
+use self::info::{Info, ask};
+use self::pools::Pools;
 use super::report::Check;
 
 /// How long one PHP may take to describe itself where `timeout_ms` is not to be had.
 pub(super) const PHP_TIMEOUT: Duration = Duration::from_secs(3);
-/// The binding needs it.
-const OLDEST: (u32, u32) = (7, 4);
-/// The functions that the binding calls, as in its Internal/Functions.php.
-const NEEDED: &[&str] = &[
-    "array_keys",
-    "array_slice",
-    "count",
-    "current",
-    "dirname",
-    "explode",
-    "extension_loaded",
-    "file_get_contents",
-    "fwrite",
-    "get_class",
-    "get_object_vars",
-    "getenv",
-    "gettype",
-    "implode",
-    "in_array",
-    "ini_get",
-    "is_bool",
-    "is_callable",
-    "is_file",
-    "is_float",
-    "is_int",
-    "is_object",
-    "is_string",
-    "key",
-    "ltrim",
-    "preg_match",
-    "preg_replace",
-    "realpath",
-    "strlen",
-    "strpos",
-];
+/// How to allow FFI to a shop's pages: to one pool is the best way.
+const IN_POOL: &str = "put php_admin_value[ffi.enable] = 1 into the shop's pool, so that no other pool may use FFI, and \
+                       restart it; for all pools, put ffi.enable=1 into its ini files, or opcache.preload with the \
+                       binding's preload.php (ffi.preload alone is not enough)";
 
-/// A PHP that was named must be able to use the library; one that was merely found may belong to something else.
+/// A PHP that was named must be able to use the library. One that was merely found may not be the shop's, so it is
+/// shown without an alarm.
 pub(super) fn checks(named: &[&String], timeout: Duration) -> Vec<Check> {
     let is_named = !named.is_empty();
     let programs: Vec<PathBuf> = match is_named {
@@ -70,7 +41,7 @@ pub(super) fn checks(named: &[&String], timeout: Duration) -> Vec<Check> {
             Err(message) => {
                 let is_cli = !is_fpm(&program);
                 let found = format!("{}: {message}", program.display());
-                let advice = "run it with -i, and see what it says";
+                let advice = "run it with -i to see its message";
                 (is_cli, bad(name_of(is_cli), is_named, &found, advice))
             }
         };
@@ -82,7 +53,7 @@ pub(super) fn checks(named: &[&String], timeout: Duration) -> Vec<Check> {
     }
     let nothing = match is_named {
         true => "none was named by --php",
-        false => "none is on the PATH; name one with --php",
+        false => "there is none on the PATH; name one with --php",
     };
     for (checks, is_cli) in [(&mut cli, true), (&mut web, false)] {
         if checks.is_empty() {
@@ -105,7 +76,10 @@ fn is_fpm(program: &Path) -> bool {
 fn bad(name: &'static str, is_named: bool, found: &str, advice: &str) -> Check {
     match is_named {
         true => Check::failed(name, found, advice),
-        false => Check::warning(name, found, advice),
+        false => Check::skipped(
+            name,
+            format!("{found}. If the shop runs on this PHP: {advice}; --php checks it"),
+        ),
     }
 }
 
@@ -134,122 +108,6 @@ fn on_the_path(folders: impl Iterator<Item = PathBuf>) -> Vec<PathBuf> {
     found.into_values().collect()
 }
 
-/// What `php -i` says.
-#[derive(Debug)]
-struct Info {
-    settings: BTreeMap<String, String>,
-    /// What it complained of when it started.
-    fatal: Option<String>,
-}
-
-impl Info {
-    /// Lines of the form "name => value"; of an ini setting, "name => local => master".
-    fn parse(text: &str) -> Option<Info> {
-        let wanted = |name: &str| {
-            name.starts_with("ffi.")
-                || name.starts_with("opcache.")
-                || [
-                    "PHP Version",
-                    "Server API",
-                    "Loaded Configuration File",
-                    "disable_functions",
-                    "disable_classes",
-                ]
-                .contains(&name)
-        };
-        let all = text.lines().filter_map(|line| {
-            let (name, rest) = line.split_once(" => ")?;
-            let value = rest.split(" => ").next()?.trim();
-            let value = if value == "no value" { "" } else { value };
-            wanted(name).then(|| (name.to_owned(), value.to_owned()))
-        });
-        let settings: BTreeMap<String, String> = all.collect();
-        settings.contains_key("Server API").then_some(Info {
-            settings,
-            fatal: None,
-        })
-    }
-
-    fn get(&self, name: &str) -> &str {
-        self.settings.get(name).map_or("", String::as_str)
-    }
-
-    fn is_on(&self, name: &str) -> bool {
-        ["1", "on", "true", "yes"].contains(&self.get(name).to_ascii_lowercase().as_str())
-    }
-
-    /// What the binding needs and php.ini disables.
-    fn disabled(&self) -> Option<String> {
-        let listed = |setting, needed: &str| {
-            let mut names = self.get(setting).split([',', ' ']);
-            names.any(|name| name.eq_ignore_ascii_case(needed))
-        };
-        let functions = NEEDED
-            .iter()
-            .filter(|name| listed("disable_functions", name))
-            .map(|name| format!("{name}()"));
-        let class = listed("disable_classes", "FFI").then(|| "the class FFI".to_owned());
-        let disabled: Vec<String> = functions.chain(class).collect();
-        (!disabled.is_empty()).then(|| disabled.join(", "))
-    }
-
-    fn is_cli(&self) -> bool {
-        self.get("Server API") == "Command Line Interface"
-    }
-
-    fn is_too_old(&self) -> bool {
-        let mut parts = self
-            .get("PHP Version")
-            .split('.')
-            .map(|p| p.parse::<u32>().unwrap_or(0));
-        (parts.next().unwrap_or(0), parts.next().unwrap_or(0)) < OLDEST
-    }
-}
-
-fn ask(program: &Path, timeout: Duration) -> Result<Info, String> {
-    let mut child = Command::new(program)
-        .arg("-i")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .map_err(|e| e.to_string())?;
-    let described = read(child.stdout.take());
-    let complained = read(child.stderr.take());
-    let text = described.recv_timeout(timeout);
-    // It has ended, or is to end now.
-    let _ = child.kill();
-    let _ = child.wait();
-    let text = text.map_err(|_| format!("no answer to -i within {} ms", timeout.as_millis()))?;
-    let message = complained.recv_timeout(timeout).unwrap_or_default();
-    let short = |line: &str| line.chars().take(200).collect::<String>();
-    let Some(mut info) = Info::parse(&text) else {
-        let mut lines = text.lines().chain(message.lines());
-        let first = lines.find(|line| !line.trim().is_empty());
-        let first = short(first.unwrap_or("it says nothing"));
-        return Err(format!("it does not describe itself with -i: {first}"));
-    };
-    // Such as of a preload script that fails.
-    let fatal = message.lines().find(|line| line.contains("Fatal error"));
-    info.fatal = fatal.map(short);
-    Ok(info)
-}
-
-/// All that comes, when it has ended.
-fn read(from: Option<impl Read + Send + 'static>) -> Receiver<String> {
-    let (sender, receiver) = channel();
-    thread::spawn(move || {
-        let mut bytes = Vec::new();
-        if let Some(mut from) = from {
-            // What came before an error is worth as much.
-            let _ = from.read_to_end(&mut bytes);
-        }
-        // Nobody waits any more if it took too long.
-        let _ = sender.send(String::from_utf8_lossy(&bytes).into_owned());
-    });
-    receiver
-}
-
 fn judge(program: &Path, info: &Info, is_named: bool) -> Check {
     let name = name_of(info.is_cli());
     let ini = match info.get("Loaded Configuration File") {
@@ -262,9 +120,17 @@ fn judge(program: &Path, info: &Info, is_named: bool) -> Check {
         info.get("PHP Version"),
         info.get("Server API")
     );
-    let check = match verdict(info) {
+    let pools = match info.is_cli() {
+        true => Pools::default(),
+        false => Pools::read(info.ini_folders()),
+    };
+    let check = match verdict_of_all(info, &pools) {
         Ok(message) => Check::ok(name, format!("{about}: {message}")),
         Err((message, advice)) => bad(name, is_named, &format!("{about}: {message}"), &advice),
+    };
+    let check = match info.is_cli() {
+        true => check,
+        false => check.fact("pools", pools.facts()),
     };
     check
         .fact("php", program.display().to_string())
@@ -273,6 +139,37 @@ fn judge(program: &Path, info: &Info, is_named: bool) -> Check {
         .fact("ffi_enable", info.get("ffi.enable"))
         .fact("ffi_preload", info.get("ffi.preload"))
         .fact("opcache_preload", info.get("opcache.preload"))
+}
+
+/// The verdict on each pool, if one of them overrides a setting; else that on the ini files.
+fn verdict_of_all(info: &Info, pools: &Pools) -> Result<String, (String, String)> {
+    let unread = match pools.unread.as_slice() {
+        [] => String::new(),
+        files => format!("; this user cannot read {}", files.join(", ")),
+    };
+    if pools.all.iter().all(|pool| pool.settings.is_empty()) {
+        return verdict(info)
+            .map(|message| message + &unread)
+            .map_err(|(message, advice)| (message + &unread, advice));
+    }
+    let of_pools: Vec<_> = pools
+        .all
+        .iter()
+        .map(|pool| (&pool.name, verdict(&info.of_pool(pool))))
+        .collect();
+    let messages: Vec<String> = of_pools
+        .iter()
+        .map(|(name, verdict)| match verdict {
+            Ok(message) | Err((message, _)) => format!("pool {name}: {message}"),
+        })
+        .collect();
+    let message = messages.join("; ") + &unread;
+    let is_ok = of_pools.iter().any(|(_, verdict)| verdict.is_ok());
+    let advice = of_pools.into_iter().find_map(|(_, verdict)| verdict.err());
+    match advice {
+        Some((_, advice)) if !is_ok => Err((message, advice)),
+        _ => Ok(message),
+    }
 }
 
 /// What is good about it; or what is not, and what to do.
@@ -301,10 +198,11 @@ fn verdict(info: &Info) -> Result<String, (String, String)> {
         return Ok("ffi.enable=1, all code may use FFI".to_owned());
     }
     if info.get("ffi.enable") != "preload" {
-        return no(
-            "FFI is switched off (ffi.enable)",
-            "put ffi.enable=1, or ffi.enable=preload with opcache.preload, into its ini files, and restart it",
-        );
+        let advice = match info.is_cli() {
+            true => "put ffi.enable=1 into its ini files",
+            false => IN_POOL,
+        };
+        return no("FFI is switched off (ffi.enable)", advice);
     }
     if info.is_cli() {
         return Ok("ffi.enable=preload, which on the command line is enough".to_owned());
@@ -313,8 +211,7 @@ fn verdict(info: &Info) -> Result<String, (String, String)> {
     if preload.is_empty() {
         return no(
             "ffi.enable=preload, and opcache.preload is not set: pages may not use FFI",
-            "put ffi.enable=1 into its ini files, or opcache.preload with the binding's preload.php, and restart it; \
-             ffi.preload alone is not enough",
+            IN_POOL,
         );
     }
     if !Path::new(preload).is_file() {
@@ -342,15 +239,6 @@ mod tests {
             text += &format!("{name} => {value} => {value}\n");
         }
         Info::parse(&text).unwrap()
-    }
-
-    #[test]
-    fn php_settings_ignore_other_output() {
-        let text = "Server API => FPM/FastCGI\nESALES_PRIVATE_KEY => secret\nffi.preload => no value => no value\n";
-        let info = Info::parse(text).unwrap();
-        assert!(!format!("{info:?}").contains("secret"));
-        assert_eq!(info.get("ffi.preload"), "");
-        assert!(Info::parse("hello").is_none());
     }
 
     #[test]
@@ -420,28 +308,6 @@ mod tests {
                 }
                 _ => panic!("{settings:?}: {verdict:?}"),
             }
-        }
-    }
-
-    #[test]
-    fn php_check_needs_the_functions_that_the_binding_calls() {
-        let binding = include_str!("../../../../bindings/php/src/Internal/Functions.php");
-        let list = binding.split("NEEDED = [").nth(1).unwrap();
-        let list = list.split(']').next().unwrap();
-        let names: Vec<&str> = list.split('\'').skip(1).step_by(2).collect();
-        assert_eq!(names, NEEDED);
-    }
-
-    #[test]
-    fn php_check_fails_when_php_has_no_ffi() {
-        for (version, is_too_old) in [
-            ("7.3.33", true),
-            ("7.4.0", false),
-            ("8.0", false),
-            ("", true),
-        ] {
-            let text = format!("Server API => x\nPHP Version => {version}\n");
-            assert_eq!(Info::parse(&text).unwrap().is_too_old(), is_too_old);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The honest answers, the records and the control interface, over a real socket.
+//! The normal answers, the records and the control interface, over a real socket.
 
 // Clippy takes only `#[test]` functions for tests, and not what they have in common.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
@@ -158,8 +158,12 @@ fn sandbox_marks_retries_and_numbers_connections() {
     notify(&mut one);
     notify(&mut two);
     let seen: Vec<_> = sandbox.received();
-    let seen: Vec<_> = seen.iter().map(|r| (r.connection, r.duplicate)).collect();
-    assert_eq!(seen, [(1, false), (2, true), (1, true)]);
+    let seen = seen.iter().map(|r| (r.connection, r.retry, r.duplicate));
+    let seen: Vec<_> = seen.collect();
+    assert_eq!(
+        seen,
+        [(1, false, false), (2, true, false), (1, false, true)]
+    );
     assert_eq!(sandbox.stats().connections, 2);
 }
 

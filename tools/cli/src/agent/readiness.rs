@@ -1,0 +1,68 @@
+//! Whether the spool can be written, and what it reports.
+
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+use esales_notify::{Client, Config, Error, SpoolAdmin, SpoolReport};
+use rustix::fs::{Access, StatVfsMountFlags, access, statvfs};
+
+/// What is asked of the spool beside the client.
+pub(super) struct Readiness {
+    /// `None`: the spool is in no directory.
+    directory: Option<PathBuf>,
+    max_items: u64,
+    max_bytes: u64,
+    drops_oldest: bool,
+    /// Opened at the first need, and kept: it reads on where it ended.
+    admin: Mutex<Option<SpoolAdmin>>,
+}
+
+impl Readiness {
+    pub(super) fn new(config: &Config) -> Readiness {
+        let number = |name: &str| config.get(name).and_then(|value| value.parse().ok());
+        Readiness {
+            directory: SpoolAdmin::path(config).ok().flatten(),
+            max_items: number("max_items").unwrap_or(u64::MAX),
+            max_bytes: number("max_bytes").unwrap_or(u64::MAX),
+            drops_oldest: config.get("overflow") == Some("drop_oldest"),
+            admin: Mutex::default(),
+        }
+    }
+
+    /// The message says why nothing would be accepted.
+    pub(super) fn check(&self, client: &Client) -> Result<(), String> {
+        let stats = client.stats().map_err(|e| e.to_string())?;
+        let is_full =
+            stats.spool.pending >= self.max_items || stats.pending_bytes >= self.max_bytes;
+        if is_full && !self.drops_oldest {
+            return Err("the queue is full".to_owned());
+        }
+        let Some(directory) = &self.directory else {
+            return Ok(());
+        };
+        let cannot = |e| format!("the spool cannot be written: {e}");
+        // The first notification makes the spool.
+        let parent = directory.parent().filter(|_| !directory.exists());
+        let directory = parent.unwrap_or(directory);
+        access(directory, Access::WRITE_OK | Access::EXEC_OK).map_err(cannot)?;
+        let volume = statvfs(directory).map_err(cannot)?;
+        if volume.f_flag.contains(StatVfsMountFlags::RDONLY) {
+            return Err("the spool cannot be written: its file system is read-only".to_owned());
+        }
+        match volume.f_bavail {
+            0 => Err("the spool cannot be written: the disk is full".to_owned()),
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn report(&self, config: &Config) -> Result<SpoolReport, Error> {
+        let mut admin = self.admin.lock().unwrap_or_else(PoisonError::into_inner);
+        let opened = match admin.take() {
+            Some(opened) => opened,
+            None => SpoolAdmin::open(config)?,
+        };
+        let report = opened.report()?;
+        *admin = Some(opened);
+        Ok(report)
+    }
+}
