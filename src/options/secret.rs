@@ -23,6 +23,9 @@ impl Secret {
         let refuse = |why: &dyn fmt::Display| {
             Error::config(format!("spool_password_file {} {why}", file.display()))
         };
+        if file.is_relative() {
+            return Err(refuse(&"is not an absolute path"));
+        }
         let bytes = host::read_file(file, MAX_BYTES)
             .map_err(|e| refuse(&format_args!("cannot be read: {e}")))?;
         let text = std::str::from_utf8(&bytes).map_err(|_| refuse(&"is not UTF-8"))?;

@@ -3,7 +3,7 @@
 //!
 //! A row also declares the field that the option sets: a new option is one row, and the code that reads the field.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::setters::Durability;
@@ -192,16 +192,6 @@ fn spool(name: &str, value: &str) -> Result<(), Error> {
     place::check(value)
 }
 
-fn absolute(name: &str, value: &str) -> Result<(), Error> {
-    match Path::new(value).is_absolute() {
-        true => Ok(()),
-        false => Err(Error::config(format!(
-            "{name} is not an absolute path: {}",
-            endpoint::shown(value)
-        ))),
-    }
-}
-
 fn not_empty(name: &str, value: &str) -> Result<(), Error> {
     match value.is_empty() {
         true => Err(Error::config(format!("{name} is empty"))),
@@ -296,9 +286,9 @@ options! {
         spool_password: Option<Secret> = secret, row("spool_password", Kind::Text, None,
             "Password for a `spool` of `redis://` or `rediss://`. It does not belong in the address, which is logged.").checked(not_empty);
         spool_password_file: Option<PathBuf> = path, row("spool_password_file", Kind::Path, None,
-            "File whose first line is the password for a `spool` of `redis://` or `rediss://`. It is read when the client is made.").checked(absolute);
+            "File whose first line is the password for a `spool` of `redis://` or `rediss://`. It is read when the client is made.").checked(not_empty);
         spool_fallback: Option<PathBuf> = path, row("spool_fallback", Kind::Path, None,
-            "Directory that takes a notification while a `spool` of `redis://` or `rediss://` does not answer: an absolute path on this machine, as with `spool`. The process that delivers it passes the notification on under the same id when the engine is back. Unset: the enqueue fails with ESALES_SPOOL_FAILED.").checked(absolute);
+            "Directory that takes a notification while a `spool` of `redis://` or `rediss://` does not answer: an absolute path on this machine, as with `spool`. The process that delivers it passes the notification on under the same id when the engine is back. Unset: the enqueue fails with ESALES_SPOOL_FAILED.").checked(not_empty);
         allow_volatile: bool = flag, row("allow_volatile", Kind::Flag, Some("false"),
             "Whether a `spool` of `redis://` or `rediss://` may be an engine without an append-only file: everything that is pending is lost when such an engine ends.");
         durability: Durability = durability, row("durability", one_of(&["process", "replica", "disk"]), Some("process"),

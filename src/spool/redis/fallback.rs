@@ -50,6 +50,12 @@ impl FallbackSpool {
         settings: &QueueSettings,
         creates: bool,
     ) -> Result<FallbackSpool, Error> {
+        if path.is_relative() {
+            return Err(Error::config(format!(
+                "spool_fallback is not an absolute path: {}",
+                path.display()
+            )));
+        }
         let path = crate::spool::log::check(path)?;
         let open = || LogSpool::new(path.clone(), settings, creates);
         Ok(FallbackSpool {
