@@ -3,6 +3,9 @@
 # make soak   what the queue and a shop's pages survive, at large counts (about half an hour)
 # make bench  ours against its peers on this machine; SECTION=c,python for parts, BENCH_QUICK=1 for a glance
 # make sanitize   the C programs under AddressSanitizer, ThreadSanitizer and DRD (about five minutes)
+# make check  what needs neither root nor a network once it was built: format, lints and the tests of Rust
+# make mutants    what the unit tests of the pure rooms do not notice; ARGS="--file src/identity.rs" for one file (all: hours)
+# make coverage   what no test of Rust, C or Python reaches in src/
 # make fuzz   what parses is fed nonsense, FUZZ_SECONDS for each entry; see tests/sanitize/README.md
 # make generate   writes the generated files of the bindings and of the docs anew
 # make screenshot   the README's picture of the inspector
@@ -17,7 +20,8 @@ SHELL = /bin/sh
 
 LIBRARY = $(CURDIR)/target/release/libesales_notify.so
 COMMAND = $(CURDIR)/target/debug/esales-notify
-PANIC_LIBRARY = $(CURDIR)/target/test-panic/release/libesales_notify.so
+DEBUG_LIBRARY = $(CURDIR)/target/debug/libesales_notify.so
+PANIC_LIBRARY = $(CURDIR)/target/test-panic/libesales_notify.so
 # What the tests' own library is built with. esales_test_panic: a function that makes the next call panic.
 # esales_test_grown: the last member of each struct came after 0.1, so that a program without it is older.
 TEST_CFGS = --cfg esales_test_panic --cfg esales_test_grown
@@ -28,25 +32,38 @@ TOOLS = $(CURDIR)/target/tools-venv/bin
 
 # How many tests run at a time: more than two processors can run, since some wait.
 JOBS = 4
-PYTEST = $(PYTHON) -m pytest -q -n $(JOBS) --dist loadgroup --durations 20
+PYTEST = $(PYTHON) -m pytest -q -n $(JOBS) --dist loadgroup
+# How long each test took: the reports of pytest and PHPUnit.
+TIMES = $(CURDIR)/target/test-times
 
 # What every suite outside Rust runs against.
 RUN = env ESALES_NOTIFY_LIBRARY=$(LIBRARY) ESALES_NOTIFY_COMMAND=$(COMMAND) \
 	ESALES_NOTIFY_TEST_PANIC_LIBRARY=$(PANIC_LIBRARY)
 
-.PHONY: demo test soak screenshot docs site deny advisories build generate tools lint lint-features test-rust test-outside test-python test-php test-csharp headers bench sanitize fuzz clean
+.PHONY: demo check test mutants coverage soak screenshot docs site deny advisories build generate tools lint lint-features test-rust test-outside panic-library test-python test-php test-csharp headers bench sanitize fuzz clean
 
-demo: build
-	sh tools/demo.sh $(LIBRARY) $(COMMAND)
+# Command and library in debug, which are soon built; the library that ships takes a minute more.
+demo:
+	@echo "Building the command and the library, which takes a minute or two when nothing is built yet ..."
+	cargo build --locked -p esales-notify-cli
+	cargo rustc --locked --lib --crate-type cdylib --features guest
+	sh tools/demo.sh $(DEBUG_LIBRARY) $(COMMAND)
 
 test: tools build
+	rm -rf $(TIMES)
 	$(MAKE) lint
 	$(MAKE) test-rust
 	$(MAKE) test-outside
-	$(MAKE) test-packages
-	$(MAKE) test-python
-	$(MAKE) test-php
-	$(MAKE) test-csharp
+	$(MAKE) -j 2 --output-sync=target test-packages
+	$(MAKE) -j 3 --output-sync=target test-python test-php test-csharp
+	python3 tools/slowest.py $(TIMES)
+
+# What a contributor runs before a push. What is not Rust is for `make test`, and the features one by one. Cargo asks the
+# network for what Cargo.lock names and is not there yet.
+check:
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+	cargo test --locked --workspace
 
 # The large counts: 2,000 rounds of kill -9, a million enqueues in an outage, 20,000 page views of 50 php-fpm workers.
 soak: tools build
@@ -54,8 +71,8 @@ soak: tools build
 
 # See benches/README.md, which says how the results are written.
 bench: tools build
-	env CARGO_TARGET_DIR=target/command cargo build --locked --release -p esales-notify-cli
-	$(RUN) env ESALES_NOTIFY_COMMAND=$(CURDIR)/target/command/release/esales-notify \
+	cargo build --locked --release -p esales-notify-cli
+	$(RUN) env ESALES_NOTIFY_COMMAND=$(CURDIR)/target/release/esales-notify \
 		python3 benches/run.py --sections "$(SECTION)" $(ARGS)
 
 sanitize: tools build
@@ -63,6 +80,12 @@ sanitize: tools build
 
 fuzz:
 	sh tools/fuzz.sh
+
+mutants:
+	sh tools/mutants.sh $(ARGS)
+
+coverage: tools build
+	$(RUN) sh tools/coverage.sh
 
 # The README's picture, made of what the demo sends. It is committed; the times in it differ from run to run.
 screenshot: tools build
@@ -89,8 +112,7 @@ target/tools-venv/installed: tools/site/requirements.txt
 	cp tools/site/requirements.txt $@
 
 # The library as shipped, and the command. Without the rlib: link-time optimisation then reaches all of the library, which
-# is 240 kB smaller and a seventh faster. A lower threshold for inlining than usual saves half a megabyte. What is built
-# with the rlib in release goes elsewhere, for Cargo has one name for both.
+# is 240 kB smaller and a seventh faster. A lower threshold for inlining than usual saves half a megabyte.
 build:
 	cargo rustc --locked --release --lib --crate-type cdylib,staticlib --features guest -- -C llvm-args=-inline-threshold=25
 	ln -sf libesales_notify.so target/release/libesales_notify.so.0
@@ -112,30 +134,36 @@ tools:
 lint:
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
-	cargo clippy --locked --features guest -- -D warnings $(TEST_CFGS)
 	$(MAKE) lint-features
 	env RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps
 
-# The crate compiles without a warning with each feature alone, with none and with all.
+# The crate compiles without a warning with each feature alone, with none, and with all and what only tests need.
 lint-features:
-	for features in "" capi log-spool redis-spool diagnose guest capi,log-spool,redis-spool,diagnose,guest; do \
+	for features in "" capi log-spool redis-spool diagnose guest; do \
 		cargo clippy --locked --quiet -p esales-notify --no-default-features --features "$$features" -- -D warnings || exit 1; \
 	done
+	cargo clippy --locked --quiet -p esales-notify --all-features -- -D warnings $(TEST_CFGS)
 
 test-rust:
 	cargo test --locked --workspace
 	cargo test --locked -p esales-notify --no-default-features --test features
 
 # C, C++, the ABI, the command, the resolver, what the queue survives, the web servers, the inspector, the README.
-test-outside: build
-	env CARGO_TARGET_DIR=target/test-panic cargo rustc --locked --release --lib --crate-type cdylib --features guest -- $(TEST_CFGS)
-	$(RUN) $(PYTEST) tests --ignore=tests/sanitize --ignore=tests/packages
+test-outside: build panic-library
+	$(RUN) $(PYTEST) --junitxml $(TIMES)/outside.xml tests --ignore=tests/sanitize --ignore=tests/packages
+
+# In debug, with the packages that the tests of Rust are built with; `make test-shipped` has the library that ships.
+panic-library:
+	cargo rustc --locked --lib --crate-type cdylib --features guest -- $(TEST_CFGS)
+	mkdir -p target/test-panic
+	cp $(DEBUG_LIBRARY) $(PANIC_LIBRARY)
 
 test-python: build
-	$(RUN) $(PYTEST) bindings/python/tests
+	$(RUN) $(PYTEST) --junitxml $(TIMES)/python.xml bindings/python/tests
 
 test-php: build
-	cd bindings/php && $(RUN) phpunit
+	mkdir -p $(TIMES)
+	cd bindings/php && $(RUN) phpunit --log-junit $(TIMES)/php.xml
 
 test-csharp: build
 	$(RUN) bash bindings/csharp/test.sh mono

@@ -16,7 +16,7 @@ mkdir -p "$out/man" "$out/completions"
 
 # build_portable [RUSTC ARGUMENT...]
 # Without the rlib, link-time optimisation reaches all of the library: it is 240 kB smaller. Cargo gives every build of it
-# the same file name, the command's and that with other arguments too, so what they left must go, and the copy come first.
+# the same file name, that with other arguments too, so what it left must go, and the copy come first.
 build_portable() {
     PATH=$root/target/packaging-venv/bin:$PATH
     built=target/x86_64-unknown-linux-gnu/release
@@ -31,8 +31,8 @@ case $kind in
     native)
         cargo rustc --locked --release --lib --crate-type cdylib,staticlib --features guest -- -C llvm-args=-inline-threshold=25
         cp target/release/libesales_notify.so target/release/libesales_notify.a "$out"
-        built=target/command/release
-        env CARGO_TARGET_DIR=target/command cargo build --locked --release -p esales-notify-cli
+        built=target/release
+        cargo build --locked --release -p esales-notify-cli
         ;;
     portable)
         build_portable

@@ -72,13 +72,13 @@ wheel deb composer nuget tarball container: portable
 	sh packaging/$@.sh
 
 test-packages: tools packages test-shipped target/chroot/tools.tar
-	$(RUN) $(PYTEST) tests/packages
+	$(RUN) $(PYTEST) --junitxml $(TIMES)/packages.xml tests/packages
 
 # The C programs, the ABI, forced panics and Python with the library that the packages carry. Without what has nothing to do
 # with the library: whether headers compile, whether types hold. Nor memcheck, which is slow and needs symbols to tell anything.
 test-shipped: tools portable $(PANICKING)/libesales_notify.so
-	$(RUN_SHIPPED) $(PYTEST) tests/c tests/abi -k "not compiles_with_every_compiler and not valgrind"
-	$(RUN_SHIPPED) $(PYTEST) bindings/python/tests --ignore=bindings/python/tests/test_package.py
+	$(RUN_SHIPPED) $(PYTEST) --junitxml $(TIMES)/shipped.xml tests/c tests/abi -k "not compiles_with_every_compiler and not valgrind"
+	$(RUN_SHIPPED) $(PYTEST) --junitxml $(TIMES)/shipped-python.xml bindings/python/tests --ignore=bindings/python/tests/test_package.py
 
 # Debians to install the packages into.
 target/chroot/tools.tar: packaging/chroot.sh

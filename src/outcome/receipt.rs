@@ -35,3 +35,22 @@ impl Receipt {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn receipt_has_no_attempt_when_nothing_was_sent() {
+        let receipt = Receipt::unsent(Status::Closed, "closed", Duration::from_secs(1));
+        assert_eq!(
+            (receipt.status, receipt.detail.as_str()),
+            (Status::Closed, "closed")
+        );
+        assert_eq!((receipt.attempts, receipt.http_status), (0, None));
+        assert_eq!(
+            (receipt.elapsed, receipt.id.as_str()),
+            (Duration::from_secs(1), "")
+        );
+    }
+}

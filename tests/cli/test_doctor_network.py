@@ -366,7 +366,7 @@ def test_doctor_judges_the_status_of_the_service(doctor, status, state):
 
 
 @pytest.mark.parametrize("answer, words", [
-    (b"", "the connection broke"), (b"SSH-2.0-nothing\r\n\r\n", "not HTTP"), (None, "waiting for the answer"),
+    (b"", "the connection broke"), (b"SSH-2.0-nothing\r\n\r\n", "not valid HTTP"), (None, "waiting for the answer"),
 ])
 def test_doctor_fails_when_the_server_is_not_the_service(doctor, answer, words):
     def serve(connection):

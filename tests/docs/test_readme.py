@@ -36,6 +36,7 @@ def test_readme_commands_run_in_order(readme, tmp_path):
     assert sum(output.count("ESALES_DELIVERED") for _, output in results) == 1, results
 
 
+@pytest.mark.xdist_group("repository")
 @pytest.mark.parametrize("setting, said", [("ffi.enable=1", "ESALES_QUEUED queued"), ("ffi.enable=0", "ffi.enable=1")])
 def test_readme_example_enqueues_or_logs_why_not(library, tmp_path, setting, said):
     """On the command line, where error_log() writes to standard error."""

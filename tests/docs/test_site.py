@@ -9,6 +9,8 @@ import pytest
 from markdown import ROOT
 
 PYTHON = ROOT / "target/tools-venv/bin/python"
+# The environment is made once.
+pytestmark = pytest.mark.xdist_group("site")
 
 
 @pytest.fixture(scope="module")

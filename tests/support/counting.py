@@ -2,6 +2,7 @@
 
 import contextlib
 import http.server
+import itertools
 import json
 import socket
 import sys
@@ -125,6 +126,8 @@ class Service:
 def wait_for(condition, what, seconds=60):
     """Polls: there is no event to wait for in another process."""
     deadline = time.monotonic() + seconds
+    # Often it is a process that is started to see: a long wait is not to keep a processor busy.
+    pauses = itertools.chain((0.01, 0.02, 0.03, 0.04), itertools.repeat(0.05))
     while not condition():
         assert time.monotonic() < deadline, what
-        time.sleep(0.02)
+        time.sleep(next(pauses))

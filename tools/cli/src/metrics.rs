@@ -151,6 +151,11 @@ impl Page<'_> {
                 report.counts.pending as f64,
             ),
             (
+                "lost",
+                "Accepted notifications that the engine of the spool has lost since, at least",
+                report.lost as f64,
+            ),
+            (
                 "pending_bytes",
                 "Bytes of the pending notifications",
                 report.pending_bytes as f64,

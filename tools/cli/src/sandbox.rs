@@ -29,8 +29,9 @@ Answers, separated by commas, one for each notification; after the last one the 
   drip            one byte of the answer each second; drip-body: only the body is slow
   endless         a body without end; endless-head: header lines without end
   garbage         bytes that are not HTTP
-An answer may be followed by :wait=MS, :retry-after=TEXT, :body=TEXT, :location=URL, :every=MS (drip),
-:then=close, :percent=N (the others get the normal answer), :times=N or :times=forever. Put a text with commas or colons into double quotes.";
+An answer may be followed by :wait=MS, :retry-after=TEXT, :body=TEXT, :location=URL, :every=MS
+(drip), :then=close, :times=N, :times=forever, and :percent=N, with which the other notifications
+get the normal answer. Put a text with commas or colons into double quotes.";
 
 /// Greatest number of lines of one order that are printed.
 const SHOWN_LINES: usize = 5;
