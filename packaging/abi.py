@@ -1,10 +1,10 @@
 """The released ABI and the present one.
 
     abi.py record LIBRARY                  writes abi/MAJOR.MINOR: the header, the symbols, abidw's description
-    abi.py check LIBRARY [HEADER [ABI]]    fails, and says why, if a program compiled for a release would break;
+    abi.py check LIBRARY [HEADER [ABI]]    fails with the reason if a program compiled for a release would break;
                                            the releases are the folders of abi that share the library's SONAME
 
-abi/README.md tells what this covers.
+abi/README.md describes the checks.
 """
 
 import pathlib
@@ -28,8 +28,8 @@ def minor():
 
 
 def releases(folder):
-    """Those that share the SONAME of the present version, which is its first number: a program of any of them loads
-    the present library, and must go on with it."""
+    """Releases with the SONAME of the present version, which is its first number: a program of any of them loads the
+    present library, and must continue to work."""
     return sorted(folder.glob(minor().split(".")[0] + ".*"), key=lambda path: [int(part) for part in path.name.split(".")])
 
 
@@ -46,18 +46,18 @@ def numbers(header):
 
 
 def members(header):
-    """Each struct's members in their order, as they are written."""
+    """The members of each struct in order, as text."""
     structs = re.findall(r"typedef struct (\w+) \{(.*?)\} \1;", without_comments(header), re.S)
     return {name: [" ".join(member.split()) for member in body.split(";") if member.strip()] for name, body in structs}
 
 
 def growing(header):
-    """The structs that their struct_size lets grow at the end."""
+    """The structs that may grow at the end, because they have a struct_size."""
     return [name for name, body in members(header).items() if body[0] == "uint32_t struct_size"]
 
 
 def shim(header, folder):
-    """A library of C with every function that the header declares and no more: what abidw describes."""
+    """A C library with exactly the functions of the header, for abidw."""
     functions = re.findall(r"^((?:int32_t|void|const char \*) ?esales_\w+\([^;]*\));", without_comments(header), re.M)
     body = {"i": "return 0;", "v": "", "c": 'return "";'}
     (folder / "esales_notify.h").write_bytes(header.read_bytes())
@@ -85,7 +85,7 @@ def record(library):
 
 
 def faults(library, header, old):
-    """What would break a program that was compiled for the release in the folder `old`."""
+    """The changes that would break a program compiled for the release in the folder `old`."""
     found = []
     for gone in sorted(set((old / "symbols.txt").read_text().split()) - set(exported(library))):
         found.append(f"{gone} is not exported any more")
@@ -113,7 +113,7 @@ def faults(library, header, old):
             before, after = (int(size.group(1)) if size else 0 for size in sizes)
             if len(now.get(name, [])) > len(members(old / "esales_notify.h")[name]) and after <= before:
                 found.append(f"{name} has a new member in the padding at its end: older programs have garbage there")
-        # Members at the end of these structs are the checks' above.
+        # Members at the end of these structs are checked above.
         rules = "".join(f"[suppress_type]\n  name = {name}\n  type_kind = struct\n  has_data_member_inserted_at = end\n"
                         for name in grows)
         (folder / "rules").write_text(rules)

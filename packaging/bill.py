@@ -1,4 +1,4 @@
-"""What is inside the binaries: bill.py KIND FOLDER writes the bill of materials (CycloneDX 1.5) and the licences of
+"""The contents of the binaries: bill.py KIND FOLDER writes the bill of materials (CycloneDX 1.5) and the licences of
 everything that is linked into the library or the command. The bill's graph tells the two apart: most packages have
 only the library inside."""
 
@@ -21,7 +21,7 @@ def output(*command):
 
 
 def linked(package):
-    """What cargo links into a package: (name, version). Not what only runs in the compiler."""
+    """The crates that cargo links into a package, without those that only run in the compiler: (name, version)."""
     tree = output("cargo", "tree", "--locked", "-p", package, "-e", "normal,no-proc-macro", "--target", TARGET,
                   "--prefix", "none", "--format", "{p}")
     found = {tuple(line.split()[:2]) for line in tree.splitlines()}
@@ -46,7 +46,8 @@ def checksums():
 
 
 def beside_crates(kind):
-    """What is linked into the library and into the command and is no crate of the lock file: (name, version, licence, purl)."""
+    """Linked parts of the library and the command that are no crates of the lock file: (name, version, licence,
+    purl)."""
     rust = re.search(r"rustc (\S+)", output("rustc", "--version")).group(1)
     found = [("rust-std", rust, "MIT OR Apache-2.0", f"pkg:generic/rust-std@{rust}")]
     if kind == "portable":
@@ -95,7 +96,7 @@ def bill(kind, described, edges):
         "metadata": {"component": subject}, "components": components,
         "dependencies": [{"ref": ref, "dependsOn": sorted(others)} for ref, others in sorted(graph.items())],
     }
-    # The same sources give the same file: its number and time are theirs.
+    # The same sources give the same file: its number and time come from the sources.
     digest = hashlib.sha256(json.dumps(made, sort_keys=True).encode()).hexdigest()
     made["serialNumber"] = f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_OID, digest)}"
     moment = datetime.fromtimestamp(int(os.environ["SOURCE_DATE_EPOCH"]), timezone.utc)
@@ -104,7 +105,7 @@ def bill(kind, described, edges):
 
 
 def licences(described):
-    """Each text once, with the crates that come under it."""
+    """Each text once, with its crates."""
     ours = {"esales-notify", "esales-notify-cli", "esales-notify-sandbox"}
     texts = {}
     without = []

@@ -1,4 +1,4 @@
-"""zip.py FOLDER FILE: all of a folder in a zip file whose bytes depend on nothing else."""
+"""zip.py FOLDER FILE: zips a folder; the bytes depend only on the folder."""
 
 import os
 import pathlib

@@ -1,5 +1,5 @@
-//! A call returns within its budget, whatever the network does, and says in words what happened.
-//! (A resolver that never answers needs a network namespace: tests/net.)
+//! A call returns within its budget with any fault of the network, and its message names the cause. (A resolver that
+//! never answers needs a network namespace: tests/net.)
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -18,9 +18,9 @@ use common::{Timing, client, in_time, refused, scripted, send};
 use esales_notify::{Client, Receipt, Status};
 use socket2::{Domain, Socket, Type};
 
-/// Less than what the words of an answer are waited for (1 s): whatever does not end is cut off by it.
+/// Shorter than the wait for the body of an answer (1 s): the budget ends anything that does not end itself.
 const BUDGET: Duration = Duration::from_millis(800);
-/// What the issue allows beyond the budget.
+/// The time that a call may take beyond the budget.
 const GRACE: Duration = Duration::from_millis(100);
 
 fn hurried(base_url: &str) -> Client {
@@ -37,7 +37,7 @@ fn within_budget(receipt: &Receipt, case: &str) -> Vec<Timing> {
 
 #[test]
 fn call_returns_within_timeout_ms_when_the_service_hangs_or_drips() {
-    for (answer, status, words) in [
+    for (answer, status, message_part) in [
         ("hang", Status::Timeout, "waiting for the answer"),
         ("204:wait=60000", Status::Timeout, "waiting for the answer"),
         ("drip:every=100", Status::Timeout, "reading the answer"),
@@ -51,7 +51,10 @@ fn call_returns_within_timeout_ms_when_the_service_hangs_or_drips() {
             let sandbox = scripted(answer);
             let receipt = refused(&hurried(&sandbox.base_url()));
             assert_eq!(receipt.status, status, "{answer}: {receipt:?}");
-            assert!(receipt.detail.contains(words), "{answer}: {receipt:?}");
+            assert!(
+                receipt.detail.contains(message_part),
+                "{answer}: {receipt:?}"
+            );
             within_budget(&receipt, answer)
         });
     }
@@ -158,7 +161,7 @@ fn call_returns_within_timeout_ms_when_connect_does_not_complete() {
 #[test]
 fn call_returns_within_timeout_ms_when_the_tls_handshake_hangs() {
     in_time(|| {
-        // Accepts, and then neither speaks nor reads.
+        // Accepts, and then neither reads nor writes.
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let base_url = format!("https://{}", listener.local_addr().unwrap());
         let receipt = refused(&hurried(&base_url));
@@ -194,7 +197,7 @@ fn call_returns_within_timeout_ms_when_the_proxy_drips() {
     });
 }
 
-/// A byte now and then until the peer has gone; how many were sent.
+/// Writes a byte at intervals until the client closes; returns the number of bytes.
 fn drip(mut stream: TcpStream) -> usize {
     stream
         .set_read_timeout(Some(Duration::from_millis(50)))

@@ -1,4 +1,4 @@
-//! What the crate does without its features: `cargo test --no-default-features --test features`.
+//! The crate without its features: `cargo test --no-default-features --test features`.
 #![cfg(not(feature = "log-spool"))]
 #![allow(clippy::unwrap_used)]
 
@@ -34,7 +34,10 @@ fn engine_is_refused_when_the_feature_redis_spool_is_off() {
         .spool("redis://queue.example?name=shop");
     let error = Client::new(&config.build().unwrap()).unwrap_err();
     assert_eq!(error.status(), Status::InvalidConfig);
-    for word in ["spool is redis://queue.example", "feature redis-spool"] {
+    for word in [
+        "spool is redis://queue.example:6379/0?name=shop",
+        "feature redis-spool",
+    ] {
         assert!(error.detail().contains(word), "{error}");
     }
 }

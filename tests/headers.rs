@@ -1,4 +1,4 @@
-//! The committed headers are those that the source generates.
+//! The committed headers are equal to the generated ones.
 #![allow(clippy::unwrap_used)]
 
 use std::path::Path;

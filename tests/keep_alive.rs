@@ -1,4 +1,4 @@
-//! Connections are kept, shared and replaced without anybody noticing.
+//! Connections are kept, shared and replaced without an error for the caller.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -34,7 +34,7 @@ fn thousand_sends_use_one_connection() {
 fn consecutive_clients_share_one_connection() {
     let sandbox = sandbox();
     for timeout in ["1000", "2000", "2000"] {
-        // The budget is the client's own: it does not part the connections.
+        // Clients with different budgets share connections.
         send(&client(&sandbox.base_url(), &[("timeout_ms", timeout)])).unwrap();
     }
     assert_eq!(sandbox.stats().connections, 1);
@@ -48,7 +48,7 @@ fn connection_is_kept_when_the_answer_has_a_body() {
     assert_eq!(sandbox.stats().connections, 1);
 }
 
-/// The limit of an answer's body, at its edge: 64 KiB cannot be told from more, and cost the connection.
+/// The limit of the body is 64 KiB: more cannot be told from a full 64 KiB, so both cost the connection.
 #[test]
 fn connection_is_kept_when_the_body_is_within_the_limit() {
     for (length, connections) in [(65_535, 1), (65_536, 2)] {
@@ -77,8 +77,8 @@ fn send_uses_a_new_connection_without_an_attempt_when_the_idle_one_was_closed() 
     }
 }
 
-/// The close that the check before sending cannot see: the server reads the request on the kept connection and
-/// closes without a byte.
+/// A close that the check before sending cannot see: the server reads the request on the kept connection and closes
+/// without a byte.
 #[test]
 fn send_repeats_once_when_a_kept_connection_breaks() {
     let sandbox = scripted("204, close, 204");
@@ -103,8 +103,8 @@ fn attempt_fails_when_a_new_connection_breaks() {
     assert_eq!(sandbox.stats().received, 1);
 }
 
-/// A server that closes every kept connection under its request must not be given the same bytes over and over: after
-/// one such connection the others are not trusted either.
+/// A server that closes every kept connection after a request must not get the same bytes again and again: after one
+/// such connection the client uses no other kept connection.
 #[test]
 fn request_is_repeated_only_once_on_a_new_connection() {
     let sandbox = scripted("204:wait=300:times=4, close:times=5, 204");
@@ -125,16 +125,16 @@ fn request_is_repeated_only_once_on_a_new_connection() {
     );
 }
 
-/// Answers 204 and, as some gateways do by mistake, sends the body that a 204 has not. Tells of each connection, and
-/// when the stray bytes are out.
+/// Answers 204 and then sends a body that a 204 must not have, as some gateways do by mistake. Reports each
+/// connection, and when the stray bytes are sent.
 fn stray() -> (String, Receiver<&'static str>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let base_url = format!("http://{}", listener.local_addr().unwrap());
-    let (tell, told) = channel();
+    let (report, reports) = channel();
     thread::spawn(move || {
         for stream in listener.incoming() {
-            let (mut stream, tell) = (stream.unwrap(), tell.clone());
-            tell.send("connection").unwrap();
+            let (mut stream, report) = (stream.unwrap(), report.clone());
+            report.send("connection").unwrap();
             thread::spawn(move || {
                 stream.set_nodelay(true).unwrap();
                 let mut reader = BufReader::new(stream.try_clone().unwrap());
@@ -156,29 +156,32 @@ fn stray() -> (String, Receiver<&'static str>) {
                     stream
                         .write_all(b"HTTP/1.1 204 No Content\r\n\r\n")
                         .unwrap();
-                    // Late enough not to be read together with the answer.
+                    // Late enough that they are not read together with the answer.
                     thread::yield_now();
                     if stream.write_all(b"{}").is_err() {
                         return;
                     }
-                    tell.send("stray").unwrap();
+                    report.send("stray").unwrap();
                 }
             });
         }
     });
-    (base_url, told)
+    (base_url, reports)
 }
 
-/// What is on a kept connection before the request is not the request's answer.
+/// Bytes on a kept connection before the request are not the answer to the request.
 #[test]
 fn connection_is_closed_when_stray_bytes_follow_an_answer() {
-    let (base_url, told) = stray();
+    let (base_url, reports) = stray();
     let client = client(&base_url, &[("max_attempts", "1")]);
     for _ in 0..20 {
-        assert_eq!(told.try_recv(), Err(std::sync::mpsc::TryRecvError::Empty));
+        assert_eq!(
+            reports.try_recv(),
+            Err(std::sync::mpsc::TryRecvError::Empty)
+        );
         assert_eq!(send(&client).unwrap().status, Status::Delivered);
-        assert_eq!(told.recv().unwrap(), "connection");
-        assert_eq!(told.recv().unwrap(), "stray");
+        assert_eq!(reports.recv().unwrap(), "connection");
+        assert_eq!(reports.recv().unwrap(), "stray");
     }
 }
 
@@ -224,7 +227,7 @@ fn busy_connection_is_replaced_when_it_is_older_than_keep_alive_s() {
     assert!(start.elapsed() >= Duration::from_secs(2));
 }
 
-/// The server behind the kept connections is gone without a word: no request on them is ever answered.
+/// The server of the kept connections is gone without closing them: no request on them is ever answered.
 #[test]
 fn dead_kept_connections_are_all_replaced_by_one_call() {
     let sandbox = scripted("204:wait=300:times=4, hang, 204");

@@ -1,5 +1,4 @@
-//! The log's callback is the host's: it may use the library whatever the library was doing, and what goes wrong in it
-//! stays there.
+//! The log callback is the host's: it may use the library at any moment, and its errors do not reach the library.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -18,7 +17,7 @@ use esales_notify::{Client, LogLevel, Status, Visitor, customer_key, log_to};
 
 const LONG: Duration = Duration::from_secs(20);
 
-/// The log is the process's.
+/// The log belongs to the process, so these tests run one after the other.
 fn alone() -> MutexGuard<'static, ()> {
     static LOG: Mutex<()> = Mutex::new(());
     LOG.lock().unwrap_or_else(PoisonError::into_inner)
@@ -31,18 +30,18 @@ fn enqueue(client: &Client, id: &str) -> Status {
     }
 }
 
-/// What was said, and what the callback's own enqueue brought.
-type Said = Vec<(String, Status)>;
+/// The logged messages, each with the status of the callback's own enqueue.
+type Messages = Vec<(String, Status)>;
 
-/// Enqueues with a callback that enqueues and asks for the numbers; the result, and what was said.
-fn enqueue_with_a_busy_log(client: &Arc<Client>) -> (Status, Said) {
-    let said = Arc::new(Mutex::new(Said::new()));
+/// Enqueues with a callback that enqueues and reads the statistics. Returns the status and the messages.
+fn enqueue_with_a_busy_log(client: &Arc<Client>) -> (Status, Messages) {
+    let messages = Arc::new(Mutex::new(Messages::new()));
     log_to(LogLevel::Debug, {
-        let (client, said) = (Arc::clone(client), Arc::clone(&said));
-        Some(Box::new(move |_, words| {
+        let (client, messages) = (Arc::clone(client), Arc::clone(&messages));
+        Some(Box::new(move |_, message| {
             let status = enqueue(&client, "from the log");
             assert_eq!(client.stats().is_ok(), status == Status::Queued);
-            said.lock().unwrap().push((words.to_owned(), status));
+            messages.lock().unwrap().push((message.to_owned(), status));
         }))
     });
     let (tx, rx) = mpsc::channel();
@@ -50,11 +49,11 @@ fn enqueue_with_a_busy_log(client: &Arc<Client>) -> (Status, Said) {
     thread::spawn(move || tx.send(enqueue(&client, "1")).unwrap());
     let status = rx.recv_timeout(LONG).expect("it hangs");
     log_to(LogLevel::Error, None);
-    let said = std::mem::take(&mut *said.lock().unwrap());
-    (status, said)
+    let messages = std::mem::take(&mut *messages.lock().unwrap());
+    (status, messages)
 }
 
-/// Nobody delivers.
+/// A client whose queue no process delivers.
 fn waiting(path: &str) -> Arc<Client> {
     let options = [("spool", path), ("delivery", "none")];
     Arc::new(client("http://127.0.0.1:9", &options))
@@ -68,22 +67,25 @@ fn log_callback_can_use_a_spool_that_was_deleted() {
     let client = waiting(&path);
     assert_eq!(enqueue(&client, "0"), Status::Queued);
     std::fs::remove_dir_all(&path).unwrap();
-    // It is noticed when the numbers are asked for, or at the latest by the next enqueue that looks.
-    let said = loop {
-        let (status, said) = enqueue_with_a_busy_log(&client);
+    // The library notices it when the statistics are read, or at the latest when a later enqueue checks.
+    let messages = loop {
+        let (status, messages) = enqueue_with_a_busy_log(&client);
         assert_eq!(status, Status::Queued);
-        if !said.is_empty() {
-            break said;
+        if !messages.is_empty() {
+            break messages;
         }
     };
     let is_reported = |(message, _): &(String, Status)| {
         message.contains("was deleted or moved while it was in use")
     };
-    assert!(said.iter().any(is_reported), "{said:?}");
-    assert!(said.iter().all(|(_, s)| *s == Status::Queued), "{said:?}");
+    assert!(messages.iter().any(is_reported), "{messages:?}");
+    assert!(
+        messages.iter().all(|(_, s)| *s == Status::Queued),
+        "{messages:?}"
+    );
     let stats = client.stats().unwrap();
     assert!(stats.spool.is_balanced());
-    assert!(stats.spool.pending > said.len() as u64, "{stats:?}");
+    assert!(stats.spool.pending > messages.len() as u64, "{stats:?}");
 }
 
 #[test]
@@ -94,14 +96,17 @@ fn log_callback_can_use_a_spool_that_was_damaged() {
     std::fs::create_dir(&path).unwrap();
     std::fs::write(folder.path("spool/segment-0000000001.log"), [7; 8192]).unwrap();
     let client = waiting(&path);
-    let (status, said) = enqueue_with_a_busy_log(&client);
+    let (status, messages) = enqueue_with_a_busy_log(&client);
     assert_eq!(status, Status::Queued);
     let is_reported =
         |(message, _): &(String, Status)| message.contains("FORMAT") && message.contains("damaged");
-    assert!(said.iter().any(is_reported), "{said:?}");
-    assert!(said.iter().all(|(_, s)| *s == Status::Queued), "{said:?}");
+    assert!(messages.iter().any(is_reported), "{messages:?}");
+    assert!(
+        messages.iter().all(|(_, s)| *s == Status::Queued),
+        "{messages:?}"
+    );
     let pending = client.stats().unwrap().spool.pending;
-    assert_eq!(pending, 1 + said.len() as u64);
+    assert_eq!(pending, 1 + messages.len() as u64);
 }
 
 #[test]
@@ -113,11 +118,11 @@ fn log_callback_is_not_called_for_failures_of_its_own_calls() {
     std::fs::create_dir(&path).unwrap();
     std::fs::write(folder.path("spool/letters.txt"), "Dear customer").unwrap();
     let client = waiting(&path);
-    let (status, said) = enqueue_with_a_busy_log(&client);
+    let (status, messages) = enqueue_with_a_busy_log(&client);
     assert_eq!(status, Status::SpoolFailed);
-    assert_eq!(said.len(), 1, "{said:?}");
-    assert!(said[0].0.contains("1 was not accepted"), "{said:?}");
-    assert_eq!(said[0].1, Status::SpoolFailed);
+    assert_eq!(messages.len(), 1, "{messages:?}");
+    assert!(messages[0].0.contains("1 was not accepted"), "{messages:?}");
+    assert_eq!(messages[0].1, Status::SpoolFailed);
 }
 
 #[test]
@@ -147,15 +152,15 @@ fn panic_of_a_log_callback_does_not_reach_the_caller() {
 fn log_shows_no_secret_when_the_service_repeats_it() {
     let _alone = alone();
     let (key, token) = (customer_key("log").unwrap(), "t0ken-that-must-not-be-seen");
-    let said = Arc::new(Mutex::new(Vec::new()));
-    let log = Arc::clone(&said);
+    let messages = Arc::new(Mutex::new(Vec::new()));
+    let log = Arc::clone(&messages);
     log_to(
         LogLevel::Debug,
-        Some(Box::new(move |level, words| {
-            log.lock().unwrap().push((level, words.to_owned()));
+        Some(Box::new(move |level, message| {
+            log.lock().unwrap().push((level, message.to_owned()));
         })),
     );
-    // A server that repeats what it was sent.
+    // A server that repeats the request in its answer.
     let sandbox = scripted(&format!("503:body=\"{key} {token}\", 403:body=\"{token}\""));
     let client = client(&sandbox.base_url(), &[("gate_min_ms", "10")]);
     let visitor = Visitor::signed_in(&key, SESSION, token).in_market("UK");
@@ -164,9 +169,12 @@ fn log_shows_no_secret_when_the_service_repeats_it() {
         .unwrap();
     assert!(client.flush(LONG).unwrap());
     log_to(LogLevel::Error, None);
-    let said = said.lock().unwrap();
-    let words: Vec<&str> = said.iter().map(|(_, words)| words.as_str()).collect();
-    let all = words.join("\n");
+    let messages = messages.lock().unwrap();
+    let message: Vec<&str> = messages
+        .iter()
+        .map(|(_, message)| message.as_str())
+        .collect();
+    let all = message.join("\n");
     assert!(
         all.contains("logged is a dead letter: ESALES_FORBIDDEN"),
         "{all}"

@@ -1,4 +1,4 @@
-//! Every answer of the service, and every way not to answer, becomes the outcome that the design promises.
+//! Every answer of the service, and every kind of missing answer, gives the documented outcome.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -16,7 +16,7 @@ use esales_notify_sandbox::{Options, Sandbox};
 
 #[test]
 fn every_answer_maps_to_its_status_and_its_number_of_attempts() {
-    for (answer, status, http_status, attempts, words) in [
+    for (answer, status, http_status, attempts, message_part) in [
         (
             "400:body=\"Ticket is missing.\"",
             Status::BadRequest,
@@ -71,7 +71,10 @@ fn every_answer_maps_to_its_status_and_its_number_of_attempts() {
         assert_eq!(receipt.status, status, "{answer}: {receipt:?}");
         assert_eq!(receipt.http_status.unwrap_or(0), http_status, "{answer}");
         assert_eq!(receipt.attempts, attempts, "{answer}: {receipt:?}");
-        assert!(receipt.detail.contains(words), "{answer}: {receipt:?}");
+        assert!(
+            receipt.detail.contains(message_part),
+            "{answer}: {receipt:?}"
+        );
         assert_eq!(sandbox.received().len(), attempts as usize, "{answer}");
     }
 }
@@ -185,7 +188,7 @@ fn request_headers_equal_the_documented_ones() {
     assert!(received.warnings.is_empty(), "{:?}", received.warnings);
 }
 
-/// What may follow a status line and must not matter, with a name for it.
+/// Odd but harmless data after a status line, each with a name.
 fn odd_answers() -> Vec<(&'static str, String)> {
     let many: String = (0..150).map(|n| format!("X-{n}: y\r\n")).collect();
     let long = "y".repeat(300_000);
@@ -290,7 +293,7 @@ fn interim_1xx_answers_are_skipped() {
 
 #[test]
 fn retry_after_date_counts_from_the_date_of_the_answer() {
-    // The service's clock is years behind this machine's.
+    // The clock of the service is years behind this machine's.
     let answer = "HTTP/1.1 503 Busy\r\nDate: Wed, 21 Oct 2015 07:28:00 GMT\r\n\
                   Retry-After: Wed, 21 Oct 2015 07:28:50 GMT\r\nContent-Length: 0\r\n\r\n";
     let (base_url, _requests) = answering(answer);

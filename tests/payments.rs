@@ -1,4 +1,4 @@
-//! What may not be sent twice is not, and an end of session comes last: blocking and queued, with both spools.
+//! Payments are never sent twice, and an end of session comes last: blocking and queued, with both spools.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -19,7 +19,7 @@ const LONG: Duration = Duration::from_secs(60);
 const SESSION: &str = "b106299c-eac0-4f6f-96d2-93e57c255784";
 const OTHER_SESSION: &str = "0b5a5b56-2f0e-4a5e-8a39-4b8a9c1fd6ab";
 
-/// Answers, or none, after which the service may have processed the request although the client got no 2xx.
+/// Answers after which the service may have processed the request although the client got no 2xx.
 const AMBIGUOUS: &[&str] = &["hang", "408", "close", "reset", "garbage", "500", "502"];
 
 fn anonymous(session: &'static str) -> Visitor<'static> {
@@ -66,7 +66,7 @@ fn payments(sandbox: &Sandbox) -> Vec<Received> {
     received.filter(|r| r.path.contains("/payment")).collect()
 }
 
-/// Sends something harmless, so that a payment that were to be sent again would be by now.
+/// Sends a click; a payment that were repeated would be sent before it.
 fn deliver_a_click(client: &Client) {
     let click = Notification::click("ticket").with_id("a click");
     client.enqueue(&anonymous(SESSION), &click).unwrap();
@@ -166,14 +166,14 @@ fn gate_closes_when_a_payment_may_have_arrived() {
         until("the first payment is a dead letter", || {
             counted(&client).spool.dead > 0
         });
-        // The others wait for the service: an outage costs one payment at a time, not all of them.
+        // The other payments wait for the service: an outage costs one payment at a time, not all of them.
         let stats = counted(&client);
         assert_eq!((stats.gate_failures, stats.spool.dead), (1, 1));
         assert_eq!(payments(&sandbox).len(), 1);
     }
 }
 
-/// The payment is sent again only because an operator asks for it, with the same bytes.
+/// Retries the payment as an operator; it is sent with the same bytes.
 fn retry_as_operator(client: &Client, sandbox: &Sandbox, path: &str) {
     let spool = SpoolAdmin::open(&config(&[("spool", path)])).unwrap();
     let dead = spool.dead_letters().unwrap();
@@ -223,7 +223,7 @@ fn payment_is_retried_until_delivered_when_it_was_certainly_not_processed() {
     });
 }
 
-/// Exactly one was processed, and all had the same bytes.
+/// Asserts that exactly one was processed, and that all had the same bytes.
 fn assert_once(sent: &[Received]) {
     let processed = sent.iter().filter(|r| r.status == Some(204));
     assert_eq!(processed.count(), 1, "{sent:?}");
@@ -261,7 +261,7 @@ fn payment_is_delivered_once_when_earlier_connections_were_refused() {
     }
 }
 
-/// An address at which nothing listens: one that a sandbox has just left.
+/// An address without a listener: a sandbox has just closed it.
 fn unused_address() -> SocketAddr {
     let sandbox = sandbox();
     let base_url = sandbox.base_url();

@@ -1,4 +1,5 @@
-//! A customer key that is a person's data is sent, and the log warns of it. Alone in its process, as the log is.
+//! A customer key with personal data is sent, and the log warns of it. In a process of its own, because the log
+//! belongs to the process.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -37,21 +38,21 @@ fn log_warns_without_showing_the_key_when_a_customer_key_is_personal_data() {
         ("19811218-9876", "a national id"),
         ("anna.svensson", "a user name"),
     ] {
-        let said = send(key);
-        assert_eq!(said.len(), 1, "{key}: {said:?}");
-        let (level, message) = &said[0];
+        let logged = send(key);
+        assert_eq!(logged.len(), 1, "{key}: {logged:?}");
+        let (level, message) = &logged[0];
         assert_eq!(*level, LogLevel::Warn);
         assert!(message.contains(looks_like), "{message}");
         assert!(!message.contains(key), "{message}");
     }
     assert_eq!(send("d9528030-509c-4e0f-b585-7168f1e9feca"), []);
 
-    // A shop that makes every key so does not fill its log.
-    let said: usize = (0..100).map(|_| send("anna@example.com").len()).sum();
-    assert_eq!(said, 6, "ten in all");
+    // If every key has personal data, the log has few warnings.
+    let logged: usize = (0..100).map(|_| send("anna@example.com").len()).sum();
+    assert_eq!(logged, 6, "ten in all");
     assert_eq!(sandbox.stats().received, 105);
 
-    // The right key of a signed-in visitor is none of these.
+    // A correct key of a signed-in visitor causes no warning.
     assert_eq!(
         esales_notify::personal_data(&customer_key("anna@example.com").unwrap()),
         None

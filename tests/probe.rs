@@ -32,7 +32,7 @@ fn probe_takes_every_step_to_a_service_without_tls() {
     let answer = probe.ask().unwrap();
     assert_eq!(answer.http_status, 405);
     assert!(answer.date.is_some());
-    // Nothing that was sent is a notification.
+    // The probe sends no notification.
     let received = sandbox.received();
     assert_eq!(received.len(), 1);
     assert_eq!(
@@ -62,7 +62,7 @@ fn probe_returns_certificates_when_they_are_refused() {
             probe.trust(),
             Some(Trust::System(_) | Trust::Bundled)
         ));
-        // None is trusted without ca_file, by the probe as little as by a client.
+        // Without ca_file, the probe trusts the certificate as little as a client does.
         let error = probe.ask().unwrap_err();
         let receipt = refused(&client(&sandbox.base_url(), &options));
         assert_eq!(error.status(), receipt.status);

@@ -1,4 +1,4 @@
-//! Through an HTTP proxy, by option; and what does not go through one.
+//! Requests through an HTTP proxy, and requests that bypass it.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -32,7 +32,7 @@ fn proxy(answer: &'static str) -> (String, Receiver<String>) {
             let mut head = String::new();
             while !head.ends_with("\r\n\r\n") && reader.read_line(&mut head).unwrap() > 0 {}
             let target = head.split(' ').nth(1).unwrap().to_owned();
-            // A test may not be interested.
+            // The test may have dropped the receiver.
             let _ = heads.send(head);
             write!(stream, "HTTP/1.1 {answer}\r\n\r\n").unwrap();
             if is_opened_by(answer) {
@@ -96,7 +96,7 @@ fn proxy_tunnel_opens_when_the_answer_is_any_2xx() {
 
 #[test]
 fn connect_fails_with_the_proxys_answer_when_it_refuses_the_tunnel() {
-    for (answer, words) in [
+    for (answer, message_part) in [
         (
             "302 Found\r\nLocation: http://login.example/",
             "CONNECT with 302",
@@ -117,7 +117,10 @@ fn connect_fails_with_the_proxys_answer_when_it_refuses_the_tunnel() {
             Status::ConnectFailed,
             "{answer}: {receipt:?}"
         );
-        assert!(receipt.detail.contains(words), "{answer}: {receipt:?}");
+        assert!(
+            receipt.detail.contains(message_part),
+            "{answer}: {receipt:?}"
+        );
         assert_eq!(sandbox.stats().received, 0, "{answer}");
     }
 }
@@ -155,7 +158,7 @@ fn connect_fails_when_the_proxy_refuses_the_connection() {
     assert_eq!(sandbox.stats().received, 0);
 }
 
-/// Nothing was sent to the service yet, so it is not said that the event may have arrived.
+/// Nothing was sent to the service yet, so the message must not warn that the event may have arrived.
 #[test]
 fn connect_fails_when_the_proxy_closes_the_connection() {
     let sandbox = sandbox();
@@ -163,7 +166,7 @@ fn connect_fails_when_the_proxy_closes_the_connection() {
     let url = format!("http://{}", listener.local_addr().unwrap());
     thread::spawn(move || {
         for stream in listener.incoming() {
-            // What is not read makes the close a reset.
+            // Unread data turns the close into a reset.
             stream.unwrap().read_exact(&mut [0]).unwrap();
         }
     });

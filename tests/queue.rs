@@ -1,4 +1,4 @@
-//! The queue against the sandbox, with both spools: accepted means delivered, or counted.
+//! The queue with the sandbox, with both spools: every accepted notification is delivered or counted.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -20,7 +20,7 @@ use esales_notify_sandbox::{Answer, Options, Sandbox};
 
 const LONG: Duration = Duration::from_secs(20);
 
-/// A client of each kind of spool; the folder lives as long as the test needs it.
+/// A client of each kind of spool; keep the folder as long as the client.
 fn both(base_url: &str, options: &[(&str, &str)]) -> Vec<(Client, Folder)> {
     let folder = Folder::new();
     let path = folder.path("spool");
@@ -36,7 +36,7 @@ fn enqueue(client: &Client, id: &str) -> Receipt {
         .unwrap()
 }
 
-/// The numbers, which obey the law.
+/// The statistics; asserts that the counters add up.
 fn counted(client: &Client) -> Stats {
     let stats = client.stats().unwrap();
     assert!(stats.spool.is_balanced(), "{stats:?}");
@@ -44,7 +44,7 @@ fn counted(client: &Client) -> Stats {
     stats
 }
 
-/// Asks for the numbers until they are as expected.
+/// Reads the statistics until they are as expected.
 fn wait_for(client: &Client, is_reached: impl Fn(&Stats) -> bool) -> Stats {
     let deadline = Instant::now() + LONG;
     loop {
@@ -159,7 +159,7 @@ fn final_answer_makes_a_dead_letter_and_the_next_notification_is_delivered() {
 #[test]
 fn notification_that_always_fails_does_not_block_others() {
     for kind in 0..2 {
-        // The first is answered 500 whenever it comes; the others get through between its tries.
+        // The first notification is answered 500 at each try; the others are delivered between its tries.
         let sandbox = scripted("500, 500, 500, 204, 204, 204");
         let options = [("gate_min_ms", "10"), ("concurrency", "1")];
         let (client, _folder) = both(&sandbox.base_url(), &options).remove(kind);
@@ -192,7 +192,7 @@ fn queued_notification_expires_after_max_age_s() {
     }
 }
 
-/// Nothing listens there.
+/// An address without a listener.
 const DOWN: &str = "http://127.0.0.1:9";
 
 #[test]
@@ -229,7 +229,7 @@ fn oldest_notifications_are_dropped_when_the_queue_is_full_and_overflow_is_drop_
             ),
             (5, 3, 2)
         );
-        // The drainer drops them when it reads what came last.
+        // The drainer drops them when it reads the newest notification.
         let deadline = Instant::now() + LONG;
         while client.receipt("2").unwrap().unwrap().status != Status::Dropped {
             assert!(Instant::now() < deadline, "it is not dropped");
@@ -237,7 +237,7 @@ fn oldest_notifications_are_dropped_when_the_queue_is_full_and_overflow_is_drop_
         }
         assert_eq!(client.receipt("4").unwrap().unwrap().status, Status::Queued);
     }
-    // What is greater than the whole queue drops nobody.
+    // A notification larger than the whole queue drops no other notification.
     for (client, _folder) in both(DOWN, &[("max_bytes", "1024"), ("overflow", "drop_oldest")]) {
         enqueue(&client, "small");
         let large = client.enqueue_add_to_cart(&visitor(), &"t".repeat(1024), None);
@@ -254,7 +254,7 @@ fn flush_keeps_its_deadline_when_the_service_is_down() {
         for kind in 0..2 {
             in_time(|| {
                 let hanging = scripted("hang:times=1000");
-                // Clients of equal options share a queue in memory: a round has one of its own.
+                // Clients with equal options share a queue in memory, so each round has different options.
                 let max_items = 10_000 + ROUNDS.fetch_add(1, Ordering::Relaxed);
                 let base_url = if is_down { DOWN } else { &hanging.base_url() };
                 let (client, _folder) =
@@ -360,7 +360,7 @@ fn notify_keeps_its_deadline_when_another_program_locks_the_spool() {
                 ("timeout_ms", "2000"),
                 ("enqueue_timeout_ms", "5000"),
                 ("max_attempts", "1"),
-                // So near its limit that one producer at a time may enqueue.
+                // So near its limit that producers enqueue one at a time.
                 ("max_items", "100"),
             ];
             let caller = client(&sandbox.base_url(), &options);
@@ -416,13 +416,13 @@ fn delivery_callback_is_called_for_every_completed_notification() {
             .unwrap();
         enqueue(&client, "1");
         enqueue(&client, "2");
-        let told: Vec<Receipt> = (0..2).map(|_| rx.recv_timeout(LONG).unwrap()).collect();
+        let receipts: Vec<Receipt> = (0..2).map(|_| rx.recv_timeout(LONG).unwrap()).collect();
         assert_eq!(
-            (told[0].id.as_str(), told[0].status),
+            (receipts[0].id.as_str(), receipts[0].status),
             ("1", Status::Delivered)
         );
         assert_eq!(
-            (told[1].id.as_str(), told[1].status),
+            (receipts[1].id.as_str(), receipts[1].status),
             ("2", Status::BadRequest)
         );
         client.on_delivery(None).unwrap();
@@ -439,7 +439,7 @@ fn panic_of_a_delivery_callback_does_not_affect_other_clients() {
     let folder = Folder::new();
     let path = folder.path("spool");
     let options = [("spool", path.as_str())];
-    // Three of one queue, one of them with a defect; they are told in any order.
+    // Three clients of one queue, one with a failing callback; the order of the callbacks is not defined.
     let clients: Vec<Client> = (0..3)
         .map(|_| client(&sandbox.base_url(), &options))
         .collect();
@@ -455,16 +455,16 @@ fn panic_of_a_delivery_callback_does_not_affect_other_clients() {
     }
     for id in ["1", "2"] {
         enqueue(&clients[0], id);
-        let mut told: Vec<_> = (0..3).map(|_| rx.recv_timeout(LONG).unwrap()).collect();
-        told.sort_unstable();
+        let mut receipts: Vec<_> = (0..3).map(|_| rx.recv_timeout(LONG).unwrap()).collect();
+        receipts.sort_unstable();
         let expected: Vec<_> = (0..3).map(|n| (n, id.to_owned())).collect();
-        assert_eq!(told, expected);
+        assert_eq!(receipts, expected);
     }
-    // Taken back, and dropped with the rest.
+    // The callback is removed, and dropped with the others.
     clients[1].on_delivery(None).unwrap();
 }
 
-/// Uses so much stack, and more where nothing is optimised; the sum of what stands there.
+/// Uses this much stack, and more without optimisation; returns the sum of its contents.
 fn go_deep(bytes: usize) -> usize {
     let frame = std::hint::black_box([1_u8; 4096]);
     match bytes.checked_sub(frame.len()) {
@@ -524,7 +524,7 @@ fn stop_delivery_completes_requests_in_flight_and_starts_no_more() {
         let stats = counted(&client);
         assert_eq!(stats.spool.delivered, begun as u64);
         assert!(begun < 20);
-        // It goes on accepting, and stays stopped.
+        // The client still accepts notifications, and the delivery stays stopped.
         enqueue(&client, "later");
         assert!(!client.flush(Duration::from_millis(50)).unwrap());
         assert_eq!(sandbox.received().len(), begun);
@@ -571,7 +571,7 @@ fn spool_counts_lost_notifications_as_dropped_when_it_is_deleted_in_use() {
     enqueue(&client, "waiting");
     wait_for(&client, |stats| stats.gate_failures > 0);
     std::fs::remove_dir_all(folder.path("spool")).unwrap();
-    // What its producer appends once more counts until the drainer has seen that it was read before.
+    // A notification that its producer appends again counts until the drainer has found that it was read before.
     let stats = wait_for(&client, |stats| {
         (stats.spool.dropped, stats.spool.accepted) == (2, 2)
     });
@@ -598,8 +598,8 @@ fn notification_is_delivered_only_to_the_origin_it_was_accepted_for() {
     counted(&drainer);
 }
 
-/// A spool with a notification for each of some addresses that a client with the returned options cannot go to: it
-/// would need a `ca_file` that is not there.
+/// A spool with a notification for each of some addresses. A client with the returned options cannot connect to them:
+/// it would need a `ca_file` that does not exist.
 fn with_unreachable_origins(path: &str, ids: &[&str]) {
     for (port, id) in (1..).zip(ids) {
         let options = [("spool", path), ("delivery", "none")];
@@ -632,7 +632,7 @@ fn notification_expires_when_its_origin_is_unreachable() {
     let path = folder.path("spool");
     let ca_file = folder.path("missing.pem");
     with_unreachable_origins(&path, &["old"]);
-    // More than are looked for at once.
+    // More than one search returns.
     let options = [("spool", path.as_str()), ("delivery", "none")];
     let impassable = client("https://127.0.0.1:1", &options);
     for n in 0..3000 {
@@ -696,7 +696,7 @@ fn operator_can_inspect_retry_and_replay_dead_letters() {
     counted(&client);
 }
 
-/// Whether any file of a spool holds a text.
+/// Whether any file of a spool contains a text.
 fn holds(spool: &str, text: &str) -> bool {
     std::fs::read_dir(spool).unwrap().any(|entry| {
         let bytes = std::fs::read(entry.unwrap().path()).unwrap();
@@ -732,7 +732,7 @@ fn purged_notification_is_not_sent() {
     let sandbox = scripted("204:wait=500, 204");
     let (client, folder) = both(&sandbox.base_url(), &[("concurrency", "1")]).remove(1);
     let path = folder.path("spool");
-    // Together, so that the drainer reads them ahead.
+    // Enqueued together, so that the drainer reads them ahead.
     let producer = common::client(
         &sandbox.base_url(),
         &[("spool", path.as_str()), ("delivery", "none")],

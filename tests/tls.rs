@@ -1,4 +1,4 @@
-//! TLS: what is refused, with which words, and what makes it work.
+//! TLS: refused certificates and their messages, and options that allow them.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -24,7 +24,7 @@ fn tls_sandbox(identity: TlsIdentity) -> Sandbox {
     .unwrap()
 }
 
-/// A file that goes with the test.
+/// A file that is removed with the test.
 struct CaFile(PathBuf);
 
 impl CaFile {
@@ -64,21 +64,21 @@ fn certificate_of_a_private_authority_is_trusted_when_ca_file_names_it() {
 
 #[test]
 fn invalid_certificate_is_refused_with_the_reason_and_without_a_retry() {
-    for (identity, words) in [
+    for (identity, message_part) in [
         (TlsIdentity::WrongHost, "another host"),
         (TlsIdentity::Expired, "expired"),
         (TlsIdentity::SelfSigned, "by itself"),
         (TlsIdentity::UnknownCa, "not trusted"),
     ] {
         let sandbox = tls_sandbox(identity);
-        let ca = CaFile::new(words, sandbox.ca_pem().unwrap());
+        let ca = CaFile::new(message_part, sandbox.ca_pem().unwrap());
         let receipt = refused(&client(&sandbox.base_url(), &[("ca_file", ca.path())]));
         assert_eq!(
             (receipt.status, receipt.attempts),
             (Status::TlsFailed, 1),
             "{receipt:?}"
         );
-        assert!(receipt.detail.contains(words), "{receipt:?}");
+        assert!(receipt.detail.contains(message_part), "{receipt:?}");
         assert_eq!(sandbox.stats().received, 0);
     }
 }
@@ -108,7 +108,7 @@ fn http_request_to_a_tls_port_is_not_delivered() {
     assert_eq!(sandbox.stats().received, 0);
 }
 
-/// An authority's certificate is what many take first for a test server.
+/// Many developers use the certificate of an authority first for a test server.
 #[test]
 fn error_names_the_cause_when_the_server_uses_an_authoritys_certificate() {
     let sandbox = tls_sandbox(TlsIdentity::Authority);
@@ -119,7 +119,7 @@ fn error_names_the_cause_when_the_server_uses_an_authoritys_certificate() {
     assert!(!receipt.detail.contains("OtherError"), "{receipt:?}");
 }
 
-/// The path is relative, the process changes its folder as a daemon does, and the file is removed.
+/// The path is relative, the process changes its directory as a daemon does, and the file is removed.
 #[test]
 fn ca_file_is_read_once_when_the_client_is_made() {
     let sandbox = tls_sandbox(TlsIdentity::Valid);
@@ -128,7 +128,7 @@ fn ca_file_is_read_once_when_the_client_is_made() {
     fs::write(&path, sandbox.ca_pem().unwrap()).unwrap();
     // No other test here has a relative path.
     std::env::set_current_dir(folder.path("")).unwrap();
-    // No connection is kept: each one needs the authorities.
+    // No connection is kept, so that each connection needs the authorities.
     let options = [
         ("ca_file", "ca.pem"),
         ("keep_alive_s", "0"),
@@ -197,7 +197,7 @@ fn client_is_refused_when_ca_file_is_not_a_pem_file() {
         "broken",
         "-----BEGIN CERTIFICATE-----\n!!!\n-----END CERTIFICATE-----\n",
     );
-    for (path, words) in [
+    for (path, message_part) in [
         ("/nonexistent/ca.pem", "cannot be read"),
         (empty.path(), "holds no certificate"),
         (broken.path(), "not PEM"),
@@ -208,7 +208,7 @@ fn client_is_refused_when_ca_file_is_not_a_pem_file() {
         let error = Client::new(&options).unwrap_err();
         assert_eq!(error.status(), Status::InvalidConfig);
         assert!(
-            error.detail().contains("ca_file") && error.detail().contains(words),
+            error.detail().contains("ca_file") && error.detail().contains(message_part),
             "{error}"
         );
     }

@@ -26,7 +26,7 @@ fn rows(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().unwrap().iter()
 }
 
-/// A vector's value; `None` where Rust's strings cannot hold it (bytes that are not UTF-8).
+/// A value of a vector; `None` if a Rust string cannot hold it (bytes that are not UTF-8).
 fn text(value: &Value) -> Option<String> {
     if let Some(text) = value.as_str() {
         return Some(text.to_owned());
@@ -41,7 +41,7 @@ fn example<'a>(vectors: &'a Value, kind: &str) -> &'a Value {
     of_kind.next().unwrap_or_else(|| panic!("no row of {kind}"))
 }
 
-/// The members of a row, and of its lines, as the caller passes them.
+/// The members of a row, and of its order lines, as a caller passes them.
 #[derive(Default)]
 struct Given {
     texts: HashMap<String, String>,
@@ -80,7 +80,7 @@ impl Given {
     }
 
     fn send(&self, client: &Client) -> Option<Result<Receipt, Error>> {
-        // A missing key does not compile in Rust.
+        // A missing key would not compile in Rust.
         let (customer_key, session_key) = (self.text("customer_key")?, self.text("session_key")?);
         let mut visitor = Visitor::anonymous(customer_key, session_key);
         visitor.market = self.text("market");
@@ -195,7 +195,7 @@ fn invalid_input_is_refused_with_the_message_of_the_vector() {
             row["status"].as_i64().unwrap(),
             "{row}: {error}"
         );
-        // In Rust a NUL within an option's value is the value's fault, and a bad configuration like any other.
+        // In Rust a NUL in the value of an option is a bad configuration like any other.
         let named = error.detail().contains(row["names"].as_str().unwrap());
         assert!(named, "{row}: {error}");
         *tried

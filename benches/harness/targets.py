@@ -33,6 +33,8 @@ TARGETS = (
     Target("mono/httpclient", "from Mono, HTTP keep-alive, against HttpClient", 0.5, 0.35),
     Target("page/one-ca", "php-fpm page over HTTPS, time in the page, against ext-curl with a new handle and one CA", 0.08, 0.04),
     Target("page/bundle", "the same, both with the distribution's CA bundle", 0.007, 0.003),
+    Target("agent/https", "enqueue from PHP without FFI through the agent, against ext-curl with a new handle, HTTPS", 0.25, 0.1),
+    Target("agent/http", "the same, against ext-curl over HTTP without TLS", 0.25, 0.25),
     Target("enqueue/p50", "enqueue, durability=process, from C, one process, against a bare append, p50", 7, 5),
     Target("enqueue/p99", "the same, p99", 3, 3),
     Target("enqueue/tail", "the same, p99.9 against its own p50", 20, 8),

@@ -14,7 +14,7 @@ mod outcome;
 #[path = "../../src/spool/gate.rs"]
 mod spool_gate;
 
-/// What the gate needs of the rest of the library.
+/// The parts of the library that the gate needs.
 mod host {
     pub(crate) fn millis(duration: std::time::Duration) -> u64 {
         u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)

@@ -1,4 +1,4 @@
-"""Gives the wheel its platform's tag when libesales_notify.so goes into it; without it the wheel is for any."""
+"""Sets the platform tag of a wheel that contains libesales_notify.so; a wheel without it is for any platform."""
 
 import os
 import sysconfig
@@ -8,7 +8,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
 class PlatformTag(BuildHookInterface):  # type: ignore[type-arg]
-    """The hook that hatchling looks for in this file."""
+    """The hook that hatchling searches in this file."""
 
     def initialize(self, version: str, build_data: Dict[str, Any]) -> None:
         if os.path.exists(os.path.join(self.root, "src", "esales_notify", "libesales_notify.so")):

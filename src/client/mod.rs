@@ -74,10 +74,9 @@ impl Client {
     /// at most half of `timeout_ms`.
     ///
     /// # Errors
-    /// An [`Error`] whose [`Error::receipt`] has the outcome. The notification may have arrived if
-    /// the status is [`Status::Timeout`], [`Status::ConnectionLost`], [`Status::BadResponse`] or
-    /// [`Status::ServerError`]; a payment has the status
-    /// [`Status::MayHaveArrived`] then.
+    /// An [`Error`] whose [`Error::receipt`] has the outcome. The notification may have arrived if the status is
+    /// [`Status::Timeout`], [`Status::ConnectionLost`], [`Status::BadResponse`] or [`Status::ServerError`]. The status of a
+    /// payment that may have arrived is [`Status::MayHaveArrived`].
     pub fn notify(
         &self,
         visitor: &Visitor<'_>,
@@ -128,7 +127,7 @@ impl Client {
             }
             let id = match (of_body, id) {
                 (Some(of_body), Some(id)) if of_body != id => {
-                    return Err(Error::argument("id is another one than the body's"));
+                    return Err(Error::argument("id differs from the id in the body"));
                 }
                 (Some(of_body), _) => of_body,
                 (None, id) => id_or_new(id)?,
@@ -375,7 +374,6 @@ impl Client {
         Ok(receipt)
     }
 
-    /// Returns the receipt, and whether the notification may be sent again after a failure.
     fn send(&self, message: &Message, deadline: Instant) -> Result<Receipt, Error> {
         let pool = self.pool()?;
         let request = Request {

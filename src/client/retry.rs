@@ -182,14 +182,14 @@ mod tests {
     }
 
     #[test]
-    fn timeout_says_nothing_about_the_time_left() {
+    fn timeout_message_has_no_remaining_time() {
         let clock = FakeClock::new(0.0);
         let (last, attempts) = play(3, &clock, &[(Status::Timeout, Some(ms(3000)))]);
         assert_eq!((last.detail.as_str(), attempts), ("x", 1));
     }
 
     #[test]
-    fn system_dice_differ_and_stay_within_their_range() {
+    fn random_pauses_differ_and_stay_within_their_range() {
         let thrown: Vec<f64> = (0..1000).map(|_| SystemClock.dice()).collect();
         assert!(thrown.iter().all(|dice| (0.0..1.0).contains(dice)));
         assert!(thrown.iter().any(|dice| *dice != thrown[0]));

@@ -1,7 +1,7 @@
-//! The C ABI: translation only, one file per C type.
+//! The C ABI. One file for each C type, which only translates.
 //!
-//! Every exported function is one call of [`boundary`], which no wrapper can forget: a unit test reads these files
-//! and fails on an `extern "C"` function that is anything else.
+//! Every exported function is a single call of [`boundary`]. A unit test reads these files and
+//! fails if an `extern "C"` function is anything else.
 
 #![allow(unsafe_code)]
 
@@ -30,7 +30,7 @@ use crate::outcome::{Error, Status};
 
 static LAST_ERROR: PerThread<RefCell<CString>> = PerThread::new();
 
-/// What a function returns when it failed or panicked: chosen by its return type.
+/// The return value of a function that failed or panicked, chosen by its return type.
 trait Returned {
     fn failed(status: Status) -> Self;
 }
@@ -51,8 +51,8 @@ impl Returned for *const c_char {
     }
 }
 
-/// Runs the body of a C function: errors become codes and are remembered for `esales_last_error`, and no panic
-/// leaves.
+/// Runs the body of a C function. Errors become codes and are stored for `esales_last_error`.
+/// Panics are caught.
 fn boundary<T: Returned>(body: impl FnOnce() -> Result<T, Error>) -> T {
     host::silence_panics();
     host::note_thread();
@@ -75,11 +75,12 @@ fn remember(detail: &str) {
     LAST_ERROR.with(|last| *last.borrow_mut() = text);
 }
 
-/// What the host wants to have handed to its callback.
+/// The host's pointer, which is passed to its callback.
 #[derive(Clone, Copy)]
 struct UserData(*mut c_void);
 
-// SAFETY: the library never looks at it; that its callback may run on any thread is the host's promise.
+// SAFETY: the library never dereferences the pointer, and the host promises that its callback may
+// run on any thread.
 unsafe impl Send for UserData {}
 // SAFETY: as above.
 unsafe impl Sync for UserData {}
@@ -90,7 +91,7 @@ impl UserData {
     }
 }
 
-/// Refuses what would begin something new while the process has no memory left.
+/// Refuses new work if the process has no memory left.
 fn require_memory() -> Result<(), Error> {
     match host::is_memory_short() {
         false => Ok(()),
@@ -108,13 +109,13 @@ fn missing(name: &str) -> Error {
 /// A required handle or struct.
 ///
 /// # Safety
-/// `pointer` is NULL or points to a live `T` that nobody changes during the call.
+/// `pointer` is NULL or points to a live `T` that no thread changes during the call.
 unsafe fn reference<'a, T>(name: &str, pointer: *const T) -> Result<&'a T, Error> {
     // SAFETY: the caller's promise.
     unsafe { pointer.as_ref() }.ok_or_else(|| missing(name))
 }
 
-/// A required out-parameter: checked before any work, written after it.
+/// A required out-parameter. It is checked before any work and written after it.
 fn out<T>(name: &str, pointer: *mut T) -> Result<*mut T, Error> {
     if pointer.is_null() {
         return Err(missing(name));
@@ -125,7 +126,7 @@ fn out<T>(name: &str, pointer: *mut T) -> Result<*mut T, Error> {
 /// A required string.
 ///
 /// # Safety
-/// `pointer` is NULL or a NUL-terminated string that lives and stays unchanged through the call.
+/// `pointer` is NULL or a NUL-terminated string that stays valid and unchanged during the call.
 unsafe fn text<'a>(name: &str, pointer: *const c_char) -> Result<&'a str, Error> {
     // SAFETY: the caller's promise.
     unsafe { optional_text(name, pointer) }?.ok_or_else(|| missing(name))
@@ -146,8 +147,8 @@ unsafe fn optional_text<'a>(name: &str, pointer: *const c_char) -> Result<Option
     }
 }
 
-/// A copy of an id, NULL or not: it may stand in the receipt that the same call writes. Of an id that is too long, as
-/// much as it takes to see that.
+/// A copy of an id, which may be NULL. It is copied because it may be part of the receipt that the
+/// same call writes. At most one character more than the longest id is copied.
 ///
 /// # Safety
 /// As for [`text`].
@@ -156,20 +157,20 @@ unsafe fn copied(pointer: *const c_char) -> Option<CString> {
     if pointer.is_null() {
         return None;
     }
-    // SAFETY: not NULL; strnlen stops at the NUL, so that many bytes of the caller's string are there.
+    // SAFETY: not NULL; strnlen stops at the NUL, so the caller's string has this many bytes.
     let bytes = unsafe {
         let length = libc::strnlen(pointer, ENOUGH);
         std::slice::from_raw_parts(pointer.cast::<u8>(), length)
     };
     let whole = match std::str::from_utf8(bytes) {
-        // The last character was cut here; no other error ends with the bytes.
+        // Only a copy that ended within a character has an error at the end of the bytes.
         Err(error) if error.error_len().is_none() && bytes.len() == ENOUGH => error.valid_up_to(),
         _ => bytes.len(),
     };
     CString::new(bytes.get(..whole).unwrap_or(bytes)).ok()
 }
 
-/// The text as C can hold it: without a NUL within, such as a server's answer may have.
+/// The text for C, without NULs, which a server's answer may contain.
 fn c_text(text: &str) -> CString {
     CString::new(text).unwrap_or_else(|error| {
         let mut bytes = error.into_vec();
@@ -181,7 +182,8 @@ fn c_text(text: &str) -> CString {
 /// The end of a text that was cut.
 const ELLIPSIS: &str = "...";
 
-/// As much of the text as `room` bytes hold, cut between two characters, and what then follows it: an ellipsis.
+/// The part of the text that fits into `room` bytes, cut between two characters, and an ellipsis if
+/// it was cut.
 fn fitting(text: &str, room: usize) -> (&str, &'static str) {
     if text.len() <= room {
         return (text, "");
@@ -251,7 +253,8 @@ mod test_panic {
 mod tests {
     use super::*;
 
-    /// The promise of the module: `extern "C"` functions consist of a call of `boundary` and nothing else.
+    /// The rule of the module: an `extern "C"` function consists of a call of `boundary` and
+    /// nothing else.
     #[test]
     fn exported_function_contains_panics_by_one_boundary_call() {
         let sources = [
@@ -273,7 +276,7 @@ mod tests {
                 let end = body.find("\n}\n").unwrap();
                 let body = body[..end].trim();
                 assert!(body.starts_with("boundary(|| "), "{body}");
-                // One expression: nothing stands at the function's own level after the call.
+                // A single expression: there is nothing after the call.
                 assert!(body.ends_with(')'), "{body}");
                 assert_eq!(
                     body.lines()

@@ -106,8 +106,8 @@ unsafe impl Growing for esales_notification {
 /// @param receipt       receives the outcome. May be NULL.
 /// @return ESALES_DELIVERED, ESALES_QUEUED (only with on_failure=queue) or an error. After
 ///         ESALES_TIMEOUT, ESALES_CONNECTION_LOST, ESALES_BAD_RESPONSE or ESALES_SERVER_ERROR the
-///         notification may have arrived: send it again with the same id. A payment has the status
-///         ESALES_MAY_HAVE_ARRIVED then: do not send it again.
+///         notification may have arrived: send it again with the same id. A payment that may have
+///         arrived returns ESALES_MAY_HAVE_ARRIVED instead: do not send it again.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn esales_notify(
     client: *const esales_client,

@@ -1,12 +1,13 @@
-//! Structs that begin with their size, and grow.
+//! Structs that begin with their size and may grow.
 //!
-//! A struct gains members at its end only, each of which makes it larger (none goes into the padding at the end, of
-//! which an older program knows nothing) and means "as before" when it is zero. So a smaller size that was once
-//! released is that of a program which was compiled with an older header: of its struct that much is read or written
-//! and no more. A larger size is that of a newer header, whose members this library would ignore without a message: it
-//! is refused, as is every size that no header ever had.
+//! A later version adds members only at the end of a struct. Each new member makes the struct
+//! larger (none is put into the padding at the end) and means "as before" if it is zero. A smaller
+//! size that was once released therefore belongs to a program that was compiled with an older
+//! header: only that part of its struct is read or written. A larger size belongs to a newer
+//! header, whose members this library would ignore; it is refused, and so is every size that no
+//! header had.
 //!
-//! The caller's structs are copied byte by byte: they need not be aligned.
+//! The caller's structs are copied byte by byte, so they need not be aligned.
 
 use std::mem::MaybeUninit;
 
@@ -16,23 +17,26 @@ use crate::outcome::Error;
 /// A struct of the C ABI that begins with `struct_size`.
 ///
 /// # Safety
-/// `repr(C)`, its first member is the `u32` `struct_size`, and zero is a valid value of each of its members.
+/// The struct is `repr(C)`, its first member is the `u32` `struct_size`, and zero is a valid value
+/// of every member.
 pub(super) unsafe trait Growing {
-    /// Its sizes in the headers that were released, the oldest first. The last one is the present size.
+    /// The sizes in all released headers, oldest first. The last one is the present size.
     const SIZES: &'static [usize];
 
     fn set_struct_size(&mut self, size: u32);
 }
 
-/// The size of the struct `T` while the member at `offset`, `size` bytes long, was its last.
+/// The size of the struct `T` in the version in which the member at `offset`, with `size` bytes,
+/// was the last.
 pub(super) const fn up_to<T>(offset: usize, size: usize) -> usize {
     (offset + size).next_multiple_of(align_of::<T>())
 }
 
-/// How much of the caller's struct there is.
+/// The size of the caller's struct.
 ///
 /// # Safety
-/// `pointer` points to a struct of which at least `struct_size` is readable. It need not be aligned.
+/// `pointer` points to a struct of which at least `struct_size` is readable. It need not be
+/// aligned.
 unsafe fn accepted<T: Growing>(name: &str, pointer: *const T) -> Result<u32, Error> {
     const { assert!(matches!(T::SIZES, [.., last] if *last == size_of::<T>())) }
     // SAFETY: every version of the struct begins with its size.
@@ -53,11 +57,11 @@ unsafe fn accepted<T: Growing>(name: &str, pointer: *const T) -> Result<u32, Err
     }))
 }
 
-/// A copy of the caller's struct; what an older program's lacks is zero.
+/// A copy of the caller's struct. Members that an older program does not have are zero.
 ///
 /// # Safety
-/// `pointer` is NULL or points to a struct that is as large as its `struct_size` says and that nobody changes during
-/// the call.
+/// `pointer` is NULL or points to a struct with the size in its `struct_size`, which no thread
+/// changes during the call.
 pub(super) unsafe fn read<T: Growing>(name: &str, pointer: *const T) -> Result<T, Error> {
     if pointer.is_null() {
         return Err(missing(name));
@@ -73,11 +77,11 @@ pub(super) unsafe fn read<T: Growing>(name: &str, pointer: *const T) -> Result<T
             size as usize,
         );
     }
-    // SAFETY: zero is a valid value of each member, and so is what the caller's have.
+    // SAFETY: zero and the caller's values are valid values of each member.
     Ok(unsafe { copy.assume_init() })
 }
 
-/// A struct of the caller's that is to be written, of which the size is known.
+/// A struct of the caller, with its checked size, that will be written.
 pub(super) struct CallerStruct<T> {
     pointer: *mut T,
     size: u32,
@@ -85,8 +89,8 @@ pub(super) struct CallerStruct<T> {
 
 impl<T: Growing> CallerStruct<T> {
     /// # Safety
-    /// `pointer` is NULL or points to a struct that is as large as its `struct_size` says, and writable for as long as
-    /// the slot lives.
+    /// `pointer` is NULL or points to a struct with the size in its `struct_size`, which stays
+    /// writable as long as this value.
     pub(super) unsafe fn new(name: &str, pointer: *mut T) -> Result<CallerStruct<T>, Error> {
         if pointer.is_null() {
             return Err(missing(name));
@@ -96,10 +100,11 @@ impl<T: Growing> CallerStruct<T> {
         Ok(CallerStruct { pointer, size })
     }
 
-    /// As much of `value` as the caller's struct holds. Its size stays the caller's.
+    /// Writes the part of `value` that the caller's struct has. Its `struct_size` is not changed.
     pub(super) fn write(&self, mut value: T) {
         value.set_struct_size(self.size);
-        // SAFETY: `new` was promised a writable struct of this size, and found it not to be larger than ours.
+        // SAFETY: the caller of `new` promised a writable struct of this size, which is not larger
+        // than ours.
         unsafe {
             std::ptr::copy_nonoverlapping(
                 (&raw const value).cast::<u8>(),
@@ -115,7 +120,7 @@ mod tests {
     use super::*;
     use std::mem::offset_of;
 
-    /// As released, and as a later version has it.
+    /// The released struct; `New` is the struct of a later version.
     #[repr(C)]
     #[derive(Clone, Copy, Debug, PartialEq)]
     struct Old {
@@ -134,7 +139,7 @@ mod tests {
         added_with_it: u64,
     }
 
-    // SAFETY: as the trait wants it.
+    // SAFETY: the struct fulfils the trait's requirements.
     unsafe impl Growing for New {
         const SIZES: &'static [usize] =
             &[up_to::<New>(offset_of!(New, letters), 3), size_of::<New>()];
@@ -144,7 +149,7 @@ mod tests {
         }
     }
 
-    /// The older struct with something of the caller's behind it.
+    /// The older struct, followed by other memory of the caller.
     #[repr(C)]
     struct Memory {
         old: Old,
@@ -175,7 +180,7 @@ mod tests {
     #[test]
     fn older_struct_is_read_up_to_its_own_size() {
         let memory = memory(OLD);
-        // SAFETY: it is as large as it says.
+        // SAFETY: the struct has the size in its `struct_size`.
         let read = unsafe { read("thing", (&raw const memory).cast::<New>()) }.unwrap();
         assert_eq!((read.number, &read.letters), (7, b"abc"));
         assert_eq!(read.added, 0, "what lies behind is not the member's");
@@ -227,7 +232,7 @@ mod tests {
             added: 2,
             added_with_it: 3,
         };
-        // SAFETY: the bytes behind the first are as many as the struct has, and it says so.
+        // SAFETY: the memory has as many bytes as the struct's `struct_size`.
         unsafe {
             pointer.write_unaligned(thing);
             assert_eq!(read("thing", pointer).unwrap(), thing);
@@ -239,7 +244,7 @@ mod tests {
 
     #[test]
     fn struct_size_is_refused_by_name_when_no_version_had_it() {
-        // A size between both ends between two members that were added together, or within one.
+        // A size between two members that were added together, or within a member.
         let between = OLD + 1..NEW;
         for size in [0, 1, OLD - 1, NEW + 1, u32::MAX]
             .into_iter()
@@ -247,7 +252,7 @@ mod tests {
         {
             let mut memory = memory(size);
             let pointer = (&raw mut memory).cast::<New>();
-            // SAFETY: its size can be read, and nothing more is.
+            // SAFETY: only `struct_size` is read, and it is readable.
             let refused = unsafe {
                 [
                     read("thing", pointer).err(),

@@ -43,15 +43,15 @@ pub struct esales_stats {
     pub oldest_age_ms: u64,
     /// Notifications that this process accepted through clients that share this client's queue.
     pub process_accepted: u64,
-    /// Those of process_accepted that were answered 2xx, whichever process delivered them.
+    /// Notifications of process_accepted that were answered 2xx by the delivery of any process.
     pub process_delivered: u64,
-    /// Those of process_accepted that became dead letters.
+    /// Notifications of process_accepted that became dead letters.
     pub process_dead: u64,
-    /// Those of process_accepted that were not delivered within max_age_s.
+    /// Notifications of process_accepted that were not delivered within max_age_s.
     pub process_expired: u64,
-    /// Those of process_accepted that were dropped.
+    /// Notifications of process_accepted that were dropped.
     pub process_dropped: u64,
-    /// Those of process_accepted that are still to be delivered.
+    /// Notifications of process_accepted that are still to be delivered.
     pub process_pending: u64,
     /// Calls of the same clients that returned ESALES_QUEUE_FULL or ESALES_SPOOL_FAILED.
     /// process_accepted does not include them.
@@ -59,20 +59,20 @@ pub struct esales_stats {
     /// Time from acceptance to the service's answer, in milliseconds: median of the last 1000
     /// delivered notifications.
     pub age_p50_ms: u64,
-    /// The 95th percentile of the same.
+    /// The 95th percentile of that time.
     pub age_p95_ms: u64,
-    /// The 99th percentile of the same.
+    /// The 99th percentile of that time.
     pub age_p99_ms: u64,
     /// Duration of the successful attempt, in microseconds: median of the last 1000 delivered
     /// notifications.
     pub latency_p50_us: u64,
-    /// The 95th percentile of the same.
+    /// The 95th percentile of that duration.
     pub latency_p95_us: u64,
-    /// The 99th percentile of the same.
+    /// The 99th percentile of that duration.
     pub latency_p99_us: u64,
-    /// Notifications that were accepted, and that the engine of the spool has lost since, at least: after it was restarted
-    /// without its data, or after a replica without the last of them became the primary. Not among the accepted. 0 for a
-    /// spool in a directory or in memory.
+    /// Least number of accepted notifications that the engine of the spool has lost: it restarted
+    /// without its data, or a replica without the newest ones became the primary. accepted does not
+    /// include them. 0 for a spool in a directory or in memory.
     pub lost: u64,
 }
 
@@ -92,7 +92,7 @@ unsafe impl Growing for esales_stats {
 /// Checks the caller's struct.
 ///
 /// # Safety
-/// `pointer` is NULL or points to a struct that is writable for as long as the slot lives.
+/// `pointer` is NULL or points to a struct that is writable as long as the value lives.
 pub(super) unsafe fn prepare(
     pointer: *mut esales_stats,
 ) -> Result<CallerStruct<esales_stats>, Error> {
@@ -100,7 +100,7 @@ pub(super) unsafe fn prepare(
     unsafe { CallerStruct::new("stats", pointer) }
 }
 
-/// The numbers as C sees them.
+/// Converts the statistics to their C struct.
 pub(super) fn to_c(stats: &Stats) -> esales_stats {
     let ms = |d: Duration| u64::try_from(d.as_millis()).unwrap_or(u64::MAX);
     let us = |d: Duration| u64::try_from(d.as_micros()).unwrap_or(u64::MAX);

@@ -1,4 +1,5 @@
-//! A callback of the host's: never called while a lock of ours is held, and never after it was taken back.
+//! The host's callbacks. A callback is never called while the library holds a lock, and never after
+//! it was unregistered.
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -6,12 +7,13 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 
 use crate::host::PerThread;
 
-/// The slots that are running on this thread, by their addresses.
+/// The slots whose callback is running on this thread, by address.
 static INSIDE: PerThread<RefCell<Vec<usize>>> = PerThread::new();
 
-/// A place for one callback.
+/// A slot for one callback.
 pub(crate) struct CallbackSlot<F: ?Sized> {
-    /// Locked for writing only where it is replaced: a forked child can read it whatever else its parent was doing.
+    /// Write-locked only while it is replaced, so that a forked child can read it whatever else its
+    /// parent was doing.
     callback: RwLock<Option<Arc<F>>>,
     running: Mutex<usize>,
     idle: Condvar,
@@ -34,9 +36,10 @@ impl<F: ?Sized> CallbackSlot<F> {
         std::ptr::from_ref(self).addr()
     }
 
-    /// Runs `call` with the callback, if there is one. A panic of the callback ends there, and harms nobody else.
+    /// Runs `call` with the callback, if there is one. A panic of the callback ends only this call.
     pub(crate) fn run(&self, call: impl FnOnce(&F)) {
-        // Counted first, then looked: whoever replaces the callback waits for those who may have seen the old one.
+        // Counted before the callback is read: the thread that replaces the callback waits for
+        // every thread that may have read the old one.
         *self.running() += 1;
         let callback = self
             .callback
@@ -52,9 +55,10 @@ impl<F: ?Sized> CallbackSlot<F> {
         self.idle.notify_all();
     }
 
-    /// Replaces the callback. When this returns, the earlier one has ended and is not called again; within that
-    /// callback it does not wait, for it would wait for itself. It does wait within another one: two callbacks that
-    /// take each other back at the same time would wait for ever.
+    /// Replaces the callback. When this returns, the earlier callback has ended and is not called
+    /// again. A call from within the callback itself does not wait, because it would wait for
+    /// itself. A call from within another callback does wait: two callbacks that unregister each
+    /// other at the same time wait for ever.
     pub(crate) fn set(&self, callback: Option<Arc<F>>) {
         let before = std::mem::replace(
             &mut *self
@@ -73,12 +77,12 @@ impl<F: ?Sized> CallbackSlot<F> {
                     .unwrap_or_else(PoisonError::into_inner),
             );
         }
-        // What it holds is the host's too.
+        // Dropped without a lock: its destructor runs code of the host.
         drop(before);
     }
 
-    /// The callback, if that can be told without waiting: for a forked child. It cannot only if the fork fell into the
-    /// moment in which another thread replaced it.
+    /// The callback, if it can be read without waiting, for a forked child. It cannot be read only
+    /// if another thread was replacing it during the fork.
     pub(crate) fn peek(&self) -> Option<Arc<F>> {
         self.callback.try_read().ok()?.clone()
     }
@@ -147,7 +151,7 @@ mod tests {
             CallbackSlot::new(Some(Arc::new(|| panic!("the host's defect"))));
         slot.run(|f| f());
         assert!(runs(&slot), "it is called the next time too");
-        // Waits for nobody.
+        // This does not wait.
         slot.set(None);
         assert_eq!(INSIDE.with(|inside| inside.borrow().is_empty()), Some(true));
     }
@@ -193,7 +197,7 @@ mod tests {
     #[test]
     fn forked_child_keeps_the_callback_when_another_thread_was_running_it() {
         let slot: CallbackSlot<Callback> = CallbackSlot::new(Some(Arc::new(|| {})));
-        // As a child finds them that was forked while other threads were beginning to run it.
+        // The state in a child that was forked while other threads were starting the callback.
         let _reading = slot.callback.read().unwrap();
         let _counting = slot.running.lock().unwrap();
         assert!(slot.peek().is_some());

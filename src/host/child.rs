@@ -1,11 +1,12 @@
-//! For tests: what happens in a process of its own.
+//! Test helpers that run code in a forked process.
 
-/// What `child` returns in a forked child; a negative number if it was ended by that signal.
+/// Runs `child` in a forked process and returns its result, or a negative number if a signal ended
+/// the process.
 ///
 /// # Safety
-/// `child` makes system calls only: of this process's threads the child has none but this one.
+/// `child` makes only system calls, because the forked process has no other thread of this process.
 pub(super) unsafe fn in_a_child(child: impl FnOnce() -> u8) -> i32 {
-    // SAFETY: the child ends without running anything else of this process.
+    // SAFETY: the child exits without running any other code of this process.
     unsafe {
         match libc::fork() {
             0 => libc::_exit(child().into()),

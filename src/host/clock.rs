@@ -1,4 +1,5 @@
-//! Two clocks at once: the wall clock, which may be set, and the one that counts since the machine started.
+//! Times from two clocks: the wall clock, which may be set, and the clock that counts from the
+//! start of the machine.
 
 use std::mem::MaybeUninit;
 use std::num::NonZeroUsize;
@@ -7,16 +8,17 @@ use std::time::{Duration, Instant, SystemTime};
 use once_cell::race::OnceNonZeroUsize;
 use serde::{Deserialize, Serialize};
 
-/// A moment. Written into a spool, it is understood by other processes, also after the machine has started anew.
+/// A point in time. It is stored in spools and can be compared by other processes, even after a
+/// restart of the machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) struct Timestamp {
-    /// Milliseconds since 1970-01-01 UTC, by a clock that may be wrong or may be set.
+    /// Milliseconds since 1970-01-01 UTC, from a clock that may be wrong or may be set.
     #[serde(rename = "t")]
     pub(crate) unix_ms: u64,
     /// Milliseconds since the machine started, suspension included.
     #[serde(rename = "u")]
     pub(crate) uptime_ms: u64,
-    /// Which start of the machine that was; 0: unknown.
+    /// Identifies the start of the machine (boot); 0: unknown.
     #[serde(rename = "b")]
     pub(crate) boot: u32,
 }
@@ -25,7 +27,7 @@ pub(crate) struct Timestamp {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Age {
     pub(crate) length: Duration,
-    /// Whether it was measured by the clock that cannot be set.
+    /// Whether it was measured with the clock that cannot be set.
     pub(crate) is_certain: bool,
 }
 
@@ -39,7 +41,7 @@ impl Timestamp {
         }
     }
 
-    /// How long ago `earlier` was; zero if it seems to lie in the future.
+    /// How long ago `earlier` was; zero if it seems to be in the future.
     pub(crate) fn since(self, earlier: Timestamp) -> Age {
         let is_certain = self.boot != 0
             && self.boot == earlier.boot
@@ -57,10 +59,10 @@ impl Timestamp {
     }
 }
 
-/// How long ago the machine started, suspension included; `None` where the kernel has no such clock.
+/// Time since the machine started, including suspension; `None`: the kernel has no such clock.
 pub(crate) fn uptime() -> Option<Duration> {
     let mut time = MaybeUninit::<libc::timespec>::uninit();
-    // SAFETY: valid for a write, and read only when the call says that it has written.
+    // SAFETY: the pointer is valid for a write, and the value is read only if the call succeeded.
     let time = unsafe {
         match libc::clock_gettime(libc::CLOCK_BOOTTIME, time.as_mut_ptr()) {
             0 => time.assume_init(),
@@ -72,7 +74,7 @@ pub(crate) fn uptime() -> Option<Duration> {
     Some(Duration::new(seconds, nanos))
 }
 
-/// The moment `timeout` from now; one that is too far away to be told is never reached.
+/// The time in `timeout` from now. A time-out that is too long for the clock never ends.
 pub(crate) fn deadline_after(timeout: Duration) -> Instant {
     const FAR: Duration = Duration::from_secs(100 * 365 * 86_400);
     let now = Instant::now();
@@ -83,9 +85,11 @@ pub(crate) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// A number made of the kernel's boot id. Without /proc it is unknown, and ages are taken from the wall clock.
+/// A number derived from the kernel's boot id. Without /proc it is unknown, and ages are measured
+/// with the wall clock.
 fn boot() -> u32 {
-    // Threads may find it out at the same time: a child that is forked meanwhile could not wait for its parent's.
+    // Several threads may compute it at the same time. They do not wait for each other, because a
+    // forked child could not wait for its parent's thread.
     static BOOT: OnceNonZeroUsize = OnceNonZeroUsize::new();
     const UNKNOWN: NonZeroUsize = NonZeroUsize::MIN;
     let boot = BOOT.get_or_init(|| {

@@ -1,12 +1,12 @@
-//! A lock that is waited for no longer than a deadline. What is to be logged meanwhile is logged afterwards.
+//! A lock with a deadline. Messages that are logged while it is held are deferred.
 
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Instant;
 
 use crate::host::log;
 
-/// std's mutex has no deadline. (parking_lot's has; it also has a table of waiting threads that a forked child may
-/// inherit locked.)
+/// The mutex of std has no deadline. The mutex of parking_lot has one, but also a table of waiting
+/// threads, which a forked child may inherit locked.
 #[derive(Debug)]
 pub(crate) struct DeadlineLock<T> {
     slot: Mutex<LockState<T>>,
@@ -15,9 +15,9 @@ pub(crate) struct DeadlineLock<T> {
 
 #[derive(Debug)]
 struct LockState<T> {
-    /// Taken while somebody works with it.
+    /// `None` while a thread works with the value.
     value: Option<T>,
-    /// How many wait: waking nobody would be a system call too.
+    /// Number of waiting threads, because waking none would cost a system call.
     waiting: usize,
 }
 
@@ -32,7 +32,7 @@ impl<T> DeadlineLock<T> {
         }
     }
 
-    /// Runs `f` with the value; `None` if others kept it past the deadline.
+    /// Runs `f` with the value. `None`: other threads kept the lock until the deadline.
     pub(crate) fn with<R>(&self, deadline: Instant, f: impl FnOnce(&mut T) -> R) -> Option<R> {
         let _deferred = log::defer();
         let mut slot = super::lock(&self.slot);
@@ -57,7 +57,7 @@ impl<T> DeadlineLock<T> {
     }
 }
 
-/// Puts the value back, also when the closure panics.
+/// Puts the value back, even if the closure panics.
 struct PutBack<'a, T>(&'a DeadlineLock<T>, Option<T>);
 
 impl<T> Drop for PutBack<'_, T> {

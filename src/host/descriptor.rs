@@ -1,7 +1,8 @@
-//! Descriptors that cannot be mistaken for the host's standard input, output and error.
+//! Keeps the library's descriptors above 2, so that they cannot be mistaken for standard input,
+//! output and error.
 //!
-//! A host that closed descriptors 0, 1 and 2 may still print. If one of our sockets took such a number, the host's
-//! text would be sent to the service in the middle of a request.
+//! A host that closed descriptors 0, 1 and 2 may still print. If a socket of the library had one of
+//! these numbers, the host's text would be sent to the service within a request.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -13,17 +14,18 @@ use std::sync::{Mutex, MutexGuard, mpsc};
 
 use super::{PerProcess, Stack, lock, spawn};
 
-/// The lowest descriptor that is not one of the standard three.
+/// The lowest descriptor that is not a standard one.
 const FIRST: libc::c_int = 3;
 
-/// What keeps closed standard descriptors taken while files are opened. Threads share it: a thread that found another's
-/// placeholders and relied on them would be without them when the other has finished first.
+/// Placeholders for closed standard descriptors, which exist while files are opened. All threads
+/// share them: a thread that relied on the placeholders of another thread would lose them when that
+/// thread has finished.
 struct Placeholders {
     openings: usize,
     held: Vec<OwnedFd>,
 }
 
-/// A child must not wait for a thread of its parent's.
+/// Per process, because a child must not wait for a thread of its parent.
 static PLACEHOLDERS: PerProcess<Mutex<Placeholders>> = PerProcess::new();
 
 fn placeholders() -> MutexGuard<'static, Placeholders> {
@@ -36,7 +38,7 @@ fn placeholders() -> MutexGuard<'static, Placeholders> {
     lock(PLACEHOLDERS.get(nothing_held))
 }
 
-/// While it lives, the standard descriptors that the host closed are taken.
+/// While this value exists, closed standard descriptors are taken by placeholders.
 struct Opening;
 
 impl Opening {
@@ -63,24 +65,25 @@ impl Drop for Opening {
     }
 }
 
-/// Opens a file or a socket on a descriptor above 2. Where a standard descriptor is closed, a placeholder has its
-/// number meanwhile: what `open` makes must not have it for a moment, or the host could print into it. Never called by
-/// a thread that has parted from the host's descriptors: it would close the placeholders in the wrong table.
+/// Opens a file or a socket on a descriptor above 2. If a standard descriptor is closed, a
+/// placeholder takes its number meanwhile, because the host could print into a file that had this
+/// number even briefly. A thread with its own descriptor table must not call this: it would close
+/// the placeholders in the wrong table.
 pub(crate) fn open_above_stdio<T: Into<OwnedFd>>(
     open: impl FnOnce() -> io::Result<T>,
 ) -> io::Result<OwnedFd> {
     let opening = Opening::begin();
     let opened = open();
     drop(opening);
-    // The host may have closed a standard descriptor since.
+    // The host may have closed a standard descriptor meanwhile.
     above_stdio(opened?.into())
 }
 
-/// A descriptor that can neither be read nor written, like one that is closed.
+/// A descriptor that can neither be read nor written, like a closed one.
 fn placeholder() -> Option<OwnedFd> {
     // SAFETY: opens a folder that exists, without access to it.
     let fd = unsafe { libc::open(c"/".as_ptr(), libc::O_PATH | libc::O_CLOEXEC) };
-    // SAFETY: just made by open, and owned by nothing else.
+    // SAFETY: open has just made it, and nothing else owns it.
     (fd >= 0).then(|| unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
@@ -92,14 +95,14 @@ fn above_stdio(fd: OwnedFd) -> io::Result<OwnedFd> {
     // SAFETY: duplicates an open descriptor; only this function knows the new one.
     match unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_DUPFD_CLOEXEC, FIRST) } {
         -1 => Err(io::Error::last_os_error()),
-        // SAFETY: just made by fcntl, open, and owned by nothing else.
+        // SAFETY: fcntl has just made it, it is open, and nothing else owns it.
         moved => Ok(unsafe { OwnedFd::from_raw_fd(moved) }),
     }
 }
 
 /// Reads a regular file of at most `limit` bytes, through a descriptor above 2.
 pub(crate) fn read_file(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
-    // Asked before it is opened: opening a FIFO waits for a writer.
+    // Checked before it is opened, because opening a FIFO waits for a writer.
     if !std::fs::metadata(path)?.is_file() {
         return Err(io::Error::other("it is not a regular file"));
     }
@@ -112,33 +115,37 @@ pub(crate) fn read_file(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Whether the host has closed one of its standard descriptors, also while a placeholder has its number.
+/// Whether the host has closed a standard descriptor, even if a placeholder has its number.
 fn is_stdio_closed() -> bool {
     let shared = placeholders();
     !shared.held.is_empty() || has_stdio_gap()
 }
 
-/// Whether the system would give one of the standard descriptors to the next file that is opened.
+/// Whether the next file that is opened would get a standard descriptor.
 fn has_stdio_gap() -> bool {
-    // SAFETY: only asks whether the descriptor is open.
+    // SAFETY: this only checks whether the descriptor is open.
     (0..FIRST).any(|fd| unsafe { libc::fcntl(fd, libc::F_GETFD) } == -1)
 }
 
-/// For a thread that calls code which opens files of its own (the C library's resolver): if a standard descriptor is
-/// closed, this thread gets a descriptor table of its own, in which all three are open.
+/// Gives this thread its own descriptor table, in which all standard descriptors are open, if one
+/// of them is closed. It is for a thread whose code opens files, such as the resolver of the C
+/// library.
 ///
-/// Nothing changes where they are open, or where the system refuses (a container's system call filter).
+/// It changes nothing if the standard descriptors are open, or if the system refuses it (system
+/// call filter of a container).
 pub(crate) fn part_from_stdio() {
     if !is_stdio_closed() {
         return;
     }
-    // SAFETY: affects the descriptor table of this thread only, which is one of ours and uses no descriptor of the
-    // host's. The host's descriptors stay open in its own table; its record locks belong to that table.
+    // SAFETY: this affects only the descriptor table of this thread, which belongs to the library
+    // and uses no descriptor of the host. The host's descriptors stay open in its own table, to
+    // which its record locks belong.
     unsafe {
         if libc::unshare(libc::CLONE_FILES) != 0 {
             return;
         }
-        // What the host closes must be closed, also while a look-up hangs: no copy is kept here.
+        // No copy is kept here, because what the host closes must be closed even while a look-up
+        // hangs.
         libc::syscall(libc::SYS_close_range, 0, libc::c_uint::MAX, 0);
         for _ in 0..FIRST {
             if !has_stdio_gap() {
@@ -149,7 +156,8 @@ pub(crate) fn part_from_stdio() {
     }
 }
 
-/// Runs `read`, which opens files by itself, so that none of them is a standard descriptor of the host's.
+/// Runs `read`, whose code opens files, so that none of them gets a standard descriptor of the
+/// host.
 pub(crate) fn apart_from_stdio<T: Send + 'static>(
     read: impl Fn() -> T + Clone + Send + 'static,
 ) -> T {
@@ -160,7 +168,7 @@ pub(crate) fn apart_from_stdio<T: Send + 'static>(
     let reads = read.clone();
     let started = spawn("esales-files", Stack::Ours, move || {
         part_from_stdio();
-        // The caller waits for it.
+        // The caller waits for the answer.
         let _ = answer.send(reads());
     });
     match started.ok().and_then(|()| answered.recv().ok()) {
@@ -169,8 +177,8 @@ pub(crate) fn apart_from_stdio<T: Send + 'static>(
     }
 }
 
-/// Waits until at least one of the sockets is connected or has failed, or `timeout` has passed; says for each whether
-/// it is. A signal ends the wait early.
+/// Waits until at least one of the sockets is connected or has failed, or until `timeout`. Returns
+/// for each socket whether it is connected or has failed. A signal ends the wait early.
 pub(crate) fn wait_connected(
     sockets: &[impl AsFd],
     timeout: std::time::Duration,
@@ -205,7 +213,8 @@ mod tests {
     use std::net::{TcpListener, TcpStream};
     use std::time::Duration;
 
-    /// Runs `child` in a forked process without standard descriptors; true if it returned true.
+    /// Runs `child` in a forked process without standard descriptors. Returns whether it returned
+    /// true.
     fn without_stdio(child: impl FnOnce() -> bool) -> bool {
         // SAFETY: the child makes system calls only (and allocates, which glibc allows after a fork).
         unsafe {

@@ -26,7 +26,8 @@ pub enum FileSystem {
 
 fn statfs(file: &File) -> io::Result<libc::statfs> {
     let mut found = MaybeUninit::<libc::statfs>::uninit();
-    // SAFETY: the descriptor is open as long as the borrow lasts; `found` is read only when the call has written it.
+    // SAFETY: the descriptor is open during the borrow, and `found` is read only if the call has
+    // written it.
     unsafe {
         match libc::fstatfs(file.as_raw_fd(), found.as_mut_ptr()) {
             0 => Ok(found.assume_init()),
@@ -48,7 +49,7 @@ pub(crate) fn give_back_start(file: &File, length: u64) -> bool {
         return false;
     };
     let mode = libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE;
-    // SAFETY: takes numbers only; the descriptor is open as long as the borrow lasts.
+    // SAFETY: the call takes only numbers, and the descriptor is open during the borrow.
     unsafe { libc::fallocate(file.as_raw_fd(), mode, 0, length) == 0 }
 }
 
@@ -74,7 +75,7 @@ pub(crate) fn file_system(file: &File) -> io::Result<FileSystem> {
 /// Whether the process with this id in this process's namespace has ended or is a zombie. `None`: unknown.
 pub(crate) fn has_ended(process: u32) -> Option<bool> {
     let process = libc::pid_t::try_from(process).ok().filter(|p| *p > 0)?;
-    // SAFETY: takes two numbers, and returns a descriptor of ours or an error.
+    // SAFETY: the call takes two numbers and returns a new descriptor or an error.
     let descriptor = unsafe { libc::syscall(libc::SYS_pidfd_open, process, 0) };
     if descriptor < 0 {
         return match io::Error::last_os_error().raw_os_error() {
@@ -87,7 +88,8 @@ pub(crate) fn has_ended(process: u32) -> Option<bool> {
         events: libc::POLLIN,
         revents: 0,
     };
-    // SAFETY: one descriptor of ours, closed right after; it does not wait.
+    // SAFETY: the descriptor belongs to this function and is closed right after; the call does not
+    // wait.
     unsafe {
         let ready = libc::poll(&raw mut polled, 1, 0);
         libc::close(polled.fd);

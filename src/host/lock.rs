@@ -1,9 +1,10 @@
 //! Locks between processes.
 //!
-//! Never a POSIX record lock: it belongs to the process, so a second copy of the library in the process shares it, and
-//! it vanishes when the host closes any descriptor of the file. These belong to an open file description. A forked
-//! child inherits them, so it closes the lease's descriptor ([`close_in_children`]); an unlock by the parent holds for
-//! the child too.
+//! These locks belong to an open file description. They are not POSIX record locks, which belong to
+//! the process: a second copy of the library in the process would share such a lock, and it would
+//! be lost when the host closes any descriptor of the file. A forked child inherits the open file
+//! description, so it closes the descriptor of the lease ([`close_in_children`]). An unlock by the
+//! parent unlocks it for the child too.
 
 use std::fs::File;
 use std::io;
@@ -12,7 +13,7 @@ use std::sync::atomic::{AtomicI32, Ordering};
 
 use once_cell::race::OnceBool;
 
-/// Locks the whole file for this open file description; false: another one has it.
+/// Locks the whole file for this open file description. False: another one has locked it.
 pub(crate) fn try_lock(file: &File) -> io::Result<bool> {
     match set(file, libc::F_OFD_SETLK, &mut whole_file(libc::F_WRLCK)) {
         Ok(()) => Ok(true),
@@ -27,7 +28,7 @@ pub(crate) fn unlock(file: &File) -> io::Result<()> {
     set(file, libc::F_OFD_SETLK, &mut whole_file(libc::F_UNLCK))
 }
 
-/// Whether another open file description has the file locked. Takes nothing.
+/// Whether another open file description has locked the file. It takes no lock.
 pub(crate) fn is_locked(file: &File) -> io::Result<bool> {
     let mut lock = whole_file(libc::F_WRLCK);
     set(file, libc::F_OFD_GETLK, &mut lock)?;
@@ -35,7 +36,7 @@ pub(crate) fn is_locked(file: &File) -> io::Result<bool> {
 }
 
 fn whole_file(kind: libc::c_int) -> libc::flock {
-    // SAFETY: flock is plain data, for which zero is a value; a length of 0 means to the end.
+    // SAFETY: zero is a valid value of flock; a length of 0 means to the end.
     let mut lock: libc::flock = unsafe { std::mem::zeroed() };
     lock.l_type = kind as libc::c_short;
     lock.l_whence = libc::SEEK_SET as libc::c_short;
@@ -43,14 +44,15 @@ fn whole_file(kind: libc::c_int) -> libc::flock {
 }
 
 fn set(file: &File, command: libc::c_int, lock: &mut libc::flock) -> io::Result<()> {
-    // SAFETY: the descriptor is open as long as the borrow lasts, and `lock` is valid for reads and writes.
+    // SAFETY: the descriptor is open during the borrow, and `lock` is valid for reads and writes.
     match unsafe { libc::fcntl(file.as_raw_fd(), command, std::ptr::from_mut(lock)) } {
         -1 => Err(io::Error::last_os_error()),
         _ => Ok(()),
     }
 }
 
-/// Locks an open directory, which cannot be removed while it holds files; false: another one has it.
+/// Locks an open directory. A directory cannot be removed while it contains files. False: another
+/// process has locked it.
 pub(crate) fn lock_directory(directory: &File) -> io::Result<bool> {
     // SAFETY: the descriptor is open as long as the borrow lasts.
     match unsafe { libc::flock(directory.as_raw_fd(), libc::LOCK_EX | libc::LOCK_NB) } {
@@ -67,31 +69,32 @@ pub(crate) fn unlock_directory(directory: &File) {
     unsafe { libc::flock(directory.as_raw_fd(), libc::LOCK_UN) };
 }
 
-/// The descriptors that a forked child closes; -1: free.
+/// The descriptors that a forked child closes; -1: a free entry.
 static CLOSED_IN_CHILDREN: [AtomicI32; 64] = [const { AtomicI32::new(-1) }; 64];
 
 extern "C" fn in_child() {
     for slot in &CLOSED_IN_CHILDREN {
         let descriptor = slot.swap(-1, Ordering::Relaxed);
         if descriptor >= 0 {
-            // SAFETY: the child's own descriptor. The `File` that it belongs to is the parent's, and the child drops
-            // nothing of what it inherited.
+            // SAFETY: the descriptor belongs to the child. The `File` belongs to the parent, and
+            // the child drops nothing that it inherited.
             unsafe { libc::close(descriptor) };
         }
     }
 }
 
-/// Has forked children close this file's descriptor until the value is dropped, so that they do not keep its lock
-/// alive. With more than 64 at a time, the others' locks live as long as their children.
+/// Makes forked children close this file's descriptor until the value is dropped, so that they do
+/// not keep its lock. If there are more than 64, the locks of the others live as long as the
+/// children.
 #[derive(Debug)]
 pub(crate) struct ClosedInChildren(Option<usize>);
 
 pub(crate) fn close_in_children(file: &File) -> io::Result<ClosedInChildren> {
-    // Two threads may both register it, which does no harm: a child that is forked meanwhile could not wait for its
-    // parent's.
+    // Two threads may both register it, which is harmless. They do not wait for each other, because
+    // a forked child could not wait for its parent's thread.
     static IS_REGISTERED: OnceBool = OnceBool::new();
     IS_REGISTERED.get_or_try_init(|| {
-        // SAFETY: the handler makes system calls only, and the library is never unloaded.
+        // SAFETY: the handler makes only system calls, and the library is never unloaded.
         match unsafe { libc::pthread_atfork(None, None, Some(in_child)) } {
             0 => Ok(true),
             code => Err(io::Error::from_raw_os_error(code)),
@@ -138,7 +141,7 @@ mod tests {
         assert!(!try_lock(&second).unwrap());
         assert!(is_locked(&second).unwrap());
         assert!(!is_locked(&first).unwrap());
-        // A host that reads the file and closes it takes nothing away.
+        // The lock stays if the host opens and closes the file.
         drop(open(&path));
         assert!(!try_lock(&second).unwrap());
         unlock(&first).unwrap();

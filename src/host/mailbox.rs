@@ -1,11 +1,12 @@
-//! The last few of something, for a host that asks instead of being called: PHP cannot be called from a thread of
-//! ours, and a runtime that stops its threads by signals (Mono) must not be, because ours block them.
+//! A bounded list of recent values, for a host that polls instead of being called. A thread of the
+//! library cannot call PHP, and must not run managed code in a runtime that stops its threads by
+//! signals (Mono), because the library's threads block signals.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// At most `limit`; over that the oldest are forgotten.
+/// Keeps at most `limit` values; above it, the oldest are dropped.
 pub(crate) struct Mailbox<T> {
     limit: usize,
     waiting: Mutex<VecDeque<T>>,
@@ -35,7 +36,7 @@ impl<T> Mailbox<T> {
         self.arrived.notify_one();
     }
 
-    /// Takes the oldest; waits for one for at most `timeout`.
+    /// Returns the oldest value; waits for one for at most `timeout`.
     pub(crate) fn take(&self, timeout: Duration) -> Option<T> {
         let (mut waiting, _) = self
             .arrived

@@ -1,8 +1,9 @@
-//! When the host's main thread ends before the process, by `pthread_exit`.
+//! Handles the case that the host's main thread ends before the process, by `pthread_exit`.
 //!
-//! The process then lives until its last thread ends, and a signal that is to end it goes to any thread that does not
-//! block it. Ours block all of them, since a host may handle a signal in one thread and block it in all others. Once no
-//! thread of the host is left, none of its handlers can be missed: a thread of ours then opens all signals.
+//! The process then lives until its last thread ends, and the kernel delivers a signal to any
+//! thread that does not block it. The library's threads block all signals, because a host may
+//! handle a signal in one thread and block it in all others. Once the host has no thread left, one
+//! thread of the library unblocks all signals, so that signals still end the process.
 
 use std::cell::Cell;
 use std::fs;
@@ -13,11 +14,12 @@ use std::time::Duration;
 use super::{PerProcess, PerThread, Stack, signals, spawn, this_process};
 
 thread_local! {
-    /// Whether nothing is left to do for this thread: it is ours, or its end is noticed.
+    /// Whether this thread needs no further notice: it belongs to the library, or its end is
+    /// already watched.
     static IS_NOTED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// To be called on every thread that uses the library: notices when it ends.
+/// Call it on every thread that uses the library. It notices when the thread ends.
 pub(crate) fn note_thread() {
     static END: PerThread<ThreadEnd> = PerThread::new();
     if !IS_NOTED.replace(true) {
@@ -29,7 +31,7 @@ pub(crate) fn note_thread() {
 #[derive(Default)]
 struct ThreadEnd;
 
-/// The threads of ours that are running in this process, by their ids.
+/// Ids of the library's running threads in this process.
 static OURS: PerProcess<Mutex<Vec<libc::pid_t>>> = PerProcess::new();
 
 fn ours() -> MutexGuard<'static, Vec<libc::pid_t>> {
@@ -38,7 +40,7 @@ fn ours() -> MutexGuard<'static, Vec<libc::pid_t>> {
         .unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Held by a thread of ours as long as it runs.
+/// Held by a thread of the library while it runs.
 pub(super) struct Ours(libc::pid_t);
 
 impl Ours {
@@ -57,7 +59,7 @@ impl Drop for Ours {
 }
 
 fn this_thread() -> libc::pid_t {
-    // SAFETY: it takes nothing and cannot fail.
+    // SAFETY: the call takes no argument and cannot fail.
     let id = unsafe { libc::syscall(libc::SYS_gettid) };
     libc::pid_t::try_from(id).unwrap_or(0)
 }
@@ -67,11 +69,12 @@ fn main_thread() -> libc::pid_t {
     unsafe { libc::getpid() }
 }
 
-/// Whether the main thread has ended although the process has not. If the system does not show its threads: no.
+/// Whether the main thread has ended but the process has not. False if /proc does not show the
+/// threads.
 fn main_thread_has_ended() -> bool {
     let main = main_thread();
     let status = fs::read_to_string(format!("/proc/self/task/{main}/stat")).unwrap_or_default();
-    // "17 (its name, which may hold anything) Z ..."
+    // The format is `17 (name, with any characters) Z ...`.
     let state = status
         .rsplit_once(") ")
         .and_then(|(_, rest)| rest.chars().next());
@@ -88,7 +91,7 @@ impl Drop for ThreadEnd {
 }
 
 fn start_watching() {
-    /// The process in which a thread is watching.
+    /// The process in which a thread watches for the end of the host's threads.
     static WATCHED: AtomicU32 = AtomicU32::new(0);
 
     let process = this_process();
@@ -104,13 +107,13 @@ fn start_watching() {
     }
 }
 
-/// How long the watching thread waits before it lists the threads again. The first waits are for a thread that is just
-/// ending.
+/// How long the watching thread waits before it lists the threads again. The first waits are short,
+/// for a thread that is about to end.
 const FIRST_WAIT: Duration = Duration::from_millis(1);
 const LONGEST_WAIT: Duration = Duration::from_millis(500);
 
-/// Opens all signals in this thread for as long as the host has no thread, until this is the last thread of all: then
-/// the process ends as it would have without us.
+/// Unblocks all signals in this thread while the host has no thread, until this is the last thread.
+/// Then the process ends as it would without the library.
 fn watch() {
     let this = this_thread();
     let mut wait = FIRST_WAIT;
@@ -131,7 +134,8 @@ fn watch() {
     }
 }
 
-/// The threads of this process but `this` and a main thread that has ended; `None` if the system does not show them.
+/// The threads of this process, except `this` and a main thread that has ended. `None`: /proc does
+/// not show them.
 fn others(this: libc::pid_t) -> Option<Vec<libc::pid_t>> {
     let main = main_thread();
     let listed = fs::read_dir("/proc/self/task").ok()?;

@@ -1,8 +1,9 @@
-//! Memory when the system has none left to give.
+//! A reserve of memory for the case that allocation fails.
 //!
-//! Rust's library ends the process when an allocation fails, and the process is the host's. The shared library and the
-//! archive (feature `guest`) therefore have a reserve: what is in flight is completed with it, and until malloc works
-//! again nothing new begins (see [`is_short`]).
+//! Rust's standard library ends the process if an allocation fails, and the process belongs to the
+//! host. The shared library and the archive (feature `guest`) therefore have a reserve. Work in
+//! progress is completed from it, and no new work begins until malloc works again (see
+//! [`is_short`]).
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::UnsafeCell;
@@ -14,28 +15,29 @@ use std::{ptr, thread};
 #[global_allocator]
 static ALLOCATOR: Guest<{ RESERVE / BLOCK }> = Guest::new();
 
-/// Whether malloc has failed and still fails: nothing new is to begin.
+/// Whether malloc has failed and still fails, so that no new work may begin.
 #[cfg(feature = "guest")]
 pub(crate) fn is_short() -> bool {
     ALLOCATOR.is_short()
 }
 
-/// What ten threads need that are just setting up TLS connections, with room to spare.
+/// The memory that ten threads need while they set up TLS connections, and some more.
 #[cfg(feature = "guest")]
 const RESERVE: usize = 4 << 20;
 
-/// What is given out of the reserve at a time, and its alignment.
+/// The unit in which memory of the reserve is given out, and its alignment.
 const BLOCK: usize = 128;
 
-/// What must be free for a call to begin after malloc has failed: more than a small notification needs.
+/// The memory that must be free for a new call after malloc has failed: more than a small
+/// notification needs.
 const ENOUGH: usize = 64 << 10;
 
-/// Whether malloc has [`ENOUGH`].
+/// Whether malloc can allocate [`ENOUGH`].
 fn malloc_works() -> bool {
     let Ok(layout) = Layout::from_size_align(ENOUGH, 1) else {
         return false;
     };
-    // SAFETY: the size is not 0, and what is allocated is given back with the same layout.
+    // SAFETY: the size is not 0, and the memory is freed with the same layout.
     unsafe {
         let memory = System.alloc(layout);
         if memory.is_null() {
@@ -46,12 +48,12 @@ fn malloc_works() -> bool {
     true
 }
 
-/// malloc and, when that fails, so many blocks of a reserve. Unused blocks cost address space only.
+/// malloc and, if it fails, a reserve of this many blocks. Unused blocks only cost address space.
 struct Guest<const BLOCKS: usize> {
     memory: UnsafeCell<Memory<BLOCKS>>,
     has_failed: AtomicBool,
-    /// The process of which a thread is changing `memory.usage`; 0: none. That of a parent is over: its thread does not
-    /// exist in the child.
+    /// The process of which a thread is changing `memory.usage`; 0: none. A parent's value is
+    /// ignored, because its thread does not exist in the child.
     lock: AtomicU32,
 }
 
@@ -63,14 +65,14 @@ struct Memory<const BLOCKS: usize> {
 
 struct Usage<const BLOCKS: usize> {
     is_used: [bool; BLOCKS],
-    /// How many are.
+    /// How many blocks are used.
     count: usize,
-    /// No block before this one is free.
+    /// All blocks before this one are used.
     first_free: usize,
 }
 
 impl<const BLOCKS: usize> Usage<BLOCKS> {
-    /// Marks the first blocks in a row that are free as used; the number of the first of them.
+    /// Marks the first free run of blocks as used. Returns the number of its first block.
     fn take(&mut self, wanted: usize) -> Option<usize> {
         let mut free = 0;
         let candidates = self.is_used.get(self.first_free..)?;
@@ -96,7 +98,7 @@ impl<const BLOCKS: usize> Usage<BLOCKS> {
     }
 }
 
-// SAFETY: `usage` is accessed by the holder of the lock only, and a block by whom it was given to.
+// SAFETY: only the holder of the lock accesses `usage`, and only its owner accesses a block.
 unsafe impl<const BLOCKS: usize> Sync for Guest<BLOCKS> {}
 
 impl<const BLOCKS: usize> Guest<BLOCKS> {
@@ -115,8 +117,8 @@ impl<const BLOCKS: usize> Guest<BLOCKS> {
         }
     }
 
-    /// Each thread asks for itself: malloc may fail in one of them alone. What is left of the reserve is for calls that
-    /// have begun.
+    /// Each thread checks for itself, because malloc may fail in one thread only. The rest of the
+    /// reserve is for calls that have begun.
     fn is_short(&self) -> bool {
         if !self.has_failed.load(Ordering::Relaxed) {
             return false;
@@ -131,19 +133,20 @@ impl<const BLOCKS: usize> Guest<BLOCKS> {
         false
     }
 
-    /// The first block's address.
+    /// The address of the first block.
     fn start(&self) -> *mut u8 {
-        // `blocks` comes first.
+        // `blocks` is the first member.
         self.memory.get().cast()
     }
 
-    /// The number of the block at this address, if it is one of the reserve.
+    /// The number of the block at this address; `None`: the address is not in the reserve.
     fn block_at(&self, address: *mut u8) -> Option<usize> {
         let offset = address.addr().checked_sub(self.start().addr())?;
         (offset < BLOCK * BLOCKS).then_some(offset / BLOCK)
     }
 
-    /// Lets one thread at a time change which blocks are used. Nothing is allocated and no system call made within.
+    /// Runs `change` while no other thread changes the usage. It must not allocate or make system
+    /// calls.
     fn with_usage<T>(&self, change: impl FnOnce(&mut Usage<BLOCKS>) -> T) -> T {
         let process = super::this_process();
         loop {
@@ -158,7 +161,7 @@ impl<const BLOCKS: usize> Guest<BLOCKS> {
             }
             thread::yield_now();
         }
-        // SAFETY: only the holder of the lock comes here, which is this thread now.
+        // SAFETY: only the holder of the lock, which is this thread, reaches this line.
         let result = change(unsafe { &mut (*self.memory.get()).usage });
         self.lock.store(0, Ordering::Release);
         result
@@ -183,8 +186,8 @@ impl<const BLOCKS: usize> Guest<BLOCKS> {
     }
 }
 
-// SAFETY: what it returns is malloc's or blocks that no other caller has, aligned and large enough, until it is given
-// back.
+// SAFETY: it returns memory of malloc, or blocks that no other caller has until they are freed,
+// aligned and large enough.
 unsafe impl<const BLOCKS: usize> GlobalAlloc for Guest<BLOCKS> {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         // SAFETY: the caller's promise.
@@ -203,7 +206,7 @@ unsafe impl<const BLOCKS: usize> GlobalAlloc for Guest<BLOCKS> {
         }
         let memory = self.reserved(layout);
         if !memory.is_null() {
-            // SAFETY: the blocks have room for the size.
+            // SAFETY: the blocks are large enough.
             unsafe { memory.write_bytes(0, layout.size()) };
         }
         memory
@@ -212,7 +215,7 @@ unsafe impl<const BLOCKS: usize> GlobalAlloc for Guest<BLOCKS> {
     unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
         match self.block_at(memory) {
             Some(first) => self.give_back(first, layout.size()),
-            // SAFETY: the caller's promise, and not from the reserve.
+            // SAFETY: the caller's promise, and the memory is not from the reserve.
             None => unsafe { System.dealloc(memory, layout) },
         }
     }
@@ -270,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn reserve_refuses_what_is_larger_or_aligned_more_strictly_than_it_can_be() {
+    fn reserve_refuses_blocks_that_are_too_large_or_too_strictly_aligned() {
         let guest = Guest::<2>::new();
         assert!(guest.reserved(layout(2 * BLOCK + 1)).is_null());
         assert!(
@@ -284,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn realloc_moves_what_is_in_the_reserve_back_to_malloc() {
+    fn realloc_moves_a_block_of_the_reserve_to_malloc() {
         let guest = Guest::<4>::new();
         let small = guest.reserved(layout(3));
         // SAFETY: allocated with these layouts, and large enough for what is written and read.

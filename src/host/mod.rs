@@ -1,4 +1,4 @@
-//! Being a guest in somebody else's process: who we are (fork), how our threads behave, what is called back and logged.
+//! The library as a guest in the host's process: fork, threads, callbacks and logging.
 
 #![allow(unsafe_code)]
 
@@ -51,13 +51,15 @@ pub(crate) use signals::{append, guard_file_size};
 pub(crate) use socket::{is_quiet, send_now};
 pub(crate) use thread::{Stack, spawn};
 
-/// Locks a mutex. One that a panic has poisoned is used as it is: what our locks guard is whole between any two calls.
+/// Locks a mutex, even if a panic has poisoned it: the data under the library's locks is consistent
+/// between any two calls.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A value of which every process has its own, also after a fork: a child never sees its parent's, which may be
-/// locked or half changed by a thread that the child does not have. Each is made on first use and never freed.
+/// A value for each process. After a fork, a child does not use its parent's value, which may be
+/// locked or half changed by a thread that the child does not have. A value is made on first use
+/// and never freed.
 pub(crate) struct PerProcess<T>(AtomicPtr<(u32, T)>);
 
 impl<T: Sync> PerProcess<T> {
@@ -65,7 +67,8 @@ impl<T: Sync> PerProcess<T> {
         PerProcess(AtomicPtr::new(ptr::null_mut()))
     }
 
-    /// This process's value; `make` gets the parent's, if there was one, and must take no lock of it.
+    /// The value of this process. `make` gets the parent's value, if there was one, and must not
+    /// take a lock in it.
     pub(crate) fn get(&'static self, make: impl Fn(Option<&T>) -> T) -> &'static T {
         let process = this_process();
         let mut current = self.0.load(Ordering::Acquire);
@@ -80,10 +83,10 @@ impl<T: Sync> PerProcess<T> {
                 self.0
                     .compare_exchange(current, fresh, Ordering::AcqRel, Ordering::Acquire);
             match stored {
-                // SAFETY: made from a Box just now, and from here on never freed.
+                // SAFETY: just made from a Box, and never freed from here on.
                 Ok(_) => return unsafe { &(*fresh).1 },
                 Err(won) => {
-                    // SAFETY: not stored, so nobody else has seen it.
+                    // SAFETY: it was not stored, so no other thread has seen it.
                     drop(unsafe { Box::from_raw(fresh) });
                     current = won;
                 }
@@ -92,14 +95,14 @@ impl<T: Sync> PerProcess<T> {
     }
 }
 
-/// A Rust program has an allocator of its own, and ends when an allocation fails.
+/// A Rust program has its own allocator, and ends if an allocation fails.
 #[cfg(not(feature = "guest"))]
 pub(crate) fn is_memory_short() -> bool {
     false
 }
 
-/// The user as whom this process opens files.
+/// The user id with which this process opens files.
 pub(crate) fn user() -> u32 {
-    // SAFETY: it takes nothing and cannot fail.
+    // SAFETY: the call takes no argument and cannot fail.
     unsafe { libc::geteuid() }
 }

@@ -1,9 +1,9 @@
-//! A defect of ours: its message goes to the error that the call returns, or to the log, and not to the host's stderr,
-//! which may be closed, or a file of the host's by now.
+//! Messages of panics. A panic's message is put into the error that the call returns, or into the
+//! log. It is not printed to the host's stderr, which may be closed or may be a file of the host.
 
 use std::any::Any;
 
-/// What a panic that was caught says, and where it came from if that is known.
+/// The message of a caught panic, with its location if that is known.
 pub(crate) fn message(panic: &(dyn Any + Send)) -> String {
     let message = panic
         .downcast_ref::<&str>()
@@ -13,7 +13,7 @@ pub(crate) fn message(panic: &(dyn Any + Send)) -> String {
     format!("a defect in esales-notify: {message}{}", location())
 }
 
-/// Without the feature `guest` the hook is the program's own.
+/// Without the feature `guest`, the panic hook belongs to the program.
 #[cfg(not(feature = "guest"))]
 pub(crate) fn silence() {}
 
@@ -35,10 +35,10 @@ mod guest {
 
     use crate::host::PerThread;
 
-    /// Where this thread's last panic came from.
+    /// The location of this thread's last panic.
     static LOCATION: PerThread<RefCell<String>> = PerThread::new();
 
-    /// From now on a panic prints nothing. The hook belongs to the library's own copy of std.
+    /// Stops panics from printing. The hook belongs to the library's own copy of std.
     pub(crate) fn silence() {
         static IS_DONE: AtomicBool = AtomicBool::new(false);
         if IS_DONE.load(Ordering::Relaxed) || IS_DONE.swap(true, Ordering::Relaxed) {

@@ -1,15 +1,15 @@
-//! A value of which every thread has its own.
+//! A value for each thread.
 
 use std::ffi::c_void;
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// As `thread_local!` for a value with a destructor, but for that glibc ends the process if it has no memory to
-/// register the destructor. Here there is then no value. The destructor runs when a thread ends, also by
-/// `pthread_exit`, and not when the process exits.
+/// Like `thread_local!` for a value with a destructor, with one difference: glibc ends the process
+/// if it has no memory to register a destructor of `thread_local!`; here there is then no value.
+/// The destructor runs when a thread ends, also by `pthread_exit`, but not when the process exits.
 pub(crate) struct PerThread<T> {
-    /// One more than the key of the value; 0: not made yet.
+    /// The key of the value plus 1; 0: no key was made.
     key: AtomicU32,
     value: PhantomData<fn() -> T>,
 }
@@ -22,17 +22,18 @@ impl<T: Default + 'static> PerThread<T> {
         }
     }
 
-    /// Calls `f` with this thread's value, which is made on first use. `None`: there cannot be one.
+    /// Calls `f` with this thread's value, which is made on first use. `None`: the value could not
+    /// be made.
     pub(crate) fn with<R>(&'static self, f: impl FnOnce(&T) -> R) -> Option<R> {
         let key = self.key()?;
         // SAFETY: the key was made and is never deleted.
         let known = unsafe { libc::pthread_getspecific(key) }.cast::<T>();
-        // SAFETY: from Box::into_raw below, on this thread, and freed when the thread ends only.
+        // SAFETY: made by Box::into_raw below on this thread, and freed only when the thread ends.
         if let Some(value) = unsafe { known.as_ref() } {
             return Some(f(value));
         }
         let value = Box::into_raw(Box::<T>::default());
-        // SAFETY: as above. A reference may be made of the box until it is freed, here or when the thread ends.
+        // SAFETY: as above. The box stays valid until it is freed, here or when the thread ends.
         unsafe {
             if libc::pthread_setspecific(key, value.cast_const().cast()) != 0 {
                 drop(Box::from_raw(value));
@@ -70,17 +71,17 @@ impl<T: Default + 'static> PerThread<T> {
 
 /// Called when a thread ends.
 unsafe extern "C" fn free<T>(value: *mut c_void) {
-    // SAFETY: the values of the key are boxes of this type, and the C library hands each over once.
+    // SAFETY: the key's values are boxes of this type, and the C library passes each one only once.
     drop(unsafe { Box::from_raw(value.cast::<T>()) });
 }
 
-/// Keeps the destructors in memory where the archive is a part of a plug-in that the host unloads. The shared library
-/// stays by itself.
+/// Keeps the code of the destructors loaded if the archive is part of a plug-in that the host
+/// unloads. The shared library stays loaded anyway.
 fn stay_loaded() {
     static HERE: u8 = 0;
     let mut found = MaybeUninit::<libc::Dl_info>::uninit();
-    // SAFETY: `found` is read only if the call has filled it in, and its name ends with a NUL. Nothing is loaded: the
-    // flags only mark what is loaded already.
+    // SAFETY: `found` is read only if the call has written it, and its name ends with a NUL.
+    // Nothing is loaded: the flags only mark loaded code.
     unsafe {
         if libc::dladdr((&raw const HERE).cast(), found.as_mut_ptr()) != 0 {
             let flags = libc::RTLD_LAZY | libc::RTLD_NOLOAD | libc::RTLD_NODELETE;

@@ -1,28 +1,30 @@
-//! Which process this is, asked at every entry and many times within: without a system call each.
+//! Identifies this process. It is checked at every entry and often within a call, so it needs no
+//! system call.
 //!
-//! Not by the process id: a child in a namespace of its own has the parent's (1 and 1 in containers), and the system
-//! gives ids again.
+//! The process id is not enough: a child in its own namespace may have the same id as its parent (1
+//! and 1 in containers), and the system reuses ids.
 
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
-/// Where the number is remembered, in a page that the kernel clears in a forked child (`MADV_WIPEONFORK`), however it
-/// was forked.
+/// The page that stores the number. The kernel clears it in a forked child (`MADV_WIPEONFORK`),
+/// whatever call made the fork.
 static PAGE: AtomicPtr<AtomicU32> = AtomicPtr::new(ptr::null_mut());
-/// Stands for the page where the kernel has no such pages (before Linux 4.14): it stays 0, and the process id has to
-/// do.
+/// Used instead of the page if the kernel has no such pages (before Linux 4.14). It stays 0, and
+/// the process id is used.
 static NO_PAGE: AtomicU32 = AtomicU32::new(0);
-/// The last number that was given: a child inherits it, and gives itself a higher one.
+/// The last number that was used. A child inherits it and uses a higher one.
 static LAST: AtomicU32 = AtomicU32::new(0);
 
-/// This process, as a number that is never 0 and that none of those has which it descends from. Compared at every
-/// entry: after a fork the child must not touch what it inherited.
+/// A number for this process. It is never 0, and differs from the numbers of all processes from
+/// which this one was forked. After a fork, the child must not touch what it inherited.
 pub(crate) fn this_process() -> u32 {
     let mut page = PAGE.load(Ordering::Acquire);
     if page.is_null() {
         page = remember(map().unwrap_or((&raw const NO_PAGE).cast_mut()));
     }
-    // SAFETY: NO_PAGE or a mapping that is never unmapped once it is remembered; only ever used as an atomic.
+    // SAFETY: NO_PAGE or a mapping that is never unmapped once it is stored; it is only used as an
+    // atomic.
     let known = unsafe { &*page };
     match known.load(Ordering::Relaxed) {
         0 if ptr::eq(known, &raw const NO_PAGE) => std::process::id(),
@@ -30,7 +32,7 @@ pub(crate) fn this_process() -> u32 {
             let fresh = LAST.fetch_add(1, Ordering::Relaxed) + 1;
             match known.compare_exchange(0, fresh, Ordering::Relaxed, Ordering::Relaxed) {
                 Ok(_) => fresh,
-                // Another thread was faster.
+                // Another thread has set it first.
                 Err(number) => number,
             }
         }
@@ -38,13 +40,14 @@ pub(crate) fn this_process() -> u32 {
     }
 }
 
-/// The page that all threads use: this one, or that of a thread that was faster.
+/// Stores the page, unless another thread has stored one first. Returns the page that all threads
+/// use.
 fn remember(page: *mut AtomicU32) -> *mut AtomicU32 {
     match PAGE.compare_exchange(ptr::null_mut(), page, Ordering::AcqRel, Ordering::Acquire) {
         Ok(_) => page,
         Err(faster) => {
             if !ptr::eq(page, &raw const NO_PAGE) {
-                // SAFETY: mapped by `map` with this length; nobody else has seen it.
+                // SAFETY: `map` has mapped it with this length, and no other thread has seen it.
                 unsafe { libc::munmap(page.cast(), LENGTH) };
             }
             faster
@@ -56,7 +59,8 @@ fn remember(page: *mut AtomicU32) -> *mut AtomicU32 {
 const LENGTH: usize = size_of::<AtomicU32>();
 
 fn map() -> Option<*mut AtomicU32> {
-    // SAFETY: a new anonymous mapping, and advice on it; whatever fails is undone and nothing is used.
+    // SAFETY: a new anonymous mapping and advice on it. If a call fails, the mapping is removed and
+    // not used.
     unsafe {
         let page = libc::mmap(
             ptr::null_mut(),
@@ -69,7 +73,7 @@ fn map() -> Option<*mut AtomicU32> {
         if page == libc::MAP_FAILED {
             return None;
         }
-        // An emulator that takes any advice, even one that does not exist, does not follow this one.
+        // An emulator that accepts any advice, even an unknown one, does not follow this one.
         let takes_anything = libc::madvise(page, LENGTH, -1) == 0;
         if takes_anything || libc::madvise(page, LENGTH, libc::MADV_WIPEONFORK) != 0 {
             libc::munmap(page, LENGTH);
@@ -79,7 +83,7 @@ fn map() -> Option<*mut AtomicU32> {
     }
 }
 
-/// The process namespace, by the number of its file; 0: unknown.
+/// The inode number of the process namespace; 0: unknown.
 pub(crate) fn process_namespace() -> u64 {
     use std::os::unix::fs::MetadataExt;
 
@@ -112,7 +116,8 @@ mod tests {
 
     #[test]
     fn this_process_differs_in_a_child_with_the_same_process_id() {
-        // As in a container: process 1 of a namespace has a child that is process 1 of another.
+        // As in a container: process 1 of a namespace has a child that is process 1 of another
+        // namespace.
         // SAFETY: system calls only.
         let answer = unsafe {
             in_a_child(|| {

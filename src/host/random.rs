@@ -1,5 +1,5 @@
-//! The one source of randomness. Numbers for ids are drawn from the system several at a time; a forked child never uses
-//! what its parent has left.
+//! Random numbers. Numbers for ids are read from the system in batches. A forked child never uses
+//! the rest of its parent's batch.
 
 use std::cell::RefCell;
 
@@ -18,7 +18,7 @@ thread_local! {
     };
 }
 
-/// 128 random bits. Not for secrets: the next ones lie in this process's memory.
+/// 128 random bits, not for secrets: the next numbers are in this process's memory.
 pub(crate) fn random() -> Result<[u8; SIZE], getrandom::Error> {
     STOCK.with_borrow_mut(|stock| {
         let process = super::this_process();
@@ -36,14 +36,15 @@ pub(crate) fn random() -> Result<[u8; SIZE], getrandom::Error> {
     })
 }
 
-/// 128 random bits that nothing else is drawn with.
+/// 128 random bits that are read from the system alone, without a batch.
 pub(crate) fn fresh_random() -> Result<[u8; SIZE], getrandom::Error> {
     let mut bytes = [0; SIZE];
     getrandom::fill(&mut bytes)?;
     Ok(bytes)
 }
 
-/// A number from 0 (included) to 1 (excluded), for jitter. Without randomness it is close to 1: the longest pause.
+/// A number from 0 (included) to 1 (excluded), for jitter. If the system provides no random bytes
+/// it is close to 1, which means the longest pause.
 pub(crate) fn dice() -> f64 {
     let drawn = getrandom::u32().unwrap_or(u32::MAX);
     f64::from(drawn) / (f64::from(u32::MAX) + 1.0)
@@ -66,8 +67,8 @@ mod tests {
     fn forked_child_draws_other_random_numbers_than_its_parent() {
         random().unwrap();
         let mut ends = [0; 2];
-        // SAFETY: the array has room for two; the child draws, writes and ends without running anything of this
-        // process; the parent owns the end that it reads.
+        // SAFETY: the array has room for two descriptors. The child only draws, writes and exits,
+        // and the parent owns its end.
         let childs = unsafe {
             assert_eq!(libc::pipe(ends.as_mut_ptr()), 0);
             match libc::fork() {

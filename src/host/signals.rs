@@ -1,4 +1,4 @@
-//! The calling thread's signal mask: a signal that a system call of ours causes never reaches the host.
+//! Signal masks: a signal that a system call of the library causes never reaches the host.
 
 use std::ffi::c_int;
 use std::fs::File;
@@ -9,10 +9,10 @@ use std::ptr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// Signals that are blocked in this thread until the value is dropped, which restores the host's mask.
+/// Blocked signals of this thread. Dropping the value restores the host's mask.
 pub(super) struct Blocked {
     previous: libc::sigset_t,
-    /// The mask belongs to the thread: the value stays in it.
+    /// Not `Send`, because the mask belongs to the thread.
     this_thread: PhantomData<*const ()>,
 }
 
@@ -39,8 +39,8 @@ impl Blocked {
 
 impl Drop for Blocked {
     fn drop(&mut self) {
-        // SAFETY: `previous` is an initialised set; the old mask is not asked for. With these arguments the call
-        // cannot fail.
+        // SAFETY: `previous` is an initialised set, and the old mask is not requested. With these
+        // arguments the call cannot fail.
         unsafe {
             libc::pthread_sigmask(libc::SIG_SETMASK, &raw const self.previous, ptr::null_mut())
         };
@@ -56,30 +56,31 @@ fn every_signal() -> libc::sigset_t {
     }
 }
 
-/// Lets this thread, which is one of ours, receive every signal.
+/// Unblocks every signal in this thread, which belongs to the library.
 pub(super) fn open_all() -> io::Result<()> {
     change(libc::SIG_UNBLOCK)
 }
 
-/// Blocks every signal in this thread, which is one of ours, again.
+/// Blocks every signal in this thread, which belongs to the library, again.
 pub(super) fn block_all() -> io::Result<()> {
     change(libc::SIG_BLOCK)
 }
 
 fn change(how: c_int) -> io::Result<()> {
-    // SAFETY: the set is initialised; the old mask is not asked for.
+    // SAFETY: the set is initialised, and the old mask is not requested.
     match unsafe { libc::pthread_sigmask(how, &every_signal(), ptr::null_mut()) } {
         0 => Ok(()),
         code => Err(io::Error::from_raw_os_error(code)),
     }
 }
 
-/// One signal that is blocked in this thread and, unless it was pending before, discarded at the end.
+/// A signal that is blocked in this thread. When the value is dropped, the signal is discarded
+/// unless it was pending before.
 struct Discarded {
-    /// Only this signal.
+    /// The set with only this signal.
     set: libc::sigset_t,
     was_pending: bool,
-    /// Dropped after the signal is discarded: fields are dropped after the value itself.
+    /// Dropped after the signal is discarded, because fields are dropped after the value itself.
     _blocked: Blocked,
 }
 
@@ -117,8 +118,8 @@ impl Drop for Discarded {
             tv_nsec: 0,
         };
         loop {
-            // SAFETY: the set and the time are initialised, and no details are asked for. It takes at most one
-            // pending signal and does not wait. The kernel prefers the one that this thread caused.
+            // SAFETY: the set and the time are initialised. The call takes at most one pending
+            // signal, prefers the one of this thread, and does not wait.
             let taken = unsafe {
                 libc::sigtimedwait(&raw const self.set, ptr::null_mut(), &raw const at_once)
             };
@@ -129,16 +130,17 @@ impl Drop for Discarded {
     }
 }
 
-/// Runs `call`, of which the kernel may send `signal` to this thread (SIGPIPE, SIGXFSZ): the host does not get it.
-/// Four system calls on top of those of `call`.
+/// Runs `call`, during which the kernel may send `signal` (SIGPIPE, SIGXFSZ) to this thread. The
+/// host does not get the signal. It costs four additional system calls.
 pub(crate) fn without_signal<T>(signal: c_int, call: impl FnOnce() -> T) -> T {
-    // Blocking fails only for a signal number that does not exist.
+    // Blocking fails only for an invalid signal number.
     let _discarded = Discarded::new(signal);
     call()
 }
 
-/// Runs `call`, which writes to a file or makes one longer: where the host limits the size of files, the call fails
-/// with EFBIG, and SIGXFSZ, which would end the host, is discarded. One system call on top if there is no limit.
+/// Runs `call`, which writes to a file or extends it. If the host limits the size of files, the
+/// call fails with EFBIG, and SIGXFSZ, which would end the host, is discarded. Without a limit it
+/// costs one additional system call.
 pub(crate) fn guard_file_size<T>(call: impl FnOnce() -> T) -> T {
     match file_size_is_limited() {
         true => without_signal(libc::SIGXFSZ, call),
@@ -146,15 +148,15 @@ pub(crate) fn guard_file_size<T>(call: impl FnOnce() -> T) -> T {
     }
 }
 
-/// How long [`append`] relies on what it knows of the limit.
+/// How long [`append`] relies on its last check of the limit.
 const LIMIT_CHECK: Duration = Duration::from_millis(1);
 
-/// When `append` last found no limit, by `monotonic_ns`; 0: it has to ask.
+/// When `append` last found no limit, by `monotonic_ns`; 0: it must check.
 static UNLIMITED_AT: AtomicU64 = AtomicU64::new(0);
 
-/// One `write`, guarded as by [`guard_file_size`], for the path where each system call counts: there is one on top at
-/// most once in [`LIMIT_CHECK`]. Returns how much was written, which is less than all of it where space or the limit
-/// ends.
+/// One `write` with the guard of [`guard_file_size`], for code in which each system call counts: it
+/// checks the limit at most once in [`LIMIT_CHECK`]. Returns the number of bytes written, which is
+/// smaller if the disk is full or the limit is reached.
 pub(crate) fn append(mut file: &File, bytes: &[u8]) -> io::Result<usize> {
     let now = monotonic_ns();
     let checked = UNLIMITED_AT.load(Ordering::Relaxed);
@@ -168,7 +170,8 @@ pub(crate) fn append(mut file: &File, bytes: &[u8]) -> io::Result<usize> {
     }
     let written = file.write(bytes);
     if !matches!(written, Ok(length) if length == bytes.len()) {
-        // The kernel shortens the write that reaches a new limit, and sends the signal for the one after it.
+        // The kernel shortens the write that reaches a new limit, and sends the signal only for the
+        // next write.
         UNLIMITED_AT.store(0, Ordering::Relaxed);
     }
     written
@@ -183,7 +186,7 @@ fn file_size_is_limited() -> bool {
     }
 }
 
-/// The monotonic clock, in a form that an atomic holds.
+/// The monotonic clock as a number for an atomic.
 fn monotonic_ns() -> u64 {
     let mut now = libc::timespec {
         tv_sec: 0,
@@ -207,7 +210,7 @@ mod tests {
             rlim_cur: bytes,
             rlim_max: libc::RLIM_INFINITY,
         };
-        // SAFETY: reads the struct only.
+        // SAFETY: the call only reads the struct.
         unsafe { libc::setrlimit(libc::RLIMIT_FSIZE, &raw const limit) };
     }
 
@@ -221,10 +224,10 @@ mod tests {
         }
     }
 
-    /// Whether the signal is (blocked, pending) in this thread.
+    /// Whether the signal is blocked and whether it is pending in this thread.
     fn state(signal: c_int) -> (bool, bool) {
         let (mut blocked, mut pending) = (MaybeUninit::uninit(), MaybeUninit::uninit());
-        // SAFETY: both calls initialise their set, and the first only asks.
+        // SAFETY: both calls only initialise their set.
         unsafe {
             libc::pthread_sigmask(libc::SIG_BLOCK, ptr::null(), blocked.as_mut_ptr());
             libc::sigpending(pending.as_mut_ptr());
@@ -239,13 +242,13 @@ mod tests {
         matches!(written, Err(error) if error.raw_os_error() == Some(code))
     }
 
-    /// What `child` returns with a file of its own, opened for appending.
+    /// Runs `child` in a forked process with a new file that is opened for appending.
     fn with_a_file(child: impl FnOnce(&File) -> bool) -> i32 {
         let file = tempfile();
         // SAFETY: the children make system calls only.
         unsafe {
             in_a_child(|| {
-                // Another test may have found no limit just now.
+                // Another test may just have found no limit.
                 UNLIMITED_AT.store(0, Ordering::Relaxed);
                 child(&file).into()
             })
@@ -253,7 +256,7 @@ mod tests {
     }
 
     fn tempfile() -> File {
-        // SAFETY: the name is a C string; the descriptor is new and belongs to the file alone.
+        // SAFETY: the name is a C string, and only the file owns the new descriptor.
         unsafe {
             let fd = libc::memfd_create(c"esales-test".as_ptr(), libc::MFD_CLOEXEC);
             assert!(fd >= 0);
@@ -367,8 +370,8 @@ mod tests {
     #[test]
     fn without_signal_discards_sigpipe_when_the_pipe_has_no_reader() {
         let mut ends = [0; 2];
-        // SAFETY: the array has room for two descriptors, which are closed or owned by the file; the child makes
-        // system calls only.
+        // SAFETY: the array has room for two descriptors, which are closed or owned by the file.
+        // The child makes only system calls.
         let is_right = unsafe {
             assert_eq!(libc::pipe(ends.as_mut_ptr()), 0);
             libc::close(ends[0]);

@@ -1,13 +1,16 @@
-//! Socket calls with flags that std does not offer: each answers at once, whatever mode the socket is in.
+//! Socket calls with flags that std does not have. Each returns at once, whatever mode the socket
+//! is in.
 
 use std::io;
 use std::net::TcpStream;
 use std::os::fd::AsRawFd;
 
-/// Whether there is nothing to read and no end or error to report. Nothing is taken from the stream.
+/// Whether there is nothing to read, no end of the stream and no error. It takes nothing from the
+/// stream.
 pub(crate) fn is_quiet(stream: &TcpStream) -> bool {
     let mut byte = 0_u8;
-    // SAFETY: the descriptor is open as long as the borrow lasts, and `byte` is valid for a write of one byte.
+    // SAFETY: the descriptor is open during the borrow, and `byte` is valid for a write of one
+    // byte.
     let read = unsafe {
         libc::recv(
             stream.as_raw_fd(),
@@ -19,9 +22,11 @@ pub(crate) fn is_quiet(stream: &TcpStream) -> bool {
     read < 0 && io::Error::last_os_error().kind() == io::ErrorKind::WouldBlock
 }
 
-/// Sends as much as the kernel takes without waiting; `WouldBlock` if that is nothing. Raises no SIGPIPE.
+/// Sends as much as the kernel accepts without waiting; `WouldBlock`: it accepts nothing. It raises
+/// no SIGPIPE.
 pub(crate) fn send_now(stream: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
-    // SAFETY: the descriptor is open as long as the borrow lasts, and `bytes` is valid for reads of its length.
+    // SAFETY: the descriptor is open during the borrow, and `bytes` is valid for reads of its
+    // length.
     let sent = unsafe {
         libc::send(
             stream.as_raw_fd(),
@@ -50,7 +55,7 @@ mod tests {
         let (ours, mut theirs) = pair();
         assert!(is_quiet(&ours));
         theirs.write_all(b"x").unwrap();
-        // Blocks until the byte is there, and leaves it.
+        // Waits until the byte has arrived, without taking it.
         ours.peek(&mut [0]).unwrap();
         assert!(!is_quiet(&ours));
 

@@ -10,14 +10,15 @@ use super::signals::Blocked;
 use super::{main_thread, panics};
 use crate::host::log;
 
-/// How much stack a thread of ours gets, on top of the host's static thread-local data; only what is used of it becomes
-/// memory.
+/// The size of a thread's stack, in addition to the host's static thread-local data. Only the used
+/// part takes memory.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Stack {
-    /// For a thread that runs code of ours only: getaddrinfo with a few NSS modules is the deepest of it.
+    /// For a thread that runs only code of the library. The deepest is getaddrinfo with several NSS
+    /// modules.
     Ours,
-    /// For a thread that runs callbacks, of the log also: what the host's main thread usually has. An interpreter's
-    /// recursion goes deep, and its limit assumes as much.
+    /// For a thread that runs callbacks, which includes the log: the usual size of a host's main
+    /// thread. Interpreters need a deep stack and assume this size.
     Hosts,
 }
 
@@ -30,20 +31,21 @@ impl Stack {
     }
 }
 
-/// Starts a detached thread that is invisible to the host: every signal is blocked in it, so that the host's
-/// handlers never run on it, and it has a name and a stack of its own size. The error's message says what failed.
+/// Starts a detached thread that the host does not notice. It blocks every signal, so the host's
+/// handlers never run on it. It has a name and its own stack size. The error's message has the
+/// reason.
 pub(crate) fn spawn(name: &str, stack: Stack, f: impl FnOnce() + Send + 'static) -> io::Result<()> {
     start(name, stack.bytes(), Box::new(f))
 }
 
-/// What a new thread is handed.
+/// The argument of a new thread.
 struct Task {
     name: CString,
     run: Box<dyn FnOnce() + Send>,
 }
 
-/// Not by `std::thread`: it ends the process if there is no memory to register the destructor of its first thread-local
-/// value (see [`PerThread`](super::PerThread)).
+/// Not with `std::thread`, which ends the process if it has no memory to register the destructor of
+/// its first thread-local value (see [`PerThread`](super::PerThread)).
 fn start(name: &str, stack: usize, run: Box<dyn FnOnce() + Send>) -> io::Result<()> {
     const GRANULE: usize = 64 << 10;
     let stack = stack
@@ -55,7 +57,7 @@ fn start(name: &str, stack: usize, run: Box<dyn FnOnce() + Send>) -> io::Result<
     match create(stack, task.cast()) {
         Ok(()) => Ok(()),
         Err(error) => {
-            // SAFETY: no thread has been started that could take it.
+            // SAFETY: no thread was started that could own it.
             drop(unsafe { Box::from_raw(task) });
             Err(io::Error::new(
                 error.kind(),
@@ -77,10 +79,11 @@ fn create(stack: usize, argument: *mut c_void) -> io::Result<()> {
     };
     let mut attributes = MaybeUninit::<libc::pthread_attr_t>::uninit();
     let mut thread = MaybeUninit::<libc::pthread_t>::uninit();
-    // A thread inherits the mask of its creator: block first, start, then give the host's mask back.
+    // A new thread inherits the mask of its creator: block all signals, start the thread, then
+    // restore the host's mask.
     let _blocked = Blocked::all()?;
-    // SAFETY: the attributes are initialised by the first call, which is checked, and destroyed by the last; `begin`
-    // gets an argument of the type that it takes.
+    // SAFETY: the first call, which is checked, initialises the attributes, and the last one
+    // destroys them. `begin` gets an argument of its type.
     unsafe {
         checked(libc::pthread_attr_init(attributes.as_mut_ptr()))?;
         let attributes = attributes.as_mut_ptr();
@@ -98,11 +101,11 @@ fn create(stack: usize, argument: *mut c_void) -> io::Result<()> {
     }
 }
 
-/// Where a thread of ours begins and ends.
+/// The first function of a thread of the library.
 extern "C" fn begin(task: *mut c_void) -> *mut c_void {
-    // SAFETY: `start` hands over the box, once.
+    // SAFETY: `start` passes the box once.
     let task = unsafe { Box::from_raw(task.cast::<Task>()) };
-    // SAFETY: the thread is this one, and the name ends with a NUL. A name that is too long is not set.
+    // SAFETY: it is this thread, and the name ends with a NUL. A name that is too long is not set.
     unsafe { libc::pthread_setname_np(libc::pthread_self(), task.name.as_ptr()) };
     let _ours = main_thread::Ours::new();
     if let Err(panic) = panic::catch_unwind(AssertUnwindSafe(task.run)) {
@@ -111,8 +114,8 @@ extern "C" fn begin(task: *mut c_void) -> *mut c_void {
     ptr::null_mut()
 }
 
-/// How much the C library takes out of the stack that a thread asks for: with glibc the static thread-local data of
-/// the program and of every library that it was started with, which may be megabytes.
+/// The part of a requested stack that the C library uses. With glibc this is the static
+/// thread-local data of the program and of its libraries, which may be megabytes.
 fn taken_from_a_stack() -> usize {
     /// It never changes within a process.
     static TAKEN: AtomicUsize = AtomicUsize::new(usize::MAX);
@@ -126,22 +129,24 @@ fn taken_from_a_stack() -> usize {
     }
 }
 
-/// What glibc requires of a stack: its thread-local data and a few pages. Where the function cannot be found (a program
-/// that is linked statically, another C library), the data is added up; there it may be more than is taken.
+/// The smallest stack for glibc: its thread-local data and a few pages. If the function is not
+/// found (static program, other C library), the thread-local data is added up, which may be too
+/// much.
 fn min_stack() -> usize {
     // SAFETY: the name is a C string.
     let function = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"__pthread_get_minstack".as_ptr()) };
     if function.is_null() {
         return thread_local_data();
     }
-    // SAFETY: glibc's function of this name, which std calls too, has this type.
+    // SAFETY: the function of glibc with this name, which std calls too, has this type.
     let function = unsafe {
         mem::transmute::<*mut c_void, unsafe extern "C" fn(*const libc::pthread_attr_t) -> usize>(
             function,
         )
     };
     let mut attributes = MaybeUninit::<libc::pthread_attr_t>::uninit();
-    // SAFETY: the attributes are initialised by the first call, read by the second and given up by the third.
+    // SAFETY: the first call initialises the attributes, the second reads them, and the third
+    // destroys them.
     unsafe {
         if libc::pthread_attr_init(attributes.as_mut_ptr()) != 0 {
             return thread_local_data();
@@ -152,7 +157,7 @@ fn min_stack() -> usize {
     }
 }
 
-/// The thread-local data of everything that is loaded.
+/// The size of the thread-local data of the program and all loaded libraries.
 fn thread_local_data() -> usize {
     let mut total = 0_usize;
     // SAFETY: `add` gets the address of `total`, which outlives the call.
@@ -166,8 +171,8 @@ unsafe extern "C" fn add(
     _: libc::size_t,
     total: *mut c_void,
 ) -> c_int {
-    // SAFETY: the system passes a valid description, whose headers are as many as it says, and the pointer to the sum
-    // of `thread_local_data`.
+    // SAFETY: the system passes a valid description with the number of its headers, and the pointer
+    // to the sum of `thread_local_data`.
     let (headers, total) = unsafe {
         (
             slice::from_raw_parts((*info).dlpi_phdr, (*info).dlpi_phnum.into()),
@@ -190,7 +195,7 @@ mod tests {
 
     fn blocked_here(signal: i32) -> bool {
         let mut set = MaybeUninit::<libc::sigset_t>::uninit();
-        // SAFETY: asks for the current mask only; it is initialised when the call returns.
+        // SAFETY: the call only reads the current mask, and initialises it.
         unsafe {
             libc::pthread_sigmask(libc::SIG_SETMASK, ptr::null(), set.as_mut_ptr());
             libc::sigismember(set.as_ptr(), signal) == 1
@@ -219,7 +224,7 @@ mod tests {
         assert_eq!(blocked_here(libc::SIGTERM), before);
     }
 
-    /// The stack of the thread that asks, in bytes.
+    /// The stack size of the calling thread, in bytes.
     fn stack_here() -> usize {
         let mut attributes = MaybeUninit::<libc::pthread_attr_t>::uninit();
         let (mut start, mut size) = (ptr::null_mut(), 0);
@@ -258,7 +263,7 @@ mod tests {
             tx.send(stack_here()).unwrap();
         })
         .unwrap();
-        // More, if the C library uses the stack of a thread that has ended.
+        // It is larger if the C library reuses the stack of a thread that has ended.
         assert!(rx.recv().unwrap() >= 8 << 20);
     }
 }

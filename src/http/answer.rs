@@ -1,4 +1,4 @@
-//! From what came back, or did not, to the outcome of one attempt.
+//! Maps an answer, or the lack of one, to the outcome of an attempt.
 
 use std::io;
 use std::time::{Duration, SystemTime};
@@ -10,7 +10,8 @@ use super::tls_error;
 use super::tunnel::ProxyRefused;
 use crate::outcome::Status;
 
-/// The longest detail, in bytes. A receipt in C has room for 255, and the number of the attempt may follow.
+/// Greatest length of a detail, in bytes. A receipt in C has room for 255, and the number of the
+/// attempt may follow.
 const MAX_DETAIL: usize = 200;
 
 /// The outcome of one attempt.
@@ -19,15 +20,15 @@ pub(crate) struct Outcome {
     pub(crate) status: Status,
     pub(crate) http_status: Option<u16>,
     pub(crate) detail: String,
-    /// How long the service asks to wait.
+    /// How long to wait before the next attempt, as the service requests.
     pub(crate) retry_after: Option<Duration>,
-    /// Whether the service may have processed the request although there is no 2xx.
+    /// Whether the service may have processed the request without answering 2xx.
     pub(crate) may_have_arrived: bool,
 }
 
 impl Outcome {
-    /// The outcome of a request that must not be repeated: unless it is certain that the service did not process it, it is
-    /// not known whether it arrived.
+    /// The outcome of a request that must not be repeated: [`Status::MayHaveArrived`], unless the
+    /// service certainly did not process it.
     pub(crate) fn of_unrepeatable(self) -> Outcome {
         if !self.may_have_arrived {
             return self;
@@ -49,7 +50,7 @@ impl Outcome {
         }
     }
 
-    /// The same, once the request was sent.
+    /// An outcome without an answer, after the request was sent.
     fn after_sending(status: Status, detail: impl Into<String>) -> Outcome {
         Outcome {
             may_have_arrived: true,
@@ -58,9 +59,10 @@ impl Outcome {
     }
 }
 
-/// Classifies an answer. The first four rows are the vendor's table; the rest is HTTP's own meaning.
+/// Classifies an answer. The first four rows follow the vendor's table, the others the HTTP
+/// standard.
 ///
-/// The hint comes before the service's own message, which may be cut.
+/// The hint is in front of the service's own message, because that may be cut.
 pub(super) fn from_status(
     code: u16,
     message: &str,
@@ -102,7 +104,8 @@ pub(super) fn from_status(
         http_status: Some(code),
         detail: cut(&detail, MAX_DETAIL),
         retry_after,
-        // 429, 425 and 503 mean that the request was not processed; what the others mean only the service knows.
+        // 429, 425 and 503 mean that the request was not processed. For other codes only the
+        // service knows.
         may_have_arrived: match status {
             Status::ServerError => code != 503,
             Status::Timeout | Status::BadResponse => true,
@@ -111,7 +114,7 @@ pub(super) fn from_status(
     }
 }
 
-/// The deadline of an exchange that had not begun.
+/// The outcome if the deadline passed before the exchange began.
 pub(super) fn too_late() -> Outcome {
     Outcome::unanswered(
         Status::Timeout,
@@ -119,7 +122,7 @@ pub(super) fn too_late() -> Outcome {
     )
 }
 
-/// Classifies a failure to get an answer.
+/// Classifies an error without an answer.
 pub(super) fn from_error(error: &ureq::Error, step: Step) -> Outcome {
     match error {
         ureq::Error::Io(e) => from_io(e, step),
@@ -151,7 +154,8 @@ pub(super) fn from_io(e: &io::Error, step: Step) -> Outcome {
         return Outcome::unanswered(Status::ConnectFailed, e.to_string());
     }
     match tls_error::inside(e) {
-        // What breaks after the request was sent may have broken after the service had read it.
+        // If the connection breaks after the request was sent, the service may have read the
+        // request.
         Some(tls) if !is_sent || tls_error::is_refusal_of_the_client(tls) => {
             return Outcome::unanswered(Status::TlsFailed, tls_error::reason(tls));
         }
@@ -177,12 +181,12 @@ pub(super) fn from_io(e: &io::Error, step: Step) -> Outcome {
     }
 }
 
-/// `Retry-After` in both of its forms: seconds, or an HTTP date (measured against `now`).
+/// Reads `Retry-After` in both forms: seconds, or an HTTP date (compared with `now`).
 pub(crate) fn parse_retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     let value = value.trim();
     if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) {
-        // More than this, and more digits than fit, mean "very long", not "no header". A clock cannot go on for as
-        // long as a server can write.
+        // A number that is too large means "very long". The result is limited, because a clock
+        // cannot count as far as a server can write.
         let seconds = value.parse().unwrap_or(u32::MAX);
         return Some(Duration::from_secs(seconds.into()));
     }
@@ -330,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn spent_budget_is_a_timeout_of_what_was_going_on() {
+    fn timeout_names_the_step_when_the_budget_is_spent() {
         for (step, may_have_arrived) in [
             (Step::Connect, false),
             (Step::Exchange, true),
@@ -411,7 +415,7 @@ mod tests {
             ("0", Some(0)),
             (" 120 ", Some(120)),
             ("99999999999999999999999", Some(u64::from(u32::MAX))),
-            // Fits into a number, but no clock can be set on by that much.
+            // It fits into a number, but a clock cannot be advanced by so much.
             ("9999990017770719044", Some(u64::from(u32::MAX))),
             ("Wed, 21 Oct 2015 07:28:30 GMT", Some(30)),
             ("Wed, 21 Oct 2015 07:27:00 GMT", Some(0)),

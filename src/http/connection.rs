@@ -1,4 +1,5 @@
-//! One connection as ureq uses it: ureq writes a request and reads an answer whose head it can read for certain.
+//! A connection for ureq. ureq writes a request and reads an answer whose head was rewritten so
+//! that ureq can certainly read it.
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -12,13 +13,14 @@ use super::head::HeadReader;
 use super::tcp::Stream;
 
 const BUFFER: usize = 32 * 1024;
-/// How much of a head is read at a time: a usual head fits, and a larger buffer would have to be cleared for each
-/// answer.
+/// The size of a read of a head. A usual head fits, and a larger buffer would have to be cleared
+/// for each answer.
 const PIECE: usize = 1024;
-/// The status line decides; the rest of the answer is only for the message and is not worth more time than this.
+/// Time limit for the rest of an answer after its status line, which decides the outcome. The rest
+/// is only used for the message.
 const REST_OF_ANSWER: Duration = Duration::from_secs(1);
 
-/// Decides which connections of an origin may be used again.
+/// Decides which connections of an origin may be reused.
 #[derive(Debug)]
 pub(super) struct Lifetime {
     max_age: Duration,
@@ -26,7 +28,8 @@ pub(super) struct Lifetime {
 }
 
 impl Lifetime {
-    /// A connection that is older than `max_age` is replaced, also when it is never idle: the name may have moved.
+    /// A connection that is older than `max_age` is replaced, even if it is never idle, because the
+    /// host name may have moved.
     pub(super) fn new(max_age: Duration) -> Lifetime {
         Lifetime {
             max_age,
@@ -34,7 +37,7 @@ impl Lifetime {
         }
     }
 
-    /// Ends the use of all connections that are open now: one of them turned out to be dead.
+    /// Marks all open connections as not reusable, after one of them was found dead.
     pub(super) fn retire_all(&self) {
         self.generation.fetch_add(1, Ordering::Relaxed);
     }
@@ -49,11 +52,12 @@ pub(super) struct Connection {
     stream: Box<dyn Stream>,
     is_tls: bool,
     buffers: LazyBuffers,
-    /// What ureq wrote and is not sent yet: ureq writes head and body apart, and they leave in one piece.
+    /// Bytes that ureq wrote and that are not sent yet. ureq writes head and body separately, and
+    /// they are sent in one write.
     held: Vec<u8>,
     /// Whether the next bytes are the head of an answer.
     expects_head: bool,
-    /// Whether `is_open` was not called since the last bytes came.
+    /// Whether `is_open` has not been called since the last bytes arrived.
     has_just_answered: bool,
     opened: Instant,
     generation: u64,
@@ -89,7 +93,7 @@ impl Connection {
         Ok(())
     }
 
-    /// Reads a head and gives ureq its own version of it, with what was read of the body.
+    /// Reads a head, and gives ureq a rewritten head and the bytes of the body that were read.
     fn await_head(&mut self) -> io::Result<bool> {
         let mut reader = HeadReader::default();
         let mut piece = [0; PIECE];
@@ -97,7 +101,7 @@ impl Connection {
         loop {
             let amount = match self.stream.read(&mut piece) {
                 Err(e) if reader.code().is_none() => return Err(e),
-                // The status line was complete: the answer counts, and the connection is not used again.
+                // The status line is complete: the answer counts, but the connection is not reused.
                 Err(_) => 0,
                 Ok(amount) => amount,
             };
@@ -127,7 +131,7 @@ impl Connection {
 
     fn push(&mut self, bytes: &[u8]) {
         let mut free = self.buffers.input_append_buf();
-        // Writing into a slice cannot fail; what does not fit is left out.
+        // Writing into a slice cannot fail; what does not fit is skipped.
         let amount = free.write(bytes).unwrap_or_default();
         self.buffers.input_appended(amount);
     }
@@ -163,10 +167,11 @@ impl Transport for Connection {
         Ok(more)
     }
 
-    /// An idle connection is good only if there is nothing to read: no end, no error, no stray byte.
+    /// An idle connection is usable only if there is nothing to read: no end, no error and no stray
+    /// byte.
     ///
-    /// ureq asks when it gives a connection back to its pool, and when it takes it out again. The first time the
-    /// kernel is not asked: the second answer is the one that counts.
+    /// ureq calls this when it returns a connection to its pool, and when it takes it out again.
+    /// The first call does not ask the kernel, because only the second result matters.
     fn is_open(&mut self) -> bool {
         self.held.is_empty()
             && self.opened.elapsed() < self.lifetime.max_age
@@ -186,7 +191,7 @@ mod tests {
     use std::io::Read;
     use std::sync::Mutex;
 
-    /// Records what is written, and answers with these pieces.
+    /// Records what is written, and returns these pieces as answers.
     #[derive(Debug)]
     struct Scripted {
         answers: VecDeque<&'static str>,

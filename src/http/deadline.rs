@@ -1,14 +1,14 @@
-//! The deadline of the call that runs on this thread, and the step that the call has reached.
+//! The deadline of the call on this thread, and the step that the call has reached.
 //!
-//! ureq calls our connections on the caller's thread and hands them no context of ours. They find the deadline here,
-//! and leave here how far the exchange came, for the message of the receipt.
+//! ureq calls our connections on the caller's thread and passes them no context. They read the
+//! deadline here, and store here how far the exchange has come, for the message of the receipt.
 
 use std::cell::Cell;
 use std::fmt;
 use std::io;
 use std::time::{Duration, Instant};
 
-/// The step that is in progress.
+/// The current step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Step {
     Resolve,
@@ -21,7 +21,7 @@ pub(crate) enum Step {
 }
 
 impl Step {
-    /// The step as it reads after "while ...".
+    /// The text of the step for a message, after "while ...".
     pub(crate) fn text(self) -> &'static str {
         match self {
             Step::Resolve => "looking up the host name",
@@ -34,7 +34,7 @@ impl Step {
     }
 }
 
-/// The error inside the I/O error of a call whose budget is spent.
+/// The inner error of an I/O error after the deadline.
 #[derive(Debug)]
 pub(crate) struct BudgetSpent;
 
@@ -52,7 +52,7 @@ thread_local! {
     static DEADLINE: Cell<Option<Instant>> = const { Cell::new(None) };
 }
 
-/// Begins an exchange: on a kept connection until the dialer says otherwise.
+/// Begins an exchange. It is assumed to use a kept connection until the dialer makes a new one.
 pub(crate) fn begin(deadline: Instant) {
     STEP.set(Step::Exchange);
     FRESH.set(false);
@@ -75,25 +75,25 @@ pub(crate) fn is_fresh() -> bool {
     FRESH.get()
 }
 
-/// Moves the deadline closer, never further away.
+/// Moves the deadline to an earlier time. It is never moved to a later one.
 pub(crate) fn at_most(limit: Duration) {
     let limit = Instant::now() + limit;
     DEADLINE.set(DEADLINE.get().map(|d| d.min(limit)));
 }
 
-/// The rest of the budget; `None` when it is spent.
+/// The time until the deadline; `None`: the deadline has passed.
 pub(crate) fn remaining() -> Option<Duration> {
     let deadline = DEADLINE.get()?;
     let left = deadline.saturating_duration_since(Instant::now());
     (!left.is_zero()).then_some(left)
 }
 
-/// The rest of the budget, or the error that ends the call.
+/// The time until the deadline, or the error that ends the call.
 pub(crate) fn check() -> io::Result<Duration> {
     remaining().ok_or_else(spent)
 }
 
-/// The error that ends a call whose budget is spent.
+/// The error that ends a call after its deadline.
 pub(crate) fn spent() -> io::Error {
     io::Error::new(io::ErrorKind::TimedOut, BudgetSpent)
 }

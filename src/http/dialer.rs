@@ -1,4 +1,4 @@
-//! Makes a connection: name, address, proxy, TLS, each within the rest of the call's budget.
+//! Makes a connection: name look-up, TCP, proxy and TLS, each before the deadline of the call.
 
 use std::io;
 use std::sync::Arc;
@@ -16,23 +16,23 @@ use super::tcp::{DeadlineStream, Stream};
 use super::tls::TlsStream;
 use super::tunnel::ProxyServer;
 
-/// The way to one origin.
+/// How to connect to one origin.
 #[derive(Debug)]
 pub(super) struct Dialer {
     pub(super) resolver: CachingResolver,
-    /// Host of the service as in a URL: an IPv6 address in brackets.
+    /// Host of the service, as in a URL: an IPv6 address has brackets.
     pub(super) host: String,
     pub(super) port: u16,
-    /// `None`: the service is reached without one.
+    /// `None`: the service is reached without a proxy.
     pub(super) proxy: Option<ProxyServer>,
     pub(super) is_https: bool,
-    /// `None`: there is no TLS on the way.
+    /// `None`: TLS is not used.
     pub(super) tls: Option<Arc<ClientConfig>>,
     pub(super) lifetime: Arc<Lifetime>,
 }
 
 impl Dialer {
-    /// Host and port of the first server on the way.
+    /// Host and port of the server to connect to: the proxy or the service.
     pub(super) fn first_hop(&self) -> (&str, u16) {
         match &self.proxy {
             Some(proxy) => (&proxy.host, proxy.port),
@@ -40,14 +40,14 @@ impl Dialer {
         }
     }
 
-    /// The addresses of the first server on the way, in the order in which they are tried.
+    /// The addresses of the server to connect to, in the order in which they are tried.
     pub(super) fn addresses(&self) -> io::Result<Vec<std::net::SocketAddr>> {
         deadline::enter(Step::Resolve);
         let (host, port) = self.first_hop();
         self.resolver.addresses(host, port)
     }
 
-    /// Goes as far as the service's own port, through the proxy if there is one.
+    /// Connects to the service's port, through the proxy if there is one.
     pub(super) fn reach(&self) -> io::Result<Box<dyn Stream>> {
         let addresses = self.addresses()?;
         deadline::enter(Step::Connect);
@@ -74,7 +74,7 @@ impl Dialer {
             deadline::enter(Step::Tls);
             stream = self.wrap(stream, &self.host)?;
         }
-        // A handshake may have ended after the deadline: then nothing is sent.
+        // A handshake may have ended after the deadline. Then nothing is sent.
         deadline::check()?;
         deadline::enter(Step::Exchange);
         Ok(Connection::new(stream, self.is_https, &self.lifetime))
@@ -88,7 +88,7 @@ impl Dialer {
     }
 }
 
-/// The dialer as ureq's pool calls it.
+/// The interface of the dialer for ureq's pool.
 #[derive(Debug)]
 pub(super) struct Dial(pub(super) Arc<Dialer>);
 
@@ -104,7 +104,8 @@ impl Connector<()> for Dial {
     }
 }
 
-/// ureq asks for addresses before it looks into its pool. The dialer does so itself, when a connection is made.
+/// Returns no address. ureq asks for addresses before it uses its pool, but the dialer looks them
+/// up when it makes a connection.
 #[derive(Debug)]
 pub(super) struct NoResolver;
 
@@ -149,7 +150,7 @@ mod tests {
             });
             took[round]
         };
-        // The machine may be busy in one round or another.
+        // The machine may be busy in some of the rounds.
         let first = (0..5).map(|_| best(0)).min().unwrap();
         assert!(first <= Duration::from_millis(800), "{first:?}");
         let second = (0..5).map(|_| best(1)).min().unwrap();

@@ -1,19 +1,19 @@
-//! The head of an answer, read so that its status line decides: nothing that follows that line, however odd or long,
-//! turns the answer into a failure.
+//! Reads the head of an answer so that its status line decides the outcome: whatever follows that
+//! line, however malformed or long, does not turn the answer into a failure.
 //!
-//! ureq's own reader refuses an answer with more than 128 fields, a field that it cannot read, or a head that does not
-//! end. So it gets a head that is made here, of the status and of the few fields that matter.
+//! ureq refuses an answer with more than 128 fields, a malformed field or a head without an end.
+//! Therefore it gets a new head, made of the status and of the few fields that matter.
 
 use std::fmt::{self, Write};
 
-/// How many bytes of one line are kept. The rest of a longer line is skipped.
+/// Greatest number of bytes of a line that are kept. The rest of a longer line is skipped.
 const MAX_LINE: usize = 8 * 1024;
-/// How many bytes may follow the status line before the end of the head is no longer waited for; and how many bytes of
-/// interim answers may come before it. A flood is cut off early: a thread that is busy until the deadline may get no
-/// processor time at the deadline.
+/// Greatest number of bytes after the status line before the reader stops waiting for the end of
+/// the head, and of interim answers before it. Reading stops early, because a thread that is busy
+/// until the deadline may get no processor time at the deadline.
 const MAX_FIELDS: usize = 1024 * 1024;
 
-/// What came is no answer of HTTP/1.
+/// The error if the bytes are not an HTTP/1 answer.
 #[derive(Debug)]
 pub(super) struct NotHttp(pub(super) &'static str);
 
@@ -34,18 +34,18 @@ const FIELDS: [&str; 5] = [
     "date",
 ];
 
-/// How the end of the body is found.
+/// How the end of the body is determined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Framing {
-    /// No field says: the body ends with the connection.
+    /// No field determines it: the body ends with the connection.
     UntilClose,
     Length(u64),
     Chunked,
-    /// The fields contradict one another or cannot be read.
+    /// The fields contradict each other or are malformed.
     Unclear,
 }
 
-/// A head, as far as it has been read.
+/// The part of a head that has been read.
 #[derive(Debug)]
 struct Head {
     code: u16,
@@ -57,19 +57,19 @@ struct Head {
     date: Option<String>,
 }
 
-/// Reads heads; those of interim answers (1xx) are skipped.
+/// Reads heads. Heads of interim answers (1xx) are skipped.
 #[derive(Debug, Default)]
 pub(super) struct HeadReader {
     line: Vec<u8>,
     head: Option<Head>,
     is_complete: bool,
-    /// Bytes so far, of interim answers too.
+    /// Number of bytes so far, including interim answers.
     length: usize,
 }
 
 impl HeadReader {
-    /// Takes the bytes that belong to the head; returns their number, which is less than there are only if the head
-    /// has ended.
+    /// Takes the bytes that belong to the head. Returns their number, which is less than
+    /// `bytes.len()` only if the head has ended.
     pub(super) fn feed(&mut self, bytes: &[u8]) -> Result<usize, NotHttp> {
         let mut rest = bytes;
         while !self.is_complete && !rest.is_empty() {
@@ -99,7 +99,7 @@ impl HeadReader {
 
     fn end_line(&mut self, line: &[u8]) -> Result<(), NotHttp> {
         let Some(head) = &mut self.head else {
-            // Some servers send a line break too many after the answer before.
+            // Some servers send an extra line break after the previous answer.
             if !line.is_empty() {
                 self.head = Some(Head::from_status_line(line)?);
             }
@@ -126,12 +126,13 @@ impl HeadReader {
         self.is_complete
     }
 
-    /// Whether the end of the head is not worth waiting for.
+    /// Whether the head is too long to wait for its end.
     pub(super) fn is_too_long(&self) -> bool {
         self.length > MAX_FIELDS
     }
 
-    /// The head that ureq gets. If the head has not ended, the answer has no body and the connection is not kept.
+    /// The head for ureq. If the head has not ended, the answer has no body and the connection is
+    /// not kept.
     pub(super) fn for_ureq(&self) -> Option<String> {
         self.code()?;
         let head = self.head.as_ref()?;
@@ -201,7 +202,8 @@ impl Head {
         })
     }
 
-    /// 101 is not: after it, the server speaks another protocol, which the request did not ask for.
+    /// 101 is not an interim answer: after it the server uses another protocol, which was not
+    /// requested.
     fn is_interim(&self) -> bool {
         self.code < 200 && self.code != 101
     }
@@ -250,7 +252,7 @@ impl Head {
     }
 }
 
-/// Keeps a value that ureq can read and that is no longer than any that means something.
+/// Keeps the first value that is plain text and not longer than any meaningful value.
 fn keep_first(kept: &mut Option<String>, value: &str) {
     let is_plain = |b: u8| (b' '..=b'~').contains(&b);
     if kept.is_none() && value.len() <= 100 && value.bytes().all(is_plain) {

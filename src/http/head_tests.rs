@@ -1,8 +1,8 @@
-//! What is read of a head.
+//! Tests of the reader of heads.
 
 use super::*;
 
-/// Fed in pieces of every length, the result is the same.
+/// Reads the answer in pieces of every length, with the same result.
 fn read(answer: &[u8]) -> Result<(Option<String>, usize), NotHttp> {
     let mut results = Vec::new();
     for size in [1, 2, 7, answer.len().max(1)] {
@@ -74,7 +74,7 @@ fn http_head_without_an_end_is_an_answer_without_a_body() {
             "HTTP/1.1 204 -\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
         );
     }
-    // The line itself is not complete: the code could have been longer.
+    // The status line is not complete: the code could be longer.
     assert_eq!(read(b"HTTP/1.1 204").unwrap().0, None);
 }
 

@@ -1,6 +1,7 @@
-//! The service's own message as a receipt shows it: one line of text, without markup, cut where it is too long.
+//! Prepares the service's message for a receipt: one line of text without markup, cut if it is too
+//! long.
 
-/// The text of a body that may be HTML: without tags, scripts and control characters, on one line.
+/// The text of a body, which may be HTML: one line without tags, scripts and control characters.
 pub(super) fn readable(body: &str) -> String {
     let text = match body.trim_start().starts_with('<') {
         true => without_tags(body),
@@ -11,7 +12,7 @@ pub(super) fn readable(body: &str) -> String {
     line.chars().filter(|c| !is_invisible(*c)).collect()
 }
 
-/// Control characters, and those that change the direction of what follows.
+/// Control characters, and characters that change the direction of text.
 fn is_invisible(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
@@ -26,7 +27,7 @@ fn without_tags(html: &str) -> String {
         let name = tag.split(|c: char| !c.is_ascii_alphanumeric()).next();
         let name = name.unwrap_or_default().to_ascii_lowercase();
         let content = match name.as_str() {
-            // What stands in these is not for a reader.
+            // The contents of these elements are not text for a reader.
             "script" | "style" => skip_past(tag, &format!("</{name}")),
             _ if tag.starts_with("!--") => skip_past(tag, "--"),
             _ => tag,
@@ -37,14 +38,14 @@ fn without_tags(html: &str) -> String {
     text
 }
 
-/// What follows the first `end`, in whatever case; nothing if it is missing.
+/// The text after the first `end`, in any case; empty if `end` is missing.
 fn skip_past<'a>(text: &'a str, end: &str) -> &'a str {
     let lower = text.to_ascii_lowercase();
     let at = lower.find(end).map(|at| at + end.len());
     at.and_then(|at| text.get(at..)).unwrap_or_default()
 }
 
-/// At most `max` bytes of the text: cut between two characters, with an ellipsis.
+/// At most `max` bytes of the text, cut between two characters, with an ellipsis.
 pub(super) fn cut(text: &str, max: usize) -> String {
     const ELLIPSIS: char = '…';
     if text.len() <= max {

@@ -1,4 +1,4 @@
-//! One HTTP exchange: request bytes in, outcome out, never later than the deadline.
+//! One HTTP exchange: sends a request and returns its outcome before the deadline.
 
 mod answer;
 mod connection;
@@ -42,24 +42,25 @@ use dialer::{Dial, Dialer, NoResolver};
 use resolver::CachingResolver;
 use tunnel::ProxyServer;
 
-/// How much of an answer's body is read, in bytes. A longer one costs the connection, nothing else.
+/// How many bytes of an answer's body are read. If it is longer, the connection is not reused.
 const MAX_ANSWER: u64 = 64 * 1024;
-/// How much of it is looked at for the message.
+/// How many of them are used for the message.
 const MAX_MESSAGE: usize = 4 * 1024;
-/// Idle connections kept per pool: one for each thread that sends at the same time.
+/// Number of idle connections in a pool: one for each thread that sends at the same time.
 const MAX_IDLE: usize = 64;
-/// How this library names itself to servers.
+/// The User-Agent field.
 const USER_AGENT: &str = concat!("esales-notify/", env!("CARGO_PKG_VERSION"));
 
-/// What is sent to the origin, and what may be done with it.
+/// A request to the origin.
 pub(crate) struct Request<'a> {
-    /// Path and query, below the origin.
+    /// Path and query, after the origin.
     pub(crate) path: &'a str,
-    /// JSON.
+    /// The body, in JSON.
     pub(crate) body: &'a [u8],
-    /// Whether the same request may be sent once more when it is not known whether the first one arrived.
+    /// Whether the request may be sent again if it may have arrived.
     pub(crate) may_repeat: bool,
-    /// What must not stand in a message; asked for only if the service sends one.
+    /// Returns the secrets that must not appear in a message. It is called only if the service
+    /// sends a message.
     pub(crate) secrets: &'a dyn Fn() -> Vec<String>,
 }
 
@@ -67,19 +68,20 @@ pub(crate) struct Request<'a> {
 #[derive(Debug)]
 pub(crate) struct Transport {
     agent: Agent,
-    /// For requests that may not be repeated. It keeps no connections: one that was kept may turn out to be closed when
-    /// the request is on its way, and then it is not known whether it arrived.
+    /// For requests that must not be repeated. It keeps no connections: a kept connection may turn
+    /// out to be closed while the request is in flight, and then it is unknown whether the request
+    /// arrived.
     unkept: Agent,
     dialer: Arc<Dialer>,
-    /// Where the trusted authorities come from, and their number; `None`: there is no TLS on the way.
+    /// The source of the trusted authorities and their number; `None`: TLS is not used.
     roots: Option<Roots>,
     origin: http::Uri,
-    /// The fields that are the same for each request: a copy costs less than making them anew.
+    /// The fields that are the same in every request. Copying them is faster than making them.
     fields: HeaderMap,
 }
 
 impl Transport {
-    /// `roots` is asked for only if the route needs TLS, to the service or to the proxy.
+    /// `roots` is called only if TLS is needed, to the service or to the proxy.
     pub(crate) fn new(
         service: &ServiceSettings,
         roots: impl FnOnce() -> Result<Roots, Error>,
@@ -109,7 +111,7 @@ impl Transport {
         });
         let agent = |max_idle| {
             let config = Agent::config_builder()
-                // The dialer knows the proxy.
+                // The dialer uses the proxy.
                 .proxy(None)
                 .http_status_as_error(false)
                 .max_redirects(0)
@@ -134,8 +136,9 @@ impl Transport {
 
     /// Sends a request and waits for the answer until `deadline`.
     ///
-    /// A kept-alive connection that turns out to be closed is replaced at once, by a new one: that is housekeeping, not
-    /// an attempt. The other kept ones are closed too, for they are not likely to be better.
+    /// If a kept connection turns out to be closed, the request is sent on a new one at once. This
+    /// does not count as an attempt. The other kept connections are closed too, because they are
+    /// probably dead as well.
     pub(crate) fn exchange(&self, request: &Request<'_>, deadline: Instant) -> Outcome {
         let outcome = self.exchange_within(request, deadline);
         match request.may_repeat {
@@ -156,7 +159,7 @@ impl Transport {
         if deadline::is_fresh() {
             return failed;
         }
-        // One dead connection costs one call, and not one call for each that is kept.
+        // Retire all, so that only one call has the delay of a dead connection.
         self.dialer.lifetime.retire_all();
         if request.may_repeat
             && failed.status == Status::ConnectionLost
@@ -170,7 +173,7 @@ impl Transport {
         failed
     }
 
-    /// `Err`: there was no answer.
+    /// Returns `Err` if there was no answer.
     fn exchange_once(&self, request: &Request<'_>) -> Result<Outcome, Outcome> {
         self.post(request).map_err(|error| {
             let step = deadline::step();
@@ -181,7 +184,7 @@ impl Transport {
         })
     }
 
-    /// The URL of a path below the origin.
+    /// The URL of a path of the origin.
     fn url(&self, path: &str) -> Result<http::Uri, ureq::Error> {
         let mut parts = self.origin.clone().into_parts();
         let prefix = self.origin.path().trim_end_matches('/');
@@ -203,7 +206,7 @@ impl Transport {
         let code = response.status().as_u16();
         let field = |name| response.headers().get(name)?.to_str().ok();
         let retry_after = field(header::RETRY_AFTER).and_then(|value| {
-            // A date is meant by the service's clock, which need not be this machine's.
+            // A date refers to the service's clock, which may differ from this machine's.
             let date = field(header::DATE).and_then(|date| httpdate::parse_http_date(date).ok());
             answer::parse_retry_after(value, date.unwrap_or_else(SystemTime::now))
         });
@@ -217,7 +220,7 @@ impl Transport {
     }
 }
 
-/// What ureq would make of the address and of its configuration for each request.
+/// The fields that ureq would otherwise make for each request from the URL and its configuration.
 fn fields(dialer: &Dialer) -> Result<HeaderMap, Error> {
     let Dialer { host, port, .. } = dialer;
     let host = match (port, dialer.is_https) {
@@ -235,8 +238,9 @@ fn fields(dialer: &Dialer) -> Result<HeaderMap, Error> {
     ]))
 }
 
-/// Reads the body to its end, so that the connection can be kept. Whatever goes wrong here, the status line has
-/// already decided the outcome. Returns the beginning of the body, and whether the body ended.
+/// Reads the body to its end, so that the connection can be reused. Errors here do not change the
+/// outcome, which the status line has decided. Returns the beginning of the body, and whether the
+/// body ended.
 fn read_body(body: Body) -> (String, bool) {
     let mut bytes = Vec::new();
     let mut reader = body.into_reader().take(MAX_ANSWER);

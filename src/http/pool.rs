@@ -1,10 +1,11 @@
-//! Cores: what clients of an equal route share, and keep warm when the last of them goes.
+//! Connection pools. Clients with equal endpoint settings share a pool, which is kept after the
+//! last of them is freed.
 //!
-//! Under php-fpm a client lives for one page. Its pool (connections, resolved addresses, trusted roots) stays in
-//! the process, so that the next page finds the TLS connection open.
+//! Under php-fpm a client exists for one page. Its pool (connections, resolved addresses, trusted
+//! roots) stays in the process, so that the next page can reuse the TLS connection.
 //!
-//! The registry belongs to one process. A child after fork leaves the inherited one alone, locked or not, and
-//! starts its own: it never writes to a socket that its parent also holds.
+//! The registry belongs to one process. A forked child does not use the inherited registry, which
+//! may be locked, and makes its own. It never writes to a socket that its parent also has.
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::{Duration, Instant};
@@ -14,10 +15,10 @@ use crate::host::{self, PerProcess};
 use crate::options::ServiceSettings;
 use crate::outcome::Error;
 
-/// How many pools without a client are kept. A shop has one or two.
+/// How many pools without a client are kept. A shop has one or two pools.
 const MAX_WARM: usize = 8;
 
-/// One route's connections, of one process.
+/// The connections of one process with the same endpoint settings.
 #[derive(Debug)]
 pub(crate) struct Pool {
     pub(crate) transport: Transport,
@@ -25,7 +26,7 @@ pub(crate) struct Pool {
 }
 
 impl Pool {
-    /// Whether it belongs to this process, rather than to the parent it was forked from.
+    /// Whether it belongs to this process, and not to the parent from which the process was forked.
     pub(crate) fn is_ours(&self) -> bool {
         self.process == host::this_process()
     }
@@ -51,14 +52,14 @@ impl PoolEntry {
 #[derive(Default)]
 struct Registry {
     system_roots: OnceLock<Roots>,
-    /// A shop has one or two: no map finds them faster.
+    /// A list, because a shop has one or two pools.
     pools: Mutex<Vec<PoolEntry>>,
 }
 
 static REGISTRY: PerProcess<Registry> = PerProcess::new();
 
-/// The registry of this process. It inherits the system's authorities from the parent and nothing else; reading a
-/// finished `OnceLock` takes no lock that the fork could have left held.
+/// The registry of this process. It inherits only the system's authorities from the parent. Reading
+/// a finished `OnceLock` takes no lock that the fork could have left held.
 fn registry() -> &'static Registry {
     REGISTRY.get(|parents| Registry {
         system_roots: parents
@@ -82,14 +83,15 @@ impl Registry {
     }
 }
 
-/// The pool of this route, made now or found warm.
+/// The pool for these settings; made if there is none.
 pub(crate) fn pool_of(service: &ServiceSettings) -> Result<Arc<Pool>, Error> {
     let registry = registry();
     let now = Instant::now();
     if let Some(pool) = find(&mut registry.lock_pools(), service, now) {
         return Ok(pool);
     }
-    // Outside the lock: this may read files. Two threads may do it at once; one pool wins.
+    // Outside the lock, because this may read files. Two threads may do it at once; one of the
+    // pools is used.
     let transport = Transport::new(service, || match &service.ca_file {
         Some(file) => file.as_ref().map(Roots::from_file).map_err(Error::clone),
         None => Ok(system_roots()),
@@ -109,7 +111,7 @@ pub(crate) fn pool_of(service: &ServiceSettings) -> Result<Arc<Pool>, Error> {
         last_use: now,
     });
     drop(pools);
-    // Closes sockets: not under the lock.
+    // Dropped outside the lock, because this closes sockets.
     drop(evicted);
     Ok(pool)
 }
@@ -120,7 +122,7 @@ fn find(pools: &mut [PoolEntry], service: &ServiceSettings, now: Instant) -> Opt
     Some(Arc::clone(&entry.pool))
 }
 
-/// Takes out the pools that nobody holds and that have cooled down, or are too many: of those the ones that were used
+/// Removes unused pools that are too old. If too many are left, removes those that were used
 /// longest ago.
 fn make_room(pools: &mut Vec<PoolEntry>, now: Instant) -> Vec<PoolEntry> {
     let mut evicted: Vec<PoolEntry> = pools
@@ -187,7 +189,7 @@ mod tests {
         }
         let evicted = make_room(&mut pools, start + Duration::from_secs(1));
         assert_eq!(evicted.len(), 20 - (MAX_WARM - 1));
-        // The oldest went, and the one in use stayed.
+        // The oldest pool was removed, and the pool in use was kept.
         assert!(pools.iter().any(|e| e.service == service(1, "60")));
         assert!(!pools.iter().any(|e| e.service == service(10, "60")));
         drop(in_use);

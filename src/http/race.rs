@@ -1,5 +1,5 @@
-//! One connection out of several addresses (Happy Eyeballs, RFC 8305): while an address does not answer, the next one
-//! is tried as well, and the first that answers is used.
+//! Connects to one of several addresses (Happy Eyeballs, RFC 8305): if an address does not answer
+//! in time, the next one is tried in parallel, and the first connection is used.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream};
@@ -10,10 +10,10 @@ use socket2::{Domain, Socket, Type};
 use super::deadline;
 use crate::host;
 
-/// How long an address may take before the next one is tried too ("Connection Attempt Delay").
+/// How long to wait for an address before the next one is tried too ("Connection Attempt Delay").
 const NEXT_AFTER: Duration = Duration::from_millis(250);
 
-/// IPv6 and IPv4 addresses in turn, each kind in the resolver's order.
+/// IPv6 and IPv4 addresses alternately, each kind in the resolver's order.
 pub(super) fn interleave(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     let Some(first) = addresses.first().map(SocketAddr::is_ipv6) else {
         return addresses;
@@ -29,13 +29,13 @@ pub(super) fn interleave(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     ordered
 }
 
-/// An attempt that has not ended.
+/// A pending attempt.
 struct Attempt {
     socket: Socket,
     address: SocketAddr,
 }
 
-/// Connects to the address that answers first, within the budget of this thread's call.
+/// Connects to the address that answers first, before the deadline of this thread's call.
 pub(super) fn connect(addresses: &[SocketAddr]) -> io::Result<(TcpStream, SocketAddr)> {
     let mut untried = addresses.iter();
     let mut running: Vec<Attempt> = Vec::new();
@@ -53,7 +53,7 @@ pub(super) fn connect(addresses: &[SocketAddr]) -> io::Result<(TcpStream, Socket
                             continue;
                         }
                     }
-                    // With a small budget, every address still gets its turn.
+                    // Even if little time is left, every address is tried.
                     let share = left / (untried.len() as u32 + 2);
                     next_at = Instant::now() + NEXT_AFTER.min(share);
                 }
@@ -92,7 +92,7 @@ fn start(address: SocketAddr) -> io::Result<Attempt> {
     }
 }
 
-/// Whether the connection is being made. A signal that interrupts the call does not stop that.
+/// Whether the connection is still in progress. It continues if a signal interrupts the call.
 fn is_waiting(e: &io::Error) -> bool {
     matches!(
         e.kind(),
@@ -110,7 +110,7 @@ fn named(address: &SocketAddr, e: &io::Error) -> io::Error {
     io::Error::new(e.kind(), format!("{address}: {e}"))
 }
 
-/// The address that a URL's host spells, an IPv6 address in brackets.
+/// The IP address in a URL's host, if it is one; an IPv6 address has brackets.
 pub(super) fn literal(host: &str) -> Option<IpAddr> {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     bare.parse().ok()

@@ -1,7 +1,8 @@
-//! Host names, looked up off the caller's thread and remembered.
+//! Looks up host names on a separate thread, and caches the results.
 //!
-//! `getaddrinfo` knows no deadline, so it runs on a thread of ours and the caller waits for it no longer than its
-//! budget. There is at most one look-up per host at a time, however many callers wait and however long it hangs.
+//! `getaddrinfo` has no deadline, so it runs on a thread of the library, and the caller waits for
+//! it until its deadline. There is at most one look-up for each host at a time, however many
+//! callers wait and however long it takes.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -14,19 +15,19 @@ use super::deadline;
 use super::race::{interleave, literal};
 use crate::host::{self, Stack};
 
-/// How long a remembered address may still be used while newer ones cannot be had: a name server that is down
-/// must not stop deliveries. TLS proves who answers there.
+/// How long a cached address may be used if no new one can be looked up: a name server that is down
+/// must not stop deliveries. TLS authenticates the server.
 const STALE: Duration = Duration::from_secs(3600);
-/// How long a call waits for a newer address while it remembers an older one.
+/// How long a call waits for a new look-up if it has a cached address.
 const REFRESH_WAIT: Duration = Duration::from_millis(500);
-/// How long the address that answered is tried before the others (RFC 8305, section 7).
+/// How long an address that answered is tried first (RFC 8305, section 7).
 const PREFERRED_FOR: Duration = Duration::from_secs(600);
-/// How many addresses of one host are tried.
+/// Greatest number of addresses of a host that are tried.
 const MOST_ADDRESSES: usize = 8;
 
 type Lookup = dyn Fn(&str, u16) -> io::Result<Vec<SocketAddr>> + Send + Sync;
 
-/// Asked only when a new connection is made: an open connection needs no address.
+/// Used only for new connections, because an open connection needs no address.
 pub(super) struct CachingResolver {
     lookup: Arc<Lookup>,
     fresh_for: Duration,
@@ -42,19 +43,20 @@ struct Host {
 #[derive(Default)]
 struct LookupState {
     known: Option<(Vec<SocketAddr>, Instant)>,
-    /// The address that answered while another one in front of it did not, and when that was.
+    /// The address that answered when an earlier one in the list did not, and the time of that.
     preferred: Option<(SocketAddr, Instant)>,
     /// No address answered.
     is_doubtful: bool,
-    /// When the look-up in progress began.
+    /// Start of the look-up in progress.
     running_since: Option<Instant>,
-    /// Counts finished look-ups, so that a waiter can tell one that ended after it began to wait.
+    /// Number of finished look-ups, so that a waiting call notices one that ended after it began to
+    /// wait.
     finished: u64,
     failure: String,
 }
 
 impl LookupState {
-    /// The addresses that may be used in the order in which they are tried, and their age.
+    /// The usable cached addresses, in the order in which they are tried, and their age.
     fn remembered(&self, fresh_for: Duration) -> Option<(Vec<SocketAddr>, Duration)> {
         let (addrs, since) = self.known.as_ref()?;
         let age = since.elapsed();
@@ -65,7 +67,7 @@ impl LookupState {
         if let Some((preferred, since)) = self.preferred
             && since.elapsed() < PREFERRED_FOR
         {
-            // False sorts before true, and the order of the others stays.
+            // False sorts before true, and the sort is stable.
             addrs.sort_by_key(|addr| *addr != preferred);
         }
         Some((addrs, age))
@@ -96,15 +98,16 @@ impl CachingResolver {
         }
     }
 
-    /// No address could be connected to, and the host may have moved: the next call waits for a new look-up, and
-    /// uses the remembered addresses only if that fails.
+    /// Notes that no address could be connected to, perhaps because the host has moved. The next
+    /// call waits for a new look-up, and uses the cached addresses only if that fails.
     pub(super) fn doubt(&self) {
         for host in lock(&self.hosts).values() {
             lock(&host.state).is_doubtful = true;
         }
     }
 
-    /// `answered` was connected to, out of the addresses `tried`: after others failed to answer, it is tried first.
+    /// Notes that `answered` was connected to, among the addresses `tried`. If others did not
+    /// answer, it is tried first from now on.
     pub(super) fn prefer(&self, name: &str, port: u16, tried: &[SocketAddr], answered: SocketAddr) {
         if tried.first() == Some(&answered) {
             return;
@@ -114,7 +117,7 @@ impl CachingResolver {
         }
     }
 
-    /// The addresses of `name`, looked up within the budget of this thread's call or remembered.
+    /// The addresses of `name`, looked up before the deadline of this thread's call, or cached.
     pub(super) fn addresses(&self, name: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
         if let Some(ip) = literal(name) {
             return Ok(vec![SocketAddr::new(ip, port)]);
@@ -137,7 +140,7 @@ impl CachingResolver {
             Ok(since) => since,
             Err(e) => return remembered.map(|(addrs, _)| addrs).ok_or(e),
         };
-        // A call that remembers an address does not wait for a name server that hangs.
+        // A call with a cached address does not wait for a name server that hangs.
         let may_wait_until = match &remembered {
             Some(_) if !state.is_doubtful => Some(since + REFRESH_WAIT),
             _ => None,
@@ -172,7 +175,7 @@ impl CachingResolver {
         }
     }
 
-    /// Starts a look-up unless one is in progress; returns when it began.
+    /// Starts a look-up unless one is in progress. Returns the start of the look-up.
     fn start(
         &self,
         host: &Arc<Host>,

@@ -1,16 +1,17 @@
-//! Leaves out of a server's message the values by which a visitor could be known or impersonated, however the server
-//! writes them: cut, in another case, split over lines, escaped (JSON, HTML, percent), in base64 or in hexadecimal.
+//! Removes secrets from a server's message: values that identify or could impersonate a visitor.
+//! They are found even if the server writes them cut, in another case, over several lines, escaped
+//! (JSON, HTML, percent), in base64 or in hexadecimal.
 //!
-//! Only letters and digits are compared, without case and without whatever stands between them. Every run of 8 or more
-//! that also stands in a secret is replaced.
+//! Only letters and digits are compared, without case and without the characters between them.
+//! Every run of 8 or more that is also in a secret is replaced.
 
 use std::collections::HashSet;
 
-/// A shorter run is no secret: it would be found in ordinary text.
+/// A shorter run is ignored, because it would be found in ordinary text.
 const RUN: usize = 8;
 const MARK: &str = "...";
 
-/// A byte of the message, decoded, and the part of the text that it is written with.
+/// A decoded byte of the message, and the part of the text that encodes it.
 #[derive(Debug, Clone, Copy)]
 struct Unit {
     byte: u8,
@@ -18,7 +19,7 @@ struct Unit {
     end: usize,
 }
 
-/// `text` without any part of 8 or more characters of one of the secrets.
+/// `text` without any part of 8 or more characters of a secret.
 pub(super) fn scrub(text: &str, secrets: &[String]) -> String {
     let runs: HashSet<Vec<u8>> = secrets.iter().flat_map(|secret| runs_of(secret)).collect();
     if runs.is_empty() {
@@ -49,7 +50,8 @@ pub(super) fn scrub(text: &str, secrets: &[String]) -> String {
     replace_marked(text, &is_secret)
 }
 
-/// What is compared of a text: letters and digits, in lower case. What is not ASCII counts as a letter.
+/// The characters that are compared: letters and digits, in lower case. A non-ASCII byte counts as
+/// a letter.
 fn folded(byte: u8) -> Option<u8> {
     let counts = byte.is_ascii_alphanumeric() || !byte.is_ascii();
     counts.then(|| byte.to_ascii_lowercase())
@@ -60,7 +62,7 @@ fn runs_of(secret: &str) -> Vec<Vec<u8>> {
     folded.windows(RUN).map(<[u8]>::to_vec).collect()
 }
 
-/// Marks the parts of the text in which `units` holds a run of a secret.
+/// Marks the parts of the text in which `units` contains a run of a secret.
 fn mark(units: &[Unit], runs: &HashSet<Vec<u8>>, is_secret: &mut [bool]) {
     let compared: Vec<(u8, Unit)> = units
         .iter()
@@ -96,7 +98,7 @@ fn replace_marked(text: &str, is_secret: &[bool]) -> String {
     scrubbed
 }
 
-/// Decodes `%41`, `\u0041`, `\x41`, `&#65;` and `&#x41;`; a line break that is escaped (`\n`) is left out.
+/// Decodes `%41`, `\u0041`, `\x41`, `&#65;` and `&#x41;`. An escaped line break (`\n`) is removed.
 fn unescape(units: &[Unit]) -> Vec<Unit> {
     let mut decoded = Vec::with_capacity(units.len());
     let mut rest = units;
@@ -132,7 +134,7 @@ enum Escape {
     Nothing,
 }
 
-/// The escape at the beginning, and how many units it is written with.
+/// The escape at the beginning, and the number of units that it takes.
 fn escape(units: &[Unit]) -> Option<(Escape, usize)> {
     let text: String = units
         .iter()
@@ -165,8 +167,9 @@ fn escape(units: &[Unit]) -> Option<(Escape, usize)> {
     Some((Escape::Char(char::from_u32(value.ok()?)?), length))
 }
 
-/// All of the text that could be base64, decoded from the `offset`th character of each piece on. Line breaks within are
-/// left out. What was no base64 becomes nonsense, which is no secret.
+/// Decodes all parts of the text that could be base64, from the `offset`th character of each part.
+/// Line breaks within are skipped. Text that was not base64 becomes nonsense, which contains no
+/// secret.
 fn from_base64(units: &[Unit], offset: usize) -> Vec<Unit> {
     let pieces = units
         .iter()
@@ -191,7 +194,7 @@ fn base64_value(byte: u8) -> Option<u32> {
     Some(value.into())
 }
 
-/// The same for hexadecimal digits, also with a separator between the bytes.
+/// The same for hexadecimal digits, with or without a separator between the bytes.
 fn from_hex(units: &[Unit], offset: usize) -> Vec<Unit> {
     let pieces: Vec<(Option<u32>, Unit)> = units
         .iter()
@@ -204,7 +207,8 @@ fn from_hex(units: &[Unit], offset: usize) -> Vec<Unit> {
         .collect()
 }
 
-/// The bytes of groups of `size` digits of `bits` bits each. A byte is written with its whole group.
+/// The bytes that are encoded in groups of `size` digits with `bits` bits each. A byte is encoded
+/// by its whole group.
 fn joined(piece: &[(Option<u32>, Unit)], offset: usize, size: usize, bits: usize) -> Vec<Unit> {
     let digits = piece.get(offset..).unwrap_or_default();
     let mut decoded = Vec::new();
@@ -216,7 +220,7 @@ fn joined(piece: &[(Option<u32>, Unit)], offset: usize, size: usize, bits: usize
             .iter()
             .fold(0, |value, (digit, _)| (value << bits) | digit.unwrap_or(0));
         let length = group.len() * bits;
-        // The last group may be shorter; the bits that fill no byte are zero.
+        // The last group may be shorter; bits that do not fill a byte are zero.
         for end in (8..=length).step_by(8) {
             decoded.push(Unit {
                 byte: (value >> (length - end)) as u8,
@@ -241,7 +245,7 @@ mod tests {
         vec![KEY.to_owned(), TOKEN.to_owned(), "short".to_owned()]
     }
 
-    /// Whether 8 letters or digits in a row, in whatever form, are left of a secret.
+    /// Whether 8 consecutive letters or digits of a secret are left, in any encoding.
     fn leaks(scrubbed: &str) -> bool {
         let letters: String = scrubbed
             .to_ascii_lowercase()
@@ -313,7 +317,7 @@ mod tests {
                 assert!(scrubbed.contains("..."), "{written}: {scrubbed}");
                 assert!(!leaks(&scrubbed), "{written}: {scrubbed}");
                 assert!(scrubbed.ends_with(" in UK"), "{written}: {scrubbed}");
-                // Of a coded form, too little is left to be decoded.
+                // Too little of an encoded form is left to decode it.
                 let longest = scrubbed
                     .split(|c: char| !c.is_ascii_alphanumeric())
                     .map(str::len)

@@ -1,4 +1,4 @@
-//! TCP under a deadline: every read and write gets the rest of the call's budget, no more.
+//! TCP with a deadline: every read and write ends at the deadline of the call.
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -8,16 +8,16 @@ use std::time::Duration;
 use super::deadline;
 use crate::host;
 
-/// A byte stream under the deadline of the call that runs on this thread.
+/// A byte stream with the deadline of the call on this thread.
 pub(super) trait Stream: Read + Write + fmt::Debug + Send + Sync {
-    /// Whether there is nothing to read and no end or error to report.
+    /// Whether there is nothing to read, no end of the stream and no error.
     fn is_quiet(&mut self) -> bool;
 }
 
 #[derive(Debug)]
 pub(super) struct DeadlineStream {
     stream: TcpStream,
-    /// The kernel's timeout for reads.
+    /// The time-out for reads that is set in the kernel.
     read_timeout: Duration,
 }
 
@@ -30,8 +30,8 @@ impl DeadlineStream {
     }
 }
 
-/// Runs one system call within the rest of the budget; an interrupting signal of the host's restarts it.
-/// `prepare` sets the kernel's timeout, which may be shorter than the budget.
+/// Runs one system call before the deadline; restarts it if a signal of the host interrupts it.
+/// `prepare` sets the time-out in the kernel, which may be shorter.
 fn within_budget<T>(
     mut prepare: impl FnMut(Duration) -> io::Result<()>,
     mut call: impl FnMut() -> io::Result<T>,
@@ -46,7 +46,7 @@ fn within_budget<T>(
     }
 }
 
-/// The kernel counts in microseconds, and 0 would mean for ever.
+/// The kernel counts in microseconds, and 0 means no time-out.
 fn timeout(duration: Duration) -> Option<Duration> {
     Some(duration.max(Duration::from_micros(1)))
 }
@@ -57,7 +57,8 @@ impl Read for DeadlineStream {
         let kernels = &mut self.read_timeout;
         within_budget(
             |left| {
-                // Three quarters of the budget: the next call on this connection, with as much, need not set it.
+                // Three quarters of the time left, so that the next call on this connection with
+                // the same time-out need not set it.
                 if !(left / 2..=left).contains(kernels) {
                     *kernels = left - left / 4;
                     stream.set_read_timeout(timeout(*kernels))?;
@@ -73,7 +74,7 @@ impl Write for DeadlineStream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         deadline::check()?;
         let mut stream = &self.stream;
-        // The kernel takes a request at once, unless the other side reads nothing.
+        // The kernel accepts a request at once, unless the peer does not read.
         host::send_now(stream, bytes).or_else(|_| {
             within_budget(
                 |left| stream.set_write_timeout(timeout(left)),

@@ -1,4 +1,4 @@
-//! TLS: which authorities are trusted, and the stream.
+//! TLS: the trusted authorities, and the stream.
 
 use std::io::{self, Read, Write};
 use std::sync::Arc;
@@ -19,7 +19,7 @@ pub(crate) struct Roots {
     pub(super) source: RootSource,
 }
 
-/// Where the authorities come from.
+/// The source of the authorities.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum RootSource {
     CaFile,
@@ -35,12 +35,12 @@ impl Roots {
         }
     }
 
-    /// The system's authorities, or the bundled ones on a system that has none (a bare container).
-    /// Reads files: tens of milliseconds, so once per process.
+    /// The system's authorities, or the bundled ones if the system has none (a bare container).
+    /// This reads files, which takes tens of milliseconds, so it is done once per process.
     pub(super) fn from_system() -> Roots {
         let mut store = RootCertStore::empty();
         let found = host::apart_from_stdio(|| rustls_native_certs::load_native_certs().certs);
-        // A system's bundle may hold a certificate that no one can read; the others are still good.
+        // A system's bundle may contain an unreadable certificate; the others are still used.
         store.add_parsable_certificates(found);
         let source = if store.is_empty() {
             store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
@@ -54,8 +54,8 @@ impl Roots {
         }
     }
 
-    /// TLS 1.2 and 1.3 with these authorities. Made with the client: reading 140 certificates is not left to the first
-    /// call.
+    /// The configuration for TLS 1.2 and 1.3 with these authorities. It is made with the client, so
+    /// that the first call need not read 140 certificates.
     pub(super) fn client_config(&self) -> Result<ClientConfig, Error> {
         let provider = Arc::new(ring::default_provider());
         Ok(ClientConfig::builder_with_provider(provider)
@@ -66,7 +66,7 @@ impl Roots {
     }
 }
 
-/// The name for which a server's certificate must be, of a URL's host.
+/// The name that a server's certificate must have, from a URL's host.
 pub(super) fn server_name(host: &str) -> io::Result<ServerName<'static>> {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     ServerName::try_from(bare.to_owned()).map_err(|_| {

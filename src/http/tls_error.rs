@@ -1,10 +1,10 @@
-//! Why a TLS handshake failed, and how to fix it, in a message for a shop's developer.
+//! Messages for failed TLS handshakes, with advice for a shop's developer.
 
 use std::io;
 
 use rustls::{AlertDescription as Alert, CertificateError as Bad, OtherError};
 
-/// The TLS error inside an I/O error, if that is what it is.
+/// The TLS error in an I/O error, if it is one.
 pub(super) fn inside(e: &io::Error) -> Option<&rustls::Error> {
     let inner = e.get_ref()?;
     inner
@@ -12,8 +12,8 @@ pub(super) fn inside(e: &io::Error) -> Option<&rustls::Error> {
         .or_else(|| inner.source()?.downcast_ref())
 }
 
-/// Whether the server refused this client before it read a request. In TLS 1.3 such an alert comes after the client
-/// has ended its part of the handshake.
+/// Whether the server refused this client before it read a request. In TLS 1.3 such an alert
+/// arrives after the client has finished its part of the handshake.
 pub(super) fn is_refusal_of_the_client(e: &rustls::Error) -> bool {
     matches!(
         e,
@@ -30,7 +30,7 @@ pub(super) fn is_refusal_of_the_client(e: &rustls::Error) -> bool {
     )
 }
 
-/// What is wrong, and what to do about it.
+/// The cause of the error and advice.
 pub(super) fn reason(e: &rustls::Error) -> String {
     match e {
         rustls::Error::InvalidCertificate(bad) => certificate(bad),
@@ -118,7 +118,7 @@ fn certificate(bad: &Bad) -> String {
     }
 }
 
-/// The reasons that rustls has no name for.
+/// Causes for which rustls has no error of its own.
 fn rare(cause: &webpki::Error) -> String {
     use webpki::Error as E;
     let text = match cause {
@@ -172,7 +172,7 @@ mod tests {
     use super::*;
     use std::sync::Arc;
 
-    /// No message is the debug text of a type.
+    /// No message contains the debug text of a Rust type.
     #[test]
     fn rare_tls_errors_have_a_message_without_rust_type_names() {
         use webpki::Error as E;

@@ -1,5 +1,5 @@
-//! The way through an HTTP proxy: CONNECT, as RFC 9110 (section 9.3.6) has it. Any 2xx opens the tunnel, an interim
-//! answer (1xx) is skipped, and what the answer says of a body is ignored.
+//! Opens a tunnel through an HTTP proxy with CONNECT (RFC 9110, section 9.3.6). Any 2xx opens the
+//! tunnel, interim answers (1xx) are skipped, and the answer has no body, whatever its fields are.
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -11,7 +11,7 @@ use super::USER_AGENT;
 use super::head::HeadReader;
 use super::tcp::Stream;
 
-/// The proxy did not open the tunnel.
+/// The error if the proxy did not open the tunnel.
 #[derive(Debug)]
 pub(super) struct ProxyRefused(pub(super) String);
 
@@ -23,16 +23,16 @@ impl fmt::Display for ProxyRefused {
 
 impl std::error::Error for ProxyRefused {}
 
-/// The proxy on the way.
+/// A proxy.
 pub(super) struct ProxyServer {
     pub(super) host: String,
     pub(super) port: u16,
     pub(super) is_https: bool,
-    /// User and password, if the address has one of them.
+    /// User and password, if the proxy's URL has one of them.
     pub(super) credentials: Option<(String, String)>,
 }
 
-/// Shows no password.
+/// The output does not show the password.
 impl fmt::Debug for ProxyServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "ProxyServer({}:{})", self.host, self.port)
@@ -40,7 +40,7 @@ impl fmt::Debug for ProxyServer {
 }
 
 impl ProxyServer {
-    /// Asks for a tunnel to `target` (`host:port`) on a connection to the proxy.
+    /// Requests a tunnel to `target` (`host:port`) on a connection to the proxy.
     pub(super) fn open_tunnel(
         &self,
         mut stream: Box<dyn Stream>,
@@ -62,7 +62,7 @@ impl ProxyServer {
     }
 }
 
-/// Reads the answer to CONNECT; returns what followed it.
+/// Reads the answer to CONNECT. Returns the bytes after the answer.
 fn read_answer(stream: &mut dyn Stream) -> io::Result<Vec<u8>> {
     let refused = |message: String| io::Error::other(ProxyRefused(message));
     let mut reader = HeadReader::default();
@@ -84,7 +84,7 @@ fn read_answer(stream: &mut dyn Stream) -> io::Result<Vec<u8>> {
             .feed(bytes)
             .map_err(|e| refused(format!("the proxy does not speak HTTP: {e}")))?;
         match reader.code() {
-            // Its status line is enough.
+            // The status line is enough.
             Some(code) if !(200..300).contains(&code) => {
                 let reason = match code {
                     407 => "407: it wants a user and a password (proxy=http://user:password@...)",
@@ -108,7 +108,7 @@ fn read_answer(stream: &mut dyn Stream) -> io::Result<Vec<u8>> {
 #[derive(Debug)]
 struct Tunnel {
     stream: Box<dyn Stream>,
-    /// Bytes of the other end that came together with the proxy's answer.
+    /// Bytes of the server that arrived together with the proxy's answer.
     early: Vec<u8>,
 }
 

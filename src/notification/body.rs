@@ -1,6 +1,8 @@
-//! A stored body, of any kind: shown without its token, signed anew, searched for a visitor.
+//! Functions for the stored body of any kind: show it without its token, renew its token, find its
+//! visitor.
 //!
-//! A body is taken apart member by member, and what is not looked for stays as it was written: prices too.
+//! A body is split into its members. Members that a function does not change stay exactly as
+//! written, for example prices.
 
 use std::fmt;
 
@@ -13,25 +15,25 @@ use super::path::payment_token;
 const CUSTOMER_KEY: &str = "customerKey";
 const SESSION_KEY: &str = "sessionKey";
 const TOKEN: &str = "token";
-/// The members by which a visitor could be known or impersonated.
+/// The members that identify or could impersonate a visitor.
 const SECRETS: [&str; 4] = [CUSTOMER_KEY, SESSION_KEY, "ticket", TOKEN];
 
-/// The members of a JSON object, in their order.
+/// The members of a JSON object, in order.
 pub(super) struct Members<'a>(pub(super) Vec<(String, &'a RawValue)>);
 
 impl<'a> Members<'a> {
-    /// `None`: it is no JSON object.
+    /// `None`: the body is not a JSON object.
     fn parse(body: &'a str) -> Option<Members<'a>> {
         serde_json::from_str(body).ok()
     }
 
-    /// The text of a member; `None`: it is not there, or not a string.
+    /// The text of a member; `None`: it is missing or not a string.
     fn text(&self, name: &str) -> Option<String> {
         let (_, value) = self.0.iter().find(|(member, _)| member == name)?;
         serde_json::from_str(value.get()).ok()
     }
 
-    /// The object with another value for a member that it has; `None`: it does not have the member.
+    /// The object with a new value for an existing member; `None`: the member is missing.
     fn with(self, name: &str, value: &str) -> Option<String> {
         let value = serde_json::value::to_raw_value(value).ok()?;
         let mut members = self.0;
@@ -75,7 +77,7 @@ impl Serialize for Members<'_> {
     }
 }
 
-/// A stored body for a person to read: without the token.
+/// A stored body without the token, for a person to read.
 pub(crate) fn redacted(body: &str) -> String {
     let Some(members) = Members::parse(body) else {
         return "(not a notification)".to_owned();
@@ -89,7 +91,8 @@ pub(crate) fn is_signed(body: &str) -> bool {
     Members::parse(body).is_some_and(|members| members.text(TOKEN).is_some())
 }
 
-/// A stored body with the token that `sign` makes of its customer key; `None` if it has none, or cannot be read.
+/// A stored body with a new token, which `sign` makes from the customer key. `None`: it has no
+/// token, or cannot be read.
 pub(crate) fn sign_anew(body: &str, sign: impl FnOnce(&str) -> Option<String>) -> Option<String> {
     let members = Members::parse(body)?;
     members.text(TOKEN)?;
@@ -97,7 +100,8 @@ pub(crate) fn sign_anew(body: &str, sign: impl FnOnce(&str) -> Option<String>) -
     members.with(TOKEN, &token)
 }
 
-/// The values in a stored notification by which a visitor could be known or impersonated, or a payment forged.
+/// The values in a stored notification that identify or could impersonate a visitor, or forge a
+/// payment.
 pub(crate) fn secrets(path: &str, body: &str) -> Vec<String> {
     let members = Members::parse(body);
     let of_body = members.iter().flat_map(|members| {
@@ -109,14 +113,15 @@ pub(crate) fn secrets(path: &str, body: &str) -> Vec<String> {
         .collect()
 }
 
-/// A number for the session that a body belongs to: equal for bodies of one session, and hardly ever for others.
-/// `None`: the body is of no session.
+/// A number for the session of a body. It is equal for bodies of one session, and almost always
+/// differs between sessions. `None`: the body has no session.
 pub(crate) fn session(body: &str) -> Option<u32> {
     let key = Members::parse(body)?.text(SESSION_KEY)?;
     Some(crc32fast::hash(key.as_bytes()))
 }
 
-/// Whether a body is of the visitor with this customer key. A body that is not JSON is, if it contains the key.
+/// Whether a body belongs to the visitor with this customer key. A body that is not JSON belongs to
+/// the visitor if it contains the key.
 pub(crate) fn is_of_visitor(body: &str, customer_key: &str) -> bool {
     match Members::parse(body) {
         Some(members) => members.text(CUSTOMER_KEY).as_deref() == Some(customer_key),

@@ -1,13 +1,14 @@
-//! What every text of a notification must be like.
+//! Checks of the texts of a notification.
 
 use crate::outcome::Error;
 
-/// Longest customer key, session key or token, in bytes.
+/// Greatest length of a customer key, session key or token, in bytes.
 pub const MAX_KEY: usize = 256;
 
-/// Not empty, not over `max` bytes, no control character: a line break or a NUL in one of these is always a slip,
-/// such as a key read from a file together with its newline. That holds for a ticket too, although JSON could carry it:
-/// the service's own tickets have no control characters, and one that was altered on its way would count for nothing.
+/// Checks that a text is not empty, has at most `max` bytes, and has no control character. A line
+/// break or NUL is always a mistake, such as the newline at the end of a key file. This applies to
+/// tickets too, although JSON could carry control characters: tickets of the service have none, and
+/// the service ignores a changed ticket.
 pub(crate) fn check(name: &str, value: &str, max: usize) -> Result<(), Error> {
     if value.is_empty() {
         return Err(Error::argument(format!("{name} is empty")));
@@ -21,7 +22,8 @@ pub(crate) fn check(name: &str, value: &str, max: usize) -> Result<(), Error> {
     if value.trim().is_empty() {
         return Err(Error::argument(format!("{name} is only white space")));
     }
-    // Its bytes first, all of them, which is many times faster: every control character has one of these.
+    // First a check of all bytes, which is many times faster: every control character has one of
+    // these bytes.
     let suspects = |found: bool, b: u8| found | (b < 0x20) | (b == 0x7f) | (b == 0xc2);
     if value.bytes().fold(false, suspects)
         && let Some(c) = value.chars().find(|c| c.is_control())
@@ -34,11 +36,12 @@ pub(crate) fn check(name: &str, value: &str, max: usize) -> Result<(), Error> {
     Ok(())
 }
 
-/// A key or a token: [`check`], and neither a blank nor a `&` in it, which are left over from a header, a query string
-/// or a cookie that was cut in the wrong place. The service would take such a key for another visitor's.
+/// Checks a key or a token: as [`check`], and without blanks and `&`, which are left over if a
+/// header, a query string or a cookie was cut in the wrong place. The service would treat such a
+/// key as another visitor.
 pub(super) fn check_key(name: &str, value: &str) -> Result<(), Error> {
     check(name, value, MAX_KEY)?;
-    // A UUID, a hash or a token is ASCII: only other text needs a look at its characters.
+    // UUIDs, hashes and tokens are ASCII; only other text needs a check of its characters.
     let is_suspect = |b: u8| b <= b' ' || b == b'&' || b >= 0x80;
     if !value.bytes().any(is_suspect) {
         return Ok(());
@@ -61,7 +64,7 @@ pub(super) fn check_key(name: &str, value: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// Characters without a width of their own, such as a byte-order mark.
+/// Characters without width, such as a byte-order mark.
 fn is_invisible(c: char) -> bool {
     matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{2064}' | '\u{feff}')
 }
@@ -75,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn control_characters_are_refused_wherever_they_stand() {
+    fn control_characters_are_refused_at_every_position() {
         let controls = (0..=0x9f_u8).map(char::from).filter(|c| c.is_control());
         for c in controls {
             let expected = format!("x contains the control character U+{:04X}", u32::from(c));

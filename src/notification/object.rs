@@ -1,6 +1,6 @@
-//! Writes a JSON object, member by member, in the order that the vendor's examples have.
+//! Writes a JSON object, member by member, in the given order.
 
-/// An object in the making.
+/// An unfinished JSON object.
 pub(super) struct Object<'a> {
     out: &'a mut String,
     is_empty: bool,
@@ -15,7 +15,7 @@ impl<'a> Object<'a> {
         }
     }
 
-    /// Begins a member; its value is for the caller to write.
+    /// Begins a member. The caller writes its value.
     pub(super) fn member(&mut self, name: &str) -> &mut String {
         if !std::mem::take(&mut self.is_empty) {
             self.out.push(',');
@@ -26,14 +26,14 @@ impl<'a> Object<'a> {
         self.out
     }
 
-    /// A member whose value is JSON already.
+    /// Writes a member whose value is already JSON.
     pub(super) fn raw(&mut self, name: &str, value: &str) {
         self.member(name).push_str(value);
     }
 
     pub(super) fn text(&mut self, name: &str, value: &str) {
         let out = self.member(name);
-        // All bytes at once, which is many times faster: hardly any text has something to escape.
+        // A check of all bytes at once is many times faster; very few texts need escapes.
         let is_special = |found: bool, b: u8| found | (b < 0x20) | (b == b'"') | (b == b'\\');
         match value.bytes().fold(false, is_special) {
             false => {

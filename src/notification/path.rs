@@ -1,4 +1,4 @@
-//! The path that a notification is posted to, below its origin. It says which kind a stored notification is.
+//! The path of a notification, after the origin. It identifies the kind of a stored notification.
 
 use std::borrow::Cow;
 
@@ -6,7 +6,7 @@ use super::kind::{KINDS, Kind, Repeat};
 
 const PAYMENT_TOKEN: &str = "?paymentToken=";
 
-/// The path of a kind. A payment's token, which is a secret, is part of it.
+/// The path of a kind. It includes the payment's token, which is a secret.
 pub(crate) fn path(kind: Kind, payment_token: Option<&str>) -> Cow<'static, str> {
     let path = kind.spec().path;
     match payment_token {
@@ -15,7 +15,7 @@ pub(crate) fn path(kind: Kind, payment_token: Option<&str>) -> Cow<'static, str>
     }
 }
 
-/// A stored path, without memory of its own if it is one of ours.
+/// A stored path. It needs no allocation if it is the path of a kind.
 pub(crate) fn stored_path(path: &str) -> Cow<'static, str> {
     match KINDS.iter().find(|row| row.path == path) {
         Some(row) => Cow::Borrowed(row.path),
@@ -23,7 +23,7 @@ pub(crate) fn stored_path(path: &str) -> Cow<'static, str> {
     }
 }
 
-/// The kind of a stored path; `None`: a later version accepted it.
+/// The kind of a stored path; `None`: a kind of a later version.
 pub(crate) fn kind_of(path: &str) -> Option<Kind> {
     let (bare, token) = split(path);
     let mut rows = KINDS.iter().filter(|row| row.path == bare);
@@ -32,7 +32,7 @@ pub(crate) fn kind_of(path: &str) -> Option<Kind> {
     Some(row.kind)
 }
 
-/// The name of a stored path's kind, or the path without its secret.
+/// The name of a stored path's kind, or the path without its secret if the kind is unknown.
 pub(crate) fn kind_name(path: &str) -> &str {
     kind_of(path).map_or(split(path).0, |kind| kind.spec().name)
 }
@@ -42,12 +42,13 @@ pub(crate) fn payment_token(path: &str) -> Option<&str> {
     split(path).1
 }
 
-/// Whether the service would count it twice if it were sent twice. So it is with what is not known here.
+/// Whether the service would count the notification twice if it were sent twice. True for an
+/// unknown kind.
 pub(crate) fn counts_twice(path: &str) -> bool {
     kind_of(path).is_none_or(|kind| kind.spec().repeat == Repeat::Counts)
 }
 
-/// Whether it ends its session: nothing of the session may come after it.
+/// Whether the notification ends its session, so that nothing of the session may be sent after it.
 pub(crate) fn ends_session(path: &str) -> bool {
     kind_of(path) == Some(Kind::End)
 }

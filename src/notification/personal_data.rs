@@ -1,14 +1,15 @@
-//! What a customer key looks like when it is a person's data. Pure, and without other modules: the sandbox compiles
-//! this file too, so that its warnings are the library's.
+//! Recognises customer keys that are personal data. It uses no other module, because the sandbox
+//! compiles this file too.
 
-/// What a customer key looks like, if it looks like a person's data: the service must not be given a user name, an
-/// e-mail address or a national id as a key.
+/// Returns what a customer key looks like if it looks like personal data. The service must not be
+/// given a user name, an e-mail address or a national id as a key.
 ///
-/// Such a key is sent all the same, and the library logs a warning, as it may be a random key that happens to look so.
-/// The answers are "an e-mail address", "a number", "a national id or a phone number" and "a user name".
+/// Such a key is sent nevertheless, and the library only logs a warning, because a random key may
+/// look like this. The results are "an e-mail address", "a number", "a national id or a phone
+/// number" and "a user name".
 #[must_use]
 pub fn personal_data(customer_key: &str) -> Option<&'static str> {
-    /// Ids of persons and of customers have fewer digits, random numbers have more.
+    /// Ids of persons and customers have fewer digits; random numbers have more.
     const LONGEST_NUMBER: usize = 19;
     /// The longest national ids have 18 characters.
     const LONGEST_ID: usize = 18;
@@ -20,7 +21,7 @@ pub fn personal_data(customer_key: &str) -> Option<&'static str> {
     if key.len() > LONGEST_NAME {
         return None;
     }
-    // A UUID is too long for both, and is the usual key.
+    // A UUID, the usual key, is too long for both.
     if key.len() <= LONGEST_NUMBER {
         let digits = key.bytes().filter(u8::is_ascii_digit).count();
         if digits > 0 && digits == key.len() {
@@ -35,8 +36,9 @@ pub fn personal_data(customer_key: &str) -> Option<&'static str> {
     is_user_name(key).then_some("a user name")
 }
 
-/// `anna.svensson`, `anna_svensson2`, `asvensson82`: words of letters with a dot or an underscore between them, or with
-/// a few digits at the end. A random key has its digits anywhere.
+/// User names such as `anna.svensson`, `anna_svensson2`, `asvensson82`: words of letters with a dot
+/// or an underscore between them, or with a few digits at the end. Random keys have digits
+/// anywhere.
 fn is_user_name(key: &str) -> bool {
     const SEPARATORS: [char; 2] = ['.', '_'];
     let name = key.trim_end_matches(|c: char| c.is_ascii_digit());

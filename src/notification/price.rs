@@ -1,11 +1,11 @@
-//! Prices: decimal numbers as text, checked and compared without ever becoming a float.
+//! Prices: decimal numbers as text, which are checked and compared without floating point.
 
 use crate::outcome::Error;
 
-/// Longest price or cost, in characters.
+/// Greatest length of a price or cost, in characters.
 pub const MAX_PRICE: usize = 32;
 
-/// A price as it is sent: JSON's grammar for a number, without sign and exponent.
+/// Checks a price: a JSON number without sign and exponent.
 pub(super) fn check(name: &str, price: &str) -> Result<(), Error> {
     let refuse = |why: &str| Err(Error::argument(format!("{name} {why}")));
     if price.is_empty() {
@@ -33,7 +33,7 @@ pub(super) fn check(name: &str, price: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// A cost: a price above 0 and below what it was sold for.
+/// Checks a cost: a price that is more than 0 and less than the selling price.
 pub(super) fn check_cost(cost: &str, selling_price: &str) -> Result<(), Error> {
     check("cost", cost)?;
     if is_less("0", cost) && is_less(cost, selling_price) {
@@ -44,14 +44,14 @@ pub(super) fn check_cost(cost: &str, selling_price: &str) -> Result<(), Error> {
     ))
 }
 
-/// Whether `a` is less than `b`; both are checked.
+/// Whether `a` is less than `b`. Both must be checked prices.
 fn is_less(a: &str, b: &str) -> bool {
     fn parts(price: &str) -> (&str, &str) {
         let (whole, decimals) = price.split_once('.').unwrap_or((price, ""));
         (whole, decimals.trim_end_matches('0'))
     }
     let ((whole_a, decimals_a), (whole_b, decimals_b)) = (parts(a), parts(b));
-    // A longer whole number is greater, since none begins with a 0 that counts for nothing.
+    // A whole number with more digits is greater, because there are no leading zeros.
     (whole_a.len(), whole_a, decimals_a) < (whole_b.len(), whole_b, decimals_b)
 }
 
@@ -64,7 +64,7 @@ mod tests {
         let longest = "9".repeat(MAX_PRICE);
         for price in ["0", "1", "199.50", "0.10", "10", "0.000001", &longest] {
             check("cost", price).unwrap();
-            // It is written as it is: it must be a number of JSON.
+            // The price is written unchanged, so it must be a JSON number.
             serde_json::from_str::<f64>(price).unwrap();
         }
     }

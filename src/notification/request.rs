@@ -23,7 +23,7 @@ const MAX_PAYMENT_TOKEN: usize = 256;
 pub(crate) fn check_request(path: &str, body: &str) -> Result<Option<String>, Error> {
     let Some(kind) = kind_of(path) else {
         return Err(Error::argument(
-            "path is that of no kind: it must be /api/v1/notifications/... without a query, or for a secure payment with \
+            "path belongs to no kind: it must be /api/v1/notifications/... without a query, or for a secure payment with \
              ?paymentToken=... and nothing else",
         ));
     };
@@ -41,7 +41,7 @@ pub(crate) fn check_request(path: &str, body: &str) -> Result<Option<String>, Er
     let lines: Vec<Line<'_>> = owned.iter().map(OwnedLine::line).collect();
     let mut notification = Notification {
         lines: &lines,
-        // It signs, and is not in the body: a path with a token has done without it.
+        // The private key is not in the body; a path with a token is already signed.
         private_key: payment_token(path),
         ..Notification::new(kind)
     };
@@ -212,12 +212,11 @@ impl<'a> OwnedLine<'a> {
     }
 }
 
-/// Refuses a price that is text and not a number of JSON. The other checks come first, as their messages say more.
+/// Refuses a price that is text and not a number of JSON. The other checks come first, because their messages are more exact.
 fn refuse_quotes(lines: &[OwnedLine<'_>]) -> Result<(), Error> {
     for (number, line) in lines.iter().enumerate() {
         if let Some(name) = line.in_quotes {
-            let message =
-                format!("{name} is a string: it must be a number of JSON, without quotes");
+            let message = format!("{name} is a string: it must be a JSON number, without quotes");
             return Err(in_line(number, &Error::argument(message)));
         }
     }
@@ -308,7 +307,7 @@ mod tests {
             "/x/api/v1/notifications/click",
         ] {
             assert!(
-                refusal(path, BODY).starts_with("path is that of no kind"),
+                refusal(path, BODY).starts_with("path belongs to no kind"),
                 "{path}"
             );
         }

@@ -13,7 +13,7 @@ fn json(notification: Notification<'_>) -> Result<String, String> {
     made.map_err(|e| e.detail().to_owned())
 }
 
-/// The members that each body begins with.
+/// The first members of every body.
 fn visitor_json() -> String {
     format!(r#"{{"market":"UK","customerKey":"{KEY}","sessionKey":"{SESSION}""#)
 }
@@ -101,7 +101,7 @@ fn end_body_has_only_the_visitor() {
     assert_eq!(body, format!("{}}}", visitor_json()));
 }
 
-/// A notification of the kind with every field that it takes.
+/// A notification of the kind with all its fields.
 fn example<'a>(kind: Kind, lines: &'a [Line<'a>]) -> Notification<'a> {
     let mut example = Notification::new(kind);
     for (field, _) in kind.spec().fields {
@@ -222,7 +222,7 @@ fn order_is_refused_when_its_body_is_longer_than_max_body() {
 }
 
 #[test]
-fn text_is_set_by_its_field() {
+fn set_text_sets_the_given_field() {
     let mut made = Notification::new(Kind::End);
     for (field, text) in [
         (Field::Ticket, "t"),
@@ -247,7 +247,7 @@ fn text_is_set_by_its_field() {
 }
 
 #[test]
-fn refusal_says_what_is_missing() {
+fn refusal_names_the_missing_argument() {
     let missing = |kind| json(Notification::new(kind)).unwrap_err();
     assert_eq!(missing(Kind::Click), "ticket is missing");
     assert_eq!(missing(Kind::Payment), "lines are missing");
@@ -307,7 +307,7 @@ fn visitor_is_refused_when_a_key_or_token_has_blanks_or_ampersands() {
             );
         }
     }
-    // What a shop may use as a key of its own making.
+    // Keys that a shop may make.
     for right in ["k-åäö", "日本", "a=b", "a+b/c==", "{d9528030}", "a;b", "é"] {
         assert_eq!(refusal(right, SESSION, None), None, "{right}");
     }

@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn market_is_the_visitors_or_else_the_default() {
+    fn market_of_the_options_is_used_when_the_visitor_has_none() {
         let visitor = Visitor::anonymous("k", SESSION);
         assert_eq!(visitor.check(Some("SE")), Ok("SE"));
         assert_eq!(visitor.in_market("UK").check(Some("SE")), Ok("UK"));

@@ -1,5 +1,6 @@
-//! The file of the option `ca_file`, read once, when the client is made: what was read is used for every connection of
-//! that client, also by its queue and after the process has changed its folder, its root or its user.
+//! The file of the option `ca_file`. It is read once, when the client is made, and used for every
+//! connection of the client, also by its queue and after the process has changed its folder, root
+//! or user.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -15,13 +16,13 @@ use super::pem;
 use crate::host::{self, PerProcess};
 use crate::outcome::Error;
 
-/// The longest file. A system's whole bundle has a quarter of a megabyte.
+/// Greatest size of the file. The bundle of a system has a quarter of a megabyte.
 const MAX_BYTES: u64 = 16 << 20;
 
-/// The authorities of a file. Two are equal if path and content are.
+/// The authorities of a file. Two values are equal if path and content are equal.
 #[derive(Clone)]
 pub(crate) struct CaFile {
-    /// Absolute.
+    /// The absolute path.
     pub(crate) path: String,
     pub(crate) roots: Arc<RootCertStore>,
     digest: [u8; 32],
@@ -41,12 +42,12 @@ impl fmt::Debug for CaFile {
     }
 }
 
-/// What tells one version of a file from another without reading it.
+/// Identifies a version of a file without reading it.
 #[derive(Clone, PartialEq, Eq)]
 struct Version {
     modified: SystemTime,
     length: u64,
-    /// Device, inode and time of change, where there are such.
+    /// Device, inode and time of change, on systems that have them.
     node: (u64, u64, i64, i64),
 }
 
@@ -68,21 +69,21 @@ impl Version {
     }
 }
 
-/// A file that was read.
+/// A file that has been read.
 #[derive(Clone)]
 struct KnownFile {
     version: Option<Version>,
     file: CaFile,
-    /// From the parent, which may have been allowed to read what this process is not.
+    /// Whether it comes from the parent process, which may have had more rights.
     is_inherited: bool,
 }
 
 type KnownFiles = RwLock<HashMap<String, KnownFile>>;
 
-/// Under php-fpm a client is made for each page: an unchanged file is not read again.
+/// Cached, because under php-fpm a client is made for each page.
 static KNOWN: PerProcess<KnownFiles> = PerProcess::new();
 
-/// A child takes over what its parent knew, unless another thread was just adding a file.
+/// A forked child inherits the cache, unless another thread was adding a file during the fork.
 fn known() -> &'static KnownFiles {
     KNOWN.get(|parents| {
         let inherited = parents.and_then(|files| files.try_read().ok());
@@ -93,10 +94,10 @@ fn known() -> &'static KnownFiles {
 }
 
 impl CaFile {
-    /// Reads the file, unless it is known and unchanged. A child that may not read it (any more) uses what its parent
-    /// read: servers begin as root, and their workers do not stay it.
+    /// Reads the file, unless it is cached and unchanged. A child that cannot read the file uses
+    /// the version of its parent: servers start as root, and their workers have fewer rights.
     pub(super) fn read(path: &str) -> Result<CaFile, Error> {
-        // Without a current folder, the path is used as it is.
+        // If there is no current folder, the path is used unchanged.
         let absolute = std::path::absolute(path).ok();
         let absolute = absolute.and_then(|p| p.into_os_string().into_string().ok());
         let path = absolute.unwrap_or_else(|| path.to_owned());

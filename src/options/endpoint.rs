@@ -1,4 +1,4 @@
-//! Where notifications go: the origin made from `cluster_id` or `base_url`, and the proxy on the way.
+//! The endpoint: the origin from `cluster_id` or `base_url`, and checks of the proxy.
 
 use std::net::IpAddr;
 
@@ -6,10 +6,11 @@ use ureq::http::Uri;
 
 use crate::outcome::Error;
 
-/// The service's checked origin.
+/// The checked origin of the service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Endpoint {
-    /// Scheme, host, port and prefix, without a slash at its end. A notification's path follows it.
+    /// Scheme, host, port and prefix, without a slash at the end. The path of a notification
+    /// follows it.
     pub(crate) origin: String,
     pub(crate) is_loopback: bool,
     pub(crate) is_https: bool,
@@ -24,7 +25,7 @@ impl Endpoint {
         }
     }
 
-    /// Of an origin that some process checked before it accepted notifications for it.
+    /// From a stored origin, which a process checked before it accepted notifications for it.
     pub(crate) fn from_stored(origin: &str) -> Endpoint {
         let uri = origin.parse::<Uri>().unwrap_or_default();
         Endpoint {
@@ -45,7 +46,7 @@ impl Endpoint {
     }
 }
 
-/// A plain host label (RFC 1123): nothing that could lead to another host can be written in one.
+/// Checks for a plain host label (RFC 1123), so that the value cannot lead to another host.
 pub(crate) fn check_cluster_id(value: &str) -> Result<(), Error> {
     let inner = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
     let plain = (1..=63).contains(&value.len())
@@ -63,7 +64,7 @@ pub(crate) fn check_cluster_id(value: &str) -> Result<(), Error> {
 
 pub(crate) fn check_base_url(value: &str) -> Result<Uri, Error> {
     let refuse = |why: &str| Err(Error::config(format!("base_url {why}")));
-    // Before anything is quoted: a password must not end up in a message.
+    // Checked before the value is quoted, because a message must not contain a password.
     if value.contains('@') {
         return refuse("must not carry credentials (an `@` is not allowed in it)");
     }
@@ -100,7 +101,7 @@ pub(crate) fn check_base_url(value: &str) -> Result<Uri, Error> {
     Ok(uri)
 }
 
-/// `host:`, `host:0` and `host:99999` parse as URLs but lead nowhere.
+/// `host:`, `host:0` and `host:99999` are valid in URLs but cannot be used.
 fn has_plain_port(uri: &Uri) -> bool {
     let authority = uri.authority().map_or("", |a| a.as_str());
     let address = authority.rsplit('@').next().unwrap_or_default();
@@ -118,7 +119,7 @@ pub(crate) fn check_proxy(value: &str) -> Result<(), Error> {
     if value.is_empty() {
         return Ok(());
     }
-    // Never quoted: it may hold a password.
+    // The value is never quoted, because it may contain a password.
     if !value.is_ascii() {
         return Err(Error::config(
             "proxy contains a character that is not ASCII: write the host in its xn-- form, and user and password \
@@ -139,14 +140,14 @@ pub(crate) fn check_proxy(value: &str) -> Result<(), Error> {
     }
 }
 
-/// Whether `host` (as in a URL, an IPv6 address in brackets) cannot leave this machine.
+/// Whether `host` (as in a URL, with brackets for IPv6) is this machine.
 pub(crate) fn is_loopback(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']');
     host.eq_ignore_ascii_case("localhost")
         || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
-/// A value as it may stand in a message: short, on one line.
+/// A value for a message: short and on one line.
 pub(crate) fn shown(value: &str) -> String {
     const MOST: usize = 60;
     let mut text: String = value

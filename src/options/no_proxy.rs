@@ -1,14 +1,15 @@
-//! Which hosts are reached without the proxy: the option `no_proxy`, or the variable of the same name.
+//! Decides which hosts are reached without the proxy, from the option `no_proxy` or the variable
+//! with the same name.
 //!
-//! The variable is shared by all programs of a machine, so it is read as curl reads it (7.88, the oldest that is still
-//! common): a program that goes directly and one that goes through the proxy would be hard to explain. The option is
-//! ours alone, and takes a few more forms.
+//! All programs of a machine share the variable, so it is read as curl reads it (7.88, the oldest
+//! common version): users expect the same result from all programs. The option belongs to this
+//! library and accepts a few more forms.
 
 use std::net::{IpAddr, Ipv4Addr};
 
 use ipnet::{IpNet, Ipv4Net};
 
-/// The list, and which reading holds.
+/// The list, and whether the option's or the variable's rules apply.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct NoProxy {
     pub(crate) list: String,
@@ -16,7 +17,7 @@ pub(crate) struct NoProxy {
 }
 
 impl NoProxy {
-    /// Whether `host` (as in a URL: an IPv6 address in brackets) is reached without the proxy.
+    /// Whether `host` (as in a URL, with brackets for IPv6) is reached without the proxy.
     pub(crate) fn covers(&self, host: &str) -> bool {
         if self.list == "*" {
             return true;
@@ -38,7 +39,7 @@ impl NoProxy {
 }
 
 impl NoProxy {
-    /// The entries that match no host at all in the reading that holds, such as `shop.example:443`.
+    /// The entries that match no host at all with the rules of this list, such as `shop.example:443`.
     #[cfg(feature = "diagnose")]
     pub(crate) fn without_effect(&self) -> Vec<String> {
         let entries = self
@@ -48,7 +49,7 @@ impl NoProxy {
         entries.map(str::to_owned).collect()
     }
 
-    /// Whether the entry matches the host that it is made of.
+    /// Whether the entry matches its own host.
     #[cfg(feature = "diagnose")]
     fn may_match(&self, entry: &str) -> bool {
         if entry == "*" {
@@ -73,7 +74,7 @@ impl NoProxy {
     }
 }
 
-/// A name is covered by itself and by every domain that it is in.
+/// A name is covered by itself and by every parent domain.
 fn covers_name(entry: &str, name: &str) -> bool {
     let entry = entry.strip_suffix('.').unwrap_or(entry);
     let entry = entry.strip_prefix('.').unwrap_or(entry);
@@ -92,7 +93,7 @@ fn covers_v4(entry: &str, ip: Ipv4Addr) -> bool {
     let Some((network, bits)) = entry.split_once('/') else {
         return entry == ip.to_string();
     };
-    // As C's atoi reads a number.
+    // Reads a number like atoi in C.
     let end = bits.bytes().take_while(u8::is_ascii_digit).count();
     let bits = bits.get(..end).and_then(|digits| digits.parse().ok());
     let network = network.parse::<Ipv4Addr>().ok();
@@ -104,8 +105,8 @@ fn covers_v4(entry: &str, ip: Ipv4Addr) -> bool {
     }
 }
 
-/// What the option takes beyond curl's forms: `*` in a list, `*.domain`, IPv6 addresses in any spelling, with brackets
-/// or without, and IPv6 networks.
+/// The additional forms of the option: `*` in a list, `*.domain`, IPv6 addresses in any spelling,
+/// with or without brackets, and IPv6 networks.
 fn covers_more(entry: &str, name: &str, ip: Option<IpAddr>) -> bool {
     if entry == "*" {
         return true;
@@ -126,7 +127,7 @@ mod tests {
 
     const NAME: &str = "w1.shop.internal.test";
 
-    /// As curl 7.88.1 decides about the same variable.
+    /// The results of curl 7.88.1 for the same variable.
     #[test]
     fn no_proxy_variable_is_read_as_curl_reads_it() {
         for (host, entries, expected) in [

@@ -1,5 +1,6 @@
-//! Certificates out of a PEM file as people have them: with text between, with a byte-order mark, with the line ends of
-//! any system, in UTF-16. Either every certificate that the file announces is used, or the file is refused.
+//! Reads certificates from PEM files as they occur in practice: with text between the certificates,
+//! with a byte-order mark, with line ends of any system, in UTF-16. Either every certificate in the
+//! file is used, or the file is refused.
 
 use std::borrow::Cow;
 
@@ -14,10 +15,10 @@ const ENGINE: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// How a block is called. The second is an old name of the first.
+/// The labels of a block. The second one is an old name of the first.
 const LABELS: [&str; 2] = ["CERTIFICATE", "X509 CERTIFICATE"];
 
-/// The authorities in the file, or what is wrong with it.
+/// The authorities in the file, or the reason why it is refused.
 pub(super) fn roots(bytes: &[u8]) -> Result<RootCertStore, String> {
     let text = text(bytes);
     let mut roots = RootCertStore::empty();
@@ -48,8 +49,8 @@ pub(super) fn roots(bytes: &[u8]) -> Result<RootCertStore, String> {
     Ok(roots)
 }
 
-/// The file as text: UTF-8, or UTF-16 with or without a byte-order mark. Byte-order marks are left out, also those
-/// between files that were joined.
+/// The file as text: UTF-8, or UTF-16 with or without a byte-order mark. Byte-order marks are
+/// removed, also between joined files.
 fn text(bytes: &[u8]) -> Cow<'_, str> {
     let utf16 = |unit: fn([u8; 2]) -> u16| {
         let pairs = bytes.as_chunks().0.iter();
@@ -74,13 +75,13 @@ fn line_ends(text: &str) -> usize {
     cr + lf - text.matches("\r\n").count()
 }
 
-/// A `BEGIN` line: where it starts, and where its text ends.
+/// A `BEGIN` line: its start, and the start of its contents.
 struct Announced {
     start: usize,
     end: usize,
 }
 
-/// Every line that a reader of the file would take for the beginning of a certificate.
+/// Every line that looks like the beginning of a certificate.
 fn announced(text: &str) -> Vec<Announced> {
     let upper = text.to_ascii_uppercase();
     let mut found = Vec::new();
@@ -94,7 +95,8 @@ fn announced(text: &str) -> Vec<Announced> {
             .next_back()
             .is_some_and(|last| last == "CERTIFICATE");
         if dashes.ends_with('-') && is_certificate {
-            // More than five belong to the END line that a missing line end glued to it.
+            // More than five dashes belong to the END line before, if the line end between them is
+            // missing.
             let count = dashes.len() - dashes.trim_end_matches('-').len();
             let start = dashes.len() - count.min(5);
             let end = begin + word.len() + label.len();

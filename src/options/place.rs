@@ -42,11 +42,26 @@ impl fmt::Display for Host {
     }
 }
 
+/// Short: messages have little room. Of several hosts, the first is shown.
+impl fmt::Display for EnginePlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = if self.is_tls { "rediss" } else { "redis" };
+        write!(f, "{scheme}://")?;
+        for host in self.hosts.iter().take(1) {
+            write!(f, "{host}")?;
+        }
+        if self.hosts.len() > 1 {
+            f.write_str(",...")?;
+        }
+        write!(f, "/{}?name={}", self.database, self.name)
+    }
+}
+
 impl fmt::Display for SpoolPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             SpoolPlace::Directory(path) => path.display().fmt(f),
-            SpoolPlace::Engine(engine) => f.write_str(&engine.url),
+            SpoolPlace::Engine(engine) => engine.fmt(f),
         }
     }
 }
@@ -99,7 +114,7 @@ impl EnginePlace {
         };
         if user.is_some_and(|user| user.contains(':')) {
             return refuse(
-                "must not hold a password, for addresses are logged: use spool_password or spool_password_file",
+                "must not contain a password, because addresses are logged: use spool_password or spool_password_file",
             );
         }
         let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
@@ -110,7 +125,7 @@ impl EnginePlace {
                 Some(("sentinel", value)) => sentinel = Some(value),
                 Some(("password", _)) => {
                     return refuse(
-                        "must not hold a password, for addresses are logged: use spool_password or spool_password_file",
+                        "must not contain a password, because addresses are logged: use spool_password or spool_password_file",
                     );
                 }
                 _ => {
@@ -124,7 +139,7 @@ impl EnginePlace {
         }
         let Some(name) = name else {
             return refuse(format_args!(
-                "has no name: add ?name=NAME, the queue's own in that engine ({FORM})"
+                "has no name: add ?name=NAME, which identifies the queue in that engine ({FORM})"
             ));
         };
         for (key, value) in [("name", Some(name)), ("sentinel", sentinel)] {
@@ -142,7 +157,7 @@ impl EnginePlace {
         }
         let Some(database) = database(path) else {
             return refuse(format_args!(
-                "has no database number behind the host: {FORM}"
+                "has no valid database number after the host: {FORM}"
             ));
         };
         let usual = if sentinel.is_some() {
@@ -222,15 +237,18 @@ mod tests {
     fn address_of_an_engine_is_taken_apart() {
         let one = engine("redis://cache.shop.example?name=shop");
         assert_eq!(hosts(&one), ["cache.shop.example:6379"]);
-        assert_eq!((one.database, one.is_tls, one.user), (0, false, None));
+        assert_eq!((one.database, one.is_tls, &one.user), (0, false, &None));
         let all = engine("rediss://esales@[::1]:7000,10.0.0.2/3?name=a.b-c_1&sentinel=my-primary");
         assert_eq!(hosts(&all), ["[::1]:7000", "10.0.0.2:26379"]);
         assert_eq!((all.database, all.is_tls), (3, true));
         assert_eq!(all.user.as_deref(), Some("esales"));
         assert_eq!(all.sentinel.as_deref(), Some("my-primary"));
         assert_eq!(all.name, "a.b-c_1");
-        let shown = SpoolPlace::parse("redis://h/0?name=x").unwrap().to_string();
-        assert_eq!(shown, "redis://h/0?name=x");
+        assert_eq!(
+            one.to_string(),
+            "redis://cache.shop.example:6379/0?name=shop"
+        );
+        assert_eq!(all.to_string(), "rediss://[::1]:7000,.../3?name=a.b-c_1");
         let path = SpoolPlace::parse("/var/lib/spool").unwrap();
         assert_eq!(path.directory(), Some(Path::new("/var/lib/spool")));
     }

@@ -28,7 +28,7 @@ pub enum Kind {
         /// Largest value.
         max: u64,
     },
-    /// One of these words.
+    /// One of these values.
     Choice(&'static [&'static str]),
 }
 

@@ -1,22 +1,24 @@
-//! The gate: one per origin, not one timer per notification. Pure: the clock and the dice are the caller's.
+//! The gate of an origin, which limits deliveries while they fail. There is one gate for each
+//! origin, and no timer for each notification. The caller passes the clock and the random numbers.
 //!
-//! A delivery that fails for now closes the gate for a while; then a single probe goes out. Whatever final answer
-//! the probe gets opens the gate for everybody, and a failure closes it for longer. The gate is kept in the spool,
-//! so that every process and every restart respects it.
+//! A delivery that fails temporarily closes the gate for a pause. After the pause a single probe is
+//! sent. A final answer to the probe opens the gate, and a failure closes it for a longer pause.
+//! The gate is stored in the spool, so every process uses it, also after a restart.
 
 use std::time::Duration;
 
 use crate::host::millis;
 use crate::spool::Gate;
 
-/// `Retry-After` is honoured up to this long: an absurd value must not hold events until they expire.
+/// Greatest `Retry-After` that is used: an absurd value must not delay notifications until they
+/// expire.
 pub(crate) const MAX_RETRY_AFTER: Duration = Duration::from_secs(3600);
 
-/// A notification that failed this often steps back behind the others for a while, so that one which the service
-/// cannot digest does not stand in everybody's way.
+/// A notification that has failed this often waits while others are sent, so that a notification
+/// that the service can never process does not block the others.
 pub(crate) const REPEAT_OFFENDER: u32 = 3;
 
-/// How long the gate closes.
+/// The pauses of the gate.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Backoff {
     pub(crate) min: Duration,
@@ -24,7 +26,7 @@ pub(crate) struct Backoff {
 }
 
 impl Backoff {
-    /// The longest pause after this many failures in a row.
+    /// The longest pause after this number of consecutive failures.
     fn cap(self, failures: u32) -> Duration {
         let doublings = failures.saturating_sub(1).min(31);
         self.min.saturating_mul(1 << doublings).min(self.max)
@@ -37,7 +39,8 @@ impl Gate {
         self.failures == 0
     }
 
-    /// How long until the next probe may go out. A clock that was set back to before the gate closed does not hold it.
+    /// Time until the next probe may be sent. If the clock was set back to before the gate closed,
+    /// it is zero.
     pub(crate) fn wait(self, now: u64) -> Duration {
         if self.is_open() || now < self.closed_at {
             return Duration::ZERO;
@@ -49,7 +52,7 @@ impl Gate {
         self.closed_at.saturating_add(self.pause)
     }
 
-    /// How many deliveries may start now.
+    /// Number of deliveries that may start now.
     pub(crate) fn room(self, now: u64, in_flight: usize, concurrency: usize) -> usize {
         if self.is_open() {
             concurrency.saturating_sub(in_flight)
@@ -58,8 +61,9 @@ impl Gate {
         }
     }
 
-    /// The gate after a failure of a delivery. `counts` is false for what says nothing new about the service: a
-    /// delivery that was in flight when the gate closed, and one more failure of a repeat offender.
+    /// The gate after a failed delivery. `counts` is false for a failure without new information
+    /// about the service: a delivery that was in flight when the gate closed, or another failure of
+    /// a notification that fails repeatedly.
     pub(crate) fn closed(
         self,
         counts: bool,
@@ -86,7 +90,7 @@ impl Gate {
     }
 }
 
-/// How long a notification that failed `attempts` times waits; zero: as soon as the gate allows.
+/// How long a notification waits after `attempts` failures; zero: until the gate allows it.
 pub(crate) fn step_back(attempts: u32, backoff: Backoff) -> Duration {
     match attempts.checked_sub(REPEAT_OFFENDER) {
         None => Duration::ZERO,

@@ -1,7 +1,8 @@
-//! Who in this process wants to hear what became of notifications. A client either is called back, or asks.
+//! The listeners of a queue: clients that want to know the outcomes of notifications. A client
+//! either has a callback or polls.
 //!
-//! They are found by the client's number in the queue, which is this process's own: what a forked child inherits of
-//! its parent's listeners, a lock perhaps among them, is never looked at.
+//! A listener is found by its client's number in the queue, and queues belong to one process. A
+//! forked child therefore never uses its parent's listeners, which may be locked.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
@@ -11,19 +12,19 @@ use crate::host::Mailbox;
 use crate::host::{self, CallbackSlot};
 use crate::outcome::Receipt;
 
-/// What is called for every settled notification: with the receipt, and the duration of the attempt that decided it.
+/// The callback for every completed notification: gets the receipt, and the duration of the last attempt.
 pub(crate) type OnDelivery = dyn Fn(&Receipt, Duration) + Send + Sync;
 
-/// How many settled notifications wait for a client that asks.
+/// Greatest number of outcomes that wait for a polling client.
 const MAX_KEPT_RECEIPTS: usize = 1024;
 
-/// The listeners of a queue, by the number of their client.
+/// The listeners of a queue, by client number.
 #[derive(Default)]
 pub(crate) struct Listeners(Mutex<HashMap<u64, Arc<Listener>>>);
 
 struct Listener {
     slot: CallbackSlot<OnDelivery>,
-    /// Made when the client asks for the first time.
+    /// Made when the client polls for the first time.
     mailbox: OnceLock<Mailbox<Receipt>>,
 }
 
@@ -49,13 +50,13 @@ impl Listeners {
         Arc::clone(listener)
     }
 
-    /// Calls `callback` from now on. When this returns, an earlier one has ended.
+    /// Sets the callback. When this returns, an earlier one has ended.
     pub(crate) fn call(&self, client: u64, callback: Arc<OnDelivery>) {
         self.listener_of(client).slot.set(Some(callback));
     }
 
-    /// Takes the oldest settled one that the client has not been told of; waits for it for at most `timeout`. The
-    /// first time there is none: from then on they are kept.
+    /// Returns the oldest outcome that the client has not yet got; waits for one for at most
+    /// `timeout`. The first call returns none, because outcomes are collected from then on.
     pub(crate) fn next(&self, client: u64, timeout: Duration) -> Option<Receipt> {
         let listener = self.listener_of(client);
         listener
@@ -64,16 +65,18 @@ impl Listeners {
             .take(timeout)
     }
 
-    /// The client wants to hear no more. When this returns, its callback has ended.
+    /// Removes the client's listener. When this returns, its callback has ended.
     pub(crate) fn forget(&self, client: u64) {
-        // Taken out in a statement of its own: the lock must not be held while the callback ends.
+        // Removed in a separate statement, because the lock must not be held while the callback
+        // ends.
         let forgotten = self.lock().remove(&client);
         if let Some(listener) = forgotten {
             listener.slot.set(None);
         }
     }
 
-    /// No lock is held while callbacks run. Ends early if one of them forked and this is the child.
+    /// Calls all listeners. No lock is held while callbacks run. Returns early if a callback forked
+    /// and this is the child.
     pub(super) fn call_all(&self, receipts: &[(Receipt, Duration)], is_ours: impl Fn() -> bool) {
         let listeners: Vec<_> = self.lock().values().cloned().collect();
         for (receipt, latency) in receipts {

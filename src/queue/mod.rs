@@ -1,9 +1,11 @@
-//! The queue: notifications are accepted at once and delivered later, by the process that drains the spool.
+//! The queue: notifications are accepted at once and delivered later by the process that drains the
+//! spool.
 //!
-//! Accepted means accepted: every notification is counted until its end, and at every moment
-//! `accepted = delivered + dead + expired + dropped + pending`.
+//! Every accepted notification is counted until it is completed. At every moment `accepted =
+//! delivered + dead + expired + dropped + pending`.
 //!
-//! `crate::spool` is where they wait, `gate` when they may go, `worker` the thread that delivers them.
+//! `crate::spool` stores them, `gate` decides when they may be sent, and `worker` is the thread
+//! that delivers them.
 
 #[cfg(feature = "log-spool")]
 mod admin;
@@ -39,13 +41,13 @@ use crate::outcome::{Error, Receipt};
 use crate::spool::{self, NewItem, Spool};
 use worker::Worker;
 
-/// How often a flush asks whether other processes have delivered, and at the most, after a while, what this one has.
+/// How often a flush polls whether other processes have delivered.
 const FLUSH_TICK: Duration = Duration::from_millis(10);
 
-/// What a flush keeps of its time for the statistics afterwards.
+/// Time that a flush reserves for reading the statistics afterwards.
 const COUNTING: Duration = Duration::from_millis(100);
 
-/// One spool, as this process uses it. Clients that need nothing different share it.
+/// One spool in this process. Clients with equal settings share it.
 #[derive(Debug)]
 pub(crate) struct Queue {
     spool: Arc<dyn Spool>,
@@ -55,12 +57,13 @@ pub(crate) struct Queue {
     process: u32,
     refused: AtomicU64,
     worker: Worker,
-    /// The numbers of the clients that use it.
+    /// The numbers of its clients.
     clients: Mutex<HashSet<u64>>,
-    /// The longest `timeout_ms` of them, in milliseconds: a delivery attempt may take as long.
+    /// The longest `timeout_ms` of its clients, in milliseconds, which is the time limit of a
+    /// delivery attempt.
     attempt_timeout: AtomicU64,
     pub(crate) listeners: Listeners,
-    /// Raised whenever the worker has settled something.
+    /// Incremented whenever the worker has settled notifications.
     settled: (Mutex<u64>, Condvar),
 }
 
@@ -81,7 +84,7 @@ impl Queue {
         }))
     }
 
-    /// Whether it belongs to this process, rather than to the parent it was forked from.
+    /// Whether it belongs to this process, and not to the parent from which the process was forked.
     pub(crate) fn is_ours(&self) -> bool {
         self.process == host::this_process()
     }
@@ -90,14 +93,14 @@ impl Queue {
         host::lock(&self.clients)
     }
 
-    /// A client of this process uses it.
+    /// Adds a client of this process.
     pub(crate) fn join(&self, client: u64, settings: &QueueSettings) {
         self.lock_clients().insert(client);
         let timeout = host::millis(settings.attempt_timeout);
         self.attempt_timeout.fetch_max(timeout, Ordering::Relaxed);
     }
 
-    /// The client is gone. When this returns, its callback has ended.
+    /// Removes a client. When this returns, the client's callback has ended.
     pub(crate) fn leave(&self, client: u64) {
         self.lock_clients().remove(&client);
         self.listeners.forget(client);
@@ -107,13 +110,13 @@ impl Queue {
         Duration::from_millis(self.attempt_timeout.load(Ordering::Relaxed))
     }
 
-    /// Whether other processes may enqueue something for this one to deliver, and it still has a client.
+    /// Whether this process must poll the spool: it has a client, and other processes may enqueue.
     fn is_to_be_watched(&self) -> bool {
         self.settings.spool.is_some() && !self.lock_clients().is_empty()
     }
 
-    /// Accepts a notification before `deadline`. `so_far` is how many attempts a blocking call made before it gave up,
-    /// and the result of the last one. Returns what the caller is to be told of a notification that is elsewhere than usual.
+    /// Accepts a notification before `deadline`. `so_far` is the number of attempts of a blocking call, and the result
+    /// of the last one. Returns a note for the caller if the notification was stored in the fallback.
     pub(crate) fn push(
         self: &Arc<Self>,
         message: Message,
@@ -138,21 +141,21 @@ impl Queue {
             Err(e) => {
                 self.refused.fetch_add(1, Ordering::Relaxed);
                 log::error(|| format!("{} was not accepted: {e}", item.id));
-                // Delivery is what gives room back.
+                // Delivery frees room.
                 self.wake();
                 Err(e)
             }
         }
     }
 
-    /// Sees to it that a thread of this process delivers, if this process is to.
+    /// Starts or wakes the delivery thread, if this process delivers.
     pub(crate) fn wake(self: &Arc<Self>) {
         if self.settings.delivers {
             self.worker.wake(self);
         }
     }
 
-    /// Whether this process's delivery polled within this time: it does not where it hangs.
+    /// Whether this process's delivery has polled within this time. It has not if it hangs.
     pub(crate) fn has_polled(&self, within: Duration) -> bool {
         self.worker.has_iterated(within)
     }
@@ -162,14 +165,15 @@ impl Queue {
         self.worker.stop(timeout)
     }
 
-    /// Whether deliveries are backing off, so that it is not worth trying. A spool that cannot say so before `deadline`
-    /// is no reason not to try.
+    /// Whether deliveries are backing off, so that an attempt is not worthwhile. False if the spool
+    /// cannot be read before `deadline`.
     pub(crate) fn is_backing_off(&self, deadline: Instant) -> bool {
         let gate = self.spool.gate(&self.origin, deadline).unwrap_or_default();
         !gate.wait(Timestamp::now().unix_ms).is_zero()
     }
 
-    /// Waits until everything accepted before the call has left the queue, until `deadline` at most.
+    /// Waits until everything that was accepted before the call has left the queue, at most until
+    /// `deadline`.
     pub(crate) fn flush(self: &Arc<Self>, deadline: Instant) -> Result<bool, Error> {
         let Some(mark) = self.spool.mark(deadline)? else {
             self.wake();
@@ -182,7 +186,7 @@ impl Queue {
             if self.spool.is_settled(mark, deadline)? {
                 return Ok(true);
             }
-            // Not before there is something to do.
+            // Only if there is something to do.
             if !std::mem::replace(&mut has_woken, true) {
                 self.wake();
             }
@@ -196,13 +200,13 @@ impl Queue {
                 .1
                 .wait_timeout_while(settled, left.min(FLUSH_TICK), |now| *now == seen);
             drop(waited.unwrap_or_else(PoisonError::into_inner));
-            // Each question costs the delivery time.
+            // Wait, because each poll slows the delivery down.
             let left = deadline.saturating_duration_since(Instant::now());
             thread::sleep((start.elapsed() / 8).min(left).min(FLUSH_TICK));
         }
     }
 
-    /// Flushes, and asks for the statistics afterwards; `None`: they could not be had within `timeout`.
+    /// Flushes and then reads the statistics. `None`: they could not be read within `timeout`.
     pub(crate) fn flush_and_count(
         self: &Arc<Self>,
         timeout: Duration,
@@ -218,7 +222,7 @@ impl Queue {
         host::lock(&self.settled.0)
     }
 
-    /// The statistics, asked for within `deadline`.
+    /// Reads the statistics before `deadline`.
     pub(crate) fn stats(&self, deadline: Instant) -> Result<Stats, Error> {
         let totals = self.spool.totals(deadline)?;
         let gate = self.spool.gate(&self.origin, deadline)?;
@@ -239,19 +243,20 @@ impl Queue {
         })
     }
 
-    /// What is known of an id.
+    /// Returns the receipt of an id.
     pub(crate) fn receipt(&self, id: &str, deadline: Instant) -> Result<Option<Receipt>, Error> {
         self.spool.receipt(id, Timestamp::now(), deadline)
     }
 
-    /// Wakes those who wait, and calls the listeners. No lock is held while they are called.
+    /// Wakes waiting calls, and calls the listeners. No lock is held during the calls.
     fn announce(&self, receipts: &[(Receipt, Duration)]) {
         *self.lock_settled() += 1;
         self.settled.1.notify_all();
         self.listeners.call_all(receipts, || self.is_ours());
     }
 
-    /// Whether it can be dropped when no client has it: nothing waits in memory, and no thread works on it.
+    /// Whether it can be dropped if it has no client: nothing is pending in memory, and no thread
+    /// uses it.
     fn is_idle(&self) -> bool {
         let waits = || {
             let totals = self.spool.totals(Instant::now());
@@ -268,7 +273,8 @@ mod tests {
     use crate::outcome::Status;
     use crate::spool::{Gate, Position, StoredItem};
 
-    /// Holds something for ever, and cannot say how much. Remembers until when it was allowed to try.
+    /// A spool that always has pending items and cannot count them. It records the deadlines of the
+    /// calls.
     #[derive(Debug, Default)]
     struct Reticent(Mutex<Vec<Instant>>);
 
@@ -362,7 +368,7 @@ mod tests {
         for (timeout, kept) in [(0, 0), (8, 2), (1000, 100)] {
             let timeout = Duration::from_millis(timeout);
             let before = Instant::now();
-            // That it is not done is told, although the numbers cannot be.
+            // The result is returned although the statistics cannot be read.
             assert_eq!(queue.flush_and_count(timeout).unwrap(), (false, None));
             let after = Instant::now();
             let deadlines = std::mem::take(&mut *spool.0.lock().unwrap());
@@ -372,7 +378,7 @@ mod tests {
         }
     }
 
-    /// On a thread of its own it would be in the way of a flush that may not wait.
+    /// A worker would delay a flush that must not wait.
     #[test]
     fn flush_starts_no_worker_when_the_queue_is_empty() {
         let mut config = Config::new();

@@ -1,8 +1,9 @@
 //! The worker: one thread of this process that drains the spool, if no other process does.
 //!
-//! It ends when there has been nothing to do for a while, and starts again with the next enqueue. That of a file stays,
-//! and looks now and then, as long as this process has a client: another process may put something in, and die. What it
-//! takes out it holds in its own memory only: should the process die, the spool still has it.
+//! The thread ends when it has had nothing to do for a while, and the next enqueue starts it again.
+//! For a spool in a directory it stays and polls as long as this process has a client, because
+//! another process may enqueue and then end. Items that it has fetched are also still in the spool,
+//! so nothing is lost if the process is killed.
 
 mod drain;
 mod senders;
@@ -18,16 +19,16 @@ use crate::outcome::Error;
 use drain::Drain;
 use senders::FinishedDelivery;
 
-/// When the spool itself fails.
+/// The pause after a failure of the spool.
 const TROUBLE: Duration = Duration::from_millis(500);
-/// How long what was answered waits for the rest of what is under way, to be recorded in one transaction. Short beside
-/// what an exchange over a network takes.
+/// How long a finished delivery waits for other deliveries in flight, so that answers are committed
+/// in batches. It is short compared to an exchange over a network.
 const GATHER: Duration = Duration::from_micros(200);
 
-/// The worker of a queue: asleep, or running on a thread of its own.
+/// The worker of a queue, with or without a running thread.
 #[derive(Debug, Default)]
 pub(super) struct Worker {
-    /// When the last iteration began, in milliseconds since the machine started; 0: there was none.
+    /// Start of the last iteration, in milliseconds since the machine started; 0: there was none.
     iterated_at: AtomicU64,
     state: Mutex<WorkerState>,
     event: Condvar,
@@ -38,10 +39,10 @@ pub(super) struct Worker {
 struct WorkerState {
     is_running: bool,
     is_woken: bool,
-    /// For good: nothing more is taken out.
+    /// Whether delivery was stopped for good.
     is_stopping: bool,
     finished: Vec<FinishedDelivery>,
-    /// How many of them the worker waits for; it is not woken for fewer.
+    /// Number of finished deliveries for which the worker is woken.
     enough: usize,
 }
 
@@ -54,14 +55,14 @@ impl Worker {
         self.lock().is_running
     }
 
-    /// Whether an iteration began within this time.
+    /// Whether an iteration began within the last `within`.
     pub(super) fn has_iterated(&self, within: Duration) -> bool {
         let last = self.iterated_at.load(Ordering::Relaxed);
         let now = host::uptime().map_or(0, host::millis);
         last != 0 && now.saturating_sub(last) <= host::millis(within)
     }
 
-    /// There may be something to do.
+    /// Wakes the worker, because there may be something to do.
     pub(super) fn wake(&self, queue: &Arc<Queue>) {
         let mut state = self.lock();
         if state.is_stopping {
@@ -86,8 +87,8 @@ impl Worker {
         }
     }
 
-    /// Takes nothing more out, for good, and waits until what is under way is recorded, for at most `timeout`;
-    /// whether it is.
+    /// Stops delivery for good, and waits for at most `timeout` until requests in flight are
+    /// recorded. Returns whether they are.
     pub(super) fn stop(&self, timeout: Duration) -> bool {
         let mut state = self.lock();
         state.is_stopping = true;
@@ -99,7 +100,7 @@ impl Worker {
         !state.is_running
     }
 
-    /// Called by a sender.
+    /// Called by a sender after a delivery.
     fn finish(&self, delivery: FinishedDelivery) {
         let mut state = self.lock();
         state.finished.push(delivery);
@@ -110,8 +111,8 @@ impl Worker {
         }
     }
 
-    /// Waits for an enqueue or a finished delivery, at most this long; after one that finished, for so long for the
-    /// others that are `in_flight`.
+    /// Waits for an enqueue or a finished delivery, for at most `at_most`. After a finished
+    /// delivery, waits for the other deliveries in flight, for at most `gather`.
     fn wait(&self, at_most: Duration, in_flight: usize, gather: Duration) -> Wakeup {
         let mut state = self.lock();
         let may_end = state.is_stopping && in_flight == 0;
@@ -131,7 +132,7 @@ impl Worker {
                 })
                 .unwrap_or_else(PoisonError::into_inner);
         }
-        // Until the next time there is nobody to wake.
+        // The worker does not wait now, so senders need not wake it.
         state.enough = usize::MAX;
         Wakeup {
             is_woken: std::mem::take(&mut state.is_woken),
@@ -141,18 +142,18 @@ impl Worker {
     }
 }
 
-/// What a turn begins with.
+/// The events with which an iteration begins.
 struct Wakeup {
     is_woken: bool,
     is_stopping: bool,
     finished: Vec<FinishedDelivery>,
 }
 
-/// Whatever ends the thread, the next enqueue starts another.
+/// Clears `is_running` however the thread ends, so that the next enqueue starts another thread.
 struct Running<'a>(&'a Queue);
 
 impl Running<'_> {
-    /// Under the lock, once: a thread may start right after.
+    /// Called once, under the lock, because another thread may start right after.
     fn end(&self, state: &mut WorkerState) {
         if std::mem::take(&mut state.is_running) {
             self.0.worker.ended.notify_all();
@@ -162,7 +163,8 @@ impl Running<'_> {
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
-        // A panic: the regular end has its own call, and a new thread may be running by now.
+        // Only after a panic: the regular end calls `end` itself, and a new thread may be running
+        // by now.
         if std::thread::panicking() {
             let _deferred = log::defer();
             self.end(&mut self.0.worker.lock());
@@ -182,7 +184,8 @@ fn run(queue: &Arc<Queue>) {
         queue.worker.iterated_at.store(now, Ordering::Relaxed);
         let iterated = drain.iterate(wakeup);
         if !queue.is_ours() {
-            // What the parent's threads may hold, its connections and its spool are not touched, not even to free them.
+            // The parent's threads may hold locks in these values; its connections and its spool
+            // are not touched, not even to free them.
             std::mem::forget((Arc::clone(queue), running, drain));
             return;
         }
@@ -200,11 +203,12 @@ fn run(queue: &Arc<Queue>) {
             }
         }
         if is_stopping && drain.in_flight() == 0 || drain.may_end() {
-            // An enqueue that came meanwhile has set the flag under the same lock.
+            // An enqueue in between has set the flag under the same lock.
             let _deferred = log::defer();
             let mut state = queue.worker.lock();
             if is_stopping || !state.is_woken {
-                // Before the flag is cleared: a thread that starts right after must find the lease free.
+                // Before the flag is cleared, because a thread that starts right after needs the
+                // lease.
                 drain.release();
                 running.end(&mut state);
                 return;
@@ -229,7 +233,7 @@ mod tests {
 
     const LONG: Duration = Duration::from_secs(60);
 
-    /// Waits for what happens on another thread.
+    /// Waits for an effect of another thread.
     fn wait_for(what: impl Fn() -> bool) {
         let deadline = Instant::now() + LONG;
         while !what() {
@@ -285,10 +289,10 @@ mod tests {
             });
             assert_eq!(waited, in_flight);
         }
-        // Others take longer.
+        // Other deliveries take longer.
         worker.finish(a_delivery());
         assert_eq!(gathered(2, Duration::ZERO), 1);
-        // And nobody waits when it is to stop.
+        // A worker that is stopping does not wait.
         worker.finish(a_delivery());
         assert!(worker.stop(Duration::ZERO));
         assert_eq!(gathered(2, LONG), 1);
@@ -298,7 +302,7 @@ mod tests {
     fn worker_polls_its_spool_while_a_client_exists() {
         let folder = tempfile::tempdir().unwrap();
         let mut config = Config::new();
-        // Nothing listens there.
+        // No server listens on this port.
         config.set("base_url", "http://127.0.0.1:9").unwrap();
         let path = folder.path().join("spool");
         config.set("spool", path.to_str().unwrap()).unwrap();

@@ -1,11 +1,12 @@
-//! Where accepted notifications live until they are completed.
+//! The spool, which stores accepted notifications until they are completed.
 //!
-//! The interface has four parts. A producer uses the [`Inlet`]. The one drainer of a spool holds the [`Lease`] that the
-//! [`Outlet`] grants. Anybody reads the [`Ledger`]. The [`Operator`] repairs, replays and erases. Nothing in it is
-//! peculiar to one engine: positions are opaque, and every call that may wait has a deadline.
+//! The interface has four parts. A producer uses the [`Inlet`]. The one drainer of a spool holds
+//! the [`Lease`] from the [`Outlet`]. Any process may read the [`Ledger`]. An operator uses the
+//! [`Operator`]. The interface does not depend on an engine: positions are opaque, and every call
+//! that may wait has a deadline.
 //!
-//! The counter invariant holds in every engine at every moment:
-//! `accepted = delivered + dead + expired + dropped + pending`.
+//! The counter invariant holds in every engine at every moment: `accepted = delivered + dead +
+//! expired + dropped + pending`.
 
 mod gate;
 #[cfg(test)]
@@ -29,32 +30,34 @@ pub(crate) use gate::Gate;
 use crate::host::Timestamp;
 use crate::outcome::{Error, Receipt, Status};
 
-/// How many deliveries the percentiles are made of.
+/// Number of deliveries for the percentiles.
 pub(crate) const RECENT: usize = 1000;
 
-/// How many receipts a spool keeps of what left it, at least; `receipt_retention_s` says for how long.
+/// Smallest number of receipts that a spool keeps; `receipt_retention_s` limits their age.
 pub(crate) const MAX_RECEIPTS: usize = 20_000;
 
-/// Where a notification stands in its spool. Later ones are greater; nothing else may be read from it.
+/// The position of a notification in its spool. Positions of later notifications are greater; they
+/// have no other meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub(crate) struct Position(pub(crate) u64);
 
-/// A notification that a producer hands in.
+/// A notification from a producer.
 #[derive(Debug, Clone)]
 pub(crate) struct NewItem {
     pub(crate) id: String,
-    /// Where it goes: accepted for one origin, it is never delivered to another.
+    /// The origin for which it was accepted. It is never delivered to another one.
     pub(crate) origin: Arc<str>,
-    /// Below the origin; it says which kind of notification it is, and may hold a secret.
+    /// The path after the origin. It identifies the kind of the notification, and may contain a
+    /// secret.
     pub(crate) path: Cow<'static, str>,
     pub(crate) body: String,
     pub(crate) accepted: Timestamp,
-    /// Attempts that a blocking call made before it gave up, and the result of the last one.
+    /// Number of attempts of a blocking call, and the result of the last one.
     pub(crate) attempts: u32,
     pub(crate) detail: String,
 }
 
-/// A notification that waits for delivery.
+/// A pending notification.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Item {
     pub(crate) position: Position,
@@ -64,25 +67,25 @@ pub(crate) struct Item {
     pub(crate) body: String,
     pub(crate) accepted: Timestamp,
     pub(crate) attempts: u32,
-    /// Whether a delivery of it began whose result was not recorded: it may have arrived.
+    /// Whether a delivery began whose result was not recorded: it may have arrived.
     pub(crate) has_begun: bool,
-    /// The producer that accepted it, as the engine numbers them.
+    /// The engine's number of the producer that accepted it.
     pub(crate) producer: u64,
 }
 
-/// What becomes of an item after an attempt, or without one.
+/// The fate of an item after an attempt, or without one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fate {
     Delivered,
     Dead,
     Expired,
-    /// Stays in the queue, and is not tried again before the pause is over.
+    /// The item stays in the queue, and is not tried again before the pause is over.
     Retry {
         pause: Duration,
     },
 }
 
-/// The end of an attempt, or of an item that had none.
+/// The result of an attempt, or of an item without one.
 #[derive(Debug, Clone)]
 pub(crate) struct Settlement {
     pub(crate) item: Item,
@@ -90,13 +93,13 @@ pub(crate) struct Settlement {
     pub(crate) status: Status,
     pub(crate) http_status: Option<u16>,
     pub(crate) detail: String,
-    /// Of the last attempt.
+    /// The duration of the last attempt.
     pub(crate) latency: Duration,
     pub(crate) at: Timestamp,
 }
 
 impl Settlement {
-    /// From acceptance to the settlement.
+    /// The time from acceptance to the settlement.
     pub(crate) fn age(&self) -> Duration {
         self.at.since(self.item.accepted).length
     }
@@ -121,17 +124,19 @@ impl Settlement {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counts {
-    /// Accepted into the queue.
+    /// Notifications that were accepted into the queue.
     pub accepted: u64,
-    /// Answered 2xx.
+    /// Accepted notifications that were answered 2xx.
     pub delivered: u64,
-    /// Refused for good by the service, or a payment that may have arrived, and kept for an operator as dead letters.
+    /// Accepted notifications that are dead letters: refused for good by the service, or payments
+    /// that may have arrived.
     pub dead: u64,
-    /// Not delivered within `max_age_s`.
+    /// Accepted notifications that were not delivered within `max_age_s`.
     pub expired: u64,
-    /// Dropped to make room (`overflow`, `max_dead`), by an operator, or because the spool's files were damaged.
+    /// Accepted notifications that were dropped: to make room (`overflow`, `max_dead`), by an
+    /// operator, or because the spool's files were damaged.
     pub dropped: u64,
-    /// Still to be delivered.
+    /// Accepted notifications that are still to be delivered.
     pub pending: u64,
 }
 
@@ -156,10 +161,10 @@ impl Counts {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Totals {
     pub(crate) spool: Counts,
-    /// Of what this handle's producer accepted.
+    /// The counters of this handle's producer.
     pub(crate) process: Counts,
     pub(crate) pending_bytes: u64,
-    /// When the oldest pending notification was accepted.
+    /// Acceptance time of the oldest pending notification.
     pub(crate) oldest: Option<Timestamp>,
     /// Notifications that producers were told are accepted, and that the engine has lost since, at least.
     pub(crate) lost: u64,
@@ -179,27 +184,27 @@ pub(crate) struct StoredItem {
     pub(crate) detail: String,
 }
 
-/// What an operator sees at a glance, beside the [`Totals`].
+/// An overview for an operator, in addition to the [`Totals`].
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Overview {
     /// Each origin with its gate and its number of pending notifications, as far as the drainer has counted them.
     pub(crate) origins: Vec<(Arc<str>, Gate, u64)>,
     pub(crate) dead_by_status: Vec<(Status, u64)>,
-    /// Whether a process holds the lease, and who it is, for a person to read.
+    /// The process that holds the lease, as text; `None`: no process does.
     pub(crate) leader: Option<String>,
-    /// What was found damaged, for a person to read: files that were set aside.
+    /// Damaged files that were set aside.
     pub(crate) set_aside: Vec<PathBuf>,
-    /// What does not add up, for a person to read; empty in a sound spool.
+    /// Contradictions in the spool, as text. Empty if the spool is sound.
     pub(crate) faults: Vec<String>,
 }
 
-/// Why a leaseholder's call did nothing.
+/// The reason why a call on a lease failed.
 #[derive(Debug)]
 pub(crate) enum LeaseError {
-    /// Another process leads now. Nothing was recorded, and nothing more may be sent.
+    /// Another process is the leader now. Nothing was recorded, and nothing more may be sent.
     Lost,
-    /// The spool was deleted. The lease is one of the new spool that has begun; nothing was recorded, and what was
-    /// fetched is void: its positions are other items' now.
+    /// The spool was deleted, and the lease belongs to a new spool. Nothing was recorded, and
+    /// fetched items are invalid: their positions now belong to other items.
     Replaced,
     /// The engine failed; the lease is still held, and the call may be repeated.
     Failed(Error),
@@ -211,7 +216,7 @@ impl From<Error> for LeaseError {
     }
 }
 
-/// The limits are reached: the notification was not accepted.
+/// The error if the limits are reached: the notification was not accepted.
 pub(crate) fn full(max_items: u64, max_bytes: u64) -> Error {
     Error::new(
         Status::QueueFull,
@@ -219,10 +224,11 @@ pub(crate) fn full(max_items: u64, max_bytes: u64) -> Error {
     )
 }
 
-/// The way in.
+/// The producer's part of a spool.
 pub(crate) trait Inlet {
-    /// Accepts a notification, as durably as the spool was asked to, before it returns and before `deadline`.
-    /// `QUEUE_FULL`: it was not accepted. `SPOOL_FAILED`: it was not accepted, unless the message says that it may be.
+    /// Accepts a notification, with the durability of the spool's settings, before it returns and
+    /// before `deadline`. `QUEUE_FULL`: it was not accepted. `SPOOL_FAILED`: it was not accepted,
+    /// unless the message says that it may be.
     fn push(&self, item: &NewItem, deadline: Instant) -> Result<(), Error>;
 
     /// The same, and what the caller is to be told of a notification that is elsewhere than usual.
@@ -231,26 +237,27 @@ pub(crate) trait Inlet {
     }
 }
 
-/// The way out.
+/// The drainer's part of a spool.
 pub(crate) trait Outlet {
     /// The lease of the spool's one drainer; `None`: it is held by another drainer, in this or another process.
     fn acquire(&self, deadline: Instant) -> Result<Option<Box<dyn Lease>>, Error>;
 }
 
-/// What the one drainer may do. Dropping it releases the lease.
+/// The functions of the one drainer. Dropping the lease releases it.
 ///
-/// Every call renews the lease. A leaseholder that makes no call for the lease's time may lose it, and then gets
-/// [`LeaseError::Lost`] from every further call: the fencing token behind it is stale.
+/// Every call renews the lease. A drainer that makes no call for the lease time may lose the lease;
+/// every further call then returns [`LeaseError::Lost`], because its fencing token is stale.
 pub(crate) trait Lease: Debug + Send {
-    /// Learns what producers and operators have put in; whether there was anything. Part of a large backlog is left for
-    /// the next call.
+    /// Reads new notifications and commands. Returns whether there were any. A part of a large
+    /// backlog is left for the next call.
     fn poll(&mut self, now: Timestamp) -> Result<bool, LeaseError>;
 
-    /// Every origin that notifications were accepted for, with its gate.
+    /// The origins of all accepted notifications, with their gates.
     fn origins(&self) -> Vec<(Arc<str>, Gate)>;
 
-    /// The oldest items for `origin` that may be tried at `now` and are not in `skip`, at most `limit`. One that ends a
-    /// session is not among them before every older item of that session, also in `skip`, is completed.
+    /// The oldest items for `origin` that may be tried at `now` and are not in `skip`, at most
+    /// `limit`. An item that ends a session is returned only after every older item of that
+    /// session, also in `skip`, is completed.
     fn fetch(
         &mut self,
         origin: &str,
@@ -259,8 +266,8 @@ pub(crate) trait Lease: Debug + Send {
         skip: &HashSet<Position>,
     ) -> Result<Vec<Item>, LeaseError>;
 
-    /// The oldest items for `origin` that are older than `max_age` and not in `skip`, whether or not they may be tried.
-    /// Only an item whose age is certain, or that has been tried, counts as older.
+    /// The oldest items for `origin` that are older than `max_age` and not in `skip`, even if they
+    /// may not be tried yet. An item whose age is uncertain counts as older only after an attempt.
     fn overdue(
         &mut self,
         origin: &str,
@@ -269,11 +276,12 @@ pub(crate) trait Lease: Debug + Send {
         skip: &HashSet<Position>,
     ) -> Result<Vec<Item>, LeaseError>;
 
-    /// Records that the delivery of these items begins. Should this drainer end before it settles them, the next one
-    /// finds [`Item::has_begun`] set.
+    /// Records that the delivery of these items begins. If this drainer ends before it settles
+    /// them, the next one finds [`Item::has_begun`] set.
     fn begin(&mut self, items: &[Position]) -> Result<(), LeaseError>;
 
-    /// Records all the settlements and gates, or nothing. An item that has left the spool meanwhile is passed over.
+    /// Records all settlements and gates, or nothing. Items that have left the spool meanwhile are
+    /// skipped.
     fn settle(
         &mut self,
         settlements: &[Settlement],
@@ -283,19 +291,20 @@ pub(crate) trait Lease: Debug + Send {
     /// Housekeeping, about once a second.
     fn maintain(&mut self, now: Timestamp) -> Result<(), LeaseError>;
 
-    /// Who reads this spool's [`Ledger`] sees everything up to the last settlement. Called before the lease is dropped
-    /// in the regular way.
+    /// Makes everything up to the last settlement visible in the [`Ledger`]. Called before the
+    /// lease is dropped regularly.
     fn release(self: Box<Self>);
 }
 
-/// What can be asked, by anybody. Nothing is changed, made or set aside, and no lease is touched.
+/// The readable part of a spool, for any process. It changes and makes nothing, sets nothing aside,
+/// and takes no lease.
 pub(crate) trait Ledger {
     fn totals(&self, deadline: Instant) -> Result<Totals, Error>;
 
     /// The gate of an origin, as the drainer left it.
     fn gate(&self, origin: &str, deadline: Instant) -> Result<Gate, Error>;
 
-    /// What is known of an id: it is pending, or has a receipt that is not too old, or `None`.
+    /// The receipt of an id, if it is pending or its receipt is not too old.
     fn receipt(
         &self,
         id: &str,
@@ -303,8 +312,8 @@ pub(crate) trait Ledger {
         deadline: Instant,
     ) -> Result<Option<Receipt>, Error>;
 
-    /// Those of these ids that have a receipt, however old it is; ids that are pending may be among them. An engine
-    /// that has to search for each receipt searches once for all.
+    /// The ids among these that have a receipt, however old; pending ids may be included. An engine
+    /// that must search for receipts searches once for all.
     fn known(&self, ids: &HashSet<&str>, deadline: Instant) -> Result<HashSet<String>, Error> {
         let now = Timestamp::now();
         let mut known = HashSet::new();
@@ -316,29 +325,32 @@ pub(crate) trait Ledger {
         Ok(known)
     }
 
-    /// A mark behind everything that was accepted so far; `None`: the spool was busy until `deadline`.
+    /// A mark after everything that was accepted so far; `None`: the spool was busy until
+    /// `deadline`.
     fn mark(&self, deadline: Instant) -> Result<Option<Position>, Error>;
 
-    /// Whether nothing in front of the mark is pending, as far as can be seen before `deadline`.
+    /// Whether nothing before the mark is pending, as far as it can be determined before
+    /// `deadline`.
     fn is_settled(&self, mark: Position, deadline: Instant) -> Result<bool, Error>;
 }
 
-/// What an operator may do. A drainer may be at work meanwhile: it then does what is asked, in its next iteration, and
-/// [`Operator::is_done`] says when. The numbers that are returned are those at the time of the call.
+/// The operator's part of a spool. If a drainer is running, it executes commands in its next
+/// iteration; [`Operator::is_done`] returns whether it has. Returned numbers are those at the time
+/// of the call.
 pub(crate) trait Operator {
     fn overview(&self, deadline: Instant) -> Result<Overview, Error>;
 
-    /// Who holds the lease, for a person to read; `None`: no process does.
+    /// The process that holds the lease, as text; `None`: no process does.
     fn leader(&self, deadline: Instant) -> Result<Option<String>, Error> {
         Ok(self.overview(deadline)?.leader)
     }
 
-    /// What the spool holds and cannot read, for a person to read.
+    /// The unreadable parts of the spool, as text.
     fn unreadable(&self, deadline: Instant) -> Result<Vec<String>, Error> {
         Ok(self.overview(deadline)?.faults)
     }
 
-    /// Pending notifications behind `after`, oldest first, at most `limit`.
+    /// Pending notifications after `after`, oldest first, at most `limit`.
     fn pending(
         &self,
         after: Option<Position>,
@@ -346,7 +358,7 @@ pub(crate) trait Operator {
         deadline: Instant,
     ) -> Result<Vec<StoredItem>, Error>;
 
-    /// Dead letters behind `after`, oldest first, at most `limit`.
+    /// Dead letters after `after`, oldest first, at most `limit`.
     fn dead(
         &self,
         after: Option<Position>,
@@ -354,21 +366,22 @@ pub(crate) trait Operator {
         deadline: Instant,
     ) -> Result<Vec<StoredItem>, Error>;
 
-    /// Enqueues these dead letters again, each with this body, at the end. Their age counts from now, their attempts
-    /// from 0. Returns the number of those that were there.
+    /// Enqueues these dead letters again at the end, each with this body. Their age counts from now
+    /// and their attempts from 0. Returns the number of dead letters that existed.
     fn requeue(&self, letters: &[StoredItem], deadline: Instant) -> Result<u64, Error>;
 
-    /// Drops these dead letters. Returns the number of those that were there.
+    /// Drops these dead letters. Returns the number of dead letters that existed.
     fn discard(&self, letters: &[Position], deadline: Instant) -> Result<u64, Error>;
 
-    /// Drops every pending notification and dead letter whose body is `theirs`, and leaves no copy of such a body in
-    /// the spool, not even of one that was delivered. Returns the number of notifications dropped.
+    /// Drops every pending notification and dead letter for whose body `theirs` returns true. No
+    /// copy of such a body stays in the spool, not even of a delivered one. Returns the number of
+    /// notifications dropped.
     fn purge(&self, theirs: &dyn Fn(&str) -> bool, deadline: Instant) -> Result<u64, Error>;
 
-    /// Lets one probe out at once, wherever deliveries are backing off. Returns the number of origins.
+    /// Ends the pause of every origin that is backing off. Returns the number of origins.
     fn probe_now(&self, deadline: Instant) -> Result<u64, Error>;
 
-    /// Whether everything that operators have asked for so far has been done.
+    /// Whether all operator's commands so far have been executed.
     fn is_done(&self, deadline: Instant) -> Result<bool, Error>;
 
     /// Makes a consistent copy in the new directory `to`, while the spool is in use. Returns the number of pending
@@ -376,12 +389,12 @@ pub(crate) trait Operator {
     fn backup(&self, to: &Path, deadline: Instant) -> Result<u64, Error>;
 }
 
-/// A spool of any engine. May be used from any thread.
+/// A spool of any engine. Any thread may use it.
 pub(crate) trait Spool: Inlet + Outlet + Ledger + Operator + Debug + Send + Sync {}
 
 impl<T: Inlet + Outlet + Ledger + Operator + Debug + Send + Sync> Spool for T {}
 
-/// The directory of a spool that has one, after the checks that every client makes of it.
+/// The directory of a spool that has one, after the checks of a client.
 pub(crate) fn directory(settings: &QueueSettings) -> Result<Option<PathBuf>, Error> {
     let Some(path) = settings.spool.as_ref().and_then(SpoolPlace::directory) else {
         return Ok(None);
@@ -399,13 +412,15 @@ fn without_feature(spool: &dyn std::fmt::Display, feature: &str) -> Error {
     ))
 }
 
-/// Opens the spool that these settings name: here the engine is chosen. Nothing is made yet.
+/// Opens the spool of these settings, and chooses the engine. It makes no file.
 pub(crate) fn open(settings: &QueueSettings) -> Result<Arc<dyn Spool>, Error> {
     open_as(settings, true)
 }
 
-#[cfg_attr(not(feature = "log-spool"), expect(unused_variables))]
-fn open_as(settings: &QueueSettings, creates: bool) -> Result<Arc<dyn Spool>, Error> {
+fn open_as(
+    settings: &QueueSettings,
+    #[cfg_attr(not(feature = "log-spool"), allow(unused_variables))] creates: bool,
+) -> Result<Arc<dyn Spool>, Error> {
     Ok(match &settings.spool {
         None => Arc::new(memory::MemorySpool::new(settings)),
         #[cfg(feature = "log-spool")]
@@ -421,7 +436,7 @@ fn open_as(settings: &QueueSettings, creates: bool) -> Result<Arc<dyn Spool>, Er
     })
 }
 
-/// Opens a spool that exists, for an operator: makes nothing, sets nothing aside, and takes no lease.
+/// Opens an existing spool for an operator: makes nothing, sets nothing aside, and takes no lease.
 /// `SPOOL_FAILED`: there is no such spool.
 #[cfg(feature = "log-spool")]
 pub(crate) fn open_existing(settings: &QueueSettings) -> Result<Arc<dyn Spool>, Error> {

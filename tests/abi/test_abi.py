@@ -1,4 +1,4 @@
-"""What the shared library shows to the world: its symbols, its name, how it is linked, its headers, its size."""
+"""The public properties of the shared library: its symbols, its name, its linking, its headers, its size."""
 
 import collections
 import os

@@ -1,4 +1,4 @@
-"""What was compiled for the release goes on: the recorded ABI, the previous header, smaller structs."""
+"""Programs compiled for the release continue to work: the recorded ABI, the previous header, smaller structs."""
 
 import json
 import os
@@ -22,7 +22,7 @@ def test_abi_is_compatible_with_the_release(root, library):
     assert done.returncode == 0, done.stderr
 
 
-# Each is planted into the header; the words are those that make abi-check fail with.
+# Each change is planted into the header; the text is from the failure of make abi-check.
 BREAKING = {
     "a wider parameter": ("uint32_t timeout_ms,", "uint64_t timeout_ms,", "abidiff"),
     "another parameter": ("const char *ticket,", "const char *ticket, int32_t more,", "abidiff"),
@@ -81,7 +81,7 @@ def run(*command, **environment):
 
 
 def releases():
-    """Those whose programs load the present library: they share its SONAME."""
+    """Releases whose programs load the present library, because they share its SONAME."""
     major = re.search(r'^version = "(\d+)\.', (ROOT / "Cargo.toml").read_text(), re.M).group(1)
     return sorted((ROOT / "abi").glob(f"{major}.*"))
 
@@ -106,7 +106,7 @@ def test_program_compiled_with_an_older_header_runs(release, library_dir, sandbo
 
 
 def test_abi_check_covers_every_release_of_the_soname(root, library, tmp_path):
-    """The present version's, older and later ones; not those of another SONAME, whose programs load another file."""
+    """The releases with the SONAME of the present version; programs of other releases load another file."""
     (recorded,) = (root / "abi").glob("0.1")
     for name in ("0.1", "0.0", "0.10", "1.0"):
         shutil.copytree(recorded, tmp_path / name)

@@ -51,7 +51,7 @@ def test_id_is_made_or_taken_from_the_header_when_the_body_has_none(agent, sandb
     receipt = wait_for(lambda: (found := agent.get("/receipts/order%2F1%202")).json()["status"] == "ESALES_DELIVERED" and found, "no receipt")
     assert receipt.status == 200 and receipt.json()["http_status"] == 204 and receipt.json()["id"] == "order/1 2"
     contradiction = agent.post(cart("one"), Notification_Id="two")
-    assert contradiction.status == 400 and contradiction.json()["message"] == "id is another one than the body's"
+    assert contradiction.status == 400 and contradiction.json()["message"] == "id differs from the id in the body"
 
 
 def test_receipt_is_404_when_the_id_is_not_known(agent):
@@ -121,11 +121,11 @@ def request_of(row):
 EXPRESSIBLE = [row for row in BAD if request_of(row)]
 
 
-def test_most_bad_input_can_be_said_in_a_request():
+def test_most_bad_input_can_be_expressed_in_a_request():
     assert len(EXPRESSIBLE) > 100 and {row["kind"] for row in EXPRESSIBLE} == {row["kind"] for row in BAD}
 
 
-def test_bad_input_is_refused_in_the_words_of_the_library(agent, sandbox):
+def test_bad_input_is_refused_with_the_message_of_the_library(agent, sandbox):
     with agent.connection(is_local=True) as connection:
         for row in EXPRESSIBLE:
             path, body = request_of(row)

@@ -1,5 +1,5 @@
-"""`make bench` at its shortest: every section runs, every goal gets a number. No time is judged here but one against
-another that is thousands of times longer."""
+"""`make bench` at its shortest: every section runs, every goal gets a number. Times are only compared with times that
+are thousands of times longer."""
 
 import json
 import math
@@ -13,7 +13,7 @@ import pytest
 # One run of the benchmarks serves all tests.
 pytestmark = pytest.mark.xdist_group("benches")
 
-# divan's own release build would take longer than all the rest; clippy compiles it.
+# A release build of divan would take longer than all the other tests; clippy compiles it.
 WITHOUT = {"inner"}
 
 
@@ -30,7 +30,7 @@ def harness(root):
 
 @pytest.fixture(scope="module")
 def bench(root, library, command, tmp_path_factory):
-    """Runs some sections, and returns what was said as JSON."""
+    """Runs some sections, and returns their JSON."""
 
     def bench(sections, *more):
         found = tmp_path_factory.mktemp("found") / "found.json"
@@ -46,7 +46,7 @@ def bench(root, library, command, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def run(root, harness, bench, tmp_path_factory):
-    """(what it said as JSON, the page that it wrote into)."""
+    """(its JSON, the page that it wrote)."""
     page = tmp_path_factory.mktemp("bench") / "performance.md"
     shutil.copy(root / "benches/RESULTS.md", page)
     found = bench([name for name in harness["sections"] if name not in WITHOUT], "--write", page)
@@ -78,14 +78,14 @@ def test_bench_report_has_a_time_for_every_variant(run):
 
 
 def test_instruction_counts_stay_within_their_bounds(run):
-    """More than the tolerance over benches/instructions.json ends the run with a failure, which `run` would have met."""
+    """A number beyond the tolerance of benches/instructions.json fails the run; `run` would have failed."""
     found, _ = run
     assert found["failures"] == [] and min(found["numbers"]["instructions"].values()) > 0
 
 
 def test_send_is_not_slowed_by_delayed_acknowledgement(run, bench):
-    """Two writes under Nagle's algorithm wait for it, about forty milliseconds. So few samples are shaken by what else a
-    machine does: they are taken again, three times at most."""
+    """Two writes under Nagle's algorithm wait for it, about forty milliseconds. Few samples vary on a busy machine,
+    so they are taken again, at most three times."""
     found, again = run[0], 3
     while True:
         reader = found["numbers"]["reader"]
@@ -105,7 +105,7 @@ def test_bench_write_replaces_the_tables_and_keeps_the_prose(run, root, harness)
     assert written.partition(end)[2] == committed.partition(end)[2]
     for target in harness["targets"]:
         assert f"| {target.words} |" in written
-        # Else the committed page is of other goals: run `make bench` with --write again.
+        # Otherwise the committed page has other goals: run `make bench` with --write again.
         assert f"| {target.words} |" in committed
 
 

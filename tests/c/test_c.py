@@ -28,7 +28,7 @@ def build(root, library_dir, tmp_path_factory):
         compiler, standard = ("g++", CPP17) if source.endswith(".cpp") else ("gcc", C_TEST)
         program = out / source.replace("/", "-").rsplit(".", 1)[0]
         if not program.exists():
-            # Flags after the sources: they hold the libraries.
+            # Flags after the sources, because they contain the libraries.
             run(compiler, *standard, f"-I{root}/include", root / source, f"-L{library_dir}", *flags,
                 "-lesales_notify", "-o", program)
         return program
@@ -65,7 +65,7 @@ def test_c_functions_refuse_null_and_invalid_arguments(root, build, environment,
     program = build("tests/c/robustness.c", "-lcmocka", "-lcjson")
     words = run(program, root / "tests/vectors", env=environment)
     assert "[  PASSED  ] 10 test(s)." in words, words
-    # What its good calls send is all that was sent: 4, and 2 in each of 25 rounds of 16 threads.
+    # Only its successful calls send: 4, and 2 in each of 25 rounds of 16 threads.
     assert sandbox.status()["received"] == 4 + 16 * 25 * 2
 
 
@@ -73,7 +73,7 @@ def test_c_program_sends_every_kind_of_notification(build, environment, sandbox)
     sandbox.script("204:times=10000")
     words = run(build("tests/c/notifications.c", "-lcmocka"), env=environment)
     assert "[  PASSED  ] 11 test(s)." in words, words
-    # What its good calls send is all that was sent: 7 kinds twice, 2 large orders, 7 offsets, 7 kinds four times, 1, and
+    # Only its successful calls send: 7 kinds twice, 2 large orders, 7 offsets, 7 kinds four times, 1, and
     # what 8 threads send in 25 rounds.
     assert sandbox.status()["received"] == 14 + 2 + 7 + 28 + 1 + 8 * 25 * 2
 
@@ -138,12 +138,12 @@ def test_valgrind_reports_no_error_and_no_leak(root, build, environment, sandbox
     argument = tmp_path if source == "queue.c" else root / "tests/vectors"
     run(*memcheck, program, argument, env=environment)
     said = [log.read_text() for log in logs.iterdir()]
-    # Proof that it ran over our program and its children, not only that it did not complain.
+    # Shows that valgrind checked the program and its children.
     assert len(said) == processes and all("Memcheck" in words for words in said), said
     errors = [int(re.search(r"ERROR SUMMARY: (\d+) errors", words).group(1)) for words in said]
     assert errors.count(0) >= 1, said
     for count, words in zip(errors, said):
-        # A child leaks what it inherited, as it should, and does nothing else that is wrong.
+        # A child leaks its inherited memory on purpose, and has no other error.
         assert count == len(re.findall(r"lost in loss record", words)), words
 
 

@@ -9,7 +9,7 @@ from spool_operator import CLEAN, Operator
 
 
 class Diagnosis:
-    """What one run said."""
+    """The result of one run."""
 
     def __init__(self, done):
         self.code, self.text, self.words = done.returncode, done.stdout, done.stderr
@@ -24,7 +24,7 @@ class Diagnosis:
         return [check["state"] for check in self.report["checks"] if check["check"].startswith(group + ".")]
 
     def expect(self, name, state, found="", advice=""):
-        """This check ended so, in words that hold these; returns its facts."""
+        """Asserts the state of this check and parts of its message; returns its facts."""
         check = self.checks[name]
         assert check["state"] == state and found in check["found"], check
         assert advice in (check["advice"] or ""), check

@@ -1,4 +1,4 @@
-"""A shop that only puts notifications in: another process, through the C API.
+"""A shop that only enqueues, as a separate process, through the C API.
 
 Usage: fill.py LIBRARY SPOOL BASE_URL < events, where events is a JSON list of
 {"id", "customer_key", "token" (or null)}. Exits with 0 when all were accepted.

@@ -1,4 +1,4 @@
-"""An operator of a spool: runs the command, and a shop that enqueues, as processes of their own."""
+"""An operator of a spool: runs the command, and a shop that enqueues, as separate processes."""
 
 import contextlib
 import itertools
@@ -33,7 +33,7 @@ def numbered(prefix, n):
 
 
 def ids_of(sandbox):
-    """The ids that the service accepted, as often as it did."""
+    """The ids that the service accepted, with repetitions."""
     return [r["notification"]["id"] for r in sandbox.received() if r["status"] == 204]
 
 
@@ -42,13 +42,13 @@ def segments(spool):
 
 
 def contents(directory):
-    """Every file below a directory, with what it holds and whose it is."""
+    """Every file below a directory, with its contents and owner."""
     files = sorted(path for path in pathlib.Path(directory).rglob("*") if path.is_file())
     return {path.name: (path.read_bytes(), path.stat().st_uid, path.stat().st_mode) for path in files}
 
 
 def damage(spool, text):
-    """Flips a bit in the one record of the spool's segments that holds this text."""
+    """Flips a bit in the one record of the spool's segments that contains this text."""
     found = [(path, path.read_bytes()) for path in segments(spool)]
     path, content = next((path, content) for path, content in found if text.encode() in content)
     at = content.index(text.encode()) + len(text) // 2
@@ -56,7 +56,7 @@ def damage(spool, text):
 
 
 class Operator:
-    """Runs the command on one spool, and keeps everything that it printed."""
+    """Runs the command on one spool, and keeps its output."""
 
     def __init__(self, command, library, spool):
         self.command, self.library, self.spool, self.printed = str(command), str(library), str(spool), []
@@ -87,7 +87,7 @@ class Operator:
 
     @contextlib.contextmanager
     def drain(self, *arguments, env=None):
-        """The service; it does not outlive the test."""
+        """The service, which ends with the test."""
         log = pathlib.Path(self.spool).parent / f"log-{len(self.printed)}"
         with log.open("w") as stderr:
             process = subprocess.Popen([self.command, "drain", *arguments], stdout=subprocess.PIPE, stderr=stderr, text=True,
@@ -100,7 +100,7 @@ class Operator:
             self.printed += [process.communicate()[0], log.read_text()]
 
     def status(self):
-        """The counters, which obey the counter invariant."""
+        """The counters; asserts the counter invariant."""
         status = self.json("queue", "status")
         assert status["accepted"] == sum(status[name] for name in ("delivered", "dead", "expired", "dropped", "pending"))
         assert status["is_balanced"] and status["faults"] == []

@@ -1,4 +1,4 @@
-"""The esales-notify command, as a newcomer and as a script meet it."""
+"""The esales-notify command, for new users and for scripts."""
 
 import http.client
 import json
@@ -75,7 +75,7 @@ def test_send_refuses_on_failure_queue_without_a_spool(run, sandbox):
         for flags, env in ((by_flag, {}), ([], {"ESALES_ON_FAILURE": "queue"}), (by_flag, {"ESALES_SPOOL": ""})):
             refused = run("send", "add-to-cart", *EXAMPLE, "--base-url", base_url, *flags, env=env)
             assert refused.returncode == 2, refused
-            assert "needs a spool" in refused.stderr and "ESALES_SPOOL" in refused.stderr and refused.stdout == ""
+            assert "requires a spool" in refused.stderr and "ESALES_SPOOL" in refused.stderr and refused.stdout == ""
     assert sandbox.received() == []
 
 
@@ -197,7 +197,8 @@ def test_sandbox_console_shows_the_body_with_control_characters_escaped(command)
         members = {"market": "UK", "customerKey": "k-åäö", "sessionKey": "s'1", "id": "1", "ticket": 'a"b\\c'}
         body = json.dumps(members, ensure_ascii=False, separators=(",", ":"))
         assert shown(body) == "    " + body
-        # A line break between two members, and a member whose name commands a terminal: the warning of it is from outside too.
+        # A line break between two members, and a member whose name has terminal control characters, which must not
+        # reach the terminal in the warning either.
         assert shown('{"a":\n1,"\\u001b[2J":2}') == r'    {"a":\n1,"\u001b[2J":2}'
         # Four members are missing, two are unknown.
         warnings = "".join(serving.stdout.readline() for _ in range(6))
@@ -230,7 +231,7 @@ def test_proxy_variable_is_used_except_for_loopback(run, sandbox):
         proxy.setblocking(False)
         with pytest.raises(BlockingIOError):
             proxy.accept()
-        # The proxy is to look the name up; it takes the connection and says nothing.
+        # The proxy would look the name up; it accepts the connection and sends nothing.
         sent = run("send", "add-to-cart", *EXAMPLE, "--base-url", "http://shop.test", "--allow-http", "true", "--timeout-ms", "2000", env=env)
         assert sent.returncode == 4, sent
         proxy.setblocking(True)

@@ -32,7 +32,7 @@ def on_terminal(doctor, *arguments, columns=80, env=None):
 
 
 @pytest.mark.parametrize("columns", [40, 60, 80, 120, 200])
-def test_lines_fit_the_terminal_and_say_the_same_as_in_a_file(doctor, columns):
+def test_lines_fit_the_terminal_and_have_the_text_of_a_file(doctor, columns):
     arguments = ["--base-url", "http://192.0.2.1", "--allow-http", "true", "--timeout-ms", "50", "--spool", "/tmp/one/two"]
     printed = COLOUR.sub("", on_terminal(doctor, *arguments, columns=columns))
     longest_word = max(map(len, printed.split()))
@@ -66,7 +66,7 @@ def test_states_are_coloured_on_a_terminal(doctor):
 
 
 @pytest.mark.parametrize("env", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
-def test_terminal_gets_no_colour_when_that_is_wished(doctor, env):
+def test_terminal_gets_no_colour_when_it_is_switched_off(doctor, env):
     assert "\x1b" not in on_terminal(doctor, "--base-url", "http://127.0.0.1:1", env=env)
 
 

@@ -1,4 +1,4 @@
-"""`drain`, as an operator and a service manager use it: real processes at one spool."""
+"""`drain`, as an operator and a service manager use it, with real processes on one spool."""
 
 import configparser
 import contextlib
@@ -20,7 +20,7 @@ USER = pwd.getpwuid(os.getuid()).pw_name
 
 @pytest.fixture
 def manager(tmp_path):
-    """The socket of a service manager, and what arrives at it."""
+    """The socket of a service manager, and its messages."""
 
     class Manager(socket.socket):
         def expect(self, line):
@@ -105,7 +105,7 @@ def test_drain_delivers_until_sigterm_and_records_requests_in_flight(operator, s
         status = operator.status()
         assert status["has_drainer"] is True and str(draining.pid) in status["leader"]
         assert status["leader"] in operator("queue", "status").stdout
-        # Each takes a while: the signal comes when some are in flight and some are not.
+        # Each takes a while, so that some are in flight and some are not when the signal comes.
         sandbox.script("204:wait=300:times=50")
         operator.fill(sandbox.base_url, numbered("c", 50))
         wait_for(lambda: len(ids_of(sandbox)) > 5, "the second batch does not begin")
@@ -218,7 +218,7 @@ def test_systemd_unit_has_what_a_service_needs(root):
                 "RestartPreventExitStatus": "2", "NoNewPrivileges": "true", "ProtectSystem": "strict"}
     assert {name: service[name] for name in expected} == expected
     assert service["ExecStart"].endswith("/esales-notify drain") and service["User"] and int(service["WatchdogSec"]) >= 10
-    # The service gets more time to stop than it takes at most.
+    # The service gets more time to stop than it ever needs.
     assert int(service["TimeoutStopSec"]) > 5
     assert unit["Install"]["WantedBy"] == "multi-user.target"
 

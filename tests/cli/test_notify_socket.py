@@ -52,7 +52,7 @@ def test_drain_reports_its_states_to_the_notify_socket(command, sandbox, manager
 def test_drain_works_when_the_notify_socket_has_no_listener(command, sandbox, tmp_path):
     for name in ("@esales-notify-nobody", str(tmp_path / "nobody"), "@" + "x" * 200, "vsock:2:1", "relative", ""):
         folder = tmp_path / "spool"
-        # An empty spool: `drain --once` refuses one that is not there, for its name may be a slip.
+        # An empty spool, because `drain --once` refuses a missing one, whose name may be wrong.
         (folder / "spool").mkdir(mode=0o700, parents=True, exist_ok=True)
         (folder / "spool/FORMAT").write_text("esales-notify spool, format 1\n")
         env = {**CLEAN, "NOTIFY_SOCKET": name, "ESALES_SPOOL": str(folder / "spool"), "ESALES_BASE_URL": sandbox.base_url,

@@ -1,4 +1,4 @@
-"""What every command does when nobody reads its output, as with `| head -1`, or when the output cannot be written."""
+"""Every command with a closed reader, as with `| head -1`, and with output that cannot be written."""
 
 import json
 import os
@@ -16,7 +16,7 @@ EXAMPLE = ["--market", "UK", "--customer-key", "d9528030-509c-4e0f-b585-7168f1e9
 
 
 class Unread:
-    """Runs the command with pipes whose readers have gone."""
+    """Runs the command with pipes whose readers are closed."""
 
     def __init__(self, command):
         self.command = str(command)
@@ -118,7 +118,7 @@ def test_queue_and_drain_exit_by_outcome_when_their_output_is_not_read(command, 
         assert unread("queue", "dead", "list", *form, env=env).returncode == 0
         assert unread("queue", "dead", "show", "unknown", *form, env=env).returncode == 3
     assert unread("queue", "status", "--prometheus", env=env).returncode == 0
-    # The gate may still be closed: the outcome is then that something is left.
+    # The gate may still be closed; the exit code then means that notifications are left.
     assert unread("drain", "--once", "--gate-min-ms", "10", "--gate-max-ms", "20", env=env).returncode == 0
     assert unread("drain", "--once", "--json", env=env).returncode == 0
     assert unread("queue", "dead", "retry", "--all", env=env).returncode == 0
@@ -188,11 +188,11 @@ def test_every_command_exits_by_outcome_when_its_output_cannot_be_written(comman
                 "queue dead list --json": 0, "queue dead show unknown": 3, "queue dead retry --all": 0, "queue dead drop --all": 0,
                 "queue purge --customer-key nobody": 0, "demo --missing C=none": 0, "--help": 0, "--version": 0, "queue --help": 0,
                 "nonsense": 2, "send": 2}
-    # A disk without room has none for what these write.
+    # These commands write to the disk themselves.
     if output is not limited:
         expected |= {"drain --once --log-level debug": 0, f"queue backup {tmp_path}/backup": 0,
                      f"queue salvage {tmp_path}/backup": 0}
-    # The output is all that these are for, and a closed one is not written.
+    # These commands only print, and a closed output is not written.
     lost = 1 if output in (full, limited) else 0
     expected |= {f"options {form}".strip(): lost for form in ("", "--json")}
     expected |= {f"completions {shell}": lost for shell in ("bash", "zsh", "fish", "elvish", "powershell")}
@@ -216,7 +216,7 @@ def test_command_reports_a_full_disk_and_exits_by_outcome(command, sandbox):
 
     sent = run("send", "add-to-cart", *EXAMPLE, "--base-url", sandbox.base_url)
     assert sent.returncode == 0 and sent.stderr.count("standard output: No space left") == 1, sent
-    # The output is all that these are for.
+    # These commands only print.
     for arguments in (["options", "--json"], ["completions", "bash"]):
         done = run(*arguments)
         assert done.returncode == 1 and "No space left" in done.stderr, done

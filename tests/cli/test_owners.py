@@ -1,4 +1,4 @@
-"""To whom the files of a spool belong: root, the shop's user and a stranger at one place."""
+"""The owners of the files of a spool: root, the shop's user and another user in one folder."""
 
 import json
 import os
@@ -12,7 +12,7 @@ import pytest
 from spool_operator import CLEAN, contents, segments
 
 SHOP, STRANGER = pwd.getpwnam("nobody").pw_uid, 65533
-#: No service listens there: what is sent is queued.
+#: An address without a service, so that notifications stay in the queue.
 NOWHERE = "http://127.0.0.1:9"
 
 
@@ -36,7 +36,7 @@ class Place:
         )
 
     def enqueue(self, user=SHOP, **more):
-        """What it printed; `ESALES_QUEUED` is in it if the notification was accepted."""
+        """Its output, which contains `ESALES_QUEUED` if the notification was accepted."""
         done = self.run("send", "add-to-cart", "--ticket", "t", "--customer-key", "k", "--market", "UK", "--base-url", NOWHERE,
                         "--on-failure", "queue", user=user, **more)
         return done.stdout + done.stderr
@@ -101,7 +101,7 @@ def test_other_user_cannot_use_the_shops_spool(place):
 def test_shop_refuses_a_spool_that_another_user_made(place):
     place.open_to(0o1777, 0)
     assert "ESALES_QUEUED" in place.enqueue(user=STRANGER)
-    # Open to the shop, as a stranger who wants its events would leave it.
+    # Open to the shop, as an attacker who wants its events would make it.
     place.spool.chmod(0o777)
     for path in place.spool.iterdir():
         path.chmod(0o666)

@@ -37,7 +37,7 @@ def test_queue_status_is_the_same_in_every_form_and_its_counters_add_up(operator
     quantiles = [counted(f'recent_attempt_seconds{{quantile="{q}"}}') for q in ("0.5", "0.95", "0.99")]
     assert 0 < quantiles[0] <= quantiles[1] <= quantiles[2] < 60
     ages = [counted(f'recent_delivery_age_seconds{{quantile="{q}"}}') for q in ("0.5", "0.95", "0.99")]
-    # Nothing was delivered since the status was asked for.
+    # Nothing was delivered since the status was read.
     assert [age * 1000 for age in ages] == pytest.approx([status["delivery_age_ms"][p] for p in ("p50", "p95", "p99")])
     assert 0 < ages[0] <= ages[1] <= ages[2] < 3600
     url = status["origins"][0]["url"]
@@ -183,7 +183,7 @@ LINE = ["--line", "product=P1,quantity=1,price=199.50"]
 
 
 def enqueue(operator, sandbox, kind, identity, *own, env=None):
-    """A blocking call that the service did not take puts it into the queue."""
+    """Enqueues a notification by a blocking call that failed."""
     sandbox.script("503")
     sent = operator("send", kind, "--id", identity, "--market", "UK", "--session-key", "one-visit", "--base-url", sandbox.base_url, "--max-attempts", "1",
                     "--on-failure", "queue", "--delivery", "none", *own, env=env)
@@ -252,7 +252,7 @@ def test_payment_is_not_sent_again_when_its_drainer_was_killed(operator, sandbox
     other.fill(sandbox.base_url, ["another"])
     salvaged = other.json("queue", "salvage", copy.spool, code=4)
     assert (salvaged["enqueued"], salvaged["may_have_arrived_left"]) == (0, 1)
-    assert "1 payment left" in other("queue", "salvage", copy.spool).stderr
+    assert "1 payment skipped" in other("queue", "salvage", copy.spool).stderr
     assert other.json("queue", "salvage", copy.spool, "--may-count-twice")["enqueued"] == 1
     sandbox.script("")
     assert operator.empty(sandbox.base_url)["dead"] == 1
@@ -269,7 +269,7 @@ def test_dead_retry_leaves_payments_that_may_have_arrived_unless_they_may_count_
     for which in (["paid"], ["--all"]):
         left = operator("queue", "dead", "retry", *which)
         assert left.returncode == 4, left
-        for words in ("1 payment left", "counts a payment twice", "--may-count-twice", "queue dead drop"):
+        for words in ("1 payment skipped", "counts a repeated payment twice", "--may-count-twice", "queue dead drop"):
             assert words in left.stderr, left
     assert [row["id"] for row in operator.json("queue", "dead", "list")] == ["paid"]
     assert operator.json("queue", "dead", "retry", "paid", code=4) == {"retried": 0, "left": 1}

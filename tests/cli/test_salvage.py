@@ -65,7 +65,7 @@ def test_backup_has_everything_accepted_when_no_process_delivers(operator, sandb
     assert stat.S_IMODE(copy.stat().st_mode) == 0o700
     assert all(stat.S_IMODE(file.stat().st_mode) == 0o600 for file in copy.iterdir())
     assert operator.at(copy).listed() == operator.listed() == numbered("b", 50)
-    # The copy is a spool itself.
+    # The copy is a complete spool.
     assert operator.at(copy).empty(sandbox.base_url)["delivered"] == 50
     assert operator.status()["pending"] == 50
 
@@ -79,7 +79,7 @@ def test_backup_is_consistent_while_a_drain_delivers(operator, sandbox, tmp_path
             operator.json("queue", "backup", copy.spool)
             status = copy.status()
             assert status["accepted"] == 40 * (round_ + 1) and status["leader"] is None
-            # Whatever is not pending in the copy had been delivered.
+            # Notifications that are not pending in the copy had been delivered.
             assert set(ids) <= set(copy.listed()) | set(ids_of(sandbox))
         wait_for(lambda: operator.status()["pending"] == 0, "not delivered")
     assert sorted(ids_of(sandbox)) == sorted(i for round_ in range(5) for i in numbered(f"b{round_}", 40))

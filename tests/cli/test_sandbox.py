@@ -1,4 +1,4 @@
-"""`esales-notify sandbox` as a program: what it prints, and when it ends."""
+"""`esales-notify sandbox` as a program: its output, and its end."""
 
 import hashlib
 import hmac
@@ -58,7 +58,7 @@ def test_sandbox_exits_0_when_its_standard_input_ends(command):
     listening = [str(command), "sandbox", "--listen", "127.0.0.1:0", "--until-stdin-closes"]
     with subprocess.Popen(listening, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as sandbox:
         assert "listening on" in sandbox.stdout.readline()
-        # What is written is of no interest.
+        # The output does not matter.
         sandbox.stdin.write("hello\n")
         sandbox.stdin.flush()
         assert sandbox.poll() is None
@@ -71,7 +71,7 @@ def test_sandbox_ignores_its_standard_input_without_the_option(command):
     with subprocess.Popen(listening, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as sandbox:
         base_url = sandbox.stdout.readline().split()[-1]
         sandbox.stdout.readline()
-        # The page's address, for a person to open.
+        # The address of the page, for a person.
         assert f"open {base_url}/ in a browser" in sandbox.stdout.readline()
         assert is_listening(base_url)
         assert sandbox.poll() is None

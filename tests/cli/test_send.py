@@ -1,4 +1,4 @@
-"""`send`: every kind of notification, as a newcomer and as a script send it."""
+"""`send`: every kind of notification, as new users and scripts send it."""
 
 import json
 import re
@@ -61,7 +61,7 @@ def test_send_kind_has_the_members_of_its_flags(send, command, kind):
             else:
                 assert sent.stdout.startswith("ESALES_DELIVERED") and f"kind          {of_kind(kind)}\n" in sent.stdout
         first, second = sandbox.received()
-    # Prices as they were written.
+    # Prices unchanged.
     body = json.loads(first["body"], parse_float=str, parse_int=str)
     written = json.loads(json.dumps(members).replace('"quantity": 2', '"quantity": "2"').replace('"quantity": 1', '"quantity": "1"'))
     identity = {} if kind in (*PAYMENTS, "end") else {"id": "n0"}

@@ -1,4 +1,4 @@
-//! What the integration tests share.
+//! Common parts of the integration tests.
 #![allow(dead_code, clippy::panic)]
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -43,7 +43,7 @@ pub fn read_request(reader: &mut BufReader<TcpStream>) -> Option<String> {
     Some(request)
 }
 
-/// A server that gives each connection's first request these bytes, and closes. Reports each request.
+/// A server that answers the first request of each connection with these bytes, and closes. Reports each request.
 pub fn answering(answer: impl Into<Vec<u8>>) -> (String, Receiver<String>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let base_url = format!("http://{}", listener.local_addr().unwrap());
@@ -72,7 +72,7 @@ pub fn config(options: &[(&str, &str)]) -> Config {
 }
 
 pub fn client(base_url: &str, options: &[(&str, &str)]) -> Client {
-    // A machine may be slow; where that time is what is tested, `options` say so.
+    // The machine may be slow; tests of this time set it in `options`.
     let usual = [("base_url", base_url), ("enqueue_timeout_ms", "60000")];
     Client::new(&config(&[&usual, options].concat())).unwrap()
 }
@@ -90,12 +90,11 @@ pub fn refused(client: &Client) -> Receipt {
     send(client).unwrap_err().receipt().unwrap().clone()
 }
 
-/// What took how long, and may take how long.
+/// A name, the measured time and the allowed time.
 pub type Timing = (String, Duration, Duration);
 
-/// Measures up to five rounds, each on a fixture of its own, until in one of them everything kept its limit: that the
-/// machine was busy with something else for a moment is no fault of ours. What else a round asserts must hold in
-/// every one.
+/// Measures up to five rounds, each with its own fixture, until every time of one round is within its limit: a short
+/// load of the machine is no fault of the library. Other assertions of a round must hold in every round.
 pub fn in_time(round: impl Fn() -> Vec<Timing>) {
     let mut measured = Vec::new();
     for _ in 0..5 {
@@ -108,7 +107,7 @@ pub fn in_time(round: impl Fn() -> Vec<Timing>) {
     panic!("no round was in time: {measured:#?}");
 }
 
-/// A folder of the test's own, gone with it.
+/// A folder of one test, removed at its end.
 pub struct Folder(std::path::PathBuf);
 
 impl Folder {
@@ -126,8 +125,7 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        // Under another name first: a worker that still has something to record there would otherwise put files back
-        // while they are removed.
+        // Renamed first: a worker that still writes would otherwise create files while they are removed.
         let gone = self.0.with_extension("gone");
         std::fs::rename(&self.0, &gone).unwrap();
         std::fs::remove_dir_all(&gone).unwrap();

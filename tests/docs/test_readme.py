@@ -6,8 +6,8 @@ import markdown
 import pytest
 
 EXAMPLE = "bindings/php/examples/cart.php"
-# Of all pages that a user may have to read. More than that, and something should go.
-MOST_WORDS = 22_500
+# Of all pages that a user may have to read: 21,000, and those about the agent and the fleet. More, and something should go.
+MOST_WORDS = 23_500
 
 
 @pytest.fixture(scope="module")

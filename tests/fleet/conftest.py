@@ -20,7 +20,7 @@ from environments import as_environment, clean_environment  # noqa: E402
 from ledger import judge  # noqa: E402
 from proxy import Proxy  # noqa: E402
 
-LONG_S = 120
+LONG_S = int(os.environ.get("FLEET_LONG_S", "120"))
 
 
 @pytest.fixture

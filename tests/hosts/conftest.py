@@ -1,4 +1,4 @@
-"""The library in real hosts; the modest counts of `make test`, or the large ones of `make soak`."""
+"""The library in real hosts, with the small counts of `make test` or the large ones of `make soak`."""
 
 import os
 import pwd
@@ -11,13 +11,13 @@ from shop import Shop
 
 @pytest.fixture(scope="session")
 def soak() -> bool:
-    """Whether the large counts are wanted: `make soak` sets ESALES_NOTIFY_SOAK."""
+    """Whether to use the large counts: `make soak` sets ESALES_NOTIFY_SOAK."""
     return os.environ.get("ESALES_NOTIFY_SOAK") == "1"
 
 
 @pytest.fixture
 def python_shop(library, command):
-    """A shop of whoever runs this: nobody else may be able to read Python itself."""
+    """A shop of the current user, because other users may not be able to read Python."""
     shop = Shop(library, command, pwd.getpwuid(os.geteuid()).pw_name)
     yield shop
     shop.remove()
@@ -25,14 +25,14 @@ def python_shop(library, command):
 
 @pytest.fixture(scope="session")
 def plain_environment() -> dict:
-    """The environment without options of the machine's own."""
+    """The environment without the option variables of the machine."""
     return {name: value for name, value in os.environ.items() if not name.startswith("ESALES_")}
 
 
 @pytest.fixture(scope="session")
 def compiled(root, tmp_path_factory):
-    """Compiles a program of this folder that loads the library by itself, or links it if the flags say where it is.
-    `target` is the program's name, if it is compiled in several ways."""
+    """Compiles a program of this folder. It loads the library itself, or is linked with it if the flags have its
+    path. `target` is the name of the program, if it is compiled in several ways."""
     out = tmp_path_factory.mktemp("hosts")
 
     def compile_host(name, *flags, target=None):

@@ -1,16 +1,16 @@
-"""What pages said, held against what arrived."""
+"""Compares the results of pages with the received notifications."""
 
 import collections
 import json
 
 
 def words(views):
-    """What the pages said; one whose worker was killed under it says nothing."""
+    """The results of the pages; a page whose worker was killed has none."""
     return [json.loads(view["body"]) for view in views if view["http"] == 200 and view["body"]]
 
 
 def assert_told_the_truth(views, sandbox):
-    """What a page said was delivered, or accepted, arrived."""
+    """Asserts that every notification that a page reported as delivered or accepted arrived."""
     arrived = {r["notification"]["id"] for r in sandbox.received() if r["status"] == 204}
     pages = words(views)
     assert {page["status"] for page in pages} <= {"ESALES_QUEUED", "ESALES_DELIVERED"}

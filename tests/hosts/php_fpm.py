@@ -1,4 +1,4 @@
-"""nginx and php-fpm from Debian's packages, with the files of examples/deployment, on a port of their own."""
+"""nginx and php-fpm from Debian's packages, with the files of examples/deployment, on a separate port."""
 
 import os
 import re
@@ -31,8 +31,8 @@ http {{
 
 
 class PhpFpm(WebServer):
-    """`env` (options) and `pool` (lines) come on top of the documented pool; without `workers` it is as documented.
-    Without `base_url` the pool names no address."""
+    """`env` (options) and `pool` (lines) are added to the documented pool; `workers` changes it. Without `base_url`
+    the pool has no address."""
 
     SAPI = "fpm-fcgi"
     # nginx asks another worker.
@@ -58,20 +58,20 @@ class PhpFpm(WebServer):
             "owner = www-data": f"owner = {USER}",
             "group = www-data": f"group = {GROUP}",
             "/run/php/shop.sock": folder / "shop.sock",
-            # The service is never asked from here: the sandbox stands in for it.
+            # These tests use the sandbox, never the service.
             "env[ESALES_CLUSTER_ID] = mycluster": f"env[ESALES_BASE_URL] = {base_url}" if base_url else "",
             "/var/lib/esales-notify/spool": shop.spool,
         }, "pool.d/shop.conf")
         if delivery == "none":
             with open(folder / "pool.d/shop.conf", "a") as documented:
                 documented.write((DEPLOYMENT / "php-fpm/delivery-none.conf").read_text())
-        # A section that is named again goes on.
+        # A repeated section is continued.
         lines = [f"{name} = {value}" for name, value in (pool or {}).items()]
         if workers:
             lines += ["pm = static", f"pm.max_children = {workers}", f"pm.max_requests = {pages_per_worker}"]
         lines += [f"env[ESALES_{name.upper()}] = \"{value}\"" for name, value in {**PATIENT, **(env or {})}.items()]
         (folder / "pool.d/test.conf").write_text("\n".join(["[shop]", *lines, ""]))
-        # Longer than anybody waits here: a worker that does not end by itself is not to be overlooked.
+        # Longer than any test waits, so that a worker that does not end is found.
         main = shop.configured("php-fpm/php-fpm.conf", {"timeout = 10": "timeout = 300"}, "php-fpm.conf")
         main.write_text(f"{main.read_text()}error_log = {self._log}\ndaemonize = no\ninclude = {folder}/pool.d/*.conf\n")
         self._environment = {
@@ -79,13 +79,13 @@ class PhpFpm(WebServer):
         self._environment.update(environment or {})
 
     def check(self):
-        """What php-fpm says of its configuration."""
+        """The output of php-fpm's configuration test."""
         command = ["/usr/sbin/php-fpm8.2", "-t", "-y", str(self.shop.folder / "php-fpm.conf")]
         return subprocess.run(command, env=self._environment, capture_output=True, text=True)
 
     def __enter__(self):
         folder = self.shop.folder
-        # Its own standard error: what dies with a message says it there.
+        # Its standard error, with messages of crashes.
         with open(folder / "fpm.err", "wb") as errors:
             self.fpm = subprocess.Popen(
                 ["/usr/sbin/php-fpm8.2", "-y", str(folder / "php-fpm.conf")], env=self._environment, stdout=errors, stderr=errors)
@@ -120,13 +120,13 @@ class PhpFpm(WebServer):
         return children(self.fpm.pid)
 
     def reload(self):
-        """As `systemctl reload php8.2-fpm` does; waits until the new one is ready."""
+        """Reloads like `systemctl reload php8.2-fpm`; waits until the new master is ready."""
         ready = self.log().count("ready to handle connections")
         self.fpm.send_signal(signal.SIGUSR2)
         wait_for(lambda: self.log().count("ready to handle connections") > ready, "php-fpm does not reload", 60)
 
     def answered(self):
-        """How many pages were answered."""
+        """The number of answered pages."""
         return len(self.views())
 
     def views(self):
@@ -135,7 +135,7 @@ class PhpFpm(WebServer):
         return [(int(status), upstream.split(", ")) for status, _, upstream in (line.partition(" ") for line in lines)]
 
     def _has_logged(self, views):
-        """nginx writes its log when the visitor has the answer already."""
+        """nginx writes its log after the visitor has the answer."""
         logged = set(re.findall(r"[?&]id=([^&\s]+)", (self.shop.folder / "access.log").read_text()))
         return {view["id"] for view in views if view["http"]} <= logged
 

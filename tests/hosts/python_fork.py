@@ -1,6 +1,7 @@
 """Hosts in Python that fork and start processes: python python_fork.py NAME ARGUMENTS
 
-The ids that were taken are lines on stdout, at once; ESALES_* says where to. It fails if a child does, and leaves none.
+It prints each accepted id at once, on a line of stdout; ESALES_* has the options. It fails if a child fails, and
+leaves no child.
 """
 
 import multiprocessing
@@ -21,12 +22,12 @@ client = Client()
 
 
 def took(id):
-    """In one piece, whichever process and thread says so."""
+    """Prints in one write, because several processes and threads print."""
     os.write(1, f"{id}\n".encode())
 
 
 def tell(number, name):
-    """Every other one goes into the queue."""
+    """Every second notification is enqueued."""
     call = client.notify_add_to_cart if number % 2 else client.enqueue_add_to_cart
     took(call(VISITOR, "ticket", f"{name}-{number}").id)
 
@@ -67,7 +68,7 @@ class Busy:
 def task(number):
     signal.alarm(PATIENCE_S)
     tell(number, "task")
-    # The pool ends its processes without a word.
+    # The pool kills its processes.
     assert IN_FILE or client.flush(PATIENCE_S)
     return os.getpid()
 
@@ -82,7 +83,7 @@ def pool(tasks, each):
 
 
 def prefork(tasks, each):
-    """As Celery and its like do it: children take tasks, end after `each` of them or are killed, and are replaced."""
+    """Like Celery: children take tasks, end after `each` of them or are killed, and are replaced."""
     dice = random.Random(tasks)
     waiting, write = os.pipe()
     os.write(write, b"".join(b"%8d" % number for number in range(tasks)))
@@ -103,14 +104,14 @@ def prefork(tasks, each):
                 break
             tell(int(number), "task")
         assert IN_FILE or client.flush(PATIENCE_S)
-        # Some end as a program ends, some at once.
+        # Some end normally, some with os._exit.
         sys.exit(code) if dice.random() < 0.5 else os._exit(code)
 
     with Busy(3):
         for _ in range(4):
             fork()
         while children:
-            # In memory a child's queue would end with it.
+            # A queue in memory would end with its child.
             if IN_FILE and dice.random() < 0.3:
                 victim = dice.choice(sorted(children))
                 os.kill(victim, signal.SIGKILL)
@@ -126,14 +127,15 @@ def prefork(tasks, each):
 
 
 def inherited(**options):
-    """Where the descriptors of a started process lead, without numbers."""
+    """The targets of the descriptors of a started process, without numbers."""
     command = ["find", "/proc/self/fd", "-type", "l", "-printf", "%l\\n"]
     found = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=True, **options).stdout
     return sorted(re.sub(r"\d+", "N", name) for name in found.decode().splitlines())
 
 
 def started(folder, rounds, leaks=""):
-    """Threads start processes, which get all that can be inherited, while others open whatever the library opens."""
+    """Threads start processes that inherit everything that they can, while other threads make the library open
+    descriptors."""
     ways = [{"close_fds": False}, {"close_fds": False, "start_new_session": True},
             {"close_fds": False, "preexec_fn": os.getpid}, {"close_fds": True}]
     expected = [inherited(**way) for way in ways]
@@ -144,7 +146,7 @@ def started(folder, rounds, leaks=""):
     def open_again_and_again(name):
         number = 0
         while not ends.is_set():
-            # A connection for each notification, and another spool.
+            # A new connection for each notification, and another spool.
             options = {"base_url": os.environ["ESALES_BASE_URL"], "keep_alive_s": 0, "gate_min_ms": 10}
             with Client(spool=os.path.join(folder, f"{name}-{number % 8}"), **options) as another:
                 took(another.notify_add_to_cart(VISITOR, "ticket", f"sent-{name}-{number}").id)

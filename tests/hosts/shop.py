@@ -1,4 +1,4 @@
-"""A shop on this machine: its folder, its spool, and what holds for every web server that serves it."""
+"""A shop on this machine: its folder, its spool, and checks for every web server."""
 
 import contextlib
 import grp
@@ -17,7 +17,7 @@ from counting import wait_for
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DEPLOYMENT = ROOT / "examples/deployment"
-# Web servers that are started by root give it up.
+# Web servers that root starts switch to another user.
 USER = "www-data" if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
 GROUP = grp.getgrgid(pwd.getpwnam(USER).pw_gid).gr_name
 
@@ -37,12 +37,12 @@ class Shop:
         for part in ("src", "resources"):
             shutil.copytree(ROOT / "bindings/php" / part, self.package / part)
         shutil.copy(ROOT / "bindings/php/preload.php", self.package)
-        # Composer's would load a class at its first use; where opcache.preload has the classes, this loads nothing.
+        # Composer would load a class at its first use; if opcache.preload has the classes, this loads nothing.
         (self.folder / "vendor/autoload.php").write_text(
             "<?php if (!class_exists('Esales\\Notify\\Client', false)) require __DIR__ . '/esales/notify/preload.php';\n")
         (self.package / "lib").mkdir()
         self.library = pathlib.Path(shutil.copy(library, self.package / "lib/libesales_notify.so"))
-        # What pip would have installed, with the library next to it.
+        # The files that pip would install, with the library next to them.
         shutil.copytree(ROOT / "bindings/python/src/esales_notify", self.folder / "python/esales_notify")
         shutil.copy(library, self.folder / "python/esales_notify/libesales_notify.so")
         self.command = pathlib.Path(shutil.copy(command, self.folder))
@@ -56,7 +56,7 @@ class Shop:
         shutil.rmtree(self.folder)
 
     def configured(self, name, substitutes, to):
-        """A file of examples/deployment with the things that differ here; each of them must be in it."""
+        """A file of examples/deployment with these replacements; each of them must occur in it."""
         text = (DEPLOYMENT / name).read_text()
         for documented, here in substitutes.items():
             assert documented in text, f"{name} has no {documented}"
@@ -67,7 +67,7 @@ class Shop:
         return path
 
     def preload_header(self):
-        """What bin/esales-notify-preload-header prints, for ffi.preload."""
+        """The output of bin/esales-notify-preload-header, for ffi.preload."""
         script = ROOT / "bindings/php/bin/esales-notify-preload-header"
         header = self.folder / "esales_notify.h"
         with open(header, "wb") as out:
@@ -90,7 +90,7 @@ class Shop:
                                 group=self.group, extra_groups=[] if os.geteuid() == 0 else None, text=True, **options)
 
     def drain(self, base_url, **options):
-        """What the systemd unit runs, with its file of variables."""
+        """The command of the systemd unit, with its file of variables."""
         file = self.configured("drain.env", {
             "ESALES_CLUSTER_ID=mycluster": f"ESALES_BASE_URL={base_url}",
             "/var/lib/esales-notify/spool": self.spool,
@@ -101,7 +101,7 @@ class Shop:
 
     @contextlib.contextmanager
     def drained(self, base_url, **options):
-        """While that runs, and ends as it should."""
+        """Runs it during the block, and asserts its exit code."""
         process = self.drain(base_url, **options)
         try:
             yield
@@ -126,7 +126,7 @@ class Shop:
         return status
 
     def settled(self, seconds=120):
-        """Waits until nothing is pending; returns the numbers."""
+        """Waits until nothing is pending; returns the statistics."""
         wait_for(lambda: self.status()["pending"] == 0, "the queue does not become empty", seconds)
         return self.assert_balanced()
 
@@ -158,7 +158,7 @@ def children(pid):
 
 
 def assert_no_zombies(pid):
-    """A zombie is there for a moment whenever a process ends; one that stays is a fault."""
+    """Every process is a zombie for a moment when it ends; one that stays is a fault."""
     wait_for(lambda: not any(state == "Z" and parent == pid for parent, state in processes().values()), "zombies", 20)
 
 
@@ -169,7 +169,8 @@ def assert_gone(pids):
 
 
 def assert_untouched(master, shop):
-    """The process that starts the workers has nothing of ours: no thread, no descriptor of the spool. Returns its threads."""
+    """Asserts that the process that starts the workers has no thread and no descriptor of the library. Returns its
+    threads."""
     threads, open_there = [], []
     for path in pathlib.Path(f"/proc/{master}").glob("task/*/comm"):
         with contextlib.suppress(OSError):  # It ended meanwhile, as below.
@@ -183,12 +184,12 @@ def assert_untouched(master, shop):
 
 
 def kinds(descriptors):
-    """Where they lead, without the numbers of sockets, pipes and processes."""
+    """Their targets, without the numbers of sockets, pipes and processes."""
     return sorted(re.sub(r"\d+", "N", name) for name in descriptors)
 
 
 def crashes(log):
-    """What a web server says of processes that ended by a signal other than the test's SIGKILL."""
+    """Messages of a web server about processes that ended by a signal other than the test's SIGKILL."""
     ends = re.findall(r"^.*(?:exited on signal|exit signal|[Ss]egmentation|SIGSEGV|SIGABRT|core dump).*$", log, re.M)
     return [line for line in ends if not re.search(r"signal 9 |Killed \(9\)|signal 15 ", line)]
 

@@ -1,4 +1,4 @@
-"""What holds for Apache alone."""
+"""Tests only for Apache."""
 
 import pytest
 
@@ -22,7 +22,7 @@ def test_no_page_fails_during_a_graceful_apache_restart(shop, sandbox, loading):
 
 
 def test_environment_variables_reach_the_library_under_apache(shop, sandbox):
-    """Those that Apache was started with, not those of SetEnv."""
+    """The variables that Apache was started with are used, not those of SetEnv."""
     with Apache(shop, None, directives=f"SetEnv ESALES_BASE_URL {sandbox.base_url}\n") as server:
         status, words = get(f"{server.address}/page.php?do=send&id=one")
         assert status == 500 and "InvalidConfigException" in words and "cluster_id" in words, words

@@ -1,4 +1,4 @@
-"""The complete pages of the documentation, each under the server that its page names."""
+"""The complete pages of the documentation, each under the server of its page."""
 
 import re
 import shutil

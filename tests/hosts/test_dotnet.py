@@ -1,4 +1,4 @@
-"""The files of the page on .NET, under Mono and .NET Core, with the native library where the page puts it."""
+"""The files of the page on .NET, under Mono and .NET Core, with the native library in the folder of the page."""
 
 import contextlib
 import json
@@ -19,7 +19,7 @@ PAGE = "mono"
 
 @pytest.fixture
 def folder(root, library, tmp_path):
-    """Compiled as the page says, and installed by its line."""
+    """Compiled and installed with the commands of the page."""
     bin = tmp_path / "bin"
     bin.mkdir()
     compiler = ["mcs", "-langversion:7.2", "-warnaserror"]
@@ -46,7 +46,7 @@ def program(root, folder, runtime, name):
 
 
 def environment(plain_environment, folder, base_url):
-    """What the page's file of variables has. The library is found where it was installed, or not at all."""
+    """The variables in the file of the page. The library is found only where it was installed."""
     env = {**plain_environment, "ESALES_BASE_URL": base_url, "ESALES_MARKET": "UK", "ESALES_PRIVATE_KEY": "the private key",
            "ESALES_SPOOL": str(folder.parent / "spool"), "ESALES_ENQUEUE_TIMEOUT_MS": "60000"}
     env.pop("ESALES_NOTIFY_LIBRARY", None)
@@ -64,7 +64,7 @@ def test_events_arrive_when_domains_and_processes_end(root, folder, sandbox, pla
 
 @contextlib.contextmanager
 def served(command, env, log):
-    """The page, at an address of its own."""
+    """The page, at a separate address."""
     address = f"http://127.0.0.1:{free_port()}/"
     with open(log, "wb") as out:
         process = subprocess.Popen([*command, address], env=env, stdout=out, stderr=out)

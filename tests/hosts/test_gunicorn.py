@@ -40,7 +40,7 @@ def test_child_process_inherits_no_descriptor_under_gunicorn(python_shop, sandbo
         python_shop.settled()
         after = server.page("do=send&id=two&descriptors")
         assert before["pid"] == after["pid"]
-        # The spool and the connection of the page are open now; the delivery is the master's, where that has begun with it.
+        # The spool and the connection of the page are open now; in the preloaded case the master delivers.
         assert len(after["own"]) >= len(before["own"]) + 2
         assert any(str(python_shop.spool) in name for name in after["own"]), after["own"]
         assert kinds(after["inherited"]) == kinds(before["inherited"])
@@ -63,13 +63,13 @@ def test_accepted_events_arrive_while_gunicorn_workers_are_recycled_reloaded_and
             stack.enter_context(python_shop.drained(sandbox.base_url, **env))
         broken = a_busy_day(server, python_shop, sandbox, 6000 if soak else 320, f"{loading} {threads} {delivery}")
         if delivery == "none":
-            # The process that delivers is none of those that ended: nothing arrives twice.
+            # The delivering process did not end, so nothing arrives twice.
             assert sum(r["duplicate"] for r in sandbox.received()) <= broken
 
 
 @both
 def test_gunicorn_workers_end_after_their_last_page(python_shop, sandbox, threads):
-    """Without a kill or a reload: every end of a worker is a regular one, with deliveries that hang in its threads."""
+    """Without a kill or a reload: every worker ends normally, with hanging deliveries in its threads."""
     sandbox.script("hang:times=1000000")
     env = {"timeout_ms": 500, "gate_min_ms": 10, "gate_max_ms": 50}
     with Gunicorn(python_shop, sandbox.base_url, env=env, threads=threads, workers=4, pages_per_worker=5) as server:
@@ -94,7 +94,7 @@ def test_no_page_fails_during_a_gunicorn_reload(python_shop, sandbox, loading, t
 
 
 def test_crash_check_fails_when_a_gunicorn_worker_crashes(python_shop, sandbox):
-    """A test of the tests: what a worker that crashes leaves in the log."""
+    """Checks the check: a crashing worker writes a line to the log."""
     with pytest.raises(AssertionError, match="SIGSEGV"), Gunicorn(python_shop, sandbox.base_url) as server:
         os.kill(server.page("do=enqueue&id=one")["pid"], signal.SIGSEGV)
         wait_for(lambda: "SIGSEGV" in server.log(), "the log does not tell")
@@ -128,13 +128,13 @@ def test_callback_of_the_master_is_not_called_in_a_worker(python_shop, sandbox):
 
 @pytest.mark.parametrize("loading", ["worker", "preload"])
 def test_environment_variables_reach_the_library_under_gunicorn(python_shop, sandbox, loading):
-    """Those that gunicorn was started with, and those of raw_env."""
+    """The variables that gunicorn was started with and those of raw_env are used."""
     with Gunicorn(python_shop, "http://127.0.0.1:9", loading, lines=f'raw_env = ["ESALES_BASE_URL={sandbox.base_url}"]\n') as server:
         assert server.page("do=send&id=one")["status"] == "ESALES_DELIVERED"
 
 
 def test_memory_queue_is_lost_when_its_gunicorn_worker_ends(python_shop, sandbox):
-    """Why the page on deployment names a spool."""
+    """Shows why the page on deployment sets a spool."""
     sandbox.script("503:times=1000000")
     server = Gunicorn(python_shop, sandbox.base_url, env={"gate_min_ms": 10, "gate_max_ms": 50})
     del server.environment["ESALES_SPOOL"]

@@ -22,7 +22,7 @@ def archive(library):
 
 @pytest.fixture
 def tree(root, library, archive, tmp_path):
-    """A folder as the page takes it: include, lib, bin and a shop's source."""
+    """A folder as on the page: include, lib, bin and the source of a shop."""
     folder = tmp_path / "shop"
     shutil.copytree(root / "include", folder / "include")
     for name in ("lib", "bin"):
@@ -55,7 +55,7 @@ def needed(program):
 
 def test_shared_library_is_found_beside_the_program(tree, run):
     run("sh", "-e", DEPLOYMENT / "c-cpp/shared.sh", cwd=tree)
-    # Unpacked somewhere else, with nothing set.
+    # Unpacked in another folder, without variables.
     moved = tree.rename(tree.parent / "elsewhere")
     assert run(moved / "bin/shop", cwd="/").startswith("ESALES_DELIVERED ")
     assert "libesales_notify.so.0" in needed(moved / "bin/shop")
@@ -72,7 +72,7 @@ def test_static_program_needs_only_libraries_of_the_system(tree, run, sandbox):
 
 
 def symbols(archive, *flags):
-    """The names of functions in it, each with the letter that nm gives it."""
+    """The names of its functions, each with its letter in the output of nm."""
     out = subprocess.run(["nm", "--defined-only", *flags, str(archive)], check=True, capture_output=True, text=True).stdout
     return {(letter, name) for letter, name in re.findall(r"^\S+ (\S) (\S+)$", out, re.M)}
 
@@ -84,7 +84,7 @@ def test_archive_defines_only_functions_of_the_c_api_for_others(archive, root):
 
 @pytest.mark.parametrize("how", ["static.sh", "shared.sh"])
 def test_program_links_and_delivers_when_it_has_functions_of_the_names_of_ours(tree, archive, run, how):
-    """Such as another copy of ring or of Rust's own library. Called by us, they would end the program."""
+    """For example another copy of ring or of Rust's standard library. A call of them would end the program."""
     inside = sorted(name for letter, name in symbols(archive) if letter == "t" and re.fullmatch(r"(ring|sqlite3|rust|__rust)_\w+", name))
     assert any(name.startswith("ring_core_") for name in inside), inside
     theirs = "".join(f"void {name}(void) {{ abort(); }}\n" for name in inside)

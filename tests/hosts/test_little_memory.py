@@ -6,7 +6,7 @@ import subprocess
 import pytest
 from sandbox import Sandbox, TlsSandbox
 
-# Around each size that something of ours asks for at once: a stack of 512 KiB or 8 MiB, an arena, buffers.
+# Around each size that the library allocates at once: a stack of 512 KiB or 8 MiB, an arena, buffers.
 EXTRA = [0, 50_000, 150_000, 300_000, 600_000, 1_000_000, 2_000_000, 4_000_000, 9_000_000, 9_500_000, 20_000_000, 80_000_000]
 
 

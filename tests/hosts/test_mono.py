@@ -1,4 +1,4 @@
-"""Mono: many threads, domains that are unloaded, processes that are killed, while delivery is under way."""
+"""Mono: many threads, domains that are unloaded, processes that are killed, during delivery."""
 
 import fcntl
 import os
@@ -46,7 +46,7 @@ def ended(process):
 
 
 def taken(path):
-    """A line that a kill cut off was not taken."""
+    """A line that a kill cut does not count."""
     return [line.strip() for line in path.read_text().splitlines(keepends=True) if line.endswith("\n")]
 
 
@@ -61,7 +61,7 @@ def test_many_mono_threads_share_a_client(run, sandbox, tmp_path):
 
 
 def test_program_started_by_mono_inherits_no_descriptor(run, sandbox, tmp_path):
-    """With a spool: its files and the connections are open. No child is left, as the host sees to."""
+    """With a spool, so its files and the connections are open. The host leaves no child."""
     ended(run("ids", "starts", 100, tmp_path / "handed", spool=tmp_path / "spool"))
     assert sorted(taken(tmp_path / "ids")) == sorted(arrived(sandbox))
     assert len(arrived(sandbox)) == 4 * 100
@@ -94,7 +94,7 @@ def test_accepted_events_arrive_when_mono_processes_are_killed_and_restarted(run
 
 
 def who_delivers(spool):
-    """The process that holds the lease; nobody if its lock is free."""
+    """The process that holds the lease; none if its lock is free."""
     with open(spool / "lease", "r+b") as lease:
         asked = struct.pack("hhqqi", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
         kind = struct.unpack("hhqqi", fcntl.fcntl(lease, OFD_GETLK, asked)[:28])[0]
@@ -103,7 +103,7 @@ def who_delivers(spool):
 
 
 def test_two_mono_processes_share_a_spool_and_one_delivers(run, sandbox, tmp_path):
-    """As when a web server starts the new one before the old one has ended."""
+    """As a web server does that starts the new domain before the old one has ended."""
     spool = tmp_path / "spool"
 
     def started(name):

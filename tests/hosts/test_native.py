@@ -1,5 +1,5 @@
-"""A C host that loads by dlopen, forks in every way there is, and lets go again: nothing leaks, nothing hangs, and what
-was accepted arrives."""
+"""A C host that uses dlopen, forks in every way, and unloads the library: nothing leaks, nothing hangs, and every
+accepted notification arrives."""
 
 import itertools
 import os
@@ -11,13 +11,13 @@ import pytest
 from counting import Service, wait_for
 from sandbox import TlsSandbox
 
-# What memory may grow by after the warm-up. It is measured in pages, and threads come and go.
+# The allowed growth of memory after the warm-up. It is measured in pages, and threads come and go.
 FLAT_KIB = 512
 LONG_S = 500
 
 
 def run(program, *arguments, env):
-    """What it says on stdout and stderr; if it hangs, it and its children are ended."""
+    """Its stdout and stderr; if it hangs, it and its children are killed."""
     process = subprocess.Popen([str(program), *map(str, arguments)], env=env, text=True, stdout=subprocess.PIPE,
                                stderr=subprocess.PIPE, start_new_session=True)
     try:
@@ -79,11 +79,11 @@ def test_library_can_be_loaded_and_unloaded_by_many_threads(compiled, environmen
 
 
 def test_every_kind_of_forked_child_delivers_while_threads_are_busy(compiled, environment, service, soak, tmp_path, capsys):
-    """Plain, double, from a thread, then exec, then threads of its own; in memory and with a spool. An exec'd program
-    finds no descriptor of ours, and the parent no zombie (native_fork.c looks)."""
+    """Plain, double, from a thread, then exec, then threads of the child; in memory and with a spool. native_fork.c
+    checks that an exec'd program has no descriptor of the library and the parent no zombie."""
     rounds = 3000 if soak else 1000
     out, err = run(compiled("native_fork.c"), "forks", 120, rounds, tmp_path / "spool", env=environment)
-    # A child that ends while it delivers from the file leaves what was under way to be sent once more.
+    # A child that ends during a delivery from the spool leaves its requests in flight, which are sent again.
     all_arrived(service, out, once=False)
     for who in ("child", "grandchild", "thread", "before-exec", "parent-sent", "parent-enqueued"):
         assert f"\n{who}-" in out, who
@@ -99,7 +99,7 @@ def test_memory_check_fails_when_a_forking_parent_leaks(compiled, environment, t
 
 
 def test_forked_child_sends_while_names_are_looked_up(compiled, environment, service, soak):
-    """Of each notification anew, by four threads of the parent and by the child."""
+    """A new connection for each notification, by four threads of the parent and by the child."""
     env = {**environment, "ESALES_BASE_URL": f"http://localhost:{service.port}", "ESALES_DNS_CACHE_S": "0",
            "ESALES_KEEP_ALIVE_S": "0", "ESALES_TIMEOUT_MS": "60000"}
     rounds = 1000 if soak else 100
@@ -110,7 +110,7 @@ def test_forked_child_sends_while_names_are_looked_up(compiled, environment, ser
 
 @pytest.mark.parametrize("in_file", [False, True], ids=["memory", "file"])
 def test_daemonised_process_keeps_sending_and_enqueueing(compiled, environment, service, tmp_path, in_file):
-    """Double fork, setsid, all descriptors closed: the daemon goes on sending and enqueueing."""
+    """Double fork, setsid, all descriptors closed: the daemon continues to send and enqueue."""
     report = tmp_path / "report"
     out, _ = run(compiled("native_fork.c"), "daemon", tmp_path / "spool" if in_file else "-", report, env=environment)
     wait_for(lambda: report.exists() and report.read_text().endswith(("done\n", "failed\n")), "the daemon hangs", 120)
@@ -121,7 +121,7 @@ def test_daemonised_process_keeps_sending_and_enqueueing(compiled, environment, 
 
 @pytest.mark.parametrize("in_file", [False, True], ids=["memory", "file"])
 def test_forked_child_sends_when_the_fork_interrupts_the_first_use(compiled, command, environment, soak, tmp_path, in_file):
-    """What is set up once in a process, for TLS and for a spool, is set up while the process is forked."""
+    """The process forks during the initialisation of TLS and of a spool."""
     with TlsSandbox(command, tmp_path / "ca.pem") as sandbox:
         env = {**environment, "ESALES_BASE_URL": sandbox.base_url, "ESALES_CA_FILE": str(tmp_path / "ca.pem"),
                "ESALES_TIMEOUT_MS": "60000", "ESALES_ENQUEUE_TIMEOUT_MS": "60000"}
@@ -132,19 +132,19 @@ def test_forked_child_sends_when_the_fork_interrupts_the_first_use(compiled, com
         rounds = 1000 if soak else 150
         for seed, longest_us in itertools.product(range(5 if soak else 1), (300, 3000)):
             out, _ = run(compiled("native_fork.c"), "first", rounds, longest_us, seed, env=env)
-            # Ids hold the process id, which the system uses again in the end.
+            # Ids contain the process id, which the system reuses at some time.
             assert len(out.split()) == 4 * rounds
             taken += out.split()
             received += [one["notification"]["id"] for one in sandbox.received()]
             sandbox.clear()
         if in_file:
-            # Who delivers a spool for all may end in between, and another one sends that again.
+            # The delivering process may end meanwhile, and another one sends its requests again.
             taken, received = set(taken), set(received)
         assert sorted(received) == sorted(taken)
 
 
 def test_worker_without_rights_uses_the_ca_file_that_its_master_read(compiled, command, environment, tmp_path):
-    """A server begins with all rights, reads the ca_file that is for it alone, and its workers give the rights up."""
+    """A server starts as root, reads the ca_file, which only root may read, and its workers drop the rights."""
     ca_file = tmp_path / "ca.pem"
     with TlsSandbox(command, ca_file) as sandbox:
         ca_file.chmod(0o600)
@@ -189,7 +189,7 @@ def test_loading_the_library_has_no_side_effect(compiled, library, plain_environ
     program = compiled("load_only.c")
     (tmp_path / "empty.c").touch()
     empty = tmp_path / "empty.so"
-    # Needs what the library needs.
+    # Needs the same libraries as the library.
     subprocess.run(["gcc", "-shared", tmp_path / "empty.c", "-Wl,--no-as-needed", "-lgcc_s", "-o", empty], check=True)
     nothing = calls_while_loading(program, empty, plain_environment, tmp_path / "trace")
     assert ("openat", "LIBRARY") in nothing and ("exit_group",) in nothing

@@ -26,12 +26,12 @@ KINDS = ("503", "refuses", "hangs")
 # What a kind of outage may cost in `make test`, where a machine that is busy with something else is not to be noticed; a page
 # that waited for the service would take a hundred times longer. And what outages may cost in `make soak`.
 MOST_OF_EACH_KIND, MOST_OF_ALL = 5, 1.2
-# Noise is met by more rounds, of which each has pages with the service up and pages with it down.
+# Noise is reduced by more rounds; each has pages with the service up and pages with it down.
 MORE_ROUNDS_OF_A_KIND, MORE_ROUNDS_OF_ALL = 4, 2
 
 
 class Outages:
-    """A service that can go away in the ways that services do, and come back on its port."""
+    """A service that can fail in several ways, and recover on the same port."""
 
     def __init__(self):
         self.services = [Service(port=free_port())]
@@ -87,7 +87,7 @@ class Comparison:
         self._down[kind].append(down)
 
     def of_rounds(self, kind):
-        """Down to up: the median over the rounds of what nine in ten pages take."""
+        """Down to up: the median over the rounds of the 90th percentile of page times."""
         down, up = (statistics.median(percentile(90, views) for views in each[kind]) for each in (self._down, self._up))
         return down / up
 
@@ -104,7 +104,7 @@ def test_pages_answer_quickly_during_an_outage(shop, capsys):
     everything, numbers, comparison = [], itertools.count(), Comparison()
     with Outages() as service, PhpFpm(shop, service.base_url, "preload", env=env, workers=WORKERS) as server:
         def visited(phase, pages):
-            """Page views with a worker killed after every so many; a visitor for every worker."""
+            """Page views with a worker killed at intervals; a visitor for every worker."""
             before = server.answered()
             visits = Visits(server.address, f"{phase}-{next(numbers)}-", pages, at_once=WORKERS, pause_ms=WORKERS * 2.5)
             for seen in range(PAGES_PER_KILL, pages, PAGES_PER_KILL):
@@ -151,5 +151,5 @@ def test_pages_answer_quickly_during_an_outage(shop, capsys):
                   + ", ".join(f"{kind} {comparison.of_all([kind])[0]:.2f}" for kind in KINDS) + ")")
         for kind in KINDS:
             assert comparison.of_rounds(kind) <= MOST_OF_EACH_KIND, (kind, comparison.of_rounds(kind))
-        # With the small counts the p99 is that of a few pages: not enough to compare by.
+        # With the small counts the p99 depends on a few pages, which is not enough to compare.
         assert not IS_SOAK or ratio <= MOST_OF_ALL, (ratio, down, up)

@@ -1,4 +1,4 @@
-"""What holds for php-fpm alone."""
+"""Tests only for php-fpm."""
 
 import contextlib
 import pathlib
@@ -20,7 +20,7 @@ def shop(library, command):
 
 
 def test_environment_variables_reach_the_library_under_php_fpm(shop, sandbox):
-    """Those of the pool, those of the master only without clear_env, those of nginx never."""
+    """The variables of the pool are used, those of the master only without clear_env, those of nginx never."""
     outside = {"ESALES_BASE_URL": sandbox.base_url}
 
     def asked(server):
@@ -80,14 +80,14 @@ def test_no_page_fails_during_a_php_fpm_reload(shop, sandbox):
 
 
 def test_pages_fail_during_a_php_fpm_reload_without_process_control_timeout(shop, sandbox):
-    """Why the page on deployment has that line. What nginx makes good shows in its log."""
+    """Shows why the page on deployment has that line. The retries of nginx are in its log."""
     server = PhpFpm(shop, sandbox.base_url, workers=4)
     main = shop.folder / "php-fpm.conf"
     assert "process_control_timeout = 300" in main.read_text()
     main.write_text(main.read_text().replace("process_control_timeout = 300", ""))
     with server:
         server.reloaded_under_pages(sandbox, 3)
-        # nginx writes its log when the visitor has the answer already.
+        # nginx writes its log after the visitor has the answer.
         wait_for(lambda: any("502" in statuses for _, statuses in server.views()), "no page broke")
 
 
@@ -95,13 +95,14 @@ def test_pages_fail_during_a_php_fpm_reload_without_process_control_timeout(shop
 def test_nginx_retries_another_worker_only_for_get(shop, sandbox, method, asked):
     with PhpFpm(shop, sandbox.base_url, workers=4) as server:
         assert get(f"{server.address}/page.php?do=die", method)[0] == 502
-        # nginx writes its log when the visitor has the answer already.
+        # nginx writes its log after the visitor has the answer.
         wait_for(lambda: broken(server), "nginx does not tell of the page")
         assert broken(server) == [(502, ["502"] * asked)]
 
 
 def deployed(shop):
-    """The packages as a deployment lays them out: vendor leads to the present release. Returns the way to the next."""
+    """The packages as in a deployment: vendor links to the present release. Returns a function that installs the
+    next."""
     vendor, releases = shop.folder / "vendor", shop.folder / "releases"
     releases.mkdir()
     vendor.rename(releases / "1")
@@ -118,9 +119,9 @@ def deployed(shop):
 
 @pytest.mark.parametrize("delivery", ["background", "none"])
 def test_each_event_arrives_once_when_a_worker_loads_the_library_of_a_new_release(shop, sandbox, delivery):
-    """Deployed without a reload: the old copy of the library stays in the worker, and goes on delivering."""
+    """Deployed without a reload: the old copy of the library stays in the worker, and still delivers."""
     deploy = deployed(shop)
-    # PHP looks where the path leads at each page.
+    # PHP resolves the path at each page.
     pool = {"php_admin_value[realpath_cache_size]": 0, "php_admin_value[opcache.revalidate_path]": 1,
             "php_admin_value[opcache.revalidate_freq]": 0}
     with contextlib.ExitStack() as stack:

@@ -1,4 +1,4 @@
-"""Python hosts that fork children of their own, and threaded ones that start processes."""
+"""Python hosts that fork children, and threaded ones that start processes."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from counting import Service
 
 @pytest.fixture
 def run(root, library, plain_environment, tmp_path):
-    """Runs python_fork.py against a service of its own; returns the ids that it took and the ids that arrived."""
+    """Runs python_fork.py with a separate sandbox; returns the accepted ids and the received ids."""
 
     def run_program(*arguments, spool=None, works=True):
         with Service() as service:
@@ -29,7 +29,7 @@ def run(root, library, plain_environment, tmp_path):
             try:
                 words = process.communicate(timeout=300)[1].decode()
             finally:
-                # Whatever hangs, nothing stays behind.
+                # Also ends processes that hang.
                 if process.poll() is None:
                     os.killpg(process.pid, signal.SIGKILL)
             assert (process.returncode == 0) == works, words

@@ -1,4 +1,4 @@
-"""A C++ host with handlers and interval timers of its own: its signals run on its threads, and none comes from us."""
+"""A C++ host with signal handlers and interval timers: its signals run on its threads, and the library raises none."""
 
 import contextlib
 import random
@@ -43,7 +43,7 @@ class Resetting:
                 server.sendall(data)
                 if left > 0 and data.endswith(b"}"):
                     client.sendall(server.recv(65536))
-            # A reset: the next write of the peer would raise SIGPIPE in one who does not mind.
+            # A reset: the next write would raise SIGPIPE in a program that does not prevent it.
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.resets += 1
 
@@ -62,7 +62,7 @@ def start(compiled, library_dir, plain_environment, tmp_path):
 
     def start(**options):
         env = {**plain_environment, **{f"ESALES_{name.upper()}": str(value) for name, value in options.items()}}
-        # Into a file: a pipe would be full before anybody reads it.
+        # Into a file, because a pipe would be full before it is read.
         with open(tmp_path / "taken", "w") as taken:
             return subprocess.Popen([str(program), "300"], env=env, text=True, stdout=taken, stderr=subprocess.PIPE)
 
@@ -83,10 +83,10 @@ def stopped(process, taken):
     # The storm: a thousand a second, of which those merge that are due while the process gets no CPU. SIGPROF is due by its
     # CPU time, as finely as the kernel's tick shows it, which is 100 to 1,000 a second.
     assert seen["ALRM"] >= seen["ms"] / 4 and seen["PROF"] >= seen["cpu_ms"] / 20, err
-    # The host's children were its own, and nothing of ours raised SIGPIPE.
+    # The host had only its own children, and the library raised no SIGPIPE.
     assert seen["children"] >= 1 and seen["CHLD"] >= 1, err
     assert seen["PIPE"] == 0 and seen["TERM"] == 1, err
-    # Threads of ours were there to be looked at.
+    # Threads of the library existed and were checked.
     assert seen["threads"] >= 2, err
     ids = [line for line in taken.read_text().split() if line != "ready"]
     assert len(ids) == len(set(ids)) == seen["sent"] + seen["enqueued"]
@@ -104,7 +104,7 @@ def test_host_stops_gracefully_during_many_signals(start, stop):
 
 def test_tls_calls_succeed_during_many_signals(start, stop, command, tmp_path):
     with TlsSandbox(command, tmp_path / "ca.pem") as sandbox:
-        # Connections are not kept: there is a handshake for every notification.
+        # Connections are not kept, so every notification has a handshake.
         process = start(base_url=sandbox.base_url, ca_file=sandbox.ca_file, timeout_ms=60000, keep_alive_s=0)
         wait_for(lambda: sandbox.status()["received"] >= 300, "the host does not send", 240)
         seen, ids = stop(process)

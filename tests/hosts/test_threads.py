@@ -1,4 +1,4 @@
-"""What a host does with threads that is rare: much thread-local data, a main thread that ends first."""
+"""Rare uses of threads: much thread-local data, a main thread that ends first."""
 
 import contextlib
 import pathlib
@@ -12,7 +12,8 @@ from sandbox import TlsSandbox
 
 @pytest.mark.parametrize("kib", [0, 313, 490, 504, 1024, 4096])
 def test_host_delivers_when_it_has_much_static_thread_local_data(compiled, command, library_dir, plain_environment, tmp_path, kib):
-    """By name and with TLS, so that each sort of thread is started: for the look-up, for delivery, for callbacks."""
+    """With a host name and TLS, so that every kind of thread is started: for the look-up, for delivery, for
+    callbacks."""
     program = compiled("big_tls.c", f"-DSIZE={max(kib << 10, 8)}", f"-L{library_dir}", "-lesales_notify", f"-Wl,-rpath,{library_dir}",
                        target=f"big_tls_{kib}")
     with TlsSandbox(command, tmp_path / "ca.pem") as sandbox:
@@ -37,14 +38,14 @@ def only_ours_are_left(process):
 
 
 def heed_signals():
-    """In the child: nohup, and a shell that runs the tests in the background, ignore these, and a program inherits that."""
+    """In the child, because nohup and background shells ignore these signals, and programs inherit that."""
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
         signal.signal(number, signal.SIG_DFL)
 
 
 @pytest.fixture
 def start(compiled, library_dir, plain_environment, tmp_path):
-    """Starts main_exits.c, which has something in its queue that the service does not take."""
+    """Starts main_exits.c, whose queue has a notification that the service does not accept."""
     program = compiled("main_exits.c", f"-L{library_dir}", "-lesales_notify", f"-Wl,-rpath,{library_dir}")
     running = []
 
@@ -101,7 +102,7 @@ def test_host_thread_receives_a_signal_by_sigwait_when_the_main_thread_has_ended
 
 
 def test_process_ends_after_the_last_delivery_when_the_host_has_no_thread(start):
-    """As it would have without the library."""
+    """The exit status is the same as without the library."""
     with Service() as service:
         process = start("main", in_file=False, base_url=service.base_url)
         assert process.wait(LONG_S) == 0
@@ -111,7 +112,7 @@ def test_process_ends_after_the_last_delivery_when_the_host_has_no_thread(start)
 @pytest.mark.parametrize("how", ["throw", "pthread_exit"])
 @pytest.mark.parametrize("where", ["log", "delivery"])
 def test_process_is_aborted_when_a_callback_is_left_without_a_return(compiled, library_dir, plain_environment, where, how):
-    """As the header says: on a thread of the host's, where the log is called, and on one of the library's."""
+    """As the header documents: on a thread of the host, which calls the log callback, and on one of the library."""
     program = compiled("leaving_callbacks.cpp", f"-L{library_dir}", "-lesales_notify", f"-Wl,-rpath,{library_dir}")
     env = {**plain_environment, "ESALES_BASE_URL": "http://127.0.0.1:9", "ESALES_MAX_AGE_S": "1"}
     done = subprocess.run([program, where, how], env=env, capture_output=True, text=True, timeout=LONG_S)

@@ -141,7 +141,7 @@ def test_export_has_no_token_that_can_be_used(page, sandbox, tmp_path):
 
 # Undo
 
-def test_undo_brings_back_what_clear_took_away(page, sandbox):
+def test_undo_restores_the_rows_that_clear_removed(page, sandbox):
     for number in range(3):
         send(sandbox, id=f"n{number}", ticket=TICKET)
     wait_rows(page, 3)
@@ -164,7 +164,7 @@ def test_undo_brings_back_what_clear_took_away(page, sandbox):
     assert [record["notification"]["id"] for record in sandbox.received()] == ["after"], "the sandbox stays cleared"
 
 
-def test_undo_brings_back_what_waited_when_the_page_is_paused(page, sandbox):
+def test_undo_restores_waiting_rows_when_the_page_is_paused(page, sandbox):
     send(sandbox, id="shown")
     wait_rows(page, 1)
     page.get_by_role("button", name="Pause").click()
@@ -181,7 +181,7 @@ def test_undo_brings_back_what_waited_when_the_page_is_paused(page, sandbox):
 
 
 @pytest.mark.parametrize("times", [1, 2])
-def test_undo_is_of_the_last_clear_that_took_something(page, sandbox, times):
+def test_undo_reverts_the_last_clear_that_removed_rows(page, sandbox, times):
     send(sandbox, id="old")
     wait_rows(page, 1)
     page.get_by_role("button", name="Clear", exact=True).click()

@@ -92,7 +92,7 @@ def test_image_runs_the_agent_as_its_user_and_is_healthy(image, sandbox):
     with subprocess.Popen(image.entered([*image.entrypoint, *image.command], ESALES_BASE_URL=sandbox.base_url), stderr=subprocess.PIPE) as agent:
         try:
             wait_for(socket.exists, "the agent does not listen")
-            assert image.run(image.health).returncode == 0
+            wait_for(lambda: image.run(image.health).returncode == 0, "the agent is not well")
             assert image.run([*image.health, "--ready"]).returncode == 0
             assert post(socket, cart("contained")).status == 202
             received, = wait_for(sandbox.received, "not delivered")

@@ -108,9 +108,9 @@ namespace Esales.Notify
         /// </summary>
         /// <remarks>
         /// The service would count a repeated payment twice. A payment is therefore sent again only if the service
-        /// certainly did not process it (option <c>payment_repeat</c>). If it may have arrived, the call fails
-        /// with a <see cref="MayHaveArrivedException"/>. <see cref="Notification.End"/> waits for older
-        /// notifications in the client's queue, for at most half of <c>timeout_ms</c>.
+        /// certainly did not process it (option <c>payment_repeat</c>). If it may have arrived, the call throws a
+        /// <see cref="MayHaveArrivedException"/>. <see cref="Notification.End"/> waits for older notifications in the
+        /// client's queue, for at most half of <c>timeout_ms</c>.
         /// </remarks>
         /// <param name="visitor">The visitor who caused the event.</param>
         /// <param name="notification">What happened.</param>
@@ -219,12 +219,12 @@ namespace Esales.Notify
             return Call(native.EnqueueAddToCart, visitor, ticket, id);
         }
 
-        /// <summary><see cref="Enqueue"/> for a page that must not fail: it never throws.</summary>
-        /// <param name="visitor">Who did it.</param>
+        /// <summary>Like <see cref="Enqueue"/>, but never throws. It is for a page that must not fail.</summary>
+        /// <param name="visitor">The visitor who caused the event.</param>
         /// <param name="notification">What happened.</param>
         /// <returns>
-        /// A receipt that says <see cref="StatusCode.Queued"/>, or a code below 0: not accepted, and the detail says why.
-        /// Log it.
+        /// A receipt. Its status is <see cref="StatusCode.Queued"/>, or a code below 0 if the notification was not accepted;
+        /// the detail has the reason, which the page should log.
         /// </returns>
         public Receipt TryEnqueue(Visitor visitor, Notification notification)
         {
@@ -239,9 +239,9 @@ namespace Esales.Notify
         }
 
         /// <summary>
-        /// <see cref="EnqueueAddToCart"/> for a page that must not fail: it never throws, as <see cref="TryEnqueue"/>.
+        /// Like <see cref="EnqueueAddToCart"/>, but never throws, like <see cref="TryEnqueue"/>.
         /// </summary>
-        /// <param name="visitor">Who did it.</param>
+        /// <param name="visitor">The visitor who caused the event.</param>
         /// <param name="ticket">As for <see cref="NotifyAddToCart"/>.</param>
         /// <param name="id">As for <see cref="NotifyAddToCart"/>.</param>
         /// <returns>As <see cref="TryEnqueue"/>.</returns>

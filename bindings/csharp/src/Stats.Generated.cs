@@ -71,7 +71,7 @@ namespace Esales.Notify
         /// <summary>Duration of the successful attempt, of the last 1000 delivered notifications.</summary>
         public Percentiles AttemptLatency { get; }
 
-        /// <summary>Notifications that were accepted, and that the engine of the spool has lost since, at least: after it was restarted without its data, or after a replica without the last of them became the primary. Not among the accepted. 0 for a spool in a directory or in memory.</summary>
+        /// <summary>Least number of accepted notifications that the engine of the spool has lost: it restarted without its data, or a replica without the newest ones became the primary. accepted does not include them. 0 for a spool in a directory or in memory.</summary>
         public long Lost { get; }
     }
 

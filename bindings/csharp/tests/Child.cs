@@ -4,7 +4,8 @@ using System.Linq;
 
 namespace Esales.Notify.Tests
 {
-    /// <summary>What a helper process does: a library is loaded once per process, and so is the environment.</summary>
+    /// <summary>The programs of helper processes. They are needed because a process loads the library and the
+    /// environment only once.</summary>
     internal static class Child
     {
         // Never disposed, on purpose.

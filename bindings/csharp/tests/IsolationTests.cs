@@ -3,7 +3,7 @@ using System;
 namespace Esales.Notify.Tests
 {
     /// <summary>
-    /// A test owns the state of its process: each of these two would fail after the other in the same process.
+    /// Tests run in separate processes: each of these two would fail after the other in the same process.
     /// </summary>
     public static class IsolationTests
     {

@@ -6,8 +6,8 @@ using System.Text;
 namespace Esales.Notify.Tests
 {
     /// <summary>
-    /// Reads JSON into dictionaries, lists, strings, doubles, bools and null. By hand: the two runtimes share no reader
-    /// that needs no further package.
+    /// Reads JSON into dictionaries, lists, strings, doubles, bools and null. Written by hand, because the two
+    /// runtimes have no common reader without another package.
     /// </summary>
     internal sealed class Json
     {

@@ -6,10 +6,10 @@ using System.Text;
 
 namespace Esales.Notify.Tests
 {
-    /// <summary>Where the native library is looked for, in which order, and what is said when it is not there.</summary>
+    /// <summary>Where the native library is searched, in which order, and the message if it is not found.</summary>
     internal static class LibraryTests
     {
-        // A name that a shop's server might have, and that must not be taken for an address or a pattern.
+        // A directory name that must not be taken for an address or a pattern.
         private const string Awkward = "esales åäö #1 100%25";
 
         public static void Library_is_loaded_from_the_path_in_the_environment()
@@ -72,7 +72,7 @@ namespace Esales.Notify.Tests
             {
                 string system = Path.GetDirectoryName(Copy(folder.File("system", "libesales_notify.so.0")));
                 Loaded("libesales_notify.so.0", Run(folder, null, system));
-                // An empty variable is as good as none.
+                // An empty variable counts as not set.
                 Loaded("libesales_notify.so.0", Run(folder, "", system));
             }
         }
@@ -99,7 +99,7 @@ namespace Esales.Notify.Tests
         {
             using (var folder = new Folder(Awkward))
             {
-                // So that a library that is installed on this machine is not found.
+                // Hides a library that is installed on this machine.
                 string broken = folder.File("system", "libesales_notify.so.0");
                 File.WriteAllText(broken, "this is no library");
                 string output = Failed(Run(folder, null, Path.GetDirectoryName(broken)));
@@ -129,7 +129,7 @@ namespace Esales.Notify.Tests
                 Check.Contains(patched, output, "words");
                 Check.Contains("version " + theirs + ", and this binding needs 0.1.x", output, "words");
 
-                // Also in the package: another version there is a mistake to be told, not to be searched around.
+                // In the package too: another version there is an error, and the search ends.
                 File.Copy(patched, folder.File("libesales_notify.so"));
                 string system = Path.GetDirectoryName(Copy(folder.File("system", "libesales_notify.so.0")));
                 Check.Contains("version " + theirs, Failed(Run(folder, null, system)), "words");
@@ -156,7 +156,7 @@ namespace Esales.Notify.Tests
             }
         }
 
-        /// <summary>Copies the package into the folder and lets a process there load the library.</summary>
+        /// <summary>Copies the package into the folder and starts a process there that loads the library.</summary>
         private static Ended Run(Folder folder, string variable, string systemFolder, params string[] paths)
         {
             if (!File.Exists(Path.Combine(folder.Path, "tests.exe")))

@@ -6,7 +6,7 @@ using System.Threading;
 
 namespace Esales.Notify.Tests
 {
-    /// <summary>Every kind of notification: its bytes, its prices, its refusals, and what a payment may do twice.</summary>
+    /// <summary>Every kind of notification: its bytes, its prices, refused values, and repeated payments.</summary>
     internal static class NotificationTests
     {
         private const string PrivateKey = "a private key";
@@ -17,7 +17,7 @@ namespace Esales.Notify.Tests
         private static readonly Line Mug = new Line("P_mug", 2, 199.50m, variantKey: "V_red");
         private static readonly Line Pot = new Line("P_pot", 1, 1000m, 600.25m);
 
-        /// <summary>Each kind, with the end of its path and what its body has behind the visitor.</summary>
+        /// <summary>Each kind, with the end of its path and the members of its body after the visitor.</summary>
         private static readonly Dictionary<Notification, string[]> Kinds = new Dictionary<Notification, string[]>
         {
             [Notification.AddToCart("t", "1")] = new[] { "adding-to-cart", ",\"id\":\"1\",\"ticket\":\"t\"}" },
@@ -88,7 +88,7 @@ namespace Esales.Notify.Tests
 
         public static void Decimal_price_is_sent_with_its_decimals_when_the_culture_has_a_comma()
         {
-            // Some runtimes are installed without cultures, and give the invariant one for every name.
+            // Some runtimes are installed without cultures, and return the invariant one for every name.
             var swedish = (CultureInfo)new CultureInfo("sv-SE").Clone();
             swedish.NumberFormat.NumberDecimalSeparator = ",";
             swedish.NumberFormat.NegativeSign = "\u2212";
@@ -313,7 +313,7 @@ namespace Esales.Notify.Tests
             using (var sandbox = new Sandbox())
             using (Client client = sandbox.Client())
             {
-                // The clicks have to be sent again, and the end would pass them.
+                // The clicks must be sent again, so the end must wait for them.
                 sandbox.Script("503:retry-after=1, 503:retry-after=1");
                 for (int i = 0; i < 20; i++)
                 {
@@ -401,7 +401,7 @@ namespace Esales.Notify.Tests
                 Check.Equal(1, received.Count, name);
                 Check.Equal(Who + kind.Value[1], (string)received[0]["body"], name);
                 string path = "/api/v1/notifications/" + kind.Value[0];
-                // The sandbox computes the signature itself. It is the rest of the path.
+                // The sandbox computes the signature itself. The signature is the rest of the path.
                 bool isSigned = kind.Key.Kind == Kind.SecurePayment;
                 Check.Equal(isSigned ? (object)true : null, received[0]["payment_token_valid"], name);
                 string sent = (string)received[0]["path"];
@@ -409,7 +409,7 @@ namespace Esales.Notify.Tests
             }
         }
 
-        /// <summary>The prices of the lines as they stand in the body that arrived.</summary>
+        /// <summary>The prices of the lines in the received body, as text.</summary>
         private static string[] Prices(IEnumerable<Line> lines)
         {
             using (var sandbox = new Sandbox())

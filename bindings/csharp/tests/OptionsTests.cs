@@ -79,7 +79,7 @@ namespace Esales.Notify.Tests
         {
             int properties = typeof(ClientOptions).GetProperties().Count(p => p.GetIndexParameters().Length == 0);
             var start = Processes.Command(Environment.GetEnvironmentVariable("ESALES_NOTIFY_COMMAND"), "options", "--json");
-            // Nobody reads it, and it must not fill its pipe.
+            // Its output is not read, so it must not fill its pipe.
             start.RedirectStandardError = false;
             using (Process process = Process.Start(start))
             {

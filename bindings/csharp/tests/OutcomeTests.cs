@@ -6,7 +6,7 @@ using System.Net.Sockets;
 
 namespace Esales.Notify.Tests
 {
-    /// <summary>Every outcome becomes its exception, with code, name and receipt.</summary>
+    /// <summary>Every outcome has its exception, with code, name and receipt.</summary>
     internal static class OutcomeTests
     {
         private static readonly KeyValuePair<string, string> Once = Sandbox.Option("max_attempts", "1");
@@ -88,7 +88,7 @@ namespace Esales.Notify.Tests
 
         public static void Connect_exception_is_thrown_when_the_connection_is_refused()
         {
-            // Bound, so that nobody else gets the port, and not listening.
+            // Bound, so that no other process gets the port, but not listening.
             using (var bound = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp))
             {
                 bound.Bind(new IPEndPoint(IPAddress.Loopback, 0));

@@ -5,7 +5,7 @@ using System.Text.RegularExpressions;
 
 namespace Esales.Notify.Tests
 {
-    /// <summary>C's name of a status.</summary>
+    /// <summary>The name of a status in C.</summary>
     internal static class Snake
     {
         internal static string Name(StatusCode code)
@@ -19,7 +19,7 @@ namespace Esales.Notify.Tests
         }
     }
 
-    /// <summary>What surrounds the code: the header, the project file, the README and the example.</summary>
+    /// <summary>The header, the project file, the README and the example.</summary>
     internal static class PackageTests
     {
         public static void Codes_kinds_and_levels_equal_the_header()

@@ -6,7 +6,7 @@ using System.Linq;
 
 namespace Esales.Notify.Tests
 {
-    /// <summary>What a process printed, and how it ended.</summary>
+    /// <summary>The output and exit code of a process.</summary>
     internal sealed class Ended
     {
         internal int Code;
@@ -47,8 +47,8 @@ namespace Esales.Notify.Tests
         }
 
         /// <summary>Runs a program of this runtime to its end.</summary>
-        /// <param name="folder">Where the program and its assemblies are.</param>
-        /// <param name="environment">Variables to set; null takes one away.</param>
+        /// <param name="folder">The folder of the program and its assemblies.</param>
+        /// <param name="environment">Variables to set; null removes one.</param>
         /// <param name="program">Its file name, and its arguments.</param>
         internal static Ended Run(string folder, IDictionary<string, string> environment, params string[] program)
         {
@@ -66,7 +66,8 @@ namespace Esales.Notify.Tests
             }
             using (Process process = Process.Start(start))
             {
-                // Both pipes must be read at once, or a process that fills the other one would wait for ever.
+                // Both pipes must be read at the same time; otherwise a process that fills the other one would wait
+                // for ever.
                 var errors = process.StandardError.ReadToEndAsync();
                 string output = process.StandardOutput.ReadToEnd();
                 process.WaitForExit();
@@ -75,7 +76,7 @@ namespace Esales.Notify.Tests
         }
     }
 
-    /// <summary>A new folder, gone when disposed.</summary>
+    /// <summary>A new folder, removed when disposed.</summary>
     internal sealed class Folder : IDisposable
     {
         internal readonly string Path;
@@ -87,7 +88,7 @@ namespace Esales.Notify.Tests
             Directory.CreateDirectory(Path);
         }
 
-        /// <summary>The path of a file in it, whose folder is made if need be.</summary>
+        /// <summary>The path of a file in it. Makes the folder of the file.</summary>
         internal string File(params string[] path)
         {
             string file = System.IO.Path.Combine(new[] { Path }.Concat(path).ToArray());
@@ -106,8 +107,7 @@ namespace Esales.Notify.Tests
 
         public void Dispose()
         {
-            // Under another name first: a worker that still has something to record there would otherwise put files
-            // back while they are removed.
+            // Renamed first: a worker that still writes would otherwise create files while they are removed.
             Directory.Move(Path, Path + ".gone");
             Directory.Delete(Path + ".gone", true);
         }

@@ -6,10 +6,9 @@ using System.Reflection;
 namespace Esales.Notify.Tests
 {
     /// <summary>
-    /// Runs every public method of the classes whose names end in Tests, each in a process of its own: the log, the
-    /// connections and the queues belong to the process, and a test must not hear another's. The first argument is a
-    /// filter: only tests whose names contain it. With "one" and a test's name it is such a process, with "child" a
-    /// helper process of a test.
+    /// Runs every public method of the classes whose names end in Tests, each in a separate process, because the log,
+    /// the connections and the queues belong to the process. The first argument is a filter: only tests whose names
+    /// contain it run. With "one" and a test's name it is such a process, with "child" a helper process of a test.
     /// </summary>
     internal static class Program
     {

@@ -8,10 +8,11 @@ using System.Threading;
 
 namespace Esales.Notify.Tests
 {
-    /// <summary>The queue: what is accepted is delivered or counted, and can be asked for and listened to.</summary>
+    /// <summary>The queue: accepted notifications are delivered or counted, have receipts, and raise the
+    /// event.</summary>
     internal static class QueueTests
     {
-        /// <summary>So that what never comes fails a test and does not hang the suite.</summary>
+        /// <summary>A timeout, so that a missing event fails the test and does not hang the suite.</summary>
         private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
 
         private const string Nowhere = "http://127.0.0.1:9";
@@ -30,7 +31,7 @@ namespace Esales.Notify.Tests
                 Check.Equal("an id", client.EnqueueAddToCart(Sample.Anna, Sample.Ticket, "an id").Id, "id");
                 Check.That(client.Flush(Limit), "not flushed");
 
-                // Several are under way at a time, and may arrive in another order.
+                // Several are in flight at a time, and may arrive in another order.
                 Check.Equal("an id, " + queued.Id, string.Join(", ", Ids(sandbox).OrderByDescending(i => i == "an id")), "received");
                 Receipt delivered = client.GetReceipt(queued.Id);
                 Check.Equal(StatusCode.Delivered, delivered.StatusCode, "code");
@@ -96,7 +97,7 @@ namespace Esales.Notify.Tests
         public static void Receipt_is_queued_while_the_notification_waits()
         {
             using (var sandbox = new Sandbox())
-            // It expires before the service wants to be asked again: it is not sent to another test's sandbox.
+            // It expires before the next attempt, so it is not sent to the sandbox of another test.
             using (Client client = sandbox.Client(Sandbox.Option("max_age_s", "20")))
             {
                 sandbox.Script("503:retry-after=30");
@@ -282,7 +283,7 @@ namespace Esales.Notify.Tests
                 bool isRecorded = true;
                 client.Settled += (sender, e) =>
                 {
-                    // It is recorded by then, and the client may be used.
+                    // The outcome is already recorded, and the handler may use the client.
                     isRecorded &= sender == client
                         && ((Client)sender).GetReceipt(e.Receipt.Id).StatusCode == e.Receipt.StatusCode;
                     settled.Add(e.Receipt);
@@ -300,7 +301,7 @@ namespace Esales.Notify.Tests
                     Check.That(receipt.Elapsed > TimeSpan.Zero, "no time passed");
                 }
                 Check.That(isRecorded, "not recorded, or another sender");
-                // Dead letters are no success, and nothing waits for them.
+                // Dead letters are failures, and flush does not wait for them.
                 Check.That(client.Flush(Limit), "not flushed");
                 Check.Equal(1L, client.GetStats().Process.Dead, "dead");
             }
@@ -573,7 +574,7 @@ namespace Esales.Notify.Tests
                 string key = Identity.CustomerKey("customer-4711");
                 string token = Identity.CustomerToken("a private key", key);
                 Visitor visitor = Visitor.SignedIn(key, Sample.SessionKey, token, "UK");
-                // Services quote what they do not like.
+                // Services may quote wrong values.
                 string quoted = "\"no " + token + " for " + key + ", " + Sample.Ticket + "\"";
                 sandbox.Script("503:body=" + quoted + ", 400:body=" + quoted + ", 403:body=" + quoted);
                 client.EnqueueAddToCart(visitor, Sample.Ticket, "an id");
@@ -613,7 +614,7 @@ namespace Esales.Notify.Tests
                     Check.That(!log.ToString().Contains("unheard"), log.ToString());
                 }
                 DeadLetter(client, sandbox, "too late");
-                // A second listener has heard, and the first has not.
+                // The second handler was called, and the first was not.
                 using (var second = new Messages(LogLevel.Warn))
                 {
                     DeadLetter(client, sandbox, "later");
@@ -647,7 +648,7 @@ namespace Esales.Notify.Tests
             }
         }
 
-        /// <summary>One more; when this returns, the library has said all it has to say about it.</summary>
+        /// <summary>Enqueues one more; afterwards the library has logged everything about it.</summary>
         private static void DeadLetter(Client client, Sandbox sandbox, string id)
         {
             using (var settled = new ManualResetEventSlim())
@@ -668,7 +669,7 @@ namespace Esales.Notify.Tests
         }
 
         /// <summary>
-        /// A client of a service that nobody can reach.
+        /// A client of a service that cannot be reached.
         /// </summary>
         private static Client Down(string option, string value, params KeyValuePair<string, string>[] more)
         {

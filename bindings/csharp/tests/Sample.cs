@@ -1,6 +1,6 @@
 namespace Esales.Notify.Tests
 {
-    /// <summary>The reference's example.</summary>
+    /// <summary>The example of the vendor's reference.</summary>
     internal static class Sample
     {
         internal const string CustomerKey = "d9528030-509c-4e0f-b585-7168f1e9feca";

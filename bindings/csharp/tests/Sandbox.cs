@@ -8,7 +8,7 @@ using System.Text;
 
 namespace Esales.Notify.Tests
 {
-    /// <summary>A sandbox of its own for one test: a process that is ended when this is disposed.</summary>
+    /// <summary>A sandbox for one test: a process that ends when this is disposed.</summary>
     internal sealed class Sandbox : IDisposable
     {
         private readonly Process process;
@@ -19,9 +19,9 @@ namespace Esales.Notify.Tests
             string[] all = new[] { "sandbox", "--listen", "127.0.0.1:0", "--json", "--until-stdin-closes" }.Concat(arguments).ToArray();
             ProcessStartInfo start = Processes.Command(
                 Environment.GetEnvironmentVariable("ESALES_NOTIFY_COMMAND"), all);
-            // Nobody reads it; it belongs where the suite's own goes.
+            // Not read here: it goes to the output of the suite.
             start.RedirectStandardError = false;
-            // Never written to: it closes with this process, and the sandbox with it.
+            // Never written: it closes when this process ends, which ends the sandbox.
             start.RedirectStandardInput = true;
             process = Process.Start(start);
             string line = process.StandardOutput.ReadLine();
@@ -41,7 +41,7 @@ namespace Esales.Notify.Tests
             }
         }
 
-        /// <summary>Connections that a notification came on.</summary>
+        /// <summary>Connections that sent a notification.</summary>
         internal int Connections
         {
             get { return Status("connections"); }
@@ -62,7 +62,7 @@ namespace Esales.Notify.Tests
             Control("DELETE", "received", null);
         }
 
-        /// <summary>Waits until so many requests have been received.</summary>
+        /// <summary>Waits until this many requests have been received.</summary>
         internal void Await(int count)
         {
             var watch = Stopwatch.StartNew();
@@ -72,7 +72,7 @@ namespace Esales.Notify.Tests
             }
         }
 
-        /// <summary>A client of it; unless the options say otherwise, no stall of the machine uses up its budget.</summary>
+        /// <summary>A client of it. Its default budget is long, for busy machines.</summary>
         internal Client Client(params KeyValuePair<string, string>[] options)
         {
             var all = new ClientOptions
@@ -89,7 +89,7 @@ namespace Esales.Notify.Tests
             return new KeyValuePair<string, string>(name, value);
         }
 
-        /// <summary>Ends it. A second time is fine: some tests end it in the middle.</summary>
+        /// <summary>Ends it. A second call does nothing, because some tests end it early.</summary>
         public void Dispose()
         {
             if (ended)
@@ -111,8 +111,8 @@ namespace Esales.Notify.Tests
         }
 
         /// <summary>
-        /// One request of the control interface, on a connection of its own. By hand: Mono's HttpWebRequest
-        /// now and then aborts one by itself.
+        /// One request to the control interface, on a separate connection. Written by hand, because Mono's
+        /// HttpWebRequest sometimes aborts a request.
         /// </summary>
         private string Control(string method, string what, string body)
         {

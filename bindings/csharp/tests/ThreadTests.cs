@@ -10,10 +10,10 @@ using System.Threading;
 
 namespace Esales.Notify.Tests
 {
-    /// <summary>Many threads, the garbage collector, and dispose while calls are under way.</summary>
+    /// <summary>Many threads, the garbage collector, and dispose during calls.</summary>
     internal static class ThreadTests
     {
-        /// <summary>So that a defect that makes threads run for ever fails a test and does not hang the suite.</summary>
+        /// <summary>A timeout, so that threads that run for ever fail the test and do not hang the suite.</summary>
         private static readonly TimeSpan Limit = TimeSpan.FromSeconds(100);
 
         public static void Many_threads_share_a_client_while_the_collector_runs()
@@ -64,7 +64,7 @@ namespace Esales.Notify.Tests
                 for (int n = 0; n < 200; n++)
                 {
                     string option = "unknown_" + i + "_" + n;
-                    // Made out here: mcs compiles an indexed initialiser within a lambda to invalid code.
+                    // Made outside: mcs compiles an indexed initialiser within a lambda to invalid code.
                     var options = new ClientOptions { [option] = "x" };
                     var e = Check.Throws<InvalidConfigException>(() => new Client(options), option);
                     Check.Contains(option, e.Message, "words");
@@ -150,7 +150,7 @@ namespace Esales.Notify.Tests
                 var forgetter = new Thread(() => Forget(100));
                 forgetter.Start();
                 forgetter.Join();
-                // Whoever listens for a client notices within moments that it is gone.
+                // A handler's thread notices soon that its client is collected.
                 var watch = Stopwatch.StartNew();
                 while (frees.Count <= 50 && watch.Elapsed < TimeSpan.FromSeconds(60))
                 {
@@ -178,7 +178,7 @@ namespace Esales.Notify.Tests
             for (int i = 0; i < count; i++)
             {
                 var client = new Client(new ClientOptions { ["cluster_id"] = "shop" });
-                // Only the client itself is known to it: the two are to go together.
+                // The handler refers only to the client, so both are collected together.
                 client.Settled += (sender, e) => client.Dispose();
             }
         }
@@ -196,7 +196,7 @@ namespace Esales.Notify.Tests
             }
         }
 
-        /// <summary>Runs the action on so many threads that start together; returns what they threw.</summary>
+        /// <summary>Runs the action on this many threads, which start together; returns their exceptions.</summary>
         private static List<Exception> Together(int count, Action<int> action)
         {
             var errors = new ConcurrentQueue<Exception>();
@@ -226,7 +226,7 @@ namespace Esales.Notify.Tests
             return errors.ToList();
         }
 
-        /// <summary>Counts calls of esales_client_free, by standing in its place.</summary>
+        /// <summary>Replaces esales_client_free and counts its calls.</summary>
         private sealed class FreeCounter : IDisposable
         {
             private const BindingFlags Hidden = BindingFlags.NonPublic | BindingFlags.Static | BindingFlags.Instance;
@@ -251,7 +251,7 @@ namespace Esales.Notify.Tests
                 get { return Volatile.Read(ref count); }
             }
 
-            /// <summary>Not those that earlier tests forgot, which the collector frees whenever it likes.</summary>
+            /// <summary>Without objects of earlier tests, which the collector frees at any time.</summary>
             internal void CountOnly(Client client)
             {
                 var handle = (SafeHandle)typeof(Client).GetField("handle", Hidden).GetValue(client);

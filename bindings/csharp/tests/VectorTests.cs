@@ -10,7 +10,7 @@ namespace Esales.Notify.Tests
     {
         private static readonly string[] Visitors = { "market", "customer_key", "session_key", "token", "id" };
 
-        /// <summary>What the function of each kind takes beside the id.</summary>
+        /// <summary>The arguments of each kind's function, without the id.</summary>
         private static readonly Dictionary<string, string[]> Members = new Dictionary<string, string[]>
         {
             ["add_to_cart"] = new[] { "ticket" },
@@ -144,7 +144,7 @@ namespace Esales.Notify.Tests
                     var one = new ClientOptions { [option] = Text(row["value"]) };
                     if (option != "base_url" && option != "cluster_id")
                     {
-                        // So that nothing but the option itself can be at fault.
+                        // So that only the option itself can be wrong.
                         one["base_url"] = sandbox.BaseUrl;
                     }
                     new Client(one).Dispose();
@@ -203,7 +203,7 @@ namespace Esales.Notify.Tests
             }
             if (made.ContainsKey("hex"))
             {
-                // A string of .NET cannot hold such bytes; what it can hold and UTF-8 cannot is half a surrogate pair.
+                // A .NET string cannot hold such bytes, but half a surrogate pair, which UTF-8 cannot hold.
                 return "a\ud800b";
             }
             var times = (int)(double)made["times"];

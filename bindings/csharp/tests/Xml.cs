@@ -5,8 +5,8 @@ using System.Text.RegularExpressions;
 namespace Esales.Notify.Tests
 {
     /// <summary>
-    /// Reads XML as plain as a project file. By hand: .NET Core 3.1 aborts the process at the first use of System.Xml
-    /// where the system has no OpenSSL older than 3.
+    /// Reads XML as simple as a project file. Written by hand, because .NET Core 3.1 aborts the process at the first
+    /// use of System.Xml if the system has no OpenSSL older than 3.
     /// </summary>
     internal static class Xml
     {
@@ -14,7 +14,7 @@ namespace Esales.Notify.Tests
             @"\G(?:<!--(?:(?!--).)*-->|<(?<open>[\w.]+)(?:\s+[\w.]+=""[^<&""]*"")*\s*(?<empty>/)?>|</(?<close>[\w.]+)>|(?<text>[^<&]+))",
             RegexOptions.Singleline);
 
-        /// <summary>Reads a document; one that is not well-formed is a FormatException.</summary>
+        /// <summary>Reads a document; throws a FormatException if it is not well-formed.</summary>
         /// <param name="document">Its text.</param>
         /// <param name="element">Called at the end of each element with its path and the text before its end.</param>
         internal static void Read(string document, Action<string, string> element)

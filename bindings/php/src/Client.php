@@ -167,9 +167,9 @@ final class Client
     }
 
     /**
-     * enqueue() for a page that must not fail: it never throws. The receipt says what went wrong.
+     * Like enqueue(), but never throws. It is for a page that must not fail. The receipt has the reason of a failure.
      *
-     * The parameters have no types, so that a value of another type is a receipt too and no TypeError.
+     * The parameters have no types, so that a value of a wrong type returns a receipt instead of a TypeError.
      *
      * @param Visitor      $visitor      who did it
      * @param Notification $notification what happened
@@ -186,7 +186,7 @@ final class Client
     }
 
     /**
-     * enqueueAddToCart() for a page that must not fail: it never throws, as tryEnqueue().
+     * Like enqueueAddToCart(), but never throws, like tryEnqueue().
      *
      * @param Visitor     $visitor who did it
      * @param string      $ticket  as for notifyAddToCart()
@@ -301,7 +301,7 @@ final class Client
     }
 
     /**
-     * The receipt of a call that threw. Only wrong types are no NotifyException: the call has no other way to fail.
+     * The receipt of a call that threw. An exception that is not a NotifyException comes from a wrong type.
      */
     private static function receiptOf(\Throwable $e): Receipt
     {

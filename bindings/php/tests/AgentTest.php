@@ -15,6 +15,7 @@ use Esales\Notify\Notification;
 use Esales\Notify\Status;
 use Esales\Notify\Tests\Support\Agent;
 use Esales\Notify\Tests\Support\Folder;
+use Esales\Notify\Tests\Support\Http;
 use Esales\Notify\Tests\Support\Package;
 use Esales\Notify\Tests\Support\Process;
 use Esales\Notify\Tests\Support\SandboxTestCase;
@@ -135,7 +136,7 @@ final class AgentTest extends SandboxTestCase
      *
      * @param list<string> $flags
      */
-    public function testShopWorksWhenFfiIsNotToBeHad(array $flags): void
+    public function testShopWorksWhenFfiIsNotAvailable(array $flags): void
     {
         $agent = $this->start();
         $program = array_merge([PHP_BINARY], $flags, [__DIR__ . '/programs/agent.php']);
@@ -153,7 +154,7 @@ final class AgentTest extends SandboxTestCase
         }
     }
 
-    public function testExceptionSaysWhatToDoInsteadWhenTheAgentCannotDoIt(): void
+    public function testExceptionNamesTheAlternativeWhenTheAgentCannotDoIt(): void
     {
         $client = $this->through('127.0.0.1:1');
         foreach (
@@ -180,7 +181,7 @@ final class AgentTest extends SandboxTestCase
         self::assertSame('an/ id', $client->receipt($receipt->getId())->getId());
     }
 
-    public function testNotAcceptedIsAnExceptionWhenTheQueueIsFull(): void
+    public function testEnqueueThrowsWhenTheQueueIsFull(): void
     {
         $this->sandbox->script('503:times=forever');
         $client = $this->through($this->start(['--max-items', '1'])->socket());
@@ -190,7 +191,7 @@ final class AgentTest extends SandboxTestCase
         self::assertSame('two', $e->getReceipt()->getId());
     }
 
-    public function testNotAcceptedIsAnExceptionWhenNoAgentListens(): void
+    public function testEnqueueThrowsWhenNoAgentListens(): void
     {
         $nobody = substr($this->nobody(), strlen('http://'));
         foreach (['unix:' . $this->folder->path() . '/nobody', $nobody] as $address) {
@@ -204,7 +205,7 @@ final class AgentTest extends SandboxTestCase
         }
     }
 
-    public function testExceptionSaysThatItMayYetBeAcceptedWhenTheAgentDoesNotAnswer(): void
+    public function testExceptionWarnsOfPossibleAcceptanceWhenTheAgentDoesNotAnswer(): void
     {
         $silent = stream_socket_server('tcp://127.0.0.1:0');
         $address = stream_socket_get_name($silent, false);
@@ -216,7 +217,7 @@ final class AgentTest extends SandboxTestCase
         }
     }
 
-    public function testClientWorksOnWhenTheAgentWasStartedAnew(): void
+    public function testClientKeepsWorkingWhenTheAgentWasRestarted(): void
     {
         $agent = $this->start();
         $client = $this->through($agent->socket());
@@ -226,6 +227,38 @@ final class AgentTest extends SandboxTestCase
         $client->enqueueAddToCart($this->visitor(), 't', 'after');
         $client->enqueue($this->visitor(), Notification::end('end'));
         self::assertCount(3, $this->delivered(3));
+    }
+
+    public function testPagesOfOneWorkerShareAConnection(): void
+    {
+        $agent = $this->start();
+        $taken = stream_socket_server('tcp://127.0.0.1:0');
+        $address = stream_socket_get_name($taken, false);
+        fclose($taken);
+        $web = new Process(
+            [PHP_BINARY, '-n', '-S', $address, __DIR__ . '/programs/agent_page.php'],
+            ['ESALES_AGENT' => $agent->socket()]
+        );
+        $web->waitFor(2, '~(started)~');
+        $before = $this->connections($agent);
+        $ids = [];
+        for ($n = 0; $n < 20; $n++) {
+            $ids[] = Http::request('GET', "http://$address/", '')['body'];
+        }
+        self::assertCount(20, array_unique($ids));
+        self::assertSame($before + 1, $this->connections($agent));
+        // The worker finds its connection closed, and makes another one.
+        $agent->stop();
+        $this->start();
+        self::assertMatchesRegularExpression('/^[0-9a-f-]{36}$/', Http::request('GET', "http://$address/", '')['body']);
+        self::assertCount(21, $this->delivered(21));
+    }
+
+    private function connections(Agent $agent): int
+    {
+        preg_match('/^esales_agent_connections\{.*\} (\d+)$/m', $agent->metrics(), $found);
+
+        return (int) $found[1];
     }
 
     public function testChildOfAForkHasAConnectionOfItsOwn(): void
@@ -270,7 +303,7 @@ final class AgentTest extends SandboxTestCase
         self::assertStringContainsString($names, $e->getMessage());
     }
 
-    public function testMarketOfTheOptionsIsThatOfVisitorsWhoNameNone(): void
+    public function testMarketOfTheOptionsIsUsedWhenTheVisitorHasNone(): void
     {
         $agent = $this->start();
         $options = new ClientOptions(null, null, null, null, null, null, null, null, null, 'SE');

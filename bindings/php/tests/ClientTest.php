@@ -18,7 +18,7 @@ use Esales\Notify\Tests\Support\SandboxTestCase;
 use Esales\Notify\Visitor;
 
 /**
- * The life of a client, its connections, and what it refuses before the library sees it.
+ * The lifetime of a client, its connections, and arguments that it refuses before it calls the library.
  */
 final class ClientTest extends SandboxTestCase
 {
@@ -167,7 +167,7 @@ final class ClientTest extends SandboxTestCase
 
     public function testOptionsAreConvertedToText(): void
     {
-        // 192.0.2.1 is nobody's: only allow_http=true lets this client be made, and nothing is sent to it.
+        // 192.0.2.1 is reserved: this client needs allow_http=true, and sends nothing.
         new Client(['base_url' => 'http://192.0.2.1', 'allow_http' => true, 'timeout_ms' => 5, 'proxy' => '']);
 
         $e = $this->failure(fn () => new Client(['base_url' => 'http://192.0.2.1', 'allow_http' => false]));
@@ -271,7 +271,7 @@ final class ClientTest extends SandboxTestCase
         $words = (string) ob_get_clean();
         self::assertStringContainsString('(hidden)', $words);
         self::assertStringNotContainsString('secret', $words);
-        // Whoever has none is still told from one who has.
+        // A visitor without a token is still distinguished from one with a token.
         self::assertStringNotContainsString('(hidden)', print_r($this->visitor(), true));
     }
 
@@ -287,7 +287,7 @@ final class ClientTest extends SandboxTestCase
         $use();
         $before = memory_get_usage();
         $use();
-        // One buffer of a ticket that was kept would be 8000 bytes for each send.
+        // A leak of the ticket's buffer would be 8000 bytes for each send.
         self::assertLessThan(8000, memory_get_usage() - $before);
     }
 
@@ -299,7 +299,7 @@ final class ClientTest extends SandboxTestCase
         $e = $this->failure(static fn () => Identity::customerKey($value));
         self::assertInstanceOf(InvalidArgumentException::class, $e);
         self::assertSame([Status::INVALID_ARGUMENT, 'customer_id ' . $message], [$e->getStatus(), $e->getMessage()]);
-        // The market's rules are the same but for its length, and the library judges them.
+        // The rules of the market are the same except its length, and the library checks them.
         $visitor = Visitor::anonymous('c', 's', $value);
         $e = $this->failure(fn () => $this->client()->enqueueAddToCart($visitor, 'ticket'));
         $library = str_replace(['visitor.', '128'], ['', '4096'], $e->getMessage());

@@ -9,7 +9,7 @@ use Esales\Notify\Tests\Support\Process;
 use PHPUnit\Framework\TestCase;
 
 /**
- * A host that disables functions of PHP (disable_functions) or its class FFI.
+ * Hosts that disable PHP functions (disable_functions) or the class FFI.
  */
 final class DisabledTest extends TestCase
 {
@@ -72,7 +72,7 @@ final class DisabledTest extends TestCase
     /**
      * @param list<string> $settings
      *
-     * @return list<string> a line for each entrance of the package
+     * @return list<string> a line for each entry point of the package
      */
     private function entrances(array $settings): array
     {
@@ -99,7 +99,7 @@ final class DisabledTest extends TestCase
         }
     }
 
-    public function testALibraryExceptionNamesTheFunctionOfTheAgentsClientWhenItIsDisabled(): void
+    public function testLibraryExceptionNamesTheFunctionWhenItIsDisabled(): void
     {
         foreach (self::calledByAgent() as $function) {
             foreach ($this->entrances(['-d', 'disable_functions=' . $function]) as $line) {
@@ -134,7 +134,7 @@ final class DisabledTest extends TestCase
 
     public function testClientWorksWhenOtherFunctionsAreDisabled(): void
     {
-        // What shared hosts disable.
+        // Functions that shared hosts disable.
         $lines = $this->entrances(['-d', 'disable_functions=exec,passthru,shell_exec,system,proc_open,popen,putenv,'
             . 'ini_set,phpinfo,curl_exec,parse_ini_file,show_source,symlink,function_exists,fopen,mail']);
         foreach ($lines as $line) {

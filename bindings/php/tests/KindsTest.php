@@ -67,7 +67,7 @@ final class KindsTest extends SandboxTestCase
             ]
         );
         self::assertNull((new Line('P', null, 1, '1'))->getCost());
-        // A generator too: it is read once.
+        // Generators are accepted too; they can be read only once.
         $payment = Notification::securePayment((static fn () => yield $line)(), 'k', 'i');
         self::assertSame(
             [Kind::SECURE_PAYMENT, 'i', [$line], 'k', null],
@@ -252,12 +252,12 @@ final class KindsTest extends SandboxTestCase
         $use();
         $before = memory_get_usage();
         $use();
-        // One buffer of the strings that was kept would be 500 bytes for each payment.
+        // A leak of the strings' buffer would be 500 bytes for each payment.
         self::assertLessThan(8000, memory_get_usage() - $before);
     }
 
     /**
-     * @return array<string, array{string}> what the service may have processed, though its answer does not say so
+     * @return array<string, array{string}> answers after which the service may have processed the payment
      */
     public static function ambiguous(): array
     {
@@ -295,7 +295,7 @@ final class KindsTest extends SandboxTestCase
         self::assertSame(Status::MAY_HAVE_ARRIVED, $client->receipt($id)->getStatus());
         self::assertSame(1, $client->stats()->getSpool()->getDead());
         self::assertSame(0, $client->stats()->getSpool()->getPending());
-        // It is not sent again by what the queue does next.
+        // The next work of the queue does not send it again.
         $client->enqueue($this->visitor(), Notification::click('t'));
         self::assertTrue($client->flush(self::FLUSH_MS));
         self::assertSame(
@@ -332,7 +332,7 @@ final class KindsTest extends SandboxTestCase
             self::assertStringContainsString('(hidden)', $words);
             self::assertStringNotContainsString('secret', $words);
         }
-        // Whoever has none is still told from one who has.
+        // A visitor without a token is still distinguished from one with a token.
         self::assertStringNotContainsString('(hidden)', print_r(Notification::end(), true));
     }
 

@@ -14,7 +14,7 @@ use Esales\Notify\Tests\Support\Process;
 use Esales\Notify\Tests\Support\SandboxTestCase;
 
 /**
- * How the library is found and loaded, in processes of their own on the command line.
+ * How the library is found and loaded, in separate processes on the command line.
  */
 final class LoadingTest extends SandboxTestCase
 {
@@ -29,7 +29,7 @@ final class LoadingTest extends SandboxTestCase
     }
 
     /**
-     * Runs the page in a PHP of its own.
+     * Runs the page in a separate PHP process.
      *
      * @param list<string>          $settings    arguments of PHP
      * @param array<string, string> $environment
@@ -63,7 +63,7 @@ final class LoadingTest extends SandboxTestCase
     }
 
     /**
-     * A library that has every function of the header, all of them useless, and another version.
+     * A library that has every function of the header, without effect, and another version.
      */
     private function libraryOfVersion(string $version): string
     {
@@ -121,11 +121,11 @@ final class LoadingTest extends SandboxTestCase
     public function testLibraryExceptionListsEveryPathThatWasTried(): void
     {
         $package = $this->folder->package();
-        // A file that is there and is no library must not hide that the search went on.
+        // A file that is no library must not hide that the search continued.
         mkdir($package . '/lib');
         file_put_contents($package . '/lib/libesales_notify.so', 'no library');
 
-        // The empty LD_LIBRARY_PATH: a library that the machine's owner put there must not be found.
+        // LD_LIBRARY_PATH is empty: a library that is installed on the machine must not be found.
         $output = $this->page([], ['TEST_PRELOAD_PHP' => $package . '/preload.php', 'LD_LIBRARY_PATH' => '']);
 
         self::assertStringStartsWith('cli LibraryException ', $output);
@@ -200,7 +200,7 @@ final class LoadingTest extends SandboxTestCase
     public function testClientUsesTheHeaderThatFfiPreloadLoaded(): void
     {
         $package = $this->folder->package();
-        // Nothing but the preloaded scope leads to the library here.
+        // Only the preloaded scope has the path of the library here.
         $environment = ['TEST_PRELOAD_PHP' => $package . '/preload.php', 'LD_LIBRARY_PATH' => ''];
         self::assertStringContainsString('LibraryException', $this->page([], $environment));
 

@@ -14,7 +14,7 @@ use Esales\Notify\Tests\Support\SandboxTestCase;
 use Esales\Notify\Visitor;
 
 /**
- * What a logger gets.
+ * The messages that a logger gets.
  */
 final class LogTest extends SandboxTestCase
 {
@@ -53,7 +53,7 @@ final class LogTest extends SandboxTestCase
         $key = Identity::customerKey('customer 1');
         $token = Identity::customerToken('another key than the service has', $key);
         $secrets = [$key, self::SESSION_KEY, $token, 'the ticket'];
-        // A service that repeats what it got, first for now, then for good.
+        // A service that repeats the request in its answer: first with a temporary, then with a final status.
         $body = ':body="' . implode(' ', $secrets) . '"';
         $this->sandbox->script("503$body, 503$body, 400$body");
         $client = $this->client(['gate_min_ms' => 10, 'gate_max_ms' => 10, 'max_attempts' => 1]);

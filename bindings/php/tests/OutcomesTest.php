@@ -22,7 +22,7 @@ use Esales\Notify\Tests\Support\SandboxTestCase;
 use Esales\Notify\Visitor;
 
 /**
- * What may become of a notification, and what the caller sees of it.
+ * The possible outcomes of a notification, as the caller gets them.
  */
 final class OutcomesTest extends SandboxTestCase
 {
@@ -88,7 +88,7 @@ final class OutcomesTest extends SandboxTestCase
      *
      * @param class-string<\Throwable> $class
      */
-    public function testAnswerRaisesTheMatchingException(
+    public function testAnswerRaisesItsException(
         string $answer,
         int $status,
         string $class,
@@ -125,7 +125,7 @@ final class OutcomesTest extends SandboxTestCase
 
         self::assertSame(TimeoutException::class, get_class($e));
         self::assertSame(Status::TIMEOUT, $e->getStatus());
-        // The margin is for a machine that is busy with other things.
+        // The margin is for a busy machine.
         self::assertLessThan((300 + 5000) * 1e6, hrtime(true) - $before);
         self::assertNull($e->getReceipt()->getHttpStatus());
     }
@@ -209,9 +209,9 @@ final class OutcomesTest extends SandboxTestCase
         putenv('ESALES_BASE_URL=' . $this->sandbox->baseUrl());
         try {
             $this->send(new Client());
-            // Null is as if it were left out.
+            // Null counts as not set.
             $this->send(new Client(['market' => null]));
-            // With any option, the environment is not consulted.
+            // With any option, the environment is not read.
             $e = $this->failure(fn () => new Client(['market' => 'UK']));
         } finally {
             putenv('ESALES_BASE_URL');

@@ -11,7 +11,7 @@ use Esales\Notify\Tests\Support\Process;
 use Esales\Notify\Tests\Support\SandboxTestCase;
 
 /**
- * What is shipped: the files, their style, Composer, the README's example.
+ * The published package: its files, their style, Composer, and the example of the README.
  */
 final class PackageTest extends SandboxTestCase
 {
@@ -24,7 +24,7 @@ final class PackageTest extends SandboxTestCase
     }
 
     /**
-     * Runs a program that must be installed, and returns what it printed.
+     * Runs a program that must be installed, and returns its output.
      *
      * @param list<string>          $command
      * @param array<string, string> $environment
@@ -64,7 +64,7 @@ final class PackageTest extends SandboxTestCase
     }
 
     /**
-     * PHP 7.4 is not at hand: this finds the later syntax that slips in most easily.
+     * PHP 7.4 is not installed: this finds the most likely later syntax.
      */
     public function testEveryFileIsValidPhp74(): void
     {

@@ -20,10 +20,10 @@ use Esales\Notify\Tests\Support\Process;
 use Esales\Notify\Tests\Support\SandboxTestCase;
 
 /**
- * The queue: what is accepted, what becomes of it, and what can be known of that.
+ * The queue: accepted notifications, their outcomes, and their receipts.
  *
- * A queue outlives its clients and its sandbox. So a test that leaves anything behind lets it expire, or has it for
- * nobody: a later sandbox may get the same port.
+ * A queue outlives its clients and its sandbox. So a test lets remaining notifications expire, or sends them to an
+ * unused address: a later sandbox may get the same port.
  */
 final class QueueTest extends SandboxTestCase
 {
@@ -35,7 +35,7 @@ final class QueueTest extends SandboxTestCase
     /** A client whose deliveries are tried again at once. */
     private const IMPATIENT = ['gate_min_ms' => 10, 'gate_max_ms' => 10];
 
-    /** A client whose notifications expire, but not before a test has looked at them. */
+    /** A client whose notifications expire, but not before a test has read them. */
     private const FORGETFUL = ['max_age_s' => 10] + self::IMPATIENT;
 
     private function enqueue(Client $client, ?string $id = null): Receipt
@@ -52,7 +52,7 @@ final class QueueTest extends SandboxTestCase
     }
 
     /**
-     * Asks for a receipt until it shows an attempt.
+     * Reads a receipt until it shows an attempt.
      */
     private function attempted(Client $client, string $id): Receipt
     {
@@ -121,7 +121,7 @@ final class QueueTest extends SandboxTestCase
         self::assertLessThanOrEqual(30000, $stats->getGateClosedMilliseconds());
         self::assertGreaterThan(0, $stats->getPendingBytes());
 
-        // It expires, although the service asked for patience.
+        // It expires, although the service asked to wait.
         self::assertTrue($client->flush(self::PATIENCE_MS));
         self::assertSame(Status::EXPIRED, $client->receipt('waits')->getStatus());
         self::assertSame(1, $client->stats()->getProcess()->getExpired());
@@ -155,7 +155,7 @@ final class QueueTest extends SandboxTestCase
             $this->enqueue($client);
         }
 
-        // The margin is for a machine that is busy with other things, and five times for one that is very busy.
+        // The margin, and five tries, are for a busy machine.
         for ($round = 1, $took = INF; $round <= 5 && $took >= 200 + 1500; $round++) {
             $before = hrtime(true);
             self::assertFalse($client->flush(200));
@@ -432,7 +432,7 @@ final class QueueTest extends SandboxTestCase
             [Status::QUEUE_FULL, 'the queue is full', $client->tryEnqueueAddToCart($visitor, 'ticket')],
             [Status::INVALID_ARGUMENT, 'ticket is empty', $client->tryEnqueueAddToCart($visitor, '')],
             [Status::INVALID_ARGUMENT, 'NUL byte', $client->tryEnqueueAddToCart($visitor, "a\0")],
-            // What $_POST may hold.
+            // Values that $_POST may contain.
             [Status::INVALID_ARGUMENT, '$ticket', $client->tryEnqueueAddToCart($visitor, ['an array'])],
             [Status::INVALID_ARGUMENT, '$visitor', $client->tryEnqueue(null, Notification::end())],
             [Status::CLOSED, 'closed', $closed->tryEnqueue($visitor, Notification::end())],

@@ -16,7 +16,7 @@ use Esales\Notify\Tests\Support\Package;
 use PHPUnit\Framework\TestCase;
 
 /**
- * The codes and versions are the C header's.
+ * The codes and versions are equal to those of the C header.
  */
 final class StatusTest extends TestCase
 {
@@ -29,7 +29,7 @@ final class StatusTest extends TestCase
         );
         $header = array_filter(
             array_combine($found[1], array_map('intval', $found[2])),
-            // Levels are no codes; nor are limits, should they come to have the prefix.
+            // Levels are no codes, and limits neither.
             static fn (string $name): bool => preg_match('/^(MAX|LOG)_/', $name) !== 1,
             ARRAY_FILTER_USE_KEY
         );
@@ -59,7 +59,7 @@ final class StatusTest extends TestCase
         $header = array_combine(array_map('intval', $found[2]), $found[1]);
         $constants = (new \ReflectionClass(Library::class))->getConstants();
 
-        // PSR-3 has another word for one of them.
+        // PSR-3 has another name for one of them.
         $names = array_map(
             static fn (string $name): string => strtoupper(strtr($name, ['warning' => 'warn'])),
             $constants['LEVEL_NAMES']

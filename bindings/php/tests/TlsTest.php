@@ -11,7 +11,7 @@ use Esales\Notify\Tests\Support\Sandbox;
 use Esales\Notify\Tests\Support\SandboxTestCase;
 
 /**
- * Whom the client trusts.
+ * The certificates that the client trusts.
  */
 final class TlsTest extends SandboxTestCase
 {

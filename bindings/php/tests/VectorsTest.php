@@ -22,7 +22,8 @@ final class VectorsTest extends SandboxTestCase
 {
     private const FLUSH_MS = Process::PATIENCE * 1000;
 
-    /** One for all rows: PHPUnit keeps every test to its end, and a process has only so many descriptors. */
+    /** One sandbox for all rows: PHPUnit keeps every test until its end, and the number of file descriptors is
+    limited. */
     private static ?Sandbox $shared = null;
 
     protected function setUp(): void
@@ -67,7 +68,7 @@ final class VectorsTest extends SandboxTestCase
         $client = $this->client(['max_attempts' => 1]);
         $visitor = Vectors::visitorOf($row);
         $notification = Vectors::notificationOf($row);
-        // A signed row whose token was made with another key gets a 403: the bytes are what matters here.
+        // A signed row whose token was made with another key gets a 403; this test compares only the bytes.
         $this->sandbox->script('204:times=3');
 
         $receipts = [$client->notify($visitor, $notification), $client->enqueue($visitor, $notification)];
@@ -111,7 +112,7 @@ final class VectorsTest extends SandboxTestCase
         } catch (NotifyException $e) {
             self::assertSame($row['status'], $e->getStatus());
             self::assertSame($row['status'], $e->getCode());
-            // A Line refuses what cannot be sent without knowing its place in the order.
+            // A Line refuses wrong values before it has a place in the order.
             $names = $e->getReceipt() === null ? preg_replace('/^lines\[\d+\]\./', '', $row['names']) : $row['names'];
             self::assertStringContainsString($names, $e->getMessage());
             self::assertSame($row['status'] === Status::INVALID_ARGUMENT, $e instanceof InvalidArgumentException);
@@ -152,7 +153,7 @@ final class VectorsTest extends SandboxTestCase
     }
 
     /**
-     * Throws what all methods that take the row throw alike.
+     * Throws the exception that all methods throw for the row.
      *
      * @param array<string, mixed> $row
      */

@@ -11,9 +11,9 @@ use Esales\Notify\Tests\Support\Process;
 use Esales\Notify\Tests\Support\SandboxTestCase;
 
 /**
- * Under a web server, where PHP restricts FFI: `php -S` is one, to PHP.
+ * The package under a web server, where PHP restricts FFI. `php -S` counts as one.
  *
- * Every test asks for several pages of one server: the connection of the first page view must serve the others.
+ * Every test requests several pages of one server: the connection of the first page view must serve the others.
  */
 final class WebServerTest extends SandboxTestCase
 {
@@ -51,7 +51,7 @@ final class WebServerTest extends SandboxTestCase
             $environment + [
                 'ESALES_BASE_URL' => $this->sandbox->baseUrl(),
                 'TEST_PRELOAD_PHP' => $this->packaged() . '/preload.php',
-                // The server would otherwise share its port among processes, if the caller's environment says so.
+                // Otherwise the environment of the caller may let the server share its port among processes.
                 'PHP_CLI_SERVER_WORKERS' => '1',
             ]
         );
@@ -115,7 +115,7 @@ final class WebServerTest extends SandboxTestCase
             'opcache.enable' => '1',
             'opcache.enable_cli' => '1',
             'opcache.preload' => $this->packaged() . '/preload.php',
-            // Root may not preload; for others, it is whom they are anyway.
+            // Root may not preload; for other users it is the user itself.
             'opcache.preload_user' => posix_geteuid() === 0 ? 'nobody' : posix_getpwuid(posix_geteuid())['name'],
         ];
     }
@@ -162,7 +162,7 @@ final class WebServerTest extends SandboxTestCase
 
     public function testPageSendsWhenFfiIsEnabledAndFfiPreloadIsSet(): void
     {
-        // Without the variable: only the header leads to the library.
+        // Without the variable: only the header has the path of the library.
         $ini = ['ffi.enable' => '1', 'ffi.preload' => $this->header()];
         $this->assertDeliveredOverOneConnection($this->pages($ini, ['LD_LIBRARY_PATH' => '']));
     }
@@ -181,7 +181,7 @@ final class WebServerTest extends SandboxTestCase
 
     public function testPaymentIsSentWhenOnlyPreloadedCodeCanUseFfi(): void
     {
-        // Also what opcache has optimised must keep the strings through the call.
+        // Code that opcache has optimised must also keep the strings during the call.
         $ini = ['ffi.enable' => 'preload'] + $this->opcachePreload();
         $address = $this->serve('payment.php', $ini, $this->variable());
         for ($i = 1; $i <= 3; $i++) {
@@ -202,7 +202,7 @@ final class WebServerTest extends SandboxTestCase
     public function testEnqueueDoesNotWaitForTheServiceInAPage(): void
     {
         $this->sandbox->script('204, hang');
-        // The narrowest settings: only preloaded code may use FFI, also when it logs.
+        // The strictest settings: only preloaded code may use FFI, also when it logs.
         $ini = ['ffi.enable' => 'preload', 'ffi.preload' => $this->header()] + $this->opcachePreload();
         $address = $this->serve('enqueue.php', $ini, ['ESALES_TIMEOUT_MS' => (string) self::BUDGET_MS]);
         $before = hrtime(true);
@@ -212,7 +212,7 @@ final class WebServerTest extends SandboxTestCase
         $answers = $this->page($address . '?id=two');
         self::assertStringEndsWith("cli-server ESALES_QUEUED\n", $answers);
         $this->awaitReceived(['one', 'two']);
-        // The second hangs, and nobody minds. A later page view gets what was said of the first when its own was over.
+        // The second request hangs, which delays no page view. A later page view gets the log messages of the first.
         $this->eventually(function () use ($address, &$answers): ?bool {
             $answers .= $this->page($address . '?id=later');
 

@@ -1,7 +1,7 @@
 <?php
 
 /**
- * Autoloading without Composer, and the two variables without which no test makes sense.
+ * Autoloading without Composer, and the two variables that all tests need.
  */
 
 declare(strict_types=1);
@@ -20,7 +20,7 @@ spl_autoload_register(static function (string $class): void {
     }
 });
 
-// The options of a client without any come from the environment: nothing of the caller's may reach the tests.
+// A client without options reads the environment, so the variables of the caller are removed.
 foreach (array_keys(getenv()) as $name) {
     if (strpos($name, 'ESALES_') === 0 && strpos($name, 'ESALES_NOTIFY_') !== 0) {
         putenv($name);
@@ -33,6 +33,6 @@ foreach (['ESALES_NOTIFY_LIBRARY' => 'library', 'ESALES_NOTIFY_COMMAND' => 'comm
         fwrite(STDERR, "The tests need $name: the path of the built $what. It is \"$path\", where there is no file.\n");
         exit(1);
     }
-    // Programs are started in other folders.
+    // Absolute paths, because programs are started in other folders.
     putenv($name . '=' . realpath($path));
 }

@@ -17,7 +17,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(autouse=True)
 def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No option of the machine's own."""
+    """Removes the option variables of the machine."""
     for name in list(os.environ):
         if name.startswith("ESALES_") and name not in (LIBRARY_VARIABLE, COMMAND_VARIABLE):
             monkeypatch.delenv(name)
@@ -31,14 +31,14 @@ def shared_sandbox() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def sandbox(shared_sandbox: Sandbox) -> Sandbox:
-    """A sandbox without a script, and nothing received."""
+    """A sandbox without a script or received requests."""
     shared_sandbox.clear()
     return shared_sandbox
 
 
 @pytest.fixture
 def start_sandbox() -> Iterator[Callable[..., Sandbox]]:
-    """Starts sandboxes of the test's own."""
+    """Starts sandboxes for one test."""
     started: List[Sandbox] = []
 
     def start(*arguments: str) -> Sandbox:
@@ -58,7 +58,7 @@ def client(sandbox: Sandbox) -> Iterator[Client]:
 
 @pytest.fixture(scope="session")
 def example() -> Dict[str, str]:
-    """The reference's example."""
+    """The example of the vendor's reference."""
     row: Dict[str, str] = vectors("notifications.json")[0]
     return row
 
@@ -75,6 +75,6 @@ def ticket(example: Dict[str, str]) -> str:
 
 @pytest.fixture
 def environment() -> Dict[str, str]:
-    """The environment for a program that a test runs, in whatever directory."""
+    """The environment for a program that a test runs, in any directory."""
     ours = {"PYTHONPATH": str(FOLDER / "src"), "PYTHONDONTWRITEBYTECODE": "1", LIBRARY_VARIABLE: library()}
     return {**os.environ, **ours}

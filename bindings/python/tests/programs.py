@@ -1,4 +1,4 @@
-"""Programs that a test runs in an interpreter of their own: ``programs.py NAME BASE_URL``."""
+"""Programs that a test runs in a separate interpreter: ``programs.py NAME BASE_URL``."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ VISITOR = Visitor.anonymous("c", "s", "UK")
 
 
 def wait_for_child(pid: int) -> int:
-    """0, or how the child ended."""
+    """The exit status of the child; 0: success."""
     return os.waitpid(pid, 0)[1]
 
 
 def fork_child(work: Callable[[], None]) -> int:
-    """A child that does this work, and that the system ends if it hangs."""
+    """Starts a child that does this work. An alarm ends it if it hangs."""
     pid = os.fork()
     if pid == 0:
         signal.alarm(PATIENCE_S)
@@ -37,7 +37,7 @@ def fork_child(work: Callable[[], None]) -> int:
 
 
 def fork_while_threads_send(base_url: str) -> None:
-    """Threads send all the time; children, forked meanwhile, use the same client and close it."""
+    """Threads send continuously; children that are forked meanwhile use the same client and close it."""
     client = Client(base_url=base_url, timeout_ms=30000)
     stop = threading.Event()
     sending = threading.Barrier(5)
@@ -80,7 +80,7 @@ def fork_while_threads_send(base_url: str) -> None:
 
 
 def fork_during_a_call(base_url: str) -> None:
-    """A child is forked while another thread's call hangs; both send, close and end in the usual way.
+    """A child is forked while another thread's call hangs; both send, close and end normally.
 
     The parent ends with the call still hanging, in a daemon thread, on a client that is closed.
     """
@@ -91,7 +91,7 @@ def fork_during_a_call(base_url: str) -> None:
     service.wait_for(1)
     pid = os.fork()
     if pid == 0:
-        # No os._exit: the interpreter's own end, with what the child inherited.
+        # No os._exit: the interpreter ends normally, with the inherited state.
         signal.alarm(PATIENCE_S)
         client.notify_add_to_cart(VISITOR, "t", "child")
         client.close()
@@ -103,15 +103,15 @@ def fork_during_a_call(base_url: str) -> None:
 
 
 def end_without_closing(base_url: str) -> None:
-    """The interpreter ends with a client in use by nobody, and never closed."""
+    """The interpreter ends with an idle client that was never closed."""
     client = Client(base_url=base_url, timeout_ms=BUDGET_MS)
     client.notify_add_to_cart(VISITOR, "t")
-    # A module's global: freed at the very end.
+    # A global of a module, which is freed last.
     globals()["unclosed"] = client
 
 
 def enqueue_for_another(base_url: str) -> None:
-    """Leaves three in the spool that the environment names, for another process to deliver."""
+    """Leaves three notifications in the spool of the environment, for another process to deliver."""
     os.environ["ESALES_BASE_URL"] = base_url
     with Client() as client:
         for number in range(3):
@@ -132,26 +132,26 @@ def deliver_some(base_url: str) -> Client:
 
 
 def end_while_delivering(base_url: str) -> None:
-    """The interpreter ends while requests are in flight; the client was closed, and its delivery goes on."""
+    """The interpreter ends while requests are in flight; the client was closed, and its delivery continues."""
     deliver_some(base_url).close()
 
 
 def end_by_stop_delivery(base_url: str) -> None:
-    """Ends without the functions of ``atexit``, after it stopped the delivery itself."""
+    """Stops the delivery, and ends without the functions of ``atexit``."""
     client = deliver_some(base_url)
     assert client.stop_delivery(PATIENCE_S)
     os._exit(0)
 
 
 def log_to_nothing() -> None:
-    """The library says all it can, to a handler that writes it out and throws it away."""
+    """The library logs at the lowest level; the handler formats the messages and drops them."""
     logging.getLogger("esales_notify").addHandler(logging.StreamHandler(open(os.devnull, "w", encoding="utf-8")))
     logging.getLogger("esales_notify").propagate = False
     log_to(level=logging.DEBUG)
 
 
 def end_with_callbacks_at_work(base_url: str) -> None:
-    """The interpreter ends while the library delivers, calls back and logs; nothing is closed or taken back."""
+    """The interpreter ends while the library delivers, calls callbacks and logs; nothing is closed or unregistered."""
     client = Client(base_url=base_url, timeout_ms=BUDGET_MS)
     has_begun = threading.Event()
     log_to_nothing()
@@ -188,7 +188,7 @@ def end_while_callbacks_are_set(base_url: str) -> None:
 
 
 def end_after_interrupts(base_url: str) -> None:
-    """The interpreter ends after Ctrl-C came at the worst moments of what its end waits for."""
+    """The interpreter ends after Ctrl-C interrupted the code that its end waits for, at each point."""
 
     def interrupt(*arguments: object) -> int:
         signal.raise_signal(signal.SIGINT)
@@ -199,7 +199,7 @@ def end_after_interrupts(base_url: str) -> None:
             super().add(element)
             interrupt()
 
-    # Whoever started the tests may have had it ignored, as a shell does for what it runs in the background.
+    # The parent may have set the signal to be ignored, as a shell does for background programs.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     interrupts: List[object] = []
     sys.unraisablehook = lambda what: interrupts.append(what.exc_type)
@@ -214,7 +214,7 @@ def end_after_interrupts(base_url: str) -> None:
     handle = client._handle
     assert handle is not None
     library = handle.library
-    # In C, and before it.
+    # Within C, and before it.
     library.esales_client_on_delivery, on_delivery = interrupt, library.esales_client_on_delivery
     is_interrupted(lambda: client.on_delivery(lambda receipt: None))
     library.esales_client_on_delivery = on_delivery
@@ -239,13 +239,13 @@ def end_after_interrupts(base_url: str) -> None:
 
 
 def end_with_a_change_that_never_ends(base_url: str) -> None:
-    """What can come between any two steps of Python leaves something behind that the interpreter's end waits for."""
+    """Raises between any two steps of Python, and leaves an entry that the interpreter's end waits for."""
     _callbacks._CHANGES_TIMEOUT_S = 0.1
     _callbacks._changes.add(object())
 
 
 def fork_with_a_spool(base_url: str) -> None:
-    """A child of multiprocessing puts into the spool that its parent used before, and is called back."""
+    """A child of multiprocessing enqueues into the spool that its parent used before, and gets its callback."""
     # The worker may still make a file in the spool while it is removed.
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         client = Client(base_url=base_url, timeout_ms=BUDGET_MS, spool=os.path.join(folder, "spool"))
@@ -260,7 +260,7 @@ def fork_with_a_spool(base_url: str) -> None:
             assert client.stats().spool.delivered == 1
             client.enqueue_add_to_cart(VISITOR, "t", "child-0")
             assert client.flush(PATIENCE_S)
-            # It has no callback until it sets one of its own.
+            # It has no callback until it sets one.
             of_child: List[str] = []
             client.on_delivery(lambda receipt: of_child.append(receipt.id))
             client.enqueue_add_to_cart(VISITOR, "t", "child-1")
@@ -271,7 +271,7 @@ def fork_with_a_spool(base_url: str) -> None:
                 receipt = client.receipt(id)
                 assert receipt is not None and receipt.name == "ESALES_DELIVERED", receipt
             assert of_parent == ["parent-0"], of_parent
-            # Who delivered it, this process or its parent, is called back.
+            # The process that delivered it, this one or its parent, gets the callback.
             assert set(of_child) <= {"child-1"}, of_child
             client.close()
 
@@ -287,7 +287,7 @@ def fork_with_a_spool(base_url: str) -> None:
 
 
 def fork_with_a_queue_in_memory(base_url: str) -> None:
-    """A child has a queue of its own, and callbacks when it has set them; it ends in the usual way."""
+    """A child has a separate queue, and callbacks after it sets them; it ends normally."""
     service = Control(base_url)
     service.script("503:times=1000000")
     client = Client(base_url=base_url, timeout_ms=BUDGET_MS, gate_min_ms=10, gate_max_ms=10)
@@ -335,6 +335,6 @@ PROGRAMS: Dict[str, Callable[[str], None]] = {
 }
 
 if __name__ == "__main__":
-    # Whatever hangs, nothing stays behind.
+    # Also ends processes that hang.
     signal.alarm(2 * PATIENCE_S)
     PROGRAMS[sys.argv[1]](sys.argv[2])

@@ -1,4 +1,4 @@
-"""The sandbox, run as a process, and what the tests share."""
+"""The sandbox, run as a process, and common parts of the tests."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ FOLDER = Path(__file__).resolve().parent.parent
 REPOSITORY = FOLDER.parent.parent
 VECTORS = REPOSITORY / "tests" / "vectors"
 
-#: The longest that a test waits for something that should have happened long before, in seconds.
+#: The longest time that a test waits for an event, in seconds.
 PATIENCE_S = 60
 
 #: The option ``timeout_ms`` where a test is not about time: a busy machine may stop for seconds.
@@ -34,18 +34,18 @@ _occupied: List[socket.socket] = []
 
 
 def occupy(port: int = 0) -> int:
-    """Takes a port, or any, for as long as this process lives: nobody listens there. What an earlier test left in a
-    queue for it then meets no later sandbox."""
+    """Binds a port, or any port, until this process ends, without listening. Notifications of an earlier test for
+    this port then reach no later sandbox."""
     taken = socket.socket()
     _occupied.append(taken)
-    # Connections that were there may still be closing.
+    # Old connections may still be closing.
     taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     taken.bind(("127.0.0.1", port))
     return int(taken.getsockname()[1])
 
 
 def what_is_missing() -> List[str]:
-    """In words, what of the environment the suite cannot do without."""
+    """Describes the missing requirements of the suite."""
     missing = []
     for variable, what in ((LIBRARY_VARIABLE, "the built libesales_notify.so"), (COMMAND_VARIABLE, "esales-notify")):
         path = os.environ.get(variable)
@@ -65,7 +65,7 @@ def vectors(name: str) -> Any:
 
 
 def until(what: str, is_so: Callable[[], bool]) -> None:
-    """Asks again and again, and not for ever."""
+    """Calls the function until it succeeds or the time is over."""
     deadline = time.monotonic() + PATIENCE_S
     while not is_so():
         assert time.monotonic() < deadline, f"it was awaited that {what}"
@@ -73,7 +73,7 @@ def until(what: str, is_so: Callable[[], bool]) -> None:
 
 
 def watch_frees(client: Client) -> List[int]:
-    """What is freed of this client from here on."""
+    """Records the frees of this client from here on."""
     handle = client._handle
     assert handle is not None
     freed: List[int] = []
@@ -88,9 +88,9 @@ def watch_frees(client: Client) -> List[int]:
 
 
 def run_program(name: str, base_url: str, environment: Dict[str, str]) -> None:
-    """Runs one of programs.py, which has nothing to say."""
+    """Runs a program of programs.py, which must print nothing."""
     done = subprocess.run(
-        # Python 3.12 warns of any fork with threads; that it works with this library is what is tested.
+        # Python 3.12 warns of any fork with threads; these tests show that it works with this library.
         [sys.executable, "-W", "ignore::DeprecationWarning", str(FOLDER / "tests" / "programs.py"), name, base_url],
         env=environment,
         stdout=subprocess.PIPE,
@@ -98,13 +98,13 @@ def run_program(name: str, base_url: str, environment: Dict[str, str]) -> None:
         timeout=3 * PATIENCE_S,
         check=False,
     )
-    # pytest writes out the assertions of its test files only.
+    # pytest explains only the assertions in test files.
     words = done.stdout.decode()
     assert (done.returncode, words) == (0, ""), f"{done.returncode}: {words}"
 
 
 class Control:
-    """Looks into a sandbox that is running, and tells it what to answer."""
+    """Reads the requests of a running sandbox, and sets its script."""
 
     def __init__(self, base_url: str) -> None:
         self.base_url = base_url
@@ -123,7 +123,7 @@ class Control:
         return [one["notification"]["id"] for one in self.received()]
 
     def wait_for(self, count: int) -> None:
-        """Asks until this many notifications came; each question is answered by the sandbox, so nothing spins."""
+        """Asks until this many notifications have arrived; the sandbox answers each question with a pause."""
         for _ in range(100_000):
             if len(self.received()) >= count:
                 return
@@ -133,7 +133,7 @@ class Control:
         address = urlsplit(self.base_url)
         host, port = address.hostname or "", address.port
         if address.scheme == "https":
-            # Whom the tests trust is another question: this only asks what came in.
+            # Without verification: this only reads the received requests.
             context = ssl._create_unverified_context()
             connection: http.client.HTTPConnection = http.client.HTTPSConnection(
                 host, port, timeout=PATIENCE_S, context=context
@@ -151,7 +151,7 @@ class Control:
 
 
 class Sandbox(Control):
-    """One `esales-notify sandbox`: serves until it is stopped, or this process ends, however that ends."""
+    """One `esales-notify sandbox`: serves until it is stopped or this process ends in any way."""
 
     def __init__(self, *arguments: str) -> None:
         command = os.path.abspath(os.environ[COMMAND_VARIABLE])
@@ -170,10 +170,10 @@ class Sandbox(Control):
         self.ca_file: Optional[str] = said["ca_file"]
 
     def stop(self) -> None:
-        """Ends it; every connection breaks. Stopping twice is fine."""
+        """Ends it, which closes every connection. A second call does nothing."""
         if self._process.returncode is None:
             self._end()
-            # Somebody else may have been quicker; then there is nothing to take.
+            # Another thread may have taken it already.
             with contextlib.suppress(OSError):
                 occupy(urlsplit(self.base_url).port or 0)
 

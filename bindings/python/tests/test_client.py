@@ -71,7 +71,7 @@ def test_client_is_refused_when_the_environment_has_no_endpoint(monkeypatch: pyt
 
 
 def test_options_of_every_type_are_accepted(tmp_path: Path) -> None:
-    # `true` opens what is refused without it, `false` does not.
+    # `true` allows the address, `false` does not.
     Client(base_url="http://shop.example", allow_http=True).close()
     with pytest.raises(e.InvalidConfigError, match="allow_http"):
         Client(base_url="http://shop.example", allow_http=False)
@@ -129,7 +129,7 @@ def test_context_manager_closes_the_client_after_an_exception(sandbox: Sandbox) 
     assert client.closed
 
 
-# Each of them is refused by mypy as well: it reports an ignore that nothing needs.
+# mypy refuses each of them too: it reports an unnecessary ignore.
 @pytest.mark.parametrize(
     ("name", "call"),
     [
@@ -178,7 +178,7 @@ def test_text_with_nul_or_surrogates_is_refused_by_name(
     visitor = Visitor.signed_in(row["customer_key"], row["session_key"], row["token"], row["market"])
     with pytest.raises(e.InvalidArgumentError, match=name) as refused:
         client.notify_add_to_cart(visitor, row["ticket"], row["id"])
-    # The library would have written a receipt.
+    # If the library had been called, there would be a receipt.
     assert refused.value.receipt is None
     assert refused.value.status == e.ESALES_INVALID_ARGUMENT
     assert sandbox.received() == []

@@ -36,7 +36,7 @@ def line(price: Any, **more: Any) -> Line:
 
 @pytest.fixture
 def service(start_sandbox: START) -> Sandbox:
-    """A sandbox of the test's own: what it leaves in a queue meets no other test."""
+    """A sandbox for one test, so that remaining notifications reach no other test."""
     return start_sandbox()
 
 
@@ -152,7 +152,7 @@ def test_number_that_is_not_a_price_is_refused(
     assert sandbox.received() == []
 
 
-# Each of them is refused by mypy as well: it reports an ignore that nothing needs.
+# mypy refuses each of them too: it reports an unnecessary ignore.
 @pytest.mark.parametrize(
     ("name", "call"),
     [
@@ -232,7 +232,7 @@ def test_notification_text_with_nul_or_surrogates_is_refused_by_name(
         with pytest.raises(e.InvalidArgumentError) as refused:
             getattr(client, way)(visitor, with_text(name, bad))
         assert refused.value.detail.startswith(f"{name} ")
-        # The library would have written a receipt.
+        # If the library had been called, there would be a receipt.
         assert refused.value.receipt is None
     assert sandbox.received() == []
 
@@ -283,7 +283,7 @@ def test_ten_thousand_lines_arrive_and_one_more_is_refused(
         Line(product_key=f"P{number}", variant_key=f"V{number}", quantity=number + 1, selling_price=f"{number}.50")
         for number in range(10_000)
     ]
-    # What the lines were made of is in use nowhere else, and memory is taken anew meanwhile.
+    # The strings of the lines have no other reference, and memory is allocated meanwhile.
     received = send(Notification.payment(line for line in order))
     lines = json.loads(received["body"], parse_float=str)["lines"]
     assert lines == [
@@ -308,7 +308,7 @@ def test_strings_and_lines_stay_alive_during_the_call(service: Sandbox, visitor:
         really_notify = client._library.esales_notify
 
         def notify(*arguments: Any) -> int:
-            # Whatever nothing refers to is freed and written over before C reads it.
+            # Strings without a reference are freed and overwritten before C reads them.
             gc.collect()
             fresh = [b"x" * size for size in range(1, 2000)]
             status: int = really_notify(*arguments)
@@ -327,7 +327,7 @@ def test_strings_and_lines_stay_alive_during_the_call(service: Sandbox, visitor:
     assert [one["productKey"] for one in json.loads(received["body"])["lines"]] == [f"product {n}" for n in range(500)]
 
 
-#: What the service may have processed, though its answer does not say so.
+#: Answers after which the service may have processed the payment.
 AMBIGUOUS = ["close", "garbage", "500"]
 
 
@@ -370,11 +370,11 @@ def test_queued_payment_becomes_a_dead_letter_when_it_may_have_arrived(
             counts = client.stats().spool
             assert (counts.accepted, counts.dead, counts.pending) == (1, 1, 0)
         else:
-            # It is not put into the queue either: it would be sent again from there.
+            # It is not enqueued either, because the queue would send it again.
             with pytest.raises(e.MayHaveArrivedError):
                 client.notify(visitor, Notification.payment([LINE]))
             assert client.flush(PATIENCE_S)
-        # It is not sent again by what the queue does next.
+        # The next work of the queue does not send it again.
         client.enqueue(visitor, Notification.click("t"))
         assert client.flush(PATIENCE_S)
     assert [one["path"].rsplit("/", 1)[1] for one in service.received()] == ["payment", "click"]
@@ -416,7 +416,7 @@ def test_secrets_stay_out_of_repr() -> None:
 def test_lines_and_notifications_are_compared_by_value() -> None:
     order = [LINE]
     notification = Notification.secure_payment(order, "k", id="i")
-    # The list is the caller's, and may change afterwards.
+    # The list belongs to the caller and may change afterwards.
     order.append(LINE)
     assert notification.lines == (LINE,)
     assert notification == Notification.secure_payment(iter([LINE]), "k", id="i")

@@ -1,4 +1,4 @@
-"""Where the library is looked for, and what is said when it is not there."""
+"""Where the library is searched, and the message if it is not found."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from service import FOLDER, LIBRARY_VARIABLE, library
 
 @pytest.fixture
 def package(tmp_path: Path) -> Path:
-    """A copy of the package, without the library, to put things next to."""
+    """A copy of the package without the library, for tests that add files next to it."""
     copy = tmp_path / "site" / "esales_notify"
     shutil.copytree(FOLDER / "src" / "esales_notify", copy, ignore=shutil.ignore_patterns("*.so", "__pycache__"))
     return copy
 
 
 def where(package: Path, variable: Optional[str] = None, system: Optional[Path] = None, path: str = "None") -> str:
-    """Which library another interpreter loads, or its error."""
+    """The library that another interpreter loads, or its error."""
     environment = {name: value for name, value in os.environ.items() if name != LIBRARY_VARIABLE}
     environment.update(PYTHONPATH=str(package.parent), PYTHONDONTWRITEBYTECODE="1")
     environment["LD_LIBRARY_PATH"] = str(system) if system else ""

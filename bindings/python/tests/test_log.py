@@ -19,7 +19,7 @@ START = Callable[..., Sandbox]
 
 
 class Kept(logging.Handler):
-    """Keeps what it gets; `then` is done for each."""
+    """Keeps the records; calls `then` for each."""
 
     def __init__(self, then: Optional[Callable[[logging.LogRecord], object]] = None) -> None:
         super().__init__()
@@ -28,7 +28,7 @@ class Kept(logging.Handler):
         self._then = then
 
     def emit(self, record: logging.LogRecord) -> None:
-        # Of the tests before, which left something in a queue whose service is gone for good.
+        # Messages about queues of earlier tests, whose service is gone.
         if "no connection to" in record.getMessage():
             return
         self.records.append(record)
@@ -45,7 +45,7 @@ class Kept(logging.Handler):
 
 @pytest.fixture
 def logger() -> Iterator[logging.Logger]:
-    """The logger that is meant to be used, and nobody else sees it. The log is off afterwards."""
+    """A logger for the library's messages, without propagation. The log is off afterwards."""
     logger = logging.getLogger("esales_notify")
     logger.propagate = False
     logger.setLevel(logging.DEBUG)
@@ -74,7 +74,7 @@ def test_log_messages_use_the_logger_of_the_package(
         id = client.enqueue_add_to_cart(visitor, ticket).id
         record = handler.next()
     assert (record.name, record.levelno, record.levelname) == ("esales_notify", logging.WARNING, "WARNING")
-    # Percent signs of the service's are no business of the formatting.
+    # Percent signs in the service's text must not be formatted.
     assert id in record.getMessage()
     assert "ESALES_BAD_REQUEST" in record.getMessage()
 
@@ -130,7 +130,7 @@ def test_log_level_limits_the_messages(
     handler = kept(logger)
     logger.setLevel(of_the_logger)
     log_to(logger, given)
-    # A blocking call says something at DEBUG, on its own thread.
+    # A blocking call logs at DEBUG, on its own thread.
     receipt = client.notify_add_to_cart(visitor, ticket)
     assert [record.levelno for record in handler.records] == ([logging.DEBUG] if hears else [])
     assert all(receipt.id in words for words in handler.messages())
@@ -167,7 +167,7 @@ def test_log_messages_have_no_visitor_data(logger: logging.Logger, start_sandbox
     service = start_sandbox()
     who = Visitor.signed_in("the-customer-key", "the-session-key", "the-secret-token", "UK")
     ticket = "the-opaque-ticket"
-    # The service repeats what it was sent.
+    # The service repeats the request in its answer.
     says = "the-customer-key the-session-key the-secret-token the-opaque-ticket"
     service.script(f'503:body="{says}", 400:body="{says}":times=2')
     handler = kept(logger)
@@ -199,7 +199,7 @@ def test_log_handler_can_use_the_library(
     for _ in range(2):
         client.notify_add_to_cart(visitor, ticket, "by the shop")
     assert sandbox.ids() == ["by the shop", "by the handler"] * 2
-    # What it caused itself is not said: that would have no end.
+    # Messages that the handler caused are not logged, because that would never end.
     assert ["by the shop" in words for words in handler.messages()] == [True, True]
 
 

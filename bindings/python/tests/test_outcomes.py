@@ -56,7 +56,7 @@ def test_answer_raises_the_matching_error(
     http_status: Optional[int],
 ) -> None:
     sandbox.script(answer)
-    # Each on a connection of its own: a kept one that breaks is replaced, and the script would go on.
+    # Each on a new connection, because a broken kept connection is replaced, which would use the next scripted answer.
     with Client(base_url=sandbox.base_url, timeout_ms=BUDGET_MS, max_attempts=1, keep_alive_s=0) as client:
         error = failure(client, visitor, ticket)
     assert type(error) is kind
@@ -89,7 +89,7 @@ def test_notify_raises_a_timeout_error_when_the_service_hangs(sandbox: Sandbox, 
 
 def test_notify_raises_connect_failed_when_the_connection_is_refused(visitor: Visitor, ticket: str) -> None:
     with socket.socket() as bound:
-        # Bound, so that nobody else gets the port, and not listening.
+        # Bound, so that no other process gets the port, but not listening.
         bound.bind(("127.0.0.1", 0))
         with Client(base_url=f"http://127.0.0.1:{bound.getsockname()[1]}", max_attempts=1) as client:
             error = failure(client, visitor, ticket)
@@ -107,7 +107,7 @@ def test_notify_raises_tls_failed_when_the_certificate_is_not_trusted(
 ) -> None:
     authority = tmp_path / "ca.pem"
     sandbox = start_sandbox("--tls", certificate, "--ca-file", str(authority))
-    # With the authority that would be right, where it is the rest that is wrong.
+    # With the right authority, so that only the other property is wrong.
     trusted = None if certificate in ("self-signed", "unknown-ca") else authority
     with Client(base_url=sandbox.base_url, timeout_ms=BUDGET_MS, max_attempts=1, ca_file=trusted) as client:
         error = failure(client, visitor, ticket)

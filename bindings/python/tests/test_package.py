@@ -1,4 +1,4 @@
-"""The package: what it says, its types, and the wheel that is made of it."""
+"""The package: its texts, its types, and its wheel."""
 
 from __future__ import annotations
 
@@ -95,14 +95,14 @@ def test_modules_have_no_circular_import() -> None:
     imports: Dict[str, Set[str]] = {}
     for file in (FOLDER / "src" / "esales_notify").glob("*.py"):
         found = [node for node in ast.walk(ast.parse(file.read_text("utf-8"))) if isinstance(node, ast.ImportFrom)]
-        # Imports for type checkers only count too.
+        # Imports only for type checkers count too.
         imports[file.stem] = {
             module for node in found if node.level for module in ([node.module] if node.module else [a.name for a in node.names])
         }
     assert len(imports) >= 12
     assert "_status" in imports["_outcomes"]
     while imports:
-        # Those that import none of the rest; in a circle each imports another.
+        # Modules that import none of the others; in a circle each imports another.
         free = {name for name, used in imports.items() if not used & set(imports)}
         assert free, f"a circle among {sorted(imports)}"
         imports = {name: used for name, used in imports.items() if name not in free}

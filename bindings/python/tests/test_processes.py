@@ -16,7 +16,7 @@ START = Callable[..., Sandbox]
 
 
 class HangingCall:
-    """A call in a thread of its own, which the service does not answer."""
+    """A call in a separate thread, which the service does not answer."""
 
     def __init__(self, sandbox: Sandbox, client: Client, visitor: Visitor) -> None:
         self.name = ""
@@ -41,9 +41,9 @@ class HangingCall:
 def test_gil_is_released_during_a_call(start_sandbox: START, visitor: Visitor) -> None:
     sandbox = start_sandbox()
     with Client(base_url=sandbox.base_url, max_attempts=1, timeout_ms=BUDGET_MS) as client:
-        # Waits for the sandbox to say that the request is there, so this thread ran while the other was in its call.
+        # Waits until the sandbox has the request, so this thread ran during the other thread's call.
         call = HangingCall(sandbox, client, visitor)
-        # Only this thread can break the connection. Had it to wait for the call, the call would end by its budget.
+        # Only this thread can break the connection. If it had to wait for the call, the call would end by its budget.
         sandbox.stop()
         assert call.name_of_its_end() == "ESALES_CONNECTION_LOST"
 
@@ -120,7 +120,7 @@ def test_forked_children_send_while_threads_of_the_parent_send(start_sandbox: ST
     assert len(set(ids)) == len(ids), "something arrived twice"
     expected = {f"child-{name}-{what}" for name in range(10) for what in (0, 1, 2, "own")}
     assert expected <= set(ids)
-    # Neither ever wrote to a connection of the other.
+    # Neither wrote to a connection of the other.
     who = [(one["connection"], one["notification"]["id"].rsplit("-", 1)[0]) for one in sandbox.received()]
     of_children = {connection for connection, name in who if name.startswith("child")}
     of_the_parent = {connection for connection, name in who if name.startswith("parent")}

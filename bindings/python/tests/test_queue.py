@@ -27,13 +27,13 @@ MAKE = Callable[..., Client]
 
 @pytest.fixture
 def service(start_sandbox: START) -> Sandbox:
-    """A sandbox of the test's own: what it leaves in a queue meets no other test."""
+    """A sandbox for one test, so that remaining notifications reach no other test."""
     return start_sandbox()
 
 
 @pytest.fixture
 def make(service: Sandbox) -> Iterator[MAKE]:
-    """Makes clients of that sandbox. They try again soon, and have time on a slow machine."""
+    """Makes clients of that sandbox. They retry soon, and have long limits for slow machines."""
     made: List[Client] = []
 
     def make(**options: Any) -> Client:
@@ -48,13 +48,13 @@ def make(service: Sandbox) -> Iterator[MAKE]:
 
 @pytest.fixture
 def nowhere() -> str:
-    """An address where the service is down, and stays so."""
+    """The address of a service that stays down."""
     return f"http://127.0.0.1:{occupy()}"
 
 
 @pytest.fixture(params=["memory", "directory"])
 def spool(request: pytest.FixtureRequest, tmp_path: Path) -> Optional[Path]:
-    """Both kinds."""
+    """Options for a spool in memory and one on disk."""
     return tmp_path / "spool" if request.param == "directory" else None
 
 
@@ -65,7 +65,7 @@ def found(client: Client, id: str) -> Receipt:
 
 
 def assert_counts(client: Client, **expected: int) -> None:
-    """Of the spool and of this process, where nobody else uses the spool; what is not named is 0."""
+    """Expected counters, equal for the spool and this process, which alone uses the spool; counters not given are 0."""
     stats = client.stats()
     nothing = {field.name: 0 for field in dataclasses.fields(Counts)}
     assert stats.spool == stats.process == Counts(**{**nothing, **expected})
@@ -203,7 +203,7 @@ def test_flush_returns_at_its_timeout_and_keeps_the_queue(
         start = time.monotonic()
         assert client.flush(timeout) is False
         took = time.monotonic() - start
-        # Its own time, and a margin for a busy machine.
+        # The timeout, and a margin for a busy machine.
         assert timeout <= took < timeout + 10
     assert_counts(client, accepted=3, pending=3)
     assert {found(client, id).status for id in ids} == {e.ESALES_QUEUED}
@@ -226,7 +226,7 @@ def test_gil_is_released_during_a_flush(service: Sandbox, make: MAKE, visitor: V
     client.enqueue_add_to_cart(visitor, ticket)
     with ThreadPoolExecutor(1) as pool:
         flushed = pool.submit(client.flush, PATIENCE_S)
-        # Only this thread can mend the service. Had it to wait for the flush, that would end by its own time.
+        # Only this thread can repair the service. If it had to wait for the flush, the flush would end by its timeout.
         service.wait_for(3)
         service.script("")
         assert flushed.result(PATIENCE_S)
@@ -238,7 +238,7 @@ def test_stats_count_every_outcome(service: Sandbox, make: MAKE, visitor: Visito
     assert_counts(client)
     for _ in range(5):
         client.enqueue_add_to_cart(visitor, ticket)
-        # The law holds at every moment.
+        # The counters add up at every moment.
         assert client.stats().is_balanced
     assert client.flush(PATIENCE_S)
     assert_counts(client, accepted=5, delivered=4, dead=1)
@@ -276,7 +276,7 @@ def test_failed_notify_is_queued_when_on_failure_is_queue(
     assert client.flush(PATIENCE_S)
     assert service.ids() == ["one-id", "one-id"]
     assert found(client, "one-id").attempts == 2
-    # What cannot get through later is an error as ever.
+    # A final failure raises as without the option.
     service.script("400")
     with pytest.raises(e.BadRequestError):
         client.notify_add_to_cart(visitor, ticket)
@@ -329,7 +329,7 @@ def test_invalid_queue_option_is_refused(tmp_path: Path) -> None:
     for options in refused:
         with pytest.raises(e.InvalidConfigError):
             Client(cluster_id="a", **options)
-    # What is wrong with the disk is no mistake in an option.
+    # A failing disk is no wrong option.
     letter = tmp_path / "letter.txt"
     letter.write_text("Dear customer")
     for spool in (tmp_path / "no-such-folder" / "spool", letter):
@@ -349,10 +349,10 @@ def test_interpreter_that_stops_its_delivery_sends_nothing_twice(
     delivered = 0
     for _ in range(5):
         run_program(ends, service.base_url, environment)
-        # It did deliver, and not all.
+        # It delivered some, but not all.
         assert delivered < len(service.received()) < len(ids)
         delivered = len(service.received())
-        # What it sent is recorded.
+        # The sent notifications are recorded.
         assert producer.stats().spool.delivered == delivered
     assert make(spool=spool).flush(PATIENCE_S)
     assert sorted(service.ids()) == sorted(ids)
@@ -396,7 +396,7 @@ def test_delivery_callback_gets_every_receipt(service: Sandbox, make: MAKE, visi
     dead = came[1][0]
     assert (dead.name, dead.http_status, dead.attempts) == ("ESALES_BAD_REQUEST", 400, 1)
     assert dead.elapsed_us >= 0
-    # It is recorded by then, and the same.
+    # The receipt is already recorded, and equal.
     assert [found(client, id) for id in ids] == [receipt for receipt, _ in came]
     assert threading.get_ident() not in {thread for _, thread in came}
 
@@ -433,11 +433,11 @@ def test_exception_of_a_delivery_callback_is_logged(
     client.on_delivery(fail)
     ids = [client.enqueue_add_to_cart(visitor, ticket).id for _ in range(2)]
     assert sorted(settled.get(timeout=PATIENCE_S) for _ in ids) == sorted(ids)
-    # Waits until it is out of there.
+    # Waits until the callback has returned.
     client.on_delivery(None)
     records = [record for record in caplog.records if record.name == "esales_notify"]
     assert [(record.levelno, record.exc_info and record.exc_info[0]) for record in records] == [(logging.ERROR, kind)] * 2
-    # The delivery goes on.
+    # The delivery continues.
     assert client.flush(PATIENCE_S)
     assert_counts(client, accepted=2, delivered=2)
 
@@ -451,7 +451,8 @@ def deliver(client: Client, visitor: Visitor, ticket: str) -> str:
 def test_delivery_callback_can_be_replaced_and_unregistered(make: MAKE, visitor: Visitor, ticket: str) -> None:
     client = make()
     came: List[Tuple[str, str]] = []
-    # It is announced after it is recorded, so a flush may be over before. Setting one waits for its end.
+    # The callback runs after the outcome is recorded, so a flush may return first. Setting a callback waits for its
+    # end.
     client.on_delivery(None)
     client.on_delivery(lambda receipt: came.append(("first", receipt.id)))
     one = deliver(client, visitor, ticket)
@@ -466,7 +467,7 @@ def test_delivery_callback_can_be_replaced_and_unregistered(make: MAKE, visitor:
     told: queue.Queue[str] = queue.Queue()
     witness.on_delivery(lambda receipt: told.put(receipt.id))
     four = deliver(client, visitor, ticket)
-    # Both clients share a queue, in whose order callbacks are called: three is past.
+    # Both clients share a queue, and callbacks run in its order: the third has been called.
     while told.get(timeout=PATIENCE_S) != four:
         pass
     assert came == [("first", one), ("second", two)]
@@ -544,7 +545,7 @@ def test_closed_client_calls_no_delivery_callback(service: Sandbox, make: MAKE, 
     told: queue.Queue[str] = queue.Queue()
     client.on_delivery(came.append)
     freed = watch_frees(client)
-    # The queue is that of both, and delivers what a client left in it.
+    # Both clients share the queue, which delivers the notifications of a closed client.
     service.script("503:times=1000000")
     id = client.enqueue_add_to_cart(visitor, ticket).id
     client.close()
@@ -576,7 +577,7 @@ def test_spool_is_shared_with_another_process(
     client = make(spool=spool)
     stats = client.stats()
     assert (stats.spool.accepted, stats.process.accepted, stats.is_balanced) == (3, 0, True)
-    # Also who put nothing in can wait for the end of it.
+    # A client that enqueued nothing can flush too.
     assert client.flush(PATIENCE_S)
     assert sorted(service.ids()) == ["other-0", "other-1", "other-2"]
     assert {found(client, id).status for id in service.ids()} == {e.ESALES_DELIVERED}
@@ -590,7 +591,7 @@ def test_interpreter_exits_cleanly_while_callbacks_run(start_sandbox: START, env
     for _ in range(5):
         sandbox = start_sandbox()
         run_program("end_with_callbacks_at_work", sandbox.base_url, environment)
-        # It did deliver, or nothing was tested.
+        # It delivered; otherwise the test has no meaning.
         assert sandbox.received() != []
 
 
@@ -634,7 +635,7 @@ def test_enqueue_does_not_hold_the_event_loop_when_the_service_is_slow(make: MAK
     async def shop() -> bool:
         pages = [asyncio.create_task(page(number)) for number in range(10)]
         await asyncio.gather(*pages)
-        # All pages are served before the first answer of the service has come.
+        # All pages are served before the first answer of the service.
         assert len(served) == 10 and client.stats().process.delivered == 0
         return await asyncio.get_running_loop().run_in_executor(None, client.flush, PATIENCE_S)
 

@@ -30,7 +30,7 @@ IDENTITY = vectors("identity.json")
 BAD_INPUT = vectors("bad_input.json")
 #: The first row of each kind is its example.
 EXAMPLES: Dict[str, Row] = {row["kind"]: row for row in reversed(NOTIFICATIONS)}
-#: What notify_add_to_cart takes.
+#: The arguments of notify_add_to_cart.
 ADD_TO_CART = {"market", "customer_key", "session_key", "token", "ticket", "id"}
 FIELDS = ["id", "ticket", "product_key", "variant_key", "lines", "private_key"]
 
@@ -43,13 +43,13 @@ def value_of(value: Any) -> Any:
     if isinstance(value, dict) and "repeat" in value:
         return value["repeat"] * value["times"]
     if isinstance(value, dict):
-        # Bytes that no str can hold: each that is wrong becomes a lone surrogate.
+        # Bytes that no str can hold: each invalid byte becomes a lone surrogate.
         return bytes.fromhex(value["hex"]).decode("utf-8", "surrogateescape")
     return value
 
 
 def ways(row: Row) -> List[str]:
-    """The methods that take the row; all check their arguments alike."""
+    """The methods that accept the row; all check their arguments in the same way."""
     found = ["notify", "enqueue"]
     if row["kind"] == "add_to_cart" and set(row.get("set", {})) <= ADD_TO_CART:
         found += ["notify_add_to_cart", "enqueue_add_to_cart"]
@@ -85,7 +85,7 @@ def fields_of(row: Row) -> Row:
     ids=lambda value: by_name(value) if isinstance(value, dict) else value,
 )
 def test_notification_bytes_equal_the_vector(row: Row, sandbox: Sandbox, client: Client, way: str) -> None:
-    # Signed rows would otherwise meet 403: this sandbox knows no private key.
+    # Otherwise signed rows would get 403, because this sandbox has no private key.
     sandbox.script("204")
     if way.endswith("_add_to_cart"):
         receipt = getattr(client, way)(visitor_of(row), row["ticket"], row["id"])
@@ -130,7 +130,7 @@ def call_with_bad_input(row: Row, sandbox: Sandbox, way: str) -> None:
                 notification = Notification(Kind[row["kind"].upper()], **fields_of(given))
                 getattr(client, way)(visitor_of(given), notification)
     elif call == "config":
-        # An address that is good, so that only the option can be what is wrong.
+        # A valid address, so that only the option can be wrong.
         options = {"base_url": sandbox.base_url, row["option"]: value_of(row["value"])}
         Client(**options)
     elif call == "client":
@@ -155,7 +155,7 @@ def test_invalid_input_is_refused_with_the_message_of_the_vector(row: Row, sandb
     words = str(error)
     names = row["names"]
     if getattr(error, "receipt", None) is None:
-        # A Line refuses what cannot be sent without knowing its place in the order.
+        # A Line refuses wrong values before it has a place in the order.
         names = re.sub(r"^lines\[\d+\]\.", "", names)
     assert names in words or (row.get("option") and row["option"] in words), words
     if isinstance(error, NotifyError):

@@ -334,7 +334,7 @@ impl SpoolAdmin {
         }
         if self.directory().is_some_and(|spool| to.starts_with(spool)) {
             return Err(Error::argument(format!(
-                "{shown} is inside the spool: a backup needs a directory of its own"
+                "{shown} is inside the spool: a backup needs a separate directory"
             )));
         }
         self.spool.backup(&to, deadline())

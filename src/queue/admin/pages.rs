@@ -1,4 +1,4 @@
-//! Everything that a spool stores, a page at a time, and the cursor of a page.
+//! Reads all stored items of a spool in pages. Also the cursor of a page.
 
 use std::time::Instant;
 
@@ -6,13 +6,13 @@ use super::deadline;
 use crate::outcome::Error;
 use crate::spool::{Position, Spool, StoredItem};
 
-/// How many stored items are in memory at the same time.
+/// Greatest number of stored items in memory at the same time.
 pub(super) const PAGE: usize = 1000;
 
-/// Reads a page of stored items behind a position.
+/// Reads a page of stored items after a position.
 type ReadPage = fn(&dyn Spool, Option<Position>, usize, Instant) -> Result<Vec<StoredItem>, Error>;
 
-/// All stored items of a spool, oldest first, a page at a time.
+/// All stored items of a spool, oldest first, in pages.
 pub(super) struct Pages<'a> {
     spool: &'a dyn Spool,
     read: ReadPage,

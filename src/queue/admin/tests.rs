@@ -1,4 +1,4 @@
-//! SpoolAdmin over the memory engine and over the log.
+//! Tests of SpoolAdmin with the memory engine and the log engine.
 
 use super::report::next_probe_in;
 use super::*;
@@ -19,7 +19,7 @@ fn settings() -> QueueSettings {
     Config::new().queue_settings().unwrap()
 }
 
-/// A spool of each engine.
+/// One spool of each engine.
 fn fixtures() -> [Fixture; 2] {
     fixtures_with(&settings())
 }
@@ -82,14 +82,14 @@ impl Fixture {
         }
     }
 
-    /// Reads everything that was enqueued, as a drainer does.
+    /// Reads everything that was enqueued, like a drainer.
     fn lease(&self) -> Box<dyn Lease> {
         let mut lease = self.spool.acquire(deadline()).unwrap().unwrap();
         while lease.poll(Timestamp::now()).unwrap() {}
         lease
     }
 
-    /// Settles everything that is pending.
+    /// Settles all pending items.
     fn settle(&self, fate: Fate, status: Status, http_status: u16) {
         self.settle_with(fate, status, &format!("HTTP {http_status}"));
     }
@@ -308,7 +308,7 @@ fn retry_dead_changes_nothing_when_the_private_key_is_refused() {
     }
 }
 
-/// A payment that may have arrived, and an event that the service refused.
+/// Pushes a payment that may have arrived, and a click that the service refused.
 fn push_dead_payment_and_click(f: &Fixture) {
     f.push_kind(Kind::SecurePayment, "paid", body("x", KEY, None));
     f.settle_with(Fate::Dead, Status::MayHaveArrived, "HTTP 500");
@@ -407,7 +407,7 @@ fn purge_erases_by_customer_key_and_in_broken_bodies_by_text() {
         f.kill_all();
         f.push("theirs too", body("x", "alice", None));
         f.push("another's", body("x", "bob", None));
-        // Names the key elsewhere.
+        // This body has the key in another member.
         f.push(
             "ticket",
             r#"{"customerKey":"bob","ticket":"alice"}"#.to_owned(),
@@ -427,7 +427,7 @@ fn purge_erases_by_customer_key_and_in_broken_bodies_by_text() {
 }
 
 #[test]
-fn salvage_enqueues_what_is_unknown_and_nothing_twice() {
+fn salvage_enqueues_only_unknown_notifications_and_each_once() {
     for (here, there) in fixtures().into_iter().zip(fixtures()) {
         there.push_all(["pending", "dead", "delivered", "new", "new"]);
         here.push_all(["delivered"]);
@@ -463,7 +463,7 @@ fn salvage_enqueues_dead_letters_only_if_asked_to() {
 }
 
 #[test]
-fn salvage_says_how_far_it_came_when_the_queue_is_full() {
+fn salvage_reports_its_progress_when_the_queue_is_full() {
     let mut settings = settings();
     settings.max_items = 1;
     for (here, there) in fixtures_with(&settings).into_iter().zip(fixtures()) {

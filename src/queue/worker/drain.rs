@@ -1,5 +1,5 @@
-//! What the worker does in each iteration: it leads or is on standby, fetches items, hands them to the senders, judges
-//! the answers, records them, and does the housekeeping.
+//! The work of an iteration: become the leader or stay on standby, fetch items, pass them to the
+//! senders, evaluate the answers, record them, and do the housekeeping.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -18,30 +18,31 @@ use crate::spool::{Fate, Gate, Item, Lease, LeaseError, Position, Settlement};
 
 /// How often a process on standby tries to become the leader.
 const STANDBY_POLL: Duration = Duration::from_millis(250);
-/// How often the leader polls for what other processes enqueued: at first, and when nothing has come for a while.
+/// How often the leader polls for notifications of other processes: first, and after a while
+/// without any.
 const POLL: Duration = Duration::from_millis(20);
 const POLL_QUIET: Duration = Duration::from_millis(200);
 const BUSY_FOR: Duration = Duration::from_secs(2);
 const HOUSEKEEPING: Duration = Duration::from_secs(1);
-/// After this long with nothing to do the thread ends, or polls seldom: so that fifty of them on standby cost nothing,
-/// and one of them still becomes the leader within a second.
+/// After this time without work the thread ends, or polls rarely. Fifty processes on standby then
+/// cost nothing, and one of them still becomes the leader within a second.
 pub(super) const IDLE_AFTER: Duration = Duration::from_millis(if cfg!(test) { 50 } else { 30_000 });
 const POLL_IDLE: Duration = Duration::from_millis(750);
 
-/// What goes to one origin.
+/// The delivery to one origin.
 struct OriginDelivery {
     gate: Gate,
     service: ServiceSettings,
     pool: Option<Arc<Pool>>,
     in_flight: usize,
-    /// Nothing was left when it was last fetched, or nothing can be done about it.
+    /// Whether the last fetch returned all items, or the origin is unreachable.
     is_exhausted: bool,
-    /// Why there is no way to this origin, as it was last logged.
+    /// The last logged reason why no connection to this origin can be set up.
     trouble: Option<Error>,
 }
 
 impl OriginDelivery {
-    /// The connections to the origin; `None` if they cannot be set up.
+    /// The connection pool of the origin; `None`: it cannot be set up.
     fn pool(&mut self) -> Option<Arc<Pool>> {
         if self.pool.is_none() {
             match http::pool_of(&self.service) {
@@ -62,22 +63,22 @@ impl OriginDelivery {
     }
 }
 
-/// One thread's part in the delivery of a queue.
+/// The delivery of a queue by one thread.
 pub(super) struct Drain<'a> {
     queue: &'a Queue,
     senders: Senders,
     backoff: Backoff,
     lease: Option<Box<dyn Lease>>,
-    /// How often everything that was fetched became void. A delivery that began before the last time counts for
-    /// nothing.
+    /// How often all fetched items became invalid. The result of a delivery that began before the
+    /// last time is ignored.
     times_forgotten: u64,
-    /// Whether it was logged that another process leads.
+    /// Whether the log says that another process is the leader.
     is_on_standby: bool,
     origins: HashMap<Arc<str>, OriginDelivery>,
-    /// Fetched and not yet settled.
+    /// Items that were fetched and not yet settled.
     taken: HashSet<Position>,
     unsettled: Vec<Settlement>,
-    /// Gates that changed since the last settlement.
+    /// Gates that have changed since the last settlement.
     gates: HashMap<Arc<str>, Gate>,
     last_activity: Instant,
     next_housekeeping: Instant,
@@ -105,13 +106,13 @@ impl<'a> Drain<'a> {
         }
     }
 
-    /// One iteration; returns how long the next may wait.
+    /// Runs one iteration. Returns how long the next one may wait.
     pub(super) fn iterate(&mut self, wakeup: Wakeup) -> Result<Duration, Error> {
         match self.try_iteration(wakeup) {
             Ok(pause) => Ok(pause),
             Err(LeaseError::Failed(e)) => Err(e),
             Err(LeaseError::Lost) => {
-                // Requests in flight end as they may: the leader that has the lease now sends these items again, under
+                // Requests in flight are not recorded: the new leader sends these items again, with
                 // the same ids.
                 self.lease = None;
                 self.forget_fetched();
@@ -203,7 +204,8 @@ impl<'a> Drain<'a> {
         spool.map_or_else(String::new, ToString::to_string)
     }
 
-    /// Lets another process lead at once. For the regular end.
+    /// Releases the lease, so that another process can become the leader at once. Called at the
+    /// regular end.
     pub(super) fn release(&mut self) {
         if let Some(lease) = self.lease.take() {
             lease.release();
@@ -229,7 +231,7 @@ impl<'a> Drain<'a> {
             .fold(poll, Duration::min)
     }
 
-    /// Items that are fetched and not yet recorded.
+    /// Number of items that are fetched and not yet recorded.
     pub(super) fn in_flight(&self) -> usize {
         self.taken.len()
     }
@@ -248,7 +250,8 @@ impl<'a> Drain<'a> {
         self.taken.is_empty() && self.is_idle() && !self.queue.is_to_be_watched() && is_settled()
     }
 
-    /// Learns of new origins, of gates that an operator opened, and that there may be more to fetch.
+    /// Reads the origins of the spool: new ones, gates that an operator opened, and origins with
+    /// new items.
     fn learn_origins(&mut self) {
         let origins = self.lease.as_ref().map(|lease| lease.origins());
         for (origin, gate) in origins.unwrap_or_default() {
@@ -289,7 +292,7 @@ impl<'a> Drain<'a> {
                 });
             }
         }
-        // Some may have been waiting for their time.
+        // The pause of some items may have ended.
         self.learn_origins();
         self.settle()
     }
@@ -327,14 +330,14 @@ impl<'a> Drain<'a> {
             return Ok(());
         }
         let Some(pool) = delivery.pool() else {
-            // No other origin is held up. It is tried again with the next housekeeping.
+            // Other origins are not affected. This one is tried again with the next housekeeping.
             delivery.is_exhausted = true;
             return Ok(());
         };
         let counted = ready.iter().filter(|item| !settings.may_repeat(&item.path));
         let begins: Vec<Position> = counted.map(|item| item.position).collect();
         if !begins.is_empty() {
-            // One write to the journal, and with `durability=disk` one fsync, for all of them.
+            // One journal write, and with `durability=disk` one fsync, for all of them.
             lease.begin(&begins)?;
         }
         for item in ready {
@@ -354,7 +357,7 @@ impl<'a> Drain<'a> {
         Ok(())
     }
 
-    /// From what a delivery brought to what becomes of the item and the gate.
+    /// Evaluates a finished delivery: the fate of the item and the gate of its origin.
     fn judge(&mut self, finished: FinishedDelivery) {
         let FinishedDelivery {
             job,
@@ -364,10 +367,10 @@ impl<'a> Drain<'a> {
         let now = Timestamp::now();
         let mut item = job.item;
         if job.times_forgotten != self.times_forgotten || !self.taken.contains(&item.position) {
-            // It is sent again, by this process or by another one that leads now.
+            // The item is sent again, by this process or by the new leader.
             return;
         }
-        // From a damaged spool it can be any number.
+        // In a damaged spool it can be any number.
         item.attempts = item.attempts.saturating_add(1);
         log::debug(|| {
             format!(
@@ -425,7 +428,7 @@ impl<'a> Drain<'a> {
         };
         delivery.in_flight = delivery.in_flight.saturating_sub(1);
         let before = delivery.gate;
-        // A payment is not tried again, but the next one must not follow it into an outage.
+        // A payment is not tried again, but its failure also closes the gate for the next one.
         let has_failed =
             matches!(fate, Fate::Retry { .. }) || outcome.status == Status::MayHaveArrived;
         delivery.is_exhausted = false;
@@ -453,8 +456,8 @@ impl<'a> Drain<'a> {
         self.gates.insert(Arc::clone(origin), delivery.gate);
     }
 
-    /// An error in a child that a callback of the host's forked, and came back in: it has this thread and no other, and
-    /// must not go on with the parent's work.
+    /// Returns an error in a child that a callback of the host forked and that returned from the
+    /// callback. It has only this thread, and must not continue the parent's work.
     fn check_process(&self) -> Result<(), LeaseError> {
         match self.queue.is_ours() {
             true => Ok(()),
@@ -462,9 +465,9 @@ impl<'a> Drain<'a> {
         }
     }
 
-    /// Records what is done. Until that has worked, nothing more is sent: it would be sent twice.
+    /// Records the results. Until that succeeds nothing is sent, because it would be sent twice.
     fn settle(&mut self) -> Result<(), LeaseError> {
-        // The log has a callback too.
+        // The log callback may have forked too.
         self.check_process()?;
         if self.unsettled.is_empty() && self.gates.is_empty() {
             return Ok(());
@@ -493,7 +496,8 @@ impl<'a> Drain<'a> {
     }
 }
 
-/// What becomes of an item that may not be repeated, and that an earlier drainer was sending when it ended.
+/// The settlement of an item that must not be repeated and was in flight when an earlier drainer
+/// ended.
 fn interrupted(item: Item, now: Timestamp) -> Settlement {
     let detail =
         "may have arrived: the process that was sending it ended before it recorded the answer"
@@ -510,7 +514,7 @@ fn interrupted(item: Item, now: Timestamp) -> Settlement {
     }
 }
 
-/// What becomes of an item that has waited for longer than `max_age`.
+/// The settlement of an item that is older than `max_age`.
 fn expired(item: Item, max_age: Duration, now: Timestamp) -> Settlement {
     let detail = format!(
         "expired: not delivered within max_age_s = {}",
@@ -528,7 +532,8 @@ fn expired(item: Item, max_age: Duration, now: Timestamp) -> Settlement {
     }
 }
 
-/// The way to an origin: this client's own, or the same way to another one whose notifications are in the spool.
+/// The endpoint settings for an origin: those of this client, with another origin if the
+/// notification was accepted for that one.
 fn service_at(origin: &str, own: &ServiceSettings) -> ServiceSettings {
     if own.endpoint.origin == origin {
         return own.clone();

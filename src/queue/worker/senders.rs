@@ -1,4 +1,4 @@
-//! The threads that talk to the service: at most `concurrency`, started when there is something to send.
+//! The threads that send requests: at most `concurrency`, started when there is something to send.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,22 +12,22 @@ use crate::notification;
 use crate::outcome::Status;
 use crate::spool::Item;
 
-/// One delivery.
+/// A delivery to make.
 #[derive(Debug)]
 pub(super) struct Job {
     pub(super) origin: Arc<str>,
     pub(super) item: Item,
     pub(super) pool: Arc<Pool>,
     pub(super) timeout: Duration,
-    /// Whether it may be sent once more if it may have arrived.
+    /// Whether to send it again after a failure in which it may have arrived.
     pub(super) may_repeat: bool,
-    /// Sent through a closed gate.
+    /// Whether it is a probe, which is sent while the gate is closed.
     pub(super) is_probe: bool,
-    /// How often its drainer had forgotten what it fetched.
+    /// `Drain::times_forgotten` when the item was fetched.
     pub(super) times_forgotten: u64,
 }
 
-/// A delivery that ended, however.
+/// A finished delivery, with any outcome.
 #[derive(Debug)]
 pub(super) struct FinishedDelivery {
     pub(super) job: Job,
@@ -35,10 +35,10 @@ pub(super) struct FinishedDelivery {
     pub(super) latency: Duration,
 }
 
-/// After this long without work a thread ends.
+/// A thread ends after this time without work.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Dropped with the worker; the threads then end by themselves.
+/// The sender threads. They end after this is dropped with the worker.
 pub(super) struct Senders {
     queue: Arc<Queue>,
     most: usize,
@@ -83,7 +83,7 @@ impl Senders {
             } else if state.threads == 0
                 && let Some(job) = state.waiting.pop_back()
             {
-                // The system gives no thread: slower, but it goes on.
+                // The system provides no thread: deliver on this thread, which is slower.
                 drop(state);
                 self.queue.worker.finish(deliver(job));
                 return;
@@ -130,7 +130,8 @@ fn deliver(job: Job) -> FinishedDelivery {
         job.pool.transport.exchange(&request, start + job.timeout)
     }));
     FinishedDelivery {
-        // A defect of ours must not cost the event: it is tried again like a broken connection.
+        // A defect of the library must not lose the notification: it is retried as after a broken
+        // connection.
         outcome: exchanged.unwrap_or_else(|_| Outcome {
             status: match job.may_repeat {
                 true => Status::ConnectionLost,

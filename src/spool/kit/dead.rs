@@ -1,4 +1,4 @@
-//! Dead letters, and what an operator does with them.
+//! Dead letters, and the commands of an operator on them.
 
 use super::*;
 
@@ -146,7 +146,8 @@ pub(crate) fn discarded_dead_letter_counts_as_dropped<E: Engine>() {
     }
 }
 
-/// A lease on a spool of one person's dead, delivered and pending notifications (odd) and another's (even).
+/// A lease on a spool of dead, delivered and pending notifications of two persons: odd ids of one, even ids of the
+/// other.
 fn of_two_people<E: Engine>(body: impl Fn(u64) -> String) -> (E, Box<dyn Spool>, Box<dyn Lease>) {
     let engine = E::new(&settings());
     let spool = engine.open();
@@ -223,7 +224,7 @@ pub(crate) fn purge_works_when_bodies_are_not_json<E: Engine>() {
         false
     };
     assert_eq!(spool.purge(&nobodys, soon()).unwrap(), 0);
-    // Every body that is still wanted was looked at.
+    // Every remaining body was checked.
     for n in [1, 2, 6, 7, 8] {
         assert!(seen.borrow().contains(bodies[n - 1]), "{n}");
     }

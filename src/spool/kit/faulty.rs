@@ -1,4 +1,4 @@
-//! The kit's first job is to be able to fail: an engine with a planted fault, and tests that the kit finds it.
+//! An engine with a planted fault, and tests that the kit finds it.
 
 use std::collections::HashSet;
 use std::marker::PhantomData;
@@ -14,15 +14,15 @@ use crate::spool::{Fate, Gate, Item, LeaseError, NewItem, Position, Settlement, 
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// To show that what is found is the fault, and not the way it is planted.
+    /// No fault, to show that the kit finds the fault and not the wrapper.
     None,
     OneItemTooMany,
     OneByteTooMany,
     SettledItemFetchedAgain,
     StaleSettlementAccepted,
-    /// Needs `Engine::crash_after`.
+    /// A torn record is read as valid. Needs `Engine::crash_after`.
     TornRecordAccepted,
-    /// Needs `Engine::power_cut`.
+    /// A sync is skipped. Needs `Engine::power_cut`.
     SkippedSync,
 }
 
@@ -41,7 +41,7 @@ macro_rules! planted {
     };
 }
 
-/// `Planted` for no fault; `None` is taken.
+/// No fault; the name `None` is in use.
 pub(crate) struct Nothing;
 
 impl Planted for Nothing {
@@ -198,7 +198,7 @@ pub(crate) const STEPS: u32 = 3000;
 
 /// Asserts that a test fails.
 pub(crate) fn assert_found(test: fn()) {
-    // What it prints is captured with the output of this test.
+    // Its output is captured with the output of this test.
     let outcome = std::panic::catch_unwind(test);
     assert!(outcome.is_err(), "the planted fault was not found");
 }

@@ -65,7 +65,7 @@ pub(crate) fn process_counters_count_what_the_handle_accepted<E: Engine>() {
     } else {
         assert_eq!(of(&*one), [7, 2, 2, 1, 0, 2]);
     }
-    // Whoever drops or requeues a notification, it stays its producer's.
+    // A notification keeps its producer, even if another process drops or requeues it.
     let dead = all_dead(&*one);
     assert_eq!(one.requeue(&dead[..1], soon()).unwrap(), 1);
     let position = dead[1].item.position;
@@ -169,7 +169,7 @@ pub(crate) fn mark_is_settled_once_everything_before_it_has_left<E: Engine>() {
     let elsewhere = fetch(&mut *lease, OTHER, at(0));
     settle(&mut *lease, &elsewhere, Fate::Expired);
     assert!(is_settled(second));
-    // A requeued letter stands at the end, behind every mark.
+    // A requeued letter is the last in the queue, after every mark.
     assert_eq!(spool.requeue(&all_dead(&*spool), soon()).unwrap(), 1);
     refresh(&mut *lease);
     assert!(is_settled(second));
@@ -301,7 +301,7 @@ pub(crate) fn list_returns_pages<E: Engine>() {
     assert_eq!(spool.pending(end, 9, soon()).unwrap(), []);
     assert_eq!(spool.dead(end, 9, soon()).unwrap(), []);
     assert_eq!(spool.pending(None, usize::MAX, soon()).unwrap().len(), 13);
-    // What left while somebody reads does not confuse the next page.
+    // Items that leave during a listing do not disturb the next page.
     let first = spool.pending(None, 3, soon()).unwrap();
     settle(&mut *lease, &fetched[12..16], Fate::Delivered);
     let after = Some(first[2].item.position);
@@ -362,7 +362,7 @@ pub(crate) fn spool_call_returns_when_its_deadline_has_passed<E: Engine>() {
     let letters = all_dead(&*spool);
     let begin = Instant::now();
     let past = begin;
-    // Either answer is right, but it comes at once, and an error means that nothing was done.
+    // Both results are right, but the call must return at once, and an error means that nothing was done.
     let is_accepted = spool.push(&item(3), past).is_ok();
     assert!(!matches!(spool.acquire(past), Ok(Some(_))));
     let _ = spool.totals(past);

@@ -1,4 +1,4 @@
-//! `max_items`, `max_bytes` and `overflow`, at their edges.
+//! `max_items`, `max_bytes` and `overflow` at their limits.
 
 use super::*;
 use crate::outcome::Error;
@@ -66,7 +66,7 @@ pub(crate) fn max_bytes_is_exact_when_overflow_refuses<E: Engine>() {
     assert_full(push(&*spool, &sized(6, 1)), &limits);
     push(&*spool, &sized(7, 0)).unwrap();
     assert_pending(&*spool, &[1, 3, 5, 7], 100);
-    // Bytes, not characters.
+    // Counts bytes, not characters.
     let engine = E::new(&limits);
     let spool = engine.open();
     let wide = |n, chars| NewItem {

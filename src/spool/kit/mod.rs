@@ -1,7 +1,7 @@
-//! The conformance kit: what every engine must do, written once and run for each.
+//! The conformance kit: tests that every engine must pass.
 //!
-//! An engine implements [`Engine`] in its tests and calls `conformance_tests!`, which makes one `#[test]` of every case
-//! and of the model test. `faulty` plants faults in an engine and shows that the kit finds them.
+//! An engine implements [`Engine`] in its tests and calls `conformance_tests!`, which makes one `#[test]` of every
+//! case and of the model test. `faulty` plants faults in an engine and shows that the kit finds them.
 
 pub(crate) mod dead;
 pub(crate) mod faulty;
@@ -28,20 +28,20 @@ use crate::notification::{self, Kind};
 use crate::options::{Config, QueueSettings};
 use crate::outcome::Status;
 
-/// What the oldest dead letter is: `max_dead` drops it first, and lists begin with it.
+/// Which dead letter is the oldest: `max_dead` drops it first, and lists begin with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum DeadOrder {
     Acceptance,
     Death,
 }
 
-/// One spool of the engine under test, and what a test can do to it from outside.
+/// One spool of the engine under test, and outside events that a test can cause.
 ///
 /// The test drops every handle and lease before it calls a method that takes `&mut self`.
 pub(crate) trait Engine: Sized {
     /// Whether a spool outlives the processes that use it.
     const SURVIVES: bool;
-    /// Whether every handle is a producer of its own, as if it were in a process of its own.
+    /// Whether every handle is a separate producer, as if it were in its own process.
     const IS_SHARED: bool;
     const DEAD_ORDER: DeadOrder;
     /// Steps of the model test in every run of the tests.
@@ -55,27 +55,27 @@ pub(crate) trait Engine: Sized {
     /// A new, empty spool. `settings.spool` is not set: the engine chooses a place.
     fn new(settings: &QueueSettings) -> Self;
 
-    /// A handle, as a process opens it.
+    /// Opens a handle, as a process does.
     fn open(&self) -> Box<dyn Spool>;
 
-    /// Lets the time of the present lease run out, as if its holder hung: the next `acquire` succeeds.
+    /// Lets the present lease expire, as if its holder hung: the next `acquire` succeeds.
     fn expire_lease(&self);
 
-    /// Every process that used the spool was killed. What was written stays, and nothing fails any more.
+    /// Kills every process that uses the spool. Written data stays, and calls succeed again.
     fn restart(&mut self);
 
-    /// Arms a crash: after `writes` more bytes or operations have been written, everything fails until `restart`.
-    /// Returns false if the engine has nothing that could be written in part.
+    /// Arms a crash: after `writes` more bytes or operations, every call fails until `restart`. Returns false if the
+    /// engine has no writes that could be cut in half.
     fn crash_after(&self, _writes: u64) -> bool {
         false
     }
 
-    /// Whether the armed crash has struck.
+    /// Whether the armed crash has happened.
     fn has_crashed(&self) -> bool {
         false
     }
 
-    /// Like `restart`, but only what was synced to the disk stays. `None`: the engine has no disk.
+    /// Like `restart`, but only synced data stays. `None`: the engine has no disk.
     fn power_cut(&mut self) -> Option<()> {
         None
     }
@@ -220,17 +220,17 @@ pub(crate) use tests_of_cases;
 pub(crate) const SHOP: &str = "https://shop.example:443/prefix";
 pub(crate) const OTHER: &str = "http://127.0.0.1:8080";
 
-/// Limits that no case meets unless it lowers them.
+/// Limits that no case reaches unless it lowers them.
 pub(crate) fn settings() -> QueueSettings {
     Config::new().queue_settings().unwrap()
 }
 
-/// A deadline that no call is to need.
+/// A deadline that no call needs.
 pub(crate) fn soon() -> Instant {
     Instant::now() + Duration::from_secs(20)
 }
 
-/// A moment of one boot, in milliseconds after the first.
+/// A time within one boot, in milliseconds after its start.
 pub(crate) fn at(ms: u64) -> Timestamp {
     Timestamp {
         unix_ms: 1_700_000_000_000 + ms,
@@ -239,7 +239,7 @@ pub(crate) fn at(ms: u64) -> Timestamp {
     }
 }
 
-/// A moment of which only the wall clock is known.
+/// A time with only a wall clock.
 pub(crate) fn wall(ms: u64) -> Timestamp {
     Timestamp {
         unix_ms: 1_700_000_000_000 + ms,
@@ -265,7 +265,7 @@ pub(crate) fn item(n: u64) -> NewItem {
     }
 }
 
-/// The n-th item, of this session and, perhaps, its end.
+/// The n-th item of this session; with `ends`, the end of the session.
 pub(crate) fn of_session(n: u64, session: &str, ends: bool) -> NewItem {
     let kind = if ends { Kind::End } else { Kind::Click };
     NewItem {
@@ -287,7 +287,7 @@ pub(crate) fn lead(spool: &dyn Spool) -> Box<dyn Lease> {
     lease
 }
 
-/// Polls until there is nothing more to learn.
+/// Polls until there are no more changes.
 pub(crate) fn refresh(lease: &mut dyn Lease) {
     for _ in 0..100_000 {
         if !lease.poll(at(0)).unwrap() {
@@ -297,7 +297,7 @@ pub(crate) fn refresh(lease: &mut dyn Lease) {
     panic!("poll never returned false");
 }
 
-/// Everything for an origin that may be tried.
+/// All items of an origin that may be tried.
 pub(crate) fn fetch(lease: &mut dyn Lease, origin: &str, now: Timestamp) -> Vec<Item> {
     refresh(lease);
     lease.fetch(origin, now, 1000, &HashSet::new()).unwrap()
@@ -311,7 +311,7 @@ pub(crate) fn stored_ids(items: &[StoredItem]) -> Vec<&str> {
     items.iter().map(|s| s.item.id.as_str()).collect()
 }
 
-/// The end of one more attempt.
+/// The settlement of one more attempt.
 pub(crate) fn settlement(item: &Item, fate: Fate, at: Timestamp) -> Settlement {
     let (status, http_status) = match fate {
         Fate::Delivered => (Status::Delivered, Some(200)),
@@ -334,7 +334,7 @@ pub(crate) fn settlement(item: &Item, fate: Fate, at: Timestamp) -> Settlement {
     }
 }
 
-/// Gives all these items the same fate, at `at(50)`.
+/// Settles all these items with the same fate, at `at(50)`.
 pub(crate) fn settle(lease: &mut dyn Lease, items: &[Item], fate: Fate) {
     let settlements: Vec<Settlement> = items
         .iter()

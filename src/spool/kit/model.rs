@@ -1,7 +1,7 @@
-//! A spool in its simplest form, to compare the engines with: lists, and no thought of speed.
+//! The simplest form of a spool, to compare the engines with: plain lists.
 //!
-//! It numbers items by itself: in the model, `item.position` is the order of acceptance, and `item.producer` is
-//! whatever the test calls the producer.
+//! It numbers items itself: in the model, `item.position` is the order of acceptance, and `item.producer` is the
+//! test's number of the producer.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
@@ -22,16 +22,16 @@ pub(crate) struct Model {
     dead_order: DeadOrder,
     pub(crate) pending: Vec<Waiting>,
     pub(crate) dead: Vec<StoredItem>,
-    /// What left, oldest first.
+    /// The items that left, oldest first.
     left: Vec<Left>,
     gates: BTreeMap<Arc<str>, Gate>,
     counts: BTreeMap<u64, Counts>,
     /// Items that were dropped while they were pending, with their producers.
     dropped: BTreeMap<Position, u64>,
     begun: BTreeSet<Position>,
-    /// Items whose delivery began when the engine crashed: a list or a fetch shows whether it was written.
+    /// Items whose delivery began when the engine crashed: a list or a fetch shows whether this was written.
     unsure_begun: BTreeSet<Position>,
-    /// Ids of which it is not known whether the receipt was written.
+    /// Ids whose receipt may or may not have been written.
     unsure_receipts: BTreeSet<String>,
     /// `None`: unknown, since there was a restart.
     recent: Option<Vec<(Duration, Duration)>>,
@@ -43,7 +43,7 @@ pub(crate) struct Model {
 pub(crate) struct Waiting {
     pub(crate) stored: StoredItem,
     pause: Option<(Timestamp, Duration)>,
-    /// It was requeued between these moments; the engine knows when.
+    /// The earliest and latest possible time of its requeue; only the engine has the exact time.
     requeued: Option<(Timestamp, Timestamp)>,
 }
 
@@ -65,7 +65,7 @@ enum LeftReceipt {
 #[derive(Debug)]
 pub(crate) struct Snapshot {
     pub(crate) now: Timestamp,
-    /// Of each handle, with its producer; `None`: the engine does not tell producers apart.
+    /// The totals of each handle, with its producer; `None`: the engine does not distinguish producers.
     pub(crate) totals: Vec<(Option<u64>, Totals)>,
     pub(crate) pending: Vec<StoredItem>,
     pub(crate) dead: Vec<StoredItem>,
@@ -119,7 +119,7 @@ impl Model {
         self.left.iter().any(|left| left.id == id)
     }
 
-    /// Whether it was accepted.
+    /// Returns whether the item was accepted.
     pub(crate) fn push(&mut self, new: &NewItem, producer: u64) -> bool {
         let size = new.body.len() as u64;
         if size > self.limits.max_bytes {
@@ -211,13 +211,14 @@ impl Model {
         self.begun.extend(begun);
     }
 
-    /// `begin` was interrupted.
+    /// Records that `begin` was interrupted.
     pub(crate) fn begin_perhaps(&mut self, items: &[Position]) {
         let unsure = items.iter().filter(|at| !self.begun.contains(at));
         self.unsure_begun.extend(unsure);
     }
 
-    /// A drainer or an operator has seen whether the delivery of an item began. Returns whether that was known.
+    /// Records whether the delivery of an item began, as a list showed it. Returns false if this contradicts the
+    /// model.
     pub(crate) fn see_begun(&mut self, item: Position, has_begun: bool) -> bool {
         if self.unsure_begun.remove(&item) && has_begun {
             self.begun.insert(item);
@@ -254,7 +255,7 @@ impl Model {
         })
     }
 
-    /// The settlements name the model's positions.
+    /// Settles items. The settlements contain positions of the model.
     pub(crate) fn settle(&mut self, settlements: &[Settlement], gates: &[(Arc<str>, Gate)]) {
         for settlement in settlements {
             self.settle_one(settlement);
@@ -266,8 +267,8 @@ impl Model {
         }
     }
 
-    /// A settlement was interrupted: an item that was dropped in flight, and arrived all the same, may have its receipt
-    /// already and not be counted yet.
+    /// Records that a settlement was interrupted: an item that was dropped in flight, and delivered all the same, may
+    /// have its receipt already and not be counted yet.
     pub(crate) fn interrupt(&mut self, settlements: &[Settlement]) {
         for settlement in settlements {
             if self.dropped.contains_key(&settlement.item.position)
@@ -357,7 +358,7 @@ impl Model {
         Some(self.dead.remove(found))
     }
 
-    /// Each letter with its new body.
+    /// Requeues each letter with its new body.
     pub(crate) fn requeue(
         &mut self,
         letters: &[(Position, String)],
@@ -394,7 +395,7 @@ impl Model {
         discarded
     }
 
-    /// The positions of what a purge drops.
+    /// The positions that a purge drops.
     pub(crate) fn theirs(&self, theirs: &dyn Fn(&str) -> bool) -> Vec<Position> {
         let pending = self.pending.iter().map(|w| &w.stored);
         let all = pending.chain(&self.dead).map(|s| &s.item);
@@ -448,13 +449,13 @@ impl Model {
         self.pending.iter().all(|w| w.stored.item.position > mark)
     }
 
-    /// What a restart may lose.
+    /// Forgets the values that a restart may lose.
     pub(crate) fn restart(&mut self) {
         self.recent = None;
         self.dropped.clear();
     }
 
-    /// Compares everything that the spool shows, and takes over what only the engine can know.
+    /// Compares everything that the spool shows, and copies the values that only the engine has.
     pub(crate) fn check(&mut self, seen: &Snapshot) -> Result<(), String> {
         self.check_lists(seen)?;
         self.check_totals(seen)?;
@@ -561,7 +562,7 @@ impl Model {
             let is_fresh = now.since(left.at).length < self.limits.receipt_retention;
             match (&left.receipt, answer) {
                 (LeftReceipt::Completed(receipt), Some(answer)) => is_fresh && answer == receipt,
-                // The engine may count the retention from a little later, when its drainer learnt of it.
+                // The engine may count the retention from a little later, when its drainer read the drop.
                 (LeftReceipt::Dropped { attempts }, Some(answer)) => {
                     (answer.status, answer.attempts) == (Status::Dropped, *attempts)
                 }
@@ -590,7 +591,7 @@ fn expect<T: PartialEq + std::fmt::Debug>(
     }
 }
 
-/// Whether the lists are the same, but for the numbers that an engine gives to positions and producers.
+/// Compares two lists without the engine's numbers of positions and producers.
 fn same_list(what: &str, found: &[StoredItem], expected: &[&StoredItem]) -> Result<(), String> {
     let strip = |stored: &StoredItem| {
         let mut stored = stored.clone();

@@ -1,9 +1,9 @@
-//! Whatever a caller hands in comes back as it was, and nothing panics.
+//! Unusual texts are stored and returned unchanged, and nothing panics.
 
 use super::*;
 use crate::spool::Gate;
 
-/// Text that trips formats made of lines, columns, quotes or names of files.
+/// Texts that break formats made of lines, columns, quotes or file names.
 fn odd_texts() -> Vec<String> {
     let mut texts: Vec<String> = [
         "a\tb",

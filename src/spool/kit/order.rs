@@ -1,4 +1,4 @@
-//! What a drainer fetches, when, and in which order.
+//! Which items a drainer fetches, when, and in which order.
 
 use super::*;
 
@@ -170,7 +170,7 @@ pub(crate) fn retried_item_waits_for_its_pause<E: Engine>() {
     assert_eq!(fetch(&mut *lease, SHOP, at(100)), []);
     assert_eq!(fetch(&mut *lease, SHOP, at(5099)), []);
     assert_eq!(fetch(&mut *lease, SHOP, at(5100)).len(), 1);
-    // Another drainer knows the pause too.
+    // Another drainer reads the pause too.
     lease.release();
     let mut lease = lead(&*spool);
     assert_eq!(fetch(&mut *lease, SHOP, at(5099)), []);
@@ -188,7 +188,7 @@ pub(crate) fn retried_item_waits_for_its_pause_when_the_wall_clock_is_set<E: Eng
 }
 
 pub(crate) fn retried_item_is_fetched_within_its_pause_when_its_age_is_uncertain<E: Engine>() {
-    // The machine was started again, or cannot say that it was not.
+    // The machine was restarted, or this is unknown.
     for (then, now) in [(at(100), 8), (wall(100), 0), (at(100), 0)] {
         let later = |from, ms| Timestamp {
             unix_ms: from + ms,
@@ -200,7 +200,7 @@ pub(crate) fn retried_item_is_fetched_within_its_pause_when_its_age_is_uncertain
         assert_eq!(fetch(&mut *lease, SHOP, early), []);
         let due = later(then.unix_ms, 5000);
         assert_eq!(fetch(&mut *lease, SHOP, due).len(), 1);
-        // Set back, the item may be tried at once, or after a whole pause: not after a month.
+        // If the clock was set back, the item may be tried at once or after a whole pause, but not after a month.
         let (_engine, _spool, mut lease) = retried::<E>(then);
         let back = then.unix_ms - MONTH;
         fetch(&mut *lease, SHOP, later(back, 0));
@@ -218,7 +218,7 @@ fn overdue(lease: &mut dyn Lease, now: Timestamp, max_age: u64) -> Vec<Item> {
 pub(crate) fn overdue_returns_items_older_than_max_age<E: Engine>() {
     let engine = E::new(&settings());
     let spool = engine.open();
-    // The last one was accepted first: producers' clocks need not agree.
+    // The last item was accepted first, because the clocks of the producers may differ.
     for (n, accepted) in [(1, at(1000)), (2, at(2000)), (3, at(3000)), (4, at(0))] {
         spool
             .push(
@@ -234,7 +234,7 @@ pub(crate) fn overdue_returns_items_older_than_max_age<E: Engine>() {
     assert_eq!(overdue(&mut *lease, at(3000), 3000), []);
     assert_eq!(ids(&overdue(&mut *lease, at(3001), 3000)), ["n-4"]);
     assert_eq!(ids(&overdue(&mut *lease, at(4001), 3000)), ["n-1", "n-4"]);
-    // The wall clock has no say when the age is certain.
+    // The wall clock does not matter when the age is certain.
     let set = Timestamp {
         unix_ms: u64::MAX,
         ..at(3000)
@@ -321,7 +321,7 @@ pub(crate) fn end_is_fetched_once_everything_older_of_its_session_is_completed<E
     let mut lease = lead(&*spool);
     let fetched = fetch(&mut *lease, SHOP, at(0));
     assert_eq!(ids(&fetched), ["n-1", "n-2", "n-4"]);
-    // Also of what is in flight, or paused, the end comes last.
+    // The end comes last, also after items that are in flight or paused.
     settle(&mut *lease, &fetched[2..], Fate::Delivered);
     let in_flight = fetched[..2].iter().map(|i| i.position).collect();
     assert_eq!(lease.fetch(SHOP, at(0), 1, &in_flight).unwrap(), []);
@@ -330,14 +330,14 @@ pub(crate) fn end_is_fetched_once_everything_older_of_its_session_is_completed<E
     assert_eq!(fetch(&mut *lease, SHOP, at(60)), []);
     let retried = fetch(&mut *lease, SHOP, at(2000));
     assert_eq!(ids(&retried), ["n-2"]);
-    // And another drainer knows it too.
+    // Another drainer reads this too.
     lease.release();
     let mut lease = lead(&*spool);
     assert_eq!(ids(&fetch(&mut *lease, SHOP, at(2000))), ["n-2"]);
     settle(&mut *lease, &retried, Fate::Dead);
     let end = fetch(&mut *lease, SHOP, at(2000));
     assert_eq!(ids(&end), ["n-3"]);
-    // A retried end still waits for what is older: there is nothing.
+    // A retried end waits only for older items: there are none.
     settle(&mut *lease, &end, Fate::Retry { pause: ms(1) });
     assert_eq!(ids(&fetch(&mut *lease, SHOP, at(9000))), ["n-3"]);
 }
@@ -356,7 +356,7 @@ pub(crate) fn end_is_fetched_when_only_other_sessions_or_origins_have_older_item
     }
     spool.push(&of_session(7, "s", false), soon()).unwrap();
     let mut lease = lead(&*spool);
-    // The ends are in each other's way, and in that of nothing else, whatever the limit is.
+    // The ends wait for each other, and for nothing else, with any limit.
     let fetched = fetch(&mut *lease, SHOP, at(0));
     assert_eq!(ids(&fetched), ["n-2", "n-3", "n-7"]);
     let skip = fetched[..2].iter().map(|i| i.position).collect();

@@ -1,4 +1,4 @@
-//! What can be asked about an id.
+//! Receipts by id.
 
 use super::*;
 use crate::outcome::Receipt;
@@ -52,7 +52,7 @@ pub(crate) fn receipt_of_a_pending_item_shows_its_last_attempt<E: Engine>() {
         receipt(&*spool, "n-2", at(60)),
         Some(queued("n-2", Some(503), 4, 40, detail))
     );
-    // As long as it is pending, no retention ends it.
+    // While it is pending, no retention removes it.
     assert!(receipt(&*spool, "n-2", at(1 << 40)).is_some());
 }
 
@@ -206,7 +206,7 @@ pub(crate) fn receipt_is_discarded_after_its_retention<E: Engine>() {
             assert!(receipt(&*spool, id, at(10_049)).is_some());
             assert_eq!(receipt(&*spool, id, at(10_050)), None);
         }
-        // Housekeeping forgets nothing too early, and the wall clock has no say.
+        // Housekeeping removes nothing too early, and the wall clock does not matter.
         let set = Timestamp {
             unix_ms: u64::MAX,
             ..at(10_049)

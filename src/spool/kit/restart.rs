@@ -1,4 +1,4 @@
-//! What outlives the processes that use a spool, and the power.
+//! Which data survives the end of the processes that use a spool, and a power cut.
 
 use super::*;
 use crate::options::Durability;
@@ -84,7 +84,7 @@ pub(crate) fn lease_is_granted_at_once_after_a_restart<E: Engine>() {
     let mut engine = E::new(&settings());
     for _ in 0..5 {
         let spool = engine.open();
-        // A process that is killed runs no destructor.
+        // A killed process runs no destructor.
         std::mem::forget(lead(&*spool));
         drop(spool);
         engine.restart();
@@ -114,7 +114,7 @@ pub(crate) fn push_is_atomic_when_it_is_interrupted<E: Engine>() {
         assert!(is_there || !is_accepted, "lost after {writes}");
         let mut expected = vec!["n-1", "n-2"];
         expected.extend(is_there.then_some("n-3"));
-        // The next producer's notification stands behind whatever was left.
+        // The notification of the next producer comes after all earlier ones.
         push_all(&*spool, 4..=4);
         expected.push("n-4");
         let pending = all_pending(&*spool);
@@ -237,7 +237,7 @@ pub(crate) fn backup_holds_everything_that_is_pending<E: Engine>() {
     assert_eq!(all_pending(&*copy), all_pending(&*spool));
     assert_eq!(all_dead(&*copy), all_dead(&*spool));
     assert_eq!(counts(&*copy), counts(&*spool));
-    // The copy is a spool of its own.
+    // The copy is a separate spool.
     let mut theirs = lead(&*copy);
     let fetched = fetch(&mut *theirs, SHOP, at(0));
     settle(&mut *theirs, &fetched, Fate::Delivered);

@@ -23,18 +23,18 @@ use crate::spool::{
 
 const MAX_AGE: Duration = Duration::from_secs(3);
 
-/// Runs random sequences until enough steps are made. What fails is shrunk and shown.
+/// Runs random sequences until the number of steps is reached. A failing sequence is shortened and printed.
 pub(crate) fn run<E: Engine>() {
     let config = Config {
         failure_persistence: None,
-        // A step that fails prints a backtrace, which is slow.
+        // A failing step prints a backtrace, which is slow.
         max_shrink_time: 30_000,
         ..Config::default()
     };
     run_with::<E>(TestRunner::new(config), E::MODEL_STEPS);
 }
 
-/// The same sequences each time, and nothing is shrunk: to show that a planted fault is found.
+/// Runs the same sequences each time, without shortening: to show that a planted fault is found.
 pub(crate) fn run_fixed<E: Engine>(steps: u32) {
     let config = Config {
         failure_persistence: None,
@@ -61,7 +61,7 @@ fn run_with<E: Engine>(mut runner: TestRunner, steps: u32) {
     }
 }
 
-/// Makes these steps. A failure of `run` can be pasted here.
+/// Runs these steps. A failure of `run` can be pasted here.
 pub(crate) fn replay<E: Engine>(limits: &QueueSettings, sequence: &[Step]) {
     let mut run = Run::<E>::new(limits);
     for step in sequence {
@@ -72,16 +72,16 @@ pub(crate) fn replay<E: Engine>(limits: &QueueSettings, sequence: &[Step]) {
     run.recover(Interrupted::quietly(&run.model));
 }
 
-/// A crash struck: the models of what may be there after a restart.
+/// A call that a crash interrupted: the possible models after a restart.
 #[derive(Debug)]
 struct Interrupted {
     outcomes: Vec<Model>,
-    /// The call may have left a request that the next drainer carries out.
+    /// Whether the call may have left a request that the next drainer performs.
     is_request: bool,
 }
 
 impl Interrupted {
-    /// By a crash during a call that changes nothing.
+    /// A crash during a call that changes nothing.
     fn quietly(model: &Model) -> Interrupted {
         Interrupted {
             outcomes: vec![model.clone()],
@@ -97,17 +97,17 @@ struct Run<E> {
     limits: QueueSettings,
     model: Model,
     now: Timestamp,
-    /// Of each handle, as the model calls them.
+    /// The producer of each handle, in the model's numbers.
     producers: Vec<u64>,
-    /// The model's positions of what the engine showed.
+    /// The model's position for each position of the engine.
     positions: HashMap<Position, Position>,
     in_flight: Vec<Item>,
     completed: Vec<Item>,
     marks: Vec<(Position, Position)>,
     serial: u64,
-    /// When the engine crashes once more after the next restart.
+    /// After how many writes the engine crashes again after the next restart.
     again: Option<u64>,
-    /// The operator asked for something that the drainer does when it polls next.
+    /// Whether the operator requested something that the drainer does when it polls next.
     is_requested: bool,
 }
 
@@ -126,7 +126,7 @@ impl<E: Engine> Run<E> {
             engine,
             limits: limits.clone(),
             model: Model::new(limits, E::DEAD_ORDER),
-            // Requeued letters are as old as the real clock says; the test's clock runs on from there.
+            // The age of requeued letters depends on the real clock, so the clock of the test starts there.
             now: Timestamp::now(),
             producers: Vec::new(),
             positions: HashMap::new(),
@@ -249,7 +249,7 @@ impl<E: Engine> Run<E> {
             Filler::Bytes(length) => length,
             Filler::ToTheLimit { over } => {
                 let room = self.limits.max_bytes.saturating_sub(self.model.bytes());
-                // No limit that is far away.
+                // Without limits that are far away.
                 (room as usize + over)
                     .saturating_sub(body.len() + end.len())
                     .min(200)
@@ -339,7 +339,7 @@ impl<E: Engine> Run<E> {
         Ok(())
     }
 
-    /// Polls until the drainer has learnt everything.
+    /// Polls until the drainer has read everything.
     fn refresh(&mut self) -> Outcome {
         let Some(mut lease) = self.lease.take() else {
             self.is_requested = false;
@@ -359,7 +359,7 @@ impl<E: Engine> Run<E> {
         Ok(())
     }
 
-    /// The positions of what is in flight, as the engine and as the model have them.
+    /// The positions of items in flight, in the engine's and in the model's numbers.
     fn skip(&self) -> (HashSet<Position>, HashSet<Position>) {
         let theirs = self.in_flight.iter().map(|i| i.position);
         let ours = theirs.clone().map(|p| self.positions[&p]);
@@ -407,7 +407,7 @@ impl<E: Engine> Run<E> {
         let overdue = self.read(shown(lease.overdue(origin, self.now, MAX_AGE, &skip)))?;
         self.lease = Some(lease);
         let mut expected = self.model.overdue(origin, self.now, MAX_AGE, &ours);
-        // An engine may return some now, and more when it is asked again.
+        // An engine may return some now and the others at the next call.
         assert_eq!(overdue.is_empty(), expected.is_empty(), "{expected:?}");
         expected.truncate(overdue.len());
         self.take(overdue, &expected);
@@ -465,7 +465,7 @@ impl<E: Engine> Run<E> {
                 (Arc::from(ORIGINS[origin]), gate)
             })
             .into_iter()
-            // No gate stands before an origin that nothing was accepted for.
+            // No gates for origins without accepted items.
             .filter(|(origin, _)| self.model.origins().contains_key(origin))
             .collect();
         self.settle_all(&settlements, &gates)?;
@@ -498,7 +498,7 @@ impl<E: Engine> Run<E> {
         self.change(answer, &(), after, Vec::new)
     }
 
-    /// Settles an item that has left already.
+    /// Settles an item that has already left.
     fn settle_again(&mut self, which: usize, fate: u8) -> Outcome {
         if self.completed.is_empty() {
             return Ok(());
@@ -529,7 +529,7 @@ impl<E: Engine> Run<E> {
         Ok(())
     }
 
-    /// The dead letters that the bits of `which` choose, as the engine has them, with the model's positions.
+    /// The dead letters that the bits of `which` choose, in the engine's form, with the model's positions.
     fn letters(
         &self,
         handle: usize,
@@ -571,7 +571,7 @@ impl<E: Engine> Run<E> {
         }
         let before = Timestamp::now();
         let answer = self.handles[handle].requeue(&theirs, soon());
-        // With a drainer at work, the letters are as old as its next poll.
+        // While a drainer works, the age of the letters counts from its next poll.
         let between = (before, later(Timestamp::now(), 5000));
         let mut after = self.model.clone();
         let requeued = after.requeue(&ours, between);
@@ -698,9 +698,9 @@ impl<E: Engine> Run<E> {
         Ok(())
     }
 
-    /// Every process was killed. Starts anew, and finds out which of the allowed outcomes it is.
+    /// After all processes were killed: starts again, and finds the allowed outcome that happened.
     fn recover(&mut self, mut interrupted: Interrupted) {
-        // What an operator asked for before is done by the next leader.
+        // An operator's earlier request is performed by the next drainer.
         interrupted.is_request |= self.is_requested;
         loop {
             self.lease = None;
@@ -727,7 +727,7 @@ impl<E: Engine> Run<E> {
                     self.model = model;
                     return;
                 }
-                // It crashed again; what was found out so far still holds.
+                // It crashed again; the results so far still hold.
                 Err(_) => continue,
             }
         }
@@ -747,7 +747,7 @@ impl<E: Engine> Run<E> {
         Ok(interrupted.outcomes[0].clone())
     }
 
-    /// Keeps the outcomes that agree with what the spool shows.
+    /// Keeps the outcomes that match the contents of the spool.
     fn retain(&mut self, interrupted: &mut Interrupted) -> Outcome {
         let snapshot = self.snapshot()?;
         let mut differences = Vec::new();

@@ -1,4 +1,4 @@
-//! The steps of the model test, and how likely each is.
+//! The steps of the model test, and their probabilities.
 
 use std::time::Duration;
 
@@ -16,22 +16,22 @@ pub(crate) const OWNERS: [&str; 3] = ["ann", "bo", "cy"];
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Filler {
     Bytes(usize),
-    /// Until `max_bytes` is reached, or passed by this much.
+    /// Until `max_bytes` is reached, or exceeded by this much.
     ToTheLimit {
         over: usize,
     },
 }
 
-/// What an item has to do with the session of its owner.
+/// The relation of an item to the session of its owner.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Session {
-    /// Its body says nothing of a session.
+    /// Its body has no session.
     None,
     Within,
     End,
 }
 
-/// The numbers choose among what there is at that moment.
+/// A step. The numbers choose among the items that exist at that time.
 #[derive(Debug, Clone)]
 pub(crate) enum Step {
     Push {
@@ -49,7 +49,7 @@ pub(crate) enum Step {
     Release {
         is_regular: bool,
     },
-    /// The drainer hangs until another one leads, and then tries to settle.
+    /// The drainer hangs until another one has the lease, and then tries to settle.
     Hang {
         handle: usize,
     },
@@ -98,12 +98,12 @@ pub(crate) enum Step {
     ProbeNow {
         handle: usize,
     },
-    /// A process ends, and another one begins.
+    /// A process ends, and another one starts.
     Reopen {
         handle: usize,
     },
     Restart,
-    /// Some time during the next calls every process is killed, and perhaps once more while the next ones begin.
+    /// During one of the next calls all processes are killed, and perhaps again during the next start.
     Crash {
         after: u64,
         again: Option<u64>,

@@ -1,4 +1,4 @@
-//! A spool around another one, so that a test can come between the caller and the engine.
+//! A spool that wraps another one, so that a test can intercept its calls.
 
 use std::collections::HashSet;
 use std::fmt::Debug;
@@ -13,7 +13,7 @@ use crate::spool::{
     Settlement, Spool, StoredItem, Totals,
 };
 
-/// A lease that others may use too. `None`: it was released.
+/// A lease that several callers share. `None`: it was released.
 pub(crate) type SharedLease = Arc<LeaseSlot>;
 
 pub(crate) type LeaseSlot = Mutex<Option<Box<dyn Lease>>>;
@@ -24,9 +24,9 @@ pub(crate) enum Access {
     Write,
 }
 
-/// What a test does between the caller and the engine.
+/// Intercepts the calls of the engine for a test.
 pub(crate) trait Interceptor: Debug + Send + Sync + 'static {
-    /// Every call goes through here.
+    /// Performs or changes one call.
     fn call<T, F: From<Error>>(
         &self,
         _access: Access,

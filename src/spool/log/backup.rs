@@ -1,7 +1,8 @@
-//! A consistent copy of a spool in use.
+//! Makes a consistent copy of a spool in use.
 //!
-//! The files are opened first and copied afterwards: what the leader deletes meanwhile is still read. The journal is
-//! read in between, and says which files the copy must have; if one is missing, it is begun again.
+//! All files are opened first and copied afterwards, so that files which the leader deletes
+//! meanwhile can still be read. The journal is read in between and determines which files the copy
+//! needs. If one is missing, the copy starts again.
 
 use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
@@ -15,8 +16,8 @@ use super::journal::JournalWriter;
 use super::view::View;
 use super::{DEAD, RECEIPTS, SEGMENT, SEGMENT_END, dead, disk, segment_name};
 
-/// Copies the spool into the directory `to`, which must not exist or be empty; the number of pending notifications in
-/// it.
+/// Copies the spool into the directory `to`, which must be empty or not exist. Returns the number
+/// of pending notifications in the copy.
 pub(super) fn copy(directory: &SpoolDirectory, to: &Path, deadline: Instant) -> io::Result<u64> {
     match std::fs::read_dir(to) {
         Ok(mut entries) => {
@@ -40,7 +41,7 @@ pub(super) fn copy(directory: &SpoolDirectory, to: &Path, deadline: Instant) -> 
         let is_whole = needed.all(|name| names.contains(name.as_str()))
             && letters.all(|name| names.contains(name.as_str()));
         if is_whole {
-            // A segment that was retired since it was opened would count, and be sent, once more.
+            // A segment that was retired after it was opened would be counted and sent again.
             let is_retired = |name: &String| {
                 segment_number(name)
                     .is_some_and(|n| n <= state.newest && !state.segments.contains_key(&n))
@@ -48,7 +49,7 @@ pub(super) fn copy(directory: &SpoolDirectory, to: &Path, deadline: Instant) -> 
             for (name, file) in files.iter().filter(|(name, _)| !is_retired(name)) {
                 copy_file(file, &target, name)?;
             }
-            // No process leads the copy.
+            // The copy has no leader.
             drop(target.create(&target.file(super::LEASE))?);
             JournalWriter::begin(&target, 1, state)?.sync()?;
             target.sync_names()?;

@@ -1,4 +1,5 @@
-//! The bodies of dead letters: files that the leader appends to. The journal says which of their lines count.
+//! Files with the bodies of dead letters, to which the leader appends. The journal determines which
+//! of their lines are valid.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -71,7 +72,7 @@ fn parse(payload: &str) -> Option<StoredItem> {
     })
 }
 
-/// The letter, as it was written.
+/// Reads a dead letter.
 pub(super) fn read(directory: &SpoolDirectory, letter: &Letter) -> io::Result<StoredItem> {
     let file = directory.open_file(OpenOptions::new().read(true), &name(letter.file))?;
     let line = reader::line_at(&file, letter.offset)?.unwrap_or_default();
@@ -82,7 +83,7 @@ pub(super) fn read(directory: &SpoolDirectory, letter: &Letter) -> io::Result<St
     .ok_or_else(|| io::Error::other("a dead letter is damaged"))
 }
 
-/// Overwrites the letter's line.
+/// Overwrites the line of a dead letter.
 pub(super) fn erase(directory: &SpoolDirectory, letter: &Letter) -> io::Result<()> {
     let name = name(letter.file);
     let file = directory.open_file(OpenOptions::new().read(true), &name)?;
@@ -92,15 +93,15 @@ pub(super) fn erase(directory: &SpoolDirectory, letter: &Letter) -> io::Result<(
     }
 }
 
-/// Where dead letters are appended.
+/// Appends dead letters.
 #[derive(Debug, Default)]
 pub(super) struct LetterWriter {
-    /// The file, its number, and its length.
+    /// The current file, its number and its length.
     current: Option<(File, u32, u64)>,
 }
 
 impl LetterWriter {
-    /// Appends the letters; where their lines are.
+    /// Appends dead letters. Returns the positions of their lines.
     pub(super) fn append(
         &mut self,
         directory: &SpoolDirectory,
@@ -149,7 +150,7 @@ impl LetterWriter {
         match disk::append(file, &buffer) {
             Ok(()) => *length += buffer.len() as u64,
             Err(e) => {
-                // Part of it may have been written.
+                // A part may have been written, so the file is not used any more.
                 self.current = None;
                 return Err(e);
             }
@@ -157,7 +158,8 @@ impl LetterWriter {
         Ok(placed)
     }
 
-    /// Writes the letters that count into a new file; the old files can go once the journal says so.
+    /// Writes the valid dead letters into a new file. The old files can be deleted after the
+    /// journal has recorded the new positions.
     pub(super) fn rewrite(
         &mut self,
         directory: &SpoolDirectory,
@@ -169,7 +171,7 @@ impl LetterWriter {
         for (position, letter) in letters {
             match read(directory, &letter) {
                 Ok(stored) => piece.push(stored),
-                // It stays where it is, and counts.
+                // An unreadable letter keeps its position and stays counted.
                 Err(_) => moved.push((position, letter)),
             }
             if piece.len() >= 256 {

@@ -1,4 +1,4 @@
-//! The spool's directory: whether it may be used, whose it is, and how its files are opened.
+//! The directory of a spool: checks whether it can be used, and opens its files.
 
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions};
 use std::io;
@@ -13,32 +13,32 @@ use crate::host::log;
 use crate::host::{self, FileSystem};
 use crate::outcome::{Error, Status};
 
-/// Says what the directory is, and the version of its files. Another version is left alone.
-/// The file of the lock is always as long: one holder is written over the one before.
+/// The length of the lock file, which never changes: a new holder overwrites the old one.
 pub(super) const LOCK_LENGTH: usize = 128;
 
 const FORMAT: &str = "FORMAT";
 const FORMAT_TEXT: &str = "esales-notify spool, format 1\n";
 const FORMAT_START: &str = "esales-notify spool, format ";
 
-/// Room that is given up when the disk is full, so that deliveries, which give more room back, can be recorded.
+/// A file that reserves disk space. It is deleted if the disk is full, so that deliveries, which
+/// free more space, can be recorded.
 const RESERVE: &str = "reserve";
 const RESERVE_SIZE: u64 = 256 << 10;
 
-/// Files that are being made; the leader removes those that a killed process left.
+/// The prefix of unfinished files. The leader deletes those of killed processes.
 pub(super) const TEMPORARY: &str = ".new-";
 
 /// The directory of a spool.
 #[derive(Debug)]
 pub(super) struct SpoolDirectory {
     pub(super) path: PathBuf,
-    /// Open as long as the spool is in use: a directory that was replaced is noticed.
+    /// Open while the spool is in use, to notice a replaced directory.
     handle: Arc<File>,
     uid: u32,
     gid: u32,
 }
 
-/// The path, with the folder that it is in resolved, after the checks that change nothing.
+/// The path with its folder resolved, after checks that change nothing.
 pub(crate) fn check(path: &Path) -> Result<PathBuf, Error> {
     if !path.is_absolute() {
         return Err(Error::config(format!(
@@ -49,7 +49,7 @@ pub(crate) fn check(path: &Path) -> Result<PathBuf, Error> {
     }
     let Some(name) = path.file_name() else {
         return Err(Error::config(format!(
-            "spool {}: this is not the path of a directory of its own",
+            "spool {}: this is not the path of a separate directory",
             path.display()
         )));
     };
@@ -90,7 +90,7 @@ fn is_sticky(metadata: &Metadata) -> bool {
     metadata.mode() & 0o1000 != 0
 }
 
-/// Whether what stands at the path may be used as a spool by this process's user.
+/// Checks whether the user of this process can use the directory at the path as a spool.
 fn check_found(found: &Metadata, folder: &Metadata, name: &Path) -> Result<(), String> {
     if found.is_symlink() {
         return Err("it is a symbolic link; name the directory itself".to_owned());
@@ -109,7 +109,7 @@ fn check_found(found: &Metadata, folder: &Metadata, name: &Path) -> Result<(), S
              (chown -R)"
         ));
     }
-    // Others could have put there what root would then send.
+    // Other users could have put notifications there, which root would send.
     if folder.mode() & 0o022 != 0 {
         return Err(format!(
             "{owner} made it in {}, which other users may write, so {us} does not use it; run this as {owner}, or put \
@@ -120,7 +120,7 @@ fn check_found(found: &Metadata, folder: &Metadata, name: &Path) -> Result<(), S
     Ok(())
 }
 
-/// A user for a person to read.
+/// The name of a user, for a message.
 pub(super) fn user_name(uid: u32) -> String {
     let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
     let name = passwd.lines().find_map(|line| {
@@ -132,7 +132,7 @@ pub(super) fn user_name(uid: u32) -> String {
 }
 
 impl SpoolDirectory {
-    /// Opens the directory; makes it if `creates`. `NotFound`: there is none.
+    /// Opens the directory; makes it if `creates` is true. `NotFound`: it does not exist.
     pub(super) fn open(path: &Path, creates: bool) -> io::Result<SpoolDirectory> {
         let folder = path.parent().unwrap_or(Path::new("/"));
         let parent = fs::metadata(folder)?;
@@ -144,7 +144,7 @@ impl SpoolDirectory {
             found => found?,
         };
         check_found(&found, &parent, folder).map_err(io::Error::other)?;
-        // A umask took the owner's own rights away.
+        // The umask removed the owner's own rights.
         if found.mode() & 0o500 != 0o500 {
             fs::set_permissions(path, Permissions::from_mode(0o700))?;
         }
@@ -162,7 +162,7 @@ impl SpoolDirectory {
             gid: found.gid(),
         };
         if found.mode() & 0o777 != 0o700 {
-            // Not the mode of a directory that was named by mistake.
+            // Checked first, so that the mode of a directory named by mistake is not changed.
             directory.check_names()?;
             fs::set_permissions(path, Permissions::from_mode(0o700))?;
             if found.mode() & 0o077 != 0 {
@@ -178,7 +178,7 @@ impl SpoolDirectory {
         Ok(directory)
     }
 
-    /// Refuses a directory that holds anything but files of a spool. Returns whether it is empty.
+    /// Refuses a directory with other files than those of a spool. Returns whether it is empty.
     fn check_names(&self) -> io::Result<bool> {
         let names = self.names()?;
         let is_ours = |name: &String| {
@@ -238,14 +238,14 @@ impl SpoolDirectory {
         self.make_lock()?;
         self.make_reserve();
         match written {
-            // Another process does the same.
+            // Another process is making it too.
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(()),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
             written => written,
         }
     }
 
-    /// Makes the file of the lock, if there is none.
+    /// Makes the lock file if it does not exist.
     pub(super) fn make_lock(&self) -> io::Result<()> {
         let made = self
             .create(&self.file(super::LOCK))
@@ -256,8 +256,8 @@ impl SpoolDirectory {
         }
     }
 
-    /// Makes the reserve if there is none, and no less room than eight times as much; without a word if it cannot be
-    /// had.
+    /// Makes the reserve if it does not exist and at least eight times its size is free. An error
+    /// is ignored.
     pub(super) fn make_reserve(&self) {
         if self.has_reserve() {
             return;
@@ -281,7 +281,7 @@ impl SpoolDirectory {
         self.file(RESERVE).exists()
     }
 
-    /// Whether there was a reserve to be given up.
+    /// Deletes the reserve. Returns whether there was one.
     pub(super) fn give_up_reserve(&self) -> bool {
         disk::remove(&self.file(RESERVE)).is_ok()
     }
@@ -290,18 +290,18 @@ impl SpoolDirectory {
         self.path.join(name)
     }
 
-    /// Where a file is made before it gets its name.
+    /// The temporary path of a file that is being made.
     pub(super) fn temporary(&self, name: &str) -> PathBuf {
         self.path
             .join(format!("{TEMPORARY}{}-{name}", std::process::id()))
     }
 
-    /// Device and number of the directory.
+    /// Device and inode number of the directory.
     pub(super) fn id(&self) -> io::Result<(u64, u64)> {
         self.handle.metadata().map(|m| (m.dev(), m.ino()))
     }
 
-    /// Whether the path still leads to this directory.
+    /// Whether the path still refers to this directory.
     pub(super) fn is_current(&self) -> io::Result<bool> {
         match fs::symlink_metadata(&self.path) {
             Ok(at_path) => Ok((at_path.dev(), at_path.ino()) == self.id()?),
@@ -319,7 +319,8 @@ impl SpoolDirectory {
         Ok(names)
     }
 
-    /// The numbers of the files that are named `prefix`, a number, and `suffix`; lowest first.
+    /// The numbers of the files whose names are `prefix`, a number and `suffix`, in ascending
+    /// order.
     pub(super) fn numbered(&self, prefix: &str, suffix: &str) -> io::Result<Vec<u32>> {
         let number = |name: &String| {
             name.strip_prefix(prefix)?
@@ -330,7 +331,7 @@ impl SpoolDirectory {
         Ok(self.names()?.iter().filter_map(number).collect())
     }
 
-    /// Makes a file of the spool. Where root does, the directory's owner must be able to open it.
+    /// Makes a file of the spool. If root makes it, it gets the owner of the directory.
     pub(super) fn create(&self, path: &Path) -> io::Result<File> {
         let file = disk::create(path)?;
         let metadata = file.metadata()?;
@@ -343,7 +344,7 @@ impl SpoolDirectory {
         Ok(file)
     }
 
-    /// Opens a file of the spool, not through a symbolic link, and closes it to other users.
+    /// Opens a file of the spool, but not through a symbolic link, and sets its mode to 0600.
     pub(super) fn open_file(&self, options: &mut OpenOptions, name: &str) -> io::Result<File> {
         let path = self.file(name);
         let options = options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
@@ -379,13 +380,13 @@ impl SpoolDirectory {
         Ok(file)
     }
 
-    /// Runs `work` under a lock of the directory itself, which nobody holds for longer than a moment; not at all if
-    /// another process has it.
+    /// Runs `work` under a lock of the directory itself, which is only held briefly. If another
+    /// process holds the lock, `work` is not run.
     pub(super) fn with_directory_locked(
         &self,
         work: impl FnOnce() -> io::Result<()>,
     ) -> io::Result<()> {
-        // A descriptor of its own: two threads of this process exclude each other too.
+        // A separate descriptor, so that two threads of this process exclude each other too.
         let handle = host::open_file(
             OpenOptions::new()
                 .read(true)
@@ -400,7 +401,7 @@ impl SpoolDirectory {
         work()
     }
 
-    /// Makes new names in the directory survive a power loss.
+    /// Syncs the directory, so that new names survive a power loss.
     pub(super) fn sync_names(&self) -> io::Result<()> {
         self.handle.sync_all()
     }
@@ -413,7 +414,7 @@ impl SpoolDirectory {
     }
 }
 
-/// The names in the directory, and its own.
+/// Syncs the names in the directory, and the name of the directory in its folder.
 #[derive(Debug)]
 pub(super) struct DirectoryNames {
     handle: Arc<File>,
@@ -421,11 +422,11 @@ pub(super) struct DirectoryNames {
 }
 
 impl DirectoryNames {
-    /// Makes them survive a power loss.
+    /// Syncs them, so that they survive a power loss.
     pub(super) fn sync(&self) -> io::Result<()> {
         self.handle.sync_all()?;
         let folder = self.path.parent().unwrap_or(Path::new("/"));
-        // A folder that may be written and not read.
+        // The folder may be writable but not readable.
         match host::open_file(OpenOptions::new().read(true), folder) {
             Ok(folder) => folder.sync_all(),
             Err(_) => Ok(()),
@@ -447,7 +448,7 @@ fn make(path: &Path, parent: &Metadata) -> io::Result<()> {
         made => made?,
     }
     fs::set_permissions(path, Permissions::from_mode(0o700))?;
-    // A shop's folder: what root makes in it is the shop's.
+    // In a folder of the shop, files that root makes belong to the shop.
     if host::user() == 0 && parent.uid() != 0 {
         chown(path, Some(parent.uid()), Some(parent.gid()))?;
     }

@@ -1,4 +1,4 @@
-//! Every change that the log makes to a file: the one place where a test can let it end in the middle.
+//! All changes of files by the log. Tests can interrupt them here.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -7,7 +7,8 @@ use std::path::Path;
 
 use crate::host;
 
-/// Appends all of it by one system call, or fails. What was written of it until then stays, as the beginning of a line.
+/// Appends all bytes with one system call, or fails. Bytes that were written before a failure stay
+/// as the beginning of a line.
 pub(super) fn append(file: &File, bytes: &[u8]) -> io::Result<()> {
     let room = may_change(bytes.len())?;
     let written = host::append(file, bytes.get(..room).unwrap_or(bytes))?;
@@ -17,20 +18,21 @@ pub(super) fn append(file: &File, bytes: &[u8]) -> io::Result<()> {
         return Ok(());
     }
     may_change(1)?;
-    // Only a further write says why. The rest of the line must not follow: another process may have written meanwhile.
+    // Only another write returns the reason. The rest of the line must not be written, because
+    // another process may have written meanwhile.
     match host::append(file, b"\n") {
         Err(e) => Err(e),
         Ok(_) => Err(io::ErrorKind::StorageFull.into()),
     }
 }
 
-/// Overwrites what is there.
+/// Overwrites bytes of the file.
 pub(super) fn overwrite(file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
     may_change(1)?;
     host::guard_file_size(|| file.write_all_at(bytes, offset))
 }
 
-/// Makes a file that does not exist yet, for appending, with mode 0600 whatever the umask is.
+/// Makes a new file for appending, with mode 0600 whatever the umask is.
 pub(super) fn create(path: &Path) -> io::Result<File> {
     may_change(1)?;
     host::open_file(
@@ -54,7 +56,7 @@ pub(super) fn remove(path: &Path) -> io::Result<()> {
     fs::remove_file(path)
 }
 
-/// Returns when the disk has what was appended.
+/// Syncs the file: returns when the appended bytes are on the disk.
 pub(super) fn sync(file: &File) -> io::Result<()> {
     may_change(1)?;
     #[cfg(test)]
@@ -73,7 +75,7 @@ fn may_change(cost: usize) -> io::Result<usize> {
     tests_only::spend(cost)
 }
 
-/// Crashes and power cuts, of the thread that asks for them.
+/// Simulated crashes and power cuts for the calling thread.
 #[cfg(test)]
 pub(super) mod tests_only {
     use std::cell::{Cell, RefCell};
@@ -82,12 +84,13 @@ pub(super) mod tests_only {
 
     thread_local! {
         static BUDGET: Cell<Option<usize>> = const { Cell::new(None) };
-        /// What was appended to, and how much of it the disk has for certain. `None`: nobody asked for power cuts.
+        /// The appended files and the length of each that is on the disk. `None`: power cuts are
+        /// not simulated.
         static UNSYNCED: RefCell<Option<Vec<(File, u64)>>> = const { RefCell::new(None) };
     }
 
-    /// After so many bytes and other changes the process is as good as dead: nothing is changed any more. `None`: it
-    /// lives.
+    /// Simulates a crash after this number of bytes and other changes: from then on no file is
+    /// changed. `None`: no crash.
     pub(crate) fn crash_after(budget: Option<usize>) {
         BUDGET.set(budget);
     }
@@ -107,7 +110,7 @@ pub(super) mod tests_only {
         }
     }
 
-    /// From now on it is known what the disk has.
+    /// Starts to record which bytes are on the disk.
     pub(crate) fn expect_power_cut() {
         UNSYNCED.set(Some(Vec::new()));
     }
@@ -137,7 +140,7 @@ pub(super) mod tests_only {
         (a.dev(), a.ino()) == (b.dev(), b.ino())
     }
 
-    /// Takes away what no sync has reached.
+    /// Removes all bytes that were not synced.
     pub(crate) fn cut_power() {
         for (file, length) in UNSYNCED.take().into_iter().flatten() {
             file.set_len(length).unwrap();

@@ -1,4 +1,4 @@
-//! A batch in the making: what changes, as values that are already summed up.
+//! An unfinished batch: the changes, as summed values.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -9,7 +9,7 @@ use crate::host::millis;
 use crate::notification;
 use crate::spool::{Fate, Position, Settlement};
 
-/// Which of the sums an item goes into.
+/// The counter for a completed item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum End {
     Delivered,
@@ -29,7 +29,7 @@ impl End {
     }
 }
 
-/// An item, as far as the sums go.
+/// The values of an item that are counted.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Weight {
     pub(super) position: Position,
@@ -81,7 +81,7 @@ impl<'a> Draft<'a> {
         self.waiting.entry(origin).or_insert(known)
     }
 
-    /// How many are pending for an origin, after this batch.
+    /// Number of pending items of an origin after this batch.
     pub(super) fn pending_for(&self, origin: u32) -> u64 {
         let known = self.state.origins.get(origin as usize);
         let known = known.map_or(0, |(_, o)| o.pending);
@@ -98,7 +98,7 @@ impl<'a> Draft<'a> {
         })
     }
 
-    /// The number of an origin, which may be new.
+    /// The number of an origin, which may get a new one.
     pub(super) fn origin(&mut self, origin: &str) -> u32 {
         if let Some(number) = self.state.origin_number(origin) {
             return number;
@@ -112,7 +112,7 @@ impl<'a> Draft<'a> {
         number as u32
     }
 
-    /// A producer's notification is read.
+    /// Records a new notification of a producer.
     pub(super) fn accept(&mut self, item: Weight) {
         let segment = self.segment(segment_of(item.position));
         segment.accepted += 1;
@@ -128,7 +128,7 @@ impl<'a> Draft<'a> {
         *self.waiting(item.origin) += 1;
     }
 
-    /// A dead letter is enqueued again as `item`; false: it is no longer there.
+    /// Records that a dead letter was enqueued again as `item`. False: it does not exist any more.
     pub(super) fn requeue(&mut self, dead: Position, item: Weight) -> bool {
         let is_there = self.take_letter(dead);
         if is_there {
@@ -150,7 +150,7 @@ impl<'a> Draft<'a> {
         true
     }
 
-    /// A dead letter is dropped; false: it is no longer there.
+    /// Records that a dead letter was dropped. False: it does not exist any more.
     pub(super) fn discard_letter(&mut self, dead: Position) -> bool {
         let producer = self.state.letters.get(&dead).map_or(0, |l| l.producer);
         let is_there = self.take_letter(dead);
@@ -161,7 +161,7 @@ impl<'a> Draft<'a> {
         is_there
     }
 
-    /// Looks like an item, and does not count.
+    /// Records a line that looks like an item but is not counted.
     pub(super) fn skip(&mut self, position: Position) {
         self.batch.skipped.push(position.0);
     }
@@ -169,7 +169,7 @@ impl<'a> Draft<'a> {
     pub(super) fn is_pending(&self, position: Position) -> bool {
         !self.completed.contains(&position.0)
             && (self.state.is_pending(position)
-                // Read in this very batch.
+                // It was read in this batch.
                 || self.segments.get(&segment_of(position)).is_some_and(|s| {
                     let known = self.state.segments.get(&segment_of(position));
                     let offset = offset_of(position);
@@ -177,7 +177,7 @@ impl<'a> Draft<'a> {
                 }))
     }
 
-    /// An item leaves. The caller has asked whether it is pending.
+    /// Records that an item was completed. The caller must have checked that it is pending.
     pub(super) fn complete(&mut self, item: Weight, end: End) {
         self.completed.insert(item.position.0);
         self.batch.completed.push(item.position.0);
@@ -187,7 +187,7 @@ impl<'a> Draft<'a> {
         *end.field_in(self.producer(item.producer)) += 1;
     }
 
-    /// One that was counted as `from` counts as `to`.
+    /// Moves one item from the counter `from` to the counter `to`.
     pub(super) fn recount(&mut self, producer: u64, from: End, to: End) {
         for sums in [
             &mut self.batch.sums,
@@ -204,7 +204,7 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// Items that the files no longer have: so many of a segment and an origin.
+    /// Records lost items of a segment, by origin.
     pub(super) fn lose(&mut self, segment: u32, done: u32, count: u32, origins: &[(u32, u64)]) {
         self.batch.done_before.push((segment, done));
         self.batch.sums.dropped += u64::from(count);
@@ -234,7 +234,8 @@ impl<'a> Draft<'a> {
         ));
     }
 
-    /// Known by its position alone: a late record, or one that was tried before it came.
+    /// Records the retry of an item that is known only by its position: a late record, or an item
+    /// that was tried earlier.
     pub(super) fn set_retry(&mut self, position: Position, retry: Retry) {
         self.batch.retries.push((position.0, retry));
     }
@@ -243,10 +244,10 @@ impl<'a> Draft<'a> {
         &mut self.batch
     }
 
-    /// The batch; `low` is everything in front of which is completed or among the retries.
+    /// Finishes the batch. Everything before `low` is completed or among the retries.
     pub(super) fn finish(mut self, low: Position) -> Batch {
         if self.batch.sums.pending() == 0 {
-            // Damage may have hidden the length of what was lost.
+            // After damage the length of lost items may be unknown.
             self.batch.pending_bytes = 0;
         }
         self.batch.low = low.0.max(self.state.low.0);

@@ -1,4 +1,4 @@
-//! The items of the segments, as anybody may read them.
+//! Reads items of the segments. Every process may use it.
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
@@ -23,7 +23,7 @@ pub(super) fn notification(payload: &str) -> Option<Notification<'_>> {
     }
 }
 
-/// `None`: it was deleted.
+/// Opens a segment. `None`: it was deleted.
 pub(super) fn open_segment(directory: &SpoolDirectory, number: u32) -> io::Result<Option<File>> {
     match directory.open_file(OpenOptions::new().read(true), &segment_name(number)) {
         Ok(file) => Ok(Some(file)),
@@ -32,7 +32,7 @@ pub(super) fn open_segment(directory: &SpoolDirectory, number: u32) -> io::Resul
     }
 }
 
-/// The item whose line is at a position, and the length of that line; `None`: there is none.
+/// The item at a position and the length of its line. `None`: there is no item.
 pub(super) fn item_in(file: &File, at: Position) -> io::Result<Option<(Item, usize)>> {
     let line = reader::line_at(file, offset_of(at).into())?.unwrap_or_default();
     let Line::Sound(payload) = line::decode(&line) else {
@@ -48,7 +48,7 @@ pub(super) fn item_in(file: &File, at: Position) -> io::Result<Option<(Item, usi
     }))
 }
 
-/// An item as it is found in its segment.
+/// An item in its segment.
 pub(super) struct Found<'a> {
     pub(super) at: Position,
     pub(super) is_pending: bool,
@@ -108,7 +108,7 @@ pub(super) fn each_item(
             false => 0,
         };
         let mut is_over = false;
-        // From the middle of a line on, the rest of it is passed over.
+        // If `from` is within a line, the rest of that line is skipped.
         let mut is_late = false;
         reader::lines(&file, start.into(), |offset, bytes, line| {
             let at = position(number, offset);
@@ -159,7 +159,7 @@ pub(super) fn find_pending(
     Ok(found)
 }
 
-/// When the oldest item that is not among the dropped was accepted.
+/// Acceptance time of the oldest pending item that is not among the dropped ones.
 pub(super) fn first_pending_behind(
     directory: &SpoolDirectory,
     state: &JournalState,
@@ -177,7 +177,7 @@ pub(super) fn first_pending_behind(
     Ok(first)
 }
 
-/// When the oldest item that the leader has read was accepted.
+/// Acceptance time of the oldest pending item that the leader has read.
 pub(super) fn oldest_pending(
     directory: &SpoolDirectory,
     state: &JournalState,

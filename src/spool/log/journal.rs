@@ -1,7 +1,8 @@
-//! The journal's file: batches, appended by the leader alone.
+//! The journal file: batches, which only the leader appends.
 //!
-//! Each leader begins a journal of its own, named by its epoch, and only the one with the highest epoch counts. That is
-//! the fence: what a leader writes after another process became the leader goes into a file that no process reads.
+//! Each leader begins its own journal, whose name contains its epoch, and only the journal with the
+//! highest epoch is valid. This fences off a stale leader: what it writes goes into a file that no
+//! process reads any more.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -23,17 +24,17 @@ pub(super) fn last_epoch(directory: &SpoolDirectory) -> io::Result<Option<u32>> 
     Ok(directory.numbered(super::JOURNAL, "")?.pop())
 }
 
-/// A journal, as far as it was read.
+/// The part of a journal that has been read.
 #[derive(Debug)]
 pub(super) struct JournalReader {
     file: File,
     read: u64,
-    /// Lines that were not what was written.
+    /// Number of damaged lines.
     pub(super) damaged: u64,
 }
 
 impl JournalReader {
-    /// Opens the last leader's journal, and reads it; `None`: there is none.
+    /// Opens and reads the last leader's journal. `None`: there is none.
     pub(super) fn open(
         directory: &SpoolDirectory,
     ) -> io::Result<Option<(JournalReader, JournalState)>> {
@@ -52,7 +53,7 @@ impl JournalReader {
                     reader.read_on(&mut state)?;
                     return Ok(Some((reader, state)));
                 }
-                // The next leader has just removed it.
+                // The next leader has just deleted it.
                 Err(e) if e.kind() == io::ErrorKind::NotFound => {}
                 Err(e) => return Err(e),
             }
@@ -60,12 +61,13 @@ impl JournalReader {
         Err(io::ErrorKind::TimedOut.into())
     }
 
-    /// Whether it is still the journal that counts, as far as it can be seen without looking for another one.
+    /// Whether it is still the valid journal, as far as this can be seen without searching for
+    /// another one.
     pub(super) fn is_current(&self) -> io::Result<bool> {
         Ok(self.file.metadata()?.nlink() > 0)
     }
 
-    /// Applies what was appended since.
+    /// Applies batches that were appended since the last read.
     pub(super) fn read_on(&mut self, state: &mut JournalState) -> io::Result<()> {
         let mut damaged = 0;
         let end = reader::lines(&self.file, self.read, |_, _, line| {
@@ -85,19 +87,19 @@ impl JournalReader {
     }
 }
 
-/// A journal that is being written.
+/// The journal of the leader.
 #[derive(Debug)]
 pub(super) struct JournalWriter {
     file: File,
     epoch: u32,
     length: u64,
-    /// Length right after it was written anew.
+    /// Length right after the last rewrite.
     compact: u64,
     buffer: Vec<u8>,
 }
 
 impl JournalWriter {
-    /// Begins the journal of `epoch`, or writes it anew, with this state.
+    /// Begins the journal of `epoch`, or rewrites it, with this state.
     pub(super) fn begin(
         directory: &SpoolDirectory,
         epoch: u32,
@@ -137,7 +139,7 @@ impl JournalWriter {
         Ok(())
     }
 
-    /// Whether it has grown enough to be written anew.
+    /// Whether it is long enough to be rewritten.
     pub(super) fn is_long(&self) -> bool {
         const SPARE: u64 = 1 << 20;
         self.length > self.compact.saturating_mul(2).saturating_add(SPARE)
@@ -147,7 +149,7 @@ impl JournalWriter {
         self.epoch
     }
 
-    /// Whether the file still has its name.
+    /// Whether the file still has its name, and so was not deleted.
     pub(super) fn has_name(&self) -> io::Result<bool> {
         Ok(self.file.metadata()?.nlink() > 0)
     }
@@ -167,7 +169,8 @@ fn push(out: &mut Vec<u8>, batch: &Batch) -> io::Result<()> {
     }
 }
 
-/// The last sound batch of a journal's file, read from its end: the sums, without the rest of the state.
+/// The last valid batch of a journal file, read from its end. It has the sums, but not the rest of
+/// the state.
 pub(super) fn last_batch(file: &File) -> io::Result<Option<Batch>> {
     const END: u64 = 8 << 10;
     let length = file.metadata()?.len();

@@ -1,8 +1,9 @@
-//! Who leads: a lock on the file `lease`, and a heartbeat in it.
+//! The lease of the leader: a lock on the file `lease`, and a heartbeat in the file.
 //!
-//! The lock ends with its process however that ends. A child made by a raw clone keeps it alive; then the process id in
-//! the file says that the leader is gone. A leader that hangs keeps the lock, but its heartbeat stops; another process
-//! then replaces the file. The fence against a leader that wakes up again is the journal's name.
+//! The lock ends with its process, however that ends. A child made by a raw clone may keep it; then
+//! the process id in the file shows that the leader has ended. A leader that hangs keeps the lock,
+//! but its heartbeat stops; another process then replaces the file. The epoch in the journal's name
+//! fences off a leader that continues later.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -14,18 +15,18 @@ use super::line::{self, Line};
 use super::{LEASE_TIME, disk};
 use crate::host;
 
-/// How often a leader's heartbeat is written.
+/// The interval of the heartbeat.
 const HEARTBEAT: Duration = Duration::from_millis(500);
 
-/// The content of the file, as far as it is compared and shown.
+/// The content of the file.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Holder {
     token: u64,
     beats: u64,
-    /// The process and its namespace; 0: unknown.
+    /// The process id and its namespace; 0: unknown.
     process: u32,
     namespace: u64,
-    /// For a person to read.
+    /// A name for messages.
     name: String,
 }
 
@@ -33,7 +34,7 @@ impl Holder {
     fn for_this_process(token: u64) -> Holder {
         let command = std::fs::read_to_string("/proc/self/comm").unwrap_or_default();
         let process = std::process::id();
-        // Without /proc, as in a chroot, there is no command.
+        // Without /proc, for example in a chroot, there is no command.
         let name = match command.trim() {
             "" => format!("process {process}"),
             command => format!("{command} (process {process})"),
@@ -76,7 +77,7 @@ impl Holder {
         })
     }
 
-    /// Whether its process has certainly ended.
+    /// Whether the process has certainly ended.
     fn has_ended(&self) -> bool {
         self.namespace != 0
             && self.namespace == host::process_namespace()
@@ -90,7 +91,7 @@ fn read(file: &File) -> io::Result<Option<Holder>> {
     Ok(Holder::decode(bytes.get(..length).unwrap_or_default()))
 }
 
-/// The lease, held by this process.
+/// The lease that this process holds.
 #[derive(Debug)]
 pub(super) struct Lease {
     file: File,
@@ -99,12 +100,12 @@ pub(super) struct Lease {
     _closed_in_children: host::ClosedInChildren,
 }
 
-/// What a candidate saw of another leader: a heartbeat is judged by the candidate's own clock.
+/// The last heartbeat that a candidate has seen. It is timed with the candidate's own clock.
 #[derive(Debug, Default)]
 pub(super) struct Watch(Option<(Holder, Instant)>);
 
 impl Watch {
-    /// Whether the holder that is seen now has stood still for the lease's time.
+    /// Whether the holder's heartbeat has not changed for the lease time.
     fn has_stopped(&mut self, holder: &Holder) -> bool {
         match &self.0 {
             Some((seen, since)) if seen == holder => since.elapsed() >= LEASE_TIME,
@@ -116,8 +117,8 @@ impl Watch {
     }
 }
 
-/// Takes the lease if it is free; `None`: another process, or another part of this one, holds it. The directory must be
-/// locked.
+/// Takes the lease if it is free. `None`: another process, or another part of this one, holds it.
+/// The directory must be locked.
 pub(super) fn take(
     directory: &SpoolDirectory,
     watch: &mut Watch,
@@ -131,7 +132,8 @@ pub(super) fn take(
             drop(directory.create(&directory.file(super::LEASE))?);
             let file = directory.open_file(&mut options, super::LEASE)?;
             if has_journal {
-                // It was removed, and the last leader may still lead: it has the lease's time to come back.
+                // The file was removed, and the last leader may still lead: it gets the lease time
+                // to restore the file.
                 let no_holder = Holder {
                     token: 1,
                     ..Holder::default()
@@ -168,7 +170,7 @@ pub(super) fn take(
 
 fn hold(file: File) -> io::Result<Lease> {
     let bytes = host::random().map_err(|_| io::Error::other("the system gives no random bytes"))?;
-    // 0 and 1 have a meaning of their own.
+    // 0 and 1 have special meanings.
     let token = u64::from_le_bytes(std::array::from_fn(|i| bytes.get(i).copied().unwrap_or(0))) | 2;
     let mut lease = Lease {
         _closed_in_children: host::close_in_children(&file)?,
@@ -182,7 +184,7 @@ fn hold(file: File) -> io::Result<Lease> {
 
 impl Lease {
     fn write(&mut self) -> io::Result<()> {
-        // Blanks behind it: the last holder may have had a longer name.
+        // Filled with blanks, because the last holder may have had a longer name.
         let mut content = self.holder.encode();
         content.extend_from_slice(b"\n");
         content.resize(content.len().max(256), b' ');
@@ -200,12 +202,13 @@ impl Lease {
         self.write()
     }
 
-    /// Whether the file still has its name.
+    /// Whether the file still has its name, and so was not deleted.
     pub(super) fn has_name(&self) -> io::Result<bool> {
         Ok(self.file.metadata()?.nlink() > 0)
     }
 
-    /// Makes the file again after it was removed. False: another process leads. The directory must be locked.
+    /// Restores the file after it was removed. False: another process is the leader. The directory
+    /// must be locked.
     pub(super) fn restore(&mut self, directory: &SpoolDirectory) -> io::Result<bool> {
         let mut options = OpenOptions::new();
         options.read(true).write(true);
@@ -224,12 +227,12 @@ impl Lease {
     }
 
     pub(super) fn release(self) {
-        // Before it is closed: a child that inherited the descriptor must not keep the lock.
+        // Before it is closed, because a child that inherited the descriptor would keep the lock.
         let _ = host::unlock(&self.file);
     }
 }
 
-/// Who leads, for a person to read; nothing is taken.
+/// The name of the leader. It takes no lock.
 pub(super) fn leader(directory: &SpoolDirectory) -> io::Result<Option<String>> {
     let file = match directory.open_file(OpenOptions::new().read(true).write(true), super::LEASE) {
         Ok(file) => file,
@@ -261,7 +264,7 @@ pub(super) mod tests_only {
         static IS_EXPIRED: Cell<bool> = const { Cell::new(false) };
     }
 
-    /// The time of the present lease is over, for the next candidate of this thread.
+    /// Makes the next candidate of this thread treat the present lease as expired.
     pub(crate) fn expire() {
         IS_EXPIRED.set(true);
     }

@@ -1,7 +1,7 @@
 //! One line of any file of the log: a checksum and a length, then the payload.
 //!
-//! A line *begins* with its line feed. What a killed process or a full disk left unfinished thus ends where the next
-//! line begins, and costs no other line.
+//! A line *begins* with its line feed. Therefore an unfinished line of a killed process or a full disk ends where the
+//! next line begins, and damages no other line.
 //!
 //! ```text
 //! \n cccccccc llllll payload
@@ -10,14 +10,14 @@
 //!    CRC-32 of everything after the first blank, eight hexadecimal digits
 //! ```
 
-/// What stands in front of the payload, without the line feed.
+/// Length of the head in front of the payload, without the line feed.
 pub(super) const HEAD: usize = 16;
 
-/// The longest payload: six hexadecimal digits.
+/// Greatest length of a payload: six hexadecimal digits.
 pub(super) const MAX_PAYLOAD: usize = 0xff_ffff;
 
-/// Appends a line whose payload `write` appends. False, and nothing is appended, if that has a line feed in it or is
-/// too long.
+/// Appends a line with the payload that `write` makes. False: the payload has a line feed or is too
+/// long, and nothing was appended.
 pub(super) fn encode(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) -> bool {
     let start = out.len();
     out.extend_from_slice(b"\n-------- ------ ");
@@ -46,24 +46,24 @@ fn hex(out: Option<&mut [u8]>, mut number: u64) {
     }
 }
 
-/// What stands between two line feeds.
+/// The text between two line feeds.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Line<'a> {
     Sound(&'a str),
-    /// Shorter than it says: its writer did not finish, and never said that it did.
+    /// Shorter than its length: the writer did not finish, and did not report it as written.
     Torn,
-    /// Whole, and not what was written.
+    /// Complete, but different from what was written.
     Damaged,
 }
 
-/// `line` is without its line feed.
+/// Decodes a line without its line feed.
 pub(super) fn decode(line: &[u8]) -> Line<'_> {
     let Some((head, payload)) = line.split_at_checked(HEAD) else {
         return Line::Torn;
     };
     let number = |digits: Option<&[u8]>| {
         let (mut number, mut is_hexadecimal) = (0, true);
-        // All of them: a million lines are counted within the time that a person waits.
+        // All digits at once, because a million lines must be counted quickly.
         for digit in digits? {
             let value = match digit {
                 b'0'..=b'9' => digit - b'0',
@@ -92,13 +92,13 @@ pub(super) fn decode(line: &[u8]) -> Line<'_> {
     std::str::from_utf8(payload).map_or(Line::Damaged, Line::Sound)
 }
 
-/// The length, line feed included, of the line whose first bytes are `start`, as it says itself.
+/// The length of a line, including its line feed, from its first bytes.
 pub(super) fn declared_length(start: &[u8]) -> Option<usize> {
     let digits = std::str::from_utf8(start.get(10..16)?).ok()?;
     Some(1 + HEAD + usize::from_str_radix(digits, 16).ok()?)
 }
 
-/// A text column: a tab ends a column and a line feed a line, so both are escaped.
+/// Appends a text column. Tabs and line feeds are escaped, because they end columns and lines.
 pub(super) fn push_text(out: &mut Vec<u8>, text: &str) {
     if memchr::memchr3(b'\t', b'\n', b'\\', text.as_bytes()).is_none() {
         out.extend_from_slice(text.as_bytes());
@@ -114,7 +114,7 @@ pub(super) fn push_text(out: &mut Vec<u8>, text: &str) {
     }
 }
 
-/// The text of such a column.
+/// The text of an escaped column.
 pub(super) fn text(column: &str) -> String {
     if !column.contains('\\') {
         return column.to_owned();

@@ -1,9 +1,9 @@
-//! The lock of the directory: held while the leader changes, and near a limit for one append.
+//! The lock of the directory. It is held while the leader changes, and near a limit for one append.
 //!
-//! It ends with its process. Where it does not, because a child made by a raw clone keeps it alive or because its
-//! process was stopped, a process that waits replaces the file: the process that made the lock is in it, and when. A
-//! process that was stopped for longer, and then goes on, finds its lease lost or appends one notification above a
-//! limit.
+//! The lock ends with its process. If it does not, because a child made by a raw clone keeps it or
+//! because the process was stopped, a waiting process replaces the lock file; the file contains the
+//! process and the time. If the stopped process continues, it finds its lease lost, or appends one
+//! notification above a limit.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -15,7 +15,7 @@ use super::line::{self, Line};
 use super::{LEASE_TIME, disk};
 use crate::host::{self, Timestamp};
 
-/// Who holds the lock, and since when.
+/// The holder of the lock, and since when it holds it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Holder {
     process: u32,
@@ -70,7 +70,7 @@ impl Holder {
         })
     }
 
-    /// Whether no process needs to wait for it any more.
+    /// Whether the holder has ended or has held the lock too long.
     fn is_stale(&self) -> bool {
         let has_ended = self.namespace != 0
             && self.namespace == host::process_namespace()
@@ -91,7 +91,7 @@ fn open(directory: &SpoolDirectory) -> io::Result<File> {
     }
 }
 
-/// Runs `work` while no other process holds the lock, and no other thread of this one.
+/// Runs `work` while no other process and no other thread of this process holds the lock.
 pub(super) fn hold<T>(
     directory: &SpoolDirectory,
     deadline: Instant,
@@ -100,12 +100,12 @@ pub(super) fn hold<T>(
     let mut pause = Duration::from_micros(20);
     loop {
         let file = open(directory)?;
-        // A forked child must not keep the lock of a parent that is killed here.
+        // A forked child must not keep the lock if its parent is killed here.
         let _closed_in_children = host::close_in_children(&file)?;
         if host::try_lock(&file)? {
             let _unlocked = Unlocked(&file);
             if file.metadata()?.nlink() > 0 {
-                // Without room for it, it is held all the same.
+                // If the disk is full, the lock is held without this information.
                 let _ = disk::overwrite(&file, &Holder::for_this_process().encode(), 0);
                 return work();
             }
@@ -121,7 +121,7 @@ pub(super) fn hold<T>(
     }
 }
 
-/// Removes the file of a stale lock: the next one is made anew.
+/// Removes the file of a stale lock, so that a new one is made.
 fn replace_if_stale(directory: &SpoolDirectory, file: &File) -> io::Result<()> {
     let holder = |file: &File| -> io::Result<Option<Holder>> {
         let mut bytes = [0; LENGTH];
@@ -131,7 +131,8 @@ fn replace_if_stale(directory: &SpoolDirectory, file: &File) -> io::Result<()> {
     let Some(seen) = holder(file)?.filter(Holder::is_stale) else {
         return Ok(());
     };
-    // One at a time, and only what was seen: this lock is held for no longer than it takes.
+    // Only one process at a time removes it, and only if it is still the same file. This lock is
+    // held very briefly.
     directory.with_directory_locked(|| {
         let is_same = |now: &File| -> io::Result<bool> {
             let (a, b) = (now.metadata()?, file.metadata()?);

@@ -1,9 +1,9 @@
-//! The log: a spool in a directory, fit to live in another program's process. src/spool/log/FORMAT.md describes
-//! its files byte by byte.
+//! The log engine: a spool in a directory, made for use within other programs' processes.
+//! src/spool/log/FORMAT.md describes its files byte by byte.
 //!
-//! Producers append notifications to *segments*, and do nothing else. The one drainer, the *leader*, reads the
-//! segments, keeps a *journal* of what became of each record, and deletes the segments that are done. Everybody else
-//! reads both.
+//! Producers only append notifications to *segments*. The one drainer, the *leader*, reads the
+//! segments, keeps a *journal* of the outcome of each record, and deletes completed segments. All
+//! other processes read both.
 
 mod backup;
 mod dead;
@@ -65,19 +65,19 @@ const DAMAGED_FILE: &str = "damaged-lines.log";
 const LEASE: &str = "lease";
 const LOCK: &str = "lock";
 
-/// A segment of this size is followed by the next.
+/// Size of a segment at which the next one begins.
 const SEGMENT_SIZE: u64 = 4 << 20;
-/// A leader whose heartbeat stands still for so long has lost the lease.
+/// A leader loses the lease if its heartbeat stops for this time.
 const LEASE_TIME: Duration = Duration::from_secs(5);
-/// For so long a segment that was superseded is still read. A producer that was stopped for longer looks after its
-/// write.
+/// How long a superseded segment is still read. A producer that was stopped for longer checks after
+/// its write.
 const GRACE: Duration = Duration::from_secs(2);
-/// How long a producer may count before it appends again what has lost its segment.
+/// How long a producer may count before it appends the notifications of a lost segment again.
 const RESCUE_TIMEOUT: Duration = Duration::from_secs(60);
-/// How long the leader waits for the directory's lock.
+/// How long the leader waits for the lock of the directory.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Why an item was dropped by `overflow=drop_oldest`.
+/// The detail of an item that `overflow=drop_oldest` dropped.
 const MADE_ROOM: &str = "dropped to make room for newer notifications";
 
 const BUSY: &str = "other processes kept it busy for too long";
@@ -86,7 +86,7 @@ fn segment_name(number: u32) -> String {
     format!("{SEGMENT}{number:010}{SEGMENT_END}")
 }
 
-/// What the caller is to read of a failure.
+/// The error for the caller.
 fn failed(path: &Path, e: io::Error) -> Error {
     let reason = match e.raw_os_error() {
         Some(libc::ENOSPC) => "the disk is full".to_owned(),
@@ -100,7 +100,7 @@ fn failed(path: &Path, e: io::Error) -> Error {
     Error::caused_by(Status::SpoolFailed, detail, e)
 }
 
-/// What was read; `None`: not before the deadline.
+/// The result of a read; `None`: the deadline passed before.
 fn in_time<T>(read: Option<io::Result<T>>) -> io::Result<Option<T>> {
     match read.transpose() {
         Err(e) if e.kind() == io::ErrorKind::TimedOut => Ok(None),
@@ -108,7 +108,8 @@ fn in_time<T>(read: Option<io::Result<T>>) -> io::Result<Option<T>> {
     }
 }
 
-/// Overwrites lines (offset of the line feed, length without it) with blanks that are a sound line of their own.
+/// Overwrites lines, each given by the offset of its line feed and its length without it, with
+/// blanks that form a valid line.
 fn erase_lines(directory: &SpoolDirectory, name: &str, lines: &[(u64, usize)]) -> io::Result<()> {
     if lines.is_empty() {
         return Ok(());
@@ -128,25 +129,25 @@ fn erase_lines(directory: &SpoolDirectory, name: &str, lines: &[(u64, usize)]) -
     disk::sync(&file)
 }
 
-/// The place, who appends to it, and what that producer sees of the limits.
+/// The directory, the producer, and the producer's view of the limits.
 type Inlets = (Option<Arc<SpoolDirectory>>, Producer, View);
 
-/// A spool in a directory, as one producer and reader.
+/// A spool in a directory, for one producer and reader.
 #[derive(Debug)]
 pub(crate) struct LogSpool {
     path: PathBuf,
     settings: Settings,
-    /// Whether the directory may be made: not by an operator, for a name may be a slip.
+    /// Whether the directory may be made. False for an operator, who may have misspelt the path.
     creates: bool,
     id: u64,
-    /// By this handle.
+    /// Number of notifications that this handle accepted.
     accepted: AtomicU64,
     inlet: DeadlineLock<Inlets>,
     ledger: DeadlineLock<View>,
     watch: DeadlineLock<Watch>,
 }
 
-/// Opens a spool that is there, for an operator.
+/// Opens an existing spool for an operator.
 pub(crate) fn existing(path: PathBuf, settings: &Settings) -> Result<LogSpool, Error> {
     let spool = LogSpool::new(path, settings, false)?;
     spool.found_directory()?;
@@ -154,14 +155,14 @@ pub(crate) fn existing(path: PathBuf, settings: &Settings) -> Result<LogSpool, E
 }
 
 impl LogSpool {
-    /// `path` comes from [`check`]. Nothing is opened yet.
+    /// `path` comes from [`check`]. This opens no file.
     pub(crate) fn new(
         path: PathBuf,
         settings: &Settings,
         creates: bool,
     ) -> Result<LogSpool, Error> {
         let bytes = host::random().map_err(crate::keys::no_random_bytes)?;
-        // JSON readers of other languages take integers of 53 bits.
+        // JSON parsers of other languages support integers of 53 bits.
         let id = bytes
             .iter()
             .take(6)
@@ -186,7 +187,7 @@ impl LogSpool {
         self.failed(io::ErrorKind::TimedOut.into())
     }
 
-    /// The place as a reader finds it; `None`: there is no spool yet.
+    /// Opens the directory for reading. `None`: the spool does not exist yet.
     fn directory(&self) -> Result<Option<SpoolDirectory>, Error> {
         match SpoolDirectory::open(&self.path, false) {
             Ok(directory) => Ok(Some(directory)),
@@ -199,7 +200,7 @@ impl LogSpool {
         self.path.parent().is_none_or(Path::exists)
     }
 
-    /// Reads with the view that is kept from call to call; `T::default()` where there is no spool yet.
+    /// Reads with the cached view. Returns `T::default()` if the spool does not exist yet.
     fn read<T: Default>(
         &self,
         deadline: Instant,
@@ -214,7 +215,8 @@ impl LogSpool {
             .map_err(|e| self.failed(e))
     }
 
-    /// Opens the place, also after it was deleted or moved, which is checked only if `is_look_due`.
+    /// Opens the directory, also after it was deleted or moved, which is checked only if
+    /// `is_look_due`.
     fn open_inlet<'a>(
         &self,
         inlet: &'a mut Inlets,
@@ -240,14 +242,14 @@ impl LogSpool {
         Ok((directory, producer, view))
     }
 
-    /// The directory is gone: what was appended last goes into the one that takes its place.
+    /// The directory was deleted: the last notifications are appended to the new one.
     fn leave((slot, producer, view): &mut Inlets) {
         *slot = None;
         producer.leave();
         *view = View::default();
     }
 
-    /// What was appended to a file that was removed a moment later is appended again.
+    /// Appends notifications again whose file was removed right after the write.
     fn rescue_last(&self, deadline: Instant) {
         self.inlet.with(deadline, |inlet| {
             let (slot, producer, _) = &inlet;
@@ -262,7 +264,7 @@ impl LogSpool {
                 .open_inlet(inlet, true)
                 .and_then(|(directory, producer, view)| {
                     let now = host::uptime().unwrap_or_default();
-                    // What was accepted must not be lost for want of time.
+                    // Accepted notifications must not be lost because of a short deadline.
                     let deadline = host::deadline_after(RESCUE_TIMEOUT);
                     producer.poll_spool(directory, view, &self.settings, now, deadline)
                 });
@@ -282,7 +284,7 @@ impl LogSpool {
                 let pushed =
                     producer.push(directory, view, &self.settings, item, may_exceed, deadline);
                 match pushed {
-                    // The directory is gone.
+                    // The directory was deleted.
                     Err(Refusal::Io(e)) if e.kind() == io::ErrorKind::NotFound && !is_second => {
                         is_second = true;
                         Self::leave(inlet);
@@ -296,7 +298,7 @@ impl LogSpool {
         if !self.settings.is_synced() {
             return Ok(());
         }
-        // Without the lock: others append meanwhile, and share the sync.
+        // Without the lock, so that others can append meanwhile and share the sync.
         if let Err(e) = file.sync(deadline) {
             self.inlet.with(deadline, |(slot, producer, _)| {
                 if let Some(directory) = slot {
@@ -322,8 +324,8 @@ impl Drop for LogSpool {
 }
 
 impl LogSpool {
-    /// What is over the limits is as good as dropped: the leader drops the oldest as soon as it reads the newest.
-    /// Positions and producers.
+    /// Items above the limits, which count as dropped: the leader drops the oldest as soon as it
+    /// reads the newest. Returns positions and producers.
     fn overflow(
         &self,
         directory: &SpoolDirectory,
@@ -333,7 +335,8 @@ impl LogSpool {
     ) -> io::Result<BTreeMap<Position, u64>> {
         let limits = &self.settings;
         let mut dropped = BTreeMap::new();
-        // Only a push makes the oldest go: what an operator enqueues again may exceed the limits.
+        // Only a push drops the oldest: notifications that an operator enqueues again may exceed
+        // the limits.
         if !limits.drops_oldest || sight.counts.accepted == view.state.sums.accepted {
             return Ok(dropped);
         }
@@ -378,7 +381,8 @@ impl LogSpool {
                 let led = directory.map(|directory| {
                     let mut watch = Watch::default();
                     let leader = leader::lead(&directory, &self.settings, &mut watch, deadline)?;
-                    // If another process leads, it drops the oldest as soon as it reads this one.
+                    // If another process is the leader, it drops the oldest when it reads this
+                    // notification.
                     if let Some(mut leader) = leader {
                         let now = item.accepted;
                         let bytes = item.body.len() as u64;
@@ -438,7 +442,8 @@ impl Ledger for LogSpool {
                 .get(&self.id)
                 .map(|s| s.counts())
                 .unwrap_or_default();
-            // Also if so many newer producers have come that the spool has forgotten this one.
+            // Even if the spool has discarded this producer's counters because of many newer
+            // producers.
             process.accepted = self.accepted.load(Ordering::Relaxed);
             process.dropped += dropped.values().filter(|id| **id == self.id).count() as u64;
             let ended = process.delivered + process.dead + process.expired + process.dropped;

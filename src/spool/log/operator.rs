@@ -1,5 +1,5 @@
-//! What an operator asks of the log. Commands are records: the leader reads and does them; where none leads, the
-//! command leads for a moment.
+//! The operator's commands. They are records in the log, which the leader reads and executes. If
+//! there is no leader, this process leads for a moment.
 
 use std::collections::BTreeSet;
 use std::fs::OpenOptions;
@@ -17,7 +17,7 @@ use crate::host::Timestamp;
 use crate::outcome::{Error, Status};
 use crate::spool::{LeaseError, NewItem, Operator, Outlet, Overview, Position, StoredItem};
 
-/// Positions of one record of a command.
+/// Greatest number of positions in one record of a command.
 const AT_A_TIME: usize = 1000;
 
 impl LogSpool {
@@ -30,7 +30,8 @@ impl LogSpool {
         })
     }
 
-    /// Appends an operator's records. Where no process leads, this one does for a moment, and does what they say.
+    /// Appends an operator's records. If there is no leader, this process leads for a moment and
+    /// executes them.
     fn command(
         &self,
         directory: &SpoolDirectory,
@@ -73,7 +74,7 @@ impl LogSpool {
             .collect()
     }
 
-    /// Drops what is at these positions.
+    /// Drops the items at these positions.
     fn drop_all(
         &self,
         directory: &SpoolDirectory,
@@ -89,7 +90,7 @@ impl LogSpool {
     }
 }
 
-/// The number of damaged lines of every segment that has any.
+/// The number of damaged lines of each segment that has any.
 fn damaged_lines(directory: &SpoolDirectory) -> io::Result<Vec<(String, u64)>> {
     let mut damaged = Vec::new();
     for number in directory.numbered(super::SEGMENT, super::SEGMENT_END)? {
@@ -299,7 +300,7 @@ impl Operator for LogSpool {
             Ok((positions.into_iter().collect::<Vec<_>>(), purged))
         })?;
         self.drop_all(&directory, &positions, true, deadline)?;
-        // It may hold lines of anybody.
+        // It may contain lines of any visitor.
         let _ = std::fs::remove_file(directory.file(super::DAMAGED_FILE));
         Ok(purged)
     }

@@ -1,4 +1,5 @@
-//! The way in: one `write` to the present segment, and now and then a look whether it still is the present one.
+//! The producer: appends with one `write` to the current segment, and checks regularly that it is
+//! still the current one.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -18,13 +19,14 @@ use crate::host::log;
 use crate::host::{self, uptime};
 use crate::spool::NewItem;
 
-/// How often a producer looks. Much shorter than the grace period, within which it need not look after a write.
+/// How often a producer checks the spool. It is much shorter than the grace period, within which no
+/// check after a write is needed.
 const CHECK: Duration = Duration::from_millis(50);
-/// Between two looks a producer may use this part of a limit without asking what the others do.
+/// The part (1/SHARE) of a limit that a producer may use between two checks.
 const SHARE: u64 = 1024;
-/// Memory that is kept from look to look, in bytes.
+/// Greatest size of the lines that are kept between two checks, in bytes.
 const KEPT: usize = 64 << 10;
-/// No line of a notification is shorter.
+/// Smallest length of a notification's line.
 const SHORTEST: u64 = 64;
 
 /// The segment that this producer appends to.
@@ -32,34 +34,35 @@ const SHORTEST: u64 = 64;
 struct Present {
     file: Arc<SharedFile>,
     number: u32,
-    /// When it was last seen to be the present one, by the clock that counts suspension.
+    /// When it was last checked to be the current one, by the clock that includes suspension.
     seen: Duration,
-    /// How much may be appended before the next look: lines, and bytes of the file.
+    /// What may be appended before the next check: lines, and bytes of the file.
     lines_left: u64,
     bytes_left: u64,
-    /// A limit is near: each notification is counted, one producer at a time.
+    /// Whether a limit is near, so that each notification is counted, one producer at a time.
     is_near: bool,
 }
 
 #[derive(Debug)]
 pub(super) struct Producer {
-    /// By which the spool counts what this producer accepted.
+    /// Identifies this producer in the spool's counters.
     pub(super) id: u64,
     present: Option<Present>,
-    /// The line that is being appended.
+    /// The line to append.
     line: Vec<u8>,
-    /// The lines that were appended since the last look: they are appended again if their segment was removed
+    /// Lines appended since the last check. They are appended again if their segment was removed
     /// meanwhile.
     since_look: Vec<u8>,
-    /// Lines that lost their segment, and are to be appended again.
+    /// Lines of a removed segment, which are appended again.
     again: Vec<u8>,
 }
 
-/// Why nothing was appended.
+/// The reason why nothing was appended.
 #[derive(Debug)]
 pub(super) enum Refusal {
     Full,
-    /// Over the limit, and the oldest are to be dropped: the caller must make room for so many bytes.
+    /// The limit is reached, and the oldest must be dropped: the caller must make room for this
+    /// number of bytes.
     NeedsRoom,
     Io(io::Error),
 }
@@ -70,7 +73,7 @@ impl From<io::Error> for Refusal {
     }
 }
 
-/// The length of this segment and of all newer ones.
+/// The total length of this segment and all newer ones.
 fn bytes_from(directory: &SpoolDirectory, first: u32) -> io::Result<u64> {
     let numbers = directory.numbered(super::SEGMENT, super::SEGMENT_END)?;
     let newer = numbers.into_iter().filter(|number| *number >= first);
@@ -95,7 +98,7 @@ impl Producer {
         }
     }
 
-    /// Appends a notification. Returns the file, for the sync that the caller may want.
+    /// Appends a notification. Returns the file, which the caller may sync.
     pub(super) fn push(
         &mut self,
         directory: &SpoolDirectory,
@@ -119,14 +122,15 @@ impl Producer {
             return self.push_near(directory, view, settings, item, deadline);
         }
         let file = self.append(directory, item)?;
-        // Only if it is removed within the next moment is it needed again: not worth the last of the memory.
+        // The copy is needed only if the file is removed shortly after, so it is skipped if memory
+        // is short.
         if !host::is_memory_short() {
             self.since_look.extend_from_slice(&self.line);
         }
         Ok(file)
     }
 
-    /// Whether it is time to look again which segment is the present one.
+    /// Whether the next check of the current segment is due.
     pub(super) fn is_look_due(&self) -> bool {
         let now = uptime().unwrap_or_default();
         self.present
@@ -134,24 +138,24 @@ impl Producer {
             .is_none_or(|p| now.saturating_sub(p.seen) >= CHECK || p.lines_left == 0)
     }
 
-    /// Whether the segment was removed under what was appended last.
+    /// Whether the segment was removed after the last append.
     pub(super) fn has_lost_its_segment(&self) -> bool {
         let is_removed = |p: &Present| p.file.file.metadata().is_ok_and(|m| m.nlink() == 0);
         !self.again.is_empty() || self.present.as_ref().is_some_and(is_removed)
     }
 
-    /// Whether anything was appended since the last look.
+    /// Whether anything was appended since the last check.
     pub(super) fn has_news(&self) -> bool {
         !self.since_look.is_empty() || !self.again.is_empty()
     }
 
-    /// The directory is gone.
+    /// The directory was deleted.
     pub(super) fn leave(&mut self) {
         self.again.append(&mut self.since_look);
         self.present = None;
     }
 
-    /// Near a limit one producer at a time counts exactly, and appends.
+    /// Near a limit, counts exactly and appends while no other producer does.
     fn push_near(
         &mut self,
         directory: &SpoolDirectory,
@@ -191,7 +195,7 @@ impl Producer {
         self.append_line(directory)
     }
 
-    /// Makes `self.line`.
+    /// Encodes the notification into `self.line`.
     fn encode(&mut self, item: &NewItem) -> io::Result<()> {
         self.line.clear();
         let id = self.id;
@@ -216,7 +220,7 @@ impl Producer {
             };
             match disk::append(&present.file.file, &self.line) {
                 Ok(()) => {}
-                // The host limits the size of files: the next segment is shorter.
+                // The host limits the size of files, so the next segment is shorter.
                 Err(e) if e.raw_os_error() == Some(libc::EFBIG) && !has_moved => {
                     has_moved = true;
                     self.begin_next(directory)?;
@@ -228,7 +232,8 @@ impl Producer {
             let length = self.line.len() as u64;
             present.bytes_left = present.bytes_left.saturating_sub(length);
             let file = Arc::clone(&present.file);
-            // Within the grace period of the last look the leader has certainly not read this segment to its end.
+            // Within the grace period after the last check, the leader has certainly not read this
+            // segment to its end.
             let now = uptime().unwrap_or_default();
             if now.saturating_sub(present.seen) > GRACE && file.file.metadata()?.nlink() == 0 {
                 self.find_present(directory)?;
@@ -239,7 +244,7 @@ impl Producer {
         }
     }
 
-    /// Sees which segment is the present one, begins the next if it is full, and how near the limits are.
+    /// Determines the current segment, begins the next one if it is full, and checks the limits.
     pub(super) fn poll_spool(
         &mut self,
         directory: &SpoolDirectory,
@@ -258,7 +263,7 @@ impl Producer {
             None => None,
         };
         if length.is_none() {
-            // Within the grace period the leader deletes no segment that it has not read.
+            // Within the grace period the leader deletes only segments that it has read.
             let was_removed = self.present.as_ref().is_some_and(|p| {
                 now.saturating_sub(p.seen) < GRACE
                     && p.file.file.metadata().is_ok_and(|m| m.nlink() == 0)
@@ -297,14 +302,14 @@ impl Producer {
                 .min(share)
                 .max(HEAD as u64);
             if !is_near {
-                // A notification longer than that is a look of its own.
+                // A longer notification is followed by a check.
                 present.bytes_left = present.bytes_left.max(1);
             }
         }
         Ok(())
     }
 
-    /// How many lines may follow without a look, and whether a limit is near.
+    /// Number of lines that may follow without a check, and whether a limit is near.
     fn room(
         &self,
         directory: &SpoolDirectory,
@@ -317,7 +322,7 @@ impl Producer {
         if share == 0 {
             return Ok((0, true));
         }
-        // At the most, every byte that the leader has not read is of the shortest notifications.
+        // Upper bound: all unread bytes are notifications of the smallest length.
         let Some(number) = self.present.as_ref().map(|p| p.number) else {
             return Ok((0, true));
         };
@@ -336,7 +341,8 @@ impl Producer {
         let unread = match number == last.newest {
             true => length.saturating_sub(last.newest_scanned.into()),
             false if number == last.newest + 1 => length + SEGMENT_SIZE,
-            // No process has led for long. A sum of lengths is enough while it is far from the limits.
+            // There has been no leader for a long time. The sum of the lengths is enough while it
+            // is far from the limits.
             false => bytes_from(directory, last.newest)?,
         };
         let items = last.sums.pending() + unread / SHORTEST;
@@ -350,7 +356,7 @@ impl Producer {
         Ok((share, is_near))
     }
 
-    /// Opens the newest segment, or begins the first.
+    /// Opens the newest segment, or begins the first one.
     fn find_present(&mut self, directory: &SpoolDirectory) -> io::Result<()> {
         let was = self.present.take();
         if let Some(was) = &was
@@ -380,7 +386,7 @@ impl Producer {
         Err(io::ErrorKind::TimedOut.into())
     }
 
-    /// Begins the segment behind the present one, or finds that another producer has begun it.
+    /// Begins the segment after the current one, or uses one that another producer has begun.
     fn begin_next(&mut self, directory: &SpoolDirectory) -> io::Result<()> {
         let number = self.present.as_ref().map_or(0, |p| p.number);
         match self.open(directory, number + 1, true)? {
@@ -389,7 +395,7 @@ impl Producer {
         }
     }
 
-    /// False: it is not there, or it was there already.
+    /// Opens or makes a segment. False: it does not exist, or already exists.
     fn open(&mut self, directory: &SpoolDirectory, number: u32, is_new: bool) -> io::Result<bool> {
         let name = segment_name(number);
         let opened = match is_new {
@@ -419,8 +425,8 @@ impl Producer {
         Ok(true)
     }
 
-    /// After a sync that failed: what the kernel could not write it forgets, so the next word must be about another
-    /// file.
+    /// After a failed sync, the kernel discards the unwritten data and reports later syncs as
+    /// successful. The next append therefore uses another file.
     pub(super) fn give_up_segment(&mut self, directory: &SpoolDirectory) {
         if self.begin_next(directory).is_err() {
             self.present = None;
@@ -428,14 +434,15 @@ impl Producer {
     }
 }
 
-/// Higher than any number that was ever used, as far as it is known.
+/// A number that is higher than all known segment numbers.
 fn next_number(directory: &SpoolDirectory, used: u32) -> io::Result<u32> {
     let mut view = View::default();
     view.read_journal(directory)?;
     Ok(view.state.newest.max(used) + 1)
 }
 
-/// For the leader: what it found in a segment that it has just deleted goes into the present one.
+/// For the leader: appends notifications from a segment that it has just deleted to the current
+/// segment.
 pub(super) fn append_again(
     directory: &SpoolDirectory,
     item: &NewItem,
@@ -448,7 +455,7 @@ pub(super) fn append_again(
     producer.append_line(directory).map(drop)
 }
 
-/// An operator's records, one write each; the position behind the last.
+/// Appends an operator's records with one write each. Returns the position after the last one.
 pub(super) fn append_records(
     directory: &SpoolDirectory,
     records: &[Vec<u8>],

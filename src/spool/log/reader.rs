@@ -1,4 +1,4 @@
-//! Reads the lines of a file, a bounded piece at a time.
+//! Reads the lines of a file in pieces of bounded size.
 
 use std::fs::File;
 use std::io;
@@ -10,14 +10,16 @@ use super::line::{self, HEAD, Line, MAX_PAYLOAD};
 
 const PIECE: usize = 256 << 10;
 
-/// How many bytes are read between two looks at the clock: a tenth of the work, if it were done for each line.
+/// Number of bytes between two checks of the clock. A check for each line would take a tenth of the
+/// time.
 const BETWEEN_LOOKS: usize = 64 << 10;
 
-/// Ends what reads much when its deadline has passed.
+/// Ends a long read at its deadline.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limit {
     deadline: Instant,
-    /// Bytes until the next look at the clock. The first are read in any case, so that every call gets further.
+    /// Bytes until the next check of the clock. The first piece is always read, so that every call
+    /// makes progress.
     left: usize,
 }
 
@@ -29,7 +31,7 @@ impl Limit {
         }
     }
 
-    /// Whether to stop, now that so many bytes more were read.
+    /// Whether to stop, after this number of further bytes.
     pub(super) fn is_reached(&mut self, bytes: usize) -> bool {
         self.left = self.left.saturating_sub(bytes);
         if self.left > 0 {
@@ -39,21 +41,21 @@ impl Limit {
         Instant::now() >= self.deadline
     }
 
-    /// The error of a call that stopped.
+    /// The error of a call that ended at its deadline.
     pub(super) fn error() -> io::Error {
         let message = "it contains more than could be read in time";
         io::Error::new(io::ErrorKind::TimedOut, message)
     }
 }
 
-/// Longer than any line of ours: a file without line feeds is read in pieces of this size.
+/// Longer than any valid line. A file without line feeds is read in pieces of this size.
 const LONGEST: usize = 1 + HEAD + MAX_PAYLOAD;
 
-/// Calls `visit` for each line from `from` on, with its offset, its bytes without the line feed, and what they are.
-/// Stops where `visit` says so, and in front of a last line that is not sound: its writer may be at work. Returns where
-/// the next line will begin.
+/// Calls `visit` for each line from `from` on, with its offset, its bytes without the line feed,
+/// and the decoded line. It stops if `visit` requests it, and before an unfinished last line, whose
+/// writer may still be writing. Returns the position of the next line.
 ///
-/// Offsets are of 32 bits; what lies behind them is not read.
+/// Offsets have 32 bits; the rest of a longer file is not read.
 pub(super) fn lines(
     file: &File,
     from: u64,
@@ -66,7 +68,7 @@ pub(super) fn lines(
         let read = fill(file, &mut buffer, start, wanted)?;
         let is_last = read < wanted;
         let bytes = buffer.get(..read).unwrap_or_default();
-        // What stands in front of the first line feed is no line of ours.
+        // Bytes before the first line feed are not a line.
         let mut begin = 0;
         let mut used = 0;
         while begin < bytes.len() {
@@ -91,7 +93,8 @@ pub(super) fn lines(
                 return Ok(start + begin as u64);
             }
             used = end;
-            // Zeros at the beginning, and the end of a line behind them: given back on a full disk.
+            // Zeros at the beginning and the rest of a line after them: their space was freed on a
+            // full disk.
             let is_given_back = offset == 0 && bytes.first() == Some(&0);
             begin = end;
             if !text.is_empty() && !is_given_back && visit(offset, text, decoded).is_break() {
@@ -109,11 +112,11 @@ pub(super) fn lines(
     }
 }
 
-/// Reads up to `wanted` bytes; fewer only at the end of the file.
+/// Reads `wanted` bytes, or fewer at the end of the file.
 fn fill(file: &File, buffer: &mut Vec<u8>, offset: u64, wanted: usize) -> io::Result<usize> {
     if buffer.len() < wanted {
         let left = file.metadata()?.len().saturating_sub(offset);
-        // Not more memory than there is file.
+        // Not more memory than the file has bytes.
         let needed = wanted.min(usize::try_from(left).unwrap_or(wanted)) + 1;
         if buffer.len() < needed {
             buffer
@@ -135,7 +138,7 @@ fn fill(file: &File, buffer: &mut Vec<u8>, offset: u64, wanted: usize) -> io::Re
     Ok(read)
 }
 
-/// The bytes of the one line at `offset`, without its line feed; `None` if none begins there.
+/// The bytes of the line at `offset`, without its line feed. `None`: no line begins there.
 pub(super) fn line_at(file: &File, offset: u64) -> io::Result<Option<Vec<u8>>> {
     let mut bytes = Vec::new();
     let read = fill(file, &mut bytes, offset, 1024)?;
@@ -173,7 +176,7 @@ mod tests {
         out
     }
 
-    /// The payloads of the sound lines, `?` for others, and where the reading ended.
+    /// The payloads of valid lines, names of invalid ones, and the end of the read.
     fn read(file: &File, from: u64) -> (Vec<String>, u64) {
         let mut found = Vec::new();
         let end = lines(file, from, |_, _, line| {
@@ -239,7 +242,7 @@ mod tests {
         bytes.extend(vec![0; 2 * PIECE]);
         bytes.extend(encoded("sound too"));
         let (found, _) = read(&file(&bytes), 0);
-        // The zeros follow the first sound line without a line feed, and so make it unsound.
+        // The zeros follow the first line without a line feed, and so make it invalid.
         assert_eq!(found, ["damaged", "damaged", "sound too"]);
         let (found, end) = read(&file(&vec![b'x'; LONGEST + 5]), 0);
         assert_eq!(found.len(), 1);

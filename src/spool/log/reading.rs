@@ -1,4 +1,4 @@
-//! What the leader makes of the lines that were appended since it last looked.
+//! Evaluates the lines that were appended since the leader's last read.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
@@ -22,53 +22,54 @@ use crate::notification;
 use crate::outcome::Status;
 use crate::spool::{Item, Position};
 
-/// How much of a backlog one poll reads, so that the first deliveries do not wait for it.
+/// Greatest number of bytes that one poll reads, so that the first deliveries do not wait for a
+/// large backlog.
 pub(super) const POLL_BYTES: u64 = 8 << 20;
 
-/// How many items are kept of those that were just read, for each origin.
+/// Number of newly read items that are kept for each origin.
 const AHEAD: usize = 256;
 
-/// The lines of one segment, as they are read.
+/// The state while the lines of one segment are read.
 pub(super) struct Reading<'a> {
     directory: &'a SpoolDirectory,
     state: &'a JournalState,
     queues: &'a HashMap<Arc<str>, OriginQueue>,
     sources: Sources<'a>,
-    /// Looked for when they are first needed.
+    /// Searched on first use.
     repeats: Option<Repeats>,
     number: u32,
     now: Timestamp,
     draft: Draft<'a>,
-    /// The end of what was read before.
+    /// The end of the last read.
     end_before: Position,
     ahead: Vec<Item>,
     ahead_by_origin: HashMap<u32, usize>,
-    /// Origins of which there are more than were kept.
+    /// Origins with more items than were kept.
     overfull: HashSet<u32>,
     completed: Vec<Completed>,
     erased: Vec<Position>,
-    /// Dropped, and their producers.
+    /// Dropped items and their producers.
     dropped: Vec<(Position, u64)>,
     damage: Vec<(Position, Vec<u8>)>,
-    /// `max_items` and `max_bytes`, where the oldest are to make room.
+    /// `max_items` and `max_bytes`, if the oldest items are dropped above them.
     limits: Option<(u64, u64)>,
     /// Whether room was made for the first record.
     pub(super) has_room: bool,
-    /// The next record needs room for so many bytes, and was accepted then.
+    /// The next record needs room for this number of bytes; and its acceptance time.
     pub(super) needs_room: Option<(u64, Timestamp)>,
     error: Option<io::Error>,
     has_read: bool,
     pub(super) stopped_at: Option<u32>,
 }
 
-/// What they come to.
+/// The result of a read.
 pub(super) struct Read {
     pub(super) batch: Batch,
-    /// Items, and the origins of which there are more than were kept.
+    /// Kept items, and origins with more items than were kept.
     pub(super) ahead: Vec<Item>,
     pub(super) overfull: HashSet<u32>,
     pub(super) completed: Vec<Completed>,
-    /// Positions whose lines were overwritten.
+    /// Positions of overwritten lines.
     pub(super) erased: Vec<Position>,
     pub(super) dropped: Vec<(Position, u64)>,
     pub(super) damage: Vec<(Position, Vec<u8>)>,
@@ -117,7 +118,7 @@ impl<'a> Reading<'a> {
         };
         let is_command = matches!(record, Some(Record::Requeue(..) | Record::Discard { .. }));
         if is_command && self.has_read {
-            // What was accepted before it may first have to make room.
+            // Room may first have to be made for the notifications before it.
             self.stopped_at = Some(offset);
             return ControlFlow::Break(());
         }
@@ -130,7 +131,7 @@ impl<'a> Reading<'a> {
             return ControlFlow::Break(());
         }
         self.has_read = true;
-        // For what comes later in the same piece: everything up to here was read.
+        // Everything up to here was read, which later lines of the same piece rely on.
         self.draft.segment(self.number).scanned = offset + 1;
         let done = match line {
             Line::Sound(_) => match record {
@@ -147,7 +148,8 @@ impl<'a> Reading<'a> {
                     Ok(())
                 }
             },
-            // A killed process or a full disk; its producer never said that it was accepted.
+            // Caused by a killed process or a full disk; the producer did not report it as
+            // accepted.
             Line::Torn => Ok(()),
             Line::Damaged => {
                 self.draft.skip(at);
@@ -164,7 +166,7 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// Whether one more is over the limits, where the oldest are to make room.
+    /// Whether one more notification exceeds the limits, if the oldest are dropped above them.
     fn is_over(&self, bytes: u64) -> bool {
         self.limits.is_some_and(|(max_items, max_bytes)| {
             self.draft.pending() >= max_items
@@ -212,7 +214,7 @@ impl<'a> Reading<'a> {
                     }
                 }
             }
-            // Before the leader came to it.
+            // It was erased before the leader read it.
             Record::Erased(_) => {}
         }
         Ok(())
@@ -228,7 +230,7 @@ impl<'a> Reading<'a> {
     }
 
     fn accept(&mut self, at: Position, new: Notification<'_>) {
-        // Its receipt was found where the journal is gone: it has left already.
+        // After the loss of the journal its receipt was found: it is already completed.
         if self.state.is_skipped(at) {
             return;
         }
@@ -237,13 +239,13 @@ impl<'a> Reading<'a> {
         self.put_ahead(at, new, weight.origin);
     }
 
-    /// Keeps an item for its lane, if that has come as far.
+    /// Keeps an item in the queue of its origin, if that queue has reached this position.
     fn put_ahead(&mut self, at: Position, new: Notification<'_>, number: u32) {
         let origin = line::text(new.origin);
         let queue = self.queues.get(origin.as_str());
         let cursor = queue.map_or(self.end_before, |l| l.cursor);
         if at < cursor {
-            // Its producer was slow to notice that there is a newer segment.
+            // Its producer noticed the newer segment late.
             let retry = Retry {
                 origin: number,
                 accepted: new.accepted,
@@ -266,7 +268,8 @@ impl<'a> Reading<'a> {
             return;
         }
         let count = self.ahead_by_origin.entry(number).or_default();
-        // What is left of the memory is for what is in flight: the others are read again when it is their turn.
+        // If memory is short, it is needed for requests in flight; other items are read again
+        // later.
         if *count >= AHEAD || *count > 0 && host::is_memory_short() {
             self.overfull.insert(number);
             return;
@@ -301,7 +304,7 @@ impl<'a> Reading<'a> {
             } else if let Some((item, _)) = &found
                 && is_pending
             {
-                // Or an earlier leader has erased it, and was killed before it could count.
+                // Otherwise an earlier leader has erased it, and was killed before it counted it.
                 let weight = Weight {
                     position: at,
                     origin: self.draft.origin(&item.origin),
@@ -327,7 +330,7 @@ impl<'a> Reading<'a> {
                 super::dead::erase(self.directory, &letter)?;
             }
             receipts::erase(self.directory, &ids)?;
-            // Nothing of the person stays, not even that something was dropped.
+            // No data of the person stays, not even that something was dropped.
             let erased: HashSet<Position> = positions.iter().copied().collect();
             self.completed.retain(|one| !erased.contains(&one.position));
             self.erased.extend(&erased);
@@ -336,7 +339,7 @@ impl<'a> Reading<'a> {
         Ok(())
     }
 
-    /// `end`: where the next line will begin.
+    /// `end` is the position of the next line.
     pub(super) fn finish(mut self, end: u32) -> io::Result<Read> {
         if let Some(e) = self.error {
             return Err(e);

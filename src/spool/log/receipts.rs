@@ -1,4 +1,5 @@
-//! What became of the last items that left: a line each, in files that the leader appends to and at last removes.
+//! The receipts of the last completed items: one line each, in files to which the leader appends
+//! and which it deletes later.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{File, OpenOptions};
@@ -15,14 +16,14 @@ use crate::outcome::{Receipt, Status};
 use crate::spool::{Item, MAX_RECEIPTS, Position, RECENT};
 
 const END: &str = ".log";
-/// Lines of one file. The oldest file goes when the newer ones hold enough without it.
+/// Number of lines in a file. The oldest file is deleted when the newer ones have enough receipts.
 const LINES: usize = MAX_RECEIPTS / 2;
 
 fn name(number: u32) -> String {
     format!("{}{number:010}{END}", super::RECEIPTS)
 }
 
-/// What became of an item.
+/// The outcome of an item.
 #[derive(Debug, Clone)]
 pub(super) struct Completed {
     pub(super) position: Position,
@@ -31,7 +32,7 @@ pub(super) struct Completed {
     pub(super) latency: Duration,
 }
 
-/// What became of a dropped item.
+/// The outcome of a dropped item.
 pub(super) fn dropped(item: &Item, why: &str, now: Timestamp) -> Completed {
     Completed {
         position: item.position,
@@ -105,7 +106,7 @@ impl Completed {
     }
 }
 
-/// Files of receipts, newest first.
+/// The files of receipts, newest first.
 fn files(directory: &SpoolDirectory) -> io::Result<Vec<u32>> {
     let mut numbers = directory.numbered(super::RECEIPTS, END)?;
     numbers.reverse();
@@ -119,7 +120,7 @@ fn each(
 ) -> io::Result<()> {
     let file = match directory.open_file(OpenOptions::new().read(true), &name(number)) {
         Ok(file) => file,
-        // The leader has just removed it.
+        // The leader has just deleted it.
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(e) => return Err(e),
     };
@@ -134,7 +135,7 @@ fn each(
     Ok(())
 }
 
-/// The newest receipt of an id, not older than `retention`.
+/// The newest receipt of an id that is not older than `retention`.
 pub(super) fn find(
     directory: &SpoolDirectory,
     id: &str,
@@ -163,7 +164,7 @@ pub(super) fn find(
     Ok(None)
 }
 
-/// Those of these ids that have a receipt, however old.
+/// The ids among these that have a receipt, however old.
 pub(super) fn known(
     directory: &SpoolDirectory,
     ids: &HashSet<&str>,
@@ -184,7 +185,7 @@ pub(super) fn completed_among(
     directory: &SpoolDirectory,
     wanted: &HashMap<String, Timestamp>,
 ) -> io::Result<HashSet<String>> {
-    // Of a clock that goes on, and is read twice.
+    // For a clock that advances between two readings.
     const TOLERANCE_MS: u64 = 1000;
     let mut found = HashSet::new();
     for number in files(directory)? {
@@ -219,12 +220,12 @@ pub(super) fn recent(directory: &SpoolDirectory) -> io::Result<Vec<(Duration, Du
     Ok(recent)
 }
 
-/// Where receipts are appended.
+/// Appends receipts.
 #[derive(Debug, Default)]
 pub(super) struct ReceiptWriter {
-    /// The file, its number, and its lines.
+    /// The current file, its number and its number of lines.
     current: Option<(File, u32, usize)>,
-    /// The present file, and the minute, at the last check of the others.
+    /// The current file and the minute at the last check of the other files.
     last_check: Option<(Option<u32>, u64)>,
     buffer: Vec<u8>,
 }
@@ -257,7 +258,7 @@ impl ReceiptWriter {
         Ok(())
     }
 
-    /// Removes files that are too old, or that there are enough without.
+    /// Deletes files that are too old or not needed any more.
     pub(super) fn maintain(
         &mut self,
         directory: &SpoolDirectory,
@@ -273,7 +274,7 @@ impl ReceiptWriter {
             self.current = None;
         }
         let present = self.current.as_ref().map(|(_, number, _)| *number);
-        // Reading all of them each second would cost more than it gives back.
+        // Reading all of them every second would cost too much.
         let check = Some((present, now.unix_ms / 60_000));
         if std::mem::replace(&mut self.last_check, check) == check {
             return Ok(());
@@ -312,7 +313,7 @@ pub(super) fn erase(directory: &SpoolDirectory, ids: &HashSet<String>) -> io::Re
     Ok(())
 }
 
-/// The positions that have a receipt, for a spool whose journal is gone.
+/// The positions with a receipt, for a spool without a journal.
 pub(super) fn positions(directory: &SpoolDirectory) -> io::Result<Vec<Completed>> {
     let mut all = Vec::new();
     for number in files(directory)? {

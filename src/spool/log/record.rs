@@ -1,4 +1,4 @@
-//! What a line of a segment says: a notification, or an operator's command.
+//! The records of a segment: notifications and operator's commands.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -11,24 +11,25 @@ use crate::spool::{Item, NewItem, Position};
 /// A record of a segment.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Record<'a> {
-    /// Accepted by a producer.
+    /// A notification that a producer accepted.
     Notification(Notification<'a>),
-    /// The same once more, by a producer that could not know whether the first was read: it counts only if it was not.
+    /// A notification that its producer appended again, because it could not know whether the first
+    /// copy was read. It counts only if the first one was not read.
     Again(Notification<'a>),
-    /// A dead letter that an operator enqueued again, and the position that it died at.
+    /// A dead letter that an operator enqueued again, and its position when it died.
     Requeue(Position, Notification<'a>),
-    /// An operator drops these, and the lines are overwritten if `erases`.
+    /// An operator drops these items, and their lines are overwritten if `erases` is true.
     Discard {
         erases: bool,
         positions: Vec<Position>,
     },
-    /// An operator lets a probe out.
+    /// An operator ends the pause of all origins.
     Probe,
-    /// What was here was overwritten; of a notification the sizes and the numbers are left.
+    /// An overwritten record. Only the sizes and numbers of a notification are left.
     Erased(Option<Notification<'a>>),
 }
 
-/// The columns of a notification; the text columns are still escaped.
+/// The columns of a notification. The text columns are still escaped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Notification<'a> {
     pub(super) accepted: Timestamp,
@@ -38,7 +39,7 @@ pub(super) struct Notification<'a> {
     id: &'a str,
     pub(super) origin: &'a str,
     path: &'a str,
-    /// As it was accepted.
+    /// The body as it was accepted.
     pub(super) body: Cow<'a, str>,
 }
 
@@ -78,7 +79,7 @@ pub(super) fn push_notification(out: &mut Vec<u8>, item: &NewItem, producer: u64
     push_columns(out, item, producer);
 }
 
-/// The line of a notification that is appended once more, made of its line.
+/// Makes the line of a repeated notification from its first line.
 pub(super) fn once_more(line: &[u8]) -> Vec<u8> {
     let payload = line.get(1 + line::HEAD..).unwrap_or_default();
     let mut again = Vec::new();
@@ -99,7 +100,7 @@ pub(super) fn push_requeue(out: &mut Vec<u8>, dead: Position, item: &NewItem, pr
     push_columns(out, item, producer);
 }
 
-/// A small letter: the body is escaped like the other texts. Ours, as JSON, never need it.
+/// A lower-case letter means that the body is escaped. JSON bodies never need that.
 pub(super) fn push_letter(out: &mut Vec<u8>, letter: u8, body: &str) {
     out.push(match needs_escape(body) {
         true => letter.to_ascii_lowercase(),
@@ -146,7 +147,7 @@ pub(super) fn push_probe(out: &mut Vec<u8>) {
     out.push(b'P');
 }
 
-/// `None`: this version writes no such record.
+/// `None`: the record is unknown to this version.
 pub(super) fn parse(payload: &str) -> Option<Record<'_>> {
     let (letter, rest) = payload.split_once('\t').unwrap_or((payload, ""));
     match letter {
@@ -177,12 +178,13 @@ pub(super) fn parse(payload: &str) -> Option<Record<'_>> {
     }
 }
 
-/// What a payload is overwritten with: of the same length, and of a notification its id, message and body are blanks.
-/// The rest is needed to count it, should the leader be killed before it has.
+/// The replacement of an erased payload: it has the same length, and the id, message and body of a
+/// notification are blanks. The rest is needed to count the notification if the leader is killed
+/// before it has.
 pub(super) fn erased(payload: &str) -> Vec<u8> {
     let rest = match parse(payload) {
         Some(Record::Notification(_) | Record::Again(_)) => payload.get(1..),
-        // The position of the letter is not a column of the notification.
+        // The position of the dead letter is not a column of the notification.
         Some(Record::Requeue(..)) => payload
             .match_indices('\t')
             .nth(1)
@@ -194,9 +196,9 @@ pub(super) fn erased(payload: &str) -> Vec<u8> {
     for (n, column) in rest.splitn(11, '\t').enumerate().skip(1) {
         out.push(b'\t');
         match n {
-            // Times, producer, attempts; the origin. The path may hold a secret.
+            // Times, producer, attempts and origin stay. The path may contain a secret.
             1..=5 | 8 => out.extend_from_slice(column.as_bytes()),
-            // The message takes up what is left.
+            // The message fills the rest.
             6 => out.resize(
                 out.len() + column.len() + payload.len() - 1 - rest.len(),
                 b' ',
@@ -231,7 +233,8 @@ pub(super) fn columns(mut rest: &str, is_escaped: bool) -> Option<Notification<'
     })
 }
 
-/// The length of a notification's body, found without reading the columns in front of it; `None`: [`parse`] must look.
+/// The length of a notification's body, found without reading the columns before it. `None`: it
+/// needs [`parse`].
 pub(super) fn body_length(payload: &str) -> Option<usize> {
     const NUMBERS: usize = 5;
     const TEXTS: usize = 4;
@@ -248,7 +251,7 @@ pub(super) fn body_length(payload: &str) -> Option<usize> {
     are_numbers.then_some(bytes.len() - body)
 }
 
-/// Takes the first column off `rest`, which keeps what is behind the tab.
+/// Removes the first column and its tab from `rest`, and returns it.
 fn column<'a>(rest: &mut &'a str) -> Option<&'a str> {
     let end = memchr::memchr(b'\t', rest.as_bytes())?;
     let (column, after) = rest.split_at_checked(end)?;
@@ -256,7 +259,7 @@ fn column<'a>(rest: &mut &'a str) -> Option<&'a str> {
     Some(column)
 }
 
-/// The columns of an item as they stood in its segment, for the file of dead letters.
+/// Writes the columns of an item as in its segment, for the file of dead letters.
 pub(super) fn push_item(out: &mut Vec<u8>, item: &Item) {
     let new = NewItem {
         id: item.id.clone(),

@@ -1,5 +1,5 @@
-//! Notifications that were appended once more, because their producer could not know whether the first copy was read: a
-//! copy counts only if no other one did.
+//! Notifications that were appended again, because their producer could not know whether the first
+//! copy was read. A copy counts only if no other copy did.
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{File, OpenOptions};
@@ -19,29 +19,30 @@ use super::{receipts, segment_name};
 use crate::host::Timestamp;
 use crate::spool::Position;
 
-/// Where copies may be that were read before.
+/// The places where earlier copies may be.
 pub(super) struct Sources<'a> {
     pub(super) directory: &'a SpoolDirectory,
     pub(super) queues: &'a HashMap<Arc<str>, OriginQueue>,
-    /// The leader's open segments: some have no name any more.
+    /// The leader's open segments, some of which were deleted.
     pub(super) open: Vec<(u32, Arc<File>)>,
-    /// Of a spool that was deleted: what was read there last, and when each was accepted.
+    /// Ids that were last read in a deleted spool, with their acceptance times.
     pub(super) read_before: &'a HashMap<String, Timestamp>,
-    /// The segment that is being read, and whether it has lost its name: its copies may have been appended elsewhere.
+    /// The segment that is read, and whether it was deleted: its notifications may have been
+    /// appended elsewhere.
     pub(super) file: Arc<File>,
     pub(super) is_removed: bool,
 }
 
-/// What is appended once more in a piece of a segment.
+/// The repeated notifications in a piece of a segment.
 pub(super) struct Repeats {
-    /// When each was accepted.
+    /// Acceptance time of each id.
     wanted: HashMap<String, Timestamp>,
-    /// Those that count already.
+    /// Ids that were already counted.
     known: HashSet<String>,
 }
 
 impl Repeats {
-    /// Of the piece from `at` on, which begins with such a notification.
+    /// Finds the repeated notifications in the piece at `at`. The first one in it is a repeated one.
     pub(super) fn find(
         sources: &Sources<'_>,
         draft: &Draft<'_>,
@@ -105,7 +106,7 @@ impl Repeats {
         }
     }
 
-    /// Of one segment, what was read in front of `at` and is pending.
+    /// Adds the pending items of one segment before `at`.
     fn note_pending(
         &mut self,
         file: &File,
@@ -128,12 +129,12 @@ impl Repeats {
         Ok(())
     }
 
-    /// Whether another copy counts. From now on this one does.
+    /// Whether another copy was counted. From now on this one is.
     pub(super) fn is_known(&mut self, new: &Notification<'_>) -> bool {
         !self.known.insert(new.id())
     }
 
-    /// A notification that was appended for the first time counts.
+    /// Records a notification that was appended for the first time.
     pub(super) fn accepted(&mut self, new: &Notification<'_>) {
         self.note(&new.id(), new.accepted);
     }

@@ -1,7 +1,8 @@
-//! What became of the records: the state that the journal's batches add up to. Pure.
+//! The outcomes of the records: the state that results from the journal's batches. This module does
+//! no I/O.
 //!
-//! The leader writes a batch and then applies it; everybody else applies the batches that they read. So there is one
-//! way in which the state changes.
+//! The leader writes a batch and then applies it. All other processes apply the batches that they
+//! read. So the state changes in only one way.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -11,10 +12,10 @@ use serde::{Deserialize, Serialize};
 use crate::host::Timestamp;
 use crate::spool::{Counts, Gate, Position};
 
-/// How many producers are remembered.
+/// Greatest number of producers with counters.
 const MAX_PRODUCERS: usize = 1000;
 
-/// A position in the log: the segment's number, and the offset of the line in it.
+/// A position in the log: the number of the segment, and the offset of the line in it.
 pub(super) fn position(segment: u32, offset: u32) -> Position {
     Position(u64::from(segment) << 32 | u64::from(offset))
 }
@@ -27,21 +28,21 @@ pub(super) fn offset_of(position: Position) -> u32 {
     position.0 as u32
 }
 
-/// A segment as far as it was read.
+/// The read part of a segment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct SegmentState {
-    /// Where the first line begins that was not read yet.
+    /// Position of the first unread line.
     pub(super) scanned: u32,
-    /// Notifications accepted in it, and the bytes of their bodies.
+    /// Number of notifications accepted in it, and the bytes of their bodies.
     pub(super) accepted: u32,
     pub(super) bytes: u64,
-    /// Those and the ones that an operator enqueued again.
+    /// Number of all items, including dead letters that an operator enqueued again.
     pub(super) items: u32,
     /// How many of the items are completed.
     pub(super) done: u32,
-    /// Which of them, from `JournalState::low` on.
+    /// The completed items from `JournalState::low` on.
     pub(super) completed: BTreeSet<u32>,
-    /// Lines that look like items and do not count: repeated, or damaged before they were read.
+    /// Lines that look like items but are not counted: repeated, or damaged before they were read.
     pub(super) skipped: BTreeSet<u32>,
 }
 
@@ -51,17 +52,17 @@ impl SegmentState {
     }
 }
 
-/// An item that was tried, or that is known by its position for another reason.
+/// An item that was tried, or is known by its position for another reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Retry {
-    /// Number of the origin in `JournalState::origins`.
+    /// Index of the origin in `JournalState::origins`.
     #[serde(rename = "o")]
     pub(super) origin: u32,
     #[serde(rename = "a")]
     pub(super) accepted: Timestamp,
     #[serde(rename = "n")]
     pub(super) attempts: u32,
-    /// When it failed, and for how many milliseconds it waits after that.
+    /// Time of the failure, and the pause after it in milliseconds.
     #[serde(rename = "f")]
     pub(super) failed: Timestamp,
     #[serde(rename = "p")]
@@ -80,7 +81,7 @@ pub(super) struct Retry {
 }
 
 impl Retry {
-    /// A wall clock that was set back to before the failure does not make it wait.
+    /// True if the pause is over, or if the wall clock was set back to before the failure.
     pub(super) fn is_due(&self, now: Timestamp) -> bool {
         let age = now.since(self.failed);
         let is_set_back = !age.is_certain && now.unix_ms < self.failed.unix_ms;
@@ -93,10 +94,10 @@ pub(super) struct OriginState {
     pub(super) pending: u64,
 }
 
-/// Where a dead letter's line is.
+/// The position of a dead letter's line.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Letter {
-    /// Number of the file, offset of the line.
+    /// The number of the file and the offset of the line.
     #[serde(rename = "f")]
     pub(super) file: u32,
     #[serde(rename = "o")]
@@ -107,7 +108,7 @@ pub(super) struct Letter {
     pub(super) producer: u64,
 }
 
-/// Sums over everything that was read and completed.
+/// Sums over all read and completed items.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Sums {
     #[serde(rename = "a")]
@@ -140,33 +141,33 @@ impl Sums {
     }
 }
 
-/// One line of the journal: values as they are afterwards, and what came and went.
+/// One line of the journal: new values, and added and removed elements.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub(super) struct Batch {
     pub(super) sums: Sums,
     pub(super) pending_bytes: u64,
-    /// Everything in front of it is completed, except what is among the retries.
+    /// Everything before it is completed, except the retries.
     pub(super) low: u64,
-    /// The highest number of a segment that was ever seen.
+    /// The highest known segment number.
     pub(super) newest: u32,
-    /// Offset up to which that segment was read.
+    /// Offset up to which the newest segment was read.
     pub(super) newest_scanned: u32,
-    /// Origins that deliveries are backing off from: failures, when, for how long. All others' gates are open.
+    /// Closed gates: origin, failures, time and pause. All other gates are open.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) gates: Vec<(String, u32, u64, u64)>,
-    /// Origins that came, in the order of their numbers; then, by number, pending notifications that changed.
+    /// New origins, in the order of their numbers; then changed numbers of pending notifications.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) origins: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) waiting: Vec<(u32, u64)>,
-    /// Segments that changed: number, scanned, accepted, bytes, items.
+    /// Changed segments: number, scanned, accepted, bytes, items.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) segments: Vec<(u32, u32, u32, u64, u32)>,
     /// Items whose delivery begins.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) begun: Vec<u64>,
-    /// How many are completed in front of `low`, in segments that a compaction writes down anew.
+    /// Numbers of completed items before `low`, in segments of a rewritten journal.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) done_before: Vec<(u32, u32)>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -179,7 +180,7 @@ pub(super) struct Batch {
     pub(super) retries: Vec<(u64, Retry)>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) letters: Vec<(u64, Letter)>,
-    /// Dead letters that left: enqueued again or dropped.
+    /// Dead letters that were enqueued again or dropped.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) letters_gone: Vec<u64>,
     /// Producers whose sums changed.
@@ -197,11 +198,11 @@ pub(super) struct JournalState {
     pub(super) origins: Vec<(Arc<str>, OriginState)>,
     pub(super) segments: BTreeMap<u32, SegmentState>,
     pub(super) retries: BTreeMap<Position, Retry>,
-    /// Items whose delivery began, and has no result yet.
+    /// Items whose delivery began without a recorded result.
     pub(super) begun: BTreeSet<Position>,
     pub(super) letters: BTreeMap<Position, Letter>,
     pub(super) producers: BTreeMap<u64, Sums>,
-    /// The order in which producers came, to forget the oldest.
+    /// Producers in order of arrival, to discard the oldest.
     producer_order: VecDeque<u64>,
 }
 
@@ -282,7 +283,7 @@ impl JournalState {
         self.raise_low(Position(batch.low));
     }
 
-    /// Forgets which of the items in front of `low` are completed.
+    /// Discards the completed items before `low`.
     fn raise_low(&mut self, low: Position) {
         if low <= self.low {
             return;
@@ -302,7 +303,7 @@ impl JournalState {
         }
     }
 
-    /// Whether the item at `position`, which must be one that was read as an item, is not completed.
+    /// Whether the item at `position`, which must be an item, is not completed.
     pub(super) fn is_pending(&self, position: Position) -> bool {
         if self.retries.contains_key(&position) {
             return true;
@@ -325,7 +326,7 @@ impl JournalState {
         segment.is_some_and(|s| s.skipped.contains(&offset_of(position)))
     }
 
-    /// Everything in front of it is completed.
+    /// The position before which everything is completed.
     pub(super) fn completed_to(&self) -> Position {
         let first = self.retries.keys().next().copied();
         first.map_or(self.low, |first| first.min(self.low))
@@ -343,7 +344,7 @@ impl JournalState {
         self.gates.get(origin).copied().unwrap_or_default()
     }
 
-    /// A batch that changes nothing.
+    /// A batch without changes.
     pub(super) fn unchanged(&self) -> Batch {
         Batch {
             sums: self.sums,
@@ -367,7 +368,7 @@ impl JournalState {
         }
     }
 
-    /// The state as batches, none of which is very long.
+    /// The state as batches of limited length.
     pub(super) fn snapshot(&self) -> Vec<Batch> {
         const AT_A_TIME: usize = 1000;
         let mut first = self.unchanged();
@@ -439,12 +440,12 @@ impl JournalState {
                 ..self.unchanged()
             });
         }
-        // The last line alone has the sums: a reader of the end of the file gets them.
+        // Only the last line has the sums, for processes that read only the end of the file.
         batches.push(self.unchanged());
         batches
     }
 
-    /// What does not add up, for a person to read.
+    /// Contradictions in the state, as text.
     pub(super) fn faults(&self) -> Vec<String> {
         let mut faults = Vec::new();
         let in_segments: u64 = self

@@ -1,5 +1,5 @@
-//! One `fdatasync` for all who wait for one, on a thread of its own: no caller waits past its deadline for a disk that
-//! hangs.
+//! Shares one `fdatasync` between all waiting calls. It runs on a separate thread, so that no call
+//! waits past its deadline for a disk that hangs.
 
 use std::fs::File;
 use std::io;
@@ -10,10 +10,10 @@ use super::directory::DirectoryNames;
 use super::disk;
 use crate::host::{self, Stack};
 
-/// After this long without work the thread ends.
+/// The thread ends after this time without work.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A file, and who waits for a sync of it.
+/// A file, and the calls that wait for a sync of it.
 #[derive(Debug)]
 pub(super) struct SharedFile {
     pub(super) file: File,
@@ -26,12 +26,12 @@ pub(super) struct SharedFile {
 #[derive(Debug, Default)]
 struct SyncState {
     has_thread: bool,
-    /// Whether the file's name is on the disk.
+    /// Whether the name of the file is on the disk.
     has_name: bool,
-    /// How many have asked, and how many of them are answered.
+    /// Number of requested syncs, and number of answered ones.
     asked: u64,
     answered: u64,
-    /// Those up to here got an error.
+    /// All requests up to this one failed.
     failed_upto: u64,
     error: Option<i32>,
 }
@@ -51,12 +51,13 @@ impl SharedFile {
         host::lock(&self.state)
     }
 
-    /// Returns when everything appended before the call is on the disk. `TimedOut`: it may yet be.
+    /// Returns when everything that was appended before the call is on the disk. `TimedOut`: it may
+    /// get there later.
     pub(super) fn sync(self: &Arc<Self>, deadline: Instant) -> io::Result<()> {
         let mut state = self.lock();
         state.asked += 1;
         let ticket = state.asked;
-        // In a test of this crate the disk is the calling thread's.
+        // In unit tests the simulated disk belongs to the calling thread.
         if cfg!(test) || !self.has_thread(&mut state) {
             state = self.sync_now(state);
         }
@@ -81,7 +82,7 @@ impl SharedFile {
         }
     }
 
-    /// Whether a thread syncs; starts one if there is none.
+    /// Whether there is a sync thread; starts one if there is none.
     fn has_thread(self: &Arc<Self>, state: &mut SyncState) -> bool {
         if !state.has_thread {
             let file = Arc::clone(self);
@@ -110,7 +111,7 @@ impl SharedFile {
         }
     }
 
-    /// Syncs for everybody who has asked so far.
+    /// Syncs for all requests so far.
     fn sync_now<'a>(&'a self, state: MutexGuard<'a, SyncState>) -> MutexGuard<'a, SyncState> {
         let (upto, has_name) = (state.asked, state.has_name);
         drop(state);

@@ -1,4 +1,5 @@
-//! The log in the conformance kit, and what only the log has: files that are removed, segments that come and go.
+//! Tests of the log engine with the conformance kit, and of its own features: removed files and
+//! segments.
 
 use std::path::Path;
 
@@ -33,7 +34,7 @@ impl Engine for LogEngine {
         disk::tests_only::expect_power_cut();
         LogEngine {
             settings: settings.clone(),
-            // In memory where the machine has such a folder: thousands of spools are made.
+            // In memory if the machine has such a folder, because thousands of spools are made.
             folder: match tempfile::tempdir_in("/dev/shm") {
                 Ok(folder) => folder,
                 Err(_) => tempfile::tempdir().unwrap(),
@@ -51,7 +52,7 @@ impl Engine for LogEngine {
 
     fn restart(&mut self) {
         disk::tests_only::crash_after(None);
-        // A killed process has no locks; one that a test forgot has.
+        // A killed process has no locks, but a leaked value in a test has.
         self.expire_lease();
     }
 
@@ -110,7 +111,7 @@ fn calls_end_with_their_deadline_when_the_backlog_is_larger_than_can_be_read() {
     let reader = engine.open();
     assert_eq!(reader.mark(Instant::now()).unwrap(), None);
     assert!(reader.totals(Instant::now()).is_err());
-    // Each call continues where the one before stopped.
+    // Each call continues where the previous one stopped.
     let totals = (0..200).find_map(|_| reader.totals(Instant::now()).ok());
     assert_eq!(totals.unwrap().spool.pending, 700);
     let found = reader.receipt("unknown", now, crate::spool::kit::soon());
@@ -133,6 +134,6 @@ fn enqueue_reads_no_backlog_when_it_is_far_from_the_limits() {
     for n in 1..=700 {
         producer.push(&large(n), crate::spool::kit::soon()).unwrap();
     }
-    // A deadline that has passed leaves no time to count what the leader has not read.
+    // A deadline in the past leaves no time to count unread notifications.
     engine.open().push(&large(701), Instant::now()).unwrap();
 }

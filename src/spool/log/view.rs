@@ -1,4 +1,5 @@
-//! What a process that does not lead sees: the leader's state, and what was appended since the leader last looked.
+//! The view of a process that is not the leader: the leader's state, and what was appended since
+//! the leader's last read.
 
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
@@ -17,32 +18,32 @@ use super::state::{JournalState, position};
 use crate::host::Timestamp;
 use crate::spool::{Counts, Position};
 
-/// One segment, counted on from where the leader stopped.
+/// The part of a segment after the leader's last read.
 #[derive(Debug, Clone, Copy, Default)]
 struct Tail {
-    /// Where the leader had stopped: what it passed over does not count.
+    /// The leader's read position. Lines that it skipped do not count.
     from: u32,
     upto: u64,
     accepted: u64,
     bytes: u64,
-    /// When the first of the notifications was accepted that the leader has not read.
+    /// Acceptance time of the first unread notification.
     oldest: Option<Timestamp>,
-    /// Where the last command of an operator begins, if there is one behind what the leader has read.
+    /// Position of the last unread operator's command, if there is one.
     command: Option<u32>,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct View {
-    /// Which directory this was read from: at the path there may be another one by now.
+    /// The directory from which this was read. The path may refer to another one by now.
     directory_id: Option<(u64, u64)>,
     pub(super) state: JournalState,
     journal: Option<JournalReader>,
     tails: BTreeMap<u32, Tail>,
-    /// The end of the last line that was read, by the leader or by this process.
+    /// The end of the last line that the leader or this process has read.
     pub(super) end: Position,
     /// Whether an operator's command waits for the leader.
     pub(super) has_unread_commands: bool,
-    /// When the oldest notification that the leader has not read was accepted.
+    /// Acceptance time of the oldest notification that the leader has not read.
     pub(super) oldest_unread: Option<Timestamp>,
 }
 
@@ -54,7 +55,7 @@ pub(super) struct Sight {
 }
 
 impl View {
-    /// Catches up with the leader.
+    /// Reads new batches of the leader.
     pub(super) fn read_journal(&mut self, directory: &SpoolDirectory) -> io::Result<()> {
         let id = Some(directory.id()?);
         if self.directory_id != id {
@@ -67,7 +68,7 @@ impl View {
             && journal.is_current()?
         {
             journal.read_on(&mut self.state)?;
-            // It may have been replaced between the two.
+            // The journal may have been replaced in between.
             if journal.is_current()? {
                 return Ok(());
             }
@@ -85,7 +86,8 @@ impl View {
         Ok(())
     }
 
-    /// Catches up with the producers too, and counts. Where the deadline ends it, the next call continues.
+    /// Also reads and counts new notifications of the producers. If the deadline ends the call, the
+    /// next call continues.
     pub(super) fn read_all(
         &mut self,
         directory: &SpoolDirectory,
@@ -135,7 +137,7 @@ impl View {
         })
     }
 
-    /// Whether nothing in front of `mark` is pending, except what is among `dropped`.
+    /// Whether nothing before `mark` is pending, except `dropped`.
     pub(super) fn is_settled(
         &self,
         directory: &SpoolDirectory,
@@ -166,8 +168,8 @@ impl View {
     }
 }
 
-/// Counts what was appended since. A segment that has not grown is not opened: near a limit this is done for each
-/// enqueue.
+/// Counts new lines. A segment that has not grown is not opened, because near a limit this is done
+/// for each enqueue.
 fn count_on(
     directory: &SpoolDirectory,
     number: u32,
@@ -181,7 +183,7 @@ fn count_on(
     };
     let file = match file {
         Ok(file) => file,
-        // The leader has completed it, or an operator removed it.
+        // The leader has completed it, or someone has removed the file.
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(e) => return Err(e),
     };
@@ -196,7 +198,7 @@ fn count_on(
         let Line::Sound(payload) = line else {
             return flow;
         };
-        // A million notifications are counted within the time that a person waits: their columns are not read.
+        // The columns are not read, because a million notifications must be counted quickly.
         if let Some(length) = record::body_length(payload)
             && counted.oldest.is_some()
         {

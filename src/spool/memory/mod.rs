@@ -1,4 +1,4 @@
-//! The spool in this process's memory: bounded, and lost with the process.
+//! The memory engine: a spool in this process's memory, which is bounded and lost with the process.
 
 mod receipts;
 mod state;
@@ -19,13 +19,13 @@ use crate::host::{self, Timestamp};
 use crate::options::QueueSettings;
 use crate::outcome::{Error, Receipt, Status};
 
-/// No call waits for anything but the lock, which is never held for long: deadlines have no use here.
+/// The engine ignores deadlines, because calls only wait for a lock that is held briefly.
 #[derive(Clone)]
 pub(crate) struct MemorySpool {
     state: Arc<Mutex<MemoryState>>,
 }
 
-/// Shows nothing of the notifications: their bodies hold tokens.
+/// The output shows no notifications, because their bodies contain tokens.
 impl fmt::Debug for MemorySpool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("MemorySpool(..)")
@@ -43,7 +43,7 @@ impl MemorySpool {
         host::lock(&self.state)
     }
 
-    /// Takes the lease away from its holder, as if its time had run out.
+    /// Removes the lease from its holder, as if it had expired.
     #[cfg(test)]
     pub(crate) fn expire_lease(&self) {
         self.lock().leader = None;
@@ -79,7 +79,7 @@ struct MemoryLease {
 }
 
 impl MemoryLease {
-    /// The state, if this is still the present lease.
+    /// The state, if this is still the valid lease.
     fn lead(&self) -> Result<MutexGuard<'_, MemoryState>, LeaseError> {
         let state = self.spool.lock();
         match state.leader == Some(self.token) {
@@ -275,7 +275,7 @@ impl Operator for MemorySpool {
     }
 }
 
-/// What stands behind a position, oldest first.
+/// The items after a position, oldest first.
 fn behind<T>(items: &BTreeMap<Position, T>, after: Option<Position>) -> impl Iterator<Item = &T> {
     let start = after.map_or(Bound::Unbounded, Bound::Excluded);
     items.range((start, Bound::Unbounded)).map(|(_, item)| item)

@@ -1,4 +1,4 @@
-//! The receipts of what left the spool: the newest, for as long as they are to be kept.
+//! The newest receipts, for the time of their retention.
 
 use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
@@ -7,7 +7,7 @@ use crate::host::Timestamp;
 use crate::outcome::{Receipt, Status};
 use crate::spool::{Item, MAX_RECEIPTS};
 
-/// Why an item was dropped.
+/// The reason why an item was dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum DropReason {
     /// `overflow` is `drop_oldest`, and a newer notification needed the room.
@@ -36,7 +36,7 @@ impl DropReason {
 #[derive(Clone)]
 pub(super) struct Receipts {
     retention: Duration,
-    /// Oldest first, each with the moment when the notification left the spool.
+    /// Oldest first, each with the time when the notification left the spool.
     receipts: VecDeque<(Timestamp, Receipt)>,
 }
 
@@ -72,7 +72,7 @@ impl Receipts {
         }
     }
 
-    /// Forgets the receipts of these ids: the service's answer may name a person.
+    /// Deletes the receipts of these ids, because the service's answer may contain personal data.
     pub(super) fn erase(&mut self, ids: &HashSet<String>) {
         self.receipts.retain(|(_, r)| !ids.contains(&r.id));
     }

@@ -1,4 +1,5 @@
-//! What the spool holds, and every change to it. One lock guards all of it, so each function is a transaction.
+//! The contents of the spool and all changes to them. One lock guards everything, so each function
+//! is a transaction.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::sync::Arc;
@@ -26,13 +27,14 @@ pub(super) struct MemoryState {
     pub(super) receipts: Receipts,
     /// Age and latency of the last deliveries, oldest first.
     pub(super) recent: VecDeque<(Duration, Duration)>,
-    /// Items that were dropped after a drainer had fetched them: one of them may be delivered all the same.
+    /// Items that were dropped after a drainer had fetched them. One of them may still be
+    /// delivered.
     dropped_in_flight: BTreeSet<Position>,
-    /// Items whose delivery began, and has no result yet.
+    /// Items whose delivery began without a recorded result.
     begun: BTreeSet<Position>,
-    /// Whether the drainer has something to learn.
+    /// Whether there is something new for the drainer.
     pub(super) is_changed: bool,
-    /// The fencing token of the present lease.
+    /// The fencing token of the valid lease.
     pub(super) leader: Option<u64>,
     pub(super) last_token: u64,
 }
@@ -40,7 +42,7 @@ pub(super) struct MemoryState {
 #[derive(Clone)]
 pub(super) struct PendingItem {
     pub(super) stored: StoredItem,
-    /// When the last attempt ended, and how long after that the next one may start.
+    /// When the last attempt ended, and the pause after it.
     pause: Option<(Timestamp, Duration)>,
     was_fetched: bool,
 }
@@ -73,7 +75,8 @@ impl PendingItem {
         };
         let age = now.since(*since);
         if !age.is_certain && now.unix_ms < since.unix_ms {
-            // The clock was set back: the pause starts again, or it could last for as long as the clock is wrong.
+            // The clock was set back: the pause starts again, otherwise it could last as long as
+            // the clock is wrong.
             *since = now;
         }
         age.length >= *length
@@ -125,7 +128,7 @@ impl MemoryState {
         Ok(())
     }
 
-    /// Puts an item at the end.
+    /// Appends an item.
     fn append(&mut self, mut pending: PendingItem) {
         self.last_position.0 += 1;
         let item = &mut pending.stored.item;
@@ -140,7 +143,7 @@ impl MemoryState {
         self.is_changed = true;
     }
 
-    /// Makes room for a body of `size` bytes, or returns that there is none.
+    /// Makes room for a body of `size` bytes, or returns an error.
     fn make_room(&mut self, size: u64, now: Timestamp) -> Result<(), Error> {
         let (max_items, max_bytes) = (self.limits.max_items, self.limits.max_bytes);
         let may_drop = self.limits.drops_oldest && size <= max_bytes;
@@ -156,7 +159,7 @@ impl MemoryState {
         Ok(())
     }
 
-    /// Takes an item out of the queue.
+    /// Removes an item from the queue.
     fn remove(&mut self, position: Position) -> Option<PendingItem> {
         let removed = self.pending.remove(&position)?;
         self.begun.remove(&position);
@@ -183,8 +186,8 @@ impl MemoryState {
         self.receipts.keep(receipt, now);
     }
 
-    /// The items of `origin` that `wanted` returns true for, oldest first. With `keeps_sessions`, none that ends a
-    /// session of which something older is pending.
+    /// The items of `origin` for which `wanted` returns true, oldest first. With `keeps_sessions`,
+    /// an item that ends a session is skipped while an older item of that session is pending.
     fn select(
         &mut self,
         origin: &str,
@@ -269,7 +272,7 @@ impl MemoryState {
         }
         match self.remove(position) {
             Some(pending) => self.complete(pending.stored, settlement),
-            // Dropped while it was in flight, and delivered all the same.
+            // It was dropped while it was in flight, and delivered nevertheless.
             None if self.dropped_in_flight.remove(&position)
                 && settlement.fate == Fate::Delivered =>
             {
@@ -316,7 +319,7 @@ impl MemoryState {
         self.counts.dropped += count;
     }
 
-    /// Keeps the gate of an origin that the spool knows.
+    /// Stores the gate of a known origin.
     pub(super) fn set_gate(&mut self, origin: &str, gate: Gate) {
         if let Some(known) = self.origins.get_mut(origin) {
             known.gate = gate;
@@ -401,7 +404,7 @@ impl MemoryState {
     }
 }
 
-/// Whether an item ends a session of which something older is pending.
+/// Whether an item ends a session that has an older pending item.
 fn is_early(pending: &BTreeMap<Position, PendingItem>, origin: &Origin, at: Position) -> bool {
     let item = |at: &Position| Some(&pending.get(at)?.stored.item);
     let Some(end) = item(&at).filter(|item| ends_session(&item.path)) else {

@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn pause_has_an_end() {
+    fn pause_is_limited() {
         let mut breaker = Breaker::default();
         let now = Instant::now();
         for _ in 0..100 {

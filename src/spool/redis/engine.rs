@@ -18,8 +18,8 @@ use crate::outcome::{Error, Status};
 const MAX_IDLE: usize = 8;
 /// How often one call may be sent on: by a cluster, to a new primary, or because a kept connection was closed.
 const MAX_HOPS: usize = 4;
-/// What a confirmation leaves of the call's time, so that the answer arrives within it.
-const ANSWER: Duration = Duration::from_millis(10);
+/// What a confirmation leaves of the call's time at most, so that the answer arrives within it.
+const ANSWER: Duration = Duration::from_millis(100);
 
 /// Why a call failed.
 #[derive(Debug, Clone)]
@@ -64,7 +64,7 @@ struct Known {
 
 impl fmt::Debug for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Engine({})", self.place.url)
+        write!(f, "Engine({})", self.place)
     }
 }
 
@@ -95,7 +95,7 @@ impl Engine {
     pub(super) fn failed(&self, failure: &Failure) -> Error {
         Error::new(
             Status::SpoolFailed,
-            format!("spool {}: {}", self.place.url, failure.text),
+            format!("spool {}: {}", self.place, failure.text),
         )
     }
 
@@ -230,7 +230,7 @@ impl Engine {
         };
         let left = deadline.saturating_duration_since(Instant::now());
         // 0 would be for ever.
-        let wait = wait.number(host::millis(left.saturating_sub(ANSWER)).max(1));
+        let wait = wait.number(host::millis(left - ANSWER.min(left / 4)).max(1));
         let mut all: Vec<Command> = Vec::with_capacity(commands.len() + 1);
         for command in commands {
             all.push(Command::default().with_all(command));

@@ -30,10 +30,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// What a receipt says of a notification that waits in the log.
 pub(super) fn waits_in(path: &Path) -> String {
-    format!(
-        "queued in {}, for the engine does not answer; it is passed on under the same id when the engine is back",
-        path.display()
-    )
+    format!("queued in {}: the engine does not answer", path.display())
 }
 
 /// A spool in an engine, with a log for when the engine does not answer.
@@ -391,10 +388,10 @@ impl Ledger for FallbackSpool {
         now: Timestamp,
         deadline: Instant,
     ) -> Result<Option<Receipt>, Error> {
-        let asked = match self.asked_until(deadline) {
-            Some(until) => self.engine.receipt(id, now, until),
-            None => Ok(None),
-        };
+        // Also after a failure: only the engine can say that nothing is known.
+        let start = Instant::now();
+        let until = start + deadline.saturating_duration_since(start) * 3 / 4;
+        let asked = self.learn(self.engine.receipt(id, now, until));
         if let Ok(Some(receipt)) = asked {
             return Ok(Some(receipt));
         }

@@ -77,7 +77,7 @@ impl Shared {
                 format!(
                     "{}: after a failover or a restart of the engine, {again} of the last {total} notifications were \
                      gone and are accepted again",
-                    self.engine.place.url
+                    self.engine.place
                 )
             });
         }

@@ -136,17 +136,14 @@ impl Shared {
 
     /// The reply is not what the script answers: somebody else's script has its name.
     fn odd(&self) -> Error {
-        let text = format!(
-            "spool {}: the engine gave an odd reply",
-            self.engine.place.url
-        );
+        let text = format!("spool {}: the engine gave an odd reply", self.engine.place);
         Error::new(Status::SpoolFailed, text)
     }
 
     fn missing(&self) -> Error {
         let text = format!(
             "spool {}: there is no spool of this name in the engine: nothing was ever enqueued, or its keys were deleted",
-            self.engine.place.url
+            self.engine.place
         );
         Error::new(Status::SpoolFailed, text)
     }

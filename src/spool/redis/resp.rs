@@ -233,14 +233,14 @@ mod tests {
     }
 
     #[test]
-    fn command_is_encoded_as_an_array_of_its_words() {
+    fn command_is_encoded_as_an_array_of_its_arguments() {
         let mut out = Vec::new();
         Command::new("GET").arg("å").number(12).encode(&mut out);
         assert_eq!(out, "*3\r\n$3\r\nGET\r\n$2\r\nå\r\n$2\r\n12\r\n".as_bytes());
     }
 
     #[test]
-    fn reply_is_the_same_in_whatever_pieces_it_arrives() {
+    fn reply_is_the_same_when_it_arrives_in_pieces() {
         let bytes = b"*5\r\n$4\r\na\r\nb\r\n:-7\r\n*2\r\n$-1\r\n*0\r\n-ERR no\r\n*-1\r\n+OK\r\n";
         let list = Value::List(vec![
             text("a\r\nb"),
@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn hostile_reply_is_refused_before_it_costs_anything() {
+    fn oversized_reply_is_refused_before_memory_is_allocated() {
         let deep = "*1\r\n".repeat(100_000);
         for hostile in [
             deep.as_bytes(),

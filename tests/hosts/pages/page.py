@@ -1,4 +1,5 @@
-"""One page view of a shop, as page.php is one: says as JSON what became of the event, and what a child process inherits."""
+"""One page view of a shop, like page.php: prints as JSON the outcome of the event, and the descriptors that a child
+process inherits."""
 
 import json
 import os
@@ -16,7 +17,7 @@ heard = []
 
 
 def log(**words):
-    """Into the server's log, a line."""
+    """Writes a line to the server's log."""
     sys.stderr.write(f"PAGE {json.dumps({'pid': os.getpid(), **words})}\n")
     sys.stderr.flush()
 
@@ -33,18 +34,18 @@ def hear(receipt):
 
 
 def own():
-    """What the descriptors of this process lead to."""
+    """The targets of the descriptors of this process."""
     found = []
     for name in os.listdir("/proc/self/fd"):
         try:
             found.append(os.readlink(f"/proc/self/fd/{name}"))
         except FileNotFoundError:
-            pass  # The folder itself was one of them.
+            pass  # The folder itself was one of the descriptors.
     return found
 
 
 def inherited():
-    """The same of a program that is started from here, which gets all that can be inherited."""
+    """The same for a program that is started here and inherits everything that it can."""
     command = ["find", "/proc/self/fd", "-type", "l", "-printf", "%l\\n"]
     return subprocess.run(command, stdout=subprocess.PIPE, check=True, close_fds=False).stdout.decode().splitlines()
 

@@ -1,4 +1,4 @@
-//! `demo`: sends notifications to a sandbox on this machine and shows both sides.
+//! `demo`: sends notifications to a sandbox on this machine and shows the results of both sides.
 
 use std::process::{Command as Process, ExitCode};
 
@@ -10,7 +10,7 @@ use esales_notify::{
 use esales_notify_sandbox::{Answer, Options, Received, Sandbox, kind_text};
 
 const PRIVATE_KEY: &str = "demo-private-key";
-/// The vendor's example.
+/// The customer key in the vendor's example.
 const CUSTOMER_KEY: &str = "d9528030-509c-4e0f-b585-7168f1e9feca";
 const SESSION_KEY: &str = "b106299c-eac0-4f6f-96d2-93e57c255784";
 const TICKET: &str = "Oy9keW5hbWljLXBhZ2VzL3N0YXJ0L2VzYWxlcy1zdGFydC0xOyM7cHJvZHVjdF9rZXk7UF8xMjUzODMtMDAxNF9VSzsjOztOT05FOk5PTkU7NjE7";
@@ -35,7 +35,7 @@ pub(crate) fn command() -> Command {
         )
 }
 
-/// One line of the table.
+/// One row of the table.
 struct Row {
     from: String,
     sent: &'static str,
@@ -110,7 +110,7 @@ fn given<'a>(args: &'a ArgMatches, name: &str) -> Result<Vec<(&'a str, &'a str)>
 fn run_program((name, command): (&str, &str), base_url: &str) -> Result<Row, String> {
     let mut process = Process::new("sh");
     process.args(["-c", command]);
-    // The caller's own cluster or proxy has no place here: nothing is to leave this machine.
+    // Clears the caller's cluster and proxy: the demo sends nothing to other machines.
     for option in OPTIONS {
         process.env_remove(option.environment_variable());
     }
@@ -137,13 +137,13 @@ fn run_program((name, command): (&str, &str), base_url: &str) -> Result<Row, Str
     })
 }
 
-/// What the command sends itself, through the same library.
+/// A notification of the demo, which the command sends with the library.
 struct Event {
     sent: &'static str,
     kind: Kind,
     /// The private key that signs the visitor's token and the payment; `None`: an anonymous visitor.
     private_key: Option<&'static str>,
-    /// What the sandbox is told to answer, if not what the event deserves.
+    /// The script of the sandbox; empty: the normal answer.
     answers: &'static str,
     expected: Status,
 }
@@ -158,7 +158,7 @@ const fn event(sent: &'static str, kind: Kind) -> Event {
     }
 }
 
-/// A visit from its first click to its end, and then what may go wrong.
+/// A visit from its first click to its end, then some failures.
 const EVENTS: [Event; 8] = [
     event("a click", Kind::Click),
     event("an add to cart", Kind::AddToCart),

@@ -29,7 +29,7 @@ const POLL_INTERVAL: Duration = Duration::from_secs(5);
 const DELIVERY_POLL: Duration = Duration::from_secs(2);
 /// How often the progress is drawn.
 const DRAW_INTERVAL: Duration = Duration::from_millis(250);
-/// Ten years.
+/// Ten years: no limit.
 const FOR_EVER: Duration = Duration::from_secs(10 * 365 * 86_400);
 
 const LONG_ABOUT: &str = "\
@@ -128,7 +128,7 @@ pub(crate) fn run(args: &ArgMatches) -> Result<ExitCode, String> {
     config
         .set("delivery", "background")
         .map_err(|e| e.to_string())?;
-    // Before a request can be in flight: from here on, a signal stops the delivery in the regular way.
+    // Installed before the first request: from here on, a signal stops the delivery in the regular way.
     let (sender, events) = channel();
     let signals = Signals::new([SIGTERM, SIGINT]).map_err(|e| format!("signals: {e}"))?;
     listen(signals, sender.clone());
@@ -169,7 +169,7 @@ pub(crate) fn run(args: &ArgMatches) -> Result<ExitCode, String> {
     of_spool(result)
 }
 
-/// Opens the spool, and logs what there is to deliver before the library logs who delivers it.
+/// Opens the spool, and logs the number of pending notifications before the library logs that it delivers.
 fn open(config: &Config, is_once: bool, spool: &str, log: &Log) -> Result<Client, Error> {
     SpoolAdmin::path(config)?;
     let report = SpoolAdmin::open(config).and_then(|spool| spool.report());
@@ -351,7 +351,7 @@ impl Drain {
         self.log.bar.set_length(before.spool.pending);
         self.flush(max_wait);
         let draw = || {
-            // Reading the counters slows the delivery down: only where they are shown.
+            // Reading the counters slows the delivery down, so it happens only when they are shown.
             if !self.log.bar.is_hidden()
                 && let Ok(stats) = self.client.stats()
             {
@@ -398,7 +398,7 @@ impl Drain {
         let (client, sender) = (Arc::clone(&self.client), self.sender.clone());
         let timeout = self.stop_timeout;
         thread::spawn(move || {
-            // What has no answer by then is still in the spool.
+            // Notifications without an answer are still in the spool.
             let _ = client.stop_delivery(timeout);
             let _ = sender.send(Event::Stopped);
         });
@@ -423,10 +423,10 @@ impl Drain {
             match self.events.recv_timeout(pause) {
                 Ok(event) => return event,
                 Err(RecvTimeoutError::Timeout) => {}
-                // Cannot happen: this holds a sender.
+                // Impossible: this struct holds a sender.
                 Err(RecvTimeoutError::Disconnected) => return Event::Signal,
             }
-            // A delivery that hangs does not feed it: the service manager then starts it anew.
+            // If the delivery hangs, the watchdog gets no sign, and the service manager restarts the command.
             if let Some(every) = self.watchdog
                 && self
                     .client

@@ -1,4 +1,4 @@
-//! `health`: asks a running agent whether it is well, for the health check of a container.
+//! `health`: checks whether a running agent works, for the health check of a container.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;

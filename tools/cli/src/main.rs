@@ -56,7 +56,7 @@ fn main() -> ExitCode {
     })
 }
 
-/// The exit code of a command that works on a spool; the caller prints the message of wrong usage.
+/// The exit code of a command that uses a spool; the caller prints the message of wrong usage.
 fn of_spool(result: Result<ExitCode, Error>) -> Result<ExitCode, String> {
     let e = match result {
         Ok(code) => return Ok(code),

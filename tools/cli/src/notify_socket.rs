@@ -1,5 +1,5 @@
-//! The notification protocol of systemd (sd_notify), to a socket in a folder or to one with an abstract name (`@name`),
-//! which containers and other service managers use and the crate `sd-notify` takes for a path.
+//! The notification protocol of systemd (sd_notify), for sockets in a folder and for abstract names (`@name`).
+//! Containers and other service managers use abstract names; the crate `sd-notify` takes them for paths.
 
 use std::env;
 use std::ffi::OsStr;
@@ -11,12 +11,12 @@ use std::time::Duration;
 
 use sd_notify::NotifyState;
 
-/// Where the service manager listens, if there is one.
+/// The variable with the socket of the service manager, if there is one.
 const VARIABLE: &str = "NOTIFY_SOCKET";
-/// How long a service manager with a full buffer is waited for.
+/// How long to wait for a service manager with a full buffer.
 const SEND_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Reports these states to the service manager, if there is one. One that does not listen is no reason to stop.
+/// Reports these states to the service manager, if there is one. Ignores errors.
 pub(crate) fn notify(states: &[NotifyState<'_>]) {
     if let Some(name) = env::var_os(VARIABLE).filter(|name| !name.is_empty()) {
         let _ = send(&name, states);

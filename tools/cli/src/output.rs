@@ -1,5 +1,5 @@
-//! Standard output and standard error. The exit code is the outcome of the command, so a reader that has gone (`head`,
-//! a pager that was closed) or a full disk never changes it, and never causes a panic as `println!` would.
+//! Standard output and standard error. The exit code is the outcome of the command: a closed reader (`head`, a pager)
+//! or a full disk never changes it, and never causes a panic as `println!` would.
 
 use std::fmt;
 use std::io::{self, ErrorKind, Write};
@@ -7,17 +7,17 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Makes a write beyond the limit of file sizes (`ulimit -f`) an error as on a full disk: the signal SIGXFSZ would end
-/// the command after it has sent.
+/// Makes a write beyond the limit of file sizes (`ulimit -f`) an error like a full disk. Without it, the signal
+/// SIGXFSZ would end the command after it has sent.
 pub(crate) fn survive_file_size_limit() {
-    // A handler is enough for the write to fail; nobody reads the flag. Without one, the command works all the same.
+    // Any handler makes the write fail; the flag is not read. If this fails, the command still works.
     let _ = signal_hook::flag::register(
         signal_hook::consts::SIGXFSZ,
         Arc::new(AtomicBool::new(false)),
     );
 }
 
-/// Whether standard output could not be written, for another reason than a reader that has gone.
+/// Whether writing to standard output failed, for another reason than a closed reader.
 static HAS_FAILED: AtomicBool = AtomicBool::new(false);
 
 /// Writes to standard output. The first failure is reported on standard error.
@@ -48,8 +48,8 @@ pub(crate) fn exit_code() -> ExitCode {
     }
 }
 
-/// Text from outside for a terminal: as it is, but for control characters, which could command the terminal, and for
-/// characters that reorder what stands beside them.
+/// Text from outside, for a terminal: escapes control characters, which could control the terminal, and characters
+/// that reorder the text around them.
 pub(crate) fn printable(text: &str) -> String {
     let is_escaped = |c: char| {
         c.is_control()

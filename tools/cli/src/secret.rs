@@ -57,7 +57,7 @@ pub(crate) fn group(id: &'static str) -> ArgGroup {
 
 fn read(path: &str) -> Result<String, String> {
     let wrong = |e: &dyn std::fmt::Display| format!("--{FILE} {path}: {e}");
-    // A device or a wrong file must not fill the memory.
+    // Limits the read: a device or a wrong file must not fill the memory.
     let most = MAX_KEY_INPUT as u64 + 2;
     let mut text = String::new();
     File::open(path)

@@ -15,7 +15,7 @@ pub(crate) fn group_name(gid: u32) -> String {
     group.map_or_else(|| format!("group {gid}"), |group| group.name)
 }
 
-/// How `sudo -u` and `chown` want the user: by name, or as "#4711" if the user has no name.
+/// The user as an argument of `sudo -u` and `chown`: by name, or as "#4711" if the user has no name.
 pub(crate) fn sudo_name(uid: u32) -> String {
     let user = User::from_uid(Uid::from_raw(uid)).ok().flatten();
     user.map_or_else(|| format!("'#{uid}'"), |user| user.name)

@@ -305,7 +305,7 @@ fn native(header: &Header) -> String {
             function.name
         );
         match function.name.as_str() {
-            // First of all: a library that lacks it is not ours, and one of another version may lack the rest.
+            // Bound first: a library without it is not ours, and a library of another version may lack the others.
             "esales_version" => binds = format!("{bind}        CheckVersion();\n{binds}"),
             _ => binds += &bind,
         }

@@ -1,4 +1,4 @@
-//! The committed C header as data. It reads what cbindgen writes, and no other C.
+//! The committed C header as data. The parser reads only what cbindgen writes.
 
 /// A struct's member or a function's parameter.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -122,7 +122,7 @@ fn members<'a>(lines: &mut impl Iterator<Item = &'a str>) -> Vec<Declaration> {
     found
 }
 
-/// The result of a function, and what follows it.
+/// The result type of a function, and the rest of the line.
 fn prototype(line: &str) -> Option<(&'static str, &str)> {
     ["int32_t ", "void ", "const char *"]
         .into_iter()

@@ -1,12 +1,12 @@
-//! What a notification has and how it is made, in each language: the parts of hand-written files that follow from the
-//! tables of kinds and fields, and the copying into the struct of C.
+//! Notifications in each language: the parts of hand-written files that depend on the tables of kinds and fields, and
+//! the copying into the C struct.
 
 use crate::Output;
 use crate::header::{Declaration, Header};
 use crate::kind::{FIELDS, Field, FieldSpec, KINDS, Kind, KindSpec, Need, Repeat};
 use crate::text::{bare, camel, fill, pascal, php, python, wrap, xml};
 
-/// The widest line.
+/// The longest line.
 const WIDTH: usize = 120;
 
 pub(crate) fn outputs(header: &Header) -> Vec<Output> {
@@ -102,7 +102,7 @@ pub(crate) fn outputs(header: &Header) -> Vec<Output> {
 struct Argument {
     row: &'static FieldSpec,
     is_required: bool,
-    /// The first of several of which one must be there.
+    /// Whether it is the first of several arguments of which one is required.
     is_first_choice: bool,
 }
 
@@ -163,7 +163,7 @@ fn cpp_field(row: &FieldSpec) -> String {
 }
 
 fn cpp_kind(row: &KindSpec) -> String {
-    // Of several of which one is enough, the others have functions of their own, such as with_variant.
+    // If one of several is enough, the others have functions of their own, such as with_variant.
     let given: Vec<Argument> = arguments(row.kind)
         .into_iter()
         .filter(|argument| argument.is_required || argument.is_first_choice)
@@ -191,7 +191,7 @@ fn cpp_member(member: &Declaration) -> String {
     let name = &member.name;
     let value = match name.as_str() {
         "kind" => "what.kind".to_owned(),
-        // The lines are copied behind this.
+        // The lines are copied after this.
         "lines" | "line_count" => return String::new(),
         _ => format!("strings_.borrow(\"{name}\", what.{name})"),
     };
@@ -324,7 +324,7 @@ fn php_kind(row: &KindSpec) -> String {
         let name = camel(argument.row.name);
         parameters.push(match argument {
             Argument { row, .. } if is_lines(row) => format!("iterable ${name}"),
-            // On a line of its own: to PHP 7 it is a comment.
+            // On its own line, because for PHP 7 it is a comment.
             Argument {
                 row,
                 is_required: true,
@@ -410,7 +410,7 @@ fn php_hidden() -> String {
 fn php_member(member: &Declaration) -> String {
     let name = &member.name;
     let value = match name.as_str() {
-        // A pointer, which is set behind this.
+        // A pointer, which is set after this.
         "lines" => return String::new(),
         "line_count" => "count($rows)".to_owned(),
         _ => format!("$notification->get{}()", pascal(name)),
@@ -506,7 +506,7 @@ fn csharp_field(row: &FieldSpec) -> String {
         true => "IReadOnlyList<Line>",
         false => "string",
     };
-    // What is never sent is for the library alone.
+    // A field that is never sent is only for the library.
     let access = if row.json.is_some() {
         "public"
     } else {
@@ -605,7 +605,7 @@ fn csharp_call(row: &KindSpec) -> String {
 
 fn sandbox_field(row: &FieldSpec) -> String {
     match row.json {
-        // The lines are read otherwise.
+        // The lines are read elsewhere.
         Some(json) if !is_lines(row) => {
             let doc = wrap(row.doc, "    /// ", "    /// ", WIDTH);
             format!("{doc}    {}: \"{json}\",\n", row.name)

@@ -7,16 +7,16 @@ use crate::records::{self, Field};
 use crate::text::{self, Unit, bare, camel, capital, fill, pascal, php, without_unit};
 use crate::{GENERATED, Output, kind, option_doc};
 
-/// PHP has classes for some mistakes: ours derive from them.
+/// PHP exceptions that ours derive from.
 const PARENTS: &[(Status, &str)] = &[
     (Status::InvalidArgument, "\\InvalidArgumentException"),
     (Status::Closed, "\\LogicException"),
 ];
 
-/// Longest line.
+/// The longest line.
 const WIDTH: usize = 120;
 
-/// Written by hand, and loaded before and after what is generated.
+/// Hand-written files, loaded before and after the generated ones.
 const FIRST: &[&str] = &[
     "Exception/NotifyException",
     "Exception/HasStatus",
@@ -98,7 +98,7 @@ fn source(namespace: &str, body: &str) -> String {
     )
 }
 
-/// A doc comment, in the lines that PSR-12 allows.
+/// A doc comment, with the line length of PSR-12.
 fn comment(indent: &str, doc: &str) -> String {
     let prefix = format!("{indent} * ");
     let lines = text::wrap(&php(doc), &prefix, &prefix, WIDTH);
@@ -138,7 +138,7 @@ fn exception(modifier: &str, name: &str, parent: &str, doc: &str) -> String {
     source("\\Exception", &format!("{head}{body}"))
 }
 
-/// The constants of a class, each with its sentence.
+/// The constants of a class, each with its doc.
 fn constants<'a>(rows: impl Iterator<Item = (&'a str, i32, &'a str)>) -> String {
     rows.map(|(name, number, doc)| {
         format!(
@@ -251,8 +251,12 @@ final class Failure
     /**
      * The exception for a code below 0. An unknown code of a later library gets the exception of its group.
      */
-    public static function exception(int $status, string $statusName, string $message, ?Receipt $receipt): NotifyException
-    {
+    public static function exception(
+        int $status,
+        string $statusName,
+        string $message,
+        ?Receipt $receipt
+    ): NotifyException {
         $class = self::CLASSES[$status] ?? null;
 {ranges}        $class = $class ?? InternalException::class;
 
@@ -265,14 +269,14 @@ final class Failure
     source("\\Internal", &body)
 }
 
-/// A field of an immutable class: its name, type and sentence.
+/// A field of an immutable class: its name, type and doc.
 struct Property {
     name: String,
     kind: &'static str,
     doc: String,
 }
 
-/// A class of read-only values; `more` stands at its end.
+/// A class of read-only values; `more` is added at its end.
 fn immutable(class: &str, doc: &str, properties: &[Property], more: &str) -> String {
     let (mut declared, mut parameters, mut assigned, mut getters) =
         (String::new(), Vec::new(), String::new(), Vec::new());
@@ -322,13 +326,13 @@ fn is_balanced(doc: &str, expression: &str) -> String {
     )
 }
 
-/// A member's name: a unit at its end is written out.
+/// The name of a property: the unit is written out.
 fn property_name(name: &str) -> String {
     let (stem, unit) = without_unit(name);
     format!("{}{}", camel(stem), unit.map_or("", Unit::plural))
 }
 
-/// The properties that a receipt's member becomes, each with the expression that reads it.
+/// The properties for a member of the receipt, each with the expression that reads it.
 fn receipt_properties(member: &Declaration) -> Vec<(Property, String)> {
     let name = property_name(&member.name);
     let doc = records::doc_with("null", member);
@@ -543,7 +547,7 @@ fn options() -> String {
         let name = camel(option.name);
         let kind = option_type(option);
         let secret = match option.name {
-            // Its value may hold a password.
+            // The value may contain a password.
             "proxy" => "#[\\SensitiveParameter]\n        ",
             _ => "",
         };

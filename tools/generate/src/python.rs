@@ -7,7 +7,7 @@ use crate::records::{self, Field};
 use crate::text::{self, bare, fill, pascal};
 use crate::{GENERATED, Output, kind, option_doc};
 
-/// Python has classes for some outcomes: ours derive from them too.
+/// Python exceptions that ours derive from too.
 const ALSO: &[(Status, &str)] = &[
     (Status::InvalidArgument, "ValueError"),
     (Status::InvalidConfig, "ValueError"),
@@ -64,7 +64,7 @@ fn class_of(status: Status) -> String {
     }
 }
 
-/// The class that the codes of a group have in common, where there is one.
+/// The common base class of a group's codes, if there is one.
 fn class_of_group(group: Group) -> Option<&'static str> {
     match group {
         Group::Final => Some("FinalError"),
@@ -217,7 +217,7 @@ fn native(header: &Header) -> String {
             ),
         };
     }
-    // Only the types that this header needs.
+    // Only the types of this header.
     for name in ["c_char", "c_size_t"] {
         let is_used = body
             .split(|c: char| !(c.is_alphanumeric() || c == '_'))
@@ -232,7 +232,7 @@ fn native(header: &Header) -> String {
     )
 }
 
-/// A member of a receipt: its fields in Python, and how each is read from the struct.
+/// The fields for a member of the receipt, and how each is read from the struct.
 fn receipt_fields(member: &Declaration) -> Vec<(String, &'static str, String, String)> {
     let name = member.name.clone();
     let doc = text::python(&records::doc_with("`None`", member));
@@ -446,7 +446,7 @@ fn option_type(option: &OptionSpec) -> String {
             let quoted: Vec<String> = values.iter().map(|value| format!("\"{value}\"")).collect();
             format!("Optional[Literal[{}]]", quoted.join(", "))
         }
-        // Text, and what a later version may add.
+        // Text, and kinds that a later version may add.
         _ => "Union[str, \"os.PathLike[str]\", None]".to_owned(),
     }
 }

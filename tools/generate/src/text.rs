@@ -1,6 +1,6 @@
-//! Names and sentences as each language writes them.
+//! Names and sentences in the form of each language.
 
-/// Puts values into a template: `{name}` is replaced, every other brace stays.
+/// Fills a template: `{name}` is replaced, every other brace stays.
 pub(crate) fn fill(template: &str, values: &[(&str, &str)]) -> String {
     let mut out = template.to_owned();
     for (name, value) in values {
@@ -68,7 +68,7 @@ impl Unit {
     }
 }
 
-/// The sentence with its identifiers (words with an underscore, and what stands in backticks) as code.
+/// The sentence with its identifiers (words with an underscore, and text in backticks) as code.
 pub(crate) fn code(text: &str, open: &str, close: &str) -> String {
     let mut out = String::new();
     for (i, piece) in text.split('`').enumerate() {
@@ -128,7 +128,7 @@ pub(crate) fn wrap(text: &str, prefix: &str, hanging: &str, width: usize) -> Str
     out + &line + "\n"
 }
 
-/// PHP's doc comments have no code: only the backticks go.
+/// The text without backticks, because PHP doc comments have no code.
 pub(crate) fn php(text: &str) -> String {
     text.replace('`', "").replace("*/", "* /")
 }

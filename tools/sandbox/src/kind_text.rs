@@ -1,8 +1,8 @@
-//! What a kind is called where a person reads it.
+//! The name of a kind for a person.
 
 use crate::kind::Kind;
 
-/// The kind in plain words, such as `add to cart`.
+/// The kind as plain text, such as `add to cart`.
 #[must_use]
 pub fn kind_text(kind: Kind) -> String {
     match kind {

@@ -1,10 +1,10 @@
 //! A local stand-in for the Elevate 3 notification service.
 //!
 //! It answers every kind of notification of version 1 of the web API (`POST /api/v1/notifications/...`) as the vendor's
-//! documents say, remembers what it received, and misbehaves on request: see [`Answer`] for all the ways. It is used by
-//! tests in process, by tests in other languages through its control interface, and by people who
-//! want to see whether their shop's events arrive. It is not for production: it keeps what it
-//! receives in memory and shows it to whoever can reach its port.
+//! documents say, remembers the requests, and gives faulty answers on request: see [`Answer`]. Users are tests in the
+//! same process, tests in other languages through the control interface, and people who want to see whether the events
+//! of their shop arrive. It is not for production: it keeps the requests in memory and shows them to anyone who can
+//! reach its port.
 //!
 //! ```
 //! use esales_notify_sandbox::{Answer, Options, Sandbox};
@@ -18,46 +18,45 @@
 //! # }
 //! ```
 //!
-//! # The page
-//! `GET /` is the inspector: a page that shows what arrives as it arrives, and makes the next
-//! answers fail. It needs nothing from anywhere else, and is an ordinary user of what follows.
+//! # Page
+//! `GET /` is the inspector: a page that shows requests as they arrive, and can make the next answers fail. It needs no
+//! other files or sites, and uses only the control interface.
 //!
-//! # The control interface
-//! On the same listener, for the page and for tests in other languages. Its requests are not
-//! recorded or counted.
+//! # Control interface
+//! On the same listener, for the page and for tests in other languages. Its requests are not recorded or counted.
 //!
 //! | request | answer |
 //! |---|---|
-//! | `GET /sandbox/events` | server-sent events: `state` (`run`, `era`, `script`, `script_left`, `private_key`, `kinds`) at first and when it changes, `received` (an array of [`Received`], with payment tokens too short to be used) as they arrive; the id of the last one in `Last-Event-ID` or `?after=` goes on from there |
+//! | `GET /sandbox/events` | server-sent events: `state` (`run`, `era`, `script`, `script_left`, `private_key`, `kinds`) first and when it changes, `received` (an array of [`Received`], with payment tokens too short to be used) as they arrive; the id of the last one in `Last-Event-ID` or `?after=` sets the position |
 //! | `GET /sandbox/received` | a JSON array of [`Received`], oldest first |
 //! | `GET /sandbox/received/SEQ` | one [`Received`]; 404 if it is not remembered |
 //! | `DELETE /sandbox/received` | 204, after [`Sandbox::clear`] |
-//! | `PUT /sandbox/script` | 204, after [`Sandbox::script`] with the body's text; 400 in words if it does not parse |
+//! | `PUT /sandbox/script` | 204, after [`Sandbox::script`] with the body's text; 400 with the reason if it does not parse |
 //! | `GET /sandbox/status` | [`Stats`] as JSON |
 //! | `POST /sandbox/close-idle` | `{"closed":N}`, after [`Sandbox::close_idle_connections`] |
 //! | `GET /sandbox/ca.pem` | the CA's certificate; 404 without TLS |
 //!
-//! Whatever a browser asks for is refused with 403 when it comes from a page of another origin, and
-//! so is any request under a host name that is not `localhost`, an address, or one of
-//! [`Options::allow_hosts`]: no web site can read, script or clear the sandbox of somebody who
-//! visits it. It can send notifications, as anybody can.
+//! A browser's request for a page of another origin is refused with 403, and so is any request under a host name that
+//! is not `localhost`, an address, or one of [`Options::allow_hosts`]: no web site can read, script or clear the
+//! sandbox of its visitors. But it can send notifications, as any program can.
 //!
-//! # What is recorded
-//! Every request that arrived whole, whatever its path and method, but for those above and a
-//! browser's `GET /` and `GET /favicon.ico`. Scripted answers go to POSTs of the kinds' paths
-//! only, one each, whatever they contain (but a body over 1 MiB gets 413 and uses none up).
+//! # Records
+//! Every complete request, with any path and method, except those above and a browser's `GET /` and
+//! `GET /favicon.ico`. Only POSTs to the paths of the kinds get scripted answers, one each, with any contents (but a
+//! body over 1 MiB gets 413 and uses no scripted answer).
 //!
-//! # What is flagged
-//! Beside oddities of one notification, the sandbox warns of what only several show: a payment that the service counts
-//! twice (the same bytes, both processed or perhaps processed), a notification of a session that has ended, and an
-//! `end` that overtakes an older notification of its session. The numbers in these warnings are those of
-//! [`Received::seq`].
+//! # Warnings
+//! The sandbox warns of unusual values in one notification, and of problems that only several notifications show: a
+//! payment that the service counts twice (the same bytes, both processed or perhaps processed), a notification of a
+//! session that has ended, and an `end` that overtakes an older notification of its session. The numbers in these
+//! warnings are those of [`Received::seq`].
 //!
-//! A request that has begun must end: see [`Options::request_timeout`] and [`Options::unfinished_bytes`].
-//! One that does not is not recorded. A script has at most 10,000 answers in 128 KiB of text.
+//! # Limits
+//! A request that does not end is not recorded: see [`Options::request_timeout`] and [`Options::unfinished_bytes`]. A
+//! script has at most 10,000 answers in 128 KiB of text.
 //!
-//! The newest 10,000 requests are remembered, and of them as many as fit in 64 MiB: see
-//! [`Options::remember`] and [`Options::remember_bytes`].
+//! The newest 10,000 requests are remembered, at most as many as fit in 64 MiB: see [`Options::remember`] and
+//! [`Options::remember_bytes`].
 
 mod http;
 mod journal;
@@ -87,8 +86,8 @@ pub use kind_text::kind_text;
 pub use script::{Answer, ParseError};
 pub use verdict::{Line, Notification, Visitor};
 
-/// Where the commonest kind of notification goes; [`kind::KINDS`] has the paths of all. Anything may stand before a
-/// path (a shop may have a proxy with a prefix).
+/// The path of the most common kind of notification; [`kind::KINDS`] has the paths of all. A path may have any prefix
+/// (for example that of the shop's proxy).
 pub const NOTIFICATION_PATH: &str = match kind::KINDS {
     [commonest, ..] => commonest.path,
     [] => "",
@@ -97,28 +96,27 @@ pub const NOTIFICATION_PATH: &str = match kind::KINDS {
 /// How to start a [`Sandbox`].
 #[derive(Clone)]
 pub struct Options {
-    /// The address to listen on; port 0 takes a free one. Default: `127.0.0.1:0`.
+    /// The address to listen on; port 0 means any free port. Default: `127.0.0.1:0`.
     pub listen: SocketAddr,
-    /// Speak TLS with this certificate. Default: none, plain HTTP.
+    /// Use TLS with this certificate. Default: none, plain HTTP.
     pub tls: Option<TlsIdentity>,
     /// The private key that tokens are validated with; not empty. Default: none, and every
     /// SHA-256 customer key is answered 403.
     pub private_key: Option<String>,
     /// How many requests are remembered; older ones are forgotten, but stay counted. Default: 10000.
     pub remember: usize,
-    /// How many bytes the remembered requests may take, with all that was read from them; the
-    /// oldest are forgotten, but never the newest one. Any web site can send requests to its
+    /// How many bytes the remembered requests may take, with all values that were read from them. The oldest are
+    /// forgotten, but never the newest one. The limit is needed because any web site can send requests to its
     /// visitor's machine. Default: 64 MiB.
     pub remember_bytes: usize,
-    /// How many bytes requests that have begun and not ended may take together; one more is answered
-    /// 503, or its connection is closed. Default: 64 MiB.
+    /// How many bytes unfinished requests may take together. One more is answered 503, or its connection is closed.
+    /// Default: 64 MiB.
     pub unfinished_bytes: usize,
-    /// How long the head of a request, its body, and a TLS handshake may each take; then the
-    /// connection is closed, a body is answered 408 first. A connection may be idle for as long as it
-    /// likes between two requests. Default: 30 s.
+    /// How long the head of a request, its body, and a TLS handshake may each take. Then the connection is closed; a
+    /// body is answered 408 first. Between two requests a connection may be idle without limit. Default: 30 s.
     pub request_timeout: Duration,
-    /// Host names, beside `localhost` and any address, under which the page and the control
-    /// interface may be used: the name of a container, say. Default: none.
+    /// Host names, beside `localhost` and any address, under which the page and the control interface may be used,
+    /// for example the name of a container. Default: none.
     pub allow_hosts: Vec<String>,
 }
 
@@ -138,7 +136,7 @@ impl Default for Options {
 }
 
 impl fmt::Debug for Options {
-    /// Without the private key, which is not to get into logs.
+    /// Omits the private key, so that it never gets into logs.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Options")
             .field("listen", &self.listen)
@@ -157,29 +155,29 @@ impl fmt::Debug for Options {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
-    /// The address cannot be listened on: taken, forbidden, or not this machine's.
+    /// Listening on the address failed: it is in use, forbidden, or not an address of this machine.
     #[error("cannot listen on {addr}: {source}")]
     Listen {
-        /// The address that was asked for.
+        /// The address from the options.
         addr: SocketAddr,
-        /// What the system said.
+        /// The error of the system.
         source: io::Error,
     },
-    /// The private key is the empty string, with which no token can be made.
+    /// The private key is empty, so that no token can be made.
     #[error("the private key is empty")]
     EmptyPrivateKey,
     /// The certificate could not be made.
     #[error("cannot make a certificate: {0}")]
     Certificate(String),
-    /// The system gave no thread or no event queue.
+    /// The system could not create a thread or an event queue.
     #[error("cannot start the server's thread: {0}")]
     Thread(io::Error),
 }
 
-/// A running sandbox, on a thread of its own.
+/// A running sandbox, on its own thread.
 ///
-/// May be used from any number of threads at once. Dropping it closes the listener and all
-/// connections at once, whatever they are in the middle of, and joins the thread.
+/// Any number of threads may use it at once. Dropping it closes the listener and all connections immediately, and
+/// joins the thread.
 pub struct Sandbox {
     addr: SocketAddr,
     shared: Arc<http::Shared>,
@@ -249,7 +247,7 @@ impl Sandbox {
         })
     }
 
-    /// The address that is listened on, with the port that was found for port 0.
+    /// The address of the listener, with the actual port if port 0 was given.
     pub fn addr(&self) -> SocketAddr {
         self.addr
     }
@@ -270,26 +268,26 @@ impl Sandbox {
         format!("{scheme}://{addr}")
     }
 
-    /// The certificate, in PEM, of the CA that a client is to trust; `None` without TLS. For
-    /// `SelfSigned` and `UnknownCa` it is a CA that did not sign what the sandbox shows.
+    /// The certificate, in PEM, of the CA that a client must trust; `None` without TLS. For `SelfSigned` and
+    /// `UnknownCa` it is a CA that did not sign the certificate of the sandbox.
     pub fn ca_pem(&self) -> Option<&str> {
         self.shared.ca_pem.as_deref()
     }
 
-    /// Answers the next notifications from this list, in order; what was left of an earlier list
-    /// is dropped. An empty list, or the end of the list, brings the normal answers back.
+    /// Answers the next notifications from this list, in order, and drops the rest of an earlier list. After the end
+    /// of the list, or with an empty list, the sandbox answers normally.
     pub fn script(&self, answers: Vec<Answer>) {
         self.shared.journal.set_script(answers);
     }
 
-    /// What was received and is remembered, oldest first.
+    /// The remembered requests, oldest first.
     pub fn received(&self) -> Vec<Received> {
         let records = self.shared.journal.records();
         records.into_iter().map(Arc::unwrap_or_clone).collect()
     }
 
-    /// Forgets what was received, and which ids were seen, and counts from 1 again: requests, and
-    /// connections too (one that is still open is counted when it is next used). The script stays.
+    /// Forgets the received requests and their ids, and counts from 1 again: requests, and connections too (an open
+    /// one is counted when it is next used). The script stays.
     pub fn clear(&self) {
         self.shared.journal.clear();
     }
@@ -299,17 +297,17 @@ impl Sandbox {
         self.shared.journal.stats()
     }
 
-    /// Waits until `n` requests have been received since the start or the last `clear`, forgotten
-    /// ones included. False when `timeout` is over first.
+    /// Waits until `n` requests have been received since the start or the last `clear`, including forgotten ones.
+    /// False when `timeout` ends first.
     ///
-    /// A request is received when it has arrived whole: its answer may still be on its way.
+    /// A request is received when all of it has arrived: its answer may not be sent yet.
     pub fn wait_received(&self, n: usize, timeout: Duration) -> bool {
         self.shared.journal.wait(n, timeout)
     }
 
-    /// Closes every open connection that is idle, which is what a server does sooner or later to
-    /// connections that are kept alive; returns how many, when they are closed. Idle: no
-    /// request is being answered, and none of the next has come further than its head.
+    /// Closes every idle connection, as a server does after some time with kept connections; returns their number
+    /// when they are closed. Idle: no request is being answered, and of the next one at most a part of the head has
+    /// arrived.
     pub fn close_idle_connections(&self) -> usize {
         let (done, wait) = mpsc::channel();
         let shared = Arc::clone(&self.shared);
@@ -332,7 +330,7 @@ impl Drop for Sandbox {
     fn drop(&mut self) {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
-            let _ = thread.join(); // it holds nothing of ours, even if it panicked
+            let _ = thread.join(); // even after a panic it holds no shared state
         }
     }
 }

@@ -1,6 +1,6 @@
-//! The stream of events, and who may read it, over a real socket.
+//! The stream of events and its protection, over a real socket.
 
-// Clippy takes only `#[test]` functions for tests, and not what they have in common.
+// Clippy allows these only in `#[test]` functions, not in the functions that they share.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -25,7 +25,7 @@ struct Event {
     data: Value,
 }
 
-/// A page that listens.
+/// A reader of the stream, as the page is.
 struct Listener(BufReader<TcpStream>);
 
 impl Listener {
@@ -47,7 +47,7 @@ impl Listener {
         line.trim_end_matches(['\r', '\n']).to_owned()
     }
 
-    /// The next event; the chunks that it comes in are put aside.
+    /// The next event, without the frames of its chunks.
     fn next(&mut self) -> Event {
         let (mut name, mut id, mut data) = Default::default();
         loop {
@@ -135,9 +135,9 @@ fn event_stream_resumes_after_the_last_event_id() {
     for (query, headers, expected) in [
         (query.as_str(), "", vec![4, 5, 6]),
         ("", header.as_str(), vec![4, 5, 6]),
-        // What the browser adds is newer than the address.
+        // The header of the browser is newer than the address.
         ("?after=0-0-0", header.as_str(), vec![4, 5, 6]),
-        // Nonsense, and what another sandbox gave out, has read nothing.
+        // An invalid position, or that of another sandbox, counts as none.
         ("?after=nonsense", "", vec![1, 2, 3, 4, 5, 6]),
         ("?after=1-0-5", "", vec![1, 2, 3, 4, 5, 6]),
         ("?before=", "", vec![1, 2, 3, 4, 5, 6]),
@@ -165,7 +165,7 @@ fn event_stream_misses_only_discarded_records_when_its_reader_is_slow() {
     let mut slow = Listener::open(&sandbox, "", "");
     let body = format!(r#"{{"ticket":"{}"}}"#, "x".repeat(100_000));
     let mut stream = connect(&sandbox);
-    // More than a connection's buffers hold: the stream has to wait for its reader.
+    // More than the buffers of a connection hold, so that the stream must wait for its reader.
     for _ in 0..300 {
         exchange(&mut stream, "POST", NOTIFICATION_PATH, &body);
     }

@@ -1,6 +1,6 @@
-//! Every kind of notification over a real socket: its answer, its record, and what is kept secret.
+//! Every kind of notification over a real socket: its answer, its record, and its secrets.
 
-// Clippy takes only `#[test]` functions for tests, and not what they have in common.
+// Clippy allows these only in `#[test]` functions, not in the functions that they share.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 mod common;
@@ -21,7 +21,7 @@ fn with_private_key() -> Sandbox {
     })
 }
 
-/// A body that is right for this kind.
+/// A valid body for this kind.
 fn body(kind: Kind) -> String {
     let own = match kind {
         Kind::AddToCart | Kind::Click => r#","id":"1","ticket":"t""#,
@@ -66,7 +66,7 @@ fn sandbox_answers_204_and_records_the_name_of_every_kind() {
         let record = sandbox.received().pop().unwrap();
         assert_eq!((record.kind, record.path), (Some(row.kind), path));
         sandbox.clear();
-        // Another method has no other kind.
+        // Another method on the same path has the same kind.
         assert_eq!(exchange(&mut stream, "PUT", row.path, &body).status, 405);
         assert!(sandbox.received().pop().unwrap().kind.is_some());
     }

@@ -1,6 +1,6 @@
 //! The normal answers, the records and the control interface, over a real socket.
 
-// Clippy takes only `#[test]` functions for tests, and not what they have in common.
+// Clippy allows these only in `#[test]` functions, not in the functions that they share.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 mod common;
@@ -66,8 +66,9 @@ fn sandbox_validates_tokens_with_the_private_key() {
         assert_eq!(sandbox.received()[0].token_valid, token_valid);
         assert_eq!(sandbox.received()[0].visitor, Some(Visitor::SignedIn));
         if status == 403 {
-            let words = "A SHA256 customer key was used, but it could not be validated. Sandbox: ";
-            assert!(reply.body.starts_with(words), "{}", reply.body);
+            let message_part =
+                "A SHA256 customer key was used, but it could not be validated. Sandbox: ";
+            assert!(reply.body.starts_with(message_part), "{}", reply.body);
             let content_type = reply.header("content-type");
             assert_eq!(content_type, Some("text/plain; charset=utf-8"));
         }
@@ -119,7 +120,7 @@ fn sandbox_records_the_body_when_the_path_is_wrong() {
     for record in received.iter().take(2) {
         let notification = record.notification.as_ref().unwrap();
         assert_eq!(notification.token.as_deref(), Some(TOKEN));
-        // It is no notification for all that.
+        // It is no notification all the same.
         assert_eq!((record.visitor, record.token_valid), (None, None));
         assert_eq!(record.warnings, [""; 0]);
     }
@@ -137,7 +138,7 @@ fn sandbox_records_a_request_before_it_answers() {
     let bytes = common::request("POST", NOTIFICATION_PATH, ANONYMOUS);
     let (first, last) = bytes.split_at(bytes.len() - 1);
     stream.write_all(first).unwrap();
-    // A second connection's exchange is proof that the sandbox has had its turn.
+    // After an exchange on a second connection, the sandbox has handled the first one too.
     assert_eq!(
         exchange(&mut connect(&sandbox), "GET", "/sandbox/status", "").status,
         200
@@ -152,7 +153,7 @@ fn sandbox_records_a_request_before_it_answers() {
 fn sandbox_marks_retries_and_numbers_connections() {
     let sandbox = scripted("503");
     let (mut one, mut two) = (connect(&sandbox), connect(&sandbox));
-    // The control interface counts nothing, and leaves no number on its connection.
+    // The control interface counts nothing and gives its connection no number.
     assert_eq!(exchange(&mut one, "GET", "/sandbox/status", "").status, 200);
     notify(&mut two);
     notify(&mut one);
@@ -233,7 +234,7 @@ fn sandbox_close_idle_keeps_busy_connections_open() {
     }
     assert_eq!(read_reply(&mut waiting).status, 204);
     let closed = exchange(&mut connect(&sandbox), "POST", "/sandbox/close-idle", "");
-    // `waiting` is idle by now, and so may be nobody else.
+    // `waiting` is the only idle connection now.
     assert_eq!(closed.body, r#"{"closed":1}"#);
     assert_eq!(common::read_all(&mut waiting).unwrap(), b"");
 }

@@ -1,6 +1,6 @@
-//! Every scripted answer as its peer sees it, byte by byte, over plain TCP.
+//! Every scripted answer as the client gets it, byte by byte, over plain TCP.
 
-// Clippy takes only `#[test]` functions for tests, and not what they have in common.
+// Clippy allows these only in `#[test]` functions, not in the functions that they share.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 mod common;
@@ -132,7 +132,7 @@ fn script_drip_sends_a_valid_answer_byte_by_byte() {
     }
     let text = String::from_utf8(bytes).unwrap();
     assert_eq!(text, "HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n");
-    // The peer may be slow and find several bytes at once, but not all of them.
+    // The reader may be slow and read several bytes at once, but not all of them.
     assert!(reads > 1, "one read found everything");
     let least = 20 * u64::try_from(text.len() - 1).unwrap();
     assert!(start.elapsed() >= Duration::from_millis(least));
@@ -174,7 +174,7 @@ fn script_endless_does_not_block_other_connections() {
         assert_eq!(notify(&mut connect(&sandbox)).status, 204);
     }
     drop(sandbox);
-    let _ = reader.join().unwrap(); // it ends: that is all that is asked
+    let _ = reader.join().unwrap(); // only the end matters
 }
 
 #[test]
@@ -198,12 +198,12 @@ fn script_applies_to_every_post_of_a_notification() {
 
 #[test]
 fn sandbox_drop_closes_all_connections_at_once() {
-    // On a busy machine, something else may take the time.
+    // On a busy machine another process may cause the delay, so the test has five tries.
     let took: Vec<_> = (0..5).map_while(|_| slow_drop()).collect();
     assert!(took.len() < 5, "{took:?}");
 }
 
-/// Drops a sandbox with all kinds of open connections; how long that took, if it was not at once.
+/// Drops a sandbox with all kinds of open connections; returns how long that took, if it took long.
 fn slow_drop() -> Option<Duration> {
     let script = "hang, drip, drip-body, endless, endless-head, 204:wait=3600000";
     let sandbox = scripted(script);
@@ -217,14 +217,14 @@ fn slow_drop() -> Option<Duration> {
     }
     assert_eq!(notify(&mut idle).status, 204);
     streams.push(idle);
-    streams.push(connect(&sandbox)); // never says a word
+    streams.push(connect(&sandbox)); // sends nothing
 
     let addr = sandbox.addr();
     let start = Instant::now();
     drop(sandbox);
     let took = start.elapsed();
     for stream in &mut streams {
-        // What was on its way may still arrive; then the end, in one way or the other.
+        // Data that was sent before may still arrive; then the connection ends, by close or reset.
         let end = read_all(stream);
         let reset = |kind| matches!(kind, ErrorKind::ConnectionReset);
         assert!(end.as_ref().is_ok() || end.is_err_and(|e| reset(e.kind())));

@@ -1,6 +1,6 @@
-//! The same over TLS: which certificates a client accepts, and raw answers through the cipher.
+//! TLS: the certificates that a client accepts, and faulty answers over TLS.
 
-// Clippy takes only `#[test]` functions for tests, and not what they have in common.
+// Clippy allows these only in `#[test]` functions, not in the functions that they share.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 mod common;
@@ -25,7 +25,7 @@ fn sandbox(tls: TlsIdentity) -> Sandbox {
     })
 }
 
-/// A connection that trusts nothing but the sandbox's CA. The handshake comes with the first use.
+/// A connection that trusts only the CA of the sandbox. The handshake happens at the first use.
 fn dial(sandbox: &Sandbox, name: &'static str) -> Stream {
     let ca = CertificateDer::from_pem_slice(sandbox.ca_pem().unwrap().as_bytes()).unwrap();
     let mut roots = RootCertStore::empty();
@@ -68,9 +68,9 @@ fn sandbox_certificates_fail_for_their_named_reason() {
         (TlsIdentity::SelfSigned, "UnknownIssuer"),
         (TlsIdentity::UnknownCa, "UnknownIssuer"),
     ];
-    for (tls, words) in table {
+    for (tls, message_part) in table {
         let error = handshake_error(tls, "localhost");
-        assert!(error.contains(words), "{tls}: {error}");
+        assert!(error.contains(message_part), "{tls}: {error}");
     }
     let wrong_host = sandbox(TlsIdentity::WrongHost);
     assert_eq!(notify(&mut dial(&wrong_host, "wrong.example")).status, 204);

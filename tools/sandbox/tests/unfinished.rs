@@ -1,6 +1,6 @@
-//! Requests that begin and do not end: bounded in time, and together in memory.
+//! Requests that begin and do not end: their limits of time and memory.
 
-// Clippy takes only `#[test]` functions for tests, and not what they have in common.
+// Clippy allows these only in `#[test]` functions, not in the functions that they share.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 mod common;
@@ -112,7 +112,7 @@ fn sandbox_keeps_the_connection_open_when_it_is_idle_between_requests() {
     let mut idle = connect(&sandbox);
     assert_eq!(notify(&mut idle).status, 204);
     let mut fresh = connect(&sandbox);
-    // As long as a request may take, and longer: three that do not end, one after the other.
+    // Longer than the limit for one request: three unfinished ones, one after the other.
     for _ in 0..3 {
         let mut stream = connect(&sandbox);
         stream.write_all(b"POST").unwrap();
@@ -137,7 +137,7 @@ fn sandbox_answers_503_when_unfinished_bodies_exceed_the_memory_limit() {
         // Refused: the sandbox does not read it to its end.
         let _ = stream.write_all(&part);
     }
-    // At least 14 of the 20 are over the bound; the others are told later that their rest did not come.
+    // At least 14 of the 20 exceed the limit; the others get an answer later, because their rest never came.
     let mut refused = 0;
     for stream in &mut streams {
         let mut start = [0; 12];
@@ -148,7 +148,7 @@ fn sandbox_answers_503_when_unfinished_bodies_exceed_the_memory_limit() {
                 refused += 1;
             }
             Err(e) => {
-                // Its head was over the bound already, or the rest of its body met a closed connection.
+                // Its head exceeded the limit already, or the rest of its body was sent to a closed connection.
                 assert!(matches!(
                     e.kind(),
                     ErrorKind::ConnectionReset | ErrorKind::UnexpectedEof
@@ -178,7 +178,7 @@ fn sandbox_closes_connections_when_unfinished_heads_exceed_the_memory_limit() {
     for stream in &mut streams {
         let _ = stream.write_all(part.as_bytes());
     }
-    // Whichever comes last is over the bound.
+    // The last one exceeds the limit.
     let closed = streams.iter_mut().rev().any(|stream| {
         stream
             .set_read_timeout(Some(Duration::from_secs(2)))
@@ -232,7 +232,7 @@ fn sandbox_refuses_a_script_that_is_too_long() {
     assert_eq!(Answer::parse_list(&most).unwrap().len(), 10_000);
     let sandbox = impatient();
     let mut stream = connect(&sandbox);
-    for (script, words) in [
+    for (script, message_part) in [
         (format!("{most},204"), "10001 answers"),
         (
             format!("204:body={}", "x".repeat(128 * 1024)),
@@ -240,12 +240,15 @@ fn sandbox_refuses_a_script_that_is_too_long() {
         ),
     ] {
         let problem = Answer::parse_list(&script).unwrap_err().to_string();
-        assert!(problem.contains(words) && problem.len() < 300, "{problem}");
+        assert!(
+            problem.contains(message_part) && problem.len() < 300,
+            "{problem}"
+        );
         let reply = exchange(&mut stream, "PUT", "/sandbox/script", &script);
         assert_eq!(reply.status, 400);
-        assert!(reply.body.contains(words), "{}", reply.body);
+        assert!(reply.body.contains(message_part), "{}", reply.body);
     }
-    // Far over what is read at all.
+    // Far more than the sandbox reads.
     let reply = exchange(
         &mut stream,
         "PUT",

@@ -1,4 +1,5 @@
-//! What a connection is busy with: the connection counts, and the reader of its heads looks.
+//! The requests of a connection that are being answered. The connection counts them; the reader of request heads
+//! asks.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

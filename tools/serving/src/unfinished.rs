@@ -1,7 +1,7 @@
-//! Requests that have begun and not ended: what they may take in memory together, and how long each may take.
+//! Requests that have begun and not ended: limits for their total memory and for the duration of each.
 //!
-//! Anything on this machine, web pages among it, can send half a request and wait. Without a bound, 800 requests that
-//! stop within a body of 1 MiB would take a gigabyte for as long as their senders like.
+//! Any program on this machine, and any web page, can send half a request and wait. Without a limit, 800 requests
+//! that stop within a body of 1 MiB would hold almost a gigabyte without end.
 
 use std::future::Future as _;
 use std::io;
@@ -16,7 +16,7 @@ use tokio::time::{Sleep, sleep};
 
 use crate::Activity;
 
-/// The bounds, and what unfinished requests take now.
+/// The limits, and the present use of unfinished requests.
 #[derive(Debug)]
 pub struct Unfinished {
     most_bytes: usize,
@@ -54,7 +54,7 @@ impl Share {
         }
     }
 
-    /// Takes so many bytes more; false if all unfinished requests together would have too many.
+    /// Takes this many more bytes; false if all unfinished requests together would exceed the limit.
     #[must_use]
     pub fn take(&mut self, bytes: usize) -> bool {
         self.bytes += bytes;
@@ -74,14 +74,14 @@ impl Drop for Share {
     }
 }
 
-/// A stream that fails when the head of a request takes too long or too much. Between two requests it may stay open for
-/// ever; the body of a request is its reader's to bound.
+/// A stream that fails when the head of a request takes too long or has too many bytes. Between two requests it may
+/// stay open without limit; the reader of a body has its own limits.
 #[derive(Debug)]
 pub struct Heads<S> {
     stream: S,
     activity: Arc<Activity>,
     share: Share,
-    /// When the head that has begun must have ended, and the requests that there had been when it began.
+    /// The deadline of the head that has begun, and the number of requests when it began.
     head: Option<(Pin<Box<Sleep>>, usize)>,
 }
 
@@ -102,7 +102,7 @@ impl<S> Heads<S> {
         self.stream
     }
 
-    /// A head has ended when its request was given to the handlers.
+    /// Removes the deadline of a head whose request was given to the handlers.
     fn forget_an_ended_head(&mut self) {
         let requests = self.activity.requests();
         if self

@@ -7,7 +7,7 @@ namespace Esales\Notify\Exception;
 use Esales\Notify\Receipt;
 
 /**
- * What the exceptions have in common although their parents differ.
+ * The common methods of the exceptions, whose parents differ.
  *
  * @internal
  */
@@ -46,7 +46,8 @@ trait HasStatus
     }
 
     /**
-     * What became of the notification; null: the call was not about one, or was refused before the library saw it.
+     * The receipt of the notification; null: the call was not about a notification, or failed before the library was
+     * called.
      */
     public function getReceipt(): ?Receipt
     {

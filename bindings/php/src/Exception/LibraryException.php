@@ -7,8 +7,8 @@ namespace Esales\Notify\Exception;
 use Esales\Notify\Receipt;
 
 /**
- * The shared library cannot be loaded: PHP's FFI is missing or off, or there is no library, or one of another
- * version. The words say what to do. getCode() is 0.
+ * The shared library cannot be loaded: PHP's FFI is missing or off, the library was not found, or it has another
+ * version. The message has the remedy. getCode() is 0.
  */
 final class LibraryException extends \RuntimeException implements NotifyException
 {
@@ -23,7 +23,7 @@ final class LibraryException extends \RuntimeException implements NotifyExceptio
     }
 
     /**
-     * Always null: there is no library to give one.
+     * Always null, because codes come from the library.
      */
     public function getStatus(): ?int
     {

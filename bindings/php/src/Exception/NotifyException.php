@@ -7,12 +7,12 @@ namespace Esales\Notify\Exception;
 use Esales\Notify\Receipt;
 
 /**
- * Everything that this package throws on purpose. getCode() is the status code, getMessage() words for a person.
+ * The interface of all exceptions of this package. getCode() is the status code, getMessage() a message for a person.
  */
 interface NotifyException extends \Throwable
 {
     /**
-     * One of the constants of Esales\Notify\Status; null: the library that has them could not be loaded.
+     * One of the constants of Esales\Notify\Status; null: the library could not be loaded.
      */
     public function getStatus(): ?int;
 
@@ -22,7 +22,8 @@ interface NotifyException extends \Throwable
     public function getStatusName(): ?string;
 
     /**
-     * What became of the notification; null: the call was not about one, or was refused before the library saw it.
+     * The receipt of the notification; null: the call was not about a notification, or failed before the library was
+     * called.
      */
     public function getReceipt(): ?Receipt;
 }

@@ -136,7 +136,7 @@ final class AgentClient implements Backend
             throw $this->refusal($answer['status'], $told, '; the notification was not accepted');
         } catch (NotifyException $e) {
             $receipt = self::receiptOf($e->getStatus(), $e->getStatusName(), (string) $id, $e->getMessage(), $start);
-            throw Failure::of($e->getStatus(), $e->getStatusName(), $e->getMessage(), $receipt);
+            throw Failure::exception($e->getStatus(), $e->getStatusName(), $e->getMessage(), $receipt);
         }
     }
 
@@ -217,13 +217,13 @@ final class AgentClient implements Backend
         $message = is_string($told['message'] ?? null) ? $told['message'] : '';
         $name = $told['status'] ?? null;
         if (is_string($name)) {
-            return Failure::of(self::code($name), $name, $message, null);
+            return Failure::exception(self::code($name), $name, $message, null);
         }
         if ($httpStatus === 413) {
-            return Failure::of(Status::INVALID_ARGUMENT, 'ESALES_INVALID_ARGUMENT', $message, null);
+            return Failure::exception(Status::INVALID_ARGUMENT, 'ESALES_INVALID_ARGUMENT', $message, null);
         }
 
-        return Failure::of(
+        return Failure::exception(
             Status::SPOOL_FAILED,
             'ESALES_SPOOL_FAILED',
             'the agent at ' . $this->agent->address() . ' answered ' . $httpStatus . ' ' . $message . $consequence,

@@ -69,8 +69,12 @@ final class Failure
     /**
      * The exception for a code below 0. An unknown code of a later library gets the exception of its group.
      */
-    public static function exception(int $status, string $statusName, string $message, ?Receipt $receipt): NotifyException
-    {
+    public static function exception(
+        int $status,
+        string $statusName,
+        string $message,
+        ?Receipt $receipt
+    ): NotifyException {
         $class = self::CLASSES[$status] ?? null;
         if ($class === null && $status >= -19 && $status <= -10) {
             $class = FinalException::class;

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Esales\Notify\Tests\Support;
 
 /**
- * A folder of its own for one test, removed with this object. All may read it: PHP's preload_user must.
+ * A folder for one test, removed with this object. All users may read it, because PHP's preload_user must.
  */
 final class Folder
 {
@@ -19,8 +19,7 @@ final class Folder
 
     public function __destruct()
     {
-        // Under another name first: a worker that still has something to record there would otherwise put files back
-        // while they are removed.
+        // Renamed first: a worker that still writes would otherwise create files while they are removed.
         rename($this->path, $this->path . '.gone');
         self::remove($this->path . '.gone');
     }
@@ -38,7 +37,7 @@ final class Folder
     }
 
     /**
-     * A copy of what the package ships.
+     * A copy of the published package.
      *
      * @return string its folder
      */

@@ -22,7 +22,7 @@ final class Http
                 'ignore_errors' => true,
                 'timeout' => Process::PATIENCE,
             ],
-            // The sandbox's certificate is its own: what is asked here is only its control interface.
+            // The sandbox makes its own certificate; these requests go only to its control interface.
             'ssl' => ['verify_peer' => false, 'verify_peer_name' => false],
         ]);
         $stream = fopen($url, 'rb', false, $context);

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Esales\Notify\Tests\Support;
 
 /**
- * A logger that keeps what it gets, with the method that Psr\Log\LoggerInterface has.
+ * A logger that keeps its messages, with the method of Psr\Log\LoggerInterface.
  */
 class Messages
 {

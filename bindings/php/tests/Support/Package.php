@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Esales\Notify\Tests\Support;
 
 /**
- * Where things are.
+ * Paths of the repository.
  */
 final class Package
 {

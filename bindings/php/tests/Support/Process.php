@@ -5,11 +5,11 @@ declare(strict_types=1);
 namespace Esales\Notify\Tests\Support;
 
 /**
- * A program that runs beside the tests, ended by its own handle.
+ * A program that runs beside the tests and ends with this object.
  */
 final class Process
 {
-    /** How long anything may take before it counts as hung, in seconds. */
+    /** Longest time of a step, in seconds; longer counts as hung. */
     public const PATIENCE = 300;
 
     /** @var resource|null */
@@ -18,7 +18,7 @@ final class Process
     /** @var array<int, resource> */
     private array $pipes = [];
 
-    /** @var array<int, string> what was read so far of standard output (1) and error (2) */
+    /** @var array<int, string> the output so far: standard output (1) and standard error (2) */
     private array $read = [1 => '', 2 => ''];
 
     /**
@@ -98,7 +98,7 @@ final class Process
     }
 
     /**
-     * @return bool whether there may be more; false at the end of both outputs and after the deadline
+     * @return bool whether more output is possible; false at the end of both outputs and after the deadline
      */
     private function readMore(float $deadline): bool
     {

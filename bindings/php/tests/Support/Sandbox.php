@@ -16,7 +16,7 @@ final class Sandbox
     private ?string $caFile;
 
     /**
-     * @param list<string> $arguments more of the command's
+     * @param list<string> $arguments more arguments of the command
      */
     public function __construct(array $arguments = [])
     {
@@ -59,7 +59,7 @@ final class Sandbox
     }
 
     /**
-     * Forgets the script and what was received.
+     * Clears the script and the received requests.
      */
     public function clear(): void
     {

@@ -11,7 +11,7 @@ use Esales\Notify\Visitor;
 use PHPUnit\Framework\TestCase;
 
 /**
- * A test with a sandbox of its own, so that nothing is shared: not its connections, not what it received.
+ * A test with its own sandbox, so that connections and requests are not shared.
  */
 abstract class SandboxTestCase extends TestCase
 {
@@ -21,7 +21,7 @@ abstract class SandboxTestCase extends TestCase
 
     protected const PRIVATE_KEY = 'a private key';
 
-    /** Generous: no test is about the budget unless it sets one. */
+    /** Long: tests of the budget set their own. */
     protected const BUDGET_MS = 20000;
 
     protected Sandbox $sandbox;
@@ -47,8 +47,8 @@ abstract class SandboxTestCase extends TestCase
     }
 
     /**
-     * The base_url of a service that is down, and stays so: its port is taken until this process ends, and nobody
-     * listens there.
+     * The base_url of a service that stays down: this process holds its port until it ends, and does not listen on
+     * it.
      */
     protected function nobody(): string
     {
@@ -69,7 +69,7 @@ abstract class SandboxTestCase extends TestCase
     }
 
     /**
-     * Asks until the answer is not null, and returns it.
+     * Calls the function until the result is not null, and returns it.
      *
      * @return mixed
      */

@@ -1,8 +1,8 @@
 <?php
 
 /**
- * Delivers the spool of its environment and prints whether that was all, and what became of the spool and of the
- * notifications that this process accepted: none.
+ * Delivers the spool of its environment. Prints whether everything was delivered, and the counters of the spool and
+ * of this process, which accepted none.
  */
 
 declare(strict_types=1);

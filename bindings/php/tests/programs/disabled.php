@@ -1,7 +1,7 @@
 <?php
 
 /**
- * Uses every entrance of the package, each in a PHP whose functions may be disabled: so it calls none itself.
+ * Uses every entry point of the package. It calls no PHP function itself, because the functions may be disabled.
  */
 
 declare(strict_types=1);

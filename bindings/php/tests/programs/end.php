@@ -1,7 +1,7 @@
 <?php
 
 /**
- * Delivers some of the spool of its environment and ends, after it stopped the delivery itself if it is told to.
+ * Delivers some of the spool of its environment and ends. An argument makes it stop the delivery first.
  */
 
 declare(strict_types=1);

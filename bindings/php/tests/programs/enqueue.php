@@ -1,12 +1,12 @@
 <?php
 
 /**
- * One page view that enqueues one notification, and says what was logged: also what an earlier page view left.
+ * One page view that enqueues one notification and prints the log messages, including those of an earlier page view.
  */
 
 declare(strict_types=1);
 
-// Where opcache.preload has the classes already, this must load nothing.
+// If opcache.preload has loaded the classes, this must load nothing.
 if (!class_exists('Esales\Notify\Client', false)) {
     require getenv('TEST_PRELOAD_PHP') ?: __DIR__ . '/../../preload.php';
 }

@@ -17,7 +17,7 @@ $child = pcntl_fork();
 if ($child === 0) {
     $client->notifyAddToCart($visitor, 'ticket', 'child');
     echo "child\n";
-    // The ordinary end: destructors run, in the child too.
+    // The normal end: destructors run, in the child too.
     exit(0);
 }
 pcntl_waitpid($child, $status);

@@ -1,12 +1,12 @@
 <?php
 
 /**
- * One page view, or one run of a command: sends one notification and prints what became of it.
+ * One page view, or one run of a command: sends one notification and prints its outcome.
  */
 
 declare(strict_types=1);
 
-// Where opcache.preload has the classes already, this must load nothing.
+// If opcache.preload has loaded the classes, this must load nothing.
 if (!class_exists('Esales\Notify\Client', false)) {
     require getenv('TEST_PRELOAD_PHP') ?: __DIR__ . '/../../preload.php';
 }

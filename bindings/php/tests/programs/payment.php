@@ -1,14 +1,14 @@
 <?php
 
 /**
- * One page view that sends an order of many lines and prints what became of it.
+ * One page view that sends an order of many lines and prints its outcome.
  */
 
 declare(strict_types=1);
 
 use Esales\Notify\{Client, Line, Notification, Visitor};
 
-// Where opcache.preload has the classes already, this must load nothing.
+// If opcache.preload has loaded the classes, this must load nothing.
 if (!class_exists('Esales\Notify\Client', false)) {
     require getenv('TEST_PRELOAD_PHP') ?: __DIR__ . '/../../preload.php';
 }

@@ -1,4 +1,4 @@
-"""Tells the Elevate 3 commerce search service what the visitors of a shop do.
+"""Sends notifications about the visitors of a shop to the Elevate 3 commerce search service.
 
 A thin layer over the shared library libesales_notify. Importing this package does not load the library; it is loaded on
 first use. See :class:`Client`.

@@ -126,9 +126,10 @@ class Client:
         return self._send(self._library.esales_enqueue_add_to_cart, visitor, ticket_bytes, id_bytes)
 
     def try_enqueue(self, visitor: Visitor, notification: Notification) -> Receipt:
-        """:meth:`enqueue` for a page that must not fail: it never raises.
+        """Like :meth:`enqueue`, but never raises. It is for a page that must not fail.
 
-        Returns a receipt whose status is ``ESALES_QUEUED``, or below 0: not accepted, and ``detail`` says why. Log it.
+        Returns a receipt. Its status is ``ESALES_QUEUED``, or below 0 if the notification was not accepted; ``detail`` has
+        the reason, which the page should log.
         """
         try:
             return self.enqueue(visitor, notification)
@@ -136,7 +137,7 @@ class Client:
             return _receipt_of(error)
 
     def try_enqueue_add_to_cart(self, visitor: Visitor, ticket: str, id: Optional[str] = None) -> Receipt:
-        """:meth:`enqueue_add_to_cart` for a page that must not fail: it never raises, as :meth:`try_enqueue`."""
+        """Like :meth:`enqueue_add_to_cart`, but never raises, like :meth:`try_enqueue`."""
         try:
             return self.enqueue_add_to_cart(visitor, ticket, id)
         except Exception as error:
@@ -299,7 +300,7 @@ class Client:
 
 
 def _receipt_of(error: Exception) -> Receipt:
-    """The receipt of a call that raised. Only values of a wrong type raise anything but a :class:`NotifyError`."""
+    """The receipt of a call that raised. An error that is not a :class:`NotifyError` comes from a wrong type."""
     if not isinstance(error, NotifyError):
         return Receipt(ESALES_INVALID_ARGUMENT, "ESALES_INVALID_ARGUMENT", None, 0, 0, "", str(error))
     return error.receipt or Receipt(error.status, error.name, None, 0, 0, "", error.detail)

@@ -111,7 +111,7 @@ class Stats:
     age_ms: Percentiles
     #: Duration of the successful attempt, in microseconds, of the last 1000 delivered notifications.
     latency_us: Percentiles
-    #: Notifications that were accepted, and that the engine of the spool has lost since, at least: after it was restarted without its data, or after a replica without the last of them became the primary. Not among the accepted. 0 for a spool in a directory or in memory.
+    #: Least number of accepted notifications that the engine of the spool has lost: it restarted without its data, or a replica without the newest ones became the primary. accepted does not include them. 0 for a spool in a directory or in memory.
     lost: int
 
     @property

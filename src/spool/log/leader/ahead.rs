@@ -1,9 +1,10 @@
-//! What the leader reads: new records, items ahead of the deliveries, and the oldest when room must be made.
+//! Reading by the leader: new records, items ahead of the deliveries, and the oldest items if room
+//! must be made.
 
 use super::*;
 
 impl Leader {
-    /// Reads what was appended to one segment; whether there was anything, and whether there is more.
+    /// Reads new lines of one segment. Returns whether there were any, and whether there are more.
     pub(super) fn read_segment(&mut self, number: u32, now: Timestamp) -> io::Result<(bool, bool)> {
         let mut has_read = false;
         let mut has_room = false;
@@ -18,7 +19,8 @@ impl Leader {
         }
     }
 
-    /// The same until room must be made, for the one that comes next and is so long.
+    /// The same, but stops when room must be made for the next notification, and returns its
+    /// length.
     #[expect(
         clippy::type_complexity,
         reason = "it has one caller, which takes it apart at once"
@@ -73,7 +75,7 @@ impl Leader {
             return Ok((false, false, needs_room));
         }
         for (at, bytes) in &read.damage {
-            // Twice: a disk may give back nonsense once. Then the piece is read again.
+            // Read twice, because a disk may return wrong data once. Then the piece is read again.
             let again = reader::line_at(&file, offset_of(*at).into())?;
             if again.is_some_and(|line| matches!(line::decode(&line), Line::Sound(_))) {
                 return Err(io::Error::other("it was read differently twice"));
@@ -92,7 +94,8 @@ impl Leader {
                 queue.ahead.remove(position);
             }
         }
-        // What was read is ahead of those lanes that had come to the end; the others come to it later.
+        // The new items belong to origin queues that had reached the end; other queues reach them
+        // later.
         for (number, (origin, _)) in (0..).zip(&self.state.origins) {
             let low = self.state.low;
             let queue = self
@@ -122,7 +125,7 @@ impl Leader {
         Ok((true, is_more, needs_room))
     }
 
-    /// Journals how far everything is completed, if that is further than it was.
+    /// Journals the position before which everything is completed, if it has advanced.
     pub(super) fn raise_low(&mut self) -> io::Result<()> {
         let draft = Draft::new(&self.state);
         let low = self.low(&draft, &HashSet::new());
@@ -133,7 +136,7 @@ impl Leader {
         self.journal(&batch)
     }
 
-    /// Keeps what was found damaged, for a person to look at.
+    /// Copies damaged bytes into a file for an operator.
     pub(super) fn set_aside(&mut self, at: Position, bytes: &[u8]) -> io::Result<()> {
         if !self.damage.insert(at) {
             return Ok(());
@@ -160,7 +163,7 @@ impl Leader {
         super::super::disk::append(&file, &line)
     }
 
-    /// Reads ahead for an origin.
+    /// Reads items ahead of the deliveries to an origin.
     pub(super) fn read_ahead(&mut self, origin: &str, wanted: usize) -> io::Result<()> {
         let wanted = wanted.max(AHEAD);
         let end = self.end();
@@ -196,7 +199,7 @@ impl Leader {
                 continue;
             }
             let Some(segment) = self.open(number)? else {
-                // The file was removed; housekeeping counts what was lost.
+                // The file was removed; housekeeping counts the lost items.
                 self.move_cursor(origin, position(number, scanned), Vec::new());
                 continue;
             };
@@ -229,11 +232,11 @@ impl Leader {
                 ControlFlow::Continue(())
             })?;
             let reached = stopped_at.unwrap_or_else(|| {
-                // The file may be shorter than it was: then nothing more is to be had from it.
+                // The file may be shorter than before; then nothing more can be read.
                 u32::try_from(read).unwrap_or(u32::MAX).max(scanned)
             });
             for (at, first) in damaged {
-                // Twice: a disk may give back nonsense once.
+                // Read twice, because a disk may return wrong data once.
                 let again = reader::line_at(&file, offset_of(at).into())?.unwrap_or_default();
                 if !matches!(line::decode(&again), Line::Sound(_)) && self.state.is_pending(at) {
                     self.set_aside(at, &first)?;
@@ -252,7 +255,7 @@ impl Leader {
         }
     }
 
-    /// The item at a position that is known to be pending; `None`: it cannot be read any more.
+    /// The item at a position that is known to be pending. `None`: it cannot be read any more.
     pub(super) fn item_at(&mut self, at: Position) -> io::Result<Option<Item>> {
         let Some(segment) = self.open(segment_of(at))? else {
             return Ok(None);
@@ -270,7 +273,7 @@ impl Leader {
         Ok(None)
     }
 
-    /// The oldest pending item of all.
+    /// The oldest pending item of all origins.
     pub(super) fn oldest(&mut self) -> io::Result<Option<Item>> {
         let origins: Vec<Arc<str>> = self.queues.keys().cloned().collect();
         for origin in &origins {
@@ -302,7 +305,7 @@ impl Leader {
         }
     }
 
-    /// Pending items whose lines can no longer be read count as dropped.
+    /// Counts pending items with unreadable lines as dropped.
     pub(super) fn drop_unreadable(&mut self, positions: &[Position]) -> io::Result<()> {
         let mut draft = Draft::new(&self.state);
         for at in positions {
@@ -322,7 +325,7 @@ impl Leader {
         self.journal(&batch)
     }
 
-    /// For a producer that may drop the oldest, and has so many bytes to append.
+    /// Makes room for a producer that has this number of bytes to append and may drop the oldest.
     pub(in crate::spool::log) fn make_room_for(
         &mut self,
         bytes: u64,
@@ -332,7 +335,7 @@ impl Leader {
         self.make_room(1, bytes, now)
     }
 
-    /// Drops the oldest until there is room for `items` more and `bytes` more.
+    /// Drops the oldest items until there is room for `items` and `bytes` more.
     pub(super) fn make_room(&mut self, items: u64, bytes: u64, now: Timestamp) -> io::Result<()> {
         loop {
             let fits = self.state.sums.pending() + items <= self.settings.max_items
@@ -366,7 +369,7 @@ impl Leader {
 
     pub(super) fn poll_segments(&mut self, now: Timestamp) -> io::Result<bool> {
         let grace = uptime().unwrap_or_default();
-        // Those that producers may still append to: the newest, and those that were superseded a moment ago.
+        // Segments to which producers may still append: the newest, and recently superseded ones.
         let newest = self.state.segments.keys().next_back().copied();
         let mut active: Vec<u32> = self
             .segments
@@ -396,7 +399,7 @@ impl Leader {
         Ok(has_read)
     }
 
-    /// Every segment, as housekeeping and a leader's first look do.
+    /// Reads all segments, as in housekeeping and in the first read of a leader.
     pub(super) fn read_new(&mut self, now: Timestamp) -> io::Result<bool> {
         let mut has_read = false;
         for number in self

@@ -1,4 +1,4 @@
-//! What the worker asks of its lease: fetch, settle, maintain.
+//! The calls of the worker on its lease: fetch, settle, maintain.
 
 use super::*;
 
@@ -119,7 +119,7 @@ impl spool::Lease for Leader {
                 false => Ok(()),
             });
         begun.map_err(|e| self.failed(e))?;
-        // A process that took the lease meanwhile does not read what was written just now.
+        // If another process has taken the lease meanwhile, it does not read what was just written.
         self.check_lease()
     }
 
@@ -132,14 +132,15 @@ impl spool::Lease for Leader {
         if self.settings.drops_oldest
             && let Some(first) = settlements.first()
         {
-            // What a push was accepted in place of is gone, also if this makes room.
+            // Items that were dropped for a new push must be dropped first, even if this settlement
+            // frees room.
             self.poll_segments(first.at).map_err(|e| self.failed(e))?;
         }
         let mut settled = self.record(settlements, gates);
         if settled.as_ref().is_err_and(is_no_room)
             && make_disk_room(&self.directory, &self.state).unwrap_or(false)
         {
-            // A dead letter found no room.
+            // There was no disk space for a dead letter.
             settled = self.record(settlements, gates);
         }
         settled.map_err(|e| self.failed(e))?;
@@ -161,7 +162,7 @@ impl spool::Lease for Leader {
 }
 
 impl Leader {
-    /// Whether something of a session that is older than `end` is not completed.
+    /// Whether an item of the session before `end` is not completed.
     fn has_older_of(&self, session: Option<u32>, queue: &OriginQueue, end: Position) -> bool {
         let ahead = queue.ahead.range(..end);
         let mut ahead = ahead.map(|(_, item)| notification::session(&item.body));
@@ -178,12 +179,13 @@ impl Leader {
         }
     }
 
-    /// Appends receipts. A disk that has no room for them must not stop the deliveries that give it back.
+    /// Appends receipts. If the disk has no space for them, deliveries continue, because they free
+    /// space.
     pub(super) fn receipt(&mut self, completed: &[Completed]) {
         let mut anonymous = Vec::new();
         let mut kept = completed;
         if self.settings.receipt_retention.is_zero() {
-            // For the statistics alone: they cannot be found by an id.
+            // Only for the statistics: these receipts cannot be found by id.
             anonymous.extend(
                 completed
                     .iter()
@@ -239,7 +241,7 @@ impl Leader {
                 latency: settled.latency,
             };
             if !draft.is_pending(at) || leaving.contains(&at) {
-                // Dropped while it was in flight: perhaps it arrived all the same.
+                // It was dropped while it was in flight, and may have arrived nevertheless.
                 if let Some(producer) = self.dropped.get(&at) {
                     ended.push(at);
                     if settled.fate == Fate::Delivered {
@@ -294,7 +296,7 @@ impl Leader {
         self.trim_letters()
     }
 
-    /// Dead letters over `max_dead`: the oldest are dropped.
+    /// Drops the oldest dead letters above `max_dead`.
     pub(super) fn trim_letters(&mut self) -> io::Result<()> {
         let max = usize::try_from(self.settings.max_dead).unwrap_or(usize::MAX);
         let over = self.state.letters.len().saturating_sub(max);

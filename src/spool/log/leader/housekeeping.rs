@@ -1,9 +1,10 @@
-//! What the leader does about once a second: segments and dead letters that are done, removed or damaged.
+//! Housekeeping of the leader, about once a second: completed, removed or damaged segments and
+//! files of dead letters.
 
 use super::*;
 
 impl Leader {
-    /// Learns of new segments, and gives back those that are done.
+    /// Finds new segments, and deletes completed ones.
     pub(super) fn look_at_segments(&mut self) -> io::Result<()> {
         let now = uptime().unwrap_or_default();
         let present = self
@@ -54,8 +55,9 @@ impl Leader {
         Ok(())
     }
 
-    /// Deletes a segment all of whose items are completed, and then reads it to its end: a producer that was stopped
-    /// for longer than the grace period may have appended meanwhile, and finds out only if it goes on.
+    /// Deletes a segment whose items are all completed, and then reads it to its end: a producer
+    /// that was stopped for longer than the grace period may have appended meanwhile, and notices
+    /// the deletion only when it continues.
     pub(super) fn retire(&mut self, number: u32, is_present: bool) -> io::Result<()> {
         let scanned = self.state.segments.get(&number).map_or(0, |s| s.scanned);
         if self.settings.is_synced() {
@@ -81,7 +83,7 @@ impl Leader {
         self.journal(&batch)
     }
 
-    /// A segment is gone, with what was pending in it.
+    /// Counts the pending items of a missing segment as dropped.
     pub(super) fn count_lost(&mut self, number: u32) -> io::Result<()> {
         let found: Vec<Position> = self.found_in(number);
         self.lose(number, &found, "was removed")?;
@@ -91,7 +93,7 @@ impl Leader {
         Ok(())
     }
 
-    /// Pending items of a segment that are known one by one.
+    /// The pending items of a segment that are known individually.
     pub(super) fn found_in(&self, number: u32) -> Vec<Position> {
         let of = |p: &&Position| segment_of(**p) == number;
         let ahead = self.queues.values().flat_map(|l| l.ahead.keys().filter(of));
@@ -101,7 +103,8 @@ impl Leader {
             .collect()
     }
 
-    /// Whether every pending item of a segment that was read through was found in it. Damage may have hidden some.
+    /// Checks that every pending item was found in a segment that was read to its end. Damage may
+    /// have hidden some.
     pub(super) fn check_found(&mut self, number: u32) -> io::Result<()> {
         let Some(segment) = self.state.segments.get(&number) else {
             return Ok(());
@@ -124,7 +127,7 @@ impl Leader {
         if found.len() >= pending {
             return Ok(());
         }
-        // Read once more from the beginning, before anything is given up.
+        // Read again from the beginning before anything is counted as lost.
         let mut still_there = 0;
         let scanned = segment.scanned;
         if let Some(open) = self.open(number)? {
@@ -155,7 +158,7 @@ impl Leader {
         self.lose(number, &found, "is damaged")
     }
 
-    /// What is pending in a segment and not among `found` counts as dropped.
+    /// Counts pending items of a segment that are not in `found` as dropped.
     pub(super) fn lose(&mut self, number: u32, found: &[Position], why: &str) -> io::Result<()> {
         let is_gone = why == "was removed";
         let kept = if is_gone { 0 } else { found.len() };
@@ -176,7 +179,7 @@ impl Leader {
         });
         let done = segment.done + count;
         let mut draft = Draft::new(&self.state);
-        // By origin it is known only of what is left.
+        // The origin is known only for the items that are left.
         let left = |queue: &OriginQueue| {
             let retries = self.state.retries.iter();
             let retries = retries.filter(|(p, r)| {
@@ -191,7 +194,8 @@ impl Leader {
         let is_all_read = self.queues.values().all(|l| l.cursor >= self.end());
         let mut origins: Vec<(u32, u64)> = self.queues.values().map(left).collect();
         if !is_all_read {
-            // Take it from the origin with the most, until all is read and counted.
+            // Subtract the rest from the origin with the most pending items, until everything is
+            // read and counted.
             origins.clear();
             let mut rest = u64::from(count);
             let mut by_size: Vec<(u32, u64)> = (0..)
@@ -214,7 +218,7 @@ impl Leader {
                 .filter(|p| segment_of(**p) == number)
                 .map(|p| p.0)
                 .collect();
-            // They are among the count already; this only forgets that they are to be tried.
+            // They are already counted; this only removes their retries.
             draft
                 .batch()
                 .done_before
@@ -226,7 +230,8 @@ impl Leader {
         self.journal(&batch)
     }
 
-    /// Dead letters whose file was removed count as dropped; a file that is mostly waste is written anew.
+    /// Counts dead letters of a removed file as dropped; rewrites a file that consists mostly of
+    /// deleted ones.
     pub(super) fn look_at_letters(&mut self) -> io::Result<()> {
         let present = dead::files(&self.directory)?;
         let gone: Vec<Position> = self

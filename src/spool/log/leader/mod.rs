@@ -1,4 +1,5 @@
-//! The one drainer of the log: reads what producers append, hands it out, and journals what became of it.
+//! The leader, which is the only drainer of the log. It reads what producers append, returns items
+//! for delivery, and journals their outcomes.
 
 mod ahead;
 mod delivery;
@@ -38,20 +39,21 @@ use std::time::{Duration, Instant};
 pub(super) use takeover::lead;
 use takeover::{give_back_completed, is_no_room, make_disk_room, unread_items};
 
-/// How much is read ahead for one origin.
+/// Number of items that are read ahead for one origin.
 const AHEAD: usize = 256;
 
 const AHEAD_BYTES: usize = 4 << 20;
 
-/// Segments that stay open, so that deleting their files loses nothing: those of a full queue of the default size.
+/// Number of segments that stay open, so that nothing is lost if their files are deleted: enough
+/// for a full queue of the default size.
 const OPEN_SEGMENTS: usize = 20;
 
 #[derive(Debug)]
 struct OpenSegment {
     file: Arc<File>,
-    /// When the leader first saw a newer segment, by the clock since the machine started.
+    /// When the leader first saw a newer segment, in time since the machine started.
     superseded: Option<Duration>,
-    /// The file was removed. What it holds is still delivered.
+    /// Whether the file was removed. Its items are still delivered.
     is_removed: bool,
 }
 
@@ -66,17 +68,17 @@ pub(super) struct Leader {
     segments: BTreeMap<u32, OpenSegment>,
     letters: LetterWriter,
     receipts: ReceiptWriter,
-    /// Dropped while they were in flight: should they arrive, they count as delivered.
+    /// Items that were dropped while they were in flight. If they arrive, they count as delivered.
     dropped: HashMap<Position, u64>,
     damage: HashSet<Position>,
-    /// Ids that were read last in a spool that was deleted, and when each was accepted: a producer may append them
-    /// again.
+    /// Ids that were last read in a deleted spool, with their acceptance times: a producer may
+    /// append them again.
     read_before: HashMap<String, Timestamp>,
     receipts_failed: bool,
 }
 
 impl Leader {
-    /// Whether this leader still leads; makes again what was removed.
+    /// Checks that this process is still the leader, and restores removed files.
     fn check_lease(&mut self) -> Result<(), LeaseError> {
         let Some(lease) = &mut self.lease else {
             return Err(LeaseError::Lost);
@@ -96,7 +98,7 @@ impl Leader {
         LeaseError::Failed(failed(&self.directory.path, e))
     }
 
-    /// Journals a batch; if the journal cannot grow, writes it anew. Then applies it.
+    /// Journals a batch and applies it. If the journal cannot grow, rewrites it.
     fn journal(&mut self, batch: &Batch) -> io::Result<()> {
         if let Err(e) = self.journal.append(batch) {
             if !is_no_room(&e) {
@@ -104,7 +106,7 @@ impl Leader {
             }
             let has_room = make_disk_room(&self.directory, &self.state)?;
             if !has_room || self.journal.append(batch).is_err() {
-                // Written anew it is shorter; and the old one's room is given back.
+                // The rewritten journal is shorter, and the space of the old one is freed.
                 self.compact()?;
                 self.journal.append(batch)?;
             }
@@ -118,7 +120,8 @@ impl Leader {
         Ok(())
     }
 
-    /// Everything in front of which is completed, among the retries, or leaves with this draft.
+    /// The position before which everything is completed, among the retries, or completed by this
+    /// draft.
     fn low(&self, draft: &Draft<'_>, leaving: &HashSet<Position>) -> Position {
         let end = self.end();
         let of_queue = |queue: &OriginQueue| {
@@ -132,7 +135,7 @@ impl Leader {
         self.queues.values().map(of_queue).fold(end, Position::min)
     }
 
-    /// The end of what was read.
+    /// The end of what has been read.
     fn end(&self) -> Position {
         self.state
             .segments

@@ -1,8 +1,8 @@
-//! Becoming the leader, and staying it when files are removed.
+//! Becoming the leader, and restoring removed files.
 
 use super::*;
 
-/// Whether the disk, a quota or a limit has no room.
+/// Whether the disk is full, or a quota or limit is reached.
 pub(super) fn is_no_room(e: &io::Error) -> bool {
     matches!(
         e.raw_os_error(),
@@ -10,7 +10,7 @@ pub(super) fn is_no_room(e: &io::Error) -> bool {
     )
 }
 
-/// Takes the lease and the state; `None`: another drainer has it.
+/// Takes the lease and reads the state. `None`: another drainer has the lease.
 pub(in crate::spool::log) fn lead(
     directory: &Arc<SpoolDirectory>,
     settings: &Settings,
@@ -18,7 +18,7 @@ pub(in crate::spool::log) fn lead(
     deadline: Instant,
 ) -> io::Result<Option<Leader>> {
     match try_to_lead(directory, settings, watch, deadline) {
-        // Delivery is what gives room back.
+        // Delivery frees space.
         Err(e) if is_no_room(&e) => {
             let state = JournalReader::open(directory)?.map(|(_, state)| state);
             if !make_disk_room(directory, &state.unwrap_or_default())? {
@@ -30,7 +30,8 @@ pub(in crate::spool::log) fn lead(
     }
 }
 
-/// On a full disk: gives back the reserve and [`give_back_completed`]; whether that was anything.
+/// Frees space on a full disk: the completed lines at the beginning of segments, and the reserve.
+/// Returns whether anything was freed. The lines then read as zeros, which every reader skips.
 pub(super) fn make_disk_room(directory: &SpoolDirectory, state: &JournalState) -> io::Result<bool> {
     let had_reserve = directory.give_up_reserve();
     Ok(give_back_completed(directory, state)? || had_reserve)
@@ -118,7 +119,7 @@ fn queues(state: &JournalState) -> HashMap<Arc<str>, OriginQueue> {
         .collect()
 }
 
-/// Reads the last leader's state, and begins a journal that makes its own worthless.
+/// Reads the last leader's state, and begins a new journal, which invalidates the old one.
 fn take_over(
     directory: &SpoolDirectory,
     settings: &Settings,
@@ -126,7 +127,8 @@ fn take_over(
 ) -> io::Result<(JournalWriter, JournalState)> {
     for name in directory.names()? {
         if name.starts_with(TEMPORARY) {
-            // A killed process left it, or a leader that hangs: it must not get its name any more.
+            // It is from a killed process or from a leader that hangs, and must not get its final
+            // name any more.
             match std::fs::remove_file(directory.file(&name)) {
                 Err(e) if e.kind() == io::ErrorKind::NotFound => {}
                 removed => removed?,
@@ -175,8 +177,8 @@ fn take_over(
     Ok((journal, state))
 }
 
-/// The state of a spool without a journal: a new one, or one whose journal was removed. What has a receipt is not sent
-/// again.
+/// The state of a spool without a journal: a new spool, or a removed journal. Items with a receipt
+/// are not sent again.
 fn without_journal(directory: &SpoolDirectory) -> io::Result<JournalState> {
     let mut state = JournalState::default();
     let completed = receipts::positions(directory)?;
@@ -204,7 +206,7 @@ fn without_journal(directory: &SpoolDirectory) -> io::Result<JournalState> {
     Ok(state)
 }
 
-/// Ids in front of `scanned` that were accepted so lately that their producers may append them again.
+/// Recently accepted ids before `scanned`, which their producers may append again.
 fn ids_before(file: &File, scanned: u32, out: &mut HashMap<String, Timestamp>) -> io::Result<()> {
     let now = Timestamp::now();
     reader::lines(file, 0, |offset, _, line| {
@@ -222,7 +224,7 @@ fn ids_before(file: &File, scanned: u32, out: &mut HashMap<String, Timestamp>) -
     Ok(())
 }
 
-/// Notifications behind `scanned`, and their producers.
+/// Notifications after `scanned`, and their producers.
 pub(super) fn unread_items(
     file: &File,
     scanned: u32,
@@ -302,13 +304,13 @@ impl Leader {
                 super::super::LEASE_TIME.as_secs()
             )
         });
-        // Without an unlock: no process asks for the lock of a file that has lost its name.
+        // The lock is not released, because no process uses the lock of a file without a name.
         self.lease = None;
     }
 
-    /// The directory was deleted: an operator's deletion. A new spool begins, which continues to count.
+    /// Handles a deleted directory: begins a new spool, which continues the counters.
     pub(super) fn begin_again(&mut self) -> Result<(), LeaseError> {
-        // What was appended and not read yet was accepted after the deletion, or just before it.
+        // Unread notifications were accepted after the deletion, or just before it.
         let mut unread = Vec::new();
         let mut read_before = HashMap::new();
         for (number, segment) in &self.segments {

@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn socket_gets_its_mode_and_replaces_a_stale_one_and_no_live_one() {
+    fn socket_replaces_only_a_stale_one_and_gets_its_mode() {
         let folder = std::env::temp_dir().join(format!("esales-agent-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
         let path = folder.join("socket");

@@ -74,7 +74,7 @@ impl Requests {
             enqueue_timeout: Duration::from_millis(number("enqueue_timeout_ms").unwrap_or(1000)),
             unfinished: Arc::new(Unfinished::new(UNFINISHED_BYTES, REQUEST_TIMEOUT)),
             calls: Semaphore::new(MAX_CALLS),
-            pace: Pace::new(),
+            pace: Pace::default(),
             connections: AtomicUsize::new(0),
             is_stopping: AtomicBool::new(false),
             client,

@@ -1,4 +1,4 @@
-//! What each command of `queue` does.
+//! The commands of `queue`.
 
 use std::path::{Path, PathBuf};
 
@@ -32,7 +32,7 @@ fn unknown(message: String) -> Answer {
     Answer::new(String::new()).warn(message).code(EXIT_UNKNOWN)
 }
 
-/// A number, under a name for programs and in a sentence for a person.
+/// A number: in JSON under its name, and in a sentence for a person.
 fn number(args: &ArgMatches, name: &str, n: u64, sentence: &str) -> Answer {
     Answer::new(match is_json(args) {
         true => format!("{}\n", json!({ name: n })),
@@ -131,7 +131,7 @@ pub(super) fn salvage(spool: &SpoolAdmin, args: &ArgMatches) -> Result<Answer, E
     Ok(with_payments_left(answer, report.may_have_arrived_left))
 }
 
-/// The answer, with what to do about payments that may have arrived.
+/// The answer, with advice about payments that may have arrived.
 fn with_payments_left(answer: Answer, left: u64) -> Answer {
     if left == 0 {
         return answer;
@@ -168,7 +168,7 @@ pub(super) fn dead_show(spool: &SpoolAdmin, args: &ArgMatches) -> Result<Answer,
     }))
 }
 
-/// The dead letters that the arguments name.
+/// The dead letters in the arguments.
 enum Chosen {
     /// Their ids; `None`: all.
     Ids(Option<Vec<String>>, Vec<DeadLetter>),

@@ -43,7 +43,7 @@ fn flag(name: &'static str, help: &'static str) -> Arg {
         .help(help)
 }
 
-/// The options that say where the spool is and how it is reached.
+/// The options for the place of the spool and the access to it.
 const SPOOL_OPTIONS: [&str; 6] = [
     "spool",
     "spool_password",
@@ -53,7 +53,7 @@ const SPOOL_OPTIONS: [&str; 6] = [
     "ca_file",
 ];
 
-/// A command that works on a spool.
+/// A command that uses a spool.
 fn leaf(name: &'static str, about: &'static str) -> Command {
     Command::new(name)
         .about(about)

@@ -1,4 +1,4 @@
-//! What `queue` prints for programs.
+//! The output of `queue` for programs.
 
 use std::time::{Duration, SystemTime};
 
@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use super::millis;
 use crate::send;
 
-/// Laid out for a person too.
+/// JSON with line breaks, so that a person can read it too.
 pub(super) fn page(value: &Value) -> String {
     format!("{value:#}\n")
 }
@@ -21,7 +21,7 @@ fn unix_ms(time: SystemTime) -> u64 {
         .map_or(0, millis)
 }
 
-/// As a value if the body is JSON, else as a string.
+/// The value of the body if it is JSON, else a string.
 fn body_json(body: &str) -> Value {
     serde_json::from_str(body).unwrap_or_else(|_| json!(body))
 }

@@ -1,4 +1,4 @@
-//! `queue`: what an operator does with a spool: report, list, retry, erase, back up, salvage.
+//! `queue`: reports, lists, retries, erases, backs up and salvages the notifications of a spool.
 
 mod actions;
 mod args;
@@ -15,11 +15,11 @@ pub(crate) use text::{counted, span};
 
 use crate::{millis, of_spool, options, secret};
 
-/// What a command prints, and its exit code.
+/// The output of a command, and its exit code.
 struct Answer {
-    /// For stdout.
+    /// Printed on stdout.
     text: String,
-    /// For a person, on stderr.
+    /// Printed on stderr, for a person.
     warnings: Vec<String>,
     code: u8,
 }

@@ -1,4 +1,4 @@
-//! What `queue` prints for a person.
+//! The output of `queue` for a person.
 
 use std::fmt::Write as _;
 use std::time::{Duration, SystemTime};
@@ -108,7 +108,7 @@ fn of_origin(origin: &OriginReport) -> String {
     format!("{url}: {pending} pending, {gate}")
 }
 
-/// What a person must know before a payment is sent again.
+/// A warning before a payment is sent again.
 const TWICE: &str = "it may have arrived: the service counts it twice if it is sent again";
 
 pub(super) fn shown(shown: &ShownNotification) -> String {

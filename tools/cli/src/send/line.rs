@@ -2,7 +2,7 @@
 
 use esales_notify::Line;
 
-/// The parts of a line, and the library's name of each, which its messages use.
+/// The parts of a line, and the library's name of each, for messages.
 const PARTS: [(&str, &str); 5] = [
     ("product", "product_key"),
     ("variant", "variant_key"),
@@ -11,7 +11,7 @@ const PARTS: [(&str, &str); 5] = [
     ("cost", "cost"),
 ];
 
-/// A line as it was written. Whether its values are allowed is the library's to say.
+/// An unchecked line. The library checks its values.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct OrderLine {
     product: Option<String>,
@@ -96,7 +96,7 @@ fn is_part(text: &str) -> bool {
     !name.is_empty() && name.bytes().all(|b| b.is_ascii_lowercase())
 }
 
-/// A message of the library with the names of the command: `lines[0].selling_price ...` becomes `--line 1: price ...`.
+/// The library's message with the names of the command: `lines[0].selling_price ...` becomes `--line 1: price ...`.
 pub(super) fn in_terms_of_the_command(message: &str) -> String {
     let translated = || {
         let (number, rest) = message.strip_prefix("lines[")?.split_once("].")?;

@@ -1,4 +1,4 @@
-//! `send`: one notification of any kind, from flags or environment.
+//! `send`: sends one notification of any kind, from flags or the environment.
 
 mod line;
 
@@ -431,7 +431,7 @@ mod tests {
             for field in FIELDS {
                 let flag = match field.field {
                     Field::Lines => LINE.to_owned(),
-                    // It signs visitors too.
+                    // The key signs visitors too, so it has its own flags.
                     Field::PrivateKey => continue,
                     _ => field_flag(field.field),
                 };

@@ -1,4 +1,4 @@
-//! Reads the body of a request, or answers why it was not read.
+//! Reads the body of a request, or returns the answer that explains why it was not read.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use super::reply::plain;
 /// The longest request body that is read, in bytes.
 pub(super) const LONGEST_BODY: usize = 1024 * 1024;
 
-/// Reads a body, or says why it was not read to its end.
+/// Reads a body, or returns the reason why it was not read to its end.
 pub(super) async fn read(
     unfinished: &Arc<Unfinished>,
     body: axum::body::Body,

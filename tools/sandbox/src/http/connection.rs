@@ -1,8 +1,7 @@
 //! One connection: hyper drives it until a scripted answer takes it over.
 //!
-//! A handler that is to misbehave sends the action through [`Connection::take_over`] and never
-//! returns. The loop below then takes the stream back from hyper, which has read the request and
-//! written nothing, and hands it to `wire`.
+//! A handler of a faulty answer sends the action through [`Connection::take_over`] and never returns. The loop below
+//! then takes the stream from hyper, which has read the request and written nothing, and gives it to `wire`.
 
 use std::convert::Infallible;
 use std::future::{Future as _, pending, poll_fn};
@@ -27,7 +26,7 @@ use crate::script::Action;
 /// The longest head of a request, in bytes, and the most that is read at once.
 const LONGEST_HEAD: usize = 64 * 1024;
 
-/// What the handlers know of the connection that their request came on.
+/// The connection of a request, for its handler.
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(crate) number: ConnectionNumber,
@@ -35,9 +34,9 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// Leaves the answer, and the connection, to `wire`. Never returns: the caller is dropped.
+    /// Passes the answer and the connection to `wire`. Never returns: the caller is dropped.
     pub(crate) async fn take_over(&self, action: Action) -> Infallible {
-        let _ = self.takeover.send(action); // refused only when the connection is gone already
+        let _ = self.takeover.send(action); // fails only if the connection is closed already
         pending().await
     }
 }
@@ -68,28 +67,28 @@ pub(crate) async fn serve(
         }
     });
     let mut http = http1::Builder::new()
-        // hyper would count the time between two requests too: an idle connection stays open.
+        // hyper would also count the time between two requests, but an idle connection stays open.
         .header_read_timeout(None)
         .max_buf_size(LONGEST_HEAD)
         .serve_connection(TokioIo::new(stream), service);
     loop {
-        // In this order: a request that has come in makes the connection busy before anybody asks.
+        // In this order: a received request marks the connection as busy before `close_idle` asks.
         tokio::select! {
             biased;
-            _ = &mut http => return, // a peer that breaks off is no news here
+            _ = &mut http => return, // a client that closes early is no error here
             Some(action) = taken_over.recv() => {
                 drop(close);
                 let stream = http.into_parts().io.into_inner().into_inner();
-                let _ = wire::play(stream, &action).await; // an error: the peer went away first
+                let _ = wire::play(stream, &action).await; // an error: the client closed first
                 return;
             }
             Some(reply) = close.recv() => {
                 if activity.is_busy() {
-                    let _ = reply.send(false); // nobody waits for it any more: fine
+                    let _ = reply.send(false); // fails if the caller no longer waits
                     continue;
                 }
-                // hyper closes at once when it is between two requests. Otherwise it is still
-                // writing, or has read half a head: not idle, and it will close after the answer.
+                // hyper closes at once between two requests. Otherwise it still writes an answer or has read half a
+                // head: the connection is not idle, and closes after the answer.
                 pin::Pin::new(&mut http).graceful_shutdown();
                 let ended = poll_fn(|cx| Poll::Ready(pin::Pin::new(&mut http).poll(cx).is_ready())).await;
                 if ended {

@@ -1,17 +1,16 @@
-//! `GET /sandbox/events`: what is received, as it is received, for the page.
+//! `GET /sandbox/events`: reports each request to the inspector as it is received.
 //!
-//! A stream of server-sent events. Nothing is pushed into it: each stream remembers how far it has
-//! told its reader, is woken by any change, and then reads the journal from there. So a slow reader
-//! costs no memory and gets nothing twice; it misses only what the journal itself has forgotten by
-//! then, and sees that by the gap in `seq`. A reader that comes back names the last event it had
-//! (`Last-Event-ID`, or `?after=`), and goes on from there; after a restart or a clear it starts
-//! from the beginning of what is remembered, and sees by `run` or `era` that it did.
+//! A stream of server-sent events. Each stream stores its reader's position, wakes after any change, and then reads
+//! the journal from that position. So a slow reader costs no memory and gets nothing twice; it misses only the
+//! records that the journal has forgotten, which a gap in `seq` shows. A reader that reconnects sends the id of its
+//! last event (`Last-Event-ID`, or `?after=`) and continues from there. After a restart or a clear it starts with the
+//! oldest remembered record; `run` or `era` has then changed.
 //!
 //! | event | data | when |
 //! |---|---|---|
-//! | `state` | [`SandboxState`] | first of all, and whenever it changes; always before the records of a new run or era |
-//! | `received` | an array of [`Received`], oldest first, payment tokens shortened | as they arrive; several at once for a reader that is behind |
-//! | `alive` | nothing | when there was nothing else for ten seconds |
+//! | `state` | [`SandboxState`] | first, and when it changes; always before the records of a new run or era |
+//! | `received` | an array of [`Received`], oldest first, payment tokens shortened | as they arrive; several at once for a slow reader |
+//! | `alive` | nothing | after ten seconds without another event |
 
 use std::borrow::Cow;
 use std::convert::Infallible;
@@ -31,19 +30,19 @@ use crate::journal::{Cursor, Received};
 use crate::kind::KINDS;
 use crate::kind_text::kind_text;
 
-/// The most records of one event. One by one would be slow for a reader that is far behind.
+/// The greatest number of records in one event. Single records would be slow for a reader that is far behind.
 const BATCH: usize = 100;
-/// The bodies of one event are at most so long in all, in bytes, unless one alone is longer.
+/// Greatest total size of the bodies in one event, in bytes, unless one body alone is longer.
 const BATCH_BYTES: usize = 1024 * 1024;
-/// How much of the script a reader is told.
+/// How many answers of the script a reader gets.
 const ANSWERS: usize = 5;
-/// An idle stream carries an event `alive` so often, by which both sides see that the other is there.
+/// How often an idle stream carries an event `alive`, which shows each side that the other side still exists.
 const HEARTBEAT: Duration = Duration::from_secs(10);
 
-/// What there is to know beside the records.
+/// The state of the sandbox, beside the records.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct SandboxState {
-    /// Another one after each start of a sandbox, in hexadecimal digits.
+    /// Identifies one start of the sandbox, in hexadecimal digits.
     run: String,
     /// How often the records were cleared in this run.
     era: u64,
@@ -57,7 +56,7 @@ struct SandboxState {
     kinds: Vec<KindNames>,
 }
 
-/// What a kind is called.
+/// The names of a kind.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct KindNames {
     name: &'static str,
@@ -71,13 +70,13 @@ pub(crate) async fn events(
     address: Uri,
     headers: HeaderMap,
 ) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
-    // What a browser sends when it comes back by itself outweighs the address it began with.
+    // A browser that reconnects sends this header; it is newer than the address.
     let last = headers.get("last-event-id").and_then(|id| id.to_str().ok());
     let cursor = last.or_else(|| address.query()?.strip_prefix("after="));
     let reader = Reader {
         changes: shared.journal.changes(),
         shared,
-        // One that does not parse has read nothing: it gets everything, and no error.
+        // A cursor that does not parse counts as none: the reader gets every record, and no error.
         cursor: cursor.and_then(|cursor| cursor.parse().ok()),
         last_sent: None,
     };
@@ -97,7 +96,7 @@ struct Reader {
 impl Reader {
     async fn next(&mut self) -> Event {
         loop {
-            // Before the journal is read: what changes after that wakes us.
+            // Marked before the journal is read: a later change wakes this stream.
             self.changes.borrow_and_update();
             if let Some(event) = self.next_event() {
                 return event;
@@ -148,7 +147,7 @@ impl Reader {
     }
 }
 
-/// A payment token is a secret: the page shows it, and copies it, only when it is asked to, and reads it then.
+/// A payment token is a secret: the page requests it only when the user wants to see or copy it.
 fn without_tokens(record: &Received) -> Cow<'_, Received> {
     match record.path_without_tokens() {
         Cow::Borrowed(_) => Cow::Borrowed(record),

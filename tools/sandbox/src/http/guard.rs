@@ -1,7 +1,7 @@
-//! Who may use the page and the control interface: not every web site that a developer visits.
+//! Protects the page and the control interface from web sites that a developer visits.
 //!
-//! What is refused is in `esales_notify_serving::objection`. And what the page itself may do is narrow
-//! (`Content-Security-Policy`), and nothing may frame it.
+//! `esales_notify_serving::objection` has the rules. In addition, the rights of the page itself are narrow
+//! (`Content-Security-Policy`), and no page may frame it.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use esales_notify_serving::{Objection, objection};
 use super::reply::plain;
 use super::shared::Shared;
 
-/// On every answer of the page and the control interface.
+/// Headers of every answer of the page and the control interface.
 const HEADERS: [(HeaderName, &str); 7] = [
     (CACHE_CONTROL, "no-store"),
     (
@@ -59,7 +59,7 @@ pub(crate) async fn guard(
     response
 }
 
-/// Why this request is refused, if it is.
+/// The reason to refuse this request, or the request if it is allowed.
 fn refusal(request: Parts, allow_hosts: &[String]) -> Result<Parts, String> {
     let follows_a_link = request.method == Method::GET
         && request.uri.path() == "/"

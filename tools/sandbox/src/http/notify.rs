@@ -1,4 +1,4 @@
-//! The handler of notifications, and of whatever else is sent to no path of ours.
+//! The handler of notifications, and of every other request to an unknown path.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -72,7 +72,7 @@ pub(super) async fn notification(
         verdict: &verdict,
         scriptable,
     });
-    // The journal has its copy. An answer may take an hour, and is not to keep another.
+    // The journal has its own copy. A scripted answer may take an hour and must not hold another copy.
     drop((head, body, share));
     verdict.notification = None;
     match scripted {
@@ -104,7 +104,7 @@ fn normal(verdict: Verdict) -> Response {
     response
 }
 
-/// Ordinary answers go through hyper, the others take the connection over.
+/// Sends normal answers through hyper. The others take the connection over.
 async fn play(answer: Answer, verdict: Verdict, connection: &Connection) -> Response {
     sleep(Duration::from_millis(answer.wait_ms)).await;
     match answer.action {
@@ -124,7 +124,7 @@ fn scripted(status: &Status) -> Response {
         (RETRY_AFTER, &status.retry_after),
         (LOCATION, &status.location),
     ] {
-        // The grammar let through what a header may hold, and nothing else.
+        // The grammar allows only valid header values.
         if let Some(Ok(value)) = value.as_deref().map(HeaderValue::from_str) {
             response.headers_mut().insert(name, value);
         }

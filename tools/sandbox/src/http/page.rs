@@ -1,4 +1,4 @@
-//! The files of the inspector, the page at `/`. They are part of the program: nothing to install.
+//! The files of the inspector, the page at `/`. They are compiled into the program.
 
 use axum::Router;
 use axum::http::header::CONTENT_TYPE;
@@ -9,7 +9,7 @@ const JS: &str = "text/javascript; charset=utf-8";
 const CSS: &str = "text/css; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
-/// Address, type and text of each file that the page asks for.
+/// Path, content type and text of each file that the page loads.
 const FILES: [(&str, &str, &str); 15] = [
     (
         "/sandbox/inspector/inspector.css",

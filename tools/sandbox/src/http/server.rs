@@ -51,7 +51,7 @@ async fn welcome(stream: TcpStream, tls: Option<TlsAcceptor>, router: Router, sh
     match tls {
         None => connection::serve(stream, router, register(), &shared.unfinished).await,
         Some(tls) => {
-            // A handshake that fails is the peer's affair: it knows why better than we do.
+            // A failed handshake is not reported here: the client has the reason.
             let accepted = timeout(shared.unfinished.timeout, tls.accept(stream)).await;
             if let Ok(Ok(stream)) = accepted {
                 connection::serve(stream, router, register(), &shared.unfinished).await;
@@ -60,8 +60,8 @@ async fn welcome(stream: TcpStream, tls: Option<TlsAcceptor>, router: Router, sh
     }
 }
 
-/// The page and the control interface by name, behind the guard; everything else is taken for a
-/// notification, well addressed or not, so that a shop with the wrong path sees its requests too.
+/// The page and the control interface have routes behind the guard. Every other request counts as a notification, so
+/// that a shop with a wrong path sees its requests too.
 fn routes(shared: Arc<Shared>) -> Router {
     let guard = from_fn_with_state(Arc::clone(&shared), guard);
     let control = Router::new()
@@ -74,7 +74,7 @@ fn routes(shared: Arc<Shared>) -> Router {
         .route("/sandbox/ca.pem", get(ca_pem))
         .merge(page::files())
         .route_layer(guard.clone());
-    // What is not GET at these two is a notification, with which the guard has no business.
+    // Other methods on these two paths are notifications, which the guard does not check.
     let home = get(page::page).layer(guard.clone()).fallback(notification);
     let icon = get(nothing_here).layer(guard).fallback(notification);
     control

@@ -1,4 +1,4 @@
-//! What the handlers, the connections and the `Sandbox` handle have in common.
+//! State that the handlers, the connections and the `Sandbox` handle share.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -7,11 +7,11 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use crate::journal::Journal;
 
-/// A request to close if idle: the answer is true if the connection was idle, and is closed now.
-/// A connection that is busy with something else may drop it unanswered.
+/// A request to close if idle: the answer is true if the connection was idle and is closed now. A busy connection may
+/// drop it without an answer.
 pub(crate) type CloseIfIdle = UnboundedSender<bool>;
 
-/// What the handlers, the connections and the `Sandbox` handle have in common.
+/// State that the handlers, the connections and the `Sandbox` handle share.
 pub(crate) struct Shared {
     pub(crate) journal: Journal,
     pub(crate) private_key: Option<String>,
@@ -51,11 +51,11 @@ impl Shared {
         open.push(connection);
     }
 
-    /// Closes the connections that are idle; returns how many, when they are closed.
+    /// Closes the idle connections; returns their number when they are closed.
     pub(crate) async fn close_idle(&self) -> usize {
         let (reply, mut replies) = unbounded_channel();
         for connection in self.open().iter() {
-            let _ = connection.send(reply.clone()); // refused: it is closed already
+            let _ = connection.send(reply.clone()); // fails if it is closed already
         }
         drop(reply);
         let mut closed = 0;

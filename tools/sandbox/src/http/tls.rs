@@ -1,4 +1,4 @@
-//! Certificates made at start, good ones and bad ones on purpose.
+//! Certificates, made at start: good ones, and wrong ones for tests.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,10 +14,10 @@ use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-/// The names that a good certificate carries.
+/// The names in a good certificate.
 const NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 
-/// Which certificate the sandbox shows. All of them are made at start, with new keys.
+/// The certificate that the sandbox presents. Each start makes new keys.
 ///
 /// As text (`FromStr`, `Display`): `valid`, `expiring`, `wrong-host`, `expired`, `self-signed`,
 /// `unknown-ca`, `authority`.
@@ -25,11 +25,11 @@ const NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 pub enum TlsIdentity {
     /// For `localhost`, `127.0.0.1` and `::1`, signed by the CA that `ca_pem` returns.
     Valid,
-    /// As `Valid`, for three more days.
+    /// Like `Valid`, but expires in three days.
     Expiring,
     /// For `wrong.example` only, signed by that CA.
     WrongHost,
-    /// The names of `Valid`, signed by that CA, out of date since 2021.
+    /// The names of `Valid`, signed by that CA, expired in 2021.
     Expired,
     /// The names of `Valid`, signed by itself.
     SelfSigned,
@@ -82,7 +82,7 @@ impl FromStr for TlsIdentity {
     }
 }
 
-/// What a listener needs, and the CA that a client is to be given.
+/// The certificate and key of the listener, and the CA for the clients.
 pub(crate) struct Material {
     pub(crate) config: Arc<ServerConfig>,
     pub(crate) ca_pem: String,

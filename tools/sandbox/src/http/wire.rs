@@ -1,7 +1,7 @@
-//! The answers that no well-behaved HTTP server gives, written straight to the connection.
+//! Faulty answers, written directly to the connection.
 //!
-//! hyper has read the request and has been put aside by then (see `connection`): what is here owns
-//! the stream, plain or TLS, and ends with closing it.
+//! hyper has read the request and no longer uses the stream (see `connection`): this module owns the stream, plain or
+//! TLS, and closes it at the end.
 
 use std::io;
 use std::time::Duration;
@@ -33,17 +33,17 @@ impl Wire for TlsStream<TcpStream> {
 
 /// How long the body of `drip-body` claims to be, in bytes.
 const DRIP_BODY_LENGTH: usize = 1_000;
-/// Neither HTTP nor anything else.
+/// Bytes that are not HTTP.
 const GARBAGE: &[u8] = b"\x00\xff\x16\x03This is not HTTP.\r\n\r\n\xfe\x01";
 
-/// Answers as told and closes the connection.
+/// Performs the action and closes the connection.
 ///
 /// # Errors
-/// The peer went away first; there is nobody left to tell.
+/// The client closed the connection first.
 pub(crate) async fn play(mut wire: impl Wire, action: &Action) -> io::Result<()> {
     match action {
-        // Dropped without a TLS goodbye: the script asks for not a byte. A normal answer goes
-        // through the ordinary server, and does not come here.
+        // Dropped without the TLS close message, because the script wants no bytes. A normal answer goes through
+        // hyper and never gets here.
         Action::Close | Action::Normal => return Ok(()),
         Action::Reset => return wire.tcp().set_zero_linger(),
         Action::Hang => {
@@ -87,7 +87,7 @@ pub(crate) async fn play(mut wire: impl Wire, action: &Action) -> io::Result<()>
     wire.shutdown().await
 }
 
-/// One byte, a pause, one byte: each of them a packet (and a TLS record) of its own.
+/// Writes one byte, then a pause: each byte is a packet (and a TLS record) of its own.
 async fn drip(wire: &mut impl Wire, bytes: &[u8], every_ms: u64) -> io::Result<()> {
     let mut ticks = interval(Duration::from_millis(every_ms));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -75,7 +75,7 @@ fn journal_keeps_a_body_in_hex_when_it_is_not_utf_8() {
 #[test]
 fn journal_discards_the_oldest_records_when_they_are_too_large() {
     let one = ConnectionNumber::default();
-    // Not UTF-8, and read from: everything that is kept of it counts, and not the body alone.
+    // Not UTF-8, and with an id: everything that is kept of it counts, not the body alone.
     let odd = [&br#"{"id":""#[..], &[b'x'; 10_000], b"\"}"].concat();
     for (body, least) in [(odd, 20_000), ([b'\xff'; 10_000].to_vec(), 50_000)] {
         let measured = Journal::new(10, usize::MAX);

@@ -1,7 +1,7 @@
-//! What was received: the records, the counters, and the script that answers from.
+//! The received requests: the records, the counters, and the script of answers.
 //!
-//! One mutex guards all of it, so that a request takes its number, its scripted answer and its
-//! place in the records in one step: the third record always got the third answer.
+//! One mutex guards all of it, so that a request gets its number, its scripted answer and its place in the records in
+//! one step: the third record always got the third answer.
 
 mod received;
 mod repeats;
@@ -24,7 +24,7 @@ use crate::verdict::{Verdict, hex};
 #[derive(Debug, Default)]
 pub(crate) struct ConnectionNumber(Mutex<Option<(u64, u64)>>);
 
-/// A request on its way into the records.
+/// A request before it is recorded.
 pub(crate) struct Arrival<'a> {
     pub(crate) connection: &'a ConnectionNumber,
     pub(crate) method: String,
@@ -36,12 +36,12 @@ pub(crate) struct Arrival<'a> {
     pub(crate) scriptable: bool,
 }
 
-/// How far somebody has read: the records up to `seq` of one era of one run.
+/// The position of a reader: the records up to `seq` of one era of one run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Cursor {
-    /// Which start of a sandbox; a number that no other start is likely to have.
+    /// Identifies one start of a sandbox; a random number.
     pub(crate) run: u64,
-    /// How often its records had been cleared.
+    /// How often the records of that run had been cleared.
     pub(crate) era: u64,
     pub(crate) seq: u64,
 }
@@ -70,11 +70,11 @@ impl FromStr for Cursor {
     }
 }
 
-/// What has changed for somebody who had read up to a [`Cursor`].
+/// The changes since a [`Cursor`].
 pub(crate) struct JournalUpdate {
-    /// Where the records begin: the cursor that was given, or the start of the current era.
+    /// The position before the records: the given cursor, or the start of the current era.
     pub(crate) from: Cursor,
-    /// The oldest of the records after it.
+    /// The oldest records after it.
     pub(crate) records: Vec<Arc<Received>>,
     /// The next answers of the script.
     pub(crate) script: Vec<Answer>,
@@ -86,7 +86,7 @@ pub(crate) struct Journal {
     remember: usize,
     remember_bytes: usize,
     run: u64,
-    /// Touched after each change, for those who wait for [`Journal::update_since`].
+    /// Changes after each change of the journal, for callers that wait for [`Journal::update_since`].
     changed: watch::Sender<()>,
     state: Mutex<JournalState>,
     arrived: Condvar,
@@ -99,7 +99,7 @@ struct JournalState {
     connections: u64,
     received: u64,
     records: VecDeque<Arc<Received>>,
-    /// Of the records.
+    /// The size of the records in memory.
     bytes: usize,
     repeats: Repeats,
     script: VecDeque<Answer>,
@@ -110,7 +110,7 @@ impl Journal {
         Journal {
             remember,
             remember_bytes,
-            // A new RandomState is random enough to tell two starts apart, and std has it.
+            // A new RandomState is random enough to tell two starts apart, and needs no other crate.
             run: RandomState::new().hash_one(0),
             changed: watch::Sender::new(()),
             state: Mutex::default(),
@@ -211,8 +211,8 @@ impl Journal {
         self.changed.subscribe()
     }
 
-    /// What came after `cursor`: at most `records` records, and `answers` of the script. `None`,
-    /// or a cursor of another run or an earlier era, has read nothing.
+    /// The changes after `cursor`: at most `records` records, and `answers` of the script. `None`, or a cursor of
+    /// another run or an earlier era, starts with the oldest record.
     pub(crate) fn update_since(
         &self,
         cursor: Option<Cursor>,

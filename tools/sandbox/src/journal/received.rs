@@ -1,4 +1,4 @@
-//! A record: one request as it arrived, and what was answered.
+//! A record: one request as it arrived, and its answer.
 
 use std::borrow::Cow;
 
@@ -7,25 +7,25 @@ use serde::{Serialize, Serializer};
 use crate::kind::Kind;
 use crate::verdict::{Notification, Visitor, shortened, without_tokens};
 
-/// A shorter token is no secret, and its letters may stand elsewhere in the body.
+/// A shorter token is no secret, and the same letters may occur elsewhere in the body.
 const MEANT_AS_TOKEN: usize = 16;
 
-/// One request as it arrived, and what was answered. Written before the answer is sent.
+/// One request as it arrived, and its answer. Written before the answer is sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Received {
-    /// Its number since the start or the last `clear`, from 1.
+    /// The number of the request since the start or the last `clear`, from 1.
     pub seq: u64,
-    /// When it had arrived whole, in milliseconds since 1970-01-01 UTC.
+    /// When the whole request had arrived, in milliseconds since 1970-01-01 UTC.
     pub at_unix_ms: u64,
-    /// The number of the connection it came on, from 1; see [`Stats::connections`].
+    /// The number of its connection, from 1; see [`Stats::connections`].
     pub connection: u64,
     /// The method, as it was sent.
     pub method: String,
     /// The path with its query, as they were sent: a payment token in it is a secret.
     pub path: String,
-    /// The kind of notification that the path names, whatever the method and the body; a payment with a payment token
-    /// is a secure one. JSON: the kind's name, such as `"add_to_cart"`, or `null`.
+    /// The kind of notification in the path, whatever the method and the body; a payment with a payment token is a
+    /// secure one. JSON: the name of the kind, such as `"add_to_cart"`, or `null`.
     #[serde(serialize_with = "kind_name")]
     pub kind: Option<Kind>,
     /// The headers, names in lower case; bytes that are not UTF-8 are replaced.
@@ -35,52 +35,52 @@ pub struct Received {
     /// The same body in hexadecimal digits, only when it is not UTF-8.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub body_hex: Option<String>,
-    /// The members that could be read, if the body was a JSON object, whatever its method and path.
+    /// The readable members, if the body was a JSON object, with any method and path.
     pub notification: Option<Notification>,
-    /// Whether the customer key is that of a signed-in visitor; `None` for what was no
-    /// notification: not a JSON object, or not a POST to the right path.
+    /// Whether the customer key is that of a signed-in visitor; `None` for a request that is no notification: not a
+    /// JSON object, or not a POST to the right path.
     pub visitor: Option<Visitor>,
-    /// Whether the token belongs to the customer key. `None`: an anonymous visitor, no token, or
-    /// no private key to tell by.
+    /// Whether the token belongs to the customer key. `None`: an anonymous visitor, no token, or no private key to
+    /// compare with.
     pub token_valid: Option<bool>,
-    /// Why `token_valid` is not true for a signed-in visitor, in words; `None` when there is
-    /// nothing to explain.
+    /// Why `token_valid` is not true for a signed-in visitor; `None` if there is nothing to explain.
     pub token_problem: Option<String>,
-    /// Whether the payment token signs the bytes of the body. `None`: no secure payment, or no private key to tell by.
+    /// Whether the payment token signs the bytes of the body. `None`: no secure payment, or no private key to compare
+    /// with.
     pub payment_token_valid: Option<bool>,
-    /// Why `payment_token_valid` is not true for a secure payment, in words; `None` when there is nothing to explain.
+    /// Why `payment_token_valid` is not true for a secure payment; `None` if there is nothing to explain.
     pub payment_token_problem: Option<String>,
     /// Whether a notification with this `id` was received before, and none of them was answered 2xx. Kinds without an id
-    /// are compared by their bytes. The last million ids are known, and the last 100,000 bodies.
+    /// are compared by their bytes. At least the last million ids are known, and at least the last 100,000 bodies.
     pub retry: bool,
-    /// The same, and one of them was answered 2xx: the service has it already.
+    /// The same, but one of them was answered 2xx, so the service already has it.
     pub duplicate: bool,
-    /// Oddities that the vendor's page neither allows nor forbids, in words.
+    /// Warnings about unusual values that the vendor's page neither allows nor forbids.
     pub warnings: Vec<String>,
-    /// What was answered: `204` and the like, or the scripted answer such as `503:retry-after=1`.
+    /// The answer: `204` and the like, or the scripted answer such as `503:retry-after=1`.
     pub answer: String,
-    /// The status that was answered; `None` when the scripted answer has none.
+    /// The status of the answer; `None` if the scripted answer has none.
     pub status: Option<u16>,
-    /// The body of that answer, mostly the reason for a refusal; empty when there is none.
+    /// The body of the answer, mostly the reason for a refusal; empty if there is none.
     pub answer_text: String,
-    /// Whether the answer came from the script, and not from what the notification deserves.
+    /// Whether the answer came from the script, and not from the check of the notification.
     pub scripted: bool,
 }
 
-/// Serde gives a reference to the member.
+/// Serde passes a reference to the member.
 #[expect(clippy::ref_option, reason = "serde calls it so")]
 fn kind_name<S: Serializer>(kind: &Option<Kind>, serializer: S) -> Result<S::Ok, S::Error> {
     kind.map(|kind| kind.spec().name).serialize(serializer)
 }
 
 impl Received {
-    /// The path and query, with a payment token too short to be used.
+    /// The path and query, with a payment token that is too short to be used.
     #[must_use]
     pub fn path_without_tokens(&self) -> Cow<'_, str> {
         without_tokens(&self.path)
     }
 
-    /// The body, with the visitor's token too short to be used. Of a body that is no JSON object nothing is known.
+    /// The body, with the visitor's token too short to be used. In a body that is no JSON object, no token is found.
     #[must_use]
     pub fn body_without_tokens(&self) -> Cow<'_, str> {
         let token = self.notification.as_ref().and_then(|n| n.token.as_deref());
@@ -90,7 +90,7 @@ impl Received {
         }
     }
 
-    /// What it takes in memory, near enough.
+    /// Its approximate size in memory.
     pub(super) fn bytes(&self) -> usize {
         let of = |text: &String| size_of::<String>() + text.len();
         let headers = self
@@ -115,15 +115,14 @@ impl Received {
     }
 }
 
-/// The counters, all since the start or the last `clear`.
+/// The counters since the start or the last `clear`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Stats {
     /// Connections on which at least one request was received. Connections that only carried
     /// requests of the control interface, or none, are not counted.
     pub connections: u64,
-    /// Requests received, those that are no longer remembered included. Requests of the control
-    /// interface are not counted.
+    /// Requests received, including forgotten ones, without requests of the control interface.
     pub received: u64,
     /// Requests that the script will still answer; `usize::MAX` when it has no end.
     pub script_left: usize,

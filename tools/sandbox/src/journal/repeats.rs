@@ -1,6 +1,6 @@
-//! What was received before: duplicates, payments that are counted twice, and sessions that have ended.
+//! Finds repetitions: duplicates, payments that the service counts twice, and notifications of ended sessions.
 //!
-//! All of it is kept by half a SHA-256, and not for ever: a long run must not keep every id whole.
+//! It stores half a SHA-256 of each key and forgets the oldest ones: a long run must not keep every id.
 
 use std::collections::HashMap;
 
@@ -8,17 +8,17 @@ use sha2::{Digest, Sha256};
 
 use crate::kind::{Kind, Repeat};
 
-/// As many ids are known at least.
+/// At least this many ids are known.
 const MOST_IDS: usize = 1_000_000;
-/// As many payments and ends are known at least, and as many sessions.
+/// At least this many payments and ends are known, and as many sessions.
 const MOST_OTHERS: usize = 100_000;
-/// As many notifications of one session are awaited at most.
+/// Greatest number of expected repetitions for one session.
 const MOST_AWAITED: usize = 100;
 
 /// Half a SHA-256.
 type Fingerprint = [u8; 16];
 
-/// What is known of the newest keys: the last `most` of them, and up to as many before.
+/// Values of the newest keys: the last `most` of them, and up to as many before.
 struct Recent<V> {
     most: usize,
     newer: HashMap<Fingerprint, V>,
@@ -34,7 +34,7 @@ impl<V: Default> Recent<V> {
         }
     }
 
-    /// What is known of this key, and whether it is new.
+    /// The value of this key, and whether the key is new.
     fn get(&mut self, key: Fingerprint) -> (&mut V, bool) {
         if !self.newer.contains_key(&key) && self.newer.len() >= self.most {
             self.older = std::mem::take(&mut self.newer);
@@ -49,7 +49,7 @@ impl<V: Default> Recent<V> {
     }
 }
 
-/// What an answer says about the notification that it was given to.
+/// The fate of a notification according to its answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Outcome {
     Processed,
@@ -75,11 +75,11 @@ impl Outcome {
     }
 }
 
-/// A notification of a known kind, as far as it matters here.
+/// The properties of a notification that matter here.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sighting {
     kind: Kind,
-    /// Of its id, or of its bytes if the kind has none; `None`: the id is missing.
+    /// The fingerprint of its id, or of its bytes if the kind has none; `None`: the id is missing.
     itself: Option<Fingerprint>,
     session: Option<Fingerprint>,
 }
@@ -147,7 +147,7 @@ struct ReceivedBody {
     first: u64,
     /// Whether one of them was answered 2xx.
     is_delivered: bool,
-    /// The number of the one that was processed, or may have been.
+    /// The number of the one that was processed, and whether that is certain.
     processed: Option<(u64, bool)>,
 }
 
@@ -159,7 +159,7 @@ struct SessionHistory {
     awaited: Vec<(Fingerprint, u64)>,
 }
 
-/// What was received before.
+/// Remembers received notifications, to find repetitions.
 pub(super) struct Repeats {
     ids: Recent<ReceivedId>,
     bodies: Recent<ReceivedBody>,
@@ -177,8 +177,8 @@ impl Default for Repeats {
 }
 
 impl Repeats {
-    /// Records notification number `seq`, which is answered with this status. Returns whether it was received before,
-    /// and adds warnings about payments that count twice and sessions that have ended.
+    /// Records notification number `seq` and its answer. Returns whether it was received before, and adds warnings
+    /// about payments that count twice and sessions that have ended.
     pub(super) fn take(
         &mut self,
         sighting: Sighting,
@@ -221,7 +221,7 @@ impl Repeats {
 }
 
 impl ReceivedBody {
-    /// The service knows no id of a payment: whatever it processes, it counts.
+    /// A payment has no id: the service counts each one that it processes.
     fn count(&mut self, seq: u64, outcome: Outcome, warnings: &mut Vec<String>) {
         if !outcome.may_be_processed() {
             return;

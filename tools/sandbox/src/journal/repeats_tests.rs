@@ -5,7 +5,7 @@ const OK: Option<u16> = Some(204);
 const BUSY: Option<u16> = Some(503);
 const NONE: Option<u16> = None;
 
-/// Takes notifications in and numbers them from 1.
+/// Records notifications and numbers them from 1.
 #[derive(Default)]
 struct Log {
     repeats: Repeats,
@@ -53,7 +53,7 @@ fn repeated_id_is_recognised_across_kinds_and_answers() {
     assert_eq!(log.take(Kind::Click, "a", "s", OK).0, First);
     assert_eq!(log.take(Kind::AddToCart, "a", "s", OK).0, Duplicate);
     assert_eq!(log.take(Kind::Click, "b", "s", OK).0, First);
-    // An order's bytes are no id.
+    // The same bytes of an order are no duplicate.
     assert_eq!(log.take(Kind::Payment, "a", "s", OK).0, First);
     let sighting = Sighting::new(Kind::Click, None, None, b"");
     for seq in 9..11 {

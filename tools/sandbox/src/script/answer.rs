@@ -1,34 +1,34 @@
-//! Scripted answers: what the next requests get instead of the normal answer.
+//! Scripted answers: answers for the next requests, instead of the normal answer.
 
 use std::fmt;
 
 /// One scripted answer, made from text such as `503:retry-after=1:times=2`.
 ///
-/// | action | what the peer sees |
+/// | action | what the client gets |
 /// |---|---|
-/// | `normal` | what the request deserves; with `wait`, late |
-/// | `200`..`599` | that status, through the ordinary server |
+/// | `normal` | the normal answer; with `wait`, late |
+/// | `200`..`599` | that status, through the normal server |
 /// | `hang` | the request is read and never answered |
 /// | `close` | the request is read, the connection closed without a byte |
 /// | `reset` | the same with a TCP reset |
-/// | `drip` | a whole 204 (200 with `body`), one byte at a time from the status line on |
+/// | `drip` | a complete 204 (200 with `body`), one byte at a time from the status line on |
 /// | `drip-body` | a 200 head at once, then 1000 bytes of body, one at a time |
-/// | `endless` | a 200 whose chunked body never ends, as fast as the peer reads |
+/// | `endless` | a 200 whose chunked body never ends, as fast as the client reads |
 /// | `endless-head` | a 200 whose header lines never end |
 /// | `garbage` | bytes that are not HTTP, then the end of the connection |
 ///
 /// | modifier | goes with | meaning |
 /// |---|---|---|
 /// | `wait=MS` | all | pause before answering, 0..=3600000 ms |
-/// | `times=N` | all | the next N requests get it, 1..=1000000000; `times=forever`: all that follow |
-/// | `retry-after=TEXT` | a status | the header's value, as it is |
-/// | `location=URL` | a status | the header's value, as it is |
+/// | `times=N` | all | the next N requests get it, 1..=1000000000; `times=forever`: all later requests |
+/// | `retry-after=TEXT` | a status | the value of the header, unchanged |
+/// | `location=URL` | a status | the value of the header, unchanged |
 /// | `body=TEXT` | a status, `drip` | the body, as `text/plain; charset=utf-8` |
-/// | `then=close` | a status | the connection is closed after the answer, unannounced |
-/// | `percent=N` | all | that share of the requests gets it, 1..=100, default 100; the others get the normal answer. `times` counts both |
+/// | `then=close` | a status | the connection is closed after the answer, without `Connection: close` |
+/// | `percent=N` | all | this share of the requests gets it, 1..=100, default 100; the others get the normal answer. `times` counts both |
 /// | `every=MS` | `drip`, `drip-body` | pause between two bytes, 1..=3600000 ms, default 1000 |
 ///
-/// `Display` gives the text back in one canonical form.
+/// `Display` writes the text in one canonical form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
     pub(crate) action: Action,
@@ -38,17 +38,17 @@ pub struct Answer {
     pub(crate) percent: u64,
 }
 
-/// Pause between two dripped bytes unless `every` says otherwise, in milliseconds.
+/// Default pause between two bytes (`every`), in milliseconds.
 pub(crate) const DEFAULT_EVERY_MS: u64 = 1_000;
 /// Every request, the default of `percent`.
 pub(crate) const ALL_PERCENT: u64 = 100;
 /// The `times` of an answer that is given until the script is replaced.
 pub(crate) const FOR_EVER: u64 = u64::MAX;
 
-/// What is done with the request.
+/// How to answer the request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Action {
-    /// What the notification deserves.
+    /// The normal answer, according to the checks of the notification.
     Normal,
     Status(Status),
     Hang,
@@ -77,18 +77,17 @@ pub(crate) struct Status {
 }
 
 impl Answer {
-    /// Whether request number `seq` is in the share of requests that get this answer. The choice looks random, and is
-    /// the same in each run.
+    /// Whether request number `seq` gets this answer (`percent`). The choice looks random, and is the same in each run.
     pub(crate) fn is_given_to(&self, seq: u64) -> bool {
         self.percent == ALL_PERCENT || mixed(seq) % ALL_PERCENT < self.percent
     }
 
-    /// Whether the answer is what the request deserves, and none of the script's own.
+    /// Whether this is the normal answer.
     pub(crate) fn is_normal(&self) -> bool {
         self.action == Action::Normal
     }
 
-    /// The status that the script lets the peer see, if it sees one.
+    /// The status of the answer, if the script sets one.
     pub(crate) fn status(&self) -> Option<u16> {
         match &self.action {
             Action::Status(status) => Some(status.code),
@@ -103,7 +102,7 @@ impl Answer {
         }
     }
 
-    /// The body that the script gives the answer, if it does.
+    /// The body of the answer, if the script sets one.
     pub(crate) fn body(&self) -> Option<&str> {
         match &self.action {
             Action::Status(status) => status.body.as_deref(),
@@ -166,7 +165,7 @@ impl fmt::Display for Answer {
     }
 }
 
-/// A number that looks random, from any other (the finaliser of SplitMix64).
+/// Maps a number to one that looks random (the finaliser of SplitMix64).
 fn mixed(number: u64) -> u64 {
     let number = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -174,7 +173,7 @@ fn mixed(number: u64) -> u64 {
     number ^ (number >> 31)
 }
 
-/// The value in quotes when the grammar needs them.
+/// The value, in quotes if the grammar needs them.
 fn quoted(value: &str) -> String {
     let plain = value.trim() == value && !value.is_empty() && !value.contains([',', ':', '"']);
     if plain {

@@ -55,7 +55,7 @@ fn script_list_is_parsed() {
     ];
     for (list, expected) in table {
         assert_eq!(shown(list), expected, "{list:?}");
-        // What is printed reads back as the same thing.
+        // The printed text parses to the same answer.
         let again = shown(list).join(",");
         assert_eq!(Answer::parse_list(&again), Answer::parse_list(list));
     }

@@ -25,7 +25,7 @@ const LONGEST_SCRIPT: usize = 128 * 1024;
 /// The most answers of a script.
 const MOST_ANSWERS: usize = 10_000;
 
-/// The modifiers there are, in the order in which [`Answer`] prints them.
+/// All modifiers, in the order in which [`Answer`] prints them.
 const KEYS: [&str; 8] = [
     "wait",
     "retry-after",
@@ -37,7 +37,7 @@ const KEYS: [&str; 8] = [
     "times",
 ];
 
-/// Why a script was refused: which item, its text, and what is wrong with it.
+/// A script that does not parse: the wrong item, its text, and the problem.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("answer {item} of the script, `{text}`: {problem}")]
 pub struct ParseError {
@@ -45,7 +45,7 @@ pub struct ParseError {
     pub item: usize,
     /// The item as it was written, without the spaces around it.
     pub text: String,
-    /// What is wrong with it, in words that name the bad part.
+    /// The problem, with the wrong part.
     pub problem: String,
 }
 
@@ -108,7 +108,7 @@ impl FromStr for Answer {
     }
 }
 
-/// Cuts at the commas that stand outside quotes.
+/// Splits at the commas outside quotes.
 fn split_items(list: &str) -> Vec<&str> {
     let (mut items, mut start) = (Vec::new(), 0);
     let (mut in_quotes, mut escaped) = (false, false);
@@ -128,7 +128,7 @@ fn split_items(list: &str) -> Vec<&str> {
     items
 }
 
-/// Reads one item; the error says what is wrong with it.
+/// Reads one item. The error describes the problem.
 fn parse_item(item: &str) -> Result<Answer, String> {
     if item.is_empty() {
         return Err("there is nothing between two commas".to_owned());
@@ -196,7 +196,7 @@ fn parse_status(name: &str, modifiers: &mut Modifiers) -> Result<Status, String>
     })
 }
 
-/// The `key=value` pairs of one item that nobody has asked for yet.
+/// The `key=value` pairs of one item that are not used yet.
 struct Modifiers(Vec<(String, String)>);
 
 impl Modifiers {

@@ -1,4 +1,4 @@
-//! Scripted answers, and the text that they are written in. It knows nothing of HTTP connections or records.
+//! Scripted answers and their text form, independent of HTTP connections and records.
 
 mod answer;
 mod grammar;

@@ -1,4 +1,4 @@
-//! What the address of a request says: the kind of notification, and the payment token.
+//! The address of a request: the kind of notification, and the payment token.
 
 use std::borrow::Cow;
 
@@ -6,13 +6,14 @@ use crate::kind::{KINDS, Kind};
 
 /// The query parameter that makes a payment a secure one.
 const PAYMENT_TOKEN: &str = "paymentToken";
-/// A longer secret shows its first eight characters and its last four, a shorter one none.
+/// From this length on, a shortened secret shows its first eight characters and its last four; a shorter secret shows
+/// none.
 const SHOWN_FROM: usize = 21;
 
-/// The address of a request, taken apart.
+/// The parts of the address of a request.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Address<'a> {
-    /// The kind that the path names; anything may stand before it. `None`: no kind has this path.
+    /// The kind in the path, which may have any prefix. `None`: no kind has this path.
     pub(crate) kind: Option<Kind>,
     /// The payment token, which may be empty; `None`: the query has none.
     pub(crate) payment_token: Option<&'a str>,
@@ -37,7 +38,8 @@ impl<'a> Address<'a> {
         }
     }
 
-    /// Parameters that the kind does not have. A shop's proxy may add some, but a payment's are its signature.
+    /// Warns of parameters that the kind does not have. A proxy of the shop may add some, but those of a payment sign
+    /// it.
     pub(super) fn warn(&self, warnings: &mut Vec<String>) {
         let is_payment = matches!(self.kind, Some(Kind::Payment | Kind::SecurePayment));
         for (name, _) in parameters(self.query) {
@@ -58,14 +60,14 @@ fn parameters(query: &str) -> impl Iterator<Item = (&str, &str)> {
     parts.map(|part| part.split_once('=').unwrap_or((part, "")))
 }
 
-/// The paths of all kinds, for a person who used another.
+/// The paths of all kinds, for the answer to another path.
 pub(crate) fn known_paths() -> String {
     let mut paths: Vec<&str> = KINDS.iter().map(|row| row.path).collect();
     paths.dedup();
     paths.join(", ")
 }
 
-/// The path and query with every token in the query made too short to be used.
+/// The path and query, with every token in the query too short to be used.
 pub(crate) fn without_tokens(path_and_query: &str) -> Cow<'_, str> {
     let Some((path, query)) = path_and_query.split_once('?') else {
         return Cow::Borrowed(path_and_query);
@@ -88,12 +90,13 @@ pub(crate) fn without_tokens(path_and_query: &str) -> Cow<'_, str> {
     Cow::Owned(format!("{path}?{}", shortened.join("&")))
 }
 
-/// A misspelt parameter holds the same secret, and a name with escapes may be one.
+/// Whether this parameter may hold a token. A misspelt parameter holds the same secret, and a name with escapes may
+/// be one.
 fn names_a_token(name: &str) -> bool {
     name.contains('%') || name.to_ascii_lowercase().contains("token")
 }
 
-/// Enough of a token to compare it with another, and not enough to use it. The page's `text.js` does the same.
+/// The part of a token that is enough to compare it, but not to use it. `text.js` of the page does the same.
 pub(crate) fn shortened(token: &str) -> String {
     let characters = token.chars().count();
     if characters < SHOWN_FROM {

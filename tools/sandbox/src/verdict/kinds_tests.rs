@@ -14,7 +14,7 @@ fn order(lines: &str) -> String {
     format!(r#"{{{VISITOR},"lines":{lines}}}"#)
 }
 
-/// Status, what the answer begins with and what it contains.
+/// Each row: status, the beginning of the answer, and a text that it contains.
 #[test]
 fn judge_answers_each_kind_as_documented() {
     let line = |rest: &str| {

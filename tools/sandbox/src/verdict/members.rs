@@ -1,4 +1,4 @@
-//! What is odd about the members of a body, whatever the answer is.
+//! Warnings about the members of a body, independent of the answer.
 
 use serde_json::{Map, Value};
 
@@ -20,7 +20,7 @@ fn knows(kind: Kind, name: &str) -> bool {
         || of_fields(kind).any(|own| own == name)
 }
 
-/// The first member of the kind that should be a string and is not. A key of a product or a variant may be `null`, as
+/// The first member of the kind that must be a string and is not. A key of a product or a variant may be `null`, as
 /// in the vendor's examples.
 pub(super) fn not_a_string(kind: Kind, members: &Map<String, Value>) -> Option<&'static str> {
     let strings = VISITOR.into_iter().chain(["id"]).chain(of_fields(kind));
@@ -38,7 +38,7 @@ pub(super) fn warn_of_members(
     members: &Map<String, Value>,
     warnings: &mut Vec<String>,
 ) {
-    // A ticket or a product key that is missing or empty has an answer of its own; a token may be missing.
+    // A missing or empty ticket or product key is answered elsewhere; a token may be missing.
     let id = kind.spec().has_id.then_some("id");
     for name in ["market", "customerKey", "sessionKey"]
         .into_iter()
@@ -73,7 +73,7 @@ pub(super) fn warn_of_members(
     }
 }
 
-/// What the library would refuse or warn of, from a shop that sends by hand.
+/// Warns of keys that the library would refuse or warn of, for shops that send without the library.
 fn warn_of_keys(members: &Map<String, Value>, warnings: &mut Vec<String>) {
     let text = |name: &str| members.get(name).and_then(Value::as_str);
     for name in ["customerKey", "sessionKey", "token"] {

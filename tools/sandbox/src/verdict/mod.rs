@@ -1,17 +1,17 @@
-//! The normal answer: what the vendor's documents say a notification deserves. Pure.
+//! The normal answer to a notification, according to the vendor's documents. Pure functions.
 //!
 //! | answer | when | known from |
 //! |---|---|---|
-//! | 204 | none of what follows | documents |
+//! | 204 | none of the following | documents |
 //! | 400 | the ticket is missing (adding to cart; click) | documents; inferred for click |
-//! | 400 | the product key is missing (non-eSales kinds), also when there is a variant key | documents; they do not say what a variant key alone is worth, and the sandbox refuses it |
+//! | 400 | the product key is missing (non-eSales kinds), also when there is a variant key | documents; they do not mention a variant key alone, and the sandbox refuses it |
 //! | 400 | a payment has no lines, or a line has neither key | documents |
 //! | 400 | a line of a payment without a token has a cost | documents; the status is inferred |
 //! | 400 | the body is not JSON, not an object, or a member has another type | our own |
 //! | 403 | a SHA-256 customer key could not be validated | documents |
 //! | 403 | the payment token is not that of the body's bytes | inferred |
 //!
-//! Answers of our own invention begin with `Sandbox:`. What the documents neither allow nor forbid is answered as
+//! Answers that are not the vendor's begin with `Sandbox:`. Values that the documents neither allow nor forbid are answered as
 //! usual and noted as a warning: a member that is unknown or missing, a quantity of 0, a cost that is not below the
 //! price. The library's own checks are not used here, on purpose: a fault in them must not hide itself by being made
 //! twice. Only the table of kinds and fields is shared.
@@ -31,27 +31,27 @@ pub(crate) use self::signature::hex;
 use self::signature::{Token, check_payment_token, check_token, is_sha256_shaped};
 use crate::kind::{Field, Kind};
 
-/// The vendor's words for 400, where they are known.
+/// The vendor's text for 400, where it is known.
 const TICKET_MISSING: &str = "Ticket is missing.";
-/// The same of a product key; the vendor's own words may differ.
+/// The corresponding text for a product key; the vendor's text may differ.
 const PRODUCT_KEY_MISSING: &str = "Product key is missing.";
-/// The vendor's words for 403.
+/// The vendor's text for 403.
 const NOT_VALIDATED: &str = "A SHA256 customer key was used, but it could not be validated.";
-/// The same of a payment token; what the vendor says is not known.
+/// The corresponding text for a payment token; the vendor's text is unknown.
 const PAYMENT_NOT_VALIDATED: &str = "A payment token was used, but it could not be validated.";
 
-/// What is to be answered, and what was understood on the way.
+/// The answer to a notification, and the values that were read from it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Verdict {
     pub(crate) status: u16,
     /// The body of the answer; empty for 204.
     pub(crate) text: String,
-    /// What the path names.
+    /// The kind in the path.
     pub(crate) kind: Option<Kind>,
     pub(crate) notification: Option<Notification>,
     pub(crate) visitor: Option<Visitor>,
     pub(crate) token_valid: Option<bool>,
-    /// Why the token is not valid, or cannot be told to be.
+    /// Why the token is not valid, or why that is unknown.
     pub(crate) token_problem: Option<&'static str>,
     pub(crate) payment_token_valid: Option<bool>,
     pub(crate) payment_token_problem: Option<&'static str>,
@@ -59,8 +59,8 @@ pub(crate) struct Verdict {
 }
 
 impl Verdict {
-    /// A refusal of what is no notification, whatever it holds. Its members are read all the same: whoever sees
-    /// them is to see which of them is the token.
+    /// Refuses a request that is no notification. Its members are read all the same, so that tokens can be shortened
+    /// where they are shown.
     pub(crate) fn refuse(
         status: u16,
         text: impl Into<String>,
@@ -84,7 +84,7 @@ impl Verdict {
     }
 }
 
-/// Judges one notification of this kind by its address, its `Content-Type` header and its body.
+/// Checks one notification of this kind: its address, its `Content-Type` header and its body.
 pub(crate) fn judge(
     kind: Kind,
     address: &Address<'_>,
@@ -143,7 +143,7 @@ pub(crate) fn judge(
     verdict.answer(204, "")
 }
 
-/// Why the notification is answered 400, if it is: first what cannot be read, then what is missing.
+/// The reason for a 400: first unreadable values, then missing ones.
 fn refusal(
     kind: Kind,
     members: &Map<String, Value>,

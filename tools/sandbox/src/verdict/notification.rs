@@ -1,4 +1,4 @@
-//! What could be read of a notification.
+//! The values that could be read from a notification.
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -31,7 +31,7 @@ macro_rules! notification {
                 }
             }
 
-            /// What it takes in memory beside its own size, near enough.
+            /// Its approximate size in memory, beside its own struct.
             pub(crate) fn bytes(&self) -> usize {
                 let of = |text: &String| text.len();
                 let members = [$(&self.$member),*];
@@ -47,11 +47,11 @@ macro_rules! notification {
 notification! {
     /// The storefront market.
     market: "market",
-    /// Who the visitor is.
+    /// Identifies the visitor.
     customer_key: "customerKey",
-    /// The visit.
+    /// Identifies the visit.
     session_key: "sessionKey",
-    /// This one notification, through all its retries.
+    /// Identifies this notification, in all its retries.
     id: "id",
     /// Proof that the shop made the customer key; signed-in visitors only.
     token: "token",
@@ -66,11 +66,11 @@ notification! {
     // end of fields
 }
 
-/// Who the customer key says the visitor is. JSON: `"anonymous"`, `"signed-in"`.
+/// Whether the visitor is signed in, according to the customer key. JSON: `"anonymous"`, `"signed-in"`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Visitor {
-    /// The customer key is not shaped like a SHA-256 hash.
+    /// The customer key does not look like a SHA-256 hash.
     Anonymous,
     /// The customer key is 64 hexadecimal digits.
     SignedIn,

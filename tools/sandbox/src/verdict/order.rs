@@ -1,4 +1,4 @@
-//! The lines of an order: what each must have, and what is odd about its numbers.
+//! The lines of an order: required values, and warnings about numbers.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ const MEMBERS: [&str; 5] = [
     "cost",
 ];
 
-/// One line of an order. Its numbers are the text that was in the body, which no rounding has changed.
+/// One line of an order. Its numbers are the text of the body, without rounding.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
@@ -52,19 +52,19 @@ impl Line {
     }
 }
 
-/// What is wrong with an order. The messages name the first line of each fault.
+/// The faults of an order. The messages name the first line with each fault.
 #[derive(Debug, Default)]
 pub(super) struct OrderFaults {
-    /// It cannot be read as the documents describe it.
+    /// It does not have the form that the documents describe.
     pub(super) unreadable: Option<String>,
-    /// The documents say that it is refused.
+    /// The documents demand that it is refused.
     pub(super) refused: Option<String>,
     pub(super) warnings: Vec<String>,
 }
 
 type Members<'a> = BTreeMap<String, &'a RawValue>;
 
-/// The member `lines` of a body, as it was written. `null` counts as none.
+/// The member `lines` of a body, unparsed. `null` counts as missing.
 pub(super) fn raw_lines(body: &[u8]) -> Option<&RawValue> {
     let mut members = serde_json::from_slice::<Members<'_>>(body).ok()?;
     members
@@ -80,7 +80,7 @@ fn members(line: &RawValue) -> Option<Members<'_>> {
     serde_json::from_str(line.get()).ok()
 }
 
-/// The lines that are objects, with their numbers as they were written. At most as many as the library sends.
+/// The lines that are objects, with unparsed numbers. At most as many as the library sends.
 pub(super) fn read_lines(lines: &RawValue) -> Option<Vec<Line>> {
     let lines = elements(lines)?.into_iter().take(MAX_LINES);
     Some(
@@ -110,7 +110,7 @@ fn string(raw: &RawValue) -> Option<String> {
     serde_json::from_str(raw.get()).ok()
 }
 
-/// Judges the lines of a payment; `signed`: of a secure one.
+/// Checks the lines of a payment; `signed`: of a secure one.
 pub(super) fn judge_order(lines: Option<&RawValue>, signed: bool) -> OrderFaults {
     let mut faults = OrderFaults::default();
     let Some(lines) = lines else {
@@ -194,7 +194,7 @@ fn refused(number: usize, members: &Members<'_>, signed: bool) -> Option<String>
     }
 }
 
-/// What no document gives an answer for.
+/// Warns of values that no document mentions.
 fn warn(members: &Members<'_>, mut add: impl FnMut(String)) {
     let text = |name: &str| {
         let raw = members.get(name).map(|raw| raw.get());
@@ -239,7 +239,7 @@ fn warn(members: &Members<'_>, mut add: impl FnMut(String)) {
     }
 }
 
-/// The same warning of many lines is one warning.
+/// Combines the same warning about many lines into one.
 #[derive(Default)]
 struct LineWarnings(BTreeMap<String, (usize, usize)>);
 

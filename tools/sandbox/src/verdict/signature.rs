@@ -1,7 +1,7 @@
 //! The two tokens: a signed-in visitor's, and a payment's.
 //!
-//! They are computed here with `hmac` and `sha2` directly, and not by the notify library's own signing code, on
-//! purpose: a bug there must not hide itself by being made twice.
+//! They are computed here with `hmac` and `sha2` directly, not with the signing code of the library, so that a bug
+//! there is found.
 
 use std::fmt::Write as _;
 
@@ -10,7 +10,7 @@ use sha2::Sha256;
 
 use super::notification::{Notification, Visitor};
 
-/// What a token is worth.
+/// The result of checking a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Token {
     /// The visitor is anonymous, or the payment not a secure one.
@@ -22,7 +22,7 @@ pub(super) enum Token {
 }
 
 impl Token {
-    /// Whether it is valid, if that can be said.
+    /// Whether it is valid. `None`: unknown or not needed.
     pub(super) fn valid(self) -> Option<bool> {
         match self {
             Token::NotNeeded | Token::Unknown(_) => None,
@@ -31,7 +31,7 @@ impl Token {
         }
     }
 
-    /// Why it is not valid, or cannot be told to be.
+    /// Why it is not valid, or why that is unknown.
     pub(super) fn problem(self) -> Option<&'static str> {
         match self {
             Token::NotNeeded | Token::Valid => None,
@@ -121,7 +121,7 @@ pub(super) fn is_sha256_shaped(text: &str) -> bool {
 }
 
 pub(super) fn hmac_sha256_hex(key: &str, message: &[u8]) -> String {
-    // HMAC takes a key of any length, so the error cannot come up; a token is never empty.
+    // HMAC accepts a key of any length, so the error is impossible; a token is never empty.
     let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(key.as_bytes()) else {
         return String::new();
     };
@@ -132,7 +132,7 @@ pub(super) fn hmac_sha256_hex(key: &str, message: &[u8]) -> String {
 /// Lower-case hexadecimal digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}"); // a String never refuses
+        let _ = write!(text, "{byte:02x}"); // writing to a String never fails
         text
     })
 }

@@ -14,7 +14,7 @@ const JSON: Option<&str> = Some("application/json");
 
 const CART: &str = "/api/v1/notifications/adding-to-cart";
 
-/// Judges a body that was sent to this path with this query.
+/// Checks a body that was sent to this path with this query.
 fn judged(path: &str, query: Option<&str>, body: &str, private_key: Option<&str>) -> Verdict {
     let address = Address::new(path, query);
     judge(
@@ -52,7 +52,7 @@ fn judge_returns_the_answer_of_the_service() {
     let upper_token = TOKEN.to_ascii_uppercase();
     let no_token =
         anonymous(r#","ticket":"t""#).replace("d9528030-509c-4e0f-b585-7168f1e9feca", KEY);
-    // body, private key?, status, words that the text starts with, words in it, visitor, token_valid
+    // body, private key?, status, start of the answer, part of the answer, visitor, token_valid
     let (anon, user) = (Some(Visitor::Anonymous), Some(Visitor::SignedIn));
     let forbidden = "A SHA256 customer key was used, but it could not be validated. Sandbox: ";
     let table = [
