@@ -240,10 +240,13 @@ mod tests {
             (400, ""),
             (401, ""),
             (404, " (is the v1 API enabled for this cluster?)"),
-            (302, " (redirects are not followed; check the address)"),
+            (
+                302,
+                " (redirects are not followed; check cluster_id or base_url)",
+            ),
             (408, ""),
             (503, ""),
-            (600, " (not a status of HTTP)"),
+            (600, " (not an HTTP status)"),
         ] {
             let detail = |is_whole| from_status(code, "", is_whole, None).detail;
             assert_eq!(detail(true), format!("HTTP {code}{hint}"));
@@ -366,8 +369,8 @@ mod tests {
         for outcome in [not_http, from_ureq] {
             assert_eq!(outcome.status, Status::BadResponse);
             assert!(outcome.may_have_arrived);
-            let words = "the answer is not HTTP that could be understood: ";
-            assert!(outcome.detail.starts_with(words), "{}", outcome.detail);
+            let message = "the answer is not valid HTTP: ";
+            assert!(outcome.detail.starts_with(message), "{}", outcome.detail);
             assert!(outcome.detail.ends_with("garbage"), "{}", outcome.detail);
         }
     }

@@ -216,8 +216,7 @@ impl<'a> OwnedLine<'a> {
 fn refuse_quotes(lines: &[OwnedLine<'_>]) -> Result<(), Error> {
     for (number, line) in lines.iter().enumerate() {
         if let Some(name) = line.in_quotes {
-            let message =
-                format!("{name} is a string: it must be a JSON number, without quotes");
+            let message = format!("{name} is a string: it must be a JSON number, without quotes");
             return Err(in_line(number, &Error::argument(message)));
         }
     }
