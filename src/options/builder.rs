@@ -119,9 +119,9 @@ mod tests {
         for ((name, value, set), option) in SETTERS.iter().zip(OPTIONS) {
             match set(Config::builder()).build() {
                 Ok(config) => assert_eq!(config.get(name), Some(*value), "{name}"),
-                // Each text option has its own check, whose message names the option.
+                // Texts and paths have their own checks, whose messages name the option.
                 Err(e) => {
-                    assert_eq!(option.kind, Kind::Text, "{e}");
+                    assert!(matches!(option.kind, Kind::Text | Kind::Path), "{e}");
                     assert!(e.detail().contains(name), "{e}");
                 }
             }

@@ -80,10 +80,10 @@ fn script_list_is_refused_with_the_part_that_is_wrong() {
         (
             "503:wait=1s",
             1,
-            "`wait=1s`: a whole number from 0 to 3600000",
+            "`wait=1s`: must be a whole number from 0 to 3600000",
         ),
         ("503:wait=3600001", 1, "from 0 to 3600000"),
-        ("503:times=0", 1, "`times=0`: a whole number from 1"),
+        ("503:times=0", 1, "`times=0`: must be a whole number from 1"),
         ("drip:every=0", 1, "`every=0`"),
         ("503:then=open", 1, "`then=open`: only `then=close`"),
         (
@@ -94,12 +94,12 @@ fn script_list_is_refused_with_the_part_that_is_wrong() {
         (
             "503:percent=0",
             1,
-            "`percent=0`: a whole number from 1 to 100 is wanted",
+            "`percent=0`: must be a whole number from 1 to 100",
         ),
         (
             "503:percent=101",
             1,
-            "`percent=101`: a whole number from 1 to 100 is wanted",
+            "`percent=101`: must be a whole number from 1 to 100",
         ),
         ("normal:body=x", 1, "`body` does not go with `normal`"),
         ("drip:then=close", 1, "`then` does not go with `drip`"),
@@ -107,7 +107,7 @@ fn script_list_is_refused_with_the_part_that_is_wrong() {
         ("204:body=x", 1, "an answer 204 has no body"),
         ("503:body=\"x", 1, "the double quote is not closed"),
         ("503:body=\"x\"y", 1, "`y` follows the closing quote"),
-        ("503:body=\"\\n\"", 1, "after a backslash"),
+        ("503:body=\"\\n\"", 1, "a backslash must be followed"),
         ("503:body=a\"b\"", 1, "around the whole value"),
         ("503:retry-after=é", 1, "printable ASCII"),
     ];

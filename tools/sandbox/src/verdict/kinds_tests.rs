@@ -292,7 +292,7 @@ fn judge_validates_a_payment_token_against_the_bytes_of_the_body() {
             Some(false),
             "the payment token is empty",
         ),
-        (upper, SIGNED, true, 403, Some(false), "but for its case"),
+        (upper, SIGNED, true, 403, Some(false), "except for its case"),
         (
             "00".to_owned(),
             SIGNED,
@@ -443,8 +443,14 @@ fn judge_warns_when_the_answer_is_undocumented() {
         ("0", Some("line 1: `cost` is 0")),
         ("0.00", Some("line 1: `cost` is 0")),
         ("-1", Some("line 1: `cost` is negative")),
-        ("199.50", Some("line 1: `cost` is not below `sellingPrice`")),
-        ("200", Some("line 1: `cost` is not below `sellingPrice`")),
+        (
+            "199.50",
+            Some("line 1: `cost` is not less than `sellingPrice`"),
+        ),
+        (
+            "200",
+            Some("line 1: `cost` is not less than `sellingPrice`"),
+        ),
     ] {
         let body = SIGNED.replace(":80", &format!(":{cost}"));
         let query = signature::hmac_sha256_hex(PRIVATE_KEY, body.as_bytes());

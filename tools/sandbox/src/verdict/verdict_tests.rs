@@ -153,7 +153,7 @@ fn judge_returns_the_answer_of_the_service() {
             true,
             403,
             forbidden,
-            "but for its case",
+            "except for its case",
             user,
             Some(false),
         ),
