@@ -1,40 +1,53 @@
 /**
  * @file
- * esales-notify: tells the Elevate 3 commerce search service what a shop's visitors do: clicks, carts, payments.
- * Generated from the Rust source by cbindgen; do not edit.
+ * esales-notify: sends a shop's clicks, carts, payments and ends of sessions to the Elevate 3 commerce
+ * search service. Generated from the Rust source by cbindgen; do not edit.
  *
  * Rules
  *
- * 1.  Names. Functions and types begin with esales_, macros with ESALES_. Nothing else is exported.
- * 2.  Results. A function that can fail returns int32_t: >= 0 is success, < 0 an error code from the list below.
- *     The codes are frozen: never renumbered, never reused. esales_last_error() has the words.
- * 3.  Out-parameters are written on success only; a receipt is written on failure too.
- * 4.  Strings in are UTF-8, NUL-terminated and borrowed for the call. Strings out are static, or copied into the
- *     caller's memory. There is nothing to free but handles.
- * 5.  Bad input (NULL where it is not allowed, invalid UTF-8, a wrong struct_size) gives ESALES_INVALID_ARGUMENT
- *     with words that name the argument, and nothing is sent. Freeing NULL is fine.
- * 6.  Threads. A handle may be used from any number of threads at once. While a handle is freed, no other thread may
- *     be using it. No function is async-signal-safe: a signal handler must not call any.
- * 7.  fork. A client works in the parent and in the child. The child opens connections of its own and leaves the
- *     parent's alone.
- * 8.  Time. A call that sends returns within the option timeout_ms, whatever the network does. A call that enqueues
- *     never waits on the network, and waits for other processes and for an fsync at most enqueue_timeout_ms. Opening,
- *     reading and writing a file of the spool are not bounded: if the file system itself hangs, the call hangs with it.
- * 9.  Panics do not cross this border: a defect of the library is reported as ESALES_INTERNAL.
- * 10. Loading the library does nothing: no thread, no file, no socket, no environment read, no signal handler.
- *     It stays loaded: dlclose is safe at any time.
- * 11. Callbacks run on any thread, with no lock of the library held, and never after they were unregistered (by setting
- *     another, or none, or by freeing the client). Their arguments are valid during the call. Unregistering a callback
- *     waits until it has ended, unless the callback does it itself; so two callbacks that unregister each other at the
- *     same time wait for ever. The library's own threads that run callbacks have a stack of 8 MiB, on top of the host's
- *     thread-local data, and all signals blocked. A callback must return: a C++ exception or a pthread_exit that leaves
- *     it ends the process (SIGABRT), and a longjmp that leaves it is undefined behaviour.
- * 12. Structs grow at their end only, in later versions; struct_size says which one the caller was compiled with. A size
- *     that no version had is refused. A struct need not be aligned.
- * 13. Memory. When the process has none left, calls that would send or enqueue fail (ESALES_INTERNAL), and what has begun
- *     is completed with a reserve of 4 MiB. A failed allocation ends the process only if more than that has begun.
- * 14. Signals. The library has no handlers, and its threads block all signals: a handler of the host runs on a thread of
- *     the host. Once the host has no thread left, after a pthread_exit of its main thread, one of them opens all signals.
+ * 1.  Names. Functions and types begin with esales_, macros with ESALES_. Nothing else is
+ *     exported.
+ * 2.  Results. A function that can fail returns int32_t: 0 or more is success, less than 0 is an
+ *     error code from the list below. The codes are frozen: they are never renumbered or reused.
+ *     esales_last_error() returns the message of a failure.
+ * 3.  Out-parameters are written only on success. A receipt is also written on failure.
+ * 4.  Strings passed in are UTF-8 and NUL-terminated, and are borrowed for the call. Strings
+ *     passed out are static, or are copied into the caller's memory. The caller frees only
+ *     handles.
+ * 5.  Invalid arguments. NULL where it is not allowed, invalid UTF-8 or a wrong struct_size
+ *     returns ESALES_INVALID_ARGUMENT with a message that names the argument. Nothing is sent.
+ *     Freeing NULL is allowed.
+ * 6.  Threads. Any number of threads may use a handle at once. While a handle is freed, no other
+ *     thread may use it. No function is async-signal-safe: a signal handler must not call any of
+ *     them.
+ * 7.  fork. A client works in the parent and in the child. The child opens its own connections
+ *     and does not use the parent's.
+ * 8.  Time. A call that sends returns within the option timeout_ms, whatever the network does. A
+ *     call that enqueues never waits for the network; it waits for other processes and for an
+ *     fsync for at most enqueue_timeout_ms. Opening, reading and writing a spool file have no
+ *     time limit: if the file system hangs, the call hangs too.
+ * 9.  Panics do not reach the caller. A defect of the library is returned as ESALES_INTERNAL.
+ * 10. Loading the library starts no thread, opens no file or socket, reads no environment
+ *     variable and installs no signal handler. The library stays loaded: dlclose is safe at any
+ *     time.
+ * 11. Callbacks. A callback may run on any thread, and the library holds no lock while it runs.
+ *     Its arguments are valid during the call. It is unregistered by setting another callback or
+ *     NULL, or by freeing the client; after that it never runs. Unregistering a callback waits
+ *     until the callback has ended, unless the callback unregisters itself. Two callbacks that
+ *     unregister each other at the same time therefore wait for ever. Threads of the library
+ *     that run callbacks have a stack of 8 MiB in addition to the host's thread-local data, and
+ *     block all signals. A callback must return: if a C++ exception or pthread_exit leaves it,
+ *     the process is aborted (SIGABRT), and if longjmp leaves it, the behaviour is undefined.
+ * 12. Struct sizes. Later versions add members only at the end of a struct. In struct_size the
+ *     caller passes the size with which it was compiled. A size that no version had is refused.
+ *     A struct need not be aligned.
+ * 13. Memory. If no memory is left, calls that would send or enqueue return ESALES_INTERNAL, and
+ *     the library completes work in progress from a reserve of 4 MiB. A failed allocation ends
+ *     the process only if the reserve is used up.
+ * 14. Signals. The library has no signal handlers, and its threads block all signals, so the
+ *     host's handlers run on the host's threads. Exception: if the host has no thread left,
+ *     because its main thread has called pthread_exit, one thread of the library unblocks all
+ *     signals.
  */
 
 #ifndef ESALES_NOTIFY_H
@@ -43,7 +56,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/** The version of this header; esales_version() tells the library's. */
+/** The version of this header. esales_version() returns the version of the library. */
 #define ESALES_VERSION "0.1.0"
 
 /* The call did what was asked. */
@@ -75,7 +88,7 @@
  */
 #define ESALES_CLOSED -3
 
-/* The service refused the notification; the same bytes will get the same answer. */
+/* The notification is not sent again: the service refused it, or would count it twice. */
 
 /**
  * The service refused the request (400): a ticket, a product key or an order line is missing.
@@ -91,6 +104,11 @@
  * The service gave another final answer, such as a 404 or a redirect.
  */
 #define ESALES_REJECTED -12
+
+/**
+ * It is not known whether the payment arrived; the service would count it twice if it were sent again.
+ */
+#define ESALES_MAY_HAVE_ARRIVED -13
 
 /* The same notification may succeed later, with the same id. */
 
@@ -125,11 +143,11 @@
 #define ESALES_CONNECTION_LOST -25
 
 /**
- * The answer is not HTTP that could be understood; the notification may have arrived.
+ * The answer is not valid HTTP; the notification may have arrived.
  */
 #define ESALES_BAD_RESPONSE -26
 
-/* The queue did not accept the notification, or gave it up, or does not know it. */
+/* The queue did not accept the notification, gave it up, or does not know its id. */
 
 /**
  * The queue is full; the notification was not accepted.
@@ -142,7 +160,7 @@
 #define ESALES_SPOOL_FAILED -31
 
 /**
- * The notification was not delivered within max_age_s; it is no longer tried.
+ * The notification was not delivered within max_age_s and is not tried any more.
  */
 #define ESALES_EXPIRED -32
 
@@ -152,7 +170,7 @@
 #define ESALES_DROPPED -33
 
 /**
- * Nothing is known of the id: it was never accepted here, or its receipt was discarded.
+ * The id is unknown: it was never accepted here, or its receipt was discarded.
  */
 #define ESALES_UNKNOWN_ID -34
 
@@ -166,32 +184,32 @@
 /* The kinds of notification. */
 
 /**
- * The visitor added a product to the cart that the service had shown.
+ * The visitor added a product to the cart that the service had returned.
  */
 #define ESALES_ADD_TO_CART 1
 
 /**
- * The visitor clicked a product that the service had shown.
+ * The visitor clicked a product that the service had returned.
  */
 #define ESALES_CLICK 2
 
 /**
- * The visitor clicked a product that the service had not shown, so that there is no ticket for it.
+ * The visitor clicked a product that did not come from the service and has no ticket.
  */
 #define ESALES_NON_ESALES_CLICK 3
 
 /**
- * The visitor added a product to the cart that the service had not shown, so that there is no ticket for it.
+ * The visitor added a product to the cart that did not come from the service and has no ticket.
  */
 #define ESALES_NON_ESALES_ADD_TO_CART 4
 
 /**
- * The visitor paid for an order. Not every cluster accepts payments that are not signed.
+ * The visitor paid for an order. Some clusters accept only signed payments.
  */
 #define ESALES_PAYMENT 5
 
 /**
- * The visitor paid for an order. The shop's private key signs the notification, and its lines may have costs.
+ * The visitor paid for an order. The notification is signed with the shop's private key, and its lines may have costs.
  */
 #define ESALES_SECURE_PAYMENT 6
 
@@ -200,17 +218,17 @@
  */
 #define ESALES_END 7
 
-/** Begin every esales_visitor with this: it sets struct_size and clears the rest. */
+/** Initialises an esales_visitor: sets struct_size and clears the other members. */
 #define ESALES_VISITOR_INIT { (uint32_t)sizeof(esales_visitor), NULL, NULL, NULL, NULL }
-/** Begin every esales_line with this: it sets struct_size and clears the rest. */
+/** Initialises an esales_line: sets struct_size and clears the other members. */
 #define ESALES_LINE_INIT { (uint32_t)sizeof(esales_line), 0, NULL, NULL, NULL, NULL }
-/** Begin every esales_notification with this: it sets struct_size and clears the rest. */
+/** Initialises an esales_notification: sets struct_size and clears the other members. */
 #define ESALES_NOTIFICATION_INIT { (uint32_t)sizeof(esales_notification), 0, NULL, NULL, NULL, NULL, NULL, 0, NULL }
-/** Begin every esales_receipt with this: it sets struct_size and clears the rest. Until a call has written it,
-    it does not say that anything was delivered. */
+/** Initialises an esales_receipt: sets struct_size and clears the other members. Its status is
+    ESALES_INTERNAL until a call writes it. */
 #define ESALES_RECEIPT_INIT { (uint32_t)sizeof(esales_receipt), ESALES_INTERNAL, 0, 0, 0, { 0 }, { 0 } }
-/** Begin every esales_stats with this: it sets struct_size and clears the rest. */
-#define ESALES_STATS_INIT { (uint32_t)sizeof(esales_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+/** Initialises an esales_stats: sets struct_size and clears the other members. */
+#define ESALES_STATS_INIT { (uint32_t)sizeof(esales_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 
 /**
@@ -219,17 +237,18 @@
 #define ESALES_LOG_OFF 0
 
 /**
- * Events may be lost, or were: an operator must act.
+ * Notifications were lost or may be lost: an operator must act.
  */
 #define ESALES_LOG_ERROR 1
 
 /**
- * Something to look at: a dead letter, an outage, expired or dropped events.
+ * A problem that an operator should look at: a dead letter, an outage, expired or dropped
+ * notifications.
  */
 #define ESALES_LOG_WARN 2
 
 /**
- * Turns in the delivery: the service is back.
+ * Changes of the delivery: it started, it stopped, the service is available again.
  */
 #define ESALES_LOG_INFO 3
 
@@ -239,25 +258,28 @@
 #define ESALES_LOG_DEBUG 4
 
 /**
- * Sends notifications. May be used from any number of threads at once, and after a fork in the parent and in the
- * child. Cheap: clients that lead to the same place share their connections and their queue, process-wide.
+ * A client sends notifications. Any number of threads may use it at once, and after a fork the
+ * parent and the child may both use it. Clients are cheap: in one process, clients that have the
+ * same endpoint settings share their connections, and clients that have the same options share
+ * their queue.
  */
 typedef struct esales_client esales_client;
 
 /**
- * Options for clients: name and value strings, see the option table. May be used from any number of threads.
+ * The options of a client: pairs of a name and a value, both text. The names are in the option
+ * table (esales-notify options). Any number of threads may use it at once.
  */
 typedef struct esales_config esales_config;
 
 /**
- * What esales_log_to calls: level is one of ESALES_LOG_ERROR to ESALES_LOG_DEBUG, message is UTF-8, valid during
- * the call.
+ * The callback of esales_log_to. level is one of ESALES_LOG_ERROR to ESALES_LOG_DEBUG. message is
+ * UTF-8 and valid during the call.
  */
 typedef void (*esales_log_callback)(void *user_data, int32_t level, const char *message);
 
 /**
- * Who added the product to the cart. Begin with ESALES_VISITOR_INIT. The strings are borrowed for the call and
- * sent as they are; none may be empty or hold a control character.
+ * The visitor who caused the event. Begin with ESALES_VISITOR_INIT. The strings are borrowed for
+ * the call and sent unchanged. None of them may be empty or contain a control character.
  */
 typedef struct esales_visitor {
   /**
@@ -265,60 +287,63 @@ typedef struct esales_visitor {
    */
   uint32_t struct_size;
   /**
-   * Storefront market, at most 128 bytes. NULL: the client's option "market".
+   * Storefront market, at most 128 bytes. NULL: the client's option market.
    */
   const char *market;
   /**
-   * Who the visitor is, at most 256 bytes. Anonymous: a UUID that the shop made and keeps (esales_new_key).
-   * Signed in: esales_customer_key of the visitor's id.
+   * Key of the visitor, at most 256 bytes. Anonymous visitor: a UUID that the shop makes with
+   * esales_new_key and keeps. Signed-in visitor: esales_customer_key of the visitor's id.
    */
   const char *customer_key;
   /**
-   * A UUID for the visit, at most 256 bytes.
+   * Key of the session (visit), a UUID, at most 256 bytes.
    */
   const char *session_key;
   /**
-   * Signed in: esales_customer_token, at most 256 bytes. NULL: an anonymous visitor.
+   * Signed-in visitor: the token from esales_customer_token, at most 256 bytes. NULL: the
+   * visitor is anonymous.
    */
   const char *token;
 } esales_visitor;
 
 /**
- * One line of an order. Begin with ESALES_LINE_INIT. The strings are borrowed for the call. Prices are decimal numbers as
- * text, such as "199.50": digits, and a point with digits behind it where there are decimals, at most 32 characters. They
- * are sent exactly as given.
+ * One line of an order. Begin with ESALES_LINE_INIT. The strings are borrowed for the call. Prices
+ * are decimal numbers as text, such as "199.50" or "10": digits, optionally followed by a point
+ * and more digits, at most 32 characters. Prices are sent exactly as given.
  */
 typedef struct esales_line {
   /**
-   * sizeof(esales_line), set by ESALES_LINE_INIT. The lines of one order have the same.
+   * sizeof(esales_line), set by ESALES_LINE_INIT. All lines of one order must have the same
+   * size.
    */
   uint32_t struct_size;
   /**
-   * How many were bought, 1 to 2147483647.
+   * Number of items bought, 1 to 2147483647.
    */
   uint32_t quantity;
   /**
-   * The shop's key of the product, at most 256 bytes. NULL: variant_key is given.
+   * The shop's key of the product, at most 256 bytes. May be NULL if variant_key is given.
    */
   const char *product_key;
   /**
-   * The shop's key of the variant, at most 256 bytes. NULL: product_key is given.
+   * The shop's key of the variant, at most 256 bytes. May be NULL if product_key is given.
    */
   const char *variant_key;
   /**
-   * What one of them was sold for.
+   * Selling price of one item.
    */
   const char *selling_price;
   /**
-   * What one of them cost the shop: more than 0 and less than selling_price; only in ESALES_SECURE_PAYMENT. NULL: not
-   * known.
+   * Cost of one item for the shop, more than 0 and less than selling_price. Only in an
+   * ESALES_SECURE_PAYMENT. NULL: the cost is not known.
    */
   const char *cost;
 } esales_line;
 
 /**
- * What happened. Begin with ESALES_NOTIFICATION_INIT, and set kind and its members; a member of another kind is refused.
- * The strings are borrowed for the call and sent as they are; none may be empty or hold a control character.
+ * What happened. Begin with ESALES_NOTIFICATION_INIT, then set kind and the members of that kind.
+ * A member of another kind is refused. The strings are borrowed for the call and sent unchanged.
+ * None of them may be empty or contain a control character.
  */
 typedef struct esales_notification {
   /**
@@ -326,45 +351,48 @@ typedef struct esales_notification {
    */
   uint32_t struct_size;
   /**
-   * One of the kinds above, such as ESALES_CLICK.
+   * The kind of notification, such as ESALES_CLICK.
    */
   int32_t kind;
   /**
-   * Names this one event, at most 128 bytes; NULL: a new UUID. It is the same in every attempt. To send the same event
-   * again, pass the id of the receipt. The service gets it with clicks and carts only.
+   * Id of this one event, at most 128 bytes. NULL: a new UUID. All attempts send the same id. To
+   * send the same event again, pass the id of its receipt. Only clicks and carts send the id to
+   * the service.
    */
   const char *id;
   /**
-   * Clicks and carts: the service's own opaque string, at most 8192 bytes. Refused if it has a control character: the
-   * service's tickets have none, so it was altered on its way.
+   * Clicks and carts: the opaque string that the service returned with the product, at most 8192
+   * bytes. A ticket with a control character is refused: it was damaged on its way.
    */
   const char *ticket;
   /**
-   * Non-eSales clicks and carts: the shop's key of the product, at most 256 bytes. NULL: variant_key is given; the
-   * service may refuse that.
+   * Non-eSales clicks and carts: the shop's key of the product, at most 256 bytes. May be NULL
+   * if variant_key is given, but the service may refuse such a notification.
    */
   const char *product_key;
   /**
-   * Non-eSales clicks and carts: the shop's key of the variant, at most 256 bytes. NULL: none.
+   * Non-eSales clicks and carts: the shop's key of the variant, at most 256 bytes. May be NULL.
    */
   const char *variant_key;
   /**
-   * Payments: the lines of the order.
+   * Payments: an array with the lines of the order.
    */
   const struct esales_line *lines;
   /**
-   * Their number, at most 10,000.
+   * Payments: the number of lines, at most 10,000.
    */
   size_t line_count;
   /**
-   * Secure payments: the shop's private key, at most 4096 bytes. It signs the payment during the call and is never kept.
+   * Secure payments: the shop's private key, at most 4096 bytes. The library signs the payment
+   * with it during the call and does not keep it.
    */
   const char *private_key;
 } esales_notification;
 
 /**
- * What became of a notification. Begin with ESALES_RECEIPT_INIT; owned by the caller, nothing to free. Written
- * also when the call fails, except when struct_size is wrong; then esales_last_error has the whole detail.
+ * The outcome of a notification. Begin with ESALES_RECEIPT_INIT. The caller owns it, and there is
+ * nothing to free. It is also written if the call fails, unless struct_size is wrong. If detail is
+ * cut, esales_last_error returns the whole message of a call that failed.
  */
 typedef struct esales_receipt {
   /**
@@ -372,35 +400,38 @@ typedef struct esales_receipt {
    */
   uint32_t struct_size;
   /**
-   * What became of it: a status code. It is the code that the function returned, if it sends or enqueues.
+   * The outcome, as a status code. A function that sends or enqueues returns the same code.
    */
   int32_t status;
   /**
-   * HTTP status of the last attempt's answer; 0: it got none.
+   * HTTP status of the answer to the last attempt. 0: the last attempt got no answer.
    */
   int32_t http_status;
   /**
-   * How many attempts were started; 0: nothing was sent.
+   * How many attempts were started. 0: nothing was sent.
    */
   uint32_t attempts;
   /**
-   * Duration of the call in microseconds. If it comes from the queue: from acceptance to the outcome, or to now.
+   * Duration of the call, in microseconds. In a receipt from the queue: the time from acceptance
+   * to the outcome, or until now if the notification is pending.
    */
   uint64_t elapsed_us;
   /**
-   * The id that was sent, the same in every attempt; empty if the arguments were refused. To send the same event again,
-   * pass it as the id.
+   * The id that was sent, which is the same in every attempt. Empty if the arguments were
+   * refused. To send the same event again, pass this id.
    */
   char id[129];
   /**
-   * What happened, for a person: UTF-8, at most 255 bytes. A longer text is cut, and then ends with "...".
+   * A message for a person: UTF-8, at most 255 bytes. A longer message is cut and ends with
+   * "...".
    */
   char detail[256];
 } esales_receipt;
 
 /**
- * The queue in numbers. Begin with ESALES_STATS_INIT; owned by the caller, nothing to free. At every moment
- * accepted = delivered + dead + expired + dropped + pending, and the same for what begins with process_.
+ * The counters of a queue. Begin with ESALES_STATS_INIT. The caller owns it, and there is nothing
+ * to free. At every moment accepted = delivered + dead + expired + dropped + pending. The same
+ * holds for the members that begin with process_.
  */
 typedef struct esales_stats {
   /**
@@ -408,102 +439,116 @@ typedef struct esales_stats {
    */
   uint32_t struct_size;
   /**
-   * Deliveries in a row that failed; 0: deliveries are not backing off.
+   * Number of consecutive failed deliveries. 0: deliveries are not backing off.
    */
   uint32_t gate_failures;
   /**
-   * How long until the next delivery is tried, in milliseconds; 0: deliveries are not backing off, or it is due.
+   * Time until the next delivery is tried, in milliseconds. 0: deliveries are not backing off,
+   * or the next one is due.
    */
   uint64_t gate_closed_ms;
   /**
-   * Notifications that the queue accepted, from all processes, since the spool was made.
+   * Notifications that the queue has accepted from all processes since the spool was made.
    */
   uint64_t accepted;
   /**
-   * Of these: answered 2xx.
+   * Accepted notifications that were answered 2xx.
    */
   uint64_t delivered;
   /**
-   * Of these: refused for good by the service (400, 403, ...), or payments that may have arrived. The spool keeps them
-   * as dead letters.
+   * Accepted notifications that became dead letters: the service refused them for good (400,
+   * 403, ...), or they are payments that may have arrived. The spool keeps dead letters for an
+   * operator.
    */
   uint64_t dead;
   /**
-   * Of these: not delivered within max_age_s.
+   * Accepted notifications that were not delivered within max_age_s.
    */
   uint64_t expired;
   /**
-   * Of these: dropped, to make room (overflow, max_dead), by an operator, or because a file was deleted or damaged.
+   * Accepted notifications that were dropped: to make room (overflow, max_dead), by an operator,
+   * or because a spool file was deleted or damaged.
    */
   uint64_t dropped;
   /**
-   * Of these: still to be delivered.
+   * Accepted notifications that are still to be delivered.
    */
   uint64_t pending;
   /**
-   * Bytes of the pending notifications, which are JSON.
+   * Bytes of the pending notifications (their JSON).
    */
   uint64_t pending_bytes;
   /**
-   * How long the oldest pending notification has been waiting, in milliseconds; 0: none is pending.
+   * How long the oldest pending notification has been waiting, in milliseconds. 0: none is
+   * pending.
    */
   uint64_t oldest_age_ms;
   /**
-   * Notifications that this process accepted through clients with the options of this one: they share a queue.
+   * Notifications that this process accepted through clients that share this client's queue.
    */
   uint64_t process_accepted;
   /**
-   * Of these: answered 2xx, whichever process delivered them.
+   * Notifications of process_accepted that were answered 2xx by the delivery of any process.
    */
   uint64_t process_delivered;
   /**
-   * Of these: refused for good by the service, or payments that may have arrived.
+   * Notifications of process_accepted that became dead letters.
    */
   uint64_t process_dead;
   /**
-   * Of these: not delivered within max_age_s.
+   * Notifications of process_accepted that were not delivered within max_age_s.
    */
   uint64_t process_expired;
   /**
-   * Of these: dropped.
+   * Notifications of process_accepted that were dropped.
    */
   uint64_t process_dropped;
   /**
-   * Of these: still to be delivered.
+   * Notifications of process_accepted that are still to be delivered.
    */
   uint64_t process_pending;
   /**
-   * Calls of the same clients that ended with ESALES_QUEUE_FULL or ESALES_SPOOL_FAILED; not among the accepted.
+   * Calls of the same clients that returned ESALES_QUEUE_FULL or ESALES_SPOOL_FAILED.
+   * process_accepted does not include them.
    */
   uint64_t process_refused;
   /**
-   * From acceptance to the service's answer, in milliseconds: median of the last 1000 delivered.
+   * Time from acceptance to the service's answer, in milliseconds: median of the last 1000
+   * delivered notifications.
    */
   uint64_t age_p50_ms;
   /**
-   * 95th percentile.
+   * The 95th percentile of that time.
    */
   uint64_t age_p95_ms;
   /**
-   * 99th percentile.
+   * The 99th percentile of that time.
    */
   uint64_t age_p99_ms;
   /**
-   * Duration of the attempt that delivered, in microseconds: median of the last 1000 delivered.
+   * Duration of the successful attempt, in microseconds: median of the last 1000 delivered
+   * notifications.
    */
   uint64_t latency_p50_us;
   /**
-   * 95th percentile.
+   * The 95th percentile of that duration.
    */
   uint64_t latency_p95_us;
   /**
-   * 99th percentile.
+   * The 99th percentile of that duration.
    */
   uint64_t latency_p99_us;
+  /**
+   * Least number of accepted notifications that the engine of the spool has lost: it restarted
+   * without its data, or a replica without the newest ones became the primary. accepted does not
+   * include them. 0 for a spool in a directory or in memory.
+   */
+  uint64_t lost;
 } esales_stats;
 
 /**
- * What esales_client_on_delivery calls: with what became of one notification. The receipt is valid during the call.
+ * The callback of esales_client_on_delivery. The receipt reports the outcome of one notification;
+ * it is valid during the call.
  */
 typedef void (*esales_delivery_callback)(void *user_data, const struct esales_receipt *receipt);
 
@@ -512,136 +557,142 @@ extern "C" {
 #endif // __cplusplus
 
 /**
- * Makes a client. Nothing is sent, no file is written, no thread is started.
+ * Makes a client. This sends nothing, writes no file and starts no thread.
  *
- * The environment is read here and nowhere else: ESALES_* if config is NULL, the proxy variables if the options
- * proxy or no_proxy are not set. As with getenv, no other thread may change it (setenv) at the same time.
+ * This function alone reads the environment: the ESALES_* variables if config is NULL, and the
+ * proxy variables if the options proxy or no_proxy are not set. As with getenv, no other thread
+ * may change the environment (setenv) at the same time.
  *
- * @param config  its options, copied; NULL: the options are read from ESALES_* environment variables.
+ * @param config  the options, which are copied. NULL: the ESALES_* environment variables are the
+ *                options.
  * @param out     receives the handle; free it with esales_client_free.
- * @return 0, ESALES_INVALID_ARGUMENT, ESALES_INVALID_CONFIG if options are missing or contradict one another, if
- *         ca_file cannot be used or if spool is not an absolute path, or ESALES_SPOOL_FAILED if the place of the spool
- *         cannot be used.
+ * @return 0, or ESALES_INVALID_ARGUMENT. ESALES_INVALID_CONFIG if an option is missing or
+ *         contradicts another, if ca_file cannot be used, or if spool is not an absolute path.
+ *         ESALES_SPOOL_FAILED if the spool directory cannot be used.
  */
-int32_t esales_client_new(const struct esales_config *config,
-                          struct esales_client **out);
+int32_t esales_client_new(const struct esales_config *config, struct esales_client **out);
 
 /**
- * Frees a client; NULL is fine. No other thread may be using it. Its connections stay warm for other clients, for the
- * time that keep_alive_s says, and the process keeps delivering what is in the queue (esales_stop_delivery ends that).
+ * Frees a client. NULL is allowed. No other thread may be using the client. Its connections stay
+ * open for other clients for keep_alive_s, and the process keeps delivering its queue until
+ * esales_stop_delivery is called.
  *
- * Returns at once, with one exception: if the client's delivery callback is running on another thread, the call waits
- * until the callback has ended.
+ * The call returns at once, with one exception: if the client's delivery callback is running on
+ * another thread, the call waits until the callback has ended.
  *
  * @param client  the handle, or NULL.
  */
 void esales_client_free(struct esales_client *client);
 
 /**
- * Makes an empty configuration; the environment is not read.
+ * Makes an empty configuration. This does not read the environment.
  *
  * @param out  receives the handle; free it with esales_config_free.
- * @return 0, or ESALES_INVALID_ARGUMENT.
+ * @return 0 or ESALES_INVALID_ARGUMENT.
  */
 int32_t esales_config_new(struct esales_config **out);
 
 /**
- * Sets one option; a later value replaces an earlier one. On failure the configuration is unchanged.
+ * Sets one option. A later value replaces an earlier one. On failure the configuration is
+ * unchanged.
  *
  * @param config  from esales_config_new.
- * @param name    the option, such as "timeout_ms".
- * @param value   its value as text, such as "500"; flags are "true" or "false".
- * @return 0, ESALES_INVALID_ARGUMENT, or ESALES_INVALID_CONFIG for an unknown name (esales_last_error suggests the
- *         nearest one) or a value out of range.
+ * @param name    the name of the option, such as "timeout_ms".
+ * @param value   the value as text, such as "500". Flags are "true" or "false".
+ * @return 0, ESALES_INVALID_ARGUMENT, or ESALES_INVALID_CONFIG for a value out of range or an
+ *         unknown name; for an unknown name, esales_last_error suggests the nearest one.
  */
-int32_t esales_config_set(struct esales_config *config,
-                          const char *name,
-                          const char *value);
+int32_t esales_config_set(struct esales_config *config, const char *name, const char *value);
 
 /**
- * Frees a configuration; NULL is fine. Clients made from it are not affected.
+ * Frees a configuration. NULL is allowed. Clients made from it are not affected.
  *
  * @param config  the handle, or NULL.
  */
 void esales_config_free(struct esales_config *config);
 
 /**
- * The customer key of a signed-in visitor: SHA-256 of the visitor's id in the shop, as 64 lower-case hex digits.
+ * Returns the customer key of a signed-in visitor: the SHA-256 of the visitor's id in the shop, as
+ * 64 lower-case hex digits.
  *
- * @param customer_id  1 to 4096 bytes, no control character.
+ * @param customer_id  1 to 4096 bytes without control characters.
  * @param out          receives 64 digits and a NUL.
  * @return 0 or ESALES_INVALID_ARGUMENT.
  *
  */
-int32_t esales_customer_key(const char *customer_id,
-                            char out[65]);
+int32_t esales_customer_key(const char *customer_id, char out[65]);
 
 /**
- * The token of a signed-in visitor: HMAC-SHA256 of the customer key under the shop's private key, as 64 lower-case
- * hex digits.
+ * Returns the token of a signed-in visitor: the HMAC-SHA256 of the customer key under the shop's
+ * private key, as 64 lower-case hex digits.
  *
- * @param private_key   from the vendor, 1 to 4096 bytes, no control character (mind a file's final line break).
+ * @param private_key   the shop's private key, which the vendor issued: 1 to 4096 bytes without
+ *                      control characters. A line break at the end of a key file is not part of
+ *                      the key.
  * @param customer_key  from esales_customer_key.
  * @param out           receives 64 digits and a NUL.
  * @return 0 or ESALES_INVALID_ARGUMENT.
  *
  */
-int32_t esales_customer_token(const char *private_key,
-                              const char *customer_key,
-                              char out[65]);
+int32_t esales_customer_token(const char *private_key, const char *customer_key, char out[65]);
 
 /**
- * A new random key (UUID version 4): for anonymous customer keys, session keys and ids.
+ * Returns a new random key (UUID version 4) for an anonymous customer key, a session key or an id.
  *
  * @param out  receives 36 characters and a NUL.
- * @return 0, ESALES_INVALID_ARGUMENT, or ESALES_INTERNAL if the system gives no random bytes.
+ * @return 0, ESALES_INVALID_ARGUMENT, or ESALES_INTERNAL if the system provides no random bytes.
  *
  */
 int32_t esales_new_key(char out[37]);
 
 /**
- * Says where the library's messages go, for the whole process. Keys, tokens and tickets never appear in them.
+ * Sets where the library's log messages go, for the whole process. The messages never contain
+ * keys, tokens or tickets.
  *
- * @param callback   runs on any thread, the library's own among them, with no lock held: it may use the library. What
- *                   the library would have to say of such a call, on the same thread, is not said. NULL: the last 256
- *                   messages are kept for esales_log_next. When this returns, an earlier callback has ended, except
- *                   when it is called from within it. A forked child goes on with it, unless another thread was just
- *                   calling this function.
- * @param user_data  handed to the callback as it is.
- * @param level      the most verbose level that is wanted, ESALES_LOG_OFF to ESALES_LOG_DEBUG. Off, which it is to
- *                   begin with: nothing is called or kept.
+ * @param callback   receives each message. It may run on any thread, including threads of the
+ *                   library, and no lock is held, so it may call functions of the library;
+ *                   messages about calls made within the callback are not logged. NULL: the last
+ *                   256 messages are kept for esales_log_next. When this function returns, an
+ *                   earlier callback has ended, unless the call was made from within it. A forked
+ *                   child keeps the callback, unless the fork happened while another thread was in
+ *                   this function.
+ * @param user_data  passed to the callback unchanged.
+ * @param level      the most verbose level that is logged, ESALES_LOG_OFF to ESALES_LOG_DEBUG. The
+ *                   level is ESALES_LOG_OFF until this function is called: nothing is logged and
+ *                   no message is kept.
  * @return 0 or ESALES_INVALID_ARGUMENT.
  */
-int32_t esales_log_to(esales_log_callback callback,
-                      void *user_data,
-                      int32_t level);
+int32_t esales_log_to(esales_log_callback callback, void *user_data, int32_t level);
 
 /**
- * Takes the oldest message that was kept because esales_log_to was given no callback.
+ * Returns the oldest kept message. Messages are kept while esales_log_to has a level and no
+ * callback.
  *
- * @param timeout_ms  how long to wait for one, in milliseconds; 0: not at all.
- * @param level       receives its level.
- * @param message     receives at most 511 bytes and a NUL, UTF-8. What does not fit is cut between two characters, and
- *                    then ends with "...".
- * @return 1, 0 if there is none, or ESALES_INVALID_ARGUMENT.
+ * @param timeout_ms  how long to wait for a message, in milliseconds. 0: do not wait.
+ * @param level       receives the level of the message.
+ * @param message     receives at most 511 bytes of UTF-8 and a NUL. A longer message is cut
+ *                    between two characters and ends with "...".
+ * @return 1 if a message was returned, 0 if there was none, or ESALES_INVALID_ARGUMENT.
  *
  */
-int32_t esales_log_next(uint32_t timeout_ms,
-                        int32_t *level,
-                        char message[512]);
+int32_t esales_log_next(uint32_t timeout_ms, int32_t *level, char message[512]);
 
 /**
- * Sends a notification, and waits for the answer. Blocks for at most the option timeout_ms, whatever the network does.
+ * Sends a notification and waits for the answer. The call returns within the option timeout_ms,
+ * whatever the network does.
  *
- * A payment is sent again only if it is certain that the service did not process it, for the service would count it twice
- * (option payment_repeat). ESALES_END waits for older notifications in the client's queue, for at most half of timeout_ms.
+ * The service would count a repeated payment twice. A payment is therefore sent again only if the
+ * service certainly did not process it (option payment_repeat). ESALES_END first waits for older
+ * notifications in the client's queue, for at most half of timeout_ms.
  *
  * @param client        from esales_client_new.
- * @param visitor       who did it.
+ * @param visitor       the visitor who caused the event.
  * @param notification  what happened.
- * @param receipt       receives what became of it; may be NULL.
- * @return ESALES_DELIVERED, with on_failure=queue ESALES_QUEUED, or an error. After ESALES_TIMEOUT,
- *         ESALES_CONNECTION_LOST, ESALES_BAD_RESPONSE and ESALES_SERVER_ERROR the event may have arrived all the same.
+ * @param receipt       receives the outcome. May be NULL.
+ * @return ESALES_DELIVERED, ESALES_QUEUED (only with on_failure=queue) or an error. After
+ *         ESALES_TIMEOUT, ESALES_CONNECTION_LOST, ESALES_BAD_RESPONSE or ESALES_SERVER_ERROR the
+ *         notification may have arrived: send it again with the same id. A payment that may have
+ *         arrived returns ESALES_MAY_HAVE_ARRIVED instead: do not send it again.
  */
 int32_t esales_notify(const struct esales_client *client,
                       const struct esales_visitor *visitor,
@@ -649,17 +700,20 @@ int32_t esales_notify(const struct esales_client *client,
                       struct esales_receipt *receipt);
 
 /**
- * Accepts a notification into the queue and returns at once; it is delivered later, by a thread of this process or by
- * another process (option delivery). The arguments are those of esales_notify, checked as there. Never waits on the
- * network; on the disk and other processes at most enqueue_timeout_ms.
+ * Accepts a notification into the queue and returns. A thread of this process or another process
+ * delivers it later (option delivery). The call never waits for the network; it waits for the disk
+ * and for other processes for at most enqueue_timeout_ms.
+ *
+ * If the call returns ESALES_QUEUED, the notification is delivered at least once, always with the
+ * same bytes, or it is counted as dead, expired or dropped. A payment that may have arrived
+ * becomes a dead letter, which an operator may retry.
  *
  * @param client        from esales_client_new.
- * @param visitor       who did it.
- * @param notification  what happened.
- * @param receipt       receives ESALES_QUEUED and the id, or why it was not accepted; may be NULL.
- * @return ESALES_QUEUED, ESALES_INVALID_ARGUMENT, ESALES_QUEUE_FULL or ESALES_SPOOL_FAILED. What it returned
- *         ESALES_QUEUED for is delivered at least once, always with the same bytes, or counted as dead, expired or
- *         dropped. A payment that may have arrived becomes a dead letter, which an operator may retry.
+ * @param visitor       the visitor who caused the event, as for esales_notify.
+ * @param notification  what happened, as for esales_notify.
+ * @param receipt       receives ESALES_QUEUED and the id, or the reason for the failure. May be
+ *                      NULL.
+ * @return ESALES_QUEUED, ESALES_INVALID_ARGUMENT, ESALES_QUEUE_FULL or ESALES_SPOOL_FAILED.
  */
 int32_t esales_enqueue(const struct esales_client *client,
                        const struct esales_visitor *visitor,
@@ -667,15 +721,17 @@ int32_t esales_enqueue(const struct esales_client *client,
                        struct esales_receipt *receipt);
 
 /**
- * esales_notify of the commonest kind: the visitor added the product behind the ticket to the cart.
+ * Sends the most common notification with esales_notify: the visitor added the ticket's product to
+ * the cart.
  *
  * @param client   from esales_client_new.
- * @param visitor  who added the product.
- * @param ticket   the service's own opaque string, at most 8192 bytes, sent as it is. Refused if it has a control
- *                 character: the service's tickets have none, so it was altered on its way.
- * @param id       names this one event, at most 128 bytes; NULL: a new UUID. It is the same in every attempt. To send
- *                 the same event again, pass the id of the receipt.
- * @param receipt  receives what became of it; may be NULL.
+ * @param visitor  the visitor who added the product.
+ * @param ticket   the opaque string that the service returned with the product, at most 8192
+ *                 bytes, sent unchanged. A ticket with a control character is refused: it was
+ *                 damaged on its way.
+ * @param id       id of this one event, at most 128 bytes. NULL: a new UUID. All attempts send the
+ *                 same id. To send the same event again, pass the id of its receipt.
+ * @param receipt  receives the outcome. May be NULL.
  * @return As esales_notify.
  */
 int32_t esales_notify_add_to_cart(const struct esales_client *client,
@@ -685,13 +741,14 @@ int32_t esales_notify_add_to_cart(const struct esales_client *client,
                                   struct esales_receipt *receipt);
 
 /**
- * esales_enqueue of the commonest kind: the visitor added the product behind the ticket to the cart.
+ * Enqueues the most common notification with esales_enqueue: the visitor added the ticket's
+ * product to the cart.
  *
  * @param client   from esales_client_new.
- * @param visitor  who added the product.
+ * @param visitor  the visitor who added the product.
  * @param ticket   as for esales_notify_add_to_cart.
  * @param id       as for esales_notify_add_to_cart.
- * @param receipt  receives ESALES_QUEUED and the id, or why it was not accepted; may be NULL.
+ * @param receipt  receives ESALES_QUEUED and the id, or the reason for the failure. May be NULL.
  * @return As esales_enqueue.
  */
 int32_t esales_enqueue_add_to_cart(const struct esales_client *client,
@@ -701,125 +758,143 @@ int32_t esales_enqueue_add_to_cart(const struct esales_client *client,
                                    struct esales_receipt *receipt);
 
 /**
- * Waits until everything that was accepted before the call has left the queue, for at most timeout_ms. What is
- * left then stays in the queue. ESALES_TIMEOUT is also returned if the spool stayed busy for so long.
+ * Waits until everything that was accepted before the call has left the queue, for at most
+ * timeout_ms. What has not left by then stays in the queue.
  *
  * @param client      from esales_client_new.
- * @param timeout_ms  how long to wait, in milliseconds; 0: not at all.
- * @param stats       receives the numbers afterwards, also with ESALES_TIMEOUT; may be NULL. They are asked for within
- *                    timeout_ms too; if the spool cannot tell by then, all of it stays as it was.
- * @return 0, ESALES_TIMEOUT, ESALES_INVALID_ARGUMENT or ESALES_SPOOL_FAILED.
+ * @param timeout_ms  how long to wait, in milliseconds. 0: do not wait.
+ * @param stats       receives the counters after the wait, also if the call returns
+ *                    ESALES_TIMEOUT. May be NULL. If the spool cannot be read within timeout_ms,
+ *                    the struct is left unchanged.
+ * @return 0, ESALES_TIMEOUT, ESALES_INVALID_ARGUMENT or ESALES_SPOOL_FAILED. ESALES_TIMEOUT is
+ *         also returned if the spool stayed busy.
  */
 int32_t esales_client_flush(const struct esales_client *client,
                             uint32_t timeout_ms,
                             struct esales_stats *stats);
 
 /**
- * Ends this process's part in the delivery of the client's queue, for good: the process takes nothing more out of the
- * queue, and the call waits until requests in flight are recorded. For a program that is about to end: a request that
- * is in flight when the process ends is sent again later, under the same id. esales_stop_delivery does it for every
- * spool of the process.
+ * Ends this process's delivery of the client's queue, for good. The process sends no further
+ * notification from the queue, and the call waits until requests in flight are recorded. Call it
+ * in a program that is about to end: a request that is in flight when the process ends is sent
+ * again later, with the same id. esales_stop_delivery does this for every spool of the process.
  *
- * Clients that share the queue, also later ones, do not deliver either. What is left stays in the queue, and enqueues
- * keep working. Another process delivers a spool from then on, if one is on standby or starts later. In a forked child
- * the delivery is not stopped.
+ * Other clients that share the queue do not deliver it either, and neither do later ones. What is
+ * left stays in the queue, and enqueues keep working. Another process delivers the spool if one is
+ * on standby or starts later. In a forked child, delivery is not stopped.
  *
  * @param client      from esales_client_new.
- * @param timeout_ms  how long to wait for requests in flight, in milliseconds; 0: not at all.
- * @return 0, ESALES_INVALID_ARGUMENT, ESALES_INVALID_CONFIG, or ESALES_TIMEOUT if requests were still in flight after
- *         timeout_ms: the delivery has ended all the same, and these notifications are sent once more later.
+ * @param timeout_ms  how long to wait for requests in flight, in milliseconds. 0: do not wait.
+ * @return 0, ESALES_INVALID_ARGUMENT, ESALES_INVALID_CONFIG or ESALES_TIMEOUT. ESALES_TIMEOUT:
+ *         delivery has ended, but requests were still in flight after timeout_ms; their
+ *         notifications are sent again later.
  */
-int32_t esales_client_stop_delivery(const struct esales_client *client,
-                                    uint32_t timeout_ms);
+int32_t esales_client_stop_delivery(const struct esales_client *client, uint32_t timeout_ms);
 
 /**
- * Ends this process's part in the delivery of every spool, as esales_client_stop_delivery does for one queue, also of
- * spools whose clients have been freed. To be called once, when the program ends. Queues in memory are left alone, for
- * what is in them ends with the process: call esales_client_flush before.
+ * Ends this process's delivery of every spool, as esales_client_stop_delivery does for one queue.
+ * Spools whose clients have been freed are included. Call it once, when the program ends. Queues
+ * in memory are not stopped, because they are lost with the process: call esales_client_flush
+ * before.
  *
- * @param timeout_ms  how long to wait for requests in flight, in milliseconds; 0: not at all.
+ * @param timeout_ms  how long to wait for requests in flight, in milliseconds. 0: do not wait.
  * @return 0, or ESALES_TIMEOUT as from esales_client_stop_delivery.
  */
 int32_t esales_stop_delivery(uint32_t timeout_ms);
 
 /**
- * The queue in numbers.
+ * Returns the counters of the client's queue.
  *
  * @param client  from esales_client_new.
- * @param stats   receives the numbers.
- * @return 0, ESALES_INVALID_ARGUMENT, or ESALES_SPOOL_FAILED if the spool cannot be read within enqueue_timeout_ms.
+ * @param stats   receives the counters.
+ * @return 0, ESALES_INVALID_ARGUMENT, or ESALES_SPOOL_FAILED if the spool cannot be read within
+ *         enqueue_timeout_ms.
  */
-int32_t esales_client_stats(const struct esales_client *client,
-                            struct esales_stats *stats);
+int32_t esales_client_stats(const struct esales_client *client, struct esales_stats *stats);
 
 /**
- * What became of a notification that went into the queue.
+ * Returns the receipt of a notification that was accepted into the queue.
  *
  * @param client   from esales_client_new.
- * @param id       the id of its receipt when it was accepted.
- * @param receipt  its status is ESALES_QUEUED while the notification waits, ESALES_DELIVERED, the code that it became a
- *                 dead letter with, ESALES_EXPIRED or ESALES_DROPPED; elapsed_us counts from acceptance.
- * @return 0, ESALES_UNKNOWN_ID if nothing is known of the id (never accepted here, or completed longer ago than
- *         receipt_retention_s), ESALES_INVALID_ARGUMENT, or ESALES_SPOOL_FAILED if the spool cannot be read within
- *         enqueue_timeout_ms. The receipt has the same code, and its detail the reason.
+ * @param id       the id in the receipt of esales_enqueue or esales_notify.
+ * @param receipt  receives the state of the notification. Its status is ESALES_QUEUED while the
+ *                 notification is pending, then ESALES_DELIVERED, ESALES_EXPIRED, ESALES_DROPPED,
+ *                 or the code for which it became a dead letter. elapsed_us counts from
+ *                 acceptance.
+ * @return 0 if the receipt was found. ESALES_UNKNOWN_ID if it was not: the id was never accepted
+ *         here, or the notification left the queue more than receipt_retention_s ago.
+ *         ESALES_INVALID_ARGUMENT. ESALES_SPOOL_FAILED if the spool cannot be read within
+ *         enqueue_timeout_ms. On failure the receipt has the same code, and its detail has the
+ *         reason.
  */
 int32_t esales_client_receipt(const struct esales_client *client,
                               const char *id,
                               struct esales_receipt *receipt);
 
 /**
- * Takes the oldest notification that this process's delivery has settled (delivered, dead, expired) and this function
- * has not yet told of. For hosts that a thread of the library cannot call back.
+ * Returns the oldest outcome (delivered, dead letter or expired) of this process's delivery that
+ * this function has not yet returned. It is for hosts in which a thread of the library cannot run
+ * a callback.
  *
- * They are kept from the first call on, at most 1024 (esales_client_receipt knows of older ones), until
- * esales_client_on_delivery is called with NULL, or the client is freed. In a forked child, from its first call on.
+ * The library collects outcomes from the first call on, at most the last 1024;
+ * esales_client_receipt can find older ones. Collecting ends when esales_client_on_delivery is
+ * called with NULL or the client is freed. A forked child collects its own outcomes, from its own
+ * first call on.
  *
  * @param client      from esales_client_new.
- * @param timeout_ms  how long to wait for one, in milliseconds; 0: not at all.
- * @param receipt     receives what became of it; its status is ESALES_TIMEOUT if there is none.
- * @return 1, 0 if there is none, ESALES_INVALID_ARGUMENT or ESALES_INVALID_CONFIG.
+ * @param timeout_ms  how long to wait for an outcome, in milliseconds. 0: do not wait.
+ * @param receipt     receives the outcome. If there is none, its status is ESALES_TIMEOUT.
+ * @return 1 if an outcome was returned, 0 if there was none, ESALES_INVALID_ARGUMENT or
+ *         ESALES_INVALID_CONFIG.
  */
 int32_t esales_client_delivery_next(const struct esales_client *client,
                                     uint32_t timeout_ms,
                                     struct esales_receipt *receipt);
 
 /**
- * Calls back, on a thread of the library, for every notification that this process's delivery settles (delivered,
- * dead, expired), after it is recorded. No lock is held: the callback may use the library. A child that it forks is to
- * call exec or _exit; coming back from the callback ends the child.
+ * Sets a callback for the outcomes of this process's delivery. A thread of the library calls it
+ * for every notification that was delivered, became a dead letter or expired, after the outcome is
+ * recorded. The library holds no lock meanwhile, so the callback may call any function of the
+ * library. If the callback forks, the child must call exec or _exit: a child that returns from the
+ * callback is ended.
  *
  * @param client     from esales_client_new.
- * @param callback   replaces an earlier one; NULL ends it. When this, or esales_client_free, returns, an earlier
- *                   callback has ended, except when it is called from within it.
- * @param user_data  handed to the callback as it is.
- * @return 0, ESALES_INVALID_ARGUMENT or ESALES_INVALID_CONFIG. After a fork, set it again in the child.
+ * @param callback   replaces an earlier callback. NULL unregisters it. When this function or
+ *                   esales_client_free returns, the earlier callback has ended, unless the call
+ *                   was made from within it.
+ * @param user_data  passed to the callback unchanged.
+ * @return 0, ESALES_INVALID_ARGUMENT or ESALES_INVALID_CONFIG. After a fork, the child must set
+ *         its callback again.
  */
 int32_t esales_client_on_delivery(const struct esales_client *client,
                                   esales_delivery_callback callback,
                                   void *user_data);
 
 /**
- * The name of a code, such as "ESALES_TIMEOUT"; "ESALES_UNKNOWN" for a number that is none. Static.
+ * Returns the name of a code, such as "ESALES_TIMEOUT", or "ESALES_UNKNOWN" for an unknown number.
+ * The string is static.
  *
  * @param status  an ESALES_* code.
  */
 const char *esales_status_name(int32_t status);
 
 /**
- * What a code means, in one sentence. Static.
+ * Returns the meaning of a code, in one sentence. The string is static.
  *
  * @param status  an ESALES_* code.
  */
 const char *esales_status_text(int32_t status);
 
 /**
- * This thread's last failure, in words that name the argument or option; "" if there was none. Success does not
- * clear it. Valid until this thread's next failing call.
+ * Returns the message of this thread's last failure, which names the argument or option. "": no
+ * call of this thread has failed. A successful call does not clear it. The string is valid until
+ * this thread's next failing call.
  */
 const char *esales_last_error(void);
 
 /**
- * The library's version, such as "0.1.0"; compare with ESALES_VERSION of the header. Static.
+ * Returns the library's version, such as "0.1.0". Compare it with ESALES_VERSION of the header.
+ * The string is static.
  */
 const char *esales_version(void);
 
