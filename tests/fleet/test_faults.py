@@ -4,13 +4,11 @@ import os
 import threading
 
 import pytest
-from conftest import HERE, LONG_S, queued
+from conftest import HERE, LONG_S, SLACK_MS, queued
 from counting import wait_for
 from test_promises import after
 
 BOUND_MS = 400
-# What is promised beyond enqueue_timeout_ms, and what a busy machine adds.
-SLACK_MS = 100 + 400
 
 
 def one(produce, spool, **options):
