@@ -60,7 +60,7 @@ fn every_answer_maps_to_its_status_and_its_number_of_attempts() {
             3,
             "waiting for the answer",
         ),
-        ("garbage", Status::BadResponse, 0, 3, "not HTTP"),
+        ("garbage", Status::BadResponse, 0, 3, "not valid HTTP"),
     ] {
         let sandbox = scripted(&format!("{answer}:times=3"));
         let client = client(
