@@ -1,11 +1,22 @@
 //! Test helpers that run code in a forked process.
 
+use std::sync::{Mutex, MutexGuard};
+
+static BIRTH: Mutex<()> = Mutex::new(());
+
+/// Keeps other tests from starting a process. A new process has copies of all descriptors until it runs its program, and a
+/// copied lock is still held after its owner has released it.
+pub(crate) fn without_births() -> MutexGuard<'static, ()> {
+    super::lock(&BIRTH)
+}
+
 /// Runs `child` in a forked process and returns its result, or a negative number if a signal ended
 /// the process.
 ///
 /// # Safety
 /// `child` makes only system calls, because the forked process has no other thread of this process.
 pub(super) unsafe fn in_a_child(child: impl FnOnce() -> u8) -> i32 {
+    let _birth = without_births();
     // SAFETY: the child exits without running any other code of this process.
     unsafe {
         match libc::fork() {

@@ -23,10 +23,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{Counts, Fate, Item, Lease, NewItem, Position, Settlement, Spool, StoredItem, Totals};
-use crate::host::Timestamp;
+use crate::host::{self, Timestamp};
 use crate::notification::{self, Kind};
 use crate::options::{Config, QueueSettings};
-use crate::outcome::Status;
+use crate::outcome::{Error, Status};
 
 /// Which dead letter is the oldest: `max_dead` drops it first, and lists begin with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -281,8 +281,14 @@ pub(crate) fn push_all(spool: &dyn Spool, numbers: std::ops::RangeInclusive<u64>
     }
 }
 
+/// Asks for the lease while no new process holds a copy of its lock.
+pub(crate) fn acquire(spool: &dyn Spool) -> Result<Option<Box<dyn Lease>>, Error> {
+    let _birth = host::without_births();
+    spool.acquire(soon())
+}
+
 pub(crate) fn lead(spool: &dyn Spool) -> Box<dyn Lease> {
-    let mut lease = spool.acquire(soon()).unwrap().expect("the lease is free");
+    let mut lease = acquire(spool).unwrap().expect("the lease is free");
     refresh(&mut *lease);
     lease
 }
