@@ -1,6 +1,12 @@
 //! Test helpers that run code in a forked process.
 
+use std::cell::Cell;
 use std::sync::{Mutex, MutexGuard};
+
+thread_local! {
+    /// In a forked process, which inherits the lock held and has no other tests.
+    static IS_CHILD: Cell<bool> = const { Cell::new(false) };
+}
 
 static BIRTH: Mutex<()> = Mutex::new(());
 
@@ -16,11 +22,14 @@ pub(crate) fn without_births() -> MutexGuard<'static, ()> {
 /// # Safety
 /// `child` makes only system calls, because the forked process has no other thread of this process.
 pub(super) unsafe fn in_a_child(child: impl FnOnce() -> u8) -> i32 {
-    let _birth = without_births();
+    let _birth = (!IS_CHILD.get()).then(without_births);
     // SAFETY: the child exits without running any other code of this process.
     unsafe {
         match libc::fork() {
-            0 => libc::_exit(child().into()),
+            0 => {
+                IS_CHILD.set(true);
+                libc::_exit(child().into())
+            }
             pid => {
                 let mut status = 0;
                 assert_eq!(libc::waitpid(pid, &raw mut status, 0), pid);

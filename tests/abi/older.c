@@ -24,7 +24,7 @@ typedef struct {
     uint64_t elapsed_us;
     char id[129];
 } esales_receipt;
-typedef struct { uint32_t struct_size, gate_failures; uint64_t gate_closed_ms, accepted, others[19]; } esales_stats;
+typedef struct { uint32_t struct_size, gate_failures; uint64_t gate_closed_ms, accepted, others[20]; } esales_stats;
 typedef struct { uint32_t struct_size, quantity; const char *product_key, *variant_key, *selling_price; } esales_line;
 typedef struct {
     uint32_t struct_size;

@@ -125,7 +125,7 @@ static void a_receipt_has_the_reason_when_it_could_not_be_asked_for(void **state
     assert_int_equal(esales_client_delivery_next(NULL, 0, &receipt), ESALES_INVALID_ARGUMENT);
     expect_failed_receipt(&receipt, ESALES_INVALID_ARGUMENT, "client");
     assert_int_equal(esales_client_delivery_next(client, 0, &receipt), 0);
-    expect_failed_receipt(&receipt, ESALES_TIMEOUT, "settled");
+    expect_failed_receipt(&receipt, ESALES_TIMEOUT, "completed");
 
     snprintf(path, sizeof path, "%s/newer", folder);
     assert_int_equal(mkdir(path, 0700), 0);

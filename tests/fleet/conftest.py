@@ -17,7 +17,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "reliability")]
 from counting import Service, wait_for  # noqa: E402
 from engines import SERVERS, Engine  # noqa: E402
 from environments import as_environment, clean_environment  # noqa: E402
-from ledger import judge  # noqa: E402
+from told import judge  # noqa: E402
 from proxy import Proxy  # noqa: E402
 
 LONG_S = int(os.environ.get("FLEET_LONG_S", "120"))
