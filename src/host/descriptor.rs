@@ -216,7 +216,6 @@ mod tests {
     /// Runs `child` in a forked process without standard descriptors. Returns whether it returned
     /// true.
     fn without_stdio(child: impl FnOnce() -> bool) -> bool {
-        let _birth = crate::host::without_births();
         // SAFETY: the child makes system calls only (and allocates, which glibc allows after a fork).
         unsafe {
             match libc::fork() {

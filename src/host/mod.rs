@@ -28,8 +28,6 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub(crate) use callback::CallbackSlot;
-#[cfg(test)]
-pub(crate) use child::without_births;
 pub(crate) use clock::{Timestamp, deadline_after, millis, uptime};
 pub(crate) use deadline_lock::DeadlineLock;
 pub(crate) use descriptor::{

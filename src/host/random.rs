@@ -67,7 +67,6 @@ mod tests {
     fn forked_child_draws_other_random_numbers_than_its_parent() {
         random().unwrap();
         let mut ends = [0; 2];
-        let _birth = crate::host::without_births();
         // SAFETY: the array has room for two descriptors. The child only draws, writes and exits,
         // and the parent owns its end.
         let childs = unsafe {

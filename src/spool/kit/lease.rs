@@ -10,7 +10,7 @@ const BACKING_OFF: Gate = Gate {
 };
 
 fn is_free(spool: &dyn Spool) -> bool {
-    acquire(spool).unwrap().is_some()
+    spool.acquire(soon()).unwrap().is_some()
 }
 
 pub(crate) fn lease_is_granted_to_one_drainer_at_a_time<E: Engine>() {

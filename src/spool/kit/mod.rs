@@ -23,10 +23,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{Counts, Fate, Item, Lease, NewItem, Position, Settlement, Spool, StoredItem, Totals};
-use crate::host::{self, Timestamp};
+use crate::host::Timestamp;
 use crate::notification::{self, Kind};
 use crate::options::{Config, QueueSettings};
-use crate::outcome::{Error, Status};
+use crate::outcome::Status;
 
 /// Which dead letter is the oldest: `max_dead` drops it first, and lists begin with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -281,14 +281,22 @@ pub(crate) fn push_all(spool: &dyn Spool, numbers: std::ops::RangeInclusive<u64>
     }
 }
 
-/// Asks for the lease while no new process holds a copy of its lock.
-pub(crate) fn acquire(spool: &dyn Spool) -> Result<Option<Box<dyn Lease>>, Error> {
-    let _birth = host::without_births();
-    spool.acquire(soon())
+/// Reads again, for a few seconds, until what is read is as expected; returns what was read last. A process that another
+/// test starts has a copy of every lock until it runs its program, so that a lease which was just released may look held.
+pub(crate) fn until<T>(mut read: impl FnMut() -> T, is_as_expected: impl Fn(&T) -> bool) -> T {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    loop {
+        let found = read();
+        if is_as_expected(&found) || Instant::now() >= deadline {
+            return found;
+        }
+        std::thread::yield_now();
+    }
 }
 
 pub(crate) fn lead(spool: &dyn Spool) -> Box<dyn Lease> {
-    let mut lease = acquire(spool).unwrap().expect("the lease is free");
+    let free = until(|| spool.acquire(soon()).unwrap(), |lease| lease.is_some());
+    let mut lease = free.expect("the lease is free");
     refresh(&mut *lease);
     lease
 }

@@ -12,8 +12,8 @@ use proptest::test_runner::{Config, TestRunner};
 
 use super::model::{Model, Snapshot};
 use super::steps::{Filler, HANDLES, ORIGINS, OWNERS, Session, Step, limits, step};
-use super::{Engine, SHOP, acquire, ms, soon};
-use crate::host::{self, Timestamp};
+use super::{Engine, SHOP, ms, soon, until};
+use crate::host::Timestamp;
 use crate::notification::{self, Kind};
 use crate::options::QueueSettings;
 use crate::outcome::{Error, Status};
@@ -289,7 +289,11 @@ impl<E: Engine> Run<E> {
     }
 
     fn acquire(&mut self, handle: usize) -> Outcome {
-        let lease = self.read(acquire(&*self.handles[handle]))?;
+        let lease = until(
+            || self.handles[handle].acquire(soon()),
+            |lease| !matches!(lease, Ok(lease) if lease.is_some() != self.lease.is_none()),
+        );
+        let lease = self.read(lease)?;
         assert_eq!(lease.is_some(), self.lease.is_none(), "one drainer leads");
         if let Some(lease) = lease {
             self.begin_lease(lease);
@@ -317,7 +321,7 @@ impl<E: Engine> Run<E> {
         };
         self.engine.expire_lease();
         let in_flight = std::mem::take(&mut self.in_flight);
-        let lease = self.read(acquire(&*self.handles[handle]))?;
+        let lease = self.read(self.handles[handle].acquire(soon()))?;
         self.begin_lease(lease.expect("the lease has run out"));
         let settlements: Vec<Settlement> = in_flight
             .iter()
@@ -665,9 +669,11 @@ impl<E: Engine> Run<E> {
         for origin in ORIGINS {
             gates.push((Arc::from(origin), self.read(spool.gate(origin, soon()))?));
         }
-        let birth = host::without_births();
-        let overview = self.read(spool.overview(soon()))?;
-        drop(birth);
+        let overview = until(
+            || spool.overview(soon()),
+            |found| !matches!(found, Ok(found) if found.leader.is_some() != self.lease.is_some()),
+        );
+        let overview = self.read(overview)?;
         assert_eq!(overview.leader.is_some(), self.lease.is_some());
         assert_eq!(overview.faults, Vec::<String>::new());
         let mut receipts = Vec::new();
@@ -739,7 +745,11 @@ impl<E: Engine> Run<E> {
         if !interrupted.is_request {
             self.retain(interrupted)?;
         }
-        let lease = self.read(acquire(&*self.handles[0]))?;
+        let lease = until(
+            || self.handles[0].acquire(soon()),
+            |lease| !matches!(lease, Ok(None)),
+        );
+        let lease = self.read(lease)?;
         let mut lease = lease.expect("a dead process holds no lease");
         while self.read(shown(lease.poll(self.now)))? {}
         self.lease = Some(lease);

@@ -97,7 +97,6 @@ impl Drop for Server {
 
 /// The server ends with the thread that starts it, also if the tests are killed.
 fn spawn(folder: &Path, port: u16, settings: &[String]) -> Child {
-    let _birth = crate::host::without_births();
     Command::new("setpriv")
         .args(["--pdeathsig", "KILL", "redis-server"])
         .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
