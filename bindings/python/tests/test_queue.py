@@ -262,7 +262,7 @@ def test_stats_obey_the_counter_invariant() -> None:
         (unbalanced, balanced, False),
         (balanced, unbalanced, False),
     ):
-        assert e.Stats(spool, process, 0, 0, 0, 0, 0, none, none).is_balanced == expected
+        assert e.Stats(spool, process, 0, 0, 0, 0, 0, none, none, 0).is_balanced == expected
 
 
 def test_failed_notify_is_queued_when_on_failure_is_queue(
