@@ -65,7 +65,8 @@ final class AgentTest extends SandboxTestCase
     }
 
     /**
-     * The bodies without their repetitions: an agent that is killed may have sent one, and the next agent sends it again.
+     * The bodies without repetitions. An agent that is killed may have sent one already, and the next agent sends it
+     * again.
      *
      * @return list<string>
      */
