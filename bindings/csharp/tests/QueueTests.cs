@@ -514,6 +514,8 @@ namespace Esales.Notify.Tests
                     {
                         producer.EnqueueAddToCart(Sample.Anna, Sample.Ticket);
                     }
+                    // Slow enough that a pause of a busy machine does not deliver all of them.
+                    sandbox.Script("normal:wait=20:times=forever");
                     var environment = new Dictionary<string, string>
                         { ["ESALES_BASE_URL"] = sandbox.BaseUrl, ["ESALES_SPOOL"] = spool, ["ESALES_CONCURRENCY"] = "8" };
                     foreach (string task in new[] { "end-delivering", "stop-delivery", "end-delivering", "stop-delivery" })

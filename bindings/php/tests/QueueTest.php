@@ -334,6 +334,8 @@ final class QueueTest extends SandboxTestCase
         for ($i = 0; $i < 1000; $i++) {
             $ids[] = $this->enqueue($client)->getId();
         }
+        // Slow enough that a pause of a busy machine does not deliver all of them.
+        $this->sandbox->script('normal:wait=20:times=forever');
         foreach (['', 'stop', '', 'stop'] as $how) {
             $before = count($this->receivedIds());
             $program = new Process([PHP_BINARY, __DIR__ . '/programs/end.php', $how], [

@@ -346,6 +346,8 @@ def test_interpreter_that_stops_its_delivery_sends_nothing_twice(
     producer = make(spool=spool, delivery="none")
     ids = [producer.enqueue_add_to_cart(visitor, ticket).id for _ in range(1000)]
     environment.update(ESALES_SPOOL=str(spool), ESALES_CONCURRENCY="8")
+    # Slow enough that a pause of a busy machine does not deliver all of them.
+    service.script("normal:wait=20:times=forever")
     delivered = 0
     for _ in range(5):
         run_program(ends, service.base_url, environment)
