@@ -45,7 +45,7 @@ pub(crate) use main_thread::note_thread;
 pub(crate) use memory::is_short as is_memory_short;
 pub(crate) use panics::{message as panic_message, silence as silence_panics};
 pub(crate) use per_thread::PerThread;
-pub(crate) use process::{process_namespace, this_process};
+pub(crate) use process::{process_name, process_namespace, this_process};
 pub(crate) use random::{dice, fresh_random, random};
 pub(crate) use signals::{append, guard_file_size};
 pub(crate) use socket::{is_quiet, send_now};

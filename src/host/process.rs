@@ -16,6 +16,20 @@ static NO_PAGE: AtomicU32 = AtomicU32::new(0);
 /// The last number that was used. A child inherits it and uses a higher one.
 static LAST: AtomicU32 = AtomicU32::new(0);
 
+/// The name of this process for a person: its command and its id, and its machine if there are several.
+pub(crate) fn process_name(machine: &str) -> String {
+    // Without /proc, for example in a chroot, there is no command.
+    let command = std::fs::read_to_string("/proc/self/comm").unwrap_or_default();
+    let mut process = format!("process {}", std::process::id());
+    if !machine.is_empty() {
+        process = format!("{process} on {machine}");
+    }
+    match command.trim() {
+        "" => process,
+        command => format!("{command} ({process})"),
+    }
+}
+
 /// A number for this process. It is never 0, and differs from the numbers of all processes from
 /// which this one was forked. After a fork, the child must not touch what it inherited.
 pub(crate) fn this_process() -> u32 {

@@ -69,6 +69,7 @@ impl fmt::Display for SpoolPlace {
 const PORT: u16 = 6379;
 const SENTINEL_PORT: u16 = 26379;
 const MAX_NAME: usize = 64;
+const NO_PASSWORD: &str = "must not contain a password, because addresses are logged: use spool_password or spool_password_file";
 const FORM: &str = "redis://[user@]host[:port][/db]?name=NAME";
 
 impl SpoolPlace {
@@ -113,9 +114,7 @@ impl EnginePlace {
             None => (None, authority),
         };
         if user.is_some_and(|user| user.contains(':')) {
-            return refuse(
-                "must not contain a password, because addresses are logged: use spool_password or spool_password_file",
-            );
+            return refuse(NO_PASSWORD);
         }
         let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
         let (mut name, mut sentinel) = (None, None);
@@ -124,9 +123,7 @@ impl EnginePlace {
                 Some(("name", value)) => name = Some(value),
                 Some(("sentinel", value)) => sentinel = Some(value),
                 Some(("password", _)) => {
-                    return refuse(
-                        "must not contain a password, because addresses are logged: use spool_password or spool_password_file",
-                    );
+                    return refuse(NO_PASSWORD);
                 }
                 _ => {
                     let (key, _) = pair.split_once('=').unwrap_or((pair, ""));

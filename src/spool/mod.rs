@@ -73,6 +73,30 @@ pub(crate) struct Item {
     pub(crate) producer: u64,
 }
 
+#[cfg(feature = "log-spool")]
+impl Item {
+    /// The item as a producer enqueues it: with the same id, the same body and no detail.
+    fn to_new(&self) -> NewItem {
+        NewItem {
+            id: self.id.clone(),
+            origin: Arc::clone(&self.origin),
+            path: self.path.clone(),
+            body: self.body.clone(),
+            accepted: self.accepted,
+            attempts: self.attempts,
+            detail: String::new(),
+        }
+    }
+}
+
+/// A random number for a producer. JSON parsers of other languages support integers of 53 bits.
+#[cfg(feature = "log-spool")]
+fn new_producer() -> Result<u64, Error> {
+    let bytes = crate::host::random().map_err(crate::keys::no_random_bytes)?;
+    let used = bytes.iter().take(6);
+    Ok(used.fold(0, |number, byte| number << 8 | u64::from(*byte)))
+}
+
 /// The fate of an item after an attempt, or without one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fate {

@@ -132,15 +132,18 @@ fn deliver(job: Job) -> FinishedDelivery {
     FinishedDelivery {
         // A defect of the library must not lose the notification: it is retried as after a broken
         // connection.
-        outcome: exchanged.unwrap_or_else(|_| Outcome {
-            status: match job.may_repeat {
-                true => Status::ConnectionLost,
-                false => Status::MayHaveArrived,
-            },
-            http_status: None,
-            detail: "a defect in esales-notify ended this attempt".to_owned(),
-            retry_after: None,
-            may_have_arrived: true,
+        outcome: exchanged.unwrap_or_else(|_| {
+            let lost = Outcome {
+                status: Status::ConnectionLost,
+                http_status: None,
+                detail: "a defect in esales-notify ended this attempt".to_owned(),
+                retry_after: None,
+                may_have_arrived: true,
+            };
+            match job.may_repeat {
+                true => lost,
+                false => lost.of_unrepeatable(),
+            }
         }),
         latency: start.elapsed(),
         job,

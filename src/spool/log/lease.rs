@@ -32,19 +32,12 @@ pub(super) struct Holder {
 
 impl Holder {
     fn for_this_process(token: u64) -> Holder {
-        let command = std::fs::read_to_string("/proc/self/comm").unwrap_or_default();
-        let process = std::process::id();
-        // Without /proc, for example in a chroot, there is no command.
-        let name = match command.trim() {
-            "" => format!("process {process}"),
-            command => format!("{command} (process {process})"),
-        };
         Holder {
             token,
             beats: 0,
-            process,
+            process: std::process::id(),
             namespace: host::process_namespace(),
-            name,
+            name: host::process_name(""),
         }
     }
 

@@ -161,12 +161,7 @@ impl LogSpool {
         settings: &Settings,
         creates: bool,
     ) -> Result<LogSpool, Error> {
-        let bytes = host::random().map_err(crate::keys::no_random_bytes)?;
-        // JSON parsers of other languages support integers of 53 bits.
-        let id = bytes
-            .iter()
-            .take(6)
-            .fold(0, |id: u64, b| id << 8 | u64::from(*b));
+        let id = super::new_producer()?;
         Ok(LogSpool {
             path,
             settings: settings.clone(),

@@ -261,16 +261,7 @@ fn column<'a>(rest: &mut &'a str) -> Option<&'a str> {
 
 /// Writes the columns of an item as in its segment, for the file of dead letters.
 pub(super) fn push_item(out: &mut Vec<u8>, item: &Item) {
-    let new = NewItem {
-        id: item.id.clone(),
-        origin: Arc::clone(&item.origin),
-        path: item.path.clone(),
-        body: item.body.clone(),
-        accepted: item.accepted,
-        attempts: item.attempts,
-        detail: String::new(),
-    };
-    push_columns(out, &new, item.producer);
+    push_columns(out, &item.to_new(), item.producer);
 }
 
 #[cfg(test)]

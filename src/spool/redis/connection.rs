@@ -48,14 +48,15 @@ impl Connection {
     }
 
     /// Sends the commands in one piece and reads a reply to each. After an error the connection must be dropped.
-    pub(super) fn exchange(
+    pub(super) fn exchange<'c>(
         &mut self,
-        commands: &[Command],
+        commands: impl IntoIterator<Item = &'c Command>,
         deadline: Instant,
     ) -> Result<Vec<Value>, Broken> {
-        let mut bytes = Vec::new();
+        let (mut bytes, mut wanted) = (Vec::new(), 0);
         for command in commands {
             command.encode(&mut bytes);
+            wanted += 1;
         }
         let broken = |may_have_run| {
             move |error| Broken {
@@ -69,9 +70,9 @@ impl Connection {
         let is_late = Instant::now() >= deadline;
         self.line
             .write(&bytes, deadline)
-            .map_err(broken(!is_late && commands.len() > 1))?;
-        let mut replies = Vec::with_capacity(commands.len());
-        while replies.len() < commands.len() {
+            .map_err(broken(!is_late && wanted > 1))?;
+        let mut replies = Vec::with_capacity(wanted);
+        while replies.len() < wanted {
             replies.push(self.reply(deadline).map_err(broken(true))?);
         }
         Ok(replies)

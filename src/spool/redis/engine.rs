@@ -231,12 +231,7 @@ impl Engine {
         let left = deadline.saturating_duration_since(Instant::now());
         // 0 would be for ever.
         let wait = wait.number(host::millis(left - ANSWER.min(left / 4)).max(1));
-        let mut all: Vec<Command> = Vec::with_capacity(commands.len() + 1);
-        for command in commands {
-            all.push(Command::default().with_all(command));
-        }
-        all.push(wait);
-        connection.exchange(&all, deadline)
+        connection.exchange(commands.iter().chain([&wait]), deadline)
     }
 
     /// Takes the confirmation from the replies, if there is one, and checks it.
@@ -292,7 +287,7 @@ impl Engine {
 
     /// A new connection to the primary, after every check.
     fn open(&self, deadline: Instant) -> Result<Connection, String> {
-        let (connection, _) = self.reach(deadline)?;
+        let connection = self.reach(deadline)?;
         let info = &connection.info;
         let mut known = host::lock(&self.known);
         known.clock = info.clock.or(known.clock);
@@ -305,30 +300,32 @@ impl Engine {
         Ok(connection)
     }
 
-    /// Reaches the primary, and says which host it is.
-    fn reach(&self, deadline: Instant) -> Result<(Connection, Host), String> {
+    /// The primary behind a host of the option: the host itself, or what the Sentinel there names.
+    fn primary_behind(&self, host: &Host, deadline: Instant) -> Result<Host, String> {
+        match &self.place.sentinel {
+            None => Ok(host.clone()),
+            Some(name) => self.ask_sentinel(host, name, deadline),
+        }
+    }
+
+    /// Connects to the primary.
+    fn reach(&self, deadline: Instant) -> Result<Connection, String> {
         let remembered = host::lock(&self.known).primary.clone();
         if let Some(host) = remembered {
             if let Ok(connection) = self.connect(&host, share(deadline, 1)) {
-                return Ok((connection, host));
+                return Ok(connection);
             }
             host::lock(&self.known).primary = None;
         }
         let mut failure = String::new();
         for (n, host) in self.place.hosts.iter().enumerate() {
             let until = share(deadline, self.place.hosts.len() - n - 1);
-            let primary = match &self.place.sentinel {
-                None => Ok(host.clone()),
-                Some(name) => self.ask_sentinel(host, name, until),
-            };
-            let connected = primary.and_then(|primary| {
-                let connection = self
-                    .connect(&primary, until)
-                    .map_err(|unfit| format!("{primary}: {}", unfit.text()))?;
-                Ok((connection, primary))
+            let connected = self.primary_behind(host, until).and_then(|primary| {
+                self.connect(&primary, until)
+                    .map_err(|unfit| format!("{primary}: {}", unfit.text()))
             });
             match connected {
-                Ok(found) => return Ok(found),
+                Ok(connection) => return Ok(connection),
                 Err(e) => failure = e,
             }
         }
@@ -399,11 +396,7 @@ impl Engine {
     pub(super) fn inspect(&self, deadline: Instant) -> Result<(Info, Host, Duration), Failure> {
         let mut failure = String::new();
         for host in &self.place.hosts {
-            let primary = match &self.place.sentinel {
-                None => Ok(host.clone()),
-                Some(name) => self.ask_sentinel(host, name, deadline),
-            };
-            let greeted = primary.and_then(|primary| {
+            let greeted = self.primary_behind(host, deadline).and_then(|primary| {
                 let greeted = self.greet(&primary, deadline);
                 let connection = greeted.map_err(|unfit| format!("{primary}: {}", unfit.text()))?;
                 Ok((connection, primary))

@@ -1,5 +1,5 @@
-//! A log on this machine that takes what the engine does not answer for (`spool_fallback`), under the same ids. Whoever
-//! delivers forwards it when the engine is back: accepting an id twice does nothing.
+//! A log on this machine that accepts notifications while the engine does not answer (`spool_fallback`), with the same
+//! ids. The processes that deliver forward them when the engine is back: accepting an id twice does nothing.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -25,7 +25,7 @@ const FORWARD_FOR: Duration = Duration::from_millis(100);
 const LOG_CALL: Duration = Duration::from_secs(1);
 /// How many notifications are forwarded in one piece.
 const PIECE: usize = 100;
-/// How often it is looked whether another process has put something into the log.
+/// How often the log is checked for notifications of other processes.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
 /// What a receipt says of a notification that waits in the log.
@@ -321,7 +321,7 @@ impl Forwarder {
             let items = lease.fetch(&origin, now, PIECE, &HashSet::new())?;
             let (mut settlements, mut failure) = (Vec::new(), None);
             for item in items {
-                match self.forward_one(&item) {
+                match self.engine.push(&item.to_new(), Instant::now() + LOG_CALL) {
                     Ok(()) => settlements.push(self.settlement(item, now)),
                     Err(e) => {
                         failure = Some(e);
@@ -336,19 +336,6 @@ impl Forwarder {
             }
         }
         Ok(forwarded)
-    }
-
-    fn forward_one(&self, item: &Item) -> Result<(), Error> {
-        let new = NewItem {
-            id: item.id.clone(),
-            origin: Arc::clone(&item.origin),
-            path: item.path.clone(),
-            body: item.body.clone(),
-            accepted: item.accepted,
-            attempts: item.attempts,
-            detail: String::new(),
-        };
-        self.engine.push(&new, Instant::now() + LOG_CALL)
     }
 
     /// It leaves the log. Its receipt there still says that it is queued: what became of it, the engine knows.
@@ -482,7 +469,7 @@ impl Operator for FallbackSpool {
         if !self.is_log_there() || self.log.is_done(deadline)? {
             return Ok(true);
         }
-        // Whoever forwards does what is asked of the log; that may be this process.
+        // The process that forwards executes the operator's commands on the log; that may be this process.
         if let Some(mut lease) = self.log.acquire(deadline)? {
             let polled = lease.poll(Timestamp::now());
             lease.release();

@@ -6,10 +6,10 @@ use super::codec::pack_time;
 use super::engine::{Confirm, Failure};
 use super::resp::{Command, Value};
 use super::script::PUSH;
-use super::{RedisSpool, Shared, fresh_producer};
+use super::{RedisSpool, Shared};
 use crate::host::{self, Timestamp, log, millis};
 use crate::outcome::Error;
-use crate::spool::{Inlet, NewItem, full};
+use crate::spool::{Inlet, NewItem, full, new_producer};
 
 /// How many of those that the engine may have lost are pushed in one piece.
 const PIECE: usize = 50;
@@ -86,7 +86,7 @@ impl Shared {
     fn push(&self, item: &NewItem, deadline: Instant) -> Result<i64, Failure> {
         let (producer, accepted) = {
             let mut told = host::lock(&self.told);
-            told.renew(|| fresh_producer().ok());
+            told.renew(|| new_producer().ok());
             (told.producer, told.accepted)
         };
         let command = self.push_command(item, producer, accepted);

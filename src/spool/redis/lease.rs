@@ -53,14 +53,8 @@ impl fmt::Debug for RedisLease {
 /// A token that no other lease has, and for a person to read who holds it.
 fn new_token() -> Result<String, Error> {
     let bytes = host::random().map_err(crate::keys::no_random_bytes)?;
-    let command = std::fs::read_to_string("/proc/self/comm").unwrap_or_default();
     let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let (command, process) = (command.trim(), std::process::id());
-    let name = match (command, machine.trim()) {
-        ("", "") => format!("process {process}"),
-        ("", machine) => format!("process {process} on {machine}"),
-        (command, machine) => format!("{command} (process {process} on {machine})"),
-    };
+    let name = host::process_name(machine.trim());
     Ok(format!("{} {name}", hex::encode(bytes)))
 }
 

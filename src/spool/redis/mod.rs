@@ -28,8 +28,8 @@ use std::time::Instant;
 pub use report::EngineReport;
 pub(crate) use report::inspect;
 
-use super::Spool;
-use crate::host::{self, Timestamp, millis};
+use super::{Spool, new_producer};
+use crate::host::{Timestamp, millis};
 use crate::options::{EnginePlace, QueueSettings};
 use crate::outcome::{Error, Status};
 use engine::{Engine, Failure};
@@ -81,7 +81,7 @@ impl RedisSpool {
         creates: bool,
         own_boot: Option<u32>,
     ) -> Result<RedisSpool, Error> {
-        let producer = fresh_producer()?;
+        let producer = new_producer()?;
         Ok(RedisSpool {
             shared: Arc::new(Shared {
                 engine: Engine::new(place, settings)?,
@@ -92,15 +92,6 @@ impl RedisSpool {
             }),
         })
     }
-}
-
-/// A number for a producer that no other has. JSON readers of other languages take integers of 53 bits.
-fn fresh_producer() -> Result<u64, Error> {
-    let bytes = host::random().map_err(crate::keys::no_random_bytes)?;
-    Ok(bytes
-        .iter()
-        .take(6)
-        .fold(0, |id: u64, b| id << 8 | u64::from(*b)))
 }
 
 impl Shared {
@@ -134,7 +125,7 @@ impl Shared {
         called.map_err(|failure| self.failed(&failure))
     }
 
-    /// The reply is not what the script answers: somebody else's script has its name.
+    /// The error for a reply that the script does not give: another script has its name.
     fn odd(&self) -> Error {
         let text = format!("spool {}: the engine gave an odd reply", self.engine.place);
         Error::new(Status::SpoolFailed, text)

@@ -9,6 +9,11 @@ use serde_json::json;
 
 use crate::output;
 
+/// The value of an option that is a number; its default if it is not set.
+pub(crate) fn number(config: &Config, name: &str) -> u64 {
+    config.get(name).and_then(|v| v.parse().ok()).unwrap_or(0)
+}
+
 pub(crate) fn command() -> Command {
     Command::new("options")
         .about("Print the option table: name, range, default, environment variable, meaning")

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
+use crate::options;
 use esales_notify::{Client, Config, Error, SpoolAdmin, SpoolReport};
 use rustix::fs::{Access, StatVfsMountFlags, access, statvfs};
 
@@ -19,11 +20,10 @@ pub(super) struct Readiness {
 
 impl Readiness {
     pub(super) fn new(config: &Config) -> Readiness {
-        let number = |name: &str| config.get(name).and_then(|value| value.parse().ok());
         Readiness {
             directory: SpoolAdmin::path(config).ok().flatten(),
-            max_items: number("max_items").unwrap_or(u64::MAX),
-            max_bytes: number("max_bytes").unwrap_or(u64::MAX),
+            max_items: options::number(config, "max_items"),
+            max_bytes: options::number(config, "max_bytes"),
             drops_oldest: config.get("overflow") == Some("drop_oldest"),
             admin: Mutex::default(),
         }

@@ -23,6 +23,7 @@ use tokio::time::timeout;
 use super::pace::Pace;
 use super::readiness::Readiness;
 use crate::metrics::{DrainMetrics, page};
+use crate::options;
 
 /// The header with the id of a notification whose body has none.
 const NOTIFICATION_ID: HeaderName = HeaderName::from_static("notification-id");
@@ -66,10 +67,9 @@ impl Requests {
         allow_hosts: Vec<String>,
         metrics: DrainMetrics,
     ) -> Requests {
-        let number = |name: &str| config.get(name).and_then(|value| value.parse().ok());
         Requests {
             readiness: Readiness::new(&config),
-            enqueue_timeout: Duration::from_millis(number("enqueue_timeout_ms").unwrap_or(1000)),
+            enqueue_timeout: Duration::from_millis(options::number(&config, "enqueue_timeout_ms")),
             unfinished: Arc::new(Unfinished::new(UNFINISHED_BYTES, REQUEST_TIMEOUT)),
             calls: Semaphore::new(MAX_CALLS),
             pace: Pace::default(),

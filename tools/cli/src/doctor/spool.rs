@@ -10,6 +10,7 @@ use esales_notify::{Config, Error, SpoolAdmin, SpoolReport, Status};
 use super::report::Check;
 use super::{engine, place};
 use crate::millis;
+use crate::options;
 use crate::queue::{counted, span};
 
 /// In their order.
@@ -113,7 +114,7 @@ fn look(config: &Config, checks: &mut Vec<Check>) -> Option<String> {
     let (is_usable, check) = place::permissions(&path, parent, directory.as_ref());
     checks.push(check);
     checks.push(place::filesystem(parent));
-    checks.push(place::space(parent, number(config, "max_bytes")));
+    checks.push(place::space(parent, options::number(config, "max_bytes")));
     if directory.is_none() {
         return Some("no notification was ever enqueued".to_owned());
     }
@@ -167,10 +168,6 @@ fn is_sqlite(path: &Path) -> bool {
     let read =
         File::open(path).and_then(|file| file.take(MAGIC.len() as u64).read_to_end(&mut start));
     read.is_ok() && start == MAGIC
-}
-
-fn number(config: &Config, name: &str) -> u64 {
-    config.get(name).and_then(|v| v.parse().ok()).unwrap_or(0)
 }
 
 fn of_unusable(e: &Error) -> &'static str {
@@ -281,7 +278,7 @@ fn drainer(report: &SpoolReport, is_drained_apart: bool) -> Check {
 fn waiting(report: &SpoolReport, config: &Config) -> Check {
     let pending = report.counts.pending;
     let age = report.oldest_age;
-    let max_age = Duration::from_secs(number(config, "max_age_s"));
+    let max_age = Duration::from_secs(options::number(config, "max_age_s"));
     let nearly = |n: u64, max: u64| n >= max - max / 10;
     let failing: Vec<String> = report
         .origins
@@ -316,8 +313,8 @@ fn waiting(report: &SpoolReport, config: &Config) -> Check {
             span(max_age)
         );
         Check::failed("waiting", found, advice)
-    } else if nearly(pending, number(config, "max_items"))
-        || nearly(report.pending_bytes, number(config, "max_bytes"))
+    } else if nearly(pending, options::number(config, "max_items"))
+        || nearly(report.pending_bytes, options::number(config, "max_bytes"))
     {
         let advice = "the queue is nearly full (max_items, max_bytes): restore delivery, or raise the limits";
         Check::warning("waiting", found, advice)
