@@ -80,7 +80,7 @@ impl Line {
         self.0.flush()
     }
 
-    /// Reads what there is, waiting for it until `deadline`; 0: the other side has closed.
+    /// Reads the available bytes, and waits for the first until `deadline`. 0: the peer has closed the connection.
     pub(crate) fn read(&mut self, buffer: &mut [u8], deadline: Instant) -> io::Result<usize> {
         deadline::begin(deadline);
         self.0.read(buffer)

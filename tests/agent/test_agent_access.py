@@ -1,4 +1,4 @@
-"""Who may use the agent: programs of this machine, and no web page that somebody on it visits."""
+"""Who may use the agent: programs of this machine, and no web page that a user of it visits."""
 
 import os
 import stat

@@ -71,7 +71,7 @@ def test_ten_thousand_connections_stay_within_the_bound_and_the_next_client_is_s
             client.close()
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert most <= before + 50 + 10
-    wait_for(lambda: agent.post(cart("after")).status == 202, "the flood is over, and nobody is served")
+    wait_for(lambda: agent.post(cart("after")).status == 202, "no client is served after the flood")
 
 
 def test_bodies_that_do_not_end_are_bounded_in_memory(agent):

@@ -118,7 +118,7 @@ def test_sigterm_finishes_requests_in_flight(agent, sandbox):
 
 
 def test_healthz_fails_when_the_delivery_hangs(command, folder, sandbox):
-    """Its log is a pipe that nobody reads: the thread that delivers waits to write."""
+    """Its log is a pipe that is never read: the thread that delivers waits to write."""
     agent = Agent(command, folder, sandbox.base_url, "--log-level", "debug")
     read, write = os.pipe()
     with open(write, "wb", buffering=0) as log:

@@ -95,7 +95,7 @@ def test_replica_is_refused_and_so_are_loading_and_busy_engines(kind, start_engi
     replica = start_engine("--replicaof", f"127.0.0.1 {primary.port}", server=kind)
     wait_for(lambda: replica.info("master_link_status") == "up", "the replica does not follow", LONG_S)
     refused(one(produce, replica.url()), "read-only replica", "sentinel=")
-    # A script of somebody else.
+    # A script of another program.
     primary("CONFIG", "SET", "busy-reply-threshold", "50")
     endless = threading.Thread(target=lambda: pytest.raises(Exception, primary, "EVAL", "while true do end", "0"))
     endless.start()

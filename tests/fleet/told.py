@@ -8,7 +8,7 @@ Report = collections.namedtuple("Report", "lost unexpected duplicated recovered"
 def judge(calls, arrived):
     """`calls`: what each call was told (see producer.py); `arrived`: how often each id reached the service.
 
-    lost: accepted, and never arrived. unexpected: arrived, and nobody tried to send it. duplicated: arrived more than
+    lost: accepted, and never arrived. unexpected: arrived, and no producer tried to send it. duplicated: arrived more than
     once. recovered: arrived although the call was told that it may or may not have been accepted.
     """
     told = {call["id"] for call in calls if call["status"] == "ESALES_QUEUED"}

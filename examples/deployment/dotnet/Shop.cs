@@ -13,7 +13,7 @@ public static class Events
     // One for the whole application; under Mono and .NET Framework, for each application domain.
     private static readonly Client Client = Open();
 
-    /// <summary>Puts an event into the queue. `customerId` is null unless somebody is signed in.</summary>
+    /// <summary>Puts an event into the queue. `customerId` is null unless a customer is signed in.</summary>
     public static void Tell(string customer, string session, string customerId, Func<string, Notification> notification)
     {
         try

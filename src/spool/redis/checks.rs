@@ -184,9 +184,11 @@ pub(super) fn explained(error: &str) -> String {
         "LOADING" => "it is loading its data",
         "OOM" => "its memory is full (maxmemory)",
         "NOREPLICAS" => "it has too few replicas (min-replicas-to-write)",
-        "BUSY" => "a script of somebody keeps it busy",
+        "BUSY" => "another client's script keeps it busy",
         "MISCONF" => "it cannot write its data to the disk",
-        "WRONGTYPE" => "a key of the spool holds something else: somebody uses the same name",
+        "WRONGTYPE" => {
+            "a key of the spool holds something else: another program uses the same name"
+        }
         "CLUSTERDOWN" | "MASTERDOWN" | "TRYAGAIN" => "it is being reorganised",
         _ if error.contains("permission") => {
             "the user lacks a right: see the ACL rule in docs/fleet.md"

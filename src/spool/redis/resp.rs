@@ -10,7 +10,7 @@ const MAX_DEPTH: usize = 8;
 /// No reply of ours is longer, in bytes.
 const MAX_REPLY: usize = 256 << 20;
 
-/// A command: its words.
+/// A command and its arguments.
 #[derive(Default)]
 pub(super) struct Command {
     words: usize,
@@ -27,7 +27,7 @@ impl Command {
         self
     }
 
-    /// Adds the words of another one.
+    /// Adds the arguments of another command.
     pub(super) fn with_all(mut self, other: &Command) -> Command {
         self.words += other.words;
         self.bytes.extend_from_slice(&other.bytes);
@@ -107,7 +107,7 @@ struct Unfinished {
     values: Vec<Value>,
 }
 
-/// Takes replies out of the bytes that arrive. Each byte is looked at once, in whatever pieces they come.
+/// Decodes replies from the bytes that arrive. Each byte is read once, whatever pieces arrive.
 #[derive(Default)]
 pub(super) struct Decoder {
     bytes: Vec<u8>,

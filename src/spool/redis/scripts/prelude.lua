@@ -30,7 +30,7 @@ local function origins()
   if c[1] == FORMAT then return tonumber(c[2] or '0') end
   if c[1] then return nil, redis.error_reply('ESALES the spool has format ' .. c[1] .. ', which this version does not know') end
   if redis.call('EXISTS', D, DEAD, queue(1)) > 0 then
-    return nil, redis.error_reply('ESALES the counters of the spool are gone while notifications are there: the engine evicted them, or somebody deleted the key ' .. C)
+    return nil, redis.error_reply('ESALES the counters of the spool are gone while notifications are there: the engine evicted them, or a client deleted the key ' .. C)
   end
   return 0
 end

@@ -11,7 +11,7 @@ if refused then return refused end
 local c = redis.call('HMGET', C, 'seq', 'acc', 'bytes', 'lost')
 local n = redis.call('HGET', D, 'u:' .. origin)
 if known > 0 and not n and redis.call('EXISTS', D) == 0 then
-  return redis.error_reply('ESALES the origins of the spool are gone while notifications are there: the engine evicted them, or somebody deleted the key ' .. D)
+  return redis.error_reply('ESALES the origins of the spool are gone while notifications are there: the engine evicted them, or a client deleted the key ' .. D)
 end
 local p = redis.call('HMGET', PRODUCERS, producer .. ':a', producer .. ':b')
 local pending = 0

@@ -113,8 +113,8 @@ fn identity(metadata: &Metadata) -> (u64, u64) {
     (metadata.dev(), metadata.ino())
 }
 
-/// A socket under a name of its own first: nobody can connect before it has its mode, and a stale one is replaced in one
-/// step.
+/// Binds the socket under a temporary name first: no client can connect before the socket has its mode, and a stale
+/// socket is replaced in one step.
 fn bind_unix(path: &Path, mode: u32) -> io::Result<(UnixListener, SocketFile)> {
     refuse_in_use(path)?;
     let draft = path.with_file_name(format!(".{}", std::process::id()));

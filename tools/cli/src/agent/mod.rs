@@ -68,7 +68,7 @@ pub(crate) fn args() -> [Arg; 5] {
             .long("insecure-listen-on-network")
             .action(ArgAction::SetTrue)
             .help(
-                "Let --listen name an address that other machines reach. Whoever reaches it may enqueue and read receipts, \
+                "Let --listen name an address that other machines reach. Every program that reaches it may enqueue and read receipts, \
                  and visitor data crosses the network in clear",
             ),
     ]

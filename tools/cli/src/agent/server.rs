@@ -58,7 +58,7 @@ impl Server {
         }
     }
 
-    /// Serves until it is told to stop, and until the requests in flight have their answers.
+    /// Serves until the stop signal, and until the requests in flight have their answers.
     pub(super) async fn run(self: Arc<Server>, listeners: Vec<Listener>) -> io::Result<()> {
         let mut accepting = JoinSet::new();
         for listener in listeners {
@@ -76,7 +76,7 @@ impl Server {
         Ok(())
     }
 
-    /// Accepts connections of one listener until it is told to stop; returns when they have ended.
+    /// Accepts connections of one listener until the stop signal; returns when they have ended.
     async fn accept<L: Accept>(self: Arc<Server>, listener: L, file: Option<SocketFile>) {
         let mut connections = JoinSet::new();
         let mut stopped = pin!(stopped(self.stop.clone()));
@@ -173,7 +173,7 @@ impl Server {
     }
 }
 
-/// Returns when the server is told to stop, or nobody can tell it any more.
+/// Returns on the stop signal, or when its sender is gone.
 async fn stopped(mut stop: watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }

@@ -206,7 +206,7 @@ by("pause").addEventListener("click", () => {
   else store.paused = true;
   draw();
 });
-// The notice comes when the sandbox reports it, whoever cleared it.
+// The notice appears when the sandbox reports the clearing, also if another page cleared it.
 by("clear").addEventListener("click", () => ask("DELETE", "/sandbox/received"));
 by("undo").addEventListener("click", () => {
   store.undo();

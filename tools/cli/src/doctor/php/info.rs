@@ -194,7 +194,7 @@ fn read(from: Option<impl Read + Send + 'static>) -> Receiver<String> {
             // What came before an error is worth as much.
             let _ = from.read_to_end(&mut bytes);
         }
-        // Nobody waits any more if it took too long.
+        // The receiver is gone if it took too long.
         let _ = sender.send(String::from_utf8_lossy(&bytes).into_owned());
     });
     receiver
