@@ -7,7 +7,8 @@ import select
 import socket
 import time
 
-from agent import ADD_TO_CART, cart, wait_for
+from agent import ADD_TO_CART, cart
+from waiting import wait_for
 
 HEAD = f"POST {ADD_TO_CART} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 

@@ -4,8 +4,9 @@ import json
 import subprocess
 
 import pytest
-from agent import CLEAN, QUICK, cart, wait_for
+from agent import CLEAN, QUICK, cart
 from ports import free_port
+from waiting import wait_for
 
 
 @pytest.fixture

@@ -7,8 +7,9 @@ import urllib.error
 import urllib.request
 
 import pytest
-from agent import CLEAN, wait_for
+from agent import CLEAN
 from ports import free_port
+from waiting import wait_for
 
 #: How each is run, and whether it can use a Unix socket.
 EXAMPLES = {

@@ -5,7 +5,8 @@ import re
 import subprocess
 
 import pytest
-from agent import cart, wait_for
+from agent import cart
+from waiting import wait_for
 
 #: The functions, keywords and labels of the expressions.
 WORDS = {"max", "min", "sum", "by", "rate", "increase", "and", "or", "histogram_quantile", "spool", "status", "origin", "code", "le"}

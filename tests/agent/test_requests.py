@@ -6,7 +6,8 @@ import re
 import uuid
 
 import pytest
-from agent import ADD_TO_CART, JSON, VISITOR, cart, wait_for
+from agent import ADD_TO_CART, JSON, VISITOR, cart
+from waiting import wait_for
 
 VECTORS = pathlib.Path(__file__).resolve().parents[1] / "vectors"
 ROWS = json.loads((VECTORS / "notifications.json").read_text())

@@ -1,14 +1,12 @@
 """An operator of a spool: runs the command, and a shop that enqueues, as separate processes."""
 
 import contextlib
-import itertools
 import json
 import os
 import pathlib
 import re
 import subprocess
 import sys
-import time
 
 #: An environment without options, proxies, service manager and the size of a terminal.
 CLEAN = {name: value for name, value in os.environ.items()
@@ -16,16 +14,6 @@ CLEAN = {name: value for name, value in os.environ.items()
          and name not in ("NOTIFY_SOCKET", "JOURNAL_STREAM", "WATCHDOG_USEC", "WATCHDOG_PID", "COLUMNS", "LINES")}
 #: The shortest pauses after failures.
 QUICK = ["--gate-min-ms", "10", "--gate-max-ms", "50"]
-
-
-def wait_for(condition, what, seconds=30):
-    """Polls: another process sends no event to wait for."""
-    deadline = time.monotonic() + seconds
-    # Often it is a process that is started to see: a long wait is not to keep a processor busy.
-    pauses = itertools.chain((0.01, 0.02, 0.03, 0.04), itertools.repeat(0.05))
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(next(pauses))
 
 
 def numbered(prefix, n):

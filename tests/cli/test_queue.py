@@ -8,7 +8,8 @@ import stat
 
 import pytest
 from sandbox import Sandbox
-from spool_operator import contents, damage, ids_of, numbered, samples_of, wait_for
+from spool_operator import contents, damage, ids_of, numbered, samples_of
+from waiting import wait_for
 
 
 # queue status

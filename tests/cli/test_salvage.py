@@ -6,7 +6,8 @@ import re
 import shutil
 import stat
 
-from spool_operator import QUICK, contents, damage, ids_of, numbered, samples_of, segments, wait_for
+from spool_operator import QUICK, contents, damage, ids_of, numbered, samples_of, segments
+from waiting import wait_for
 
 
 # Damage

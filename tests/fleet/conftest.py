@@ -14,11 +14,12 @@ import pytest
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "reliability")]
 
-from counting import Service, wait_for  # noqa: E402
+from counting import Service  # noqa: E402
 from engines import SERVERS, Engine  # noqa: E402
 from environments import as_environment, clean_environment  # noqa: E402
 from told import judge  # noqa: E402
 from proxy import Proxy  # noqa: E402
+from waiting import wait_for  # noqa: E402
 
 LONG_S = int(os.environ.get("FLEET_LONG_S", "120"))
 #: How far a call may run over its bound, in milliseconds: the 100 that are promised, and the pauses of a busy machine.

@@ -5,8 +5,8 @@ import threading
 
 import pytest
 from conftest import HERE, LONG_S, SLACK_MS, queued
-from counting import wait_for
 from test_promises import after
+from waiting import wait_for
 
 BOUND_MS = 400
 

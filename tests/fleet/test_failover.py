@@ -2,8 +2,8 @@
 
 import pytest
 from conftest import LONG_S, SLACK_MS, queued
-from counting import wait_for
 from test_promises import after
+from waiting import wait_for
 
 SENTINEL = """sentinel monitor shop 127.0.0.1 {port} 2
 sentinel down-after-milliseconds shop 1000

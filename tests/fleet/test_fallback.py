@@ -4,8 +4,8 @@ import json
 
 import pytest
 from conftest import LONG_S, SLACK_MS, queued
-from counting import wait_for
 from test_promises import after
+from waiting import wait_for
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import time
 
 import pytest
 from conftest import LONG_S, queued
-from counting import wait_for
+from waiting import wait_for
 
 COUNT = 300
 

@@ -6,8 +6,8 @@ import re
 import urllib.parse
 import urllib.request
 
-from counting import wait_for
 from sandbox import Sandbox
+from waiting import wait_for
 
 # What the examples name as the shop's private key.
 PRIVATE_KEY = "the private key"

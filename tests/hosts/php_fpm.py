@@ -5,9 +5,9 @@ import re
 import signal
 import subprocess
 
-from counting import wait_for
 from ports import free_port
 from shop import DEPLOYMENT, GROUP, USER, assert_gone, assert_no_crash, assert_no_zombies, assert_untouched, children, get
+from waiting import wait_for
 from web_server import PATIENT, WebServer
 
 NGINX = """\

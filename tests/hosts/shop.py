@@ -13,7 +13,7 @@ import tempfile
 import urllib.error
 import urllib.request
 
-from counting import wait_for
+from waiting import wait_for
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DEPLOYMENT = ROOT / "examples/deployment"

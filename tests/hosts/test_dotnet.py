@@ -8,9 +8,9 @@ import subprocess
 import pytest
 
 from complete_page import assert_is_complete, assert_page_is_served_when_an_event_is_refused, post, signing_sandbox
-from counting import wait_for
 from ports import free_port
 from shop import DEPLOYMENT
+from waiting import wait_for
 
 RUNTIMES = ["mono", "dotnet"]
 # The HttpListener of .NET Core 3.1 wants an OpenSSL that Debian no longer has.

@@ -7,10 +7,10 @@ import signal
 import pytest
 
 from complete_page import post
-from counting import wait_for
 from ledger import assert_told_the_truth, most_pages_of_a_worker
 from shop import DEPLOYMENT, kinds
 from visitors import Visits
+from waiting import wait_for
 from wsgi import Gunicorn, a_busy_day
 
 LOADING = ["worker", "preload", "preload and use"]

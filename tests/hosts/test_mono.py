@@ -7,7 +7,7 @@ import struct
 import subprocess
 
 import pytest
-from counting import wait_for
+from waiting import wait_for
 
 # fcntl(2): a lock that belongs to an open file description. Python has no name for it before 3.9.
 OFD_GETLK = 36

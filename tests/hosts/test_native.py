@@ -8,8 +8,9 @@ import signal
 import subprocess
 
 import pytest
-from counting import Service, wait_for
+from counting import Service
 from sandbox import TlsSandbox
+from waiting import wait_for
 
 # The allowed growth of memory after the warm-up. It is measured in pages, and threads come and go.
 FLAT_KIB = 512

@@ -12,11 +12,12 @@ import statistics
 
 import pytest
 
-from counting import Service, wait_for
+from counting import Service
 from php_fpm import PhpFpm
 from ports import free_port
 from shop import Shop
 from visitors import Visits
+from waiting import wait_for
 
 IS_SOAK = os.environ.get("ESALES_NOTIFY_SOAK") == "1"
 # Rounds of each kind of outage, and the page views of one round.

@@ -6,10 +6,10 @@ import shutil
 
 import pytest
 
-from counting import wait_for
 from php_fpm import PhpFpm
 from shop import DEPLOYMENT, Shop, get
 from visitors import Visits
+from waiting import wait_for
 
 
 @pytest.fixture

@@ -10,8 +10,9 @@ import subprocess
 import threading
 
 import pytest
-from counting import Service, wait_for
+from counting import Service
 from sandbox import TlsSandbox
+from waiting import wait_for
 
 
 class Resetting:

@@ -6,8 +6,9 @@ import signal
 import subprocess
 
 import pytest
-from counting import Service, wait_for
+from counting import Service
 from sandbox import TlsSandbox
+from waiting import wait_for
 
 
 @pytest.mark.parametrize("kib", [0, 313, 490, 504, 1024, 4096])

@@ -7,8 +7,8 @@ import signal
 
 import pytest
 
-from counting import wait_for
 from shop import kinds
+from waiting import wait_for
 from wsgi import Uwsgi, a_busy_day
 
 

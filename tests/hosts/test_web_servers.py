@@ -9,12 +9,12 @@ import signal
 import pytest
 
 from apache import Apache
-from counting import wait_for
 from ledger import assert_told_the_truth, most_pages_of_a_worker, words
 from php_fpm import PhpFpm
 from sandbox import TlsSandbox
 from shop import Shop, crashes, kinds
 from visitors import Visits
+from waiting import wait_for
 
 SERVERS = [PhpFpm, Apache]
 LOADING = ["enable", "preload", "preload with header"]

@@ -6,9 +6,9 @@ import json
 import os
 import signal
 
-from counting import wait_for
 from shop import get
 from visitors import Visits
+from waiting import wait_for
 
 # A page waits for a slow machine; a test whose subject is a deadline sets its own.
 PATIENT = {"enqueue_timeout_ms": 60_000, "timeout_ms": 60_000}

@@ -11,11 +11,11 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
-from counting import wait_for
 from ledger import assert_told_the_truth
 from ports import free_port
 from shop import DEPLOYMENT, assert_gone, assert_no_zombies, assert_untouched, children
 from visitors import Visits
+from waiting import wait_for
 from web_server import PATIENT, WebServer
 
 AT_ONCE = 12

@@ -13,7 +13,8 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 
-from agent import ADD_TO_CART, JSON, Answer, Local, cart, wait_for  # noqa: E402
+from agent import ADD_TO_CART, JSON, Answer, Local, cart  # noqa: E402
+from waiting import wait_for  # noqa: E402
 
 
 def instructions(dockerfile):

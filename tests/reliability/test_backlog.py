@@ -6,10 +6,10 @@ import subprocess
 import time
 
 import pytest
-from counting import wait_for
 from spool_files import size_on_disk
 from test_disk import produced
 from test_kill import kill
+from waiting import wait_for
 
 LONG_S = 900
 

@@ -4,10 +4,11 @@ import json
 import threading
 
 import pytest
-from counting import Service, wait_for
+from counting import Service
 from spool_files import attempts, enqueued_ids
 from test_disk import produced
 from test_kill import Accepted, kill
+from waiting import wait_for
 
 
 @pytest.fixture

@@ -8,11 +8,12 @@ import time
 import uuid
 
 import pytest
-from counting import Service, wait_for
+from counting import Service
 from environments import as_environment, clean_environment
 from spool_files import attempts
 from test_disk import produced
 from test_kill import kill
+from waiting import wait_for
 
 MONTH = 30 * 86_400
 YEARS = 6 * 365 * 86_400

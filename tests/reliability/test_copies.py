@@ -11,9 +11,10 @@ import subprocess
 import sys
 
 import pytest
-from counting import Service, wait_for
+from counting import Service
 from environments import as_environment, clean_environment
 from test_kill import Accepted, kill
+from waiting import wait_for
 
 
 @contextlib.contextmanager

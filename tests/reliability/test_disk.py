@@ -7,10 +7,11 @@ import resource
 import subprocess
 
 import pytest
-from counting import Service, wait_for
+from counting import Service
 from spool_files import enqueued_ids, segments
 from test_kill import kill
 from test_shutdown import GRACE_MS
+from waiting import wait_for
 
 # A guard against a hang, for what has no deadline of its own: machine and disk may be slow.
 LONG_S = 120

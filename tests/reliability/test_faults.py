@@ -11,10 +11,11 @@ import random
 import subprocess
 
 import pytest
-from counting import Service, wait_for
+from counting import Service
 from environments import as_environment, clean_environment
 from test_disk import produced
 from test_kill import kill
+from waiting import wait_for
 
 # The calls that the library makes, how they fail, and on which files ("" are all, and the directory).
 CALLS = {

@@ -10,7 +10,8 @@ import threading
 import time
 
 import pytest
-from counting import Service, wait_for
+from counting import Service
+from waiting import wait_for
 
 CONCURRENCY = 4
 

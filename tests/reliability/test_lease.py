@@ -6,10 +6,11 @@ import signal
 import time
 
 import pytest
-from counting import Service, wait_for
+from counting import Service
 from spool_files import leader, segments
 from test_disk import produced
 from test_kill import kill
+from waiting import wait_for
 
 # Added to what is promised: the machine may be busy.
 GRACE_S = 0.6

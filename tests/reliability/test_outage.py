@@ -4,9 +4,10 @@ import socket
 import time
 
 import pytest
-from counting import Service, wait_for
+from counting import Service
 from spool_files import attempts
 from test_kill import Accepted, kill
+from waiting import wait_for
 
 CONCURRENCY = 4
 TIMEOUT_S = 2

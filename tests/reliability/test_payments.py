@@ -4,9 +4,10 @@ import json
 import random
 
 import pytest
-from counting import Service, wait_for
+from counting import Service
 from test_disk import produced
 from test_kill import kill
+from waiting import wait_for
 
 LONG_S = 120
 PAYMENTS = {"SPOOLER_PAYMENTS": "1"}

@@ -2,8 +2,9 @@
 
 import time
 
-from counting import Service, wait_for
+from counting import Service
 from test_kill import Accepted, kill
+from waiting import wait_for
 
 
 def test_sixteen_producers_and_two_drainers_deliver_each_event_once(spooler, counters, tmp_path, capsys):

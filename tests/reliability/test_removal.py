@@ -7,10 +7,11 @@ import contextlib
 import os
 
 import pytest
-from counting import Service, wait_for
+from counting import Service
 from spool_files import attempts, delete, leader
 from test_disk import produced
 from test_kill import Accepted, kill
+from waiting import wait_for
 
 LONG_S = 60
 FILES = ("FORMAT", "lease", "lock", "journal-*", "segment-*", "receipts-*", "reserve", "dead-*")

@@ -7,10 +7,11 @@ import signal
 import time
 
 import pytest
-from counting import Service, wait_for
+from counting import Service
 from spool_files import segments
 from test_disk import produced
 from test_kill import Accepted, kill
+from waiting import wait_for
 
 # From src/spool/log: for so long a segment is read after a newer one began.
 GRACE_S = 2

@@ -6,9 +6,10 @@ import socket
 import subprocess
 
 import pytest
-from counting import Service, wait_for
+from counting import Service
 from spool_files import attempts, delete, locked, segments
 from test_kill import kill
+from waiting import wait_for
 
 # Added to a deadline: the machine may be busy.
 GRACE_MS = 400

@@ -9,7 +9,8 @@ import re
 import signal
 import socket
 import subprocess
-import time
+
+from waiting import wait_for
 
 #: An environment without options, proxies and service manager.
 CLEAN = {name: value for name, value in os.environ.items()
@@ -21,15 +22,6 @@ JSON = {"Content-Type": "application/json"}
 ADD_TO_CART = "/api/v1/notifications/adding-to-cart"
 VISITOR = {"market": "UK", "customerKey": "d9528030-509c-4e0f-b585-7168f1e9feca",
            "sessionKey": "b106299c-eac0-4f6f-96d2-93e57c255784"}
-
-
-def wait_for(condition, what, seconds=60):
-    """Polls: another process sends no event to wait for."""
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, what
-        time.sleep(0.02)
-    return found
 
 
 def cart(identity, **more):

@@ -2,12 +2,13 @@
 
 import contextlib
 import http.server
-import itertools
 import json
 import socket
 import sys
 import threading
 import time
+
+from waiting import wait_for
 
 
 class Service:
@@ -121,13 +122,3 @@ class Service:
             for connection in connections:
                 with contextlib.suppress(OSError):
                     connection.shutdown(socket.SHUT_RDWR)
-
-
-def wait_for(condition, what, seconds=60):
-    """Polls: there is no event to wait for in another process."""
-    deadline = time.monotonic() + seconds
-    # Often it is a process that is started to see: a long wait is not to keep a processor busy.
-    pauses = itertools.chain((0.01, 0.02, 0.03, 0.04), itertools.repeat(0.05))
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(next(pauses))

@@ -150,9 +150,9 @@ impl Server {
         loop {
             tokio::select! {
                 biased;
-                // A client that breaks off knows why.
-                _ = http.as_mut() => return,
+                // Before the answer: one that is given after the signal says that the connection ends.
                 () = &mut stopped => break,
+                _ = http.as_mut() => return,
                 _ = pressure.changed() => {
                     if is_idle_for(IDLE_UNDER_PRESSURE) {
                         break;
