@@ -1,8 +1,8 @@
-//! Whether the engine is worth asking: after it did not answer, calls go past it for a while.
+//! The circuit breaker: after the engine did not answer, calls skip it for a while.
 
 use std::time::{Duration, Instant};
 
-/// The first pause after a failure; it doubles with each further one.
+/// The pause after the first failure; it doubles with each further failure.
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
@@ -12,12 +12,13 @@ pub(super) struct Breaker {
     until: Option<Instant>,
 }
 
-/// What a call is to do.
+/// Whether a call uses the engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Way {
     /// The engine answered last time.
     Ask,
-    /// It did not, some time ago: this one call asks briefly, and the others go past it.
+    /// The engine did not answer, and the pause is over: this call tries it with a short time-out, and other calls skip
+    /// it.
     AskBriefly,
     GoPast,
 }
@@ -41,14 +42,14 @@ impl Breaker {
             .min(LONGEST_PAUSE)
     }
 
-    /// The engine did not answer. Returns whether that is news.
+    /// Records that the engine did not answer. Returns whether it had answered before.
     pub(super) fn fail(&mut self, now: Instant) -> bool {
         self.failures = self.failures.saturating_add(1);
         let was_open = self.until.replace(now + self.pause());
         was_open.is_none()
     }
 
-    /// The engine answered. Returns whether that is news.
+    /// Records that the engine answered. Returns whether it had not answered before.
     pub(super) fn succeed(&mut self) -> bool {
         self.failures = 0;
         self.until.take().is_some()

@@ -1,4 +1,4 @@
-//! The way in: one script, and what follows from its answer.
+//! Enqueues a notification: calls one script and acts on its reply.
 
 use std::time::Instant;
 
@@ -11,10 +11,10 @@ use crate::host::{self, Timestamp, log, millis};
 use crate::outcome::Error;
 use crate::spool::{Inlet, NewItem, full, new_producer};
 
-/// How many of those that the engine may have lost are pushed in one piece.
+/// Number of possibly lost notifications that are pushed again in one pipeline.
 const PIECE: usize = 50;
 
-/// What the script answers.
+/// The replies of the script.
 const ACCEPTED: i64 = 1;
 const KNOWN: i64 = 0;
 const FULL: i64 = -1;
@@ -40,8 +40,8 @@ impl Shared {
             .number(told)
     }
 
-    /// Pushes again what the engine may have lost: its replication is another one than when it accepted them. The ids are
-    /// the same, so nothing is accepted twice.
+    /// Pushes recent notifications again if the engine's replication id has changed, because the engine may have lost
+    /// them. They have the same ids, so none is accepted twice.
     pub(super) fn push_unconfirmed(&self, deadline: Instant) {
         let replications = self
             .engine
@@ -111,7 +111,7 @@ impl Inlet for RedisSpool {
         let mut told = host::lock(&shared.told);
         match pushed {
             Ok(ACCEPTED) => told.accept(item, &shared.settings),
-            // Accepted by an earlier call that did not hear so.
+            // An earlier call enqueued it, but that call did not receive the reply.
             Ok(KNOWN) if told.is_unsure(&item.id) => told.accept(item, &shared.settings),
             Ok(KNOWN) => {}
             Ok(FULL) => return Err(full(shared.settings.max_items, shared.settings.max_bytes)),

@@ -1,5 +1,5 @@
-//! What this process's producer was told, to be compared with what the engine counts; and the notifications that were
-//! accepted last, to be pushed again when the engine may have lost them.
+//! The notifications that this process's producer has had accepted: their number, which is compared with the engine's
+//! count, and the most recent ones, which are pushed again if the engine may have lost them.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -8,28 +8,29 @@ use crate::notification::counts_twice;
 use crate::options::QueueSettings;
 use crate::spool::NewItem;
 
-/// What was accepted longer ago has reached every replica that is alive, and the disk.
+/// Notifications accepted longer ago have reached the disk and every live replica.
 const KEPT_FOR: Duration = Duration::from_secs(10);
 const MAX_KEPT: usize = 1000;
 const MAX_BYTES: usize = 1 << 20;
-/// Ids of which it is not known whether they were accepted.
+/// Greatest number of ids that may or may not have been accepted.
 const MAX_UNSURE: usize = 1000;
-/// After so long without a push, the producer begins to count anew: the engine may have forgotten it.
+/// After this time without a push, the producer takes a new number and counts from 0, because the engine may have
+/// forgotten it.
 const IDLE: Duration = Duration::from_secs(2 * 86_400);
 /// When the engine forgets a producer, in seconds.
 pub(super) const FORGET_AFTER_S: u64 = 3 * 86_400;
 
 #[derive(Debug)]
 pub(super) struct Told {
-    /// By which the engine counts what this producer accepted.
+    /// The number under which the engine counts this producer's notifications.
     pub(super) producer: u64,
-    /// The number of notifications that were said to be accepted.
+    /// Number of notifications that the engine has accepted.
     pub(super) accepted: u64,
     last_push: Option<Instant>,
     recent: VecDeque<(Instant, NewItem)>,
     bytes: usize,
     unsure: VecDeque<String>,
-    /// The replication that the recent ones were pushed to.
+    /// The value of `Engine::replications` when `recent` was pushed.
     replications: u64,
 }
 
@@ -46,7 +47,7 @@ impl Told {
         }
     }
 
-    /// Begins anew under another number if the engine may have forgotten this one.
+    /// Takes a new number and counts from 0, if the engine may have forgotten this one.
     pub(super) fn renew(&mut self, fresh: impl FnOnce() -> Option<u64>) {
         if self.last_push.is_some_and(|last| last.elapsed() >= IDLE)
             && let Some(producer) = fresh()
@@ -57,11 +58,11 @@ impl Told {
         self.last_push = Some(Instant::now());
     }
 
-    /// It was accepted, for the first time.
+    /// Records that the engine accepted the item for the first time.
     pub(super) fn accept(&mut self, item: &NewItem, settings: &QueueSettings) {
         self.accepted += 1;
         self.unsure.retain(|id| *id != item.id);
-        // A payment that was lost after it was delivered would be counted twice.
+        // A payment that was delivered before the engine lost it would be counted twice.
         if counts_twice(&item.path) && !settings.repeats_payments {
             return;
         }
@@ -75,7 +76,7 @@ impl Told {
         }
     }
 
-    /// It is not known whether it was accepted.
+    /// Records that the item may or may not have been accepted.
     pub(super) fn doubt(&mut self, id: &str) {
         if self.unsure.len() >= MAX_UNSURE {
             self.unsure.pop_front();
@@ -83,12 +84,12 @@ impl Told {
         self.unsure.push_back(id.to_owned());
     }
 
-    /// Whether an earlier push of this id had an unknown end.
+    /// Whether the result of an earlier push of this id is unknown.
     pub(super) fn is_unsure(&self, id: &str) -> bool {
         self.unsure.iter().any(|unsure| unsure == id)
     }
 
-    /// What is to be pushed again, if the engine's replication is another one since. They are the caller's then.
+    /// Takes the items to be pushed again, if the engine's replication has changed since they were pushed.
     pub(super) fn take_unconfirmed(&mut self, replications: u64) -> Vec<NewItem> {
         if std::mem::replace(&mut self.replications, replications) == replications {
             return Vec::new();
@@ -98,7 +99,7 @@ impl Told {
         recent.map(|(_, item)| item).collect()
     }
 
-    /// They could not be pushed again: it is tried with the next call.
+    /// Returns items that could not be pushed again; the next call tries again.
     pub(super) fn put_back(&mut self, items: Vec<NewItem>) {
         self.replications = u64::MAX;
         for item in items.into_iter().rev() {
