@@ -38,8 +38,8 @@ struct error {
 };
 
 /**
- * A value or an error. From a temporary result, such as the return value of a call, the value and the error
- * are moved out, so that no reference to the temporary remains.
+ * A value or an error. If the result is a temporary, such as the return value of a call, its value and its error are
+ * moved out, so that no reference to the temporary remains.
  */
 template <class T>
 class [[nodiscard]] result {
@@ -74,7 +74,7 @@ private:
 };
 
 /** The result of a call that returns no value. */
-using done = result<std::monostate>;
+using void_result = result<std::monostate>;
 
 /** The visitor who caused the event. It owns its strings. std::nullopt stands for NULL in C. */
 struct visitor {
@@ -91,7 +91,7 @@ struct visitor {
     static visitor anonymous(std::string_view customer_key, std::string_view session_key) {
         return {std::nullopt, std::string(customer_key), std::string(session_key), std::nullopt};
     }
-    /** A visitor who is signed in, with customer_key() of the visitor's id and customer_token() of that key. */
+    /** A visitor who is signed in. Pass the results of customer_key() and customer_token(). */
     static visitor signed_in(std::string_view customer_key, std::string_view session_key, std::string_view token) {
         return {std::nullopt, std::string(customer_key), std::string(session_key), std::string(token)};
     }
@@ -285,7 +285,7 @@ struct percentiles {
 struct queue_stats {
     /** Notifications of all processes. */
     counts spool;
-    /** Those that this process accepted through clients that share this client's queue. */
+    /** Notifications that this process accepted, through clients that share this client's queue. */
     counts process;
     /** @copydoc esales_stats::process_refused */
     std::uint64_t process_refused = 0;
@@ -524,8 +524,8 @@ public:
     }
 
     /**
-     * Waits until everything that was accepted before the call has left the queue, for at most `timeout` (0 to
-     * about 49 days). Returns false if something is left; it stays in the queue.
+     * Waits until all notifications that were accepted before the call have left the queue, for at most `timeout` (0 to
+     * about 49 days). Returns false if some have not left; they stay in the queue.
      */
     result<bool> flush(std::chrono::milliseconds timeout) const {
         return detail::is_done(esales_client_flush(handle(), detail::to_ms(timeout), nullptr));
@@ -566,7 +566,7 @@ public:
      * function unregisters it. When this function or the destructor returns, the earlier callback has ended, unless
      * the call was made from within it. Only one thread at a time may call this. See esales_client_on_delivery.
      */
-    done on_delivery(delivery_callback callback) {
+    void_result on_delivery(delivery_callback callback) {
         if (!state_) return error{ESALES_INVALID_ARGUMENT, "client was moved from"};
         const bool is_wanted = static_cast<bool>(callback);
         state_->on_delivery.set(std::move(callback));
@@ -629,7 +629,7 @@ private:
  * contain keys, tokens or tickets. When this function returns, the earlier callback has ended, unless the call was
  * made from within it.
  */
-inline done log_to(log_level level, log_callback callback) {
+inline void_result log_to(log_level level, log_callback callback) {
     // Never destroyed: a thread of the library may log while the process ends.
     static auto& slot = *new detail::callback_slot<log_callback>();
     const bool is_wanted = static_cast<bool>(callback) && level != log_level::off;

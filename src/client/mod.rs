@@ -183,9 +183,8 @@ impl Client {
         self.enqueue(visitor, &add_to_cart(ticket, id))
     }
 
-    /// Waits until everything that was accepted before the call has left the queue, for at most
-    /// `timeout`. Returns false if something is left, or if other processes kept the spool busy.
-    /// What is left stays in the queue.
+    /// Waits until all notifications that were accepted before the call have left the queue, for at most `timeout`.
+    /// Returns false if some have not left, or if other processes kept the spool busy. They stay in the queue.
     ///
     /// # Errors
     /// [`Status::SpoolFailed`] if the spool cannot be read.
@@ -202,15 +201,14 @@ impl Client {
         self.queue()?.flush_and_count(timeout)
     }
 
-    /// Ends this process's delivery of the queue, for good. The process sends no further
-    /// notification from the queue, and the call waits until requests in flight are recorded, for
-    /// at most `timeout`. Other clients that share the queue do not deliver it either, and neither
-    /// do later ones. Call it in a program that is told to stop.
+    /// Ends this process's delivery of the queue, for good. The process sends no further notification from the queue,
+    /// and the call waits until requests in flight are recorded, for at most `timeout`. No other client of this process
+    /// delivers the queue either, even if it is made later. Call it in a program that is told to stop.
     /// [`stop_delivery`](crate::stop_delivery) does this for every spool of the process.
     ///
-    /// Returns false if requests were still in flight after `timeout`; they are sent again later,
-    /// with the same ids. What is left stays in the queue, and enqueues keep working. Another
-    /// process on standby becomes the leader of the spool at once.
+    /// Returns false if requests were still in flight after `timeout`; they are sent again later, with the same ids.
+    /// Pending notifications stay in the queue, and enqueues keep working. Another process on standby becomes the
+    /// leader of the spool at once.
     ///
     /// # Errors
     /// [`Status::InvalidConfig`] if the queue cannot be used.

@@ -121,7 +121,7 @@ pub unsafe extern "C" fn esales_notify(
     })
 }
 
-/// Accepts a notification into the queue and returns. A thread of this process or another process
+/// Accepts a notification into the queue and returns. A thread of this process, or another process,
 /// delivers it later (option delivery). The call never waits for the network; it waits for the disk
 /// and for other processes for at most enqueue_timeout_ms.
 ///
@@ -330,7 +330,7 @@ unsafe fn read_lines<'a>(lines: *const esales_line, count: usize) -> Result<Vec<
     }
     if count > MAX_LINES {
         return Err(Error::argument(format!(
-            "notification.lines are {count} (line_count); at most {MAX_LINES} are allowed"
+            "notification.lines has {count} entries (line_count); at most {MAX_LINES} are allowed"
         )));
     }
     if lines.is_null() {

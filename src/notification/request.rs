@@ -23,8 +23,7 @@ const MAX_PAYMENT_TOKEN: usize = 256;
 pub(crate) fn check_request(path: &str, body: &str) -> Result<Option<String>, Error> {
     let Some(kind) = kind_of(path) else {
         return Err(Error::argument(
-            "path belongs to no kind: it must be /api/v1/notifications/... without a query, or for a secure payment with \
-             ?paymentToken=... and nothing else",
+            "path belongs to no kind: it must be /api/v1/notifications/... without a query; for a secure payment, with only ?paymentToken=... as the query",
         ));
     };
     if let Some(token) = payment_token(path) {
@@ -138,10 +137,10 @@ impl<'a> Fields<'a> {
             return Ok(Vec::new());
         };
         let rows: Vec<&RawValue> = serde_json::from_str(lines.get())
-            .map_err(|_| Error::argument("lines are not an array"))?;
+            .map_err(|_| Error::argument("lines is not an array"))?;
         if rows.len() > MAX_LINES {
             return Err(Error::argument(format!(
-                "lines are {}; at most {MAX_LINES} are allowed",
+                "lines has {} entries; at most {MAX_LINES} are allowed",
                 rows.len()
             )));
         }
@@ -355,7 +354,7 @@ mod tests {
         let good = r#"{"productKey":"P","quantity":1,"sellingPrice":1}"#;
         let cases = [
             ("null", "lines are missing"),
-            ("{}", "lines are not an array"),
+            ("{}", "lines is not an array"),
             (&format!("[{good},1]"), "lines[1].line is not a JSON object"),
             (
                 &format!("[{}]", good.replace("\"P\"", "null")),

@@ -41,8 +41,8 @@ pub struct Stats {
     /// Notifications that this process accepted through clients that share this client's queue,
     /// whichever process delivered them.
     pub process: Counts,
-    /// Calls of the same clients that failed because the queue was full or the spool failed. They
-    /// are not among the accepted.
+    /// Calls by the same clients that failed because the queue was full or the spool failed. The other counters do not
+    /// include them.
     pub process_refused: u64,
     /// Notifications that were accepted, and that the engine of the spool has lost since: after it was restarted without
     /// its data, or after a replica without the last of them became the primary. At least so many; they are not among

@@ -81,7 +81,7 @@ impl Worker {
             Err(e) => {
                 drop(state);
                 log::error(|| {
-                    format!("no thread can be started for the delivery: {e}; it is tried again")
+                    format!("cannot start a thread for the delivery: {e}; trying again")
                 });
             }
         }
@@ -196,7 +196,7 @@ fn run(queue: &Arc<Queue>) {
             }
             Err(e) => {
                 if trouble.as_ref() != Some(&e) {
-                    log::error(|| format!("delivery failed and is tried again: {e}"));
+                    log::error(|| format!("delivery failed: {e}; trying again"));
                     trouble = Some(e);
                 }
                 at_most = TROUBLE;

@@ -150,7 +150,7 @@ impl Settlement {
 pub struct Counts {
     /// Notifications that were accepted into the queue.
     pub accepted: u64,
-    /// Accepted notifications that were answered 2xx.
+    /// Accepted notifications that the service received (2xx).
     pub delivered: u64,
     /// Accepted notifications that are dead letters: refused for good by the service, or payments
     /// that may have arrived.

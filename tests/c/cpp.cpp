@@ -171,7 +171,7 @@ TEST_CASE("a notification is refused by the name of its member") {
     CHECK(refuses(notification::secure_payment(order, "k\0"sv), "private_key contains the character U+0000"));
     CHECK(refuses(notification::secure_payment(order, ""), "private_key is empty"));
     const std::vector<line> too_many(10001, order[0]);
-    CHECK(refuses(notification::payment(too_many), "lines are 10001"));
+    CHECK(refuses(notification::payment(too_many), "lines has 10001"));
 }
 
 TEST_CASE("bad options are results") {

@@ -200,9 +200,9 @@ static void order_has_10000_lines_at_most(void **state) {
     /* Refused by their number, before one is read: there are two. */
     payment.lines = lines;
     payment.line_count = MOST_LINES + 1;
-    refused(&payment, "notification.lines are 10001");
+    refused(&payment, "notification.lines has 10001 entries");
     payment.line_count = SIZE_MAX;
-    refused(&payment, "notification.lines are 18446744073709551615");
+    refused(&payment, "notification.lines has 18446744073709551615 entries");
 }
 
 static void structs_need_not_be_aligned(void **state) {

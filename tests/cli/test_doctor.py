@@ -70,7 +70,7 @@ def test_doctor_prints_findings_and_advice_as_text(doctor):
     assert said.returncode == 2 and said.stderr == ""
     groups = re.findall(r"^(\w+)$", said.stdout, re.M)
     assert groups == ["configuration", "network", "notification", "spool", "php"]
-    assert re.search(r"^  failed   connection   .*\n +-> nobody listens there", said.stdout, re.M), said.stdout
+    assert re.search(r"^  failed   connection   .*\n +-> nothing listens there", said.stdout, re.M), said.stdout
     assert "  skipped  proxy, tls, service, clock: not tried, because connection failed\n" in said.stdout
     assert said.stdout.splitlines()[-1] == "1 failed, 0 with a warning, 3 ok, 15 skipped"
 
@@ -126,7 +126,7 @@ def test_doctor_reports_every_variable_that_is_wrong(doctor, sandbox):
 
 
 @pytest.mark.parametrize("arguments, words", [
-    (["--base-url", "http://192.0.2.1", "--allow-http", "true"], "in clear"),
+    (["--base-url", "http://192.0.2.1", "--allow-http", "true"], "unencrypted"),
     (["--base-url", "http://127.0.0.1:1", "--ca-file", "/etc/ssl/ca.pem"], "ca_file has no effect"),
     (["--base-url", "http://127.0.0.1:1", "--no-proxy", "a"], "no_proxy has no effect"),
     (["--base-url", "http://127.0.0.1:1", "--proxy", "http://127.0.0.1:1", "--no-proxy", "a.test,b.test:443,10.*,*.c.test"],

@@ -87,7 +87,7 @@ def test_doctor_reports_a_port_that_refuses_connections(doctor):
         taken.bind(("127.0.0.1", 0))
         address = "127.0.0.1:%d" % taken.getsockname()[1]
         check = walked(doctor("--base-url", f"http://{address}"), "connection")
-    assert f"{address}: Connection refused" in check["found"] and "nobody listens" in check["advice"]
+    assert f"{address}: Connection refused" in check["found"] and "nothing listens" in check["advice"]
     assert check["facts"] == {"open": 0, "tried": 1}
 
 

@@ -147,7 +147,7 @@ ALLOWED, REFUSED = ["php_admin_value[ffi.enable] = 1"], []
     ({"www": REFUSED}, "failed", "pages may not use FFI", "put php_admin_value[ffi.enable] = 1"),
     ({"www": ["; php_admin_value[ffi.enable] = 1"]}, "failed", "pages may not use FFI", ""),
     ({"www": ["php_admin_value[ffi.enable] = 0"]}, "failed", "pool www: FFI is switched off", ""),
-    ({"shop": [*ALLOWED, "php_admin_value[disable_functions] = exec,getenv"]}, "failed", "pool shop: the binding needs what is disabled: getenv()", ""),
+    ({"shop": [*ALLOWED, "php_admin_value[disable_functions] = exec,getenv"]}, "failed", "pool shop: functions or classes that the binding needs are disabled: getenv()", ""),
     ({"www": ["php_value[ffi.enable] = 1"]}, "ok", "pool www: ffi.enable=1", ""),
 ])
 def test_doctor_judges_ffi_settings_of_each_pool(judge, fpm, pools, state, found, advice):
@@ -212,7 +212,7 @@ def test_doctor_checks_every_php_that_is_named(doctor, php):
 
 
 def test_doctor_fails_when_the_named_program_is_not_php(judge, php, tmp_path):
-    judge("/bin/true").expect("php.cli", "failed", "does not describe itself")
+    judge("/bin/true").expect("php.cli", "failed", "is not that of PHP")
     judge(tmp_path / "nonexistent").expect("php.cli", "failed", "No such file")
     judge(php("php-fpm", body="echo hello >&2; true")).expect("php.web", "failed", "with -i: hello", "run it with -i to see its message")
 

@@ -1,4 +1,4 @@
-"""A log on this machine takes what the engine does not answer for, and it is passed on under the same ids."""
+"""A log on this machine takes what the engine does not answer for, and the log forwards it under the same ids."""
 
 import json
 

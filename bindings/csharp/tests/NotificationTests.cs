@@ -136,8 +136,8 @@ namespace Esales.Notify.Tests
                 Check.That(body == (string)sandbox.Received[0]["body"], "another body");
 
                 lines.Add(lines[0]);
-                Refused("lines are 10001", () => client.Notify(Sample.Anna, Notification.Payment(lines)));
-                Refused("lines are 10001", () => client.Enqueue(Sample.Anna, Notification.Payment(lines)));
+                Refused("lines has 10001", () => client.Notify(Sample.Anna, Notification.Payment(lines)));
+                Refused("lines has 10001", () => client.Enqueue(Sample.Anna, Notification.Payment(lines)));
                 Check.Equal(1, sandbox.ReceivedCount, "received");
             }
         }

@@ -208,7 +208,7 @@ final class Client
     }
 
     /**
-     * Waits until everything that was accepted before this call has left the queue.
+     * Waits until all notifications that were accepted before this call have left the queue.
      *
      * @param int $timeoutMs longest time to wait, in milliseconds: 0 to 4294967295
      *

@@ -291,7 +291,7 @@ impl SpoolAdmin {
             if Instant::now() >= deadline {
                 return Err(Error::new(
                     Status::SpoolFailed,
-                    "the process that delivers the spool has not done this in time; it does it when it can",
+                    "the process that delivers the spool did not do this in time; it will do so later",
                 ));
             }
             let Some(mut lease) = self.spool.acquire(deadline)? else {

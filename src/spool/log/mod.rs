@@ -265,7 +265,7 @@ impl LogSpool {
                 });
             if let Err(e) = rescued {
                 let e = self.failed(e);
-                log::error(|| format!("what was accepted last may be lost: {e}"));
+                log::error(|| format!("the notifications accepted last may be lost: {e}"));
             }
         });
     }
@@ -305,7 +305,7 @@ impl LogSpool {
                 _ => e.to_string(),
             };
             return Err(Refusal::Io(io::Error::other(format!(
-                "written, and not confirmed by the disk ({reason}): it may yet be accepted"
+                "written, but not confirmed by the disk ({reason}): it may yet be accepted"
             ))));
         }
         Ok(())

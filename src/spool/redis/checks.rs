@@ -140,7 +140,7 @@ fn check_disk(info: &Info) -> Result<(), Unfit> {
         "durability is disk, and appendfsync is {}: set appendfsync always, or use a version with WAITAOF (7.2 or newer)",
         match info.syncs_always {
             Some(_) => "not always",
-            None => "unknown, for this user may not run CONFIG GET",
+            None => "unknown, because this user may not run CONFIG GET",
         }
     ))
 }
@@ -179,7 +179,7 @@ pub(super) fn explained(error: &str) -> String {
     let hint = match code {
         "ESALES" => return error.strip_prefix("ESALES ").unwrap_or(error).to_owned(),
         "NOAUTH" => "the engine wants a password: set spool_password or spool_password_file",
-        "WRONGPASS" => "user or password are wrong: see spool_password",
+        "WRONGPASS" => "the user or the password is wrong: see spool_password",
         "NOPERM" => "the user lacks a right: see the ACL rule in docs/fleet.md",
         "READONLY" => "it is a read-only replica",
         "LOADING" => "it is loading its data",
@@ -188,7 +188,7 @@ pub(super) fn explained(error: &str) -> String {
         "BUSY" => "another client's script keeps it busy",
         "MISCONF" => "it cannot write its data to the disk",
         "WRONGTYPE" => {
-            "a key of the spool holds something else: another program uses the same name"
+            "a key of the spool has another type: another program uses the same name"
         }
         "CLUSTERDOWN" | "MASTERDOWN" | "TRYAGAIN" => "it is being reorganised",
         _ if error.contains("permission") => {

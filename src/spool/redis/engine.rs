@@ -207,7 +207,7 @@ impl Engine {
             }
         }
         Err(Failure {
-            text: "the engine's hosts send each call on to another one".to_owned(),
+            text: "the engine's hosts redirect each call to another host".to_owned(),
             may_have_run,
         })
     }
@@ -259,8 +259,8 @@ impl Engine {
             return Ok(replies);
         }
         let text = match self.settings.durability {
-            Durability::Disk => "written, and not confirmed by the disk in time",
-            _ => "written, and not confirmed by a replica in time",
+            Durability::Disk => "written, but not confirmed by the disk in time",
+            _ => "written, but not confirmed by a replica in time",
         };
         Err(Failure {
             text: text.to_owned(),

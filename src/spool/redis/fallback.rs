@@ -122,7 +122,7 @@ impl Inlet for FallbackSpool {
                     if host::lock(&self.breaker).fail(Instant::now()) {
                         log::error(|| {
                             format!(
-                                "{e}; notifications go into {} meanwhile",
+                                "{e}; notifications are stored in {} meanwhile",
                                 self.path.display()
                             )
                         });
@@ -266,7 +266,7 @@ impl Forwarder {
                 if forwarded > 0 {
                     log::info(|| {
                         format!(
-                            "{forwarded} notifications of {} were passed on to the engine",
+                            "{forwarded} notifications in {} were forwarded to the engine",
                             self.path.display()
                         )
                     });
@@ -274,7 +274,7 @@ impl Forwarder {
             }
             Err(e) => {
                 if state.breaker.fail(Instant::now()) {
-                    log::warn(|| format!("{} cannot be passed on yet: {e}", self.path.display()));
+                    log::warn(|| format!("the notifications in {} cannot be forwarded yet: {e}", self.path.display()));
                 }
             }
         }
@@ -347,7 +347,7 @@ impl Forwarder {
             fate: Fate::Delivered,
             status: Status::Queued,
             http_status: None,
-            detail: "passed on to the engine".to_owned(),
+            detail: "forwarded to the engine".to_owned(),
             latency: Duration::ZERO,
             at,
         }

@@ -75,8 +75,7 @@ impl Shared {
         if again > 0 {
             log::warn(|| {
                 format!(
-                    "{}: after a failover or a restart of the engine, {again} of the last {total} notifications were \
-                     gone and are accepted again",
+                    "{}: after a failover or a restart of the engine, {again} of the last {total} notifications were lost and are accepted again",
                     self.engine.place
                 )
             });
@@ -97,7 +96,7 @@ impl Shared {
         match replies.first() {
             Some(Value::Number(answer)) => Ok(*answer),
             _ => Err(Failure {
-                text: "the engine gave an odd reply".to_owned(),
+                text: "the engine sent an unexpected reply".to_owned(),
                 may_have_run: true,
             }),
         }

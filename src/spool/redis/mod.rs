@@ -129,7 +129,7 @@ impl Shared {
 
     /// The error for an unexpected reply.
     fn odd(&self) -> Error {
-        let text = format!("spool {}: the engine gave an odd reply", self.engine.place);
+        let text = format!("spool {}: the engine sent an unexpected reply", self.engine.place);
         Error::new(Status::SpoolFailed, text)
     }
 

@@ -118,7 +118,7 @@ pub(super) struct Decoder {
 }
 
 fn malformed(what: &str) -> io::Error {
-    let message = format!("this is no reply of a Redis or Valkey: {what}");
+    let message = format!("this is not a reply of Redis or Valkey: {what}");
     io::Error::new(io::ErrorKind::InvalidData, message)
 }
 
@@ -195,14 +195,14 @@ impl Decoder {
                 };
                 length += size + 2;
                 let text = text.strip_suffix(b"\r\n");
-                let text = text.ok_or_else(|| malformed("a text without its end"))?;
+                let text = text.ok_or_else(|| malformed("a text does not end where it should"))?;
                 Some(Value::Text(text.to_vec()))
             }
             b'*' if number()? < 0 => Some(Value::Nil),
             b'*' if number()? == 0 => Some(Value::List(Vec::new())),
             b'*' => {
                 if self.unfinished.len() >= MAX_DEPTH {
-                    return Err(malformed("it is too deep"));
+                    return Err(malformed("its arrays are nested too deeply"));
                 }
                 let left = usize::try_from(number()?).unwrap_or(usize::MAX);
                 self.unfinished.push(Unfinished {

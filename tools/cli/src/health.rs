@@ -20,8 +20,8 @@ const EXIT_UNWELL: u8 = 1;
 
 pub(crate) fn command() -> Command {
     Command::new("health")
-        .about("Ask a running agent whether it is well: for the health check of a container")
-        .after_help("Exit code: 0 the agent is well; 1 it is not, or does not answer; 2 wrong usage.")
+        .about("Check whether a running agent is healthy, for the health check of a container")
+        .after_help("Exit code: 0 the agent is healthy; 1 it is not, or does not answer; 2 wrong usage.")
         .arg(
             Arg::new("agent")
                 .long("agent")
@@ -30,7 +30,7 @@ pub(crate) fn command() -> Command {
                 .value_delimiter(',')
                 .required(true)
                 .value_parser(|text: &str| text.parse::<Address>())
-                .help("Where the agent listens, as in drain --listen; of several, the first"),
+                .help("Where the agent listens, as in drain --listen; if there are several addresses, the first is asked"),
         )
         .arg(
             Arg::new("ready")
@@ -60,7 +60,7 @@ pub(crate) fn run(args: &ArgMatches) -> Result<ExitCode, String> {
             }
         }
     }
-    outln!("{address} is well");
+    outln!("{address} is healthy");
     Ok(output::exit_code())
 }
 

@@ -67,12 +67,12 @@ impl DrainMetrics {
         let drain = registry.sub_registry_with_prefix("esales_drain");
         drain.register(
             "delivery_age_seconds",
-            "From acceptance to the answer, of what this process delivered",
+            "Time from acceptance to the answer, for notifications that this process delivered",
             self.age.clone(),
         );
         drain.register(
             "attempt_seconds",
-            "Duration of the attempt that delivered, of what this process delivered",
+            "Duration of the successful attempt, for notifications that this process delivered",
             self.latency.clone(),
         );
         let agent = registry.sub_registry_with_prefix("esales_agent");
@@ -83,7 +83,7 @@ impl DrainMetrics {
         );
         agent.register(
             "connections",
-            "Connections of the agent that are open",
+            "Open connections of the agent",
             self.connections.clone(),
         );
     }
@@ -125,7 +125,7 @@ impl Page<'_> {
                 "Notifications accepted into the queue",
                 counts.accepted,
             ),
-            ("delivered", "Notifications answered 2xx", counts.delivered),
+            ("delivered", "Notifications that the service received (2xx)", counts.delivered),
             (
                 "expired",
                 "Notifications not delivered within max_age_s",
@@ -152,7 +152,7 @@ impl Page<'_> {
             ),
             (
                 "lost",
-                "Accepted notifications that the engine of the spool has lost since, at least",
+                "Accepted notifications that the spool's engine has lost; the true number may be greater",
                 report.lost as f64,
             ),
             (
@@ -250,12 +250,12 @@ impl Page<'_> {
         for (name, help, of) in [
             (
                 "recent_delivery_age_seconds",
-                "From acceptance to the answer, of the last deliveries (at most 1000)",
+                "Time from acceptance to the answer, for the last deliveries (at most 1000)",
                 report.delivery_age,
             ),
             (
                 "recent_attempt_seconds",
-                "Duration of the attempt that delivered, of the last deliveries (at most 1000)",
+                "Duration of the successful attempt, for the last deliveries (at most 1000)",
                 report.attempt_latency,
             ),
         ] {

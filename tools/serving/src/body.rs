@@ -37,8 +37,8 @@ impl fmt::Display for BodyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             BodyError::Timeout => "the body did not arrive in time",
-            BodyError::BrokenOff => "the body broke off",
-            BodyError::NoRoom => "too many requests have begun and not ended",
+            BodyError::BrokenOff => "the connection broke before the body was complete",
+            BodyError::NoRoom => "too many requests are unfinished",
         })
     }
 }

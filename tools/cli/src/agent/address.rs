@@ -142,7 +142,7 @@ fn refuse_in_use(path: &Path) -> io::Result<()> {
         Err(e) if e.kind() == ErrorKind::NotFound => return Ok(()),
         Err(e) => return Err(e),
         Ok(found) if !found.file_type().is_socket() => {
-            return in_use("there is something that is no socket");
+            return in_use("the file there is not a socket");
         }
         Ok(_) => {}
     }
@@ -203,7 +203,7 @@ mod tests {
         assert!(!path.exists());
         fs::write(&path, "a file").unwrap();
         let refused = Listener::bind(&address, RULES).unwrap_err();
-        assert!(refused.contains("no socket"), "{refused}");
+        assert!(refused.contains("not a socket"), "{refused}");
         fs::remove_dir_all(&folder).unwrap();
     }
 }

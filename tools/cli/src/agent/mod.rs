@@ -52,7 +52,7 @@ pub(crate) fn args() -> [Arg; 5] {
             .value_name("MODE")
             .default_value("0660")
             .value_parser(mode)
-            .help("The mode of the Unix socket: who may write to it may enqueue"),
+            .help("Mode of the Unix socket; every user who may write to it may enqueue"),
         Arg::new("allow-host")
             .long("allow-host")
             .value_name("NAME")
@@ -63,13 +63,13 @@ pub(crate) fn args() -> [Arg; 5] {
             .value_name("N")
             .default_value("1024")
             .value_parser(value_parser!(u32).range(1..=65_536))
-            .help("Most connections at the same time; where there are more, idle ones are closed, and new ones wait"),
+            .help("Greatest number of open connections; above it, idle ones are closed and new ones wait"),
         Arg::new("insecure-listen-on-network")
             .long("insecure-listen-on-network")
             .action(ArgAction::SetTrue)
             .help(
                 "Let --listen name an address that other machines reach. Every program that reaches it may enqueue and read receipts, \
-                 and visitor data crosses the network in clear",
+                 and visitor data crosses the network unencrypted",
             ),
     ]
     .map(|arg| arg.help_heading(heading))
@@ -150,7 +150,7 @@ impl Agent {
             .spawn(move || {
                 // A listener that cannot be served is one that cannot be registered with the system.
                 if let Err(e) = runtime.block_on(Arc::new(server).run(listeners)) {
-                    errln!("esales-notify: the agent does not serve: {e}");
+                    errln!("esales-notify: the agent has failed: {e}");
                 }
                 let _ = end.send(());
                 // A call into the spool ends by itself.

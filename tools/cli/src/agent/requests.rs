@@ -235,7 +235,7 @@ impl Requests {
         };
         match self.call(move |client| client.receipt(&id)).await {
             Ok(Ok(Some(receipt))) => reply(StatusCode::OK, &as_json(&receipt)),
-            Ok(Ok(None)) => refused(Status::UnknownId, "nothing is known of the id"),
+            Ok(Ok(None)) => refused(Status::UnknownId, "the id is unknown"),
             Ok(Err(e)) => refused(e.status(), e.detail()),
             Err(busy) => busy,
         }

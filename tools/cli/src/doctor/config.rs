@@ -61,7 +61,7 @@ fn options_check(config: &Config, given: &[(&str, &str)]) -> Check {
     let mut odd: Vec<String> = Vec::new();
     if !(probe.is_https() || probe.is_loopback()) {
         odd.push(
-            "visitor data crosses the network in clear (http://): use https:// if you can"
+            "visitor data crosses the network unencrypted (http://): use https:// if you can"
                 .to_owned(),
         );
     }

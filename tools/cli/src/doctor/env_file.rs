@@ -25,7 +25,7 @@ pub(super) fn run_with<'a>(files: impl Iterator<Item = &'a String>) -> String {
     }
     let program = match env::current_exe() {
         Ok(program) => program,
-        Err(e) => return format!("--{FLAG}: this program does not find itself: {e}"),
+        Err(e) => return format!("--{FLAG}: cannot find the path of this program: {e}"),
     };
     let arguments = without_flag(env::args_os().skip(1));
     let error = Command::new(&program)
@@ -84,7 +84,7 @@ fn parse(text: &str) -> Result<Vec<(String, String)>, String> {
 
 fn unquoted(text: &str) -> Result<String, &'static str> {
     const NOT_CLOSED: &str = "has a quote that is not closed on its line";
-    const TRAILING: &str = "goes on after its closing quote";
+    const TRAILING: &str = "continues after its closing quote";
     if let Some(rest) = text.strip_prefix('\'') {
         let (value, after) = rest.split_once('\'').ok_or(NOT_CLOSED)?;
         return if after.is_empty() {
@@ -155,11 +155,11 @@ mod tests {
             ),
             (
                 "A='s3cret'more",
-                "line 1: the value of A goes on after its closing quote",
+                "line 1: the value of A continues after its closing quote",
             ),
             (
                 "A=\"s3cret\"more",
-                "line 1: the value of A goes on after its closing quote",
+                "line 1: the value of A continues after its closing quote",
             ),
             (
                 "A=s3cret\0",

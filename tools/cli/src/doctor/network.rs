@@ -139,7 +139,7 @@ fn connection(probe: &Probe, addresses: &[SocketAddr]) -> Check {
                 "nothing answers: a firewall may drop the packets; allow this machine to reach {host} at port {port}"
             )
         } else {
-            format!("nobody listens there: check the address, and that {host} serves port {port}")
+            format!("nothing listens there: check the address, and that {host} serves port {port}")
         };
         Check::failed("connection", message, advice)
     };
@@ -221,13 +221,13 @@ fn tls(probe: &Probe, chain: Option<&[Vec<u8>]>, answer: &Result<ProbeAnswer, Er
         (None, Some(days)) if days < SOON => Check::warning(
             "tls",
             format!("{found}: {days} days left"),
-            "whoever runs the service (or the gateway) must renew the certificate",
+            "the operator of the service (or of the gateway) must renew the certificate",
         ),
         (None, _) => match intermediate {
             Some((subject, days)) if days < SOON => Check::warning(
                 "tls",
                 format!("{found}: {days} days left for that of {subject}"),
-                "whoever runs the service (or the gateway) must renew its chain: the certificates between its own and the authority",
+                "the operator of the service (or of the gateway) must renew its chain: the certificates between its own and the authority",
             ),
             _ => Check::ok("tls", found),
         },
@@ -244,13 +244,13 @@ fn tls(probe: &Probe, chain: Option<&[Vec<u8>]>, answer: &Result<ProbeAnswer, Er
 fn advice(status: Status, message: &str) -> &'static str {
     match status {
         Status::TlsFailed if message.contains("expired") || message.contains("not valid yet") => {
-            "see this machine's clock (`date -u`); if it is right, whoever runs the service must renew the certificate"
+            "see this machine's clock (`date -u`); if it is right, the operator of the service must renew the certificate"
         }
         Status::TlsFailed if message.contains("another host") => {
             "use a name that the certificate is for: see cluster_id or base_url"
         }
         Status::TlsFailed if message.contains("not trusted") => {
-            "put the authority into a PEM file and name it by ca_file: a private one, or that of a proxy that intercepts TLS"
+            "if the authority is private, or belongs to a proxy that intercepts TLS, put its certificate into a PEM file and set ca_file to that file"
         }
         Status::TlsFailed
             if message.contains("the server's certificate") || message.contains("CA:TRUE") =>
@@ -276,7 +276,7 @@ fn service(probe: &Probe, answer: &Result<ProbeAnswer, Error>) -> Check {
         Ok(answer) if answer.http_status >= 500 => Check::warning(
             "service",
             format!("HTTP {} to HEAD {url}", answer.http_status),
-            "the service is unavailable or busy, or does not know HEAD: --send shows it",
+            "the service is unavailable or busy, or does not know HEAD: --send shows which",
         )
         .fact("http_status", answer.http_status),
         Ok(answer) => Check::ok(

@@ -61,18 +61,18 @@ fn advice(kind: Kind, receipt: &Receipt) -> &'static str {
     let has = |field| kind.need(field).is_some();
     match receipt.status {
         Status::MayHaveArrived => {
-            "the payment may have arrived: see it in the service's figures before you send it again"
+            "the payment may have arrived: look it up in the service's figures before you send it again"
         }
         Status::BadRequest if has(Field::Lines) => {
-            "the message of the service says what the order lacks"
+            "the service's message names what the order lacks"
         }
         Status::BadRequest if has(Field::ProductKey) => {
             "pass --product-key, also where --variant-key is known"
         }
         Status::BadRequest if has(Field::Ticket) => {
-            "pass a ticket as the service gave it, byte for byte"
+            "pass a ticket exactly as the service returned it"
         }
-        Status::BadRequest => "the message of the service says what is missing",
+        Status::BadRequest => "the service's message names what is missing",
         Status::Forbidden => match kind {
             Kind::Payment => {
                 "either the customer key of a signed-in visitor was not validated, or this cluster accepts signed payments \
@@ -91,7 +91,7 @@ fn advice(kind: Kind, receipt: &Receipt) -> &'static str {
             "check cluster_id or base_url; the v1 API must have been enabled for the cluster by the vendor's support"
         }
         Status::ServerError | Status::Throttled => {
-            "the service is unavailable or busy: try later; a queue tries again by itself"
+            "the service is unavailable or busy: try again later; a queue does so automatically"
         }
         Status::InvalidArgument => {
             "fix the arguments of the notification (--market, --ticket, --line, ...)"

@@ -68,7 +68,7 @@ pub struct Received {
 }
 
 /// Serde passes a reference to the member.
-#[expect(clippy::ref_option, reason = "serde calls it so")]
+#[expect(clippy::ref_option, reason = "serde passes a reference")]
 fn kind_name<S: Serializer>(kind: &Option<Kind>, serializer: S) -> Result<S::Ok, S::Error> {
     kind.map(|kind| kind.spec().name).serialize(serializer)
 }

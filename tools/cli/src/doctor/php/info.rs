@@ -176,8 +176,8 @@ pub(super) fn ask(program: &Path, timeout: Duration) -> Result<Info, String> {
     let Some(mut info) = Info::parse(&text) else {
         let mut lines = text.lines().chain(message.lines());
         let first = lines.find(|line| !line.trim().is_empty());
-        let first = short(first.unwrap_or("it says nothing"));
-        return Err(format!("it does not describe itself with -i: {first}"));
+        let first = short(first.unwrap_or("it prints nothing with -i"));
+        return Err(format!("its output with -i is not that of PHP: {first}"));
     };
     // Such as of a preload script that fails.
     let fatal = message.lines().find(|line| line.contains("Fatal error"));

@@ -188,9 +188,9 @@ fn verdict(info: &Info) -> Result<String, (String, String)> {
         return no(fatal, "fix that first: its pages will not start either");
     }
     if let Some(disabled) = info.disabled() {
-        let advice = "take it off disable_functions (disable_classes) in its ini files or its pool, and restart it";
+        let advice = "remove them from disable_functions (disable_classes) in its ini files or its pool, and restart it";
         return no(
-            &format!("the binding needs what is disabled: {disabled}"),
+            &format!("functions or classes that the binding needs are disabled: {disabled}"),
             advice,
         );
     }
