@@ -11,7 +11,7 @@ use super::{CaFile, Config, Endpoint, ProxySettings, Secret, SpoolPlace, endpoin
 use crate::notification::{MAX_MARKET, check};
 use crate::outcome::Error;
 
-/// What values an option takes.
+/// The values that an option accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Kind {
@@ -32,22 +32,22 @@ pub enum Kind {
     Choice(&'static [&'static str]),
 }
 
-/// What refuses a text: it gets the option's name and the value.
+/// A check of a text value: it gets the option's name and the value.
 type Rule = fn(&str, &str) -> Result<(), Error>;
 
 /// One option.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct OptionSpec {
-    /// Its name, such as `timeout_ms`. The unit is the name's ending.
+    /// The name, such as `timeout_ms`. It ends with the unit.
     pub name: &'static str,
-    /// What values it takes.
+    /// The values that it accepts.
     pub kind: Kind,
     /// The value when it is not set; `None`: unset.
     pub default: Option<&'static str>,
     /// One line for the reference page.
     pub doc: &'static str,
-    /// Its own rule for a text.
+    /// An additional check for a text value.
     pub(super) rule: Option<Rule>,
 }
 

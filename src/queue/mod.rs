@@ -155,7 +155,7 @@ impl Queue {
         }
     }
 
-    /// Whether this process's delivery has polled within this time. It has not if it hangs.
+    /// Whether this process's delivery has polled within this time. If the delivery hangs, it has not.
     pub(crate) fn has_polled(&self, within: Duration) -> bool {
         self.worker.has_iterated(within)
     }

@@ -102,7 +102,7 @@ def test_link_of_a_notification_that_has_not_arrived_opens_it_later(opened, sand
 
 def exported(page, tmp_path):
     with page.expect_download() as waiting:
-        page.get_by_role("button", name="Export what is shown as JSON").click()
+        page.get_by_role("button", name="Export the shown notifications as JSON").click()
     file = pathlib.Path(tmp_path / waiting.value.suggested_filename)
     waiting.value.save_as(file)
     assert file.suffix == ".json"

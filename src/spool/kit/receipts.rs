@@ -130,7 +130,7 @@ pub(crate) fn repeated_push_does_nothing_while_its_receipt_lives<E: Engine>() {
     let engine = E::new(&limits);
     let (spool, other) = (engine.open(), engine.open());
     push_all(&*spool, 1..=3);
-    // Neither while it is pending, nor from another producer, nor where the limit is reached.
+    // The second push is ignored while the first is pending, also from another producer and when the limit is reached.
     for spool in [&spool, &other] {
         push_all(&**spool, 1..=3);
     }

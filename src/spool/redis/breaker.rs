@@ -14,23 +14,23 @@ pub(super) struct Breaker {
 
 /// Whether a call uses the engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Way {
+pub(super) enum EngineUse {
     /// The engine answered last time.
-    Ask,
+    Normal,
     /// The engine did not answer, and the pause is over: this call tries it with a short time-out, and other calls skip
     /// it.
-    AskBriefly,
-    GoPast,
+    Briefly,
+    Skip,
 }
 
 impl Breaker {
-    pub(super) fn way(&mut self, now: Instant) -> Way {
+    pub(super) fn engine_use(&mut self, now: Instant) -> EngineUse {
         match self.until {
-            None => Way::Ask,
-            Some(until) if now < until => Way::GoPast,
+            None => EngineUse::Normal,
+            Some(until) if now < until => EngineUse::Skip,
             Some(_) => {
                 self.until = Some(now + self.pause());
-                Way::AskBriefly
+                EngineUse::Briefly
             }
         }
     }
@@ -64,17 +64,20 @@ mod tests {
     fn one_call_asks_after_each_pause_when_the_engine_does_not_answer() {
         let mut breaker = Breaker::default();
         let start = Instant::now();
-        assert_eq!(breaker.way(start), Way::Ask);
+        assert_eq!(breaker.engine_use(start), EngineUse::Normal);
         assert!(breaker.fail(start));
-        assert_eq!(breaker.way(start + FIRST_PAUSE / 2), Way::GoPast);
-        assert_eq!(breaker.way(start + FIRST_PAUSE), Way::AskBriefly);
-        assert_eq!(breaker.way(start + FIRST_PAUSE), Way::GoPast);
+        assert_eq!(breaker.engine_use(start + FIRST_PAUSE / 2), EngineUse::Skip);
+        assert_eq!(breaker.engine_use(start + FIRST_PAUSE), EngineUse::Briefly);
+        assert_eq!(breaker.engine_use(start + FIRST_PAUSE), EngineUse::Skip);
         assert!(!breaker.fail(start + FIRST_PAUSE));
-        assert_eq!(breaker.way(start + FIRST_PAUSE * 2), Way::GoPast);
-        assert_eq!(breaker.way(start + FIRST_PAUSE * 3), Way::AskBriefly);
+        assert_eq!(breaker.engine_use(start + FIRST_PAUSE * 2), EngineUse::Skip);
+        assert_eq!(
+            breaker.engine_use(start + FIRST_PAUSE * 3),
+            EngineUse::Briefly
+        );
         assert!(breaker.succeed());
         assert!(!breaker.succeed());
-        assert_eq!(breaker.way(start), Way::Ask);
+        assert_eq!(breaker.engine_use(start), EngineUse::Normal);
     }
 
     #[test]
@@ -84,6 +87,6 @@ mod tests {
         for _ in 0..100 {
             breaker.fail(now);
         }
-        assert_eq!(breaker.way(now + LONGEST_PAUSE), Way::AskBriefly);
+        assert_eq!(breaker.engine_use(now + LONGEST_PAUSE), EngineUse::Briefly);
     }
 }

@@ -187,9 +187,7 @@ pub(super) fn explained(error: &str) -> String {
         "NOREPLICAS" => "it has too few replicas (min-replicas-to-write)",
         "BUSY" => "another client's script keeps it busy",
         "MISCONF" => "it cannot write its data to the disk",
-        "WRONGTYPE" => {
-            "a key of the spool has another type: another program uses the same name"
-        }
+        "WRONGTYPE" => "a key of the spool has another type: another program uses the same name",
         "CLUSTERDOWN" | "MASTERDOWN" | "TRYAGAIN" => "it is being reorganised",
         _ if error.contains("permission") => {
             "the user lacks a right: see the ACL rule in docs/fleet.md"

@@ -46,7 +46,7 @@ pub(super) struct Engine {
     settings: QueueSettings,
     dialler: Dialler,
     idle: Mutex<Vec<Connection>>,
-    known: Mutex<Known>,
+    known: Mutex<EngineFacts>,
     /// Whether the user's rights were checked. This is done once.
     has_checked_rights: AtomicBool,
     /// Incremented when the replication id changes: after a failover, or a restart of the engine.
@@ -55,7 +55,7 @@ pub(super) struct Engine {
 
 /// Facts about the engine that earlier connections found.
 #[derive(Default)]
-struct Known {
+struct EngineFacts {
     /// The primary that a cluster or a Sentinel named.
     primary: Option<Host>,
     replication_id: Option<String>,
@@ -163,7 +163,7 @@ impl Engine {
     ) -> Result<Vec<Value>, Failure> {
         let mut may_have_run = false;
         for _ in 0..MAX_HOPS {
-            let (mut connection, is_kept) = match self.kept() {
+            let (mut connection, is_pooled) = match self.pooled() {
                 Some(connection) => (connection, true),
                 None => {
                     let opened = self.open(deadline);
@@ -177,7 +177,7 @@ impl Engine {
                 Err(broken) => {
                     may_have_run |= broken.may_have_run;
                     let is_late = broken.error.kind() == std::io::ErrorKind::TimedOut;
-                    if is_kept && !is_late {
+                    if is_pooled && !is_late {
                         // The engine has closed the idle connections meanwhile. Every call may be repeated.
                         host::lock(&self.idle).clear();
                         continue;
@@ -195,7 +195,7 @@ impl Engine {
                     host::lock(&self.known).primary = Some(host);
                     host::lock(&self.idle).clear();
                 }
-                Some(Redirection::Away) if is_kept => {
+                Some(Redirection::Away) if is_pooled => {
                     // The role has changed, so the primary is looked up again.
                     host::lock(&self.known).primary = None;
                     host::lock(&self.idle).clear();
@@ -269,7 +269,7 @@ impl Engine {
     }
 
     /// A pooled connection that is still open.
-    fn kept(&self) -> Option<Connection> {
+    fn pooled(&self) -> Option<Connection> {
         let mut idle = host::lock(&self.idle);
         while let Some(mut connection) = idle.pop() {
             if connection.is_ours() && connection.is_usable() {

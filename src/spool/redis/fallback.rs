@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::RedisSpool;
-use super::breaker::{Breaker, Way};
+use super::breaker::{Breaker, EngineUse};
 use crate::host::{self, Timestamp, log};
 use crate::options::QueueSettings;
 use crate::outcome::{Error, Receipt, Status};
@@ -96,11 +96,11 @@ impl FallbackSpool {
     fn asked_until(&self, deadline: Instant) -> Option<Instant> {
         let now = Instant::now();
         let left = deadline.saturating_duration_since(now);
-        match host::lock(&self.breaker).way(now) {
+        match host::lock(&self.breaker).engine_use(now) {
             // The remaining time is for the log.
-            Way::Ask => Some(now + left * 3 / 4),
-            Way::AskBriefly => Some(now + BRIEFLY.min(left / 2)),
-            Way::GoPast => None,
+            EngineUse::Normal => Some(now + left * 3 / 4),
+            EngineUse::Briefly => Some(now + BRIEFLY.min(left / 2)),
+            EngineUse::Skip => None,
         }
     }
 }
@@ -248,7 +248,7 @@ impl Forwarder {
             return;
         }
         state.next_look = Some(now + LOOK_EVERY);
-        if !self.path.exists() || state.breaker.way(now) == Way::GoPast {
+        if !self.path.exists() || state.breaker.engine_use(now) == EngineUse::Skip {
             return;
         }
         let until = now + FORWARD_FOR;
@@ -274,7 +274,12 @@ impl Forwarder {
             }
             Err(e) => {
                 if state.breaker.fail(Instant::now()) {
-                    log::warn(|| format!("the notifications in {} cannot be forwarded yet: {e}", self.path.display()));
+                    log::warn(|| {
+                        format!(
+                            "the notifications in {} cannot be forwarded yet: {e}",
+                            self.path.display()
+                        )
+                    });
                 }
             }
         }

@@ -20,7 +20,7 @@ const KNOWN: i64 = 0;
 const FULL: i64 = -1;
 
 impl Shared {
-    fn push_command(&self, item: &NewItem, producer: u64, told: u64) -> Command {
+    fn push_command(&self, item: &NewItem, producer: u64, producer_accepted: u64) -> Command {
         let limits = &self.settings;
         let age = Timestamp::now().since(item.accepted).length;
         Command::default()
@@ -37,7 +37,7 @@ impl Shared {
             .number(limits.drops_oldest.into())
             .number(self.receipt_ms())
             .number(millis(age))
-            .number(told)
+            .number(producer_accepted)
     }
 
     /// Pushes recent notifications again if the engine's replication id has changed, because the engine may have lost
@@ -47,10 +47,10 @@ impl Shared {
             .engine
             .replications
             .load(std::sync::atomic::Ordering::Relaxed);
-        let mut told = host::lock(&self.told);
-        let mut left = told.take_unconfirmed(replications);
-        let (producer, accepted) = (told.producer, told.accepted);
-        drop(told);
+        let mut acceptances = host::lock(&self.acceptances);
+        let mut left = acceptances.take_unconfirmed(replications);
+        let (producer, accepted) = (acceptances.producer, acceptances.accepted);
+        drop(acceptances);
         if left.is_empty() {
             return;
         }
@@ -65,7 +65,7 @@ impl Shared {
                 .engine
                 .call_all(&PUSH, &commands, Confirm::Engine, deadline)
             else {
-                host::lock(&self.told).put_back(left);
+                host::lock(&self.acceptances).put_back(left);
                 return;
             };
             let accepted_again = replies.iter().filter(|r| **r == Value::Number(ACCEPTED));
@@ -84,9 +84,9 @@ impl Shared {
 
     fn push(&self, item: &NewItem, deadline: Instant) -> Result<i64, Failure> {
         let (producer, accepted) = {
-            let mut told = host::lock(&self.told);
-            told.renew(|| new_producer().ok());
-            (told.producer, told.accepted)
+            let mut acceptances = host::lock(&self.acceptances);
+            acceptances.renew(|| new_producer().ok());
+            (acceptances.producer, acceptances.accepted)
         };
         let command = self.push_command(item, producer, accepted);
         let commands = std::slice::from_ref(&command);
@@ -107,23 +107,25 @@ impl Inlet for RedisSpool {
     fn push(&self, item: &NewItem, deadline: Instant) -> Result<(), Error> {
         let shared = &self.shared;
         let pushed = shared.push(item, deadline);
-        let mut told = host::lock(&shared.told);
+        let mut acceptances = host::lock(&shared.acceptances);
         match pushed {
-            Ok(ACCEPTED) => told.accept(item, &shared.settings),
+            Ok(ACCEPTED) => acceptances.accept(item, &shared.settings),
             // An earlier call enqueued it, but that call did not receive the reply.
-            Ok(KNOWN) if told.is_unsure(&item.id) => told.accept(item, &shared.settings),
+            Ok(KNOWN) if acceptances.is_unsure(&item.id) => {
+                acceptances.accept(item, &shared.settings)
+            }
             Ok(KNOWN) => {}
             Ok(FULL) => return Err(full(shared.settings.max_items, shared.settings.max_bytes)),
             Ok(_) => return Err(shared.odd()),
             Err(mut failure) => {
                 if failure.may_have_run {
-                    told.doubt(&item.id);
+                    acceptances.doubt(&item.id);
                     failure.text.push_str(": it may yet be accepted");
                 }
                 return Err(shared.failed(&failure));
             }
         }
-        drop(told);
+        drop(acceptances);
         shared.push_unconfirmed(deadline);
         Ok(())
     }

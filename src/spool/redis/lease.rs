@@ -6,12 +6,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::acceptances::FORGET_AFTER_S;
 use super::ahead::Window;
 use super::codec::{self, LastAttempt, pack_gate, pack_receipt, pack_recent};
 use super::engine::Confirm;
 use super::resp::{Command, Value};
 use super::script::{ACQUIRE, AHEAD, BEGIN, MAINTAIN, POLL, RELEASE, SETTLE, Script};
-use super::told::FORGET_AFTER_S;
 use super::{RedisSpool, Shared, entry};
 use crate::host::{self, Timestamp};
 use crate::outcome::Error;
@@ -132,13 +132,13 @@ impl RedisLease {
             return Err(LeaseError::Lost);
         }
         if self.renewed.elapsed() >= RENEW_AFTER {
-            self.look()?;
+            self.poll_engine()?;
         }
         Ok(())
     }
 
     /// Renews the lease. Returns whether there are new notifications or commands.
-    fn look(&mut self) -> Result<bool, LeaseError> {
+    fn poll_engine(&mut self) -> Result<bool, LeaseError> {
         let arguments = self.arguments().arg(&self.seen.0).arg(&self.seen.1);
         let reply = self.call(&POLL, &arguments, Confirm::Engine)?;
         let (Some(seq), Some(changes)) = (text_at(&reply, 0), text_at(&reply, 1)) else {
@@ -239,7 +239,7 @@ pub(super) fn origins(pairs: &[Value]) -> Vec<(u64, Arc<str>, Gate)> {
 
 impl Lease for RedisLease {
     fn poll(&mut self, _now: Timestamp) -> Result<bool, LeaseError> {
-        self.look()
+        self.poll_engine()
     }
 
     fn origins(&self) -> Vec<(Arc<str>, Gate)> {

@@ -22,8 +22,8 @@ fn number_at(values: &[Value], index: usize) -> u64 {
 impl Shared {
     fn read_totals(&self, deadline: Instant) -> Result<Totals, Error> {
         let (producer, accepted) = {
-            let told = host::lock(&self.told);
-            (told.producer, told.accepted)
+            let acceptances = host::lock(&self.acceptances);
+            (acceptances.producer, acceptances.accepted)
         };
         let arguments = Command::default().number(producer);
         let reply = self.call(&TOTALS, &arguments, deadline)?;

@@ -4,6 +4,7 @@
 //! Each change is one Lua script, which the engine runs atomically. Producers push. One drainer, which holds the key
 //! `lead`, fetches and settles. Order and age are measured by the engine's clock.
 
+mod acceptances;
 mod ahead;
 mod breaker;
 mod checks;
@@ -21,7 +22,6 @@ mod resp;
 mod script;
 #[cfg(test)]
 mod tests;
-mod told;
 
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
@@ -33,12 +33,12 @@ use super::{Spool, new_producer};
 use crate::host::{Timestamp, millis};
 use crate::options::{EnginePlace, QueueSettings};
 use crate::outcome::{Error, Status};
+use acceptances::Acceptances;
 use engine::{Engine, Failure};
 use entry::Clock;
 use fallback::FallbackSpool;
 use resp::{Command, Value};
 use script::Script;
-use told::Told;
 
 /// The engine keeps a receipt a little longer than the receipt is valid, because its clock may differ from this
 /// machine's.
@@ -72,7 +72,7 @@ struct Shared {
     /// Whether a missing spool is made. Not for an operator, who may have mistyped the name.
     creates: bool,
     own_boot: Option<u32>,
-    told: Mutex<Told>,
+    acceptances: Mutex<Acceptances>,
 }
 
 impl RedisSpool {
@@ -90,7 +90,7 @@ impl RedisSpool {
                 settings: settings.clone(),
                 creates,
                 own_boot,
-                told: Mutex::new(Told::new(producer)),
+                acceptances: Mutex::new(Acceptances::new(producer)),
             }),
         })
     }
@@ -129,7 +129,10 @@ impl Shared {
 
     /// The error for an unexpected reply.
     fn odd(&self) -> Error {
-        let text = format!("spool {}: the engine sent an unexpected reply", self.engine.place);
+        let text = format!(
+            "spool {}: the engine sent an unexpected reply",
+            self.engine.place
+        );
         Error::new(Status::SpoolFailed, text)
     }
 

@@ -13,9 +13,9 @@ use crate::output::{self, printable};
 
 /// How long the agent may take for each step.
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// The most of an answer that is read, in bytes.
+/// Greatest number of bytes of an answer that are read.
 const LONGEST_ANSWER: u64 = 64 * 1024;
-/// The agent is not well.
+/// The agent is not healthy.
 const EXIT_UNWELL: u8 = 1;
 
 pub(crate) fn command() -> Command {

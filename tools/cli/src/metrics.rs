@@ -1,4 +1,5 @@
-//! A spool and its delivery in numbers, in the OpenMetrics text format. A text file collector of Prometheus reads it too.
+//! The metrics of a spool and its delivery, in the OpenMetrics text format, which Prometheus's text file collector
+//! reads too.
 
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -23,7 +24,7 @@ const LATENCIES: [f64; 12] = [
 type Labels = Vec<(String, String)>;
 type FloatGauge = Gauge<f64, AtomicU64>;
 
-/// What this process delivered and answered since it started. Clones count together.
+/// Counts the deliveries and answers of this process since its start. Clones share their counts.
 #[derive(Debug, Clone)]
 pub(crate) struct DrainMetrics {
     age: Histogram,
@@ -44,7 +45,8 @@ impl Default for DrainMetrics {
 }
 
 impl DrainMetrics {
-    /// A notification has left the queue; `latency` is of the attempt that decided it.
+    /// Records that a notification has left the queue. `latency` is the duration of the attempt that decided its
+    /// outcome.
     pub(crate) fn observe(&self, receipt: &Receipt, latency: Duration) {
         if receipt.status == Status::Delivered {
             self.age.observe(receipt.elapsed.as_secs_f64());
@@ -52,7 +54,7 @@ impl DrainMetrics {
         }
     }
 
-    /// The agent has answered a request.
+    /// Records that the agent has answered a request.
     pub(crate) fn count(&self, http_status: u16) {
         let labels = label("code", &http_status.to_string());
         self.answers.get_or_create(&labels).inc();
@@ -93,7 +95,7 @@ fn label(name: &str, value: &str) -> Labels {
     vec![(name.to_owned(), value.to_owned())]
 }
 
-/// The page about the spool of this name; with what this process delivered, if it delivers.
+/// The metrics page of the spool with this name. It includes this process's deliveries if the process delivers.
 pub(crate) fn page(report: &SpoolReport, spool: &str, drain: Option<&DrainMetrics>) -> String {
     let labels = [("spool".to_owned(), spool.to_owned())];
     let mut registry = Registry::with_labels(labels.map(|(n, v)| (n.into(), v.into())).into_iter());
@@ -109,7 +111,7 @@ pub(crate) fn page(report: &SpoolReport, spool: &str, drain: Option<&DrainMetric
     let mut text = String::new();
     match encode(&mut text, &registry) {
         Ok(()) => text,
-        // A String takes whatever is written to it.
+        // Writing to a String cannot fail.
         Err(_) => String::new(),
     }
 }
@@ -125,7 +127,11 @@ impl Page<'_> {
                 "Notifications accepted into the queue",
                 counts.accepted,
             ),
-            ("delivered", "Notifications that the service received (2xx)", counts.delivered),
+            (
+                "delivered",
+                "Notifications that the service received (2xx)",
+                counts.delivered,
+            ),
             (
                 "expired",
                 "Notifications not delivered within max_age_s",
@@ -243,7 +249,7 @@ impl Page<'_> {
         }
     }
 
-    /// Quantiles of one spool cannot be added to those of another: for that, a drainer has histograms.
+    /// Quantiles of several spools cannot be combined; the histograms of the drainers can.
     fn recent(&mut self, report: &SpoolReport) {
         // A latency of zero means that there was no delivery: there are no quantiles then.
         let has_deliveries = !report.attempt_latency.p99.is_zero();

@@ -107,8 +107,7 @@ pub(crate) fn xml(text: &str) -> String {
     code(&escaped, "<c>", "</c>")
 }
 
-/// Breaks a text into lines of at most `width` columns, of which each begins with `prefix`; the later ones with
-/// `hanging`.
+/// Wraps a text at `width` columns. The first line begins with `prefix`, the later lines with `hanging`.
 pub(crate) fn wrap(text: &str, prefix: &str, hanging: &str, width: usize) -> String {
     let mut out = String::new();
     let mut line = prefix.to_owned();

@@ -5,12 +5,12 @@ use esales_notify::{Config, EngineReport, SpoolAdmin};
 use super::report::Check;
 use crate::millis;
 
-/// In their order.
+/// The checks, in order.
 pub(super) const NAMES: [&str; 5] = ["engine", "role", "persistence", "memory", "connections"];
-/// Round trips within one place are far below it.
+/// A slower round trip gives a warning; one within a data centre is much faster.
 const SLOW_MS: u64 = 20;
 
-/// The checks of the engine; whether the spool in it can be read is the caller's to try.
+/// The checks of the engine. The caller checks whether the spool in it can be read.
 pub(super) fn checks(config: &Config) -> (Vec<Check>, bool) {
     let report = match SpoolAdmin::inspect_engine(config) {
         Ok(Some(report)) => report,

@@ -1,6 +1,7 @@
 //! `--env-file`: the variables of the shop from a file, such as the one that systemd reads (`EnvironmentFile=`).
 //!
-//! The command is started again with these variables: so the options, the proxy's variables and each PHP see them.
+//! The command starts itself again with these variables, so that the options, the proxy variables and each PHP use
+//! them.
 
 use std::env;
 use std::ffi::OsString;
@@ -53,8 +54,8 @@ fn without_flag(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
 }
 
 /// Lines `NAME=VALUE`, with `export` before them or not. The value may be in quotes; in double quotes, a backslash
-/// stands before `"`, `\\`, `$` and a backquote. Comments are lines of their own, after `#` or `;`. No variable is
-/// replaced by its value. The message of an error shows no value, as it may be a secret.
+/// escapes `"`, `\\`, `$` and a backquote. Comments are separate lines that begin with `#` or `;`. Variables are not
+/// expanded. An error message shows no value, because the value may be a secret.
 fn parse(text: &str) -> Result<Vec<(String, String)>, String> {
     let mut variables = Vec::new();
     for (index, line) in text.lines().enumerate() {

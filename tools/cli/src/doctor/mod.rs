@@ -1,8 +1,8 @@
-//! `doctor`: why does nothing arrive? Looks at everything between the configuration and the service, and says of each
-//! part what was found and what to do.
+//! `doctor`: finds out why nothing arrives. It checks everything between the configuration and the service, and reports
+//! for each part what it found and what to do.
 //!
-//! What it says is what the library does: the configuration, the way to the service and the spool are read by the
-//! library's own code. The doctor adds the explanation.
+//! The library's own code reads the configuration, connects to the service and opens the spool, so the results are
+//! those that a client would get. The doctor adds the explanations.
 
 mod certificate;
 mod config;

@@ -1,5 +1,5 @@
-//! The way to the service: its name, the connection, the proxy, TLS, the answer; and this machine's clock against
-//! the service's.
+//! Checks the path to the service: name, connection, proxy, TLS and answer. Also compares this machine's clock with the
+//! service's.
 
 use std::env;
 use std::net::{IpAddr, SocketAddr};
@@ -11,16 +11,16 @@ use esales_notify::{Error, Probe, ProbeAnswer, Status, Trust};
 use super::certificate::ShownCertificate;
 use super::report::{Check, CheckState};
 
-/// A certificate that ends sooner is worth a warning, in days.
+/// A certificate that expires sooner gives a warning, in days.
 const SOON: u64 = 14;
-/// A clock that is further off is worth a warning.
+/// A greater difference of the clocks gives a warning.
 const SKEW: Duration = Duration::from_secs(60);
-/// As many addresses as a client tries.
+/// Number of addresses that a client tries.
 const MOST_ADDRESSES: usize = 8;
-/// In the order of the way.
+/// The checks, in order.
 const NAMES: [&str; 6] = ["name", "connection", "proxy", "tls", "service", "clock"];
 
-/// Every step as far as the way goes; what lies beyond a failed one is skipped.
+/// Runs the steps in order. The steps after a failed one are skipped.
 pub(super) fn checks(probe: Option<&Probe>) -> Vec<Check> {
     let mut checks = Vec::new();
     if let Some(probe) = probe {
@@ -64,7 +64,7 @@ fn walk(probe: &Probe, checks: &mut Vec<Check>) {
     goes_on(clock(date, before, after));
 }
 
-/// The host that is connected to, in words.
+/// The host to connect to, for a message.
 fn first_host(probe: &Probe) -> String {
     match probe.proxy() {
         Some((host, _)) => format!("{host} (the proxy)"),
@@ -100,7 +100,7 @@ fn name(probe: &Probe) -> (Vec<SocketAddr>, Check) {
     }
 }
 
-/// All addresses at the same time: a dead one costs the time of one.
+/// Tries all addresses at the same time, so that a dead one does not delay the others.
 fn connection(probe: &Probe, addresses: &[SocketAddr]) -> Check {
     let tried: Vec<(&SocketAddr, Result<Duration, Error>)> = thread::scope(|scope| {
         let running: Vec<_> = addresses
@@ -191,7 +191,7 @@ fn trusted(trust: Option<Trust>) -> String {
     }
 }
 
-/// Whether the certificate is trusted is what the library says, in the words of its receipts.
+/// The library decides whether the certificate is trusted, with the same message as in a receipt.
 fn tls(probe: &Probe, chain: Option<&[Vec<u8>]>, answer: &Result<ProbeAnswer, Error>) -> Check {
     let Some(chain) = chain else {
         return Check::skipped("tls", "the address is http://");
@@ -204,7 +204,7 @@ fn tls(probe: &Probe, chain: Option<&[Vec<u8>]>, answer: &Result<ProbeAnswer, Er
     let shown = ShownCertificate::from_chain(chain);
     let now = SystemTime::now();
     let days = shown.as_ref().and_then(|s| s.end.days_left(now));
-    // One that has ended already, and is accepted all the same, is not needed.
+    // An expired certificate in a chain that is accepted is not needed.
     let intermediate = shown.as_ref().and_then(|s| s.intermediate.as_ref());
     let intermediate = intermediate.and_then(|(subject, end)| Some((subject, end.days_left(now)?)));
     let message = shown.as_ref().map_or_else(
@@ -240,7 +240,7 @@ fn tls(probe: &Probe, chain: Option<&[Vec<u8>]>, answer: &Result<ProbeAnswer, Er
         .fact("days_left", days)
 }
 
-/// `message` are the library's about a failure of this status.
+/// `message` is the library's message for a failure with this status.
 fn advice(status: Status, message: &str) -> &'static str {
     match status {
         Status::TlsFailed if message.contains("expired") || message.contains("not valid yet") => {
@@ -290,7 +290,7 @@ fn service(probe: &Probe, answer: &Result<ProbeAnswer, Error>) -> Check {
     }
 }
 
-/// The service's clock is read in whole seconds, some time between `before` and `after`.
+/// The service reads its clock between `before` and `after`, in whole seconds.
 fn clock(date: Option<SystemTime>, before: SystemTime, after: SystemTime) -> Check {
     let Some(date) = date else {
         return Check::skipped("clock", "the answer has no date that can be read");

@@ -13,7 +13,7 @@ use crate::millis;
 use crate::options;
 use crate::queue::{counted, span};
 
-/// In their order.
+/// The checks, in order.
 const NAMES: [&str; 8] = [
     "path",
     "permissions",
@@ -24,7 +24,7 @@ const NAMES: [&str; 8] = [
     "waiting",
     "dead",
 ];
-/// Longer than the gate's usual longest pause.
+/// Longer than the default of `gate_max_ms`.
 const LONG: Duration = Duration::from_secs(300);
 
 pub(super) fn checks(config: Option<&Config>) -> Vec<Check> {
@@ -81,7 +81,7 @@ fn of_engine(config: &Config) -> Vec<Check> {
     checks
 }
 
-/// Adds the checks that can be made, and returns why the others need not, or (`None`) cannot.
+/// Adds the checks that can be made. Returns the reason why the others are not needed; `None`: they cannot be made.
 fn look(config: &Config, checks: &mut Vec<Check>) -> Option<String> {
     let named = config.get("spool").unwrap_or_default();
     let path = match SpoolAdmin::path(config) {
@@ -91,7 +91,7 @@ fn look(config: &Config, checks: &mut Vec<Check>) -> Option<String> {
                 "spool is not set: the queue is in the memory of each process, and lost with it";
             return Some(why.to_owned());
         }
-        // The options contradict one another, which the configuration's check reports.
+        // The options contradict each other; the check of the configuration reports that.
         Err(e) if !e.detail().starts_with("spool ") => {
             let all = NAMES.map(|name| Check::not_tried(name, "options"));
             checks.extend(all);
@@ -148,7 +148,7 @@ fn path_check(path: &Path, exists: bool) -> Check {
         .fact("exists", exists)
 }
 
-/// What to do about a path that the library refuses.
+/// Advice about a path that the library refuses.
 fn of_refused(path: &Path) -> &'static str {
     if path.is_relative() {
         "name the spool by an absolute path, such as /var/lib/esales-notify/spool: a relative path means another \

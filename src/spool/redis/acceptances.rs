@@ -21,7 +21,7 @@ const IDLE: Duration = Duration::from_secs(2 * 86_400);
 pub(super) const FORGET_AFTER_S: u64 = 3 * 86_400;
 
 #[derive(Debug)]
-pub(super) struct Told {
+pub(super) struct Acceptances {
     /// The number under which the engine counts this producer's notifications.
     pub(super) producer: u64,
     /// Number of notifications that the engine has accepted.
@@ -34,9 +34,9 @@ pub(super) struct Told {
     replications: u64,
 }
 
-impl Told {
-    pub(super) fn new(producer: u64) -> Told {
-        Told {
+impl Acceptances {
+    pub(super) fn new(producer: u64) -> Acceptances {
+        Acceptances {
             producer,
             accepted: 0,
             last_push: None,
@@ -121,49 +121,49 @@ mod tests {
 
     #[test]
     fn recent_items_are_taken_once_when_the_replication_changes() {
-        let mut told = Told::new(1);
+        let mut acceptances = Acceptances::new(1);
         for n in 1..=3 {
-            told.accept(&item(n), &settings());
+            acceptances.accept(&item(n), &settings());
         }
-        assert!(told.take_unconfirmed(0).is_empty());
-        let taken = told.take_unconfirmed(1);
+        assert!(acceptances.take_unconfirmed(0).is_empty());
+        let taken = acceptances.take_unconfirmed(1);
         assert_eq!(ids(&taken), ["n-1", "n-2", "n-3"]);
-        assert!(told.take_unconfirmed(1).is_empty());
-        told.accept(&item(4), &settings());
-        told.put_back(taken);
-        let again = told.take_unconfirmed(1);
+        assert!(acceptances.take_unconfirmed(1).is_empty());
+        acceptances.accept(&item(4), &settings());
+        acceptances.put_back(taken);
+        let again = acceptances.take_unconfirmed(1);
         assert_eq!(ids(&again), ["n-1", "n-2", "n-3", "n-4"]);
-        assert_eq!(told.accepted, 4);
+        assert_eq!(acceptances.accepted, 4);
     }
 
     #[test]
     fn recent_items_are_bounded_and_hold_no_payment() {
-        let mut told = Told::new(1);
+        let mut acceptances = Acceptances::new(1);
         let payment = NewItem {
             path: notification::path(Kind::Payment, None),
             ..item(1)
         };
-        told.accept(&payment, &settings());
+        acceptances.accept(&payment, &settings());
         let large = NewItem {
             body: "x".repeat(MAX_BYTES / 2),
             ..item(2)
         };
         for _ in 0..3 {
-            told.accept(&large, &settings());
+            acceptances.accept(&large, &settings());
         }
-        assert_eq!(told.take_unconfirmed(1).len(), 2);
+        assert_eq!(acceptances.take_unconfirmed(1).len(), 2);
         for n in 0..2 * MAX_KEPT as u64 {
-            told.accept(&item(n), &settings());
+            acceptances.accept(&item(n), &settings());
         }
-        assert_eq!(told.take_unconfirmed(2).len(), MAX_KEPT);
+        assert_eq!(acceptances.take_unconfirmed(2).len(), MAX_KEPT);
     }
 
     #[test]
     fn id_is_unsure_until_it_is_accepted() {
-        let mut told = Told::new(1);
-        told.doubt("n-1");
-        assert!(told.is_unsure("n-1") && !told.is_unsure("n-2"));
-        told.accept(&item(1), &settings());
-        assert!(!told.is_unsure("n-1"));
+        let mut acceptances = Acceptances::new(1);
+        acceptances.doubt("n-1");
+        assert!(acceptances.is_unsure("n-1") && !acceptances.is_unsure("n-2"));
+        acceptances.accept(&item(1), &settings());
+        assert!(!acceptances.is_unsure("n-1"));
     }
 }
