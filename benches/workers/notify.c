@@ -1,4 +1,4 @@
-/* Ours, from C. The client's options are in ESALES_*; see sample.h for the rest.
+/* The library, from C. The client's options are in ESALES_* variables; see sample.h for the other variables.
  *
  *   notify send      one blocking call each
  *   notify enqueue   one notification into the queue each
@@ -29,7 +29,7 @@ static void enqueue_one(void) {
   check(esales_enqueue_add_to_cart(client, &visitor, ticket, NULL, &receipt), ESALES_QUEUED);
 }
 
-/* They are kept: what is measured is what each costs. */
+/* They are kept, because the memory of each is measured. */
 static void client_one(void) {
   esales_client *another;
   check(esales_client_new(NULL, &another), 0);

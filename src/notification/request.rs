@@ -296,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn check_request_refuses_a_path_that_is_not_of_a_kind() {
+    fn check_request_refuses_a_path_of_no_kind() {
         for path in [
             "",
             "/",

@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn address_of_an_engine_is_taken_apart() {
+    fn engine_address_is_parsed() {
         let one = engine("redis://cache.shop.example?name=shop");
         assert_eq!(hosts(&one), ["cache.shop.example:6379"]);
         assert_eq!((one.database, one.is_tls, &one.user), (0, false, &None));
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn address_with_a_password_is_refused_without_showing_it() {
+    fn engine_address_with_a_password_is_refused_without_showing_it() {
         for url in [
             "redis://:geheim@h?name=x",
             "rediss://u:geheim@h:1/0?name=x",
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn malformed_address_is_refused() {
+    fn malformed_engine_address_is_refused() {
         for url in [
             "redis://",
             "redis://h",

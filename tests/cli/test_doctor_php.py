@@ -49,13 +49,13 @@ def test_doctor_fails_for_php_cli_with_debians_settings(judge):
     assert (facts["php"], facts["ffi_enable"]) == (CLI, "preload") and facts["version"].startswith("8.")
 
 
-@pytest.mark.parametrize("setting, state, words", [
+@pytest.mark.parametrize("setting, state, expected", [
     ("ffi.enable=1", "ok", "all code"), ("ffi.enable=true", "ok", "all code"), ("ffi.enable=0", "failed", "switched off"),
     ("ffi.enable=false", "failed", "switched off"), ("ffi.enable=preload", "ok", "is enough"),
 ])
-def test_doctor_judges_ffi_settings_of_php_cli(judge, php, setting, state, words):
+def test_doctor_judges_ffi_settings_of_php_cli(judge, php, setting, state, expected):
     judged = judge(php("php", setting))
-    judged.expect("php.cli", state, words)
+    judged.expect("php.cli", state, expected)
     judged.expect("php.web", "skipped", "none was named")
 
 
@@ -86,7 +86,7 @@ def test_doctor_judges_ffi_settings_of_php_fpm(judge, php, readable):
     broken = readable / "broken.php"
     broken.write_text("<?php nonsense();\n")
     (readable / "preload.php.h").write_text('#define FFI_SCOPE "test"\nint abs(int);\n')
-    for settings, state, words in [
+    for settings, state, expected in [
         (["ffi.enable=1"], "ok", "all code"),
         (["ffi.enable=0"], "failed", "switched off"),
         (["ffi.preload=/nonexistent.h"], "failed", "/nonexistent.h"),
@@ -97,7 +97,7 @@ def test_doctor_judges_ffi_settings_of_php_fpm(judge, php, readable):
         ([f"opcache.preload={there}", "opcache.enable=0"], "failed", "without opcache.enable=1"),
         ([f"opcache.preload={there}", "opcache.preload_user=www-data"], "ok", "must load the binding's preload.php"),
     ]:
-        judge(php("php-fpm", *settings)).expect("php.web", state, words)
+        judge(php("php-fpm", *settings)).expect("php.web", state, expected)
 
 
 def test_doctor_only_warns_of_a_php_that_was_found_on_the_path(doctor, php):

@@ -154,11 +154,11 @@ macro_rules! conformance_tests {
             }
             receipts {
                 receipt_of_a_pending_item_shows_its_last_attempt
-                receipt_shows_what_became_of_a_completed_item
+                receipt_shows_the_outcome_of_a_completed_item
                 receipt_of_a_dropped_item_has_the_status_dropped
                 receipt_of_an_unknown_id_is_none
                 receipt_is_the_newest_when_an_id_was_used_twice
-                repeated_push_does_nothing_while_its_receipt_lives
+                repeated_push_is_ignored_while_its_receipt_exists
                 repeated_push_is_accepted_when_no_receipt_is_kept
                 receipt_is_discarded_after_its_retention
                 receipts_are_not_kept_when_the_retention_is_zero

@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_call_asks_after_each_pause_when_the_engine_does_not_answer() {
+    fn breaker_lets_one_call_try_after_each_pause() {
         let mut breaker = Breaker::default();
         let start = Instant::now();
         assert_eq!(breaker.engine_use(start), EngineUse::Normal);

@@ -189,7 +189,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn packed_text_is_read_as_it_was_written() {
+    fn packed_values_round_trip() {
         let at = Timestamp {
             unix_ms: u64::MAX,
             uptime_ms: 0,

@@ -206,7 +206,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn info_is_read_of_redis_and_of_valkey() {
+    fn info_of_redis_and_valkey_is_parsed() {
         let redis = Info::parse(
             "# Server\r\nredis_version:7.0.15\r\nrole:master\r\naof_enabled:1\r\nmaxmemory_policy:noeviction\r\n\
              master_replid:abc\r\nmaxmemory:0\r\nmaxmemory_human:0B\r\n",

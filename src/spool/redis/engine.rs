@@ -461,7 +461,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn redirection_is_read_from_a_reply() {
+    fn redirection_reply_is_parsed() {
         let read = |text: &str| redirection(&Value::Error(text.to_owned()));
         let to = |text: &str| match read(text) {
             Some(Redirection::To(host)) => host.to_string(),

@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn time_of_another_machine_is_counted_by_the_engines_clock() {
+    fn time_of_another_machine_is_converted_by_the_engines_clock() {
         // This machine's clock is an hour fast.
         let hour = 3_600_000;
         let clock = Clock {

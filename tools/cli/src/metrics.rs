@@ -290,7 +290,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn page_escapes_the_name_of_the_spool() {
+    fn metrics_page_escapes_the_name_of_the_spool() {
         let page = page(&SpoolReport::default(), "/a\\b\"c\nd", None);
         let sample = "esales_queue_pending{spool=\"/a\\\\b\\\"c\\nd\"} 0.0\n";
         assert!(page.contains(sample), "{page}");
@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn page_has_no_quantiles_when_nothing_was_delivered() {
+    fn metrics_page_has_no_quantiles_when_nothing_was_delivered() {
         let page = page(&SpoolReport::default(), "/s", None);
         let accepted = "esales_queue_accepted_total{spool=\"/s\"} 0\n";
         assert!(page.contains(accepted), "{page}");

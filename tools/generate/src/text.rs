@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn text_is_broken_between_words_when_it_is_too_long() {
+    fn long_text_is_wrapped_between_words() {
         assert_eq!(
             wrap("one two three", " * ", " *   ", 11),
             " * one two\n *   three\n"

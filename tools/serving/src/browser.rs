@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn objection_is_made_to_a_host_name_that_is_not_ours() {
+    fn objection_is_made_to_a_foreign_host_name() {
         for (host, is_refused) in [
             ("127.0.0.1:8080", false),
             ("127.0.0.1", false),

@@ -163,7 +163,7 @@ class Client:
         """Ends this process's delivery of the client's queue, for good, and waits for requests in flight, for at most
         ``timeout`` seconds.
 
-        Call it in a service that is told to stop: a request that is in flight when the process ends is sent again
+        Call it in a service that is about to end: a request that is in flight when the process ends is sent again
         later. At the end of the interpreter, an ``atexit`` function does this for every ``spool`` and waits at most 2
         seconds. No other client of this process delivers the queue either, even if it is made later. Pending
         notifications stay in the queue.

@@ -121,7 +121,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn file_of_variables_is_read_as_systemd_reads_it() {
+    fn env_file_is_read_as_systemd_reads_it() {
         let text = "# a comment\n; another\n\n  A=1\r\nexport B = two words # and more\nC='it is \"$B\" \\'\n\
                     D=\"a \\\"b\\\" \\$B \\n\"\nE=\nF=\"\"\nA=2";
         let read = parse(text).unwrap();
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn error_names_the_line_and_shows_no_value() {
+    fn env_file_error_names_the_line_and_shows_no_value() {
         for (text, message) in [
             ("A=1\ns3cret", "line 2 is not NAME=VALUE"),
             ("=s3cret", "line 1 is not NAME=VALUE"),
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn flag_is_left_out_in_both_spellings_when_the_command_starts_again() {
+    fn env_file_flag_is_removed_when_the_command_starts_itself_again() {
         let given =
             ["doctor", "--env-file", "--json", "--env-file=b", "--strict"].map(OsString::from);
         assert_eq!(
