@@ -27,14 +27,16 @@ class Target:
 FLAT = 4
 
 TARGETS = (
-    Target("c/libcurl", "blocking send from C, HTTP keep-alive, against libcurl reused", 1.0, 0.75),
+    Target("c/libcurl", "blocking send from C, HTTP keep-alive, against libcurl reused", 1.0, 0.72),
     Target("c/socket", "the same against the raw socket", 1.8, 1.3),
     Target("c/https", "blocking send from C, HTTPS keep-alive, against libcurl reused", 0.9, 0.75),
-    Target("python/pycurl", "from Python, HTTP keep-alive, against pycurl reused", 0.95, 0.7),
+    Target("first/bundle", "first send of a process over HTTPS, the distribution's CA bundle, against libcurl", 0.12, 0.08),
+    Target("memory/private", "private memory of a process after two sends, the distribution's CA bundle, against libcurl", 1.0, 0.75),
+    Target("python/pycurl", "from Python, HTTP keep-alive, against pycurl reused", 0.95, 0.75),
     Target("python/requests", "the same against requests with a session", 0.08, 0.05),
     Target("mono/httpclient", "from Mono, HTTP keep-alive, against HttpClient", 0.5, 0.35),
     Target("page/one-ca", "php-fpm page over HTTPS, time in the page, against ext-curl with a new handle and one CA", 0.08, 0.04),
-    Target("page/bundle", "the same, both with the distribution's CA bundle", 0.007, 0.003),
+    Target("page/bundle", "the same, both with the distribution's CA bundle", 0.007, 0.0035),
     Target("agent/https", "enqueue from PHP without FFI through the agent, against ext-curl with a new handle, HTTPS", 0.25, 0.1),
     Target("agent/http", "the same, against ext-curl over HTTP without TLS", 0.25, 0.25),
     Target("enqueue/p50", "enqueue, durability=process, from C, one process, against a bare append, p50", 7, 5),
@@ -46,6 +48,8 @@ TARGETS = (
     Target("processes/paced-p99.9", "eight processes at 200/s each, nobody drains, against a bare append, p99.9", 8, 8),
     Target("processes/flat-p99.9", "eight processes flat out, nobody drains, against a bare append, p99.9", 2, 2),
     Target("drain/wrk", "drain, 8 connections, HTTP, requests a second against wrk (more is better)", 0.45, 0.5, True),
-    Target("load/size", "library size, stripped", 2.8, 2.6, unit=" MiB"),
+    Target("backlog/enqueue", "enqueue behind a million that wait, against an empty spool, p50", 1.2, 1),
+    Target("backlog/drain", "drain of a million, requests a second against a short queue (more is better)", 0.9, 1, True),
+    Target("load/size", "library size, stripped", 3.1, 2.8, unit=" MiB"),
     Target("memory/sends", "memory of an idle client: growth over 10,000 sends (flat)", FLAT, FLAT, unit=" bytes a send"),
 )

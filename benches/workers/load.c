@@ -5,7 +5,6 @@
  */
 #include <dlfcn.h>
 #include <string.h>
-#include <sys/wait.h>
 
 #include "sample.h"
 

@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -60,6 +61,33 @@ MAYBE_UNUSED static void sample(void (*one)(void)) {
   fprintf(stderr, "%llu %llu\n", (unsigned long long)begin, (unsigned long long)now_ns());
   for (long i = 0; i < count; i++) printf("%llu\n", (unsigned long long)took[i]);
   free(took);
+}
+
+/* BENCH_COUNT calls, each the first one of a process of its own. */
+MAYBE_UNUSED static void sample_first(void (*one)(void)) {
+  for (long left = number("BENCH_COUNT"); left > 0; left--) {
+    int status;
+    pid_t child = fork();
+    if (child == 0) {
+      uint64_t start = now_ns();
+      one();
+      printf("%llu\n", (unsigned long long)(now_ns() - start));
+      exit(0);
+    }
+    if (child < 0 || waitpid(child, &status, 0) != child || status != 0) fail("a child failed");
+  }
+}
+
+/* KiB of memory that this process alone has. */
+MAYBE_UNUSED static void show_private(void) {
+  char line[256];
+  long kib, total = 0;
+  FILE *rollup = fopen("/proc/self/smaps_rollup", "r");
+  if (!rollup) fail("/proc/self/smaps_rollup");
+  while (fgets(line, sizeof line, rollup))
+    if (sscanf(line, "Private_Clean: %ld", &kib) == 1 || sscanf(line, "Private_Dirty: %ld", &kib) == 1) total += kib;
+  fclose(rollup);
+  printf("%ld\n", total);
 }
 
 #endif

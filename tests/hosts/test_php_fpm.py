@@ -62,13 +62,15 @@ def test_delivery_ends_when_php_fpm_ends_idle_workers(shop, sandbox):
         server.assert_well()
 
 
-def test_unquoted_php_fpm_value_is_empty(shop):
+@pytest.mark.parametrize("name, value, message", [
+    ("DELIVERY", "none", "empty value"), ("SPOOL", "redis://queue.example/0?name=shop", "syntax error")])
+def test_php_fpm_refuses_a_value_without_quotation_marks(shop, name, value, message):
     server = PhpFpm(shop, None)
     pool = shop.folder / "pool.d/test.conf"
-    pool.write_text("[shop]\nenv[ESALES_DELIVERY] = none\n")
+    pool.write_text(f"[shop]\nenv[ESALES_{name}] = {value}\n")
     refused = server.check()
-    assert refused.returncode != 0 and "empty value" in refused.stderr
-    pool.write_text('[shop]\nenv[ESALES_DELIVERY] = "none"\n')
+    assert refused.returncode != 0 and message in refused.stderr
+    pool.write_text(f'[shop]\nenv[ESALES_{name}] = "{value}"\n')
     assert server.check().returncode == 0
 
 
