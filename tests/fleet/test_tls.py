@@ -53,7 +53,7 @@ def test_password_is_read_from_a_file(tls, certificates, produce, tmp_path, mark
 
 
 @pytest.mark.parametrize("authority", ["stranger", None])
-def test_engine_is_refused_when_its_certificate_is_not_of_a_known_authority(authority, tls, certificates, produce):
+def test_engine_is_refused_when_its_certificate_is_not_trusted(authority, tls, certificates, produce):
     options = {"ca_file": certificates / f"{authority}.pem"} if authority else {}
     call = produce("a", 0, 1, spool=tls, spool_password=PASSWORD, **options).finish()[0]
     assert call["status"] == "ESALES_SPOOL_FAILED" and "set ca_file" in call["detail"], call
