@@ -91,11 +91,15 @@ class Producer:
             elif "started" not in said:
                 self._answers.put(said)
         self.is_done.set()
+        # Nothing answers any more.
+        self._answers.put(None)
 
     def ask(self, question):
         self.process.stdin.write(question + "\n")
         self.process.stdin.flush()
-        return self._answers.get(timeout=LONG_S)
+        answer = self._answers.get(timeout=LONG_S)
+        assert answer is not None, f"the producer ended before it answered: {question}"
+        return answer
 
     def finish(self):
         """Waits for the last call."""
