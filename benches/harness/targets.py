@@ -1,4 +1,5 @@
-"""How good it must be, and whether it is. Ratios of medians, p50 unless stated, smaller is better unless stated."""
+"""The targets, and whether they are reached. They are ratios of medians (p50); smaller is better unless stated
+otherwise."""
 
 import dataclasses
 
@@ -6,7 +7,7 @@ import dataclasses
 @dataclasses.dataclass(frozen=True)
 class Target:
     key: str
-    words: str
+    title: str
     least: float
     aim: float
     is_more_better: bool = False
@@ -21,7 +22,8 @@ class Target:
         return measured >= bound if self.is_more_better else measured <= bound
 
 
-# Memory is called flat if 10,000 sends leave no more than this, in bytes a send: less than any one thing kept.
+# Memory counts as constant if each of 10,000 sends leaves at most this many bytes, which is less than any leaked
+# object.
 FLAT = 4
 
 TARGETS = (

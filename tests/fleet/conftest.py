@@ -17,7 +17,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "reliability")]
 from counting import Service  # noqa: E402
 from engines import SERVERS, Engine  # noqa: E402
 from environments import as_environment, clean_environment  # noqa: E402
-from told import judge  # noqa: E402
+from accounting import judge  # noqa: E402
 from proxy import Proxy  # noqa: E402
 from waiting import wait_for  # noqa: E402
 
@@ -25,6 +25,9 @@ LONG_S = int(os.environ.get("FLEET_LONG_S", "120"))
 #: How far a call may run over its bound, in milliseconds: the 100 that are promised, and the pauses of a busy machine.
 #: A call without a bound waits until the fault ends.
 SLACK_MS = 100 + 3000
+#: How long it takes until another drainer leads: the lease, and how often a process on standby looks. The machine may be
+#: busy.
+TAKEOVER_S = 5 + 1 + 20
 
 
 @pytest.fixture
@@ -68,7 +71,7 @@ def start_proxy(stack):
 
 
 class Producer:
-    """tests/fleet/producer.py, and what it was told."""
+    """tests/fleet/producer.py, and the status of each of its calls."""
 
     def __init__(self, process):
         self.process, self.calls, self.trying, self._answers = process, [], None, queue.Queue()
@@ -91,11 +94,15 @@ class Producer:
             elif "started" not in said:
                 self._answers.put(said)
         self.is_done.set()
+        # Nothing answers any more.
+        self._answers.put(None)
 
     def ask(self, question):
         self.process.stdin.write(question + "\n")
         self.process.stdin.flush()
-        return self._answers.get(timeout=LONG_S)
+        answer = self._answers.get(timeout=LONG_S)
+        assert answer is not None, f"the producer ended before it answered: {question}"
+        return answer
 
     def finish(self):
         """Waits for the last call."""
@@ -160,8 +167,8 @@ def drain(command, stack, service, tmp_path):
 def operate(command):
     """Runs a command, such as `queue status`; returns what it says."""
 
-    def run(*arguments, **options):
-        return subprocess.run([str(command), *arguments], env={**clean_environment(), **as_environment(options)},
+    def run(*arguments, within=(), **options):
+        return subprocess.run([*within, str(command), *arguments], env={**clean_environment(), **as_environment(options)},
                               capture_output=True, text=True, timeout=LONG_S)
 
     return run
