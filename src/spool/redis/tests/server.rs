@@ -26,14 +26,9 @@ pub(super) struct Server {
 }
 
 impl Server {
-<<<<<<< HEAD
     /// Starts a server with these settings (`--name value`), in addition to those that every test needs.
-    pub(super) fn start(settings: &[&str]) -> Server {
-=======
-    /// Starts a server with these settings (`--name value`), beside those that a test needs.
     fn start(name: &str, settings: &[&str]) -> Server {
         let program = find(name);
->>>>>>> fleet3
         let folder = tempfile::tempdir().unwrap();
         let settings: Vec<String> = settings.iter().map(|word| (*word).to_owned()).collect();
         // Another test may take the port before the server binds it.
@@ -106,11 +101,7 @@ impl Drop for Server {
     }
 }
 
-<<<<<<< HEAD
-/// The server ends with the thread that started it, even if the tests are killed.
-fn spawn(folder: &Path, port: u16, settings: &[String]) -> Child {
-=======
-/// The program of a server: on the path, or in the Python environment of the tests.
+/// Finds the program of a server: on the PATH, or in the Python environment of the tests.
 fn find(name: &str) -> PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut on_path = std::env::split_paths(&path).map(|folder| folder.join(name));
@@ -130,9 +121,8 @@ fn find(name: &str) -> PathBuf {
     found.unwrap_or_else(|| panic!("there is no {name}: `make tools` installs it"))
 }
 
-/// The server ends with the thread that starts it, also if the tests are killed.
+/// The server ends with the thread that started it, even if the tests are killed.
 fn spawn(program: &Path, folder: &Path, port: u16, settings: &[String]) -> Child {
->>>>>>> fleet3
     Command::new("setpriv")
         .args(["--pdeathsig", "KILL"])
         .arg(program)
@@ -166,13 +156,8 @@ thread_local! {
     static OF_TEST: RefCell<Vec<(&'static str, bool, Rc<Server>)>> = const { RefCell::new(Vec::new()) };
 }
 
-<<<<<<< HEAD
 /// The server of this test. It has no append-only file, unless the spool must survive a power cut.
-pub(super) fn of_test(durability: Durability) -> Rc<Server> {
-=======
-/// The server of this test. It keeps nothing on the disk, unless the spool is to survive a power cut.
 pub(super) fn of_test(name: &'static str, durability: Durability) -> Rc<Server> {
->>>>>>> fleet3
     let is_synced = durability == Durability::Disk;
     OF_TEST.with_borrow_mut(|servers| {
         let mut known = servers.iter();
