@@ -44,6 +44,9 @@ TARGETS = (
     Target("processes/paced-p99.9", "eight processes at 200/s each, nobody drains, against a bare append, p99.9", 8, 8),
     Target("processes/flat-p99.9", "eight processes flat out, nobody drains, against a bare append, p99.9", 2, 2),
     Target("drain/wrk", "drain, 8 connections, HTTP, requests a second against wrk (more is better)", 0.45, 0.5, True),
+    Target("fleet/enqueue", "enqueue into a Redis from C, one process, against redis-benchmark's XADD of the same body, p50", 2, 1.5),
+    Target("fleet/drain", "drain from a Redis, 8 connections, HTTP, notifications a second against that XADD (more is better)", 0.3, 0.4, True),
+    Target("fleet/status", "`queue status` with a million pending in a Redis", 0.5, 0.1, unit=" s"),
     Target("load/size", "library size, stripped", 2.8, 2.6, unit=" MiB"),
     Target("memory/sends", "memory of an idle client: growth over 10,000 sends (flat)", FLAT, FLAT, unit=" bytes a send"),
 )

@@ -1,6 +1,6 @@
 """One function a section: from a Stage to what was Found."""
 
-from . import agent, drain, hosts, inner, page, queue, weight, wire
+from . import agent, drain, fleet, hosts, inner, page, queue, weight, wire
 
 # In the order of the report.
 SECTIONS = {
@@ -16,6 +16,7 @@ SECTIONS = {
     "sdk": queue.from_python,
     "processes": queue.eight_processes,
     "drain": drain.drain,
+    "fleet": fleet.fleet,
     "load": weight.load,
     "memory": weight.memory,
     "instructions": weight.instructions,
