@@ -1,10 +1,12 @@
-/* What ours is compared with, in C. BENCH_URL and BENCH_BODY say what to post, BENCH_CA whom to trust; see sample.h.
+/* The peers in C. They post BENCH_BODY to BENCH_URL and trust BENCH_CA; see sample.h.
  *
  *   peers socket        a kept-alive connection, one write and one read: the floor
  *   peers socket-new    a connection for each
  *   peers socket-two    head and body in two writes, under Nagle's algorithm: what delayed acknowledgement costs
  *   peers libcurl       one handle, used again
  *   peers libcurl-new   a handle for each
+ *   peers first         a handle and its first request with libcurl, in a new process each
+ *   peers private       KiB of memory that this process alone has after two requests with libcurl
  *   peers append        the body at the end of BENCH_FILE by write(): the floor of a queue
  */
 #include <arpa/inet.h>
@@ -39,7 +41,7 @@ static void send_all(int fd, const char *bytes, size_t size) {
   if (write(fd, bytes, size) != (ssize_t)size) fail("write");
 }
 
-/* A 204 is one small segment. */
+/* A 204 answer fits into one TCP segment. */
 static void read_answer(int fd) {
   char answer[4096];
   ssize_t got = read(fd, answer, sizeof answer);
@@ -99,6 +101,11 @@ static void libcurl_new_one(void) {
   curl_easy_cleanup(curl);
 }
 
+static void first_one(void) {
+  curl_global_init(CURL_GLOBAL_DEFAULT);
+  libcurl_new_one();
+}
+
 static void append_one(void) { send_all(file, body, strlen(body)); }
 
 int main(int argc, char **argv) {
@@ -116,8 +123,12 @@ int main(int argc, char **argv) {
   snprintf(head, sizeof head,
            "POST %s HTTP/1.1\r\nHost: %.*s\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n", path,
            (int)(path - host), host, strlen(body));
-  curl_global_init(CURL_GLOBAL_DEFAULT);
   headers = curl_slist_append(NULL, "Content-Type: application/json");
+  if (strcmp(way, "first") == 0) {
+    sample_first(first_one);
+    return 0;
+  }
+  curl_global_init(CURL_GLOBAL_DEFAULT);
   if (strcmp(way, "socket") == 0) {
     connection = open_connection();
     no_delay(connection);
@@ -132,6 +143,11 @@ int main(int argc, char **argv) {
     sample(libcurl_one);
   } else if (strcmp(way, "libcurl-new") == 0) {
     sample(libcurl_new_one);
+  } else if (strcmp(way, "private") == 0) {
+    handle = new_handle();
+    libcurl_one();
+    libcurl_one();
+    show_private();
   } else {
     fail("unknown way");
   }

@@ -1,9 +1,9 @@
-/* What every C worker does: calls one thing many times and prints how long each call took, in nanoseconds, one a line.
+/* The measuring loop of every C worker: makes a call many times, and prints the duration of each in nanoseconds, one per line.
  *
- * BENCH_WARMUP calls come first and are not told. With BENCH_AT (nanoseconds of the monotonic clock) the others wait for
- * that moment, so that several processes measure at the same time. With BENCH_RATE (calls a second) each call begins at
- * a random moment of its slot, so that they do not march in step. When the first began and the last ended is told on
- * stderr.
+ * The first BENCH_WARMUP calls are not printed. With BENCH_AT (nanoseconds of the monotonic clock) the others start at
+ * that time, so that several processes measure together. With BENCH_RATE (calls per second) each call begins at a
+ * random time in its slot, so that processes do not synchronise. The start of the first call and the end of the last
+ * one are printed on stderr.
  */
 #ifndef SAMPLE_H
 #define SAMPLE_H
@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -60,6 +61,33 @@ MAYBE_UNUSED static void sample(void (*one)(void)) {
   fprintf(stderr, "%llu %llu\n", (unsigned long long)begin, (unsigned long long)now_ns());
   for (long i = 0; i < count; i++) printf("%llu\n", (unsigned long long)took[i]);
   free(took);
+}
+
+/* BENCH_COUNT calls, each the first one of a process of its own. */
+MAYBE_UNUSED static void sample_first(void (*one)(void)) {
+  for (long left = number("BENCH_COUNT"); left > 0; left--) {
+    int status;
+    pid_t child = fork();
+    if (child == 0) {
+      uint64_t start = now_ns();
+      one();
+      printf("%llu\n", (unsigned long long)(now_ns() - start));
+      exit(0);
+    }
+    if (child < 0 || waitpid(child, &status, 0) != child || status != 0) fail("a child failed");
+  }
+}
+
+/* KiB of memory that this process alone has. */
+MAYBE_UNUSED static void show_private(void) {
+  char line[256];
+  long kib, total = 0;
+  FILE *rollup = fopen("/proc/self/smaps_rollup", "r");
+  if (!rollup) fail("/proc/self/smaps_rollup");
+  while (fgets(line, sizeof line, rollup))
+    if (sscanf(line, "Private_Clean: %ld", &kib) == 1 || sscanf(line, "Private_Dirty: %ld", &kib) == 1) total += kib;
+  fclose(rollup);
+  printf("%ld\n", total);
 }
 
 #endif

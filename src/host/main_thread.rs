@@ -41,18 +41,18 @@ fn ours() -> MutexGuard<'static, Vec<libc::pid_t>> {
 }
 
 /// Held by a thread of the library while it runs.
-pub(super) struct Ours(libc::pid_t);
+pub(super) struct OwnThread(libc::pid_t);
 
-impl Ours {
-    pub(super) fn new() -> Ours {
+impl OwnThread {
+    pub(super) fn new() -> OwnThread {
         IS_NOTED.set(true);
         let id = this_thread();
         ours().push(id);
-        Ours(id)
+        OwnThread(id)
     }
 }
 
-impl Drop for Ours {
+impl Drop for OwnThread {
     fn drop(&mut self) {
         ours().retain(|id| *id != self.0);
     }

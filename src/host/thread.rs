@@ -107,7 +107,7 @@ extern "C" fn begin(task: *mut c_void) -> *mut c_void {
     let task = unsafe { Box::from_raw(task.cast::<Task>()) };
     // SAFETY: it is this thread, and the name ends with a NUL. A name that is too long is not set.
     unsafe { libc::pthread_setname_np(libc::pthread_self(), task.name.as_ptr()) };
-    let _ours = main_thread::Ours::new();
+    let _own_thread = main_thread::OwnThread::new();
     if let Err(panic) = panic::catch_unwind(AssertUnwindSafe(task.run)) {
         log::error(|| format!("{}; it ended a thread", panics::message(&*panic)));
     }

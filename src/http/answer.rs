@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn answer_says_whether_the_request_may_have_been_processed() {
+    fn answer_reports_whether_the_request_may_have_been_processed() {
         for (codes, expected) in [
             (
                 &[200, 204, 301, 400, 401, 403, 404, 425, 429, 503][..],

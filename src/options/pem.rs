@@ -24,8 +24,9 @@ pub(super) fn roots(bytes: &[u8]) -> Result<RootCertStore, String> {
     let mut roots = RootCertStore::empty();
     let blocks = announced(&text);
     for (index, block) in blocks.iter().enumerate() {
-        let line = text.get(..block.start).map_or(0, |s| line_ends(s) + 1);
+        // The lines are counted only for a message: a bundle has 200 kB.
         let problem = |why: &str| {
+            let line = text.get(..block.start).map_or(0, |s| line_ends(s) + 1);
             let count = blocks.len();
             format!(
                 "cannot be used: certificate {} of {count} (line {line}) {why}",

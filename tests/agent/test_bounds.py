@@ -22,7 +22,7 @@ def end_of(client):
     return read
 
 
-def test_slow_clients_are_cut_off_and_do_not_hold_up_others(agent):
+def test_slow_clients_are_disconnected_and_do_not_delay_others(agent):
     """All at once, as each takes the whole time-out."""
     cut_off = {"nothing of a head": "P", "half a head": HEAD, "a body that does not begin": HEAD + "Content-Length: 100\r\n\r\n",
                "half a body": HEAD + "Content-Length: 100\r\n\r\n{", "half a chunk": HEAD + "Transfer-Encoding: chunked\r\n\r\n5\r\n{"}
@@ -42,7 +42,7 @@ def test_slow_clients_are_cut_off_and_do_not_hold_up_others(agent):
             assert read.startswith(b"HTTP/1.1 408 ") if "body" in name or "chunk" in name else read == b"", (name, read)
 
 
-def test_head_is_refused_when_it_is_too_long(agent):
+def test_agent_refuses_a_request_head_that_is_too_long(agent):
     with agent.raw() as client:
         with contextlib.suppress(ConnectionError):
             client.sendall(HEAD.encode() + b"X: " + b"x" * 100_000)
@@ -75,7 +75,7 @@ def test_ten_thousand_connections_stay_within_the_bound_and_the_next_client_is_s
     wait_for(lambda: agent.post(cart("after")).status == 202, "no client is served after the flood")
 
 
-def test_bodies_that_do_not_end_are_bounded_in_memory(agent):
+def test_agent_memory_is_bounded_when_bodies_do_not_end(agent):
     """40 bodies of 2 MiB, all but their last byte: together over the bound."""
     size = 2 * 1024 * 1024
     refused = 0

@@ -163,7 +163,7 @@ def test_body_is_refused_when_it_is_not_utf_8_or_has_a_member_twice(agent):
     ("POST", PAYMENT + "?paymentToken=a&b=c", JSON, b"{}", 400),
     # The name of a test is in its environment, where a body would be too long.
 ], ids=lambda value: "body" if isinstance(value, bytes) else None)
-def test_http_status_is_what_http_demands(agent, sandbox, method, path, headers, body, status):
+def test_agent_answers_http_errors_with_the_standard_status(agent, sandbox, method, path, headers, body, status):
     answer = agent.ask(method, path, body, headers)
     assert answer.status == status and answer.json()["message"], answer
     assert (answer.headers["Allow"] is not None) == (status == 405)

@@ -200,9 +200,9 @@ static void order_has_10000_lines_at_most(void **state) {
     /* Refused by their number, before one is read: there are two. */
     payment.lines = lines;
     payment.line_count = MOST_LINES + 1;
-    refused(&payment, "notification.lines are 10001");
+    refused(&payment, "notification.lines has 10001 entries");
     payment.line_count = SIZE_MAX;
-    refused(&payment, "notification.lines are 18446744073709551615");
+    refused(&payment, "notification.lines has 18446744073709551615 entries");
 }
 
 static void structs_need_not_be_aligned(void **state) {
@@ -221,7 +221,7 @@ static void structs_need_not_be_aligned(void **state) {
     }
 }
 
-static void id_may_be_that_of_the_receipt(void **state) {
+static void id_can_point_into_the_receipt(void **state) {
     (void)state;
     for (int32_t kind = ESALES_ADD_TO_CART; kind <= ESALES_END; kind++) {
         FOR_EACH_FUNCTION {
@@ -237,7 +237,7 @@ static void id_may_be_that_of_the_receipt(void **state) {
     assert_int_equal(esales_client_flush(client, 60000, NULL), 0);
 }
 
-static void receipt_of_an_unknown_size_is_left_alone(void **state) {
+static void receipt_is_unchanged_when_its_size_is_unknown(void **state) {
     const esales_notification end = example(ESALES_END);
     (void)state;
     FOR_EACH_FUNCTION {
@@ -300,8 +300,8 @@ int main(void) {
         cmocka_unit_test_setup(invalid_utf8_is_refused_by_name, set_up),
         cmocka_unit_test_setup(order_has_10000_lines_at_most, set_up),
         cmocka_unit_test_setup(structs_need_not_be_aligned, set_up),
-        cmocka_unit_test_setup(id_may_be_that_of_the_receipt, set_up),
-        cmocka_unit_test_setup(receipt_of_an_unknown_size_is_left_alone, set_up),
+        cmocka_unit_test_setup(id_can_point_into_the_receipt, set_up),
+        cmocka_unit_test_setup(receipt_is_unchanged_when_its_size_is_unknown, set_up),
         cmocka_unit_test_setup(private_key_is_in_no_message, set_up),
         cmocka_unit_test_setup(eight_threads_share_a_notification, set_up),
     };

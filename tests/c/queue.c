@@ -59,7 +59,7 @@ static void expect_refusal(int32_t code, const char *names) {
     assert_non_null(strstr(esales_last_error(), names));
 }
 
-static void bad_arguments(void **state) {
+static void queue_functions_refuse_invalid_arguments(void **state) {
     esales_client *client = new_client(NULL);
     esales_visitor visitor = example();
     esales_stats stats = ESALES_STATS_INIT;
@@ -108,7 +108,7 @@ static void expect_failed_receipt(const esales_receipt *receipt, int32_t code, c
     assert_string_equal(receipt->id, "");
 }
 
-static void a_receipt_has_the_reason_when_it_could_not_be_asked_for(void **state) {
+static void receipt_has_the_reason_when_the_call_fails(void **state) {
     esales_client *client = new_client("never-made");
     esales_client *newer;
     esales_receipt receipt = ESALES_RECEIPT_INIT;
@@ -172,7 +172,7 @@ static void *enqueue_many(void *argument) {
     return NULL;
 }
 
-static void callbacks_from_many_threads(void **state) {
+static void many_threads_can_set_the_delivery_callback(void **state) {
     const char *spools[] = {NULL, "callbacks"};
     size_t kind, t;
     (void)state;
@@ -204,7 +204,7 @@ static void take_back(void *user_data, const esales_receipt *receipt) {
     esales_client_on_delivery(user_data, NULL, NULL);
 }
 
-static void a_callback_may_take_itself_back(void **state) {
+static void callback_can_unregister_itself(void **state) {
     esales_client *client = new_client(NULL);
     (void)state;
     assert_int_equal(esales_client_on_delivery(client, take_back, client), 0);
@@ -224,7 +224,7 @@ static int is_expected(char ids[20][ID_SIZE], const char *id) {
     return 0;
 }
 
-static void deliveries_are_kept_for_those_who_cannot_be_called(void **state) {
+static void delivery_next_returns_each_outcome_once(void **state) {
     const char *spools[] = {NULL, "kept"};
     size_t kind;
     (void)state;
@@ -264,7 +264,7 @@ static void deliveries_are_kept_for_those_who_cannot_be_called(void **state) {
     }
 }
 
-static void the_log_is_kept_for_those_who_cannot_be_called(void **state) {
+static void log_next_returns_the_kept_messages(void **state) {
     esales_client *client = new_client(NULL);
     int32_t level = 0;
     char message[512];
@@ -291,7 +291,7 @@ static void *keep_enqueueing(void *argument) {
 }
 
 /* Children that are forked while the parent delivers, and while its other threads enqueue. */
-static void parent_and_children_use_one_spool(void **state) {
+static void forked_children_and_parent_share_a_spool(void **state) {
     esales_client *client = new_client("forked");
     esales_stats stats = ESALES_STATS_INIT;
     pthread_t thread;
@@ -333,7 +333,7 @@ static void parent_and_children_use_one_spool(void **state) {
     esales_client_free(client);
 }
 
-static void a_flush_that_is_not_done_tells_the_numbers_all_the_same(void **state) {
+static void flush_writes_stats_when_it_times_out(void **state) {
     const char *spools[] = {NULL, "flushed"};
     const uint32_t timeouts[] = {0, 50};
     size_t kind, i;
@@ -373,7 +373,7 @@ static void fork_once(void *user_data, const esales_receipt *receipt) {
     }
 }
 
-static void a_child_that_comes_back_from_a_callback_does_none_of_the_parents_work(void **state) {
+static void child_that_returns_from_a_callback_is_ended(void **state) {
     const char *spools[] = {NULL, "forked within"};
     size_t kind;
     (void)state;
@@ -403,15 +403,15 @@ static void a_child_that_comes_back_from_a_callback_does_none_of_the_parents_wor
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(bad_arguments),
-        cmocka_unit_test(a_receipt_has_the_reason_when_it_could_not_be_asked_for),
-        cmocka_unit_test(callbacks_from_many_threads),
-        cmocka_unit_test(a_callback_may_take_itself_back),
-        cmocka_unit_test(the_log_is_kept_for_those_who_cannot_be_called),
-        cmocka_unit_test(deliveries_are_kept_for_those_who_cannot_be_called),
-        cmocka_unit_test(a_flush_that_is_not_done_tells_the_numbers_all_the_same),
-        cmocka_unit_test(a_child_that_comes_back_from_a_callback_does_none_of_the_parents_work),
-        cmocka_unit_test(parent_and_children_use_one_spool),
+        cmocka_unit_test(queue_functions_refuse_invalid_arguments),
+        cmocka_unit_test(receipt_has_the_reason_when_the_call_fails),
+        cmocka_unit_test(many_threads_can_set_the_delivery_callback),
+        cmocka_unit_test(callback_can_unregister_itself),
+        cmocka_unit_test(log_next_returns_the_kept_messages),
+        cmocka_unit_test(delivery_next_returns_each_outcome_once),
+        cmocka_unit_test(flush_writes_stats_when_it_times_out),
+        cmocka_unit_test(child_that_returns_from_a_callback_is_ended),
+        cmocka_unit_test(forked_children_and_parent_share_a_spool),
     };
     if (argc != 2) return 2;
     folder = argv[1];

@@ -12,7 +12,7 @@ class Diagnosis:
     """The result of one run."""
 
     def __init__(self, done):
-        self.code, self.text, self.words = done.returncode, done.stdout, done.stderr
+        self.code, self.text, self.stderr = done.returncode, done.stdout, done.stderr
         self.report = json.loads(done.stdout)
         self.checks = {check["check"]: check for check in self.report["checks"]}
 

@@ -60,18 +60,18 @@ class Threaded:
 
 # name
 
-@pytest.mark.parametrize("behaviour, budget, words, advice", [
+@pytest.mark.parametrize("behaviour, budget, reason, advice", [
     ("silent", "400", "looking up the host name", "the name server does not answer"),
     ("nxdomain", "20000", "shop.test", "check the name"),
 ])
-def test_doctor_reports_name_servers_that_fail(root, command, behaviour, budget, words, advice):
+def test_doctor_reports_name_servers_that_fail(root, command, behaviour, budget, reason, advice):
     """The real getaddrinfo, in a network of its own."""
     done = subprocess.run(
         [sys.executable, str(root / "tests/net/in_namespace.py"), behaviour, str(command), "doctor", "--json",
          "--base-url", "https://shop.test", "--timeout-ms", budget, "--php", "/nonexistent"],
         capture_output=True, text=True, env=CLEAN, timeout=60)
     check = walked(Diagnosis(done), "name")
-    assert words in check["found"] and advice in check["advice"], check
+    assert reason in check["found"] and advice in check["advice"], check
 
 
 def test_doctor_looks_up_a_name_and_not_an_address(doctor, sandbox):
@@ -87,7 +87,7 @@ def test_doctor_reports_a_port_that_refuses_connections(doctor):
         taken.bind(("127.0.0.1", 0))
         address = "127.0.0.1:%d" % taken.getsockname()[1]
         check = walked(doctor("--base-url", f"http://{address}"), "connection")
-    assert f"{address}: Connection refused" in check["found"] and "nobody listens" in check["advice"]
+    assert f"{address}: Connection refused" in check["found"] and "nothing listens" in check["advice"]
     assert check["facts"] == {"open": 0, "tried": 1}
 
 
@@ -278,17 +278,17 @@ def test_doctor_names_the_certificate_of_the_chain_that_expires_first(doctor, tm
     assert ("CN=between only until" in seen["network.tls"]["found"]) == (between < own)
 
 
-@pytest.mark.parametrize("identity, words, advice", [
+@pytest.mark.parametrize("identity, reason, advice", [
     ("expired", "has expired", "clock"), ("wrong-host", "is for wrong.example,", "a name that the certificate is for"),
     ("self-signed", "not trusted", "ca_file"), ("unknown-ca", "issued by CN=esales-notify sandbox, another CA", "ca_file"),
 ])
-def test_doctor_fails_with_advice_when_the_certificate_is_refused(doctor, tls, command, identity, words, advice):
+def test_doctor_fails_with_advice_when_the_certificate_is_refused(doctor, tls, command, identity, reason, advice):
     with tls(identity) as arguments:
         bad = doctor(*arguments)
         sent = subprocess.run([str(command), "send", "add-to-cart", "--json", "--ticket", "t", *map(str, arguments)], capture_output=True,
                               text=True, env=CLEAN)
     check = walked(bad, "tls")
-    assert words in check["found"] and advice in check["advice"], check
+    assert reason in check["found"] and advice in check["advice"], check
     # No second opinion: what a notification meets, but for the second in which it is asked.
     receipt = json.loads(sent.stdout)
     assert receipt["status_name"] == "ESALES_TLS_FAILED"
@@ -339,13 +339,13 @@ def service(status=404, date=None):
             thread.join()
 
 
-@pytest.mark.parametrize("offset, state, words", [
+@pytest.mark.parametrize("offset, state, reason", [
     (0, "ok", "agrees"), (30, "ok", "agrees"), (-3600, "warning", "s ahead of the service's"),
     (3600, "warning", "s behind the service's"),
 ])
-def test_doctor_reports_the_skew_of_the_clock(doctor, offset, state, words):
+def test_doctor_reports_the_skew_of_the_clock(doctor, offset, state, reason):
     with service(date=time.time() + offset) as base_url:
-        facts = doctor("--base-url", base_url).expect("network.clock", state, words)
+        facts = doctor("--base-url", base_url).expect("network.clock", state, reason)
     expected = -offset if state == "warning" else facts["skew_s"]
     assert abs(facts["skew_s"] - expected) < 60 and (facts["skew_s"] < 0) == (offset > 0)
 
@@ -365,10 +365,10 @@ def test_doctor_judges_the_status_of_the_service(doctor, status, state):
     assert facts["http_status"] == status
 
 
-@pytest.mark.parametrize("answer, words", [
+@pytest.mark.parametrize("answer, reason", [
     (b"", "the connection broke"), (b"SSH-2.0-nothing\r\n\r\n", "not valid HTTP"), (None, "waiting for the answer"),
 ])
-def test_doctor_fails_when_the_server_is_not_the_service(doctor, answer, words):
+def test_doctor_fails_when_the_server_is_not_the_service(doctor, answer, reason):
     def serve(connection):
         connection.recv(4096)
         if answer is None:
@@ -379,4 +379,4 @@ def test_doctor_fails_when_the_server_is_not_the_service(doctor, answer, words):
 
     with Threaded(serve) as server:
         check = walked(doctor("--base-url", f"http://{server.address}", "--timeout-ms", "5000"), "service")
-    assert words in check["found"], check
+    assert reason in check["found"], check

@@ -286,7 +286,7 @@ def test_dead_retry_retries_a_payment_that_was_refused(operator, sandbox):
     assert operator.json("queue", "dead", "retry", "--all") == {"retried": 1, "left": 0}
 
 
-def test_dead_retry_signs_a_secure_payment_anew(operator, secured):
+def test_dead_retry_signs_a_secure_payment_again(operator, secured):
     old = {"ESALES_PRIVATE_KEY": "old-key"}
     enqueue(operator, secured, "secure-payment", "paid", *LINE, "--customer-id", "4711", env=old)
     secured.script("")

@@ -17,7 +17,7 @@ sys.path[:0] = [str(HERE), str(HERE.parent / "reliability")]
 from counting import Service  # noqa: E402
 from engines import SERVERS, Engine  # noqa: E402
 from environments import as_environment, clean_environment  # noqa: E402
-from told import judge  # noqa: E402
+from accounting import judge  # noqa: E402
 from proxy import Proxy  # noqa: E402
 from waiting import wait_for  # noqa: E402
 
@@ -71,7 +71,7 @@ def start_proxy(stack):
 
 
 class Producer:
-    """tests/fleet/producer.py, and what it was told."""
+    """tests/fleet/producer.py, and the status of each of its calls."""
 
     def __init__(self, process):
         self.process, self.calls, self.trying, self._answers = process, [], None, queue.Queue()

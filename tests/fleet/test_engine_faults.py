@@ -15,15 +15,15 @@ def one(produce, spool, **options):
     return produce("x", 0, 1, spool=spool, **options).finish()[0]
 
 
-def refused(call, *words):
+def refused(call, *expected):
     assert call["status"] == "ESALES_SPOOL_FAILED", call
-    for word in words:
+    for word in expected:
         assert word in call["detail"], call
     return True
 
 
 @pytest.mark.parametrize("mode", ["hole", "drip", 0, 1, 3])
-def test_no_call_outlasts_its_bound_when_the_network_misbehaves(mode, start_engine, start_proxy, produce):
+def test_calls_keep_their_deadlines_when_the_network_misbehaves(mode, start_engine, start_proxy, produce):
     engine = start_engine()
     proxy = start_proxy(engine.port)
     producer = produce("a", 0, 1, spool=engine.url(port=proxy.port), enqueue_timeout_ms=BOUND_MS)
@@ -41,7 +41,7 @@ def test_no_call_outlasts_its_bound_when_the_network_misbehaves(mode, start_engi
     assert producer.ask("receipt a-9")["receipt"] == "ESALES_QUEUED"
 
 
-def test_call_ends_with_an_error_when_a_reply_breaks_off_at_any_byte(start_engine, start_proxy, produce, status):
+def test_call_ends_with_an_error_when_the_connection_breaks_within_a_reply(start_engine, start_proxy, produce, status):
     engine = start_engine()
     proxy = start_proxy(engine.port)
     producer = produce("a", 0, 1, spool=engine.url(port=proxy.port), enqueue_timeout_ms=5000)
@@ -74,23 +74,23 @@ def test_call_succeeds_when_scripts_or_connections_are_gone(kind, start_engine, 
     assert len(report.duplicated) <= 6 * 8
 
 
-@pytest.mark.parametrize("setting, words", [
+@pytest.mark.parametrize("setting, expected", [
     (("--maxmemory", "1mb", "--maxmemory-policy", "allkeys-lru"), ("maxmemory-policy is allkeys-lru", "noeviction")),
     (("--appendonly", "no"), ("appendonly is no", "allow_volatile")),
     (("--min-replicas-to-write", "1"), ("min-replicas-to-write", "NOREPLICAS")),
     (("--requirepass", "geheim"), ("spool_password", "NOAUTH")),
     (("--maxmemory", "1"), ("maxmemory", "OOM")),
 ])
-def test_engine_is_refused_with_the_name_of_its_setting(setting, words, start_engine, produce, operate):
+def test_engine_is_refused_with_the_name_of_its_setting(setting, expected, start_engine, produce, operate):
     engine = start_engine(*setting, wait="--requirepass" not in setting)
     if "--requirepass" in setting:
         wait_for(lambda: answers(engine), "the server does not start", LONG_S)
     call = one(produce, engine.url())
-    refused(call, *words)
+    refused(call, *expected)
     assert "may yet" not in call["detail"]
 
 
-def test_replica_is_refused_and_so_are_loading_and_busy_engines(kind, start_engine, produce):
+def test_replica_loading_and_busy_engines_are_refused(kind, start_engine, produce):
     primary = start_engine(server=kind)
     replica = start_engine("--replicaof", f"127.0.0.1 {primary.port}", server=kind)
     wait_for(lambda: replica.info("master_link_status") == "up", "the replica does not follow", LONG_S)
@@ -136,7 +136,7 @@ def is_loading(engine):
         return False
 
 
-def test_role_is_asked_for_anew_when_the_primary_becomes_a_replica(start_engine, produce):
+def test_primary_is_looked_up_again_when_it_becomes_a_replica(start_engine, produce):
     one_, two = start_engine(), start_engine()
     hosts = f"redis://127.0.0.1:{one_.port},127.0.0.1:{two.port}/0?name=shop"
     producer = produce("a", 0, 2, spool=hosts)
@@ -185,7 +185,7 @@ def test_documented_rights_are_enough_and_each_is_needed(start_engine, produce, 
     assert set(missing) <= {"+wait", "+waitaof", "+config|get", "+select", "+ping", "+eval", "+evalsha"}
 
 
-def test_wrong_password_is_named_and_shown_nowhere(start_engine, produce, operate):
+def test_wrong_password_is_reported_and_not_shown(start_engine, produce, operate):
     engine = start_engine()
     engine("ACL", "SETUSER", "esales", "on", ">geheim", "~*", "+@all")
     spool = engine.url().replace("redis://", "redis://esales@")
@@ -209,7 +209,7 @@ def test_key_of_the_wrong_type_is_refused_and_nothing_is_changed(start_engine, p
         assert engine("DBSIZE") == before, key
 
 
-def test_evicted_counters_are_refused_while_notifications_are_there(start_engine, produce, drain, status, operate):
+def test_spool_is_refused_when_its_counters_were_evicted(start_engine, produce, drain, status, operate):
     engine = start_engine()
     produce("a", 0, 5, spool=engine.url()).finish()
     engine("DEL", "esales:{shop}:c")
@@ -263,7 +263,7 @@ with Client() as client:
     assert done.stdout.split() == ["251"]
 
 
-def test_doctor_names_what_is_wrong_with_the_engine(start_engine, produce, operate):
+def test_doctor_names_the_fault_of_the_engine(start_engine, produce, operate):
     engine = start_engine("--maxmemory-policy", "allkeys-lru")
     done = operate("doctor", spool=engine.url(), base_url="http://127.0.0.1:9")
     assert "allkeys-lru" in done.stdout and "evicts the queue" in done.stdout

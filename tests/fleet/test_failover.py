@@ -124,7 +124,7 @@ def test_new_primary_is_found_when_sentinels_promote_it(start_engine, stack, tmp
     assert report.unexpected == [] and report.lost == [], report
 
 
-def test_unknown_primary_is_named_when_the_sentinels_do_not_know_it(stack, tmp_path, produce):
+def test_message_names_the_primary_when_the_sentinels_do_not_know_it(stack, tmp_path, produce):
     from engines import Engine
 
     sentinel = Engine(tmp_path / "sentinel", sentinel="sentinel monitor other 127.0.0.1 1 1\n")
@@ -149,7 +149,7 @@ def test_call_follows_a_cluster_to_the_node_that_has_the_slot(start_engine, kind
     assert nodes[1]("DBSIZE") == 0 and nodes[0]("DBSIZE") > 0
 
 
-def test_engine_that_does_not_listen_costs_no_more_than_the_bound(produce):
+def test_call_keeps_its_deadline_when_an_engine_does_not_listen(produce):
     from ports import free_port
 
     for call in produce("a", 0, 3, spool=f"redis://127.0.0.1:{free_port()}/0?name=x", enqueue_timeout_ms=300).finish():

@@ -1,4 +1,4 @@
-"""A log on this machine takes what the engine does not answer for, and it is passed on under the same ids."""
+"""A log on this machine takes what the engine does not answer for, and the log forwards it under the same ids."""
 
 import json
 
@@ -17,7 +17,7 @@ def spool(start_engine, start_proxy, tmp_path):
 
 
 @pytest.mark.parametrize("fault", ["hangs", "killed", "cut off"])
-def test_events_are_accepted_and_passed_on_when_the_engine_fails(fault, spool, produce, drain, settle):
+def test_events_are_stored_in_the_fallback_and_forwarded_when_the_engine_fails(fault, spool, produce, drain, settle):
     engine, proxy, options = spool
     producer = produce("a", 0, 400, 5, **options, enqueue_timeout_ms=400)
     drain(**options)
@@ -70,7 +70,7 @@ def test_receipt_is_found_in_the_engine_and_in_the_fallback(spool, produce, drai
     assert len(service.ids["b"]) == 1
 
 
-def test_each_machine_passes_on_its_own_log_while_another_one_delivers(spool, produce, drain, settle, status, tmp_path):
+def test_each_machine_forwards_its_own_fallback_while_another_one_delivers(spool, produce, drain, settle, status, tmp_path):
     engine, _, options = spool
     seed = produce("seed", 0, 1, **options)
     seed.finish()
@@ -87,7 +87,7 @@ def test_each_machine_passes_on_its_own_log_while_another_one_delivers(spool, pr
     assert first.poll() is None
 
 
-def test_pending_counts_both_and_a_purge_erases_in_both(spool, produce, operate):
+def test_pending_count_and_purge_include_the_engine_and_the_fallback(spool, produce, operate):
     _, proxy, options = spool
     producer = produce("a", 0, 3, **options, enqueue_timeout_ms=400)
     producer.finish()

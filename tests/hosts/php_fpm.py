@@ -59,7 +59,7 @@ class PhpFpm(WebServer):
             "group = www-data": f"group = {GROUP}",
             "/run/php/shop.sock": folder / "shop.sock",
             # These tests use the sandbox, never the service.
-            "env[ESALES_CLUSTER_ID] = mycluster": f"env[ESALES_BASE_URL] = {base_url}" if base_url else "",
+            "env[ESALES_CLUSTER_ID] = \"mycluster\"": f"env[ESALES_BASE_URL] = \"{base_url}\"" if base_url else "",
             "/var/lib/esales-notify/spool": shop.spool,
         }, "pool.d/shop.conf")
         if delivery == "none":

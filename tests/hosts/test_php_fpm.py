@@ -30,8 +30,8 @@ def test_environment_variables_reach_the_library_under_php_fpm(shop, sandbox):
         with server:
             return get(f"{server.address}/page.php?do=send&id=one")
 
-    status, words = asked(PhpFpm(shop, None, environment=outside))
-    assert status == 500 and "InvalidConfigException" in words and "cluster_id" in words, words
+    status, body = asked(PhpFpm(shop, None, environment=outside))
+    assert status == 500 and "InvalidConfigException" in body and "cluster_id" in body, body
     status, page = asked(PhpFpm(shop, None, environment=outside, pool={"clear_env": "no"}))
     assert (status, page["status"]) == (200, "ESALES_DELIVERED")
     status, page = asked(PhpFpm(shop, sandbox.base_url))
@@ -62,13 +62,15 @@ def test_delivery_ends_when_php_fpm_ends_idle_workers(shop, sandbox):
         server.assert_well()
 
 
-def test_unquoted_php_fpm_value_is_empty(shop):
+@pytest.mark.parametrize("name, value, message", [
+    ("DELIVERY", "none", "empty value"), ("SPOOL", "redis://queue.example/0?name=shop", "syntax error")])
+def test_php_fpm_refuses_a_value_without_quotation_marks(shop, name, value, message):
     server = PhpFpm(shop, None)
     pool = shop.folder / "pool.d/test.conf"
-    pool.write_text("[shop]\nenv[ESALES_DELIVERY] = none\n")
+    pool.write_text(f"[shop]\nenv[ESALES_{name}] = {value}\n")
     refused = server.check()
-    assert refused.returncode != 0 and "empty value" in refused.stderr
-    pool.write_text('[shop]\nenv[ESALES_DELIVERY] = "none"\n')
+    assert refused.returncode != 0 and message in refused.stderr
+    pool.write_text(f'[shop]\nenv[ESALES_{name}] = "{value}"\n')
     assert server.check().returncode == 0
 
 
@@ -151,8 +153,8 @@ def test_ffi_may_be_allowed_to_one_pool(shop, sandbox):
     refused = PhpFpm(shop, sandbox.base_url)
     (shop.folder / "conf.d/90-esales-notify.ini").unlink()
     with refused:
-        status, words = get(f"{refused.address}/page.php?do=send&id=one")
-        assert status == 500 and "ffi.enable" in words, words
+        status, body = get(f"{refused.address}/page.php?do=send&id=one")
+        assert status == 500 and "ffi.enable" in body, body
     allowed = PhpFpm(shop, sandbox.base_url, pool={name: value})
     (shop.folder / "conf.d/90-esales-notify.ini").unlink()
     with allowed:

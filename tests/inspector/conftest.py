@@ -21,7 +21,7 @@ TOKEN = "502162c104b80ab4d94392cbeac5b27ffdd34ec0a8dcb253f2417a107d252bcc"
 TICKET = ("Oy9keW5hbWljLXBhZ2VzL3N0YXJ0L2VzYWxlcy1zdGFydC0xOyM7cHJvZHVjdF9rZXk7UF8xMjUzODMtMDAxNF9VSzsjOztOT05FOk5PTkU7"
           "NjE7")
 #: The longest that anything may take before it counts as hung, in milliseconds.
-PATIENCE_MS = 60_000
+LIMIT_MS = 60_000
 
 
 def notification(**members):
@@ -32,7 +32,7 @@ def notification(**members):
 
 def request(base_url, method, path, body=None, headers=None):
     """One request on a connection of its own; (status, text) of the answer, status 0 when there was none."""
-    connection = http.client.HTTPConnection(urlsplit(base_url).netloc, timeout=PATIENCE_MS / 1000)
+    connection = http.client.HTTPConnection(urlsplit(base_url).netloc, timeout=LIMIT_MS / 1000)
     try:
         connection.request(method, path, body, headers or {})
         answer = connection.getresponse()
@@ -81,7 +81,7 @@ def pour(sandbox, count, first=0):
 
 
 def until(what, is_so):
-    deadline = time.monotonic() + PATIENCE_MS / 1000
+    deadline = time.monotonic() + LIMIT_MS / 1000
     while not is_so():
         assert time.monotonic() < deadline, f"it was awaited that {what}"
         time.sleep(0.01)
@@ -107,7 +107,7 @@ def opened(browser):
     def open_page(address, **options):
         context = browser.new_context(**{"viewport": {"width": 1280, "height": 720}, **options})
         contexts.append(context)
-        context.set_default_timeout(PATIENCE_MS)
+        context.set_default_timeout(LIMIT_MS)
         page = context.new_page()
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("console", lambda said: faults.append(said.text) if "Policy" in said.text else None)

@@ -151,7 +151,7 @@ def test_payment_token_is_shown_only_on_demand(page, sandbox):
     token = re.search("paymentToken=([0-9a-f]{64})", sandbox.received()[0]["path"])[1]
     wait_rows(page, 1)
     page.locator(LAST).click()
-    wait_text(page, "#detail", "It signs the bytes of the body.")
+    wait_text(page, "#detail", "Valid: it signs the bytes of the body.")
     assert token not in page.content()
     page.get_by_role("button", name="Show the whole payment token").click()
     wait_text(page, "#detail", f"/payment?paymentToken={token}")
@@ -162,7 +162,7 @@ def test_payment_token_is_shown_only_on_demand(page, sandbox):
     assert token not in page.content()
 
 
-def test_both_tokens_have_a_button_of_their_own(page, sandbox):
+def test_each_token_has_its_own_button(page, sandbox):
     send_kind(sandbox, "payment", PRIVATE_KEY, customerKey=SIGNED_IN, token=TOKEN, lines=LINES)
     wait_rows(page, 1)
     page.locator(LAST).click()

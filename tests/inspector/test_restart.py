@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from conftest import PATIENCE_MS, connected, rows, send, wait_rows, wait_text
+from conftest import LIMIT_MS, connected, rows, send, wait_rows, wait_text
 from sandbox import Sandbox
 
 
@@ -167,7 +167,7 @@ def test_hidden_inspector_uses_no_connection_and_catches_up_when_it_is_shown(ope
 def test_seven_tabs_of_one_browser_all_show_arrivals(browser, sandbox):
     """A browser opens six connections to one host and no more; pages that are not looked at need none."""
     context = browser.new_context()
-    context.set_default_timeout(PATIENCE_MS)
+    context.set_default_timeout(LIMIT_MS)
     pages = []
     for _ in range(7):
         page = context.new_page()

@@ -6,7 +6,7 @@ import urllib.request
 
 import pytest
 
-from conftest import PATH, PATIENCE_MS, request, send, wait_rows
+from conftest import PATH, LIMIT_MS, request, send, wait_rows
 from sandbox import Sandbox
 
 LAST = "#rows tr:not(.spacer)"
@@ -107,7 +107,7 @@ ATTEMPT = """async (base) => {
 def test_page_of_another_origin_cannot_use_the_sandbox(browser, sandbox, elsewhere, name):
     send(sandbox)
     context = browser.new_context()
-    context.set_default_timeout(PATIENCE_MS)
+    context.set_default_timeout(LIMIT_MS)
     page = context.new_page()
     page.goto(f"http://{name}:{elsewhere}/")
     outcome = page.evaluate(ATTEMPT, sandbox.base_url)
@@ -141,7 +141,7 @@ def test_request_is_accepted_when_its_host_name_is_allowed_by_option(command):
 
 def test_link_from_another_site_opens_the_inspector(browser, sandbox, elsewhere):
     context = browser.new_context()
-    context.set_default_timeout(PATIENCE_MS)
+    context.set_default_timeout(LIMIT_MS)
     page = context.new_page()
     page.goto(f"http://localhost:{elsewhere}/")
     page.evaluate("url => { location.href = url; }", sandbox.base_url + "/")

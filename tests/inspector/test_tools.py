@@ -53,7 +53,7 @@ def test_filter_shows_only_matching_rows(page, sandbox):
     ("product:p1", "nonenone"), ("variant:V", "nonenone"), ("path:adding", "dcba"), ("warning:surprise", "a"), ("market:SE unusual", "b"),
     ("market:", "nonenonedcba"), ("colour:red", ""), ('"ticket is missing"', "c"), ('"missing ticket"', ""),
 ])
-def test_filter_by_field(page, sandbox, text, found):
+def test_filter_matches_fields(page, sandbox, text, found):
     send(sandbox, id="a", surprise="x")
     send(sandbox, id="b", market="SE", ticket="unusual")
     send(sandbox, id="c", ticket=None)

@@ -77,9 +77,9 @@ def delivers(sandbox, elsewhere):
     """Runs a program that must send the vendor's example to the sandbox and say so."""
     def check(*command, **variables):
         before = len(sandbox.received())
-        words = elsewhere.run(*command, ESALES_BASE_URL=sandbox.base_url, **variables)
+        output = elsewhere.run(*command, ESALES_BASE_URL=sandbox.base_url, **variables)
         (sent,) = sandbox.received()[before:]
-        assert words.split() == ["ESALES_DELIVERED", sent["notification"]["id"]], words
+        assert output.split() == ["ESALES_DELIVERED", sent["notification"]["id"]], output
         assert sent["notification"]["customerKey"] == "d9528030-509c-4e0f-b585-7168f1e9feca"
     return check
 

@@ -122,7 +122,7 @@ def compose(root):
     return json.loads(done.stdout)
 
 
-def test_compose_file_names_what_exists(root, compose):
+def test_compose_file_names_only_existing_files(root, compose):
     services = compose["services"]
     assert set(services) == {"shop", "agent", "valkey", "sandbox"}
     context = (root / "packaging/container" / services["agent"]["build"]).resolve()

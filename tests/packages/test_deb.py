@@ -21,8 +21,8 @@ def field(elsewhere, file, name):
 
 def test_lintian_reports_nothing_for_the_debian_packages(elsewhere, package):
     """What is overridden is explained in packaging/deb/*.lintian-overrides."""
-    words = elsewhere.run("lintian", "--allow-root", "--fail-on", "error,warning", *(package(f"{name}_*.deb") for name in NAMES))
-    assert not re.search(r"^[EW]: ", words, re.M), words
+    output = elsewhere.run("lintian", "--allow-root", "--fail-on", "error,warning", *(package(f"{name}_*.deb") for name in NAMES))
+    assert not re.search(r"^[EW]: ", output, re.M), output
 
 
 def test_debian_packages_declare_their_dependencies_on_each_other(elsewhere, package, version):
@@ -53,8 +53,8 @@ def test_debian_symbols_file_lists_the_exported_symbols(elsewhere, debian_source
     assert [entry[1] for entry in entries] == (root / "tests/abi/symbols.txt").read_text().split()
 
     # What a release had came with it or before it, and nothing comes after the present version.
-    def number(words):
-        return tuple(map(int, words.split(".")))
+    def number(output):
+        return tuple(map(int, output.split(".")))
     came = {entry[1]: number(entry[2]) for entry in entries}
     assert max(came.values()) <= number(version)
     for release in (root / "abi").glob("0.*"):
@@ -65,8 +65,8 @@ def test_debian_symbols_file_lists_the_exported_symbols(elsewhere, debian_source
 def test_symbol_check_fails_when_a_symbol_is_not_listed(elsewhere, debian_source, root, version):
     committed = (root / "packaging/deb/libesales-notify0.symbols").read_text()
     elsewhere.write("less", committed.replace(" esales_version@Base 0.1.0\n", ""))
-    words = elsewhere.run("dpkg-gensymbols", "-plibesales-notify0", f"-v{version}", "-Pbuilt", "-Iless", "-Onew", "-c4", code=2)
-    assert "esales_version" in words
+    output = elsewhere.run("dpkg-gensymbols", "-plibesales-notify0", f"-v{version}", "-Pbuilt", "-Iless", "-Onew", "-c4", code=2)
+    assert "esales_version" in output
 
 
 def test_program_that_links_depends_on_the_library_package(elsewhere, debian_source, root, package):
@@ -74,12 +74,12 @@ def test_program_that_links_depends_on_the_library_package(elsewhere, debian_sou
     elsewhere.run("dpkg-deb", "-x", package("libesales-notify-dev_*.deb"), "built")
     lib = "built/usr/lib/x86_64-linux-gnu"
     elsewhere.run("cc", "-Ibuilt/usr/include", elsewhere.copy("examples/c/add_to_cart.c"), f"-L{lib}", "-lesales_notify", "-o", "program")
-    words = elsewhere.run("dpkg-shlibdeps", "-O", "-Sbuilt", f"-l{lib}", "-eprogram")
-    assert re.search(r"^shlibs:Depends=.*\blibesales-notify0 \(>= 0\.1\.0\)", words, re.M), words
+    output = elsewhere.run("dpkg-shlibdeps", "-O", "-Sbuilt", f"-l{lib}", "-eprogram")
+    assert re.search(r"^shlibs:Depends=.*\blibesales-notify0 \(>= 0\.1\.0\)", output, re.M), output
     # And without the symbols, by the coarser file.
     (debian_source / "built/DEBIAN/symbols").unlink()
-    words = elsewhere.run("dpkg-shlibdeps", "-O", "-Sbuilt", f"-l{lib}", "-eprogram")
-    assert re.search(r"^shlibs:Depends=.*\blibesales-notify0 \(>= 0\.1\.0\)", words, re.M), words
+    output = elsewhere.run("dpkg-shlibdeps", "-O", "-Sbuilt", f"-l{lib}", "-eprogram")
+    assert re.search(r"^shlibs:Depends=.*\blibesales-notify0 \(>= 0\.1\.0\)", output, re.M), output
     assert "ldconfig" in (debian_source / "built/DEBIAN/triggers").read_text()
 
 

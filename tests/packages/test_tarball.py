@@ -23,9 +23,9 @@ def test_unpacked_tarball_runs_a_program_and_the_command(package, elsewhere, del
     elsewhere.run("cc", source, "-o", "program", *flags.split(), f"-Wl,-rpath,{folder / 'lib'}")
     delivers("./program")
     with Sandbox(folder / "bin/esales-notify") as sandbox:
-        words = elsewhere.run(folder / "bin/esales-notify", "send", "add-to-cart", "--market", "UK", "--ticket", "abc",
+        output = elsewhere.run(folder / "bin/esales-notify", "send", "add-to-cart", "--market", "UK", "--ticket", "abc",
                               ESALES_BASE_URL=sandbox.base_url)
-        assert "ESALES_DELIVERED" in words and len(sandbox.received()) == 1
+        assert "ESALES_DELIVERED" in output and len(sandbox.received()) == 1
 
 
 def test_checksums_cover_every_package(packages):

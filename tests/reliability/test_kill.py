@@ -140,13 +140,13 @@ def post(service, body, most=None):
         return b"".join(iter(lambda: connection.recv(4096), b""))[9:12]
 
 
-@pytest.mark.parametrize("wrong, words", [
+@pytest.mark.parametrize("wrong, expected", [
     (b'{"id": "x", "market": "UL"}', "x came with other bytes"),
     (b'{"id": "x', "JSONDecodeError"),
 ], ids=["another", "no JSON"])
-def test_kill_check_fails_when_other_bytes_arrive(wrong, words):
+def test_kill_check_fails_when_other_bytes_arrive(wrong, expected):
     right = b'{"id": "x", "market": "UK"}'
-    with pytest.raises(AssertionError, match=words), Service() as service:
+    with pytest.raises(AssertionError, match=expected), Service() as service:
         assert post(service, right) == post(service, right) == b"204"
         head = "POST / HTTP/1.1\r\nConnection: close\r\nContent-Length: 27\r\n\r\n"
         for most in range(len("POST / HTTP/1.1\r\n"), len(head) + len(right)):

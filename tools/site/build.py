@@ -47,7 +47,7 @@ def stage(source):
 
 
 def doxygen(source, out, name, *settings):
-    """The settings come on top of those that make web pages of comments."""
+    """The settings are added to those that make web pages from comments."""
     common = ["GENERATE_LATEX = NO", "GENERATE_HTML = YES", "HTML_OUTPUT = .", "EXTRACT_ALL = YES", "QUIET = YES", "WARNINGS = NO", "WARN_IF_DOC_ERROR = NO",
               "JAVADOC_AUTOBRIEF = YES", "RECURSIVE = YES", f"OUTPUT_DIRECTORY = {out}", f'PROJECT_NAME = "{name}"', "HAVE_DOT = NO",
               f"INPUT = {source}", "VERBATIM_HEADERS = NO"]

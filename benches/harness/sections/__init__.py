@@ -1,12 +1,14 @@
-"""One function a section: from a Stage to what was Found."""
+"""Each section is a function that takes a Stage and returns its results."""
 
-from . import agent, drain, fleet, hosts, inner, page, queue, weight, wire
+from . import agent, drain, first, fleet, hosts, inner, kinds, page, queue, weight, wire
 
-# In the order of the report.
+# The sections in the order of the report.
 SECTIONS = {
     "c": wire.from_c,
     "reader": wire.slow_reader,
     "cold": wire.cold,
+    "first": first.first,
+    "kinds": kinds.kinds,
     "python": hosts.python,
     "php": hosts.php,
     "mono": hosts.mono,
@@ -16,6 +18,7 @@ SECTIONS = {
     "sdk": queue.from_python,
     "processes": queue.eight_processes,
     "drain": drain.drain,
+    "backlog": drain.backlog,
     "fleet": fleet.fleet,
     "load": weight.load,
     "memory": weight.memory,

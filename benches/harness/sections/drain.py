@@ -1,13 +1,14 @@
-"""How fast a spool is delivered, against what the same server takes from a program that only asks."""
+"""The rate of deliveries from a spool, compared with a program that only sends requests to the same server."""
 
+import dataclasses
 import json
 import re
 import statistics
 
-from ..measure import pinned, run
-from ..report import Found, Table, figure
+from ..measure import Way, compare, pinned, run
+from ..report import Found, Table, figure, plain, timings
 from ..stage import WORKERS
-from .queue import durable, own_file
+from .queue import OURS, durable, from_c, own_file
 
 CONNECTIONS = 8
 
@@ -21,7 +22,7 @@ def wrk(stage, scheme, seconds):
 
 
 def drained(stage, scheme, count):
-    """Fills a spool, and delivers it; every one must have arrived, and be recorded so."""
+    """Fills a spool and delivers it. Every notification must arrive and be recorded as delivered."""
     env = {**durable(stage), **stage.variables(scheme), "BENCH_COUNT": count}
     own_file(stage)(env)
     run(pinned(stage.cpu, stage.folder / "notify", "enqueue"), env)
@@ -51,3 +52,23 @@ def drain(stage):
     return Found([Table("Drain", ("", "wrk", "drain", "ratio"), rows, note)],
                  {"drain/wrk": typical["http", "drain"] / typical["http", "wrk"]},
                  {"drain": {f"{scheme} {who}": rate for (scheme, who), rate in typical.items()}})
+
+
+def backlog(stage):
+    """What a long outage changes: an enqueue behind a million that wait, and the delivery of the million."""
+    waiting, few = stage.effort.count(1_000_000), stage.effort.count(30_000)
+    floor, empty = from_c(stage, stage.effort.count(20_000), cpu=stage.cpu)
+
+    def fill(env):
+        empty.prepare(env)
+        run(pinned(stage.cpu, stage.folder / "notify", "enqueue"), {**env, "BENCH_COUNT": waiting, "BENCH_WARMUP": 0})
+
+    behind = f"ours, behind {waiting:,}"
+    found = compare([floor, empty, dataclasses.replace(empty, name=behind, prepare=fill)], stage.effort.rounds, stage.say)
+    rates = {count: drained(stage, "http", count) for count in (few, waiting)}
+    rows = [[f"{count:,}", figure(rate), figure(rate / rates[few])] for count, rate in rates.items()]
+    return Found(
+        [timings("Enqueue from C with a backlog", found, note="Nobody delivers meanwhile."),
+         Table("Drain of a backlog", ("notifications", "a second", "ratio"), rows, "HTTP, 8 connections. Server and client on one CPU.")],
+        {"backlog/enqueue": found[behind].p50 / found[OURS].p50, "backlog/drain": rates[waiting] / rates[few]},
+        {"backlog/enqueue": plain(found), "backlog/drain": {str(count): rate for count, rate in rates.items()}})

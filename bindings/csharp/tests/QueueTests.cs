@@ -215,7 +215,7 @@ namespace Esales.Notify.Tests
                     () => client.EnqueueAddToCart(Sample.Anna, Sample.Ticket, "second"), "full");
                 Check.Equal(StatusCode.QueueFull, e.StatusCode, "code");
                 Check.Equal("ESALES_QUEUE_FULL", e.StatusName, "name");
-                Check.Contains("max_items", e.Message, "words");
+                Check.Contains("max_items", e.Message, "message");
                 Check.Equal(StatusCode.QueueFull, e.Receipt.StatusCode, "code");
                 Check.Equal("second", e.Receipt.Id, "id");
                 Check.Equal(null, client.GetReceipt("second"), "receipt");
@@ -693,12 +693,12 @@ namespace Esales.Notify.Tests
             return receipt;
         }
 
-        private static void Await(Func<bool> condition, string words)
+        private static void Await(Func<bool> condition, string message)
         {
             var watch = Stopwatch.StartNew();
             while (!condition())
             {
-                Check.That(watch.Elapsed < Limit, words);
+                Check.That(watch.Elapsed < Limit, message);
             }
         }
 
@@ -721,9 +721,9 @@ namespace Esales.Notify.Tests
             Check.That(receipt.Detail.Contains(detail), receipt.Detail);
         }
 
-        private static void Refused(string words, Action action)
+        private static void Refused(string message, Action action)
         {
-            Check.Contains(words, Check.Throws<InvalidArgumentException>(action, words).Message, "words");
+            Check.Contains(message, Check.Throws<InvalidArgumentException>(action, message).Message, "message");
         }
 
         /// <summary>Listens to the log until it is disposed.</summary>

@@ -20,7 +20,7 @@ final class Http
                 'content' => $body,
                 'header' => ['Content-Type: text/plain', 'Connection: close'],
                 'ignore_errors' => true,
-                'timeout' => Process::PATIENCE,
+                'timeout' => Process::LIMIT_S,
             ],
             // The sandbox makes its own certificate; these requests go only to its control interface.
             'ssl' => ['verify_peer' => false, 'verify_peer_name' => false],

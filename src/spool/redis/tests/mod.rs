@@ -74,7 +74,7 @@ impl<P: Program> Engine for RedisEngine<P> {
     }
 
     fn open(&self) -> Box<dyn Spool> {
-        // The times of the cases are of machines that do not exist.
+        // The test cases use invented times, so no time is converted.
         let spool = RedisSpool::new(&self.place, &self.settings, true, None);
         Box::new(spool.unwrap())
     }
@@ -86,7 +86,7 @@ impl<P: Program> Engine for RedisEngine<P> {
 
     fn restart(&mut self) {
         crash::after(None);
-        // The engine ends the lease of a killed process after its time.
+        // The lease of a killed process would expire after the lease time.
         self.expire_lease();
     }
 
@@ -99,7 +99,7 @@ impl<P: Program> Engine for RedisEngine<P> {
         crash::has_struck()
     }
 
-    /// Not of the machine's power, but of the engine: it reads its append-only file.
+    /// Kills the engine, which reads its append-only file when it starts again.
     fn power_cut(&mut self) -> Option<()> {
         self.server.restart();
         self.expire_lease();

@@ -1,4 +1,4 @@
-//! A real server of a test's own: on loopback, at a free port, with a folder of its own, and gone with the test.
+//! A real server for one test: on loopback, at a free port, with its own folder. It ends with the test.
 
 use std::cell::RefCell;
 use std::io::{Read, Write};
@@ -26,12 +26,12 @@ pub(super) struct Server {
 }
 
 impl Server {
-    /// Starts a server with these settings (`--name value`), beside those that a test needs.
+    /// Starts a server with these settings (`--name value`), in addition to those that every test needs.
     fn start(name: &str, settings: &[&str]) -> Server {
         let program = find(name);
         let folder = tempfile::tempdir().unwrap();
         let settings: Vec<String> = settings.iter().map(|word| (*word).to_owned()).collect();
-        // The port may be taken by another test between the two.
+        // Another test may take the port before the server binds it.
         for _ in 0..20 {
             let free = TcpListener::bind("127.0.0.1:0").unwrap();
             let port = free.local_addr().unwrap().port();
@@ -55,14 +55,14 @@ impl Server {
         format!("redis://127.0.0.1:{}/0?name={name}", self.port)
     }
 
-    /// Kills the server, and starts it again with what it left on the disk.
+    /// Kills the server, and starts it again with its files.
     pub(super) fn restart(&self) {
         let mut child = self.child.borrow_mut();
         child.kill().unwrap();
         child.wait().unwrap();
         *child = spawn(&self.program, self.folder.path(), self.port, &self.settings);
         assert!(is_up(&mut child, self.port));
-        // It refuses commands while it reads what it left.
+        // The server refuses commands while it loads its files.
         let deadline = Instant::now() + START;
         while self.command(&["PING"]) != Value::Text(b"PONG".to_vec()) {
             assert!(Instant::now() < deadline, "the server does not end loading");
@@ -121,7 +121,7 @@ fn find(name: &str) -> PathBuf {
     found.unwrap_or_else(|| panic!("there is no {name}: `make tools` installs it"))
 }
 
-/// The server ends with the thread that starts it, also if the tests are killed.
+/// The server ends with the thread that started it, even if the tests are killed.
 fn spawn(program: &Path, folder: &Path, port: u16, settings: &[String]) -> Child {
     Command::new("setpriv")
         .args(["--pdeathsig", "KILL"])
@@ -137,13 +137,13 @@ fn spawn(program: &Path, folder: &Path, port: u16, settings: &[String]) -> Child
         .unwrap()
 }
 
-/// Whether it listens; false: it ended, for another program has the port.
+/// Whether the server listens. False: it ended, because another program has the port.
 fn is_up(child: &mut Child, port: u16) -> bool {
     let deadline = Instant::now() + START;
     while child.try_wait().unwrap().is_none() {
         assert!(Instant::now() < deadline, "the server does not listen");
         if TcpStream::connect(("127.0.0.1", port)).is_ok() {
-            // Not one that listened there before.
+            // The answer must come from this server, not from another one at the same port.
             std::thread::sleep(Duration::from_millis(5));
             return child.try_wait().unwrap().is_none();
         }
@@ -156,7 +156,7 @@ thread_local! {
     static OF_TEST: RefCell<Vec<(&'static str, bool, Rc<Server>)>> = const { RefCell::new(Vec::new()) };
 }
 
-/// The server of this test. It keeps nothing on the disk, unless the spool is to survive a power cut.
+/// The server of this test. It has no append-only file, unless the spool must survive a power cut.
 pub(super) fn of_test(name: &'static str, durability: Durability) -> Rc<Server> {
     let is_synced = durability == Durability::Disk;
     OF_TEST.with_borrow_mut(|servers| {

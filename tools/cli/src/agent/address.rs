@@ -4,15 +4,17 @@ use std::fmt;
 use std::fs::{self, Metadata, Permissions};
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener};
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, lchown};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-/// What stands before the path of a Unix socket.
+use crate::users;
+
+/// The prefix of a Unix socket's path.
 const UNIX: &str = "unix:";
 
-/// An address as the command line has it.
+/// An address from the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Address {
     Tcp(SocketAddr),
@@ -45,7 +47,7 @@ impl fmt::Display for Address {
     }
 }
 
-/// Which addresses are allowed, and how a socket is made.
+/// The allowed addresses, and the mode of a new socket.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rules {
     pub(crate) may_be_remote: bool,
@@ -84,7 +86,7 @@ impl Listener {
         Ok(listener)
     }
 
-    /// The address, with the port that was found for port 0.
+    /// The address, with the actual port if port 0 was given.
     pub(crate) fn address(&self) -> io::Result<Address> {
         match self {
             Listener::Tcp(listener) => listener.local_addr().map(Address::Tcp),
@@ -93,7 +95,7 @@ impl Listener {
     }
 }
 
-/// The file of a socket that is listened on. Removed when it is dropped, unless it is another's by then.
+/// The file of a listening socket. It is removed on drop, unless another process has replaced it.
 #[derive(Debug)]
 pub(crate) struct SocketFile {
     path: PathBuf,
@@ -103,7 +105,7 @@ pub(crate) struct SocketFile {
 impl Drop for SocketFile {
     fn drop(&mut self) {
         if fs::symlink_metadata(&self.path).is_ok_and(|found| identity(&found) == self.file) {
-            // If it stays, the next agent replaces it.
+            // If the file stays, the next agent replaces it.
             let _ = fs::remove_file(&self.path);
         }
     }
@@ -120,7 +122,8 @@ fn bind_unix(path: &Path, mode: u32) -> io::Result<(UnixListener, SocketFile)> {
     let draft = path.with_file_name(format!(".{}", std::process::id()));
     let _ = fs::remove_file(&draft);
     let listener = UnixListener::bind(&draft)?;
-    let made = fs::set_permissions(&draft, Permissions::from_mode(mode))
+    let made = give_to_the_folders_owner(&draft)
+        .and_then(|()| fs::set_permissions(&draft, Permissions::from_mode(mode)))
         .and_then(|()| fs::symlink_metadata(&draft))
         .and_then(|found| fs::rename(&draft, path).map(|()| identity(&found)));
     match made {
@@ -135,14 +138,25 @@ fn bind_unix(path: &Path, mode: u32) -> io::Result<(UnixListener, SocketFile)> {
     }
 }
 
-/// An error if something other than a stale socket is at the path.
+/// A socket that root makes in a folder of the shop belongs to the shop, as the files of the spool do: otherwise the
+/// shop could not connect.
+fn give_to_the_folders_owner(socket: &Path) -> io::Result<()> {
+    let folder = fs::metadata(socket.parent().unwrap_or(Path::new("/")))?;
+    let is_writable_by_all = folder.mode() & 0o002 != 0;
+    if users::this_user() != 0 || folder.uid() == 0 || is_writable_by_all {
+        return Ok(());
+    }
+    lchown(socket, Some(folder.uid()), Some(folder.gid()))
+}
+
+/// Returns an error if a file other than a stale socket is at the path.
 fn refuse_in_use(path: &Path) -> io::Result<()> {
     let in_use = |message: &str| Err(io::Error::new(ErrorKind::AddrInUse, message.to_owned()));
     match fs::symlink_metadata(path) {
         Err(e) if e.kind() == ErrorKind::NotFound => return Ok(()),
         Err(e) => return Err(e),
         Ok(found) if !found.file_type().is_socket() => {
-            return in_use("there is something that is no socket");
+            return in_use("the file there is not a socket");
         }
         Ok(_) => {}
     }
@@ -203,7 +217,7 @@ mod tests {
         assert!(!path.exists());
         fs::write(&path, "a file").unwrap();
         let refused = Listener::bind(&address, RULES).unwrap_err();
-        assert!(refused.contains("no socket"), "{refused}");
+        assert!(refused.contains("not a socket"), "{refused}");
         fs::remove_dir_all(&folder).unwrap();
     }
 }

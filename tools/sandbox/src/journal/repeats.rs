@@ -112,7 +112,7 @@ fn fingerprint(parts: &[&[u8]]) -> Fingerprint {
     half
 }
 
-/// Whether a notification was received before, and what for.
+/// Whether a notification was received before, and with which result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Repetition {
     First,
