@@ -1,4 +1,4 @@
-"""The release tarball, its checksums, and the bill of materials."""
+"""The release tarball, its checksums, and the SBOM."""
 
 import hashlib
 import json
@@ -59,20 +59,20 @@ def test_tarball_is_reproducible(package, root, without_make):
     assert not older.exists()
 
 
-def bill(package):
+def sbom(package):
     return json.loads(package("*.cdx.json").read_text())
 
 
 def test_sbom_is_valid(package):
     validator = JsonStrictValidator(SchemaVersion.V1_5)
     assert validator.validate_str(package("*.cdx.json").read_text()) is None
-    broken = bill(package)
+    broken = sbom(package)
     del broken["components"][0]["name"]
     assert validator.validate_str(json.dumps(broken)) is not None
 
 
 def reached(made, start):
-    """What a component of the bill has inside, itself among it."""
+    """What a component of the SBOM has inside, itself among it."""
     edges = {entry["ref"]: entry["dependsOn"] for entry in made["dependencies"]}
     found, left = set(), [start]
     while left:
@@ -89,7 +89,7 @@ def test_sbom_lists_components_of_the_library_and_of_the_command(package, root, 
     tree = subprocess.run(["cargo", "tree", "--locked", "-p", crate, "-e", "normal,no-proc-macro", "--prefix", "none",
                            "--target", "x86_64-unknown-linux-gnu"], cwd=root, check=True, capture_output=True, text=True).stdout
     linked = {tuple(line.replace(" v", " ").split()[:2]) for line in tree.splitlines()}
-    made = bill(package)
+    made = sbom(package)
     components = {entry["bom-ref"]: entry for entry in made["components"]}
     (start,) = [entry["bom-ref"] for entry in made["components"] if entry["name"] == crate]
     named = {(components[ref]["name"], components[ref]["version"]) for ref in reached(made, start)}
@@ -101,13 +101,13 @@ def test_sbom_lists_components_of_the_library_and_of_the_command(package, root, 
 
 
 def test_sbom_has_the_source_of_every_component(package):
-    for entry in bill(package)["components"]:
+    for entry in sbom(package)["components"]:
         ours = entry["name"].startswith("esales-notify")
         assert entry["licenses"] and ("hashes" in entry) == (entry["purl"].startswith("pkg:cargo/") and not ours), entry
 
 
 def test_sbom_dependency_graph_contains_every_component(package):
-    made = bill(package)
+    made = sbom(package)
     release = made["metadata"]["component"]["bom-ref"]
     edges = {entry["ref"]: entry["dependsOn"] for entry in made["dependencies"]}
     assert sorted(ref.split("@")[0] for ref in edges[release]) == ["pkg:cargo/esales-notify", "pkg:cargo/esales-notify-cli"]

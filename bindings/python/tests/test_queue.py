@@ -351,7 +351,7 @@ def test_interpreter_that_stops_its_delivery_sends_nothing_twice(
     delivered = 0
     for _ in range(5):
         run_program(ends, service.base_url, environment)
-        # It delivered some, but not all.
+        # The process delivered some of them, but not all.
         assert delivered < len(service.received()) < len(ids)
         delivered = len(service.received())
         # The sent notifications are recorded.
@@ -593,7 +593,7 @@ def test_interpreter_exits_cleanly_while_callbacks_run(start_sandbox: START, env
     for _ in range(5):
         sandbox = start_sandbox()
         run_program("end_with_callbacks_at_work", sandbox.base_url, environment)
-        # It delivered; otherwise the test has no meaning.
+        # The parent delivered; otherwise the test has no meaning.
         assert sandbox.received() != []
 
 

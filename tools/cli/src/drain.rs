@@ -226,7 +226,7 @@ impl Log {
         }
     }
 
-    /// For the messages of the library.
+    /// The callback for the library's log messages.
     fn callback(&self) -> LogCallback {
         let log = self.clone();
         Box::new(move |level, message| log.write(level, message))

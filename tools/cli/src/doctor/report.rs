@@ -9,7 +9,7 @@ use textwrap::{Options, WordSplitter};
 use super::screen::Screen;
 use crate::output::printable;
 
-/// From best to worst.
+/// The states, from best to worst.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum CheckState {
     Skipped,
