@@ -1,6 +1,6 @@
-//! `Client::enqueue_request`: notifications that are worded already.
+//! `Client::enqueue_request`: complete requests to the web API.
 
-// Clippy takes only `#[test]` functions for tests, and not what they have in common.
+// Clippy allows these only in `#[test]` functions, not in the functions that they share.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use std::sync::mpsc::channel;

@@ -147,7 +147,7 @@ def test_dead_retry_signs_with_the_new_key_after_a_rotation(operator, command):
             human = operator("queue", *arguments)
             assert human.returncode == 0 and "ESALES_FORBIDDEN" in human.stdout and "i-2" in human.stdout
 
-        # Without the key they die again, with the key they arrive.
+        # Without the key they become dead letters again; with the key they arrive.
         assert operator.json("queue", "dead", "retry", "i-1") == {"retried": 1, "left": 0}
         assert operator.empty(sandbox.base_url)["dead"] == 1
         env = {"ESALES_PRIVATE_KEY": "new-private-key"}
@@ -189,7 +189,7 @@ def enqueue(operator, sandbox, kind, identity, *own, env=None):
     sent = operator("send", kind, "--id", identity, "--market", "UK", "--session-key", "one-visit", "--base-url", sandbox.base_url, "--max-attempts", "1",
                     "--on-failure", "queue", "--delivery", "none", *own, env=env)
     assert sent.returncode == 0 and sent.stdout.startswith("ESALES_QUEUED"), sent
-    # It left no gate behind.
+    # The blocking call has closed no gate.
     operator.json("queue", "retry", "--now")
 
 

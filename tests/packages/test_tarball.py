@@ -11,7 +11,7 @@ from cyclonedx.validation.json import JsonStrictValidator
 
 from sandbox import Sandbox
 
-# One of them makes the tarball again.
+# One test builds the tarball again.
 pytestmark = pytest.mark.xdist_group("repository")
 
 
@@ -49,7 +49,7 @@ def test_tarball_has_no_user_names_and_no_times(package, version):
 def test_tarball_is_reproducible(package, root, without_make):
     file = package("esales-notify-*-linux-x86_64.tar.gz")
     before = file.read_bytes()
-    # What an earlier version left would be taken for a part of this one.
+    # Files of an earlier version would count as parts of this one.
     older = file.with_name("esales-notify-0.0.9-linux-x86_64.tar.gz")
     older.write_text("")
     with tarfile.open(file) as tar:
@@ -72,7 +72,7 @@ def test_sbom_is_valid(package):
 
 
 def reached(made, start):
-    """What a component of the SBOM has inside, itself among it."""
+    """A component of the SBOM and all components that it contains."""
     edges = {entry["ref"]: entry["dependsOn"] for entry in made["dependencies"]}
     found, left = set(), [start]
     while left:
@@ -85,7 +85,7 @@ def reached(made, start):
 
 @pytest.mark.parametrize("crate", ["esales-notify", "esales-notify-cli"])
 def test_sbom_lists_components_of_the_library_and_of_the_command(package, root, crate):
-    """What cargo says, and what is no crate."""
+    """The crates that cargo lists, and the parts that are not crates."""
     tree = subprocess.run(["cargo", "tree", "--locked", "-p", crate, "-e", "normal,no-proc-macro", "--prefix", "none",
                            "--target", "x86_64-unknown-linux-gnu"], cwd=root, check=True, capture_output=True, text=True).stdout
     linked = {tuple(line.replace(" v", " ").split()[:2]) for line in tree.splitlines()}
@@ -95,7 +95,7 @@ def test_sbom_lists_components_of_the_library_and_of_the_command(package, root, 
     named = {(components[ref]["name"], components[ref]["version"]) for ref in reached(made, start)}
     assert linked <= named
     assert {name for name, _ in named - linked} == {"rust-std", "libunwind"}
-    # The command's alone, and what only runs in the compiler.
+    # Components of the command only, and crates that only run in the compiler.
     assert ("clap" in {name for name, _ in named}) == (crate == "esales-notify-cli")
     assert not {"serde_derive", "cbindgen"} & {name for name, _ in named}
 
