@@ -59,7 +59,7 @@ def test_every_example_is_run(root):
     assert {path.name for path in (root / "examples/agent").iterdir()} == set(EXAMPLES)
 
 
-def test_page_of_the_compose_files_shop_enqueues(root, agent, sandbox):
+def test_shop_page_of_the_compose_file_enqueues(root, agent, sandbox):
     port = free_port()
     page = subprocess.Popen(["php", "-S", f"127.0.0.1:{port}", "-t", root / "packaging/container/shop"],
                             env={**CLEAN, "AGENT_SOCKET": agent.socket}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

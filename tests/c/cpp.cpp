@@ -219,13 +219,13 @@ static const auto LONG = std::chrono::seconds(60);
 
 TEST_CASE("enqueued notification is delivered, counted and passed to the callback") {
     std::mutex mutex;
-    std::condition_variable told;
+    std::condition_variable reported;
     std::vector<std::string> ids;
     auto client = sandbox();
     REQUIRE(client.on_delivery([&](const esales::receipt& receipt) {
         const std::lock_guard<std::mutex> guard(mutex);
         if (receipt.status == ESALES_DELIVERED) ids.push_back(receipt.id);
-        told.notify_one();
+        reported.notify_one();
     }));
     // The callback moves with its client.
     auto moved = std::move(client);
@@ -239,7 +239,7 @@ TEST_CASE("enqueued notification is delivered, counted and passed to the callbac
     CHECK(*flushed);
     {
         std::unique_lock<std::mutex> lock(mutex);
-        CHECK(told.wait_for(lock, LONG, [&] { return ids.size() == 2; }));
+        CHECK(reported.wait_for(lock, LONG, [&] { return ids.size() == 2; }));
         CHECK(std::find(ids.begin(), ids.end(), queued.id) != ids.end());
     }
     const auto found = moved.find_receipt(queued.id);

@@ -233,7 +233,7 @@ static void delivery_next_returns_each_outcome_once(void **state) {
         esales_visitor visitor = example();
         esales_receipt receipt = ESALES_RECEIPT_INIT;
         char ids[20][ID_SIZE];
-        int i, told = 0;
+        int i, reported = 0;
         /* Outcomes are kept from now on. */
         assert_int_equal(esales_client_delivery_next(client, 0, &receipt), 0);
         for (i = 0; i < 20; i++) {
@@ -243,23 +243,24 @@ static void delivery_next_returns_each_outcome_once(void **state) {
             assert_int_equal(esales_client_receipt(client, receipt.id, &receipt), 0);
             assert_string_equal(receipt.id, ids[i]);
         }
-        while (told < 20 && esales_client_delivery_next(client, LONG_MS, &receipt) == 1) {
+        while (reported < 20 && esales_client_delivery_next(client, LONG_MS, &receipt) == 1) {
             assert_int_equal(receipt.status, ESALES_DELIVERED);
             /* A queue belongs to the process, and an outcome is recorded before it is reported. So outcomes of
                an earlier test may be reported here. */
-            told += is_expected(ids, receipt.id);
+            reported += is_expected(ids, receipt.id);
         }
-        assert_int_equal(told, 20);
+        assert_int_equal(reported, 20);
         /* Waits for the given time and no longer. */
         assert_int_equal(esales_client_delivery_next(client, 1, &receipt), 0);
-        /* Ended: what is settled now is not told of later. The last of it may be: it is recorded, and then told of,
-           and a flush waits for the record only. That of the first flush has been told of when the second returns. */
+        /* Collecting has ended: later outcomes are not collected. The last one may be, because an outcome is recorded before
+           it is reported, and a flush waits only for the record. That of the first flush was reported before the second
+           one returned. */
         assert_int_equal(esales_client_on_delivery(client, NULL, NULL), 0);
         for (i = 0; i < 2; i++) {
             assert_null(enqueue_many(client));
             assert_int_equal(esales_client_flush(client, LONG_MS, NULL), 0);
         }
-        for (told = 0; esales_client_delivery_next(client, 0, &receipt) == 1; told++) assert_true(told < 20);
+        for (reported = 0; esales_client_delivery_next(client, 0, &receipt) == 1; reported++) assert_true(reported < 20);
         esales_client_free(client);
     }
 }

@@ -57,7 +57,7 @@ def test_disk_is_confirmed_by_waitaof_when_the_engine_has_it(start_engine, produ
     assert "cmdstat_waitaof" in engine("INFO", "commandstats")
 
 
-def test_engine_without_append_only_file_is_refused_and_loses_all_when_that_is_accepted(start_engine, produce, status):
+def test_engine_without_append_only_file_is_refused_and_loses_events_when_allow_volatile_is_set(start_engine, produce, status):
     engine = start_engine("--appendonly", "no")
     refused = produce("a", 0, 1, spool=engine.url()).finish()[0]
     assert refused["status"] == "ESALES_SPOOL_FAILED"

@@ -89,7 +89,7 @@ namespace Esales.Notify.Tests
             return new KeyValuePair<string, string>(name, value);
         }
 
-        /// <summary>Ends it. A second call does nothing, because some tests end it early.</summary>
+        /// <summary>Ends the sandbox. A second call does nothing, because some tests end the sandbox early.</summary>
         public void Dispose()
         {
             if (ended)

@@ -219,7 +219,7 @@ impl Log {
         });
     }
 
-    /// A message of the command's own.
+    /// Logs a message of the command itself.
     fn info(&self, message: &str) {
         if self.level >= LogLevel::Info {
             self.write(LogLevel::Info, message);
