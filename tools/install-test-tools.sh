@@ -14,7 +14,7 @@ packages="gcc g++ clang binutils valgrind strace libcmocka-dev libcjson-dev doct
     golang-go ruby
     chromium curl fonts-dejavu-core doxygen
     wrk php-curl libcurl4-openssl-dev libmono-system-net-http4.0-cil openssl ca-certificates
-    redis-server redis-sentinel redis-tools
+    redis-server redis-sentinel redis-tools iproute2
     abigail-tools cmake debootstrap dpkg-dev fish lintian make man-db pkg-config systemd zsh"
 # Any program with these names is used. If there is none, Debian's package is installed.
 command -v npm >/dev/null || packages="$packages npm"

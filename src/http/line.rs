@@ -13,6 +13,7 @@ use super::race;
 use super::resolver::CachingResolver;
 use super::tcp::{DeadlineStream, Stream};
 use super::tls::{Roots, TlsStream};
+use super::tls_error;
 use crate::options::CaFile;
 use crate::outcome::Error;
 
@@ -51,6 +52,7 @@ impl Dialler {
             if deadline::step() == Step::Connect {
                 self.resolver.doubt();
             }
+            let e = explained(e);
             let message = format!("while {}: {e}", deadline::step().text());
             io::Error::new(e.kind(), message)
         })
@@ -76,18 +78,26 @@ impl Line {
     pub(crate) fn write(&mut self, bytes: &[u8], deadline: Instant) -> io::Result<()> {
         deadline::begin(deadline);
         deadline::check()?;
-        self.0.write_all(bytes)?;
-        self.0.flush()
+        let written = self.0.write_all(bytes).and_then(|()| self.0.flush());
+        written.map_err(explained)
     }
 
     /// Reads the available bytes, and waits for the first until `deadline`. 0: the peer has closed the connection.
     pub(crate) fn read(&mut self, buffer: &mut [u8], deadline: Instant) -> io::Result<usize> {
         deadline::begin(deadline);
-        self.0.read(buffer)
+        self.0.read(buffer).map_err(explained)
     }
 
     /// Whether there is nothing to read: no data, no end of the stream, and no error.
     pub(crate) fn is_quiet(&mut self) -> bool {
         self.0.is_quiet()
+    }
+}
+
+/// A TLS error with its cause and advice, as for the service. Any other error is unchanged.
+fn explained(e: io::Error) -> io::Error {
+    match tls_error::inside(&e).map(tls_error::reason) {
+        Some(reason) => io::Error::new(e.kind(), reason),
+        None => e,
     }
 }

@@ -48,7 +48,7 @@ pub(super) fn reason(e: &rustls::Error) -> String {
                 .to_owned()
         }
         rustls::Error::AlertReceived(Alert::UnrecognisedName) => {
-            "the server does not know the host name that it was asked for: check cluster_id or base_url"
+            "the server does not know the host name that it was asked for: check the host in cluster_id, base_url or spool"
                 .to_owned()
         }
         rustls::Error::AlertReceived(alert) => format!(

@@ -29,6 +29,8 @@ impl Secret {
         let bytes = host::read_file(file, MAX_BYTES)
             .map_err(|e| refuse(&format_args!("cannot be read: {e}")))?;
         let text = std::str::from_utf8(&bytes).map_err(|_| refuse(&"is not UTF-8"))?;
+        // Editors on Windows write a byte-order mark, which is not part of the password.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         match text.lines().next().unwrap_or_default() {
             "" => Err(refuse(&"has an empty first line")),
             password => Ok(Secret::new(password)),
@@ -55,13 +57,18 @@ mod tests {
     fn password_is_the_first_line_of_its_file_and_is_never_shown() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("password");
-        for (content, password) in [("s3cret\n", "s3cret"), ("a b \r\nmore", "a b "), ("x", "x")] {
+        for (content, password) in [
+            ("s3cret\n", "s3cret"),
+            ("a b \r\nmore", "a b "),
+            ("x", "x"),
+            ("\u{feff}s3cret\r\n", "s3cret"),
+        ] {
             std::fs::write(&file, content).unwrap();
             let secret = Secret::read(&file).unwrap();
             assert_eq!(secret.reveal(), password);
             assert_eq!(format!("{secret:?}"), "Secret(..)");
         }
-        std::fs::write(&file, "\nsecond").unwrap();
+        std::fs::write(&file, "\u{feff}\nsecond").unwrap();
         let refused = Secret::read(&file).unwrap_err();
         assert!(
             refused.detail().contains("spool_password_file"),

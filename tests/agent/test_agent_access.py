@@ -1,6 +1,7 @@
 """Access to the agent: programs on this machine may use it, web pages in a browser may not."""
 
 import os
+import pwd
 import stat
 import subprocess
 
@@ -50,6 +51,24 @@ def test_agent_socket_has_mode_0660_or_the_given_one_and_is_removed_at_the_end(s
     assert agent.stop() == 0 and not (folder / "socket").exists()
     start("--socket-mode", "0600")
     assert mode() == 0o600
+
+
+def test_socket_that_root_makes_in_the_shops_folder_belongs_to_the_shop(start, folder):
+    shop = pwd.getpwnam("nobody")
+    os.chown(folder, shop.pw_uid, shop.pw_gid)
+    start()
+    made = os.stat(folder / "socket")
+    assert (made.st_uid, made.st_gid, stat.S_IMODE(made.st_mode)) == (shop.pw_uid, shop.pw_gid, 0o660)
+
+
+def test_socket_belongs_to_root_when_every_user_may_write_into_its_folder(start, folder):
+    shop = pwd.getpwnam("nobody")
+    sockets = folder / "sockets"
+    sockets.mkdir()
+    os.chown(sockets, shop.pw_uid, shop.pw_gid)
+    sockets.chmod(0o1777)
+    start("--listen", f"unix:{sockets / 'socket'}")
+    assert os.stat(sockets / "socket").st_uid == 0
 
 
 def test_socket_is_replaced_when_it_is_stale_and_refused_when_it_is_live(start, command, folder, sandbox):

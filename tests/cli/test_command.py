@@ -88,7 +88,7 @@ def test_send_queues_a_failed_notification_when_there_is_a_spool(run, tmp_path):
     assert sent.returncode == 0 and sent.stdout.startswith("ESALES_QUEUED"), sent
 
 
-@pytest.mark.parametrize("text", ["right", "right\n", "right\r\n"])
+@pytest.mark.parametrize("text", ["right", "right\n", "right\r\n", "\ufeffright\r\n"])
 def test_private_key_is_read_from_a_file(run, command, tmp_path, text):
     from sandbox import Sandbox
 

@@ -26,6 +26,9 @@ LONG_S = int(os.environ.get("FLEET_LONG_S", "120"))
 #: How far a call may exceed its time limit, in milliseconds: the promised 100, and the pauses of a busy machine.
 #: A call without a time limit waits until the fault ends.
 SLACK_MS = 100 + 3000
+#: How long it takes until another drainer leads: the lease, and how often a process on standby looks. The machine may be
+#: busy.
+TAKEOVER_S = 5 + 1 + 20
 
 
 @pytest.fixture
@@ -92,11 +95,15 @@ class Producer:
             elif "started" not in said:
                 self._answers.put(said)
         self.is_done.set()
+        # Nothing answers any more.
+        self._answers.put(None)
 
     def ask(self, question):
         self.process.stdin.write(question + "\n")
         self.process.stdin.flush()
-        return self._answers.get(timeout=LONG_S)
+        answer = self._answers.get(timeout=LONG_S)
+        assert answer is not None, f"the producer ended before it answered: {question}"
+        return answer
 
     def finish(self):
         """Waits for the last call."""
@@ -161,8 +168,8 @@ def drain(command, stack, service, tmp_path):
 def operate(command):
     """Runs a command, such as `queue status`, and returns its output."""
 
-    def run(*arguments, **options):
-        return subprocess.run([str(command), *arguments], env={**clean_environment(), **as_environment(options)},
+    def run(*arguments, within=(), **options):
+        return subprocess.run([*within, str(command), *arguments], env={**clean_environment(), **as_environment(options)},
                               capture_output=True, text=True, timeout=LONG_S)
 
     return run

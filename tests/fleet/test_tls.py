@@ -45,8 +45,9 @@ def test_events_are_delivered_once_when_the_engine_speaks_tls(tls, certificates,
     assert counters["delivered"] == 200
 
 
-def test_password_is_read_from_a_file(tls, certificates, produce, tmp_path):
-    (tmp_path / "password").write_text(PASSWORD + "\n")
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_password_is_read_from_a_file(tls, certificates, produce, tmp_path, mark):
+    (tmp_path / "password").write_text(f"{mark}{PASSWORD}\n")
     producer = produce("a", 0, 1, spool=tls, ca_file=certificates / "authority.pem", spool_password_file=tmp_path / "password")
     assert len(queued(producer.finish())) == 1
 
@@ -55,8 +56,25 @@ def test_password_is_read_from_a_file(tls, certificates, produce, tmp_path):
 def test_engine_is_refused_when_its_certificate_is_not_trusted(authority, tls, certificates, produce):
     options = {"ca_file": certificates / f"{authority}.pem"} if authority else {}
     call = produce("a", 0, 1, spool=tls, spool_password=PASSWORD, **options).finish()[0]
-    assert call["status"] == "ESALES_SPOOL_FAILED" and "certificate" in call["detail"], call
+    assert call["status"] == "ESALES_SPOOL_FAILED" and "set ca_file" in call["detail"], call
     assert PASSWORD not in call["detail"]
+
+
+def test_message_has_advice_when_the_engine_uses_an_authoritys_certificate(certificates, start_engine, produce):
+    port = free_port()
+    start_engine("--tls-port", port, "--tls-auth-clients", "no", "--tls-cert-file", certificates / "authority.pem",
+                 "--tls-key-file", certificates / "authority.key")
+    call = produce("a", 0, 1, spool=f"rediss://127.0.0.1:{port}/0?name=shop", ca_file=certificates / "authority.pem").finish()[0]
+    assert call["status"] == "ESALES_SPOOL_FAILED" and "CA:TRUE" in call["detail"], call
+    assert "Error" not in call["detail"]
+
+
+def test_message_names_the_client_certificate_when_the_engine_wants_one(certificates, start_engine, produce):
+    port = free_port()
+    start_engine("--tls-port", port, "--tls-cert-file", certificates / "engine.pem", "--tls-key-file", certificates / "engine.key",
+                 "--tls-ca-cert-file", certificates / "authority.pem")
+    call = produce("a", 0, 1, spool=f"rediss://127.0.0.1:{port}/0?name=shop", ca_file=certificates / "authority.pem").finish()[0]
+    assert call["status"] == "ESALES_SPOOL_FAILED" and "client certificate" in call["detail"], call
 
 
 def test_message_names_spool_password_when_the_password_is_wrong(tls, certificates, produce):

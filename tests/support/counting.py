@@ -15,7 +15,7 @@ class Service:
     """Answers with `status` and `headers`. `ids` has a list of arrival times for every id, and `bodies` the bodies.
     Malformed requests are in `defects`, which fail the test that stops the service."""
 
-    def __init__(self, status=204, headers=None, port=0):
+    def __init__(self, status=204, headers=None, port=0, host="127.0.0.1"):
         self.status, self.headers = status, headers or {}
         self.ids, self.bodies, self.times, self.defects = {}, {}, [], []
         self._lock = threading.Lock()
@@ -40,7 +40,7 @@ class Service:
                     return
                 with outer._lock:
                     outer.times.append(arrived)
-                    status, headers = outer.status, outer.headers
+                    status, headers = outer.answer()
                     if status == 204:
                         sent = json.loads(body)
                         # A payment has no id: spooler.c puts it into the product key.
@@ -48,6 +48,7 @@ class Service:
                         outer.ids.setdefault(identity, []).append(arrived)
                         if outer.bodies.setdefault(identity, body) != body:
                             outer.defects.append(f"{identity} came with other bytes: {body!r}, {outer.bodies[identity]!r}")
+                outer.before_answer()
                 self.send_response(status)
                 for name, value in headers.items():
                     self.send_header(name, value)
@@ -79,11 +80,18 @@ class Service:
                     with outer._lock:
                         outer.defects.append(repr(error))
 
-        self.server = Server(("127.0.0.1", port), Handler)
+        self.server = Server((host, port), Handler)
         self.port = self.server.server_address[1]
-        self.base_url = f"http://127.0.0.1:{self.port}"
+        self.base_url = f"http://{host}:{self.port}"
         self._thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02})
         self._thread.start()
+
+    def answer(self):
+        """The status and the headers of the next answer. The lock is held."""
+        return self.status, self.headers
+
+    def before_answer(self):
+        """Called when a request was counted, and is not answered yet."""
 
     def tell(self, status, **headers):
         with self._lock:

@@ -10,6 +10,8 @@ use esales_notify::MAX_KEY_INPUT;
 
 const FLAG: &str = "private-key";
 const FILE: &str = "private-key-file";
+/// The byte-order mark that editors on Windows write at the beginning of a file. It is not part of the key.
+const MARK: char = '\u{feff}';
 /// The flags that [`args`] makes.
 pub(crate) const FLAGS: [&str; 2] = [FLAG, FILE];
 
@@ -58,12 +60,13 @@ pub(crate) fn group(id: &'static str) -> ArgGroup {
 fn read(path: &str) -> Result<String, String> {
     let wrong = |e: &dyn std::fmt::Display| format!("--{FILE} {path}: {e}");
     // Limits the read: a device or a wrong file must not fill the memory.
-    let most = MAX_KEY_INPUT as u64 + 2;
+    let most = (MAX_KEY_INPUT + MARK.len_utf8() + "\r\n".len()) as u64;
     let mut text = String::new();
     File::open(path)
         .and_then(|file| file.take(most + 1).read_to_string(&mut text))
         .map_err(|e| wrong(&e))?;
-    let key = text.strip_suffix('\n').unwrap_or(&text);
+    let key = text.strip_prefix(MARK).unwrap_or(&text);
+    let key = key.strip_suffix('\n').unwrap_or(key);
     let key = key.strip_suffix('\r').unwrap_or(key);
     if key.is_empty() {
         return Err(wrong(&"the file is empty"));

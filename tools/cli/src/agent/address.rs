@@ -4,10 +4,12 @@ use std::fmt;
 use std::fs::{self, Metadata, Permissions};
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener};
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, lchown};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+
+use crate::users;
 
 /// The prefix of a Unix socket's path.
 const UNIX: &str = "unix:";
@@ -120,7 +122,8 @@ fn bind_unix(path: &Path, mode: u32) -> io::Result<(UnixListener, SocketFile)> {
     let draft = path.with_file_name(format!(".{}", std::process::id()));
     let _ = fs::remove_file(&draft);
     let listener = UnixListener::bind(&draft)?;
-    let made = fs::set_permissions(&draft, Permissions::from_mode(mode))
+    let made = give_to_the_folders_owner(&draft)
+        .and_then(|()| fs::set_permissions(&draft, Permissions::from_mode(mode)))
         .and_then(|()| fs::symlink_metadata(&draft))
         .and_then(|found| fs::rename(&draft, path).map(|()| identity(&found)));
     match made {
@@ -133,6 +136,17 @@ fn bind_unix(path: &Path, mode: u32) -> io::Result<(UnixListener, SocketFile)> {
             Err(e)
         }
     }
+}
+
+/// A socket that root makes in a folder of the shop belongs to the shop, as the files of the spool do: otherwise the
+/// shop could not connect.
+fn give_to_the_folders_owner(socket: &Path) -> io::Result<()> {
+    let folder = fs::metadata(socket.parent().unwrap_or(Path::new("/")))?;
+    let is_writable_by_all = folder.mode() & 0o002 != 0;
+    if users::this_user() != 0 || folder.uid() == 0 || is_writable_by_all {
+        return Ok(());
+    }
+    lchown(socket, Some(folder.uid()), Some(folder.gid()))
 }
 
 /// Returns an error if a file other than a stale socket is at the path.

@@ -57,6 +57,13 @@ fn without_flag(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
 /// escapes `"`, `\\`, `$` and a backquote. Comments are separate lines that begin with `#` or `;`. Variables are not
 /// expanded. An error message shows no value, because the value may be a secret.
 fn parse(text: &str) -> Result<Vec<(String, String)>, String> {
+    if text.starts_with('\u{feff}') {
+        return Err(
+            "the file begins with a byte-order mark, which systemd takes for a part of the first name: save it as UTF-8 \
+             without one"
+                .to_owned(),
+        );
+    }
     let mut variables = Vec::new();
     for (index, line) in text.lines().enumerate() {
         let line = line.trim();
@@ -144,6 +151,11 @@ mod tests {
     fn env_file_error_names_the_line_and_shows_no_value() {
         for (text, message) in [
             ("A=1\ns3cret", "line 2 is not NAME=VALUE"),
+            (
+                "\u{feff}A=s3cret",
+                "the file begins with a byte-order mark, which systemd takes for a part of the first name: save it as \
+                 UTF-8 without one",
+            ),
             ("=s3cret", "line 1 is not NAME=VALUE"),
             ("A B=s3cret", "line 1 is not NAME=VALUE"),
             (
