@@ -101,7 +101,7 @@ impl Drop for Server {
     }
 }
 
-/// The program of a server: on the path, or in the Python environment of the tests.
+/// Finds the program of a server: on the PATH, or in the Python environment of the tests.
 fn find(name: &str) -> PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut on_path = std::env::split_paths(&path).map(|folder| folder.join(name));
