@@ -532,9 +532,9 @@ public:
     }
 
     /**
-     * Ends this process's delivery of the queue, for good, and waits for requests in flight, for at most `timeout`
-     * (0 to about 49 days). Returns false if requests were still in flight; they are sent again later. The
-     * destructor does not do this. See esales_client_stop_delivery.
+     * Ends this process's delivery of the queue, for good, and waits for requests in flight, for at most `timeout` (0
+     * to about 49 days). Returns false if requests were still in flight; they are sent again later. The destructor does
+     * not do this. See esales_client_stop_delivery.
      */
     result<bool> stop_delivery(std::chrono::milliseconds timeout) const {
         return detail::is_done(esales_client_stop_delivery(handle(), detail::to_ms(timeout)));

@@ -34,7 +34,7 @@ http {{
     uwsgi_temp_path {folder}/tmp;
     keepalive_requests 1000000000;
     keepalive_timeout 600s;
-    # As services of today: the default of this nginx ends at 1.2.
+    # As in today's services. The default of this nginx has no TLS 1.3.
     ssl_protocols TLSv1.2 TLSv1.3;
     ssl_certificate {folder}/server.pem;
     ssl_certificate_key {folder}/server.key;

@@ -63,7 +63,7 @@ MAYBE_UNUSED static void sample(void (*one)(void)) {
   free(took);
 }
 
-/* BENCH_COUNT calls, each the first one of a process of its own. */
+/* BENCH_COUNT calls, each the first call of a new process. */
 MAYBE_UNUSED static void sample_first(void (*one)(void)) {
   for (long left = number("BENCH_COUNT"); left > 0; left--) {
     int status;
@@ -78,7 +78,7 @@ MAYBE_UNUSED static void sample_first(void (*one)(void)) {
   }
 }
 
-/* KiB of memory that this process alone has. */
+/* Private memory of this process, in KiB. */
 MAYBE_UNUSED static void show_private(void) {
   char line[256];
   long kib, total = 0;

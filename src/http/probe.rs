@@ -35,9 +35,9 @@ pub struct Probe {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Trust {
-    /// This many authorities, in the file of `ca_file`.
+    /// The authorities in `ca_file`, and their number.
     CaFile(String, usize),
-    /// This many authorities of the system.
+    /// The authorities of the system, and their number.
     System(usize),
     /// The bundled authorities: the system has none.
     Bundled,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::endpoint::shown;
 use crate::outcome::Error;
 
-/// Where a spool is.
+/// The place of a spool.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum SpoolPlace {
     Directory(PathBuf),
@@ -31,7 +31,7 @@ pub(crate) struct EnginePlace {
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Host {
-    /// As in a URL: an IPv6 address in brackets.
+    /// The host name as in a URL: an IPv6 address has brackets.
     pub(crate) name: String,
     pub(crate) port: u16,
 }

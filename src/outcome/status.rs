@@ -172,7 +172,7 @@ macro_rules! groups {
                 match self { $(Group::$Group => ($lowest, $highest),)* }
             }
 
-            /// What its codes have in common, in one sentence.
+            /// The meaning that its codes share, in one sentence.
             #[must_use]
             pub fn text(self) -> &'static str {
                 match self { $(Group::$Group => $text,)* }

@@ -185,7 +185,7 @@ impl Queue {
             if self.spool.is_settled(mark, deadline)? {
                 return Ok(true);
             }
-            // Only if there is something to do.
+            // The worker is woken only if notifications are pending.
             if !std::mem::replace(&mut has_woken, true) {
                 self.wake();
             }

@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn percentiles_are_of_the_nearest_rank() {
+    fn percentiles_use_the_nearest_rank() {
         let ms = Duration::from_millis;
         let p = Percentiles::from_durations((1..=200).rev().map(ms).collect());
         assert_eq!((p.p50, p.p95, p.p99), (ms(100), ms(190), ms(198)));

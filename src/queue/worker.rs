@@ -205,8 +205,7 @@ fn run(queue: &Arc<Queue>) {
             let _deferred = log::defer();
             let mut state = queue.worker.lock();
             if is_stopping || !state.is_woken {
-                // Before the flag is cleared, because a thread that starts right after needs the
-                // lease.
+                // The lease is released before the flag is cleared, because a thread that starts then needs the lease.
                 drain.release();
                 running.end(&mut state);
                 return;

@@ -1,4 +1,4 @@
-"""Who may use the agent: programs of this machine, and no web page that a user of it visits."""
+"""Access to the agent: programs on this machine may use it, web pages in a browser may not."""
 
 import os
 import pwd

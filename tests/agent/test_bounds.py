@@ -1,4 +1,4 @@
-"""Clients that are slow, silent or many do no harm."""
+"""The agent survives slow, silent and very many clients."""
 
 import contextlib
 import errno
@@ -14,7 +14,7 @@ HEAD = f"POST {ADD_TO_CART} HTTP/1.1\r\nHost: localhost\r\nContent-Type: applica
 
 
 def end_of(client):
-    """Everything until the agent closes the connection."""
+    """Reads until the agent closes the connection."""
     read = b""
     with contextlib.suppress(ConnectionResetError):
         while part := client.recv(65536):
@@ -23,7 +23,7 @@ def end_of(client):
 
 
 def test_slow_clients_are_disconnected_and_do_not_delay_others(agent):
-    """All at once, as each takes the whole time-out."""
+    """All clients at once, because each takes the whole time-out."""
     cut_off = {"nothing of a head": "P", "half a head": HEAD, "a body that does not begin": HEAD + "Content-Length: 100\r\n\r\n",
                "half a body": HEAD + "Content-Length: 100\r\n\r\n{", "half a chunk": HEAD + "Transfer-Encoding: chunked\r\n\r\n5\r\n{"}
     with contextlib.ExitStack() as open_ones:
@@ -64,7 +64,7 @@ def test_ten_thousand_connections_stay_within_the_bound_and_the_next_client_is_s
             flood.append(client)
             if number % 500 == 0:
                 most = max(most, agent.descriptors())
-        # Idle ones make room.
+        # Idle connections are closed to make room.
         assert agent.post(cart("through"), is_local=True).status == 202
         most = max(most, agent.descriptors())
     finally:
@@ -76,7 +76,7 @@ def test_ten_thousand_connections_stay_within_the_bound_and_the_next_client_is_s
 
 
 def test_agent_memory_is_bounded_when_bodies_do_not_end(agent):
-    """40 bodies of 2 MiB, all but their last byte: together over the bound."""
+    """40 bodies of 2 MiB without their last bytes exceed the limit together."""
     size = 2 * 1024 * 1024
     refused = 0
     with contextlib.ExitStack() as open_ones:

@@ -1,4 +1,4 @@
-"""The alert rules, and the dashboard: they are of metrics that exist."""
+"""The alert rules and the dashboard use existing metrics."""
 
 import json
 import re
@@ -26,7 +26,7 @@ def folder_of_rules(root):
 
 @pytest.fixture
 def series(agent):
-    """The names of the series of an agent that has delivered something and refused something."""
+    """The series of an agent that has delivered and refused notifications."""
     assert agent.post(cart("series")).status == 202 and agent.post("{}").status == 400
     page = wait_for(lambda: (text := agent.get("/metrics").body.decode()) and "attempt_seconds_count" in text
                     and "esales_queue_origin_pending{" in text and text, "no metrics")
@@ -78,7 +78,8 @@ def test_dashboard_uses_only_existing_metrics(folder_of_rules, series):
 
 
 def test_expressions_of_the_dashboard_parse(promtool, folder_of_rules, tmp_path):
-    """As rules: promtool checks no dashboard. Grafana puts a duration in place of its variable."""
+    """The expressions are checked as rules, because promtool cannot check a dashboard. Grafana's variable is
+    replaced by a duration."""
     dashboard = json.loads((folder_of_rules / "dashboard.json").read_text())
     expressions = [target["expr"].replace("$__rate_interval", "5m") for panel in dashboard["panels"] for target in panel["targets"]]
     rules = [{"record": f"panel:{number}", "expr": expression} for number, expression in enumerate(expressions)]
@@ -89,7 +90,7 @@ def test_expressions_of_the_dashboard_parse(promtool, folder_of_rules, tmp_path)
 
 
 def test_metrics_page_is_read_by_a_text_file_collector(promtool, agent):
-    """It reads the older text format."""
+    """The text file collector reads the older text format."""
     def check(page):
         return subprocess.run([promtool, "check", "metrics"], input=page, capture_output=True, timeout=120).stderr
 

@@ -1,4 +1,4 @@
-// The C++ header: RAII, results, string_view, and no NUL slips through. ESALES_BASE_URL is a sandbox.
+// The C++ header: RAII, results, string_view, and refusal of NULs. ESALES_BASE_URL is a sandbox.
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <doctest/doctest.h>
 #include <sys/wait.h>
@@ -136,7 +136,7 @@ TEST_CASE("notification owns copies of its strings") {
     CHECK(payment.lines[0].variant_key == before);
     CHECK(payment.lines[0].selling_price == before);
     CHECK(payment.lines[0].cost == before);
-    // Everything is made of temporaries that are gone when the call begins.
+    // All arguments are made from temporaries that no longer exist when the call begins.
     const auto made = notification::payment({esales::line::of_product(*esales::new_key(), 1, std::string("1.50"))})
                           .with_id(*esales::new_key());
     CHECK(made.id->size() == 36);
@@ -219,15 +219,15 @@ static const auto LONG = std::chrono::seconds(60);
 
 TEST_CASE("enqueued notification is delivered, counted and passed to the callback") {
     std::mutex mutex;
-    std::condition_variable told;
+    std::condition_variable reported;
     std::vector<std::string> ids;
     auto client = sandbox();
     REQUIRE(client.on_delivery([&](const esales::receipt& receipt) {
         const std::lock_guard<std::mutex> guard(mutex);
         if (receipt.status == ESALES_DELIVERED) ids.push_back(receipt.id);
-        told.notify_one();
+        reported.notify_one();
     }));
-    // The callback goes where its client goes.
+    // The callback moves with its client.
     auto moved = std::move(client);
     CHECK_FALSE(client.on_delivery(nullptr));
     const auto queued = moved.enqueue_add_to_cart(anna, "ticket");
@@ -239,7 +239,7 @@ TEST_CASE("enqueued notification is delivered, counted and passed to the callbac
     CHECK(*flushed);
     {
         std::unique_lock<std::mutex> lock(mutex);
-        CHECK(told.wait_for(lock, LONG, [&] { return ids.size() == 2; }));
+        CHECK(reported.wait_for(lock, LONG, [&] { return ids.size() == 2; }));
         CHECK(std::find(ids.begin(), ids.end(), queued.id) != ids.end());
     }
     const auto found = moved.find_receipt(queued.id);
@@ -264,13 +264,13 @@ TEST_CASE("callback can unregister itself") {
     std::weak_ptr<int> watched = kept;
     REQUIRE(client.on_delivery([&, kept](const esales::receipt&) {
         CHECK(client.on_delivery(nullptr));
-        // What the function holds lives until it has ended.
+        // The captured values of the function live until it has ended.
         calls += *kept == 7;
     }));
     kept.reset();
     for (int i = 0; i < 20; i++) CHECK(client.enqueue_add_to_cart(anna, "ticket"));
     CHECK(*client.flush(LONG));
-    // Flushed is a little earlier than told of.
+    // A flush may return a little before the callback is called.
     while (calls == 0) std::this_thread::yield();
     CHECK(client.on_delivery(nullptr));
     CHECK(calls == 1);

@@ -1,4 +1,4 @@
-/* Whatever C can do wrong gets a code and words that name the argument; nothing crashes and nothing is sent.
+/* Every mistake in C returns a code and a message that names the argument. Nothing crashes, and nothing is sent.
  * ESALES_BASE_URL is a sandbox; argv[1] is the folder of the shared vectors. */
 #include <pthread.h>
 #include <setjmp.h>
@@ -21,7 +21,7 @@ static esales_client *new_client(void) {
     assert_int_equal(esales_config_set(config, "base_url", getenv("ESALES_BASE_URL")), 0);
     assert_int_equal(esales_config_set(config, "timeout_ms", "30000"), 0);
     assert_int_equal(esales_client_new(config, &client), 0);
-    /* The client outlives its configuration: every test that uses one shows it. */
+    /* The client outlives its configuration. */
     esales_config_free(config);
     return client;
 }
@@ -123,7 +123,7 @@ static void delivery_fills_the_receipt(void **state) {
     esales_visitor visitor = example();
     esales_receipt receipt = ESALES_RECEIPT_INIT;
     (void)state;
-    /* Before a call it does not claim a delivery. */
+    /* Before a call, the receipt does not report a delivery. */
     assert_true(receipt.status < 0);
     assert_int_equal(esales_notify_add_to_cart(client, &visitor, "t", NULL, &receipt), ESALES_DELIVERED);
     assert_int_equal(receipt.status, ESALES_DELIVERED);
@@ -131,10 +131,10 @@ static void delivery_fills_the_receipt(void **state) {
     assert_int_equal(receipt.attempts, 1);
     assert_int_equal(strlen(receipt.id), 36);
     assert_true(receipt.elapsed_us > 0);
-    /* A receipt may be used again, and an id of the caller's comes back. */
+    /* A receipt may be used again, and has the caller's id. */
     assert_int_equal(esales_notify_add_to_cart(client, &visitor, "t", "my-id", &receipt), ESALES_DELIVERED);
     assert_string_equal(receipt.id, "my-id");
-    /* Sent again as the header says, by the id of the receipt, which is written anew meanwhile. */
+    /* Sends the event again with the id in the receipt, which the same call writes. */
     assert_int_equal(esales_notify_add_to_cart(client, &visitor, "t", receipt.id, &receipt), ESALES_DELIVERED);
     assert_string_equal(receipt.id, "my-id");
     assert_int_equal(esales_notify_add_to_cart(client, &visitor, "t", NULL, NULL), ESALES_DELIVERED);

@@ -1,4 +1,5 @@
-"""`doctor` as a whole: its shape, its exit codes, its messages, its configuration, its secrets, its page."""
+"""`doctor` as a whole: its JSON, its exit codes, its messages, its checks of the configuration, its secrets, its
+page."""
 
 import json
 import os
@@ -23,7 +24,7 @@ STATES = {"ok": "ok", "warning": "warnings", "failed": "failed", "skipped": "ski
 
 
 def shape_of(report):
-    """Checks the shape that docs/doctor.md promises to programs."""
+    """Checks the JSON format that docs/doctor.md promises."""
     assert set(report) == {"version", "state", "failed", "warnings", "ok", "skipped", "checks"}
     assert re.fullmatch(r"\d+\.\d+\.\d+", report["version"])
     assert [check["check"] for check in report["checks"]] == CHECKS
@@ -147,7 +148,7 @@ def test_doctor_warns_of_entries_of_the_variable_no_proxy_that_match_no_host(doc
         assert "match no host" not in found.text
 
 
-# the test notification, and what is not to be seen
+# the test notification, and secrets
 
 def test_doctor_sends_no_notification_without_the_flag_send(doctor, sandbox):
     assert doctor("--base-url", sandbox.base_url, env={"ESALES_TICKET": "t"}).code == 0
@@ -164,7 +165,7 @@ def test_doctor_send_uses_the_named_kind(doctor, sandbox):
     base = ["--base-url", sandbox.base_url, "--market", "UK"]
     lines = ["--line", "product=P1,quantity=1,price=1"]
     for kind, own in (("click", ["--ticket", "t"]), ("non-esales-click", ["--product-key", "P1"]), ("payment", lines), ("end", [])):
-        # What is set for other kinds is passed over.
+        # Variables of other kinds are ignored.
         env = {} if own[:1] == ["--ticket"] else {"ESALES_TICKET": "t"}
         facts = doctor(*base, "--send", kind, *own, env=env).expect("notification.send", "ok", kind.replace("-", "_"))
         assert facts["kind"] == sandbox.received()[-1]["kind"] == kind.replace("-", "_")
@@ -189,7 +190,7 @@ def test_doctor_send_gives_advice_for_a_refused_payment(doctor, sandbox, kind, a
 ])
 def test_doctor_send_reports_the_answer_with_advice(doctor, sandbox, tmp_path, answer, name, advice):
     sandbox.script(answer)
-    # Where a failed call would go into the queue, the test's does not.
+    # A failed test notification is not enqueued, whatever on_failure is.
     queue = ["--on-failure", "queue", "--spool", tmp_path / "spool", "--delivery", "none"]
     sent = doctor("--base-url", sandbox.base_url, "--market", "UK", "--max-attempts", "1", "--send", "add-to-cart", "--ticket", "t", *queue)
     facts = sent.expect("notification.send", "failed", name, advice)
@@ -217,7 +218,7 @@ def test_doctor_shows_no_secret(doctor, sandbox):
             said = doctor.raw("--base-url", sandbox.base_url, "--market", "UK", *arguments, *form, env=secrets)
             assert "s3cret" not in said.stdout + said.stderr, said
             assert "127.0.0.1:1" in said.stdout
-    # And one that a mistake puts into the address.
+    # Also a password that was put into the address by mistake.
     said = doctor.raw(env={"ESALES_BASE_URL": "https://u:s3cret@h"})
     assert said.returncode == 2 and "credentials" in said.stdout and "s3cret" not in said.stdout
 
@@ -285,7 +286,7 @@ def test_doctor_page_names_only_existing_tests_and_pages(root):
 
 
 def test_doctor_page_shows_the_actual_output(root, command, library, doctor, sandbox, tmp_path):
-    """The example, with another port, folder, size of disk, and times."""
+    """The example of the page, with its port, folder, disk size and times replaced."""
     folder = tmp_path / "esales-notify"
     folder.mkdir(mode=0o700)
     operator = Operator(command, library, folder / "spool")

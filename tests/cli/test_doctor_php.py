@@ -1,4 +1,4 @@
-"""PHP as doctor finds it: the real php and php-fpm, with other settings, by a script that passes them on."""
+"""The checks of PHP: the real php and php-fpm, started with other settings by a script."""
 
 import os
 import pathlib
@@ -36,7 +36,7 @@ def php(tmp_path):
 
 @pytest.fixture
 def judge(doctor):
-    """Of one PHP that was named."""
+    """Runs doctor for one named PHP."""
 
     def run(program, *arguments):
         return doctor("--php", program, "--base-url", "http://127.0.0.1:1", *arguments)
@@ -67,14 +67,14 @@ def test_doctor_fails_when_php_has_no_ffi(judge, php):
 def test_doctor_fails_for_php_fpm_with_debians_settings(judge):
     judged = judge(FPM)
     facts = judged.expect("php.web", "failed", "pages may not use FFI", "ffi.enable=1")
-    # To one pool is the best way, and comes first.
+    # The advice begins with the best way: one pool.
     assert judged["php.web"]["advice"].startswith("put php_admin_value[ffi.enable] = 1 into the shop's pool")
     assert facts["sapi"] == "FPM/FastCGI"
 
 
 @pytest.fixture
 def readable():
-    """A folder that www-data can read too."""
+    """A folder that www-data can also read."""
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o755)
         yield pathlib.Path(folder)
@@ -187,7 +187,7 @@ def fastcgi(socket_path, script):
 
 
 def test_php_fpm_allows_ffi_to_the_pools_that_doctor_accepts(fpm):
-    """The real php-fpm, with two pools that may and one that may not."""
+    """The real php-fpm, with two pools that may use FFI and one that may not."""
     program = fpm(shop=ALLOWED, www=REFUSED, value=["php_value[ffi.enable] = 1"])
     page = fpm.folder / "page.php"
     page.write_text("<?php try { FFI::cdef('int abs(int);'); echo 'may'; } catch (FFI\\Exception $e) { echo 'may not'; }")
@@ -218,7 +218,7 @@ def test_doctor_fails_when_the_named_program_is_not_php(judge, php, tmp_path):
 
 
 def test_doctor_ends_a_php_that_hangs(judge, php, tmp_path):
-    """It holds a lock file open; when doctor has given up, nobody does."""
+    """The PHP holds a lock file open. When doctor has given up, no process does."""
     mark = tmp_path / "mark"
     flock, sleep = shutil.which("flock"), shutil.which("sleep")
     stuck = php("php", body=f"exec 9>{mark}; {flock} 9; exec {sleep} 1000; #")

@@ -15,7 +15,7 @@ COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def on_terminal(doctor, *arguments, columns=80, env=None):
-    """What doctor prints on a terminal of this width."""
+    """The output of doctor on a terminal of this width."""
     controller, terminal = pty.openpty()
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     with subprocess.Popen([doctor.command, "doctor", *map(str, arguments)], stdin=subprocess.DEVNULL, stdout=terminal,
@@ -26,7 +26,7 @@ def on_terminal(doctor, *arguments, columns=80, env=None):
             while part := os.read(controller, 65536):
                 printed += part
         except OSError:
-            pass  # how the end of a terminal is reported
+            pass  # Linux reports the end of a terminal as this error
     os.close(controller)
     return printed.decode().replace("\r\n", "\n")
 
@@ -45,7 +45,7 @@ def test_doctor_wraps_its_output_to_the_terminal(doctor, columns):
         return re.sub(r"\d+ MiB free|\d+\.\d ms", "N", " ".join(text.split()))
 
     assert words(printed) == words(plain)
-    # The text of a check continues below its beginning.
+    # The text of a check is indented to the column where it begins.
     if columns == 80:
         assert re.search(r"^  ok       name {9}\S.*$", printed, re.M)
         assert re.search(r"^  warning  options .*\n {24}\S", printed, re.M), printed

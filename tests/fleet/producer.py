@@ -19,7 +19,7 @@ VISITOR = Visitor(customer_key="d9528030-509c-4e0f-b585-7168f1e9feca", session_k
 
 
 def tell(**line):
-    # One write a line, unbuffered: a line that a kill cut off does not count.
+    # Each line is one unbuffered write, and an incomplete line after a kill does not count.
     os.write(1, (json.dumps(line) + "\n").encode())
 
 

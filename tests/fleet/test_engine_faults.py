@@ -1,4 +1,5 @@
-"""What an engine, its settings and the network do to a call: each ends at its bound, and its message says what to fix."""
+"""Faults of an engine, its settings and the network: each call ends at its time limit, with a message that names the
+fault."""
 
 import os
 import threading
@@ -35,7 +36,7 @@ def test_calls_keep_their_deadlines_when_the_network_misbehaves(mode, start_engi
         call = producer.ask(f"push a-{n}")
         refused(call, "spool redis://")
         assert call["ms"] < BOUND_MS + SLACK_MS, call
-    # And all is well afterwards: no connection is used that was in the middle of something.
+    # Calls work again afterwards, because connections with unfinished exchanges are not reused.
     proxy.mode = "pass"
     wait_for(lambda: producer.ask("push a-9")["status"] == "ESALES_QUEUED", "the engine does not answer", LONG_S)
     assert producer.ask("receipt a-9")["receipt"] == "ESALES_QUEUED"
@@ -47,13 +48,13 @@ def test_call_ends_with_an_error_when_the_connection_breaks_within_a_reply(start
     producer = produce("a", 0, 1, spool=engine.url(port=proxy.port), enqueue_timeout_ms=5000)
     producer.finish()
     for cut in range(0, 4):
-        # The next reply on the kept connection is `:1\r\n`.
+        # The next reply on the pooled connection is `:1\r\n`.
         proxy.mode, proxy.passed = cut, 0
         call = producer.ask(f"push b-{cut}")
-        # The connection that is made anew is reset as well.
+        # The new connection is reset too.
         refused(call)
         proxy.mode = "pass"
-        # The same id again: accepted once, whatever became of the first call.
+        # The same id again is accepted once, whatever the result of the first call was.
         assert producer.ask(f"push b-{cut}")["status"] == "ESALES_QUEUED"
     counters = status(engine.url())
     assert counters["accepted"] == 5 and counters["lost"] == 0
@@ -95,7 +96,7 @@ def test_replica_loading_and_busy_engines_are_refused(kind, start_engine, produc
     replica = start_engine("--replicaof", f"127.0.0.1 {primary.port}", server=kind)
     wait_for(lambda: replica.info("master_link_status") == "up", "the replica does not follow", LONG_S)
     refused(one(produce, replica.url()), "read-only replica", "sentinel=")
-    # A script of another program.
+    # Another program's script.
     primary("CONFIG", "SET", "busy-reply-threshold", "50")
     endless = threading.Thread(target=lambda: pytest.raises(Exception, primary, "EVAL", "while true do end", "0"))
     endless.start()
@@ -106,7 +107,7 @@ def test_replica_loading_and_busy_engines_are_refused(kind, start_engine, produc
     producer = produce("a", 0, 600, spool=primary.url())
     producer.finish()
     primary.kill()
-    # In microseconds, for each command of the file; the engine answers now and then meanwhile.
+    # A delay in microseconds for each command of the file. The engine answers occasionally meanwhile.
     primary.settings += ["--key-load-delay", "1000"]
     primary.start(wait=False)
     wait_for(lambda: is_loading(primary), "the engine does not load", LONG_S)
@@ -142,7 +143,7 @@ def test_primary_is_looked_up_again_when_it_becomes_a_replica(start_engine, prod
     producer = produce("a", 0, 2, spool=hosts)
     producer.finish()
     one_("REPLICAOF", "127.0.0.1", two.port)
-    # The kept connection gets READONLY, or was closed.
+    # The pooled connection returns READONLY, or was closed.
     assert producer.ask("push a-2")["status"] == "ESALES_QUEUED"
     assert two("DBSIZE") > 0
 
@@ -224,7 +225,7 @@ def test_spool_is_reported_as_lost_and_starts_empty_when_it_was_deleted(kind, st
     engine("FLUSHALL")
     assert producer.ask("push a-1500")["status"] == "ESALES_QUEUED"
     counters = status(engine.url())
-    # No failover: nothing is pushed again, and the loss is told.
+    # Without a failover nothing is pushed again, and the loss is reported.
     assert counters["accepted"] == 1 and counters["lost"] == 1500
     drain(spool=engine.url())
     report, _ = settle(engine.url(), producer)

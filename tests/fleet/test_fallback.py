@@ -1,4 +1,5 @@
-"""A log on this machine takes what the engine does not answer for, and the log forwards it under the same ids."""
+"""A log on this machine stores notifications while the engine does not answer, and forwards them later with the same
+ids."""
 
 import json
 
@@ -38,10 +39,10 @@ def test_events_are_stored_in_the_fallback_and_forwarded_when_the_engine_fails(f
     else:
         proxy.mode = "pass"
     producer.finish()
-    # Every call was accepted, within its bound.
+    # Every call was accepted within its time limit.
     assert len(queued(producer.calls)) == 400
     assert max(call["ms"] for call in producer.calls) < 400 + SLACK_MS
-    # Only the first one waited for the engine, and the few that asked it again: not each of the 200.
+    # Only the first call and the few that tried the engine again waited for it, not each of the 200.
     slow = [call for call in producer.calls if call["ms"] > 250]
     assert len(slow) <= 40, slow
     report, counters = settle(options["spool"], producer, spool_fallback=options["spool_fallback"])
@@ -91,7 +92,7 @@ def test_pending_count_and_purge_include_the_engine_and_the_fallback(spool, prod
     _, proxy, options = spool
     producer = produce("a", 0, 3, **options, enqueue_timeout_ms=400)
     producer.finish()
-    # The engine never hears of it: what it had read before it hung would be pending in both.
+    # The engine never receives this notification. One that it had read before it hung would be pending in both.
     proxy.mode = "hole"
     assert "fallback" in producer.ask("push b")["detail"]
     proxy.cut()

@@ -1,4 +1,4 @@
-"""What moves and what does not: columns, switches, tooltips, notices."""
+"""The layout: columns, switches, tooltips and notices."""
 
 import pytest
 
@@ -11,7 +11,7 @@ WIDTHS = [1280, 800, 390]
 
 
 def widths(page):
-    """The widths of the columns that are shown, and of the table."""
+    """The widths of the visible columns and of the table."""
     return page.evaluate("""() => [[...document.querySelectorAll('#table th')].map(cell => cell.getBoundingClientRect().width)
         .filter(width => width > 0), document.getElementById('table').getBoundingClientRect().width]""")
 
@@ -28,12 +28,12 @@ def test_columns_fill_the_table_when_there_are_more_rows_than_fit(opened, sandbo
     pour(sandbox, 300)
     wait_text(page, "#count", "303 received")
     page.wait_for_function("() => document.querySelector('.spacer:not([hidden])') !== null")
-    # In the middle, where there is a spacer above and one below.
+    # In the middle, with a spacer above and below.
     page.evaluate("() => { document.getElementById('scroller').scrollTop = 150 * 32; }")
     page.wait_for_function("() => document.querySelectorAll('.spacer:not([hidden])').length === 2")
     many, table = widths(page)
     assert sum(many) == pytest.approx(table, abs=1), "there is no hole beside the columns"
-    # A scroll bar may take a few pixels; no column gives way to columns that are not there.
+    # A scroll bar may take a few pixels, but no column shrinks for hidden columns.
     assert many == pytest.approx(few, abs=20)
 
 

@@ -47,7 +47,7 @@ def test_url_has_no_fragment_when_the_details_are_closed(page, sandbox):
         assert address(page) != ""
         page.locator("#detail").get_by_role("button", name="Close").click()
         assert address(page) == "" and page.locator("#detail").is_hidden()
-    # However often it was opened, there is one entry to go back over.
+    # However many rows were opened, the history has only one entry for them.
     assert page.evaluate("history.length") <= 3
 
 
@@ -61,7 +61,7 @@ def test_link_of_a_row_opens_it_in_another_tab(page, opened, sandbox):
     assert link.get_attribute("href") == address(page) and link.get_attribute("tabindex") == "-1"
     other = opened(sandbox.base_url + "/" + link.get_attribute("href"))
     wait_text(other, "#detail", "n0")
-    # It is in sight, too.
+    # The row is also visible.
     chosen = other.locator("#rows tr[aria-selected=true]")
     chosen.wait_for()
     assert chosen.locator("td").nth(5).inner_text() == "n0"
@@ -135,7 +135,7 @@ def test_export_has_no_token_that_can_be_used(page, sandbox, tmp_path):
     assert sandbox.received()[1]["path"].rpartition("=")[2] not in text
     short = f"{TOKEN[:8]}…{TOKEN[-4:]}"
     assert records[0]["notification"]["token"] == short
-    # Of the body, only the token is changed.
+    # Only the token of the body is changed.
     assert [record["body"] for record in records[:2]] == [record["body"].replace(TOKEN, short) for record in sandbox.received()[:2]]
 
 
@@ -156,7 +156,7 @@ def test_undo_restores_the_rows_that_clear_removed(page, sandbox):
     assert ids(page) == ["after", "n2", "n1", "n0"] and "cleared" in seen[1][0]
     assert undo.is_hidden() and page.evaluate("document.activeElement.id") == "clear"
     wait_text(page, "#count", "4 received")
-    # They can be looked at and looked for as before.
+    # The restored rows can be opened and searched as before.
     page.locator(LAST).last.click()
     wait_text(page, "#detail", "n0")
     page.get_by_role("searchbox").fill("n1")

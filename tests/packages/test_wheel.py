@@ -54,7 +54,7 @@ def test_sdist_has_the_source_and_no_library(package, version, root):
 
 
 def test_sdist_error_gives_advice_when_there_is_no_library(package, elsewhere, python):
-    """The sdist's code, as pip would install it where no wheel fits."""
+    """The code of the sdist, as pip installs it if no wheel fits."""
     with tarfile.open(package("esales_notify-*.tar.gz")) as sdist:
         sdist.extractall(elsewhere.folder, filter="data")
     (source,) = elsewhere.folder.glob("esales_notify-*/src")

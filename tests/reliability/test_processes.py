@@ -1,4 +1,4 @@
-"""Many processes at one spool: every event arrives once, one process drains at a time, no call fails."""
+"""Many processes with one spool: every event arrives once, one process drains at a time, no call fails."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""A service of our own that counts requests without keeping them, and can be told to fail."""
+"""A service that counts requests without keeping them, and can fail on request."""
 
 import contextlib
 import http.server
@@ -12,10 +12,8 @@ from waiting import wait_for
 
 
 class Service:
-    """Answers with `status` and `headers`; `ids` has a list of arrival times for every id, `bodies` what arrived under it.
-
-    What arrived otherwise than it should is in `defects`, and fails the test that stops the service.
-    """
+    """Answers with `status` and `headers`. `ids` has a list of arrival times for every id, and `bodies` the bodies.
+    Malformed requests are in `defects`, which fail the test that stops the service."""
 
     def __init__(self, status=204, headers=None, port=0, host="127.0.0.1"):
         self.status, self.headers = status, headers or {}
@@ -28,12 +26,12 @@ class Service:
             protocol_version = "HTTP/1.1"
 
             def do_GET(self):
-                """For `rest`: whoever is answered was taken in after all that came before."""
+                """Used by `rest`: a connection that is answered was accepted after all earlier ones."""
                 self.send_response(204)
                 self.end_headers()
 
             def do_POST(self):
-                # A sender that was killed, or a relay, cuts it off, in the headers or in the body.
+                # A killed sender or a relay may cut the request off, in the headers or in the body.
                 length = int(self.headers.get("content-length") or -1)
                 body = self.rfile.read(max(length, 0))
                 arrived = time.monotonic()
@@ -100,7 +98,7 @@ class Service:
             self.status, self.headers = status, {k.replace("_", "-"): v for k, v in headers.items()}
 
     def rest(self):
-        """Waits until all that its clients, who have ended, sent has arrived."""
+        """Waits until all requests of clients that have ended have arrived."""
         with socket.create_connection(("127.0.0.1", self.port)) as last:
             last.sendall(b"GET / HTTP/1.0\r\n\r\n")
             while last.recv(4096):
@@ -112,11 +110,11 @@ class Service:
 
     def __exit__(self, exception, *_):
         self._close()
-        # A test that failed has its own words.
+        # A failed test has its own message.
         assert exception or not self.defects, self.defects
 
     def stop(self):
-        """Its connections are closed, and new ones refused from now on."""
+        """Closes the connections, and refuses new ones from now on."""
         self._close()
         assert not self.defects, self.defects
 

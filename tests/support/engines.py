@@ -1,4 +1,4 @@
-"""Real Redis and Valkey servers and Sentinels: on loopback, at free ports, with folders of the test's own."""
+"""Real Redis and Valkey servers and Sentinels: on loopback, at free ports, with separate folders."""
 
 import contextlib
 import pathlib
@@ -41,7 +41,7 @@ def read_reply(file):
 
 
 class Engine:
-    """A server, stopped by its own handle, and by the end of this process, however that ends."""
+    """A server. It is stopped by its own handle, and when this process ends in any way."""
 
     def __init__(self, folder, *settings, server="redis", sentinel=None, port=None, node=None):
         """`node`: the node of a network where it runs."""

@@ -55,7 +55,7 @@ def drain(stage):
 
 
 def backlog(stage):
-    """What a long outage changes: an enqueue behind a million that wait, and the delivery of the million."""
+    """The effect of a long outage: an enqueue with a million pending notifications, and their delivery."""
     waiting, few = stage.effort.count(1_000_000), stage.effort.count(30_000)
     floor, empty = from_c(stage, stage.effort.count(20_000), cpu=stage.cpu)
 

@@ -185,7 +185,7 @@ namespace Esales.Notify.Tests
                     { ["ESALES_MARKET"] = "Norway", ["ESALES_TIMEOUT_MS"] = "60000" };
                 Ended ended = Processes.Run(
                     Processes.BuildFolder, environment, "tests.exe", "child", "set-variable", sandbox.BaseUrl);
-                // As the README shows.
+                // The same test for Mono as in the README.
                 bool counts = Type.GetType("Mono.Runtime") != null;
                 Check.Contains(
                     counts ? "ESALES_DELIVERED" : "InvalidConfigException: ESALES_INVALID_CONFIG: cluster_id",

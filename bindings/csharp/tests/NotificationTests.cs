@@ -257,7 +257,7 @@ namespace Esales.Notify.Tests
                 using (Client client = sandbox.Client(
                     Sandbox.Option("backoff_ms", "0"),
                     Sandbox.Option("timeout_ms", answer == "hang" ? "300" : "60000"),
-                    // It does not make a payment safe to send again.
+                    // on_failure=queue does not make a payment safe to send again.
                     Sandbox.Option("on_failure", "queue")))
                 {
                     var error = Check.Throws<MayHaveArrivedException>(

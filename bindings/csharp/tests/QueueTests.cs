@@ -361,20 +361,20 @@ namespace Esales.Notify.Tests
             using (var settled = new BlockingCollection<Receipt>())
             {
                 Client first = sandbox.Client();
-                int told = 0;
-                first.Settled += (sender, e) => Interlocked.Increment(ref told);
+                int raised = 0;
+                first.Settled += (sender, e) => Interlocked.Increment(ref raised);
                 second.Settled += (sender, e) => settled.Add(e.Receipt);
                 second.EnqueueAddToCart(Sample.Anna, Sample.Ticket);
                 Next(settled);
-                Await(() => Volatile.Read(ref told) == 1, "the first was not told");
+                Await(() => Volatile.Read(ref raised) == 1, "the first client got no event");
 
                 first.EnqueueAddToCart(Sample.Anna, Sample.Ticket, "left behind");
                 first.Dispose();
-                int before = Volatile.Read(ref told);
+                int before = Volatile.Read(ref raised);
                 Check.Equal("left behind", Next(settled).Id, "settled");
                 second.EnqueueAddToCart(Sample.Anna, Sample.Ticket);
                 Next(settled);
-                Check.Equal(before, Volatile.Read(ref told), "told after it was disposed");
+                Check.Equal(before, Volatile.Read(ref raised), "an event after the client was disposed");
                 Check.Throws<ClosedException>(() => first.Settled += (sender, e) => { }, "closed");
                 first.Settled -= (sender, e) => { };
                 Check.Throws<ClosedException>(() => first.EnqueueAddToCart(Sample.Anna, Sample.Ticket), "closed");
@@ -458,7 +458,7 @@ namespace Esales.Notify.Tests
                     GC.Collect();
                 }
                 Check.That(client.Flush(Limit), "not flushed");
-                Check.That(all.Wait(Limit), all.CurrentCount + " were not told");
+                Check.That(all.Wait(Limit), all.CurrentCount + " events are missing");
                 Check.Equal(Count, ids.Distinct().Count(), "ids");
                 Check.That(new HashSet<string>(Ids(sandbox)).SetEquals(ids), "other ids arrived");
                 Stats stats = client.GetStats();

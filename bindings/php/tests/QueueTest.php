@@ -29,7 +29,7 @@ final class QueueTest extends SandboxTestCase
 {
     private const UUID = '/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/D';
 
-    /** For flush() where it must succeed, in milliseconds. */
+    /** The time limit of a flush() that must succeed, in milliseconds. */
     private const LIMIT_MS = Process::LIMIT_S * 1000;
 
     /** A client whose deliveries are tried again at once. */
@@ -121,7 +121,7 @@ final class QueueTest extends SandboxTestCase
         self::assertLessThanOrEqual(30000, $stats->getGateClosedMilliseconds());
         self::assertGreaterThan(0, $stats->getPendingBytes());
 
-        // It expires, although the service asked to wait.
+        // The notification expires, although the service asked to wait.
         self::assertTrue($client->flush(self::LIMIT_MS));
         self::assertSame(Status::EXPIRED, $client->receipt('waits')->getStatus());
         self::assertSame(1, $client->stats()->getProcess()->getExpired());

@@ -260,7 +260,7 @@ def fork_with_a_spool(base_url: str) -> None:
             assert client.stats().spool.delivered == 1
             client.enqueue_add_to_cart(VISITOR, "t", "child-0")
             assert client.flush(LIMIT_S)
-            # It has no callback until it sets one.
+            # The child has no callback until it sets one.
             of_child: List[str] = []
             client.on_delivery(lambda receipt: of_child.append(receipt.id))
             client.enqueue_add_to_cart(VISITOR, "t", "child-1")
@@ -335,6 +335,6 @@ PROGRAMS: Dict[str, Callable[[str], None]] = {
 }
 
 if __name__ == "__main__":
-    # Also ends processes that hang.
+    # The alarm also ends processes that hang.
     signal.alarm(2 * LIMIT_S)
     PROGRAMS[sys.argv[1]](sys.argv[2])

@@ -370,7 +370,7 @@ def test_queued_payment_becomes_a_dead_letter_when_it_may_have_arrived(
             counts = client.stats().spool
             assert (counts.accepted, counts.dead, counts.pending) == (1, 1, 0)
         else:
-            # It is not enqueued either, because the queue would send it again.
+            # The payment is not enqueued either, because the queue would send it again.
             with pytest.raises(e.MayHaveArrivedError):
                 client.notify(visitor, Notification.payment([LINE]))
             assert client.flush(LIMIT_S)

@@ -120,7 +120,7 @@ def test_forked_children_send_while_threads_of_the_parent_send(start_sandbox: ST
     assert len(set(ids)) == len(ids), "something arrived twice"
     expected = {f"child-{name}-{what}" for name in range(10) for what in (0, 1, 2, "own")}
     assert expected <= set(ids)
-    # Neither wrote to a connection of the other.
+    # Parent and child did not write to each other's connections.
     who = [(one["connection"], one["notification"]["id"].rsplit("-", 1)[0]) for one in sandbox.received()]
     of_children = {connection for connection, name in who if name.startswith("child")}
     of_the_parent = {connection for connection, name in who if name.startswith("parent")}

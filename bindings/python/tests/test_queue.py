@@ -351,7 +351,7 @@ def test_interpreter_that_stops_its_delivery_sends_nothing_twice(
     delivered = 0
     for _ in range(5):
         run_program(ends, service.base_url, environment)
-        # It delivered some, but not all.
+        # The process delivered some of them, but not all.
         assert delivered < len(service.received()) < len(ids)
         delivered = len(service.received())
         # The sent notifications are recorded.
@@ -466,11 +466,11 @@ def test_delivery_callback_can_be_replaced_and_unregistered(make: MAKE, visitor:
     client.on_delivery(None)
     three = deliver(client, visitor, ticket)
     witness = make()
-    told: queue.Queue[str] = queue.Queue()
-    witness.on_delivery(lambda receipt: told.put(receipt.id))
+    reported: queue.Queue[str] = queue.Queue()
+    witness.on_delivery(lambda receipt: reported.put(receipt.id))
     four = deliver(client, visitor, ticket)
     # Both clients share a queue, and callbacks run in its order: the third has been called.
-    while told.get(timeout=LIMIT_S) != four:
+    while reported.get(timeout=LIMIT_S) != four:
         pass
     assert came == [("first", one), ("second", two)]
     assert found(client, three).status == e.ESALES_DELIVERED
@@ -504,18 +504,18 @@ def test_delivery_callback_can_unregister_itself_and_close_its_client(make: MAKE
     for end in (lambda client: client.on_delivery(None), lambda client: client.close()):
         client, witness = make(), make()
         came: List[str] = []
-        told: queue.Queue[str] = queue.Queue()
+        reported: queue.Queue[str] = queue.Queue()
 
         def once(receipt: Receipt, client: Client = client, end: Callable[[Client], None] = end) -> None:
             came.append(receipt.id)
             end(client)
 
         client.on_delivery(once)
-        witness.on_delivery(lambda receipt: told.put(receipt.id))
+        witness.on_delivery(lambda receipt: reported.put(receipt.id))
         ids = []
         for _ in range(2):
             ids.append(witness.enqueue_add_to_cart(visitor, ticket).id)
-            assert told.get(timeout=LIMIT_S) == ids[-1]
+            assert reported.get(timeout=LIMIT_S) == ids[-1]
         assert came == ids[:1]
         witness.on_delivery(None)
 
@@ -544,7 +544,7 @@ def test_close_lets_a_running_delivery_callback_finish(make: MAKE, visitor: Visi
 def test_closed_client_calls_no_delivery_callback(service: Sandbox, make: MAKE, visitor: Visitor, ticket: str) -> None:
     client, witness = make(), make()
     came: List[Receipt] = []
-    told: queue.Queue[str] = queue.Queue()
+    reported: queue.Queue[str] = queue.Queue()
     client.on_delivery(came.append)
     freed = watch_frees(client)
     # Both clients share the queue, which delivers the notifications of a closed client.
@@ -552,9 +552,9 @@ def test_closed_client_calls_no_delivery_callback(service: Sandbox, make: MAKE, 
     id = client.enqueue_add_to_cart(visitor, ticket).id
     client.close()
     assert len(freed) == 1
-    witness.on_delivery(lambda receipt: told.put(receipt.id))
+    witness.on_delivery(lambda receipt: reported.put(receipt.id))
     service.script("")
-    assert told.get(timeout=LIMIT_S) == id
+    assert reported.get(timeout=LIMIT_S) == id
     assert came == []
 
 
@@ -593,7 +593,7 @@ def test_interpreter_exits_cleanly_while_callbacks_run(start_sandbox: START, env
     for _ in range(5):
         sandbox = start_sandbox()
         run_program("end_with_callbacks_at_work", sandbox.base_url, environment)
-        # It delivered; otherwise the test has no meaning.
+        # The parent delivered; otherwise the test has no meaning.
         assert sandbox.received() != []
 
 

@@ -1,4 +1,4 @@
-//! What an operator can read about a spool.
+//! The data that an operator can read about a spool.
 
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};

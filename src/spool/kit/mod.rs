@@ -140,7 +140,7 @@ macro_rules! conformance_tests {
             }
             ledger {
                 counters_change_with_every_fate
-                process_counters_count_what_the_handle_accepted
+                process_counters_count_the_items_of_the_handle
                 totals_return_bytes_and_the_age_of_the_oldest_item
                 totals_return_age_and_latency_of_the_last_deliveries
                 mark_is_settled_once_everything_before_it_has_left

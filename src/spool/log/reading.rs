@@ -214,7 +214,7 @@ impl<'a> Reading<'a> {
                     }
                 }
             }
-            // It was erased before the leader read it.
+            // The notification was erased before the leader read it.
             Record::Erased(_) => {}
         }
         Ok(())

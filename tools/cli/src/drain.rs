@@ -219,14 +219,14 @@ impl Log {
         });
     }
 
-    /// A message of the command's own.
+    /// Logs a message of the command itself.
     fn info(&self, message: &str) {
         if self.level >= LogLevel::Info {
             self.write(LogLevel::Info, message);
         }
     }
 
-    /// For the messages of the library.
+    /// The callback for the library's log messages.
     fn callback(&self) -> LogCallback {
         let log = self.clone();
         Box::new(move |level, message| log.write(level, message))

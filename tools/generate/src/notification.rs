@@ -324,7 +324,7 @@ fn php_kind(row: &KindSpec) -> String {
         let name = camel(argument.row.name);
         parameters.push(match argument {
             Argument { row, .. } if is_lines(row) => format!("iterable ${name}"),
-            // On its own line, because for PHP 7 it is a comment.
+            // The attribute is on its own line, because PHP 7 reads it as a comment.
             Argument {
                 row,
                 is_required: true,

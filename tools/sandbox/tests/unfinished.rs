@@ -248,7 +248,7 @@ fn sandbox_refuses_a_script_that_is_too_long() {
         assert_eq!(reply.status, 400);
         assert!(reply.body.contains(message_part), "{}", reply.body);
     }
-    // Far more than the sandbox reads.
+    // The body is far longer than the sandbox reads.
     let reply = exchange(
         &mut stream,
         "PUT",

@@ -25,7 +25,7 @@ pub struct Body {
 /// Why a body was not read to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BodyError {
-    /// It did not arrive in time.
+    /// The body did not arrive in time.
     Timeout,
     /// The connection broke.
     BrokenOff,

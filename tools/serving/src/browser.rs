@@ -110,8 +110,8 @@ mod tests {
             ("evillocalhost", true),
             ("", true),
         ] {
-            let told = refused("/", &[("host", host)], true).is_some();
-            assert_eq!(told, is_refused, "{host}");
+            let found = refused("/", &[("host", host)], true).is_some();
+            assert_eq!(found, is_refused, "{host}");
         }
         assert_eq!(refused("/", &[], false), None);
         let absolute = refused("http://evil.example/", &[("host", "localhost")], false);
@@ -130,8 +130,8 @@ mod tests {
             ("null", true),
             ("", true),
         ] {
-            let told = refused("/", &[host, ("origin", origin)], true).is_some();
-            assert_eq!(told, is_refused, "{origin}");
+            let found = refused("/", &[host, ("origin", origin)], true).is_some();
+            assert_eq!(found, is_refused, "{origin}");
         }
     }
 

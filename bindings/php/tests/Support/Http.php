@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Esales\Notify\Tests\Support;
 
 /**
- * One HTTP request, with PHP's own means.
+ * Makes one HTTP request, with PHP's own functions.
  */
 final class Http
 {

@@ -1,4 +1,4 @@
-//! Where the agent listens: a loopback address, or a Unix socket.
+//! The addresses at which the agent listens: loopback addresses and Unix sockets.
 
 use std::fmt;
 use std::fs::{self, Metadata, Permissions};

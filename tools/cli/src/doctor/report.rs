@@ -9,7 +9,7 @@ use textwrap::{Options, WordSplitter};
 use super::screen::Screen;
 use crate::output::printable;
 
-/// From best to worst.
+/// The states, from best to worst.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum CheckState {
     Skipped,
@@ -264,7 +264,7 @@ mod tests {
             (vec![warning(), ok()], "warning", 0, 1),
             (vec![failed(), warning(), ok()], "failed", 2, 2),
         ] {
-            let report = of(checks);
+            let report = from_checks(checks);
             assert_eq!(report.json()["state"], state);
             assert_eq!(
                 (report.exit_code(false), report.exit_code(true)),
@@ -275,7 +275,7 @@ mod tests {
 
     #[test]
     fn report_prints_every_check_as_a_line_and_as_json() {
-        let report = of(vec![
+        let report = from_checks(vec![
             Check::ok("a", "fine").fact("n", 1),
             Check::failed("b", "broken", "fix it"),
         ]);
@@ -294,7 +294,7 @@ mod tests {
     #[test]
     fn lines_fit_the_screen_and_break_no_word_when_it_has_a_width() {
         let long = "the path /var/lib/esales-notify/spool and the command `esales-notify queue dead list` stay as they are";
-        let report = of(vec![Check::failed("a", long, long)]);
+        let report = from_checks(vec![Check::failed("a", long, long)]);
         let plain = report.text(Screen::PLAIN);
         for (width, is_coloured) in [(100, false), (80, true), (72, false), (40, true)] {
             let screen = Screen {
@@ -320,7 +320,7 @@ mod tests {
 
     #[test]
     fn report_groups_skipped_checks_with_the_same_reason() {
-        let report = of(vec![
+        let report = from_checks(vec![
             Check::skipped("a", "no need"),
             Check::skipped("b", "no need"),
             Check::skipped("c", "no way"),

@@ -11,7 +11,7 @@ const LEAST_WIDTH: u16 = 20;
 
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Screen {
-    /// In columns; `None`: lines are not wrapped.
+    /// The width in columns; `None`: lines are not wrapped.
     pub(super) width: Option<usize>,
     pub(super) is_coloured: bool,
 }

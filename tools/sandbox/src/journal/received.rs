@@ -75,13 +75,14 @@ fn kind_name<S: Serializer>(kind: &Option<Kind>, serializer: S) -> Result<S::Ok,
 }
 
 impl Received {
-    /// The path and query, with a payment token that is too short to be used.
+    /// The path and query, with the payment token shortened, so that it cannot be used.
     #[must_use]
     pub fn path_without_tokens(&self) -> Cow<'_, str> {
         without_tokens(&self.path)
     }
 
-    /// The body, with the visitor's token too short to be used. In a body that is no JSON object, no token is found.
+    /// The body, with the visitor's token shortened, so that it cannot be used. In a body that is not a JSON object, no
+    /// token is found.
     #[must_use]
     pub fn body_without_tokens(&self) -> Cow<'_, str> {
         let token = self.notification.as_ref().and_then(|n| n.token.as_deref());

@@ -67,7 +67,7 @@ pub(crate) fn known_paths() -> String {
     paths.join(", ")
 }
 
-/// The path and query, with every token in the query too short to be used.
+/// The path and query, with every token in the query shortened, so that it cannot be used.
 pub(crate) fn without_tokens(path_and_query: &str) -> Cow<'_, str> {
     let Some((path, query)) = path_and_query.split_once('?') else {
         return Cow::Borrowed(path_and_query);
