@@ -32,7 +32,7 @@ class HoldingService(Service):
 
 
 class Shop:
-    """Enqueues by an agent from a thread of its own; `calls` has what became of each call, as tests/fleet/told.py wants it."""
+    """Enqueues by an agent from a thread of its own; `calls` has what became of each call, as tests/fleet/accounting.py wants it."""
 
     def __init__(self, agent, prefix, count=100_000):
         self.agent, self.calls, self._stops = agent, [], threading.Event()
