@@ -29,7 +29,7 @@ impl Command {
 
     /// Appends the arguments of another command.
     pub(super) fn with_all(mut self, other: &Command) -> Command {
-        self.count += other.words;
+        self.count += other.count;
         self.bytes.extend_from_slice(&other.bytes);
         self
     }
