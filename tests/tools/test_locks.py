@@ -2,10 +2,23 @@
 
 import json
 import re
+import subprocess
 
 import pytest
 
-LOCKS = ["tests", "benches", "packaging"]
+LOCKS = ["tests", "benches", "packaging", "tools/site"]
+#: Makes the locks, and so cannot install from one.
+MAKES_LOCKS = "tools/lock-tools.sh"
+
+
+def tracked(root):
+    listed = subprocess.run(["git", "-C", str(root), "ls-files"], check=True, capture_output=True, text=True).stdout
+    return [root / line for line in listed.splitlines()]
+
+
+def test_every_list_of_python_packages_has_a_lock(root):
+    listed = {path.parent.relative_to(root).as_posix() for path in tracked(root) if path.name == "requirements.in"}
+    assert listed == set(LOCKS)
 
 
 @pytest.mark.parametrize("folder", LOCKS)
@@ -34,9 +47,11 @@ def test_npm_packages_are_locked_with_their_hashes(root):
 
 
 def test_tools_are_installed_from_their_locks_only(root):
-    scripts = [root / "tools/install-test-tools.sh", root / "packaging/packages.mk"]
+    scripts = [path for path in tracked(root) if path.name == "Makefile" or path.suffix in (".mk", ".sh", ".yml")]
+    scripts = [path for path in scripts if path != root / MAKES_LOCKS]
+    assert {"Makefile", "packages.mk", "install-test-tools.sh"} <= {path.name for path in scripts}
     text = "\n".join(path.read_text().replace("\\\n", " ") for path in scripts)
     installs = [line for line in text.splitlines() if "pip install" in line or 'pip" install' in line]
-    assert len(installs) == 2 and all("--require-hashes -r" in line for line in installs), installs
+    assert len(installs) == 3 and all("--require-hashes -r" in line for line in installs), installs
     assert re.findall(r"npm (\w+)", re.sub(r"#.*", "", text).replace("command -v npm", "")).count("install") == 0
     assert "npm ci --silent --ignore-scripts" in text
