@@ -1,4 +1,4 @@
-"""Several spools by name in one engine, each with a drainer of its own: how far one drainer goes, how far several go, and
+"""Several named spools in one engine, each with its own drainer: the rate of one drainer, the rate of several, and
 the order of a visitor's events. A visitor's session is always in the same spool, by a hash of its key."""
 
 import collections
@@ -13,14 +13,14 @@ from counting import Service
 from environments import as_environment
 from waiting import wait_for
 
-#: How many spools there are when there is more than one.
+#: The number of spools in the tests with several.
 SEVERAL = 3
 SESSIONS = [f"session-{n}" for n in range(24)]
 EVENTS = 4
 COUNT = len(SESSIONS) * EVENTS
-#: How long the service takes for each request. Much longer than the delivery.
+#: The service's time for each request, much longer than the delivery itself.
 PACE_S = 0.1
-#: How many requests the service takes in each second; it refuses the others.
+#: The number of requests that the service accepts per second; it refuses the others.
 RATE = 10
 RETRY_AFTER_S = 1
 
@@ -31,7 +31,8 @@ def name_of(session, spools):
 
 
 class LimitedService(Service):
-    """Takes a time for each request, or only so many requests a second. It holds its answers back until all is enqueued."""
+    """A service that is slow, or accepts a limited number of requests per second. It holds its answers back until
+    all events are enqueued."""
 
     def __init__(self, pace_s=0.0, rate=None):
         self.pace_s, self.rate = pace_s, rate
@@ -59,7 +60,7 @@ class LimitedService(Service):
 
 
 class Shop:
-    """A shop with so many spools and a drainer for each, whose service is limited."""
+    """A shop with this many spools and a drainer for each, whose service is limited."""
 
     def __init__(self, engine, stack, command, folder, service, spools, concurrency):
         self.service, self.engine, self.calls, self.agents = service, engine, [], {}
@@ -77,21 +78,21 @@ class Shop:
         self.calls.append({"id": f"{session}/{number}", "status": "ESALES_QUEUED" if answer.status == 202 else "refused"})
 
     def enqueue_all(self):
-        """As visitors come: the sessions' events are mixed."""
+        """Enqueues the events of all sessions mixed, as from real visitors."""
         for number in range(EVENTS):
             for session in SESSIONS:
                 self.enqueue(session, number)
         assert len(queued(self.calls)) == COUNT
 
     def deliver(self):
-        """Lets the service answer; returns how long it took until all had arrived."""
+        """Lets the service answer. Returns the time until all events had arrived."""
         start = time.monotonic()
         self.service.may_answer.set()
         wait_for(lambda: len(self.service.ids) == COUNT, "not all is delivered", LONG_S)
         return time.monotonic() - start
 
     def largest_part(self):
-        """How many events the spool with the most of them has."""
+        """The number of events in the largest spool."""
         parts = collections.Counter(name_of(session, len(self.agents)) for session in SESSIONS)
         assert len(parts) == len(self.agents)
         return max(parts.values()) * EVENTS
@@ -102,7 +103,7 @@ def open_shop(stack, start_engine, command, tmp_path):
     def open_one(spools, concurrency, **limits):
         service = stack.enter_context(LimitedService(**limits))
         folder = tmp_path / f"{spools}-spools"
-        # A test that fails before it lets the service answer is not to wait for it.
+        # A test that fails before the service answers must not wait for it.
         stack.callback(service.may_answer.set)
         return Shop(start_engine(), stack, command, folder, service, spools, concurrency)
 
@@ -112,7 +113,7 @@ def open_shop(stack, start_engine, command, tmp_path):
 def out_of_order(service):
     """The sessions whose events did not arrive in the order of their numbers."""
     arrived = collections.defaultdict(list)
-    # In the order of their arrival.
+    # The events in the order of their arrival.
     for name in service.ids:
         session, number = name.split("/")
         arrived[session].append(int(number))
@@ -147,11 +148,11 @@ def test_one_drainer_ends_at_its_concurrency_and_several_go_past_it(concurrency,
         wait_for(lambda: shop.service.at_once == spools * concurrency, "not every drainer delivers", LONG_S)
         took[spools] = shop.deliver()
         assert_each_arrived_once(shop, settle_in)
-        # Never more, however much is pending.
+        # Never more, whatever the number of pending events.
         assert shop.service.most_at_once == spools * concurrency
         if concurrency == 1:
             assert out_of_order(shop.service) == []
-    # With several spools the largest part decides.
+    # With several spools, the largest one takes the longest.
     possible = COUNT / shop.largest_part()
     assert possible > 2 and took[1] / took[SEVERAL] > (1 + possible) / 2, (took, possible)
 
@@ -162,9 +163,9 @@ def test_drainers_end_at_the_rate_of_the_service_and_keep_the_order_of_each_sess
     shop.enqueue_all()
     shop.deliver()
     assert_each_arrived_once(shop, settle_in)
-    # The rate is reached by one drainer already, and the service refuses what is more.
+    # One drainer already reaches the rate, and the service refuses further requests.
     assert max(shop.service.taken.values()) == RATE and sum(shop.service.refused.values()) > 0
-    # It is not asked over and over: each drainer waits for Retry-After.
+    # The service does not get requests continuously, because each drainer waits for Retry-After.
     assert max(shop.service.refused.values()) <= spools, shop.service.refused
     assert out_of_order(shop.service) == []
 

@@ -1,4 +1,4 @@
--- Grants the lease, or answers who holds it.
+-- Grants the lease, or returns its holder.
 local known, refused = origins()
 if refused then return refused end
 local holder = redis.call('GET', LEAD)

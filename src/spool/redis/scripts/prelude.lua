@@ -24,7 +24,7 @@ end
 
 local function at(stream, seq) return redis.call('XRANGE', stream, entry_id(seq), entry_id(seq))[1] end
 
--- The number of origins; an error if the counters are gone while the spool is there, or are of another version.
+-- The number of origins; an error if the counters are missing but the spool exists, or if they have another version.
 local function origins()
   local c = redis.call('HMGET', C, 'v', 'n')
   if c[1] == FORMAT then return tonumber(c[2] or '0') end
@@ -39,7 +39,7 @@ local function keep_receipt(id, value, ms)
   if ms == '0' then redis.call('DEL', receipt(id)) else redis.call('SET', receipt(id), value, 'PX', ms) end
 end
 
--- Whether the token's holder leads; its lease then begins anew.
+-- Whether the holder of the token is the leader; renews its lease.
 local function leads(token)
   if redis.call('GET', LEAD) ~= token then return false end
   redis.call('PEXPIRE', LEAD, 5000)
@@ -64,7 +64,7 @@ local function drop_pending(n, seq, entry, why, now, ms)
   keep_receipt(found.i, 'x ' .. found.a .. ' ' .. now .. ' ' .. attempts .. ' ' .. why, ms)
 end
 
--- Takes a dead letter out of its list.
+-- Removes a dead letter from its list.
 local function take_letter(seq)
   local entry = at(DEAD, seq)
   if not entry or redis.call('XDEL', DEAD, entry[1]) == 0 then return nil end

@@ -1,4 +1,4 @@
--- Ends the pause of every gate that backs off. Answers their number.
+-- Ends the pause of every closed gate. Returns the number of these gates.
 local known, refused = origins()
 if refused then return refused end
 local done = 0
