@@ -15,6 +15,10 @@ local function count(producer, field, number)
   redis.call('HINCRBY', PRODUCERS, producer .. ':' .. field, number)
 end
 
+-- Lets the rest of the script write although the engine's memory is full: an engine refuses only the first write of a script
+-- that may need memory, and DEL needs none. For what the drainer and an operator do, which frees memory in the end.
+local function write_when_memory_is_full() redis.call('DEL', P .. 'none') end
+
 -- The fields of a stream's entry as a table.
 local function fields(entry)
   local found = {}
