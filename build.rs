@@ -10,11 +10,11 @@ mod headers;
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed=build.rs");
-    // What is built with the feature `guest` is the shared library, or has no use for these.
+    // Only the shared library needs these options, which is built with the feature `guest`.
     if env::var("CARGO_CFG_TARGET_OS")? == "linux" && env::var_os("CARGO_FEATURE_GUEST").is_some() {
         // rustc sets no SONAME, and then programs that link against the library would contain the absolute build path.
         println!("cargo:rustc-link-arg=-Wl,-soname,libesales_notify.so.0");
-        // A thread that used the library must be able to end after dlclose.
+        // The library stays loaded after dlclose, because a thread that used it may end later.
         println!("cargo:rustc-link-arg=-Wl,-z,nodelete");
     }
     #[cfg(feature = "capi")]

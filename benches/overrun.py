@@ -2,8 +2,8 @@
 
 usage: overrun.py [--rounds N] [--only WORD]
 
-It sends to servers of 41 kinds over HTTP, and over TLS with ten kinds more, from a process beside one busy process for
-each CPU. It prints the worst overrun of each kind, and as a control that of poll(), which only waits. The promise is
+It sends to 41 kinds of server over HTTP, and to these and ten more over TLS, while one busy process runs on each CPU.
+It prints the worst overrun for each kind and, as a control, that of poll(), which only waits. The promise is
 timeout_ms + 100 ms; the exit code is 1 if a call took longer.
 """
 
@@ -69,7 +69,7 @@ def after_request(*steps):
 
 
 def answer_once(serve):
-    """The first request on a connection is answered, and the later ones by `serve`."""
+    """Answers the first request on a connection, and passes the later ones to `serve`."""
     def both(connection):
         request(connection)
         connection.sendall(NO_CONTENT)
@@ -151,7 +151,7 @@ SERVERS = {
 
 
 class Listening:
-    """Serves each connection on a thread; `raw` comes before TLS."""
+    """Serves each connection on a thread. `raw` gets the connection before TLS."""
 
     def __init__(self, serve, context=None, raw=None):
         self.serve, self.context, self.raw = serve, context, raw
@@ -178,7 +178,7 @@ class Listening:
 
 
 def relaying(port, forward):
-    """Between the client and a TLS server of ours; `forward` sends the server's bytes on."""
+    """A proxy between the client and a TLS server of the test. `forward` sends the server's bytes to the client."""
     def serve(connection):
         with socket.create_connection(("127.0.0.1", port)) as up:
             def send():

@@ -1,4 +1,4 @@
-"""`make bench`: ours against its peers. See benches/README.md.
+"""`make bench`: compares the library with its peers. See benches/README.md.
 
 Which library and command are measured: ESALES_NOTIFY_LIBRARY and ESALES_NOTIFY_COMMAND.
 """
@@ -43,8 +43,8 @@ def built(variable):
     return path
 
 
-def say(words):
-    print(words, file=sys.stderr, flush=True)
+def say(text):
+    print(text, file=sys.stderr, flush=True)
 
 
 def main():
@@ -65,9 +65,9 @@ def main():
         report.write_into(chosen.summary, report.summary(page))
     if chosen.json:
         chosen.json.write_text(json.dumps(report.as_json(found, noise), indent=1) + "\n")
-    failures = [words for one in found for words in one.failures]
-    for words in failures:
-        say(f"FAILED: {words}")
+    failures = [text for one in found for text in one.failures]
+    for text in failures:
+        say(f"FAILED: {text}")
     return 1 if failures else 0
 
 

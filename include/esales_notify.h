@@ -5,49 +5,45 @@
  *
  * Rules
  *
- * 1.  Names. Functions and types begin with esales_, macros with ESALES_. Nothing else is
- *     exported.
+ * 1.  Names. Functions and types begin with esales_, macros with ESALES_. Nothing else is exported.
  * 2.  Results. A function that can fail returns int32_t: 0 or more is success, less than 0 is an
  *     error code from the list below. The codes are frozen: they are never renumbered or reused.
  *     esales_last_error() returns the message of a failure.
  * 3.  Out-parameters are written only on success. A receipt is also written on failure.
- * 4.  Strings passed in are UTF-8 and NUL-terminated, and are borrowed for the call. Strings
- *     passed out are static, or are copied into the caller's memory. The caller frees only
- *     handles.
- * 5.  Invalid arguments. NULL where it is not allowed, invalid UTF-8 or a wrong struct_size
- *     returns ESALES_INVALID_ARGUMENT with a message that names the argument. Nothing is sent.
- *     Freeing NULL is allowed.
+ * 4.  Strings passed in are UTF-8 and NUL-terminated, and are borrowed for the call. Strings passed
+ *     out are static, or are copied into the caller's memory. The caller frees only handles.
+ * 5.  Invalid arguments. A call returns ESALES_INVALID_ARGUMENT for NULL where it is not allowed,
+ *     for invalid UTF-8 and for a wrong struct_size. The message names the argument, and nothing is
+ *     sent. Freeing NULL is allowed.
  * 6.  Threads. Any number of threads may use a handle at once. While a handle is freed, no other
  *     thread may use it. No function is async-signal-safe: a signal handler must not call any of
  *     them.
- * 7.  fork. A client works in the parent and in the child. The child opens its own connections
- *     and does not use the parent's.
+ * 7.  fork. A client works in the parent and in the child. The child opens its own connections and
+ *     does not use the parent's.
  * 8.  Time. A call that sends returns within the option timeout_ms, whatever the network does. A
- *     call that enqueues never waits for the network; it waits for other processes and for an
- *     fsync for at most enqueue_timeout_ms. Opening, reading and writing a spool file have no
- *     time limit: if the file system hangs, the call hangs too.
- * 9.  Panics do not reach the caller. A defect of the library is returned as ESALES_INTERNAL.
- * 10. Loading the library starts no thread, opens no file or socket, reads no environment
- *     variable and installs no signal handler. The library stays loaded: dlclose is safe at any
- *     time.
- * 11. Callbacks. A callback may run on any thread, and the library holds no lock while it runs.
- *     Its arguments are valid during the call. It is unregistered by setting another callback or
- *     NULL, or by freeing the client; after that it never runs. Unregistering a callback waits
- *     until the callback has ended, unless the callback unregisters itself. Two callbacks that
- *     unregister each other at the same time therefore wait for ever. Threads of the library
- *     that run callbacks have a stack of 8 MiB in addition to the host's thread-local data, and
- *     block all signals. A callback must return: if a C++ exception or pthread_exit leaves it,
- *     the process is aborted (SIGABRT), and if longjmp leaves it, the behaviour is undefined.
+ *     call that enqueues never waits for the network; it waits for other processes and for an fsync
+ *     for at most enqueue_timeout_ms. Opening, reading and writing a spool file have no time limit:
+ *     if the file system hangs, the call hangs too.
+ * 9.  Panics do not reach the caller. A call in which the library panics returns ESALES_INTERNAL.
+ * 10. Loading the library starts no thread, opens no file or socket, reads no environment variable
+ *     and installs no signal handler. The library stays loaded: dlclose is safe at any time.
+ * 11. Callbacks. A callback may run on any thread, and the library holds no lock while it runs. Its
+ *     arguments are valid during the call. It is unregistered by setting another callback or NULL,
+ *     or by freeing the client; after that it never runs. Unregistering a callback waits until the
+ *     callback has ended, unless the callback unregisters itself. Two callbacks that unregister
+ *     each other at the same time therefore wait for ever. The library's threads that run callbacks
+ *     block all signals. Their stack has 8 MiB, and room for the host's thread-local data. A
+ *     callback must return: if a C++ exception or pthread_exit leaves it, the process is aborted
+ *     (SIGABRT), and if longjmp leaves it, the behaviour is undefined.
  * 12. Struct sizes. Later versions add members only at the end of a struct. In struct_size the
- *     caller passes the size with which it was compiled. A size that no version had is refused.
- *     A struct need not be aligned.
+ *     caller passes the size with which it was compiled. A size that no version had is refused. A
+ *     struct need not be aligned.
  * 13. Memory. If no memory is left, calls that would send or enqueue return ESALES_INTERNAL, and
- *     the library completes work in progress from a reserve of 4 MiB. A failed allocation ends
- *     the process only if the reserve is used up.
- * 14. Signals. The library has no signal handlers, and its threads block all signals, so the
- *     host's handlers run on the host's threads. Exception: if the host has no thread left,
- *     because its main thread has called pthread_exit, one thread of the library unblocks all
- *     signals.
+ *     the library completes work in progress from a reserve of 4 MiB. A failed allocation ends the
+ *     process only if the reserve is used up.
+ * 14. Signals. The library has no signal handlers, and its threads block all signals, so the host's
+ *     handlers run on the host's threads. Exception: if the host has no thread left, because its
+ *     main thread has called pthread_exit, one thread of the library unblocks all signals.
  */
 
 #ifndef ESALES_NOTIFY_H
@@ -118,7 +114,7 @@
 #define ESALES_SERVER_ERROR -20
 
 /**
- * The service asks to come back later (429 or 425).
+ * The service asks the client to try again later (429 or 425).
  */
 #define ESALES_THROTTLED -21
 
@@ -174,17 +170,17 @@
  */
 #define ESALES_UNKNOWN_ID -34
 
-/* There is a defect in the library. */
+/* The library has a defect. */
 
 /**
- * There is a defect in the library; what the call did is not known.
+ * The library has a defect; it is not known whether the call had an effect.
  */
 #define ESALES_INTERNAL -90
 
 /* The kinds of notification. */
 
 /**
- * The visitor added a product to the cart that the service had returned.
+ * The visitor added to the cart a product that the service had returned.
  */
 #define ESALES_ADD_TO_CART 1
 
@@ -199,7 +195,7 @@
 #define ESALES_NON_ESALES_CLICK 3
 
 /**
- * The visitor added a product to the cart that did not come from the service and has no ticket.
+ * The visitor added to the cart a product that did not come from the service and has no ticket.
  */
 #define ESALES_NON_ESALES_ADD_TO_CART 4
 
@@ -248,7 +244,7 @@
 #define ESALES_LOG_WARN 2
 
 /**
- * Changes of the delivery: it started, it stopped, the service is available again.
+ * Delivery started or stopped, or the service is available again.
  */
 #define ESALES_LOG_INFO 3
 
@@ -287,7 +283,7 @@ typedef struct esales_visitor {
    */
   uint32_t struct_size;
   /**
-   * Storefront market, at most 128 bytes. NULL: the client's option market.
+   * Storefront market, at most 128 bytes. NULL: the value of the client's option `market`.
    */
   const char *market;
   /**
@@ -452,7 +448,7 @@ typedef struct esales_stats {
    */
   uint64_t accepted;
   /**
-   * Accepted notifications that were answered 2xx.
+   * Accepted notifications that the service received (2xx).
    */
   uint64_t delivered;
   /**
@@ -488,7 +484,7 @@ typedef struct esales_stats {
    */
   uint64_t process_accepted;
   /**
-   * Notifications of process_accepted that were answered 2xx by the delivery of any process.
+   * Notifications of process_accepted that the service received (2xx), delivered by any process.
    */
   uint64_t process_delivered;
   /**
@@ -508,7 +504,7 @@ typedef struct esales_stats {
    */
   uint64_t process_pending;
   /**
-   * Calls of the same clients that returned ESALES_QUEUE_FULL or ESALES_SPOOL_FAILED.
+   * Calls by the same clients that returned ESALES_QUEUE_FULL or ESALES_SPOOL_FAILED.
    * process_accepted does not include them.
    */
   uint64_t process_refused;
@@ -539,9 +535,10 @@ typedef struct esales_stats {
    */
   uint64_t latency_p99_us;
   /**
-   * Least number of accepted notifications that the engine of the spool has lost: it restarted
-   * without its data, or a replica without the newest ones became the primary. accepted does not
-   * include them. 0 for a spool in a directory or in memory.
+   * Accepted notifications that the spool's engine has lost, because it restarted without its
+   * data or because a replica without the newest notifications became the primary. The true
+   * number may be greater. accepted does not include them. 0 for a spool in a directory or in
+   * memory.
    */
   uint64_t lost;
 } esales_stats;
@@ -559,7 +556,7 @@ extern "C" {
 /**
  * Makes a client. This sends nothing, writes no file and starts no thread.
  *
- * This function alone reads the environment: the ESALES_* variables if config is NULL, and the
+ * Only this function reads the environment: the ESALES_* variables if config is NULL, and the
  * proxy variables if the options proxy or no_proxy are not set. As with getenv, no other thread
  * may change the environment (setenv) at the same time.
  *
@@ -700,7 +697,7 @@ int32_t esales_notify(const struct esales_client *client,
                       struct esales_receipt *receipt);
 
 /**
- * Accepts a notification into the queue and returns. A thread of this process or another process
+ * Accepts a notification into the queue and returns. A thread of this process, or another process,
  * delivers it later (option delivery). The call never waits for the network; it waits for the disk
  * and for other processes for at most enqueue_timeout_ms.
  *
@@ -758,8 +755,8 @@ int32_t esales_enqueue_add_to_cart(const struct esales_client *client,
                                    struct esales_receipt *receipt);
 
 /**
- * Waits until everything that was accepted before the call has left the queue, for at most
- * timeout_ms. What has not left by then stays in the queue.
+ * Waits until all notifications that were accepted before the call have left the queue, for at
+ * most timeout_ms. The others stay in the queue.
  *
  * @param client      from esales_client_new.
  * @param timeout_ms  how long to wait, in milliseconds. 0: do not wait.
@@ -779,9 +776,9 @@ int32_t esales_client_flush(const struct esales_client *client,
  * in a program that is about to end: a request that is in flight when the process ends is sent
  * again later, with the same id. esales_stop_delivery does this for every spool of the process.
  *
- * Other clients that share the queue do not deliver it either, and neither do later ones. What is
- * left stays in the queue, and enqueues keep working. Another process delivers the spool if one is
- * on standby or starts later. In a forked child, delivery is not stopped.
+ * No other client of this process delivers the queue either, even if it is made later. Pending
+ * notifications stay in the queue, and esales_enqueue keeps working. Another process delivers the
+ * spool if one is on standby or starts later. In a forked child, delivery is not stopped.
  *
  * @param client      from esales_client_new.
  * @param timeout_ms  how long to wait for requests in flight, in milliseconds. 0: do not wait.
@@ -832,13 +829,13 @@ int32_t esales_client_receipt(const struct esales_client *client,
                               struct esales_receipt *receipt);
 
 /**
- * Returns the oldest outcome (delivered, dead letter or expired) of this process's delivery that
- * this function has not yet returned. It is for hosts in which a thread of the library cannot run
- * a callback.
+ * Returns the next outcome of this process's delivery: delivered, dead letter or expired. Outcomes
+ * are returned oldest first, each once. The function is for hosts in which a thread of the library
+ * cannot run a callback.
  *
  * The library collects outcomes from the first call on, at most the last 1024;
  * esales_client_receipt can find older ones. Collecting ends when esales_client_on_delivery is
- * called with NULL or the client is freed. A forked child collects its own outcomes, from its own
+ * called with NULL or the client is freed. A forked child collects only its own outcomes, from its
  * first call on.
  *
  * @param client      from esales_client_new.
@@ -856,15 +853,14 @@ int32_t esales_client_delivery_next(const struct esales_client *client,
  * for every notification that was delivered, became a dead letter or expired, after the outcome is
  * recorded. The library holds no lock meanwhile, so the callback may call any function of the
  * library. If the callback forks, the child must call exec or _exit: a child that returns from the
- * callback is ended.
+ * callback is ended. A child that is forked elsewhere must set its callback again.
  *
  * @param client     from esales_client_new.
  * @param callback   replaces an earlier callback. NULL unregisters it. When this function or
  *                   esales_client_free returns, the earlier callback has ended, unless the call
  *                   was made from within it.
  * @param user_data  passed to the callback unchanged.
- * @return 0, ESALES_INVALID_ARGUMENT or ESALES_INVALID_CONFIG. After a fork, the child must set
- *         its callback again.
+ * @return 0, ESALES_INVALID_ARGUMENT or ESALES_INVALID_CONFIG.
  */
 int32_t esales_client_on_delivery(const struct esales_client *client,
                                   esales_delivery_callback callback,

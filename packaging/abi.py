@@ -1,4 +1,4 @@
-"""The released ABI and the present one.
+"""Compares the released ABI with the present one.
 
     abi.py record LIBRARY                  writes abi/MAJOR.MINOR: the header, the symbols, abidw's description
     abi.py check LIBRARY [HEADER [ABI]]    fails with the reason if a program compiled for a release would break;
@@ -28,7 +28,7 @@ def minor():
 
 
 def releases(folder):
-    """Releases with the SONAME of the present version, which is its first number: a program of any of them loads the
+    """Releases with the SONAME of the present version, which is its major version: a program compiled for any of them loads the
     present library, and must continue to work."""
     return sorted(folder.glob(minor().split(".")[0] + ".*"), key=lambda path: [int(part) for part in path.name.split(".")])
 
@@ -52,12 +52,12 @@ def members(header):
 
 
 def growing(header):
-    """The structs that may grow at the end, because they have a struct_size."""
+    """The structs that may grow at the end, because they begin with struct_size."""
     return [name for name, body in members(header).items() if body[0] == "uint32_t struct_size"]
 
 
 def shim(header, folder):
-    """A C library with exactly the functions of the header, for abidw."""
+    """Builds a C library with exactly the functions of the header, for abidw."""
     functions = re.findall(r"^((?:int32_t|void|const char \*) ?esales_\w+\([^;]*\));", without_comments(header), re.M)
     body = {"i": "return 0;", "v": "", "c": 'return "";'}
     (folder / "esales_notify.h").write_bytes(header.read_bytes())

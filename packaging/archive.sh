@@ -1,6 +1,6 @@
-#!/bin/sh
-# archive.sh ARCHIVE: makes everything in a static library of ours local but the functions of the C API, so that a program
-# that links it may have the same names: another copy of ring, of SQLite, of Rust's own library. In place.
+# !/bin/sh archive.sh ARCHIVE: changes the static library in place, so that only the functions of the C API are global
+# symbols. A program that links it may then contain the same names, for example another copy of ring or of Rust's
+# standard library.
 set -eu
 
 archive=$1
@@ -10,12 +10,12 @@ trap 'rm -rf "$work"' EXIT
 nm -g --defined-only "$archive" 2>/dev/null | sed -n 's/.* T \(esales_[a-z_]*\)$/\1/p' | sort -u >"$work/exported"
 [ -s "$work/exported" ] || { echo "archive.sh: $archive has no function of the C API" >&2; exit 1; }
 
-# One object of all that these functions need. Sections stay apart, for a program that links it with --gc-sections; groups
-# do not, since the linker may drop a group of ours in favour of another one with the same name.
+# Links all needed code into one object. Sections stay separate, for programs linked with --gc-sections. Section groups
+# are resolved, because the linker could replace a group by one of another library with the same name.
 ld -r --force-group-allocation $(sed 's/^/-u /' "$work/exported") -o "$work/all.o" "$archive"
 objcopy --keep-global-symbols="$work/exported" "$work/all.o" "$work/esales_notify.o"
 ar crsD "$work/archive.a" "$work/esales_notify.o"
 
-# Beside the archive first: a copy may be interrupted, a rename may not.
+# A copy may be interrupted, so the new archive is written next to the old one and then renamed.
 cp "$work/archive.a" "$archive.new"
 mv "$archive.new" "$archive"

@@ -1,6 +1,5 @@
-#!/bin/sh
-# Puts what is installed and packaged into target/packages/KIND: the libraries, the command, its manual pages and
-# completions, the bill of materials and the licences of others.
+# !/bin/sh Builds everything that is installed or packaged into target/packages/KIND: the libraries, the command, its
+# manual pages and completions, the SBOM and the licences of the dependencies.
 #
 #   build.sh native     for this machine, by its C compiler
 #   build.sh portable   for Linux on x86-64 with glibc 2.17 or later, by zig as C compiler and linker
@@ -14,9 +13,9 @@ out=target/packages/$kind
 rm -rf "$out"
 mkdir -p "$out/man" "$out/completions"
 
-# build_portable [RUSTC ARGUMENT...]
-# Without the rlib, link-time optimisation reaches all of the library: it is 240 kB smaller. Cargo gives every build of it
-# the same file name, that with other arguments too, so what it left must go, and the copy come first.
+# build_portable [RUSTC ARGUMENT...] Without the rlib, link-time optimisation covers the whole library, which is then
+# 240 kB smaller. Cargo uses the same file name for a build with other arguments, so old files are removed first and the
+# result is copied at once.
 build_portable() {
     PATH=$root/target/packaging-venv/bin:$PATH
     built=target/x86_64-unknown-linux-gnu/release
@@ -54,4 +53,4 @@ for shell in bash zsh fish; do
     "$out/esales-notify" completions $shell >"$out/completions/$shell"
 done
 . "$root/packaging/common.sh"
-python3 packaging/bill.py "$kind" "$out"
+python3 packaging/sbom.py "$kind" "$out"

@@ -1,7 +1,6 @@
-#!/bin/sh
-# Makes two Debians in target/chroot, which tests/packages/test_chroot.py unpacks and enters: minimal.tar is the base
-# system, tools.tar has also the compilers and interpreters of those who use the packages. Neither has anything of ours,
-# nor Rust. Made once, from the mirror that this machine's apt uses; needs root and debootstrap.
+# !/bin/sh Makes two Debians in target/chroot, which tests/packages/test_chroot.py unpacks and enters: minimal.tar is
+# the base system, tools.tar also has the compilers and interpreters that users of the packages have. Neither contains
+# Rust or a part of this project. They are made once, from the mirror of this machine's apt. Needs root and debootstrap.
 set -eu
 
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -14,7 +13,7 @@ mirror() {
     apt-get indextargets --format '$(SITE)' 'Created-By: Packages' "Codename: $suite" | head -n 1
 }
 mirror=$(mirror)
-# A machine whose apt has never been updated does not know.
+# A machine whose apt has never been updated does not know the package.
 [ -n "$mirror" ] || { apt-get -o Acquire::Retries=5 update -qq && mirror=$(mirror); }
 [ -n "$mirror" ] || { echo "apt has no mirror of $suite" >&2; exit 1; }
 eval "$(apt-config shell http_proxy Acquire::http::Proxy)"
@@ -38,7 +37,7 @@ inside() { # in a mount namespace, so that nothing stays mounted
 }
 
 debootstrap --variant=minbase "$suite" "$debian" "$mirror" >target/chroot/log 2>&1 || { cat target/chroot/log >&2; exit 1; }
-# It is thrown away: nothing need wait for the disk. And a mirror may fail once.
+# The chroot is discarded, so syncs are skipped. A download is tried again, because a mirror may fail once.
 echo force-unsafe-io >"$debian/etc/dpkg/dpkg.cfg.d/unsafe-io"
 echo 'Acquire::Retries "5";' >"$debian/etc/apt/apt.conf.d/retries"
 pack minimal.tar

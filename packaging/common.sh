@@ -1,5 +1,5 @@
-# Sourced by the scripts that make packages: where things are, the version, and one moment for everything made of one
-# source, so that the same source gives the same package.
+# Sourced by the scripts that make packages: the folders, the version, and one time stamp for all files, so that the
+# same source gives the same package.
 set -eu
 
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -13,7 +13,7 @@ export SOURCE_DATE_EPOCH
 # HOMEPAGE, REPOSITORY and DOCUMENTATION.
 . "$root/packaging/project"
 
-# Writes the page $1 to $2, with links that lead somewhere without the repository. The others are kept as they are.
+# Writes the page $1 to $2. Links into the repository become web addresses; other links stay unchanged.
 page() {
     from=$1
     to=$2
@@ -21,21 +21,21 @@ page() {
     python3 packaging/links.py "$from" "$version" "$@" >"$to"
 }
 
-# An empty folder for what goes into the package $1.
+# Makes an empty folder for the contents of the package $1.
 stage() {
     stage=$packages/stage/$1
     rm -rf "$stage"
     mkdir -p "$stage"
 }
 
-# Installs what is portable below a folder: DESTDIR [VARIABLE=VALUE...]
+# Installs the portable build below a folder: DESTDIR [VARIABLE=VALUE...]
 install_into() {
     destination=$1
     shift
     make -s -C "$root" install FROM="$portable" DESTDIR="$destination" "$@"
 }
 
-# The same time for all of a folder, and no trace of the umask.
+# Sets the same time for all files of a folder, and modes that do not depend on the umask.
 settle() {
     find "$1" -type d -exec chmod 755 {} +
     find "$1" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +

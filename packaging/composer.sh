@@ -10,7 +10,7 @@ install -D -m 755 "$portable/libesales_notify.so" "$stage/lib/libesales_notify.s
 python3 - bindings/php/composer.json "$version" "$HOMEPAGE" "$REPOSITORY" "$DOCUMENTATION" >"$stage/composer.json" <<'PYTHON'
 import json, sys
 package = json.load(open(sys.argv[1]))
-# In a repository of sources the tag says the version; in a file nothing else does.
+# Composer takes the version from a tag, but an archive has none, so the version is written into composer.json.
 package["version"] = sys.argv[2]
 package["homepage"] = sys.argv[3]
 package["support"] = {"source": sys.argv[4], "docs": sys.argv[5]}

@@ -1,5 +1,4 @@
-#!/bin/sh
-# target/packages/container: the folder in which packaging/container/Dockerfile is built.
+# !/bin/sh Makes target/packages/container, the build context of packaging/container/Dockerfile.
 . "$(dirname "$0")/common.sh"
 
 context=$packages/container

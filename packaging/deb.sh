@@ -1,5 +1,4 @@
-#!/bin/sh
-# Three Debian packages: the library, what is needed to compile against it, and the command.
+# !/bin/sh Makes three Debian packages: the library, the development files, and the command.
 . "$(dirname "$0")/common.sh"
 
 revision=$version-1
@@ -27,7 +26,7 @@ find "$stage/all" -type d -empty -delete
 mv "$stage/all" "$stage/esales-notify"
 gzip -9n "$stage"/esales-notify/usr/share/man/man1/*.1
 
-# What Debian's policy asks of each package.
+# The files that Debian's policy requires in each package.
 for package in libesales-notify0 libesales-notify-dev esales-notify; do
     doc=$stage/$package/usr/share/doc/$package
     mkdir -p "$doc" "$stage/$package/DEBIAN"
@@ -50,7 +49,7 @@ done
 
 control=$stage/libesales-notify0/DEBIAN
 echo "libesales_notify ${version%%.*} libesales-notify0 (>= $version)" >"$control/shlibs"
-# Each function with the version that it came in: a program depends on no newer library than it needs.
+# Each function with the version in which it was added, so that a program depends on no newer library than it needs.
 cp packaging/deb/libesales-notify0.symbols "$control/symbols"
 echo "activate-noawait ldconfig" >"$control/triggers"
 

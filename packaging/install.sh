@@ -16,7 +16,7 @@ put() { # MODE SOURCE TARGET
     install -m "$1" "$2" "$DESTDIR$3"
 }
 
-# Paths in the files for pkg-config and CMake are relative to the file where they can be, so that a tree may be moved.
+# Paths in the files for pkg-config and CMake are relative if possible, so that the installation can be moved.
 from_to() { # FOLDER FOLDER
     realpath -m -s --relative-to="$1" "$2"
 }
@@ -33,8 +33,8 @@ fill() { # TEMPLATE TARGET
     chmod 644 "$DESTDIR$2"
 }
 
-# A page of the repository's root: what it links is not installed, so its links become addresses (packaging/links.py does the
-# same for other folders; here nothing but sed is needed).
+# Installs a page of the repository's root. Its links become web addresses, because their targets are not installed.
+# (packaging/links.py does this for pages of other folders; here sed is enough.)
 page() { # SOURCE TARGET
     mkdir -p "$DESTDIR$(dirname "$2")"
     sed -E -e "s~\]\(([A-Za-z.][^():#]*\.png)\)~](${REPOSITORY}/raw/v$version/\1)~g" \
@@ -44,13 +44,13 @@ page() { # SOURCE TARGET
 
 case $1 in
     install)
-        # Another version of the same SONAME would be taken for this one by ldconfig, if its number is higher.
+        # ldconfig would choose another version with the same SONAME if its number is higher, so it is removed.
         rm -f "$DESTDIR$LIBDIR/$soname".*
         put 644 "$FROM/libesales_notify.so" "$LIBDIR/libesales_notify.so.$version"
         ln -sf "libesales_notify.so.$version" "$DESTDIR$LIBDIR/$soname"
         ln -sf "$soname" "$DESTDIR$LIBDIR/libesales_notify.so"
         put 644 "$FROM/libesales_notify.a" "$LIBDIR/libesales_notify.a"
-        # The same archive where no shared library is beside it: see esales_notify.pc.in.
+        # A link to the archive in a folder without the shared library: see esales_notify.pc.in.
         mkdir -p "$DESTDIR$LIBDIR/esales_notify"
         ln -sf ../libesales_notify.a "$DESTDIR$LIBDIR/esales_notify/libesales_notify.a"
         put 644 include/esales_notify.h "$INCLUDEDIR/esales_notify.h"
@@ -74,7 +74,7 @@ case $1 in
         done
         ;;
     uninstall)
-        # Of whatever version: the sources may be newer than what was installed from them.
+        # Files of any version are removed, because the sources may be newer than the installation.
         rm -f "$DESTDIR$LIBDIR/$soname".*
         for file in "$LIBDIR/$soname" "$LIBDIR/libesales_notify.so" \
             "$LIBDIR/libesales_notify.a" "$INCLUDEDIR/esales_notify.h" "$INCLUDEDIR/esales_notify.hpp" \
@@ -88,7 +88,7 @@ case $1 in
             rm -f "$DESTDIR$file"
         done
         rm -f "$pages"/esales-notify.1 "$pages"/esales-notify-*.1
-        # Only these folders are ours alone.
+        # Only these folders belong to this package alone.
         for folder in "$config" "$DOCDIR" "$LIBDIR/esales_notify"; do
             [ ! -d "$DESTDIR$folder" ] || rmdir --ignore-fail-on-non-empty "$DESTDIR$folder"
         done

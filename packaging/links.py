@@ -1,4 +1,4 @@
-"""A page for a package: its links into the repository become addresses of the repository at this version.
+"""Prepares a page for a package: links into the repository become web addresses of the repository at this version.
 
     links.py PAGE VERSION [KEPT...] >PAGE    KEPT: files that are beside the page in the package, whose links stay
 """
@@ -18,7 +18,7 @@ def addresses():
 
 
 def absolute(page, version, kept=()):
-    """The page's text. Code has no links."""
+    """The page's text with new links. Code is not changed."""
     repository = addresses()["REPOSITORY"]
 
     def link(match):

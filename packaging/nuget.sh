@@ -1,5 +1,4 @@
-#!/bin/sh
-# Esales.Notify.VERSION.nupkg, laid out by hand: NuGet's own tools come from a registry that is not at hand everywhere.
+# !/bin/sh Esales.Notify.VERSION.nupkg, made without NuGet's tools, because their registry is not reachable everywhere.
 # Mono's compiler makes the assembly, so it refers to mscorlib 4.0, which .NET, .NET Framework and Mono all have.
 . "$(dirname "$0")/common.sh"
 
@@ -14,7 +13,7 @@ cp "$portable/libesales_notify.so" "$native"
 page bindings/csharp/README.md "$stage/README.md"
 cp LICENSE-MIT LICENSE-APACHE "$portable/THIRD-PARTY-LICENSES.txt" "$stage"
 
-# What the project file says of the package, said again in NuGet's own form.
+# The package's metadata from the project file, in NuGet's form.
 property() {
     sed -n "s|.*<$1>\(.*\)</$1>.*|\1|p" bindings/csharp/Esales.Notify.csproj
 }

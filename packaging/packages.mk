@@ -1,9 +1,9 @@
-# Installing, and the packages. Included by the Makefile. Everything is built below target/packages.
+# Targets for installing and packaging, included by the Makefile. Everything is built below target/packages.
 #
-#   make install [PREFIX=/usr/local] [DESTDIR=] [LIBDIR=...]   builds for this machine, and installs
-#   make uninstall                                             with the same variables: removes what install put there
-#   make packages                                              all packages, for Linux on x86-64 with glibc 2.17 or later
-#   make test-packages                                         installs each of them somewhere else and uses it there; as root
+#   make install [PREFIX=/usr/local] [DESTDIR=] [LIBDIR=...]   builds for this machine, and installs make uninstall
+#   removes the installed files; needs the same variables make packages                                              all
+#   packages, for Linux on x86-64 with glibc 2.17 or later make test-packages installs each package in another place and
+#   uses it there; as root
 #
 # To install as root what another user built: `make native`, then `sudo make install FROM=target/packages/native`.
 
@@ -16,7 +16,7 @@ MANDIR = $(DATADIR)/man
 DOCDIR = $(DATADIR)/doc/esales-notify
 UNITDIR = $(PREFIX)/lib/systemd/system
 DESTDIR =
-# A folder with what is to be installed. Empty: it is built for this machine.
+# A folder with the files to install. Empty: they are built for this machine.
 FROM =
 
 PACKAGES = $(CURDIR)/target/packages
@@ -28,7 +28,7 @@ PACKAGING_PYTHON = target/packaging-venv/bin/python
 WHERE = env DESTDIR="$(DESTDIR)" PREFIX="$(PREFIX)" BINDIR="$(BINDIR)" LIBDIR="$(LIBDIR)" INCLUDEDIR="$(INCLUDEDIR)" \
 	DATADIR="$(DATADIR)" MANDIR="$(MANDIR)" DOCDIR="$(DOCDIR)" UNITDIR="$(UNITDIR)"
 
-# What the suites run against where it is the library that ships, not the one of this machine's compiler.
+# The library of the packages, for suites that test it instead of this machine's build.
 RUN_SHIPPED = env ESALES_NOTIFY_LIBRARY=$(PORTABLE)/libesales_notify.so ESALES_NOTIFY_COMMAND=$(PORTABLE)/esales-notify \
 	ESALES_NOTIFY_TEST_PANIC_LIBRARY=$(PANICKING)/libesales_notify.so
 
@@ -41,21 +41,21 @@ install:
 uninstall:
 	$(WHERE) sh packaging/install.sh uninstall
 
-# Library, command, manual pages and so on, for this machine.
+# Builds the library, the command, the manual pages and so on for this machine.
 native:
 	sh packaging/build.sh native
 
-# The same, for any Linux on x86-64 with glibc 2.17 or later. Built anew when a source is newer.
+# Builds the same for Linux on x86-64 with glibc 2.17 or later, if a source is newer.
 portable: $(PORTABLE)/complete
 
-PORTABLE_SOURCES = $(shell find src tools/cli tools/sandbox tools/serving packaging/build.sh packaging/archive.sh packaging/bill.py Cargo.toml Cargo.lock \
+PORTABLE_SOURCES = $(shell find src tools/cli tools/sandbox tools/serving packaging/build.sh packaging/archive.sh packaging/sbom.py Cargo.toml Cargo.lock \
 	build.rs include -type f ! -name '*.md')
 
 $(PORTABLE)/complete: $(PORTABLE_SOURCES) $(PACKAGING_PYTHON)
 	sh packaging/build.sh portable
 	touch $@
 
-# The library that ships, with a way for tests to make it panic; it goes into no package.
+# The library of the packages, with a function that makes it panic. It is only for tests.
 $(PANICKING)/libesales_notify.so: $(PORTABLE)/complete
 	sh packaging/build.sh panicking
 
@@ -74,17 +74,17 @@ wheel deb composer nuget tarball container: portable
 test-packages: tools packages test-shipped target/chroot/tools.tar
 	$(RUN) $(PYTEST) --junitxml $(TIMES)/packages.xml tests/packages
 
-# The C programs, the ABI, forced panics and Python with the library that the packages carry. Without what has nothing to do
-# with the library: whether headers compile, whether types hold. Nor memcheck, which is slow and needs symbols to tell anything.
+# Tests of C, the ABI, forced panics and Python with the library of the packages. Tests that do not depend on the
+# library (headers, types) are left out, and so is memcheck, which is slow and needs symbols.
 test-shipped: tools portable $(PANICKING)/libesales_notify.so
 	$(RUN_SHIPPED) $(PYTEST) --junitxml $(TIMES)/shipped.xml tests/c tests/abi -k "not compiles_with_every_compiler and not valgrind"
 	$(RUN_SHIPPED) $(PYTEST) --junitxml $(TIMES)/shipped-python.xml bindings/python/tests --ignore=bindings/python/tests/test_package.py
 
-# Debians to install the packages into.
+# The Debian systems into which the packages are installed.
 target/chroot/tools.tar: packaging/chroot.sh
 	sh packaging/chroot.sh
 
-# Whether what was compiled for any release of this SONAME goes on with the present library; abi/README.md.
+# Tests that programs compiled for any release with this SONAME work with the present library; see abi/README.md.
 abi-check: build
 	python3 packaging/abi.py check $(LIBRARY)
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# esales-notify-VERSION-linux-x86_64.tar.gz and its bill of materials. The same source gives the same bytes.
+# esales-notify-VERSION-linux-x86_64.tar.gz and its SBOM. The same source gives the same bytes.
 . "$(dirname "$0")/common.sh"
 
 name=esales-notify-$version-linux-x86_64

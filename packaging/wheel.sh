@@ -17,10 +17,10 @@ TOML
 cp LICENSE-MIT LICENSE-APACHE "$stage/source"
 (cd "$stage/source" && "$python" -m hatchling build -t sdist -d "$stage")
 cp "$portable/libesales_notify.so" "$stage/source/src/esales_notify"
-# By a name that the builder takes for a licence.
+# The build tool recognises a licence by its file name.
 cp "$portable/THIRD-PARTY-LICENSES.txt" "$stage/source/LICENSE-THIRD-PARTY.txt"
 (cd "$stage/source" && "$python" -m hatchling build -t wheel -d "$stage")
-# The builder only knows the machine that it runs on; the library runs on every glibc from 2.17.
+# The build tool sets the platform of this machine, but the library runs on every glibc from 2.17.
 "$python" -m wheel tags --remove --platform-tag manylinux_2_17_x86_64 "$stage"/*.whl >/dev/null
 rm -f "$packages"/*.whl "$packages"/esales_notify-*.tar.gz
 mv "$stage"/*.whl "$stage"/*.tar.gz "$packages"

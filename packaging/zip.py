@@ -1,4 +1,4 @@
-"""zip.py FOLDER FILE: zips a folder; the bytes depend only on the folder."""
+"""zip.py FOLDER FILE: zips a folder. The bytes depend only on the folder's contents."""
 
 import os
 import pathlib

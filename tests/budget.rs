@@ -18,7 +18,7 @@ use common::{Timing, client, in_time, refused, scripted, send};
 use esales_notify::{Client, Receipt, Status};
 use socket2::{Domain, Socket, Type};
 
-/// Shorter than the wait for the body of an answer (1 s): the budget ends anything that does not end itself.
+/// Shorter than the wait for the body of an answer (1 s), so that the budget ends everything.
 const BUDGET: Duration = Duration::from_millis(800);
 /// The time that a call may take beyond the budget.
 const GRACE: Duration = Duration::from_millis(100);

@@ -11,19 +11,19 @@ sys.path.insert(0, str(ROOT / "tests" / "support"))
 
 from sandbox import Sandbox  # noqa: E402
 
-# The folders whose tests take longest. A long test that began last would be waited for.
+# The folders whose tests take longest. A long test that began last would delay the end of the run.
 LONGEST = ("reliability", "hosts", "inspector", "cli")
 
 
 def pytest_collection_modifyitems(items):
-    """The longest first; those of a folder stay in their order. `make test` runs several tests at a time. Those of one
-    `xdist_group` run in one process, one after another."""
+    """Runs the folders with the longest tests first. `make test` runs several tests at a time. Tests of one
+    `xdist_group` run one after another in one process."""
     folders = [ROOT / "tests" / name for name in LONGEST]
     items.sort(key=lambda item: next((n for n, folder in enumerate(folders) if folder in item.path.parents), len(folders)))
 
 
 def required(variable: str) -> pathlib.Path:
-    """A path that `make test` sets. Without it the suite fails: nothing is skipped."""
+    """A path that `make test` sets. Without it the suite fails instead of skipping tests."""
     path = pathlib.Path(os.environ.get(variable, ""))
     assert path.is_file(), f"{variable} must name the built file; `make test` sets it"
     return path
@@ -48,7 +48,7 @@ def command() -> pathlib.Path:
 
 @pytest.fixture(scope="session")
 def library_dir(library, tmp_path_factory) -> pathlib.Path:
-    """A folder as `make install` would leave it: the library under its SONAME, and the name that -l finds."""
+    """A folder like that of `make install`: the library under its SONAME, and under the name for -l."""
     folder = tmp_path_factory.mktemp("lib")
     for name in ("libesales_notify.so.0", "libesales_notify.so"):
         (folder / name).symlink_to(library)

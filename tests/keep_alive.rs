@@ -227,7 +227,7 @@ fn busy_connection_is_replaced_when_it_is_older_than_keep_alive_s() {
     assert!(start.elapsed() >= Duration::from_secs(2));
 }
 
-/// The server of the kept connections is gone without closing them: no request on them is ever answered.
+/// The server of the pooled connections has disappeared without closing them, so requests on them are never answered.
 #[test]
 fn dead_kept_connections_are_all_replaced_by_one_call() {
     let sandbox = scripted("204:wait=300:times=4, hang, 204");

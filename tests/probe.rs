@@ -1,4 +1,4 @@
-//! The way to the service, walked step by step: what a diagnosis sees is what a notification meets.
+//! The probe tests the path to the service step by step, with the same results as a notification.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -62,7 +62,7 @@ fn probe_returns_certificates_when_they_are_refused() {
             probe.trust(),
             Some(Trust::System(_) | Trust::Bundled)
         ));
-        // Without ca_file, the probe trusts the certificate as little as a client does.
+        // Without ca_file, the probe does not trust the certificate, like a client.
         let error = probe.ask().unwrap_err();
         let receipt = refused(&client(&sandbox.base_url(), &options));
         assert_eq!(error.status(), receipt.status);

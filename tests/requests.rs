@@ -1,6 +1,6 @@
-//! `Client::enqueue_request`: notifications that are worded already.
+//! `Client::enqueue_request`: complete requests to the web API.
 
-// Clippy takes only `#[test]` functions for tests, and not what they have in common.
+// Clippy allows these only in `#[test]` functions, not in the functions that they share.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use std::sync::mpsc::channel;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use esales_notify::{Client, Config, Status};
 use esales_notify_sandbox::{Options, Sandbox};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const WAIT_LIMIT: Duration = Duration::from_secs(60);
 const PAYMENT: &str = "/api/v1/notifications/payment";
 
 fn client(sandbox: &Sandbox) -> Client {
@@ -28,7 +28,7 @@ fn enqueue_request_sends_path_and_body_byte_for_byte() {
         .enqueue_request(&path, body, Some("order 1"))
         .unwrap();
     assert_eq!((receipt.status, &*receipt.id), (Status::Queued, "order 1"));
-    assert!(client.flush(PATIENCE).unwrap());
+    assert!(client.flush(WAIT_LIMIT).unwrap());
     let received = sandbox.received();
     assert_eq!((&*received[0].path, &*received[0].body), (&*path, body));
 }
@@ -55,7 +55,7 @@ fn enqueue_request_returns_the_id_of_the_body_and_refuses_another() {
 fn timed_delivery_has_the_duration_of_the_attempt() {
     let sandbox = Sandbox::start(Options::default()).unwrap();
     let client = client(&sandbox);
-    let (sender, told) = channel();
+    let (sender, outcomes) = channel();
     client
         .on_timed_delivery(Some(Box::new(move |receipt, latency| {
             let _ = sender.send((receipt.clone(), latency));
@@ -64,7 +64,7 @@ fn timed_delivery_has_the_duration_of_the_attempt() {
     let end = r#"{"market":"UK","customerKey":"c","sessionKey":"s"}"#;
     let path = "/api/v1/notifications/end";
     client.enqueue_request(path, end, Some("end")).unwrap();
-    let (receipt, latency) = told.recv_timeout(PATIENCE).unwrap();
+    let (receipt, latency) = outcomes.recv_timeout(WAIT_LIMIT).unwrap();
     assert_eq!((receipt.status, &*receipt.id), (Status::Delivered, "end"));
-    assert!(!latency.is_zero() && latency <= PATIENCE);
+    assert!(!latency.is_zero() && latency <= WAIT_LIMIT);
 }

@@ -1,7 +1,6 @@
-#!/bin/sh
-# Runs the tests of Rust, of C and of Python with a count in each region of the code, and prints for each file of src/ how much
-# of it no test reached. The source with its counts is target/coverage/html/index.html. Needs `rustup component add llvm-tools`,
-# and ESALES_NOTIFY_COMMAND for the tests of C and Python.
+# !/bin/sh Runs the tests of Rust, of C and of Python with coverage counters, and prints for each file of src/ how much
+# of it no test ran. The source with its counts is target/coverage/html/index.html. Needs `rustup component add
+# llvm-tools`, and ESALES_NOTIFY_COMMAND for the tests of C and Python.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -12,7 +11,7 @@ out=$PWD/target/coverage
 rm -rf "$out/raw" "$out/html"
 mkdir -p "$out/raw"
 
-# Eight files for each program, which its processes add to.
+# Each program has eight files, which its processes share.
 export LLVM_PROFILE_FILE="$out/raw/%8m.profraw" CARGO_TARGET_DIR="$out/build"
 with_counts() {
     env RUSTFLAGS="-C instrument-coverage" "$@"
@@ -30,7 +29,7 @@ $run bindings/python/tests --ignore=bindings/python/tests/test_package.py
 
 "$llvm/llvm-profdata" merge --sparse --failure-mode=warn "$out"/raw/*.profraw -o "$out/counts"
 objects=$(printf -- '--object %s ' $programs)
-# What is left out are tests, and the kit that tests the spool's engines.
+# Tests, and the kit that tests the spool's engines, are left out.
 set -- --instr-profile "$out/counts" --ignore-filename-regex '/src/(.*/)?(tests|kit)(/|\.rs)|_tests\.rs' \
     "$library" $objects "$PWD/src"
 "$llvm/llvm-cov" show --format html --output-dir "$out/html" "$@"

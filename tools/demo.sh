@@ -1,7 +1,5 @@
-#!/bin/sh
-# The demo: the same notification from every language that this machine has, and a visit from its first click to a payment by
-# the command, against a sandbox on loopback.
-# usage: demo.sh LIBRARY COMMAND
+# !/bin/sh The demo, against a sandbox on loopback: every language on this machine sends the same notification, and the
+# command sends a visit from its first click to a payment. usage: demo.sh LIBRARY COMMAND
 set -eu
 
 library=$1
@@ -12,10 +10,10 @@ mkdir -p "$out"
 ln -sf "$library" "$out/libesales_notify.so.0"
 ln -sf "$library" "$out/libesales_notify.so"
 
-# In this order in the table; each program finds the sandbox by ESALES_BASE_URL, which the command sets.
+# The table has this order. Each program finds the sandbox by ESALES_BASE_URL, which the command sets.
 set -- demo
 
-# add NAME COMMAND: a language that is here. lack NAME HOW: one that is not.
+# add NAME COMMAND: a language that is installed. lack NAME HOW: a language that is not.
 c="env LD_LIBRARY_PATH='$out'"
 "${CC:-cc}" -I"$root/include" "$root/examples/c/add_to_cart.c" -L"$out" -lesales_notify -o "$out/c"
 set -- "$@" --run "C=$c '$out/c'"

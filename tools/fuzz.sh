@@ -1,6 +1,5 @@
-#!/bin/sh
-# Fuzzes every entry in which our code parses what somebody else wrote, FUZZ_SECONDS each (20). What is found is kept in
-# fuzz/artifacts, and belongs into fuzz/seeds, which `make test` tries, once it is fixed.
+# !/bin/sh Fuzzes every entry point that parses foreign data, for FUZZ_SECONDS each (default 20). Failing inputs are
+# kept in fuzz/artifacts. Once fixed, move them to fuzz/seeds, which `make test` runs.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -11,7 +10,7 @@ export PATH="$PWD/target/fuzz-tools/bin:$PATH"
     cargo install --quiet --locked --root target/fuzz-tools --version 0.13.2 cargo-fuzz
 cargo fuzz build --target-dir target/fuzz
 
-# Spools are made by the thousand: in memory, where the machine has such a folder.
+# Thousands of spools are made, in a memory file system if the machine has one.
 [ ! -w /dev/shm ] || export TMPDIR=/dev/shm
 
 # run TARGET SECONDS: its output is in target/fuzz/TARGET.log.
@@ -21,7 +20,7 @@ run() {
         -max_total_time="$2" -timeout=10 -print_final_stats=1 >"target/fuzz/$1.log" 2>&1
 }
 
-# A defect on purpose, first: without the sanitizer, and without a crash that fails the run, nothing below says anything.
+# First a planted defect. It shows that the sanitizer is on and that a crash fails the run.
 if run planted 5 || ! grep -q 'AddressSanitizer: heap-buffer-overflow' target/fuzz/planted.log; then
     echo "the planted defect was not found: see target/fuzz/planted.log" >&2
     exit 1

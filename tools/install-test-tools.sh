@@ -1,13 +1,12 @@
-#!/bin/sh
-# Installs what `make test` needs beside Rust: Debian packages, the Python environment .venv, and the .NET runtime.
-# Does nothing where all of it is there. Needs root, or sudo, only for packages that are missing.
+# !/bin/sh Installs what `make test` needs beside Rust: Debian packages, the Python environment .venv, and the .NET
+# runtime. Does nothing if everything is installed. Needs root or sudo only to install missing packages.
 set -eu
 
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root"
 
-# The first line is for C and C++, then PHP, Python, C#, the examples of the agent, then the sandbox's page and the
-# reference of the C API, the peers of the benchmarks, the engines of a fleet, and last the packages.
+# The lines are for: C and C++, PHP, Python, C#, the examples of the agent, the sandbox's page and the C API reference,
+# the peers of the benchmarks, the engines of a fleet, and the packages.
 packages="gcc g++ clang binutils valgrind strace libcmocka-dev libcjson-dev doctest-dev
     php-cli php-zip nginx-light php-fpm apache2-bin libapache2-mod-php8.2 phpunit composer php-codesniffer
     uwsgi-core uwsgi-plugin-python3
@@ -15,9 +14,9 @@ packages="gcc g++ clang binutils valgrind strace libcmocka-dev libcjson-dev doct
     golang-go ruby
     chromium curl fonts-dejavu-core doxygen
     wrk php-curl libcurl4-openssl-dev libmono-system-net-http4.0-cil openssl ca-certificates
-    redis-server redis-sentinel redis-tools
+    redis-server redis-sentinel redis-tools iproute2
     abigail-tools cmake debootstrap dpkg-dev fish lintian make man-db pkg-config systemd zsh"
-# Whatever provides these commands will do; Debian's packages if nothing does.
+# Any program with these names is used. If there is none, Debian's package is installed.
 command -v npm >/dev/null || packages="$packages npm"
 command -v javac >/dev/null || packages="$packages default-jdk-headless"
 python3 -c 'import ensurepip' 2>/dev/null || packages="$packages python3-venv"
@@ -31,15 +30,15 @@ if [ -n "$missing" ]; then
     sudo=
     [ "$(id -u)" = 0 ] || sudo=sudo
     $sudo apt-get -o Acquire::Retries=5 update -qq
-    # shellcheck disable=SC2086 -- the list is meant to split.
-    # The tests start engines of their own: the machine's do not run.
+    # shellcheck disable=SC2086 -- the list is meant to split. The tests start their own engines, so the services of the
+    # packages are not started.
     for service in redis-server redis-sentinel; do
         command -v systemctl >/dev/null && $sudo systemctl mask "$service" >/dev/null 2>&1 || true
     done
     $sudo env DEBIAN_FRONTEND=noninteractive apt-get -o Acquire::Retries=5 install -y -qq --no-install-recommends $missing
 fi
 
-# python_env FOLDER LOCK: a Python environment with what the lock names, each by its hash.
+# python_env FOLDER LOCK: a Python environment with the packages of the lock, verified by their hashes.
 python_env() {
     cmp -s "$2" "$1/installed" && return
     python3 -m venv "$1"
@@ -47,8 +46,8 @@ python_env() {
     cp "$2" "$1/installed"
 }
 
-# npm_env NAME FILE: what tools/npm/NAME locks, by its hashes, in target/NAME; FILE must be there then. No package's own
-# script is run.
+# npm_env NAME FILE: installs the locked packages of tools/npm/NAME, verified by their hashes, in target/NAME, and
+# checks that FILE exists. No package script is run.
 npm_env() {
     mkdir -p "target/$1"
     if [ ! -f "target/$1/node_modules/$2" ] || ! cmp -s "tools/npm/$1/package-lock.json" "target/$1/package-lock.json"; then
@@ -58,7 +57,7 @@ npm_env() {
     [ -f "target/$1/node_modules/$2" ] || { echo "$2 is not in target/$1/node_modules" >&2; exit 1; }
 }
 
-# promtool alone, out of Debian's package of Prometheus, whose installation would start a service.
+# Only promtool is taken from Debian's package of Prometheus, because installing the package would start a service.
 if [ ! -x target/promtool/promtool ]; then
     rm -rf target/promtool
     mkdir -p target/promtool

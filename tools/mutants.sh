@@ -1,8 +1,7 @@
-#!/bin/sh
-# Changes the pure rooms in one place at a time, and reports each change that their own unit tests do not notice. Every change
-# is a build, so all of them take hours; ARGS="--file src/identity.rs" is for one file. tools/mutants.toml names the rooms, and
-# what may stay.
-# usage: mutants.sh [ARGUMENT OF CARGO-MUTANTS...]
+# !/bin/sh Mutation tests of the modules without I/O: changes them in one place at a time, and reports each change that
+# their unit tests do not detect. Every change needs a build, so all of them take hours; ARGS="--file src/keys.rs" tests
+# one file. tools/mutants.toml lists the modules, and the accepted changes. usage: mutants.sh [ARGUMENT OF
+# CARGO-MUTANTS...]
 set -eu
 cd "$(dirname "$0")/.."
 

@@ -8,11 +8,11 @@ target=x86_64-unknown-linux-gnu
 libraries=$(rustc --print sysroot)/lib/rustlib/$target/lib
 # Sanitizers are not stable in rustc yet. This lets the project's own toolchain have them.
 export RUSTC_BOOTSTRAP=1
-# As shipped, but quick to build and with line numbers. std is not built anew: it comes without instrumentation.
+# The shipped configuration, but faster to build and with line numbers. std is not rebuilt, so it is not instrumented.
 export CARGO_PROFILE_RELEASE_LTO=off CARGO_PROFILE_RELEASE_CODEGEN_UNITS=16 CARGO_PROFILE_RELEASE_DEBUG=line-tables-only
 export CC_x86_64_unknown_linux_gnu=clang
 
-# As the feature `guest` links it, which has an allocator of its own: the sanitizers need theirs.
+# Linked like the feature `guest`, but without its allocator, because the sanitizers need their own.
 linked="-Clink-arg=-Wl,-soname,libesales_notify.so.0 -Clink-arg=-Wl,-z,nodelete"
 
 # build NAME [RUSTFLAG...]
@@ -25,7 +25,7 @@ build() {
         cargo rustc --locked --release --lib --crate-type cdylib --target $target
 }
 
-# The mangled name of a function of std, by the end of it.
+# Finds the mangled name of a function of std by its end.
 std() {
     name=$(nm -D "$libraries"/libstd-*.so | awk '{ print $NF }' | grep "^_RNv.*3std3sys4sync.*$1\$" | sort -u)
     [ "$(printf '%s\n' "$name" | grep -c .)" = 1 ] || { echo "std has no one function $1: $name" >&2; exit 1; }

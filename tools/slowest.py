@@ -1,4 +1,4 @@
-"""Lists the slowest twenty tests of a run, of the reports in a folder: slowest.py FOLDER"""
+"""Lists the slowest twenty tests of a run, from the reports in a folder: slowest.py FOLDER"""
 
 import pathlib
 import sys

@@ -1,1 +1,1 @@
-"""Ours against its peers, side by side, on this machine. `benches/run.py` is the way in."""
+"""Compares the library with its peers on this machine. Start it with `benches/run.py`."""

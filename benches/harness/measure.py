@@ -1,4 +1,4 @@
-"""Runs the ways to do one thing in turn, several rounds, and says what was typical."""
+"""Runs several ways to do the same thing, in turn and in several rounds, and returns medians."""
 
 import concurrent.futures
 import contextlib
@@ -11,7 +11,7 @@ import time
 
 @dataclasses.dataclass(frozen=True)
 class Effort:
-    """How much is measured: in quick mode just enough to see that everything runs."""
+    """The amount of measuring. Quick mode only shows that everything runs."""
 
     rounds: int
     share: float
@@ -29,29 +29,29 @@ FULL = Effort(rounds=5, share=1)
 
 @dataclasses.dataclass(frozen=True)
 class Way:
-    """One way to do the thing: a worker's command, which prints how long each call took, in nanoseconds."""
+    """One way to do the thing: the command of a worker, which prints the duration of each call in nanoseconds."""
 
     name: str
     command: tuple
     count: int
     env: dict = dataclasses.field(default_factory=dict)
-    # One CPU for the worker, the one of the server; None: all that there are.
+    # The CPU of the worker, which is also the server's. None: all CPUs.
     cpu: int = None
     processes: int = 1
-    # Made new for every run: it gets the environment's dictionary and may add to it.
+    # Called before every run with the environment's dictionary, to which it may add.
     prepare: object = None
-    # What runs meanwhile: a context manager, made with the environment's dictionary.
+    # A context manager for a process that runs meanwhile; it gets the environment's dictionary.
     beside: object = None
 
 
 @dataclasses.dataclass(frozen=True)
 class Timing:
-    """Nanoseconds, each the median over the rounds."""
+    """Durations in nanoseconds, each the median over the rounds."""
 
     p50: float
     p99: float
     p999: float
-    # Calls a second, of all processes together.
+    # Calls per second of all processes together.
     rate: float
 
 
@@ -60,12 +60,12 @@ def percentile(ascending, share):
 
 
 def pinned(cpu, *command):
-    """The command on this CPU alone."""
+    """The command, bound to this CPU."""
     return ("taskset", "-c", str(cpu), *map(str, command))
 
 
 def environment(extra):
-    """The machine's own options, proxies and authorities stay out."""
+    """The environment without this machine's options, proxies and certificate authorities."""
     unwanted = ("esales_", "http_proxy", "https_proxy", "all_proxy", "no_proxy", "requests_ca_bundle", "curl_ca_bundle",
                 "ssl_cert_")
     kept = {name: value for name, value in os.environ.items() if not name.lower().startswith(unwanted)}
@@ -73,7 +73,7 @@ def environment(extra):
 
 
 def run(command, env):
-    """The end of a program that must succeed."""
+    """Runs a program, which must succeed, and returns its result."""
     done = subprocess.run([str(part) for part in command], env=environment(env), capture_output=True, text=True)
     if done.returncode != 0:
         raise RuntimeError(f"{' '.join(map(str, command))} ended with {done.returncode}: {done.stderr[-2000:]}")
@@ -81,14 +81,14 @@ def run(command, env):
 
 
 def once(way):
-    """One round of one way."""
+    """Runs one way once."""
     env = {"BENCH_COUNT": way.count, "BENCH_WARMUP": max(10, way.count // 10), **way.env}
     if way.prepare:
         way.prepare(env)
     command = way.command if way.cpu is None else pinned(way.cpu, *way.command)
     beside = way.beside(env) if way.beside else contextlib.nullcontext()
     with beside, concurrent.futures.ThreadPoolExecutor(way.processes) as pool:
-        # Not before what runs meanwhile has started.
+        # After the process that runs meanwhile has started.
         if way.processes > 1:
             env["BENCH_AT"] = time.monotonic_ns() + START
         done = list(pool.map(lambda _: run(command, env), range(way.processes)))
@@ -99,7 +99,7 @@ def once(way):
 def rate(way, samples, done):
     if way.processes == 1:
         return len(samples) / (sum(samples) / 1e9)
-    # A worker in C says when its samples began and ended.
+    # A worker in C prints when its samples began and ended.
     spans = [list(map(int, one.stderr.split())) for one in done]
     return len(samples) / ((max(end for _, end in spans) - min(begin for begin, _ in spans)) / 1e9)
 
@@ -109,7 +109,7 @@ def typical(timings):
 
 
 def compare(ways, rounds, say):
-    """Way by way, round by round, so that what else the machine does meets all of them. name -> Timing."""
+    """Runs all ways in each round, so that other load on the machine affects all of them. Returns name -> Timing."""
     found = {way.name: [] for way in ways}
     for number in range(rounds):
         for way in ways:

@@ -1,4 +1,4 @@
-"""How quiet the machine was: nothing here can be trusted further than that."""
+"""Measures the other load on the machine, which limits the accuracy of the results."""
 
 import datetime
 import os
@@ -8,7 +8,7 @@ import subprocess
 
 
 def ticks():
-    """(all, idle, stolen) of the first line of /proc/stat, all CPUs together."""
+    """Returns (all, idle, stolen) from the first line of /proc/stat, for all CPUs together."""
     fields = list(map(int, pathlib.Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]))
     return sum(fields), fields[3] + fields[4], fields[7]
 
@@ -21,14 +21,14 @@ def cpu_model():
 
 
 def revision(root):
-    """The commit that was measured; marked if files differ from it."""
+    """The measured commit, with a mark if files differ from it."""
     asked = subprocess.run(["git", "-C", str(root), "describe", "--always", "--dirty=, changed", "--exclude=*"],
                            capture_output=True, text=True)
     return asked.stdout.strip() or "unknown"
 
 
 class Noise:
-    """From its making to `end()`."""
+    """The load from construction to `end()`."""
 
     def __init__(self, root, effort):
         self.began, self._before = datetime.datetime.now(datetime.timezone.utc), ticks()

@@ -1,4 +1,4 @@
-"""What was found, as Markdown that also reads well in a terminal, and as JSON."""
+"""The results, as JSON and as Markdown that can also be read in a terminal."""
 
 import dataclasses
 
@@ -17,17 +17,17 @@ class Table:
 
 @dataclasses.dataclass
 class Found:
-    """What a section found: tables to read, ratios for the targets, and numbers for programs."""
+    """The results of a section: tables for readers, ratios for the targets, and numbers for programs."""
 
     tables: list = dataclasses.field(default_factory=list)
     ratios: dict = dataclasses.field(default_factory=dict)
     numbers: dict = dataclasses.field(default_factory=dict)
-    # What crept beyond its bound: the run fails.
+    # Regressions beyond their bounds, which fail the run.
     failures: list = dataclasses.field(default_factory=list)
 
 
 def figure(value):
-    """Three significant digits, as people read them."""
+    """A number with three significant digits."""
     if value >= 1000:
         return f"{value:,.0f}"
     if value == 0:
@@ -41,7 +41,8 @@ def micro(nanoseconds):
 
 
 def timings(title, found, floor=None, note="", with_rate=False):
-    """One row a way; the last column is its p50 against that of `floor`, or of the first."""
+    """A table with one row for each way. The last column is the p50 relative to that of `floor`, or of the first
+    row."""
     base = found[floor or next(iter(found))]
     columns = ["way", "p50 µs", "p99 µs", "p99.9 µs", "p50 ratio"] + (["a second"] if with_rate else [])
     rows = []
@@ -65,13 +66,13 @@ def markdown(table):
 
 
 def goals(found):
-    """The issue's table with what was measured, for the sections that ran."""
+    """The table of targets with the measured values, for the sections that ran."""
     rows = []
     for target in TARGETS:
         for one in found:
             if target.key in one.ratios:
                 measured = one.ratios[target.key]
-                rows.append([target.words, *(f"{figure(bound)}{target.unit}" for bound in (target.least, target.aim, measured)),
+                rows.append([target.title, *(f"{figure(bound)}{target.unit}" for bound in (target.least, target.aim, measured)),
                              target.verdict(measured)])
     return Table("Against the goals", ("", "at least", "aim", "measured", "verdict"), rows)
 
@@ -89,19 +90,19 @@ def as_json(found, noise):
         "ratios": {key: value for one in found for key, value in one.ratios.items()},
         "verdicts": verdicts,
         "numbers": {key: value for one in found for key, value in one.numbers.items()},
-        "failures": [words for one in found for words in one.failures],
+        "failures": [failure for one in found for failure in one.failures],
         "noise": noise.numbers(),
     }
 
 
-# The tables of the results from which the page for users has the rows of ours.
+# The tables of the results whose rows about the library are on the page for users.
 SHOWN = ("C, HTTPS keep-alive", "Python, HTTPS keep-alive", "PHP's command line, HTTPS", "Mono, HTTP keep-alive",
          "php-fpm page, HTTPS: time in the page for one send", "Enqueue from C, one process", "Enqueue from Python",
          "Enqueue from C, eight processes at 200 a second each")
 
 
 def summary(results):
-    """What the results (as `page` made them) say of ours, for users: one row a way."""
+    """The results of the library for users, from the output of `page`: one row for each way."""
     lines = ["| call | p50 µs | p99 µs |", "|---|--:|--:|"]
     for title in SHOWN:
         table = results.partition(f"### {title}\n")[2].partition("\n### ")[0]
@@ -111,7 +112,7 @@ def summary(results):
 
 
 def write_into(path, text):
-    """Replaces what stands between the marks; the prose around them is somebody's."""
+    """Replaces the text between the marks. The text around them is written by hand."""
     before, begin, rest = path.read_text().partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:

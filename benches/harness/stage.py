@@ -1,4 +1,5 @@
-"""Where it is played: compiled workers, certificates, nginx and the slow reader, all below one folder and on loopback."""
+"""The environment of the benchmarks: compiled workers, certificates, nginx and the slow reader, all in one folder
+and on loopback."""
 
 import contextlib
 import os
@@ -16,7 +17,7 @@ WORKERS = ROOT / "benches/workers"
 ADD_TO_CART = "/api/v1/notifications/adding-to-cart"
 BODY_SIZE = 350
 
-# keepalive_requests: nginx's own 1000 would put a new connection into every thousandth sample.
+# keepalive_requests: with nginx's default of 1000, every thousandth sample would have a new connection.
 NGINX = """\
 {user}
 worker_processes 1;
@@ -33,7 +34,7 @@ http {{
     uwsgi_temp_path {folder}/tmp;
     keepalive_requests 1000000000;
     keepalive_timeout 600s;
-    # As services of today: the default of this nginx ends at 1.2.
+    # As in today's services. The default of this nginx has no TLS 1.3.
     ssl_protocols TLSv1.2 TLSv1.3;
     ssl_certificate {folder}/server.pem;
     ssl_certificate_key {folder}/server.key;
@@ -47,7 +48,7 @@ http {{
 
 
 def body():
-    """(the notification as ours makes it, its ticket); as large as what the issue was measured with."""
+    """Returns the body that the library makes, and its ticket. The size is that of the first measurements."""
     def text(ticket):
         return (
             '{"market":"UK","customerKey":"d9528030-509c-4e0f-b585-7168f1e9feca",'
@@ -60,7 +61,8 @@ def body():
 
 
 def free_port():
-    """Below the range that the system gives ports from: nobody is given it between this look and the server's bind."""
+    """A free port below the system's range for automatic ports, so that no other program gets it before the server
+    binds it."""
     while True:
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", random.randrange(10000, 32768)))
@@ -83,13 +85,13 @@ def listens(port):
 
 
 class Stage:
-    """Everything the sections need; `with` starts the servers and ends them by their handles."""
+    """Everything that the sections need. `with` starts the servers, and stops them by their handles."""
 
     def __init__(self, library, command, effort, say, is_baseline=False):
         self.library, self.command = pathlib.Path(library).resolve(), pathlib.Path(command).resolve()
         self.effort, self.say, self.is_baseline = effort, say, is_baseline
         self.folder = ROOT / "target/bench"
-        # The last one: the first often serves the interrupts.
+        # The last CPU, because the first one often serves the interrupts.
         self.cpu = max(os.sched_getaffinity(0))
         self.body, self.ticket = body()
         self._stack = contextlib.ExitStack()
@@ -108,7 +110,7 @@ class Stage:
         self._keep.close()
 
     def _make_library_folder(self):
-        """As an installation would leave it: the library under its SONAME, and the name that -l finds."""
+        """Installs the library under its SONAME and under the name for -l."""
         self.library_folder = self.folder / "lib"
         self.library_folder.mkdir(exist_ok=True)
         for name in ("libesales_notify.so.0", "libesales_notify.so"):
@@ -117,7 +119,8 @@ class Stage:
             link.symlink_to(self.library)
 
     def _make_certificates(self):
-        """An authority and a server's certificate, both P-256; and the distribution's bundle with the authority in it."""
+        """Makes an authority and a server's certificate, both P-256, and a copy of the system's CA bundle with the
+        authority."""
         self.ca, self.bundle = self.folder / "ca.pem", self.folder / "bundle.pem"
         config = self.folder / "openssl.cnf"
         config.write_text("[req]\ndistinguished_name = dn\n[dn]\n")
@@ -134,7 +137,7 @@ class Stage:
         self.bundle.write_text(pathlib.Path("/etc/ssl/certs/ca-certificates.crt").read_text() + self.ca.read_text())
 
     def start(self, *command, **options):
-        """A server on the common CPU, ended with the stage."""
+        """Starts a server on the common CPU. It is stopped with the stage."""
         process = subprocess.Popen(pinned(self.cpu, *command), env=environment({}), **options)
         self._stack.callback(process.wait)
         self._stack.callback(process.terminate)
@@ -163,7 +166,7 @@ class Stage:
             process.stdout.close()
 
     def compiled(self, name, *flags):
-        """A C worker; one that links ours runs with the library under test."""
+        """Compiles a C worker. A worker that links the library uses the library under test."""
         program = self.folder / name
         source = WORKERS / f"{name}.c"
         subprocess.run(["gcc", "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", f"-I{ROOT}/include", str(source), "-o",
@@ -183,7 +186,7 @@ class Stage:
         return self.https if scheme == "https" else self.http
 
     def variables(self, scheme, port=None):
-        """What a worker must know, ours and a peer alike."""
+        """The environment of a worker, the library's or a peer's."""
         port = port or self.port(scheme)
         base = f"{scheme}://127.0.0.1:{port}"
         known = {
@@ -196,5 +199,5 @@ class Stage:
 
     @staticmethod
     def python():
-        """The interpreter that has the peers: tools/install-test-tools.sh made it."""
+        """The Python interpreter with the peers, installed by tools/install-test-tools.sh."""
         return ROOT / "target/bench-venv/bin/python"

@@ -1,6 +1,6 @@
-//! The pure inner pieces, compiled from the library's own files: they are not public, and stay so.
+//! Microbenchmarks of private functions, compiled from the library's own files.
 
-// Of each file only a part is used here; their unit tests are compiled, but run elsewhere.
+// Only a part of each file is used here. The files' unit tests are compiled but not run.
 #![allow(dead_code, unused_imports, missing_docs)]
 
 #[path = "../../src/queue/gate.rs"]
@@ -54,7 +54,7 @@ fn ticket() -> String {
     "Oy9keW5hbWljLXBhZ2Vz".repeat(7)
 }
 
-/// The fields are checked and written as JSON.
+/// Checks the fields and writes them as JSON.
 #[divan::bench]
 fn json(bencher: divan::Bencher<'_, '_>) {
     let (visitor, ticket) = (Visitor::anonymous(KEY, SESSION).in_market("UK"), ticket());
@@ -80,7 +80,7 @@ fn customer_token(bencher: divan::Bencher<'_, '_>) {
     bencher.bench(|| keys::customer_token(black_box("private"), &key).is_ok());
 }
 
-/// May a delivery start, and what if it fails?
+/// Whether a delivery may start, and the gate after its failure.
 #[divan::bench]
 fn gate(bencher: divan::Bencher<'_, '_>) {
     let backoff = Backoff {

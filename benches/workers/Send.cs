@@ -6,7 +6,8 @@ using System.Net.Http.Headers;
 using System.Text;
 using Esales.Notify;
 
-/// One blocking POST each, from C#: see sample.h. "Send ours" or "Send HttpClient" (one, used again).
+/// One blocking POST per call, from C#: see sample.h. "Send ours", or "Send HttpClient" with one HttpClient for all
+/// calls.
 static class Send
 {
     static string Setting(string name)
@@ -25,7 +26,7 @@ static class Send
 
     static Action Peer()
     {
-        // Its default would ask for permission before every body.
+        // The default would send `Expect: 100-continue` before every body.
         ServicePointManager.Expect100Continue = false;
         ServicePointManager.UseNagleAlgorithm = false;
         var client = new HttpClient(new HttpClientHandler { UseProxy = false, UseCookies = false });

@@ -2,7 +2,7 @@
 
 declare(strict_types=1);
 
-/** A handle as a shop makes it for its notification. */
+/** A curl handle for a notification, as a shop makes it. */
 function curl_handle(array $settings): CurlHandle
 {
     $curl = curl_init($settings['url']);

@@ -1,7 +1,7 @@
 <?php
 
 /**
- * One enqueue each through an agent, from a PHP without FFI: see sample.h.
+ * One enqueue per call through an agent, from a PHP without FFI: see sample.h.
  */
 
 declare(strict_types=1);

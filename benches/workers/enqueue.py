@@ -1,6 +1,6 @@
-"""One event accepted each: `ours` into a spool file, the SDKs into the memory of the process, where nobody sends it on.
+"""Accepts one event per call: `ours` into a spool, the SDKs into the memory of the process, from which nothing is sent.
 
-That is their best case: their sending threads would compete for the interpreter.
+This is the SDKs' best case, because their sending threads would compete for the interpreter.
 """
 
 import os
@@ -22,7 +22,7 @@ def ours():
 
 
 def without_sender(client):
-    """Made with send=False it has started no thread; from now on it fills its queue all the same."""
+    """With send=False it has started no thread, but from now on it fills its queue."""
     client.send = True
     return client
 

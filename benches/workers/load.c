@@ -1,4 +1,4 @@
-/* dlopen of argv[2], in nanoseconds, BENCH_COUNT times, each in a process of its own.
+/* Measures dlopen of argv[2] in nanoseconds, BENCH_COUNT times, each in a new process.
  *
  *   load open LIBRARY    the first one: mapping and linking
  *   load again LIBRARY   dlclose and dlopen, as PHP does from page to page

@@ -1,4 +1,4 @@
-/* Ours, from C. The client's options are in ESALES_*; see sample.h for the rest.
+/* The library, from C. The client's options are in ESALES_* variables; see sample.h for the other variables.
  *
  *   notify send      one blocking call each
  *   notify enqueue   one notification into the queue each
@@ -64,7 +64,7 @@ static void first_one(void) {
   send_one();
 }
 
-/* They are kept: what is measured is what each costs. */
+/* They are kept, because the memory of each is measured. */
 static void client_one(void) {
   esales_client *another;
   check(esales_client_new(NULL, &another), 0);

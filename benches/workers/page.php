@@ -19,7 +19,7 @@ $start = hrtime(true);
 if ($_GET['do'] === 'curl') {
     curl_post(curl_handle($settings));
 } else {
-    // Where opcache.preload has its classes, this loads nothing.
+    // Loads nothing if opcache.preload has loaded the classes.
     if (!class_exists(Client::class, false)) {
         require __DIR__ . '/../vendor/esales/notify/preload.php';
     }

@@ -1,4 +1,4 @@
-"""Asks for the page BENCH_PAGE on a kept connection; each says itself how long its part took. See sample.h."""
+"""Requests the page BENCH_PAGE on one connection. Each page prints how long its call took. See sample.h."""
 
 import http.client
 import json

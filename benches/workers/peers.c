@@ -1,4 +1,4 @@
-/* What ours is compared with, in C. BENCH_URL and BENCH_BODY say what to post, BENCH_CA whom to trust; see sample.h.
+/* The peers in C. They post BENCH_BODY to BENCH_URL and trust BENCH_CA; see sample.h.
  *
  *   peers socket        a kept-alive connection, one write and one read: the floor
  *   peers socket-new    a connection for each
@@ -41,7 +41,7 @@ static void send_all(int fd, const char *bytes, size_t size) {
   if (write(fd, bytes, size) != (ssize_t)size) fail("write");
 }
 
-/* A 204 is one small segment. */
+/* A 204 answer fits into one TCP segment. */
 static void read_answer(int fd) {
   char answer[4096];
   ssize_t got = read(fd, answer, sizeof answer);

@@ -1,5 +1,5 @@
-/* A server that reads the whole request before it answers 204, so that a client which sends head and body apart meets
- * delayed acknowledgement. nginx answers from the head. Prints its port; ends when stdin ends.
+/* A server that reads the whole request before it answers 204, so that a client that sends head and body separately
+ * waits for a delayed acknowledgement. nginx answers after the head. Prints its port, and ends when stdin ends.
  */
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
@@ -14,7 +14,7 @@
 
 static const char ANSWER[] = "HTTP/1.1 204 No Content\r\nServer: reader\r\n\r\n";
 
-/* How long the request in `bytes` is; 0 if its head is not complete. */
+/* The length of the request in `bytes`; 0 if its head is not complete. */
 static size_t request_length(const char *bytes) {
   const char *end = strstr(bytes, "\r\n\r\n"), *line = bytes;
   while (end && (line = strstr(line, "\r\n")) && line < end)

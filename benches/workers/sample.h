@@ -1,9 +1,9 @@
-/* What every C worker does: calls one thing many times and prints how long each call took, in nanoseconds, one a line.
+/* The measuring loop of every C worker: makes a call many times, and prints the duration of each in nanoseconds, one per line.
  *
- * BENCH_WARMUP calls come first and are not told. With BENCH_AT (nanoseconds of the monotonic clock) the others wait for
- * that moment, so that several processes measure at the same time. With BENCH_RATE (calls a second) each call begins at
- * a random moment of its slot, so that they do not march in step. When the first began and the last ended is told on
- * stderr.
+ * The first BENCH_WARMUP calls are not printed. With BENCH_AT (nanoseconds of the monotonic clock) the others start at
+ * that time, so that several processes measure together. With BENCH_RATE (calls per second) each call begins at a
+ * random time in its slot, so that processes do not synchronise. The start of the first call and the end of the last
+ * one are printed on stderr.
  */
 #ifndef SAMPLE_H
 #define SAMPLE_H
@@ -63,7 +63,7 @@ MAYBE_UNUSED static void sample(void (*one)(void)) {
   free(took);
 }
 
-/* BENCH_COUNT calls, each the first one of a process of its own. */
+/* BENCH_COUNT calls, each the first call of a new process. */
 MAYBE_UNUSED static void sample_first(void (*one)(void)) {
   for (long left = number("BENCH_COUNT"); left > 0; left--) {
     int status;
@@ -78,7 +78,7 @@ MAYBE_UNUSED static void sample_first(void (*one)(void)) {
   }
 }
 
-/* KiB of memory that this process alone has. */
+/* Private memory of this process, in KiB. */
 MAYBE_UNUSED static void show_private(void) {
   char line[256];
   long kib, total = 0;

@@ -1,4 +1,4 @@
-"""What every Python worker does: see sample.h."""
+"""The measuring loop of every Python worker: see sample.h."""
 
 import os
 import time

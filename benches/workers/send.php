@@ -1,7 +1,7 @@
 <?php
 
 /**
- * One blocking POST each, from PHP's command line: see sample.h.
+ * One blocking POST per call, from PHP's command line: see sample.h.
  *
  *   send.php ours | reused | new     ours; ext-curl with one handle; ext-curl with a handle for each
  */

@@ -1,6 +1,6 @@
-"""One blocking POST each, by the way that is named: `ours`, or a peer that keeps its connection or session.
+"""One blocking POST per call, by the named way: `ours`, or a peer that keeps its connection or session.
 
-Each peer is used as its documentation says is fastest; the body is ready made for it, ours makes its own.
+Each peer is used in the fastest way that its documentation describes, with a prepared body. `ours` makes its own body.
 """
 
 import http.client

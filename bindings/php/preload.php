@@ -6,7 +6,7 @@
  * Loads every class of the package, in the order of their dependencies.
  *
  * For the ini setting opcache.preload, alone or required by a preload script of your own: with PHP's default
- * ffi.enable=preload, a web server's PHP lets only preloaded code use FFI. It also serves where there is no Composer.
+ * ffi.enable=preload, a web server's PHP lets only preloaded code use FFI. It also loads the package without Composer.
  */
 
 declare(strict_types=1);

@@ -33,7 +33,7 @@ int main(void) {
     payment.kind = ESALES_SECURE_PAYMENT;
     payment.lines = lines;
     payment.line_count = 2;
-    payment.private_key = "my private key"; /* signs the order during the call, and is not kept */
+    payment.private_key = "a private key"; /* signs the order during the call, and is not kept */
     send(client, "payment", &payment);
 
     esales_notification end = ESALES_NOTIFICATION_INIT;

@@ -19,7 +19,7 @@ int main() {
                             line::of_product("P_125383-0014", 2, "199.50").with_variant("P_125383-0014_UK").with_cost("120.10"),
                             line::of_product("P_4711", 1, "10"),
                         },
-                        "my private key"));
+                        "a private key"));
     send("end", notification::end());
 
     const auto is_empty = client->flush(std::chrono::seconds(5));

@@ -23,7 +23,7 @@ use crate::outcome::Status;
 struct Text(Option<CString>);
 
 impl Text {
-    fn of(input: &mut Input<'_>) -> Text {
+    fn read(input: &mut Input<'_>) -> Text {
         let is_null = input.byte() == 0;
         let bytes = input.piece().iter().copied().take_while(|b| *b != 0);
         Text((!is_null).then(|| CString::new(bytes.collect::<Vec<_>>()).unwrap()))
@@ -38,7 +38,7 @@ impl Text {
 struct Memory(Vec<u64>);
 
 impl Memory {
-    fn of<T>(input: &mut Input<'_>) -> Memory {
+    fn read<T>(input: &mut Input<'_>) -> Memory {
         let usual = size_of::<T>();
         let size = match input.byte() {
             0 => return Memory(Vec::new()),
@@ -62,7 +62,7 @@ impl Memory {
 
 /// A visitor of any size whose strings are anything.
 fn visitor(input: &mut Input<'_>, strings: &[Text; 4]) -> Memory {
-    let mut memory = Memory::of::<esales_visitor>(input);
+    let mut memory = Memory::read::<esales_visitor>(input);
     if memory.0.len() * 8 >= size_of::<esales_visitor>() {
         let visitor: *mut esales_visitor = memory.pointer();
         let [market, customer_key, session_key, token] = strings.each_ref().map(Text::pointer);
@@ -79,7 +79,7 @@ fn visitor(input: &mut Input<'_>, strings: &[Text; 4]) -> Memory {
 
 /// A notification of any size and kind whose strings are anything, with at most three lines.
 fn notification(input: &mut Input<'_>, strings: &[Text; 4], lines: &mut Vec<u64>) -> Memory {
-    let mut memory = Memory::of::<esales_notification>(input);
+    let mut memory = Memory::read::<esales_notification>(input);
     let count = usize::from(input.byte() % 4);
     for _ in 0..count {
         let [product_key, variant_key, selling_price, cost] =
@@ -171,22 +171,22 @@ unsafe fn call(
     client: *mut esales_client,
     config: *mut esales_config,
 ) {
-    let (one, two) = (Text::of(input), Text::of(input));
+    let (one, two) = (Text::read(input), Text::read(input));
     let mut room = [0x55 as c_char; 512];
     let out = if input.byte() == 0 {
         null_mut()
     } else {
         room.as_mut_ptr()
     };
-    let mut receipt = Memory::of::<esales_receipt>(input);
-    let mut stats = Memory::of::<esales_stats>(input);
+    let mut receipt = Memory::read::<esales_receipt>(input);
+    let mut stats = Memory::read::<esales_stats>(input);
     // SAFETY: as in c_arguments.
     let code = unsafe {
         match choice {
             0 | 1 => esales_config_set(config, one.pointer(), two.pointer()),
             2 => made(config),
             3 | 4 => {
-                let strings = [(); 4].map(|()| Text::of(input));
+                let strings = [(); 4].map(|()| Text::read(input));
                 let mut visitor = visitor(input, &strings);
                 let send = if choice == 3 {
                     esales_notify_add_to_cart
@@ -202,9 +202,9 @@ unsafe fn call(
                 )
             }
             15 | 16 => {
-                let strings = [(); 4].map(|()| Text::of(input));
+                let strings = [(); 4].map(|()| Text::read(input));
                 let mut visitor = visitor(input, &strings);
-                let strings = [(); 4].map(|()| Text::of(input));
+                let strings = [(); 4].map(|()| Text::read(input));
                 let mut lines = Vec::new();
                 let mut notification = notification(input, &strings, &mut lines);
                 let send = if choice == 15 {

@@ -19,7 +19,8 @@ use retry::{Policy, SystemClock};
 /// The callback of [`Client::on_delivery`].
 pub type DeliveryCallback = Box<dyn Fn(&Receipt) + Send + Sync>;
 
-/// What [`Client::on_timed_delivery`] calls: with the receipt, and the duration of the attempt that decided it.
+/// The callback of [`Client::on_timed_delivery`]: it gets the receipt, and the duration of the attempt that decided the
+/// outcome.
 pub type TimedDeliveryCallback = Box<dyn Fn(&Receipt, Duration) + Send + Sync>;
 
 /// Sends notifications. Any number of threads may use it at once.
@@ -103,14 +104,14 @@ impl Client {
         with_elapsed(|_| self.push(self.message(visitor, notification)?))
     }
 
-    /// Accepts a notification that is worded already into the queue: the path and the body of a request to the web API,
-    /// as a shop sends it that makes its requests by hand. For programs that pass on what others send.
+    /// Accepts a complete request to the web API into the queue: its path and its body. It is for programs that forward
+    /// requests which a shop makes without this library.
     ///
     /// `path` is the path of a kind ([`crate::KINDS`]), for a secure payment with its query `?paymentToken=...`. The
-    /// fields are checked as those of [`Client::enqueue`], but the option `market` plays no part. `body` is sent byte for
-    /// byte, so that a payment token that signs it stays valid; a member that no kind has is passed on.
+    /// fields are checked as those of [`Client::enqueue`], but the option `market` is not used. `body` is sent byte for
+    /// byte, so that a payment token that signs it stays valid. Members that no kind has are sent too.
     ///
-    /// The id is that of the body. Of a kind whose body has none it is `id`; `None`: a new UUID.
+    /// The id is the one in the body. For a kind whose body has no id, it is `id`; `None`: a new UUID.
     ///
     /// # Errors
     /// As [`Client::enqueue`].
@@ -183,9 +184,8 @@ impl Client {
         self.enqueue(visitor, &add_to_cart(ticket, id))
     }
 
-    /// Waits until everything that was accepted before the call has left the queue, for at most
-    /// `timeout`. Returns false if something is left, or if other processes kept the spool busy.
-    /// What is left stays in the queue.
+    /// Waits until all notifications that were accepted before the call have left the queue, for at most `timeout`.
+    /// Returns false if some have not left, or if other processes kept the spool busy. They stay in the queue.
     ///
     /// # Errors
     /// [`Status::SpoolFailed`] if the spool cannot be read.
@@ -202,15 +202,14 @@ impl Client {
         self.queue()?.flush_and_count(timeout)
     }
 
-    /// Ends this process's delivery of the queue, for good. The process sends no further
-    /// notification from the queue, and the call waits until requests in flight are recorded, for
-    /// at most `timeout`. Other clients that share the queue do not deliver it either, and neither
-    /// do later ones. Call it in a program that is told to stop.
+    /// Ends this process's delivery of the queue, for good. The process sends no further notification from the queue,
+    /// and the call waits until requests in flight are recorded, for at most `timeout`. No other client of this process
+    /// delivers the queue either, even if it is made later. Call it in a program that is about to end.
     /// [`stop_delivery`](crate::stop_delivery) does this for every spool of the process.
     ///
-    /// Returns false if requests were still in flight after `timeout`; they are sent again later,
-    /// with the same ids. What is left stays in the queue, and enqueues keep working. Another
-    /// process on standby becomes the leader of the spool at once.
+    /// Returns false if requests were still in flight after `timeout`; they are sent again later, with the same ids.
+    /// Pending notifications stay in the queue, and enqueues keep working. Another process on standby becomes the
+    /// leader of the spool at once.
     ///
     /// # Errors
     /// [`Status::InvalidConfig`] if the queue cannot be used.
@@ -267,9 +266,9 @@ impl Client {
         }))
     }
 
-    /// [`Client::on_delivery`] for a callback that is also given the duration of the attempt that decided the outcome:
-    /// zero if there was none, as for a notification that expired. It takes the place of an earlier callback, also of one
-    /// of [`Client::on_delivery`].
+    /// Like [`Client::on_delivery`], for a callback that also gets the duration of the attempt that decided the
+    /// outcome. The duration is zero if there was no attempt, for example if the notification expired. The callback
+    /// replaces an earlier one, also one of [`Client::on_delivery`].
     ///
     /// # Errors
     /// As [`Client::on_delivery`].
@@ -282,8 +281,8 @@ impl Client {
         Ok(())
     }
 
-    /// Returns the oldest outcome of this process's delivery that this method has not yet returned;
-    /// waits for one for at most `timeout`. It is for hosts that cannot be called back.
+    /// Returns the next outcome of this process's delivery, oldest first; waits for at most `timeout`. It is for hosts
+    /// that cannot be called back.
     ///
     /// Outcomes are collected from the first call on, at most the last 1024; [`Client::receipt`]
     /// can find older ones. `on_delivery(None)` ends the collecting.
@@ -294,7 +293,7 @@ impl Client {
         Ok(self.queue()?.listeners.next(self.number, timeout))
     }
 
-    /// When a call that begins now must have finished its work with the spool.
+    /// The time by which a call that begins now must have finished its work with the spool.
     fn enqueue_deadline(&self) -> Instant {
         host::deadline_after(self.settings.queue.enqueue_timeout)
     }

@@ -31,7 +31,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// How many attempts, with which pauses.
+/// The number of attempts, and the pauses between them.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Policy {
     pub(crate) max_attempts: u32,

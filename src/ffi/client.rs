@@ -17,7 +17,7 @@ pub struct esales_client(pub(super) Client);
 
 /// Makes a client. This sends nothing, writes no file and starts no thread.
 ///
-/// This function alone reads the environment: the ESALES_* variables if config is NULL, and the
+/// Only this function reads the environment: the ESALES_* variables if config is NULL, and the
 /// proxy variables if the options proxy or no_proxy are not set. As with getenv, no other thread
 /// may change the environment (setenv) at the same time.
 ///

@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn config_lock_times_out_when_its_thread_was_lost_in_a_fork() {
         let config = esales_config(Mutex::new(Config::new()));
-        // As a forked child finds it.
+        // A forked child finds it locked like this.
         std::mem::forget(config.0.lock().unwrap());
         assert_eq!(config.snapshot().unwrap_err().status(), Status::Internal);
     }

@@ -17,7 +17,7 @@ pub const ESALES_LOG_ERROR: i32 = 1;
 /// A problem that an operator should look at: a dead letter, an outage, expired or dropped
 /// notifications.
 pub const ESALES_LOG_WARN: i32 = 2;
-/// Changes of the delivery: it started, it stopped, the service is available again.
+/// Delivery started or stopped, or the service is available again.
 pub const ESALES_LOG_INFO: i32 = 3;
 /// Every attempt.
 pub const ESALES_LOG_DEBUG: i32 = 4;

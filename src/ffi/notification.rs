@@ -121,7 +121,7 @@ pub unsafe extern "C" fn esales_notify(
     })
 }
 
-/// Accepts a notification into the queue and returns. A thread of this process or another process
+/// Accepts a notification into the queue and returns. A thread of this process, or another process,
 /// delivers it later (option delivery). The call never waits for the network; it waits for the disk
 /// and for other processes for at most enqueue_timeout_ms.
 ///
@@ -285,8 +285,8 @@ impl Call {
         call: impl FnOnce(&Client, &Visitor<'_>, Option<&str>) -> Result<Receipt, Error>,
     ) -> Result<i32, Error> {
         let start = Instant::now();
-        // It may be that of the receipt, which is written before it is read.
-        // SAFETY: the caller's promise.
+        // The id may be in the receipt, which is written before the id is read. SAFETY: the
+        // caller's promise.
         let id = unsafe { copied(id) };
         // SAFETY: the caller's promise.
         let target = unsafe { receipt::prepare_optional(self.receipt) }?;
@@ -330,7 +330,7 @@ unsafe fn read_lines<'a>(lines: *const esales_line, count: usize) -> Result<Vec<
     }
     if count > MAX_LINES {
         return Err(Error::argument(format!(
-            "notification.lines are {count} (line_count); at most {MAX_LINES} are allowed"
+            "notification.lines has {count} entries (line_count); at most {MAX_LINES} are allowed"
         )));
     }
     if lines.is_null() {
@@ -348,7 +348,7 @@ unsafe fn read_lines<'a>(lines: *const esales_line, count: usize) -> Result<Vec<
     for number in 0..count {
         // SAFETY: the caller's promise: `number` lines of this size lie in front of it.
         let line = unsafe { read_line(at.cast(), &mut size) };
-        // Named only if something is wrong: an order may have 10,000 lines.
+        // The name is made only for an error, because an order may have 10,000 lines.
         let (line, own) = line
             .map_err(|e| Error::argument(format!("notification.lines[{number}]{}", e.detail())))?;
         read.push(line);

@@ -17,8 +17,8 @@ use crate::outcome::{Error, Receipt, Status};
 pub type esales_delivery_callback =
     Option<unsafe extern "C" fn(user_data: *mut c_void, receipt: *const esales_receipt)>;
 
-/// Waits until everything that was accepted before the call has left the queue, for at most
-/// timeout_ms. What has not left by then stays in the queue.
+/// Waits until all notifications that were accepted before the call have left the queue, for at
+/// most timeout_ms. The others stay in the queue.
 ///
 /// @param client      from esales_client_new.
 /// @param timeout_ms  how long to wait, in milliseconds. 0: do not wait.
@@ -67,9 +67,9 @@ pub unsafe extern "C" fn esales_client_flush(
 /// in a program that is about to end: a request that is in flight when the process ends is sent
 /// again later, with the same id. esales_stop_delivery does this for every spool of the process.
 ///
-/// Other clients that share the queue do not deliver it either, and neither do later ones. What is
-/// left stays in the queue, and enqueues keep working. Another process delivers the spool if one is
-/// on standby or starts later. In a forked child, delivery is not stopped.
+/// No other client of this process delivers the queue either, even if it is made later. Pending
+/// notifications stay in the queue, and esales_enqueue keeps working. Another process delivers the
+/// spool if one is on standby or starts later. In a forked child, delivery is not stopped.
 ///
 /// @param client      from esales_client_new.
 /// @param timeout_ms  how long to wait for requests in flight, in milliseconds. 0: do not wait.
@@ -181,13 +181,13 @@ pub unsafe extern "C" fn esales_client_receipt(
     })
 }
 
-/// Returns the oldest outcome (delivered, dead letter or expired) of this process's delivery that
-/// this function has not yet returned. It is for hosts in which a thread of the library cannot run
-/// a callback.
+/// Returns the next outcome of this process's delivery: delivered, dead letter or expired. Outcomes
+/// are returned oldest first, each once. The function is for hosts in which a thread of the library
+/// cannot run a callback.
 ///
 /// The library collects outcomes from the first call on, at most the last 1024;
 /// esales_client_receipt can find older ones. Collecting ends when esales_client_on_delivery is
-/// called with NULL or the client is freed. A forked child collects its own outcomes, from its own
+/// called with NULL or the client is freed. A forked child collects only its own outcomes, from its
 /// first call on.
 ///
 /// @param client      from esales_client_new.
@@ -230,15 +230,14 @@ pub unsafe extern "C" fn esales_client_delivery_next(
 /// for every notification that was delivered, became a dead letter or expired, after the outcome is
 /// recorded. The library holds no lock meanwhile, so the callback may call any function of the
 /// library. If the callback forks, the child must call exec or _exit: a child that returns from the
-/// callback is ended.
+/// callback is ended. A child that is forked elsewhere must set its callback again.
 ///
 /// @param client     from esales_client_new.
 /// @param callback   replaces an earlier callback. NULL unregisters it. When this function or
 ///                   esales_client_free returns, the earlier callback has ended, unless the call
 ///                   was made from within it.
 /// @param user_data  passed to the callback unchanged.
-/// @return 0, ESALES_INVALID_ARGUMENT or ESALES_INVALID_CONFIG. After a fork, the child must set
-///         its callback again.
+/// @return 0, ESALES_INVALID_ARGUMENT or ESALES_INVALID_CONFIG.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn esales_client_on_delivery(
     client: *const esales_client,

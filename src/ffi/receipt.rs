@@ -1,4 +1,4 @@
-//! `esales_receipt`: what became of a notification.
+//! `esales_receipt`: the outcome of a notification.
 
 use std::ffi::c_char;
 use std::mem::offset_of;

@@ -23,7 +23,7 @@ pub struct esales_stats {
     pub gate_closed_ms: u64,
     /// Notifications that the queue has accepted from all processes since the spool was made.
     pub accepted: u64,
-    /// Accepted notifications that were answered 2xx.
+    /// Accepted notifications that the service received (2xx).
     pub delivered: u64,
     /// Accepted notifications that became dead letters: the service refused them for good (400,
     /// 403, ...), or they are payments that may have arrived. The spool keeps dead letters for an
@@ -43,7 +43,7 @@ pub struct esales_stats {
     pub oldest_age_ms: u64,
     /// Notifications that this process accepted through clients that share this client's queue.
     pub process_accepted: u64,
-    /// Notifications of process_accepted that were answered 2xx by the delivery of any process.
+    /// Notifications of process_accepted that the service received (2xx), delivered by any process.
     pub process_delivered: u64,
     /// Notifications of process_accepted that became dead letters.
     pub process_dead: u64,
@@ -53,7 +53,7 @@ pub struct esales_stats {
     pub process_dropped: u64,
     /// Notifications of process_accepted that are still to be delivered.
     pub process_pending: u64,
-    /// Calls of the same clients that returned ESALES_QUEUE_FULL or ESALES_SPOOL_FAILED.
+    /// Calls by the same clients that returned ESALES_QUEUE_FULL or ESALES_SPOOL_FAILED.
     /// process_accepted does not include them.
     pub process_refused: u64,
     /// Time from acceptance to the service's answer, in milliseconds: median of the last 1000
@@ -70,9 +70,10 @@ pub struct esales_stats {
     pub latency_p95_us: u64,
     /// The 99th percentile of that duration.
     pub latency_p99_us: u64,
-    /// Least number of accepted notifications that the engine of the spool has lost: it restarted
-    /// without its data, or a replica without the newest ones became the primary. accepted does not
-    /// include them. 0 for a spool in a directory or in memory.
+    /// Accepted notifications that the spool's engine has lost, because it restarted without its
+    /// data or because a replica without the newest notifications became the primary. The true
+    /// number may be greater. accepted does not include them. 0 for a spool in a directory or in
+    /// memory.
     pub lost: u64,
 }
 

@@ -1,4 +1,4 @@
-//! Status codes, words and the version, for C.
+//! Status codes, their texts, and the version, for C.
 
 use std::ffi::c_char;
 

@@ -15,7 +15,7 @@ use crate::outcome::Error;
 pub struct esales_visitor {
     /// sizeof(esales_visitor), set by ESALES_VISITOR_INIT.
     pub struct_size: u32,
-    /// Storefront market, at most 128 bytes. NULL: the client's option market.
+    /// Storefront market, at most 128 bytes. NULL: the value of the client's option `market`.
     pub market: *const c_char,
     /// Key of the visitor, at most 256 bytes. Anonymous visitor: a UUID that the shop makes with
     /// esales_new_key and keeps. Signed-in visitor: esales_customer_key of the visitor's id.

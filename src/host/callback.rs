@@ -151,7 +151,7 @@ mod tests {
             CallbackSlot::new(Some(Arc::new(|| panic!("the host's defect"))));
         slot.run(|f| f());
         assert!(runs(&slot), "it is called the next time too");
-        // This does not wait.
+        // A call from within the callback does not wait.
         slot.set(None);
         assert_eq!(INSIDE.with(|inside| inside.borrow().is_empty()), Some(true));
     }

@@ -17,7 +17,7 @@ pub(crate) struct DeadlineLock<T> {
 struct LockState<T> {
     /// `None` while a thread works with the value.
     value: Option<T>,
-    /// Number of waiting threads, because waking none would cost a system call.
+    /// Number of waiting threads: if it is 0, no system call is made to wake one.
     waiting: usize,
 }
 

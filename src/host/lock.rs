@@ -83,9 +83,8 @@ extern "C" fn in_child() {
     }
 }
 
-/// Makes forked children close this file's descriptor until the value is dropped, so that they do
-/// not keep its lock. If there are more than 64, the locks of the others live as long as the
-/// children.
+/// Makes forked children close this file's descriptor until the value is dropped, so that they do not keep its lock.
+/// Only 64 descriptors can be registered; a lock of a further one lives as long as the children.
 #[derive(Debug)]
 pub(crate) struct ClosedInChildren(Option<usize>);
 

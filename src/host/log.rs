@@ -21,7 +21,7 @@ pub enum LogLevel {
     /// A problem that an operator should look at: a dead letter, an outage, expired or dropped
     /// notifications.
     Warn = 2,
-    /// Changes of the delivery: it started, it stopped, the service is available again.
+    /// Delivery started or stopped, or the service is available again.
     Info = 3,
     /// Every attempt.
     Debug = 4,

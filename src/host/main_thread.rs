@@ -52,18 +52,18 @@ fn threads() -> MutexGuard<'static, Threads> {
 }
 
 /// Held by a thread of the library while it runs.
-pub(super) struct Ours(libc::pid_t);
+pub(super) struct OwnThread(libc::pid_t);
 
-impl Ours {
-    pub(super) fn new() -> Ours {
+impl OwnThread {
+    pub(super) fn new() -> OwnThread {
         NOTED_IN.set(this_process());
         let id = this_thread();
         threads().ours.push(id);
-        Ours(id)
+        OwnThread(id)
     }
 }
 
-impl Drop for Ours {
+impl Drop for OwnThread {
     fn drop(&mut self) {
         threads().ours.retain(|id| *id != self.0);
     }

@@ -16,7 +16,7 @@ static NO_PAGE: AtomicU32 = AtomicU32::new(0);
 /// The last number that was used. A child inherits it and uses a higher one.
 static LAST: AtomicU32 = AtomicU32::new(0);
 
-/// The name of this process for a person: its command and its id, and its machine if there are several.
+/// The name of this process for messages: its command and its id, and its machine if there are several.
 pub(crate) fn process_name(machine: &str) -> String {
     // Without /proc, for example in a chroot, there is no command.
     let command = std::fs::read_to_string("/proc/self/comm").unwrap_or_default();
@@ -69,7 +69,7 @@ fn remember(page: *mut AtomicU32) -> *mut AtomicU32 {
     }
 }
 
-/// The kernel rounds it up to a page.
+/// The kernel rounds the length up to a page.
 const LENGTH: usize = size_of::<AtomicU32>();
 
 fn map() -> Option<*mut AtomicU32> {

@@ -248,7 +248,7 @@ mod tests {
         // SAFETY: the children make system calls only.
         unsafe {
             in_a_child(|| {
-                // Another test may just have found no limit.
+                // Forget the last check, which another test may have made without a limit.
                 UNLIMITED_AT.store(0, Ordering::Relaxed);
                 child(&file).into()
             })

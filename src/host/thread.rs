@@ -107,7 +107,7 @@ extern "C" fn begin(task: *mut c_void) -> *mut c_void {
     let task = unsafe { Box::from_raw(task.cast::<Task>()) };
     // SAFETY: it is this thread, and the name ends with a NUL. A name that is too long is not set.
     unsafe { libc::pthread_setname_np(libc::pthread_self(), task.name.as_ptr()) };
-    let _ours = main_thread::Ours::new();
+    let _own_thread = main_thread::OwnThread::new();
     if let Err(panic) = panic::catch_unwind(AssertUnwindSafe(task.run)) {
         log::error(|| format!("{}; it ended a thread", panics::message(&*panic)));
     }
@@ -117,7 +117,7 @@ extern "C" fn begin(task: *mut c_void) -> *mut c_void {
 /// The part of a requested stack that the C library uses. With glibc this is the static
 /// thread-local data of the program and of its libraries, which may be megabytes.
 fn taken_from_a_stack() -> usize {
-    /// It never changes within a process.
+    /// The value never changes within a process.
     static TAKEN: AtomicUsize = AtomicUsize::new(usize::MAX);
     match TAKEN.load(Ordering::Relaxed) {
         usize::MAX => {
@@ -263,7 +263,7 @@ mod tests {
             tx.send(stack_here()).unwrap();
         })
         .unwrap();
-        // It is larger if the C library reuses the stack of a thread that has ended.
+        // The stack is larger if the C library reuses that of a thread that has ended.
         assert!(rx.recv().unwrap() >= 8 << 20);
     }
 }

@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn answer_says_whether_the_request_may_have_been_processed() {
+    fn answer_reports_whether_the_request_may_have_been_processed() {
         for (codes, expected) in [
             (
                 &[200, 204, 301, 400, 401, 403, 404, 425, 429, 503][..],
@@ -415,7 +415,7 @@ mod tests {
             ("0", Some(0)),
             (" 120 ", Some(120)),
             ("99999999999999999999999", Some(u64::from(u32::MAX))),
-            // It fits into a number, but a clock cannot be advanced by so much.
+            // This date fits into a number, but a clock cannot be advanced by so much.
             ("9999990017770719044", Some(u64::from(u32::MAX))),
             ("Wed, 21 Oct 2015 07:28:30 GMT", Some(30)),
             ("Wed, 21 Oct 2015 07:27:00 GMT", Some(0)),

@@ -24,7 +24,7 @@ const DNS_CACHE: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(crate) struct Dialler {
     resolver: CachingResolver,
-    /// `None`: the connections carry clear text.
+    /// `None`: the connections are not encrypted.
     tls: Option<Arc<ClientConfig>>,
 }
 
@@ -33,7 +33,7 @@ pub(crate) struct Dialler {
 pub(crate) struct Line(Box<dyn Stream>);
 
 impl Dialler {
-    /// With TLS, the authorities of `ca_file` are trusted, or those of the system.
+    /// `tls`: use TLS, and trust the authorities of `ca_file` or of the system.
     pub(crate) fn new(is_tls: bool, ca_file: Option<&CaFile>) -> Result<Dialler, Error> {
         let roots = is_tls.then(|| ca_file.map_or_else(system_roots, Roots::from_file));
         let tls = roots.as_ref().map(Roots::client_config).transpose()?;
@@ -88,7 +88,7 @@ impl Line {
         self.0.read(buffer).map_err(explained)
     }
 
-    /// Whether there is nothing to read and no end or error to report.
+    /// Whether there is nothing to read: no data, no end of the stream, and no error.
     pub(crate) fn is_quiet(&mut self) -> bool {
         self.0.is_quiet()
     }

@@ -58,8 +58,8 @@ struct Registry {
 
 static REGISTRY: PerProcess<Registry> = PerProcess::new();
 
-/// The registry of this process. It inherits only the system's authorities from the parent. Reading
-/// a finished `OnceLock` takes no lock that the fork could have left held.
+/// The registry of this process. It inherits only the system's authorities from the parent. Reading an initialised
+/// `OnceLock` takes no lock, so a fork cannot have left one held.
 fn registry() -> &'static Registry {
     REGISTRY.get(|parents| Registry {
         system_roots: parents

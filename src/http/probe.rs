@@ -1,7 +1,7 @@
-//! The way to the service, one step at a time, for a diagnosis (`esales-notify doctor`).
+//! Tests the path to the service, one step at a time, for `esales-notify doctor`.
 //!
-//! Every step is taken by the very parts that a notification uses: the agent with its authorities and its proxy, the
-//! resolver, the connections. So what is found here is what a client would meet. Nothing here sends a notification.
+//! Every step uses the same code as a notification: the agent with its authorities and its proxy, the resolver, the
+//! connections. So a client would get the same results. This module sends no notification.
 
 use std::fmt;
 use std::io;
@@ -22,8 +22,8 @@ use crate::notification::Kind;
 use crate::options::{Config, ServiceSettings};
 use crate::outcome::Error;
 
-/// The way from this machine to the service, as a client with the same options takes it. Each step blocks for at
-/// most `timeout_ms`.
+/// The path from this machine to the service, for a client with these options. Each step blocks for at most
+/// `timeout_ms`.
 #[derive(Debug)]
 pub struct Probe {
     pool: Arc<Pool>,
@@ -31,19 +31,19 @@ pub struct Probe {
     timeout: Duration,
 }
 
-/// Whom TLS trusts.
+/// The authorities that TLS trusts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Trust {
-    /// This many authorities, in the file of `ca_file`.
+    /// The authorities in `ca_file`, and their number.
     CaFile(String, usize),
-    /// This many authorities of the system.
+    /// The authorities of the system, and their number.
     System(usize),
     /// The bundled authorities: the system has none.
     Bundled,
 }
 
-/// What the service answered to a question that is no notification.
+/// The service's answer to a request that is not a notification.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ProbeAnswer {
@@ -55,8 +55,8 @@ pub struct ProbeAnswer {
 
 impl Probe {
     /// # Errors
-    /// [`crate::Status::InvalidConfig`], in the same cases and words as [`crate::Client::new`]; of the spool nothing
-    /// is checked.
+    /// [`crate::Status::InvalidConfig`], in the same cases and with the same messages as [`crate::Client::new`]. The
+    /// spool is not checked.
     pub fn new(config: &Config) -> Result<Probe, Error> {
         let settings = config.settings()?;
         Ok(Probe {
@@ -72,25 +72,25 @@ impl Probe {
         &self.service.endpoint.origin
     }
 
-    /// What [`Probe::ask`] asks for.
+    /// The URL that [`Probe::ask`] requests.
     #[must_use]
     pub fn url(&self) -> String {
         format!("{}{}", self.origin(), Kind::AddToCart.spec().path)
     }
 
-    /// Whether the way is TLS.
+    /// Whether the service is reached by TLS.
     #[must_use]
     pub fn is_https(&self) -> bool {
         self.service.endpoint.is_https
     }
 
-    /// Whether the service is this machine itself.
+    /// Whether the service is on this machine.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
         self.service.endpoint.is_loopback
     }
 
-    /// The longest that a step takes.
+    /// The time limit of a step.
     #[must_use]
     pub fn timeout(&self) -> Duration {
         self.timeout
@@ -107,21 +107,21 @@ impl Probe {
         )
     }
 
-    /// Host and port of the proxy on the way; `None` if there is none, or the service is reached without it.
+    /// Host and port of the proxy; `None` if there is none, or if the service is reached without it.
     #[must_use]
     pub fn proxy(&self) -> Option<(&str, u16)> {
         let proxy = self.pool.transport.dialer.proxy.as_ref()?;
         Some((&proxy.host, proxy.port))
     }
 
-    /// Whether a proxy is set, be it used for this service or not.
+    /// Whether a proxy is set, even if it is not used for this service.
     #[must_use]
     pub fn has_proxy(&self) -> bool {
         self.service.proxy.is_some()
     }
 
-    /// The entries of the option `no_proxy`, or of the variable of the same name, that match no host at all; empty if no
-    /// proxy is set. True if they are the variable's.
+    /// The entries of `no_proxy` that match no host; empty if no proxy is set. The flag is true if the entries are from
+    /// the environment variable, and false if they are from the option.
     #[must_use]
     pub fn no_proxy_without_effect(&self) -> (Vec<String>, bool) {
         let list = self.service.proxy.as_ref().map(|proxy| &proxy.no_proxy);
@@ -130,7 +130,7 @@ impl Probe {
         })
     }
 
-    /// Whom TLS trusts; `None` if the way is not TLS.
+    /// The authorities that TLS trusts; `None` without TLS.
     #[must_use]
     pub fn trust(&self) -> Option<Trust> {
         let roots = self.pool.transport.roots.as_ref();
@@ -145,8 +145,7 @@ impl Probe {
         })
     }
 
-    /// The addresses of the first host on the way: of the proxy, else of the service. Of those, a client tries the
-    /// first eight in turn.
+    /// The addresses of the host to connect to: the proxy or the service. A client tries the first eight of them.
     ///
     /// # Errors
     /// [`crate::Status::ConnectFailed`] or [`crate::Status::Timeout`].
@@ -159,7 +158,7 @@ impl Probe {
             .map_err(|e| error(&e))
     }
 
-    /// Opens a TCP connection and closes it; says how long that took.
+    /// Opens a TCP connection and closes it. Returns how long that took.
     ///
     /// # Errors
     /// [`crate::Status::ConnectFailed`] or [`crate::Status::Timeout`].
@@ -170,10 +169,10 @@ impl Probe {
         Ok(start.elapsed())
     }
 
-    /// Goes as far as the service's own port, through the proxy if there is one, and no further.
+    /// Connects to the service's port, through the proxy if there is one.
     ///
     /// # Errors
-    /// [`crate::Status::ConnectFailed`], which is also what a proxy that refuses is, [`crate::Status::Timeout`] or
+    /// [`crate::Status::ConnectFailed`] (also if the proxy refuses), [`crate::Status::Timeout`] or
     /// [`crate::Status::ConnectionLost`].
     pub fn reach(&self) -> Result<(), Error> {
         self.begin(Step::Exchange);
@@ -181,11 +180,11 @@ impl Probe {
         reached.map(drop).map_err(|e| error(&e))
     }
 
-    /// The certificates that the service shows, its own first, as DER. Whether they are trusted is not judged here:
-    /// [`Probe::ask`] does that, as a notification would.
+    /// The certificates that the service presents, its own first, as DER. This does not check whether they are trusted;
+    /// [`Probe::ask`] does.
     ///
     /// # Errors
-    /// As [`Probe::reach`], and [`crate::Status::TlsFailed`] if it does not come to certificates.
+    /// As [`Probe::reach`], and [`crate::Status::TlsFailed`] if the handshake fails before the certificates arrive.
     pub fn certificates(&self) -> Result<Vec<Vec<u8>>, Error> {
         self.begin(Step::Exchange);
         self.record().map_err(|e| error(&e))
@@ -213,11 +212,12 @@ impl Probe {
         Ok(seen)
     }
 
-    /// Asks for the head of the notification's address (`HEAD`). That is no notification, and what the service
-    /// answers to it says nothing of notifications; but the question goes the way of one.
+    /// Sends a `HEAD` request to the URL of a notification. The request takes the same path as a notification, but the
+    /// service's answer to it does not show how the service answers notifications.
     ///
     /// # Errors
-    /// What a notification would meet: the statuses from [`crate::Status::Timeout`] on.
+    /// The errors that a notification would have, except answers of the service: the statuses from
+    /// [`crate::Status::Timeout`] on.
     pub fn ask(&self) -> Result<ProbeAnswer, Error> {
         self.begin(Step::Exchange);
         let transport = &self.pool.transport;
@@ -251,7 +251,7 @@ fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     host::lock(mutex)
 }
 
-/// Remembers the certificates that it is shown, and trusts none: what comes after is not its business.
+/// Stores the presented certificates and trusts none of them, so the handshake ends there.
 struct Recorder {
     seen: Mutex<Vec<Vec<u8>>>,
     provider: Arc<CryptoProvider>,

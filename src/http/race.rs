@@ -53,7 +53,8 @@ pub(super) fn connect(addresses: &[SocketAddr]) -> io::Result<(TcpStream, Socket
                             continue;
                         }
                     }
-                    // Even if little time is left, every address is tried.
+                    // Each address gets a share of the time, so that every address is tried even if little time is
+                    // left.
                     let share = left / (untried.len() as u32 + 2);
                     next_at = Instant::now() + NEXT_AFTER.min(share);
                 }

@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn resolver_looks_up_anew_when_the_cached_address_is_expired() {
+    fn resolver_looks_up_again_when_the_cached_address_is_expired() {
         let calls = AtomicUsize::new(0);
         let resolver = CachingResolver::with_lookup(Duration::ZERO, move |_, _| {
             let n = calls.fetch_add(1, Ordering::SeqCst) as u8;

@@ -65,7 +65,7 @@ pub(super) fn reason(e: &rustls::Error) -> String {
         | rustls::Error::InappropriateHandshakeMessage { .. }
         | rustls::Error::DecryptError
         | rustls::Error::PeerSentOversizedRecord => format!(
-            "the server, or a device between, violates the TLS protocol ({e})"
+            "the server, or a device on the way to it, violates the TLS protocol ({e})"
         ),
         rustls::Error::General(message) => message.clone(),
         other => format!("TLS failed: {other}"),
@@ -76,7 +76,7 @@ fn certificate(bad: &Bad) -> String {
     match bad {
         Bad::Expired | Bad::ExpiredContext { .. } => {
             format!(
-                "the server's certificate has expired, or that of an authority in its chain ({bad})"
+                "the server's certificate, or one in its chain, has expired ({bad})"
             )
         }
         Bad::NotValidYet | Bad::NotValidYetContext { .. } => format!(
@@ -86,8 +86,7 @@ fn certificate(bad: &Bad) -> String {
             format!("the server's certificate is for another host ({bad})")
         }
         Bad::UnknownIssuer => {
-            "the server's certificate is signed by an authority that is not trusted, or by \
-             itself (UnknownIssuer); for a private authority set ca_file"
+            "the server's certificate is signed by an authority that is not trusted, or by itself (UnknownIssuer); for a private authority set ca_file"
                 .to_owned()
         }
         Bad::BadSignature => {
@@ -96,7 +95,7 @@ fn certificate(bad: &Bad) -> String {
                 .to_owned()
         }
         Bad::BadEncoding => {
-            "the server's certificate cannot be read: it, or one of its chain, is damaged or is not an X.509 \
+            "the server's certificate cannot be read: it, or one in its chain, is damaged or is not an X.509 \
             version 3 certificate; it must be issued again"
                 .to_owned()
         }
@@ -133,13 +132,13 @@ fn rare(cause: &webpki::Error) -> String {
              signed by an authority (basicConstraints=CA:TRUE)"
         }
         E::PathLenConstraintViolated => {
-            "the chain of the server's certificate is longer than one of its authorities allows (pathlen)"
+            "the server's certificate chain is longer than an authority in it allows (pathlen)"
         }
         E::NameConstraintViolation | E::MalformedNameConstraint => {
             "the authority that signed the server's certificate may not sign for this host (name constraints)"
         }
         E::UnsupportedCertVersion => {
-            "the server's certificate is of X.509 version 1, which has no host names: it must be issued again \
+            "the server's certificate has X.509 version 1, which has no host names: it must be issued again \
             as version 3, with subjectAltName"
         }
         E::UnsupportedCriticalExtension => {
@@ -160,7 +159,7 @@ fn rare(cause: &webpki::Error) -> String {
         }
         _ => {
             return format!(
-                "the server's certificate, or one of its chain, is malformed and must be issued again ({cause})"
+                "the server's certificate, or one in its chain, is malformed and must be issued again ({cause})"
             );
         }
     };

@@ -120,7 +120,7 @@ table! {
     AddToCart = 1: {
         name: "add_to_cart", constant: "ESALES_ADD_TO_CART", path: path!("adding-to-cart"), has_id: true,
         repeat: Repeat::WithId, fields: &[(Field::Ticket, Need::Required)],
-        doc: "The visitor added a product to the cart that the service had returned.",
+        doc: "The visitor added to the cart a product that the service had returned.",
     }
     Click = 2: {
         name: "click", constant: "ESALES_CLICK", path: path!("click"), has_id: true,
@@ -136,7 +136,7 @@ table! {
         name: "non_esales_add_to_cart", constant: "ESALES_NON_ESALES_ADD_TO_CART",
         path: path!("non-esales-adding-to-cart"), has_id: true,
         repeat: Repeat::WithId, fields: &[(Field::ProductKey, Need::OneOf), (Field::VariantKey, Need::OneOf)],
-        doc: "The visitor added a product to the cart that did not come from the service and has no ticket.",
+        doc: "The visitor added to the cart a product that did not come from the service and has no ticket.",
     }
     Payment = 5: {
         name: "payment", constant: "ESALES_PAYMENT", path: path!("payment"), has_id: false,

@@ -346,7 +346,7 @@ impl<'a> Line<'a> {
 fn write_lines(out: &mut String, lines: &[Line<'_>], may_have_cost: bool) -> Result<(), Error> {
     if lines.len() > MAX_LINES {
         return Err(Error::argument(format!(
-            "lines are {}; at most {MAX_LINES} are allowed",
+            "lines has {} entries; at most {MAX_LINES} are allowed",
             lines.len()
         )));
     }

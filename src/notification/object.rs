@@ -61,7 +61,7 @@ mod tests {
             "UK",
             "a\"b",
             "a\\b",
-            // One such byte alone, and two of a kind.
+            // Each of these bytes alone, and twice.
             "\"",
             "\"\"",
             "\\",

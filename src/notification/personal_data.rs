@@ -73,7 +73,7 @@ mod tests {
             ("anna.svensson", "a user name"),
             ("Anna_Svensson2", "a user name"),
             ("asvensson82", "a user name"),
-            // The longest and the shortest of each.
+            // The longest and the shortest key of each form.
             (&"9".repeat(19), "a number"),
             ("123456-789012-3456", "a national id or a phone number"),
             ("12-3456", "a national id or a phone number"),

@@ -1,6 +1,5 @@
-//! A notification that is worded already: the path and the body of a request to the web API, as a shop sends it that
-//! makes its requests by hand. The fields are taken out and checked as those of any other notification. The body stays
-//! as it is, because a payment token signs its bytes.
+//! A complete request to the web API, from a shop that makes its requests without this library. The fields are read and
+//! checked as those of any other notification. The body is not changed, because a payment token signs its bytes.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -23,8 +22,7 @@ const MAX_PAYMENT_TOKEN: usize = 256;
 pub(crate) fn check_request(path: &str, body: &str) -> Result<Option<String>, Error> {
     let Some(kind) = kind_of(path) else {
         return Err(Error::argument(
-            "path belongs to no kind: it must be /api/v1/notifications/... without a query, or for a secure payment with \
-             ?paymentToken=... and nothing else",
+            "path belongs to no kind: it must be /api/v1/notifications/... without a query; for a secure payment, with only ?paymentToken=... as the query",
         ));
     };
     if let Some(token) = payment_token(path) {
@@ -58,7 +56,7 @@ pub(crate) fn check_request(path: &str, body: &str) -> Result<Option<String>, Er
         true => Some(required("id", fields.id.as_deref())?),
         false => None,
     };
-    // Only for its checks: what is sent is the body as it came.
+    // Only for its checks. The body is sent unchanged.
     notification.encode(&visitor, None, id.unwrap_or("-"))?;
     refuse_quotes(&owned)?;
     Ok(id.map(str::to_owned))
@@ -68,7 +66,7 @@ fn required<'a>(name: &str, value: Option<&'a str>) -> Result<&'a str, Error> {
     value.ok_or_else(|| Error::argument(format!("{name} is missing")))
 }
 
-/// It goes into the request line as it is.
+/// The token is put into the request line unchanged, so it must have no other characters.
 fn check_payment_token(token: &str) -> Result<(), Error> {
     check("paymentToken", token, MAX_PAYMENT_TOKEN)?;
     match token.bytes().all(|b| b.is_ascii_alphanumeric()) {
@@ -79,7 +77,7 @@ fn check_payment_token(token: &str) -> Result<(), Error> {
     }
 }
 
-/// The members of a body that the kinds know. A member that is not known is the service's to judge.
+/// The members of a body that some kind has. Unknown members are left to the service.
 #[derive(Default)]
 struct Fields<'a> {
     market: Option<String>,
@@ -124,7 +122,7 @@ impl<'a> Fields<'a> {
         }
         match text(row.name, value)? {
             Some(text) => self.texts.push((row.field, text)),
-            // The vendor's examples write `null` for a key that is missing, and only for those.
+            // The vendor's examples write `null` only for missing keys.
             None if kind.need(row.field) == Some(Need::Required) => {
                 return Err(Error::argument(format!("{} is missing", row.name)));
             }
@@ -138,10 +136,10 @@ impl<'a> Fields<'a> {
             return Ok(Vec::new());
         };
         let rows: Vec<&RawValue> = serde_json::from_str(lines.get())
-            .map_err(|_| Error::argument("lines are not an array"))?;
+            .map_err(|_| Error::argument("lines is not an array"))?;
         if rows.len() > MAX_LINES {
             return Err(Error::argument(format!(
-                "lines are {}; at most {MAX_LINES} are allowed",
+                "lines has {} entries; at most {MAX_LINES} are allowed",
                 rows.len()
             )));
         }
@@ -164,7 +162,7 @@ struct OwnedLine<'a> {
     quantity: u32,
     selling_price: Cow<'a, str>,
     cost: Option<Cow<'a, str>>,
-    /// A price that stands in quotes.
+    /// A price in quotes.
     in_quotes: Option<&'static str>,
 }
 
@@ -188,7 +186,7 @@ impl<'a> OwnedLine<'a> {
         Ok(line)
     }
 
-    /// The price as it is written; `None`: it is null.
+    /// The text of the price; `None`: it is null.
     fn price(
         &mut self,
         name: &'static str,
@@ -212,7 +210,8 @@ impl<'a> OwnedLine<'a> {
     }
 }
 
-/// Refuses a price that is text and not a number of JSON. The other checks come first, because their messages are more exact.
+/// Refuses a price that is a JSON string instead of a number. The other checks come first, because their messages are
+/// more exact.
 fn refuse_quotes(lines: &[OwnedLine<'_>]) -> Result<(), Error> {
     for (number, line) in lines.iter().enumerate() {
         if let Some(name) = line.in_quotes {
@@ -231,7 +230,7 @@ fn whole_number(quantity: &str) -> Result<u32, Error> {
     })
 }
 
-/// The members of an object. One that is there twice is refused: readers differ in which of the two they take.
+/// The members of an object. A repeated member is refused, because parsers differ in which value they use.
 fn members<'a>(name: &str, json: &'a str) -> Result<Members<'a>, Error> {
     let members: Members<'a> = serde_json::from_str(json).map_err(|e| {
         // The parser's own message may quote the body.
@@ -257,7 +256,7 @@ fn shown(name: &str) -> String {
     name.chars().take(64).flat_map(char::escape_debug).collect()
 }
 
-/// The value of a member that is text; `None`: it is null.
+/// The value of a string member; `None`: it is null.
 fn text(name: &str, value: &RawValue) -> Result<Option<String>, Error> {
     serde_json::from_str(value.get())
         .map_err(|_| Error::argument(format!("{name} is not a string")))
@@ -297,7 +296,7 @@ mod tests {
     }
 
     #[test]
-    fn check_request_refuses_a_path_that_is_not_of_a_kind() {
+    fn check_request_refuses_a_path_of_no_kind() {
         for path in [
             "",
             "/",
@@ -355,7 +354,7 @@ mod tests {
         let good = r#"{"productKey":"P","quantity":1,"sellingPrice":1}"#;
         let cases = [
             ("null", "lines are missing"),
-            ("{}", "lines are not an array"),
+            ("{}", "lines is not an array"),
             (&format!("[{good},1]"), "lines[1].line is not a JSON object"),
             (
                 &format!("[{}]", good.replace("\"P\"", "null")),

@@ -191,7 +191,7 @@ fn order_is_refused_when_its_lines_are_too_many_or_too_long() {
     let short = vec![Line::new("P1", 1, "1"); MAX_LINES + 1];
     json(Notification::payment(&short[..MAX_LINES])).unwrap();
     let refused = json(Notification::payment(&short)).unwrap_err();
-    assert!(refused.starts_with("lines are 10001"), "{refused}");
+    assert!(refused.starts_with("lines has 10001"), "{refused}");
     let long = vec![Line::new(&key, 1, "1").with_variant(&key); MAX_LINES];
     let refused = json(Notification::payment(&long)).unwrap_err();
     assert!(refused.starts_with("lines are too long"), "{refused}");

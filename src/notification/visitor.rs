@@ -159,7 +159,7 @@ mod tests {
         let refused = refusal(&sha256, None).unwrap();
         assert!(refused.starts_with("token is missing"), "{refused}");
         assert_eq!(refusal(&sha256, Some("t")), None);
-        // One digit fewer, one more, and one that is no digit.
+        // One digit too few, one too many, and one character that is not a digit.
         for other in [
             &sha256[1..],
             &format!("{sha256}0"),

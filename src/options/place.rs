@@ -1,4 +1,4 @@
-//! What the option `spool` names: a directory, or an engine that several machines share.
+//! The value of the option `spool`: a directory, or an engine that several machines share.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -6,32 +6,32 @@ use std::path::{Path, PathBuf};
 use super::endpoint::shown;
 use crate::outcome::Error;
 
-/// Where a spool is.
+/// The place of a spool.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum SpoolPlace {
     Directory(PathBuf),
     Engine(EnginePlace),
 }
 
-/// The address of a spool in a Redis or Valkey. It holds no password.
+/// The address of a spool in a Redis or Valkey server. It has no password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct EnginePlace {
-    /// As it was written.
+    /// The text of the option.
     pub(crate) url: String,
     pub(crate) is_tls: bool,
     pub(crate) user: Option<String>,
-    /// Engines, or Sentinels; they are tried in this order.
+    /// The engine's hosts, or the Sentinels. They are tried in this order.
     pub(crate) hosts: Vec<Host>,
     pub(crate) database: u16,
     /// The spool's name within the engine.
     pub(crate) name: String,
-    /// The name that the Sentinels know the primary by.
+    /// The Sentinels' name for the primary.
     pub(crate) sentinel: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Host {
-    /// As in a URL: an IPv6 address in brackets.
+    /// The host name as in a URL: an IPv6 address has brackets.
     pub(crate) name: String,
     pub(crate) port: u16,
 }
@@ -42,7 +42,7 @@ impl fmt::Display for Host {
     }
 }
 
-/// Short: messages have little room. Of several hosts, the first is shown.
+/// Short, because messages have little room: only the first of several hosts is shown.
 impl fmt::Display for EnginePlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = if self.is_tls { "rediss" } else { "redis" };
@@ -93,12 +93,12 @@ impl SpoolPlace {
     }
 }
 
-/// Refuses a value of `spool`. A path is checked where it is used.
+/// Checks a value of `spool`. A path is checked when it is used.
 pub(super) fn check(value: &str) -> Result<(), Error> {
     SpoolPlace::parse(value).map(drop)
 }
 
-/// Never quotes the value where it may hold a password.
+/// The message never quotes a value that may contain a password.
 fn refuse<T>(why: impl fmt::Display) -> Result<T, Error> {
     Err(Error::config(format!("spool {why}")))
 }
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn address_of_an_engine_is_taken_apart() {
+    fn engine_address_is_parsed() {
         let one = engine("redis://cache.shop.example?name=shop");
         assert_eq!(hosts(&one), ["cache.shop.example:6379"]);
         assert_eq!((one.database, one.is_tls, &one.user), (0, false, &None));
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn address_with_a_password_is_refused_without_showing_it() {
+    fn engine_address_with_a_password_is_refused_without_showing_it() {
         for url in [
             "redis://:geheim@h?name=x",
             "rediss://u:geheim@h:1/0?name=x",
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn malformed_address_is_refused() {
+    fn malformed_engine_address_is_refused() {
         for url in [
             "redis://",
             "redis://h",

@@ -1,4 +1,4 @@
-//! A password, which no debug text shows.
+//! A password, which debug output does not show.
 
 use std::fmt;
 use std::path::Path;

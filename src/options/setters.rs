@@ -112,22 +112,23 @@ impl ConfigBuilder {
     /// What holds the queue. An absolute path: a directory, shared by any number of processes of this machine that run
     /// as the same user. The library makes it, with mode 0700; the folder that it is in must exist.
     /// `redis://[user@]host[:port][/db]?name=NAME`, or `rediss://` for TLS: a Redis (6.2 or newer) or Valkey (7.2 or
-    /// newer), shared by any number of machines; `NAME` is the queue's own. Several hosts are separated by commas; with
-    /// `&sentinel=MASTER` they are Sentinels. Unset: in memory, lost with the process.
+    /// newer), shared by any number of machines; `NAME` identifies the queue. Several hosts are separated by commas;
+    /// with `&sentinel=MASTER` they are Sentinels. Unset: in memory, lost with the process.
     ///
     /// Option `spool`; default: unset.
     pub fn spool(self, value: impl AsRef<Path>) -> ConfigBuilder {
         self.path("spool", value.as_ref())
     }
 
-    /// Password for a `spool` of `redis://` or `rediss://`. It does not belong in the address, which is logged.
+    /// Password for a `redis://` or `rediss://` `spool`. It does not belong in the address, because addresses are
+    /// logged.
     ///
     /// Option `spool_password`; default: unset.
     pub fn spool_password(self, value: &str) -> ConfigBuilder {
         self.text("spool_password", value)
     }
 
-    /// File whose first line is the password for a `spool` of `redis://` or `rediss://`. It is read when the client is
+    /// File whose first line is the password for a `redis://` or `rediss://` `spool`. It is read when the client is
     /// made.
     ///
     /// Option `spool_password_file`; default: unset.
@@ -135,26 +136,26 @@ impl ConfigBuilder {
         self.path("spool_password_file", value.as_ref())
     }
 
-    /// Directory that takes a notification while a `spool` of `redis://` or `rediss://` does not answer: an absolute
-    /// path on this machine, as with `spool`. The process that delivers it passes the notification on under the same id
-    /// when the engine is back. Unset: the enqueue fails with `ESALES_SPOOL_FAILED`.
+    /// Directory that stores notifications while a `redis://` or `rediss://` `spool` does not answer: an absolute path
+    /// on this machine. When the engine answers again, a process that delivers the spool forwards them to it, with the
+    /// same ids. Unset: the enqueue fails with `ESALES_SPOOL_FAILED`.
     ///
     /// Option `spool_fallback`; default: unset.
     pub fn spool_fallback(self, value: impl AsRef<Path>) -> ConfigBuilder {
         self.path("spool_fallback", value.as_ref())
     }
 
-    /// Whether a `spool` of `redis://` or `rediss://` may be an engine without an append-only file: everything that is
-    /// pending is lost when such an engine ends.
+    /// Whether a `redis://` or `rediss://` `spool` may be an engine without an append-only file. When such an engine
+    /// ends, all pending notifications are lost.
     ///
     /// Option `allow_volatile`; default: false.
     pub fn allow_volatile(self, value: bool) -> ConfigBuilder {
         self.flag("allow_volatile", value)
     }
 
-    /// What an accepted notification in the `spool` survives. `process`: the end of every process, kill -9 included.
-    /// `replica`: only for an engine; also the loss of the primary, for the enqueue waits until a replica has it.
-    /// `disk`: a power loss too; the enqueues that run at the same time share an fsync and wait for it.
+    /// What an accepted notification in the `spool` survives. `process`: the end of every process, also by kill -9.
+    /// `replica`: the loss of the primary too; only for an engine; the enqueue waits until a replica has the
+    /// notification. `disk`: a power loss too; the enqueue waits for an fsync, which simultaneous enqueues share.
     ///
     /// Option `durability`; default: process.
     pub fn durability(self, value: Durability) -> ConfigBuilder {
@@ -243,8 +244,8 @@ impl ConfigBuilder {
         self.text("payment_repeat", value.as_str())
     }
 
-    /// How long the receipt of a notification that left the queue is kept; in a directory or in memory, at most the
-    /// last 20,000. An engine accepts no second notification with the same id for so long. 0: none.
+    /// How long the receipt of a notification that left the queue is kept. A directory or memory keeps at most the last
+    /// 20,000. An engine accepts no second notification with the same id during this time. 0: no receipts are kept.
     ///
     /// Option `receipt_retention_s`; 0 to 2592000 s; default: 3600 s.
     pub fn receipt_retention(self, value: Duration) -> ConfigBuilder {
@@ -276,11 +277,12 @@ impl OnFailure {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Durability {
-    /// `process`: the end of every process, kill -9 included.
+    /// `process`: the end of every process, also by kill -9.
     Process,
-    /// `replica`: only for an engine; also the loss of the primary, for the enqueue waits until a replica has it.
+    /// `replica`: the loss of the primary too; only for an engine; the enqueue waits until a replica has the
+    /// notification.
     Replica,
-    /// `disk`: a power loss too; the enqueues that run at the same time share an fsync and wait for it.
+    /// `disk`: a power loss too; the enqueue waits for an fsync, which simultaneous enqueues share.
     Disk,
 }
 

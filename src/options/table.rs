@@ -11,7 +11,7 @@ use super::{CaFile, Config, Endpoint, ProxySettings, Secret, SpoolPlace, endpoin
 use crate::notification::{MAX_MARKET, check};
 use crate::outcome::Error;
 
-/// What values an option takes.
+/// The values that an option accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Kind {
@@ -32,22 +32,22 @@ pub enum Kind {
     Choice(&'static [&'static str]),
 }
 
-/// What refuses a text: it gets the option's name and the value.
+/// A check of a text value: it gets the option's name and the value.
 type Rule = fn(&str, &str) -> Result<(), Error>;
 
 /// One option.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct OptionSpec {
-    /// Its name, such as `timeout_ms`. The unit is the name's ending.
+    /// The name, such as `timeout_ms`. It ends with the unit.
     pub name: &'static str,
-    /// What values it takes.
+    /// The values that it accepts.
     pub kind: Kind,
     /// The value when it is not set; `None`: unset.
     pub default: Option<&'static str>,
     /// One line for the reference page.
     pub doc: &'static str,
-    /// Its own rule for a text.
+    /// An additional check for a text value.
     pub(super) rule: Option<Rule>,
 }
 
@@ -282,17 +282,17 @@ options! {
     /// queue, the longest.
     QueueSettings with { attempt_timeout: Duration, ca_file: Option<CaFile> } {
         spool: Option<SpoolPlace> = spool_place, row("spool", Kind::Path, None,
-            "What holds the queue. An absolute path: a directory, shared by any number of processes of this machine that run as the same user. The library makes it, with mode 0700; the folder that it is in must exist. `redis://[user@]host[:port][/db]?name=NAME`, or `rediss://` for TLS: a Redis (6.2 or newer) or Valkey (7.2 or newer), shared by any number of machines; `NAME` is the queue's own. Several hosts are separated by commas; with `&sentinel=MASTER` they are Sentinels. Unset: in memory, lost with the process.").checked(spool);
+            "What holds the queue. An absolute path: a directory, shared by any number of processes of this machine that run as the same user. The library makes it, with mode 0700; the folder that it is in must exist. `redis://[user@]host[:port][/db]?name=NAME`, or `rediss://` for TLS: a Redis (6.2 or newer) or Valkey (7.2 or newer), shared by any number of machines; `NAME` identifies the queue. Several hosts are separated by commas; with `&sentinel=MASTER` they are Sentinels. Unset: in memory, lost with the process.").checked(spool);
         spool_password: Option<Secret> = secret, row("spool_password", Kind::Text, None,
-            "Password for a `spool` of `redis://` or `rediss://`. It does not belong in the address, which is logged.").checked(not_empty);
+            "Password for a `redis://` or `rediss://` `spool`. It does not belong in the address, because addresses are logged.").checked(not_empty);
         spool_password_file: Option<PathBuf> = path, row("spool_password_file", Kind::Path, None,
-            "File whose first line is the password for a `spool` of `redis://` or `rediss://`. It is read when the client is made.").checked(not_empty);
+            "File whose first line is the password for a `redis://` or `rediss://` `spool`. It is read when the client is made.").checked(not_empty);
         spool_fallback: Option<PathBuf> = path, row("spool_fallback", Kind::Path, None,
-            "Directory that takes a notification while a `spool` of `redis://` or `rediss://` does not answer: an absolute path on this machine, as with `spool`. The process that delivers it passes the notification on under the same id when the engine is back. Unset: the enqueue fails with ESALES_SPOOL_FAILED.").checked(not_empty);
+            "Directory that stores notifications while a `redis://` or `rediss://` `spool` does not answer: an absolute path on this machine. When the engine answers again, a process that delivers the spool forwards them to it, with the same ids. Unset: the enqueue fails with ESALES_SPOOL_FAILED.").checked(not_empty);
         allow_volatile: bool = flag, row("allow_volatile", Kind::Flag, Some("false"),
-            "Whether a `spool` of `redis://` or `rediss://` may be an engine without an append-only file: everything that is pending is lost when such an engine ends.");
+            "Whether a `redis://` or `rediss://` `spool` may be an engine without an append-only file. When such an engine ends, all pending notifications are lost.");
         durability: Durability = durability, row("durability", one_of(&["process", "replica", "disk"]), Some("process"),
-            "What an accepted notification in the `spool` survives. `process`: the end of every process, kill -9 included. `replica`: only for an engine; also the loss of the primary, for the enqueue waits until a replica has it. `disk`: a power loss too; the enqueues that run at the same time share an fsync and wait for it.");
+            "What an accepted notification in the `spool` survives. `process`: the end of every process, also by kill -9. `replica`: the loss of the primary too; only for an engine; the enqueue waits until a replica has the notification. `disk`: a power loss too; the enqueue waits for an fsync, which simultaneous enqueues share.");
         delivers: bool = is("background"), row("delivery", one_of(&["background", "none"]), Some("background"),
             "Who delivers the queue. `background`: a thread of this process, unless another process is delivering the same spool. `none`: another process, such as `esales-notify drain`; requires `spool`.");
         enqueue_timeout: Duration = millis, row("enqueue_timeout_ms", int(1, 60_000), Some("1000"),
@@ -316,7 +316,7 @@ options! {
         repeats_payments: bool = is("always"), row("payment_repeat", one_of(&["certain", "always"]), Some("certain"),
             "Whether a payment is sent again after a failure, although the service counts a repeated payment twice. `certain`: only if the service certainly did not process it; otherwise its status is ESALES_MAY_HAVE_ARRIVED, and the queue keeps it as a dead letter. `always`: also if it may have arrived.");
         receipt_retention: Duration = seconds, row("receipt_retention_s", int(0, 2_592_000), Some("3600"),
-            "How long the receipt of a notification that left the queue is kept, in seconds; in a directory or in memory, at most the last 20,000. An engine accepts no second notification with the same id for so long. 0: none.");
+            "How long the receipt of a notification that left the queue is kept, in seconds. A directory or memory keeps at most the last 20,000. An engine accepts no second notification with the same id during this time. 0: no receipts are kept.");
     }
 }
 

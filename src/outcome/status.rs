@@ -102,7 +102,7 @@ statuses! {
         advice: "Send it again later with the same id.",
     }
     Throttled = -21: Retryable {
-        name: "ESALES_THROTTLED", text: "The service asks to come back later (429 or 425).",
+        name: "ESALES_THROTTLED", text: "The service asks the client to try again later (429 or 425).",
         advice: "Send it again later with the same id.",
     }
     Timeout = -22: Retryable {
@@ -146,7 +146,7 @@ statuses! {
         advice: "Use the id of the receipt, and ask within receipt_retention_s after the delivery.",
     }
     Internal = -90: Defect {
-        name: "ESALES_INTERNAL", text: "There is a defect in the library; what the call did is not known.",
+        name: "ESALES_INTERNAL", text: "The library has a defect; it is not known whether the call had an effect.",
         advice: "Report it with its message.",
     }
 }
@@ -172,7 +172,7 @@ macro_rules! groups {
                 match self { $(Group::$Group => ($lowest, $highest),)* }
             }
 
-            /// What its codes have in common, in one sentence.
+            /// The meaning that its codes share, in one sentence.
             #[must_use]
             pub fn text(self) -> &'static str {
                 match self { $(Group::$Group => $text,)* }
@@ -187,7 +187,7 @@ groups! {
     Final: -19 to -10, "The notification is not sent again: the service refused it, or would count it twice.";
     Retryable: -29 to -20, "The same notification may succeed later, with the same id.";
     Queue: -39 to -30, "The queue did not accept the notification, gave it up, or does not know its id.";
-    Defect: -99 to -90, "There is a defect in the library.";
+    Defect: -99 to -90, "The library has a defect.";
 }
 
 const fn c_literal(text: &'static str) -> &'static CStr {

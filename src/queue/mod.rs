@@ -155,7 +155,7 @@ impl Queue {
         }
     }
 
-    /// Whether this process's delivery has polled within this time. It has not if it hangs.
+    /// Whether this process's delivery has polled within this time. If the delivery hangs, it has not.
     pub(crate) fn has_polled(&self, within: Duration) -> bool {
         self.worker.has_iterated(within)
     }
@@ -172,8 +172,7 @@ impl Queue {
         !gate.wait(Timestamp::now().unix_ms).is_zero()
     }
 
-    /// Waits until everything that was accepted before the call has left the queue, at most until
-    /// `deadline`.
+    /// Waits until all notifications that were accepted before the call have left the queue, at most until `deadline`.
     pub(crate) fn flush(self: &Arc<Self>, deadline: Instant) -> Result<bool, Error> {
         let Some(mark) = self.spool.mark(deadline)? else {
             self.wake();
@@ -186,7 +185,7 @@ impl Queue {
             if self.spool.is_settled(mark, deadline)? {
                 return Ok(true);
             }
-            // Only if there is something to do.
+            // The worker is woken only if notifications are pending.
             if !std::mem::replace(&mut has_woken, true) {
                 self.wake();
             }

@@ -40,10 +40,9 @@ pub(crate) fn find_open(service: &ServiceSettings, settings: &QueueSettings) -> 
 /// Call it in a process that is about to end: a request that is in flight when the process ends is
 /// sent again later.
 ///
-/// Returns false if requests were still in flight after `timeout`; they are sent again later, with
-/// the same ids. What is left stays in the spools, and enqueues keep working. Another process on
-/// standby becomes the leader of a spool at once. Queues in memory are not stopped:
-/// [`Client::flush`](crate::Client::flush) them before.
+/// Returns false if requests were still in flight after `timeout`; they are sent again later, with the same ids.
+/// Pending notifications stay in the spools, and enqueues keep working. Another process on standby becomes the leader
+/// of a spool at once. Queues in memory are not stopped: [`Client::flush`](crate::Client::flush) them before.
 #[must_use]
 pub fn stop_delivery(timeout: Duration) -> bool {
     let deadline = host::deadline_after(timeout);

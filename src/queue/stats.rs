@@ -41,12 +41,12 @@ pub struct Stats {
     /// Notifications that this process accepted through clients that share this client's queue,
     /// whichever process delivered them.
     pub process: Counts,
-    /// Calls of the same clients that failed because the queue was full or the spool failed. They
-    /// are not among the accepted.
+    /// Calls by the same clients that failed because the queue was full or the spool failed. The other counters do not
+    /// include them.
     pub process_refused: u64,
-    /// Notifications that were accepted, and that the engine of the spool has lost since: after it was restarted without
-    /// its data, or after a replica without the last of them became the primary. At least so many; they are not among
-    /// those of `spool`. Always 0 for a spool in a directory or in memory.
+    /// Accepted notifications that the spool's engine has lost, because it restarted without its data or because a
+    /// replica without the newest notifications became the primary. The true number may be greater. `spool` does not
+    /// include them. Always 0 for a spool in a directory or in memory.
     pub lost: u64,
     /// Bytes of the pending notifications.
     pub pending_bytes: u64,
@@ -56,10 +56,9 @@ pub struct Stats {
     pub gate_closed_for: Option<Duration>,
     /// Number of consecutive failed deliveries; 0 if deliveries are not backing off.
     pub gate_failures: u32,
-    /// Time from acceptance to the service's answer, of the last 1,000 deliveries whose receipts
-    /// are still kept.
+    /// Time from acceptance to the service's answer, for the last 1,000 deliveries whose receipts still exist.
     pub delivery_age: Percentiles,
-    /// Duration of the successful attempt, of the same deliveries.
+    /// Duration of the successful attempt, for the same deliveries.
     pub attempt_latency: Percentiles,
 }
 
@@ -83,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn percentiles_are_of_the_nearest_rank() {
+    fn percentiles_use_the_nearest_rank() {
         let ms = Duration::from_millis;
         let p = Percentiles::from_durations((1..=200).rev().map(ms).collect());
         assert_eq!((p.p50, p.p95, p.p99), (ms(100), ms(190), ms(198)));

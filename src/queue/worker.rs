@@ -80,9 +80,7 @@ impl Worker {
             Ok(()) => state.is_running = true,
             Err(e) => {
                 drop(state);
-                log::error(|| {
-                    format!("no thread can be started for the delivery: {e}; it is tried again")
-                });
+                log::error(|| format!("cannot start a thread for the delivery: {e}; trying again"));
             }
         }
     }
@@ -153,7 +151,7 @@ struct Wakeup {
 struct Running<'a>(&'a Queue);
 
 impl Running<'_> {
-    /// Called once, under the lock, because another thread may start right after.
+    /// Called once, under the lock, because another thread may start as soon as the lock is released.
     fn end(&self, state: &mut WorkerState) {
         if std::mem::take(&mut state.is_running) {
             self.0.worker.ended.notify_all();
@@ -196,19 +194,18 @@ fn run(queue: &Arc<Queue>) {
             }
             Err(e) => {
                 if trouble.as_ref() != Some(&e) {
-                    log::error(|| format!("delivery failed and is tried again: {e}"));
+                    log::error(|| format!("delivery failed: {e}; trying again"));
                     trouble = Some(e);
                 }
                 at_most = TROUBLE;
             }
         }
         if is_stopping && drain.in_flight() == 0 || drain.may_end() {
-            // An enqueue in between has set the flag under the same lock.
+            // An enqueue since the last check has set the flag, under the same lock.
             let _deferred = log::defer();
             let mut state = queue.worker.lock();
             if is_stopping || !state.is_woken {
-                // Before the flag is cleared, because a thread that starts right after needs the
-                // lease.
+                // The lease is released before the flag is cleared, because a thread that starts then needs the lease.
                 drain.release();
                 running.end(&mut state);
                 return;

@@ -36,8 +36,8 @@ pub(crate) const RECENT: usize = 1000;
 /// Smallest number of receipts that a spool keeps; `receipt_retention_s` limits their age.
 pub(crate) const MAX_RECEIPTS: usize = 20_000;
 
-/// The position of a notification in its spool. Positions of later notifications are greater; they
-/// have no other meaning.
+/// The position of a notification in its spool. Later notifications have greater positions; the numbers have no other
+/// meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub(crate) struct Position(pub(crate) u64);
 
@@ -45,7 +45,7 @@ pub(crate) struct Position(pub(crate) u64);
 #[derive(Debug, Clone)]
 pub(crate) struct NewItem {
     pub(crate) id: String,
-    /// The origin for which it was accepted. It is never delivered to another one.
+    /// The origin for which the notification was accepted. It is never delivered to another origin.
     pub(crate) origin: Arc<str>,
     /// The path after the origin. It identifies the kind of the notification, and may contain a
     /// secret.
@@ -67,7 +67,7 @@ pub(crate) struct Item {
     pub(crate) body: String,
     pub(crate) accepted: Timestamp,
     pub(crate) attempts: u32,
-    /// Whether a delivery began whose result was not recorded: it may have arrived.
+    /// Whether a delivery began and its result was not recorded: the notification may have arrived.
     pub(crate) has_begun: bool,
     /// The engine's number of the producer that accepted it.
     pub(crate) producer: u64,
@@ -150,7 +150,7 @@ impl Settlement {
 pub struct Counts {
     /// Notifications that were accepted into the queue.
     pub accepted: u64,
-    /// Accepted notifications that were answered 2xx.
+    /// Accepted notifications that the service received (2xx).
     pub delivered: u64,
     /// Accepted notifications that are dead letters: refused for good by the service, or payments
     /// that may have arrived.
@@ -190,9 +190,9 @@ pub(crate) struct Totals {
     pub(crate) pending_bytes: u64,
     /// Acceptance time of the oldest pending notification.
     pub(crate) oldest: Option<Timestamp>,
-    /// Notifications that producers were told are accepted, and that the engine has lost since, at least.
+    /// Accepted notifications that the engine has lost; there may be more.
     pub(crate) lost: u64,
-    /// Age at delivery and latency of the last attempt, of the last [`RECENT`] deliveries.
+    /// Age at delivery, and latency of the last attempt, for the last [`RECENT`] deliveries.
     pub(crate) recent: Vec<(Duration, Duration)>,
 }
 
@@ -200,9 +200,9 @@ pub(crate) struct Totals {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StoredItem {
     pub(crate) item: Item,
-    /// `None`: it is pending.
+    /// `None`: the notification is pending.
     pub(crate) died: Option<Timestamp>,
-    /// Of the last attempt; `Queued` if there was none.
+    /// The status of the last attempt; `Queued` if there was no attempt.
     pub(crate) status: Status,
     pub(crate) http_status: Option<u16>,
     pub(crate) detail: String,
@@ -250,12 +250,12 @@ pub(crate) fn full(max_items: u64, max_bytes: u64) -> Error {
 
 /// The producer's part of a spool.
 pub(crate) trait Inlet {
-    /// Accepts a notification, with the durability of the spool's settings, before it returns and
-    /// before `deadline`. `QUEUE_FULL`: it was not accepted. `SPOOL_FAILED`: it was not accepted,
-    /// unless the message says that it may be.
+    /// Accepts a notification, before `deadline`. On return the notification has the durability of the spool's
+    /// settings. `QUEUE_FULL`: it was not accepted. `SPOOL_FAILED`: it was not accepted, unless the message says that
+    /// it may be.
     fn push(&self, item: &NewItem, deadline: Instant) -> Result<(), Error>;
 
-    /// The same, and what the caller is to be told of a notification that is elsewhere than usual.
+    /// Like `push`, but returns a message for the receipt if the notification is stored in the fallback.
     fn accept(&self, item: &NewItem, deadline: Instant) -> Result<Option<String>, Error> {
         self.push(item, deadline).map(|()| None)
     }
@@ -272,8 +272,8 @@ pub(crate) trait Outlet {
 /// Every call renews the lease. A drainer that makes no call for the lease time may lose the lease;
 /// every further call then returns [`LeaseError::Lost`], because its fencing token is stale.
 pub(crate) trait Lease: Debug + Send {
-    /// Reads new notifications and commands. Returns whether there were any. A part of a large
-    /// backlog is left for the next call.
+    /// Reads new notifications and commands. Returns whether there were any. Of a large backlog, one call reads only a
+    /// part.
     fn poll(&mut self, now: Timestamp) -> Result<bool, LeaseError>;
 
     /// The origins of all accepted notifications, with their gates.
@@ -304,8 +304,7 @@ pub(crate) trait Lease: Debug + Send {
     /// them, the next one finds [`Item::has_begun`] set.
     fn begin(&mut self, items: &[Position]) -> Result<(), LeaseError>;
 
-    /// Records all settlements and gates, or nothing. Items that have left the spool meanwhile are
-    /// skipped.
+    /// Records all settlements and gates, or none of them. Items that have left the spool meanwhile are skipped.
     fn settle(
         &mut self,
         settlements: &[Settlement],
@@ -320,12 +319,11 @@ pub(crate) trait Lease: Debug + Send {
     fn release(self: Box<Self>);
 }
 
-/// The readable part of a spool, for any process. It changes and makes nothing, sets nothing aside,
-/// and takes no lease.
+/// The readable part of a spool, for any process. It changes no file, makes none, and takes no lease.
 pub(crate) trait Ledger {
     fn totals(&self, deadline: Instant) -> Result<Totals, Error>;
 
-    /// The gate of an origin, as the drainer left it.
+    /// The gate of an origin, as last recorded by the drainer.
     fn gate(&self, origin: &str, deadline: Instant) -> Result<Gate, Error>;
 
     /// The receipt of an id, if it is pending or its receipt is not too old.
@@ -349,12 +347,10 @@ pub(crate) trait Ledger {
         Ok(known)
     }
 
-    /// A mark after everything that was accepted so far; `None`: the spool was busy until
-    /// `deadline`.
+    /// A mark after all notifications accepted so far; `None`: the spool was busy until `deadline`.
     fn mark(&self, deadline: Instant) -> Result<Option<Position>, Error>;
 
-    /// Whether nothing before the mark is pending, as far as it can be determined before
-    /// `deadline`.
+    /// Whether all notifications before the mark have left the queue. False if this is not known at `deadline`.
     fn is_settled(&self, mark: Position, deadline: Instant) -> Result<bool, Error>;
 }
 
@@ -473,8 +469,8 @@ pub(crate) fn open_existing(settings: &QueueSettings) -> Result<Arc<dyn Spool>, 
     }
 }
 
-/// Opens a copy of a spool, a backup, or a damaged spool that was moved away, to read what can be read. Changes
-/// nothing; `unreadable` returns what cannot be read.
+/// Opens a copy of a spool, a backup, or a damaged spool that was moved away, to read its notifications. Changes
+/// nothing; `unreadable` lists the parts that cannot be read.
 #[cfg(feature = "log-spool")]
 pub(crate) fn open_copy(path: &Path) -> Result<Box<dyn Spool>, Error> {
     let settings = crate::Config::new().queue_settings()?;

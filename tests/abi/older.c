@@ -1,5 +1,5 @@
 /* A program that was compiled when each struct lacked its last member, run against a library that takes these members
- * for later ones (cfg esales_test_grown). Behind each struct lies something that must be neither read nor written. */
+ * for later ones (cfg esales_test_grown). The bytes after each struct must be neither read nor written. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,7 +48,7 @@ static void untouched(const unsigned char *behind, const char *what) {
     for (i = 0; i < 512; i++) must(behind[i] == 0x5a, what);
 }
 
-/* Two lines stand as far apart as the older program's struct is large; what lies behind each is the next one, or 0x5a. */
+/* The distance of two lines is the size of the older program's struct. After a line comes the next line, or 0x5a. */
 static void pays(const esales_client *client, const esales_visitor_of_now *who) {
     GUARDED(esales_notification) payment;
     struct { esales_line lines[2]; unsigned char behind[512]; } order;
@@ -76,7 +76,7 @@ static void pays(const esales_client *client, const esales_visitor_of_now *who) 
     must(esales_notify(client, who, sent, NULL) == ESALES_INVALID_ARGUMENT, "sign");
     must(strstr(esales_last_error(), "private_key is missing") != NULL, "sign: words");
 
-    /* A line of another size than the first's. */
+    /* A line whose size differs from the first line's. */
     memset(&mixed, 0, sizeof mixed);
     newer.quantity = 1;
     newer.product_key = "P1";
@@ -109,7 +109,7 @@ int main(void) {
     esales_client *client = NULL;
 
     must(sizeof visitor.it < sizeof *who && sizeof receipt.it < sizeof *told && sizeof stats.it < sizeof *numbers, "smaller");
-    /* Read as a pointer, what lies behind the visitor would crash; as a token it would be refused. */
+    /* The bytes after the visitor would crash the library as a pointer, and would be refused as a token. */
     memset(&visitor, 0x5a, sizeof visitor);
     memset(&receipt, 0x5a, sizeof receipt);
     memset(&stats, 0x5a, sizeof stats);

@@ -27,7 +27,7 @@ def test_library_has_a_soname_and_nodelete(library):
 
 def test_library_needs_only_the_c_library(library):
     needed = re.findall(r"NEEDED.*\[(.*)\]", output("readelf", "-d", library))
-    # Older versions of glibc, for which the packages are built, come in more parts.
+    # Older versions of glibc, for which the packages are built, have more libraries.
     glibc = {"libc.so.6", "ld-linux-x86-64.so.2", "libm.so.6", "libpthread.so.0", "libdl.so.2", "librt.so.1"}
     assert set(needed) <= {*glibc, "libgcc_s.so.1"}
 
@@ -55,7 +55,7 @@ def test_header_declares_exactly_the_exported_symbols(root):
 
 
 def test_php_ffi_parses_its_header(root, library_dir):
-    """As the ini setting ffi.preload and as FFI::load, which read the library's name from it."""
+    """Both the ini setting ffi.preload and FFI::load read the library's name from the header."""
     header = root / "bindings/php/resources/esales_notify.h"
     show = 'echo $ffi->esales_version(), " ", FFI::sizeof($ffi->new("esales_receipt"));'
     env = {**os.environ, "LD_LIBRARY_PATH": str(library_dir)}

@@ -56,9 +56,9 @@ def planted(root, folder, old, new):
 
 @pytest.mark.parametrize("change", BREAKING)
 def test_abi_check_fails_on_a_breaking_change(root, library, tmp_path, change):
-    old, new, words = BREAKING[change]
+    old, new, expected = BREAKING[change]
     done = check(root, library, planted(root, tmp_path, old, new))
-    assert done.returncode == 1 and words in done.stderr, done.stderr
+    assert done.returncode == 1 and expected in done.stderr, done.stderr
 
 
 @pytest.mark.parametrize("change", COMPATIBLE)
@@ -98,8 +98,8 @@ def test_program_compiled_with_an_older_header_runs(release, library_dir, sandbo
     called = {line.split()[-1].split("@")[0] for line in run("nm", "-u", program).splitlines()}
     assert {name for name in called if name.startswith("esales_")} == set((release / "symbols.txt").read_text().split())
     sandbox.script("204:times=4")
-    words = run(program, LD_LIBRARY_PATH=str(library_dir), ESALES_BASE_URL=sandbox.base_url)
-    assert words == f"a program of {release.name} goes on\n"
+    output = run(program, LD_LIBRARY_PATH=str(library_dir), ESALES_BASE_URL=sandbox.base_url)
+    assert output == f"a program of {release.name} goes on\n"
     bodies = [json.loads(sent["body"]) for sent in sandbox.received()]
     assert [body.get("id") for body in bodies] == ["1", "2", "3", None]
     assert [line["sellingPrice"] for line in bodies[3]["lines"]] == [199.50, 199.50]
@@ -130,8 +130,8 @@ def test_program_with_older_and_smaller_structs_runs(root, sandbox, tmp_path):
         (tmp_path / name).symlink_to(grown)
     run("gcc", "-std=gnu99", "-Wall", "-Wextra", "-Werror", f"-I{root}/include", root / "tests/abi/older.c", f"-L{tmp_path}",
         "-lesales_notify", "-o", tmp_path / "older")
-    words = run(tmp_path / "older", LD_LIBRARY_PATH=str(tmp_path), ESALES_BASE_URL=sandbox.base_url)
-    assert words == "older programs go on\n"
+    output = run(tmp_path / "older", LD_LIBRARY_PATH=str(tmp_path), ESALES_BASE_URL=sandbox.base_url)
+    assert output == "older programs go on\n"
     _, _, payment, click = [json.loads(sent["body"]) for sent in sandbox.received()]
     assert [line["quantity"] for line in payment["lines"]] == [1, 2]
     assert click["ticket"] == "a ticket"

@@ -6,7 +6,7 @@ from agent import Agent
 
 @pytest.fixture
 def folder(tmp_path):
-    """For the spool and the socket: mode 0700."""
+    """A folder of mode 0700 for the spool and the socket."""
     folder = tmp_path / "a"
     folder.mkdir(mode=0o700)
     return folder

@@ -1,4 +1,4 @@
-"""Who may use the agent: programs of this machine, and no web page that a user of it visits."""
+"""Access to the agent: programs on this machine may use it, web pages in a browser may not."""
 
 import os
 import pwd
@@ -20,7 +20,7 @@ FOREIGN = {
 
 
 @pytest.mark.parametrize("headers", FOREIGN.values(), ids=FOREIGN)
-def test_request_is_refused_when_a_foreign_page_sent_it(agent, sandbox, headers):
+def test_agent_refuses_requests_of_a_foreign_page(agent, sandbox, headers):
     posted = agent.ask("POST", ADD_TO_CART, cart("foreign").encode(), {**JSON, **headers})
     assert posted.status == 403 and posted.json()["message"], posted
     for path in ("/metrics", "/receipts/x", "/healthz"):
@@ -35,14 +35,14 @@ def test_content_type_of_a_form_is_refused(agent, content_type):
     assert agent.ask("POST", ADD_TO_CART, cart("form").encode(), {"Content-Type": content_type}).status == 415
 
 
-def test_host_name_is_accepted_when_it_is_allowed(start):
+def test_agent_accepts_an_allowed_host_name(start):
     agent = start("--allow-host", "agent.internal")
     assert agent.get("/readyz", Host="agent.internal:8181").status == 200
     assert agent.get("/readyz", Host="other.internal").status == 403
     assert agent.get("/readyz", is_local=True, Host="anything").status == 200
 
 
-def test_socket_gets_mode_0660_or_the_given_one_and_goes_with_the_agent(start, folder):
+def test_agent_socket_has_mode_0660_or_the_given_one_and_is_removed_at_the_end(start, folder):
     def mode():
         return stat.S_IMODE(os.stat(folder / "socket").st_mode)
 
@@ -96,6 +96,6 @@ def test_drain_ends_at_once_when_it_cannot_listen(command, folder, arguments, co
     assert done.returncode == code and says in done.stderr, done
 
 
-def test_network_address_is_listened_on_when_the_flag_allows_it(start):
+def test_agent_listens_on_a_network_address_only_with_the_flag(start):
     agent = start("--listen", "0.0.0.0:0", "--insecure-listen-on-network")
     assert "listening on http://0.0.0.0:" in agent.log.read_text()

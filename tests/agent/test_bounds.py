@@ -1,4 +1,4 @@
-"""Clients that are slow, silent or many do no harm."""
+"""The agent survives slow, silent and very many clients."""
 
 import contextlib
 import errno
@@ -14,7 +14,7 @@ HEAD = f"POST {ADD_TO_CART} HTTP/1.1\r\nHost: localhost\r\nContent-Type: applica
 
 
 def end_of(client):
-    """Everything until the agent closes the connection."""
+    """Reads until the agent closes the connection."""
     read = b""
     with contextlib.suppress(ConnectionResetError):
         while part := client.recv(65536):
@@ -22,8 +22,8 @@ def end_of(client):
     return read
 
 
-def test_slow_clients_are_cut_off_and_do_not_hold_up_others(agent):
-    """All at once, as each takes the whole time-out."""
+def test_slow_clients_are_disconnected_and_do_not_delay_others(agent):
+    """All clients at once, because each takes the whole time-out."""
     cut_off = {"nothing of a head": "P", "half a head": HEAD, "a body that does not begin": HEAD + "Content-Length: 100\r\n\r\n",
                "half a body": HEAD + "Content-Length: 100\r\n\r\n{", "half a chunk": HEAD + "Transfer-Encoding: chunked\r\n\r\n5\r\n{"}
     with contextlib.ExitStack() as open_ones:
@@ -42,7 +42,7 @@ def test_slow_clients_are_cut_off_and_do_not_hold_up_others(agent):
             assert read.startswith(b"HTTP/1.1 408 ") if "body" in name or "chunk" in name else read == b"", (name, read)
 
 
-def test_head_is_refused_when_it_is_too_long(agent):
+def test_agent_refuses_a_request_head_that_is_too_long(agent):
     with agent.raw() as client:
         with contextlib.suppress(ConnectionError):
             client.sendall(HEAD.encode() + b"X: " + b"x" * 100_000)
@@ -64,7 +64,7 @@ def test_ten_thousand_connections_stay_within_the_bound_and_the_next_client_is_s
             flood.append(client)
             if number % 500 == 0:
                 most = max(most, agent.descriptors())
-        # Idle ones make room.
+        # Idle connections are closed to make room.
         assert agent.post(cart("through"), is_local=True).status == 202
         most = max(most, agent.descriptors())
     finally:
@@ -75,8 +75,8 @@ def test_ten_thousand_connections_stay_within_the_bound_and_the_next_client_is_s
     wait_for(lambda: agent.post(cart("after")).status == 202, "no client is served after the flood")
 
 
-def test_bodies_that_do_not_end_are_bounded_in_memory(agent):
-    """40 bodies of 2 MiB, all but their last byte: together over the bound."""
+def test_agent_memory_is_bounded_when_bodies_do_not_end(agent):
+    """40 bodies of 2 MiB without their last bytes exceed the limit together."""
     size = 2 * 1024 * 1024
     refused = 0
     with contextlib.ExitStack() as open_ones:

@@ -1,4 +1,4 @@
-"""The agent over a spool that is in an engine, and in no directory."""
+"""The agent with a spool in an engine."""
 
 import json
 import subprocess
@@ -11,7 +11,7 @@ from waiting import wait_for
 
 @pytest.fixture
 def engine(tmp_path):
-    """A Redis of the test's own, on loopback, that keeps what it accepted; returns its process and its address."""
+    """Starts a Redis on loopback with an append-only file; returns its process and its address."""
     port = free_port()
     folder = tmp_path / "engine"
     folder.mkdir()

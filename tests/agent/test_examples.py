@@ -11,10 +11,10 @@ from agent import CLEAN
 from ports import free_port
 from waiting import wait_for
 
-#: How each is run, and whether it can use a Unix socket.
+#: The command of each example, and whether the example can use a Unix socket.
 EXAMPLES = {
     "curl.sh": (["sh"], True),
-    # Without FFI, and without any extension of PHP's but curl.
+    # Without FFI, and with no PHP extension except curl.
     "streams.php": (["php", "-n"], False),
     "curl.php": (["php", "-n", "-d", "extension=curl"], True),
     "agent.mjs": (["node"], True),
@@ -26,7 +26,7 @@ EXAMPLES = {
 
 @pytest.fixture(scope="module")
 def go_cache(tmp_path_factory):
-    """What Go compiles stays within the test."""
+    """Go's caches are in the test's folder."""
     folder = tmp_path_factory.mktemp("go")
     yield {"GOCACHE": str(folder), "GOFLAGS": "-mod=mod", "GOTOOLCHAIN": "local", "GOPROXY": "off", "HOME": str(folder)}
     shutil.rmtree(folder, ignore_errors=True)
@@ -42,7 +42,7 @@ def test_example_enqueues_and_fails_when_the_agent_is_gone(root, agent, sandbox,
 
     ways = [{"AGENT_URL": agent.base_url}]
     if has_socket:
-        # A name that only the socket leads to.
+        # A name that resolves only through the socket.
         ways.append({"AGENT_URL": "http://localhost:9", "AGENT_SOCKET": agent.socket})
     ids = []
     for way in ways:
@@ -59,7 +59,7 @@ def test_every_example_is_run(root):
     assert {path.name for path in (root / "examples/agent").iterdir()} == set(EXAMPLES)
 
 
-def test_page_of_the_compose_files_shop_enqueues(root, agent, sandbox):
+def test_shop_page_of_the_compose_file_enqueues(root, agent, sandbox):
     port = free_port()
     page = subprocess.Popen(["php", "-S", f"127.0.0.1:{port}", "-t", root / "packaging/container/shop"],
                             env={**CLEAN, "AGENT_SOCKET": agent.socket}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

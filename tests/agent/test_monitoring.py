@@ -1,4 +1,4 @@
-"""The alert rules, and the dashboard: they are of metrics that exist."""
+"""The alert rules and the dashboard use existing metrics."""
 
 import json
 import re
@@ -26,7 +26,7 @@ def folder_of_rules(root):
 
 @pytest.fixture
 def series(agent):
-    """The names of the series of an agent that has delivered something and refused something."""
+    """The series of an agent that has delivered and refused notifications."""
     assert agent.post(cart("series")).status == 202 and agent.post("{}").status == 400
     page = wait_for(lambda: (text := agent.get("/metrics").body.decode()) and "attempt_seconds_count" in text
                     and "esales_queue_origin_pending{" in text and text, "no metrics")
@@ -44,7 +44,7 @@ def rules_of(text):
     return [folded or line for folded, line in found]
 
 
-def test_alert_rules_are_valid_and_fire_when_their_tests_say_so(promtool, folder_of_rules):
+def test_alert_rules_are_valid_and_fire_as_their_tests_expect(promtool, folder_of_rules):
     for arguments in (["check", "rules", "alerts.yaml"], ["test", "rules", "alerts_test.yaml"]):
         done = subprocess.run([promtool, *arguments], cwd=folder_of_rules, capture_output=True, text=True, timeout=120)
         assert done.returncode == 0, done.stdout + done.stderr
@@ -56,14 +56,14 @@ def test_every_alert_has_a_test(folder_of_rules):
     assert {name for name in alerts if re.search(rf"alertname: {name}\n\s+exp_alerts:", tests)} == alerts
 
 
-def test_alert_rules_are_of_metrics_that_exist(folder_of_rules, series):
+def test_alert_rules_use_only_existing_metrics(folder_of_rules, series):
     expressions = rules_of((folder_of_rules / "alerts.yaml").read_text())
     assert len(expressions) == (folder_of_rules / "alerts.yaml").read_text().count("- alert: ")
     for expression in expressions:
         assert names_in(expression) and names_in(expression) <= series, expression
 
 
-def test_dashboard_is_of_metrics_that_exist(folder_of_rules, series):
+def test_dashboard_uses_only_existing_metrics(folder_of_rules, series):
     dashboard = json.loads((folder_of_rules / "dashboard.json").read_text())
     panels = dashboard["panels"]
     assert len({panel["id"] for panel in panels}) == len(panels) > 5
@@ -78,7 +78,8 @@ def test_dashboard_is_of_metrics_that_exist(folder_of_rules, series):
 
 
 def test_expressions_of_the_dashboard_parse(promtool, folder_of_rules, tmp_path):
-    """As rules: promtool checks no dashboard. Grafana puts a duration in place of its variable."""
+    """The expressions are checked as rules, because promtool cannot check a dashboard. Grafana's variable is
+    replaced by a duration."""
     dashboard = json.loads((folder_of_rules / "dashboard.json").read_text())
     expressions = [target["expr"].replace("$__rate_interval", "5m") for panel in dashboard["panels"] for target in panel["targets"]]
     rules = [{"record": f"panel:{number}", "expr": expression} for number, expression in enumerate(expressions)]
@@ -88,8 +89,8 @@ def test_expressions_of_the_dashboard_parse(promtool, folder_of_rules, tmp_path)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_page_is_read_by_a_text_file_collector(promtool, agent):
-    """It reads the older text format."""
+def test_metrics_page_is_read_by_a_text_file_collector(promtool, agent):
+    """The text file collector reads the older text format."""
     def check(page):
         return subprocess.run([promtool, "check", "metrics"], input=page, capture_output=True, timeout=120).stderr
 

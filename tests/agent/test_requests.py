@@ -1,4 +1,4 @@
-"""What the agent takes, passes on, and refuses."""
+"""The requests that the agent accepts, forwards and refuses."""
 
 import json
 import pathlib
@@ -17,7 +17,7 @@ PAYMENT = "/api/v1/notifications/payment"
 
 
 def delivered(sandbox, n):
-    """What the service received, in the order of the ids' arrival."""
+    """The requests that the service received, in the order in which their ids arrived."""
     return wait_for(lambda: len(sandbox.received()) >= n and sandbox.received(), "not delivered")
 
 
@@ -69,7 +69,7 @@ MEMBERS = {"market": "market", "customer_key": "customerKey", "session_key": "se
 
 
 def value_of(value):
-    """As text; bytes that are not UTF-8 are the business of another test."""
+    """The rows as text. Another test has bytes that are not UTF-8."""
     if isinstance(value, dict):
         return value_of(value["repeat"]) * value["times"] if "repeat" in value else None
     return [line_of(line) for line in value] if isinstance(value, list) else value
@@ -80,7 +80,7 @@ def line_of(line):
 
 
 class Number(str):
-    """A price as it is written: without quotes, if it is a number."""
+    """A price in JSON: without quotes if it is a number."""
 
 
 def encoded(value):
@@ -94,8 +94,8 @@ def encoded(value):
 
 
 def request_of(row):
-    """(path, body) of a row, or `None` if a request cannot say it: bytes that are no text, a private key, the id of a kind
-    whose body has none, a body for which HTTP has an answer of its own (413)."""
+    """(path, body) of a row. `None` if a request cannot express the row: bytes that are not text, a private key, the id
+    of a kind whose body has none, or a body that is too long for HTTP (413)."""
     example = next(vector for vector in ROWS if vector["kind"] == row["kind"])
     body = {name: value for name, value in json.loads(example["body"]).items() if value is not None}
     if "lines" in example:
@@ -161,9 +161,9 @@ def test_body_is_refused_when_it_is_not_utf_8_or_has_a_member_twice(agent):
     ("POST", ADD_TO_CART, {"Content-Type": "application/json; charset=utf-8"}, b"{}", 400),
     ("POST", ADD_TO_CART + "?x=1", JSON, cart("q").encode(), 400),
     ("POST", PAYMENT + "?paymentToken=a&b=c", JSON, b"{}", 400),
-    # The name of a test is in its environment, where a body would be too long.
+    # pytest puts the name of a test into the environment, where a body would be too long.
 ], ids=lambda value: "body" if isinstance(value, bytes) else None)
-def test_http_status_is_what_http_demands(agent, sandbox, method, path, headers, body, status):
+def test_agent_answers_http_errors_with_the_standard_status(agent, sandbox, method, path, headers, body, status):
     answer = agent.ask(method, path, body, headers)
     assert answer.status == status and answer.json()["message"], answer
     assert (answer.headers["Allow"] is not None) == (status == 405)

@@ -1,4 +1,4 @@
-"""202 means that it is in the spool, and 503 that it is not."""
+"""The agent answers 202 if the notification is in the spool, and 503 if it is not."""
 
 import http.client
 import os
@@ -61,7 +61,7 @@ def test_answer_is_503_when_the_queue_is_full_and_202_when_it_has_room_again(sta
     wait_for(lambda: set(ids_of(sandbox)) == {"f-0", "f-1", "f-5"}, "not delivered")
 
 
-# A file system of the agent's own: the mount is in its namespace alone.
+# A separate file system: the mount is only in the agent's namespace.
 OWN = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs -o size="$0",mode=0700 none "$1" && shift && exec "$@"']
 
 
@@ -97,7 +97,7 @@ def test_answer_is_503_when_the_spool_is_read_only(command, folder, sandbox):
     assert ids_of(sandbox) == ["kept"]
 
 
-# The end, and what a service manager asks
+# Shutdown, and the requests of a service manager
 
 def test_sigterm_finishes_requests_in_flight(agent, sandbox):
     body = cart("in-flight").encode()
@@ -106,7 +106,7 @@ def test_sigterm_finishes_requests_in_flight(agent, sandbox):
         assert idle.recv(4096).startswith(b"HTTP/1.1 200 ")
         client.sendall(f"POST {ADD_TO_CART} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
                        f"Content-Length: {len(body)}\r\n\r\n".encode() + body[:10])
-        # The agent has the head when it has answered a request that came later.
+        # When the agent has answered a later request, it has read the head of this one.
         assert agent.get("/readyz").status == 200
         agent.process.send_signal(signal.SIGTERM)
         assert idle.recv(4096) == b""
@@ -119,7 +119,7 @@ def test_sigterm_finishes_requests_in_flight(agent, sandbox):
 
 
 def test_healthz_fails_when_the_delivery_hangs(command, folder, sandbox):
-    """Its log is a pipe that is never read: the thread that delivers waits to write."""
+    """The delivery thread hangs, because it writes its log into a pipe that is never read."""
     agent = Agent(command, folder, sandbox.base_url, "--log-level", "debug")
     read, write = os.pipe()
     with open(write, "wb", buffering=0) as log:
@@ -157,7 +157,7 @@ def test_metrics_count_what_was_delivered_and_answered(agent, sandbox):
         'esales_agent_answers_total{spool="%s",code="202"} 3', 'esales_agent_answers_total{spool="%s",code="400"} 1',
         'esales_drain_delivery_age_seconds_count{spool="%s"} 3', 'esales_drain_attempt_seconds_bucket{spool="%s",le="+Inf"} 3',
         'esales_queue_drainer{spool="%s"} 1.0')]
-    # The spool's counters and what this process has observed do not change in the same moment.
+    # The spool's counters and the counters of this process do not change at the same moment.
     page = wait_for(lambda: (found := agent.get("/metrics")) and all(sample in found.body.decode() for sample in samples)
                     and found, "not counted")
     assert page.headers["Content-Type"].startswith("application/openmetrics-text; version=1.0.0")
@@ -167,7 +167,7 @@ def test_health_command_exits_by_the_state_of_the_agent(agent, command, sandbox)
     def health(*arguments, **env):
         return subprocess.run([command, "health", *arguments], env={**CLEAN, **env}, capture_output=True, text=True, timeout=60)
 
-    # Until the delivery has begun, the agent is not well.
+    # The agent is not healthy until the delivery has begun.
     wait_for(lambda: health("--agent", f"unix:{agent.socket}").returncode == 0, "never well")
     assert health("--agent", f"127.0.0.1:{agent.port}", "--ready").returncode == 0
     assert health("--ready", ESALES_NOTIFY_LISTEN=f"unix:{agent.socket},127.0.0.1:{agent.port}").returncode == 0

@@ -1,5 +1,5 @@
-"""`make bench` at its shortest: every section runs, every goal gets a number. Times are only compared with times that
-are thousands of times longer."""
+"""`make bench` at its shortest: every section runs, and every goal gets a number. Times are only compared with limits
+that are thousands of times longer."""
 
 import json
 import math
@@ -46,7 +46,7 @@ def bench(root, library, command, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def run(root, harness, bench, tmp_path_factory):
-    """(its JSON, the page that it wrote)."""
+    """Returns (the JSON of the run, the page that it wrote)."""
     page = tmp_path_factory.mktemp("bench") / "performance.md"
     shutil.copy(root / "benches/RESULTS.md", page)
     found = bench([name for name in harness["sections"] if name not in WITHOUT], "--write", page)
@@ -54,7 +54,7 @@ def run(root, harness, bench, tmp_path_factory):
 
 
 def timings(numbers):
-    """Every timing in it, with its name."""
+    """All timings in the JSON, with their names."""
     for name, value in numbers.items():
         if isinstance(value, dict) and "p50" in value:
             yield name, value
@@ -78,14 +78,14 @@ def test_bench_report_has_a_time_for_every_variant(run):
 
 
 def test_instruction_counts_stay_within_their_bounds(run):
-    """A number beyond the tolerance of benches/instructions.json fails the run; `run` would have failed."""
+    """Numbers beyond the tolerance of benches/instructions.json would have failed the run."""
     found, _ = run
     assert found["failures"] == [] and min(found["numbers"]["instructions"].values()) > 0
 
 
 def test_send_is_not_slowed_by_delayed_acknowledgement(run, bench):
-    """Two writes under Nagle's algorithm wait for it, about forty milliseconds. Few samples vary on a busy machine,
-    so they are taken again, at most three times."""
+    """Under Nagle's algorithm, two writes wait about forty milliseconds for an acknowledgement. The few samples vary on
+    a busy machine, so they are taken at most three times."""
     found, again = run[0], 3
     while True:
         reader = found["numbers"]["reader"]
@@ -104,9 +104,9 @@ def test_bench_write_replaces_the_tables_and_keeps_the_prose(run, root, harness)
     assert written.partition(begin)[0] == committed.partition(begin)[0]
     assert written.partition(end)[2] == committed.partition(end)[2]
     for target in harness["targets"]:
-        assert f"| {target.words} |" in written
+        assert f"| {target.title} |" in written
         # Otherwise the committed page has other goals: run `make bench` with --write again.
-        assert f"| {target.words} |" in committed
+        assert f"| {target.title} |" in committed
 
 
 def test_performance_page_summarizes_the_committed_results(root):

@@ -1,5 +1,5 @@
-/* Sends every row of notifications.json in the folder argv[1]; those of the commonest kind by its own function too. The
- * driver compares the paths and bytes that arrived. */
+/* Sends every row of notifications.json in the folder argv[1]. Rows of the most common kind are also sent by its special
+ * function. The driver compares the paths and bytes that arrived. */
 #include "vectors.h"
 
 int main(int argc, char **argv) {

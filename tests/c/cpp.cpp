@@ -1,4 +1,4 @@
-// The C++ header: RAII, results, string_view, and no NUL slips through. ESALES_BASE_URL is a sandbox.
+// The C++ header: RAII, results, string_view, and refusal of NULs. ESALES_BASE_URL is a sandbox.
 #define DOCTEST_CONFIG_IMPLEMENT_WITH_MAIN
 #include <doctest/doctest.h>
 #include <sys/wait.h>
@@ -29,7 +29,7 @@ static esales::client sandbox() {
     return *std::move(made);
 }
 
-TEST_CASE("a delivery has a receipt") {
+TEST_CASE("delivery returns a receipt") {
     const auto client = sandbox();
     const auto receipt = client.notify_add_to_cart(anna, "ticket");
     CHECK(receipt);
@@ -42,13 +42,13 @@ TEST_CASE("a delivery has a receipt") {
     CHECK(client.notify_add_to_cart(anna, "ticket", "my-id").id == "my-id");
 }
 
-TEST_CASE("a part of a longer string is sent as that part") {
+TEST_CASE("string_view into a longer string is sent without the rest") {
     const std::string page = "ticket=abc&x";
     const auto ticket = std::string_view(page).substr(7, 3);
     CHECK(sandbox().notify_add_to_cart(anna, ticket, "part"));
 }
 
-TEST_CASE("a client is made from the environment") {
+TEST_CASE("client can be made from the environment") {
     const auto client = esales::client::from_environment();
     REQUIRE(client);
     CHECK(client->notify_add_to_cart(anna, "ticket"));
@@ -59,7 +59,7 @@ struct has_star : std::false_type {};
 template <class R>
 struct has_star<R, std::void_t<decltype(*std::declval<R>())>> : std::true_type {};
 
-TEST_CASE("nothing refers to a temporary when it is gone") {
+TEST_CASE("result of a temporary leaves no dangling reference") {
     using text = esales::result<std::string>;
     static_assert(std::is_same_v<decltype(*esales::new_key()), std::string>, "a value, not a reference into the result");
     static_assert(std::is_same_v<decltype(esales::new_key().failure()), esales::error>);
@@ -90,7 +90,7 @@ static const std::vector<esales::line> order{
     esales::line::of_variant("V2", 1, "10"),
 };
 
-TEST_CASE("every kind is delivered, blocking and queued") {
+TEST_CASE("every kind is delivered by notify and by enqueue") {
     using esales::notification;
     const auto client = sandbox();
     const std::vector<notification> kinds{
@@ -114,7 +114,7 @@ TEST_CASE("every kind is delivered, blocking and queued") {
     }
 }
 
-TEST_CASE("a notification has copies of everything") {
+TEST_CASE("notification owns copies of its strings") {
     using esales::notification;
     static_assert(!std::is_reference_v<decltype(notification::click("").with_id(""))>, "not a reference to a temporary");
     static_assert(!std::is_reference_v<decltype(esales::line::of_product("", 1, "").with_cost(""))>);
@@ -136,14 +136,14 @@ TEST_CASE("a notification has copies of everything") {
     CHECK(payment.lines[0].variant_key == before);
     CHECK(payment.lines[0].selling_price == before);
     CHECK(payment.lines[0].cost == before);
-    // Everything is made of temporaries that are gone when the call begins.
+    // All arguments are made from temporaries that no longer exist when the call begins.
     const auto made = notification::payment({esales::line::of_product(*esales::new_key(), 1, std::string("1.50"))})
                           .with_id(*esales::new_key());
     CHECK(made.id->size() == 36);
     CHECK(sandbox().notify(anna, made));
 }
 
-TEST_CASE("a notification is refused by the name of its member") {
+TEST_CASE("refusal names the invalid member") {
     using namespace std::string_view_literals;
     using esales::line, esales::notification;
     const auto client = sandbox();
@@ -171,10 +171,10 @@ TEST_CASE("a notification is refused by the name of its member") {
     CHECK(refuses(notification::secure_payment(order, "k\0"sv), "private_key contains the character U+0000"));
     CHECK(refuses(notification::secure_payment(order, ""), "private_key is empty"));
     const std::vector<line> too_many(10001, order[0]);
-    CHECK(refuses(notification::payment(too_many), "lines are 10001"));
+    CHECK(refuses(notification::payment(too_many), "lines has 10001"));
 }
 
-TEST_CASE("bad options are results") {
+TEST_CASE("create returns an error when an option is invalid") {
     using namespace std::string_view_literals;
     const auto unknown = esales::client::create({{"timeout", "1"}});
     CHECK_FALSE(unknown);
@@ -204,7 +204,7 @@ TEST_CASE("NULs and empty strings are refused by name") {
     CHECK(esales::customer_token("\0"sv, "k").failure().detail.find("private_key") != std::string::npos);
 }
 
-TEST_CASE("identity") {
+TEST_CASE("customer keys and tokens equal known values") {
     const auto key = esales::customer_key("abc");
     REQUIRE(key);
     CHECK(*key == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
@@ -217,17 +217,17 @@ TEST_CASE("identity") {
 
 static const auto LONG = std::chrono::seconds(60);
 
-TEST_CASE("what is queued is delivered, counted and told of") {
+TEST_CASE("enqueued notification is delivered, counted and passed to the callback") {
     std::mutex mutex;
-    std::condition_variable told;
+    std::condition_variable reported;
     std::vector<std::string> ids;
     auto client = sandbox();
     REQUIRE(client.on_delivery([&](const esales::receipt& receipt) {
         const std::lock_guard<std::mutex> guard(mutex);
         if (receipt.status == ESALES_DELIVERED) ids.push_back(receipt.id);
-        told.notify_one();
+        reported.notify_one();
     }));
-    // The callback goes where its client goes.
+    // The callback moves with its client.
     auto moved = std::move(client);
     CHECK_FALSE(client.on_delivery(nullptr));
     const auto queued = moved.enqueue_add_to_cart(anna, "ticket");
@@ -239,7 +239,7 @@ TEST_CASE("what is queued is delivered, counted and told of") {
     CHECK(*flushed);
     {
         std::unique_lock<std::mutex> lock(mutex);
-        CHECK(told.wait_for(lock, LONG, [&] { return ids.size() == 2; }));
+        CHECK(reported.wait_for(lock, LONG, [&] { return ids.size() == 2; }));
         CHECK(std::find(ids.begin(), ids.end(), queued.id) != ids.end());
     }
     const auto found = moved.find_receipt(queued.id);
@@ -257,27 +257,27 @@ TEST_CASE("what is queued is delivered, counted and told of") {
     CHECK(stats->latency.p50.count() > 0);
 }
 
-TEST_CASE("a callback may take itself back") {
+TEST_CASE("callback can unregister itself") {
     auto client = sandbox();
     std::atomic<int> calls{0};
     auto kept = std::make_shared<int>(7);
     std::weak_ptr<int> watched = kept;
     REQUIRE(client.on_delivery([&, kept](const esales::receipt&) {
         CHECK(client.on_delivery(nullptr));
-        // What the function holds lives until it has ended.
+        // The captured values of the function live until it has ended.
         calls += *kept == 7;
     }));
     kept.reset();
     for (int i = 0; i < 20; i++) CHECK(client.enqueue_add_to_cart(anna, "ticket"));
     CHECK(*client.flush(LONG));
-    // Flushed is a little earlier than told of.
+    // A flush may return a little before the callback is called.
     while (calls == 0) std::this_thread::yield();
     CHECK(client.on_delivery(nullptr));
     CHECK(calls == 1);
     CHECK(watched.expired());
 }
 
-TEST_CASE("what does not fit into the queue is a result") {
+TEST_CASE("enqueue returns an error when the queue is full") {
     using namespace std::string_view_literals;
     const auto client = esales::client::create({{"base_url", "http://127.0.0.1:9"}, {"max_items", "1"}});
     REQUIRE(client);
@@ -292,7 +292,7 @@ TEST_CASE("what does not fit into the queue is a result") {
     CHECK_FALSE(*flushed);
 }
 
-TEST_CASE("a delivery is stopped") {
+TEST_CASE("stop_delivery stops the delivery") {
     auto client = esales::client::create({{"base_url", "http://127.0.0.1:9"}, {"max_items", "2"}});
     REQUIRE(client);
     CHECK(client->enqueue_add_to_cart(anna, "t"));
@@ -307,7 +307,7 @@ TEST_CASE("a delivery is stopped") {
     CHECK(*esales::stop_delivery(std::chrono::milliseconds(0)));
 }
 
-TEST_CASE("the log is called, and ends") {
+TEST_CASE("log callback is called until it is unregistered") {
     std::mutex mutex;
     std::vector<std::string> said;
     const auto client = sandbox();
@@ -323,7 +323,7 @@ TEST_CASE("the log is called, and ends") {
     CHECK(said.size() == before);
 }
 
-TEST_CASE("a callback that throws ends the process by std::terminate") {
+TEST_CASE("callback that throws ends the process by std::terminate") {
     const auto client = sandbox();
     const auto child = fork();
     REQUIRE(child >= 0);
@@ -339,7 +339,7 @@ TEST_CASE("a callback that throws ends the process by std::terminate") {
     CHECK(WEXITSTATUS(status) == 42);
 }
 
-TEST_CASE("a client moves, and is shared by threads") {
+TEST_CASE("client can be moved and shared by threads") {
     static_assert(!std::is_copy_constructible_v<esales::client>);
     static_assert(std::is_nothrow_move_constructible_v<esales::client>);
     auto first = sandbox();
@@ -351,7 +351,7 @@ TEST_CASE("a client moves, and is shared by threads") {
     for (auto& thread : threads) thread.join();
 }
 
-TEST_CASE("a failure says whether to try again") {
+TEST_CASE("is_retryable is true after a temporary failure") {
     const auto client = esales::client::create({{"base_url", "http://127.0.0.1:9"}, {"max_attempts", "1"}});
     const auto receipt = client->notify_add_to_cart(anna, "t");
     CHECK_FALSE(receipt);

@@ -29,7 +29,7 @@ int main(void) {
         _exit(ok ? 0 : 1);
     }
     if (waitpid(child, &status, 0) != child || status != 0) return 2;
-    /* The child's end took nothing from us: the connection of before is still good. */
+    /* The end of the child has not affected the parent: its connection still works. */
     if (!send_one(client, "parent 2")) return 3;
     esales_client_free(client);
     return 0;

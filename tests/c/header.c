@@ -1,4 +1,4 @@
-/* The header stands alone, in pedantic C99 and as C++, and its macros make complete structs. */
+/* The header compiles alone, in pedantic C99 and as C++, and its macros initialise complete structs. */
 #include "esales_notify.h"
 
 int main(void) {

@@ -1,5 +1,5 @@
-/* Whatever C can do wrong with esales_notification and esales_line gets a code and a message that names the member;
- * nothing crashes and nothing is sent. ESALES_BASE_URL is a sandbox that answers everything with 204. */
+/* Every mistake with esales_notification and esales_line returns a code and a message that names the member. Nothing
+ * crashes, and nothing is sent. ESALES_BASE_URL is a sandbox that answers everything with 204. */
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -72,7 +72,7 @@ static void expect_refusal(int32_t code, const char *names) {
     if (!strstr(esales_last_error(), names)) fail_msg("\"%s\" does not name %s", esales_last_error(), names);
 }
 
-/* Both functions refuse it, and the receipt says so. */
+/* Both functions refuse it, and the receipt has the error. */
 static void refused(const esales_notification *notification, const char *names) {
     FOR_EACH_FUNCTION {
         esales_receipt receipt = ESALES_RECEIPT_INIT;
@@ -197,19 +197,19 @@ static void order_has_10000_lines_at_most(void **state) {
     many[MOST_LINES - 1].quantity = 0;
     refused(&payment, "lines[9999].quantity is 0");
     free(many);
-    /* Refused by their number, before one is read: there are two. */
+    /* Refused because of line_count before a line is read, because the array has only two lines. */
     payment.lines = lines;
     payment.line_count = MOST_LINES + 1;
-    refused(&payment, "notification.lines are 10001");
+    refused(&payment, "notification.lines has 10001 entries");
     payment.line_count = SIZE_MAX;
-    refused(&payment, "notification.lines are 18446744073709551615");
+    refused(&payment, "notification.lines has 18446744073709551615 entries");
 }
 
 static void structs_need_not_be_aligned(void **state) {
     const esales_notification payment = example(ESALES_SECURE_PAYMENT);
     (void)state;
     for (size_t offset = 1; offset < 8; offset++) {
-        /* As large as they must be, so that a byte read too far is seen by valgrind and the sanitizers. */
+        /* The arrays have exactly the needed size, so that valgrind and the sanitizers detect a read beyond the end. */
         char *odd_lines = malloc(offset + sizeof lines), *odd = malloc(offset + sizeof payment);
         esales_notification moved = payment;
         memcpy(odd_lines + offset, lines, sizeof lines);
@@ -221,7 +221,7 @@ static void structs_need_not_be_aligned(void **state) {
     }
 }
 
-static void id_may_be_that_of_the_receipt(void **state) {
+static void id_can_point_into_the_receipt(void **state) {
     (void)state;
     for (int32_t kind = ESALES_ADD_TO_CART; kind <= ESALES_END; kind++) {
         FOR_EACH_FUNCTION {
@@ -237,7 +237,7 @@ static void id_may_be_that_of_the_receipt(void **state) {
     assert_int_equal(esales_client_flush(client, 60000, NULL), 0);
 }
 
-static void receipt_of_an_unknown_size_is_left_alone(void **state) {
+static void receipt_is_unchanged_when_its_size_is_unknown(void **state) {
     const esales_notification end = example(ESALES_END);
     (void)state;
     FOR_EACH_FUNCTION {
@@ -300,8 +300,8 @@ int main(void) {
         cmocka_unit_test_setup(invalid_utf8_is_refused_by_name, set_up),
         cmocka_unit_test_setup(order_has_10000_lines_at_most, set_up),
         cmocka_unit_test_setup(structs_need_not_be_aligned, set_up),
-        cmocka_unit_test_setup(id_may_be_that_of_the_receipt, set_up),
-        cmocka_unit_test_setup(receipt_of_an_unknown_size_is_left_alone, set_up),
+        cmocka_unit_test_setup(id_can_point_into_the_receipt, set_up),
+        cmocka_unit_test_setup(receipt_is_unchanged_when_its_size_is_unknown, set_up),
         cmocka_unit_test_setup(private_key_is_in_no_message, set_up),
         cmocka_unit_test_setup(eight_threads_share_a_notification, set_up),
     };

@@ -1,5 +1,5 @@
-/* A panic forced inside a library of the release profile comes back as ESALES_INTERNAL, from every function, and
- * the next call works. Built against a library with the test-only feature. */
+/* In a library of the release profile, every function returns ESALES_INTERNAL after a forced panic, and the next call
+ * works. Built against a library with the test-only feature. */
 #include <stdio.h>
 #include <string.h>
 
@@ -18,7 +18,7 @@ static void check(int ok, const char *what) {
     }
 }
 
-/* Each with a panic armed; the symbol's name is printed, so that the driver can hold the list against nm's. */
+/* Calls each function with a panic armed, and prints its name, so that the driver can compare the list with nm's. */
 #define PANICS(call) (puts(#call), esales_test_panic_next(), check((call) == ESALES_INTERNAL, #call), \
                       check(strstr(esales_last_error(), "forced by a test") != NULL, #call " words"))
 #define PANICS_TEXT(call) (puts(#call), esales_test_panic_next(), check(strcmp((call), "") == 0, #call))
@@ -73,7 +73,7 @@ int main(void) {
     PANICS_TEXT(esales_status_text(0));
     PANICS_TEXT(esales_last_error());
     PANICS_TEXT(esales_version());
-    /* These leak what they should have freed, and that is all. */
+    /* These functions only leak the memory that they should have freed. */
     PANICS_VOID(esales_config_free(doomed));
     PANICS_VOID(esales_client_free(other));
     esales_config_free(config);

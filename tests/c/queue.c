@@ -17,7 +17,7 @@
 #include "esales_notify.h"
 
 #define INVALID_UTF8 "\xff\xfe"
-/* Hang guards, and for what is not about time: valgrind is slow. */
+/* Time limits that are only reached by a hang, because valgrind is slow. */
 #define LONG_MS 120000
 #define LONG "60000"
 #define ID_SIZE sizeof(((esales_receipt *)0)->id)
@@ -59,7 +59,7 @@ static void expect_refusal(int32_t code, const char *names) {
     assert_non_null(strstr(esales_last_error(), names));
 }
 
-static void bad_arguments(void **state) {
+static void queue_functions_refuse_invalid_arguments(void **state) {
     esales_client *client = new_client(NULL);
     esales_visitor visitor = example();
     esales_stats stats = ESALES_STATS_INIT;
@@ -108,7 +108,7 @@ static void expect_failed_receipt(const esales_receipt *receipt, int32_t code, c
     assert_string_equal(receipt->id, "");
 }
 
-static void a_receipt_has_the_reason_when_it_could_not_be_asked_for(void **state) {
+static void receipt_has_the_reason_when_the_call_fails(void **state) {
     esales_client *client = new_client("never-made");
     esales_client *newer;
     esales_receipt receipt = ESALES_RECEIPT_INIT;
@@ -136,7 +136,7 @@ static void a_receipt_has_the_reason_when_it_could_not_be_asked_for(void **state
     newer = new_client("newer");
     assert_int_equal(esales_client_receipt(newer, "x", &receipt), ESALES_SPOOL_FAILED);
     expect_failed_receipt(&receipt, ESALES_SPOOL_FAILED, "format");
-    /* Of the statistics there is nothing to say: they stay as they were. */
+    /* The statistics are not known and stay unchanged. */
     stats.accepted = 7;
     assert_int_equal(esales_client_stats(newer, &stats), ESALES_SPOOL_FAILED);
     assert_int_equal(esales_client_flush(newer, 1, &stats), ESALES_SPOOL_FAILED);
@@ -155,7 +155,7 @@ static void hear(void *user_data, const esales_receipt *receipt) {
     struct heard *heard = user_data;
     esales_stats stats = ESALES_STATS_INIT;
     esales_receipt again = ESALES_RECEIPT_INIT;
-    /* No lock is held: the library may be used, and it is recorded already. */
+    /* No lock is held, so the callback may call the library. The outcome is already recorded. */
     int known = esales_client_receipt(heard->client, receipt->id, &again) == 0 && again.status == receipt->status;
     known = known && esales_client_stats(heard->client, &stats) == 0 && stats.delivered > 0;
     pthread_mutex_lock(&heard->lock);
@@ -172,7 +172,7 @@ static void *enqueue_many(void *argument) {
     return NULL;
 }
 
-static void callbacks_from_many_threads(void **state) {
+static void many_threads_can_set_the_delivery_callback(void **state) {
     const char *spools[] = {NULL, "callbacks"};
     size_t kind, t;
     (void)state;
@@ -191,7 +191,7 @@ static void callbacks_from_many_threads(void **state) {
         assert_int_equal(esales_client_flush(client, LONG_MS, &stats), 0);
         assert_int_equal(stats.accepted, 160);
         assert_int_equal(stats.delivered, 160);
-        /* Ends only when the last callback has ended: `heard` leaves this scope. */
+        /* Returns only when the last callback has ended, because `heard` goes out of scope. */
         assert_int_equal(esales_client_on_delivery(client, NULL, NULL), 0);
         assert_true(heard.count <= 160);
         assert_int_equal(heard.unlike, 0);
@@ -204,7 +204,7 @@ static void take_back(void *user_data, const esales_receipt *receipt) {
     esales_client_on_delivery(user_data, NULL, NULL);
 }
 
-static void a_callback_may_take_itself_back(void **state) {
+static void callback_can_unregister_itself(void **state) {
     esales_client *client = new_client(NULL);
     (void)state;
     assert_int_equal(esales_client_on_delivery(client, take_back, client), 0);
@@ -213,7 +213,7 @@ static void a_callback_may_take_itself_back(void **state) {
     esales_client_free(client);
 }
 
-/* Whether `id` is among `ids`; it is taken out. */
+/* Whether `id` is among `ids`; removes it. */
 static int is_expected(char ids[20][ID_SIZE], const char *id) {
     int i;
     for (i = 0; i < 20; i++)
@@ -224,7 +224,7 @@ static int is_expected(char ids[20][ID_SIZE], const char *id) {
     return 0;
 }
 
-static void deliveries_are_kept_for_those_who_cannot_be_called(void **state) {
+static void delivery_next_returns_each_outcome_once(void **state) {
     const char *spools[] = {NULL, "kept"};
     size_t kind;
     (void)state;
@@ -233,38 +233,39 @@ static void deliveries_are_kept_for_those_who_cannot_be_called(void **state) {
         esales_visitor visitor = example();
         esales_receipt receipt = ESALES_RECEIPT_INIT;
         char ids[20][ID_SIZE];
-        int i, told = 0;
-        /* Kept from here on. */
+        int i, reported = 0;
+        /* Outcomes are kept from now on. */
         assert_int_equal(esales_client_delivery_next(client, 0, &receipt), 0);
         for (i = 0; i < 20; i++) {
             assert_int_equal(esales_enqueue_add_to_cart(client, &visitor, "dGlja2V0", NULL, &receipt), ESALES_QUEUED);
             snprintf(ids[i], sizeof ids[i], "%s", receipt.id);
-            /* Asked for by the id in the receipt that receives the answer. */
+            /* The id is in the receipt that is written. */
             assert_int_equal(esales_client_receipt(client, receipt.id, &receipt), 0);
             assert_string_equal(receipt.id, ids[i]);
         }
-        while (told < 20 && esales_client_delivery_next(client, LONG_MS, &receipt) == 1) {
+        while (reported < 20 && esales_client_delivery_next(client, LONG_MS, &receipt) == 1) {
             assert_int_equal(receipt.status, ESALES_DELIVERED);
-            /* A queue is this process's, not this client's, and it is recorded, then told of: what an earlier test
-               has flushed may be heard here. */
-            told += is_expected(ids, receipt.id);
+            /* A queue belongs to the process, and an outcome is recorded before it is reported. So outcomes of
+               an earlier test may be reported here. */
+            reported += is_expected(ids, receipt.id);
         }
-        assert_int_equal(told, 20);
-        /* Waits as long as it is told to, and no longer. */
+        assert_int_equal(reported, 20);
+        /* Waits for the given time and no longer. */
         assert_int_equal(esales_client_delivery_next(client, 1, &receipt), 0);
-        /* Ended: what is settled now is not told of later. The last of it may be: it is recorded, and then told of,
-           and a flush waits for the record only. That of the first flush has been told of when the second returns. */
+        /* Collecting has ended: later outcomes are not collected. The last one may be, because an outcome is recorded before
+           it is reported, and a flush waits only for the record. That of the first flush was reported before the second
+           one returned. */
         assert_int_equal(esales_client_on_delivery(client, NULL, NULL), 0);
         for (i = 0; i < 2; i++) {
             assert_null(enqueue_many(client));
             assert_int_equal(esales_client_flush(client, LONG_MS, NULL), 0);
         }
-        for (told = 0; esales_client_delivery_next(client, 0, &receipt) == 1; told++) assert_true(told < 20);
+        for (reported = 0; esales_client_delivery_next(client, 0, &receipt) == 1; reported++) assert_true(reported < 20);
         esales_client_free(client);
     }
 }
 
-static void the_log_is_kept_for_those_who_cannot_be_called(void **state) {
+static void log_next_returns_the_kept_messages(void **state) {
     esales_client *client = new_client(NULL);
     int32_t level = 0;
     char message[512];
@@ -291,7 +292,7 @@ static void *keep_enqueueing(void *argument) {
 }
 
 /* Children that are forked while the parent delivers, and while its other threads enqueue. */
-static void parent_and_children_use_one_spool(void **state) {
+static void forked_children_and_parent_share_a_spool(void **state) {
     esales_client *client = new_client("forked");
     esales_stats stats = ESALES_STATS_INIT;
     pthread_t thread;
@@ -306,15 +307,15 @@ static void parent_and_children_use_one_spool(void **state) {
         pid_t child = fork();
         if (child == 0) {
             alarm(LONG_MS / 1000);
-            /* Half of them leave the inherited client alone. */
+            /* Half of the children do not use the inherited client. */
             struct heard heard = {client, PTHREAD_MUTEX_INITIALIZER, 0, 0};
             char worked = enqueue_many(client) == NULL ? 'y' : 'n';
             if (i % 2) {
-                /* A callback of the child's own: whatever the parent's thread held at the fork, it is not waited for. */
+                /* Sets a callback in the child, without waiting for locks that the parent held at the fork. */
                 if (esales_client_on_delivery(client, hear, &heard) != 0) worked = 'n';
                 esales_client_free(client);
             }
-            /* Not by the exit code, which is valgrind's: the child leaks what it inherited, as it should. */
+            /* The exit code is not used, because valgrind sets it: the child leaks inherited memory on purpose. */
             _exit(write(result[1], &worked, 1) != 1);
         }
         assert_true(child > 0);
@@ -333,7 +334,7 @@ static void parent_and_children_use_one_spool(void **state) {
     esales_client_free(client);
 }
 
-static void a_flush_that_is_not_done_tells_the_numbers_all_the_same(void **state) {
+static void flush_writes_stats_when_it_times_out(void **state) {
     const char *spools[] = {NULL, "flushed"};
     const uint32_t timeouts[] = {0, 50};
     size_t kind, i;
@@ -356,13 +357,13 @@ static void a_flush_that_is_not_done_tells_the_numbers_all_the_same(void **state
 /* In a child of fork_once. */
 static int is_lost_child;
 
-/* LeakSanitizer asks, where it is: such a child lacks the threads that had what it inherited, and ends by itself. */
+/* Disables LeakSanitizer's check in the child, which lacks the threads that own the inherited memory. */
 int __lsan_is_turned_off(void);
 int __lsan_is_turned_off(void) {
     return is_lost_child;
 }
 
-/* Forks when it is first called; parent and child both come back from it. */
+/* Forks at the first call. Parent and child both return from it. */
 static void fork_once(void *user_data, const esales_receipt *receipt) {
     pid_t *child = user_data;
     (void)receipt;
@@ -373,7 +374,7 @@ static void fork_once(void *user_data, const esales_receipt *receipt) {
     }
 }
 
-static void a_child_that_comes_back_from_a_callback_does_none_of_the_parents_work(void **state) {
+static void child_that_returns_from_a_callback_is_ended(void **state) {
     const char *spools[] = {NULL, "forked within"};
     size_t kind;
     (void)state;
@@ -381,14 +382,14 @@ static void a_child_that_comes_back_from_a_callback_does_none_of_the_parents_wor
         esales_client *client = new_client(spools[kind]);
         pid_t child = 0;
         int status, waited = 0;
-        /* What is buffered would be written by the child too. */
+        /* The child would write buffered output again. */
         fflush(NULL);
         assert_int_equal(esales_client_on_delivery(client, fork_once, &child), 0);
         assert_null(enqueue_many(client));
         assert_int_equal(esales_client_flush(client, LONG_MS, NULL), 0);
         assert_int_equal(esales_client_on_delivery(client, NULL, NULL), 0);
         assert_true(child > 0);
-        /* At once. A worker without work would end too, after half a minute. */
+        /* The worker ends at once. An idle worker would end after half a minute. */
         while (waitpid(child, &status, WNOHANG) == 0) {
             if (waited++ == 2500) {
                 kill(child, SIGKILL);
@@ -403,15 +404,15 @@ static void a_child_that_comes_back_from_a_callback_does_none_of_the_parents_wor
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(bad_arguments),
-        cmocka_unit_test(a_receipt_has_the_reason_when_it_could_not_be_asked_for),
-        cmocka_unit_test(callbacks_from_many_threads),
-        cmocka_unit_test(a_callback_may_take_itself_back),
-        cmocka_unit_test(the_log_is_kept_for_those_who_cannot_be_called),
-        cmocka_unit_test(deliveries_are_kept_for_those_who_cannot_be_called),
-        cmocka_unit_test(a_flush_that_is_not_done_tells_the_numbers_all_the_same),
-        cmocka_unit_test(a_child_that_comes_back_from_a_callback_does_none_of_the_parents_work),
-        cmocka_unit_test(parent_and_children_use_one_spool),
+        cmocka_unit_test(queue_functions_refuse_invalid_arguments),
+        cmocka_unit_test(receipt_has_the_reason_when_the_call_fails),
+        cmocka_unit_test(many_threads_can_set_the_delivery_callback),
+        cmocka_unit_test(callback_can_unregister_itself),
+        cmocka_unit_test(log_next_returns_the_kept_messages),
+        cmocka_unit_test(delivery_next_returns_each_outcome_once),
+        cmocka_unit_test(flush_writes_stats_when_it_times_out),
+        cmocka_unit_test(child_that_returns_from_a_callback_is_ended),
+        cmocka_unit_test(forked_children_and_parent_share_a_spool),
     };
     if (argc != 2) return 2;
     folder = argv[1];

@@ -1,4 +1,4 @@
-/* Whatever C can do wrong gets a code and words that name the argument; nothing crashes and nothing is sent.
+/* Every mistake in C returns a code and a message that names the argument. Nothing crashes, and nothing is sent.
  * ESALES_BASE_URL is a sandbox; argv[1] is the folder of the shared vectors. */
 #include <pthread.h>
 #include <setjmp.h>
@@ -21,7 +21,7 @@ static esales_client *new_client(void) {
     assert_int_equal(esales_config_set(config, "base_url", getenv("ESALES_BASE_URL")), 0);
     assert_int_equal(esales_config_set(config, "timeout_ms", "30000"), 0);
     assert_int_equal(esales_client_new(config, &client), 0);
-    /* The client outlives its configuration: every test that uses one shows it. */
+    /* The client outlives its configuration. */
     esales_config_free(config);
     return client;
 }
@@ -39,7 +39,7 @@ static void expect_refusal(int32_t code, const char *names) {
     if (!strstr(esales_last_error(), names)) fail_msg("\"%s\" does not name %s", esales_last_error(), names);
 }
 
-static void null_everywhere(void **state) {
+static void every_function_refuses_null(void **state) {
     char out[65];
     esales_config *config = NULL;
     esales_client *client = new_client();
@@ -66,7 +66,7 @@ static void null_everywhere(void **state) {
     esales_client_free(client);
 }
 
-static void invalid_utf8_everywhere(void **state) {
+static void every_string_argument_refuses_invalid_utf8(void **state) {
     char out[65] = "untouched";
     esales_config *config = NULL;
     esales_client *client = new_client();
@@ -85,7 +85,7 @@ static void invalid_utf8_everywhere(void **state) {
     esales_client_free(client);
 }
 
-static void wrong_struct_sizes(void **state) {
+static void wrong_struct_sizes_are_refused(void **state) {
     const uint32_t sizes[] = {0, 1, 4, (uint32_t)sizeof(esales_visitor) - 8, (uint32_t)sizeof(esales_visitor) + 8,
                               UINT32_MAX};
     esales_client *client = new_client();
@@ -107,7 +107,7 @@ static void wrong_struct_sizes(void **state) {
     esales_client_free(client);
 }
 
-static void out_parameters_are_left_alone_on_failure(void **state) {
+static void out_parameters_are_unchanged_on_failure(void **state) {
     esales_client *client = (esales_client *)(void *)&vectors;
     esales_config *config = NULL;
     (void)state;
@@ -118,12 +118,12 @@ static void out_parameters_are_left_alone_on_failure(void **state) {
     esales_config_free(config);
 }
 
-static void the_receipt_of_a_delivery(void **state) {
+static void delivery_fills_the_receipt(void **state) {
     esales_client *client = new_client();
     esales_visitor visitor = example();
     esales_receipt receipt = ESALES_RECEIPT_INIT;
     (void)state;
-    /* Before a call it does not claim a delivery. */
+    /* Before a call, the receipt does not report a delivery. */
     assert_true(receipt.status < 0);
     assert_int_equal(esales_notify_add_to_cart(client, &visitor, "t", NULL, &receipt), ESALES_DELIVERED);
     assert_int_equal(receipt.status, ESALES_DELIVERED);
@@ -131,17 +131,17 @@ static void the_receipt_of_a_delivery(void **state) {
     assert_int_equal(receipt.attempts, 1);
     assert_int_equal(strlen(receipt.id), 36);
     assert_true(receipt.elapsed_us > 0);
-    /* A receipt may be used again, and an id of the caller's comes back. */
+    /* A receipt may be used again, and has the caller's id. */
     assert_int_equal(esales_notify_add_to_cart(client, &visitor, "t", "my-id", &receipt), ESALES_DELIVERED);
     assert_string_equal(receipt.id, "my-id");
-    /* Sent again as the header says, by the id of the receipt, which is written anew meanwhile. */
+    /* Sends the event again with the id in the receipt, which the same call writes. */
     assert_int_equal(esales_notify_add_to_cart(client, &visitor, "t", receipt.id, &receipt), ESALES_DELIVERED);
     assert_string_equal(receipt.id, "my-id");
     assert_int_equal(esales_notify_add_to_cart(client, &visitor, "t", NULL, NULL), ESALES_DELIVERED);
     esales_client_free(client);
 }
 
-static void names_and_words_of_any_number(void **state) {
+static void status_name_and_text_accept_any_number(void **state) {
     int32_t code;
     (void)state;
     for (code = -1000; code < 1000; code++) {
@@ -161,7 +161,7 @@ static void *other_thread(void *argument) {
     return NULL;
 }
 
-static void the_last_error_is_the_threads_own(void **state) {
+static void last_error_is_kept_per_thread(void **state) {
     pthread_t thread;
     char key[65];
     (void)state;
@@ -202,7 +202,7 @@ static void *hammer(void *argument) {
     return NULL;
 }
 
-static void sixteen_threads_at_once(void **state) {
+static void sixteen_threads_share_a_client(void **state) {
     pthread_t threads[16];
     struct shared shared = {NULL, NULL, 0};
     size_t i;
@@ -294,7 +294,7 @@ static int attempt(esales_client *client, const cJSON *examples, const cJSON *ro
     return 1;
 }
 
-static void bad_input(void **state) {
+static void invalid_input_is_refused_as_in_the_vectors(void **state) {
     cJSON *examples = load(vectors, "notifications.json"), *rows = load(vectors, "bad_input.json"), *row;
     esales_client *client = new_client();
     int tried[ESALES_END + 1] = {0};
@@ -317,7 +317,7 @@ static void bad_input(void **state) {
     cJSON_Delete(examples), cJSON_Delete(rows);
 }
 
-static void identities(void **state) {
+static void keys_and_tokens_equal_the_vectors(void **state) {
     cJSON *json = load(vectors, "identity.json"), *row;
     char out[65];
     (void)state;
@@ -335,16 +335,16 @@ static void identities(void **state) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(null_everywhere),
-        cmocka_unit_test(invalid_utf8_everywhere),
-        cmocka_unit_test(wrong_struct_sizes),
-        cmocka_unit_test(out_parameters_are_left_alone_on_failure),
-        cmocka_unit_test(the_receipt_of_a_delivery),
-        cmocka_unit_test(names_and_words_of_any_number),
-        cmocka_unit_test(the_last_error_is_the_threads_own),
-        cmocka_unit_test(sixteen_threads_at_once),
-        cmocka_unit_test(bad_input),
-        cmocka_unit_test(identities),
+        cmocka_unit_test(every_function_refuses_null),
+        cmocka_unit_test(every_string_argument_refuses_invalid_utf8),
+        cmocka_unit_test(wrong_struct_sizes_are_refused),
+        cmocka_unit_test(out_parameters_are_unchanged_on_failure),
+        cmocka_unit_test(delivery_fills_the_receipt),
+        cmocka_unit_test(status_name_and_text_accept_any_number),
+        cmocka_unit_test(last_error_is_kept_per_thread),
+        cmocka_unit_test(sixteen_threads_share_a_client),
+        cmocka_unit_test(invalid_input_is_refused_as_in_the_vectors),
+        cmocka_unit_test(keys_and_tokens_equal_the_vectors),
     };
     if (argc != 2 || !getenv("ESALES_BASE_URL")) return fprintf(stderr, "usage: ESALES_BASE_URL=... %s VECTORS\n", argv[0]), 2;
     vectors = argv[1];

@@ -1,4 +1,4 @@
-/* An orderly end of a process that delivers a spool: nothing that was in flight is sent again.
+/* A process that delivers a spool stops its delivery: no request in flight is sent again.
  *
  *     stop enqueue COUNT    fills the spool
  *     stop client MORE      delivers that many more, or all, and ends after esales_client_stop_delivery

@@ -1,4 +1,5 @@
-/* The service does not answer: both ways to stop the delivery end in time, and say that a request is in flight. */
+/* The service does not answer: both functions that stop the delivery return in time, and report that a request is in
+ * flight. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -15,8 +15,8 @@ C_TEST = ["-std=gnu99", "-Wall", "-Wextra", "-Werror", "-g", "-O1", "-pthread"]
 
 def run(*command, env=None):
     result = subprocess.run([str(part) for part in command], env={**os.environ, **(env or {})}, capture_output=True)
-    words = (result.stdout + result.stderr).decode(errors="replace")
-    assert result.returncode == 0, f"{command}:\n{words}"
+    output = (result.stdout + result.stderr).decode(errors="replace")
+    assert result.returncode == 0, f"{command}:\n{output}"
     return result.stdout.decode(errors="replace") + result.stderr.decode(errors="replace")
 
 
@@ -63,24 +63,24 @@ def test_cpp_header_compiles_with_every_compiler_and_standard(root, tmp_path, co
 
 def test_c_functions_refuse_null_and_invalid_arguments(root, build, environment, sandbox):
     program = build("tests/c/robustness.c", "-lcmocka", "-lcjson")
-    words = run(program, root / "tests/vectors", env=environment)
-    assert "[  PASSED  ] 10 test(s)." in words, words
+    output = run(program, root / "tests/vectors", env=environment)
+    assert "[  PASSED  ] 10 test(s)." in output, output
     # Only its successful calls send: 4, and 2 in each of 25 rounds of 16 threads.
     assert sandbox.status()["received"] == 4 + 16 * 25 * 2
 
 
 def test_c_program_sends_every_kind_of_notification(build, environment, sandbox):
     sandbox.script("204:times=10000")
-    words = run(build("tests/c/notifications.c", "-lcmocka"), env=environment)
-    assert "[  PASSED  ] 11 test(s)." in words, words
+    output = run(build("tests/c/notifications.c", "-lcmocka"), env=environment)
+    assert "[  PASSED  ] 11 test(s)." in output, output
     # Only its successful calls send: 7 kinds twice, 2 large orders, 7 offsets, 7 kinds four times, 1, and
     # what 8 threads send in 25 rounds.
     assert sandbox.status()["received"] == 14 + 2 + 7 + 28 + 1 + 8 * 25 * 2
 
 
 def test_c_program_uses_every_queue_function(build, environment, sandbox, tmp_path):
-    words = run(build("tests/c/queue.c", "-lcmocka"), tmp_path, env=environment)
-    assert "[  PASSED  ] 9 test(s)." in words, words
+    output = run(build("tests/c/queue.c", "-lcmocka"), tmp_path, env=environment)
+    assert "[  PASSED  ] 9 test(s)." in output, output
     ids = [r["notification"]["id"] for r in sandbox.received()]
     assert len(ids) == len(set(ids)) == 2 * 160 + 20 + 20 + 2 * 60 + 2 * 20 + 420
 
@@ -116,8 +116,8 @@ def test_requests_of_every_kind_are_byte_identical(root, build, environment, san
 
 def test_cpp_program_uses_the_whole_interface(build, environment, sandbox):
     sandbox.script("204:times=10000")
-    words = run(build("tests/c/cpp.cpp", "-pthread"), env=environment)
-    assert "SUCCESS" in words, words
+    output = run(build("tests/c/cpp.cpp", "-pthread"), env=environment)
+    assert "SUCCESS" in output, output
 
 
 def test_forked_child_does_not_use_the_parents_connection(build, environment, sandbox):
@@ -139,12 +139,12 @@ def test_valgrind_reports_no_error_and_no_leak(root, build, environment, sandbox
     run(*memcheck, program, argument, env=environment)
     said = [log.read_text() for log in logs.iterdir()]
     # Shows that valgrind checked the program and its children.
-    assert len(said) == processes and all("Memcheck" in words for words in said), said
-    errors = [int(re.search(r"ERROR SUMMARY: (\d+) errors", words).group(1)) for words in said]
+    assert len(said) == processes and all("Memcheck" in output for output in said), said
+    errors = [int(re.search(r"ERROR SUMMARY: (\d+) errors", output).group(1)) for output in said]
     assert errors.count(0) >= 1, said
-    for count, words in zip(errors, said):
+    for count, output in zip(errors, said):
         # A child leaks its inherited memory on purpose, and has no other error.
-        assert count == len(re.findall(r"lost in loss record", words)), words
+        assert count == len(re.findall(r"lost in loss record", output)), output
 
 
 def test_forced_panic_is_returned_as_esales_internal(root, tmp_path):
@@ -154,7 +154,7 @@ def test_forced_panic_is_returned_as_esales_internal(root, tmp_path):
         (tmp_path / name).symlink_to(panicking)
     program = tmp_path / "panic"
     run("gcc", *C_TEST, f"-I{root}/include", root / "tests/c/panic.c", f"-L{tmp_path}", "-lesales_notify", "-o", program)
-    words = run(program, env={"LD_LIBRARY_PATH": str(tmp_path)})
+    output = run(program, env={"LD_LIBRARY_PATH": str(tmp_path)})
     symbols = (root / "tests/abi/symbols.txt").read_text().split()
-    not_tried = [symbol for symbol in symbols if f"{symbol}(" not in words]
+    not_tried = [symbol for symbol in symbols if f"{symbol}(" not in output]
     assert not not_tried, f"no panic was forced in {not_tried}"

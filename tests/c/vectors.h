@@ -29,7 +29,7 @@ static cJSON *load(const char *folder, const char *name) {
     text = calloc(1, (size_t)length + 1);
     MUST(fread(text, 1, (size_t)length, file) == (size_t)length);
     fclose(file);
-    /* cJSON cannot hold a NUL, and C strings end there: such values are left out. They are marked first. */
+    /* cJSON and C strings cannot contain a NUL, so values with a NUL are marked first and left out. */
     for (char *nul = text; (nul = strstr(nul, "\\u0000")) != NULL;) memcpy(nul, "<NUL>!", 6);
     json = cJSON_Parse(text);
     MUST(json != NULL);
@@ -37,7 +37,7 @@ static cJSON *load(const char *folder, const char *name) {
     return json;
 }
 
-/* A vector's value as C bytes, to be freed; NULL for null, and for what is not there. */
+/* A vector's value as C bytes, which the caller frees; NULL for null and for a missing value. */
 static char *value_of(const cJSON *value) {
     const cJSON *hex = cJSON_GetObjectItem(value, "hex");
     const cJSON *repeat = cJSON_GetObjectItem(value, "repeat");
@@ -65,7 +65,7 @@ static char *value_of(const cJSON *value) {
     }
 }
 
-/* What one call is given: everything in here lives until given_free. */
+/* The arguments of one call. They live until given_free. */
 struct given {
     esales_visitor visitor;
     esales_notification notification;

@@ -12,7 +12,7 @@ class Diagnosis:
     """The result of one run."""
 
     def __init__(self, done):
-        self.code, self.text, self.words = done.returncode, done.stdout, done.stderr
+        self.code, self.text, self.stderr = done.returncode, done.stdout, done.stderr
         self.report = json.loads(done.stdout)
         self.checks = {check["check"]: check for check in self.report["checks"]}
 
@@ -20,7 +20,7 @@ class Diagnosis:
         return self.checks[name]
 
     def states(self, group):
-        """The states of a group's checks, in their order."""
+        """The states of a group's checks, in order."""
         return [check["state"] for check in self.report["checks"] if check["check"].startswith(group + ".")]
 
     def expect(self, name, state, found="", advice=""):
@@ -47,7 +47,7 @@ class Doctor:
 
 @pytest.fixture
 def doctor(command, tmp_path):
-    """Finds no PHP, as its PATH is an empty folder."""
+    """Runs doctor with an empty folder as PATH, so that it finds no PHP."""
     nothing = tmp_path / "no-programs"
     nothing.mkdir()
     return Doctor(pathlib.Path(command), nothing)
@@ -55,7 +55,7 @@ def doctor(command, tmp_path):
 
 @pytest.fixture
 def folder(tmp_path):
-    """The folder of a spool: mode 0700."""
+    """A folder of mode 0700 for a spool."""
     folder = tmp_path / "place"
     folder.mkdir(mode=0o700)
     return folder

@@ -128,7 +128,7 @@ def test_unusable_private_key_file_is_refused_by_name(run, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "arguments, words",
+    "arguments, expected",
     [(["send"], "add-to-cart"), (["send", "--ticket", "t"], "cluster_id"), (["send", "add-to-cart"], "--ticket"), (["send", "add-to-cart", "--ticket", "t"], "cluster_id"),
      (["send", "add-to-cart", "--ticket", "t", "--cluster-id", "x@evil.example/"], "cluster_id"),
      (["send", "add-to-cart", "--ticket", "t", "--base-url", "http://127.0.0.1:9", "--timeout-ms", "0"], "timeout_ms"),
@@ -136,10 +136,10 @@ def test_unusable_private_key_file_is_refused_by_name(run, tmp_path):
      (["send", "add-to-cart", "--ticket", "t", "--customer-id", "1"], "--private-key"),
      (["sandbox", "--answers", "soon"], "soon"), (["sandbox", "--tls", "best"], "best"), (["nonsense"], "nonsense")],
 )
-def test_wrong_usage_exits_2_with_the_reason(run, arguments, words):
+def test_wrong_usage_exits_2_with_the_reason(run, arguments, expected):
     result = run(*arguments)
     assert result.returncode == 2, result
-    assert words in result.stdout + result.stderr
+    assert expected in result.stdout + result.stderr
 
 
 def test_options_command_prints_every_form(run):
@@ -213,8 +213,8 @@ def test_sandbox_console_shows_the_body_with_control_characters_escaped(command)
 def test_demo_explains_400_and_403(run):
     demo = run("demo", "--missing", "PHP=apt-get install php-cli")
     assert demo.returncode == 0, demo
-    for words in ("Ticket is missing.", "could not be validated", "503, 503, 204", "PHP is not installed"):
-        assert words in demo.stdout, demo.stdout
+    for expected in ("Ticket is missing.", "could not be validated", "503, 503, 204", "PHP is not installed"):
+        assert expected in demo.stdout, demo.stdout
 
 
 def test_demo_exits_1_when_an_example_fails(run):

@@ -1,4 +1,5 @@
-"""`doctor` as a whole: its shape, its exit codes, its words, its configuration, its secrets, its page."""
+"""`doctor` as a whole: its JSON, its exit codes, its messages, its checks of the configuration, its secrets, its
+page."""
 
 import json
 import os
@@ -23,7 +24,7 @@ STATES = {"ok": "ok", "warning": "warnings", "failed": "failed", "skipped": "ski
 
 
 def shape_of(report):
-    """Checks the shape that docs/doctor.md promises to programs."""
+    """Checks the JSON format that docs/doctor.md promises."""
     assert set(report) == {"version", "state", "failed", "warnings", "ok", "skipped", "checks"}
     assert re.fullmatch(r"\d+\.\d+\.\d+", report["version"])
     assert [check["check"] for check in report["checks"]] == CHECKS
@@ -40,7 +41,7 @@ def shape_of(report):
 
 def test_doctor_exits_0_when_every_check_is_ok(doctor, sandbox):
     well = doctor("--base-url", sandbox.base_url, "--market", "UK")
-    assert (well.code, well.report["state"], well.words) == (0, "ok", ""), well.text
+    assert (well.code, well.report["state"], well.stderr) == (0, "ok", ""), well.text
     assert shape_of(well.report)
     assert well.states("network") == ["ok", "ok", "skipped", "skipped", "ok", "ok"]
     assert doctor.raw("--base-url", sandbox.base_url, "--market", "UK", "--strict").returncode == 0
@@ -70,7 +71,7 @@ def test_doctor_prints_findings_and_advice_as_text(doctor):
     assert said.returncode == 2 and said.stderr == ""
     groups = re.findall(r"^(\w+)$", said.stdout, re.M)
     assert groups == ["configuration", "network", "notification", "spool", "php"]
-    assert re.search(r"^  failed   connection   .*\n +-> nobody listens there", said.stdout, re.M), said.stdout
+    assert re.search(r"^  failed   connection   .*\n +-> nothing listens there", said.stdout, re.M), said.stdout
     assert "  skipped  proxy, tls, service, clock: not tried, because connection failed\n" in said.stdout
     assert said.stdout.splitlines()[-1] == "1 failed, 0 with a warning, 3 ok, 15 skipped"
 
@@ -84,7 +85,7 @@ def test_doctor_reports_every_refused_option(doctor):
     assert bad.states("spool") == ["skipped"] * 8
 
 
-@pytest.mark.parametrize("options, words", [
+@pytest.mark.parametrize("options, expected", [
     ({"CLUSTER_ID": "a", "BASE_URL": "https://h"}, "contradict"),
     ({"BASE_URL": "http://shop.test"}, "allow_http"),
     ({"CLUSTER_ID": "a", "DELIVERY": "none"}, "spool is not set"),
@@ -92,10 +93,10 @@ def test_doctor_reports_every_refused_option(doctor):
     ({"CLUSTER_ID": "a", "CA_FILE": "/nonexistent/ca.pem"}, "cannot be read"),
     ({"CLUSTER_ID": "a", "PROXY": "socks5://user:secret@h:1"}, "proxy must be an HTTP proxy"),
 ])
-def test_doctor_reports_contradicting_options_with_the_librarys_message(doctor, options, words):
+def test_doctor_reports_contradicting_options_with_the_librarys_message(doctor, options, expected):
     env = {f"ESALES_{name}": value for name, value in options.items()}
     bad = doctor(env=env)
-    bad.expect("configuration.options", "failed", words, "esales-notify options")
+    bad.expect("configuration.options", "failed", expected, "esales-notify options")
     assert bad.code == 2 and "secret" not in bad.text
     assert set(bad.states("network") + bad.states("spool")) == {"skipped"}
 
@@ -125,29 +126,29 @@ def test_doctor_reports_every_variable_that_is_wrong(doctor, sandbox):
     assert facts["unknown"] == ["ESALES_TIMEOUT"]
 
 
-@pytest.mark.parametrize("arguments, words", [
-    (["--base-url", "http://192.0.2.1", "--allow-http", "true"], "in clear"),
+@pytest.mark.parametrize("arguments, expected", [
+    (["--base-url", "http://192.0.2.1", "--allow-http", "true"], "unencrypted"),
     (["--base-url", "http://127.0.0.1:1", "--ca-file", "/etc/ssl/ca.pem"], "ca_file has no effect"),
     (["--base-url", "http://127.0.0.1:1", "--no-proxy", "a"], "no_proxy has no effect"),
     (["--base-url", "http://127.0.0.1:1", "--proxy", "http://127.0.0.1:1", "--no-proxy", "a.test,b.test:443,10.*,*.c.test"],
      "the option no_proxy has entries that match no host: b.test:443, 10.*. Write"),
 ])
-def test_doctor_warns_of_options_without_effect_or_with_a_cost(doctor, arguments, words):
-    doctor(*arguments, "--timeout-ms", "50").expect("configuration.options", "warning", advice=words)
+def test_doctor_warns_of_options_without_effect_or_with_a_cost(doctor, arguments, expected):
+    doctor(*arguments, "--timeout-ms", "50").expect("configuration.options", "warning", advice=expected)
 
 
-@pytest.mark.parametrize("no_proxy, words", [("localhost,*.a.test,[::1]", "the variable no_proxy has entries that match no host: *.a.test, [::1]."),
+@pytest.mark.parametrize("no_proxy, expected", [("localhost,*.a.test,[::1]", "the variable no_proxy has entries that match no host: *.a.test, [::1]."),
                                              ("localhost,.a.test,10.0.0.0/8", None)])
-def test_doctor_warns_of_entries_of_the_variable_no_proxy_that_match_no_host(doctor, no_proxy, words):
+def test_doctor_warns_of_entries_of_the_variable_no_proxy_that_match_no_host(doctor, no_proxy, expected):
     found = doctor("--base-url", "http://192.0.2.1", "--allow-http", "true", "--timeout-ms", "50",
                    env={"http_proxy": "http://127.0.0.1:1", "no_proxy": no_proxy})
-    if words:
-        found.expect("configuration.options", "warning", advice=words)
+    if expected:
+        found.expect("configuration.options", "warning", advice=expected)
     else:
         assert "match no host" not in found.text
 
 
-# the test notification, and what is not to be seen
+# the test notification, and secrets
 
 def test_doctor_sends_no_notification_without_the_flag_send(doctor, sandbox):
     assert doctor("--base-url", sandbox.base_url, env={"ESALES_TICKET": "t"}).code == 0
@@ -164,7 +165,7 @@ def test_doctor_send_uses_the_named_kind(doctor, sandbox):
     base = ["--base-url", sandbox.base_url, "--market", "UK"]
     lines = ["--line", "product=P1,quantity=1,price=1"]
     for kind, own in (("click", ["--ticket", "t"]), ("non-esales-click", ["--product-key", "P1"]), ("payment", lines), ("end", [])):
-        # What is set for other kinds is passed over.
+        # Variables of other kinds are ignored.
         env = {} if own[:1] == ["--ticket"] else {"ESALES_TICKET": "t"}
         facts = doctor(*base, "--send", kind, *own, env=env).expect("notification.send", "ok", kind.replace("-", "_"))
         assert facts["kind"] == sandbox.received()[-1]["kind"] == kind.replace("-", "_")
@@ -189,7 +190,7 @@ def test_doctor_send_gives_advice_for_a_refused_payment(doctor, sandbox, kind, a
 ])
 def test_doctor_send_reports_the_answer_with_advice(doctor, sandbox, tmp_path, answer, name, advice):
     sandbox.script(answer)
-    # Where a failed call would go into the queue, the test's does not.
+    # A failed test notification is not enqueued, whatever on_failure is.
     queue = ["--on-failure", "queue", "--spool", tmp_path / "spool", "--delivery", "none"]
     sent = doctor("--base-url", sandbox.base_url, "--market", "UK", "--max-attempts", "1", "--send", "add-to-cart", "--ticket", "t", *queue)
     facts = sent.expect("notification.send", "failed", name, advice)
@@ -217,7 +218,7 @@ def test_doctor_shows_no_secret(doctor, sandbox):
             said = doctor.raw("--base-url", sandbox.base_url, "--market", "UK", *arguments, *form, env=secrets)
             assert "s3cret" not in said.stdout + said.stderr, said
             assert "127.0.0.1:1" in said.stdout
-    # And one that a mistake puts into the address.
+    # Also a password that was put into the address by mistake.
     said = doctor.raw(env={"ESALES_BASE_URL": "https://u:s3cret@h"})
     assert said.returncode == 2 and "credentials" in said.stdout and "s3cret" not in said.stdout
 
@@ -238,10 +239,10 @@ def test_doctor_exits_by_its_findings_when_its_output_is_closed_early(doctor):
 def test_doctor_help_lists_exit_codes_and_examples(doctor):
     long, short = doctor.raw("--help"), doctor.raw("-h")
     assert long.returncode == short.returncode == 0
-    words = " ".join(long.stdout.split())
+    text = " ".join(long.stdout.split())
     for said in ("Exit code: 0 no check failed; 1 with --strict", "sends no notification unless --send", "--timeout-ms",
                  "No key, token or password is shown", "Examples:"):
-        assert said in words, said
+        assert said in text, said
     assert "--strict" in short.stdout and "Exit code" in short.stdout
 
 
@@ -285,7 +286,7 @@ def test_doctor_page_names_only_existing_tests_and_pages(root):
 
 
 def test_doctor_page_shows_the_actual_output(root, command, library, doctor, sandbox, tmp_path):
-    """The example, with another port, folder, size of disk, and times."""
+    """The example of the page, with its port, folder, disk size and times replaced."""
     folder = tmp_path / "esales-notify"
     folder.mkdir(mode=0o700)
     operator = Operator(command, library, folder / "spool")

@@ -1,4 +1,4 @@
-"""The way to the service, good and broken in each of its steps: real servers on loopback."""
+"""The checks of the network, with real servers on loopback: each step succeeds and fails."""
 
 import contextlib
 import http.server
@@ -19,7 +19,7 @@ STEPS = ["name", "connection", "proxy", "tls", "service", "clock"]
 
 
 def walked(diagnosis, failed):
-    """The way ends at this step: what was before is well, what lies beyond was not tried."""
+    """Asserts that this check fails, that the earlier ones are ok, and that the later ones are skipped."""
     assert diagnosis.code == 2
     states = diagnosis.states("network")
     at = STEPS.index(failed)
@@ -60,18 +60,18 @@ class Threaded:
 
 # name
 
-@pytest.mark.parametrize("behaviour, budget, words, advice", [
+@pytest.mark.parametrize("behaviour, budget, reason, advice", [
     ("silent", "400", "looking up the host name", "the name server does not answer"),
     ("nxdomain", "20000", "shop.test", "check the name"),
 ])
-def test_doctor_reports_name_servers_that_fail(root, command, behaviour, budget, words, advice):
-    """The real getaddrinfo, in a network of its own."""
+def test_doctor_reports_name_servers_that_fail(root, command, behaviour, budget, reason, advice):
+    """The real getaddrinfo, in a separate network namespace."""
     done = subprocess.run(
         [sys.executable, str(root / "tests/net/in_namespace.py"), behaviour, str(command), "doctor", "--json",
          "--base-url", "https://shop.test", "--timeout-ms", budget, "--php", "/nonexistent"],
         capture_output=True, text=True, env=CLEAN, timeout=60)
     check = walked(Diagnosis(done), "name")
-    assert words in check["found"] and advice in check["advice"], check
+    assert reason in check["found"] and advice in check["advice"], check
 
 
 def test_doctor_looks_up_a_name_and_not_an_address(doctor, sandbox):
@@ -87,13 +87,13 @@ def test_doctor_reports_a_port_that_refuses_connections(doctor):
         taken.bind(("127.0.0.1", 0))
         address = "127.0.0.1:%d" % taken.getsockname()[1]
         check = walked(doctor("--base-url", f"http://{address}"), "connection")
-    assert f"{address}: Connection refused" in check["found"] and "nobody listens" in check["advice"]
+    assert f"{address}: Connection refused" in check["found"] and "nothing listens" in check["advice"]
     assert check["facts"] == {"open": 0, "tried": 1}
 
 
 @contextlib.contextmanager
 def black_hole():
-    """A port whose backlog is full: the kernel drops what comes, as a firewall does."""
+    """A port whose backlog is full, so that the kernel drops packets, as a firewall does."""
     with contextlib.ExitStack() as stack:
         listener = stack.enter_context(socket.socket())
         listener.bind(("127.0.0.1", 0))
@@ -112,7 +112,7 @@ def test_doctor_reports_a_port_that_drops_packets(doctor):
 
 
 def test_doctor_warns_when_one_address_of_two_is_unreachable(doctor, command, sandbox, tmp_path):
-    """A name with two addresses, of which one is dead: in a mount namespace with a hosts file of its own."""
+    """A name with two addresses, one of them dead, in a mount namespace with another hosts file."""
     port = sandbox.base_url.rpartition(":")[2]
     hosts = tmp_path / "hosts"
     hosts.write_text("127.0.0.2 shop.test\n127.0.0.1 shop.test\n")
@@ -131,7 +131,7 @@ def test_doctor_warns_when_one_address_of_two_is_unreachable(doctor, command, sa
 # proxy
 
 def tunnel(answer="200 OK", heads=None):
-    """A CONNECT proxy for one connection after the other."""
+    """A CONNECT proxy that serves one connection at a time."""
 
     def serve(down):
         head = b""
@@ -203,7 +203,7 @@ def test_doctor_reports_a_proxy_that_no_proxy_excludes(doctor, sandbox):
     around = doctor("--base-url", sandbox.base_url, "--proxy", "http://127.0.0.1:1", "--no-proxy", "127.0.0.1")
     around.expect("network.proxy", "skipped", "no_proxy names 127.0.0.1")
     assert around.code == 0
-    # The environment's is not for loopback.
+    # The proxy of the environment is not used for loopback.
     doctor("--base-url", sandbox.base_url, env={"http_proxy": "http://127.0.0.1:1"}).expect("network.proxy", "skipped", "no proxy")
 
 
@@ -252,12 +252,12 @@ cat own.pem between.pem > chain.pem
 
 
 @pytest.mark.parametrize("between, own, issuer, state, days_left, found, advice", [
-    # The certificate's own end is its own, and that of another is called so.
+    # The expiry of the certificate itself, and that of another one in the chain, are reported separately.
     (4, 300, "between", "warning", 299, "3 days left for that of CN=between", "renew its chain"),
     (300, 4, "between", "warning", 3, ": 3 days left", "renew the certificate"),
     (100, 300, "between", "ok", 299, "in its chain, the certificate of CN=between only until", ""),
     (300, 100, "between", "ok", 99, "valid until", ""),
-    # Over already, and not needed: the authority signed the certificate itself.
+    # An expired certificate that is not needed, because the authority signed the server's certificate directly.
     (-1, 300, "root", "ok", 299, "in its chain, the certificate of CN=between only until", ""),
     (-1, 300, "between", "failed", 299, "in its chain, the certificate of CN=between only until", "must renew"),
 ])
@@ -278,18 +278,18 @@ def test_doctor_names_the_certificate_of_the_chain_that_expires_first(doctor, tm
     assert ("CN=between only until" in seen["network.tls"]["found"]) == (between < own)
 
 
-@pytest.mark.parametrize("identity, words, advice", [
+@pytest.mark.parametrize("identity, reason, advice", [
     ("expired", "has expired", "clock"), ("wrong-host", "is for wrong.example,", "a name that the certificate is for"),
     ("self-signed", "not trusted", "ca_file"), ("unknown-ca", "issued by CN=esales-notify sandbox, another CA", "ca_file"),
 ])
-def test_doctor_fails_with_advice_when_the_certificate_is_refused(doctor, tls, command, identity, words, advice):
+def test_doctor_fails_with_advice_when_the_certificate_is_refused(doctor, tls, command, identity, reason, advice):
     with tls(identity) as arguments:
         bad = doctor(*arguments)
         sent = subprocess.run([str(command), "send", "add-to-cart", "--json", "--ticket", "t", *map(str, arguments)], capture_output=True,
                               text=True, env=CLEAN)
     check = walked(bad, "tls")
-    assert words in check["found"] and advice in check["advice"], check
-    # No second opinion: what a notification meets, but for the second in which it is asked.
+    assert reason in check["found"] and advice in check["advice"], check
+    # The message is the same as for a notification, except for times.
     receipt = json.loads(sent.stdout)
     assert receipt["status_name"] == "ESALES_TLS_FAILED"
     assert check["found"].startswith(receipt["detail"].partition("(")[0]), (check, receipt)
@@ -339,13 +339,13 @@ def service(status=404, date=None):
             thread.join()
 
 
-@pytest.mark.parametrize("offset, state, words", [
+@pytest.mark.parametrize("offset, state, reason", [
     (0, "ok", "agrees"), (30, "ok", "agrees"), (-3600, "warning", "s ahead of the service's"),
     (3600, "warning", "s behind the service's"),
 ])
-def test_doctor_reports_the_skew_of_the_clock(doctor, offset, state, words):
+def test_doctor_reports_the_skew_of_the_clock(doctor, offset, state, reason):
     with service(date=time.time() + offset) as base_url:
-        facts = doctor("--base-url", base_url).expect("network.clock", state, words)
+        facts = doctor("--base-url", base_url).expect("network.clock", state, reason)
     expected = -offset if state == "warning" else facts["skew_s"]
     assert abs(facts["skew_s"] - expected) < 60 and (facts["skew_s"] < 0) == (offset > 0)
 
@@ -365,18 +365,18 @@ def test_doctor_judges_the_status_of_the_service(doctor, status, state):
     assert facts["http_status"] == status
 
 
-@pytest.mark.parametrize("answer, words", [
+@pytest.mark.parametrize("answer, reason", [
     (b"", "the connection broke"), (b"SSH-2.0-nothing\r\n\r\n", "not valid HTTP"), (None, "waiting for the answer"),
 ])
-def test_doctor_fails_when_the_server_is_not_the_service(doctor, answer, words):
+def test_doctor_fails_when_the_server_is_not_the_service(doctor, answer, reason):
     def serve(connection):
         connection.recv(4096)
         if answer is None:
-            # Until the other side has had enough.
+            # Until the other side closes the connection.
             connection.recv(4096)
         else:
             connection.sendall(answer)
 
     with Threaded(serve) as server:
         check = walked(doctor("--base-url", f"http://{server.address}", "--timeout-ms", "5000"), "service")
-    assert words in check["found"], check
+    assert reason in check["found"], check

@@ -1,4 +1,4 @@
-"""PHP as doctor finds it: the real php and php-fpm, with other settings, by a script that passes them on."""
+"""The checks of PHP: the real php and php-fpm, started with other settings by a script."""
 
 import os
 import pathlib
@@ -36,7 +36,7 @@ def php(tmp_path):
 
 @pytest.fixture
 def judge(doctor):
-    """Of one PHP that was named."""
+    """Runs doctor for one named PHP."""
 
     def run(program, *arguments):
         return doctor("--php", program, "--base-url", "http://127.0.0.1:1", *arguments)
@@ -49,13 +49,13 @@ def test_doctor_fails_for_php_cli_with_debians_settings(judge):
     assert (facts["php"], facts["ffi_enable"]) == (CLI, "preload") and facts["version"].startswith("8.")
 
 
-@pytest.mark.parametrize("setting, state, words", [
+@pytest.mark.parametrize("setting, state, expected", [
     ("ffi.enable=1", "ok", "all code"), ("ffi.enable=true", "ok", "all code"), ("ffi.enable=0", "failed", "switched off"),
     ("ffi.enable=false", "failed", "switched off"), ("ffi.enable=preload", "ok", "is enough"),
 ])
-def test_doctor_judges_ffi_settings_of_php_cli(judge, php, setting, state, words):
+def test_doctor_judges_ffi_settings_of_php_cli(judge, php, setting, state, expected):
     judged = judge(php("php", setting))
-    judged.expect("php.cli", state, words)
+    judged.expect("php.cli", state, expected)
     judged.expect("php.web", "skipped", "none was named")
 
 
@@ -67,14 +67,14 @@ def test_doctor_fails_when_php_has_no_ffi(judge, php):
 def test_doctor_fails_for_php_fpm_with_debians_settings(judge):
     judged = judge(FPM)
     facts = judged.expect("php.web", "failed", "pages may not use FFI", "ffi.enable=1")
-    # To one pool is the best way, and comes first.
+    # The advice begins with the best way: one pool.
     assert judged["php.web"]["advice"].startswith("put php_admin_value[ffi.enable] = 1 into the shop's pool")
     assert facts["sapi"] == "FPM/FastCGI"
 
 
 @pytest.fixture
 def readable():
-    """A folder that www-data can read too."""
+    """A folder that www-data can also read."""
     with tempfile.TemporaryDirectory() as folder:
         os.chmod(folder, 0o755)
         yield pathlib.Path(folder)
@@ -86,7 +86,7 @@ def test_doctor_judges_ffi_settings_of_php_fpm(judge, php, readable):
     broken = readable / "broken.php"
     broken.write_text("<?php nonsense();\n")
     (readable / "preload.php.h").write_text('#define FFI_SCOPE "test"\nint abs(int);\n')
-    for settings, state, words in [
+    for settings, state, expected in [
         (["ffi.enable=1"], "ok", "all code"),
         (["ffi.enable=0"], "failed", "switched off"),
         (["ffi.preload=/nonexistent.h"], "failed", "/nonexistent.h"),
@@ -97,7 +97,7 @@ def test_doctor_judges_ffi_settings_of_php_fpm(judge, php, readable):
         ([f"opcache.preload={there}", "opcache.enable=0"], "failed", "without opcache.enable=1"),
         ([f"opcache.preload={there}", "opcache.preload_user=www-data"], "ok", "must load the binding's preload.php"),
     ]:
-        judge(php("php-fpm", *settings)).expect("php.web", state, words)
+        judge(php("php-fpm", *settings)).expect("php.web", state, expected)
 
 
 def test_doctor_only_warns_of_a_php_that_was_found_on_the_path(doctor, php):
@@ -147,7 +147,7 @@ ALLOWED, REFUSED = ["php_admin_value[ffi.enable] = 1"], []
     ({"www": REFUSED}, "failed", "pages may not use FFI", "put php_admin_value[ffi.enable] = 1"),
     ({"www": ["; php_admin_value[ffi.enable] = 1"]}, "failed", "pages may not use FFI", ""),
     ({"www": ["php_admin_value[ffi.enable] = 0"]}, "failed", "pool www: FFI is switched off", ""),
-    ({"shop": [*ALLOWED, "php_admin_value[disable_functions] = exec,getenv"]}, "failed", "pool shop: the binding needs what is disabled: getenv()", ""),
+    ({"shop": [*ALLOWED, "php_admin_value[disable_functions] = exec,getenv"]}, "failed", "pool shop: functions or classes that the binding needs are disabled: getenv()", ""),
     ({"www": ["php_value[ffi.enable] = 1"]}, "ok", "pool www: ffi.enable=1", ""),
 ])
 def test_doctor_judges_ffi_settings_of_each_pool(judge, fpm, pools, state, found, advice):
@@ -187,7 +187,7 @@ def fastcgi(socket_path, script):
 
 
 def test_php_fpm_allows_ffi_to_the_pools_that_doctor_accepts(fpm):
-    """The real php-fpm, with two pools that may and one that may not."""
+    """The real php-fpm, with two pools that may use FFI and one that may not."""
     program = fpm(shop=ALLOWED, www=REFUSED, value=["php_value[ffi.enable] = 1"])
     page = fpm.folder / "page.php"
     page.write_text("<?php try { FFI::cdef('int abs(int);'); echo 'may'; } catch (FFI\\Exception $e) { echo 'may not'; }")
@@ -212,13 +212,13 @@ def test_doctor_checks_every_php_that_is_named(doctor, php):
 
 
 def test_doctor_fails_when_the_named_program_is_not_php(judge, php, tmp_path):
-    judge("/bin/true").expect("php.cli", "failed", "does not describe itself")
+    judge("/bin/true").expect("php.cli", "failed", "is not that of PHP")
     judge(tmp_path / "nonexistent").expect("php.cli", "failed", "No such file")
     judge(php("php-fpm", body="echo hello >&2; true")).expect("php.web", "failed", "with -i: hello", "run it with -i to see its message")
 
 
 def test_doctor_ends_a_php_that_hangs(judge, php, tmp_path):
-    """It holds a lock file open; when doctor has given up, nobody does."""
+    """The PHP holds a lock file open. When doctor has given up, no process does."""
     mark = tmp_path / "mark"
     flock, sleep = shutil.which("flock"), shutil.which("sleep")
     stuck = php("php", body=f"exec 9>{mark}; {flock} 9; exec {sleep} 1000; #")

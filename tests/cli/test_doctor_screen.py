@@ -15,7 +15,7 @@ COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def on_terminal(doctor, *arguments, columns=80, env=None):
-    """What doctor prints on a terminal of this width."""
+    """The output of doctor on a terminal of this width."""
     controller, terminal = pty.openpty()
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     with subprocess.Popen([doctor.command, "doctor", *map(str, arguments)], stdin=subprocess.DEVNULL, stdout=terminal,
@@ -26,13 +26,13 @@ def on_terminal(doctor, *arguments, columns=80, env=None):
             while part := os.read(controller, 65536):
                 printed += part
         except OSError:
-            pass  # how the end of a terminal is reported
+            pass  # Linux reports the end of a terminal as this error
     os.close(controller)
     return printed.decode().replace("\r\n", "\n")
 
 
 @pytest.mark.parametrize("columns", [40, 60, 80, 120, 200])
-def test_lines_fit_the_terminal_and_have_the_text_of_a_file(doctor, columns):
+def test_doctor_wraps_its_output_to_the_terminal(doctor, columns):
     arguments = ["--base-url", "http://192.0.2.1", "--allow-http", "true", "--timeout-ms", "50", "--spool", "/tmp/one/two"]
     printed = COLOUR.sub("", on_terminal(doctor, *arguments, columns=columns))
     longest_word = max(map(len, printed.split()))
@@ -45,20 +45,20 @@ def test_lines_fit_the_terminal_and_have_the_text_of_a_file(doctor, columns):
         return re.sub(r"\d+ MiB free|\d+\.\d ms", "N", " ".join(text.split()))
 
     assert words(printed) == words(plain)
-    # The text of a check continues below its beginning.
+    # The text of a check is indented to the column where it begins.
     if columns == 80:
         assert re.search(r"^  ok       name {9}\S.*$", printed, re.M)
         assert re.search(r"^  warning  options .*\n {24}\S", printed, re.M), printed
         assert re.search(r"^ {24}-> .*\n {27}\S", printed, re.M), printed
 
 
-def test_file_or_pipe_gets_one_line_for_each_text_and_no_colour(doctor):
+def test_doctor_prints_one_line_for_each_text_when_its_output_is_not_a_terminal(doctor):
     said = doctor.raw("--base-url", "http://192.0.2.1", "--allow-http", "true", "--timeout-ms", "50", env={"TERM": "xterm", "COLUMNS": "40"})
     assert "\x1b" not in said.stdout
     assert max(map(len, said.stdout.splitlines())) > 100
 
 
-def test_states_are_coloured_on_a_terminal(doctor):
+def test_doctor_colours_its_states_on_a_terminal(doctor):
     arguments = ["--base-url", "http://127.0.0.1:1", "--no-proxy", "a.example"]
     printed = on_terminal(doctor, *arguments)
     for state, colour in (("ok", "32"), ("warning", "33"), ("failed", "31"), ("skipped", "2")):
@@ -66,7 +66,7 @@ def test_states_are_coloured_on_a_terminal(doctor):
 
 
 @pytest.mark.parametrize("env", [{"NO_COLOR": "1"}, {"TERM": "dumb"}])
-def test_terminal_gets_no_colour_when_it_is_switched_off(doctor, env):
+def test_doctor_uses_no_colours_when_they_are_switched_off(doctor, env):
     assert "\x1b" not in on_terminal(doctor, "--base-url", "http://127.0.0.1:1", env=env)
 
 
@@ -82,7 +82,7 @@ def variables(tmp_path):
     return write
 
 
-def test_variables_of_a_file_are_used_as_those_of_the_environment(doctor, sandbox, variables):
+def test_variables_of_an_env_file_are_used(doctor, sandbox, variables):
     file = variables(f"# the shop\nESALES_BASE_URL={sandbox.base_url}\nexport ESALES_MARKET='SE'\nESALES_TIMEOUT=1\n")
     for spelling in (["--env-file", file], [f"--env-file={file}"]):
         read = doctor(*spelling)
@@ -93,7 +93,7 @@ def test_variables_of_a_file_are_used_as_those_of_the_environment(doctor, sandbo
     assert doctor.raw("--strict", "--env-file", file).returncode == 1, "the other flags count"
 
 
-def test_file_overrides_the_environment_and_a_flag_overrides_both(doctor, variables):
+def test_env_file_overrides_the_environment_and_a_flag_overrides_both(doctor, variables):
     first = variables("ESALES_BASE_URL=http://127.0.0.1:1\nESALES_MARKET=UK\n", "first.env")
     second = variables("ESALES_MARKET=SE\n", "second.env")
     env = {"ESALES_MARKET": "DE", "ESALES_BASE_URL": "http://127.0.0.1:2"}
@@ -102,7 +102,7 @@ def test_file_overrides_the_environment_and_a_flag_overrides_both(doctor, variab
     doctor("--env-file", first, "--market", "FI", env=env).expect("configuration.options", "ok", "market FI")
 
 
-def test_proxy_of_a_file_is_used(doctor, variables):
+def test_proxy_of_an_env_file_is_used(doctor, variables):
     file = variables("ESALES_BASE_URL=http://192.0.2.1\nESALES_ALLOW_HTTP=true\nhttp_proxy=http://127.0.0.1:1\nESALES_TIMEOUT_MS=500\n")
     doctor("--env-file", file).expect("network.connection", "failed", "127.0.0.1:1")
 
@@ -111,14 +111,14 @@ def test_proxy_of_a_file_is_used(doctor, variables):
     (None, "No such file"), ("ESALES_MARKET=UK\ns3cret\n", "line 2 is not NAME=VALUE"),
     ("ESALES_PRIVATE_KEY='s3cret\n", "line 1: the value of ESALES_PRIVATE_KEY has a quote that is not closed on its line"),
 ])
-def test_file_that_cannot_be_read_is_wrong_usage_and_shows_no_secret(doctor, variables, tmp_path, text, message):
+def test_env_file_that_cannot_be_read_is_wrong_usage_and_shows_no_secret(doctor, variables, tmp_path, text, message):
     file = tmp_path / "missing.env" if text is None else variables(text)
     refused = doctor.raw("--env-file", file)
     assert refused.returncode == 2 and refused.stdout == ""
     assert f"--env-file {file}: " in refused.stderr and message in refused.stderr and "s3cret" not in refused.stderr
 
 
-def test_secrets_of_a_file_are_not_shown(doctor, sandbox, variables):
+def test_secrets_of_an_env_file_are_not_shown(doctor, sandbox, variables):
     file = variables(f"ESALES_BASE_URL={sandbox.base_url}\nESALES_PRIVATE_KEY=s3cret\nESALES_TOKEN=s3cret\n")
     for form in ([], ["--json"]):
         said = doctor.raw("--env-file", file, *form)

@@ -1,4 +1,4 @@
-"""Spools of every kind, as doctor finds them: real files, real processes, real other users."""
+"""The checks of the spool, with real files, processes and users."""
 
 import grp
 import json
@@ -23,7 +23,7 @@ USER = pwd.getpwuid(os.getuid()).pw_name
 
 @pytest.fixture
 def look(doctor, folder, sandbox):
-    """doctor at the spool, where everything else is in order."""
+    """Runs doctor on the spool, with everything else in order."""
 
     def run(*arguments, spool=folder / "spool", **more):
         return doctor("--base-url", sandbox.base_url, "--market", "UK", "--spool", spool, *arguments, **more)
@@ -139,7 +139,7 @@ def test_doctor_as_root_does_not_open_another_users_spool_in_a_shared_folder(loo
 
 @pytest.fixture
 def as_nobody(doctor, sandbox, command):
-    """doctor as an ordinary user, in a folder that they can reach; the command may be in one that they cannot."""
+    """Runs doctor as an ordinary user. The command is copied into a folder that this user can reach."""
     with tempfile.TemporaryDirectory() as place:
         place = pathlib.Path(place)
         place.chmod(0o755)

@@ -25,7 +25,7 @@ def manager(tmp_path):
 
     class Manager(socket.socket):
         def expect(self, line):
-            """Reads until this line has come."""
+            """Reads until this line arrives."""
             seen = []
             while line not in seen:
                 seen += self.recv(4096).decode().splitlines()
@@ -80,7 +80,7 @@ def test_drain_once_shows_progress_only_on_a_terminal(operator, sandbox):
     operator.fill(sandbox.base_url, ["p"])
     sandbox.script("503:times=6")
     ours, theirs = os.openpty()
-    # As wide as a terminal is.
+    # The width of a terminal.
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
     arguments = [operator.command, "drain", "--once", "--base-url", sandbox.base_url, "--gate-min-ms", "400", "--gate-max-ms", "400"]
     with subprocess.Popen(arguments, env={**CLEAN, "TERM": "xterm", "ESALES_SPOOL": operator.spool}, stdout=subprocess.PIPE,
@@ -106,7 +106,7 @@ def test_drain_delivers_until_sigterm_and_records_requests_in_flight(operator, s
         status = operator.status()
         assert status["has_drainer"] is True and str(draining.pid) in status["leader"]
         assert status["leader"] in operator("queue", "status").stdout
-        # Each takes a while, so that some are in flight and some are not when the signal comes.
+        # Each answer takes some time, so that some requests are in flight and others are not when the signal arrives.
         sandbox.script("204:wait=300:times=50")
         operator.fill(sandbox.base_url, numbered("c", 50))
         wait_for(lambda: len(ids_of(sandbox)) > 5, "the second batch does not begin")
@@ -190,7 +190,7 @@ def test_drain_on_standby_becomes_the_leader_when_the_leader_is_killed(operator,
         operator.fill(sandbox.base_url, ["first"])
         wait_for(lambda: ids_of(sandbox) == ["first"], "the first does not deliver")
         with operator.drain("--base-url", sandbox.base_url, *QUICK) as second:
-            # A request of the first is in flight.
+            # A request of the first drainer is in flight.
             sandbox.script("hang")
             operator.fill(sandbox.base_url, numbered("d", 30))
             wait_for(lambda: any(r["answer"] == "hang" for r in sandbox.received()), "nothing hangs")
@@ -226,7 +226,7 @@ def test_systemd_unit_has_what_a_service_needs(root):
 
 def test_systemd_accepts_the_unit(root, command, tmp_path):
     copy = tmp_path / "esales-notify-drain.service"
-    # The program is not installed here.
+    # The command is not installed on this machine.
     copy.write_text(unit_of(root).read_text().replace("/usr/bin/esales-notify", str(command)))
     verify = ["systemd-analyze", "verify", "--man=no", "--recursive-errors=no", str(copy)]
     done = subprocess.run(verify, capture_output=True, text=True)

@@ -76,7 +76,7 @@ def test_send_exits_by_outcome_when_its_output_is_not_read(unread, sandbox, answ
 
 
 def test_send_exits_0_when_only_its_first_line_is_read(command, sandbox):
-    """The report itself, through a real shell."""
+    """The report of a write error, through a real shell."""
     pipeline = f"set -o pipefail; '{command}' send add-to-cart {' '.join(EXAMPLE)} --base-url {sandbox.base_url} | head -1"
     done = subprocess.run(["bash", "-c", pipeline], capture_output=True, text=True, timeout=60, env=CLEAN)
     assert (done.returncode, done.stderr) == (0, ""), done

@@ -36,7 +36,7 @@ class Place:
         )
 
     def enqueue(self, user=SHOP, **more):
-        """Its output, which contains `ESALES_QUEUED` if the notification was accepted."""
+        """Returns the output of an enqueue, which contains `ESALES_QUEUED` if the notification was accepted."""
         done = self.run("send", "add-to-cart", "--ticket", "t", "--customer-key", "k", "--market", "UK", "--base-url", NOWHERE,
                         "--on-failure", "queue", user=user, **more)
         return done.stdout + done.stderr
@@ -101,7 +101,7 @@ def test_other_user_cannot_use_the_shops_spool(place):
 def test_shop_refuses_a_spool_that_another_user_made(place):
     place.open_to(0o1777, 0)
     assert "ESALES_QUEUED" in place.enqueue(user=STRANGER)
-    # Open to the shop, as an attacker who wants its events would make it.
+    # A spool that the shop can open, as made by an attacker who wants the shop's events.
     place.spool.chmod(0o777)
     for path in place.spool.iterdir():
         path.chmod(0o666)

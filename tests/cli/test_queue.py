@@ -147,7 +147,7 @@ def test_dead_retry_signs_with_the_new_key_after_a_rotation(operator, command):
             human = operator("queue", *arguments)
             assert human.returncode == 0 and "ESALES_FORBIDDEN" in human.stdout and "i-2" in human.stdout
 
-        # Without the key they die again, with the key they arrive.
+        # Without the key they become dead letters again; with the key they arrive.
         assert operator.json("queue", "dead", "retry", "i-1") == {"retried": 1, "left": 0}
         assert operator.empty(sandbox.base_url)["dead"] == 1
         env = {"ESALES_PRIVATE_KEY": "new-private-key"}
@@ -189,7 +189,7 @@ def enqueue(operator, sandbox, kind, identity, *own, env=None):
     sent = operator("send", kind, "--id", identity, "--market", "UK", "--session-key", "one-visit", "--base-url", sandbox.base_url, "--max-attempts", "1",
                     "--on-failure", "queue", "--delivery", "none", *own, env=env)
     assert sent.returncode == 0 and sent.stdout.startswith("ESALES_QUEUED"), sent
-    # It left no gate behind.
+    # The blocking call has closed no gate.
     operator.json("queue", "retry", "--now")
 
 
@@ -286,7 +286,7 @@ def test_dead_retry_retries_a_payment_that_was_refused(operator, sandbox):
     assert operator.json("queue", "dead", "retry", "--all") == {"retried": 1, "left": 0}
 
 
-def test_dead_retry_signs_a_secure_payment_anew(operator, secured):
+def test_dead_retry_signs_a_secure_payment_again(operator, secured):
     old = {"ESALES_PRIVATE_KEY": "old-key"}
     enqueue(operator, secured, "secure-payment", "paid", *LINE, "--customer-id", "4711", env=old)
     secured.script("")
@@ -371,8 +371,8 @@ def test_queue_exits_3_when_the_id_is_unknown(operator, sandbox, arguments):
     sandbox.script("400")
     operator.empty(sandbox.base_url)
     for form in ([], ["--json"]):
-        told = operator("queue", *arguments, *form)
-        assert told.returncode == 3 and told.stdout == "" and "the id nobody" in told.stderr, told
+        result = operator("queue", *arguments, *form)
+        assert result.returncode == 3 and result.stdout == "" and "the id nobody" in result.stderr, result
     assert operator.status()["dead"] == 1
 
 
@@ -388,8 +388,8 @@ def test_queue_exits_3_when_the_id_is_unknown(operator, sandbox, arguments):
      (["drain", "--log-level", "loud"], "loud"), (["drain", "--once", "--max-wait-s", "soon"], "soon")],
 )
 def test_queue_exits_2_on_wrong_usage_and_names_the_argument(operator, arguments, message):
-    told = operator(*arguments)
-    assert told.returncode == 2 and message in told.stdout + told.stderr, told
+    result = operator(*arguments)
+    assert result.returncode == 2 and message in result.stdout + result.stderr, result
     assert not pathlib.Path(operator.spool).exists()
 
 
@@ -401,8 +401,8 @@ def test_queue_list_refuses_a_foreign_cursor(operator, sandbox):
 
 def test_queue_exits_2_without_the_option_spool(operator):
     for arguments in (["queue", "status"], ["queue", "dead", "list"], ["drain", "--base-url", "http://127.0.0.1:9"]):
-        told = operator(*arguments, env={"ESALES_SPOOL": ""})
-        assert told.returncode == 2 and "spool is missing" in told.stderr, told
+        result = operator(*arguments, env={"ESALES_SPOOL": ""})
+        assert result.returncode == 2 and "spool is missing" in result.stderr, result
 
 
 LOOKERS = (["queue", "status"], ["queue", "list"], ["queue", "salvage", "/tmp"],
@@ -412,22 +412,22 @@ ALL = (*LOOKERS, ["drain", "--base-url", "http://127.0.0.1:9"])
 
 def test_queue_exits_6_and_makes_no_spool_when_there_is_none(operator):
     for arguments in LOOKERS:
-        told = operator(*arguments)
-        assert told.returncode == 6 and operator.spool in told.stderr, told
+        result = operator(*arguments)
+        assert result.returncode == 6 and operator.spool in result.stderr, result
     assert not pathlib.Path(operator.spool).exists()
 
 
 def test_queue_exits_6_when_the_folder_of_the_spool_is_missing(operator):
     pathlib.Path(operator.spool).parent.rmdir()
     for arguments in ALL:
-        told = operator(*arguments)
-        assert told.returncode == 6 and "No such file or directory" in told.stderr, told
+        result = operator(*arguments)
+        assert result.returncode == 6 and "No such file or directory" in result.stderr, result
 
 
 def test_queue_exits_2_when_the_path_of_the_spool_is_relative(operator, tmp_path):
     for arguments in ALL:
-        told = operator(*arguments, env={"ESALES_SPOOL": "place/spool"}, cwd=tmp_path)
-        assert told.returncode == 2 and "absolute path" in told.stderr, told
+        result = operator(*arguments, env={"ESALES_SPOOL": "place/spool"}, cwd=tmp_path)
+        assert result.returncode == 2 and "absolute path" in result.stderr, result
     assert list((tmp_path / "place").iterdir()) == []
 
 
@@ -436,8 +436,8 @@ def test_queue_exits_6_when_the_spool_is_a_file(operator):
     foreign.write_text("a letter\n" * 100)
     foreign.chmod(0o644)
     for arguments in ALL:
-        told = operator(*arguments)
-        assert told.returncode == 6 and "a spool is a directory" in told.stderr, told
+        result = operator(*arguments)
+        assert result.returncode == 6 and "a spool is a directory" in result.stderr, result
     assert foreign.read_text().startswith("a letter") and stat.S_IMODE(foreign.stat().st_mode) == 0o644
 
 
@@ -447,6 +447,6 @@ def test_queue_exits_6_when_the_directory_has_other_files(operator):
     (foreign / "letter.txt").write_text("a letter\n")
     before = contents(foreign)
     for arguments in ALL:
-        told = operator(*arguments)
-        assert told.returncode == 6 and operator.spool in told.stderr, told
+        result = operator(*arguments)
+        assert result.returncode == 6 and operator.spool in result.stderr, result
     assert contents(foreign) == before and stat.S_IMODE(foreign.stat().st_mode) == 0o755

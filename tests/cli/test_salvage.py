@@ -132,8 +132,8 @@ def test_salvage_skips_damaged_records_of_a_copied_spool(operator, sandbox, tmp_
     other.fill(sandbox.base_url, ["mine"])
     done = other.json("queue", "salvage", tmp_path / "copy")
     assert (done["enqueued"], len(done["unreadable"]) > 0) == (8, True)
-    told = other("queue", "salvage", tmp_path / "copy").stdout
-    assert "8 notifications skipped" in told and "unreadable: segment-0000000001.log has a damaged line" in told
+    output = other("queue", "salvage", tmp_path / "copy").stdout
+    assert "8 notifications skipped" in output and "unreadable: segment-0000000001.log has a damaged line" in output
     other.empty(sandbox.base_url)
     assert sorted(ids_of(sandbox)) == sorted(["mine"] + [i for i in numbered("copied", 9) if i != "copied-4"])
 

@@ -12,7 +12,7 @@ import sys
 import time
 from urllib.parse import urlsplit
 
-PATIENCE_S = 60
+LIMIT_S = 60
 
 RUNNER = """
 import sys
@@ -34,7 +34,7 @@ def is_listening(base_url):
 
 
 def wait_until_gone(base_url):
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + LIMIT_S
     while is_listening(base_url):
         assert time.monotonic() < deadline, "the sandbox outlives the program that started it"
         time.sleep(0.01)
@@ -63,7 +63,7 @@ def test_sandbox_exits_0_when_its_standard_input_ends(command):
         sandbox.stdin.flush()
         assert sandbox.poll() is None
         sandbox.stdin.close()
-        assert sandbox.wait(PATIENCE_S) == 0
+        assert sandbox.wait(LIMIT_S) == 0
 
 
 def test_sandbox_ignores_its_standard_input_without_the_option(command):
@@ -83,7 +83,7 @@ PRIVATE_KEY = "sandbox-private-key"
 
 
 def post(base_url, path, body):
-    connection = http.client.HTTPConnection(urlsplit(base_url).netloc, timeout=PATIENCE_S)
+    connection = http.client.HTTPConnection(urlsplit(base_url).netloc, timeout=LIMIT_S)
     connection.request("POST", f"/api/v1/notifications/{path}", body, {"Content-Type": "application/json"})
     connection.getresponse().read()
     connection.close()

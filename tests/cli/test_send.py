@@ -48,7 +48,7 @@ def of_kind(flag):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_send_kind_has_the_members_of_its_flags(send, command, kind):
+def test_send_puts_its_flags_into_the_body(send, command, kind):
     _, path, members = KINDS[kind]
     with Sandbox(command, "--private-key", ENV["ESALES_PRIVATE_KEY"]) as sandbox:
         for form in ([], ["--json"]):
@@ -140,7 +140,7 @@ def test_send_exits_2_when_a_secure_payment_has_no_private_key(send, sandbox):
     ("product=P1,quantity=1,price=10,cost=10", "--line 2: cost must be more than 0 and less than price"),
     ("product=P1,quantity=1,price=1,price=2", "price is given twice"),
 ])
-def test_send_refuses_an_order_line_by_the_name_of_its_part(send, sandbox, line, message):
+def test_send_names_the_invalid_part_of_an_order_line(send, sandbox, line, message):
     refused = send("secure-payment", *VISITOR, "--base-url", sandbox.base_url, "--line", "product=P0,quantity=1,price=1",
                    "--line", line, own=False)
     assert refused.returncode == 2 and message in refused.stdout + refused.stderr, refused

@@ -94,7 +94,7 @@ pub fn refused(client: &Client) -> Receipt {
 pub type Timing = (String, Duration, Duration);
 
 /// Measures up to five rounds, each with its own fixture, until every time of one round is within its limit: a short
-/// load of the machine is no fault of the library. Other assertions of a round must hold in every round.
+/// load on the machine is not a fault of the library. Other assertions of a round must hold in every round.
 pub fn in_time(round: impl Fn() -> Vec<Timing>) {
     let mut measured = Vec::new();
     for _ in 0..5 {

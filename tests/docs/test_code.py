@@ -15,6 +15,8 @@ from markdown import ROOT, blocks, comparable, elsewhere, indented, links, pages
 from test_deployment import FILES
 
 DOCS = [page for page in pages() if page.is_relative_to(ROOT / "docs")]
+# What runs in a copy of the repository only.
+EXAMPLES = [page for page in pages() if page.is_relative_to(ROOT / "examples")]
 # Of the contributors, in the folders that they are about.
 CONTRIBUTORS = [ROOT / name for name in ("src/README.md", "src/spool/log/FORMAT.md", "tests/sanitize/README.md", "CONTRIBUTING.md")]
 DEPLOYMENT = ROOT / "docs/deployment"
@@ -23,7 +25,7 @@ SNIPPETS = [DEPLOYMENT / name for name in FILES]
 # These blocks of the page are checked by tests/cli/test_doctor.py and test_doctor_php.py.
 DOCTOR = ROOT / "docs/doctor.md"
 DOCTORS = ["text", "json"]
-STORIES = [page for page in DOCS if page not in [*SNIPPETS, DOCTOR]]
+STORIES = [page for page in [*DOCS, *EXAMPLES] if page not in [*SNIPPETS, DOCTOR]]
 BINDINGS = [page for page in pages() if page.is_relative_to(ROOT / "bindings")]
 PROGRAMS = {"c", "cpp", "csharp", "php", "python", "rust"}
 

@@ -17,14 +17,14 @@ def test_sanitizers_page_lists_the_fuzz_targets(root):
 
 
 # How each file begins a suppression, and what the page says of how many there are.
-@pytest.mark.parametrize("name, begins, count, words", [
+@pytest.mark.parametrize("name, begins, count, expected", [
     ("tsan.supp", r"\w+:", 1, "Suppressed is one thing"), ("drd.supp", r"\{", 3, "in three suppressions that say why"),
 ])
-def test_every_sanitizer_suppression_has_a_reason(root, name, begins, count, words):
+def test_every_sanitizer_suppression_has_a_reason(root, name, begins, count, expected):
     lines = (root / "tests/sanitize" / name).read_text().splitlines()
     suppressions = [n for n, line in enumerate(lines) if re.match(begins, line)]
     assert len(suppressions) == count and all(lines[n - 1].startswith("# ") for n in suppressions)
-    assert words in " ".join((root / "tests/sanitize/README.md").read_text().split())
+    assert expected in " ".join((root / "tests/sanitize/README.md").read_text().split())
 
 
 def test_sanitizers_page_lists_the_programs_that_run(root):

@@ -3,7 +3,8 @@
     producer.py PREFIX FROM TO [PAUSE_MS]
 
 Prints a line of JSON for each call: id, status, milliseconds, detail; `started` before the first one. A call that is cut off
-by a kill has printed its id as `trying`. Then answers questions on stdin: `stats`, `receipt ID`, `push ID`.
+by a kill has printed its id as `trying`. Then answers questions on stdin: `stats`, `receipt ID`, `push ID`. An answer to
+`receipt` that could not be had is the error's name.
 """
 
 import json
@@ -18,7 +19,7 @@ VISITOR = Visitor(customer_key="d9528030-509c-4e0f-b585-7168f1e9feca", session_k
 
 
 def tell(**line):
-    # One write a line, unbuffered: a line that a kill cut off does not count.
+    # Each line is one unbuffered write, and an incomplete line after a kill does not count.
     os.write(1, (json.dumps(line) + "\n").encode())
 
 
@@ -47,7 +48,10 @@ def main(prefix, first, end, pause_ms=0):
                 tell(accepted=stats.spool.accepted, pending=stats.spool.pending, lost=stats.lost,
                      process=stats.process.accepted)
             elif question == "receipt":
-                receipt = client.receipt(names[0])
+                try:
+                    receipt = client.receipt(names[0])
+                except NotifyError as error:
+                    receipt = error
                 tell(receipt=receipt and receipt.name, detail=receipt and receipt.detail)
             else:
                 push(client, names[0])

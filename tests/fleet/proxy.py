@@ -1,4 +1,4 @@
-"""A proxy of the test's own, between a client and an engine or between two engines: it can be told to misbehave."""
+"""A proxy between a client and an engine, or between two engines, which can misbehave on request."""
 
 import contextlib
 import selectors
@@ -9,7 +9,7 @@ import time
 
 
 class Proxy:
-    """Passes bytes on. `mode`: "pass"; "hole": takes everything and passes nothing on; "drip": one byte of a reply at a
+    """Forwards bytes. `mode`: "pass"; "hole": reads everything and forwards nothing; "drip": one byte of a reply at a
     time; or a number: that many bytes of replies, then a reset."""
 
     def __init__(self, port):

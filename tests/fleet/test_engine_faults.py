@@ -1,4 +1,5 @@
-"""What an engine, its settings and the network do to a call: each ends at its bound, and its message says what to fix."""
+"""Faults of an engine, its settings and the network: each call ends at its time limit, with a message that names the
+fault."""
 
 import os
 import threading
@@ -15,15 +16,15 @@ def one(produce, spool, **options):
     return produce("x", 0, 1, spool=spool, **options).finish()[0]
 
 
-def refused(call, *words):
+def refused(call, *expected):
     assert call["status"] == "ESALES_SPOOL_FAILED", call
-    for word in words:
+    for word in expected:
         assert word in call["detail"], call
     return True
 
 
 @pytest.mark.parametrize("mode", ["hole", "drip", 0, 1, 3])
-def test_no_call_outlasts_its_bound_when_the_network_misbehaves(mode, start_engine, start_proxy, produce):
+def test_calls_keep_their_deadlines_when_the_network_misbehaves(mode, start_engine, start_proxy, produce):
     engine = start_engine()
     proxy = start_proxy(engine.port)
     producer = produce("a", 0, 1, spool=engine.url(port=proxy.port), enqueue_timeout_ms=BOUND_MS)
@@ -35,25 +36,25 @@ def test_no_call_outlasts_its_bound_when_the_network_misbehaves(mode, start_engi
         call = producer.ask(f"push a-{n}")
         refused(call, "spool redis://")
         assert call["ms"] < BOUND_MS + SLACK_MS, call
-    # And all is well afterwards: no connection is used that was in the middle of something.
+    # Calls work again afterwards, because connections with unfinished exchanges are not reused.
     proxy.mode = "pass"
     wait_for(lambda: producer.ask("push a-9")["status"] == "ESALES_QUEUED", "the engine does not answer", LONG_S)
     assert producer.ask("receipt a-9")["receipt"] == "ESALES_QUEUED"
 
 
-def test_call_ends_with_an_error_when_a_reply_breaks_off_at_any_byte(start_engine, start_proxy, produce, status):
+def test_call_ends_with_an_error_when_the_connection_breaks_within_a_reply(start_engine, start_proxy, produce, status):
     engine = start_engine()
     proxy = start_proxy(engine.port)
     producer = produce("a", 0, 1, spool=engine.url(port=proxy.port), enqueue_timeout_ms=5000)
     producer.finish()
     for cut in range(0, 4):
-        # The next reply on the kept connection is `:1\r\n`.
+        # The next reply on the pooled connection is `:1\r\n`.
         proxy.mode, proxy.passed = cut, 0
         call = producer.ask(f"push b-{cut}")
-        # The connection that is made anew is reset as well.
+        # The new connection is reset too.
         refused(call)
         proxy.mode = "pass"
-        # The same id again: accepted once, whatever became of the first call.
+        # The same id again is accepted once, whatever the result of the first call was.
         assert producer.ask(f"push b-{cut}")["status"] == "ESALES_QUEUED"
     counters = status(engine.url())
     assert counters["accepted"] == 5 and counters["lost"] == 0
@@ -74,19 +75,19 @@ def test_call_succeeds_when_scripts_or_connections_are_gone(kind, start_engine, 
     assert len(report.duplicated) <= 6 * 8
 
 
-@pytest.mark.parametrize("setting, words", [
+@pytest.mark.parametrize("setting, expected", [
     (("--maxmemory", "1mb", "--maxmemory-policy", "allkeys-lru"), ("maxmemory-policy is allkeys-lru", "noeviction")),
     (("--appendonly", "no"), ("appendonly is no", "allow_volatile")),
     (("--min-replicas-to-write", "1"), ("min-replicas-to-write", "NOREPLICAS")),
     (("--requirepass", "geheim"), ("spool_password", "NOAUTH")),
     (("--maxmemory", "1"), ("maxmemory", "OOM")),
 ])
-def test_engine_is_refused_with_the_name_of_its_setting(setting, words, start_engine, produce, operate):
+def test_engine_is_refused_with_the_name_of_its_setting(setting, expected, start_engine, produce, operate):
     engine = start_engine(*setting, wait="--requirepass" not in setting)
     if "--requirepass" in setting:
         wait_for(lambda: answers(engine), "the server does not start", LONG_S)
     call = one(produce, engine.url())
-    refused(call, *words)
+    refused(call, *expected)
     assert "may yet" not in call["detail"]
 
 
@@ -120,12 +121,12 @@ def test_delivery_and_operators_commands_work_when_the_memory_of_the_engine_is_f
     assert more.ask("push b-200")["status"] == "ESALES_QUEUED"
 
 
-def test_replica_is_refused_and_so_are_loading_and_busy_engines(kind, start_engine, produce):
+def test_replica_loading_and_busy_engines_are_refused(kind, start_engine, produce):
     primary = start_engine(server=kind)
     replica = start_engine("--replicaof", f"127.0.0.1 {primary.port}", server=kind)
     wait_for(lambda: replica.info("master_link_status") == "up", "the replica does not follow", LONG_S)
     refused(one(produce, replica.url()), "read-only replica", "sentinel=")
-    # A script of another program.
+    # Another program's script.
     primary("CONFIG", "SET", "busy-reply-threshold", "50")
     endless = threading.Thread(target=lambda: pytest.raises(Exception, primary, "EVAL", "while true do end", "0"))
     endless.start()
@@ -136,7 +137,7 @@ def test_replica_is_refused_and_so_are_loading_and_busy_engines(kind, start_engi
     producer = produce("a", 0, 600, spool=primary.url())
     producer.finish()
     primary.kill()
-    # In microseconds, for each command of the file; the engine answers now and then meanwhile.
+    # A delay in microseconds for each command of the file. The engine answers occasionally meanwhile.
     primary.settings += ["--key-load-delay", "1000"]
     primary.start(wait=False)
     wait_for(lambda: is_loading(primary), "the engine does not load", LONG_S)
@@ -166,13 +167,13 @@ def is_loading(engine):
         return False
 
 
-def test_role_is_asked_for_anew_when_the_primary_becomes_a_replica(start_engine, produce):
+def test_primary_is_looked_up_again_when_it_becomes_a_replica(start_engine, produce):
     one_, two = start_engine(), start_engine()
     hosts = f"redis://127.0.0.1:{one_.port},127.0.0.1:{two.port}/0?name=shop"
     producer = produce("a", 0, 2, spool=hosts)
     producer.finish()
     one_("REPLICAOF", "127.0.0.1", two.port)
-    # The kept connection gets READONLY, or was closed.
+    # The pooled connection returns READONLY, or was closed.
     assert producer.ask("push a-2")["status"] == "ESALES_QUEUED"
     assert two("DBSIZE") > 0
 
@@ -215,7 +216,7 @@ def test_documented_rights_are_enough_and_each_is_needed(start_engine, produce, 
     assert set(missing) <= {"+wait", "+waitaof", "+config|get", "+select", "+ping", "+eval", "+evalsha"}
 
 
-def test_wrong_password_is_named_and_shown_nowhere(start_engine, produce, operate):
+def test_wrong_password_is_reported_and_not_shown(start_engine, produce, operate):
     engine = start_engine()
     engine("ACL", "SETUSER", "esales", "on", ">geheim", "~*", "+@all")
     spool = engine.url().replace("redis://", "redis://esales@")
@@ -239,7 +240,7 @@ def test_key_of_the_wrong_type_is_refused_and_nothing_is_changed(start_engine, p
         assert engine("DBSIZE") == before, key
 
 
-def test_evicted_counters_are_refused_while_notifications_are_there(start_engine, produce, drain, status, operate):
+def test_spool_is_refused_when_its_counters_were_evicted(start_engine, produce, drain, status, operate):
     engine = start_engine()
     produce("a", 0, 5, spool=engine.url()).finish()
     engine("DEL", "esales:{shop}:c")
@@ -254,7 +255,7 @@ def test_spool_is_reported_as_lost_and_starts_empty_when_it_was_deleted(kind, st
     engine("FLUSHALL")
     assert producer.ask("push a-1500")["status"] == "ESALES_QUEUED"
     counters = status(engine.url())
-    # No failover: nothing is pushed again, and the loss is told.
+    # Without a failover nothing is pushed again, and the loss is reported.
     assert counters["accepted"] == 1 and counters["lost"] == 1500
     drain(spool=engine.url())
     report, _ = settle(engine.url(), producer)
@@ -293,7 +294,7 @@ with Client() as client:
     assert done.stdout.split() == ["251"]
 
 
-def test_doctor_names_what_is_wrong_with_the_engine(start_engine, produce, operate):
+def test_doctor_names_the_fault_of_the_engine(start_engine, produce, operate):
     engine = start_engine("--maxmemory-policy", "allkeys-lru")
     done = operate("doctor", spool=engine.url(), base_url="http://127.0.0.1:9")
     assert "allkeys-lru" in done.stdout and "evicts the queue" in done.stdout

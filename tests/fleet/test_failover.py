@@ -1,4 +1,4 @@
-"""Replicas: what is confirmed, what is lost, and who is found after a failover."""
+"""Replicas: confirmed events, lost events, and the primary after a failover."""
 
 import pytest
 from conftest import LONG_S, SLACK_MS, queued
@@ -23,7 +23,8 @@ def pair(start_engine, start_proxy, kind):
 
 
 def partition(pair):
-    """The replica hears nothing more. (A replica that is stopped is no partition: the kernel still takes its bytes.)"""
+    """Cuts the replica off. (Stopping its process would not be a partition, because the kernel would still accept
+    bytes.)"""
     pair[2].mode = "hole"
 
 
@@ -43,7 +44,7 @@ def test_confirmed_events_survive_a_failover_when_durability_is_replica(pair, pr
     assert unconfirmed["ms"] < 400 + SLACK_MS
     primary.kill()
     promote(replica)
-    # The new primary has no replica: nothing more is confirmed, so the rest is pushed without that.
+    # The new primary has no replica that could confirm, so the rest is pushed without confirmation.
     producer.kill()
     drain(spool=hosts)
     report, _ = settle(hosts, producer)
@@ -61,7 +62,7 @@ def test_lost_events_are_counted_or_pushed_again_when_a_cut_off_replica_is_promo
     producer.process.send_signal(19)
     primary.kill()
     promote(replica)
-    # The counters add up on the promoted node, although events are missing: the counter invariant is no proof.
+    # The counters add up on the promoted node although events are missing, so the counter invariant proves nothing.
     before = status(hosts)
     assert before["is_balanced"] and before["accepted"] < len(queued(producer.calls))
     producer.process.send_signal(18)
@@ -69,7 +70,7 @@ def test_lost_events_are_counted_or_pushed_again_when_a_cut_off_replica_is_promo
     producer.kill()
     drain(spool=hosts)
     report, counters = settle(hosts, producer)
-    # Those of the last seconds were pushed again under their ids; what is missing is told.
+    # The events of the last seconds were pushed again with their ids. The missing ones are reported.
     assert report.unexpected == []
     assert len(report.lost) <= counters["lost"] + 1, (report, counters)
     assert len(report.lost) < 200
@@ -84,7 +85,7 @@ def test_old_primary_is_not_used_when_it_comes_back(pair, produce, drain, settle
     primary.kill()
     promote(replica)
     after(producer, 300)
-    # As an operator or a Sentinel brings it back.
+    # The old primary returns, as after a restart by an operator or a Sentinel.
     primary.settings += ["--replicaof", f"127.0.0.1 {replica.port}"]
     primary.start()
     wait_for(lambda: primary.info("master_link_status") == "up", "the old primary does not follow", LONG_S)
@@ -124,7 +125,7 @@ def test_new_primary_is_found_when_sentinels_promote_it(start_engine, stack, tmp
     assert report.unexpected == [] and report.lost == [], report
 
 
-def test_unknown_primary_is_named_when_the_sentinels_do_not_know_it(stack, tmp_path, produce):
+def test_message_names_the_primary_when_the_sentinels_do_not_know_it(stack, tmp_path, produce):
     from engines import Engine
 
     sentinel = Engine(tmp_path / "sentinel", sentinel="sentinel monitor other 127.0.0.1 1 1\n")
@@ -149,7 +150,7 @@ def test_call_follows_a_cluster_to_the_node_that_has_the_slot(start_engine, kind
     assert nodes[1]("DBSIZE") == 0 and nodes[0]("DBSIZE") > 0
 
 
-def test_engine_that_does_not_listen_costs_no_more_than_the_bound(produce):
+def test_call_keeps_its_deadline_when_an_engine_does_not_listen(produce):
     from ports import free_port
 
     for call in produce("a", 0, 3, spool=f"redis://127.0.0.1:{free_port()}/0?name=x", enqueue_timeout_ms=300).finish():

@@ -1,4 +1,4 @@
-"""An engine behind TLS: `rediss://`, with the authority in `ca_file`, and a password."""
+"""An engine with TLS (`rediss://`), with the authority in `ca_file`, and with a password."""
 
 import subprocess
 
@@ -11,7 +11,7 @@ PASSWORD = "a password with blanks and a %"
 
 @pytest.fixture
 def certificates(tmp_path):
-    """An authority, and a certificate of its own for 127.0.0.1."""
+    """Makes an authority, and its certificate for 127.0.0.1."""
     def openssl(*arguments):
         subprocess.run(["openssl", *arguments], cwd=tmp_path, check=True, capture_output=True)
 
@@ -27,7 +27,7 @@ def certificates(tmp_path):
 
 @pytest.fixture
 def tls(certificates, start_engine):
-    """The address of an engine that speaks TLS to those who know the password."""
+    """The address of an engine with TLS and a password."""
     port = free_port()
     engine = start_engine("--tls-port", port, "--tls-auth-clients", "no", "--tls-cert-file", certificates / "engine.pem",
                           "--tls-key-file", certificates / "engine.key", "--tls-ca-cert-file", certificates / "authority.pem")
@@ -53,7 +53,7 @@ def test_password_is_read_from_a_file(tls, certificates, produce, tmp_path, mark
 
 
 @pytest.mark.parametrize("authority", ["stranger", None])
-def test_engine_is_refused_when_its_certificate_is_not_of_a_known_authority(authority, tls, certificates, produce):
+def test_engine_is_refused_when_its_certificate_is_not_trusted(authority, tls, certificates, produce):
     options = {"ca_file": certificates / f"{authority}.pem"} if authority else {}
     call = produce("a", 0, 1, spool=tls, spool_password=PASSWORD, **options).finish()[0]
     assert call["status"] == "ESALES_SPOOL_FAILED" and "set ca_file" in call["detail"], call

@@ -1,4 +1,4 @@
-"""Apache with mod_php (prefork) from Debian's packages, with the files of examples/deployment, on a port of its own."""
+"""Apache with mod_php (prefork) from Debian's packages, with the files of examples/deployment, on a separate port."""
 
 import os
 import signal
@@ -41,12 +41,12 @@ DocumentRoot {folder}/public
 
 
 class Apache(WebServer):
-    """`env` (options) come on top of the documented ones; without `base_url` the environment names no address."""
+    """`env` (options) is added to the documented options. Without `base_url` the environment has no address."""
 
     SAPI = "apache2handler"
-    # There is nobody before it: the connection breaks.
+    # No proxy is in front of Apache, so the visitor's connection breaks.
     WHEN_KILLED = (0,)
-    # It starts a worker or two a second.
+    # Apache starts one or two workers per second.
     PAGES = 240
 
     def __init__(self, shop, base_url, loading="enable", delivery="background", env=None, workers=1, pages_per_worker=0,
@@ -57,7 +57,7 @@ class Apache(WebServer):
         port = free_port()
         self.address = f"http://127.0.0.1:{port}"
         self._envvars = shop.configured("apache/envvars", {
-            # The service is never asked from here: the sandbox stands in for it.
+            # These tests use the sandbox, never the service.
             "ESALES_CLUSTER_ID=mycluster": f"ESALES_BASE_URL={base_url}" if base_url else "NOTHING=",
             "/var/lib/esales-notify/spool": shop.spool,
         }, "envvars")
@@ -73,10 +73,10 @@ class Apache(WebServer):
             "PATH": os.environ["PATH"], "PHP_INI_SCAN_DIR": f"/etc/php/8.2/apache2/conf.d:{shop.ini_files(loading)}"}
 
     def __enter__(self):
-        # As apachectl does it.
+        # In the same way as apachectl.
         command = f". {self._envvars}; exec /usr/sbin/apache2 -f {self.shop.folder}/apache.conf -D FOREGROUND"
         with open(self.shop.folder / "apache.err", "wb") as errors:
-            # Apache signals its whole process group when it ends: it must not be ours.
+            # Apache signals its whole process group when it ends, so it must not be in the group of the tests.
             self.process = subprocess.Popen(["sh", "-c", command], env=self._environment, stdout=errors, stderr=errors,
                                             start_new_session=True)
         try:
@@ -97,14 +97,14 @@ class Apache(WebServer):
         return "".join(path.read_text() for path in self.shop.folder.glob("apache.[el]*"))
 
     def answered(self):
-        """How many pages were answered."""
+        """The number of answered pages."""
         return (self.shop.folder / "access.log").read_text().count("\n")
 
     def workers(self):
         return children(self.process.pid)
 
     def reload(self):
-        """`apachectl graceful`; waits until the new generation is there."""
+        """`apachectl graceful`; waits until the new workers have started."""
         ready = self.log().count("resuming normal operations")
         self.process.send_signal(signal.SIGUSR1)
         wait_for(lambda: self.log().count("resuming normal operations") > ready, "Apache does not restart", 60)
@@ -124,7 +124,7 @@ class Apache(WebServer):
         if kind is None:
             assert self.process.returncode == 0
             assert_no_crash(self.log())
-            # What it says of workers that do not end by themselves.
+            # Apache's messages about workers that do not end in time.
             assert "did not exit" not in self.log()
             assert_gone(workers)
 

@@ -13,7 +13,7 @@ static void on_delivery(void *user_data, const esales_receipt *receipt) {
     volatile char stack[6 << 20];
     (void)user_data;
     for (size_t at = 0; at < sizeof stack; at += 4096) stack[at] = 1;
-    /* This thread's own data is as it is in every thread, and not where its stack is. */
+    /* This thread's data has its initial value, and does not overlap its stack. */
     if (receipt->status == ESALES_DELIVERED && data[0] == 0) called = stack[0];
 }
 
@@ -36,7 +36,7 @@ int main(void) {
     if (esales_notify_add_to_cart(client, &visitor, "ticket", "sent", &receipt) != ESALES_DELIVERED) return failed("send");
     if (esales_enqueue_add_to_cart(client, &visitor, "ticket", "enqueued", &receipt) != ESALES_QUEUED) return failed("enqueue");
     if (esales_client_flush(client, 60000, &stats) < 0 || stats.delivered != 1) return failed("flush");
-    /* It waits until a callback that is running has ended. */
+    /* Unregistering waits until a running callback has ended. */
     if (esales_client_on_delivery(client, NULL, NULL) < 0) return failed("on_delivery");
     esales_client_free(client);
     if (!called) return fprintf(stderr, "the callback was not called\n"), 1;

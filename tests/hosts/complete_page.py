@@ -1,4 +1,5 @@
-"""What the complete page of every language does: it is asked as browsers ask, and the sandbox says what arrived."""
+"""Tests of the complete page of every language: requests like a browser's, and the notifications that the sandbox
+received."""
 
 import contextlib
 import hashlib
@@ -9,7 +10,7 @@ import urllib.request
 from sandbox import Sandbox
 from waiting import wait_for
 
-# What the examples name as the shop's private key.
+# The shop's private key in the examples.
 PRIVATE_KEY = "the private key"
 UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
 
@@ -24,7 +25,8 @@ def signing_sandbox(command, tmp_path):
 
 
 def post(address, form, cookies=None, user=None):
-    """(HTTP status, the cookies that the answer sets). `user` is signed in, as the web server in front says it."""
+    """Returns (HTTP status, the cookies that the answer sets). `user` is the signed-in user that the front web
+    server passes."""
     headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in (cookies or {}).items())} if cookies else {}
     if user:
         headers["X-Remote-User"] = user
@@ -79,7 +81,7 @@ def assert_is_complete(address, sandbox):
 
 
 def assert_page_is_served_when_an_event_is_refused(address, log):
-    """Each failure is in the log. `log` returns it."""
+    """Asserts that each failure is in the log, which `log` returns."""
     for form in ({"ticket": "a ticket"}, {"ticket": ""}, {"order": "1001"}, {"ticket[]": "an array"}, {}):
         assert post(address, form)[0] == 200, f"{form} {log()}"
     wait_for(lambda: "esales-notify: " in log(), "nothing is in the log")

@@ -1,4 +1,4 @@
-/* For plain C hosts: the library by dlopen, one notification, and what a process holds of memory and descriptors. */
+/* For plain C hosts: the library by dlopen, one notification, and the memory and the descriptors of a process. */
 #ifndef GUEST_H
 #define GUEST_H
 
@@ -12,7 +12,7 @@
 
 #include "esales_notify.h"
 
-/* No call of these programs may end by its own deadline, and no child may hang for ever. */
+/* A time limit for calls that must not time out, and for children that hang. */
 #define LONG_MS "60000"
 #define FLUSH_MS 60000
 #define CHILD_S 90
@@ -40,7 +40,7 @@ static struct guest guest_open(void) {
 /* spool: NULL is a queue in memory. */
 static esales_client *guest_client(const struct guest *guest, const char *spool, const char *delivery) {
     const char *options[][2] = {{"base_url", getenv("ESALES_BASE_URL")}, {"timeout_ms", LONG_MS}, {"enqueue_timeout_ms", LONG_MS},
-                                /* The receipts of what was delivered are memory too, up to 10,000 of them. */
+                                /* Up to 10,000 receipts of delivered notifications use memory too. */
                                 {"receipt_retention_s", "0"}, {"delivery", delivery}, {"spool", spool}};
     esales_config *config = NULL;
     esales_client *client = NULL;
@@ -54,7 +54,7 @@ static esales_client *guest_client(const struct guest *guest, const char *spool,
     return client;
 }
 
-/* Every id that the library took is a line of stdout, in one write: the test looks for each at the service. */
+/* Prints every accepted id as a line, in one write. The test checks that each arrived at the service. */
 static int took(const char *id) {
     char line[140];
     const int length = snprintf(line, sizeof line, "%s\n", id);
@@ -83,7 +83,7 @@ static long resident_kib(void) {
     return pages * (sysconf(_SC_PAGESIZE) / 1024);
 }
 
-/* Open descriptors, the one that looks not counted. */
+/* The number of open descriptors, without the one that is needed to count them. */
 static long descriptors(void) {
     long count = -3;
     DIR *folder = opendir("/proc/self/fd");

@@ -1,4 +1,4 @@
-/* Loads argv[1] and does nothing with it. The two failing writes mark the place in what strace shows. */
+/* Loads argv[1] and does nothing with it. The two failing writes mark the place in the output of strace. */
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +9,7 @@ static void mark(const char *words) {
 }
 
 int main(int argc, char **argv) {
-    /* The loader's own small allocations come out of this. */
+    /* The loader's small allocations use this memory. */
     free(malloc(65536));
     mark("begin");
     if (argc != 2 || !dlopen(argv[1], RTLD_NOW | RTLD_GLOBAL)) return fprintf(stderr, "%s\n", dlerror()), 1;

@@ -34,7 +34,7 @@ static void use(void) {
     visitor.session_key = "session";
     if (esales_client_new(NULL, &client) < 0) fail("new");
     if (esales_enqueue_add_to_cart(client, &visitor, "ticket", "id", NULL) != ESALES_QUEUED) fail("enqueue");
-    /* A thread of the library runs from here on. */
+    /* A thread of the library runs from now on. */
     esales_client_flush(client, 200, NULL);
 }
 

@@ -1,4 +1,4 @@
-/* A C host with busy threads that forks in every way there is. ESALES_BASE_URL is the service.
+/* A C host with busy threads that forks in every way. ESALES_BASE_URL is the service.
  *
  *   native_fork forks WARM ROUNDS SPOOL [leak]   prints "flat: KIB DESCRIPTORS" of the parent on stderr, after WARM rounds and
  *                                           after each third of the ROUNDS; leak: keeps something of each round, as a bad host
@@ -19,7 +19,7 @@
 #include "guest.h"
 
 static struct guest guest;
-/* In memory; in a file, delivered here; in the same file, left to others. */
+/* The clients: a queue in memory, a spool that this process delivers, and the same spool without delivery. */
 static esales_client *memory, *file, *others;
 
 static int tell(const esales_client *client, enum how how, const char *who, int number) {
@@ -36,7 +36,7 @@ static int ended_well(pid_t child) {
     return 0;
 }
 
-/* Everything, on clients that were inherited and on one of its own. */
+/* Sends and enqueues with the inherited clients and with a new one. */
 static int use_all(const char *who, int number) {
     esales_stats stats = ESALES_STATS_INIT;
     char own_name[64];
@@ -45,9 +45,9 @@ static int use_all(const char *who, int number) {
     ok = ok && tell(file, ENQUEUE, who, number * 10 + 2) && tell(others, ENQUEUE, who, number * 10 + 3);
     snprintf(own_name, sizeof own_name, "%s-own", who);
     ok = ok && (own = guest_client(&guest, NULL, NULL)) && tell(own, ENQUEUE, own_name, number);
-    /* What is in memory ends with the process: it is flushed. What is in the file is not. */
+    /* A queue in memory ends with the process, so it is flushed; a spool is not. */
     ok = ok && guest.client_flush(memory, FLUSH_MS, &stats) == 0 && stats.process_accepted == stats.process_delivered;
-    /* Nothing of the parent's is in the child's queue. */
+    /* The child's queue contains no notification of the parent. */
     ok = ok && stats.process_accepted <= 10;
     guest.client_free(own);
     return ok;
@@ -101,7 +101,7 @@ static void *fork_and_wait(void *argument) {
 }
 
 static int should_stop, should_hold, held, went_wrong;
-/* How often each thread has been round: a fork must not find one that has not begun. */
+/* The number of iterations of each thread, because a fork must not happen before a thread has begun. */
 static int turns[4];
 
 static void pause_a_little(void) {
@@ -109,7 +109,7 @@ static void pause_a_little(void) {
     nanosleep(&little, NULL);
 }
 
-/* Between two turns; waits there while the parent is measured. */
+/* Called between two iterations; waits while the parent is measured. */
 static int may_go_on(void) {
     if (__atomic_load_n(&should_hold, __ATOMIC_SEQ_CST)) {
         __atomic_add_fetch(&held, 1, __ATOMIC_SEQ_CST);
@@ -126,7 +126,7 @@ static void *send_on(void *unused) {
     return unused;
 }
 
-/* However slow the machine, what waits is bounded: it is memory. */
+/* Limits the pending notifications, which use memory, however slow the machine is. */
 static int has_much_to_deliver(const esales_client *client) {
     esales_stats stats = ESALES_STATS_INIT;
     return guest.client_stats(client, &stats) != 0 || stats.pending > 200;
@@ -155,7 +155,7 @@ static void *make_clients_on(void *number) {
     return NULL;
 }
 
-/* Nothing is under way then, nor waiting. */
+/* Then nothing is in flight or pending. */
 static int measure(void) {
     int ok;
     __atomic_store_n(&should_hold, 1, __ATOMIC_SEQ_CST);
@@ -197,7 +197,7 @@ static int forks(int warm, int rounds, const char *spool, int is_leaking) {
     for (i = 0; i < 4; i++) pthread_join(threads[i], NULL);
     if (guest.client_flush(memory, FLUSH_MS, &stats) != 0 || stats.accepted != stats.delivered) return 1;
     if (guest.client_flush(file, FLUSH_MS, &stats) != 0 || stats.accepted != stats.delivered) return 1;
-    /* No zombie, and nobody's child but ours. */
+    /* No zombie, and no child of another part of the program. */
     if (waitpid(-1, NULL, WNOHANG) != -1 || errno != ECHILD) return fprintf(stderr, "a child is left\n"), 1;
     return went_wrong;
 }
@@ -215,7 +215,7 @@ static int daemonise(const char *spool, const char *report) {
     if (setsid() < 0) _exit(4);
     if (fork() != 0) exit(0);
     for (fd = 0; fd < 1024; fd++) close(fd);
-    /* The ids go to the report instead of stdout. */
+    /* The ids are written to the report instead of stdout. */
     if (open("/dev/null", O_RDONLY) != 0 || open(report, O_WRONLY | O_CREAT | O_APPEND, 0600) != 1 || dup(1) != 2) _exit(5);
     alarm(CHILD_S);
     ok = use_all("daemon", 1) && use_all("daemon", 2);
@@ -241,7 +241,7 @@ static uint64_t now_ns(void) {
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-/* One process uses the library for the first time while it is forked; this one never does. */
+/* A child uses the library for the first time while it forks; this process never uses it. */
 static int first(int rounds, uint64_t longest_ns, unsigned seed) {
     int i;
     srandom(seed);
@@ -279,7 +279,7 @@ static int worker(void) {
         esales_client *own = NULL;
         int ok;
         alarm(CHILD_S);
-        /* Root becomes nobody; anybody else closes the file to itself. */
+        /* Root becomes the user nobody. Any other user removes its own right to read the file. */
         if (getuid() == 0 ? setgid(65534) != 0 || setuid(65534) != 0 : chmod(getenv("ESALES_CA_FILE"), 0) != 0) _exit(2);
         if (access(getenv("ESALES_CA_FILE"), R_OK) == 0) _exit(3);
         ok = tell(memory, SEND, "worker", 0) && tell(memory, ENQUEUE, "worker", 1);

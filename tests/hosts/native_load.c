@@ -10,7 +10,7 @@
 
 static int is_leaking;
 
-/* What is enqueued is in flight when the library is closed; it is delivered all the same. */
+/* An enqueued notification is in flight when the library is closed, and is delivered nevertheless. */
 static int use(int thread, int round) {
     struct guest guest = guest_open();
     esales_client *client = guest_client(&guest, NULL, NULL);

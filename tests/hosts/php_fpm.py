@@ -140,11 +140,10 @@ class PhpFpm(WebServer):
         return {view["id"] for view in views if view["http"]} <= logged
 
     def assert_well(self, views=()):
-        """No crash, no zombie, and no page broke but under a worker that was killed. Returns how many did.
+        """No crash, no zombie, and no page broke except under a killed worker. Returns the number of broken pages.
 
-        Of those that broke before their first byte nginx asked another worker, and the visitor knows nothing of it. One
-        whose worker is killed between its output and the end of the connection comes out empty: no setting helps
-        there, and no library.
+        If a page breaks before its first byte, nginx asks another worker and the visitor notices nothing. If a worker
+        is killed between its output and the end of the connection, the page is empty; no setting prevents that.
         """
         wait_for(lambda: self._has_logged(views), "nginx does not tell of every page")
         assert_no_crash(self.log())

@@ -16,7 +16,7 @@ import threading
 from esales_notify import Client, Visitor
 
 VISITOR = Visitor.anonymous("d9528030-509c-4e0f-b585-7168f1e9feca", "b106299c-eac0-4f6f-96d2-93e57c255784", "UK")
-PATIENCE_S = 120
+LIMIT_S = 120
 IN_FILE = "ESALES_SPOOL" in os.environ
 client = Client()
 
@@ -46,7 +46,7 @@ class Busy:
                 tell(number, name)
                 number += 1
                 if number == 2:
-                    self._has_begun.wait(PATIENCE_S)
+                    self._has_begun.wait(LIMIT_S)
         except BaseException as error:
             self._failed.append(error)
             self._has_begun.abort()
@@ -55,21 +55,21 @@ class Busy:
     def __enter__(self):
         for thread in self._threads:
             thread.start()
-        self._has_begun.wait(PATIENCE_S)
+        self._has_begun.wait(LIMIT_S)
 
     def __exit__(self, *_):
         self._ends.set()
         for thread in self._threads:
-            thread.join(PATIENCE_S)
+            thread.join(LIMIT_S)
             assert not thread.is_alive()
         assert not self._failed, self._failed
 
 
 def task(number):
-    signal.alarm(PATIENCE_S)
+    signal.alarm(LIMIT_S)
     tell(number, "task")
     # The pool kills its processes.
-    assert IN_FILE or client.flush(PATIENCE_S)
+    assert IN_FILE or client.flush(LIMIT_S)
     return os.getpid()
 
 
@@ -95,7 +95,7 @@ def prefork(tasks, each):
         if pid:
             children.add(pid)
             return
-        signal.alarm(PATIENCE_S)
+        signal.alarm(LIMIT_S)
         code = 0
         for _ in range(each):
             number = os.read(waiting, 8)
@@ -103,7 +103,7 @@ def prefork(tasks, each):
                 code = 3
                 break
             tell(int(number), "task")
-        assert IN_FILE or client.flush(PATIENCE_S)
+        assert IN_FILE or client.flush(LIMIT_S)
         # Some end normally, some with os._exit.
         sys.exit(code) if dice.random() < 0.5 else os._exit(code)
 
@@ -151,7 +151,7 @@ def started(folder, rounds, leaks=""):
             with Client(spool=os.path.join(folder, f"{name}-{number % 8}"), **options) as another:
                 took(another.notify_add_to_cart(VISITOR, "ticket", f"sent-{name}-{number}").id)
                 took(another.enqueue_add_to_cart(VISITOR, "ticket", f"queued-{name}-{number}").id)
-                assert another.flush(PATIENCE_S)
+                assert another.flush(LIMIT_S)
             number += 1
 
     def start():
@@ -174,16 +174,16 @@ def started(folder, rounds, leaks=""):
         thread.join()
     ends.set()
     for thread in users:
-        thread.join(PATIENCE_S)
+        thread.join(LIMIT_S)
         assert not thread.is_alive()
     assert not failed, failed
 
 
 if __name__ == "__main__":
-    signal.alarm(4 * PATIENCE_S)
+    signal.alarm(4 * LIMIT_S)
     name, *arguments = sys.argv[1:]
     {"pool": pool, "prefork": prefork, "started": started}[name](*(int(a) if a.isdigit() else a for a in arguments))
-    assert client.flush(PATIENCE_S) and client.stats().is_balanced
+    assert client.flush(LIMIT_S) and client.stats().is_balanced
     try:
         left = os.waitpid(-1, os.WNOHANG)
     except ChildProcessError:

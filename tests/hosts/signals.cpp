@@ -1,5 +1,5 @@
-// A C++ host with handlers of its own for SIGPIPE, SIGTERM, SIGCHLD, SIGPROF and SIGALRM, none with SA_RESTART, and with
-// timers that fire a thousand times a second: system calls are interrupted everywhere.
+// A C++ host with handlers for SIGPIPE, SIGTERM, SIGCHLD, SIGPROF and SIGALRM, none with SA_RESTART, and with timers
+// that fire a thousand times a second: system calls are interrupted everywhere.
 //
 //   signals SECONDS   sends and enqueues until SIGTERM, or for so long; then flushes, and prints what it saw. ESALES_*
 //                     says where to. Prints "ready" when all its threads are at work; every id that was taken is a line
@@ -31,14 +31,14 @@ namespace {
 constexpr int handled[] = {SIGPIPE, SIGTERM, SIGCHLD, SIGPROF, SIGALRM};
 std::atomic<int> seen[NSIG];
 std::atomic<bool> should_stop, a_foreign_thread_ran_a_handler;
-// The host's own threads register here; there are few.
+// The host's threads register here.
 std::atomic<pid_t> ours[64];
 std::atomic<int> ours_count;
 char foreign_name[17];
 
 pid_t tid() { return static_cast<pid_t>(syscall(SYS_gettid)); }
 
-// With all signals blocked, as they are in a thread that was just made: it is not known yet.
+// All signals are blocked, as in a new thread, which is not registered yet.
 void join_the_hosts_threads() {
     ours[ours_count++] = tid();
     sigset_t none;
@@ -105,7 +105,7 @@ void send_on(const esales_client *client) {
     while (!should_stop) tell(esales_notify_add_to_cart, client, ESALES_DELIVERED, sent);
 }
 
-// What is to be flushed in the end is bounded, however slow the machine.
+// Limits the notifications that are flushed at the end, however slow the machine is.
 bool has_much_to_deliver(const esales_client *client) {
     esales_stats stats = ESALES_STATS_INIT;
     return esales_client_stats(client, &stats) == 0 && stats.pending > 200;
@@ -127,7 +127,8 @@ long descriptors() {
     return count;
 }
 
-// A child of the host's, which nobody else may wait for: it ends at once, or is a program that looks at what it was handed.
+// A child of the host, for which only the host may wait. It ends at once, or runs a program that lists its inherited
+// descriptors.
 bool has_child_ended_well(bool is_exec) {
     const pid_t child = fork();
     if (child == 0) {
@@ -146,7 +147,7 @@ double seconds_of(clockid_t clock) {
     return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) / 1e9;
 }
 
-// The library's threads: by their names, with every signal blocked that can be.
+// Checks that the library's threads, found by their names, block every signal that can be blocked.
 int threads_of_the_library() {
     int count = 0;
     DIR *const folder = opendir("/proc/self/task");
@@ -163,9 +164,9 @@ int threads_of_the_library() {
         unsigned long long blocked = 0;
         while (std::getline(status, line))
             if (line.rfind("SigBlk:", 0) == 0) blocked = std::stoull(line.substr(7), nullptr, 16);
-        // It may have ended meanwhile.
+        // The thread may have ended meanwhile.
         if (blocked == 0 && access(task.c_str(), F_OK) != 0) continue;
-        // KILL and STOP cannot be blocked, 32 and 33 are the C library's own.
+        // KILL and STOP cannot be blocked; 32 and 33 belong to the C library.
         constexpr unsigned long long all = ~0ull & ~(1ull << (SIGKILL - 1)) & ~(1ull << (SIGSTOP - 1)) & ~(3ull << 31);
         if (!is_named || (blocked & all) != all)
             std::fprintf(stderr, "thread %s: \"%s\" blocks %#llx\n", entry->d_name, name.c_str(), blocked), ++unexpected;

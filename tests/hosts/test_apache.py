@@ -24,7 +24,7 @@ def test_no_page_fails_during_a_graceful_apache_restart(shop, sandbox, loading):
 def test_environment_variables_reach_the_library_under_apache(shop, sandbox):
     """The variables that Apache was started with are used, not those of SetEnv."""
     with Apache(shop, None, directives=f"SetEnv ESALES_BASE_URL {sandbox.base_url}\n") as server:
-        status, words = get(f"{server.address}/page.php?do=send&id=one")
-        assert status == 500 and "InvalidConfigException" in words and "cluster_id" in words, words
+        status, body = get(f"{server.address}/page.php?do=send&id=one")
+        assert status == 500 and "InvalidConfigException" in body and "cluster_id" in body, body
     with Apache(shop, sandbox.base_url) as server:
         assert server.page("do=send&id=one")["status"] == "ESALES_DELIVERED"

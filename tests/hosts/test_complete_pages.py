@@ -29,7 +29,7 @@ def shop(library, command):
 
 
 def logged(server):
-    """Of php-fpm, what error_log() writes is in nginx's log."""
+    """With php-fpm, the output of error_log() is in nginx's log."""
     nginx = server.shop.folder / "nginx.log"
     return server.log() + (nginx.read_text() if nginx.exists() else "")
 

@@ -13,7 +13,7 @@ from shop import DEPLOYMENT
 from waiting import wait_for
 
 RUNTIMES = ["mono", "dotnet"]
-# The HttpListener of .NET Core 3.1 wants an OpenSSL that Debian no longer has.
+# The HttpListener of .NET Core 3.1 needs an OpenSSL that Debian no longer has.
 PAGE = "mono"
 
 

@@ -18,7 +18,7 @@ from waiting import wait_for
 
 IS_SOAK = os.environ.get("ESALES_NOTIFY_SOAK") == "1"
 WORKERS, ROUNDS, PAGES = (50, 4, 2500) if IS_SOAK else (12, 2, 400)
-# Of 99 in 100 pages in `make soak`. In `make test` there are few pages, and the machine may be busy with something else.
+# The limit for 99 of 100 pages in `make soak`. `make test` has few pages, and the machine may be busy.
 QUANTILE, MOST, MORE_ROUNDS = (99, 1.2, 4) if IS_SOAK else (90, 5, 4)
 
 

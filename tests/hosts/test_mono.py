@@ -41,8 +41,8 @@ def run(program, library, plain_environment, sandbox, tmp_path):
 
 
 def ended(process):
-    _, words = process.communicate(timeout=180)
-    assert (process.returncode, words) == (0, "")
+    _, output = process.communicate(timeout=180)
+    assert (process.returncode, output) == (0, "")
 
 
 def taken(path):

@@ -30,8 +30,8 @@ def test_environment_variables_reach_the_library_under_php_fpm(shop, sandbox):
         with server:
             return get(f"{server.address}/page.php?do=send&id=one")
 
-    status, words = asked(PhpFpm(shop, None, environment=outside))
-    assert status == 500 and "InvalidConfigException" in words and "cluster_id" in words, words
+    status, body = asked(PhpFpm(shop, None, environment=outside))
+    assert status == 500 and "InvalidConfigException" in body and "cluster_id" in body, body
     status, page = asked(PhpFpm(shop, None, environment=outside, pool={"clear_env": "no"}))
     assert (status, page["status"]) == (200, "ESALES_DELIVERED")
     status, page = asked(PhpFpm(shop, sandbox.base_url))
@@ -153,8 +153,8 @@ def test_ffi_may_be_allowed_to_one_pool(shop, sandbox):
     refused = PhpFpm(shop, sandbox.base_url)
     (shop.folder / "conf.d/90-esales-notify.ini").unlink()
     with refused:
-        status, words = get(f"{refused.address}/page.php?do=send&id=one")
-        assert status == 500 and "ffi.enable" in words, words
+        status, body = get(f"{refused.address}/page.php?do=send&id=one")
+        assert status == 500 and "ffi.enable" in body, body
     allowed = PhpFpm(shop, sandbox.base_url, pool={name: value})
     (shop.folder / "conf.d/90-esales-notify.ini").unlink()
     with allowed:

@@ -27,14 +27,14 @@ def run(root, library, plain_environment, tmp_path):
                 process = subprocess.Popen([sys.executable, str(root / "tests/hosts/python_fork.py"), *map(str, arguments)],
                                            env=env, stdout=taken, stderr=subprocess.PIPE, start_new_session=True)
             try:
-                words = process.communicate(timeout=300)[1].decode()
+                output = process.communicate(timeout=300)[1].decode()
             finally:
                 # Also ends processes that hang.
                 if process.poll() is None:
                     os.killpg(process.pid, signal.SIGKILL)
-            assert (process.returncode == 0) == works, words
-            assert not works or words == ""
-            return out.read_text().split() if works else words, service.ids
+            assert (process.returncode == 0) == works, output
+            assert not works or output == ""
+            return out.read_text().split() if works else output, service.ids
 
     return run_program
 
@@ -64,9 +64,9 @@ def test_prefork_children_deliver_while_they_are_recycled_and_killed(run, comman
     if kind == "memory":
         assert {id for id in taken if id.startswith("task-")} == {f"task-{number}" for number in range(tasks)}
         return
-    words = subprocess.run([str(command), "queue", "status", "--json"], env={"ESALES_SPOOL": str(spool)}, check=True,
+    output = subprocess.run([str(command), "queue", "status", "--json"], env={"ESALES_SPOOL": str(spool)}, check=True,
                            stdout=subprocess.PIPE).stdout
-    status = json.loads(words)
+    status = json.loads(output)
     assert status["is_balanced"] and status["accepted"] == status["delivered"] > 0, status
 
 
@@ -76,5 +76,5 @@ def test_started_process_inherits_no_descriptor_of_the_library(run, soak, tmp_pa
 
 
 def test_descriptor_check_fails_when_a_descriptor_leaks(run, tmp_path):
-    words, _ = run("started", tmp_path, 1, "leaks", works=False)
-    assert "AssertionError" in words and "/leaks'" in words, words
+    output, _ = run("started", tmp_path, 1, "leaks", works=False)
+    assert "AssertionError" in output and "/leaks'" in output, output

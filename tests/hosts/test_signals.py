@@ -76,13 +76,14 @@ def stop(tmp_path):
 
 
 def stopped(process, taken):
-    """As a service manager does; what was accepted is flushed. What the host counted, and the ids that were taken."""
+    """Stops the host like a service manager; the host flushes accepted notifications. Returns the host's counts and
+    the accepted ids."""
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate(timeout=400)
     assert process.returncode == 0, err
     seen = {name: int(value) for name, value in re.findall(r"(\w+) (\d+)", err.splitlines()[-1])}
-    # The storm: a thousand a second, of which those merge that are due while the process gets no CPU. SIGPROF is due by its
-    # CPU time, as finely as the kernel's tick shows it, which is 100 to 1,000 a second.
+    # A thousand signals per second; signals that are due while the process gets no CPU are merged. SIGPROF is due by
+    # its CPU time, as finely as the kernel's tick shows it, which is 100 to 1,000 a second.
     assert seen["ALRM"] >= seen["ms"] / 4 and seen["PROF"] >= seen["cpu_ms"] / 20, err
     # The host had only its own children, and the library raised no SIGPIPE.
     assert seen["children"] >= 1 and seen["CHLD"] >= 1, err
@@ -105,7 +106,7 @@ def test_host_stops_gracefully_during_many_signals(start, stop):
 
 def test_tls_calls_succeed_during_many_signals(start, stop, command, tmp_path):
     with TlsSandbox(command, tmp_path / "ca.pem") as sandbox:
-        # Connections are not kept, so every notification has a handshake.
+        # keep_alive_s is 0, so every notification has a handshake.
         process = start(base_url=sandbox.base_url, ca_file=sandbox.ca_file, timeout_ms=60000, keep_alive_s=0)
         wait_for(lambda: sandbox.status()["received"] >= 300, "the host does not send", 240)
         seen, ids = stop(process)

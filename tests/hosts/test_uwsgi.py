@@ -51,7 +51,7 @@ def test_child_process_inherits_no_descriptor_under_uwsgi(python_shop, sandbox):
 
 
 def test_uwsgi_workers_end_after_their_last_page(python_shop, sandbox):
-    """Without a kill or a reload: every end of a worker is a regular one, with deliveries that hang in its threads."""
+    """Without a kill or a reload: every worker ends normally, with hanging deliveries in its threads."""
     sandbox.script("hang:times=1000000")
     env = {"timeout_ms": 500, "gate_min_ms": 10, "gate_max_ms": 50}
     with Uwsgi(python_shop, sandbox.base_url, env=env, workers=2, pages_per_worker=5) as server:
@@ -74,7 +74,7 @@ def test_no_page_fails_during_a_uwsgi_reload(python_shop, sandbox, loading):
 
 
 def test_crash_check_fails_when_a_uwsgi_worker_crashes(python_shop, sandbox):
-    """A test of the tests: what a worker that crashes leaves in the log."""
+    """Checks the check: a crashing worker writes a line to the log."""
     with pytest.raises(AssertionError, match="Segmentation"), Uwsgi(python_shop, sandbox.base_url) as server:
         os.kill(server.page("do=enqueue&id=one")["pid"], signal.SIGSEGV)
         wait_for(lambda: "Segmentation" in server.log(), "the log does not tell")
@@ -87,14 +87,15 @@ def test_crash_check_fails_when_a_uwsgi_worker_crashes(python_shop, sandbox):
 def test_delivery_works_without_enable_threads_of_uwsgi(python_shop, sandbox):
     with Uwsgi(python_shop, sandbox.base_url, threads=False) as server:
         server.page("do=enqueue&id=v&times=20")
-        # No further page is asked for.
+        # No further page is requested.
         assert python_shop.settled()["delivered"] == 20
         server.assert_well()
 
 
 @pytest.mark.parametrize("threads", [True, False], ids=["threads", "without"])
 def test_callbacks_run_at_once_only_with_enable_threads_of_uwsgi(python_shop, sandbox, threads):
-    """Without it they wait for a page that lets other threads run, and what is to be delivered waits for them."""
+    """Without enable_threads, callbacks wait for a page that lets other threads run, and deliveries wait for the
+    callbacks."""
     with Uwsgi(python_shop, sandbox.base_url, threads=threads) as server:
         def waits():
             return python_shop.status()["pending"]
@@ -107,7 +108,7 @@ def test_callbacks_run_at_once_only_with_enable_threads_of_uwsgi(python_shop, sa
             wait_for(lambda: waits() == 0 and len(heard()) == 20, "the callbacks do not come")
         else:
             wait_for(lambda: sandbox.status()["received"] >= 1, "nothing is delivered")
-            # Each of these questions takes longer than all twenty deliveries.
+            # Each of these requests takes longer than all twenty deliveries.
             assert all(waits() > 0 for _ in range(20)) and not heard()
             wait_for(lambda: server.page("flush=0") and waits() == 0 and len(heard()) == 20, "the callbacks do not come")
         server.assert_well()

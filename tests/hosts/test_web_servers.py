@@ -45,7 +45,7 @@ def test_next_page_reuses_the_tls_connection_under_php_web_servers(shop, command
     with TlsSandbox(command, authority) as sandbox:
         with server(shop, sandbox.base_url, workers=1, env={"ca_file": authority}) as server:
             assert [server.page(f"do=send&id={n}")["status"] for n in range(5)] == ["ESALES_DELIVERED"] * 5
-            # The sandbox's own pages are on TLS too: what it counts are the connections of notifications.
+            # The sandbox's control interface uses TLS too, but only connections of notifications are counted.
             assert {r["connection"] for r in sandbox.received()} == {1}
 
 
@@ -53,7 +53,7 @@ def test_next_page_reuses_the_tls_connection_under_php_web_servers(shop, command
 def test_child_process_inherits_no_descriptor_under_php_web_servers(shop, sandbox, server):
     with server(shop, sandbox.base_url, workers=1) as server:
         before = server.page("descriptors")
-        # The spool, its lock, the connection of the page and that of the delivery: all are open now.
+        # Now the spool, its lock, and the connections of the page and of the delivery are open.
         server.page("do=enqueue&id=one")
         shop.settled()
         after = server.page("do=send&id=two&descriptors")
@@ -66,18 +66,18 @@ def test_child_process_inherits_no_descriptor_under_php_web_servers(shop, sandbo
 
 @pytest.mark.parametrize("server", SERVERS)
 def test_crash_check_fails_when_a_php_worker_crashes(shop, sandbox, server):
-    """A test of the tests: what a worker that crashes leaves in the log."""
+    """Checks the check: a crashing worker writes a line to the log."""
     with pytest.raises(AssertionError, match="signal"), server(shop, sandbox.base_url) as server:
         os.kill(server.page("do=enqueue&id=one")["pid"], signal.SIGSEGV)
         wait_for(lambda: crashes(server.log()), "the log does not tell")
 
 
-# A receipt is about 400 bytes: of one that stayed of every page this is half.
+# Half of the size of a receipt (about 400 bytes), one of which might leak with every page.
 WINDOW, FLAT_KIB = 1000, 200
 
 
 def growth(shop, server, does=("enqueue", "send")):
-    """Of a worker's memory, in KiB for each of up to three times as many pages; and what it then has."""
+    """The growth of a worker's memory in KiB per page, over up to three times as many pages, and its final memory."""
     def used_after(pages, prefix):
         views = Visits(server.address, prefix, pages, at_once=1, does=does).done()
         assert most_pages_of_a_worker(views) == pages, "another worker took part"
@@ -86,7 +86,7 @@ def growth(shop, server, does=("enqueue", "send")):
 
     measures = [used_after(500, "warm")]
     grown = []
-    # A thread that delivers may begin late, and bring its memory; there are four.
+    # Each of the four delivery threads may begin late, and then uses memory.
     while len(grown) < 3 and not any(kib <= FLAT_KIB for kib in grown):
         measures.append(used_after(WINDOW, f"more-{len(grown)}-"))
         grown.append(measures[-1][0] - measures[-2][0])
@@ -99,7 +99,7 @@ def test_worker_memory_stays_flat_over_many_pages(shop, sandbox, server, loading
     with server(shop, sandbox.base_url, loading, workers=1) as server:
         grown, (_, _, descriptors), (_, threads_then, descriptors_then) = growth(shop, server)
         assert min(grown) <= FLAT_KIB, grown
-        # PHP's own, the one that delivers, and the option concurrency; each of these may have a connection.
+        # PHP's thread, the drainer, and as many senders as the option concurrency. Each may have a connection.
         assert threads_then <= 1 + 1 + 4
         assert descriptors_then <= descriptors + 4
         server.assert_well()
@@ -112,7 +112,7 @@ def test_memory_check_fails_when_400_bytes_leak_with_each_page(shop, sandbox):
 
 
 def used(pid):
-    """(KiB of memory, threads, descriptors)."""
+    """Returns (KiB of memory, threads, descriptors)."""
     status = dict(line.split(":\t") for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines())
     return int(status["VmRSS"].split()[0]), int(status["Threads"]), len(os.listdir(f"/proc/{pid}/fd"))
 
@@ -145,17 +145,17 @@ def test_accepted_events_arrive_while_php_workers_are_recycled_reloaded_and_kill
         status = shop.status()
         assert_told_the_truth(views, sandbox)
         events = pages * 9 // 10 + len(last)
-        # A page that broke may have put its event into the queue, or have done so twice, under one id.
+        # A broken page may have enqueued its event, or enqueued it twice with the same id.
         assert events - broken <= status["accepted"] == status["delivered"] <= events + broken
         if delivery == "none":
-            # The process that delivers is none of those that ended: nothing arrives twice but what was done twice.
+            # The delivering process did not end, so nothing arrives twice except repeated page views.
             assert sum(r["duplicate"] for r in sandbox.received()) <= broken
         server.assert_well(views)
 
 
 @pytest.mark.parametrize("server", SERVERS)
 def test_php_workers_end_after_their_last_page(shop, sandbox, server):
-    """Without a kill or a reload: every end of a worker is a regular one, with deliveries that hang in its threads."""
+    """Without a kill or a reload: every worker ends normally, with hanging deliveries in its threads."""
     sandbox.script("hang:times=1000000")
     env = {"timeout_ms": 500, "gate_min_ms": 10, "gate_max_ms": 50}
     with server(shop, sandbox.base_url, "preload", env=env, workers=8, pages_per_worker=5) as server:

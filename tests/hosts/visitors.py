@@ -1,6 +1,6 @@
-"""Visitors of a shop's pages, in a process of their own: python visitors.py ADDRESS PREFIX PAGES AT_ONCE PAUSE_MS [DO...]
+"""Visitors of a shop's pages, in a separate process: python visitors.py ADDRESS PREFIX PAGES AT_ONCE PAUSE_MS [DO...]
 
-Prints a line of JSON for each page view: its id, HTTP status (0: no answer), the page's words, its milliseconds.
+Prints a line of JSON for each page view: its id, HTTP status (0: no answer), the page's text, its milliseconds.
 A visitor waits for the page, pauses at random, PAUSE_MS on average, and asks for the next. PAGES may be "any": until SIGTERM.
 """
 
@@ -15,7 +15,7 @@ import tempfile
 import time
 import urllib.parse
 
-SECONDS = 90  # Longer than that is a page that hangs.
+SECONDS = 90  # A page that takes longer counts as hanging.
 
 
 async def view(streams, address, target):
@@ -63,12 +63,12 @@ async def main(address, prefix, pages, at_once, pause_ms, does):
 
 
 class Visits:
-    """Page views under way. `done()` waits for them; what they saw is a list of dicts. `pages` None: until `done()`, which
-    may be called once a page was seen."""
+    """Running page views. `done()` waits for them and returns a list of dicts. With `pages` None they continue until
+    `done()`, which may be called after the first page."""
 
     def __init__(self, address, prefix, pages, at_once, pause_ms=0, does=("enqueue",)):
         arguments = [address, prefix, "any" if pages is None else pages, at_once, pause_ms, *does]
-        # A file: nobody reads a pipe while they are under way.
+        # A file, because a pipe would not be read while the visitors run.
         self._seen = tempfile.TemporaryFile("w+")
         self._process = subprocess.Popen([sys.executable, __file__, *map(str, arguments)], stdout=self._seen)
         self._pages = pages

@@ -1,4 +1,4 @@
-"""What the tests ask of any web server with the shop's pages in it."""
+"""The common interface of the web servers that serve the shop's pages."""
 
 import contextlib
 import itertools
@@ -10,25 +10,25 @@ from shop import get
 from visitors import Visits
 from waiting import wait_for
 
-# A page waits for a slow machine; a test whose subject is a deadline sets its own.
+# Long time-outs for a slow machine; a test of a deadline sets its own.
 PATIENT = {"enqueue_timeout_ms": 60_000, "timeout_ms": 60_000}
 
 
 class WebServer:
-    """Its own are `shop`, `address`, `killed`, `workers()` and `reload()`."""
+    """A subclass has `shop`, `address`, `killed`, `workers()` and `reload()`."""
 
     def __init__(self):
         self.killed = set()
         self._last = itertools.count()
 
     def page(self, query):
-        """What the page says; it must be one."""
+        """The JSON of a page, which must have been answered with 200."""
         status, page = get(f"{self.address}/page.php?{query}")
         assert status == 200, page
         return page
 
     def kill_a_worker(self, dice):
-        """SIGKILL, whatever it is doing. There may be none for a moment, or it may just have ended."""
+        """Kills a worker, whatever it is doing. There may be no worker for a moment, or it may just have ended."""
         workers = self.workers()
         for victim in dice.sample(workers, min(1, len(workers))):
             with contextlib.suppress(ProcessLookupError):
@@ -36,8 +36,8 @@ class WebServer:
                 self.killed.add(victim)
 
     def visited_until_all_is_delivered(self):
-        """In the background it is the next event that makes a new worker deliver; and that may have been its last page.
-        Returns the page views that it took."""
+        """Requests pages until everything is delivered: with delivery in the background, the next event makes a new
+        worker deliver, but that page may be the worker's last. Returns the number of page views."""
         views = []
 
         def is_delivered():
@@ -53,7 +53,7 @@ class WebServer:
         return views
 
     def reloaded_under_pages(self, sandbox, times):
-        """What visitors see whose every page takes its time when the reload comes."""
+        """The results of visitors whose pages are slow, so that pages are in progress during the reload."""
         sandbox.script("204:wait=50:times=1000000")
         visits = Visits(self.address, "v", None, at_once=4, does=["send"])
 

@@ -1,4 +1,4 @@
-"""gunicorn from PyPI and uWSGI from Debian's packages, with the files of examples/deployment, on a port of their own."""
+"""gunicorn from PyPI and uWSGI from Debian's packages, with the files of examples/deployment, on a separate port."""
 
 import collections
 import json
@@ -20,7 +20,7 @@ from web_server import PATIENT, WebServer
 
 AT_ONCE = 12
 
-# A worker that was just forked has the master's handlers yet, which put a signal where this process never looks. gunicorn
+# A new worker still has the master's signal handlers, which store a signal where the worker never reads it. gunicorn
 # sends SIGTERM once, and would wait for that worker until graceful_timeout.
 LATE_SIGNALS = """
 _documented = globals().get("post_worker_init")
@@ -41,14 +41,14 @@ def post_worker_init(worker):
 
 
 class Server(WebServer):
-    """What both have in common. `loading`: "worker" (every worker imports the program), "preload" (the master does,
+    """The common part of both servers. `loading`: "worker" (every worker imports the program), "preload" (the master does,
     before it forks), "preload and use" (it sends and enqueues then, too)."""
 
-    # What its log says of workers that start, and of one that ends by a signal, with an error, or not at all.
+    # The log messages about starting workers, and about workers that end by a signal, with an error, or not at all.
     STARTS = UNWELL = None
-    # How many pages a worker has under way.
+    # The number of pages that a worker serves at a time.
     PAGES_OF_A_WORKER = 1
-    # When, in sixteenths of a busy day.
+    # The times of the events, in sixteenths of a busy day.
     RELOADS = (5, 10, 15)
     KILLS = (1, 2, 3, 4, 6, 7, 8, 9, 11, 12, 13, 14)
 
@@ -69,7 +69,7 @@ class Server(WebServer):
                             "PYTHONPATH": f"{shop.folder}/python:{shop.public}:{DEPLOYMENT}/python"}
 
     def substitutes(self, base_url):
-        """The service is never asked from here: the sandbox stands in for it."""
+        """These tests use the sandbox, never the service."""
         return {"ESALES_CLUSTER_ID=mycluster": f"ESALES_BASE_URL={base_url}",
                 "/var/lib/esales-notify/spool": self.shop.spool}
 
@@ -85,7 +85,7 @@ class Server(WebServer):
         return self
 
     def _has_workers(self):
-        """It listens before it starts them."""
+        """The server listens before it starts the workers."""
         assert self.process.poll() is None, self.log()
         return re.search(self.STARTS, self.log(), re.M)
 
@@ -93,18 +93,18 @@ class Server(WebServer):
         return (self.shop.folder / "server.log").read_text()
 
     def said_by_pages(self):
-        """What page.py wrote into the log."""
+        """The lines that page.py wrote to the log."""
         return [json.loads(line) for line in re.findall(r"^PAGE (.*)$", self.log(), re.M)]
 
     def answered(self):
-        """How many pages were answered."""
+        """The number of answered pages."""
         return self.log().count(" /page.php")
 
     def workers(self):
         return children(self.process.pid)
 
     def reload(self):
-        """Waits until the workers are new ones."""
+        """Waits until all workers are new."""
         self.wait_for_workers()
         before, starts = set(self.workers()), len(re.findall(self.STARTS, self.log(), re.M))
         self.process.send_signal(signal.SIGHUP)
@@ -112,8 +112,9 @@ class Server(WebServer):
                  "the server does not reload", 60)
 
     def assert_well(self, views=()):
-        """No worker ended but as it should, no zombie, no page broke but under a worker that was killed, and the master
-        has of ours what it used. Returns how many pages broke."""
+        """Asserts that every worker ended normally, that no zombie is left, that no page broke except under a killed
+        worker, and that the master has only the library's resources that it used. Returns the number of broken
+        pages."""
         self._assert_no_bad_end()
         assert_no_zombies(self.process.pid)
         if self.loading != "preload and use":
@@ -130,7 +131,7 @@ class Server(WebServer):
         assert not found, found
 
     def wait_for_workers(self):
-        """Until a signal to the server reaches all of them."""
+        """Waits until a signal to the server reaches all workers."""
 
     def __exit__(self, kind, *_):
         try:
@@ -145,7 +146,7 @@ class Server(WebServer):
             assert_gone(workers)
 
     def _stop(self):
-        """SIGKILL to the master alone would leave its workers behind, without a parent."""
+        """SIGKILL to the master alone would leave its workers without a parent."""
         self.process.terminate()
         try:
             self.process.wait(60)
@@ -156,7 +157,7 @@ class Server(WebServer):
 
 
 class Gunicorn(Server):
-    """`threads` is None for the kind "sync"; `lines` come on top of the documented settings."""
+    """`threads` is None for the kind "sync". `lines` are added to the documented settings."""
 
     STARTS = r"Booting worker with pid"
     UNWELL = r"was sent SIG(?!TERM)|exited with code|WORKER TIMEOUT|Traceback|Error"
@@ -165,7 +166,7 @@ class Gunicorn(Server):
                  threads=None, workers=1, pages_per_worker=0, lines=""):
         super().__init__(shop, base_url, loading, delivery, env, program)
         if threads:
-            # It takes more than it has threads for: whatever the visitors ask at once.
+            # The worker accepts more connections than it has threads: as many as the visitors open at once.
             self.PAGES_OF_A_WORKER = AT_ONCE
         self.environment.update(self.variables)
         configured = shop.configured("gunicorn/gunicorn.conf.py", {
@@ -175,14 +176,14 @@ class Gunicorn(Server):
             "preload_app = True": f"preload_app = {loading != 'worker'}",
             "max_requests = 5000": f"max_requests = {pages_per_worker}",
             "max_requests_jitter = 500": "max_requests_jitter = 0",
-            # Longer than anybody waits here: a worker that does not end by itself is not to be overlooked.
+            # Longer than any test waits, so that a worker that does not end is found.
             "graceful_timeout = 30": "graceful_timeout = 300",
         }, "gunicorn.conf.py")
         with open(configured, "a") as settings:
             settings.write("accesslog = '-'\n"
-                           # A page a connection: one that breaks is then one that a worker broke.
+                           # One page per connection, so that a broken connection is one that a worker broke.
                            "keepalive = 0\n"
-                           # A page may take as long as PATIENT says.
+                           # A page may take as long as PATIENT allows.
                            "timeout = 120\n"
                            f'control_socket = "{shop.folder}/gunicorn.ctl"\n{lines}{LATE_SIGNALS}')
 
@@ -191,12 +192,12 @@ class Gunicorn(Server):
 
 
 class Uwsgi(Server):
-    """`lines` come on top of the documented file."""
+    """`lines` are added to the documented file."""
 
-    # It takes its time with either.
+    # uWSGI takes some time for both.
     RELOADS = (8,)
     KILLS = (3, 4, 12, 13)
-    # Not "Respawned", which is one that was killed or recycled.
+    # Not "Respawned", which is logged for a killed or recycled worker.
     STARTS = r"^spawned uWSGI worker 1 "
     UNWELL = r"died, killed|Segmentation|HARAKIRI|no cheap mode|Traceback|Error"
 
@@ -221,19 +222,19 @@ class Uwsgi(Server):
                 settings.write((DEPLOYMENT / "uwsgi/delivery-none.ini").read_text())
             settings.writelines(f"env = {name}={value}\n" for name, value in self.variables.items()
                                 if f"{name}={value}" not in documented)
-            # A page a connection, which uWSGI does not say by itself.
+            # One page per connection, which uWSGI does not announce by itself.
             settings.write("add-header = Connection: close\n"
-                           # Its default keeps a worker for a minute at least, whatever max-requests says.
+                           # By default a worker lives at least a minute, whatever max-requests is.
                            "min-worker-lifetime = 1\n"
                            f"worker-reload-mercy = 300\nreload-mercy = 300\n{lines}")
             if loading == "worker":
                 settings.write("lazy-apps = true\n")
 
     def wait_for_workers(self):
-        """One that is starting, or that uWSGI is about to start in the place of one that was killed, misses the signal, and
-        is killed in the end. So all must have answered a page, and none be about to end after its last."""
+        """A worker that is starting, or that will replace a killed one, misses the signal and is killed later. So all
+        workers must have answered a page, and none may be about to end after its last one."""
         def are_all_in_the_midst():
-            # At the same time, and of a kind that takes a while: or one worker would answer them all.
+            # Slow pages at the same time, because one worker could otherwise answer all of them.
             with ThreadPoolExecutor(self.count) as visitors:
                 list(visitors.map(self.page, ["descriptors"] * self.count))
             answered = collections.Counter(re.findall(r"\[pid: (\d+)\|", self.log()))

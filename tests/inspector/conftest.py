@@ -20,8 +20,8 @@ SIGNED_IN = "a045eb33f8797f35ea7d5fad7c5e0d021e2142e9c1bb6e9dc9f45b4f503b03e8"
 TOKEN = "502162c104b80ab4d94392cbeac5b27ffdd34ec0a8dcb253f2417a107d252bcc"
 TICKET = ("Oy9keW5hbWljLXBhZ2VzL3N0YXJ0L2VzYWxlcy1zdGFydC0xOyM7cHJvZHVjdF9rZXk7UF8xMjUzODMtMDAxNF9VSzsjOztOT05FOk5PTkU7"
           "NjE7")
-#: The longest that anything may take before it counts as hung, in milliseconds.
-PATIENCE_MS = 60_000
+#: The longest time of a step before it counts as hanging, in milliseconds.
+LIMIT_MS = 60_000
 
 
 def notification(**members):
@@ -31,8 +31,9 @@ def notification(**members):
 
 
 def request(base_url, method, path, body=None, headers=None):
-    """One request on a connection of its own; (status, text) of the answer, status 0 when there was none."""
-    connection = http.client.HTTPConnection(urlsplit(base_url).netloc, timeout=PATIENCE_MS / 1000)
+    """Makes one request on a new connection. Returns (status, text) of the answer; the status is 0 if there was
+    none."""
+    connection = http.client.HTTPConnection(urlsplit(base_url).netloc, timeout=LIMIT_MS / 1000)
     try:
         connection.request(method, path, body, headers or {})
         answer = connection.getresponse()
@@ -53,7 +54,7 @@ VISITOR = {"market": "UK", "customerKey": "d9528030-509c-4e0f-b585-7168f1e9feca"
 
 
 def send_kind(sandbox, path, private_key=None, **members):
-    """A notification of another kind: its own members beside the visitor's. A private key signs the payment."""
+    """A notification of another kind: the members of the visitor and of the kind. A private key signs the payment."""
     body = json.dumps({**VISITOR, **members}).encode()
     query = "" if private_key is None else f"?paymentToken={payment_token(private_key, body)}"
     return request(sandbox.base_url, "POST", f"/api/v1/notifications/{path}{query}", body, {"Content-Type": "application/json"})
@@ -64,7 +65,7 @@ def payment_token(private_key, body):
 
 
 def pour(sandbox, count, first=0):
-    """Many requests on one connection, without waiting for the answers in between."""
+    """Sends many requests on one connection, without waiting for the answers in between."""
     address = urlsplit(sandbox.base_url)
     with socket.create_connection((address.hostname, address.port)) as connection:
         answers = connection.makefile("rb")
@@ -81,7 +82,7 @@ def pour(sandbox, count, first=0):
 
 
 def until(what, is_so):
-    deadline = time.monotonic() + PATIENCE_MS / 1000
+    deadline = time.monotonic() + LIMIT_MS / 1000
     while not is_so():
         assert time.monotonic() < deadline, f"it was awaited that {what}"
         time.sleep(0.01)
@@ -101,13 +102,13 @@ def sandbox(command):
 
 @pytest.fixture
 def opened(browser):
-    """Opens pages, and holds it against the test when one of them fails inside or breaks its own policy."""
+    """Opens pages. The test fails if a script of a page fails or violates the page's policy."""
     contexts, faults = [], []
 
     def open_page(address, **options):
         context = browser.new_context(**{"viewport": {"width": 1280, "height": 720}, **options})
         contexts.append(context)
-        context.set_default_timeout(PATIENCE_MS)
+        context.set_default_timeout(LIMIT_MS)
         page = context.new_page()
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("console", lambda said: faults.append(said.text) if "Policy" in said.text else None)

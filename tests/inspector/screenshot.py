@@ -1,7 +1,7 @@
 """Makes the picture of the inspector in the README: usage: screenshot.py COMMAND FILE [light|dark] [WIDTH] [HEIGHT]
 
-What is in it is sent here by the command, as in the demo: the vendor's example, a signed-in visitor, a service that is
-busy twice, a rotated key, a missing ticket. The other kinds are sent by hand.
+The command sends its contents, as in the demo: the vendor's example, a signed-in visitor, a service that is
+busy twice, a rotated key, a missing ticket. The other kinds are sent directly.
 """
 
 import base64
@@ -82,7 +82,7 @@ def main(command, file, scheme="light", width="1280", height="680"):
         page.get_by_text("token not valid").first.click()
         page.mouse.move(0, 0)
         page.screenshot(path=file)
-    # A page of text has few colours; without a palette the picture is three times as large.
+    # A page of text has few colours, so a palette makes the picture a third as large.
     with Image.open(file) as picture:
         picture.convert("RGB").quantize(256).save(file, optimize=True)
 

@@ -1,4 +1,4 @@
-"""By keyboard alone, by screen reader, in the dark, on a narrow screen."""
+"""Use by keyboard, with a screen reader, in dark mode, and on a narrow screen."""
 
 import pytest
 
@@ -18,7 +18,7 @@ def tab_to(page, name):
 
 
 def chosen(page):
-    """What a screen reader is told is the active row: the text of its id cell."""
+    """The active row for a screen reader: the text of its id cell."""
     active = page.get_attribute("#table", "aria-activedescendant")
     row = page.locator(f"#{active}")
     assert row.get_attribute("aria-selected") == "true" and page.locator("[aria-selected=true]").count() == 1
@@ -29,7 +29,7 @@ def test_inspector_is_operable_by_keyboard(page, sandbox):
     for number in range(40):
         send(sandbox, id=f"n{number}")
     page.wait_for_function("() => document.getElementById('count').innerText === '40 received'")
-    # The rows: each is shown as one goes through them.
+    # The rows: moving to a row shows its details.
     tab_to(page, "table")
     for key, expected in [("ArrowDown", "n39"), ("ArrowDown", "n38"), ("ArrowUp", "n39"), ("ArrowUp", "n39"), ("End", "n0"),
                           ("Home", "n39"), ("ArrowDown", "n38")]:
@@ -41,7 +41,7 @@ def test_inspector_is_operable_by_keyboard(page, sandbox):
     row = page.locator("[aria-selected=true]")
     scroller = page.locator("#scroller").bounding_box()
     assert scroller["y"] <= row.bounding_box()["y"] <= scroller["y"] + scroller["height"] - row.bounding_box()["height"]
-    # The details and back, and away.
+    # To the details and back, and closing them.
     page.keyboard.press("Enter")
     assert focused(page) == "Copy as cURL"
     page.keyboard.press("Enter")
@@ -128,7 +128,7 @@ def audit(page, root):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
 def test_axe_reports_nothing_for_the_inspector(opened, sandbox, root, scheme, width):
-    # axe itself makes elements from text, which the page's policy does not let anybody do.
+    # axe makes elements from text, which the page's policy forbids.
     page = opened(sandbox.base_url, color_scheme=scheme, viewport={"width": width, "height": 720}, bypass_csp=True)
     audit(page, root)  # nothing received
     send(sandbox, id="a")

@@ -1,4 +1,4 @@
-"""One look and you know whether events arrive, and what is wrong with them."""
+"""The inspector shows at a glance whether events arrive, and their faults."""
 
 import json
 import statistics
@@ -14,7 +14,7 @@ def test_inspector_shows_how_to_send_when_it_is_empty(page, sandbox, command, tm
     assert page.locator("#empty").is_visible()
     text = page.locator("#empty").inner_text()
     assert f"ESALES_BASE_URL={sandbox.base_url}" in text
-    # The commands that it shows, as they stand there.
+    # The shown commands work unchanged.
     (tmp_path / "esales-notify").symlink_to(command)
     for name in ("send", "curl"):
         shown = page.locator(f"[data-command={name}]").inner_text()
@@ -157,15 +157,15 @@ def test_body_is_shown_in_full_except_for_the_token(page, sandbox, token, shown)
 def test_title_counts_arrivals_in_a_background_tab(page, sandbox):
     send(sandbox)
     wait_rows(page, 1)
-    # A hidden page is given no frames.
+    # A hidden page draws no frames.
     page.evaluate("() => { window.requestAnimationFrame = () => 0; }")
     send(sandbox)
     until("the title counts", lambda: page.title() == "(2) Inspector - esales-notify sandbox")
 
 
 def shown_at_once(page, sandbox):
-    """From the sandbox's clock to the frame after the one that draws the row, against an answer of the sandbox and two frames
-    in the same browser: what waits for a timer, or is drawn in more than one go, takes longer."""
+    """Compares the time from arrival to the drawn row with an answer of the sandbox plus two frames in the same
+    browser. A row that waited for a timer, or was drawn in several steps, would take longer."""
     page.evaluate("""() => {
         window.shown = [];
         new MutationObserver((changes) => {
@@ -207,7 +207,7 @@ def test_arrival_is_announced_to_screen_readers(page, sandbox):
     wait_text(page, "#announce", "1 new. The last: 204, add to cart, anonymous, market UK.")
     for _ in range(20):
         send(sandbox, market="SE")
-    # At once or bundled, but the last one is told.
+    # Announcements may be bundled, but the last one is made.
     wait_text(page, "#announce", "market SE.")
 
 

@@ -1,4 +1,4 @@
-"""Each kind of notification in the inspector: what it is, what it is about, and what is secret in it."""
+"""Each kind of notification in the inspector: its label, its contents and its secrets."""
 
 import json
 import re
@@ -27,7 +27,7 @@ def send_all(sandbox):
 
 
 def send_order(sandbox, lines):
-    """The lines as text: Python would write their numbers in its own way."""
+    """The lines as text, because Python would format their numbers differently."""
     body = f'{json.dumps(VISITOR)[:-1]}, "lines": {lines}}}'
     return request(sandbox.base_url, "POST", "/api/v1/notifications/payment", body.encode(), {"Content-Type": "application/json"})
 
@@ -63,7 +63,7 @@ def test_kind_filter_shows_one_kind_and_combines_with_the_search(page, sandbox):
     for text, found in [("P9", 1), ("p1 v1", 2), ("P7 non-esales", 1), ("secure", 1)]:
         page.get_by_role("searchbox").fill(text)
         wait_text(page, "#count", f"{found} of 7 received")
-    # A change of the script does not take the choice away.
+    # A change of the script does not reset the filter.
     page.get_by_role("searchbox").fill("")
     page.get_by_role("combobox", name="Kind").select_option("end")
     sandbox.script("503")
@@ -151,7 +151,7 @@ def test_payment_token_is_shown_only_on_demand(page, sandbox):
     token = re.search("paymentToken=([0-9a-f]{64})", sandbox.received()[0]["path"])[1]
     wait_rows(page, 1)
     page.locator(LAST).click()
-    wait_text(page, "#detail", "It signs the bytes of the body.")
+    wait_text(page, "#detail", "Valid: it signs the bytes of the body.")
     assert token not in page.content()
     page.get_by_role("button", name="Show the whole payment token").click()
     wait_text(page, "#detail", f"/payment?paymentToken={token}")
@@ -162,7 +162,7 @@ def test_payment_token_is_shown_only_on_demand(page, sandbox):
     assert token not in page.content()
 
 
-def test_both_tokens_have_a_button_of_their_own(page, sandbox):
+def test_each_token_has_its_own_button(page, sandbox):
     send_kind(sandbox, "payment", PRIVATE_KEY, customerKey=SIGNED_IN, token=TOKEN, lines=LINES)
     wait_rows(page, 1)
     page.locator(LAST).click()
@@ -189,7 +189,7 @@ def test_payment_token_is_reported_missing_when_the_sandbox_discarded_it(page, s
     send_kind(sandbox, "payment", PRIVATE_KEY, lines=LINES)
     wait_rows(page, 1)
     page.locator(LAST).click()
-    # Another request has the number now, as after a restart.
+    # Another request now has the number, as after a restart.
     page.route("**/sandbox/received/1", lambda route: route.fulfill(status=404, body="forgotten"))
     page.get_by_role("button", name="Show the whole payment token").click()
     wait_text(page, "#notice", "does not have this request any more")

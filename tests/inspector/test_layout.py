@@ -1,4 +1,4 @@
-"""What moves and what does not: columns, switches, tooltips, notices."""
+"""The layout: columns, switches, tooltips and notices."""
 
 import pytest
 
@@ -11,7 +11,7 @@ WIDTHS = [1280, 800, 390]
 
 
 def widths(page):
-    """The widths of the columns that are shown, and of the table."""
+    """The widths of the visible columns and of the table."""
     return page.evaluate("""() => [[...document.querySelectorAll('#table th')].map(cell => cell.getBoundingClientRect().width)
         .filter(width => width > 0), document.getElementById('table').getBoundingClientRect().width]""")
 
@@ -28,17 +28,17 @@ def test_columns_fill_the_table_when_there_are_more_rows_than_fit(opened, sandbo
     pour(sandbox, 300)
     wait_text(page, "#count", "303 received")
     page.wait_for_function("() => document.querySelector('.spacer:not([hidden])') !== null")
-    # In the middle, where there is a spacer above and one below.
+    # In the middle, with a spacer above and below.
     page.evaluate("() => { document.getElementById('scroller').scrollTop = 150 * 32; }")
     page.wait_for_function("() => document.querySelectorAll('.spacer:not([hidden])').length === 2")
     many, table = widths(page)
     assert sum(many) == pytest.approx(table, abs=1), "there is no hole beside the columns"
-    # A scroll bar may take a few pixels; no column gives way to columns that are not there.
+    # A scroll bar may take a few pixels, but no column shrinks for hidden columns.
     assert many == pytest.approx(few, abs=20)
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_columns_fill_the_table_when_a_remark_stands_between_two_rows(command, opened, width):
+def test_columns_fill_the_table_when_a_remark_is_between_two_rows(command, opened, width):
     with Sandbox(command) as first:
         address = first.base_url.removeprefix("http://")
         page = opened(first.base_url, viewport={"width": width, "height": 720})
@@ -54,7 +54,7 @@ def test_columns_fill_the_table_when_a_remark_stands_between_two_rows(command, o
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-def test_table_stays_where_it_is_when_a_switch_is_pressed(opened, sandbox, width):
+def test_table_does_not_move_when_a_switch_is_pressed(opened, sandbox, width):
     page = opened(sandbox.base_url, viewport={"width": width, "height": 720}, permissions=["clipboard-read", "clipboard-write"])
     for number in range(30):
         send(sandbox, id=f"n{number}")
@@ -79,7 +79,7 @@ def test_table_stays_where_it_is_when_a_switch_is_pressed(opened, sandbox, width
     assert place() == before, "a long script"
 
 
-def test_notice_goes_when_it_is_dismissed(page, sandbox):
+def test_notice_is_hidden_when_it_is_dismissed(page, sandbox):
     page.get_by_role("button", name="Copy the address").click()
     wait_text(page, "#notice", "copied")
     page.get_by_role("button", name="Dismiss").click()
@@ -110,7 +110,7 @@ def test_switch_has_a_tooltip_for_pointer_keyboard_and_screen_reader(opened, san
     assert tip.is_hidden(), "Escape takes it away"
 
 
-def test_tooltip_of_the_filter_goes_when_one_types(page, sandbox):
+def test_filter_tooltip_is_hidden_while_typing(page, sandbox):
     page.get_by_role("searchbox").focus()
     page.keyboard.press("Tab")
     page.keyboard.press("Shift+Tab")

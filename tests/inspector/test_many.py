@@ -3,8 +3,8 @@
 from conftest import pour, rows, send, wait_text
 
 MANY = 10_000
-#: Medians up to which nobody feels a lag, in milliseconds: a frame or two of 16.7 ms for each step of scrolling, three
-#: for a letter. What takes longer is to be as slow with a hundred rows: then it is the machine.
+#: Greatest medians without a noticeable lag, in milliseconds: two frames of 16.7 ms for a step of scrolling, three
+#: for a letter. A longer time must be as long with a hundred rows, because then the machine is slow.
 LIMITS_MS = {"scrolled": 17, "typed": 51, "frame": 34}
 
 MEASURE = """async () => {
@@ -57,7 +57,7 @@ def test_inspector_scrolls_through_ten_thousand_rows(page, sandbox):
     few, few_rows = page.evaluate(MEASURE), in_document(page)
     pour(sandbox, MANY, first=100)
     wait_text(page, "#count", f"{MANY:,} received")
-    # A machine that is busy with something else may be slow once, and not three times.
+    # A busy machine may be slow once, but not three times.
     for _ in range(3):
         many, many_rows = page.evaluate(MEASURE), in_document(page)
         for name, measured in (("100", few), (f"{MANY:,}", many)):
@@ -67,11 +67,11 @@ def test_inspector_scrolls_through_ten_thousand_rows(page, sandbox):
         if not slow:
             break
     assert not slow, "ms with 100 rows, and with ten thousand"
-    # What makes a page of many rows slow is the number of elements, and that does not grow.
+    # A page with many rows is slow because of many elements, and their number does not grow.
     assert many_rows <= few_rows < 100
     assert page.get_attribute("#table", "aria-rowcount") == str(MANY + 1)
 
-    # The first, at the very bottom; and what is in sight stays there while more arrive.
+    # The first row is at the bottom, and the visible rows stay while more arrive.
     page.locator("#table").focus()
     page.keyboard.press("End")
     page.wait_for_function("() => document.querySelector('#rows').innerText.includes('n0')")
@@ -85,7 +85,7 @@ def test_inspector_scrolls_through_ten_thousand_rows(page, sandbox):
         send(sandbox, id=f"more-{number}")
     page.wait_for_function("top => scroller.scrollTop === top + 3 * 32", arg=top)
     assert page.evaluate(middle) == before
-    # The oldest go when more come; at the top one sees the newest.
+    # The oldest rows are removed when more arrive, and the top shows the newest.
     wait_text(page, "#count", f"{MANY:,} received, 3 older not kept")
     page.evaluate("() => { scroller.scrollTop = 0; }")
     page.wait_for_function("() => document.getElementById('rows').innerText.includes('more-2')")

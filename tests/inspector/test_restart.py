@@ -1,4 +1,4 @@
-"""The page outlives its sandbox, and shows nothing twice and misses nothing."""
+"""The page survives a restart of the sandbox, shows nothing twice, and misses nothing."""
 
 import socket
 import threading
@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from conftest import PATIENCE_MS, connected, rows, send, wait_rows, wait_text
+from conftest import LIMIT_MS, connected, rows, send, wait_rows, wait_text
 from sandbox import Sandbox
 
 
@@ -24,7 +24,7 @@ def test_inspector_reports_a_restart_and_keeps_its_rows(command, opened):
     wait_text(page, "#connection", "Not connected since")
     assert ids(page) == ["before-2", "before-1"]
     with Sandbox(command, listen=address) as second:
-        # It may come before the page is back: it is caught up with.
+        # The notification may arrive before the page has reconnected; the page then catches up.
         send(second, id="after-1")
         connected(page)
         send(second, id="after-2")
@@ -32,7 +32,7 @@ def test_inspector_reports_a_restart_and_keeps_its_rows(command, opened):
         assert ids(page) == ["after-2", "after-1", "before-2", "before-1"]
         assert "The sandbox was restarted" in seen[2][0] and len(seen[2]) == 1
         wait_text(page, "#notice", "The sandbox was restarted")
-        # A switch shows what the new one is scripted to, and clearing takes what is left of the old one too.
+        # The switches show the script of the new sandbox, and Clear also removes the rows of the old one.
         page.get_by_role("button", name="503", exact=True).click()
         wait_text(page, "#scripted", "The next answer is 503")
         assert second.status()["script_left"] == 1
@@ -56,7 +56,7 @@ def test_inspector_keeps_its_rows_when_the_sandbox_restarts_during_a_pause(comma
 
 
 class Cable:
-    """A way to the sandbox that can be cut, on an address of its own."""
+    """A proxy to the sandbox at another address, which can be cut."""
 
     def __init__(self, base_url):
         self._to = (urlsplit(base_url).hostname, urlsplit(base_url).port)
@@ -83,7 +83,7 @@ class Cable:
                 other.sendall(data)
             other.shutdown(socket.SHUT_WR)
         except OSError:
-            return  # cut, or closed by one of the two
+            return  # cut, or closed by one of the two sides
 
     def cut(self):
         for end in self._ends:
@@ -126,7 +126,8 @@ def test_inspector_is_cleared_when_the_sandbox_was_cleared_while_it_was_disconne
     page = opened(cable.base_url)
     send(sandbox, id="old")
     wait_rows(page, 1)
-    # Cleared and filled while it is away, or just back: the new one has the old one's number.
+    # The sandbox is cleared and filled while the page is disconnected or has just reconnected, so a new record has an
+    # old number.
     cable.cut()
     sandbox._ask("DELETE", "/sandbox/received")
     send(sandbox, id="new")
@@ -134,7 +135,8 @@ def test_inspector_is_cleared_when_the_sandbox_was_cleared_while_it_was_disconne
     assert ids(page) == ["new"]
 
 
-#: A page that can be hidden, and for which a minute is over at once. Timers of a minute are the page's own rest and no other.
+#: A page that can be hidden, and whose timers of a minute fire at once. Only the pause of a hidden page uses such a
+#timer.
 HIDEABLE = """() => {
     const { setTimeout } = window;
     window.setTimeout = (act, ms) => setTimeout(act, ms === 60000 ? window.minute ?? 0 : ms);
@@ -149,7 +151,7 @@ def test_hidden_inspector_uses_no_connection_and_catches_up_when_it_is_shown(ope
     page.evaluate(HIDEABLE)
     send(sandbox, id="before")
     wait_rows(page, 1)
-    # Hidden for less than a minute, it goes on listening, and its title counts.
+    # A page that was hidden for less than a minute keeps listening, and its title counts.
     page.evaluate("() => { window.minute = 1e9; hide(true); }")
     send(sandbox, id="short")
     wait_rows(page, 2)
@@ -165,9 +167,9 @@ def test_hidden_inspector_uses_no_connection_and_catches_up_when_it_is_shown(ope
 
 
 def test_seven_tabs_of_one_browser_all_show_arrivals(browser, sandbox):
-    """A browser opens six connections to one host and no more; pages that are not looked at need none."""
+    """A browser opens at most six connections to one host, and hidden pages use none."""
     context = browser.new_context()
-    context.set_default_timeout(PATIENCE_MS)
+    context.set_default_timeout(LIMIT_MS)
     pages = []
     for _ in range(7):
         page = context.new_page()
@@ -196,7 +198,7 @@ def test_hidden_inspector_stops_reconnecting_when_the_sandbox_has_ended(command,
     page.on("request", lambda one: asked.append(one.url))
     with Sandbox(command, listen=address) as second:
         send(second, id="after")
-        # A try that was due would come before this: two seconds are its longest pause.
+        # A pending reconnection would happen earlier, because its longest pause is two seconds.
         page.evaluate("() => new Promise((done) => setTimeout(done, 2500))")
         assert asked == []
         page.evaluate("() => hide(false)")

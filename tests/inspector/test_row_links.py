@@ -19,7 +19,7 @@ def address(page):
     return page.evaluate("location.hash")
 
 
-def test_address_names_the_row_that_is_open_and_back_closes_it(page, sandbox):
+def test_url_names_the_open_row_and_back_closes_it(page, sandbox):
     for number in range(3):
         send(sandbox, id=f"n{number}")
     wait_rows(page, 3)
@@ -39,7 +39,7 @@ def test_address_names_the_row_that_is_open_and_back_closes_it(page, sandbox):
     assert address(page) == oldest and "n0" in page.locator("#detail").inner_text()
 
 
-def test_address_is_plain_again_when_the_details_are_closed(page, sandbox):
+def test_url_has_no_fragment_when_the_details_are_closed(page, sandbox):
     send(sandbox)
     wait_rows(page, 1)
     for _ in range(3):
@@ -47,7 +47,7 @@ def test_address_is_plain_again_when_the_details_are_closed(page, sandbox):
         assert address(page) != ""
         page.locator("#detail").get_by_role("button", name="Close").click()
         assert address(page) == "" and page.locator("#detail").is_hidden()
-    # However often it was opened, there is one entry to go back over.
+    # However many rows were opened, the history has only one entry for them.
     assert page.evaluate("history.length") <= 3
 
 
@@ -61,7 +61,7 @@ def test_link_of_a_row_opens_it_in_another_tab(page, opened, sandbox):
     assert link.get_attribute("href") == address(page) and link.get_attribute("tabindex") == "-1"
     other = opened(sandbox.base_url + "/" + link.get_attribute("href"))
     wait_text(other, "#detail", "n0")
-    # It is in sight, too.
+    # The row is also visible.
     chosen = other.locator("#rows tr[aria-selected=true]")
     chosen.wait_for()
     assert chosen.locator("td").nth(5).inner_text() == "n0"
@@ -69,7 +69,7 @@ def test_link_of_a_row_opens_it_in_another_tab(page, opened, sandbox):
     assert scroller["y"] <= box["y"] <= scroller["y"] + scroller["height"] - box["height"]
 
 
-def test_link_whose_notification_is_gone_says_so(opened, sandbox):
+def test_link_to_a_discarded_notification_shows_a_notice(opened, sandbox):
     page = opened(sandbox.base_url)
     send(sandbox)
     wait_rows(page, 1)
@@ -102,14 +102,14 @@ def test_link_of_a_notification_that_has_not_arrived_opens_it_later(opened, sand
 
 def exported(page, tmp_path):
     with page.expect_download() as waiting:
-        page.get_by_role("button", name="Export what is shown as JSON").click()
+        page.get_by_role("button", name="Export the shown notifications as JSON").click()
     file = pathlib.Path(tmp_path / waiting.value.suggested_filename)
     waiting.value.save_as(file)
     assert file.suffix == ".json"
     return json.loads(file.read_text())
 
 
-def test_export_has_what_is_shown_oldest_first(page, sandbox, tmp_path):
+def test_export_contains_the_shown_rows_oldest_first(page, sandbox, tmp_path):
     send(sandbox, id="a", market="UK")
     send(sandbox, id="b", market="SE")
     send(sandbox, id="c", market="UK", ticket="odd ü\n\"quoted\"")
@@ -135,7 +135,7 @@ def test_export_has_no_token_that_can_be_used(page, sandbox, tmp_path):
     assert sandbox.received()[1]["path"].rpartition("=")[2] not in text
     short = f"{TOKEN[:8]}…{TOKEN[-4:]}"
     assert records[0]["notification"]["token"] == short
-    # Of the body, only the token is changed.
+    # Only the token of the body is changed.
     assert [record["body"] for record in records[:2]] == [record["body"].replace(TOKEN, short) for record in sandbox.received()[:2]]
 
 
@@ -156,7 +156,7 @@ def test_undo_restores_the_rows_that_clear_removed(page, sandbox):
     assert ids(page) == ["after", "n2", "n1", "n0"] and "cleared" in seen[1][0]
     assert undo.is_hidden() and page.evaluate("document.activeElement.id") == "clear"
     wait_text(page, "#count", "4 received")
-    # They can be looked at and looked for as before.
+    # The restored rows can be opened and searched as before.
     page.locator(LAST).last.click()
     wait_text(page, "#detail", "n0")
     page.get_by_role("searchbox").fill("n1")

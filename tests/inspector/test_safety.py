@@ -1,4 +1,4 @@
-"""Whoever reaches the sandbox writes what the page shows, and any web site may try to reach the sandbox."""
+"""Any program that reaches the sandbox can send hostile contents, and any web site may try to reach it."""
 
 import http.server
 import threading
@@ -6,7 +6,7 @@ import urllib.request
 
 import pytest
 
-from conftest import PATH, PATIENCE_MS, request, send, wait_rows
+from conftest import PATH, LIMIT_MS, request, send, wait_rows
 from sandbox import Sandbox
 
 LAST = "#rows tr:not(.spacer)"
@@ -107,7 +107,7 @@ ATTEMPT = """async (base) => {
 def test_page_of_another_origin_cannot_use_the_sandbox(browser, sandbox, elsewhere, name):
     send(sandbox)
     context = browser.new_context()
-    context.set_default_timeout(PATIENCE_MS)
+    context.set_default_timeout(LIMIT_MS)
     page = context.new_page()
     page.goto(f"http://{name}:{elsewhere}/")
     outcome = page.evaluate(ATTEMPT, sandbox.base_url)
@@ -119,7 +119,7 @@ def test_page_of_another_origin_cannot_use_the_sandbox(browser, sandbox, elsewhe
 
 
 def test_request_is_refused_when_its_host_name_is_rebound_to_loopback(sandbox):
-    """DNS rebinding: the browser believes that the sandbox is evil.example, and all of it one origin."""
+    """DNS rebinding: for the browser, the sandbox is evil.example and has the same origin."""
     port = sandbox.base_url.rsplit(":", 1)[1]
     send(sandbox)
     status, text = request(sandbox.base_url, "GET", "/sandbox/received", headers={"Host": f"evil.example:{port}"})
@@ -129,7 +129,7 @@ def test_request_is_refused_when_its_host_name_is_rebound_to_loopback(sandbox):
                          ("GET", "/sandbox/inspector/main.js")]:
         assert request(sandbox.base_url, method, path, headers={"Host": "evil.example"})[0] == 403, path
     assert len(sandbox.received()) == 1
-    # A shop may call it whatever it likes.
+    # A shop may use any host name for notifications.
     assert request(sandbox.base_url, "POST", PATH, b"{}", {"Host": "evil.example"})[0] == 400
 
 
@@ -141,7 +141,7 @@ def test_request_is_accepted_when_its_host_name_is_allowed_by_option(command):
 
 def test_link_from_another_site_opens_the_inspector(browser, sandbox, elsewhere):
     context = browser.new_context()
-    context.set_default_timeout(PATIENCE_MS)
+    context.set_default_timeout(LIMIT_MS)
     page = context.new_page()
     page.goto(f"http://localhost:{elsewhere}/")
     page.evaluate("url => { location.href = url; }", sandbox.base_url + "/")

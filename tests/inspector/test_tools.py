@@ -16,7 +16,7 @@ def ids(page):
 
 
 def await_ids(page, ids):
-    """The filter is applied with the next frame: there may be as many rows before it as after it."""
+    """The filter is applied with the next frame, and the number of rows may be the same before and after."""
     page.wait_for_function("""ids => [...document.querySelectorAll('#rows tr:not(.spacer)')]
         .map(row => row.cells[5].innerText.trim().split(/\\s+/).pop()).join('') === ids""", arg=ids)
 
@@ -38,7 +38,7 @@ def test_filter_shows_only_matching_rows(page, sandbox):
         page.get_by_role("combobox", name="Show").select_option(show)
         await_ids(page, found)
     assert page.locator("#count").inner_text() == "4 of 5 received"
-    # What arrives is filtered too.
+    # New arrivals are filtered too.
     send(sandbox, id="e")
     send(sandbox, id="f", customerKey=SIGNED_IN, token=TOKEN)
     wait_text(page, "#count", "5 of 7 received")
@@ -53,7 +53,7 @@ def test_filter_shows_only_matching_rows(page, sandbox):
     ("product:p1", "nonenone"), ("variant:V", "nonenone"), ("path:adding", "dcba"), ("warning:surprise", "a"), ("market:SE unusual", "b"),
     ("market:", "nonenonedcba"), ("colour:red", ""), ('"ticket is missing"', "c"), ('"missing ticket"', ""),
 ])
-def test_filter_by_field(page, sandbox, text, found):
+def test_filter_matches_fields(page, sandbox, text, found):
     send(sandbox, id="a", surprise="x")
     send(sandbox, id="b", market="SE", ticket="unusual")
     send(sandbox, id="c", ticket=None)
@@ -92,7 +92,7 @@ def test_repetition_is_a_retry_until_an_answer_was_2xx(page, sandbox):
 
 @pytest.mark.parametrize("name", ["twice", "1", "UK", "with space", "x" * 128])
 def test_same_id_button_filters_all_rows_with_the_id(page, sandbox, name):
-    # Others that hold it, or a part of it: in the id, in the market, in the ticket's parts.
+    # Other notifications that contain the text, or a part of it, in the id, the market or the ticket's parts.
     for other in (name, f"{name}1", "with", "space", name):
         send(sandbox, id=other)
     wait_rows(page, 5)
@@ -104,7 +104,7 @@ def test_same_id_button_filters_all_rows_with_the_id(page, sandbox, name):
     only = page.get_by_role("button", name="Only id")
     assert only.evaluate("one => one === document.activeElement") and name[:20] in only.inner_text()
     assert {row[5].removeprefix("duplicate ") for row in rows(page)} == {name}
-    # What arrives is held against it too, and with the other filters.
+    # New arrivals are filtered by it too, together with the other filters.
     send(sandbox, id=name)
     send(sandbox, id="another")
     wait_text(page, "#count", "3 of 7 received")
@@ -168,9 +168,9 @@ def test_copied_curl_command_sends_the_same_request(page, sandbox, tmp_path, wha
     page.get_by_role("button", name="Copy as cURL").click()
     wait_text(page, "#notice", "is copied")
     copied = page.evaluate("navigator.clipboard.readText()")
-    # Nothing that a terminal would act upon while it is pasted.
+    # The text contains nothing that a terminal would execute during the paste.
     assert not [c for c in copied if (ord(c) < 32 and c != "\n") or 0x7f <= ord(c) < 0xa0 or c == "\u202e"]
-    # A file, as a paste is no argument either.
+    # The command is run from a file, because it is too long for an argument.
     (tmp_path / "copied.sh").write_text(copied)
     done = subprocess.run(["sh", tmp_path / "copied.sh"], capture_output=True, text=True, env={"PATH": "/usr/bin:/bin"})
     assert done.returncode == 0, (copied[:1000], done.stderr)

@@ -1,5 +1,5 @@
-"""A host that closed its standard descriptors, and watches whether a connected socket appears under their numbers: what
-it prints would go there.
+"""A host that closed its standard descriptors, and checks whether a connected socket gets one of their numbers, because
+its output would go there.
 
 usage: closed_stdio.py REPORT-FILE OPTIONS-AS-JSON
 """

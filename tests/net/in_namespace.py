@@ -1,4 +1,4 @@
-"""Runs a command in a network of its own, whose only name server is ours: silent, or without any name.
+"""Runs a command in a separate network namespace, whose only name server is silent or knows no name.
 
 usage: in_namespace.py silent|nxdomain COMMAND...
 
@@ -60,7 +60,7 @@ def use_it():
     for target, text in (("/etc/resolv.conf", "nameserver 127.0.0.1\n"), ("/etc/nsswitch.conf", "hosts: files dns\n")):
         with tempfile.NamedTemporaryFile("w", delete=False) as file:
             file.write(text)
-        # A symbolic link would be followed out of our sight; a bind mount covers what it leads to.
+        # /etc/resolv.conf may be a symbolic link, so its target is covered by a bind mount.
         check(libc.mount(file.name.encode(), os.path.realpath(target).encode(), None, MS_BIND, None))
         os.unlink(file.name)
 

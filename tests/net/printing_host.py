@@ -1,4 +1,4 @@
-"""A host that closed its standard descriptors and prints all the same, without a pause, while it uses a spool.
+"""A host that closed its standard descriptors and prints continuously nevertheless, while it uses a spool.
 
 usage: printing_host.py FOLDER BASE-URL
 """

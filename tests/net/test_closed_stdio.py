@@ -1,4 +1,4 @@
-"""Nothing of the library is connected under a standard descriptor's number when the host has closed those."""
+"""No socket of the library gets the number of a standard descriptor that the host has closed."""
 
 import json
 import os

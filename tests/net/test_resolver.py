@@ -1,4 +1,5 @@
-"""A resolver that never answers, and a name that does not exist: the real getaddrinfo, in a network of its own."""
+"""A resolver that never answers, and a name that does not exist: the real getaddrinfo, in a separate network
+namespace."""
 
 import json
 import os
@@ -20,8 +21,8 @@ def send(behaviour, command, *options, env=None):
 
 
 def in_time(limit_us, measured_round):
-    """Measures up to five rounds until one keeps the limit: that the machine was busy with something else for a moment
-    is no fault of ours. What else a round asserts must hold in every one."""
+    """Measures up to five rounds until one keeps the limit, because the machine may be busy for a moment. The other
+    assertions must hold in every round."""
     measured = []
     while not measured or measured[-1] > limit_us:
         assert len(measured) < 5, f"no round was within {limit_us} us: {measured}"
@@ -50,7 +51,7 @@ def test_send_fails_with_connect_failed_when_the_name_does_not_exist(command):
 
 
 def test_http_proxy_in_capitals_is_not_read(command):
-    """In a CGI program a visitor sets HTTP_PROXY by a `Proxy:` header."""
+    """In a CGI program, a visitor could set HTTP_PROXY by a `Proxy:` header."""
     variables = {"http_proxy": "", "all_proxy": "", "ALL_PROXY": "", "HTTP_PROXY": "http://127.0.0.1:9"}
     receipt = send("nxdomain", command, "--max-attempts", "1", env=variables)
     assert "could not be resolved" in receipt["detail"], receipt

@@ -1,4 +1,5 @@
-"""Each package is used as a stranger would: in an empty folder, with an environment that names nothing of ours."""
+"""Each package is used like by a new user: in an empty folder, with an environment without variables of this
+project."""
 
 import os
 import pathlib
@@ -18,7 +19,7 @@ def version(root):
 
 @pytest.fixture(scope="session")
 def packages(root):
-    """What `make packages` built."""
+    """The output of `make packages`."""
     folder = root / "target/packages"
     assert (folder / "SHA256SUMS").is_file(), "`make packages` comes first"
     return folder
@@ -39,7 +40,7 @@ def package(packages):
 
 
 class Elsewhere:
-    """An empty folder, with an environment of nothing but PATH, HOME and what is given."""
+    """An empty folder, and an environment with only PATH, HOME and the given variables."""
 
     def __init__(self, folder: pathlib.Path, root: pathlib.Path):
         self.folder = folder
@@ -60,7 +61,7 @@ class Elsewhere:
         return path
 
     def copy(self, name):
-        """A file of the repository, as one that the reader has typed in."""
+        """Copies a file of the repository, as if the reader had typed it."""
         return self.write(pathlib.Path(name).name, (self._root / name).read_text())
 
 
@@ -74,25 +75,25 @@ def elsewhere(tmp_path, root):
 
 @pytest.fixture
 def delivers(sandbox, elsewhere):
-    """Runs a program that must send the vendor's example to the sandbox and say so."""
+    """Runs a program that must send the vendor's example to the sandbox and print the outcome."""
     def check(*command, **variables):
         before = len(sandbox.received())
-        words = elsewhere.run(*command, ESALES_BASE_URL=sandbox.base_url, **variables)
+        output = elsewhere.run(*command, ESALES_BASE_URL=sandbox.base_url, **variables)
         (sent,) = sandbox.received()[before:]
-        assert words.split() == ["ESALES_DELIVERED", sent["notification"]["id"]], words
+        assert output.split() == ["ESALES_DELIVERED", sent["notification"]["id"]], output
         assert sent["notification"]["customerKey"] == "d9528030-509c-4e0f-b585-7168f1e9feca"
     return check
 
 
 @pytest.fixture(scope="session")
 def without_make():
-    """This process's environment without what `make test` told its own children."""
+    """This process's environment without the variables that `make test` sets."""
     return {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
 
 
 @pytest.fixture(scope="session")
 def make_install(root, portable, without_make):
-    """`make install` and `make uninstall` of what `make portable` built."""
+    """`make install` and `make uninstall` of the output of `make portable`."""
     def run(target, **variables):
         subprocess.run(["make", "-s", "-C", root, target, f"FROM={portable}", *(f"{k}={v}" for k, v in variables.items())],
                        check=True, env=without_make)
@@ -101,7 +102,7 @@ def make_install(root, portable, without_make):
 
 @pytest.fixture(scope="session")
 def readme_installs(root):
-    """The commands of docs/install.md, of which the first are for everybody and the others for oneself."""
+    """The commands of docs/install.md: first for all users, then for one user."""
     section = (root / "docs/install.md").read_text().split("\n## From the sources\n")[1]
     everybody, oneself = re.findall(r"```sh\n(.*?)```", section, re.S)
     return everybody, oneself
@@ -109,6 +110,6 @@ def readme_installs(root):
 
 @pytest.fixture(scope="session")
 def native(root, without_make):
-    """What `make native` builds, for this machine."""
+    """The output of `make native`, for this machine."""
     subprocess.run(["make", "-s", "-C", root, "native"], check=True, env=without_make)
     return root / "target/packages/native"

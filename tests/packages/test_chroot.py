@@ -1,5 +1,6 @@
-"""Each package installed as a new user would, in a Debian that has nothing of ours: no path to the sources, no variable that
-says where anything is. The loopback network is this machine's, so the sandbox is outside. packaging/chroot.sh makes the Debians."""
+"""Each package is installed like by a new user, in a Debian without any part of this project: no path to the sources,
+no variables. The loopback network is this machine's, so the sandbox is outside. packaging/chroot.sh makes the
+Debians."""
 
 import pathlib
 import re
@@ -14,7 +15,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "docs"))
 
 import markdown  # noqa: E402
 
-# Together with the other tests that build in the repository; and so the Debians are unpacked once.
+# In one group with the other tests that build in the repository. Also, the Debians are then unpacked only once.
 pytestmark = pytest.mark.xdist_group("repository")
 
 ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LC_ALL": "C.UTF-8",
@@ -23,16 +24,17 @@ EMPTY = "/srv/elsewhere"
 
 
 class Debian:
-    """One that is unpacked into a folder, with an empty folder in it where things are tried."""
+    """A Debian that is unpacked into a folder, with an empty folder for the tests."""
 
     def __init__(self, folder):
         self.folder = folder
 
     def entered(self, command, shown=None, **variables):
-        """The command that runs another one inside, in the empty folder; `shown` is a folder that is to be seen as /source."""
+        """The command that runs another one in the empty folder of the Debian. The folder `shown` is mounted as
+        /source."""
         inside = [*(f"{name}={value}" for name, value in {**ENVIRONMENT, **variables}.items()),
                   "sh", "-c", 'cd "$0" && exec "$@"', "/source" if shown else EMPTY, *map(str, command)]
-        # What is mounted here ends with the command. And an interrupted test leaves no mount behind.
+        # The mounts end with the command, so an interrupted test leaves none.
         mounts = f'mount -t proc proc "$0/proc" && mount --rbind /dev "$0/dev"{f" && mount --bind {shlex.quote(str(shown))} $0/source" if shown else ""}'
         return ["unshare", "--mount", "sh", "-c", f'{mounts} && exec chroot "$0" env -i "$@"', str(self.folder), *inside]
 
@@ -51,7 +53,7 @@ class Debian:
         (self.folder / EMPTY.lstrip("/")).mkdir()
 
     def ours(self):
-        """What there is of ours, outside the empty folder."""
+        """The files of this project outside the empty folder."""
         words = self.run("find", "/", "-xdev", "(", "-path", "/proc", "-o", "-path", "/dev", "-o", "-path", "/root", "-o", "-path",
                          "/var/log", "-o", "-path", EMPTY, ")", "-prune", "-o", "-iname", "*esales*", "-print")
         return words.split()
@@ -67,7 +69,7 @@ def unpacked(root, folder, name):
 
 @pytest.fixture(scope="module")
 def bases(root, tmp_path_factory):
-    """The base system alone, and with the tools of those who use the packages."""
+    """The base system, and the system with the tools of the packages' users."""
     found = {name: unpacked(root, tmp_path_factory.mktemp(name), f"{name}.tar") for name in ("minimal", "tools")}
     yield found
     for debian in found.values():
@@ -88,7 +90,7 @@ def tools(bases):
 
 @pytest.fixture
 def delivers(sandbox):
-    """Runs a program inside that must send the vendor's example to the sandbox and say so."""
+    """Runs a program in the Debian that must send the vendor's example to the sandbox and print the outcome."""
     def check(debian, *command):
         before = len(sandbox.received())
         words = debian.run(*command, ESALES_BASE_URL=sandbox.base_url)
@@ -105,7 +107,7 @@ def test_chroots_have_no_rust_and_nothing_installed(bases):
 
 
 def test_command_runs_on_the_base_system(minimal, package, sandbox):
-    """And apt takes all of it away again."""
+    """apt then removes all of it."""
     minimal.put(package("libesales-notify0_*.deb"), package("esales-notify_*.deb"))
     minimal.run("sh", "-c", "apt-get install -y -qq --no-install-recommends ./*.deb")
     words = minimal.run("esales-notify", "send", "add-to-cart", "--market", "UK", "--ticket", "abc", ESALES_BASE_URL=sandbox.base_url)
@@ -122,7 +124,7 @@ def test_command_of_the_tarball_runs_on_the_base_system(minimal, package, sandbo
     assert "ESALES_DELIVERED" in words and len(sandbox.received()) == 1
 
 
-# The page, what its reader has, and what removes that again.
+# The page, the preparation, and the clean-up.
 PAGES = {
     "c": ["*.deb", "examples/c/add_to_cart.c"],
     "cpp": ["*.deb", "examples/cpp/add_to_cart.cpp"],
@@ -139,12 +141,12 @@ def section_of(page):
 
 @pytest.mark.parametrize("language", PAGES)
 def test_getting_started_commands_deliver(root, packages, tools, language, tmp_path):
-    """Every command of "Install", in its order; and what they print is what the page says."""
+    """Runs every command of "Install" in order, and compares the output with the page."""
     for pattern in PAGES[language]:
         tools.put(*(packages.glob(pattern) if "*" in pattern else [root / pattern]))
     blocks = markdown.blocks(markdown.elsewhere(section_of(root / f"docs/getting-started/{language}.md")))
     assert [block.language for block in blocks] == ["sh", "sh", "text"]
-    # Composer asks nobody for what is in the folder, and is told here that root means it.
+    # Composer needs no network for packages in the folder, and must be allowed to run as root.
     bash = tools.entered(["bash", "-c"], COMPOSER_DISABLE_NETWORK="1", COMPOSER_ALLOW_SUPERUSER="1")
     (installed, words), (sent, output) = markdown.run([block.code for block in blocks[:2]], tmp_path, bash)
     assert installed == 0, words
@@ -169,9 +171,9 @@ target_link_libraries(program PRIVATE esales_notify::esales_notify)
 
 
 def test_system_wide_installation_is_found_by_every_language(root, readme_installs, native, tools, delivers):
-    """By the commands of docs/install.md: pkg-config, CMake and the loader need no word of where it is."""
+    """Uses the commands of docs/install.md. pkg-config, CMake and the loader find the library without variables."""
     lines = readme_installs[0].splitlines()
-    # There is no Rust inside: what this makes is there, in `native`.
+    # The Debian has no Rust, so the output of this target is copied into it, in `native`.
     assert lines.pop(0) == "make native"
     tools.run("sh", "-e", "-c", "\n".join(lines), shown=root)
     shutil.move(root / "target/add_to_cart", tools.folder / EMPTY.lstrip("/") / "program")
@@ -190,7 +192,7 @@ def test_system_wide_installation_is_found_by_every_language(root, readme_instal
 
 
 def test_sdist_works_with_the_library_of_the_system(root, package, tools, delivers, tmp_path):
-    """What pip makes of it, where no wheel fits, takes the library that Debian's package installs."""
+    """If no wheel fits, pip builds the sdist, which uses the library of the Debian package."""
     subprocess.run([sys.executable, "-m", "pip", "wheel", "--quiet", "--disable-pip-version-check", "--no-index", "--no-deps",
                     "--no-build-isolation", "-w", tmp_path, package("esales_notify-*.tar.gz")], check=True)
     (made,) = tmp_path.glob("*.whl")

@@ -18,7 +18,7 @@ def test_composer_package_delivers_when_it_is_installed(package, elsewhere, deli
     show = "require 'vendor/autoload.php'; echo Esales\\Notify\\Client::libraryVersion(), ' ', array_key_first(Esales\\Notify\\Internal\\Loader::candidates());"
     assert elsewhere.run("php", "-r", show).split() == [version, str(installed / "lib/libesales_notify.so")]
     delivers("php", elsewhere.copy("bindings/php/examples/add_to_cart.php"))
-    # As the setting ffi.preload wants it, with the path that the library has here.
+    # The header for ffi.preload, with the path of the library in the package.
     header = elsewhere.run("php", "vendor/bin/esales-notify-preload-header")
     assert f'#define FFI_LIB "{installed / "lib/libesales_notify.so"}"' in header
 

@@ -1,5 +1,5 @@
-"""The container's image, without a container engine: a Debian with what the lines of the Dockerfile add, entered as its user with
-its variables. packaging/chroot.sh makes the Debian, which has what debian:bookworm-slim has."""
+"""The container's image, without a container engine: a Debian with the changes of the Dockerfile, entered with its user
+and variables. packaging/chroot.sh makes the Debian, which has the contents of debian:bookworm-slim."""
 
 import json
 import os
@@ -18,7 +18,7 @@ from waiting import wait_for  # noqa: E402
 
 
 def instructions(dockerfile):
-    """(instruction, words) of each line; there are no others than these."""
+    """(instruction, arguments) of each line. Other instructions fail the test."""
     text = "\n".join(line for line in dockerfile.read_text().splitlines() if not line.startswith("#"))
     for line in text.splitlines():
         name, _, rest = line.partition(" ")
@@ -27,7 +27,7 @@ def instructions(dockerfile):
 
 
 class Image:
-    """What a builder makes of the context's Dockerfile, in the folder `root`."""
+    """Builds the context's Dockerfile in the folder `root`."""
 
     def __init__(self, context, root):
         self.root, self.env = root, {}
@@ -61,7 +61,8 @@ class Image:
             os.chown(path, *map(int, owner.split(":")))
 
     def entered(self, command, **env):
-        """As a container engine starts it: with its user, without a capability, and nothing of this machine's environment."""
+        """Starts the image like a container engine: with its user, without capabilities, and without this machine's
+        environment."""
         variables = [f"{name}={value}" for name, value in {**self.env, **env}.items()]
         inside = f'mount -t proc proc "$0/proc" && mount --rbind /dev "$0/dev" && exec chroot --userspec={self.user} "$0" env -i "$@"'
         return ["unshare", "--mount", "sh", "-c", inside, str(self.root), *variables, *command]
@@ -115,14 +116,14 @@ def test_image_runs_the_agent_as_its_user_and_is_healthy(image, sandbox):
 
 @pytest.fixture(scope="module")
 def compose(root):
-    """Ruby reads YAML."""
+    """Ruby parses the YAML."""
     text = (root / "packaging/container/compose.yaml").read_text()
     done = subprocess.run(["ruby", "-ryaml", "-rjson", "-e", "puts JSON.dump(YAML.load(STDIN.read))"], input=text, capture_output=True, text=True,
                           check=True)
     return json.loads(done.stdout)
 
 
-def test_compose_file_names_what_exists(root, compose):
+def test_compose_file_names_only_existing_files(root, compose):
     services = compose["services"]
     assert set(services) == {"shop", "agent", "valkey", "sandbox"}
     context = (root / "packaging/container" / services["agent"]["build"]).resolve()

@@ -1,4 +1,4 @@
-"""What the Debian packages say and hold, unpacked side by side. test_chroot.py installs them."""
+"""The metadata and the contents of the Debian packages, unpacked into one folder. test_chroot.py installs them."""
 
 import gzip
 import re
@@ -20,9 +20,9 @@ def field(elsewhere, file, name):
 
 
 def test_lintian_reports_nothing_for_the_debian_packages(elsewhere, package):
-    """What is overridden is explained in packaging/deb/*.lintian-overrides."""
-    words = elsewhere.run("lintian", "--allow-root", "--fail-on", "error,warning", *(package(f"{name}_*.deb") for name in NAMES))
-    assert not re.search(r"^[EW]: ", words, re.M), words
+    """packaging/deb/*.lintian-overrides explains every override."""
+    output = elsewhere.run("lintian", "--allow-root", "--fail-on", "error,warning", *(package(f"{name}_*.deb") for name in NAMES))
+    assert not re.search(r"^[EW]: ", output, re.M), output
 
 
 def test_debian_packages_declare_their_dependencies_on_each_other(elsewhere, package, version):
@@ -36,7 +36,8 @@ def test_debian_packages_declare_their_dependencies_on_each_other(elsewhere, pac
 
 @pytest.fixture
 def debian_source(elsewhere, package, version):
-    """What dpkg's tools want around them: a source package that builds the library's, which is unpacked with its control files."""
+    """The environment that dpkg's tools need: the source package, and the unpacked library package with its control
+    files."""
     elsewhere.run("dpkg-deb", "-R", package("libesales-notify0_*.deb"), "built")
     elsewhere.write("debian/control", "Source: shop\nMaintainer: Nobody <nobody@localhost>\n\nPackage: libesales-notify0\n"
                     "Architecture: amd64\nDescription: the library\n\nPackage: shop\nArchitecture: amd64\nDescription: a shop\n")
@@ -45,16 +46,16 @@ def debian_source(elsewhere, package, version):
 
 def test_debian_symbols_file_lists_the_exported_symbols(elsewhere, debian_source, root, version):
     committed = root / "packaging/deb/libesales-notify0.symbols"
-    # -c4: anything new, anything gone, and a library that is not listed.
+    # -c4 reports new symbols, removed symbols, and a library that is not listed.
     elsewhere.run("dpkg-gensymbols", "-plibesales-notify0", f"-v{version}", "-Pbuilt", f"-I{committed}", "-Onew", "-c4")
     lines = committed.read_text().splitlines()
     assert lines[0] == "libesales_notify.so.0 libesales-notify0 #MINVER#"
     entries = [re.fullmatch(r" (\w+)@Base (\d+\.\d+\.\d+)", line) for line in lines[1:]]
     assert [entry[1] for entry in entries] == (root / "tests/abi/symbols.txt").read_text().split()
 
-    # What a release had came with it or before it, and nothing comes after the present version.
-    def number(words):
-        return tuple(map(int, words.split(".")))
+    # A symbol of a release was added in that release or earlier, and none is newer than the present version.
+    def number(output):
+        return tuple(map(int, output.split(".")))
     came = {entry[1]: number(entry[2]) for entry in entries}
     assert max(came.values()) <= number(version)
     for release in (root / "abi").glob("0.*"):
@@ -65,8 +66,8 @@ def test_debian_symbols_file_lists_the_exported_symbols(elsewhere, debian_source
 def test_symbol_check_fails_when_a_symbol_is_not_listed(elsewhere, debian_source, root, version):
     committed = (root / "packaging/deb/libesales-notify0.symbols").read_text()
     elsewhere.write("less", committed.replace(" esales_version@Base 0.1.0\n", ""))
-    words = elsewhere.run("dpkg-gensymbols", "-plibesales-notify0", f"-v{version}", "-Pbuilt", "-Iless", "-Onew", "-c4", code=2)
-    assert "esales_version" in words
+    output = elsewhere.run("dpkg-gensymbols", "-plibesales-notify0", f"-v{version}", "-Pbuilt", "-Iless", "-Onew", "-c4", code=2)
+    assert "esales_version" in output
 
 
 def test_program_that_links_depends_on_the_library_package(elsewhere, debian_source, root, package):
@@ -74,12 +75,12 @@ def test_program_that_links_depends_on_the_library_package(elsewhere, debian_sou
     elsewhere.run("dpkg-deb", "-x", package("libesales-notify-dev_*.deb"), "built")
     lib = "built/usr/lib/x86_64-linux-gnu"
     elsewhere.run("cc", "-Ibuilt/usr/include", elsewhere.copy("examples/c/add_to_cart.c"), f"-L{lib}", "-lesales_notify", "-o", "program")
-    words = elsewhere.run("dpkg-shlibdeps", "-O", "-Sbuilt", f"-l{lib}", "-eprogram")
-    assert re.search(r"^shlibs:Depends=.*\blibesales-notify0 \(>= 0\.1\.0\)", words, re.M), words
-    # And without the symbols, by the coarser file.
+    output = elsewhere.run("dpkg-shlibdeps", "-O", "-Sbuilt", f"-l{lib}", "-eprogram")
+    assert re.search(r"^shlibs:Depends=.*\blibesales-notify0 \(>= 0\.1\.0\)", output, re.M), output
+    # Without the symbols file, dpkg-shlibdeps uses the shlibs file.
     (debian_source / "built/DEBIAN/symbols").unlink()
-    words = elsewhere.run("dpkg-shlibdeps", "-O", "-Sbuilt", f"-l{lib}", "-eprogram")
-    assert re.search(r"^shlibs:Depends=.*\blibesales-notify0 \(>= 0\.1\.0\)", words, re.M), words
+    output = elsewhere.run("dpkg-shlibdeps", "-O", "-Sbuilt", f"-l{lib}", "-eprogram")
+    assert re.search(r"^shlibs:Depends=.*\blibesales-notify0 \(>= 0\.1\.0\)", output, re.M), output
     assert "ldconfig" in (debian_source / "built/DEBIAN/triggers").read_text()
 
 

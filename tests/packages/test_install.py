@@ -1,4 +1,4 @@
-"""make install: what it puts where, and C programs that find it by pkg-config and by CMake."""
+"""make install: the installed files, and C programs that find the library by pkg-config and by CMake."""
 
 import os
 import pathlib
@@ -15,7 +15,7 @@ def files(folder):
 
 @pytest.fixture
 def prefix(make_install, tmp_path):
-    """Installed below one folder, then moved: nothing may know where it was put."""
+    """Installs below a folder and then moves it, because no file may depend on the place of the installation."""
     make_install("install", PREFIX=tmp_path / "first", DESTDIR="")
     (tmp_path / "first").rename(tmp_path / "prefix")
     return tmp_path / "prefix"
@@ -77,7 +77,7 @@ def test_make_uninstall_removes_only_what_was_installed(make_install, tmp_path):
 
 
 def test_make_install_removes_an_older_version(make_install, tmp_path, version):
-    """Neither beside a newer one, where ldconfig would have to choose, nor when that is uninstalled."""
+    """The older version is removed when a newer one is installed, so that ldconfig does not have to choose."""
     older = tmp_path / "usr/lib/libesales_notify.so.0.0.9"
     older.parent.mkdir(parents=True)
     older.write_text("")
@@ -98,7 +98,7 @@ def test_second_make_install_replaces_the_first(make_install, tmp_path):
 
 @pytest.mark.xdist_group("repository")
 def test_installation_in_a_home_folder_delivers(root, elsewhere, readme_installs, delivers):
-    """By the commands of docs/install.md, which build it first, in a home that is empty."""
+    """Runs the commands of docs/install.md, which first build the library, with an empty home folder."""
     home = pathlib.Path.home()
     rust = {"CARGO_HOME": os.environ.get("CARGO_HOME", home / ".cargo"), "RUSTUP_HOME": os.environ.get("RUSTUP_HOME", home / ".rustup")}
     environment = {**rust, "PATH": os.environ["PATH"], "HOME": elsewhere.folder}
@@ -110,7 +110,7 @@ def test_installation_in_a_home_folder_delivers(root, elsewhere, readme_installs
 
 
 def pkg_config(elsewhere, prefix, *arguments):
-    """By the file's path: neither the tree nor the folder where it was installed first is known to pkg-config."""
+    """Uses the path of the .pc file, because pkg-config knows neither the new nor the original folder."""
     return elsewhere.run("pkg-config", *arguments, prefix / "lib/pkgconfig/esales_notify.pc").split()
 
 
@@ -128,7 +128,7 @@ def test_program_links_the_shared_library_by_pkg_config(elsewhere, prefix, deliv
 @pytest.mark.parametrize("flags", [[], ["-static-libgcc"], ["-static"]], ids=["dynamic", "static-libgcc", "static"])
 @pytest.mark.parametrize("language", ["c", "cpp"])
 def test_program_links_the_archive_by_pkg_config_static(elsewhere, prefix, delivers, language, flags):
-    """Although the shared library lies in the same folder."""
+    """The archive is linked although the shared library is in the same folder."""
     compiler = {"c": ["cc"], "cpp": ["c++", "-std=c++17"]}[language]
     source = elsewhere.copy(f"examples/{language}/add_to_cart.{language}")
     elsewhere.run(*compiler, *flags, source, "-o", "program", *pkg_config(elsewhere, prefix, "--static", "--cflags", "--libs"))
@@ -138,7 +138,7 @@ def test_program_links_the_archive_by_pkg_config_static(elsewhere, prefix, deliv
 
 
 def test_pkg_config_lists_the_libraries_that_static_linking_needs(prefix, tmp_path):
-    """Which the compiler adds by itself, as the shared or the static one that fits."""
+    """The compiler adds libgcc by itself, shared or static."""
     done = subprocess.run(["rustc", "--edition=2024", "--crate-type=staticlib", "--crate-name=empty", "--print=native-static-libs",
                            "-o", tmp_path / "empty.a", "-"], input="", check=True, capture_output=True, text=True)
     words = done.stderr.split("native-static-libs: ")[1].splitlines()[0].split()
@@ -170,7 +170,7 @@ def test_program_links_the_library_by_cmake(elsewhere, prefix, delivers, target)
     for program in ("build/program", "build/program_cpp"):
         linked = "libesales_notify" in elsewhere.run("readelf", "-d", program)
         assert linked == (target != "esales_notify::static")
-        # CMake has written the library's folder into the program.
+        # CMake has written the library's folder into the program's run path.
         delivers(elsewhere.folder / program)
 
 
@@ -189,7 +189,7 @@ def test_make_install_installs_the_command_and_its_man_pages(elsewhere, prefix, 
     for page in sorted((prefix / "share/man/man1").iterdir()):
         words = elsewhere.run("man", "--warnings", "-l", page, MANPAGER="cat", LC_ALL="C.UTF-8", MANWIDTH="100")
         assert "NAME" in words and "warning:" not in words, page
-    # Each subcommand that is shown has its page, and the hidden one, which wrote them, has none.
+    # Each visible subcommand has a page; the hidden one, which writes the pages, has none.
     shown = elsewhere.run(command, "--help")
     pages = {page.stem for page in (prefix / "share/man/man1").iterdir()}
     for name in ("send", "drain", "queue", "doctor", "sandbox", "demo", "options", "completions"):
@@ -212,7 +212,7 @@ def test_installed_completions_are_loaded_by_bash(elsewhere, prefix):
     ("fish", "fish/vendor_completions.d/esales-notify.fish"),
 ])
 def test_installed_completions_are_accepted_by_their_shell(elsewhere, prefix, shell, script):
-    """Only parsed; with a quote that is not closed, they are not."""
+    """The shell only parses the completions. With an unclosed quote they must fail."""
     installed = prefix / "share" / script
     assert elsewhere.run(shell, "-n", installed) == ""
     broken = elsewhere.write("broken", installed.read_text() + "\n'")

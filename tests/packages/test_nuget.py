@@ -12,7 +12,7 @@ RUNTIME = {"runtimeOptions": {"framework": {"name": "Microsoft.NETCore.App", "ve
 
 @pytest.fixture
 def program(package, elsewhere):
-    """A program's folder: the assembly beside it, and the native library where a publish puts it."""
+    """The folder of a published program, with the assembly and the native library."""
     with zipfile.ZipFile(package("*.nupkg")) as unzipped:
         unzipped.extractall(elsewhere.folder / "cache/esales.notify")
     cache = elsewhere.folder / "cache/esales.notify"
@@ -36,7 +36,7 @@ def test_nuget_package_delivers_under_dotnet(program, delivers, elsewhere, root)
 
 
 def test_nuget_package_delivers_from_the_package_cache(package, elsewhere, delivers):
-    """Where the assembly is in lib/netstandard2.0 and the library two folders up."""
+    """The package cache has the assembly in lib/netstandard2.0 and the native library two folders up."""
     with zipfile.ZipFile(package("*.nupkg")) as unzipped:
         unzipped.extractall(elsewhere.folder / "cache")
     lib = elsewhere.folder / "cache/lib/netstandard2.0"
@@ -56,7 +56,7 @@ def test_nuget_package_has_the_listed_files(package, version):
     described = documents["Esales.Notify.nuspec"].find("n:metadata", space)
     assert described.find("n:id", space).text == "Esales.Notify"
     assert described.find("n:version", space).text == version
-    # Every part of the package has a type, which is what makes the zip a package.
+    # [Content_Types].xml must list every part of the package.
     types = documents["[Content_Types].xml"]
     known = {entry.get("Extension") for entry in types} | {entry.get("PartName", "").lstrip("/") for entry in types}
     for name in names:

@@ -1,4 +1,4 @@
-"""The binaries that all packages carry run on every Linux for x86-64 with glibc 2.17."""
+"""The binaries of the packages run on every Linux for x86-64 with glibc 2.17 or later."""
 
 import re
 import subprocess

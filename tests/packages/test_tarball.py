@@ -1,4 +1,4 @@
-"""The release tarball, its checksums, and the bill of materials."""
+"""The release tarball, its checksums, and the SBOM."""
 
 import hashlib
 import json
@@ -11,7 +11,7 @@ from cyclonedx.validation.json import JsonStrictValidator
 
 from sandbox import Sandbox
 
-# One of them makes the tarball again.
+# One test builds the tarball again.
 pytestmark = pytest.mark.xdist_group("repository")
 
 
@@ -23,9 +23,9 @@ def test_unpacked_tarball_runs_a_program_and_the_command(package, elsewhere, del
     elsewhere.run("cc", source, "-o", "program", *flags.split(), f"-Wl,-rpath,{folder / 'lib'}")
     delivers("./program")
     with Sandbox(folder / "bin/esales-notify") as sandbox:
-        words = elsewhere.run(folder / "bin/esales-notify", "send", "add-to-cart", "--market", "UK", "--ticket", "abc",
+        output = elsewhere.run(folder / "bin/esales-notify", "send", "add-to-cart", "--market", "UK", "--ticket", "abc",
                               ESALES_BASE_URL=sandbox.base_url)
-        assert "ESALES_DELIVERED" in words and len(sandbox.received()) == 1
+        assert "ESALES_DELIVERED" in output and len(sandbox.received()) == 1
 
 
 def test_checksums_cover_every_package(packages):
@@ -49,7 +49,7 @@ def test_tarball_has_no_user_names_and_no_times(package, version):
 def test_tarball_is_reproducible(package, root, without_make):
     file = package("esales-notify-*-linux-x86_64.tar.gz")
     before = file.read_bytes()
-    # What an earlier version left would be taken for a part of this one.
+    # Files of an earlier version would count as parts of this one.
     older = file.with_name("esales-notify-0.0.9-linux-x86_64.tar.gz")
     older.write_text("")
     with tarfile.open(file) as tar:
@@ -59,20 +59,20 @@ def test_tarball_is_reproducible(package, root, without_make):
     assert not older.exists()
 
 
-def bill(package):
+def sbom(package):
     return json.loads(package("*.cdx.json").read_text())
 
 
 def test_sbom_is_valid(package):
     validator = JsonStrictValidator(SchemaVersion.V1_5)
     assert validator.validate_str(package("*.cdx.json").read_text()) is None
-    broken = bill(package)
+    broken = sbom(package)
     del broken["components"][0]["name"]
     assert validator.validate_str(json.dumps(broken)) is not None
 
 
 def reached(made, start):
-    """What a component of the bill has inside, itself among it."""
+    """A component of the SBOM and all components that it contains."""
     edges = {entry["ref"]: entry["dependsOn"] for entry in made["dependencies"]}
     found, left = set(), [start]
     while left:
@@ -85,29 +85,29 @@ def reached(made, start):
 
 @pytest.mark.parametrize("crate", ["esales-notify", "esales-notify-cli"])
 def test_sbom_lists_components_of_the_library_and_of_the_command(package, root, crate):
-    """What cargo says, and what is no crate."""
+    """The crates that cargo lists, and the parts that are not crates."""
     tree = subprocess.run(["cargo", "tree", "--locked", "-p", crate, "-e", "normal,no-proc-macro", "--prefix", "none",
                            "--target", "x86_64-unknown-linux-gnu"], cwd=root, check=True, capture_output=True, text=True).stdout
     linked = {tuple(line.replace(" v", " ").split()[:2]) for line in tree.splitlines()}
-    made = bill(package)
+    made = sbom(package)
     components = {entry["bom-ref"]: entry for entry in made["components"]}
     (start,) = [entry["bom-ref"] for entry in made["components"] if entry["name"] == crate]
     named = {(components[ref]["name"], components[ref]["version"]) for ref in reached(made, start)}
     assert linked <= named
     assert {name for name, _ in named - linked} == {"rust-std", "libunwind"}
-    # The command's alone, and what only runs in the compiler.
+    # Components of the command only, and crates that only run in the compiler.
     assert ("clap" in {name for name, _ in named}) == (crate == "esales-notify-cli")
     assert not {"serde_derive", "cbindgen"} & {name for name, _ in named}
 
 
 def test_sbom_has_the_source_of_every_component(package):
-    for entry in bill(package)["components"]:
+    for entry in sbom(package)["components"]:
         ours = entry["name"].startswith("esales-notify")
         assert entry["licenses"] and ("hashes" in entry) == (entry["purl"].startswith("pkg:cargo/") and not ours), entry
 
 
 def test_sbom_dependency_graph_contains_every_component(package):
-    made = bill(package)
+    made = sbom(package)
     release = made["metadata"]["component"]["bom-ref"]
     edges = {entry["ref"]: entry["dependsOn"] for entry in made["dependencies"]}
     assert sorted(ref.split("@")[0] for ref in edges[release]) == ["pkg:cargo/esales-notify", "pkg:cargo/esales-notify-cli"]

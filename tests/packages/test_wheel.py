@@ -22,8 +22,8 @@ def test_wheel_name_has_the_platform(package, version):
 
 
 def test_auditwheel_accepts_the_wheel(package, elsewhere):
-    words = " ".join(elsewhere.run(sys.executable, "-m", "auditwheel", "show", package("*.whl")).split())
-    assert 'is consistent with the following platform tag: "manylinux_2_17_x86_64"' in words
+    output = " ".join(elsewhere.run(sys.executable, "-m", "auditwheel", "show", package("*.whl")).split())
+    assert 'is consistent with the following platform tag: "manylinux_2_17_x86_64"' in output
 
 
 def test_wheel_has_the_listed_files(package):
@@ -54,9 +54,9 @@ def test_sdist_has_the_source_and_no_library(package, version, root):
 
 
 def test_sdist_error_gives_advice_when_there_is_no_library(package, elsewhere, python):
-    """The sdist's code, as pip would install it where no wheel fits."""
+    """The code of the sdist, as pip installs it if no wheel fits."""
     with tarfile.open(package("esales_notify-*.tar.gz")) as sdist:
         sdist.extractall(elsewhere.folder, filter="data")
     (source,) = elsewhere.folder.glob("esales_notify-*/src")
-    words = elsewhere.run(python, "-c", "import esales_notify; esales_notify.new_key()", code=1, PYTHONPATH=str(source))
-    assert "Install libesales_notify, or set ESALES_NOTIFY_LIBRARY" in words
+    output = elsewhere.run(python, "-c", "import esales_notify; esales_notify.new_key()", code=1, PYTHONPATH=str(source))
+    assert "Install libesales_notify, or set ESALES_NOTIFY_LIBRARY" in output

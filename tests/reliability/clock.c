@@ -1,5 +1,5 @@
-/* LD_PRELOAD: the wall clock is wrong by the number of seconds in the file $CLOCK_OFFSET, which is read each time. The
- * clocks that nobody can set are left alone. */
+/* LD_PRELOAD: the wall clock is wrong by the number of seconds in the file $CLOCK_OFFSET, which is read each time.
+ * Clocks that cannot be set are not changed. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-"""Real programs at one spool, killed and starved; small counts in `make test`, large ones in `make soak`."""
+"""Real programs with one spool, with kills and shortages. `make test` uses small counts, `make soak` large ones."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from environments import as_environment, clean_environment  # noqa: E402
 
 @pytest.fixture(scope="session")
 def soak() -> bool:
-    """Whether the large counts are wanted: `make soak` sets ESALES_NOTIFY_SOAK."""
+    """Whether to use the large counts: `make soak` sets ESALES_NOTIFY_SOAK."""
     return os.environ.get("ESALES_NOTIFY_SOAK") == "1"
 
 
@@ -41,7 +41,7 @@ def compiled(root, library_dir, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def preloaded(compiled):
-    """A library to preload, made of a source of this folder."""
+    """A library to preload, compiled from a source file of this folder."""
     return lambda source: compiled(source, "-shared", "-fPIC", "-ldl")
 
 
@@ -49,7 +49,7 @@ def preloaded(compiled):
 def spooler(compiled, library_dir):
     """Starts tests/reliability/spooler.c with options in its environment.
 
-    Unless they say otherwise it waits long: a slow machine is not a failure.
+    By default its time-outs are long, because a slow machine is not a failure.
     """
     program = compiled("spooler.c", "-lesales_notify")
 

@@ -1,8 +1,8 @@
 """A host that handles the spool's files itself, while it uses the spool: guest.py FOLDER COUNT HOW.
 
 HOW: "read" reads every file, "copy" copies them, "tar" archives the directory, "sqlite" opens each as a database, and
-"lock" locks and unlocks each as POSIX locks do. It repeats this in a thread of its own while it enqueues COUNT events; it
-prints each accepted id, then "done" and how often the thread has gone round; ends when stdin ends.
+"lock" locks and unlocks each with POSIX locks. It repeats this in a separate thread while it enqueues COUNT events; it
+prints each accepted id, then "done" and the number of iterations of the thread; it ends when stdin ends.
 """
 
 import contextlib
@@ -45,7 +45,7 @@ class Loop(threading.Thread):
     def run(self):
         with tempfile.TemporaryDirectory() as folder:
             while not self.is_over:
-                # Files come and go.
+                # Files may appear and disappear.
                 with contextlib.suppress(FileNotFoundError):
                     if self.how == "tar":
                         with tarfile.open(os.path.join(folder, "spool.tar"), "w") as archive:

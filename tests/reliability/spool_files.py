@@ -16,7 +16,7 @@ OFD_SETLK = 37
 
 
 def lines(path):
-    """The payloads of the sound lines of a file; none if the file is not there."""
+    """The payloads of the valid lines of a file; none if the file does not exist."""
     found = []
     with contextlib.suppress(FileNotFoundError):
         for line in pathlib.Path(path).read_bytes().split(b"\n"):
@@ -49,7 +49,7 @@ def journal(spool):
 
 
 def attempts(spool):
-    """The number of attempts that failed, of notifications that wait for another."""
+    """The number of failed attempts of each notification that waits for a retry."""
     waiting = {}
     for batch in journal(spool):
         for position in batch.get("completed", ()):
@@ -60,7 +60,7 @@ def attempts(spool):
 
 @contextlib.contextmanager
 def locked(spool):
-    """While this process holds the lock of the directory, as the library takes it for a moment."""
+    """Holds the lock of the directory, as the library does for a moment."""
     with open("/proc/sys/kernel/random/boot_id", "rb") as boot_id:
         boot = zlib.crc32(boot_id.read())
     namespace = os.stat("/proc/self/ns/pid").st_ino
@@ -73,7 +73,7 @@ def locked(spool):
 
 
 def size_on_disk(spool):
-    """In bytes, of all files of the spool."""
+    """The total size of all files of the spool, in bytes."""
     total = 0
     for path in pathlib.Path(spool).iterdir():
         with contextlib.suppress(FileNotFoundError):
@@ -82,7 +82,7 @@ def size_on_disk(spool):
 
 
 def leader(spool):
-    """The process id of the drainer that holds the lease, as the file says."""
+    """The process id of the drainer in the lease file."""
     with contextlib.suppress(FileNotFoundError):
         payload = lines(pathlib.Path(spool) / "lease")
         return int(payload[0].split("\t")[2]) if payload else None
@@ -90,7 +90,7 @@ def leader(spool):
 
 
 def delete(spool):
-    """As `rm -r` run again until it succeeds: the leader may make a file meanwhile."""
+    """Removes a directory, and repeats until it succeeds, because the leader may make a file meanwhile."""
     is_there = True
     while is_there:
         try:

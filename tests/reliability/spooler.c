@@ -1,4 +1,4 @@
-/* One process at a spool: enqueues notifications, or delivers them. Its options are in ESALES_*.
+/* One process that uses a spool: it enqueues notifications or delivers them. Its options are in ESALES_*.
  *
  *   spooler produce PREFIX COUNT [THREADS]   enqueues; prints each accepted id on a line of its own, unbuffered, after
  *                                            the call returned, and the percentiles of the calls on stderr
@@ -49,7 +49,7 @@ static int is_payment;
 static const char *prefix;
 static int count;
 static uint64_t *durations;
-/* No ids on stdout. */
+/* Prints no ids on stdout. */
 static int quiet;
 
 static void fail(const char *what) {
@@ -104,7 +104,8 @@ static void *produce(void *argument) {
     if (status != ESALES_QUEUED) fail(line);
     if (quiet) continue;
     strcat(line, "\n");
-    /* One write a line: a line that a kill cut off was not accepted for certain, and does not count. */
+    /* Each line is one write. A line that a kill cut off does not count, because its notification may not have been
+     * accepted. */
     if (write(1, line, strlen(line)) < 0) exit(2);
     if (pause_us) usleep(pause_us);
   }
@@ -124,7 +125,7 @@ static long resident_kib(void) {
   return pages * (sysconf(_SC_PAGESIZE) / 1024);
 }
 
-/* A ticket of that many bytes. */
+/* Makes a ticket of this many bytes. */
 static void set_ticket(size_t length) {
   char *text = malloc(length + 1);
   if (!text) exit(2);
@@ -177,19 +178,19 @@ static void *flush_all(void *argument) {
   exit(3);
 }
 
-/* Leaves a thread in fflush(NULL), which holds the C library's list of streams, for ever. */
+/* Leaves a thread hanging in fflush(NULL), which holds the lock of the C library's streams. */
 static void hang_in_fflush(void) {
   int ends[2];
   pthread_t thread;
   if (pipe(ends) || !(full = fdopen(ends[1], "w"))) exit(2);
-  /* More than the pipe holds. */
+  /* More bytes than a pipe can hold. */
   fcntl(ends[1], F_SETPIPE_SZ, 4096);
   static char buffer[1 << 17];
   setvbuf(full, buffer, _IOFBF, sizeof buffer);
   for (size_t i = 0; i < sizeof buffer / 2; i++) fputc('x', full);
   if (pthread_create(&thread, NULL, flush_all, NULL)) exit(2);
   while (!__atomic_load_n(&flushing, __ATOMIC_SEQ_CST)) sched_yield();
-  /* Until the thread sleeps in the write. */
+  /* Waits until the thread sleeps in the write. */
   for (;;) {
     int waiting = 0;
     if (ioctl(ends[0], FIONREAD, &waiting) == 0 && waiting >= 4096) break;
@@ -212,7 +213,7 @@ int main(int argc, char **argv) {
     began = now_ns();
   }
   if (is_called("child", argc, argv) && argc >= 3) {
-    /* A thread of its own: the first may hang in the library. */
+    /* In a separate thread, because the first thread may hang in the library. */
     pthread_t thread;
     bare_children = strcmp(argv[2], "clone") == 0;
     if (pthread_create(&thread, NULL, make_children, NULL)) exit(2);

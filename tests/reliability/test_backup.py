@@ -44,7 +44,7 @@ def test_backup_has_all_events_when_no_process_drains(spooler, esales_notify, co
     assert enqueued_ids(copy) == ids
     if events <= 50:
         assert delivered_from(spooler, counters, service, options, copy) == set(ids)
-    # The spool itself is as it was.
+    # The spool itself is unchanged.
     report = counters(options["spool"])
     assert (report["accepted"], report["pending"]) == (len(ids), len(ids)), report
 
@@ -65,7 +65,8 @@ def test_backup_has_all_pending_events_when_it_is_made_in_an_outage(
 
 def test_every_backup_is_consistent_when_it_is_made_under_load(
         spooler, esales_notify, counters, service, options, tmp_path, soak):
-    """An event is delivered, or pending in the copy, or was accepted later. None is lost, whatever the moment."""
+    """Every event is delivered, or pending in the copy, or was accepted later. None is lost, whenever the backup was
+    made."""
     drainer = spooler("drain", options=options)
     # A segment holds some 500 events; 500 a second: segments are begun, retired and deleted all the time.
     env = {"SPOOLER_TICKET": "8000", "SPOOLER_PAUSE_US": "2000"}

@@ -43,7 +43,7 @@ class Clock:
         self.set(0)
 
     def set(self, offset):
-        # At once, or a process would read an empty file.
+        # Replaces the file atomically, because a process could otherwise read an empty file.
         new = self._path.with_suffix(".new")
         new.write_text(str(offset))
         os.rename(new, self._path)
@@ -76,7 +76,7 @@ def test_pending_events_are_delivered_within_gate_max_ms_when_the_clock_is_set_i
     drainer = spooler("drain", options=options, env=clock.env)
     ids, messages, code = produced(spooler, "x", 10, options, env=clock.env)
     assert code == 0, messages
-    # Until the pauses are as long as they get.
+    # Waits until the pauses have reached their maximum.
     wait_for(lambda: len(service.times) >= 6, "no probes", LONG_S)
     clock.set(after)
     if restarts:
@@ -117,7 +117,7 @@ def test_event_of_an_earlier_boot_gets_an_attempt_before_it_expires_when_the_clo
         boot.write_text(f"{uuid.uuid4()}\n")
 
     def booted(boot):
-        # A boot id of its own, in a mount namespace of its own.
+        # Another boot id, in a separate mount namespace.
         return ["unshare", "--mount", "sh", "-c", f'mount --bind {boot} /proc/sys/kernel/random/boot_id && exec "$@"', "-"]
 
     clock.set(-YEARS)

@@ -1,4 +1,4 @@
-"""Two copies of the library in one process at one spool: each event arrives once.
+"""Two copies of the library in one process with one spool: each event arrives once.
 
 The third way to have two copies, a deployment under php-fpm, is in tests/hosts/test_php_fpm.py.
 """
@@ -39,7 +39,7 @@ def two_files(library, tmp_path):
 
 @pytest.fixture
 def wheel_and_system(root, library, tmp_path):
-    """The wheel's copy lies in the package; the system's is found by its SONAME through the loader's path."""
+    """The wheel's copy is in the package. The system's copy is found by its SONAME in the loader's path."""
     package = tmp_path / "site-packages"
     shutil.copytree(root / "bindings/python/src/esales_notify", package / "esales_notify")
     wheel = package / "esales_notify/libesales_notify.so"

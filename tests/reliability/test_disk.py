@@ -13,7 +13,7 @@ from test_kill import kill
 from test_shutdown import GRACE_MS
 from waiting import wait_for
 
-# A guard against a hang, for what has no deadline of its own: machine and disk may be slow.
+# A limit for steps without a deadline, long enough for a slow machine and disk.
 LONG_S = 120
 # /proc is an empty folder.
 WITHOUT_PROC = ("unshare", "--mount", "sh", "-c", 'mount -t tmpfs none /proc && exec "$@"', "-")
@@ -89,11 +89,11 @@ def test_enqueue_is_refused_and_delivery_continues_when_the_disk_is_full(spooler
     assert len(ids) > 100
     report = counters(options["spool"])
     assert (report["accepted"], report["pending"]) == (len(ids), len(ids)), report
-    # With no room at all, not even for the journal: delivery is what gives room back.
+    # The disk has no room, not even for the journal. Only delivery can free space.
     drainer = spooler("drain", options=options)
     wait_for(lambda: set(ids) <= set(service.ids) or drainer.poll() is not None, "delivery stopped", LONG_S)
     wait_for(lambda: counters(options["spool"])["pending"] == 0, "the deliveries are not in the journal", LONG_S)
-    # The segments that are done go with the next housekeeping, within seconds.
+    # The next housekeeping deletes the completed segments within seconds.
     wait_for(lambda: free_bytes(small_disk) > 64 << 10, "no room is given back", LONG_S)
     more, messages, code = produced(spooler, "again", 10, options)
     assert code == 0, messages
@@ -260,14 +260,14 @@ def test_restored_spool_files_get_mode_0600_when_they_were_readable_by_others(sp
 
 
 def traced(spooler, log, prefix, count, options, calls, inject=(), **more):
-    """What a producer under strace printed, and the lines of its system calls, with the paths of their descriptors."""
+    """The output of a producer under strace, and the lines of its system calls, with the paths of their descriptors."""
     wrapper = ["strace", "-f", "-y", "--seccomp-bpf", "-o", str(log), "-e", f"trace={calls}", *inject]
     result = produced(spooler, prefix, count, options, wrapper=wrapper, **more)
     return result, log.read_text().splitlines()
 
 
 def synced(trace, spool):
-    """Of each line: whether it is the end of an fsync of a segment."""
+    """For each line, whether it is the end of an fsync of a segment."""
     begun = {}
     for line in trace:
         thread = line.split(maxsplit=1)[0]
@@ -326,8 +326,8 @@ def test_enqueue_flush_and_free_keep_their_deadlines_when_fsync_hangs(spooler, o
 
 
 def test_sixteen_threads_enqueue_with_shared_fsyncs(spooler, options, tmp_path, capsys):
-    """Each fsync takes a fixed time here, whatever the disk is. A machine that is busy with something else may slow down
-    either of the two that are compared: at most three times."""
+    """Each fsync takes a fixed time here, whatever the disk is. A busy machine may slow down either of the two compared
+    runs, so they are repeated at most three times."""
     options["durability"] = "disk"
     produced(spooler, "warm", 1, options)
     count, rounds = 400, []

@@ -1,7 +1,7 @@
 """Every system call on the spool's files fails once, three times, and until the fault is lifted: nothing is lost.
 
-Each run is a process that enqueues and delivers with the faults of faults.c. What it accepted arrives once, it neither
-crashes nor hangs, and nothing is set aside. A call that is refused is refused with a message.
+Each run is a process that enqueues and delivers with the faults of faults.c. Accepted events arrive once, the process
+neither crashes nor hangs, and no file is set aside. A refused call has a message.
 """
 
 import concurrent.futures
@@ -17,7 +17,7 @@ from test_disk import produced
 from test_kill import kill
 from waiting import wait_for
 
-# The calls that the library makes, how they fail, and on which files ("" are all, and the directory).
+# The system calls of the library, how they fail, and on which files ("": all files and the directory).
 CALLS = {
     "open": (("EIO", "ESTALE", "ENOMEM"), ("", "segment-", "journal-", "lease", "receipts-")),
     "create": (("EIO", "ENOSPC", "EDQUOT", "ENOMEM"), ("", "segment-", "journal-", "lease", "receipts-", ".new-", "reserve")),
@@ -45,7 +45,7 @@ HANG_S = 60
 
 
 def cases(count):
-    """So many combinations, the same in each session; the first ones have every call and error code among them."""
+    """This many combinations, the same in each session. The first ones contain every call and every error code."""
     dice = random.Random(4711)
     chosen = []
     for call, code in itertools.islice(itertools.cycle((call, code) for call in CALLS for code in CALLS[call][0]), count):
@@ -86,7 +86,7 @@ class Run:
         return {id for id in list(self.service.ids) if id.startswith(f"c{self.number}-")}
 
     def __call__(self):
-        """Returns what went wrong; None: nothing."""
+        """Returns the failure; None: there was none."""
         try:
             self.run()
         except AssertionError as e:
@@ -112,7 +112,7 @@ class Run:
                     raise AssertionError("an enqueue hangs") from None
             ids += accepted
             if process.poll() is None:
-                # While the fault is there, the worker goes round a few times.
+                # The worker makes a few iterations while the fault lasts.
                 def is_over():
                     return self.hit() >= 20 or self.have_arrived(ids) or process.poll() is not None
                 try:
@@ -136,7 +136,7 @@ class Run:
         finally:
             kill(process)
         if self.spool.exists() and any(self.spool.iterdir()):
-            # What another process delivers, and how it adds up.
+            # Another process delivers the rest, and the counters must add up.
             drainer = self.spooler("drain", options=self.options)
             try:
                 wait_for(lambda: self.have_arrived(ids), f"lost: {set(ids) - self.arrived()}", HANG_S)

@@ -1,4 +1,4 @@
-"""The library in a host that does what hosts do: it handles the spool's files itself, and its threads hang."""
+"""The library in a difficult host: it handles the spool's files itself, and its threads hang."""
 
 import os
 import signal
@@ -15,7 +15,7 @@ from waiting import wait_for
 @pytest.mark.parametrize("how", ["read", "copy", "tar", "sqlite", "lock"])
 def test_each_event_arrives_once_when_the_host_handles_the_spool_files_itself(
         root, library, spooler, counters, tmp_path, soak, how):
-    """Another process is on standby, which would lead as soon as a lock were lost."""
+    """Another process is on standby, and would become the leader if a lock were lost."""
     spool = tmp_path / "spool"
     with Service() as service:
         options = {"base_url": service.base_url, "spool": spool, "market": "UK", "concurrency": 2}

@@ -17,7 +17,7 @@ CONCURRENCY = 4
 
 
 class Accepted:
-    """Reads the ids of a producer as they are printed; a line that was cut off is none."""
+    """Reads the ids of a producer as they are printed; an incomplete line is ignored."""
 
     def __init__(self, process):
         self.ids = []
@@ -49,7 +49,7 @@ def kill(process):
 
 @functools.cache
 def sent():
-    """The fields of what spooler.c sends, but for the id."""
+    """The fields of the events of spooler.c, except the id."""
     source = pathlib.Path(__file__).with_name("spooler.c").read_text()
     visitor = dict(re.findall(r'visitor\.(\w+) = "(.*)";', source))
     return {"market": visitor["market"], "customerKey": visitor["customer_key"], "sessionKey": visitor["session_key"],
@@ -111,7 +111,8 @@ def test_accepted_event_is_delivered_when_producers_and_drainers_are_killed(spoo
             assert json.loads(body) == {**sent(), "id": identity}, f"{identity} is corrupted: {body!r}"
         # A drainer has at most CONCURRENCY requests whose answers are not in the journal, and sends more only afterwards.
         again = repeated(service, kills, CONCURRENCY)
-        # A producer that was killed between its append and its line of output: at most one event each.
+        # A producer may have been killed between its append and its line of output: at most one event for each
+        # producer.
         assert len(set(service.ids) - set(accepted)) <= rounds
         numbers = counters(spool)
         assert numbers["accepted"] == numbers["delivered"] == len(service.ids), numbers
@@ -132,7 +133,7 @@ def test_kill_check_fails_when_an_event_arrives_twice_without_a_kill():
 
 
 def post(service, body, most=None):
-    """The status that it answers; none if what is sent ends early, after `most` bytes."""
+    """The status of the answer; None if the request ends early, after `most` bytes."""
     with socket.create_connection(("127.0.0.1", service.port)) as connection:
         whole = b"POST / HTTP/1.1\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
         connection.sendall(whole[:most])
@@ -140,13 +141,13 @@ def post(service, body, most=None):
         return b"".join(iter(lambda: connection.recv(4096), b""))[9:12]
 
 
-@pytest.mark.parametrize("wrong, words", [
+@pytest.mark.parametrize("wrong, expected", [
     (b'{"id": "x", "market": "UL"}', "x came with other bytes"),
     (b'{"id": "x', "JSONDecodeError"),
 ], ids=["another", "no JSON"])
-def test_kill_check_fails_when_other_bytes_arrive(wrong, words):
+def test_kill_check_fails_when_other_bytes_arrive(wrong, expected):
     right = b'{"id": "x", "market": "UK"}'
-    with pytest.raises(AssertionError, match=words), Service() as service:
+    with pytest.raises(AssertionError, match=expected), Service() as service:
         assert post(service, right) == post(service, right) == b"204"
         head = "POST / HTTP/1.1\r\nConnection: close\r\nContent-Length: 27\r\n\r\n"
         for most in range(len("POST / HTTP/1.1\r\n"), len(head) + len(right)):

@@ -12,7 +12,7 @@ from test_disk import produced
 from test_kill import kill
 from waiting import wait_for
 
-# Added to what is promised: the machine may be busy.
+# Added to the promised time, because the machine may be busy.
 GRACE_S = 0.6
 LEASE_S = 5
 LONG_S = 120
@@ -31,7 +31,7 @@ def options(service, tmp_path):
 
 @pytest.fixture
 def started(spooler, options):
-    """Starts a drainer of the spool and waits until it has looked at the spool; it is killed after the test."""
+    """Starts a drainer of the spool and waits until it has polled the spool. It is killed after the test."""
     with contextlib.ExitStack() as stack:
 
         def start(*arguments, **more):
@@ -44,7 +44,7 @@ def started(spooler, options):
 
 
 def child_of(process):
-    """Has `spooler child` make one; returns its process id."""
+    """Makes `spooler child` fork a child; returns the child's process id."""
     process.stdin.write("\n")
     process.stdin.flush()
     line = process.stdout.readline()
@@ -52,7 +52,7 @@ def child_of(process):
 
 
 def delivers_within(seconds, spooler, service, options, prefix):
-    """Whether an event that is enqueued now arrives within so many seconds."""
+    """Whether an event that is enqueued now arrives within this many seconds."""
     began = time.monotonic()
     ids, messages, code = produced(spooler, prefix, 1, options)
     assert code == 0, messages
@@ -63,7 +63,8 @@ def delivers_within(seconds, spooler, service, options, prefix):
 @pytest.mark.parametrize("how", ["fork", "clone"])
 def test_standby_becomes_the_leader_within_a_second_when_a_child_outlives_the_killed_leader(
         spooler, started, service, options, counters, how):
-    """The child holds what it inherited, and never calls the library: its own fork handlers do not run after clone."""
+    """The child keeps its inherited descriptors and never calls the library, whose fork handlers do not run after
+    clone."""
     in_time = []
     while not any(in_time):
         assert len(in_time) < 4, "no takeover within a second in any round"
@@ -107,7 +108,7 @@ def test_standby_becomes_the_leader_and_the_stale_leader_records_nothing_when_th
     report = counters(options["spool"])
     assert report["accepted"] == report["delivered"] == len(ids) + len(more), report
     assert leader(options["spool"]) == standby.pid
-    # What was in flight when it stopped may arrive a second time: at most `concurrency`.
+    # Requests in flight when it was stopped may arrive twice: at most `concurrency`.
     assert sum(len(times) > 1 for times in service.ids.values()) <= 4
 
 
@@ -130,12 +131,12 @@ def test_settlements_of_a_leader_that_was_stopped_under_load_change_nothing(
 
 
 def test_standby_becomes_the_leader_when_the_leader_in_another_pid_namespace_is_killed(spooler, started, service, options, counters):
-    """As two containers with one volume: the process ids of one mean nothing in the other."""
+    """Like two containers with one volume: the process ids of one have no meaning in the other."""
     leading = started("drain", wrapper=["unshare", "--pid", "--fork", "--kill-child"])
     wait_for(lambda: leader(options["spool"]) is not None, "it does not lead", LONG_S)
     ids, _, _ = produced(spooler, "before", 10, options)
     wait_for(lambda: counters(options["spool"])["delivered"] == 10, "it does not deliver", LONG_S)
-    # Ids in the namespace begin at 1: here that is another process, which lives.
+    # Ids in the namespace begin at 1, which is another, live process here.
     assert leader(options["spool"]) < 10
     started("drain")
     kill(leading)
@@ -155,7 +156,7 @@ def test_standby_in_another_pid_namespace_does_not_replace_a_live_leader(spooler
 
 @pytest.fixture
 def locking(spooler, options, preloaded, tmp_path):
-    """A process that hangs where it holds the lock of the directory, and makes children."""
+    """A process that hangs while it holds the lock of the directory, and makes children."""
     at_unlock = tmp_path / "at unlock"
 
     def start(how):
@@ -168,7 +169,7 @@ def locking(spooler, options, preloaded, tmp_path):
 
 
 def assert_lock_is_free_within(seconds, spooler, service, options):
-    """Near a limit an enqueue takes the lock, as a drainer does to become the leader."""
+    """Near a limit, an enqueue takes the lock, like a drainer that becomes the leader."""
     began = time.monotonic()
     ids, messages, code = produced(spooler, "x", 1, {**options, "max_items": 3})
     assert code == 0 and time.monotonic() - began <= seconds, messages
@@ -199,7 +200,7 @@ def test_directory_lock_is_free_after_the_lease_time_when_the_process_that_holds
 
 @pytest.mark.parametrize("how", ["fork", "clone"])
 def test_children_forked_during_appends_do_not_block_other_processes(spooler, service, options, counters, how):
-    """Near a limit too, where a producer takes a lock."""
+    """Also near a limit, where a producer takes a lock."""
     for max_items in (100_000, 8000):
         spool = options["spool"].with_name(f"spool-{max_items}")
         here = {**options, "spool": spool, "max_items": max_items, "max_bytes": 1 << 30}

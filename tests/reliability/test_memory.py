@@ -28,5 +28,5 @@ def test_process_memory_stays_flat_when_the_service_is_down(spooler, counters, s
     if in_file:
         report = counters(spool)
         assert (report["accepted"], report["pending"]) == (accepted, min(accepted, max_items)), report
-        # What was dropped takes up no room: of an event 500 bytes, and two segments that are still in use.
+        # Dropped events use no space: 500 bytes for each event, and two segments that are still in use.
         assert size_on_disk(spool) < max_items * 600 + 2 * (4 << 20) + (4 << 20)

@@ -45,7 +45,7 @@ class Hole:
 
 
 def is_closed(connection):
-    """Whether the other side has closed it; what it said before is read away."""
+    """Whether the other side has closed the connection. Data before the end is discarded."""
     try:
         while connection.recv(65536, socket.MSG_DONTWAIT):
             pass
@@ -76,8 +76,8 @@ def test_spool_sends_one_probe_at_a_time_in_an_outage_and_delivers_all_events_af
         port = service.port
         service.stop()
 
-    # Refused. The mean pause is half of PAUSE_S. That 60 pauses add up to half of the expected sum happens once in 10^11
-    # runs; if each of three drainers had a gate of its own, they would add up to a third.
+    # Refused. The mean pause is half of PAUSE_S. That 60 pauses add up to half of the expected sum happens once in
+    # 10^11 runs; if each of three drainers had its own gate, they would add up to a third.
     def tried(more_than, count):
         wait_for(lambda: attempts(spool) >= more_than + count, "no probes", 120)
         return attempts(spool), time.monotonic()

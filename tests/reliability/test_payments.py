@@ -93,8 +93,8 @@ def test_every_payment_arrives_at_most_once_when_drainers_are_killed_at_random(
         assert numbers["accepted"] == len(accepted) == numbers["delivered"] + numbers["dead"], numbers
         letters = dead_letters(esales_notify, spool)
         assert all(letter["detail"].startswith("may have arrived") for letter in letters), letters
-        # What was not sent at all was delivered, and what was sent and not recorded is a dead letter.
+        # Payments that were not sent have been delivered; payments that were sent but not recorded are dead letters.
         assert set(accepted) == set(service.ids) | {letter["id"] for letter in letters}
-        # A drainer has at most as many requests whose answers are not recorded as it sends at a time.
+        # A drainer has at most `concurrency` requests whose answers are not recorded.
         assert len(letters) <= rounds * options["concurrency"], letters
         print(f"{durability}: {len(accepted)} accepted, {rounds} drainers killed, {len(letters)} dead letters")

@@ -1,4 +1,4 @@
-"""Many processes at one spool: every event arrives once, one process drains at a time, no call fails."""
+"""Many processes with one spool: every event arrives once, one process drains at a time, no call fails."""
 
 import time
 
@@ -17,9 +17,9 @@ def test_sixteen_producers_and_two_drainers_deliver_each_event_once(spooler, cou
         readers = [Accepted(producer) for producer in producers]
         tails = []
         for producer in producers:
-            words = producer.stderr.read()
-            assert producer.wait() == 0, words
-            tails.append([int(number) for number in words.split()])
+            output = producer.stderr.read()
+            assert producer.wait() == 0, output
+            tails.append([int(number) for number in output.split()])
         accepted = [id for reader in readers for id in reader.done()]
         assert len(accepted) == 16 * each
         wait_for(lambda: len(service.ids) == len(accepted), "not all arrived", 300)

@@ -1,6 +1,6 @@
 """A file of the spool is removed while the spool is in use: it is logged, nothing else is lost, and nothing is sent twice.
 
-tmpfiles removes old files, people remove what they do not know, and cleanup scripts remove everything.
+Such files are removed by tmpfiles, by people who do not know them, and by cleanup scripts.
 """
 
 import contextlib
@@ -29,7 +29,7 @@ def options(service, tmp_path):
 
 
 def remove(spool, pattern):
-    """How many files there were."""
+    """The number of files."""
     found = sorted(spool.glob(pattern))
     for path in found:
         with contextlib.suppress(FileNotFoundError):
@@ -39,7 +39,7 @@ def remove(spool, pattern):
 
 @pytest.fixture
 def drainers(spooler, options, tmp_path):
-    """A leader and one on standby."""
+    """A leader and a process on standby."""
     log = tmp_path / "log"
     with contextlib.ExitStack() as stack:
         stream = stack.enter_context(open(log, "w"))
@@ -63,7 +63,7 @@ def assert_each_arrives_once(service, counters, spool, ids):
 @pytest.mark.parametrize("pattern", FILES)
 def test_each_event_arrives_once_when_a_file_is_removed_under_load(
         spooler, service, options, drainers, counters, soak, pattern):
-    """Again and again, with two producers and a leader at work."""
+    """Removes files repeatedly, while two producers and a leader run."""
     spool = options["spool"]
     producing = {**options, "delivery": "none"}
     env = {"SPOOLER_PAUSE_US": "500"}
@@ -115,7 +115,7 @@ def test_pending_events_arrive_when_a_file_is_removed_while_no_process_delivers(
     wait_for(lambda: set(more) <= set(service.ids), "lost", LONG_S)
     wait_for(lambda: counters(spool)["pending"] == 0, "the deliveries are not in the journal", LONG_S)
     kill(drainer)
-    # A journal is made again from the receipts.
+    # The journal is rebuilt from the receipts.
     assert all(len(times) == 1 for times in service.ids.values())
 
 
@@ -135,7 +135,7 @@ def test_dead_letters_count_as_dropped_when_their_file_is_removed(spooler, servi
 @pytest.mark.parametrize("how", ["deleted", "renamed", "replaced by an empty one"])
 def test_new_spool_begins_when_the_directory_is_deleted_in_use(
         spooler, service, options, drainers, counters, tmp_path, how):
-    """An operator's deletion: what was pending is lost and counts as dropped; what is accepted later arrives."""
+    """An operator deletes the directory: pending events are lost and count as dropped, later events arrive."""
     spool = options["spool"]
     service.tell(503)
     produced(spooler, "before", 20, options)
@@ -156,7 +156,8 @@ def test_new_spool_begins_when_the_directory_is_deleted_in_use(
 
 
 def test_producer_in_a_loop_loses_nothing_after_the_directory_was_deleted(spooler, service, options, drainers, counters):
-    """What it enqueued in the 50 ms in which it cannot know is enqueued again, and may arrive twice: its receipts are gone."""
+    """The producer notices the deletion within 50 ms, and enqueues the events of that time again. They may arrive
+    twice, because their receipts are gone."""
     spool = options["spool"]
     producer = Accepted(spooler("produce", "x", 3000, options={**options, "delivery": "none"}, env={"SPOOLER_PAUSE_US": "500"}))
     wait_for(lambda: len(producer.ids) > 300, "nothing is enqueued", LONG_S)

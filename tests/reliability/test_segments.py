@@ -13,10 +13,10 @@ from test_disk import produced
 from test_kill import Accepted, kill
 from waiting import wait_for
 
-# From src/spool/log: for so long a segment is read after a newer one began.
+# From src/spool/log: the time for which a superseded segment is still read.
 GRACE_S = 2
 LONG_S = 120
-# A segment holds some 500 events with this ticket.
+# A segment has about 500 events with this ticket.
 LARGE = {"SPOOLER_TICKET": "8000"}
 
 

@@ -1,4 +1,5 @@
-"""Flush and free return within their deadline, whatever the service or the disk does. What is left stays, and is counted."""
+"""Flush and free return within their deadline, whatever the service or the disk does. The remaining events stay in
+the queue and are counted."""
 
 import collections
 import contextlib
@@ -11,9 +12,9 @@ from spool_files import attempts, delete, locked, segments
 from test_kill import kill
 from waiting import wait_for
 
-# Added to a deadline: the machine may be busy.
+# Added to a deadline, because the machine may be busy.
 GRACE_MS = 400
-# No machine is that busy.
+# The pause of a busy machine is never so long.
 HANG_MS = 3000
 # The deadline of each call: an option for enqueue, an argument of flush.
 ENQUEUE_MS, FLUSH_MS, FREE_MS = 200, 300, 0
@@ -45,7 +46,7 @@ FAULTS = {"503": lambda: answering(503), "unresponsive server": unresponsive, "r
 
 @pytest.fixture(params=[False, True], ids=["", "with stats"])
 def shut(request, spooler):
-    """Enqueues one, flushes and frees in a program of its own. `meanwhile` is called while that program has the spool open
+    """Enqueues one event, flushes and frees in a separate program. `meanwhile` is called while that program has the spool open
     with one notification in it."""
 
     def run(options, meanwhile=None):
@@ -208,7 +209,7 @@ def test_enqueue_succeeds_when_the_spool_was_deleted_or_damaged(shut, in_time, c
             harm(spool)
             took = shut(options)
         assert took[3:] == ("ESALES_QUEUED", "ESALES_TIMEOUT")
-        # What is damaged counts as pending until a drainer reads it in vain.
+        # A damaged event counts as pending until a drainer fails to read it.
         report = counters(spool)
         assert report["pending"] in ((1,) if harm is delete else (1, 2)), report
         return took
@@ -229,8 +230,8 @@ def test_enqueue_succeeds_when_the_spool_is_deleted_while_it_is_open(shut, in_ti
             options["spool"] = spool
             took = shut(options, meanwhile)
         assert took[3:] == ("ESALES_QUEUED", "ESALES_TIMEOUT")
-        # The first one was lost with the directory, and counts as dropped if the leader noticed; or it was accepted so
-        # short a time before that it was enqueued again.
+        # The first event was lost with the directory, and counts as dropped if the leader noticed it. If it was
+        # accepted just before, it was enqueued again.
         report = counters(spool)
         assert report["pending"] in (1, 2) and report["accepted"] - report["dropped"] == report["pending"], report
         return took

@@ -1,6 +1,6 @@
-/* Four threads share a client, each with receipts and statistics of its own, and hear together what becomes of their
- * notifications: for Valgrind's DRD, which is too slow for threads.c. ESALES_* say where to.
- * Compiled with WITHOUT_LOCK, what the callbacks and the threads share is not protected: a defect on purpose. */
+/* Four threads share a client, each with its own receipts and statistics, and get the outcomes of all notifications. It
+ * is for Valgrind's DRD, which is too slow for threads.c. The options are in ESALES_*. Compiled with WITHOUT_LOCK, the
+ * data that callbacks and threads share is not protected: a planted defect. */
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -65,7 +65,7 @@ static void *work(void *client) {
     if (esales_notify_add_to_cart(client, &visitor, "t", NULL, &receipt) != ESALES_DELIVERED || receipt.http_status != 204)
         return "failed";
     if (esales_client_flush(client, 300000, &stats) != 0 || stats.delivered == 0) return "failed";
-    /* After what the worker has counted, in an order that DRD does not see: without the lock it is a conflict. */
+    /* This access follows the worker's, in an order that DRD does not see. Without the lock it is a conflict. */
     return delivered() > THREADS * ROUNDS ? "failed" : NULL;
 }
 
@@ -85,6 +85,6 @@ int main(void) {
     if (esales_client_on_delivery(client, NULL, NULL) != 0 || esales_log_to(NULL, NULL, ESALES_LOG_OFF) != 0) return 1;
     esales_client_free(client);
     if (failed) fprintf(stderr, "%s\n", esales_last_error());
-    /* The last of them may be settled before they are told of. */
+    /* The last outcomes may be recorded before the callback is called. */
     return failed != NULL || delivered() == 0 || shared.words == 0;
 }

@@ -1,4 +1,4 @@
-/* A defect on purpose: a thread reads a receipt into which another one is receiving. */
+/* A planted defect: a thread reads a receipt while another thread writes it. */
 #include <pthread.h>
 
 #include "esales_notify.h"

@@ -1,4 +1,4 @@
-/* A defect on purpose: a configuration that nobody frees. */
+/* A planted defect: a configuration that is never freed. */
 #include "esales_notify.h"
 
 static int forget(void) {

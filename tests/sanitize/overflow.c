@@ -1,4 +1,4 @@
-/* A defect on purpose: the caller's memory is one byte too small for what the header says is written to it. */
+/* A planted defect: the caller's memory is one byte smaller than the header requires. */
 #include <stdlib.h>
 
 #include "esales_notify.h"

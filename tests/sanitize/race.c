@@ -1,4 +1,4 @@
-/* A defect on purpose: two threads receive into one receipt. */
+/* A planted defect: two threads write one receipt. */
 #include <pthread.h>
 
 #include "esales_notify.h"

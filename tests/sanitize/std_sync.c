@@ -1,9 +1,10 @@
-/* What the Rust standard library does where ThreadSanitizer cannot see it: std comes compiled, without it.
+/* Describes the synchronisation of the Rust standard library to ThreadSanitizer, which cannot see it because std is not
+ * instrumented.
  *
- * Most of std's locking is inlined into our code and seen there. What is not are the slow paths below. The linker puts
- * these functions in front of them (--wrap), and they say what std's documentation promises: who has the lock now has
- * seen what was done before it was let go. The names, which differ from toolchain to toolchain, are given by
- * tools/sanitize.sh. All arguments are words in registers. */
+ * Most of std's locking is inlined into the library's code, where it is instrumented. The slow paths below are not. The
+ * linker puts these functions in front of them (--wrap), and they report what std's documentation promises: the thread
+ * that has the lock now has seen everything that was done before the lock was released. tools/sanitize.sh sets the names,
+ * which differ between toolchains. All arguments are words in registers. */
 #include <stdint.h>
 
 void __tsan_acquire(void *address);
@@ -22,10 +23,10 @@ typedef uintptr_t word;
         return result;                                                                                                 \
     }
 
-/* A mutex that somebody else held. */
+/* A mutex that another thread held. */
 AROUND(MUTEX_LOCK, (void)0, __tsan_acquire((void *)a))
-/* Waiting on a condition lets go of the mutex, the second argument, and takes it again. */
+/* Waiting on a condition releases the mutex, which is the second argument, and locks it again. */
 AROUND(CONDVAR_WAIT, __tsan_release((void *)b), __tsan_acquire((void *)b))
 AROUND(CONDVAR_WAIT_TIMEOUT, __tsan_release((void *)b), __tsan_acquire((void *)b))
-/* What is made once: by this thread, or by one that it has waited for. */
+/* A value that is made once, by this thread or by a thread for which it has waited. */
 AROUND(ONCE_CALL, (void)0, (__tsan_acquire((void *)a), __tsan_release((void *)a)))

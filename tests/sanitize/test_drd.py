@@ -1,5 +1,5 @@
-"""Valgrind's DRD over a threaded program and the library as shipped: no access of the program's own conflicts with what
-the library's threads do. See drd.supp for what it cannot see."""
+"""Valgrind's DRD over a threaded program and the library as shipped: no access of the program conflicts with an access
+of the library's threads. drd.supp lists the limits."""
 
 import os
 import re
@@ -34,7 +34,7 @@ def test_drd_reports_a_planted_data_race(watched):
 def test_drd_reports_a_planted_data_race_of_callbacks(watched, sandbox):
     code, said = watched("callers.c", sandbox.base_url, "-DWITHOUT_LOCK")
     assert code == 99, said[-5000:]
-    # Whichever of the two sides comes last is the one that is told of.
+    # DRD reports the later one of the two accesses.
     for sides in ("hear|delivered", "write_down"):
         assert re.search(rf"Conflicting .*\n.* at 0x\w+: (?:{sides}) \(callers\.c:", said), said[-20000:]
 
@@ -42,5 +42,5 @@ def test_drd_reports_a_planted_data_race_of_callbacks(watched, sandbox):
 def test_drd_reports_nothing_in_the_c_programs(watched, sandbox):
     code, said = watched("callers.c", sandbox.base_url)
     assert code == 0 and "ERROR SUMMARY: 0 errors" in said, said[-20000:]
-    # Four threads, each of which enqueues 20 and sends one.
+    # Four threads each enqueue 20 notifications and send one.
     assert sandbox.status()["received"] == 4 * 21

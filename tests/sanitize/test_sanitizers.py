@@ -1,5 +1,5 @@
 """Runs the C programs against the library that tools/sanitize.sh built with AddressSanitizer (and LeakSanitizer) and
-with ThreadSanitizer: they find nothing, and they do find what was planted."""
+with ThreadSanitizer: they report nothing, except the planted defects."""
 
 import os
 import pathlib
@@ -71,15 +71,15 @@ def test_sanitized_library_is_instrumented(sanitizer):
     assert f" U {SYMBOLS[sanitizer]}" in undefined(library(sanitizer))
 
 
-@pytest.mark.parametrize("sanitizer, source, words", [
+@pytest.mark.parametrize("sanitizer, source, expected", [
     ("address", "overflow.c", "AddressSanitizer: heap-buffer-overflow"),
     ("address", "leak.c", "LeakSanitizer: detected memory leaks"),
     ("thread", "race.c", "ThreadSanitizer: data race"),
 ])
-def test_sanitizer_reports_a_planted_defect(build, environment, sanitizer, source, words):
+def test_sanitizer_reports_a_planted_defect(build, environment, sanitizer, source, expected):
     code, said = run(build(sanitizer, f"tests/sanitize/{source}"), env=environment)
-    assert code != 0 and words in said, said
-    # Found in the library's own code or in what it allocated, not only in the program's.
+    assert code != 0 and expected in said, said
+    # The defect is found in the library's code or memory, not only in the program's.
     assert "esales_notify::" in said or "src/ffi/" in said, said
 
 

@@ -1,4 +1,4 @@
-/* Many threads do everything at once that a client allows: for a sanitizer to watch.
+/* Many threads use every function of a client at once, under a sanitizer.
  * ESALES_BASE_URL is a sandbox; the only argument is a folder of the test's own. */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -47,7 +47,7 @@ static void *work(void *argument) {
     visitor.customer_key = "k";
     visitor.session_key = "s";
     for (i = 0; i < ROUNDS; i++) {
-        /* Comes and goes while others hold theirs: they share what is behind it. */
+        /* Makes and frees clients while other threads use theirs, which share the same pool and queue. */
         esales_client *own = NULL;
         CHECK(esales_client_new(shared->config, &own) == 0);
         CHECK(esales_enqueue_add_to_cart(i % 2 ? own : shared->client, &visitor, "t", NULL, &receipt) == ESALES_QUEUED);

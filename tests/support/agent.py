@@ -53,7 +53,8 @@ class Answer:
 
 
 class Agent:
-    """Listens on a free port and on the socket `socket` of the folder; ended by its own handle."""
+    """An agent that listens on a free port and on the socket `socket` of the folder. It is stopped by its own
+    handle."""
 
     def __init__(self, command, folder, base_url, *arguments, spool=None, within=(), env=None):
         self.folder = pathlib.Path(folder)
@@ -89,7 +90,7 @@ class Agent:
         return self.process.wait()
 
     def stop(self):
-        """SIGTERM, and its end; returns the exit code."""
+        """Sends SIGTERM, waits for the end, and returns the exit code."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout=60)
 
@@ -112,7 +113,7 @@ class Agent:
         return self.ask("GET", path, None, headers, is_local)
 
     def raw(self):
-        """A connection of a client that writes its own bytes."""
+        """A connection on which the test writes raw bytes."""
         return socket.create_connection(("127.0.0.1", self.port), timeout=60)
 
     def descriptors(self):

@@ -6,10 +6,10 @@ import os
 from playwright.sync_api import sync_playwright
 
 CHROMIUM = "/usr/bin/chromium"
-# It is to ask nobody but the sandbox. Its own sandbox does not work for root, which CI is.
+# The browser must contact only the sandbox. Chromium's own sandbox does not work for root, as which CI runs.
 QUIET = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
          "--disable-component-update", "--disable-sync", "--no-sandbox", "--disable-lcd-text"]
-# No proxy of the environment: these pages are on loopback.
+# Without the proxy of the environment, because these pages are on loopback.
 ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
 
 

@@ -1,4 +1,4 @@
-"""A service of our own that counts requests without keeping them, and can be told to fail."""
+"""A service that counts requests without keeping them, and can fail on request."""
 
 import contextlib
 import http.server
@@ -12,12 +12,10 @@ from waiting import wait_for
 
 
 class Service:
-    """Answers with `status` and `headers`; `ids` has a list of arrival times for every id, `bodies` what arrived under it.
+    """Answers with `status` and `headers`. `ids` has a list of arrival times for every id, and `bodies` the bodies.
+    Malformed requests are in `defects`, which fail the test that stops the service."""
 
-    What arrived otherwise than it should is in `defects`, and fails the test that stops the service.
-    """
-
-    def __init__(self, status=204, headers=None, port=0):
+    def __init__(self, status=204, headers=None, port=0, host="127.0.0.1"):
         self.status, self.headers = status, headers or {}
         self.ids, self.bodies, self.times, self.defects = {}, {}, [], []
         self._lock = threading.Lock()
@@ -28,12 +26,12 @@ class Service:
             protocol_version = "HTTP/1.1"
 
             def do_GET(self):
-                """For `rest`: whoever is answered was taken in after all that came before."""
+                """Used by `rest`: a connection that is answered was accepted after all earlier ones."""
                 self.send_response(204)
                 self.end_headers()
 
             def do_POST(self):
-                # A sender that was killed, or a relay, cuts it off, in the headers or in the body.
+                # A killed sender or a relay may cut the request off, in the headers or in the body.
                 length = int(self.headers.get("content-length") or -1)
                 body = self.rfile.read(max(length, 0))
                 arrived = time.monotonic()
@@ -42,7 +40,7 @@ class Service:
                     return
                 with outer._lock:
                     outer.times.append(arrived)
-                    status, headers = outer.status, outer.headers
+                    status, headers = outer.answer()
                     if status == 204:
                         sent = json.loads(body)
                         # A payment has no id: spooler.c puts it into the product key.
@@ -50,6 +48,7 @@ class Service:
                         outer.ids.setdefault(identity, []).append(arrived)
                         if outer.bodies.setdefault(identity, body) != body:
                             outer.defects.append(f"{identity} came with other bytes: {body!r}, {outer.bodies[identity]!r}")
+                outer.before_answer()
                 self.send_response(status)
                 for name, value in headers.items():
                     self.send_header(name, value)
@@ -81,18 +80,25 @@ class Service:
                     with outer._lock:
                         outer.defects.append(repr(error))
 
-        self.server = Server(("127.0.0.1", port), Handler)
+        self.server = Server((host, port), Handler)
         self.port = self.server.server_address[1]
-        self.base_url = f"http://127.0.0.1:{self.port}"
+        self.base_url = f"http://{host}:{self.port}"
         self._thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02})
         self._thread.start()
+
+    def answer(self):
+        """The status and the headers of the next answer. The lock is held."""
+        return self.status, self.headers
+
+    def before_answer(self):
+        """Called when a request was counted, and is not answered yet."""
 
     def tell(self, status, **headers):
         with self._lock:
             self.status, self.headers = status, {k.replace("_", "-"): v for k, v in headers.items()}
 
     def rest(self):
-        """Waits until all that its clients, who have ended, sent has arrived."""
+        """Waits until all requests of clients that have ended have arrived."""
         with socket.create_connection(("127.0.0.1", self.port)) as last:
             last.sendall(b"GET / HTTP/1.0\r\n\r\n")
             while last.recv(4096):
@@ -104,11 +110,11 @@ class Service:
 
     def __exit__(self, exception, *_):
         self._close()
-        # A test that failed has its own words.
+        # A failed test has its own message.
         assert exception or not self.defects, self.defects
 
     def stop(self):
-        """Its connections are closed, and new ones refused from now on."""
+        """Closes the connections, and refuses new ones from now on."""
         self._close()
         assert not self.defects, self.defects
 

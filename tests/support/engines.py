@@ -1,4 +1,4 @@
-"""Real Redis and Valkey servers and Sentinels: on loopback, at free ports, with folders of the test's own."""
+"""Real Redis and Valkey servers and Sentinels: on loopback, at free ports, with separate folders."""
 
 import contextlib
 import pathlib
@@ -41,9 +41,11 @@ def read_reply(file):
 
 
 class Engine:
-    """A server, stopped by its own handle, and by the end of this process, however that ends."""
+    """A server. It is stopped by its own handle, and when this process ends in any way."""
 
-    def __init__(self, folder, *settings, server="redis", sentinel=None, port=None):
+    def __init__(self, folder, *settings, server="redis", sentinel=None, port=None, node=None):
+        """`node`: the node of a network where it runs."""
+        self.node, self.host = node, node.address if node else "127.0.0.1"
         self.folder, self.settings, self.server = pathlib.Path(folder), [str(s) for s in settings], server
         self.sentinel, self.port = sentinel, port or free_port()
         self.process = None
@@ -51,7 +53,7 @@ class Engine:
 
     def start(self, wait=True):
         program = SERVERS[self.server]
-        arguments = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder), "--logfile", "log"]
+        arguments = ["--port", str(self.port), "--bind", self.host, "--dir", str(self.folder), "--logfile", "log"]
         if self.sentinel:
             config = self.folder / "sentinel.conf"
             if not config.exists():
@@ -59,8 +61,9 @@ class Engine:
             arguments = [str(config), *arguments, "--sentinel"]
         else:
             arguments += ["--save", ""]
+        within = self.node.within if self.node else ()
         self.process = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "KILL", program, *arguments, *self.settings],
+            [*within, "setpriv", "--pdeathsig", "KILL", program, *arguments, *self.settings],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )
         if wait:
@@ -79,7 +82,9 @@ class Engine:
 
     def __call__(self, *words, timeout=30):
         """Sends a command as an administrator would."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=timeout) as connection:
+        with self.node.inside() if self.node else contextlib.nullcontext():
+            connection = socket.create_connection((self.host, self.port), timeout=timeout)
+        with connection:
             connection.sendall(encode(words))
             with connection.makefile("rb") as file:
                 return read_reply(file)
@@ -100,4 +105,4 @@ class Engine:
         self.process.send_signal(signal.SIGCONT)
 
     def url(self, name="shop", port=None):
-        return f"redis://127.0.0.1:{port or self.port}/0?name={name}"
+        return f"redis://{self.host}:{port or self.port}/0?name={name}"

@@ -1,16 +1,16 @@
-"""A port for a server that takes no 0."""
+"""Finds a port for a server that does not accept port 0."""
 
 import contextlib
 import os
 import random
 import socket
 
-# Below the range that the system gives ports from. Each process of a parallel run of the tests has a part of its own.
+# Ports below the system's range for automatic ports. Each process of a parallel test run has its own part.
 FIRST, EACH, PARTS = 10_000, 2_000, 11
 
 
 def free_port():
-    """Nothing else takes the port between this check and the server's bind."""
+    """Returns a free port, which no other program takes before the server binds it."""
     part = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % PARTS
     first = FIRST + part * EACH
     while True:

@@ -7,7 +7,7 @@ import urllib.request
 
 
 class Sandbox:
-    """`esales-notify sandbox`, stopped by its own handle, and by the end of this process, however that ends."""
+    """`esales-notify sandbox`. It is stopped by its own handle, and when this process ends in any way."""
 
     def __init__(self, command, *arguments, listen="127.0.0.1:0"):
         self._arguments = [str(command), "sandbox", "--listen", listen, "--json", "--until-stdin-closes",
@@ -30,7 +30,7 @@ class Sandbox:
         return []
 
     def _ask(self, method, path, body=None):
-        # Never through a proxy of the environment: this is loopback.
+        # Never through a proxy of the environment, because this is loopback.
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), *self._handlers())
         request = urllib.request.Request(self.base_url + path, data=body, method=method)
         with opener.open(request) as answer:
@@ -50,7 +50,7 @@ class Sandbox:
 
 
 class TlsSandbox(Sandbox):
-    """Asked over TLS, as the library asks it; `ca_file` is written when it starts."""
+    """A sandbox with TLS. `ca_file` is written when it starts."""
 
     def __init__(self, command, ca_file):
         super().__init__(command, "--tls", "--ca-file", ca_file)

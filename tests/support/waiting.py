@@ -5,9 +5,9 @@ import time
 
 
 def wait_for(condition, what, seconds=60):
-    """Polls until the condition holds, and returns it: another process sends no event to wait for."""
+    """Polls until the condition holds, and returns its value. Another process sends no event that could be awaited."""
     deadline = time.monotonic() + seconds
-    # Often a process is started to see: a long wait is not to keep a processor busy.
+    # The condition often starts a process, so a long wait must not keep a processor busy.
     pauses = itertools.chain((0.01, 0.02, 0.03, 0.04), itertools.repeat(0.05))
     while not (found := condition()):
         assert time.monotonic() < deadline, what

@@ -1,4 +1,4 @@
-"""What the tests and packages are made with is locked by hashes, and installed by nothing else."""
+"""The tools for tests and packages are locked by hashes, and are installed only from the locks."""
 
 import json
 import re

@@ -15,7 +15,7 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 HERE = ROOT / "tools/site"
-# Where a link leads to; images too. Code is no link.
+# The target of a link or an image.
 LINK = re.compile(r"\]\(([^()\s]+)\)")
 CODE = re.compile(r"^(```+).*\n(?:.*\n)*?\1$|`[^`\n]*`", re.M)
 
@@ -29,7 +29,7 @@ def linked(page):
 
 
 def pages():
-    """What the README leads to, in any number of steps."""
+    """The pages that can be reached from the README by links."""
     found, waiting = set(), [ROOT / "README.md"]
     while waiting:
         page = waiting.pop()
@@ -47,7 +47,7 @@ def stage(source):
 
 
 def doxygen(source, out, name, *settings):
-    """The settings come on top of those that make web pages of comments."""
+    """The settings are added to those that make web pages from comments."""
     common = ["GENERATE_LATEX = NO", "GENERATE_HTML = YES", "HTML_OUTPUT = .", "EXTRACT_ALL = YES", "QUIET = YES", "WARNINGS = NO", "WARN_IF_DOC_ERROR = NO",
               "JAVADOC_AUTOBRIEF = YES", "RECURSIVE = YES", f"OUTPUT_DIRECTORY = {out}", f'PROJECT_NAME = "{name}"', "HAVE_DOT = NO",
               f"INPUT = {source}", "VERBATIM_HEADERS = NO"]
@@ -56,7 +56,7 @@ def doxygen(source, out, name, *settings):
 
 
 def references(out):
-    """Each language's reference, as its own users know it. Returns (language, where it begins)."""
+    """Builds each language's reference with that language's usual tool. Returns (language, first page)."""
     subprocess.run(["make", "docs"], cwd=ROOT, check=True)
     shutil.copytree(ROOT / "target/docs/c-api", out / "c")
     doxygen("bindings/php/src", out / "php", "esales-notify for PHP", "FILE_PATTERNS = *.php", "EXCLUDE_PATTERNS = */Internal/*")

@@ -4,5 +4,5 @@ import re
 
 
 def github(heading, separator):
-    """Small letters, no punctuation, hyphens for blanks."""
+    """Lower case, without punctuation, with hyphens for blanks."""
     return re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", separator)

@@ -1,8 +1,8 @@
-"""One function a section: from a Stage to what was Found."""
+"""Each section is a function that takes a Stage and returns its results."""
 
-from . import agent, drain, first, hosts, inner, kinds, page, queue, weight, wire
+from . import agent, drain, first, fleet, hosts, inner, kinds, page, queue, weight, wire
 
-# In the order of the report.
+# The sections in the order of the report.
 SECTIONS = {
     "c": wire.from_c,
     "reader": wire.slow_reader,
@@ -19,6 +19,7 @@ SECTIONS = {
     "processes": queue.eight_processes,
     "drain": drain.drain,
     "backlog": drain.backlog,
+    "fleet": fleet.fleet,
     "load": weight.load,
     "memory": weight.memory,
     "instructions": weight.instructions,

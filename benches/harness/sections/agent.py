@@ -8,13 +8,13 @@ from ..measure import Way, compare, environment, pinned
 from ..report import Found, plain, timings
 from ..stage import WORKERS, wait_for
 
-# Far over what is enqueued: nothing is delivered meanwhile.
+# Far above the number of enqueued notifications, because nothing is delivered meanwhile.
 ROOM = ("--max-items", "10000000", "--max-bytes", "10000000000")
 
 
 @contextlib.contextmanager
 def running(stage):
-    """The address of an agent whose service is down: what is measured is the way in."""
+    """The address of an agent whose service is down, so that only the enqueue is measured."""
     folder = stage.folder / "agent"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700)

@@ -1,4 +1,4 @@
-"""How fast a spool is delivered, against what the same server takes from a program that only asks."""
+"""The rate of deliveries from a spool, compared with a program that only sends requests to the same server."""
 
 import dataclasses
 import json
@@ -22,7 +22,7 @@ def wrk(stage, scheme, seconds):
 
 
 def drained(stage, scheme, count):
-    """Fills a spool, and delivers it; every one must have arrived, and be recorded so."""
+    """Fills a spool and delivers it. Every notification must arrive and be recorded as delivered."""
     env = {**durable(stage), **stage.variables(scheme), "BENCH_COUNT": count}
     own_file(stage)(env)
     run(pinned(stage.cpu, stage.folder / "notify", "enqueue"), env)
@@ -55,7 +55,7 @@ def drain(stage):
 
 
 def backlog(stage):
-    """What a long outage changes: an enqueue behind a million that wait, and the delivery of the million."""
+    """The effect of a long outage: an enqueue with a million pending notifications, and their delivery."""
     waiting, few = stage.effort.count(1_000_000), stage.effort.count(30_000)
     floor, empty = from_c(stage, stage.effort.count(20_000), cpu=stage.cpu)
 

@@ -1,4 +1,4 @@
-"""What a new process pays: for its first send, and in memory."""
+"""The cost of a new process: the time of its first send, and its memory."""
 
 import statistics
 
@@ -9,7 +9,8 @@ ONE, BUNDLE, SYSTEM = "one CA", "the distribution's bundle as ca_file", "the dis
 
 
 def trusting(stage, authorities):
-    """Without `ca_file`, ours reads the system's bundle, which is named by a variable here: the real one lacks the server's."""
+    """The environment without `ca_file`. A variable replaces the system's CA bundle, which lacks the test server's
+    authority."""
     env = stage.variables("https")
     if authorities != ONE:
         env.update(BENCH_CA=stage.bundle, ESALES_CA_FILE=stage.bundle)
@@ -19,7 +20,7 @@ def trusting(stage, authorities):
 
 
 def first(stage):
-    """A process that forks for each: the program and its libraries are linked, and nothing of them has run."""
+    """A worker that forks for each call: the program and its libraries are linked, but none of their code has run."""
     programs = {"libcurl": stage.peers(), "ours": stage.notify()}
     kinds = [(program, authorities) for authorities in (ONE, SYSTEM, BUNDLE) for program in programs
              if (program, authorities) != ("libcurl", BUNDLE)]  # libcurl has one way to be given a bundle

@@ -1,4 +1,4 @@
-"""Blocking sends from Python, PHP and Mono, against what those languages offer."""
+"""Blocking sends from Python, PHP and Mono, compared with HTTP clients of those languages."""
 
 import subprocess
 
@@ -43,7 +43,7 @@ def php(stage):
 
 
 def mono(stage):
-    """HTTP only: the TLS of Debian's Mono does not reach what servers ask for today."""
+    """HTTP only, because the TLS of Debian's Mono is too old for today's servers."""
     folder = stage.folder / "mono"
     folder.mkdir(exist_ok=True)
     compiler = ["mcs", "-langversion:7.2", "-warnaserror", "-optimize+"]

@@ -1,4 +1,4 @@
-"""The pure inner pieces by divan: benches/inner."""
+"""Microbenchmarks of inner functions, with divan: benches/inner."""
 
 import re
 import subprocess

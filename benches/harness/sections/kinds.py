@@ -1,4 +1,4 @@
-"""Other notifications than a cart, against the same bodies by libcurl."""
+"""Payments and mixed kinds, compared with libcurl sending the same bodies."""
 
 import json
 

@@ -1,6 +1,6 @@
 """A shop's page under nginx and php-fpm, installed as docs/deployment/php-fpm.md says, sending over HTTPS.
 
-The page itself says how long its call took. One worker, kept from page to page, as a shop's are.
+The page prints how long its call took. One worker serves all pages, as in a shop.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ ONE, BUNDLE = "one CA", "the distribution's bundle"
 
 @contextlib.contextmanager
 def on_cpu(cpu):
-    """Servers that are started meanwhile stay on it."""
+    """Binds this process to a CPU. Servers that are started meanwhile stay on that CPU."""
     usual = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {cpu})
     try:
@@ -35,16 +35,17 @@ def on_cpu(cpu):
 
 @contextlib.contextmanager
 def shop(stage, loading, authorities):
-    """The address of its page."""
+    """The URL of the page."""
     one = Shop(stage.library, stage.command)
     try:
-        # With its time: opcache does not keep what is younger than two seconds, and PHP would compile it for every page.
+        # Keeps the modification time: opcache does not cache files younger than two seconds, so PHP would compile them
+        # for every page.
         for page in ("page.php", "curl.php"):
             shutil.copy2(WORKERS / page, one.public)
         trusted = shutil.copy(stage.ca if authorities == ONE else stage.bundle, one.folder)
         (one.public / "settings.json").write_text(json.dumps({
             "url": stage.variables("https")["BENCH_URL"], "body": stage.body, "ticket": stage.ticket, "ca": trusted}))
-        # What is the system's bundle elsewhere is named by a variable here: the server's authority is not in the real one.
+        # A variable replaces the system's CA bundle, which does not contain the test server's authority.
         options = {"env": {"ca_file": trusted}} if authorities == ONE else {"pool": {"env[SSL_CERT_FILE]": trusted}}
         with on_cpu(stage.cpu):
             server = PhpFpm(one, stage.base_url("https"), LOADED[loading], **options)

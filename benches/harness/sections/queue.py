@@ -1,4 +1,4 @@
-"""Enqueueing: durable, in a spool, against the cheapest thing that could be called durable: a write()."""
+"""Durable enqueues into a spool, compared with the cheapest durable operation: a write()."""
 
 import contextlib
 import dataclasses
@@ -18,7 +18,7 @@ _numbers = itertools.count()
 
 
 def own_file(stage):
-    """Gives every run a path of its own, for the spool or the floor's file, and removes those of earlier runs."""
+    """Gives every run a new path for the spool or for the file of the floor, and removes the paths of earlier runs."""
     folder = stage.folder / "spools"
 
     def prepare(env):
@@ -31,13 +31,13 @@ def own_file(stage):
 
 
 def durable(stage):
-    """Nobody delivers, and nothing is refused: what is measured is the enqueue."""
+    """Options without delivery and without limits, so that only the enqueue is measured."""
     return {**stage.variables("http"), "ESALES_DELIVERY": "none", "ESALES_MAX_ITEMS": 10_000_000,
             "ESALES_MAX_BYTES": 1 << 34}
 
 
 def from_c(stage, count, **options):
-    """The floor and ours, under the same conditions."""
+    """The floor and the library, under the same conditions."""
     env = {**durable(stage), **options.pop("env", {})}
     options["prepare"] = own_file(stage)
     return [
@@ -92,7 +92,7 @@ def draining(stage):
         command = [str(stage.command), "drain", "--log-level", "info"]
         process = subprocess.Popen(command, env=environment(env), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         try:
-            # Its first line says that it starts.
+            # Its first line of output shows that it has started.
             if not process.stderr.readline():
                 raise RuntimeError(f"{command} ended with {process.wait()}")
             yield
@@ -104,7 +104,7 @@ def draining(stage):
 
 
 def eight_processes(stage):
-    """On all CPUs: on one, they would hardly ever meet."""
+    """On all CPUs, because on one CPU the producers would hardly ever compete."""
     floor, ours = from_c(stage, stage.effort.count(1000), processes=8, env={"BENCH_RATE": 200})
     drained = dataclasses.replace(ours, name=DRAINED, beside=draining(stage))
     paced = compare([floor, ours, drained], stage.effort.rounds, stage.say)

@@ -1,4 +1,4 @@
-"""What the library weighs: on disk, to load, in memory, in instructions."""
+"""The cost of the library: size on disk, time to load, memory, instructions."""
 
 import json
 import re
@@ -10,7 +10,7 @@ from ..report import Found, Table, figure, plain, timings
 from ..stage import ROOT
 from .queue import durable, own_file
 
-# How far instructions may differ from what is committed, in percent: other processors take other paths.
+# How far instructions may differ from the committed numbers, in percent, because other processors run other code paths.
 TOLERANCE = 5
 INSTRUCTIONS = ROOT / "benches/instructions.json"
 
@@ -30,7 +30,7 @@ def load(stage):
 
 
 def growth(stage, what, env, count, warmup):
-    """(resident bytes, heap bytes) that each of `count` left, the median over the rounds."""
+    """Returns (resident bytes, heap bytes) per call after `count` calls, the median over the rounds."""
     command = pinned(stage.cpu, stage.folder / "notify", "memory", what)
     grown = []
     for _ in range(stage.effort.rounds):
@@ -45,7 +45,7 @@ def memory(stage):
     http = stage.variables("http")
     spool = {**durable(stage)}
     own_file(stage)(spool)
-    # Nobody listens there: it stays in the queue.
+    # No server listens there, so the notification stays in the queue.
     queued = {**http, "ESALES_BASE_URL": "http://127.0.0.1:9", "ESALES_MAX_ITEMS": 1_000_000, "ESALES_MAX_BYTES": 1 << 30}
     count = stage.effort.count(10_000)
     cases = (
@@ -54,7 +54,7 @@ def memory(stage):
         ("a notification in the queue in memory", "queued", growth(stage, "enqueue", queued, count * 5, count)),
         ("a notification in the spool: of the process", "spooled", growth(stage, "enqueue", spool, count, count)),
     )
-    rows = [[words, *(f"{value:,.1f}" for value in grown)] for words, _, grown in cases]
+    rows = [[name, *(f"{value:,.1f}" for value in grown)] for name, _, grown in cases]
     numbers = {name: {"resident": grown[0], "heap": grown[1]} for _, name, grown in cases}
     note = f"Bytes that each of {count:,} leaves behind in the process. A notification's JSON has {len(stage.body)} bytes."
     return Found([Table("Memory", ("", "resident bytes", "heap bytes"), rows, note)],
@@ -62,12 +62,13 @@ def memory(stage):
 
 
 def counted(stage, function, way, env):
-    """Instructions of one call of an exported function, user mode, from callgrind: the last 100 of 200."""
+    """Instructions per call of an exported function in user mode, from callgrind: the mean of the last 100 of 200
+    calls."""
     counts = []
-    # Under callgrind the first call of a busy machine may not get through in the usual three seconds.
+    # Under callgrind, the first call on a busy machine may take longer than the usual three seconds.
     patient = {"ESALES_TIMEOUT_MS": 60_000, "ESALES_ENQUEUE_TIMEOUT_MS": 60_000}
-    # What was freed is given again as it is. Else it depends on the heap, and so on the environment's size, how much malloc
-    # has to do: a twentieth of it all.
+    # Freed blocks are reused unchanged. Otherwise the work of malloc, a twentieth of the total, would depend on the
+    # heap and so on the size of the environment.
     patient["GLIBC_TUNABLES"] = "glibc.malloc.tcache_count=60000:glibc.malloc.tcache_max=65536"
     for calls in (100, 200):
         out = stage.folder / "callgrind.out"
@@ -78,7 +79,7 @@ def counted(stage, function, way, env):
 
 
 def instructions(stage):
-    """Compared with what is committed: the run fails if they crept up. `--baseline` renews it."""
+    """Compares with the committed numbers. The run fails if they have grown; `--baseline` updates them."""
     stage.notify()
 
     def spool():
@@ -88,7 +89,7 @@ def instructions(stage):
 
     found = {
         "blocking send, HTTP keep-alive": counted(stage, "esales_notify_add_to_cart", "send", lambda: stage.variables("http")),
-        # A producer looks every 50 ms which segment is the present one, so a busy machine adds looks.
+        # A producer checks the current segment every 50 ms, so a slow run has more checks.
         "enqueue, durability=process": statistics.median(
             counted(stage, "esales_enqueue_add_to_cart", "enqueue", spool) for _ in range(3)),
     }

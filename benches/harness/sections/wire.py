@@ -1,4 +1,5 @@
-"""Blocking sends over loopback: keep-alive, a connection for each, and to a server that reads before it answers."""
+"""Blocking sends over loopback: with keep-alive, with a new connection for each, and to a server that reads the
+whole request before it answers."""
 
 from ..measure import Way, compare
 from ..report import Found, plain, timings
@@ -28,7 +29,7 @@ def from_c(stage):
 
 
 def slow_reader(stage):
-    """`two writes` is there to show that the trap is there."""
+    """`two writes` shows the effect of delayed acknowledgements."""
     notify, peers = stage.notify(), stage.peers()
     with stage.reader() as port:
         env = stage.variables("http", port)

@@ -12,7 +12,7 @@ static class Enqueue
             var receipt = client.EnqueueAddToCart(visitor, "a ticket");
             Console.WriteLine(receipt.StatusName + " " + receipt.Id);
 
-            // A server goes on here. A program that ends waits, or what is in the memory of its process is lost.
+            // A server continues here. A program that ends must flush a queue in memory, or its notifications are lost.
             if (!client.Flush(TimeSpan.FromSeconds(5)))
             {
                 Console.WriteLine(client.GetStats().Spool.Pending + " still wait");

@@ -84,7 +84,7 @@ namespace Esales.Notify
                 {
                     if (!isListening)
                     {
-                        // From here on the library keeps outcomes.
+                        // From now on the library keeps outcomes.
                         Receipt first = handle.NextSettled(0);
                         isListening = true;
                         Listen(handle, new WeakReference<Client>(this), first);
@@ -258,11 +258,11 @@ namespace Esales.Notify
         }
 
         /// <summary>
-        /// Waits until everything that was accepted before the call has left the queue. What is left stays in the
-        /// queue; <see cref="GetStats"/> returns its number.
+        /// Waits until all notifications that were accepted before the call have left the queue. The others stay in the
+        /// queue; <see cref="GetStats"/> returns their number.
         /// </summary>
         /// <param name="timeout">The longest time to wait, rounded up to the millisecond; 0 to 49 days.</param>
-        /// <returns>Whether everything has left the queue.</returns>
+        /// <returns>Whether all of them have left the queue.</returns>
         /// <exception cref="InvalidArgumentException">The timeout is negative or too long.</exception>
         /// <exception cref="ClosedException">The client was disposed.</exception>
         /// <exception cref="SpoolFailedException">The spool cannot be read.</exception>
@@ -273,10 +273,10 @@ namespace Esales.Notify
 
         /// <summary>
         /// Ends this process's delivery of the client's queue, for good, and waits for requests in flight. Call it in a
-        /// service that is told to stop: a request that is in flight when the process ends is sent again later. The
+        /// service that is about to end: a request that is in flight when the process ends is sent again later. The
         /// regular end of the process (<see cref="AppDomain.ProcessExit"/>) does this for every <c>spool</c> and waits
-        /// at most 2 seconds. Other clients that share the queue do not deliver it either, and neither do later ones.
-        /// What is left stays in the queue.
+        /// at most 2 seconds. No other client of this process delivers the queue either, even if it is made later.
+        /// Pending notifications stay in the queue.
         /// </summary>
         /// <param name="timeout">The longest time to wait, rounded up to the millisecond; 0 to 49 days.</param>
         /// <returns>

@@ -99,42 +99,42 @@ namespace Esales.Notify
 
         private static readonly string[] OnFailureTexts = { "error", "queue" };
 
-        /// <summary>What holds the queue. An absolute path: a directory, shared by any number of processes of this machine that run as the same user. The library makes it, with mode 0700; the folder that it is in must exist. <c>redis://[user@]host[:port][/db]?name=NAME</c>, or <c>rediss://</c> for TLS: a Redis (6.2 or newer) or Valkey (7.2 or newer), shared by any number of machines; <c>NAME</c> is the queue's own. Several hosts are separated by commas; with <c>&amp;sentinel=MASTER</c> they are Sentinels. Unset: in memory, lost with the process. Default: unset.</summary>
+        /// <summary>What holds the queue. An absolute path: a directory, shared by any number of processes of this machine that run as the same user. The library makes it, with mode 0700; the folder that it is in must exist. <c>redis://[user@]host[:port][/db]?name=NAME</c>, or <c>rediss://</c> for TLS: a Redis (6.2 or newer) or Valkey (7.2 or newer), shared by any number of machines; <c>NAME</c> identifies the queue. Several hosts are separated by commas; with <c>&amp;sentinel=MASTER</c> they are Sentinels. Unset: in memory, lost with the process. Default: unset.</summary>
         public string Spool
         {
             get { return String("spool"); }
             set { Set("spool", Text(value)); }
         }
 
-        /// <summary>Password for a <c>spool</c> of <c>redis://</c> or <c>rediss://</c>. It does not belong in the address, which is logged. Default: unset.</summary>
+        /// <summary>Password for a <c>redis://</c> or <c>rediss://</c> <c>spool</c>. It does not belong in the address, because addresses are logged. Default: unset.</summary>
         public string SpoolPassword
         {
             get { return String("spool_password"); }
             set { Set("spool_password", Text(value)); }
         }
 
-        /// <summary>File whose first line is the password for a <c>spool</c> of <c>redis://</c> or <c>rediss://</c>. It is read when the client is made. Default: unset.</summary>
+        /// <summary>File whose first line is the password for a <c>redis://</c> or <c>rediss://</c> <c>spool</c>. It is read when the client is made. Default: unset.</summary>
         public string SpoolPasswordFile
         {
             get { return String("spool_password_file"); }
             set { Set("spool_password_file", Text(value)); }
         }
 
-        /// <summary>Directory that takes a notification while a <c>spool</c> of <c>redis://</c> or <c>rediss://</c> does not answer: an absolute path on this machine, as with <c>spool</c>. The process that delivers it passes the notification on under the same id when the engine is back. Unset: the enqueue fails with <c>ESALES_SPOOL_FAILED</c>. Default: unset.</summary>
+        /// <summary>Directory that stores notifications while a <c>redis://</c> or <c>rediss://</c> <c>spool</c> does not answer: an absolute path on this machine. When the engine answers again, a process that delivers the spool forwards them to it, with the same ids. Unset: the enqueue fails with <c>ESALES_SPOOL_FAILED</c>. Default: unset.</summary>
         public string SpoolFallback
         {
             get { return String("spool_fallback"); }
             set { Set("spool_fallback", Text(value)); }
         }
 
-        /// <summary>Whether a <c>spool</c> of <c>redis://</c> or <c>rediss://</c> may be an engine without an append-only file: everything that is pending is lost when such an engine ends. Default: false.</summary>
+        /// <summary>Whether a <c>redis://</c> or <c>rediss://</c> <c>spool</c> may be an engine without an append-only file. When such an engine ends, all pending notifications are lost. Default: false.</summary>
         public bool? AllowVolatile
         {
             get { return Flag("allow_volatile"); }
             set { Set("allow_volatile", Text(value)); }
         }
 
-        /// <summary>What an accepted notification in the <c>spool</c> survives. <c>process</c>: the end of every process, kill -9 included. <c>replica</c>: only for an engine; also the loss of the primary, for the enqueue waits until a replica has it. <c>disk</c>: a power loss too; the enqueues that run at the same time share an fsync and wait for it. Default: process.</summary>
+        /// <summary>What an accepted notification in the <c>spool</c> survives. <c>process</c>: the end of every process, also by kill -9. <c>replica</c>: the loss of the primary too; only for an engine; the enqueue waits until a replica has the notification. <c>disk</c>: a power loss too; the enqueue waits for an fsync, which simultaneous enqueues share. Default: process.</summary>
         public Durability? Durability
         {
             get { return (Durability?)Choice("durability", DurabilityTexts); }
@@ -226,7 +226,7 @@ namespace Esales.Notify
 
         private static readonly string[] PaymentRepeatTexts = { "certain", "always" };
 
-        /// <summary>How long the receipt of a notification that left the queue is kept, in seconds; in a directory or in memory, at most the last 20,000. An engine accepts no second notification with the same id for so long. 0: none. 0 to 2592000. Default: 3600.</summary>
+        /// <summary>How long the receipt of a notification that left the queue is kept, in seconds. A directory or memory keeps at most the last 20,000. An engine accepts no second notification with the same id during this time. 0: no receipts are kept. 0 to 2592000. Default: 3600.</summary>
         public TimeSpan? ReceiptRetention
         {
             get { return Seconds("receipt_retention_s"); }

@@ -74,7 +74,7 @@ namespace Esales.Notify
         }
     }
 
-    /// <summary>-21: The service asks to come back later (429 or 425).</summary>
+    /// <summary>-21: The service asks the client to try again later (429 or 425).</summary>
     public sealed class ThrottledException : RetryableException
     {
         internal ThrottledException(Failure failure)
@@ -173,7 +173,7 @@ namespace Esales.Notify
         }
     }
 
-    /// <summary>-90: There is a defect in the library; what the call did is not known.</summary>
+    /// <summary>-90: The library has a defect; it is not known whether the call had an effect.</summary>
     public sealed class InternalException : NotifyException
     {
         internal InternalException(Failure failure)

@@ -5,7 +5,7 @@ namespace Esales.Notify
     /// <summary>What the visitor did.</summary>
     public enum Kind
     {
-        /// <summary>The visitor added a product to the cart that the service had returned.</summary>
+        /// <summary>The visitor added to the cart a product that the service had returned.</summary>
         AddToCart = 1,
 
         /// <summary>The visitor clicked a product that the service had returned.</summary>
@@ -14,7 +14,7 @@ namespace Esales.Notify
         /// <summary>The visitor clicked a product that did not come from the service and has no ticket.</summary>
         NonEsalesClick = 3,
 
-        /// <summary>The visitor added a product to the cart that did not come from the service and has no ticket.</summary>
+        /// <summary>The visitor added to the cart a product that did not come from the service and has no ticket.</summary>
         NonEsalesAddToCart = 4,
 
         /// <summary>The visitor paid for an order. Some clusters accept only signed payments.</summary>

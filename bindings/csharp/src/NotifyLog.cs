@@ -15,7 +15,7 @@ namespace Esales.Notify
         /// <summary>A problem that an operator should look at: a dead letter, an outage, expired notifications.</summary>
         Warn = 2,
 
-        /// <summary>Changes of the delivery: it started, it stopped, the service is available again.</summary>
+        /// <summary>Delivery started or stopped, or the service is available again.</summary>
         Info = 3,
 
         /// <summary>Every attempt.</summary>

@@ -62,7 +62,7 @@ namespace Esales.Notify
         /// <summary>How long the oldest pending notification has been waiting. Zero: none is pending.</summary>
         public TimeSpan OldestAge { get; }
 
-        /// <summary>Calls of the same clients that returned <c>ESALES_QUEUE_FULL</c> or <c>ESALES_SPOOL_FAILED</c>. <c>process_accepted</c> does not include them.</summary>
+        /// <summary>Calls by the same clients that returned <c>ESALES_QUEUE_FULL</c> or <c>ESALES_SPOOL_FAILED</c>. <c>process_accepted</c> does not include them.</summary>
         public long ProcessRefused { get; }
 
         /// <summary>Time from acceptance to the service's answer, of the last 1000 delivered notifications.</summary>
@@ -71,7 +71,7 @@ namespace Esales.Notify
         /// <summary>Duration of the successful attempt, of the last 1000 delivered notifications.</summary>
         public Percentiles AttemptLatency { get; }
 
-        /// <summary>Least number of accepted notifications that the engine of the spool has lost: it restarted without its data, or a replica without the newest ones became the primary. accepted does not include them. 0 for a spool in a directory or in memory.</summary>
+        /// <summary>Accepted notifications that the spool's engine has lost, because it restarted without its data or because a replica without the newest notifications became the primary. The true number may be greater. accepted does not include them. 0 for a spool in a directory or in memory.</summary>
         public long Lost { get; }
     }
 
@@ -91,7 +91,7 @@ namespace Esales.Notify
         /// <summary>Notifications that the queue has accepted from all processes since the spool was made.</summary>
         public long Accepted { get; }
 
-        /// <summary>Accepted notifications that were answered 2xx.</summary>
+        /// <summary>Accepted notifications that the service received (2xx).</summary>
         public long Delivered { get; }
 
         /// <summary>Accepted notifications that became dead letters: the service refused them for good (400, 403, ...), or they are payments that may have arrived. The spool keeps dead letters for an operator.</summary>

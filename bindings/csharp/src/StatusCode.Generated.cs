@@ -39,7 +39,7 @@ namespace Esales.Notify
         /// <summary>The service is unavailable or busy (5xx).</summary>
         ServerError = -20,
 
-        /// <summary>The service asks to come back later (429 or 425).</summary>
+        /// <summary>The service asks the client to try again later (429 or 425).</summary>
         Throttled = -21,
 
         /// <summary>There was no answer within the time-out, or the answer was 408; the notification may have arrived.</summary>
@@ -72,7 +72,7 @@ namespace Esales.Notify
         /// <summary>The id is unknown: it was never accepted here, or its receipt was discarded.</summary>
         UnknownId = -34,
 
-        /// <summary>There is a defect in the library; what the call did is not known.</summary>
+        /// <summary>The library has a defect; it is not known whether the call had an effect.</summary>
         Internal = -90,
     }
 }

@@ -4,19 +4,19 @@ namespace Esales.Notify.Tests
 {
     internal sealed class CheckFailedException : Exception
     {
-        internal CheckFailedException(string words)
-            : base(words)
+        internal CheckFailedException(string message)
+            : base(message)
         {
         }
     }
 
     internal static class Check
     {
-        internal static void That(bool condition, string words)
+        internal static void That(bool condition, string message)
         {
             if (!condition)
             {
-                throw new CheckFailedException(words);
+                throw new CheckFailedException(message);
             }
         }
 

@@ -140,7 +140,7 @@ namespace Esales.Notify.Tests
                 Check.Equal(StatusCode.Closed, e.StatusCode, "code");
                 Check.Equal("ESALES_CLOSED", e.StatusName, "name");
                 Check.Equal("Esales.Notify.Client", e.ObjectName, "object");
-                Check.Contains("ESALES_CLOSED", e.Message, "words");
+                Check.Contains("ESALES_CLOSED", e.Message, "message");
                 Check.Equal(0, sandbox.ReceivedCount, "received");
             }
         }
@@ -185,7 +185,7 @@ namespace Esales.Notify.Tests
                     { ["ESALES_MARKET"] = "Norway", ["ESALES_TIMEOUT_MS"] = "60000" };
                 Ended ended = Processes.Run(
                     Processes.BuildFolder, environment, "tests.exe", "child", "set-variable", sandbox.BaseUrl);
-                // As the README shows.
+                // The same test for Mono as in the README.
                 bool counts = Type.GetType("Mono.Runtime") != null;
                 Check.Contains(
                     counts ? "ESALES_DELIVERED" : "InvalidConfigException: ESALES_INVALID_CONFIG: cluster_id",
@@ -200,14 +200,14 @@ namespace Esales.Notify.Tests
             new Client(options).Dispose();
         }
 
-        private static void Refused(string words, string parameter, Action action)
+        private static void Refused(string message, string parameter, Action action)
         {
-            var e = Check.Throws<InvalidArgumentException>(action, words);
+            var e = Check.Throws<InvalidArgumentException>(action, message);
             Check.That(e is ArgumentException, "not .NET's own");
-            Check.Equal(StatusCode.InvalidArgument, e.StatusCode, words);
-            Check.Equal("ESALES_INVALID_ARGUMENT", e.StatusName, words);
-            Check.Contains(words, e.Message, "words");
-            Check.Equal(parameter, e.ParamName, words);
+            Check.Equal(StatusCode.InvalidArgument, e.StatusCode, message);
+            Check.Equal("ESALES_INVALID_ARGUMENT", e.StatusName, message);
+            Check.Contains(message, e.Message, "message");
+            Check.Equal(parameter, e.ParamName, message);
         }
     }
 }

@@ -84,14 +84,14 @@ namespace Esales.Notify.Tests
                 Copy(folder.File("libesales_notify.so"));
                 string missing = Path.Combine(folder.Path, "missing.so");
                 string output = Failed(Run(folder, null, null, missing));
-                Check.Contains(missing + " (from the path given to NotifyLibrary.Load)", output, "words");
-                Check.Contains("No such file", output, "words");
+                Check.Contains(missing + " (from the path given to NotifyLibrary.Load)", output, "message");
+                Check.Contains("No such file", output, "message");
                 output = Failed(Run(folder, missing, null));
-                Check.Contains(missing + " (from the environment variable ESALES_NOTIFY_LIBRARY)", output, "words");
+                Check.Contains(missing + " (from the environment variable ESALES_NOTIFY_LIBRARY)", output, "message");
 
                 string text = folder.File("text.so");
                 File.WriteAllText(text, "this is no library");
-                Check.Contains(text, Failed(Run(folder, null, null, text)), "words");
+                Check.Contains(text, Failed(Run(folder, null, null, text)), "message");
             }
         }
 
@@ -112,7 +112,7 @@ namespace Esales.Notify.Tests
                     "NotifyLibrary.Load",
                 })
                 {
-                    Check.Contains(part, output, "words");
+                    Check.Contains(part, output, "message");
                 }
             }
         }
@@ -126,13 +126,13 @@ namespace Esales.Notify.Tests
                 string patched = folder.File("other.so");
                 File.WriteAllBytes(patched, Replaced(File.ReadAllBytes(Processes.Library), ours, theirs));
                 string output = Failed(Run(folder, null, null, patched));
-                Check.Contains(patched, output, "words");
-                Check.Contains("version " + theirs + ", and this binding needs 0.1.x", output, "words");
+                Check.Contains(patched, output, "message");
+                Check.Contains("version " + theirs + ", and this binding needs 0.1.x", output, "message");
 
-                // In the package too: another version there is an error, and the search ends.
+                // A library of another version in the package is also an error, and the search ends.
                 File.Copy(patched, folder.File("libesales_notify.so"));
                 string system = Path.GetDirectoryName(Copy(folder.File("system", "libesales_notify.so.0")));
-                Check.Contains("version " + theirs, Failed(Run(folder, null, system)), "words");
+                Check.Contains("version " + theirs, Failed(Run(folder, null, system)), "message");
             }
         }
 
@@ -141,7 +141,7 @@ namespace Esales.Notify.Tests
             using (var folder = new Folder(Awkward))
             {
                 string output = Failed(Run(folder, null, null, "libc.so.6"));
-                Check.Contains("libc.so.6: it lacks the function esales_version", output, "words");
+                Check.Contains("libc.so.6: it lacks the function esales_version", output, "message");
             }
         }
 

@@ -136,8 +136,8 @@ namespace Esales.Notify.Tests
                 Check.That(body == (string)sandbox.Received[0]["body"], "another body");
 
                 lines.Add(lines[0]);
-                Refused("lines are 10001", () => client.Notify(Sample.Anna, Notification.Payment(lines)));
-                Refused("lines are 10001", () => client.Enqueue(Sample.Anna, Notification.Payment(lines)));
+                Refused("lines has 10001", () => client.Notify(Sample.Anna, Notification.Payment(lines)));
+                Refused("lines has 10001", () => client.Enqueue(Sample.Anna, Notification.Payment(lines)));
                 Check.Equal(1, sandbox.ReceivedCount, "received");
             }
         }
@@ -147,10 +147,10 @@ namespace Esales.Notify.Tests
             using (var sandbox = new Sandbox())
             using (Client client = sandbox.Client())
             {
-                Action<string, Func<Notification>> refuses = (words, make) =>
+                Action<string, Func<Notification>> refuses = (message, make) =>
                 {
-                    Refused(words, () => client.Notify(Sample.Anna, make()));
-                    Refused(words, () => client.Enqueue(Sample.Anna, make()));
+                    Refused(message, () => client.Notify(Sample.Anna, make()));
+                    Refused(message, () => client.Enqueue(Sample.Anna, make()));
                 };
 
                 refuses("notification is NULL", () => null);
@@ -257,7 +257,7 @@ namespace Esales.Notify.Tests
                 using (Client client = sandbox.Client(
                     Sandbox.Option("backoff_ms", "0"),
                     Sandbox.Option("timeout_ms", answer == "hang" ? "300" : "60000"),
-                    // It does not make a payment safe to send again.
+                    // on_failure=queue does not make a payment safe to send again.
                     Sandbox.Option("on_failure", "queue")))
                 {
                     var error = Check.Throws<MayHaveArrivedException>(
@@ -432,10 +432,10 @@ namespace Esales.Notify.Tests
             return Check.Throws<InvalidArgumentException>(action, "refused").ParamName;
         }
 
-        private static void Refused(string words, Action action)
+        private static void Refused(string message, Action action)
         {
-            var e = Check.Throws<InvalidArgumentException>(action, words);
-            Check.Contains(words, e.Message, "message");
+            var e = Check.Throws<InvalidArgumentException>(action, message);
+            Check.Contains(message, e.Message, "message");
         }
     }
 }

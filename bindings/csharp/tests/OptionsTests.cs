@@ -79,7 +79,7 @@ namespace Esales.Notify.Tests
         {
             int properties = typeof(ClientOptions).GetProperties().Count(p => p.GetIndexParameters().Length == 0);
             var start = Processes.Command(Environment.GetEnvironmentVariable("ESALES_NOTIFY_COMMAND"), "options", "--json");
-            // Its output is not read, so it must not fill its pipe.
+            // This output is not redirected, because nothing reads it and a full pipe would block the process.
             start.RedirectStandardError = false;
             using (Process process = Process.Start(start))
             {

@@ -215,7 +215,7 @@ namespace Esales.Notify.Tests
                     () => client.EnqueueAddToCart(Sample.Anna, Sample.Ticket, "second"), "full");
                 Check.Equal(StatusCode.QueueFull, e.StatusCode, "code");
                 Check.Equal("ESALES_QUEUE_FULL", e.StatusName, "name");
-                Check.Contains("max_items", e.Message, "words");
+                Check.Contains("max_items", e.Message, "message");
                 Check.Equal(StatusCode.QueueFull, e.Receipt.StatusCode, "code");
                 Check.Equal("second", e.Receipt.Id, "id");
                 Check.Equal(null, client.GetReceipt("second"), "receipt");
@@ -361,20 +361,20 @@ namespace Esales.Notify.Tests
             using (var settled = new BlockingCollection<Receipt>())
             {
                 Client first = sandbox.Client();
-                int told = 0;
-                first.Settled += (sender, e) => Interlocked.Increment(ref told);
+                int raised = 0;
+                first.Settled += (sender, e) => Interlocked.Increment(ref raised);
                 second.Settled += (sender, e) => settled.Add(e.Receipt);
                 second.EnqueueAddToCart(Sample.Anna, Sample.Ticket);
                 Next(settled);
-                Await(() => Volatile.Read(ref told) == 1, "the first was not told");
+                Await(() => Volatile.Read(ref raised) == 1, "the first client got no event");
 
                 first.EnqueueAddToCart(Sample.Anna, Sample.Ticket, "left behind");
                 first.Dispose();
-                int before = Volatile.Read(ref told);
+                int before = Volatile.Read(ref raised);
                 Check.Equal("left behind", Next(settled).Id, "settled");
                 second.EnqueueAddToCart(Sample.Anna, Sample.Ticket);
                 Next(settled);
-                Check.Equal(before, Volatile.Read(ref told), "told after it was disposed");
+                Check.Equal(before, Volatile.Read(ref raised), "an event after the client was disposed");
                 Check.Throws<ClosedException>(() => first.Settled += (sender, e) => { }, "closed");
                 first.Settled -= (sender, e) => { };
                 Check.Throws<ClosedException>(() => first.EnqueueAddToCart(Sample.Anna, Sample.Ticket), "closed");
@@ -458,7 +458,7 @@ namespace Esales.Notify.Tests
                     GC.Collect();
                 }
                 Check.That(client.Flush(Limit), "not flushed");
-                Check.That(all.Wait(Limit), all.CurrentCount + " were not told");
+                Check.That(all.Wait(Limit), all.CurrentCount + " events are missing");
                 Check.Equal(Count, ids.Distinct().Count(), "ids");
                 Check.That(new HashSet<string>(Ids(sandbox)).SetEquals(ids), "other ids arrived");
                 Stats stats = client.GetStats();
@@ -693,12 +693,12 @@ namespace Esales.Notify.Tests
             return receipt;
         }
 
-        private static void Await(Func<bool> condition, string words)
+        private static void Await(Func<bool> condition, string message)
         {
             var watch = Stopwatch.StartNew();
             while (!condition())
             {
-                Check.That(watch.Elapsed < Limit, words);
+                Check.That(watch.Elapsed < Limit, message);
             }
         }
 
@@ -721,9 +721,9 @@ namespace Esales.Notify.Tests
             Check.That(receipt.Detail.Contains(detail), receipt.Detail);
         }
 
-        private static void Refused(string words, Action action)
+        private static void Refused(string message, Action action)
         {
-            Check.Contains(words, Check.Throws<InvalidArgumentException>(action, words).Message, "words");
+            Check.Contains(message, Check.Throws<InvalidArgumentException>(action, message).Message, "message");
         }
 
         /// <summary>Listens to the log until it is disposed.</summary>

@@ -19,7 +19,7 @@ namespace Esales.Notify.Tests
             string[] all = new[] { "sandbox", "--listen", "127.0.0.1:0", "--json", "--until-stdin-closes" }.Concat(arguments).ToArray();
             ProcessStartInfo start = Processes.Command(
                 Environment.GetEnvironmentVariable("ESALES_NOTIFY_COMMAND"), all);
-            // Not read here: it goes to the output of the suite.
+            // Not redirected, so that it goes to the output of the suite.
             start.RedirectStandardError = false;
             // Never written: it closes when this process ends, which ends the sandbox.
             start.RedirectStandardInput = true;
@@ -89,7 +89,7 @@ namespace Esales.Notify.Tests
             return new KeyValuePair<string, string>(name, value);
         }
 
-        /// <summary>Ends it. A second call does nothing, because some tests end it early.</summary>
+        /// <summary>Ends the sandbox. A second call does nothing, because some tests end the sandbox early.</summary>
         public void Dispose()
         {
             if (ended)

@@ -67,7 +67,7 @@ namespace Esales.Notify.Tests
                     // Made outside: mcs compiles an indexed initialiser within a lambda to invalid code.
                     var options = new ClientOptions { [option] = "x" };
                     var e = Check.Throws<InvalidConfigException>(() => new Client(options), option);
-                    Check.Contains(option, e.Message, "words");
+                    Check.Contains(option, e.Message, "message");
                 }
             });
             Check.Equal("", string.Join("\n", errors), "errors");

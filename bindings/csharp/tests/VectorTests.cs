@@ -75,11 +75,11 @@ namespace Esales.Notify.Tests
                     string name = (string)row["name"];
                     INotifyError error = Check.Fails(() => Use(sandbox, examples, row), name);
                     Check.Equal((int)(double)row["status"], (int)error.StatusCode, name);
-                    string words = ((System.Exception)error).Message;
+                    string message = ((System.Exception)error).Message;
                     object option;
-                    bool named = words.Contains((string)row["names"])
-                        || (row.TryGetValue("option", out option) && words.Contains("option " + option));
-                    Check.That(named, name + ": the words name neither: " + words);
+                    bool named = message.Contains((string)row["names"])
+                        || (row.TryGetValue("option", out option) && message.Contains("option " + option));
+                    Check.That(named, name + ": the message name neither: " + message);
                     string kind = row.ContainsKey("kind") ? (string)row["kind"] : "";
                     seen[kind] = (seen.ContainsKey(kind) ? seen[kind] : 0) + 1;
                 }
@@ -144,7 +144,7 @@ namespace Esales.Notify.Tests
                     var one = new ClientOptions { [option] = Text(row["value"]) };
                     if (option != "base_url" && option != "cluster_id")
                     {
-                        // So that only the option itself can be wrong.
+                        // A valid address, so that only the option can be wrong.
                         one["base_url"] = sandbox.BaseUrl;
                     }
                     new Client(one).Dispose();

@@ -12,7 +12,7 @@ $receipt = $client->enqueueAddToCart(
 );
 echo $receipt->getStatusName(), ' ', $receipt->getId(), "\n";
 
-// A web page ends here. A program waits, or what it has in the memory of its process is lost:
+// A web page ends here. A program must flush a queue in memory before it ends, or its notifications are lost:
 if (!$client->flush(5000)) {
     fwrite(STDERR, $client->stats()->getSpool()->getPending() . " still wait\n");
 }

@@ -20,8 +20,7 @@ use Esales\Notify\Internal\Text;
  * made it: with a thread-safe build of PHP, make one in each thread.
  *
  * With the option agent it needs neither FFI nor the shared library: enqueue() and receipt() go to an agent
- * (esales-notify drain --listen) on this machine. The other methods then throw an InvalidConfigException that says what
- * to do instead.
+ * (esales-notify drain --listen) on this machine. The other methods then throw an InvalidConfigException with advice.
  */
 final class Client
 {
@@ -174,7 +173,8 @@ final class Client
      * @param Visitor      $visitor      who did it
      * @param Notification $notification what happened
      *
-     * @return Receipt its status is Status::QUEUED, or below 0: not accepted, and the detail says why. Log it.
+     * @return Receipt its status is Status::QUEUED, or below 0 if it was not accepted; the detail has the reason, which
+     * the page should log
      */
     public function tryEnqueue($visitor, $notification): Receipt
     {
@@ -208,11 +208,11 @@ final class Client
     }
 
     /**
-     * Waits until everything that was accepted before this call has left the queue.
+     * Waits until all notifications that were accepted before this call have left the queue.
      *
      * @param int $timeoutMs longest time to wait, in milliseconds: 0 to 4294967295
      *
-     * @return bool whether everything has left the queue; what is left stays in it, and stats() returns its number
+     * @return bool whether all of them have left the queue; the others stay in it, and stats() returns their number
      *
      * @throws Exception\InvalidArgumentException if the time is out of range
      * @throws Exception\ClosedException          if the client was closed
@@ -226,10 +226,10 @@ final class Client
     /**
      * Ends this process's delivery of the client's queue, for good, and waits for requests in flight.
      *
-     * Call it in a program that is told to stop: a request that is in flight when the process ends is sent again
-     * later. A command-line program does this by itself for every spool when it ends, and waits at most 2 seconds. Do
-     * not call it in a web page: later pages of the same PHP process would not deliver either. What is left stays in
-     * the queue.
+     * Call it in a program that is about to end: a request that is in flight when the process ends is sent again later.
+     * A command-line program does this by itself for every spool when it ends, and waits at most 2 seconds. Do not call
+     * it in a web page: later pages of the same PHP process would not deliver either. Pending notifications stay in the
+     * queue.
      *
      * @param int $timeoutMs longest time to wait for requests in flight, in milliseconds: 0 to 4294967295
      *

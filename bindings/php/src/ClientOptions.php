@@ -49,22 +49,22 @@ final class ClientOptions
      * @param string|null $spool What holds the queue. An absolute path: a directory, shared by any number of processes
      *     of this machine that run as the same user. The library makes it, with mode 0700; the folder that it is in
      *     must exist. redis://[user@]host[:port][/db]?name=NAME, or rediss:// for TLS: a Redis (6.2 or newer) or Valkey
-     *     (7.2 or newer), shared by any number of machines; NAME is the queue's own. Several hosts are separated by
+     *     (7.2 or newer), shared by any number of machines; NAME identifies the queue. Several hosts are separated by
      *     commas; with &sentinel=MASTER they are Sentinels. Unset: in memory, lost with the process. Default: unset.
-     * @param string|null $spoolPassword Password for a spool of redis:// or rediss://. It does not belong in the
-     *     address, which is logged. Default: unset.
-     * @param string|null $spoolPasswordFile File whose first line is the password for a spool of redis:// or rediss://.
-     *     It is read when the client is made. Default: unset.
-     * @param string|null $spoolFallback Directory that takes a notification while a spool of redis:// or rediss:// does
-     *     not answer: an absolute path on this machine, as with spool. The process that delivers it passes the
-     *     notification on under the same id when the engine is back. Unset: the enqueue fails with ESALES_SPOOL_FAILED.
-     *     Default: unset.
-     * @param bool|null $allowVolatile Whether a spool of redis:// or rediss:// may be an engine without an append-only
-     *     file: everything that is pending is lost when such an engine ends. Default: false.
+     * @param string|null $spoolPassword Password for a redis:// or rediss:// spool. It does not belong in the address,
+     *     because addresses are logged. Default: unset.
+     * @param string|null $spoolPasswordFile File whose first line is the password for a redis:// or rediss:// spool. It
+     *     is read when the client is made. Default: unset.
+     * @param string|null $spoolFallback Directory that stores notifications while a redis:// or rediss:// spool does
+     *     not answer: an absolute path on this machine. When the engine answers again, a process that delivers the
+     *     spool forwards them to it, with the same ids. Unset: the enqueue fails with ESALES_SPOOL_FAILED. Default:
+     *     unset.
+     * @param bool|null $allowVolatile Whether a redis:// or rediss:// spool may be an engine without an append-only
+     *     file. When such an engine ends, all pending notifications are lost. Default: false.
      * @param string|null $durability What an accepted notification in the spool survives. process: the end of every
-     *     process, kill -9 included. replica: only for an engine; also the loss of the primary, for the enqueue waits
-     *     until a replica has it. disk: a power loss too; the enqueues that run at the same time share an fsync and
-     *     wait for it. Default: process.
+     *     process, also by kill -9. replica: the loss of the primary too; only for an engine; the enqueue waits until a
+     *     replica has the notification. disk: a power loss too; the enqueue waits for an fsync, which simultaneous
+     *     enqueues share. Default: process.
      * @param string|null $delivery Who delivers the queue. background: a thread of this process, unless another process
      *     is delivering the same spool. none: another process, such as esales-notify drain; requires spool. Default:
      *     background.
@@ -91,8 +91,8 @@ final class ClientOptions
      *     ESALES_MAY_HAVE_ARRIVED, and the queue keeps it as a dead letter. always: also if it may have arrived.
      *     Default: certain.
      * @param int|null $receiptRetentionS How long the receipt of a notification that left the queue is kept, in
-     *     seconds; in a directory or in memory, at most the last 20,000. An engine accepts no second notification with
-     *     the same id for so long. 0: none. 0 to 2592000. Default: 3600.
+     *     seconds. A directory or memory keeps at most the last 20,000. An engine accepts no second notification with
+     *     the same id during this time. 0: no receipts are kept. 0 to 2592000. Default: 3600.
      * @param string|null $agent Address of an agent (esales-notify drain --listen) to use instead of the shared
      *     library, such as unix:/run/esales-notify/agent.socket or 127.0.0.1:8181. Beside it, only market and
      *     enqueue_timeout_ms may be set. Default: unset.

@@ -53,7 +53,7 @@ final class Counts
     }
 
     /**
-     * Accepted notifications that were answered 2xx.
+     * Accepted notifications that the service received (2xx).
      */
     public function getDelivered(): int
     {

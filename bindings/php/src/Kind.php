@@ -12,7 +12,7 @@ namespace Esales\Notify;
 final class Kind
 {
     /**
-     * The visitor added a product to the cart that the service had returned.
+     * The visitor added to the cart a product that the service had returned.
      */
     public const ADD_TO_CART = 1;
 
@@ -27,7 +27,7 @@ final class Kind
     public const NON_ESALES_CLICK = 3;
 
     /**
-     * The visitor added a product to the cart that did not come from the service and has no ticket.
+     * The visitor added to the cart a product that did not come from the service and has no ticket.
      */
     public const NON_ESALES_ADD_TO_CART = 4;
 

@@ -32,7 +32,7 @@ final class Log
      *                             dropped, because a failing logger must not change the result of a call.
      * @param string      $level   the most verbose level that is logged, a level of PSR-3. The library uses
      *                             "error" (notifications may be lost), "warning" (an outage, lost notifications),
-     *                             "info" (the delivery started, stopped, works again) and "debug" (every attempt).
+     *                             "info" (delivery started or stopped, or works again) and "debug" (every attempt).
      * @param string|null $library path of the shared library; null: searched as described in the README
      *
      * @throws Exception\InvalidArgumentException if the logger has no method log(), or the level is not one of PSR-3

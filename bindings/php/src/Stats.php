@@ -110,7 +110,7 @@ final class Stats
     }
 
     /**
-     * Calls of the same clients that returned ESALES_QUEUE_FULL or ESALES_SPOOL_FAILED. process_accepted does not
+     * Calls by the same clients that returned ESALES_QUEUE_FULL or ESALES_SPOOL_FAILED. process_accepted does not
      * include them.
      */
     public function getProcessRefused(): int
@@ -135,9 +135,9 @@ final class Stats
     }
 
     /**
-     * Least number of accepted notifications that the engine of the spool has lost: it restarted without its data, or a
-     * replica without the newest ones became the primary. accepted does not include them. 0 for a spool in a directory
-     * or in memory.
+     * Accepted notifications that the spool's engine has lost, because it restarted without its data or because a
+     * replica without the newest notifications became the primary. The true number may be greater. accepted does not
+     * include them. 0 for a spool in a directory or in memory.
      */
     public function getLost(): int
     {

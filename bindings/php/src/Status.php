@@ -66,7 +66,7 @@ final class Status
     public const SERVER_ERROR = -20;
 
     /**
-     * The service asks to come back later (429 or 425).
+     * The service asks the client to try again later (429 or 425).
      */
     public const THROTTLED = -21;
 
@@ -121,7 +121,7 @@ final class Status
     public const UNKNOWN_ID = -34;
 
     /**
-     * There is a defect in the library; what the call did is not known.
+     * The library has a defect; it is not known whether the call had an effect.
      */
     public const INTERNAL = -90;
 

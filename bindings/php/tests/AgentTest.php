@@ -164,7 +164,7 @@ final class AgentTest extends SandboxTestCase
                 [$code, $output],
                 $errors
             );
-            // The tokens that PHP made are right.
+            // The service accepts the tokens that PHP made.
             self::assertSame([204, 204], array_column($this->sandbox->received(), 'status'));
         }
     }
@@ -262,7 +262,7 @@ final class AgentTest extends SandboxTestCase
         }
         self::assertCount(20, array_unique($ids));
         self::assertSame($before + 1, $this->connections($agent));
-        // The worker finds its connection closed, and makes another one.
+        // The worker finds its connection closed, and opens another one.
         $agent->stop();
         $this->start();
         self::assertMatchesRegularExpression('/^[0-9a-f-]{36}$/', Http::request('GET', "http://$address/", '')['body']);
@@ -283,7 +283,7 @@ final class AgentTest extends SandboxTestCase
         $child = pcntl_fork();
         if ($child === 0) {
             $receipt = $client->enqueueAddToCart($this->visitor(), 't', 'child');
-            // No destructor of the parent's.
+            // Without the parent's destructors.
             posix_kill(getmypid(), $receipt->getId() === 'child' ? SIGKILL : SIGTERM);
         }
         $client->enqueueAddToCart($this->visitor(), 't', 'parent again');

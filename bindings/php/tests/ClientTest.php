@@ -262,15 +262,15 @@ final class ClientTest extends SandboxTestCase
                 static fn (array $frame): bool => strpos($frame['class'] ?? '', 'Esales\Notify\\') === 0
                     && strpos($frame['class'], __NAMESPACE__) === false
             );
-            $words = print_r($ours, true);
-            self::assertStringContainsString('SensitiveParameterValue Object', $words, "call $i");
-            self::assertStringNotContainsString('secret', $words, "call $i");
+            $dump = print_r($ours, true);
+            self::assertStringContainsString('SensitiveParameterValue Object', $dump, "call $i");
+            self::assertStringNotContainsString('secret', $dump, "call $i");
         }
         ob_start();
         var_dump($visitor);
-        $words = (string) ob_get_clean();
-        self::assertStringContainsString('(hidden)', $words);
-        self::assertStringNotContainsString('secret', $words);
+        $dump = (string) ob_get_clean();
+        self::assertStringContainsString('(hidden)', $dump);
+        self::assertStringNotContainsString('secret', $dump);
         // A visitor without a token is still distinguished from one with a token.
         self::assertStringNotContainsString('(hidden)', print_r($this->visitor(), true));
     }

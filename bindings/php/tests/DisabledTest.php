@@ -17,7 +17,7 @@ final class DisabledTest extends TestCase
     private const OF_AGENT = '~/Internal/(Agent\w*|Wording)\.php$~';
 
     /**
-     * Every function of PHP that the package calls for more than the client of an agent, from its code.
+     * Every PHP function that the package calls, except in the client of an agent.
      *
      * @return list<string>
      */
@@ -27,7 +27,7 @@ final class DisabledTest extends TestCase
     }
 
     /**
-     * The others.
+     * Every PHP function that the client of an agent calls.
      *
      * @return list<string>
      */

@@ -25,7 +25,7 @@ final class KindsTest extends SandboxTestCase
 {
     private const UUID = '/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/D';
 
-    private const FLUSH_MS = Process::PATIENCE * 1000;
+    private const FLUSH_MS = Process::LIMIT_S * 1000;
 
     private static function line(): Line
     {
@@ -141,7 +141,7 @@ final class KindsTest extends SandboxTestCase
      *
      * @param mixed $price
      */
-    public function testPriceOfAWrongTypeIsRefusedByName($price, string $words): void
+    public function testPriceOfAWrongTypeIsRefusedByName($price, string $message): void
     {
         $calls = [
             'selling_price' => static fn () => new Line('P', null, 1, $price),
@@ -152,7 +152,7 @@ final class KindsTest extends SandboxTestCase
             self::assertInstanceOf(InvalidArgumentException::class, $e);
             self::assertSame(Status::INVALID_ARGUMENT, $e->getStatus());
             self::assertStringStartsWith($name . ' ', $e->getMessage());
-            self::assertStringContainsString($words, $e->getMessage());
+            self::assertStringContainsString($message, $e->getMessage());
         }
         $this->expectException(InvalidArgumentException::class);
         $this->expectExceptionMessage('selling_price must be');
@@ -328,9 +328,9 @@ final class KindsTest extends SandboxTestCase
         foreach ($secrets as $notification) {
             ob_start();
             var_dump($notification);
-            $words = ob_get_clean() . print_r($notification, true);
-            self::assertStringContainsString('(hidden)', $words);
-            self::assertStringNotContainsString('secret', $words);
+            $dump = ob_get_clean() . print_r($notification, true);
+            self::assertStringContainsString('(hidden)', $dump);
+            self::assertStringNotContainsString('secret', $dump);
         }
         // A visitor without a token is still distinguished from one with a token.
         self::assertStringNotContainsString('(hidden)', print_r(Notification::end(), true));

@@ -129,10 +129,10 @@ final class LoadingTest extends SandboxTestCase
         $output = $this->page([], ['TEST_PRELOAD_PHP' => $package . '/preload.php', 'LD_LIBRARY_PATH' => '']);
 
         self::assertStringStartsWith('cli LibraryException ', $output);
-        $words = ['$library', 'ESALES_NOTIFY_LIBRARY', 'ffi.preload', $package . '/lib/libesales_notify.so'];
+        $expected = ['$library', 'ESALES_NOTIFY_LIBRARY', 'ffi.preload', $package . '/lib/libesales_notify.so'];
         $place = 0;
-        array_push($words, 'libesales_notify.so.0 (the system\'s loader)', 'Install the library');
-        foreach ($words as $word) {
+        array_push($expected, 'libesales_notify.so.0 (the system\'s loader)', 'Install the library');
+        foreach ($expected as $word) {
             $found = strpos($output, $word, $place);
             self::assertNotFalse($found, "$word is missing, or in the wrong place: $output");
             $place = $found;

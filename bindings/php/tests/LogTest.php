@@ -18,7 +18,7 @@ use Esales\Notify\Visitor;
  */
 final class LogTest extends SandboxTestCase
 {
-    private const PATIENCE_MS = Process::PATIENCE * 1000;
+    private const LIMIT_MS = Process::LIMIT_S * 1000;
 
     protected function tearDown(): void
     {
@@ -33,7 +33,7 @@ final class LogTest extends SandboxTestCase
         $client = $this->client(['gate_min_ms' => 10, 'gate_max_ms' => 10]);
 
         $id = $client->enqueueAddToCart($this->visitor(), 'ticket')->getId();
-        self::assertTrue($client->flush(self::PATIENCE_MS));
+        self::assertTrue($client->flush(self::LIMIT_MS));
         $this->eventually(static function () use ($client, $messages, $id): ?bool {
             $client->stats();
 
@@ -61,7 +61,7 @@ final class LogTest extends SandboxTestCase
 
         $this->failure(static fn () => $client->notifyAddToCart($visitor, 'the ticket'));
         $id = $client->enqueueAddToCart($visitor, 'the ticket')->getId();
-        self::assertTrue($client->flush(self::PATIENCE_MS));
+        self::assertTrue($client->flush(self::LIMIT_MS));
         $client->close();
 
         self::assertCount(3, $this->sandbox->received());
@@ -79,7 +79,7 @@ final class LogTest extends SandboxTestCase
         $this->sandbox->script('503, 204');
         $client = $this->client(['gate_min_ms' => 10, 'gate_max_ms' => 10]);
         $client->enqueueAddToCart($this->visitor(), 'ticket');
-        self::assertTrue($client->flush(self::PATIENCE_MS));
+        self::assertTrue($client->flush(self::LIMIT_MS));
 
         self::assertSame(['warning'], array_values(array_unique($messages->levels())), $messages->text());
     }
@@ -90,7 +90,7 @@ final class LogTest extends SandboxTestCase
         Log::to($first, 'debug');
         $client = $this->client();
         $client->enqueueAddToCart($this->visitor(), 'ticket');
-        self::assertTrue($client->flush(self::PATIENCE_MS));
+        self::assertTrue($client->flush(self::LIMIT_MS));
         $second = new Messages();
         Log::to($second, 'debug');
         $count = count($first->levels());

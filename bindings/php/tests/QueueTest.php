@@ -29,8 +29,8 @@ final class QueueTest extends SandboxTestCase
 {
     private const UUID = '/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/D';
 
-    /** For flush() where it must succeed, in milliseconds. */
-    private const PATIENCE_MS = Process::PATIENCE * 1000;
+    /** The time limit of a flush() that must succeed, in milliseconds. */
+    private const LIMIT_MS = Process::LIMIT_S * 1000;
 
     /** A client whose deliveries are tried again at once. */
     private const IMPATIENT = ['gate_min_ms' => 10, 'gate_max_ms' => 10];
@@ -74,7 +74,7 @@ final class QueueTest extends SandboxTestCase
         self::assertNull($receipt->getHttpStatus());
         self::assertSame(0, $receipt->getAttempts());
         self::assertMatchesRegularExpression(self::UUID, $receipt->getId());
-        self::assertTrue($client->flush(self::PATIENCE_MS));
+        self::assertTrue($client->flush(self::LIMIT_MS));
         self::assertSame([$receipt->getId()], $this->receivedIds());
         self::assertSame('ticket', $this->sandbox->received()[0]['notification']['ticket']);
     }
@@ -83,7 +83,7 @@ final class QueueTest extends SandboxTestCase
     {
         $client = $this->client();
         self::assertSame('order 7, row 2', $this->enqueue($client, 'order 7, row 2')->getId());
-        self::assertTrue($client->flush(self::PATIENCE_MS));
+        self::assertTrue($client->flush(self::LIMIT_MS));
         self::assertSame(['order 7, row 2'], $this->receivedIds());
     }
 
@@ -94,7 +94,7 @@ final class QueueTest extends SandboxTestCase
         $client->close();
 
         // Clients with the same options have the same queue.
-        self::assertTrue($this->client()->flush(self::PATIENCE_MS));
+        self::assertTrue($this->client()->flush(self::LIMIT_MS));
         self::assertCount(1, $this->receivedIds());
     }
 
@@ -121,8 +121,8 @@ final class QueueTest extends SandboxTestCase
         self::assertLessThanOrEqual(30000, $stats->getGateClosedMilliseconds());
         self::assertGreaterThan(0, $stats->getPendingBytes());
 
-        // It expires, although the service asked to wait.
-        self::assertTrue($client->flush(self::PATIENCE_MS));
+        // The notification expires, although the service asked to wait.
+        self::assertTrue($client->flush(self::LIMIT_MS));
         self::assertSame(Status::EXPIRED, $client->receipt('waits')->getStatus());
         self::assertSame(1, $client->stats()->getProcess()->getExpired());
         self::assertSame(['waits'], $this->receivedIds());
@@ -134,7 +134,7 @@ final class QueueTest extends SandboxTestCase
         $client = $this->client(self::IMPATIENT);
         foreach (['delivered', 'refused'] as $id) {
             $this->enqueue($client, $id);
-            self::assertTrue($client->flush(self::PATIENCE_MS));
+            self::assertTrue($client->flush(self::LIMIT_MS));
         }
 
         $delivered = $client->receipt('delivered');
@@ -170,7 +170,7 @@ final class QueueTest extends SandboxTestCase
         self::assertGreaterThan(0, $stats->getOldestAgeMilliseconds());
         self::assertFalse($client->flush(0));
 
-        self::assertTrue($client->flush(self::PATIENCE_MS));
+        self::assertTrue($client->flush(self::LIMIT_MS));
         $stats = $client->stats();
         self::assertTrue($stats->isBalanced());
         self::assertSame(3, $stats->getProcess()->getExpired());
@@ -185,7 +185,7 @@ final class QueueTest extends SandboxTestCase
             $this->enqueue($client);
             self::assertTrue($client->stats()->isBalanced());
         }
-        self::assertTrue($client->flush(self::PATIENCE_MS));
+        self::assertTrue($client->flush(self::LIMIT_MS));
 
         $stats = $client->stats();
         self::assertTrue($stats->isBalanced());
@@ -214,7 +214,7 @@ final class QueueTest extends SandboxTestCase
 
         self::assertSame(Status::QUEUED, $receipt->getStatus());
         self::assertSame(1, $receipt->getAttempts());
-        self::assertTrue($client->flush(self::PATIENCE_MS));
+        self::assertTrue($client->flush(self::LIMIT_MS));
         self::assertSame(Status::DELIVERED, $client->receipt($receipt->getId())->getStatus());
         self::assertSame([$receipt->getId(), $receipt->getId()], $this->receivedIds());
     }
@@ -398,11 +398,11 @@ final class QueueTest extends SandboxTestCase
             'timeout_ms must be from 0 to 4294967295' => static fn () => $client->flush(1 << 32),
             'ticket' => static fn () => $client->enqueueAddToCart($visitor, ''),
         ];
-        foreach ($calls as $words => $call) {
+        foreach ($calls as $message => $call) {
             $e = $this->failure($call);
             self::assertInstanceOf(InvalidArgumentException::class, $e);
             self::assertSame(Status::INVALID_ARGUMENT, $e->getStatus());
-            self::assertStringContainsString(trim($words), $e->getMessage());
+            self::assertStringContainsString(trim($message), $e->getMessage());
         }
         self::assertSame(0, $client->stats()->getProcess()->getAccepted());
         self::assertTrue($client->flush(0xFFFFFFFF));
@@ -417,7 +417,7 @@ final class QueueTest extends SandboxTestCase
             $client->tryEnqueueAddToCart($this->visitor(), 'ticket', 'an id'),
         ];
 
-        self::assertTrue($client->flush(self::PATIENCE_MS));
+        self::assertTrue($client->flush(self::LIMIT_MS));
         self::assertSame([Status::QUEUED, Status::QUEUED], [$receipts[0]->getStatus(), $receipts[1]->getStatus()]);
         self::assertSame('an id', $receipts[1]->getId());
         self::assertCount(2, $this->sandbox->received());
@@ -459,7 +459,7 @@ final class QueueTest extends SandboxTestCase
         $before = memory_get_usage();
         $use();
         self::assertLessThan(8000, memory_get_usage() - $before);
-        self::assertTrue($client->flush(self::PATIENCE_MS));
+        self::assertTrue($client->flush(self::LIMIT_MS));
         self::assertCount(400, $this->sandbox->received());
     }
 }

@@ -80,21 +80,21 @@ final class StatusTest extends TestCase
 
     public function testUnknownCodeRaisesTheExceptionOfItsGroup(): void
     {
-        $class = static fn (int $code): string => get_class(Failure::exception($code, 'ESALES_NEW', 'words', null));
+        $class = static fn (int $code): string => get_class(Failure::exception($code, 'ESALES_NEW', 'message', null));
         self::assertSame(FinalException::class, $class(-19));
         self::assertSame(RetryableException::class, $class(-29));
         self::assertSame(InternalException::class, $class(Status::INTERNAL));
         self::assertSame(InternalException::class, $class(-77));
-        self::assertSame(-77, Failure::exception(-77, 'ESALES_NEW', 'words', null)->getStatus());
+        self::assertSame(-77, Failure::exception(-77, 'ESALES_NEW', 'message', null)->getStatus());
     }
 
     public function testEveryErrorCodeHasAnException(): void
     {
         foreach ((new \ReflectionClass(Status::class))->getConstants() as $name => $code) {
             if ($code < 0) {
-                $words = str_replace('_', '', ucwords(strtolower($name), '_'));
-                $class = get_class(Failure::exception($code, $name, 'words', null));
-                self::assertSame('Esales\Notify\Exception\\' . $words . 'Exception', $class);
+                $className = str_replace('_', '', ucwords(strtolower($name), '_'));
+                $class = get_class(Failure::exception($code, $name, 'message', null));
+                self::assertSame('Esales\Notify\Exception\\' . $className . 'Exception', $class);
             }
         }
     }

@@ -20,7 +20,7 @@ use Esales\Notify\Tests\Support\Vectors;
  */
 final class VectorsTest extends SandboxTestCase
 {
-    private const FLUSH_MS = Process::PATIENCE * 1000;
+    private const FLUSH_MS = Process::LIMIT_S * 1000;
 
     /** One sandbox for all rows: PHPUnit keeps every test until its end, and the number of file descriptors is
     limited. */

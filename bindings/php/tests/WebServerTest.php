@@ -21,7 +21,7 @@ final class WebServerTest extends SandboxTestCase
 
     private Folder $folder;
 
-    /** It must not end before the test. */
+    /** A property, so that the server does not end before the test. */
     private Process $server;
 
     protected function setUp(): void

@@ -5,7 +5,7 @@ ticket = "Oy9keW5hbWljLXBhZ2VzL3N0YXJ0L2VzYWxlcy1zdGFydC0xOyM7cHJvZHVjdF9rZXk7UF
 with Client() as client:  # ESALES_SPOOL names the directory that holds the queue
     receipt = client.enqueue_add_to_cart(visitor, ticket)
     print(receipt.name, receipt.id)
-    # A server goes on here. A program that ends waits, or what is in the memory of its process is lost:
+    # A server continues here. A program that ends must flush a queue in memory, or its notifications are lost:
     if not client.flush(timeout=5):
         print(client.stats().spool.pending, "still wait")
     settled = client.receipt(receipt.id)

@@ -12,7 +12,7 @@ import threading
 from typing import Callable, Dict, List, Set
 
 from esales_notify import Client, Receipt, Visitor, _callbacks, log_to
-from service import BUDGET_MS, PATIENCE_S, Control, until
+from service import BUDGET_MS, LIMIT_S, Control, until
 
 VISITOR = Visitor.anonymous("c", "s", "UK")
 
@@ -26,7 +26,7 @@ def fork_child(work: Callable[[], None]) -> int:
     """Starts a child that does this work. An alarm ends it if it hangs."""
     pid = os.fork()
     if pid == 0:
-        signal.alarm(PATIENCE_S)
+        signal.alarm(LIMIT_S)
         code = 1
         try:
             work()
@@ -49,7 +49,7 @@ def fork_while_threads_send(base_url: str) -> None:
             while not stop.is_set():
                 client.notify_add_to_cart(VISITOR, "t", f"parent-{name}-{number}")
                 if number == 0:
-                    sending.wait(PATIENCE_S)
+                    sending.wait(LIMIT_S)
                 number += 1
         except BaseException as error:
             failed.append(error)
@@ -58,7 +58,7 @@ def fork_while_threads_send(base_url: str) -> None:
     threads = [threading.Thread(target=send_until_stopped, args=(str(n),)) for n in range(4)]
     for thread in threads:
         thread.start()
-    sending.wait(PATIENCE_S)
+    sending.wait(LIMIT_S)
 
     def child(name: str) -> None:
         for number in range(3):
@@ -72,7 +72,7 @@ def fork_while_threads_send(base_url: str) -> None:
         assert ended == 0, f"child {name} ended with {ended}"
     stop.set()
     for thread in threads:
-        thread.join(PATIENCE_S)
+        thread.join(LIMIT_S)
         assert not thread.is_alive()
     assert not failed, failed
     client.notify_add_to_cart(VISITOR, "t", "parent-last")
@@ -92,7 +92,7 @@ def fork_during_a_call(base_url: str) -> None:
     pid = os.fork()
     if pid == 0:
         # No os._exit: the interpreter ends normally, with the inherited state.
-        signal.alarm(PATIENCE_S)
+        signal.alarm(LIMIT_S)
         client.notify_add_to_cart(VISITOR, "t", "child")
         client.close()
         sys.exit(0)
@@ -139,7 +139,7 @@ def end_while_delivering(base_url: str) -> None:
 def end_by_stop_delivery(base_url: str) -> None:
     """Stops the delivery, and ends without the functions of ``atexit``."""
     client = deliver_some(base_url)
-    assert client.stop_delivery(PATIENCE_S)
+    assert client.stop_delivery(LIMIT_S)
     os._exit(0)
 
 
@@ -163,7 +163,7 @@ def end_with_callbacks_at_work(base_url: str) -> None:
     client.on_delivery(busy)
     for _ in range(5000):
         client.enqueue_add_to_cart(VISITOR, "t")
-    assert has_begun.wait(PATIENCE_S)
+    assert has_begun.wait(LIMIT_S)
     globals()["unclosed"] = client
 
 
@@ -184,7 +184,7 @@ def end_while_callbacks_are_set(base_url: str) -> None:
 
     for _ in range(3):
         threading.Thread(target=forever, daemon=True).start()
-    assert has_begun.wait(PATIENCE_S)
+    assert has_begun.wait(LIMIT_S)
 
 
 def end_after_interrupts(base_url: str) -> None:
@@ -252,19 +252,19 @@ def fork_with_a_spool(base_url: str) -> None:
         of_parent: List[str] = []
         client.on_delivery(lambda receipt: of_parent.append(receipt.id))
         client.enqueue_add_to_cart(VISITOR, "t", "parent-0")
-        assert client.flush(PATIENCE_S)
+        assert client.flush(LIMIT_S)
         until("the parent was called back", lambda: of_parent == ["parent-0"])
 
         def child() -> None:
-            signal.alarm(PATIENCE_S)
+            signal.alarm(LIMIT_S)
             assert client.stats().spool.delivered == 1
             client.enqueue_add_to_cart(VISITOR, "t", "child-0")
-            assert client.flush(PATIENCE_S)
-            # It has no callback until it sets one.
+            assert client.flush(LIMIT_S)
+            # The child has no callback until it sets one.
             of_child: List[str] = []
             client.on_delivery(lambda receipt: of_child.append(receipt.id))
             client.enqueue_add_to_cart(VISITOR, "t", "child-1")
-            assert client.flush(PATIENCE_S)
+            assert client.flush(LIMIT_S)
             stats = client.stats()
             assert (stats.spool.delivered, stats.process.accepted, stats.is_balanced) == (3, 2, True), stats
             for id in ("parent-0", "child-0", "child-1"):
@@ -277,10 +277,10 @@ def fork_with_a_spool(base_url: str) -> None:
 
         process = multiprocessing.get_context("fork").Process(target=child)
         process.start()
-        process.join(2 * PATIENCE_S)
+        process.join(2 * LIMIT_S)
         assert process.exitcode == 0, process.exitcode
         client.enqueue_add_to_cart(VISITOR, "t", "parent-1")
-        assert client.flush(PATIENCE_S)
+        assert client.flush(LIMIT_S)
         stats = client.stats()
         assert (stats.spool.delivered, stats.process.accepted, stats.is_balanced) == (4, 2, True), stats
         client.close()
@@ -299,19 +299,19 @@ def fork_with_a_queue_in_memory(base_url: str) -> None:
     pid = os.fork()
     if pid == 0:
         # No os._exit: the interpreter's own end, with what the child inherited.
-        signal.alarm(PATIENCE_S)
+        signal.alarm(LIMIT_S)
         assert client.stats().spool.accepted == 0
         service.script("")
         of_child: List[str] = []
         client.on_delivery(lambda receipt: of_child.append(receipt.id))
         client.enqueue_add_to_cart(VISITOR, "t", "child")
-        assert client.flush(PATIENCE_S)
+        assert client.flush(LIMIT_S)
         until("the child was called back", lambda: of_child == ["child"])
         assert of_parent == [], of_parent
         sys.exit(0)
     ended = wait_for_child(pid)
     assert ended == 0, f"the child ended with {ended}"
-    assert client.flush(PATIENCE_S)
+    assert client.flush(LIMIT_S)
     until("the parent was called back", lambda: of_parent == ["parent"])
     client.close()
 
@@ -335,6 +335,6 @@ PROGRAMS: Dict[str, Callable[[str], None]] = {
 }
 
 if __name__ == "__main__":
-    # Also ends processes that hang.
-    signal.alarm(2 * PATIENCE_S)
+    # The alarm also ends processes that hang.
+    signal.alarm(2 * LIMIT_S)
     PROGRAMS[sys.argv[1]](sys.argv[2])

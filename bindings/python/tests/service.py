@@ -25,7 +25,7 @@ REPOSITORY = FOLDER.parent.parent
 VECTORS = REPOSITORY / "tests" / "vectors"
 
 #: The longest time that a test waits for an event, in seconds.
-PATIENCE_S = 60
+LIMIT_S = 60
 
 #: The option ``timeout_ms`` where a test is not about time: a busy machine may stop for seconds.
 BUDGET_MS = 60_000
@@ -66,7 +66,7 @@ def vectors(name: str) -> Any:
 
 def until(what: str, is_so: Callable[[], bool]) -> None:
     """Calls the function until it succeeds or the time is over."""
-    deadline = time.monotonic() + PATIENCE_S
+    deadline = time.monotonic() + LIMIT_S
     while not is_so():
         assert time.monotonic() < deadline, f"it was awaited that {what}"
         time.sleep(0.005)
@@ -95,12 +95,12 @@ def run_program(name: str, base_url: str, environment: Dict[str, str]) -> None:
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        timeout=3 * PATIENCE_S,
+        timeout=3 * LIMIT_S,
         check=False,
     )
     # pytest explains only the assertions in test files.
-    words = done.stdout.decode()
-    assert (done.returncode, words) == (0, ""), f"{done.returncode}: {words}"
+    output = done.stdout.decode()
+    assert (done.returncode, output) == (0, ""), f"{done.returncode}: {output}"
 
 
 class Control:
@@ -136,10 +136,10 @@ class Control:
             # Without verification: this only reads the received requests.
             context = ssl._create_unverified_context()
             connection: http.client.HTTPConnection = http.client.HTTPSConnection(
-                host, port, timeout=PATIENCE_S, context=context
+                host, port, timeout=LIMIT_S, context=context
             )
         else:
-            connection = http.client.HTTPConnection(host, port, timeout=PATIENCE_S)
+            connection = http.client.HTTPConnection(host, port, timeout=LIMIT_S)
         try:
             connection.request(method, path, body)
             answer = connection.getresponse()

@@ -216,12 +216,12 @@ CODES = {name: code for name, code in vars(e).items() if name.startswith("ESALES
 
 @pytest.mark.parametrize("name", [name for name, code in CODES.items() if code < 0])
 def test_errors_survive_pickling_and_copying(name: str) -> None:
-    receipt = Receipt(CODES[name], name, 503, 2, 1234, "one-id", "words")
-    error = error_class(CODES[name])("words", CODES[name], name, receipt)
+    receipt = Receipt(CODES[name], name, 503, 2, 1234, "one-id", "message")
+    error = error_class(CODES[name])("message", CODES[name], name, receipt)
     for twin in (pickle.loads(pickle.dumps(error)), copy.copy(error)):
         assert type(twin) is type(error)
-        assert str(twin) == str(error) == f"{name}: words"
-        assert (twin.status, twin.name, twin.detail, twin.receipt) == (CODES[name], name, "words", receipt)
+        assert str(twin) == str(error) == f"{name}: message"
+        assert (twin.status, twin.name, twin.detail, twin.receipt) == (CODES[name], name, "message", receipt)
 
 
 def test_unknown_code_raises_the_error_of_its_group() -> None:

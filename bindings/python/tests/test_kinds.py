@@ -20,7 +20,7 @@ import pytest
 
 import esales_notify as e
 from esales_notify import Client, Kind, Line, Notification, Visitor
-from service import BUDGET_MS, PATIENCE_S, Sandbox
+from service import BUDGET_MS, LIMIT_S, Sandbox
 
 START = Callable[..., Sandbox]
 
@@ -238,7 +238,7 @@ def test_notification_text_with_nul_or_surrogates_is_refused_by_name(
 
 
 @pytest.mark.parametrize(
-    ("notification", "words"),
+    ("notification", "message"),
     [
         (Notification.non_esales_click(), "product_key is missing"),
         (Notification.non_esales_add_to_cart(), "product_key is missing"),
@@ -254,10 +254,10 @@ def test_notification_text_with_nul_or_surrogates_is_refused_by_name(
     ],
 )
 def test_incomplete_notification_is_refused(
-    client: Client, sandbox: Sandbox, visitor: Visitor, notification: Notification, words: str
+    client: Client, sandbox: Sandbox, visitor: Visitor, notification: Notification, message: str
 ) -> None:
     for way in WAYS:
-        with pytest.raises(e.InvalidArgumentError, match=words):
+        with pytest.raises(e.InvalidArgumentError, match=message):
             getattr(client, way)(visitor, notification)
     assert sandbox.received() == []
 
@@ -363,20 +363,20 @@ def test_queued_payment_becomes_a_dead_letter_when_it_may_have_arrived(
     with client:
         if option == "enqueue":
             id = client.enqueue(visitor, Notification.payment([LINE])).id
-            assert client.flush(PATIENCE_S)
+            assert client.flush(LIMIT_S)
             receipt = client.receipt(id)
             assert receipt is not None
             assert receipt.status == e.ESALES_MAY_HAVE_ARRIVED
             counts = client.stats().spool
             assert (counts.accepted, counts.dead, counts.pending) == (1, 1, 0)
         else:
-            # It is not enqueued either, because the queue would send it again.
+            # The payment is not enqueued either, because the queue would send it again.
             with pytest.raises(e.MayHaveArrivedError):
                 client.notify(visitor, Notification.payment([LINE]))
-            assert client.flush(PATIENCE_S)
+            assert client.flush(LIMIT_S)
         # The next work of the queue does not send it again.
         client.enqueue(visitor, Notification.click("t"))
-        assert client.flush(PATIENCE_S)
+        assert client.flush(LIMIT_S)
     assert [one["path"].rsplit("/", 1)[1] for one in service.received()] == ["payment", "click"]
 
 

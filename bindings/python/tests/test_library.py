@@ -66,26 +66,26 @@ def test_library_is_searched_in_the_documented_order(package: Path, tmp_path: Pa
     beside.unlink()
     assert where(package, None, system.parent) == "loaded libesales_notify.so.0 4"
     system.unlink()
-    words = where(package, None, system.parent)
-    assert words.startswith("refused libesales_notify was not found. Tried:")
+    output = where(package, None, system.parent)
+    assert output.startswith("refused libesales_notify was not found. Tried:")
     for tried in ("the argument library", LIBRARY_VARIABLE, str(beside), "libesales_notify.so.0", "Install"):
-        assert tried in words
+        assert tried in output
 
 
 def test_library_path_argument_is_the_only_path_tried(package: Path, tmp_path: Path) -> None:
     put(package, "libesales_notify.so")
     nowhere = str(tmp_path / "nowhere.so")
-    words = where(package, None, None, repr(nowhere))
-    assert words.startswith(f"refused the library {nowhere} (from the argument library) cannot be loaded")
-    words = where(package, nowhere)
-    assert words.startswith(f"refused the library {nowhere} (from {LIBRARY_VARIABLE}) cannot be loaded")
+    output = where(package, None, None, repr(nowhere))
+    assert output.startswith(f"refused the library {nowhere} (from the argument library) cannot be loaded")
+    output = where(package, nowhere)
+    assert output.startswith(f"refused the library {nowhere} (from {LIBRARY_VARIABLE}) cannot be loaded")
 
 
 def test_broken_library_in_the_package_raises_an_error(package: Path, tmp_path: Path) -> None:
     (package / "libesales_notify.so").write_text("not a library")
     system = put(tmp_path / "c", "libesales_notify.so.0")
-    words = where(package, None, system.parent)
-    assert words.startswith(f"refused the library {package / 'libesales_notify.so'} (from next to the package)")
+    output = where(package, None, system.parent)
+    assert output.startswith(f"refused the library {package / 'libesales_notify.so'} (from next to the package)")
 
 
 def test_import_does_not_load_the_library(package: Path) -> None:

@@ -13,12 +13,12 @@ import pytest
 import esales_notify as e
 from esales_notify import Client, Receipt, Visitor, log_to
 from esales_notify._callbacks import _here
-from service import BUDGET_MS, PATIENCE_S, Sandbox
+from service import BUDGET_MS, LIMIT_S, Sandbox
 
 START = Callable[..., Sandbox]
 
 
-class Kept(logging.Handler):
+class RecordingHandler(logging.Handler):
     """Keeps the records; calls `then` for each."""
 
     def __init__(self, then: Optional[Callable[[logging.LogRecord], object]] = None) -> None:
@@ -37,7 +37,7 @@ class Kept(logging.Handler):
             self._then(record)
 
     def next(self) -> logging.LogRecord:
-        return self._came.get(timeout=PATIENCE_S)
+        return self._came.get(timeout=LIMIT_S)
 
     def messages(self) -> List[str]:
         return [record.getMessage() for record in self.records]
@@ -57,8 +57,8 @@ def logger() -> Iterator[logging.Logger]:
         logger.removeHandler(handler)
 
 
-def kept(logger: logging.Logger, then: Optional[Callable[[logging.LogRecord], object]] = None) -> Kept:
-    handler = Kept(then)
+def record_logs(logger: logging.Logger, then: Optional[Callable[[logging.LogRecord], object]] = None) -> RecordingHandler:
+    handler = RecordingHandler(then)
     logger.addHandler(handler)
     return handler
 
@@ -68,7 +68,7 @@ def test_log_messages_use_the_logger_of_the_package(
 ) -> None:
     service = start_sandbox()
     service.script("400:body=100%s")
-    handler = kept(logger)
+    handler = record_logs(logger)
     log_to(level=logging.WARNING)
     with Client(base_url=service.base_url, timeout_ms=BUDGET_MS) as client:
         id = client.enqueue_add_to_cart(visitor, ticket).id
@@ -84,7 +84,7 @@ def test_outage_is_logged_as_a_warning_and_its_end_as_info(
 ) -> None:
     service = start_sandbox()
     service.script("503")
-    handler = kept(logger)
+    handler = record_logs(logger)
     log_to("esales_notify", logging.INFO)
     with Client(base_url=service.base_url, timeout_ms=BUDGET_MS, gate_min_ms=10, gate_max_ms=10) as client:
         client.enqueue_add_to_cart(visitor, ticket)
@@ -95,7 +95,7 @@ def test_outage_is_logged_as_a_warning_and_its_end_as_info(
 def test_refused_notification_is_logged_as_an_error(
     logger: logging.Logger, client: Client, visitor: Visitor, ticket: str, sandbox: Sandbox
 ) -> None:
-    handler = kept(logger)
+    handler = record_logs(logger)
     log_to(level=logging.ERROR)
     with Client(base_url=sandbox.base_url, timeout_ms=BUDGET_MS, max_bytes=1024) as client:
         with pytest.raises(e.QueueFullError):
@@ -127,19 +127,19 @@ def test_log_level_limits_the_messages(
     given: Optional[int],
     hears: bool,
 ) -> None:
-    handler = kept(logger)
+    handler = record_logs(logger)
     logger.setLevel(of_the_logger)
     log_to(logger, given)
     # A blocking call logs at DEBUG, on its own thread.
     receipt = client.notify_add_to_cart(visitor, ticket)
     assert [record.levelno for record in handler.records] == ([logging.DEBUG] if hears else [])
-    assert all(receipt.id in words for words in handler.messages())
+    assert all(receipt.id in message for message in handler.messages())
 
 
 def test_log_is_off_by_default_and_after_log_off(
     logger: logging.Logger, client: Client, visitor: Visitor, ticket: str
 ) -> None:
-    handler = kept(logger)
+    handler = record_logs(logger)
     client.notify_add_to_cart(visitor, ticket)
     assert handler.records == []
     log_to()
@@ -152,10 +152,10 @@ def test_log_is_off_by_default_and_after_log_off(
 
 
 def test_second_logger_replaces_the_first(logger: logging.Logger, client: Client, visitor: Visitor, ticket: str) -> None:
-    handler = kept(logger)
+    handler = record_logs(logger)
     other = logging.getLogger("shop.carts")
     other.propagate = False
-    theirs = kept(other)
+    theirs = record_logs(other)
     log_to(level=logging.DEBUG)
     log_to(logging.LoggerAdapter(other, {}), logging.DEBUG)
     other.setLevel(logging.DEBUG)
@@ -170,21 +170,21 @@ def test_log_messages_have_no_visitor_data(logger: logging.Logger, start_sandbox
     # The service repeats the request in its answer.
     says = "the-customer-key the-session-key the-secret-token the-opaque-ticket"
     service.script(f'503:body="{says}", 400:body="{says}":times=2')
-    handler = kept(logger)
+    handler = record_logs(logger)
     log_to(level=logging.DEBUG)
     settled: queue.Queue[Receipt] = queue.Queue()
     soon: Dict[str, Any] = {"gate_min_ms": 10, "gate_max_ms": 10}
     with Client(base_url=service.base_url, timeout_ms=BUDGET_MS, max_attempts=1, **soon) as client:
         client.on_delivery(settled.put)
         client.enqueue_add_to_cart(who, ticket)
-        settled.get(timeout=PATIENCE_S)
+        settled.get(timeout=LIMIT_S)
         with pytest.raises(e.BadRequestError):
             client.notify_add_to_cart(who, ticket)
-    words = "\n".join(handler.messages())
-    assert words.count("ESALES_BAD_REQUEST") >= 2
-    assert "ESALES_SERVER_ERROR" in words
+    text = "\n".join(handler.messages())
+    assert text.count("ESALES_BAD_REQUEST") >= 2
+    assert "ESALES_SERVER_ERROR" in text
     for secret in (who.token, who.customer_key, who.session_key, ticket):
-        assert secret is not None and secret not in words
+        assert secret is not None and secret not in text
 
 
 def test_log_handler_can_use_the_library(
@@ -194,25 +194,25 @@ def test_log_handler_can_use_the_library(
         client.notify_add_to_cart(visitor, ticket, "by the handler")
         assert client.stats().is_balanced
 
-    handler = kept(logger, tell)
+    handler = record_logs(logger, tell)
     log_to(level=logging.DEBUG)
     for _ in range(2):
         client.notify_add_to_cart(visitor, ticket, "by the shop")
     assert sandbox.ids() == ["by the shop", "by the handler"] * 2
     # Messages that the handler caused are not logged, because that would never end.
-    assert ["by the shop" in words for words in handler.messages()] == [True, True]
+    assert ["by the shop" in message for message in handler.messages()] == [True, True]
 
 
 def test_log_handler_can_switch_the_log_off(logger: logging.Logger, start_sandbox: START, visitor: Visitor, ticket: str) -> None:
     with Client(base_url=start_sandbox().base_url, timeout_ms=BUDGET_MS) as client:
         for call in (client.notify_add_to_cart, client.enqueue_add_to_cart):
-            handler = kept(logger, lambda record: log_to(None))
+            handler = record_logs(logger, lambda record: log_to(None))
             log_to(level=logging.DEBUG)
             call(visitor, ticket)
             handler.next()
             logger.removeHandler(handler)
             call(visitor, ticket)
-            assert client.flush(PATIENCE_S)
+            assert client.flush(LIMIT_S)
             assert len(handler.records) == 1
 
 
@@ -240,11 +240,11 @@ def test_log_messages_come_on_the_thread_that_logs(
     logger: logging.Logger, start_sandbox: START, visitor: Visitor, ticket: str
 ) -> None:
     threads: queue.Queue[Tuple[str, int]] = queue.Queue()
-    kept(logger, lambda record: threads.put((record.getMessage(), threading.get_ident())))
+    record_logs(logger, lambda record: threads.put((record.getMessage(), threading.get_ident())))
     log_to(level=logging.DEBUG)
     with Client(base_url=start_sandbox().base_url, timeout_ms=BUDGET_MS) as client:
         client.notify_add_to_cart(visitor, ticket)
-        assert threads.get(timeout=PATIENCE_S)[1] == threading.get_ident()
+        assert threads.get(timeout=LIMIT_S)[1] == threading.get_ident()
         client.enqueue_add_to_cart(visitor, ticket)
-        assert threads.get(timeout=PATIENCE_S)[1] != threading.get_ident()
-        assert client.flush(PATIENCE_S)
+        assert threads.get(timeout=LIMIT_S)[1] != threading.get_ident()
+        assert client.flush(LIMIT_S)

@@ -56,7 +56,8 @@ def test_answer_raises_the_matching_error(
     http_status: Optional[int],
 ) -> None:
     sandbox.script(answer)
-    # Each on a new connection, because a broken kept connection is replaced, which would use the next scripted answer.
+    # Each call uses a new connection: a broken pooled connection is replaced, and the second request would use the next
+    # scripted answer.
     with Client(base_url=sandbox.base_url, timeout_ms=BUDGET_MS, max_attempts=1, keep_alive_s=0) as client:
         error = failure(client, visitor, ticket)
     assert type(error) is kind

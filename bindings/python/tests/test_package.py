@@ -29,9 +29,9 @@ def run(*command: str, environment: Dict[str, str], directory: Path = FOLDER) ->
     done = subprocess.run(
         command, env=environment, cwd=str(directory), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
     )
-    words = done.stdout.decode()
-    assert done.returncode == 0, words
-    return words
+    output = done.stdout.decode()
+    assert done.returncode == 0, output
+    return output
 
 
 def numbers_of_the_header() -> Dict[str, int]:
@@ -68,8 +68,8 @@ def test_ctypes_structs_equal_the_header(name: str, struct: Type[ctypes.Structur
     header = (REPOSITORY / "include" / "esales_notify.h").read_text("utf-8")
     found = re.search(rf"typedef struct {name} {{(.*?)}} {name};", header, re.DOTALL)
     assert found is not None
-    words = re.sub(r"/\*.*?\*/", "", found.group(1), flags=re.DOTALL)
-    theirs = [tuple(field) for field in re.findall(r"^ *(\w[\w ]*?\*?)\s*(\w+(?:\[\d+\])?);$", words, re.MULTILINE)]
+    output = re.sub(r"/\*.*?\*/", "", found.group(1), flags=re.DOTALL)
+    theirs = [tuple(field) for field in re.findall(r"^ *(\w[\w ]*?\*?)\s*(\w+(?:\[\d+\])?);$", output, re.MULTILINE)]
     types = {
         ctypes.c_char_p: ("const char *", ""),
         ctypes.c_int32: ("int32_t", ""),
@@ -102,7 +102,7 @@ def test_modules_have_no_circular_import() -> None:
     assert len(imports) >= 12
     assert "_status" in imports["_outcomes"]
     while imports:
-        # Modules that import none of the others; in a circle each imports another.
+        # Modules that import no other remaining module. If the rest is a cycle, there are none.
         free = {name for name, used in imports.items() if not used & set(imports)}
         assert free, f"a circle among {sorted(imports)}"
         imports = {name: used for name, used in imports.items() if name not in free}
@@ -134,10 +134,10 @@ def test_python_readme_lists_every_error() -> None:
 
 def test_python_example_runs(sandbox: Sandbox, environment: Dict[str, str], example: Dict[str, str]) -> None:
     environment["ESALES_BASE_URL"] = sandbox.base_url
-    words = run(sys.executable, str(EXAMPLE), environment=environment)
+    output = run(sys.executable, str(EXAMPLE), environment=environment)
     (received,) = sandbox.received()
     sent = received["notification"]
-    assert words == f"ESALES_DELIVERED {sent['id']}\n"
+    assert output == f"ESALES_DELIVERED {sent['id']}\n"
     names = {"market": "market", "customerKey": "customer_key", "sessionKey": "session_key", "ticket": "ticket"}
     assert {theirs: sent[theirs] for theirs in names} == {theirs: example[ours] for theirs, ours in names.items()}
 
@@ -145,23 +145,23 @@ def test_python_example_runs(sandbox: Sandbox, environment: Dict[str, str], exam
 def test_python_queue_example_runs(sandbox: Sandbox, environment: Dict[str, str], tmp_path: Path) -> None:
     environment["ESALES_BASE_URL"] = sandbox.base_url
     environment["ESALES_SPOOL"] = str(tmp_path / "spool")
-    words = run(sys.executable, str(QUEUE_EXAMPLE), environment=environment)
+    output = run(sys.executable, str(QUEUE_EXAMPLE), environment=environment)
     (sent,) = sandbox.ids()
-    assert words == f"ESALES_QUEUED {sent}\nESALES_DELIVERED {sent}\n"
+    assert output == f"ESALES_QUEUED {sent}\nESALES_DELIVERED {sent}\n"
 
 
 def test_python_payment_example_runs(start_sandbox: Callable[..., Sandbox], environment: Dict[str, str]) -> None:
     sandbox = start_sandbox("--private-key", "a private key")
     environment["ESALES_BASE_URL"] = sandbox.base_url
-    words = run(sys.executable, str(PAYMENT_EXAMPLE), environment=environment)
-    assert words == "ESALES_DELIVERED\n" * 5
+    output = run(sys.executable, str(PAYMENT_EXAMPLE), environment=environment)
+    assert output == "ESALES_DELIVERED\n" * 5
     kinds = [one["path"].split("?")[0].rsplit("/", 1)[1] for one in sandbox.received()]
     assert kinds == ["click", "non-esales-click", "non-esales-adding-to-cart", "payment", "end"]
 
 
 def test_type_checker_accepts_the_package(environment: Dict[str, str]) -> None:
-    words = run(sys.executable, "-m", "mypy", "--strict", "src", "tests", "examples", environment=environment)
-    assert "Success" in words
+    output = run(sys.executable, "-m", "mypy", "--strict", "src", "tests", "examples", environment=environment)
+    assert "Success" in output
 
 
 CHECKERS = {
@@ -291,5 +291,5 @@ def test_wheel_works_in_a_fresh_environment(tmp_path: Path, environment: Dict[st
     if with_library:
         del environment[LIBRARY_VARIABLE]
     program = "import esales_notify as e; print(len(e.new_key()), e.__file__)"
-    words = run(sys.executable, "-c", program, environment=environment, directory=tmp_path)
-    assert words.split() == ["36", str(site / "esales_notify" / "__init__.py")]
+    output = run(sys.executable, "-c", program, environment=environment, directory=tmp_path)
+    assert output.split() == ["36", str(site / "esales_notify" / "__init__.py")]

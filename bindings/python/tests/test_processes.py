@@ -10,7 +10,7 @@ import pytest
 
 import esales_notify as e
 from esales_notify import Client, Visitor
-from service import BUDGET_MS, PATIENCE_S, Sandbox, run_program, watch_frees
+from service import BUDGET_MS, LIMIT_S, Sandbox, run_program, watch_frees
 
 START = Callable[..., Sandbox]
 
@@ -33,7 +33,7 @@ class HangingCall:
         sandbox.wait_for(1)
 
     def name_of_its_end(self) -> str:
-        self._thread.join(PATIENCE_S)
+        self._thread.join(LIMIT_S)
         assert not self._thread.is_alive()
         return self.name
 
@@ -71,7 +71,7 @@ def test_client_is_freed_once(sandbox: Sandbox, visitor: Visitor) -> None:
         client.notify_add_to_cart(visitor, "t")
     assert freed == []
     client.close()
-    # Also while an exception, and with it the frames of the call, is kept.
+    # Also while an exception is kept, which keeps the frames of the call.
     assert kept.value.status == e.ESALES_SERVER_ERROR
     assert len(freed) == 1
     client.close()
@@ -95,7 +95,7 @@ def test_threads_get_receipts_or_closed_errors_while_another_closes_the_client(s
         together = threading.Barrier(9)
 
         def send(client: Client = client, together: threading.Barrier = together) -> int:
-            together.wait(PATIENCE_S)
+            together.wait(LIMIT_S)
             sent = 0
             try:
                 while True:
@@ -106,9 +106,9 @@ def test_threads_get_receipts_or_closed_errors_while_another_closes_the_client(s
 
         with ThreadPoolExecutor(8) as pool:
             running = [pool.submit(send) for _ in range(8)]
-            together.wait(PATIENCE_S)
+            together.wait(LIMIT_S)
             client.close()
-            sent = sum(one.result(PATIENCE_S) for one in running)
+            sent = sum(one.result(LIMIT_S) for one in running)
         assert len(sandbox.received()) == sent
         sandbox.clear()
 
@@ -120,7 +120,7 @@ def test_forked_children_send_while_threads_of_the_parent_send(start_sandbox: ST
     assert len(set(ids)) == len(ids), "something arrived twice"
     expected = {f"child-{name}-{what}" for name in range(10) for what in (0, 1, 2, "own")}
     assert expected <= set(ids)
-    # Neither wrote to a connection of the other.
+    # Parent and child did not write to each other's connections.
     who = [(one["connection"], one["notification"]["id"].rsplit("-", 1)[0]) for one in sandbox.received()]
     of_children = {connection for connection, name in who if name.startswith("child")}
     of_the_parent = {connection for connection, name in who if name.startswith("parent")}

@@ -19,7 +19,7 @@ import pytest
 
 import esales_notify as e
 from esales_notify import Client, Counts, Percentiles, Receipt, Visitor
-from service import BUDGET_MS, PATIENCE_S, Sandbox, occupy, run_program, until, watch_frees
+from service import BUDGET_MS, LIMIT_S, Sandbox, occupy, run_program, until, watch_frees
 
 START = Callable[..., Sandbox]
 MAKE = Callable[..., Client]
@@ -81,7 +81,7 @@ def test_enqueued_notification_is_delivered(
     assert (receipt.status, receipt.name) == (e.ESALES_QUEUED, "ESALES_QUEUED")
     assert (receipt.http_status, receipt.attempts) == (None, 0)
     assert client.enqueue_add_to_cart(visitor, ticket, "one-id").id == "one-id"
-    assert client.flush(PATIENCE_S)
+    assert client.flush(LIMIT_S)
     assert sorted(service.ids()) == sorted([receipt.id, "one-id"])
     assert {one["notification"]["ticket"] for one in service.received()} == {ticket}
     for id in (receipt.id, "one-id"):
@@ -99,7 +99,7 @@ def test_try_enqueue_returns_the_receipt_when_it_is_accepted(
         client.try_enqueue(visitor, e.Notification.click(ticket, id="a")),
         client.try_enqueue_add_to_cart(visitor, ticket, "b"),
     ]
-    assert client.flush(PATIENCE_S)
+    assert client.flush(LIMIT_S)
     assert [(receipt.status, receipt.id) for receipt in receipts] == [(e.ESALES_QUEUED, "a"), (e.ESALES_QUEUED, "b")]
     assert sorted(service.ids()) == ["a", "b"]
 
@@ -145,7 +145,7 @@ def test_receipt_counts_attempts_after_a_retry(service: Sandbox, make: MAKE, vis
     service.script("503, 204")
     client = make()
     id = client.enqueue_add_to_cart(visitor, ticket).id
-    assert client.flush(PATIENCE_S)
+    assert client.flush(LIMIT_S)
     delivered = found(client, id)
     assert (delivered.status, delivered.http_status, delivered.attempts) == (e.ESALES_DELIVERED, 204, 2)
     assert service.ids() == [id, id]
@@ -159,7 +159,7 @@ def test_receipt_of_a_dead_letter_has_the_final_status(
     service.script(answer)
     client = make()
     id = client.enqueue_add_to_cart(visitor, ticket).id
-    assert client.flush(PATIENCE_S)
+    assert client.flush(LIMIT_S)
     dead = found(client, id)
     assert (dead.status, dead.http_status, dead.attempts) == (status, int(answer), 1)
     assert dead.detail != ""
@@ -171,10 +171,10 @@ def test_receipt_is_expired_after_max_age_s(make: MAKE, visitor: Visitor, ticket
     settled: queue.Queue[Receipt] = queue.Queue()
     client.on_delivery(settled.put)
     id = client.enqueue_add_to_cart(visitor, ticket).id
-    assert client.flush(PATIENCE_S)
+    assert client.flush(LIMIT_S)
     expired = found(client, id)
     assert (expired.status, expired.name, expired.id) == (e.ESALES_EXPIRED, "ESALES_EXPIRED", id)
-    assert settled.get(timeout=PATIENCE_S) == expired
+    assert settled.get(timeout=LIMIT_S) == expired
     assert_counts(client, accepted=1, expired=1)
 
 
@@ -225,11 +225,11 @@ def test_gil_is_released_during_a_flush(service: Sandbox, make: MAKE, visitor: V
     client = make()
     client.enqueue_add_to_cart(visitor, ticket)
     with ThreadPoolExecutor(1) as pool:
-        flushed = pool.submit(client.flush, PATIENCE_S)
+        flushed = pool.submit(client.flush, LIMIT_S)
         # Only this thread can repair the service. If it had to wait for the flush, the flush would end by its timeout.
         service.wait_for(3)
         service.script("")
-        assert flushed.result(PATIENCE_S)
+        assert flushed.result(LIMIT_S)
 
 
 def test_stats_count_every_outcome(service: Sandbox, make: MAKE, visitor: Visitor, ticket: str, spool: Optional[Path]) -> None:
@@ -240,13 +240,13 @@ def test_stats_count_every_outcome(service: Sandbox, make: MAKE, visitor: Visito
         client.enqueue_add_to_cart(visitor, ticket)
         # The counters add up at every moment.
         assert client.stats().is_balanced
-    assert client.flush(PATIENCE_S)
+    assert client.flush(LIMIT_S)
     assert_counts(client, accepted=5, delivered=4, dead=1)
     stats = client.stats()
     assert (stats.process_refused, stats.pending_bytes, stats.oldest_age_ms) == (0, 0, 0)
     assert (stats.gate_failures, stats.gate_closed_ms) == (0, 0)
-    assert 0 < stats.latency_us.p50 <= stats.latency_us.p95 <= stats.latency_us.p99 < PATIENCE_S * 1_000_000
-    assert 0 <= stats.age_ms.p50 <= stats.age_ms.p95 <= stats.age_ms.p99 < PATIENCE_S * 1_000
+    assert 0 < stats.latency_us.p50 <= stats.latency_us.p95 <= stats.latency_us.p99 < LIMIT_S * 1_000_000
+    assert 0 <= stats.age_ms.p50 <= stats.age_ms.p95 <= stats.age_ms.p99 < LIMIT_S * 1_000
     assert pickle.loads(pickle.dumps(stats)) == stats
     with pytest.raises(dataclasses.FrozenInstanceError):
         stats.spool = stats.process  # type: ignore[misc]
@@ -273,7 +273,7 @@ def test_failed_notify_is_queued_when_on_failure_is_queue(
     receipt = client.notify_add_to_cart(visitor, ticket, "one-id")
     assert (receipt.status, receipt.name, receipt.id) == (e.ESALES_QUEUED, "ESALES_QUEUED", "one-id")
     assert (receipt.http_status, receipt.attempts) == (503, 1)
-    assert client.flush(PATIENCE_S)
+    assert client.flush(LIMIT_S)
     assert service.ids() == ["one-id", "one-id"]
     assert found(client, "one-id").attempts == 2
     # A final failure raises as without the option.
@@ -329,7 +329,7 @@ def test_invalid_queue_option_is_refused(tmp_path: Path) -> None:
     for options in refused:
         with pytest.raises(e.InvalidConfigError):
             Client(cluster_id="a", **options)
-    # A failing disk is no wrong option.
+    # A failing disk is not a wrong option.
     letter = tmp_path / "letter.txt"
     letter.write_text("Dear customer")
     for spool in (tmp_path / "no-such-folder" / "spool", letter):
@@ -351,12 +351,12 @@ def test_interpreter_that_stops_its_delivery_sends_nothing_twice(
     delivered = 0
     for _ in range(5):
         run_program(ends, service.base_url, environment)
-        # It delivered some, but not all.
+        # The process delivered some of them, but not all.
         assert delivered < len(service.received()) < len(ids)
         delivered = len(service.received())
         # The sent notifications are recorded.
         assert producer.stats().spool.delivered == delivered
-    assert make(spool=spool).flush(PATIENCE_S)
+    assert make(spool=spool).flush(LIMIT_S)
     assert sorted(service.ids()) == sorted(ids)
 
 
@@ -365,8 +365,8 @@ def test_stopped_delivery_stays_stopped(
 ) -> None:
     client = make(spool=tmp_path / "spool")
     client.enqueue_add_to_cart(visitor, ticket)
-    assert client.flush(PATIENCE_S)
-    assert client.stop_delivery(PATIENCE_S)
+    assert client.flush(LIMIT_S)
+    assert client.stop_delivery(LIMIT_S)
     client.enqueue_add_to_cart(visitor, ticket)
     assert not client.flush(0.2)
     assert_counts(client, accepted=2, delivered=1, pending=1)
@@ -392,7 +392,7 @@ def test_delivery_callback_gets_every_receipt(service: Sandbox, make: MAKE, visi
     settled: queue.Queue[Tuple[Receipt, int]] = queue.Queue()
     client.on_delivery(lambda receipt: settled.put((receipt, threading.get_ident())))
     ids = [client.enqueue_add_to_cart(visitor, ticket).id for _ in range(3)]
-    came = [settled.get(timeout=PATIENCE_S) for _ in range(3)]
+    came = [settled.get(timeout=LIMIT_S) for _ in range(3)]
     statuses = [e.ESALES_DELIVERED, e.ESALES_BAD_REQUEST, e.ESALES_DELIVERED]
     assert [(receipt.id, receipt.status) for receipt, _ in came] == list(zip(ids, statuses))
     dead = came[1][0]
@@ -414,10 +414,10 @@ def test_delivery_callback_can_use_the_client(service: Sandbox, make: MAKE, visi
 
     client.on_delivery(follow_up)
     client.enqueue_add_to_cart(visitor, ticket, "first")
-    receipt, is_balanced, follows = answers.get(timeout=PATIENCE_S)
+    receipt, is_balanced, follows = answers.get(timeout=LIMIT_S)
     assert receipt is not None
     assert (receipt.status, is_balanced, follows) == (e.ESALES_DELIVERED, True, "ESALES_QUEUED")
-    assert client.flush(PATIENCE_S)
+    assert client.flush(LIMIT_S)
     assert service.ids() == ["first", "second"]
 
 
@@ -434,19 +434,19 @@ def test_exception_of_a_delivery_callback_is_logged(
 
     client.on_delivery(fail)
     ids = [client.enqueue_add_to_cart(visitor, ticket).id for _ in range(2)]
-    assert sorted(settled.get(timeout=PATIENCE_S) for _ in ids) == sorted(ids)
+    assert sorted(settled.get(timeout=LIMIT_S) for _ in ids) == sorted(ids)
     # Waits until the callback has returned.
     client.on_delivery(None)
     records = [record for record in caplog.records if record.name == "esales_notify"]
     assert [(record.levelno, record.exc_info and record.exc_info[0]) for record in records] == [(logging.ERROR, kind)] * 2
     # The delivery continues.
-    assert client.flush(PATIENCE_S)
+    assert client.flush(LIMIT_S)
     assert_counts(client, accepted=2, delivered=2)
 
 
 def deliver(client: Client, visitor: Visitor, ticket: str) -> str:
     id = client.enqueue_add_to_cart(visitor, ticket).id
-    assert client.flush(PATIENCE_S)
+    assert client.flush(LIMIT_S)
     return id
 
 
@@ -466,11 +466,11 @@ def test_delivery_callback_can_be_replaced_and_unregistered(make: MAKE, visitor:
     client.on_delivery(None)
     three = deliver(client, visitor, ticket)
     witness = make()
-    told: queue.Queue[str] = queue.Queue()
-    witness.on_delivery(lambda receipt: told.put(receipt.id))
+    reported: queue.Queue[str] = queue.Queue()
+    witness.on_delivery(lambda receipt: reported.put(receipt.id))
     four = deliver(client, visitor, ticket)
     # Both clients share a queue, and callbacks run in its order: the third has been called.
-    while told.get(timeout=PATIENCE_S) != four:
+    while reported.get(timeout=LIMIT_S) != four:
         pass
     assert came == [("first", one), ("second", two)]
     assert found(client, three).status == e.ESALES_DELIVERED
@@ -483,12 +483,12 @@ def test_unregistering_a_delivery_callback_waits_until_it_has_ended(make: MAKE, 
 
     def slow(receipt: Receipt) -> None:
         entered.set()
-        assert may_leave.wait(PATIENCE_S)
+        assert may_leave.wait(LIMIT_S)
         has_ended.append(True)
 
     client.on_delivery(slow)
     client.enqueue_add_to_cart(visitor, ticket)
-    assert entered.wait(PATIENCE_S)
+    assert entered.wait(LIMIT_S)
 
     def take_back() -> bool:
         client.on_delivery(None)
@@ -497,25 +497,25 @@ def test_unregistering_a_delivery_callback_waits_until_it_has_ended(make: MAKE, 
     with ThreadPoolExecutor(1) as pool:
         taken = pool.submit(take_back)
         may_leave.set()
-        assert taken.result(PATIENCE_S)
+        assert taken.result(LIMIT_S)
 
 
 def test_delivery_callback_can_unregister_itself_and_close_its_client(make: MAKE, visitor: Visitor, ticket: str) -> None:
     for end in (lambda client: client.on_delivery(None), lambda client: client.close()):
         client, witness = make(), make()
         came: List[str] = []
-        told: queue.Queue[str] = queue.Queue()
+        reported: queue.Queue[str] = queue.Queue()
 
         def once(receipt: Receipt, client: Client = client, end: Callable[[Client], None] = end) -> None:
             came.append(receipt.id)
             end(client)
 
         client.on_delivery(once)
-        witness.on_delivery(lambda receipt: told.put(receipt.id))
+        witness.on_delivery(lambda receipt: reported.put(receipt.id))
         ids = []
         for _ in range(2):
             ids.append(witness.enqueue_add_to_cart(visitor, ticket).id)
-            assert told.get(timeout=PATIENCE_S) == ids[-1]
+            assert reported.get(timeout=LIMIT_S) == ids[-1]
         assert came == ids[:1]
         witness.on_delivery(None)
 
@@ -527,24 +527,24 @@ def test_close_lets_a_running_delivery_callback_finish(make: MAKE, visitor: Visi
 
     def slow(receipt: Receipt) -> None:
         entered.set()
-        assert may_leave.wait(PATIENCE_S)
+        assert may_leave.wait(LIMIT_S)
         ended.put(receipt.id)
 
     client.on_delivery(slow)
     freed = watch_frees(client)
     id = client.enqueue_add_to_cart(visitor, ticket).id
-    assert entered.wait(PATIENCE_S)
+    assert entered.wait(LIMIT_S)
     client.close()
     assert (freed, ended.empty()) == ([], True)
     may_leave.set()
-    assert ended.get(timeout=PATIENCE_S) == id
+    assert ended.get(timeout=LIMIT_S) == id
     until("the client is freed", lambda: len(freed) == 1)
 
 
 def test_closed_client_calls_no_delivery_callback(service: Sandbox, make: MAKE, visitor: Visitor, ticket: str) -> None:
     client, witness = make(), make()
     came: List[Receipt] = []
-    told: queue.Queue[str] = queue.Queue()
+    reported: queue.Queue[str] = queue.Queue()
     client.on_delivery(came.append)
     freed = watch_frees(client)
     # Both clients share the queue, which delivers the notifications of a closed client.
@@ -552,9 +552,9 @@ def test_closed_client_calls_no_delivery_callback(service: Sandbox, make: MAKE, 
     id = client.enqueue_add_to_cart(visitor, ticket).id
     client.close()
     assert len(freed) == 1
-    witness.on_delivery(lambda receipt: told.put(receipt.id))
+    witness.on_delivery(lambda receipt: reported.put(receipt.id))
     service.script("")
-    assert told.get(timeout=PATIENCE_S) == id
+    assert reported.get(timeout=LIMIT_S) == id
     assert came == []
 
 
@@ -580,7 +580,7 @@ def test_spool_is_shared_with_another_process(
     stats = client.stats()
     assert (stats.spool.accepted, stats.process.accepted, stats.is_balanced) == (3, 0, True)
     # A client that enqueued nothing can flush too.
-    assert client.flush(PATIENCE_S)
+    assert client.flush(LIMIT_S)
     assert sorted(service.ids()) == ["other-0", "other-1", "other-2"]
     assert {found(client, id).status for id in service.ids()} == {e.ESALES_DELIVERED}
     stats = client.stats()
@@ -593,7 +593,7 @@ def test_interpreter_exits_cleanly_while_callbacks_run(start_sandbox: START, env
     for _ in range(5):
         sandbox = start_sandbox()
         run_program("end_with_callbacks_at_work", sandbox.base_url, environment)
-        # It delivered; otherwise the test has no meaning.
+        # The parent delivered; otherwise the test has no meaning.
         assert sandbox.received() != []
 
 
@@ -639,7 +639,7 @@ def test_enqueue_does_not_hold_the_event_loop_when_the_service_is_slow(make: MAK
         await asyncio.gather(*pages)
         # All pages are served before the first answer of the service.
         assert len(served) == 10 and client.stats().process.delivered == 0
-        return await asyncio.get_running_loop().run_in_executor(None, client.flush, PATIENCE_S)
+        return await asyncio.get_running_loop().run_in_executor(None, client.flush, LIMIT_S)
 
     assert asyncio.run(shop())
     assert client.stats().process.delivered == 1000

@@ -21,7 +21,7 @@ from esales_notify import (
     customer_key,
     customer_token,
 )
-from service import BUDGET_MS, PATIENCE_S, Sandbox, vectors
+from service import BUDGET_MS, LIMIT_S, Sandbox, vectors
 
 Row = Dict[str, Any]
 
@@ -91,7 +91,7 @@ def test_notification_bytes_equal_the_vector(row: Row, sandbox: Sandbox, client:
         receipt = getattr(client, way)(visitor_of(row), row["ticket"], row["id"])
     else:
         receipt = getattr(client, way)(visitor_of(row), getattr(Notification, row["kind"])(**fields_of(row)))
-    assert client.flush(PATIENCE_S)
+    assert client.flush(LIMIT_S)
     (received,) = sandbox.received()
     assert (received["path"], received["body"]) == (row["path"], row["body"])
     assert receipt.id == row["id"]
@@ -152,18 +152,18 @@ def test_invalid_input_is_refused_with_the_message_of_the_vector(row: Row, sandb
     with pytest.raises((NotifyError, TypeError)) as refused:
         call_with_bad_input(row, sandbox, way)
     error = refused.value
-    words = str(error)
+    message = str(error)
     names = row["names"]
     if getattr(error, "receipt", None) is None:
         # A Line refuses wrong values before it has a place in the order.
         names = re.sub(r"^lines\[\d+\]\.", "", names)
-    assert names in words or (row.get("option") and row["option"] in words), words
+    assert names in message or (row.get("option") and row["option"] in message), message
     if isinstance(error, NotifyError):
         assert error.status == row["status"]
         expected = InvalidArgumentError if row["status"] == ESALES_INVALID_ARGUMENT else InvalidConfigError
         assert type(error) is expected
         assert isinstance(error, ValueError)
     else:
-        # Only what is no string at all.
+        # Only values that are not strings.
         assert None in row["set"].values()
     assert sandbox.received() == []

@@ -65,7 +65,7 @@ int main(void) {
     esales_visitor visitor = ESALES_VISITOR_INIT;
     visitor.customer_key = customer;
     visitor.session_key = session;
-    /* Who is signed in, your shop knows. Here the web server says it, and drops a visitor's own such header. */
+    /* Your shop knows who is signed in. Here the web server sets the header, and drops a visitor's own. */
     const char *customer_id = getenv("HTTP_X_REMOTE_USER");
     if (customer_id && esales_customer_key(customer_id, customer) >= 0 && esales_customer_token(private_key, customer, token) >= 0)
         visitor.token = token;

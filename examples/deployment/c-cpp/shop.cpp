@@ -40,7 +40,7 @@ static std::string key_of(const std::string& cookie, const std::string& lifetime
     return *key;
 }
 
-// Who is signed in, your shop knows. Here the web server says it, and drops a visitor's own such header.
+// Your shop knows who is signed in. Here the web server sets the header, and drops a visitor's own.
 static visitor who(const std::string& customer, const std::string& session, const std::string& private_key) {
     const auto key = esales::customer_key(variable("HTTP_X_REMOTE_USER"));
     if (!key) return visitor::anonymous(customer, session);

@@ -85,7 +85,7 @@ public static class Shop
         string form = new StreamReader(page.Request.InputStream).ReadToEnd();
         string customer = KeyOf(page, "customer", "; Max-Age=31536000");
         string session = KeyOf(page, "session", "");
-        // Who is signed in, your shop knows. Here the web server in front says it, and drops a visitor's own such header.
+        // Your shop knows who is signed in. Here the web server in front sets the header, and drops a visitor's own.
         string customerId = page.Request.Headers["X-Remote-User"];
         // Your shop does its own work here. Then:
         string ticket = Field(form, "ticket"), order = Field(form, "order");

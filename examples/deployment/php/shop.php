@@ -22,7 +22,7 @@ function keyOf(string $cookie, int $expires): string
     return $key;
 }
 
-/** Who is signed in, your shop knows. Here the web server in front says it, and drops a visitor's own such header. */
+/** Your shop knows who is signed in. Here the web server in front sets the header, and drops a visitor's own. */
 function visitor(string $customer, string $session): Visitor
 {
     $customerId = $_SERVER['HTTP_X_REMOTE_USER'] ?? '';
@@ -44,7 +44,7 @@ function linesOf(string $order): array
     return [new Line('P_125383', 'P_125383-0014_UK', 1, '199.50', '80')];
 }
 
-/** Puts the event into the queue. Every failure is logged, also that FFI is off: no page fails because of an event. */
+/** Puts the event into the queue. Every failure is logged, even if FFI is off: no page fails because of an event. */
 function tell(string $customer, string $session, callable $notification): void
 {
     try {

@@ -44,7 +44,7 @@ def key_of(environ, headers, cookie, lifetime):
 
 
 def visitor(environ, customer, session):
-    """Who is signed in, your shop knows. Here the web server in front says it, and drops a visitor's own such header."""
+    """Your shop knows who is signed in. Here the web server in front sets the header, and drops a visitor's own."""
     customer_id = environ.get("HTTP_X_REMOTE_USER")
     if not customer_id:
         return Visitor.anonymous(customer, session)

@@ -31,7 +31,7 @@ fn tell(form: &str, customer: &str, session: &str) -> Result<(), Error> {
         None if lines.is_empty() => return Ok(()),
         None => Notification::secure_payment(&lines, &private_key), // the order is paid
     };
-    // Who is signed in, your shop knows. Here the web server says it, and drops a visitor's own such header.
+    // Your shop knows who is signed in. Here the web server sets the header, and drops a visitor's own.
     let signed_in = match env::var("HTTP_X_REMOTE_USER") {
         Ok(customer_id) => {
             let key = customer_key(&customer_id)?;

@@ -72,8 +72,8 @@ impl SpoolAdmin {
         })
     }
 
-    /// What the engine of the option `spool` says of itself, for a diagnosis; `None` if the spool is in memory or in a
-    /// directory. Changes nothing.
+    /// The properties of the engine that holds the spool, for `esales-notify doctor`; `None` if the spool is in memory
+    /// or in a directory. Changes nothing.
     ///
     /// # Errors
     /// [`Status::InvalidConfig`] if the options of the queue contradict one another, [`Status::SpoolFailed`] if the engine
@@ -122,7 +122,7 @@ impl SpoolAdmin {
         SpoolAdmin { spool, settings }
     }
 
-    /// What the option `spool` names it.
+    /// The value of the option `spool`.
     #[must_use]
     pub fn name(&self) -> String {
         let spool = self.settings.spool.as_ref();
@@ -291,7 +291,7 @@ impl SpoolAdmin {
             if Instant::now() >= deadline {
                 return Err(Error::new(
                     Status::SpoolFailed,
-                    "the process that delivers the spool has not done this in time; it does it when it can",
+                    "the process that delivers the spool did not do this in time; it will do so later",
                 ));
             }
             let Some(mut lease) = self.spool.acquire(deadline)? else {

@@ -1,4 +1,4 @@
-//! What an operator can read about a spool.
+//! The data that an operator can read about a spool.
 
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
@@ -15,8 +15,8 @@ use crate::spool::{Gate, Overview, StoredItem, Totals};
 pub struct SpoolReport {
     /// The counters.
     pub counts: Counts,
-    /// Notifications that were accepted, and that the engine of the spool has lost since, at least; not among `counts`.
-    /// Always 0 for a spool in a directory.
+    /// Accepted notifications that the spool's engine has lost. The true number may be greater. `counts` does not
+    /// include them. Always 0 for a spool in a directory.
     pub lost: u64,
     /// Bytes of the pending notifications.
     pub pending_bytes: u64,
@@ -26,9 +26,9 @@ pub struct SpoolReport {
     pub origins: Vec<OriginReport>,
     /// The number of dead letters for each status.
     pub dead_by_status: Vec<(Status, u64)>,
-    /// Time from acceptance to the service's answer, of the last 1,000 deliveries.
+    /// Time from acceptance to the service's answer, for the last 1,000 deliveries.
     pub delivery_age: Percentiles,
-    /// Duration of the successful attempt, of the last 1,000 deliveries.
+    /// Duration of the successful attempt, for the last 1,000 deliveries.
     pub attempt_latency: Percentiles,
     /// The process that delivers the spool, as text. `None`: no process delivers it.
     pub leader: Option<String>,

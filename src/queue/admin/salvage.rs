@@ -21,7 +21,7 @@ pub struct SalvageReport {
     pub dead_letters_left: u64,
     /// Number of payments that were skipped, because they may have arrived.
     pub may_have_arrived_left: u64,
-    /// What could not be read, as text.
+    /// The parts that could not be read, as text.
     pub unreadable: Vec<String>,
 }
 

@@ -56,7 +56,7 @@ pub(crate) fn oldest_dead_letters_are_dropped_over_max_dead<E: Engine>() {
     settle(&mut *lease, &fetched[1..], Fate::Dead);
     assert_eq!(stored_ids(&all_dead(&*spool)), ["n-7", "n-8", "n-9"]);
     assert_eq!(counts(&*spool), [9, 0, 3, 0, 6, 0]);
-    // The receipt still says what the service answered.
+    // The receipt still has the service's answer.
     let receipt = spool.receipt("n-1", at(60), soon()).unwrap().unwrap();
     assert_eq!(receipt.status, Status::Rejected);
 }
@@ -146,8 +146,8 @@ pub(crate) fn discarded_dead_letter_counts_as_dropped<E: Engine>() {
     }
 }
 
-/// A lease on a spool of dead, delivered and pending notifications of two persons: odd ids of one, even ids of the
-/// other.
+/// A lease on a spool of dead, delivered and pending notifications of two persons. One has the odd ids, the other the
+/// even ids.
 fn of_two_people<E: Engine>(body: impl Fn(u64) -> String) -> (E, Box<dyn Spool>, Box<dyn Lease>) {
     let engine = E::new(&settings());
     let spool = engine.open();

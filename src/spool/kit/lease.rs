@@ -1,4 +1,4 @@
-//! One drainer at a time, and what its settlements do.
+//! Only one drainer holds the lease; the results of its settlements.
 
 use super::*;
 use crate::spool::{Gate, LeaseError};
@@ -21,7 +21,7 @@ pub(crate) fn lease_is_granted_to_one_drainer_at_a_time<E: Engine>() {
         assert!(!is_free(&*one));
         assert!(!is_free(&*two));
     }
-    // Those who were refused have not harmed it.
+    // The refused calls have not harmed the lease.
     push_all(&*two, 1..=1);
     let fetched = fetch(&mut *lease, SHOP, at(0));
     settle(&mut *lease, &fetched, Fate::Delivered);
@@ -76,7 +76,7 @@ pub(crate) fn stale_lease_is_refused_when_another_drainer_leads<E: Engine>() {
     assert_eq!(two.gate(SHOP, soon()).unwrap(), Gate::default());
     assert_eq!(ids(&fetch(&mut *lease, SHOP, at(0))), ["n-1", "n-2"]);
     assert_eq!(all_pending(&*two).len(), 2);
-    // Not even after the next drainer has gone.
+    // The old lease is refused even after the next drainer has released its own.
     lease.release();
     assert_lost(&mut *stale, &fetched[0]);
     assert_eq!(counts(&*one), [2, 0, 0, 0, 0, 2]);
@@ -164,7 +164,7 @@ pub(crate) fn settle_ignores_items_that_were_already_completed<E: Engine>() {
         Fate::Expired,
         Fate::Retry { pause: ms(9) },
     ];
-    // Twice in one call, and once more in a later one.
+    // The same item twice in one call, and once more in a later one.
     let first = settlement(&fetched[0], Fate::Delivered, at(50));
     lease.settle(&[first.clone(), first], &[]).unwrap();
     for fate in fates {

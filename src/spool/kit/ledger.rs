@@ -44,7 +44,7 @@ pub(crate) fn counters_change_with_every_fate<E: Engine>() {
     assert_eq!(counts(&*spool), [9, 3, 0, 1, 5, 0]);
 }
 
-pub(crate) fn process_counters_count_what_the_handle_accepted<E: Engine>() {
+pub(crate) fn process_counters_count_the_items_of_the_handle<E: Engine>() {
     let engine = E::new(&settings());
     let (one, two) = (engine.open(), engine.open());
     // 1, 3, 5, 7 are accepted by the first handle, 2, 4, 6 by the second.

@@ -28,7 +28,7 @@ use crate::notification::{self, Kind};
 use crate::options::{Config, QueueSettings};
 use crate::outcome::Status;
 
-/// Which dead letter is the oldest: `max_dead` drops it first, and lists begin with it.
+/// The order of dead letters: `max_dead` drops the first one, and lists begin with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum DeadOrder {
     Acceptance,
@@ -49,7 +49,7 @@ pub(crate) trait Engine: Sized {
     /// The greatest argument of `crash_after` in the model test: about what ten calls write.
     const CRASH_SPAN: u64 = 400;
 
-    /// Whether a push does nothing when its id is pending or has a receipt.
+    /// Whether a push is ignored if its id is pending or has a receipt.
     const IGNORES_REPEATED_IDS: bool = false;
 
     /// A new, empty spool. `settings.spool` is not set: the engine chooses a place.
@@ -140,7 +140,7 @@ macro_rules! conformance_tests {
             }
             ledger {
                 counters_change_with_every_fate
-                process_counters_count_what_the_handle_accepted
+                process_counters_count_the_items_of_the_handle
                 totals_return_bytes_and_the_age_of_the_oldest_item
                 totals_return_age_and_latency_of_the_last_deliveries
                 mark_is_settled_once_everything_before_it_has_left
@@ -154,11 +154,11 @@ macro_rules! conformance_tests {
             }
             receipts {
                 receipt_of_a_pending_item_shows_its_last_attempt
-                receipt_shows_what_became_of_a_completed_item
+                receipt_shows_the_outcome_of_a_completed_item
                 receipt_of_a_dropped_item_has_the_status_dropped
                 receipt_of_an_unknown_id_is_none
                 receipt_is_the_newest_when_an_id_was_used_twice
-                repeated_push_does_nothing_while_its_receipt_lives
+                repeated_push_is_ignored_while_its_receipt_exists
                 repeated_push_is_accepted_when_no_receipt_is_kept
                 receipt_is_discarded_after_its_retention
                 receipts_are_not_kept_when_the_retention_is_zero
@@ -230,7 +230,7 @@ pub(crate) fn soon() -> Instant {
     Instant::now() + Duration::from_secs(20)
 }
 
-/// A time within one boot, in milliseconds after its start.
+/// A time during one boot of the machine, in milliseconds after its start.
 pub(crate) fn at(ms: u64) -> Timestamp {
     Timestamp {
         unix_ms: 1_700_000_000_000 + ms,
@@ -281,8 +281,8 @@ pub(crate) fn push_all(spool: &dyn Spool, numbers: std::ops::RangeInclusive<u64>
     }
 }
 
-/// Reads again, for a few seconds, until what is read is as expected; returns what was read last. A process that another
-/// test starts has a copy of every lock until it runs its program, so that a lease which was just released may look held.
+/// Reads repeatedly, for a few seconds, until the value is as expected; returns the last value. A process that another
+/// test starts has a copy of every lock until it runs its program, so a lease that was just released may look held.
 pub(crate) fn until<T>(mut read: impl FnMut() -> T, is_as_expected: impl Fn(&T) -> bool) -> T {
     let deadline = Instant::now() + Duration::from_secs(10);
     loop {

@@ -23,17 +23,17 @@ pub(crate) struct Model {
     pub(crate) pending: Vec<Waiting>,
     pub(crate) dead: Vec<StoredItem>,
     /// The items that left, oldest first.
-    left: Vec<Left>,
+    left: Vec<LeftItem>,
     gates: BTreeMap<Arc<str>, Gate>,
     counts: BTreeMap<u64, Counts>,
     /// Items that were dropped while they were pending, with their producers.
     dropped: BTreeMap<Position, u64>,
     begun: BTreeSet<Position>,
-    /// Items whose delivery began when the engine crashed: a list or a fetch shows whether this was written.
+    /// Items whose delivery began when the engine crashed. A list or a fetch shows whether the beginning was written.
     unsure_begun: BTreeSet<Position>,
     /// Ids whose receipt may or may not have been written.
     unsure_receipts: BTreeSet<String>,
-    /// `None`: unknown, since there was a restart.
+    /// `None`: unknown after a restart.
     recent: Option<Vec<(Duration, Duration)>>,
     /// The position of the newest item.
     pub(crate) last: Position,
@@ -48,7 +48,7 @@ pub(crate) struct Waiting {
 }
 
 #[derive(Debug, Clone)]
-struct Left {
+struct LeftItem {
     id: String,
     at: Timestamp,
     receipt: LeftReceipt,
@@ -102,7 +102,7 @@ impl Model {
     }
 
     fn leave(&mut self, id: &str, at: Timestamp, receipt: LeftReceipt) {
-        self.left.push(Left {
+        self.left.push(LeftItem {
             id: id.to_owned(),
             at,
             receipt,
@@ -195,7 +195,7 @@ impl Model {
         items.map(|w| mark(&w.stored.item)).collect()
     }
 
-    /// Whether it ends a session of which something older is pending.
+    /// Whether an item ends a session that has an older pending item.
     fn is_early(&self, end: &Item) -> bool {
         let session = notification::session(&end.body);
         let older = self.pending.iter().map(|w| &w.stored.item);
@@ -267,8 +267,8 @@ impl Model {
         }
     }
 
-    /// Records that a settlement was interrupted: an item that was dropped in flight, and delivered all the same, may
-    /// have its receipt already and not be counted yet.
+    /// Records that a settlement was interrupted: an item that was dropped in flight and delivered nevertheless may
+    /// already have its receipt, without being counted.
     pub(crate) fn interrupt(&mut self, settlements: &[Settlement]) {
         for settlement in settlements {
             if self.dropped.contains_key(&settlement.item.position)

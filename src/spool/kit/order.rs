@@ -330,7 +330,7 @@ pub(crate) fn end_is_fetched_once_everything_older_of_its_session_is_completed<E
     assert_eq!(fetch(&mut *lease, SHOP, at(60)), []);
     let retried = fetch(&mut *lease, SHOP, at(2000));
     assert_eq!(ids(&retried), ["n-2"]);
-    // Another drainer reads this too.
+    // Another drainer reads the same order.
     lease.release();
     let mut lease = lead(&*spool);
     assert_eq!(ids(&fetch(&mut *lease, SHOP, at(2000))), ["n-2"]);
@@ -356,7 +356,7 @@ pub(crate) fn end_is_fetched_when_only_other_sessions_or_origins_have_older_item
     }
     spool.push(&of_session(7, "s", false), soon()).unwrap();
     let mut lease = lead(&*spool);
-    // The ends wait for each other, and for nothing else, with any limit.
+    // With any limit, the ends wait for each other and for nothing else.
     let fetched = fetch(&mut *lease, SHOP, at(0));
     assert_eq!(ids(&fetched), ["n-2", "n-3", "n-7"]);
     let skip = fetched[..2].iter().map(|i| i.position).collect();

@@ -56,7 +56,7 @@ pub(crate) fn receipt_of_a_pending_item_shows_its_last_attempt<E: Engine>() {
     assert!(receipt(&*spool, "n-2", at(1 << 40)).is_some());
 }
 
-pub(crate) fn receipt_shows_what_became_of_a_completed_item<E: Engine>() {
+pub(crate) fn receipt_shows_the_outcome_of_a_completed_item<E: Engine>() {
     let engine = E::new(&settings());
     let spool = engine.open();
     push_all(&*spool, 1..=3);
@@ -118,7 +118,7 @@ pub(crate) fn receipt_of_an_unknown_id_is_none<E: Engine>() {
     }
 }
 
-pub(crate) fn repeated_push_does_nothing_while_its_receipt_lives<E: Engine>() {
+pub(crate) fn repeated_push_is_ignored_while_its_receipt_exists<E: Engine>() {
     if !E::IGNORES_REPEATED_IDS {
         return;
     }
@@ -130,7 +130,7 @@ pub(crate) fn repeated_push_does_nothing_while_its_receipt_lives<E: Engine>() {
     let engine = E::new(&limits);
     let (spool, other) = (engine.open(), engine.open());
     push_all(&*spool, 1..=3);
-    // Neither while it is pending, nor from another producer, nor where the limit is reached.
+    // The second push is ignored while the first is pending, also from another producer and when the limit is reached.
     for spool in [&spool, &other] {
         push_all(&**spool, 1..=3);
     }

@@ -249,7 +249,7 @@ impl<E: Engine> Run<E> {
             Filler::Bytes(length) => length,
             Filler::ToTheLimit { over } => {
                 let room = self.limits.max_bytes.saturating_sub(self.model.bytes());
-                // Without limits that are far away.
+                // Without limits that are never reached.
                 (room as usize + over)
                     .saturating_sub(body.len() + end.len())
                     .min(200)
@@ -263,7 +263,7 @@ impl<E: Engine> Run<E> {
         };
         let new = NewItem {
             id: match has_common_id {
-                // Of an engine that knows its ids, only one that is pending is used again.
+                // For an engine that ignores known ids, only pending ids are used again.
                 true if !E::IGNORES_REPEATED_IDS || self.model.is_pending("common") => {
                     "common".to_owned()
                 }
@@ -370,7 +370,7 @@ impl<E: Engine> Run<E> {
         (theirs.collect(), ours.collect())
     }
 
-    /// Compares fetched items with those of the model, and takes them.
+    /// Compares fetched items with those of the model, and marks them as in flight.
     fn take(&mut self, fetched: Vec<Item>, expected: &[Item]) {
         assert_eq!(fetched.len(), expected.len(), "{fetched:?} {expected:?}");
         for (item, expected) in fetched.iter().zip(expected) {
@@ -546,7 +546,7 @@ impl<E: Engine> Run<E> {
         Ok(chosen.map(|(_, both)| both).collect())
     }
 
-    /// The end of an operator's call.
+    /// Compares the result of an operator's call.
     fn request<T: PartialEq + Debug>(
         &mut self,
         answer: Result<T, Error>,
@@ -735,7 +735,7 @@ impl<E: Engine> Run<E> {
                     self.model = model;
                     return;
                 }
-                // It crashed again; the results so far still hold.
+                // The engine crashed again; the outcomes found so far remain possible.
                 Err(_) => continue,
             }
         }

@@ -12,7 +12,7 @@ pub(crate) const HANDLES: usize = 3;
 pub(crate) const ORIGINS: [&str; 3] = [super::SHOP, super::OTHER, "http://[::1]:9/odd\torigin\n"];
 pub(crate) const OWNERS: [&str; 3] = ["ann", "bo", "cy"];
 
-/// How a body is made longer.
+/// The length of a body.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Filler {
     Bytes(usize),

@@ -38,7 +38,7 @@ pub(super) struct SpoolDirectory {
     gid: u32,
 }
 
-/// The path with its folder resolved, after checks that change nothing.
+/// Resolves the folder of the path, after checks that change nothing.
 pub(crate) fn check(path: &Path) -> Result<PathBuf, Error> {
     if !path.is_absolute() {
         return Err(Error::config(format!(
@@ -422,7 +422,7 @@ pub(super) struct DirectoryNames {
 }
 
 impl DirectoryNames {
-    /// Syncs them, so that they survive a power loss.
+    /// Syncs these names, so that they survive a power loss.
     pub(super) fn sync(&self) -> io::Result<()> {
         self.handle.sync_all()?;
         let folder = self.path.parent().unwrap_or(Path::new("/"));

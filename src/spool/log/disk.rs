@@ -84,8 +84,7 @@ pub(super) mod tests_only {
 
     thread_local! {
         static BUDGET: Cell<Option<usize>> = const { Cell::new(None) };
-        /// The appended files and the length of each that is on the disk. `None`: power cuts are
-        /// not simulated.
+        /// The appended files, and how many bytes of each are on the disk. `None`: power cuts are not simulated.
         static UNSYNCED: RefCell<Option<Vec<(File, u64)>>> = const { RefCell::new(None) };
     }
 

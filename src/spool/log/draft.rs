@@ -169,7 +169,7 @@ impl<'a> Draft<'a> {
     pub(super) fn is_pending(&self, position: Position) -> bool {
         !self.completed.contains(&position.0)
             && (self.state.is_pending(position)
-                // It was read in this batch.
+                // The line was read in this batch.
                 || self.segments.get(&segment_of(position)).is_some_and(|s| {
                     let known = self.state.segments.get(&segment_of(position));
                     let offset = offset_of(position);

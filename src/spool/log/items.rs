@@ -49,7 +49,7 @@ pub(super) fn item_in(file: &File, at: Position) -> io::Result<Option<(Item, usi
 }
 
 /// An item in its segment.
-pub(super) struct Found<'a> {
+pub(super) struct FoundItem<'a> {
     pub(super) at: Position,
     pub(super) is_pending: bool,
     pub(super) new: Notification<'a>,
@@ -57,7 +57,7 @@ pub(super) struct Found<'a> {
     has_begun: bool,
 }
 
-impl Found<'_> {
+impl FoundItem<'_> {
     pub(super) fn stored(self) -> StoredItem {
         let origin = Arc::from(line::text(self.new.origin).as_str());
         let detail = line::text(self.new.detail);
@@ -89,7 +89,7 @@ pub(super) fn each_item(
     state: &JournalState,
     from: Position,
     deadline: Instant,
-    mut visit: impl FnMut(Found<'_>) -> ControlFlow<()>,
+    mut visit: impl FnMut(FoundItem<'_>) -> ControlFlow<()>,
 ) -> io::Result<()> {
     let first = segment_of(from);
     let mut limit = reader::Limit::new(deadline);
@@ -122,7 +122,7 @@ pub(super) fn each_item(
             let Some(new) = notification(payload) else {
                 return ControlFlow::Continue(());
             };
-            let next = visit(Found {
+            let next = visit(FoundItem {
                 at,
                 is_pending: !is_retired && (offset >= scanned || state.is_pending(at)),
                 new,

@@ -87,10 +87,11 @@ fn read(file: &File) -> io::Result<Option<Holder>> {
 /// The lease that this process holds.
 #[derive(Debug)]
 pub(super) struct Lease {
+    /// The first field, so that it ends before the file is closed: a child would close another file of that number.
+    _closed_in_children: host::ClosedInChildren,
     file: File,
     holder: Holder,
     last_beat: Instant,
-    _closed_in_children: host::ClosedInChildren,
 }
 
 /// The last heartbeat that a candidate has seen. It is timed with the candidate's own clock.
@@ -139,12 +140,12 @@ pub(super) fn take(
     };
     let holder = read(&file)?.unwrap_or_default();
     let is_expired = is_expired();
-    if host::try_lock(&file)? {
+    if let Some(locked) = Locked::new(file)? {
         if holder.token == 1 && !watch.has_stopped(&holder) {
-            host::unlock(&file)?;
+            host::unlock(&locked.file)?;
             return Ok(None);
         }
-        return hold(file).map(Some);
+        return locked.hold().map(Some);
     }
     if !(holder.has_ended() || watch.has_stopped(&holder) || is_expired) {
         return Ok(None);
@@ -152,27 +153,46 @@ pub(super) fn take(
     let temporary = directory.temporary(super::LEASE);
     let _ = disk::remove(&temporary);
     drop(directory.create(&temporary)?);
-    let file = host::open_file(&options, &temporary)?;
-    if !host::try_lock(&file)? {
+    let Some(locked) = Locked::new(host::open_file(&options, &temporary)?)? else {
         return Ok(None);
-    }
-    let lease = hold(file)?;
+    };
+    let lease = locked.hold()?;
     disk::rename(&temporary, &directory.file(super::LEASE))?;
     Ok(Some(lease))
 }
 
-fn hold(file: File) -> io::Result<Lease> {
-    let bytes = host::random().map_err(|_| io::Error::other("the system gives no random bytes"))?;
-    // 0 and 1 have special meanings.
-    let token = u64::from_le_bytes(std::array::from_fn(|i| bytes.get(i).copied().unwrap_or(0))) | 2;
-    let mut lease = Lease {
-        _closed_in_children: host::close_in_children(&file)?,
-        file,
-        holder: Holder::for_this_process(token),
-        last_beat: Instant::now(),
-    };
-    lease.write()?;
-    Ok(lease)
+/// A file of a lease that this process has locked.
+struct Locked {
+    closed_in_children: host::ClosedInChildren,
+    file: File,
+}
+
+impl Locked {
+    /// `None`: another process, or another part of this one, has locked it.
+    fn new(file: File) -> io::Result<Option<Locked>> {
+        // Before it is locked: a child that is forked in between would keep the lock.
+        let closed_in_children = host::close_in_children(&file)?;
+        Ok(host::try_lock(&file)?.then_some(Locked {
+            closed_in_children,
+            file,
+        }))
+    }
+
+    fn hold(self) -> io::Result<Lease> {
+        let bytes =
+            host::random().map_err(|_| io::Error::other("the system gives no random bytes"))?;
+        // 0 and 1 have special meanings.
+        let token =
+            u64::from_le_bytes(std::array::from_fn(|i| bytes.get(i).copied().unwrap_or(0))) | 2;
+        let mut lease = Lease {
+            _closed_in_children: self.closed_in_children,
+            file: self.file,
+            holder: Holder::for_this_process(token),
+            last_beat: Instant::now(),
+        };
+        lease.write()?;
+        Ok(lease)
+    }
 }
 
 impl Lease {
@@ -212,10 +232,10 @@ impl Lease {
             }
             file => file?,
         };
-        if !host::try_lock(&file)? {
+        let Some(locked) = Locked::new(file)? else {
             return Ok(false);
-        }
-        *self = hold(file)?;
+        };
+        *self = locked.hold()?;
         Ok(true)
     }
 

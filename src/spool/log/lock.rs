@@ -1,4 +1,5 @@
-//! The lock of the directory. It is held while the leader changes, and near a limit for one append.
+//! The lock of the directory. A process holds it while it becomes the leader, and a producer holds it for one append
+//! when a limit is near.
 //!
 //! The lock ends with its process. If it does not, because a child made by a raw clone keeps it or
 //! because the process was stopped, a waiting process replaces the lock file; the file contains the

@@ -210,8 +210,7 @@ impl LogSpool {
             .map_err(|e| self.failed(e))
     }
 
-    /// Opens the directory, also after it was deleted or moved, which is checked only if
-    /// `is_look_due`.
+    /// Opens the directory, and opens it again if it was deleted or moved. This is checked only if `is_look_due`.
     fn open_inlet<'a>(
         &self,
         inlet: &'a mut Inlets,
@@ -237,7 +236,7 @@ impl LogSpool {
         Ok((directory, producer, view))
     }
 
-    /// The directory was deleted: the last notifications are appended to the new one.
+    /// After the directory was deleted: appends the last notifications to the new one.
     fn leave((slot, producer, view): &mut Inlets) {
         *slot = None;
         producer.leave();
@@ -265,7 +264,7 @@ impl LogSpool {
                 });
             if let Err(e) = rescued {
                 let e = self.failed(e);
-                log::error(|| format!("what was accepted last may be lost: {e}"));
+                log::error(|| format!("the notifications accepted last may be lost: {e}"));
             }
         });
     }
@@ -305,7 +304,7 @@ impl LogSpool {
                 _ => e.to_string(),
             };
             return Err(Refusal::Io(io::Error::other(format!(
-                "written, and not confirmed by the disk ({reason}): it may yet be accepted"
+                "written, but not confirmed by the disk ({reason}): it may yet be accepted"
             ))));
         }
         Ok(())

@@ -300,7 +300,7 @@ impl Operator for LogSpool {
             Ok((positions.into_iter().collect::<Vec<_>>(), purged))
         })?;
         self.drop_all(&directory, &positions, true, deadline)?;
-        // It may contain lines of any visitor.
+        // The file of damaged lines may contain lines of any visitor.
         let _ = std::fs::remove_file(directory.file(super::DAMAGED_FILE));
         Ok(purged)
     }

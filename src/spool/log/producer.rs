@@ -36,7 +36,7 @@ struct Present {
     number: u32,
     /// When it was last checked to be the current one, by the clock that includes suspension.
     seen: Duration,
-    /// What may be appended before the next check: lines, and bytes of the file.
+    /// Limits until the next check: the number of lines, and the bytes of the file.
     lines_left: u64,
     bytes_left: u64,
     /// Whether a limit is near, so that each notification is counted, one producer at a time.

@@ -116,7 +116,7 @@ pub(super) fn lines(
 fn fill(file: &File, buffer: &mut Vec<u8>, offset: u64, wanted: usize) -> io::Result<usize> {
     if buffer.len() < wanted {
         let left = file.metadata()?.len().saturating_sub(offset);
-        // Not more memory than the file has bytes.
+        // Allocates no more memory than the file has bytes.
         let needed = wanted.min(usize::try_from(left).unwrap_or(wanted)) + 1;
         if buffer.len() < needed {
             buffer

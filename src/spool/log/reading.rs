@@ -35,7 +35,7 @@ pub(super) struct Reading<'a> {
     state: &'a JournalState,
     queues: &'a HashMap<Arc<str>, OriginQueue>,
     sources: Sources<'a>,
-    /// Searched on first use.
+    /// Found on first use.
     repeats: Option<Repeats>,
     number: u32,
     now: Timestamp,
@@ -55,7 +55,7 @@ pub(super) struct Reading<'a> {
     limits: Option<(u64, u64)>,
     /// Whether room was made for the first record.
     pub(super) has_room: bool,
-    /// The next record needs room for this number of bytes; and its acceptance time.
+    /// The number of bytes for which the next record needs room, and the record's acceptance time.
     pub(super) needs_room: Option<(u64, Timestamp)>,
     error: Option<io::Error>,
     has_read: bool,
@@ -131,7 +131,7 @@ impl<'a> Reading<'a> {
             return ControlFlow::Break(());
         }
         self.has_read = true;
-        // Everything up to here was read, which later lines of the same piece rely on.
+        // Later lines of the same piece rely on this position.
         self.draft.segment(self.number).scanned = offset + 1;
         let done = match line {
             Line::Sound(_) => match record {
@@ -214,7 +214,7 @@ impl<'a> Reading<'a> {
                     }
                 }
             }
-            // It was erased before the leader read it.
+            // The notification was erased before the leader read it.
             Record::Erased(_) => {}
         }
         Ok(())
@@ -330,7 +330,7 @@ impl<'a> Reading<'a> {
                 super::dead::erase(self.directory, &letter)?;
             }
             receipts::erase(self.directory, &ids)?;
-            // No data of the person stays, not even that something was dropped.
+            // No data of the person stays, not even the fact that an item was dropped.
             let erased: HashSet<Position> = positions.iter().copied().collect();
             self.completed.retain(|one| !erased.contains(&one.position));
             self.erased.extend(&erased);

@@ -185,7 +185,7 @@ pub(super) fn completed_among(
     directory: &SpoolDirectory,
     wanted: &HashMap<String, Timestamp>,
 ) -> io::Result<HashSet<String>> {
-    // For a clock that advances between two readings.
+    // Tolerance for a clock that advances between two readings.
     const TOLERANCE_MS: u64 = 1000;
     let mut found = HashSet::new();
     for number in files(directory)? {

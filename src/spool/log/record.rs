@@ -178,9 +178,8 @@ pub(super) fn parse(payload: &str) -> Option<Record<'_>> {
     }
 }
 
-/// The replacement of an erased payload: it has the same length, and the id, message and body of a
-/// notification are blanks. The rest is needed to count the notification if the leader is killed
-/// before it has.
+/// The replacement of an erased payload: it has the same length, and the id, message and body of a notification are
+/// blanks. The rest is needed to count the notification if the leader is killed before it has counted it.
 pub(super) fn erased(payload: &str) -> Vec<u8> {
     let rest = match parse(payload) {
         Some(Record::Notification(_) | Record::Again(_)) => payload.get(1..),

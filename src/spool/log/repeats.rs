@@ -42,7 +42,7 @@ pub(super) struct Repeats {
 }
 
 impl Repeats {
-    /// Finds the repeated notifications in the piece at `at`. The first one in it is a repeated one.
+    /// Finds the repeated notifications in the piece at `at`. The first notification in it is a repeated one.
     pub(super) fn find(
         sources: &Sources<'_>,
         draft: &Draft<'_>,
@@ -129,7 +129,7 @@ impl Repeats {
         Ok(())
     }
 
-    /// Whether another copy was counted. From now on this one is.
+    /// Returns whether another copy was counted, and counts this one.
     pub(super) fn is_known(&mut self, new: &Notification<'_>) -> bool {
         !self.known.insert(new.id())
     }

@@ -38,7 +38,7 @@ pub(super) struct SegmentState {
     pub(super) bytes: u64,
     /// Number of all items, including dead letters that an operator enqueued again.
     pub(super) items: u32,
-    /// How many of the items are completed.
+    /// Number of completed items.
     pub(super) done: u32,
     /// The completed items from `JournalState::low` on.
     pub(super) completed: BTreeSet<u32>,

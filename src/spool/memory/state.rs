@@ -272,7 +272,7 @@ impl MemoryState {
         }
         match self.remove(position) {
             Some(pending) => self.complete(pending.stored, settlement),
-            // It was dropped while it was in flight, and delivered nevertheless.
+            // The item was dropped while it was in flight, and delivered nevertheless.
             None if self.dropped_in_flight.remove(&position)
                 && settlement.fate == Fate::Delivered =>
             {

@@ -1,4 +1,4 @@
-//! The oldest entries of one origin, read ahead by the drainer: a round trip brings many.
+//! The oldest entries of one origin, read ahead by the drainer, so that one round trip fetches many.
 
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, HashSet};
@@ -10,7 +10,8 @@ use crate::host::Timestamp;
 use crate::notification::{self, ends_session};
 use crate::spool::{Item, Position};
 
-/// Where reading ahead ends: entries, and bytes of their bodies. What is behind them waits until some of them have left.
+/// Limits of reading ahead: the number of entries, and the bytes of their bodies. Later entries are read when some of
+/// these have left.
 const MAX_ITEMS: usize = 4096;
 const MAX_BYTES: usize = 16 << 20;
 
@@ -19,7 +20,7 @@ const MAX_BYTES: usize = 16 << 20;
 pub(super) struct Window {
     items: BTreeMap<Position, Cached>,
     pub(super) read_to: Position,
-    /// Whether nothing was behind `read_to` when it was last read.
+    /// Whether the last read found no entry after `read_to`.
     pub(super) is_at_end: bool,
     bytes: usize,
 }
@@ -27,7 +28,7 @@ pub(super) struct Window {
 #[derive(Debug)]
 struct Cached {
     pending: Pending,
-    /// The session of the body, once it was needed.
+    /// The session in the body, parsed on first use.
     session: OnceCell<Option<u32>>,
 }
 
@@ -48,8 +49,8 @@ impl Cached {
         };
         let age = now.since(*since);
         if !age.is_certain && now.unix_ms < since.unix_ms {
-            // The clock was set back, or is another machine's: the pause starts again, or it could last for as long as the
-            // clock is wrong.
+            // The clock was set back, or the time is another machine's. The pause starts again; otherwise it could last
+            // as long as the clock is wrong.
             *since = now;
         }
         age.length >= *length
@@ -57,7 +58,7 @@ impl Cached {
 }
 
 impl Window {
-    /// Whether more may be read.
+    /// Whether the limits allow reading more entries.
     pub(super) fn has_room(&self) -> bool {
         !self.is_at_end && self.items.len() < MAX_ITEMS && self.bytes < MAX_BYTES
     }
@@ -100,8 +101,8 @@ impl Window {
         }
     }
 
-    /// The oldest items that may be tried at `now` and are not in `skip`. One that ends a session is not among them before
-    /// every older item of that session has left.
+    /// The oldest items that may be tried at `now` and are not in `skip`. An item that ends a session is returned only
+    /// after every older item of that session has left.
     pub(super) fn due(
         &mut self,
         now: Timestamp,
@@ -119,7 +120,7 @@ impl Window {
         }
         if due.iter().any(|item| ends_session(&item.path)) {
             due.retain(|item| !self.is_early(item));
-            // Those that are too early do not count.
+            // Items whose pause is not over do not count.
             if due.len() < limit {
                 due = self.due_slowly(now, limit, skip);
             }
@@ -143,7 +144,7 @@ impl Window {
         due.cloned().collect()
     }
 
-    /// Whether an item ends a session of which something older is pending.
+    /// Whether an item ends a session that has an older pending item.
     fn is_early(&self, item: &Item) -> bool {
         if !ends_session(&item.path) {
             return false;

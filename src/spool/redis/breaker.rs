@@ -1,8 +1,8 @@
-//! Whether the engine is worth asking: after it did not answer, calls go past it for a while.
+//! The circuit breaker: after the engine did not answer, calls skip it for a while.
 
 use std::time::{Duration, Instant};
 
-/// The first pause after a failure; it doubles with each further one.
+/// The pause after the first failure; it doubles with each further failure.
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
@@ -12,24 +12,25 @@ pub(super) struct Breaker {
     until: Option<Instant>,
 }
 
-/// What a call is to do.
+/// Whether a call uses the engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Way {
+pub(super) enum EngineUse {
     /// The engine answered last time.
-    Ask,
-    /// It did not, some time ago: this one call asks briefly, and the others go past it.
-    AskBriefly,
-    GoPast,
+    Normal,
+    /// The engine did not answer, and the pause is over: this call tries it with a short time-out, and other calls skip
+    /// it.
+    Briefly,
+    Skip,
 }
 
 impl Breaker {
-    pub(super) fn way(&mut self, now: Instant) -> Way {
+    pub(super) fn engine_use(&mut self, now: Instant) -> EngineUse {
         match self.until {
-            None => Way::Ask,
-            Some(until) if now < until => Way::GoPast,
+            None => EngineUse::Normal,
+            Some(until) if now < until => EngineUse::Skip,
             Some(_) => {
                 self.until = Some(now + self.pause());
-                Way::AskBriefly
+                EngineUse::Briefly
             }
         }
     }
@@ -41,14 +42,14 @@ impl Breaker {
             .min(LONGEST_PAUSE)
     }
 
-    /// The engine did not answer. Returns whether that is news.
+    /// Records that the engine did not answer. Returns whether it had answered before.
     pub(super) fn fail(&mut self, now: Instant) -> bool {
         self.failures = self.failures.saturating_add(1);
         let was_open = self.until.replace(now + self.pause());
         was_open.is_none()
     }
 
-    /// The engine answered. Returns whether that is news.
+    /// Records that the engine answered. Returns whether it had not answered before.
     pub(super) fn succeed(&mut self) -> bool {
         self.failures = 0;
         self.until.take().is_some()
@@ -60,20 +61,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_call_asks_after_each_pause_when_the_engine_does_not_answer() {
+    fn breaker_lets_one_call_try_after_each_pause() {
         let mut breaker = Breaker::default();
         let start = Instant::now();
-        assert_eq!(breaker.way(start), Way::Ask);
+        assert_eq!(breaker.engine_use(start), EngineUse::Normal);
         assert!(breaker.fail(start));
-        assert_eq!(breaker.way(start + FIRST_PAUSE / 2), Way::GoPast);
-        assert_eq!(breaker.way(start + FIRST_PAUSE), Way::AskBriefly);
-        assert_eq!(breaker.way(start + FIRST_PAUSE), Way::GoPast);
+        assert_eq!(breaker.engine_use(start + FIRST_PAUSE / 2), EngineUse::Skip);
+        assert_eq!(breaker.engine_use(start + FIRST_PAUSE), EngineUse::Briefly);
+        assert_eq!(breaker.engine_use(start + FIRST_PAUSE), EngineUse::Skip);
         assert!(!breaker.fail(start + FIRST_PAUSE));
-        assert_eq!(breaker.way(start + FIRST_PAUSE * 2), Way::GoPast);
-        assert_eq!(breaker.way(start + FIRST_PAUSE * 3), Way::AskBriefly);
+        assert_eq!(breaker.engine_use(start + FIRST_PAUSE * 2), EngineUse::Skip);
+        assert_eq!(
+            breaker.engine_use(start + FIRST_PAUSE * 3),
+            EngineUse::Briefly
+        );
         assert!(breaker.succeed());
         assert!(!breaker.succeed());
-        assert_eq!(breaker.way(start), Way::Ask);
+        assert_eq!(breaker.engine_use(start), EngineUse::Normal);
     }
 
     #[test]
@@ -83,6 +87,6 @@ mod tests {
         for _ in 0..100 {
             breaker.fail(now);
         }
-        assert_eq!(breaker.way(now + LONGEST_PAUSE), Way::AskBriefly);
+        assert_eq!(breaker.engine_use(now + LONGEST_PAUSE), EngineUse::Briefly);
     }
 }

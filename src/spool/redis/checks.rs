@@ -1,4 +1,4 @@
-//! What is asked of an engine when a connection is made, and what an engine must be to hold a queue.
+//! The checks on a new connection: the engine's role, version and settings, and the user's rights.
 
 use std::time::Instant;
 
@@ -8,10 +8,10 @@ use super::script;
 use crate::host::Timestamp;
 use crate::options::{Durability, EnginePlace, QueueSettings};
 
-/// Why an engine is not used.
+/// The reason why an engine is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Unfit {
-    /// It is a replica: another one of its hosts may be the primary.
+    /// The engine is a replica. Another host of the option may be the primary.
     Replica,
     Other(String),
 }
@@ -38,7 +38,7 @@ fn other<T>(text: impl Into<String>) -> Result<T, Unfit> {
     Err(Unfit::Other(text.into()))
 }
 
-/// Logs in, chooses the database, and learns what the engine is. Refuses it only if it cannot be asked.
+/// Logs in, selects the database and reads the engine's properties. Fails only if the engine refuses these commands.
 pub(super) fn greet(
     connection: &mut Connection,
     place: &EnginePlace,
@@ -68,7 +68,7 @@ pub(super) fn greet(
         None => Info::default(),
     };
     info.clock = after.get(1).and_then(server_ms).map(|ms| (ms, now));
-    // Without the right to ask, it is not known.
+    // The user may lack the right to read the settings: they are then unknown.
     let fsync = after.get(2).and_then(Value::list).and_then(|l| l.get(1));
     info.syncs_always = fsync.and_then(Value::text).map(|mode| mode == "always");
     Ok(info)
@@ -107,7 +107,7 @@ pub(super) fn check(info: &Info, settings: &QueueSettings) -> Result<(), Unfit> 
     if info.is_loading {
         return other("it is loading its data (LOADING)");
     }
-    // A cluster says by itself where a key is.
+    // A cluster redirects to the node that has the key.
     if !info.is_primary && !info.is_cluster {
         return Err(Unfit::Replica);
     }
@@ -140,12 +140,13 @@ fn check_disk(info: &Info) -> Result<(), Unfit> {
         "durability is disk, and appendfsync is {}: set appendfsync always, or use a version with WAITAOF (7.2 or newer)",
         match info.syncs_always {
             Some(_) => "not always",
-            None => "unknown, for this user may not run CONFIG GET",
+            None => "unknown, because this user may not run CONFIG GET",
         }
     ))
 }
 
-/// Refuses a user who lacks a right. An engine before 7.0 cannot be asked; the message then comes with the first use.
+/// Refuses a user who lacks a right. An engine before 7.0 cannot report rights; the first command that needs the right
+/// then fails.
 pub(super) fn check_rights(
     connection: &mut Connection,
     prefix: &str,
@@ -172,13 +173,13 @@ pub(super) fn check_rights(
     }
 }
 
-/// What an error reply means, for a person who has not read the engine's documentation.
+/// Explains an error reply to a reader who does not know the engine.
 pub(super) fn explained(error: &str) -> String {
     let code = error.split(' ').next().unwrap_or_default();
     let hint = match code {
         "ESALES" => return error.strip_prefix("ESALES ").unwrap_or(error).to_owned(),
         "NOAUTH" => "the engine wants a password: set spool_password or spool_password_file",
-        "WRONGPASS" => "user or password are wrong: see spool_password",
+        "WRONGPASS" => "the user or the password is wrong: see spool_password",
         "NOPERM" => "the user lacks a right: see the ACL rule in docs/fleet.md",
         "READONLY" => "it is a read-only replica",
         "LOADING" => "it is loading its data",
@@ -186,9 +187,7 @@ pub(super) fn explained(error: &str) -> String {
         "NOREPLICAS" => "it has too few replicas (min-replicas-to-write)",
         "BUSY" => "another client's script keeps it busy",
         "MISCONF" => "it cannot write its data to the disk",
-        "WRONGTYPE" => {
-            "a key of the spool holds something else: another program uses the same name"
-        }
+        "WRONGTYPE" => "a key of the spool has another type: another program uses the same name",
         "CLUSTERDOWN" | "MASTERDOWN" | "TRYAGAIN" => "it is being reorganised",
         _ if error.contains("permission") => {
             "the user lacks a right: see the ACL rule in docs/fleet.md"

@@ -1,4 +1,4 @@
-//! How times, receipts, attempts and gates are packed into text. Scripts hand them on as they are: Lua's numbers would
+//! Packs times, receipts, attempts and gates into text. Scripts copy the text unchanged, because Lua's numbers would
 //! lose the last digits.
 
 use std::fmt::Write as _;
@@ -12,7 +12,7 @@ pub(super) fn pack_time(at: Timestamp) -> String {
     format!("{} {} {}", at.unix_ms, at.uptime_ms, at.boot)
 }
 
-/// Numbers that blanks separate, and whatever text is behind them.
+/// Parses numbers separated by blanks, followed by text.
 struct Columns<'a>(&'a str);
 
 impl<'a> Columns<'a> {
@@ -87,7 +87,7 @@ impl LastAttempt {
         }
     }
 
-    /// The attempts stand first: scripts read them.
+    /// The number of attempts comes first, because scripts read it.
     pub(super) fn pack(&self) -> String {
         format!(
             "{} {} {} {} {} {}",
@@ -113,7 +113,7 @@ impl LastAttempt {
     }
 }
 
-/// The receipt of what left the spool, and when that was. The status stands second: scripts read it.
+/// The receipt of a notification that left the spool, and the time. The status is second, because scripts read it.
 pub(super) fn pack_receipt(settlement: &Settlement) -> String {
     let receipt = settlement.receipt();
     let mut packed = format!(
@@ -129,7 +129,7 @@ pub(super) fn pack_receipt(settlement: &Settlement) -> String {
     packed
 }
 
-/// A receipt that was kept for an id, and when its notification left.
+/// A stored receipt, and the time at which its notification left.
 pub(super) fn receipt(id: &str, text: &str) -> Option<(Receipt, Timestamp)> {
     let mut columns = Columns(text);
     match columns.next()? {
@@ -149,7 +149,7 @@ pub(super) fn receipt(id: &str, text: &str) -> Option<(Receipt, Timestamp)> {
             };
             Some((receipt, at))
         }
-        // Dropped, and a script wrote it.
+        // A script wrote this receipt when it dropped the notification.
         "x" => {
             let accepted = columns.time()?;
             let at = columns.time()?;
@@ -172,7 +172,7 @@ pub(super) fn receipt(id: &str, text: &str) -> Option<(Receipt, Timestamp)> {
     }
 }
 
-/// Age at delivery and latency of the last attempt.
+/// Age at delivery, and latency of the last attempt.
 pub(super) fn pack_recent(settlement: &Settlement) -> String {
     let latency = u64::try_from(settlement.latency.as_micros()).unwrap_or(u64::MAX);
     format!("{} {latency}", millis(settlement.age()))
@@ -189,7 +189,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn packed_text_is_read_as_it_was_written() {
+    fn packed_values_round_trip() {
         let at = Timestamp {
             unix_ms: u64::MAX,
             uptime_ms: 0,

@@ -1,4 +1,4 @@
-//! One connection to an engine, and what the engine says of itself when the connection is made.
+//! One connection to an engine, and the properties that the engine reports when it is made.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -7,7 +7,7 @@ use super::resp::{Command, Decoder, Value};
 use crate::host::{self, Timestamp};
 use crate::http::Line;
 
-/// A connection is used for no longer: the name may have moved to another engine.
+/// Longest life of a connection, because the host name may have moved to another engine.
 const MAX_AGE: Duration = Duration::from_secs(60);
 const PIECE: usize = 16 << 10;
 
@@ -15,12 +15,12 @@ pub(super) struct Connection {
     line: Line,
     decoder: Decoder,
     opened: Instant,
-    /// The process that opened it: a forked child must not write to its parent's.
+    /// The process that opened the connection: a forked child must not write to its parent's connections.
     process: u32,
     pub(super) info: Info,
 }
 
-/// Why an exchange failed, and whether the engine may have carried the commands out.
+/// The reason why an exchange failed, and whether the engine may have run the commands.
 pub(super) struct Broken {
     pub(super) error: io::Error,
     pub(super) may_have_run: bool,
@@ -37,17 +37,17 @@ impl Connection {
         }
     }
 
-    /// Whether it belongs to this process, rather than to the parent that it was forked from.
+    /// Whether this process, not its parent before a fork, opened the connection.
     pub(super) fn is_ours(&self) -> bool {
         self.process == host::this_process()
     }
 
-    /// Whether it may be used again.
+    /// Whether the connection may be used again.
     pub(super) fn is_usable(&mut self) -> bool {
         self.opened.elapsed() < MAX_AGE && self.decoder.is_empty() && self.line.is_quiet()
     }
 
-    /// Sends the commands in one piece and reads a reply to each. After an error the connection must be dropped.
+    /// Sends the commands as one pipeline and reads a reply to each. After an error the connection must be dropped.
     pub(super) fn exchange<'c>(
         &mut self,
         commands: impl IntoIterator<Item = &'c Command>,
@@ -64,7 +64,7 @@ impl Connection {
                 may_have_run,
             }
         };
-        // What is not written to its end is not carried out.
+        // The engine does not run a command that is not complete.
         #[cfg(test)]
         crash::pass().map_err(broken(false))?;
         let is_late = Instant::now() >= deadline;
@@ -98,7 +98,7 @@ impl Connection {
     }
 }
 
-/// What an engine says of itself (`INFO`, `TIME`, `CONFIG GET`).
+/// The properties that an engine reports (`INFO`, `TIME`, `CONFIG GET`).
 #[derive(Debug, Clone, Default)]
 pub(super) struct Info {
     pub(super) is_valkey: bool,
@@ -114,7 +114,7 @@ pub(super) struct Info {
     pub(super) max_memory: u64,
     pub(super) clients: u64,
     pub(super) max_clients: u64,
-    /// Whether each write is on the disk before it is answered; `None`: it may not be asked.
+    /// Whether each write is on the disk before the reply; `None`: the user may not read this setting.
     pub(super) syncs_always: Option<bool>,
     /// The engine's clock in milliseconds since 1970, and this machine's at that moment.
     pub(super) clock: Option<(u64, Timestamp)>,
@@ -149,7 +149,7 @@ impl Info {
         }
     }
 
-    /// Major and minor number of the version.
+    /// Major and minor version.
     pub(super) fn release(&self) -> (u32, u32) {
         let mut parts = self
             .version
@@ -158,13 +158,13 @@ impl Info {
         (parts.next().unwrap_or(0), parts.next().unwrap_or(0))
     }
 
-    /// Whether it has `WAITAOF`.
+    /// Whether the engine has `WAITAOF`.
     pub(super) fn has_wait_aof(&self) -> bool {
         self.release() >= (7, 2)
     }
 }
 
-/// Lets the connections of a test fail after so many more writes and reads, until they are allowed again.
+/// Makes the connections of a test fail after a number of writes and reads, until they are allowed again.
 #[cfg(test)]
 pub(super) mod crash {
     use std::cell::Cell;
@@ -206,7 +206,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn info_is_read_of_redis_and_of_valkey() {
+    fn info_of_redis_and_valkey_is_parsed() {
         let redis = Info::parse(
             "# Server\r\nredis_version:7.0.15\r\nrole:master\r\naof_enabled:1\r\nmaxmemory_policy:noeviction\r\n\
              master_replid:abc\r\nmaxmemory:0\r\nmaxmemory_human:0B\r\n",

@@ -1,4 +1,4 @@
-//! The engine behind a spool: which of its hosts is the primary, the connections to it, and calls of scripts.
+//! The engine of a spool: finds the primary among the hosts, pools connections, and calls scripts.
 
 use std::fmt;
 use std::sync::Mutex;
@@ -14,18 +14,19 @@ use crate::http::Dialler;
 use crate::options::{Durability, EnginePlace, Host, QueueSettings};
 use crate::outcome::{Error, Status};
 
-/// Connections that are kept: as many as threads of one process call at the same time.
+/// Greatest number of idle connections: about as many as threads of one process that call at the same time.
 const MAX_IDLE: usize = 8;
-/// How often one call may be sent on: by a cluster, to a new primary, or because a kept connection was closed.
+/// Greatest number of times that one call is sent again: redirected by a cluster, to a new primary, or because a pooled
+/// connection was closed.
 const MAX_HOPS: usize = 4;
-/// What a confirmation leaves of the call's time at most, so that the answer arrives within it.
+/// A confirmation ends this long before the call's deadline, so that the reply arrives in time.
 const ANSWER: Duration = Duration::from_millis(100);
 
-/// Why a call failed.
+/// The reason why a call failed.
 #[derive(Debug, Clone)]
 pub(super) struct Failure {
     pub(super) text: String,
-    /// Whether the engine may have carried it out.
+    /// Whether the engine may have run the command.
     pub(super) may_have_run: bool,
 }
 
@@ -40,22 +41,22 @@ impl Failure {
 
 pub(super) struct Engine {
     pub(super) place: EnginePlace,
-    /// Of every key.
+    /// The prefix of every key.
     pub(super) prefix: String,
     settings: QueueSettings,
     dialler: Dialler,
     idle: Mutex<Vec<Connection>>,
-    known: Mutex<Known>,
-    /// Whether the user's rights were checked, which is done once.
+    known: Mutex<EngineFacts>,
+    /// Whether the user's rights were checked. This is done once.
     has_checked_rights: AtomicBool,
-    /// Raised whenever another replication begins: after a failover, or a restart of the engine.
+    /// Incremented when the replication id changes: after a failover, or a restart of the engine.
     pub(super) replications: AtomicU64,
 }
 
-/// What earlier connections have shown.
+/// Facts about the engine that earlier connections found.
 #[derive(Default)]
-struct Known {
-    /// The primary, as a cluster or a Sentinel named it.
+struct EngineFacts {
+    /// The primary that a cluster or a Sentinel named.
     primary: Option<Host>,
     replication_id: Option<String>,
     /// The engine's clock, and this machine's at that moment.
@@ -68,12 +69,12 @@ impl fmt::Debug for Engine {
     }
 }
 
-/// What is to be known of the data before a call returns.
+/// The confirmation that a write needs before the call returns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Confirm {
-    /// That the engine has it.
+    /// The engine's reply.
     Engine,
-    /// What `durability` says.
+    /// The confirmation that `durability` requires.
     Durability,
 }
 
@@ -91,7 +92,7 @@ impl Engine {
         })
     }
 
-    /// The error of a call. The address has no password in it.
+    /// The error of a call. The address in its message has no password.
     pub(super) fn failed(&self, failure: &Failure) -> Error {
         Error::new(
             Status::SpoolFailed,
@@ -99,7 +100,7 @@ impl Engine {
         )
     }
 
-    /// The engine's clock at a moment of this machine, or that moment if the engine's clock is not known.
+    /// The engine's clock and this machine's clock at the same moment. `None`: the engine's clock is not known.
     pub(super) fn clock(&self) -> Option<(u64, Timestamp)> {
         host::lock(&self.known).clock
     }
@@ -120,7 +121,7 @@ impl Engine {
         Ok(called.into_iter().next().unwrap_or(Value::Nil))
     }
 
-    /// Calls a script several times in one piece. An error reply to one call is a failure of all.
+    /// Calls a script several times in one pipeline. An error reply to one call fails all of them.
     pub(super) fn call_all(
         &self,
         script: &Script,
@@ -137,7 +138,7 @@ impl Engine {
             |reply: &Value| matches!(reply, Value::Error(e) if e.starts_with("NOSCRIPT"));
         let replies = match replies.iter().any(is_unknown) {
             false => replies,
-            // It is known from then on.
+            // The engine knows the script from then on.
             true => {
                 let with_text = calls
                     .iter()
@@ -153,7 +154,7 @@ impl Engine {
         Ok(replies)
     }
 
-    /// Sends commands to the primary, and to where it sends them on.
+    /// Sends commands to the primary, and follows redirections.
     fn run(
         &self,
         commands: Vec<Command>,
@@ -162,7 +163,7 @@ impl Engine {
     ) -> Result<Vec<Value>, Failure> {
         let mut may_have_run = false;
         for _ in 0..MAX_HOPS {
-            let (mut connection, is_kept) = match self.kept() {
+            let (mut connection, is_pooled) = match self.pooled() {
                 Some(connection) => (connection, true),
                 None => {
                     let opened = self.open(deadline);
@@ -176,8 +177,8 @@ impl Engine {
                 Err(broken) => {
                     may_have_run |= broken.may_have_run;
                     let is_late = broken.error.kind() == std::io::ErrorKind::TimedOut;
-                    if is_kept && !is_late {
-                        // The engine closed it meanwhile, and those that were kept with it. All our calls may be made twice.
+                    if is_pooled && !is_late {
+                        // The engine has closed the idle connections meanwhile. Every call may be repeated.
                         host::lock(&self.idle).clear();
                         continue;
                     }
@@ -194,8 +195,8 @@ impl Engine {
                     host::lock(&self.known).primary = Some(host);
                     host::lock(&self.idle).clear();
                 }
-                Some(Redirection::Away) if is_kept => {
-                    // Its role has changed: it is asked for anew.
+                Some(Redirection::Away) if is_pooled => {
+                    // The role has changed, so the primary is looked up again.
                     host::lock(&self.known).primary = None;
                     host::lock(&self.idle).clear();
                 }
@@ -206,12 +207,12 @@ impl Engine {
             }
         }
         Err(Failure {
-            text: "the engine's hosts send each call on to another one".to_owned(),
+            text: "the engine's hosts redirect each call to another host".to_owned(),
             may_have_run,
         })
     }
 
-    /// Sends commands, and asks for the confirmation in the same piece.
+    /// Sends commands and the command that waits for the confirmation, as one pipeline.
     fn exchange(
         &self,
         connection: &mut Connection,
@@ -229,12 +230,12 @@ impl Engine {
             _ => return connection.exchange(commands, deadline),
         };
         let left = deadline.saturating_duration_since(Instant::now());
-        // 0 would be for ever.
+        // 0 would mean no time-out.
         let wait = wait.number(host::millis(left - ANSWER.min(left / 4)).max(1));
         connection.exchange(commands.iter().chain([&wait]), deadline)
     }
 
-    /// Takes the confirmation from the replies, if there is one, and checks it.
+    /// Removes the reply to the confirmation from the replies, if there is one, and checks it.
     fn confirmed(&self, mut replies: Vec<Value>, commands: usize) -> Result<Vec<Value>, Failure> {
         if replies.len() <= commands {
             return Ok(replies);
@@ -258,8 +259,8 @@ impl Engine {
             return Ok(replies);
         }
         let text = match self.settings.durability {
-            Durability::Disk => "written, and not confirmed by the disk in time",
-            _ => "written, and not confirmed by a replica in time",
+            Durability::Disk => "written, but not confirmed by the disk in time",
+            _ => "written, but not confirmed by a replica in time",
         };
         Err(Failure {
             text: text.to_owned(),
@@ -267,8 +268,8 @@ impl Engine {
         })
     }
 
-    /// A kept connection that is still open.
-    fn kept(&self) -> Option<Connection> {
+    /// A pooled connection that is still open.
+    fn pooled(&self) -> Option<Connection> {
         let mut idle = host::lock(&self.idle);
         while let Some(mut connection) = idle.pop() {
             if connection.is_ours() && connection.is_usable() {
@@ -285,7 +286,7 @@ impl Engine {
         }
     }
 
-    /// A new connection to the primary, after every check.
+    /// Opens a connection to the primary and runs every check.
     fn open(&self, deadline: Instant) -> Result<Connection, String> {
         let connection = self.reach(deadline)?;
         let info = &connection.info;
@@ -300,7 +301,7 @@ impl Engine {
         Ok(connection)
     }
 
-    /// The primary behind a host of the option: the host itself, or what the Sentinel there names.
+    /// The primary for a host of the option: the host itself, or the primary that the Sentinel on it names.
     fn primary_behind(&self, host: &Host, deadline: Instant) -> Result<Host, String> {
         match &self.place.sentinel {
             None => Ok(host.clone()),
@@ -343,7 +344,7 @@ impl Engine {
         Ok(connection)
     }
 
-    /// Connects to an engine, whatever it is.
+    /// Connects to an engine without checks.
     fn greet(&self, host: &Host, deadline: Instant) -> Result<Connection, Unfit> {
         let line = self.dialler.open(&host.name, host.port, deadline);
         let line = line.map_err(|e| Unfit::Other(e.to_string()))?;
@@ -387,12 +388,12 @@ impl Engine {
         Ok(host_from(address, port))
     }
 
-    /// Makes a connection as every call does, with all checks.
+    /// Opens a connection with all checks, as every call does.
     pub(super) fn usable(&self, deadline: Instant) -> Result<(), Failure> {
         self.open(deadline).map(drop).map_err(Failure::refused)
     }
 
-    /// What the engine says of itself, before any check, and how long it took to say so.
+    /// The properties that the engine reports, without any check, and the time of an empty command.
     pub(super) fn inspect(&self, deadline: Instant) -> Result<(Info, Host, Duration), Failure> {
         let mut failure = String::new();
         for host in &self.place.hosts {
@@ -415,7 +416,7 @@ impl Engine {
     }
 }
 
-/// The time for one of several hosts, when so many are still to be tried.
+/// The time for one host, when `untried` hosts are left.
 fn share(deadline: Instant, others: usize) -> Instant {
     let now = Instant::now();
     let left = deadline.saturating_duration_since(now);
@@ -433,10 +434,10 @@ fn host_from(address: &str, port: u64) -> Host {
     }
 }
 
-/// Where a reply sends the call.
+/// The redirection in a reply.
 enum Redirection {
     To(Host),
-    /// This engine is not the primary any more.
+    /// This engine is no longer the primary.
     Away,
 }
 
@@ -460,7 +461,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn redirection_is_read_from_a_reply() {
+    fn redirection_reply_is_parsed() {
         let read = |text: &str| redirection(&Value::Error(text.to_owned()));
         let to = |text: &str| match read(text) {
             Some(Redirection::To(host)) => host.to_string(),

@@ -10,18 +10,18 @@ use crate::notification::stored_path;
 use crate::outcome::Status;
 use crate::spool::{Item, Position, StoredItem};
 
-/// Turns the times of other machines into this one's.
+/// Converts times of other machines to this machine's clocks.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Clock {
-    /// Times of this boot of a machine are this machine's own. `None`: all are.
+    /// The id of this machine's current boot. Times with this boot id are not converted. `None`: no time is converted.
     pub(super) own_boot: Option<u32>,
     /// The engine's clock, and this machine's at that moment.
     pub(super) engine: Option<(u64, Timestamp)>,
 }
 
 impl Clock {
-    /// The moment on this machine's clocks at which the engine's clock was `engine_ms`. Machines need not agree on the time:
-    /// each knows how far its clock is from the engine's.
+    /// The moment on this machine's clocks at which the engine's clock was `engine_ms`. The machines' clocks may
+    /// differ: each machine knows the difference between its clock and the engine's.
     pub(super) fn localise(self, stored: Timestamp, engine_ms: u64) -> Timestamp {
         let (Some(own), Some((engine_now, now))) = (self.own_boot, self.engine) else {
             return stored;
@@ -37,7 +37,7 @@ impl Clock {
                 uptime_ms,
                 boot: now.boot,
             },
-            // Before this machine was started.
+            // The time is before this machine was started.
             _ => Timestamp {
                 unix_ms,
                 ..Timestamp::default()
@@ -50,7 +50,7 @@ impl Clock {
 #[derive(Debug, Clone)]
 pub(super) struct Pending {
     pub(super) stored: StoredItem,
-    /// When the last attempt ended, and how long after that the next one may start.
+    /// The end of the last attempt, and the pause before the next one.
     pub(super) pause: Option<(Timestamp, Duration)>,
 }
 
@@ -93,7 +93,7 @@ fn item(entry: &Value, origin: &Arc<str>, clock: Clock) -> Option<(Item, String)
     Some((item, fields.get("e").unwrap_or_default().to_owned()))
 }
 
-/// A pending entry, with what is known of its attempts and whether its delivery has begun.
+/// Makes an item from a pending entry, its attempts, and whether its delivery has begun.
 pub(super) fn pending(
     entry: &Value,
     last: &Value,
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn time_of_another_machine_is_counted_by_the_engines_clock() {
+    fn time_of_another_machine_is_converted_by_the_engines_clock() {
         // This machine's clock is an hour fast.
         let hour = 3_600_000;
         let clock = Clock {
@@ -163,7 +163,7 @@ mod tests {
         assert_eq!(found, at(1_000_000_000 + hour - 60_000, 440_000, 7));
         // Accepted since the clocks were compared.
         assert_eq!(clock.localise(theirs, 1_000_000_500).uptime_ms, 500_500);
-        // Before this machine was started, the age is not certain.
+        // The age of an entry from before this machine was started is not certain.
         let old = clock.localise(theirs, 1_000_000_000 - 600_000);
         assert_eq!(old, at(1_000_000_000 + hour - 600_000, 0, 0));
         let own = at(5, 9, 7);

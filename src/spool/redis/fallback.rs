@@ -1,5 +1,6 @@
 //! A log on this machine that accepts notifications while the engine does not answer (`spool_fallback`), with the same
-//! ids. The processes that deliver forward them when the engine is back: accepting an id twice does nothing.
+//! ids. The processes that deliver the spool forward them when the engine answers again. The engine ignores an id that
+//! it has already accepted.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -7,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::RedisSpool;
-use super::breaker::{Breaker, Way};
+use super::breaker::{Breaker, EngineUse};
 use crate::host::{self, Timestamp, log};
 use crate::options::QueueSettings;
 use crate::outcome::{Error, Receipt, Status};
@@ -17,23 +18,23 @@ use crate::spool::{
     Position, Settlement, StoredItem, Totals,
 };
 
-/// How long a call asks an engine that did not answer before.
+/// Time-out of a call to an engine that did not answer before.
 const BRIEFLY: Duration = Duration::from_millis(50);
-/// How long one iteration of the drainer forwards.
+/// How long the drainer forwards in one iteration.
 const FORWARD_FOR: Duration = Duration::from_millis(100);
-/// The longest time that one of the log's own calls may take meanwhile.
+/// Time-out of one call to the log while forwarding.
 const LOG_CALL: Duration = Duration::from_secs(1);
-/// How many notifications are forwarded in one piece.
+/// Number of notifications that are forwarded in one batch.
 const PIECE: usize = 100;
 /// How often the log is checked for notifications of other processes.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
 
-/// What a receipt says of a notification that waits in the log.
+/// The detail of the receipt of a notification that is in the log.
 pub(super) fn waits_in(path: &Path) -> String {
     format!("queued in {}: the engine does not answer", path.display())
 }
 
-/// A spool in an engine, with a log for when the engine does not answer.
+/// A spool in an engine, with a log as the fallback while the engine does not answer.
 #[derive(Debug)]
 pub(super) struct FallbackSpool {
     engine: RedisSpool,
@@ -76,7 +77,7 @@ impl FallbackSpool {
         self.path.exists()
     }
 
-    /// Passes a call's result on, and learns from it whether the engine answers.
+    /// Returns the result of a call unchanged, and records from it whether the engine answers.
     fn learn<T>(&self, answer: Result<T, Error>) -> Result<T, Error> {
         match &answer {
             Err(e) if e.status() == Status::SpoolFailed => {}
@@ -91,15 +92,15 @@ impl FallbackSpool {
         }
     }
 
-    /// The time until which the engine is asked; `None`: it is not asked.
+    /// The deadline for the engine; `None`: the call skips the engine.
     fn asked_until(&self, deadline: Instant) -> Option<Instant> {
         let now = Instant::now();
         let left = deadline.saturating_duration_since(now);
-        match host::lock(&self.breaker).way(now) {
-            // The rest is for the log.
-            Way::Ask => Some(now + left * 3 / 4),
-            Way::AskBriefly => Some(now + BRIEFLY.min(left / 2)),
-            Way::GoPast => None,
+        match host::lock(&self.breaker).engine_use(now) {
+            // The remaining time is for the log.
+            EngineUse::Normal => Some(now + left * 3 / 4),
+            EngineUse::Briefly => Some(now + BRIEFLY.min(left / 2)),
+            EngineUse::Skip => None,
         }
     }
 }
@@ -121,7 +122,7 @@ impl Inlet for FallbackSpool {
                     if host::lock(&self.breaker).fail(Instant::now()) {
                         log::error(|| {
                             format!(
-                                "{e}; notifications go into {} meanwhile",
+                                "{e}; notifications are stored in {} meanwhile",
                                 self.path.display()
                             )
                         });
@@ -137,7 +138,7 @@ impl Inlet for FallbackSpool {
 
 impl Outlet for FallbackSpool {
     fn acquire(&self, deadline: Instant) -> Result<Option<Box<dyn Lease>>, Error> {
-        // Also a machine on standby forwards what is in its own log.
+        // A machine on standby also forwards the notifications in its own log.
         self.forwarder.forward();
         let lease = self.learn(self.engine.acquire(deadline))?;
         Ok(lease.map(|lease| {
@@ -207,37 +208,38 @@ impl Lease for FallbackLease {
     }
 }
 
-/// Passes on what is in the log.
+/// Forwards the notifications in the log to the engine.
 #[derive(Debug)]
 struct Forwarder {
     engine: RedisSpool,
     path: PathBuf,
-    /// A handle of its own: producers do not wait for the forwarder.
+    /// A separate handle, so that producers do not wait for the forwarder.
     log: LogSpool,
     state: Mutex<ForwardState>,
 }
 
 #[derive(Debug, Default)]
 struct ForwardState {
-    /// When it is worth looking into the log; `None`: now.
+    /// When the log is read next; `None`: now.
     next_look: Option<Instant>,
-    /// Held from the first notification to the last: another process on this machine then does not look.
+    /// Held until every notification in the log is forwarded, so that no other process on this machine forwards.
     lease: Option<Box<dyn Lease>>,
     breaker: Breaker,
     forwarded: u64,
 }
 
 impl Forwarder {
-    /// This process has put something into the log.
+    /// Records that this process has written to the log.
     fn expect(&self) {
         if let Ok(mut state) = self.state.try_lock() {
             state.next_look = None;
         }
     }
 
-    /// Forwards for a while, unless the engine does not answer, or another process forwards this log.
+    /// Forwards for at most one iteration's time, unless the engine does not answer or another process forwards this
+    /// log.
     fn forward(&self) {
-        // Another thread is at it.
+        // Another thread is forwarding.
         let Ok(mut state) = self.state.try_lock() else {
             return;
         };
@@ -246,7 +248,7 @@ impl Forwarder {
             return;
         }
         state.next_look = Some(now + LOOK_EVERY);
-        if !self.path.exists() || state.breaker.way(now) == Way::GoPast {
+        if !self.path.exists() || state.breaker.engine_use(now) == EngineUse::Skip {
             return;
         }
         let until = now + FORWARD_FOR;
@@ -264,7 +266,7 @@ impl Forwarder {
                 if forwarded > 0 {
                     log::info(|| {
                         format!(
-                            "{forwarded} notifications of {} were passed on to the engine",
+                            "{forwarded} notifications in {} were forwarded to the engine",
                             self.path.display()
                         )
                     });
@@ -272,13 +274,18 @@ impl Forwarder {
             }
             Err(e) => {
                 if state.breaker.fail(Instant::now()) {
-                    log::warn(|| format!("{} cannot be passed on yet: {e}", self.path.display()));
+                    log::warn(|| {
+                        format!(
+                            "the notifications in {} cannot be forwarded yet: {e}",
+                            self.path.display()
+                        )
+                    });
                 }
             }
         }
     }
 
-    /// Returns whether the log is empty, or is another process's to forward.
+    /// Returns whether the log is empty or another process forwards it.
     fn forward_until(&self, state: &mut ForwardState, until: Instant) -> Result<bool, Error> {
         if state.lease.is_none() {
             state.lease = self.log.acquire(Instant::now() + LOG_CALL)?;
@@ -317,7 +324,7 @@ impl Forwarder {
         lease.maintain(now)?;
         let mut forwarded = 0;
         for (origin, _) in lease.origins() {
-            // Ends of sessions come after everything older that was just forwarded.
+            // Ends of sessions become available after the older items have been forwarded.
             let items = lease.fetch(&origin, now, PIECE, &HashSet::new())?;
             let (mut settlements, mut failure) = (Vec::new(), None);
             for item in items {
@@ -338,14 +345,14 @@ impl Forwarder {
         Ok(forwarded)
     }
 
-    /// It leaves the log. Its receipt there still says that it is queued: what became of it, the engine knows.
+    /// The notification leaves the log. Its receipt in the log stays `Queued`; the engine has the final receipt.
     fn settlement(&self, item: Item, at: Timestamp) -> Settlement {
         Settlement {
             item,
             fate: Fate::Delivered,
             status: Status::Queued,
             http_status: None,
-            detail: "passed on to the engine".to_owned(),
+            detail: "forwarded to the engine".to_owned(),
             latency: Duration::ZERO,
             at,
         }
@@ -353,7 +360,7 @@ impl Forwarder {
 }
 
 impl Ledger for FallbackSpool {
-    /// What waits in the log counts as accepted and pending.
+    /// Notifications in the log count as accepted and pending.
     fn totals(&self, deadline: Instant) -> Result<Totals, Error> {
         let mut totals = self.learn(self.engine.totals(deadline))?;
         if self.is_log_there() {
@@ -374,14 +381,14 @@ impl Ledger for FallbackSpool {
         }
     }
 
-    /// The engine knows what became of it; the log knows what has not reached the engine.
+    /// The engine has the receipts of forwarded notifications, the log those of the others.
     fn receipt(
         &self,
         id: &str,
         now: Timestamp,
         deadline: Instant,
     ) -> Result<Option<Receipt>, Error> {
-        // Also after a failure: only the engine can say that nothing is known.
+        // The log is also read if the engine failed. Only the engine can report that an id is unknown.
         let start = Instant::now();
         let until = start + deadline.saturating_duration_since(start) * 3 / 4;
         let asked = self.learn(self.engine.receipt(id, now, until));
@@ -411,7 +418,7 @@ impl Ledger for FallbackSpool {
         self.learn(self.engine.mark(deadline))
     }
 
-    /// Settled is only what the engine has: the log must be empty.
+    /// Notifications in the log are not completed, so the log must be empty.
     fn is_settled(&self, mark: Position, deadline: Instant) -> Result<bool, Error> {
         let is_empty = || -> Result<bool, Error> {
             Ok(!self.is_log_there() || self.log.totals(deadline)?.spool.pending == 0)
@@ -420,7 +427,7 @@ impl Ledger for FallbackSpool {
     }
 }
 
-/// An operator's work is in the engine; what a purge erases is erased in both.
+/// The operator's functions use the engine. A purge erases in the engine and in the log.
 impl Operator for FallbackSpool {
     fn overview(&self, deadline: Instant) -> Result<Overview, Error> {
         self.engine.overview(deadline)
@@ -453,7 +460,7 @@ impl Operator for FallbackSpool {
     }
 
     fn purge(&self, theirs: &dyn Fn(&str) -> bool, deadline: Instant) -> Result<u64, Error> {
-        // In this order: what is forwarded in between is found in the engine.
+        // The log first: a notification that is forwarded between the two steps is then found in the engine.
         let in_log = match self.is_log_there() {
             true => self.log.purge(theirs, deadline)?,
             false => 0,

@@ -1,4 +1,4 @@
-//! The way in: one script, and what follows from its answer.
+//! Enqueues a notification: calls one script and acts on its reply.
 
 use std::time::Instant;
 
@@ -11,16 +11,16 @@ use crate::host::{self, Timestamp, log, millis};
 use crate::outcome::Error;
 use crate::spool::{Inlet, NewItem, full, new_producer};
 
-/// How many of those that the engine may have lost are pushed in one piece.
+/// Number of possibly lost notifications that are pushed again in one pipeline.
 const PIECE: usize = 50;
 
-/// What the script answers.
+/// The replies of the script.
 const ACCEPTED: i64 = 1;
 const KNOWN: i64 = 0;
 const FULL: i64 = -1;
 
 impl Shared {
-    fn push_command(&self, item: &NewItem, producer: u64, told: u64) -> Command {
+    fn push_command(&self, item: &NewItem, producer: u64, producer_accepted: u64) -> Command {
         let limits = &self.settings;
         let age = Timestamp::now().since(item.accepted).length;
         Command::default()
@@ -37,20 +37,20 @@ impl Shared {
             .number(limits.drops_oldest.into())
             .number(self.receipt_ms())
             .number(millis(age))
-            .number(told)
+            .number(producer_accepted)
     }
 
-    /// Pushes again what the engine may have lost: its replication is another one than when it accepted them. The ids are
-    /// the same, so nothing is accepted twice.
+    /// Pushes recent notifications again if the engine's replication id has changed, because the engine may have lost
+    /// them. They have the same ids, so none is accepted twice.
     pub(super) fn push_unconfirmed(&self, deadline: Instant) {
         let replications = self
             .engine
             .replications
             .load(std::sync::atomic::Ordering::Relaxed);
-        let mut told = host::lock(&self.told);
-        let mut left = told.take_unconfirmed(replications);
-        let (producer, accepted) = (told.producer, told.accepted);
-        drop(told);
+        let mut acceptances = host::lock(&self.acceptances);
+        let mut left = acceptances.take_unconfirmed(replications);
+        let (producer, accepted) = (acceptances.producer, acceptances.accepted);
+        drop(acceptances);
         if left.is_empty() {
             return;
         }
@@ -65,7 +65,7 @@ impl Shared {
                 .engine
                 .call_all(&PUSH, &commands, Confirm::Engine, deadline)
             else {
-                host::lock(&self.told).put_back(left);
+                host::lock(&self.acceptances).put_back(left);
                 return;
             };
             let accepted_again = replies.iter().filter(|r| **r == Value::Number(ACCEPTED));
@@ -75,8 +75,7 @@ impl Shared {
         if again > 0 {
             log::warn(|| {
                 format!(
-                    "{}: after a failover or a restart of the engine, {again} of the last {total} notifications were \
-                     gone and are accepted again",
+                    "{}: after a failover or a restart of the engine, {again} of the last {total} notifications were lost and are accepted again",
                     self.engine.place
                 )
             });
@@ -85,9 +84,9 @@ impl Shared {
 
     fn push(&self, item: &NewItem, deadline: Instant) -> Result<i64, Failure> {
         let (producer, accepted) = {
-            let mut told = host::lock(&self.told);
-            told.renew(|| new_producer().ok());
-            (told.producer, told.accepted)
+            let mut acceptances = host::lock(&self.acceptances);
+            acceptances.renew(|| new_producer().ok());
+            (acceptances.producer, acceptances.accepted)
         };
         let command = self.push_command(item, producer, accepted);
         let commands = std::slice::from_ref(&command);
@@ -97,7 +96,7 @@ impl Shared {
         match replies.first() {
             Some(Value::Number(answer)) => Ok(*answer),
             _ => Err(Failure {
-                text: "the engine gave an odd reply".to_owned(),
+                text: "the engine sent an unexpected reply".to_owned(),
                 may_have_run: true,
             }),
         }
@@ -108,23 +107,25 @@ impl Inlet for RedisSpool {
     fn push(&self, item: &NewItem, deadline: Instant) -> Result<(), Error> {
         let shared = &self.shared;
         let pushed = shared.push(item, deadline);
-        let mut told = host::lock(&shared.told);
+        let mut acceptances = host::lock(&shared.acceptances);
         match pushed {
-            Ok(ACCEPTED) => told.accept(item, &shared.settings),
-            // Accepted by an earlier call that did not hear so.
-            Ok(KNOWN) if told.is_unsure(&item.id) => told.accept(item, &shared.settings),
+            Ok(ACCEPTED) => acceptances.accept(item, &shared.settings),
+            // An earlier call enqueued it, but that call did not receive the reply.
+            Ok(KNOWN) if acceptances.is_unsure(&item.id) => {
+                acceptances.accept(item, &shared.settings)
+            }
             Ok(KNOWN) => {}
             Ok(FULL) => return Err(full(shared.settings.max_items, shared.settings.max_bytes)),
             Ok(_) => return Err(shared.odd()),
             Err(mut failure) => {
                 if failure.may_have_run {
-                    told.doubt(&item.id);
+                    acceptances.doubt(&item.id);
                     failure.text.push_str(": it may yet be accepted");
                 }
                 return Err(shared.failed(&failure));
             }
         }
-        drop(told);
+        drop(acceptances);
         shared.push_unconfirmed(deadline);
         Ok(())
     }

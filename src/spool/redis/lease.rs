@@ -1,28 +1,30 @@
-//! The one drainer's part. Its token in the key `lead` is the fence: each script of a leaseholder compares it first.
+//! The lease of the one drainer. Its token in the key `lead` is the fencing token: each script of the drainer compares
+//! it first.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::acceptances::FORGET_AFTER_S;
 use super::ahead::Window;
 use super::codec::{self, LastAttempt, pack_gate, pack_receipt, pack_recent};
 use super::engine::Confirm;
 use super::resp::{Command, Value};
 use super::script::{ACQUIRE, AHEAD, BEGIN, MAINTAIN, POLL, RELEASE, SETTLE, Script};
-use super::told::FORGET_AFTER_S;
 use super::{RedisSpool, Shared, entry};
 use crate::host::{self, Timestamp};
 use crate::outcome::Error;
 use crate::spool::{Fate, Gate, Item, Lease, LeaseError, Outlet, Position, RECENT, Settlement};
 
-/// The longest time that one call of the leaseholder waits for the engine. Less than half of the lease's time.
+/// Time-out of one call of the drainer, less than half of the lease time.
 const LEASE_CALL: Duration = Duration::from_secs(2);
-/// After so long without a call the lease is renewed before anything else is done: another drainer may lead.
+/// After this time without a call, the lease is renewed before any other call, because another drainer may have become
+/// the leader.
 const RENEW_AFTER: Duration = Duration::from_secs(2);
-/// How long the end of a lease waits for the engine, which ends it by itself after 5 s.
+/// Time-out of the release. If it fails, the lease expires after 5 s.
 const RELEASE_CALL: Duration = Duration::from_millis(500);
-/// How many entries are read ahead at once, at least and at most.
+/// Least and greatest number of entries that are read ahead at once.
 const AHEAD_MIN: usize = 100;
 const AHEAD_MAX: usize = 1000;
 
@@ -31,26 +33,26 @@ struct RedisLease {
     shared: Arc<Shared>,
     token: String,
     process: u32,
-    /// The newest sequence number and the number of operators' changes, as last seen.
+    /// The newest sequence number and the number of operators' changes at the last poll.
     seen: (String, String),
     origins: BTreeMap<Arc<str>, Gate>,
     windows: HashMap<Arc<str>, Window>,
-    /// The origins of what was fetched and is not settled.
+    /// The origins of the items that were fetched and are not settled.
     fetched: HashMap<Position, Arc<str>>,
     is_lost: bool,
     renewed: Instant,
-    /// Where the housekeeping continues.
+    /// The position at which housekeeping continues.
     cursor: String,
 }
 
-/// Shows nothing of the notifications: their bodies hold tokens.
+/// The output shows no notifications, because their bodies contain tokens.
 impl fmt::Debug for RedisLease {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "RedisLease({:?})", self.shared.engine)
     }
 }
 
-/// A token that no other lease has, and for a person to read who holds it.
+/// A unique token, which also names the holder for an operator.
 fn new_token() -> Result<String, Error> {
     let bytes = host::random().map_err(crate::keys::no_random_bytes)?;
     let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
@@ -58,7 +60,7 @@ fn new_token() -> Result<String, Error> {
     Ok(format!("{} {name}", hex::encode(bytes)))
 }
 
-/// Who holds the lease with this token.
+/// The holder that a token names.
 pub(super) fn holder(token: &str) -> String {
     token
         .split_once(' ')
@@ -95,7 +97,7 @@ impl RedisLease {
         Command::default().arg(&self.token)
     }
 
-    /// Calls a script that checks the lease; 0 is its answer to a stale token.
+    /// Calls a script that checks the lease. Its reply to a stale token is 0.
     fn call(
         &mut self,
         script: &Script,
@@ -130,13 +132,13 @@ impl RedisLease {
             return Err(LeaseError::Lost);
         }
         if self.renewed.elapsed() >= RENEW_AFTER {
-            self.look()?;
+            self.poll_engine()?;
         }
         Ok(())
     }
 
-    /// Renews the lease, and learns whether there is something new.
-    fn look(&mut self) -> Result<bool, LeaseError> {
+    /// Renews the lease. Returns whether there are new notifications or commands.
+    fn poll_engine(&mut self) -> Result<bool, LeaseError> {
         let arguments = self.arguments().arg(&self.seen.0).arg(&self.seen.1);
         let reply = self.call(&POLL, &arguments, Confirm::Engine)?;
         let (Some(seq), Some(changes)) = (text_at(&reply, 0), text_at(&reply, 1)) else {
@@ -159,7 +161,7 @@ impl RedisLease {
         Ok(true)
     }
 
-    /// Reads more entries of an origin; false: there are none, or there is no room for them.
+    /// Reads more entries of an origin. False: there are none, or the limits are reached.
     fn read_ahead(&mut self, origin: &Arc<str>, wanted: usize) -> Result<bool, LeaseError> {
         let window = self.windows.entry(Arc::clone(origin)).or_default();
         if !window.has_room() {
@@ -237,7 +239,7 @@ pub(super) fn origins(pairs: &[Value]) -> Vec<(u64, Arc<str>, Gate)> {
 
 impl Lease for RedisLease {
     fn poll(&mut self, _now: Timestamp) -> Result<bool, LeaseError> {
-        self.look()
+        self.poll_engine()
     }
 
     fn origins(&self) -> Vec<(Arc<str>, Gate)> {
@@ -275,8 +277,8 @@ impl Lease for RedisLease {
         self.renew_if_due()?;
         let origin = self.origin(origin);
         loop {
-            // The engine's clock orders the entries: behind one that is not old, none is, but for a few that were pushed at
-            // the same time.
+            // Entries are ordered by the engine's clock. After an entry that is not old enough, no other is, except a
+            // few that were pushed at the same time.
             let window = self.window(&origin);
             let mut overdue = window.overdue(now, max_age, skip);
             let is_enough =
@@ -378,7 +380,7 @@ impl Drop for RedisLease {
             return;
         }
         let deadline = Instant::now() + RELEASE_CALL;
-        // If the engine does not answer, the lease ends by itself.
+        // If the engine does not answer, the lease expires.
         let _ = self
             .shared
             .engine

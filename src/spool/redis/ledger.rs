@@ -1,4 +1,4 @@
-//! What can be asked.
+//! Reads counters, receipts and entries.
 
 use std::collections::HashSet;
 use std::time::Instant;
@@ -12,7 +12,7 @@ use crate::host::{self, Timestamp};
 use crate::outcome::{Error, Receipt, Status};
 use crate::spool::{Counts, Gate, Ledger, Position, Totals};
 
-/// How many ids are asked for in one piece.
+/// Number of ids that one pipeline looks up.
 const PIECE: usize = 200;
 
 fn number_at(values: &[Value], index: usize) -> u64 {
@@ -22,8 +22,8 @@ fn number_at(values: &[Value], index: usize) -> u64 {
 impl Shared {
     fn read_totals(&self, deadline: Instant) -> Result<Totals, Error> {
         let (producer, accepted) = {
-            let told = host::lock(&self.told);
-            (told.producer, told.accepted)
+            let acceptances = host::lock(&self.acceptances);
+            (acceptances.producer, acceptances.accepted)
         };
         let arguments = Command::default().number(producer);
         let reply = self.call(&TOTALS, &arguments, deadline)?;
@@ -55,7 +55,7 @@ impl Shared {
             pending: 0,
         };
         let left = process.delivered + process.dead + process.expired + process.dropped;
-        // What the engine has counted as lost, with what this producer has found out since its last push.
+        // The losses that the engine has counted, plus those that this producer has found since its last push.
         let counted = number_at(c, 6).saturating_sub(number_at(p, 5));
         let lost = counted + accepted.saturating_sub(process.accepted);
         let clock = self.clock();
@@ -83,7 +83,7 @@ impl Shared {
         })
     }
 
-    /// The newest position, and the oldest that is pending.
+    /// The newest position, and the oldest pending position.
     fn heads(&self, deadline: Instant) -> Result<(Position, Option<Position>), Error> {
         let reply = self.call(&HEADS, &Command::default(), deadline)?;
         let Some([newest, oldest]) = reply.list() else {

@@ -1,8 +1,10 @@
-//! A spool in a Redis or Valkey, for several machines. docs/fleet.md describes it for users, and FORMAT.md its keys.
+//! A spool in a Redis or Valkey server, for several machines. docs/fleet.md describes it for users, FORMAT.md describes
+//! its keys.
 //!
-//! Each change is one Lua script, which the engine runs as one step. Producers push; the one drainer, who holds the key
-//! `lead`, fetches and settles. The engine's clock decides about order and age.
+//! Each change is one Lua script, which the engine runs atomically. Producers push. One drainer, which holds the key
+//! `lead`, fetches and settles. Order and age are measured by the engine's clock.
 
+mod acceptances;
 mod ahead;
 mod breaker;
 mod checks;
@@ -20,7 +22,6 @@ mod resp;
 mod script;
 #[cfg(test)]
 mod tests;
-mod told;
 
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
@@ -32,17 +33,18 @@ use super::{Spool, new_producer};
 use crate::host::{Timestamp, millis};
 use crate::options::{EnginePlace, QueueSettings};
 use crate::outcome::{Error, Status};
+use acceptances::Acceptances;
 use engine::{Engine, Failure};
 use entry::Clock;
 use fallback::FallbackSpool;
 use resp::{Command, Value};
 use script::Script;
-use told::Told;
 
-/// A receipt is kept for a little longer than it is valid: the engine's clock does not decide about the last moment.
+/// The engine keeps a receipt a little longer than the receipt is valid, because its clock may differ from this
+/// machine's.
 const RECEIPT_MARGIN_MS: u64 = 60_000;
 
-/// Opens the spool of an engine. Nothing is connected yet.
+/// Opens the spool of an engine, without connecting.
 pub(super) fn open(
     place: &EnginePlace,
     settings: &QueueSettings,
@@ -56,25 +58,25 @@ pub(super) fn open(
     })
 }
 
-/// A spool in an engine, as one producer and reader.
+/// A spool in an engine, for one producer.
 #[derive(Debug, Clone)]
 pub(crate) struct RedisSpool {
     shared: Arc<Shared>,
 }
 
-/// What the spool's handle and its lease have in common.
+/// State that the spool's handle and its lease share.
 #[derive(Debug)]
 struct Shared {
     engine: Engine,
     settings: QueueSettings,
-    /// Whether the spool may be made: not by an operator, for a name may be a slip.
+    /// Whether a missing spool is made. Not for an operator, who may have mistyped the name.
     creates: bool,
     own_boot: Option<u32>,
-    told: Mutex<Told>,
+    acceptances: Mutex<Acceptances>,
 }
 
 impl RedisSpool {
-    /// `own_boot`: times of this boot of a machine are this machine's own; `None`: all are.
+    /// `own_boot`: see `Clock::own_boot`.
     fn new(
         place: &EnginePlace,
         settings: &QueueSettings,
@@ -88,7 +90,7 @@ impl RedisSpool {
                 settings: settings.clone(),
                 creates,
                 own_boot,
-                told: Mutex::new(Told::new(producer)),
+                acceptances: Mutex::new(Acceptances::new(producer)),
             }),
         })
     }
@@ -125,9 +127,12 @@ impl Shared {
         called.map_err(|failure| self.failed(&failure))
     }
 
-    /// The error for a reply that the script does not give: another script has its name.
+    /// The error for an unexpected reply.
     fn odd(&self) -> Error {
-        let text = format!("spool {}: the engine gave an odd reply", self.engine.place);
+        let text = format!(
+            "spool {}: the engine sent an unexpected reply",
+            self.engine.place
+        );
         Error::new(Status::SpoolFailed, text)
     }
 

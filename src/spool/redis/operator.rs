@@ -1,4 +1,4 @@
-//! What an operator does. Each change is done when the call returns, whether or not a drainer is at work.
+//! The operator's functions. A change is complete when the call returns, whether or not a drainer runs.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::host::Timestamp;
 use crate::outcome::{Error, Status};
 use crate::spool::{Operator, Overview, Position, StoredItem};
 
-/// How many entries one script lists or changes: others wait meanwhile.
+/// Number of entries that one script lists or changes: other clients wait while a script runs.
 const PIECE: usize = 100;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,7 +24,7 @@ enum List {
 }
 
 impl Shared {
-    /// At most [`PIECE`] items behind a position, oldest first.
+    /// At most [`PIECE`] items after a position, oldest first.
     fn page(
         &self,
         list: List,
@@ -96,7 +96,7 @@ impl Shared {
         Ok(all)
     }
 
-    /// Calls a script for a piece of the work at a time, and adds up what it did.
+    /// Calls a script repeatedly, for a part of the work each, and adds up the results.
     fn in_pieces<T>(
         &self,
         script: &Script,
@@ -207,7 +207,8 @@ impl Operator for RedisSpool {
         let shared = &self.shared;
         let now = pack_time(Timestamp::now());
         let mut purged = 0;
-        // In this order: what dies in between is found among the dead letters.
+        // Pending notifications first: one that becomes a dead letter between the two steps is then found among the
+        // dead letters.
         for list in [List::Pending, List::Dead] {
             let mut last = Position::default();
             loop {
@@ -254,7 +255,7 @@ impl Operator for RedisSpool {
     }
 }
 
-/// What does not add up: the counters against what is there.
+/// Compares the counters with the numbers of entries.
 fn faults(counts: &[u64], lengths: &[Value], letters: &Value) -> Vec<String> {
     let [accepted, delivered, dead, expired, dropped] = counts else {
         return Vec::new();

@@ -1,4 +1,4 @@
-//! The engine itself, for a diagnosis (`esales-notify doctor`).
+//! Reports on the engine, for `esales-notify doctor`.
 
 use std::time::{Duration, Instant};
 
@@ -7,39 +7,40 @@ use super::engine::Engine;
 use crate::options::{EnginePlace, QueueSettings};
 use crate::outcome::Error;
 
-/// What a Redis or Valkey says of itself, and what is to be said of it.
+/// The properties of a Redis or Valkey server, and whether it can hold a queue.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct EngineReport {
     /// Host and port of the primary.
     pub host: String,
-    /// Its name and version, such as `Redis 7.0.15`.
+    /// Name and version, such as `Redis 7.0.15`.
     pub version: String,
-    /// Whether it is a primary, rather than a replica.
+    /// Whether the engine is a primary, not a replica.
     pub is_primary: bool,
-    /// Replicas that are connected to it.
+    /// Number of connected replicas.
     pub replicas: u64,
-    /// Whether it keeps an append-only file.
+    /// Whether the engine has an append-only file.
     pub has_append_only_file: bool,
-    /// Whether each write is on its disk before the answer (`appendfsync always`); `None`: this user may not ask.
+    /// Whether each write is on the disk before the reply (`appendfsync always`). `None`: the user may not read this
+    /// setting.
     pub syncs_always: Option<bool>,
-    /// Its `maxmemory-policy`.
+    /// The engine's `maxmemory-policy`.
     pub eviction_policy: String,
     /// Memory in use, in bytes.
     pub used_memory: u64,
-    /// Its `maxmemory`, in bytes; 0: there is no limit.
+    /// The engine's `maxmemory`, in bytes. 0: there is no limit.
     pub max_memory: u64,
-    /// Connected clients.
+    /// Number of connected clients.
     pub clients: u64,
-    /// Its `maxclients`; 0: it does not say.
+    /// The engine's `maxclients`. 0: not known.
     pub max_clients: u64,
-    /// How long an empty command took.
+    /// Round-trip time of an empty command.
     pub latency: Duration,
-    /// Why the queue cannot be in this engine, with the name of its setting; `None`: it can.
+    /// The reason why the engine cannot hold the queue, with the name of the setting. `None`: it can.
     pub refusal: Option<String>,
 }
 
-/// Looks at the engine of a spool. Nothing is changed.
+/// Examines the engine of a spool. Changes nothing.
 pub(crate) fn inspect(
     place: &EnginePlace,
     settings: &QueueSettings,
@@ -51,7 +52,7 @@ pub(crate) fn inspect(
         .map_err(|failure| engine.failed(&failure))?;
     let refusal = match checks::check(&info, settings) {
         Err(unfit) => Some(unfit.text()),
-        // The rights are checked with the first connection.
+        // The rights are checked on the first connection.
         Ok(()) => engine.usable(deadline).err().map(|failure| failure.text),
     };
     let name = if info.is_valkey { "Valkey" } else { "Redis" };

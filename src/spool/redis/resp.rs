@@ -1,13 +1,13 @@
-//! RESP2, the protocol of the engine: commands out, replies in.
+//! RESP2, the protocol of the engine: encodes commands and decodes replies.
 //!
-//! Written here, for the codec crates decode a reply anew with each piece that arrives, and follow nested arrays as deep as
-//! the other side likes: a hostile one could exhaust the stack of the host's thread.
+//! The published codec crates are not used: they decode a reply from its start each time more bytes arrive, and they
+//! follow nested arrays to any depth, so a hostile server could exhaust the stack of the host's thread.
 
 use std::io;
 
-/// No reply of ours is deeper.
+/// Greatest depth of nested arrays in a reply.
 const MAX_DEPTH: usize = 8;
-/// No reply of ours is longer, in bytes.
+/// Greatest length of a reply, in bytes.
 const MAX_REPLY: usize = 256 << 20;
 
 /// A command and its arguments.
@@ -27,7 +27,7 @@ impl Command {
         self
     }
 
-    /// Adds the arguments of another command.
+    /// Appends the arguments of another command.
     pub(super) fn with_all(mut self, other: &Command) -> Command {
         self.words += other.words;
         self.bytes.extend_from_slice(&other.bytes);
@@ -58,7 +58,7 @@ impl Command {
         self.bytes.extend_from_slice(b"\r\n");
     }
 
-    /// Appends the command as it is sent.
+    /// Appends the encoded command.
     pub(super) fn encode(&self, out: &mut Vec<u8>) {
         out.push(b'*');
         out.extend_from_slice(itoa::Buffer::new().format(self.words).as_bytes());
@@ -85,7 +85,7 @@ impl Value {
         }
     }
 
-    /// A number, also one that is sent as text.
+    /// A number, which may have been sent as text.
     pub(super) fn number(&self) -> Option<u64> {
         match self {
             Value::Number(number) => u64::try_from(*number).ok(),
@@ -101,24 +101,24 @@ impl Value {
     }
 }
 
-/// An array of which some elements are still to come.
+/// An array with elements that have not arrived yet.
 struct Unfinished {
     left: usize,
     values: Vec<Value>,
 }
 
-/// Decodes replies from the bytes that arrive. Each byte is read once, whatever pieces arrive.
+/// Decodes replies from the bytes that arrive. Each byte is read once, however the bytes are split.
 #[derive(Default)]
 pub(super) struct Decoder {
     bytes: Vec<u8>,
-    /// What is in front of it has been decoded.
+    /// The bytes before this index have been decoded.
     at: usize,
     unfinished: Vec<Unfinished>,
     taken: usize,
 }
 
 fn malformed(what: &str) -> io::Error {
-    let message = format!("this is no reply of a Redis or Valkey: {what}");
+    let message = format!("this is not a reply of Redis or Valkey: {what}");
     io::Error::new(io::ErrorKind::InvalidData, message)
 }
 
@@ -131,12 +131,12 @@ impl Decoder {
         self.bytes.extend_from_slice(bytes);
     }
 
-    /// Whether nothing is left over.
+    /// Whether all bytes have been decoded.
     pub(super) fn is_empty(&self) -> bool {
         self.at == self.bytes.len() && self.unfinished.is_empty()
     }
 
-    /// The next whole reply; `None`: more bytes are needed.
+    /// The next complete reply; `None`: more bytes are needed.
     pub(super) fn next(&mut self) -> io::Result<Option<Value>> {
         loop {
             let before = self.at;
@@ -195,14 +195,14 @@ impl Decoder {
                 };
                 length += size + 2;
                 let text = text.strip_suffix(b"\r\n");
-                let text = text.ok_or_else(|| malformed("a text without its end"))?;
+                let text = text.ok_or_else(|| malformed("a text does not end where it should"))?;
                 Some(Value::Text(text.to_vec()))
             }
             b'*' if number()? < 0 => Some(Value::Nil),
             b'*' if number()? == 0 => Some(Value::List(Vec::new())),
             b'*' => {
                 if self.unfinished.len() >= MAX_DEPTH {
-                    return Err(malformed("it is too deep"));
+                    return Err(malformed("its arrays are nested too deeply"));
                 }
                 let left = usize::try_from(number()?).unwrap_or(usize::MAX);
                 self.unfinished.push(Unfinished {
@@ -285,7 +285,7 @@ mod tests {
                 &hostile[..hostile.len().min(9)]
             );
         }
-        // A count that is never kept allocates nothing.
+        // A large count without its elements allocates nothing.
         assert_eq!(decode(b"*9223372036854775807\r\n").unwrap(), None);
     }
 }

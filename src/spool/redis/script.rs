@@ -5,10 +5,10 @@ use sha1::{Digest, Sha1};
 
 use super::resp::Command;
 
-/// A script, and the name by which it is called once the engine knows it.
+/// A script, and the SHA-1 by which it is called.
 pub(super) struct Script {
     text: &'static str,
-    /// Threads may make it at the same time: a child that is forked meanwhile could not wait for its parent's.
+    /// Several threads may compute it at the same time. A lock could stay held in a forked child.
     digest: OnceBox<String>,
 }
 
@@ -44,7 +44,7 @@ scripts! {
 }
 
 impl Script {
-    /// A call by name: the engine refuses it with `NOSCRIPT` if it does not know the script.
+    /// A call by SHA-1. The engine replies `NOSCRIPT` if it does not know the script.
     pub(super) fn by_name(&self, prefix: &str, arguments: &Command) -> Command {
         let digest = self
             .digest
@@ -53,7 +53,7 @@ impl Script {
         call.with_all(arguments)
     }
 
-    /// The same call with the text of the script, which the engine then knows.
+    /// The same call with the text of the script. The engine remembers the script.
     pub(super) fn with_text(&self, prefix: &str, arguments: &Command) -> Command {
         let call = Command::new("EVAL").arg(self.text).arg("1").arg(prefix);
         call.with_all(arguments)

@@ -1,16 +1,16 @@
 <?php
 
 /**
- * One page view of a shop: says as JSON what became of the event, and what a child process inherits.
+ * One page view of a shop: prints as JSON the outcome of the event, and the descriptors that a child process inherits.
  *
- * Anything that goes wrong is a 500 with the words.
+ * Every failure is a 500 with the message.
  */
 
 declare(strict_types=1);
 
 use Esales\Notify\{Client, Visitor};
 
-// The package has its place beside the web root. Where opcache.preload has its classes, this must load nothing.
+// The package is next to the web root. If opcache.preload has loaded its classes, this must load nothing.
 if (!class_exists(Client::class, false)) {
     require __DIR__ . '/../vendor/esales/notify/preload.php';
 }
@@ -53,7 +53,7 @@ try {
         FFI::new('char[400]', false, true);
     }
     if ($do === 'die') {
-        // As the out-of-memory killer would have it.
+        // Like the out-of-memory killer.
         posix_kill(getmypid(), 9);
     }
     if (isset($_GET['descriptors'])) {

@@ -49,7 +49,7 @@ struct Row {
 }
 
 impl Row {
-    /// Whether the caller got the right outcome, and the sandbox received what the caller's receipt says.
+    /// Whether the caller got the right outcome, and whether the sandbox received what the caller's receipt reports.
     fn is_right(&self, received: &[Received]) -> bool {
         let kind = self.kind.spec();
         let is_it = |r: &Received| {

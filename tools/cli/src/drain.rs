@@ -38,7 +38,7 @@ enqueue notifications. Run it as the owner of the spool.
 
 Without --once it runs as a service in the foreground until SIGTERM or SIGINT. After the signal it starts no further \
 request, waits up to --stop-timeout-s for requests in flight, and exits with 0. Requests that are still in flight then \
-are sent again later, with the same id. A second signal ends the wait. What is left stays in the spool.
+are sent again later, with the same id. A second signal ends the wait. Pending notifications stay in the spool.
 
 Any number of these services may run for one spool: one delivers, and the others are on standby. When the leader ends, \
 one of the others becomes the leader. Under systemd, drain uses the notification protocol (Type=notify, WatchdogSec), \
@@ -52,9 +52,7 @@ the connection options (proxy, ca_file, ...) apply to every origin. The option d
 
 With --listen it is also an agent, for shops whose language cannot load the library: it accepts the service's own \
 requests (POST /api/v1/notifications/..., as JSON), so that a shop changes only its base address. It answers 202 with \
-the id once the notification is in the spool, 400 if it is malformed, and 503 if it was not accepted. GET /receipts/ID \
-returns what became of a notification, GET /metrics the metrics for Prometheus; /healthz fails when the delivery hangs, \
-/readyz when the spool cannot be written.";
+the id once the notification is in the spool, 400 if it is malformed, and 503 if it was not accepted. GET /receipts/ID returns the receipt of a notification, and GET /metrics the metrics for Prometheus. /healthz fails if the delivery hangs, and /readyz if the spool cannot be written.";
 
 const EXIT_CODES: &str = "\
 Examples, with ESALES_CLUSTER_ID in the environment:
@@ -221,14 +219,14 @@ impl Log {
         });
     }
 
-    /// A message of the command's own.
+    /// Logs a message of the command itself.
     fn info(&self, message: &str) {
         if self.level >= LogLevel::Info {
             self.write(LogLevel::Info, message);
         }
     }
 
-    /// For the messages of the library.
+    /// The callback for the library's log messages.
     fn callback(&self) -> LogCallback {
         let log = self.clone();
         Box::new(move |level, message| log.write(level, message))

@@ -13,15 +13,15 @@ use crate::output::{self, printable};
 
 /// How long the agent may take for each step.
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// The most of an answer that is read, in bytes.
+/// Greatest number of bytes of an answer that are read.
 const LONGEST_ANSWER: u64 = 64 * 1024;
-/// The agent is not well.
+/// The agent is not healthy.
 const EXIT_UNWELL: u8 = 1;
 
 pub(crate) fn command() -> Command {
     Command::new("health")
-        .about("Ask a running agent whether it is well: for the health check of a container")
-        .after_help("Exit code: 0 the agent is well; 1 it is not, or does not answer; 2 wrong usage.")
+        .about("Check whether a running agent is healthy, for the health check of a container")
+        .after_help("Exit code: 0 the agent is healthy; 1 it is not, or does not answer; 2 wrong usage.")
         .arg(
             Arg::new("agent")
                 .long("agent")
@@ -30,7 +30,7 @@ pub(crate) fn command() -> Command {
                 .value_delimiter(',')
                 .required(true)
                 .value_parser(|text: &str| text.parse::<Address>())
-                .help("Where the agent listens, as in drain --listen; of several, the first"),
+                .help("Where the agent listens, as in drain --listen; if there are several addresses, the first is asked"),
         )
         .arg(
             Arg::new("ready")
@@ -60,7 +60,7 @@ pub(crate) fn run(args: &ArgMatches) -> Result<ExitCode, String> {
             }
         }
     }
-    outln!("{address} is well");
+    outln!("{address} is healthy");
     Ok(output::exit_code())
 }
 

@@ -28,7 +28,7 @@ use esales_notify::{Error, Status};
 
 /// Wrong usage, options or arguments; clap exits with it too.
 const EXIT_USAGE: u8 = 2;
-/// Some notifications are left.
+/// Some notifications are still pending.
 const EXIT_LEFT: u8 = 4;
 /// The spool does not exist, or could not be read or written.
 const EXIT_SPOOL: u8 = 6;

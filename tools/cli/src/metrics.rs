@@ -1,4 +1,5 @@
-//! A spool and its delivery in numbers, in the OpenMetrics text format. A text file collector of Prometheus reads it too.
+//! The metrics of a spool and its delivery, in the OpenMetrics text format, which Prometheus's text file collector
+//! reads too.
 
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -23,7 +24,7 @@ const LATENCIES: [f64; 12] = [
 type Labels = Vec<(String, String)>;
 type FloatGauge = Gauge<f64, AtomicU64>;
 
-/// What this process delivered and answered since it started. Clones count together.
+/// Counts the deliveries and answers of this process since its start. Clones share their counts.
 #[derive(Debug, Clone)]
 pub(crate) struct DrainMetrics {
     age: Histogram,
@@ -44,7 +45,8 @@ impl Default for DrainMetrics {
 }
 
 impl DrainMetrics {
-    /// A notification has left the queue; `latency` is of the attempt that decided it.
+    /// Records that a notification has left the queue. `latency` is the duration of the attempt that decided its
+    /// outcome.
     pub(crate) fn observe(&self, receipt: &Receipt, latency: Duration) {
         if receipt.status == Status::Delivered {
             self.age.observe(receipt.elapsed.as_secs_f64());
@@ -52,7 +54,7 @@ impl DrainMetrics {
         }
     }
 
-    /// The agent has answered a request.
+    /// Records that the agent has answered a request.
     pub(crate) fn count(&self, http_status: u16) {
         let labels = label("code", &http_status.to_string());
         self.answers.get_or_create(&labels).inc();
@@ -67,12 +69,12 @@ impl DrainMetrics {
         let drain = registry.sub_registry_with_prefix("esales_drain");
         drain.register(
             "delivery_age_seconds",
-            "From acceptance to the answer, of what this process delivered",
+            "Time from acceptance to the answer, for notifications that this process delivered",
             self.age.clone(),
         );
         drain.register(
             "attempt_seconds",
-            "Duration of the attempt that delivered, of what this process delivered",
+            "Duration of the successful attempt, for notifications that this process delivered",
             self.latency.clone(),
         );
         let agent = registry.sub_registry_with_prefix("esales_agent");
@@ -83,7 +85,7 @@ impl DrainMetrics {
         );
         agent.register(
             "connections",
-            "Connections of the agent that are open",
+            "Open connections of the agent",
             self.connections.clone(),
         );
     }
@@ -93,7 +95,7 @@ fn label(name: &str, value: &str) -> Labels {
     vec![(name.to_owned(), value.to_owned())]
 }
 
-/// The page about the spool of this name; with what this process delivered, if it delivers.
+/// The metrics page of the spool with this name. It includes this process's deliveries if the process delivers.
 pub(crate) fn page(report: &SpoolReport, spool: &str, drain: Option<&DrainMetrics>) -> String {
     let labels = [("spool".to_owned(), spool.to_owned())];
     let mut registry = Registry::with_labels(labels.map(|(n, v)| (n.into(), v.into())).into_iter());
@@ -109,7 +111,7 @@ pub(crate) fn page(report: &SpoolReport, spool: &str, drain: Option<&DrainMetric
     let mut text = String::new();
     match encode(&mut text, &registry) {
         Ok(()) => text,
-        // A String takes whatever is written to it.
+        // Writing to a String cannot fail.
         Err(_) => String::new(),
     }
 }
@@ -125,7 +127,11 @@ impl Page<'_> {
                 "Notifications accepted into the queue",
                 counts.accepted,
             ),
-            ("delivered", "Notifications answered 2xx", counts.delivered),
+            (
+                "delivered",
+                "Notifications that the service received (2xx)",
+                counts.delivered,
+            ),
             (
                 "expired",
                 "Notifications not delivered within max_age_s",
@@ -152,7 +158,7 @@ impl Page<'_> {
             ),
             (
                 "lost",
-                "Accepted notifications that the engine of the spool has lost since, at least",
+                "Accepted notifications that the spool's engine has lost; the true number may be greater",
                 report.lost as f64,
             ),
             (
@@ -243,19 +249,19 @@ impl Page<'_> {
         }
     }
 
-    /// Quantiles of one spool cannot be added to those of another: for that, a drainer has histograms.
+    /// Quantiles of several spools cannot be combined; the histograms of the drainers can.
     fn recent(&mut self, report: &SpoolReport) {
         // A latency of zero means that there was no delivery: there are no quantiles then.
         let has_deliveries = !report.attempt_latency.p99.is_zero();
         for (name, help, of) in [
             (
                 "recent_delivery_age_seconds",
-                "From acceptance to the answer, of the last deliveries (at most 1000)",
+                "Time from acceptance to the answer, for the last deliveries (at most 1000)",
                 report.delivery_age,
             ),
             (
                 "recent_attempt_seconds",
-                "Duration of the attempt that delivered, of the last deliveries (at most 1000)",
+                "Duration of the successful attempt, for the last deliveries (at most 1000)",
                 report.attempt_latency,
             ),
         ] {
@@ -284,7 +290,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn page_escapes_the_name_of_the_spool() {
+    fn metrics_page_escapes_the_name_of_the_spool() {
         let page = page(&SpoolReport::default(), "/a\\b\"c\nd", None);
         let sample = "esales_queue_pending{spool=\"/a\\\\b\\\"c\\nd\"} 0.0\n";
         assert!(page.contains(sample), "{page}");
@@ -292,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn page_has_no_quantiles_when_nothing_was_delivered() {
+    fn metrics_page_has_no_quantiles_when_nothing_was_delivered() {
         let page = page(&SpoolReport::default(), "/s", None);
         let accepted = "esales_queue_accepted_total{spool=\"/s\"} 0\n";
         assert!(page.contains(accepted), "{page}");

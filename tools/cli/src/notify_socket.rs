@@ -1,5 +1,5 @@
 //! The notification protocol of systemd (sd_notify), for sockets in a folder and for abstract names (`@name`).
-//! Containers and other service managers use abstract names; the crate `sd-notify` takes them for paths.
+//! Containers and other service managers use abstract names; the crate `sd-notify` treats them as paths.
 
 use std::env;
 use std::ffi::OsStr;

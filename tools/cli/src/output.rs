@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn printable_escapes_characters_that_command_a_terminal() {
+    fn printable_escapes_terminal_control_characters() {
         assert_eq!(
             printable("a\u{1b}[2Jb\nc\u{85}\u{202e}d"),
             "a\\u{1b}[2Jb\\nc\\u{85}\\u{202e}d"

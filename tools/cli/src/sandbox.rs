@@ -30,8 +30,9 @@ Answers, separated by commas, one for each notification; after the last one the 
   endless         a body without end; endless-head: header lines without end
   garbage         bytes that are not HTTP
 An answer may be followed by :wait=MS, :retry-after=TEXT, :body=TEXT, :location=URL, :every=MS
-(drip), :then=close, :times=N, :times=forever, and :percent=N, with which the other notifications
-get the normal answer. Put a text with commas or colons into double quotes.";
+(drip), :then=close, :times=N, :times=forever, and :percent=N: the other notifications
+get the normal answer. Put a text
+with commas or colons into double quotes.";
 
 /// Greatest number of lines of one order that are printed.
 const SHOWN_LINES: usize = 5;
@@ -91,7 +92,7 @@ pub(crate) fn command() -> Command {
             Arg::new("until-stdin-closes")
                 .long("until-stdin-closes")
                 .action(ArgAction::SetTrue)
-                .help("End when standard input ends, and so when the program that started the sandbox ends"),
+                .help("End when standard input ends, so that the sandbox ends with the program that started it"),
         )
         .arg(
             Arg::new("json")

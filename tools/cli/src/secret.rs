@@ -52,7 +52,7 @@ pub(crate) fn private_key(args: &ArgMatches) -> Result<Option<String>, String> {
     Ok(given.filter(|key| by_flag || !key.is_empty()).cloned())
 }
 
-/// For an argument that needs a private key, whichever way it is given.
+/// The ids of the flags, for an argument that requires a private key.
 pub(crate) fn group(id: &'static str) -> ArgGroup {
     ArgGroup::new(id).args(FLAGS).multiple(true)
 }

@@ -74,13 +74,12 @@ fn kinds() -> String {
 
 fn paths() -> String {
     let mut out =
-        "| kind | path below the origin | after a failure that may pass |\n|---|---|---|\n"
-            .to_owned();
+        "| kind | path below the origin | sent again after a failure |\n|---|---|---|\n".to_owned();
     for row in kind::KINDS {
         let after = match row.repeat {
-            kind::Repeat::WithId => "sent again, with the same id",
-            kind::Repeat::Harmless => "sent again",
-            kind::Repeat::Counts => "sent again only if it certainly did not arrive",
+            kind::Repeat::WithId => "yes, with its id",
+            kind::Repeat::Harmless => "yes",
+            kind::Repeat::Counts => "only if it certainly did not arrive",
         };
         out += &format!("| `{}` | `{}` | {after} |\n", row.name, row.path);
     }

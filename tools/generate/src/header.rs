@@ -141,7 +141,7 @@ fn function(result: &str, text: &str) -> Option<Function> {
     })
 }
 
-/// Such as `const struct esales_client *client` or `char out[65]`.
+/// Parses a declaration, such as `const struct esales_client *client` or `char out[65]`.
 fn declaration(text: &str) -> Option<Declaration> {
     let text = text.trim();
     let pointers = text.matches('*').count();

@@ -324,7 +324,7 @@ fn php_kind(row: &KindSpec) -> String {
         let name = camel(argument.row.name);
         parameters.push(match argument {
             Argument { row, .. } if is_lines(row) => format!("iterable ${name}"),
-            // On its own line, because for PHP 7 it is a comment.
+            // The attribute is on its own line, because PHP 7 reads it as a comment.
             Argument {
                 row,
                 is_required: true,
@@ -418,14 +418,14 @@ fn php_member(member: &Declaration) -> String {
     format!("            '{name}' => {value},\n")
 }
 
-/// A kind for the client of an agent: path, whether the body has the id, whether a second one counts twice.
+/// A kind for the client of an agent: its path, whether the body has the id, and whether a repetition counts twice.
 fn php_wording(row: &KindSpec) -> String {
     let kind = bare(row.constant);
     let (path, has_id, counts) = (row.path, row.has_id, row.repeat == Repeat::Counts);
     format!("        Kind::{kind} => ['{path}', {has_id}, {counts}],\n")
 }
 
-/// The members of a kind's body behind those of the visitor.
+/// The members of a kind's body, after those of the visitor.
 fn php_worded_fields(row: &KindSpec) -> String {
     let worded = |argument: &Argument| {
         let (row, getter) = (argument.row, pascal(argument.row.name));

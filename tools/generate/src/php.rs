@@ -560,7 +560,7 @@ fn options() -> String {
         parameters.push(format!("        {secret}?{kind} ${name} = null"));
         values += &format!("            '{}' => ${name},\n", option.name);
     }
-    // PHP's own: see `Internal/AgentClient.php`.
+    // An option of the PHP package only: see `Internal/AgentClient.php`.
     docs += &text::wrap(
         "@param string|null $agent Address of an agent (esales-notify drain --listen) to use instead of the shared library, \
          such as unix:/run/esales-notify/agent.socket or 127.0.0.1:8181. Beside it, only market and enqueue_timeout_ms may \
@@ -631,7 +631,7 @@ fn preload(classes: &[&str]) -> String {
  * Loads every class of the package, in the order of their dependencies.
  *
  * For the ini setting opcache.preload, alone or required by a preload script of your own: with PHP's default
- * ffi.enable=preload, a web server's PHP lets only preloaded code use FFI. It also serves where there is no Composer.
+ * ffi.enable=preload, a web server's PHP lets only preloaded code use FFI. It also loads the package without Composer.
  */
 
 declare(strict_types=1);

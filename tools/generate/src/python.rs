@@ -217,7 +217,7 @@ fn native(header: &Header) -> String {
             ),
         };
     }
-    // Only the types of this header.
+    // Only the types that the header uses.
     for name in ["c_char", "c_size_t"] {
         let is_used = body
             .split(|c: char| !(c.is_alphanumeric() || c == '_'))

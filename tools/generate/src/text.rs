@@ -107,8 +107,7 @@ pub(crate) fn xml(text: &str) -> String {
     code(&escaped, "<c>", "</c>")
 }
 
-/// Breaks a text into lines of at most `width` columns, of which each begins with `prefix`; the later ones with
-/// `hanging`.
+/// Wraps a text at `width` columns. The first line begins with `prefix`, the later lines with `hanging`.
 pub(crate) fn wrap(text: &str, prefix: &str, hanging: &str, width: usize) -> String {
     let mut out = String::new();
     let mut line = prefix.to_owned();
@@ -146,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn text_is_broken_between_words_when_it_is_too_long() {
+    fn long_text_is_wrapped_between_words() {
         assert_eq!(
             wrap("one two three", " * ", " *   ", 11),
             " * one two\n *   three\n"

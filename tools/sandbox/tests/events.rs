@@ -25,7 +25,7 @@ struct Event {
     data: Value,
 }
 
-/// A reader of the stream, as the page is.
+/// A reader of the stream, like the page.
 struct Listener(BufReader<TcpStream>);
 
 impl Listener {
@@ -137,7 +137,7 @@ fn event_stream_resumes_after_the_last_event_id() {
         ("", header.as_str(), vec![4, 5, 6]),
         // The header of the browser is newer than the address.
         ("?after=0-0-0", header.as_str(), vec![4, 5, 6]),
-        // An invalid position, or that of another sandbox, counts as none.
+        // An invalid position, or a position in another sandbox, is ignored.
         ("?after=nonsense", "", vec![1, 2, 3, 4, 5, 6]),
         ("?after=1-0-5", "", vec![1, 2, 3, 4, 5, 6]),
         ("?before=", "", vec![1, 2, 3, 4, 5, 6]),

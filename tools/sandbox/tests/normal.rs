@@ -120,7 +120,7 @@ fn sandbox_records_the_body_when_the_path_is_wrong() {
     for record in received.iter().take(2) {
         let notification = record.notification.as_ref().unwrap();
         assert_eq!(notification.token.as_deref(), Some(TOKEN));
-        // It is no notification all the same.
+        // Such a request is not a notification.
         assert_eq!((record.visitor, record.token_valid), (None, None));
         assert_eq!(record.warnings, [""; 0]);
     }

@@ -1,4 +1,4 @@
-//! Requests that begin and do not end: their limits of time and memory.
+//! Unfinished requests: their limits of time and memory.
 
 // Clippy allows these only in `#[test]` functions, not in the functions that they share.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
@@ -134,7 +134,7 @@ fn sandbox_answers_503_when_unfinished_bodies_exceed_the_memory_limit() {
     let mut streams: Vec<TcpStream> = (0..20).map(|_| connect(&sandbox)).collect();
     for stream in &mut streams {
         stream.write_all(head(1024 * 1024).as_bytes()).unwrap();
-        // Refused: the sandbox does not read it to its end.
+        // The write may fail, because the sandbox does not read a refused request to its end.
         let _ = stream.write_all(&part);
     }
     // At least 14 of the 20 exceed the limit; the others get an answer later, because their rest never came.
@@ -248,7 +248,7 @@ fn sandbox_refuses_a_script_that_is_too_long() {
         assert_eq!(reply.status, 400);
         assert!(reply.body.contains(message_part), "{}", reply.body);
     }
-    // Far more than the sandbox reads.
+    // The body is far longer than the sandbox reads.
     let reply = exchange(
         &mut stream,
         "PUT",

@@ -30,7 +30,7 @@ impl Activity {
 pub struct InFlight(Arc<Activity>);
 
 impl InFlight {
-    /// One request more.
+    /// Counts one more request.
     #[must_use]
     pub fn new(activity: &Arc<Activity>) -> Self {
         activity.in_flight.fetch_add(1, Ordering::Relaxed);

@@ -8,26 +8,26 @@ use tokio::time::timeout;
 
 use crate::unfinished::{Share, Unfinished};
 
-/// How much of a longer body is read and thrown away, so that the peer can read its 413: so many times the limit.
+/// How much of a longer body is read and discarded, as a multiple of the limit, so that the peer can read its 413.
 const LONGEST_DRAIN: usize = 64;
 
 /// The body of a request.
 #[derive(Debug)]
 pub struct Body {
-    /// Cut at the limit.
+    /// The bytes, cut at the limit.
     pub bytes: Vec<u8>,
-    /// Whether there was more.
+    /// Whether the body was longer than the limit.
     pub is_too_long: bool,
-    /// What it counts for while it is in memory.
+    /// Its share of the limit for unfinished requests, while it is in memory.
     pub share: Share,
 }
 
 /// Why a body was not read to its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BodyError {
-    /// It did not arrive in time.
+    /// The body did not arrive in time.
     Timeout,
-    /// It broke off.
+    /// The connection broke.
     BrokenOff,
     /// All unfinished requests together would take too many bytes.
     NoRoom,
@@ -37,8 +37,8 @@ impl fmt::Display for BodyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             BodyError::Timeout => "the body did not arrive in time",
-            BodyError::BrokenOff => "the body broke off",
-            BodyError::NoRoom => "too many requests have begun and not ended",
+            BodyError::BrokenOff => "the connection broke before the body was complete",
+            BodyError::NoRoom => "too many requests are unfinished",
         })
     }
 }

@@ -1,13 +1,13 @@
 //! Which requests are refused because a browser may have sent them for another site's page.
 //!
-//! A browser sends requests to this machine for any page that asks it to. Two things keep such a page out:
-//! - a request that says it comes from a page of another origin (`Origin`, `Sec-Fetch-Site`) is refused, and no answer
+//! A browser sends requests to this machine for any page that asks it to. Two rules refuse such requests:
+//! - a request with the header of a page of another origin (`Origin`, `Sec-Fetch-Site`) is refused, and no answer
 //!   allows another origin to read it;
-//! - a name in `Host` must be `localhost` or one that the server was told of. A name that another site's owner points to
-//!   127.0.0.1 (DNS rebinding) makes the browser take both for one origin, but it stands in `Host`. Addresses are fine:
-//!   they cannot be pointed anywhere.
+//! - a name in `Host` must be `localhost` or an allowed name. With DNS rebinding, another site's name resolves to
+//!   127.0.0.1, and the browser treats both as one origin; but `Host` then has that name. IP addresses are allowed,
+//!   because they cannot be rebound.
 //!
-//! curl and HTTP libraries send an address or `localhost`, and no `Origin`: nothing changes for them.
+//! curl and HTTP libraries send an address or `localhost`, and no `Origin`: the rules do not affect them.
 
 use std::net::IpAddr;
 
@@ -15,24 +15,25 @@ use http::header::{HOST, ORIGIN};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName};
 
-/// Why a request is refused.
+/// The reason for a refusal.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Objection {
-    /// Its `Host` has this name, which is neither an address, nor localhost, nor one that is allowed.
+    /// `Host` has this name, which is not an address, localhost or an allowed name.
     Host(String),
-    /// It comes from a page of this other origin.
+    /// The request comes from a page of this other origin.
     Origin(String),
-    /// It comes from a page of another origin, whose relation to this one is so named.
+    /// The request comes from a page of another origin, with this value of `Sec-Fetch-Site`.
     Site(String),
 }
 
-/// Why this request is refused, if it is. `is_link`: a page of another site may cause it, as a link does.
+/// The reason to refuse this request; `None`: it is allowed. `is_link`: a page of another site may cause it, as by a
+/// link.
 #[must_use]
 pub fn objection(request: &Parts, allow_hosts: &[String], is_link: bool) -> Option<Objection> {
     let headers = &request.headers;
     let host = match request.uri.authority() {
         Some(authority) => authority.as_str(),
-        // A browser always sends one.
+        // Without `Host` the request is not from a browser, which always sends it.
         None => text(headers, &HOST)?,
     };
     let name = name_of(host);
@@ -52,7 +53,7 @@ pub fn objection(request: &Parts, allow_hosts: &[String], is_link: bool) -> Opti
     }
 }
 
-/// The value of a header; one that is not text counts as a strange one, not as none.
+/// The value of a header. A value that is not text is replaced by a text that no rule allows.
 fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     headers
         .get(name)
@@ -92,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn objection_is_made_to_a_host_name_that_is_not_ours() {
+    fn objection_is_made_to_a_foreign_host_name() {
         for (host, is_refused) in [
             ("127.0.0.1:8080", false),
             ("127.0.0.1", false),
@@ -109,8 +110,8 @@ mod tests {
             ("evillocalhost", true),
             ("", true),
         ] {
-            let told = refused("/", &[("host", host)], true).is_some();
-            assert_eq!(told, is_refused, "{host}");
+            let found = refused("/", &[("host", host)], true).is_some();
+            assert_eq!(found, is_refused, "{host}");
         }
         assert_eq!(refused("/", &[], false), None);
         let absolute = refused("http://evil.example/", &[("host", "localhost")], false);
@@ -129,8 +130,8 @@ mod tests {
             ("null", true),
             ("", true),
         ] {
-            let told = refused("/", &[host, ("origin", origin)], true).is_some();
-            assert_eq!(told, is_refused, "{origin}");
+            let found = refused("/", &[host, ("origin", origin)], true).is_some();
+            assert_eq!(found, is_refused, "{origin}");
         }
     }
 

@@ -1,5 +1,5 @@
-//! What the sandbox and the agent need to serve HTTP safely, beside hyper: bounds for requests that begin and do not
-//! end, and which requests of a browser are refused.
+//! Safety for the HTTP servers of the sandbox and the agent: limits for unfinished requests, and refusal of requests
+//! that a browser sends for another site.
 
 mod activity;
 mod body;

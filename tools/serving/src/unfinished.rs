@@ -1,4 +1,4 @@
-//! Requests that have begun and not ended: limits for their total memory and for the duration of each.
+//! Unfinished requests: limits for their total memory and for the duration of each.
 //!
 //! Any program on this machine, and any web page, can send half a request and wait. Without a limit, 800 requests
 //! that stop within a body of 1 MiB would hold almost a gigabyte without end.
@@ -45,7 +45,7 @@ pub struct Share {
 }
 
 impl Share {
-    /// Of a request that has not begun.
+    /// The share of a request that has not begun.
     #[must_use]
     pub fn new(of: &Arc<Unfinished>) -> Self {
         Share {
@@ -54,7 +54,7 @@ impl Share {
         }
     }
 
-    /// Takes this many more bytes; false if all unfinished requests together would exceed the limit.
+    /// Adds this many bytes. False if all unfinished requests together would exceed the limit.
     #[must_use]
     pub fn take(&mut self, bytes: usize) -> bool {
         self.bytes += bytes;

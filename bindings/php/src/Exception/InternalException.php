@@ -7,7 +7,7 @@ declare(strict_types=1);
 namespace Esales\Notify\Exception;
 
 /**
- * -90: There is a defect in the library; what the call did is not known.
+ * -90: The library has a defect; it is not known whether the call had an effect.
  */
 final class InternalException extends \RuntimeException implements NotifyException
 {

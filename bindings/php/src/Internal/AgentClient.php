@@ -13,9 +13,9 @@ use Esales\Notify\Status;
 use Esales\Notify\Visitor;
 
 /**
- * A client of an agent, `esales-notify drain --listen`: for a PHP without FFI. It needs nothing of the shared library.
+ * A client of an agent (`esales-notify drain --listen`), for a PHP without FFI. It does not need the shared library.
  *
- * The agent judges what is sent, in the library's words.
+ * The agent checks the arguments and returns the library's messages.
  *
  * @internal
  */
@@ -24,19 +24,19 @@ final class AgentClient implements Backend
     /** The option with the agent's address. */
     public const OPTION = 'agent';
 
-    /** The environment variables of the options that count here; see Client. */
+    /** The environment variables of the options that this client has; see Client. */
     private const VARIABLES = [
         self::OPTION => 'ESALES_AGENT',
         'market' => 'ESALES_MARKET',
         'enqueue_timeout_ms' => 'ESALES_ENQUEUE_TIMEOUT_MS',
     ];
 
-    /** The library's default of enqueue_timeout_ms, and the range. */
+    /** The default and the maximum of enqueue_timeout_ms, as in the library. */
     private const DEFAULT_TIMEOUT_MS = '1000';
 
     private const MAX_TIMEOUT_MS = 60000;
 
-    /** What the agent needs beside the spool's own time. */
+    /** Additional time for the agent, in milliseconds. */
     private const MARGIN_MS = 100;
 
     private AgentConnection $agent;
@@ -69,7 +69,7 @@ final class AgentClient implements Backend
     }
 
     /**
-     * A client of the agent that the options name, or the environment if there are no options; null: none is named.
+     * A client of the agent in the options, or in the environment if there are no options; null: no agent is named.
      *
      * @param array<string, string> $options from Text::options()
      *
@@ -118,7 +118,7 @@ final class AgentClient implements Backend
         try {
             $request = Wording::request($visitor, $notification, $this->market);
             $id = $request['id'];
-            // A second payment would count twice: it goes over a connection of its own, and is never sent again.
+            // A repeated payment would count twice, so a payment uses a new connection and is never sent again.
             $answer = $this->agent->exchange(
                 'POST',
                 $request['path'],
@@ -129,11 +129,11 @@ final class AgentClient implements Backend
                 '; the notification was not accepted',
                 '; the notification may yet be accepted'
             );
-            $told = self::decode($answer['body']);
-            if ($answer['status'] === 202 && is_string($told['id'] ?? null)) {
-                return self::receiptOf(Status::QUEUED, 'ESALES_QUEUED', $told['id'], 'queued', $start);
+            $reply = self::decode($answer['body']);
+            if ($answer['status'] === 202 && is_string($reply['id'] ?? null)) {
+                return self::receiptOf(Status::QUEUED, 'ESALES_QUEUED', $reply['id'], 'queued', $start);
             }
-            throw $this->refusal($answer['status'], $told, '; the notification was not accepted');
+            throw $this->refusal($answer['status'], $reply, '; the notification was not accepted');
         } catch (NotifyException $e) {
             $receipt = self::receiptOf($e->getStatus(), $e->getStatusName(), (string) $id, $e->getMessage(), $start);
             throw Failure::exception($e->getStatus(), $e->getStatusName(), $e->getMessage(), $receipt);
@@ -158,7 +158,7 @@ final class AgentClient implements Backend
     }
 
     /**
-     * Nothing is delivered by this process.
+     * Does nothing, because this process delivers nothing.
      */
     public function stopDelivery(int $timeoutMs): bool
     {
@@ -182,40 +182,40 @@ final class AgentClient implements Backend
             return null;
         }
         $answer = $this->agent->exchange('GET', '/receipts/' . rawurlencode($id), '', null, true, '', '');
-        $told = self::decode($answer['body']);
-        $name = $told['status'] ?? null;
+        $reply = self::decode($answer['body']);
+        $name = $reply['status'] ?? null;
         if ($answer['status'] === 404 && $name === 'ESALES_UNKNOWN_ID') {
             return null;
         }
         if ($answer['status'] !== 200 || !is_string($name)) {
-            throw $this->refusal($answer['status'], $told, '');
+            throw $this->refusal($answer['status'], $reply, '');
         }
 
         return new Receipt(
             self::code($name),
             $name,
-            $told['http_status'] ?? null,
-            $told['attempts'] ?? 0,
-            $told['elapsed_us'] ?? 0,
-            $told['id'] ?? $id,
-            $told['detail'] ?? ''
+            $reply['http_status'] ?? null,
+            $reply['attempts'] ?? 0,
+            $reply['elapsed_us'] ?? 0,
+            $reply['id'] ?? $id,
+            $reply['detail'] ?? ''
         );
     }
 
     public function close(): void
     {
-        // Its connection stays open for other clients, as those of the library do.
+        // The connection stays open for other clients, as in the library.
     }
 
     /**
-     * What the agent's refusal is in this API.
+     * The exception for a refusal of the agent.
      *
-     * @param array<string, mixed> $told
+     * @param array<string, mixed> $reply
      */
-    private function refusal(int $httpStatus, array $told, string $consequence): NotifyException
+    private function refusal(int $httpStatus, array $reply, string $consequence): NotifyException
     {
-        $message = is_string($told['message'] ?? null) ? $told['message'] : '';
-        $name = $told['status'] ?? null;
+        $message = is_string($reply['message'] ?? null) ? $reply['message'] : '';
+        $name = $reply['status'] ?? null;
         if (is_string($name)) {
             return Failure::exception(self::code($name), $name, $message, null);
         }
@@ -232,7 +232,7 @@ final class AgentClient implements Backend
     }
 
     /**
-     * The code of a name such as ESALES_QUEUE_FULL; one that only a later agent knows is a defect.
+     * The code of a name such as ESALES_QUEUE_FULL. A name that only a later agent knows becomes INTERNAL.
      */
     private static function code(string $name): int
     {
@@ -246,9 +246,9 @@ final class AgentClient implements Backend
      */
     private static function decode(string $json): array
     {
-        $told = json_decode($json, true, 8);
+        $reply = json_decode($json, true, 8);
 
-        return is_array($told) ? $told : [];
+        return is_array($reply) ? $reply : [];
     }
 
     private static function receiptOf(int $status, string $name, string $id, string $detail, int $start): Receipt

@@ -11,8 +11,8 @@ use Esales\Notify\Status;
 /**
  * Exchanges with an agent over HTTP, within a deadline.
  *
- * A connection stays open from page view to page view. An answer counts only if it has the number of the request: a
- * page that was ended in the middle of an exchange leaves its answer to the next one.
+ * A connection stays open from page view to page view. An answer is used only if it has the number of the request,
+ * because a page that ends during an exchange leaves its answer on the connection for the next page.
  *
  * @internal
  */
@@ -24,12 +24,12 @@ final class AgentConnection
     /** The longest answer that is read, in bytes. */
     private const LONGEST_ANSWER = 65536;
 
-    /** @var array<string, array<string, resource>> by process and socket; see kept() */
+    /** @var array<string, array<string, resource>> by process and socket; see pooled() */
     private static array $open = [];
 
     private string $address;
 
-    /** As PHP's streams name it. */
+    /** The address in the form of PHP's streams. */
     private string $socket;
 
     private int $timeoutMs;
@@ -64,11 +64,11 @@ final class AgentConnection
     }
 
     /**
-     * @param string $lines     header lines of the request, each with its end
-     * @param bool   $mayRepeat whether a second request does no harm: then an open connection is used, and if that
-     *                          breaks, a new one
-     * @param string $unsent    what the message of a refusal says where nothing was sent
-     * @param string $unknown   what it says where it is not known what became of the request
+     * @param string $lines     header lines of the request, each with its line end
+     * @param bool   $mayRepeat whether the request may be repeated: then an open connection is used and, if it breaks,
+     *                          a new one
+     * @param string $unsent    the end of the message if nothing was sent
+     * @param string $unknown   the end of the message if it is not known whether the request arrived
      *
      * @return array{status: int, body: string}
      *
@@ -83,7 +83,7 @@ final class AgentConnection
         string $unsent,
         string $unknown
     ): array {
-        // The clock goes only forward: no two requests of a process have the same number.
+        // The clock never goes back, so no two requests of a process have the same number.
         $now = hrtime(true);
         $deadline = $now / 1e9 + $this->timeoutMs / 1000;
         $number = 'X-Request-Id: ' . $now . "\r\n";
@@ -91,7 +91,7 @@ final class AgentConnection
             . ($mayRepeat ? '' : "Connection: close\r\n")
             . ($body === null ? "\r\n" : 'Content-Length: ' . strlen($body) . "\r\n\r\n" . $body);
         if ($mayRepeat) {
-            $stream = $this->kept($deadline, $unsent);
+            $stream = $this->pooled($deadline, $unsent);
             $answer = self::ask($stream, $request, $number, $deadline);
             if ($answer === null || $answer['closes']) {
                 $this->close($stream);
@@ -112,16 +112,16 @@ final class AgentConnection
     }
 
     /**
-     * The connection that stays open: of the worker of a web server, from page to page; of a program, until its end.
+     * The connection that stays open: in a worker of a web server from page to page, in a program until it ends.
      *
      * @return resource
      */
-    private function kept(float $deadline, string $unsent)
+    private function pooled(float $deadline, string $unsent)
     {
         if (PHP_SAPI !== 'cli' && PHP_SAPI !== 'phpdbg') {
             return $this->connect($deadline, $unsent, \STREAM_CLIENT_PERSISTENT);
         }
-        // A forked child has a connection of its own.
+        // A forked child opens its own connection.
         $process = (string) getmypid();
         if (!isset(self::$open[$process][$this->socket])) {
             $opened = [$this->socket => $this->connect($deadline, $unsent, 0)];
@@ -159,7 +159,7 @@ final class AgentConnection
     }
 
     /**
-     * Sends a request, and reads the answer with its number: an earlier page may have left another one unread.
+     * Sends a request, and reads the answer with its number. Answers that earlier pages left unread are skipped.
      *
      * @param resource $stream
      *

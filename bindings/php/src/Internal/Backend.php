@@ -10,7 +10,7 @@ use Esales\Notify\Stats;
 use Esales\Notify\Visitor;
 
 /**
- * What a Client works with: the shared library, or an agent. The methods are those of Client.
+ * The implementation of a Client: the shared library, or an agent. The methods are those of Client.
  *
  * @internal
  */

@@ -59,7 +59,7 @@ final class Functions
         'vsprintf',
     ];
 
-    /** Those that only the client of an agent calls. */
+    /** The functions that only the client of an agent calls. */
     private const NEEDED_BY_AGENT = [
         'constant',
         'defined',

@@ -9,7 +9,7 @@ use Esales\Notify\Exception\InvalidArgumentException;
 use Esales\Notify\Status;
 
 /**
- * Checks texts as the shared library does, and makes random keys, where no library is to be had.
+ * Checks texts as the shared library does, and makes random keys, for a PHP without the library.
  *
  * @internal
  */
@@ -18,7 +18,7 @@ final class Keys
     /** Longest customer id, private key or customer key to sign, in bytes. */
     public const MAX_IDENTITY = 4096;
 
-    /** White space as Unicode and the library have it. */
+    /** White space, as defined by Unicode and used by the library. */
     private const BLANK = '/^[\s\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000}]+$/uD';
 
     private function __construct()
@@ -26,7 +26,7 @@ final class Keys
     }
 
     /**
-     * @param string $name what the message of a refusal calls it
+     * @param string $name the name of the value in an error message
      *
      * @return string the value
      *
@@ -54,7 +54,7 @@ final class Keys
             throw Text::refusal($name . ' is only white space');
         }
         if (preg_match('/[\x{0}-\x{1f}\x{7f}-\x{9f}]/u', $value, $found) === 1) {
-            // In UTF-8, the last byte of such a character is its number.
+            // In UTF-8, the last byte of such a character is its code point.
             $number = strtoupper(bin2hex(substr($found[0], -1)));
             throw Text::refusal($name . ' contains the control character U+00' . $number);
         }

@@ -5,7 +5,7 @@ declare(strict_types=1);
 namespace Esales\Notify\Tests\Support;
 
 /**
- * One HTTP request, with PHP's own means.
+ * Makes one HTTP request, with PHP's own functions.
  */
 final class Http
 {
@@ -20,7 +20,7 @@ final class Http
                 'content' => $body,
                 'header' => ['Content-Type: text/plain', 'Connection: close'],
                 'ignore_errors' => true,
-                'timeout' => Process::PATIENCE,
+                'timeout' => Process::LIMIT_S,
             ],
             // The sandbox makes its own certificate; these requests go only to its control interface.
             'ssl' => ['verify_peer' => false, 'verify_peer_name' => false],

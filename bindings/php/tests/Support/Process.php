@@ -10,7 +10,7 @@ namespace Esales\Notify\Tests\Support;
 final class Process
 {
     /** Longest time of a step, in seconds; longer counts as hung. */
-    public const PATIENCE = 300;
+    public const LIMIT_S = 300;
 
     /** @var resource|null */
     private $process;
@@ -58,7 +58,7 @@ final class Process
      */
     public function waitFor(int $stream, string $pattern): string
     {
-        $deadline = microtime(true) + self::PATIENCE;
+        $deadline = microtime(true) + self::LIMIT_S;
         while (preg_match($pattern, $this->read[$stream], $match) !== 1) {
             if (!$this->readMore($deadline)) {
                 throw new \RuntimeException("did not print $pattern, but: " . $this->read[1] . $this->read[2]);
@@ -75,7 +75,7 @@ final class Process
      */
     public function finish(): array
     {
-        $deadline = microtime(true) + self::PATIENCE;
+        $deadline = microtime(true) + self::LIMIT_S;
         while ($this->readMore($deadline)) {
             continue;
         }

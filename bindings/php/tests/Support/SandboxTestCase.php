@@ -52,7 +52,7 @@ abstract class SandboxTestCase extends TestCase
      */
     protected function nobody(): string
     {
-        $taken = stream_socket_server('tcp://127.0.0.1:0', $code, $words, STREAM_SERVER_BIND);
+        $taken = stream_socket_server('tcp://127.0.0.1:0', $code, $message, STREAM_SERVER_BIND);
         self::$taken[] = $taken;
 
         return 'http://' . stream_socket_get_name($taken, false);
@@ -75,7 +75,7 @@ abstract class SandboxTestCase extends TestCase
      */
     protected function eventually(callable $ask)
     {
-        $deadline = microtime(true) + Process::PATIENCE;
+        $deadline = microtime(true) + Process::LIMIT_S;
         while (($answer = $ask()) === null) {
             self::assertLessThan($deadline, microtime(true), 'it did not happen');
             usleep(5000);

@@ -144,10 +144,10 @@ class Client:
             return _receipt_of(error)
 
     def flush(self, timeout: float) -> bool:
-        """Waits until everything that was accepted before this call has left the queue, for at most ``timeout``
-        seconds. Other threads run meanwhile; Python's signal handlers run when the call has returned.
+        """Waits until all notifications that were accepted before this call have left the queue, for at most
+        ``timeout`` seconds. Other threads run meanwhile; Python's signal handlers run when the call has returned.
 
-        Returns whether everything has left the queue. What is left stays in the queue; :meth:`stats` returns its
+        Returns whether all of them have left the queue. The others stay in the queue; :meth:`stats` returns their
         number.
 
         ``timeout``: 0 does not wait; the maximum is 4294967 seconds, and a greater number counts as that.
@@ -163,10 +163,10 @@ class Client:
         """Ends this process's delivery of the client's queue, for good, and waits for requests in flight, for at most
         ``timeout`` seconds.
 
-        Call it in a service that is told to stop: a request that is in flight when the process ends is sent again
+        Call it in a service that is about to end: a request that is in flight when the process ends is sent again
         later. At the end of the interpreter, an ``atexit`` function does this for every ``spool`` and waits at most 2
-        seconds. Other clients that share the queue do not deliver it either, and neither do later ones. What is left
-        stays in the queue.
+        seconds. No other client of this process delivers the queue either, even if it is made later. Pending
+        notifications stay in the queue.
 
         Returns True if no request is in flight any more. False: the requests that were still in flight are sent again
         later, with the same ids.

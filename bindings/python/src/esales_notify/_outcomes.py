@@ -50,7 +50,7 @@ class ServerError(RetryableError):
 
 
 class ThrottledError(RetryableError):
-    """-21: The service asks to come back later (429 or 425)."""
+    """-21: The service asks the client to try again later (429 or 425)."""
 
 
 class NotifyTimeoutError(RetryableError, TimeoutError):
@@ -94,7 +94,7 @@ class UnknownIdError(NotifyError):
 
 
 class InternalError(NotifyError):
-    """-90: There is a defect in the library; what the call did is not known."""
+    """-90: The library has a defect; it is not known whether the call had an effect."""
 
 
 _BY_STATUS: Dict[int, Type[NotifyError]] = {

@@ -60,7 +60,7 @@ class Counts:
 
     #: Notifications that the queue has accepted from all processes since the spool was made.
     accepted: int
-    #: Accepted notifications that were answered 2xx.
+    #: Accepted notifications that the service received (2xx).
     delivered: int
     #: Accepted notifications that became dead letters: the service refused them for good (400, 403, ...), or they are payments that may have arrived. The spool keeps dead letters for an operator.
     dead: int
@@ -105,13 +105,13 @@ class Stats:
     pending_bytes: int
     #: How long the oldest pending notification has been waiting, in milliseconds. 0: none is pending.
     oldest_age_ms: int
-    #: Calls of the same clients that returned ``ESALES_QUEUE_FULL`` or ``ESALES_SPOOL_FAILED``. ``process_accepted`` does not include them.
+    #: Calls by the same clients that returned ``ESALES_QUEUE_FULL`` or ``ESALES_SPOOL_FAILED``. ``process_accepted`` does not include them.
     process_refused: int
     #: Time from acceptance to the service's answer, in milliseconds, of the last 1000 delivered notifications.
     age_ms: Percentiles
     #: Duration of the successful attempt, in microseconds, of the last 1000 delivered notifications.
     latency_us: Percentiles
-    #: Least number of accepted notifications that the engine of the spool has lost: it restarted without its data, or a replica without the newest ones became the primary. accepted does not include them. 0 for a spool in a directory or in memory.
+    #: Accepted notifications that the spool's engine has lost, because it restarted without its data or because a replica without the newest notifications became the primary. The true number may be greater. accepted does not include them. 0 for a spool in a directory or in memory.
     lost: int
 
     @property

@@ -25,7 +25,7 @@ ESALES_REJECTED = -12
 ESALES_MAY_HAVE_ARRIVED = -13
 #: The service is unavailable or busy (5xx).
 ESALES_SERVER_ERROR = -20
-#: The service asks to come back later (429 or 425).
+#: The service asks the client to try again later (429 or 425).
 ESALES_THROTTLED = -21
 #: There was no answer within the time-out, or the answer was 408; the notification may have arrived.
 ESALES_TIMEOUT = -22
@@ -47,20 +47,20 @@ ESALES_EXPIRED = -32
 ESALES_DROPPED = -33
 #: The id is unknown: it was never accepted here, or its receipt was discarded.
 ESALES_UNKNOWN_ID = -34
-#: There is a defect in the library; what the call did is not known.
+#: The library has a defect; it is not known whether the call had an effect.
 ESALES_INTERNAL = -90
 
 
 class Kind(IntEnum):
     """What the visitor did."""
 
-    #: The visitor added a product to the cart that the service had returned.
+    #: The visitor added to the cart a product that the service had returned.
     ADD_TO_CART = 1
     #: The visitor clicked a product that the service had returned.
     CLICK = 2
     #: The visitor clicked a product that did not come from the service and has no ticket.
     NON_ESALES_CLICK = 3
-    #: The visitor added a product to the cart that did not come from the service and has no ticket.
+    #: The visitor added to the cart a product that did not come from the service and has no ticket.
     NON_ESALES_ADD_TO_CART = 4
     #: The visitor paid for an order. Some clusters accept only signed payments.
     PAYMENT = 5

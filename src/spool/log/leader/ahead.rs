@@ -19,8 +19,7 @@ impl Leader {
         }
     }
 
-    /// The same, but stops when room must be made for the next notification, and returns its
-    /// length.
+    /// Like `read_segment`, but stops when room must be made for the next notification, and returns its length.
     #[expect(
         clippy::type_complexity,
         reason = "it has one caller, which takes it apart at once"
@@ -325,7 +324,7 @@ impl Leader {
         self.journal(&batch)
     }
 
-    /// Makes room for a producer that has this number of bytes to append and may drop the oldest.
+    /// Makes room for this number of bytes, for a producer that may drop the oldest items.
     pub(in crate::spool::log) fn make_room_for(
         &mut self,
         bytes: u64,

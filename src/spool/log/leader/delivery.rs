@@ -241,7 +241,7 @@ impl Leader {
                 latency: settled.latency,
             };
             if !draft.is_pending(at) || leaving.contains(&at) {
-                // It was dropped while it was in flight, and may have arrived nevertheless.
+                // The item was dropped while it was in flight, and may have arrived nevertheless.
                 if let Some(producer) = self.dropped.get(&at) {
                     ended.push(at);
                     if settled.fate == Fate::Delivered {

@@ -103,8 +103,8 @@ impl Leader {
             .collect()
     }
 
-    /// Checks that every pending item was found in a segment that was read to its end. Damage may
-    /// have hidden some.
+    /// Checks that every pending item was found in a segment that was read to its end. Damage may have hidden some
+    /// items.
     pub(super) fn check_found(&mut self, number: u32) -> io::Result<()> {
         let Some(segment) = self.state.segments.get(&number) else {
             return Ok(());
@@ -303,7 +303,8 @@ impl Leader {
         if self.journal.is_long() {
             self.compact()?;
         }
-        // After a full disk it is missing. The newest segment is not deleted, and its completed lines take what producers need.
+        // The reserve is missing after a full disk. The newest segment cannot be deleted, so the space of its completed
+        // lines is freed.
         if !self.directory.has_reserve() {
             give_back_completed(&self.directory, &self.state)?;
             self.directory.make_reserve();

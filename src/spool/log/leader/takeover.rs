@@ -37,8 +37,8 @@ pub(super) fn make_disk_room(directory: &SpoolDirectory, state: &JournalState) -
     Ok(give_back_completed(directory, state)? || had_reserve)
 }
 
-/// Gives back what the completed lines in front of all others take; whether that was anything. The lines are zeros from
-/// then on, which every reader passes over.
+/// Frees the space of the completed lines at the beginning of a segment. Returns whether anything was freed. The lines
+/// then read as zeros, which every reader skips.
 pub(super) fn give_back_completed(
     directory: &SpoolDirectory,
     state: &JournalState,
@@ -127,8 +127,7 @@ fn take_over(
 ) -> io::Result<(JournalWriter, JournalState)> {
     for name in directory.names()? {
         if name.starts_with(TEMPORARY) {
-            // It is from a killed process or from a leader that hangs, and must not get its final
-            // name any more.
+            // An unfinished journal of a killed process or of a leader that hangs must not get its final name any more.
             match std::fs::remove_file(directory.file(&name)) {
                 Err(e) if e.kind() == io::ErrorKind::NotFound => {}
                 removed => removed?,

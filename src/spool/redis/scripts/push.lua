@@ -1,7 +1,7 @@
 -- Accepts a notification. Answers 1: accepted; 0: its id was accepted before; -1: the spool is full.
 local origin, id, path, body, accepted, producer = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local attempts, detail, max_items, max_bytes = ARGV[7], ARGV[8], tonumber(ARGV[9]), tonumber(ARGV[10])
-local drops_oldest, receipt_ms, age_ms, told = ARGV[11] == '1', ARGV[12], tonumber(ARGV[13]), tonumber(ARGV[14])
+local drops_oldest, receipt_ms, age_ms, producer_accepted = ARGV[11] == '1', ARGV[12], tonumber(ARGV[13]), tonumber(ARGV[14])
 
 local kept = redis.call('GET', receipt(id))
 if kept and string.match(kept, '^[qrx] ') then return 0 end
@@ -49,9 +49,9 @@ if is_new then
   redis.call('HSET', C, 'v', FORMAT, 'n', n)
 end
 redis.call('HSET', C, 'seq', seq, 'acc', text(tonumber(c[2] or '0') + 1), 'bytes', text(bytes + size))
--- What the producer was told against what is counted here: the engine may have lost some.
+-- The producer's count is greater than the count here if the engine has lost notifications.
 local before = tonumber(p[1] or '0')
-local behind, was_behind = math.max(0, told - before), tonumber(p[2] or '0')
+local behind, was_behind = math.max(0, producer_accepted - before), tonumber(p[2] or '0')
 if behind ~= was_behind then
   redis.call('HINCRBY', C, 'lost', behind - was_behind)
   redis.call('HSET', PRODUCERS, producer .. ':b', behind)

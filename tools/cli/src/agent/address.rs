@@ -1,4 +1,4 @@
-//! Where the agent listens: a loopback address, or a Unix socket.
+//! The addresses at which the agent listens: loopback addresses and Unix sockets.
 
 use std::fmt;
 use std::fs::{self, Metadata, Permissions};
@@ -11,10 +11,10 @@ use std::str::FromStr;
 
 use crate::users;
 
-/// What stands before the path of a Unix socket.
+/// The prefix of a Unix socket's path.
 const UNIX: &str = "unix:";
 
-/// An address as the command line has it.
+/// An address from the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Address {
     Tcp(SocketAddr),
@@ -47,7 +47,7 @@ impl fmt::Display for Address {
     }
 }
 
-/// Which addresses are allowed, and how a socket is made.
+/// The allowed addresses, and the mode of a new socket.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rules {
     pub(crate) may_be_remote: bool,
@@ -86,7 +86,7 @@ impl Listener {
         Ok(listener)
     }
 
-    /// The address, with the port that was found for port 0.
+    /// The address, with the actual port if port 0 was given.
     pub(crate) fn address(&self) -> io::Result<Address> {
         match self {
             Listener::Tcp(listener) => listener.local_addr().map(Address::Tcp),
@@ -95,7 +95,7 @@ impl Listener {
     }
 }
 
-/// The file of a socket that is listened on. Removed when it is dropped, unless it is another's by then.
+/// The file of a listening socket. It is removed on drop, unless another process has replaced it.
 #[derive(Debug)]
 pub(crate) struct SocketFile {
     path: PathBuf,
@@ -105,7 +105,7 @@ pub(crate) struct SocketFile {
 impl Drop for SocketFile {
     fn drop(&mut self) {
         if fs::symlink_metadata(&self.path).is_ok_and(|found| identity(&found) == self.file) {
-            // If it stays, the next agent replaces it.
+            // If the file stays, the next agent replaces it.
             let _ = fs::remove_file(&self.path);
         }
     }
@@ -149,14 +149,14 @@ fn give_to_the_folders_owner(socket: &Path) -> io::Result<()> {
     lchown(socket, Some(folder.uid()), Some(folder.gid()))
 }
 
-/// An error if something other than a stale socket is at the path.
+/// Returns an error if a file other than a stale socket is at the path.
 fn refuse_in_use(path: &Path) -> io::Result<()> {
     let in_use = |message: &str| Err(io::Error::new(ErrorKind::AddrInUse, message.to_owned()));
     match fs::symlink_metadata(path) {
         Err(e) if e.kind() == ErrorKind::NotFound => return Ok(()),
         Err(e) => return Err(e),
         Ok(found) if !found.file_type().is_socket() => {
-            return in_use("there is something that is no socket");
+            return in_use("the file there is not a socket");
         }
         Ok(_) => {}
     }
@@ -217,7 +217,7 @@ mod tests {
         assert!(!path.exists());
         fs::write(&path, "a file").unwrap();
         let refused = Listener::bind(&address, RULES).unwrap_err();
-        assert!(refused.contains("no socket"), "{refused}");
+        assert!(refused.contains("not a socket"), "{refused}");
         fs::remove_dir_all(&folder).unwrap();
     }
 }

@@ -1,5 +1,5 @@
-//! The agent: takes notifications over HTTP from shops whose language cannot load the library, into the spool that
-//! `drain` delivers.
+//! The agent: accepts notifications over HTTP from shops whose language cannot load the library, and enqueues them in
+//! the spool that `drain` delivers.
 
 mod address;
 mod pace;
@@ -28,7 +28,7 @@ use crate::metrics::DrainMetrics;
 
 /// The variable with the addresses, for containers.
 pub(crate) const LISTEN_VARIABLE: &str = "ESALES_NOTIFY_LISTEN";
-/// What else needs file descriptors.
+/// The file descriptors reserved for everything except connections.
 const OTHER_DESCRIPTORS: u64 = 256;
 
 /// The agent's flags of `drain`.
@@ -52,7 +52,7 @@ pub(crate) fn args() -> [Arg; 5] {
             .value_name("MODE")
             .default_value("0660")
             .value_parser(mode)
-            .help("The mode of the Unix socket: who may write to it may enqueue"),
+            .help("Mode of the Unix socket; every user who may write to it may enqueue"),
         Arg::new("allow-host")
             .long("allow-host")
             .value_name("NAME")
@@ -63,13 +63,13 @@ pub(crate) fn args() -> [Arg; 5] {
             .value_name("N")
             .default_value("1024")
             .value_parser(value_parser!(u32).range(1..=65_536))
-            .help("Most connections at the same time; where there are more, idle ones are closed, and new ones wait"),
+            .help("Greatest number of open connections; above it, idle ones are closed and new ones wait"),
         Arg::new("insecure-listen-on-network")
             .long("insecure-listen-on-network")
             .action(ArgAction::SetTrue)
             .help(
                 "Let --listen name an address that other machines reach. Every program that reaches it may enqueue and read receipts, \
-                 and visitor data crosses the network in clear",
+                 and visitor data crosses the network unencrypted",
             ),
     ]
     .map(|arg| arg.help_heading(heading))
@@ -82,16 +82,16 @@ fn mode(text: &str) -> Result<u32, String> {
     }
 }
 
-/// The listeners of the agent: bound, and not served yet.
+/// The bound listeners of the agent, before they are served.
 pub(crate) struct Bound {
     listeners: Vec<Listener>,
-    /// Where they listen.
+    /// The addresses of the listeners.
     pub(crate) addresses: Vec<String>,
     allow_hosts: Vec<String>,
     max_connections: u32,
 }
 
-/// Binds what the flags say; `None`: there is to be no agent.
+/// Binds the addresses of the flags. `None`: no agent was requested.
 pub(crate) fn bind(args: &ArgMatches) -> Result<Option<Bound>, String> {
     let Some(listen) = args.get_many::<Address>("listen") else {
         return Ok(None);
@@ -119,7 +119,7 @@ pub(crate) fn bind(args: &ArgMatches) -> Result<Option<Bound>, String> {
     }))
 }
 
-/// A running agent, on a thread of its own.
+/// A running agent, on a separate thread.
 pub(crate) struct Agent {
     requests: Arc<Requests>,
     stop: watch::Sender<bool>,
@@ -127,7 +127,7 @@ pub(crate) struct Agent {
 }
 
 impl Agent {
-    /// Serves what is bound. Notifications go into the spool of the client, which was made of `config`.
+    /// Starts to serve. Notifications go into the spool of the client, which was made from `config`.
     pub(crate) fn start(
         bound: Bound,
         client: Arc<Client>,
@@ -148,12 +148,12 @@ impl Agent {
         thread::Builder::new()
             .name("esales-agent".to_owned())
             .spawn(move || {
-                // A listener that cannot be served is one that cannot be registered with the system.
+                // The only failure is that a listener cannot be registered with the system.
                 if let Err(e) = runtime.block_on(Arc::new(server).run(listeners)) {
-                    errln!("esales-notify: the agent does not serve: {e}");
+                    errln!("esales-notify: the agent has failed: {e}");
                 }
                 let _ = end.send(());
-                // A call into the spool ends by itself.
+                // A call to the spool ends at its own deadline.
                 runtime.shutdown_background();
             })?;
         Ok(Agent {
@@ -163,7 +163,7 @@ impl Agent {
         })
     }
 
-    /// Accepts nothing more, and waits for the answers to the requests in flight, for at most `timeout`.
+    /// Accepts no further connection, and waits for the answers to the requests in flight, for at most `timeout`.
     pub(crate) fn stop(&self, timeout: Duration) {
         self.requests.stop();
         let _ = self.stop.send(true);
@@ -171,7 +171,7 @@ impl Agent {
     }
 }
 
-/// A limit that cannot be raised bounds the connections.
+/// If the limit cannot be raised, it bounds the number of connections.
 fn raise_descriptor_limit(connections: u64) {
     let limit = getrlimit(Resource::Nofile);
     let wanted = connections.saturating_add(OTHER_DESCRIPTORS);

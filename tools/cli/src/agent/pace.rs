@@ -1,16 +1,16 @@
-//! Whether a call into the spool is worth a thread of its own.
+//! Decides whether a call to the spool needs a separate thread.
 //!
-//! To hand a call to another thread takes longer than the call itself where the spool is a file in the page cache. A
-//! spool that waits for a disk or for another machine must not hold up the other connections.
+//! If the spool is a file in the page cache, passing a call to another thread takes longer than the call. But a spool
+//! that waits for a disk or for another machine must not delay the other connections.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// A call that takes longer has waited.
+/// A call that takes longer than this has waited.
 const QUICK: Duration = Duration::from_micros(500);
 
-/// How fast the last call was. While calls are slow they have threads of their own, so that a spool that hangs holds up
-/// the other connections once at the most.
+/// The duration of the last call. While calls are slow they run on separate threads, so that a spool that hangs delays
+/// the other connections at most once.
 #[derive(Debug, Default)]
 pub(super) struct Pace {
     is_slow: AtomicBool,
@@ -22,7 +22,7 @@ impl Pace {
         !self.is_slow.load(Ordering::Relaxed)
     }
 
-    /// Calls, and remembers how long that took.
+    /// Makes the call, and stores its duration.
     pub(super) fn time<T>(&self, call: impl FnOnce() -> T) -> T {
         let before = Instant::now();
         let result = call();

@@ -7,14 +7,14 @@ use crate::options;
 use esales_notify::{Client, Config, Error, SpoolAdmin, SpoolReport};
 use rustix::fs::{Access, StatVfsMountFlags, access, statvfs};
 
-/// What is asked of the spool beside the client.
+/// Reads from the spool what the client does not return.
 pub(super) struct Readiness {
-    /// `None`: the spool is in no directory.
+    /// `None`: the spool is not in a directory.
     directory: Option<PathBuf>,
     max_items: u64,
     max_bytes: u64,
     drops_oldest: bool,
-    /// Opened at the first need, and kept: it reads on where it ended.
+    /// Opened on first use and kept, because each read continues where the last one ended.
     admin: Mutex<Option<SpoolAdmin>>,
 }
 
@@ -29,7 +29,7 @@ impl Readiness {
         }
     }
 
-    /// The message says why nothing would be accepted.
+    /// The error is the reason why no notification would be accepted.
     pub(super) fn check(&self, client: &Client) -> Result<(), String> {
         let stats = client.stats().map_err(|e| e.to_string())?;
         let is_full =

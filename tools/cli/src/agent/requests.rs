@@ -1,4 +1,4 @@
-//! What the agent answers to each request.
+//! The agent's answers to requests.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -27,17 +27,17 @@ use crate::options;
 
 /// The header with the id of a notification whose body has none.
 const NOTIFICATION_ID: HeaderName = HeaderName::from_static("notification-id");
-/// A header that is copied into the answer, so that a client can tell whose answer it is.
+/// A header that is copied into the answer, so that a client can match the answer to its request.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-/// How long the head of a request, and its body, may each take.
+/// Time limit for the head of a request, and for its body.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
-/// What all requests that have begun and not ended may take together, in bytes.
+/// Greatest total size of unfinished requests, in bytes.
 const UNFINISHED_BYTES: usize = 64 * 1024 * 1024;
-/// Most calls into the spool at the same time.
+/// Greatest number of simultaneous calls to the spool.
 pub(super) const MAX_CALLS: usize = 64;
-/// What a client is told to wait after a refusal, in seconds.
+/// The `Retry-After` of a refusal, in seconds.
 const RETRY_AFTER_S: &str = "1";
-/// A delivery that has not polled for so long hangs.
+/// A delivery that has not polled for this time hangs.
 const DELIVERY_POLL: Duration = Duration::from_secs(5);
 const RECEIPTS: &str = "/receipts/";
 const JSON: &str = "application/json";
@@ -45,7 +45,7 @@ const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset
 
 pub(super) type Answer = Response<Full<Bytes>>;
 
-/// What the requests of all connections share.
+/// State that the requests of all connections share.
 pub(super) struct Requests {
     client: Arc<Client>,
     config: Config,
@@ -86,21 +86,21 @@ impl Requests {
         &self.unfinished
     }
 
-    /// The longest that a request which has begun takes.
+    /// The longest time that a request takes once it has begun.
     pub(super) fn longest_request(&self) -> Duration {
         2 * REQUEST_TIMEOUT + 2 * self.enqueue_timeout
     }
 
-    /// Counts a connection until what is returned is dropped.
+    /// Counts a connection until the returned value is dropped.
     pub(super) fn count_connection(&self) -> impl Drop + use<'_> {
-        struct Open<'a>(&'a Requests);
-        impl Drop for Open<'_> {
+        struct OpenConnection<'a>(&'a Requests);
+        impl Drop for OpenConnection<'_> {
             fn drop(&mut self) {
                 self.0.connections.fetch_sub(1, Ordering::Relaxed);
             }
         }
         self.connections.fetch_add(1, Ordering::Relaxed);
-        Open(self)
+        OpenConnection(self)
     }
 
     /// From now on the agent is not ready.
@@ -157,7 +157,7 @@ impl Requests {
         }
     }
 
-    /// Why this request is refused, if a browser may have sent it for another site's page.
+    /// The reason to refuse this request, if a browser may have sent it for a page of another site.
     fn refusal(&self, head: &Parts, is_local: bool) -> Option<String> {
         if is_local {
             return None;
@@ -235,14 +235,14 @@ impl Requests {
         };
         match self.call(move |client| client.receipt(&id)).await {
             Ok(Ok(Some(receipt))) => reply(StatusCode::OK, &as_json(&receipt)),
-            Ok(Ok(None)) => refused(Status::UnknownId, "nothing is known of the id"),
+            Ok(Ok(None)) => refused(Status::UnknownId, "the id is unknown"),
             Ok(Err(e)) => refused(e.status(), e.detail()),
             Err(busy) => busy,
         }
     }
 
-    /// Calls into the spool on a thread that may wait. The error is the answer where too many calls wait already: then
-    /// nothing was done.
+    /// Calls the spool on a thread that may wait. If too many calls are waiting, nothing is done and the error is the
+    /// answer.
     async fn call<T: Send + 'static>(
         &self,
         call: impl FnOnce(&Client) -> T + Send + 'static,
@@ -303,7 +303,7 @@ impl Requests {
     }
 }
 
-/// What no form of a web page can send without asking first.
+/// A content type that a page of another site cannot send without permission (preflight).
 fn is_json(headers: &HeaderMap) -> bool {
     let mut values = headers.get_all(CONTENT_TYPE).iter();
     let (Some(value), None) = (values.next(), values.next()) else {
@@ -342,12 +342,12 @@ fn reply(status: StatusCode, value: &Value) -> Answer {
     answer
 }
 
-/// A refusal that is HTTP's own.
+/// A refusal with a plain HTTP status.
 fn failure(status: StatusCode, message: &str) -> Answer {
     reply(status, &json!({ "message": message }))
 }
 
-/// A refusal with a code of the library.
+/// A refusal with a status code of the library.
 fn refused(status: Status, message: &str) -> Answer {
     let http = match status {
         Status::InvalidArgument => StatusCode::BAD_REQUEST,
@@ -386,7 +386,7 @@ fn not_allowed(methods: &'static str) -> Answer {
     answer
 }
 
-/// Whether the body of a request that is so answered may not have been read.
+/// Whether an answer with this status may be sent before the request's body was read.
 fn is_unread(status: StatusCode) -> bool {
     let is_read = [StatusCode::BAD_REQUEST, StatusCode::NOT_FOUND].contains(&status);
     status.is_client_error() && !is_read

@@ -1,4 +1,4 @@
-//! The server's thread: accepts connections within a bound, and ends them in an orderly way.
+//! The server's thread: accepts a limited number of connections, and closes them after their answers.
 
 use std::convert::Infallible;
 use std::io;
@@ -21,20 +21,20 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 use super::address::{Listener, SocketFile};
 use super::requests::Requests;
 
-/// The longest head of a request, and the most that is read at once, in bytes.
+/// Longest head of a request, and size of a read, in bytes.
 const LONGEST_HEAD: usize = 16 * 1024;
-/// How long a connection may be idle.
+/// Time after which an idle connection is closed.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
-/// A connection that has been idle for this long is closed where another one has no room.
+/// If there is no room for a new connection, connections that have been idle for this time are closed.
 const IDLE_UNDER_PRESSURE: Duration = Duration::from_secs(1);
 /// How often idle connections are asked to make room.
 const PRESSURE_PAUSE: Duration = Duration::from_millis(100);
-/// The pause after a failed accept, as without file descriptors.
+/// The pause after a failed accept, for example because there are no file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
-/// How long a connection that was asked to end may take for its answer to be read.
+/// Time for the client to read the answer of a connection that is closing.
 const LINGER: Duration = Duration::from_secs(10);
 
-/// What the connections of all listeners share.
+/// State that the connections of all listeners share.
 pub(super) struct Server {
     pub(super) requests: Arc<Requests>,
     /// Room for connections.
@@ -89,7 +89,7 @@ impl Server {
             tokio::select! {
                 biased;
                 () = &mut stopped => break,
-                // Those that have ended.
+                // Removes the connections that have ended.
                 Some(_) = connections.join_next() => {}
                 (accepted, room) = next => match (accepted, room) {
                     (Ok(stream), Some(room)) => {
@@ -104,7 +104,7 @@ impl Server {
         while connections.join_next().await.is_some() {}
     }
 
-    /// Room for one connection more; asks idle ones to end where there is none.
+    /// Waits for room for another connection. If there is none, idle connections are asked to close.
     async fn make_room(&self) -> Option<OwnedSemaphorePermit> {
         loop {
             let room = Arc::clone(&self.room).acquire_owned();
@@ -136,7 +136,7 @@ impl Server {
                 Ok::<_, Infallible>(answer)
             }
         });
-        // hyper's own time-out for heads counts the time between two requests too: `Heads` has another one.
+        // hyper's own time-out for heads includes the time between two requests, so the time-out of `Heads` is used.
         let http = http1::Builder::new()
             .header_read_timeout(None)
             .max_buf_size(LONGEST_HEAD)
@@ -150,7 +150,7 @@ impl Server {
         loop {
             tokio::select! {
                 biased;
-                // Before the answer: one that is given after the signal says that the connection ends.
+                // Checked before the answer: an answer after the signal has the header `Connection: close`.
                 () = &mut stopped => break,
                 _ = http.as_mut() => return,
                 _ = pressure.changed() => {
@@ -166,7 +166,7 @@ impl Server {
                 }
             }
         }
-        // It ends at once if it is idle, and otherwise behind the answer to the request that has begun.
+        // An idle connection is closed at once, a busy one after its answer.
         http.as_mut().graceful_shutdown();
         let bound = self.requests.longest_request() + LINGER;
         let _ = timeout(bound, http).await;
@@ -187,7 +187,7 @@ impl Accept for TcpListener {
     type Stream = tokio::net::TcpStream;
     async fn accept(&self) -> io::Result<Self::Stream> {
         let (stream, _) = TcpListener::accept(self).await?;
-        // Without it, answers are only slower.
+        // If this fails, answers are only slower.
         let _ = stream.set_nodelay(true);
         Ok(stream)
     }

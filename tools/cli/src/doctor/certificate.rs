@@ -1,20 +1,20 @@
-//! Whose certificate it is and how long it holds, for the eye; whether it is trusted is the library's to say.
+//! The names and dates of a certificate, for display. The library decides whether it is trusted.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-/// What is told of a chain of certificates.
+/// The displayed properties of a certificate chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ShownCertificate {
     pub(super) subject: String,
     pub(super) issuer: String,
-    /// The hosts that it is for.
+    /// The hosts in the certificate.
     pub(super) names: Vec<String>,
     /// The end of the certificate itself.
     pub(super) end: Expiry,
-    /// Whose certificate between it and the authority ends first, if that is before its own end.
+    /// The certificate in the chain that expires first, if it expires before the server's own.
     pub(super) intermediate: Option<(String, Expiry)>,
 }
 
@@ -35,7 +35,7 @@ impl Expiry {
         }
     }
 
-    /// Whole days from `now` to the end; `None` if that was before.
+    /// Whole days from `now` to the end; `None` if the end has passed.
     pub(super) fn days_left(&self, now: SystemTime) -> Option<u64> {
         let left = self.time.duration_since(now).ok()?;
         Some(left.as_secs() / 86_400)
@@ -43,11 +43,11 @@ impl Expiry {
 }
 
 impl ShownCertificate {
-    /// Of the chain as the service shows it, its own first; `None` if that is no certificate.
+    /// Reads a chain as the service presents it, its own certificate first; `None` if that is not a certificate.
     pub(super) fn from_chain(chain: &[Vec<u8>]) -> Option<ShownCertificate> {
         let (_, own) = X509Certificate::from_der(chain.first()?).ok()?;
         let end = Expiry::from_certificate(&own);
-        // An authority that the service shows too is not what decides: the one that is trusted here is.
+        // An authority that the service sends is ignored, because the trusted copy on this machine decides.
         let intermediate = chain
             .iter()
             .skip(1)

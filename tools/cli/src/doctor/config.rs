@@ -11,10 +11,10 @@ use crate::{options, send};
 
 /// The path of the library, for the bindings.
 const LIBRARY: &str = "ESALES_NOTIFY_LIBRARY";
-/// Variables that begin so belong to the bindings and to tests.
+/// Variables with this prefix belong to the bindings and to tests.
 const OURS: &str = "ESALES_NOTIFY_";
 
-/// The configuration, unless a value was refused: then nothing that follows from it can be checked.
+/// The configuration; `None` if a value was refused, so that the checks that need it are skipped.
 pub(super) fn checks(args: &ArgMatches) -> (Option<Config>, Vec<Check>) {
     let mut config = Config::new();
     let mut refused = Vec::new();
@@ -61,7 +61,7 @@ fn options_check(config: &Config, given: &[(&str, &str)]) -> Check {
     let mut odd: Vec<String> = Vec::new();
     if !(probe.is_https() || probe.is_loopback()) {
         odd.push(
-            "visitor data crosses the network in clear (http://): use https:// if you can"
+            "visitor data crosses the network unencrypted (http://): use https:// if you can"
                 .to_owned(),
         );
     }
@@ -91,7 +91,7 @@ fn options_check(config: &Config, given: &[(&str, &str)]) -> Check {
     check.fact("origin", probe.origin())
 }
 
-/// An option in words; a proxy's address may hold a password.
+/// An option as text. A proxy's address is not shown, because it may contain a password.
 fn shown(name: &str, value: &str) -> String {
     match name {
         "proxy" if value.is_empty() => "proxy none".to_owned(),
@@ -138,7 +138,7 @@ fn variables_check() -> Check {
     check.fact("unknown", list)
 }
 
-/// Those that nothing reads, with the variable that may have been meant.
+/// The variables that no program reads, each with the most similar known variable.
 fn unknown(names: &[String]) -> Vec<(String, Option<String>)> {
     let mut known: Vec<String> = OPTIONS.iter().map(|o| o.environment_variable()).collect();
     known.extend(

@@ -5,19 +5,18 @@ use esales_notify::{Config, EngineReport, SpoolAdmin};
 use super::report::Check;
 use crate::millis;
 
-/// In their order.
+/// The checks, in order.
 pub(super) const NAMES: [&str; 5] = ["engine", "role", "persistence", "memory", "connections"];
-/// Round trips within one place are far below it.
+/// A slower round trip gives a warning; one within a data centre is much faster.
 const SLOW_MS: u64 = 20;
 
-/// The checks of the engine; whether the spool in it can be read is the caller's to try.
+/// The checks of the engine. The caller checks whether the spool in it can be read.
 pub(super) fn checks(config: &Config) -> (Vec<Check>, bool) {
     let report = match SpoolAdmin::inspect_engine(config) {
         Ok(Some(report)) => report,
         Ok(None) => return (Vec::new(), false),
         Err(e) => {
-            let advice = "see that the engine runs, that this machine reaches its port, and that user and password are \
-                          right (spool_password, spool_password_file)";
+            let advice = "check that the engine runs, that this machine reaches its port, and that user and password are right (spool_password, spool_password_file)";
             let failed = Check::failed("engine", e.detail(), advice);
             let rest = NAMES.iter().skip(1);
             let rest = rest.map(|name| Check::not_tried(name, "engine"));
@@ -84,7 +83,7 @@ fn persistence(report: &EngineReport, config: &Config) -> Check {
         (true, Some(true)) => Check::ok("persistence", "appendonly yes, appendfsync always"),
         (true, _) => Check::ok(
             "persistence",
-            "appendonly yes: a power loss may take the last second",
+            "appendonly yes: a power loss may lose the notifications of the last second",
         ),
         (false, _) if is_volatile_allowed => Check::warning(
             "persistence",
@@ -121,7 +120,7 @@ fn memory(report: &EngineReport) -> Check {
         Check::warning(
             "memory",
             format!("{found}: nearly full"),
-            "get the delivery going, or raise maxmemory: a full engine refuses notifications (OOM)",
+            "restore delivery, or raise maxmemory: a full engine refuses notifications (OOM)",
         )
     } else {
         Check::ok("memory", found)

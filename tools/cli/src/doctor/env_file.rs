@@ -1,6 +1,7 @@
 //! `--env-file`: the variables of the shop from a file, such as the one that systemd reads (`EnvironmentFile=`).
 //!
-//! The command is started again with these variables: so the options, the proxy's variables and each PHP see them.
+//! The command starts itself again with these variables, so that the options, the proxy variables and each PHP use
+//! them.
 
 use std::env;
 use std::ffi::OsString;
@@ -25,7 +26,7 @@ pub(super) fn run_with<'a>(files: impl Iterator<Item = &'a String>) -> String {
     }
     let program = match env::current_exe() {
         Ok(program) => program,
-        Err(e) => return format!("--{FLAG}: this program does not find itself: {e}"),
+        Err(e) => return format!("--{FLAG}: cannot find the path of this program: {e}"),
     };
     let arguments = without_flag(env::args_os().skip(1));
     let error = Command::new(&program)
@@ -53,8 +54,8 @@ fn without_flag(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
 }
 
 /// Lines `NAME=VALUE`, with `export` before them or not. The value may be in quotes; in double quotes, a backslash
-/// stands before `"`, `\\`, `$` and a backquote. Comments are lines of their own, after `#` or `;`. No variable is
-/// replaced by its value. The message of an error shows no value, as it may be a secret.
+/// escapes `"`, `\\`, `$` and a backquote. Comments are separate lines that begin with `#` or `;`. Variables are not
+/// expanded. An error message shows no value, because the value may be a secret.
 fn parse(text: &str) -> Result<Vec<(String, String)>, String> {
     if text.starts_with('\u{feff}') {
         return Err(
@@ -91,7 +92,7 @@ fn parse(text: &str) -> Result<Vec<(String, String)>, String> {
 
 fn unquoted(text: &str) -> Result<String, &'static str> {
     const NOT_CLOSED: &str = "has a quote that is not closed on its line";
-    const TRAILING: &str = "goes on after its closing quote";
+    const TRAILING: &str = "continues after its closing quote";
     if let Some(rest) = text.strip_prefix('\'') {
         let (value, after) = rest.split_once('\'').ok_or(NOT_CLOSED)?;
         return if after.is_empty() {
@@ -127,7 +128,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn file_of_variables_is_read_as_systemd_reads_it() {
+    fn env_file_is_read_as_systemd_reads_it() {
         let text = "# a comment\n; another\n\n  A=1\r\nexport B = two words # and more\nC='it is \"$B\" \\'\n\
                     D=\"a \\\"b\\\" \\$B \\n\"\nE=\nF=\"\"\nA=2";
         let read = parse(text).unwrap();
@@ -147,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn error_names_the_line_and_shows_no_value() {
+    fn env_file_error_names_the_line_and_shows_no_value() {
         for (text, message) in [
             ("A=1\ns3cret", "line 2 is not NAME=VALUE"),
             (
@@ -167,11 +168,11 @@ mod tests {
             ),
             (
                 "A='s3cret'more",
-                "line 1: the value of A goes on after its closing quote",
+                "line 1: the value of A continues after its closing quote",
             ),
             (
                 "A=\"s3cret\"more",
-                "line 1: the value of A goes on after its closing quote",
+                "line 1: the value of A continues after its closing quote",
             ),
             (
                 "A=s3cret\0",
@@ -183,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn flag_is_left_out_in_both_spellings_when_the_command_starts_again() {
+    fn env_file_flag_is_removed_when_the_command_starts_itself_again() {
         let given =
             ["doctor", "--env-file", "--json", "--env-file=b", "--strict"].map(OsString::from);
         assert_eq!(

@@ -1,8 +1,8 @@
-//! `doctor`: why does nothing arrive? Looks at everything between the configuration and the service, and says of each
-//! part what was found and what to do.
+//! `doctor`: finds out why nothing arrives. It checks everything between the configuration and the service, and reports
+//! for each part what it found and what to do.
 //!
-//! What it says is what the library does: the configuration, the way to the service and the spool are read by the
-//! library's own code. The doctor adds the explanation.
+//! The library's own code reads the configuration, connects to the service and opens the spool, so the results are
+//! those that a client would get. The doctor adds the explanations.
 
 mod certificate;
 mod config;
@@ -31,7 +31,7 @@ Finds out why nothing arrives. Checks the configuration, the network (name, conn
 clock, the spool and PHP, and reports what it found and what to do. Run it as the user of the shop, and with the \
 environment of the shop or its --env-file.
 
-It sends no notification unless --send says so. It changes nothing, except that the library sets the mode of a spool \
+It sends no notification without --send. It changes nothing, except that the library sets the mode of a spool \
 that is open to other users to 0700. Each step of the network, and each PHP, takes at most --timeout-ms. No key, token \
 or password is shown.";
 
@@ -59,7 +59,7 @@ pub(crate) fn command() -> Command {
         .long_about(LONG_ABOUT)
         .after_help(EXIT_CODES)
         .after_long_help(format!("{EXAMPLES}\n\n{EXIT_CODES}"))
-        .arg(flag("json", "For programs: as JSON"))
+        .arg(flag("json", "Print JSON, for programs"))
         .arg(flag("strict", "Exit with 1 if there is a warning"))
         .arg(
             Arg::new(env_file::FLAG)
@@ -73,7 +73,7 @@ pub(crate) fn command() -> Command {
                 .long("php")
                 .value_name("PATH")
                 .action(ArgAction::Append)
-                .help("Check the shop's PHP, such as /usr/sbin/php-fpm8.2; one that is merely on the PATH is shown and never fails"),
+                .help("Check the shop's PHP, such as /usr/sbin/php-fpm8.2; a PHP that is only on the PATH is shown, but its faults do not count as failures"),
         )
         .arg(
             Arg::new("send")

@@ -1,5 +1,5 @@
-//! The way to the service: its name, the connection, the proxy, TLS, the answer; and this machine's clock against
-//! the service's.
+//! Checks the path to the service: name, connection, proxy, TLS and answer. Also compares this machine's clock with the
+//! service's.
 
 use std::env;
 use std::net::{IpAddr, SocketAddr};
@@ -11,16 +11,16 @@ use esales_notify::{Error, Probe, ProbeAnswer, Status, Trust};
 use super::certificate::ShownCertificate;
 use super::report::{Check, CheckState};
 
-/// A certificate that ends sooner is worth a warning, in days.
+/// A certificate that expires sooner gives a warning, in days.
 const SOON: u64 = 14;
-/// A clock that is further off is worth a warning.
+/// A greater difference of the clocks gives a warning.
 const SKEW: Duration = Duration::from_secs(60);
-/// As many addresses as a client tries.
+/// Number of addresses that a client tries.
 const MOST_ADDRESSES: usize = 8;
-/// In the order of the way.
+/// The checks, in order.
 const NAMES: [&str; 6] = ["name", "connection", "proxy", "tls", "service", "clock"];
 
-/// Every step as far as the way goes; what lies beyond a failed one is skipped.
+/// Runs the steps in order. The steps after a failed one are skipped.
 pub(super) fn checks(probe: Option<&Probe>) -> Vec<Check> {
     let mut checks = Vec::new();
     if let Some(probe) = probe {
@@ -64,7 +64,7 @@ fn walk(probe: &Probe, checks: &mut Vec<Check>) {
     goes_on(clock(date, before, after));
 }
 
-/// The host that is connected to, in words.
+/// The host to connect to, for a message.
 fn first_host(probe: &Probe) -> String {
     match probe.proxy() {
         Some((host, _)) => format!("{host} (the proxy)"),
@@ -100,7 +100,7 @@ fn name(probe: &Probe) -> (Vec<SocketAddr>, Check) {
     }
 }
 
-/// All addresses at the same time: a dead one costs the time of one.
+/// Tries all addresses at the same time, so that a dead one does not delay the others.
 fn connection(probe: &Probe, addresses: &[SocketAddr]) -> Check {
     let tried: Vec<(&SocketAddr, Result<Duration, Error>)> = thread::scope(|scope| {
         let running: Vec<_> = addresses
@@ -139,7 +139,7 @@ fn connection(probe: &Probe, addresses: &[SocketAddr]) -> Check {
                 "nothing answers: a firewall may drop the packets; allow this machine to reach {host} at port {port}"
             )
         } else {
-            format!("nobody listens there: check the address, and that {host} serves port {port}")
+            format!("nothing listens there: check the address, and that {host} serves port {port}")
         };
         Check::failed("connection", message, advice)
     };
@@ -191,7 +191,7 @@ fn trusted(trust: Option<Trust>) -> String {
     }
 }
 
-/// Whether the certificate is trusted is what the library says, in the words of its receipts.
+/// The library decides whether the certificate is trusted, with the same message as in a receipt.
 fn tls(probe: &Probe, chain: Option<&[Vec<u8>]>, answer: &Result<ProbeAnswer, Error>) -> Check {
     let Some(chain) = chain else {
         return Check::skipped("tls", "the address is http://");
@@ -204,7 +204,7 @@ fn tls(probe: &Probe, chain: Option<&[Vec<u8>]>, answer: &Result<ProbeAnswer, Er
     let shown = ShownCertificate::from_chain(chain);
     let now = SystemTime::now();
     let days = shown.as_ref().and_then(|s| s.end.days_left(now));
-    // One that has ended already, and is accepted all the same, is not needed.
+    // An expired certificate in a chain that is accepted is not needed.
     let intermediate = shown.as_ref().and_then(|s| s.intermediate.as_ref());
     let intermediate = intermediate.and_then(|(subject, end)| Some((subject, end.days_left(now)?)));
     let message = shown.as_ref().map_or_else(
@@ -221,13 +221,13 @@ fn tls(probe: &Probe, chain: Option<&[Vec<u8>]>, answer: &Result<ProbeAnswer, Er
         (None, Some(days)) if days < SOON => Check::warning(
             "tls",
             format!("{found}: {days} days left"),
-            "whoever runs the service (or the gateway) must renew the certificate",
+            "the operator of the service (or of the gateway) must renew the certificate",
         ),
         (None, _) => match intermediate {
             Some((subject, days)) if days < SOON => Check::warning(
                 "tls",
                 format!("{found}: {days} days left for that of {subject}"),
-                "whoever runs the service (or the gateway) must renew its chain: the certificates between its own and the authority",
+                "the operator of the service (or of the gateway) must renew its chain: the certificates between its own and the authority",
             ),
             _ => Check::ok("tls", found),
         },
@@ -240,17 +240,17 @@ fn tls(probe: &Probe, chain: Option<&[Vec<u8>]>, answer: &Result<ProbeAnswer, Er
         .fact("days_left", days)
 }
 
-/// `message` are the library's about a failure of this status.
+/// `message` is the library's message for a failure with this status.
 fn advice(status: Status, message: &str) -> &'static str {
     match status {
         Status::TlsFailed if message.contains("expired") || message.contains("not valid yet") => {
-            "see this machine's clock (`date -u`); if it is right, whoever runs the service must renew the certificate"
+            "see this machine's clock (`date -u`); if it is right, the operator of the service must renew the certificate"
         }
         Status::TlsFailed if message.contains("another host") => {
             "use a name that the certificate is for: see cluster_id or base_url"
         }
         Status::TlsFailed if message.contains("not trusted") => {
-            "put the authority into a PEM file and name it by ca_file: a private one, or that of a proxy that intercepts TLS"
+            "if the authority is private, or belongs to a proxy that intercepts TLS, put its certificate into a PEM file and set ca_file to that file"
         }
         Status::TlsFailed
             if message.contains("the server's certificate") || message.contains("CA:TRUE") =>
@@ -276,7 +276,7 @@ fn service(probe: &Probe, answer: &Result<ProbeAnswer, Error>) -> Check {
         Ok(answer) if answer.http_status >= 500 => Check::warning(
             "service",
             format!("HTTP {} to HEAD {url}", answer.http_status),
-            "the service is unavailable or busy, or does not know HEAD: --send shows it",
+            "the service is unavailable or busy, or does not know HEAD: --send shows which",
         )
         .fact("http_status", answer.http_status),
         Ok(answer) => Check::ok(
@@ -290,7 +290,7 @@ fn service(probe: &Probe, answer: &Result<ProbeAnswer, Error>) -> Check {
     }
 }
 
-/// The service's clock is read in whole seconds, some time between `before` and `after`.
+/// The service reads its clock between `before` and `after`, in whole seconds.
 fn clock(date: Option<SystemTime>, before: SystemTime, after: SystemTime) -> Check {
     let Some(date) = date else {
         return Check::skipped("clock", "the answer has no date that can be read");

@@ -7,15 +7,15 @@ use super::report::Check;
 use crate::{options, send};
 
 const NAME: &str = "send";
-/// A test is to say what the service answers, and to leave nothing in a queue.
+/// A test must report the service's answer and leave nothing in a queue.
 const OF_THE_QUEUE: [&str; 4] = ["spool", "durability", "delivery", "on_failure"];
 
-/// What to do about a customer key that the service must not be given.
+/// Advice about a customer key that is personal data.
 const PERSONAL: &str = "the service must not be given a person's data: use a SHA-256 of the visitor's id in the shop \
                         (--customer-id) for a signed-in visitor, a UUID for an anonymous one";
 
 pub(super) fn check(args: &ArgMatches, is_configured: bool) -> Check {
-    // The key is that of --customer-key or ESALES_CUSTOMER_KEY; it is not shown.
+    // The key is from --customer-key or ESALES_CUSTOMER_KEY, and is not shown.
     let key = args.get_one::<String>("customer-key");
     let looks_like = key.and_then(|key| personal_data(key));
     let personal = looks_like.map(|looks_like| format!("the customer key looks like {looks_like}"));
@@ -31,7 +31,7 @@ pub(super) fn check(args: &ArgMatches, is_configured: bool) -> Check {
     }
     let mut config = Config::new();
     for (name, value) in options::given(args).filter(|(name, _)| !OF_THE_QUEUE.contains(name)) {
-        // Each was accepted before.
+        // Every value was accepted before.
         let _ = config.set(name, value);
     }
     let (receipt, ..) = match send::notify(kind, args, &config) {
@@ -61,18 +61,18 @@ fn advice(kind: Kind, receipt: &Receipt) -> &'static str {
     let has = |field| kind.need(field).is_some();
     match receipt.status {
         Status::MayHaveArrived => {
-            "the payment may have arrived: see it in the service's figures before you send it again"
+            "the payment may have arrived: look it up in the service's figures before you send it again"
         }
         Status::BadRequest if has(Field::Lines) => {
-            "the message of the service says what the order lacks"
+            "the service's message names what the order lacks"
         }
         Status::BadRequest if has(Field::ProductKey) => {
             "pass --product-key, also where --variant-key is known"
         }
         Status::BadRequest if has(Field::Ticket) => {
-            "pass a ticket as the service gave it, byte for byte"
+            "pass a ticket exactly as the service returned it"
         }
-        Status::BadRequest => "the message of the service says what is missing",
+        Status::BadRequest => "the service's message names what is missing",
         Status::Forbidden => match kind {
             Kind::Payment => {
                 "either the customer key of a signed-in visitor was not validated, or this cluster accepts signed payments \
@@ -91,7 +91,7 @@ fn advice(kind: Kind, receipt: &Receipt) -> &'static str {
             "check cluster_id or base_url; the v1 API must have been enabled for the cluster by the vendor's support"
         }
         Status::ServerError | Status::Throttled => {
-            "the service is unavailable or busy: try later; a queue tries again by itself"
+            "the service is unavailable or busy: try again later; a queue does so automatically"
         }
         Status::InvalidArgument => {
             "fix the arguments of the notification (--market, --ticket, --line, ...)"

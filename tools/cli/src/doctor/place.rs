@@ -1,4 +1,4 @@
-//! The place of the spool: who may use it, on which file system it is, and whether there is room.
+//! Checks the directory of the spool: its owner and modes, its file system, and the free space.
 
 use std::fs::{self, Metadata};
 use std::io;
@@ -11,7 +11,7 @@ use rustix::fs::{Access, access, statvfs};
 use super::report::Check;
 use crate::users::{group_name, sudo_name, this_user, user_name};
 
-/// With less free space than this the spool cannot be used, in bytes.
+/// The free space that the spool needs at least, in bytes.
 const LEAST_SPACE: u64 = 1 << 20;
 
 /// Whether this user may use the spool, and who else may. `directory` is the spool itself, if it exists.
@@ -42,8 +42,8 @@ pub(super) fn permissions(
     (is_usable, check)
 }
 
-/// The check of a spool that belongs to another user, whom the library refuses with this message; `None`: the owner is
-/// not the reason.
+/// The check of a spool that the library refuses because it belongs to another user; `None`: the refusal has another
+/// reason.
 pub(super) fn foreign(path: &Path, message: &str) -> Option<Check> {
     let directory = fs::symlink_metadata(path).ok().filter(Metadata::is_dir)?;
     let (owner, user) = (directory.uid(), this_user());
@@ -84,7 +84,7 @@ fn not_writable(path: &Path, parent: &Path, directory: Option<&Metadata>) -> Opt
     )
 }
 
-/// A file of the spool that its owner cannot use.
+/// A file of the spool that belongs to another user.
 fn foreign_file(path: &Path, owner: u32) -> Option<Check> {
     let files = fs::read_dir(path).ok()?;
     let (file, other): (PathBuf, u32) = files.flatten().find_map(|file| {
@@ -121,7 +121,7 @@ fn open_to_others(directory: Option<&Metadata>) -> Option<Check> {
     ))
 }
 
-/// The users who may write into the parent, besides `owner` and root, and so may replace the spool.
+/// The users, other than `owner` and root, who may write into the parent and can therefore replace the spool.
 fn writers(parent: &Metadata, owner: u32) -> Option<String> {
     let mode = parent.mode();
     if mode & 0o002 != 0 {

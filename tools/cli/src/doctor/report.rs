@@ -1,4 +1,4 @@
-//! What was checked and what came of it, for a person and for a program.
+//! The results of the checks, as text and as JSON.
 
 use std::fmt::Write as _;
 
@@ -9,7 +9,7 @@ use textwrap::{Options, WordSplitter};
 use super::screen::Screen;
 use crate::output::printable;
 
-/// The worst comes last.
+/// The states, from best to worst.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum CheckState {
     Skipped,
@@ -38,12 +38,12 @@ impl CheckState {
     }
 }
 
-/// Where the text of a check begins, in columns.
+/// The column at which the text of a check begins.
 const TEXT_COLUMN: usize = 24;
-/// On a narrower screen, the lines after the first begin further to the left.
+/// On a narrower screen, the lines after the first are indented less.
 const NARROW: usize = 72;
 
-/// One check. Its words may come from the network or the environment, so they are made harmless.
+/// One check. Its text may come from the network or the environment, so control characters are removed.
 #[derive(Debug)]
 pub(super) struct Check {
     pub(super) name: &'static str,
@@ -68,12 +68,12 @@ impl Check {
         Check::new(name, CheckState::Ok, found.as_ref(), None)
     }
 
-    /// `why` it could not, or need not, be checked.
+    /// `why`: the reason why it was not checked.
     pub(super) fn skipped(name: &'static str, why: impl AsRef<str>) -> Check {
         Check::new(name, CheckState::Skipped, why.as_ref(), None)
     }
 
-    /// Because of what must be fixed first.
+    /// Skipped because another check failed.
     pub(super) fn not_tried(name: &'static str, failed: &str) -> Check {
         Check::skipped(name, format!("not tried, because {failed} failed"))
     }
@@ -104,7 +104,7 @@ impl Check {
         )
     }
 
-    /// With a fact for programs.
+    /// Adds a value for programs.
     pub(super) fn fact(mut self, name: &str, value: impl Into<Value>) -> Check {
         self.facts.insert(name.to_owned(), value.into());
         self
@@ -129,7 +129,7 @@ impl Report {
         self.all().filter(|check| check.state == state).count()
     }
 
-    /// The worst that was found.
+    /// The worst result.
     fn state(&self) -> CheckState {
         let worst = self.all().map(|check| check.state).max();
         worst.unwrap_or(CheckState::Ok).max(CheckState::Ok)
@@ -143,12 +143,12 @@ impl Report {
         }
     }
 
-    /// The report for a person, wrapped and coloured as the screen allows.
+    /// The report for a person, wrapped to the screen's width, and coloured if the screen has colours.
     pub(super) fn text(&self, screen: Screen) -> String {
         let mut out = String::new();
         for (group, checks) in &self.groups {
             let _ = writeln!(out, "{}", screen.styled(Style::new().bold(), group));
-            // Checks that were skipped for one reason share a line.
+            // Checks that were skipped for the same reason share a line.
             for alike in
                 checks.chunk_by(|a, b| a.state == CheckState::Skipped && a.found == b.found)
             {
@@ -207,7 +207,7 @@ impl Report {
     }
 }
 
-/// Adds the text behind its head, in lines that fit the screen.
+/// Adds the head and the text, wrapped to the screen's width.
 fn wrap(out: &mut String, screen: Screen, head: &str, text: &str, column: usize) {
     let Some(width) = screen.width else {
         let _ = writeln!(out, "{head}{text}");
@@ -222,7 +222,7 @@ fn wrap(out: &mut String, screen: Screen, head: &str, text: &str, column: usize)
     let options = Options::new(width)
         .initial_indent(&head)
         .subsequent_indent(&indent)
-        // A path or a command is copied as a whole.
+        // A path or a command is not split, so that it can be copied.
         .break_words(false)
         .word_splitter(WordSplitter::NoHyphenation);
     for line in textwrap::wrap(text, options) {
@@ -230,7 +230,7 @@ fn wrap(out: &mut String, screen: Screen, head: &str, text: &str, column: usize)
     }
 }
 
-/// Without control characters, which could command a terminal, and of a bounded length.
+/// Removes control characters, which could control a terminal, and limits the length.
 fn harmless(text: &str) -> String {
     const MOST: usize = 2000;
     let kept: String = text.chars().take(MOST).collect();
@@ -245,7 +245,7 @@ fn harmless(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn of(checks: Vec<Check>) -> Report {
+    fn from_checks(checks: Vec<Check>) -> Report {
         let mut report = Report::default();
         report.add("group", checks);
         report
@@ -264,7 +264,7 @@ mod tests {
             (vec![warning(), ok()], "warning", 0, 1),
             (vec![failed(), warning(), ok()], "failed", 2, 2),
         ] {
-            let report = of(checks);
+            let report = from_checks(checks);
             assert_eq!(report.json()["state"], state);
             assert_eq!(
                 (report.exit_code(false), report.exit_code(true)),
@@ -275,7 +275,7 @@ mod tests {
 
     #[test]
     fn report_prints_every_check_as_a_line_and_as_json() {
-        let report = of(vec![
+        let report = from_checks(vec![
             Check::ok("a", "fine").fact("n", 1),
             Check::failed("b", "broken", "fix it"),
         ]);
@@ -294,7 +294,7 @@ mod tests {
     #[test]
     fn lines_fit_the_screen_and_break_no_word_when_it_has_a_width() {
         let long = "the path /var/lib/esales-notify/spool and the command `esales-notify queue dead list` stay as they are";
-        let report = of(vec![Check::failed("a", long, long)]);
+        let report = from_checks(vec![Check::failed("a", long, long)]);
         let plain = report.text(Screen::PLAIN);
         for (width, is_coloured) in [(100, false), (80, true), (72, false), (40, true)] {
             let screen = Screen {
@@ -320,7 +320,7 @@ mod tests {
 
     #[test]
     fn report_groups_skipped_checks_with_the_same_reason() {
-        let report = of(vec![
+        let report = from_checks(vec![
             Check::skipped("a", "no need"),
             Check::skipped("b", "no need"),
             Check::skipped("c", "no way"),

@@ -1,4 +1,4 @@
-//! What standard output can show: lines of which width, and colours.
+//! The width of standard output, and whether it shows colours.
 
 use std::env;
 use std::io::{IsTerminal, stdout};
@@ -6,12 +6,12 @@ use std::io::{IsTerminal, stdout};
 use anstyle::Style;
 use terminal_size::{Width, terminal_size_of};
 
-/// Lines of text have at least this width, in columns.
+/// Least width of a line of text, in columns.
 const LEAST_WIDTH: u16 = 20;
 
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Screen {
-    /// In columns; `None`: lines are not wrapped.
+    /// The width in columns; `None`: lines are not wrapped.
     pub(super) width: Option<usize>,
     pub(super) is_coloured: bool,
 }
@@ -23,7 +23,7 @@ impl Screen {
         is_coloured: false,
     };
 
-    /// Standard output. `NO_COLOR` and a terminal without abilities switch colours off.
+    /// Standard output. `NO_COLOR` and `TERM=dumb` switch colours off.
     pub(super) fn from_stdout() -> Screen {
         if !stdout().is_terminal() {
             return Screen::PLAIN;
@@ -31,7 +31,7 @@ impl Screen {
         let is_set = |name| env::var_os(name).is_some_and(|value| !value.is_empty());
         let width = terminal_size_of(stdout()).map(|(Width(width), _)| width);
         Screen {
-            // A terminal that does not know its size reports none, or 0.
+            // A terminal that does not know its size reports no size, or 0.
             width: width
                 .filter(|width| *width > 0)
                 .map(|width| width.max(LEAST_WIDTH).into()),

@@ -13,7 +13,7 @@ use crate::millis;
 use crate::options;
 use crate::queue::{counted, span};
 
-/// In their order.
+/// The checks, in order.
 const NAMES: [&str; 8] = [
     "path",
     "permissions",
@@ -24,7 +24,7 @@ const NAMES: [&str; 8] = [
     "waiting",
     "dead",
 ];
-/// Longer than the gate's usual longest pause.
+/// Longer than the default of `gate_max_ms`.
 const LONG: Duration = Duration::from_secs(300);
 
 pub(super) fn checks(config: Option<&Config>) -> Vec<Check> {
@@ -66,7 +66,7 @@ fn of_engine(config: &Config) -> Vec<Check> {
             checks.push(Check::failed(
                 "contents",
                 e.detail(),
-                "see what the engine's log says",
+                "read the engine's log",
             ));
             let others = contents.iter().skip(1);
             checks.extend(others.map(|name| Check::not_tried(name, "contents")));
@@ -81,7 +81,7 @@ fn of_engine(config: &Config) -> Vec<Check> {
     checks
 }
 
-/// Adds the checks that can be made, and returns why the others need not, or (`None`) cannot.
+/// Adds the checks that can be made. Returns the reason why the others are not needed; `None`: they cannot be made.
 fn look(config: &Config, checks: &mut Vec<Check>) -> Option<String> {
     let named = config.get("spool").unwrap_or_default();
     let path = match SpoolAdmin::path(config) {
@@ -91,7 +91,7 @@ fn look(config: &Config, checks: &mut Vec<Check>) -> Option<String> {
                 "spool is not set: the queue is in the memory of each process, and lost with it";
             return Some(why.to_owned());
         }
-        // The options contradict one another, which the configuration's check reports.
+        // The options contradict each other; the check of the configuration reports that.
         Err(e) if !e.detail().starts_with("spool ") => {
             let all = NAMES.map(|name| Check::not_tried(name, "options"));
             checks.extend(all);
@@ -148,14 +148,14 @@ fn path_check(path: &Path, exists: bool) -> Check {
         .fact("exists", exists)
 }
 
-/// What to do about a path that the library refuses.
+/// Advice about a path that the library refuses.
 fn of_refused(path: &Path) -> &'static str {
     if path.is_relative() {
         "name the spool by an absolute path, such as /var/lib/esales-notify/spool: a relative path means another \
          directory in every process, and may lie below the web root, where anybody can fetch it"
     } else if is_sqlite(path) {
         "a spool is a directory now, and this is the SQLite file of an older version: name another path, such as \
-         /var/lib/esales-notify/spool; what is pending in the file stays there"
+         /var/lib/esales-notify/spool; the pending notifications in the file stay there"
     } else {
         "an enqueue is refused there: make a folder of mode 0700 that belongs to the shop's user, and let the spool be \
          a directory inside it"
@@ -179,8 +179,7 @@ fn of_unusable(e: &Error) -> &'static str {
     } else if message.contains("busy") {
         "a process holds the spool: `fuser -v DIR/*` shows which"
     } else {
-        "the disk or the spool's files are damaged: copy the directory, see what the shop's log says, and name a new \
-         spool; `esales-notify queue salvage DIR` enqueues what can be read of the old one"
+        "the disk or the spool's files are damaged: copy the directory, read the shop's log, and name a new spool; `esales-notify queue salvage DIR` enqueues the readable notifications of the old one"
     }
 }
 
@@ -212,7 +211,7 @@ fn contents(report: &SpoolReport) -> Check {
                 "{counters}; the engine has lost {} that were accepted",
                 report.lost
             ),
-            "the engine was restarted without its data, or a replica without the last of them became the primary: see \
+            "the engine was restarted without its data, or a replica without the newest notifications became the primary: see \
              docs/fleet.md, and set durability = replica or disk if that must not happen again",
         )
     } else if !aside.is_empty() {

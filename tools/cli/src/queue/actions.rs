@@ -32,7 +32,7 @@ fn unknown(message: String) -> Answer {
     Answer::new(String::new()).warn(message).code(EXIT_UNKNOWN)
 }
 
-/// A number: in JSON under its name, and in a sentence for a person.
+/// The answer with a number: under its name in JSON, and in a sentence as text.
 fn number(args: &ArgMatches, name: &str, n: u64, sentence: &str) -> Answer {
     Answer::new(match is_json(args) {
         true => format!("{}\n", json!({ name: n })),

@@ -66,7 +66,7 @@ fn leaf(name: &'static str, about: &'static str) -> Command {
 fn may_count_twice() -> Arg {
     flag(
         "may-count-twice",
-        "Also enqueue payments that may have arrived; the service counts those that did arrive twice",
+        "Also enqueue payments that may have arrived; if one did arrive, the service counts it twice",
     )
 }
 

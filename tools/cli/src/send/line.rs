@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn order_line_argument_is_refused_by_the_name_of_the_part() {
+    fn order_line_refusal_names_the_invalid_part() {
         for (text, part) in [
             ("", "`` is not a part"),
             ("P1", "`P1` is not a part"),

@@ -1,4 +1,4 @@
-//! One connection: hyper drives it until a scripted answer takes it over.
+//! One connection: hyper serves it until `wire` sends a faulty answer.
 //!
 //! A handler of a faulty answer sends the action through [`Connection::take_over`] and never returns. The loop below
 //! then takes the stream from hyper, which has read the request and written nothing, and gives it to `wire`.
@@ -23,7 +23,7 @@ use super::wire::{self, Wire};
 use crate::journal::ConnectionNumber;
 use crate::script::Action;
 
-/// The longest head of a request, in bytes, and the most that is read at once.
+/// Longest head of a request, and size of a read, in bytes.
 const LONGEST_HEAD: usize = 64 * 1024;
 
 /// The connection of a request, for its handler.

@@ -60,8 +60,8 @@ struct SandboxState {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct KindNames {
     name: &'static str,
-    /// For a person to read.
-    words: String,
+    /// The name for display.
+    label: String,
     has_id: bool,
 }
 
@@ -120,7 +120,7 @@ impl Reader {
                 .iter()
                 .map(|row| KindNames {
                     name: row.name,
-                    words: kind_text(row.kind),
+                    label: kind_text(row.kind),
                     has_id: row.has_id,
                 })
                 .collect(),

@@ -104,7 +104,7 @@ fn normal(verdict: Verdict) -> Response {
     response
 }
 
-/// Sends normal answers through hyper. The others take the connection over.
+/// Sends normal answers through hyper, and passes the connection to `wire` for the others.
 async fn play(answer: Answer, verdict: Verdict, connection: &Connection) -> Response {
     sleep(Duration::from_millis(answer.wait_ms)).await;
     match answer.action {

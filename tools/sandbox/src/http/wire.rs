@@ -99,7 +99,7 @@ async fn drip(wire: &mut impl Wire, bytes: &[u8], every_ms: u64) -> io::Result<(
     Ok(())
 }
 
-/// Ends only when the peer or the sandbox does.
+/// Ends only when the peer or the sandbox ends.
 async fn for_ever(wire: &mut impl Wire, first: &[u8], again: &[u8]) -> io::Result<()> {
     wire.write_all(first).await?;
     loop {

@@ -1,14 +1,17 @@
-// The body of a request as it was sent: laid out when it is JSON, and with its token made short.
+// The body of a request: indented if it is JSON, and with its token shortened.
 
 import { shortened } from "./text.js";
 
-/** Deeper than a notification ever is; what is deeper still stands in one line, for its margins would fill the page. */
+/**
+ * Greatest depth of JSON that is indented; no notification is so deep. Deeper JSON is shown in one line, because its
+ * indentation would fill the page.
+ */
 const DEEPEST = 64;
 
-// A string, a number or word, white space, or a single mark. Of text that parses as JSON it leaves out nothing.
+// A string, a number or word, white space, or a single punctuation mark. The matches cover all of any valid JSON text.
 const PARTS = /"(?:[^"\\]|\\.)*"|[^\s"{}[\]:,]+|\s+|[{}[\]:,]/gs;
 
-// In what is no JSON (cut off, or a form): what stands behind a name `token`.
+// The value after the name `token` in a body that is not JSON, such as a truncated body or a form.
 const LOOKS_LIKE_A_TOKEN = /(\btoken["']?\s*[:=]\s*["']?)([^"'&\s,}]+)/g;
 
 function isJson(text) {
@@ -20,14 +23,16 @@ function isJson(text) {
   }
 }
 
-/** The parts of JSON text, each `{ part, shown }`: `shown` differs for the value of a member `token`. */
+/**
+ * Splits JSON text into parts `{ part, shown }`. `shown` differs from `part` only for the value of a member `token`.
+ */
 function jsonParts(body, token) {
   let before = "";
   let isToken = false;
   return body.match(PARTS).map((part) => {
     if (part.trim() === "") return { part, shown: part };
     const shown = isToken && part.startsWith('"') ? `"${token(part.slice(1, -1))}"` : part;
-    // A name may be spelt with escapes.
+    // The name may contain escapes.
     isToken = part === ":" && JSON.parse(before) === "token";
     before = part;
     return { part, shown };
@@ -36,15 +41,15 @@ function jsonParts(body, token) {
 
 const otherText = (body, token) => body.replace(LOOKS_LIKE_A_TOKEN, (_, before, text) => before + token(text));
 
-/** The body with its tokens made short, and otherwise as it was sent. */
+/** The body with its tokens shortened, and otherwise unchanged. */
 export function bodyWithoutTokens(body) {
   if (!isJson(body)) return otherText(body, shortened);
   return jsonParts(body, shortened).map(({ shown }) => shown).join("");
 }
 
 /**
- * The text that shows a body: `{ text, hasToken }`. Every string and number stays as it was written, and every member
- * stays, twice if it was there twice: only white space between them is changed, and a token (unless `showsToken`).
+ * The text for a body, as `{ text, hasToken }`. Only white space changes, and a token is shortened unless `showsToken`.
+ * Numbers, strings and repeated members stay as they were sent.
  */
 export function bodyText(body, showsToken) {
   let hasToken = false;

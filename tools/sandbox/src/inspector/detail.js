@@ -1,7 +1,7 @@
-// One notification, in full.
+// The details of one notification.
 
 import { bodyText } from "./body.js";
-import { hasId, kindWords } from "./kinds.js";
+import { hasId, kindLabel } from "./kinds.js";
 import { orderTable } from "./order.js";
 import { answerName, repetitionMark, tone, visitorName } from "./table.js";
 import { clock, curl, element, hasHiddenToken, shortened, ticketParts, visible } from "./text.js";
@@ -9,7 +9,7 @@ import { clock, curl, element, hasHiddenToken, shortened, ticketParts, visible }
 const OPAQUE =
   "For reading only. The ticket is opaque: the service may change what is in it at any time. Send it unchanged.";
 
-/** The members that have a line of their own, or a table. All others are text, and shown under their names. */
+/** Members that are shown in a special line or a table. All others are shown as text under their names. */
 const SHOWN_APART = new Set(["market", "customerKey", "sessionKey", "token", "id", "lines"]);
 
 /** `productKey` as `Product key`. */
@@ -19,18 +19,18 @@ const value = (text, kind = "mono") => element("bdi", { class: kind }, visible(t
 
 function visitorLine(record) {
   if (record.visitor === null) {
-    const members = record.notification === null ? "no visitor could be read from it" : "only a POST to the path of a kind is one";
+    const members = record.notification === null ? "its visitor cannot be read" : "only a POST to the path of a kind is a notification";
     return [`This is not a notification: ${members}.`];
   }
   if (record.visitor === "anonymous") return ["Anonymous: the customer key is not a SHA-256 hash, and needs no token."];
   if (record.token_valid === true) return ["Signed in: the token belongs to the customer key."];
-  // The reason is in the answer already, unless the answer was another one.
+  // The answer usually contains the reason already.
   const why = record.answer_text.includes(record.token_problem) ? "" : `: ${record.token_problem}`;
   return [element("span", { class: "bad" }, `Signed in, but ${visitorName(record)}${why}.`)];
 }
 
 function paymentTokenLine(record) {
-  if (record.payment_token_valid === true) return ["It signs the bytes of the body."];
+  if (record.payment_token_valid === true) return ["Valid: it signs the bytes of the body."];
   const why = record.payment_token_problem;
   if (why === null || record.answer_text.includes(why)) return [];
   return [element("span", { class: "bad" }, `Not valid: ${why}.`)];
@@ -40,11 +40,11 @@ export class Detail {
   #element;
   #on;
   #showsToken = false;
-  /** The path with the whole payment token, while it is shown. */
+  /** The path with the whole payment token, while the token is shown. */
   #wholePath = null;
   #row = null;
 
-  /** `on` has: close(), sameId(id), copy(text, what), whole(record). */
+  /** `on` has close(), leave(), sameId(id), copy(text, what) and whole(record). */
   constructor(section, on) {
     this.#element = section;
     this.#on = on;
@@ -61,7 +61,7 @@ export class Detail {
     this.#element.querySelector("button")?.focus();
   }
 
-  /** Shows a row's record, or nothing. */
+  /** Shows the record of a row; without a row, hides the details. */
   show(row) {
     if (row !== this.#row) {
       this.#showsToken = false;
@@ -98,7 +98,7 @@ export class Detail {
       const warnings = record.warnings.map((text) => element("li", {}, value(text, "")));
       add("Warnings", element("ul", { class: "warnings" }, ...warnings));
     }
-    if (record.kind !== null) add("Kind", kindWords(record.kind));
+    if (record.kind !== null) add("Kind", kindLabel(record.kind));
     add("Visitor", ...visitorLine(record));
     if (notification.market !== undefined) add("Market", value(notification.market));
     if (notification.customerKey !== undefined) add("Customer key", value(notification.customerKey));
@@ -115,7 +115,7 @@ export class Detail {
       add("Id", ...repetitionMark(record), value(notification.id), " ", same);
     } else if (record.visitor !== null && !hasId(record.kind)) {
       const again = repetitionMark(record);
-      add("Id", ...again, again.length > 0 ? "of the same bytes; " : "", element("span", { class: "muted" }, "this kind has none"));
+      add("Id", ...again, again.length > 0 ? "same bytes; " : "", element("span", { class: "muted" }, "this kind has none"));
     }
     for (const [name, text] of Object.entries(notification)) {
       if (name === "ticket") this.#ticket(add, text);
@@ -155,7 +155,7 @@ export class Detail {
     return this.#toggle("payment token", this.#wholePath !== null, async () => {
       const row = this.#row;
       const path = this.#wholePath === null ? (await this.#on.whole(record))?.path : undefined;
-      // Another row may have been chosen meanwhile.
+      // The user may have chosen another row meanwhile.
       if (row === this.#row) this.#wholePath = path ?? null;
     });
   }

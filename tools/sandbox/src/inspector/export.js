@@ -1,9 +1,9 @@
-// The notifications as a file of JSON, without tokens that could be used.
+// Exports the notifications as a JSON file, without usable tokens.
 
 import { bodyWithoutTokens } from "./body.js";
 import { clock, shortened } from "./text.js";
 
-/** A record as /sandbox/received has it, with its tokens made short. Bytes that are not UTF-8 are left out. */
+/** A record as in /sandbox/received, with its tokens shortened, and without the bytes of a body that is not UTF-8. */
 function withoutTokens({ body_hex: _, ...record }) {
   const token = record.notification?.token;
   const notification = token === undefined ? record.notification : { ...record.notification, token: shortened(token) };
@@ -17,6 +17,6 @@ export function download(records) {
   link.href = URL.createObjectURL(new Blob([text], { type: "application/json" }));
   link.download = `notifications-${clock(Date.now()).slice(0, 8).replaceAll(":", "")}.json`;
   link.click();
-  // The browser has begun the download by then.
+  // After a minute the browser has started the download.
   setTimeout(() => URL.revokeObjectURL(link.href), 60000);
 }

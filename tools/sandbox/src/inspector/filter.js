@@ -1,10 +1,10 @@
-// What is typed into the filter: words that stand anywhere in a notification, and conditions such as `market:SE`.
+// Parses the text of the filter: words, which may be anywhere in a notification, and conditions such as `market:SE`.
 
-import { kindWords } from "./kinds.js";
+import { kindLabel } from "./kinds.js";
 import { answerName } from "./table.js";
 import { ticketParts } from "./text.js";
 
-/** The values of the members that could be read, those of an order's lines among them. */
+/** The values of all readable members, including those of an order's lines. */
 export function values(notification) {
   if (notification === null) return [];
   const { lines = [], ...own } = notification;
@@ -13,19 +13,19 @@ export function values(notification) {
 
 const member = (name) => ({ notification }) => [notification?.[name]];
 const memberOrLine = (name) => ({ notification }) => [notification?.[name], ...(notification?.lines ?? []).map((line) => line[name])];
-/** `secure_payment`, `secure-payment` and `Secure payment` are one kind. */
+/** `secure_payment`, `secure-payment` and `Secure payment` are the same kind. */
 const kindName = (text) => text.replace(/[-_ ]/g, "-");
 
-/** Conditions on a whole value. */
+/** Conditions that must match a whole value. */
 const WHOLE = {
   market: member("market"),
   id: member("id"),
   status: (record) => [answerName(record), record.status === null ? "none" : `${String(record.status)[0]}xx`],
-  kind: ({ kind }) => (kind === null ? ["none"] : [kindName(kind), kindName(kindWords(kind))]),
+  kind: ({ kind }) => (kind === null ? ["none"] : [kindName(kind), kindName(kindLabel(kind))]),
   visitor: ({ visitor }) => [visitor ?? "none"],
 };
 
-/** Conditions on a part of a value. */
+/** Conditions that may match a part of a value. */
 const PART = {
   customer: member("customerKey"),
   session: member("sessionKey"),
@@ -36,7 +36,7 @@ const PART = {
   warning: ({ warnings }) => warnings,
 };
 
-// A word, a text in double quotes, or either behind the name of a field.
+// A word or a text in double quotes, with or without the name of a field before it.
 const TERMS = /(?:(\w+):)?(?:"([^"]*)"?|(\S*))/g;
 
 function condition(field, value) {
@@ -46,13 +46,13 @@ function condition(field, value) {
   return ({ record }) => read(record).some((text) => text !== undefined && fits(text.toLowerCase()));
 }
 
-/** The tests that a row of a notification must all pass. */
+/** The tests that a notification's row must pass, all of them. */
 export function conditions(text) {
   const tests = [];
   for (const [whole, field, quoted, plain] of text.toLowerCase().matchAll(TERMS)) {
     const value = quoted ?? plain;
     if (Object.hasOwn(WHOLE, field ?? "") || Object.hasOwn(PART, field ?? "")) {
-      // While the value is not typed yet, there is no condition.
+      // There is no condition until a value is typed.
       if (value !== "") tests.push(condition(field, value));
     } else if (whole !== "" && value !== "") {
       const word = field === undefined ? value : whole;
@@ -62,13 +62,13 @@ export function conditions(text) {
   return tests;
 }
 
-/** The text that words are looked for in, made when it is first needed. */
+/** The text that is searched for words. It is made on first use. */
 function haystack(row) {
   if (row.haystack === undefined) {
     const { record } = row;
     const parts = ticketParts(record.notification?.ticket ?? "") ?? [];
-    const words = [record.method, record.path, record.answer, record.answer_text, record.visitor ?? "", kindWords(record.kind)];
-    // Values without the names around them: "se" is to find a market, and not every sessionKey.
+    const words = [record.method, record.path, record.answer, record.answer_text, record.visitor ?? "", kindLabel(record.kind)];
+    // Only the values of members, not their names: "se" must find a market, not every sessionKey.
     words.push(...(record.notification ? values(record.notification) : [record.body]));
     words.push(record.retry ? "retry" : "", record.duplicate ? "duplicate" : "", record.scripted ? "scripted" : "");
     row.haystack = [...words, ...record.warnings, ...parts].join("\n").toLowerCase();

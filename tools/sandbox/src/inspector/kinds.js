@@ -1,14 +1,14 @@
-// What the kinds of notification are called. The sandbox says so, from its table: a new kind needs nothing here.
+// The labels of the kinds of notification. The sandbox sends them, so a new kind needs no change here.
 
 let known = new Map();
 
-/** Takes the sandbox's list in: `[{ name, words, has_id }]`. */
+/** Stores the sandbox's list `[{ name, label, has_id }]`. */
 export function setKinds(kinds) {
   known = new Map(kinds.map((kind) => [kind.name, kind]));
 }
 
-/** The kind in plain words; "" for a path that is no kind's. */
-export const kindWords = (name) => (name === null ? "" : known.get(name)?.words ?? name);
+/** The label of a kind; "" for a path of no kind. */
+export const kindLabel = (name) => (name === null ? "" : known.get(name)?.label ?? name);
 
-/** Whether notifications of this kind carry an id. What is no kind's may have one. */
+/** Whether notifications of this kind have an id. True for a request of no kind, which may have one. */
 export const hasId = (name) => known.get(name)?.has_id ?? true;

@@ -1,11 +1,11 @@
-// The address of the page names the notification that is shown, as `#RUN-ERA-NUMBER`: a link to it, and Back closes it.
+// Puts the shown notification into the page's URL, as `#RUN-ERA-NUMBER`, so that it has a link and Back closes it.
 
 export class Links {
   #on;
-  /** The address that was followed, while its notification has not arrived yet; null: none. */
+  /** The address of a followed link whose notification has not arrived yet; null: none. */
   #wanted = null;
 
-  /** `on` has: find(address), open(row), close(), isPast(address), missing(). */
+  /** `on` has find(address), open(row), close(), isPast(address) and missing(). */
   constructor(on) {
     this.#on = on;
     window.addEventListener("popstate", () => this.#follow());
@@ -19,11 +19,11 @@ export class Links {
   #follow() {
     this.#wanted = this.#current() || null;
     if (this.#wanted === null) this.#on.close();
-    else this.look();
+    else this.openWanted();
   }
 
-  /** Opens the notification of the address as soon as it has arrived. */
-  look() {
+  /** Opens the wanted notification if it has arrived. */
+  openWanted() {
     if (this.#wanted === null) return;
     const row = this.#on.find(this.#wanted);
     if (row !== undefined) {
@@ -37,8 +37,8 @@ export class Links {
   }
 
   /**
-   * Shows the address of the row that is open, or of none. The first row that is opened adds an entry to the history;
-   * going on to another row changes that entry, so one Back closes the details.
+   * Puts the address of the open row into the URL; without a row, removes it. The first row that is opened adds an
+   * entry to the history. Another row changes that entry, so one Back closes the details.
    */
   show(row) {
     const address = row?.address ?? "";

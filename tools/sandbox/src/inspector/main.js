@@ -1,8 +1,8 @@
-// The page: puts the parts together.
+// The page: connects its parts.
 
 import { Detail } from "./detail.js";
 import { download } from "./export.js";
-import { kindWords, setKinds } from "./kinds.js";
+import { kindLabel, setKinds } from "./kinds.js";
 import { Links } from "./links.js";
 import { Store } from "./store.js";
 import { listen } from "./stream.js";
@@ -10,21 +10,21 @@ import { Switches } from "./switches.js";
 import { answerName, Table, visitorName } from "./table.js";
 import { clock, element, line, visible } from "./text.js";
 
-/** A screen reader is told of new notifications at most so often, in milliseconds. */
+/** Shortest time between two announcements to a screen reader, in milliseconds. */
 const ANNOUNCE_MS = 2000;
-/** The sandbox answers at once; after so long it is not there. */
+/** Time-out of a request to the sandbox, in milliseconds. */
 const ASK_MS = 10000;
 
 const by = (id) => document.getElementById(id);
 const store = new Store();
 
-// Telling
+// Messages to the user
 
 function announce(text) {
   by("announce").textContent = text;
 }
 
-/** For the eye; a screen reader is told by the region that is always there, and so only once. */
+/** Shows a notice. A screen reader gets it once, through the live region that is always in the page. */
 function notice(text) {
   by("notice").textContent = text;
   by("notice-box").hidden = text === "";
@@ -40,7 +40,7 @@ function announceNew(records) {
   lastRecord = records[records.length - 1] ?? lastRecord;
   if (announcing || unannounced === 0) return;
   const market = lastRecord.notification?.market;
-  const last = [answerName(lastRecord), kindWords(lastRecord.kind), visitorName(lastRecord), market ? `market ${visible(market, 40)}` : ""];
+  const last = [answerName(lastRecord), kindLabel(lastRecord.kind), visitorName(lastRecord), market ? `market ${visible(market, 40)}` : ""];
   announce(`${unannounced} new. The last: ${last.filter((word) => word !== "").join(", ")}.`);
   unannounced = 0;
   announcing = true;
@@ -75,8 +75,8 @@ async function ask(method, path, body) {
 }
 
 /**
- * The record as the sandbox has it, with the payment token that the stream does not carry. The number alone is not
- * enough: after a restart or a clear another request has it.
+ * Fetches the record from the sandbox, with the payment token, which the stream does not send. The number alone does
+ * not identify a record: after a restart or a clear, another request gets the same number.
  */
 async function whole(record) {
   try {
@@ -120,10 +120,10 @@ const links = new Links({
   open: (row) => table.activate(row, false),
   close: () => table.activate(null, false),
   isPast: (address) => store.isPast(address),
-  missing: () => notice("The notification of this link is not here: since then the sandbox was restarted or cleared, or it no longer remembers it."),
+  missing: () => notice("The notification of this link is not here: the sandbox was restarted or cleared since then, or has discarded it."),
 });
 
-/** What is hidden takes no focus: when the filter lets nothing through, it goes to the filter. */
+/** Moves the focus to the rows, or to the filter if no row is shown, because a hidden element cannot have the focus. */
 function focusRows() {
   if (store.shown.length > 0) table.focus();
   else by("filter").focus();
@@ -137,13 +137,13 @@ function closeDetail() {
 let drawing = false;
 
 function draw() {
-  // Not with the next frame: a tab in the background has none, and its title is all that one sees of it.
+  // At once, not with the next frame: a background tab draws no frames, and only its title is visible.
   title();
   if (drawing) return;
   drawing = true;
   requestAnimationFrame(() => {
     drawing = false;
-    // A row that was cleared away, or pushed out by newer ones, is not shown any more.
+    // Close the details of a row that was cleared or removed because of newer rows.
     if (table.active && !store.shown.includes(table.active) && !store.rows.includes(table.active)) table.activate(null, false);
     table.show(store.shown);
     const count = Store.count(store.rows);
@@ -159,19 +159,19 @@ function draw() {
     by("undo").hidden = store.undoable === 0;
     by("undo").textContent = `Undo clear (${store.undoable.toLocaleString("en")})`;
     by("export").disabled = shown === 0;
-    // Last: only a table that is shown can bring a row into sight.
-    links.look();
+    // Last, because only a visible table can scroll to a row.
+    links.openWanted();
   });
 }
 
 function title() {
-  // A plus: the page does not listen at the moment, and there may be more.
+  // A plus means that the page is not listening, so there may be more notifications.
   const count = Store.count(store.rows);
   const shown = `(${count.toLocaleString("en")}${resting ? "+" : ""}) `;
   document.title = `${count > 0 || resting ? shown : ""}Inspector - esales-notify sandbox`;
 }
 
-/** The id that alone is shown; null: all. */
+/** The only id that is shown; null: all ids. */
 let onlyId = null;
 
 function filter() {
@@ -206,7 +206,7 @@ by("pause").addEventListener("click", () => {
   else store.paused = true;
   draw();
 });
-// The notice appears when the sandbox reports the clearing, also if another page cleared it.
+// The notice appears when the sandbox reports the clear, which another page may have requested.
 by("clear").addEventListener("click", () => ask("DELETE", "/sandbox/received"));
 by("undo").addEventListener("click", () => {
   store.undo();
@@ -221,13 +221,13 @@ by("dismiss").addEventListener("click", () => {
 });
 by("by-hand-close").addEventListener("click", () => by("by-hand").close());
 
-/** The kinds that the filter offers, as the sandbox names them. */
+/** Fills the filter's list of kinds with those that the sandbox sends. */
 function kinds(list) {
   setKinds(list);
   const select = by("kind");
   const [every, ...offered] = select.options;
   if (offered.map((option) => option.value).join() === list.map(({ name }) => name).join()) return;
-  select.replaceChildren(every, ...list.map(({ name, words }) => element("option", { value: name }, words)));
+  select.replaceChildren(every, ...list.map(({ name, label }) => element("option", { value: name }, label)));
   select.value = "";
   filter();
 }
@@ -254,7 +254,7 @@ by("copy-address").addEventListener("click", () => copy(origin, "The address"));
 
 const switches = new Switches(ask);
 let lostAt = null;
-/** Whether the page does not listen, as nobody looks at it. */
+/** Whether the page has stopped listening because it is hidden. */
 let resting = false;
 
 function connection(state, text) {

@@ -1,15 +1,15 @@
-// The lines of an order, with their numbers as they were written: no number here is ever a floating-point one.
+// The lines of an order. Numbers are decimal text, never floating point, so they are shown as they were sent.
 
 import { element, line as short, visible } from "./text.js";
 
-/** The most lines that are shown; the body has them all. */
+/** Greatest number of lines that are shown. The body has all of them. */
 const SHOWN_LINES = 100;
-/** A number that is longer, or has a larger exponent, is not calculated with. */
+/** Longest number, in characters, that is used in a calculation. */
 const LONGEST_NUMBER = 60;
 
-const PRICE_OF_ONE = "Sum: quantity times price. The documents do not say so, but a price seems to be that of one piece.";
+const PRICE_OF_ONE = "Sum: quantity times price. The vendor's documents do not define the price; it seems to be the price of one item.";
 
-/** The number in a text as `{ digits, scale }`, meaning digits / 10 ** scale; null if it is none. */
+/** Parses a number as `{ digits, scale }`, meaning digits / 10 ** scale. Null if the text is not a number. */
 function decimal(text) {
   const parts = /^(-?\d+)(?:\.(\d+))?(?:[eE]([+-]?\d{1,2}))?$/.exec(text ?? "");
   if (parts === null || text.length > LONGEST_NUMBER) return null;
@@ -39,13 +39,13 @@ function plus(a, b) {
 
 const sum = ({ quantity, sellingPrice }) => product(decimal(quantity), decimal(sellingPrice));
 
-/** The sum of all lines as text; "" when a line has none. */
+/** The sum of all lines as text; "" if a line has no valid sum. */
 export function total(lines) {
   const all = lines.map(sum).reduce(plus, { digits: 0n, scale: 0 });
   return all === null ? "" : decimalText(all);
 }
 
-/** What was ordered, in one line. */
+/** A summary of the order, in one line. */
 export function orderSummary(lines) {
   const count = `${lines.length.toLocaleString("en")} ${lines.length === 1 ? "line" : "lines"}`;
   const all = total(lines);

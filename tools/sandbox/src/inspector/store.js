@@ -1,10 +1,14 @@
-// What the page has: the rows, newest last, those that wait while it is paused, and which of them are shown.
+// The data of the page: the rows, newest last, the rows that wait while the page is paused, and the rows that are
+// shown.
 
 import { conditions, values } from "./filter.js";
 
-/** The most rows; the oldest go first. As many as the sandbox remembers unless it is told otherwise. */
+/** Greatest number of rows; above it, the oldest are removed. The same as the sandbox's default. */
 export const MOST_ROWS = 10000;
-/** The most characters of bodies, and of what was read from them, that are kept, for a page that is left open next to a large test. */
+/**
+ * Greatest number of characters of bodies and of values read from them, so that a page can stay open during a large
+ * test.
+ */
 const MOST_CHARACTERS = 64 * 1024 * 1024;
 
 export const isProblem = (record) =>
@@ -24,35 +28,36 @@ function size({ body, body_hex: hex, notification }) {
 }
 
 /**
- * A row is `{ key, record, address }` for a notification, or `{ key, note }` for a remark between two: a restart, a
- * gap. Keys are numbers that grow and are never used twice. The address names a notification in links, also to others.
+ * A row is `{ key, record, address }` for a notification, or `{ key, note }` for a remark between two notifications,
+ * such as a restart or a gap. Keys are increasing numbers that are never used twice. The address identifies a
+ * notification in links.
  */
 export class Store {
   rows = [];
-  /** What arrived while the page is paused. */
+  /** Notifications that arrived while the page is paused. */
   waiting = [];
-  /** Notifications that this page does not have, or not any more, because there were too many. */
+  /** Number of notifications that this page does not have because there were too many. */
   forgotten = 0;
   paused = false;
-  /** The rows that the filter lets through, newest first. */
+  /** The rows that pass the filter, newest first. */
   shown = [];
-  /** What the last clear took away, for `undo`; null: nothing. `{ rows, forgotten, characters }` */
+  /** The data that the last clear removed, for `undo`: `{ rows, forgotten, characters }`; null: none. */
   #cleared = null;
-  /** The tests of the filter's text. */
+  /** The tests that the filter's text requires. */
   #conditions = [];
   #show = "all";
-  /** The name of the one kind that is shown; "": all. */
+  /** The name of the only kind that is shown; "": all kinds. */
   #kind = "";
-  /** The one id that is shown, whole; null: all. */
+  /** The only id that is shown; null: all ids. */
   #id = null;
   #nextKey = 1;
   #characters = 0;
-  /** Where in which run the records were read to. */
+  /** The run of the sandbox, and the position in it up to which records were read. */
   #run = null;
   #era = null;
   #seq = 0;
 
-  /** Takes the state in; returns "first", "restart", "cleared" or "same". */
+  /** Applies the sandbox's state. Returns "first", "restart", "cleared" or "same". */
   state({ run, era }) {
     const before = { run: this.#run, era: this.#era };
     if (before.run === run && before.era === era) return "same";
@@ -70,7 +75,7 @@ export class Store {
   #forget() {
     const rows = this.rows.concat(this.waiting);
     if (rows.length > 0) {
-      // Its key is below those of the rows that follow.
+      // The remark's key is less than the keys of the rows after it.
       const note = { key: this.#nextKey++, size: 0, note: "The notifications below were cleared. The sandbox no longer has them." };
       this.#cleared = { rows: [...rows, note], forgotten: this.forgotten, characters: this.#characters };
     }
@@ -81,12 +86,12 @@ export class Store {
     this.forgotten = 0;
   }
 
-  /** How many notifications `undo` would bring back. */
+  /** Number of notifications that `undo` would restore. */
   get undoable() {
     return this.#cleared === null ? 0 : Store.count(this.#cleared.rows);
   }
 
-  /** Brings back what the last clear took from this page; the sandbox does not have it any more. */
+  /** Restores the notifications that the last clear removed from this page. The sandbox no longer has them. */
   undo() {
     const { rows, forgotten, characters } = this.#cleared;
     this.#cleared = null;
@@ -97,7 +102,7 @@ export class Store {
     this.#showAgain();
   }
 
-  /** The row with this address; undefined: there is none. */
+  /** The row with this address, or undefined. */
   find(address) {
     return this.rows.find((row) => row.address === address);
   }
@@ -109,12 +114,12 @@ export class Store {
     return !address.startsWith(start) || !(Number(address.slice(start.length)) > this.#seq);
   }
 
-  /** A remark among the rows. */
+  /** Adds a remark to the rows. */
   note(text) {
     this.#add([{ note: text }]);
   }
 
-  /** Takes records in; returns those that are new. */
+  /** Adds records. Returns those that are new. */
   received(records) {
     const fresh = records.filter((record) => record.seq > this.#seq);
     const first = fresh[0]?.seq ?? 0;
@@ -141,7 +146,7 @@ export class Store {
   }
 
   #trim() {
-    // What was cleared goes first.
+    // Remove the cleared notifications first.
     if (this.#cleared !== null && this.#characters + this.#cleared.characters > MOST_CHARACTERS) this.#cleared = null;
     let drop = 0;
     while (this.rows.length - drop + this.waiting.length > MOST_ROWS || this.#characters > MOST_CHARACTERS) {
@@ -155,7 +160,7 @@ export class Store {
       this.rows.splice(0, drop);
       while (this.shown.length > 0 && this.shown[this.shown.length - 1].key < oldest) this.shown.pop();
     }
-    // All that is left may be waiting.
+    // All remaining rows may be waiting.
     while (this.waiting.length > MOST_ROWS || (this.#characters > MOST_CHARACTERS && this.waiting.length > 1)) {
       this.#drop(this.waiting.shift());
     }

@@ -1,19 +1,21 @@
-// The connection to the sandbox: what it tells, from where we had read to, for as long as somebody may look at the page.
+// Reads the sandbox's event stream, from the last position on, while the page is visible.
 
-/** The first pause before trying again, in milliseconds; it doubles up to the second. */
+/**
+ * The shortest and the longest pause before a new connection, in milliseconds; the pause doubles after each failure.
+ */
 const SHORTEST_MS = 250;
 const LONGEST_MS = 2000;
-/** The sandbox says something every ten seconds; after this much silence the connection is taken for dead. */
+/** The sandbox sends something every ten seconds. After this much silence the connection counts as dead. */
 const SILENCE_MS = 30000;
 /**
- * A page that was hidden for so long stops listening until it is seen again. A browser opens six connections to one
- * host and no more: six forgotten pages that listen would leave none for a seventh, nor for their own buttons.
+ * A page that was hidden for this time stops listening until it is visible again. A browser opens at most six
+ * connections to one host: six forgotten pages would leave none for a seventh page, or for their own buttons.
  */
 const HIDDEN_MS = 60000;
 
 /**
- * Listens until the page goes. `on` has: state(state), received(records), open(), lost(), rest(), wake().
- * Reconnecting is done here and not left to the browser, which gives up for good on some failures.
+ * Listens until the page is closed. `on` has state(state), received(records), open(), lost(), rest() and wake(). This
+ * function reconnects by itself, because a browser's EventSource gives up for good after some failures.
  */
 export function listen(on) {
   let after = "";
@@ -51,7 +53,7 @@ export function listen(on) {
       source.addEventListener(name, (event) => {
         heard();
         on[name](JSON.parse(event.data));
-        // After it is kept: what fails on the way is asked for again.
+        // The position advances only now, so that records that fail on the way are requested again.
         after = event.lastEventId;
       });
     }

@@ -1,8 +1,8 @@
-// What the next notifications are answered: the sandbox's script, and switches for what is wanted most.
+// The answers to the next notifications: shows the sandbox's script, and has switches for the most common answers.
 
 import { element, visible } from "./text.js";
 
-/** The script of each switch, without its number of times. */
+/** The script of each switch, without the number of notifications. */
 const SWITCHES = {
   400: () => "400",
   403: () => "403",
@@ -12,13 +12,13 @@ const SWITCHES = {
   close: () => "close",
 };
 
-/** How a scripted answer ends: for which share of the notifications, and for how many. */
+/** The end of a scripted answer: the percentage and the number of notifications. */
 const END = /(?::percent=(\d+))?(?::times=(?:\d+|forever))?$/;
 
 const WITH_ARTICLE = { close: "a closed connection" };
 const PLURAL = { close: "closed connections" };
 
-/** An answer of the script: its percentage, and what it is called. */
+/** The percentage, the plain form and the name of a scripted answer. */
 function parts(answer) {
   const end = END.exec(answer);
   const plain = answer.slice(0, end.index);
@@ -26,7 +26,7 @@ function parts(answer) {
   return { percent: end[1], plain, name };
 }
 
-/** What the state's script means, in words. */
+/** The meaning of the state's script, as a sentence. */
 function description({ script, script_left: left }) {
   if (script.length === 0) return "The sandbox answers normally.";
   const count = left?.toLocaleString("en");
@@ -48,7 +48,7 @@ function description({ script, script_left: left }) {
   return `${which} next ${count} answers are ${many}. Then answers are normal.`;
 }
 
-/** The name of the switch that this script is of, if it is one's. */
+/** The name of the switch that sets this script, if there is one. */
 function switchOf(script) {
   if (script.length !== 1) return undefined;
   const { plain } = parts(script[0]);
@@ -65,7 +65,7 @@ export class Switches {
   #normal = document.getElementById("normal");
   #ask;
 
-  /** `ask(method, path, body)` sends a request to the sandbox, and shows a notice when that fails. */
+  /** `ask(method, path, body)` sends a request to the sandbox and shows a notice if it fails. */
   constructor(ask) {
     this.#ask = ask;
     this.#buttons = [...document.querySelectorAll("[data-answer]")];
@@ -77,7 +77,7 @@ export class Switches {
     this.#forever.addEventListener("change", () => {
       this.#fields.times.disabled = this.#forever.checked;
     });
-    // A tooltip lies over what is below it: a click, typing or Escape takes it away until the pointer or the focus moves on.
+    // A tooltip covers the elements below it. A click, typing or Escape hides it until the pointer or the focus leaves.
     for (const tipped of document.querySelectorAll(".tipped")) {
       const dismiss = (is) => tipped.classList.toggle("dismissed", is);
       for (const name of ["click", "input"]) tipped.addEventListener(name, () => dismiss(true));
@@ -99,7 +99,7 @@ export class Switches {
     this.#put(`${answer}${share}:times=${this.#forever.checked ? "forever" : times}`);
   }
 
-  /** The field's number, corrected when it is none or outside the field's range. */
+  /** The field's number, corrected if it is not a number or is outside the field's range. */
   #number(id) {
     const field = this.#fields[id];
     const number = Math.min(Math.max(Math.round(Number(field.value)) || 1, Number(field.min)), Number(field.max));
@@ -111,7 +111,7 @@ export class Switches {
     this.#ask("PUT", "/sandbox/script", script);
   }
 
-  /** Shows what is scripted now, whoever did it. */
+  /** Shows the current script, whether this page or another client set it. */
   state(state) {
     const on = state.script.length > 0;
     const pressed = switchOf(state.script);

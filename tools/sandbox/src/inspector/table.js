@@ -1,26 +1,26 @@
-// The rows on the screen. There may be ten thousand; only those in sight, and a few around them, are in the document.
+// The table. Of up to ten thousand rows, only the visible ones and a few around them are in the document.
 
-import { hasId, kindWords } from "./kinds.js";
+import { hasId, kindLabel } from "./kinds.js";
 import { orderSummary } from "./order.js";
 import { clock, element, line, ticketParts } from "./text.js";
 
-/** The height of a row and of the head, in pixels; the style sheet has the same. */
+/** The heights of a row and of the head, in pixels. The style sheet has the same values. */
 const ROW = 32;
 const HEAD = 32;
-/** Rows beyond each edge of what is in sight. */
+/** Number of rows in the document above and below the visible ones. */
 const AROUND = 12;
 
-/** How an answer looks: good, warned of, refused by the notification's own fault, or failed. */
+/** The colour of an answer: good, with a warning, refused because of the notification, or failed. */
 export function tone(record) {
   if (record.status === null || record.status >= 500) return "failed";
   if (record.status >= 300) return "refused";
   return record.warnings.length > 0 ? "warned" : "good";
 }
 
-/** The answer in a word. */
+/** The answer, as one word. */
 export const answerName = (record) => (record.status === null ? line(record.answer.split(":")[0]) : String(record.status));
 
-/** Who the visitor is, in a few words. */
+/** A short description of the visitor. */
 export function visitorName(record) {
   if (record.visitor === null) return "not a notification";
   if (record.visitor === "anonymous") return "anonymous";
@@ -36,7 +36,7 @@ export function repetitionMark(record) {
   return record.retry ? [mark("warned", "retry"), " "] : [];
 }
 
-/** What the kind says of it in its own fields: a ticket, a product, an order. */
+/** The content of a notification: its ticket, product or order. */
 function content({ ticket, productKey, variantKey, lines }) {
   if (lines !== undefined) return { text: orderSummary(lines) };
   if (productKey !== undefined || variantKey !== undefined) {
@@ -51,7 +51,7 @@ function idCell(record) {
   cell.append(...repetitionMark(record));
   const { id } = record.notification ?? {};
   if (record.visitor === null) {
-    // Of what is no notification, its address: mostly that is what is wrong with it.
+    // For a request that is not a notification, its path, which is usually the mistake.
     cell.append(element("bdi", { class: "mono" }, line(`${record.method} ${record.path}`)));
   } else if (id === undefined && !hasId(record.kind)) {
     cell.append(element("span", { class: "muted" }, "has none"));
@@ -61,7 +61,10 @@ function idCell(record) {
   return cell;
 }
 
-/** The time, as a link to the notification. The rows are gone through by arrow keys, so Tab passes the links over. */
+/**
+ * The time, as a link to the notification. The links are not in the Tab order, because arrow keys move through the
+ * rows.
+ */
 function timeCell({ record, address }) {
   const link = element("a", { href: `#${address}`, tabindex: "-1" }, clock(record.at_unix_ms));
   return element("td", { class: "c-time mono" }, link);
@@ -77,7 +80,7 @@ function cells(row) {
   return [
     timeCell(row),
     answer,
-    element("td", { class: `c-kind${record.payment_token_problem === null ? "" : " bad"}` }, kindWords(record.kind)),
+    element("td", { class: `c-kind${record.payment_token_problem === null ? "" : " bad"}` }, kindLabel(record.kind)),
     element("td", { class: "c-market" }, element("bdi", {}, line(notification.market ?? ""))),
     element("td", { class: `c-visitor${bad}` }, visitorName(record)),
     idCell(record),
@@ -97,7 +100,7 @@ function makeRow(row) {
   return made;
 }
 
-/** One cell: a wider one would make columns that a narrow page does not have. */
+/** One cell without colspan, because a wider one would add columns on a narrow page, which hides some. */
 function spacer() {
   const cell = element("td");
   return { row: element("tr", { class: "spacer", "aria-hidden": "true" }, cell), cell };
@@ -114,7 +117,10 @@ export class Table {
   #active = null;
   #onActive;
 
-  /** `onActive(row, entered)`: a row was chosen; `entered` by Enter. `onLeave()`: Escape. */
+  /**
+   * `onActive(row, entered)` is called when a row is chosen; `entered` is true for Enter. `onLeave()` is called for
+   * Escape.
+   */
   constructor(scroller, { onActive, onLeave }) {
     this.#scroller = scroller;
     this.#table = scroller.querySelector("table");
@@ -124,7 +130,7 @@ export class Table {
     scroller.addEventListener("scroll", () => this.#draw(), { passive: true });
     new ResizeObserver(() => this.#draw()).observe(scroller);
     this.#body.addEventListener("click", (event) => {
-      // With a key, a link opens in another tab or window.
+      // With a modifier key, the browser opens the link in another tab or window.
       if (event.ctrlKey || event.metaKey || event.shiftKey) return;
       const key = event.target.closest("tr")?.id.slice("row-".length);
       const row = this.#rows.find((one) => String(one.key) === key);
@@ -139,14 +145,14 @@ export class Table {
     });
   }
 
-  /** Shows these rows, newest first. What is in sight stays in sight, unless that is the newest. */
+  /** Shows these rows, newest first. The visible rows stay visible, unless the newest row is among them. */
   show(rows) {
     const { scrollTop } = this.#scroller;
     const before = this.#rows[0];
     const added = before === undefined || scrollTop === 0 ? 0 : Math.max(0, rows.indexOf(before));
     this.#rows = rows;
     this.#table.setAttribute("aria-rowcount", rows.length + 1);
-    // The spacers first: one cannot scroll further than there is something.
+    // The spacers first, because scrolling ends at the end of the content.
     this.#draw(scrollTop + added * ROW);
     if (added > 0) this.#scroller.scrollTop = scrollTop + added * ROW;
   }
@@ -161,7 +167,7 @@ export class Table {
 
   activate(row, entered) {
     this.#active = row;
-    // It may make the details appear, and the rows' part of the page smaller.
+    // The handler may show the details, which makes the table smaller.
     this.#onActive(row, entered);
     if (row) this.#bringIntoSight(this.#rows.indexOf(row));
     this.#draw();
@@ -194,7 +200,7 @@ export class Table {
     else if (top + ROW > this.#scroller.scrollTop + height) this.#scroller.scrollTop = top + ROW - height;
   }
 
-  /** How many columns are shown: a narrow page hides some, and so do the details. */
+  /** The number of visible columns. A narrow page and the details hide some. */
   #columns() {
     return [...this.#table.tHead.rows[0].cells].filter((cell) => getComputedStyle(cell).display !== "none").length;
   }

@@ -1,20 +1,22 @@
-// What is shown and copied of a notification. All of it is hostile: whoever reaches the sandbox wrote it.
+// Texts of a notification, for display and for copying. All of them may be hostile: any program that reaches the
+// sandbox can send them.
 
-/** The longest text that is shown of one value, in characters. A copy has all of it. */
+/** Greatest number of characters of a value that is shown. A copy has the whole value. */
 const SHOWN = 4096;
 
-// What a person would not see, or see in another place than it stands: controls, and marks of direction and width.
+// Characters that are invisible or that move the text around them: control characters, and marks of direction and
+// width.
 const HIDDEN = /[\u0000-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g;
 
 const escaped = (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`;
 
-/** The text with what cannot be seen made visible, and cut when it is very long. */
+/** The text with invisible characters escaped, and cut if it is longer than `longest`. */
 export function visible(text, longest = SHOWN) {
   const seen = text.slice(0, longest).replace(HIDDEN, escaped);
   return text.length > longest ? `${seen}… (${text.length.toLocaleString("en")} characters)` : seen;
 }
 
-/** The same for one line of the table. */
+/** Like `visible`, for one line of the table. */
 export const line = (text) => visible(text, 160);
 
 const two = (number) => String(number).padStart(2, "0");
@@ -26,13 +28,13 @@ export function clock(unixMs) {
   return `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}.${ms}`;
 }
 
-/** Enough of a token to compare it with another, and not enough to use it. */
+/** Shortens a token: enough to compare it with another, but not enough to use it. */
 export const shortened = (token) => (token.length > 20 ? `${token.slice(0, 8)}…${token.slice(-4)}` : "…");
 
-/** Whether the sandbox has shortened a token in the query: only its own record has it whole. */
+/** Whether the sandbox has shortened a token in the query. Only the sandbox's own record has the whole token. */
 export const hasHiddenToken = (record) => record.path.includes("?") && record.path.includes("…");
 
-/** What the ticket holds, if it is base64 of text: its non-empty parts. The ticket is opaque; this is for the eye. */
+/** The non-empty parts of a ticket, if it is base64 of text. Only for display: the ticket is opaque. */
 export function ticketParts(ticket) {
   let bytes;
   try {
@@ -51,7 +53,7 @@ export function ticketParts(ticket) {
 
 const quoted = (text) => `'${text.replace(/'/g, "'\\''")}'`;
 
-/** For printf: each byte that a shell or a terminal might take for something else in octal digits. */
+/** Escapes bytes for printf: a byte with a meaning for a shell or a terminal becomes octal digits. */
 function octal(bytes) {
   return Array.from(bytes, (byte) => {
     const plain = byte > 0x20 && byte < 0x7f && !"\\%'".includes(String.fromCharCode(byte));
@@ -61,26 +63,26 @@ function octal(bytes) {
 
 const fromHex = (hex) => Uint8Array.from(hex.match(/../g) ?? [], (pair) => parseInt(pair, 16));
 
-// These belong to the connection or to the length, which curl sees to; Host is that of the address.
+// curl sets these headers itself, and takes Host from the URL.
 const NOT_COPIED = new Set(["host", "content-length", "connection", "transfer-encoding", "expect", "keep-alive", "te", "upgrade"]);
 
-/** Linux takes arguments of up to 128 KiB each; this leaves room for quotes, in bytes. */
+/** Longest argument, in bytes. Linux allows 128 KiB, which must include the quotes. */
 const LONGEST_ARGUMENT = 100000;
 
 /**
  * A command for a POSIX shell that sends this request again, with the whole token. The text is safe to paste: every
- * value is quoted, and a body that holds control characters (which can break out of a terminal's paste) is in octal. So
- * is one that is too long for an argument: printf is a part of the shell, and takes what it is given.
+ * value is quoted, and a body with control characters, which could end a terminal's paste mode, is written in octal. So
+ * is a body that is too long for an argument: printf is built into the shell and has no such limit.
  */
 export function curl(record, origin) {
-  // What the sandbox replaced because it is not UTF-8 cannot be sent again as it was; the rest is.
+  // A path that was not UTF-8 cannot be sent again unchanged, because the sandbox has replaced those bytes.
   const path = record.path.startsWith("/") ? record.path : `/${record.path}`;
-  const words = ["curl", "-sS", "-i", "-X", quoted(record.method)];
-  if (origin.startsWith("https:")) words.push("--insecure");
-  if (/[[\]{}]/.test(path)) words.push("--globoff");
-  if (path.includes("/.")) words.push("--path-as-is");
-  words.push(quoted(origin + path));
-  const lines = [words.join(" ")];
+  const command = ["curl", "-sS", "-i", "-X", quoted(record.method)];
+  if (origin.startsWith("https:")) command.push("--insecure");
+  if (/[[\]{}]/.test(path)) command.push("--globoff");
+  if (path.includes("/.")) command.push("--path-as-is");
+  command.push(quoted(origin + path));
+  const lines = [command.join(" ")];
   const names = new Set();
   for (const [name, value] of record.headers) {
     names.add(name);
@@ -89,7 +91,7 @@ export function curl(record, origin) {
       lines.push(`-H ${quoted(seen === "" ? `${name};` : `${name}: ${seen}`)}`);
     }
   }
-  // curl adds these by itself when nothing is said.
+  // curl adds these headers unless they are removed.
   for (const name of ["user-agent", "accept", "content-type"]) {
     if (!names.has(name)) lines.push(`-H ${quoted(`${name}:`)}`);
   }
@@ -104,7 +106,7 @@ export function curl(record, origin) {
   return `printf '${octal(bytes)}' | ${lines.join(" \\\n  ")}`;
 }
 
-/** What an element is given: a class, attributes, and text or elements inside. Never markup. */
+/** Makes an element with attributes, and with text or elements inside. The text is never parsed as markup. */
 export function element(name, attributes = {}, ...content) {
   const made = document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) {

@@ -75,7 +75,7 @@ fn journal_keeps_a_body_in_hex_when_it_is_not_utf_8() {
 #[test]
 fn journal_discards_the_oldest_records_when_they_are_too_large() {
     let one = ConnectionNumber::default();
-    // Not UTF-8, and with an id: everything that is kept of it counts, not the body alone.
+    // A body that is not UTF-8 and has an id: its size includes all stored values, not only the body.
     let odd = [&br#"{"id":""#[..], &[b'x'; 10_000], b"\"}"].concat();
     for (body, least) in [(odd, 20_000), ([b'\xff'; 10_000].to_vec(), 50_000)] {
         let measured = Journal::new(10, usize::MAX);
@@ -132,7 +132,7 @@ fn share_of_the_requests_gets_the_scripted_answer_when_it_has_a_percentage() {
         assert!(count > 0 && count < 500, "{percent} %: {count} of 500");
         assert_eq!(given, outcomes(percent), "the same in each run");
     }
-    // A client that repeats a request at once is not let through each time.
+    // A client that repeats a request at once does not always get the normal answer.
     let given = outcomes(50);
     let in_a_row = given.windows(2).filter(|two| two == &[true, true]).count();
     assert!((60..190).contains(&in_a_row), "{in_a_row}");

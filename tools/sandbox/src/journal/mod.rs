@@ -110,7 +110,7 @@ impl Journal {
         Journal {
             remember,
             remember_bytes,
-            // A new RandomState is random enough to tell two starts apart, and needs no other crate.
+            // A new RandomState is random enough to distinguish two starts, and needs no other crate.
             run: RandomState::new().hash_one(0),
             changed: watch::Sender::new(()),
             state: Mutex::default(),

@@ -37,8 +37,8 @@ pub struct Received {
     pub body_hex: Option<String>,
     /// The readable members, if the body was a JSON object, with any method and path.
     pub notification: Option<Notification>,
-    /// Whether the customer key is that of a signed-in visitor; `None` for a request that is no notification: not a
-    /// JSON object, or not a POST to the right path.
+    /// Whether the customer key is that of a signed-in visitor; `None` for a request that is not a notification: its
+    /// body is not a JSON object, or it is not a POST to the path of a kind.
     pub visitor: Option<Visitor>,
     /// Whether the token belongs to the customer key. `None`: an anonymous visitor, no token, or no private key to
     /// compare with.
@@ -53,7 +53,8 @@ pub struct Received {
     /// Whether a notification with this `id` was received before, and none of them was answered 2xx. Kinds without an id
     /// are compared by their bytes. At least the last million ids are known, and at least the last 100,000 bodies.
     pub retry: bool,
-    /// The same, but one of them was answered 2xx, so the service already has it.
+    /// Whether a notification with this `id` was received before and one of them was answered 2xx, so that the service
+    /// already has it.
     pub duplicate: bool,
     /// Warnings about unusual values that the vendor's page neither allows nor forbids.
     pub warnings: Vec<String>,
@@ -68,19 +69,20 @@ pub struct Received {
 }
 
 /// Serde passes a reference to the member.
-#[expect(clippy::ref_option, reason = "serde calls it so")]
+#[expect(clippy::ref_option, reason = "serde passes a reference")]
 fn kind_name<S: Serializer>(kind: &Option<Kind>, serializer: S) -> Result<S::Ok, S::Error> {
     kind.map(|kind| kind.spec().name).serialize(serializer)
 }
 
 impl Received {
-    /// The path and query, with a payment token that is too short to be used.
+    /// The path and query, with the payment token shortened, so that it cannot be used.
     #[must_use]
     pub fn path_without_tokens(&self) -> Cow<'_, str> {
         without_tokens(&self.path)
     }
 
-    /// The body, with the visitor's token too short to be used. In a body that is no JSON object, no token is found.
+    /// The body, with the visitor's token shortened, so that it cannot be used. In a body that is not a JSON object, no
+    /// token is found.
     #[must_use]
     pub fn body_without_tokens(&self) -> Cow<'_, str> {
         let token = self.notification.as_ref().and_then(|n| n.token.as_deref());

@@ -53,9 +53,9 @@ impl<V: Default> Recent<V> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Outcome {
     Processed,
-    /// It may have been processed: an answer of 500, or none.
+    /// The notification may have been processed: the answer was 500, or there was none.
     Uncertain,
-    /// It was not processed, and may be sent again: 429 or 503.
+    /// The notification was not processed and may be sent again: the answer was 429 or 503.
     Later,
     Refused,
 }
@@ -112,7 +112,7 @@ fn fingerprint(parts: &[&[u8]]) -> Fingerprint {
     half
 }
 
-/// Whether a notification was received before, and what for.
+/// Whether a notification was received before, and with which result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Repetition {
     First,

@@ -53,7 +53,7 @@ fn repeated_id_is_recognised_across_kinds_and_answers() {
     assert_eq!(log.take(Kind::Click, "a", "s", OK).0, First);
     assert_eq!(log.take(Kind::AddToCart, "a", "s", OK).0, Duplicate);
     assert_eq!(log.take(Kind::Click, "b", "s", OK).0, First);
-    // The same bytes of an order are no duplicate.
+    // An order with the same bytes is not a duplicate.
     assert_eq!(log.take(Kind::Payment, "a", "s", OK).0, First);
     let sighting = Sighting::new(Kind::Click, None, None, b"");
     for seq in 9..11 {

@@ -1,4 +1,4 @@
-//! The address of a request: the kind of notification, and the payment token.
+//! The path and query of a request: the kind of notification, and the payment token.
 
 use std::borrow::Cow;
 
@@ -10,7 +10,7 @@ const PAYMENT_TOKEN: &str = "paymentToken";
 /// none.
 const SHOWN_FROM: usize = 21;
 
-/// The parts of the address of a request.
+/// The parts of a request's path and query.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Address<'a> {
     /// The kind in the path, which may have any prefix. `None`: no kind has this path.
@@ -67,7 +67,7 @@ pub(crate) fn known_paths() -> String {
     paths.join(", ")
 }
 
-/// The path and query, with every token in the query too short to be used.
+/// The path and query, with every token in the query shortened, so that it cannot be used.
 pub(crate) fn without_tokens(path_and_query: &str) -> Cow<'_, str> {
     let Some((path, query)) = path_and_query.split_once('?') else {
         return Cow::Borrowed(path_and_query);

@@ -59,8 +59,8 @@ pub(crate) struct Verdict {
 }
 
 impl Verdict {
-    /// Refuses a request that is no notification. Its members are read all the same, so that tokens can be shortened
-    /// where they are shown.
+    /// Refuses a request that is not a notification. Its members are read nevertheless, so that its tokens can be
+    /// shortened for display.
     pub(crate) fn refuse(
         status: u16,
         text: impl Into<String>,
@@ -84,7 +84,7 @@ impl Verdict {
     }
 }
 
-/// Checks one notification of this kind: its address, its `Content-Type` header and its body.
+/// Checks one notification of this kind: its path and query, its `Content-Type` header and its body.
 pub(crate) fn judge(
     kind: Kind,
     address: &Address<'_>,

@@ -19,7 +19,7 @@ macro_rules! notification {
         }
 
         impl Notification {
-            /// Reads what is a string, and the lines. `members` are those of `body`.
+            /// Reads the string members and the lines. `members` are the members of `body`.
             pub(super) fn read(members: &Map<String, Value>, body: &[u8]) -> Self {
                 let text = |name: &str| members.get(name)?.as_str().map(str::to_owned);
                 Notification {

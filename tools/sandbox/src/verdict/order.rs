@@ -27,13 +27,13 @@ pub struct Line {
     /// The shop's key of the variant.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub variant_key: Option<String>,
-    /// How many pieces.
+    /// Number of items.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub quantity: Option<String>,
-    /// The price of one piece.
+    /// The price of one item.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub selling_price: Option<String>,
-    /// The shop's cost of one piece; secure payments only.
+    /// The shop's cost of one item; secure payments only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cost: Option<String>,
 }
@@ -55,9 +55,9 @@ impl Line {
 /// The faults of an order. The messages name the first line with each fault.
 #[derive(Debug, Default)]
 pub(super) struct OrderFaults {
-    /// It does not have the form that the documents describe.
+    /// The fault of an order that does not have the documented form.
     pub(super) unreadable: Option<String>,
-    /// The documents demand that it is refused.
+    /// The fault for which the documents require a refusal.
     pub(super) refused: Option<String>,
     pub(super) warnings: Vec<String>,
 }

@@ -13,7 +13,7 @@ use super::notification::{Notification, Visitor};
 /// The result of checking a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Token {
-    /// The visitor is anonymous, or the payment not a secure one.
+    /// The visitor is anonymous, or the payment is not a secure one.
     NotNeeded,
     Valid,
     Invalid(&'static str),

@@ -70,7 +70,7 @@ pub fn first_events(sandbox: &Sandbox, seq: u64) -> String {
     String::from_utf8(seen).unwrap()
 }
 
-/// One answer with a content-length (or none: then without a body).
+/// One answer. Without a content-length it has no body.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Reply {
     pub status: u16,

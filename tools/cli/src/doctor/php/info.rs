@@ -1,4 +1,4 @@
-//! What a PHP says of itself (`php -i`).
+//! Reads the output of `php -i`.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::pools::Pool;
 
-/// The binding needs it.
+/// A class that the binding needs.
 const OLDEST: (u32, u32) = (7, 4);
 /// The functions that the binding calls, as in its Internal/Functions.php.
 const NEEDED: &[&str] = &[
@@ -56,16 +56,16 @@ const NEEDED: &[&str] = &[
     "vsprintf",
 ];
 
-/// What `php -i` says.
+/// The output of `php -i`.
 #[derive(Debug)]
 pub(super) struct Info {
     pub(super) settings: BTreeMap<String, String>,
-    /// What it complained of when it started.
+    /// The message of its start, if it has an error.
     pub(super) fatal: Option<String>,
 }
 
 impl Info {
-    /// Lines of the form "name => value"; of an ini setting, "name => local => master".
+    /// Lines of the form "name => value", or "name => local => master" for an ini setting.
     pub(super) fn parse(text: &str) -> Option<Info> {
         let wanted = |name: &str| {
             name.starts_with("ffi.")
@@ -101,7 +101,7 @@ impl Info {
         ["1", "on", "true", "yes"].contains(&self.get(name).to_ascii_lowercase().as_str())
     }
 
-    /// What the binding needs and php.ini disables.
+    /// The functions and classes that the binding needs and that php.ini disables.
     pub(super) fn disabled(&self) -> Option<String> {
         let listed = |setting, needed: &str| {
             let mut names = self.get(setting).split([',', ' ']);
@@ -116,7 +116,7 @@ impl Info {
         (!disabled.is_empty()).then(|| disabled.join(", "))
     }
 
-    /// The same PHP with the settings that a pool overrides. What a pool disables comes on top.
+    /// The same PHP with the settings of a pool. Functions that the pool disables are added to those of php.ini.
     pub(super) fn of_pool(&self, pool: &Pool) -> Info {
         let mut settings = self.settings.clone();
         for (name, value) in &pool.settings {
@@ -155,7 +155,7 @@ impl Info {
     }
 }
 
-/// Asks a PHP that runs for at most `timeout`; the error is a message.
+/// Runs `php -i` for at most `timeout`. The error is a message.
 pub(super) fn ask(program: &Path, timeout: Duration) -> Result<Info, String> {
     let mut child = Command::new(program)
         .arg("-i")
@@ -167,7 +167,7 @@ pub(super) fn ask(program: &Path, timeout: Duration) -> Result<Info, String> {
     let described = read(child.stdout.take());
     let complained = read(child.stderr.take());
     let text = described.recv_timeout(timeout);
-    // It has ended, or is to end now.
+    // PHP has ended, or is killed now.
     let _ = child.kill();
     let _ = child.wait();
     let text = text.map_err(|_| format!("no answer to -i within {} ms", timeout.as_millis()))?;
@@ -176,22 +176,22 @@ pub(super) fn ask(program: &Path, timeout: Duration) -> Result<Info, String> {
     let Some(mut info) = Info::parse(&text) else {
         let mut lines = text.lines().chain(message.lines());
         let first = lines.find(|line| !line.trim().is_empty());
-        let first = short(first.unwrap_or("it says nothing"));
-        return Err(format!("it does not describe itself with -i: {first}"));
+        let first = short(first.unwrap_or("it prints nothing with -i"));
+        return Err(format!("its output with -i is not that of PHP: {first}"));
     };
-    // Such as of a preload script that fails.
+    // For example, the message of a preload script that fails.
     let fatal = message.lines().find(|line| line.contains("Fatal error"));
     info.fatal = fatal.map(short);
     Ok(info)
 }
 
-/// All that comes, when it has ended.
+/// Sends all output when PHP has ended.
 fn read(from: Option<impl Read + Send + 'static>) -> Receiver<String> {
     let (sender, receiver) = channel();
     thread::spawn(move || {
         let mut bytes = Vec::new();
         if let Some(mut from) = from {
-            // What came before an error is worth as much.
+            // Output before a read error is used too.
             let _ = from.read_to_end(&mut bytes);
         }
         // The receiver is gone if it took too long.

@@ -1,4 +1,4 @@
-//! PHP: whether its pages may use FFI. Each SAPI reads files of its own, so each is asked itself (`php -i`).
+//! Checks whether PHP pages may use FFI. Each SAPI has its own ini files, so each is run with `-i`.
 
 mod info;
 mod pools;
@@ -13,15 +13,15 @@ use self::info::{Info, ask};
 use self::pools::Pools;
 use super::report::Check;
 
-/// How long one PHP may take to describe itself where `timeout_ms` is not to be had.
+/// Time limit of `php -i` if `timeout_ms` is not available.
 pub(super) const PHP_TIMEOUT: Duration = Duration::from_secs(3);
-/// How to allow FFI to a shop's pages: to one pool is the best way.
+/// Advice to allow FFI, at best for one pool only.
 const IN_POOL: &str = "put php_admin_value[ffi.enable] = 1 into the shop's pool, so that no other pool may use FFI, and \
                        restart it; for all pools, put ffi.enable=1 into its ini files, or opcache.preload with the \
                        binding's preload.php (ffi.preload alone is not enough)";
 
-/// A PHP that was named must be able to use the library. One that was merely found may not be the shop's, so it is
-/// shown without an alarm.
+/// A PHP that was named with --php must be able to use the library. A PHP that was only found may not be the shop's, so
+/// its faults are no failures.
 pub(super) fn checks(named: &[&String], timeout: Duration) -> Vec<Check> {
     let is_named = !named.is_empty();
     let programs: Vec<PathBuf> = match is_named {
@@ -83,7 +83,7 @@ fn bad(name: &'static str, is_named: bool, found: &str, advice: &str) -> Check {
     }
 }
 
-/// `php` and every php-fpm, each name once, as a shell would find it.
+/// `php` and every php-fpm on the PATH, each name once.
 fn on_the_path(folders: impl Iterator<Item = PathBuf>) -> Vec<PathBuf> {
     let mut found: BTreeMap<String, PathBuf> = BTreeMap::new();
     for entry in folders
@@ -141,7 +141,7 @@ fn judge(program: &Path, info: &Info, is_named: bool) -> Check {
         .fact("opcache_preload", info.get("opcache.preload"))
 }
 
-/// The verdict on each pool, if one of them overrides a setting; else that on the ini files.
+/// The result for each pool if a pool overrides a setting, otherwise the result for the ini files.
 fn verdict_of_all(info: &Info, pools: &Pools) -> Result<String, (String, String)> {
     let unread = match pools.unread.as_slice() {
         [] => String::new(),
@@ -172,7 +172,7 @@ fn verdict_of_all(info: &Info, pools: &Pools) -> Result<String, (String, String)
     }
 }
 
-/// What is good about it; or what is not, and what to do.
+/// `Ok`: the setting that allows FFI. `Err`: the fault, and what to do.
 fn verdict(info: &Info) -> Result<String, (String, String)> {
     let no = |message: &str, advice: &str| Err((message.to_owned(), advice.to_owned()));
     if info.is_too_old() {
@@ -188,9 +188,9 @@ fn verdict(info: &Info) -> Result<String, (String, String)> {
         return no(fatal, "fix that first: its pages will not start either");
     }
     if let Some(disabled) = info.disabled() {
-        let advice = "take it off disable_functions (disable_classes) in its ini files or its pool, and restart it";
+        let advice = "remove them from disable_functions (disable_classes) in its ini files or its pool, and restart it";
         return no(
-            &format!("the binding needs what is disabled: {disabled}"),
+            &format!("functions or classes that the binding needs are disabled: {disabled}"),
             advice,
         );
     }

@@ -1,4 +1,4 @@
-//! The pools of a php-fpm: each may override the settings of its ini files (`php_admin_value[ffi.enable] = 1`).
+//! The pools of a php-fpm. Each may override the settings of the ini files (`php_admin_value[ffi.enable] = 1`).
 //!
 //! php-fpm itself prints its pools only to a user who may write its log (`-tt`), so the files are read here.
 
@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 /// The main file of a php-fpm.
 const MAIN: &str = "php-fpm.conf";
-/// Files that include files that include files: more is a circle.
+/// Greatest depth of nested includes; deeper ones are taken for a cycle.
 const DEEPEST: usize = 4;
 /// The settings that matter to the binding.
 const SETTINGS: [&str; 3] = ["ffi.enable", "disable_functions", "disable_classes"];
@@ -18,7 +18,7 @@ const SETTINGS: [&str; 3] = ["ffi.enable", "disable_functions", "disable_classes
 #[derive(Debug, Default)]
 pub(super) struct Pool {
     pub(super) name: String,
-    /// What the pool overrides, of the settings that matter here.
+    /// The settings that the pool overrides.
     pub(super) settings: Vec<(String, String)>,
 }
 
@@ -30,7 +30,7 @@ pub(super) struct Pools {
 }
 
 impl Pools {
-    /// The pools of the first main file in one of these folders, or in the folder above it.
+    /// The pools of the first main file in these folders or in their parents.
     pub(super) fn read<'a>(folders: impl Iterator<Item = &'a Path>) -> Pools {
         let mut pools = Pools::default();
         let main = folders
@@ -61,7 +61,7 @@ impl Pools {
             return;
         };
         let text = String::from_utf8_lossy(&bytes);
-        // The pool that the lines belong to; the main file begins with a section of its own.
+        // The pool of the current section. The main file begins with a section that is not a pool.
         let mut pool: Option<usize> = None;
         for line in text.lines().map(str::trim) {
             if let Some(section) = line.strip_prefix('[') {
@@ -95,7 +95,7 @@ impl Pools {
         }
     }
 
-    /// Where the pool with this name is; a section that is named again continues its pool.
+    /// The index of the pool with this name. A section with the same name continues its pool.
     fn pool(&mut self, name: &str) -> Option<usize> {
         if name == "global" {
             return None;
@@ -120,7 +120,7 @@ impl Pool {
         if !SETTINGS.contains(&setting) {
             return;
         }
-        // php-fpm sets them all when a worker starts, also those that a page could not change.
+        // php-fpm applies all of them when a worker starts, even settings that a page may not change.
         if ["php_admin_value", "php_admin_flag", "php_value", "php_flag"].contains(&kind.trim()) {
             self.settings.retain(|(name, _)| name != setting);
             self.settings.push((setting.to_owned(), value.to_owned()));
@@ -128,8 +128,8 @@ impl Pool {
     }
 }
 
-/// The files of an `include`, sorted. A relative path is looked for in the folders above the file, one of which is the
-/// prefix that php-fpm was built with. The error is a folder that this user cannot read.
+/// The files of an `include`, sorted. A relative path is searched in the folders above the file, because one of them is
+/// php-fpm's built-in prefix. The error is a folder that this user cannot read.
 fn matching(pattern: &str, file: &Path) -> Result<Vec<PathBuf>, PathBuf> {
     let pattern = Path::new(pattern);
     let (Some(folder), Some(name)) = (pattern.parent(), pattern.file_name()) else {

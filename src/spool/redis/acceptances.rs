@@ -1,5 +1,5 @@
-//! What this process's producer was told, to be compared with what the engine counts; and the notifications that were
-//! accepted last, to be pushed again when the engine may have lost them.
+//! The notifications that this process's producer has had accepted: their number, which is compared with the engine's
+//! count, and the most recent ones, which are pushed again if the engine may have lost them.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -8,34 +8,35 @@ use crate::notification::counts_twice;
 use crate::options::QueueSettings;
 use crate::spool::NewItem;
 
-/// What was accepted longer ago has reached every replica that is alive, and the disk.
+/// Notifications accepted longer ago have reached the disk and every live replica.
 const KEPT_FOR: Duration = Duration::from_secs(10);
 const MAX_KEPT: usize = 1000;
 const MAX_BYTES: usize = 1 << 20;
-/// Ids of which it is not known whether they were accepted.
+/// Greatest number of ids that may or may not have been accepted.
 const MAX_UNSURE: usize = 1000;
-/// After so long without a push, the producer begins to count anew: the engine may have forgotten it.
+/// After this time without a push, the producer takes a new number and counts from 0, because the engine may have
+/// forgotten it.
 const IDLE: Duration = Duration::from_secs(2 * 86_400);
 /// When the engine forgets a producer, in seconds.
 pub(super) const FORGET_AFTER_S: u64 = 3 * 86_400;
 
 #[derive(Debug)]
-pub(super) struct Told {
-    /// By which the engine counts what this producer accepted.
+pub(super) struct Acceptances {
+    /// The number under which the engine counts this producer's notifications.
     pub(super) producer: u64,
-    /// The number of notifications that were said to be accepted.
+    /// Number of notifications that the engine has accepted.
     pub(super) accepted: u64,
     last_push: Option<Instant>,
     recent: VecDeque<(Instant, NewItem)>,
     bytes: usize,
     unsure: VecDeque<String>,
-    /// The replication that the recent ones were pushed to.
+    /// The value of `Engine::replications` when `recent` was pushed.
     replications: u64,
 }
 
-impl Told {
-    pub(super) fn new(producer: u64) -> Told {
-        Told {
+impl Acceptances {
+    pub(super) fn new(producer: u64) -> Acceptances {
+        Acceptances {
             producer,
             accepted: 0,
             last_push: None,
@@ -46,7 +47,7 @@ impl Told {
         }
     }
 
-    /// Begins anew under another number if the engine may have forgotten this one.
+    /// Takes a new number and counts from 0, if the engine may have forgotten this one.
     pub(super) fn renew(&mut self, fresh: impl FnOnce() -> Option<u64>) {
         if self.last_push.is_some_and(|last| last.elapsed() >= IDLE)
             && let Some(producer) = fresh()
@@ -57,11 +58,11 @@ impl Told {
         self.last_push = Some(Instant::now());
     }
 
-    /// It was accepted, for the first time.
+    /// Records that the engine accepted the item for the first time.
     pub(super) fn accept(&mut self, item: &NewItem, settings: &QueueSettings) {
         self.accepted += 1;
         self.unsure.retain(|id| *id != item.id);
-        // A payment that was lost after it was delivered would be counted twice.
+        // A payment that was delivered before the engine lost it would be counted twice.
         if counts_twice(&item.path) && !settings.repeats_payments {
             return;
         }
@@ -75,7 +76,7 @@ impl Told {
         }
     }
 
-    /// It is not known whether it was accepted.
+    /// Records that the item may or may not have been accepted.
     pub(super) fn doubt(&mut self, id: &str) {
         if self.unsure.len() >= MAX_UNSURE {
             self.unsure.pop_front();
@@ -83,12 +84,12 @@ impl Told {
         self.unsure.push_back(id.to_owned());
     }
 
-    /// Whether an earlier push of this id had an unknown end.
+    /// Whether the result of an earlier push of this id is unknown.
     pub(super) fn is_unsure(&self, id: &str) -> bool {
         self.unsure.iter().any(|unsure| unsure == id)
     }
 
-    /// What is to be pushed again, if the engine's replication is another one since. They are the caller's then.
+    /// Takes the items to be pushed again, if the engine's replication has changed since they were pushed.
     pub(super) fn take_unconfirmed(&mut self, replications: u64) -> Vec<NewItem> {
         if std::mem::replace(&mut self.replications, replications) == replications {
             return Vec::new();
@@ -98,7 +99,7 @@ impl Told {
         recent.map(|(_, item)| item).collect()
     }
 
-    /// They could not be pushed again: it is tried with the next call.
+    /// Returns items that could not be pushed again; the next call tries again.
     pub(super) fn put_back(&mut self, items: Vec<NewItem>) {
         self.replications = u64::MAX;
         for item in items.into_iter().rev() {
@@ -120,49 +121,49 @@ mod tests {
 
     #[test]
     fn recent_items_are_taken_once_when_the_replication_changes() {
-        let mut told = Told::new(1);
+        let mut acceptances = Acceptances::new(1);
         for n in 1..=3 {
-            told.accept(&item(n), &settings());
+            acceptances.accept(&item(n), &settings());
         }
-        assert!(told.take_unconfirmed(0).is_empty());
-        let taken = told.take_unconfirmed(1);
+        assert!(acceptances.take_unconfirmed(0).is_empty());
+        let taken = acceptances.take_unconfirmed(1);
         assert_eq!(ids(&taken), ["n-1", "n-2", "n-3"]);
-        assert!(told.take_unconfirmed(1).is_empty());
-        told.accept(&item(4), &settings());
-        told.put_back(taken);
-        let again = told.take_unconfirmed(1);
+        assert!(acceptances.take_unconfirmed(1).is_empty());
+        acceptances.accept(&item(4), &settings());
+        acceptances.put_back(taken);
+        let again = acceptances.take_unconfirmed(1);
         assert_eq!(ids(&again), ["n-1", "n-2", "n-3", "n-4"]);
-        assert_eq!(told.accepted, 4);
+        assert_eq!(acceptances.accepted, 4);
     }
 
     #[test]
     fn recent_items_are_bounded_and_hold_no_payment() {
-        let mut told = Told::new(1);
+        let mut acceptances = Acceptances::new(1);
         let payment = NewItem {
             path: notification::path(Kind::Payment, None),
             ..item(1)
         };
-        told.accept(&payment, &settings());
+        acceptances.accept(&payment, &settings());
         let large = NewItem {
             body: "x".repeat(MAX_BYTES / 2),
             ..item(2)
         };
         for _ in 0..3 {
-            told.accept(&large, &settings());
+            acceptances.accept(&large, &settings());
         }
-        assert_eq!(told.take_unconfirmed(1).len(), 2);
+        assert_eq!(acceptances.take_unconfirmed(1).len(), 2);
         for n in 0..2 * MAX_KEPT as u64 {
-            told.accept(&item(n), &settings());
+            acceptances.accept(&item(n), &settings());
         }
-        assert_eq!(told.take_unconfirmed(2).len(), MAX_KEPT);
+        assert_eq!(acceptances.take_unconfirmed(2).len(), MAX_KEPT);
     }
 
     #[test]
     fn id_is_unsure_until_it_is_accepted() {
-        let mut told = Told::new(1);
-        told.doubt("n-1");
-        assert!(told.is_unsure("n-1") && !told.is_unsure("n-2"));
-        told.accept(&item(1), &settings());
-        assert!(!told.is_unsure("n-1"));
+        let mut acceptances = Acceptances::new(1);
+        acceptances.doubt("n-1");
+        assert!(acceptances.is_unsure("n-1") && !acceptances.is_unsure("n-2"));
+        acceptances.accept(&item(1), &settings());
+        assert!(!acceptances.is_unsure("n-1"));
     }
 }

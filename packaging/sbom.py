@@ -1,5 +1,5 @@
-"""The contents of the binaries: bill.py KIND FOLDER writes the bill of materials (CycloneDX 1.5) and the licences of
-everything that is linked into the library or the command. The bill's graph tells the two apart: most packages have
+"""The contents of the binaries: sbom.py KIND FOLDER writes the SBOM (CycloneDX 1.5) and the licences of
+everything that is linked into the library or the command. The graph of the SBOM tells the two apart: most packages have
 only the library inside."""
 
 import hashlib
@@ -46,7 +46,7 @@ def checksums():
 
 
 def beside_crates(kind):
-    """Linked parts of the library and the command that are no crates of the lock file: (name, version, licence,
+    """Linked parts of the library and the command that are not crates in the lock file: (name, version, licence,
     purl)."""
     rust = re.search(r"rustc (\S+)", output("rustc", "--version")).group(1)
     found = [("rust-std", rust, "MIT OR Apache-2.0", f"pkg:generic/rust-std@{rust}")]
@@ -58,7 +58,7 @@ def beside_crates(kind):
     return found
 
 
-def bill(kind, described, edges):
+def sbom(kind, described, edges):
     ours = linked("esales-notify") | linked("esales-notify-cli")
     (library,) = [key for key in ours if key[0] == "esales-notify"]
     (command,) = [key for key in ours if key[0] == "esales-notify-cli"]
@@ -77,7 +77,7 @@ def bill(kind, described, edges):
             made["externalReferences"] = [{"type": "vcs", "url": package["repository"]}]
         return made
 
-    # The release as a whole, which holds the two.
+    # The release, which contains the library and the command.
     release = f"esales-notify@{library[1]}"
     subject = {"type": "application", "bom-ref": release, "name": "esales-notify", "version": library[1],
                "licenses": [{"expression": described[library]["license"]}]}
@@ -96,7 +96,7 @@ def bill(kind, described, edges):
         "metadata": {"component": subject}, "components": components,
         "dependencies": [{"ref": ref, "dependsOn": sorted(others)} for ref, others in sorted(graph.items())],
     }
-    # The same sources give the same file: its number and time come from the sources.
+    # The serial number and the time are made from the sources, so the same sources give the same file.
     digest = hashlib.sha256(json.dumps(made, sort_keys=True).encode()).hexdigest()
     made["serialNumber"] = f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_OID, digest)}"
     moment = datetime.fromtimestamp(int(os.environ["SOURCE_DATE_EPOCH"]), timezone.utc)
@@ -134,7 +134,7 @@ def licences(described):
 def main():
     kind, folder = sys.argv[1], pathlib.Path(sys.argv[2])
     described, edges = crates()
-    (folder / "esales-notify.cdx.json").write_text(json.dumps(bill(kind, described, edges), indent=1) + "\n")
+    (folder / "esales-notify.cdx.json").write_text(json.dumps(sbom(kind, described, edges), indent=1) + "\n")
     (folder / "THIRD-PARTY-LICENSES.txt").write_text(licences(described))
 
 

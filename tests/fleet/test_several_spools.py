@@ -1,0 +1,183 @@
+"""Several spools by name in one engine, each with a drainer of its own: how far one drainer goes, how far several go, and
+the order of a visitor's events. A visitor's session is always in the same spool, by a hash of its key."""
+
+import collections
+import threading
+import time
+import zlib
+
+import pytest
+from agent import Agent, cart
+from conftest import LONG_S, queued
+from counting import Service
+from environments import as_environment
+from waiting import wait_for
+
+#: How many spools there are when there is more than one.
+SEVERAL = 3
+SESSIONS = [f"session-{n}" for n in range(24)]
+EVENTS = 4
+COUNT = len(SESSIONS) * EVENTS
+#: How long the service takes for each request. Much longer than the delivery.
+PACE_S = 0.1
+#: How many requests the service takes in each second; it refuses the others.
+RATE = 10
+RETRY_AFTER_S = 1
+
+
+def name_of(session, spools):
+    """The spool of a session, as docs/fleet.md says: the same in every process and on every machine."""
+    return f"shop-{zlib.crc32(session.encode()) % spools}"
+
+
+class LimitedService(Service):
+    """Takes a time for each request, or only so many requests a second. It holds its answers back until all is enqueued."""
+
+    def __init__(self, pace_s=0.0, rate=None):
+        self.pace_s, self.rate = pace_s, rate
+        self.may_answer = threading.Event()
+        #: By second: how many requests were taken, and how many were refused.
+        self.taken, self.refused = collections.Counter(), collections.Counter()
+        self.at_once = self.most_at_once = 0
+        super().__init__()
+
+    def answer(self):
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        second = int(time.monotonic())
+        if self.rate and self.taken[second] >= self.rate:
+            self.refused[second] += 1
+            return 429, {"Retry-After": str(RETRY_AFTER_S)}
+        self.taken[second] += 1
+        return 204, {}
+
+    def before_answer(self):
+        assert self.may_answer.wait(LONG_S)
+        time.sleep(self.pace_s)
+        with self._lock:
+            self.at_once -= 1
+
+
+class Shop:
+    """A shop with so many spools and a drainer for each, whose service is limited."""
+
+    def __init__(self, engine, stack, command, folder, service, spools, concurrency):
+        self.service, self.engine, self.calls, self.agents = service, engine, [], {}
+        # A notification that was refused is tried before the others again: its own pause is over when Retry-After is.
+        env = as_environment({"concurrency": concurrency, "gate_min_ms": 10, "gate_max_ms": 10, "enqueue_timeout_ms": 5000})
+        for name in (f"shop-{n}" for n in range(spools)):
+            place = folder / name
+            place.mkdir(mode=0o700, parents=True)
+            agent = Agent(command, place, service.base_url, spool=engine.url(name), env=env)
+            self.agents[name] = stack.enter_context(agent)
+
+    def enqueue(self, session, number, name=None):
+        agent = self.agents[name or name_of(session, len(self.agents))]
+        answer = agent.post(cart(f"{session}/{number}", sessionKey=session), is_local=True)
+        self.calls.append({"id": f"{session}/{number}", "status": "ESALES_QUEUED" if answer.status == 202 else "refused"})
+
+    def enqueue_all(self):
+        """As visitors come: the sessions' events are mixed."""
+        for number in range(EVENTS):
+            for session in SESSIONS:
+                self.enqueue(session, number)
+        assert len(queued(self.calls)) == COUNT
+
+    def deliver(self):
+        """Lets the service answer; returns how long it took until all had arrived."""
+        start = time.monotonic()
+        self.service.may_answer.set()
+        wait_for(lambda: len(self.service.ids) == COUNT, "not all is delivered", LONG_S)
+        return time.monotonic() - start
+
+    def largest_part(self):
+        """How many events the spool with the most of them has."""
+        parts = collections.Counter(name_of(session, len(self.agents)) for session in SESSIONS)
+        assert len(parts) == len(self.agents)
+        return max(parts.values()) * EVENTS
+
+
+@pytest.fixture
+def open_shop(stack, start_engine, command, tmp_path):
+    def open_one(spools, concurrency, **limits):
+        service = stack.enter_context(LimitedService(**limits))
+        folder = tmp_path / f"{spools}-spools"
+        # A test that fails before it lets the service answer is not to wait for it.
+        stack.callback(service.may_answer.set)
+        return Shop(start_engine(), stack, command, folder, service, spools, concurrency)
+
+    return open_one
+
+
+def out_of_order(service):
+    """The sessions whose events did not arrive in the order of their numbers."""
+    arrived = collections.defaultdict(list)
+    # In the order of their arrival.
+    for name in service.ids:
+        session, number = name.split("/")
+        arrived[session].append(int(number))
+    return [session for session, numbers in arrived.items() if numbers != sorted(numbers)]
+
+
+def assert_each_arrived_once(shop, settle_in):
+    for name in shop.agents:
+        counters = settle_in(shop.engine.url(name))
+        assert (counters["dead"], counters["expired"], counters["dropped"]) == (0, 0, 0)
+    assert sorted(shop.service.ids) == sorted(queued(shop.calls))
+    assert all(len(times) == 1 for times in shop.service.ids.values())
+
+
+@pytest.fixture
+def settle_in(status):
+    def wait(spool):
+        wait_for(lambda: status(spool)["pending"] == 0, "something stays pending", LONG_S)
+        counters = status(spool)
+        assert counters["is_balanced"] and counters["faults"] == [], counters
+        return counters
+
+    return wait
+
+
+@pytest.mark.parametrize("concurrency", [1, 3])
+def test_one_drainer_ends_at_its_concurrency_and_several_go_past_it(concurrency, open_shop, settle_in):
+    took = {}
+    for spools in (1, SEVERAL):
+        shop = open_shop(spools, concurrency, pace_s=PACE_S)
+        shop.enqueue_all()
+        wait_for(lambda: shop.service.at_once == spools * concurrency, "not every drainer delivers", LONG_S)
+        took[spools] = shop.deliver()
+        assert_each_arrived_once(shop, settle_in)
+        # Never more, however much is pending.
+        assert shop.service.most_at_once == spools * concurrency
+        if concurrency == 1:
+            assert out_of_order(shop.service) == []
+    # With several spools the largest part decides.
+    possible = COUNT / shop.largest_part()
+    assert possible > 2 and took[1] / took[SEVERAL] > (1 + possible) / 2, (took, possible)
+
+
+@pytest.mark.parametrize("spools", [1, SEVERAL])
+def test_drainers_end_at_the_rate_of_the_service_and_keep_the_order_of_each_session(spools, open_shop, settle_in):
+    shop = open_shop(spools, 1, rate=RATE)
+    shop.enqueue_all()
+    shop.deliver()
+    assert_each_arrived_once(shop, settle_in)
+    # The rate is reached by one drainer already, and the service refuses what is more.
+    assert max(shop.service.taken.values()) == RATE and sum(shop.service.refused.values()) > 0
+    # It is not asked over and over: each drainer waits for Retry-After.
+    assert max(shop.service.refused.values()) <= spools, shop.service.refused
+    assert out_of_order(shop.service) == []
+
+
+def test_order_of_a_session_is_lost_when_its_events_are_in_several_spools(open_shop, settle_in):
+    shop = open_shop(2, 1, pace_s=0)
+    shop.enqueue("other", 0, "shop-0")
+    wait_for(lambda: "other/0" in shop.service.ids, "nothing is delivered", LONG_S)
+    # The first event waits behind another one, and the second does not.
+    shop.enqueue("visitor", 0, "shop-0")
+    shop.enqueue("visitor", 1, "shop-1")
+    wait_for(lambda: "visitor/1" in shop.service.ids, "nothing is delivered", LONG_S)
+    assert "visitor/0" not in shop.service.ids
+    shop.service.may_answer.set()
+    assert_each_arrived_once(shop, settle_in)
+    assert out_of_order(shop.service) == ["visitor"]
