@@ -2,6 +2,7 @@
 the order of a visitor's events. A visitor's session is always in the same spool, by a hash of its key."""
 
 import collections
+import math
 import threading
 import time
 import zlib
@@ -15,13 +16,11 @@ from waiting import wait_for
 
 #: How many spools there are when there is more than one.
 SEVERAL = 3
-SESSIONS = [f"session-{n}" for n in range(24)]
+SESSIONS = [f"session-{n}" for n in range(12)]
 EVENTS = 4
 COUNT = len(SESSIONS) * EVENTS
-#: How long the service takes for each request. Much longer than the delivery.
-PACE_S = 0.1
 #: How many requests the service takes in each second; it refuses the others.
-RATE = 10
+RATE = 6
 RETRY_AFTER_S = 1
 
 
@@ -31,19 +30,22 @@ def name_of(session, spools):
 
 
 class LimitedService(Service):
-    """Takes a time for each request, or only so many requests a second. It holds its answers back until all is enqueued."""
+    """Takes so many requests a second, or a time for each that the test decides about: it holds its answers back until they
+    are released."""
 
-    def __init__(self, pace_s=0.0, rate=None):
-        self.pace_s, self.rate = pace_s, rate
-        self.may_answer = threading.Event()
+    def __init__(self, rate=None):
+        self.rate = rate
         #: By second: how many requests were taken, and how many were refused.
         self.taken, self.refused = collections.Counter(), collections.Counter()
-        self.at_once = self.most_at_once = 0
+        self.held = self.most_held = self._round = 0
+        self._is_open, self._request = False, threading.local()
         super().__init__()
+        self._released = threading.Condition(self._lock)
 
     def answer(self):
-        self.at_once += 1
-        self.most_at_once = max(self.most_at_once, self.at_once)
+        self.held += 1
+        self.most_held = max(self.most_held, self.held)
+        self._request.round = self._round
         second = int(time.monotonic())
         if self.rate and self.taken[second] >= self.rate:
             self.refused[second] += 1
@@ -52,10 +54,20 @@ class LimitedService(Service):
         return 204, {}
 
     def before_answer(self):
-        assert self.may_answer.wait(LONG_S)
-        time.sleep(self.pace_s)
-        with self._lock:
-            self.at_once -= 1
+        with self._released:
+            assert self._released.wait_for(lambda: self._is_open or self._round > self._request.round, LONG_S)
+
+    def release(self):
+        """Answers what is held back."""
+        with self._released:
+            self.held, self._round = 0, self._round + 1
+            self._released.notify_all()
+
+    def open(self):
+        """Holds nothing back any more."""
+        with self._released:
+            self._is_open = True
+            self._released.notify_all()
 
 
 class Shop:
@@ -63,8 +75,10 @@ class Shop:
 
     def __init__(self, engine, stack, command, folder, service, spools, concurrency):
         self.service, self.engine, self.calls, self.agents = service, engine, [], {}
-        # A notification that was refused is tried before the others again: its own pause is over when Retry-After is.
-        env = as_environment({"concurrency": concurrency, "gate_min_ms": 10, "gate_max_ms": 10, "enqueue_timeout_ms": 5000})
+        # A notification that was refused is tried before the others again: its own pause is over when Retry-After is. No
+        # request times out while the service holds its answers back.
+        env = as_environment({"concurrency": concurrency, "gate_min_ms": 10, "gate_max_ms": 10, "enqueue_timeout_ms": 30_000,
+                              "timeout_ms": 300_000})
         for name in (f"shop-{n}" for n in range(spools)):
             place = folder / name
             place.mkdir(mode=0o700, parents=True)
@@ -83,18 +97,22 @@ class Shop:
                 self.enqueue(session, number)
         assert len(queued(self.calls)) == COUNT
 
-    def deliver(self):
-        """Lets the service answer; returns how long it took until all had arrived."""
-        start = time.monotonic()
-        self.service.may_answer.set()
-        wait_for(lambda: len(self.service.ids) == COUNT, "not all is delivered", LONG_S)
-        return time.monotonic() - start
-
-    def largest_part(self):
-        """How many events the spool with the most of them has."""
+    def parts(self):
+        """How many events each spool has."""
         parts = collections.Counter(name_of(session, len(self.agents)) for session in SESSIONS)
-        assert len(parts) == len(self.agents)
-        return max(parts.values()) * EVENTS
+        return [parts[name] * EVENTS for name in self.agents]
+
+    def rounds(self, concurrency):
+        """Delivers everything, and returns how often the service had to answer all that it held: each time it waits until
+        every drainer has as many requests in flight as it may."""
+        left, rounds = self.parts(), 0
+        while any(left):
+            in_flight = [min(concurrency, part) for part in left]
+            wait_for(lambda: self.service.held >= sum(in_flight), "not every drainer delivers", LONG_S)
+            self.service.release()
+            left = [part - sent for part, sent in zip(left, in_flight)]
+            rounds += 1
+        return rounds
 
 
 @pytest.fixture
@@ -103,7 +121,7 @@ def open_shop(stack, start_engine, command, tmp_path):
         service = stack.enter_context(LimitedService(**limits))
         folder = tmp_path / f"{spools}-spools"
         # A test that fails before it lets the service answer is not to wait for it.
-        stack.callback(service.may_answer.set)
+        stack.callback(service.open)
         return Shop(start_engine(), stack, command, folder, service, spools, concurrency)
 
     return open_one
@@ -140,27 +158,26 @@ def settle_in(status):
 
 @pytest.mark.parametrize("concurrency", [1, 3])
 def test_one_drainer_ends_at_its_concurrency_and_several_go_past_it(concurrency, open_shop, settle_in):
-    took = {}
+    rounds = {}
     for spools in (1, SEVERAL):
-        shop = open_shop(spools, concurrency, pace_s=PACE_S)
+        shop = open_shop(spools, concurrency)
         shop.enqueue_all()
-        wait_for(lambda: shop.service.at_once == spools * concurrency, "not every drainer delivers", LONG_S)
-        took[spools] = shop.deliver()
+        rounds[spools] = shop.rounds(concurrency)
         assert_each_arrived_once(shop, settle_in)
-        # Never more, however much is pending.
-        assert shop.service.most_at_once == spools * concurrency
+        # Never more at a time, however much is pending.
+        assert shop.service.most_held == spools * concurrency
         if concurrency == 1:
             assert out_of_order(shop.service) == []
-    # With several spools the largest part decides.
-    possible = COUNT / shop.largest_part()
-    assert possible > 2 and took[1] / took[SEVERAL] > (1 + possible) / 2, (took, possible)
+    # With several spools the one with the most events decides.
+    assert rounds[1] == math.ceil(COUNT / concurrency) and rounds[1] >= 2 * rounds[SEVERAL], rounds
 
 
 @pytest.mark.parametrize("spools", [1, SEVERAL])
 def test_drainers_end_at_the_rate_of_the_service_and_keep_the_order_of_each_session(spools, open_shop, settle_in):
     shop = open_shop(spools, 1, rate=RATE)
     shop.enqueue_all()
-    shop.deliver()
+    shop.service.open()
+    wait_for(lambda: len(shop.service.ids) == COUNT, "not all is delivered", LONG_S)
     assert_each_arrived_once(shop, settle_in)
     # The rate is reached by one drainer already, and the service refuses what is more.
     assert max(shop.service.taken.values()) == RATE and sum(shop.service.refused.values()) > 0
@@ -170,7 +187,7 @@ def test_drainers_end_at_the_rate_of_the_service_and_keep_the_order_of_each_sess
 
 
 def test_order_of_a_session_is_lost_when_its_events_are_in_several_spools(open_shop, settle_in):
-    shop = open_shop(2, 1, pace_s=0)
+    shop = open_shop(2, 1)
     shop.enqueue("other", 0, "shop-0")
     wait_for(lambda: "other/0" in shop.service.ids, "nothing is delivered", LONG_S)
     # The first event waits behind another one, and the second does not.
@@ -178,6 +195,6 @@ def test_order_of_a_session_is_lost_when_its_events_are_in_several_spools(open_s
     shop.enqueue("visitor", 1, "shop-1")
     wait_for(lambda: "visitor/1" in shop.service.ids, "nothing is delivered", LONG_S)
     assert "visitor/0" not in shop.service.ids
-    shop.service.may_answer.set()
+    shop.service.open()
     assert_each_arrived_once(shop, settle_in)
     assert out_of_order(shop.service) == ["visitor"]
