@@ -106,7 +106,7 @@ def service(network, stack):
 def fleet(network, store, service, command, status, stack, tmp_path):
     """Starts the agents one after the other, so that the first one leads."""
     # The service's Retry-After is longer than the gate's own pauses.
-    env = as_environment({"concurrency": CONCURRENCY, "allow_http": "true", "enqueue_timeout_ms": 5000, "timeout_ms": 120_000,
+    env = as_environment({"concurrency": CONCURRENCY, "allow_http": "true", "enqueue_timeout_ms": 5000, "timeout_ms": 300_000,
                           "gate_min_ms": 200, "gate_max_ms": 200})
     fleet = Fleet([], store.url(), lambda spool: status(spool, within=store.node.within))
     for name in ("one", "two"):

@@ -1,7 +1,8 @@
-"""Several named spools in one engine, each with its own drainer: the rate of one drainer, the rate of several, and
+"""Several spools by name in one engine, each with a drainer of its own: how far one drainer goes, how far several go, and
 the order of a visitor's events. A visitor's session is always in the same spool, by a hash of its key."""
 
 import collections
+import math
 import threading
 import time
 import zlib
@@ -13,15 +14,13 @@ from counting import Service
 from environments import as_environment
 from waiting import wait_for
 
-#: The number of spools in the tests with several.
+#: How many spools there are when there is more than one.
 SEVERAL = 3
-SESSIONS = [f"session-{n}" for n in range(24)]
+SESSIONS = [f"session-{n}" for n in range(12)]
 EVENTS = 4
 COUNT = len(SESSIONS) * EVENTS
-#: The service's time for each request, much longer than the delivery itself.
-PACE_S = 0.1
-#: The number of requests that the service accepts per second; it refuses the others.
-RATE = 10
+#: How many requests the service takes in each second; it refuses the others.
+RATE = 6
 RETRY_AFTER_S = 1
 
 
@@ -31,20 +30,22 @@ def name_of(session, spools):
 
 
 class LimitedService(Service):
-    """A service that is slow, or accepts a limited number of requests per second. It holds its answers back until
-    all events are enqueued."""
+    """Takes so many requests a second, or a time for each that the test decides about: it holds its answers back until they
+    are released."""
 
-    def __init__(self, pace_s=0.0, rate=None):
-        self.pace_s, self.rate = pace_s, rate
-        self.may_answer = threading.Event()
+    def __init__(self, rate=None):
+        self.rate = rate
         #: By second: how many requests were taken, and how many were refused.
         self.taken, self.refused = collections.Counter(), collections.Counter()
-        self.at_once = self.most_at_once = 0
+        self.held = self.most_held = self._round = 0
+        self._is_open, self._request = False, threading.local()
         super().__init__()
+        self._released = threading.Condition(self._lock)
 
     def answer(self):
-        self.at_once += 1
-        self.most_at_once = max(self.most_at_once, self.at_once)
+        self.held += 1
+        self.most_held = max(self.most_held, self.held)
+        self._request.round = self._round
         second = int(time.monotonic())
         if self.rate and self.taken[second] >= self.rate:
             self.refused[second] += 1
@@ -53,19 +54,31 @@ class LimitedService(Service):
         return 204, {}
 
     def before_answer(self):
-        assert self.may_answer.wait(LONG_S)
-        time.sleep(self.pace_s)
-        with self._lock:
-            self.at_once -= 1
+        with self._released:
+            assert self._released.wait_for(lambda: self._is_open or self._round > self._request.round, LONG_S)
+
+    def release(self):
+        """Answers what is held back."""
+        with self._released:
+            self.held, self._round = 0, self._round + 1
+            self._released.notify_all()
+
+    def open(self):
+        """Holds nothing back any more."""
+        with self._released:
+            self._is_open = True
+            self._released.notify_all()
 
 
 class Shop:
-    """A shop with this many spools and a drainer for each, whose service is limited."""
+    """A shop with so many spools and a drainer for each, whose service is limited."""
 
     def __init__(self, engine, stack, command, folder, service, spools, concurrency):
         self.service, self.engine, self.calls, self.agents = service, engine, [], {}
-        # A notification that was refused is tried before the others again: its own pause is over when Retry-After is.
-        env = as_environment({"concurrency": concurrency, "gate_min_ms": 10, "gate_max_ms": 10, "enqueue_timeout_ms": 5000})
+        # A notification that was refused is tried before the others again: its own pause is over when Retry-After is. No
+        # request times out while the service holds its answers back.
+        env = as_environment({"concurrency": concurrency, "gate_min_ms": 10, "gate_max_ms": 10, "enqueue_timeout_ms": 30_000,
+                              "timeout_ms": 300_000})
         for name in (f"shop-{n}" for n in range(spools)):
             place = folder / name
             place.mkdir(mode=0o700, parents=True)
@@ -78,24 +91,28 @@ class Shop:
         self.calls.append({"id": f"{session}/{number}", "status": "ESALES_QUEUED" if answer.status == 202 else "refused"})
 
     def enqueue_all(self):
-        """Enqueues the events of all sessions mixed, as from real visitors."""
+        """As visitors come: the sessions' events are mixed."""
         for number in range(EVENTS):
             for session in SESSIONS:
                 self.enqueue(session, number)
         assert len(queued(self.calls)) == COUNT
 
-    def deliver(self):
-        """Lets the service answer. Returns the time until all events had arrived."""
-        start = time.monotonic()
-        self.service.may_answer.set()
-        wait_for(lambda: len(self.service.ids) == COUNT, "not all is delivered", LONG_S)
-        return time.monotonic() - start
-
-    def largest_part(self):
-        """The number of events in the largest spool."""
+    def parts(self):
+        """How many events each spool has."""
         parts = collections.Counter(name_of(session, len(self.agents)) for session in SESSIONS)
-        assert len(parts) == len(self.agents)
-        return max(parts.values()) * EVENTS
+        return [parts[name] * EVENTS for name in self.agents]
+
+    def rounds(self, concurrency):
+        """Delivers everything, and returns how often the service had to answer all that it held: each time it waits until
+        every drainer has as many requests in flight as it may."""
+        left, rounds = self.parts(), 0
+        while any(left):
+            in_flight = [min(concurrency, part) for part in left]
+            wait_for(lambda: self.service.held >= sum(in_flight), "not every drainer delivers", LONG_S)
+            self.service.release()
+            left = [part - sent for part, sent in zip(left, in_flight)]
+            rounds += 1
+        return rounds
 
 
 @pytest.fixture
@@ -103,8 +120,8 @@ def open_shop(stack, start_engine, command, tmp_path):
     def open_one(spools, concurrency, **limits):
         service = stack.enter_context(LimitedService(**limits))
         folder = tmp_path / f"{spools}-spools"
-        # A test that fails before the service answers must not wait for it.
-        stack.callback(service.may_answer.set)
+        # A test that fails before it lets the service answer is not to wait for it.
+        stack.callback(service.open)
         return Shop(start_engine(), stack, command, folder, service, spools, concurrency)
 
     return open_one
@@ -113,7 +130,7 @@ def open_shop(stack, start_engine, command, tmp_path):
 def out_of_order(service):
     """The sessions whose events did not arrive in the order of their numbers."""
     arrived = collections.defaultdict(list)
-    # The events in the order of their arrival.
+    # In the order of their arrival.
     for name in service.ids:
         session, number = name.split("/")
         arrived[session].append(int(number))
@@ -141,37 +158,36 @@ def settle_in(status):
 
 @pytest.mark.parametrize("concurrency", [1, 3])
 def test_one_drainer_ends_at_its_concurrency_and_several_go_past_it(concurrency, open_shop, settle_in):
-    took = {}
+    rounds = {}
     for spools in (1, SEVERAL):
-        shop = open_shop(spools, concurrency, pace_s=PACE_S)
+        shop = open_shop(spools, concurrency)
         shop.enqueue_all()
-        wait_for(lambda: shop.service.at_once == spools * concurrency, "not every drainer delivers", LONG_S)
-        took[spools] = shop.deliver()
+        rounds[spools] = shop.rounds(concurrency)
         assert_each_arrived_once(shop, settle_in)
-        # Never more, whatever the number of pending events.
-        assert shop.service.most_at_once == spools * concurrency
+        # Never more at a time, however much is pending.
+        assert shop.service.most_held == spools * concurrency
         if concurrency == 1:
             assert out_of_order(shop.service) == []
-    # With several spools, the largest one takes the longest.
-    possible = COUNT / shop.largest_part()
-    assert possible > 2 and took[1] / took[SEVERAL] > (1 + possible) / 2, (took, possible)
+    # With several spools the one with the most events decides.
+    assert rounds[1] == math.ceil(COUNT / concurrency) and rounds[1] >= 2 * rounds[SEVERAL], rounds
 
 
 @pytest.mark.parametrize("spools", [1, SEVERAL])
 def test_drainers_end_at_the_rate_of_the_service_and_keep_the_order_of_each_session(spools, open_shop, settle_in):
     shop = open_shop(spools, 1, rate=RATE)
     shop.enqueue_all()
-    shop.deliver()
+    shop.service.open()
+    wait_for(lambda: len(shop.service.ids) == COUNT, "not all is delivered", LONG_S)
     assert_each_arrived_once(shop, settle_in)
-    # One drainer already reaches the rate, and the service refuses further requests.
+    # The rate is reached by one drainer already, and the service refuses what is more.
     assert max(shop.service.taken.values()) == RATE and sum(shop.service.refused.values()) > 0
-    # The service does not get requests continuously, because each drainer waits for Retry-After.
+    # It is not asked over and over: each drainer waits for Retry-After.
     assert max(shop.service.refused.values()) <= spools, shop.service.refused
     assert out_of_order(shop.service) == []
 
 
 def test_order_of_a_session_is_lost_when_its_events_are_in_several_spools(open_shop, settle_in):
-    shop = open_shop(2, 1, pace_s=0)
+    shop = open_shop(2, 1)
     shop.enqueue("other", 0, "shop-0")
     wait_for(lambda: "other/0" in shop.service.ids, "nothing is delivered", LONG_S)
     # The first event waits behind another one, and the second does not.
@@ -179,6 +195,6 @@ def test_order_of_a_session_is_lost_when_its_events_are_in_several_spools(open_s
     shop.enqueue("visitor", 1, "shop-1")
     wait_for(lambda: "visitor/1" in shop.service.ids, "nothing is delivered", LONG_S)
     assert "visitor/0" not in shop.service.ids
-    shop.service.may_answer.set()
+    shop.service.open()
     assert_each_arrived_once(shop, settle_in)
     assert out_of_order(shop.service) == ["visitor"]

@@ -69,7 +69,8 @@ class Agent:
         with self.log.open("w") as log:
             self.process = subprocess.Popen(self._command, env=self._env, stdout=subprocess.DEVNULL, stderr=log)
         try:
-            listening = wait_for(lambda: self._has_ended() or re.search(r"listening on http://127.0.0.1:(\d+)\n[^\n]*listening on unix:",
+            # The delivery logs from another thread, in between.
+            listening = wait_for(lambda: self._has_ended() or re.search(r"listening on http://127.0.0.1:(\d+)\n(?s:.*)listening on unix:",
                                                                         self.log.read_text()), "the agent does not listen")
             assert listening is not True, self.log.read_text()
         except BaseException:
