@@ -1,6 +1,6 @@
-# !/bin/sh archive.sh ARCHIVE: changes the static library in place, so that only the functions of the C API are global
-# symbols. A program that links it may then contain the same names, for example another copy of ring or of Rust's
-# standard library.
+#!/bin/sh
+# archive.sh ARCHIVE: changes the static library in place, so that only the functions of the C API are global symbols. A
+# program that links it may then contain the same names, for example another copy of ring or of Rust's standard library.
 set -eu
 
 archive=$1

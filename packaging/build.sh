@@ -1,5 +1,6 @@
-# !/bin/sh Builds everything that is installed or packaged into target/packages/KIND: the libraries, the command, its
-# manual pages and completions, the SBOM and the licences of the dependencies.
+#!/bin/sh
+# Builds everything that is installed or packaged into target/packages/KIND: the libraries, the command, its manual
+# pages and completions, the SBOM and the licences of the dependencies.
 #
 #   build.sh native     for this machine, by its C compiler
 #   build.sh portable   for Linux on x86-64 with glibc 2.17 or later, by zig as C compiler and linker

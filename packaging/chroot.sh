@@ -1,6 +1,7 @@
-# !/bin/sh Makes two Debians in target/chroot, which tests/packages/test_chroot.py unpacks and enters: minimal.tar is
-# the base system, tools.tar also has the compilers and interpreters that users of the packages have. Neither contains
-# Rust or a part of this project. They are made once, from the mirror of this machine's apt. Needs root and debootstrap.
+#!/bin/sh
+# Makes two Debians in target/chroot, which tests/packages/test_chroot.py unpacks and enters: minimal.tar is the base
+# system, tools.tar also has the compilers and interpreters that users of the packages have. Neither contains Rust or a
+# part of this project. They are made once, from the mirror of this machine's apt. Needs root and debootstrap.
 set -eu
 
 root=$(cd "$(dirname "$0")/.." && pwd)

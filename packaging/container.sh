@@ -1,4 +1,5 @@
-# !/bin/sh Makes target/packages/container, the build context of packaging/container/Dockerfile.
+#!/bin/sh
+# Makes target/packages/container, the build context of packaging/container/Dockerfile.
 . "$(dirname "$0")/common.sh"
 
 context=$packages/container

@@ -1,4 +1,5 @@
-# !/bin/sh Makes three Debian packages: the library, the development files, and the command.
+#!/bin/sh
+# Makes three Debian packages: the library, the development files, and the command.
 . "$(dirname "$0")/common.sh"
 
 revision=$version-1

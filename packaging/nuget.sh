@@ -1,5 +1,6 @@
-# !/bin/sh Esales.Notify.VERSION.nupkg, made without NuGet's tools, because their registry is not reachable everywhere.
-# Mono's compiler makes the assembly, so it refers to mscorlib 4.0, which .NET, .NET Framework and Mono all have.
+#!/bin/sh
+# Esales.Notify.VERSION.nupkg, made without NuGet's tools, because their registry is not reachable everywhere. Mono's
+# compiler makes the assembly, so it refers to mscorlib 4.0, which .NET, .NET Framework and Mono all have.
 . "$(dirname "$0")/common.sh"
 
 stage nuget

@@ -1,9 +1,9 @@
 # Targets for installing and packaging, included by the Makefile. Everything is built below target/packages.
 #
-#   make install [PREFIX=/usr/local] [DESTDIR=] [LIBDIR=...]   builds for this machine, and installs make uninstall
-#   removes the installed files; needs the same variables make packages                                              all
-#   packages, for Linux on x86-64 with glibc 2.17 or later make test-packages installs each package in another place and
-#   uses it there; as root
+#   make install [PREFIX=/usr/local] [DESTDIR=] [LIBDIR=...]   builds for this machine, and installs
+#   make uninstall                                             removes the installed files; needs the same variables
+#   make packages                                              all packages, for Linux on x86-64 with glibc 2.17 or later
+#   make test-packages                                         installs and uses each package in another place; as root
 #
 # To install as root what another user built: `make native`, then `sudo make install FROM=target/packages/native`.
 

@@ -1,6 +1,7 @@
-# !/bin/sh Runs the tests of Rust, of C and of Python with coverage counters, and prints for each file of src/ how much
-# of it no test ran. The source with its counts is target/coverage/html/index.html. Needs `rustup component add
-# llvm-tools`, and ESALES_NOTIFY_COMMAND for the tests of C and Python.
+#!/bin/sh
+# Runs the tests of Rust, of C and of Python with coverage counters, and prints for each file of src/ how much of it no
+# test ran. The source with its counts is target/coverage/html/index.html. Needs `rustup component add llvm-tools`, and
+# ESALES_NOTIFY_COMMAND for the tests of C and Python.
 set -eu
 cd "$(dirname "$0")/.."
 

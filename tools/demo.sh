@@ -1,5 +1,7 @@
-# !/bin/sh The demo, against a sandbox on loopback: every language on this machine sends the same notification, and the
-# command sends a visit from its first click to a payment. usage: demo.sh LIBRARY COMMAND
+#!/bin/sh
+# The demo, against a sandbox on loopback: every language on this machine sends the same notification, and the command
+# sends a visit from its first click to a payment.
+# usage: demo.sh LIBRARY COMMAND
 set -eu
 
 library=$1

@@ -1,5 +1,6 @@
-# !/bin/sh Fuzzes every entry point that parses foreign data, for FUZZ_SECONDS each (default 20). Failing inputs are
-# kept in fuzz/artifacts. Once fixed, move them to fuzz/seeds, which `make test` runs.
+#!/bin/sh
+# Fuzzes every entry point that parses foreign data, for FUZZ_SECONDS each (default 20). Failing inputs are kept in
+# fuzz/artifacts. Once fixed, move them to fuzz/seeds, which `make test` runs.
 set -eu
 cd "$(dirname "$0")/.."
 

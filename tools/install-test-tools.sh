@@ -1,5 +1,6 @@
-# !/bin/sh Installs what `make test` needs beside Rust: Debian packages, the Python environment .venv, and the .NET
-# runtime. Does nothing if everything is installed. Needs root or sudo only to install missing packages.
+#!/bin/sh
+# Installs what `make test` needs beside Rust: Debian packages, the Python environment .venv, and the .NET runtime. Does
+# nothing if everything is installed. Needs root or sudo only to install missing packages.
 set -eu
 
 root=$(cd "$(dirname "$0")/.." && pwd)

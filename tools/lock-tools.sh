@@ -1,5 +1,6 @@
-# !/bin/sh Writes the locks of the tools again: each requirements.txt from its requirements.in, each package-lock.json
-# from its package.json. Only packages in the locks are installed, verified by their hashes. Needs npm and Python.
+#!/bin/sh
+# Writes the locks of the tools again: each requirements.txt from its requirements.in, each package-lock.json from its
+# package.json. Only packages in the locks are installed, verified by their hashes. Needs npm and Python.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root"

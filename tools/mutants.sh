@@ -1,7 +1,8 @@
-# !/bin/sh Mutation tests of the modules without I/O: changes them in one place at a time, and reports each change that
-# their unit tests do not detect. Every change needs a build, so all of them take hours; ARGS="--file src/keys.rs" tests
-# one file. tools/mutants.toml lists the modules, and the accepted changes. usage: mutants.sh [ARGUMENT OF
-# CARGO-MUTANTS...]
+#!/bin/sh
+# Mutation tests of the modules without I/O: changes them in one place at a time, and reports each change that their
+# unit tests do not detect. Every change needs a build, so all of them take hours; ARGS="--file src/keys.rs" tests one
+# file. tools/mutants.toml lists the modules, and the accepted changes.
+# usage: mutants.sh [ARGUMENT OF CARGO-MUTANTS...]
 set -eu
 cd "$(dirname "$0")/.."
 

@@ -285,8 +285,8 @@ impl Call {
         call: impl FnOnce(&Client, &Visitor<'_>, Option<&str>) -> Result<Receipt, Error>,
     ) -> Result<i32, Error> {
         let start = Instant::now();
-        // The id may be in the receipt, which is written before the id is read. SAFETY: the
-        // caller's promise.
+        // The id may be in the receipt, which is written before the id is read.
+        // SAFETY: the caller's promise.
         let id = unsafe { copied(id) };
         // SAFETY: the caller's promise.
         let target = unsafe { receipt::prepare_optional(self.receipt) }?;

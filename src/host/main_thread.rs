@@ -1,4 +1,5 @@
-//! Handles the case that the host's main thread ends before the process, by `pthread_exit`.
+//! Handles the case that every thread of the host has ended before the process, the main thread by
+//! `pthread_exit`.
 //!
 //! The process then lives until its last thread ends, and the kernel delivers a signal to any
 //! thread that does not block it. The library's threads block all signals, because a host may
@@ -14,16 +15,17 @@ use std::time::Duration;
 use super::{PerProcess, PerThread, Stack, signals, spawn, this_process};
 
 thread_local! {
-    /// Whether this thread needs no further notice: it belongs to the library, or its end is
-    /// already watched.
-    static IS_NOTED: Cell<bool> = const { Cell::new(false) };
+    /// The process in which this thread needs no further notice: it belongs to the library, or its
+    /// end is already watched.
+    static NOTED_IN: Cell<u32> = const { Cell::new(0) };
 }
 
 /// Call it on every thread that uses the library. It notices when the thread ends.
 pub(crate) fn note_thread() {
     static END: PerThread<ThreadEnd> = PerThread::new();
-    if !IS_NOTED.replace(true) {
-        END.with(|_| ());
+    let process = this_process();
+    if NOTED_IN.replace(process) != process && END.with(|_| ()).is_some() {
+        threads().users.push(this_thread());
     }
 }
 
@@ -31,11 +33,20 @@ pub(crate) fn note_thread() {
 #[derive(Default)]
 struct ThreadEnd;
 
-/// Ids of the library's running threads in this process.
-static OURS: PerProcess<Mutex<Vec<libc::pid_t>>> = PerProcess::new();
+/// Ids of running threads of this process.
+#[derive(Default)]
+struct Threads {
+    /// The library's.
+    ours: Vec<libc::pid_t>,
+    /// The host's that have used the library.
+    users: Vec<libc::pid_t>,
+}
 
-fn ours() -> MutexGuard<'static, Vec<libc::pid_t>> {
-    OURS.get(|_| Mutex::default())
+static THREADS: PerProcess<Mutex<Threads>> = PerProcess::new();
+
+fn threads() -> MutexGuard<'static, Threads> {
+    THREADS
+        .get(|_| Mutex::default())
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
 }
@@ -45,16 +56,16 @@ pub(super) struct OwnThread(libc::pid_t);
 
 impl OwnThread {
     pub(super) fn new() -> OwnThread {
-        IS_NOTED.set(true);
+        NOTED_IN.set(this_process());
         let id = this_thread();
-        ours().push(id);
+        threads().ours.push(id);
         OwnThread(id)
     }
 }
 
 impl Drop for OwnThread {
     fn drop(&mut self) {
-        ours().retain(|id| *id != self.0);
+        threads().ours.retain(|id| *id != self.0);
     }
 }
 
@@ -69,79 +80,94 @@ fn main_thread() -> libc::pid_t {
     unsafe { libc::getpid() }
 }
 
-/// Whether the main thread has ended but the process has not. False if /proc does not show the
+/// Whether the main thread has ended but the process has not. `None`: /proc does not show the
 /// threads.
-fn main_thread_has_ended() -> bool {
+fn main_thread_has_ended() -> Option<bool> {
     let main = main_thread();
-    let status = fs::read_to_string(format!("/proc/self/task/{main}/stat")).unwrap_or_default();
+    let status = fs::read_to_string(format!("/proc/self/task/{main}/stat")).ok()?;
     // The format is `17 (name, with any characters) Z ...`.
-    let state = status
-        .rsplit_once(") ")
-        .and_then(|(_, rest)| rest.chars().next());
-    matches!(state, Some('Z' | 'X'))
+    let (_, rest) = status.rsplit_once(") ")?;
+    Some(rest.starts_with(['Z', 'X']))
 }
 
 impl Drop for ThreadEnd {
     fn drop(&mut self) {
-        let is_needed = || this_thread() == main_thread() || main_thread_has_ended();
-        if !ours().is_empty() && is_needed() {
-            start_watching();
-        }
+        let this = this_thread();
+        threads().users.retain(|id| *id != this);
+        start_watching();
     }
 }
 
+/// Whether the library has threads other than `this`, and no thread of the host is known whose end
+/// will be noticed. The host may have other threads, which have not used the library.
+fn is_needed(this: libc::pid_t) -> bool {
+    let threads = threads();
+    threads.users.is_empty() && threads.ours.iter().any(|id| *id != this)
+}
+
+/// Starts the thread that watches for the end of the host's threads, if it is needed.
 fn start_watching() {
-    /// The process in which a thread watches for the end of the host's threads.
+    /// The process in which a thread watches.
     static WATCHED: AtomicU32 = AtomicU32::new(0);
 
+    if !is_needed(this_thread()) {
+        return;
+    }
     let process = this_process();
     if WATCHED.swap(process, Ordering::Relaxed) == process {
         return;
     }
     let watched = spawn("esales-signals", Stack::Ours, || {
-        watch();
+        let has_watched = watch();
         WATCHED.store(0, Ordering::Relaxed);
+        // The last user may have ended between the last look and the store.
+        if has_watched.is_some() {
+            start_watching();
+        }
     });
     if watched.is_err() {
         WATCHED.store(0, Ordering::Relaxed);
     }
 }
 
-/// How long the watching thread waits before it lists the threads again. The first waits are short,
-/// for a thread that is about to end.
+/// How long the watching thread waits before it looks again. The first waits are short, for a
+/// thread that is about to end.
 const FIRST_WAIT: Duration = Duration::from_millis(1);
 const LONGEST_WAIT: Duration = Duration::from_millis(500);
+/// The longest wait while the main thread runs, as it usually does as long as the process.
+const LONGEST_WAIT_FOR_MAIN: Duration = Duration::from_secs(2);
 
-/// Unblocks all signals in this thread while the host has no thread, until this is the last thread.
-/// Then the process ends as it would without the library.
-fn watch() {
+/// Unblocks all signals in this thread while the host has no thread, as long as this is needed.
+/// When this is the last thread, the process ends as it would without the library. `None`: it is
+/// not possible here.
+fn watch() -> Option<()> {
     let this = this_thread();
     let mut wait = FIRST_WAIT;
-    while let Some(others) = others(this) {
-        let ours = ours().clone();
-        if others.is_empty() {
-            return;
-        }
-        let result = match others.iter().all(|id| ours.contains(id)) {
-            true => signals::open_all(),
-            false => signals::block_all(),
+    while is_needed(this) {
+        let longest = match main_thread_has_ended()? {
+            true => {
+                let others = others(this)?;
+                let ours = threads().ours.clone();
+                let result = match others.iter().all(|id| ours.contains(id)) {
+                    true => signals::open_all(),
+                    false => signals::block_all(),
+                };
+                result.ok()?;
+                LONGEST_WAIT
+            }
+            false => LONGEST_WAIT_FOR_MAIN,
         };
-        if result.is_err() {
-            return;
-        }
         std::thread::sleep(wait);
-        wait = (wait * 2).min(LONGEST_WAIT);
+        wait = (wait * 2).min(longest);
     }
+    Some(())
 }
 
-/// The threads of this process, except `this` and a main thread that has ended. `None`: /proc does
-/// not show them.
+/// The threads of this process, except `this` and the main thread, which has ended. `None`: /proc
+/// does not show them.
 fn others(this: libc::pid_t) -> Option<Vec<libc::pid_t>> {
     let main = main_thread();
     let listed = fs::read_dir("/proc/self/task").ok()?;
     let ids = listed.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-    Some(
-        ids.filter(|id| *id != this && !(*id == main && main_thread_has_ended()))
-            .collect(),
-    )
+    Some(ids.filter(|id| *id != this && *id != main).collect())
 }

@@ -1,4 +1,4 @@
-"""Nodes with a network each, which a switch connects. They live in namespaces without a name: nothing of them is in the
+"""Nodes with separate networks, connected by a switch. They are namespaces without a name: nothing of them is in the
 machine's own network, and they end with the processes that hold them, however the test ends. Needs root."""
 
 import contextlib
@@ -11,7 +11,7 @@ libc = ctypes.CDLL(None, use_errno=True)
 
 
 def set_network(descriptor):
-    """Moves this thread into a network."""
+    """Moves this thread into a network namespace."""
     if libc.setns(descriptor, CLONE_NEWNET):
         raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
@@ -25,7 +25,7 @@ class Node:
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         assert self._holder.stdout.readline() == b"\n", "no network namespace can be made"
         self.pid = self._holder.pid
-        #: What a command is put behind, to run in this node. It has the same process id as the command.
+        #: The prefix of a command that runs in this node. The process id of the prefix is that of the command.
         self.within = ("nsenter", f"--net=/proc/{self.pid}/ns/net", "--")
         self.run("ip", "link", "set", "dev", "lo", "up")
 
@@ -34,7 +34,7 @@ class Node:
 
     @contextlib.contextmanager
     def inside(self):
-        """Sockets that this thread makes meanwhile are this node's, and so are the threads that it starts."""
+        """Sockets and threads that this thread makes meanwhile belong to this node."""
         with open("/proc/thread-self/ns/net", "rb") as own, open(f"/proc/{self.pid}/ns/net", "rb") as theirs:
             set_network(theirs.fileno())
             try:
@@ -48,7 +48,7 @@ class Node:
 
 
 class Network:
-    """A switch, and the nodes that are plugged into it."""
+    """A switch, and the nodes that are connected to it."""
 
     def __init__(self):
         self._nodes = contextlib.ExitStack()

@@ -91,6 +91,36 @@ def test_engine_is_refused_with_the_name_of_its_setting(setting, expected, start
     assert "may yet" not in call["detail"]
 
 
+def test_delivery_and_operators_commands_work_when_the_memory_of_the_engine_is_full(
+        kind, start_engine, produce, drain, settle, status, operate, service):
+    engine = start_engine(server=kind)
+    spool = engine.url()
+    service.tell(400)
+    producer = produce("a", 0, 20, spool=spool)
+    producer.finish()
+    first = drain(spool=spool)
+    wait_for(lambda: status(spool)["dead"] == 20, "no dead letters", LONG_S)
+    first.kill()
+    first.wait()
+    service.tell(503)
+    more = produce("b", 0, 200, spool=spool)
+    more.finish()
+    engine("CONFIG", "SET", "maxmemory", "1")
+    refused(more.ask("push b-200"), "maxmemory", "OOM")
+    drain(spool=spool)
+    wait_for(lambda: status(spool)["origins"][0]["gate_failures"] > 0, "the gate stays open", LONG_S)
+    for arguments in (["queue", "retry", "--now"], ["queue", "dead", "retry", "a-0"], ["queue", "dead", "drop", "a-1"],
+                      ["queue", "purge", "--customer-key", "nobody"]):
+        done = operate(*arguments, spool=spool)
+        assert done.returncode == 0, done
+    service.tell(204)
+    report, counters = settle(spool, more)
+    assert (report.lost, report.duplicated) == ([], [])
+    assert (counters["accepted"], counters["delivered"], counters["dead"], counters["dropped"]) == (220, 201, 18, 1), counters
+    engine("CONFIG", "SET", "maxmemory", "0")
+    assert more.ask("push b-200")["status"] == "ESALES_QUEUED"
+
+
 def test_replica_loading_and_busy_engines_are_refused(kind, start_engine, produce):
     primary = start_engine(server=kind)
     replica = start_engine("--replicaof", f"127.0.0.1 {primary.port}", server=kind)

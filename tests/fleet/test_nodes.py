@@ -1,4 +1,5 @@
-"""Three nodes with a network each: an engine, and two agents that deliver its spool. A fourth has the service."""
+"""Three nodes, each with its own network: an engine, and two agents that deliver its spool. A fourth node has the
+service."""
 
 import contextlib
 import http.client
@@ -20,7 +21,7 @@ RETRY_AFTER_S = 1
 
 
 class HoldingService(Service):
-    """Holds its answers back while it is told to."""
+    """Holds its answers back on request."""
 
     def __init__(self, **options):
         self.may_answer = threading.Event()
@@ -32,7 +33,8 @@ class HoldingService(Service):
 
 
 class Shop:
-    """Enqueues by an agent from a thread of its own; `calls` has what became of each call, as tests/fleet/accounting.py wants it."""
+    """Enqueues through an agent from a separate thread. `calls` has the result of each call, in the form of
+    tests/fleet/accounting.py."""
 
     def __init__(self, agent, prefix, count=100_000):
         self.agent, self.calls, self._stops = agent, [], threading.Event()
@@ -47,7 +49,7 @@ class Shop:
             with contextlib.suppress(OSError, http.client.HTTPException):
                 status = "ESALES_QUEUED" if self.agent.post(cart(f"{prefix}-{n}"), is_local=True).status == 202 else "refused"
             self.calls.append({"id": f"{prefix}-{n}", "status": status})
-            # A little load, rather than all that the machine has.
+            # A small load that does not occupy the whole machine.
             self._stops.wait(0.005)
 
     def finish(self):
@@ -60,7 +62,7 @@ class Shop:
 
 
 class Fleet:
-    """The agents, and who leads."""
+    """The agents, and the leader."""
 
     def __init__(self, agents, spool, ask):
         self.agents, self.spool, self._ask = agents, spool, ask
@@ -69,7 +71,7 @@ class Fleet:
         return self._ask(self.spool)
 
     def leader(self):
-        """The agent that leads; `None`: none does."""
+        """The agent that leads; `None`: there is none."""
         leader = self.status()["leader"]
         pid = leader and int(re.search(r"process (\d+)", leader)[1])
         return next((agent for agent in self.agents if agent.process.pid == pid), None)
@@ -89,7 +91,7 @@ def network(stack):
 @pytest.fixture
 def store(network, start_engine):
     """The engine, in its node."""
-    # Its own protection would refuse other machines, since it has no password.
+    # Its protected mode would refuse other machines, because it has no password.
     return start_engine("--protected-mode", "no", node=network.add())
 
 
@@ -148,7 +150,7 @@ def test_other_node_delivers_within_the_lease_and_nothing_is_lost_when_the_leadi
     shops[1].stop()
     report, counters = judged(*shops)
     assert (report.lost, report.unexpected) == ([], []), report
-    # What was in flight goes twice.
+    # Requests in flight are sent twice.
     assert len(report.duplicated) <= CONCURRENCY
     assert all(len(service.ids[name]) == 2 for name in report.duplicated)
     assert counters["delivered"] == counters["accepted"] == len(service.ids)
@@ -165,7 +167,7 @@ def test_nodes_send_one_probe_at_a_time_when_the_service_is_out(fleet, service, 
         shop.finish()
 
     def gaps():
-        # After what was in flight when the deliveries began to back off.
+        # After the requests that were in flight when the deliveries began to back off.
         probes = service.times[CONCURRENCY:]
         return [later - earlier for earlier, later in zip(probes, probes[1:])]
 
@@ -174,7 +176,8 @@ def test_nodes_send_one_probe_at_a_time_when_the_service_is_out(fleet, service, 
     fleet.wait_until_leader(two, "the other agent does not lead")
     before = len(gaps())
     wait_for(lambda: len(gaps()) >= before + 4, "no probes of the other agent", LONG_S)
-    # One for each Retry-After, of both agents together: a second one with a schedule of its own would come in between.
+    # One probe for each Retry-After, from both agents together. An agent with a separate schedule would send one in
+    # between.
     assert all(gap >= RETRY_AFTER_S - 0.01 for gap in gaps()), gaps()
     service.tell(204)
     report, counters = judged(*shops)
@@ -204,7 +207,7 @@ def test_answers_of_a_node_that_was_cut_off_for_longer_than_the_lease_are_refuse
     network.plug_in(one.node)
     wait_for(lambda: "on standby" in one.log.read_text(), "the first agent does not find out that another one leads", LONG_S)
     assert fleet.leader() is two
-    # It is of use again, first as a shop's agent, and then as the leader.
+    # The agent works again, first for a shop, and then as the leader.
     shops.append(Shop(one, "back", 20))
     shops[2].finish()
     report, counters = judged(*shops)

@@ -1,6 +1,8 @@
 /* A host whose main thread ends by pthread_exit. The first argument says who uses the library and what then goes on:
      main     the main thread; no other thread of the host is left
      late     another thread, which ends after the main thread
+     early    another thread, which ends before the main thread
+     bystander  another thread, which ends before the main thread; a third one, which does not use the library, ends last
      handler  the main thread; another one stays, and has a handler for SIGTERM
      waiter   the main thread; another one stays, and waits for SIGTERM, which all threads block
    The second, if there is one, is a signal to be blocked in all threads of the host. Options are those of the environment.
@@ -56,6 +58,18 @@ static void *late(void *unused) {
     return unused;
 }
 
+static void *early(void *unused) {
+    use();
+    return unused;
+}
+
+static void *bystander(void *unused) {
+    while (!main_thread_has_ended()) sched_yield();
+    puts("ready");
+    fflush(stdout);
+    return unused;
+}
+
 static void on_term(int signal) {
     (void)signal;
     handler_thread = thread_id();
@@ -93,10 +107,13 @@ int main(int argc, char **argv) {
     if (argc > 2) sigaddset(&set, atoi(argv[2]));
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     if (!strcmp(argv[1], "handler")) signal(SIGTERM, on_term);
-    if (strcmp(argv[1], "late")) use();
+    int uses_another = !strcmp(argv[1], "early") || !strcmp(argv[1], "bystander");
+    if (uses_another && (pthread_create(&thread, NULL, early, NULL) || pthread_join(thread, NULL))) return 1;
+    if (!uses_another && strcmp(argv[1], "late")) use();
     if (!strcmp(argv[1], "late")) pthread_create(&thread, NULL, late, NULL);
     if (!strcmp(argv[1], "handler")) pthread_create(&thread, NULL, with_handler, NULL);
     if (!strcmp(argv[1], "waiter")) pthread_create(&thread, NULL, waiter, &set);
-    if (!strcmp(argv[1], "main")) puts("ready"), fflush(stdout);
+    if (!strcmp(argv[1], "bystander")) pthread_create(&thread, NULL, bystander, NULL);
+    if (!strcmp(argv[1], "main") || !strcmp(argv[1], "early")) puts("ready"), fflush(stdout);
     pthread_exit(NULL);
 }

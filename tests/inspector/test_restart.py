@@ -135,8 +135,8 @@ def test_inspector_is_cleared_when_the_sandbox_was_cleared_while_it_was_disconne
     assert ids(page) == ["new"]
 
 
-#: A page that can be hidden, and whose timers of a minute fire at once. Only the pause of a hidden page uses such a
-#timer.
+#: A page that can be hidden, and whose timers of a minute fire at once. Only the pause of a hidden page uses such
+#: a timer.
 HIDEABLE = """() => {
     const { setTimeout } = window;
     window.setTimeout = (act, ms) => setTimeout(act, ms === 60000 ? window.minute ?? 0 : ms);

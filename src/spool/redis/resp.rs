@@ -13,7 +13,7 @@ const MAX_REPLY: usize = 256 << 20;
 /// A command and its arguments.
 #[derive(Default)]
 pub(super) struct Command {
-    words: usize,
+    count: usize,
     bytes: Vec<u8>,
 }
 
@@ -29,7 +29,7 @@ impl Command {
 
     /// Appends the arguments of another command.
     pub(super) fn with_all(mut self, other: &Command) -> Command {
-        self.words += other.words;
+        self.count += other.count;
         self.bytes.extend_from_slice(&other.bytes);
         self
     }
@@ -40,7 +40,7 @@ impl Command {
 
     pub(super) fn push(&mut self, word: impl AsRef<[u8]>) {
         let word = word.as_ref();
-        self.words += 1;
+        self.count += 1;
         self.head(b'$', word.len());
         self.bytes.extend_from_slice(word);
         self.bytes.extend_from_slice(b"\r\n");
@@ -61,7 +61,7 @@ impl Command {
     /// Appends the encoded command.
     pub(super) fn encode(&self, out: &mut Vec<u8>) {
         out.push(b'*');
-        out.extend_from_slice(itoa::Buffer::new().format(self.words).as_bytes());
+        out.extend_from_slice(itoa::Buffer::new().format(self.count).as_bytes());
         out.extend_from_slice(b"\r\n");
         out.extend_from_slice(&self.bytes);
     }

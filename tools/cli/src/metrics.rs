@@ -214,7 +214,7 @@ impl Page<'_> {
         let samples = usual.into_iter().chain(found);
         self.family(
             "dead_letters",
-            "Dead letters that are kept, by the status that they died with",
+            "Dead letters in the spool, by their status",
             samples.map(|(status, n)| (label("status", status.name()), n as f64)),
         );
     }
@@ -234,7 +234,7 @@ impl Page<'_> {
             ),
             (
                 "failures_in_a_row",
-                "Deliveries to an origin that failed in a row",
+                "Consecutive failed deliveries to an origin",
                 |o| f64::from(o.gate_failures),
             ),
             (

@@ -1,5 +1,5 @@
--- The oldest entries of a stream behind a sequence number, for the drainer: each with what is known of its attempts, and
--- whether its delivery has begun.
+-- The oldest entries of a stream after a sequence number, for the drainer: each with its last attempt, and whether its
+-- delivery has begun.
 if not leads(ARGV[1]) then return 0 end
 local n = redis.call('HGET', D, 'u:' .. ARGV[2])
 if not n then return {} end

@@ -1,4 +1,4 @@
--- Drops dead letters. Answers the number of those that were there.
+-- Drops dead letters. Returns the number of dead letters that existed.
 local known, refused = origins()
 if refused then return refused end
 local done = 0

@@ -1,4 +1,4 @@
--- The gate of an origin, as it was packed.
+-- The packed gate of an origin.
 local known, refused = origins()
 if refused then return refused end
 local n = redis.call('HGET', D, 'u:' .. ARGV[1])

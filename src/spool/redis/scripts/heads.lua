@@ -1,4 +1,4 @@
--- The newest sequence number, and the lowest that is pending.
+-- The newest sequence number, and the lowest pending one.
 local known, refused = origins()
 if refused then return refused end
 local lowest = false

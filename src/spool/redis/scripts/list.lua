@@ -1,4 +1,4 @@
--- The entries behind a sequence number, of each origin or (`dead`) of the dead letters, at most so many of each.
+-- The entries after a sequence number, of each origin or (`dead`) of the dead letters, at most `limit` of each.
 local known, refused = origins()
 if refused then return refused end
 local start = '(' .. entry_id(ARGV[2])

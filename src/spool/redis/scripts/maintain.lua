@@ -1,4 +1,4 @@
--- Forgets producers that have accepted nothing for days. Answers where the next call continues.
+-- Forgets producers that have accepted nothing for days. Returns the position at which the next call continues.
 if not leads(ARGV[1]) then return 0 end
 local time = redis.call('TIME')
 local before = tonumber(time[1]) * 1000 - tonumber(ARGV[3])

@@ -1,4 +1,4 @@
--- What an operator sees at a glance.
+-- The overview for an operator.
 local known, refused = origins()
 if refused then return refused end
 local lengths = {}

@@ -15,6 +15,10 @@ local function count(producer, field, number)
   redis.call('HINCRBY', PRODUCERS, producer .. ':' .. field, number)
 end
 
+-- Lets the rest of the script write although the engine's memory is full: an engine refuses only the first write of a script
+-- that may need memory, and DEL needs none. For what the drainer and an operator do, which frees memory in the end.
+local function write_when_memory_is_full() redis.call('DEL', P .. 'none') end
+
 -- The fields of a stream's entry as a table.
 local function fields(entry)
   local found = {}
@@ -24,7 +28,7 @@ end
 
 local function at(stream, seq) return redis.call('XRANGE', stream, entry_id(seq), entry_id(seq))[1] end
 
--- The number of origins; an error if the counters are gone while the spool is there, or are of another version.
+-- The number of origins; an error if the counters are missing but the spool exists, or if they have another version.
 local function origins()
   local c = redis.call('HMGET', C, 'v', 'n')
   if c[1] == FORMAT then return tonumber(c[2] or '0') end
@@ -39,7 +43,7 @@ local function keep_receipt(id, value, ms)
   if ms == '0' then redis.call('DEL', receipt(id)) else redis.call('SET', receipt(id), value, 'PX', ms) end
 end
 
--- Whether the token's holder leads; its lease then begins anew.
+-- Whether the holder of the token is the leader; renews its lease.
 local function leads(token)
   if redis.call('GET', LEAD) ~= token then return false end
   redis.call('PEXPIRE', LEAD, 5000)
@@ -64,7 +68,7 @@ local function drop_pending(n, seq, entry, why, now, ms)
   keep_receipt(found.i, 'x ' .. found.a .. ' ' .. now .. ' ' .. attempts .. ' ' .. why, ms)
 end
 
--- Takes a dead letter out of its list.
+-- Removes a dead letter from its list.
 local function take_letter(seq)
   local entry = at(DEAD, seq)
   if not entry or redis.call('XDEL', DEAD, entry[1]) == 0 then return nil end

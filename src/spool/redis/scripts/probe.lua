@@ -1,6 +1,7 @@
--- Ends the pause of every gate that backs off. Answers their number.
+-- Ends the pause of every closed gate. Returns the number of these gates.
 local known, refused = origins()
 if refused then return refused end
+write_when_memory_is_full()
 local done = 0
 for n = 1, known do
   local gate = redis.call('HGET', D, 'g:' .. n)

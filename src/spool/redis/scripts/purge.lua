@@ -1,5 +1,5 @@
--- Drops pending entries and dead letters with everything that their receipts say: pairs of a `u` and the origin (or nothing: a dead letter)
--- and sequence number. Answers the number of those that were there.
+-- Drops pending entries and dead letters, and the texts of their receipts: pairs of `uORIGIN` (empty: a dead letter)
+-- and the sequence number. Returns the number of entries that existed.
 local known, refused = origins()
 if refused then return refused end
 local receipt_ms, now, done = ARGV[1], ARGV[2], 0

@@ -1,4 +1,4 @@
--- Accepts a notification. Answers 1: accepted; 0: its id was accepted before; -1: the spool is full.
+-- Accepts a notification. Returns 1: accepted; 0: its id was accepted before; -1: the spool is full.
 local origin, id, path, body, accepted, producer = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6]
 local attempts, detail, max_items, max_bytes = ARGV[7], ARGV[8], tonumber(ARGV[9]), tonumber(ARGV[10])
 local drops_oldest, receipt_ms, age_ms, producer_accepted = ARGV[11] == '1', ARGV[12], tonumber(ARGV[13]), tonumber(ARGV[14])

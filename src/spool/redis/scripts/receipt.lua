@@ -1,4 +1,4 @@
--- What is known of an id: a packed receipt, or the entry that is pending with what is known of its attempts.
+-- The packed receipt of an id, or its pending entry with the last attempt.
 local kept = redis.call('GET', receipt(ARGV[1]))
 local n, seq = string.match(kept or '', '^q (%d+) (%d+)$')
 if not n then return kept end

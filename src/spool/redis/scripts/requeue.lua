@@ -1,4 +1,4 @@
--- Enqueues dead letters again, each with this path and body, at the end. Answers the number of those that were there.
+-- Enqueues dead letters again, each with this path and body, at the end. Returns the number of dead letters that existed.
 local known, refused = origins()
 if refused then return refused end
 local accepted, done = ARGV[1], 0

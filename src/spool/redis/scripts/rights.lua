@@ -1,4 +1,4 @@
--- The commands that this user may not use. Engines before 7.0 cannot be asked: they say so when the command is used.
+-- The commands that this user may not use. Engines before 7.0 report this only when the command is used.
 local refused = {}
 if redis.acl_check_cmd then
   local needed = {

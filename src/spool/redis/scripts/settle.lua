@@ -1,6 +1,6 @@
--- Records settlements and gates. Only what is still there is counted, so that the same call may be made twice.
--- A settlement has eight words: fate, origin, sequence number, id, producer, bytes, what is to be kept of it, and the age
--- and latency of a delivery; a gate has two.
+-- Records settlements and gates. Only entries that still exist are counted, so that the same call may be made twice.
+-- A settlement has eight arguments: fate, origin, sequence number, id, producer, bytes, the text to keep, and the age and
+-- latency of a delivery. A gate has two.
 local max_dead, receipt_ms, settlements = tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
 local known, refused = origins()
 if refused then return refused end
@@ -58,7 +58,7 @@ for _ = 1, settlements do
       end
       keep_receipt(id, kept, receipt_ms)
     elseif redis.call('HDEL', X, seq) == 1 and fate == 'd' then
-      -- Dropped while it was in flight, and delivered all the same.
+      -- Dropped while it was in flight, and delivered nevertheless.
       sums.drop = sums.drop - 1
       count(producer, 'o', -1)
       delivered(producer, recent)
