@@ -1,4 +1,4 @@
-"""Several spools by name in one engine, each with a drainer of its own: how far one drainer goes, how far several go, and
+"""Several named spools in one engine, each with its own drainer: the rate of one drainer, the rate of several, and
 the order of a visitor's events. A visitor's session is always in the same spool, by a hash of its key."""
 
 import collections
@@ -14,12 +14,12 @@ from counting import Service
 from environments import as_environment
 from waiting import wait_for
 
-#: How many spools there are when there is more than one.
+#: The number of spools in the tests with several.
 SEVERAL = 3
 SESSIONS = [f"session-{n}" for n in range(12)]
 EVENTS = 4
 COUNT = len(SESSIONS) * EVENTS
-#: How many requests the service takes in each second; it refuses the others.
+#: The number of requests that the service accepts per second; it refuses the others.
 RATE = 6
 RETRY_AFTER_S = 1
 
@@ -30,12 +30,12 @@ def name_of(session, spools):
 
 
 class LimitedService(Service):
-    """Takes so many requests a second, or a time for each that the test decides about: it holds its answers back until they
-    are released."""
+    """A service that holds its answers back until the test releases them, or accepts a limited number of requests per
+    second."""
 
     def __init__(self, rate=None):
         self.rate = rate
-        #: By second: how many requests were taken, and how many were refused.
+        #: The number of requests that were accepted and refused, by second.
         self.taken, self.refused = collections.Counter(), collections.Counter()
         self.held = self.most_held = self._round = 0
         self._is_open, self._request = False, threading.local()
@@ -58,20 +58,20 @@ class LimitedService(Service):
             assert self._released.wait_for(lambda: self._is_open or self._round > self._request.round, LONG_S)
 
     def release(self):
-        """Answers what is held back."""
+        """Sends the answers that are held back."""
         with self._released:
             self.held, self._round = 0, self._round + 1
             self._released.notify_all()
 
     def open(self):
-        """Holds nothing back any more."""
+        """Stops holding answers back."""
         with self._released:
             self._is_open = True
             self._released.notify_all()
 
 
 class Shop:
-    """A shop with so many spools and a drainer for each, whose service is limited."""
+    """A shop with this many spools and a drainer for each, whose service is limited."""
 
     def __init__(self, engine, stack, command, folder, service, spools, concurrency):
         self.service, self.engine, self.calls, self.agents = service, engine, [], {}
@@ -91,20 +91,20 @@ class Shop:
         self.calls.append({"id": f"{session}/{number}", "status": "ESALES_QUEUED" if answer.status == 202 else "refused"})
 
     def enqueue_all(self):
-        """As visitors come: the sessions' events are mixed."""
+        """Enqueues the events of all sessions mixed, as from real visitors."""
         for number in range(EVENTS):
             for session in SESSIONS:
                 self.enqueue(session, number)
         assert len(queued(self.calls)) == COUNT
 
     def parts(self):
-        """How many events each spool has."""
+        """The number of events in each spool."""
         parts = collections.Counter(name_of(session, len(self.agents)) for session in SESSIONS)
         return [parts[name] * EVENTS for name in self.agents]
 
     def rounds(self, concurrency):
-        """Delivers everything, and returns how often the service had to answer all that it held: each time it waits until
-        every drainer has as many requests in flight as it may."""
+        """Delivers all events in rounds, and returns the number of rounds. In each round the service waits until every
+        drainer has as many requests in flight as its concurrency allows, and answers them."""
         left, rounds = self.parts(), 0
         while any(left):
             in_flight = [min(concurrency, part) for part in left]
@@ -120,7 +120,7 @@ def open_shop(stack, start_engine, command, tmp_path):
     def open_one(spools, concurrency, **limits):
         service = stack.enter_context(LimitedService(**limits))
         folder = tmp_path / f"{spools}-spools"
-        # A test that fails before it lets the service answer is not to wait for it.
+        # A test that fails before the service answers must not wait for it.
         stack.callback(service.open)
         return Shop(start_engine(), stack, command, folder, service, spools, concurrency)
 
@@ -130,7 +130,7 @@ def open_shop(stack, start_engine, command, tmp_path):
 def out_of_order(service):
     """The sessions whose events did not arrive in the order of their numbers."""
     arrived = collections.defaultdict(list)
-    # In the order of their arrival.
+    # The events in the order of their arrival.
     for name in service.ids:
         session, number = name.split("/")
         arrived[session].append(int(number))
@@ -164,11 +164,11 @@ def test_one_drainer_ends_at_its_concurrency_and_several_go_past_it(concurrency,
         shop.enqueue_all()
         rounds[spools] = shop.rounds(concurrency)
         assert_each_arrived_once(shop, settle_in)
-        # Never more at a time, however much is pending.
+        # Never more at a time, whatever the number of pending events.
         assert shop.service.most_held == spools * concurrency
         if concurrency == 1:
             assert out_of_order(shop.service) == []
-    # With several spools the one with the most events decides.
+    # With several spools, the largest one takes the longest.
     assert rounds[1] == math.ceil(COUNT / concurrency) and rounds[1] >= 2 * rounds[SEVERAL], rounds
 
 
@@ -179,9 +179,9 @@ def test_drainers_end_at_the_rate_of_the_service_and_keep_the_order_of_each_sess
     shop.service.open()
     wait_for(lambda: len(shop.service.ids) == COUNT, "not all is delivered", LONG_S)
     assert_each_arrived_once(shop, settle_in)
-    # The rate is reached by one drainer already, and the service refuses what is more.
+    # One drainer already reaches the rate, and the service refuses further requests.
     assert max(shop.service.taken.values()) == RATE and sum(shop.service.refused.values()) > 0
-    # It is not asked over and over: each drainer waits for Retry-After.
+    # The service does not get requests continuously, because each drainer waits for Retry-After.
     assert max(shop.service.refused.values()) <= spools, shop.service.refused
     assert out_of_order(shop.service) == []
 
