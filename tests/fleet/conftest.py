@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import queue
+import signal
 import subprocess
 import sys
 import threading
@@ -147,16 +148,20 @@ def drain(command, stack, service, tmp_path):
     count = iter(range(100))
 
     def start(**options):
-        options = {"base_url": service.base_url, "concurrency": 8, **options}
+        # It ends if it cannot open the spool within enqueue_timeout_ms, which may be long on a busy machine.
+        options = {"base_url": service.base_url, "concurrency": 8, "enqueue_timeout_ms": 30000, **options}
         log = open(tmp_path / f"drain-{next(count)}.log", "w", encoding="utf-8")
         process = subprocess.Popen([str(command), "drain"], env={**clean_environment(), **as_environment(options)},
                                    stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         process.log = log.name
 
         def end():
+            code = process.poll()
             process.kill()
             process.wait()
             log.close()
+            # Unless the test killed it. Otherwise whatever the test waited for would be blamed.
+            assert code in (None, -signal.SIGKILL), f"the drainer had ended with {code}: {pathlib.Path(log.name).read_text()}"
 
         stack.callback(end)
         return process

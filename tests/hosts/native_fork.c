@@ -241,6 +241,21 @@ static uint64_t now_ns(void) {
     return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
+/* Waits for a child that ends itself by its alarm if it hangs; shows before where it hangs. */
+static int ended_in_time(pid_t child) {
+    const uint64_t late = now_ns() + (CHILD_S / 3 - 8) * 1000000000ull;
+    const struct timespec pause = {0, 200000};
+    siginfo_t ended = {0};
+    char command[128];
+    while (now_ns() < late && waitid(P_PID, (id_t)child, &ended, WEXITED | WNOHANG | WNOWAIT) == 0 && ended.si_pid == 0)
+        nanosleep(&pause, NULL);
+    if (ended.si_pid == 0) {
+        snprintf(command, sizeof command, "gdb -p %d -batch -ex 'thread apply all backtrace 20' >&2", (int)child);
+        if (system(command) != 0) fprintf(stderr, "the child hangs, and gdb does not show where\n");
+    }
+    return ended_well(child);
+}
+
 /* A child uses the library for the first time while it forks; this process never uses it. */
 static int first(int rounds, uint64_t longest_ns, unsigned seed) {
     int i;
@@ -262,7 +277,7 @@ static int first(int rounds, uint64_t longest_ns, unsigned seed) {
                 first_use(&child_ok);
                 _exit(!child_ok);
             }
-            child_ok = ended_well(grandchild);
+            child_ok = ended_in_time(grandchild);
             pthread_join(thread, NULL);
             _exit(!(user_ok && child_ok));
         }

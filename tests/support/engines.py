@@ -48,7 +48,7 @@ class Engine:
         self.node, self.host = node, node.address if node else "127.0.0.1"
         self.folder, self.settings, self.server = pathlib.Path(folder), [str(s) for s in settings], server
         self.sentinel, self.port = sentinel, port or free_port()
-        self.process = None
+        self.process, self._is_meant_to_run = None, False
         self.folder.mkdir(parents=True, exist_ok=True)
 
     def start(self, wait=True):
@@ -66,6 +66,7 @@ class Engine:
             [*within, "setpriv", "--pdeathsig", "KILL", program, *arguments, *self.settings],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )
+        self._is_meant_to_run = True
         if wait:
             self.wait_until_up()
         return self
@@ -77,7 +78,9 @@ class Engine:
             assert time.monotonic() < deadline, "the server does not start"
             with contextlib.suppress(OSError, ReplyError):
                 self("PING")
-                return
+                # Another test's server may have got the port, and this one is about to end.
+                if int(self.info("process_id")) == self.process.pid:
+                    return
             time.sleep(0.01)
 
     def __call__(self, *words, timeout=30):
@@ -94,9 +97,14 @@ class Engine:
         return lines[name]
 
     def kill(self):
-        if self.process and self.process.poll() is None:
-            self.process.kill()
-            self.process.wait()
+        if not self._is_meant_to_run:
+            return
+        self._is_meant_to_run = False
+        code = self.process.poll()
+        self.process.kill()
+        self.process.wait()
+        # Otherwise whatever the test waited for would be blamed.
+        assert code is None, f"the engine had ended with {code}: {(self.folder / 'log').read_text()}"
 
     def hang(self):
         self.process.send_signal(signal.SIGSTOP)
