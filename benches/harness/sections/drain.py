@@ -5,7 +5,7 @@ import json
 import re
 import statistics
 
-from ..measure import Way, compare, pinned, run
+from ..measure import compare, pinned, run
 from ..report import Found, Table, figure, plain, timings
 from ..stage import WORKERS
 from .queue import OURS, durable, from_c, own_file
