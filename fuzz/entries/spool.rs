@@ -74,6 +74,8 @@ fn drain_with(name: &str, content: &[u8]) {
     }
     fs::write(path.join(name), &bytes).unwrap();
     read_all(&*spool, deadline);
+    // First: a producer whose spool was deleted makes a new one.
+    drop(spool);
     fs::remove_dir_all(&path).unwrap();
 }
 

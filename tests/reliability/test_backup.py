@@ -6,7 +6,7 @@ import threading
 import pytest
 from counting import Service
 from spool_files import attempts, enqueued_ids
-from test_disk import produced
+from test_disk import mounted, produced, remount
 from test_kill import Accepted, kill
 from waiting import wait_for
 
@@ -47,6 +47,17 @@ def test_backup_has_all_events_when_no_process_drains(spooler, esales_notify, co
     # The spool itself is unchanged.
     report = counters(options["spool"])
     assert (report["accepted"], report["pending"]) == (len(ids), len(ids)), report
+
+
+def test_backup_leaves_no_file_when_the_disk_is_full(spooler, esales_notify, options, tmp_path):
+    ids, _, _ = produced(spooler, "x", 8000, options)
+    with mounted(tmp_path / "disk", "size=1m") as disk:
+        copy = disk / "copy"
+        failed = esales_notify("queue", "backup", copy, spool=options["spool"], check=False)
+        assert failed.returncode == 6 and "the disk is full" in failed.stderr, failed
+        assert list(disk.iterdir()) == []
+        remount(disk, "size=64m")
+        assert backup(esales_notify, options, copy) == len(ids) == 8000
 
 
 def test_backup_has_all_pending_events_when_it_is_made_in_an_outage(

@@ -16,18 +16,21 @@ use super::journal::JournalWriter;
 use super::view::View;
 use super::{DEAD, RECEIPTS, SEGMENT, SEGMENT_END, dead, disk, segment_name};
 
-/// Copies the spool into the directory `to`, which must be empty or not exist. Returns the number
-/// of pending notifications in the copy.
+/// Copies the spool into the new directory `to`. Returns the number of pending notifications in the
+/// copy. If it fails, nothing stays there: part of a copy could be taken for a backup.
 pub(super) fn copy(directory: &SpoolDirectory, to: &Path, deadline: Instant) -> io::Result<u64> {
-    match std::fs::read_dir(to) {
-        Ok(mut entries) => {
-            if entries.next().is_some() {
-                return Err(io::Error::other("it is not empty; name a new directory"));
-            }
-        }
-        Err(e) if e.kind() == io::ErrorKind::NotFound => {}
-        Err(e) => return Err(e),
+    if to.symlink_metadata().is_ok() {
+        return Err(io::ErrorKind::AlreadyExists.into());
     }
+    let copied = copy_into(directory, to, deadline);
+    if copied.is_err() {
+        // The error of the copy is the one to report.
+        let _ = std::fs::remove_dir_all(to);
+    }
+    copied
+}
+
+fn copy_into(directory: &SpoolDirectory, to: &Path, deadline: Instant) -> io::Result<u64> {
     let target = SpoolDirectory::open(to, true)?;
     loop {
         let files = open_all(directory)?;
