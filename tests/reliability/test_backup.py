@@ -53,8 +53,8 @@ def test_backup_leaves_no_file_when_the_disk_is_full(spooler, esales_notify, opt
     ids, _, _ = produced(spooler, "x", 8000, options)
     with mounted(tmp_path / "disk", "size=1m") as disk:
         copy = disk / "copy"
-        failed = esales_notify("queue", "backup", copy, spool=options["spool"], check=False)
-        assert failed.returncode == 6 and "the disk is full" in failed.stderr, failed
+        failed = esales_notify("queue", "backup", copy, spool=options["spool"], code=6)
+        assert "the disk is full" in failed.stderr, failed
         assert list(disk.iterdir()) == []
         remount(disk, "size=64m")
         assert backup(esales_notify, options, copy) == len(ids) == 8000
