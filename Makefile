@@ -67,7 +67,8 @@ check:
 
 # The large counts: 2,000 rounds of kill -9, a million enqueues in an outage, 20,000 page views of 50 php-fpm workers.
 soak: tools build
-	$(RUN) env ESALES_NOTIFY_SOAK=1 $(PYTHON) -m pytest -q -s tests/reliability tests/hosts
+	cargo build --locked --release -p esales-notify-cli
+	$(RUN) env ESALES_NOTIFY_COMMAND=$(CURDIR)/target/release/esales-notify ESALES_NOTIFY_SOAK=1 $(PYTHON) -m pytest -q -s tests/reliability tests/hosts
 
 # benches/README.md explains how the results are written.
 bench: tools build

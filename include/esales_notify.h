@@ -647,12 +647,12 @@ int32_t esales_new_key(char out[37]);
  * keys, tokens or tickets.
  *
  * @param callback   receives each message. It may run on any thread, including threads of the
- *                   library, and no lock is held, so it may call functions of the library;
- *                   messages about calls made within the callback are not logged. NULL: the last
- *                   256 messages are kept for esales_log_next. When this function returns, an
- *                   earlier callback has ended, unless the call was made from within it. A forked
- *                   child keeps the callback, unless the fork happened while another thread was in
- *                   this function.
+ *                   library. No lock is held, so it may call functions of the library. Messages
+ *                   about calls made within the callback are not logged. NULL: the last 256
+ *                   messages are kept for esales_log_next. When this function returns, an earlier
+ *                   callback has ended, unless the call was made from within it. A forked child
+ *                   keeps the callback, unless the fork happened while another thread was in this
+ *                   function.
  * @param user_data  passed to the callback unchanged.
  * @param level      the most verbose level that is logged, ESALES_LOG_OFF to ESALES_LOG_DEBUG. The
  *                   level is ESALES_LOG_OFF until this function is called: nothing is logged and

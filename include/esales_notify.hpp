@@ -337,7 +337,7 @@ public:
     const char* borrow(const char* name, const std::optional<std::string>& text) {
         return text ? borrow(name, *text) : nullptr;
     }
-    /** A line for C. The number is for the message of a refusal. */
+    /** A line for C. An error message names the line by this number. */
     esales_line borrow(std::size_t number, const line& given) {
         const bool was_bad = !bad_.empty();
         esales_line c = ESALES_LINE_INIT;

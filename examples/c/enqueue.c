@@ -15,9 +15,9 @@ int main(void) {
     /* A server goes on here. A program that ends waits, or what is in the memory of its process is lost. */
     esales_stats stats = ESALES_STATS_INIT;
     if (esales_client_flush(client, 5000, &stats) < 0) printf("%llu still wait\n", (unsigned long long)stats.pending);
-    esales_receipt settled = ESALES_RECEIPT_INIT;
-    esales_client_receipt(client, receipt.id, &settled);
-    printf("%s %s\n", esales_status_name(settled.status), settled.id);
+    esales_receipt outcome = ESALES_RECEIPT_INIT;
+    esales_client_receipt(client, receipt.id, &outcome);
+    printf("%s %s\n", esales_status_name(outcome.status), outcome.id);
     esales_client_free(client);
-    return settled.status < 0;
+    return outcome.status < 0;
 }

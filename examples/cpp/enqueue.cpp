@@ -11,8 +11,8 @@ int main() {
     // A server goes on here. A program that ends waits, or what is in the memory of its process is lost.
     const auto is_empty = client->flush(std::chrono::seconds(5));
     if (!is_empty || !*is_empty) std::cout << "something still waits\n";
-    const auto settled = client->find_receipt(receipt.id);
-    if (!settled) return std::cerr << settled.failure().detail << '\n', 1;
-    std::cout << settled->status_name() << ' ' << settled->id << '\n';
-    return *settled ? 0 : 1;
+    const auto outcome = client->find_receipt(receipt.id);
+    if (!outcome) return std::cerr << outcome.failure().detail << '\n', 1;
+    std::cout << outcome->status_name() << ' ' << outcome->id << '\n';
+    return *outcome ? 0 : 1;
 }

@@ -17,8 +17,8 @@ fn main() -> Result<(), Error> {
     if !client.flush(Duration::from_secs(5))? {
         println!("{} still wait", client.stats()?.spool.pending);
     }
-    if let Some(settled) = client.receipt(&receipt.id)? {
-        println!("{} {}", settled.status, settled.id);
+    if let Some(outcome) = client.receipt(&receipt.id)? {
+        println!("{} {}", outcome.status, outcome.id);
     }
     Ok(())
 }

@@ -185,8 +185,8 @@ def test_doctor_send_gives_advice_for_a_refused_payment(doctor, sandbox, kind, a
 
 
 @pytest.mark.parametrize("answer, name, advice", [
-    ("400", "ESALES_BAD_REQUEST", "byte for byte"), ("403", "ESALES_FORBIDDEN", "private key"),
-    ("404", "ESALES_REJECTED", "v1 API"), ("503", "ESALES_SERVER_ERROR", "try later"),
+    ("400", "ESALES_BAD_REQUEST", "exactly as the service returned it"), ("403", "ESALES_FORBIDDEN", "private key"),
+    ("404", "ESALES_REJECTED", "v1 API"), ("503", "ESALES_SERVER_ERROR", "try again later"),
 ])
 def test_doctor_send_reports_the_answer_with_advice(doctor, sandbox, tmp_path, answer, name, advice):
     sandbox.script(answer)
@@ -240,7 +240,7 @@ def test_doctor_help_lists_exit_codes_and_examples(doctor):
     long, short = doctor.raw("--help"), doctor.raw("-h")
     assert long.returncode == short.returncode == 0
     text = " ".join(long.stdout.split())
-    for said in ("Exit code: 0 no check failed; 1 with --strict", "sends no notification unless --send", "--timeout-ms",
+    for said in ("Exit code: 0 no check failed; 1 with --strict", "sends no notification without --send", "--timeout-ms",
                  "No key, token or password is shown", "Examples:"):
         assert said in text, said
     assert "--strict" in short.stdout and "Exit code" in short.stdout

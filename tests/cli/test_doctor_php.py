@@ -214,7 +214,7 @@ def test_doctor_checks_every_php_that_is_named(doctor, php):
 def test_doctor_fails_when_the_named_program_is_not_php(judge, php, tmp_path):
     judge("/bin/true").expect("php.cli", "failed", "is not that of PHP")
     judge(tmp_path / "nonexistent").expect("php.cli", "failed", "No such file")
-    judge(php("php-fpm", body="echo hello >&2; true")).expect("php.web", "failed", "with -i: hello", "run it with -i to see its message")
+    judge(php("php-fpm", body="echo hello >&2; true")).expect("php.web", "failed", "with -i is not that of PHP: hello", "run it with -i to see its message")
 
 
 def test_doctor_ends_a_php_that_hangs(judge, php, tmp_path):

@@ -27,7 +27,7 @@ public sealed class Guest : MarshalByRefObject
         NotifyLog.Level = LogLevel.Debug;
         NotifyLog.Message += (sender, e) => GC.KeepAlive(e.ToString());
         var client = new Client();
-        client.Settled += (sender, e) => GC.KeepAlive(e.Receipt.ToString());
+        client.Completed += (sender, e) => GC.KeepAlive(e.Receipt.ToString());
         var visitor = Visitor.Anonymous(Identity.NewKey(), Identity.NewKey(), "UK");
         var all = new List<Thread>();
         for (int t = 0; t < threads; t++)

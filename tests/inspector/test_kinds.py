@@ -83,7 +83,7 @@ def test_order_is_a_table_whose_sums_are_not_rounded(page, sandbox):
         ["P2", "", "1", "12345678901234567890.123", "12345678901234567890.123"],
         ["", "V3", "10", "1.5E-1", "1.50"],
         ["Total", "12345678901234567891.923"]]
-    assert "a price seems to be that of one piece" in page.locator("#detail").inner_text()
+    assert "it seems to be the price of one item" in page.locator("#detail").inner_text()
 
 
 def test_order_has_a_column_for_costs_only_when_there_is_one(page, sandbox):

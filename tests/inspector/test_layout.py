@@ -88,7 +88,7 @@ def test_notice_is_hidden_when_it_is_dismissed(page, sandbox):
 
 @pytest.mark.parametrize("name, text", [
     ("400", "does not send it again"), ("403", "the token was not accepted"), ("429", "Retry-After"), ("503", "sends the notification again later"),
-    ("Wait", "shorter timeout"), ("Close", "without an answer"),
+    ("Wait", "shorter time-out"), ("Close", "without an answer"),
 ])
 @pytest.mark.parametrize("width", [1280, 320])
 def test_switch_has_a_tooltip_for_pointer_keyboard_and_screen_reader(opened, sandbox, name, text, width):

@@ -88,6 +88,6 @@ def test_backlog_is_delivered_in_bounded_memory_and_its_disk_space_is_freed(
         print(f"\n  backlog of {count}: {backlog_bytes >> 20} MiB; the drainer grew by {growth >> 10} KiB; status took "
               f"{status_s * 1000:.0f} ms; an enqueue {empty_us} µs, then {behind_us} µs")
     assert growth < 64 << 20
-    # The time includes the start of a debug build; only the difference to an empty spool is compared.
+    # `make soak` has the command as it ships; that of `make test` is built without optimisation.
     assert status_s < (0.2 if soak else 2)
     assert behind_us <= 3 * empty_us + 20

@@ -17,8 +17,8 @@ static class Enqueue
             {
                 Console.WriteLine(client.GetStats().Spool.Pending + " still wait");
             }
-            var settled = client.GetReceipt(receipt.Id);
-            Console.WriteLine(settled.StatusName + " " + settled.Id);
+            var outcome = client.GetReceipt(receipt.Id);
+            Console.WriteLine(outcome.StatusName + " " + outcome.Id);
         }
     }
 }

@@ -8,7 +8,7 @@ static class Queue
         NotifyLog.Message += (sender, e) => Console.Error.WriteLine(e);
         using (var client = new Client())
         {
-            client.Settled += (sender, e) => Console.WriteLine("settled: " + e.Receipt.StatusName);
+            client.Completed += (sender, e) => Console.WriteLine("completed: " + e.Receipt.StatusName);
             var visitor = Visitor.Anonymous(Identity.NewKey(), Identity.NewKey(), "UK");
             string id = client.EnqueueAddToCart(visitor, "a ticket").Id; // returns at once
             if (!client.Flush(TimeSpan.FromSeconds(5))) // before the program ends

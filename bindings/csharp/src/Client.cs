@@ -18,7 +18,7 @@ namespace Esales.Notify
 
         // Locked while handlers run.
         private readonly object raising = new object();
-        private EventHandler<SettledEventArgs> settled;
+        private EventHandler<CompletedEventArgs> completed;
         private bool isListening;
 
         /// <summary>
@@ -76,7 +76,7 @@ namespace Esales.Notify
         /// </summary>
         /// <exception cref="ClosedException">The client was disposed, when a handler is added.</exception>
         /// <exception cref="NotifyException">The queue cannot be used, when the first handler is added.</exception>
-        public event EventHandler<SettledEventArgs> Settled
+        public event EventHandler<CompletedEventArgs> Completed
         {
             add
             {
@@ -85,11 +85,11 @@ namespace Esales.Notify
                     if (!isListening)
                     {
                         // From now on the library keeps outcomes.
-                        Receipt first = handle.NextSettled(0);
+                        Receipt first = handle.NextDelivery(0);
                         isListening = true;
                         Listen(handle, new WeakReference<Client>(this), first);
                     }
-                    settled += value;
+                    completed += value;
                 }
             }
 
@@ -97,7 +97,7 @@ namespace Esales.Notify
             {
                 lock (gate)
                 {
-                    settled -= value;
+                    completed -= value;
                 }
             }
         }
@@ -361,14 +361,14 @@ namespace Esales.Notify
         /// Closes the client. A second call does nothing. Calls of other threads that are in progress finish normally;
         /// later calls throw a <see cref="ClosedException"/>. The process keeps delivering the queue until it ends or
         /// <see cref="StopDelivery"/> is called. The method returns at once, with one exception: it waits for a handler
-        /// of <see cref="Settled"/> that runs on another thread, so do not hold a lock that the handler needs. No
+        /// of <see cref="Completed"/> that runs on another thread, so do not hold a lock that the handler needs. No
         /// handler runs after that.
         /// </summary>
         public void Dispose()
         {
             lock (gate)
             {
-                settled = null;
+                completed = null;
                 isListening = false;
             }
             handle.Dispose();
@@ -422,11 +422,11 @@ namespace Esales.Notify
         private static void Listen(ClientHandle handle, WeakReference<Client> listener, Receipt first)
         {
             Receipt next = first;
-            Listening.Start("esales-settled", () =>
+            Listening.Start("esales-outcomes", () =>
             {
                 try
                 {
-                    next = next ?? handle.NextSettled(Listening.SliceMilliseconds);
+                    next = next ?? handle.NextDelivery(Listening.SliceMilliseconds);
                 }
                 catch (Exception e) when (e is INotifyError)
                 {
@@ -457,16 +457,16 @@ namespace Esales.Notify
             }
             if (next != null)
             {
-                client.OnSettled(next);
+                client.OnCompleted(next);
             }
             return true;
         }
 
-        private void OnSettled(Receipt receipt)
+        private void OnCompleted(Receipt receipt)
         {
             lock (raising)
             {
-                NotifyLog.Raise(Volatile.Read(ref settled), this, new SettledEventArgs(receipt), "Client.Settled");
+                NotifyLog.Raise(Volatile.Read(ref completed), this, new CompletedEventArgs(receipt), "Client.Completed");
             }
         }
 

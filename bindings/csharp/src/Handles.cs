@@ -122,7 +122,7 @@ namespace Esales.Notify
         /// The next outcome since the first call of this method. Null: there was none within the time.
         /// </summary>
         /// <exception cref="ClosedException">The handle was disposed.</exception>
-        internal unsafe Receipt NextSettled(uint milliseconds)
+        internal unsafe Receipt NextDelivery(uint milliseconds)
         {
             var result = new NativeReceipt { StructSize = (uint)sizeof(NativeReceipt) };
             bool held = false;

@@ -76,7 +76,7 @@ namespace Esales.Notify
         /// <summary>
         /// Raised for every message. The first handler switches the log on and loads the library; removing the last
         /// handler switches it off, although that handler may still be running. Handlers run on a separate thread,
-        /// which the first handler starts; a message about an exception in a handler of <see cref="Client.Settled"/>
+        /// which the first handler starts; a message about an exception in a handler of <see cref="Client.Completed"/>
         /// comes on the thread of that event. The library does not wait for handlers: it keeps the newest 256 messages.
         /// Exceptions of handlers are ignored. The sender is null.
         /// </summary>

@@ -52,7 +52,7 @@ namespace Esales.Notify.Tests
                     case "leave-busy":
                         // The process ends while notifications are delivered and handlers are called.
                         left = new Client();
-                        left.Settled += (sender, e) => GC.KeepAlive(e.Receipt.ToString());
+                        left.Completed += (sender, e) => GC.KeepAlive(e.Receipt.ToString());
                         NotifyLog.Level = LogLevel.Debug;
                         NotifyLog.Message += (sender, e) => GC.KeepAlive(e.ToString());
                         Enqueue(left, 500);

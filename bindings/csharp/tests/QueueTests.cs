@@ -278,21 +278,21 @@ namespace Esales.Notify.Tests
         {
             using (var sandbox = new Sandbox())
             using (Client client = sandbox.Client())
-            using (var settled = new BlockingCollection<Receipt>())
+            using (var completed = new BlockingCollection<Receipt>())
             {
                 bool isRecorded = true;
-                client.Settled += (sender, e) =>
+                client.Completed += (sender, e) =>
                 {
                     // The outcome is already recorded, and the handler may use the client.
                     isRecorded &= sender == client
                         && ((Client)sender).GetReceipt(e.Receipt.Id).StatusCode == e.Receipt.StatusCode;
-                    settled.Add(e.Receipt);
+                    completed.Add(e.Receipt);
                 };
                 sandbox.Script("204, 400");
                 foreach (string id in new[] { "first", "second" })
                 {
                     client.EnqueueAddToCart(Sample.Anna, Sample.Ticket, id);
-                    Receipt receipt = Next(settled);
+                    Receipt receipt = Next(completed);
                     Check.Equal(id, receipt.Id, "id");
                     bool isFirst = id == "first";
                     Check.Equal(isFirst ? StatusCode.Delivered : StatusCode.BadRequest, receipt.StatusCode, id);
@@ -311,19 +311,19 @@ namespace Esales.Notify.Tests
         {
             using (var sandbox = new Sandbox())
             using (Client client = sandbox.Client())
-            using (var settled = new BlockingCollection<Receipt>())
+            using (var completed = new BlockingCollection<Receipt>())
             using (var log = new Messages(LogLevel.Error))
             {
-                client.Settled += (sender, e) => { throw new InvalidOperationException("the token is 4711"); };
-                client.Settled += (sender, e) => settled.Add(e.Receipt);
+                client.Completed += (sender, e) => { throw new InvalidOperationException("the token is 4711"); };
+                client.Completed += (sender, e) => completed.Add(e.Receipt);
                 for (int i = 0; i < 3; i++)
                 {
                     client.EnqueueAddToCart(Sample.Anna, Sample.Ticket, "id " + i);
-                    Check.Equal("id " + i, Next(settled).Id, "settled");
+                    Check.Equal("id " + i, Next(completed).Id, "completed");
                 }
                 Check.That(client.Flush(Limit), "not flushed");
                 Check.Equal(
-                    "Error: a handler of Client.Settled threw System.InvalidOperationException",
+                    "Error: a handler of Client.Completed threw System.InvalidOperationException",
                     string.Join("\n", log.Lines.Distinct()),
                     "log");
             }
@@ -333,23 +333,23 @@ namespace Esales.Notify.Tests
         {
             using (var sandbox = new Sandbox())
             using (Client client = sandbox.Client())
-            using (var settled = new BlockingCollection<Receipt>())
+            using (var completed = new BlockingCollection<Receipt>())
             {
                 int gone = 0;
-                EventHandler<SettledEventArgs> goes = null;
+                EventHandler<CompletedEventArgs> goes = null;
                 goes = (sender, e) =>
                 {
                     gone++;
-                    client.Settled -= goes;
-                    client.Settled += (again, f) => settled.Add(f.Receipt);
+                    client.Completed -= goes;
+                    client.Completed += (again, f) => completed.Add(f.Receipt);
                 };
-                client.Settled += null;
-                client.Settled -= goes;
-                client.Settled += goes;
+                client.Completed += null;
+                client.Completed -= goes;
+                client.Completed += goes;
                 client.EnqueueAddToCart(Sample.Anna, Sample.Ticket, "first");
                 Await(() => Volatile.Read(ref gone) == 1 && client.Flush(Limit), "not called");
                 client.EnqueueAddToCart(Sample.Anna, Sample.Ticket, "second");
-                Check.Equal("second", Next(settled).Id, "settled");
+                Check.Equal("second", Next(completed).Id, "completed");
                 Check.Equal(1, Volatile.Read(ref gone), "calls of the one that was removed");
             }
         }
@@ -358,25 +358,25 @@ namespace Esales.Notify.Tests
         {
             using (var sandbox = new Sandbox())
             using (Client second = sandbox.Client())
-            using (var settled = new BlockingCollection<Receipt>())
+            using (var completed = new BlockingCollection<Receipt>())
             {
                 Client first = sandbox.Client();
                 int raised = 0;
-                first.Settled += (sender, e) => Interlocked.Increment(ref raised);
-                second.Settled += (sender, e) => settled.Add(e.Receipt);
+                first.Completed += (sender, e) => Interlocked.Increment(ref raised);
+                second.Completed += (sender, e) => completed.Add(e.Receipt);
                 second.EnqueueAddToCart(Sample.Anna, Sample.Ticket);
-                Next(settled);
+                Next(completed);
                 Await(() => Volatile.Read(ref raised) == 1, "the first client got no event");
 
                 first.EnqueueAddToCart(Sample.Anna, Sample.Ticket, "left behind");
                 first.Dispose();
                 int before = Volatile.Read(ref raised);
-                Check.Equal("left behind", Next(settled).Id, "settled");
+                Check.Equal("left behind", Next(completed).Id, "completed");
                 second.EnqueueAddToCart(Sample.Anna, Sample.Ticket);
-                Next(settled);
+                Next(completed);
                 Check.Equal(before, Volatile.Read(ref raised), "an event after the client was disposed");
-                Check.Throws<ClosedException>(() => first.Settled += (sender, e) => { }, "closed");
-                first.Settled -= (sender, e) => { };
+                Check.Throws<ClosedException>(() => first.Completed += (sender, e) => { }, "closed");
+                first.Completed -= (sender, e) => { };
                 Check.Throws<ClosedException>(() => first.EnqueueAddToCart(Sample.Anna, Sample.Ticket), "closed");
                 Check.Throws<ClosedException>(() => first.Flush(TimeSpan.Zero), "closed");
                 Check.Throws<ClosedException>(() => first.GetStats(), "closed");
@@ -393,7 +393,7 @@ namespace Esales.Notify.Tests
                 Client client = sandbox.Client();
                 bool hasEnded = false;
                 bool hadEnded = false;
-                client.Settled += (sender, e) =>
+                client.Completed += (sender, e) =>
                 {
                     entered.Set();
                     mayGoOn.Wait(Limit);
@@ -419,7 +419,7 @@ namespace Esales.Notify.Tests
             using (var disposed = new ManualResetEventSlim())
             {
                 Client client = sandbox.Client();
-                client.Settled += (sender, e) =>
+                client.Completed += (sender, e) =>
                 {
                     ((Client)sender).Dispose();
                     disposed.Set();
@@ -438,7 +438,7 @@ namespace Esales.Notify.Tests
             using (var all = new CountdownEvent(Count))
             {
                 var ids = new ConcurrentBag<string>();
-                client.Settled += (sender, e) =>
+                client.Completed += (sender, e) =>
                 {
                     if (e.Receipt.StatusCode == StatusCode.Delivered)
                     {
@@ -653,20 +653,20 @@ namespace Esales.Notify.Tests
         /// <summary>Enqueues one more; afterwards the library has logged everything about it.</summary>
         private static void DeadLetter(Client client, Sandbox sandbox, string id)
         {
-            using (var settled = new ManualResetEventSlim())
+            using (var completed = new ManualResetEventSlim())
             {
-                EventHandler<SettledEventArgs> handler = (sender, e) =>
+                EventHandler<CompletedEventArgs> handler = (sender, e) =>
                 {
                     if (e.Receipt.Id == id)
                     {
-                        settled.Set();
+                        completed.Set();
                     }
                 };
-                client.Settled += handler;
+                client.Completed += handler;
                 sandbox.Script("400");
                 client.EnqueueAddToCart(Sample.Anna, Sample.Ticket, id);
-                Check.That(settled.Wait(Limit), "not settled");
-                client.Settled -= handler;
+                Check.That(completed.Wait(Limit), "not completed");
+                client.Completed -= handler;
             }
         }
 
@@ -686,10 +686,10 @@ namespace Esales.Notify.Tests
                 .ToList();
         }
 
-        private static Receipt Next(BlockingCollection<Receipt> settled)
+        private static Receipt Next(BlockingCollection<Receipt> completed)
         {
             Receipt receipt;
-            Check.That(settled.TryTake(out receipt, Limit), "the event did not come");
+            Check.That(completed.TryTake(out receipt, Limit), "the event did not come");
             return receipt;
         }
 

@@ -179,7 +179,7 @@ namespace Esales.Notify.Tests
             {
                 var client = new Client(new ClientOptions { ["cluster_id"] = "shop" });
                 // The handler refers only to the client, so both are collected together.
-                client.Settled += (sender, e) => client.Dispose();
+                client.Completed += (sender, e) => client.Dispose();
             }
         }
 

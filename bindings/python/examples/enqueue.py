@@ -8,5 +8,5 @@ with Client() as client:  # ESALES_SPOOL names the directory that holds the queu
     # A server continues here. A program that ends must flush a queue in memory, or its notifications are lost:
     if not client.flush(timeout=5):
         print(client.stats().spool.pending, "still wait")
-    settled = client.receipt(receipt.id)
-    print(settled.name if settled else "unknown", receipt.id)
+    outcome = client.receipt(receipt.id)
+    print(outcome.name if outcome else "unknown", receipt.id)

@@ -2,10 +2,10 @@ using System;
 
 namespace Esales.Notify
 {
-    /// <summary>The argument of <see cref="Client.Settled"/>.</summary>
-    public sealed class SettledEventArgs : EventArgs
+    /// <summary>The argument of <see cref="Client.Completed"/>.</summary>
+    public sealed class CompletedEventArgs : EventArgs
     {
-        internal SettledEventArgs(Receipt receipt)
+        internal CompletedEventArgs(Receipt receipt)
         {
             Receipt = receipt;
         }
