@@ -6,7 +6,7 @@ set -eu
 
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root"
-tools="gcc g++ libc6-dev make pkg-config cmake python3-venv php-cli php-zip composer unzip
+tools="curl gcc g++ libc6-dev make pkg-config cmake python3-venv php-cli php-zip composer unzip
     mono-mcs mono-runtime libmono-system-core4.0-cil libmono-system-runtime-serialization4.0-cil libmono-system-xml4.0-cil nuget"
 suite=$(. /etc/os-release && echo "$VERSION_CODENAME")
 

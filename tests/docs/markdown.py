@@ -100,6 +100,8 @@ def run(code_blocks, scratch, bash=("bash", "-c"), **variables):
     # Nothing of the suite's own settings, and loopback is not asked through a proxy.
     env = {name: value for name, value in os.environ.items()
            if not name.startswith("ESALES_") and not name.lower().endswith("_proxy")}
+    # A reader has the command in the path: from the tarball, the Debian package, or a build.
+    env["PATH"] = f"{pathlib.Path(os.environ['ESALES_NOTIFY_COMMAND']).parent}:{env['PATH']}"
     env.update(variables, TMPDIR=str(scratch))
     bash = subprocess.Popen([*bash, script], cwd=ROOT, env=env, stdin=subprocess.DEVNULL,
                             stdout=subprocess.PIPE, text=True, start_new_session=True)

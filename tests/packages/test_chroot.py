@@ -124,34 +124,43 @@ def test_command_of_the_tarball_runs_on_the_base_system(minimal, package, sandbo
     assert "ESALES_DELIVERED" in words and len(sandbox.received()) == 1
 
 
-# The page, the preparation, and the clean-up.
+# The files that a page wants in its folder.
 PAGES = {
     "c": ["*.deb", "examples/c/add_to_cart.c"],
     "cpp": ["*.deb", "examples/cpp/add_to_cart.cpp"],
     "python": ["*.whl", "*-linux-x86_64.tar.gz", "bindings/python/examples/add_to_cart.py"],
-    "php": ["*-php-*.zip", "*-linux-x86_64.tar.gz", "bindings/php/examples/add_to_cart.php"],
+    "php": ["*-php-*.zip", "*-linux-x86_64.tar.gz"],
     "csharp": ["*.nupkg", "*-linux-x86_64.tar.gz", "bindings/csharp/examples/AddToCart.cs"],
+    "agent": ["*-linux-x86_64.tar.gz"],
 }
 
 
+def page_of(root, name):
+    return root / "docs/agent.md" if name == "agent" else root / f"docs/getting-started/{name}.md"
+
+
 def section_of(page):
-    (section,) = re.findall(r"^## Install\n(.*?)(?=^## )", page.read_text(), re.M | re.S)
+    """The section "Install", with "Try it" if that follows."""
+    (section,) = re.findall(r"^## Install\n(.*?)(?=^## (?!Try it))", page.read_text(), re.M | re.S)
     return section
 
 
-@pytest.mark.parametrize("language", PAGES)
-def test_getting_started_commands_deliver(root, packages, tools, language, tmp_path):
+@pytest.mark.parametrize("name", PAGES)
+def test_install_commands_of_page_deliver(root, packages, tools, name, tmp_path):
     """Runs every command of "Install" in order, and compares the output with the page."""
-    for pattern in PAGES[language]:
+    for pattern in PAGES[name]:
         tools.put(*(packages.glob(pattern) if "*" in pattern else [root / pattern]))
-    blocks = markdown.blocks(markdown.elsewhere(section_of(root / f"docs/getting-started/{language}.md")))
-    assert [block.language for block in blocks] == ["sh", "sh", "text"]
+    blocks = markdown.blocks(markdown.elsewhere(section_of(page_of(root, name))))
+    shell = [at for at, block in enumerate(blocks) if block.language == "sh"]
     # Composer needs no network for packages in the folder, and must be allowed to run as root.
     bash = tools.entered(["bash", "-c"], COMPOSER_DISABLE_NETWORK="1", COMPOSER_ALLOW_SUPERUSER="1")
-    (installed, words), (sent, output) = markdown.run([block.code for block in blocks[:2]], tmp_path, bash)
-    assert installed == 0, words
-    assert (sent, markdown.comparable(output)) == (0, markdown.comparable(blocks[2].code))
-    if language in ("c", "cpp"):
+    results = markdown.run([blocks[at].code for at in shell], tmp_path, bash)
+    assert blocks[-1].language == "text" and "ESALES_DELIVERED" in blocks[-1].code
+    for at, (status, output) in zip(shell, results):
+        assert status == 0, output
+        if blocks[at + 1].language == "text":
+            assert markdown.comparable(output) == markdown.comparable(blocks[at + 1].code)
+    if name in ("c", "cpp"):
         tools.run("apt-get", "purge", "-y", "-qq", "esales-notify", "libesales-notify-dev", "libesales-notify0")
     assert tools.ours() == []
 
