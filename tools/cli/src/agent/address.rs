@@ -1,13 +1,16 @@
 //! The addresses at which the agent listens: loopback addresses and Unix sockets.
 
 use std::fmt;
-use std::fs::{self, Metadata, Permissions};
+use std::fs::{self, File, Metadata, Permissions};
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpListener};
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, lchown};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+
+use rustix::fs::{AtFlags, Gid, Mode, OFlags, Uid};
 
 use crate::users;
 
@@ -122,9 +125,7 @@ fn bind_unix(path: &Path, mode: u32) -> io::Result<(UnixListener, SocketFile)> {
     let draft = path.with_file_name(format!(".{}", std::process::id()));
     let _ = fs::remove_file(&draft);
     let listener = UnixListener::bind(&draft)?;
-    let made = give_to_the_folders_owner(&draft)
-        .and_then(|()| fs::set_permissions(&draft, Permissions::from_mode(mode)))
-        .and_then(|()| fs::symlink_metadata(&draft))
+    let made = set_owner_and_mode(&draft, mode)
         .and_then(|found| fs::rename(&draft, path).map(|()| identity(&found)));
     match made {
         Ok(file) => {
@@ -138,15 +139,28 @@ fn bind_unix(path: &Path, mode: u32) -> io::Result<(UnixListener, SocketFile)> {
     }
 }
 
-/// A socket that root makes in a folder of the shop belongs to the shop, as the files of the spool do: otherwise the
-/// shop could not connect.
-fn give_to_the_folders_owner(socket: &Path) -> io::Result<()> {
-    let folder = fs::metadata(socket.parent().unwrap_or(Path::new("/")))?;
-    let is_writable_by_all = folder.mode() & 0o002 != 0;
-    if users::this_user() != 0 || folder.uid() == 0 || is_writable_by_all {
-        return Ok(());
+/// Sets the mode, and gives a socket that root makes in a folder of the shop to the shop, which could not connect
+/// otherwise. The folder's owner may replace the file meanwhile, so both are done to an open file.
+fn set_owner_and_mode(socket: &Path, mode: u32) -> io::Result<Metadata> {
+    let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let file = File::from(rustix::fs::open(socket, flags, Mode::empty())?);
+    let found = file.metadata()?;
+    if !found.file_type().is_socket() || found.uid() != users::this_user() {
+        return Err(io::Error::other("another process has replaced the socket"));
     }
-    lchown(socket, Some(folder.uid()), Some(folder.gid()))
+    let folder = fs::metadata(socket.parent().unwrap_or(Path::new("/")))?;
+    // fchmod refuses a file that was opened with O_PATH. In a folder of this user no /proc is needed.
+    let path = match folder.uid() == users::this_user() {
+        true => socket.to_owned(),
+        false => format!("/proc/self/fd/{}", file.as_raw_fd()).into(),
+    };
+    fs::set_permissions(path, Permissions::from_mode(mode))?;
+    let is_writable_by_all = folder.mode() & 0o002 != 0;
+    if users::this_user() == 0 && folder.uid() != 0 && !is_writable_by_all {
+        let (user, group) = (Uid::from_raw(folder.uid()), Gid::from_raw(folder.gid()));
+        rustix::fs::chownat(&file, "", Some(user), Some(group), AtFlags::EMPTY_PATH)?;
+    }
+    Ok(found)
 }
 
 /// Returns an error if a file other than a stale socket is at the path.
