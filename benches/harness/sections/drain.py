@@ -68,7 +68,7 @@ def backlog(stage):
     rates = {count: drained(stage, "http", count) for count in (few, waiting)}
     rows = [[f"{count:,}", figure(rate), figure(rate / rates[few])] for count, rate in rates.items()]
     return Found(
-        [timings("Enqueue from C with a backlog", found, note="Nobody delivers meanwhile."),
+        [timings("Enqueue from C with a backlog", found, note="No process delivers meanwhile."),
          Table("Drain of a backlog", ("notifications", "a second", "ratio"), rows, "HTTP, 8 connections. Server and client on one CPU.")],
         {"backlog/enqueue": found[behind].p50 / found[OURS].p50, "backlog/drain": rates[waiting] / rates[few]},
         {"backlog/enqueue": plain(found), "backlog/drain": {str(count): rate for count, rate in rates.items()}})

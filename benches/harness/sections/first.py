@@ -9,8 +9,8 @@ ONE, BUNDLE, SYSTEM = "one CA", "the distribution's bundle as ca_file", "the dis
 
 
 def trusting(stage, authorities):
-    """The environment without `ca_file`. A variable replaces the system's CA bundle, which lacks the test server's
-    authority."""
+    """The environment of a worker that trusts these authorities. A variable names another bundle than the system's, which
+    lacks the server's authority."""
     env = stage.variables("https")
     if authorities != ONE:
         env.update(BENCH_CA=stage.bundle, ESALES_CA_FILE=stage.bundle)

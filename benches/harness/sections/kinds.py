@@ -28,6 +28,6 @@ def kinds(stage):
     return Found(
         [timings(f"C, payment of {LINES} lines, HTTP", payments,
                  note=f"A body of {len(payment):,} bytes, which ours makes anew each time. A payment is not sent on a kept"
-                      " connection, which the server might close just then: nobody would know whether it arrived."),
+                      " connection, which the server might close just then: the sender would not know whether it arrived."),
          timings("C, two kinds in turn, HTTP keep-alive", mixed, note=KEEP_ALIVE)],
         {}, {"payment": plain(payments), "kinds in turn": plain(mixed)})

@@ -60,7 +60,7 @@ def one_process(stage):
     ours = found[OURS]
     return Found(
         [timings("Enqueue from C, one process", found,
-                 note="Nobody delivers meanwhile, unless it says so; a new file for every round.")],
+                 note="No process delivers meanwhile, unless it says so; a new file for every round.")],
         {
             "enqueue/p50": ours.p50 / found[FLOOR].p50,
             "enqueue/p99": ours.p99 / found[FLOOR].p99,
@@ -79,7 +79,7 @@ def from_python(stage):
                                ("sentry capture_event, in memory", "sentry"), (OURS, "ours"))
     ], stage.effort.rounds, stage.say)
     segment = found["segment track, in memory"]
-    return Found([timings("Enqueue from Python", found, note="Nobody delivers meanwhile.")],
+    return Found([timings("Enqueue from Python", found, note="No process delivers meanwhile.")],
                  {"enqueue/segment": found[OURS].p50 / segment.p50}, {"enqueue/python": plain(found)})
 
 
@@ -112,7 +112,7 @@ def eight_processes(stage):
     return Found(
         [
             timings("Enqueue from C, eight processes at 200 a second each", paced,
-                    note="On all CPUs, not pinned. Nobody delivers meanwhile, unless it says so."),
+                    note="On all CPUs, not pinned. No process delivers meanwhile, unless it says so."),
             timings("Enqueue from C, eight processes flat out", flat_out, note="On all CPUs, not pinned.", with_rate=True),
         ],
         {
