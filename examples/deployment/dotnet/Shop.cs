@@ -79,7 +79,7 @@ public static class Shop
         }
     }
 
-    /// <summary>POST `ticket`: the product of this ticket was added to the cart. POST `order`: that order is paid.</summary>
+    /// <summary>POST `ticket`: its product was added to the cart. POST `order`: that order is paid.</summary>
     private static void Answer(HttpListenerContext page)
     {
         string form = new StreamReader(page.Request.InputStream).ReadToEnd();
@@ -101,7 +101,7 @@ public static class Shop
         page.Response.Close(text, false);
     }
 
-    /// <summary>The key in the visitor's cookie. On the first visit the page makes a key, and sets the cookie.</summary>
+    /// <summary>The key in the visitor's cookie. On the first visit the page makes both.</summary>
     private static string KeyOf(HttpListenerContext page, string cookie, string lifetime)
     {
         Match found = Regex.Match(page.Request.Headers["Cookie"] ?? "", "(?:^|; *)" + cookie + "=([0-9a-f-]{36})(?:;|$)");

@@ -17,7 +17,7 @@ except Exception as error:  # a wrong option, or no library: the shop works with
 
 
 def application(environ, start_response):
-    """POST `ticket`: the product of this ticket was added to the cart. POST `order`: the order with this number is paid."""
+    """POST `ticket`: its product was added to the cart. POST `order`: the order with this number is paid."""
     form = parse_qs(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)).decode(errors="replace"))
     headers = [("Content-Type", "text/plain")]
     customer = key_of(environ, headers, "customer", "; Max-Age=31536000")
