@@ -101,7 +101,7 @@ public static class Shop
         page.Response.Close(text, false);
     }
 
-    /// <summary>The key in the visitor's cookie. On the first visit the page makes both.</summary>
+    /// <summary>The key in the visitor's cookie. On the first visit the page makes the key and the cookie.</summary>
     private static string KeyOf(HttpListenerContext page, string cookie, string lifetime)
     {
         Match found = Regex.Match(page.Request.Headers["Cookie"] ?? "", "(?:^|; *)" + cookie + "=([0-9a-f-]{36})(?:;|$)");
