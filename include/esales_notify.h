@@ -19,7 +19,9 @@
  *     thread may use it. No function is async-signal-safe: a signal handler must not call any of
  *     them.
  * 7.  fork. A client works in the parent and in the child. The child opens its own connections and
- *     does not use the parent's.
+ *     does not use the parent's. If the process forks while one of its threads looks up a host name,
+ *     locks of glibc may stay locked in the child. Calls of the child that need an address then end
+ *     with ESALES_TIMEOUT.
  * 8.  Time. A call that sends returns within the option timeout_ms, whatever the network does. A
  *     call that enqueues never waits for the network; it waits for other processes and for an fsync
  *     for at most enqueue_timeout_ms. Opening, reading and writing a spool file have no time limit:

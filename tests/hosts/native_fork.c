@@ -313,22 +313,32 @@ static void *look_up_on(void *unused) {
     return NULL;
 }
 
+/* The exit code of a child whose call ended in time, but without an address: glibc's getaddrinfo has locks that a fork
+ * does not release, for example while it lists the network interfaces. */
+#define UNABLE 3
+
 static int resolve(int rounds) {
     pthread_t threads[4];
-    int i;
+    int i, unable = 0;
     if (guest.client_new(NULL, &memory) != 0) return 1;
     for (i = 0; i < 4; i++)
         if (pthread_create(&threads[i], NULL, look_up_on, (void *)(intptr_t)i)) return 2;
     for (i = 0; i < 4; i++)
         while (__atomic_load_n(&turns[i], __ATOMIC_RELAXED) == 0 && !went_wrong) pause_a_little();
     for (i = 0; i < rounds; i++) {
+        int status = -1;
         const pid_t child = fork();
         if (child == 0) {
             alarm(CHILD_S);
-            _exit(!tell(memory, SEND, "child", i));
+            if (tell(memory, SEND, "child", i)) _exit(0);
+            _exit(strstr(guest.last_error(), "looking up") ? UNABLE : 1);
         }
-        if (!ended_well(child)) return fprintf(stderr, "round %d\n", i), 1;
+        if (child < 0 || waitpid(child, &status, 0) != child || !WIFEXITED(status)
+            || (WEXITSTATUS(status) != 0 && WEXITSTATUS(status) != UNABLE))
+            return fprintf(stderr, "round %d: status %#x\n", i, status), 1;
+        unable += WEXITSTATUS(status) == UNABLE;
     }
+    fprintf(stderr, "unable: %d\n", unable);
     __atomic_store_n(&should_stop, 1, __ATOMIC_RELAXED);
     for (i = 0; i < 4; i++) pthread_join(threads[i], NULL);
     return went_wrong;

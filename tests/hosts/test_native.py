@@ -99,14 +99,19 @@ def test_memory_check_fails_when_a_forking_parent_leaks(compiled, environment, t
     assert flat(err)[0] > FLAT_KIB and flat(err)[1] >= 50, err
 
 
-def test_forked_child_sends_while_names_are_looked_up(compiled, environment, service, soak):
-    """A new connection for each notification, by four threads of the parent and by the child."""
+def test_call_of_a_forked_child_ends_when_the_fork_interrupts_a_look_up(compiled, environment, service, soak, capsys):
+    """A new connection for each notification, by four threads of the parent and by the child. glibc's locks stay locked
+    in the child if a thread of the parent had them."""
     env = {**environment, "ESALES_BASE_URL": f"http://localhost:{service.port}", "ESALES_DNS_CACHE_S": "0",
-           "ESALES_KEEP_ALIVE_S": "0", "ESALES_TIMEOUT_MS": "60000"}
+           "ESALES_KEEP_ALIVE_S": "0", "ESALES_TIMEOUT_MS": "20000"}
     rounds = 1000 if soak else 100
-    out, _ = run(compiled("native_fork.c"), "resolve", rounds, env=env)
+    out, err = run(compiled("native_fork.c"), "resolve", rounds, env=env)
     all_arrived(service, out)
-    assert {f"child-{n}" for n in range(rounds)} <= set(out.split())
+    unable = int(re.search(r"^unable: (\d+)$", err, re.M)[1])
+    assert len({f"child-{n}" for n in range(rounds)} & set(out.split())) == rounds - unable
+    with capsys.disabled():
+        print(f"\n  {unable} of {rounds} forked children could not look names up")
+    assert unable <= rounds // 50
 
 
 @pytest.mark.parametrize("in_file", [False, True], ids=["memory", "file"])
