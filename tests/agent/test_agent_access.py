@@ -6,7 +6,8 @@ import stat
 import subprocess
 
 import pytest
-from agent import ADD_TO_CART, CLEAN, JSON, Agent, cart
+from agent import ADD_TO_CART, JSON, Agent, cart
+from environment import CLEAN
 
 FOREIGN = {
     "DNS rebinding": {"Host": "evil.example"},

@@ -4,7 +4,8 @@ import json
 import subprocess
 
 import pytest
-from agent import CLEAN, QUICK, cart
+from agent import cart
+from environment import CLEAN, QUICK
 from ports import free_port
 from waiting import wait_for
 

@@ -7,7 +7,7 @@ import urllib.error
 import urllib.request
 
 import pytest
-from agent import CLEAN
+from environment import CLEAN
 from ports import free_port
 from waiting import wait_for
 

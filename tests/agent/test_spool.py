@@ -7,7 +7,8 @@ import subprocess
 import threading
 import time
 
-from agent import ADD_TO_CART, JSON, QUICK, CLEAN, Agent, cart
+from agent import ADD_TO_CART, JSON, Agent, cart
+from environment import CLEAN, QUICK
 from waiting import wait_for
 
 

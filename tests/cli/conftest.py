@@ -5,7 +5,8 @@ import pathlib
 import subprocess
 
 import pytest
-from spool_operator import CLEAN, Operator
+from environment import CLEAN
+from spool_operator import Operator
 
 
 class Diagnosis:

@@ -12,7 +12,8 @@ import threading
 import time
 
 import pytest
-from conftest import CLEAN, Diagnosis
+from conftest import Diagnosis
+from environment import CLEAN
 from sandbox import Sandbox
 
 STEPS = ["name", "connection", "proxy", "tls", "service", "clock"]

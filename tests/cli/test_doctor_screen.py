@@ -9,7 +9,7 @@ import subprocess
 import termios
 
 import pytest
-from spool_operator import CLEAN
+from environment import CLEAN
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 

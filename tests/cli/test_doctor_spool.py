@@ -13,7 +13,8 @@ import tempfile
 import time
 
 import pytest
-from spool_operator import CLEAN, QUICK, contents, damage, numbered
+from environment import CLEAN, QUICK
+from spool_operator import contents, damage, numbered
 from waiting import wait_for
 
 NAMES = ["path", "permissions", "filesystem", "space", "contents", "drainer", "waiting", "dead"]

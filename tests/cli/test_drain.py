@@ -13,7 +13,8 @@ import subprocess
 import termios
 
 import pytest
-from spool_operator import CLEAN, QUICK, ids_of, numbered
+from environment import CLEAN, QUICK
+from spool_operator import ids_of, numbered
 from waiting import wait_for
 
 USER = pwd.getpwuid(os.getuid()).pw_name

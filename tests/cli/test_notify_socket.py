@@ -1,14 +1,12 @@
 """`drain` under a service manager whose socket has an abstract name, as in containers."""
 
-import os
 import signal
 import socket
 import subprocess
 
 import pytest
+from environment import CLEAN
 
-CLEAN = {name: value for name, value in os.environ.items()
-         if not name.startswith("ESALES_") and name not in ("NOTIFY_SOCKET", "JOURNAL_STREAM", "WATCHDOG_USEC", "WATCHDOG_PID")}
 
 
 @pytest.fixture(params=["path", "abstract"])

@@ -8,9 +8,8 @@ import subprocess
 import urllib.request
 
 import pytest
+from environment import CLEAN
 
-CLEAN = {name: value for name, value in os.environ.items()
-         if not name.startswith("ESALES_") and name not in ("NOTIFY_SOCKET", "JOURNAL_STREAM")}
 EXAMPLE = ["--market", "UK", "--customer-key", "d9528030-509c-4e0f-b585-7168f1e9feca",
            "--session-key", "b106299c-eac0-4f6f-96d2-93e57c255784", "--ticket", "abc"]
 

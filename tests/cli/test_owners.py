@@ -9,7 +9,8 @@ import subprocess
 import tempfile
 
 import pytest
-from spool_operator import CLEAN, contents, segments
+from environment import CLEAN
+from spool_operator import contents, segments
 
 SHOP, STRANGER = pwd.getpwnam("nobody").pw_uid, 65533
 #: An address without a service, so that notifications stay in the queue.

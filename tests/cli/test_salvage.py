@@ -6,7 +6,8 @@ import re
 import shutil
 import stat
 
-from spool_operator import QUICK, contents, damage, ids_of, numbered, samples_of, segments
+from environment import QUICK
+from spool_operator import contents, damage, ids_of, numbered, samples_of, segments
 from waiting import wait_for
 
 

@@ -7,8 +7,8 @@ import socket
 import subprocess
 
 import pytest
+from environment import CLEAN
 from sandbox import Sandbox
-from spool_operator import CLEAN
 
 VISITOR = ["--market", "UK", "--customer-key", "d9528030-509c-4e0f-b585-7168f1e9feca",
            "--session-key", "b106299c-eac0-4f6f-96d2-93e57c255784"]

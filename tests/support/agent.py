@@ -10,14 +10,9 @@ import signal
 import socket
 import subprocess
 
+from environment import CLEAN
 from waiting import wait_for
 
-#: An environment without options, proxies and service manager.
-CLEAN = {name: value for name, value in os.environ.items()
-         if not name.startswith("ESALES_") and not name.lower().endswith("_proxy")
-         and name not in ("NOTIFY_SOCKET", "JOURNAL_STREAM", "WATCHDOG_USEC", "WATCHDOG_PID")}
-#: The shortest pauses after failures.
-QUICK = ["--gate-min-ms", "10", "--gate-max-ms", "50"]
 JSON = {"Content-Type": "application/json"}
 ADD_TO_CART = "/api/v1/notifications/adding-to-cart"
 VISITOR = {"market": "UK", "customerKey": "d9528030-509c-4e0f-b585-7168f1e9feca",
