@@ -3,15 +3,12 @@
 //! These locks belong to an open file description. They are not POSIX record locks, which belong to
 //! the process: a second copy of the library in the process would share such a lock, and it would
 //! be lost when the host closes any descriptor of the file. A forked child inherits the open file
-//! description, so it closes the descriptor of the lease ([`close_in_children`]). An unlock by the
+//! description, so it closes the descriptor of the lease ([`super::close_in_children`]). An unlock by the
 //! parent unlocks it for the child too.
 
 use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
-use std::sync::atomic::{AtomicI32, Ordering};
-
-use once_cell::race::OnceBool;
 
 /// Locks the whole file for this open file description. False: another one has locked it.
 pub(crate) fn try_lock(file: &File) -> io::Result<bool> {
@@ -69,55 +66,10 @@ pub(crate) fn unlock_directory(directory: &File) {
     unsafe { libc::flock(directory.as_raw_fd(), libc::LOCK_UN) };
 }
 
-/// The descriptors that a forked child closes; -1: a free entry.
-static CLOSED_IN_CHILDREN: [AtomicI32; 64] = [const { AtomicI32::new(-1) }; 64];
-
-extern "C" fn in_child() {
-    for slot in &CLOSED_IN_CHILDREN {
-        let descriptor = slot.swap(-1, Ordering::Relaxed);
-        if descriptor >= 0 {
-            // SAFETY: the descriptor belongs to the child. The `File` belongs to the parent, and
-            // the child drops nothing that it inherited.
-            unsafe { libc::close(descriptor) };
-        }
-    }
-}
-
-/// Makes forked children close this file's descriptor until the value is dropped, so that they do not keep its lock.
-/// Only 64 descriptors can be registered; a lock of a further one lives as long as the children.
-#[derive(Debug)]
-pub(crate) struct ClosedInChildren(Option<usize>);
-
-pub(crate) fn close_in_children(file: &File) -> io::Result<ClosedInChildren> {
-    // Two threads may both register it, which is harmless. They do not wait for each other, because
-    // a forked child could not wait for its parent's thread.
-    static IS_REGISTERED: OnceBool = OnceBool::new();
-    IS_REGISTERED.get_or_try_init(|| {
-        // SAFETY: the handler makes only system calls, and the library is never unloaded.
-        match unsafe { libc::pthread_atfork(None, None, Some(in_child)) } {
-            0 => Ok(true),
-            code => Err(io::Error::from_raw_os_error(code)),
-        }
-    })?;
-    let descriptor = file.as_raw_fd();
-    let slot = CLOSED_IN_CHILDREN.iter().position(|slot| {
-        slot.compare_exchange(-1, descriptor, Ordering::Relaxed, Ordering::Relaxed)
-            .is_ok()
-    });
-    Ok(ClosedInChildren(slot))
-}
-
-impl Drop for ClosedInChildren {
-    fn drop(&mut self) {
-        if let Some(slot) = self.0.and_then(|slot| CLOSED_IN_CHILDREN.get(slot)) {
-            slot.store(-1, Ordering::Relaxed);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::child::in_a_child;
+    use super::super::close_in_children;
     use super::*;
     use std::fs::OpenOptions;
 

@@ -9,6 +9,7 @@ mod clock;
 mod deadline_lock;
 mod descriptor;
 mod filesystem;
+mod fork;
 mod lock;
 pub(crate) mod log;
 mod mailbox;
@@ -35,10 +36,8 @@ pub(crate) use descriptor::{
 };
 pub use filesystem::FileSystem;
 pub(crate) use filesystem::{file_system, free_bytes, give_back_start, has_ended, open_file};
-pub(crate) use lock::{
-    ClosedInChildren, close_in_children, is_locked, lock_directory, try_lock, unlock,
-    unlock_directory,
-};
+pub(crate) use fork::{ClosedInChildren, close_in_children, undisturbed};
+pub(crate) use lock::{is_locked, lock_directory, try_lock, unlock, unlock_directory};
 pub(crate) use mailbox::Mailbox;
 pub(crate) use main_thread::note_thread;
 #[cfg(feature = "guest")]

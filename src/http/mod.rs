@@ -20,6 +20,7 @@ mod tunnel;
 
 use std::io::Read;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Instant, SystemTime};
 
 use ureq::http::header::{self, HeaderMap, HeaderValue};
@@ -34,11 +35,12 @@ pub(crate) use pool::{Pool, pool_of};
 pub use probe::{Probe, ProbeAnswer, Trust};
 pub(crate) use tls::Roots;
 
+use crate::host;
 use crate::options::{ProxySettings, ServiceSettings};
 use crate::outcome::{Error, Status};
 use connection::Lifetime;
 use deadline::Step;
-use dialer::{Dial, Dialer, NoResolver};
+use dialer::{Dial, Dialer, NoResolver, Nowhere};
 use resolver::CachingResolver;
 use tunnel::ProxyServer;
 
@@ -80,6 +82,22 @@ pub(crate) struct Transport {
     fields: HeaderMap,
 }
 
+/// Has ureq make the one value that it keeps for the whole process and needs for each request. If a fork interrupted
+/// another thread in that, every request of the child would wait for ever.
+fn initialise_ureq() {
+    static IS_DONE: AtomicBool = AtomicBool::new(false);
+    if IS_DONE.load(Ordering::Acquire) {
+        return;
+    }
+    host::undisturbed(|| {
+        let config = Agent::config_builder().proxy(None).build();
+        let agent = Agent::with_parts(config, Nowhere, NoResolver);
+        // It cannot connect, which it tries last.
+        let _ = agent.get("http://localhost/").call();
+    });
+    IS_DONE.store(true, Ordering::Release);
+}
+
 impl Transport {
     /// `roots` is called only if TLS is needed, to the service or to the proxy.
     pub(crate) fn new(
@@ -92,6 +110,7 @@ impl Transport {
                 service.endpoint.origin
             ))
         })?;
+        initialise_ureq();
         let host = origin.host().unwrap_or_default().to_owned();
         let is_https = service.endpoint.is_https;
         let proxy = service.proxy.as_ref();

@@ -38,7 +38,7 @@ static struct guest guest_open(void) {
 }
 
 /* spool: NULL is a queue in memory. */
-static esales_client *guest_client(const struct guest *guest, const char *spool, const char *delivery) {
+static inline esales_client *guest_client(const struct guest *guest, const char *spool, const char *delivery) {
     const char *options[][2] = {{"base_url", getenv("ESALES_BASE_URL")}, {"timeout_ms", LONG_MS}, {"enqueue_timeout_ms", LONG_MS},
                                 /* Up to 10,000 receipts of delivered notifications use memory too. */
                                 {"receipt_retention_s", "0"}, {"delivery", delivery}, {"spool", spool}};

@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 from counting import Service
-from sandbox import TlsSandbox
+from sandbox import Sandbox, TlsSandbox
 from waiting import wait_for
 
 # The allowed growth of memory after the warm-up. It is measured in pages, and threads come and go.
@@ -147,6 +147,24 @@ def test_forked_child_sends_when_the_fork_interrupts_the_first_use(compiled, com
             # The delivering process may end meanwhile, and another one sends its requests again.
             taken, received = set(taken), set(received)
         assert sorted(received) == sorted(taken)
+
+
+@pytest.mark.parametrize("uses_tls", [False, True], ids=["http", "https"])
+def test_forked_child_delivers_when_the_fork_interrupts_any_allocation_of_the_first_use(
+        compiled, command, environment, tmp_path, capsys, uses_tls):
+    """A value that a library keeps for the whole process must not stay half-made in the child."""
+    with TlsSandbox(command, tmp_path / "ca.pem") if uses_tls else Sandbox(command) as sandbox:
+        env = {**environment, "ESALES_BASE_URL": sandbox.base_url, "ESALES_TIMEOUT_MS": "60000"}
+        if uses_tls:
+            env["ESALES_CA_FILE"] = str(tmp_path / "ca.pem")
+        out, err = run(compiled("fork_in_allocation.c"), env=env)
+        allocations = int(re.fullmatch(r"allocations: (\d+)\n", err)[1])
+        assert allocations > 50
+        with capsys.disabled():
+            print(f"\n  forked at each of {allocations} allocations")
+        taken = out.split()
+        assert len(taken) == 4 * allocations + 2
+        assert sorted(one["notification"]["id"] for one in sandbox.received()) == sorted(taken)
 
 
 def test_worker_without_rights_uses_the_ca_file_that_its_master_read(compiled, command, environment, tmp_path):
