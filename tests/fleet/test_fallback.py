@@ -110,6 +110,16 @@ def test_other_processes_skip_the_engine_when_one_has_found_that_it_hangs(spool,
     assert counters["delivered"] == 12
 
 
+def test_next_blocking_calls_do_not_wait_for_the_engine_when_one_has_found_that_it_hangs(spool, produce):
+    engine, _, options = spool
+    producer = produce("a", 0, 1, **options, enqueue_timeout_ms=4000, timeout_ms=16000, on_failure="queue")
+    producer.finish()
+    engine.hang()
+    found, following = producer.ask("notify b"), producer.ask("notify c")
+    assert (found["status"], following["status"]) == ("ESALES_OK", "ESALES_OK")
+    assert following["ms"] < found["ms"] / 2
+
+
 def test_pending_count_and_purge_include_the_engine_and_the_fallback(spool, produce, operate):
     _, proxy, options = spool
     producer = produce("a", 0, 3, **options, enqueue_timeout_ms=400)

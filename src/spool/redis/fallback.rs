@@ -88,6 +88,19 @@ impl FallbackSpool {
         self.path.exists()
     }
 
+    /// Records that the engine did not answer.
+    fn fail(&self, e: &Error) {
+        let is_first = host::lock(&self.breaker).fail(Instant::now());
+        if is_first {
+            log::error(|| {
+                format!(
+                    "{e}; notifications are stored in {} meanwhile",
+                    self.path.display()
+                )
+            });
+        }
+    }
+
     /// The deadline for the engine; `None`: the call skips the engine.
     fn asked_until(&self, deadline: Instant) -> Option<Instant> {
         let now = Instant::now();
@@ -109,16 +122,7 @@ impl Inlet for FallbackSpool {
     fn accept(&self, item: &NewItem, deadline: Instant) -> Result<Option<String>, Error> {
         if let Some(until) = self.asked_until(deadline) {
             match self.engine.push(item, until) {
-                Err(e) if e.status() == Status::SpoolFailed => {
-                    if host::lock(&self.breaker).fail(Instant::now()) {
-                        log::error(|| {
-                            format!(
-                                "{e}; notifications are stored in {} meanwhile",
-                                self.path.display()
-                            )
-                        });
-                    }
-                }
+                Err(e) if e.status() == Status::SpoolFailed => self.fail(&e),
                 answer => {
                     succeed(&self.breaker, &self.engine);
                     return answer.map(|()| None);
@@ -385,7 +389,13 @@ impl Ledger for FallbackSpool {
             return Ok(Gate::default());
         }
         let left = deadline.saturating_duration_since(now);
-        self.engine.gate(origin, now + left * 3 / 4)
+        let gate = self.engine.gate(origin, now + left * 3 / 4);
+        if let Err(e) = &gate
+            && e.status() == Status::SpoolFailed
+        {
+            self.fail(e);
+        }
+        gate
     }
 
     /// The engine has the receipts of forwarded notifications, the log those of the others.
