@@ -39,7 +39,7 @@ fn succeed(breaker: &Mutex<Breaker>, engine: &RedisSpool) {
     // The host's log callback must not be called under the lock.
     let is_first = host::lock(breaker).succeed();
     if is_first {
-        log::info(|| format!("the engine answers again: {engine:?}"));
+        log::info(|| format!("the engine {} answers again", engine.shared.engine.place));
     }
 }
 
