@@ -190,6 +190,7 @@ macro_rules! conformance_tests {
                 lease_is_granted_at_once_after_a_restart
                 push_is_atomic_when_it_is_interrupted
                 settle_is_atomic_when_it_is_interrupted
+                purge_leaves_no_receipt_when_it_is_interrupted
                 accepted_items_survive_a_power_cut_when_durability_is_disk
                 backup_holds_everything_that_is_pending
             }

@@ -187,6 +187,42 @@ pub(crate) fn settle_is_atomic_when_it_is_interrupted<E: Engine>() {
     }
 }
 
+pub(crate) fn purge_leaves_no_receipt_when_it_is_interrupted<E: Engine>() {
+    for writes in 0.. {
+        let mut engine = E::new(&settings());
+        let spool = engine.open();
+        push_all(&*spool, 1..=2);
+        let mut lease = lead(&*spool);
+        let fetched = fetch(&mut *lease, SHOP, at(0));
+        settle(&mut *lease, &fetched[..1], Fate::Dead);
+        if !engine.crash_after(writes) {
+            return;
+        }
+        let is_purged = spool.purge(&|_| true, soon()).is_ok();
+        let _ = lease.poll(at(50));
+        let has_crashed = engine.has_crashed();
+        drop((lease, spool));
+        engine.restart();
+        let spool = engine.open();
+        refresh(&mut *lead(&*spool));
+        let (pending, dead) = (all_pending(&*spool), all_dead(&*spool));
+        let left = [stored_ids(&pending), stored_ids(&dead)].concat();
+        assert!(left.is_empty() || !is_purged, "{left:?} after {writes}");
+        for id in ["n-1", "n-2"] {
+            if left.contains(&id) {
+                continue;
+            }
+            // The service's answer may have named the person.
+            let receipt = spool.receipt(id, at(60), soon()).unwrap();
+            let is_erased = receipt.as_ref().is_none_or(|r| r.status == Status::Dropped);
+            assert!(is_erased, "after {writes}: {receipt:?}");
+        }
+        if !has_crashed {
+            return;
+        }
+    }
+}
+
 pub(crate) fn accepted_items_survive_a_power_cut_when_durability_is_disk<E: Engine>() {
     let limits = QueueSettings {
         durability: Durability::Disk,

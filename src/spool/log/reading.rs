@@ -298,9 +298,12 @@ impl<'a> Reading<'a> {
             }
             let is_pending = self.draft.is_pending(at);
             if let Some(letter) = self.state.letters.get(&at) {
+                let id = found.as_ref().map(|(item, _)| item.id.clone());
+                // Its segment may already be deleted.
+                let stored = || super::dead::read(self.directory, letter).ok();
+                ids.extend(id.or_else(|| Some(stored()?.item.id)));
                 letters.push(letter.clone());
                 self.draft.discard_letter(at);
-                ids.extend(found.as_ref().map(|(item, _)| item.id.clone()));
             } else if let Some((item, _)) = &found
                 && is_pending
             {
@@ -323,13 +326,15 @@ impl<'a> Reading<'a> {
             }
         }
         if erases {
-            for (number, lines) in &in_segments {
-                super::erase_lines(self.directory, &segment_name(*number), lines)?;
-            }
+            // The receipts first: they are found by the ids of the other lines. If this process is killed in between,
+            // the next leader finds them again.
+            receipts::erase(self.directory, &ids)?;
             for letter in letters {
                 super::dead::erase(self.directory, &letter)?;
             }
-            receipts::erase(self.directory, &ids)?;
+            for (number, lines) in &in_segments {
+                super::erase_lines(self.directory, &segment_name(*number), lines)?;
+            }
             // No data of the person stays, not even the fact that an item was dropped.
             let erased: HashSet<Position> = positions.iter().copied().collect();
             self.completed.retain(|one| !erased.contains(&one.position));

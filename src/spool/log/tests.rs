@@ -137,3 +137,25 @@ fn enqueue_reads_no_backlog_when_it_is_far_from_the_limits() {
     // A deadline in the past leaves no time to count unread notifications.
     engine.open().push(&large(701), Instant::now()).unwrap();
 }
+
+#[test]
+fn purge_leaves_no_receipt_of_a_dead_letter_whose_segment_is_deleted() {
+    use crate::spool::Fate;
+    use crate::spool::kit::{SHOP, at, fetch, lead, push_all, refresh, settle, soon};
+    let engine = LogEngine::new(&crate::spool::kit::settings());
+    let spool = engine.open();
+    push_all(&*spool, 1..=1);
+    let mut lease = lead(&*spool);
+    let fetched = fetch(&mut *lease, SHOP, at(0));
+    settle(&mut *lease, &fetched, Fate::Dead);
+    let receipt = || spool.receipt("n-1", at(60), soon()).unwrap();
+    assert_eq!(receipt().unwrap().status, Status::Rejected);
+    // As the leader deletes a completed segment.
+    let segment = engine.path().join(segment_name(1));
+    std::fs::remove_file(segment).unwrap();
+    drop(lease);
+    let mut lease = lead(&*spool);
+    assert_eq!(spool.purge(&|_| true, soon()).unwrap(), 1);
+    refresh(&mut *lease);
+    assert_eq!(receipt(), None);
+}
