@@ -1,5 +1,5 @@
-//! The circuit breaker: after the engine did not answer, calls skip it for a while. The processes of a machine that have
-//! the same `spool_fallback` share it through a file. Where that is not possible, each process has its own.
+//! The circuit breaker: after the engine did not answer, calls skip it for a while. The processes of a machine that
+//! have the same `spool_fallback` share it through a file. Where that is not possible, each process has its own.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -134,8 +134,8 @@ impl Breaker {
         had_answered && begun.unwrap_or(true)
     }
 
-    /// Records that the engine answered. Returns true for the first such call on the machine after a failure. It ends an
-    /// outage that other processes found only if this process has looked.
+    /// Records that the engine answered. Returns true for the first such call on the machine after a failure. It ends
+    /// an outage that other processes found only if this process has looked.
     pub(super) fn succeed(&mut self) -> bool {
         let had_failed = self.until.is_some();
         let is_first = match self.is_shared {
