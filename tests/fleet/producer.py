@@ -3,7 +3,7 @@
     producer.py PREFIX FROM TO [PAUSE_MS]
 
 Prints a line of JSON for each call: id, status, milliseconds, detail; `started` before the first one. A call that is cut off
-by a kill has printed its id as `trying`. Then answers questions on stdin: `stats`, `receipt ID`, `push ID`. An answer to
+by a kill has printed its id as `trying`. Then answers questions on stdin: `stats`, `receipt ID`, `push ID`, `notify ID`. An answer to
 `receipt` that could not be had is the error's name.
 """
 
@@ -23,11 +23,11 @@ def tell(**line):
     os.write(1, (json.dumps(line) + "\n").encode())
 
 
-def push(client, name):
+def push(call, name):
     start = time.monotonic()
     try:
-        receipt = client.enqueue_add_to_cart(VISITOR, "T" * 100, name)
-        status, detail = "ESALES_QUEUED", receipt.detail
+        receipt = call(VISITOR, "T" * 100, name)
+        status, detail = receipt.name, receipt.detail
     except NotifyError as error:
         status, detail = error.name, error.detail
     tell(id=name, status=status, ms=(time.monotonic() - start) * 1000, detail=detail)
@@ -38,7 +38,7 @@ def main(prefix, first, end, pause_ms=0):
         tell(started=True)
         for n in range(int(first), int(end)):
             tell(trying=f"{prefix}-{n}")
-            push(client, f"{prefix}-{n}")
+            push(client.enqueue_add_to_cart, f"{prefix}-{n}")
             time.sleep(float(pause_ms) / 1000)
         tell(done=True)
         for line in sys.stdin:
@@ -54,7 +54,7 @@ def main(prefix, first, end, pause_ms=0):
                     receipt = error
                 tell(receipt=receipt and receipt.name, detail=receipt and receipt.detail)
             else:
-                push(client, names[0])
+                push({"push": client.enqueue_add_to_cart, "notify": client.notify_add_to_cart}[question], names[0])
 
 
 if __name__ == "__main__":

@@ -74,5 +74,9 @@ class Proxy:
 
     def close(self):
         self._stops = True
+        # A close alone does not end `accept`, which would accept a connection of the next test's proxy: its listener gets the
+        # same descriptor.
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._thread.join()
         self._listener.close()
         self.cut()

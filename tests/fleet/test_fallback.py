@@ -88,6 +88,39 @@ def test_each_machine_forwards_its_own_fallback_while_another_one_delivers(spool
     assert first.poll() is None
 
 
+def test_other_processes_skip_the_engine_when_one_has_found_that_it_hangs(spool, produce, drain, settle):
+    engine, _, options = spool
+    producers = [produce(name, 0, 1, **options, enqueue_timeout_ms=4000) for name in "abcd"]
+    for producer in producers:
+        producer.finish()
+    engine.hang()
+    found, *others = [producer.ask(f"push {n}") for n, producer in enumerate(producers)]
+    assert all("fallback" in call["detail"] for call in (found, *others))
+    # The first call waits for three quarters of its time, and one more may try the engine briefly.
+    assert max(call["ms"] for call in others) < found["ms"] / 2, (found, others)
+    outage = options["spool_fallback"] / "outage"
+    assert outage.exists()
+    engine.wake()
+    # Its process forwards, so it is the first to know that the engine is back.
+    drain(**options)
+    wait_for(lambda: not outage.exists(), "the outage does not end", LONG_S)
+    again = [producer.ask(f"push again-{n}") for n, producer in enumerate(producers)]
+    assert not any("fallback" in call["detail"] for call in again), again
+    report, counters = settle(options["spool"], *producers, spool_fallback=options["spool_fallback"])
+    assert (report.lost, report.unexpected) == ([], []), report
+    assert counters["delivered"] == 12
+
+
+def test_next_blocking_calls_do_not_wait_for_the_engine_when_one_has_found_that_it_hangs(spool, produce):
+    engine, _, options = spool
+    producer = produce("a", 0, 1, **options, enqueue_timeout_ms=4000, timeout_ms=16000, on_failure="queue")
+    producer.finish()
+    engine.hang()
+    found, following = producer.ask("notify b"), producer.ask("notify c")
+    assert (found["status"], following["status"]) == ("ESALES_DELIVERED", "ESALES_DELIVERED")
+    assert following["ms"] < found["ms"] / 2
+
+
 def test_pending_count_and_purge_include_the_engine_and_the_fallback(spool, produce, operate):
     _, proxy, options = spool
     producer = produce("a", 0, 3, **options, enqueue_timeout_ms=400)

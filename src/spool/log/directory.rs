@@ -182,7 +182,7 @@ impl SpoolDirectory {
     fn check_names(&self) -> io::Result<bool> {
         let names = self.names()?;
         let is_ours = |name: &String| {
-            [FORMAT, RESERVE, super::LEASE, super::LOCK].contains(&name.as_str())
+            [FORMAT, RESERVE, super::LEASE, super::LOCK, super::OUTAGE].contains(&name.as_str())
                 || name.starts_with(TEMPORARY)
                 || [
                     super::SEGMENT,

@@ -21,6 +21,7 @@ pub(crate) mod line;
 mod lock;
 pub(crate) mod operator;
 mod origin_queue;
+mod outage;
 mod producer;
 mod reader;
 mod reading;
@@ -43,6 +44,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 pub(crate) use directory::check;
+pub(crate) use outage::{Outage, OutageFile};
 
 use super::{Gate, Inlet, Ledger, NewItem, Outlet, Position, Totals};
 use crate::host::DeadlineLock;
@@ -64,6 +66,7 @@ const DAMAGED: &str = "damaged-";
 const DAMAGED_FILE: &str = "damaged-lines.log";
 const LEASE: &str = "lease";
 const LOCK: &str = "lock";
+const OUTAGE: &str = "outage";
 
 /// Size of a segment at which the next one begins.
 const SEGMENT_SIZE: u64 = 4 << 20;

@@ -34,6 +34,15 @@ pub(super) fn waits_in(path: &Path) -> String {
     format!("queued in {}: the engine does not answer", path.display())
 }
 
+/// Records that the engine answered.
+fn succeed(breaker: &Mutex<Breaker>, engine: &RedisSpool) {
+    // The host's log callback must not be called under the lock.
+    let is_first = host::lock(breaker).succeed();
+    if is_first {
+        log::info(|| format!("the engine {} answers again", engine.shared.engine.place));
+    }
+}
+
 /// A spool in an engine, with a log as the fallback while the engine does not answer.
 #[derive(Debug)]
 pub(super) struct FallbackSpool {
@@ -59,9 +68,11 @@ impl FallbackSpool {
         }
         let path = crate::spool::log::check(path)?;
         let open = || LogSpool::new(path.clone(), settings, creates);
+        let breaker = Arc::new(Mutex::new(Breaker::new(&path, creates)));
         Ok(FallbackSpool {
-            breaker: Arc::default(),
+            breaker: Arc::clone(&breaker),
             forwarder: Arc::new(Forwarder {
+                breaker,
                 engine: engine.clone(),
                 path: path.clone(),
                 log: open()?,
@@ -77,18 +88,16 @@ impl FallbackSpool {
         self.path.exists()
     }
 
-    /// Returns the result of a call unchanged, and records from it whether the engine answers.
-    fn learn<T>(&self, answer: Result<T, Error>) -> Result<T, Error> {
-        match &answer {
-            Err(e) if e.status() == Status::SpoolFailed => {}
-            _ => self.succeeded(),
-        }
-        answer
-    }
-
-    fn succeeded(&self) {
-        if host::lock(&self.breaker).succeed() {
-            log::info(|| format!("the engine answers again: {:?}", self.engine));
+    /// Records that the engine did not answer.
+    fn fail(&self, e: &Error) {
+        let is_first = host::lock(&self.breaker).fail(Instant::now());
+        if is_first {
+            log::error(|| {
+                format!(
+                    "{e}; notifications are stored in {} meanwhile",
+                    self.path.display()
+                )
+            });
         }
     }
 
@@ -113,20 +122,10 @@ impl Inlet for FallbackSpool {
     fn accept(&self, item: &NewItem, deadline: Instant) -> Result<Option<String>, Error> {
         if let Some(until) = self.asked_until(deadline) {
             match self.engine.push(item, until) {
-                Ok(()) => {
-                    self.succeeded();
-                    return Ok(None);
-                }
-                Err(e) if e.status() != Status::SpoolFailed => return self.learn(Err(e)),
-                Err(e) => {
-                    if host::lock(&self.breaker).fail(Instant::now()) {
-                        log::error(|| {
-                            format!(
-                                "{e}; notifications are stored in {} meanwhile",
-                                self.path.display()
-                            )
-                        });
-                    }
+                Err(e) if e.status() == Status::SpoolFailed => self.fail(&e),
+                answer => {
+                    succeed(&self.breaker, &self.engine);
+                    return answer.map(|()| None);
                 }
             }
         }
@@ -140,7 +139,7 @@ impl Outlet for FallbackSpool {
     fn acquire(&self, deadline: Instant) -> Result<Option<Box<dyn Lease>>, Error> {
         // A machine on standby also forwards the notifications in its own log.
         self.forwarder.forward();
-        let lease = self.learn(self.engine.acquire(deadline))?;
+        let lease = self.engine.acquire(deadline)?;
         Ok(lease.map(|lease| {
             Box::new(FallbackLease {
                 lease,
@@ -211,6 +210,7 @@ impl Lease for FallbackLease {
 /// Forwards the notifications in the log to the engine.
 #[derive(Debug)]
 struct Forwarder {
+    breaker: Arc<Mutex<Breaker>>,
     engine: RedisSpool,
     path: PathBuf,
     /// A separate handle, so that producers do not wait for the forwarder.
@@ -224,14 +224,17 @@ struct ForwardState {
     next_look: Option<Instant>,
     /// Held until every notification in the log is forwarded, so that no other process on this machine forwards.
     lease: Option<Box<dyn Lease>>,
-    breaker: Breaker,
+    /// Whether the last try to forward failed.
+    has_failed: bool,
     forwarded: u64,
 }
 
 impl Forwarder {
     /// Records that this process has written to the log.
     fn expect(&self) {
-        if let Ok(mut state) = self.state.try_lock() {
+        if let Ok(mut state) = self.state.try_lock()
+            && !state.has_failed
+        {
             state.next_look = None;
         }
     }
@@ -248,13 +251,13 @@ impl Forwarder {
             return;
         }
         state.next_look = Some(now + LOOK_EVERY);
-        if !self.path.exists() || state.breaker.engine_use(now) == EngineUse::Skip {
+        if !self.path.exists() {
             return;
         }
         let until = now + FORWARD_FOR;
         match self.forward_until(&mut state, until) {
             Ok(is_empty) => {
-                state.breaker.succeed();
+                state.has_failed = false;
                 if !is_empty {
                     state.next_look = None;
                     return;
@@ -273,7 +276,8 @@ impl Forwarder {
                 }
             }
             Err(e) => {
-                if state.breaker.fail(Instant::now()) {
+                state.next_look = Some(Instant::now() + LOOK_EVERY);
+                if !std::mem::replace(&mut state.has_failed, true) {
                     log::warn(|| {
                         format!(
                             "the notifications in {} cannot be forwarded yet: {e}",
@@ -336,6 +340,11 @@ impl Forwarder {
                     }
                 }
             }
+            if !settlements.is_empty() {
+                // The producers are often other processes.
+                host::lock(&self.breaker).look(Instant::now());
+                succeed(&self.breaker, &self.engine);
+            }
             forwarded += settlements.len() as u64;
             lease.settle(&settlements, &[])?;
             if let Some(e) = failure {
@@ -362,7 +371,7 @@ impl Forwarder {
 impl Ledger for FallbackSpool {
     /// Notifications in the log count as accepted and pending.
     fn totals(&self, deadline: Instant) -> Result<Totals, Error> {
-        let mut totals = self.learn(self.engine.totals(deadline))?;
+        let mut totals = self.engine.totals(deadline)?;
         if self.is_log_there() {
             let log = self.log.totals(deadline)?;
             totals.spool.accepted += log.spool.pending;
@@ -375,10 +384,18 @@ impl Ledger for FallbackSpool {
     }
 
     fn gate(&self, origin: &str, deadline: Instant) -> Result<Gate, Error> {
-        match self.asked_until(deadline) {
-            Some(until) => self.engine.gate(origin, until),
-            None => Ok(Gate::default()),
+        let now = Instant::now();
+        if host::lock(&self.breaker).look(now) != EngineUse::Normal {
+            return Ok(Gate::default());
         }
+        let left = deadline.saturating_duration_since(now);
+        let gate = self.engine.gate(origin, now + left * 3 / 4);
+        if let Err(e) = &gate
+            && e.status() == Status::SpoolFailed
+        {
+            self.fail(e);
+        }
+        gate
     }
 
     /// The engine has the receipts of forwarded notifications, the log those of the others.
@@ -391,7 +408,7 @@ impl Ledger for FallbackSpool {
         // The log is also read if the engine failed. Only the engine can report that an id is unknown.
         let start = Instant::now();
         let until = start + deadline.saturating_duration_since(start) * 3 / 4;
-        let asked = self.learn(self.engine.receipt(id, now, until));
+        let asked = self.engine.receipt(id, now, until);
         if let Ok(Some(receipt)) = asked {
             return Ok(Some(receipt));
         }
@@ -415,7 +432,7 @@ impl Ledger for FallbackSpool {
     }
 
     fn mark(&self, deadline: Instant) -> Result<Option<Position>, Error> {
-        self.learn(self.engine.mark(deadline))
+        self.engine.mark(deadline)
     }
 
     /// Notifications in the log are not completed, so the log must be empty.
