@@ -93,7 +93,7 @@ fn boot() -> u32 {
     static BOOT: OnceNonZeroUsize = OnceNonZeroUsize::new();
     const UNKNOWN: NonZeroUsize = NonZeroUsize::MIN;
     let boot = BOOT.get_or_init(|| {
-        let id = std::fs::read("/proc/sys/kernel/random/boot_id");
+        let id = super::beside_stdio(|| std::fs::read("/proc/sys/kernel/random/boot_id"));
         let hash = id.ok().map(|id| crc32fast::hash(&id) as usize);
         hash.and_then(NonZeroUsize::new).unwrap_or(UNKNOWN)
     });

@@ -79,6 +79,13 @@ pub(crate) fn open_above_stdio<T: Into<OwnedFd>>(
     above_stdio(opened?.into())
 }
 
+/// Does work that opens files with the standard library: none of them gets a standard descriptor, which another thread
+/// could then give to a file of its own while the host prints.
+pub(crate) fn beside_stdio<T>(work: impl FnOnce() -> T) -> T {
+    let _opening = Opening::begin();
+    work()
+}
+
 /// A descriptor that can neither be read nor written, like a closed one.
 fn placeholder() -> Option<OwnedFd> {
     // SAFETY: opens a folder that exists, without access to it.

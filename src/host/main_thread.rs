@@ -84,7 +84,8 @@ fn main_thread() -> libc::pid_t {
 /// threads.
 fn main_thread_has_ended() -> Option<bool> {
     let main = main_thread();
-    let status = fs::read_to_string(format!("/proc/self/task/{main}/stat")).ok()?;
+    let status =
+        super::beside_stdio(|| fs::read_to_string(format!("/proc/self/task/{main}/stat"))).ok()?;
     // The format is `17 (name, with any characters) Z ...`.
     let (_, rest) = status.rsplit_once(") ")?;
     Some(rest.starts_with(['Z', 'X']))
@@ -167,7 +168,7 @@ fn watch() -> Option<()> {
 /// does not show them.
 fn others(this: libc::pid_t) -> Option<Vec<libc::pid_t>> {
     let main = main_thread();
-    let listed = fs::read_dir("/proc/self/task").ok()?;
+    let listed = super::beside_stdio(|| fs::read_dir("/proc/self/task")).ok()?;
     let ids = listed.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
     Some(ids.filter(|id| *id != this && *id != main).collect())
 }

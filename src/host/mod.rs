@@ -32,7 +32,7 @@ pub(crate) use callback::CallbackSlot;
 pub(crate) use clock::{Timestamp, deadline_after, millis, uptime};
 pub(crate) use deadline_lock::DeadlineLock;
 pub(crate) use descriptor::{
-    apart_from_stdio, open_above_stdio, part_from_stdio, read_file, wait_connected,
+    apart_from_stdio, beside_stdio, open_above_stdio, part_from_stdio, read_file, wait_connected,
 };
 pub use filesystem::FileSystem;
 pub(crate) use filesystem::{file_system, free_bytes, give_back_start, has_ended, open_file};

@@ -19,7 +19,8 @@ static LAST: AtomicU32 = AtomicU32::new(0);
 /// The name of this process for messages: its command and its id, and its machine if there are several.
 pub(crate) fn process_name(machine: &str) -> String {
     // Without /proc, for example in a chroot, there is no command.
-    let command = std::fs::read_to_string("/proc/self/comm").unwrap_or_default();
+    let command =
+        super::beside_stdio(|| std::fs::read_to_string("/proc/self/comm")).unwrap_or_default();
     let mut process = format!("process {}", std::process::id());
     if !machine.is_empty() {
         process = format!("{process} on {machine}");

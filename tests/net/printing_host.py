@@ -1,6 +1,6 @@
 """A host that closed its standard descriptors and prints continuously nevertheless, while it uses a spool.
 
-usage: printing_host.py FOLDER BASE-URL
+usage: printing_host.py FOLDER BASE-URL ROUNDS
 """
 
 import os
@@ -10,11 +10,11 @@ import threading
 
 from esales_notify import Client, Visitor, new_key
 
-ROUNDS, WAIT_S = 200, 60
+WAIT_S = 60
 
 
 def main():
-    folder, base_url = sys.argv[1:]
+    folder, base_url, rounds = sys.argv[1:]
     visitor, done = Visitor.anonymous(new_key(), new_key()), threading.Event()
 
     def write():
@@ -30,7 +30,7 @@ def main():
     printer = threading.Thread(target=write)
     printer.start()
     try:
-        for number in range(ROUNDS):
+        for number in range(int(rounds)):
             spool = pathlib.Path(folder, f"spool{number}")
             with Client(base_url=base_url, market="UK", proxy="", keep_alive_s=0, spool=str(spool)) as client:
                 client.enqueue_add_to_cart(visitor, "t")

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -46,8 +47,24 @@ def test_resolver_sockets_are_above_2_while_the_name_server_is_silent(closed_std
 def test_spool_has_no_output_of_the_host_when_it_prints_to_closed_stdio(root, library, command, tmp_path):
     env = {**os.environ, "PYTHONPATH": str(root / "bindings/python/src"), "ESALES_NOTIFY_LIBRARY": str(library)}
     with Sandbox(command) as sandbox:
-        host = [sys.executable, str(HERE / "printing_host.py"), str(tmp_path), sandbox.base_url]
+        host = [sys.executable, str(HERE / "printing_host.py"), str(tmp_path), sandbox.base_url, "200"]
         assert subprocess.run(host, env=env, timeout=300).returncode == 0
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert len(files) > 200
     assert [path for path in files if b"HOST" in path.read_bytes()] == []
+
+
+def test_no_file_that_can_be_written_or_read_gets_a_standard_descriptor(root, library, command, tmp_path):
+    """While one file had such a number for a moment, another thread would take it for open, and could be given it next."""
+    env = {**os.environ, "PYTHONPATH": str(root / "bindings/python/src"), "ESALES_NOTIFY_LIBRARY": str(library)}
+    calls = tmp_path / "calls"
+    with Sandbox(command) as sandbox:
+        host = [sys.executable, str(HERE / "printing_host.py"), str(tmp_path), sandbox.base_url, "3"]
+        tracer = ["strace", "-f", "-qq", "-e", "trace=open,openat,socket,dup,dup3,fcntl", "-e", "signal=none", "-o", str(calls)]
+        assert subprocess.run([*tracer, *host], env=env, timeout=300).returncode == 0
+    # What Python opens before it closes its descriptors gets other numbers.
+    low = [call for call in calls.read_text().splitlines()
+           if re.search(r"\) = [012]$", call) and "fcntl(" not in call]
+    placeholders = [call for call in low if "O_PATH" in call]
+    assert placeholders, "the library opened nothing"
+    assert [call for call in low if call not in placeholders] == []

@@ -39,7 +39,7 @@ def segments(spool):
 def enqueued_ids(spool):
     """The ids of the notifications in the segments, in their order."""
     records = [line.split("\t") for path in segments(spool) for line in lines(path)]
-    return [record[7] for record in records if record[0] in ("N", "A")]
+    return [record[7] for record in records if record[0].upper().startswith(("N", "A"))]
 
 
 def journal(spool):

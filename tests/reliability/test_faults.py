@@ -209,7 +209,7 @@ def test_purge_erases_a_person_when_other_bodies_are_damaged(spooler, esales_not
     ids, _, _ = produced(spooler, "x", 3, options)
     (segment,) = segments(spool)
     columns = segment.read_bytes().split(b"\n")[1].split(b" ", 2)[2].decode().split("\t")
-    columns[7], columns[10] = "strange", body
+    columns[0], columns[7], columns[10] = f"N{len(body)}", "strange", body
     with open(segment, "ab") as file:
         file.write(encoded("\t".join(columns)))
     assert counters(spool)["pending"] == 4

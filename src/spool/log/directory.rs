@@ -122,7 +122,7 @@ fn check_found(found: &Metadata, folder: &Metadata, name: &Path) -> Result<(), S
 
 /// The name of a user, for a message.
 pub(super) fn user_name(uid: u32) -> String {
-    let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let passwd = host::beside_stdio(|| fs::read_to_string("/etc/passwd")).unwrap_or_default();
     let name = passwd.lines().find_map(|line| {
         let mut fields = line.split(':');
         let name = fields.next()?;
@@ -203,7 +203,7 @@ impl SpoolDirectory {
     }
 
     fn check_format(&self, creates: bool) -> io::Result<()> {
-        match fs::read_to_string(self.file(FORMAT)) {
+        match host::beside_stdio(|| fs::read_to_string(self.file(FORMAT))) {
             Ok(text) if text == FORMAT_TEXT => return Ok(()),
             Ok(text) if text.starts_with(FORMAT_START) => {
                 return Err(io::Error::other(format!(
@@ -312,7 +312,7 @@ impl SpoolDirectory {
 
     pub(super) fn names(&self) -> io::Result<Vec<String>> {
         let mut names = Vec::new();
-        for entry in fs::read_dir(&self.path)? {
+        for entry in host::beside_stdio(|| fs::read_dir(&self.path))? {
             names.push(entry?.file_name().to_string_lossy().into_owned());
         }
         names.sort();

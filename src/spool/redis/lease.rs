@@ -55,7 +55,8 @@ impl fmt::Debug for RedisLease {
 /// A unique token, which also names the holder for an operator.
 fn new_token() -> Result<String, Error> {
     let bytes = host::random().map_err(crate::keys::no_random_bytes)?;
-    let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let machine = host::beside_stdio(|| std::fs::read_to_string("/proc/sys/kernel/hostname"))
+        .unwrap_or_default();
     let name = host::process_name(machine.trim());
     Ok(format!("{} {name}", hex::encode(bytes)))
 }
