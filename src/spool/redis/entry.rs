@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::codec::{self, LastAttempt};
+use super::codec::{self, About, LastAttempt};
 use super::resp::Value;
-use crate::host::Timestamp;
+use crate::host::{Timestamp, millis};
 use crate::notification::stored_path;
 use crate::outcome::Status;
 use crate::spool::{Item, Position, StoredItem};
@@ -20,6 +20,15 @@ pub(super) struct Clock {
 }
 
 impl Clock {
+    /// The engine's clock at a moment `at` before `now`.
+    pub(super) fn engine_ms(self, at: Timestamp, now: Timestamp) -> u64 {
+        let Some((engine_then, then)) = self.engine else {
+            return at.unix_ms;
+        };
+        let since = |earlier| millis(now.since(earlier).length);
+        (engine_then + since(then)).saturating_sub(since(at))
+    }
+
     /// The moment on this machine's clocks at which the engine's clock was `engine_ms`. The machines' clocks may
     /// differ: each machine knows the difference between its clock and the engine's.
     pub(super) fn localise(self, stored: Timestamp, engine_ms: u64) -> Timestamp {
@@ -77,20 +86,19 @@ fn parts(entry: &Value) -> Option<(Position, Fields<'_>)> {
 
 fn item(entry: &Value, origin: &Arc<str>, clock: Clock) -> Option<(Item, String)> {
     let (position, fields) = parts(entry)?;
-    let accepted = codec::time(fields.get("a")?)?;
-    let engine_ms = fields.get("s")?.parse().ok()?;
+    let about = About::unpack(fields.get("a")?)?;
     let item = Item {
         position,
         id: fields.get("i")?.to_owned(),
         origin: Arc::clone(origin),
         path: stored_path(fields.get("p")?),
         body: fields.get("b")?.to_owned(),
-        accepted: clock.localise(accepted, engine_ms),
-        attempts: fields.get("n")?.parse().ok()?,
+        accepted: clock.localise(about.accepted, about.engine_ms),
+        attempts: about.attempts,
         has_begun: false,
-        producer: fields.get("o")?.parse().ok()?,
+        producer: about.producer,
     };
-    Some((item, fields.get("e").unwrap_or_default().to_owned()))
+    Some((item, about.detail.to_owned()))
 }
 
 /// Makes an item from a pending entry, its attempts, and whether its delivery has begun.
