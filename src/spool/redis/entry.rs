@@ -26,7 +26,8 @@ impl Clock {
             return at.unix_ms;
         };
         let since = |earlier| millis(now.since(earlier).length);
-        (engine_then + since(then)).saturating_sub(since(at))
+        let engine_now = engine_then.saturating_add(since(then));
+        engine_now.saturating_sub(since(at))
     }
 
     /// The moment on this machine's clocks at which the engine's clock was `engine_ms`. The machines' clocks may
@@ -156,6 +157,21 @@ mod tests {
             uptime_ms,
             boot,
         }
+    }
+
+    #[test]
+    fn engine_time_is_computed_from_this_machines_clock() {
+        let clock = Clock {
+            own_boot: None,
+            engine: Some((1_000_000, at(7_000_000, 500_000, 7))),
+        };
+        // This machine's clock was set back meanwhile.
+        let now = at(3_000_000, 500_060, 7);
+        assert_eq!(clock.engine_ms(now, now), 1_000_060);
+        assert_eq!(clock.engine_ms(at(0, 500_050, 7), now), 1_000_050);
+        // Accepted before this machine was started.
+        assert_eq!(clock.engine_ms(at(2_999_000, 9, 6), now), 999_060);
+        assert_eq!(Clock::default().engine_ms(at(5, 9, 8), now), 5);
     }
 
     #[test]
