@@ -92,7 +92,7 @@
 #define ESALES_BAD_REQUEST -10
 
 /**
- * The service could not validate the customer key of a signed-in visitor (403).
+ * The service could not validate a signed-in visitor or a payment (403).
  */
 #define ESALES_FORBIDDEN -11
 

@@ -48,7 +48,7 @@ impl ConfigBuilder {
     /// Hosts that are reached without the proxy, separated by commas or white space: a name (which includes its
     /// subdomains), an IP address, a network such as `10.0.0.0/8` or `fd00::/8`, `*.domain`, or `*` for all. An entry
     /// with a port matches nothing. Unset: the environment variable `no_proxy` is used as in curl 7.88, which ignores
-    /// IPv6 networks, brackets, `*.domain` and a `*` among other entries.
+    /// IPv6 networks, brackets, `*.domain` and a `*` next to other entries.
     ///
     /// Option `no_proxy`; default: unset.
     pub fn no_proxy(self, value: &str) -> ConfigBuilder {

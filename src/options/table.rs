@@ -246,7 +246,7 @@ options! {
         proxy: Option<String> = text, row("proxy", Kind::Text, None,
             "HTTP proxy, `http://[user:password@]host:port`. Unset: the environment variables `https_proxy`, `http_proxy` and `all_proxy` are used, except for loopback hosts. Empty: no proxy.").checked(proxy);
         no_proxy: Option<String> = text, row("no_proxy", Kind::Text, None,
-            "Hosts that are reached without the proxy, separated by commas or white space: a name (which includes its subdomains), an IP address, a network such as `10.0.0.0/8` or `fd00::/8`, `*.domain`, or `*` for all. An entry with a port matches nothing. Unset: the environment variable `no_proxy` is used as in curl 7.88, which ignores IPv6 networks, brackets, `*.domain` and a `*` among other entries.");
+            "Hosts that are reached without the proxy, separated by commas or white space: a name (which includes its subdomains), an IP address, a network such as `10.0.0.0/8` or `fd00::/8`, `*.domain`, or `*` for all. An entry with a port matches nothing. Unset: the environment variable `no_proxy` is used as in curl 7.88, which ignores IPv6 networks, brackets, `*.domain` and a `*` next to other entries.");
     }
 
     /// The endpoint settings. Clients with equal settings share connections.

@@ -86,7 +86,7 @@ statuses! {
         advice: "Read the message, which quotes the service. Pass tickets and keys exactly as the service returned them.",
     }
     Forbidden = -11: Final {
-        name: "ESALES_FORBIDDEN", text: "The service could not validate the customer key of a signed-in visitor (403).",
+        name: "ESALES_FORBIDDEN", text: "The service could not validate a signed-in visitor or a payment (403).",
         advice: "Check the private key, the token and the customer key.",
     }
     Rejected = -12: Final {

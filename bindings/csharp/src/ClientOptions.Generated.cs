@@ -41,7 +41,7 @@ namespace Esales.Notify
             set { Set("proxy", Text(value)); }
         }
 
-        /// <summary>Hosts that are reached without the proxy, separated by commas or white space: a name (which includes its subdomains), an IP address, a network such as <c>10.0.0.0/8</c> or <c>fd00::/8</c>, <c>*.domain</c>, or <c>*</c> for all. An entry with a port matches nothing. Unset: the environment variable <c>no_proxy</c> is used as in curl 7.88, which ignores IPv6 networks, brackets, <c>*.domain</c> and a <c>*</c> among other entries. Default: unset.</summary>
+        /// <summary>Hosts that are reached without the proxy, separated by commas or white space: a name (which includes its subdomains), an IP address, a network such as <c>10.0.0.0/8</c> or <c>fd00::/8</c>, <c>*.domain</c>, or <c>*</c> for all. An entry with a port matches nothing. Unset: the environment variable <c>no_proxy</c> is used as in curl 7.88, which ignores IPv6 networks, brackets, <c>*.domain</c> and a <c>*</c> next to other entries. Default: unset.</summary>
         public string NoProxy
         {
             get { return String("no_proxy"); }

@@ -29,7 +29,7 @@ namespace Esales.Notify
         }
     }
 
-    /// <summary>-11: The service could not validate the customer key of a signed-in visitor (403).</summary>
+    /// <summary>-11: The service could not validate a signed-in visitor or a payment (403).</summary>
     public sealed class ForbiddenException : FinalException
     {
         internal ForbiddenException(Failure failure)

@@ -27,7 +27,7 @@ namespace Esales.Notify
         /// <summary>The service refused the request (400): a ticket, a product key or an order line is missing.</summary>
         BadRequest = -10,
 
-        /// <summary>The service could not validate the customer key of a signed-in visitor (403).</summary>
+        /// <summary>The service could not validate a signed-in visitor or a payment (403).</summary>
         Forbidden = -11,
 
         /// <summary>The service gave another final answer, such as a 404 or a redirect.</summary>

@@ -16,6 +16,6 @@ try {
     $receipt = $client->tryEnqueueAddToCart($visitor, $_POST['ticket'] ?? 'a ticket'); // returns in microseconds
     $result = $receipt->getStatusName() . ' ' . $receipt->getDetail();
 } catch (Throwable $e) {
-    $result = $e->getMessage(); // a wrong option, a broken cookie, or FFI is off: the page goes on
+    $result = $e->getMessage(); // a wrong option, a malformed cookie, or no FFI: the page still works
 }
 error_log($result);

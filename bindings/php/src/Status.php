@@ -46,7 +46,7 @@ final class Status
     public const BAD_REQUEST = -10;
 
     /**
-     * The service could not validate the customer key of a signed-in visitor (403).
+     * The service could not validate a signed-in visitor or a payment (403).
      */
     public const FORBIDDEN = -11;
 

@@ -1,4 +1,4 @@
-/* A page by CGI. Behind it, `esales-notify drain` delivers: a CGI program ends with its page. */
+/* A page by CGI. `esales-notify drain` delivers its events: a CGI program exits after one page. */
 #include <ctype.h>
 #include <esales_notify.h>
 #include <stdio.h>
@@ -37,7 +37,7 @@ static void decode(char *value) {
     *out = '\0';
 }
 
-/* The key in the visitor's cookie. On the first visit there is none: a new key is made, and the answer sets it. */
+/* The key in the visitor's cookie. On the first visit the page makes a key, and its response sets the cookie. */
 static void key_of(const char *cookie, const char *lifetime, char key[37]) {
     if (find(getenv("HTTP_COOKIE"), cookie, ';', key, 37) && strspn(key, "0123456789abcdef-") == 36) return;
     esales_new_key(key);
@@ -65,13 +65,13 @@ int main(void) {
     esales_visitor visitor = ESALES_VISITOR_INIT;
     visitor.customer_key = customer;
     visitor.session_key = session;
-    /* Your shop knows who is signed in. Here the web server sets the header, and drops a visitor's own. */
+    /* Your shop knows who is signed in. Here the web server sets the header, and removes any that a visitor sends. */
     const char *customer_id = getenv("HTTP_X_REMOTE_USER");
     if (customer_id && esales_customer_key(customer_id, customer) >= 0 && esales_customer_token(private_key, customer, token) >= 0)
         visitor.token = token;
 
     esales_notification notification = ESALES_NOTIFICATION_INIT;
-    if (find(form, "ticket", '&', ticket, sizeof ticket)) { /* the product behind it was added to the cart */
+    if (find(form, "ticket", '&', ticket, sizeof ticket)) { /* the product of this ticket was added to the cart */
         decode(ticket);
         notification.kind = ESALES_ADD_TO_CART;
         notification.ticket = ticket;

@@ -1,4 +1,4 @@
-// A page by CGI. Behind it, `esales-notify drain` delivers: a CGI program ends with its page.
+// A page by CGI. `esales-notify drain` delivers its events: a CGI program exits after one page.
 #include <cstdlib>
 #include <esales_notify.hpp>
 #include <iostream>
@@ -28,7 +28,7 @@ static std::optional<std::string> field(const std::string& form, const std::stri
     return decoded;
 }
 
-// The key in the visitor's cookie. On the first visit there is none: a new key is made, and the answer sets it.
+// The key in the visitor's cookie. On the first visit the page makes a key, and its response sets the cookie.
 static std::string key_of(const std::string& cookie, const std::string& lifetime) {
     const std::string cookies = variable("HTTP_COOKIE");
     std::smatch found;
@@ -40,7 +40,7 @@ static std::string key_of(const std::string& cookie, const std::string& lifetime
     return *key;
 }
 
-// Your shop knows who is signed in. Here the web server sets the header, and drops a visitor's own.
+// Your shop knows who is signed in. Here the web server sets the header, and removes any that a visitor sends.
 static visitor who(const std::string& customer, const std::string& session, const std::string& private_key) {
     const auto key = esales::customer_key(variable("HTTP_X_REMOTE_USER"));
     if (!key) return visitor::anonymous(customer, session);
@@ -67,7 +67,7 @@ int main() {
         const auto receipt = client->enqueue(who(customer, session, private_key), event);
         if (!receipt) std::cerr << "esales-notify: " << receipt.detail << '\n';
     };
-    // The product behind the ticket was added to the cart; the order of this number is paid.
+    // The product of this ticket was added to the cart; the order with this number is paid.
     if (const auto ticket = field(form, "ticket")) tell(notification::add_to_cart(*ticket));
     if (const auto order = field(form, "order")) tell(notification::secure_payment(lines_of(*order), private_key));
 }

@@ -10,7 +10,7 @@ public static class Events
 {
     private static readonly string PrivateKey = Environment.GetEnvironmentVariable("ESALES_PRIVATE_KEY") ?? "";
 
-    // One for the whole application; under Mono and .NET Framework, for each application domain.
+    // One for the whole application; under Mono, for each application domain.
     private static readonly Client Client = Open();
 
     /// <summary>Puts an event into the queue. `customerId` is null unless a customer is signed in.</summary>
@@ -79,13 +79,13 @@ public static class Shop
         }
     }
 
-    /// <summary>POST `ticket`: the product behind it was added to the cart. POST `order`: that order is paid.</summary>
+    /// <summary>POST `ticket`: its product was added to the cart. POST `order`: that order is paid.</summary>
     private static void Answer(HttpListenerContext page)
     {
         string form = new StreamReader(page.Request.InputStream).ReadToEnd();
         string customer = KeyOf(page, "customer", "; Max-Age=31536000");
         string session = KeyOf(page, "session", "");
-        // Your shop knows who is signed in. Here the web server in front sets the header, and drops a visitor's own.
+        // Your shop knows who is signed in. Here the web server sets the header, and removes any that a visitor sends.
         string customerId = page.Request.Headers["X-Remote-User"];
         // Your shop does its own work here. Then:
         string ticket = Field(form, "ticket"), order = Field(form, "order");
@@ -101,7 +101,7 @@ public static class Shop
         page.Response.Close(text, false);
     }
 
-    /// <summary>The key in the visitor's cookie. On the first visit there is none: a new key is made, and set.</summary>
+    /// <summary>The key in the visitor's cookie. On the first visit the page makes the key and the cookie.</summary>
     private static string KeyOf(HttpListenerContext page, string cookie, string lifetime)
     {
         Match found = Regex.Match(page.Request.Headers["Cookie"] ?? "", "(?:^|; *)" + cookie + "=([0-9a-f-]{36})(?:;|$)");

@@ -8,7 +8,7 @@ require __DIR__ . '/../vendor/autoload.php';
 
 use Esales\Notify\{Client, Identity, Line, Notification, Visitor};
 
-/** The key in the visitor's cookie. On the first visit there is none: a new key is made, and the answer sets it. */
+/** The key in the visitor's cookie. On the first visit the page makes a key, and its response sets the cookie. */
 function keyOf(string $cookie, int $expires): string
 {
     $key = $_COOKIE[$cookie] ?? null;
@@ -22,7 +22,7 @@ function keyOf(string $cookie, int $expires): string
     return $key;
 }
 
-/** Your shop knows who is signed in. Here the web server in front sets the header, and drops a visitor's own. */
+/** Your shop knows who is signed in. Here the web server sets the header, and removes any that a visitor sends. */
 function visitor(string $customer, string $session): Visitor
 {
     $customerId = $_SERVER['HTTP_X_REMOTE_USER'] ?? '';
@@ -57,10 +57,10 @@ function tell(string $customer, string $session, callable $notification): void
 $customer = keyOf('customer', time() + 365 * 24 * 3600);
 $session = keyOf('session', 0);
 // Your shop does its own work here. Then:
-if (isset($_POST['ticket'])) { // the product behind it was added to the cart
+if (isset($_POST['ticket'])) { // the product of this ticket was added to the cart
     tell($customer, $session, fn () => Notification::addToCart($_POST['ticket']));
 }
-if (isset($_POST['order'])) { // the order of this number is paid
+if (isset($_POST['order'])) { // the order with this number is paid
     tell($customer, $session, fn () => Notification::securePayment(
         linesOf($_POST['order']),
         (string) getenv('ESALES_PRIVATE_KEY')

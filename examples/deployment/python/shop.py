@@ -17,7 +17,7 @@ except Exception as error:  # a wrong option, or no library: the shop works with
 
 
 def application(environ, start_response):
-    """POST `ticket`: the product behind it was added to the cart. POST `order`: the order of this number is paid."""
+    """POST `ticket`: its product was added to the cart. POST `order`: the order with this number is paid."""
     form = parse_qs(environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)).decode(errors="replace"))
     headers = [("Content-Type", "text/plain")]
     customer = key_of(environ, headers, "customer", "; Max-Age=31536000")
@@ -33,7 +33,7 @@ def application(environ, start_response):
 
 
 def key_of(environ, headers, cookie, lifetime):
-    """The key in the visitor's cookie. On the first visit there is none: a new key is made, and `headers` set it."""
+    """The key in the visitor's cookie. On the first visit the page makes a key, and `headers` set the cookie."""
     found = re.search(rf"(?:^|; *){cookie}=([0-9a-f-]{{36}})(?:;|$)", environ.get("HTTP_COOKIE", ""))
     if found:
         return found[1]
@@ -44,7 +44,7 @@ def key_of(environ, headers, cookie, lifetime):
 
 
 def visitor(environ, customer, session):
-    """Your shop knows who is signed in. Here the web server in front sets the header, and drops a visitor's own."""
+    """Your shop knows who is signed in. Here the web server sets the header, and removes any that a visitor sends."""
     customer_id = environ.get("HTTP_X_REMOTE_USER")
     if not customer_id:
         return Visitor.anonymous(customer, session)

@@ -1,4 +1,4 @@
-//! A page by CGI. Behind it, `esales-notify drain` delivers: a CGI program ends with its page.
+//! A page by CGI. `esales-notify drain` delivers its events: a CGI program exits after one page.
 
 use std::env;
 use std::io::{self, Read, Write};
@@ -27,11 +27,11 @@ fn tell(form: &str, customer: &str, session: &str) -> Result<(), Error> {
     let (ticket, order) = (field(form, "ticket"), field(form, "order"));
     let lines = order.map(|order| lines_of(&order)).unwrap_or_default();
     let notification = match &ticket {
-        Some(ticket) => Notification::add_to_cart(ticket), // the product behind it was added to the cart
+        Some(ticket) => Notification::add_to_cart(ticket), // the product of this ticket was added to the cart
         None if lines.is_empty() => return Ok(()),
         None => Notification::secure_payment(&lines, &private_key), // the order is paid
     };
-    // Your shop knows who is signed in. Here the web server sets the header, and drops a visitor's own.
+    // Your shop knows who is signed in. Here the web server sets the header, and removes any that a visitor sends.
     let signed_in = match env::var("HTTP_X_REMOTE_USER") {
         Ok(customer_id) => {
             let key = customer_key(&customer_id)?;
@@ -56,7 +56,7 @@ fn lines_of(_order: &str) -> Vec<Line<'static>> {
     ]
 }
 
-/// The key in the visitor's cookie. On the first visit there is none: a new key is made, and the answer sets it.
+/// The key in the visitor's cookie. On the first visit the page makes a key, and its response sets the cookie.
 fn key_of(page: &mut impl Write, cookie: &str, lifetime: &str) -> Result<String, Error> {
     let is_key = |c: char| c.is_ascii_hexdigit() || c == '-';
     let cookies = env::var("HTTP_COOKIE").unwrap_or_default();

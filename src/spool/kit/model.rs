@@ -65,8 +65,8 @@ enum LeftReceipt {
 #[derive(Debug)]
 pub(crate) struct Snapshot {
     pub(crate) now: Timestamp,
-    /// The totals of each handle, with its producer; `None`: the engine does not distinguish producers.
-    pub(crate) totals: Vec<(Option<u64>, Totals)>,
+    /// The totals, and the producer that asked; `None`: the engine does not distinguish producers.
+    pub(crate) totals: (Option<u64>, Totals),
     pub(crate) pending: Vec<StoredItem>,
     pub(crate) dead: Vec<StoredItem>,
     pub(crate) gates: Vec<(Arc<str>, Gate)>,
@@ -513,23 +513,21 @@ impl Model {
             spool.pending += counts.pending;
         }
         let oldest = self.pending.first().map(|w| w.stored.item.accepted);
-        for (producer, totals) in &seen.totals {
-            if !(totals.spool.is_balanced() && totals.process.is_balanced()) {
-                return Err(format!("unbalanced: {totals:?}"));
-            }
-            expect("counters", &totals.spool, &spool)?;
-            let process =
-                producer.map_or(spool, |p| self.counts.get(&p).copied().unwrap_or_default());
-            expect("process counters", &totals.process, &process)?;
-            expect("pending bytes", &totals.pending_bytes, &self.bytes())?;
-            expect("oldest", &totals.oldest, &oldest)?;
-            if let Some(recent) = &self.recent {
-                let mut expected = recent[recent.len().saturating_sub(RECENT)..].to_vec();
-                let mut found = totals.recent.clone();
-                expected.sort_unstable();
-                found.sort_unstable();
-                expect("recent", &found, &expected)?;
-            }
+        let (producer, totals) = &seen.totals;
+        if !(totals.spool.is_balanced() && totals.process.is_balanced()) {
+            return Err(format!("unbalanced: {totals:?}"));
+        }
+        expect("counters", &totals.spool, &spool)?;
+        let process = producer.map_or(spool, |p| self.counts.get(&p).copied().unwrap_or_default());
+        expect("process counters", &totals.process, &process)?;
+        expect("pending bytes", &totals.pending_bytes, &self.bytes())?;
+        expect("oldest", &totals.oldest, &oldest)?;
+        if let Some(recent) = &self.recent {
+            let mut expected = recent[recent.len().saturating_sub(RECENT)..].to_vec();
+            let mut found = totals.recent.clone();
+            expected.sort_unstable();
+            found.sort_unstable();
+            expect("recent", &found, &expected)?;
         }
         Ok(())
     }

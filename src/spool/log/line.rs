@@ -56,26 +56,43 @@ pub(super) enum Line<'a> {
     Damaged,
 }
 
+/// The value of each hexadecimal digit, and `NO_DIGIT` of any other byte. A million lines must be counted quickly.
+const DIGITS: [u8; 256] = {
+    let mut values = [NO_DIGIT; 256];
+    let mut value = 0;
+    while value < 16 {
+        values[b"0123456789abcdef"[value] as usize] = value as u8;
+        value += 1;
+    }
+    values
+};
+const NO_DIGIT: u8 = 0x80;
+
+fn number(digits: Option<&[u8]>) -> Option<u32> {
+    let (mut number, mut all) = (0, 0);
+    for digit in digits? {
+        let value = DIGITS.get(usize::from(*digit)).copied()?;
+        number = number << 4 | u32::from(value);
+        all |= value;
+    }
+    (all & NO_DIGIT == 0).then_some(number)
+}
+
+/// The payload of the line at the beginning, if it is sound and another line follows. Its length is already known, so
+/// that its end need not be searched for.
+pub(super) fn first_sound(lines: &[u8]) -> Option<&str> {
+    let end = HEAD + number(lines.get(9..15))? as usize;
+    (lines.get(end) == Some(&b'\n')).then_some(())?;
+    match decode(lines.get(..end)?) {
+        Line::Sound(payload) => Some(payload),
+        _ => None,
+    }
+}
+
 /// Decodes a line without its line feed.
 pub(super) fn decode(line: &[u8]) -> Line<'_> {
     let Some((head, payload)) = line.split_at_checked(HEAD) else {
         return Line::Torn;
-    };
-    let number = |digits: Option<&[u8]>| {
-        let (mut number, mut is_hexadecimal) = (0, true);
-        // All digits at once, because a million lines must be counted quickly.
-        for digit in digits? {
-            let value = match digit {
-                b'0'..=b'9' => digit - b'0',
-                b'a'..=b'f' => digit - b'a' + 10,
-                _ => {
-                    is_hexadecimal = false;
-                    0
-                }
-            };
-            number = number << 4 | u32::from(value);
-        }
-        is_hexadecimal.then_some(number)
     };
     let (Some(checksum), Some(length)) = (number(head.get(..8)), number(head.get(9..15))) else {
         return Line::Damaged;
@@ -94,8 +111,7 @@ pub(super) fn decode(line: &[u8]) -> Line<'_> {
 
 /// The length of a line, including its line feed, from its first bytes.
 pub(super) fn declared_length(start: &[u8]) -> Option<usize> {
-    let digits = std::str::from_utf8(start.get(10..16)?).ok()?;
-    Some(1 + HEAD + usize::from_str_radix(digits, 16).ok()?)
+    Some(1 + HEAD + number(start.get(10..16))? as usize)
 }
 
 /// Appends a text column. Tabs and line feeds are escaped, because they end columns and lines.

@@ -75,19 +75,25 @@ pub(super) fn lines(
             let has_feed = bytes.get(begin) == Some(&b'\n');
             let text_at = begin + usize::from(has_feed);
             let rest = bytes.get(text_at..).unwrap_or_default();
-            let end = match memchr::memchr(b'\n', rest) {
-                Some(length) => text_at + length,
-                None if is_last || bytes.len() - begin >= LONGEST => bytes.len(),
-                None => break,
+            let (end, decoded) = match line::first_sound(rest).filter(|_| has_feed) {
+                Some(payload) => (text_at + HEAD + payload.len(), Line::Sound(payload)),
+                None => {
+                    let end = match memchr::memchr(b'\n', rest) {
+                        Some(length) => text_at + length,
+                        None if is_last || bytes.len() - begin >= LONGEST => bytes.len(),
+                        None => break,
+                    };
+                    let text = bytes.get(text_at..end).unwrap_or_default();
+                    match has_feed {
+                        true => (end, line::decode(text)),
+                        false => (end, Line::Damaged),
+                    }
+                }
             };
             let is_unfinished = is_last && end == bytes.len();
             let text = bytes.get(text_at..end).unwrap_or_default();
             let Ok(offset) = u32::try_from(start + begin as u64) else {
                 return Ok(start + begin as u64);
-            };
-            let decoded = match has_feed {
-                true => line::decode(text),
-                false => Line::Damaged,
             };
             if is_unfinished && !matches!(decoded, Line::Sound(_)) {
                 return Ok(start + begin as u64);

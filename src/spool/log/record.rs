@@ -75,7 +75,7 @@ impl Notification<'_> {
 }
 
 pub(super) fn push_notification(out: &mut Vec<u8>, item: &NewItem, producer: u64) {
-    push_letter(out, b'N', &item.body);
+    push_head(out, b'N', &item.body);
     push_columns(out, item, producer);
 }
 
@@ -94,10 +94,16 @@ pub(super) fn once_more(line: &[u8]) -> Vec<u8> {
 }
 
 pub(super) fn push_requeue(out: &mut Vec<u8>, dead: Position, item: &NewItem, producer: u64) {
-    push_letter(out, b'Q', &item.body);
+    push_head(out, b'Q', &item.body);
     out.push(b'\t');
     push_number(out, dead.0);
     push_columns(out, item, producer);
+}
+
+/// The length of the body follows the letter, so that a million notifications can be counted quickly.
+fn push_head(out: &mut Vec<u8>, letter: u8, body: &str) {
+    push_letter(out, letter, body);
+    push_number(out, body.len() as u64);
 }
 
 /// A lower-case letter means that the body is escaped. JSON bodies never need that.
@@ -149,18 +155,23 @@ pub(super) fn push_probe(out: &mut Vec<u8>) {
 
 /// `None`: the record is unknown to this version.
 pub(super) fn parse(payload: &str) -> Option<Record<'_>> {
-    let (letter, rest) = payload.split_once('\t').unwrap_or((payload, ""));
-    match letter {
-        "N" | "n" => columns(rest, letter == "n").map(Record::Notification),
-        "A" | "a" => columns(rest, letter == "a").map(Record::Again),
-        "Q" | "q" => {
+    let (first, rest) = payload.split_once('\t').unwrap_or((payload, ""));
+    let (letter, length) = first.split_at_checked(1)?;
+    let notification = |rest| {
+        let is_escaped = letter.bytes().all(|b| b.is_ascii_lowercase());
+        columns(rest, is_escaped).filter(|n| length.parse() == Ok(n.body.len()))
+    };
+    match (letter, length) {
+        ("N" | "n", _) => notification(rest).map(Record::Notification),
+        ("A" | "a", _) => notification(rest).map(Record::Again),
+        ("Q" | "q", _) => {
             let (dead, rest) = rest.split_once('\t')?;
             Some(Record::Requeue(
                 Position(dead.parse().ok()?),
-                columns(rest, letter == "q")?,
+                notification(rest)?,
             ))
         }
-        "X" => {
+        ("X", "") => {
             let mut rest = rest.split('\t');
             let erases = match rest.next()? {
                 "erase" => true,
@@ -172,8 +183,9 @@ pub(super) fn parse(payload: &str) -> Option<Record<'_>> {
                 .collect::<Option<_>>()?;
             Some(Record::Discard { erases, positions })
         }
-        "P" => Some(Record::Probe),
-        "E" => Some(Record::Erased(columns(rest, false))),
+        ("P", "") => Some(Record::Probe),
+        // The length is that of the body before it was erased.
+        ("E", _) => Some(Record::Erased(columns(rest, false))),
         _ => None,
     }
 }
@@ -192,11 +204,13 @@ pub(super) fn erased(payload: &str) -> Vec<u8> {
     }
     .unwrap_or_default();
     let mut out = vec![b'E'];
-    for (n, column) in rest.splitn(11, '\t').enumerate().skip(1) {
-        out.push(b'\t');
+    for (n, column) in rest.splitn(11, '\t').enumerate() {
+        if n > 0 {
+            out.push(b'\t');
+        }
         match n {
-            // Times, producer, attempts and origin stay. The path may contain a secret.
-            1..=5 | 8 => out.extend_from_slice(column.as_bytes()),
+            // Length, times, producer, attempts and origin stay. The path may contain a secret.
+            0..=5 | 8 => out.extend_from_slice(column.as_bytes()),
             // The message fills the rest.
             6 => out.resize(
                 out.len() + column.len() + payload.len() - 1 - rest.len(),
@@ -232,22 +246,12 @@ pub(super) fn columns(mut rest: &str, is_escaped: bool) -> Option<Notification<'
     })
 }
 
-/// The length of a notification's body, found without reading the columns before it. `None`: it
-/// needs [`parse`].
-pub(super) fn body_length(payload: &str) -> Option<usize> {
-    const NUMBERS: usize = 5;
-    const TEXTS: usize = 4;
-    let bytes = payload.as_bytes();
-    if !matches!(bytes, [b'N' | b'A', b'\t', ..]) {
-        return None;
-    }
-    let mut tabs = memchr::memchr_iter(b'\t', bytes);
-    let numbers = bytes.get(1..tabs.nth(NUMBERS)?)?;
-    let body = tabs.nth(TEXTS - 1)? + 1;
-    let are_numbers = numbers
-        .iter()
-        .fold(true, |are, b| are & (b.is_ascii_digit() | (*b == b'\t')));
-    are_numbers.then_some(bytes.len() - body)
+/// The length of a notification's body, found without reading its columns. `None`: it is another record.
+pub(super) fn body_length(payload: &str) -> Option<u64> {
+    let (length, _) = payload
+        .strip_prefix(['N', 'n', 'A', 'a'])?
+        .split_once('\t')?;
+    length.parse().ok()
 }
 
 /// Removes the first column and its tab from `rest`, and returns it.
@@ -304,8 +308,8 @@ mod tests {
         );
         assert_eq!((read.accepted, read.attempts), (new.accepted, 4));
         assert_eq!((read.producer, text(found.detail)), (u64::MAX, new.detail));
-        assert_eq!(body_length(&line), Some(item().body.len()));
-        assert_eq!(body_length(&line.replace("\t2\t", "\tx\t")), None);
+        assert_eq!(body_length(&line), Some(item().body.len() as u64));
+        assert_eq!(parse(&line.replacen("N", "N1", 1)), None, "another length");
 
         let escaped = NewItem {
             body: "two\nlines \\ \t".to_owned(),
@@ -317,6 +321,10 @@ mod tests {
             panic!("{line}");
         };
         assert_eq!(found.body, escaped.body);
+        assert_eq!(body_length(&line), Some(escaped.body.len() as u64));
+        for other in ["", "N", "N12", "Nx\t", "N-1\t", "P", "Q12\t"] {
+            assert_eq!(body_length(other), None, "{other}");
+        }
 
         for new in [item(), escaped.clone()] {
             let mut line = Vec::new();
@@ -368,6 +376,10 @@ mod tests {
             "Z",
             "N",
             "N\t1\t2",
+            "N0\t1\t2",
+            "P1",
+            "X1\tdrop",
+            "\u{e9}",
             "X",
             "X\tburn",
             "Q\tx\t",

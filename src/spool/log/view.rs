@@ -203,7 +203,7 @@ fn count_on(
             && counted.oldest.is_some()
         {
             counted.accepted += 1;
-            counted.bytes += length as u64;
+            counted.bytes += length;
             return flow;
         }
         match record::parse(payload) {

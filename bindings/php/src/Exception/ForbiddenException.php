@@ -7,7 +7,7 @@ declare(strict_types=1);
 namespace Esales\Notify\Exception;
 
 /**
- * -11: The service could not validate the customer key of a signed-in visitor (403).
+ * -11: The service could not validate a signed-in visitor or a payment (403).
  */
 final class ForbiddenException extends FinalException
 {

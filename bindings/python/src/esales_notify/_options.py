@@ -28,7 +28,7 @@ class ClientOptions(TypedDict, total=False):
     """HTTP proxy, ``http://[user:password@]host:port``. Unset: the environment variables ``https_proxy``, ``http_proxy`` and ``all_proxy`` are used, except for loopback hosts. Empty: no proxy. Default: unset."""
 
     no_proxy: Union[str, "os.PathLike[str]", None]
-    """Hosts that are reached without the proxy, separated by commas or white space: a name (which includes its subdomains), an IP address, a network such as ``10.0.0.0/8`` or ``fd00::/8``, ``*.domain``, or ``*`` for all. An entry with a port matches nothing. Unset: the environment variable ``no_proxy`` is used as in curl 7.88, which ignores IPv6 networks, brackets, ``*.domain`` and a ``*`` among other entries. Default: unset."""
+    """Hosts that are reached without the proxy, separated by commas or white space: a name (which includes its subdomains), an IP address, a network such as ``10.0.0.0/8`` or ``fd00::/8``, ``*.domain``, or ``*`` for all. An entry with a port matches nothing. Unset: the environment variable ``no_proxy`` is used as in curl 7.88, which ignores IPv6 networks, brackets, ``*.domain`` and a ``*`` next to other entries. Default: unset."""
 
     keep_alive_s: Optional[int]
     """Longest life of a connection, and longest time that an idle connection is kept for the next call, in seconds. It also applies after the last client is freed. 0: each connection is used once. If the service moves to another IP address, the client follows within ``keep_alive_s`` plus ``dns_cache_s``. 0 to 3600. Default: 60."""

@@ -30,7 +30,7 @@ class BadRequestError(FinalError):
 
 
 class ForbiddenError(FinalError):
-    """-11: The service could not validate the customer key of a signed-in visitor (403)."""
+    """-11: The service could not validate a signed-in visitor or a payment (403)."""
 
 
 class RejectedError(FinalError):

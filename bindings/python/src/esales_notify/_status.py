@@ -17,7 +17,7 @@ ESALES_INVALID_CONFIG = -2
 ESALES_CLOSED = -3
 #: The service refused the request (400): a ticket, a product key or an order line is missing.
 ESALES_BAD_REQUEST = -10
-#: The service could not validate the customer key of a signed-in visitor (403).
+#: The service could not validate a signed-in visitor or a payment (403).
 ESALES_FORBIDDEN = -11
 #: The service gave another final answer, such as a 404 or a redirect.
 ESALES_REJECTED = -12
