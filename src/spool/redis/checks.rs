@@ -67,6 +67,7 @@ pub(super) fn greet(
         Some(reply) => Info::parse(reply.text().unwrap_or_default()),
         None => Info::default(),
     };
+    // Each producer computes the engine's time from this.
     if let Some(Value::Error(error)) = after.get(1) {
         return other(explained(error));
     }

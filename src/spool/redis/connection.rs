@@ -16,9 +16,9 @@ const MAX_KEPT: usize = 64 << 10;
 pub(super) struct Connection {
     line: Line,
     decoder: Decoder,
-    /// The commands that were encoded last; and what was read last. They are kept, because allocating them takes a part of
-    /// each exchange.
+    /// Buffer for the encoded commands. It is kept, so that an exchange does not allocate one.
     commands: Vec<u8>,
+    /// Buffer for reading.
     piece: Box<[u8]>,
     opened: Instant,
     /// The process that opened the connection: a forked child must not write to its parent's connections.

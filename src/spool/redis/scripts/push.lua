@@ -1,5 +1,5 @@
 -- Accepts a notification. Returns 1: accepted; 0: its id was accepted before; -1: the spool is full.
--- Every step here takes time on the way of an enqueue, so there are few.
+-- An enqueue waits for each step of this script, so there are few.
 local origin, id, path, body, about, producer, producer_accepted = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5], ARGV[6], ARGV[7]
 local max_items, max_bytes, now = tonumber(ARGV[8]), tonumber(ARGV[9]), ARGV[10]
 local kept = P .. 'r:' .. id
