@@ -231,13 +231,25 @@ def test_wrong_password_is_reported_and_not_shown(start_engine, produce, operate
 
 def test_key_of_the_wrong_type_is_refused_and_nothing_is_changed(start_engine, produce):
     engine = start_engine()
-    for key in ("c", "d", "q:1", "p", "r:x-0"):
+    for key in ("c", "q:1", "r:x-0"):
         engine("FLUSHALL")
         engine("SET", "esales:{shop}:q:1", "x") if key == "q:1" else engine("RPUSH", f"esales:{{shop}}:{key}", "x")
         before = engine("DBSIZE")
         call = one(produce, engine.url())
         assert call["status"] == "ESALES_SPOOL_FAILED", (key, call)
         assert engine("DBSIZE") == before, key
+
+
+def test_id_is_not_known_when_the_stream_refused_its_entry(start_engine, produce):
+    engine = start_engine()
+    one(produce, engine.url())
+    engine("DEL", "esales:{shop}:q:1")
+    engine("SET", "esales:{shop}:q:1", "x")
+    before = engine("HGETALL", "esales:{shop}:c")
+    producer = produce("y", 0, 1, spool=engine.url())
+    refused(producer.finish()[0], "WRONGTYPE")
+    assert engine("EXISTS", "esales:{shop}:r:y-0") == 0
+    assert engine("HGETALL", "esales:{shop}:c") == before
 
 
 def test_spool_is_refused_when_its_counters_were_evicted(start_engine, produce, drain, status, operate):

@@ -49,13 +49,14 @@ impl Acceptances {
 
     /// Takes a new number and counts from 0, if the engine may have forgotten this one.
     pub(super) fn renew(&mut self, fresh: impl FnOnce() -> Option<u64>) {
-        if self.last_push.is_some_and(|last| last.elapsed() >= IDLE)
+        let now = Instant::now();
+        if self.last_push.is_some_and(|last| now - last >= IDLE)
             && let Some(producer) = fresh()
         {
             self.producer = producer;
             self.accepted = 0;
         }
-        self.last_push = Some(Instant::now());
+        self.last_push = Some(now);
     }
 
     /// Records that the engine accepted the item for the first time.
@@ -67,9 +68,10 @@ impl Acceptances {
             return;
         }
         self.bytes += item.body.len();
-        self.recent.push_back((Instant::now(), item.clone()));
+        let now = Instant::now();
+        self.recent.push_back((now, item.clone()));
         while let Some((at, oldest)) = self.recent.front()
-            && (at.elapsed() > KEPT_FOR || self.recent.len() > MAX_KEPT || self.bytes > MAX_BYTES)
+            && (now - *at > KEPT_FOR || self.recent.len() > MAX_KEPT || self.bytes > MAX_BYTES)
         {
             self.bytes -= oldest.body.len();
             self.recent.pop_front();

@@ -67,6 +67,10 @@ pub(super) fn greet(
         Some(reply) => Info::parse(reply.text().unwrap_or_default()),
         None => Info::default(),
     };
+    // Each producer computes the engine's time from this.
+    if let Some(Value::Error(error)) = after.get(1) {
+        return other(explained(error));
+    }
     info.clock = after.get(1).and_then(server_ms).map(|ms| (ms, now));
     // The user may lack the right to read the settings: they are then unknown.
     let fsync = after.get(2).and_then(Value::list).and_then(|l| l.get(1));

@@ -12,6 +12,52 @@ pub(super) fn pack_time(at: Timestamp) -> String {
     format!("{} {} {}", at.unix_ms, at.uptime_ms, at.boot)
 }
 
+/// The most that four numbers of 64 bits and two of 32 take, in bytes, with a blank after each.
+const NUMBERS: usize = 4 * 21 + 2 * 11;
+
+/// What an entry's field `a` holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct About<'a> {
+    /// When the notification was accepted, by the engine's clock in milliseconds since 1970.
+    pub(super) engine_ms: u64,
+    /// The same by the producer's clock.
+    pub(super) accepted: Timestamp,
+    pub(super) producer: u64,
+    pub(super) attempts: u32,
+    pub(super) detail: &'a str,
+}
+
+impl<'a> About<'a> {
+    /// Scripts read the numbers. The text is allocated once, because each enqueue packs one.
+    pub(super) fn pack(&self) -> String {
+        let mut packed = String::with_capacity(NUMBERS + self.detail.len());
+        // Writing into a string cannot fail.
+        let _ = write!(
+            packed,
+            "{} {} {} {} {} {} {}",
+            self.engine_ms,
+            self.accepted.unix_ms,
+            self.accepted.uptime_ms,
+            self.accepted.boot,
+            self.producer,
+            self.attempts,
+            self.detail
+        );
+        packed
+    }
+
+    pub(super) fn unpack(text: &'a str) -> Option<About<'a>> {
+        let mut columns = Columns(text);
+        Some(About {
+            engine_ms: columns.number()?,
+            accepted: columns.time()?,
+            producer: columns.number()?,
+            attempts: columns.number()?,
+            detail: columns.0,
+        })
+    }
+}
+
 /// Parses numbers separated by blanks, followed by text.
 struct Columns<'a>(&'a str);
 
@@ -45,10 +91,6 @@ impl<'a> Columns<'a> {
         let code: u16 = self.number()?;
         Some((code != 0).then_some(code))
     }
-}
-
-pub(super) fn time(text: &str) -> Option<Timestamp> {
-    Columns(text).time()
 }
 
 pub(super) fn pack_gate(gate: Gate) -> String {
@@ -195,7 +237,6 @@ mod tests {
             uptime_ms: 0,
             boot: u32::MAX,
         };
-        assert_eq!(time(&pack_time(at)), Some(at));
         let most = Gate {
             failures: u32::MAX,
             closed_at: u64::MAX,
@@ -203,6 +244,14 @@ mod tests {
         };
         assert_eq!(gate(&pack_gate(most)), Some(most));
         for detail in ["", " ", "a b  c", "\n\t\0", "r 1"] {
+            let about = About {
+                engine_ms: u64::MAX,
+                accepted: at,
+                producer: u64::MAX,
+                attempts: u32::MAX,
+                detail,
+            };
+            assert_eq!(About::unpack(&about.pack()), Some(about));
             let last = LastAttempt {
                 attempts: u32::MAX,
                 status: Status::ServerError,
@@ -215,6 +264,7 @@ mod tests {
         }
         for garbage in ["", " ", "1", "1 2", "x", "r", "r a", "1 2 x"] {
             assert_eq!(gate(garbage), None);
+            assert!(About::unpack(garbage).is_none());
             assert!(receipt("id", garbage).is_none());
             assert!(LastAttempt::unpack(garbage).is_none());
         }

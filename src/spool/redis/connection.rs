@@ -10,10 +10,16 @@ use crate::http::Line;
 /// Longest life of a connection, because the host name may have moved to another engine.
 const MAX_AGE: Duration = Duration::from_secs(60);
 const PIECE: usize = 16 << 10;
+/// Longest encoded commands whose buffer is kept, in bytes.
+const MAX_KEPT: usize = 64 << 10;
 
 pub(super) struct Connection {
     line: Line,
     decoder: Decoder,
+    /// Buffer for the encoded commands. It is kept, so that an exchange does not allocate one.
+    commands: Vec<u8>,
+    /// Buffer for reading.
+    piece: Box<[u8]>,
     opened: Instant,
     /// The process that opened the connection: a forked child must not write to its parent's connections.
     process: u32,
@@ -31,6 +37,8 @@ impl Connection {
         Connection {
             line,
             decoder: Decoder::default(),
+            commands: Vec::new(),
+            piece: vec![0; PIECE].into_boxed_slice(),
             opened: Instant::now(),
             process: host::this_process(),
             info: Info::default(),
@@ -53,9 +61,14 @@ impl Connection {
         commands: impl IntoIterator<Item = &'c Command>,
         deadline: Instant,
     ) -> Result<Vec<Value>, Broken> {
-        let (mut bytes, mut wanted) = (Vec::new(), 0);
+        // A long pipeline's buffer is not kept.
+        if self.commands.capacity() > MAX_KEPT {
+            self.commands = Vec::new();
+        }
+        self.commands.clear();
+        let mut wanted = 0;
         for command in commands {
-            command.encode(&mut bytes);
+            command.encode(&mut self.commands);
             wanted += 1;
         }
         let broken = |may_have_run| {
@@ -69,7 +82,7 @@ impl Connection {
         crash::pass().map_err(broken(false))?;
         let is_late = Instant::now() >= deadline;
         self.line
-            .write(&bytes, deadline)
+            .write(&self.commands, deadline)
             .map_err(broken(!is_late && wanted > 1))?;
         let mut replies = Vec::with_capacity(wanted);
         while replies.len() < wanted {
@@ -83,8 +96,7 @@ impl Connection {
             if let Some(value) = self.decoder.next()? {
                 return Ok(value);
             }
-            let mut piece = [0; PIECE];
-            let amount = self.line.read(&mut piece, deadline)?;
+            let amount = self.line.read(&mut self.piece, deadline)?;
             #[cfg(test)]
             crash::pass()?;
             if amount == 0 {
@@ -93,7 +105,8 @@ impl Connection {
                     "the engine closed the connection",
                 ));
             }
-            self.decoder.feed(piece.get(..amount).unwrap_or_default());
+            self.decoder
+                .feed(self.piece.get(..amount).unwrap_or_default());
         }
     }
 }

@@ -105,6 +105,15 @@ impl Engine {
         host::lock(&self.known).clock
     }
 
+    /// Makes the engine's clock known: the first call of a process connects for it.
+    pub(super) fn compare_clocks(&self, deadline: Instant) -> Result<(), Failure> {
+        if self.clock().is_none() {
+            let connection = self.open(deadline).map_err(Failure::refused)?;
+            self.keep(connection);
+        }
+        Ok(())
+    }
+
     /// Calls a script.
     pub(super) fn call(
         &self,

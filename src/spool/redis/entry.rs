@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::codec::{self, LastAttempt};
+use super::codec::{self, About, LastAttempt};
 use super::resp::Value;
-use crate::host::Timestamp;
+use crate::host::{Timestamp, millis};
 use crate::notification::stored_path;
 use crate::outcome::Status;
 use crate::spool::{Item, Position, StoredItem};
@@ -20,6 +20,16 @@ pub(super) struct Clock {
 }
 
 impl Clock {
+    /// The engine's clock at a moment `at` before `now`.
+    pub(super) fn engine_ms(self, at: Timestamp, now: Timestamp) -> u64 {
+        let Some((engine_then, then)) = self.engine else {
+            return at.unix_ms;
+        };
+        let since = |earlier| millis(now.since(earlier).length);
+        let engine_now = engine_then.saturating_add(since(then));
+        engine_now.saturating_sub(since(at))
+    }
+
     /// The moment on this machine's clocks at which the engine's clock was `engine_ms`. The machines' clocks may
     /// differ: each machine knows the difference between its clock and the engine's.
     pub(super) fn localise(self, stored: Timestamp, engine_ms: u64) -> Timestamp {
@@ -77,20 +87,19 @@ fn parts(entry: &Value) -> Option<(Position, Fields<'_>)> {
 
 fn item(entry: &Value, origin: &Arc<str>, clock: Clock) -> Option<(Item, String)> {
     let (position, fields) = parts(entry)?;
-    let accepted = codec::time(fields.get("a")?)?;
-    let engine_ms = fields.get("s")?.parse().ok()?;
+    let about = About::unpack(fields.get("a")?)?;
     let item = Item {
         position,
         id: fields.get("i")?.to_owned(),
         origin: Arc::clone(origin),
         path: stored_path(fields.get("p")?),
         body: fields.get("b")?.to_owned(),
-        accepted: clock.localise(accepted, engine_ms),
-        attempts: fields.get("n")?.parse().ok()?,
+        accepted: clock.localise(about.accepted, about.engine_ms),
+        attempts: about.attempts,
         has_begun: false,
-        producer: fields.get("o")?.parse().ok()?,
+        producer: about.producer,
     };
-    Some((item, fields.get("e").unwrap_or_default().to_owned()))
+    Some((item, about.detail.to_owned()))
 }
 
 /// Makes an item from a pending entry, its attempts, and whether its delivery has begun.
@@ -148,6 +157,21 @@ mod tests {
             uptime_ms,
             boot,
         }
+    }
+
+    #[test]
+    fn engine_time_is_computed_from_this_machines_clock() {
+        let clock = Clock {
+            own_boot: None,
+            engine: Some((1_000_000, at(7_000_000, 500_000, 7))),
+        };
+        // This machine's clock was set back meanwhile.
+        let now = at(3_000_000, 500_060, 7);
+        assert_eq!(clock.engine_ms(now, now), 1_000_060);
+        assert_eq!(clock.engine_ms(at(0, 500_050, 7), now), 1_000_050);
+        // Accepted before this machine was started.
+        assert_eq!(clock.engine_ms(at(2_999_000, 9, 6), now), 999_060);
+        assert_eq!(Clock::default().engine_ms(at(5, 9, 8), now), 5);
     }
 
     #[test]

@@ -2,17 +2,20 @@
 
 use std::time::Instant;
 
-use super::codec::pack_time;
+use super::codec::About;
 use super::engine::{Confirm, Failure};
 use super::resp::{Command, Value};
-use super::script::PUSH;
+use super::script::{PUSH, PUSH_DROPPING, Script};
 use super::{RedisSpool, Shared};
-use crate::host::{self, Timestamp, log, millis};
+use crate::host::{self, Timestamp, log};
 use crate::outcome::Error;
 use crate::spool::{Inlet, NewItem, full, new_producer};
 
 /// Number of possibly lost notifications that are pushed again in one pipeline.
 const PIECE: usize = 50;
+
+/// About the length of the arguments of a push without the body, in bytes.
+const ARGUMENTS: usize = 512;
 
 /// The replies of the script.
 const ACCEPTED: i64 = 1;
@@ -20,24 +23,35 @@ const KNOWN: i64 = 0;
 const FULL: i64 = -1;
 
 impl Shared {
+    fn push_script(&self) -> &'static Script {
+        match self.settings.drops_oldest {
+            true => &PUSH_DROPPING,
+            false => &PUSH,
+        }
+    }
+
     fn push_command(&self, item: &NewItem, producer: u64, producer_accepted: u64) -> Command {
         let limits = &self.settings;
-        let age = Timestamp::now().since(item.accepted).length;
-        Command::default()
+        let (clock, now) = (self.clock(), Timestamp::now());
+        let about = About {
+            engine_ms: clock.engine_ms(item.accepted, now),
+            accepted: item.accepted,
+            producer,
+            attempts: item.attempts,
+            detail: &item.detail,
+        };
+        Command::with_capacity(item.body.len() + ARGUMENTS)
             .arg(item.origin.as_bytes())
             .arg(&item.id)
             .arg(item.path.as_bytes())
             .arg(&item.body)
-            .arg(pack_time(item.accepted))
+            .arg(about.pack())
             .number(producer)
-            .number(item.attempts.into())
-            .arg(&item.detail)
+            .number(producer_accepted)
             .number(limits.max_items)
             .number(limits.max_bytes)
-            .number(limits.drops_oldest.into())
+            .number(clock.engine_ms(now, now) / 1000)
             .number(self.receipt_ms())
-            .number(millis(age))
-            .number(producer_accepted)
     }
 
     /// Pushes recent notifications again if the engine's replication id has changed, because the engine may have lost
@@ -61,9 +75,9 @@ impl Shared {
                 .iter()
                 .map(|item| self.push_command(item, producer, accepted))
                 .collect();
-            let Ok(replies) = self
-                .engine
-                .call_all(&PUSH, &commands, Confirm::Engine, deadline)
+            let Ok(replies) =
+                self.engine
+                    .call_all(self.push_script(), &commands, Confirm::Engine, deadline)
             else {
                 host::lock(&self.acceptances).put_back(left);
                 return;
@@ -83,6 +97,7 @@ impl Shared {
     }
 
     fn push(&self, item: &NewItem, deadline: Instant) -> Result<i64, Failure> {
+        self.engine.compare_clocks(deadline)?;
         let (producer, accepted) = {
             let mut acceptances = host::lock(&self.acceptances);
             acceptances.renew(|| new_producer().ok());
@@ -90,9 +105,9 @@ impl Shared {
         };
         let command = self.push_command(item, producer, accepted);
         let commands = std::slice::from_ref(&command);
-        let replies = self
-            .engine
-            .call_all(&PUSH, commands, Confirm::Durability, deadline)?;
+        let replies =
+            self.engine
+                .call_all(self.push_script(), commands, Confirm::Durability, deadline)?;
         match replies.first() {
             Some(Value::Number(answer)) => Ok(*answer),
             _ => Err(Failure {

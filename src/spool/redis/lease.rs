@@ -155,10 +155,7 @@ impl RedisLease {
         let Some(pairs) = reply.list().and_then(|reply| reply.get(2)?.list()) else {
             return Ok(false);
         };
-        self.origins = origins(pairs)
-            .into_iter()
-            .map(|(_, o, gate)| (o, gate))
-            .collect();
+        self.origins = origins(pairs).collect();
         Ok(true)
     }
 
@@ -218,24 +215,15 @@ fn text_at(reply: &Value, index: usize) -> Option<&str> {
     reply.list()?.get(index)?.text()
 }
 
-/// The origins of the hash `d`, each with its number and its gate.
-pub(super) fn origins(pairs: &[Value]) -> Vec<(u64, Arc<str>, Gate)> {
-    let pairs = pairs.chunks_exact(2).filter_map(|pair| match pair {
-        [key, value] => Some((key.text()?, value.text()?)),
-        _ => None,
-    });
-    let mut numbers: BTreeMap<u64, (Option<&str>, Gate)> = BTreeMap::new();
-    for (key, value) in pairs {
-        if let Some(Ok(number)) = key.strip_prefix("n:").map(str::parse) {
-            numbers.entry(number).or_default().0 = Some(value);
-        } else if let Some(Ok(number)) = key.strip_prefix("g:").map(str::parse) {
-            numbers.entry(number).or_default().1 = codec::gate(value).unwrap_or_default();
+/// The origins and their gates that a script returns, in the order of the origins' numbers.
+pub(super) fn origins(pairs: &[Value]) -> impl Iterator<Item = (Arc<str>, Gate)> {
+    pairs.chunks_exact(2).filter_map(|pair| match pair {
+        [origin, gate] => {
+            let gate = gate.text().and_then(codec::gate).unwrap_or_default();
+            Some((Arc::from(origin.text()?), gate))
         }
-    }
-    let named = numbers.into_iter();
-    named
-        .filter_map(|(number, (name, gate))| Some((number, Arc::from(name?), gate)))
-        .collect()
+        _ => None,
+    })
 }
 
 impl Lease for RedisLease {
@@ -362,10 +350,7 @@ impl Lease for RedisLease {
 
     fn maintain(&mut self, _now: Timestamp) -> Result<(), LeaseError> {
         self.shared.push_unconfirmed(Instant::now() + LEASE_CALL);
-        let arguments = self
-            .arguments()
-            .arg(&self.cursor)
-            .number(FORGET_AFTER_S * 1000);
+        let arguments = self.arguments().arg(&self.cursor).number(FORGET_AFTER_S);
         let reply = self.call(&MAINTAIN, &arguments, Confirm::Engine)?;
         reply.text().unwrap_or("0").clone_into(&mut self.cursor);
         Ok(())

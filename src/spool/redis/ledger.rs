@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::Instant;
 
-use super::codec;
+use super::codec::{self, About};
 use super::entry;
 use super::resp::{Command, Value};
 use super::script::{GATE, HEADS, RECEIPT, TOTALS};
@@ -35,15 +35,15 @@ impl Shared {
         else {
             return Err(self.odd());
         };
-        if c.get(7).is_none_or(|format| *format == Value::Nil) && !self.creates {
+        if c.first().is_none_or(|format| *format == Value::Nil) && !self.creates {
             return Err(self.missing());
         }
         let spool = Counts {
-            accepted: number_at(c, 0),
-            delivered: number_at(c, 1),
-            dead: number_at(c, 2),
-            expired: number_at(c, 3),
-            dropped: number_at(c, 4),
+            accepted: number_at(c, 1).saturating_sub(number_at(c, 2)),
+            delivered: number_at(c, 3),
+            dead: number_at(c, 4),
+            expired: number_at(c, 5),
+            dropped: number_at(c, 6),
             pending: pending.number().unwrap_or(0),
         };
         let process = Counts {
@@ -56,15 +56,15 @@ impl Shared {
         };
         let left = process.delivered + process.dead + process.expired + process.dropped;
         // The losses that the engine has counted, plus those that this producer has found since its last push.
-        let counted = number_at(c, 6).saturating_sub(number_at(p, 5));
+        let counted = number_at(c, 8).saturating_sub(number_at(p, 5));
         let lost = counted + accepted.saturating_sub(process.accepted);
         let clock = self.clock();
         let oldest = heads.iter().filter_map(|head| {
-            let [seq, accepted, engine_ms] = head.list()? else {
+            let [seq, about] = head.list()? else {
                 return None;
             };
-            let accepted = codec::time(accepted.text()?)?;
-            let accepted = clock.localise(accepted, engine_ms.number()?);
+            let about = About::unpack(about.text()?)?;
+            let accepted = clock.localise(about.accepted, about.engine_ms);
             Some((seq.number()?, accepted))
         });
         Ok(Totals {
@@ -73,7 +73,7 @@ impl Shared {
                 pending: process.accepted.saturating_sub(left),
                 ..process
             },
-            pending_bytes: number_at(c, 5),
+            pending_bytes: number_at(c, 7),
             oldest: oldest.min_by_key(|(seq, _)| *seq).map(|(_, at)| at),
             lost,
             recent: recent

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::codec::pack_time;
+use super::codec::{About, pack_time};
 use super::entry;
 use super::lease::{holder, origins};
 use super::resp::{Command, Value};
@@ -130,11 +130,6 @@ impl Operator for RedisSpool {
             pairs.list().ok_or_else(odd)?,
             lengths.list().ok_or_else(odd)?,
         );
-        let length = |number: u64| {
-            let index = usize::try_from(number).ok()?.checked_sub(1)?;
-            lengths.get(index)?.number()
-        };
-        let listed = origins(pairs).into_iter();
         let by_status = statuses.list().ok_or_else(odd)?.chunks_exact(2);
         let mut dead_by_status: Vec<(Status, u64)> = by_status
             .filter_map(|pair| match pair {
@@ -154,8 +149,9 @@ impl Operator for RedisSpool {
             .map(|count| count.number().unwrap_or(0))
             .collect();
         Ok(Overview {
-            origins: listed
-                .map(|(number, url, gate)| (url, gate, length(number).unwrap_or(0)))
+            origins: origins(pairs)
+                .zip(lengths)
+                .map(|((url, gate), length)| (url, gate, length.number().unwrap_or(0)))
                 .collect(),
             dead_by_status,
             leader: leader.text().map(holder),
@@ -183,15 +179,23 @@ impl Operator for RedisSpool {
     }
 
     fn requeue(&self, letters: &[StoredItem], deadline: Instant) -> Result<u64, Error> {
-        let now = pack_time(Timestamp::now());
+        let (clock, now) = (self.shared.clock(), Timestamp::now());
+        let about = |letter: &StoredItem| About {
+            engine_ms: clock.engine_ms(now, now),
+            accepted: now,
+            producer: letter.item.producer,
+            attempts: 0,
+            detail: "",
+        };
         self.shared.in_pieces(
             &REQUEUE,
             letters,
-            &|| Command::default().arg(&now),
+            &Command::default,
             |arguments, letter| {
                 arguments.push_number(letter.item.position.0);
                 arguments.push(letter.item.path.as_bytes());
                 arguments.push(&letter.item.body);
+                arguments.push(about(letter).pack());
             },
             deadline,
         )
@@ -227,7 +231,7 @@ impl Operator for RedisSpool {
                     &|| Command::default().number(shared.receipt_ms()).arg(&now),
                     |arguments, stored| {
                         match list {
-                            List::Pending => arguments.push(format!("u{}", stored.item.origin)),
+                            List::Pending => arguments.push(stored.item.origin.as_bytes()),
                             List::Dead => arguments.push(""),
                         }
                         arguments.push_number(stored.item.position.0);
@@ -257,11 +261,11 @@ impl Operator for RedisSpool {
 
 /// Compares the counters with the numbers of entries.
 fn faults(counts: &[u64], lengths: &[Value], letters: &Value) -> Vec<String> {
-    let [accepted, delivered, dead, expired, dropped] = counts else {
+    let [newest, again, delivered, dead, expired, dropped] = counts else {
         return Vec::new();
     };
     let pending: u64 = lengths.iter().filter_map(Value::number).sum();
-    let counted = accepted.saturating_sub(delivered + dead + expired + dropped);
+    let counted = newest.saturating_sub(again + delivered + dead + expired + dropped);
     let letters = letters.number().unwrap_or(0);
     let mut faults = Vec::new();
     if counted != pending {

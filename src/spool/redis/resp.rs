@@ -22,6 +22,19 @@ impl Command {
         Command::default().arg(name)
     }
 
+    /// An empty command with space for this many bytes, so that it is allocated once.
+    pub(super) fn with_capacity(bytes: usize) -> Command {
+        Command {
+            count: 0,
+            bytes: Vec::with_capacity(bytes),
+        }
+    }
+
+    /// The number of bytes of the arguments.
+    pub(super) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
     pub(super) fn arg(mut self, word: impl AsRef<[u8]>) -> Command {
         self.push(word);
         self

@@ -5,6 +5,9 @@ use sha1::{Digest, Sha1};
 
 use super::resp::Command;
 
+/// More than the bytes of a call by SHA-1 before its arguments, without the prefix.
+const HEAD: usize = 100;
+
 /// A script, and the SHA-1 by which it is called.
 pub(super) struct Script {
     text: &'static str,
@@ -12,17 +15,31 @@ pub(super) struct Script {
     digest: OnceBox<String>,
 }
 
-macro_rules! scripts {
-    ($($name:ident = $file:literal;)*) => {
-        $(pub(super) static $name: Script = Script {
-            text: concat!(include_str!("scripts/prelude.lua"), include_str!($file)),
+macro_rules! script {
+    ($($file:literal),*) => {
+        Script {
+            text: concat!(include_str!("scripts/keys.lua"), $(include_str!($file)),*),
             digest: OnceBox::new(),
-        };)*
+        }
     };
 }
 
+macro_rules! scripts {
+    ($($name:ident = $file:literal;)*) => {
+        $(pub(super) static $name: Script = script!("scripts/prelude.lua", $file);)*
+    };
+}
+
+/// An enqueue waits for this script. It has no prelude, because running the prelude takes 2 µs.
+pub(super) static PUSH: Script = script!("scripts/push.lua");
+/// The same for a spool that drops the oldest notifications when it is full.
+pub(super) static PUSH_DROPPING: Script = script!(
+    "scripts/prelude.lua",
+    "scripts/make_room.lua",
+    "scripts/push.lua"
+);
+
 scripts! {
-    PUSH = "scripts/push.lua";
     ACQUIRE = "scripts/acquire.lua";
     RELEASE = "scripts/release.lua";
     POLL = "scripts/poll.lua";
@@ -49,7 +66,8 @@ impl Script {
         let digest = self
             .digest
             .get_or_init(|| Box::new(hex::encode(Sha1::digest(self.text))));
-        let call = Command::new("EVALSHA").arg(digest).arg("1").arg(prefix);
+        let call = Command::with_capacity(arguments.len() + prefix.len() + HEAD);
+        let call = call.arg("EVALSHA").arg(digest).arg("1").arg(prefix);
         call.with_all(arguments)
     }
 

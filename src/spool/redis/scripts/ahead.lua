@@ -1,7 +1,7 @@
 -- The oldest entries of a stream after a sequence number, for the drainer: each with its last attempt, and whether its
 -- delivery has begun.
 if not leads(ARGV[1]) then return 0 end
-local n = redis.call('HGET', D, 'u:' .. ARGV[2])
+local n = redis.call('HGET', C, ARGV[2])
 if not n then return {} end
 local entries = redis.call('XRANGE', queue(n), '(' .. entry_id(ARGV[3]), '+', 'COUNT', ARGV[4])
 if #entries == 0 then return {} end

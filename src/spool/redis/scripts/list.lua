@@ -12,7 +12,7 @@ for n = 1, known do
     local seqs = {}
     for i = 1, #entries do seqs[i] = string.match(entries[i][1], '^%d+') end
     found[#found + 1] = {
-      redis.call('HGET', D, 'n:' .. n), entries,
+      redis.call('HGET', C, 'n:' .. n), entries,
       redis.call('HMGET', T, unpack(seqs)), redis.call('HMGET', B, unpack(seqs)),
     }
   end

@@ -1,19 +1,12 @@
--- Every script begins with this. KEYS[1] is the prefix of all keys of the spool, `esales:{NAME}:`; the braces put them in
--- one slot of a cluster. Scripts are not rolled back, so each reads what it needs before it writes: a key of the wrong
--- type, a missing right or a lack of memory then ends it before anything is changed.
-local P = KEYS[1]
-local C, D, T, B, X, PRODUCERS = P .. 'c', P .. 'd', P .. 't', P .. 'b', P .. 'x', P .. 'p'
+-- Every script except PUSH begins with this, after keys.lua.
+local T, B, X = P .. 't', P .. 'b', P .. 'x'
 local DEAD, STATUSES, RECENT, LEAD = P .. 'dead', P .. 'ds', P .. 'recent', P .. 'lead'
-local FORMAT = '1'
 
 local function queue(n) return P .. 'q:' .. n end
 local function receipt(id) return P .. 'r:' .. id end
 local function entry_id(seq) return seq .. '-0' end
-local function text(number) return string.format('%.0f', number) end
 local function add(field, number) if number ~= 0 then redis.call('HINCRBY', C, field, text(number)) end end
-local function count(producer, field, number)
-  redis.call('HINCRBY', PRODUCERS, producer .. ':' .. field, number)
-end
+local function count(producer, field, number) redis.call('HINCRBY', C, producer .. ':' .. field, number) end
 
 -- Lets the rest of the script write although the engine's memory is full: an engine refuses only the first write of a script
 -- that may need memory, and DEL needs none. For what the drainer and an operator do, which frees memory in the end.
@@ -26,17 +19,19 @@ local function fields(entry)
   return found
 end
 
+-- The time of acceptance, the producer and the number of attempts in the fields of an entry.
+local function about(found) return string.match(found.a, '^%d+ (%d+ %d+ %d+) (%d+) (%d+)') end
+
 local function at(stream, seq) return redis.call('XRANGE', stream, entry_id(seq), entry_id(seq))[1] end
 
--- The number of origins; an error if the counters are missing but the spool exists, or if they have another version.
-local function origins()
-  local c = redis.call('HMGET', C, 'v', 'n')
-  if c[1] == FORMAT then return tonumber(c[2] or '0') end
-  if c[1] then return nil, redis.error_reply('ESALES the spool has format ' .. c[1] .. ', which this version does not know') end
-  if redis.call('EXISTS', D, DEAD, queue(1)) > 0 then
-    return nil, redis.error_reply('ESALES the counters of the spool are gone while notifications are there: the engine evicted them, or a client deleted the key ' .. C)
+-- Each origin and its gate, in the order of their numbers.
+local function gates(known)
+  local found = {}
+  for n = 1, known do
+    local both = redis.call('HMGET', C, 'n:' .. n, 'g:' .. n)
+    found[2 * n - 1], found[2 * n] = both[1], both[2]
   end
-  return 0
+  return found
 end
 
 local function keep_receipt(id, value, ms)
@@ -53,8 +48,9 @@ end
 -- Drops a pending entry, and remembers it if the drainer may be sending it.
 local function drop_pending(n, seq, entry, why, now, ms)
   local found = fields(entry)
+  local accepted, producer, tried = about(found)
   local attempts = redis.call('HGET', T, seq)
-  attempts = attempts and string.match(attempts, '^%d+') or found.n
+  attempts = attempts and string.match(attempts, '^%d+') or tried
   local fetched = redis.call('HGET', C, 'fetched')
   redis.call('XDEL', queue(n), entry_id(seq))
   redis.call('HDEL', T, seq)
@@ -62,10 +58,11 @@ local function drop_pending(n, seq, entry, why, now, ms)
   if fetched and tonumber(seq) <= tonumber(fetched) and redis.call('HLEN', X) < 20000 then
     redis.call('HSET', X, seq, 1)
   end
+  add('gone', 1)
   add('drop', 1)
   add('bytes', -#found.b)
-  count(found.o, 'o', 1)
-  keep_receipt(found.i, 'x ' .. found.a .. ' ' .. now .. ' ' .. attempts .. ' ' .. why, ms)
+  count(producer, 'o', 1)
+  keep_receipt(found.i, 'x ' .. accepted .. ' ' .. now .. ' ' .. attempts .. ' ' .. why, ms)
 end
 
 -- Removes a dead letter from its list.
@@ -73,17 +70,18 @@ local function take_letter(seq)
   local entry = at(DEAD, seq)
   if not entry or redis.call('XDEL', DEAD, entry[1]) == 0 then return nil end
   local found = fields(entry)
+  local _, producer = about(found)
   redis.call('HINCRBY', STATUSES, found.c, -1)
   add('dead', -1)
-  count(found.o, 'x', -1)
-  return found
+  count(producer, 'x', -1)
+  return found, producer
 end
 
 local function drop_letter(seq)
-  local found = take_letter(seq)
+  local found, producer = take_letter(seq)
   if found then
     add('drop', 1)
-    count(found.o, 'o', 1)
+    count(producer, 'o', 1)
   end
   return found
 end

@@ -1,5 +1,5 @@
--- Drops pending entries and dead letters, and the texts of their receipts: pairs of `uORIGIN` (empty: a dead letter)
--- and the sequence number. Returns the number of entries that existed.
+-- Drops pending entries and dead letters, and the texts of their receipts: pairs of the origin (empty: a dead letter) and
+-- the sequence number. Returns the number of entries that existed.
 local known, refused = origins()
 if refused then return refused end
 local receipt_ms, now, done = ARGV[1], ARGV[2], 0
@@ -8,11 +8,12 @@ for word = 3, #ARGV, 2 do
   if origin == '' then
     local found = drop_letter(seq)
     if found then
+      local accepted, _, attempts = about(found)
       done = done + 1
-      keep_receipt(found.i, 'x ' .. found.a .. ' ' .. now .. ' ' .. found.n .. ' p', receipt_ms)
+      keep_receipt(found.i, 'x ' .. accepted .. ' ' .. now .. ' ' .. attempts .. ' p', receipt_ms)
     end
   else
-    local n = redis.call('HGET', D, 'u:' .. string.sub(origin, 2)) or '0'
+    local n = redis.call('HGET', C, origin) or '0'
     local entry = at(queue(n), seq)
     if entry then
       done = done + 1

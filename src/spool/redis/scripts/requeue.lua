@@ -1,16 +1,15 @@
--- Enqueues dead letters again, each with this path and body, at the end. Returns the number of dead letters that existed.
+-- Enqueues dead letters again, each with this path, body and `about` (see FORMAT.md), at the end. Returns the number of
+-- dead letters that existed.
 local known, refused = origins()
 if refused then return refused end
-local accepted, done = ARGV[1], 0
-local time = redis.call('TIME')
-local now = text(tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000))
-for word = 2, #ARGV, 3 do
+local done = 0
+for word = 1, #ARGV, 4 do
   local found = take_letter(ARGV[word])
   if found then
-    local n = redis.call('HGET', D, 'u:' .. found.u)
+    local n = redis.call('HGET', C, found.u)
     local seq = redis.call('HINCRBY', C, 'seq', 1)
-    redis.call('XADD', queue(n), entry_id(seq), 'i', found.i, 'p', ARGV[word + 1], 'b', ARGV[word + 2], 'a', accepted,
-      'o', found.o, 'n', '0', 's', now)
+    redis.call('XADD', queue(n), entry_id(seq), 'i', found.i, 'p', ARGV[word + 1], 'b', ARGV[word + 2], 'a', ARGV[word + 3])
+    add('again', 1)
     add('bytes', #ARGV[word + 2])
     redis.call('SET', receipt(found.i), 'q ' .. n .. ' ' .. seq)
     done = done + 1

@@ -5,7 +5,6 @@ local max_dead, receipt_ms, settlements = tonumber(ARGV[2]), ARGV[3], tonumber(A
 local known, refused = origins()
 if refused then return refused end
 redis.call('XLEN', DEAD)
-redis.call('HLEN', PRODUCERS)
 redis.call('HLEN', T)
 redis.call('HLEN', B)
 redis.call('HLEN', STATUSES)
@@ -13,9 +12,9 @@ redis.call('LLEN', RECENT)
 for n = 1, known do redis.call('XLEN', queue(n)) end
 if not leads(ARGV[1]) then return 0 end
 
-local numbers, sums = {}, { del = 0, dead = 0, exp = 0, drop = 0, bytes = 0 }
+local numbers, sums = {}, { del = 0, dead = 0, exp = 0, drop = 0, gone = 0, bytes = 0 }
 local function number_of(origin)
-  if numbers[origin] == nil then numbers[origin] = redis.call('HGET', D, 'u:' .. origin) end
+  if numbers[origin] == nil then numbers[origin] = redis.call('HGET', C, origin) end
   return numbers[origin]
 end
 local function delivered(producer, recent)
@@ -39,6 +38,7 @@ for _ = 1, settlements do
     if redis.call('XDEL', queue(n), entry_id(seq)) == 1 then
       redis.call('HDEL', B, seq)
       redis.call('HDEL', T, seq)
+      sums.gone = sums.gone + 1
       sums.bytes = sums.bytes - size
       if fate == 'd' then
         delivered(producer, recent)
@@ -74,7 +74,7 @@ while redis.call('XLEN', DEAD) > max_dead do
 end
 while word < #ARGV do
   local n = number_of(ARGV[word])
-  if n then redis.call('HSET', D, 'g:' .. n, ARGV[word + 1]) end
+  if n then redis.call('HSET', C, 'g:' .. n, ARGV[word + 1]) end
   word = word + 2
 end
 return 1

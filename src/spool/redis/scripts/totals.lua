@@ -7,12 +7,11 @@ for n = 1, known do
   local first = redis.call('XRANGE', queue(n), '-', '+', 'COUNT', 1)[1]
   if first then
     local found = fields(first)
-    heads[#heads + 1] = { string.match(first[1], '^%d+'), found.a, found.s }
+    heads[#heads + 1] = { string.match(first[1], '^%d+'), found.a }
   end
 end
-local p, fields_of = ARGV[1], {}
-for field in string.gmatch('adxeob', '%a') do fields_of[#fields_of + 1] = p .. ':' .. field end
+local p = ARGV[1]
 return {
-  redis.call('HMGET', C, 'acc', 'del', 'dead', 'exp', 'drop', 'bytes', 'lost', 'v'),
-  pending, heads, redis.call('HMGET', PRODUCERS, unpack(fields_of)), redis.call('LRANGE', RECENT, 0, 999),
+  redis.call('HMGET', C, 'v', 'seq', 'again', 'del', 'dead', 'exp', 'drop', 'bytes', 'lost'),
+  pending, heads, redis.call('HMGET', C, p, p .. ':d', p .. ':x', p .. ':e', p .. ':o', p .. ':b'), redis.call('LRANGE', RECENT, 0, 999),
 }
