@@ -56,7 +56,8 @@ pub(super) enum Line<'a> {
     Damaged,
 }
 
-/// The value of each hexadecimal digit, and `NO_DIGIT` of any other byte. A million lines must be counted quickly.
+/// The value of a hexadecimal digit, and `NO_DIGIT` of any other byte. A million lines must be counted quickly.
+#[allow(clippy::indexing_slicing)] // evaluated by the compiler
 const DIGITS: [u8; 256] = {
     let mut values = [NO_DIGIT; 256];
     let mut value = 0;
