@@ -145,7 +145,7 @@
  */
 #define ESALES_BAD_RESPONSE -26
 
-/* The queue did not accept the notification, gave it up, or does not know its id. */
+/* The queue did not accept the notification, gave up on it, or does not know its id. */
 
 /**
  * The queue is full; the notification was not accepted.
@@ -153,12 +153,12 @@
 #define ESALES_QUEUE_FULL -30
 
 /**
- * The spool could not be read or written; a notification was not accepted.
+ * The spool could not be read or written. If the call was to enqueue, the notification was not accepted.
  */
 #define ESALES_SPOOL_FAILED -31
 
 /**
- * The notification was not delivered within max_age_s and is not tried any more.
+ * The notification was not delivered within max_age_s; its delivery is no longer tried.
  */
 #define ESALES_EXPIRED -32
 
@@ -758,7 +758,7 @@ int32_t esales_enqueue_add_to_cart(const struct esales_client *client,
 
 /**
  * Waits until all notifications that were accepted before the call have left the queue, for at
- * most timeout_ms. The others stay in the queue.
+ * most timeout_ms. Those that have not left by then stay in the queue.
  *
  * @param client      from esales_client_new.
  * @param timeout_ms  how long to wait, in milliseconds. 0: do not wait.
@@ -776,7 +776,8 @@ int32_t esales_client_flush(const struct esales_client *client,
  * Ends this process's delivery of the client's queue, for good. The process sends no further
  * notification from the queue, and the call waits until requests in flight are recorded. Call it
  * in a program that is about to end: a request that is in flight when the process ends is sent
- * again later, with the same id. esales_stop_delivery does this for every spool of the process.
+ * again later, with the same id, and a payment becomes a dead letter instead.
+ * esales_stop_delivery does this for every spool of the process.
  *
  * No other client of this process delivers the queue either, even if it is made later. Pending
  * notifications stay in the queue, and esales_enqueue keeps working. Another process delivers the
@@ -786,7 +787,7 @@ int32_t esales_client_flush(const struct esales_client *client,
  * @param timeout_ms  how long to wait for requests in flight, in milliseconds. 0: do not wait.
  * @return 0, ESALES_INVALID_ARGUMENT, ESALES_INVALID_CONFIG or ESALES_TIMEOUT. ESALES_TIMEOUT:
  *         delivery has ended, but requests were still in flight after timeout_ms; their
- *         notifications are sent again later.
+ *         notifications are sent again later, except payments, which become dead letters.
  */
 int32_t esales_client_stop_delivery(const struct esales_client *client, uint32_t timeout_ms);
 

@@ -207,7 +207,8 @@ impl Client {
     /// delivers the queue either, even if it is made later. Call it in a program that is about to end.
     /// [`stop_delivery`](crate::stop_delivery) does this for every spool of the process.
     ///
-    /// Returns false if requests were still in flight after `timeout`; they are sent again later, with the same ids.
+    /// Returns false if requests were still in flight after `timeout`; they are sent again later, with the same
+    /// ids, except payments, which become dead letters.
     /// Pending notifications stay in the queue, and enqueues keep working. Another process on standby becomes the
     /// leader of the spool at once.
     ///

@@ -18,7 +18,7 @@ pub type esales_delivery_callback =
     Option<unsafe extern "C" fn(user_data: *mut c_void, receipt: *const esales_receipt)>;
 
 /// Waits until all notifications that were accepted before the call have left the queue, for at
-/// most timeout_ms. The others stay in the queue.
+/// most timeout_ms. Those that have not left by then stay in the queue.
 ///
 /// @param client      from esales_client_new.
 /// @param timeout_ms  how long to wait, in milliseconds. 0: do not wait.
@@ -65,7 +65,8 @@ pub unsafe extern "C" fn esales_client_flush(
 /// Ends this process's delivery of the client's queue, for good. The process sends no further
 /// notification from the queue, and the call waits until requests in flight are recorded. Call it
 /// in a program that is about to end: a request that is in flight when the process ends is sent
-/// again later, with the same id. esales_stop_delivery does this for every spool of the process.
+/// again later, with the same id, and a payment becomes a dead letter instead.
+/// esales_stop_delivery does this for every spool of the process.
 ///
 /// No other client of this process delivers the queue either, even if it is made later. Pending
 /// notifications stay in the queue, and esales_enqueue keeps working. Another process delivers the
@@ -75,7 +76,7 @@ pub unsafe extern "C" fn esales_client_flush(
 /// @param timeout_ms  how long to wait for requests in flight, in milliseconds. 0: do not wait.
 /// @return 0, ESALES_INVALID_ARGUMENT, ESALES_INVALID_CONFIG or ESALES_TIMEOUT. ESALES_TIMEOUT:
 ///         delivery has ended, but requests were still in flight after timeout_ms; their
-///         notifications are sent again later.
+///         notifications are sent again later, except payments, which become dead letters.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn esales_client_stop_delivery(
     client: *const esales_client,

@@ -206,7 +206,7 @@ impl ConfigBuilder {
         self.number("max_dead", value)
     }
 
-    /// How long a notification is tried. After that it expires.
+    /// How long delivery of a notification is tried. After that it expires.
     ///
     /// Option `max_age_s`; 1 to 2592000 s; default: 86400 s.
     pub fn max_age(self, value: Duration) -> ConfigBuilder {

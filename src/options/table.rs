@@ -306,7 +306,7 @@ options! {
         max_dead: u64 = number, row("max_dead", int(0, 1_000_000), Some("10000"),
             "Greatest number of dead letters that are kept for an operator. Above it, the oldest are dropped and counted.");
         max_age: Duration = seconds, row("max_age_s", int(1, 2_592_000), Some("86400"),
-            "How long a notification is tried, in seconds. After that it expires.");
+            "How long delivery of a notification is tried, in seconds. After that it expires.");
         concurrency: usize = number, row("concurrency", int(1, 64), Some("4"),
             "Greatest number of deliveries at the same time.");
         gate_min: Duration = millis, row("gate_min_ms", int(10, 60_000), Some("1000"),

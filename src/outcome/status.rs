@@ -130,11 +130,11 @@ statuses! {
         advice: "Find out why nothing is delivered, or raise the options max_items and max_bytes.",
     }
     SpoolFailed = -31: Queue {
-        name: "ESALES_SPOOL_FAILED", text: "The spool could not be read or written; a notification was not accepted.",
+        name: "ESALES_SPOOL_FAILED", text: "The spool could not be read or written. If the call was to enqueue, the notification was not accepted.",
         advice: "Read the message. Check the disk, the folder and its permissions.",
     }
     Expired = -32: Queue {
-        name: "ESALES_EXPIRED", text: "The notification was not delivered within max_age_s and is not tried any more.",
+        name: "ESALES_EXPIRED", text: "The notification was not delivered within max_age_s; its delivery is no longer tried.",
         advice: "Find out why nothing was delivered, or raise the option max_age_s.",
     }
     Dropped = -33: Queue {
@@ -186,7 +186,7 @@ groups! {
     Usage: -9 to -1, "The program or its configuration is wrong; nothing was sent.";
     Final: -19 to -10, "The notification is not sent again: the service refused it, or would count it twice.";
     Retryable: -29 to -20, "The same notification may succeed later, with the same id.";
-    Queue: -39 to -30, "The queue did not accept the notification, gave it up, or does not know its id.";
+    Queue: -39 to -30, "The queue did not accept the notification, gave up on it, or does not know its id.";
     Defect: -99 to -90, "The library has a defect.";
 }
 

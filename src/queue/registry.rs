@@ -40,7 +40,8 @@ pub(crate) fn find_open(service: &ServiceSettings, settings: &QueueSettings) -> 
 /// Call it in a process that is about to end: a request that is in flight when the process ends is
 /// sent again later.
 ///
-/// Returns false if requests were still in flight after `timeout`; they are sent again later, with the same ids.
+/// Returns false if requests were still in flight after `timeout`; they are sent again later, with the same ids,
+/// except payments, which become dead letters.
 /// Pending notifications stay in the spools, and enqueues keep working. Another process on standby becomes the leader
 /// of a spool at once. Queues in memory are not stopped: [`Client::flush`](crate::Client::flush) them before.
 #[must_use]

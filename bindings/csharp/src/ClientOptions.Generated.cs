@@ -189,7 +189,7 @@ namespace Esales.Notify
             set { Set("max_dead", Text(value)); }
         }
 
-        /// <summary>How long a notification is tried, in seconds. After that it expires. 1 to 2592000. Default: 86400.</summary>
+        /// <summary>How long delivery of a notification is tried, in seconds. After that it expires. 1 to 2592000. Default: 86400.</summary>
         public TimeSpan? MaxAge
         {
             get { return Seconds("max_age_s"); }

@@ -137,7 +137,7 @@ namespace Esales.Notify
         }
     }
 
-    /// <summary>-31: The spool could not be read or written; a notification was not accepted.</summary>
+    /// <summary>-31: The spool could not be read or written. If the call was to enqueue, the notification was not accepted.</summary>
     public sealed class SpoolFailedException : NotifyException
     {
         internal SpoolFailedException(Failure failure)
@@ -146,7 +146,7 @@ namespace Esales.Notify
         }
     }
 
-    /// <summary>-32: The notification was not delivered within <c>max_age_s</c> and is not tried any more.</summary>
+    /// <summary>-32: The notification was not delivered within <c>max_age_s</c>; its delivery is no longer tried.</summary>
     public sealed class ExpiredException : NotifyException
     {
         internal ExpiredException(Failure failure)

@@ -60,10 +60,10 @@ namespace Esales.Notify
         /// <summary>The queue is full; the notification was not accepted.</summary>
         QueueFull = -30,
 
-        /// <summary>The spool could not be read or written; a notification was not accepted.</summary>
+        /// <summary>The spool could not be read or written. If the call was to enqueue, the notification was not accepted.</summary>
         SpoolFailed = -31,
 
-        /// <summary>The notification was not delivered within <c>max_age_s</c> and is not tried any more.</summary>
+        /// <summary>The notification was not delivered within <c>max_age_s</c>; its delivery is no longer tried.</summary>
         Expired = -32,
 
         /// <summary>The notification was dropped from the queue: to make room, or by an operator.</summary>

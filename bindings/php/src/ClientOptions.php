@@ -78,8 +78,8 @@ final class ClientOptions
      *     dropped and counted. Default: refuse.
      * @param int|null $maxDead Greatest number of dead letters that are kept for an operator. Above it, the oldest are
      *     dropped and counted. 0 to 1000000. Default: 10000.
-     * @param int|null $maxAgeS How long a notification is tried, in seconds. After that it expires. 1 to 2592000.
-     *     Default: 86400.
+     * @param int|null $maxAgeS How long delivery of a notification is tried, in seconds. After that it expires. 1 to
+     *     2592000. Default: 86400.
      * @param int|null $concurrency Greatest number of deliveries at the same time. 1 to 64. Default: 4.
      * @param int|null $gateMinMs Longest pause after a failed delivery, in milliseconds; it doubles with every further
      *     failure. The actual pause is random, from 0 to that length, but never shorter than a Retry-After of the

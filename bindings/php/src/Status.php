@@ -101,12 +101,12 @@ final class Status
     public const QUEUE_FULL = -30;
 
     /**
-     * The spool could not be read or written; a notification was not accepted.
+     * The spool could not be read or written. If the call was to enqueue, the notification was not accepted.
      */
     public const SPOOL_FAILED = -31;
 
     /**
-     * The notification was not delivered within max_age_s and is not tried any more.
+     * The notification was not delivered within max_age_s; its delivery is no longer tried.
      */
     public const EXPIRED = -32;
 

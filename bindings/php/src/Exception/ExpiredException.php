@@ -7,7 +7,7 @@ declare(strict_types=1);
 namespace Esales\Notify\Exception;
 
 /**
- * -32: The notification was not delivered within max_age_s and is not tried any more.
+ * -32: The notification was not delivered within max_age_s; its delivery is no longer tried.
  */
 final class ExpiredException extends \RuntimeException implements NotifyException
 {

@@ -7,7 +7,7 @@ declare(strict_types=1);
 namespace Esales\Notify\Exception;
 
 /**
- * -31: The spool could not be read or written; a notification was not accepted.
+ * -31: The spool could not be read or written. If the call was to enqueue, the notification was not accepted.
  */
 final class SpoolFailedException extends \RuntimeException implements NotifyException
 {

@@ -88,7 +88,7 @@ class ClientOptions(TypedDict, total=False):
     """Greatest number of dead letters that are kept for an operator. Above it, the oldest are dropped and counted. 0 to 1000000. Default: 10000."""
 
     max_age_s: Optional[int]
-    """How long a notification is tried, in seconds. After that it expires. 1 to 2592000. Default: 86400."""
+    """How long delivery of a notification is tried, in seconds. After that it expires. 1 to 2592000. Default: 86400."""
 
     concurrency: Optional[int]
     """Greatest number of deliveries at the same time. 1 to 64. Default: 4."""

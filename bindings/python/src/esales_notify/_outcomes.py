@@ -78,11 +78,11 @@ class QueueFullError(NotifyError):
 
 
 class SpoolFailedError(NotifyError):
-    """-31: The spool could not be read or written; a notification was not accepted."""
+    """-31: The spool could not be read or written. If the call was to enqueue, the notification was not accepted."""
 
 
 class ExpiredError(NotifyError):
-    """-32: The notification was not delivered within ``max_age_s`` and is not tried any more."""
+    """-32: The notification was not delivered within ``max_age_s``; its delivery is no longer tried."""
 
 
 class DroppedError(NotifyError):

@@ -39,9 +39,9 @@ ESALES_CONNECTION_LOST = -25
 ESALES_BAD_RESPONSE = -26
 #: The queue is full; the notification was not accepted.
 ESALES_QUEUE_FULL = -30
-#: The spool could not be read or written; a notification was not accepted.
+#: The spool could not be read or written. If the call was to enqueue, the notification was not accepted.
 ESALES_SPOOL_FAILED = -31
-#: The notification was not delivered within max_age_s and is not tried any more.
+#: The notification was not delivered within max_age_s; its delivery is no longer tried.
 ESALES_EXPIRED = -32
 #: The notification was dropped from the queue: to make room, or by an operator.
 ESALES_DROPPED = -33
