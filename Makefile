@@ -40,7 +40,7 @@ TIMES = $(CURDIR)/target/test-times
 RUN = env ESALES_NOTIFY_LIBRARY=$(LIBRARY) ESALES_NOTIFY_COMMAND=$(COMMAND) \
 	ESALES_NOTIFY_TEST_PANIC_LIBRARY=$(PANIC_LIBRARY)
 
-.PHONY: demo check test mutants coverage soak screenshot docs site deny advisories build generate tools lint lint-features test-rust test-outside panic-library test-python test-php test-csharp headers bench sanitize fuzz clean
+.PHONY: demo check test mutants coverage soak screenshot docs site deny advisories build generate tools lint lint-features test-rust test-outside panic-library test-bindings test-python test-php test-csharp headers bench sanitize fuzz clean
 
 # The command and the library in debug mode, which builds a minute faster.
 demo:
@@ -49,13 +49,13 @@ demo:
 	cargo rustc --locked --lib --crate-type cdylib --features guest
 	sh tools/demo.sh $(DEBUG_LIBRARY) $(COMMAND)
 
+# Link-time optimisation keeps one processor busy, and many tests wait: so the packages are built beside the Rust tests,
+# and all other suites run at once.
 test: tools build
 	rm -rf $(TIMES)
 	$(MAKE) lint
-	$(MAKE) test-rust
-	$(MAKE) test-outside
-	$(MAKE) -j 2 --output-sync=target test-packages
-	$(MAKE) -j 3 --output-sync=target test-python test-php test-csharp
+	$(MAKE) -j 2 --output-sync=target test-rust packaged-builds
+	$(MAKE) -j 3 --output-sync=target test-outside test-packages test-bindings
 	python3 tools/slowest.py $(TIMES)
 
 # A contributor runs this before a push. Other languages and single features are tested by `make test`, and so is a spool in
@@ -158,6 +158,8 @@ panic-library:
 	cargo rustc --locked --lib --crate-type cdylib --features guest -- $(TEST_CFGS)
 	mkdir -p target/test-panic
 	cp $(DEBUG_LIBRARY) $(PANIC_LIBRARY)
+
+test-bindings: test-python test-php test-csharp
 
 test-python: build
 	$(RUN) $(PYTEST) --junitxml $(TIMES)/python.xml bindings/python/tests
