@@ -37,7 +37,7 @@ PYTEST = $(PYTHON) -m pytest -q -n $(JOBS) --dist loadgroup
 TIMES = $(CURDIR)/target/test-times
 
 # The library and the command that every suite outside Rust uses.
-RUN = env ESALES_NOTIFY_LIBRARY=$(LIBRARY) ESALES_NOTIFY_COMMAND=$(COMMAND) \
+RUN = env -u MAKEFLAGS ESALES_NOTIFY_LIBRARY=$(LIBRARY) ESALES_NOTIFY_COMMAND=$(COMMAND) \
 	ESALES_NOTIFY_TEST_PANIC_LIBRARY=$(PANIC_LIBRARY)
 
 .PHONY: demo check test mutants coverage soak screenshot docs site deny advisories build generate tools lint lint-features test-rust test-outside panic-library test-bindings test-python test-php test-csharp headers bench sanitize fuzz clean
@@ -117,7 +117,8 @@ target/tools-venv/installed: tools/site/requirements.txt
 build:
 	cargo rustc --locked --release --lib --crate-type cdylib,staticlib --features guest -- -C llvm-args=-inline-threshold=25
 	ln -sf libesales_notify.so target/release/libesales_notify.so.0
-	sh packaging/archive.sh target/release/libesales_notify.a
+	mkdir -p target/archive
+	sh packaging/archive.sh target/release/libesales_notify.a target/archive/libesales_notify.a
 	cargo build --locked -p esales-notify-cli
 
 # Generates the parts that several languages share from the tables of the Rust source. A test of `make test-rust` fails
@@ -146,7 +147,7 @@ lint-features:
 	cargo clippy --locked --quiet -p esales-notify --all-features -- -D warnings $(TEST_CFGS)
 
 test-rust:
-	cargo test --locked --workspace
+	env -u MAKEFLAGS cargo test --locked --workspace
 	cargo test --locked -p esales-notify --no-default-features --test features
 
 # C, C++, the ABI, the command, the resolver, what the queue survives, the web servers, the inspector, the README.

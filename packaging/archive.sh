@@ -1,9 +1,10 @@
 #!/bin/sh
-# archive.sh ARCHIVE: changes the static library in place, so that only the functions of the C API are global symbols. A
-# program that links it may then contain the same names, for example another copy of ring or of Rust's standard library.
+# archive.sh ARCHIVE OUT: copies the static library so that only the functions of the C API are global symbols. A program
+# that links the copy may contain the same names as the library, for example another copy of ring or of Rust's standard
+# library.
 set -eu
 
-archive=$1
+archive=$1 out=$2
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -16,6 +17,6 @@ ld -r --force-group-allocation $(sed 's/^/-u /' "$work/exported") -o "$work/all.
 objcopy --keep-global-symbols="$work/exported" "$work/all.o" "$work/esales_notify.o"
 ar crsD "$work/archive.a" "$work/esales_notify.o"
 
-# A copy may be interrupted, so the new archive is written next to the old one and then renamed.
-cp "$work/archive.a" "$archive.new"
-mv "$archive.new" "$archive"
+# A copy may be interrupted, so it gets its name when it is complete.
+cp "$work/archive.a" "$out.new"
+mv "$out.new" "$out"

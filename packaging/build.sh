@@ -45,7 +45,7 @@ case $kind in
     *) sed -n 's/^#   /usage: /p' "$0" >&2; exit 2 ;;
 esac
 cp "$built/esales-notify" "$out"
-sh packaging/archive.sh "$out/libesales_notify.a"
+sh packaging/archive.sh "$out/libesales_notify.a" "$out/libesales_notify.a"
 strip --strip-unneeded --remove-section=.comment "$out/libesales_notify.so" "$out/esales-notify"
 strip --strip-debug --remove-section=.comment --enable-deterministic-archives "$out/libesales_notify.a"
 

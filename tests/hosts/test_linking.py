@@ -14,9 +14,9 @@ pytestmark = pytest.mark.xdist_group("repository")
 
 
 @pytest.fixture(scope="module")
-def archive(library):
-    path = library.parent / "libesales_notify.a"
-    assert path.is_file(), f"{path} is built beside the shared library"
+def archive(root):
+    path = root / "target/archive/libesales_notify.a"
+    assert path.is_file(), f"`make build` makes {path}"
     return path
 
 
