@@ -32,7 +32,7 @@ stage() {
 install_into() {
     destination=$1
     shift
-    env -u MAKEFLAGS make -s -C "$root" install FROM="$portable" DESTDIR="$destination" "$@"
+    env -u MAKEFLAGS -u MFLAGS make -s -C "$root" install FROM="$portable" DESTDIR="$destination" "$@"
 }
 
 # Sets the same time for all files of a folder, and modes that do not depend on the umask.
