@@ -36,8 +36,11 @@ PYTEST = $(PYTHON) -m pytest -q -n $(JOBS) --dist loadgroup
 # The folder with the reports of pytest and PHPUnit, which have the time of each test.
 TIMES = $(CURDIR)/target/test-times
 
+# Tests start builds of their own, which have no part in the job server of `make -j`.
+WITHOUT_MAKE = env -u MAKEFLAGS -u MFLAGS
+
 # The library and the command that every suite outside Rust uses.
-RUN = env -u MAKEFLAGS -u MFLAGS ESALES_NOTIFY_LIBRARY=$(LIBRARY) ESALES_NOTIFY_COMMAND=$(COMMAND) \
+RUN = $(WITHOUT_MAKE) ESALES_NOTIFY_LIBRARY=$(LIBRARY) ESALES_NOTIFY_COMMAND=$(COMMAND) \
 	ESALES_NOTIFY_TEST_PANIC_LIBRARY=$(PANIC_LIBRARY)
 
 .PHONY: demo check test mutants coverage soak screenshot docs site deny advisories build generate tools lint lint-features test-rust test-outside panic-library test-bindings test-python test-php test-csharp headers bench sanitize fuzz clean
@@ -147,7 +150,7 @@ lint-features:
 	cargo clippy --locked --quiet -p esales-notify --all-features -- -D warnings $(TEST_CFGS)
 
 test-rust:
-	env -u MAKEFLAGS -u MFLAGS cargo test --locked --workspace
+	$(WITHOUT_MAKE) cargo test --locked --workspace
 	cargo test --locked -p esales-notify --no-default-features --test features
 
 # C, C++, the ABI, the command, the resolver, what the queue survives, the web servers, the inspector, the README.

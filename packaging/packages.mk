@@ -29,7 +29,7 @@ WHERE = env DESTDIR="$(DESTDIR)" PREFIX="$(PREFIX)" BINDIR="$(BINDIR)" LIBDIR="$
 	DATADIR="$(DATADIR)" MANDIR="$(MANDIR)" DOCDIR="$(DOCDIR)" UNITDIR="$(UNITDIR)"
 
 # The library of the packages, for suites that test it instead of this machine's build.
-RUN_SHIPPED = env -u MAKEFLAGS -u MFLAGS ESALES_NOTIFY_LIBRARY=$(PORTABLE)/libesales_notify.so ESALES_NOTIFY_COMMAND=$(PORTABLE)/esales-notify \
+RUN_SHIPPED = $(WITHOUT_MAKE) ESALES_NOTIFY_LIBRARY=$(PORTABLE)/libesales_notify.so ESALES_NOTIFY_COMMAND=$(PORTABLE)/esales-notify \
 	ESALES_NOTIFY_TEST_PANIC_LIBRARY=$(PANICKING)/libesales_notify.so
 
 .PHONY: install uninstall native portable packages wheel deb composer nuget tarball container test-packages test-shipped abi-check abi-record packaged-builds

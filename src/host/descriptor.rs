@@ -72,9 +72,7 @@ impl Drop for Opening {
 pub(crate) fn open_above_stdio<T: Into<OwnedFd>>(
     open: impl FnOnce() -> io::Result<T>,
 ) -> io::Result<OwnedFd> {
-    let opening = Opening::begin();
-    let opened = open();
-    drop(opening);
+    let opened = beside_stdio(open);
     // The host may have closed a standard descriptor meanwhile.
     above_stdio(opened?.into())
 }

@@ -104,22 +104,6 @@ impl Connector<()> for Dial {
     }
 }
 
-/// Connects to nothing.
-#[derive(Debug)]
-pub(super) struct Nowhere;
-
-impl Connector<()> for Nowhere {
-    type Out = Connection;
-
-    fn connect(
-        &self,
-        _: &ConnectionDetails,
-        _: Option<()>,
-    ) -> Result<Option<Connection>, ureq::Error> {
-        Err(ureq::Error::ConnectionFailed)
-    }
-}
-
 /// Returns no address. ureq asks for addresses before it uses its pool, but the dialer looks them
 /// up when it makes a connection.
 #[derive(Debug)]

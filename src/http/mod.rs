@@ -40,7 +40,7 @@ use crate::options::{ProxySettings, ServiceSettings};
 use crate::outcome::{Error, Status};
 use connection::Lifetime;
 use deadline::Step;
-use dialer::{Dial, Dialer, NoResolver, Nowhere};
+use dialer::{Dial, Dialer, NoResolver};
 use resolver::CachingResolver;
 use tunnel::ProxyServer;
 
@@ -91,8 +91,8 @@ fn initialise_ureq() {
     }
     host::undisturbed(|| {
         let config = Agent::config_builder().proxy(None).build();
-        let agent = Agent::with_parts(config, Nowhere, NoResolver);
-        // It cannot connect, which it tries last.
+        // ureq's connector `()` makes no connection, which a request needs last.
+        let agent = Agent::with_parts(config, (), NoResolver);
         let _ = agent.get("http://localhost/").call();
     });
     IS_DONE.store(true, Ordering::Release);
