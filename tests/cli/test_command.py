@@ -2,11 +2,11 @@
 
 import http.client
 import json
-import os
 import socket
 import subprocess
 
 import pytest
+from environment import CLEAN
 
 EXAMPLE = ["--market", "UK", "--customer-key", "d9528030-509c-4e0f-b585-7168f1e9feca",
            "--session-key", "b106299c-eac0-4f6f-96d2-93e57c255784", "--ticket", "abc"]
@@ -14,10 +14,8 @@ EXAMPLE = ["--market", "UK", "--customer-key", "d9528030-509c-4e0f-b585-7168f1e9
 
 @pytest.fixture
 def run(command):
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("ESALES_")}
-
     def run_command(*arguments, env=None):
-        return subprocess.run([str(command), *arguments], env={**clean, **(env or {})}, capture_output=True, text=True)
+        return subprocess.run([str(command), *arguments], env={**CLEAN, **(env or {})}, capture_output=True, text=True)
 
     return run_command
 

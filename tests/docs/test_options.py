@@ -1,11 +1,11 @@
 """The page about options: its table is the code's, and the sets that it recommends are accepted."""
 
 import json
-import os
 import re
 import subprocess
 
 import pytest
+from environment import CLEAN
 from markdown import ROOT, blocks
 
 PAGE = (ROOT / "docs/options.md").read_text()
@@ -23,8 +23,7 @@ def test_options_page_explains_every_option(command):
 
 def tried(command, settings):
     """The words of a client that is made with these, for a call that is refused before anything is sent."""
-    env = {name: value for name, value in os.environ.items() if not name.startswith("ESALES_")}
-    done = subprocess.run([str(command), "send", "add-to-cart", "--ticket", ""], env={**env, **settings}, capture_output=True, text=True)
+    done = subprocess.run([str(command), "send", "add-to-cart", "--ticket", ""], env={**CLEAN, **settings}, capture_output=True, text=True)
     return done.stdout + done.stderr
 
 

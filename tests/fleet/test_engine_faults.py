@@ -1,11 +1,11 @@
 """Faults of an engine, its settings and the network: each call ends at its time limit, with a message that names the
 fault."""
 
-import os
 import threading
 
 import pytest
 from conftest import HERE, LONG_S, SLACK_MS, queued
+from environment import CLEAN
 from test_promises import after
 from waiting import wait_for
 
@@ -298,7 +298,7 @@ with Client() as client:
     assert all(os.waitpid(child, 0)[1] == 0 for child in children)
     print(client.stats().spool.accepted)
 """
-    env = {**{k: v for k, v in os.environ.items() if not k.startswith("ESALES_")}, "ESALES_SPOOL": engine.url(),
+    env = {**CLEAN, "ESALES_SPOOL": engine.url(),
            "ESALES_BASE_URL": service.base_url, "ESALES_DELIVERY": "none", "ESALES_NOTIFY_LIBRARY": str(library),
            "PYTHONPATH": str(root / "bindings/python/src")}
     done = subprocess.run([sys.executable, "-c", program], env=env, capture_output=True, text=True, timeout=LONG_S)
