@@ -227,8 +227,8 @@ pub(crate) struct Overview {
 pub(crate) enum LeaseError {
     /// Another process is the leader now. Nothing was recorded, and nothing more may be sent.
     Lost,
-    /// The spool was deleted, and the lease belongs to a new spool. Nothing was recorded, and
-    /// fetched items are invalid: their positions now belong to other items.
+    /// The spool was deleted and made anew, or the engine has failed over and may lack the last writes. The lease is still
+    /// held. Nothing was recorded, and fetched items are invalid: their positions may now belong to other items.
     Replaced,
     /// The engine failed; the lease is still held, and the call may be repeated.
     Failed(Error),

@@ -24,6 +24,8 @@ pub(super) struct Connection {
     /// The process that opened the connection: a forked child must not write to its parent's connections.
     process: u32,
     pub(super) info: Info,
+    /// The value of `Engine::replications` since this connection was opened.
+    pub(super) replications: u64,
 }
 
 /// The reason why an exchange failed, and whether the engine may have run the commands.
@@ -42,6 +44,7 @@ impl Connection {
             opened: Instant::now(),
             process: host::this_process(),
             info: Info::default(),
+            replications: 0,
         }
     }
 

@@ -49,8 +49,9 @@ pub(super) struct Engine {
     known: Mutex<EngineFacts>,
     /// Whether the user's rights were checked. This is done once.
     has_checked_rights: AtomicBool,
-    /// Incremented when the replication id changes: after a failover, or a restart of the engine.
-    pub(super) replications: AtomicU64,
+    /// Incremented when the replication id changes: after a failover, or a restart of the engine. The engine may then
+    /// lack the last writes, and may give their sequence numbers to other notifications.
+    replications: AtomicU64,
 }
 
 /// Facts about the engine that earlier connections found.
@@ -92,6 +93,10 @@ impl Engine {
         })
     }
 
+    pub(super) fn replications(&self) -> u64 {
+        self.replications.load(Ordering::Relaxed)
+    }
+
     /// The error of a call. The address in its message has no password.
     pub(super) fn failed(&self, failure: &Failure) -> Error {
         Error::new(
@@ -114,35 +119,39 @@ impl Engine {
         Ok(())
     }
 
-    /// Calls a script.
+    /// Calls a script. `within`: see `call_all`.
     pub(super) fn call(
         &self,
         script: &Script,
         arguments: &Command,
+        within: Option<u64>,
         deadline: Instant,
     ) -> Result<Value, Failure> {
         let called = self.call_all(
             script,
             std::slice::from_ref(arguments),
             Confirm::Engine,
+            within,
             deadline,
         )?;
         Ok(called.into_iter().next().unwrap_or(Value::Nil))
     }
 
-    /// Calls a script several times in one pipeline. An error reply to one call fails all of them.
+    /// Calls a script several times in one pipeline. An error reply to one call fails all of them. `within`: the value of
+    /// `replications` when the positions in the calls were read; if it has changed, the calls fail.
     pub(super) fn call_all(
         &self,
         script: &Script,
         calls: &[Command],
         confirm: Confirm,
+        within: Option<u64>,
         deadline: Instant,
     ) -> Result<Vec<Value>, Failure> {
         let by_name: Vec<Command> = calls
             .iter()
             .map(|arguments| script.by_name(&self.prefix, arguments))
             .collect();
-        let replies = self.run(by_name, confirm, deadline)?;
+        let replies = self.run(by_name, confirm, within, deadline)?;
         let is_unknown =
             |reply: &Value| matches!(reply, Value::Error(e) if e.starts_with("NOSCRIPT"));
         let replies = match replies.iter().any(is_unknown) {
@@ -152,7 +161,7 @@ impl Engine {
                 let with_text = calls
                     .iter()
                     .map(|arguments| script.with_text(&self.prefix, arguments));
-                self.run(with_text.collect(), confirm, deadline)?
+                self.run(with_text.collect(), confirm, within, deadline)?
             }
         };
         for reply in &replies {
@@ -168,6 +177,7 @@ impl Engine {
         &self,
         commands: Vec<Command>,
         confirm: Confirm,
+        within: Option<u64>,
         deadline: Instant,
     ) -> Result<Vec<Value>, Failure> {
         let mut may_have_run = false;
@@ -180,6 +190,13 @@ impl Engine {
                     (connection, false)
                 }
             };
+            if within.is_some_and(|replications| replications != connection.replications) {
+                self.keep(connection);
+                return Err(Failure {
+                    text: "the engine has failed over or was restarted".to_owned(),
+                    may_have_run,
+                });
+            }
             let exchanged = self.exchange(&mut connection, &commands, confirm, deadline);
             let replies = match exchanged {
                 Ok(replies) => replies,
@@ -281,7 +298,8 @@ impl Engine {
     fn pooled(&self) -> Option<Connection> {
         let mut idle = host::lock(&self.idle);
         while let Some(mut connection) = idle.pop() {
-            if connection.is_ours() && connection.is_usable() {
+            let is_current = connection.replications == self.replications();
+            if is_current && connection.is_ours() && connection.is_usable() {
                 return Some(connection);
             }
         }
@@ -297,7 +315,7 @@ impl Engine {
 
     /// Opens a connection to the primary and runs every check.
     fn open(&self, deadline: Instant) -> Result<Connection, String> {
-        let connection = self.reach(deadline)?;
+        let mut connection = self.reach(deadline)?;
         let info = &connection.info;
         let mut known = host::lock(&self.known);
         known.clock = info.clock.or(known.clock);
@@ -306,6 +324,7 @@ impl Engine {
             self.replications.fetch_add(1, Ordering::Relaxed);
         }
         known.replication_id = id;
+        connection.replications = self.replications();
         drop(known);
         Ok(connection)
     }

@@ -1,5 +1,6 @@
 //! Enqueues a notification: calls one script and acts on its reply.
 
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use super::codec::About;
@@ -55,18 +56,14 @@ impl Shared {
     }
 
     /// Pushes recent notifications again if the engine's replication id has changed, because the engine may have lost
-    /// them. They have the same ids, so none is accepted twice.
-    pub(super) fn push_unconfirmed(&self, deadline: Instant) {
-        let replications = self
-            .engine
-            .replications
-            .load(std::sync::atomic::Ordering::Relaxed);
+    /// them. They have the same ids, so none is accepted twice. False: the engine may still lack some of them.
+    pub(super) fn push_unconfirmed(&self, deadline: Instant) -> bool {
         let mut acceptances = host::lock(&self.acceptances);
-        let mut left = acceptances.take_unconfirmed(replications);
+        let mut left = acceptances.take_unconfirmed(self.engine.replications());
         let (producer, accepted) = (acceptances.producer, acceptances.accepted);
         drop(acceptances);
         if left.is_empty() {
-            return;
+            return true;
         }
         let (total, mut again) = (left.len(), 0);
         while !left.is_empty() {
@@ -75,18 +72,21 @@ impl Shared {
                 .iter()
                 .map(|item| self.push_command(item, producer, accepted))
                 .collect();
-            let Ok(replies) =
-                self.engine
-                    .call_all(self.push_script(), &commands, Confirm::Engine, deadline)
+            let script = self.push_script();
+            let engine = &self.engine;
+            let Ok(replies) = engine.call_all(script, &commands, Confirm::Engine, None, deadline)
             else {
                 host::lock(&self.acceptances).put_back(left);
-                return;
+                return false;
             };
             let accepted_again = replies.iter().filter(|r| **r == Value::Number(ACCEPTED));
             again += accepted_again.count();
             left.drain(..commands.len());
         }
         if again > 0 {
+            let newest = self.heads(deadline).map(|(newest, _)| newest.0);
+            self.pushed_again
+                .store(newest.unwrap_or(u64::MAX), Ordering::Relaxed);
             log::warn(|| {
                 format!(
                     "{}: after a failover or a restart of the engine, {again} of the last {total} notifications were lost and are accepted again",
@@ -94,6 +94,7 @@ impl Shared {
                 )
             });
         }
+        true
     }
 
     fn push(&self, item: &NewItem, deadline: Instant) -> Result<i64, Failure> {
@@ -105,9 +106,9 @@ impl Shared {
         };
         let command = self.push_command(item, producer, accepted);
         let commands = std::slice::from_ref(&command);
-        let replies =
-            self.engine
-                .call_all(self.push_script(), commands, Confirm::Durability, deadline)?;
+        let script = self.push_script();
+        let engine = &self.engine;
+        let replies = engine.call_all(script, commands, Confirm::Durability, None, deadline)?;
         match replies.first() {
             Some(Value::Number(answer)) => Ok(*answer),
             _ => Err(Failure {

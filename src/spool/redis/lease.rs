@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::acceptances::FORGET_AFTER_S;
 use super::ahead::Window;
 use super::codec::{self, LastAttempt, pack_gate, pack_receipt, pack_recent};
-use super::engine::Confirm;
+use super::engine::{Confirm, Failure};
 use super::resp::{Command, Value};
 use super::script::{ACQUIRE, AHEAD, BEGIN, MAINTAIN, POLL, RELEASE, SETTLE, Script};
 use super::{RedisSpool, Shared, entry};
@@ -33,6 +33,8 @@ struct RedisLease {
     shared: Arc<Shared>,
     token: String,
     process: u32,
+    /// The value of `Engine::replications` for which everything that was read is valid.
+    replications: u64,
     /// The newest sequence number and the number of operators' changes at the last poll.
     seen: (String, String),
     origins: BTreeMap<Arc<str>, Gate>,
@@ -74,7 +76,10 @@ impl Outlet for RedisSpool {
         let token = new_token()?;
         let arguments = Command::default().arg(&token);
         self.shared.push_unconfirmed(deadline);
-        match self.shared.call(&ACQUIRE, &arguments, deadline)? {
+        let replications = self.shared.engine.replications();
+        let engine = &self.shared.engine;
+        let called = engine.call(&ACQUIRE, &arguments, Some(replications), deadline);
+        match called.map_err(|failure| self.shared.failed(&failure))? {
             Value::Number(1) => {}
             _ => return Ok(None),
         }
@@ -82,6 +87,7 @@ impl Outlet for RedisSpool {
             shared: Arc::clone(&self.shared),
             token,
             process: host::this_process(),
+            replications,
             seen: Default::default(),
             origins: BTreeMap::new(),
             windows: HashMap::new(),
@@ -109,12 +115,13 @@ impl RedisLease {
             return Err(LeaseError::Lost);
         }
         let begin = Instant::now();
-        let calls = std::slice::from_ref(arguments);
-        let called = self
-            .shared
-            .engine
-            .call_all(script, calls, confirm, begin + LEASE_CALL);
-        let reply = called.map_err(|failure| self.shared.failed(&failure))?;
+        let (calls, within) = (std::slice::from_ref(arguments), Some(self.replications));
+        let engine = &self.shared.engine;
+        let called = engine.call_all(script, calls, confirm, within, begin + LEASE_CALL);
+        let reply = match called {
+            Ok(reply) => reply,
+            Err(failure) => return Err(self.failed(&failure)),
+        };
         match reply.into_iter().next() {
             Some(Value::Number(0)) => {
                 self.is_lost = true;
@@ -126,6 +133,21 @@ impl RedisLease {
             }
             None => Err(self.shared.odd().into()),
         }
+    }
+
+    /// The error of a call. After a failover everything that was read is invalid; the lease stays, if the new primary has
+    /// its token.
+    fn failed(&mut self, failure: &Failure) -> LeaseError {
+        let replications = self.shared.engine.replications();
+        if replications == self.replications {
+            return self.shared.failed(failure).into();
+        }
+        self.replications = replications;
+        self.seen = Default::default();
+        self.origins.clear();
+        self.windows.clear();
+        self.fetched.clear();
+        LeaseError::Replaced
     }
 
     fn renew_if_due(&mut self) -> Result<(), LeaseError> {
@@ -370,6 +392,6 @@ impl Drop for RedisLease {
         let _ = self
             .shared
             .engine
-            .call(&RELEASE, &self.arguments(), deadline);
+            .call(&RELEASE, &self.arguments(), None, deadline);
     }
 }

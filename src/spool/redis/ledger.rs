@@ -1,6 +1,7 @@
 //! Reads counters, receipts and entries.
 
 use std::collections::HashSet;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use super::codec::{self, About};
@@ -84,7 +85,7 @@ impl Shared {
     }
 
     /// The newest position, and the oldest pending position.
-    fn heads(&self, deadline: Instant) -> Result<(Position, Option<Position>), Error> {
+    pub(super) fn heads(&self, deadline: Instant) -> Result<(Position, Option<Position>), Error> {
         let reply = self.call(&HEADS, &Command::default(), deadline)?;
         let Some([newest, oldest]) = reply.list() else {
             return Err(self.odd());
@@ -146,7 +147,13 @@ impl Ledger for RedisSpool {
             let calls: Vec<Command> = piece.iter().map(|id| Command::default().arg(id)).collect();
             let replies = shared
                 .engine
-                .call_all(&RECEIPT, &calls, super::engine::Confirm::Engine, deadline)
+                .call_all(
+                    &RECEIPT,
+                    &calls,
+                    super::engine::Confirm::Engine,
+                    None,
+                    deadline,
+                )
                 .map_err(|failure| shared.failed(&failure))?;
             let found = piece.iter().zip(replies).filter(|(_, r)| *r != Value::Nil);
             known.extend(found.map(|(id, _)| (*id).to_owned()));
@@ -159,7 +166,14 @@ impl Ledger for RedisSpool {
     }
 
     fn is_settled(&self, mark: Position, deadline: Instant) -> Result<bool, Error> {
-        let (_, oldest) = self.shared.heads(deadline)?;
+        let shared = &self.shared;
+        // A call shows whether the engine has failed over.
+        shared.heads(deadline)?;
+        if !shared.push_unconfirmed(deadline) {
+            return Ok(false);
+        }
+        let (_, oldest) = shared.heads(deadline)?;
+        let mark = mark.max(Position(shared.pushed_again.load(Ordering::Relaxed)));
         Ok(oldest.is_none_or(|oldest| oldest > mark))
     }
 }

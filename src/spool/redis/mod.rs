@@ -23,6 +23,7 @@ mod script;
 #[cfg(test)]
 mod tests;
 
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -73,6 +74,10 @@ struct Shared {
     creates: bool,
     own_boot: Option<u32>,
     acceptances: Mutex<Acceptances>,
+    /// The newest position when lost notifications were last pushed again. A mark from before is not after them.
+    pushed_again: AtomicU64,
+    /// The value of `Engine::replications` when an operator last listed items.
+    listed: AtomicU64,
 }
 
 impl RedisSpool {
@@ -91,6 +96,8 @@ impl RedisSpool {
                 creates,
                 own_boot,
                 acceptances: Mutex::new(Acceptances::new(producer)),
+                pushed_again: AtomicU64::new(0),
+                listed: AtomicU64::new(0),
             }),
         })
     }
@@ -123,7 +130,7 @@ impl Shared {
         arguments: &Command,
         deadline: Instant,
     ) -> Result<Value, Error> {
-        let called = self.engine.call(script, arguments, deadline);
+        let called = self.engine.call(script, arguments, None, deadline);
         called.map_err(|failure| self.failed(&failure))
     }
 

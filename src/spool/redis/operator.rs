@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use super::codec::{About, pack_time};
@@ -39,7 +40,14 @@ impl Shared {
             })
             .number(after.0)
             .number(limit as u64);
-        let reply = self.call(&LIST, &arguments, deadline)?;
+        let is_first = after == Position::default();
+        let within = match is_first {
+            true => self.engine.replications(),
+            false => self.listed.load(Ordering::Relaxed),
+        };
+        let listed = self.engine.call(&LIST, &arguments, Some(within), deadline);
+        let reply = listed.map_err(|failure| self.failed(&failure))?;
+        self.listed.store(within, Ordering::Relaxed);
         let groups = reply.list().ok_or_else(|| self.odd())?;
         let mut page = Vec::new();
         for group in groups {
@@ -96,7 +104,8 @@ impl Shared {
         Ok(all)
     }
 
-    /// Calls a script repeatedly, for a part of the work each, and adds up the results.
+    /// Calls a script repeatedly, for a part of the work each, and adds up the results. The positions of the items are those
+    /// that were listed last: after a failover they belong to other items, and the call fails.
     fn in_pieces<T>(
         &self,
         script: &Script,
@@ -105,13 +114,15 @@ impl Shared {
         add: impl Fn(&mut Command, &T),
         deadline: Instant,
     ) -> Result<u64, Error> {
+        let within = Some(self.listed.load(Ordering::Relaxed));
         let mut done = 0;
         for piece in all.chunks(PIECE) {
             let mut arguments = begin();
             for one in piece {
                 add(&mut arguments, one);
             }
-            let reply = self.call(script, &arguments, deadline)?;
+            let called = self.engine.call(script, &arguments, within, deadline);
+            let reply = called.map_err(|failure| self.failed(&failure))?;
             done += reply.number().ok_or_else(|| self.odd())?;
         }
         Ok(done)

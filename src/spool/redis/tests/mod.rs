@@ -1,5 +1,6 @@
 //! The engine in the conformance kit and in the model test, against a real Redis and a real Valkey.
 
+mod failover;
 mod server;
 
 use std::cell::Cell;
@@ -107,11 +108,30 @@ impl<P: Program> Engine for RedisEngine<P> {
     }
 }
 
+macro_rules! failover_tests {
+    ($program:ty) => {
+        failover_tests! { $program,
+            settlement_after_a_failover_completes_no_other_notification
+            notifications_after_a_failover_are_fetched_by_the_same_drainer
+            flush_waits_for_what_is_pushed_again_after_a_failover
+            begin_after_a_failover_marks_no_other_notification
+            operator_changes_no_other_dead_letter_after_a_failover
+        }
+    };
+    ($program:ty, $($case:ident)*) => {
+        $(#[test]
+        fn $case() {
+            failover::$case::<$program>();
+        })*
+    };
+}
+
 mod on_redis {
     use super::*;
 
     conformance_tests!(RedisEngine<Redis>);
     fault_tests!(RedisEngine<Redis>);
+    failover_tests!(Redis);
 }
 
 mod on_valkey {
@@ -119,6 +139,7 @@ mod on_valkey {
 
     conformance_tests!(RedisEngine<Valkey>);
     fault_tests!(RedisEngine<Valkey>);
+    failover_tests!(Valkey);
 
     #[test]
     fn server_of_these_tests_is_a_valkey() {

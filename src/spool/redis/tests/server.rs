@@ -27,7 +27,7 @@ pub(super) struct Server {
 
 impl Server {
     /// Starts a server with these settings (`--name value`), in addition to those that every test needs.
-    fn start(name: &str, settings: &[&str]) -> Server {
+    pub(super) fn start(name: &str, settings: &[&str]) -> Server {
         let program = find(name);
         let folder = tempfile::tempdir().unwrap();
         let settings: Vec<String> = settings.iter().map(|word| (*word).to_owned()).collect();
@@ -55,17 +55,38 @@ impl Server {
         format!("redis://127.0.0.1:{}/0?name={name}", self.port)
     }
 
-    /// Kills the server, and starts it again with its files.
-    pub(super) fn restart(&self) {
+    pub(super) fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub(super) fn kill(&self) {
         let mut child = self.child.borrow_mut();
         child.kill().unwrap();
         child.wait().unwrap();
+    }
+
+    /// Kills the server, and starts it again with its files.
+    pub(super) fn restart(&self) {
+        self.kill();
+        let mut child = self.child.borrow_mut();
         *child = spawn(&self.program, self.folder.path(), self.port, &self.settings);
         assert!(is_up(&mut child, self.port));
         // The server refuses commands while it loads its files.
+        self.wait_for(|| self.command(&["PING"]) == Value::Text(b"PONG".to_vec()));
+    }
+
+    /// Waits until the server reports this line in its `INFO`.
+    pub(super) fn wait_for_info(&self, line: &str) {
+        self.wait_for(|| {
+            let info = self.command(&["INFO"]);
+            info.text().unwrap().lines().any(|found| found == line)
+        });
+    }
+
+    fn wait_for(&self, condition: impl Fn() -> bool) {
         let deadline = Instant::now() + START;
-        while self.command(&["PING"]) != Value::Text(b"PONG".to_vec()) {
-            assert!(Instant::now() < deadline, "the server does not end loading");
+        while !condition() {
+            assert!(Instant::now() < deadline, "the server does not get ready");
             std::thread::sleep(Duration::from_millis(2));
         }
     }
