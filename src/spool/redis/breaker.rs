@@ -2,9 +2,11 @@
 //! have the same `spool_fallback` share it through a file. Where that is not possible, each process has its own.
 
 use std::path::Path;
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use crate::host;
+use super::RedisSpool;
+use crate::host::{self, log};
 use crate::spool::log::{Outage, OutageFile};
 
 /// The pause after the first failure; it doubles with each further failure.
@@ -144,6 +146,15 @@ impl Breaker {
         };
         self.close();
         is_first
+    }
+}
+
+/// Records and logs that the engine answered.
+pub(super) fn succeed(breaker: &Mutex<Breaker>, engine: &RedisSpool) {
+    // The host's log callback must not be called under the lock.
+    let is_first = host::lock(breaker).succeed();
+    if is_first {
+        log::info(|| format!("the engine {} answers again", engine.shared.engine.place));
     }
 }
 
