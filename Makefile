@@ -52,11 +52,10 @@ demo:
 	cargo rustc --locked --lib --crate-type cdylib --features guest
 	sh tools/demo.sh $(DEBUG_LIBRARY) $(COMMAND)
 
-# Link-time optimisation keeps one processor busy, and many tests wait: so the packages are built beside the Rust tests,
-# and all other suites run at once.
-test: tools build
+# Link-time optimisation keeps one processor busy, downloads keep none, and many tests wait: so these run beside other work.
+test:
 	rm -rf $(TIMES)
-	$(MAKE) lint
+	$(MAKE) -j 3 --output-sync=target tools build lint
 	$(MAKE) -j 2 --output-sync=target test-rust packaged-builds
 	$(MAKE) -j 3 --output-sync=target test-outside test-packages test-bindings
 	python3 tools/slowest.py $(TIMES)

@@ -106,12 +106,12 @@ class Run:
             with concurrent.futures.ThreadPoolExecutor(1) as pool:
                 printed = pool.submit(self.lines, process)
                 try:
-                    accepted = printed.result(HANG_S)
+                    accepted, is_alive = printed.result(HANG_S)
                 except concurrent.futures.TimeoutError:
                     process.kill()
                     raise AssertionError("an enqueue hangs") from None
             ids += accepted
-            if process.poll() is None:
+            if is_alive:
                 # The worker makes a few iterations while the fault lasts.
                 def is_over():
                     return self.hit() >= 20 or self.have_arrived(ids) or process.poll() is not None
@@ -120,10 +120,9 @@ class Run:
                 except AssertionError:
                     pass
             self.lifted.touch()
-            is_alive = process.poll() is None
             if not is_alive:
                 # The client could not be made.
-                assert process.wait() == 1, f"the host crashed: {process.returncode}"
+                assert process.wait(HANG_S) == 1, f"the host crashed: {process.returncode}"
                 assert not accepted
             else:
                 wait_for(lambda: self.have_arrived(ids) or process.poll() is not None,
@@ -152,12 +151,13 @@ class Run:
         assert not again, f"arrived twice: {again}"
 
     def lines(self, process):
+        """The accepted ids, and whether the process has made all its calls."""
         accepted = []
         for line in process.stdout:
             if line == "done\n":
-                break
+                return accepted, True
             accepted.append(line.strip())
-        return accepted
+        return accepted, False
 
     def report(self):
         return self.counters(self.spool)

@@ -8,8 +8,8 @@ use crate::notification::counts_twice;
 use crate::options::QueueSettings;
 use crate::spool::NewItem;
 
-/// Notifications accepted longer ago have reached the disk and every live replica.
-const KEPT_FOR: Duration = Duration::from_secs(10);
+/// What was written longer ago has reached the disk and every live replica.
+pub(super) const KEPT_FOR: Duration = Duration::from_secs(10);
 const MAX_KEPT: usize = 1000;
 const MAX_BYTES: usize = 1 << 20;
 /// Greatest number of ids that may or may not have been accepted.

@@ -1,12 +1,12 @@
 //! The lease of the one drainer. Its token in the key `lead` is the fencing token: each script of the drainer compares
 //! it first.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::acceptances::FORGET_AFTER_S;
+use super::acceptances::{FORGET_AFTER_S, KEPT_FOR};
 use super::ahead::Window;
 use super::codec::{self, LastAttempt, pack_gate, pack_receipt, pack_recent};
 use super::engine::{Confirm, Failure};
@@ -28,6 +28,9 @@ const RELEASE_CALL: Duration = Duration::from_millis(500);
 const AHEAD_MIN: usize = 100;
 const AHEAD_MAX: usize = 1000;
 
+/// Greatest number of ids in `begun`.
+const MAX_BEGUN: usize = 1000;
+
 /// The lease, held by this process.
 struct RedisLease {
     shared: Arc<Shared>,
@@ -39,8 +42,12 @@ struct RedisLease {
     seen: (String, String),
     origins: BTreeMap<Arc<str>, Gate>,
     windows: HashMap<Arc<str>, Window>,
-    /// The origins of the items that were fetched and are not settled.
-    fetched: HashMap<Position, Arc<str>>,
+    /// The origins and ids of the items that were fetched and are not settled.
+    fetched: HashMap<Position, (Arc<str>, String)>,
+    /// The ids whose delivery began recently. After a failover the engine may lack these marks.
+    begun: VecDeque<(Instant, String)>,
+    /// The ids that must be marked as begun before anything is read, because the engine has failed over.
+    unmarked: Vec<String>,
     is_lost: bool,
     renewed: Instant,
     /// The position at which housekeeping continues.
@@ -92,6 +99,8 @@ impl Outlet for RedisSpool {
             origins: BTreeMap::new(),
             windows: HashMap::new(),
             fetched: HashMap::new(),
+            begun: VecDeque::new(),
+            unmarked: Vec::new(),
             is_lost: false,
             renewed: Instant::now(),
             cursor: "0".to_owned(),
@@ -114,6 +123,24 @@ impl RedisLease {
         if self.is_lost {
             return Err(LeaseError::Lost);
         }
+        if !self.unmarked.is_empty() {
+            let mut arguments = self.arguments();
+            for id in &self.unmarked {
+                arguments.push("");
+                arguments.push(id);
+            }
+            self.call_at_once(&BEGIN, &arguments, Confirm::Engine)?;
+            self.unmarked.clear();
+        }
+        self.call_at_once(script, arguments, confirm)
+    }
+
+    fn call_at_once(
+        &mut self,
+        script: &Script,
+        arguments: &Command,
+        confirm: Confirm,
+    ) -> Result<Value, LeaseError> {
         let begin = Instant::now();
         let (calls, within) = (std::slice::from_ref(arguments), Some(self.replications));
         let engine = &self.shared.engine;
@@ -143,6 +170,8 @@ impl RedisLease {
             return self.shared.failed(failure).into();
         }
         self.replications = replications;
+        let begun = std::mem::take(&mut self.begun).into_iter();
+        self.unmarked.extend(begun.map(|(_, id)| id));
         self.seen = Default::default();
         self.origins.clear();
         self.windows.clear();
@@ -217,7 +246,8 @@ impl RedisLease {
 
     fn note_fetched(&mut self, items: &[Item]) {
         for item in items {
-            self.fetched.insert(item.position, Arc::clone(&item.origin));
+            let value = (Arc::clone(&item.origin), item.id.clone());
+            self.fetched.insert(item.position, value);
         }
     }
 
@@ -305,16 +335,25 @@ impl Lease for RedisLease {
     fn begin(&mut self, items: &[Position]) -> Result<(), LeaseError> {
         let mut arguments = self.arguments();
         for position in items {
-            if let Some(origin) = self.fetched.get(position) {
+            if let Some((origin, _)) = self.fetched.get(position) {
                 arguments.push(origin.as_bytes());
                 arguments.push_number(position.0);
             }
         }
         self.call(&BEGIN, &arguments, Confirm::Durability)?;
+        let now = Instant::now();
         for position in items {
-            if let Some(origin) = self.fetched.get(position).cloned() {
+            if let Some((origin, id)) = self.fetched.get(position).cloned() {
                 self.window(&origin).begin(*position);
+                self.begun.push_back((now, id));
             }
+        }
+        while self
+            .begun
+            .front()
+            .is_some_and(|(at, _)| self.begun.len() > MAX_BEGUN || now - *at > KEPT_FOR)
+        {
+            self.begun.pop_front();
         }
         Ok(())
     }
@@ -358,6 +397,7 @@ impl Lease for RedisLease {
                 Fate::Retry { pause } => {
                     let last = LastAttempt::new(settlement, pause);
                     self.window(origin).retry(position, &last);
+                    self.begun.retain(|(_, id)| *id != settlement.item.id);
                 }
                 _ => self.window(origin).remove(position),
             }

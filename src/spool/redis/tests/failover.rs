@@ -4,7 +4,7 @@
 use super::*;
 use crate::host::Timestamp;
 use crate::spool::kit::{
-    SHOP, at, fetch, ids, item, lead, push_all, settings, settlement, soon, stored_ids,
+    SHOP, at, fetch, ids, item, lead, ms, push_all, settings, settlement, soon, stored_ids,
 };
 use crate::spool::{Counts, Fate, Inlet, Lease, LeaseError, Ledger, Operator};
 
@@ -157,6 +157,26 @@ pub(super) fn begin_after_a_failover_marks_no_other_notification<P: Program>() {
     let items = fetch(&mut *lease, SHOP, at(0));
     assert_eq!(ids(&items), ["n-1", "n-3"]);
     assert!(items.iter().all(|item| !item.has_begun));
+}
+
+pub(super) fn begun_item_is_marked_after_a_failover_that_lost_the_mark<P: Program>() {
+    let pair = Pair::start::<P>();
+    let drainer = pair.open();
+    push_all(&drainer, 1..=3);
+    let mut lease = lead(&drainer);
+    pair.replicate_until_now();
+    let items = fetch(&mut *lease, SHOP, at(0));
+    let positions: Vec<_> = items.iter().map(|item| item.position).collect();
+    lease.begin(&positions).unwrap();
+    // The third one did not arrive, so it may be sent again.
+    let settlements = [(0, Fate::Delivered), (2, Fate::Retry { pause: ms(0) })]
+        .map(|(n, fate)| settlement(&items[n], fate, at(1)));
+    lease.settle(&settlements, &[]).unwrap();
+    pair.fail_over();
+    assert_replaced(|| lease.poll(at(0)));
+    let items = fetch(&mut *lease, SHOP, at(2));
+    let begun: Vec<_> = items.iter().map(|item| item.has_begun).collect();
+    assert_eq!(begun, [true, true, false]);
 }
 
 pub(super) fn operator_changes_no_other_dead_letter_after_a_failover<P: Program>() {
