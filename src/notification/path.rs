@@ -54,7 +54,9 @@ pub(crate) fn ends_session(path: &str) -> bool {
 }
 
 fn split(path: &str) -> (&str, Option<&str>) {
-    match path.split_once(PAYMENT_TOKEN) {
+    // Each enqueue asks, and a search for one character is cheap.
+    let query = path.find('?').and_then(|at| path.split_at_checked(at));
+    match query.and_then(|(bare, query)| Some((bare, query.strip_prefix(PAYMENT_TOKEN)?))) {
         Some((bare, token)) => (bare, Some(token)),
         None => (path, None),
     }

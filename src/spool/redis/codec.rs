@@ -1,7 +1,6 @@
 //! Packs times, receipts, attempts and gates into text. Scripts copy the text unchanged, because Lua's numbers would
 //! lose the last digits.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use crate::host::{Timestamp, millis};
@@ -31,18 +30,18 @@ impl<'a> About<'a> {
     /// Scripts read the numbers. The text is allocated once, because each enqueue packs one.
     pub(super) fn pack(&self) -> String {
         let mut packed = String::with_capacity(NUMBERS + self.detail.len());
-        // Writing into a string cannot fail.
-        let _ = write!(
-            packed,
-            "{} {} {} {} {} {} {}",
+        for number in [
             self.engine_ms,
             self.accepted.unix_ms,
             self.accepted.uptime_ms,
-            self.accepted.boot,
+            self.accepted.boot.into(),
             self.producer,
-            self.attempts,
-            self.detail
-        );
+            self.attempts.into(),
+        ] {
+            packed.push_str(itoa::Buffer::new().format(number));
+            packed.push(' ');
+        }
+        packed.push_str(self.detail);
         packed
     }
 
@@ -166,8 +165,7 @@ pub(super) fn pack_receipt(settlement: &Settlement) -> String {
         millis(receipt.elapsed),
         pack_time(settlement.at),
     );
-    // Writing into a string cannot fail.
-    let _ = packed.write_str(&receipt.detail);
+    packed.push_str(&receipt.detail);
     packed
 }
 
