@@ -42,8 +42,8 @@ pub(crate) fn check(name: &str, value: &str, max: usize) -> Result<(), Error> {
 pub(super) fn check_key(name: &str, value: &str) -> Result<(), Error> {
     check(name, value, MAX_KEY)?;
     // UUIDs, hashes and tokens are ASCII; only other text needs a check of its characters.
-    let is_suspect = |b: u8| b <= b' ' || b == b'&' || b >= 0x80;
-    if !value.bytes().any(is_suspect) {
+    let suspects = |found: bool, b: u8| found | (b <= b' ') | (b == b'&') | (b >= 0x80);
+    if !value.bytes().fold(false, suspects) {
         return Ok(());
     }
     if value.contains('&') {
