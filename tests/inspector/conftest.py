@@ -1,5 +1,6 @@
 """The inspector in a real browser, against the real sandbox."""
 
+import contextlib
 import hashlib
 import hmac
 import http.client
@@ -100,9 +101,9 @@ def sandbox(command):
         yield running
 
 
-@pytest.fixture
-def opened(browser):
-    """Opens pages. The test fails if a script of a page fails or violates the page's policy."""
+@contextlib.contextmanager
+def opening(browser):
+    """Opens pages. The end fails if a script of a page failed or violated the page's policy."""
     contexts, faults = [], []
 
     def open_page(address, **options):
@@ -120,6 +121,12 @@ def opened(browser):
     for context in contexts:
         context.close()
     assert faults == []
+
+
+@pytest.fixture
+def opened(browser):
+    with opening(browser) as open_page:
+        yield open_page
 
 
 @pytest.fixture

@@ -5,8 +5,9 @@ import subprocess
 
 import pytest
 
-from conftest import (PATH, PRIVATE_KEY, SIGNED_IN, TOKEN, notification, request, rows, send, send_kind, until, wait_rows,
-                      wait_text)
+from conftest import (PATH, PRIVATE_KEY, SIGNED_IN, TOKEN, notification, opening, request, rows, send, send_kind, until,
+                      wait_rows, wait_text)
+from sandbox import Sandbox
 
 LAST = "#rows tr:not(.spacer)"
 
@@ -45,6 +46,22 @@ def test_filter_shows_only_matching_rows(page, sandbox):
     assert ids(page)[0] == "e"
 
 
+@pytest.fixture(scope="module")
+def various(browser, command):
+    """A page with six different notifications."""
+    with Sandbox(command, "--private-key", PRIVATE_KEY) as sandbox, opening(browser) as open_page:
+        page = open_page(sandbox.base_url)
+        send(sandbox, id="a", surprise="x")
+        send(sandbox, id="b", market="SE", ticket="unusual")
+        send(sandbox, id="c", ticket=None)
+        send(sandbox, id="d", market="SE", customerKey=SIGNED_IN, token="0" * 64)
+        lines = [{"productKey": "P1", "variantKey": "V1", "quantity": 1, "sellingPrice": 1.5}]
+        send_kind(sandbox, "payment", lines=lines)
+        send_kind(sandbox, "payment", PRIVATE_KEY, lines=lines)
+        wait_rows(page, 6)
+        yield page
+
+
 @pytest.mark.parametrize("text, found", [
     ("market:SE", "db"), ("MARKET:se", "db"), ("market:S", ""), ("status:403", "d"), ("status:4xx", "dc"), ("status:204", "nonenoneba"),
     ("kind:payment", "none"), ("kind:secure_payment", "none"), ("kind:secure-payment", "none"), ("kind:add-to-cart", "dcba"), ('kind:"add to cart"', "dcba"),
@@ -53,17 +70,9 @@ def test_filter_shows_only_matching_rows(page, sandbox):
     ("product:p1", "nonenone"), ("variant:V", "nonenone"), ("path:adding", "dcba"), ("warning:surprise", "a"), ("market:SE unusual", "b"),
     ("market:", "nonenonedcba"), ("colour:red", ""), ('"ticket is missing"', "c"), ('"missing ticket"', ""),
 ])
-def test_filter_matches_fields(page, sandbox, text, found):
-    send(sandbox, id="a", surprise="x")
-    send(sandbox, id="b", market="SE", ticket="unusual")
-    send(sandbox, id="c", ticket=None)
-    send(sandbox, id="d", market="SE", customerKey=SIGNED_IN, token="0" * 64)
-    lines = [{"productKey": "P1", "variantKey": "V1", "quantity": 1, "sellingPrice": 1.5}]
-    send_kind(sandbox, "payment", lines=lines[:1])
-    send_kind(sandbox, "payment", PRIVATE_KEY, lines=lines)
-    wait_rows(page, 6)
-    page.get_by_role("searchbox").fill(text)
-    await_ids(page, found)
+def test_filter_matches_fields(various, text, found):
+    various.get_by_role("searchbox").fill(text)
+    await_ids(various, found)
 
 
 def test_filter_finds_connections_that_were_closed(page, sandbox):
