@@ -16,10 +16,10 @@ import pytest
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "reliability")]
 
+from accounting import judge  # noqa: E402
 from counting import Service  # noqa: E402
 from engines import SERVERS, Engine  # noqa: E402
-from environments import as_environment, clean_environment  # noqa: E402
-from accounting import judge  # noqa: E402
+from environment import CLEAN, as_environment  # noqa: E402
 from proxy import Proxy  # noqa: E402
 from waiting import wait_for  # noqa: E402
 
@@ -129,7 +129,7 @@ def produce(root, library, stack, service):
 
     def start(prefix, first, end, pause_ms=0, **options):
         options = {"base_url": service.base_url, "delivery": "none", "enqueue_timeout_ms": 5000, **options}
-        env = {**clean_environment(), **as_environment(options), "ESALES_NOTIFY_LIBRARY": str(library),
+        env = {**CLEAN, **as_environment(options), "ESALES_NOTIFY_LIBRARY": str(library),
                "PYTHONPATH": str(root / "bindings/python/src")}
         process = subprocess.Popen(
             [sys.executable, str(HERE / "producer.py"), prefix, str(first), str(end), str(pause_ms)], env=env, text=True,
@@ -151,7 +151,7 @@ def drain(command, stack, service, tmp_path):
         # It ends if it cannot open the spool within enqueue_timeout_ms, which may be long on a busy machine.
         options = {"base_url": service.base_url, "concurrency": 8, "enqueue_timeout_ms": 30000, **options}
         log = open(tmp_path / f"drain-{next(count)}.log", "w", encoding="utf-8")
-        process = subprocess.Popen([str(command), "drain"], env={**clean_environment(), **as_environment(options)},
+        process = subprocess.Popen([str(command), "drain"], env={**CLEAN, **as_environment(options)},
                                    stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         process.log = log.name
 
@@ -174,7 +174,7 @@ def operate(command):
     """Runs a command, such as `queue status`, and returns its output."""
 
     def run(*arguments, within=(), **options):
-        return subprocess.run([*within, str(command), *arguments], env={**clean_environment(), **as_environment(options)},
+        return subprocess.run([*within, str(command), *arguments], env={**CLEAN, **as_environment(options)},
                               capture_output=True, text=True, timeout=LONG_S)
 
     return run

@@ -12,7 +12,7 @@ import pytest
 from agent import Agent, cart
 from conftest import LONG_S, TAKEOVER_S
 from counting import Service
-from environments import as_environment
+from environment import as_environment
 from network import Network
 from waiting import wait_for
 

@@ -11,7 +11,7 @@ import pytest
 from agent import Agent, cart
 from conftest import LONG_S, queued
 from counting import Service
-from environments import as_environment
+from environment import as_environment
 from waiting import wait_for
 
 #: The number of spools in the tests with several.

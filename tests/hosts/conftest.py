@@ -24,12 +24,6 @@ def python_shop(library, command):
 
 
 @pytest.fixture(scope="session")
-def plain_environment() -> dict:
-    """The environment without the option variables of the machine."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("ESALES_")}
-
-
-@pytest.fixture(scope="session")
 def compiled(root, tmp_path_factory):
     """Compiles a program of this folder. It loads the library itself, or is linked with it if the flags have its
     path. `target` is the name of the program, if it is compiled in several ways."""

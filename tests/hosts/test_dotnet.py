@@ -8,6 +8,7 @@ import subprocess
 import pytest
 
 from complete_page import assert_is_complete, assert_page_is_served_when_an_event_is_refused, post, signing_sandbox
+from environment import CLEAN
 from ports import free_port
 from shop import DEPLOYMENT
 from waiting import wait_for
@@ -45,19 +46,19 @@ def program(root, folder, runtime, name):
     return [str(dotnet), "exec", "--runtimeconfig", str(folder / "runtimeconfig.json"), str(folder / name)]
 
 
-def environment(plain_environment, folder, base_url):
+def environment(folder, base_url):
     """The variables in the file of the page. The library is found only where it was installed."""
-    env = {**plain_environment, "ESALES_BASE_URL": base_url, "ESALES_MARKET": "UK", "ESALES_PRIVATE_KEY": "the private key",
+    env = {**CLEAN, "ESALES_BASE_URL": base_url, "ESALES_MARKET": "UK", "ESALES_PRIVATE_KEY": "the private key",
            "ESALES_SPOOL": str(folder.parent / "spool"), "ESALES_ENQUEUE_TIMEOUT_MS": "60000"}
     env.pop("ESALES_NOTIFY_LIBRARY", None)
     return env
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
-def test_events_arrive_when_domains_and_processes_end(root, folder, sandbox, plain_environment, runtime):
+def test_events_arrive_when_domains_and_processes_end(root, folder, sandbox, runtime):
     arguments, count = (["domains", "4"], 4) if runtime == "mono" else (["once"], 1)
     done = subprocess.run([*program(root, folder, runtime, "cart.exe"), *arguments], capture_output=True, text=True,
-                          env=environment(plain_environment, folder, sandbox.base_url), timeout=120)
+                          env=environment(folder, sandbox.base_url), timeout=120)
     assert (done.returncode, done.stderr) == (0, "")
     assert len({r["notification"]["id"] for r in sandbox.received()}) == len(sandbox.received()) == 5 * count
 
@@ -81,16 +82,16 @@ def served(command, env, log):
         process.wait()
 
 
-def test_csharp_page_is_complete(root, folder, command, plain_environment, tmp_path):
+def test_csharp_page_is_complete(root, folder, command, tmp_path):
     with signing_sandbox(command, tmp_path) as sandbox:
-        env = environment(plain_environment, folder, sandbox.base_url)
+        env = environment(folder, sandbox.base_url)
         with served(program(root, folder, PAGE, "Shop.exe"), env, tmp_path / "log") as address:
             assert_is_complete(address, sandbox)
 
 
 @pytest.mark.parametrize("broken", ["spool", "library"])
-def test_csharp_page_is_served_when_events_are_refused(root, folder, plain_environment, tmp_path, broken):
-    env = environment(plain_environment, folder, "http://127.0.0.1:9")
+def test_csharp_page_is_served_when_events_are_refused(root, folder, tmp_path, broken):
+    env = environment(folder, "http://127.0.0.1:9")
     if broken == "spool":
         env["ESALES_SPOOL"] = "/nowhere/spool"
     else:

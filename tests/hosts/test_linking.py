@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+from environment import CLEAN
 from shop import DEPLOYMENT
 
 # `make build`, which pages of the docs run, writes the archive again.
@@ -37,9 +38,9 @@ def tree(root, library, archive, tmp_path):
 
 
 @pytest.fixture
-def run(plain_environment, sandbox):
+def run(sandbox):
     def run_program(*command, cwd=None, works=True):
-        env = {**plain_environment, "ESALES_BASE_URL": sandbox.base_url, "ESALES_MARKET": "UK"}
+        env = {**CLEAN, "ESALES_BASE_URL": sandbox.base_url, "ESALES_MARKET": "UK"}
         env.pop("LD_LIBRARY_PATH", None)
         done = subprocess.run([*map(str, command)], cwd=cwd, env=env, capture_output=True, text=True)
         assert (done.returncode == 0) == works, done.stdout + done.stderr

@@ -4,6 +4,8 @@ import itertools
 import subprocess
 
 import pytest
+
+from environment import CLEAN
 from sandbox import Sandbox, TlsSandbox
 
 # Around each size that the library allocates at once: a stack of 512 KiB or 8 MiB, an arena, buffers.
@@ -13,9 +15,9 @@ EXTRA = [0, 50_000, 150_000, 300_000, 600_000, 1_000_000, 2_000_000, 4_000_000, 
 @pytest.mark.parametrize("kind", ["address-space", "data"])
 @pytest.mark.parametrize("threads", [0, 8])
 @pytest.mark.parametrize("form", ["plain", "tls", "spool"])
-def test_host_survives_when_its_memory_is_used_up(compiled, command, library_dir, plain_environment, tmp_path, form, threads, kind):
+def test_host_survives_when_its_memory_is_used_up(compiled, command, library_dir, tmp_path, form, threads, kind):
     program = compiled("little_memory.c", f"-L{library_dir}", "-lesales_notify", f"-Wl,-rpath,{library_dir}")
-    env = {**plain_environment, "ESALES_TIMEOUT_MS": "2000", "ESALES_MAX_ATTEMPTS": "1"}
+    env = {**CLEAN, "ESALES_TIMEOUT_MS": "2000", "ESALES_MAX_ATTEMPTS": "1"}
     if form == "tls":
         env["ESALES_CA_FILE"] = str(tmp_path / "ca.pem")
     if form == "spool":

@@ -7,7 +7,9 @@ import struct
 import subprocess
 
 import pytest
+
 from counting import Service
+from environment import CLEAN, as_environment
 from waiting import wait_for
 
 # fcntl(2): a lock that belongs to an open file description. Python has no name for it before 3.9.
@@ -27,13 +29,13 @@ def program(root, tmp_path_factory):
 
 
 @pytest.fixture
-def run(program, library, plain_environment, sandbox, tmp_path):
+def run(program, library, sandbox, tmp_path):
     """Starts the host; stdout is a file, which a killed one leaves behind."""
 
     def start(name, *arguments, **options):
-        env = {**plain_environment, "ESALES_NOTIFY_LIBRARY": str(library), "ESALES_BASE_URL": sandbox.base_url,
+        env = {**CLEAN, "ESALES_NOTIFY_LIBRARY": str(library), "ESALES_BASE_URL": sandbox.base_url,
                "ESALES_TIMEOUT_MS": "60000", "ESALES_ENQUEUE_TIMEOUT_MS": "60000",
-               **{f"ESALES_{key.upper()}": str(value) for key, value in options.items()}}
+               **as_environment(options)}
         with open(tmp_path / name, "w") as out:
             return subprocess.Popen(["mono", str(program), *map(str, arguments)], env=env, stdin=subprocess.PIPE,
                                     stdout=out, stderr=subprocess.PIPE, text=True)

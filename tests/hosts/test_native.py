@@ -8,7 +8,9 @@ import signal
 import subprocess
 
 import pytest
+
 from counting import Service
+from environment import CLEAN
 from sandbox import Sandbox, TlsSandbox
 from waiting import wait_for
 
@@ -55,8 +57,8 @@ def service():
 
 
 @pytest.fixture
-def environment(plain_environment, library, service):
-    return {**plain_environment, "HOST_LIBRARY": str(library), "ESALES_BASE_URL": service.base_url}
+def environment(library, service):
+    return {**CLEAN, "HOST_LIBRARY": str(library), "ESALES_BASE_URL": service.base_url}
 
 
 def test_memory_stays_flat_when_the_library_is_loaded_and_unloaded_many_times(compiled, environment, service, soak, capsys):
@@ -209,19 +211,19 @@ def calls_while_loading(program, library, env, trace):
     return calls
 
 
-def test_loading_the_library_has_no_side_effect(compiled, library, plain_environment, tmp_path):
+def test_loading_the_library_has_no_side_effect(compiled, library, tmp_path):
     program = compiled("load_only.c")
     (tmp_path / "empty.c").touch()
     empty = tmp_path / "empty.so"
     # Needs the same libraries as the library.
     subprocess.run(["gcc", "-shared", tmp_path / "empty.c", "-Wl,--no-as-needed", "-lgcc_s", "-o", empty], check=True)
-    nothing = calls_while_loading(program, empty, plain_environment, tmp_path / "trace")
+    nothing = calls_while_loading(program, empty, CLEAN, tmp_path / "trace")
     assert ("openat", "LIBRARY") in nothing and ("exit_group",) in nothing
     for extra in ENVIRONMENTS:
-        assert calls_while_loading(program, library, {**plain_environment, **extra}, tmp_path / "trace") == nothing, extra
+        assert calls_while_loading(program, library, {**CLEAN, **extra}, tmp_path / "trace") == nothing, extra
 
 
-def test_side_effect_check_fails_when_a_library_has_one(compiled, plain_environment, tmp_path):
+def test_side_effect_check_fails_when_a_library_has_one(compiled, tmp_path):
     program = compiled("load_only.c")
     sources = {
         "nothing": "",
@@ -236,6 +238,6 @@ def test_side_effect_check_fails_when_a_library_has_one(compiled, plain_environm
     for name, source in sources.items():
         (tmp_path / "guest.c").write_text(source)
         subprocess.run(["gcc", "-shared", "-fPIC", tmp_path / "guest.c", "-o", tmp_path / "guest.so"], check=True)
-        seen[name] = calls_while_loading(program, tmp_path / "guest.so", plain_environment, tmp_path / "trace")
+        seen[name] = calls_while_loading(program, tmp_path / "guest.so", CLEAN, tmp_path / "trace")
     for name in sources:
         assert (seen[name] == seen["nothing"]) == (name == "nothing"), name

@@ -9,15 +9,16 @@ import sys
 import pytest
 
 from counting import Service
+from environment import CLEAN
 
 
 @pytest.fixture
-def run(root, library, plain_environment, tmp_path):
+def run(root, library, tmp_path):
     """Runs python_fork.py with a separate sandbox; returns the accepted ids and the received ids."""
 
     def run_program(*arguments, spool=None, works=True):
         with Service() as service:
-            env = {**plain_environment, "PYTHONPATH": str(root / "bindings/python/src"), "PYTHONWARNINGS": "ignore",
+            env = {**CLEAN, "PYTHONPATH": str(root / "bindings/python/src"), "PYTHONWARNINGS": "ignore",
                    "ESALES_NOTIFY_LIBRARY": str(library), "ESALES_BASE_URL": service.base_url, "ESALES_TIMEOUT_MS": "60000",
                    "ESALES_ENQUEUE_TIMEOUT_MS": "60000"}
             if spool:

@@ -10,7 +10,9 @@ import subprocess
 import threading
 
 import pytest
+
 from counting import Service
+from environment import CLEAN, as_environment
 from sandbox import TlsSandbox
 from waiting import wait_for
 
@@ -58,11 +60,11 @@ class Resetting:
 
 
 @pytest.fixture
-def start(compiled, library_dir, plain_environment, tmp_path):
+def start(compiled, library_dir, tmp_path):
     program = compiled("signals.cpp", f"-L{library_dir}", "-lesales_notify", f"-Wl,-rpath,{library_dir}")
 
     def start(**options):
-        env = {**plain_environment, **{f"ESALES_{name.upper()}": str(value) for name, value in options.items()}}
+        env = {**CLEAN, **as_environment(options)}
         # Into a file, because a pipe would be full before it is read.
         with open(tmp_path / "taken", "w") as taken:
             return subprocess.Popen([str(program), "300"], env=env, text=True, stdout=taken, stderr=subprocess.PIPE)

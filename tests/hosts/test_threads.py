@@ -6,19 +6,21 @@ import signal
 import subprocess
 
 import pytest
+
 from counting import Service
+from environment import CLEAN
 from sandbox import TlsSandbox
 from waiting import wait_for
 
 
 @pytest.mark.parametrize("kib", [0, 313, 490, 504, 1024, 4096])
-def test_host_delivers_when_it_has_much_static_thread_local_data(compiled, command, library_dir, plain_environment, tmp_path, kib):
+def test_host_delivers_when_it_has_much_static_thread_local_data(compiled, command, library_dir, tmp_path, kib):
     """With a host name and TLS, so that every kind of thread is started: for the look-up, for delivery, for
     callbacks."""
     program = compiled("big_tls.c", f"-DSIZE={max(kib << 10, 8)}", f"-L{library_dir}", "-lesales_notify", f"-Wl,-rpath,{library_dir}",
                        target=f"big_tls_{kib}")
     with TlsSandbox(command, tmp_path / "ca.pem") as sandbox:
-        env = {**plain_environment, "ESALES_BASE_URL": sandbox.base_url.replace("127.0.0.1", "localhost"),
+        env = {**CLEAN, "ESALES_BASE_URL": sandbox.base_url.replace("127.0.0.1", "localhost"),
                "ESALES_CA_FILE": str(tmp_path / "ca.pem"), "ESALES_TIMEOUT_MS": "60000"}
         done = subprocess.run([program], env=env, capture_output=True, text=True, timeout=120)
         assert done.returncode == 0, f"{kib} KiB: {done.returncode} {done.stderr}"
@@ -45,13 +47,13 @@ def heed_signals():
 
 
 @pytest.fixture
-def start(compiled, library_dir, plain_environment, tmp_path):
+def start(compiled, library_dir, tmp_path):
     """Starts main_exits.c, whose queue has a notification that the service does not accept."""
     program = compiled("main_exits.c", f"-L{library_dir}", "-lesales_notify", f"-Wl,-rpath,{library_dir}")
     running = []
 
     def start(*arguments, in_file, base_url="http://127.0.0.1:9"):
-        env = {**plain_environment, "ESALES_BASE_URL": base_url}
+        env = {**CLEAN, "ESALES_BASE_URL": base_url}
         if in_file:
             env["ESALES_SPOOL"] = str(tmp_path / "spool")
         process = subprocess.Popen([program, *arguments], env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -112,9 +114,9 @@ def test_process_ends_after_the_last_delivery_when_the_host_has_no_thread(start)
 
 @pytest.mark.parametrize("how", ["throw", "pthread_exit"])
 @pytest.mark.parametrize("where", ["log", "delivery"])
-def test_process_is_aborted_when_a_callback_is_left_without_a_return(compiled, library_dir, plain_environment, where, how):
+def test_process_is_aborted_when_a_callback_is_left_without_a_return(compiled, library_dir, where, how):
     """As the header documents: on a thread of the host, which calls the log callback, and on one of the library."""
     program = compiled("leaving_callbacks.cpp", f"-L{library_dir}", "-lesales_notify", f"-Wl,-rpath,{library_dir}")
-    env = {**plain_environment, "ESALES_BASE_URL": "http://127.0.0.1:9", "ESALES_MAX_AGE_S": "1"}
+    env = {**CLEAN, "ESALES_BASE_URL": "http://127.0.0.1:9", "ESALES_MAX_AGE_S": "1"}
     done = subprocess.run([program, where, how], env=env, capture_output=True, text=True, timeout=LONG_S)
     assert done.returncode == -signal.SIGABRT, done.stdout

@@ -8,7 +8,6 @@ import base64
 import hashlib
 import hmac
 import json
-import os
 import pathlib
 import subprocess
 import sys
@@ -20,6 +19,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support
 from PIL import Image  # noqa: E402
 
 from browser import chromium  # noqa: E402
+from environment import CLEAN  # noqa: E402
 from sandbox import Sandbox  # noqa: E402
 
 KEY = "demo-private-key"
@@ -32,11 +32,9 @@ def ticket(page, product):
 
 
 def fill(command, sandbox):
-    env = {name: value for name, value in os.environ.items() if not name.startswith("ESALES_")}
-
     def send(*arguments, key=KEY):
         subprocess.run([command, "send", "add-to-cart", "--base-url", sandbox.base_url, "--backoff-ms", "0", *arguments],
-                       env={**env, "ESALES_PRIVATE_KEY": key}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                       env={**CLEAN, "ESALES_PRIVATE_KEY": key}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
     def anonymous(visitor, market, page, product):
         keys = ["--customer-key", VISITORS[visitor][0], "--session-key", VISITORS[visitor][1]]

@@ -11,7 +11,7 @@ import pytest
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
-from environments import as_environment, clean_environment  # noqa: E402
+from environment import CLEAN, as_environment  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -55,7 +55,7 @@ def spooler(compiled, library_dir):
 
     def start(*arguments, options, wrapper=(), env=None, **popen):
         options = {"enqueue_timeout_ms": 60000, "timeout_ms": 60000, **options}
-        env = {**clean_environment(), **as_environment(options), "LD_LIBRARY_PATH": str(library_dir), **(env or {})}
+        env = {**CLEAN, **as_environment(options), "LD_LIBRARY_PATH": str(library_dir), **(env or {})}
         return subprocess.Popen(
             [*map(str, wrapper), str(program), *map(str, arguments)], env=env, text=True, stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, stderr=popen.pop("stderr", subprocess.PIPE), **popen,
@@ -71,7 +71,7 @@ def esales_notify(command):
     def run(*arguments, spool, code=0, **options):
         done = subprocess.run(
             [str(command), *map(str, arguments)], capture_output=True, text=True, timeout=120,
-            env={**clean_environment(), **as_environment({**options, "spool": spool})},
+            env={**CLEAN, **as_environment({**options, "spool": spool})},
         )
         assert code is None or done.returncode == code, done
         return done

@@ -9,7 +9,7 @@ import uuid
 
 import pytest
 from counting import Service
-from environments import as_environment, clean_environment
+from environment import CLEAN, as_environment
 from spool_files import attempts
 from test_disk import produced
 from test_kill import kill
@@ -141,7 +141,7 @@ def test_blocking_call_tries_again_when_the_clock_was_set_back_in_an_outage(
     kill(drainer)
     clock.set(after)
     service.tell(204)
-    env = {**clean_environment(), **as_environment({**options, "on_failure": "queue", "market": "UK"}), **clock.env}
+    env = {**CLEAN, **as_environment({**options, "on_failure": "queue", "market": "UK"}), **clock.env}
     deadline = time.monotonic() + GATE_MAX_MS / 1000 + GRACE_S
     while "blocking" not in service.ids:
         done = subprocess.run([str(command), "send", "add-to-cart", "--json", "--ticket", "t", "--id", "blocking"], env=env,

@@ -12,7 +12,7 @@ import sys
 
 import pytest
 from counting import Service
-from environments import as_environment, clean_environment
+from environment import CLEAN, as_environment
 from test_kill import Accepted, kill
 from waiting import wait_for
 
@@ -21,7 +21,7 @@ from waiting import wait_for
 def host(root, tmp_path, options, count, libraries, package):
     process = subprocess.Popen(
         [sys.executable, str(root / "tests/reliability/copies.py"), str(package), str(count), *map(str, libraries)],
-        env={**clean_environment(), **as_environment(options)}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        env={**CLEAN, **as_environment(options)}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     try:
         yield process
     finally:

@@ -12,7 +12,7 @@ import subprocess
 
 import pytest
 from counting import Service
-from environments import as_environment, clean_environment
+from environment import CLEAN, as_environment
 from test_disk import produced
 from test_kill import kill
 from waiting import wait_for
@@ -221,7 +221,7 @@ def test_purge_erases_a_person_when_other_bodies_are_damaged(spooler, esales_not
 
 
 def test_preloaded_fault_library_makes_system_calls_fail(preloaded, tmp_path):
-    env = {**clean_environment(), **as_environment({}), "LD_PRELOAD": str(preloaded("faults.c")), "FAULT_CALL": "mkdir",
+    env = {**CLEAN, **as_environment({}), "LD_PRELOAD": str(preloaded("faults.c")), "FAULT_CALL": "mkdir",
            "FAULT_FILES": str(tmp_path), "FAULT_ERRNO": str(errno.ENOLCK), "FAULT_FROM": "1", "FAULT_COUNT": "1",
            "FAULT_HITS": str(tmp_path / "hits")}
     done = subprocess.run(["mkdir", str(tmp_path / "new")], env=env, capture_output=True, text=True)

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 from counting import Service
-from environments import as_environment, clean_environment
+from environment import CLEAN, as_environment
 from test_kill import kill
 from waiting import wait_for
 
@@ -19,7 +19,7 @@ def test_each_event_arrives_once_when_the_host_handles_the_spool_files_itself(
     spool = tmp_path / "spool"
     with Service() as service:
         options = {"base_url": service.base_url, "spool": spool, "market": "UK", "concurrency": 2}
-        env = {**clean_environment(), **as_environment(options), "ESALES_NOTIFY_LIBRARY": str(library)}
+        env = {**CLEAN, **as_environment(options), "ESALES_NOTIFY_LIBRARY": str(library)}
         process = subprocess.Popen(
             [sys.executable, str(root / "tests/reliability/guest.py"), str(root / "bindings/python/src"),
              "20000" if soak else "1000", how], env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)

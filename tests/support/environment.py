@@ -8,3 +8,8 @@ CLEAN = {name: value for name, value in os.environ.items()
          and name not in ("NOTIFY_SOCKET", "JOURNAL_STREAM", "WATCHDOG_USEC", "WATCHDOG_PID", "COLUMNS", "LINES")}
 #: The shortest pauses after failures.
 QUICK = ["--gate-min-ms", "10", "--gate-max-ms", "50"]
+
+
+def as_environment(options):
+    """The variables of these options."""
+    return {f"ESALES_{name.upper()}": str(value) for name, value in options.items()}
