@@ -58,7 +58,7 @@ def test_receipt_is_found_in_the_engine_and_in_the_fallback(spool, produce, drai
     producer.finish()
     engine.hang()
     there = producer.ask("push b")
-    assert there["status"] == "ESALES_QUEUED" and "the engine does not answer" in there["detail"]
+    assert there["status"] == "ESALES_QUEUED" and "to be forwarded to the engine" in there["detail"]
     waiting = producer.ask("receipt b")
     assert waiting["receipt"] == "ESALES_QUEUED" and "fallback" in waiting["detail"]
     # What is not in the log, only the engine knows: the answer is a failure, and not that nothing is known.

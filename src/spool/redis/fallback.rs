@@ -3,6 +3,7 @@
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -10,6 +11,7 @@ use super::RedisSpool;
 use super::breaker::{Breaker, EngineUse, succeed};
 use super::forwarder::Forwarder;
 use crate::host::{self, Timestamp, log};
+use crate::notification::ends_session;
 use crate::options::QueueSettings;
 use crate::outcome::{Error, Receipt, Status};
 use crate::spool::log::LogSpool;
@@ -23,7 +25,10 @@ const BRIEFLY: Duration = Duration::from_millis(50);
 
 /// The detail of the receipt of a notification that is in the log.
 pub(super) fn waits_in(path: &Path) -> String {
-    format!("queued in {}: the engine does not answer", path.display())
+    format!(
+        "queued in {}, to be forwarded to the engine",
+        path.display()
+    )
 }
 
 /// A spool in an engine, with a log as the fallback while the engine does not answer.
@@ -34,6 +39,12 @@ pub(super) struct FallbackSpool {
     log: LogSpool,
     breaker: Arc<Mutex<Breaker>>,
     forwarder: Arc<Forwarder>,
+    /// How often a flush found notifications in the log.
+    found: AtomicU64,
+    /// The value of `found` up to which `forwarded_to` is valid.
+    covered: AtomicU64,
+    /// A mark of the engine after the notifications that flushes found in the log.
+    forwarded_to: AtomicU64,
 }
 
 impl FallbackSpool {
@@ -63,11 +74,22 @@ impl FallbackSpool {
             log: open()?,
             engine,
             path,
+            found: AtomicU64::new(0),
+            covered: AtomicU64::new(0),
+            forwarded_to: AtomicU64::new(0),
         })
     }
 
     fn is_log_there(&self) -> bool {
         self.path.exists()
+    }
+
+    fn is_log_empty(&self, deadline: Instant) -> Result<bool, Error> {
+        let is_empty = !self.is_log_there() || self.log.totals(deadline)?.spool.pending == 0;
+        if !is_empty {
+            self.found.fetch_add(1, Ordering::AcqRel);
+        }
+        Ok(is_empty)
     }
 
     /// Records that the engine did not answer.
@@ -102,7 +124,9 @@ impl Inlet for FallbackSpool {
     }
 
     fn accept(&self, item: &NewItem, deadline: Instant) -> Result<Option<String>, Error> {
-        if let Some(until) = self.asked_until(deadline) {
+        // The end of a session is sent after its older notifications, which may be in the log.
+        let must_wait = ends_session(&item.path) && !self.is_log_empty(deadline).unwrap_or(true);
+        if !must_wait && let Some(until) = self.asked_until(deadline) {
             match self.engine.push(item, until) {
                 Err(e) if e.status() == Status::SpoolFailed => self.fail(&e),
                 answer => {
@@ -253,15 +277,26 @@ impl Ledger for FallbackSpool {
     }
 
     fn mark(&self, deadline: Instant) -> Result<Option<Position>, Error> {
+        self.is_log_empty(deadline)?;
         self.engine.mark(deadline)
     }
 
-    /// Notifications in the log are not completed, so the log must be empty.
+    /// Notifications in the log are not completed, so the log must be empty. Those that were in it are in the engine
+    /// then, after the mark.
     fn is_settled(&self, mark: Position, deadline: Instant) -> Result<bool, Error> {
-        let is_empty = || -> Result<bool, Error> {
-            Ok(!self.is_log_there() || self.log.totals(deadline)?.spool.pending == 0)
-        };
-        Ok(is_empty()? && self.engine.is_settled(mark, deadline)?)
+        let found = self.found.load(Ordering::Acquire);
+        if !self.is_log_empty(deadline)? {
+            return Ok(false);
+        }
+        if self.covered.load(Ordering::Acquire) < found {
+            let Some(newest) = self.engine.mark(deadline)? else {
+                return Ok(false);
+            };
+            self.forwarded_to.fetch_max(newest.0, Ordering::AcqRel);
+            self.covered.fetch_max(found, Ordering::AcqRel);
+        }
+        let forwarded_to = Position(self.forwarded_to.load(Ordering::Acquire));
+        self.engine.is_settled(mark.max(forwarded_to), deadline)
     }
 }
 

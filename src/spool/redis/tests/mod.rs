@@ -1,6 +1,7 @@
 //! The engine in the conformance kit and in the model test, against a real Redis and a real Valkey.
 
 mod failover;
+mod fallback;
 mod server;
 
 use std::cell::Cell;
@@ -108,22 +109,28 @@ impl<P: Program> Engine for RedisEngine<P> {
     }
 }
 
-macro_rules! failover_tests {
+macro_rules! tests_with_servers {
     ($program:ty) => {
-        failover_tests! { $program,
-            settlement_after_a_failover_completes_no_other_notification
-            notifications_after_a_failover_are_fetched_by_the_same_drainer
-            flush_waits_for_what_is_pushed_again_after_a_failover
-            begin_after_a_failover_marks_no_other_notification
-            begun_item_is_marked_after_a_failover_that_lost_the_mark
-            operator_changes_no_other_dead_letter_after_a_failover
+        tests_with_servers! { $program,
+            failover {
+                settlement_after_a_failover_completes_no_other_notification
+                notifications_after_a_failover_are_fetched_by_the_same_drainer
+                flush_waits_for_what_is_pushed_again_after_a_failover
+                begin_after_a_failover_marks_no_other_notification
+                begun_item_is_marked_after_a_failover_that_lost_the_mark
+                operator_changes_no_other_dead_letter_after_a_failover
+            }
+            fallback {
+                end_is_sent_after_older_notifications_in_the_log
+                flush_waits_for_what_is_forwarded_meanwhile
+            }
         }
     };
-    ($program:ty, $($case:ident)*) => {
-        $(#[test]
+    ($program:ty, $($module:ident { $($case:ident)* })*) => {
+        $($(#[test]
         fn $case() {
-            failover::$case::<$program>();
-        })*
+            $module::$case::<$program>();
+        })*)*
     };
 }
 
@@ -132,7 +139,7 @@ mod on_redis {
 
     conformance_tests!(RedisEngine<Redis>);
     fault_tests!(RedisEngine<Redis>);
-    failover_tests!(Redis);
+    tests_with_servers!(Redis);
 }
 
 mod on_valkey {
@@ -140,7 +147,7 @@ mod on_valkey {
 
     conformance_tests!(RedisEngine<Valkey>);
     fault_tests!(RedisEngine<Valkey>);
-    failover_tests!(Valkey);
+    tests_with_servers!(Valkey);
 
     #[test]
     fn server_of_these_tests_is_a_valkey() {
