@@ -366,7 +366,6 @@ impl Lease for RedisLease {
         let mut arguments = self
             .arguments()
             .number(self.shared.settings.max_dead)
-            .number(self.shared.receipt_ms())
             .number(settlements.len() as u64);
         for settlement in settlements {
             let item = &settlement.item;
@@ -384,6 +383,7 @@ impl Lease for RedisLease {
             arguments.push_number(item.body.len() as u64);
             arguments.push(kept);
             arguments.push(pack_recent(settlement));
+            arguments.push_number(self.shared.receipt_ms_of(&item.path));
         }
         for (origin, gate) in gates {
             arguments.push(origin.as_bytes());

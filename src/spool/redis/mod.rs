@@ -125,6 +125,17 @@ impl Shared {
         }
     }
 
+    /// The same for a notification that has left the spool. By its receipt the engine knows a payment that is enqueued
+    /// again, and one from a fallback can come as late as `max_age`; after that it is no longer sent.
+    fn receipt_ms_of(&self, path: &str) -> u64 {
+        match self.settings.may_repeat(path) {
+            true => self.receipt_ms(),
+            false => self
+                .receipt_ms()
+                .max(millis(self.settings.max_age).saturating_add(RECEIPT_MARGIN_MS)),
+        }
+    }
+
     /// Calls a script that changes nothing, or may be called twice.
     fn call(
         &self,

@@ -1,7 +1,7 @@
 -- Records settlements and gates. Only entries that still exist are counted, so that the same call may be made twice.
--- A settlement has eight arguments: fate, origin, sequence number, id, producer, bytes, the text to keep, and the age and
--- latency of a delivery. A gate has two.
-local max_dead, receipt_ms, settlements = tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
+-- A settlement has nine arguments: fate, origin, sequence number, id, producer, bytes, the text to keep, the age and
+-- latency of a delivery, and how long the receipt is kept. A gate has two.
+local max_dead, settlements = tonumber(ARGV[2]), tonumber(ARGV[3])
 local known, refused = origins()
 if refused then return refused end
 redis.call('XLEN', DEAD)
@@ -23,11 +23,12 @@ local function delivered(producer, recent)
   redis.call('LPUSH', RECENT, recent)
 end
 
-local word = 5
+local word = 4
 for _ = 1, settlements do
   local fate, origin, seq, id = ARGV[word], ARGV[word + 1], ARGV[word + 2], ARGV[word + 3]
   local producer, size, kept, recent = ARGV[word + 4], tonumber(ARGV[word + 5]), ARGV[word + 6], ARGV[word + 7]
-  word = word + 8
+  local receipt_ms = ARGV[word + 8]
+  word = word + 9
   local n = number_of(origin)
   if n and fate == 'r' then
     if at(queue(n), seq) then redis.call('HSET', T, seq, kept) end

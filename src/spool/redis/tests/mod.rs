@@ -121,6 +121,7 @@ macro_rules! tests_with_servers {
                 operator_changes_no_other_dead_letter_after_a_failover
             }
             fallback {
+                payment_is_not_accepted_twice_when_it_is_forwarded_after_its_delivery
                 end_is_sent_after_older_notifications_in_the_log
                 flush_waits_for_what_is_forwarded_meanwhile
             }
