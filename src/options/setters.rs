@@ -136,9 +136,9 @@ impl ConfigBuilder {
         self.path("spool_password_file", value.as_ref())
     }
 
-    /// Directory that stores notifications while a `redis://` or `rediss://` `spool` does not answer: an absolute path
-    /// on this machine. When the engine answers again, a process that delivers the spool forwards them to it, with the
-    /// same ids. Unset: the enqueue fails with `ESALES_SPOOL_FAILED`.
+    /// Directory that stores notifications while a `redis://` or `rediss://` `spool` does not answer: an absolute path.
+    /// When the engine answers again, a process that delivers the spool forwards them to it, with the same ids. Unset:
+    /// the enqueue fails with `ESALES_SPOOL_FAILED`.
     ///
     /// Option `spool_fallback`; default: unset.
     pub fn spool_fallback(self, value: impl AsRef<Path>) -> ConfigBuilder {
@@ -245,7 +245,8 @@ impl ConfigBuilder {
     }
 
     /// How long the receipt of a notification that left the queue is kept. A directory or memory keeps at most the last
-    /// 20,000. An engine accepts no second notification with the same id during this time. 0: no receipts are kept.
+    /// 20,000. An engine accepts no second notification with the same id during this time, and no second payment within
+    /// `max_age_s`. 0: none.
     ///
     /// Option `receipt_retention_s`; 0 to 2592000 s; default: 3600 s.
     pub fn receipt_retention(self, value: Duration) -> ConfigBuilder {

@@ -288,7 +288,7 @@ options! {
         spool_password_file: Option<PathBuf> = path, row("spool_password_file", Kind::Path, None,
             "File whose first line is the password for a `redis://` or `rediss://` `spool`. It is read when the client is made.").checked(not_empty);
         spool_fallback: Option<PathBuf> = path, row("spool_fallback", Kind::Path, None,
-            "Directory that stores notifications while a `redis://` or `rediss://` `spool` does not answer: an absolute path on this machine. When the engine answers again, a process that delivers the spool forwards them to it, with the same ids. Unset: the enqueue fails with ESALES_SPOOL_FAILED.").checked(not_empty);
+            "Directory that stores notifications while a `redis://` or `rediss://` `spool` does not answer: an absolute path. When the engine answers again, a process that delivers the spool forwards them to it, with the same ids. Unset: the enqueue fails with ESALES_SPOOL_FAILED.").checked(not_empty);
         allow_volatile: bool = flag, row("allow_volatile", Kind::Flag, Some("false"),
             "Whether a `redis://` or `rediss://` `spool` may be an engine without an append-only file. When such an engine ends, all pending notifications are lost.");
         durability: Durability = durability, row("durability", one_of(&["process", "replica", "disk"]), Some("process"),
@@ -316,7 +316,7 @@ options! {
         repeats_payments: bool = is("always"), row("payment_repeat", one_of(&["certain", "always"]), Some("certain"),
             "Whether a payment is sent again after a failure, although the service counts a repeated payment twice. `certain`: only if the service certainly did not process it; otherwise its status is ESALES_MAY_HAVE_ARRIVED, and the queue keeps it as a dead letter. `always`: also if it may have arrived.");
         receipt_retention: Duration = seconds, row("receipt_retention_s", int(0, 2_592_000), Some("3600"),
-            "How long the receipt of a notification that left the queue is kept, in seconds. A directory or memory keeps at most the last 20,000. An engine accepts no second notification with the same id during this time. 0: no receipts are kept.");
+            "How long the receipt of a notification that left the queue is kept, in seconds. A directory or memory keeps at most the last 20,000. An engine accepts no second notification with the same id during this time, and no second payment within `max_age_s`. 0: none.");
     }
 }
 

@@ -120,7 +120,7 @@ namespace Esales.Notify
             set { Set("spool_password_file", Text(value)); }
         }
 
-        /// <summary>Directory that stores notifications while a <c>redis://</c> or <c>rediss://</c> <c>spool</c> does not answer: an absolute path on this machine. When the engine answers again, a process that delivers the spool forwards them to it, with the same ids. Unset: the enqueue fails with <c>ESALES_SPOOL_FAILED</c>. Default: unset.</summary>
+        /// <summary>Directory that stores notifications while a <c>redis://</c> or <c>rediss://</c> <c>spool</c> does not answer: an absolute path. When the engine answers again, a process that delivers the spool forwards them to it, with the same ids. Unset: the enqueue fails with <c>ESALES_SPOOL_FAILED</c>. Default: unset.</summary>
         public string SpoolFallback
         {
             get { return String("spool_fallback"); }
@@ -226,7 +226,7 @@ namespace Esales.Notify
 
         private static readonly string[] PaymentRepeatTexts = { "certain", "always" };
 
-        /// <summary>How long the receipt of a notification that left the queue is kept, in seconds. A directory or memory keeps at most the last 20,000. An engine accepts no second notification with the same id during this time. 0: no receipts are kept. 0 to 2592000. Default: 3600.</summary>
+        /// <summary>How long the receipt of a notification that left the queue is kept, in seconds. A directory or memory keeps at most the last 20,000. An engine accepts no second notification with the same id during this time, and no second payment within <c>max_age_s</c>. 0: none. 0 to 2592000. Default: 3600.</summary>
         public TimeSpan? ReceiptRetention
         {
             get { return Seconds("receipt_retention_s"); }

@@ -56,9 +56,8 @@ final class ClientOptions
      * @param string|null $spoolPasswordFile File whose first line is the password for a redis:// or rediss:// spool. It
      *     is read when the client is made. Default: unset.
      * @param string|null $spoolFallback Directory that stores notifications while a redis:// or rediss:// spool does
-     *     not answer: an absolute path on this machine. When the engine answers again, a process that delivers the
-     *     spool forwards them to it, with the same ids. Unset: the enqueue fails with ESALES_SPOOL_FAILED. Default:
-     *     unset.
+     *     not answer: an absolute path. When the engine answers again, a process that delivers the spool forwards them
+     *     to it, with the same ids. Unset: the enqueue fails with ESALES_SPOOL_FAILED. Default: unset.
      * @param bool|null $allowVolatile Whether a redis:// or rediss:// spool may be an engine without an append-only
      *     file. When such an engine ends, all pending notifications are lost. Default: false.
      * @param string|null $durability What an accepted notification in the spool survives. process: the end of every
@@ -92,7 +91,7 @@ final class ClientOptions
      *     Default: certain.
      * @param int|null $receiptRetentionS How long the receipt of a notification that left the queue is kept, in
      *     seconds. A directory or memory keeps at most the last 20,000. An engine accepts no second notification with
-     *     the same id during this time. 0: no receipts are kept. 0 to 2592000. Default: 3600.
+     *     the same id during this time, and no second payment within max_age_s. 0: none. 0 to 2592000. Default: 3600.
      * @param string|null $agent Address of an agent (esales-notify drain --listen) to use instead of the shared
      *     library, such as unix:/run/esales-notify/agent.socket or 127.0.0.1:8181. Beside it, only market and
      *     enqueue_timeout_ms may be set. Default: unset.

@@ -61,7 +61,7 @@ class ClientOptions(TypedDict, total=False):
     """File whose first line is the password for a ``redis://`` or ``rediss://`` ``spool``. It is read when the client is made. Default: unset."""
 
     spool_fallback: Union[str, "os.PathLike[str]", None]
-    """Directory that stores notifications while a ``redis://`` or ``rediss://`` ``spool`` does not answer: an absolute path on this machine. When the engine answers again, a process that delivers the spool forwards them to it, with the same ids. Unset: the enqueue fails with ``ESALES_SPOOL_FAILED``. Default: unset."""
+    """Directory that stores notifications while a ``redis://`` or ``rediss://`` ``spool`` does not answer: an absolute path. When the engine answers again, a process that delivers the spool forwards them to it, with the same ids. Unset: the enqueue fails with ``ESALES_SPOOL_FAILED``. Default: unset."""
 
     allow_volatile: Optional[bool]
     """Whether a ``redis://`` or ``rediss://`` ``spool`` may be an engine without an append-only file. When such an engine ends, all pending notifications are lost. Default: false."""
@@ -103,4 +103,4 @@ class ClientOptions(TypedDict, total=False):
     """Whether a payment is sent again after a failure, although the service counts a repeated payment twice. ``certain``: only if the service certainly did not process it; otherwise its status is ``ESALES_MAY_HAVE_ARRIVED``, and the queue keeps it as a dead letter. ``always``: also if it may have arrived. Default: certain."""
 
     receipt_retention_s: Optional[int]
-    """How long the receipt of a notification that left the queue is kept, in seconds. A directory or memory keeps at most the last 20,000. An engine accepts no second notification with the same id during this time. 0: no receipts are kept. 0 to 2592000. Default: 3600."""
+    """How long the receipt of a notification that left the queue is kept, in seconds. A directory or memory keeps at most the last 20,000. An engine accepts no second notification with the same id during this time, and no second payment within ``max_age_s``. 0: none. 0 to 2592000. Default: 3600."""
