@@ -1,6 +1,6 @@
 # make demo   sends events from each language to a sandbox; needs a Rust toolchain, a C compiler and Python
 # make test   runs all tests, as root; first installs what they need (Debian packages, PyPI, npm)
-# make soak   tests the queue and a shop's pages at large counts (about half an hour)
+# make soak   tests the queue and a shop's pages at large counts (about an hour)
 # make bench  compares the library with its peers on this machine; SECTION=c,python: only these, BENCH_QUICK=1: a quick look
 # make sanitize   the C programs under AddressSanitizer, ThreadSanitizer and DRD (about five minutes)
 # make check  formatting, lints and the Rust tests: without root, and without a network after the first build

@@ -6,7 +6,7 @@ use crate::host::Timestamp;
 use crate::spool::kit::{
     SHOP, at, fetch, ids, item, lead, ms, push_all, settings, settlement, soon, stored_ids,
 };
-use crate::spool::{Counts, Fate, Inlet, Lease, LeaseError, Ledger, Operator};
+use crate::spool::{Counts, Fate, Inlet, Item, Lease, LeaseError, Ledger, Operator};
 
 struct Pair {
     primary: Server,
@@ -68,44 +68,43 @@ fn assert_replaced<T: std::fmt::Debug>(mut call: impl FnMut() -> Result<T, Lease
     panic!("the lease fails repeatedly");
 }
 
-fn delivered(lease: &mut dyn Lease) -> Vec<String> {
-    let items = fetch(lease, SHOP, at(0));
-    let settlements: Vec<_> = items
-        .iter()
-        .map(|item| settlement(item, Fate::Delivered, at(1)))
-        .collect();
-    lease.settle(&settlements, &[]).unwrap();
-    items.into_iter().map(|item| item.id).collect()
+/// A drainer has read n-1 and n-2 when the engine fails over to a replica that has n-1 only. The new primary has given
+/// the number of n-2 to n-3.
+struct Lost {
+    pair: Pair,
+    lease: Box<dyn Lease>,
+    items: Vec<Item>,
+}
+
+impl Lost {
+    fn start<P: Program>() -> Lost {
+        let pair = Pair::start::<P>();
+        let drainer = pair.open();
+        push_all(&drainer, 1..=1);
+        let mut lease = lead(&drainer);
+        pair.replicate_until_now();
+        push_all(&pair.open(), 2..=2);
+        let items = fetch(&mut *lease, SHOP, at(0));
+        assert_eq!(ids(&items), ["n-1", "n-2"]);
+        pair.fail_over();
+        push_all(&pair.open(), 3..=3);
+        Lost { pair, lease, items }
+    }
 }
 
 pub(super) fn settlement_after_a_failover_completes_no_other_notification<P: Program>() {
-    let pair = Pair::start::<P>();
-    let drainer = pair.open();
-    push_all(&drainer, 1..=1);
-    let mut lease = lead(&drainer);
-    pair.replicate_until_now();
-    // The replica never has this one.
-    pair.open().push(&item(2), soon()).unwrap();
-    let items = fetch(&mut *lease, SHOP, at(0));
-    assert_eq!(ids(&items), ["n-1", "n-2"]);
-    pair.fail_over();
-    let producer = pair.open();
-    producer.push(&item(3), soon()).unwrap();
-    let settlements: Vec<_> = items
-        .iter()
-        .map(|item| settlement(item, Fate::Delivered, at(1)))
-        .collect();
-    assert_replaced(|| lease.settle(&settlements, &[]));
-    assert_eq!(delivered(&mut *lease), ["n-1", "n-3"]);
-    let totals = producer.totals(soon()).unwrap();
-    assert_eq!(
-        totals.spool,
-        Counts {
-            accepted: 2,
-            delivered: 2,
-            ..Counts::default()
-        }
-    );
+    let mut lost = Lost::start::<P>();
+    let delivered = |item| settlement(item, Fate::Delivered, at(1));
+    let settlements: Vec<_> = lost.items.iter().map(delivered).collect();
+    assert_replaced(|| lost.lease.settle(&settlements, &[]));
+    assert_eq!(deliver(&mut *lost.lease), ["n-1", "n-3"]);
+    let totals = lost.pair.open().totals(soon()).unwrap();
+    let counts = Counts {
+        accepted: 2,
+        delivered: 2,
+        ..Counts::default()
+    };
+    assert_eq!(totals.spool, counts);
 }
 
 pub(super) fn notifications_after_a_failover_are_fetched_by_the_same_drainer<P: Program>() {
@@ -116,11 +115,11 @@ pub(super) fn notifications_after_a_failover_are_fetched_by_the_same_drainer<P: 
     pair.replicate_until_now();
     let other = pair.open();
     push_all(&other, 2..=4);
-    assert_eq!(delivered(&mut *lease), ["n-1", "n-2", "n-3", "n-4"]);
+    assert_eq!(deliver(&mut *lease), ["n-1", "n-2", "n-3", "n-4"]);
     pair.fail_over();
     push_all(&pair.open(), 5..=6);
     assert_replaced(|| lease.poll(Timestamp::now()));
-    assert_eq!(delivered(&mut *lease), ["n-1", "n-5", "n-6"]);
+    assert_eq!(deliver(&mut *lease), ["n-1", "n-5", "n-6"]);
 }
 
 pub(super) fn flush_waits_for_what_is_pushed_again_after_a_failover<P: Program>() {
@@ -134,27 +133,20 @@ pub(super) fn flush_waits_for_what_is_pushed_again_after_a_failover<P: Program>(
     pair.fail_over();
     push_all(&pair.open(), 3..=5);
     assert_replaced(|| lease.poll(Timestamp::now()));
-    assert_eq!(delivered(&mut *lease), ["n-1", "n-3", "n-4", "n-5"]);
+    assert_eq!(deliver(&mut *lease), ["n-1", "n-3", "n-4", "n-5"]);
     // The connection to the old primary is found broken here, and the lost notification is pushed again.
     for _ in 0..3 {
         assert!(!producer.is_settled(mark, soon()).unwrap_or(false));
     }
-    assert_eq!(delivered(&mut *lease), ["n-2"]);
+    assert_eq!(deliver(&mut *lease), ["n-2"]);
     assert!(producer.is_settled(mark, soon()).unwrap());
 }
 
 pub(super) fn begin_after_a_failover_marks_no_other_notification<P: Program>() {
-    let pair = Pair::start::<P>();
-    let drainer = pair.open();
-    push_all(&drainer, 1..=1);
-    let mut lease = lead(&drainer);
-    pair.replicate_until_now();
-    pair.open().push(&item(2), soon()).unwrap();
-    let items = fetch(&mut *lease, SHOP, at(0));
-    pair.fail_over();
-    pair.open().push(&item(3), soon()).unwrap();
-    assert_replaced(|| lease.begin(&[items[1].position]));
-    let items = fetch(&mut *lease, SHOP, at(0));
+    let mut lost = Lost::start::<P>();
+    let position = lost.items[1].position;
+    assert_replaced(|| lost.lease.begin(&[position]));
+    let items = fetch(&mut *lost.lease, SHOP, at(0));
     assert_eq!(ids(&items), ["n-1", "n-3"]);
     assert!(items.iter().all(|item| !item.has_begun));
 }

@@ -7,7 +7,7 @@ use super::*;
 use crate::notification::{self, Kind};
 use crate::spool::kit::{SHOP, at, fetch, ids, item, lead, of_session, settings, settlement, soon};
 use crate::spool::log::LogSpool;
-use crate::spool::{Fate, Inlet, Lease, Ledger, NewItem};
+use crate::spool::{Fate, Inlet, Ledger, NewItem};
 
 struct Shop {
     server: Server,
@@ -38,15 +38,6 @@ impl Shop {
     fn open_log(&self) -> LogSpool {
         LogSpool::new(self.path.clone(), &self.settings, true).unwrap()
     }
-}
-
-/// Delivers what may be sent, and returns the ids.
-fn deliver(lease: &mut dyn Lease) -> Vec<String> {
-    let items = fetch(lease, SHOP, at(0));
-    let delivered = |item| settlement(item, Fate::Delivered, at(1));
-    let settlements: Vec<_> = items.iter().map(delivered).collect();
-    lease.settle(&settlements, &[]).unwrap();
-    items.into_iter().map(|item| item.id).collect()
 }
 
 pub(super) fn payment_is_not_accepted_twice_when_it_is_forwarded_after_its_delivery<P: Program>() {

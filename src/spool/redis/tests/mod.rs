@@ -12,7 +12,8 @@ use super::connection::crash;
 use super::*;
 use crate::options::SpoolPlace;
 use crate::spool::kit::faulty::fault_tests;
-use crate::spool::kit::{DeadOrder, Engine, conformance_tests};
+use crate::spool::kit::{DeadOrder, Engine, SHOP, at, conformance_tests, fetch, settlement};
+use crate::spool::{Fate, Lease};
 use server::Server;
 
 thread_local! {
@@ -107,6 +108,15 @@ impl<P: Program> Engine for RedisEngine<P> {
         self.expire_lease();
         Some(())
     }
+}
+
+/// Delivers what may be sent, and returns the ids.
+fn deliver(lease: &mut dyn Lease) -> Vec<String> {
+    let items = fetch(lease, SHOP, at(0));
+    let delivered = |item| settlement(item, Fate::Delivered, at(1));
+    let settlements: Vec<_> = items.iter().map(delivered).collect();
+    lease.settle(&settlements, &[]).unwrap();
+    items.into_iter().map(|item| item.id).collect()
 }
 
 macro_rules! tests_with_servers {
