@@ -43,7 +43,7 @@ WITHOUT_MAKE = env -u MAKEFLAGS -u MFLAGS
 RUN = $(WITHOUT_MAKE) ESALES_NOTIFY_LIBRARY=$(LIBRARY) ESALES_NOTIFY_COMMAND=$(COMMAND) \
 	ESALES_NOTIFY_TEST_PANIC_LIBRARY=$(PANIC_LIBRARY)
 
-.PHONY: demo check test mutants coverage soak screenshot docs site deny advisories build generate tools lint lint-features test-rust test-outside panic-library test-bindings test-python test-php test-csharp headers bench sanitize fuzz clean
+.PHONY: demo check test mutants coverage soak screenshot docs site deny advisories build generate tools lint lint-features test-here test-rust test-outside panic-library test-bindings test-python test-php test-csharp headers bench sanitize fuzz clean
 
 # The command and the library in debug mode, which builds a minute faster.
 demo:
@@ -56,9 +56,13 @@ demo:
 test:
 	rm -rf $(TIMES)
 	$(MAKE) -j 3 --output-sync=target tools build lint
-	$(MAKE) -j 2 --output-sync=target test-rust packaged-builds
-	$(MAKE) -j 3 --output-sync=target test-outside test-packages test-bindings
+	$(MAKE) -j 3 --output-sync=target test-here test-packages
 	python3 tools/slowest.py $(TIMES)
+
+# All suites but those of the packages.
+test-here:
+	$(MAKE) test-rust panic-library
+	$(MAKE) test-outside test-bindings
 
 # A contributor runs this before a push. Other languages and single features are tested by `make test`, and so is a spool in
 # an engine, which needs real servers. Cargo uses the network only for crates of Cargo.lock that are missing.

@@ -13,7 +13,7 @@ packages="gcc g++ clang binutils valgrind strace libcmocka-dev libcjson-dev doct
     uwsgi-core uwsgi-plugin-python3
     mono-mcs mono-runtime libmono-system-core4.0-cil libmono-system-runtime-serialization4.0-cil libmono-system-xml4.0-cil
     golang-go ruby
-    chromium curl fonts-dejavu-core doxygen
+    chromium-headless-shell curl fonts-dejavu-core doxygen
     wrk php-curl libcurl4-openssl-dev libmono-system-net-http4.0-cil openssl ca-certificates
     redis-server redis-sentinel redis-tools iproute2
     abigail-tools cmake debootstrap dpkg-dev fish lintian make man-db pkg-config systemd zsh"
