@@ -32,7 +32,7 @@ WHERE = env DESTDIR="$(DESTDIR)" PREFIX="$(PREFIX)" BINDIR="$(BINDIR)" LIBDIR="$
 RUN_SHIPPED = $(WITHOUT_MAKE) ESALES_NOTIFY_LIBRARY=$(PORTABLE)/libesales_notify.so ESALES_NOTIFY_COMMAND=$(PORTABLE)/esales-notify \
 	ESALES_NOTIFY_TEST_PANIC_LIBRARY=$(PANICKING)/libesales_notify.so
 
-.PHONY: install uninstall native portable packages wheel deb composer nuget tarball container test-packages test-shipped abi-check abi-record packaged-builds
+.PHONY: install uninstall native portable packages wheel deb composer nuget tarball container test-packages test-shipped abi-check abi-record
 
 install:
 	[ -n "$(FROM)" ] || $(MAKE) native
@@ -71,10 +71,7 @@ packages: wheel deb composer nuget tarball container
 wheel deb composer nuget tarball container: portable
 	sh packaging/$@.sh
 
-# What takes long to build for the tests of the packages.
-packaged-builds: portable native $(PANICKING)/libesales_notify.so target/chroot/tools.tar
-
-test-packages: tools packages packaged-builds test-shipped
+test-packages: tools packages native target/chroot/tools.tar test-shipped
 	$(RUN) $(PYTEST) --junitxml $(TIMES)/packages.xml tests/packages
 
 # Tests of C, the ABI, forced panics and Python with the library of the packages. Tests that do not depend on the
