@@ -39,11 +39,11 @@ pub(super) struct FallbackSpool {
     log: LogSpool,
     breaker: Arc<Mutex<Breaker>>,
     forwarder: Arc<Forwarder>,
-    /// How often a flush found notifications in the log.
+    /// How often notifications were found in the log.
     found: AtomicU64,
     /// The value of `found` up to which `forwarded_to` is valid.
     covered: AtomicU64,
-    /// A mark of the engine after the notifications that flushes found in the log.
+    /// A mark of the engine after these notifications.
     forwarded_to: AtomicU64,
 }
 

@@ -56,7 +56,8 @@ impl Shared {
     }
 
     /// Pushes recent notifications again if the engine's replication id has changed, because the engine may have lost
-    /// them. They have the same ids, so none is accepted twice. False: the engine may still lack some of them.
+    /// them. They have the same ids, so none is accepted twice. False: the engine lacked some of
+    /// them, or may still lack some.
     pub(super) fn push_unconfirmed(&self, deadline: Instant) -> bool {
         let mut acceptances = host::lock(&self.acceptances);
         let mut left = acceptances.take_unconfirmed(self.engine.replications());
@@ -94,7 +95,7 @@ impl Shared {
                 )
             });
         }
-        true
+        again == 0
     }
 
     fn push(&self, item: &NewItem, deadline: Instant) -> Result<i64, Failure> {

@@ -83,10 +83,9 @@ impl Outlet for RedisSpool {
         let token = new_token()?;
         let arguments = Command::default().arg(&token);
         self.shared.push_unconfirmed(deadline);
-        let replications = self.shared.engine.replications();
-        let engine = &self.shared.engine;
-        let called = engine.call(&ACQUIRE, &arguments, Some(replications), deadline);
-        match called.map_err(|failure| self.shared.failed(&failure))? {
+        let shared = &self.shared;
+        let replications = shared.engine.replications();
+        match shared.call_within(&ACQUIRE, &arguments, Some(replications), deadline)? {
             Value::Number(1) => {}
             _ => return Ok(None),
         }
@@ -145,10 +144,7 @@ impl RedisLease {
         let (calls, within) = (std::slice::from_ref(arguments), Some(self.replications));
         let engine = &self.shared.engine;
         let called = engine.call_all(script, calls, confirm, within, begin + LEASE_CALL);
-        let reply = match called {
-            Ok(reply) => reply,
-            Err(failure) => return Err(self.failed(&failure)),
-        };
+        let reply = called.map_err(|failure| self.failed(&failure))?;
         match reply.into_iter().next() {
             Some(Value::Number(0)) => {
                 self.is_lost = true;

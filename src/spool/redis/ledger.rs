@@ -167,12 +167,11 @@ impl Ledger for RedisSpool {
 
     fn is_settled(&self, mark: Position, deadline: Instant) -> Result<bool, Error> {
         let shared = &self.shared;
-        // A call shows whether the engine has failed over.
-        shared.heads(deadline)?;
+        let (_, oldest) = shared.heads(deadline)?;
+        // That call shows whether the engine has failed over.
         if !shared.push_unconfirmed(deadline) {
             return Ok(false);
         }
-        let (_, oldest) = shared.heads(deadline)?;
         let mark = mark.max(Position(shared.pushed_again.load(Ordering::Relaxed)));
         Ok(oldest.is_none_or(|oldest| oldest > mark))
     }

@@ -143,7 +143,18 @@ impl Shared {
         arguments: &Command,
         deadline: Instant,
     ) -> Result<Value, Error> {
-        let called = self.engine.call(script, arguments, None, deadline);
+        self.call_within(script, arguments, None, deadline)
+    }
+
+    /// Calls a script. `within`: see `Engine::call_all`.
+    fn call_within(
+        &self,
+        script: &Script,
+        arguments: &Command,
+        within: Option<u64>,
+        deadline: Instant,
+    ) -> Result<Value, Error> {
+        let called = self.engine.call(script, arguments, within, deadline);
         called.map_err(|failure| self.failed(&failure))
     }
 

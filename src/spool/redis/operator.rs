@@ -45,8 +45,7 @@ impl Shared {
             true => self.engine.replications(),
             false => self.listed.load(Ordering::Relaxed),
         };
-        let listed = self.engine.call(&LIST, &arguments, Some(within), deadline);
-        let reply = listed.map_err(|failure| self.failed(&failure))?;
+        let reply = self.call_within(&LIST, &arguments, Some(within), deadline)?;
         self.listed.store(within, Ordering::Relaxed);
         let groups = reply.list().ok_or_else(|| self.odd())?;
         let mut page = Vec::new();
@@ -121,8 +120,7 @@ impl Shared {
             for one in piece {
                 add(&mut arguments, one);
             }
-            let called = self.engine.call(script, &arguments, within, deadline);
-            let reply = called.map_err(|failure| self.failed(&failure))?;
+            let reply = self.call_within(script, &arguments, within, deadline)?;
             done += reply.number().ok_or_else(|| self.odd())?;
         }
         Ok(done)

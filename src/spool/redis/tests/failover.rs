@@ -31,6 +31,16 @@ impl Pair {
         }
     }
 
+    /// A drainer leads when the notifications up to this one have been replicated, and later writes are not.
+    fn start_with_lease<P: Program>(last: u64) -> (Pair, Box<dyn Lease>) {
+        let pair = Pair::start::<P>();
+        let drainer = pair.open();
+        push_all(&drainer, 1..=last);
+        let lease = lead(&drainer);
+        pair.replicate_until_now();
+        (pair, lease)
+    }
+
     /// Another process.
     fn open(&self) -> RedisSpool {
         let settings = QueueSettings {
@@ -78,11 +88,7 @@ struct Lost {
 
 impl Lost {
     fn start<P: Program>() -> Lost {
-        let pair = Pair::start::<P>();
-        let drainer = pair.open();
-        push_all(&drainer, 1..=1);
-        let mut lease = lead(&drainer);
-        pair.replicate_until_now();
+        let (pair, mut lease) = Pair::start_with_lease::<P>(1);
         push_all(&pair.open(), 2..=2);
         let items = fetch(&mut *lease, SHOP, at(0));
         assert_eq!(ids(&items), ["n-1", "n-2"]);
@@ -108,11 +114,7 @@ pub(super) fn settlement_after_a_failover_completes_no_other_notification<P: Pro
 }
 
 pub(super) fn notifications_after_a_failover_are_fetched_by_the_same_drainer<P: Program>() {
-    let pair = Pair::start::<P>();
-    let drainer = pair.open();
-    push_all(&drainer, 1..=1);
-    let mut lease = lead(&drainer);
-    pair.replicate_until_now();
+    let (pair, mut lease) = Pair::start_with_lease::<P>(1);
     let other = pair.open();
     push_all(&other, 2..=4);
     assert_eq!(deliver(&mut *lease), ["n-1", "n-2", "n-3", "n-4"]);
@@ -123,11 +125,8 @@ pub(super) fn notifications_after_a_failover_are_fetched_by_the_same_drainer<P: 
 }
 
 pub(super) fn flush_waits_for_what_is_pushed_again_after_a_failover<P: Program>() {
-    let pair = Pair::start::<P>();
-    let (drainer, producer) = (pair.open(), pair.open());
-    push_all(&drainer, 1..=1);
-    let mut lease = lead(&drainer);
-    pair.replicate_until_now();
+    let (pair, mut lease) = Pair::start_with_lease::<P>(1);
+    let producer = pair.open();
     producer.push(&item(2), soon()).unwrap();
     let mark = producer.mark(soon()).unwrap().unwrap();
     pair.fail_over();
@@ -152,11 +151,7 @@ pub(super) fn begin_after_a_failover_marks_no_other_notification<P: Program>() {
 }
 
 pub(super) fn begun_item_is_marked_after_a_failover_that_lost_the_mark<P: Program>() {
-    let pair = Pair::start::<P>();
-    let drainer = pair.open();
-    push_all(&drainer, 1..=3);
-    let mut lease = lead(&drainer);
-    pair.replicate_until_now();
+    let (pair, mut lease) = Pair::start_with_lease::<P>(3);
     let items = fetch(&mut *lease, SHOP, at(0));
     let positions: Vec<_> = items.iter().map(|item| item.position).collect();
     lease.begin(&positions).unwrap();
