@@ -24,6 +24,9 @@ const TROUBLE: Duration = Duration::from_millis(500);
 /// How long a finished delivery waits for other deliveries in flight, so that answers are committed
 /// in batches. It is short compared to an exchange over a network.
 const GATHER: Duration = Duration::from_micros(200);
+/// How long enqueues do not wake a worker that could send nothing. In an outage of the service an enqueue would
+/// otherwise cost an iteration.
+const REST: Duration = Duration::from_millis(20);
 
 /// The worker of a queue, with or without a running thread.
 #[derive(Debug, Default)]
@@ -39,6 +42,7 @@ pub(super) struct Worker {
 struct WorkerState {
     is_running: bool,
     is_woken: bool,
+    is_resting: bool,
     /// Whether delivery was stopped for good.
     is_stopping: bool,
     finished: Vec<FinishedDelivery>,
@@ -69,8 +73,8 @@ impl Worker {
             return;
         }
         if state.is_running {
-            if !state.is_woken {
-                state.is_woken = true;
+            let is_waiting = !std::mem::replace(&mut state.is_woken, true) && !state.is_resting;
+            if is_waiting {
                 self.event.notify_one();
             }
             return;
@@ -109,16 +113,33 @@ impl Worker {
         }
     }
 
-    /// Waits for an enqueue or a finished delivery, for at most `at_most`. After a finished
-    /// delivery, waits for the other deliveries in flight, for at most `gather`.
-    fn wait(&self, at_most: Duration, in_flight: usize, gather: Duration) -> Wakeup {
+    /// Waits for an enqueue or a finished delivery, for at most `at_most`; for the first `rest` of it only for a
+    /// finished delivery. After a finished delivery, waits for the other deliveries in flight, for at most `gather`.
+    fn wait(
+        &self,
+        at_most: Duration,
+        rest: Duration,
+        in_flight: usize,
+        gather: Duration,
+    ) -> Wakeup {
         let mut state = self.lock();
-        let may_end = state.is_stopping && in_flight == 0;
-        if !state.is_woken && state.finished.is_empty() && !may_end {
-            state.enough = 1;
+        let rest = rest.min(at_most);
+        state.enough = 1;
+        if !rest.is_zero() {
+            state.is_resting = true;
             (state, _) = self
                 .event
-                .wait_timeout(state, at_most)
+                .wait_timeout_while(state, rest, |state| {
+                    state.finished.is_empty() && !state.is_stopping
+                })
+                .unwrap_or_else(PoisonError::into_inner);
+            state.is_resting = false;
+        }
+        let may_end = state.is_stopping && in_flight == 0;
+        if !state.is_woken && state.finished.is_empty() && !may_end {
+            (state, _) = self
+                .event
+                .wait_timeout(state, at_most - rest)
                 .unwrap_or_else(PoisonError::into_inner);
         }
         if !state.finished.is_empty() {
@@ -174,9 +195,9 @@ fn run(queue: &Arc<Queue>) {
     let running = Running(queue);
     let mut drain = Drain::new(queue);
     let mut trouble: Option<Error> = None;
-    let mut at_most = Duration::ZERO;
+    let (mut at_most, mut rest) = (Duration::ZERO, Duration::ZERO);
     loop {
-        let wakeup = queue.worker.wait(at_most, drain.in_flight(), GATHER);
+        let wakeup = queue.worker.wait(at_most, rest, drain.in_flight(), GATHER);
         let is_stopping = wakeup.is_stopping;
         let now = host::uptime().map_or(0, host::millis);
         queue.worker.iterated_at.store(now, Ordering::Relaxed);
@@ -187,6 +208,10 @@ fn run(queue: &Arc<Queue>) {
             std::mem::forget((Arc::clone(queue), running, drain));
             return;
         }
+        rest = match iterated.is_ok() && drain.has_room() {
+            true => Duration::ZERO,
+            false => REST,
+        };
         match iterated {
             Ok(pause) => {
                 trouble = None;
@@ -276,7 +301,11 @@ mod tests {
     #[test]
     fn worker_commits_answers_in_batches() {
         let worker = Worker::default();
-        let gathered = |in_flight, gather| worker.wait(LONG, in_flight, gather).finished.len();
+        // A rest does not delay an answer, nor the end.
+        let gathered = |in_flight, gather| {
+            let wakeup = worker.wait(LONG, LONG, in_flight, gather);
+            wakeup.finished.len()
+        };
         for in_flight in 1..=3 {
             let waited = thread::scope(|scope| {
                 for _ in 0..in_flight {
@@ -293,6 +322,17 @@ mod tests {
         worker.finish(a_delivery());
         assert!(worker.stop(Duration::ZERO));
         assert_eq!(gathered(2, LONG), 1);
+    }
+
+    #[test]
+    fn worker_that_could_send_nothing_is_not_woken_by_an_enqueue() {
+        let worker = Worker::default();
+        for rest in [Duration::ZERO, REST] {
+            worker.lock().is_woken = true;
+            let begin = Instant::now();
+            assert!(worker.wait(LONG, rest, 0, GATHER).is_woken);
+            assert!(begin.elapsed() >= rest);
+        }
     }
 
     #[test]

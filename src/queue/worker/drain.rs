@@ -236,6 +236,14 @@ impl<'a> Drain<'a> {
         self.taken.len()
     }
 
+    /// Whether a notification that is enqueued now may be sent at once. False on standby, while the gates of all
+    /// origins are closed, and while as many requests are in flight as may be.
+    pub(super) fn has_room(&self) -> bool {
+        let (now, most) = (Timestamp::now().unix_ms, self.queue.settings.concurrency);
+        let has_room = |o: &OriginDelivery| o.gate.room(now, o.in_flight, most) > 0;
+        self.lease.is_some() && (self.origins.is_empty() || self.origins.values().any(has_room))
+    }
+
     fn is_idle(&self) -> bool {
         self.last_activity.elapsed() >= IDLE_AFTER
     }
