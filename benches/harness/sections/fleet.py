@@ -3,7 +3,6 @@ engine run out."""
 
 import contextlib
 import json
-import re
 import shutil
 import statistics
 import subprocess
@@ -46,9 +45,10 @@ def xadd(stage, port, count):
     """(p50 in nanoseconds, calls a second) of a bare XADD with the body of a notification, on one connection."""
     empty(port)
     done = run(pinned(stage.cpu, "redis-benchmark", "-p", port, "-c", 1, "-n", count, "--csv", "XADD", "bench", "*", "body", stage.body), {})
-    # The last line is: the command, calls a second, and latencies in milliseconds: mean, least, p50, p95, p99, greatest.
-    figures = [float(text) for text in re.findall(r'"([\d.]+)"', done.stdout.splitlines()[-1])[-7:]]
-    return figures[2] * 1e6, figures[0]
+    names, values = (line.replace('"', "").split(",") for line in done.stdout.splitlines())
+    # From the end, because the first column is the command, whose commas and quotation marks are not escaped.
+    found = dict(zip(reversed(names), reversed(values)))
+    return float(found["p50_latency_ms"]) * 1e6, float(found["rps"])
 
 
 def drained(stage, env, count):
@@ -102,7 +102,8 @@ def fleet(stage):
         [f"one drainer, {CONNECTIONS} requests at a time", "", figure(rate["drainer"]), figure(rate["drainer"] / rate["XADD"])],
     ]
     note = ("A Redis that keeps an append-only file. redis-benchmark adds the same body on one connection, which waits for each"
-            f" answer. `queue status` took {seconds * 1000:.0f} ms with {pending:,} pending.")
+            " answer; its p50 is the upper end of a step of 8 µs."
+            f" `queue status` took {seconds * 1000:.0f} ms with {pending:,} pending.")
     return Found([Table("A spool in a Redis", ("way", "p50 µs", "a second", "ratio"), rows, note)],
                  {"fleet/enqueue": p50["producer"] / p50["XADD"], "fleet/drain": rate["drainer"] / rate["XADD"], "fleet/status": seconds},
                  {"fleet": {"rates": rate, "XADD µs": p50["XADD"] / 1000, "enqueue µs": p50["producer"] / 1000,
