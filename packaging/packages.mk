@@ -22,17 +22,12 @@ FROM =
 PACKAGES = $(CURDIR)/target/packages
 NATIVE = $(PACKAGES)/native
 PORTABLE = $(PACKAGES)/portable
-PANICKING = $(PACKAGES)/panicking
 PACKAGING_PYTHON = target/packaging-venv/bin/python
 
 WHERE = env DESTDIR="$(DESTDIR)" PREFIX="$(PREFIX)" BINDIR="$(BINDIR)" LIBDIR="$(LIBDIR)" INCLUDEDIR="$(INCLUDEDIR)" \
 	DATADIR="$(DATADIR)" MANDIR="$(MANDIR)" DOCDIR="$(DOCDIR)" UNITDIR="$(UNITDIR)"
 
-# The library of the packages, for suites that test it instead of this machine's build.
-RUN_SHIPPED = $(WITHOUT_MAKE) ESALES_NOTIFY_LIBRARY=$(PORTABLE)/libesales_notify.so ESALES_NOTIFY_COMMAND=$(PORTABLE)/esales-notify \
-	ESALES_NOTIFY_TEST_PANIC_LIBRARY=$(PANICKING)/libesales_notify.so
-
-.PHONY: install uninstall native portable packages wheel deb composer nuget tarball container test-packages test-shipped abi-check abi-record
+.PHONY: install uninstall native portable packages wheel deb composer nuget tarball container test-packages abi-check abi-record
 
 install:
 	[ -n "$(FROM)" ] || $(MAKE) native
@@ -48,16 +43,19 @@ native:
 # Builds the same for Linux on x86-64 with glibc 2.17 or later, if a source is newer.
 portable: $(PORTABLE)/complete
 
-PORTABLE_SOURCES = $(shell find src tools/cli tools/sandbox tools/serving packaging/build.sh packaging/archive.sh packaging/sbom.py Cargo.toml Cargo.lock \
-	build.rs include -type f ! -name '*.md')
+LIBRARY_SOURCES = $(shell find src Cargo.toml Cargo.lock build.rs include packaging/build.sh packaging/archive.sh -type f)
+COMMAND_SOURCES = $(shell find tools/cli tools/sandbox tools/serving packaging/sbom.py -type f ! -name '*.md')
 
-$(PORTABLE)/complete: $(PORTABLE_SOURCES) $(PACKAGING_PYTHON)
-	sh packaging/build.sh portable
+$(LIBRARY): $(LIBRARY_SOURCES) $(PACKAGING_PYTHON)
+	$(WITHOUT_MAKE) sh packaging/build.sh library
+
+$(PORTABLE)/complete: $(LIBRARY) $(COMMAND_SOURCES)
+	$(WITHOUT_MAKE) sh packaging/build.sh portable
 	touch $@
 
-# The library of the packages, with a function that makes it panic. It is only for tests.
-$(PANICKING)/libesales_notify.so: $(PORTABLE)/complete
-	sh packaging/build.sh panicking
+# After the library, because Cargo builds both into one file.
+$(PANIC_LIBRARY): $(LIBRARY)
+	$(WITHOUT_MAKE) sh packaging/build.sh panicking
 
 $(PACKAGING_PYTHON): packaging/requirements.txt
 	python3 -m venv target/packaging-venv
@@ -71,22 +69,16 @@ packages: wheel deb composer nuget tarball container
 wheel deb composer nuget tarball container: portable
 	sh packaging/$@.sh
 
-test-packages: tools packages native target/chroot/tools.tar test-shipped
+test-packages: tools packages target/chroot/tools.tar
 	$(RUN) $(PYTEST) --junitxml $(TIMES)/packages.xml tests/packages
-
-# Tests of C, the ABI, forced panics and Python with the library of the packages. Tests that do not depend on the
-# library (headers, types) are left out, and so is memcheck, which is slow and needs symbols.
-test-shipped: tools portable $(PANICKING)/libesales_notify.so
-	$(RUN_SHIPPED) $(PYTEST) --junitxml $(TIMES)/shipped.xml tests/c tests/abi -k "not compiles_with_every_compiler and not valgrind"
-	$(RUN_SHIPPED) $(PYTEST) --junitxml $(TIMES)/shipped-python.xml bindings/python/tests --ignore=bindings/python/tests/test_package.py
 
 # The Debian systems into which the packages are installed.
 target/chroot/tools.tar: packaging/chroot.sh
 	sh packaging/chroot.sh
 
 # Tests that programs compiled for any release with this SONAME work with the present library; see abi/README.md.
-abi-check: build
+abi-check: $(LIBRARY)
 	python3 packaging/abi.py check $(LIBRARY)
 
-abi-record: build
+abi-record: $(LIBRARY)
 	python3 packaging/abi.py record $(LIBRARY)

@@ -53,7 +53,7 @@ def beside_crates(kind):
     if kind == "portable":
         pinned = (ROOT / "packaging/requirements.txt").read_text()
         zig = re.search(r"^ziglang==(\S+)", pinned, re.M).group(1)
-        # LLVM's unwinder, from zig's copy, instead of libgcc_s.
+        # LLVM's unwinder, from zig's copy, in the command. The library uses the system's.
         found.append(("libunwind", zig, "Apache-2.0 WITH LLVM-exception", f"pkg:pypi/ziglang@{zig}"))
     return found
 

@@ -10,15 +10,10 @@ import pytest
 from environment import CLEAN
 from shop import DEPLOYMENT
 
-# `make build`, which pages of the docs run, writes the archive again.
-pytestmark = pytest.mark.xdist_group("repository")
-
 
 @pytest.fixture(scope="module")
-def archive(root):
-    path = root / "target/archive/libesales_notify.a"
-    assert path.is_file(), f"`make build` makes {path}"
-    return path
+def archive(library):
+    return library.with_suffix(".a")
 
 
 @pytest.fixture

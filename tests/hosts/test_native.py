@@ -215,8 +215,9 @@ def test_loading_the_library_has_no_side_effect(compiled, library, tmp_path):
     program = compiled("load_only.c")
     (tmp_path / "empty.c").touch()
     empty = tmp_path / "empty.so"
-    # Needs the same libraries as the library.
-    subprocess.run(["gcc", "-shared", tmp_path / "empty.c", "-Wl,--no-as-needed", "-lgcc_s", "-o", empty], check=True)
+    dynamic = subprocess.run(["readelf", "-d", library], check=True, capture_output=True, text=True).stdout
+    needed = [f"-l:{name}" for name in re.findall(r"NEEDED.*\[(.*)\]", dynamic)]
+    subprocess.run(["gcc", "-shared", tmp_path / "empty.c", "-Wl,--no-as-needed", "-nodefaultlibs", *needed, "-o", empty], check=True)
     nothing = calls_while_loading(program, empty, CLEAN, tmp_path / "trace")
     assert ("openat", "LIBRARY") in nothing and ("exit_group",) in nothing
     for extra in ENVIRONMENTS:

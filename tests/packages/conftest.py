@@ -86,6 +86,12 @@ def delivers(sandbox, elsewhere):
 
 
 @pytest.fixture(scope="session")
+def quick_build():
+    """The variables of a build for the tests of the installation. All other packages have the release profile."""
+    return {"BUILD_PROFILE": "dev"}
+
+
+@pytest.fixture(scope="session")
 def without_make():
     """This process's environment without the variables that `make test` sets."""
     return {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
@@ -109,7 +115,7 @@ def readme_installs(root):
 
 
 @pytest.fixture(scope="session")
-def native(root, without_make):
+def native(root, without_make, quick_build):
     """The output of `make native`, for this machine."""
-    subprocess.run(["make", "-s", "-C", root, "native"], check=True, env=without_make)
+    subprocess.run(["make", "-s", "-C", root, "native"], check=True, env={**without_make, **quick_build})
     return root / "target/packages/native"

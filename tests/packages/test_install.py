@@ -97,11 +97,11 @@ def test_second_make_install_replaces_the_first(make_install, tmp_path):
 
 
 @pytest.mark.xdist_group("repository")
-def test_installation_in_a_home_folder_delivers(root, elsewhere, readme_installs, delivers):
+def test_installation_in_a_home_folder_delivers(root, elsewhere, readme_installs, quick_build, delivers):
     """Runs the commands of docs/install.md, which first build the library, with an empty home folder."""
     home = pathlib.Path.home()
     rust = {"CARGO_HOME": os.environ.get("CARGO_HOME", home / ".cargo"), "RUSTUP_HOME": os.environ.get("RUSTUP_HOME", home / ".rustup")}
-    environment = {**rust, "PATH": os.environ["PATH"], "HOME": elsewhere.folder}
+    environment = {**rust, "PATH": os.environ["PATH"], "HOME": elsewhere.folder, **quick_build}
     subprocess.run(["sh", "-e", "-c", readme_installs[1]], cwd=root, env=environment, check=True)
     program = (root / "target/add_to_cart").rename(elsewhere.folder / "program")
     assert "libesales_notify.so.0" in elsewhere.run("readelf", "-d", program)
