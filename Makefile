@@ -42,7 +42,7 @@ WITHOUT_MAKE = env -u MAKEFLAGS -u MFLAGS
 RUN = $(WITHOUT_MAKE) ESALES_NOTIFY_LIBRARY=$(LIBRARY) ESALES_NOTIFY_COMMAND=$(COMMAND) \
 	ESALES_NOTIFY_TEST_PANIC_LIBRARY=$(PANIC_LIBRARY)
 
-.PHONY: demo check test mutants coverage soak screenshot docs site deny advisories build command generate tools lint lint-features test-here test-rust test-outside test-bindings test-python test-php test-csharp headers bench sanitize fuzz clean
+.PHONY: demo check test mutants coverage soak screenshot docs site deny advisories build command generate tools lint lint-features test-rust test-outside test-bindings test-python test-php test-csharp headers bench sanitize fuzz clean
 
 demo:
 	@echo "Building the command and the library, which takes a minute or two when nothing is built yet ..."
@@ -53,13 +53,8 @@ demo:
 test:
 	rm -rf $(TIMES)
 	$(MAKE) -j 3 --output-sync=target $(PANIC_LIBRARY) tools command lint
-	$(MAKE) -j 3 --output-sync=target test-here test-packages
+	$(MAKE) -j 3 --output-sync=target test-outside test-packages test-rust test-bindings
 	python3 tools/slowest.py $(TIMES)
-
-# All suites but those of the packages.
-test-here:
-	$(MAKE) test-rust
-	$(MAKE) test-outside test-bindings
 
 # A contributor runs this before a push. Other languages and single features are tested by `make test`, and so is a spool in
 # an engine, which needs real servers. Cargo uses the network only for crates of Cargo.lock that are missing.
@@ -115,7 +110,7 @@ target/tools-venv/installed: tools/site/requirements.txt
 
 # The command and the library in debug mode, for the demo and the examples.
 build: command
-	cargo rustc --locked --lib --crate-type cdylib --features guest
+	cargo rustc --locked --lib --crate-type cdylib,staticlib --features guest
 	ln -sf libesales_notify.so target/debug/libesales_notify.so.0
 
 command:
