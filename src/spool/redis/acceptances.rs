@@ -32,6 +32,8 @@ pub(super) struct Acceptances {
     unsure: VecDeque<String>,
     /// The value of `Engine::replications` when `recent` was pushed.
     replications: u64,
+    /// Number of threads that are pushing taken items again.
+    pushing_again: usize,
 }
 
 impl Acceptances {
@@ -44,6 +46,7 @@ impl Acceptances {
             bytes: 0,
             unsure: VecDeque::new(),
             replications: 0,
+            pushing_again: 0,
         }
     }
 
@@ -91,18 +94,31 @@ impl Acceptances {
         self.unsure.iter().any(|unsure| unsure == id)
     }
 
-    /// Takes the items to be pushed again, if the engine's replication has changed since they were pushed.
+    /// Takes the items to be pushed again, if the engine's replication has changed since they were pushed. If there are
+    /// any, `confirm` or `put_back` must follow.
     pub(super) fn take_unconfirmed(&mut self, replications: u64) -> Vec<NewItem> {
         if std::mem::replace(&mut self.replications, replications) == replications {
             return Vec::new();
         }
         self.bytes = 0;
+        self.pushing_again += usize::from(!self.recent.is_empty());
         let recent = std::mem::take(&mut self.recent).into_iter();
         recent.map(|(_, item)| item).collect()
     }
 
+    /// Whether a thread has taken items that the engine may still lack.
+    pub(super) fn is_pushing_again(&self) -> bool {
+        self.pushing_again > 0
+    }
+
+    /// The engine has all items that this thread had taken.
+    pub(super) fn confirm(&mut self) {
+        self.pushing_again -= 1;
+    }
+
     /// Returns items that could not be pushed again; the next call tries again.
     pub(super) fn put_back(&mut self, items: Vec<NewItem>) {
+        self.pushing_again -= 1;
         self.replications = u64::MAX;
         for item in items.into_iter().rev() {
             self.bytes += item.body.len();

@@ -62,10 +62,10 @@ impl Shared {
         let mut acceptances = host::lock(&self.acceptances);
         let mut left = acceptances.take_unconfirmed(self.engine.replications());
         let (producer, accepted) = (acceptances.producer, acceptances.accepted);
-        drop(acceptances);
         if left.is_empty() {
-            return true;
+            return !acceptances.is_pushing_again();
         }
+        drop(acceptances);
         let (total, mut again) = (left.len(), 0);
         while !left.is_empty() {
             let piece = left.get(..left.len().min(PIECE)).unwrap_or_default();
@@ -95,6 +95,7 @@ impl Shared {
                 )
             });
         }
+        host::lock(&self.acceptances).confirm();
         again == 0
     }
 

@@ -167,12 +167,14 @@ impl Ledger for RedisSpool {
 
     fn is_settled(&self, mark: Position, deadline: Instant) -> Result<bool, Error> {
         let shared = &self.shared;
+        let pushed_again = || Position(shared.pushed_again.load(Ordering::Relaxed));
+        let before = pushed_again();
         let (_, oldest) = shared.heads(deadline)?;
-        // That call shows whether the engine has failed over.
-        if !shared.push_unconfirmed(deadline) {
+        // That call shows whether the engine has failed over. Another thread may have pushed items again since.
+        if !shared.push_unconfirmed(deadline) || pushed_again() != before {
             return Ok(false);
         }
-        let mark = mark.max(Position(shared.pushed_again.load(Ordering::Relaxed)));
+        let mark = mark.max(before);
         Ok(oldest.is_none_or(|oldest| oldest > mark))
     }
 }

@@ -2,11 +2,11 @@
 //! notifications.
 
 use super::*;
-use crate::host::Timestamp;
+use crate::host::{self, Timestamp};
 use crate::spool::kit::{
     SHOP, at, fetch, ids, item, lead, ms, push_all, settings, settlement, soon, stored_ids,
 };
-use crate::spool::{Counts, Fate, Inlet, Item, Lease, LeaseError, Ledger, Operator};
+use crate::spool::{Counts, Fate, Inlet, Item, Lease, LeaseError, Ledger, Operator, Position};
 
 struct Pair {
     primary: Server,
@@ -139,6 +139,22 @@ pub(super) fn flush_waits_for_what_is_pushed_again_after_a_failover<P: Program>(
     }
     assert_eq!(deliver(&mut *lease), ["n-2"]);
     assert!(producer.is_settled(mark, soon()).unwrap());
+}
+
+pub(super) fn flush_waits_for_what_another_thread_pushes_again_after_a_failover<P: Program>() {
+    let (pair, _lease) = Pair::start_with_lease::<P>(1);
+    let producer = pair.open();
+    let shared = &producer.shared;
+    producer.push(&item(2), soon()).unwrap();
+    let mark = Position(0);
+    pair.fail_over();
+    while shared.heads(soon()).is_err() {}
+    // The other thread has not pushed anything yet.
+    let taken = host::lock(&shared.acceptances).take_unconfirmed(shared.engine.replications());
+    assert_eq!(taken.len(), 1);
+    assert!(!producer.is_settled(mark, soon()).unwrap());
+    host::lock(&shared.acceptances).put_back(taken);
+    assert!(!producer.is_settled(mark, soon()).unwrap());
 }
 
 pub(super) fn begin_after_a_failover_marks_no_other_notification<P: Program>() {

@@ -126,6 +126,7 @@ macro_rules! tests_with_servers {
                 settlement_after_a_failover_completes_no_other_notification
                 notifications_after_a_failover_are_fetched_by_the_same_drainer
                 flush_waits_for_what_is_pushed_again_after_a_failover
+                flush_waits_for_what_another_thread_pushes_again_after_a_failover
                 begin_after_a_failover_marks_no_other_notification
                 begun_item_is_marked_after_a_failover_that_lost_the_mark
                 operator_changes_no_other_dead_letter_after_a_failover
