@@ -29,10 +29,12 @@ with_counts cargo build --locked -p esales-notify-cli
 command=$out/build/debug/esales-notify
 # Left out: tests of programs that link another library, and tests that count what the process itself opens, writes or
 # allocates, and so notice the files with the counts.
+failed=
 for suite in tests/c tests/net tests/cli tests/agent tests/reliability tests/fleet tests/hosts bindings/python/tests; do
     env ESALES_NOTIFY_LIBRARY="$library" ESALES_NOTIFY_COMMAND="$command" .venv/bin/python -m pytest -q -n 4 --dist loadgroup $suite \
         --ignore=bindings/python/tests/test_package.py -k "not compiles_everywhere and not valgrind and not panic \
-        and not standard_descriptor and not size_of_files and not memory_stays_flat"
+        and not standard_descriptor and not size_of_files and not memory_stays_flat and not linking and not side_effect" ||
+        failed="$failed $suite"
 done
 
 "$llvm/llvm-profdata" merge --sparse --failure-mode=warn "$out"/raw/*.profraw -o "$out/counts"
@@ -42,3 +44,4 @@ set -- --instr-profile "$out/counts" --ignore-filename-regex '/src/(.*/)?(tests|
     "$library" $objects --object "$command" "$PWD/src"
 "$llvm/llvm-cov" show --format html --output-dir "$out/html" "$@"
 "$llvm/llvm-cov" report --show-branch-summary=false "$@"
+[ -z "$failed" ] || { echo "coverage.sh: tests failed in$failed" >&2; exit 1; }

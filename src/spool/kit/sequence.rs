@@ -312,9 +312,16 @@ impl<E: Engine> Run<E> {
     fn release(&mut self, is_regular: bool) -> Outcome {
         match self.lease.take() {
             Some(lease) if is_regular => lease.release(),
-            other => drop(other),
+            other => self.kill(other),
         }
         self.read(Ok::<(), ()>(()))
+    }
+
+    /// Ends a lease without a release. Otherwise an operator's call could still find it held; see `until`.
+    fn kill(&self, lease: Option<Box<dyn Lease>>) {
+        drop(lease);
+        let leader = || self.handles[0].leader(soon());
+        let _ = until(leader, |leader| !matches!(leader, Ok(Some(_))));
     }
 
     fn hang(&mut self, handle: usize) -> Outcome {
@@ -755,7 +762,8 @@ impl<E: Engine> Run<E> {
         while self.read(shown(lease.poll(self.now)))? {}
         self.lease = Some(lease);
         self.retain(interrupted)?;
-        self.lease = None;
+        let lease = self.lease.take();
+        self.kill(lease);
         self.read(Ok::<(), ()>(()))?;
         Ok(interrupted.outcomes[0].clone())
     }
