@@ -19,6 +19,7 @@ def test_sixteen_producers_and_two_drainers_deliver_each_event_once(spooler, cou
         for producer in producers:
             output = producer.stderr.read()
             assert producer.wait() == 0, output
+            assert "log:" not in output, output
             tails.append([int(number) for number in output.split()])
         accepted = [id for reader in readers for id in reader.done()]
         assert len(accepted) == 16 * each
@@ -37,6 +38,15 @@ def test_sixteen_producers_and_two_drainers_deliver_each_event_once(spooler, cou
         with capsys.disabled():
             print(f"\n  16 processes, enqueue µs: p50 {sorted(t[2] for t in tails)[8]}, p99 {max(t[3] for t in tails)}, "
                   f"longest {max(t[4] for t in tails)}")
+
+
+def test_process_that_finds_a_spool_just_begun_by_another_logs_nothing(spooler, tmp_path):
+    spool = tmp_path / "spool"
+    spool.mkdir(mode=0o700)
+    (spool / ".new-1-FORMAT").touch()
+    producer = spooler("produce", "p", 1, options={"base_url": "http://127.0.0.1:9", "spool": spool, "delivery": "none"})
+    assert "log:" not in producer.stderr.read()
+    assert producer.wait() == 0
 
 
 def test_standby_drainer_becomes_the_leader_within_a_second_when_the_leader_is_killed(spooler, counters, tmp_path, capsys):

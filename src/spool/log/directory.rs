@@ -202,18 +202,23 @@ impl SpoolDirectory {
         }
     }
 
-    fn check_format(&self, creates: bool) -> io::Result<()> {
+    /// Whether the file FORMAT names this format. False: it is missing or damaged.
+    fn has_format(&self) -> io::Result<bool> {
         match host::beside_stdio(|| fs::read_to_string(self.file(FORMAT))) {
-            Ok(text) if text == FORMAT_TEXT => return Ok(()),
-            Ok(text) if text.starts_with(FORMAT_START) => {
-                return Err(io::Error::other(format!(
-                    "another version of esales-notify made it ({}); it is not changed",
-                    text.trim_end()
-                )));
-            }
-            Ok(_) => {}
-            Err(e) if e.kind() == io::ErrorKind::NotFound => {}
-            Err(e) => return Err(e),
+            Ok(text) if text == FORMAT_TEXT => Ok(true),
+            Ok(text) if text.starts_with(FORMAT_START) => Err(io::Error::other(format!(
+                "another version of esales-notify made it ({}); it is not changed",
+                text.trim_end()
+            ))),
+            Ok(_) => Ok(false),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(e) => Err(e),
+        }
+    }
+
+    fn check_format(&self, creates: bool) -> io::Result<()> {
+        if self.has_format()? {
+            return Ok(());
         }
         let is_empty = self.check_names()?;
         if !creates {
@@ -222,7 +227,12 @@ impl SpoolDirectory {
                 false => Ok(()),
             };
         }
-        if !is_empty {
+        // FORMAT is the first file of a spool. Another process may have begun or made this one since.
+        let is_begun = self.names()?.iter().all(|n| n.starts_with(TEMPORARY));
+        if self.has_format()? {
+            return Ok(());
+        }
+        if !is_begun {
             log::error(|| {
                 format!(
                     "the file {FORMAT} of the spool {} was removed or damaged; it is made again",
