@@ -38,6 +38,8 @@ struct ThreadEnd;
 struct Threads {
     /// The library's.
     ours: Vec<libc::pid_t>,
+    /// Number of the library's that were started and do not run yet.
+    starting: usize,
     /// The host's that have used the library.
     users: Vec<libc::pid_t>,
 }
@@ -51,21 +53,36 @@ fn threads() -> MutexGuard<'static, Threads> {
         .unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Held by a thread of the library while it runs.
-pub(super) struct OwnThread(libc::pid_t);
+/// Exists from the start of a thread of the library to its end. It counts before the thread runs, because the last
+/// thread of the host may end in between.
+pub(super) struct OwnThread {
+    /// `None`: it does not run yet.
+    id: Option<libc::pid_t>,
+}
 
 impl OwnThread {
-    pub(super) fn new() -> OwnThread {
+    pub(super) fn starting() -> OwnThread {
+        threads().starting += 1;
+        OwnThread { id: None }
+    }
+
+    /// Called on the thread when it runs.
+    pub(super) fn begin(&mut self) {
         NOTED_IN.set(this_process());
         let id = this_thread();
-        threads().ours.push(id);
-        OwnThread(id)
+        let mut threads = threads();
+        threads.starting -= 1;
+        threads.ours.push(id);
+        self.id = Some(id);
     }
 }
 
 impl Drop for OwnThread {
     fn drop(&mut self) {
-        threads().ours.retain(|id| *id != self.0);
+        match self.id {
+            Some(own) => threads().ours.retain(|id| *id != own),
+            None => threads().starting -= 1,
+        }
     }
 }
 
@@ -103,7 +120,8 @@ impl Drop for ThreadEnd {
 /// will be noticed. The host may have other threads, which have not used the library.
 fn is_needed(this: libc::pid_t) -> bool {
     let threads = threads();
-    threads.users.is_empty() && threads.ours.iter().any(|id| *id != this)
+    let has_ours = threads.starting > 0 || threads.ours.iter().any(|id| *id != this);
+    threads.users.is_empty() && has_ours
 }
 
 /// Starts the thread that watches for the end of the host's threads, if it is needed.

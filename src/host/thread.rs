@@ -42,6 +42,7 @@ pub(crate) fn spawn(name: &str, stack: Stack, f: impl FnOnce() + Send + 'static)
 struct Task {
     name: CString,
     run: Box<dyn FnOnce() + Send>,
+    own: main_thread::OwnThread,
 }
 
 /// Not with `std::thread`, which ends the process if it has no memory to register the destructor of
@@ -53,7 +54,8 @@ fn start(name: &str, stack: usize, run: Box<dyn FnOnce() + Send>) -> io::Result<
         .checked_next_multiple_of(GRANULE)
         .unwrap_or(usize::MAX);
     let name = CString::new(name)?;
-    let task = Box::into_raw(Box::new(Task { name, run }));
+    let own = main_thread::OwnThread::starting();
+    let task = Box::into_raw(Box::new(Task { name, run, own }));
     match create(stack, task.cast()) {
         Ok(()) => Ok(()),
         Err(error) => {
@@ -104,10 +106,10 @@ fn create(stack: usize, argument: *mut c_void) -> io::Result<()> {
 /// The first function of a thread of the library.
 extern "C" fn begin(task: *mut c_void) -> *mut c_void {
     // SAFETY: `start` passes the box once.
-    let task = unsafe { Box::from_raw(task.cast::<Task>()) };
+    let mut task = unsafe { Box::from_raw(task.cast::<Task>()) };
     // SAFETY: it is this thread, and the name ends with a NUL. A name that is too long is not set.
     unsafe { libc::pthread_setname_np(libc::pthread_self(), task.name.as_ptr()) };
-    let _own_thread = main_thread::OwnThread::new();
+    task.own.begin();
     if let Err(panic) = panic::catch_unwind(AssertUnwindSafe(task.run)) {
         log::error(|| format!("{}; it ended a thread", panics::message(&*panic)));
     }

@@ -1,12 +1,15 @@
 /* A host whose main thread ends by pthread_exit. The first argument says who uses the library and what then goes on:
      main     the main thread; no other thread of the host is left
      late     another thread, which ends after the main thread
+     delayed  the same, and the threads of the library first run after that
      early    another thread, which ends before the main thread
      bystander  another thread, which ends before the main thread; a third one, which does not use the library, ends last
      handler  the main thread; another one stays, and has a handler for SIGTERM
      waiter   the main thread; another one stays, and waits for SIGTERM, which all threads block
    The second, if there is one, is a signal to be blocked in all threads of the host. Options are those of the environment.
    Says "ready" when the main thread is about to end, and what the host's own thread does about the signal. */
+#define _GNU_SOURCE
+#include <dlfcn.h>
 #include <errno.h>
 #include <esales_notify.h>
 #include <pthread.h>
@@ -50,12 +53,39 @@ static int main_thread_has_ended(void) {
     return strstr(text, ") Z ") != NULL;
 }
 
-static void *late(void *unused) {
+/* The thread whose end the threads that are started later wait for; 0: none. */
+static int awaited;
+
+struct delayed {
+    void *(*run)(void *);
+    void *argument;
+};
+
+static void *delayed(void *argument) {
+    struct delayed task = *(struct delayed *)argument;
+    char path[64];
+    free(argument);
+    snprintf(path, sizeof path, "/proc/self/task/%d", awaited);
+    while (awaited && !access(path, F_OK)) sched_yield();
+    return task.run(task.argument);
+}
+
+/* The library calls this one, because the program's functions come first. */
+int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*run)(void *), void *argument) {
+    int (*create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *) =
+        (int (*)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *))dlsym(RTLD_NEXT, "pthread_create");
+    struct delayed *task = malloc(sizeof *task);
+    task->run = run, task->argument = argument;
+    return create(thread, attributes, delayed, task);
+}
+
+static void *late(void *delays) {
     while (!main_thread_has_ended()) sched_yield();
+    if (delays) awaited = thread_id();
     use();
     puts("ready");
     fflush(stdout);
-    return unused;
+    return NULL;
 }
 
 static void *early(void *unused) {
@@ -109,8 +139,9 @@ int main(int argc, char **argv) {
     if (!strcmp(argv[1], "handler")) signal(SIGTERM, on_term);
     int uses_another = !strcmp(argv[1], "early") || !strcmp(argv[1], "bystander");
     if (uses_another && (pthread_create(&thread, NULL, early, NULL) || pthread_join(thread, NULL))) return 1;
-    if (!uses_another && strcmp(argv[1], "late")) use();
-    if (!strcmp(argv[1], "late")) pthread_create(&thread, NULL, late, NULL);
+    int is_delayed = !strcmp(argv[1], "delayed"), is_late = is_delayed || !strcmp(argv[1], "late");
+    if (!uses_another && !is_late) use();
+    if (is_late) pthread_create(&thread, NULL, late, is_delayed ? &set : NULL);
     if (!strcmp(argv[1], "handler")) pthread_create(&thread, NULL, with_handler, NULL);
     if (!strcmp(argv[1], "waiter")) pthread_create(&thread, NULL, waiter, &set);
     if (!strcmp(argv[1], "bystander")) pthread_create(&thread, NULL, bystander, NULL);

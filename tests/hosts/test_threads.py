@@ -69,7 +69,7 @@ def start(compiled, library_dir, tmp_path):
 
 
 @pytest.mark.parametrize("in_file", [False, True], ids=["memory", "file"])
-@pytest.mark.parametrize("who", ["main", "late", "early", "bystander"])
+@pytest.mark.parametrize("who", ["main", "late", "delayed", "early", "bystander"])
 def test_sigterm_ends_the_process_when_only_threads_of_the_library_are_left(start, who, in_file):
     process = start(who, in_file=in_file)
     wait_for(lambda: only_ours_are_left(process), "a thread of the host stays", LONG_S)
