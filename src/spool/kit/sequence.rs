@@ -310,16 +310,16 @@ impl<E: Engine> Run<E> {
     }
 
     fn release(&mut self, is_regular: bool) -> Outcome {
-        match self.lease.take() {
-            Some(lease) if is_regular => lease.release(),
-            other => self.kill(other),
+        if is_regular && let Some(lease) = self.lease.take() {
+            lease.release();
         }
+        self.end_lease();
         self.read(Ok::<(), ()>(()))
     }
 
-    /// Ends a lease without a release. Otherwise an operator's call could still find it held; see `until`.
-    fn kill(&self, lease: Option<Box<dyn Lease>>) {
-        drop(lease);
+    /// Drops the lease, and waits until an operator's call no longer finds it held; see `until`.
+    fn end_lease(&mut self) {
+        self.lease = None;
         let leader = || self.handles[0].leader(soon());
         let _ = until(leader, |leader| !matches!(leader, Ok(Some(_))));
     }
@@ -762,8 +762,7 @@ impl<E: Engine> Run<E> {
         while self.read(shown(lease.poll(self.now)))? {}
         self.lease = Some(lease);
         self.retain(interrupted)?;
-        let lease = self.lease.take();
-        self.kill(lease);
+        self.end_lease();
         self.read(Ok::<(), ()>(()))?;
         Ok(interrupted.outcomes[0].clone())
     }

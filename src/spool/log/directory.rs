@@ -178,8 +178,8 @@ impl SpoolDirectory {
         Ok(directory)
     }
 
-    /// Refuses a directory with other files than those of a spool. Returns whether it is empty.
-    fn check_names(&self) -> io::Result<bool> {
+    /// The names of the files. Refuses a directory with other files than those of a spool.
+    fn check_names(&self) -> io::Result<Vec<String>> {
         let names = self.names()?;
         let is_ours = |name: &String| {
             [FORMAT, RESERVE, super::LEASE, super::LOCK, super::OUTAGE].contains(&name.as_str())
@@ -198,7 +198,7 @@ impl SpoolDirectory {
             Some(foreign) => Err(io::Error::other(format!(
                 "it holds {foreign}, which is not a spool file; use a separate directory"
             ))),
-            None => Ok(names.is_empty()),
+            None => Ok(names),
         }
     }
 
@@ -220,19 +220,18 @@ impl SpoolDirectory {
         if self.has_format()? {
             return Ok(());
         }
-        let is_empty = self.check_names()?;
+        let names = self.check_names()?;
         if !creates {
-            return match is_empty {
+            return match names.is_empty() {
                 true => Err(io::ErrorKind::NotFound.into()),
                 false => Ok(()),
             };
         }
-        // FORMAT is the first file of a spool. Another process may have begun or made this one since.
-        let is_begun = self.names()?.iter().all(|n| n.starts_with(TEMPORARY));
+        // FORMAT is the first file of a spool. Another process may have made it, and then others, since the first look.
         if self.has_format()? {
             return Ok(());
         }
-        if !is_begun {
+        if !names.iter().all(|name| name.starts_with(TEMPORARY)) {
             log::error(|| {
                 format!(
                     "the file {FORMAT} of the spool {} was removed or damaged; it is made again",
