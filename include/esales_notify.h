@@ -757,8 +757,10 @@ int32_t esales_enqueue_add_to_cart(const struct esales_client *client,
                                    struct esales_receipt *receipt);
 
 /**
- * Waits until all notifications that were accepted before the call have left the queue, for at
- * most timeout_ms. Those that have not left by then stay in the queue.
+ * Waits until all notifications that were accepted before the call have left the queue, and the
+ * callbacks for those that this process delivered have ended, for at most timeout_ms. What has not
+ * left by then stays in the queue. A call from within a callback does not wait for callbacks; any
+ * other caller must not hold a lock that a callback needs.
  *
  * @param client      from esales_client_new.
  * @param timeout_ms  how long to wait, in milliseconds. 0: do not wait.
@@ -766,7 +768,8 @@ int32_t esales_enqueue_add_to_cart(const struct esales_client *client,
  *                    ESALES_TIMEOUT. May be NULL. If the spool cannot be read within timeout_ms,
  *                    the struct is left unchanged.
  * @return 0, ESALES_TIMEOUT, ESALES_INVALID_ARGUMENT or ESALES_SPOOL_FAILED. ESALES_TIMEOUT is
- *         also returned if the spool stayed busy.
+ *         also returned if the spool stayed busy. If stats->pending is 0 then, a callback
+ *         had not ended.
  */
 int32_t esales_client_flush(const struct esales_client *client,
                             uint32_t timeout_ms,

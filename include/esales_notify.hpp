@@ -524,8 +524,9 @@ public:
     }
 
     /**
-     * Waits until all notifications that were accepted before the call have left the queue, for at most `timeout` (0 to
-     * about 49 days). Returns false if some have not left; they stay in the queue.
+     * Waits until all notifications that were accepted before the call have left the queue, and the callbacks for those
+     * that this process delivered have ended, for at most `timeout` (0 to about 49 days). Returns false if some have not
+     * left, which stay in the queue, or if a callback has not ended. See esales_client_flush.
      */
     result<bool> flush(std::chrono::milliseconds timeout) const {
         return detail::is_done(esales_client_flush(handle(), detail::to_ms(timeout), nullptr));

@@ -9,12 +9,12 @@
 mod common;
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use common::{Folder, KEY, SESSION, client, config, in_time, sandbox, scripted, visitor};
 use esales_notify::{
-    Client, Receipt, SpoolAdmin, Stats, Status, Visitor, customer_key, customer_token,
+    Client, Notification, Receipt, SpoolAdmin, Stats, Status, Visitor, customer_key, customer_token,
 };
 use esales_notify_sandbox::{Answer, Options, Sandbox};
 
@@ -430,6 +430,52 @@ fn delivery_callback_is_called_for_every_completed_notification() {
         assert!(client.flush(LONG).unwrap());
         assert!(rx.try_recv().is_err());
         counted(&client);
+    }
+}
+
+#[test]
+fn flush_waits_for_the_delivery_callback() {
+    for kind in 0..2 {
+        let sandbox = sandbox();
+        let (client, _folder) = both(&sandbox.base_url(), &[]).remove(kind);
+        let (entered, is_entered) = mpsc::channel();
+        let (go_on, may_go_on) = mpsc::channel::<()>();
+        let (entered, may_go_on) = (Mutex::new(entered), Mutex::new(may_go_on));
+        client
+            .on_delivery(Some(Box::new(move |_| {
+                entered.lock().unwrap().send(()).unwrap();
+                may_go_on.lock().unwrap().recv().unwrap();
+            })))
+            .unwrap();
+        enqueue(&client, "1");
+        is_entered.recv_timeout(LONG).unwrap();
+        assert_eq!(counted(&client).spool.pending, 0);
+        assert!(!client.flush(Duration::from_millis(50)).unwrap());
+        // The end of a session waits only for older notifications.
+        let end = client.notify(&visitor(), &Notification::end()).unwrap();
+        assert_eq!(end.status, Status::Delivered);
+        go_on.send(()).unwrap();
+        assert!(client.flush(LONG).unwrap());
+    }
+}
+
+#[test]
+fn delivery_callback_can_flush() {
+    for kind in 0..2 {
+        let sandbox = sandbox();
+        let (client, _folder) = both(&sandbox.base_url(), &[]).remove(kind);
+        let client = Arc::new(client);
+        let (tx, rx) = mpsc::channel();
+        let (tx, flushing) = (Mutex::new(tx), Arc::downgrade(&client));
+        client
+            .on_delivery(Some(Box::new(move |_| {
+                let is_done = flushing.upgrade().unwrap().flush(LONG).unwrap();
+                tx.lock().unwrap().send(is_done).unwrap();
+            })))
+            .unwrap();
+        enqueue(&client, "1");
+        assert!(client.flush(LONG).unwrap());
+        assert_eq!(rx.try_recv(), Ok(true));
     }
 }
 

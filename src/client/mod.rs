@@ -184,8 +184,12 @@ impl Client {
         self.enqueue(visitor, &add_to_cart(ticket, id))
     }
 
-    /// Waits until all notifications that were accepted before the call have left the queue, for at most `timeout`.
-    /// Returns false if some have not left, or if other processes kept the spool busy. They stay in the queue.
+    /// Waits until all notifications that were accepted before the call have left the queue, and the callbacks for
+    /// those that this process delivered have ended, for at most `timeout`. A call from within a callback does not wait
+    /// for callbacks; any other caller must not hold a lock that a callback needs.
+    ///
+    /// Returns false if some have not left, if a callback has not ended, or if other processes kept the spool busy.
+    /// What has not left stays in the queue.
     ///
     /// # Errors
     /// [`Status::SpoolFailed`] if the spool cannot be read.
@@ -333,7 +337,7 @@ impl Client {
         };
         if notification::ends_session(&message.path)
             && let Some(queue) = self.queue_in_use()?
-            && !queue.flush(start + self.settings.timeout / 2)?
+            && !queue.wait_until_empty(start + self.settings.timeout / 2)?
         {
             let older = unsent(
                 Status::Timeout,

@@ -17,8 +17,10 @@ use crate::outcome::{Error, Receipt, Status};
 pub type esales_delivery_callback =
     Option<unsafe extern "C" fn(user_data: *mut c_void, receipt: *const esales_receipt)>;
 
-/// Waits until all notifications that were accepted before the call have left the queue, for at
-/// most timeout_ms. Those that have not left by then stay in the queue.
+/// Waits until all notifications that were accepted before the call have left the queue, and the
+/// callbacks for those that this process delivered have ended, for at most timeout_ms. What has not
+/// left by then stays in the queue. A call from within a callback does not wait for callbacks; any
+/// other caller must not hold a lock that a callback needs.
 ///
 /// @param client      from esales_client_new.
 /// @param timeout_ms  how long to wait, in milliseconds. 0: do not wait.
@@ -26,7 +28,8 @@ pub type esales_delivery_callback =
 ///                    ESALES_TIMEOUT. May be NULL. If the spool cannot be read within timeout_ms,
 ///                    the struct is left unchanged.
 /// @return 0, ESALES_TIMEOUT, ESALES_INVALID_ARGUMENT or ESALES_SPOOL_FAILED. ESALES_TIMEOUT is
-///         also returned if the spool stayed busy.
+///         also returned if the spool stayed busy. If stats->pending is 0 then, a callback
+///         had not ended.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn esales_client_flush(
     client: *const esales_client,
@@ -56,7 +59,7 @@ pub unsafe extern "C" fn esales_client_flush(
             true => Ok(0),
             false => Err(Error::new(
                 Status::Timeout,
-                "the queue was not empty within timeout_ms",
+                "the queue was not empty, or a callback had not ended, within timeout_ms",
             )),
         }
     })

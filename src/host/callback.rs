@@ -10,6 +10,13 @@ use crate::host::PerThread;
 /// The slots whose callback is running on this thread, by address.
 static INSIDE: PerThread<RefCell<Vec<usize>>> = PerThread::new();
 
+/// Whether this thread is running a callback of the host.
+pub(crate) fn is_in_callback() -> bool {
+    INSIDE
+        .with(|inside| !inside.borrow().is_empty())
+        .unwrap_or(false)
+}
+
 /// A slot for one callback.
 pub(crate) struct CallbackSlot<F: ?Sized> {
     /// Write-locked only while it is replaced, so that a forked child can read it whatever else its

@@ -28,7 +28,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-pub(crate) use callback::CallbackSlot;
+pub(crate) use callback::{CallbackSlot, is_in_callback};
 pub(crate) use clock::{Timestamp, deadline_after, millis, uptime};
 pub(crate) use deadline_lock::DeadlineLock;
 pub(crate) use descriptor::{

@@ -63,8 +63,28 @@ pub(crate) struct Queue {
     /// delivery attempt.
     attempt_timeout: AtomicU64,
     pub(crate) listeners: Listeners,
-    /// Incremented whenever the worker has settled notifications.
-    settled: (Mutex<u64>, Condvar),
+    settlements: (Mutex<Settlements>, Condvar),
+}
+
+/// How many settlements the worker began to record, and after how many of them it has called the listeners.
+#[derive(Debug, Default)]
+struct Settlements {
+    begun: u64,
+    announced: u64,
+}
+
+/// A settlement of the worker. It counts as announced when this is dropped.
+struct Settling<'a>(&'a Queue);
+
+impl Drop for Settling<'_> {
+    fn drop(&mut self) {
+        // A callback may have forked, and another thread of the parent may have held the lock.
+        if self.0.is_ours() {
+            let mut settlements = self.0.lock_settlements();
+            settlements.announced = settlements.begun;
+            self.0.settlements.1.notify_all();
+        }
+    }
 }
 
 impl Queue {
@@ -80,7 +100,7 @@ impl Queue {
             clients: Mutex::default(),
             attempt_timeout: AtomicU64::new(host::millis(settings.attempt_timeout)),
             listeners: Listeners::default(),
-            settled: (Mutex::new(0), Condvar::new()),
+            settlements: Default::default(),
         }))
     }
 
@@ -172,8 +192,31 @@ impl Queue {
         !gate.wait(Timestamp::now().unix_ms).is_zero()
     }
 
-    /// Waits until all notifications that were accepted before the call have left the queue, at most until `deadline`.
+    /// Waits until all notifications that were accepted before the call have left the queue, and the listeners have
+    /// been called for those that this process delivered, at most until `deadline`.
     pub(crate) fn flush(self: &Arc<Self>, deadline: Instant) -> Result<bool, Error> {
+        Ok(self.wait_until_empty(deadline)? && self.wait_until_announced(deadline))
+    }
+
+    /// Waits until the listeners have been called for everything that is recorded, at most until `deadline`.
+    fn wait_until_announced(&self, deadline: Instant) -> bool {
+        // A callback that flushes would wait for its own end.
+        if host::is_in_callback() {
+            return true;
+        }
+        let settlements = self.lock_settlements();
+        let begun = settlements.begun;
+        let left = deadline.saturating_duration_since(Instant::now());
+        let (settlements, _) = self
+            .settlements
+            .1
+            .wait_timeout_while(settlements, left, |now| now.announced < begun)
+            .unwrap_or_else(PoisonError::into_inner);
+        settlements.announced >= begun
+    }
+
+    /// Waits until all notifications that were accepted before the call have left the queue, at most until `deadline`.
+    pub(crate) fn wait_until_empty(self: &Arc<Self>, deadline: Instant) -> Result<bool, Error> {
         let Some(mark) = self.spool.mark(deadline)? else {
             self.wake();
             return Ok(false);
@@ -181,7 +224,7 @@ impl Queue {
         let start = Instant::now();
         let mut has_woken = false;
         loop {
-            let seen = *self.lock_settled();
+            let seen = self.lock_settlements().announced;
             if self.spool.is_settled(mark, deadline)? {
                 return Ok(true);
             }
@@ -193,11 +236,11 @@ impl Queue {
             if left.is_zero() {
                 return Ok(false);
             }
-            let settled = self.lock_settled();
-            let waited = self
-                .settled
-                .1
-                .wait_timeout_while(settled, left.min(FLUSH_TICK), |now| *now == seen);
+            let waited = self.settlements.1.wait_timeout_while(
+                self.lock_settlements(),
+                left.min(FLUSH_TICK),
+                |now| now.announced == seen,
+            );
             drop(waited.unwrap_or_else(PoisonError::into_inner));
             // Wait, because each poll slows the delivery down.
             let left = deadline.saturating_duration_since(Instant::now());
@@ -217,8 +260,15 @@ impl Queue {
         Ok((is_done, self.stats(deadline).ok()))
     }
 
-    fn lock_settled(&self) -> MutexGuard<'_, u64> {
-        host::lock(&self.settled.0)
+    fn lock_settlements(&self) -> MutexGuard<'_, Settlements> {
+        host::lock(&self.settlements.0)
+    }
+
+    /// Called by the worker before it records a settlement, so that no flush sees what is recorded and misses that it
+    /// is yet to be announced.
+    fn begin_settlement(&self) -> Settling<'_> {
+        self.lock_settlements().begun += 1;
+        Settling(self)
     }
 
     /// Reads the statistics before `deadline`.
@@ -245,13 +295,6 @@ impl Queue {
     /// Returns the receipt of an id.
     pub(crate) fn receipt(&self, id: &str, deadline: Instant) -> Result<Option<Receipt>, Error> {
         self.spool.receipt(id, Timestamp::now(), deadline)
-    }
-
-    /// Wakes waiting calls, and calls the listeners. No lock is held during the calls.
-    fn announce(&self, receipts: &[(Receipt, Duration)]) {
-        *self.lock_settled() += 1;
-        self.settled.1.notify_all();
-        self.listeners.call_all(receipts, || self.is_ours());
     }
 
     /// Whether it can be dropped if it has no client: nothing is pending in memory, and no thread

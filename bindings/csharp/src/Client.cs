@@ -259,7 +259,8 @@ namespace Esales.Notify
 
         /// <summary>
         /// Waits until all notifications that were accepted before the call have left the queue. The others stay in the
-        /// queue; <see cref="GetStats"/> returns their number.
+        /// queue; <see cref="GetStats"/> returns their number. Handlers of <see cref="Completed"/> may run a little
+        /// later.
         /// </summary>
         /// <param name="timeout">The longest time to wait, rounded up to the millisecond; 0 to 49 days.</param>
         /// <returns>Whether all of them have left the queue.</returns>

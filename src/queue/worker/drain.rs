@@ -488,6 +488,7 @@ impl<'a> Drain<'a> {
             .iter()
             .map(|(o, g)| (Arc::clone(o), *g))
             .collect();
+        let _settling = self.queue.begin_settlement();
         lease.settle(&self.unsettled, &gates)?;
         self.gates.clear();
         let settled = std::mem::take(&mut self.unsettled);
@@ -499,7 +500,8 @@ impl<'a> Drain<'a> {
             .filter(|s| !matches!(s.fate, Fate::Retry { .. }))
             .map(|s| (s.receipt(), s.latency))
             .collect();
-        self.queue.announce(&receipts);
+        let queue = self.queue;
+        queue.listeners.call_all(&receipts, || queue.is_ours());
         self.check_process()
     }
 }

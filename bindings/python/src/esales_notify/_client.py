@@ -144,11 +144,12 @@ class Client:
             return _receipt_of(error)
 
     def flush(self, timeout: float) -> bool:
-        """Waits until all notifications that were accepted before this call have left the queue, for at most
-        ``timeout`` seconds. Other threads run meanwhile; Python's signal handlers run when the call has returned.
+        """Waits until all notifications that were accepted before this call have left the queue, and the callbacks for
+        those that this process delivered have ended, for at most ``timeout`` seconds. Other threads run meanwhile;
+        Python's signal handlers run when the call has returned. A call from within a callback does not wait for
+        callbacks; any other caller must not hold a lock that a callback needs.
 
-        Returns whether all of them have left the queue. The others stay in the queue; :meth:`stats` returns their
-        number.
+        Returns whether that was so in time. What has not left stays in the queue; :meth:`stats` returns the number.
 
         ``timeout``: 0 does not wait; the maximum is 4294967 seconds, and a greater number counts as that.
         Raises :class:`SpoolFailedError`; :class:`InvalidArgumentError` if ``timeout`` is negative or NaN.
