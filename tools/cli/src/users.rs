@@ -1,24 +1,31 @@
 //! The names of users and groups, for messages.
 
-use nix::unistd::{Gid, Group, Uid, User};
+use std::ffi::OsStr;
+
 use rustix::process::geteuid;
 
 /// "www-data", or "user 4711" if the user has no name.
 pub(crate) fn user_name(uid: u32) -> String {
-    let user = User::from_uid(Uid::from_raw(uid)).ok().flatten();
-    user.map_or_else(|| format!("user {uid}"), |user| user.name)
+    name_of(uid).unwrap_or_else(|| format!("user {uid}"))
 }
 
 /// "www-data", or "group 4711" if the group has no name.
 pub(crate) fn group_name(gid: u32) -> String {
-    let group = Group::from_gid(Gid::from_raw(gid)).ok().flatten();
-    group.map_or_else(|| format!("group {gid}"), |group| group.name)
+    let group = uzers::get_group_by_gid(gid);
+    group.map_or_else(|| format!("group {gid}"), |group| shown(group.name()))
 }
 
 /// The user as an argument of `sudo -u` and `chown`: by name, or as "#4711" if the user has no name.
 pub(crate) fn sudo_name(uid: u32) -> String {
-    let user = User::from_uid(Uid::from_raw(uid)).ok().flatten();
-    user.map_or_else(|| format!("'#{uid}'"), |user| user.name)
+    name_of(uid).unwrap_or_else(|| format!("'#{uid}'"))
+}
+
+fn name_of(uid: u32) -> Option<String> {
+    uzers::get_user_by_uid(uid).map(|user| shown(user.name()))
+}
+
+fn shown(name: &OsStr) -> String {
+    name.to_string_lossy().into_owned()
 }
 
 /// The user that this process runs as.

@@ -1,9 +1,14 @@
 //! The names and dates of a certificate, for display. The library decides whether it is trusted.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
-use x509_parser::extensions::GeneralName;
-use x509_parser::prelude::{FromDer, X509Certificate};
+use x509_cert::certificate::{CertificateInner, Raw};
+use x509_cert::der::Decode;
+use x509_cert::ext::pkix::SubjectAltName;
+use x509_cert::ext::pkix::name::GeneralName;
+
+/// With the irregular serial numbers that some authorities have given.
+type Certificate = CertificateInner<Raw>;
 
 /// The displayed properties of a certificate chain.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,12 +31,12 @@ pub(super) struct Expiry {
 }
 
 impl Expiry {
-    fn from_certificate(certificate: &X509Certificate<'_>) -> Expiry {
-        let end = certificate.validity().not_after;
-        let seconds = end.timestamp().try_into().unwrap_or(0);
+    fn from_certificate(certificate: &Certificate) -> Expiry {
+        let end = certificate.tbs_certificate().validity().not_after;
+        let date = end.to_date_time();
         Expiry {
-            time: UNIX_EPOCH + Duration::from_secs(seconds),
-            date: end.to_datetime().date().to_string(),
+            time: end.to_system_time(),
+            date: format!("{:04}-{:02}-{:02}", date.year(), date.month(), date.day()),
         }
     }
 
@@ -45,30 +50,24 @@ impl Expiry {
 impl ShownCertificate {
     /// Reads a chain as the service presents it, its own certificate first; `None` if that is not a certificate.
     pub(super) fn from_chain(chain: &[Vec<u8>]) -> Option<ShownCertificate> {
-        let (_, own) = X509Certificate::from_der(chain.first()?).ok()?;
+        let own = Certificate::from_der(chain.first()?).ok()?;
         let end = Expiry::from_certificate(&own);
         // An authority that the service sends is ignored, because the trusted copy on this machine decides.
         let intermediate = chain
             .iter()
             .skip(1)
-            .filter_map(|der| X509Certificate::from_der(der).ok())
-            .filter(|(_, other)| other.subject() != other.issuer())
-            .map(|(_, other)| {
-                (
-                    other.subject().to_string(),
-                    Expiry::from_certificate(&other),
-                )
+            .filter_map(|der| Certificate::from_der(der).ok())
+            .filter(|other| other.tbs_certificate().subject() != other.tbs_certificate().issuer())
+            .map(|other| {
+                let subject = other.tbs_certificate().subject().to_string();
+                (subject, Expiry::from_certificate(&other))
             })
             .filter(|(_, other)| other.time < end.time)
             .min_by_key(|(_, other)| other.time);
-        let names = own.subject_alternative_name().ok()?;
-        let names = names.map_or_else(Vec::new, |extension| {
-            extension
-                .value
-                .general_names
-                .iter()
-                .filter_map(host)
-                .collect()
+        let own = own.tbs_certificate();
+        let names = own.get_extension::<SubjectAltName>().ok()?;
+        let names = names.map_or_else(Vec::new, |(_, names)| {
+            names.0.iter().filter_map(host).collect()
         });
         Some(ShownCertificate {
             subject: own.subject().to_string(),
@@ -100,12 +99,13 @@ impl ShownCertificate {
     }
 }
 
-fn host(name: &GeneralName<'_>) -> Option<String> {
+fn host(name: &GeneralName) -> Option<String> {
     match name {
-        GeneralName::DNSName(name) => Some((*name).to_owned()),
-        GeneralName::IPAddress(bytes) => {
-            let v4 = <[u8; 4]>::try_from(*bytes).map(|b| std::net::IpAddr::from(b).to_string());
-            let v6 = <[u8; 16]>::try_from(*bytes).map(|b| std::net::IpAddr::from(b).to_string());
+        GeneralName::DnsName(name) => Some(name.to_string()),
+        GeneralName::IpAddress(bytes) => {
+            let bytes = bytes.as_bytes();
+            let v4 = <[u8; 4]>::try_from(bytes).map(|b| std::net::IpAddr::from(b).to_string());
+            let v6 = <[u8; 16]>::try_from(bytes).map(|b| std::net::IpAddr::from(b).to_string());
             v4.or(v6).ok()
         }
         _ => None,
@@ -114,6 +114,8 @@ fn host(name: &GeneralName<'_>) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
     use super::*;
 
     #[test]
