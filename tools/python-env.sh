@@ -5,6 +5,5 @@ set -eu
 
 cmp -s "$2" "$1/installed" && exit
 python3 -m venv "$1"
-# What is never imported need not be compiled.
-"$1/bin/pip" install --quiet --disable-pip-version-check --no-compile --retries 10 --timeout 60 --require-hashes -r "$2"
+"$1/bin/pip" install --quiet --disable-pip-version-check --retries 10 --timeout 60 --require-hashes -r "$2"
 cp "$2" "$1/installed"
