@@ -5,6 +5,7 @@ import os
 import re
 import resource
 import subprocess
+import threading
 
 import pytest
 from counting import Service
@@ -101,6 +102,24 @@ def test_enqueue_is_refused_and_delivery_continues_when_the_disk_is_full(spooler
     kill(drainer)
     assert set(service.ids) == set(ids) | set(more)
     assert all(len(times) == 1 for times in service.ids.values())
+
+
+def test_room_of_delivered_events_is_given_back_on_a_full_disk_whenever_they_were_delivered(
+        spooler, service, options, counters, small_disk):
+    options["spool"] = small_disk / "spool"
+    ids, _, code = produced(spooler, "full", 100000, options)
+    assert code == 1
+    # Half of them are delivered before the drainer makes the reserve again, which is the sign that it has kept house.
+    is_up = threading.Event()
+    service.answer = lambda: (204, {}) if is_up.is_set() or len(service.ids) < len(ids) // 2 else (503, {})
+    drainer = spooler("drain", options={**options, "gate_min_ms": 10, "gate_max_ms": 100})
+    wait_for(lambda: len(service.ids) == len(ids) // 2, "delivery stopped", LONG_S)
+    wait_for((options["spool"] / "reserve").exists, "no reserve", LONG_S)
+    is_up.set()
+    wait_for(lambda: counters(options["spool"])["pending"] == 0, "the deliveries are not in the journal", LONG_S)
+    wait_for(lambda: sum(path.stat().st_blocks * 512 for path in segments(options["spool"])) < 64 << 10,
+             "no room is given back", LONG_S)
+    kill(drainer)
 
 
 @pytest.mark.parametrize("durability", ["process", "disk"])

@@ -64,8 +64,7 @@ impl SpoolDirectory {
             return;
         }
         let path = self.file(RESERVE);
-        let free = host::free_bytes(&self.handle).unwrap_or(0);
-        let size = RESERVE_SIZE.min(free / 8);
+        let size = self.possible_reserve();
         if size < 4096 {
             return;
         }
@@ -78,8 +77,33 @@ impl SpoolDirectory {
         }
     }
 
-    pub(super) fn has_reserve(&self) -> bool {
+    /// Makes the reserve again if it is missing, or if there is room for a larger one.
+    pub(super) fn renew_reserve(&self) {
+        if self.possible_reserve() > self.reserve_size() {
+            self.give_up_reserve();
+        }
+        self.make_reserve();
+    }
+
+    fn has_reserve(&self) -> bool {
         self.file(RESERVE).exists()
+    }
+
+    fn reserve_size(&self) -> u64 {
+        fs::metadata(self.file(RESERVE)).map_or(0, |found| found.len())
+    }
+
+    fn free_bytes(&self) -> u64 {
+        host::free_bytes(&self.handle).unwrap_or(0)
+    }
+
+    fn possible_reserve(&self) -> u64 {
+        RESERVE_SIZE.min(self.free_bytes() / 8)
+    }
+
+    /// Whether the disk is nearly full: it has no room for a whole reserve, or has the reserve and hardly more.
+    pub(super) fn is_short_of_room(&self) -> bool {
+        self.reserve_size() < RESERVE_SIZE || self.free_bytes() < RESERVE_SIZE
     }
 
     /// Deletes the reserve. Returns whether there was one.

@@ -303,11 +303,11 @@ impl Leader {
         if self.journal.is_long() {
             self.compact()?;
         }
-        // The reserve is missing after a full disk. The newest segment cannot be deleted, so the space of its completed
-        // lines is freed.
-        if !self.directory.has_reserve() {
+        // The newest segment is not deleted, and on a full disk no newer one begins, so the space of its completed lines
+        // is freed.
+        if self.directory.is_short_of_room() {
             give_back_completed(&self.directory, &self.state)?;
-            self.directory.make_reserve();
+            self.directory.renew_reserve();
         }
         Ok(())
     }
