@@ -52,11 +52,11 @@ demo:
 	sh tools/demo.sh $(CURDIR)/target/debug/libesales_notify.so $(COMMAND)
 
 # Link-time optimisation keeps one processor busy, and downloads keep none: so these run beside other work. Without
-# prerequisites, the suites begin in this order, and those that take longest are the first.
+# prerequisites, the suites begin in this order, and the one that takes longest is the first.
 test:
 	rm -rf $(TIMES)
-	$(MAKE) -j 3 --output-sync=target $(PANIC_LIBRARY) tools portable command lint
-	$(MAKE) -j 3 --output-sync=target INSTALLED= TESTED= test-outside test-rust test-packages test-bindings
+	$(MAKE) -j 3 --output-sync=target $(PANIC_LIBRARY) tools portable command lint test-rust
+	$(MAKE) -j 3 --output-sync=target INSTALLED= TESTED= test-outside test-packages test-bindings
 	python3 tools/slowest.py $(TIMES)
 
 # A contributor runs this before a push. Other languages and single features are tested by `make test`, and so is a spool in
