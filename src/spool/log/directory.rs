@@ -60,10 +60,10 @@ impl SpoolDirectory {
     /// Makes the reserve if it does not exist and at least eight times its size is free. An error
     /// is ignored.
     pub(super) fn make_reserve(&self) {
-        if self.has_reserve() {
+        let path = self.file(RESERVE);
+        if path.exists() {
             return;
         }
-        let path = self.file(RESERVE);
         let size = self.possible_reserve();
         if size < 4096 {
             return;
@@ -83,10 +83,6 @@ impl SpoolDirectory {
             self.give_up_reserve();
         }
         self.make_reserve();
-    }
-
-    fn has_reserve(&self) -> bool {
-        self.file(RESERVE).exists()
     }
 
     fn reserve_size(&self) -> u64 {
