@@ -189,6 +189,20 @@ def clear(page):
     page.locator("#notice-box").wait_for()
 
 
+def test_report_of_a_clear_stays_when_the_answer_comes_after_it(page, sandbox):
+    send(sandbox)
+    wait_rows(page, 1)
+    answers = []
+    page.route("**/sandbox/received", lambda route: answers.append((route, route.fetch())))
+    clear(page)
+    [(route, answer)] = answers
+    with page.expect_event("requestfinished", lambda finished: finished.method == "DELETE"):
+        route.fulfill(response=answer)
+    # What the page does with the answer is done before the second frame.
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    assert page.locator("#notice").inner_text() == "Cleared."
+
+
 @pytest.mark.parametrize("times", [1, 2])
 def test_undo_reverts_the_last_clear_that_removed_rows(page, sandbox, times):
     send(sandbox, id="old")

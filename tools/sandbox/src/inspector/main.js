@@ -63,14 +63,13 @@ async function copy(text, what) {
 }
 
 async function ask(method, path, body) {
+  // Not after the answer: the stream may have reported by then what the request did.
+  notice("");
   try {
     const answer = await fetch(path, { method, body, signal: AbortSignal.timeout(ASK_MS) });
     if (!answer.ok) throw new Error(await answer.text());
-    notice("");
-    return true;
   } catch (error) {
     notice(`The request failed: ${visible(error.message, 300)}`);
-    return false;
   }
 }
 
