@@ -58,7 +58,7 @@ def spooler(compiled, library_dir):
         env = {**CLEAN, **as_environment(options), "LD_LIBRARY_PATH": str(library_dir), **(env or {})}
         return subprocess.Popen(
             [*map(str, wrapper), str(program), *map(str, arguments)], env=env, text=True, stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, stderr=popen.pop("stderr", subprocess.PIPE), **popen,
+            **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **popen},
         )
 
     return start
