@@ -150,7 +150,7 @@ static void *make_clients_on(void *number) {
         /* Reads the environment. */
         if (guest.client_new(NULL, &client) != 0) went_wrong = 1;
         guest.client_free(client);
-        if (i % 64 == 0) pause_a_little();
+        if (i % 8 == 0) pause_a_little();
     }
     return NULL;
 }
