@@ -57,7 +57,7 @@ demo:
 test:
 	rm -rf $(TIMES)
 	python3 -c 'import ensurepip' 2>/dev/null || $(MAKE) tools
-	$(MAKE) -j 3 --output-sync=target $(PANIC_LIBRARY) tools portable lint test-rust
+	$(MAKE) -j 3 --output-sync=target $(PANIC_LIBRARY) tools portable target/chroot/tools.tar lint test-rust
 	$(MAKE) -j 3 --output-sync=target TESTED= test-outside test-packages test-bindings
 	python3 tools/slowest.py $(TIMES)
 

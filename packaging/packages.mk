@@ -71,7 +71,7 @@ test-packages: tools packages target/chroot/tools.tar
 	$(RUN) $(PYTEST) --junitxml $(TIMES)/packages.xml tests/packages
 
 # The Debian systems into which the packages are installed.
-target/chroot/tools.tar: packaging/chroot.sh
+target/chroot/tools.tar: packaging/chroot.sh | tools
 	sh packaging/chroot.sh
 
 # Tests that programs compiled for any release with this SONAME work with the present library; see abi/README.md.
