@@ -121,8 +121,10 @@ static int may_go_on(void) {
 
 static void *send_on(void *unused) {
     int i;
-    for (i = 0; may_go_on(); i++, turns[0] = i)
+    for (i = 0; may_go_on(); i++, turns[0] = i) {
         if (!tell(memory, SEND, "parent-sent", i)) went_wrong = 1;
+        pause_a_little();
+    }
     return unused;
 }
 

@@ -84,27 +84,31 @@ def test_php_page_is_served_when_ffi_is_off(shop, sandbox):
         running.assert_well()
 
 
-def compiled(language, root, library_dir, out):
-    """The page of a language that is compiled, as a CGI program."""
-    linked = [f"-I{root}/include", f"-L{library_dir}", f"-Wl,-rpath,{library_dir}", "-lesales_notify", "-o", str(out)]
+@pytest.fixture(scope="session", params=[pytest.param(name, marks=pytest.mark.xdist_group(f"{name} page")) for name in ("c", "cpp", "rust")])
+def cgi_program(request, root, library_dir, tmp_path_factory):
+    """The page of a language that is compiled, which finds the library in a folder beside it."""
+    program = tmp_path_factory.mktemp("cgi") / "shop.cgi"
+    linked = [f"-I{root}/include", f"-L{library_dir}", "-Wl,-rpath,$ORIGIN/lib", "-lesales_notify", "-o", str(program)]
     strict = ["-Wall", "-Wextra", "-Werror"]
-    if language == "c":
+    if request.param == "c":
         subprocess.run(["cc", "-std=gnu99", *strict, str(DEPLOYMENT / "c-cpp/shop.c"), *linked], check=True)
-    elif language == "cpp":
+    elif request.param == "cpp":
         subprocess.run(["c++", "-std=c++17", *strict, str(DEPLOYMENT / "c-cpp/shop.cpp"), *linked], check=True)
     else:
-        built = subprocess.run(["cargo", "build", "--locked", "--example", "shop", "--message-format", "json"], cwd=root,
-                               check=True, stdout=subprocess.PIPE, text=True).stdout
-        program, = re.findall(r'"executable":"([^"]*/shop)"', built)
-        shutil.copy(program, out)
+        # With --workspace it is the build of the Rust tests.
+        built = subprocess.run(["cargo", "build", "--locked", "--workspace", "--example", "shop", "--message-format", "json"],
+                               cwd=root, check=True, stdout=subprocess.PIPE, text=True).stdout
+        found, = re.findall(r'"executable":"([^"]*/shop)"', built)
+        shutil.copy(found, program)
+    return program
 
 
-@pytest.fixture(params=["c", "cpp", "rust"])
-def cgi(request, root, shop, library_dir):
+@pytest.fixture
+def cgi(cgi_program, shop, library_dir):
     """The lines of Apache's configuration that serve the page."""
     shutil.copytree(library_dir, shop.folder / "lib")
     (shop.folder / "lib").chmod(0o755)
-    compiled(request.param, root, shop.folder / "lib", shop.folder / "shop.cgi")
+    shutil.copy(cgi_program, shop.folder / "shop.cgi")
     lines = (DEPLOYMENT / "apache/cgi.conf").read_text()
     # The sandbox stands in for the service.
     return lines.replace("/var/www/shop", str(shop.folder)).replace("ESALES_CLUSTER_ID", "ESALES_BASE_URL")
