@@ -12,12 +12,13 @@ mod admin;
 pub(crate) mod gate;
 mod listeners;
 mod registry;
+mod settlements;
 mod stats;
 mod worker;
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -39,6 +40,7 @@ use crate::notification::Message;
 use crate::options::{QueueSettings, ServiceSettings};
 use crate::outcome::{Error, Receipt};
 use crate::spool::{self, NewItem, Spool};
+use settlements::Settlements;
 use worker::Worker;
 
 /// How often a flush polls whether other processes have delivered.
@@ -63,28 +65,7 @@ pub(crate) struct Queue {
     /// delivery attempt.
     attempt_timeout: AtomicU64,
     pub(crate) listeners: Listeners,
-    settlements: (Mutex<Settlements>, Condvar),
-}
-
-/// How many settlements the worker began to record, and after how many of them it has called the listeners.
-#[derive(Debug, Default)]
-struct Settlements {
-    begun: u64,
-    announced: u64,
-}
-
-/// A settlement of the worker. It counts as announced when this is dropped.
-struct Settling<'a>(&'a Queue);
-
-impl Drop for Settling<'_> {
-    fn drop(&mut self) {
-        // A callback may have forked, and another thread of the parent may have held the lock.
-        if self.0.is_ours() {
-            let mut settlements = self.0.lock_settlements();
-            settlements.announced = settlements.begun;
-            self.0.settlements.1.notify_all();
-        }
-    }
+    settlements: Settlements,
 }
 
 impl Queue {
@@ -100,7 +81,7 @@ impl Queue {
             clients: Mutex::default(),
             attempt_timeout: AtomicU64::new(host::millis(settings.attempt_timeout)),
             listeners: Listeners::default(),
-            settlements: Default::default(),
+            settlements: Settlements::new(),
         }))
     }
 
@@ -195,24 +176,7 @@ impl Queue {
     /// Waits until all notifications that were accepted before the call have left the queue, and the listeners have
     /// been called for those that this process delivered, at most until `deadline`.
     pub(crate) fn flush(self: &Arc<Self>, deadline: Instant) -> Result<bool, Error> {
-        Ok(self.wait_until_empty(deadline)? && self.wait_until_announced(deadline))
-    }
-
-    /// Waits until the listeners have been called for everything that is recorded, at most until `deadline`.
-    fn wait_until_announced(&self, deadline: Instant) -> bool {
-        // A callback that flushes would wait for its own end.
-        if host::is_in_callback() {
-            return true;
-        }
-        let settlements = self.lock_settlements();
-        let begun = settlements.begun;
-        let left = deadline.saturating_duration_since(Instant::now());
-        let (settlements, _) = self
-            .settlements
-            .1
-            .wait_timeout_while(settlements, left, |now| now.announced < begun)
-            .unwrap_or_else(PoisonError::into_inner);
-        settlements.announced >= begun
+        Ok(self.wait_until_empty(deadline)? && self.settlements.wait_until_announced(deadline))
     }
 
     /// Waits until all notifications that were accepted before the call have left the queue, at most until `deadline`.
@@ -224,7 +188,7 @@ impl Queue {
         let start = Instant::now();
         let mut has_woken = false;
         loop {
-            let seen = self.lock_settlements().announced;
+            let seen = self.settlements.announced();
             if self.spool.is_settled(mark, deadline)? {
                 return Ok(true);
             }
@@ -236,12 +200,7 @@ impl Queue {
             if left.is_zero() {
                 return Ok(false);
             }
-            let waited = self.settlements.1.wait_timeout_while(
-                self.lock_settlements(),
-                left.min(FLUSH_TICK),
-                |now| now.announced == seen,
-            );
-            drop(waited.unwrap_or_else(PoisonError::into_inner));
+            self.settlements.wait_for_more(seen, left.min(FLUSH_TICK));
             // Wait, because each poll slows the delivery down.
             let left = deadline.saturating_duration_since(Instant::now());
             thread::sleep((start.elapsed() / 8).min(left).min(FLUSH_TICK));
@@ -258,17 +217,6 @@ impl Queue {
         let flushed = deadline.checked_sub(counting).unwrap_or(deadline);
         let is_done = self.flush(flushed)?;
         Ok((is_done, self.stats(deadline).ok()))
-    }
-
-    fn lock_settlements(&self) -> MutexGuard<'_, Settlements> {
-        host::lock(&self.settlements.0)
-    }
-
-    /// Called by the worker before it records a settlement, so that no flush sees what is recorded and misses that it
-    /// is yet to be announced.
-    fn begin_settlement(&self) -> Settling<'_> {
-        self.lock_settlements().begun += 1;
-        Settling(self)
     }
 
     /// Reads the statistics before `deadline`.

@@ -6,6 +6,7 @@
 //! so nothing is lost if the process is killed.
 
 mod drain;
+mod origin;
 mod senders;
 
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -7,12 +7,11 @@ use std::time::{Duration, Instant};
 
 use super::super::Queue;
 use super::super::gate::{Backoff, REPEAT_OFFENDER, step_back};
+use super::origin::OriginDelivery;
 use super::senders::{FinishedDelivery, Job, Senders};
 use super::{TROUBLE, Wakeup};
 use crate::host::log;
 use crate::host::{self, Timestamp};
-use crate::http::{self, Outcome, Pool};
-use crate::options::{Endpoint, ServiceSettings};
 use crate::outcome::{Error, Receipt, Status};
 use crate::spool::{Fate, Gate, Item, Lease, LeaseError, Position, Settlement};
 
@@ -28,40 +27,6 @@ const HOUSEKEEPING: Duration = Duration::from_secs(1);
 /// cost nothing, and one of them still becomes the leader within a second.
 pub(super) const IDLE_AFTER: Duration = Duration::from_millis(if cfg!(test) { 50 } else { 30_000 });
 const POLL_IDLE: Duration = Duration::from_millis(750);
-
-/// The delivery to one origin.
-struct OriginDelivery {
-    gate: Gate,
-    service: ServiceSettings,
-    pool: Option<Arc<Pool>>,
-    in_flight: usize,
-    /// Whether the last fetch returned all items, or the origin is unreachable.
-    is_exhausted: bool,
-    /// The last logged reason why no connection to this origin can be set up.
-    trouble: Option<Error>,
-}
-
-impl OriginDelivery {
-    /// The connection pool of the origin; `None`: it cannot be set up.
-    fn pool(&mut self) -> Option<Arc<Pool>> {
-        if self.pool.is_none() {
-            match http::pool_of(&self.service) {
-                Ok(pool) => {
-                    self.pool = Some(pool);
-                    self.trouble = None;
-                }
-                Err(e) => {
-                    if self.trouble.as_ref() != Some(&e) {
-                        let origin = &self.service.endpoint.origin;
-                        log::error(|| format!("nothing can be delivered to {origin}: {e}"));
-                        self.trouble = Some(e);
-                    }
-                }
-            }
-        }
-        self.pool.clone()
-    }
-}
 
 /// The delivery of a queue by one thread.
 pub(super) struct Drain<'a> {
@@ -267,14 +232,7 @@ impl<'a> Drain<'a> {
             let delivery = self
                 .origins
                 .entry(Arc::clone(&origin))
-                .or_insert_with_key(|origin| OriginDelivery {
-                    gate,
-                    service: service_at(origin, service),
-                    pool: None,
-                    in_flight: 0,
-                    is_exhausted: false,
-                    trouble: None,
-                });
+                .or_insert_with_key(|origin| OriginDelivery::new(origin, service, gate));
             if !self.gates.contains_key(&origin) {
                 delivery.gate = gate;
             }
@@ -401,16 +359,22 @@ impl<'a> Drain<'a> {
             });
             Fate::Dead
         };
-        let is_repeated = item.attempts > REPEAT_OFFENDER;
-        let now_ms = now.unix_ms;
-        self.update_gate(
-            &job.origin,
-            &outcome,
-            fate,
-            job.is_probe,
-            is_repeated,
-            now_ms,
-        );
+        if let Some(delivery) = self.origins.get_mut(&job.origin) {
+            let before = delivery.gate;
+            // A payment is not tried again, but its failure also closes the gate for the next one.
+            let has_failed =
+                matches!(fate, Fate::Retry { .. }) || outcome.status == Status::MayHaveArrived;
+            let gate = if has_failed {
+                let counts = (before.is_open() || job.is_probe) && item.attempts <= REPEAT_OFFENDER;
+                let (dice, now) = (host::dice(), now.unix_ms);
+                before.closed(counts, outcome.retry_after, now, self.backoff, dice)
+            } else {
+                Gate::default()
+            };
+            if delivery.finish(gate, &outcome.detail, now.unix_ms) {
+                self.gates.insert(Arc::clone(&job.origin), gate);
+            }
+        }
         self.unsettled.push(Settlement {
             item,
             fate,
@@ -420,48 +384,6 @@ impl<'a> Drain<'a> {
             latency,
             at: now,
         });
-    }
-
-    fn update_gate(
-        &mut self,
-        origin: &Arc<str>,
-        outcome: &Outcome,
-        fate: Fate,
-        is_probe: bool,
-        is_repeated: bool,
-        now: u64,
-    ) {
-        let Some(delivery) = self.origins.get_mut(origin) else {
-            return;
-        };
-        delivery.in_flight = delivery.in_flight.saturating_sub(1);
-        let before = delivery.gate;
-        // A payment is not tried again, but its failure also closes the gate for the next one.
-        let has_failed =
-            matches!(fate, Fate::Retry { .. }) || outcome.status == Status::MayHaveArrived;
-        delivery.is_exhausted = false;
-        delivery.gate = match has_failed {
-            true => {
-                let counts = (before.is_open() || is_probe) && !is_repeated;
-                before.closed(counts, outcome.retry_after, now, self.backoff, host::dice())
-            }
-            false => Gate::default(),
-        };
-        if delivery.gate == before {
-            return;
-        }
-        if before.is_open() {
-            log::warn(|| {
-                let wait = delivery.gate.wait(now);
-                format!(
-                    "deliveries to {origin} are failing: {}; next try in {wait:?}",
-                    outcome.detail
-                )
-            });
-        } else if delivery.gate.is_open() {
-            log::info(|| format!("deliveries to {origin} are getting through again"));
-        }
-        self.gates.insert(Arc::clone(origin), delivery.gate);
     }
 
     /// Returns an error in a child that a callback of the host forked and that returned from the
@@ -488,7 +410,7 @@ impl<'a> Drain<'a> {
             .iter()
             .map(|(o, g)| (Arc::clone(o), *g))
             .collect();
-        let _settling = self.queue.begin_settlement();
+        let _settling = self.queue.settlements.begin();
         lease.settle(&self.unsettled, &gates)?;
         self.gates.clear();
         let settled = std::mem::take(&mut self.unsettled);
@@ -539,17 +461,5 @@ fn expired(item: Item, max_age: Duration, now: Timestamp) -> Settlement {
         detail,
         latency: Duration::ZERO,
         at: now,
-    }
-}
-
-/// The endpoint settings for an origin: those of this client, with another origin if the
-/// notification was accepted for that one.
-fn service_at(origin: &str, own: &ServiceSettings) -> ServiceSettings {
-    if own.endpoint.origin == origin {
-        return own.clone();
-    }
-    ServiceSettings {
-        endpoint: Endpoint::from_stored(origin),
-        ..own.clone()
     }
 }
