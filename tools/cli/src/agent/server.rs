@@ -9,6 +9,7 @@ use std::time::Duration;
 use esales_notify_serving::{Activity, Heads, InFlight};
 use hyper::Request;
 use hyper::body::Incoming;
+use hyper::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -129,8 +130,14 @@ impl Server {
         let service = service_fn(|request: Request<Incoming>| {
             let in_flight = InFlight::new(&activity);
             let (requests, last) = (Arc::clone(&self.requests), Arc::clone(&last));
+            let stop = self.stop.clone();
             async move {
-                let answer = requests.answer(request, is_local).await;
+                let mut answer = requests.answer(request, is_local).await;
+                // The connection may be in the middle of a poll that began before the signal.
+                if *stop.borrow() {
+                    let close = HeaderValue::from_static("close");
+                    answer.headers_mut().insert(CONNECTION, close);
+                }
                 drop(in_flight);
                 *last.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
                 Ok::<_, Infallible>(answer)
@@ -149,8 +156,6 @@ impl Server {
         let mut next_look = Instant::now() + IDLE_TIMEOUT;
         loop {
             tokio::select! {
-                biased;
-                // Checked before the answer: an answer after the signal has the header `Connection: close`.
                 () = &mut stopped => break,
                 _ = http.as_mut() => return,
                 _ = pressure.changed() => {
