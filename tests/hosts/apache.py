@@ -80,7 +80,7 @@ class Apache(WebServer):
             self.process = subprocess.Popen(["sh", "-c", command], env=self._environment, stdout=errors, stderr=errors,
                                             start_new_session=True)
         try:
-            wait_for(self._answers, "Apache does not start", 60)
+            wait_for(self._answers, "Apache does not start")
         except BaseException:
             self._stop()
             raise
@@ -107,7 +107,7 @@ class Apache(WebServer):
         """`apachectl graceful`; waits until the new workers have started."""
         ready = self.log().count("resuming normal operations")
         self.process.send_signal(signal.SIGUSR1)
-        wait_for(lambda: self.log().count("resuming normal operations") > ready, "Apache does not restart", 60)
+        wait_for(lambda: self.log().count("resuming normal operations") > ready, "Apache does not restart")
 
     def assert_well(self, views=()):
         """No crash, no zombie, and no page broke but under a worker that was killed. Returns how many did."""

@@ -41,7 +41,7 @@ def post(address, form, cookies=None, user=None):
 
 
 def received(sandbox, count):
-    wait_for(lambda: len(sandbox.received()) >= count, "the event does not arrive", 60)
+    wait_for(lambda: len(sandbox.received()) >= count, "the event does not arrive")
     return [one["notification"] | one for one in sandbox.received()][-1]
 
 

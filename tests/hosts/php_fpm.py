@@ -92,11 +92,11 @@ class PhpFpm(WebServer):
         self.nginx = None
         try:
             wait_for(lambda: self._runs(self.fpm, "fpm") and "ready to handle connections" in self.log(),
-                     "php-fpm does not start", 60)
+                     "php-fpm does not start")
             with open(folder / "nginx.err", "wb") as errors:
                 self.nginx = subprocess.Popen(
                     ["/usr/sbin/nginx", "-p", str(folder), "-c", str(folder / "nginx.conf")], stdout=errors, stderr=errors)
-            wait_for(lambda: self._runs(self.nginx, "nginx") and self._answers(), "nginx does not start", 60)
+            wait_for(lambda: self._runs(self.nginx, "nginx") and self._answers(), "nginx does not start")
         except BaseException:
             self._kill()
             raise
@@ -123,7 +123,7 @@ class PhpFpm(WebServer):
         """Reloads like `systemctl reload php8.2-fpm`; waits until the new master is ready."""
         ready = self.log().count("ready to handle connections")
         self.fpm.send_signal(signal.SIGUSR2)
-        wait_for(lambda: self.log().count("ready to handle connections") > ready, "php-fpm does not reload", 60)
+        wait_for(lambda: self.log().count("ready to handle connections") > ready, "php-fpm does not reload")
 
     def answered(self):
         """The number of answered pages."""

@@ -75,7 +75,7 @@ def served(command, env, log):
             with contextlib.suppress(OSError):
                 return post(address, {})[0] == 200
 
-        wait_for(answers, "the page is not served", 60)
+        wait_for(answers, "the page is not served")
         yield address
     finally:
         process.kill()

@@ -78,7 +78,7 @@ class Server(WebServer):
             self.process = subprocess.Popen(self.command(), env=self.environment, cwd=self.shop.public, stdout=log,
                                             stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
         try:
-            wait_for(self._has_workers, "the server does not start", 60)
+            wait_for(self._has_workers, "the server does not start")
         except BaseException:
             self._stop()
             raise
@@ -109,7 +109,7 @@ class Server(WebServer):
         before, starts = set(self.workers()), len(re.findall(self.STARTS, self.log(), re.M))
         self.process.send_signal(signal.SIGHUP)
         wait_for(lambda: len(re.findall(self.STARTS, self.log(), re.M)) > starts and not before & set(self.workers()),
-                 "the server does not reload", 60)
+                 "the server does not reload")
 
     def assert_well(self, views=()):
         """Asserts that every worker ended normally, that no zombie is left, that no page broke except under a killed
