@@ -8,7 +8,7 @@ import os
 
 import pytest
 from counting import Service
-from spool_files import attempts, delete, leader
+from spool_files import attempts, delete, leader, segments
 from test_disk import produced
 from test_kill import Accepted, kill
 from waiting import wait_for
@@ -118,6 +118,44 @@ def test_pending_events_arrive_when_a_file_is_removed_while_no_process_delivers(
     kill(drainer)
     # The journal is rebuilt from the receipts.
     assert all(len(times) == 1 for times in service.ids.values())
+
+
+@pytest.mark.parametrize("how", ["removed", "emptied", "damaged"])
+@pytest.mark.parametrize("several", [False, True], ids=["one origin", "two origins"])
+def test_counted_events_are_dropped_when_their_segment_is_lost_while_no_process_delivers(
+        spooler, service, options, counters, tmp_path, how, several):
+    """The journal counts them as pending, and no process has the file open. What is enqueued afterwards is not put where the
+    leader has read already."""
+    spool = options["spool"]
+    service.tell(503)
+    drainer = spooler("drain", options=options)
+    ids, _, _ = produced(spooler, "lost", 20, options)
+    if several:
+        ids += produced(spooler, "elsewhere", 30, {**options, "base_url": "http://127.0.0.1:9"})[0]
+    wait_for(lambda: counters(spool)["pending"] == len(ids) and attempts(spool) > 1, "they are not counted", LONG_S)
+    kill(drainer)
+    (segment,) = segments(spool)
+    left = 0
+    if how == "removed":
+        segment.unlink()
+    elif how == "emptied":
+        os.truncate(segment, 0)
+    else:
+        # In the middle of a line. The first line is empty.
+        left = 3
+        os.truncate(segment, sum(len(line) for line in segment.read_bytes().splitlines(True)[:left + 1]) + 20)
+    service.tell(204)
+    log = tmp_path / "log"
+    with open(log, "w") as stream:
+        drainer = spooler("drain", options=options, stderr=stream)
+    later, _, _ = produced(spooler, "later", 5, options)
+    wait_for(lambda: set(later) <= set(service.ids), "lost", LONG_S)
+    wait_for(lambda: counters(spool)["pending"] == 0, "lost events are pending", LONG_S)
+    kill(drainer)
+    report = counters(spool)
+    assert report["dropped"] == len(ids) - left and report["delivered"] == left + len(later), report
+    assert set(service.ids) == {*ids[:left], *later} and all(len(times) == 1 for times in service.ids.values())
+    assert "notifications are lost" in log.read_text(), log.read_text()
 
 
 def test_dead_letters_count_as_dropped_when_their_file_is_removed(spooler, service, options, drainers, counters):

@@ -1,7 +1,7 @@
 //! The producer: appends with one `write` to the current segment, and checks regularly that it is
 //! still the current one.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
@@ -12,6 +12,7 @@ use super::disk;
 use super::line::{self, HEAD};
 use super::lock;
 use super::record;
+use super::state::Batch;
 use super::sync::SharedFile;
 use super::view::View;
 use super::{GRACE, SEGMENT_SIZE, Settings, journal, segment_name};
@@ -253,10 +254,12 @@ impl Producer {
         now: Duration,
         deadline: Instant,
     ) -> io::Result<()> {
+        let last = last_batch(directory)?;
         let is_present = |p: &Present| -> io::Result<Option<u64>> {
             let metadata = p.file.file.metadata()?;
             let next = directory.file(&segment_name(p.number + 1));
-            Ok((metadata.nlink() > 0 && !next.exists()).then_some(metadata.len()))
+            let is_whole = metadata.nlink() > 0 && !is_cut(&last, p.number, metadata.len());
+            Ok((is_whole && !next.exists()).then_some(metadata.len()))
         };
         let mut length = match &self.present {
             Some(present) => is_present(present)?,
@@ -264,11 +267,11 @@ impl Producer {
         };
         if length.is_none() {
             // Within the grace period the leader deletes only segments that it has read.
-            let was_removed = self.present.as_ref().is_some_and(|p| {
-                now.saturating_sub(p.seen) < GRACE
-                    && p.file.file.metadata().is_ok_and(|m| m.nlink() == 0)
+            let was_lost = self.present.as_ref().is_some_and(|p| {
+                let is_lost = |m: fs::Metadata| m.nlink() == 0 || is_cut(&last, p.number, m.len());
+                now.saturating_sub(p.seen) < GRACE && p.file.file.metadata().is_ok_and(is_lost)
             });
-            if was_removed {
+            if was_lost {
                 self.again.append(&mut self.since_look);
             }
             self.since_look.clear();
@@ -289,7 +292,8 @@ impl Producer {
             length = Some(0);
         }
         let length = length.unwrap_or(0);
-        let (lines_left, is_near) = self.room(directory, view, settings, length, deadline)?;
+        let (lines_left, is_near) =
+            self.room(directory, view, settings, &last, length, deadline)?;
         if let Some(present) = &mut self.present {
             self.since_look.clear();
             self.since_look.shrink_to(KEPT);
@@ -315,6 +319,7 @@ impl Producer {
         directory: &SpoolDirectory,
         view: &mut View,
         settings: &Settings,
+        last: &Batch,
         length: u64,
         deadline: Instant,
     ) -> io::Result<(u64, bool)> {
@@ -326,18 +331,6 @@ impl Producer {
         let Some(number) = self.present.as_ref().map(|p| p.number) else {
             return Ok((0, true));
         };
-        let last = match journal::last_epoch(directory)? {
-            Some(epoch) => {
-                let name = journal::name(epoch);
-                match directory.open_file(OpenOptions::new().read(true), &name) {
-                    Ok(file) => journal::last_batch(&file)?,
-                    Err(e) if e.kind() == io::ErrorKind::NotFound => None,
-                    Err(e) => return Err(e),
-                }
-            }
-            None => None,
-        }
-        .unwrap_or_default();
         let unread = match number == last.newest {
             true => length.saturating_sub(last.newest_scanned.into()),
             false if number == last.newest + 1 => length + SEGMENT_SIZE,
@@ -380,10 +373,29 @@ impl Producer {
                 None => next_number(directory, was.as_ref().map_or(0, |w| w.number))?,
             };
             if self.open(directory, number, newest.is_none())? {
-                return Ok(());
+                return self.leave_cut_segment(directory);
             }
         }
         Err(io::ErrorKind::TimedOut.into())
+    }
+
+    /// Begins the next segment if the end of the newest one is missing.
+    fn leave_cut_segment(&mut self, directory: &SpoolDirectory) -> io::Result<()> {
+        let Some(present) = &self.present else {
+            return Ok(());
+        };
+        let (number, length) = (present.number, present.file.file.metadata()?.len());
+        if !is_cut(&last_batch(directory)?, number, length) {
+            return Ok(());
+        }
+        log::error(|| {
+            format!(
+                "the end of {} of the spool {} is missing; a new segment begins",
+                segment_name(number),
+                directory.path.display()
+            )
+        });
+        self.begin_next(directory)
     }
 
     /// Begins the segment after the current one, or uses one that another producer has begun.
@@ -439,6 +451,25 @@ fn next_number(directory: &SpoolDirectory, used: u32) -> io::Result<u32> {
     let mut view = View::default();
     view.read_journal(directory)?;
     Ok(view.state.newest.max(used) + 1)
+}
+
+/// The newest record of the journal.
+fn last_batch(directory: &SpoolDirectory) -> io::Result<Batch> {
+    let Some(epoch) = journal::last_epoch(directory)? else {
+        return Ok(Batch::default());
+    };
+    let name = journal::name(epoch);
+    match directory.open_file(OpenOptions::new().read(true), &name) {
+        Ok(file) => Ok(journal::last_batch(&file)?.unwrap_or_default()),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Batch::default()),
+        Err(e) => Err(e),
+    }
+}
+
+/// Whether a segment is shorter than what a leader has read of it, as it may be after a power loss. The leader would not find
+/// what is appended in its place.
+fn is_cut(last: &Batch, number: u32, length: u64) -> bool {
+    number == last.newest && length < u64::from(last.newest_scanned)
 }
 
 /// For the leader: appends notifications from a segment that it has just deleted to the current
