@@ -254,6 +254,7 @@ impl Producer {
         now: Duration,
         deadline: Instant,
     ) -> io::Result<()> {
+        // Before the lengths: see `leave_cut_segment`.
         let last = last_batch(directory)?;
         let is_present = |p: &Present| -> io::Result<Option<u64>> {
             let metadata = p.file.file.metadata()?;
@@ -384,8 +385,10 @@ impl Producer {
         let Some(present) = &self.present else {
             return Ok(());
         };
-        let (number, length) = (present.number, present.file.file.metadata()?.len());
-        if !is_cut(&last_batch(directory)?, number, length) {
+        let number = present.number;
+        // Before the length: others append, and a leader reads on, meanwhile.
+        let last = last_batch(directory)?;
+        if !is_cut(&last, number, present.file.file.metadata()?.len()) {
             return Ok(());
         }
         log::error(|| {
