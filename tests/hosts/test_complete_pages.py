@@ -84,7 +84,10 @@ def test_php_page_is_served_when_ffi_is_off(shop, sandbox):
         running.assert_well()
 
 
-@pytest.fixture(scope="session", params=[pytest.param(name, marks=pytest.mark.xdist_group(f"{name} page")) for name in ("c", "cpp", "rust")])
+LANGUAGES = [pytest.param(name, marks=pytest.mark.xdist_group(f"{name} page")) for name in ("c", "cpp", "rust")]
+
+
+@pytest.fixture(scope="session", params=LANGUAGES)
 def cgi_program(request, root, library_dir, tmp_path_factory):
     """The page of a language that is compiled, which finds the library in a folder beside it."""
     program = tmp_path_factory.mktemp("cgi") / "shop.cgi"
