@@ -169,9 +169,21 @@ fn push(out: &mut Vec<u8>, batch: &Batch) -> io::Result<()> {
     }
 }
 
-/// The last valid batch of a journal file, read from its end. It has the sums, but not the rest of
-/// the state.
-pub(super) fn last_batch(file: &File) -> io::Result<Option<Batch>> {
+/// The last valid batch of the last leader's journal; without one, an empty batch. It has the sums, but not the rest of the
+/// state.
+pub(super) fn last_batch(directory: &SpoolDirectory) -> io::Result<Batch> {
+    let Some(epoch) = last_epoch(directory)? else {
+        return Ok(Batch::default());
+    };
+    match directory.open_file(OpenOptions::new().read(true), &name(epoch)) {
+        Ok(file) => Ok(last_batch_of(&file)?.unwrap_or_default()),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Batch::default()),
+        Err(e) => Err(e),
+    }
+}
+
+/// The last valid batch of a journal file, read from its end.
+fn last_batch_of(file: &File) -> io::Result<Option<Batch>> {
     const END: u64 = 8 << 10;
     let length = file.metadata()?.len();
     for piece in [END, END << 6, u64::MAX] {

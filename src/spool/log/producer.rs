@@ -255,7 +255,7 @@ impl Producer {
         deadline: Instant,
     ) -> io::Result<()> {
         // Before the lengths: see `leave_cut_segment`.
-        let last = last_batch(directory)?;
+        let last = journal::last_batch(directory)?;
         let is_present = |p: &Present| -> io::Result<Option<u64>> {
             let metadata = p.file.file.metadata()?;
             let next = directory.file(&segment_name(p.number + 1));
@@ -387,7 +387,7 @@ impl Producer {
         };
         let number = present.number;
         // Before the length: others append, and a leader reads on, meanwhile.
-        let last = last_batch(directory)?;
+        let last = journal::last_batch(directory)?;
         if !is_cut(&last, number, present.file.file.metadata()?.len()) {
             return Ok(());
         }
@@ -454,19 +454,6 @@ fn next_number(directory: &SpoolDirectory, used: u32) -> io::Result<u32> {
     let mut view = View::default();
     view.read_journal(directory)?;
     Ok(view.state.newest.max(used) + 1)
-}
-
-/// The newest record of the journal.
-fn last_batch(directory: &SpoolDirectory) -> io::Result<Batch> {
-    let Some(epoch) = journal::last_epoch(directory)? else {
-        return Ok(Batch::default());
-    };
-    let name = journal::name(epoch);
-    match directory.open_file(OpenOptions::new().read(true), &name) {
-        Ok(file) => Ok(journal::last_batch(&file)?.unwrap_or_default()),
-        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Batch::default()),
-        Err(e) => Err(e),
-    }
 }
 
 /// Whether a segment is shorter than what a leader has read of it, as it may be after a power loss. The leader would not find
