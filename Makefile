@@ -44,7 +44,7 @@ WITHOUT_MAKE = env -u MAKEFLAGS -u MFLAGS
 RUN = $(WITHOUT_MAKE) ESALES_NOTIFY_LIBRARY=$(LIBRARY) ESALES_NOTIFY_COMMAND=$(COMMAND) \
 	ESALES_NOTIFY_TEST_PANIC_LIBRARY=$(PANIC_LIBRARY)
 
-.PHONY: demo check test mutants coverage soak screenshot docs site deny advisories build generate tools lint lint-features test-rust test-outside test-bindings test-python test-php test-csharp headers bench sanitize fuzz clean
+.PHONY: demo check test mutants coverage soak screenshot docs site deny advisories build generate tools lint lint-features test-rust test-outside test-bindings test-python test-php test-csharp bench sanitize fuzz clean
 
 demo:
 	@echo "Building the command and the library, which takes a minute or two when nothing is built yet ..."
@@ -53,12 +53,13 @@ demo:
 
 # Link-time optimisation keeps one processor busy, and downloads keep none: so these run beside other work. The suite that
 # takes longest begins first, because nothing is left that it would wait for. The library's linker is in a Python
-# environment, which Debian's Python makes only with a package of the tools.
+# environment, which Debian's Python makes only with a package of the tools. Cargo's incremental compilation is off,
+# because it makes a first build a quarter slower.
 test:
 	rm -rf $(TIMES)
 	python3 -c 'import ensurepip' 2>/dev/null || $(MAKE) tools
-	$(MAKE) -j 3 --output-sync=target $(PANIC_LIBRARY) tools portable target/chroot/tools.tar lint test-rust
-	$(MAKE) -j 3 --output-sync=target TESTED= test-outside test-packages test-bindings
+	CARGO_INCREMENTAL=0 $(MAKE) -j 3 --output-sync=target $(PANIC_LIBRARY) tools portable target/chroot/tools.tar lint test-rust
+	CARGO_INCREMENTAL=0 $(MAKE) -j 3 --output-sync=target TESTED= test-outside test-packages test-bindings
 	python3 tools/slowest.py $(TIMES)
 
 # A contributor runs this before a push. Other languages and single features are tested by `make test`, and so is a spool in
@@ -117,12 +118,9 @@ build:
 	cargo rustc --locked --lib --crate-type cdylib,staticlib --features guest
 	ln -sf libesales_notify.so target/debug/libesales_notify.so.0
 
-# Generates the parts that several languages share from the tables of the Rust source. A test of `make test-rust` fails
-# if a committed file differs. The first run writes the files that depend only on the tables, because the header's test
-# does not compile without the sandbox's new members. The second run writes the files that depend on the new header.
+# Generates the headers, and the parts that several languages share, from the Rust source. A test of `make test-rust` fails
+# if a committed file differs.
 generate:
-	cargo run --locked --quiet -p esales-notify-generate
-	$(MAKE) headers
 	cargo run --locked --quiet -p esales-notify-generate
 
 # Debian packages, the Python environment and the .NET runtime that the suites need.
@@ -162,10 +160,6 @@ test-php: $(TESTED)
 test-csharp: $(TESTED)
 	$(RUN) bash bindings/csharp/test.sh mono
 	$(RUN) bash bindings/csharp/test.sh dotnet $(DOTNET)
-
-# Writes the committed headers. `make test-rust` fails if they differ from the source (tests/headers.rs).
-headers:
-	env ESALES_NOTIFY_WRITE_HEADERS=1 cargo test --locked -p esales-notify --test headers
 
 include packaging/packages.mk
 

@@ -124,7 +124,7 @@
 //!
 //! | feature | brings | without it |
 //! |---|---|---|
-//! | `capi` | the exported C functions of `libesales_notify` | the build needs no cbindgen |
+//! | `capi` | the exported C functions of `libesales_notify` | |
 //! | `log-spool` | queues in a directory, `SpoolAdmin` | the option `spool` is refused with [`Status::InvalidConfig`] |
 //! | `redis-spool` | queues in a Redis or Valkey, for several machines; brings `log-spool` | a `spool` of `redis://` is refused with [`Status::InvalidConfig`] |
 //! | `diagnose` | `Probe`: checks the connection to the service step by step | |

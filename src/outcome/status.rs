@@ -1,4 +1,4 @@
-//! The table of status codes. It uses no other module, because the build script compiles this file too.
+//! The table of status codes.
 
 use std::ffi::CStr;
 use std::fmt;

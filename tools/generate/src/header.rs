@@ -1,4 +1,4 @@
-//! The committed C header as data. The parser reads only what cbindgen writes.
+//! The C header as data. The parser reads only what cbindgen writes.
 
 /// A struct's member or a function's parameter.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,8 +1,9 @@
 //! Generates the common parts of several languages into committed files: `make generate`.
 //!
 //! The only definitions are the tables of the Rust source: `src/outcome/status.rs`, `src/notification/kind.rs`,
-//! `src/options/table.rs`, and the structs and functions of `src/ffi`, which are read from the header.
+//! `src/options/table.rs`, and the structs and functions of `src/ffi`, which cbindgen writes into the C header.
 
+mod c;
 mod csharp;
 mod docs;
 mod header;
@@ -18,6 +19,7 @@ mod text;
 #[path = "../../../src/notification/kind.rs"]
 mod kind;
 
+use std::error::Error;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -72,9 +74,17 @@ impl Output {
     }
 }
 
-fn outputs(root: &Path) -> io::Result<Vec<Output>> {
-    let header = header::Header::parse(&fs::read_to_string(root.join("include/esales_notify.h"))?);
-    let mut all = python::outputs(&header);
+fn outputs(root: &Path) -> Result<Vec<Output>, Box<dyn Error>> {
+    let text = c::header(root)?;
+    let header = header::Header::parse(&text);
+    let mut all = vec![
+        Output::file("include/esales_notify.h".to_owned(), text),
+        Output::file(
+            "bindings/php/resources/esales_notify.h".to_owned(),
+            c::header_for_php(root)?,
+        ),
+    ];
+    all.extend(python::outputs(&header));
     all.extend(php::outputs(&header));
     all.extend(csharp::outputs(&header));
     all.extend(docs::outputs(&header));
@@ -84,7 +94,7 @@ fn outputs(root: &Path) -> io::Result<Vec<Output>> {
 }
 
 /// Each path whose content must change, with the new text.
-fn different(root: &Path) -> io::Result<Vec<(PathBuf, String)>> {
+fn different(root: &Path) -> Result<Vec<(PathBuf, String)>, Box<dyn Error>> {
     let mut found: Vec<(PathBuf, String)> = Vec::new();
     for output in outputs(root)? {
         let path = root.join(&output.path);
@@ -105,7 +115,7 @@ fn different(root: &Path) -> io::Result<Vec<(PathBuf, String)>> {
     Ok(found)
 }
 
-fn generate(root: &Path) -> io::Result<()> {
+fn generate(root: &Path) -> Result<(), Box<dyn Error>> {
     for (path, text) in different(root)? {
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder)?;

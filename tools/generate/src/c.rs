@@ -1,44 +1,46 @@
-//! The headers of the C API, by cbindgen. Part of the build script.
+//! The headers of the C API, by cbindgen.
 
+use std::error::Error;
 use std::fmt::Write as _;
 use std::path::Path;
-use std::{env, error::Error, fs};
 
-// The two tables need no other module. The library is compiled from the same rows as the header.
-#[allow(dead_code, unused_imports)]
-#[path = "../src/notification/kind.rs"]
-mod kind;
-#[allow(dead_code)]
-#[path = "../src/outcome/status.rs"]
-mod status;
+use esales_notify::{Group, Status};
+
+use crate::kind;
 
 /// A marker in cbindgen's output, which the constants and the initialisers replace.
 const CONSTANTS: &str = "\n/* constants */\n";
 
-/// Writes both headers into OUT_DIR.
-pub(crate) fn generate() -> Result<(), Box<dyn Error>> {
-    println!("cargo:rerun-if-changed=src");
-    println!("cargo:rerun-if-changed=cbindgen.toml");
-    println!("cargo:rerun-if-changed=cbindgen-php.toml");
-    println!("cargo:rerun-if-changed=Cargo.toml");
-    let root = env::var("CARGO_MANIFEST_DIR")?;
-    let root = Path::new(&root);
-    let mut c = cbindgen::Config::from_file(root.join("cbindgen.toml"))?;
-    c.after_includes = Some(CONSTANTS.to_owned());
-    let php = cbindgen::Config::from_file(root.join("cbindgen-php.toml"))?;
-    write(root, c, "include/esales_notify.h")?;
-    write(root, php, "bindings/php/resources/esales_notify.h")
+/// `include/esales_notify.h`.
+pub(crate) fn header(root: &Path) -> Result<String, Box<dyn Error>> {
+    let mut config = cbindgen::Config::from_file(root.join("cbindgen.toml"))?;
+    config.after_includes = Some(CONSTANTS.to_owned());
+    let header = written(root, config)?;
+    let constants = [constants()?, initialisers(&header)?].concat();
+    Ok(header.replace(CONSTANTS, &constants))
+}
+
+/// The header for PHP's FFI.
+pub(crate) fn header_for_php(root: &Path) -> Result<String, Box<dyn Error>> {
+    let config = cbindgen::Config::from_file(root.join("cbindgen-php.toml"))?;
+    written(root, config)
+}
+
+fn written(root: &Path, config: cbindgen::Config) -> Result<String, Box<dyn Error>> {
+    let mut header = Vec::new();
+    cbindgen::generate_with_config(root, config)?.write(&mut header);
+    Ok(String::from_utf8(header)?)
 }
 
 /// The macros of the version, the codes and the kinds.
 fn constants() -> Result<String, std::fmt::Error> {
-    let version = env::var("CARGO_PKG_VERSION").unwrap_or_default();
+    let version = env!("CARGO_PKG_VERSION");
     let mut out = format!(
         "\n/** The version of this header. esales_version() returns the version of the library. */\n#define ESALES_VERSION \"{version}\"\n\n"
     );
-    for group in status::Group::ALL {
+    for group in Group::ALL {
         writeln!(out, "/* {} */\n", group.text())?;
-        for status in status::Status::ALL {
+        for status in Status::ALL {
             if status.group() == *group {
                 constant(&mut out, status.name(), status.code(), status.text())?;
             }
@@ -92,18 +94,4 @@ fn initialisers(header: &str) -> Result<String, std::fmt::Error> {
         )?;
     }
     Ok(out)
-}
-
-/// Writes the header to OUT_DIR, under the path at which it is committed.
-fn write(root: &Path, config: cbindgen::Config, path: &str) -> Result<(), Box<dyn Error>> {
-    let mut header = Vec::new();
-    cbindgen::generate_with_config(root, config)?.write(&mut header);
-    let header = String::from_utf8(header)?;
-    let header = header.replace(CONSTANTS, &[constants()?, initialisers(&header)?].concat());
-    let path = Path::new(&env::var("OUT_DIR")?).join(path);
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
-    }
-    fs::write(path, header)?;
-    Ok(())
 }
