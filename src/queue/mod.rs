@@ -297,6 +297,9 @@ mod tests {
         fn receipt(&self, _: &str, _: Timestamp, _: Instant) -> Result<Option<Receipt>, Error> {
             unimplemented!()
         }
+        fn known(&self, _: &HashSet<&str>, _: Instant) -> Result<HashSet<String>, Error> {
+            unimplemented!()
+        }
         fn mark(&self, _: Instant) -> Result<Option<Position>, Error> {
             Ok(Some(Position(1)))
         }

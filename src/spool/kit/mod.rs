@@ -163,6 +163,7 @@ macro_rules! conformance_tests {
                 receipt_is_discarded_after_its_retention
                 receipts_are_not_kept_when_the_retention_is_zero
                 receipts_of_the_last_20000_are_kept
+                known_ids_are_those_with_a_receipt
             }
             dead {
                 dead_letter_is_returned_with_its_details

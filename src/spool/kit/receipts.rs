@@ -263,3 +263,17 @@ pub(crate) fn receipts_of_the_last_20000_are_kept<E: Engine>() {
     }
     assert_eq!(counts(&*spool), [many, many, 0, 0, 0, 0]);
 }
+
+pub(crate) fn known_ids_are_those_with_a_receipt<E: Engine>() {
+    let engine = E::new(&settings());
+    let spool = engine.open();
+    push_all(&*spool, 1..=2);
+    let mut lease = lead(&*spool);
+    let fetched = fetch(&mut *lease, SHOP, at(0));
+    settle(&mut *lease, &fetched, Fate::Delivered);
+    lease.release();
+    let asked = HashSet::from(["n-1", "n-2", "n-9"]);
+    let known = spool.known(&asked, soon()).unwrap();
+    assert_eq!(known, HashSet::from(["n-1".to_owned(), "n-2".to_owned()]));
+    assert!(spool.known(&HashSet::new(), soon()).unwrap().is_empty());
+}

@@ -126,6 +126,10 @@ impl<I: Interceptor> Ledger for Wrapped<I> {
         self.read(|inner| inner.receipt(id, now, deadline))
     }
 
+    fn known(&self, ids: &HashSet<&str>, deadline: Instant) -> Result<HashSet<String>, Error> {
+        self.read(|inner| inner.known(ids, deadline))
+    }
+
     fn mark(&self, deadline: Instant) -> Result<Option<Position>, Error> {
         self.read(|inner| inner.mark(deadline))
     }

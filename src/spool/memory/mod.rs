@@ -188,6 +188,10 @@ impl Ledger for MemorySpool {
         Ok(self.lock().receipt(id, now))
     }
 
+    fn known(&self, ids: &HashSet<&str>, _deadline: Instant) -> Result<HashSet<String>, Error> {
+        Ok(self.lock().receipts.known(ids))
+    }
+
     fn mark(&self, _deadline: Instant) -> Result<Option<Position>, Error> {
         Ok(Some(self.lock().last_position))
     }

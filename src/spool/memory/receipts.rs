@@ -64,6 +64,14 @@ impl Receipts {
         self.is_fresh(*at, now).then_some(receipt)
     }
 
+    /// The ids among these that have a receipt.
+    pub(super) fn known(&self, ids: &HashSet<&str>) -> HashSet<String> {
+        let all = self.receipts.iter().map(|(_, receipt)| &receipt.id);
+        all.filter(|id| ids.contains(id.as_str()))
+            .cloned()
+            .collect()
+    }
+
     pub(super) fn forget_old(&mut self, now: Timestamp) {
         while let Some((at, _)) = self.receipts.front()
             && !self.is_fresh(*at, now)

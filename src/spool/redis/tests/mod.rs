@@ -45,6 +45,13 @@ struct RedisEngine<P> {
     program: PhantomData<P>,
 }
 
+impl<P> RedisEngine<P> {
+    fn open_engine(&self) -> RedisSpool {
+        // The test cases use invented times, so no time is converted.
+        RedisSpool::new(&self.place, &self.settings, true, None).unwrap()
+    }
+}
+
 fn place(url: &str) -> EnginePlace {
     match SpoolPlace::parse(url).unwrap() {
         SpoolPlace::Engine(place) => place,
@@ -77,9 +84,7 @@ impl<P: Program> Engine for RedisEngine<P> {
     }
 
     fn open(&self) -> Box<dyn Spool> {
-        // The test cases use invented times, so no time is converted.
-        let spool = RedisSpool::new(&self.place, &self.settings, true, None);
-        Box::new(spool.unwrap())
+        Box::new(self.open_engine())
     }
 
     fn expire_lease(&self) {
@@ -107,6 +112,46 @@ impl<P: Program> Engine for RedisEngine<P> {
         self.server.restart();
         self.expire_lease();
         Some(())
+    }
+}
+
+/// The same with a fallback, which must change nothing while the engine answers. A crash cannot be armed, because the
+/// fallback would accept what the engine does not.
+struct WithFallback<P> {
+    engine: RedisEngine<P>,
+    folder: tempfile::TempDir,
+}
+
+impl<P: Program> Engine for WithFallback<P> {
+    const SURVIVES: bool = true;
+    const IS_SHARED: bool = true;
+    const DEAD_ORDER: DeadOrder = RedisEngine::<P>::DEAD_ORDER;
+    const MODEL_STEPS: u32 = 500;
+    const IGNORES_REPEATED_IDS: bool = true;
+
+    fn new(settings: &QueueSettings) -> WithFallback<P> {
+        WithFallback {
+            engine: RedisEngine::new(settings),
+            folder: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    fn open(&self) -> Box<dyn Spool> {
+        let engine = self.engine.open_engine();
+        let path = self.folder.path().join("fallback");
+        Box::new(FallbackSpool::new(engine, &path, &self.engine.settings, true).unwrap())
+    }
+
+    fn expire_lease(&self) {
+        self.engine.expire_lease();
+    }
+
+    fn restart(&mut self) {
+        self.engine.restart();
+    }
+
+    fn power_cut(&mut self) -> Option<()> {
+        self.engine.power_cut()
     }
 }
 
@@ -152,6 +197,12 @@ mod on_redis {
     conformance_tests!(RedisEngine<Redis>);
     fault_tests!(RedisEngine<Redis>);
     tests_with_servers!(Redis);
+}
+
+mod on_redis_with_fallback {
+    use super::*;
+
+    conformance_tests!(WithFallback<Redis>);
 }
 
 mod on_valkey {
