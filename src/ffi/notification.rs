@@ -43,10 +43,6 @@ unsafe impl Growing for esales_line {
         sized::up_to::<Self>(offset_of!(Self, selling_price), size_of::<*const c_char>()),
         sized::up_to::<Self>(offset_of!(Self, cost), size_of::<*const c_char>()),
     ];
-
-    fn set_struct_size(&mut self, size: u32) {
-        self.struct_size = size;
-    }
 }
 
 /// What happened. Begin with ESALES_NOTIFICATION_INIT, then set kind and the members of that kind.
@@ -87,10 +83,6 @@ unsafe impl Growing for esales_notification {
         sized::up_to::<Self>(offset_of!(Self, line_count), size_of::<usize>()),
         sized::up_to::<Self>(offset_of!(Self, private_key), size_of::<*const c_char>()),
     ];
-
-    fn set_struct_size(&mut self, size: u32) {
-        self.struct_size = size;
-    }
 }
 
 /// Sends a notification and waits for the answer. The call returns within the option timeout_ms,

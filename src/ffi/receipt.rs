@@ -40,10 +40,6 @@ unsafe impl Growing for esales_receipt {
         sized::up_to::<Self>(offset_of!(Self, id), 129),
         sized::up_to::<Self>(offset_of!(Self, detail), 256),
     ];
-
-    fn set_struct_size(&mut self, size: u32) {
-        self.struct_size = size;
-    }
 }
 
 /// Checks the caller's receipt and writes ESALES_INTERNAL into it, which stays there if the call

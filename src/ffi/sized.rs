@@ -22,8 +22,6 @@ use crate::outcome::Error;
 pub(super) unsafe trait Growing {
     /// The sizes in all released headers, oldest first. The last one is the present size.
     const SIZES: &'static [usize];
-
-    fn set_struct_size(&mut self, size: u32);
 }
 
 /// The size of the struct `T` in the version in which the member at `offset`, with `size` bytes,
@@ -101,15 +99,15 @@ impl<T: Growing> CallerStruct<T> {
     }
 
     /// Writes the part of `value` that the caller's struct has. Its `struct_size` is not changed.
-    pub(super) fn write(&self, mut value: T) {
-        value.set_struct_size(self.size);
+    pub(super) fn write(&self, value: T) {
+        let first = size_of::<u32>();
         // SAFETY: the caller of `new` promised a writable struct of this size, which is not larger
-        // than ours.
+        // than ours, and of which `struct_size` is the first member.
         unsafe {
             std::ptr::copy_nonoverlapping(
-                (&raw const value).cast::<u8>(),
-                self.pointer.cast::<u8>(),
-                self.size as usize,
+                (&raw const value).cast::<u8>().add(first),
+                self.pointer.cast::<u8>().add(first),
+                self.size as usize - first,
             );
         }
     }
@@ -143,10 +141,6 @@ mod tests {
     unsafe impl Growing for New {
         const SIZES: &'static [usize] =
             &[up_to::<New>(offset_of!(New, letters), 3), size_of::<New>()];
-
-        fn set_struct_size(&mut self, size: u32) {
-            self.struct_size = size;
-        }
     }
 
     /// The older struct, followed by other memory of the caller.

@@ -84,10 +84,6 @@ unsafe impl Growing for esales_stats {
         sized::up_to::<Self>(offset_of!(Self, latency_p99_us), size_of::<u64>()),
         sized::up_to::<Self>(offset_of!(Self, lost), size_of::<u64>()),
     ];
-
-    fn set_struct_size(&mut self, size: u32) {
-        self.struct_size = size;
-    }
 }
 
 /// Checks the caller's struct.

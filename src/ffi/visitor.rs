@@ -34,10 +34,6 @@ unsafe impl Growing for esales_visitor {
         sized::up_to::<Self>(offset_of!(Self, session_key), size_of::<*const c_char>()),
         sized::up_to::<Self>(offset_of!(Self, token), size_of::<*const c_char>()),
     ];
-
-    fn set_struct_size(&mut self, size: u32) {
-        self.struct_size = size;
-    }
 }
 
 /// # Safety
