@@ -14,7 +14,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 
 use common::{client, refused, sandbox, send};
-use esales_notify::Status;
+use esales_notify::{Client, Config, Status};
 
 fn is_opened_by(answer: &str) -> bool {
     answer.starts_with('2') || answer.contains("HTTP/1.1 2")
@@ -177,4 +177,21 @@ fn connect_fails_when_the_proxy_closes_the_connection() {
     assert_eq!(receipt.status, Status::ConnectFailed, "{receipt:?}");
     assert!(receipt.detail.contains("the proxy"), "{receipt:?}");
     assert_eq!(sandbox.stats().received, 0);
+}
+
+#[test]
+fn debug_output_of_a_client_shows_no_password() {
+    let mut config = Config::new();
+    for (name, value) in [
+        ("cluster_id", "w1"),
+        ("proxy", "http://user:letmein@127.0.0.1:1"),
+        ("spool", "redis://user@127.0.0.1:1/0?name=shop"),
+        ("spool_password", "letmein"),
+        ("delivery", "none"),
+    ] {
+        config.set(name, value).unwrap();
+    }
+    let client = format!("{:?}", Client::new(&config).unwrap());
+    assert!(client.contains("127.0.0.1:1"), "{client}");
+    assert!(!client.contains("letmein"), "{client}");
 }

@@ -256,7 +256,7 @@ pub(crate) struct ProxySettings {
 
 impl fmt::Debug for ProxySettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ProxyRoute(..)")
+        f.write_str("ProxySettings(..)")
     }
 }
 

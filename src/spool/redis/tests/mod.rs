@@ -1,10 +1,12 @@
 //! The engine in the conformance kit and in the model test, against a real Redis and a real Valkey.
 
+mod altered;
 mod failover;
 mod fallback;
 mod server;
 
 use std::cell::Cell;
+use std::collections::HashSet;
 use std::marker::PhantomData;
 use std::rc::Rc;
 
@@ -167,6 +169,9 @@ fn deliver(lease: &mut dyn Lease) -> Vec<String> {
 macro_rules! tests_with_servers {
     ($program:ty) => {
         tests_with_servers! { $program,
+            altered {
+                altered_entry_is_reported_and_the_other_origins_are_delivered
+            }
             failover {
                 settlement_after_a_failover_completes_no_other_notification
                 notifications_after_a_failover_are_fetched_by_the_same_drainer
