@@ -160,6 +160,34 @@ def test_counted_events_are_dropped_when_their_segment_is_lost_while_no_process_
     assert "notifications are lost" in log.read_text(), log.read_text()
 
 
+@pytest.mark.parametrize("left", [0, 1000])
+def test_producer_in_a_loop_loses_nothing_after_its_segment_was_cut(
+        spooler, service, options, drainers, counters, tmp_path, left):
+    """The producer notices it within 50 ms, and enqueues the events of that time again, in the next segment."""
+    spool = options["spool"]
+    printed = tmp_path / "ids"
+
+    def accepted():
+        return printed.read_text().split()
+
+    with open(printed, "w") as stream:
+        producer = spooler("produce", "x", 3000, options={**options, "delivery": "none"}, env={"SPOOLER_PAUSE_US": "500"},
+                           stdout=stream)
+    # The events of 50 ms, with which the segment grows after the cut, are fewer than those that the leader has counted.
+    wait_for(lambda: len(service.ids) > 500, "nothing is delivered", LONG_S)
+    (segment,) = segments(spool)
+    os.truncate(segment, left)
+    cut = len(accepted())
+    assert producer.wait(LONG_S) == 0
+    kill(producer)
+    ids = accepted()
+    assert len(ids) == 3000 > cut
+    wait_for(lambda: set(ids[cut:]) <= set(service.ids), "lost after the cut", LONG_S)
+    wait_for(lambda: counters(spool)["pending"] == 0, "lost events are pending", LONG_S)
+    assert segments(spool)[-1] != segment
+    assert all(len(times) == 1 for times in service.ids.values())
+
+
 def test_dead_letters_count_as_dropped_when_their_file_is_removed(spooler, service, options, drainers, counters):
     spool = options["spool"]
     service.tell(400)
