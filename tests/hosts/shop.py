@@ -144,12 +144,13 @@ def get(address, method="GET"):
 def processes():
     """pid -> (parent, state) of every process."""
     found = {}
-    for path in pathlib.Path("/proc").glob("[0-9]*/stat"):
+    # Not a glob, which fails if a process ends meanwhile.
+    for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
-            state, parent = path.read_text().rpartition(")")[2].split()[:2]
+            state, parent = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[:2]
         except OSError:
             continue  # It ended meanwhile.
-        found[int(path.parent.name)] = int(parent), state
+        found[int(pid)] = int(parent), state
     return found
 
 
@@ -172,9 +173,9 @@ def assert_untouched(master, shop):
     """Asserts that the process that starts the workers has no thread and no descriptor of the library. Returns its
     threads."""
     threads, open_there = [], []
-    for path in pathlib.Path(f"/proc/{master}").glob("task/*/comm"):
+    for task in os.listdir(f"/proc/{master}/task"):
         with contextlib.suppress(OSError):  # It ended meanwhile, as below.
-            threads.append(path.read_text().strip())
+            threads.append(pathlib.Path(f"/proc/{master}/task/{task}/comm").read_text().strip())
     for path in pathlib.Path(f"/proc/{master}/fd").iterdir():
         with contextlib.suppress(OSError):
             open_there.append(os.readlink(path))
