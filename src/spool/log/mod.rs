@@ -28,6 +28,7 @@ mod reading;
 mod receipts;
 pub(crate) mod record;
 mod repeats;
+mod room;
 mod state;
 mod sync;
 #[cfg(test)]

@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 
 use super::directory::SpoolDirectory;
 use super::disk;
-use super::line::{self, HEAD};
+use super::line;
 use super::lock;
 use super::record;
+use super::room::{Room, is_large, is_limit_near};
 use super::state::Batch;
 use super::sync::SharedFile;
 use super::view::View;
@@ -23,12 +24,8 @@ use crate::spool::NewItem;
 /// How often a producer checks the spool. It is much shorter than the grace period, within which no
 /// check after a write is needed.
 const CHECK: Duration = Duration::from_millis(50);
-/// The part (1/SHARE) of a limit that a producer may use between two checks.
-const SHARE: u64 = 1024;
 /// Greatest size of the lines that are kept between two checks, in bytes.
 const KEPT: usize = 64 << 10;
-/// Smallest length of a notification's line.
-const SHORTEST: u64 = 64;
 
 /// The segment that this producer appends to.
 #[derive(Debug)]
@@ -37,11 +34,8 @@ struct Present {
     number: u32,
     /// When it was last checked to be the current one, by the clock that includes suspension.
     seen: Duration,
-    /// Limits until the next check: the number of lines, and the bytes of the file.
-    lines_left: u64,
-    bytes_left: u64,
-    /// Whether a limit is near, so that each notification is counted, one producer at a time.
-    is_near: bool,
+    /// What may follow until the next check.
+    room: Room,
 }
 
 #[derive(Debug)]
@@ -74,20 +68,6 @@ impl From<io::Error> for Refusal {
     }
 }
 
-/// The total length of this segment and all newer ones.
-fn bytes_from(directory: &SpoolDirectory, first: u32) -> io::Result<u64> {
-    let numbers = directory.numbered(super::SEGMENT, super::SEGMENT_END)?;
-    let newer = numbers.into_iter().filter(|number| *number >= first);
-    let lengths = newer.map(
-        |number| match directory.file(&segment_name(number)).metadata() {
-            Ok(metadata) => Ok(metadata.len()),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(0),
-            Err(e) => Err(e),
-        },
-    );
-    lengths.sum()
-}
-
 impl Producer {
     pub(super) fn new(id: u64) -> Producer {
         Producer {
@@ -111,15 +91,15 @@ impl Producer {
     ) -> Result<Arc<SharedFile>, Refusal> {
         let now = uptime().unwrap_or_default();
         let size = (item.body.len() + 512) as u64;
-        let is_fresh = self.present.as_ref().is_some_and(|p| {
-            now.saturating_sub(p.seen) < CHECK && p.lines_left > 0 && p.bytes_left > size
-        });
+        let is_fresh = self
+            .present
+            .as_ref()
+            .is_some_and(|p| now.saturating_sub(p.seen) < CHECK && p.room.has(size));
         if !is_fresh {
             self.poll_spool(directory, view, settings, now, deadline)?;
         }
-        let is_near = self.present.as_ref().is_some_and(|p| p.is_near);
-        let is_large = item.body.len() as u64 > settings.max_bytes / SHARE;
-        if (is_near || is_large) && !may_exceed {
+        let is_near = self.present.as_ref().is_some_and(|p| p.room.is_near);
+        if (is_near || is_large(&item.body, settings)) && !may_exceed {
             return self.push_near(directory, view, settings, item, deadline);
         }
         let file = self.append(directory, item)?;
@@ -136,7 +116,7 @@ impl Producer {
         let now = uptime().unwrap_or_default();
         self.present
             .as_ref()
-            .is_none_or(|p| now.saturating_sub(p.seen) >= CHECK || p.lines_left == 0)
+            .is_none_or(|p| now.saturating_sub(p.seen) >= CHECK || !p.room.has_lines())
     }
 
     /// Whether the segment was removed after the last append.
@@ -229,9 +209,7 @@ impl Producer {
                 }
                 Err(e) => return Err(e),
             }
-            present.lines_left = present.lines_left.saturating_sub(1);
-            let length = self.line.len() as u64;
-            present.bytes_left = present.bytes_left.saturating_sub(length);
+            present.room.take(self.line.len() as u64);
             let file = Arc::clone(&present.file);
             // Within the grace period after the last check, the leader has certainly not read this
             // segment to its end.
@@ -293,61 +271,15 @@ impl Producer {
             length = Some(0);
         }
         let length = length.unwrap_or(0);
-        let (lines_left, is_near) =
-            self.room(directory, view, settings, &last, length, deadline)?;
         if let Some(present) = &mut self.present {
+            let place = (present.number, length);
+            let is_near = is_limit_near(directory, view, settings, &last, place, deadline)?;
+            present.room = Room::new(settings, length, is_near);
+            present.seen = now;
             self.since_look.clear();
             self.since_look.shrink_to(KEPT);
-            present.seen = now;
-            present.lines_left = lines_left;
-            present.is_near = is_near;
-            let share = settings.max_bytes / SHARE;
-            present.bytes_left = SEGMENT_SIZE
-                .saturating_sub(length)
-                .min(share)
-                .max(HEAD as u64);
-            if !is_near {
-                // A longer notification is followed by a check.
-                present.bytes_left = present.bytes_left.max(1);
-            }
         }
         Ok(())
-    }
-
-    /// Number of lines that may follow without a check, and whether a limit is near.
-    fn room(
-        &self,
-        directory: &SpoolDirectory,
-        view: &mut View,
-        settings: &Settings,
-        last: &Batch,
-        length: u64,
-        deadline: Instant,
-    ) -> io::Result<(u64, bool)> {
-        let share = settings.max_items / SHARE;
-        if share == 0 {
-            return Ok((0, true));
-        }
-        // Upper bound: all unread bytes are notifications of the smallest length.
-        let Some(number) = self.present.as_ref().map(|p| p.number) else {
-            return Ok((0, true));
-        };
-        let unread = match number == last.newest {
-            true => length.saturating_sub(last.newest_scanned.into()),
-            false if number == last.newest + 1 => length + SEGMENT_SIZE,
-            // There has been no leader for a long time. The sum of the lengths is enough while it
-            // is far from the limits.
-            false => bytes_from(directory, last.newest)?,
-        };
-        let items = last.sums.pending() + unread / SHORTEST;
-        let bytes = last.pending_bytes + unread;
-        if items < settings.max_items / 4 && bytes < settings.max_bytes / 4 {
-            return Ok((share, false));
-        }
-        let sight = view.read_all(directory, deadline)?;
-        let is_near = sight.counts.pending >= settings.max_items / 4 * 3
-            || sight.pending_bytes >= settings.max_bytes / 4 * 3;
-        Ok((share, is_near))
     }
 
     /// Opens the newest segment, or begins the first one.
@@ -433,9 +365,7 @@ impl Producer {
             file: Arc::new(SharedFile::new(file, directory.directory_names())),
             number,
             seen: uptime().unwrap_or_default(),
-            lines_left: 1,
-            bytes_left: SEGMENT_SIZE,
-            is_near: self.present.as_ref().is_some_and(|p| p.is_near),
+            room: Room::for_one(self.present.as_ref().is_some_and(|p| p.room.is_near)),
         });
         Ok(true)
     }
