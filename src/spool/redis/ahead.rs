@@ -70,14 +70,20 @@ impl Window {
     pub(super) fn push(&mut self, pending: Pending) {
         let item = &pending.stored.item;
         self.bytes += item.body.len();
-        self.read_to = self.read_to.max(item.position);
+        let position = item.position;
+        self.pass(position);
         self.items.insert(
-            item.position,
+            position,
             Cached {
                 pending,
                 session: OnceCell::new(),
             },
         );
+    }
+
+    /// Passes over an entry.
+    pub(super) fn pass(&mut self, position: Position) {
+        self.read_to = self.read_to.max(position);
     }
 
     pub(super) fn remove(&mut self, position: Position) {

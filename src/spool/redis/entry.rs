@@ -85,6 +85,10 @@ fn parts(entry: &Value) -> Option<(Position, Fields<'_>)> {
     Some((Position(seq.parse().ok()?), Fields(fields.list()?)))
 }
 
+pub(super) fn position(entry: &Value) -> Option<Position> {
+    parts(entry).map(|(position, _)| position)
+}
+
 fn item(entry: &Value, origin: &Arc<str>, clock: Clock) -> Option<(Item, String)> {
     let (position, fields) = parts(entry)?;
     let about = About::unpack(fields.get("a")?)?;

@@ -13,7 +13,7 @@ use super::engine::{Confirm, Failure};
 use super::resp::{Command, Value};
 use super::script::{ACQUIRE, AHEAD, BEGIN, MAINTAIN, POLL, RELEASE, SETTLE, Script};
 use super::{RedisSpool, Shared, entry};
-use crate::host::{self, Timestamp};
+use crate::host::{self, Timestamp, log};
 use crate::outcome::Error;
 use crate::spool::{Fate, Gate, Item, Lease, LeaseError, Outlet, Position, RECENT, Settlement};
 
@@ -234,8 +234,13 @@ impl RedisLease {
         window.is_at_end = entries.len() < count;
         let clock = self.shared.clock();
         for ((item, last), begun) in entries.iter().zip(attempts).zip(begun) {
-            let pending = entry::pending(item, last, begun, origin, clock);
-            window.push(pending.ok_or_else(odd)?);
+            match entry::pending(item, last, begun, origin, clock) {
+                Some(pending) => window.push(pending),
+                None => {
+                    window.pass(entry::position(item).ok_or_else(odd)?);
+                    log::error(|| self.shared.unreadable(origin, item).detail().to_owned());
+                }
+            }
         }
         Ok(true)
     }

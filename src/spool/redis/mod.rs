@@ -167,6 +167,17 @@ impl Shared {
         Error::new(Status::SpoolFailed, text)
     }
 
+    /// The error for an entry that somebody else has changed.
+    fn unreadable(&self, of: &str, entry: &Value) -> Error {
+        let id = entry.list().and_then(|parts| parts.first()?.text());
+        let text = format!(
+            "spool {}: the entry {} of {of} was changed by somebody else, and cannot be read: remove it with XDEL",
+            self.engine.place,
+            id.unwrap_or_default()
+        );
+        Error::new(Status::SpoolFailed, text)
+    }
+
     fn missing(&self) -> Error {
         let text = format!(
             "spool {}: there is no spool of this name in the engine: nothing was ever enqueued, or its keys were deleted",

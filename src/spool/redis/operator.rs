@@ -50,33 +50,42 @@ impl Shared {
         let groups = reply.list().ok_or_else(|| self.odd())?;
         let mut page = Vec::new();
         for group in groups {
-            let found = self.group(list, group).ok_or_else(|| self.odd())?;
-            page.extend(found);
+            self.read_group(list, group, &mut page)?;
         }
         page.sort_by_key(|stored| stored.item.position);
         page.truncate(limit);
         Ok(page)
     }
 
-    /// The entries of one stream.
-    fn group(&self, list: List, group: &Value) -> Option<Vec<StoredItem>> {
-        let [origin, entries, attempts, begun] = group.list()? else {
-            return None;
+    /// Adds the entries of one stream.
+    fn read_group(
+        &self,
+        list: List,
+        group: &Value,
+        page: &mut Vec<StoredItem>,
+    ) -> Result<(), Error> {
+        let odd = || self.odd();
+        let Some([origin, entries, attempts, begun]) = group.list() else {
+            return Err(odd());
         };
         let clock = self.clock();
-        let entries = entries.list()?;
+        let entries = entries.list().ok_or_else(odd)?;
         if list == List::Dead {
-            let letters = entries.iter().map(|item| entry::letter(item, clock));
-            return letters.collect();
+            for item in entries {
+                let letter = entry::letter(item, clock);
+                page.push(letter.ok_or_else(|| self.unreadable("dead letters", item))?);
+            }
+            return Ok(());
         }
-        let origin: Arc<str> = Arc::from(origin.text()?);
-        let details = attempts.list()?.iter().zip(begun.list()?);
-        let items = entries.iter().zip(details);
-        items
-            .map(|(item, (last, begun))| {
-                Some(entry::pending(item, last, begun, &origin, clock)?.stored)
-            })
-            .collect()
+        let origin: Arc<str> = Arc::from(origin.text().ok_or_else(odd)?);
+        let attempts = attempts.list().ok_or_else(odd)?;
+        let details = attempts.iter().zip(begun.list().ok_or_else(odd)?);
+        for (item, (last, begun)) in entries.iter().zip(details) {
+            let pending = entry::pending(item, last, begun, &origin, clock);
+            let pending = pending.ok_or_else(|| self.unreadable(&origin, item))?;
+            page.push(pending.stored);
+        }
+        Ok(())
     }
 
     fn listed(

@@ -1,19 +1,15 @@
 //! Keys that somebody else has changed.
 
 use super::*;
-use crate::outcome::Error;
 use crate::spool::kit::{OTHER, item, lead, push_all, settings, soon};
-use crate::spool::{LeaseError, NewItem};
+use crate::spool::{NewItem, StoredItem};
 
-fn is_reported<T: std::fmt::Debug>(result: Result<T, Error>) {
-    let text = result.unwrap_err().to_string();
-    assert!(
-        text.contains("the engine sent an unexpected reply"),
-        "{text}"
-    );
+fn is_named(id: &str, listed: Result<Vec<StoredItem>, Error>) {
+    let text = listed.unwrap_err().to_string();
+    assert!(text.contains(id) && text.contains("XDEL"), "{text}");
 }
 
-pub(super) fn altered_entry_is_reported_and_the_other_origins_are_delivered<P: Program>() {
+pub(super) fn altered_entry_is_named_and_everything_else_is_delivered<P: Program>() {
     let engine = RedisEngine::<P>::new(&settings());
     let spool = engine.open();
     push_all(&*spool, 1..=1);
@@ -23,23 +19,24 @@ pub(super) fn altered_entry_is_reported_and_the_other_origins_are_delivered<P: P
     };
     spool.push(&other, soon()).unwrap();
     let key = |rest: &str| format!("esales:{{{}}}:{rest}", engine.place.name);
-    engine
-        .server
-        .command(&["XADD", &key("q:1"), "3-0", "i", "n-3"]);
+    let command = |words: &[&str]| engine.server.command(words);
+    command(&["XADD", &key("q:1"), "2-0", "i", "n-2"]);
+    is_named(
+        " 2-0 of https://shop.example",
+        spool.pending(None, 10, soon()),
+    );
+    push_all(&*spool, 3..=3);
 
-    is_reported(spool.pending(None, 10, soon()));
     let mut lease = lead(&*spool);
-    match lease.fetch(SHOP, at(0), 10, &HashSet::new()) {
-        Err(LeaseError::Failed(e)) => is_reported::<()>(Err(e)),
-        other => panic!("{other:?}"),
-    }
-    let items = lease.fetch(OTHER, at(0), 10, &HashSet::new()).unwrap();
+    assert_eq!(deliver(&mut *lease), ["n-1", "n-3"]);
+    let items = fetch(&mut *lease, OTHER, at(0));
     let delivered = settlement(&items[0], Fate::Delivered, at(1));
     lease.settle(&[delivered], &[]).unwrap();
-    assert_eq!(spool.totals(soon()).unwrap().spool.delivered, 1);
+    lease.release();
+    assert_eq!(spool.totals(soon()).unwrap().spool.delivered, 3);
 
-    engine
-        .server
-        .command(&["XADD", &key("dead"), "9-0", "i", "n-9"]);
-    is_reported(spool.dead(None, 10, soon()));
+    command(&["XADD", &key("dead"), "9-0", "i", "n-9"]);
+    is_named(" 9-0 of dead letters", spool.dead(None, 10, soon()));
+    command(&["XDEL", &key("dead"), "9-0"]);
+    assert!(spool.dead(None, 10, soon()).unwrap().is_empty());
 }

@@ -6,7 +6,6 @@ mod fallback;
 mod server;
 
 use std::cell::Cell;
-use std::collections::HashSet;
 use std::marker::PhantomData;
 use std::rc::Rc;
 
@@ -170,7 +169,7 @@ macro_rules! tests_with_servers {
     ($program:ty) => {
         tests_with_servers! { $program,
             altered {
-                altered_entry_is_reported_and_the_other_origins_are_delivered
+                altered_entry_is_named_and_everything_else_is_delivered
             }
             failover {
                 settlement_after_a_failover_completes_no_other_notification
