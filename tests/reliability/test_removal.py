@@ -160,19 +160,22 @@ def test_counted_events_are_dropped_when_their_segment_is_lost_while_no_process_
     assert "notifications are lost" in log.read_text(), log.read_text()
 
 
+def looping(spooler, options, tmp_path):
+    """A process that enqueues 3,000 events, and a function that returns the ids that it has enqueued."""
+    # A file has each id as soon as it is accepted; a reader of a pipe would lag behind.
+    printed = tmp_path / "ids"
+    with open(printed, "w") as stream:
+        producer = spooler("produce", "x", 3000, options={**options, "delivery": "none"}, env={"SPOOLER_PAUSE_US": "500"},
+                           stdout=stream)
+    return producer, lambda: printed.read_text().split()
+
+
 @pytest.mark.parametrize("left", [0, 1000])
 def test_producer_in_a_loop_loses_nothing_after_its_segment_was_cut(
         spooler, service, options, drainers, counters, tmp_path, left):
     """The producer notices it within 50 ms, and enqueues the events of that time again, in the next segment."""
     spool = options["spool"]
-    printed = tmp_path / "ids"
-
-    def accepted():
-        return printed.read_text().split()
-
-    with open(printed, "w") as stream:
-        producer = spooler("produce", "x", 3000, options={**options, "delivery": "none"}, env={"SPOOLER_PAUSE_US": "500"},
-                           stdout=stream)
+    producer, accepted = looping(spooler, options, tmp_path)
     # The events of 50 ms, with which the segment grows after the cut, are fewer than those that the leader has counted.
     wait_for(lambda: len(service.ids) > 500, "nothing is delivered", LONG_S)
     (segment,) = segments(spool)
@@ -229,15 +232,7 @@ def test_producer_in_a_loop_loses_nothing_after_the_directory_was_deleted(
     """The producer notices the deletion within 50 ms, and enqueues the events of that time again. They may arrive
     twice, because their receipts are gone."""
     spool = options["spool"]
-    # A file has each id as soon as it is accepted; a reader of a pipe would lag behind.
-    printed = tmp_path / "ids"
-
-    def accepted():
-        return printed.read_text().split()
-
-    with open(printed, "w") as stream:
-        producer = spooler("produce", "x", 3000, options={**options, "delivery": "none"}, env={"SPOOLER_PAUSE_US": "500"},
-                           stdout=stream)
+    producer, accepted = looping(spooler, options, tmp_path)
     wait_for(lambda: len(accepted()) > 300, "nothing is enqueued", LONG_S)
     delete(spool)
     deleted = len(accepted())
