@@ -12,7 +12,8 @@ from waiting import wait_for
 @pytest.fixture
 def spool(start_engine, start_proxy, tmp_path):
     """An engine behind a proxy, and the options of a machine with a fallback."""
-    engine = start_engine()
+    # Otherwise an engine with a busy disk forgets up to two seconds when it is killed.
+    engine = start_engine("--appendfsync", "always")
     proxy = start_proxy(engine.port)
     return engine, proxy, {"spool": engine.url(port=proxy.port), "spool_fallback": tmp_path / "fallback"}
 
