@@ -256,7 +256,7 @@ namespace Esales.Notify.Tests
                 using (var sandbox = new Sandbox("--answers", answer + ":times=100"))
                 using (Client client = sandbox.Client(
                     Sandbox.Option("backoff_ms", "0"),
-                    Sandbox.Option("timeout_ms", answer == "hang" ? "300" : "60000"),
+                    Sandbox.Option("timeout_ms", answer == "hang" ? Sandbox.HangMs.ToString() : "60000"),
                     // on_failure=queue does not make a payment safe to send again.
                     Sandbox.Option("on_failure", "queue")))
                 {
@@ -264,6 +264,7 @@ namespace Esales.Notify.Tests
                         () => client.Notify(Sample.Anna, Notification.Payment(new[] { Mug }, "an order")), answer);
                     Check.Equal(StatusCode.MayHaveArrived, error.StatusCode, answer);
                     Check.Equal(1, error.Receipt.Attempts, answer);
+                    sandbox.Await(1);
                     Check.Equal(1, sandbox.ReceivedCount, answer);
                     Check.Equal(0L, client.GetStats().Spool.Pending, answer);
                 }

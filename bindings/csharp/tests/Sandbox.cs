@@ -11,6 +11,9 @@ namespace Esales.Notify.Tests
     /// <summary>A sandbox for one test: a process that ends when this is disposed.</summary>
     internal sealed class Sandbox : IDisposable
     {
+        /// <summary>The budget of a call that gets no answer, in ms: long enough to send it from a busy machine.</summary>
+        internal const int HangMs = 3000;
+
         private readonly Process process;
         private bool ended;
 
