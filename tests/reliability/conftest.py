@@ -83,8 +83,8 @@ def esales_notify(command):
 def counters(esales_notify):
     """The counters of a spool, as the command reports them. They obey the counter invariant, and the files agree."""
 
-    def status(spool, **options):
-        report = json.loads(esales_notify("queue", "status", "--json", spool=spool, **options).stdout)
+    def status(spool):
+        report = json.loads(esales_notify("queue", "status", "--json", spool=spool).stdout)
         assert report["is_balanced"] and report["faults"] == [], report
         parts = ("delivered", "dead", "expired", "dropped", "pending")
         assert report["accepted"] == sum(report[name] for name in parts), report
