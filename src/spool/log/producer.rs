@@ -234,11 +234,12 @@ impl Producer {
     ) -> io::Result<()> {
         // Before the lengths: see `leave_cut_segment`.
         let last = journal::last_batch(directory)?;
+        let is_lost =
+            |p: &Present, m: &fs::Metadata| m.nlink() == 0 || is_cut(&last, p.number, m.len());
         let is_present = |p: &Present| -> io::Result<Option<u64>> {
             let metadata = p.file.file.metadata()?;
             let next = directory.file(&segment_name(p.number + 1));
-            let is_whole = metadata.nlink() > 0 && !is_cut(&last, p.number, metadata.len());
-            Ok((is_whole && !next.exists()).then_some(metadata.len()))
+            Ok((!is_lost(p, &metadata) && !next.exists()).then_some(metadata.len()))
         };
         let mut length = match &self.present {
             Some(present) => is_present(present)?,
@@ -247,8 +248,8 @@ impl Producer {
         if length.is_none() {
             // Within the grace period the leader deletes only segments that it has read.
             let was_lost = self.present.as_ref().is_some_and(|p| {
-                let is_lost = |m: fs::Metadata| m.nlink() == 0 || is_cut(&last, p.number, m.len());
-                now.saturating_sub(p.seen) < GRACE && p.file.file.metadata().is_ok_and(is_lost)
+                now.saturating_sub(p.seen) < GRACE
+                    && p.file.file.metadata().is_ok_and(|m| is_lost(p, &m))
             });
             if was_lost {
                 self.again.append(&mut self.since_look);
