@@ -167,11 +167,11 @@ impl Shared {
         Error::new(Status::SpoolFailed, text)
     }
 
-    /// The error for an entry that somebody else has changed.
+    /// The error for an entry that another program has written or changed.
     fn unreadable(&self, of: &str, entry: &Value) -> Error {
         let id = entry.list().and_then(|parts| parts.first()?.text());
         let text = format!(
-            "spool {}: the entry {} of {of} was changed by somebody else, and cannot be read: remove it with XDEL",
+            "spool {}: the entry {} of {of} cannot be read, because another program has written or changed it: remove it with XDEL",
             self.engine.place,
             id.unwrap_or_default()
         );

@@ -1,7 +1,7 @@
-//! Keys that somebody else has changed.
+//! Entries that another program has written.
 
 use super::*;
-use crate::spool::kit::{OTHER, item, lead, push_all, settings, soon};
+use crate::spool::kit::{OTHER, item, lead, push_all, settings, settle, soon};
 use crate::spool::{NewItem, StoredItem};
 
 fn is_named(id: &str, listed: Result<Vec<StoredItem>, Error>) {
@@ -30,8 +30,7 @@ pub(super) fn altered_entry_is_named_and_everything_else_is_delivered<P: Program
     let mut lease = lead(&*spool);
     assert_eq!(deliver(&mut *lease), ["n-1", "n-3"]);
     let items = fetch(&mut *lease, OTHER, at(0));
-    let delivered = settlement(&items[0], Fate::Delivered, at(1));
-    lease.settle(&[delivered], &[]).unwrap();
+    settle(&mut *lease, &items, Fate::Delivered);
     lease.release();
     assert_eq!(spool.totals(soon()).unwrap().spool.delivered, 3);
 
