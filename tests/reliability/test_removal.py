@@ -170,6 +170,18 @@ def looping(spooler, options, tmp_path):
     return producer, lambda: printed.read_text().split()
 
 
+def assert_later_ones_arrive(producer, accepted, service, counters, spool):
+    """Everything arrives that the process enqueues from now on. Returns all ids, and how many there are now."""
+    before = len(accepted())
+    assert producer.wait(LONG_S) == 0
+    kill(producer)
+    ids = accepted()
+    assert len(ids) == 3000 > before
+    wait_for(lambda: set(ids[before:]) <= set(service.ids), "lost", LONG_S)
+    wait_for(lambda: counters(spool)["pending"] == 0, "the deliveries are not in the journal", LONG_S)
+    return ids, before
+
+
 @pytest.mark.parametrize("left", [0, 1000])
 def test_producer_in_a_loop_loses_nothing_after_its_segment_was_cut(
         spooler, service, options, drainers, counters, tmp_path, left):
@@ -180,13 +192,7 @@ def test_producer_in_a_loop_loses_nothing_after_its_segment_was_cut(
     wait_for(lambda: len(service.ids) > 500, "nothing is delivered", LONG_S)
     (segment,) = segments(spool)
     os.truncate(segment, left)
-    cut = len(accepted())
-    assert producer.wait(LONG_S) == 0
-    kill(producer)
-    ids = accepted()
-    assert len(ids) == 3000 > cut
-    wait_for(lambda: set(ids[cut:]) <= set(service.ids), "lost after the cut", LONG_S)
-    wait_for(lambda: counters(spool)["pending"] == 0, "lost events are pending", LONG_S)
+    assert_later_ones_arrive(producer, accepted, service, counters, spool)
     assert segments(spool)[-1] != segment
     assert all(len(times) == 1 for times in service.ids.values())
 
@@ -235,12 +241,6 @@ def test_producer_in_a_loop_loses_nothing_after_the_directory_was_deleted(
     producer, accepted = looping(spooler, options, tmp_path)
     wait_for(lambda: len(accepted()) > 300, "nothing is enqueued", LONG_S)
     delete(spool)
-    deleted = len(accepted())
-    assert producer.wait(LONG_S) == 0
-    kill(producer)
-    ids = accepted()
-    assert len(ids) == 3000 > deleted
-    wait_for(lambda: set(ids[deleted:]) <= set(service.ids), "lost after the deletion", LONG_S)
-    wait_for(lambda: counters(spool)["pending"] == 0, "the deliveries are not in the journal", LONG_S)
+    ids, deleted = assert_later_ones_arrive(producer, accepted, service, counters, spool)
     twice = [n for n, id in enumerate(ids) if len(service.ids.get(id, [])) > 1]
     assert len(twice) <= 200 and all(abs(n - deleted) <= 400 for n in twice), (deleted, twice)
