@@ -55,11 +55,12 @@ demo:
 # takes longest begins first, because nothing is left that it would wait for. The library's linker is in a Python
 # environment, which Debian's Python makes only with a package of the tools. Cargo's incremental compilation is off,
 # because it makes a first build a quarter slower.
+test: export CARGO_INCREMENTAL = 0
 test:
 	rm -rf $(TIMES)
 	python3 -c 'import ensurepip' 2>/dev/null || $(MAKE) tools
-	CARGO_INCREMENTAL=0 $(MAKE) -j 3 --output-sync=target $(PANIC_LIBRARY) tools portable target/chroot/tools.tar lint test-rust
-	CARGO_INCREMENTAL=0 $(MAKE) -j 3 --output-sync=target TESTED= test-outside test-packages test-bindings
+	$(MAKE) -j 3 --output-sync=target $(PANIC_LIBRARY) tools portable target/chroot/tools.tar lint test-rust
+	$(MAKE) -j 3 --output-sync=target TESTED= test-outside test-packages test-bindings
 	python3 tools/slowest.py $(TIMES)
 
 # A contributor runs this before a push. Other languages and single features are tested by `make test`, and so is a spool in
